@@ -1,0 +1,47 @@
+# Every target sets up what it needs: a virtual environment in .venv, filled from requirements.lock.
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+
+.PHONY: help demo test check format lint types lock clean
+
+help: ## List what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Python 3.11 or newer is needed; name one with: make PYTHON=python3.12 ..." >&2; exit 1; }
+	@echo "Setting up .venv from requirements.lock (once) ..."
+	@$(PYTHON) -m venv --clear .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $(READY)
+
+demo: $(READY) ## Purge sample_data against a simulated server; leaves demo/report.csv
+	@$(BIN)/python -m bulk_remove.simulator.demo
+
+test: $(READY) ## Run the tests
+	@$(BIN)/python -m pytest
+
+check: format lint types test ## Format, lint, type check and test: what must be green before a commit
+
+format: $(READY) ## Fail where the code is not formatted (make fix formats it)
+	@$(BIN)/ruff format --check --quiet .
+
+fix: $(READY) ## Format the code and mend what the linter can
+	@$(BIN)/ruff format --quiet . && $(BIN)/ruff check --fix --quiet .
+
+lint: $(READY)
+	@$(BIN)/ruff check --quiet .
+
+types: $(READY)
+	@$(BIN)/mypy
+
+lock: ## Resolve the newest allowed versions into requirements.lock (needs uv)
+	@uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \
+		--no-header --no-annotate --no-emit-index-url --upgrade --quiet --output-file requirements.lock
+
+clean: ## Remove what was made
+	@rm -rf .venv demo dist build .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage

@@ -1,0 +1,103 @@
+"""What can go wrong, as the user is told it.
+
+    BulkRemoveError
+    |-- UsageError            2    a flag, a variable or a setting
+    |-- InputError            4    the file cannot be used; nothing was sent
+    |-- GuardStop             5    stopped by a guard before anything was sent
+    |-- RefusedError          6    credentials, permission, campaign, TLS, redirect
+    |-- UnavailableError      7    the server stayed out of reach
+    |-- CampaignLockedError   8    another run holds the campaign
+    |-- StorageError         10    the disk or the ledger failed
+    `-- StoppedError    130/143    Ctrl-C or SIGTERM, safely
+    InvariantError           1     a bug of ours: the one case that shows a traceback
+
+A class owns its exit code; an instance owns one sentence of what is wrong and one of what to do. Neither may
+hold a phone number that is not masked, a URL with numbers, or a secret.
+"""
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """The exit codes that scripts rely on."""
+
+    OK = 0
+    BUG = 1
+    USAGE = 2
+    NOT_FINAL = 3
+    INPUT = 4
+    GUARD = 5
+    REFUSED = 6
+    UNAVAILABLE = 7
+    LOCKED = 8
+    DEADLINE = 9
+    STORAGE = 10
+    INTERRUPTED = 130
+    TERMINATED = 143
+
+
+class BulkRemoveError(Exception):
+    """An expected failure: `sentence` says what is wrong, `hint` what to do about it."""
+
+    exit_code: ExitCode
+
+    def __init__(self, sentence: str, hint: str) -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+        self.hint = hint
+
+
+class UsageError(BulkRemoveError):
+    """A flag, an environment variable or a setting is missing or cannot be."""
+
+    exit_code = ExitCode.USAGE
+
+
+class InputError(BulkRemoveError):
+    """The input cannot be used as it is; nothing was sent."""
+
+    exit_code = ExitCode.INPUT
+
+
+class GuardStop(BulkRemoveError):  # noqa: N818 - a guard stopping a run is not an error
+    """A guard stopped the run before anything was sent."""
+
+    exit_code = ExitCode.GUARD
+
+
+class RefusedError(BulkRemoveError):
+    """The server refuses this user, campaign or address; asking again would not help."""
+
+    exit_code = ExitCode.REFUSED
+
+
+class UnavailableError(BulkRemoveError):
+    """The server stayed out of reach; what is open can be finished later."""
+
+    exit_code = ExitCode.UNAVAILABLE
+
+
+class CampaignLockedError(BulkRemoveError):
+    """Another run on this machine holds the campaign."""
+
+    exit_code = ExitCode.LOCKED
+
+
+class StorageError(BulkRemoveError):
+    """The disk or the ledger failed."""
+
+    exit_code = ExitCode.STORAGE
+
+
+class StoppedError(BulkRemoveError):
+    """The operator stopped the run; the instance carries which signal's exit code."""
+
+    exit_code = ExitCode.INTERRUPTED
+
+    def __init__(self, sentence: str, hint: str, exit_code: ExitCode) -> None:
+        super().__init__(sentence, hint)
+        self.exit_code = exit_code
+
+
+class InvariantError(Exception):
+    """A bug of ours: something happened that the code's own theory says cannot."""
