@@ -1,0 +1,1 @@
+"""What decides: pure functions and frozen values; no clock, no randomness, no input or output."""

@@ -1,0 +1,86 @@
+"""Request-line-safe chunks: how the numbers of one URL are written, how long that is, how many fit.
+
+The limit is on the whole request line as it stands on the wire, ` HTTP/1.1` included, because that is what servers
+measure: nginx answers 414 when the line does not fit one 8 KiB buffer, Apache at 8,190 bytes. The default number
+limit stays under PHP's `max_input_vars` of 1,000, past which PHP drops variables silently.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from bulk_remove.core.model import Brackets
+from bulk_remove.errors import UsageError
+
+MAX_REQUEST_LINE = 8000
+MAX_NUMBERS_PER_REQUEST = 900
+_KEY = {Brackets.ENCODED: "phone_number%5B%5D=", Brackets.RAW: "phone_number[]="}
+_METHOD = "DELETE "
+_VERSION = " HTTP/1.1"
+
+
+@dataclass(frozen=True, slots=True)
+class RequestShape:
+    """How a request for one campaign is written.
+
+    `base_path` is the path of the server's address, usually empty. `max_request_line` is in bytes, `max_numbers` the
+    most numbers in one request; both are at least 1. Raises UsageError when not even one number fits.
+    """
+
+    campaign: str
+    base_path: str = ""
+    brackets: Brackets = Brackets.ENCODED
+    trailing_slash: bool = False
+    max_request_line: int = MAX_REQUEST_LINE
+    max_numbers: int = MAX_NUMBERS_PER_REQUEST
+
+    def __post_init__(self) -> None:
+        if self.line_bytes("0" * 16) > self.max_request_line:
+            raise UsageError(
+                f"--max-request-line {self.max_request_line} leaves no room for a single number.",
+                f"Give at least {self.line_bytes('0' * 16)} bytes.",
+            )
+
+    @property
+    def path(self) -> str:
+        """The path of the call, without the query."""
+        return f"{self.base_path}/api/batch/outbounds/{self.campaign}/records{'/' if self.trailing_slash else ''}"
+
+    def target(self, numbers: Iterable[str]) -> str:
+        """Return path and query as they stand in the request line. A plus is written `%2B`: raw, it means a space."""
+        key = _KEY[self.brackets]
+        return f"{self.path}?{key}" + f"&{key}".join(numbers).replace("+", "%2B")
+
+    def line_bytes(self, *numbers: str) -> int:
+        """Return the length of the whole request line for these numbers, in bytes."""
+        return len(_METHOD) + len(self.target(numbers)) + len(_VERSION)
+
+    def number_bytes(self, number: str) -> int:
+        """Return what one number adds to the request line, its `&` (or `?`) included, in bytes."""
+        return 1 + len(_KEY[self.brackets]) + len(number) + 2 * number.count("+")
+
+    @property
+    def room_bytes(self) -> int:
+        """The bytes that all numbers of one request may add together."""
+        return self.max_request_line - len(_METHOD) - len(self.path) - len(_VERSION)
+
+
+def pack(numbers: Iterable[str], shape: RequestShape) -> Iterator[tuple[str, ...]]:
+    """Cut the numbers, in order, into the fewest runs that fit a request each.
+
+    Filling each request until the next number does not fit is optimal for runs in order: no cut can come later.
+    """
+    key_bytes = shape.number_bytes("")
+    room = shape.room_bytes
+    most = shape.max_numbers
+    batch: list[str] = []
+    free = room
+    for number in numbers:
+        need = key_bytes + len(number) + (2 if number[0] == "+" else 0)
+        if need > free or len(batch) == most:
+            yield tuple(batch)
+            batch = []
+            free = room
+        batch.append(number)
+        free -= need
+    if batch:
+        yield tuple(batch)

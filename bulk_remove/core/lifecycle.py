@@ -1,0 +1,154 @@
+"""The life of a number: one transition table.
+
+A number begins `UNSENT`. Each attempt that carries it ends in exactly one event for it, and each event moves it to
+the next phase. The table below is the whole theory; what is not in it cannot happen, so a miss is a bug and raises.
+
+What the phases add to the statuses of the report is doubt. Once a request for a number went unanswered, that request
+may have removed it; from then on "none found" no longer means "was never there", it means `PRESUMED_REMOVED`. Doubt
+is never forgotten: `BUSY_IN_DOUBT` is a number in a call of which an earlier request was lost. A number that a reply
+passes over (`PASSED_OVER`) is doubted too, for the server may have understood it in another form and acted.
+
+Five phases settle a number for the run: an attempt that carries a settled number is a bug.
+"""
+
+from enum import StrEnum
+
+from bulk_remove.core.model import NumberState, Status
+from bulk_remove.errors import InvariantError
+
+
+class Phase(StrEnum):
+    """Where a number stands. The letters are what the ledger stores."""
+
+    UNSENT = "U"
+    IN_DOUBT = "D"
+    BUSY = "B"
+    BUSY_IN_DOUBT = "C"
+    PASSED_OVER = "M"
+    REMOVED = "R"
+    NOT_EXIST = "N"
+    PRESUMED_REMOVED = "P"
+    FAILED = "F"
+    UNRECOGNISED = "X"
+
+
+class Event(StrEnum):
+    """What one attempt meant for one number."""
+
+    REMOVED = "removed"  # every record found was removed
+    NOT_EXIST = "not exist"  # no record found
+    NONE_LEFT = "none left"  # no record found, after an earlier attempt removed some
+    BUSY = "busy"  # some record is in a call
+    UNKNOWN = "unknown"  # a status that nobody has documented
+    PASSED_OVER = "passed over"  # the reply does not speak of this number
+    REFUSED = "refused"  # the server refused the request because of this number
+    LOST = "lost"  # no answer: the server may have acted
+    UNTOUCHED = "untouched"  # the server cannot have acted
+
+
+SETTLED = frozenset({Phase.REMOVED, Phase.NOT_EXIST, Phase.PRESUMED_REMOVED, Phase.FAILED, Phase.UNRECOGNISED})
+"""No further attempt in this run."""
+
+IN_A_CALL = frozenset({Phase.BUSY, Phase.BUSY_IN_DOUBT})
+
+_ANSWERED_ALIKE = {
+    Event.REMOVED: Phase.REMOVED,
+    Event.UNKNOWN: Phase.UNRECOGNISED,
+    Event.PASSED_OVER: Phase.PASSED_OVER,
+    Event.REFUSED: Phase.FAILED,
+    Event.LOST: Phase.IN_DOUBT,
+}
+
+_DOUBTED = {
+    **_ANSWERED_ALIKE,
+    Event.NOT_EXIST: Phase.PRESUMED_REMOVED,
+    Event.NONE_LEFT: Phase.PRESUMED_REMOVED,
+    Event.BUSY: Phase.BUSY_IN_DOUBT,
+}
+
+TRANSITIONS: dict[Phase, dict[Event, Phase]] = {
+    Phase.UNSENT: {
+        **_ANSWERED_ALIKE,
+        Event.NOT_EXIST: Phase.NOT_EXIST,
+        Event.BUSY: Phase.BUSY,
+        Event.UNTOUCHED: Phase.UNSENT,
+    },
+    Phase.BUSY: {
+        **_ANSWERED_ALIKE,
+        Event.NOT_EXIST: Phase.NOT_EXIST,
+        Event.NONE_LEFT: Phase.REMOVED,
+        Event.BUSY: Phase.BUSY,
+        Event.UNTOUCHED: Phase.BUSY,
+    },
+    Phase.IN_DOUBT: {**_DOUBTED, Event.UNTOUCHED: Phase.IN_DOUBT},
+    Phase.BUSY_IN_DOUBT: {**_DOUBTED, Event.UNTOUCHED: Phase.BUSY_IN_DOUBT},
+    Phase.PASSED_OVER: {**_DOUBTED, Event.UNTOUCHED: Phase.PASSED_OVER},
+}
+
+_STATUS = {
+    Phase.UNSENT: Status.UNSENT,
+    Phase.IN_DOUBT: Status.IN_DOUBT,
+    Phase.BUSY: Status.CALL_IN_PROGRESS,
+    Phase.BUSY_IN_DOUBT: Status.CALL_IN_PROGRESS,
+    Phase.PASSED_OVER: Status.FAILED,
+    Phase.REMOVED: Status.REMOVED,
+    Phase.NOT_EXIST: Status.NOT_EXIST,
+    Phase.PRESUMED_REMOVED: Status.PRESUMED_REMOVED,
+    Phase.FAILED: Status.FAILED,
+    Phase.UNRECOGNISED: Status.UNRECOGNISED,
+}
+
+NEW = NumberState(Phase.UNSENT)
+"""A number that no request has carried yet."""
+
+
+def next_phase(phase: str, event: Event) -> Phase:
+    """Look the table up. Raises InvariantError for a pair that the theory excludes."""
+    try:
+        return TRANSITIONS[Phase(phase)][event]
+    except KeyError:
+        raise InvariantError(f"a number in phase {phase!r} cannot meet the event {event.value!r}") from None
+
+
+def status_of(phase: str) -> Status:
+    """Return what the report says of a number in this phase."""
+    return _STATUS[Phase(phase)]
+
+
+def explain(state: NumberState) -> str:
+    """Return the report's `detail`: what was said of the number, else what its status means where that is not plain."""
+    if state.detail:
+        return state.detail
+    match Phase(state.phase):
+        case Phase.UNSENT:
+            return "Never asked: the run stopped first."
+        case Phase.PRESUMED_REMOVED:
+            return "None found, but an earlier request got no answer: that one very probably removed it."
+        case Phase.BUSY | Phase.BUSY_IN_DOUBT:
+            return f"In a call each time it was asked for ({state.busy_rounds} times)."
+        case _:
+            return ""
+
+
+def without_verdict(state: NumberState, event: Event, detail: str) -> NumberState:
+    """Return the state after an attempt that brought no verdict: `LOST`, `UNTOUCHED` or `REFUSED`."""
+    return state._replace(phase=next_phase(state.phase, event), attempts=state.attempts + 1, detail=detail)
+
+
+def with_verdict(
+    state: NumberState, event: Event, removed: int, record_ids: tuple[int | str, ...], detail: str, now_s: float
+) -> NumberState:
+    """Return the state after a reply that spoke of this number (or passed it over) at `now_s`, Unix seconds."""
+    if event is Event.NOT_EXIST and state.removed:
+        event = Event.NONE_LEFT
+    busy = event is Event.BUSY
+    return NumberState(
+        next_phase(state.phase, event),
+        state.removed + removed,
+        state.record_ids + record_ids,
+        state.attempts + 1,
+        state.busy_rounds + busy,
+        state.busy_since_s or (now_s if busy else 0.0),
+        now_s,
+        detail,
+    )

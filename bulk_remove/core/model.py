@@ -1,0 +1,154 @@
+"""The value types that everything else is written in. All of them are frozen."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NamedTuple
+
+
+class Status(StrEnum):
+    """What the report says of a number."""
+
+    REMOVED = "REMOVED"
+    NOT_EXIST = "NOT_EXIST"
+    PRESUMED_REMOVED = "PRESUMED_REMOVED"
+    CALL_IN_PROGRESS = "CALL_IN_PROGRESS"
+    IN_DOUBT = "IN_DOUBT"
+    FAILED = "FAILED"
+    UNRECOGNISED = "UNRECOGNISED"
+    UNSENT = "UNSENT"
+    INVALID = "INVALID"
+
+
+FINAL_STATUSES = frozenset({Status.REMOVED, Status.NOT_EXIST, Status.PRESUMED_REMOVED})
+"""Nothing more can be learnt by asking again."""
+
+OPEN_STATUSES = frozenset(set(Status) - FINAL_STATUSES - {Status.INVALID})
+"""A run that ends with one of these ends with exit code 3 or worse."""
+
+
+class Brackets(StrEnum):
+    """How the `[]` of `phone_number[]` is written: RFC 3986 asks for `encoded`, Thulium's page shows `raw`."""
+
+    ENCODED = "encoded"
+    RAW = "raw"
+
+
+class NumberFormat(StrEnum):
+    """The form in which the campaign holds its numbers."""
+
+    NATIONAL = "national"
+    DIGITS = "digits"
+    E164 = "e164"
+    AS_IS = "as-is"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One table of the input: a CSV file, or one sheet of a workbook, and the column chosen in it.
+
+    `file` is the path as the user gave it; `sheet` is empty for CSV. `header` holds the column names as they
+    stand in the file; `column` is the index of the phone column and `column_reason` says why it was chosen.
+    `encoding` and `delimiter` are empty for workbooks.
+    """
+
+    file: str
+    sheet: str
+    header: tuple[str, ...]
+    column: int
+    column_reason: str
+    encoding: str
+    delimiter: str
+    sha256: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class RowBlock:
+    """Up to some thousands of consecutive rows of one source, column-wise.
+
+    `rows[i]` is the row's number in the file as a spreadsheet shows it (the first line is 1, the header counts),
+    `cells[i]` its phone cell as text, `others[i]` all its cells when they are to be kept in the report, else `others`
+    is empty.
+    """
+
+    source: Source
+    rows: Sequence[int]
+    cells: Sequence[str]
+    others: Sequence[tuple[str, ...]]
+
+
+class NumberState(NamedTuple):
+    """What is known of one number so far. A tuple, because a run makes one or more for each number.
+
+    `phase` is a letter of `lifecycle.Phase`. `removed` counts the records that the server said it removed, over all
+    attempts; `record_ids` are theirs. `attempts` counts the requests that left for this number, `busy_rounds` those
+    that found it in a call, `busy_since_s` is the wall-clock time of the first of these (Unix seconds, 0.0 = never),
+    `answered_at_s` that of the last reply about it. `detail` explains what is not plain.
+    """
+
+    phase: str
+    removed: int = 0
+    record_ids: tuple[int | str, ...] = ()
+    attempts: int = 0
+    busy_rounds: int = 0
+    busy_since_s: float = 0.0
+    answered_at_s: float = 0.0
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one number. `answered_at_s` is Unix seconds, 0.0 = never; the rest as in the report."""
+
+    number: str
+    status: Status
+    removed_records: int
+    record_ids: tuple[int | str, ...]
+    attempts: int
+    busy_rounds: int
+    detail: str
+    answered_at_s: float
+
+
+class RowOutcome(NamedTuple):
+    """A row of the input and what became of it.
+
+    `number` is what was sent, empty for a cell that holds none: then `state` is None and `problem` says why.
+    `duplicate_of` is empty, or the row in which this number stood first (`file:row` when in another file).
+    """
+
+    source: Source
+    row: int
+    cell: str
+    others: tuple[str, ...]
+    number: str
+    campaign: str
+    state: NumberState | None
+    problem: str
+    duplicate_of: str
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """The numbers of one URL.
+
+    `ordinals[i]` is the place of `numbers[i]` among the distinct numbers of the run, in input order; `states[i]` is
+    what is known of it. `first` tells the chunk that the plan made (its ordinals are consecutive) from one packed
+    later out of numbers that needed asking again.
+    """
+
+    chunk_id: int
+    campaign: str
+    numbers: tuple[str, ...]
+    ordinals: Sequence[int]
+    states: tuple[NumberState, ...]
+    first: bool
+
+
+def mask(number: str) -> str:
+    """Hide the middle of a phone number, at least five characters of it: `48601234555` becomes `48*****4555`."""
+    if len(number) < 7:  # noqa: PLR2004 - two digits in front and five hidden; an internal number hides whole
+        return "*" * len(number)
+    hidden = max(5, len(number) - 6)
+    return f"{number[:2]}{'*' * hidden}{number[2 + hidden :]}"

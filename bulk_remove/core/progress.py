@@ -1,0 +1,60 @@
+"""How far a run is, and how long it will still take."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bulk_remove.core.lifecycle import IN_A_CALL, SETTLED, Phase
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A moment of the run, in numbers.
+
+    `phases` counts numbers by phase letter, `faults` requests without verdicts by kind; `removed_records` counts
+    records, `requests` all requests sent, `strangers` numbers that replies spoke of unasked. `stretch` is how many
+    times slower than its ceiling the pace is; `waiting` counts numbers that will be asked for again, the first of them
+    at `next_due_s` (Unix seconds, None when none waits).
+    """
+
+    phases: dict[str, int]
+    requests: int
+    removed_records: int
+    strangers: int
+    faults: dict[str, int]
+    stretch: float
+    waiting: int
+    next_due_s: float | None
+
+    @property
+    def settled(self) -> int:
+        """Numbers that this run is done with."""
+        return sum(count for phase, count in self.phases.items() if phase in SETTLED)
+
+    @property
+    def in_a_call(self) -> int:
+        """Numbers that were in a call when last asked for."""
+        return sum(count for phase, count in self.phases.items() if phase in IN_A_CALL)
+
+    @property
+    def unsent(self) -> int:
+        """Numbers that no request has carried to an answer yet."""
+        return self.phases.get(Phase.UNSENT, 0)
+
+
+RATE_WINDOW_S = 30.0
+
+
+def speed(samples: Sequence[tuple[float, int]]) -> float:
+    """Return the growth a second over samples of (time in seconds, count), oldest first; 0.0 while unknown."""
+    if len(samples) < 2:  # noqa: PLR2004 - a speed needs two points
+        return 0.0
+    (began_s, first), (ended_s, last) = samples[0], samples[-1]
+    return max(0.0, (last - first) / (ended_s - began_s)) if ended_s > began_s else 0.0
+
+
+def remaining_s(unsent: int, numbers_per_second: float) -> float | None:
+    """Return how long the numbers not yet asked for will take at this speed, in seconds; None while unknown.
+
+    What waits for calls to end is not in it: nobody knows how long people talk.
+    """
+    return unsent / numbers_per_second if numbers_per_second > 0 else None

@@ -1,0 +1,221 @@
+"""A reply and the numbers that were asked for, brought together: one verdict for each number, or one fault.
+
+A 200 is not success: it is a JSON object keyed by number, each value a list with one entry per record found. Replies
+are joined by number, never by position. PHP may write an empty object as `[]`.
+
+A fault is why there is no verdict. Faults are sorted by one question: could the server have acted?
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NamedTuple
+
+import orjson
+
+from bulk_remove.core.lifecycle import Event
+from bulk_remove.core.model import mask
+
+DETAIL_MAX_CHARS = 300
+"""How much of a server's own words is kept; its pages of HTML are not worth more."""
+
+
+class Effect(StrEnum):
+    """What a fault leaves behind."""
+
+    UNTOUCHED = "untouched"  # the server cannot have acted: ask again
+    IN_DOUBT = "in doubt"  # it may have acted: ask again, and remember
+    REFUSED = "refused"  # it refused this request as a whole: split it
+    DENIED = "denied"  # it refuses this user, campaign or address: end the run
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Why a request brought no verdicts.
+
+    `kind` is a short stable label for logs and counts; `sentence` is for people. `throttled` marks the server's own
+    request to slow down, `retry_after_s` (seconds) how long it asked us to wait. `request_id` is what the server's
+    support asks for, empty where none was given.
+    """
+
+    effect: Effect
+    kind: str
+    sentence: str
+    http_status: int = 0
+    throttled: bool = False
+    retry_after_s: float | None = None
+    request_id: str = ""
+
+    @property
+    def detail(self) -> str:
+        """The sentence with the request id, for the report."""
+        return f"{self.sentence} (request_id {self.request_id})" if self.request_id else self.sentence
+
+
+class Verdict(NamedTuple):
+    """What one reply said of one number; `removed` and `record_ids` count what was removed in this attempt."""
+
+    event: Event
+    removed: int = 0
+    record_ids: tuple[int | str, ...] = ()
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A 200 that could be read: `verdicts[i]` belongs to the i-th number asked for.
+
+    `strangers` counts numbers that the reply speaks of though they were not asked for; `stranger_sample` is one of
+    them, masked.
+    """
+
+    verdicts: tuple[Verdict, ...]
+    strangers: int
+    stranger_sample: str
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A readable reply to a read-only call: decoded JSON, and the server's clock (Unix seconds) if it told."""
+
+    content: object
+    server_time_s: float | None
+
+
+_NOT_EXIST = Verdict(Event.NOT_EXIST)
+_PASSED_OVER = Verdict(Event.PASSED_OVER, detail="The reply did not speak of this number.")
+_UNREADABLE = "The reply with HTTP 200 is not the documented JSON"
+
+
+def read_reply(body: bytes, numbers: Sequence[str]) -> Reply | Fault:
+    """Join a 200's body to the numbers asked for, by number."""
+    try:
+        document = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        shape = "an HTML page" if body.lstrip()[:1] == b"<" else "cut short or damaged"
+        return _unreadable(f"{_UNREADABLE}: it is {shape}.")
+    if document == []:
+        document = {}
+    if not isinstance(document, dict):
+        return _unreadable(f"{_UNREADABLE}: it is no object keyed by number.")
+    verdicts = tuple([_verdict(document.pop(number, None)) for number in numbers])
+    sample = mask(next(iter(document))) if document else ""
+    return Reply(verdicts, len(document), sample)
+
+
+def _unreadable(sentence: str) -> Fault:
+    """A 200 that cannot be read came from a server that was asked to delete: it may have."""
+    return Fault(Effect.IN_DOUBT, "unreadable reply", sentence, http_status=200)
+
+
+def _verdict(entries: object) -> Verdict:
+    if not isinstance(entries, list) or not entries:
+        return _PASSED_OVER
+    if len(entries) == 1:
+        return _entry_verdict(entries[0])
+    each = [_entry_verdict(entry) for entry in entries]
+    return Verdict(
+        _governing([verdict.event for verdict in each]),
+        sum(verdict.removed for verdict in each),
+        tuple(record_id for verdict in each for record_id in verdict.record_ids),
+        "; ".join(dict.fromkeys(verdict.detail for verdict in each if verdict.detail))[:DETAIL_MAX_CHARS],
+    )
+
+
+def _governing(events: Sequence[Event]) -> Event:
+    """Of several records' events the one that decides: what is least settled comes first."""
+    order = (Event.BUSY, Event.UNKNOWN, Event.PASSED_OVER, Event.REMOVED, Event.NOT_EXIST)
+    return next(event for event in order if event in events)
+
+
+def _entry_verdict(entry: object) -> Verdict:
+    if not isinstance(entry, dict):
+        return Verdict(Event.UNKNOWN, detail="The server's entry for this number is not an object.")
+    match entry.get("status"):
+        case "REMOVED":
+            record_id = entry.get("record_id")
+            if isinstance(record_id, int | str) and not isinstance(record_id, bool):
+                return Verdict(Event.REMOVED, 1, (record_id,))
+            return Verdict(Event.REMOVED, 1)
+        case "NOT_EXIST":
+            return _NOT_EXIST
+        case "CALL_IN_PROGRESS":
+            return Verdict(Event.BUSY)
+        case status:
+            return Verdict(Event.UNKNOWN, detail=f"The server said: {status!r:.{DETAIL_MAX_CHARS}}")
+
+
+_PHONE_LIKE = re.compile(r"\d{5,}")
+"""Digits in the server's words that may be a phone number: these words reach logs and terminals."""
+
+
+class ErrorEnvelope(NamedTuple):
+    """The server's own words about a request that failed; both empty where the body is something else."""
+
+    message: str
+    request_id: str
+
+
+def read_envelope(body: bytes) -> ErrorEnvelope:
+    """Read `{"request_id": ..., "errors": [{"message", "code"}]}` as far as it is there."""
+    try:
+        document = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return ErrorEnvelope("", "")
+    if not isinstance(document, dict):
+        return ErrorEnvelope("", "")
+    errors = document.get("errors")
+    messages = [
+        _PHONE_LIKE.sub(lambda found: mask(found[0]), str(error.get("message", "")))
+        for error in (errors if isinstance(errors, list) else [])
+        if isinstance(error, dict)
+    ]
+    request_id = document.get("request_id", "")
+    return ErrorEnvelope("; ".join(messages)[:DETAIL_MAX_CHARS], str(request_id)[:DETAIL_MAX_CHARS])
+
+
+_DENIED = {
+    401: "The server does not accept this user and password (HTTP 401).",
+    403: "The server forbids this call: the API user lacks the permission (HTTP 403).",
+    404: "The server knows no such campaign (HTTP 404).",
+    405: "The server does not know this call (HTTP 405): is the address right?",
+    407: "The proxy wants credentials (HTTP 407).",
+}
+_UNTOUCHED = {
+    425: "The server would not begin yet (HTTP 425).",
+    429: "The server asked us to slow down (HTTP 429).",
+    503: "The server is overloaded or down for a while (HTTP 503).",
+}
+_TOO_LONG = {413, 414, 431}
+_MAY_HAVE_ACTED = {408}
+
+
+def fault_of_status(http_status: int, body: bytes, retry_after_s: float | None) -> Fault:
+    """Say what a reply with any HTTP status but 200 means. `retry_after_s` is the server's wish in seconds."""
+    envelope = read_envelope(body)
+    effect, sentence = _effect_of(http_status)
+    said = f" The server said: {envelope.message}" if envelope.message else ""
+    return Fault(
+        effect,
+        f"HTTP {http_status}",
+        sentence + said,
+        http_status,
+        throttled=http_status in _UNTOUCHED,
+        retry_after_s=retry_after_s if http_status in _UNTOUCHED else None,
+        request_id=envelope.request_id,
+    )
+
+
+def _effect_of(http_status: int) -> tuple[Effect, str]:
+    if http_status in _DENIED:
+        return Effect.DENIED, _DENIED[http_status]
+    if http_status in _UNTOUCHED:
+        return Effect.UNTOUCHED, _UNTOUCHED[http_status]
+    if http_status in _TOO_LONG:
+        return Effect.REFUSED, f"The request is too long for the server (HTTP {http_status})."
+    if 300 <= http_status < 400:  # noqa: PLR2004 - the class of redirects
+        return Effect.DENIED, f"The server sends us to another address (HTTP {http_status})."
+    if 400 <= http_status < 500 and http_status not in _MAY_HAVE_ACTED:  # noqa: PLR2004 - the client's faults
+        return Effect.REFUSED, f"The server refused the request (HTTP {http_status})."
+    return Effect.IN_DOUBT, f"The server failed or answered strangely (HTTP {http_status})."

@@ -1,0 +1,115 @@
+"""After a fault: ask again, when, or not at all. Plain arithmetic; the caller draws the random float.
+
+Backoff is exponential with full jitter (Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015), and
+bounded in tries and in time. Numbers in a call are no fault: they have delays of their own, shaped like calls.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+from enum import StrEnum
+
+from bulk_remove.core.replies import Effect, Fault
+
+RETRY_AFTER_MAX_S = 3600.0
+"""A server that asks for more than an hour is asked again after an hour."""
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """Bounds for asking again after a fault. Times in seconds; `tries` counts the first one."""
+
+    tries: int = 6
+    give_up_after_s: float = 900.0
+    backoff_first_s: float = 1.0
+    backoff_max_s: float = 60.0
+
+
+class Step(StrEnum):
+    """What follows a fault."""
+
+    RETRY = "retry"
+    SPLIT = "split"
+    GIVE_UP = "give up"
+    END_RUN = "end the run"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A step, and how long to wait before it (seconds; 0.0 but for a retry)."""
+
+    step: Step
+    delay_s: float = 0.0
+
+
+def decide(policy: RetryPolicy, fault: Fault, tries: int, elapsed_s: float, draw: float) -> Decision:
+    """Say what follows the fault of try number `tries` (1 is the first), `elapsed_s` after the first was begun.
+
+    `draw` is a random float in [0, 1). A server that could not act at all by the end of the budget will not act for
+    the next chunk either, so the run ends; one that may have acted leaves this chunk in doubt and the run goes on.
+    """
+    if fault.effect is Effect.DENIED:
+        return Decision(Step.END_RUN)
+    if fault.effect is Effect.REFUSED:
+        return Decision(Step.SPLIT)
+    delay_s = backoff_s(policy, tries, draw)
+    if fault.retry_after_s is not None:
+        # Added jitter keeps the workers that were sent away together from coming back together.
+        delay_s = fault.retry_after_s + draw * policy.backoff_first_s
+    if tries < policy.tries and elapsed_s + delay_s <= policy.give_up_after_s:
+        return Decision(Step.RETRY, delay_s)
+    return Decision(Step.END_RUN if fault.effect is Effect.UNTOUCHED else Step.GIVE_UP)
+
+
+def backoff_s(policy: RetryPolicy, tries: int, draw: float) -> float:
+    """Return the wait after try number `tries`: between half and the whole of the doubled step, in seconds."""
+    step_s = min(policy.backoff_max_s, policy.backoff_first_s * 2.0 ** min(tries - 1, 32))
+    return step_s * (0.5 + draw / 2)
+
+
+def parse_retry_after(value: str | None, now_s: float) -> float | None:
+    """Read a Retry-After header: seconds or an HTTP date (RFC 9110, 10.2.3). Returns seconds from `now_s`.
+
+    None where there is no header, or it says nothing that can be understood.
+    """
+    if value is None:
+        return None
+    text = value.strip()
+    if text.isascii() and text.isdigit():
+        return min(float(text[:9]), RETRY_AFTER_MAX_S)
+    moment_s = parse_date(text)
+    return None if moment_s is None else min(max(0.0, moment_s - now_s), RETRY_AFTER_MAX_S)
+
+
+def parse_date(value: str | None) -> float | None:
+    """Read an HTTP date (RFC 9110, 5.6.7); returns Unix seconds, None where there is none."""
+    try:
+        moment = parsedate_to_datetime(value or "")
+    except ValueError:
+        return None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+
+
+@dataclass(frozen=True, slots=True)
+class BusyPolicy:
+    """When a number in a call is asked for again. Times in seconds.
+
+    The first delay and its doubling follow the length of calls: most end within minutes. `budget_s` counts from the
+    first time that the number was found in a call.
+    """
+
+    budget_s: float = 1800.0
+    delay_first_s: float = 30.0
+    delay_max_s: float = 300.0
+
+
+def busy_due_s(policy: BusyPolicy, rounds: int, since_s: float, now_s: float, draw: float) -> float | None:
+    """Return when (Unix seconds) to ask again for a number found in a call `rounds` times, or None: no more.
+
+    The last question is put at the very end of the budget, so that all of it is used. `draw` is in [0, 1).
+    """
+    end_s = since_s + policy.budget_s
+    delay_s = min(policy.delay_max_s, policy.delay_first_s * 2.0 ** min(rounds - 1, 32)) * (0.8 + 0.4 * draw)
+    due_s = min(now_s + delay_s, end_s)
+    least_s = min(policy.delay_first_s / 2, policy.budget_s / 2)
+    return due_s if due_s > now_s and due_s - now_s >= least_s else None

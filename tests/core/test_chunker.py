@@ -1,0 +1,69 @@
+from itertools import pairwise
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bulk_remove.core.chunker import RequestShape, pack
+from bulk_remove.core.model import Brackets
+from bulk_remove.errors import UsageError
+
+numbers = st.lists(st.from_regex(r"\+?[0-9]{3,15}", fullmatch=True), max_size=120)
+shapes = st.builds(
+    RequestShape,
+    campaign=st.just("00001"),
+    base_path=st.sampled_from(["", "/proxy/thulium"]),
+    brackets=st.sampled_from(Brackets),
+    trailing_slash=st.booleans(),
+    max_request_line=st.integers(200, 1500),
+    max_numbers=st.integers(1, 40),
+)
+
+
+@given(numbers, shapes)
+def test_the_chunks_rejoin_to_the_input(given_numbers: list[str], shape: RequestShape) -> None:
+    assert [number for chunk in pack(given_numbers, shape) for number in chunk] == given_numbers
+
+
+@given(numbers, shapes)
+def test_no_request_line_is_over_the_limit_and_none_could_take_the_next_number(
+    given_numbers: list[str], shape: RequestShape
+) -> None:
+    chunks = list(pack(given_numbers, shape))
+    for chunk in chunks:
+        assert 0 < len(chunk) <= shape.max_numbers
+        assert shape.line_bytes(*chunk) <= shape.max_request_line
+    for chunk, following in pairwise(chunks):
+        full = len(chunk) == shape.max_numbers
+        assert full or shape.line_bytes(*chunk, following[0]) > shape.max_request_line
+
+
+@given(numbers.filter(bool), shapes)
+def test_the_line_measured_is_the_line_sent_and_the_server_reads_the_numbers_back(
+    given_numbers: list[str], shape: RequestShape
+) -> None:
+    target = shape.target(given_numbers)
+    assert shape.line_bytes(*given_numbers) == len(f"DELETE {target} HTTP/1.1".encode())
+    assert parse_qsl(urlsplit(target).query) == [("phone_number[]", number) for number in given_numbers]
+
+
+def test_the_documented_call_is_written_as_documented() -> None:
+    shape = RequestShape("00001", brackets=Brackets.RAW)
+    assert shape.target(["441", "442"]) == ("/api/batch/outbounds/00001/records?phone_number[]=441&phone_number[]=442")
+
+
+def test_a_trailing_slash_comes_before_the_query() -> None:
+    assert RequestShape("00001", trailing_slash=True).target(["441"]).startswith("/api/batch/outbounds/00001/records/?")
+
+
+def test_the_default_line_takes_274_national_numbers_with_encoded_brackets() -> None:
+    line = len("DELETE /api/batch/outbounds/00001/records HTTP/1.1")
+    assert len(next(pack(["601234555"] * 1000, RequestShape("00001")))) == (8000 - line) // 29
+
+
+def test_a_line_too_short_for_one_number_is_refused_with_the_least_that_works() -> None:
+    with pytest.raises(UsageError, match="no room for a single number") as caught:
+        RequestShape("00001", max_request_line=60)
+    least = int(caught.value.hint.split()[3])
+    assert RequestShape("00001", max_request_line=least).room_bytes > 0

@@ -1,0 +1,173 @@
+"""Choosing the phone column."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bulk_remove.core.columns import STRONG_NAMES, WEAK_NAMES, choose_column, fold
+from bulk_remove.errors import InputError
+
+NUMBER = "48 601 000 123"
+
+
+def chosen(header: list[str], *rows: list[str], wanted: str | None = None) -> int:
+    return choose_column(header, rows or [[NUMBER] * len(header)], wanted).index
+
+
+def refusal(header: list[str], *rows: list[str], wanted: str | None = None) -> InputError:
+    with pytest.raises(InputError) as caught:
+        choose_column(header, rows or [[NUMBER] * len(header)], wanted)
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *["phone", "Phone", "phone_number", "PhoneNumber", "PHONE-NUMBER", "phone no.", "Phone:", "telephone", "Tel."],
+        *["mobile", "mobile phone", "cell", "GSM", "msisdn", "Caller ID", "phone1", "téléphone"],
+        *["telefon", "Nr tel", "nr. tel.", "nr telefonu", "numer_telefonu", "Numer Telefonu", "komorka", "Komórka"],
+        *["kom.", "Telefon służbowy", "TELEFON SŁUŻBOWY", "telefon służbowy"],
+    ],
+)
+def test_a_column_with_a_known_name_is_chosen(name: str) -> None:
+    assert choose_column(["id", name, "city"], [["1", NUMBER, "x"]], None).index == 1
+
+
+def test_the_reason_names_the_column_as_it_stands_in_the_file() -> None:
+    assert choose_column(["Nr Telefonu"], [[NUMBER]], None).reason == "named 'Nr Telefonu'"
+
+
+@pytest.mark.parametrize("name", ["phone_type", "has phone", "faks", "id", "", "telefoniczny", "pesel", "nip"])
+def test_a_name_that_is_not_known_is_not_guessed_from_its_cells(name: str) -> None:
+    assert "No column is certain" in refusal([name, "city"]).sentence
+
+
+@pytest.mark.parametrize(
+    "header",
+    [["telefon", "mobile"], ["phone", "phone"], ["phone", "phone2"], ["numer", "nr"]],
+    ids=["two names", "the same name twice", "a second one", "two weak names"],
+)
+def test_two_candidates_are_refused(header: list[str]) -> None:
+    assert refusal(header).sentence.startswith(f"More than one column may hold the phone numbers ('{header[0]}', ")
+
+
+def test_a_strong_name_beats_a_weak_one() -> None:
+    assert chosen(["numer", "phone_number"]) == 1
+    assert chosen(["numer", "tel"], ["601000123", "123"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("cells", "certain"),
+    [
+        (["601000123", "+48 601-000-124", "x"], True),
+        (["601000123", "x"], False),
+        (["1", "2", "3"], False),
+        (["1001", "1002"], False),
+        ([""], False),
+        (["601000123", "", " "], True),
+    ],
+    ids=["most are", "half are", "ordinals", "customer ids", "blank", "blank ones do not count"],
+)
+def test_a_weak_name_needs_most_of_its_cells_to_look_like_whole_numbers(cells: list[str], *, certain: bool) -> None:
+    rows = [[cell, "x"] for cell in cells]
+    if certain:
+        assert chosen(["numer", "name"], *rows) == 0
+    else:
+        assert "most cells do not look it" in refusal(["numer", "name"], *rows).sentence
+
+
+@pytest.mark.parametrize("rows", [[["biuro"], ["dom"]], [[""], []], [["4.86E+10"]]], ids=["words", "blank", "spoilt"])
+def test_a_strong_name_without_one_phone_number_is_refused(rows: list[list[str]]) -> None:
+    assert refusal(["tel"], *rows).sentence.startswith(f"Column 'tel' has no phone number in its first {len(rows)} ro")
+
+
+@pytest.mark.parametrize(
+    "cell", ["123", "+48 (601) 000-123", "601.000.123", "601\u00a0000\u2013123", "\u200e601000123"]
+)
+def test_one_cell_that_looks_like_a_number_is_enough_for_a_strong_name(cell: str) -> None:
+    assert chosen(["tel", "x"], ["", ""], ["a"], [cell, "1"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("wanted", "index"),
+    [("Nr", 1), ("nr", 2), ("MIASTO", 3), ("łódź", 4), ("Lodz", 4), ("3", 2), ("5", 4), ("2024", 5), ("6", 5)],
+)
+def test_a_wanted_column_matches_exactly_then_folded_then_by_position(wanted: str, index: int) -> None:
+    header = ["id", "Nr", "nr", "miasto", "Łódź", "2024"]
+    found = choose_column(header, [], wanted)
+    assert (found.index, found.reason) == (index, "chosen with --column")
+
+
+def test_a_name_that_is_a_digit_comes_before_a_position() -> None:
+    assert chosen(["a", "b", "1"], wanted="1") == 2
+
+
+@pytest.mark.parametrize("wanted", ["0", "4", "-1", "", " ", "1_0", "²", "99999999"])
+def test_a_wanted_column_that_is_not_there_is_refused_with_the_columns(wanted: str) -> None:
+    error = refusal(["id", "", "imię"], wanted=wanted)
+    assert error.sentence.startswith("There is no column")
+    assert "3 'imię'" in error.sentence
+
+
+def test_the_nearest_name_is_offered() -> None:
+    assert refusal(["id", "Telefon"], wanted="telefno").hint == "Did you mean --column 'Telefon'?"
+
+
+def test_a_wanted_name_that_two_columns_have_is_refused_and_a_position_settles_it() -> None:
+    assert refusal(["phone", "x", "phone"], wanted="phone").hint.endswith("--column 1.")
+    assert refusal(["Phone", "x", "PHONE"], wanted="phone").sentence.startswith("2 columns are named")
+    assert chosen(["phone", "x", "phone"], wanted="3") == 2
+
+
+def test_a_wanted_column_is_taken_whatever_its_cells_look_like() -> None:
+    assert chosen(["kod"], ["a"], wanted="kod") == 0
+
+
+@pytest.mark.parametrize(
+    ("header", "wanted"),
+    [
+        (["48601000123"], None),
+        (["112"], None),
+        (["+48 601 000 123"], "1"),
+        (["Jan", "48601000123"], None),
+        (["Jan", "48601000123"], "2"),
+        (["Jan", "48601000123"], "48601000123"),
+    ],
+    ids=["one column", "internal", "one column wanted", "two columns", "by position", "by name"],
+)
+def test_a_first_row_that_is_itself_a_number_is_no_header(header: list[str], wanted: str | None) -> None:
+    error = refusal(header, wanted=wanted)
+    assert error.sentence == "The first row holds a phone number where the name of a column should be."
+
+
+def test_a_refusal_lists_the_columns_with_masked_samples() -> None:
+    error = refusal(["klient", "stan"], ["", ""], ["Jan Nowak 601000123", "ok"])
+    assert error.sentence.endswith("the columns are 1 'klient' (Ja*************0123), 2 'stan' (**).")
+    assert "--column" in error.hint
+
+
+def test_a_long_sample_is_cut_before_it_is_masked() -> None:
+    error = refusal(["uwagi"], ["abcdefghijklmnopqrstuvwxyz"])
+    assert "'uwagi' (ab**************qrst)" in error.sentence
+
+
+def test_a_long_list_of_columns_is_cut() -> None:
+    assert refusal([f"c{index}" for index in range(40)]).sentence.endswith("30 'c29' (48******** 123) and 10 more.")
+
+
+@given(
+    st.lists(st.sampled_from(["id", "numer", "telefon", "48601000123", "tel 601 000 123"]), min_size=1),
+    st.sampled_from([None, "48601000123", "tel 601000123", "9", "x"]),
+)
+def test_no_refusal_shows_a_number(header: list[str], wanted: str | None) -> None:
+    try:
+        shown = choose_column(header, [["48601000123"] * len(header)], wanted).reason
+    except InputError as error:
+        shown = error.sentence + error.hint
+    assert "601000" not in shown.replace(" ", "")
+
+
+def test_every_known_name_is_written_folded() -> None:
+    for name in STRONG_NAMES | WEAK_NAMES:
+        assert name == fold(name)
+    assert not STRONG_NAMES & WEAK_NAMES

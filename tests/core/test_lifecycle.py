@@ -1,0 +1,108 @@
+from itertools import product
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bulk_remove.core.lifecycle import (
+    NEW,
+    SETTLED,
+    TRANSITIONS,
+    Event,
+    Phase,
+    explain,
+    next_phase,
+    status_of,
+    with_verdict,
+    without_verdict,
+)
+from bulk_remove.core.model import FINAL_STATUSES, NumberState, Status
+from bulk_remove.errors import InvariantError
+
+OPEN = sorted(set(Phase) - SETTLED)
+ANSWERS = [Event.REMOVED, Event.NOT_EXIST, Event.BUSY, Event.UNKNOWN, Event.PASSED_OVER]
+SILENCES = [Event.LOST, Event.UNTOUCHED]
+
+
+def after(*events: Event) -> NumberState:
+    state = NEW
+    for event in events:
+        if event in ANSWERS:
+            state = with_verdict(state, event, int(event is Event.REMOVED), (), "", 100.0)
+        else:
+            state = without_verdict(state, event, event.value)
+    return state
+
+
+@pytest.mark.parametrize(("phase", "event"), list(product(OPEN, Event)))
+def test_every_open_phase_meets_every_event_but_none_left_before_anything_was_removed(
+    phase: Phase, event: Event
+) -> None:
+    if (phase, event) == (Phase.UNSENT, Event.NONE_LEFT):
+        with pytest.raises(InvariantError):
+            next_phase(phase, event)
+    else:
+        assert isinstance(next_phase(phase, event), Phase)
+
+
+@pytest.mark.parametrize(("phase", "event"), list(product(sorted(SETTLED), Event)))
+def test_a_settled_number_meets_no_further_event(phase: Phase, event: Event) -> None:
+    with pytest.raises(InvariantError):
+        next_phase(phase, event)
+
+
+def test_the_table_names_exactly_the_open_phases() -> None:
+    assert sorted(TRANSITIONS) == OPEN
+
+
+@given(st.lists(st.sampled_from([*SILENCES, Event.BUSY, Event.PASSED_OVER])))
+def test_not_exist_is_never_reported_once_a_request_went_unanswered(events: list[Event]) -> None:
+    state = after(*events, Event.NOT_EXIST)
+    doubted = Event.LOST in events or Event.PASSED_OVER in events
+    assert status_of(state.phase) is (Status.PRESUMED_REMOVED if doubted else Status.NOT_EXIST)
+
+
+@given(st.lists(st.sampled_from(SILENCES), min_size=1))
+def test_a_number_never_answered_is_in_doubt_or_unsent_and_never_final(events: list[Event]) -> None:
+    status = status_of(after(*events).phase)
+    assert status is (Status.IN_DOUBT if Event.LOST in events else Status.UNSENT)
+    assert status not in FINAL_STATUSES
+
+
+def test_records_and_attempts_add_up_over_a_call() -> None:
+    partly = with_verdict(NEW, Event.BUSY, 1, (7,), "", 50.0)
+    again = with_verdict(partly, Event.BUSY, 0, (), "", 80.0)
+    gone = with_verdict(again, Event.REMOVED, 1, (8,), "", 110.0)
+    assert gone == NumberState(Phase.REMOVED, 2, (7, 8), 3, 2, 50.0, 110.0, "")
+
+
+def test_none_left_after_an_earlier_attempt_removed_some_is_removed() -> None:
+    partly = with_verdict(NEW, Event.BUSY, 1, (7,), "", 50.0)
+    assert with_verdict(partly, Event.NOT_EXIST, 0, (), "", 80.0).phase == Phase.REMOVED
+
+
+def test_none_left_after_a_lost_request_is_presumed_even_when_some_were_removed_before() -> None:
+    partly = with_verdict(NEW, Event.BUSY, 1, (7,), "", 50.0)
+    lost = without_verdict(partly, Event.LOST, "timeout")
+    gone = with_verdict(lost, Event.NOT_EXIST, 0, (), "", 80.0)
+    assert (status_of(gone.phase), gone.removed) == (Status.PRESUMED_REMOVED, 1)
+
+
+@pytest.mark.parametrize("phase", Phase)
+def test_every_phase_has_a_status(phase: Phase) -> None:
+    assert status_of(phase) in Status
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        (NEW, "the run stopped first"),
+        (after(Event.LOST, Event.NOT_EXIST), "very probably removed"),
+        (after(Event.BUSY, Event.BUSY), "(2 times)"),
+        (after(Event.LOST), "lost"),
+        (after(Event.REMOVED), ""),
+    ],
+)
+def test_the_detail_explains_what_is_not_plain(state: NumberState, words: str) -> None:
+    assert words in explain(state)
+    assert bool(words) == bool(explain(state))

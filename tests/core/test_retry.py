@@ -1,0 +1,113 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bulk_remove.core.replies import Effect, Fault
+from bulk_remove.core.retry import (
+    RETRY_AFTER_MAX_S,
+    BusyPolicy,
+    Decision,
+    RetryPolicy,
+    Step,
+    backoff_s,
+    busy_due_s,
+    decide,
+    parse_date,
+    parse_retry_after,
+)
+
+POLICY = RetryPolicy(tries=4, give_up_after_s=100.0, backoff_first_s=1.0, backoff_max_s=10.0)
+draws = st.floats(0, 1, exclude_max=True)
+
+
+def fault(effect: Effect, retry_after_s: float | None = None) -> Fault:
+    return Fault(effect, "made up", "Made up.", retry_after_s=retry_after_s)
+
+
+@pytest.mark.parametrize(
+    ("effect", "tries", "elapsed_s", "step"),
+    [
+        (Effect.DENIED, 1, 0.0, Step.END_RUN),
+        (Effect.REFUSED, 1, 0.0, Step.SPLIT),
+        (Effect.REFUSED, 99, 9999.0, Step.SPLIT),
+        (Effect.UNTOUCHED, 1, 0.0, Step.RETRY),
+        (Effect.IN_DOUBT, 3, 0.0, Step.RETRY),
+        (Effect.IN_DOUBT, 4, 0.0, Step.GIVE_UP),
+        (Effect.UNTOUCHED, 4, 0.0, Step.END_RUN),
+        (Effect.IN_DOUBT, 1, 99.9, Step.GIVE_UP),
+        (Effect.UNTOUCHED, 1, 99.9, Step.END_RUN),
+    ],
+)
+def test_what_follows_a_fault_depends_on_what_the_server_could_have_done(
+    effect: Effect, tries: int, elapsed_s: float, step: Step
+) -> None:
+    assert decide(POLICY, fault(effect), tries, elapsed_s, 0.5).step is step
+
+
+@given(st.integers(1, 1000), draws)
+def test_the_backoff_stays_between_half_and_the_whole_of_the_doubled_step(tries: int, draw: float) -> None:
+    step_s = min(10.0, 2.0 ** min(tries - 1, 100))
+    assert step_s / 2 <= backoff_s(POLICY, tries, draw) <= step_s
+
+
+@given(draws)
+def test_a_retry_is_never_earlier_than_the_server_asked_for(draw: float) -> None:
+    decision = decide(POLICY, fault(Effect.UNTOUCHED, 30.0), 1, 0.0, draw)
+    assert decision.step is Step.RETRY
+    assert 30.0 <= decision.delay_s <= 31.0
+
+
+def test_a_server_that_asks_for_longer_than_the_budget_ends_the_run() -> None:
+    assert decide(POLICY, fault(Effect.UNTOUCHED, 200.0), 1, 0.0, 0.0) == Decision(Step.END_RUN)
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        (None, None),
+        ("7", 7.0),
+        (" 0 ", 0.0),
+        ("99999999999999999999", RETRY_AFTER_MAX_S),
+        ("Thu, 01 Jan 1970 00:01:40 GMT", 40.0),
+        ("Thu, 01 Jan 1970 00:01:40", 40.0),
+        ("Thu, 01 Jan 1970 00:00:10 GMT", 0.0),
+        ("soon", None),
+        ("-5", None),
+        ("", None),
+        ("\u0663", None),
+    ],
+)
+def test_retry_after_is_read_as_seconds_or_as_a_date(value: str | None, seconds: float | None) -> None:
+    assert parse_retry_after(value, now_s=60.0) == seconds
+
+
+def test_no_date_is_no_moment() -> None:
+    assert parse_date(None) is None
+
+
+BUSY = BusyPolicy(budget_s=1800.0, delay_first_s=30.0, delay_max_s=300.0)
+
+
+@pytest.mark.parametrize(("rounds", "delay_s"), [(1, 30.0), (2, 60.0), (3, 120.0), (4, 240.0), (5, 300.0), (50, 300.0)])
+def test_the_delays_of_numbers_in_a_call_are_shaped_like_calls(rounds: int, delay_s: float) -> None:
+    assert busy_due_s(BUSY, rounds, since_s=1000.0, now_s=1000.0, draw=0.5) == 1000.0 + delay_s
+
+
+def test_the_last_question_is_put_at_the_end_of_the_budget() -> None:
+    assert busy_due_s(BUSY, 5, since_s=0.0, now_s=1700.0, draw=0.5) == 1800.0
+
+
+@pytest.mark.parametrize("now_s", [1790.0, 1800.0, 5000.0])
+def test_no_question_follows_when_the_budget_is_used_up(now_s: float) -> None:
+    assert busy_due_s(BUSY, 9, since_s=0.0, now_s=now_s, draw=0.5) is None
+
+
+@given(draws, st.floats(0.1, 100.0))
+def test_a_budget_shorter_than_the_first_delay_still_gives_one_question_and_ends(draw: float, budget_s: float) -> None:
+    policy = BusyPolicy(budget_s=budget_s, delay_first_s=200.0)
+    assert busy_due_s(policy, 1, since_s=0.0, now_s=0.0, draw=draw) == budget_s
+    assert busy_due_s(policy, 2, since_s=0.0, now_s=budget_s, draw=draw) is None
+
+
+def test_no_budget_means_no_question() -> None:
+    assert busy_due_s(BusyPolicy(budget_s=0.0), 1, since_s=5.0, now_s=5.0, draw=0.0) is None

@@ -1,0 +1,65 @@
+import pytest
+
+from bulk_remove.core.model import FINAL_STATUSES, Status, mask
+from bulk_remove.core.progress import Snapshot, remaining_s, speed
+from bulk_remove.core.summary import Ending, check_closed, exit_code
+from bulk_remove.errors import ExitCode, InvariantError
+
+
+def test_the_sum_of_the_statuses_must_be_the_rows() -> None:
+    check_closed(3, {Status.REMOVED: 2, Status.INVALID: 1})
+    with pytest.raises(InvariantError):
+        check_closed(3, {Status.REMOVED: 2})
+
+
+@pytest.mark.parametrize("status", Status)
+def test_a_finished_run_is_0_only_when_every_number_is_final(status: Status) -> None:
+    final = status in FINAL_STATUSES or status is Status.INVALID
+    assert exit_code(Ending.DONE, {Status.REMOVED: 5, status: 1}) is (ExitCode.OK if final else ExitCode.NOT_FINAL)
+    assert exit_code(Ending.DONE, {status: 0}) is ExitCode.OK
+
+
+@pytest.mark.parametrize(
+    ("ending", "code"),
+    [
+        (Ending.INTERRUPTED, 130),
+        (Ending.TERMINATED, 143),
+        (Ending.UNAVAILABLE, 7),
+        (Ending.DENIED, 6),
+        (Ending.STORAGE, 10),
+    ],
+)
+def test_a_run_that_ended_early_says_why_even_when_every_number_is_final(ending: Ending, code: int) -> None:
+    assert exit_code(ending, {Status.REMOVED: 5}) == code
+
+
+@pytest.mark.parametrize(
+    ("samples", "per_second"),
+    [
+        ([], 0.0),
+        ([(1.0, 5)], 0.0),
+        ([(1.0, 5), (3.0, 9)], 2.0),
+        ([(1.0, 5), (1.0, 9)], 0.0),
+        ([(1.0, 5), (2.0, 3)], 0.0),
+    ],
+)
+def test_a_speed_needs_time_to_pass_and_is_never_negative(samples: list[tuple[float, int]], per_second: float) -> None:
+    assert speed(samples) == per_second
+
+
+def test_the_time_left_is_unknown_until_there_is_a_speed() -> None:
+    assert remaining_s(100, 0.0) is None
+    assert remaining_s(100, 4.0) == 25.0
+
+
+def test_a_snapshot_knows_what_is_settled_what_is_in_a_call_and_what_is_unsent() -> None:
+    snapshot = Snapshot({"R": 5, "N": 1, "B": 2, "C": 1, "U": 9, "D": 4}, 3, 5, 0, {}, 1.0, 3, None)
+    assert (snapshot.settled, snapshot.in_a_call, snapshot.unsent) == (6, 3, 9)
+
+
+@pytest.mark.parametrize(
+    ("number", "masked"),
+    [("", ""), ("441", "***"), ("123456", "******"), ("601234555", "60*****55"), ("48601234555", "48*****4555")],
+)
+def test_a_masked_number_hides_at_least_five_characters_or_all(number: str, masked: str) -> None:
+    assert mask(number) == masked
