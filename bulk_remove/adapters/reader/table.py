@@ -1,0 +1,49 @@
+"""What every kind of file is read as."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from bulk_remove.core.columns import ChosenColumn, choose_column
+from bulk_remove.core.model import RowBlock, Source
+from bulk_remove.errors import InputError
+
+SAMPLE_ROWS = 200
+"""How many rows are looked at to choose the column."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadOptions:
+    """How to read: `column` is a name or a position from 1, `keep_columns` keeps all cells, not the phone's alone."""
+
+    column: str | None = None
+    keep_columns: bool = False
+    block_rows: int = 5000
+
+
+class Table(Protocol):
+    """A file that was looked over, and whose phone column is certain."""
+
+    @property
+    def source(self) -> Source:
+        """What is read."""
+
+    def blocks(self) -> Iterator[RowBlock]:
+        """Yield the rows in order; a row whose cells are all blank is none, but it counts in the numbering.
+
+        Can be called again, and then reads again. Raises InputError when the file is not well formed after all,
+        or is no longer the one that was opened.
+        """
+
+
+def choose(place: str, header: Sequence[str], samples: Sequence[Sequence[str]], options: ReadOptions) -> ChosenColumn:
+    """Choose the phone column; the InputError of a table where none is certain begins with `place`."""
+    try:
+        return choose_column(header, samples, options.column)
+    except InputError as error:
+        raise InputError(f"{place}: {error.sentence}", error.hint) from None
+
+
+def no_rows(path: str) -> InputError:
+    """Return the error of a file without any row under its header."""
+    return InputError(f"{path} has no rows under its header.", "Check that the export that wrote it has ended well.")
