@@ -1,0 +1,1 @@
+"""What touches the world: files, the network, the disk, the terminal. No adapter imports another."""

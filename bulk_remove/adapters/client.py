@@ -1,0 +1,262 @@
+"""The one place that speaks HTTP: one DELETE is one request on the wire, and every end of it is a Reply or a Fault.
+
+aiohttp sends an idempotent request again by itself when a kept connection breaks. A middleware runs for every send;
+ours turns each failure into an exception of our own, which aiohttp does not catch, so nothing is ever sent twice.
+No exception of aiohttp leaves this module: their texts hold the URL, which holds the numbers, or the credentials.
+"""
+
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Self
+from urllib.request import getproxies, proxy_bypass
+
+import aiohttp
+import orjson
+import yarl
+
+from bulk_remove import __version__
+from bulk_remove.core.chunker import RequestShape
+from bulk_remove.core.model import Chunk
+from bulk_remove.core.replies import Document, Effect, Fault, Reply, fault_of_status, read_reply
+from bulk_remove.core.retry import parse_date, parse_retry_after
+from bulk_remove.errors import UsageError
+
+USER_AGENT = f"bulk-remove/{__version__}"
+KEEPALIVE_S = 3.0
+"""Idle connections are dropped before the server drops them: Apache does after 5 s (KeepAliveTimeout)."""
+BODY_MAX_BYTES = 8 * 1024 * 1024
+"""Some forty times the reply to a full request; more than that is no reply but an attack or an accident."""
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """How the server is reached. `base_url` has no path beyond the system's own, no user, no query.
+
+    Timeouts in seconds. `proxy` (`http://host:port`, the scheme may be left out) overrides HTTPS_PROXY; `ca_file`
+    adds a CA to trust. `password` is never shown, nor is `proxy`, which may hold one.
+    """
+
+    base_url: str
+    user: str
+    password: str = field(repr=False)
+    concurrency: int
+    connect_timeout_s: float
+    timeout_s: float
+    ca_file: str = ""
+    proxy: str = field(default="", repr=False)
+
+
+class _Failed(Exception):  # noqa: N818 - carries a fault out of aiohttp's retry loop
+    """Our own, so that aiohttp neither catches it nor sends again."""
+
+    def __init__(self, fault: Fault) -> None:
+        super().__init__(fault.kind)
+        self.fault = fault
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class _Route:
+    """The way to the server: through which proxy, and who is shown which credentials.
+
+    `headers` go with every request, `tunnel_headers` to a proxy alone, when it is asked for a tunnel. What the session
+    holds as its default headers goes to both: aiohttp would hand the server's password to the proxy, in the open.
+    """
+
+    proxy: yarl.URL | None
+    headers: Mapping[str, str]
+    tunnel_headers: Mapping[str, str]
+
+
+class Client:
+    """An open client; an async context manager. Raises UsageError when the address or the proxy's cannot be."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._route = _route(connection)
+
+    async def __aenter__(self) -> Self:
+        """Open the pool of connections. Raises UsageError when the CA file cannot be read."""
+        connection = self._connection
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(
+                limit=connection.concurrency, keepalive_timeout=KEEPALIVE_S, ssl=_tls(connection.ca_file)
+            ),
+            headers={
+                "Accept": "application/json",
+                "Accept-Encoding": "gzip, deflate",
+                "User-Agent": USER_AGENT,
+            },
+            cookie_jar=aiohttp.DummyCookieJar(),
+            middlewares=(_one_send,),
+            timeout=aiohttp.ClientTimeout(total=connection.timeout_s, connect=connection.connect_timeout_s),
+            trust_env=False,
+        )
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._session.close()
+
+    async def delete(self, chunk: Chunk, shape: RequestShape, now_s: float) -> Reply | Fault:
+        """Send one DELETE for a chunk, once. `now_s` (Unix seconds) is what a Retry-After date is compared with."""
+        try:
+            status, headers, body = await self._request("DELETE", shape.target(chunk.numbers))
+        except _Failed as failed:
+            return failed.fault
+        if status == 200:  # noqa: PLR2004 - the documented one
+            return read_reply(body, chunk.numbers)
+        return fault_of_status(status, body, parse_retry_after(headers.get("Retry-After"), now_s))
+
+    async def get(self, target: str, now_s: float) -> Document | Fault:
+        """Ask a read-only call; returns the decoded JSON."""
+        try:
+            status, headers, body = await self._request("GET", target)
+        except _Failed as failed:
+            return failed.fault
+        if status != 200:  # noqa: PLR2004 - the documented one
+            return fault_of_status(status, body, parse_retry_after(headers.get("Retry-After"), now_s))
+        try:
+            return Document(orjson.loads(body), parse_date(headers.get("Date")))
+        except orjson.JSONDecodeError:
+            return Fault(
+                Effect.UNTOUCHED, "unreadable reply", "The server's reply is not JSON: is the address right?", 200
+            )
+
+    async def _request(self, method: str, target: str) -> tuple[int, Mapping[str, str], bytes]:
+        # encoded=True: the query stays, byte for byte, what the chunker counted.
+        url = yarl.URL(f"{self._connection.base_url}{target}", encoded=True)
+        try:
+            async with self._session.request(
+                method,
+                url,
+                headers=self._route.headers,
+                allow_redirects=False,
+                proxy=self._route.proxy,
+                proxy_headers=self._route.tunnel_headers,
+            ) as response:
+                return response.status, response.headers, await _bounded_body(response)
+        except (aiohttp.ClientError, OSError) as error:
+            fault = fault_of_exception(error)
+        raise _Failed(fault)  # out here, so that it does not carry the error about as its context
+
+
+async def _one_send(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    """Let a request leave once: whatever fails here is raised as our own exception."""
+    try:
+        return await handler(request)
+    except (aiohttp.ClientError, OSError) as error:
+        fault = fault_of_exception(error)
+    raise _Failed(fault)
+
+
+async def _bounded_body(response: aiohttp.ClientResponse) -> bytes:
+    """Read the body, decompressed, up to the limit. Past it the reply counts as lost."""
+    body = bytearray()
+    async for piece in response.content.iter_chunked(64 * 1024):
+        body += piece
+        if len(body) > BODY_MAX_BYTES:
+            response.close()
+            raise _Failed(Fault(Effect.IN_DOUBT, "reply too large", "The reply was larger than any reply can be."))
+    return bytes(body)
+
+
+_FAULTS: tuple[tuple[tuple[type[Exception], ...], Fault], ...] = (
+    (
+        (aiohttp.ClientConnectorCertificateError,),
+        Fault(Effect.DENIED, "TLS", "The server's TLS certificate cannot be verified."),
+    ),
+    (
+        (aiohttp.ClientSSLError,),
+        Fault(Effect.DENIED, "TLS", "The server does not speak TLS, or none that can be agreed upon."),
+    ),
+    (
+        (aiohttp.ClientConnectorDNSError,),
+        Fault(Effect.UNTOUCHED, "DNS", "The name of the server or its proxy cannot be found."),
+    ),
+    ((aiohttp.ClientProxyConnectionError,), Fault(Effect.UNTOUCHED, "proxy", "The proxy cannot be reached.")),
+    (
+        (aiohttp.ClientConnectorError,),
+        Fault(Effect.UNTOUCHED, "no connection", "The server cannot be reached or refuses connections."),
+    ),
+    (
+        (aiohttp.ConnectionTimeoutError,),
+        Fault(Effect.UNTOUCHED, "connect timeout", "No connection to the server came about in time."),
+    ),
+    ((TimeoutError,), Fault(Effect.IN_DOUBT, "timeout", "The server did not answer in time.")),
+    ((aiohttp.ClientPayloadError,), Fault(Effect.IN_DOUBT, "reply cut short", "The reply broke off.")),
+    ((aiohttp.ClientResponseError,), Fault(Effect.IN_DOUBT, "broken reply", "The reply was not HTTP.")),
+)
+"""Could the server have acted? The first row that fits counts, so subclasses stand before their parents."""
+
+_CONNECTION_LOST = Fault(Effect.IN_DOUBT, "connection lost", "The connection broke before the reply.")
+
+
+def fault_of_exception(error: Exception) -> Fault:
+    """Say what an exception of aiohttp means; one that is not in the table leaves doubt."""
+    if isinstance(error, aiohttp.ClientHttpProxyError):
+        return _fault_of_proxy(error.status)
+    return next((fault for kinds, fault in _FAULTS if isinstance(error, kinds)), _CONNECTION_LOST)
+
+
+def _fault_of_proxy(http_status: int) -> Fault:
+    """Say what it means that the proxy gave no tunnel: the server was not reached."""
+    if http_status == 407:  # noqa: PLR2004 - a proxy's 401
+        return fault_of_status(http_status, b"", None)
+    forbidden = 400 <= http_status < 500 and http_status not in {408, 429}  # noqa: PLR2004 - the client's faults
+    effect = Effect.DENIED if forbidden else Effect.UNTOUCHED
+    return Fault(effect, "proxy", f"The proxy does not connect us to the server (HTTP {http_status}).", http_status)
+
+
+def _tls(ca_file: str) -> ssl.SSLContext:
+    """Verify always; with a CA file, trust it besides the system's own."""
+    context = ssl.create_default_context()
+    if ca_file:
+        try:
+            context.load_verify_locations(ca_file)
+        except OSError as error:  # ssl.SSLError is one
+            reason = "there is no certificate in it" if isinstance(error, ssl.SSLError) else error.strerror
+            raise UsageError(
+                f"The CA file {ca_file} cannot be read: {reason}.",
+                "Give a PEM file with --ca-file.",
+            ) from None
+    return context
+
+
+def _route(connection: Connection) -> _Route:
+    """Find the way to the server. Raises UsageError when an address cannot be one."""
+    server = _address(connection.base_url, "--url")
+    headers = {"Authorization": aiohttp.encode_basic_auth(connection.user, connection.password)}
+    proxy = _proxy_for(connection, server)
+    if proxy is None or proxy.user is None:
+        return _Route(proxy, headers, {})
+    # Not left to aiohttp, which knows Latin-1 only.
+    login = {"Proxy-Authorization": aiohttp.encode_basic_auth(proxy.user, proxy.password or "")}
+    if server.scheme == "https":
+        return _Route(proxy.with_user(None), headers, login)
+    return _Route(proxy.with_user(None), headers | login, {})
+
+
+def _proxy_for(connection: Connection, server: yarl.URL) -> yarl.URL | None:
+    """Return the proxy to use: the setting, else the environment's (HTTPS_PROXY, NO_PROXY honoured), else none."""
+    text = connection.proxy
+    if not text and not proxy_bypass(f"{server.host}:{server.port}"):
+        text = getproxies().get(server.scheme, "")
+    if not text:
+        return None
+    proxy = _address(text if "://" in text else f"http://{text}", "The proxy (--proxy or HTTPS_PROXY)")
+    if ":" in (proxy.user or ""):
+        raise UsageError("The user of the proxy holds a colon, which HTTP Basic does not allow.", "Check --proxy.")
+    return proxy
+
+
+def _address(text: str, what: str) -> yarl.URL:
+    """Read an address. Raises UsageError, which does not show it: it may hold a password."""
+    try:
+        address = yarl.URL(text)
+        # As the resolver will: it fails with a UnicodeError, a ValueError, where a label is empty or too long.
+        possible = address.scheme in {"http", "https"} and bool((address.host or "").encode("idna"))
+    except ValueError:
+        possible = False
+    if not possible:
+        raise UsageError(f"{what} is not an http(s) address.", "Write it like https://host:port.")
+    return address

@@ -1,0 +1,122 @@
+"""The progress: redrawn in place on a terminal, a plain line now and then without one."""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from datetime import datetime
+
+from rich.console import Console, Group
+from rich.live import Live as RichLive
+from rich.progress_bar import ProgressBar
+from rich.text import Text
+
+from bulk_remove.adapters.console.screen import duration
+from bulk_remove.core.lifecycle import Phase
+from bulk_remove.core.progress import RATE_WINDOW_S, Snapshot, remaining_s, speed
+
+_REDRAW_S = 0.25
+_LINE_EVERY_S = 10.0
+
+
+class Live:
+    """Shows progress on one console."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+
+    @contextmanager
+    def reading(self) -> Iterator[Callable[[int], None]]:
+        """Show how many rows have been read; gives the function to tell."""
+        if not self._console.is_terminal:
+            yield lambda _: None
+            return
+        with self._console.status("Reading ...") as status:
+            yield lambda rows: status.update(f"Reading: {rows:,} rows")
+
+    @asynccontextmanager
+    async def sending(self, numbers: int, rate: float, snapshot: Callable[[], Snapshot]) -> AsyncIterator[None]:
+        """Show the sending of so many numbers; `rate` is the ceiling in requests a second."""
+        scene = _Scene(numbers, rate)
+        show = self._redrawing if self._console.is_terminal else self._lines
+        task = asyncio.create_task(show(scene, snapshot))
+        try:
+            yield
+        finally:
+            task.cancel()
+            await asyncio.wait([task])
+
+    async def _redrawing(self, scene: "_Scene", snapshot: Callable[[], Snapshot]) -> None:
+        with RichLive(console=self._console, auto_refresh=False, transient=True) as live:
+            while True:
+                scene.look(snapshot())
+                live.update(scene.picture(), refresh=True)
+                await asyncio.sleep(_REDRAW_S)
+
+    async def _lines(self, scene: "_Scene", snapshot: Callable[[], Snapshot]) -> None:
+        scene.look(snapshot())
+        while True:
+            await asyncio.sleep(_LINE_EVERY_S)
+            scene.look(snapshot())
+            self._console.print(Text(", ".join(scene.facts())))
+
+
+class _Scene:
+    """The latest snapshot and the speeds that follow from the last half minute."""
+
+    def __init__(self, numbers: int, rate: float) -> None:
+        self._numbers = numbers
+        self._rate = rate
+        self._settled: deque[tuple[float, int]] = deque()
+        self._asked: deque[tuple[float, int]] = deque()
+        self._requests: deque[tuple[float, int]] = deque()
+
+    def look(self, now: Snapshot) -> None:
+        """Take in a snapshot."""
+        self._now = now
+        moment_s = time.monotonic()
+        for samples, count in (
+            (self._settled, now.settled),
+            (self._asked, self._numbers - now.unsent),
+            (self._requests, now.requests),
+        ):
+            samples.append((moment_s, count))
+            while samples[0][0] < moment_s - RATE_WINDOW_S:
+                samples.popleft()
+
+    def facts(self) -> list[str]:
+        """Return what is worth telling, most important first."""
+        now = self._now
+        phases = now.phases
+        absent = phases.get(Phase.NOT_EXIST, 0) + phases.get(Phase.PRESUMED_REMOVED, 0)
+        facts = [
+            f"{now.settled:,} of {self._numbers:,} numbers",
+            f"{phases.get(Phase.REMOVED, 0):,} removed",
+            f"{absent:,} not there",
+        ]
+        if now.in_a_call:
+            facts.append(f"{now.in_a_call:,} in a call")
+        if now.faults:
+            facts.append(f"{sum(now.faults.values()):,} requests without verdicts")
+        return [*facts, *self._pace(), self._outlook()]
+
+    def _pace(self) -> list[str]:
+        slowed = f", slowed to {self._rate / self._now.stretch:.2g}" if self._now.stretch > 1 else ""
+        return [f"{speed(self._requests):.1f} requests/s (ceiling {self._rate:g}{slowed})"]
+
+    def _outlook(self) -> str:
+        now = self._now
+        if now.unsent:
+            left_s = remaining_s(now.unsent, speed(self._asked))
+            return "time left unknown yet" if left_s is None else f"about {duration(left_s)} left"
+        if now.waiting and now.next_due_s is not None:
+            asked_at = datetime.fromtimestamp(now.next_due_s).astimezone().strftime("%H:%M:%S")
+            return f"waiting for {now.waiting:,}, asked again at {asked_at}"
+        return "finishing"
+
+    def picture(self) -> Group:
+        """Return the progress as it stands on a terminal."""
+        facts = self.facts()
+        bar = ProgressBar(total=max(1, self._numbers), completed=self._now.settled, width=60)
+        return Group(bar, Text(" · ".join(facts[:-2])), Text(" · ".join(facts[-2:]), style="dim"))

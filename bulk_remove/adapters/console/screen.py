@@ -1,0 +1,168 @@
+"""The plan, the question before the first DELETE, the summary, the errors."""
+
+import sys
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from bulk_remove.core.model import FINAL_STATUSES, Source, Status
+from bulk_remove.core.plan import Plan
+from bulk_remove.core.progress import Snapshot
+from bulk_remove.core.summary import Ending
+from bulk_remove.errors import BulkRemoveError, ExitCode
+
+TYPED_COUNT_FROM = 1000
+"""From so many numbers on, the operator types how many there are instead of yes."""
+
+_MEANING = {
+    Status.REMOVED: "the server removed every record it found",
+    Status.NOT_EXIST: "the server found none",
+    Status.PRESUMED_REMOVED: "none now; an earlier request that got no answer very probably removed it",
+    Status.CALL_IN_PROGRESS: "in a call each time it was asked for",
+    Status.IN_DOUBT: "asked, but no answer came: it may or may not be gone",
+    Status.FAILED: "refused, or never given a verdict",
+    Status.UNRECOGNISED: "the server said something undocumented",
+    Status.UNSENT: "never asked: the run stopped first",
+    Status.INVALID: "not a phone number: never sent",
+}
+
+
+class Screen:
+    """Facts for pipes go to standard output; questions and errors to standard error."""
+
+    def __init__(self) -> None:
+        self.out = Console(highlight=False, soft_wrap=True)
+        self.err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+    @property
+    def can_ask(self) -> bool:
+        """Whether there is a terminal to ask questions at."""
+        return sys.stdin.isatty() and self.err.is_terminal
+
+    def note(self, sentence: str) -> None:
+        """Tell something in passing."""
+        self.err.print(Text(sentence))
+
+    def tell(self, sentence: str) -> None:
+        """Tell a result."""
+        self.out.print(Text(sentence))
+
+    def error(self, error: BulkRemoveError) -> None:
+        """Tell what is wrong and what to do."""
+        self.err.print(Text.assemble(("Error: ", "bold red"), error.sentence))
+        self.err.print(Text(f"       {error.hint}"))
+
+    def plan(self, plan: Plan, records: int | None) -> None:
+        """Show what would be done. `records` is how many the campaign holds, if known."""
+        self.out.print(Text(f"Plan for {plan.host}", style="bold"))
+        for source in plan.sources:
+            self.out.print(Text(f"  {_described(source)}"))
+        table = _figures()
+        table.add_row("rows", f"{plan.rows:,}", "")
+        table.add_row("not a phone number", f"{plan.invalid:,}", "never sent")
+        table.add_row("duplicates", f"{plan.duplicates:,}", "sent once")
+        for campaign in plan.campaigns:
+            share = f"of {records:,} records in it" if records is not None else ""
+            table.add_row(f"numbers to remove from {campaign.campaign}", f"{campaign.numbers:,}", share)
+            lasts = duration(plan.least_duration_s)
+            table.add_row("requests", f"{campaign.requests:,}", f"at least {lasts} at {plan.rate:g} a second")
+        self.out.print(table)
+        for problem, count in plan.problems:
+            self.out.print(Text(f"  {count:,} x {problem}"))
+        for row, cell, became in plan.samples:
+            self.out.print(Text(f"  row {row}: {cell or '(empty)'} -> {became}"))
+
+    def confirm(self, plan: Plan) -> bool:
+        """Ask the operator to type the count (or yes, for few numbers); True when that was typed."""
+        names = ", ".join(campaign.campaign for campaign in plan.campaigns)
+        wanted = str(plan.numbers) if plan.numbers >= TYPED_COUNT_FROM else "yes"
+        what = f"the number of numbers ({wanted})" if plan.numbers >= TYPED_COUNT_FROM else "yes"
+        self.err.print(
+            Text.assemble(
+                (f"About to remove {plan.numbers:,} numbers from campaign {names} on {plan.host}. ", "bold"),
+                "This cannot be undone.",
+            )
+        )
+        self.err.print(f"Type {what} to go on: ", end="")
+        return sys.stdin.readline().strip().lower() == wanted
+
+    def summary(
+        self,
+        by_status: Mapping[Status, int],
+        snapshot: Snapshot,
+        ending: Ending,
+        exit_code: ExitCode,
+        seconds: float,
+        files: tuple[Path, Path],
+    ) -> None:
+        """Say what the run amounts to, for a tired person at 2 a.m."""
+        style = "bold green" if exit_code is ExitCode.OK else "bold yellow"
+        self.out.print(Text(_headline(by_status, ending), style=style))
+        table = _figures()
+        for status in Status:
+            if by_status.get(status, 0):
+                table.add_row(status.value, f"{by_status[status]:,}", _MEANING[status])
+        table.add_section()
+        table.add_row("rows in the input", f"{sum(by_status.values()):,}", "each of them is in the report once")
+        self.out.print(table)
+        rate = f", {snapshot.requests / seconds:.1f} a second" if seconds >= 1 else ""
+        self.out.print(
+            Text(
+                f"  {snapshot.removed_records:,} records removed by {snapshot.requests:,} requests"
+                f" in {duration(seconds)}{rate}."
+            )
+        )
+        if snapshot.faults:
+            faults = ", ".join(f"{count:,} x {kind}" for kind, count in sorted(snapshot.faults.items()))
+            self.out.print(Text(f"  Requests without verdicts: {faults}."))
+        if snapshot.strangers:
+            self.out.print(
+                Text(
+                    f"  Replies spoke of {snapshot.strangers:,} numbers that nobody asked for: see the log.", "bold red"
+                )
+            )
+        self.out.print(Text(f"  Report:  {files[0]}"))
+        self.out.print(Text(f"  Summary: {files[1]}"))
+
+
+def _headline(by_status: Mapping[Status, int], ending: Ending) -> str:
+    still_open = sum(
+        count for status, count in by_status.items() if status not in FINAL_STATUSES and status is not Status.INVALID
+    )
+    left = f"{still_open:,} rows have no final answer" if still_open else "every number has its final answer"
+    if ending is Ending.DONE:
+        return f"Finished: {left}."
+    return f"Ended early ({ending.value}): {left}."
+
+
+def _described(source: Source) -> str:
+    how = f"sheet {source.sheet}" if source.sheet else f"{source.encoding}, separator {_named(source.delimiter)}"
+    column = source.header[source.column]
+    return f"{source.file}: {how}; phone column '{column}', {source.column_reason}"
+
+
+def _named(delimiter: str) -> str:
+    return {"\t": "tab", "": "none"}.get(delimiter, f"'{delimiter}'")
+
+
+def _figures() -> Table:
+    table = Table.grid(padding=(0, 2))
+    table.add_column()
+    table.add_column(justify="right")
+    table.add_column(style="dim")
+    table.columns[0].header = ""
+    return table
+
+
+def duration(seconds: float) -> str:
+    """Return a length of time as people say it: `45 s`, `12 min 5 s`, `3:20 h`."""
+    whole = round(seconds)
+    if whole < 60:  # noqa: PLR2004 - a minute
+        return f"{whole} s"
+    if whole < 3600:  # noqa: PLR2004 - an hour
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{timedelta(seconds=whole) // timedelta(hours=1)}:{whole % 3600 // 60:02d} h"

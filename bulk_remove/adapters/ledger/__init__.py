@@ -1,0 +1,13 @@
+"""The run's SQLite file: every intent before its act, every verdict before it is counted.
+
+`store` opens the file and owns the transactions, `planning` writes the plan, `sending` keeps intents and verdicts,
+`outcomes` reads what became of every row.
+"""
+
+from bulk_remove.adapters.ledger.outcomes import Outcomes
+from bulk_remove.adapters.ledger.planning import Planning
+from bulk_remove.adapters.ledger.sending import Sending
+from bulk_remove.adapters.ledger.store import Store, create
+from bulk_remove.adapters.ledger.writer import Journal
+
+__all__ = ["Journal", "Outcomes", "Planning", "Sending", "Store", "create"]

@@ -1,0 +1,75 @@
+"""How many values become one cell of the ledger: JSON columns, the plain case short.
+
+A planned chunk's states are stored column by column; a column in which every number has the same value is stored as
+that value. Most chunks are settled by one reply, so most columns are one value.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import orjson
+
+from bulk_remove.core.model import NumberState, RowBlock, Source
+
+
+def pack_states(states: Sequence[NumberState]) -> bytes:
+    """Pack the states of a chunk's numbers (at least one)."""
+    phases, *columns = zip(*states, strict=True)
+    return orjson.dumps(["".join(phases), *(_pack_column(column) for column in columns)])
+
+
+def unpack_states(packed: bytes) -> list[NumberState]:
+    """Return what `pack_states` packed."""
+    phases, *columns = orjson.loads(packed)
+    size = len(phases)
+    removed, record_ids, *rest = ([column["all"]] * size if isinstance(column, dict) else column for column in columns)
+    return [
+        NumberState(*values) for values in zip(phases, removed, [tuple(ids) for ids in record_ids], *rest, strict=True)
+    ]
+
+
+def _pack_column(column: tuple[Any, ...]) -> object:
+    first = column[0]
+    return {"all": first} if column.count(first) == len(column) else column
+
+
+def pack_state(state: NumberState) -> str:
+    """Pack the state of one number."""
+    return orjson.dumps(tuple(state)).decode()
+
+
+def unpack_state(packed: str) -> NumberState:
+    """Return what `pack_state` packed."""
+    phase, removed, record_ids, *rest = orjson.loads(packed)
+    return NumberState(phase, removed, tuple(record_ids), *rest)
+
+
+def pack_source(source: Source) -> str:
+    """Pack what is known of a source."""
+    return orjson.dumps(source).decode()
+
+
+def unpack_source(packed: str) -> Source:
+    """Return what `pack_source` packed."""
+    properties = orjson.loads(packed)
+    return Source(**{**properties, "header": tuple(properties["header"])})
+
+
+def pack_block(block: RowBlock, numbers: Sequence[str], problems: Mapping[int, str]) -> bytes:
+    """Pack a block of rows with what became of each: `numbers[i]` is empty where `problems[i]` says why."""
+    return orjson.dumps(
+        [
+            list(block.rows),
+            list(block.cells),
+            list(numbers),
+            {str(index): problem for index, problem in problems.items()},
+            list(block.others),
+        ]
+    )
+
+
+def unpack_block(source: Source, packed: bytes) -> tuple[RowBlock, list[str], dict[int, str]]:
+    """Return what `pack_block` packed: the rows, their numbers, and the problems by index."""
+    rows, cells, numbers, problems, others = orjson.loads(packed)
+    block = RowBlock(source, rows, cells, [tuple(cells) for cells in others])
+    return block, numbers, {int(index): problem for index, problem in problems.items()}

@@ -1,0 +1,89 @@
+"""The plan, written down: sources, rows, duplicates, chunks."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from bulk_remove.adapters.ledger.packing import pack_block, pack_source, unpack_block, unpack_source
+from bulk_remove.adapters.ledger.store import Store
+from bulk_remove.core.model import RowBlock, Source
+from bulk_remove.core.plan import ApprovedPlan
+
+
+class Planning:
+    """What the planner writes to a new ledger, in this order: sources and blocks, duplicates, chunks, the approval."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._source_no = -1
+
+    def add_source(self, source: Source) -> None:
+        """Begin a source; the blocks that follow are its."""
+        self._source_no += 1
+        with self._store.transaction() as connection:
+            connection.execute("INSERT INTO source VALUES (?, ?)", (self._source_no, pack_source(source)))
+
+    def add_blocks(self, blocks: Iterable[tuple[RowBlock, Sequence[str], Mapping[int, str]]]) -> None:
+        """Add blocks of rows with their numbers and problems, in one transaction."""
+        with self._store.transaction() as connection:
+            connection.executemany(
+                "INSERT INTO block (source_no, contents) VALUES (?, ?)",
+                ((self._source_no, pack_block(*block)) for block in blocks),
+            )
+
+    def set_duplicates(self, pairs: Iterable[tuple[int, int]]) -> int:
+        """Note the rows (by place in the input, from 0) whose number stands in an earlier row, with that row.
+
+        Returns how many there were.
+        """
+        with self._store.transaction() as connection:
+            return connection.executemany("INSERT INTO duplicate VALUES (?, ?)", pairs).rowcount
+
+    def distinct_numbers(self) -> Iterator[str]:
+        """Yield every number once, in the order of the input."""
+        with self._store.reading() as connection:
+            duplicates = (seq for (seq,) in connection.execute("SELECT seq FROM duplicate ORDER BY seq"))
+            next_duplicate = next(duplicates, -1)
+            seq = 0
+            for _, numbers, _ in blocks_of(self._store):
+                for number in numbers:
+                    if seq == next_duplicate:
+                        next_duplicate = next(duplicates, -1)
+                    elif number:
+                        yield number
+                    seq += 1
+
+    def add_chunks(self, campaign: str, chunks: Iterable[tuple[str, ...]], first_ordinal: int) -> tuple[int, int]:
+        """Add a campaign's chunks in order, ordinals counted on from `first_ordinal`.
+
+        Returns how many chunks and how many numbers there were.
+        """
+        added = 0
+        ordinal = first_ordinal
+        with self._store.transaction() as connection:
+            for added, numbers in enumerate(chunks, start=1):  # noqa: B007 - the count is wanted after the loop
+                connection.execute(
+                    "INSERT INTO chunk (campaign, numbers, first_ordinal, progress) VALUES (?, ?, ?, 'open')",
+                    (campaign, "\n".join(numbers), ordinal),
+                )
+                ordinal += len(numbers)
+        return added, ordinal - first_ordinal
+
+    def finish(self, rows: int) -> None:
+        """Mark the plan as complete."""
+        with self._store.transaction() as connection:
+            connection.execute("UPDATE run SET rows = ?", (rows,))
+
+    def approve(self, approved: ApprovedPlan, now_s: float) -> None:
+        """Write down who approved the plan, and when (Unix seconds)."""
+        with self._store.transaction() as connection:
+            connection.execute("UPDATE run SET approved_by = ?, approved_at_s = ?", (approved.consent.value, now_s))
+
+
+def blocks_of(store: Store) -> Iterator[tuple[RowBlock, list[str], dict[int, str]]]:
+    """Yield every block of rows, in the order of the input, with its numbers and problems."""
+    with store.reading() as connection:
+        sources = {
+            source_no: unpack_source(properties)
+            for source_no, properties in connection.execute("SELECT source_no, properties FROM source")
+        }
+        for source_no, contents in connection.execute("SELECT source_no, contents FROM block ORDER BY block_no"):
+            yield unpack_block(sources[source_no], contents)

@@ -1,0 +1,63 @@
+-- The ledger of one run: what was to be done, what was done, what came back.
+-- Times are Unix seconds (REAL). Phases are the letters of core/lifecycle.py.
+
+CREATE TABLE run (
+    one           INTEGER PRIMARY KEY CHECK (one = 1),  -- a ledger holds one run
+    run_id        TEXT NOT NULL,
+    tool_version  TEXT NOT NULL,
+    created_at_s  REAL NOT NULL,
+    settings      TEXT NOT NULL,                        -- JSON, without secrets
+    rows          INTEGER,                              -- rows of the input; NULL until the plan is complete
+    approved_by   TEXT,                                 -- how the plan was approved; NULL: nothing may be sent
+    approved_at_s REAL,
+    ended_at_s    REAL,                                 -- NULL while the run is under way, or was killed
+    ending        TEXT                                  -- why the sending ended
+) STRICT;
+
+CREATE TABLE source (
+    source_no  INTEGER PRIMARY KEY,                     -- in the order of the command line
+    properties TEXT NOT NULL                            -- JSON: file, sheet, header, column, encoding, SHA-256 ...
+) STRICT;
+
+CREATE TABLE block (                                    -- some thousands of input rows, so that no row costs a row here
+    block_no  INTEGER PRIMARY KEY,
+    source_no INTEGER NOT NULL REFERENCES source,
+    contents  BLOB NOT NULL                             -- JSON columns: row numbers, cells, numbers, problems, others
+) STRICT;
+
+CREATE TABLE duplicate (                                -- rows whose number stands in an earlier row
+    seq       INTEGER PRIMARY KEY,                      -- the row's place in the whole input, from 0
+    first_seq INTEGER NOT NULL                          -- the place of the first row with this number
+) STRICT;
+
+CREATE TABLE chunk (
+    chunk_id      INTEGER PRIMARY KEY,
+    campaign      TEXT NOT NULL,
+    numbers       TEXT NOT NULL,                        -- one a line, in the order sent
+    first_ordinal INTEGER,                              -- of a planned chunk: its numbers' places are consecutive
+    ordinals      TEXT,                                 -- of a chunk packed later: JSON list of its numbers' places
+    states        BLOB,                                 -- of a planned chunk, once asked: JSON columns, a state a number
+    progress      TEXT NOT NULL CHECK (progress IN ('open', 'settled')),
+    CHECK ((first_ordinal IS NULL) <> (ordinals IS NULL))
+) STRICT;
+CREATE INDEX chunk_open ON chunk (chunk_id) WHERE progress = 'open';
+
+CREATE TABLE attempt (                                  -- one request for a chunk; written before the first byte goes out
+    attempt_id   INTEGER PRIMARY KEY,
+    chunk_id     INTEGER NOT NULL REFERENCES chunk,
+    begun_at_s   REAL NOT NULL,
+    ended_at_s   REAL,                                  -- NULL: no answer yet, or the process died waiting for it
+    result       TEXT,                                  -- 'verdicts', or the kind of the fault
+    request_id   TEXT NOT NULL DEFAULT '',              -- the server's, of a fault
+    strangers    INTEGER NOT NULL DEFAULT 0             -- numbers in the reply that were not asked for
+) STRICT;
+
+CREATE TABLE straggler (                                -- a number that its planned chunk did not settle; newer than the
+    ordinal  INTEGER PRIMARY KEY,                       -- state in that chunk. Place among the distinct numbers
+    campaign TEXT NOT NULL,
+    number   TEXT NOT NULL,
+    state    TEXT NOT NULL,                             -- JSON: the number's state
+    due_at_s REAL,                                      -- when to ask again; NULL: not waiting
+    chunk_id INTEGER REFERENCES chunk                   -- the chunk that carries it now
+) STRICT;
+CREATE INDEX straggler_due ON straggler (due_at_s) WHERE due_at_s IS NOT NULL;

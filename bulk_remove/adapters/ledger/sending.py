@@ -1,0 +1,125 @@
+"""Intents and verdicts: what the pool writes while it sends. Each method is one step inside a transaction.
+
+A planned chunk keeps its numbers' states itself. As soon as one of them needs more than that chunk, it becomes a
+straggler with a row of its own, which is newer than what the chunk says. A chunk packed later carries stragglers and
+keeps no states.
+"""
+
+import sqlite3
+from collections.abc import Sequence
+
+import orjson
+
+from bulk_remove.adapters.ledger.packing import pack_state, pack_states, unpack_state, unpack_states
+from bulk_remove.core.lifecycle import NEW
+from bulk_remove.core.model import Chunk, NumberState
+
+
+class Sending:
+    """The journal of the sending, on a connection that is inside a transaction."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def planned_chunks(self, after_id: int, limit: int) -> list[Chunk]:
+        """Return the next chunks of the plan that are still open, by id."""
+        rows = self._connection.execute(
+            "SELECT chunk_id, campaign, numbers, first_ordinal, states FROM chunk"
+            " WHERE progress = 'open' AND chunk_id > ? AND first_ordinal IS NOT NULL ORDER BY chunk_id LIMIT ?",
+            (after_id, limit),
+        )
+        return [_planned_chunk(*row) for row in rows.fetchall()]
+
+    def due_stragglers(self, until_s: float, limit: int) -> list[tuple[int, str, str, NumberState]]:
+        """Return (ordinal, campaign, number, state) of numbers due by `until_s`, of one campaign, longest due first."""
+        rows = self._connection.execute(
+            "SELECT ordinal, campaign, number, state FROM straggler WHERE due_at_s <= ? ORDER BY due_at_s LIMIT ?",
+            (until_s, limit),
+        ).fetchall()
+        return [
+            (ordinal, campaign, number, unpack_state(state))
+            for ordinal, campaign, number, state in rows
+            if campaign == rows[0][1]
+        ]
+
+    def next_due_s(self) -> float | None:
+        """Return when the next straggler is due (Unix seconds), or None when none waits."""
+        (due_at_s,) = self._connection.execute(
+            "SELECT min(due_at_s) FROM straggler WHERE due_at_s IS NOT NULL"
+        ).fetchone()
+        return None if due_at_s is None else float(due_at_s)
+
+    def pack_chunk(
+        self, campaign: str, numbers: Sequence[str], ordinals: Sequence[int], states: Sequence[NumberState]
+    ) -> Chunk:
+        """Make a chunk of stragglers; they no longer wait."""
+        chunk_id = self._connection.execute(
+            "INSERT INTO chunk (campaign, numbers, ordinals, progress) VALUES (?, ?, ?, 'open')",
+            (campaign, "\n".join(numbers), orjson.dumps(list(ordinals)).decode()),
+        ).lastrowid
+        self._connection.executemany(
+            "UPDATE straggler SET due_at_s = NULL, chunk_id = ? WHERE ordinal = ?",
+            ((chunk_id, ordinal) for ordinal in ordinals),
+        )
+        return Chunk(int(chunk_id or 0), campaign, tuple(numbers), tuple(ordinals), tuple(states), first=False)
+
+    def begin_attempt(self, chunk_id: int, now_s: float) -> int:
+        """Write the intent to send a chunk; returns the attempt's id. Nothing may be sent before this is committed."""
+        return int(
+            self._connection.execute(
+                "INSERT INTO attempt (chunk_id, begun_at_s) VALUES (?, ?)", (chunk_id, now_s)
+            ).lastrowid
+            or 0
+        )
+
+    def end_attempt(self, attempt_id: int, now_s: float, result: str, request_id: str, strangers: int) -> None:
+        """Write how an attempt ended: `result` is 'verdicts' or the kind of the fault."""
+        self._connection.execute(
+            "UPDATE attempt SET ended_at_s = ?, result = ?, request_id = ?, strangers = ? WHERE attempt_id = ?",
+            (now_s, result, request_id, strangers, attempt_id),
+        )
+
+    def keep_states(self, chunk: Chunk, states: Sequence[NumberState]) -> None:
+        """Write the numbers' states after an attempt; the chunk stays open."""
+        if chunk.first:
+            self._connection.execute(
+                "UPDATE chunk SET states = ? WHERE chunk_id = ?", (pack_states(states), chunk.chunk_id)
+            )
+        else:
+            self._connection.executemany(
+                "UPDATE straggler SET state = ? WHERE ordinal = ?",
+                ((pack_state(state), ordinal) for ordinal, state in zip(chunk.ordinals, states, strict=True)),
+            )
+
+    def settle(self, chunk: Chunk, states: Sequence[NumberState], due_at_s: dict[int, float]) -> None:
+        """Close a chunk; `due_at_s` says by index which of its numbers are to be asked for again, and when."""
+        self.keep_states(chunk, states)
+        self._connection.execute("UPDATE chunk SET progress = 'settled' WHERE chunk_id = ?", (chunk.chunk_id,))
+        self._connection.executemany(
+            "INSERT INTO straggler VALUES (?, ?, ?, ?, ?, NULL) ON CONFLICT (ordinal)"
+            " DO UPDATE SET state = excluded.state, due_at_s = excluded.due_at_s, chunk_id = NULL",
+            (
+                (chunk.ordinals[index], chunk.campaign, chunk.numbers[index], pack_state(states[index]), due_s)
+                for index, due_s in due_at_s.items()
+            ),
+        )
+
+    def split(self, chunk: Chunk, states: Sequence[NumberState], now_s: float) -> tuple[Chunk, Chunk]:
+        """Close a chunk of two numbers or more and make two chunks of its halves."""
+        self.settle(chunk, states, dict.fromkeys(range(len(states)), now_s))
+        half = len(states) // 2
+        left, right = slice(None, half), slice(half, None)
+        return (
+            self.pack_chunk(chunk.campaign, chunk.numbers[left], chunk.ordinals[left], states[left]),
+            self.pack_chunk(chunk.campaign, chunk.numbers[right], chunk.ordinals[right], states[right]),
+        )
+
+    def end_run(self, now_s: float, ending: str) -> None:
+        """Write why and when (Unix seconds) the sending ended."""
+        self._connection.execute("UPDATE run SET ended_at_s = ?, ending = ?", (now_s, ending))
+
+
+def _planned_chunk(chunk_id: int, campaign: str, numbers: str, first_ordinal: int, states: bytes | None) -> Chunk:
+    each = tuple(numbers.split("\n"))
+    known = (NEW,) * len(each) if states is None else tuple(unpack_states(states))
+    return Chunk(chunk_id, campaign, each, range(first_ordinal, first_ordinal + len(each)), known, first=True)

@@ -1,0 +1,87 @@
+"""The SQLite file itself: made, opened, written in transactions; its failures told as StorageError.
+
+WAL with `synchronous=FULL`: a committed transaction survives a power cut, and a reader never blocks the writer.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.resources import files
+from pathlib import Path
+
+import orjson
+
+from bulk_remove.errors import StorageError
+
+SCHEMA_VERSION = 1
+_PRAGMAS = (
+    "PRAGMA journal_mode = WAL",
+    "PRAGMA synchronous = FULL",
+    "PRAGMA foreign_keys = ON",
+    "PRAGMA temp_store = FILE",  # what is set aside while reporting must not grow in memory
+)
+
+
+class Store:
+    """One open ledger. Used by one thread at a time."""
+
+    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+        self.path = path
+        self.connection = connection
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """Commit what happens inside, or nothing of it. Raises StorageError when the disk or the file fails."""
+        with self.reading():
+            self.connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self.connection
+                self.connection.execute("COMMIT")
+            finally:
+                if self.connection.in_transaction:
+                    self.connection.execute("ROLLBACK")
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """Give the connection to a reader; tell SQLite's failures as StorageError."""
+        try:
+            yield self.connection
+        except sqlite3.IntegrityError:
+            raise  # a broken CHECK is a bug of ours, not a failing disk
+        except sqlite3.Error as error:
+            raise StorageError(
+                f"The ledger {self.path} failed: {error}.",
+                "Check free space and permissions of that folder. What was committed is safe.",
+            ) from None
+
+    def approved(self) -> bool:
+        """Return whether the run's plan has been approved."""
+        with self.reading() as connection:
+            return bool(connection.execute("SELECT approved_by IS NOT NULL FROM run").fetchone()[0])
+
+    def close(self) -> None:
+        """Close the file; SQLite folds its write-ahead log back into it."""
+        self.connection.close()
+
+
+def create(path: Path, run_id: str, tool_version: str, created_at_s: float, settings: dict[str, object]) -> Store:
+    """Make a new ledger, readable by its owner alone. `settings` must hold no secret. Raises StorageError."""
+    try:
+        path.touch(mode=0o600, exist_ok=False)
+        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    except (OSError, sqlite3.Error) as error:
+        raise StorageError(
+            f"The ledger {path} cannot be made: {error}.", "Choose another folder with --state-dir."
+        ) from None
+    store = Store(path, connection)
+    with store.reading():
+        for pragma in _PRAGMAS:
+            connection.execute(pragma)
+        connection.executescript(files(__package__).joinpath("schema.sql").read_text(encoding="utf-8"))
+        connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION:d}")
+    with store.transaction():
+        connection.execute(
+            "INSERT INTO run (one, run_id, tool_version, created_at_s, settings) VALUES (1, ?, ?, ?, ?)",
+            (run_id, tool_version, created_at_s, orjson.dumps(settings).decode()),
+        )
+    return store

@@ -1,0 +1,145 @@
+"""What follows an answer: states moved, written down, and only then counted and told."""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from bulk_remove.adapters.pool.feeder import Feeder
+from bulk_remove.adapters.pool.gate import Gate
+from bulk_remove.adapters.pool.halt import Halt
+from bulk_remove.adapters.pool.ports import Clock, Journal, Steps
+from bulk_remove.adapters.pool.tally import Tally
+from bulk_remove.core.lifecycle import IN_A_CALL, Event, Phase, with_verdict, without_verdict
+from bulk_remove.core.model import Chunk, NumberState
+from bulk_remove.core.replies import Effect, Fault, Reply
+from bulk_remove.core.retry import BusyPolicy, RetryPolicy, Step, backoff_s, busy_due_s
+from bulk_remove.core.summary import Ending
+
+log = logging.getLogger("bulk_remove.pool")
+
+Settled = Callable[[Sequence[str], Sequence[NumberState]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class PoolSettings:
+    """The ceilings (requests a second, requests at once) and the policies for asking again.
+
+    `lost_chunks_in_a_row` chunks given up one after the other, with no reply between them, end the run.
+    """
+
+    rate: float
+    concurrency: int
+    retry: RetryPolicy
+    busy: BusyPolicy
+    lost_chunks_in_a_row: int = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What the workers share: who keeps time, the pace, the books and the queue.
+
+    `on_settled` is told the numbers of a chunk and their states once they are on disk.
+    """
+
+    settings: PoolSettings
+    journal: Journal
+    clock: Clock
+    halt: Halt
+    gate: Gate
+    feeder: Feeder
+    tally: Tally
+    on_settled: Settled
+
+
+class Bookkeeper:
+    """Writes every answer to the ledger, then counts it."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._lost_in_a_row = 0
+
+    async def replied(self, chunk: Chunk, attempt_id: int, reply: Reply) -> None:
+        """Settle a chunk by a reply; numbers that it left open are to be asked for again. Raises StorageError."""
+        desk = self._desk
+        now_s = desk.clock.wall_s()
+        states = tuple(
+            [
+                with_verdict(state, verdict.event, verdict.removed, verdict.record_ids, verdict.detail, now_s)
+                for state, verdict in zip(chunk.states, reply.verdicts, strict=True)
+            ]
+        )
+        due_s = self._due_again(states, now_s)
+
+        def write(steps: Steps) -> None:
+            steps.end_attempt(attempt_id, now_s, "verdicts", "", reply.strangers)
+            steps.settle(chunk, states, due_s)
+
+        await desk.journal.write(write)
+        self._lost_in_a_row = 0
+        desk.gate.eased()
+        if reply.strangers:
+            desk.tally.strangers(reply.strangers)
+            log.warning("chunk %d: the reply spoke of %d numbers unasked", chunk.chunk_id, reply.strangers)
+        self._settled(chunk, states, due_s)
+
+    async def faulted(self, chunk: Chunk, attempt_id: int, fault: Fault, step: Step) -> tuple[Chunk, tuple[Chunk, ...]]:
+        """Write what a fault left behind and take the step; returns the chunk as it now is, and its halves if split.
+
+        Raises StorageError.
+        """
+        desk = self._desk
+        now_s = desk.clock.wall_s()
+        alone = step is Step.SPLIT and len(chunk.numbers) == 1
+        event = Event.REFUSED if alone else Event.LOST if fault.effect is Effect.IN_DOUBT else Event.UNTOUCHED
+        states = tuple([without_verdict(state, event, fault.detail) for state in chunk.states])
+        splits = step is Step.SPLIT and not alone
+        closes = alone or step is Step.GIVE_UP
+
+        def write(steps: Steps) -> tuple[Chunk, ...]:
+            steps.end_attempt(attempt_id, now_s, fault.kind, fault.request_id, 0)
+            if splits:
+                return steps.split(chunk, states, now_s)
+            if closes:
+                steps.settle(chunk, states, {})
+            else:
+                steps.keep_states(chunk, states)
+            return ()
+
+        halves = await desk.journal.write(write)
+        desk.tally.fault(fault)
+        desk.gate.faulted(fault)
+        if closes:
+            self._settled(chunk, states, {})
+        else:
+            desk.tally.moved(chunk.states, states, len(states) if splits and chunk.first else 0)
+        self._end_if_hopeless(fault, step)
+        return replace(chunk, states=states), halves
+
+    def _settled(self, chunk: Chunk, states: tuple[NumberState, ...], due_s: dict[int, float]) -> None:
+        waited = 0 if chunk.first else len(states)
+        self._desk.tally.moved(chunk.states, states, len(due_s) - waited)
+        self._desk.feeder.due_again(due_s.values())
+        self._desk.on_settled(chunk.numbers, states)
+
+    def _end_if_hopeless(self, fault: Fault, step: Step) -> None:
+        if step is Step.END_RUN:
+            denied = fault.effect is Effect.DENIED
+            self._desk.halt.call(Ending.DENIED if denied else Ending.UNAVAILABLE, fault)
+        elif step is Step.GIVE_UP:
+            self._lost_in_a_row += 1
+            if self._lost_in_a_row >= self._desk.settings.lost_chunks_in_a_row:
+                self._desk.halt.call(Ending.UNAVAILABLE, fault)
+
+    def _due_again(self, states: Sequence[NumberState], now_s: float) -> dict[int, float]:
+        """Return by index when the numbers that a reply left open are to be asked for again."""
+        settings, clock = self._desk.settings, self._desk.clock
+        due_s: dict[int, float] = {}
+        for index, state in enumerate(states):
+            due = None
+            if state.phase in IN_A_CALL:
+                due = busy_due_s(settings.busy, state.busy_rounds, state.busy_since_s, now_s, clock.draw())
+            elif state.phase == Phase.PASSED_OVER and state.attempts < settings.retry.tries:
+                due = now_s + backoff_s(settings.retry, state.attempts, clock.draw())
+            if due is not None:
+                due_s[index] = due
+        return due_s

@@ -1,0 +1,130 @@
+"""Which chunk is next: halves of a split one, then numbers due again, then the plan's own.
+
+Numbers due again are packed into full chunks while the plan still has work; after that, those that are due soon go
+along with the first that is due. Only a few chunks are ever in memory.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterable
+
+from bulk_remove.adapters.pool.halt import Halt
+from bulk_remove.adapters.pool.ports import Clock, Journal, Steps
+from bulk_remove.core.chunker import RequestShape, pack
+from bulk_remove.core.model import Chunk
+
+_PATIENCE_S = 60.0
+"""How long a number that is due may wait for others to fill its chunk."""
+
+
+class Feeder:
+    """Hands out chunks to the workers; each must be given back with `done`.
+
+    `next_due_s` is when the next number is to be asked for again, Unix seconds.
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        clock: Clock,
+        halt: Halt,
+        shape_of: Callable[[str], RequestShape],
+        ahead: int,
+        linger_s: float,
+    ) -> None:
+        self._journal = journal
+        self._clock = clock
+        self._halt = halt
+        self._shape_of = shape_of
+        self._ahead = ahead
+        self._linger_s = linger_s
+        self._halves: deque[Chunk] = deque()
+        self._planned: deque[Chunk] = deque()
+        self._last_planned_id = 0
+        self.next_due_s: float | None = None
+        self._out = 0
+        self._choosing = asyncio.Lock()
+        self._changed = asyncio.Event()
+
+    async def next(self) -> Chunk | None:
+        """Wait for the next chunk; None when there will be no more, or the run is being stopped."""
+        async with self._choosing:
+            while not self._halt.called:
+                self._changed.clear()
+                chunk = await self._choose()
+                if chunk is not None:
+                    self._out += 1
+                    return chunk
+                if not self._out and self.next_due_s is None:
+                    return None
+                await self._wait()
+        return None
+
+    def done(self, halves: Iterable[Chunk] = ()) -> None:
+        """Give a chunk back, and the halves it was split into."""
+        self._out -= 1
+        self._halves.extend(halves)
+        self._changed.set()
+
+    def wake(self) -> None:
+        """Let a waiting worker look again; the run may be stopping."""
+        self._changed.set()
+
+    def due_again(self, due_s: Iterable[float]) -> None:
+        """Take note that numbers are to be asked for again at these times (Unix seconds)."""
+        self.next_due_s = min((*due_s, *([] if self.next_due_s is None else [self.next_due_s])), default=None)
+
+    async def begin(self) -> None:
+        """Find what already waits in the ledger."""
+        self.next_due_s = await self._journal.write(lambda steps: steps.next_due_s())
+
+    async def _wait(self) -> None:
+        """Wait until a number is due or something changed."""
+        timeout_s = None if self.next_due_s is None else max(0.0, self.next_due_s - self._clock.wall_s())
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._changed.wait()
+        except TimeoutError:
+            return
+
+    async def _choose(self) -> Chunk | None:
+        if self._halves:
+            return self._halves.popleft()
+        if not self._planned:
+            await self._fetch_planned()
+        due = await self._pack_due(only_full=bool(self._planned))
+        if due is not None:
+            return due
+        return self._planned.popleft() if self._planned else None
+
+    async def _fetch_planned(self) -> None:
+        after_id = self._last_planned_id
+        self._planned.extend(await self._journal.write(lambda steps: steps.planned_chunks(after_id, self._ahead)))
+        if self._planned:
+            self._last_planned_id = self._planned[-1].chunk_id
+
+    async def _pack_due(self, *, only_full: bool) -> Chunk | None:
+        """Pack a chunk of numbers that are due; None when none is, or they may wait for a fuller chunk."""
+        now_s = self._clock.wall_s()
+        if self.next_due_s is None or self.next_due_s > now_s:
+            return None
+        only_full = only_full and now_s - self.next_due_s < _PATIENCE_S
+        until_s = now_s if only_full else now_s + self._linger_s
+        chunk, self.next_due_s = await self._journal.write(lambda steps: self._pack(steps, until_s, only_full))
+        return chunk
+
+    def _pack(self, steps: Steps, until_s: float, only_full: bool) -> tuple[Chunk | None, float | None]:
+        chunk = None
+        # One more than fits shows that the chunk is full.
+        due = steps.due_stragglers(until_s, self._most_numbers + 1)
+        if due:
+            campaign = due[0][1]
+            size = len(next(pack((number for _, _, number, _ in due), self._shape_of(campaign))))
+            if size < len(due) or not only_full:
+                ordinals, _, numbers, states = zip(*due[:size], strict=True)
+                chunk = steps.pack_chunk(campaign, numbers, ordinals, states)
+        return chunk, steps.next_due_s()
+
+    @property
+    def _most_numbers(self) -> int:
+        return self._shape_of("00000").max_numbers

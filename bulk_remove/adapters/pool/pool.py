@@ -1,0 +1,136 @@
+"""The workers: each carries one chunk at a time to its verdicts.
+
+The order of an attempt is the heart of the tool: a slot, the intent on disk, the departure, the request, the verdicts
+on disk, and only then the count. tenacity asks again and is the only layer that does; core/retry.py decides whether.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_never
+
+from bulk_remove.adapters.pool.bookkeeper import Bookkeeper, Desk, PoolSettings, Settled
+from bulk_remove.adapters.pool.feeder import Feeder
+from bulk_remove.adapters.pool.gate import Gate
+from bulk_remove.adapters.pool.halt import Halt
+from bulk_remove.adapters.pool.ports import Clock, Journal, Sender
+from bulk_remove.adapters.pool.tally import Tally
+from bulk_remove.core.chunker import RequestShape
+from bulk_remove.core.model import Chunk
+from bulk_remove.core.pacing import pace_for
+from bulk_remove.core.plan import ApprovedPlan
+from bulk_remove.core.progress import Snapshot
+from bulk_remove.core.replies import Fault, Reply
+from bulk_remove.core.retry import Step, decide
+from bulk_remove.core.summary import Ending
+
+log = logging.getLogger("bulk_remove.pool")
+
+
+class _AskAgain(Exception):  # noqa: N818 - the one exception that tenacity waits after
+    def __init__(self, delay_s: float) -> None:
+        super().__init__()
+        self.delay_s = delay_s
+
+
+def _stated(state: RetryCallState) -> float:
+    """Wait as long as core/retry.py decided."""
+    error = state.outcome.exception() if state.outcome else None
+    return error.delay_s if isinstance(error, _AskAgain) else 0.0
+
+
+class Pool:
+    """Carries out an approved plan, chunk by chunk."""
+
+    def __init__(
+        self,
+        approved: ApprovedPlan,
+        settings: PoolSettings,
+        shape_of: Callable[[str], RequestShape],
+        journal: Journal,
+        sender: Sender,
+        clock: Clock,
+        on_settled: Settled,
+    ) -> None:
+        self._plan = approved.plan
+        self._shape_of = shape_of
+        self._sender = sender
+        halt = Halt()
+        gate = Gate(pace_for(settings.rate), clock, halt)
+        # A number that is nearly due goes along with one that is: a sixth of the first delay early is soon enough.
+        feeder = Feeder(journal, clock, halt, shape_of, settings.concurrency, settings.busy.delay_first_s / 6)
+        self._desk = Desk(settings, journal, clock, halt, gate, feeder, Tally(self._plan.numbers), on_settled)
+        self._books = Bookkeeper(self._desk)
+
+    def stop(self, ending: Ending) -> None:
+        """Send no new requests; those under way finish. `drain` then returns."""
+        self._desk.halt.call(ending)
+        self._desk.feeder.wake()
+
+    def snapshot(self) -> Snapshot:
+        """Return how far the run is."""
+        return self._desk.tally.snapshot(self._desk.gate.stretch, self._desk.feeder.next_due_s)
+
+    @property
+    def fault(self) -> Fault | None:
+        """The fault that ended the run, if one did."""
+        return self._desk.halt.fault
+
+    async def drain(self) -> Ending:
+        """Send everything that is open in the ledger; returns why it ended. Raises StorageError."""
+        log.info("sending %d numbers in %d requests", self._plan.numbers, self._plan.requests)
+        await self._desk.feeder.begin()
+        workers = [asyncio.create_task(self._work()) for _ in range(self._desk.settings.concurrency)]
+        try:
+            results = await asyncio.gather(*workers, return_exceptions=True)
+        finally:
+            for worker in workers:
+                worker.cancel()
+        for result in results:
+            if result is not None:
+                raise result
+        return self._desk.halt.ending
+
+    async def _work(self) -> None:
+        try:
+            while (chunk := await self._desk.feeder.next()) is not None:
+                self._desk.feeder.done(await self._carry(chunk))
+        except BaseException:
+            # The other workers finish what is under way and stop; `drain` raises this once they have.
+            self.stop(Ending.STORAGE)
+            raise
+
+    async def _carry(self, chunk: Chunk) -> tuple[Chunk, ...]:
+        """Bring a chunk to its verdicts; returns its halves if it had to be split."""
+        begun_us = self._desk.clock.now_us()
+        halves: tuple[Chunk, ...] = ()
+        async for attempt in AsyncRetrying(
+            sleep=self._desk.halt.nap, wait=_stated, retry=retry_if_exception_type(_AskAgain), stop=stop_never
+        ):
+            with attempt:
+                attempt_id, answer = await self._ask(chunk)
+                if isinstance(answer, Reply):
+                    await self._books.replied(chunk, attempt_id, answer)
+                elif answer is not None:
+                    elapsed_s = (self._desk.clock.now_us() - begun_us) / 1_000_000
+                    tries = attempt.retry_state.attempt_number
+                    decision = decide(self._desk.settings.retry, answer, tries, elapsed_s, self._desk.clock.draw())
+                    log.info("chunk %d, try %d: %s; %s", chunk.chunk_id, tries, answer.kind, decision.step.value)
+                    chunk, halves = await self._books.faulted(chunk, attempt_id, answer, decision.step)
+                    if decision.step is Step.RETRY:
+                        raise _AskAgain(decision.delay_s)
+        return halves
+
+    async def _ask(self, chunk: Chunk) -> tuple[int, Reply | Fault | None]:
+        """Make one attempt; returns its id and what came of it, None when the run is being stopped."""
+        desk = self._desk
+        if not await desk.gate.slot():
+            return 0, None
+        begun_s = desk.clock.wall_s()
+        attempt_id = await desk.journal.write(lambda steps: steps.begin_attempt(chunk.chunk_id, begun_s))
+        if not await desk.gate.departure():
+            await desk.journal.write(lambda steps: steps.end_attempt(attempt_id, begun_s, "not sent", "", 0))
+            return attempt_id, None
+        desk.tally.request()
+        return attempt_id, await self._sender.delete(chunk, self._shape_of(chunk.campaign), begun_s)

@@ -1,0 +1,53 @@
+"""What the pool needs from outside, as protocols. The ledger, the client and the clock satisfy them."""
+
+from collections.abc import Callable, Sequence
+from typing import Protocol, TypeVar
+
+from bulk_remove.core.chunker import RequestShape
+from bulk_remove.core.model import Chunk, NumberState
+from bulk_remove.core.replies import Fault, Reply
+
+T = TypeVar("T")
+
+
+class Clock(Protocol):
+    """Time and chance."""
+
+    def now_us(self) -> int:
+        """Return a monotonic time in microseconds, the event loop's own."""
+
+    def wall_s(self) -> float:
+        """Return the time of day, Unix seconds."""
+
+    def draw(self) -> float:
+        """Return a random float in [0, 1)."""
+
+
+class Sender(Protocol):
+    """Sends one request for a chunk, once."""
+
+    async def delete(self, chunk: Chunk, shape: RequestShape, now_s: float) -> Reply | Fault:
+        """Return what came of it; never raises for what the network or the server does."""
+
+
+class Steps(Protocol):
+    """The ledger's steps inside a transaction; their meaning is documented there."""
+
+    def planned_chunks(self, after_id: int, limit: int) -> list[Chunk]: ...  # noqa: D102 - see the class
+    def due_stragglers(self, until_s: float, limit: int) -> list[tuple[int, str, str, NumberState]]: ...  # noqa: D102
+    def next_due_s(self) -> float | None: ...  # noqa: D102
+    def pack_chunk(  # noqa: D102
+        self, campaign: str, numbers: Sequence[str], ordinals: Sequence[int], states: Sequence[NumberState]
+    ) -> Chunk: ...
+    def begin_attempt(self, chunk_id: int, now_s: float) -> int: ...  # noqa: D102
+    def end_attempt(self, attempt_id: int, now_s: float, result: str, request_id: str, strangers: int) -> None: ...  # noqa: D102
+    def keep_states(self, chunk: Chunk, states: Sequence[NumberState]) -> None: ...  # noqa: D102
+    def settle(self, chunk: Chunk, states: Sequence[NumberState], due_at_s: dict[int, float]) -> None: ...  # noqa: D102
+    def split(self, chunk: Chunk, states: Sequence[NumberState], now_s: float) -> tuple[Chunk, Chunk]: ...  # noqa: D102
+
+
+class Journal(Protocol):
+    """Runs steps in one transaction; what it returns is on disk."""
+
+    async def write(self, call: Callable[[Steps], T]) -> T:
+        """Raises StorageError."""

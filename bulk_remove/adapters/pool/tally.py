@@ -1,0 +1,54 @@
+"""What has been done so far, counted only after it is on disk."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from bulk_remove.core.lifecycle import Phase
+from bulk_remove.core.model import NumberState
+from bulk_remove.core.progress import Snapshot
+from bulk_remove.core.replies import Fault
+
+
+class Tally:
+    """The running counts, of so many numbers that nobody has asked for yet."""
+
+    def __init__(self, numbers: int) -> None:
+        self._phases: Counter[str] = Counter({Phase.UNSENT: numbers})
+        self._faults: Counter[str] = Counter()
+        self._requests = 0
+        self._removed = 0
+        self._strangers = 0
+        self._waiting = 0
+
+    def request(self) -> None:
+        """Count a request that left."""
+        self._requests += 1
+
+    def moved(self, before: Sequence[NumberState], after: Sequence[NumberState], waiting: int) -> None:
+        """Count numbers that moved on; `waiting` is how many more wait to be asked for again (may be negative)."""
+        self._phases.subtract(state.phase for state in before)
+        self._phases.update(state.phase for state in after)
+        self._removed += sum(state.removed for state in after) - sum(state.removed for state in before)
+        self._waiting += waiting
+
+    def fault(self, fault: Fault) -> None:
+        """Count a request without verdicts."""
+        self._faults[fault.kind] += 1
+
+    def strangers(self, count: int) -> None:
+        """Count numbers that a reply spoke of unasked."""
+        self._strangers += count
+
+    def snapshot(self, stretch: float, next_due_s: float | None) -> Snapshot:
+        """Return the counts of this moment."""
+        phases = {phase: count for phase, count in self._phases.items() if count > 0}
+        return Snapshot(
+            phases,
+            self._requests,
+            self._removed,
+            self._strangers,
+            dict(self._faults),
+            stretch,
+            self._waiting,
+            next_due_s,
+        )
