@@ -1,0 +1,170 @@
+"""The same job from Python: numbers in, outcomes streamed out; or whole files in, a report out.
+
+    async for outcome in remove_numbers(["601234555"], settings, server, approve=lambda plan: plan.numbers < 100):
+        print(outcome.number, outcome.status)
+
+Nothing is sent unless `approve` returns True for the plan. No signal handler is installed: cancelling the task stops
+at once, leaving the iteration stops safely.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from hashlib import sha256
+from itertools import islice
+from pathlib import Path
+
+from bulk_remove.adapters.folders import default_state_dir, lock_campaign
+from bulk_remove.adapters.ledger import Outcomes
+from bulk_remove.adapters.reader import ReadOptions, open_table
+from bulk_remove.core.lifecycle import SETTLED, explain, status_of
+from bulk_remove.core.model import NumberState, Outcome, RowBlock, Source, Status
+from bulk_remove.core.plan import Consent, Plan, approve
+from bulk_remove.core.progress import Snapshot
+from bulk_remove.core.summary import Ending
+from bulk_remove.errors import GuardStop
+from bulk_remove.run.carry_out import Hooks, Sent, carry_out
+from bulk_remove.run.finish import Finished, finish
+from bulk_remove.run.prepare import Prepared, Table, prepared
+from bulk_remove.settings import Address, Login, Settings
+
+Approve = Callable[[Plan], bool]
+_BLOCK_ROWS = 5000
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """Where the server is, who we are there, and where runs keep their ledgers (None: the platform's folder)."""
+
+    address: Address
+    login: Login
+    state_dir: Path | None = None
+
+
+async def remove_numbers(
+    numbers: Iterable[str], settings: Settings, server: Server, *, approve: Approve
+) -> AsyncIterator[Outcome]:
+    """Remove numbers; yields an outcome for each distinct one as soon as it is final and on disk.
+
+    A text that is no phone number comes first, as INVALID, under its own text. Numbers without a final answer come
+    last. Raises what `bulk_remove.errors` lists; GuardStop when `approve` returns False.
+    """
+    async with _planned([_Numbers(numbers)], settings, server) as ready:
+        for row in Outcomes(ready.store).rows():
+            if row.state is None:
+                yield Outcome(row.cell, Status.INVALID, 0, (), 0, 0, row.problem, 0.0)
+        stream = _Stream()
+        sending = asyncio.create_task(_send(ready, settings, server, approve, stream))
+        sending.add_done_callback(stream.end)
+        try:
+            async for outcome in stream.outcomes():
+                yield outcome
+        finally:
+            stream.stop(Ending.INTERRUPTED)
+            await sending
+        for row in Outcomes(ready.store).rows():
+            if row.state is not None and row.state.phase not in SETTLED and not row.duplicate_of:
+                yield _outcome(row.number, row.state)
+
+
+async def remove_files(
+    files: Sequence[str], settings: Settings, server: Server, *, approve: Approve, output: Path | None = None
+) -> Finished:
+    """Remove the numbers of files and write the report; what `bulk-remove run` does.
+
+    Raises what `bulk_remove.errors` lists; GuardStop when `approve` returns False.
+    """
+    reading = ReadOptions(settings.column, settings.keep_columns)
+    async with _planned([open_table(file, reading) for file in files], settings, server) as ready:
+        sent = await _send(ready, settings, server, approve, _Stream())
+        return finish(ready, settings, sent, output)
+
+
+class _Stream:
+    """Takes settled numbers from the pool and hands out their outcomes; passes on the wish to stop."""
+
+    def __init__(self) -> None:
+        self._queue: asyncio.Queue[Outcome | None] = asyncio.Queue()
+        self.stop: Callable[[Ending], None] = lambda _ending: None
+
+    def settled(self, numbers: Sequence[str], states: Sequence[NumberState]) -> None:
+        for number, state in zip(numbers, states, strict=True):
+            if state.phase in SETTLED:
+                self._queue.put_nowait(_outcome(number, state))
+
+    def end(self, _task: asyncio.Task[Sent]) -> None:
+        self._queue.put_nowait(None)
+
+    @contextmanager
+    def stopping(self, stop: Callable[[Ending], None]) -> Iterator[None]:
+        self.stop = stop
+        yield
+
+    async def outcomes(self) -> AsyncIterator[Outcome]:
+        while (outcome := await self._queue.get()) is not None:
+            yield outcome
+
+
+@asynccontextmanager
+async def _planned(tables: Sequence[Table], settings: Settings, server: Server) -> AsyncIterator[Prepared]:
+    """Hold the campaign and the plan; reading happens in a thread, so that the caller's loop goes on."""
+    state_dir = server.state_dir or default_state_dir()
+    address = server.address
+    with lock_campaign(state_dir, address.host, settings.campaign):
+        planning = prepared(
+            tables, settings, address.host, address.base_path, state_dir, time.time(), lambda _rows: None
+        )
+        ready = await asyncio.to_thread(planning.__enter__)
+        with _entered(planning):
+            yield ready
+
+
+@contextmanager
+def _entered(manager: AbstractContextManager[Prepared]) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        manager.__exit__(None, None, None)
+
+
+async def _send(ready: Prepared, settings: Settings, server: Server, consent: Approve, stream: _Stream) -> Sent:
+    if not consent(ready.plan):
+        raise GuardStop("The plan was not approved: nothing was sent.", "Look at the plan that approve() was given.")
+    approved = approve(ready.plan, Consent.CODE)
+    hooks = Hooks(_unwatched, stream.stopping, stream.settled)
+    return await carry_out(ready, approved, settings, server.address, server.login, hooks)
+
+
+@asynccontextmanager
+async def _unwatched(_snapshot: Callable[[], Snapshot]) -> AsyncIterator[None]:
+    yield
+
+
+def _outcome(number: str, state: NumberState) -> Outcome:
+    return Outcome(
+        number,
+        status_of(state.phase),
+        state.removed,
+        state.record_ids,
+        state.attempts,
+        state.busy_rounds,
+        explain(state),
+        state.answered_at_s,
+    )
+
+
+class _Numbers:
+    """Texts as a table of one column."""
+
+    def __init__(self, numbers: Iterable[str]) -> None:
+        self._numbers = [*numbers]
+        digest = sha256("\n".join(self._numbers).encode(errors="surrogatepass")).hexdigest()
+        self.source = Source("(numbers)", "", ("number",), 0, "given by the caller", "", "", digest, 0)
+
+    def blocks(self) -> Iterator[RowBlock]:
+        rest = enumerate(self._numbers, start=1)
+        while block := list(islice(rest, _BLOCK_ROWS)):
+            rows, cells = zip(*block, strict=True)
+            yield RowBlock(self.source, rows, cells, ())

@@ -1,0 +1,100 @@
+"""The commands. Heavy imports stay inside them, so that --help answers at once."""
+
+from typing import Any
+
+import click
+
+from bulk_remove import __version__
+from bulk_remove.cli.options import (
+    input_options,
+    output_options,
+    request_options,
+    retry_options,
+    server_options,
+    state_dir_option,
+)
+
+_FILES = click.argument("files", nargs=-1, required=True, metavar="FILE...")
+
+
+@click.group(
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Exit codes: 0 every number is final, 3 some are not, 4 the input cannot be used, 6 refused, 7 unavailable.",
+)
+@click.version_option(__version__, message="bulk-remove %(version)s")
+def program() -> None:
+    """Remove phone numbers from a Thulium campaign, with a verdict for every one of them."""
+
+
+@program.command()
+@_FILES
+@input_options
+@request_options
+@server_options
+@state_dir_option
+def plan(**options: Any) -> int:
+    r"""Show what a run would do; nothing is sent.
+
+    \b
+    Example:  bulk-remove plan opt-outs.csv -c 00001
+    """
+    from bulk_remove.cli.jobs import plan_job  # noqa: PLC0415 - see above
+
+    return plan_job(options)
+
+
+@program.command()
+@_FILES
+@input_options
+@request_options
+@retry_options
+@server_options
+@output_options
+@state_dir_option
+def run(**options: Any) -> int:
+    r"""Remove the numbers of the files from the campaign, and report on each.
+
+    \b
+    Example:  bulk-remove run opt-outs.csv -c 00001 --system acme --user api -o report.csv
+    """
+    from bulk_remove.cli.jobs import run_job  # noqa: PLC0415 - see above
+
+    return run_job(options)
+
+
+@program.command()
+@click.option("--campaign", "-c", help="A campaign to look for.")
+@server_options
+def check(**options: Any) -> int:
+    r"""Try the address, TLS, the credentials and the campaign; nothing is removed.
+
+    \b
+    Example:  bulk-remove check --system acme --user api -c 00001
+    """
+    from bulk_remove.cli.jobs import check_job  # noqa: PLC0415 - see above
+
+    return check_job(options)
+
+
+@program.command()
+@click.option("--port", type=click.IntRange(0, 65535), default=8080, show_default=True, help="0 takes a free one.")
+@click.option("--campaign", "-c", "campaigns", multiple=True, default=("00001",), show_default=True)
+@click.option("--numbers", help="A CSV whose first column holds the campaign; else every number asked for exists.")
+@click.option("--busy-share", type=click.FloatRange(0, 1), default=0.0, help="Share of numbers in a call.")
+@click.option("--busy-seconds", type=click.FloatRange(0), default=60.0, show_default=True, help="How long calls last.")
+@click.option("--duplicate-share", type=click.FloatRange(0, 1), default=0.0, help="Share with two records.")
+@click.option("--absent-share", type=click.FloatRange(0, 1), default=0.0, help="Share that does not exist.")
+@click.option("--fault", "faults", multiple=True, metavar="NAME=RATE", help="For example dropped_after=0.05.")
+@click.option("--rate-limit", type=click.FloatRange(0), default=0.0, help="Requests a second before a 429; 0: none.")
+@click.option("--latency", type=click.FloatRange(0), default=0.0, help="Seconds that each reply takes.")
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--audit", help="A JSONL file for what was really done.")
+def simulate(**options: Any) -> int:
+    r"""Serve a stand-in for Thulium on this machine, to rehearse against.
+
+    \b
+    Example:  bulk-remove simulate --busy-share 0.02 --busy-seconds 20
+    """
+    from bulk_remove.cli.simulation import simulate_job  # noqa: PLC0415 - see above
+
+    return simulate_job(options)

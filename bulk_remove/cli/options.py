@@ -1,0 +1,159 @@
+"""The options, each also an environment variable: `--max-request-line` is `BULK_REMOVE_MAX_REQUEST_LINE`."""
+
+import os
+import re
+from collections.abc import Callable
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from bulk_remove.adapters.folders import default_state_dir
+from bulk_remove.adapters.secret import read_password
+from bulk_remove.core.model import Brackets, NumberFormat
+from bulk_remove.errors import UsageError
+from bulk_remove.settings import Address, Login, Settings
+
+F = TypeVar("F", bound=Callable[..., Any])
+_UNIT_S = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+class Duration(click.ParamType[float]):
+    """`90`, `90s`, `30m`, `2h` -> seconds."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return seconds."""
+        if isinstance(value, float):
+            return value
+        found = re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", str(value))
+        if not found:
+            self.fail(f"{value!r} is no length of time; write 90s, 30m or 2h.", param, ctx)
+        return float(found[1]) * _UNIT_S[found[2]]
+
+
+def _option(name: str, *names: str, **properties: Any) -> Callable[[F], F]:
+    variable = f"BULK_REMOVE_{name.removeprefix('--').replace('-', '_').upper()}"
+    return click.option(name, *names, envvar=variable, show_envvar=True, **properties)
+
+
+def _all(*options: Callable[[F], F]) -> Callable[[F], F]:
+    def decorate(function: F) -> F:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return decorate
+
+
+state_dir_option = _option(
+    "--state-dir", type=click.Path(path_type=Path, file_okay=False), help="Where runs keep their ledgers and logs."
+)
+
+input_options = _all(
+    _option("--campaign", "-c", required=True, help="The campaign's five characters, for example 00001."),
+    _option("--column", help="The phone column: its name, or its place counted from 1."),
+    _option("--keep-columns", is_flag=True, help="Put the input's own columns first in the report."),
+    _option(
+        "--number-format",
+        type=click.Choice([form.value for form in NumberFormat]),
+        default=NumberFormat.NATIONAL.value,
+        show_default=True,
+        help="The form in which the campaign holds its numbers.",
+    ),
+    _option("--region", default="PL", show_default=True, help="The country of numbers without a country code."),
+)
+
+server_options = _all(
+    _option("--url", help="The system's address: https://SYSTEM.thulium.com."),
+    _option("--system", help="Or only the system's name: SYSTEM."),
+    _option("--user", help="The API user."),
+    _option("--password-file", default="", help="A file whose first line is the password."),
+    _option("--password-command", default="", help="A command that prints the password."),
+    _option("--ca-file", default="", help="A PEM file with a CA to trust besides the system's."),
+    _option("--proxy", default="", help="The proxy to use instead of HTTPS_PROXY."),
+    _option("--connect-timeout", type=Duration(), default="10s", show_default=True, help="For a connection."),
+    _option("--timeout", type=Duration(), default="60s", show_default=True, help="For a whole request."),
+)
+
+request_options = _all(
+    _option(
+        "--brackets",
+        type=click.Choice([form.value for form in Brackets]),
+        default=Brackets.ENCODED.value,
+        show_default=True,
+        help="How the [] of phone_number[] is written.",
+    ),
+    _option("--trailing-slash", is_flag=True, help="Write .../records/ with a slash at the end."),
+    _option("--max-request-line", type=int, default=8000, show_default=True, help="Bytes of the whole request line."),
+    _option("--max-numbers-per-request", type=int, default=900, show_default=True, help="Numbers in one request."),
+    _option("--rate", type=float, default=5.0, show_default=True, help="The ceiling in requests a second."),
+    _option("--concurrency", type=int, default=4, show_default=True, help="The ceiling in requests at once."),
+)
+
+retry_options = _all(
+    _option("--tries", type=int, default=6, show_default=True, help="Tries of a request that finds no answer."),
+    _option(
+        "--give-up-after", type=Duration(), default="15m", show_default=True, help="The longest for all its tries."
+    ),
+    _option(
+        "--busy-for",
+        type=Duration(),
+        default="30m",
+        show_default=True,
+        help="How long to ask again for a number in a call.",
+    ),
+    _option(
+        "--busy-delay",
+        type=Duration(),
+        default="30s",
+        show_default=True,
+        help="The first wait for a call to end; it doubles.",
+    ),
+)
+
+output_options = _all(
+    _option(
+        "--output", "-o", type=click.Path(path_type=Path, dir_okay=False), help="The report; else in the run's folder."
+    ),
+    click.option("--yes", "-y", is_flag=True, help="Do not ask before removing."),
+)
+
+
+def settings_from(options: dict[str, Any]) -> Settings:
+    """Build the settings out of whichever options a command has. Raises UsageError."""
+    own = {name: options[name] for name in Settings.__dataclass_fields__ if name in options}
+    own |= {name: convert(options[name]) for name, convert in _ENUMS.items() if name in options}
+    own |= {f"{name}_s": options[name] for name in _DURATIONS if name in options}
+    return Settings(**own)
+
+
+_ENUMS: dict[str, Callable[[str], StrEnum]] = {"number_format": NumberFormat, "brackets": Brackets}
+_DURATIONS = ("busy_for", "busy_delay", "give_up_after", "connect_timeout", "timeout")
+
+
+def address_from(options: dict[str, Any]) -> Address:
+    """Return the server's address. Raises UsageError."""
+    url, system = options["url"], options["system"]
+    if url and system:
+        raise UsageError("Both --url and --system are given.", "Give one of them.")
+    if system:
+        return Address.of_system(system)
+    if not url:
+        raise UsageError("No server is given.", "Set --url, --system or BULK_REMOVE_URL.")
+    return Address.parse(url)
+
+
+def login_from(options: dict[str, Any]) -> Login:
+    """Return the API user with its password. Raises UsageError."""
+    return Login(
+        options["user"] or "",
+        read_password(os.environ, options["password_file"], options["password_command"]),
+    )
+
+
+def state_dir_from(options: dict[str, Any]) -> Path:
+    """Return the folder for the state of all runs."""
+    return options["state_dir"] or default_state_dir()

@@ -1,0 +1,68 @@
+"""`bulk-remove simulate`: the options of the stand-in server."""
+
+from collections.abc import Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import click
+
+from bulk_remove.errors import UsageError
+from bulk_remove.simulator.faults import Faults
+from bulk_remove.simulator.habits import Habits
+from bulk_remove.simulator.serving import Ready, SimulatorOptions, serve
+
+
+def simulate_job(options: dict[str, Any]) -> int:
+    """Serve until stopped. Raises UsageError for a port, a file or a fault that cannot be."""
+    habits = Habits(
+        options["seed"],
+        options["busy_share"],
+        options["busy_seconds"],
+        options["duplicate_share"],
+        options["absent_share"],
+    )
+    try:
+        serve(
+            SimulatorOptions(
+                port=options["port"],
+                campaigns=options["campaigns"],
+                numbers_csv=Path(options["numbers"]) if options["numbers"] else None,
+                habits=habits,
+                faults=_faults(options),
+                audit_path=Path(options["audit"]) if options["audit"] else None,
+            ),
+            _announce,
+        )
+    except OSError as error:
+        raise UsageError(
+            f"The simulator cannot start: {error.strerror or error}.", "Check --port, --numbers and --audit."
+        ) from None
+    except ValueError as error:
+        raise UsageError(f"The simulator cannot start: {error}.", "Check the shares and faults.") from None
+    return 0
+
+
+def _faults(options: dict[str, Any]) -> Faults:
+    rates = _rates(options["faults"])
+    return Faults(**rates, rate_limit_per_s=options["rate_limit"], latency_s=options["latency"], seed=options["seed"])
+
+
+def _rates(pairs: Sequence[str]) -> dict[str, Any]:
+    names = [field.name for field in fields(Faults) if field.type is float and field.default == 0.0]
+    rates = {}
+    for pair in pairs:
+        name, _, rate = pair.partition("=")
+        try:
+            rates[name] = float(rate)
+        except ValueError:
+            raise UsageError(
+                f"--fault {pair} has no rate.", "Write NAME=RATE, for example dropped_after=0.05."
+            ) from None
+        if name not in names:
+            raise UsageError(f"--fault knows no {name!r}.", f"Choose from: {', '.join(names)}.")
+    return rates
+
+
+def _announce(ready: Ready) -> None:
+    click.echo(f"Serving on {ready.url} as user {ready.user!r}, password {ready.password!r}. Stop with Ctrl-C.")

@@ -1,0 +1,100 @@
+"""Sends an approved plan."""
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from dataclasses import dataclass
+
+from bulk_remove.adapters.client import Client, Connection
+from bulk_remove.adapters.clock import SystemClock
+from bulk_remove.adapters.ledger import Journal, Planning
+from bulk_remove.adapters.pool import Pool, PoolSettings
+from bulk_remove.core.model import NumberState
+from bulk_remove.core.plan import ApprovedPlan
+from bulk_remove.core.progress import Snapshot
+from bulk_remove.core.replies import Fault
+from bulk_remove.core.retry import BusyPolicy, RetryPolicy
+from bulk_remove.core.summary import Ending
+from bulk_remove.run.prepare import Prepared
+from bulk_remove.settings import Address, Login, Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Hooks:
+    """What goes on around the sending.
+
+    `watching` shows the progress while it is entered; it is given a function that returns how far the run is.
+    `stopping` may call the function that it is given, while it is entered, to have the run end safely.
+    `on_settled` is told the numbers of each chunk and their states, once they are on disk.
+    """
+
+    watching: Callable[[Callable[[], Snapshot]], AbstractAsyncContextManager[None]]
+    stopping: Callable[[Callable[[Ending], None]], AbstractContextManager[None]]
+    on_settled: Callable[[Sequence[str], Sequence[NumberState]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """How the sending went; times in Unix seconds. `fault` is the one that ended it, if one did."""
+
+    ending: Ending
+    fault: Fault | None
+    snapshot: Snapshot
+    began_s: float
+    ended_s: float
+
+
+def connection(settings: Settings, address: Address, login: Login) -> Connection:
+    """Return how the server is reached."""
+    return Connection(
+        address.origin,
+        login.user,
+        login.password,
+        settings.concurrency,
+        settings.connect_timeout_s,
+        settings.timeout_s,
+        settings.ca_file,
+        settings.proxy,
+    )
+
+
+async def carry_out(
+    prepared: Prepared,
+    approved: ApprovedPlan,
+    settings: Settings,
+    address: Address,
+    login: Login,
+    hooks: Hooks,
+) -> Sent:
+    """Send everything that the plan holds; the verdicts are in the ledger when this returns.
+
+    Raises StorageError.
+    """
+    clock = SystemClock()
+    began_s = clock.wall_s()
+    Planning(prepared.store).approve(approved, began_s)
+    with Journal(prepared.store) as journal:
+        async with Client(connection(settings, address, login)) as client:
+            pool = Pool(
+                approved,
+                _pool_settings(settings),
+                lambda campaign: settings.shape(campaign, address.base_path),
+                journal,
+                client,
+                clock,
+                hooks.on_settled,
+            )
+            with hooks.stopping(pool.stop):
+                async with hooks.watching(pool.snapshot):
+                    ending = await pool.drain()
+        ended_s = clock.wall_s()
+        await journal.write(lambda steps: steps.end_run(ended_s, ending.value))
+    return Sent(ending, pool.fault, pool.snapshot(), began_s, ended_s)
+
+
+def _pool_settings(settings: Settings) -> PoolSettings:
+    return PoolSettings(
+        settings.rate,
+        settings.concurrency,
+        RetryPolicy(settings.tries, settings.give_up_after_s),
+        BusyPolicy(settings.busy_for_s, settings.busy_delay_s),
+    )

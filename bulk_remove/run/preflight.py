@@ -1,0 +1,73 @@
+"""What the server can be asked without removing anything."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from bulk_remove.core.replies import Document, Effect, Fault
+from bulk_remove.errors import BulkRemoveError, RefusedError, UnavailableError
+
+SKEW_S = 60.0
+"""Clocks further apart than this are worth a word: times in the report are this machine's."""
+_NO_PERMISSION = 403
+_NO_CAMPAIGN = 404
+
+
+class Asker(Protocol):
+    """Asks read-only calls."""
+
+    async def get(self, target: str, now_s: float) -> Document | Fault:
+        """Return the decoded JSON, or why there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What was found out. `records` is the campaign's record count, None when unknown; `notes` are for the operator."""
+
+    records: int | None
+    notes: tuple[str, ...]
+
+
+async def inspect_campaign(asker: Asker, base_path: str, campaign: str, now_s: float) -> Findings:
+    """Ask for the campaign's records, one at most. `now_s` in Unix seconds.
+
+    Raises RefusedError for a wrong password or an unknown campaign, UnavailableError when the server is out of reach.
+    """
+    answer = await asker.get(f"{base_path}/api/outbounds/{campaign}/records?limit=1&offset=0", now_s)
+    if isinstance(answer, Fault):
+        if answer.http_status == _NO_PERMISSION:
+            note = "This API user may not list records, so the campaign could not be looked at beforehand."
+            return Findings(None, (note,))
+        raise error_of(answer, campaign)
+    count = answer.content.get("count") if isinstance(answer.content, dict) else None
+    if isinstance(count, int):
+        return Findings(count, _clock_notes(answer, now_s))
+    note = "The server's list of records is not as documented, so the campaign could not be counted."
+    return Findings(None, (note, *_clock_notes(answer, now_s)))
+
+
+async def inspect_server(asker: Asker, base_path: str, now_s: float) -> Findings:
+    """Ask for the statistics of all campaigns, to try address, TLS and user. Raises as `inspect_campaign` does."""
+    answer = await asker.get(f"{base_path}/api/outbounds/stats", now_s)
+    if isinstance(answer, Fault):
+        if answer.http_status == _NO_PERMISSION:
+            return Findings(None, ("This API user may not ask for statistics.",))
+        raise error_of(answer, "")
+    return Findings(None, _clock_notes(answer, now_s))
+
+
+def _clock_notes(answer: Document, now_s: float) -> tuple[str, ...]:
+    if answer.server_time_s is None or abs(answer.server_time_s - now_s) <= SKEW_S:
+        return ()
+    return (f"This machine's clock is {abs(answer.server_time_s - now_s):.0f} s off the server's.",)
+
+
+def error_of(fault: Fault, campaign: str) -> BulkRemoveError:
+    """Return the error that tells the user about a fault that ended the run."""
+    if fault.effect is not Effect.DENIED:
+        return UnavailableError(fault.detail, "Check --url and the network; try again later.")
+    hints = {
+        401: "Check --user and the password: it must be an API user of this system.",
+        _NO_PERMISSION: "Give the API user the permission for this call in the panel.",
+        _NO_CAMPAIGN: f"Check --campaign {campaign}, with its leading zeros, and --url.",
+    }
+    return RefusedError(fault.detail, hints.get(fault.http_status, "Check --url, --ca-file and --proxy."))

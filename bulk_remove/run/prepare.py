@@ -1,0 +1,125 @@
+"""Input files -> ledger -> plan. Nothing is sent."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from shutil import rmtree
+from typing import Protocol
+
+from bulk_remove import __version__
+from bulk_remove.adapters.distinct import RowKeys
+from bulk_remove.adapters.folders import new_run_folder
+from bulk_remove.adapters.ledger import Planning, Store, create
+from bulk_remove.adapters.reporter import kept_columns
+from bulk_remove.core.chunker import pack
+from bulk_remove.core.model import RowBlock, Source, mask
+from bulk_remove.core.numbers import Normaliser, NumberRules
+from bulk_remove.core.plan import CampaignPlan, Plan
+from bulk_remove.settings import Settings
+
+SAMPLE_ROWS = 5
+
+NumberedBlock = tuple[RowBlock, Sequence[str], Mapping[int, str]]
+"""Rows, the number of each (empty where there is none), and by index why there is none."""
+
+
+class Table(Protocol):
+    """One source of rows."""
+
+    @property
+    def source(self) -> Source:
+        """What is known of it before it is read."""
+
+    def blocks(self) -> Iterator[RowBlock]:
+        """Yield its rows once, in order. May raise InputError."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A planned run: its folder, its open ledger, its plan, and the input's columns that the report keeps."""
+
+    folder: Path
+    store: Store
+    plan: Plan
+    kept: tuple[str, ...]
+
+
+@contextmanager
+def prepared(
+    tables: Sequence[Table],
+    settings: Settings,
+    host: str,
+    base_path: str,
+    state_dir: Path,
+    now_s: float,
+    on_rows: Callable[[int], None],
+) -> Iterator[Prepared]:
+    """Read the tables into a new run's ledger and plan it; the ledger is closed at the end.
+
+    A run that was not approved by then leaves nothing behind: its ledger holds phone numbers for no purpose.
+    `on_rows` is told how many rows have been read so far. Raises InputError, UsageError, StorageError.
+    """
+    shape = settings.shape(settings.campaign, base_path)
+    normalise = Normaliser(NumberRules(settings.number_format, settings.region))
+    kept = kept_columns([table.source for table in tables]) if settings.keep_columns else ()
+    folder = new_run_folder(state_dir, now_s)
+    store = create(folder / "ledger.sqlite", folder.name, __version__, now_s, settings.public())
+    try:
+        planning = Planning(store)
+        intake = _Intake(normalise, on_rows)
+        with RowKeys(folder / "keys.tmp") as keys:
+            for table in tables:
+                planning.add_source(table.source)
+                planning.add_blocks(intake.through(table.blocks(), keys))
+            duplicates = planning.set_duplicates(keys.duplicates())
+        chunks = pack(planning.distinct_numbers(), shape)
+        requests, numbers = planning.add_chunks(settings.campaign, chunks, first_ordinal=0)
+        planning.finish(intake.rows)
+        plan = Plan(
+            run_id=folder.name,
+            host=host,
+            sources=tuple(table.source for table in tables),
+            rows=intake.rows,
+            invalid=intake.problems.total(),
+            duplicates=duplicates,
+            campaigns=(CampaignPlan(settings.campaign, numbers, requests),),
+            problems=tuple(intake.problems.most_common()),
+            samples=tuple(intake.samples),
+            rate=settings.rate,
+        )
+        yield Prepared(folder, store, plan, kept)
+    finally:
+        approved = store.approved()
+        store.close()
+        if not approved:
+            rmtree(folder)
+
+
+class _Intake:
+    """Turns cells into numbers and counts what it meets."""
+
+    def __init__(self, normalise: Normaliser, on_rows: Callable[[int], None]) -> None:
+        self._normalise = normalise
+        self._on_rows = on_rows
+        self.rows = 0
+        self.problems: Counter[str] = Counter()
+        self.samples: list[tuple[int, str, str]] = []
+
+    def through(self, blocks: Iterator[RowBlock], keys: RowKeys) -> Iterator[NumberedBlock]:
+        for block in blocks:
+            pairs = [self._normalise(cell) for cell in block.cells]
+            numbers = [number for number, _ in pairs]
+            problems = {index: problem for index, (_, problem) in enumerate(pairs) if problem}
+            keys.add(numbers)
+            self._count(block, numbers, problems)
+            yield block, numbers, problems
+
+    def _count(self, block: RowBlock, numbers: Sequence[str], problems: Mapping[int, str]) -> None:
+        for index in range(min(len(numbers), SAMPLE_ROWS - len(self.samples))):
+            became = mask(numbers[index]) or problems[index]
+            self.samples.append((block.rows[index], mask(block.cells[index]), became))
+        self.problems.update(problems.values())
+        self.rows += len(numbers)
+        self._on_rows(self.rows)

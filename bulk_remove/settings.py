@@ -1,0 +1,153 @@
+"""What a run is told, checked once and then frozen. A setting that cannot be is a UsageError naming its flag."""
+
+import re
+from dataclasses import asdict, dataclass, field
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+from bulk_remove.core.chunker import MAX_NUMBERS_PER_REQUEST, MAX_REQUEST_LINE, RequestShape
+from bulk_remove.core.model import Brackets, NumberFormat
+from bulk_remove.errors import UsageError
+
+_CAMPAIGN = re.compile(r"[0-9A-Za-z]{5}")
+_SYSTEM = re.compile(r"[0-9A-Za-z]([0-9A-Za-z-]*[0-9A-Za-z])?")
+MAX_RATE = 1000.0
+MAX_CONCURRENCY = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where the server is: scheme, host and port in `origin`; `base_path` is usually empty."""
+
+    origin: str
+    base_path: str
+    host: str
+
+    @property
+    def tls(self) -> bool:
+        """Whether the connection is encrypted."""
+        return self.origin.startswith("https://")
+
+    @classmethod
+    def parse(cls, url: str) -> "Address":
+        """Read `https://SYSTEM.thulium.com`. Plain http is refused but for this machine. Raises UsageError."""
+        hint = "Give it as https://SYSTEM.thulium.com, or name the system with --system."
+        try:
+            parts = urlsplit(url)
+            port = parts.port
+        except ValueError:
+            raise UsageError("--url is not a URL.", hint) from None
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise UsageError("--url is not an http(s) URL.", hint)
+        if parts.username or parts.password or parts.query or parts.fragment:
+            raise UsageError("--url may hold no user, no password and no query.", hint)
+        if parts.scheme == "http" and not _is_loopback(parts.hostname):
+            raise UsageError("--url is plain http: the password would travel in the open.", "Use https://.")
+        host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+        shown = f"{host}:{port}" if port else host
+        return cls(f"{parts.scheme}://{shown}", parts.path.rstrip("/"), shown)
+
+    @classmethod
+    def of_system(cls, system: str) -> "Address":
+        """Return the address of a Thulium system by its name. Raises UsageError."""
+        if not _SYSTEM.fullmatch(system):
+            raise UsageError("--system is not a system's name.", "Give only SYSTEM of https://SYSTEM.thulium.com.")
+        return cls.parse(f"https://{system.lower()}.thulium.com")
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """The API user. The password is never shown."""
+
+    user: str
+    password: str = field(repr=False)
+
+    def __post_init__(self) -> None:
+        if not self.user:
+            raise UsageError("No API user is given.", "Set --user or BULK_REMOVE_USER.")
+        if ":" in self.user:
+            raise UsageError("--user holds a colon, which HTTP Basic does not allow.", "Check the API user's name.")
+        if not self.password:
+            raise UsageError(
+                "No password is given.",
+                "Set BULK_REMOVE_PASSWORD, BULK_REMOVE_PASSWORD_FILE or BULK_REMOVE_PASSWORD_COMMAND.",
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything else. Times in seconds, `rate` in requests a second, `max_request_line` in bytes.
+
+    The gentle defaults of `rate` and `concurrency` are ceilings: the API documents no limit, and its server also
+    runs live calls.
+    """
+
+    campaign: str
+    column: str | None = None
+    keep_columns: bool = False
+    number_format: NumberFormat = NumberFormat.NATIONAL
+    region: str = "PL"
+    brackets: Brackets = Brackets.ENCODED
+    trailing_slash: bool = False
+    max_request_line: int = MAX_REQUEST_LINE
+    max_numbers_per_request: int = MAX_NUMBERS_PER_REQUEST
+    rate: float = 5.0
+    concurrency: int = 4
+    tries: int = 6
+    give_up_after_s: float = 900.0
+    busy_for_s: float = 1800.0
+    busy_delay_s: float = 30.0
+    connect_timeout_s: float = 10.0
+    timeout_s: float = 60.0
+    ca_file: str = ""
+    proxy: str = ""
+
+    def __post_init__(self) -> None:
+        if not _CAMPAIGN.fullmatch(self.campaign):
+            raise UsageError(
+                f"--campaign is {self.campaign!r}, not five letters or digits.",
+                "Give the identifier with its leading zeros, for example 00001.",
+            )
+        _within("--rate", self.rate, 0.01, MAX_RATE)
+        _within("--concurrency", self.concurrency, 1, MAX_CONCURRENCY)
+        _within("--tries", self.tries, 1, 100)
+        _within("--max-numbers-per-request", self.max_numbers_per_request, 1, 100_000)
+        _within("--max-request-line", self.max_request_line, 1, 1_000_000)
+        _within("--busy-for", self.busy_for_s, 0, 7 * 86_400)
+        _within("--busy-delay", self.busy_delay_s, 0.1, 86_400)
+        _within("--give-up-after", self.give_up_after_s, 0, 7 * 86_400)
+        _within("--timeout", self.timeout_s, 0.1, 3600)
+        _within("--connect-timeout", self.connect_timeout_s, 0.1, 3600)
+
+    def shape(self, campaign: str, base_path: str) -> RequestShape:
+        """Return how the requests of a campaign are written. Raises UsageError when no number fits."""
+        return RequestShape(
+            campaign,
+            base_path,
+            self.brackets,
+            self.trailing_slash,
+            self.max_request_line,
+            self.max_numbers_per_request,
+        )
+
+    def public(self) -> dict[str, object]:
+        """Return all settings for the ledger and the summary. The proxy's credentials, if any, are left out."""
+        shown = asdict(self)
+        if self.proxy:
+            proxy = urlsplit(self.proxy)
+            shown["proxy"] = f"{proxy.scheme}://{proxy.hostname}" + (f":{proxy.port}" if proxy.port else "")
+        return shown
+
+
+def _within(flag: str, value: float, least: float, most: float) -> None:
+    if not least <= value <= most:
+        raise UsageError(f"{flag} is {value:g}, which is out of range.", f"Give a value from {least:g} to {most:g}.")
