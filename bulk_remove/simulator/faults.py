@@ -1,0 +1,200 @@
+"""Faults on demand: which ones, how often, and the seeded draw. Pure: no server and no clock of its own."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from random import Random
+from typing import Final
+
+
+class Fault(StrEnum):
+    """What can go wrong with one request. *Before* and *after* are of the act: the removal of the records."""
+
+    RATE_LIMITED = "rate_limited"
+    """429, before the act; not drawn but found by the limiter."""
+    UNAVAILABLE = "unavailable"
+    """503 with Retry-After, before the act."""
+    ERROR_500_BEFORE = "error_500_before"
+    ERROR_502_BEFORE = "error_502_before"
+    ERROR_504_BEFORE = "error_504_before"
+    ERROR_500_AFTER = "error_500_after"
+    ERROR_502_AFTER = "error_502_after"
+    ERROR_504_AFTER = "error_504_after"
+    DROPPED_BEFORE = "dropped_before"
+    """The connection is closed without a byte of reply."""
+    DROPPED_AFTER = "dropped_after"
+    STALLED_AFTER = "stalled_after"
+    """No byte of reply for `stall_s`, then the connection is closed."""
+    CUT_SHORT = "cut_short"
+    """After the act: half of the body that Content-Length promised, then the connection is closed."""
+    HTML_BEFORE = "html_before"
+    """A maintenance page with status 200."""
+    HTML_AFTER = "html_after"
+    """PHP's page of a fatal error, with status 200."""
+    REDIRECTED = "redirected"
+    """Before the act: to the login page."""
+    GARBAGE_BODY = "garbage_body"
+    """After the act: status 200, said to be JSON, and random bytes."""
+    GARBAGE_WIRE = "garbage_wire"
+    """After the act: bytes that are not HTTP at all."""
+    MISSING_NUMBERS = "missing_numbers"
+    """After the act: up to a tenth of the numbers, at least one, are not in the reply."""
+    UNKNOWN_STATUS = "unknown_status"
+    """After the act: as many have a status that nobody has documented."""
+    EXTRA_NUMBERS = "extra_numbers"
+    """After the act: numbers that nobody asked for are in the reply, as removed; nothing was done to them."""
+
+    @property
+    def before_the_act(self) -> bool:
+        """Whether the request ends before anything is removed."""
+        return self in _BEFORE
+
+
+_BEFORE: Final = frozenset(
+    {
+        Fault.RATE_LIMITED,
+        Fault.UNAVAILABLE,
+        Fault.ERROR_500_BEFORE,
+        Fault.ERROR_502_BEFORE,
+        Fault.ERROR_504_BEFORE,
+        Fault.DROPPED_BEFORE,
+        Fault.HTML_BEFORE,
+        Fault.REDIRECTED,
+    }
+)
+
+ERROR_STATUS: Final[Mapping[Fault, int]] = {
+    Fault.ERROR_500_BEFORE: 500,
+    Fault.ERROR_502_BEFORE: 502,
+    Fault.ERROR_504_BEFORE: 504,
+    Fault.ERROR_500_AFTER: 500,
+    Fault.ERROR_502_AFTER: 502,
+    Fault.ERROR_504_AFTER: 504,
+}
+
+RATED: Final = tuple(fault for fault in Fault if fault is not Fault.RATE_LIMITED)
+"""Those with a rate of their own in `Faults`, under the same name."""
+
+
+class RetryAfter(StrEnum):
+    """How a 429 or 503 says when to come back."""
+
+    NONE = "none"
+    SECONDS = "seconds"
+    DATE = "date"
+
+
+@dataclass(frozen=True, slots=True)
+class Faults:
+    """What goes wrong, and how often.
+
+    Each rate (0..1) is the share of requests that the fault befalls; one request has one fault at most, so the rates
+    add up to 1 at most. They befall removals alone, unless `reads_too`. `script` is used up first: the faults of the
+    first requests in order, None for a request without. `rate_limit_per_s` (0 = none) admits that many requests a
+    second on average and `rate_limit_burst` at once (0 = one second's worth); `latency_s` and up to `jitter_s` more
+    pass before each request is acted upon: these three meet every request. Raises ValueError for what cannot be.
+    """
+
+    unavailable: float = 0.0
+    error_500_before: float = 0.0
+    error_502_before: float = 0.0
+    error_504_before: float = 0.0
+    error_500_after: float = 0.0
+    error_502_after: float = 0.0
+    error_504_after: float = 0.0
+    dropped_before: float = 0.0
+    dropped_after: float = 0.0
+    stalled_after: float = 0.0
+    cut_short: float = 0.0
+    html_before: float = 0.0
+    html_after: float = 0.0
+    redirected: float = 0.0
+    garbage_body: float = 0.0
+    garbage_wire: float = 0.0
+    missing_numbers: float = 0.0
+    unknown_status: float = 0.0
+    extra_numbers: float = 0.0
+    script: tuple[Fault | None, ...] = ()
+    reads_too: bool = False
+    rate_limit_per_s: float = 0.0
+    rate_limit_burst: int = 0
+    retry_after: RetryAfter = RetryAfter.SECONDS
+    retry_after_s: int = 1
+    redirect_status: int = 302
+    redirect_to: str = "/login"
+    latency_s: float = 0.0
+    jitter_s: float = 0.0
+    stall_s: float = 60.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        rates = {fault.value: self.rate(fault) for fault in RATED}
+        for name, rate in rates.items():
+            if not 0.0 <= rate <= 1.0:
+                raise ValueError(f"{name} must be between 0 and 1")
+        if sum(rates.values()) > 1.0 + 1e-9:
+            raise ValueError("the rates of all faults must add up to 1 at most")
+        for name in ("rate_limit_per_s", "rate_limit_burst", "retry_after_s", "latency_s", "jitter_s", "stall_s"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} must not be negative")
+
+    def rate(self, fault: Fault) -> float:
+        """The share of requests that a rated fault befalls."""
+        rate: float = getattr(self, fault.value)
+        return rate
+
+
+class TokenBucket:
+    """Admits `per_s` requests a second on average, `burst` at once."""
+
+    def __init__(self, per_s: float, burst: int) -> None:
+        self._per_s = per_s
+        self._size = float(burst or max(1.0, per_s))
+        self._tokens = self._size
+        self._filled_at_s: float | None = None
+
+    def admits(self, now_s: float) -> bool:
+        """Whether a request at `now_s` (seconds, never going back) is let through; it uses up a token if so."""
+        passed_s = 0.0 if self._filled_at_s is None else max(0.0, now_s - self._filled_at_s)
+        self._tokens = min(self._size, self._tokens + passed_s * self._per_s)
+        self._filled_at_s = now_s
+        # A hair less than one is one: the sum of many small refills is never exact.
+        if self._tokens < 1.0 - 1e-9:
+            return False
+        self._tokens -= 1.0
+        return True
+
+
+class FaultSource:
+    """Deals out the faults of a `Faults`, in the order in which requests come."""
+
+    def __init__(self, faults: Faults) -> None:
+        self.faults = faults
+        self.random = Random(faults.seed)
+        self._rates = tuple((fault, faults.rate(fault)) for fault in RATED if faults.rate(fault))
+        self._script = list(reversed(faults.script))
+        self._bucket = TokenBucket(faults.rate_limit_per_s, faults.rate_limit_burst)
+
+    def limited(self, now_s: float) -> bool:
+        """Whether the rate limit refuses a request at `now_s`."""
+        return bool(self.faults.rate_limit_per_s) and not self._bucket.admits(now_s)
+
+    def delay_s(self) -> float:
+        """How long the next request waits before it is acted upon."""
+        jitter_s = self.faults.jitter_s
+        return self.faults.latency_s + (self.random.uniform(0.0, jitter_s) if jitter_s else 0.0)
+
+    def draw(self, *, reading: bool) -> Fault | None:
+        """The fault of the next request, if it has one."""
+        if reading and not self.faults.reads_too:
+            return None
+        if self._script:
+            return self._script.pop()
+        if not self._rates:
+            return None
+        left = self.random.random()
+        for fault, rate in self._rates:
+            left -= rate
+            if left < 0.0:
+                return fault
+        return None

@@ -1,0 +1,269 @@
+import asyncio
+from collections.abc import Callable, Coroutine
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import orjson
+import pytest
+
+from bulk_remove.simulator.api import Rules
+from bulk_remove.simulator.faults import RATED, Fault, Faults, RetryAfter
+from bulk_remove.simulator.server import Clock
+from bulk_remove.simulator.serving import running
+from bulk_remove.simulator.world import ListedCampaign, Record, World
+
+Ask = Callable[..., Coroutine[Any, Any, Any]]
+RECORDS = "/api/batch/outbounds/00001/records"
+NUMBERS = tuple(str(number) for number in range(500, 530))
+TARGET = f"{RECORDS}?" + "&".join(f"phone_number[]={number}" for number in NUMBERS)
+SILENT = {Fault.DROPPED_BEFORE, Fault.DROPPED_AFTER, Fault.STALLED_AFTER, Fault.GARBAGE_WIRE}
+
+
+def campaign() -> ListedCampaign:
+    return ListedCampaign("00001", [Record(int(number), number) for number in NUMBERS])
+
+
+async def at_once(_delay_s: float) -> None:
+    """A sleep that takes no time."""
+
+
+async def turns() -> None:
+    """A few turns of the loop, which is the server's too: enough for it to see what was done to its sockets."""
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize("fault", Fault)
+async def test_the_audit_tells_what_was_removed_whatever_the_client_saw(ask: Ask, fault: Fault) -> None:
+    held = campaign()
+    faults = Faults(script=(fault,))
+    async with running(World([held]), faults, clock=Clock(sleep=at_once)) as server:
+        reply = await ask(server, TARGET)
+        (entry,) = server.audit
+    gone = {number: (int(number),) for number in NUMBERS if not fault.before_the_act}
+    assert entry.fault == fault.value
+    assert entry.acted is not fault.before_the_act
+    assert entry.removed == gone
+    assert len(held.records) == len(NUMBERS) - len(gone)
+    assert (entry.answered, entry.whole) == (reply.status, reply.whole)
+
+
+@pytest.mark.parametrize("fault", RATED)
+async def test_a_rate_of_one_befalls_a_removal_over_the_wire(ask: Ask, fault: Fault) -> None:
+    faults = Faults(**{fault.value: 1.0})  # type: ignore[arg-type]  # a rate goes by its fault's name
+    async with running(World([campaign()]), faults, clock=Clock(sleep=at_once)) as server:
+        await ask(server, TARGET)
+        read = await ask(server, "/api/outbounds/stats", "GET")
+        assert [entry.fault for entry in server.audit] == [fault.value, ""]
+    assert read.status == 200
+
+
+@pytest.mark.parametrize(
+    ("fault", "status"),
+    [
+        (Fault.UNAVAILABLE, 503),
+        (Fault.ERROR_500_BEFORE, 500),
+        (Fault.ERROR_502_BEFORE, 502),
+        (Fault.ERROR_504_BEFORE, 504),
+        (Fault.ERROR_500_AFTER, 500),
+        (Fault.ERROR_502_AFTER, 502),
+        (Fault.ERROR_504_AFTER, 504),
+        (Fault.HTML_BEFORE, 200),
+        (Fault.HTML_AFTER, 200),
+    ],
+)
+async def test_a_proxy_answers_with_its_status_and_a_page(ask: Ask, fault: Fault, status: int) -> None:
+    async with running(World([campaign()]), Faults(script=(fault,))) as server:
+        reply = await ask(server, TARGET)
+    assert (reply.status, reply.headers["content-type"]) == (status, "text/html")
+    with pytest.raises(orjson.JSONDecodeError):
+        orjson.loads(reply.body)
+
+
+@pytest.mark.parametrize("fault", sorted(SILENT - {Fault.GARBAGE_WIRE}))
+async def test_a_dropped_connection_gives_not_a_byte(ask: Ask, fault: Fault) -> None:
+    async with running(World([campaign()]), Faults(script=(fault,)), clock=Clock(sleep=at_once)) as server:
+        assert (await ask(server, TARGET)).wire == b""
+
+
+async def test_garbage_on_the_wire_is_not_http(ask: Ask) -> None:
+    async with running(World([campaign()]), Faults(script=(Fault.GARBAGE_WIRE,))) as server:
+        reply = await ask(server, TARGET)
+    assert reply.wire
+    assert not reply.wire.startswith(b"HTTP/")
+
+
+async def test_a_garbage_body_claims_to_be_json_and_is_none(ask: Ask) -> None:
+    async with running(World([campaign()]), Faults(script=(Fault.GARBAGE_BODY,))) as server:
+        reply = await ask(server, TARGET)
+    assert (reply.status, reply.headers["content-type"]) == (200, "application/json")
+    with pytest.raises(orjson.JSONDecodeError):
+        orjson.loads(reply.body)
+
+
+async def test_a_reply_cut_short_promises_more_than_it_sends(ask: Ask) -> None:
+    async with running(World([campaign()]), Faults(script=(Fault.CUT_SHORT,))) as server:
+        reply = await ask(server, TARGET)
+    assert reply.status == 200
+    assert 0 < len(reply.body) < int(reply.headers["content-length"])
+
+
+async def test_missing_unknown_and_extra_numbers_are_a_few_of_many(ask: Ask) -> None:
+    script = (Fault.MISSING_NUMBERS, Fault.UNKNOWN_STATUS, Fault.EXTRA_NUMBERS)
+    async with running(World([campaign()]), Faults(script=script)) as server:
+        missing, unknown, extra = [(await ask(server, TARGET)).json for _ in script]
+    assert missing.keys() < set(NUMBERS)
+    assert len(missing) >= len(NUMBERS) - 3
+    assert unknown.keys() == set(NUMBERS)
+    assert 1 <= sum(entries[0]["status"] == "QUEUED" for entries in unknown.values()) <= 3
+    assert extra.keys() > set(NUMBERS)
+    strangers = extra.keys() - set(NUMBERS)
+    assert all(extra[number][0]["status"] == "REMOVED" for number in strangers)
+
+
+async def test_the_last_number_missing_leaves_phps_empty_list(ask: Ask) -> None:
+    async with running(World([campaign()]), Faults(script=(Fault.MISSING_NUMBERS,))) as server:
+        reply = await ask(server, f"{RECORDS}?phone_number[]=500")
+    assert reply.body == b"[]"
+
+
+async def test_a_fault_of_the_reply_does_not_befall_an_error(ask: Ask) -> None:
+    async with running(World([campaign()]), Faults(script=(Fault.MISSING_NUMBERS,))) as server:
+        reply = await ask(server, RECORDS)
+        assert [(entry.fault, entry.answered) for entry in server.audit] == [("", 400)]
+    assert reply.status == 400
+
+
+async def test_a_redirect_leads_to_a_login_page_that_looks_like_success(ask: Ask) -> None:
+    faults = Faults(script=(Fault.REDIRECTED,), redirect_status=303)
+    async with running(World([campaign()]), faults) as server:
+        redirect = await ask(server, TARGET)
+        page = await ask(server, redirect.headers["location"], "GET", auth="")
+    assert (redirect.status, page.status) == (303, 200)
+    assert b"Log in" in page.body
+
+
+async def test_the_rate_limit_admits_its_rate_and_nothing_is_removed_beyond_it(ask: Ask) -> None:
+    now_s = [1000.0]
+    faults = Faults(rate_limit_per_s=2.0)
+    async with running(World([campaign()]), faults, clock=Clock(now=lambda: now_s[0])) as server:
+        statuses = [(await ask(server, "/api/outbounds/stats", "GET")).status for _ in range(2)]
+        refused = await ask(server, TARGET)
+        now_s[0] += 0.5
+        admitted = await ask(server, TARGET)
+        assert [entry.fault for entry in server.audit] == ["", "", "rate_limited", ""]
+        assert not server.audit[2].acted
+    assert [*statuses, refused.status, admitted.status] == [200, 200, 429, 200]
+
+
+@pytest.mark.parametrize("fault", [Fault.RATE_LIMITED, Fault.UNAVAILABLE])
+@pytest.mark.parametrize("form", RetryAfter)
+async def test_retry_after_comes_in_the_form_that_was_asked_for(ask: Ask, fault: Fault, form: RetryAfter) -> None:
+    faults = Faults(script=(fault,), retry_after=form, retry_after_s=30)
+    async with running(World([campaign()]), faults, clock=Clock(now=lambda: 1_800_000_000.5)) as server:
+        header = (await ask(server, TARGET)).headers.get("retry-after")
+    if form is RetryAfter.DATE:
+        assert header is not None
+        assert parsedate_to_datetime(header) == datetime.fromtimestamp(1_800_000_031, UTC)
+    else:
+        assert header == {RetryAfter.NONE: None, RetryAfter.SECONDS: "30"}[form]
+
+
+async def test_the_delay_passes_before_the_act(ask: Ask) -> None:
+    now_s = [0.0]
+    slept_s: list[float] = []
+
+    async def sleep(delay_s: float) -> None:
+        slept_s.append(delay_s)
+        now_s[0] += delay_s
+
+    faults = Faults(latency_s=2.0, jitter_s=1.0)
+    async with running(World([campaign()]), faults, clock=Clock(lambda: now_s[0], sleep)) as server:
+        await ask(server, TARGET)
+        assert [entry.time_s for entry in server.audit] == slept_s
+    assert 2.0 <= slept_s[0] <= 3.0
+
+
+class Gate:
+    """A sleep that lasts until it is opened."""
+
+    def __init__(self) -> None:
+        self.reached, self.opened = asyncio.Event(), asyncio.Event()
+
+    async def sleep(self, _delay_s: float) -> None:
+        self.reached.set()
+        await self.opened.wait()
+
+
+async def give_up_waiting(url: str, gate: Gate) -> None:
+    host, port = url.removeprefix("http://").split(":")
+    _, writer = await asyncio.open_connection(host, int(port))
+    writer.write(f"DELETE {TARGET} HTTP/1.1\r\nHost: x\r\nAuthorization: {Rules().authorization}\r\n\r\n".encode())
+    await gate.reached.wait()
+    writer.close()
+    await writer.wait_closed()
+    await turns()
+
+
+async def test_a_client_that_gave_up_while_waiting_is_known_to_have_got_nothing() -> None:
+    gate = Gate()
+    clock = Clock(sleep=gate.sleep)
+    async with asyncio.timeout(10), running(World([campaign()]), Faults(latency_s=1.0), clock=clock) as server:
+        await give_up_waiting(server.url, gate)
+        gate.opened.set()
+        await turns()
+        (entry,) = server.audit
+    assert (entry.acted, entry.whole, len(entry.removed)) == (True, False, len(NUMBERS))
+
+
+async def test_nothing_is_done_any_more_once_the_server_has_stopped() -> None:
+    gate, held = Gate(), campaign()
+    clock = Clock(sleep=gate.sleep)
+    async with asyncio.timeout(10), running(World([held]), Faults(latency_s=1.0), clock=clock) as server:
+        await give_up_waiting(server.url, gate)
+    gate.opened.set()
+    await turns()
+    assert (held.records_count, server.audit) == (len(NUMBERS), ())
+
+
+async def test_the_audit_is_there_before_the_client_knows_anything(ask: Ask) -> None:
+    gate, faults = Gate(), Faults(script=(Fault.STALLED_AFTER,))
+    clock = Clock(sleep=gate.sleep)
+    async with asyncio.timeout(10), running(World([campaign()]), faults, clock=clock) as server:
+        asking = asyncio.create_task(ask(server, TARGET))
+        await gate.reached.wait()
+        assert [len(entry.removed) for entry in server.audit] == [len(NUMBERS)]
+        gate.opened.set()
+        assert (await asking).wire == b""
+
+
+async def test_every_request_that_came_in_is_counted_whatever_became_of_it(ask: Ask) -> None:
+    script = (Fault.DROPPED_BEFORE, Fault.DROPPED_AFTER, Fault.GARBAGE_WIRE, None)
+    async with running(World([campaign()]), Faults(script=script), Rules(max_line_bytes=2000)) as server:
+        for _ in script:
+            await ask(server, TARGET)
+        await ask(server, TARGET, auth="")
+        await ask(server, TARGET + "&x=" + 2000 * "y")
+        await ask(server, "/api/outbounds", "GET")
+        assert server.seen == {"DELETE": 6, "GET": 1}
+        assert [entry.seq for entry in server.audit] == [1, 2, 3, 4, 5, 6, 7]
+
+
+async def test_faults_can_be_changed_while_it_runs(ask: Ask) -> None:
+    async with running(World([campaign()])) as server:
+        before = await ask(server, TARGET)
+        server.faults = Faults(unavailable=1.0)
+        after = await ask(server, TARGET)
+    assert (before.status, after.status) == (200, 503)
+
+
+async def test_a_seed_decides_which_requests_go_wrong_and_how(ask: Ask) -> None:
+    async def run(seed: int) -> list[tuple[str, bytes]]:
+        faults = Faults(missing_numbers=0.3, extra_numbers=0.3, dropped_after=0.2, seed=seed)
+        async with running(World([campaign()]), faults) as server:
+            bodies = [(await ask(server, TARGET)).body for _ in range(12)]
+            return [(entry.fault, body) for entry, body in zip(server.audit, bodies, strict=True)]
+
+    assert await run(1) == await run(1)
+    assert await run(1) != await run(2)
