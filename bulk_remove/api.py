@@ -9,7 +9,7 @@ at once, leaving the iteration stops safely.
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
@@ -27,6 +27,7 @@ from bulk_remove.core.summary import Ending
 from bulk_remove.errors import GuardStop
 from bulk_remove.run.carry_out import Hooks, Sent, carry_out
 from bulk_remove.run.finish import Finished, finish
+from bulk_remove.run.preflight import error_of
 from bulk_remove.run.prepare import Prepared, Table, prepared
 from bulk_remove.settings import Address, Login, Settings
 
@@ -45,11 +46,12 @@ class Server:
 
 async def remove_numbers(
     numbers: Iterable[str], settings: Settings, server: Server, *, approve: Approve
-) -> AsyncIterator[Outcome]:
+) -> AsyncGenerator[Outcome, None]:
     """Remove numbers; yields an outcome for each distinct one as soon as it is final and on disk.
 
     A text that is no phone number comes first, as INVALID, under its own text. Numbers without a final answer come
-    last. Raises what `bulk_remove.errors` lists; GuardStop when `approve` returns False.
+    last; if the server ended the run early, RefusedError or UnavailableError is raised after them.
+    Raises what else `bulk_remove.errors` lists; GuardStop when `approve` returns False.
     """
     async with _planned([_Numbers(numbers)], settings, server) as ready:
         for row in Outcomes(ready.store).rows():
@@ -63,10 +65,12 @@ async def remove_numbers(
                 yield outcome
         finally:
             stream.stop(Ending.INTERRUPTED)
-            await sending
+            sent = await sending
         for row in Outcomes(ready.store).rows():
             if row.state is not None and row.state.phase not in SETTLED and not row.duplicate_of:
                 yield _outcome(row.number, row.state)
+        if sent.fault:
+            raise error_of(sent.fault, settings.campaign)
 
 
 async def remove_files(

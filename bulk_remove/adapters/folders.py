@@ -2,6 +2,8 @@
 
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from secrets import token_hex
@@ -20,13 +22,22 @@ def default_state_dir() -> Path:
 def new_run_folder(state_dir: Path, now_s: float) -> Path:
     """Make the folder of a new run; its name is the run's id, which sorts by time. Raises StorageError."""
     stamp = datetime.fromtimestamp(now_s, UTC).strftime("%Y%m%d-%H%M%S")
-    folder = state_dir / "runs" / f"{stamp}-{token_hex(2)}"
-    _make(folder)
-    return folder
+    runs = state_dir / "runs"
+    _make(runs)
+    while True:
+        folder = runs / f"{stamp}-{token_hex(2)}"
+        try:
+            folder.mkdir(mode=0o700)
+        except FileExistsError:  # another run of this second drew the same four digits
+            continue
+        except OSError as error:
+            raise _storage_error(folder, error) from None
+        return folder
 
 
-def lock_campaign(state_dir: Path, host: str, campaign: str) -> FileLock:
-    """Take the campaign for this process until the returned lock is released, or the process dies.
+@contextmanager
+def lock_campaign(state_dir: Path, host: str, campaign: str) -> Iterator[None]:
+    """Hold the campaign for this process while the context is entered; a process that dies lets it go.
 
     Raises CampaignLockedError when another run holds it, StorageError when the lock cannot be made.
     """
@@ -41,7 +52,10 @@ def lock_campaign(state_dir: Path, host: str, campaign: str) -> FileLock:
         ) from None
     except OSError as error:
         raise _storage_error(folder, error) from None
-    return lock
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _make(folder: Path) -> None:

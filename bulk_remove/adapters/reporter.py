@@ -1,17 +1,17 @@
 """The report: every input row once, in order, written aside and renamed when whole. And its summary as JSON."""
 
 import csv
+import json
 import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from errno import EEXIST
 from functools import lru_cache
 from pathlib import Path
 from typing import IO
-
-import orjson
 
 from bulk_remove.core.lifecycle import explain, status_of
 from bulk_remove.core.model import RowOutcome, Source, Status
@@ -33,7 +33,9 @@ COLUMNS = (
     "answered_at",
     "duplicate_of_row",
 )
-_FORMULA = re.compile(r"[=@\t\r+-]")
+_FORMULA = re.compile(
+    "[=@\t\r\n\0\uff1d\uff20\uff0b\uff0d+-]"
+)  # the last of these escapes are full-width =, @, + and -
 _PLAIN_PLUS = re.compile(r"\+[0-9 \u00a0]+")
 
 
@@ -67,7 +69,8 @@ def kept_columns(sources: Sequence[Source]) -> tuple[str, ...]:
 def write_summary(path: Path, summary: dict[str, object]) -> None:
     """Write the summary as JSON. Raises StorageError."""
     with written_aside(path) as file:
-        file.write(orjson.dumps(summary, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode())
+        json.dump(summary, file, ensure_ascii=False, allow_nan=False, indent=2)
+        file.write("\n")
 
 
 @contextmanager
@@ -75,9 +78,12 @@ def written_aside(path: Path) -> Iterator[IO[str]]:
     """Open a file beside `path`, readable by its owner alone, that takes the name `path` once all of it is on disk."""
     aside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
+        if path.exists() and not path.is_file():
+            raise FileExistsError(EEXIST, "it is no regular file")  # root would replace /dev/null itself
         descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         try:
-            with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
+            # The name of a file that is not UTF-8 holds surrogates: a question mark for each, not a report lost.
+            with os.fdopen(descriptor, "w", encoding="utf-8", errors="replace", newline="") as file:
                 yield file
                 file.flush()
                 os.fsync(file.fileno())
@@ -92,8 +98,14 @@ def written_aside(path: Path) -> Iterator[IO[str]]:
 
 
 def _told_apart(kept: Sequence[str]) -> list[str]:
-    """Mark the input's columns that are named like ours, so that a reader by name finds the right one."""
-    return [f"{name} (input)" if name in COLUMNS else _harmless(name) for name in kept]
+    """Mark the input's columns that are named like ours or like one before, so that a reader by name finds each."""
+    taken = dict.fromkeys(COLUMNS)
+    for column in kept:
+        name = _harmless(column)
+        while name in taken:
+            name += " (input)"
+        taken[name] = None
+    return [*taken][len(COLUMNS) :]
 
 
 def _lines(rows: Iterable[RowOutcome], width: int, by_status: Counter[Status]) -> Iterator[list[object]]:
@@ -113,7 +125,7 @@ def _lines(rows: Iterable[RowOutcome], width: int, by_status: Counter[Status]) -
             outcome.campaign,
             status.value,
             *told,
-            outcome.duplicate_of,
+            _harmless(outcome.duplicate_of),
         ]
 
 

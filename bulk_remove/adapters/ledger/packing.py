@@ -2,9 +2,14 @@
 
 A planned chunk's states are stored column by column; a column in which every number has the same value is stored as
 that value. Most chunks are settled by one reply, so most columns are one value.
+
+A lone surrogate (in the name of a file that is not UTF-8, or in a text given by a program) is no character: it is
+kept as a question mark.
 """
 
+import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import orjson
@@ -15,7 +20,7 @@ from bulk_remove.core.model import NumberState, RowBlock, Source
 def pack_states(states: Sequence[NumberState]) -> bytes:
     """Pack the states of a chunk's numbers (at least one)."""
     phases, *columns = zip(*states, strict=True)
-    return orjson.dumps(["".join(phases), *(_pack_column(column) for column in columns)])
+    return _dumps(["".join(phases), *(_pack_column(column) for column in columns)])
 
 
 def unpack_states(packed: bytes) -> list[NumberState]:
@@ -35,7 +40,7 @@ def _pack_column(column: tuple[Any, ...]) -> object:
 
 def pack_state(state: NumberState) -> str:
     """Pack the state of one number."""
-    return orjson.dumps(tuple(state)).decode()
+    return _dumps(tuple(state)).decode()
 
 
 def unpack_state(packed: str) -> NumberState:
@@ -46,7 +51,7 @@ def unpack_state(packed: str) -> NumberState:
 
 def pack_source(source: Source) -> str:
     """Pack what is known of a source."""
-    return orjson.dumps(source).decode()
+    return _dumps(asdict(source)).decode()
 
 
 def unpack_source(packed: str) -> Source:
@@ -55,9 +60,14 @@ def unpack_source(packed: str) -> Source:
     return Source(**{**properties, "header": tuple(properties["header"])})
 
 
+def pack_settings(settings: Mapping[str, object]) -> str:
+    """Pack the run's settings."""
+    return _dumps(settings).decode()
+
+
 def pack_block(block: RowBlock, numbers: Sequence[str], problems: Mapping[int, str]) -> bytes:
     """Pack a block of rows with what became of each: `numbers[i]` is empty where `problems[i]` says why."""
-    return orjson.dumps(
+    return _dumps(
         [
             list(block.rows),
             list(block.cells),
@@ -73,3 +83,10 @@ def unpack_block(source: Source, packed: bytes) -> tuple[RowBlock, list[str], di
     rows, cells, numbers, problems, others = orjson.loads(packed)
     block = RowBlock(source, rows, cells, [tuple(cells) for cells in others])
     return block, numbers, {int(index): problem for index, problem in problems.items()}
+
+
+def _dumps(value: object) -> bytes:
+    try:
+        return orjson.dumps(value)
+    except orjson.JSONEncodeError:  # it refuses surrogates, which is what makes it fast
+        return json.dumps(value, ensure_ascii=False).encode(errors="replace")

@@ -5,12 +5,11 @@ WAL with `synchronous=FULL`: a committed transaction survives a power cut, and a
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from importlib.resources import files
 from pathlib import Path
 
-import orjson
-
+from bulk_remove.adapters.ledger.packing import pack_settings
 from bulk_remove.errors import StorageError
 
 SCHEMA_VERSION = 1
@@ -74,14 +73,17 @@ def create(path: Path, run_id: str, tool_version: str, created_at_s: float, sett
             f"The ledger {path} cannot be made: {error}.", "Choose another folder with --state-dir."
         ) from None
     store = Store(path, connection)
-    with store.reading():
-        for pragma in _PRAGMAS:
-            connection.execute(pragma)
-        connection.executescript(files(__package__).joinpath("schema.sql").read_text(encoding="utf-8"))
-        connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION:d}")
-    with store.transaction():
-        connection.execute(
-            "INSERT INTO run (one, run_id, tool_version, created_at_s, settings) VALUES (1, ?, ?, ?, ?)",
-            (run_id, tool_version, created_at_s, orjson.dumps(settings).decode()),
-        )
+    with ExitStack() as on_failure:
+        on_failure.callback(store.close)
+        with store.reading():
+            for pragma in _PRAGMAS:
+                connection.execute(pragma)
+            connection.executescript(files(__package__).joinpath("schema.sql").read_text(encoding="utf-8"))
+            connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION:d}")
+        with store.transaction():
+            connection.execute(
+                "INSERT INTO run (one, run_id, tool_version, created_at_s, settings) VALUES (1, ?, ?, ?, ?)",
+                (run_id, tool_version, created_at_s, pack_settings(settings)),
+            )
+        on_failure.pop_all()
     return store

@@ -133,4 +133,4 @@ class Pool:
             await desk.journal.write(lambda steps: steps.end_attempt(attempt_id, begun_s, "not sent", "", 0))
             return attempt_id, None
         desk.tally.request()
-        return attempt_id, await self._sender.delete(chunk, self._shape_of(chunk.campaign), begun_s)
+        return attempt_id, await self._sender.delete(chunk, self._shape_of(chunk.campaign), desk.clock.wall_s())

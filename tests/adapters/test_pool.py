@@ -1,0 +1,282 @@
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from itertools import pairwise
+from math import ceil
+from pathlib import Path
+
+import pytest
+
+from bulk_remove.adapters.ledger import Outcomes
+from bulk_remove.adapters.pool import Pool, PoolSettings
+from bulk_remove.core.chunker import RequestShape
+from bulk_remove.core.lifecycle import Event, status_of
+from bulk_remove.core.model import Chunk, NumberState, Status
+from bulk_remove.core.plan import ApprovedPlan, CampaignPlan, Consent, Plan, approve
+from bulk_remove.core.progress import Snapshot
+from bulk_remove.core.replies import Effect, Fault, Reply, Verdict
+from bulk_remove.core.retry import BusyPolicy, RetryPolicy
+from bulk_remove.core.summary import Ending
+from tests.support.inline_journal import InlineJournal, planned
+from tests.support.virtual_time import BEGAN_S, VirtualClock, run_virtually
+
+REMOVED = Verdict(Event.REMOVED, 1, (1,))
+BUSY = Verdict(Event.BUSY)
+NONE = Verdict(Event.NOT_EXIST)
+PASSED_OVER = Verdict(Event.PASSED_OVER, detail="The reply did not speak of this number.")
+LOST = Fault(Effect.IN_DOUBT, "timeout", "The server did not answer in time.")
+LIMITED = Fault(Effect.UNTOUCHED, "HTTP 429", "Slow down.", 429, throttled=True)
+REFUSED = Fault(Effect.REFUSED, "HTTP 400", "Wrong format.", 400, request_id="abc")
+
+Answer = Callable[[float, Sequence[str]], Reply | Fault]
+
+
+class FakeServer:
+    """Answers after a while, and keeps the moments at which requests came and how many were under way."""
+
+    def __init__(self, answer: Answer, latency_s: float = 0.0) -> None:
+        self._answer = answer
+        self._latency_s = latency_s
+        self.moments_s: list[float] = []
+        self.asked: list[tuple[str, ...]] = []
+        self.most_at_once = 0
+        self._under_way = 0
+
+    async def delete(self, chunk: Chunk, shape: RequestShape, now_s: float) -> Reply | Fault:
+        assert shape.campaign == chunk.campaign
+        assert now_s == BEGAN_S + asyncio.get_running_loop().time()
+        now = asyncio.get_running_loop().time()
+        self.moments_s.append(now)
+        self.asked.append(chunk.numbers)
+        self._under_way += 1
+        self.most_at_once = max(self.most_at_once, self._under_way)
+        await asyncio.sleep(self._latency_s)
+        self._under_way -= 1
+        return self._answer(now, chunk.numbers)
+
+
+def always(verdict: Verdict) -> Answer:
+    return lambda _now, numbers: Reply((verdict,) * len(numbers), 0, "")
+
+
+class Run:
+    """A finished run of a pool in virtual time, and what it left in the ledger."""
+
+    def __init__(
+        self,
+        folder: Path,
+        server: FakeServer,
+        *,
+        numbers: int = 100,
+        per_request: int = 10,
+        rate: float = 5.0,
+        concurrency: int = 4,
+        busy_for_s: float = 1800.0,
+        stop_after_s: float | None = None,
+    ) -> None:
+        self.server = server
+        self.settled: Counter[str] = Counter()
+        self.shape = RequestShape("00001", max_numbers=per_request)
+        self._stop_after_s = stop_after_s
+        settings = PoolSettings(rate, concurrency, RetryPolicy(tries=4), BusyPolicy(busy_for_s))
+        plan = Plan("r1", "h", (), numbers, 0, 0, (CampaignPlan("00001", numbers, 1),), (), (), rate)
+        with closing(planned(folder, [f"{500_000_000 + index}" for index in range(numbers)], self.shape)) as store:
+            self.ending, self.fault, self.snapshot, self.took_s = run_virtually(
+                self._drain(InlineJournal(store), approve(plan, Consent.CODE), settings)
+            )
+            self.states = [state for _, state in Outcomes(store).states()]
+            self.attempts = store.connection.execute("SELECT count(*) FROM attempt").fetchone()[0]
+
+    async def _drain(
+        self, journal: InlineJournal, approved: ApprovedPlan, settings: PoolSettings
+    ) -> tuple[Ending, Fault | None, Snapshot, float]:
+        pool = Pool(approved, settings, lambda _campaign: self.shape, journal, self.server, VirtualClock(), self._count)
+        loop = asyncio.get_running_loop()
+        if self._stop_after_s is not None:
+            loop.call_later(self._stop_after_s, pool.stop, Ending.INTERRUPTED)
+        ending = await pool.drain()
+        return ending, pool.fault, pool.snapshot(), loop.time()
+
+    def _count(self, numbers: Sequence[str], states: Sequence[NumberState]) -> None:
+        assert len(numbers) == len(states)
+        self.settled.update(state.phase for state in states)
+
+    @property
+    def statuses(self) -> Counter[Status]:
+        return Counter(status_of(state.phase) for state in self.states)
+
+
+def by_turns(*answers: Reply | Fault | Answer) -> Answer:
+    """Give these answers, one a request, and removals from then on."""
+    rest: Iterator[Reply | Fault | Answer] = iter(answers)
+
+    def answer(now: float, numbers: Sequence[str]) -> Reply | Fault:
+        turn = next(rest, always(REMOVED))
+        return turn if isinstance(turn, Reply | Fault) else turn(now, numbers)
+
+    return answer
+
+
+def test_every_number_is_sent_once_and_its_verdict_kept(tmp_path: Path) -> None:
+    run = Run(tmp_path, FakeServer(always(REMOVED)))
+    assert run.ending is Ending.DONE
+    assert run.statuses == {Status.REMOVED: 100}
+    assert Counter(number for chunk in run.server.asked for number in chunk).most_common(1)[0][1] == 1
+    assert run.attempts == run.snapshot.requests == 10
+    assert run.settled == {"R": 100}
+
+
+@pytest.mark.parametrize("rate", [1.0, 2.5, 5.0, 40.0])
+@pytest.mark.parametrize("latency_s", [0.0, 0.05, 3.0])
+def test_no_second_holds_more_requests_than_the_ceiling_nor_more_at_once(
+    tmp_path: Path, rate: float, latency_s: float
+) -> None:
+    run = Run(tmp_path, FakeServer(always(REMOVED), latency_s), numbers=200, per_request=2, rate=rate)
+    moments = run.server.moments_s
+    for index, moment in enumerate(moments):
+        assert sum(1 for later in moments[index:] if later < moment + 1.0 - 1e-9) <= ceil(rate)
+    assert run.server.most_at_once <= 4
+
+
+@pytest.mark.parametrize("rate", [1.0, 5.0, 33.0])
+def test_a_fast_server_is_asked_at_no_less_than_98_percent_of_the_ceiling(tmp_path: Path, rate: float) -> None:
+    run = Run(tmp_path, FakeServer(always(REMOVED), 0.01), numbers=400, per_request=1, rate=rate)
+    assert 399 / run.server.moments_s[-1] >= 0.98 * rate
+
+
+def test_a_number_in_a_call_is_asked_again_later_and_packed_with_others(tmp_path: Path) -> None:
+    def answer(now: float, numbers: Sequence[str]) -> Reply:
+        busy = now < 100
+        return Reply(tuple(BUSY if busy and number.endswith("7") else REMOVED for number in numbers), 0, "")
+
+    run = Run(tmp_path, FakeServer(answer))
+    assert run.statuses == {Status.REMOVED: 100}
+    again = run.server.asked[10:]
+    assert [len(chunk) for chunk in again] == [10] * len(again)
+    assert {number[-1] for chunk in again for number in chunk} == {"7"}
+    assert run.server.moments_s[10] >= 24.0
+    assert run.snapshot.waiting == 0
+
+
+def test_a_call_that_does_not_end_is_asked_for_until_the_budget_is_used_up(tmp_path: Path) -> None:
+    run = Run(tmp_path, FakeServer(always(BUSY)), numbers=1, busy_for_s=600.0)
+    assert run.ending is Ending.DONE
+    assert run.statuses == {Status.CALL_IN_PROGRESS: 1}
+    assert 595.0 <= run.server.moments_s[-1] <= 601.0
+    assert run.states[0].busy_rounds == len(run.server.asked)
+
+
+def test_no_budget_for_calls_means_one_question(tmp_path: Path) -> None:
+    run = Run(tmp_path, FakeServer(always(BUSY)), numbers=30, busy_for_s=0.0)
+    assert (len(run.server.asked), run.statuses) == (3, {Status.CALL_IN_PROGRESS: 30})
+
+
+def test_a_lost_reply_makes_a_later_not_exist_presumed_removed_for_its_own_numbers_only(tmp_path: Path) -> None:
+    run = Run(tmp_path, FakeServer(by_turns(LOST, *[always(NONE)] * 10)), concurrency=1)
+    assert run.statuses == {Status.PRESUMED_REMOVED: 10, Status.NOT_EXIST: 90}
+    assert run.snapshot.faults == {"timeout": 1}
+    assert run.attempts == 11
+
+
+def test_a_chunk_whose_replies_are_all_lost_is_in_doubt_and_the_rest_goes_on(tmp_path: Path) -> None:
+    def answer(_now: float, numbers: Sequence[str]) -> Reply | Fault:
+        return LOST if "500000000" in numbers else Reply((REMOVED,) * len(numbers), 0, "")
+
+    run = Run(tmp_path, FakeServer(answer))
+    assert run.ending is Ending.DONE
+    assert run.statuses == {Status.IN_DOUBT: 10, Status.REMOVED: 90}
+    assert run.states[0].attempts == 4
+
+
+def test_three_lost_chunks_in_a_row_end_the_run_with_the_rest_unsent(tmp_path: Path) -> None:
+    run = Run(tmp_path, FakeServer(lambda _now, _numbers: LOST), concurrency=1)
+    assert run.ending is Ending.UNAVAILABLE
+    assert run.fault is LOST
+    assert run.statuses == {Status.IN_DOUBT: 30, Status.UNSENT: 70}
+
+
+def test_a_server_that_never_acts_ends_the_run_and_every_number_is_unsent(tmp_path: Path) -> None:
+    run = Run(tmp_path, FakeServer(lambda _now, _numbers: LIMITED))
+    assert run.ending is Ending.UNAVAILABLE
+    assert run.statuses == {Status.UNSENT: 100}
+
+
+def test_a_denied_request_ends_the_run_at_once(tmp_path: Path) -> None:
+    denied = Fault(Effect.DENIED, "HTTP 401", "Wrong password.", 401)
+    run = Run(tmp_path, FakeServer(lambda _now, _numbers: denied), concurrency=1)
+    assert (run.ending, len(run.server.asked), run.statuses) == (Ending.DENIED, 1, {Status.UNSENT: 100})
+
+
+def test_retry_after_pauses_all_workers(tmp_path: Path) -> None:
+    paused = Fault(Effect.UNTOUCHED, "HTTP 429", "Slow down.", 429, throttled=True, retry_after_s=60.0)
+    run = Run(tmp_path, FakeServer(by_turns(paused), latency_s=0.1), concurrency=4, rate=1.0)
+    first, second, *_ = run.server.moments_s
+    assert (first, run.statuses) == (0.0, {Status.REMOVED: 100})
+    assert second >= 60.1
+
+
+def test_strain_slows_everybody_down_and_the_pace_comes_back(tmp_path: Path) -> None:
+    run = Run(tmp_path, FakeServer(by_turns(LIMITED)), numbers=1000, concurrency=1)
+    gaps = [later - moment for moment, later in pairwise(run.server.moments_s)]
+    assert gaps[2] > 0.35
+    assert gaps[-1] == pytest.approx(0.2)
+    assert run.snapshot.stretch == 1.0
+
+
+def test_one_bad_number_costs_none_of_its_neighbours_and_few_requests(tmp_path: Path) -> None:
+    bad = "500000042"
+
+    def answer(_now: float, numbers: Sequence[str]) -> Reply | Fault:
+        return REFUSED if bad in numbers else Reply((REMOVED,) * len(numbers), 0, "")
+
+    run = Run(tmp_path, FakeServer(answer), per_request=100)
+    assert run.statuses == {Status.REMOVED: 99, Status.FAILED: 1}
+    assert run.states[42].detail == "Wrong format. (request_id abc)"
+    assert len(run.server.asked) <= 2 * 7 + 1
+    assert run.snapshot.waiting == 0
+
+
+def test_a_number_that_the_reply_passes_over_is_asked_for_again_and_then_failed(tmp_path: Path) -> None:
+    silent = "500000003"
+
+    def answer(_now: float, numbers: Sequence[str]) -> Reply:
+        return Reply(tuple(PASSED_OVER if number == silent else REMOVED for number in numbers), 0, "")
+
+    run = Run(tmp_path, FakeServer(answer), numbers=10)
+    assert run.statuses == {Status.REMOVED: 9, Status.FAILED: 1}
+    assert run.server.asked[1:] == [(silent,)] * 3
+    assert "did not speak" in run.states[3].detail
+
+
+def test_numbers_in_the_reply_that_nobody_asked_for_are_counted(tmp_path: Path) -> None:
+    run = Run(tmp_path, FakeServer(lambda _now, numbers: Reply((REMOVED,) * len(numbers), 2, "50*****99")), numbers=10)
+    assert run.snapshot.strangers == 2
+
+
+@pytest.mark.parametrize("stop_after_s", [0.0, 0.35, 1.0])
+def test_a_stop_finishes_what_is_under_way_and_sends_nothing_more(tmp_path: Path, stop_after_s: float) -> None:
+    run = Run(tmp_path, FakeServer(always(REMOVED), latency_s=0.5), stop_after_s=stop_after_s)
+    assert run.ending is Ending.INTERRUPTED
+    sent = 10 * len(run.server.asked)
+    assert run.statuses == {
+        status: count for status, count in ((Status.REMOVED, sent), (Status.UNSENT, 100 - sent)) if count
+    }
+    assert all(moment <= stop_after_s for moment in run.server.moments_s)
+    assert run.took_s <= stop_after_s + 0.5
+
+
+def test_a_stop_does_not_wait_for_calls_to_end(tmp_path: Path) -> None:
+    run = Run(tmp_path, FakeServer(always(BUSY)), numbers=10, stop_after_s=10.0)
+    assert (run.ending, run.statuses) == (Ending.INTERRUPTED, {Status.CALL_IN_PROGRESS: 10})
+    assert run.took_s <= 10.1
+
+
+def test_a_stop_during_a_retry_keeps_what_is_known(tmp_path: Path) -> None:
+    run = Run(tmp_path, FakeServer(lambda _now, _numbers: LOST), numbers=10, stop_after_s=0.1)
+    assert (run.ending, run.statuses) == (Ending.INTERRUPTED, {Status.IN_DOUBT: 10})
+
+
+def test_times_are_those_of_the_clock(tmp_path: Path) -> None:
+    run = Run(tmp_path, FakeServer(always(REMOVED), latency_s=2.0), numbers=1)
+    assert run.states[0].answered_at_s == BEGAN_S + 2.0

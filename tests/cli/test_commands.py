@@ -1,0 +1,207 @@
+"""The commands as a user runs them."""
+
+import json
+import os
+import pty
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.processes import COMMAND, Running, bulk_remove, environment, removal, report_of, simulator
+
+SLOW = ("--max-numbers-per-request", "1", "--rate", "4", "--concurrency", "2")
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    with simulator(tmp_path_factory.mktemp("server")) as running:
+        yield running
+
+
+@pytest.fixture
+def numbers(tmp_path: Path) -> Path:
+    source = tmp_path / "numbers.csv"
+    rows = "\n".join(f"{500_000_000 + index},miasto {index}" for index in range(40))
+    source.write_text(f"telefon,city\n{rows}\n", encoding="utf-8")
+    return source
+
+
+def test_plan_shows_what_would_be_done_and_sends_nothing(tmp_path: Path, numbers: Path) -> None:
+    done = bulk_remove("plan", numbers, "-c", "00001", "--state-dir", tmp_path / "state", "--rate", "1", *SLOW[:2])
+    assert done.returncode == 0, done.stderr
+    words = " ".join(done.stdout.split())
+    assert "numbers to remove from 00001 40" in words
+    assert "requests 40 at least 39 s at 1 a second" in words
+    assert "phone column 'telefon', named 'telefon'" in words
+    assert "500000" not in done.stdout
+    assert list((tmp_path / "state" / "runs").iterdir()) == []
+
+
+def test_plan_is_refused_for_what_run_would_refuse(tmp_path: Path) -> None:
+    assert bulk_remove("plan", tmp_path / "nothing.csv", "-c", "00001", "--state-dir", tmp_path).returncode == 4
+
+
+def test_check_tells_that_the_server_accepts_the_user_and_knows_the_campaign(server: Running) -> None:
+    done = bulk_remove("check", "--url", server.url, "--user", "demo", "-c", "00001")
+    assert done.returncode == 0, done.stderr
+    assert "accepts this user" in done.stdout
+    assert "Campaign 00001 holds" in done.stdout
+
+
+def test_check_without_a_campaign_tries_the_user_alone(server: Running) -> None:
+    done = bulk_remove("check", "--url", server.url, "--user", "demo")
+    assert done.returncode == 0, done.stderr
+    wrong = bulk_remove("check", "--url", server.url, "--user", "somebody")
+    assert wrong.returncode == 6
+
+
+def test_every_setting_is_an_environment_variable_too(server: Running, tmp_path: Path, numbers: Path) -> None:
+    secret = tmp_path / "password"
+    secret.write_text("demo-password\nnot this line\n", encoding="utf-8")
+    done = bulk_remove(
+        "run",
+        numbers,
+        "--yes",
+        env=environment(
+            BULK_REMOVE_URL=server.url,
+            BULK_REMOVE_USER="demo",
+            BULK_REMOVE_PASSWORD="",
+            BULK_REMOVE_PASSWORD_FILE=str(secret),
+            BULK_REMOVE_CAMPAIGN="00001",
+            BULK_REMOVE_STATE_DIR=str(tmp_path / "state"),
+            BULK_REMOVE_OUTPUT=str(tmp_path / "report.csv"),
+        ),
+    )
+    assert done.returncode == 0, done.stderr
+    assert len(report_of(tmp_path)) == 40
+
+
+def test_the_report_goes_to_the_runs_own_folder_by_default(server: Running, tmp_path: Path, numbers: Path) -> None:
+    words = removal(server, tmp_path, numbers)[:-2]
+    done = bulk_remove(*words)
+    assert done.returncode == 0, done.stderr
+    (report,) = (tmp_path / "state" / "runs").glob("*/report.csv")
+    assert str(report) in done.stdout
+
+
+def test_kept_columns_come_first_in_the_report(server: Running, tmp_path: Path, numbers: Path) -> None:
+    done = bulk_remove(*removal(server, tmp_path, numbers), "--keep-columns")
+    assert done.returncode == 0, done.stderr
+    first = report_of(tmp_path)[0]
+    assert list(first)[:4] == ["telefon", "city", "file", "row"]
+    assert (first["telefon"], first["city"], first["number"]) == ("500000000", "miasto 0", "500000000")
+
+
+def test_report_ledger_and_log_are_for_their_owner_alone(server: Running, tmp_path: Path, numbers: Path) -> None:
+    if os.name != "posix":
+        pytest.skip("file modes are POSIX")
+    bulk_remove(*removal(server, tmp_path, numbers))
+    files = [tmp_path / "report.csv", tmp_path / "report.summary.json", *tmp_path.glob("state/runs/*/*")]
+    assert {file.name for file in files} >= {"report.csv", "ledger.sqlite", "run.log"}
+    assert {oct(file.stat().st_mode & 0o777) for file in files} == {"0o600"}
+
+
+def test_no_number_and_no_secret_is_in_the_log_or_on_the_screen(server: Running, tmp_path: Path, numbers: Path) -> None:
+    done = bulk_remove(*removal(server, tmp_path, numbers))
+    (log,) = tmp_path.glob("state/runs/*/run.log")
+    text = log.read_text(encoding="utf-8") + done.stdout + done.stderr
+    assert "sending 40 numbers" in text
+    assert "500000" not in text
+    assert "demo-password" not in text
+
+
+def test_two_runs_never_hold_one_campaign(server: Running, tmp_path: Path, numbers: Path) -> None:
+    first = start(removal(server, tmp_path, numbers), SLOW)
+    wait_for_requests(server, first)
+    second = bulk_remove(*removal(server, tmp_path, numbers))
+    assert second.returncode == 8
+    assert "Another run on this machine holds campaign 00001" in second.stderr
+    first.send_signal(signal.SIGTERM)
+    assert first.wait(30) == 143
+
+
+def start(words: tuple[str | Path, ...], options: tuple[str, ...]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen([*COMMAND, *map(str, words), *options], env=environment(), stdout=subprocess.DEVNULL)
+
+
+def requests_seen(server: Running) -> int:
+    return server.audit.read_text(encoding="utf-8").count('"method":"DELETE"')
+
+
+def wait_for_requests(server: Running, process: subprocess.Popen[bytes], more: int = 3) -> None:
+    """Wait until the server has seen some more removals; there is nothing else to wait for."""
+    before = requests_seen(server)
+    for _ in range(600):
+        if requests_seen(server) >= before + more:
+            return
+        assert process.poll() is None, "the run ended too early"
+        time.sleep(0.02)
+    raise AssertionError("the run did not begin")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="sends POSIX signals")
+@pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_stops_safely_and_the_report_is_whole(
+    server: Running, tmp_path: Path, numbers: Path, sent: signal.Signals, code: int
+) -> None:
+    run = start(removal(server, tmp_path, numbers), SLOW)
+    wait_for_requests(server, run)
+    run.send_signal(sent)
+    assert run.wait(30) == code
+    rows = report_of(tmp_path)
+    assert len(rows) == 40
+    assert {row["status"] for row in rows} <= {"REMOVED", "NOT_EXIST", "UNSENT"}
+    assert sum(row["status"] == "UNSENT" for row in rows) > 10
+    summary = json.loads((tmp_path / "report.summary.json").read_text(encoding="utf-8"))
+    assert summary["exit_code"] == code
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs a pseudo-terminal")
+@pytest.mark.parametrize(
+    ("typed", "code"), [("yes\n", 0), ("no\n", 5), ("\n", 5), ("\x03", 130)], ids=["yes", "no", "nothing", "Ctrl-C"]
+)
+def test_at_a_terminal_nothing_is_sent_before_the_question_is_answered(
+    server: Running, tmp_path: Path, numbers: Path, typed: str, code: int
+) -> None:
+    before = requests_seen(server)
+    words = [word for word in removal(server, tmp_path, numbers) if word != "--yes"]
+    shown, ended = at_a_terminal([str(word) for word in words], "to go on:", typed)
+    assert ended == code, shown
+    assert "This cannot be undone." in shown
+    assert (requests_seen(server) > before) == (code == 0)
+
+
+def at_a_terminal(words: list[str], prompt: str, typed: str) -> tuple[str, int]:
+    """Run the command at a pseudo-terminal and answer its prompt; returns what it showed and its exit code."""
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        [*COMMAND, *words],
+        env=environment(TERM="xterm"),
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        start_new_session=True,
+    ) as process:
+        os.close(theirs)
+        shown = ""
+        answered = False
+        while True:
+            try:
+                piece = os.read(ours, 4096).decode(errors="replace")
+            except OSError:
+                break
+            if not piece:
+                break
+            shown += piece
+            if not answered and prompt in shown:
+                answered = True
+                if typed == "\x03":
+                    process.send_signal(signal.SIGINT)
+                else:
+                    os.write(ours, typed.encode())
+        os.close(ours)
+        return shown, process.wait(30)

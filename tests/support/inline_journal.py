@@ -1,0 +1,32 @@
+"""The real ledger without its thread, for runs in virtual time: each write is committed before it returns."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from bulk_remove.adapters.ledger import Planning, Sending, Store, create
+from bulk_remove.core.chunker import RequestShape, pack
+from bulk_remove.core.model import RowBlock, Source
+
+T = TypeVar("T")
+SOURCE = Source("numbers.csv", "", ("phone",), 0, "named 'phone'", "utf-8", "", "0" * 64, 0)
+
+
+class InlineJournal:
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def write(self, call: Callable[[Sending], T]) -> T:
+        with self._store.transaction() as connection:
+            return call(Sending(connection))
+
+
+def planned(folder: Path, numbers: list[str], shape: RequestShape) -> Store:
+    """Return a new ledger with these distinct numbers planned into chunks."""
+    store = create(folder / "ledger.sqlite", "r1", "0", 0.0, {})
+    planning = Planning(store)
+    planning.add_source(SOURCE)
+    planning.add_blocks([(RowBlock(SOURCE, range(2, len(numbers) + 2), numbers, ()), numbers, {})])
+    planning.add_chunks(shape.campaign, pack(numbers, shape), 0)
+    planning.finish(len(numbers))
+    return store

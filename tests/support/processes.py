@@ -1,0 +1,70 @@
+"""The real command and the real simulator, as processes."""
+
+import csv
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from bulk_remove.simulator.api import DEMO_PASSWORD
+
+COMMAND = (sys.executable, "-m", "bulk_remove")
+
+
+@dataclass(frozen=True)
+class Running:
+    """A simulator that listens: its address, and the file in which it says what it really did."""
+
+    url: str
+    audit: Path
+
+
+@contextmanager
+def simulator(folder: Path, *options: str) -> Iterator[Running]:
+    """Start `bulk-remove simulate` on a free port."""
+    audit = folder / "audit.jsonl"
+    with subprocess.Popen(
+        [*COMMAND, "simulate", "--port", "0", "--audit", str(audit), *options], stdout=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            found = re.search(r"http://\S+", process.stdout.readline() if process.stdout else "")
+            assert found, "the simulator did not start"
+            yield Running(found[0], audit)
+        finally:
+            process.terminate()
+
+
+def environment(**changes: str) -> dict[str, str]:
+    """Return a clean environment with the demo's password."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("BULK_REMOVE_")}
+    return {**kept, "BULK_REMOVE_PASSWORD": DEMO_PASSWORD, "NO_PROXY": "*"} | changes
+
+
+def bulk_remove(*words: str | Path, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    """Run the command to its end, without a terminal."""
+    return subprocess.run(
+        [*COMMAND, *map(str, words)],
+        env=env or environment(),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        check=False,
+        timeout=120,
+    )
+
+
+def removal(server: Running, folder: Path, *words: str | Path) -> tuple[str | Path, ...]:
+    """Return the words of a run against the simulator, reporting to report.csv in the folder."""
+    own = ("--url", server.url, "--user", "demo", "-c", "00001", "--state-dir", folder / "state")
+    return ("run", *words, *own, "--yes", "-o", folder / "report.csv")
+
+
+def report_of(folder: Path) -> list[dict[str, str]]:
+    """Read report.csv of the folder."""
+    with (folder / "report.csv").open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
