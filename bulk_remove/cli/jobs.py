@@ -56,7 +56,7 @@ def run_job(options: dict[str, Any]) -> int:
             screen.note(note)
         if not options["yes"] and not screen.confirm(ready.plan):
             raise GuardStop("Not confirmed: nothing was sent.", "Run it again and type what is asked for.")
-        watching = partial(Live(screen.err).sending, ready.plan.numbers, settings.rate)
+        watching = partial(Live(screen.err).sending, ready.plan.numbers, settings.rate, settings.give_up_after_s)
         hooks = Hooks(watching, partial(_stopping, screen), lambda _numbers, _states: None)
         sent = asyncio.run(carry_out(ready, approved, settings, address, login, hooks))
         finished = finish(ready, settings, sent, options["output"])

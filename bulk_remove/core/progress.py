@@ -13,7 +13,8 @@ class Snapshot:
     `phases` counts numbers by phase letter, `faults` requests without verdicts by kind; `removed_records` counts
     records, `requests` all requests sent, `strangers` numbers that replies spoke of unasked. `stretch` is how many
     times slower than its ceiling the pace is; `waiting` counts numbers that will be asked for again, the first of them
-    at `next_due_s` (Unix seconds, None when none waits).
+    at `next_due_s` (Unix seconds, None when none waits). `failing_for_s` is for how long the server has answered
+    nobody, None unless it is only probed.
     """
 
     phases: dict[str, int]
@@ -24,6 +25,7 @@ class Snapshot:
     stretch: float
     waiting: int
     next_due_s: float | None
+    failing_for_s: float | None = None
 
     @property
     def settled(self) -> int:

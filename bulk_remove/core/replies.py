@@ -7,10 +7,11 @@ A fault is why there is no verdict. Faults are sorted by one question: could the
 """
 
 import re
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -48,6 +49,11 @@ class Fault:
     request_id: str = ""
 
     @property
+    def too_long(self) -> bool:
+        """Whether the server found the request itself too long."""
+        return self.http_status in _TOO_LONG
+
+    @property
     def detail(self) -> str:
         """The sentence with the request id, for the report."""
         return f"{self.sentence} (request_id {self.request_id})" if self.request_id else self.sentence
@@ -83,13 +89,15 @@ class Document:
     server_time_s: float | None
 
 
+_LOCAL_DIGITS = 7
+"""Fewer digits in common are no sign that two spellings mean one number."""
 _NOT_EXIST = Verdict(Event.NOT_EXIST)
 _PASSED_OVER = Verdict(Event.PASSED_OVER, detail="The reply did not speak of this number.")
 _UNREADABLE = "The reply with HTTP 200 is not the documented JSON"
 
 
 def read_reply(body: bytes, numbers: Sequence[str]) -> Reply | Fault:
-    """Join a 200's body to the numbers asked for, by number."""
+    """Join a 200's body to the numbers asked for, by number; the order of either says nothing."""
     try:
         document = orjson.loads(body)
     except orjson.JSONDecodeError:
@@ -99,9 +107,42 @@ def read_reply(body: bytes, numbers: Sequence[str]) -> Reply | Fault:
         document = {}
     if not isinstance(document, dict):
         return _unreadable(f"{_UNREADABLE}: it is no object keyed by number.")
-    verdicts = tuple([_verdict(document.pop(number, None)) for number in numbers])
+    entries = [document.pop(number, None) for number in numbers]
+    if document:
+        _take_respelt(numbers, entries, document)
     sample = mask(next(iter(document))) if document else ""
-    return Reply(verdicts, len(document), sample)
+    return Reply(tuple([_verdict(found) for found in entries]), len(document), sample)
+
+
+def _take_respelt(numbers: Sequence[str], entries: list[Any], left: dict[str, Any]) -> None:
+    """Find numbers that the reply spells otherwise: the server may have lost a plus, zeros or the country code.
+
+    A key belongs to a number when the digits of one end in all the digits of the other (the shorter at least as long
+    as a local number, or both the same), and no other key or number could be meant.
+    """
+    missing: defaultdict[str, list[int]] = defaultdict(list)
+    for index, found in enumerate(entries):
+        if found is None:
+            missing[_bare(numbers[index])[-_LOCAL_DIGITS:]].append(index)
+    pairs = [
+        (index, key)
+        for key in left
+        for index in missing.get(_bare(key)[-_LOCAL_DIGITS:], ())
+        if _same_number(numbers[index], key)
+    ]
+    by_index, by_key = Counter(index for index, _ in pairs), Counter(key for _, key in pairs)
+    for index, key in pairs:
+        if by_index[index] == by_key[key] == 1:
+            entries[index] = left.pop(key)
+
+
+def _same_number(number: str, key: str) -> bool:
+    shorter, longer = sorted((_bare(number), _bare(key)), key=len)
+    return shorter == longer or (len(shorter) >= _LOCAL_DIGITS and longer.endswith(shorter))
+
+
+def _bare(number: str) -> str:
+    return "".join(digit for digit in number if digit.isdigit()).lstrip("0")
 
 
 def _unreadable(sentence: str) -> Fault:

@@ -1,7 +1,8 @@
 """After a fault: ask again, when, or not at all. Plain arithmetic; the caller draws the random float.
 
-Backoff is exponential with full jitter (Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015), and
-bounded in tries and in time. Numbers in a call are no fault: they have delays of their own, shaped like calls.
+Backoff is exponential with jitter (Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015). Numbers in
+a call are no fault: they have delays of their own, shaped like calls. Whether the server is there at all is another
+question, which core/breaker.py answers for all chunks together.
 """
 
 from dataclasses import dataclass
@@ -13,6 +14,8 @@ from bulk_remove.core.replies import Effect, Fault
 
 RETRY_AFTER_MAX_S = 3600.0
 """A server that asks for more than an hour is asked again after an hour."""
+SPLIT_AFTER = 3
+"""So many server errors in a row for one chunk, while others get replies, look like a number the server trips over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,23 +45,42 @@ class Decision:
     delay_s: float = 0.0
 
 
-def decide(policy: RetryPolicy, fault: Fault, tries: int, elapsed_s: float, draw: float) -> Decision:
-    """Say what follows the fault of try number `tries` (1 is the first), `elapsed_s` after the first was begun.
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """How a chunk fared so far: `tries` of it, the last `server_errors` of them HTTP 5xx in a row; how many numbers.
 
-    `draw` is a random float in [0, 1). A server that could not act at all by the end of the budget will not act for
-    the next chunk either, so the run ends; one that may have acted leaves this chunk in doubt and the run goes on.
+    `alive` tells whether the server is answering others.
+    """
+
+    tries: int
+    server_errors: int
+    numbers: int
+    alive: bool
+
+
+def decide(policy: RetryPolicy, fault: Fault, trial: Trial, draw: float) -> Decision:
+    """Say what follows a fault; `draw` is a random float in [0, 1).
+
+    A server that cannot have acted, or answers nobody, costs the chunk nothing: it waits until the breaker lets it
+    ask again or gives up for all. One that answers others but not this chunk leaves it in doubt, once the tries are
+    used up; when it trips over the chunk each time, the chunk is split to find the number.
     """
     if fault.effect is Effect.DENIED:
         return Decision(Step.END_RUN)
     if fault.effect is Effect.REFUSED:
         return Decision(Step.SPLIT)
-    delay_s = backoff_s(policy, tries, draw)
+    if (fault.retry_after_s or 0.0) > policy.give_up_after_s:
+        return Decision(Step.END_RUN)
+    if fault.effect is Effect.IN_DOUBT and trial.alive:
+        if trial.server_errors >= SPLIT_AFTER and trial.numbers > 1:
+            return Decision(Step.SPLIT)
+        if trial.tries >= policy.tries:
+            return Decision(Step.GIVE_UP)
+    delay_s = backoff_s(policy, trial.tries, draw)
     if fault.retry_after_s is not None:
         # Added jitter keeps the workers that were sent away together from coming back together.
         delay_s = fault.retry_after_s + draw * policy.backoff_first_s
-    if tries < policy.tries and elapsed_s + delay_s <= policy.give_up_after_s:
-        return Decision(Step.RETRY, delay_s)
-    return Decision(Step.END_RUN if fault.effect is Effect.UNTOUCHED else Step.GIVE_UP)
+    return Decision(Step.RETRY, delay_s)
 
 
 def backoff_s(policy: RetryPolicy, tries: int, draw: float) -> float:

@@ -189,17 +189,59 @@ def test_a_chunk_whose_replies_are_all_lost_is_in_doubt_and_the_rest_goes_on(tmp
     assert run.states[0].attempts == 4
 
 
-def test_three_lost_chunks_in_a_row_end_the_run_with_the_rest_unsent(tmp_path: Path) -> None:
+def test_a_server_that_loses_every_reply_is_probed_ever_more_rarely_until_patience_ends(tmp_path: Path) -> None:
     run = Run(tmp_path, FakeServer(lambda _now, _numbers: LOST), concurrency=1)
     assert run.ending is Ending.UNAVAILABLE
     assert run.fault is LOST
-    assert run.statuses == {Status.IN_DOUBT: 30, Status.UNSENT: 70}
+    # With a single worker the first chunk uses up its four tries before five faults in a row open the breaker.
+    assert run.statuses == {Status.IN_DOUBT: 20, Status.UNSENT: 80}
+    gaps = [later - moment for moment, later in pairwise(run.server.moments_s)]
+    assert max(gaps) <= 61.0
+    assert len(run.server.moments_s) < 30
+    assert 900.0 <= run.server.moments_s[-1] <= 961.0
 
 
-def test_a_server_that_never_acts_ends_the_run_and_every_number_is_unsent(tmp_path: Path) -> None:
-    run = Run(tmp_path, FakeServer(lambda _now, _numbers: LIMITED))
+@pytest.mark.parametrize("concurrency", [1, 4])
+def test_a_server_that_never_acts_ends_the_run_and_every_number_is_unsent(tmp_path: Path, concurrency: int) -> None:
+    run = Run(tmp_path, FakeServer(lambda _now, _numbers: LIMITED), concurrency=concurrency)
     assert run.ending is Ending.UNAVAILABLE
     assert run.statuses == {Status.UNSENT: 100}
+    assert len(run.server.moments_s) < 40
+
+
+def test_an_outage_costs_no_number_its_tries_and_only_probes_are_sent_meanwhile(tmp_path: Path) -> None:
+    def answer(now: float, numbers: Sequence[str]) -> Reply | Fault:
+        return LOST if 2.0 < now < 600.0 else Reply((REMOVED,) * len(numbers), 0, "")
+
+    run = Run(tmp_path, FakeServer(answer, latency_s=0.5), numbers=500)
+    assert (run.ending, run.statuses) == (Ending.DONE, {Status.REMOVED: 500})
+    during = [moment for moment in run.server.moments_s if 60.0 < moment < 600.0]
+    assert len(during) < 20
+    assert run.snapshot.failing_for_s is None
+
+
+def test_retries_never_outnumber_first_tries_by_more_than_the_budget(tmp_path: Path) -> None:
+    dice = iter(range(10_000))
+
+    def answer(_now: float, numbers: Sequence[str]) -> Reply | Fault:
+        return LOST if next(dice) % 4 else Reply((REMOVED,) * len(numbers), 0, "")
+
+    run = Run(tmp_path, FakeServer(answer), numbers=600)
+    firsts = len(set(run.server.asked))
+    retries = len(run.server.asked) - firsts
+    assert firsts == 60
+    assert retries <= firsts + 10 + run.took_s / 10
+
+
+def test_a_number_that_the_server_trips_over_is_found_and_its_neighbours_go_through(tmp_path: Path) -> None:
+    broken = Fault(Effect.IN_DOUBT, "HTTP 500", "The server failed.", 500)
+
+    def answer(_now: float, numbers: Sequence[str]) -> Reply | Fault:
+        return broken if "500000042" in numbers else Reply((REMOVED,) * len(numbers), 0, "")
+
+    run = Run(tmp_path, FakeServer(answer), numbers=400, per_request=50)
+    assert run.statuses == {Status.REMOVED: 399, Status.IN_DOUBT: 1}
+    assert status_of(run.states[42].phase) is Status.IN_DOUBT
 
 
 def test_a_denied_request_ends_the_run_at_once(tmp_path: Path) -> None:

@@ -77,6 +77,37 @@ def test_a_number_in_the_reply_that_was_not_asked_for_is_noticed_and_masked() ->
     assert (reply.strangers, reply.stranger_sample) == (1, "60*****55")
 
 
+@pytest.mark.parametrize(
+    ("sent", "key"),
+    [
+        pytest.param("+48601234555", "48601234555", id="the plus lost"),
+        pytest.param("+48601234555", " 48601234555", id="the plus read as a space"),
+        pytest.param("0048601234555", "48601234555", id="the zeros lost"),
+        pytest.param("48601234555", "601234555", id="the country code lost"),
+        pytest.param("601234555", "+48601234555", id="the country code added"),
+        pytest.param("0441", "441", id="an internal number's zero lost"),
+    ],
+)
+def test_a_number_that_the_reply_spells_otherwise_is_found_when_it_can_be_no_other(sent: str, key: str) -> None:
+    reply = replied({key: [GONE], "777": [NONE]}, sent, "777")
+    assert (reply.verdicts[0].event, reply.strangers) == (Event.REMOVED, 0)
+
+
+@pytest.mark.parametrize(
+    ("sent", "keys"),
+    [
+        pytest.param(["48601234555", "49601234555"], ["601234555"], id="two numbers could be meant"),
+        pytest.param(["601234555"], ["48601234555", "49601234555"], id="two keys could be meant"),
+        pytest.param(["441"], ["48441"], id="too few digits in common"),
+        pytest.param(["601234555"], ["601234556"], id="another number"),
+    ],
+)
+def test_a_spelling_that_could_mean_another_number_is_never_guessed(sent: list[str], keys: list[str]) -> None:
+    reply = replied({key: [GONE] for key in keys}, *sent)
+    assert {verdict.event for verdict in reply.verdicts} == {Event.PASSED_OVER}
+    assert reply.strangers == len(keys)
+
+
 def test_php_writes_an_empty_object_as_a_list_and_it_means_that_no_number_was_spoken_of() -> None:
     assert replied([], "441").verdicts[0].event is Event.PASSED_OVER
 

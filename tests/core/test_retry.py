@@ -9,6 +9,7 @@ from bulk_remove.core.retry import (
     Decision,
     RetryPolicy,
     Step,
+    Trial,
     backoff_s,
     busy_due_s,
     decide,
@@ -24,24 +25,31 @@ def fault(effect: Effect, retry_after_s: float | None = None) -> Fault:
     return Fault(effect, "made up", "Made up.", retry_after_s=retry_after_s)
 
 
+def trial(tries: int = 1, server_errors: int = 0, numbers: int = 10, *, alive: bool = True) -> Trial:
+    return Trial(tries, server_errors, numbers, alive)
+
+
 @pytest.mark.parametrize(
-    ("effect", "tries", "elapsed_s", "step"),
+    ("effect", "fared", "step"),
     [
-        (Effect.DENIED, 1, 0.0, Step.END_RUN),
-        (Effect.REFUSED, 1, 0.0, Step.SPLIT),
-        (Effect.REFUSED, 99, 9999.0, Step.SPLIT),
-        (Effect.UNTOUCHED, 1, 0.0, Step.RETRY),
-        (Effect.IN_DOUBT, 3, 0.0, Step.RETRY),
-        (Effect.IN_DOUBT, 4, 0.0, Step.GIVE_UP),
-        (Effect.UNTOUCHED, 4, 0.0, Step.END_RUN),
-        (Effect.IN_DOUBT, 1, 99.9, Step.GIVE_UP),
-        (Effect.UNTOUCHED, 1, 99.9, Step.END_RUN),
+        pytest.param(Effect.DENIED, trial(), Step.END_RUN, id="denied"),
+        pytest.param(Effect.REFUSED, trial(), Step.SPLIT, id="refused"),
+        pytest.param(Effect.REFUSED, trial(99, alive=False), Step.SPLIT, id="refused, however often tried"),
+        pytest.param(Effect.UNTOUCHED, trial(), Step.RETRY, id="untouched"),
+        pytest.param(Effect.UNTOUCHED, trial(99), Step.RETRY, id="untouched costs no try"),
+        pytest.param(Effect.IN_DOUBT, trial(3), Step.RETRY, id="in doubt, tries left"),
+        pytest.param(Effect.IN_DOUBT, trial(4), Step.GIVE_UP, id="in doubt, tries used up"),
+        pytest.param(Effect.IN_DOUBT, trial(99, alive=False), Step.RETRY, id="in doubt while nobody is answered"),
+        pytest.param(Effect.IN_DOUBT, trial(3, 3), Step.SPLIT, id="the server trips over the chunk"),
+        pytest.param(Effect.IN_DOUBT, trial(3, 2), Step.RETRY, id="not yet often enough"),
+        pytest.param(Effect.IN_DOUBT, trial(3, 3, 1), Step.RETRY, id="one number cannot be split"),
+        pytest.param(Effect.IN_DOUBT, trial(3, 3, alive=False), Step.RETRY, id="it trips over everybody's"),
     ],
 )
 def test_what_follows_a_fault_depends_on_what_the_server_could_have_done(
-    effect: Effect, tries: int, elapsed_s: float, step: Step
+    effect: Effect, fared: Trial, step: Step
 ) -> None:
-    assert decide(POLICY, fault(effect), tries, elapsed_s, 0.5).step is step
+    assert decide(POLICY, fault(effect), fared, 0.5).step is step
 
 
 @given(st.integers(1, 1000), draws)
@@ -52,13 +60,13 @@ def test_the_backoff_stays_between_half_and_the_whole_of_the_doubled_step(tries:
 
 @given(draws)
 def test_a_retry_is_never_earlier_than_the_server_asked_for(draw: float) -> None:
-    decision = decide(POLICY, fault(Effect.UNTOUCHED, 30.0), 1, 0.0, draw)
+    decision = decide(POLICY, fault(Effect.UNTOUCHED, 30.0), trial(), draw)
     assert decision.step is Step.RETRY
     assert 30.0 <= decision.delay_s <= 31.0
 
 
 def test_a_server_that_asks_for_longer_than_the_budget_ends_the_run() -> None:
-    assert decide(POLICY, fault(Effect.UNTOUCHED, 200.0), 1, 0.0, 0.0) == Decision(Step.END_RUN)
+    assert decide(POLICY, fault(Effect.UNTOUCHED, 200.0), trial(), 0.0) == Decision(Step.END_RUN)
 
 
 @pytest.mark.parametrize(

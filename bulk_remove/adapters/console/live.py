@@ -36,9 +36,14 @@ class Live:
             yield lambda rows: status.update(f"Reading: {rows:,} rows")
 
     @asynccontextmanager
-    async def sending(self, numbers: int, rate: float, snapshot: Callable[[], Snapshot]) -> AsyncIterator[None]:
-        """Show the sending of so many numbers; `rate` is the ceiling in requests a second."""
-        scene = _Scene(numbers, rate)
+    async def sending(
+        self, numbers: int, rate: float, give_up_after_s: float, snapshot: Callable[[], Snapshot]
+    ) -> AsyncIterator[None]:
+        """Show the sending of so many numbers.
+
+        `rate` is the ceiling in requests a second; after `give_up_after_s` without an answer the run ends.
+        """
+        scene = _Scene(numbers, rate, give_up_after_s)
         show = self._redrawing if self._console.is_terminal else self._lines
         task = asyncio.create_task(show(scene, snapshot))
         try:
@@ -65,9 +70,10 @@ class Live:
 class _Scene:
     """The latest snapshot and the speeds that follow from the last half minute."""
 
-    def __init__(self, numbers: int, rate: float) -> None:
+    def __init__(self, numbers: int, rate: float, give_up_after_s: float) -> None:
         self._numbers = numbers
         self._rate = rate
+        self._give_up_after_s = give_up_after_s
         self._settled: deque[tuple[float, int]] = deque()
         self._asked: deque[tuple[float, int]] = deque()
         self._requests: deque[tuple[float, int]] = deque()
@@ -107,6 +113,8 @@ class _Scene:
 
     def _outlook(self) -> str:
         now = self._now
+        if now.failing_for_s is not None:
+            return f"no answer for {duration(now.failing_for_s)}; gives up after {duration(self._give_up_after_s)}"
         if now.unsent:
             left_s = remaining_s(now.unsent, speed(self._asked))
             return "time left unknown yet" if left_s is None else f"about {duration(left_s)} left"

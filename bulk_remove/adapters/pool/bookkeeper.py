@@ -22,16 +22,12 @@ Settled = Callable[[Sequence[str], Sequence[NumberState]], None]
 
 @dataclass(frozen=True, slots=True)
 class PoolSettings:
-    """The ceilings (requests a second, requests at once) and the policies for asking again.
-
-    `lost_chunks_in_a_row` chunks given up one after the other, with no reply between them, end the run.
-    """
+    """The ceilings (requests a second, requests at once) and the policies for asking again."""
 
     rate: float
     concurrency: int
     retry: RetryPolicy
     busy: BusyPolicy
-    lost_chunks_in_a_row: int = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +52,7 @@ class Bookkeeper:
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
-        self._lost_in_a_row = 0
+        self._longest_line: int | None = None
 
     async def replied(self, chunk: Chunk, attempt_id: int, reply: Reply) -> None:
         """Settle a chunk by a reply; numbers that it left open are to be asked for again. Raises StorageError."""
@@ -75,8 +71,7 @@ class Bookkeeper:
             steps.settle(chunk, states, due_s)
 
         await desk.journal.write(write)
-        self._lost_in_a_row = 0
-        desk.gate.eased()
+        desk.gate.answered()
         if reply.strangers:
             desk.tally.strangers(reply.strangers)
             log.warning("chunk %d: the reply spoke of %d numbers unasked", chunk.chunk_id, reply.strangers)
@@ -122,13 +117,10 @@ class Bookkeeper:
         self._desk.on_settled(chunk.numbers, states)
 
     def _end_if_hopeless(self, fault: Fault, step: Step) -> None:
-        if step is Step.END_RUN:
-            denied = fault.effect is Effect.DENIED
-            self._desk.halt.call(Ending.DENIED if denied else Ending.UNAVAILABLE, fault)
-        elif step is Step.GIVE_UP:
-            self._lost_in_a_row += 1
-            if self._lost_in_a_row >= self._desk.settings.lost_chunks_in_a_row:
-                self._desk.halt.call(Ending.UNAVAILABLE, fault)
+        if fault.effect is Effect.DENIED:
+            self._desk.halt.call(Ending.DENIED, fault)
+        elif step is Step.END_RUN or self._desk.gate.hopeless:
+            self._desk.halt.call(Ending.UNAVAILABLE, fault)
 
     def _due_again(self, states: Sequence[NumberState], now_s: float) -> dict[int, float]:
         """Return by index when the numbers that a reply left open are to be asked for again."""

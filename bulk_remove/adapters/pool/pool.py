@@ -16,16 +16,19 @@ from bulk_remove.adapters.pool.gate import Gate
 from bulk_remove.adapters.pool.halt import Halt
 from bulk_remove.adapters.pool.ports import Clock, Journal, Sender
 from bulk_remove.adapters.pool.tally import Tally
+from bulk_remove.core.breaker import Breaker
 from bulk_remove.core.chunker import RequestShape
 from bulk_remove.core.model import Chunk
-from bulk_remove.core.pacing import pace_for
+from bulk_remove.core.pacing import SECOND_US, pace_for
 from bulk_remove.core.plan import ApprovedPlan
 from bulk_remove.core.progress import Snapshot
 from bulk_remove.core.replies import Fault, Reply
-from bulk_remove.core.retry import Step, decide
+from bulk_remove.core.retry import Step, Trial, decide
 from bulk_remove.core.summary import Ending
 
 log = logging.getLogger("bulk_remove.pool")
+
+_SERVER_ERROR = 500
 
 
 class _AskAgain(Exception):  # noqa: N818 - the one exception that tenacity waits after
@@ -57,7 +60,8 @@ class Pool:
         self._shape_of = shape_of
         self._sender = sender
         halt = Halt()
-        gate = Gate(pace_for(settings.rate), clock, halt)
+        breaker = Breaker(2 * settings.concurrency + 3, round(settings.retry.give_up_after_s * SECOND_US))
+        gate = Gate(pace_for(settings.rate), breaker, clock, halt)
         # A number that is nearly due goes along with one that is: a sixth of the first delay early is soon enough.
         feeder = Feeder(journal, clock, halt, shape_of, settings.concurrency, settings.busy.delay_first_s / 6)
         self._desk = Desk(settings, journal, clock, halt, gate, feeder, Tally(self._plan.numbers), on_settled)
@@ -70,7 +74,8 @@ class Pool:
 
     def snapshot(self) -> Snapshot:
         """Return how far the run is."""
-        return self._desk.tally.snapshot(self._desk.gate.stretch, self._desk.feeder.next_due_s)
+        gate = self._desk.gate
+        return self._desk.tally.snapshot(gate.stretch, self._desk.feeder.next_due_s, gate.failing_for_s)
 
     @property
     def fault(self) -> Fault | None:
@@ -103,29 +108,30 @@ class Pool:
 
     async def _carry(self, chunk: Chunk) -> tuple[Chunk, ...]:
         """Bring a chunk to its verdicts; returns its halves if it had to be split."""
-        begun_us = self._desk.clock.now_us()
         halves: tuple[Chunk, ...] = ()
+        server_errors = 0
         async for attempt in AsyncRetrying(
             sleep=self._desk.halt.nap, wait=_stated, retry=retry_if_exception_type(_AskAgain), stop=stop_never
         ):
             with attempt:
-                attempt_id, answer = await self._ask(chunk)
+                tries = attempt.retry_state.attempt_number
+                attempt_id, answer = await self._ask(chunk, retry=tries > 1)
                 if isinstance(answer, Reply):
                     await self._books.replied(chunk, attempt_id, answer)
                 elif answer is not None:
-                    elapsed_s = (self._desk.clock.now_us() - begun_us) / 1_000_000
-                    tries = attempt.retry_state.attempt_number
-                    decision = decide(self._desk.settings.retry, answer, tries, elapsed_s, self._desk.clock.draw())
+                    server_errors = server_errors + 1 if answer.http_status >= _SERVER_ERROR else 0
+                    trial = Trial(tries, server_errors, len(chunk.numbers), alive=not self._desk.gate.is_open)
+                    decision = decide(self._desk.settings.retry, answer, trial, self._desk.clock.draw())
                     log.info("chunk %d, try %d: %s; %s", chunk.chunk_id, tries, answer.kind, decision.step.value)
                     chunk, halves = await self._books.faulted(chunk, attempt_id, answer, decision.step)
                     if decision.step is Step.RETRY:
                         raise _AskAgain(decision.delay_s)
         return halves
 
-    async def _ask(self, chunk: Chunk) -> tuple[int, Reply | Fault | None]:
+    async def _ask(self, chunk: Chunk, *, retry: bool) -> tuple[int, Reply | Fault | None]:
         """Make one attempt; returns its id and what came of it, None when the run is being stopped."""
         desk = self._desk
-        if not await desk.gate.slot():
+        if not await desk.gate.slot(retry=retry):
             return 0, None
         begun_s = desk.clock.wall_s()
         attempt_id = await desk.journal.write(lambda steps: steps.begin_attempt(chunk.chunk_id, begun_s))

@@ -39,7 +39,7 @@ class Tally:
         """Count numbers that a reply spoke of unasked."""
         self._strangers += count
 
-    def snapshot(self, stretch: float, next_due_s: float | None) -> Snapshot:
+    def snapshot(self, stretch: float, next_due_s: float | None, failing_for_s: float | None) -> Snapshot:
         """Return the counts of this moment."""
         phases = {phase: count for phase, count in self._phases.items() if count > 0}
         return Snapshot(
@@ -51,4 +51,5 @@ class Tally:
             stretch,
             self._waiting,
             next_due_s,
+            failing_for_s,
         )

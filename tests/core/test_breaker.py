@@ -1,0 +1,67 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bulk_remove.core.breaker import Breaker, RetryBudget, admit, answered, earn, failed, spend
+
+SECOND = 1_000_000
+
+
+def tripped(times: int = 3, at_us: int = 0) -> Breaker:
+    breaker = Breaker(threshold=3, patience_us=900 * SECOND)
+    for _ in range(times):
+        breaker = failed(breaker, at_us)
+    return breaker
+
+
+def test_it_opens_at_the_threshold_and_any_reply_closes_it() -> None:
+    assert not tripped(2).is_open
+    assert tripped(3).is_open
+    assert not answered(tripped(3)).is_open
+    assert answered(tripped(1)) == answered(tripped(3)) == Breaker(3, 900 * SECOND)
+    assert answered(Breaker(3, 1)) == Breaker(3, 1)
+
+
+def test_a_closed_one_admits_everybody() -> None:
+    assert admit(tripped(2), 0) == (tripped(2), 0)
+
+
+def test_an_open_one_admits_one_probe_at_a_time_and_only_when_it_is_due() -> None:
+    breaker, wait_us = admit(tripped(3), SECOND)
+    assert wait_us == 4 * SECOND
+    breaker, wait_us = admit(breaker, 5 * SECOND)
+    assert (wait_us, breaker.probing) == (0, True)
+    assert admit(breaker, 5 * SECOND)[1] == 5 * SECOND
+
+
+def test_each_failed_probe_doubles_the_wait_up_to_a_minute() -> None:
+    breaker = tripped(3)
+    waits = []
+    for _ in range(6):
+        waits.append(breaker.next_probe_us)
+        breaker, _ = admit(breaker, breaker.next_probe_us)
+        breaker = failed(breaker, 0)
+    assert waits == [5 * SECOND, 10 * SECOND, 20 * SECOND, 40 * SECOND, 60 * SECOND, 60 * SECOND]
+
+
+def test_it_is_hopeless_when_nobody_was_answered_for_the_whole_patience() -> None:
+    assert not Breaker(3, 5).hopeless(10**9)
+    assert not tripped(1, at_us=SECOND).hopeless(900 * SECOND)
+    assert tripped(1, at_us=SECOND).hopeless(901 * SECOND)
+
+
+@given(st.lists(st.tuples(st.booleans(), st.integers(0, 30 * SECOND)), max_size=200))
+def test_retries_never_outnumber_first_tries_but_for_the_start_and_the_drip(tries: list[tuple[bool, int]]) -> None:
+    budget = RetryBudget()
+    now_us = firsts = retries = 0
+    for retry, pause_us in tries:
+        now_us += pause_us
+        if retry:
+            budget, wait_us = spend(budget, now_us)
+            if wait_us:
+                assert spend(budget, now_us + wait_us)[1] == 0
+            retries += not wait_us
+        else:
+            budget = earn(budget)
+            firsts += 1
+        assert retries <= firsts + 10 + now_us / budget.drip_us
+        assert 0 <= budget.left <= budget.most
