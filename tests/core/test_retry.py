@@ -80,6 +80,8 @@ def test_a_server_that_asks_for_longer_than_the_budget_ends_the_run() -> None:
         ("Thu, 01 Jan 1970 00:01:40", 40.0),
         ("Thu, 01 Jan 1970 00:00:10 GMT", 0.0),
         ("soon", None),
+        ("Mon, 01 Jan 99999999999999999999 00:00:00 GMT", None),
+        ("Mon, 01 Jan 2024 00:00:00 +99999999999999999999", None),
         ("-5", None),
         ("", None),
         ("\u0663", None),

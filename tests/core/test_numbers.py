@@ -1,0 +1,290 @@
+"""Cell text -> number, or the reason why not."""
+
+import re
+import subprocess
+import sys
+
+import phonenumbers as oracle
+import pytest
+from hypothesis import assume, example, given, settings
+from hypothesis import strategies as st
+
+from bulk_remove.core.model import NumberFormat
+from bulk_remove.core.numbers import MAX_CELL_CHARS, Normalised, Normaliser, NumberRules
+from bulk_remove.errors import UsageError
+
+NATIONAL, DIGITS, E164, AS_IS = NumberFormat.NATIONAL, NumberFormat.DIGITS, NumberFormat.E164, NumberFormat.AS_IS
+# Country code and international prefix: a trunk zero, many lengths, several prefixes, a zero in the number, 10 digits.
+CODES = {
+    "PL": ("48", "00"),
+    "DE": ("49", "00"),
+    "AT": ("43", "00"),
+    "AU": ("61", ""),
+    "RU": ("7", "810"),
+    "IT": ("39", "00"),
+    "US": ("1", "011"),
+}
+NORMALISERS = {
+    (number_format, region): Normaliser(NumberRules(number_format, region))
+    for number_format in NumberFormat
+    for region in CODES
+}
+any_rules = st.sampled_from(list(NORMALISERS))
+FORMATS = pytest.mark.parametrize("number_format", NumberFormat)
+
+subscribers = st.from_regex(r"[1-9][0-9]{8}", fullmatch=True)
+separators = st.sampled_from(["", " ", "-", ".", "\u00a0", "\u202f", "\u2009", "\u2013", "\u2212", "\u200b", " - "])
+phone_like = st.text(st.sampled_from("0123456789012345678901234567894800++ .-()'/,\u00a0\u2212\ufeff\nex"), max_size=24)
+explicit = st.from_regex(r"(\+|00|011|810)[0-9]{3,15}", fullmatch=True)
+
+
+def normalised(cell: str, number_format: NumberFormat = NATIONAL, region: str = "PL") -> Normalised:
+    return NORMALISERS[number_format, region](cell)
+
+
+def without_codes(digits: str, region: str) -> set[str]:
+    """Return what the digits may be without international prefix, without country code, without both."""
+    code, prefix = CODES[region]
+    dialled = digits.removeprefix(prefix)
+    return {digits, dialled, digits.removeprefix(code), dialled.removeprefix(code)}
+
+
+def spaced(draw: st.DrawFn, number: str) -> str:
+    """Put formatting between groups of three digits."""
+    groups: list[str] = re.findall("[0-9]{1,3}", number)
+    formatted = groups[0] + "".join(draw(separators) + group for group in groups[1:])
+    # One dot alone makes a decimal number: a property of its own.
+    assume(not re.fullmatch(r"[0-9 ]+\.[0-9]+", re.sub(r"[\u200b]|[^\S ]", "", formatted)))
+    return formatted
+
+
+@st.composite
+def formatted_subscribers(draw: st.DrawFn) -> tuple[str, str, bool]:
+    """A Polish number, one of its spellings, and whether that has the country code."""
+    number = draw(subscribers)
+    coded = draw(
+        st.sampled_from(["", "+48 ", "(+48) ", "0048 ", "48 ", "+48", " + 48-", "'+48", "\ufeff+48", "(0048)"])
+    )
+    return number, coded + spaced(draw, number) + draw(st.sampled_from(["", " ", "\u00a0", "\n"])), bool(coded)
+
+
+@pytest.mark.parametrize(
+    ("cell", "national", "digits", "e164", "as_is"),
+    [
+        ("601234555", "601234555", "48601234555", "+48601234555", "601234555"),
+        ("601 234 555", "601234555", "48601234555", "+48601234555", "601234555"),
+        ("(601)234-555", "601234555", "48601234555", "+48601234555", "601234555"),
+        ("( 22 ) 123.45.67", "221234567", "48221234567", "+48221234567", "221234567"),
+        ("+48 601-234-555", "601234555", "48601234555", "+48601234555", "+48601234555"),
+        ("(+48) 601 234 555", "601234555", "48601234555", "+48601234555", "+48601234555"),
+        ("+48.601234555", "601234555", "48601234555", "+48601234555", "+48601234555"),
+        ("0048 601 234 555", "601234555", "48601234555", "+48601234555", "0048601234555"),
+        ("48601234555", "601234555", "48601234555", "+48601234555", "48601234555"),
+        ("48 601 234 555", "601234555", "48601234555", "+48601234555", "48601234555"),
+        ("'601234555", "601234555", "48601234555", "+48601234555", "601234555"),
+        ("481234567", "481234567", "48481234567", "+48481234567", "481234567"),
+        ("+49 1512 3456789", "004915123456789", "4915123456789", "+4915123456789", "+4915123456789"),
+        ("0049 1512 3456789", "004915123456789", "4915123456789", "+4915123456789", "004915123456789"),
+        ("4915123456789", "4915123456789", "4915123456789", "4915123456789", "4915123456789"),
+        ("+39 06 12345678", "00390612345678", "390612345678", "+390612345678", "+390612345678"),
+        ("441", "441", "441", "441", "441"),
+        ("044", "044", "044", "044", "044"),
+        ("19 115", "19115", "19115", "19115", "19115"),
+        ("123456789012345", *["123456789012345"] * 4),
+    ],
+)
+def test_a_number_takes_the_form_of_the_campaign(cell: str, national: str, digits: str, e164: str, as_is: str) -> None:
+    forms = [normalised(cell, number_format).number for number_format in (NATIONAL, DIGITS, E164, AS_IS)]
+    assert forms == [national, digits, e164, as_is]
+
+
+@pytest.mark.parametrize(
+    ("problem", "cells"),
+    [
+        ("The cell is empty", ["", " ", "\ufeff\u200b", "'", "\u00a0\n"]),
+        ("No digits", ["-", "+", "brak", "n/a", "()", "NaN"]),
+        ("Letters", ["601 234 abc", "tel:+48601234555", "tel. 601234555", "O601234555", "601b"]),
+        ("Scientific notation", ["4.86E+10", "4,86E+10", "4.86e10", "48601E+6", "4E10"]),
+        (
+            "A decimal number",
+            ["48601234567.0", "601234555.00", "441.5", "52.2296756", "441,0", "1 234 567.50", "601,25"],
+        ),
+        ("A date", ["2024-01-15", "15.01.2024", "1-5-2024", "2024.1.15"]),
+        ("Fewer than three digits", ["1", "12", "1-2"]),
+        ("More than fifteen digits", ["1234567890123456", "601 234 555 602 234 555", "+4930123456789012345"]),
+        ("Perhaps more than one number", ["601234555/602", "601234555,602234555", "441;442", "441|442", "601 lub 602"]),
+        ("Perhaps more than one number", ["601234555\n602234555", "441\r\n442", "601234555 441", "+48601234555 (441)"]),
+        ("An extension", ["221234567 wew. 12", "221234567 wewn 12", "221234567 ext 5", "221234567#5", "22123 x5"]),
+        ("Nothing but zeros", ["000000000", "000", "0", "+0", "+00 000", "0000000000000000"]),
+        ("Control characters", ["601\t234", "601\x00234", "\x7f601234555", "601\x85234"]),
+        ("More than one plus", ["++48601234555", "+48 +48 601234555", "+48601234555+"]),
+        ("A plus that is not in front", ["48+601234555", "601234555+"]),
+        ("A minus in front", ["-601234555", "'-601234555", "\u2212601234555", "\u2013 601234555", "-+48601234555"]),
+        ("A dot or a dash at an end", ["601234555-", "601-234-", "601234.", ".601234555"]),
+        ("Parentheses that do not match", ["1) 601234555", "(601234555", "((601)234555", "601)234(555", "601234555()"]),
+        ("A number in a list", ["1. 601234555", "12. (22) 123 45 67"]),
+        ("A zero in parentheses", ["+48 (0) 601 234 555", "(0)601234555", "+49 (0)151 23456789", "+48( 0 )601234555"]),
+        ("A zero in front or after", ["+48 0601234555", "+48012345678", "48012345678", "+49 0151 23456789"]),
+        ("A zero in front or after", ["+48 0 60123455", "+1 1 201 555 0123"]),
+        ("No country has this code", ["+999123456", "00999123456", "+0048601234555", "+048601234555"]),
+        ("Too short for its country", ["+48", "+48 12", "+48441", "00441", "+49 1"]),
+        ("Too long for its country", ["+48601234555123", "+3545551234567", "+1 2015550123 45"]),
+        ("No number of its country", ["+48 60123455", "+48 1234567", "+1 5551234"]),
+        ("Digits of another script", ["\uff16\uff10\uff11234555", "\u0666\u0660\u0661"]),
+        ("Marks for right-to-left", ["\u202e601234555", "601\u200f234555"]),
+        (
+            "A character that is no part",
+            ["=601234555", "*601234555", "48*****4555", "''601234555", "601_234", "\uff0b48601"],
+        ),
+        ("Not spelt like", ["601----234555", "601    234555", "601 .-. 234"]),
+        ("Too long a text", ["6" * (MAX_CELL_CHARS + 1), "601234555" + " " * MAX_CELL_CHARS + "1"]),
+    ],
+)
+@FORMATS
+def test_what_is_not_clearly_one_number_is_refused_with_the_reason(
+    number_format: NumberFormat, problem: str, cells: list[str]
+) -> None:
+    for cell in cells:
+        result = normalised(cell, number_format)
+        assert (result.number, result.problem[: len(problem)]) == ("", problem), repr(cell)
+
+
+@pytest.mark.parametrize("cell", ["0601234555", "012345678"])
+def test_a_bare_zero_in_front_stays_only_where_no_country_code_is_written(cell: str) -> None:
+    assert normalised(cell, NATIONAL).number == normalised(cell, AS_IS).number == cell
+    assert normalised(cell, DIGITS).problem == normalised(cell, E164).problem != ""
+
+
+@pytest.mark.parametrize(
+    ("cell", "number_format", "region", "number"),
+    [
+        ("0612345678", E164, "IT", "+390612345678"),
+        ("06123456", E164, "IT", "06123456"),
+        ("30 123456", E164, "DE", "30123456"),
+        ("+49 30 123456", NATIONAL, "DE", "30123456"),
+        ("011 48 601234555", E164, "US", "+48601234555"),
+        ("+1 201 555 0123", NATIONAL, "US", "2015550123"),
+        ("810 48 601234555", NATIONAL, "RU", "81048601234555"),
+        ("+48 601234555", DIGITS, "AU", "48601234555"),
+        ("+43 664 1234567", E164, "AT", "+436641234567"),
+        ("664 1234567", E164, "AT", "+436641234567"),
+        ("+61 412 345 678", NATIONAL, "AU", "412345678"),
+        ("+48 22 19115", E164, "PL", "+482219115"),
+        ("+48 601234555", NATIONAL, "pl", "601234555"),
+        ("4915112345678", NATIONAL, "DE", "4915112345678"),  # no longer than a national number may be
+    ],
+)
+def test_other_countries_go_by_their_own_plan(cell: str, number_format: NumberFormat, region: str, number: str) -> None:
+    assert Normaliser(NumberRules(number_format, region))(cell) == (number, "")
+
+
+@pytest.mark.parametrize(
+    ("cell", "number_format", "region", "problem"),
+    [
+        (
+            "+298 123456",
+            DIGITS,
+            "PL",
+            "The digits are a number with a country code and without",
+        ),  # as long as a Polish number
+        ("+48 22 19115", DIGITS, "PL", "The digits are a number with a country code and without"),
+        ("436641234567", E164, "AT", "The digits are a number with a country code and without"),
+        ("+7 810 1234567", NATIONAL, "RU", "The digits are a number with a country code and without"),
+        ("6", NATIONAL, "AT", "Fewer than three digits"),
+        ("0011 48 601234555", NATIONAL, "AU", "Zeros in front"),
+        ("0048 601234555", NATIONAL, "US", "Zeros in front"),
+        ("+48 601234555", NATIONAL, "AU", "A number abroad is dialled in more than one way"),
+    ],
+)
+def test_what_is_not_certain_in_another_country_is_refused(
+    cell: str, number_format: NumberFormat, region: str, problem: str
+) -> None:
+    result = normalised(cell, number_format, region)
+    assert (result.number, result.problem[: len(problem)]) == ("", problem)
+
+
+@given(formatted_subscribers())
+@pytest.mark.parametrize(("number_format", "lead"), [(NATIONAL, ""), (DIGITS, "48"), (E164, "+48")])
+def test_formatting_and_spelling_of_the_country_code_make_no_difference(
+    number_format: NumberFormat, lead: str, spelling: tuple[str, str, bool]
+) -> None:
+    number, cell, _ = spelling
+    assert normalised(cell, number_format) == (lead + number, "")
+
+
+@given(formatted_subscribers())
+def test_as_is_only_takes_the_formatting_away(spelling: tuple[str, str, bool]) -> None:
+    number, cell, coded = spelling
+    result = normalised(cell, AS_IS).number
+    assert result == re.sub("[^0-9+]", "", cell)
+    assert (result == number) is not coded
+
+
+@given(any_rules, st.one_of(st.text(), phone_like, explicit, st.from_regex(r"[0-9]{3,15}", fullmatch=True)))
+@example((DIGITS, "PL"), "+298123456")
+@example((NATIONAL, "RU"), "+78101234567")
+@example((DIGITS, "AT"), "6641234567")
+@example((DIGITS, "DE"), "+4930123456")
+@settings(max_examples=500)
+def test_any_text_gives_a_number_or_a_reason_and_the_number_gives_itself(
+    rules: tuple[NumberFormat, str], cell: str
+) -> None:
+    number, problem = NORMALISERS[rules](cell)
+    assert bool(number) is not bool(problem)
+    assert not re.search(r"\d", problem)
+    if number:
+        assert re.fullmatch(r"\+?[0-9]{3,18}", number)
+        assert NORMALISERS[rules](number) == (number, "")
+
+
+@given(any_rules, st.one_of(phone_like, explicit))
+@settings(max_examples=500)
+def test_no_digit_is_lost_or_invented_but_for_the_codes_in_front(rules: tuple[NumberFormat, str], cell: str) -> None:
+    number = NORMALISERS[rules](cell).number.removeprefix("+")
+    if number:
+        assert without_codes(number, rules[1]) & without_codes(re.sub("[^0-9]", "", cell), rules[1])
+
+
+@given(st.from_regex(r"(\+|00)(1|7|20|30|33|39|44|49|298|354|380|420)[0-9]{4,11}", fullmatch=True))
+def test_a_plus_and_the_international_prefix_mean_the_same(cell: str) -> None:
+    digits = cell.removeprefix("+").removeprefix("00")
+    for number_format in (NATIONAL, DIGITS, E164):
+        assert normalised("+" + digits, number_format) == normalised("00" + digits, number_format)
+
+
+@given(st.from_regex(r"[1-9][0-9]{2,9}", fullmatch=True))
+def test_a_short_number_never_gets_a_country_code(cell: str) -> None:
+    assume(len(cell) != 9)
+    assert {normalised(cell, number_format) for number_format in NumberFormat} == {(cell, "")}
+
+
+@pytest.mark.parametrize("region", ["XX", "", "POL", "001", "601234555"])
+def test_an_unknown_region_names_the_flag_and_not_its_value(region: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        Normaliser(NumberRules(region=region))
+    assert "--region" in caught.value.sentence
+    assert "601234555" not in caught.value.sentence + caught.value.hint
+
+
+def test_every_country_has_rules_that_hold_for_its_own_example() -> None:
+    for region in sorted(oracle.SUPPORTED_REGIONS):
+        number = oracle.example_number_for_type(region, oracle.PhoneNumberType.MOBILE)
+        if number:
+            e164 = oracle.format_number(number, oracle.PhoneNumberFormat.E164)
+            spelt = oracle.format_number(number, oracle.PhoneNumberFormat.INTERNATIONAL)
+            assert Normaliser(NumberRules(E164, region))(spelt) == (e164, "")
+            assert normalised(spelt, E164) == (e164, "")
+
+
+def test_plain_cells_need_no_look_into_a_numbering_plan() -> None:
+    code = (
+        "import sys; from bulk_remove.core.numbers import Normaliser, NumberRules\n"
+        "assert 'phonenumbers' not in sys.modules\n"
+        "normalise = Normaliser(NumberRules())\n"
+        "import phonenumbers; phonenumbers.parse = None\n"
+        "for cell in ('601234555', '48601234555', '+48 601 234 555', '(22) 123 45 67', '441', 'brak'):\n"
+        "    normalise(cell)\n"
+        "try:\n    normalise('+49151234567')\nexcept TypeError: pass\nelse: raise SystemExit(1)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
