@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help demo test check format lint types lock clean
+.PHONY: help demo test check format fix lint types torture lock clean
 
 help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,6 +38,10 @@ lint: $(READY)
 
 types: $(READY)
 	@$(BIN)/mypy
+
+KILLS ?= 100
+torture: $(READY) ## Kill the real command again and again, KILLS=100, and hold its report against the audit
+	@$(BIN)/python -m tests.torture.killing --kills $(KILLS)
 
 lock: ## Resolve the newest allowed versions into requirements.lock (needs uv)
 	@uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \

@@ -83,7 +83,7 @@ async def remove_files(
     reading = ReadOptions(settings.column, settings.keep_columns)
     async with _planned([open_table(file, reading) for file in files], settings, server) as ready:
         sent = await _send(ready, settings, server, approve, _Stream())
-        return finish(ready, settings, sent, output)
+        return finish(ready, settings, sent.ending, output)
 
 
 class _Stream:
@@ -118,7 +118,7 @@ async def _planned(tables: Sequence[Table], settings: Settings, server: Server) 
     address = server.address
     with lock_campaign(state_dir, address.host, settings.campaign):
         planning = prepared(
-            tables, settings, address.host, address.base_path, state_dir, time.time(), lambda _rows: None
+            tables, settings, address.destination(server.login.user), state_dir, time.time(), lambda _rows: None
         )
         ready = await asyncio.to_thread(planning.__enter__)
         with _entered(planning):

@@ -47,6 +47,10 @@ class Address:
         shown = f"{host}:{port}" if port else host
         return cls(f"{parts.scheme}://{shown}", parts.path.rstrip("/"), shown)
 
+    def destination(self, user: str, output: str = "") -> "Destination":
+        """Return what a later session needs to know of this address, with the user and the place of the report."""
+        return Destination(self.origin + self.base_path, self.host, self.base_path, user, output)
+
     @classmethod
     def of_system(cls, system: str) -> "Address":
         """Return the address of a Thulium system by its name. Raises UsageError."""
@@ -62,6 +66,20 @@ def _is_loopback(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Where a run sends to, as whom, and where its report goes: what a later session needs besides the settings.
+
+    `url` is the server's address with its path, `host` what of it is shown; all empty for a plan without a server.
+    """
+
+    url: str = ""
+    host: str = ""
+    base_path: str = ""
+    user: str = ""
+    output: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,11 +159,8 @@ class Settings:
 
     def public(self) -> dict[str, object]:
         """Return all settings for the ledger and the summary. The proxy's credentials, if any, are left out."""
-        shown = asdict(self)
-        if self.proxy:
-            proxy = urlsplit(self.proxy)
-            shown["proxy"] = f"{proxy.scheme}://{proxy.hostname}" + (f":{proxy.port}" if proxy.port else "")
-        return shown
+        # What stands before the last @ of a proxy's address are credentials, however it is written.
+        return {**asdict(self), "proxy": self.proxy.rpartition("@")[2]}
 
 
 def _within(flag: str, value: float, least: float, most: float) -> None:

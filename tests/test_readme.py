@@ -55,7 +55,7 @@ def test_the_exit_codes_are_those_of_the_code() -> None:
         for code in code
         if code
     }
-    assert told == {int(code) for code in ExitCode} - {ExitCode.DEADLINE}
+    assert told == {int(code) for code in ExitCode}
 
 
 def test_the_columns_of_the_report_are_those_of_the_code() -> None:

@@ -237,10 +237,13 @@ def _route(connection: Connection) -> _Route:
 
 
 def _proxy_for(connection: Connection, server: yarl.URL) -> yarl.URL | None:
-    """Return the proxy to use: the setting, else the environment's (HTTPS_PROXY, NO_PROXY honoured), else none."""
+    """Return the proxy to use: the setting, else the environment's HTTPS_PROXY (NO_PROXY honoured), else none.
+
+    HTTP_PROXY is never used: plain http stays on this machine, or the password would travel in the open.
+    """
     text = connection.proxy
-    if not text and not proxy_bypass(f"{server.host}:{server.port}"):
-        text = getproxies().get(server.scheme, "")
+    if not text and server.scheme == "https" and not proxy_bypass(f"{server.host}:{server.port}"):
+        text = getproxies().get("https", "")
     if not text:
         return None
     proxy = _address(text if "://" in text else f"http://{text}", "The proxy (--proxy or HTTPS_PROXY)")

@@ -35,6 +35,12 @@ def new_run_folder(state_dir: Path, now_s: float) -> Path:
         return folder
 
 
+def run_folders(state_dir: Path) -> list[Path]:
+    """Return the folders of all runs, oldest first."""
+    runs = state_dir / "runs"
+    return sorted(folder for folder in runs.iterdir() if folder.is_dir()) if runs.is_dir() else []
+
+
 @contextmanager
 def lock_campaign(state_dir: Path, host: str, campaign: str) -> Iterator[None]:
     """Hold the campaign for this process while the context is entered; a process that dies lets it go.

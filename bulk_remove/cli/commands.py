@@ -6,12 +6,16 @@ import click
 
 from bulk_remove import __version__
 from bulk_remove.cli.options import (
+    change_options,
     input_options,
+    login_options,
     output_options,
+    report_option,
     request_options,
     retry_options,
     server_options,
     state_dir_option,
+    until_option,
 )
 
 _FILES = click.argument("files", nargs=-1, required=True, metavar="FILE...")
@@ -49,6 +53,7 @@ def plan(**options: Any) -> int:
 @request_options
 @retry_options
 @server_options
+@until_option
 @output_options
 @state_dir_option
 def run(**options: Any) -> int:
@@ -60,6 +65,26 @@ def run(**options: Any) -> int:
     from bulk_remove.cli.jobs import run_job  # noqa: PLC0415 - see above
 
     return run_job(options)
+
+
+@program.command()
+@click.argument("run", required=False, metavar="[RUN]")
+@change_options
+@login_options
+@until_option
+@report_option
+@state_dir_option
+def resume(**options: Any) -> int:
+    r"""Finish a run that was stopped, by its id; without one, the latest.
+
+    Only the ledger is needed: the input may be gone. The report is whole.
+
+    \b
+    Example:  bulk-remove resume 20261124-021530-9f3a
+    """
+    from bulk_remove.cli.jobs import resume_job  # noqa: PLC0415 - see above
+
+    return resume_job(options)
 
 
 @program.command()

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,16 +13,17 @@ from bulk_remove.adapters.client import Client
 from bulk_remove.adapters.console import Live, Screen
 from bulk_remove.adapters.folders import lock_campaign
 from bulk_remove.adapters.reader import ReadOptions, open_table
-from bulk_remove.cli.options import address_from, login_from, settings_from, state_dir_from
+from bulk_remove.cli.options import address_from, changes_from, login_from, settings_from, state_dir_from
 from bulk_remove.cli.signals import stopped_by_signals
-from bulk_remove.core.plan import Consent, approve
+from bulk_remove.core.plan import ApprovedPlan, Consent, approve
 from bulk_remove.core.summary import Ending
 from bulk_remove.errors import ExitCode, GuardStop, UsageError
-from bulk_remove.run.carry_out import Hooks, Sent, carry_out, connection
-from bulk_remove.run.finish import Finished, finish
-from bulk_remove.run.preflight import Findings, inspect_campaign, inspect_server
+from bulk_remove.run.carry_out import Hooks, carry_out, connection
+from bulk_remove.run.finish import finish
+from bulk_remove.run.preflight import Findings, error_of, inspect_campaign, inspect_server
 from bulk_remove.run.prepare import Prepared, prepared
-from bulk_remove.settings import Address, Login, Settings
+from bulk_remove.run.resume import earlier_run, find_run, reopened
+from bulk_remove.settings import Address, Destination, Login, Settings
 
 
 def plan_job(options: dict[str, Any]) -> int:
@@ -30,8 +31,8 @@ def plan_job(options: dict[str, Any]) -> int:
     screen = Screen()
     settings = settings_from(options)
     address = address_from(options) if options["url"] or options["system"] else None
-    host, base_path = (address.host, address.base_path) if address else ("a server yet to be named", "")
-    with _prepared(options, settings, host, base_path, screen) as ready:
+    destination = address.destination("") if address else Destination(host="a server yet to be named")
+    with _prepared(options, settings, destination, screen) as ready:
         screen.plan(ready.plan, None)
     return ExitCode.OK
 
@@ -44,10 +45,10 @@ def run_job(options: dict[str, Any]) -> int:
     login = login_from(options)
     if not options["yes"] and not screen.can_ask:
         raise UsageError("There is no terminal to confirm at.", "Look at the plan first, then add --yes.")
+    destination = address.destination(login.user, str(options["output"].absolute()) if options["output"] else "")
     with (
         lock_campaign(state_dir_from(options), address.host, settings.campaign),
-        _prepared(options, settings, address.host, address.base_path, screen) as ready,
-        _logged(ready.folder),
+        _prepared(options, settings, destination, screen) as ready,
     ):
         approved = approve(ready.plan, Consent.FLAG if options["yes"] else Consent.TYPED)
         findings = asyncio.run(_inspected(settings, address, login, settings.campaign))
@@ -56,12 +57,23 @@ def run_job(options: dict[str, Any]) -> int:
             screen.note(note)
         if not options["yes"] and not screen.confirm(ready.plan):
             raise GuardStop("Not confirmed: nothing was sent.", "Run it again and type what is asked for.")
-        watching = partial(Live(screen.err).sending, ready.plan.numbers, settings.rate, settings.give_up_after_s)
-        hooks = Hooks(watching, partial(_stopping, screen), lambda _numbers, _states: None)
-        sent = asyncio.run(carry_out(ready, approved, settings, address, login, hooks))
-        finished = finish(ready, settings, sent, options["output"])
-        _tell(screen, sent, finished)
-        return finished.exit_code
+        return _carried_out(screen, ready, approved, settings, address, login, options)
+
+
+def resume_job(options: dict[str, Any]) -> int:
+    """Finish an earlier run from its ledger; returns the exit code. Raises every BulkRemoveError."""
+    screen = Screen()
+    state_dir = state_dir_from(options)
+    with earlier_run(find_run(state_dir, options["run"] or ""), changes_from(options)) as run:
+        address = Address.parse(run.destination.url)
+        login = login_from({**options, "user": options["user"] or run.destination.user})
+        output = options["output"] or (Path(run.destination.output) if run.destination.output else None)
+        with lock_campaign(state_dir, address.host, run.settings.campaign):
+            ready = reopened(run, time.time())
+            approved = approve(ready.plan, run.consent)
+            screen.note(f"Resuming run {ready.plan.run_id}: {ready.plan.numbers:,} numbers on {ready.plan.host}.")
+            told = {**options, "output": output}
+            return _carried_out(screen, ready, approved, run.settings, address, login, told)
 
 
 def check_job(options: dict[str, Any]) -> int:
@@ -84,6 +96,39 @@ def check_job(options: dict[str, Any]) -> int:
 _NO_CAMPAIGN = "00000"
 
 
+def _carried_out(
+    screen: Screen,
+    ready: Prepared,
+    approved: ApprovedPlan,
+    settings: Settings,
+    address: Address,
+    login: Login,
+    options: dict[str, Any],
+) -> int:
+    """Send, report, and tell; returns the exit code."""
+    with _logged(ready.folder):
+        watching = partial(Live(screen.err).sending, ready.plan.numbers, settings.rate, settings.give_up_after_s)
+        hooks = Hooks(watching, partial(_stopping, screen, options["until"]), lambda _numbers, _states: None)
+        sent = asyncio.run(carry_out(ready, approved, settings, address, login, hooks))
+        finished = finish(ready, settings, sent.ending, options["output"])
+    screen.summary(
+        finished.by_status,
+        f"{finished.removed_records:,} records removed by {finished.totals.requests:,} requests",
+        finished.totals.seconds,
+        finished.totals.faults,
+        finished.totals.strangers,
+        sent.ending,
+        finished.exit_code,
+    )
+    if sent.fault:
+        error = error_of(sent.fault, settings.campaign)
+        screen.tell(f"  It ended because: {error.sentence} {error.hint}")
+    screen.files(finished.report, finished.summary)
+    if finished.resumable:
+        screen.tell(f"  To go on: bulk-remove resume {ready.plan.run_id}")
+    return finished.exit_code
+
+
 async def _inspected(settings: Settings, address: Address, login: Login, campaign: str | None) -> Findings:
     async with Client(connection(settings, address, login)) as client:
         if campaign is None:
@@ -93,14 +138,14 @@ async def _inspected(settings: Settings, address: Address, login: Login, campaig
 
 @contextmanager
 def _prepared(
-    options: dict[str, Any], settings: Settings, host: str, base_path: str, screen: Screen
+    options: dict[str, Any], settings: Settings, destination: Destination, screen: Screen
 ) -> Iterator[Prepared]:
     reading = ReadOptions(settings.column, settings.keep_columns)
     tables = [open_table(file, reading) for file in options["files"]]
     with ExitStack() as stack:
         with Live(screen.err).reading() as on_rows:
             ready = stack.enter_context(
-                prepared(tables, settings, host, base_path, state_dir_from(options), time.time(), on_rows)
+                prepared(tables, settings, destination, state_dir_from(options), time.time(), on_rows)
             )
         yield ready
 
@@ -122,20 +167,16 @@ def _logged(folder: Path) -> Iterator[None]:
         handler.close()
 
 
-def _stopping(screen: Screen, stop: Callable[[Ending], None]) -> AbstractContextManager[None]:
-    return stopped_by_signals(
-        stop, lambda: screen.note("Stopping: requests under way are finished first. Once more stops at once.")
-    )
-
-
-def _tell(screen: Screen, sent: Sent, finished: Finished) -> None:
-    screen.summary(
-        finished.by_status,
-        sent.snapshot,
-        sent.ending,
-        finished.exit_code,
-        sent.ended_s - sent.began_s,
-        (finished.report, finished.summary),
-    )
-    if sent.fault:
-        screen.note(f"It ended because: {sent.fault.detail}")
+@contextmanager
+def _stopping(screen: Screen, until_s: float | None, stop: Callable[[Ending], None]) -> Iterator[None]:
+    """Stop safely at a signal, or at the time of day `until_s` (Unix seconds) if there is one."""
+    loop = asyncio.get_running_loop()
+    timer = None if until_s is None else loop.call_later(until_s - time.time(), stop, Ending.DEADLINE)
+    try:
+        with stopped_by_signals(
+            stop, lambda: screen.note("Stopping: requests under way are finished first. Once more stops at once.")
+        ):
+            yield
+    finally:
+        if timer:
+            timer.cancel()

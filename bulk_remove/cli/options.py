@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Callable
+from datetime import datetime, time, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, TypeVar
@@ -16,7 +17,7 @@ from bulk_remove.errors import UsageError
 from bulk_remove.settings import Address, Login, Settings
 
 F = TypeVar("F", bound=Callable[..., Any])
-_UNIT_S = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
+_UNIT_S = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
 class Duration(click.ParamType[float]):
@@ -28,7 +29,7 @@ class Duration(click.ParamType[float]):
         """Return seconds."""
         if isinstance(value, float):
             return value
-        found = re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", str(value))
+        found = re.fullmatch(r"(\d+(?:\.\d+)?)(ms|[smh]?)", str(value))
         if not found:
             self.fail(f"{value!r} is no length of time; write 90s, 30m or 2h.", param, ctx)
         return float(found[1]) * _UNIT_S[found[2]]
@@ -66,12 +67,16 @@ input_options = _all(
     _option("--region", default="PL", show_default=True, help="The country of numbers without a country code."),
 )
 
-server_options = _all(
-    _option("--url", help="The system's address: https://SYSTEM.thulium.com."),
-    _option("--system", help="Or only the system's name: SYSTEM."),
+login_options = _all(
     _option("--user", help="The API user."),
     _option("--password-file", default="", help="A file whose first line is the password."),
     _option("--password-command", default="", help="A command that prints the password."),
+)
+
+server_options = _all(
+    login_options,
+    _option("--url", help="The system's address: https://SYSTEM.thulium.com."),
+    _option("--system", help="Or only the system's name: SYSTEM."),
     _option("--ca-file", default="", help="A PEM file with a CA to trust besides the system's."),
     _option("--proxy", default="", help="The proxy to use instead of HTTPS_PROXY."),
     _option("--connect-timeout", type=Duration(), default="10s", show_default=True, help="For a connection."),
@@ -93,10 +98,41 @@ request_options = _all(
     _option("--concurrency", type=int, default=4, show_default=True, help="The ceiling in requests at once."),
 )
 
+
+def _next_moment(value: str) -> float | None:
+    """Return when a time of day comes next, Unix seconds."""
+    try:
+        at = time.fromisoformat(value)
+    except ValueError:
+        return None
+    now = datetime.now().astimezone()
+    moment = datetime.combine(now.date(), at, now.tzinfo)
+    return (moment if moment > now else moment + timedelta(days=1)).timestamp()
+
+
+class TimeOfDay(click.ParamType[float]):
+    """`06:00` -> Unix seconds of the next time it is six o'clock here."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return Unix seconds."""
+        moment_s = value if isinstance(value, float) else _next_moment(str(value))
+        if moment_s is None:
+            self.fail(f"{value!r} is no time of day; write 06:00.", param, ctx)
+        return moment_s
+
+
+until_option = _option("--until", type=TimeOfDay(), help="Stop safely at this time of day, for example 06:00.")
+
 retry_options = _all(
     _option("--tries", type=int, default=6, show_default=True, help="Tries of a request that finds no answer."),
     _option(
-        "--give-up-after", type=Duration(), default="15m", show_default=True, help="The longest for all its tries."
+        "--give-up-after",
+        type=Duration(),
+        default="15m",
+        show_default=True,
+        help="How long the server may answer nobody.",
     ),
     _option(
         "--busy-for",
@@ -114,10 +150,26 @@ retry_options = _all(
     ),
 )
 
+# What a later session may change of an earlier run; without a default, so that what is not given stays as it was.
+change_options = _all(
+    _option("--rate", type=float, help="The ceiling in requests a second."),
+    _option("--concurrency", type=int, help="The ceiling in requests at once."),
+    _option("--tries", type=int, help="Tries of a request that finds no answer."),
+    _option("--give-up-after", type=Duration(), help="How long the server may answer nobody."),
+    _option("--busy-for", type=Duration(), help="How long to ask again for a number in a call, from now."),
+    _option("--busy-delay", type=Duration(), help="The first wait for a call to end; it doubles."),
+    _option("--connect-timeout", type=Duration(), help="For a connection."),
+    _option("--timeout", type=Duration(), help="For a whole request."),
+    _option("--ca-file", help="A PEM file with a CA to trust besides the system's."),
+    _option("--proxy", help="The proxy to use instead of HTTPS_PROXY."),
+)
+
+report_option = _option(
+    "--output", "-o", type=click.Path(path_type=Path, dir_okay=False), help="The report; else in the run's folder."
+)
+
 output_options = _all(
-    _option(
-        "--output", "-o", type=click.Path(path_type=Path, dir_okay=False), help="The report; else in the run's folder."
-    ),
+    report_option,
     click.option("--yes", "-y", is_flag=True, help="Do not ask before removing."),
 )
 
@@ -132,6 +184,12 @@ def settings_from(options: dict[str, Any]) -> Settings:
 
 _ENUMS: dict[str, Callable[[str], StrEnum]] = {"number_format": NumberFormat, "brackets": Brackets}
 _DURATIONS = ("busy_for", "busy_delay", "give_up_after", "connect_timeout", "timeout")
+
+
+def changes_from(options: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings that were given, by name, for a command whose settings are those of an earlier run."""
+    names = {**{name: f"{name}_s" for name in _DURATIONS}, **{name: name for name in Settings.__dataclass_fields__}}
+    return {setting: options[name] for name, setting in names.items() if options.get(name) not in {None, ""}}
 
 
 def address_from(options: dict[str, Any]) -> Address:

@@ -107,9 +107,9 @@ def parse_date(value: str | None) -> float | None:
     """Read an HTTP date (RFC 9110, 5.6.7); returns Unix seconds, None where there is none."""
     try:
         moment = parsedate_to_datetime(value or "")
-    except ValueError:
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError):
         return None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ class Ending(StrEnum):
     TERMINATED = "stopped by SIGTERM"
     UNAVAILABLE = "the server stayed unavailable"
     DENIED = "the server refused"
+    DEADLINE = "the deadline came first"
     STORAGE = "the disk or the ledger failed"
 
 
@@ -23,6 +24,7 @@ _EXIT = {
     Ending.TERMINATED: ExitCode.TERMINATED,
     Ending.UNAVAILABLE: ExitCode.UNAVAILABLE,
     Ending.DENIED: ExitCode.REFUSED,
+    Ending.DEADLINE: ExitCode.DEADLINE,
     Ending.STORAGE: ExitCode.STORAGE,
 }
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from bulk_remove.adapters.client import Client, Connection
 from bulk_remove.adapters.clock import SystemClock
 from bulk_remove.adapters.ledger import Journal, Planning
-from bulk_remove.adapters.pool import Pool, PoolSettings
+from bulk_remove.adapters.pool import Outside, Pool, PoolSettings
 from bulk_remove.core.model import NumberState
 from bulk_remove.core.plan import ApprovedPlan
 from bulk_remove.core.progress import Snapshot
@@ -34,13 +34,11 @@ class Hooks:
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """How the sending went; times in Unix seconds. `fault` is the one that ended it, if one did."""
+    """How this session of sending went. `fault` is the one that ended it, if one did."""
 
     ending: Ending
     fault: Fault | None
     snapshot: Snapshot
-    began_s: float
-    ended_s: float
 
 
 def connection(settings: Settings, address: Address, login: Login) -> Connection:
@@ -70,25 +68,25 @@ async def carry_out(
     Raises StorageError.
     """
     clock = SystemClock()
-    began_s = clock.wall_s()
-    Planning(prepared.store).approve(approved, began_s)
+    Planning(prepared.store).approve(approved)
     with Journal(prepared.store) as journal:
+        began_s = clock.wall_s()
+        session_no = await journal.write(lambda steps: steps.begin_session(began_s))
         async with Client(connection(settings, address, login)) as client:
             pool = Pool(
                 approved,
                 _pool_settings(settings),
                 lambda campaign: settings.shape(campaign, address.base_path),
-                journal,
-                client,
-                clock,
+                Outside(journal, client, clock),
                 hooks.on_settled,
+                prepared.phases,
             )
             with hooks.stopping(pool.stop):
                 async with hooks.watching(pool.snapshot):
                     ending = await pool.drain()
         ended_s = clock.wall_s()
-        await journal.write(lambda steps: steps.end_run(ended_s, ending.value))
-    return Sent(ending, pool.fault, pool.snapshot(), began_s, ended_s)
+        await journal.write(lambda steps: steps.end_session(session_no, ended_s, ending.value))
+    return Sent(ending, pool.fault, pool.snapshot())
 
 
 def _pool_settings(settings: Settings) -> PoolSettings:

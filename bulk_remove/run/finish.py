@@ -1,45 +1,86 @@
 """Ledger -> report and summary; what the run amounts to."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from bulk_remove import __version__
-from bulk_remove.adapters.ledger import Outcomes
+from bulk_remove.adapters.ledger import Outcomes, Totals
 from bulk_remove.adapters.reporter import timestamp, write_report, write_summary
-from bulk_remove.core.model import Status
-from bulk_remove.core.summary import exit_code
+from bulk_remove.core.model import RowOutcome, Status
+from bulk_remove.core.plan import Plan
+from bulk_remove.core.summary import Ending, exit_code
 from bulk_remove.errors import ExitCode
-from bulk_remove.run.carry_out import Sent
 from bulk_remove.run.prepare import Prepared
 from bulk_remove.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """What a run amounts to: rows by status (their sum is the input's rows), the exit code, where the files are."""
+    """What a run amounts to, all its sessions together.
+
+    The sum of `by_status` is the input's rows; `removed_records` counts records, `asked_numbers` the distinct numbers
+    that some request carried, `totals` what was sent. `report` and `summary` are the files.
+    """
 
     by_status: Mapping[Status, int]
+    removed_records: int
+    asked_numbers: int
+    totals: Totals
+    ending: Ending
     exit_code: ExitCode
     report: Path
     summary: Path
 
+    @property
+    def resumable(self) -> bool:
+        """Whether a later session could bring more numbers to an answer."""
+        return any(self.by_status.get(status, 0) for status in _RESUMED)
 
-def finish(prepared: Prepared, settings: Settings, sent: Sent, output: Path | None) -> Finished:
+
+_RESUMED = (Status.UNSENT, Status.IN_DOUBT, Status.CALL_IN_PROGRESS)
+
+
+def finish(prepared: Prepared, settings: Settings, ending: Ending, output: Path | None) -> Finished:
     """Write report and summary; without `output` they go to the run's own folder.
 
     Raises StorageError, and InvariantError when the sum does not close.
     """
     report = output or prepared.folder / "report.csv"
-    by_status = write_report(report, Outcomes(prepared.store).rows(), prepared.plan.rows, prepared.kept)
-    finished = Finished(by_status, exit_code(sent.ending, by_status), report, report.with_suffix(".summary.json"))
-    write_summary(finished.summary, _summary(prepared, settings, sent, finished))
+    outcomes = Outcomes(prepared.store)
+    counter = _Counter()
+    by_status = write_report(report, counter.through(outcomes.rows()), prepared.plan.rows, prepared.kept)
+    finished = Finished(
+        by_status,
+        counter.removed,
+        counter.asked,
+        outcomes.totals(),
+        ending,
+        exit_code(ending, by_status),
+        report,
+        report.with_suffix(".summary.json"),
+    )
+    write_summary(finished.summary, _summary(prepared.plan, settings, finished))
     return finished
 
 
-def _summary(prepared: Prepared, settings: Settings, sent: Sent, finished: Finished) -> dict[str, object]:
-    plan, snapshot = prepared.plan, sent.snapshot
-    seconds = sent.ended_s - sent.began_s
+class _Counter:
+    """Counts what became of the numbers of the rows that pass; a duplicate's fate is its first row's."""
+
+    def __init__(self) -> None:
+        self.removed = 0
+        self.asked = 0
+
+    def through(self, rows: Iterator[RowOutcome]) -> Iterator[RowOutcome]:
+        for row in rows:
+            if row.state is not None and not row.duplicate_of:
+                self.removed += row.state.removed
+                self.asked += row.state.attempts > 0
+            yield row
+
+
+def _summary(plan: Plan, settings: Settings, finished: Finished) -> dict[str, object]:
+    totals = finished.totals
     return {
         "run_id": plan.run_id,
         "tool_version": __version__,
@@ -58,20 +99,21 @@ def _summary(prepared: Prepared, settings: Settings, sent: Sent, finished: Finis
         "rows": plan.rows,
         "rows_by_status": {status.value: finished.by_status.get(status, 0) for status in Status},
         "numbers": plan.numbers,
+        "numbers_asked": finished.asked_numbers,
         "duplicate_rows": plan.duplicates,
         "invalid_cells_by_reason": dict(plan.problems),
-        "removed_records": snapshot.removed_records,
-        "numbers_in_replies_unasked": snapshot.strangers,
-        "requests": snapshot.requests,
+        "removed_records": finished.removed_records,
+        "numbers_in_replies_unasked": totals.strangers,
+        "requests": totals.requests,
         "requests_planned": plan.requests,
-        "faults": snapshot.faults,
-        "began_at": timestamp(sent.began_s),
-        "ended_at": timestamp(sent.ended_s),
-        "seconds": round(seconds, 3),
-        "requests_per_second": round(snapshot.requests / seconds, 3) if seconds else None,
-        "numbers_per_second": round(snapshot.settled / seconds, 1) if seconds else None,
-        "ending": sent.ending.value,
-        "ended_by": sent.fault.kind if sent.fault else "",
+        "faults": totals.faults,
+        "sessions": totals.sessions,
+        "began_at": timestamp(totals.began_at_s),
+        "ended_at": timestamp(totals.ended_at_s),
+        "seconds": round(totals.seconds, 3),
+        "requests_per_second": round(totals.requests / totals.seconds, 3) if totals.seconds else None,
+        "numbers_per_second": round(finished.asked_numbers / totals.seconds, 1) if totals.seconds else None,
+        "ending": finished.ending.value,
         "exit_code": int(finished.exit_code),
         "settings": settings.public(),
     }

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from shutil import rmtree
 from typing import Protocol
@@ -17,8 +17,9 @@ from bulk_remove.core.chunker import pack
 from bulk_remove.core.model import RowBlock, Source, mask
 from bulk_remove.core.numbers import Normaliser, NumberRules
 from bulk_remove.core.plan import CampaignPlan, Plan
-from bulk_remove.settings import Settings
+from bulk_remove.settings import Destination, Settings
 
+LEDGER = "ledger.sqlite"
 SAMPLE_ROWS = 5
 
 NumberedBlock = tuple[RowBlock, Sequence[str], Mapping[int, str]]
@@ -38,20 +39,23 @@ class Table(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A planned run: its folder, its open ledger, its plan, and the input's columns that the report keeps."""
+    """A planned run: its folder, its open ledger, its plan, and the input's columns that the report keeps.
+
+    `phases` counts its numbers by phase, for a run that is taken up again; None when nothing was asked for yet.
+    """
 
     folder: Path
     store: Store
     plan: Plan
     kept: tuple[str, ...]
+    phases: Mapping[str, int] | None = None
 
 
 @contextmanager
 def prepared(
     tables: Sequence[Table],
     settings: Settings,
-    host: str,
-    base_path: str,
+    destination: Destination,
     state_dir: Path,
     now_s: float,
     on_rows: Callable[[int], None],
@@ -61,11 +65,12 @@ def prepared(
     A run that was not approved by then leaves nothing behind: its ledger holds phone numbers for no purpose.
     `on_rows` is told how many rows have been read so far. Raises InputError, UsageError, StorageError.
     """
-    shape = settings.shape(settings.campaign, base_path)
+    shape = settings.shape(settings.campaign, destination.base_path)
     normalise = Normaliser(NumberRules(settings.number_format, settings.region))
     kept = kept_columns([table.source for table in tables]) if settings.keep_columns else ()
     folder = new_run_folder(state_dir, now_s)
-    store = create(folder / "ledger.sqlite", folder.name, __version__, now_s, settings.public())
+    request: dict[str, object] = {"settings": settings.public(), "destination": asdict(destination)}
+    store = create(folder / LEDGER, folder.name, __version__, now_s, request)
     try:
         planning = Planning(store)
         intake = _Intake(normalise, on_rows)
@@ -76,10 +81,9 @@ def prepared(
             duplicates = planning.set_duplicates(keys.duplicates())
         chunks = pack(planning.distinct_numbers(), shape)
         requests, numbers = planning.add_chunks(settings.campaign, chunks, first_ordinal=0)
-        planning.finish(intake.rows)
         plan = Plan(
             run_id=folder.name,
-            host=host,
+            host=destination.host,
             sources=tuple(table.source for table in tables),
             rows=intake.rows,
             invalid=intake.problems.total(),
@@ -89,12 +93,24 @@ def prepared(
             samples=tuple(intake.samples),
             rate=settings.rate,
         )
+        planning.finish(counts_of(plan))
         yield Prepared(folder, store, plan, kept)
     finally:
         approved = store.approved()
         store.close()
         if not approved:
             rmtree(folder)
+
+
+def counts_of(plan: Plan) -> dict[str, object]:
+    """Return what of a plan the ledger does not know by itself."""
+    return {
+        "rows": plan.rows,
+        "invalid": plan.invalid,
+        "duplicates": plan.duplicates,
+        "campaigns": [asdict(campaign) for campaign in plan.campaigns],
+        "problems": plan.problems,
+    }
 
 
 class _Intake:

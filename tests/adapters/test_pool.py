@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bulk_remove.adapters.ledger import Outcomes
-from bulk_remove.adapters.pool import Pool, PoolSettings
+from bulk_remove.adapters.pool import Outside, Pool, PoolSettings
 from bulk_remove.core.chunker import RequestShape
 from bulk_remove.core.lifecycle import Event, status_of
 from bulk_remove.core.model import Chunk, NumberState, Status
@@ -91,7 +91,8 @@ class Run:
     async def _drain(
         self, journal: InlineJournal, approved: ApprovedPlan, settings: PoolSettings
     ) -> tuple[Ending, Fault | None, Snapshot, float]:
-        pool = Pool(approved, settings, lambda _campaign: self.shape, journal, self.server, VirtualClock(), self._count)
+        outside = Outside(journal, self.server, VirtualClock())
+        pool = Pool(approved, settings, lambda _campaign: self.shape, outside, self._count)
         loop = asyncio.get_running_loop()
         if self._stop_after_s is not None:
             loop.call_later(self._stop_after_s, pool.stop, Ending.INTERRUPTED)

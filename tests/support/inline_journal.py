@@ -28,5 +28,5 @@ def planned(folder: Path, numbers: list[str], shape: RequestShape) -> Store:
     planning.add_source(SOURCE)
     planning.add_blocks([(RowBlock(SOURCE, range(2, len(numbers) + 2), numbers, ()), numbers, {})])
     planning.add_chunks(shape.campaign, pack(numbers, shape), 0)
-    planning.finish(len(numbers))
+    planning.finish({"rows": len(numbers)})
     return store

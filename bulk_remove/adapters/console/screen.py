@@ -11,7 +11,6 @@ from rich.text import Text
 
 from bulk_remove.core.model import FINAL_STATUSES, Source, Status
 from bulk_remove.core.plan import Plan
-from bulk_remove.core.progress import Snapshot
 from bulk_remove.core.summary import Ending
 from bulk_remove.errors import BulkRemoveError, ExitCode
 
@@ -93,40 +92,35 @@ class Screen:
     def summary(
         self,
         by_status: Mapping[Status, int],
-        snapshot: Snapshot,
+        removed: str,
+        seconds: float,
+        faults: Mapping[str, int],
+        strangers: int,
         ending: Ending,
         exit_code: ExitCode,
-        seconds: float,
-        files: tuple[Path, Path],
     ) -> None:
-        """Say what the run amounts to, for a tired person at 2 a.m."""
+        """Say what the run amounts to, for a tired person at 2 a.m.; `seconds` is the time of sending."""
         style = "bold green" if exit_code is ExitCode.OK else "bold yellow"
         self.out.print(Text(_headline(by_status, ending), style=style))
         table = _figures()
         for status in Status:
             if by_status.get(status, 0):
                 table.add_row(status.value, f"{by_status[status]:,}", _MEANING[status])
-        table.add_section()
         table.add_row("rows in the input", f"{sum(by_status.values()):,}", "each of them is in the report once")
         self.out.print(table)
-        rate = f", {snapshot.requests / seconds:.1f} a second" if seconds >= 1 else ""
-        self.out.print(
-            Text(
-                f"  {snapshot.removed_records:,} records removed by {snapshot.requests:,} requests"
-                f" in {duration(seconds)}{rate}."
-            )
-        )
-        if snapshot.faults:
-            faults = ", ".join(f"{count:,} x {kind}" for kind, count in sorted(snapshot.faults.items()))
-            self.out.print(Text(f"  Requests without verdicts: {faults}."))
-        if snapshot.strangers:
+        self.out.print(Text(f"  {removed} in {duration(seconds)}."))
+        if faults:
+            told = ", ".join(f"{count:,} x {kind}" for kind, count in sorted(faults.items()))
+            self.out.print(Text(f"  Requests without verdicts: {told}."))
+        if strangers:
             self.out.print(
-                Text(
-                    f"  Replies spoke of {snapshot.strangers:,} numbers that nobody asked for: see the log.", "bold red"
-                )
+                Text(f"  Replies spoke of {strangers:,} numbers that nobody asked for: see the log.", "bold red")
             )
-        self.out.print(Text(f"  Report:  {files[0]}"))
-        self.out.print(Text(f"  Summary: {files[1]}"))
+
+    def files(self, report: Path, summary: Path) -> None:
+        """Say where the report is."""
+        self.tell(f"  Report:  {report}")
+        self.tell(f"  Summary: {summary}")
 
 
 def _headline(by_status: Mapping[Status, int], ending: Ending) -> str:

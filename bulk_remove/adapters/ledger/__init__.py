@@ -1,13 +1,14 @@
 """The run's SQLite file: every intent before its act, every verdict before it is counted.
 
 `store` opens the file and owns the transactions, `planning` writes the plan, `sending` keeps intents and verdicts,
-`outcomes` reads what became of every row.
+`outcomes` reads what became of every row, `reopening` takes a run up again.
 """
 
-from bulk_remove.adapters.ledger.outcomes import Outcomes
+from bulk_remove.adapters.ledger.outcomes import Outcomes, Totals
 from bulk_remove.adapters.ledger.planning import Planning
+from bulk_remove.adapters.ledger.reopening import Reopening
 from bulk_remove.adapters.ledger.sending import Sending
-from bulk_remove.adapters.ledger.store import Store, create
+from bulk_remove.adapters.ledger.store import Store, create, open_existing
 from bulk_remove.adapters.ledger.writer import Journal
 
-__all__ = ["Journal", "Outcomes", "Planning", "Sending", "Store", "create"]
+__all__ = ["Journal", "Outcomes", "Planning", "Reopening", "Sending", "Store", "Totals", "create", "open_existing"]

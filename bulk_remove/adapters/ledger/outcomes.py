@@ -6,12 +6,28 @@ rows and states meet in one pass. What a duplicate will need is set aside on dis
 
 import sqlite3
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from bulk_remove.adapters.ledger.packing import pack_state, unpack_state, unpack_states
 from bulk_remove.adapters.ledger.planning import blocks_of
 from bulk_remove.adapters.ledger.store import Store
 from bulk_remove.core.lifecycle import NEW
 from bulk_remove.core.model import NumberState, RowOutcome
+
+
+class Totals(NamedTuple):
+    """What all sessions of a run did; `faults` counts requests without verdicts by kind, times are Unix seconds.
+
+    `seconds` is the time of sending, pauses between sessions left out.
+    """
+
+    requests: int
+    faults: dict[str, int]
+    strangers: int
+    sessions: int
+    began_at_s: float
+    ended_at_s: float
+    seconds: float
 
 
 class Outcomes:
@@ -51,6 +67,22 @@ class Outcomes:
                         wanted.take()
                         _carry(connection, (seq, block.source.file, row, campaign, pack_state(state)))
                     yield RowOutcome(block.source, row, cell, others, number, campaign, state, "", "")
+
+    def totals(self) -> Totals:
+        """Add up the attempts of all sessions. A session that was killed ended with its last attempt."""
+        with self._store.reading() as connection:
+            results = dict(connection.execute("SELECT result, count(*) FROM attempt GROUP BY result").fetchall())
+            strangers = connection.execute("SELECT ifnull(sum(strangers), 0) FROM attempt").fetchone()[0]
+            sessions = connection.execute(
+                "SELECT began_at_s, coalesce(ended_at_s, (SELECT max(begun_at_s) FROM attempt WHERE begun_at_s <"
+                " coalesce((SELECT min(began_at_s) FROM session later WHERE later.session_no > session.session_no),"
+                " 9e99)), began_at_s) FROM session ORDER BY session_no"
+            ).fetchall()
+        results.pop("not sent", None)
+        requests = sum(results.values())
+        results.pop("verdicts", None)
+        seconds = sum(max(0.0, ended_s - began_s) for began_s, ended_s in sessions)
+        return Totals(requests, results, strangers, len(sessions), sessions[0][0], sessions[-1][1], seconds)
 
     def states(self) -> Iterator[tuple[str, NumberState]]:
         """Yield (campaign, state) of every distinct number, by ordinal."""

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+import orjson
+
 from bulk_remove.adapters.ledger.packing import pack_block, pack_source, unpack_block, unpack_source
 from bulk_remove.adapters.ledger.store import Store
 from bulk_remove.core.model import RowBlock, Source
@@ -67,15 +69,15 @@ class Planning:
                 ordinal += len(numbers)
         return added, ordinal - first_ordinal
 
-    def finish(self, rows: int) -> None:
-        """Mark the plan as complete."""
+    def finish(self, counts: dict[str, object]) -> None:
+        """Mark the plan as complete, with its counts."""
         with self._store.transaction() as connection:
-            connection.execute("UPDATE run SET rows = ?", (rows,))
+            connection.execute("UPDATE run SET plan = ?", (orjson.dumps(counts).decode(),))
 
-    def approve(self, approved: ApprovedPlan, now_s: float) -> None:
-        """Write down who approved the plan, and when (Unix seconds)."""
+    def approve(self, approved: ApprovedPlan) -> None:
+        """Write down how the plan was approved."""
         with self._store.transaction() as connection:
-            connection.execute("UPDATE run SET approved_by = ?, approved_at_s = ?", (approved.consent.value, now_s))
+            connection.execute("UPDATE run SET approved_by = ?", (approved.consent.value,))
 
 
 def blocks_of(store: Store) -> Iterator[tuple[RowBlock, list[str], dict[int, str]]]:

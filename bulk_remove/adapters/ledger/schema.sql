@@ -6,12 +6,16 @@ CREATE TABLE run (
     run_id        TEXT NOT NULL,
     tool_version  TEXT NOT NULL,
     created_at_s  REAL NOT NULL,
-    settings      TEXT NOT NULL,                        -- JSON, without secrets
-    rows          INTEGER,                              -- rows of the input; NULL until the plan is complete
-    approved_by   TEXT,                                 -- how the plan was approved; NULL: nothing may be sent
-    approved_at_s REAL,
-    ended_at_s    REAL,                                 -- NULL while the run is under way, or was killed
-    ending        TEXT                                  -- why the sending ended
+    request       TEXT NOT NULL,                        -- JSON: settings, server, user, output; no secret
+    plan          TEXT,                                 -- JSON: the plan's counts; NULL until the plan is complete
+    approved_by   TEXT                                  -- how the plan was approved; NULL: nothing may be sent
+) STRICT;
+
+CREATE TABLE session (                                  -- one time of sending: the run itself, then each resume
+    session_no INTEGER PRIMARY KEY,
+    began_at_s REAL NOT NULL,
+    ended_at_s REAL,                                    -- NULL: under way, or killed
+    ending     TEXT                                     -- why it ended
 ) STRICT;
 
 CREATE TABLE source (
@@ -40,6 +44,7 @@ CREATE TABLE chunk (
     progress      TEXT NOT NULL CHECK (progress IN ('open', 'settled')),
     CHECK ((first_ordinal IS NULL) <> (ordinals IS NULL))
 ) STRICT;
+CREATE UNIQUE INDEX chunk_planned ON chunk (first_ordinal) WHERE first_ordinal IS NOT NULL;  -- the report's order
 CREATE INDEX chunk_open ON chunk (chunk_id) WHERE progress = 'open';
 
 CREATE TABLE attempt (                                  -- one request for a chunk; written before the first byte goes out

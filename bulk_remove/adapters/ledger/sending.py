@@ -114,9 +114,15 @@ class Sending:
             self.pack_chunk(chunk.campaign, chunk.numbers[right], chunk.ordinals[right], states[right]),
         )
 
-    def end_run(self, now_s: float, ending: str) -> None:
-        """Write why and when (Unix seconds) the sending ended."""
-        self._connection.execute("UPDATE run SET ended_at_s = ?, ending = ?", (now_s, ending))
+    def begin_session(self, now_s: float) -> int:
+        """Note that a time of sending begins; returns its number. Times in Unix seconds."""
+        return int(self._connection.execute("INSERT INTO session (began_at_s) VALUES (?)", (now_s,)).lastrowid or 0)
+
+    def end_session(self, session_no: int, now_s: float, ending: str) -> None:
+        """Note when and why a time of sending ended."""
+        self._connection.execute(
+            "UPDATE session SET ended_at_s = ?, ending = ? WHERE session_no = ?", (now_s, ending, session_no)
+        )
 
 
 def _planned_chunk(chunk_id: int, campaign: str, numbers: str, first_ordinal: int, states: bytes | None) -> Chunk:

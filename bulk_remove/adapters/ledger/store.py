@@ -63,8 +63,8 @@ class Store:
         self.connection.close()
 
 
-def create(path: Path, run_id: str, tool_version: str, created_at_s: float, settings: dict[str, object]) -> Store:
-    """Make a new ledger, readable by its owner alone. `settings` must hold no secret. Raises StorageError."""
+def create(path: Path, run_id: str, tool_version: str, created_at_s: float, request: dict[str, object]) -> Store:
+    """Make a new ledger, readable by its owner alone. `request` must hold no secret. Raises StorageError."""
     try:
         path.touch(mode=0o600, exist_ok=False)
         connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
@@ -82,8 +82,42 @@ def create(path: Path, run_id: str, tool_version: str, created_at_s: float, sett
             connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION:d}")
         with store.transaction():
             connection.execute(
-                "INSERT INTO run (one, run_id, tool_version, created_at_s, settings) VALUES (1, ?, ?, ?, ?)",
-                (run_id, tool_version, created_at_s, pack_settings(settings)),
+                "INSERT INTO run (one, run_id, tool_version, created_at_s, request) VALUES (1, ?, ?, ?, ?)",
+                (run_id, tool_version, created_at_s, pack_settings(request)),
             )
         on_failure.pop_all()
     return store
+
+
+def open_existing(path: Path) -> Store:
+    """Open the ledger of an earlier run. Raises StorageError when it is missing, damaged or of another version.
+
+    A damaged ledger is refused, never repaired by guessing: what it says is proof.
+    """
+    if not path.is_file():
+        raise StorageError(f"There is no ledger {path}.", "Check the run's id and --state-dir.")
+    try:
+        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        for pragma in _PRAGMAS:
+            connection.execute(pragma)
+        sound = connection.execute("PRAGMA quick_check(1)").fetchone()[0] == "ok"
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+    except sqlite3.OperationalError as error:
+        raise StorageError(
+            f"The ledger {path} cannot be opened for writing: {error}.", "Check permissions and free space."
+        ) from None
+    except sqlite3.DatabaseError:
+        sound, version = False, SCHEMA_VERSION
+    if not sound:
+        connection.close()
+        raise StorageError(
+            f"The ledger {path} is damaged; nothing was sent.",
+            "Put it back from a backup, or run the input again: what is gone already will be NOT_EXIST.",
+        )
+    if version != SCHEMA_VERSION:
+        connection.close()
+        raise StorageError(
+            f"The ledger {path} was written by another version of this tool (format {version}).",
+            "Finish that run with the version that began it.",
+        )
+    return Store(path, connection)

@@ -7,5 +7,6 @@ to an answer, `bookkeeper` writes down what follows from it.
 
 from bulk_remove.adapters.pool.bookkeeper import PoolSettings
 from bulk_remove.adapters.pool.pool import Pool
+from bulk_remove.adapters.pool.ports import Outside
 
-__all__ = ["Pool", "PoolSettings"]
+__all__ = ["Outside", "Pool", "PoolSettings"]

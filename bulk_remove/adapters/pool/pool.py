@@ -6,7 +6,7 @@ on disk, and only then the count. tenacity asks again and is the only layer that
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_never
 
@@ -14,10 +14,11 @@ from bulk_remove.adapters.pool.bookkeeper import Bookkeeper, Desk, PoolSettings,
 from bulk_remove.adapters.pool.feeder import Feeder
 from bulk_remove.adapters.pool.gate import Gate
 from bulk_remove.adapters.pool.halt import Halt
-from bulk_remove.adapters.pool.ports import Clock, Journal, Sender
+from bulk_remove.adapters.pool.ports import Outside
 from bulk_remove.adapters.pool.tally import Tally
 from bulk_remove.core.breaker import Breaker
 from bulk_remove.core.chunker import RequestShape
+from bulk_remove.core.lifecycle import Phase
 from bulk_remove.core.model import Chunk
 from bulk_remove.core.pacing import SECOND_US, pace_for
 from bulk_remove.core.plan import ApprovedPlan
@@ -44,27 +45,28 @@ def _stated(state: RetryCallState) -> float:
 
 
 class Pool:
-    """Carries out an approved plan, chunk by chunk."""
+    """Carries out an approved plan, chunk by chunk. `phases` counts its numbers, where they are not all unsent."""
 
     def __init__(
         self,
         approved: ApprovedPlan,
         settings: PoolSettings,
         shape_of: Callable[[str], RequestShape],
-        journal: Journal,
-        sender: Sender,
-        clock: Clock,
+        outside: Outside,
         on_settled: Settled,
+        phases: Mapping[str, int] | None = None,
     ) -> None:
         self._plan = approved.plan
         self._shape_of = shape_of
-        self._sender = sender
+        self._sender = outside.sender
+        journal, clock = outside.journal, outside.clock
         halt = Halt()
         breaker = Breaker(2 * settings.concurrency + 3, round(settings.retry.give_up_after_s * SECOND_US))
         gate = Gate(pace_for(settings.rate), breaker, clock, halt)
         # A number that is nearly due goes along with one that is: a sixth of the first delay early is soon enough.
         feeder = Feeder(journal, clock, halt, shape_of, settings.concurrency, settings.busy.delay_first_s / 6)
-        self._desk = Desk(settings, journal, clock, halt, gate, feeder, Tally(self._plan.numbers), on_settled)
+        tally = Tally(phases or {Phase.UNSENT: self._plan.numbers})
+        self._desk = Desk(settings, journal, clock, halt, gate, feeder, tally, on_settled)
         self._books = Bookkeeper(self._desk)
 
     def stop(self, ending: Ending) -> None:

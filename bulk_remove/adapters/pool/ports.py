@@ -1,6 +1,7 @@
 """What the pool needs from outside, as protocols. The ledger, the client and the clock satisfy them."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from bulk_remove.core.chunker import RequestShape
@@ -51,3 +52,12 @@ class Journal(Protocol):
 
     async def write(self, call: Callable[[Steps], T]) -> T:
         """Raises StorageError."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """All that the pool reaches outside."""
+
+    journal: Journal
+    sender: Sender
+    clock: Clock

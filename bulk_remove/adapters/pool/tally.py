@@ -1,19 +1,18 @@
 """What has been done so far, counted only after it is on disk."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from bulk_remove.core.lifecycle import Phase
 from bulk_remove.core.model import NumberState
 from bulk_remove.core.progress import Snapshot
 from bulk_remove.core.replies import Fault
 
 
 class Tally:
-    """The running counts, of so many numbers that nobody has asked for yet."""
+    """The running counts of this session; `phases` says where the numbers stand at its beginning."""
 
-    def __init__(self, numbers: int) -> None:
-        self._phases: Counter[str] = Counter({Phase.UNSENT: numbers})
+    def __init__(self, phases: Mapping[str, int]) -> None:
+        self._phases: Counter[str] = Counter(phases)
         self._faults: Counter[str] = Counter()
         self._requests = 0
         self._removed = 0

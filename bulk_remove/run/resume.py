@@ -1,0 +1,90 @@
+"""A run taken up again, from its ledger alone: the input may be gone or changed."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from bulk_remove.adapters.folders import run_folders
+from bulk_remove.adapters.ledger import Reopening, Store, open_existing
+from bulk_remove.core.model import Brackets, NumberFormat
+from bulk_remove.core.plan import CampaignPlan, Consent, Plan
+from bulk_remove.errors import InputError
+from bulk_remove.run.prepare import LEDGER, Prepared
+from bulk_remove.settings import Destination, Settings
+
+
+@dataclass(frozen=True, slots=True)
+class EarlierRun:
+    """An approved run of before: its open ledger, and what it was told."""
+
+    folder: Path
+    store: Store
+    settings: Settings
+    destination: Destination
+    consent: Consent
+
+
+def find_run(state_dir: Path, name: str) -> Path:
+    """Return the folder of a run by its id, or the latest run for an empty name. Raises InputError."""
+    folders = [folder for folder in run_folders(state_dir) if (folder / LEDGER).is_file()]
+    if not name:
+        if not folders:
+            raise InputError(f"There is no run in {state_dir}.", "Name another folder with --state-dir.")
+        return folders[-1]
+    found = next((folder for folder in folders if folder.name == name), None)
+    if found is None:
+        latest = f" The latest is {folders[-1].name}." if folders else ""
+        raise InputError(f"There is no run {name} in {state_dir}.{latest}", "Check the id and --state-dir.")
+    return found
+
+
+@contextmanager
+def earlier_run(folder: Path, changes: Mapping[str, Any]) -> Iterator[EarlierRun]:
+    """Open the ledger of an earlier run; `changes` replace its settings by name.
+
+    Raises StorageError for a ledger that is damaged, InputError for a run that never began to send.
+    """
+    store = open_existing(folder / LEDGER)
+    try:
+        facts = Reopening(store).facts()
+        if not facts.approved_by:
+            raise InputError(
+                f"Run {facts.run_id} ended before its plan was approved: nothing was sent.", "Run its input again."
+            )
+        told = dict(_dict(facts.request["settings"]))
+        told |= {"number_format": NumberFormat(told["number_format"]), "brackets": Brackets(told["brackets"])}
+        settings = replace(Settings(**told), **changes)
+        yield EarlierRun(
+            folder, store, settings, Destination(**_dict(facts.request["destination"])), Consent(facts.approved_by)
+        )
+    finally:
+        store.close()
+
+
+def reopened(run: EarlierRun, now_s: float) -> Prepared:
+    """Make what is open in an earlier run ready to be sent. `now_s` in Unix seconds. Raises StorageError."""
+    reopening = Reopening(run.store)
+    facts = reopening.facts()
+    counts = _dict(facts.plan)
+    plan = Plan(
+        run_id=facts.run_id,
+        host=run.destination.host,
+        sources=facts.sources,
+        rows=counts["rows"],
+        invalid=counts["invalid"],
+        duplicates=counts["duplicates"],
+        campaigns=tuple(CampaignPlan(**campaign) for campaign in counts["campaigns"]),
+        problems=tuple((problem, count) for problem, count in counts["problems"]),
+        samples=(),
+        rate=run.settings.rate,
+    )
+    kept = facts.sources[0].header if run.settings.keep_columns else ()
+    return Prepared(run.folder, run.store, plan, kept, reopening.reopen(now_s))
+
+
+def _dict(value: object) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise TypeError("the ledger's JSON is not an object")
+    return value

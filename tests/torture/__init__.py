@@ -1,0 +1,1 @@
+"""The real command, killed again and again; `make torture KILLS=1000`."""
