@@ -7,6 +7,7 @@ import click
 from bulk_remove import __version__
 from bulk_remove.cli.options import (
     change_options,
+    form_options,
     input_options,
     login_options,
     output_options,
@@ -85,6 +86,28 @@ def resume(**options: Any) -> int:
     from bulk_remove.cli.jobs import resume_job  # noqa: PLC0415 - see above
 
     return resume_job(options)
+
+
+@program.command()
+@click.argument("earlier", metavar="RUN|REPORT")
+@form_options
+@change_options
+@login_options
+@until_option
+@output_options
+@state_dir_option
+def rerun(**options: Any) -> int:
+    r"""Ask again for what an earlier run left without a final answer.
+
+    The earlier run is named by its id, or by its report.csv alone, on whatever machine. The new report is whole: the
+    old verdicts are kept.
+
+    \b
+    Example:  bulk-remove rerun report.csv --system acme --user api -o report-2.csv
+    """
+    from bulk_remove.cli.jobs import rerun_job  # noqa: PLC0415 - see above
+
+    return rerun_job(options)
 
 
 @program.command()

@@ -12,17 +12,21 @@ from typing import Any
 from bulk_remove.adapters.client import Client
 from bulk_remove.adapters.console import Live, Screen
 from bulk_remove.adapters.folders import lock_campaign
+from bulk_remove.adapters.ledger import Outcomes
 from bulk_remove.adapters.reader import ReadOptions, open_table
 from bulk_remove.cli.options import address_from, changes_from, login_from, settings_from, state_dir_from
 from bulk_remove.cli.signals import stopped_by_signals
+from bulk_remove.core.numbers import Normaliser, NumberRules
 from bulk_remove.core.plan import ApprovedPlan, Consent, approve
 from bulk_remove.core.summary import Ending
 from bulk_remove.errors import ExitCode, GuardStop, UsageError
 from bulk_remove.run.carry_out import Hooks, carry_out, connection
 from bulk_remove.run.finish import finish
+from bulk_remove.run.old_report import OldReport
 from bulk_remove.run.preflight import Findings, error_of, inspect_campaign, inspect_server
 from bulk_remove.run.prepare import Prepared, prepared
-from bulk_remove.run.resume import earlier_run, find_run, reopened
+from bulk_remove.run.rerun import Rows, prepared_again
+from bulk_remove.run.resume import earlier_run, find_run, kept_of, reopened
 from bulk_remove.settings import Address, Destination, Login, Settings
 
 
@@ -43,21 +47,71 @@ def run_job(options: dict[str, Any]) -> int:
     settings = settings_from(options)
     address = address_from(options)
     login = login_from(options)
-    if not options["yes"] and not screen.can_ask:
-        raise UsageError("There is no terminal to confirm at.", "Look at the plan first, then add --yes.")
-    destination = address.destination(login.user, str(options["output"].absolute()) if options["output"] else "")
+    _need_consent(screen, options)
     with (
         lock_campaign(state_dir_from(options), address.host, settings.campaign),
-        _prepared(options, settings, destination, screen) as ready,
+        _prepared(options, settings, _destination(address, login, options), screen) as ready,
     ):
-        approved = approve(ready.plan, Consent.FLAG if options["yes"] else Consent.TYPED)
-        findings = asyncio.run(_inspected(settings, address, login, settings.campaign))
-        screen.plan(ready.plan, findings.records)
-        for note in findings.notes:
-            screen.note(note)
-        if not options["yes"] and not screen.confirm(ready.plan):
-            raise GuardStop("Not confirmed: nothing was sent.", "Run it again and type what is asked for.")
-        return _carried_out(screen, ready, approved, settings, address, login, options)
+        return _asked_and_carried_out(screen, ready, settings, address, login, options)
+
+
+def rerun_job(options: dict[str, Any]) -> int:
+    """Ask again for what an earlier run left open; returns the exit code. Raises every BulkRemoveError."""
+    screen = Screen()
+    state_dir = state_dir_from(options)
+    _need_consent(screen, options)
+    with _earlier_rows(options, state_dir) as (rows, kept, settings, told):
+        address = Address.parse(told.url) if told.url else address_from(options)
+        login = login_from({**options, "user": options["user"] or told.user})
+        with (
+            lock_campaign(state_dir, address.host, settings.campaign),
+            prepared_again(
+                rows, kept, settings, _destination(address, login, options), state_dir, time.time()
+            ) as ready,
+        ):
+            return _asked_and_carried_out(screen, ready, settings, address, login, options)
+
+
+@contextmanager
+def _earlier_rows(
+    options: dict[str, Any], state_dir: Path
+) -> Iterator[tuple[Rows, tuple[str, ...], Settings, Destination]]:
+    """Give the rows of a report or of a run, the columns to keep, the settings, and where that run sent to."""
+    changes = changes_from(options)
+    earlier = options["earlier"]
+    given = Destination(url="") if not (options["url"] or options["system"]) else address_from(options).destination("")
+    if Path(earlier).suffix.lower() in {".csv", ".xlsx"}:
+        rules = NumberRules(**{name: changes[name] for name in ("number_format", "region") if name in changes})
+        report = OldReport(open_table(earlier, ReadOptions("number", keep_columns=True)), Normaliser(rules))
+        settings = Settings(**{"campaign": report.campaign(), **changes})
+        yield report.rows, report.kept, settings, given
+        return
+    with earlier_run(find_run(state_dir, earlier), changes) as run:
+        told = given if given.url else run.destination
+        yield Outcomes(run.store).rows, kept_of(run), run.settings, told
+
+
+def _need_consent(screen: Screen, options: dict[str, Any]) -> None:
+    if not options["yes"] and not screen.can_ask:
+        raise UsageError("There is no terminal to confirm at.", "Look at the plan first, then add --yes.")
+
+
+def _destination(address: Address, login: Login, options: dict[str, Any]) -> Destination:
+    return address.destination(login.user, str(options["output"].absolute()) if options["output"] else "")
+
+
+def _asked_and_carried_out(
+    screen: Screen, ready: Prepared, settings: Settings, address: Address, login: Login, options: dict[str, Any]
+) -> int:
+    """Show the plan, ask for consent, and carry it out; returns the exit code."""
+    approved = approve(ready.plan, Consent.FLAG if options["yes"] else Consent.TYPED)
+    findings = asyncio.run(_inspected(settings, address, login, settings.campaign))
+    screen.plan(ready.plan, findings.records)
+    for note in findings.notes:
+        screen.note(note)
+    if not options["yes"] and not screen.confirm(ready.plan):
+        raise GuardStop("Not confirmed: nothing was sent.", "Run it again and type what is asked for.")
+    return _carried_out(screen, ready, approved, settings, address, login, options)
 
 
 def resume_job(options: dict[str, Any]) -> int:

@@ -67,6 +67,17 @@ input_options = _all(
     _option("--region", default="PL", show_default=True, help="The country of numbers without a country code."),
 )
 
+form_options = _all(
+    _option("--campaign", "-c", help="The campaign; else the report's own."),
+    _option("--number-format", type=click.Choice([form.value for form in NumberFormat]), help="As in the earlier run."),
+    _option("--region", help="As in the earlier run."),
+    _option("--brackets", type=click.Choice([form.value for form in Brackets]), help="How [] is written."),
+    _option("--max-request-line", type=int, help="Bytes of the whole request line."),
+    _option("--max-numbers-per-request", type=int, help="Numbers in one request."),
+    _option("--url", help="The system's address; else the earlier run's."),
+    _option("--system", help="Or only the system's name."),
+)
+
 login_options = _all(
     _option("--user", help="The API user."),
     _option("--password-file", default="", help="A file whose first line is the password."),
@@ -189,7 +200,8 @@ _DURATIONS = ("busy_for", "busy_delay", "give_up_after", "connect_timeout", "tim
 def changes_from(options: dict[str, Any]) -> dict[str, Any]:
     """Return the settings that were given, by name, for a command whose settings are those of an earlier run."""
     names = {**{name: f"{name}_s" for name in _DURATIONS}, **{name: name for name in Settings.__dataclass_fields__}}
-    return {setting: options[name] for name, setting in names.items() if options.get(name) not in {None, ""}}
+    given = {setting: options[name] for name, setting in names.items() if options.get(name) not in {None, ""}}
+    return given | {name: convert(given[name]) for name, convert in _ENUMS.items() if name in given}
 
 
 def address_from(options: dict[str, Any]) -> Address:

@@ -13,7 +13,7 @@ Five phases settle a number for the run: an attempt that carries a settled numbe
 
 from enum import StrEnum
 
-from bulk_remove.core.model import NumberState, Status
+from bulk_remove.core.model import FINAL_STATUSES, NumberState, Status
 from bulk_remove.errors import InvariantError
 
 
@@ -113,6 +113,32 @@ def next_phase(phase: str, event: Event) -> Phase:
 def status_of(phase: str) -> Status:
     """Return what the report says of a number in this phase."""
     return _STATUS[Phase(phase)]
+
+
+_PHASE = {status: phase for phase, status in reversed(_STATUS.items())}
+"""The plain phase of each status; doubt that a report does not show is not invented."""
+
+
+def phase_of(status: Status) -> Phase:
+    """Return where a number of an earlier report stands. Raises ValueError for INVALID, which is no number."""
+    if status is Status.FAILED:
+        return Phase.FAILED
+    if status not in _PHASE:
+        raise ValueError(f"{status.value} is not the status of a number")
+    return _PHASE[status]
+
+
+def asked_anew(state: NumberState) -> NumberState:
+    """Return the state from which a later run goes on; a final verdict stays as it is.
+
+    Refused numbers and those with an unknown status begin anew, but for records that were removed: these are in the
+    sum, so the number goes on like one of which some record was in a call.
+    """
+    if status_of(state.phase) in FINAL_STATUSES:
+        return state
+    anew = state.phase in {Phase.FAILED, Phase.UNRECOGNISED}
+    phase = (Phase.BUSY if state.removed else Phase.UNSENT) if anew else state.phase
+    return state._replace(phase=phase, busy_since_s=0.0)
 
 
 def explain(state: NumberState) -> str:

@@ -25,7 +25,7 @@ class Plan:
     """What a run would do. `rows` = `numbers` + `invalid` + `duplicates`; `rate` is the ceiling in requests a second.
 
     `problems` counts the invalid cells by reason; `samples` are (row, masked cell, masked number or problem) of the
-    first rows.
+    first rows. `settled` of the numbers have their final answer from an earlier run and are not sent again.
     """
 
     run_id: str
@@ -38,11 +38,17 @@ class Plan:
     problems: tuple[tuple[str, int], ...]
     samples: tuple[tuple[int, str, str], ...]
     rate: float
+    settled: int = 0
 
     @property
     def numbers(self) -> int:
-        """Distinct numbers to be sent."""
+        """Distinct numbers, settled ones included."""
         return sum(campaign.numbers for campaign in self.campaigns)
+
+    @property
+    def to_send(self) -> int:
+        """Distinct numbers to be sent."""
+        return self.numbers - self.settled
 
     @property
     def requests(self) -> int:
@@ -83,9 +89,11 @@ def approve(plan: Plan, consent: Consent) -> ApprovedPlan:
     """Approve a plan. Raises InputError when there is nothing to send, or the sum of its rows does not close."""
     if plan.rows != plan.numbers + plan.invalid + plan.duplicates:
         raise InvariantError("the plan's rows are not the sum of its numbers, invalid cells and duplicates")
-    if not plan.numbers:
+    if not plan.to_send:
         raise InputError(
             "The input holds no phone number that could be sent.",
-            "Look at the column and the reasons in the plan; choose another with --column.",
+            "Every number has its final answer already."
+            if plan.settled
+            else "Look at the column and the reasons in the plan; choose another with --column.",
         )
     return ApprovedPlan(plan, consent, _SEAL)

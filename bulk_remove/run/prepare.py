@@ -69,8 +69,7 @@ def prepared(
     normalise = Normaliser(NumberRules(settings.number_format, settings.region))
     kept = kept_columns([table.source for table in tables]) if settings.keep_columns else ()
     folder = new_run_folder(state_dir, now_s)
-    request: dict[str, object] = {"settings": settings.public(), "destination": asdict(destination)}
-    store = create(folder / LEDGER, folder.name, __version__, now_s, request)
+    store = create(folder / LEDGER, folder.name, __version__, now_s, request_of(settings, destination))
     try:
         planning = Planning(store)
         intake = _Intake(normalise, on_rows)
@@ -93,7 +92,7 @@ def prepared(
             samples=tuple(intake.samples),
             rate=settings.rate,
         )
-        planning.finish(counts_of(plan))
+        planning.finish(counts_of(plan, kept))
         yield Prepared(folder, store, plan, kept)
     finally:
         approved = store.approved()
@@ -102,14 +101,21 @@ def prepared(
             rmtree(folder)
 
 
-def counts_of(plan: Plan) -> dict[str, object]:
-    """Return what of a plan the ledger does not know by itself."""
+def request_of(settings: Settings, destination: Destination) -> dict[str, object]:
+    """Return what a later session needs to know; no secret is in it."""
+    return {"settings": settings.public(), "destination": asdict(destination)}
+
+
+def counts_of(plan: Plan, kept: Sequence[str]) -> dict[str, object]:
+    """Return what of a plan, and of the columns that its report keeps, the ledger does not know by itself."""
     return {
         "rows": plan.rows,
         "invalid": plan.invalid,
         "duplicates": plan.duplicates,
         "campaigns": [asdict(campaign) for campaign in plan.campaigns],
         "problems": plan.problems,
+        "settled": plan.settled,
+        "kept": kept,
     }
 
 

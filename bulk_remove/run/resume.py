@@ -79,9 +79,14 @@ def reopened(run: EarlierRun, now_s: float) -> Prepared:
         problems=tuple((problem, count) for problem, count in counts["problems"]),
         samples=(),
         rate=run.settings.rate,
+        settled=counts["settled"],
     )
-    kept = facts.sources[0].header if run.settings.keep_columns else ()
-    return Prepared(run.folder, run.store, plan, kept, reopening.reopen(now_s))
+    return Prepared(run.folder, run.store, plan, kept_of(run), reopening.reopen(now_s))
+
+
+def kept_of(run: EarlierRun) -> tuple[str, ...]:
+    """Return the input's columns that the run's report keeps."""
+    return tuple(_dict(Reopening(run.store).facts().plan)["kept"])
 
 
 def _dict(value: object) -> dict[str, Any]:

@@ -64,9 +64,12 @@ class Screen:
         table.add_row("rows", f"{plan.rows:,}", "")
         table.add_row("not a phone number", f"{plan.invalid:,}", "never sent")
         table.add_row("duplicates", f"{plan.duplicates:,}", "sent once")
+        if plan.settled:
+            table.add_row("settled by an earlier run", f"{plan.settled:,}", "not sent again")
         for campaign in plan.campaigns:
             share = f"of {records:,} records in it" if records is not None else ""
-            table.add_row(f"numbers to remove from {campaign.campaign}", f"{campaign.numbers:,}", share)
+            numbers = f"{campaign.numbers - plan.settled:,}"
+            table.add_row(f"numbers to remove from {campaign.campaign}", numbers, share)
             lasts = duration(plan.least_duration_s)
             table.add_row("requests", f"{campaign.requests:,}", f"at least {lasts} at {plan.rate:g} a second")
         self.out.print(table)
@@ -78,11 +81,12 @@ class Screen:
     def confirm(self, plan: Plan) -> bool:
         """Ask the operator to type the count (or yes, for few numbers); True when that was typed."""
         names = ", ".join(campaign.campaign for campaign in plan.campaigns)
-        wanted = str(plan.numbers) if plan.numbers >= TYPED_COUNT_FROM else "yes"
-        what = f"the number of numbers ({wanted})" if plan.numbers >= TYPED_COUNT_FROM else "yes"
+        many = plan.to_send >= TYPED_COUNT_FROM
+        wanted = str(plan.to_send) if many else "yes"
+        what = f"how many numbers that is ({wanted})" if many else "yes"
         self.err.print(
             Text.assemble(
-                (f"About to remove {plan.numbers:,} numbers from campaign {names} on {plan.host}. ", "bold"),
+                (f"About to remove {plan.to_send:,} numbers from campaign {names} on {plan.host}. ", "bold"),
                 "This cannot be undone.",
             )
         )
@@ -134,7 +138,10 @@ def _headline(by_status: Mapping[Status, int], ending: Ending) -> str:
 
 
 def _described(source: Source) -> str:
-    how = f"sheet {source.sheet}" if source.sheet else f"{source.encoding}, separator {_named(source.delimiter)}"
+    if source.encoding:
+        how = f"{source.encoding}, separator {_named(source.delimiter)}"
+    else:
+        how = f"sheet {source.sheet}" if source.sheet else "rows of an earlier run"
     column = source.header[source.column]
     return f"{source.file}: {how}; phone column '{column}', {source.column_reason}"
 

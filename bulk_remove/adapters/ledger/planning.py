@@ -1,13 +1,17 @@
 """The plan, written down: sources, rows, duplicates, chunks."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 
 import orjson
 
-from bulk_remove.adapters.ledger.packing import pack_block, pack_source, unpack_block, unpack_source
+from bulk_remove.adapters.ledger.packing import pack_block, pack_source, pack_states, unpack_block, unpack_source
 from bulk_remove.adapters.ledger.store import Store
-from bulk_remove.core.model import RowBlock, Source
+from bulk_remove.core.model import NumberState, RowBlock, Source
 from bulk_remove.core.plan import ApprovedPlan
+
+_CARRIED_NUMBERS = 1000
+"""Numbers of an earlier run in one row of the ledger."""
 
 
 class Planning:
@@ -68,6 +72,27 @@ class Planning:
                 )
                 ordinal += len(numbers)
         return added, ordinal - first_ordinal
+
+    def duplicate_places(self) -> Iterator[int]:
+        """Yield the places of the rows whose number stands in an earlier row, in order."""
+        with self._store.reading() as connection:
+            for (seq,) in connection.execute("SELECT seq FROM duplicate ORDER BY seq"):
+                yield seq
+
+    def add_carried(self, campaign: str, numbers: Iterable[tuple[str, NumberState]]) -> int:
+        """Add distinct numbers with what an earlier run knows of them, as closed chunks; returns how many."""
+        ordinal = 0
+        rest = iter(numbers)
+        with self._store.transaction() as connection:
+            while block := list(islice(rest, _CARRIED_NUMBERS)):
+                texts, states = zip(*block, strict=True)
+                connection.execute(
+                    "INSERT INTO chunk (campaign, numbers, first_ordinal, states, progress)"
+                    " VALUES (?, ?, ?, ?, 'settled')",
+                    (campaign, "\n".join(texts), ordinal, pack_states(states)),
+                )
+                ordinal += len(block)
+        return ordinal
 
     def finish(self, counts: dict[str, object]) -> None:
         """Mark the plan as complete, with its counts."""

@@ -5,6 +5,7 @@ Everything that a later session needs is in the ledger; the input may be gone or
 
 import sqlite3
 from collections import Counter
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import orjson
@@ -63,6 +64,12 @@ class Reopening:
             self._make_due(connection, now_s)
         with self._store.reading():
             return Counter(state.phase for _, state in Outcomes(self._store).states())
+
+    def waiting_numbers(self) -> Iterator[str]:
+        """Yield the numbers that wait to be asked for, in the order in which they will be."""
+        with self._store.reading() as connection:
+            for (number,) in connection.execute("SELECT number FROM straggler WHERE due_at_s IS NOT NULL"):
+                yield number
 
     def _lose_unanswered(self, connection: sqlite3.Connection, now_s: float) -> None:
         unanswered = connection.execute("SELECT attempt_id, chunk_id FROM attempt WHERE ended_at_s IS NULL").fetchall()

@@ -79,8 +79,9 @@ def create(path: Path, run_id: str, tool_version: str, created_at_s: float, requ
             for pragma in _PRAGMAS:
                 connection.execute(pragma)
             connection.executescript(files(__package__).joinpath("schema.sql").read_text(encoding="utf-8"))
-            connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION:d}")
         with store.transaction():
+            # Together with the run: a ledger that was killed while it was made has no version.
+            connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION:d}")
             connection.execute(
                 "INSERT INTO run (one, run_id, tool_version, created_at_s, request) VALUES (1, ?, ?, ?, ?)",
                 (run_id, tool_version, created_at_s, pack_settings(request)),
@@ -96,28 +97,33 @@ def open_existing(path: Path) -> Store:
     """
     if not path.is_file():
         raise StorageError(f"There is no ledger {path}.", "Check the run's id and --state-dir.")
-    try:
-        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-        for pragma in _PRAGMAS:
-            connection.execute(pragma)
-        sound = connection.execute("PRAGMA quick_check(1)").fetchone()[0] == "ok"
-        (version,) = connection.execute("PRAGMA user_version").fetchone()
-    except sqlite3.OperationalError as error:
-        raise StorageError(
-            f"The ledger {path} cannot be opened for writing: {error}.", "Check permissions and free space."
-        ) from None
-    except sqlite3.DatabaseError:
-        sound, version = False, SCHEMA_VERSION
+    with ExitStack() as on_failure:
+        try:
+            connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+            on_failure.callback(connection.close)
+            for pragma in _PRAGMAS:
+                connection.execute(pragma)
+            sound = connection.execute("PRAGMA quick_check(1)").fetchone()[0] == "ok"
+            (version,) = connection.execute("PRAGMA user_version").fetchone()
+        except sqlite3.OperationalError as error:
+            raise StorageError(
+                f"The ledger {path} cannot be opened for writing: {error}.", "Check permissions and free space."
+            ) from None
+        except sqlite3.DatabaseError:
+            sound, version = False, SCHEMA_VERSION
+        _check_readable(path, version, sound=sound)
+        on_failure.pop_all()
+    return Store(path, connection)
+
+
+def _check_readable(path: Path, version: int, *, sound: bool) -> None:
     if not sound:
-        connection.close()
         raise StorageError(
             f"The ledger {path} is damaged; nothing was sent.",
             "Put it back from a backup, or run the input again: what is gone already will be NOT_EXIST.",
         )
     if version != SCHEMA_VERSION:
-        connection.close()
         raise StorageError(
             f"The ledger {path} was written by another version of this tool (format {version}).",
             "Finish that run with the version that began it.",
         )
-    return Store(path, connection)

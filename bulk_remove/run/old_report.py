@@ -1,0 +1,93 @@
+"""A report read back: each of its rows with what is known of its number."""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+
+from bulk_remove.adapters.reporter import COLUMNS
+from bulk_remove.core.lifecycle import phase_of
+from bulk_remove.core.model import FINAL_STATUSES, NumberState, RowOutcome, Source, Status
+from bulk_remove.core.numbers import Normaliser
+from bulk_remove.errors import InputError
+from bulk_remove.run.prepare import Table
+
+_NEEDED = ("row", "input", "number", "campaign", "status")
+
+
+class OldReport:
+    """A report.csv (or a copy saved by a spreadsheet) as the rows of a run.
+
+    Columns are found by name, in any order; others are kept. Raises InputError for a file that is no report.
+    """
+
+    def __init__(self, table: Table, normalise: Normaliser) -> None:
+        self._table = table
+        self._normalise = normalise
+        header = table.source.header
+        self._places = {name: header.index(name) for name in COLUMNS if name in header}
+        missing = [name for name in _NEEDED if name not in self._places]
+        if missing:
+            raise InputError(
+                f"{table.source.file} is no report: it has no column {', '.join(missing)}.",
+                "Give a report.csv of an earlier run, or the run's id.",
+            )
+        self._kept = [index for index, name in enumerate(header) if name not in COLUMNS]
+        self.kept = tuple(header[index] for index in self._kept)
+
+    def campaign(self) -> str:
+        """Return the campaign of the first number."""
+        return next((row.campaign for row in self.rows() if row.number), "")
+
+    def rows(self) -> Iterator[RowOutcome]:
+        """Yield every row of the report in order. Raises InputError for a row that cannot be trusted."""
+        sources: dict[str, Source] = {}
+        for block in self._table.blocks():
+            for place, cells in zip(block.rows, block.others, strict=True):
+                values = {name: cells[index] for name, index in self._places.items()}
+                file = values.get("file", "") or self._table.source.file
+                source = sources.setdefault(file, self._source(file))
+                yield self._row(place, source, values, tuple(cells[index] for index in self._kept))
+
+    def _source(self, file: str) -> Source:
+        own = self._table.source
+        header = (*self.kept, "number")
+        reason = f"read back from {own.file}"
+        return Source(file, "", header, len(self.kept), reason, "", "", own.sha256, own.size_bytes)
+
+    def _row(self, place: int, source: Source, values: Mapping[str, str], others: tuple[str, ...]) -> RowOutcome:
+        where = f"{self._table.source.file}, row {place}"
+        try:
+            status = Status(values["status"].strip())
+            row = int(values["row"])
+            state = None if status is Status.INVALID else _state(status, values)
+        except ValueError:
+            raise InputError(
+                f"{where}: a row, a status or a count is not what a report holds.", "Take the report as it was written."
+            ) from None
+        number = values["number"].strip()
+        detail = values.get("detail", "")
+        if state is None:
+            return RowOutcome(source, row, values["input"], others, "", "", None, detail, "")
+        read = self._normalise(values["input"]).number
+        if not number or (status not in FINAL_STATUSES and read != number):
+            raise InputError(
+                f"{where}: the number no longer fits the input beside it.",
+                "Take the report as it was written, or give the --number-format and --region of its run.",
+            )
+        duplicate_of = values.get("duplicate_of_row", "")
+        return RowOutcome(source, row, values["input"], others, number, values["campaign"], state, "", duplicate_of)
+
+
+def _state(status: Status, values: Mapping[str, str]) -> NumberState:
+    """Return what a report's row knows of its number. Raises ValueError."""
+    ids = values.get("record_ids", "").split()
+    answered = values.get("answered_at", "").strip()
+    return NumberState(
+        phase_of(status),
+        int(values.get("removed_records") or 0),
+        tuple(int(record_id) if record_id.isdecimal() else record_id for record_id in ids),
+        int(values.get("attempts") or 0),
+        int(values.get("busy_rounds") or 0),
+        0.0,
+        datetime.fromisoformat(answered).timestamp() if answered else 0.0,
+        values.get("detail", ""),
+    )

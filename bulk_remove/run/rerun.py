@@ -1,0 +1,109 @@
+"""An earlier run's rows asked for again where their answer is not final; the old verdicts are kept."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import groupby, islice
+from pathlib import Path
+from shutil import rmtree
+
+from bulk_remove import __version__
+from bulk_remove.adapters.distinct import RowKeys
+from bulk_remove.adapters.folders import new_run_folder
+from bulk_remove.adapters.ledger import Planning, Reopening, create
+from bulk_remove.core.chunker import pack
+from bulk_remove.core.lifecycle import SETTLED, asked_anew
+from bulk_remove.core.model import NumberState, RowBlock, RowOutcome, Source
+from bulk_remove.core.plan import CampaignPlan, Plan
+from bulk_remove.errors import InputError
+from bulk_remove.run.prepare import LEDGER, NumberedBlock, Prepared, counts_of, request_of
+from bulk_remove.settings import Destination, Settings
+
+Rows = Callable[[], Iterator[RowOutcome]]
+"""Gives the rows of the earlier run, anew each time."""
+
+_BLOCK_ROWS = 5000
+
+
+@contextmanager
+def prepared_again(
+    rows: Rows,
+    kept: tuple[str, ...],
+    settings: Settings,
+    destination: Destination,
+    state_dir: Path,
+    now_s: float,
+) -> Iterator[Prepared]:
+    """Plan a new run out of an earlier one's rows; `kept` are the input's columns that its report keeps.
+
+    A run that was not approved by the end leaves nothing behind. Raises InputError, StorageError.
+    """
+    folder = new_run_folder(state_dir, now_s)
+    store = create(folder / LEDGER, folder.name, __version__, now_s, request_of(settings, destination))
+    try:
+        planning = Planning(store)
+        count = invalid = 0
+        with RowKeys(folder / "keys.tmp") as keys:
+            for source, group in groupby(rows(), key=lambda row: row.source):
+                planning.add_source(source)
+                for block in _blocks(source, group, settings.campaign):
+                    planning.add_blocks([block])
+                    keys.add(block[1])
+                    count += len(block[1])
+                    invalid += len(block[2])
+            duplicates = planning.set_duplicates(keys.duplicates())
+        numbers = planning.add_carried(settings.campaign, _distinct(rows(), planning.duplicate_places()))
+        reopening = Reopening(store)
+        phases = reopening.reopen(now_s)
+        shape = settings.shape(settings.campaign, destination.base_path)
+        due = sum(count for phase, count in phases.items() if phase not in SETTLED)
+        requests = sum(1 for _ in pack(reopening.waiting_numbers(), shape))
+        plan = Plan(
+            folder.name,
+            destination.host,
+            reopening.facts().sources,
+            count,
+            invalid,
+            duplicates,
+            (CampaignPlan(settings.campaign, numbers, requests),),
+            (),
+            (),
+            settings.rate,
+            settled=numbers - due,
+        )
+        planning.finish(counts_of(plan, kept))
+        yield Prepared(folder, store, plan, kept, phases)
+    finally:
+        approved = store.approved()
+        store.close()
+        if not approved:
+            rmtree(folder)
+
+
+def _blocks(source: Source, rows: Iterator[RowOutcome], campaign: str) -> Iterator[NumberedBlock]:
+    while block := list(islice(rows, _BLOCK_ROWS)):
+        other = next((row for row in block if row.number and row.campaign != campaign), None)
+        if other is not None:
+            raise InputError(
+                f"{source.file}, row {other.row} belongs to campaign {other.campaign}, not {campaign}.",
+                "Rerun one campaign at a time, with --campaign.",
+            )
+        yield (
+            RowBlock(
+                source,
+                [row.row for row in block],
+                [row.cell for row in block],
+                [row.others for row in block] if block[0].others else (),
+            ),
+            [row.number for row in block],
+            {index: row.problem for index, row in enumerate(block) if not row.number},
+        )
+
+
+def _distinct(rows: Iterator[RowOutcome], duplicates: Iterator[int]) -> Iterator[tuple[str, NumberState]]:
+    """Yield each number once with the state from which it goes on."""
+    next_duplicate = next(duplicates, -1)
+    for seq, row in enumerate(rows):
+        if seq == next_duplicate:
+            next_duplicate = next(duplicates, -1)
+        elif row.state is not None:
+            yield row.number, asked_anew(row.state)

@@ -1,0 +1,218 @@
+"""resume and rerun as a user runs them: the report is whole, the old verdicts are kept, nothing final is sent again."""
+
+import csv
+import os
+import signal
+import subprocess
+from collections import Counter
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import openpyxl
+import pytest
+
+from bulk_remove.simulator.audit import read_audit
+from tests.support.processes import COMMAND, Running, bulk_remove, environment, removal, report_of, simulator
+
+BUSY = ("--busy-share", "0.2", "--busy-seconds", "3", "--duplicate-share", "0.2")
+IMPATIENT = ("--busy-for", "0", "--max-numbers-per-request", "20", "--rate", "100")
+PATIENT = ("--busy-for", "30s", "--busy-delay", "1s", "--rate", "100")
+
+
+@pytest.fixture
+def numbers(tmp_path: Path) -> Path:
+    source = tmp_path / "numbers.csv"
+    rows = [f"{500_000_000 + index},klient {index}" for index in range(200)]
+    text = "\n".join(["telefon,name", *rows, "500000003,jeszcze raz", "brak,nikt", "=1+1,formula"])
+    source.write_text(text, encoding="utf-8")
+    return source
+
+
+def again(server: Running, folder: Path, earlier: str | Path, *options: str) -> subprocess.CompletedProcess[str]:
+    own = ("--url", server.url, "--user", "demo", "--state-dir", folder / "state", "-o", folder / "report-2.csv")
+    return bulk_remove("rerun", earlier, *own, "--yes", *PATIENT, *options)
+
+
+def second_report(folder: Path) -> list[dict[str, str]]:
+    with (folder / "report-2.csv").open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def check_second(folder: Path, first: list[dict[str, str]], audit: Path) -> None:
+    """Hold the second report against the first and against what the server really did."""
+    second = second_report(folder)
+    settled = {row["number"] for row in first if row["status"] == "REMOVED"}
+    removed: dict[str, list[int]] = {}
+    times_asked: Counter[str] = Counter()
+    for entry in read_audit(audit):
+        times_asked.update(entry.asked)
+        for number, ids in entry.removed.items():
+            removed.setdefault(number, []).extend(ids)
+    assert len(second) == len(first)
+    for before, after in zip(first, second, strict=True):
+        assert [after[name] for name in ("file", "row", "input", "number")] == [
+            before[name] for name in ("file", "row", "input", "number")
+        ]
+        if before["status"] in {"REMOVED", "INVALID"}:
+            assert after == before
+        else:
+            assert after["status"] == "REMOVED"
+            assert int(after["attempts"]) > int(before["attempts"])
+        if after["number"]:
+            assert sorted(map(int, after["record_ids"].split())) == sorted(removed[after["number"]])
+            assert int(after["removed_records"]) == len(removed[after["number"]])
+    assert all(times_asked[number] == 1 for number in settled)
+
+
+def first_run(server: Running, folder: Path, numbers: Path, *options: str) -> list[dict[str, str]]:
+    done = bulk_remove(*removal(server, folder, numbers, *IMPATIENT, *options))
+    assert done.returncode == 3, done.stderr
+    rows = report_of(folder)
+    assert {row["status"] for row in rows} == {"REMOVED", "CALL_IN_PROGRESS", "INVALID"}
+    return rows
+
+
+def test_rerun_from_a_run_asks_only_for_what_is_open_and_keeps_the_rest(tmp_path: Path, numbers: Path) -> None:
+    with simulator(tmp_path, *BUSY) as server:
+        first = first_run(server, tmp_path, numbers)
+        (run,) = (tmp_path / "state" / "runs").iterdir()
+        done = again(server, tmp_path, run.name)
+        assert done.returncode == 0, done.stderr
+    check_second(tmp_path, first, tmp_path / "audit.jsonl")
+    assert "settled by an earlier run" in done.stdout
+
+
+@pytest.mark.parametrize("kind", ["as it was", "columns moved", "saved by a Polish Excel", "saved as a workbook"])
+def test_rerun_from_a_report_alone_on_another_machine(tmp_path: Path, numbers: Path, kind: str) -> None:
+    with simulator(tmp_path, *BUSY) as server:
+        first = first_run(server, tmp_path, numbers)
+        for file in sorted((tmp_path / "state").rglob("*"), reverse=True):
+            file.unlink() if file.is_file() else file.rmdir()
+        done = again(server, tmp_path, saved(tmp_path / "report.csv", kind))
+        assert done.returncode == 0, done.stderr
+    check_second(tmp_path, first, tmp_path / "audit.jsonl")
+
+
+def saved(report: Path, kind: str) -> Path:
+    """Return the report as somebody may have saved it."""
+    with report.open(encoding="utf-8", newline="") as file:
+        header, *rows = list(csv.reader(file))
+    if kind == "columns moved":
+        header, rows = header[::-1], [row[::-1] for row in rows]
+    if kind == "saved as a workbook":
+        book = openpyxl.Workbook()
+        for row in [header, *rows]:
+            book.worksheets[0].append([int(cell) if cell.isdecimal() and cell[0] != "0" else cell for cell in row])
+        book.save(report.with_name("saved.xlsx"))
+        return report.with_name("saved.xlsx")
+    excel = kind == "saved by a Polish Excel"
+    copy = report.with_name("saved.csv")
+    with copy.open("w", encoding="utf-8-sig" if excel else "utf-8", newline="") as file:
+        csv.writer(file, delimiter=";" if excel else ",").writerows([header, *rows])
+    return copy
+
+
+def test_a_rerun_keeps_the_inputs_own_columns(tmp_path: Path, numbers: Path) -> None:
+    with simulator(tmp_path, *BUSY) as server:
+        first_run(server, tmp_path, numbers, "--keep-columns")
+        for earlier in (next((tmp_path / "state" / "runs").iterdir()).name, tmp_path / "report.csv"):
+            done = again(server, tmp_path, earlier)
+            assert done.returncode == 0, done.stderr
+            assert list(second_report(tmp_path)[0])[:4] == ["telefon", "name", "file", "row"]
+            assert second_report(tmp_path)[5]["name"] == "klient 5"
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "sentence"),
+    [
+        ("number", "500000199", "no longer fits the input"),
+        ("number", "5E+08", "no longer fits the input"),
+        ("status", "GONE", "is not what a report holds"),
+        ("campaign", "00002", "belongs to campaign 00002"),
+    ],
+)
+def test_a_report_that_was_changed_on_the_way_is_refused(
+    tmp_path: Path, numbers: Path, column: str, value: str, sentence: str
+) -> None:
+    with simulator(tmp_path, *BUSY) as server:
+        rows = first_run(server, tmp_path, numbers)
+        changed = next(
+            row for row in rows[1:] if row["status"] == "CALL_IN_PROGRESS" and row["number"] != rows[0]["number"]
+        )
+        changed[column] = value
+        with (tmp_path / "changed.csv").open("w", encoding="utf-8", newline="") as file:
+            writer = csv.DictWriter(file, list(rows[0]))
+            writer.writeheader()
+            writer.writerows(rows)
+        done = again(server, tmp_path, tmp_path / "changed.csv", "-c", "00001")
+    assert done.returncode == 4, done.stdout
+    assert sentence in done.stderr
+    assert "500000" not in done.stderr
+
+
+def test_a_rerun_of_what_is_final_has_nothing_to_do(tmp_path: Path, numbers: Path) -> None:
+    with simulator(tmp_path) as server:
+        assert bulk_remove(*removal(server, tmp_path, numbers)).returncode == 0
+        done = again(server, tmp_path, tmp_path / "report.csv")
+    assert done.returncode == 4
+    assert "final answer already" in done.stderr
+
+
+def test_a_file_that_is_no_report_is_refused(tmp_path: Path) -> None:
+    wrong = tmp_path / "wrong.csv"
+    wrong.write_text("number,name\n601234555,x\n", encoding="utf-8")
+    done = bulk_remove(
+        "rerun", wrong, "--url", "http://127.0.0.1:9", "--user", "demo", "--yes", "--state-dir", tmp_path
+    )
+    assert done.returncode == 4
+    assert "is no report" in done.stderr
+
+
+@pytest.mark.skipif(os.name != "posix", reason="sends POSIX signals")
+def test_a_stopped_run_is_finished_by_resume_though_its_input_is_gone(tmp_path: Path, numbers: Path) -> None:
+    with simulator(tmp_path, *BUSY) as server:
+        words = [str(word) for word in removal(server, tmp_path, numbers, "--keep-columns")]
+        slow = ("--max-numbers-per-request", "4", "--rate", "15", "--busy-delay", "1s")
+        with subprocess.Popen([*COMMAND, *words, *slow], env=environment(), stdout=subprocess.DEVNULL) as run:
+            while not (tmp_path / "audit.jsonl").read_text(encoding="utf-8").count("DELETE") > 5:
+                assert run.poll() is None
+            run.send_signal(signal.SIGTERM)
+            assert run.wait(30) == 143
+        first = report_of(tmp_path)
+        numbers.unlink()
+        done = bulk_remove("resume", "--state-dir", tmp_path / "state", "--rate", "200")
+        assert done.returncode == 0, done.stderr
+    rows = report_of(tmp_path)
+    assert len(rows) == len(first) == 203
+    assert any(row["status"] == "UNSENT" for row in first)
+    assert {row["status"] for row in rows} == {"REMOVED", "INVALID"}
+    asked = Counter(number for entry in read_audit(tmp_path / "audit.jsonl") for number in entry.asked)
+    assert all(asked[row["number"]] == 1 for row in first if row["status"] == "REMOVED" and row["busy_rounds"] == "0")
+
+
+def test_resume_of_nothing_is_4_and_of_a_damaged_ledger_10(tmp_path: Path, numbers: Path) -> None:
+    assert bulk_remove("resume", "--state-dir", tmp_path / "state").returncode == 4
+    assert bulk_remove("resume", "20260101-000000-0000", "--state-dir", tmp_path / "state").returncode == 4
+    with simulator(tmp_path) as server:
+        bulk_remove(*removal(server, tmp_path, numbers))
+    (ledger,) = tmp_path.glob("state/runs/*/ledger.sqlite")
+    content = bytearray(ledger.read_bytes())
+    content[4096:8192] = b"\xff" * 4096
+    ledger.write_bytes(content)
+    done = bulk_remove("resume", "--state-dir", tmp_path / "state")
+    assert done.returncode == 10
+    assert "is damaged; nothing was sent" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_deadline_stops_safely_with_9(tmp_path: Path, numbers: Path) -> None:
+    until = (datetime.now().astimezone() + timedelta(seconds=4)).strftime("%H:%M:%S")
+    with simulator(tmp_path) as server:
+        slow = ("--max-numbers-per-request", "1", "--rate", "10")
+        done = bulk_remove(*removal(server, tmp_path, numbers, "--until", until, *slow))
+    assert done.returncode == 9, done.stderr
+    assert "the deadline came first" in done.stdout
+    assert "bulk-remove resume" in done.stdout
+    statuses = Counter(row["status"] for row in report_of(tmp_path))
+    assert statuses["REMOVED"] > 0
+    assert statuses["UNSENT"] > 100
