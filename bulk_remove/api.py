@@ -25,7 +25,7 @@ from bulk_remove.core.plan import Consent, Plan, approve
 from bulk_remove.core.progress import Snapshot
 from bulk_remove.core.summary import Ending
 from bulk_remove.errors import GuardStop
-from bulk_remove.run.carry_out import Hooks, Sent, carry_out
+from bulk_remove.run.carry_out import Hooks, Sent, carry_out, with_learned_limit
 from bulk_remove.run.finish import Finished, finish
 from bulk_remove.run.preflight import error_of
 from bulk_remove.run.prepare import Prepared, Table, prepared
@@ -53,6 +53,7 @@ async def remove_numbers(
     last; if the server ended the run early, RefusedError or UnavailableError is raised after them.
     Raises what else `bulk_remove.errors` lists; GuardStop when `approve` returns False.
     """
+    settings = _learned(settings, server)
     async with _planned([_Numbers(numbers)], settings, server) as ready:
         for row in Outcomes(ready.store).rows():
             if row.state is None:
@@ -80,10 +81,15 @@ async def remove_files(
 
     Raises what `bulk_remove.errors` lists; GuardStop when `approve` returns False.
     """
+    settings = _learned(settings, server)
     reading = ReadOptions(settings.column, settings.keep_columns)
     async with _planned([open_table(file, reading) for file in files], settings, server) as ready:
         sent = await _send(ready, settings, server, approve, _Stream())
         return finish(ready, settings, sent.ending, output)
+
+
+def _learned(settings: Settings, server: Server) -> Settings:
+    return with_learned_limit(settings, server.state_dir or default_state_dir(), server.address.host, time.time())
 
 
 class _Stream:

@@ -1,5 +1,9 @@
-"""Where runs live on this machine: one folder each, readable by its owner alone, and a lock per campaign."""
+"""Where runs live on this machine: a folder for each, a lock for each campaign, and what was learned of each host.
 
+All of it is readable by its owner alone.
+"""
+
+import json
 import os
 import re
 from collections.abc import Iterator
@@ -12,6 +16,9 @@ from filelock import FileLock, Timeout
 from platformdirs import user_state_path
 
 from bulk_remove.errors import CampaignLockedError, StorageError
+
+_LEARNED_FOR_S = 30 * 86_400.0
+"""Servers are changed now and then: what was learned a month ago is learned anew."""
 
 
 def default_state_dir() -> Path:
@@ -35,6 +42,36 @@ def new_run_folder(state_dir: Path, now_s: float) -> Path:
         return folder
 
 
+def line_limit(state_dir: Path, host: str, now_s: float) -> int | None:
+    """Return the longest request line, in bytes, that a host was found to take; None when unknown or long ago."""
+    try:
+        known = json.loads(_host_file(state_dir, host).read_text(encoding="utf-8"))
+        fresh = now_s - float(known["learned_at_s"]) < _LEARNED_FOR_S
+        return int(known["max_request_line"]) if fresh else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None  # what cannot be read was not learned; the server will teach it again
+
+
+def keep_line_limit(state_dir: Path, host: str, limit_bytes: int, now_s: float) -> None:
+    """Remember for later runs the longest request line that a host takes. Raises StorageError."""
+    path = _host_file(state_dir, host)
+    _make(path.parent)
+    aside = path.with_suffix(".part")
+    try:
+        aside.write_text(json.dumps({"max_request_line": limit_bytes, "learned_at_s": now_s}), encoding="utf-8")
+        aside.replace(path)
+    except OSError as error:
+        raise _storage_error(path.parent, error) from None
+
+
+def _host_file(state_dir: Path, host: str) -> Path:
+    return state_dir / "hosts" / f"{_as_file_name(host)}.json"
+
+
+def _as_file_name(host: str) -> str:
+    return re.sub(r"[^0-9A-Za-z.-]", "_", host)
+
+
 def run_folders(state_dir: Path) -> list[Path]:
     """Return the folders of all runs, oldest first."""
     runs = state_dir / "runs"
@@ -49,7 +86,7 @@ def lock_campaign(state_dir: Path, host: str, campaign: str) -> Iterator[None]:
     """
     folder = state_dir / "locks"
     _make(folder)
-    lock = FileLock(folder / f"{re.sub(r'[^0-9A-Za-z.-]', '_', host)}-{campaign}.lock", mode=0o600)
+    lock = FileLock(folder / f"{_as_file_name(host)}-{campaign}.lock", mode=0o600)
     try:
         lock.acquire(blocking=False)
     except Timeout:

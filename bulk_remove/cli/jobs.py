@@ -20,7 +20,7 @@ from bulk_remove.core.numbers import Normaliser, NumberRules
 from bulk_remove.core.plan import ApprovedPlan, Consent, approve
 from bulk_remove.core.summary import Ending
 from bulk_remove.errors import ExitCode, GuardStop, UsageError
-from bulk_remove.run.carry_out import Hooks, carry_out, connection
+from bulk_remove.run.carry_out import Hooks, carry_out, connection, with_learned_limit
 from bulk_remove.run.finish import finish
 from bulk_remove.run.old_report import OldReport
 from bulk_remove.run.preflight import Findings, error_of, inspect_campaign, inspect_server
@@ -35,6 +35,8 @@ def plan_job(options: dict[str, Any]) -> int:
     screen = Screen()
     settings = settings_from(options)
     address = address_from(options) if options["url"] or options["system"] else None
+    if address:
+        settings = _learned(screen, settings, state_dir_from(options), address)
     destination = address.destination("") if address else Destination(host="a server yet to be named")
     with _prepared(options, settings, destination, screen) as ready:
         screen.plan(ready.plan, None)
@@ -48,6 +50,7 @@ def run_job(options: dict[str, Any]) -> int:
     address = address_from(options)
     login = login_from(options)
     _need_consent(screen, options)
+    settings = _learned(screen, settings, state_dir_from(options), address)
     with (
         lock_campaign(state_dir_from(options), address.host, settings.campaign),
         _prepared(options, settings, _destination(address, login, options), screen) as ready,
@@ -60,9 +63,10 @@ def rerun_job(options: dict[str, Any]) -> int:
     screen = Screen()
     state_dir = state_dir_from(options)
     _need_consent(screen, options)
-    with _earlier_rows(options, state_dir) as (rows, kept, settings, told):
+    with _earlier_rows(options, state_dir) as (rows, kept, given, told):
         address = Address.parse(told.url) if told.url else address_from(options)
         login = login_from({**options, "user": options["user"] or told.user})
+        settings = _learned(screen, given, state_dir, address)
         with (
             lock_campaign(state_dir, address.host, settings.campaign),
             prepared_again(
@@ -89,6 +93,14 @@ def _earlier_rows(
     with earlier_run(find_run(state_dir, earlier), changes) as run:
         told = given if given.url else run.destination
         yield Outcomes(run.store).rows, kept_of(run), run.settings, told
+
+
+def _learned(screen: Screen, settings: Settings, state_dir: Path, address: Address) -> Settings:
+    """Keep to the request line that the host was found to take, and say so."""
+    learned = with_learned_limit(settings, state_dir, address.host, time.time())
+    if learned is not settings:
+        screen.note(f"{address.host} was found to refuse request lines over {learned.max_request_line:,} bytes.")
+    return learned
 
 
 def _need_consent(screen: Screen, options: dict[str, Any]) -> None:

@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from bulk_remove.adapters.client import Client, Connection
 from bulk_remove.adapters.clock import SystemClock
+from bulk_remove.adapters.folders import keep_line_limit, line_limit
 from bulk_remove.adapters.ledger import Journal, Planning
 from bulk_remove.adapters.pool import Outside, Pool, PoolSettings
 from bulk_remove.core.model import NumberState
@@ -75,7 +77,7 @@ async def carry_out(
         async with Client(connection(settings, address, login)) as client:
             pool = Pool(
                 approved,
-                _pool_settings(settings),
+                _pool_settings(settings, line_limit(prepared.state_dir, approved.plan.host, began_s)),
                 lambda campaign: settings.shape(campaign, address.base_path),
                 Outside(journal, client, clock),
                 hooks.on_settled,
@@ -86,13 +88,24 @@ async def carry_out(
                     ending = await pool.drain()
         ended_s = clock.wall_s()
         await journal.write(lambda steps: steps.end_session(session_no, ended_s, ending.value))
+    if pool.longest_line is not None:
+        keep_line_limit(prepared.state_dir, approved.plan.host, pool.longest_line, ended_s)
     return Sent(ending, pool.fault, pool.snapshot())
 
 
-def _pool_settings(settings: Settings) -> PoolSettings:
+def with_learned_limit(settings: Settings, state_dir: Path, host: str, now_s: float) -> Settings:
+    """Return the settings with the request line no longer than the host was found to take. `now_s` in Unix seconds."""
+    limit = line_limit(state_dir, host, now_s)
+    if limit is None or limit >= settings.max_request_line:
+        return settings
+    return replace(settings, max_request_line=limit)
+
+
+def _pool_settings(settings: Settings, longest_line: int | None) -> PoolSettings:
     return PoolSettings(
         settings.rate,
         settings.concurrency,
         RetryPolicy(settings.tries, settings.give_up_after_s),
         BusyPolicy(settings.busy_for_s, settings.busy_delay_s),
+        longest_line,
     )

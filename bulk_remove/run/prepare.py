@@ -50,6 +50,11 @@ class Prepared:
     kept: tuple[str, ...]
     phases: Mapping[str, int] | None = None
 
+    @property
+    def state_dir(self) -> Path:
+        """The folder for the state of all runs."""
+        return self.folder.parents[1]
+
 
 @contextmanager
 def prepared(

@@ -97,6 +97,7 @@ class Run:
         if self._stop_after_s is not None:
             loop.call_later(self._stop_after_s, pool.stop, Ending.INTERRUPTED)
         ending = await pool.drain()
+        self.longest_line = pool.longest_line
         return ending, pool.fault, pool.snapshot(), loop.time()
 
     def _count(self, numbers: Sequence[str], states: Sequence[NumberState]) -> None:
@@ -323,3 +324,22 @@ def test_a_stop_during_a_retry_keeps_what_is_known(tmp_path: Path) -> None:
 def test_times_are_those_of_the_clock(tmp_path: Path) -> None:
     run = Run(tmp_path, FakeServer(always(REMOVED), latency_s=2.0), numbers=1)
     assert run.states[0].answered_at_s == BEGAN_S + 2.0
+
+
+def test_a_server_that_refuses_long_requests_teaches_a_line_that_all_others_keep_to(tmp_path: Path) -> None:
+    limit = 600
+    shape = RequestShape("00001", max_numbers=50)
+
+    def answer(_now: float, numbers: Sequence[str]) -> Reply | Fault:
+        if shape.line_bytes(*numbers) > limit:
+            return Fault(Effect.REFUSED, "HTTP 414", "Too long.", 414)
+        return Reply((REMOVED,) * len(numbers), 0, "")
+
+    run = Run(tmp_path, FakeServer(answer), numbers=2_000, per_request=50, concurrency=4)
+    assert run.statuses == {Status.REMOVED: 2_000}
+    refused = [numbers for numbers in run.server.asked if shape.line_bytes(*numbers) > limit]
+    assert len(refused) <= 4 * 2
+    assert all(state.attempts == 1 for state in run.states[1_000:])
+    assert run.longest_line is not None
+    assert limit / 2 <= run.longest_line <= limit
+    assert run.snapshot.waiting == 0

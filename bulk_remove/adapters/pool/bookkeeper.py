@@ -9,6 +9,7 @@ from bulk_remove.adapters.pool.gate import Gate
 from bulk_remove.adapters.pool.halt import Halt
 from bulk_remove.adapters.pool.ports import Clock, Journal, Steps
 from bulk_remove.adapters.pool.tally import Tally
+from bulk_remove.core.chunker import RequestShape
 from bulk_remove.core.lifecycle import IN_A_CALL, Event, Phase, with_verdict, without_verdict
 from bulk_remove.core.model import Chunk, NumberState
 from bulk_remove.core.replies import Effect, Fault, Reply
@@ -22,12 +23,16 @@ Settled = Callable[[Sequence[str], Sequence[NumberState]], None]
 
 @dataclass(frozen=True, slots=True)
 class PoolSettings:
-    """The ceilings (requests a second, requests at once) and the policies for asking again."""
+    """The ceilings (requests a second, requests at once) and the policies for asking again.
+
+    `longest_line` is the longest request line that the server is known to take, in bytes; None while unknown.
+    """
 
     rate: float
     concurrency: int
     retry: RetryPolicy
     busy: BusyPolicy
+    longest_line: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,15 +49,19 @@ class Desk:
     gate: Gate
     feeder: Feeder
     tally: Tally
+    shape_of: Callable[[str], RequestShape]
     on_settled: Settled
 
 
 class Bookkeeper:
-    """Writes every answer to the ledger, then counts it."""
+    """Writes every answer to the ledger, then counts it.
+
+    `longest_line` is the longest request line that the server may take, in bytes, once it found one too long.
+    """
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
-        self._longest_line: int | None = None
+        self.longest_line = desk.settings.longest_line
 
     async def replied(self, chunk: Chunk, attempt_id: int, reply: Reply) -> None:
         """Settle a chunk by a reply; numbers that it left open are to be asked for again. Raises StorageError."""
@@ -76,6 +85,18 @@ class Bookkeeper:
             desk.tally.strangers(reply.strangers)
             log.warning("chunk %d: the reply spoke of %d numbers unasked", chunk.chunk_id, reply.strangers)
         self._settled(chunk, states, due_s)
+
+    async def cut(self, chunk: Chunk) -> tuple[Chunk, ...]:
+        """Halve a chunk whose request line the server is known to refuse; returns the halves, none if it may go."""
+        desk = self._desk
+        if self.longest_line is None or len(chunk.numbers) == 1:
+            return ()
+        if desk.shape_of(chunk.campaign).line_bytes(*chunk.numbers) <= self.longest_line:
+            return ()
+        now_s = desk.clock.wall_s()
+        halves = await desk.journal.write(lambda steps: steps.split(chunk, chunk.states, now_s))
+        desk.tally.moved(chunk.states, chunk.states, len(chunk.states) if chunk.first else 0)
+        return halves
 
     async def faulted(self, chunk: Chunk, attempt_id: int, fault: Fault, step: Step) -> tuple[Chunk, tuple[Chunk, ...]]:
         """Write what a fault left behind and take the step; returns the chunk as it now is, and its halves if split.
@@ -103,6 +124,9 @@ class Bookkeeper:
         halves = await desk.journal.write(write)
         desk.tally.fault(fault)
         desk.gate.faulted(fault)
+        if fault.too_long and splits:
+            self.longest_line = max(desk.shape_of(half.campaign).line_bytes(*half.numbers) for half in halves)
+            log.warning("the server refuses long requests: from now on %d bytes at most", self.longest_line)
         if closes:
             self._settled(chunk, states, {})
         else:

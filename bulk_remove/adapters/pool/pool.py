@@ -66,7 +66,7 @@ class Pool:
         # A number that is nearly due goes along with one that is: a sixth of the first delay early is soon enough.
         feeder = Feeder(journal, clock, halt, shape_of, settings.concurrency, settings.busy.delay_first_s / 6)
         tally = Tally(phases or {Phase.UNSENT: self._plan.numbers})
-        self._desk = Desk(settings, journal, clock, halt, gate, feeder, tally, on_settled)
+        self._desk = Desk(settings, journal, clock, halt, gate, feeder, tally, shape_of, on_settled)
         self._books = Bookkeeper(self._desk)
 
     def stop(self, ending: Ending) -> None:
@@ -83,6 +83,11 @@ class Pool:
     def fault(self) -> Fault | None:
         """The fault that ended the run, if one did."""
         return self._desk.halt.fault
+
+    @property
+    def longest_line(self) -> int | None:
+        """The longest request line that the server may take, in bytes; None when none was too long."""
+        return self._books.longest_line
 
     async def drain(self) -> Ending:
         """Send everything that is open in the ledger; returns why it ended. Raises StorageError."""
@@ -102,7 +107,7 @@ class Pool:
     async def _work(self) -> None:
         try:
             while (chunk := await self._desk.feeder.next()) is not None:
-                self._desk.feeder.done(await self._carry(chunk))
+                self._desk.feeder.done(await self._books.cut(chunk) or await self._carry(chunk))
         except BaseException:
             # The other workers finish what is under way and stop; `drain` raises this once they have.
             self.stop(Ending.STORAGE)
