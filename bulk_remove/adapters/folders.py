@@ -56,7 +56,7 @@ def keep_line_limit(state_dir: Path, host: str, limit_bytes: int, now_s: float) 
     """Remember for later runs the longest request line that a host takes. Raises StorageError."""
     path = _host_file(state_dir, host)
     _make(path.parent)
-    aside = path.with_suffix(".part")
+    aside = path.with_suffix(f".{os.getpid()}.part")  # runs of other campaigns learn at the same time
     try:
         aside.write_text(json.dumps({"max_request_line": limit_bytes, "learned_at_s": now_s}), encoding="utf-8")
         aside.replace(path)

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from bulk_remove.cli.signals import stopped_by_signals
 from bulk_remove.core.numbers import Normaliser, NumberRules
 from bulk_remove.core.plan import ApprovedPlan, Consent, approve
 from bulk_remove.core.summary import Ending
-from bulk_remove.errors import ExitCode, GuardStop, UsageError
+from bulk_remove.errors import ExitCode, GuardStop, StorageError, UsageError
 from bulk_remove.run.carry_out import Hooks, carry_out, connection, with_learned_limit
 from bulk_remove.run.finish import finish
 from bulk_remove.run.old_report import OldReport
@@ -172,7 +172,7 @@ def _carried_out(
     options: dict[str, Any],
 ) -> int:
     """Send, report, and tell; returns the exit code."""
-    with _logged(ready.folder):
+    with logged(ready.folder, screen):
         watching = partial(Live(screen.err).sending, ready.plan.numbers, settings.rate, settings.give_up_after_s)
         hooks = Hooks(watching, partial(_stopping, screen, options["until"]), lambda _numbers, _states: None)
         sent = asyncio.run(carry_out(ready, approved, settings, address, login, hooks))
@@ -216,13 +216,32 @@ def _prepared(
         yield ready
 
 
+class _RunLog(logging.FileHandler):
+    """A log for its owner alone. When it can no longer be written the run goes on: the ledger is the proof."""
+
+    def __init__(self, path: Path, screen: Screen) -> None:
+        path.touch(mode=0o600)
+        super().__init__(path, encoding="utf-8")
+        self._screen = screen
+        self._told = False
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: ARG002, N802 - logging's own signature
+        """Say once that the log ends here."""
+        if not self._told:
+            self._told = True
+            self._screen.note("The log can no longer be written (is the disk full?); the run goes on without it.")
+
+
 @contextmanager
-def _logged(folder: Path) -> Iterator[None]:
+def logged(folder: Path, screen: Screen) -> Iterator[None]:
     """Keep the run's log in its folder. It holds no phone number and no secret."""
     log = logging.getLogger("bulk_remove")
-    path = folder / "run.log"
-    path.touch(mode=0o600)
-    handler = logging.FileHandler(path, encoding="utf-8")
+    try:
+        handler = _RunLog(folder / "run.log", screen)
+    except OSError as error:
+        raise StorageError(
+            f"The log in {folder} cannot be written: {error.strerror}.", "Check free space and permissions."
+        ) from None
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     log.addHandler(handler)
     log.setLevel(logging.INFO)
@@ -230,7 +249,9 @@ def _logged(folder: Path) -> Iterator[None]:
         yield
     finally:
         log.removeHandler(handler)
-        handler.close()
+        # What a full disk did not take stays in the buffer, and closing would try once more.
+        with suppress(OSError):
+            handler.close()
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from shutil import rmtree
@@ -67,15 +67,12 @@ def prepared(
 ) -> Iterator[Prepared]:
     """Read the tables into a new run's ledger and plan it; the ledger is closed at the end.
 
-    A run that was not approved by then leaves nothing behind: its ledger holds phone numbers for no purpose.
     `on_rows` is told how many rows have been read so far. Raises InputError, UsageError, StorageError.
     """
     shape = settings.shape(settings.campaign, destination.base_path)
     normalise = Normaliser(NumberRules(settings.number_format, settings.region))
     kept = kept_columns([table.source for table in tables]) if settings.keep_columns else ()
-    folder = new_run_folder(state_dir, now_s)
-    store = create(folder / LEDGER, folder.name, __version__, now_s, request_of(settings, destination))
-    try:
+    with new_run(state_dir, settings, destination, now_s) as (folder, store):
         planning = Planning(store)
         intake = _Intake(normalise, on_rows)
         with RowKeys(folder / "keys.tmp") as keys:
@@ -99,16 +96,28 @@ def prepared(
         )
         planning.finish(counts_of(plan, kept))
         yield Prepared(folder, store, plan, kept)
+
+
+@contextmanager
+def new_run(
+    state_dir: Path, settings: Settings, destination: Destination, now_s: float
+) -> Iterator[tuple[Path, Store]]:
+    """Make the folder and the ledger of a new run; a run that was not approved by the end leaves nothing behind.
+
+    Its ledger would hold phone numbers for no purpose. Raises StorageError.
+    """
+    folder = new_run_folder(state_dir, now_s)
+    approved = False
+    try:
+        request: dict[str, object] = {"settings": settings.public(), "destination": asdict(destination)}
+        with closing(create(folder / LEDGER, folder.name, __version__, now_s, request)) as store:
+            try:
+                yield folder, store
+            finally:
+                approved = store.approved()
     finally:
-        approved = store.approved()
-        store.close()
         if not approved:
             rmtree(folder)
-
-
-def request_of(settings: Settings, destination: Destination) -> dict[str, object]:
-    """Return what a later session needs to know; no secret is in it."""
-    return {"settings": settings.public(), "destination": asdict(destination)}
 
 
 def counts_of(plan: Plan, kept: Sequence[str]) -> dict[str, object]:

@@ -4,18 +4,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import groupby, islice
 from pathlib import Path
-from shutil import rmtree
 
-from bulk_remove import __version__
 from bulk_remove.adapters.distinct import RowKeys
-from bulk_remove.adapters.folders import new_run_folder
-from bulk_remove.adapters.ledger import Planning, Reopening, create
+from bulk_remove.adapters.ledger import Planning, Reopening
 from bulk_remove.core.chunker import pack
 from bulk_remove.core.lifecycle import SETTLED, asked_anew
 from bulk_remove.core.model import NumberState, RowBlock, RowOutcome, Source
 from bulk_remove.core.plan import CampaignPlan, Plan
 from bulk_remove.errors import InputError
-from bulk_remove.run.prepare import LEDGER, NumberedBlock, Prepared, counts_of, request_of
+from bulk_remove.run.prepare import NumberedBlock, Prepared, counts_of, new_run
 from bulk_remove.settings import Destination, Settings
 
 Rows = Callable[[], Iterator[RowOutcome]]
@@ -35,48 +32,46 @@ def prepared_again(
 ) -> Iterator[Prepared]:
     """Plan a new run out of an earlier one's rows; `kept` are the input's columns that its report keeps.
 
-    A run that was not approved by the end leaves nothing behind. Raises InputError, StorageError.
+    Raises InputError, StorageError.
     """
-    folder = new_run_folder(state_dir, now_s)
-    store = create(folder / LEDGER, folder.name, __version__, now_s, request_of(settings, destination))
-    try:
+    with new_run(state_dir, settings, destination, now_s) as (folder, store):
         planning = Planning(store)
-        count = invalid = 0
         with RowKeys(folder / "keys.tmp") as keys:
-            for source, group in groupby(rows(), key=lambda row: row.source):
-                planning.add_source(source)
-                for block in _blocks(source, group, settings.campaign):
-                    planning.add_blocks([block])
-                    keys.add(block[1])
-                    count += len(block[1])
-                    invalid += len(block[2])
+            count, invalid = _add_rows(planning, rows(), settings.campaign, keys)
             duplicates = planning.set_duplicates(keys.duplicates())
         numbers = planning.add_carried(settings.campaign, _distinct(rows(), planning.duplicate_places()))
         reopening = Reopening(store)
         phases = reopening.reopen(now_s)
         shape = settings.shape(settings.campaign, destination.base_path)
-        due = sum(count for phase, count in phases.items() if phase not in SETTLED)
         requests = sum(1 for _ in pack(reopening.waiting_numbers(), shape))
         plan = Plan(
-            folder.name,
-            destination.host,
-            reopening.facts().sources,
-            count,
-            invalid,
-            duplicates,
-            (CampaignPlan(settings.campaign, numbers, requests),),
-            (),
-            (),
-            settings.rate,
-            settled=numbers - due,
+            run_id=folder.name,
+            host=destination.host,
+            sources=reopening.facts().sources,
+            rows=count,
+            invalid=invalid,
+            duplicates=duplicates,
+            campaigns=(CampaignPlan(settings.campaign, numbers, requests),),
+            problems=(),
+            samples=(),
+            rate=settings.rate,
+            settled=sum(count for phase, count in phases.items() if phase in SETTLED),
         )
         planning.finish(counts_of(plan, kept))
         yield Prepared(folder, store, plan, kept, phases)
-    finally:
-        approved = store.approved()
-        store.close()
-        if not approved:
-            rmtree(folder)
+
+
+def _add_rows(planning: Planning, rows: Iterator[RowOutcome], campaign: str, keys: RowKeys) -> tuple[int, int]:
+    """Write the rows, source by source; returns how many there are and how many hold no number."""
+    count = invalid = 0
+    for source, group in groupby(rows, key=lambda row: row.source):
+        planning.add_source(source)
+        for block in _blocks(source, group, campaign):
+            planning.add_blocks([block])
+            keys.add(block[1])
+            count += len(block[1])
+            invalid += len(block[2])
+    return count, invalid
 
 
 def _blocks(source: Source, rows: Iterator[RowOutcome], campaign: str) -> Iterator[NumberedBlock]:

@@ -1,25 +1,18 @@
-import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from math import ceil
 from pathlib import Path
 
 import pytest
 
-from bulk_remove.adapters.ledger import Outcomes
-from bulk_remove.adapters.pool import Outside, Pool, PoolSettings
 from bulk_remove.core.chunker import RequestShape
 from bulk_remove.core.lifecycle import Event, status_of
-from bulk_remove.core.model import Chunk, NumberState, Status
-from bulk_remove.core.plan import ApprovedPlan, CampaignPlan, Consent, Plan, approve
-from bulk_remove.core.progress import Snapshot
+from bulk_remove.core.model import Status
 from bulk_remove.core.replies import Effect, Fault, Reply, Verdict
-from bulk_remove.core.retry import BusyPolicy, RetryPolicy
 from bulk_remove.core.summary import Ending
-from tests.support.inline_journal import InlineJournal, planned
-from tests.support.virtual_time import BEGAN_S, VirtualClock, run_virtually
+from tests.support.pool_run import Answer, FakeServer, Run
+from tests.support.virtual_time import BEGAN_S
 
 REMOVED = Verdict(Event.REMOVED, 1, (1,))
 BUSY = Verdict(Event.BUSY)
@@ -29,84 +22,9 @@ LOST = Fault(Effect.IN_DOUBT, "timeout", "The server did not answer in time.")
 LIMITED = Fault(Effect.UNTOUCHED, "HTTP 429", "Slow down.", 429, throttled=True)
 REFUSED = Fault(Effect.REFUSED, "HTTP 400", "Wrong format.", 400, request_id="abc")
 
-Answer = Callable[[float, Sequence[str]], Reply | Fault]
-
-
-class FakeServer:
-    """Answers after a while, and keeps the moments at which requests came and how many were under way."""
-
-    def __init__(self, answer: Answer, latency_s: float = 0.0) -> None:
-        self._answer = answer
-        self._latency_s = latency_s
-        self.moments_s: list[float] = []
-        self.asked: list[tuple[str, ...]] = []
-        self.most_at_once = 0
-        self._under_way = 0
-
-    async def delete(self, chunk: Chunk, shape: RequestShape, now_s: float) -> Reply | Fault:
-        assert shape.campaign == chunk.campaign
-        assert now_s == BEGAN_S + asyncio.get_running_loop().time()
-        now = asyncio.get_running_loop().time()
-        self.moments_s.append(now)
-        self.asked.append(chunk.numbers)
-        self._under_way += 1
-        self.most_at_once = max(self.most_at_once, self._under_way)
-        await asyncio.sleep(self._latency_s)
-        self._under_way -= 1
-        return self._answer(now, chunk.numbers)
-
 
 def always(verdict: Verdict) -> Answer:
     return lambda _now, numbers: Reply((verdict,) * len(numbers), 0, "")
-
-
-class Run:
-    """A finished run of a pool in virtual time, and what it left in the ledger."""
-
-    def __init__(
-        self,
-        folder: Path,
-        server: FakeServer,
-        *,
-        numbers: int = 100,
-        per_request: int = 10,
-        rate: float = 5.0,
-        concurrency: int = 4,
-        busy_for_s: float = 1800.0,
-        stop_after_s: float | None = None,
-    ) -> None:
-        self.server = server
-        self.settled: Counter[str] = Counter()
-        self.shape = RequestShape("00001", max_numbers=per_request)
-        self._stop_after_s = stop_after_s
-        settings = PoolSettings(rate, concurrency, RetryPolicy(tries=4), BusyPolicy(busy_for_s))
-        plan = Plan("r1", "h", (), numbers, 0, 0, (CampaignPlan("00001", numbers, 1),), (), (), rate)
-        with closing(planned(folder, [f"{500_000_000 + index}" for index in range(numbers)], self.shape)) as store:
-            self.ending, self.fault, self.snapshot, self.took_s = run_virtually(
-                self._drain(InlineJournal(store), approve(plan, Consent.CODE), settings)
-            )
-            self.states = [state for _, state in Outcomes(store).states()]
-            self.attempts = store.connection.execute("SELECT count(*) FROM attempt").fetchone()[0]
-
-    async def _drain(
-        self, journal: InlineJournal, approved: ApprovedPlan, settings: PoolSettings
-    ) -> tuple[Ending, Fault | None, Snapshot, float]:
-        outside = Outside(journal, self.server, VirtualClock())
-        pool = Pool(approved, settings, lambda _campaign: self.shape, outside, self._count)
-        loop = asyncio.get_running_loop()
-        if self._stop_after_s is not None:
-            loop.call_later(self._stop_after_s, pool.stop, Ending.INTERRUPTED)
-        ending = await pool.drain()
-        self.longest_line = pool.longest_line
-        return ending, pool.fault, pool.snapshot(), loop.time()
-
-    def _count(self, numbers: Sequence[str], states: Sequence[NumberState]) -> None:
-        assert len(numbers) == len(states)
-        self.settled.update(state.phase for state in states)
-
-    @property
-    def statuses(self) -> Counter[Status]:
-        return Counter(status_of(state.phase) for state in self.states)
 
 
 def by_turns(*answers: Reply | Fault | Answer) -> Answer:

@@ -20,7 +20,7 @@ TYPED_COUNT_FROM = 1000
 _MEANING = {
     Status.REMOVED: "the server removed every record it found",
     Status.NOT_EXIST: "the server found none",
-    Status.PRESUMED_REMOVED: "none now; an earlier request that got no answer very probably removed it",
+    Status.PRESUMED_REMOVED: "none now: an unanswered request probably did it",
     Status.CALL_IN_PROGRESS: "in a call each time it was asked for",
     Status.IN_DOUBT: "asked, but no answer came: it may or may not be gone",
     Status.FAILED: "refused, or never given a verdict",

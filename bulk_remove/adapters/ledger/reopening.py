@@ -68,7 +68,9 @@ class Reopening:
     def waiting_numbers(self) -> Iterator[str]:
         """Yield the numbers that wait to be asked for, in the order in which they will be."""
         with self._store.reading() as connection:
-            for (number,) in connection.execute("SELECT number FROM straggler WHERE due_at_s IS NOT NULL"):
+            for (number,) in connection.execute(
+                "SELECT number FROM straggler WHERE due_at_s IS NOT NULL ORDER BY due_at_s, ordinal"
+            ):
                 yield number
 
     def _lose_unanswered(self, connection: sqlite3.Connection, now_s: float) -> None:

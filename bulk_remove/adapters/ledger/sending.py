@@ -33,7 +33,8 @@ class Sending:
     def due_stragglers(self, until_s: float, limit: int) -> list[tuple[int, str, str, NumberState]]:
         """Return (ordinal, campaign, number, state) of numbers due by `until_s`, of one campaign, longest due first."""
         rows = self._connection.execute(
-            "SELECT ordinal, campaign, number, state FROM straggler WHERE due_at_s <= ? ORDER BY due_at_s LIMIT ?",
+            "SELECT ordinal, campaign, number, state FROM straggler WHERE due_at_s <= ?"
+            " ORDER BY due_at_s, ordinal LIMIT ?",
             (until_s, limit),
         ).fetchall()
         return [

@@ -50,7 +50,7 @@ class Store:
         except sqlite3.Error as error:
             raise StorageError(
                 f"The ledger {self.path} failed: {error}.",
-                "Check free space and permissions of that folder. What was committed is safe.",
+                "Make room there; if sending had begun, go on with: bulk-remove resume. What was committed is safe.",
             ) from None
 
     def approved(self) -> bool:
