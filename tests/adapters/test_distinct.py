@@ -1,0 +1,115 @@
+import os
+import tracemalloc
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bulk_remove.adapters import distinct
+from bulk_remove.adapters.distinct import RowKeys
+from bulk_remove.errors import StorageError
+
+numbers = st.sampled_from(["", "0", "00", "1", "01", "+1", "11", "+", "+0"]) | st.from_regex(
+    r"\+?[0-9]{1,18}|0[0-9]{18}", fullmatch=True
+)
+
+
+def duplicates(path: Path, blocks: Iterable[Sequence[str]], part_rows: int) -> list[tuple[int, int]]:
+    with RowKeys(path, part_rows) as keys:
+        for block in blocks:
+            keys.add(block)
+        return sorted(keys.duplicates())
+
+
+def expected(rows: Iterable[str]) -> list[tuple[int, int]]:
+    first: dict[str, int] = {}
+    pairs = [(place, first.setdefault(number, place)) for place, number in enumerate(rows) if number]
+    return [(place, first_place) for place, first_place in pairs if place != first_place]
+
+
+@given(
+    pool=st.lists(numbers, min_size=1, max_size=12),
+    picks=st.lists(st.lists(st.integers(0, 11), max_size=20), max_size=6),
+    part_rows=st.integers(1, 40),
+    read_rows=st.integers(1, 40),
+)
+def test_exactly_the_rows_whose_text_stood_before_are_found_with_its_first_row(
+    pool: list[str], picks: list[list[int]], part_rows: int, read_rows: int
+) -> None:
+    blocks = [[pool[index % len(pool)] for index in pick] for pick in picks]
+    with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(distinct, "_READ_ROWS", read_rows)
+        found = duplicates(Path(folder) / "keys.tmp", blocks, part_rows)
+    assert found == expected(number for block in blocks for number in block)
+
+
+def test_numbers_in_a_row_are_spread_over_many_parts_and_found_all_the_same(tmp_path: Path) -> None:
+    rows = [f"{600_000_000 + index % 7000}" for index in range(20_000)]
+    assert duplicates(tmp_path / "keys.tmp", [rows], part_rows=500) == expected(rows)
+
+
+@pytest.mark.parametrize(
+    "number", ["9" * 20, "9" * 19, "+" + "0" * 19, "2" * 60], ids=lambda number: f"{len(number)} characters"
+)
+def test_a_number_too_long_for_its_key_is_refused_and_never_cut(tmp_path: Path, number: str) -> None:
+    with RowKeys(tmp_path / "keys.tmp") as keys, pytest.raises(OverflowError) as refusal:
+        keys.add(["601234555", number, ""])
+    assert number not in str(refusal.value)
+
+
+def test_the_file_is_gone_afterwards_also_after_a_failure(tmp_path: Path) -> None:
+    path = tmp_path / "keys.tmp"
+    with RowKeys(path) as keys:
+        keys.add(["601234555"])
+        assert path.exists()
+    assert not path.exists()
+    with pytest.raises(ZeroDivisionError), RowKeys(path):
+        assert 1 / 0
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(os.name != "posix", reason="file modes are POSIX's")
+def test_the_file_is_readable_by_its_owner_alone(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        with RowKeys(tmp_path / "keys.tmp"):
+            assert (tmp_path / "keys.tmp").stat().st_mode & 0o777 == 0o600
+    finally:
+        os.umask(before)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="the device that is always full is Linux's")
+@pytest.mark.parametrize("rows", [1, 5000])
+def test_a_full_disk_is_a_storage_error_and_no_row_is_lost_in_silence(tmp_path: Path, rows: int) -> None:
+    path = tmp_path / "keys.tmp"
+    path.symlink_to("/dev/full")
+    with pytest.raises(StorageError, match="No space left on device") as failure:
+        duplicates(path, [["601234555"] * rows], part_rows=100)
+    assert "--state-dir" in failure.value.hint
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_is_missing_is_a_storage_error(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match="No such file or directory"), RowKeys(tmp_path / "missing" / "keys.tmp"):
+        pytest.fail("entered")
+
+
+@pytest.mark.parametrize("different", [10**9, 1], ids=["hardly any number twice", "the same number in every row"])
+def test_memory_does_not_grow_with_the_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, different: int) -> None:
+    monkeypatch.setattr(distinct, "_READ_ROWS", 20_000)
+
+    def peak_bytes(rows: int) -> int:
+        with RowKeys(tmp_path / "keys.tmp", part_rows=20_000) as keys:
+            for start in range(0, rows, 10_000):
+                keys.add([f"{(index * 7919) % different:09d}" for index in range(start, start + 10_000)])
+            tracemalloc.start()
+            found = sum(1 for _ in keys.duplicates())
+            peak = tracemalloc.get_traced_memory()[1]
+            tracemalloc.stop()
+        assert found == (rows - 1 if different == 1 else 0)
+        return peak
+
+    assert peak_bytes(180_000) < 1.2 * peak_bytes(60_000)

@@ -1,0 +1,225 @@
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+
+from bulk_remove.adapters import folders
+from bulk_remove.adapters.folders import (
+    default_state_dir,
+    keep_line_limit,
+    line_limit,
+    lock_campaign,
+    new_run_folder,
+    run_folders,
+)
+from bulk_remove.errors import CampaignLockedError, StorageError
+
+ROOT = Path(__file__).parents[2]
+NOON_S = 1_700_000_000.0
+posix_only = pytest.mark.skipif(os.name != "posix", reason="file modes are POSIX's")
+
+
+@contextmanager
+def holder(state_dir: Path, campaign: str) -> Iterator[subprocess.Popen[str]]:
+    """Let another process hold a campaign."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "tests.support.campaign_holder", str(state_dir), "host", campaign],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            assert process.stdout
+            assert process.stdout.readline() == "held\n"
+            yield process
+        finally:
+            process.kill()
+
+
+def test_run_ids_sort_by_time_whatever_they_draw(tmp_path: Path) -> None:
+    moments_s = [NOON_S, NOON_S + 1, NOON_S + 59, NOON_S + 86_400, NOON_S + 400 * 86_400]
+    made = [new_run_folder(tmp_path, moment_s) for moment_s in moments_s]
+    assert sorted(made) == made
+    assert made[0].name.startswith("20231114-221320-")
+    assert {folder.parent for folder in made} == {tmp_path / "runs"}
+
+
+def test_two_runs_of_one_second_that_draw_the_same_digits_get_a_folder_each(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn = iter(["aaaa", "aaaa", "aaaa", "bbbb"])
+    monkeypatch.setattr(folders, "token_hex", lambda _bytes: next(drawn))
+    first, second = new_run_folder(tmp_path, NOON_S), new_run_folder(tmp_path, NOON_S)
+    assert [first.name[-4:], second.name[-4:]] == ["aaaa", "bbbb"]
+    assert [next(drawn, None)] == [None]
+
+
+@posix_only
+def test_folders_and_locks_are_for_their_owner_alone(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        run = new_run_folder(tmp_path / "state", NOON_S)
+        with lock_campaign(tmp_path / "state", "host", "00001"):
+            modes = {path.name: path.stat().st_mode & 0o777 for path in (tmp_path / "state").rglob("*")}
+    finally:
+        os.umask(before)
+    assert modes == {"runs": 0o700, run.name: 0o700, "locks": 0o700, "host-00001.lock": 0o600}
+
+
+def test_a_campaign_that_another_process_holds_is_refused_and_others_are_not(tmp_path: Path) -> None:
+    with holder(tmp_path, "00001"):
+        with pytest.raises(CampaignLockedError, match="holds campaign 00001"), lock_campaign(tmp_path, "host", "00001"):
+            pytest.fail("both hold it")
+        with lock_campaign(tmp_path, "host", "00002"), lock_campaign(tmp_path, "other-host", "00001"):
+            assert len(list((tmp_path / "locks").iterdir())) == 3
+
+
+def test_a_holder_that_was_killed_lets_the_campaign_go(tmp_path: Path) -> None:
+    with holder(tmp_path, "00001") as process:
+        process.kill()
+        process.wait()
+        with lock_campaign(tmp_path, "host", "00001"), pytest.raises(CampaignLockedError):
+            lock_campaign(tmp_path, "host", "00001").__enter__()
+
+
+def test_a_campaign_is_free_again_as_soon_as_its_context_is_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[FileLock] = []  # so that nothing is freed only because it was collected
+
+    def remembered(path: Path, mode: int) -> FileLock:
+        made.append(FileLock(path, mode=mode))
+        return made[-1]
+
+    monkeypatch.setattr(folders, "FileLock", remembered)
+    with lock_campaign(tmp_path, "host", "00001"):
+        assert made[0].is_locked
+    with pytest.raises(ZeroDivisionError), lock_campaign(tmp_path, "host", "00001"):
+        assert 1 / 0
+    with holder(tmp_path, "00001"):
+        assert not any(lock.is_locked for lock in made)
+
+
+def test_the_folders_of_runs_are_listed_oldest_first(tmp_path: Path) -> None:
+    assert run_folders(tmp_path / "none yet") == []
+    made = [new_run_folder(tmp_path, NOON_S + seconds) for seconds in (60, 0, 30)]
+    (tmp_path / "runs" / "20000101-000000-note.txt").touch()
+    assert run_folders(tmp_path) == [made[1], made[2], made[0]]
+
+
+def test_a_host_with_a_port_makes_a_file_name_that_every_system_takes(tmp_path: Path) -> None:
+    with lock_campaign(tmp_path, "[::1]:8080", "00001"):
+        assert [path.name for path in (tmp_path / "locks").iterdir()] == ["___1__8080-00001.lock"]
+
+
+@pytest.mark.parametrize("use", ["run", "lock"])
+@pytest.mark.parametrize("occupied", ["", "runs", "locks"], ids=["state dir is a file", "runs is", "locks is"])
+def test_a_file_in_the_place_of_a_folder_is_a_storage_error_with_a_hint(
+    tmp_path: Path, use: str, occupied: str
+) -> None:
+    state_dir = tmp_path / "state"
+    if occupied:
+        state_dir.mkdir()
+    (state_dir / occupied).touch()
+    if occupied and (use == "run") != (occupied == "runs"):
+        attempt(use, state_dir)
+        return
+    with pytest.raises(StorageError, match=r"The folder .*state.* cannot be used: ") as failure:
+        attempt(use, state_dir)
+    assert failure.value.hint == "Choose another one with --state-dir."
+
+
+def attempt(use: str, state_dir: Path) -> None:
+    if use == "run":
+        new_run_folder(state_dir, NOON_S)
+    else:
+        with lock_campaign(state_dir, "host", "00001"):
+            pass
+
+
+@pytest.mark.parametrize("use", ["run", "lock"])
+def test_a_folder_that_may_not_be_written_is_a_storage_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, use: str
+) -> None:
+    monkeypatch.setattr(os, "access", lambda _path, mode: mode != os.W_OK)  # root may write everywhere
+    with pytest.raises(StorageError, match="Permission denied"):
+        attempt(use, tmp_path)
+
+
+def test_a_disk_without_room_for_another_folder_is_a_storage_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    new_run_folder(tmp_path, NOON_S)
+    mkdir = Path.mkdir
+
+    def full(path: Path, mode: int = 0o777, *, parents: bool = False, exist_ok: bool = False) -> None:
+        if path.parent.name == "runs":
+            raise OSError(28, "No space left on device")
+        mkdir(path, mode, parents=parents, exist_ok=exist_ok)
+
+    monkeypatch.setattr(Path, "mkdir", full)
+    with pytest.raises(StorageError, match="No space left on device"):
+        new_run_folder(tmp_path, NOON_S)
+
+
+def test_a_folder_in_the_place_of_a_lock_is_a_storage_error(tmp_path: Path) -> None:
+    (tmp_path / "locks" / "host-00001.lock").mkdir(parents=True)
+    with pytest.raises(StorageError, match="cannot be used: Is a directory"):
+        attempt("lock", tmp_path)
+
+
+def test_the_state_of_runs_is_kept_where_the_platform_wants_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    assert default_state_dir().name == "bulk-remove"
+    if sys.platform == "linux":
+        assert default_state_dir() == tmp_path / "bulk-remove"
+
+
+def test_a_line_limit_is_remembered_for_its_host_for_a_while(tmp_path: Path) -> None:
+    assert line_limit(tmp_path, "host:8080", NOON_S) is None
+    keep_line_limit(tmp_path, "host:8080", 9000, NOON_S)
+    keep_line_limit(tmp_path, "host:8080", 4000, NOON_S)
+    assert line_limit(tmp_path, "host:8080", NOON_S + folders._LEARNED_FOR_S - 1) == 4000
+    assert line_limit(tmp_path, "host:8080", NOON_S + folders._LEARNED_FOR_S) is None
+    assert line_limit(tmp_path, "host", NOON_S) is None
+    assert [path.name for path in (tmp_path / "hosts").iterdir()] == ["host_8080.json"]
+
+
+@pytest.mark.parametrize(
+    "contents",
+    [b"", b"{", b"[]", b"{}", b'{"max_request_line": "x", "learned_at_s": 1700000000}', b"\xff"],
+    ids=["empty", "cut short", "a list", "nothing in it", "no figure", "not UTF-8"],
+)
+def test_a_line_limit_that_cannot_be_read_was_not_learnt(tmp_path: Path, contents: bytes) -> None:
+    (tmp_path / "hosts").mkdir()
+    (tmp_path / "hosts" / "host.json").write_bytes(contents)
+    assert line_limit(tmp_path, "host", NOON_S) is None
+
+
+def test_a_line_limit_that_cannot_be_kept_is_a_storage_error(tmp_path: Path) -> None:
+    (tmp_path / "hosts" / "host.json").mkdir(parents=True)
+    with pytest.raises(StorageError, match="cannot be used"):
+        keep_line_limit(tmp_path, "host", 4000, NOON_S)
+
+
+def test_runs_of_two_campaigns_that_learn_at_once_do_not_share_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replace = Path.replace
+
+    def overtaken(path: Path, target: Path) -> Path:
+        monkeypatch.setattr(Path, "replace", replace)
+        monkeypatch.setattr(os, "getpid", lambda: 1)  # what another process does meanwhile
+        keep_line_limit(tmp_path, "host", 4000, NOON_S)
+        return replace(path, target)
+
+    monkeypatch.setattr(Path, "replace", overtaken)
+    keep_line_limit(tmp_path, "host", 5000, NOON_S)
+    assert line_limit(tmp_path, "host", NOON_S) == 5000
+    assert [path.name for path in (tmp_path / "hosts").iterdir()] == ["host.json"]

@@ -1,0 +1,288 @@
+"""The ledger against plain dicts: whatever is done in whatever order, both tell the same."""
+
+import sqlite3
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from contextlib import closing, suppress
+from dataclasses import dataclass, replace
+from itertools import cycle, islice
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from bulk_remove.adapters.ledger import Outcomes, Planning, Reopening, Sending, Store, create, open_existing
+from bulk_remove.core.chunker import RequestShape, pack
+from bulk_remove.core.lifecycle import NEW, SETTLED, Event, without_verdict
+from bulk_remove.core.model import Chunk, NumberState, RowBlock, RowOutcome, Source
+from tests.support.ledger_values import number_states, open_states
+
+LOST = "The run was stopped hard before the reply came."
+CAMPAIGNS = ("00001", "00002")
+NUMBERS = [f"{600 + index}" for index in range(18)] + ["+48601", "0048601"]
+inputs = st.lists(st.lists(st.sampled_from(["", *NUMBERS]), max_size=16), min_size=1, max_size=3)
+choice = st.integers(0, 10_000)
+
+
+@dataclass
+class Model:
+    """What the ledger must tell: by number its campaign, place, state, and when it is due; attempts by id."""
+
+    rows: list[tuple[Source, int, str, tuple[str, ...], str]]
+    campaigns: dict[str, str]
+    states: dict[str, NumberState]
+    due_s: dict[str, float]
+    attempts: dict[int, tuple[int, float, float | None, str | None, str, int]]
+
+    def outcomes(self) -> Iterable[RowOutcome]:
+        first: dict[str, tuple[str, int]] = {}
+        for source, row, cell, others, number in self.rows:
+            if not number:
+                yield RowOutcome(source, row, cell, others, "", "", None, f"Row {row} is wrong.", "")
+                continue
+            file, first_row = first.get(number, ("", 0))
+            place = "" if not file else f"{first_row}" if file == source.file else f"{file}:{first_row}"
+            first.setdefault(number, (source.file, row))
+            yield RowOutcome(source, row, cell, others, number, self.campaigns[number], self.states[number], "", place)
+
+
+class Ledger(RuleBasedStateMachine):
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = TemporaryDirectory()
+        self.path = Path(self.folder.name) / "ledger.sqlite"
+        self.store = create(self.path, "r1", "0", 0.0, {})
+        self.store.connection.execute("PRAGMA synchronous = OFF")
+        self.model = Model([], {}, {}, {}, {})
+        self.now_s = 1000.0
+        self.planned: list[tuple[str, ...]] = []  # chunks of the plan that are open
+        self.last_planned_id = 0
+        self.unfetched: list[tuple[str, ...]] = []
+        self.held: list[Chunk] = []
+        self.under_way: dict[int, int] = {}  # attempts by chunk
+
+    @initialize(files=inputs, cut=choice, size=st.integers(1, 7), kept=st.booleans())
+    def plan(self, files: list[list[str]], cut: int, size: int, *, kept: bool) -> None:
+        planning = Planning(self.store)
+        for file_no, numbers in enumerate(files):
+            source = Source(f"{file_no}.csv", "", ("phone", "name"), 0, "named 'phone'", "utf-8", ",", "0" * 64, 1)
+            planning.add_source(source)
+            planning.add_blocks(self._blocks(source, numbers, kept=kept))
+        self._set_duplicates(planning, [number for numbers in files for number in numbers])
+        distinct = list(planning.distinct_numbers())
+        assert distinct == list(self.model.states)
+        cut %= len(distinct) + 1
+        shape = RequestShape("00001", max_numbers=size)
+        ordinal = 0
+        for campaign, numbers in zip(CAMPAIGNS, (distinct[:cut], distinct[cut:]), strict=True):
+            chunks = list(pack(numbers, shape))
+            assert planning.add_chunks(campaign, iter(chunks), ordinal) == (len(chunks), len(numbers))
+            self.planned += chunks
+            self.model.campaigns |= dict.fromkeys(numbers, campaign)
+            ordinal += len(numbers)
+        self.unfetched = [*self.planned]
+        planning.finish({"rows": len(self.model.rows)})
+
+    def _blocks(
+        self, source: Source, numbers: Sequence[str], *, kept: bool
+    ) -> Iterable[tuple[RowBlock, Sequence[str], dict[int, str]]]:
+        for start in range(0, len(numbers), 3):
+            part = numbers[start : start + 3]
+            rows = [5 + 2 * (start + index) for index in range(len(part))]
+            cells = [f"tel. {number}" for number in part]
+            others = [(cell, "Łucja") for cell in cells] if kept else []
+            for index, row in enumerate(rows):
+                self.model.rows.append((source, row, cells[index], others[index] if kept else (), part[index]))
+            problems = {index: f"Row {rows[index]} is wrong." for index, number in enumerate(part) if not number}
+            yield RowBlock(source, rows, cells, others), part, problems
+
+    def _set_duplicates(self, planning: Planning, numbers: Sequence[str]) -> None:
+        first: dict[str, int] = {}
+        pairs = [(seq, first.setdefault(number, seq)) for seq, number in enumerate(numbers) if number]
+        repeated = [(seq, first_seq) for seq, first_seq in pairs if seq != first_seq]
+        assert planning.set_duplicates(iter(repeated[::-1])) == len(repeated)
+        self.model.states = dict.fromkeys(first, NEW)
+
+    @rule(limit=st.integers(1, 4))
+    def fetch(self, limit: int) -> None:
+        with self.store.transaction() as connection:
+            chunks = Sending(connection).planned_chunks(self.last_planned_id, limit)
+        assert [chunk.numbers for chunk in chunks] == self.unfetched[:limit]
+        del self.unfetched[:limit]
+        for chunk in chunks:
+            assert chunk.first
+            self._check(chunk)
+            self.last_planned_id = chunk.chunk_id
+        self.held += chunks
+
+    def _check(self, chunk: Chunk) -> None:
+        places = list(self.model.states)
+        assert [places[ordinal] for ordinal in chunk.ordinals] == list(chunk.numbers)
+        assert chunk.states == tuple(self.model.states[number] for number in chunk.numbers)
+        assert {self.model.campaigns[number] for number in chunk.numbers} == {chunk.campaign}
+
+    def _take(self, which: int, states: list[NumberState]) -> tuple[Chunk, tuple[NumberState, ...]]:
+        chunk = self.held.pop(which % len(self.held))
+        after = tuple(islice(cycle(states), len(chunk.numbers)))
+        self.model.states |= dict(zip(chunk.numbers, after, strict=True))
+        return chunk, after
+
+    def _begin(self, sending: Sending, chunk_id: int) -> None:
+        attempt_id = sending.begin_attempt(chunk_id, self.now_s)
+        assert attempt_id not in self.model.attempts
+        self.model.attempts[attempt_id] = (chunk_id, self.now_s, None, None, "", 0)
+        self.under_way[chunk_id] = attempt_id
+
+    def _end(self, sending: Sending, chunk_id: int, result: str, strangers: int) -> None:
+        if chunk_id not in self.under_way:
+            self._begin(sending, chunk_id)
+        attempt_id = self.under_way.pop(chunk_id)
+        sending.end_attempt(attempt_id, self.now_s, result, "id-1", strangers)
+        begun_at_s = self.model.attempts[attempt_id][1]
+        self.model.attempts[attempt_id] = (chunk_id, begun_at_s, self.now_s, result, "id-1", strangers)
+
+    @precondition(lambda self: self.held)
+    @rule(which=choice)
+    def send(self, which: int) -> None:
+        chunk = self.held[which % len(self.held)]
+        if chunk.chunk_id not in self.under_way:
+            with self.store.transaction() as connection:
+                self._begin(Sending(connection), chunk.chunk_id)
+
+    @precondition(lambda self: self.held)
+    @rule(which=choice, states=st.lists(open_states, min_size=1, max_size=3))
+    def try_again_later(self, which: int, states: list[NumberState]) -> None:
+        chunk, after = self._take(which, states)
+        with self.store.transaction() as connection:
+            sending = Sending(connection)
+            self._end(sending, chunk.chunk_id, "timeout", 0)
+            sending.keep_states(chunk, after)
+        self.held.append(replace(chunk, states=after))
+
+    @precondition(lambda self: self.held)
+    @rule(
+        which=choice,
+        states=st.lists(number_states, min_size=1, max_size=3),
+        again=st.dictionaries(st.integers(0, 6), st.integers(0, 90)),
+    )
+    def settle(self, which: int, states: list[NumberState], again: dict[int, int]) -> None:
+        chunk, after = self._take(which, states)
+        due_s = {
+            # The fraction tells the moments apart, so that their order is certain.
+            index: self.now_s + seconds + chunk.ordinals[index] / 1000
+            for index, seconds in again.items()
+            if index < len(after) and after[index].phase not in SETTLED
+        }
+        with self.store.transaction() as connection:
+            sending = Sending(connection)
+            self._end(sending, chunk.chunk_id, "verdicts", len(again))
+            sending.settle(chunk, after, due_s)
+        self._close(chunk)
+        self.model.due_s |= {chunk.numbers[index]: due for index, due in due_s.items()}
+
+    @precondition(lambda self: any(len(chunk.numbers) > 1 for chunk in self.held))
+    @rule(which=choice, states=st.lists(open_states, min_size=1, max_size=3))
+    def split(self, which: int, states: list[NumberState]) -> None:
+        self.held.sort(key=lambda chunk: len(chunk.numbers) < 2)
+        chunk, after = self._take(which % sum(len(chunk.numbers) > 1 for chunk in self.held), states)
+        with self.store.transaction() as connection:
+            sending = Sending(connection)
+            self._end(sending, chunk.chunk_id, "HTTP 414", 0)
+            left, right = sending.split(chunk, after, self.now_s)
+        self._close(chunk)
+        assert left.numbers + right.numbers == chunk.numbers
+        assert abs(len(left.numbers) - len(right.numbers)) <= 1
+        for half in (left, right):
+            assert not half.first
+            self._check(half)
+        self.held += [left, right]
+
+    def _close(self, chunk: Chunk) -> None:
+        if chunk.first:
+            self.planned.remove(chunk.numbers)
+
+    @rule(seconds=st.integers(0, 60), limit=st.integers(1, 9), size=st.integers(1, 9))
+    def pack_what_is_due(self, seconds: int, limit: int, size: int) -> None:
+        self.now_s += seconds
+        with self.store.transaction() as connection:
+            sending = Sending(connection)
+            due = sending.due_stragglers(self.now_s, limit)
+            assert due == self._due(limit)
+            if due:
+                ordinals, campaigns, numbers, states = zip(*due[:size], strict=True)
+                chunk = sending.pack_chunk(campaigns[0], numbers, ordinals, states)
+                assert not chunk.first
+                self._check(chunk)
+                self.held.append(chunk)
+                for number in numbers:
+                    del self.model.due_s[number]
+
+    def _due(self, limit: int) -> list[tuple[int, str, str, NumberState]]:
+        places = {number: place for place, number in enumerate(self.model.states)}
+        ripe = sorted((due_s, places[number]) for number, due_s in self.model.due_s.items() if due_s <= self.now_s)
+        numbers = list(self.model.states)
+        due = [
+            (place, self.model.campaigns[numbers[place]], numbers[place], self.model.states[numbers[place]])
+            for _, place in ripe[:limit]
+        ]
+        return [entry for entry in due if entry[1] == due[0][1]]
+
+    @rule()
+    def give_up_a_transaction(self) -> None:
+        """What fails half-way leaves nothing behind."""
+        with suppress(ZeroDivisionError), self.store.transaction() as connection:
+            sending = Sending(connection)
+            for chunk in self.held:
+                sending.begin_attempt(chunk.chunk_id, 0.0)
+                sending.settle(chunk, (NEW,) * len(chunk.numbers), {0: 0.0})
+            assert not 1 / 0
+
+    @rule()
+    def open_again(self) -> None:
+        self.store.close()
+        self.store = open_existing(self.path)
+        self.store.connection.execute("PRAGMA synchronous = OFF")
+
+    @rule()
+    def die_and_resume(self) -> None:
+        """What was under way is lost, and every number that is not settled will be asked for again."""
+        self.open_again()
+        states = self.model.states
+        for chunk in self.held:
+            if attempt_id := self.under_way.pop(chunk.chunk_id, 0):
+                begun_at_s = self.model.attempts[attempt_id][1]
+                self.model.attempts[attempt_id] = (chunk.chunk_id, begun_at_s, self.now_s, "killed", "", 0)
+                for number in chunk.numbers:
+                    states[number] = without_verdict(states[number], Event.LOST, LOST)
+        planned = {number for chunk in self.planned for number in chunk}
+        again = [number for number, state in states.items() if state.phase not in SETTLED and number not in planned]
+        states |= {number: states[number]._replace(busy_since_s=0.0) for number in again}
+        self.model.due_s = dict.fromkeys(again, self.now_s)
+        self.held, self.last_planned_id, self.unfetched = [], 0, [*self.planned]
+        assert Reopening(self.store).reopen(self.now_s) == Counter(state.phase for state in states.values())
+
+    @invariant()
+    def the_next_due_time_is_the_earliest(self) -> None:
+        assert Sending(self.store.connection).next_due_s() == min(self.model.due_s.values(), default=None)
+
+    @rule()
+    def report(self) -> None:
+        assert list(Outcomes(self.store).rows()) == list(self.model.outcomes())
+
+    def teardown(self) -> None:
+        self.report()
+        self.store.close()
+        with closing(sqlite3.connect(self.path)) as connection:
+            assert list(Outcomes(Store(self.path, connection)).rows()) == list(self.model.outcomes())
+            columns = "attempt_id, chunk_id, begun_at_s, ended_at_s, result, request_id, strangers"
+            attempts = connection.execute(f"SELECT {columns} FROM attempt")  # noqa: S608 - the columns stand above
+            assert {attempt_id: tuple(rest) for attempt_id, *rest in attempts} == self.model.attempts
+            assert Reopening(Store(self.path, connection)).facts().plan == {"rows": len(self.model.rows)}
+            assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        self.folder.cleanup()
+
+
+TestLedger = Ledger.TestCase
+TestLedger.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)

@@ -1,0 +1,84 @@
+import json
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bulk_remove.adapters.ledger.packing import (
+    pack_block,
+    pack_settings,
+    pack_source,
+    pack_state,
+    pack_states,
+    unpack_block,
+    unpack_source,
+    unpack_state,
+    unpack_states,
+)
+from bulk_remove.core.model import NumberState, RowBlock, Source
+from tests.support.ledger_values import number_states
+
+SOURCE = Source("numbers.csv", "", ("phone", "name"), 0, "named 'phone'", "utf-8", ";", "0" * 64, 12)
+cells = st.text(max_size=8)
+any_text = st.text(st.characters(), max_size=8)  # lone surrogates too
+
+
+@given(st.lists(number_states, min_size=1, max_size=12))
+def test_the_states_of_a_chunk_come_back_as_they_were(states: list[NumberState]) -> None:
+    assert unpack_states(pack_states(states)) == states
+
+
+@given(number_states, st.integers(1, 300))
+def test_equal_states_come_back_and_cost_little_more_than_one(state: NumberState, size: int) -> None:
+    packed = pack_states([state] * size)
+    assert unpack_states(packed) == [state] * size
+    assert len(packed) == len(pack_states([state])) + size - 1
+
+
+@given(number_states)
+def test_the_state_of_a_number_comes_back_as_it_was(state: NumberState) -> None:
+    assert unpack_state(pack_state(state)) == state
+
+
+@given(cells, cells, st.lists(cells).map(tuple), st.integers(0, 2**40))
+def test_a_source_comes_back_as_it_was(file: str, sheet: str, header: tuple[str, ...], size: int) -> None:
+    source = replace(SOURCE, file=file, sheet=sheet, header=header, size_bytes=size)
+    assert unpack_source(pack_source(source)) == source
+
+
+@given(
+    rows=st.lists(st.tuples(cells, st.sampled_from(["", "601234555", "+48601234555"]), cells, cells)),
+    kept=st.booleans(),
+)
+def test_a_block_comes_back_as_it_was(rows: list[tuple[str, str, str, str]], *, kept: bool) -> None:
+    numbers = [number for _, number, _, _ in rows]
+    problems = {index: problem for index, (_, number, problem, _) in enumerate(rows) if not number}
+    others = [(cell, other) for cell, _, _, other in rows] if kept else []
+    block = RowBlock(SOURCE, list(range(2, len(rows) + 2)), [cell for cell, _, _, _ in rows], others)
+    assert unpack_block(SOURCE, pack_block(block, numbers, problems)) == (block, numbers, problems)
+
+
+@pytest.mark.parametrize(
+    ("given_text", "kept"),
+    [
+        pytest.param("caf\udce9.csv", "caf?.csv", id="a file name in Latin-1"),
+        pytest.param('"\ud83d"\n', '"?"\n', id="half an emoji among quotes"),
+        pytest.param("zażółć \U0001f4de", "zażółć \U0001f4de", id="whole characters stay"),
+    ],
+)
+def test_a_lone_surrogate_is_kept_as_a_question_mark(given_text: str, kept: str) -> None:
+    source = replace(SOURCE, file=given_text, header=(given_text,))
+    assert unpack_source(pack_source(source)) == replace(SOURCE, file=kept, header=(kept,))
+    block = RowBlock(source, range(2, 3), (given_text,), [(given_text, "x")])
+    unpacked, numbers, problems = unpack_block(SOURCE, pack_block(block, [""], {0: "Letters in the cell."}))
+    assert (unpacked.cells, unpacked.others) == ([kept], [(kept, "x")])
+    assert (numbers, problems) == ([""], {0: "Letters in the cell."})
+    assert json.loads(pack_settings({"column": given_text})) == {"column": kept}
+
+
+@given(st.lists(any_text, min_size=1, max_size=5))
+def test_no_text_of_a_cell_is_refused_and_its_length_stays(texts: list[str]) -> None:
+    block = RowBlock(SOURCE, range(len(texts)), texts, [tuple(texts)])
+    unpacked, _, _ = unpack_block(SOURCE, pack_block(block, [""] * len(texts), {}))
+    assert [len(cell) for cell in unpacked.cells] == [len(text) for text in texts]

@@ -1,0 +1,144 @@
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from bulk_remove.adapters.ledger import Outcomes, Reopening, Sending, Store
+from bulk_remove.core.chunker import RequestShape
+from bulk_remove.core.lifecycle import NEW
+from bulk_remove.core.model import Chunk, NumberState
+from tests.support.inline_journal import planned
+
+NUMBERS = [f"{600 + index}" for index in range(8)]
+REMOVED = NumberState("R", 1, (7,), 1, 0, 0.0, 50.0)
+BUSY = NumberState("B", 1, (7,), 1, 1, 40.0, 50.0)
+GIVEN_UP = NumberState("D", attempts=6, detail="The server did not answer in time.")
+NOW_S = 1000.0
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with closing(planned(tmp_path, NUMBERS, RequestShape("00001", max_numbers=4))) as store:
+        yield store
+
+
+def step(store: Store, call: Callable[[Sending], object]) -> None:
+    with store.transaction() as connection:
+        call(Sending(connection))
+
+
+def settle(store: Store, chunk: Chunk, after: tuple[NumberState, ...]) -> None:
+    step(store, lambda steps: steps.settle(chunk, after, {}))
+
+
+def states(store: Store) -> list[NumberState]:
+    return [state for _, state in Outcomes(store).states()]
+
+
+def lost(state: NumberState, phase: str) -> NumberState:
+    told = "The run was stopped hard before the reply came."
+    return state._replace(phase=phase, attempts=state.attempts + 1, busy_since_s=0.0, detail=told)
+
+
+def waiting(store: Store) -> list[str]:
+    with store.transaction() as connection:
+        return [number for _, _, number, _ in Sending(connection).due_stragglers(NOW_S, 100)]
+
+
+def open_chunks(store: Store) -> list[Chunk]:
+    with store.transaction() as connection:
+        return Sending(connection).planned_chunks(0, 100)
+
+
+def test_a_planned_chunk_under_way_is_in_doubt_and_asked_for_again_as_it_was(store: Store) -> None:
+    first, second = open_chunks(store)
+    step(store, lambda steps: steps.begin_attempt(first.chunk_id, 1.0))
+    assert Reopening(store).reopen(NOW_S) == {"D": 4, "U": 4}
+    assert states(store) == [lost(NEW, "D")] * 4 + [NEW] * 4
+    again = open_chunks(store)
+    assert [chunk.numbers for chunk in again] == [first.numbers, second.numbers]
+    assert again[0].states == (lost(NEW, "D"),) * 4
+    assert waiting(store) == []
+
+
+def test_what_an_earlier_attempt_left_is_kept_when_the_next_one_is_lost(store: Store) -> None:
+    first = open_chunks(store)[0]
+    refused = NEW._replace(attempts=1, detail="The server asked us to slow down (HTTP 429).")
+
+    def try_twice(steps: Sending) -> None:
+        steps.keep_states(first, (refused,) * 4)
+        steps.begin_attempt(first.chunk_id, 1.0)
+
+    step(store, try_twice)
+    Reopening(store).reopen(NOW_S)
+    assert states(store)[:4] == [lost(refused, "D")] * 4
+    assert states(store)[0].attempts == 2
+
+
+def test_a_packed_chunk_under_way_is_in_doubt_and_its_numbers_wait_to_be_packed_anew(store: Store) -> None:
+    first = open_chunks(store)[0]
+
+    def call_and_pack(steps: Sending) -> None:
+        steps.settle(first, (REMOVED, BUSY, BUSY, BUSY), {1: 70.0, 2: 70.0, 3: 5000.0})
+        packed = steps.pack_chunk("00001", NUMBERS[1:3], [1, 2], (BUSY, BUSY))
+        steps.begin_attempt(packed.chunk_id, 75.0)
+
+    step(store, call_and_pack)
+    assert Reopening(store).reopen(NOW_S) == {"R": 1, "D": 2, "B": 1, "U": 4}
+    assert states(store)[:4] == [REMOVED, lost(BUSY, "D"), lost(BUSY, "D"), BUSY._replace(busy_since_s=0.0)]
+    assert waiting(store) == NUMBERS[1:4]
+
+
+def test_the_halves_of_a_split_chunk_wait_and_only_the_one_under_way_is_in_doubt(store: Store) -> None:
+    first = open_chunks(store)[0]
+
+    def split_and_send(steps: Sending) -> None:
+        left, _ = steps.split(first, first.states, 5.0)
+        steps.begin_attempt(left.chunk_id, 6.0)
+
+    step(store, split_and_send)
+    Reopening(store).reopen(NOW_S)
+    assert states(store) == [lost(NEW, "D")] * 2 + [NEW] * 6
+    assert waiting(store) == NUMBERS[:4]
+    assert [chunk.numbers for chunk in open_chunks(store)] == [tuple(NUMBERS[4:])]
+
+
+def test_numbers_that_were_given_up_are_asked_for_again_and_settled_ones_never(store: Store) -> None:
+    for chunk in open_chunks(store):
+        settle(store, chunk, (REMOVED, GIVEN_UP) * 2)
+    assert Reopening(store).reopen(NOW_S) == {"R": 4, "D": 4}
+    assert waiting(store) == NUMBERS[1::2]
+    assert states(store) == [REMOVED, GIVEN_UP] * 4
+    assert store.connection.execute("SELECT count(*) FROM straggler").fetchone() == (4,)
+
+
+def test_what_a_straggler_learnt_is_newer_than_its_planned_chunk(store: Store) -> None:
+    first = open_chunks(store)[0]
+
+    def call_and_remove_later(steps: Sending) -> None:
+        steps.settle(first, (BUSY,) * 4, {0: 70.0})
+        steps.settle(steps.pack_chunk("00001", NUMBERS[:1], [0], (BUSY,)), (REMOVED,), {})
+
+    step(store, call_and_remove_later)
+    Reopening(store).reopen(NOW_S)
+    assert states(store)[0] == REMOVED
+    assert waiting(store) == NUMBERS[1:4]
+
+
+def test_reopening_twice_loses_an_attempt_once(store: Store) -> None:
+    step(store, lambda steps: steps.begin_attempt(1, 1.0))
+    counts = Reopening(store).reopen(NOW_S)
+    assert Reopening(store).reopen(NOW_S + 1) == counts
+    assert states(store)[0].attempts == 1
+    ends = store.connection.execute("SELECT ended_at_s, result FROM attempt").fetchall()
+    assert ends == [(NOW_S, "killed")]
+
+
+def test_more_stragglers_than_fit_a_page_are_all_made_due(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bulk_remove.adapters.ledger.reopening._PAGE_ROWS", 3)
+    for chunk in open_chunks(store):
+        settle(store, chunk, (GIVEN_UP,) * 4)
+    Reopening(store).reopen(NOW_S)
+    assert waiting(store) == NUMBERS
+    assert list(Reopening(store).waiting_numbers()) == NUMBERS

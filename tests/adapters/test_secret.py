@@ -1,0 +1,137 @@
+import os
+import sys
+from pathlib import Path
+from shlex import join
+
+import pytest
+
+from bulk_remove.adapters import secret
+from bulk_remove.adapters.secret import read_password
+from bulk_remove.errors import UsageError
+
+PASSWORD = "s3cr3t zażółć"
+
+
+def command(code: str) -> str:
+    return join([sys.executable, "-c", code])
+
+
+def printing(contents: bytes) -> str:
+    return command(f"import sys; sys.stdout.buffer.write({contents!r})")
+
+
+@pytest.mark.parametrize(
+    ("variable", "in_file", "in_command", "found"),
+    [
+        ("from the environment", True, True, "from the environment"),
+        ("", True, True, "from the file"),
+        (None, True, True, "from the file"),
+        (None, False, True, "from the command"),
+        (None, False, False, ""),
+    ],
+)
+def test_the_environment_comes_before_the_file_and_the_file_before_the_command(
+    tmp_path: Path, variable: str | None, in_file: bool, in_command: bool, found: str
+) -> None:
+    file = tmp_path / "password"
+    file.write_text("from the file\n", encoding="utf-8")
+    environment = {} if variable is None else {"BULK_REMOVE_PASSWORD": variable}
+    words = printing(b"from the command\n") if in_command else ""
+    assert read_password(environment, str(file) if in_file else "", words) == found
+
+
+@pytest.mark.parametrize("kind", ["file", "command"])
+@pytest.mark.parametrize(
+    "contents",
+    [
+        f"{PASSWORD}".encode(),
+        f"{PASSWORD}\n".encode(),
+        f"{PASSWORD}\r\nlogin: x\r\n".encode(),
+        f"{PASSWORD}\nsecond\n".encode(),
+        f"{PASSWORD}\n".encode() + b"\xff\xfe",
+        f"\ufeff{PASSWORD}\r\n".encode(),
+    ],
+    ids=["no line end", "one line", "CR LF", "two lines", "no text after the first line", "byte order mark"],
+)
+def test_the_first_line_is_the_password(tmp_path: Path, kind: str, contents: bytes) -> None:
+    assert password_of(tmp_path, kind, contents) == PASSWORD
+
+
+def password_of(folder: Path, kind: str, contents: bytes) -> str:
+    if kind == "command":
+        return read_password({}, "", printing(contents))
+    (folder / "password").write_bytes(contents)
+    return read_password({}, str(folder / "password"), "")
+
+
+def test_spaces_around_a_password_belong_to_it(tmp_path: Path) -> None:
+    assert password_of(tmp_path, "file", b"  x \t\n") == "  x \t"
+
+
+@pytest.mark.parametrize("kind", ["file", "command"])
+@pytest.mark.parametrize(
+    ("contents", "words"),
+    [
+        pytest.param(b"", ("is empty", "printed no password"), id="nothing"),
+        pytest.param(b"\nsecret\n", ("is empty", "printed no password"), id="an empty first line"),
+        pytest.param(b"s\xf3cret\n", ("not UTF-8 text", "not UTF-8 text"), id="not UTF-8"),
+    ],
+)
+def test_a_source_without_a_password_is_an_error_that_does_not_repeat_it(
+    tmp_path: Path, kind: str, contents: bytes, words: tuple[str, str]
+) -> None:
+    with pytest.raises(UsageError) as refusal:
+        password_of(tmp_path, kind, contents)
+    assert words[kind == "command"] in refusal.value.sentence
+    assert "cret" not in refusal.value.sentence + refusal.value.hint
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="No such file or directory") as refusal:
+        read_password({}, str(tmp_path / "missing"), "")
+    assert str(tmp_path / "missing") in refusal.value.sentence
+    assert "--password-file" in refusal.value.hint
+
+
+def test_a_folder_is_no_password_file(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="cannot be read: "):
+        read_password({}, str(tmp_path), "")
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        pytest.param(command("print('s3cr3t'); raise SystemExit(3)"), "failed", id="exit code 3"),
+        pytest.param(
+            command("import sys; print('s3cr3t', file=sys.stderr); sys.exit(1)"), "failed", id="s3cr3t on stderr"
+        ),
+        pytest.param("/no/such/program s3cr3t", "cannot be run", id="no such program"),
+        pytest.param("echo 's3cr3t", "cannot be run", id="an open quotation"),
+        pytest.param("   ", "cannot be run", id="nothing but blanks"),
+    ],
+)
+def test_a_command_that_fails_is_an_error_without_what_it_printed(words: str, sentence: str) -> None:
+    with pytest.raises(UsageError) as refusal:
+        read_password({}, "", words)
+    assert refusal.value.sentence == f"The password command {sentence}."
+    assert "s3cr3t" not in refusal.value.sentence + refusal.value.hint
+    assert "by itself" in refusal.value.hint
+
+
+def test_a_command_that_never_ends_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(secret, "_COMMAND_TIMEOUT_S", 0.01)
+    with pytest.raises(UsageError, match="failed"):
+        read_password({}, "", command("import threading; print('s3cr3t'); threading.Event().wait()"))
+
+
+def test_a_command_reads_nothing_of_what_is_typed_and_is_run_without_a_shell(tmp_path: Path) -> None:
+    (tmp_path / "typed").write_text("typed\n", encoding="utf-8")
+    asks = command("import sys; print(repr(sys.stdin.read()), sys.argv[1:])") + " '$HOME;' '>' x"
+    terminal = os.dup(0)
+    try:
+        with (tmp_path / "typed").open(encoding="utf-8") as typed:
+            os.dup2(typed.fileno(), 0)
+        assert read_password({}, "", asks) == "'' ['$HOME;', '>', 'x']"
+    finally:
+        os.dup2(terminal, 0)
+        os.close(terminal)
