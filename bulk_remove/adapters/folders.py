@@ -86,7 +86,7 @@ def lock_campaign(state_dir: Path, host: str, campaign: str) -> Iterator[None]:
     """
     folder = state_dir / "locks"
     _make(folder)
-    lock = FileLock(folder / f"{_as_file_name(host)}-{campaign}.lock", mode=0o600)
+    lock = FileLock(folder / f"{_as_file_name(host)}-{campaign}.lock", mode=0o600, fallback_to_soft=False)
     try:
         lock.acquire(blocking=False)
     except Timeout:

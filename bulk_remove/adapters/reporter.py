@@ -16,7 +16,7 @@ from typing import IO
 from bulk_remove.core.lifecycle import explain, status_of
 from bulk_remove.core.model import RowOutcome, Source, Status
 from bulk_remove.core.summary import check_closed
-from bulk_remove.errors import InputError, StorageError
+from bulk_remove.errors import InputError, StorageError, UsageError
 
 COLUMNS = (
     "file",
@@ -73,13 +73,34 @@ def write_summary(path: Path, summary: dict[str, object]) -> None:
         file.write("\n")
 
 
+def check_place(path: Path) -> None:
+    """Try whether a report can be written to `path`, before anything is sent. Raises UsageError when it cannot."""
+    aside = _aside(path)
+    try:
+        _check_target(path)
+        os.close(os.open(aside, os.O_WRONLY | os.O_CREAT, 0o600))
+        aside.unlink()
+    except OSError as error:
+        raise UsageError(
+            f"--output {path} cannot be written: {error.strerror}.", "Name a file in a folder that exists."
+        ) from None
+
+
+def _aside(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{os.getpid()}.part")
+
+
+def _check_target(path: Path) -> None:
+    if path.exists() and not path.is_file():
+        raise FileExistsError(EEXIST, "it is no regular file")  # root would replace /dev/null itself
+
+
 @contextmanager
 def written_aside(path: Path) -> Iterator[IO[str]]:
     """Open a file beside `path`, readable by its owner alone, that takes the name `path` once all of it is on disk."""
-    aside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    aside = _aside(path)
     try:
-        if path.exists() and not path.is_file():
-            raise FileExistsError(EEXIST, "it is no regular file")  # root would replace /dev/null itself
+        _check_target(path)
         descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         try:
             # The name of a file that is not UTF-8 holds surrogates: a question mark for each, not a report lost.

@@ -14,6 +14,7 @@ from bulk_remove.adapters.console import Live, Screen
 from bulk_remove.adapters.folders import lock_campaign
 from bulk_remove.adapters.ledger import Outcomes
 from bulk_remove.adapters.reader import ReadOptions, open_table
+from bulk_remove.adapters.reporter import check_place
 from bulk_remove.cli.options import address_from, changes_from, login_from, settings_from, state_dir_from
 from bulk_remove.cli.signals import stopped_by_signals
 from bulk_remove.core.numbers import Normaliser, NumberRules
@@ -109,7 +110,10 @@ def _need_consent(screen: Screen, options: dict[str, Any]) -> None:
 
 
 def _destination(address: Address, login: Login, options: dict[str, Any]) -> Destination:
-    return address.destination(login.user, str(options["output"].absolute()) if options["output"] else "")
+    output = options["output"]
+    if output:
+        check_place(output)
+    return address.destination(login.user, str(output.absolute()) if output else "")
 
 
 def _asked_and_carried_out(

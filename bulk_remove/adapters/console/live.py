@@ -7,9 +7,10 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from datetime import datetime
 
-from rich.console import Console, Group
+from rich.console import Console
 from rich.live import Live as RichLive
 from rich.progress_bar import ProgressBar
+from rich.table import Table
 from rich.text import Text
 
 from bulk_remove.adapters.console.screen import duration
@@ -123,8 +124,11 @@ class _Scene:
             return f"waiting for {now.waiting:,}, asked again at {asked_at}"
         return "finishing"
 
-    def picture(self) -> Group:
+    def picture(self) -> Table:
         """Return the progress as it stands on a terminal."""
         facts = self.facts()
-        bar = ProgressBar(total=max(1, self._numbers), completed=self._now.settled, width=60)
-        return Group(bar, Text(" · ".join(facts[:-2])), Text(" · ".join(facts[-2:]), style="dim"))
+        picture = Table.grid()
+        picture.add_row(ProgressBar(total=max(1, self._numbers), completed=self._now.settled, width=60))
+        picture.add_row(Text(" · ".join(facts[:-2])))
+        picture.add_row(Text(" · ".join(facts[-2:]), style="dim"))
+        return picture
