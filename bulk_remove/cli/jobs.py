@@ -1,10 +1,9 @@
 """What the commands do, once they are called: settings, one call into `run`, the result on the screen."""
 
 import asyncio
-import logging
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,11 +15,12 @@ from bulk_remove.adapters.ledger import Outcomes
 from bulk_remove.adapters.reader import ReadOptions, open_table
 from bulk_remove.adapters.reporter import check_place
 from bulk_remove.cli.options import address_from, changes_from, login_from, settings_from, state_dir_from
+from bulk_remove.cli.run_log import logged
 from bulk_remove.cli.signals import stopped_by_signals
 from bulk_remove.core.numbers import Normaliser, NumberRules
 from bulk_remove.core.plan import ApprovedPlan, Consent, approve
 from bulk_remove.core.summary import Ending
-from bulk_remove.errors import ExitCode, GuardStop, StorageError, UsageError
+from bulk_remove.errors import ExitCode, GuardStop, UsageError
 from bulk_remove.run.carry_out import Hooks, carry_out, connection, with_learned_limit
 from bulk_remove.run.finish import finish
 from bulk_remove.run.old_report import OldReport
@@ -218,44 +218,6 @@ def _prepared(
                 prepared(tables, settings, destination, state_dir_from(options), time.time(), on_rows)
             )
         yield ready
-
-
-class _RunLog(logging.FileHandler):
-    """A log for its owner alone. When it can no longer be written the run goes on: the ledger is the proof."""
-
-    def __init__(self, path: Path, screen: Screen) -> None:
-        path.touch(mode=0o600)
-        super().__init__(path, encoding="utf-8")
-        self._screen = screen
-        self._told = False
-
-    def handleError(self, record: logging.LogRecord) -> None:  # noqa: ARG002, N802 - logging's own signature
-        """Say once that the log ends here."""
-        if not self._told:
-            self._told = True
-            self._screen.note("The log can no longer be written (is the disk full?); the run goes on without it.")
-
-
-@contextmanager
-def logged(folder: Path, screen: Screen) -> Iterator[None]:
-    """Keep the run's log in its folder. It holds no phone number and no secret."""
-    log = logging.getLogger("bulk_remove")
-    try:
-        handler = _RunLog(folder / "run.log", screen)
-    except OSError as error:
-        raise StorageError(
-            f"The log in {folder} cannot be written: {error.strerror}.", "Check free space and permissions."
-        ) from None
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    log.addHandler(handler)
-    log.setLevel(logging.INFO)
-    try:
-        yield
-    finally:
-        log.removeHandler(handler)
-        # What a full disk did not take stays in the buffer, and closing would try once more.
-        with suppress(OSError):
-            handler.close()
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bulk_remove.adapters.console import Screen
-from bulk_remove.cli.jobs import logged
+from bulk_remove.cli.run_log import logged
 from bulk_remove.simulator.audit import read_audit
 from tests.support.processes import bulk_remove, environment, removal, report_of, simulator
 

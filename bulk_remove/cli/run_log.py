@@ -1,0 +1,47 @@
+"""The log of a run, in its folder. It holds no phone number and no secret."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from bulk_remove.adapters.console import Screen
+from bulk_remove.errors import StorageError
+
+
+class _RunLog(logging.FileHandler):
+    """A log for its owner alone. When it can no longer be written the run goes on: the ledger is the proof."""
+
+    def __init__(self, path: Path, screen: Screen) -> None:
+        path.touch(mode=0o600)
+        super().__init__(path, encoding="utf-8")
+        self._screen = screen
+        self._told = False
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: ARG002, N802 - logging's own signature
+        """Say once that the log ends here."""
+        if not self._told:
+            self._told = True
+            self._screen.note("The log can no longer be written (is the disk full?); the run goes on without it.")
+
+
+@contextmanager
+def logged(folder: Path, screen: Screen) -> Iterator[None]:
+    """Keep the run's log in its folder. It holds no phone number and no secret."""
+    log = logging.getLogger("bulk_remove")
+    try:
+        handler = _RunLog(folder / "run.log", screen)
+    except OSError as error:
+        raise StorageError(
+            f"The log in {folder} cannot be written: {error.strerror}.", "Check free space and permissions."
+        ) from None
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
+        # What a full disk did not take stays in the buffer, and closing would try once more.
+        with suppress(OSError):
+            handler.close()
