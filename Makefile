@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help demo test check format fix lint types torture lock clean
+.PHONY: help demo test check format fix lint types cover torture lock clean
 
 help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,7 +25,7 @@ demo: $(READY) ## Purge sample_data against a simulated server; leaves demo/repo
 test: $(READY) ## Run the tests
 	@$(BIN)/python -m pytest
 
-check: format lint types test ## Format, lint, type check and test: what must be green before a commit
+check: format lint types cover test ## Format, lint, type check and test: what must be green before a commit
 
 format: $(READY) ## Fail where the code is not formatted (make fix formats it)
 	@$(BIN)/ruff format --check --quiet .
@@ -38,6 +38,10 @@ lint: $(READY)
 
 types: $(READY)
 	@$(BIN)/mypy
+
+cover: $(READY) ## Fail where the tests of core do not take every branch of it
+	@$(BIN)/coverage run --source=bulk_remove.core -m pytest -q -n0 tests/core
+	@$(BIN)/coverage report --fail-under=100
 
 KILLS ?= 100
 torture: $(READY) ## Kill the real command again and again, KILLS=100, and hold its report against the audit

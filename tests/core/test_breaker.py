@@ -65,3 +65,10 @@ def test_retries_never_outnumber_first_tries_but_for_the_start_and_the_drip(trie
             firsts += 1
         assert retries <= firsts + 10 + now_us / budget.drip_us
         assert 0 <= budget.left <= budget.most
+
+
+def test_an_empty_budget_says_how_long_until_the_next_drip() -> None:
+    budget = RetryBudget(left=0.5, drip_us=10 * SECOND, updated_us=SECOND)
+    budget, wait_us = spend(budget, SECOND)
+    assert wait_us == 5 * SECOND + 1
+    assert spend(budget, SECOND + wait_us)[1] == 0

@@ -10,8 +10,10 @@ from bulk_remove.core.lifecycle import (
     TRANSITIONS,
     Event,
     Phase,
+    asked_anew,
     explain,
     next_phase,
+    phase_of,
     status_of,
     with_verdict,
     without_verdict,
@@ -106,3 +108,37 @@ def test_every_phase_has_a_status(phase: Phase) -> None:
 def test_the_detail_explains_what_is_not_plain(state: NumberState, words: str) -> None:
     assert words in explain(state)
     assert bool(words) == bool(explain(state))
+
+
+@pytest.mark.parametrize("status", sorted(set(Status) - {Status.INVALID}))
+def test_a_status_of_a_report_is_read_back_as_a_phase_of_that_status(status: Status) -> None:
+    assert status_of(phase_of(status)) is status
+
+
+def test_doubt_that_a_report_does_not_show_is_not_invented() -> None:
+    assert phase_of(Status.CALL_IN_PROGRESS) is Phase.BUSY
+    assert phase_of(Status.FAILED) is Phase.FAILED
+
+
+def test_a_row_without_a_number_has_no_phase() -> None:
+    with pytest.raises(ValueError, match="INVALID"):
+        phase_of(Status.INVALID)
+
+
+@pytest.mark.parametrize("phase", Phase)
+@pytest.mark.parametrize("removed", [0, 2])
+def test_a_rerun_keeps_what_is_final_and_can_go_on_with_the_rest(phase: Phase, removed: int) -> None:
+    before = NumberState(phase, removed, (7,) * removed, 3, 1, 50.0, 60.0, "why")
+    anew = asked_anew(before)
+    if status_of(phase) in FINAL_STATUSES:
+        assert anew == before
+        return
+    assert (anew.removed, anew.record_ids, anew.attempts, anew.busy_since_s) == (removed, (7,) * removed, 3, 0.0)
+    assert anew.phase not in SETTLED
+    if phase is Phase.UNSENT and removed:
+        return  # nothing is removed of what was never asked for
+    gone = with_verdict(anew, Event.NOT_EXIST, 0, (), "", 90.0)
+    if phase in {Phase.IN_DOUBT, Phase.BUSY_IN_DOUBT, Phase.PASSED_OVER}:
+        assert gone.phase is Phase.PRESUMED_REMOVED
+    else:
+        assert gone.phase is (Phase.REMOVED if removed else Phase.NOT_EXIST)

@@ -179,3 +179,10 @@ def test_what_is_no_envelope_is_no_envelope(body: bytes) -> None:
 def test_a_phone_number_in_the_servers_words_is_masked() -> None:
     body = b'{"errors": [{"message": "Wrong: 48601234555"}]}'
     assert read_envelope(body).message == "Wrong: 48*****4555"
+
+
+@pytest.mark.parametrize(
+    ("http_status", "too_long"), [(413, True), (414, True), (431, True), (400, False), (429, False)]
+)
+def test_a_request_that_is_too_long_is_told_from_one_that_is_wrong(http_status: int, too_long: bool) -> None:
+    assert fault_of_status(http_status, b"", None).too_long is too_long
