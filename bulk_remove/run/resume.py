@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bulk_remove.adapters.folders import run_folders
-from bulk_remove.adapters.ledger import Reopening, Store, open_existing
+from bulk_remove.adapters.ledger import Reopening, Store, open_existing, was_approved
 from bulk_remove.core.model import Brackets, NumberFormat
 from bulk_remove.core.plan import CampaignPlan, Consent, Plan
 from bulk_remove.errors import InputError
@@ -27,12 +27,16 @@ class EarlierRun:
 
 
 def find_run(state_dir: Path, name: str) -> Path:
-    """Return the folder of a run by its id, or the latest run for an empty name. Raises InputError."""
+    """Return the folder of a run by its id, or the latest that may have sent something for an empty name.
+
+    Raises InputError when there is none.
+    """
     folders = [folder for folder in run_folders(state_dir) if (folder / LEDGER).is_file()]
     if not name:
-        if not folders:
+        begun = next((folder for folder in reversed(folders) if was_approved(folder / LEDGER)), None)
+        if begun is None:
             raise InputError(f"There is no run in {state_dir}.", "Name another folder with --state-dir.")
-        return folders[-1]
+        return begun
     found = next((folder for folder in folders if folder.name == name), None)
     if found is None:
         latest = f" The latest is {folders[-1].name}." if folders else ""

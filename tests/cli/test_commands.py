@@ -16,7 +16,7 @@ from tests.support.processes import COMMAND, Running, bulk_remove, environment, 
 SLOW = ("--max-numbers-per-request", "1", "--rate", "4", "--concurrency", "2")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     with simulator(tmp_path_factory.mktemp("server")) as running:
         yield running

@@ -9,7 +9,7 @@ import pytest
 from tests.support.processes import Running, bulk_remove, environment, removal, simulator
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     with simulator(tmp_path_factory.mktemp("server")) as running:
         yield running

@@ -14,8 +14,8 @@ from bulk_remove.simulator.audit import AuditEntry, read_audit
 from tests.support.processes import bulk_remove, environment, removal, report_of, simulator
 
 ROWS = 100_000
-WORLD = ("--busy-share", "0.02", "--busy-seconds", "3", "--duplicate-share", "0.03", "--absent-share", "0.01")
-FAST = ("--rate", "300", "--concurrency", "8", "--busy-delay", "1s", "--busy-for", "1m")
+WORLD = ("--busy-share", "0.02", "--busy-seconds", "2", "--duplicate-share", "0.03", "--absent-share", "0.01")
+FAST = ("--rate", "500", "--concurrency", "8", "--busy-delay", "700ms", "--busy-for", "1m")
 
 SAME_WORKER = pytest.mark.xdist_group("csv_run")  # its input and report are made once
 
@@ -35,7 +35,7 @@ def cells(rows: int) -> Iterator[str]:
             yield number
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")  # a worker leaves the module for another's tests in between
 def csv_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Run the whole job on a CSV; returns the folder with its input, report and audit."""
     folder = tmp_path_factory.mktemp("csv")

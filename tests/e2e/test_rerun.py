@@ -14,9 +14,9 @@ import pytest
 from bulk_remove.simulator.audit import read_audit
 from tests.support.processes import COMMAND, Running, bulk_remove, environment, removal, report_of, simulator
 
-BUSY = ("--busy-share", "0.2", "--busy-seconds", "3", "--duplicate-share", "0.2")
+BUSY = ("--busy-share", "0.2", "--busy-seconds", "1.5", "--duplicate-share", "0.2")
 IMPATIENT = ("--busy-for", "0", "--max-numbers-per-request", "20", "--rate", "100")
-PATIENT = ("--busy-for", "30s", "--busy-delay", "1s", "--rate", "100")
+PATIENT = ("--busy-for", "30s", "--busy-delay", "300ms", "--rate", "200")
 
 
 @pytest.fixture
@@ -172,7 +172,7 @@ def test_a_file_that_is_no_report_is_refused(tmp_path: Path) -> None:
 def test_a_stopped_run_is_finished_by_resume_though_its_input_is_gone(tmp_path: Path, numbers: Path) -> None:
     with simulator(tmp_path, *BUSY) as server:
         words = [str(word) for word in removal(server, tmp_path, numbers, "--keep-columns")]
-        slow = ("--max-numbers-per-request", "4", "--rate", "15", "--busy-delay", "1s")
+        slow = ("--max-numbers-per-request", "4", "--rate", "15", "--busy-delay", "300ms")
         with subprocess.Popen([*COMMAND, *words, *slow], env=environment(), stdout=subprocess.DEVNULL) as run:
             while not (tmp_path / "audit.jsonl").read_text(encoding="utf-8").count("DELETE") > 5:
                 assert run.poll() is None

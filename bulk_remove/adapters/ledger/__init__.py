@@ -8,7 +8,18 @@ from bulk_remove.adapters.ledger.outcomes import Outcomes, Totals
 from bulk_remove.adapters.ledger.planning import Planning
 from bulk_remove.adapters.ledger.reopening import Reopening
 from bulk_remove.adapters.ledger.sending import Sending
-from bulk_remove.adapters.ledger.store import Store, create, open_existing
+from bulk_remove.adapters.ledger.store import Store, create, open_existing, was_approved
 from bulk_remove.adapters.ledger.writer import Journal
 
-__all__ = ["Journal", "Outcomes", "Planning", "Reopening", "Sending", "Store", "Totals", "create", "open_existing"]
+__all__ = [
+    "Journal",
+    "Outcomes",
+    "Planning",
+    "Reopening",
+    "Sending",
+    "Store",
+    "Totals",
+    "create",
+    "open_existing",
+    "was_approved",
+]

@@ -5,7 +5,7 @@ WAL with `synchronous=FULL`: a committed transaction survives a power cut, and a
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from importlib.resources import files
 from pathlib import Path
 
@@ -127,3 +127,17 @@ def _check_readable(path: Path, version: int, *, sound: bool) -> None:
             f"The ledger {path} was written by another version of this tool (format {version}).",
             "Finish that run with the version that began it.",
         )
+
+
+def was_approved(path: Path) -> bool:
+    """Tell whether the plan of a run was ever approved; one that was not has sent nothing.
+
+    A ledger that cannot be read counts as approved, so that nobody passes over it in silence.
+    """
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+            return bool(connection.execute("SELECT count(approved_by) FROM run").fetchone()[0])
+    except sqlite3.OperationalError as error:
+        return "no such table" not in str(error)  # killed while the ledger was being made
+    except sqlite3.DatabaseError:
+        return True
