@@ -1,6 +1,7 @@
 """The main job at full size: 100,000 rows against the simulator, compared with what the server really did."""
 
 import json
+import os
 import random
 import sqlite3
 from collections import defaultdict
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import openpyxl
 import pytest
+from filelock import FileLock
 
 from bulk_remove.simulator.audit import AuditEntry, read_audit
 from tests.support.processes import bulk_remove, environment, removal, report_of, simulator
@@ -16,8 +18,6 @@ from tests.support.processes import bulk_remove, environment, removal, report_of
 ROWS = 100_000
 WORLD = ("--busy-share", "0.02", "--busy-seconds", "2", "--duplicate-share", "0.03", "--absent-share", "0.01")
 FAST = ("--rate", "500", "--concurrency", "8", "--busy-delay", "700ms", "--busy-for", "1m")
-
-SAME_WORKER = pytest.mark.xdist_group("csv_run")  # its input and report are made once
 
 
 def cells(rows: int) -> Iterator[str]:
@@ -35,14 +35,24 @@ def cells(rows: int) -> Iterator[str]:
             yield number
 
 
-@pytest.fixture(scope="session")  # a worker leaves the module for another's tests in between
+@pytest.fixture(scope="session")
 def csv_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Run the whole job on a CSV; returns the folder with its input, report and audit."""
-    folder = tmp_path_factory.mktemp("csv")
-    source = folder / "leads.csv"
-    lines = ("name,telefon", *(f"Jan {index},{cell}" for index, cell in enumerate(cells(ROWS))))
-    source.write_text("\n".join(lines), encoding="utf-8")
-    run_in(folder, source)
+    """Run the whole job on a CSV; returns the folder with its input, report and audit.
+
+    The workers of a parallel run share one folder: the first makes it, the others wait.
+    """
+    parallel = "PYTEST_XDIST_WORKER" in os.environ
+    shared = tmp_path_factory.getbasetemp().parent if parallel else tmp_path_factory.getbasetemp()
+    folder = shared / "csv_run"
+    with FileLock(shared / "csv_run.lock"):
+        if not folder.is_dir():
+            unfinished = shared / "csv_run_unfinished"
+            unfinished.mkdir()
+            source = unfinished / "leads.csv"
+            lines = ("name,telefon", *(f"Jan {index},{cell}" for index, cell in enumerate(cells(ROWS))))
+            source.write_text("\n".join(lines), encoding="utf-8")
+            run_in(unfinished, source)
+            unfinished.rename(folder)
     return folder
 
 
@@ -64,7 +74,6 @@ def really_done(audit: Path) -> tuple[dict[str, list[int]], list[AuditEntry]]:
     return removed, entries
 
 
-@SAME_WORKER
 def test_the_report_says_of_every_number_what_the_server_really_did(csv_run: Path) -> None:
     removed, entries = really_done(csv_run / "audit.jsonl")
     asked = {number for entry in entries for number in entry.asked}
@@ -81,7 +90,6 @@ def test_the_report_says_of_every_number_what_the_server_really_did(csv_run: Pat
     assert set(removed) <= asked
 
 
-@SAME_WORKER
 def test_the_world_of_this_test_had_what_it_should_have(csv_run: Path) -> None:
     removed, entries = really_done(csv_run / "audit.jsonl")
     assert sum(1 for ids in removed.values() if len(ids) > 1) > 2_000
@@ -92,7 +100,6 @@ def test_the_world_of_this_test_had_what_it_should_have(csv_run: Path) -> None:
     assert sum(row["duplicate_of_row"] != "" for row in rows) >= 99
 
 
-@SAME_WORKER
 def test_the_summary_closes_its_sum_and_counts_what_the_server_counted(csv_run: Path) -> None:
     removed, entries = really_done(csv_run / "audit.jsonl")
     summary = json.loads((csv_run / "report.summary.json").read_text(encoding="utf-8"))
@@ -103,7 +110,6 @@ def test_the_summary_closes_its_sum_and_counts_what_the_server_counted(csv_run: 
     assert "password" not in json.dumps(summary).lower()
 
 
-@SAME_WORKER
 def test_the_ledger_knows_every_request_that_the_server_saw(csv_run: Path) -> None:
     _, entries = really_done(csv_run / "audit.jsonl")
     (ledger,) = csv_run.glob("state/runs/*/ledger.sqlite")
@@ -113,7 +119,6 @@ def test_the_ledger_knows_every_request_that_the_server_saw(csv_run: Path) -> No
     connection.close()
 
 
-@SAME_WORKER
 def test_the_same_rows_as_a_workbook_give_the_same_report_but_for_the_file(csv_run: Path, tmp_path: Path) -> None:
     book = openpyxl.Workbook(write_only=True)
     sheet = book.create_sheet("Leads")
