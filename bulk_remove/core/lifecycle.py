@@ -157,7 +157,12 @@ def explain(state: NumberState) -> str:
 
 
 def without_verdict(state: NumberState, event: Event, detail: str) -> NumberState:
-    """Return the state after an attempt that brought no verdict: `LOST`, `UNTOUCHED` or `REFUSED`."""
+    """Return the state after an attempt that brought no verdict: `LOST`, `UNTOUCHED` or `REFUSED`.
+
+    What could not have touched a number explains only why it is still unsent; any other standing has its own reason.
+    """
+    if event is Event.UNTOUCHED and state.phase != Phase.UNSENT:
+        detail = state.detail
     return state._replace(phase=next_phase(state.phase, event), attempts=state.attempts + 1, detail=detail)
 
 

@@ -78,6 +78,13 @@ def test_records_and_attempts_add_up_over_a_call() -> None:
     assert gone == NumberState(Phase.REMOVED, 2, (7, 8), 3, 2, 50.0, 110.0, "")
 
 
+def test_what_could_not_touch_a_number_explains_only_why_it_is_unsent() -> None:
+    unsent = without_verdict(NEW, Event.UNTOUCHED, "HTTP 503")
+    doubted = without_verdict(without_verdict(NEW, Event.LOST, "timeout"), Event.UNTOUCHED, "HTTP 503")
+    assert (unsent.detail, unsent.attempts) == ("HTTP 503", 1)
+    assert (doubted.detail, doubted.attempts, doubted.phase) == ("timeout", 2, Phase.IN_DOUBT)
+
+
 def test_none_left_after_an_earlier_attempt_removed_some_is_removed() -> None:
     partly = with_verdict(NEW, Event.BUSY, 1, (7,), "", 50.0)
     assert with_verdict(partly, Event.NOT_EXIST, 0, (), "", 80.0).phase == Phase.REMOVED

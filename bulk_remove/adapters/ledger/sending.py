@@ -50,6 +50,10 @@ class Sending:
         ).fetchone()
         return None if due_at_s is None else float(due_at_s)
 
+    def waiting_stragglers(self) -> int:
+        """Return how many stragglers wait to be asked for."""
+        return int(self._connection.execute("SELECT count(*) FROM straggler WHERE due_at_s IS NOT NULL").fetchone()[0])
+
     def pack_chunk(
         self, campaign: str, numbers: Sequence[str], ordinals: Sequence[int], states: Sequence[NumberState]
     ) -> Chunk:

@@ -107,8 +107,10 @@ class Bookkeeper:
         now_s = desk.clock.wall_s()
         alone = step is Step.SPLIT and len(chunk.numbers) == 1
         event = Event.REFUSED if alone else Event.LOST if fault.effect is Effect.IN_DOUBT else Event.UNTOUCHED
-        states = tuple([without_verdict(state, event, fault.detail) for state in chunk.states])
         splits = step is Step.SPLIT and not alone
+        # Of a request refused as a whole nobody knows yet which number was meant.
+        detail = "" if splits and event is Event.UNTOUCHED else fault.detail
+        states = tuple([without_verdict(state, event, detail) for state in chunk.states])
         closes = alone or step is Step.GIVE_UP
 
         def write(steps: Steps) -> tuple[Chunk, ...]:

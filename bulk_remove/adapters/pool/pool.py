@@ -93,6 +93,7 @@ class Pool:
         """Send everything that is open in the ledger; returns why it ended. Raises StorageError."""
         log.info("sending %d numbers in %d requests", self._plan.numbers, self._plan.requests)
         await self._desk.feeder.begin()
+        self._desk.tally.waits(await self._desk.journal.write(lambda steps: steps.waiting_stragglers()))
         workers = [asyncio.create_task(self._work()) for _ in range(self._desk.settings.concurrency)]
         try:
             results = await asyncio.gather(*workers, return_exceptions=True)

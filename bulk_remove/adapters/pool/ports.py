@@ -37,6 +37,7 @@ class Steps(Protocol):
     def planned_chunks(self, after_id: int, limit: int) -> list[Chunk]: ...  # noqa: D102 - see the class
     def due_stragglers(self, until_s: float, limit: int) -> list[tuple[int, str, str, NumberState]]: ...  # noqa: D102
     def next_due_s(self) -> float | None: ...  # noqa: D102
+    def waiting_stragglers(self) -> int: ...  # noqa: D102
     def pack_chunk(  # noqa: D102
         self, campaign: str, numbers: Sequence[str], ordinals: Sequence[int], states: Sequence[NumberState]
     ) -> Chunk: ...

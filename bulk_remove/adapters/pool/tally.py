@@ -19,6 +19,10 @@ class Tally:
         self._strangers = 0
         self._waiting = 0
 
+    def waits(self, numbers: int) -> None:
+        """Count numbers that wait from an earlier session."""
+        self._waiting += numbers
+
     def request(self) -> None:
         """Count a request that left."""
         self._requests += 1
