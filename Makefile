@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help demo test check format fix lint types cover torture lock clean
+.PHONY: help demo test check format fix lint types cover sim torture lock clean
 
 help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,6 +42,10 @@ types: $(READY)
 cover: $(READY) ## Fail where the tests of core do not take every branch of it
 	@$(BIN)/coverage run --source=bulk_remove.core -m pytest -q -n0 tests/core
 	@$(BIN)/coverage report --fail-under=100
+
+SEEDS ?= 10000
+sim: $(READY) ## Play whole runs in made-up worlds, SEEDS=10000, killed and resumed; a failure says how to replay it
+	@$(BIN)/python -m tests.simulation --seeds $(SEEDS)
 
 KILLS ?= 100
 torture: $(READY) ## Kill the real command again and again, KILLS=100, and hold its report against the audit

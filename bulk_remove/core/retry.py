@@ -63,7 +63,8 @@ def decide(policy: RetryPolicy, fault: Fault, trial: Trial, draw: float) -> Deci
 
     A server that cannot have acted, or answers nobody, costs the chunk nothing: it waits until the breaker lets it
     ask again or gives up for all. One that answers others but not this chunk leaves it in doubt, once the tries are
-    used up; when it trips over the chunk each time, the chunk is split to find the number.
+    used up. When it trips over the chunk each time, the chunk is split to find the number, and a number alone is
+    given up after its tries, even while nobody else is answered: perhaps nobody else is left to ask.
     """
     if fault.effect is Effect.DENIED:
         return Decision(Step.END_RUN)
@@ -71,10 +72,11 @@ def decide(policy: RetryPolicy, fault: Fault, trial: Trial, draw: float) -> Deci
         return Decision(Step.SPLIT)
     if (fault.retry_after_s or 0.0) > policy.give_up_after_s:
         return Decision(Step.END_RUN)
-    if fault.effect is Effect.IN_DOUBT and trial.alive:
+    if fault.effect is Effect.IN_DOUBT:
         if trial.server_errors >= SPLIT_AFTER and trial.numbers > 1:
             return Decision(Step.SPLIT)
-        if trial.tries >= policy.tries:
+        trips = trial.server_errors >= policy.tries
+        if trial.tries >= policy.tries and (trial.alive or trips):
             return Decision(Step.GIVE_UP)
     delay_s = backoff_s(policy, trial.tries, draw)
     if fault.retry_after_s is not None:

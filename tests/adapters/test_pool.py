@@ -170,6 +170,19 @@ def test_a_denied_request_ends_the_run_at_once(tmp_path: Path) -> None:
     assert (run.ending, len(run.server.asked), run.statuses) == (Ending.DENIED, 1, {Status.UNSENT: 100})
 
 
+@pytest.mark.parametrize("concurrency", [1, 4])
+def test_a_number_that_the_server_trips_over_keeps_no_run_from_ending_even_when_it_is_the_last(
+    tmp_path: Path, concurrency: int
+) -> None:
+    broken = Fault(Effect.IN_DOUBT, "HTTP 500", "The server failed.", 500)
+
+    def answer(_now: float, numbers: Sequence[str]) -> Reply | Fault:
+        return broken if "500000004" in numbers else Reply((REMOVED,) * len(numbers), 0, "")
+
+    run = Run(tmp_path, FakeServer(answer), numbers=10, concurrency=concurrency)
+    assert (run.ending, run.statuses) == (Ending.DONE, {Status.REMOVED: 9, Status.IN_DOUBT: 1})
+
+
 def test_retry_after_pauses_all_workers(tmp_path: Path) -> None:
     paused = Fault(Effect.UNTOUCHED, "HTTP 429", "Slow down.", 429, throttled=True, retry_after_s=60.0)
     run = Run(tmp_path, FakeServer(by_turns(paused), latency_s=0.1), concurrency=4, rate=1.0)

@@ -7,7 +7,7 @@ import shutil
 import zipfile
 from pathlib import Path
 
-import openpyxl  # type: ignore[import-untyped]  # it has no types of its own
+import openpyxl
 import pytest
 
 from bulk_remove.adapters.reader import ReadOptions, Table, open_table

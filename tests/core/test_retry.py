@@ -43,7 +43,9 @@ def trial(tries: int = 1, server_errors: int = 0, numbers: int = 10, *, alive: b
         pytest.param(Effect.IN_DOUBT, trial(3, 3), Step.SPLIT, id="the server trips over the chunk"),
         pytest.param(Effect.IN_DOUBT, trial(3, 2), Step.RETRY, id="not yet often enough"),
         pytest.param(Effect.IN_DOUBT, trial(3, 3, 1), Step.RETRY, id="one number cannot be split"),
-        pytest.param(Effect.IN_DOUBT, trial(3, 3, alive=False), Step.RETRY, id="it trips over everybody's"),
+        pytest.param(Effect.IN_DOUBT, trial(3, 3, alive=False), Step.SPLIT, id="it trips, and nobody else is answered"),
+        pytest.param(Effect.IN_DOUBT, trial(4, 4, 1, alive=False), Step.GIVE_UP, id="it trips over one number alone"),
+        pytest.param(Effect.IN_DOUBT, trial(9, 3, 1, alive=False), Step.RETRY, id="it did not trip each time"),
     ],
 )
 def test_what_follows_a_fault_depends_on_what_the_server_could_have_done(

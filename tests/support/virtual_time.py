@@ -2,7 +2,7 @@
 
 import asyncio
 import selectors
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -13,11 +13,13 @@ BEGAN_S = 1_700_000_000.0
 class _Selector(selectors.SelectSelector):
     """Instead of waiting, moves the clock by as long as it was to wait."""
 
-    def __init__(self) -> None:
+    def __init__(self, now_s: float, each_turn: Callable[[], None]) -> None:
         super().__init__()
-        self.now_s = 0.0
+        self.now_s = now_s
+        self._each_turn = each_turn
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        self._each_turn()
         ready = super().select(0)
         if ready:
             return ready
@@ -28,10 +30,14 @@ class _Selector(selectors.SelectSelector):
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
-    """Use with coroutines that wait for timers only: no sockets, no threads."""
+    """Use with coroutines that wait for timers only: no sockets, no threads.
 
-    def __init__(self) -> None:
-        self._virtual = _Selector()
+    Its clock begins at `began_s`, in seconds. `each_turn` is called at each turn of the loop; what it raises comes out
+    of the loop as if the process had been stopped there.
+    """
+
+    def __init__(self, began_s: float = 0.0, each_turn: Callable[[], None] = lambda: None) -> None:
+        self._virtual = _Selector(began_s, each_turn)
         super().__init__(self._virtual)
 
     def time(self) -> float:
@@ -54,7 +60,7 @@ class VirtualClock:
         return self._draw
 
 
-def run_virtually(job: Coroutine[Any, Any, T]) -> T:
+def run_virtually(job: Coroutine[Any, Any, T], loop: VirtualLoop | None = None) -> T:
     """Run a coroutine to its end in virtual time."""
-    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+    with asyncio.Runner(loop_factory=lambda: loop or VirtualLoop()) as runner:
         return runner.run(job)

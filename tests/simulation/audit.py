@@ -1,0 +1,63 @@
+"""What the server saw, did and said, kept by the server's side; and what went on around it."""
+
+from dataclasses import dataclass, field
+
+from bulk_remove.core.summary import Ending
+from tests.simulation.scenario import Trouble
+
+Entries = list[dict[str, object]]
+"""What a reply says of one number."""
+
+
+@dataclass(slots=True)
+class Request:
+    """One request as the server's side knows it. Times are virtual seconds.
+
+    `attempts` are the ledger's open attempts with just these numbers at the moment of sending. `fate` is what the
+    server made of it, `removed` the records that it removed at `acted_s`; `told` names what the client was told at
+    `told_s` ("verdicts", or what went wrong) and `said` what a reply said of each number asked for.
+    """
+
+    session: int
+    sent_s: float
+    campaign: str
+    numbers: tuple[str, ...]
+    attempts: tuple[int, ...]
+    fate: str = ""
+    acted_s: float | None = None
+    found: dict[str, Entries] = field(default_factory=dict)
+    removed: dict[str, list[int]] = field(default_factory=dict)
+    told: str = ""
+    told_s: float | None = None
+    said: dict[str, Entries] = field(default_factory=dict)
+    strangers: int = 0
+    pause_until_s: float = 0.0
+
+
+@dataclass(slots=True)
+class Session:
+    """One time of sending: `trouble` is what was to disturb it, `how` what ended it, `ending` what the run says."""
+
+    began_s: float
+    trouble: Trouble
+    ended_s: float = 0.0
+    how: str = ""
+    ending: Ending | None = None
+
+
+@dataclass(slots=True)
+class Audit:
+    """Everything that the checkers go by besides the report and the ledger."""
+
+    requests: list[Request] = field(default_factory=list)
+    sessions: list[Session] = field(default_factory=list)
+
+    def ended_s(self, request: Request) -> float:
+        """Return when the client no longer waited for an answer."""
+        return self.sessions[request.session].ended_s if request.told_s is None else request.told_s
+
+    def removed_ids(self, number: str) -> list[int]:
+        """Return the records of a number that the server removed."""
+        return [
+            record_id for request in self.requests if number in request.removed for record_id in request.removed[number]
+        ]

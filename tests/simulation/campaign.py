@@ -1,0 +1,68 @@
+"""The server's truth: the campaign's records, and the calls that begin and end on them."""
+
+import random
+from collections.abc import Iterable
+
+from tests.simulation.audit import Entries
+
+_COUNTS, _WEIGHTS = (1, 2, 0), (0.75, 0.1, 0.15)
+"""How many records a number has, and how often."""
+_CALLS_BEGIN_WITHIN_S = 1200.0
+_VANISH = 0.4
+"""The share of records in calls that are gone after the last call: who was talking has removed them by hand."""
+
+
+class Campaign:
+    """Records by number. `busy` is the share of records that calls are made to."""
+
+    def __init__(self, numbers: Iterable[str], dice: random.Random, busy: float) -> None:
+        self._calls: dict[int, list[tuple[float, float]]] = {}
+        self._vanishes_s: dict[int, float] = {}
+        self._records: dict[str, list[int]] = {}
+        next_id = dice.randint(1, 100_000)
+        for number in numbers:
+            count = dice.choices(_COUNTS, _WEIGHTS)[0]
+            self._records[number] = list(range(next_id, next_id + count))
+            next_id += count + 1
+            for record_id in self._records[number]:
+                if dice.random() < busy:
+                    self._calls[record_id] = list(_calls(dice))
+                    if dice.random() < _VANISH:
+                        self._vanishes_s[record_id] = self._calls[record_id][-1][1]
+
+    def records(self, number: str) -> list[int]:
+        """Return the records that a number still has."""
+        return list(self._records.get(number, ()))
+
+    def remove(self, number: str, now_s: float) -> tuple[Entries, list[int]]:
+        """Remove what is in no call; return what there is to say, and the records removed."""
+        records = [record_id for record_id in self.records(number) if not self._vanished(record_id, now_s)]
+        self._records[number] = records
+        if not records:
+            return [{"http_status": 404, "status": "NOT_EXIST"}], []
+        busy = [record_id for record_id in records if self._in_call(record_id, now_s)]
+        removed = [record_id for record_id in records if record_id not in busy]
+        self._records[number] = busy
+        said: Entries = [
+            {"http_status": 409, "record_id": record_id, "status": "CALL_IN_PROGRESS"} for record_id in busy
+        ]
+        said += [{"http_status": 200, "record_id": record_id, "status": "REMOVED"} for record_id in removed]
+        return said, removed
+
+    def end_calls(self) -> None:
+        """Let all calls end, and no new ones begin."""
+        self._calls.clear()
+
+    def _vanished(self, record_id: int, now_s: float) -> bool:
+        return self._vanishes_s.get(record_id, now_s) < now_s
+
+    def _in_call(self, record_id: int, now_s: float) -> bool:
+        return any(began_s <= now_s < ended_s for began_s, ended_s in self._calls.get(record_id, ()))
+
+
+def _calls(dice: random.Random) -> Iterable[tuple[float, float]]:
+    began_s = dice.choice((0.0, dice.uniform(0.0, _CALLS_BEGIN_WITHIN_S)))
+    for _ in range(dice.choice((1, 1, 2, 3))):
+        ended_s = began_s + dice.expovariate(1 / dice.choice((20.0, 200.0, 2000.0)))
+        yield began_s, ended_s
+        began_s = ended_s + dice.uniform(0.0, 300.0)

@@ -1,0 +1,58 @@
+"""Every promise, held against every result. The name of the checker that fails is part of what a failure says."""
+
+from collections.abc import Callable
+
+from tests.simulation import reported, traffic
+from tests.simulation.evidence import Evidence
+from tests.simulation.run import Result
+
+CHECKERS: tuple[Callable[[Evidence], None], ...] = (
+    traffic.the_world_kept_its_own_rules,
+    reported.every_row_is_in_the_report_once_and_in_order,
+    reported.invalid_rows_say_so_and_others_do_not,
+    reported.duplicates_carry_their_first_row,
+    reported.the_sum_closes,
+    traffic.only_valid_numbers_of_the_input_are_sent,
+    traffic.every_request_was_intended,
+    traffic.the_ledger_knows_what_came_of_each_request,
+    traffic.no_number_is_in_two_requests_at_once,
+    traffic.nothing_is_sent_after_a_final_answer,
+    reported.statuses_are_what_the_client_was_told,
+    reported.statuses_are_true_of_the_server,
+    reported.presumed_only_where_a_request_went_unanswered,
+    reported.failures_are_the_server_s,
+    reported.details_belong_to_their_status,
+    traffic.the_ceilings_are_never_passed,
+    traffic.a_pause_that_the_server_asks_for_is_kept_by_all,
+    traffic.numbers_in_a_call_are_asked_until_the_budget_ends,
+    reported.a_run_that_ends_by_itself_asked_for_every_number,
+    reported.the_summary_adds_up,
+    reported.the_progress_shown_was_true,
+    reported.the_exit_code_is_0_only_when_all_is_final,
+    reported.in_a_calm_world_everything_comes_to_an_answer,
+)
+
+
+class Broken(Exception):  # noqa: N818 - promises, broken
+    """Promises that do not hold; `where` tells by the name of each what was found."""
+
+    def __init__(self, where: dict[str, str]) -> None:
+        super().__init__("; ".join(where))
+        self.where = where
+
+
+def check(result: Result) -> None:
+    """Hold a result against every promise. Raises Broken for those that do not hold."""
+    evidence = Evidence(result)
+    where = {checker.__name__: found for checker in CHECKERS if (found := _found(checker, evidence))}
+    if where:
+        raise Broken(where)
+
+
+def _found(checker: Callable[[Evidence], None], evidence: Evidence) -> str:
+    """Return what a checker found, empty when its promise holds. What it misses in the evidence is a finding, too."""
+    try:
+        checker(evidence)
+    except (AssertionError, LookupError) as error:
+        return f"{type(error).__name__} {error}".removeprefix("AssertionError ") or "it does not hold"
+    return ""

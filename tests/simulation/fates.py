@@ -1,0 +1,94 @@
+"""What may become of a request, and how often: the climate of a world."""
+
+import random
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Fate(StrEnum):
+    """What the server's side makes of one request. Whether it acts is part of the name where it could be either."""
+
+    ANSWERED = "answered"
+    DROPPED_BEFORE = "dropped before the act"
+    DROPPED_AFTER = "dropped after the act"
+    SWALLOWED = "swallowed"
+    LATE = "acted and answered too late"
+    FAILED_BEFORE = "failed before the act"
+    FAILED_AFTER = "failed after the act"
+    CUT = "reply cut short after the act"
+    HTML_BEFORE = "a page of HTML instead of the act"
+    HTML_AFTER = "a page of HTML after the act"
+    THROTTLED = "throttled"
+    OVERLOADED = "overloaded"
+    UNREACHED = "not reached"
+    DENIED = "denied"
+    TOO_LONG = "too long"
+    POISONED = "refused for a number"
+    TRIPPED = "failed over a number"
+
+
+ACTS = frozenset({Fate.ANSWERED, Fate.DROPPED_AFTER, Fate.LATE, Fate.FAILED_AFTER, Fate.CUT, Fate.HTML_AFTER})
+"""The server removes what was asked for."""
+
+_MISHAPS = (
+    Fate.DROPPED_BEFORE,
+    Fate.DROPPED_AFTER,
+    Fate.SWALLOWED,
+    Fate.LATE,
+    Fate.FAILED_BEFORE,
+    Fate.FAILED_AFTER,
+    Fate.CUT,
+    Fate.HTML_BEFORE,
+    Fate.HTML_AFTER,
+    Fate.THROTTLED,
+    Fate.OVERLOADED,
+    Fate.UNREACHED,
+)
+_OUTAGES = (Fate.UNREACHED, Fate.OVERLOADED, Fate.SWALLOWED, Fate.FAILED_BEFORE, Fate.FAILED_AFTER, Fate.DROPPED_BEFORE)
+
+
+@dataclass(frozen=True, slots=True)
+class Climate:
+    """How a world treats requests. `storms` are (begin, end, fate) in virtual seconds, `mishaps` a share of requests.
+
+    `most_numbers` is the longest request that the server takes, `tokens_per_s` what its limiter lets through (0 = no
+    limiter), `denials` how many requests it denies by mistake. `respelling` and `strangers` are shares of replies.
+    """
+
+    mishaps: float
+    kinds: tuple[Fate, ...]
+    storms: tuple[tuple[float, float, Fate], ...]
+    latency_s: float
+    most_numbers: int
+    tokens_per_s: float
+    denials: int
+    respelling: float
+    strangers: float
+
+    def weather(self, now_s: float) -> Fate | None:
+        """Return the fate of every request of this moment, if they all share one."""
+        return next((fate for began_s, ended_s, fate in self.storms if began_s <= now_s < ended_s), None)
+
+
+CALM = Climate(0.0, (), (), 0.1, 1_000, 0.0, 0, 0.0, 0.0)
+"""Every request is answered."""
+
+
+def climate(dice: random.Random) -> Climate:
+    """Draw a climate."""
+    return Climate(
+        mishaps=dice.choice((0.0, 0.05, 0.15, 0.3, 0.5)),
+        kinds=tuple(dice.sample(_MISHAPS, dice.randint(1, len(_MISHAPS)))),
+        storms=tuple(_storm(dice) for _ in range(dice.choice((0, 0, 1, 2)))),
+        latency_s=dice.choice((0.01, 0.2, 2.0)),
+        most_numbers=dice.choice((1_000, 1_000, 1_000, dice.randint(1, 10))),
+        tokens_per_s=dice.choice((0.0, 0.0, 0.0, 0.5, 2.0, 10.0)),
+        denials=dice.choice((0,) * 9 + (1,)),
+        respelling=dice.choice((0.0, 0.0, 0.3)),
+        strangers=dice.choice((0.0, 0.0, 0.3)),
+    )
+
+
+def _storm(dice: random.Random) -> tuple[float, float, Fate]:
+    began_s = dice.uniform(0.0, dice.choice((20.0, 1000.0)))
+    return began_s, began_s + dice.choice((20.0, 120.0, 700.0, 1500.0)), dice.choice(_OUTAGES)

@@ -1,0 +1,195 @@
+"""What must hold of what a run says: report, summary, progress. A function a promise; each raises AssertionError."""
+
+from collections import Counter
+from datetime import datetime
+
+from tests.simulation.evidence import FINAL, Evidence
+from tests.simulation.oracle import NOT_SENT
+from tests.support.virtual_time import BEGAN_S
+
+_STATUS_OF_PHASE = {
+    "U": "UNSENT",
+    "D": "IN_DOUBT",
+    "B": "CALL_IN_PROGRESS",
+    "C": "CALL_IN_PROGRESS",
+    "M": "FAILED",
+    "R": "REMOVED",
+    "N": "NOT_EXIST",
+    "P": "PRESUMED_REMOVED",
+    "F": "FAILED",
+    "X": "UNRECOGNISED",
+}
+_REFUSED = ("HTTP 400", "HTTP 414")
+_NOT_ACTED_ON = (*_REFUSED, "HTTP 401", "HTTP 429", "HTTP 503", "No connection")
+_NOT_WHY = {
+    "IN_DOUBT": _NOT_ACTED_ON,
+    "CALL_IN_PROGRESS": _NOT_ACTED_ON,
+    "FAILED": tuple(words for words in _NOT_ACTED_ON if words != "HTTP 400"),
+    "UNSENT": _REFUSED,
+}
+"""Words of the details that explain no such status."""
+
+
+def every_row_is_in_the_report_once_and_in_order(evidence: Evidence) -> None:
+    """Promise 1: every input row exactly once, in input order, with its own cell and its own number."""
+    rows = [(str(row.line), row.shown, row.number) for row in evidence.result.scenario.rows]
+    assert [(row["row"], row["input"], row["number"]) for row in evidence.result.report] == rows
+
+
+def invalid_rows_say_so_and_others_do_not(evidence: Evidence) -> None:
+    """Promise 1: a cell without a number is INVALID with a reason, and no other is."""
+    for row in evidence.result.report:
+        assert (row["status"] == "INVALID") == (not row["number"]), f"row {row['row']}: {row['status']}"
+        if row["status"] == "INVALID":
+            assert row["detail"], f"row {row['row']}: INVALID without a reason"
+
+
+def duplicates_carry_their_first_row(evidence: Evidence) -> None:
+    """Promise 1: a duplicate names the row in which its number stood first, and says what that one says."""
+    told = ("number", "campaign", "status", "removed_records", "record_ids", "attempts", "busy_rounds", "answered_at")
+    for row in evidence.result.report:
+        first = evidence.firsts.get(row["number"], row)
+        assert row["duplicate_of_row"] == ("" if first is row else first["row"]), f"row {row['row']}"
+        assert [row[name] for name in told] == [first[name] for name in told], f"row {row['row']}"
+
+
+def the_sum_closes(evidence: Evidence) -> None:
+    """Promise 1: rows = the nine statuses, in the summary as in the report."""
+    by_status = Counter(row["status"] for row in evidence.result.report)
+    summary = evidence.result.summary
+    assert summary["rows"] == len(evidence.result.scenario.rows) == sum(summary["rows_by_status"].values())
+    assert {status: count for status, count in summary["rows_by_status"].items() if count} == by_status
+
+
+def statuses_are_what_the_client_was_told(evidence: Evidence) -> None:
+    """Never report what is not so: status, ids, counts and time follow from the replies that arrived, and doubt."""
+    for number, history in evidence.histories.items():
+        row = evidence.firsts[number]
+        assert row["status"] == history.status, f"{number}: {row['status']}, should be {history.status}"
+        assert row["record_ids"].split() == history.ids, f"{number}: records {row['record_ids']}, told {history.ids}"
+        assert int(row["removed_records"]) == len(history.ids), f"{number}: {row['removed_records']} records"
+        assert int(row["attempts"]) == history.attempts, f"{number}: {row['attempts']} of {history.attempts} attempts"
+        assert int(row["busy_rounds"]) == history.busy_rounds, f"{number}: {row['busy_rounds']} busy rounds"
+        assert _near(row["answered_at"], history.answered_s), f"{number}: {row['answered_at']} {history.answered_s}"
+
+
+def statuses_are_true_of_the_server(evidence: Evidence) -> None:
+    """Never report what is not so: what the server really did bears out each status."""
+    world = evidence.result.world
+    for number, row in evidence.firsts.items():
+        removed = [str(record_id) for record_id in evidence.audit.removed_ids(number)]
+        ids = row["record_ids"].split()
+        assert set(ids) <= set(removed), f"{number}: records that the server did not remove"
+        assert len(set(ids)) == len(ids), f"{number}: a record counted twice"
+        match row["status"]:
+            case "REMOVED":
+                assert ids, f"{number}: REMOVED without a record"
+            case "NOT_EXIST":
+                assert not removed, f"{number}: NOT_EXIST, but the server removed {removed}"
+            case "UNSENT":
+                assert not removed, f"{number}: UNSENT, but the server removed {removed}"
+            case _:
+                pass
+        if row["status"] in FINAL:
+            assert not world.campaign.records(number), f"{number}: {row['status']}, but the campaign still holds it"
+
+
+def presumed_only_where_a_request_went_unanswered(evidence: Evidence) -> None:
+    """Promise 3: PRESUMED_REMOVED and IN_DOUBT only where some request may have acted and its verdict never came."""
+    doubted = {
+        number
+        for attempt in evidence.result.attempts
+        for number in attempt.numbers
+        if attempt.result not in {"verdicts", NOT_SENT}
+        or (attempt.result == "verdicts" and number not in evidence.by_attempt[attempt.attempt_id].said)
+    }
+    for number, row in evidence.firsts.items():
+        if row["status"] in {"PRESUMED_REMOVED", "IN_DOUBT"}:
+            assert number in doubted, f"{number}: {row['status']}, but each request was answered"
+
+
+def failures_are_the_server_s(evidence: Evidence) -> None:
+    """Promise 6: FAILED and UNRECOGNISED only for numbers that the server treats so; a refusal names its request."""
+    odd = evidence.result.world.odd
+    for number, row in evidence.firsts.items():
+        if row["status"] == "UNRECOGNISED":
+            assert number in odd.undocumented, f"{number}: an innocent is UNRECOGNISED"
+            assert "ARCHIVED" in row["detail"], f"{number}: {row['detail']!r}"
+        if row["status"] == "FAILED":
+            assert number in odd.poison | odd.silent, f"{number}: an innocent FAILED"
+            assert "request_id" in row["detail"] or number not in odd.poison, f"{number}: {row['detail']!r}"
+
+
+def details_belong_to_their_status(evidence: Evidence) -> None:
+    """Never report what is not so: the detail says why the number stands where it does, not what came in between.
+
+    A request that the server did not act on leaves a number where it was; one refused for another number says nothing
+    of this one.
+    """
+    for number, row in evidence.firsts.items():
+        if row["status"] in _NOT_WHY:
+            foreign = [words for words in _NOT_WHY[row["status"]] if words in row["detail"]]
+            assert not foreign, f"{number}: {row['status']}, because: {row['detail']!r}"
+
+
+def a_run_that_ends_by_itself_asked_for_every_number(evidence: Evidence) -> None:
+    """Never lose a number: when the sending is done, no number is UNSENT."""
+    if evidence.result.summary["ending"] == "done":
+        unsent = [number for number, row in evidence.firsts.items() if row["status"] == "UNSENT"]
+        assert not unsent, f"never asked for: {unsent}"
+
+
+def the_summary_adds_up(evidence: Evidence) -> None:
+    """The totals are those of the report, the attempts and the sessions."""
+    result, summary = evidence.result, evidence.result.summary
+    results = Counter(attempt.result for attempt in result.attempts if attempt.result not in {NOT_SENT, ""})
+    assert summary["requests"] == results.total()
+    assert summary["faults"] == {kind: count for kind, count in results.items() if kind != "verdicts"}
+    assert summary["removed_records"] == sum(int(row["removed_records"]) for row in evidence.firsts.values())
+    assert summary["numbers"] == len(result.scenario.numbers)
+    assert summary["numbers_asked"] == sum(row["attempts"] != "0" for row in evidence.firsts.values())
+    assert summary["numbers_in_replies_unasked"] == sum(attempt.strangers for attempt in result.attempts)
+    told = sum(session.how not in {"Killed", "StorageError"} for session in evidence.audit.sessions)
+    assert told <= summary["sessions"] <= len(evidence.audit.sessions)
+    assert summary["duplicate_rows"] == sum(bool(row["duplicate_of_row"]) for row in result.report)
+
+
+def the_progress_shown_was_true(evidence: Evidence) -> None:
+    """Promise 3: what a session counted at its end is what the report and the audit say."""
+    snapshot, session = evidence.result.snapshot, evidence.sessions[-1]
+    shown: Counter[str] = Counter()
+    for phase, count in snapshot.phases.items():
+        shown[_STATUS_OF_PHASE[phase]] += count
+    assert shown == Counter(row["status"] for row in evidence.firsts.values())
+    assert snapshot.requests == len(session)
+    assert snapshot.strangers == sum(request.strangers for request in session)
+    assert snapshot.faults == Counter(request.told for request in session if request.told != "verdicts")
+    told = [entry for request in session for entries in request.said.values() for entry in entries]
+    assert snapshot.removed_records == sum(entry["status"] == "REMOVED" for entry in told)
+    if evidence.result.summary["ending"] == "done":
+        assert snapshot.waiting == 0, f"{snapshot.waiting} numbers still wait"
+
+
+def the_exit_code_is_0_only_when_all_is_final(evidence: Evidence) -> None:
+    """Not closed or not final is never exit 0."""
+    statuses = {row["status"] for row in evidence.result.report}
+    done = evidence.result.summary["ending"] == "done"
+    assert (evidence.result.summary["exit_code"] == 0) == (done and statuses <= FINAL | {"INVALID"})
+
+
+def in_a_calm_world_everything_comes_to_an_answer(evidence: Evidence) -> None:
+    """Resume converges: once the server answers, every number is final but for those that it treats oddly."""
+    if not evidence.result.world.is_calm:
+        return
+    assert evidence.result.summary["ending"] == "done"
+    odd = evidence.result.world.odd
+    exempt = odd.poison | odd.silent | odd.undocumented
+    for number, row in evidence.firsts.items():
+        assert row["status"] in FINAL or number in exempt, f"{number}: {row['status']}"
+
+
+def _near(shown: str, moment_s: float | None) -> bool:
+    """Tell whether a time in the report is this virtual one, to the millisecond and the time of a commit."""
+    if moment_s is None or not shown:
+        return moment_s is None and not shown
+    return abs(datetime.fromisoformat(shown).timestamp() - BEGAN_S - moment_s) < 0.002

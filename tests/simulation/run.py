@@ -1,0 +1,197 @@
+"""A whole run in its world: planned, sent, killed, resumed from its ledger alone until it ends by itself."""
+
+import asyncio
+import csv
+import json
+import os
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+from bulk_remove.adapters.ledger import store
+from bulk_remove.adapters.reader import ReadOptions, open_table
+from bulk_remove.core.model import NumberState
+from bulk_remove.core.plan import ApprovedPlan, Consent, approve
+from bulk_remove.core.progress import Snapshot
+from bulk_remove.core.summary import Ending
+from bulk_remove.errors import StorageError
+from bulk_remove.run.carry_out import Hooks, Sent, carry_out
+from bulk_remove.run.finish import Finished, finish
+from bulk_remove.run.prepare import LEDGER, Prepared, prepared
+from bulk_remove.run.resume import earlier_run, reopened
+from bulk_remove.settings import Address, Login
+from tests.simulation.audit import Audit, Session
+from tests.simulation.process import Killed, Process, rows_of
+from tests.simulation.scenario import Kind, Scenario, Trouble
+from tests.simulation.world import World
+from tests.support.virtual_time import BEGAN_S, VirtualLoop, run_virtually
+
+_ADDRESS = Address.parse("https://demo.thulium.com")
+_LOGIN = Login("robot", "made-up")
+_UNTROUBLED = Trouble(Kind.NONE)
+_PRAGMAS = tuple(pragma.replace("FULL", "OFF") for pragma in store._PRAGMAS)
+_SECOND_SIGNAL_S = 0.05
+_PATIENCE_SESSIONS = 4
+"""How often a run without further troubles is taken up again in a world that is not calm: it may never be answered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A row of the ledger's attempts, with the numbers of its chunk."""
+
+    attempt_id: int
+    numbers: tuple[str, ...]
+    result: str
+    strangers: int
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a session left: the report, the summary, the ledger's attempts; with what the checkers go by.
+
+    `sessions` are those that ended since the last result, this one included.
+    """
+
+    scenario: Scenario
+    audit: Audit
+    world: World
+    report: list[dict[str, str]]
+    summary: dict[str, Any]
+    attempts: list[Attempt]
+    snapshot: Snapshot
+    sessions: range
+
+    @property
+    def session(self) -> Session:
+        """The session that ended just now."""
+        return self.audit.sessions[-1]
+
+
+class Life:
+    """The life of one run. `check` is told the result of every session that wrote a report."""
+
+    def __init__(self, scenario: Scenario, folder: Path, check: Callable[[Result], None]) -> None:
+        self._scenario = scenario
+        self._folder = folder
+        self._check = check
+        self._now_s = 0.0
+        self._checked = 0
+        self.world = World(scenario.seed, scenario.numbers)
+
+    def live(self) -> None:
+        """Run from the input to the end, then once more in a calm world."""
+        with patch.object(store, "_PRAGMAS", _PRAGMAS), patch.object(os, "fsync", lambda _: None):
+            for trouble in self._scenario.troubles:
+                self._next(trouble)
+            for _ in range(_PATIENCE_SESSIONS):
+                if self._next(_UNTROUBLED) is Ending.DONE:
+                    break
+            self.world.calm()
+            self._next(_UNTROUBLED)
+
+    def _next(self, trouble: Trouble) -> Ending | None:
+        """Start the run, or take it up again once its plan was approved."""
+        folders = [*self._folder.glob("runs/*")]
+        return self._resume(folders[0], trouble) if folders else self._first(trouble)
+
+    def _first(self, trouble: Trouble) -> Ending | None:
+        path = self._folder / "numbers.csv"
+        lines = ["name,telefon", *(f"x,{row.cell}" for row in self._scenario.rows)]
+        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        assert not self.world.audit.requests, "sent before its plan was approved"
+        table = open_table(str(path), ReadOptions())
+        destination = _ADDRESS.destination(_LOGIN.user)
+        with prepared([table], self._scenario.settings, destination, self._folder, BEGAN_S, lambda _: None) as ready:
+            path.unlink()
+            return self._session(ready, approve(ready.plan, Consent.FLAG), trouble)
+
+    def _resume(self, folder: Path, trouble: Trouble) -> Ending | None:
+        self._now_s += 1.0 + self.world.pause_s()
+        with earlier_run(folder, {}) as run:
+            ready = reopened(run, BEGAN_S + self._now_s)
+            return self._session(ready, approve(ready.plan, run.consent), trouble)
+
+    def _session(self, ready: Prepared, approved: ApprovedPlan, trouble: Trouble) -> Ending | None:
+        audit = self.world.audit
+        session = Session(self._now_s, trouble)
+        audit.sessions.append(session)
+        ledger = ready.folder / LEDGER
+        process = Process(self.world, len(audit.sessions) - 1, trouble, self._scenario.seed, ledger)
+        sent = self._sent(ready, approved, process, session)
+        if sent is None or trouble.kind is Kind.KILL_UNREPORTED:
+            return None
+        session.ending = sent.ending
+        finished = finish(ready, self._scenario.settings, sent.ending, None)
+        self._check(self._result(finished, sent.snapshot, ledger))
+        self._checked = len(audit.sessions)
+        return sent.ending
+
+    def _sent(self, ready: Prepared, approved: ApprovedPlan, process: Process, session: Session) -> Sent | None:
+        """Send until it ends, one way or the other; None when there is nobody left to write a report."""
+        loop = VirtualLoop(self._now_s, process.turn)
+        hooks = Hooks(_watching, lambda stop: _stopping(stop, process.trouble), _ignore)
+        try:
+            with patch.multiple(
+                "bulk_remove.run.carry_out", Client=process.line, Journal=process.journal, SystemClock=process.clock
+            ):
+                job = carry_out(ready, approved, self._scenario.settings, _ADDRESS, _LOGIN, hooks)
+                sent = run_virtually(process.living(job), loop)
+        except (Killed, StorageError, asyncio.CancelledError) as error:
+            session.how = type(error).__name__
+            return None
+        finally:
+            session.ended_s = self._now_s = loop.time()
+            self.world.advance(self._now_s)
+        session.how = sent.ending.value
+        return sent
+
+    def _result(self, finished: Finished, snapshot: Snapshot, ledger: Path) -> Result:
+        with finished.report.open(encoding="utf-8", newline="") as file:
+            report = list(csv.DictReader(file))
+        attempts = rows_of(
+            ledger,
+            "SELECT attempt_id, numbers, ifnull(result, ''), strangers FROM attempt JOIN chunk USING (chunk_id)"
+            " ORDER BY attempt_id",
+        )
+        return Result(
+            self._scenario,
+            self.world.audit,
+            self.world,
+            report,
+            json.loads(finished.summary.read_text(encoding="utf-8")),
+            [
+                Attempt(number, tuple(numbers.split("\n")), result, strange)
+                for number, numbers, result, strange in attempts
+            ],
+            snapshot,
+            range(self._checked, len(self.world.audit.sessions)),
+        )
+
+
+@asynccontextmanager
+async def _watching(_: Callable[[], Snapshot]) -> AsyncIterator[None]:
+    yield
+
+
+@contextmanager
+def _stopping(stop: Callable[[Ending], None], trouble: Trouble) -> Iterator[None]:
+    """Stop as the operator would: once safely, twice at once."""
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    assert task is not None
+    timers = []
+    if trouble.kind in {Kind.STOP, Kind.STOP_TWICE}:
+        timers.append(loop.call_later(trouble.at, stop, Ending.INTERRUPTED))
+    if trouble.kind is Kind.STOP_TWICE:
+        timers.append(loop.call_later(trouble.at + _SECOND_SIGNAL_S, task.cancel))
+    try:
+        yield
+    finally:
+        for timer in timers:
+            timer.cancel()
+
+
+def _ignore(_numbers: Sequence[str], _states: Sequence[NumberState]) -> None:
+    """Nobody listens."""

@@ -1,0 +1,208 @@
+"""The simulation must see what it is there to see: each bug here is put in on purpose, and a checker must name it."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+
+import orjson
+import pytest
+
+from bulk_remove.adapters import client, reporter
+from bulk_remove.adapters.ledger import Outcomes, Sending, reopening
+from bulk_remove.adapters.pool import Pool, gate, pool
+from bulk_remove.adapters.pool.bookkeeper import Bookkeeper
+from bulk_remove.adapters.pool.feeder import Feeder
+from bulk_remove.core import lifecycle
+from bulk_remove.core.chunker import RequestShape
+from bulk_remove.core.lifecycle import SETTLED, TRANSITIONS, Event, Phase
+from bulk_remove.core.model import Chunk, NumberState, RowOutcome
+from bulk_remove.core.pacing import Pace, pace_for
+from bulk_remove.core.replies import Fault, Reply, Verdict, read_reply
+from tests.simulation.replay import replay
+
+_SEEDS = 150
+"""A bug must show within so many seeds."""
+
+Bug = Callable[[pytest.MonkeyPatch], None]
+
+
+def verdicts_joined_by_position(broken: pytest.MonkeyPatch) -> None:
+    def read(body: bytes, numbers: Sequence[str]) -> Reply | Fault:
+        reply = read_reply(body, numbers)
+        if isinstance(reply, Fault):
+            return reply
+        in_order = read_reply(body, [*orjson.loads(body)])
+        assert isinstance(in_order, Reply)
+        spare = [Verdict(Event.PASSED_OVER)] * len(numbers)
+        return replace(reply, verdicts=(*in_order.verdicts, *spare)[: len(numbers)])
+
+    broken.setattr(client, "read_reply", read)
+
+
+def the_intent_written_after_the_send(broken: pytest.MonkeyPatch) -> None:
+    async def ask(self: Pool, chunk: Chunk, *, retry: bool) -> tuple[int, Reply | Fault | None]:
+        desk = self._desk
+        if not await desk.gate.slot(retry=retry) or not await desk.gate.departure():
+            return 0, None
+        begun_s = desk.clock.wall_s()
+        answer = await self._sender.delete(chunk, self._shape_of(chunk.campaign), begun_s)
+        return await desk.journal.write(lambda steps: steps.begin_attempt(chunk.chunk_id, begun_s)), answer
+
+    broken.setattr(Pool, "_ask", ask)
+
+
+def a_lost_reply_taken_for_nothing(broken: pytest.MonkeyPatch) -> None:
+    broken.setitem(TRANSITIONS[Phase.IN_DOUBT], Event.NOT_EXIST, Phase.NOT_EXIST)
+
+
+def doubt_forgotten_while_a_call_lasts(broken: pytest.MonkeyPatch) -> None:
+    broken.setitem(TRANSITIONS[Phase.IN_DOUBT], Event.BUSY, Phase.BUSY)
+
+
+def numbers_in_a_call_never_asked_again(broken: pytest.MonkeyPatch) -> None:
+    broken.setattr(Bookkeeper, "_due_again", lambda *_: {})
+
+
+def numbers_in_a_call_given_up_too_soon(broken: pytest.MonkeyPatch) -> None:
+    broken.setattr(
+        "bulk_remove.adapters.pool.bookkeeper.busy_due_s",
+        lambda policy, rounds, _since_s, now_s, _draw: now_s + policy.delay_first_s if rounds < 2 else None,
+    )
+
+
+def numbers_in_a_call_taken_for_removed(broken: pytest.MonkeyPatch) -> None:
+    broken.setitem(TRANSITIONS[Phase.UNSENT], Event.BUSY, Phase.REMOVED)
+
+
+def each_request_sent_twice(broken: pytest.MonkeyPatch) -> None:
+    once = client.Client.delete
+
+    async def twice(self: client.Client, chunk: Chunk, shape: RequestShape, now_s: float) -> Reply | Fault:
+        first = await once(self, chunk, shape, now_s)
+        return await once(self, chunk, shape, now_s) if isinstance(first, Fault) else first
+
+    broken.setattr(client.Client, "delete", twice)
+
+
+def a_chunk_handed_out_twice(broken: pytest.MonkeyPatch) -> None:
+    choose = Feeder._choose
+
+    async def again(self: Feeder) -> Chunk | None:
+        chunk = await choose(self)
+        if chunk is not None and chunk.chunk_id == 1 and not self._halves:
+            self._halves.append(chunk)
+        return chunk
+
+    broken.setattr(Feeder, "_choose", again)
+    _unguarded(broken)
+
+
+def settled_numbers_asked_again_by_resume(broken: pytest.MonkeyPatch) -> None:
+    broken.setattr(reopening, "SETTLED", frozenset())
+    _unguarded(broken)
+
+
+def duplicates_lost_from_the_report(broken: pytest.MonkeyPatch) -> None:
+    rows = Outcomes.rows
+
+    def firsts(self: Outcomes) -> Iterator[RowOutcome]:
+        return (row for row in rows(self) if not row.duplicate_of)
+
+    broken.setattr(Outcomes, "rows", firsts)
+    broken.setattr(reporter, "check_closed", lambda *_: None)
+
+
+def a_split_that_loses_a_half(broken: pytest.MonkeyPatch) -> None:
+    done = Feeder.done
+    broken.setattr(Feeder, "done", lambda self, halves=(): done(self, [*halves][:1]))
+
+
+def a_resume_that_forgets_unanswered_requests(broken: pytest.MonkeyPatch) -> None:
+    broken.setattr(reopening, "_lose", lambda state: state)
+
+
+def a_resume_that_leaves_numbers_in_a_call_behind(broken: pytest.MonkeyPatch) -> None:
+    broken.setattr(reopening, "SETTLED", SETTLED | lifecycle.IN_A_CALL)
+
+
+def twice_the_rate(broken: pytest.MonkeyPatch) -> None:
+    broken.setattr(pool, "pace_for", lambda rate: pace_for(2 * rate))
+
+
+def one_worker_too_many(broken: pytest.MonkeyPatch) -> None:
+    drain = Pool.drain
+
+    async def more(self: Pool) -> object:
+        desk = self._desk
+        self._desk = replace(desk, settings=replace(desk.settings, concurrency=desk.settings.concurrency + 1))
+        return await drain(self)
+
+    broken.setattr(Pool, "drain", more)
+
+
+def a_retry_after_ignored(broken: pytest.MonkeyPatch) -> None:
+    def unpaused(pace: Pace, _until_us: int) -> Pace:
+        return pace
+
+    broken.setattr(gate, "paused", unpaused)
+
+
+def records_forgotten_over_rounds(broken: pytest.MonkeyPatch) -> None:
+    with_verdict = lifecycle.with_verdict
+
+    def last_only(
+        state: NumberState, event: Event, removed: int, ids: tuple[int | str, ...], detail: str, now_s: float
+    ) -> NumberState:
+        return with_verdict(state, event, removed, ids, detail, now_s)._replace(removed=removed, record_ids=ids)
+
+    broken.setattr("bulk_remove.adapters.pool.bookkeeper.with_verdict", last_only)
+
+
+def a_verdict_counted_but_not_written(broken: pytest.MonkeyPatch) -> None:
+    settle = Sending.settle
+
+    def stale(self: Sending, chunk: Chunk, _states: Sequence[NumberState], due_s: dict[int, float]) -> None:
+        settle(self, chunk, chunk.states, due_s)
+
+    broken.setattr(Sending, "settle", stale)
+
+
+def _unguarded(broken: pytest.MonkeyPatch) -> None:
+    """Take the lifecycle's own guard away: the checkers must see it without."""
+    for phase in SETTLED:
+        broken.setitem(TRANSITIONS, phase, dict.fromkeys(Event, phase))
+
+
+TOLD = "statuses_are_what_the_client_was_told"
+CASES: tuple[tuple[Bug, str], ...] = (
+    (verdicts_joined_by_position, TOLD),
+    (the_intent_written_after_the_send, "every_request_was_intended"),
+    (a_lost_reply_taken_for_nothing, TOLD),
+    (doubt_forgotten_while_a_call_lasts, TOLD),
+    (numbers_in_a_call_never_asked_again, "numbers_in_a_call_are_asked_until_the_budget_ends"),
+    (numbers_in_a_call_given_up_too_soon, "numbers_in_a_call_are_asked_until_the_budget_ends"),
+    (numbers_in_a_call_taken_for_removed, TOLD),
+    (each_request_sent_twice, "every_request_was_intended"),
+    (a_chunk_handed_out_twice, "nothing_is_sent_after_a_final_answer"),
+    (settled_numbers_asked_again_by_resume, "nothing_is_sent_after_a_final_answer"),
+    (duplicates_lost_from_the_report, "every_row_is_in_the_report_once_and_in_order"),
+    (a_split_that_loses_a_half, "a_run_that_ends_by_itself_asked_for_every_number"),
+    (a_resume_that_forgets_unanswered_requests, TOLD),
+    (a_resume_that_leaves_numbers_in_a_call_behind, "in_a_calm_world_everything_comes_to_an_answer"),
+    (twice_the_rate, "the_ceilings_are_never_passed"),
+    (one_worker_too_many, "the_ceilings_are_never_passed"),
+    (a_retry_after_ignored, "a_pause_that_the_server_asks_for_is_kept_by_all"),
+    (records_forgotten_over_rounds, TOLD),
+    (a_verdict_counted_but_not_written, "the_progress_shown_was_true"),
+)
+
+
+@pytest.mark.parametrize(("bug", "promise"), CASES, ids=lambda case: getattr(case, "__name__", ""))
+def test_a_bug_put_in_on_purpose_is_caught(bug: Bug, promise: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    bug(monkeypatch)
+    seen: set[str] = set()
+    for seed in range(_SEEDS):
+        failure = replay(seed)
+        seen.update(failure.where if failure else ())
+        if promise in seen:
+            return
+    pytest.fail(f"{bug.__name__} went unnoticed by {promise} for {_SEEDS} seeds; noticed by {seen or 'none'}")

@@ -1,0 +1,36 @@
+import pytest
+
+from bulk_remove.core.summary import Ending
+from tests.simulation.fates import Fate
+from tests.simulation.replay import replay
+from tests.simulation.scenario import Kind
+
+_SEEDS = 2_000
+_BLOCK = 50
+_ENDINGS = {Ending.DONE, Ending.INTERRUPTED, Ending.UNAVAILABLE, Ending.DENIED}
+
+
+@pytest.mark.parametrize("first", range(0, _SEEDS, _BLOCK), ids=lambda first: f"seeds-{first}-{first + _BLOCK - 1}")
+def test_every_promise_holds_whatever_the_world_does(first: int) -> None:
+    failures = [failure for seed in range(first, first + _BLOCK) if (failure := replay(seed))]
+    assert not failures, "\n".join(map(str, failures))
+
+
+def test_a_seed_always_plays_alike() -> None:
+    first: list[str] = []
+    second: list[str] = []
+    replay(3, first.append)
+    replay(3, second.append)
+    assert first == second
+    assert len(first) > 10
+
+
+def test_everything_that_can_happen_does_happen() -> None:
+    story: list[str] = []
+    for seed in range(60):
+        replay(seed, story.append)
+    told = "\n".join(story)
+    assert [fate for fate in Fate if f": {fate}" not in told] == []
+    endings = {line.partition(" ended: ")[2] for line in story if " ended: " in line}
+    assert endings >= {"Killed", "StorageError", "CancelledError", *_ENDINGS}
+    assert [kind for kind in Kind if f": {kind} at " not in told] == []

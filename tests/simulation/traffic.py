@@ -1,0 +1,109 @@
+"""What must hold of what was sent, and when. Each function is a promise; it raises AssertionError."""
+
+from itertools import pairwise
+from math import ceil
+
+from tests.simulation.evidence import Evidence
+from tests.simulation.fates import ACTS
+from tests.simulation.oracle import NOT_SENT
+from tests.simulation.scenario import CAMPAIGN, Kind
+
+_ROUNDING_S = 1e-5
+"""Virtual time and the pacer's microseconds may differ by this."""
+_COMMIT_S = 0.1
+"""A wish to pause is obeyed once it is on disk."""
+
+
+def only_valid_numbers_of_the_input_are_sent(evidence: Evidence) -> None:
+    """Never remove what was not asked for: each number of each request stands in the input, once in a request."""
+    asked_for = set(evidence.result.scenario.numbers)
+    for request in evidence.fresh:
+        assert request.campaign == CAMPAIGN
+        assert asked_for.issuperset(request.numbers), f"sent, but not in the input: {request.numbers}"
+        assert len(set(request.numbers)) == len(request.numbers), "a number twice in one request"
+        assert len(request.numbers) <= evidence.settings.max_numbers_per_request
+
+
+def every_request_was_intended(evidence: Evidence) -> None:
+    """Promise 3: before a request leaves, the ledger holds one open attempt with its numbers, and one only."""
+    for request in evidence.fresh:
+        assert len(request.attempts) == 1, f"{len(request.attempts)} open attempts for a request at {request.sent_s}"
+    assert len(evidence.by_attempt) == len(evidence.audit.requests), "one attempt sent two requests"
+
+
+def the_ledger_knows_what_came_of_each_request(evidence: Evidence) -> None:
+    """Promise 3: each attempt ends as the client was told, or 'killed' where the process died over it."""
+    for attempt in evidence.result.attempts:
+        request = evidence.by_attempt.get(attempt.attempt_id)
+        if request is None:
+            assert attempt.result in {NOT_SENT, "killed"}, f"attempt {attempt.attempt_id}: {attempt.result!r} unasked"
+            continue
+        session = evidence.audit.sessions[request.session]
+        survived = session.ending is not None or session.trouble.kind is Kind.KILL_UNREPORTED
+        allowed = {request.told} if survived else {request.told, "killed"}
+        assert attempt.result in allowed, f"attempt {attempt.attempt_id}: {attempt.result!r}, told {request.told!r}"
+        assert attempt.result == "killed" or attempt.strangers == request.strangers
+
+
+def nothing_is_sent_after_a_final_answer(evidence: Evidence) -> None:
+    """Never remove what was not asked for: a settled number is in no further attempt, in no session."""
+    for number, history in evidence.histories.items():
+        assert not history.asked_after, f"{number} was asked for again after {history.asked_after}"
+
+
+def no_number_is_in_two_requests_at_once(evidence: Evidence) -> None:
+    """Promise 4: while the client waits for an answer, none of its numbers is in another request."""
+    free_at_s: dict[str, float] = {}
+    for request in evidence.fresh:
+        for number in request.numbers:
+            assert free_at_s.get(number, 0.0) <= request.sent_s, f"{number} is in two requests at {request.sent_s}"
+            free_at_s[number] = evidence.audit.ended_s(request)
+
+
+def the_ceilings_are_never_passed(evidence: Evidence) -> None:
+    """Promise 8: never more requests in a window than the rate allows, nor more at once than `concurrency`."""
+    most = ceil(evidence.settings.rate)
+    for requests in evidence.sessions:
+        for earlier, later in zip(requests, requests[most:], strict=False):
+            gap_s = later.sent_s - earlier.sent_s
+            assert gap_s >= most / evidence.settings.rate - _ROUNDING_S, f"{most + 1} requests within {gap_s} s"
+        ends_s: list[float] = []
+        for request in requests:
+            ends_s = [end_s for end_s in ends_s if end_s > request.sent_s] + [evidence.audit.ended_s(request)]
+            assert len(ends_s) <= evidence.settings.concurrency, f"{len(ends_s)} at once at {request.sent_s}"
+
+
+def a_pause_that_the_server_asks_for_is_kept_by_all(evidence: Evidence) -> None:
+    """Promise 8: after a Retry-After nobody sends until its time, once it is noted."""
+    for requests in evidence.sessions:
+        for request in requests:
+            if request.told_s is None or request.pause_until_s <= request.told_s:
+                continue
+            for other in requests:
+                between = request.told_s + _COMMIT_S < other.sent_s < request.pause_until_s - _ROUNDING_S
+                assert not between, f"sent at {other.sent_s}, though paused until {request.pause_until_s}"
+
+
+def numbers_in_a_call_are_asked_until_the_budget_ends(evidence: Evidence) -> None:
+    """Promise 7: a run that ends by itself gives up a number in a call only when its time is used up."""
+    if evidence.result.summary["ending"] != "done":
+        return
+    budget_s = evidence.settings.busy_for_s
+    least_s = min(evidence.settings.busy_delay_s, budget_s) / 2
+    for number, history in evidence.histories.items():
+        if history.status == "CALL_IN_PROGRESS":
+            moments_s = [moment for moment in history.busy_moments_s if moment >= evidence.result.session.began_s]
+            assert moments_s, f"{number}: CALL_IN_PROGRESS, but not asked for in this session"
+            asked_for_s = moments_s[-1] - moments_s[0]
+            assert asked_for_s >= budget_s - least_s - 1.0, f"{number}: given up after {asked_for_s} s"
+
+
+def the_world_kept_its_own_rules(evidence: Evidence) -> None:
+    """The witness itself: only a request that acts removes anything, and no record is removed twice."""
+    removed = [
+        record_id for request in evidence.audit.requests for ids in request.removed.values() for record_id in ids
+    ]
+    assert len(removed) == len(set(removed))
+    assert all(request.fate in ACTS for request in evidence.audit.requests if request.removed)
+    for earlier, later in pairwise(evidence.audit.requests):
+        assert earlier.sent_s <= later.sent_s

@@ -1,0 +1,47 @@
+"""How the server puts what it found: the body of a reply, with the liberties that a real one takes."""
+
+import random
+from collections.abc import Collection
+
+import orjson
+
+from tests.simulation.audit import Entries
+from tests.simulation.fates import Climate
+
+PAGE = b"<!DOCTYPE html><html><body><h1>Please log in</h1></body></html>"
+_FULL_LENGTH = 9
+
+
+def envelope(message: str, request_id: str) -> bytes:
+    """Return the body of a refusal."""
+    return orjson.dumps({"request_id": request_id, "errors": [{"message": message, "code": 111111}]})
+
+
+def reply_body(said: dict[str, Entries], climate: Climate, dice: random.Random) -> tuple[bytes, int]:
+    """Return a reply in no certain order, and how many numbers it speaks of that nobody asked for."""
+    document = {_respelt(number, climate, dice): entries for number, entries in said.items()}
+    strangers = _strangers(document, dice) if dice.random() < climate.strangers else {}
+    pairs = [*document.items(), *strangers.items()]
+    dice.shuffle(pairs)
+    if not pairs:
+        return b"[]", 0  # PHP's empty map
+    return orjson.dumps(dict(pairs)), len(strangers)
+
+
+def cut(body: bytes, dice: random.Random) -> bytes:
+    """Return the beginning of a body."""
+    return body[: dice.randrange(len(body))]
+
+
+def _respelt(number: str, climate: Climate, dice: random.Random) -> str:
+    """Spell a number as a server might that keeps its numbers otherwise; short ones could then mean others."""
+    local = number.removeprefix("+48")
+    if len(local) < _FULL_LENGTH or dice.random() >= climate.respelling:
+        return number
+    return dice.choice((local, f"48{local}", f"+48{local}", f"0048{local}"))
+
+
+def _strangers(taken: Collection[str], dice: random.Random) -> dict[str, Entries]:
+    drawn = [str(dice.randint(700_000_000, 799_999_999)) for _ in range(dice.randint(1, 3))]
+    none: Entries = [{"http_status": 404, "status": "NOT_EXIST"}]
+    return {number: none for number in drawn if number not in taken}
