@@ -3,8 +3,8 @@
     async for outcome in remove_numbers(["601234555"], settings, server, approve=lambda plan: plan.numbers < 100):
         print(outcome.number, outcome.status)
 
-Nothing is sent unless `approve` returns True for the plan. No signal handler is installed: cancelling the task stops
-at once, leaving the iteration stops safely.
+Nothing is sent unless `approve` returns True for the plan. No signal handler is installed: leaving the iteration, or
+cancelling the task, stops safely: requests under way finish first.
 """
 
 import asyncio
@@ -97,7 +97,8 @@ class _Stream:
 
     def __init__(self) -> None:
         self._queue: asyncio.Queue[Outcome | None] = asyncio.Queue()
-        self.stop: Callable[[Ending], None] = lambda _ending: None
+        self._stop: Callable[[Ending], None] | None = None
+        self._wished: Ending | None = None
 
     def settled(self, numbers: Sequence[str], states: Sequence[NumberState]) -> None:
         for number, state in zip(numbers, states, strict=True):
@@ -107,9 +108,17 @@ class _Stream:
     def end(self, _task: asyncio.Task[Sent]) -> None:
         self._queue.put_nowait(None)
 
+    def stop(self, ending: Ending) -> None:
+        """Stop safely, now or as soon as the sending has begun."""
+        self._wished = ending
+        if self._stop is not None:
+            self._stop(ending)
+
     @contextmanager
     def stopping(self, stop: Callable[[Ending], None]) -> Iterator[None]:
-        self.stop = stop
+        self._stop = stop
+        if self._wished is not None:
+            stop(self._wished)
         yield
 
     async def outcomes(self) -> AsyncIterator[Outcome]:

@@ -11,6 +11,7 @@ from bulk_remove.errors import UsageError
 
 _CAMPAIGN = re.compile(r"[0-9A-Za-z]{5}")
 _SYSTEM = re.compile(r"[0-9A-Za-z]([0-9A-Za-z-]*[0-9A-Za-z])?")
+_DEFAULT_PORT = {"https": 443, "http": 80}
 MAX_RATE = 1000.0
 MAX_CONCURRENCY = 100
 
@@ -43,9 +44,13 @@ class Address:
             raise UsageError("--url may hold no user, no password and no query.", hint)
         if parts.scheme == "http" and not _is_loopback(parts.hostname):
             raise UsageError("--url is plain http: the password would travel in the open.", "Use https://.")
-        host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-        shown = f"{host}:{port}" if port else host
-        return cls(f"{parts.scheme}://{shown}", parts.path.rstrip("/"), shown)
+        shown = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+        origin = f"{parts.scheme}://{shown}:{port}" if port else f"{parts.scheme}://{shown}"
+        # One spelling for one server: the campaign's lock goes by it.
+        host = "127.0.0.1" if shown == "localhost" else shown.rstrip(".")
+        if port and port != _DEFAULT_PORT[parts.scheme]:
+            host = f"{host}:{port}"
+        return cls(origin, parts.path.rstrip("/"), host)
 
     def destination(self, user: str, output: str = "") -> "Destination":
         """Return what a later session needs to know of this address, with the user and the place of the report."""

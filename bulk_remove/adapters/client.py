@@ -6,8 +6,9 @@ No exception of aiohttp leaves this module: their texts hold the URL, which hold
 """
 
 import ssl
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Self
 from urllib.request import getproxies, proxy_bypass
 
@@ -18,11 +19,14 @@ import yarl
 from bulk_remove import __version__
 from bulk_remove.core.chunker import RequestShape
 from bulk_remove.core.model import Chunk
-from bulk_remove.core.replies import Document, Effect, Fault, Reply, fault_of_status, read_reply
+from bulk_remove.core.replies import NOT_SENT, Document, Effect, Fault, Reply, fault_of_status, read_reply
 from bulk_remove.core.retry import parse_date, parse_retry_after
 from bulk_remove.errors import UsageError
 
 USER_AGENT = f"bulk-remove/{__version__}"
+Departure = Callable[[], Awaitable[bool]]
+"""Waits until a request may go; False when it may not any more."""
+
 KEEPALIVE_S = 3.0
 """Idle connections are dropped before the server drops them: Apache does after 5 s (KeepAliveTimeout)."""
 BODY_MAX_BYTES = 8 * 1024 * 1024
@@ -89,6 +93,7 @@ class Client:
             },
             cookie_jar=aiohttp.DummyCookieJar(),
             middlewares=(_one_send,),
+            trace_configs=[_departures()],
             timeout=aiohttp.ClientTimeout(total=connection.timeout_s, connect=connection.connect_timeout_s),
             trust_env=False,
         )
@@ -97,10 +102,16 @@ class Client:
     async def __aexit__(self, *_: object) -> None:
         await self._session.close()
 
-    async def delete(self, chunk: Chunk, shape: RequestShape, now_s: float) -> Reply | Fault:
-        """Send one DELETE for a chunk, once. `now_s` (Unix seconds) is what a Retry-After date is compared with."""
+    async def delete(
+        self, chunk: Chunk, shape: RequestShape, now_s: float, departure: Departure | None = None
+    ) -> Reply | Fault:
+        """Send one DELETE for a chunk, once. `now_s` (Unix seconds) is what a Retry-After date is compared with.
+
+        `departure` is awaited when the connection stands and the next thing is the first byte; when it says no, nothing
+        is sent and NOT_SENT returned.
+        """
         try:
-            status, headers, body = await self._request("DELETE", shape.target(chunk.numbers))
+            status, headers, body = await self._request("DELETE", shape.target(chunk.numbers), departure)
         except _Failed as failed:
             return failed.fault
         if status == 200:  # noqa: PLR2004 - the documented one
@@ -122,7 +133,9 @@ class Client:
                 Effect.UNTOUCHED, "unreadable reply", "The server's reply is not JSON: is the address right?", 200
             )
 
-    async def _request(self, method: str, target: str) -> tuple[int, Mapping[str, str], bytes]:
+    async def _request(
+        self, method: str, target: str, departure: Departure | None = None
+    ) -> tuple[int, Mapping[str, str], bytes]:
         # encoded=True: the query stays, byte for byte, what the chunker counted.
         url = yarl.URL(f"{self._connection.base_url}{target}", encoded=True)
         try:
@@ -133,6 +146,7 @@ class Client:
                 allow_redirects=False,
                 proxy=self._route.proxy,
                 proxy_headers=self._route.tunnel_headers,
+                trace_request_ctx=departure,
             ) as response:
                 return response.status, response.headers, await _bounded_body(response)
         except (aiohttp.ClientError, OSError) as error:
@@ -147,6 +161,20 @@ async def _one_send(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandl
     except (aiohttp.ClientError, OSError) as error:
         fault = fault_of_exception(error)
     raise _Failed(fault)
+
+
+def _departures() -> aiohttp.TraceConfig:
+    """Have each request ask for its departure once its connection stands, however long that took."""
+
+    async def depart(_session: aiohttp.ClientSession, context: SimpleNamespace, _params: object) -> None:
+        departure: Departure | None = context.trace_request_ctx
+        if departure is not None and not await departure():
+            raise _Failed(NOT_SENT)
+
+    trace = aiohttp.TraceConfig()
+    trace.on_connection_create_end.append(depart)
+    trace.on_connection_reuseconn.append(depart)
+    return trace
 
 
 async def _bounded_body(response: aiohttp.ClientResponse) -> bytes:

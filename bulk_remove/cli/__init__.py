@@ -1,26 +1,41 @@
 """The command line: options in, one call into `run`, result out, exit code. It wires only."""
 
 import sys
+from io import StringIO
 
 from bulk_remove.errors import BulkRemoveError, ExitCode
 
 
 def main() -> None:
-    """Run the command and exit with its code; an expected failure is two sentences, never a traceback."""
+    """Run the command and exit with its code; an expected failure is two sentences, never a traceback.
+
+    Ctrl-C and SIGTERM get here only while nothing is sent: from a plan's approval on, they are StoppedErrors.
+    """
     import click  # noqa: PLC0415 - `import bulk_remove.cli` itself stays light
 
     from bulk_remove.cli.commands import program  # noqa: PLC0415 - likewise
+    from bulk_remove.cli.signals import exit_of, terminable  # noqa: PLC0415 - likewise
 
     try:
-        sys.exit(program.main(standalone_mode=False, prog_name="bulk-remove"))
+        with terminable():
+            code = program.main(standalone_mode=False, prog_name="bulk-remove")
+        sys.exit(code)
     except click.ClickException as problem:
-        problem.show()
+        told = StringIO()
+        problem.show(told)
+        _note(told.getvalue().rstrip())
         sys.exit(ExitCode.USAGE)
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("Stopped: nothing was sent.", err=True)
-        sys.exit(ExitCode.INTERRUPTED)
+    except (click.Abort, KeyboardInterrupt) as stop:
+        _note("Stopped: nothing was sent.")
+        sys.exit(exit_of(stop.__cause__ or stop))
     except BulkRemoveError as error:
         from bulk_remove.adapters.console import Screen  # noqa: PLC0415 - rich only where something is shown
 
         Screen().error(error)
         sys.exit(error.exit_code)
+
+
+def _note(text: str) -> None:
+    from bulk_remove.adapters.console import Screen  # noqa: PLC0415 - rich only where something is shown
+
+    Screen().note(text)

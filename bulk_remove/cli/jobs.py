@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
@@ -16,13 +16,13 @@ from bulk_remove.adapters.reader import ReadOptions, open_table
 from bulk_remove.adapters.reporter import check_place
 from bulk_remove.cli.options import address_from, changes_from, login_from, settings_from, state_dir_from
 from bulk_remove.cli.run_log import logged
-from bulk_remove.cli.signals import stopped_by_signals
+from bulk_remove.cli.signals import report_kept, stopped_by_signals, told_truly
 from bulk_remove.core.numbers import Normaliser, NumberRules
 from bulk_remove.core.plan import ApprovedPlan, Consent, approve
 from bulk_remove.core.summary import Ending
 from bulk_remove.errors import ExitCode, GuardStop, UsageError
-from bulk_remove.run.carry_out import Hooks, carry_out, connection, with_learned_limit
-from bulk_remove.run.finish import finish
+from bulk_remove.run.carry_out import Hooks, Sent, carry_out, connection, with_learned_limit
+from bulk_remove.run.finish import Finished, finish
 from bulk_remove.run.old_report import OldReport
 from bulk_remove.run.preflight import Findings, error_of, inspect_campaign, inspect_server
 from bulk_remove.run.prepare import Prepared, prepared
@@ -82,17 +82,22 @@ def _earlier_rows(
     options: dict[str, Any], state_dir: Path
 ) -> Iterator[tuple[Rows, tuple[str, ...], Settings, Destination]]:
     """Give the rows of a report or of a run, the columns to keep, the settings, and where that run sent to."""
-    changes = changes_from(options)
     earlier = options["earlier"]
-    given = Destination(url="") if not (options["url"] or options["system"]) else address_from(options).destination("")
+    given = address_from(options).destination("") if options["url"] or options["system"] else Destination()
     if Path(earlier).suffix.lower() in {".csv", ".xlsx"}:
+        changes = changes_from(options, typed_only=False)
         rules = NumberRules(**{name: changes[name] for name in ("number_format", "region") if name in changes})
         report = OldReport(open_table(earlier, ReadOptions("number", keep_columns=True)), Normaliser(rules))
         settings = Settings(**{"campaign": report.campaign(), **changes})
         yield report.rows, report.kept, settings, given
         return
-    with earlier_run(find_run(state_dir, earlier), changes) as run:
-        told = given if given.url else run.destination
+    with earlier_run(find_run(state_dir, earlier), changes_from(options, typed_only=True)) as run:
+        told = run.destination
+        if given.url and (given.host, given.base_path) != (told.host, told.base_path):
+            raise UsageError(
+                f"Run {earlier} was sent to {told.host}, not to {given.host}.",
+                "Leave --url, --system and BULK_REMOVE_URL out; to send elsewhere, rerun its report.csv.",
+            )
         yield Outcomes(run.store).rows, kept_of(run), run.settings, told
 
 
@@ -112,8 +117,14 @@ def _need_consent(screen: Screen, options: dict[str, Any]) -> None:
 def _destination(address: Address, login: Login, options: dict[str, Any]) -> Destination:
     output = options["output"]
     if output:
-        check_place(output)
+        _check_output(output, [*options.get("files", ()), options.get("earlier", "")])
     return address.destination(login.user, str(output.absolute()) if output else "")
+
+
+def _check_output(output: Path, inputs: Sequence[str]) -> None:
+    if any(Path(name).resolve() == output.resolve() for name in inputs if name):
+        raise UsageError(f"--output {output} is the input itself.", "Name another file for the report.")
+    check_place(output)
 
 
 def _asked_and_carried_out(
@@ -125,7 +136,7 @@ def _asked_and_carried_out(
     screen.plan(ready.plan, findings.records)
     for note in findings.notes:
         screen.note(note)
-    if not options["yes"] and not screen.confirm(ready.plan):
+    if ready.plan.to_send and not options["yes"] and not screen.confirm(ready.plan):
         raise GuardStop("Not confirmed: nothing was sent.", "Run it again and type what is asked for.")
     return _carried_out(screen, ready, approved, settings, address, login, options)
 
@@ -134,10 +145,12 @@ def resume_job(options: dict[str, Any]) -> int:
     """Finish an earlier run from its ledger; returns the exit code. Raises every BulkRemoveError."""
     screen = Screen()
     state_dir = state_dir_from(options)
-    with earlier_run(find_run(state_dir, options["run"] or ""), changes_from(options)) as run:
+    with earlier_run(find_run(state_dir, options["run"] or ""), changes_from(options, typed_only=True)) as run:
         address = Address.parse(run.destination.url)
         login = login_from({**options, "user": options["user"] or run.destination.user})
         output = options["output"] or (Path(run.destination.output) if run.destination.output else None)
+        if output:
+            check_place(output)
         with lock_campaign(state_dir, address.host, run.settings.campaign):
             ready = reopened(run, time.time())
             approved = approve(ready.plan, run.consent)
@@ -175,12 +188,23 @@ def _carried_out(
     login: Login,
     options: dict[str, Any],
 ) -> int:
-    """Send, report, and tell; returns the exit code."""
-    with logged(ready.folder, screen):
-        watching = partial(Live(screen.err).sending, ready.plan.numbers, settings.rate, settings.give_up_after_s)
-        hooks = Hooks(watching, partial(_stopping, screen, options["until"]), lambda _numbers, _states: None)
-        sent = asyncio.run(carry_out(ready, approved, settings, address, login, hooks))
-        finished = finish(ready, settings, sent.ending, options["output"])
+    """Send, report, and tell; returns the exit code, which a signal while the report is written leaves as it is."""
+    with told_truly(ready.plan.run_id, ready.store.approved):
+        with (
+            logged(ready.folder, screen),
+            report_kept(lambda: screen.note("The report is being written; once more stops at once.")) as spare,
+        ):
+            watching = partial(Live(screen.err).sending, ready.plan.numbers, settings.rate, settings.give_up_after_s)
+            stopping = partial(_stopping, screen, options["until"], spare)
+            hooks = Hooks(watching, stopping, lambda _numbers, _states: None)
+            sent = asyncio.run(carry_out(ready, approved, settings, address, login, hooks))
+            finished = finish(ready, settings, sent.ending, options["output"])
+        _tell(screen, ready, settings, sent, finished)
+    return finished.exit_code
+
+
+def _tell(screen: Screen, ready: Prepared, settings: Settings, sent: Sent, finished: Finished) -> None:
+    """Say what the run amounts to, where the report is, and how to go on."""
     screen.summary(
         finished.by_status,
         f"{finished.removed_records:,} records removed by {finished.totals.requests:,} requests",
@@ -196,7 +220,6 @@ def _carried_out(
     screen.files(finished.report, finished.summary)
     if finished.resumable:
         screen.tell(f"  To go on: bulk-remove resume {ready.plan.run_id}")
-    return finished.exit_code
 
 
 async def _inspected(settings: Settings, address: Address, login: Login, campaign: str | None) -> Findings:
@@ -221,14 +244,17 @@ def _prepared(
 
 
 @contextmanager
-def _stopping(screen: Screen, until_s: float | None, stop: Callable[[Ending], None]) -> Iterator[None]:
-    """Stop safely at a signal, or at the time of day `until_s` (Unix seconds) if there is one."""
+def _stopping(
+    screen: Screen, until_s: float | None, spare: Callable[[], None], stop: Callable[[Ending], None]
+) -> Iterator[None]:
+    """Stop safely at a signal, or at the time of day `until_s` (Unix seconds) if given; the report is then spared."""
     loop = asyncio.get_running_loop()
     timer = None if until_s is None else loop.call_later(until_s - time.time(), stop, Ending.DEADLINE)
     try:
         with stopped_by_signals(
             stop, lambda: screen.note("Stopping: requests under way are finished first. Once more stops at once.")
         ):
+            spare()  # while these handlers still cover it, so that no signal falls between
             yield
     finally:
         if timer:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from bulk_remove.adapters.folders import default_state_dir
 from bulk_remove.adapters.secret import read_password
@@ -117,8 +118,9 @@ def _next_moment(value: str) -> float | None:
     except ValueError:
         return None
     now = datetime.now().astimezone()
-    moment = datetime.combine(now.date(), at, now.tzinfo)
-    return (moment if moment > now else moment + timedelta(days=1)).timestamp()
+    # Each day by itself: clocks may be changed between now and then.
+    today, tomorrow = (datetime.combine(now.date() + timedelta(days=days), at).astimezone() for days in (0, 1))
+    return (today if today > now else tomorrow).timestamp()
 
 
 class TimeOfDay(click.ParamType[float]):
@@ -197,11 +199,22 @@ _ENUMS: dict[str, Callable[[str], StrEnum]] = {"number_format": NumberFormat, "b
 _DURATIONS = ("busy_for", "busy_delay", "give_up_after", "connect_timeout", "timeout")
 
 
-def changes_from(options: dict[str, Any]) -> dict[str, Any]:
-    """Return the settings that were given, by name, for a command whose settings are those of an earlier run."""
+def changes_from(options: dict[str, Any], *, typed_only: bool) -> dict[str, Any]:
+    """Return the settings that were given, by name, for a command whose settings are those of an earlier run.
+
+    With `typed_only` what the environment says does not count: it was not meant for that run.
+    """
     names = {**{name: f"{name}_s" for name in _DURATIONS}, **{name: name for name in Settings.__dataclass_fields__}}
-    given = {setting: options[name] for name, setting in names.items() if options.get(name) not in {None, ""}}
+    given = {
+        setting: options[name]
+        for name, setting in names.items()
+        if options.get(name) not in {None, ""} and not (typed_only and not _was_typed(name))
+    }
     return given | {name: convert(given[name]) for name, convert in _ENUMS.items() if name in given}
+
+
+def _was_typed(name: str) -> bool:
+    return click.get_current_context().get_parameter_source(name) is ParameterSource.COMMANDLINE
 
 
 def address_from(options: dict[str, Any]) -> Address:

@@ -1,8 +1,13 @@
-"""Ctrl-C and SIGTERM: once stops safely, twice at once."""
+"""Ctrl-C and SIGTERM: once stops safely, twice at once. Nothing is claimed that the ledger could not prove.
 
-import asyncio
+before the approval      the command ends, and nothing is left behind (`terminable`)
+approved, not sending    the command ends; `resume` goes on (`told_truly`)
+while sending            once: requests under way are finished; twice: the command ends (`stopped_by_signals`)
+report being written     once: a notice, and the run's own exit code; twice: the command ends (`report_kept`)
+"""
+
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from types import FrameType
 
@@ -13,6 +18,86 @@ _ENDINGS = {signal.SIGINT: Ending.INTERRUPTED, signal.SIGTERM: Ending.TERMINATED
 _EXITS = {signal.SIGINT: ExitCode.INTERRUPTED, signal.SIGTERM: ExitCode.TERMINATED}
 
 
+_Handler = Callable[[int, FrameType | None], None]
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM, raised as Ctrl-C is, so that everything is left as cleanly."""
+
+
+def exit_of(stop: BaseException) -> ExitCode:
+    """Return the exit code of a command that Ctrl-C or SIGTERM ended."""
+    return ExitCode.TERMINATED if isinstance(stop, Terminated) else ExitCode.INTERRUPTED
+
+
+def _raise(number: int, _: FrameType | None) -> None:
+    raise Terminated if number == signal.SIGTERM else KeyboardInterrupt
+
+
+@contextmanager
+def _handled(by: Mapping[signal.Signals, _Handler]) -> Iterator[None]:
+    before = {number: signal.getsignal(number) for number in _ENDINGS}
+    try:
+        for number, handler in by.items():
+            signal.signal(number, handler)
+        yield
+    finally:
+        for number, handler_before in before.items():
+            signal.signal(number, handler_before)
+
+
+@contextmanager
+def terminable() -> Iterator[None]:
+    """Raise Terminated at SIGTERM; Ctrl-C raises KeyboardInterrupt by itself. Enter it in the main thread."""
+    with _handled({signal.SIGTERM: _raise}):
+        yield
+
+
+@contextmanager
+def told_truly(run_id: str, approved: Callable[[], bool]) -> Iterator[None]:
+    """Turn Ctrl-C and SIGTERM into StoppedError, unless the run's plan is not `approved` yet.
+
+    At the end both are ignored: there is nothing left to stop, and what ends the command must not be disturbed.
+    """
+    try:
+        yield
+    except KeyboardInterrupt as stop:
+        if not approved():
+            raise
+        raise StoppedError(
+            "Stopped: the verdicts so far are in the ledger.",
+            f"`bulk-remove resume {run_id}` goes on from there and writes the report.",
+            exit_of(stop),
+        ) from None
+    finally:
+        for number in _ENDINGS:
+            signal.signal(number, signal.SIG_IGN)
+
+
+@contextmanager
+def report_kept(notice: Callable[[], None]) -> Iterator[Callable[[], None]]:
+    """Give a function; from its call on, the first signal brings but a notice, so that the report is completed.
+
+    The run's exit code then stays its own, since everything asked for was done. Any other signal raises
+    KeyboardInterrupt (or Terminated) at once.
+    """
+    spared = False
+
+    def spare() -> None:
+        nonlocal spared
+        spared = True
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        nonlocal spared
+        if not spared:
+            _raise(number, frame)
+        spared = False
+        notice()
+
+    with _handled(dict.fromkeys(_ENDINGS, handle)):
+        yield spare
+
+
 @contextmanager
 def stopped_by_signals(stop: Callable[[Ending], None], notice: Callable[[], None]) -> Iterator[None]:
     """Turn the first signal into a call of `stop`, with a notice to the operator, and the second into StoppedError.
@@ -20,6 +105,8 @@ def stopped_by_signals(stop: Callable[[Ending], None], notice: Callable[[], None
     Enter it in the main thread, inside the task to be stopped. Plain signal handlers, because event loops on Windows
     have no others.
     """
+    import asyncio  # noqa: PLC0415 - --help answers at once
+
     loop = asyncio.get_running_loop()
     task = asyncio.current_task()
     received: list[signal.Signals] = []
@@ -32,9 +119,9 @@ def stopped_by_signals(stop: Callable[[Ending], None], notice: Callable[[], None
         elif task is not None:
             loop.call_soon_threadsafe(task.cancel)
 
-    before = {number: signal.signal(number, handle) for number in _ENDINGS}
     try:
-        yield
+        with _handled(dict.fromkeys(_ENDINGS, handle)):
+            yield
     except asyncio.CancelledError:
         if len(received) < 2:  # noqa: PLR2004 - not the second signal: somebody else cancelled the task
             raise
@@ -43,6 +130,3 @@ def stopped_by_signals(stop: Callable[[Ending], None], notice: Callable[[], None
             "Their numbers may or may not be gone; the ledger knows which they are.",
             _EXITS[received[0]],
         ) from None
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

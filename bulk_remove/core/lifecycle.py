@@ -5,10 +5,12 @@ the next phase. The table below is the whole theory; what is not in it cannot ha
 
 What the phases add to the statuses of the report is doubt. Once a request for a number went unanswered, that request
 may have removed it; from then on "none found" no longer means "was never there", it means `PRESUMED_REMOVED`. Doubt
-is never forgotten: `BUSY_IN_DOUBT` is a number in a call of which an earlier request was lost. A number that a reply
-passes over (`PASSED_OVER`) is doubted too, for the server may have understood it in another form and acted.
+is never forgotten, for a later run may ask again: `BUSY_IN_DOUBT` is a number in a call of which an earlier request was
+lost, `FAILED_IN_DOUBT` and `UNRECOGNISED_IN_DOUBT` likewise. A number that a reply passes over (`PASSED_OVER`) is
+doubted too, for the server may have understood it in another form and acted. Where the status does not tell of the
+doubt, the report's `detail` does, in one fixed sentence, so that a report alone is enough to go on from.
 
-Five phases settle a number for the run: an attempt that carries a settled number is a bug.
+Seven phases settle a number for the run: an attempt that carries a settled number is a bug.
 """
 
 from enum import StrEnum
@@ -29,7 +31,9 @@ class Phase(StrEnum):
     NOT_EXIST = "N"
     PRESUMED_REMOVED = "P"
     FAILED = "F"
+    FAILED_IN_DOUBT = "G"
     UNRECOGNISED = "X"
+    UNRECOGNISED_IN_DOUBT = "Y"
 
 
 class Event(StrEnum):
@@ -46,40 +50,50 @@ class Event(StrEnum):
     UNTOUCHED = "untouched"  # the server cannot have acted
 
 
-SETTLED = frozenset({Phase.REMOVED, Phase.NOT_EXIST, Phase.PRESUMED_REMOVED, Phase.FAILED, Phase.UNRECOGNISED})
+SETTLED = frozenset(
+    {
+        Phase.REMOVED,
+        Phase.NOT_EXIST,
+        Phase.PRESUMED_REMOVED,
+        Phase.FAILED,
+        Phase.FAILED_IN_DOUBT,
+        Phase.UNRECOGNISED,
+        Phase.UNRECOGNISED_IN_DOUBT,
+    }
+)
 """No further attempt in this run."""
 
 IN_A_CALL = frozenset({Phase.BUSY, Phase.BUSY_IN_DOUBT})
 
+DOUBT = "A request for it went unanswered."
+"""What the report's `detail` ends with where the phase is doubted and the status does not say so."""
+
 _ANSWERED_ALIKE = {
     Event.REMOVED: Phase.REMOVED,
-    Event.UNKNOWN: Phase.UNRECOGNISED,
     Event.PASSED_OVER: Phase.PASSED_OVER,
-    Event.REFUSED: Phase.FAILED,
     Event.LOST: Phase.IN_DOUBT,
+}
+
+_UNDOUBTED = {
+    **_ANSWERED_ALIKE,
+    Event.NOT_EXIST: Phase.NOT_EXIST,
+    Event.BUSY: Phase.BUSY,
+    Event.UNKNOWN: Phase.UNRECOGNISED,
+    Event.REFUSED: Phase.FAILED,
 }
 
 _DOUBTED = {
     **_ANSWERED_ALIKE,
+    Event.UNKNOWN: Phase.UNRECOGNISED_IN_DOUBT,
+    Event.REFUSED: Phase.FAILED_IN_DOUBT,
     Event.NOT_EXIST: Phase.PRESUMED_REMOVED,
     Event.NONE_LEFT: Phase.PRESUMED_REMOVED,
     Event.BUSY: Phase.BUSY_IN_DOUBT,
 }
 
 TRANSITIONS: dict[Phase, dict[Event, Phase]] = {
-    Phase.UNSENT: {
-        **_ANSWERED_ALIKE,
-        Event.NOT_EXIST: Phase.NOT_EXIST,
-        Event.BUSY: Phase.BUSY,
-        Event.UNTOUCHED: Phase.UNSENT,
-    },
-    Phase.BUSY: {
-        **_ANSWERED_ALIKE,
-        Event.NOT_EXIST: Phase.NOT_EXIST,
-        Event.NONE_LEFT: Phase.REMOVED,
-        Event.BUSY: Phase.BUSY,
-        Event.UNTOUCHED: Phase.BUSY,
-    },
+    Phase.UNSENT: {**_UNDOUBTED, Event.UNTOUCHED: Phase.UNSENT},
+    Phase.BUSY: {**_UNDOUBTED, Event.NONE_LEFT: Phase.REMOVED, Event.UNTOUCHED: Phase.BUSY},
     Phase.IN_DOUBT: {**_DOUBTED, Event.UNTOUCHED: Phase.IN_DOUBT},
     Phase.BUSY_IN_DOUBT: {**_DOUBTED, Event.UNTOUCHED: Phase.BUSY_IN_DOUBT},
     Phase.PASSED_OVER: {**_DOUBTED, Event.UNTOUCHED: Phase.PASSED_OVER},
@@ -95,8 +109,13 @@ _STATUS = {
     Phase.NOT_EXIST: Status.NOT_EXIST,
     Phase.PRESUMED_REMOVED: Status.PRESUMED_REMOVED,
     Phase.FAILED: Status.FAILED,
+    Phase.FAILED_IN_DOUBT: Status.FAILED,
     Phase.UNRECOGNISED: Status.UNRECOGNISED,
+    Phase.UNRECOGNISED_IN_DOUBT: Status.UNRECOGNISED,
 }
+
+_DOUBT_UNTOLD = frozenset({Phase.BUSY_IN_DOUBT, Phase.PASSED_OVER, Phase.FAILED_IN_DOUBT, Phase.UNRECOGNISED_IN_DOUBT})
+"""The phases of which the status does not tell that they are doubted."""
 
 NEW = NumberState(Phase.UNSENT)
 """A number that no request has carried yet."""
@@ -115,36 +134,71 @@ def status_of(phase: str) -> Status:
     return _STATUS[Phase(phase)]
 
 
-_PHASE = {status: phase for phase, status in reversed(_STATUS.items())}
-"""The plain phase of each status; doubt that a report does not show is not invented."""
+_PHASE = {
+    Status.UNSENT: Phase.UNSENT,
+    Status.IN_DOUBT: Phase.IN_DOUBT,
+    Status.CALL_IN_PROGRESS: Phase.BUSY,
+    Status.REMOVED: Phase.REMOVED,
+    Status.NOT_EXIST: Phase.NOT_EXIST,
+    Status.PRESUMED_REMOVED: Phase.PRESUMED_REMOVED,
+    Status.FAILED: Phase.FAILED,
+    Status.UNRECOGNISED: Phase.UNRECOGNISED,
+}
+
+_PHASE_IN_DOUBT = {
+    Status.CALL_IN_PROGRESS: Phase.BUSY_IN_DOUBT,
+    Status.FAILED: Phase.FAILED_IN_DOUBT,
+    Status.UNRECOGNISED: Phase.UNRECOGNISED_IN_DOUBT,
+}
 
 
-def phase_of(status: Status) -> Phase:
-    """Return where a number of an earlier report stands. Raises ValueError for INVALID, which is no number."""
-    if status is Status.FAILED:
-        return Phase.FAILED
+def read_back(status: Status, detail: str) -> tuple[Phase, str]:
+    """Return where a number of an earlier report stands, and its detail without the sentence of doubt.
+
+    Raises ValueError for INVALID, which is no number.
+    """
     if status not in _PHASE:
         raise ValueError(f"{status.value} is not the status of a number")
-    return _PHASE[status]
+    own = detail.rstrip().removesuffix(DOUBT)
+    if status in _PHASE_IN_DOUBT and own != detail.rstrip():
+        return _PHASE_IN_DOUBT[status], own.rstrip()
+    return _PHASE[status], detail
+
+
+_ANEW: dict[str, tuple[Phase, Phase]] = {
+    Phase.FAILED: (Phase.UNSENT, Phase.BUSY),
+    Phase.UNRECOGNISED: (Phase.UNSENT, Phase.BUSY),
+    Phase.PASSED_OVER: (Phase.IN_DOUBT, Phase.BUSY_IN_DOUBT),
+    Phase.FAILED_IN_DOUBT: (Phase.IN_DOUBT, Phase.BUSY_IN_DOUBT),
+    Phase.UNRECOGNISED_IN_DOUBT: (Phase.IN_DOUBT, Phase.BUSY_IN_DOUBT),
+}
+"""Where a later run begins, without and with records that were removed."""
 
 
 def asked_anew(state: NumberState) -> NumberState:
-    """Return the state from which a later run goes on; a final verdict stays as it is.
+    """Return the state from which a later run goes on; a final verdict stays as it is, and so does doubt.
 
     Refused numbers and those with an unknown status begin anew, but for records that were removed: these are in the
-    sum, so the number goes on like one of which some record was in a call.
+    sum, so the number goes on like one of which some record was in a call. One that was passed over goes on like a
+    refused one in doubt, for a report does not tell the two apart.
     """
     if status_of(state.phase) in FINAL_STATUSES:
         return state
-    anew = state.phase in {Phase.FAILED, Phase.UNRECOGNISED}
-    phase = (Phase.BUSY if state.removed else Phase.UNSENT) if anew else state.phase
+    anew = _ANEW.get(state.phase)
+    phase = anew[bool(state.removed)] if anew else state.phase
     return state._replace(phase=phase, busy_since_s=0.0)
 
 
 def explain(state: NumberState) -> str:
-    """Return the report's `detail`: what was said of the number, else what its status means where that is not plain."""
-    if state.detail:
-        return state.detail
+    """Return the report's `detail`: what was said of the number, else what its status means where that is not plain.
+
+    `read_back` understands it.
+    """
+    detail = state.detail or _meaning(state)
+    return f"{detail} {DOUBT}".lstrip() if state.phase in _DOUBT_UNTOLD else detail
+
+
+def _meaning(state: NumberState) -> str:
     match Phase(state.phase):
         case Phase.UNSENT:
             return "Never asked: the run stopped first."

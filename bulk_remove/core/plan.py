@@ -89,11 +89,9 @@ def approve(plan: Plan, consent: Consent) -> ApprovedPlan:
     """Approve a plan. Raises InputError when there is nothing to send, or the sum of its rows does not close."""
     if plan.rows != plan.numbers + plan.invalid + plan.duplicates:
         raise InvariantError("the plan's rows are not the sum of its numbers, invalid cells and duplicates")
-    if not plan.to_send:
+    if not plan.numbers:
         raise InputError(
             "The input holds no phone number that could be sent.",
-            "Every number has its final answer already."
-            if plan.settled
-            else "Look at the column and the reasons in the plan; choose another with --column.",
+            "Look at the column and the reasons in the plan; choose another with --column.",
         )
     return ApprovedPlan(plan, consent, _SEAL)

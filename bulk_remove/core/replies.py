@@ -59,6 +59,10 @@ class Fault:
         return f"{self.sentence} (request_id {self.request_id})" if self.request_id else self.sentence
 
 
+NOT_SENT = Fault(Effect.UNTOUCHED, "not sent", "The run was stopped before this request left.")
+"""No attempt at all: the request was prepared, and then nobody wanted it sent."""
+
+
 class Verdict(NamedTuple):
     """What one reply said of one number; `removed` and `record_ids` count what was removed in this attempt."""
 

@@ -1,5 +1,6 @@
 """Sends an approved plan."""
 
+import logging
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from dataclasses import dataclass, replace
@@ -16,8 +17,14 @@ from bulk_remove.core.progress import Snapshot
 from bulk_remove.core.replies import Fault
 from bulk_remove.core.retry import BusyPolicy, RetryPolicy
 from bulk_remove.core.summary import Ending
+from bulk_remove.errors import StorageError
 from bulk_remove.run.prepare import Prepared
 from bulk_remove.settings import Address, Login, Settings
+
+log = logging.getLogger("bulk_remove.run")
+
+_SHORTEST_LINE = 500
+"""No server is known that takes less, in bytes; proxies stop at 2 KiB at the earliest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +80,12 @@ async def carry_out(
     Planning(prepared.store).approve(approved)
     with Journal(prepared.store) as journal:
         began_s = clock.wall_s()
+        known_line = line_limit(prepared.state_dir, approved.plan.host, began_s)
         session_no = await journal.write(lambda steps: steps.begin_session(began_s))
         async with Client(connection(settings, address, login)) as client:
             pool = Pool(
                 approved,
-                _pool_settings(settings, line_limit(prepared.state_dir, approved.plan.host, began_s)),
+                _pool_settings(settings, known_line),
                 lambda campaign: settings.shape(campaign, address.base_path),
                 Outside(journal, client, clock),
                 hooks.on_settled,
@@ -88,9 +96,19 @@ async def carry_out(
                     ending = await pool.drain()
         ended_s = clock.wall_s()
         await journal.write(lambda steps: steps.end_session(session_no, ended_s, ending.value))
-    if pool.longest_line is not None:
-        keep_line_limit(prepared.state_dir, approved.plan.host, pool.longest_line, ended_s)
+    if pool.longest_line not in {None, known_line}:
+        _keep_line(prepared.state_dir, approved.plan.host, pool.longest_line or 0, ended_s)
     return Sent(ending, pool.fault, pool.snapshot())
+
+
+def _keep_line(state_dir: Path, host: str, limit_bytes: int, now_s: float) -> None:
+    """Remember what a host takes, if it makes sense and can be written: the report must not fail over it."""
+    if limit_bytes < _SHORTEST_LINE:
+        return  # it refuses a few numbers as well: that is no matter of length
+    try:
+        keep_line_limit(state_dir, host, limit_bytes, now_s)
+    except StorageError as error:
+        log.warning("%s", error.sentence)
 
 
 def with_learned_limit(settings: Settings, state_dir: Path, host: str, now_s: float) -> Settings:

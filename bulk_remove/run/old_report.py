@@ -1,16 +1,19 @@
 """A report read back: each of its rows with what is known of its number."""
 
+import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 
 from bulk_remove.adapters.reporter import COLUMNS
-from bulk_remove.core.lifecycle import phase_of
+from bulk_remove.core.lifecycle import read_back
 from bulk_remove.core.model import FINAL_STATUSES, NumberState, RowOutcome, Source, Status
 from bulk_remove.core.numbers import Normaliser
 from bulk_remove.errors import InputError
 from bulk_remove.run.prepare import Table
 
-_NEEDED = ("row", "input", "number", "campaign", "status")
+_NEEDED = ("row", "input", "number", "campaign", "status", "detail")
+_NUMBER = re.compile(r"\+?[0-9]{3,18}")
+"""What a number looks like that nothing has reformatted; `RowKeys` takes no longer one."""
 
 
 class OldReport:
@@ -64,11 +67,10 @@ class OldReport:
                 f"{where}: a row, a status or a count is not what a report holds.", "Take the report as it was written."
             ) from None
         number = values["number"].strip()
-        detail = values.get("detail", "")
         if state is None:
-            return RowOutcome(source, row, values["input"], others, "", "", None, detail, "")
+            return RowOutcome(source, row, values["input"], others, "", "", None, values["detail"], "")
         read = self._normalise(values["input"]).number
-        if not number or (status not in FINAL_STATUSES and read != number):
+        if not _NUMBER.fullmatch(number) or (status not in FINAL_STATUSES and read != number):
             raise InputError(
                 f"{where}: the number no longer fits the input beside it.",
                 "Take the report as it was written, or give the --number-format and --region of its run.",
@@ -81,13 +83,14 @@ def _state(status: Status, values: Mapping[str, str]) -> NumberState:
     """Return what a report's row knows of its number. Raises ValueError."""
     ids = values.get("record_ids", "").split()
     answered = values.get("answered_at", "").strip()
+    phase, detail = read_back(status, values["detail"])
     return NumberState(
-        phase_of(status),
+        phase,
         int(values.get("removed_records") or 0),
         tuple(int(record_id) if record_id.isdecimal() else record_id for record_id in ids),
         int(values.get("attempts") or 0),
         int(values.get("busy_rounds") or 0),
         0.0,
         datetime.fromisoformat(answered).timestamp() if answered else 0.0,
-        values.get("detail", ""),
+        detail,
     )

@@ -63,6 +63,10 @@ def _clock_notes(answer: Document, now_s: float) -> tuple[str, ...]:
 
 def error_of(fault: Fault, campaign: str) -> BulkRemoveError:
     """Return the error that tells the user about a fault that ended the run."""
+    if fault.effect is Effect.REFUSED:
+        return RefusedError(
+            fault.detail, "It refuses every request: check --number-format, --brackets and the campaign."
+        )
     if fault.effect is not Effect.DENIED:
         return UnavailableError(fault.detail, "Check --url and the network; try again later.")
     hints = {

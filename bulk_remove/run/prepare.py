@@ -107,17 +107,19 @@ def new_run(
     Its ledger would hold phone numbers for no purpose. Raises StorageError.
     """
     folder = new_run_folder(state_dir, now_s)
-    approved = False
+    nothing_sent = True
     try:
         request: dict[str, object] = {"settings": settings.public(), "destination": asdict(destination)}
         with closing(create(folder / LEDGER, folder.name, __version__, now_s, request)) as store:
+            nothing_sent = False
             try:
                 yield folder, store
             finally:
-                approved = store.approved()
+                # Where the ledger can no longer tell, it stays: it may be the only proof of what was sent.
+                nothing_sent = not store.approved()
     finally:
-        if not approved:
-            rmtree(folder)
+        if nothing_sent:
+            rmtree(folder, ignore_errors=True)
 
 
 def counts_of(plan: Plan, kept: Sequence[str]) -> dict[str, object]:

@@ -37,7 +37,8 @@ def prepared_again(
     with new_run(state_dir, settings, destination, now_s) as (folder, store):
         planning = Planning(store)
         with RowKeys(folder / "keys.tmp") as keys:
-            count, invalid = _add_rows(planning, rows(), settings.campaign, keys)
+            intake = _Intake(settings.campaign, keys)
+            planning.add_blocks(intake.through(rows()))
             duplicates = planning.set_duplicates(keys.duplicates())
         numbers = planning.add_carried(settings.campaign, _distinct(rows(), planning.duplicate_places()))
         reopening = Reopening(store)
@@ -48,8 +49,8 @@ def prepared_again(
             run_id=folder.name,
             host=destination.host,
             sources=reopening.facts().sources,
-            rows=count,
-            invalid=invalid,
+            rows=intake.rows,
+            invalid=intake.invalid,
             duplicates=duplicates,
             campaigns=(CampaignPlan(settings.campaign, numbers, requests),),
             problems=(),
@@ -61,17 +62,23 @@ def prepared_again(
         yield Prepared(folder, store, plan, kept, phases)
 
 
-def _add_rows(planning: Planning, rows: Iterator[RowOutcome], campaign: str, keys: RowKeys) -> tuple[int, int]:
-    """Write the rows, source by source; returns how many there are and how many hold no number."""
-    count = invalid = 0
-    for source, group in groupby(rows, key=lambda row: row.source):
-        planning.add_source(source)
-        for block in _blocks(source, group, campaign):
-            planning.add_blocks([block])
-            keys.add(block[1])
-            count += len(block[1])
-            invalid += len(block[2])
-    return count, invalid
+class _Intake:
+    """Cuts rows into blocks, each of one source, and counts them."""
+
+    def __init__(self, campaign: str, keys: RowKeys) -> None:
+        self._campaign = campaign
+        self._keys = keys
+        self.rows = 0
+        self.invalid = 0
+
+    def through(self, rows: Iterator[RowOutcome]) -> Iterator[NumberedBlock]:
+        """Yield the blocks in the order of the rows. Raises InputError."""
+        for source, group in groupby(rows, key=lambda row: row.source):
+            for rows_of_source, numbers, problems in _blocks(source, group, self._campaign):
+                self._keys.add(numbers)
+                self.rows += len(numbers)
+                self.invalid += len(problems)
+                yield rows_of_source, numbers, problems
 
 
 def _blocks(source: Source, rows: Iterator[RowOutcome], campaign: str) -> Iterator[NumberedBlock]:

@@ -5,13 +5,13 @@ import pytest
 
 from bulk_remove.adapters import client as client_module
 from bulk_remove.adapters.client import Client
-from bulk_remove.core.replies import Effect, Reply
+from bulk_remove.core.replies import NOT_SENT, Effect, Reply
 from bulk_remove.core.replies import Fault as ReplyFault
 from bulk_remove.simulator.api import Rules
 from bulk_remove.simulator.faults import Fault, Faults
 from bulk_remove.simulator.serving import running
 from tests.support.one_removal import CHUNK, SHAPE, connection, world
-from tests.support.raw_server import After, Answer, answering, http
+from tests.support.raw_server import After, Answer, answering, closed_port, http
 
 DROPS = pytest.mark.parametrize("drop", [Fault.DROPPED_BEFORE, Fault.DROPPED_AFTER])
 BREAKS = pytest.mark.parametrize("after", [After.CLOSED, After.RESET])
@@ -112,3 +112,28 @@ async def test_there_are_never_more_connections_than_the_concurrency_allows() ->
             replies = await asyncio.gather(*under_way)
         assert (len(raw.heads), raw.most_at_once) == (8, 2)
     assert all(isinstance(reply, Reply) for reply in replies)
+
+
+async def test_a_request_asks_for_its_departure_when_the_connection_stands_new_or_kept() -> None:
+    asked: list[int] = []
+    async with running(world()) as server, Client(connection(server.url)) as client:
+
+        async def departure() -> bool:
+            asked.append(server.seen["DELETE"])
+            return len(asked) < 3
+
+        for _ in range(2):
+            assert isinstance(await client.delete(CHUNK, SHAPE, 0.0, departure), Reply)
+        assert await client.delete(CHUNK, SHAPE, 0.0, departure) is NOT_SENT
+        assert asked == [0, 1, 2]
+        assert server.seen["DELETE"] == 2
+
+
+async def test_a_connection_that_never_stands_asks_for_no_departure() -> None:
+    async def departure() -> bool:
+        raise AssertionError("nothing could depart")
+
+    async with Client(connection(f"http://127.0.0.1:{closed_port()}")) as client:
+        fault = await client.delete(CHUNK, SHAPE, 0.0, departure)
+    assert isinstance(fault, ReplyFault)
+    assert fault.effect is Effect.UNTOUCHED

@@ -59,6 +59,12 @@ def test_no_second_holds_more_requests_than_the_ceiling_nor_more_at_once(
     assert run.server.most_at_once <= 4
 
 
+def test_connections_that_open_slowly_and_all_at_once_let_no_burst_through(tmp_path: Path) -> None:
+    run = Run(tmp_path, FakeServer(always(REMOVED), connect_s=5.0), numbers=40, per_request=5, rate=1.0)
+    gaps = [later - moment for moment, later in pairwise(run.server.moments_s)]
+    assert min(gaps) >= 1.0 - 1e-6
+
+
 @pytest.mark.parametrize("rate", [1.0, 5.0, 33.0])
 def test_a_fast_server_is_asked_at_no_less_than_98_percent_of_the_ceiling(tmp_path: Path, rate: float) -> None:
     run = Run(tmp_path, FakeServer(always(REMOVED), 0.01), numbers=400, per_request=1, rate=rate)
@@ -113,8 +119,7 @@ def test_a_server_that_loses_every_reply_is_probed_ever_more_rarely_until_patien
     run = Run(tmp_path, FakeServer(lambda _now, _numbers: LOST), concurrency=1)
     assert run.ending is Ending.UNAVAILABLE
     assert run.fault is LOST
-    # With a single worker the first chunk uses up its four tries before five faults in a row open the breaker.
-    assert run.statuses == {Status.IN_DOUBT: 20, Status.UNSENT: 80}
+    assert run.statuses == {Status.IN_DOUBT: 10, Status.UNSENT: 90}
     gaps = [later - moment for moment, later in pairwise(run.server.moments_s)]
     assert max(gaps) <= 61.0
     assert len(run.server.moments_s) < 30
@@ -168,6 +173,25 @@ def test_a_denied_request_ends_the_run_at_once(tmp_path: Path) -> None:
     denied = Fault(Effect.DENIED, "HTTP 401", "Wrong password.", 401)
     run = Run(tmp_path, FakeServer(lambda _now, _numbers: denied), concurrency=1)
     assert (run.ending, len(run.server.asked), run.statuses) == (Ending.DENIED, 1, {Status.UNSENT: 100})
+
+
+def test_a_server_that_refuses_everything_is_not_asked_number_by_number(tmp_path: Path) -> None:
+    run = Run(tmp_path, FakeServer(lambda _now, _numbers: REFUSED), numbers=1_000, per_request=250)
+    assert run.ending is Ending.DENIED
+    assert run.fault is REFUSED
+    assert len(run.server.asked) < 100
+    assert 10 <= run.statuses[Status.FAILED] <= 14
+    assert run.statuses[Status.UNSENT] == 1_000 - run.statuses[Status.FAILED]
+
+
+@pytest.mark.parametrize("numbers", [1, 10, 20])
+@pytest.mark.parametrize("fault", [LOST, Fault(Effect.UNTOUCHED, "no connection", "Refused.")], ids=["lost", "refused"])
+def test_a_small_run_against_a_dead_server_waits_as_long_and_ends_as_unavailable_as_a_large_one(
+    tmp_path: Path, numbers: int, fault: Fault
+) -> None:
+    run = Run(tmp_path, FakeServer(lambda _now, _numbers: fault), numbers=numbers)
+    assert run.ending is Ending.UNAVAILABLE
+    assert 900.0 <= run.took_s <= 1_000.0
 
 
 @pytest.mark.parametrize("concurrency", [1, 4])

@@ -205,3 +205,37 @@ def at_a_terminal(words: list[str], prompt: str, typed: str) -> tuple[str, int]:
                     os.write(ours, typed.encode())
         os.close(ours)
         return shown, process.wait(30)
+
+
+def test_a_rerun_of_a_run_never_goes_to_another_server_whatever_the_environment_says(
+    server: Running, tmp_path: Path, numbers: Path
+) -> None:
+    assert bulk_remove(*removal(server, tmp_path, numbers)).returncode == 0
+    (run,) = (tmp_path / "state" / "runs").iterdir()
+    words = ("rerun", run.name, "--state-dir", tmp_path / "state", "--yes")
+    elsewhere = bulk_remove(*words, env=environment(BULK_REMOVE_URL="https://other.thulium.com"))
+    assert elsewhere.returncode == 2, elsewhere.stderr
+    assert "was sent to 127.0.0.1" in elsewhere.stderr
+    assert "not to other.thulium.com" in elsewhere.stderr
+    here = bulk_remove(*words, env=environment(BULK_REMOVE_URL=server.url))
+    assert here.returncode == 0, here.stderr
+
+
+def test_resume_keeps_the_ceilings_of_its_run_unless_others_are_typed(
+    server: Running, tmp_path: Path, numbers: Path
+) -> None:
+    assert bulk_remove(*removal(server, tmp_path, numbers, "--rate", "7", "--concurrency", "2")).returncode == 0
+    fast = environment(BULK_REMOVE_RATE="100", BULK_REMOVE_CONCURRENCY="9")
+    for typed, rate in (((), 7.0), (("--rate", "3"), 3.0)):
+        done = bulk_remove("resume", "--state-dir", tmp_path / "state", *typed, env=fast)
+        assert done.returncode == 0, done.stderr
+        settings = json.loads((tmp_path / "report.summary.json").read_text(encoding="utf-8"))["settings"]
+        assert (settings["rate"], settings["concurrency"]) == (rate, 2)
+
+
+def test_the_report_never_replaces_the_input(server: Running, tmp_path: Path, numbers: Path) -> None:
+    before = numbers.read_text(encoding="utf-8")
+    done = bulk_remove(*removal(server, tmp_path, numbers), "-o", numbers)
+    assert done.returncode == 2
+    assert "is the input itself" in done.stderr
+    assert numbers.read_text(encoding="utf-8") == before

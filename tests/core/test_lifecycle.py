@@ -1,3 +1,5 @@
+from collections.abc import Callable
+from functools import reduce
 from itertools import product
 
 import pytest
@@ -5,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bulk_remove.core.lifecycle import (
+    DOUBT,
     NEW,
     SETTLED,
     TRANSITIONS,
@@ -13,7 +16,7 @@ from bulk_remove.core.lifecycle import (
     asked_anew,
     explain,
     next_phase,
-    phase_of,
+    read_back,
     status_of,
     with_verdict,
     without_verdict,
@@ -24,16 +27,32 @@ from bulk_remove.errors import InvariantError
 OPEN = sorted(set(Phase) - SETTLED)
 ANSWERS = [Event.REMOVED, Event.NOT_EXIST, Event.BUSY, Event.UNKNOWN, Event.PASSED_OVER]
 SILENCES = [Event.LOST, Event.UNTOUCHED]
+DOUBTED = {
+    Phase.IN_DOUBT,
+    Phase.BUSY_IN_DOUBT,
+    Phase.PASSED_OVER,
+    Phase.FAILED_IN_DOUBT,
+    Phase.UNRECOGNISED_IN_DOUBT,
+}
+
+
+def met(state: NumberState, event: Event, removed: int = 0) -> NumberState:
+    if event in ANSWERS:
+        return with_verdict(state, event, removed + (event is Event.REMOVED), (), "", 100.0)
+    return without_verdict(state, event, event.value)
 
 
 def after(*events: Event) -> NumberState:
-    state = NEW
-    for event in events:
-        if event in ANSWERS:
-            state = with_verdict(state, event, int(event is Event.REMOVED), (), "", 100.0)
-        else:
-            state = without_verdict(state, event, event.value)
-    return state
+    return reduce(met, events, NEW)
+
+
+def from_ledger(state: NumberState) -> NumberState:
+    return asked_anew(state)
+
+
+def from_report(state: NumberState) -> NumberState:
+    phase, detail = read_back(status_of(state.phase), explain(state))
+    return asked_anew(state._replace(phase=phase, detail=detail))
 
 
 @pytest.mark.parametrize(("phase", "event"), list(product(OPEN, Event)))
@@ -110,26 +129,87 @@ def test_every_phase_has_a_status(phase: Phase) -> None:
         (after(Event.BUSY, Event.BUSY), "(2 times)"),
         (after(Event.LOST), "lost"),
         (after(Event.REMOVED), ""),
+        (after(Event.REFUSED), "refused"),
+        (after(Event.LOST, Event.BUSY), f"In a call each time it was asked for (1 times). {DOUBT}"),
+        (after(Event.LOST, Event.REFUSED), f"refused {DOUBT}"),
+        (after(Event.LOST, Event.UNKNOWN), DOUBT),
+        (after(Event.PASSED_OVER), DOUBT),
     ],
 )
 def test_the_detail_explains_what_is_not_plain(state: NumberState, words: str) -> None:
     assert words in explain(state)
     assert bool(words) == bool(explain(state))
+    assert (DOUBT in words) == (DOUBT in explain(state))
 
 
+@pytest.mark.parametrize("detail", ["", "why", f"why {DOUBT}"])
 @pytest.mark.parametrize("status", sorted(set(Status) - {Status.INVALID}))
-def test_a_status_of_a_report_is_read_back_as_a_phase_of_that_status(status: Status) -> None:
-    assert status_of(phase_of(status)) is status
+def test_a_status_of_a_report_is_read_back_as_a_phase_of_that_status(status: Status, detail: str) -> None:
+    assert status_of(read_back(status, detail)[0]) is status
+
+
+@pytest.mark.parametrize("detail", ["", "why", " why. "])
+@pytest.mark.parametrize("phase", Phase)
+def test_a_report_is_read_back_as_what_it_was_written_from(phase: Phase, detail: str) -> None:
+    told = explain(NumberState(phase, detail=detail))
+    read, own = read_back(status_of(phase), told)
+    # A report does not tell a number that was passed over from a refused one in doubt; both go on alike.
+    assert read is (Phase.FAILED_IN_DOUBT if phase is Phase.PASSED_OVER else phase)
+    assert DOUBT not in own
+    assert explain(NumberState(read, detail=own)).split() == told.split()
+    assert (own.strip() == detail.strip()) or not detail
 
 
 def test_doubt_that_a_report_does_not_show_is_not_invented() -> None:
-    assert phase_of(Status.CALL_IN_PROGRESS) is Phase.BUSY
-    assert phase_of(Status.FAILED) is Phase.FAILED
+    assert read_back(Status.CALL_IN_PROGRESS, "why") == (Phase.BUSY, "why")
+    assert read_back(Status.FAILED, "why") == (Phase.FAILED, "why")
+    assert read_back(Status.UNRECOGNISED, f"{DOUBT} why") == (Phase.UNRECOGNISED, f"{DOUBT} why")
 
 
 def test_a_row_without_a_number_has_no_phase() -> None:
     with pytest.raises(ValueError, match="INVALID"):
-        phase_of(Status.INVALID)
+        read_back(Status.INVALID, "")
+
+
+@pytest.mark.parametrize("rerun", [from_ledger, from_report])
+@pytest.mark.parametrize(
+    "events",
+    [
+        pytest.param((Event.LOST, Event.REFUSED), id="lost, then refused"),
+        pytest.param((Event.LOST, Event.UNKNOWN), id="lost, then unknown"),
+        pytest.param((Event.LOST, Event.BUSY), id="lost, then in a call"),
+        pytest.param((Event.PASSED_OVER,), id="passed over"),
+        pytest.param((Event.PASSED_OVER, Event.REFUSED), id="passed over, then refused"),
+        pytest.param((Event.BUSY, Event.LOST, Event.UNTOUCHED, Event.REFUSED), id="lost in between"),
+    ],
+)
+def test_a_rerun_remembers_doubt(events: tuple[Event, ...], rerun: Callable[[NumberState], NumberState]) -> None:
+    for state in (rerun(after(*events)), rerun(rerun(after(*events)))):
+        assert status_of(met(state, Event.NOT_EXIST).phase) is Status.PRESUMED_REMOVED
+
+
+_EVENTS = st.tuples(st.sampled_from([event for event in Event if event is not Event.NONE_LEFT]), st.integers(0, 1))
+
+
+@given(st.lists(st.one_of(_EVENTS, st.sampled_from([from_ledger, from_report]))))
+def test_doubt_is_neither_forgotten_nor_invented_over_any_reruns(
+    steps: list[tuple[Event, int] | Callable[[NumberState], NumberState]],
+) -> None:
+    state, doubted = NEW, False
+    for step in steps:
+        if not isinstance(step, tuple):
+            state = step(state)
+        elif state.phase not in SETTLED:
+            event, removed = step
+            state = met(state, event, removed if event in {Event.BUSY, Event.UNKNOWN} else 0)
+            doubted |= event in {Event.LOST, Event.PASSED_OVER}
+        assert DOUBT not in state.detail
+        if status_of(state.phase) in FINAL_STATUSES:
+            assert not (doubted and state.phase == Phase.NOT_EXIST)
+            return
+    gone = met(asked_anew(state), Event.NOT_EXIST)
+    undoubted = Status.REMOVED if state.removed else Status.NOT_EXIST
+    assert status_of(gone.phase) is (Status.PRESUMED_REMOVED if doubted else undoubted)
 
 
 @pytest.mark.parametrize("phase", Phase)
@@ -145,7 +225,7 @@ def test_a_rerun_keeps_what_is_final_and_can_go_on_with_the_rest(phase: Phase, r
     if phase is Phase.UNSENT and removed:
         return  # nothing is removed of what was never asked for
     gone = with_verdict(anew, Event.NOT_EXIST, 0, (), "", 90.0)
-    if phase in {Phase.IN_DOUBT, Phase.BUSY_IN_DOUBT, Phase.PASSED_OVER}:
+    if phase in DOUBTED:
         assert gone.phase is Phase.PRESUMED_REMOVED
     else:
         assert gone.phase is (Phase.REMOVED if removed else Phase.NOT_EXIST)

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from bulk_remove.core.plan import ApprovedPlan, CampaignPlan, Consent, Plan, approve
@@ -28,3 +30,7 @@ def test_a_plan_without_a_number_is_refused() -> None:
 
 def test_the_least_duration_is_what_the_ceiling_allows() -> None:
     assert plan(10, 10).least_duration_s == 1.0
+
+
+def test_what_an_earlier_run_settled_is_not_sent_again() -> None:
+    assert replace(plan(10, 7, 1, 2), settled=3).to_send == 4

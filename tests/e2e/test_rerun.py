@@ -3,8 +3,10 @@
 import csv
 import os
 import signal
+import sqlite3
 import subprocess
 from collections import Counter
+from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -123,22 +125,22 @@ def test_a_rerun_keeps_the_inputs_own_columns(tmp_path: Path, numbers: Path) -> 
 
 
 @pytest.mark.parametrize(
-    ("column", "value", "sentence"),
+    ("of", "column", "value", "sentence"),
     [
-        ("number", "500000199", "no longer fits the input"),
-        ("number", "5E+08", "no longer fits the input"),
-        ("status", "GONE", "is not what a report holds"),
-        ("campaign", "00002", "belongs to campaign 00002"),
+        pytest.param("CALL_IN_PROGRESS", "number", "500000199", "no longer fits the input", id="another number"),
+        pytest.param("CALL_IN_PROGRESS", "number", "5E+08", "no longer fits the input", id="rounded by a spreadsheet"),
+        pytest.param("REMOVED", "number", "4.91512E+12", "no longer fits the input", id="rounded where it is final"),
+        pytest.param("REMOVED", "number", "5" * 19, "no longer fits the input", id="too long where it is final"),
+        pytest.param("CALL_IN_PROGRESS", "status", "GONE", "is not what a report holds", id="an unknown status"),
+        pytest.param("CALL_IN_PROGRESS", "campaign", "00002", "belongs to campaign 00002", id="another campaign"),
     ],
 )
 def test_a_report_that_was_changed_on_the_way_is_refused(
-    tmp_path: Path, numbers: Path, column: str, value: str, sentence: str
+    tmp_path: Path, numbers: Path, of: str, column: str, value: str, sentence: str
 ) -> None:
     with simulator(tmp_path, *BUSY) as server:
         rows = first_run(server, tmp_path, numbers)
-        changed = next(
-            row for row in rows[1:] if row["status"] == "CALL_IN_PROGRESS" and row["number"] != rows[0]["number"]
-        )
+        changed = next(row for row in rows[1:] if row["status"] == of and row["number"] != rows[0]["number"])
         changed[column] = value
         with (tmp_path / "changed.csv").open("w", encoding="utf-8", newline="") as file:
             writer = csv.DictWriter(file, list(rows[0]))
@@ -148,14 +150,39 @@ def test_a_report_that_was_changed_on_the_way_is_refused(
     assert done.returncode == 4, done.stdout
     assert sentence in done.stderr
     assert "500000" not in done.stderr
+    assert column != "number" or value not in done.stderr
 
 
-def test_a_rerun_of_what_is_final_has_nothing_to_do(tmp_path: Path, numbers: Path) -> None:
+def test_a_report_of_two_files_sorted_by_number_keeps_its_order_and_its_two_sources(tmp_path: Path) -> None:
+    files = [tmp_path / "even.csv", tmp_path / "odd.csv"]
+    for begin, source in enumerate(files):
+        lines = [f"{500_000_000 + number},klient {number}" for number in range(begin, 200, 2)]
+        source.write_text("\n".join(["telefon,name", *lines]), encoding="utf-8")
+    with simulator(tmp_path, *BUSY) as server:
+        assert bulk_remove(*removal(server, tmp_path, *files, *IMPATIENT, "--keep-columns")).returncode == 3
+        first = sorted(report_of(tmp_path), key=lambda row: row["number"])
+        with (tmp_path / "sorted.csv").open("w", encoding="utf-8", newline="") as file:
+            writer = csv.DictWriter(file, list(first[0]))
+            writer.writeheader()
+            writer.writerows(first)
+        done = again(server, tmp_path, tmp_path / "sorted.csv")
+        assert done.returncode == 0, done.stderr
+    check_second(tmp_path, first, tmp_path / "audit.jsonl")
+    assert [row["name"] for row in second_report(tmp_path)] == [f"klient {number}" for number in range(200)]
+    latest = max((tmp_path / "state" / "runs").iterdir(), key=lambda run: run.stat().st_ctime_ns)
+    with closing(sqlite3.connect(latest / "ledger.sqlite")) as ledger:
+        assert ledger.execute("SELECT count(*), count(DISTINCT properties) FROM source").fetchone() == (2, 2)
+        assert ledger.execute("SELECT count(*) FROM block").fetchone() == (200,)
+
+
+def test_a_rerun_of_what_is_final_sends_nothing_and_writes_the_same_report(tmp_path: Path, numbers: Path) -> None:
     with simulator(tmp_path) as server:
         assert bulk_remove(*removal(server, tmp_path, numbers)).returncode == 0
+        before = sum(entry.method == "DELETE" for entry in read_audit(tmp_path / "audit.jsonl"))
         done = again(server, tmp_path, tmp_path / "report.csv")
-    assert done.returncode == 4
-    assert "final answer already" in done.stderr
+        assert done.returncode == 0, done.stderr
+    assert sum(entry.method == "DELETE" for entry in read_audit(tmp_path / "audit.jsonl")) == before
+    assert second_report(tmp_path) == report_of(tmp_path)
 
 
 def test_a_file_that_is_no_report_is_refused(tmp_path: Path) -> None:

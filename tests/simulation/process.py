@@ -11,8 +11,9 @@ from urllib.parse import unquote_plus
 
 import aiohttp
 
-from bulk_remove.adapters.client import Client, Connection, _Failed, fault_of_exception
+from bulk_remove.adapters.client import Client, Connection, Departure, _Failed, fault_of_exception
 from bulk_remove.adapters.ledger import Sending, Store
+from bulk_remove.core.replies import NOT_SENT
 from tests.simulation.audit import Request
 from tests.simulation.scenario import Kind, Trouble
 from tests.simulation.world import World
@@ -99,8 +100,13 @@ class Line(Client):
     async def __aexit__(self, *_: object) -> None:
         self._witness.close()
 
-    async def _request(self, method: str, target: str) -> tuple[int, Mapping[str, str], bytes]:
+    async def _request(
+        self, method: str, target: str, departure: Departure | None = None
+    ) -> tuple[int, Mapping[str, str], bytes]:
         assert method == "DELETE"
+        assert departure is not None
+        if not await departure():
+            raise _Failed(NOT_SENT)
         request = self._noted(target)
         loop = asyncio.get_running_loop()
         try:

@@ -17,7 +17,9 @@ _STATUS_OF_PHASE = {
     "N": "NOT_EXIST",
     "P": "PRESUMED_REMOVED",
     "F": "FAILED",
+    "G": "FAILED",
     "X": "UNRECOGNISED",
+    "Y": "UNRECOGNISED",
 }
 _REFUSED = ("HTTP 400", "HTTP 414")
 _NOT_ACTED_ON = (*_REFUSED, "HTTP 401", "HTTP 429", "HTTP 503", "No connection")

@@ -41,10 +41,10 @@ def verdicts_joined_by_position(broken: pytest.MonkeyPatch) -> None:
 def the_intent_written_after_the_send(broken: pytest.MonkeyPatch) -> None:
     async def ask(self: Pool, chunk: Chunk, *, retry: bool) -> tuple[int, Reply | Fault | None]:
         desk = self._desk
-        if not await desk.gate.slot(retry=retry) or not await desk.gate.departure():
+        if not await desk.gate.slot(retry=retry):
             return 0, None
         begun_s = desk.clock.wall_s()
-        answer = await self._sender.delete(chunk, self._shape_of(chunk.campaign), begun_s)
+        answer = await self._sender.delete(chunk, self._shape_of(chunk.campaign), begun_s, desk.gate.departure)
         return await desk.journal.write(lambda steps: steps.begin_attempt(chunk.chunk_id, begun_s)), answer
 
     broken.setattr(Pool, "_ask", ask)
@@ -76,9 +76,11 @@ def numbers_in_a_call_taken_for_removed(broken: pytest.MonkeyPatch) -> None:
 def each_request_sent_twice(broken: pytest.MonkeyPatch) -> None:
     once = client.Client.delete
 
-    async def twice(self: client.Client, chunk: Chunk, shape: RequestShape, now_s: float) -> Reply | Fault:
-        first = await once(self, chunk, shape, now_s)
-        return await once(self, chunk, shape, now_s) if isinstance(first, Fault) else first
+    async def twice(
+        self: client.Client, chunk: Chunk, shape: RequestShape, now_s: float, departure: client.Departure
+    ) -> Reply | Fault:
+        first = await once(self, chunk, shape, now_s, departure)
+        return await once(self, chunk, shape, now_s, departure) if isinstance(first, Fault) else first
 
     broken.setattr(client.Client, "delete", twice)
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from bulk_remove.core.lifecycle import status_of
 from bulk_remove.core.model import Chunk, NumberState, Status
 from bulk_remove.core.plan import ApprovedPlan, CampaignPlan, Consent, Plan, approve
 from bulk_remove.core.progress import Snapshot
-from bulk_remove.core.replies import Fault, Reply
+from bulk_remove.core.replies import NOT_SENT, Fault, Reply
 from bulk_remove.core.retry import BusyPolicy, RetryPolicy
 from bulk_remove.core.summary import Ending
 from tests.support.inline_journal import InlineJournal, planned
@@ -25,17 +25,23 @@ Answer = Callable[[float, Sequence[str]], Reply | Fault]
 class FakeServer:
     """Answers after a while, and keeps the moments at which requests came and how many were under way."""
 
-    def __init__(self, answer: Answer, latency_s: float = 0.0) -> None:
+    def __init__(self, answer: Answer, latency_s: float = 0.0, connect_s: float = 0.0) -> None:
         self._answer = answer
+        self._connect_s = connect_s
         self._latency_s = latency_s
         self.moments_s: list[float] = []
         self.asked: list[tuple[str, ...]] = []
         self.most_at_once = 0
         self._under_way = 0
 
-    async def delete(self, chunk: Chunk, shape: RequestShape, now_s: float) -> Reply | Fault:
+    async def delete(
+        self, chunk: Chunk, shape: RequestShape, now_s: float, departure: Callable[[], Awaitable[bool]]
+    ) -> Reply | Fault:
         assert shape.campaign == chunk.campaign
         assert now_s == BEGAN_S + asyncio.get_running_loop().time()
+        await asyncio.sleep(self._connect_s)
+        if not await departure():
+            return NOT_SENT
         now = asyncio.get_running_loop().time()
         self.moments_s.append(now)
         self.asked.append(chunk.numbers)

@@ -68,3 +68,25 @@ def report_of(folder: Path) -> list[dict[str, str]]:
     """Read report.csv of the folder."""
     with (folder / "report.csv").open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
+
+
+def altered(
+    before: str,
+    *words: str | Path,
+    env: dict[str, str] | None = None,
+    out: int = subprocess.PIPE,
+    err: int = subprocess.PIPE,
+) -> subprocess.CompletedProcess[str]:
+    """Run the command to its end in a process that executes `before` first; `out` and `err` are descriptors."""
+    return subprocess.run(
+        [sys.executable, "-c", f"{before}\nfrom bulk_remove.cli import main\nmain()", *map(str, words)],
+        env=env or environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=out,
+        stderr=err,
+        text=True,
+        encoding="utf-8",
+        errors="replace",
+        check=False,
+        timeout=60,
+    )

@@ -43,6 +43,7 @@ class Live:
         """Show the sending of so many numbers.
 
         `rate` is the ceiling in requests a second; after `give_up_after_s` without an answer the run ends.
+        Where showing fails the sending goes on without: a terminal's failure is passed over, a bug raised at the end.
         """
         scene = _Scene(numbers, rate, give_up_after_s)
         show = self._redrawing if self._console.is_terminal else self._lines
@@ -52,6 +53,9 @@ class Live:
         finally:
             task.cancel()
             await asyncio.wait([task])
+            failure = None if task.cancelled() else task.exception()
+            if failure is not None and not isinstance(failure, OSError):
+                raise failure
 
     async def _redrawing(self, scene: "_Scene", snapshot: Callable[[], Snapshot]) -> None:
         with RichLive(console=self._console, auto_refresh=False, transient=True) as live:

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from bulk_remove.adapters.console.outlet import outlet
 from bulk_remove.core.model import FINAL_STATUSES, Source, Status
 from bulk_remove.core.plan import Plan
 from bulk_remove.core.summary import Ending
@@ -31,16 +32,19 @@ _MEANING = {
 
 
 class Screen:
-    """Facts for pipes go to standard output; questions and errors to standard error."""
+    """Facts for pipes go to standard output; questions and errors to standard error.
+
+    Nothing that becomes of either can end a run: see Outlet.
+    """
 
     def __init__(self) -> None:
-        self.out = Console(highlight=False, soft_wrap=True)
-        self.err = Console(stderr=True, highlight=False, soft_wrap=True)
+        self.out = Console(file=outlet(sys.stdout), highlight=False, soft_wrap=True)
+        self.err = Console(file=outlet(sys.stderr), highlight=False, soft_wrap=True)
 
     @property
     def can_ask(self) -> bool:
         """Whether there is a terminal to ask questions at."""
-        return sys.stdin.isatty() and self.err.is_terminal
+        return sys.stdin is not None and sys.stdin.isatty() and self.err.is_terminal
 
     def note(self, sentence: str) -> None:
         """Tell something in passing."""

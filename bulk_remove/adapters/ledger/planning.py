@@ -1,5 +1,6 @@
 """The plan, written down: sources, rows, duplicates, chunks."""
 
+import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 
@@ -19,21 +20,32 @@ class Planning:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._source_no = -1
+        self._sources = 0
+        self._source_nos: dict[Source, int] = {}
 
     def add_source(self, source: Source) -> None:
-        """Begin a source; the blocks that follow are its."""
-        self._source_no += 1
+        """Begin a source; the blocks that follow and name it are its."""
         with self._store.transaction() as connection:
-            connection.execute("INSERT INTO source VALUES (?, ?)", (self._source_no, pack_source(source)))
+            self._insert_source(connection, source)
 
     def add_blocks(self, blocks: Iterable[tuple[RowBlock, Sequence[str], Mapping[int, str]]]) -> None:
-        """Add blocks of rows with their numbers and problems, in one transaction."""
+        """Add blocks of rows with their numbers and problems, in one transaction.
+
+        Sources may alternate; one that no block named before is added.
+        """
         with self._store.transaction() as connection:
-            connection.executemany(
-                "INSERT INTO block (source_no, contents) VALUES (?, ?)",
-                ((self._source_no, pack_block(*block)) for block in blocks),
-            )
+            for rows, numbers, problems in blocks:
+                if rows.source not in self._source_nos:
+                    self._insert_source(connection, rows.source)
+                connection.execute(
+                    "INSERT INTO block (source_no, contents) VALUES (?, ?)",
+                    (self._source_nos[rows.source], pack_block(rows, numbers, problems)),
+                )
+
+    def _insert_source(self, connection: sqlite3.Connection, source: Source) -> None:
+        connection.execute("INSERT INTO source VALUES (?, ?)", (self._sources, pack_source(source)))
+        self._source_nos[source] = self._sources
+        self._sources += 1
 
     def set_duplicates(self, pairs: Iterable[tuple[int, int]]) -> int:
         """Note the rows (by place in the input, from 0) whose number stands in an earlier row, with that row.

@@ -18,6 +18,9 @@ from bulk_remove.core.summary import Ending
 
 log = logging.getLogger("bulk_remove.pool")
 
+REFUSED_ALONE = 10
+"""So many single numbers refused in a row, with no reply between them: the server refuses the request, not a number."""
+
 Settled = Callable[[Sequence[str], Sequence[NumberState]], None]
 
 
@@ -62,6 +65,7 @@ class Bookkeeper:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
         self.longest_line = desk.settings.longest_line
+        self._refused_alone = 0
 
     async def replied(self, chunk: Chunk, attempt_id: int, reply: Reply) -> None:
         """Settle a chunk by a reply; numbers that it left open are to be asked for again. Raises StorageError."""
@@ -81,6 +85,7 @@ class Bookkeeper:
 
         await desk.journal.write(write)
         desk.gate.answered()
+        self._refused_alone = 0
         if reply.strangers:
             desk.tally.strangers(reply.strangers)
             log.warning("chunk %d: the reply spoke of %d numbers unasked", chunk.chunk_id, reply.strangers)
@@ -129,6 +134,7 @@ class Bookkeeper:
         if fault.too_long and splits:
             self.longest_line = max(desk.shape_of(half.campaign).line_bytes(*half.numbers) for half in halves)
             log.warning("the server refuses long requests: from now on %d bytes at most", self.longest_line)
+        self._refused_alone += alone
         if closes:
             self._settled(chunk, states, {})
         else:
@@ -143,7 +149,7 @@ class Bookkeeper:
         self._desk.on_settled(chunk.numbers, states)
 
     def _end_if_hopeless(self, fault: Fault, step: Step) -> None:
-        if fault.effect is Effect.DENIED:
+        if fault.effect is Effect.DENIED or self._refused_alone >= REFUSED_ALONE:
             self._desk.halt.call(Ending.DENIED, fault)
         elif step is Step.END_RUN or self._desk.gate.hopeless:
             self._desk.halt.call(Ending.UNAVAILABLE, fault)

@@ -38,7 +38,7 @@ class Feeder:
         self._shape_of = shape_of
         self._ahead = ahead
         self._linger_s = linger_s
-        self._halves: deque[Chunk] = deque()
+        self._halves: list[Chunk] = []
         self._planned: deque[Chunk] = deque()
         self._last_planned_id = 0
         self.next_due_s: float | None = None
@@ -89,7 +89,7 @@ class Feeder:
 
     async def _choose(self) -> Chunk | None:
         if self._halves:
-            return self._halves.popleft()
+            return self._halves.pop()  # the latest first: so the number that was meant is found soonest
         if not self._planned:
             await self._fetch_planned()
         due = await self._pack_due(only_full=bool(self._planned))

@@ -8,7 +8,10 @@ from bulk_remove.core.replies import Effect, Fault
 
 
 class Gate:
-    """Holds the pace, the breaker and the retry budget for all workers. Make it inside the running loop."""
+    """Holds the pace, the breaker and the retry budget for all workers. Make it inside the running loop.
+
+    `answered_at_us` is when the server last answered anybody, None before the first time.
+    """
 
     def __init__(self, pace: Pace, breaker: Breaker, clock: Clock, halt: Halt) -> None:
         self._pace = pace
@@ -16,6 +19,7 @@ class Gate:
         self._budget = RetryBudget(updated_us=clock.now_us())
         self._clock = clock
         self._halt = halt
+        self.answered_at_us: int | None = None
 
     @property
     def stretch(self) -> float:
@@ -81,7 +85,11 @@ class Gate:
     def answered(self) -> None:
         """Take note of a reply."""
         self._pace = eased(self._pace)
+        self._is_there()
+
+    def _is_there(self) -> None:
         self._breaker = answered(self._breaker)
+        self.answered_at_us = self._clock.now_us()
 
     def faulted(self, fault: Fault) -> None:
         """Slow everybody down when the server asks for it; a Retry-After pauses everybody."""
@@ -90,6 +98,6 @@ class Gate:
         if fault.retry_after_s is not None:
             self._pace = paused(self._pace, self._clock.now_us() + round(fault.retry_after_s * SECOND_US))
         if fault.effect is Effect.REFUSED:
-            self._breaker = answered(self._breaker)  # to refuse a request is to be there
+            self._is_there()  # to refuse a request is to be there
         else:
             self._breaker = failed(self._breaker, self._clock.now_us())

@@ -23,7 +23,7 @@ from bulk_remove.core.model import Chunk
 from bulk_remove.core.pacing import SECOND_US, pace_for
 from bulk_remove.core.plan import ApprovedPlan
 from bulk_remove.core.progress import Snapshot
-from bulk_remove.core.replies import Fault, Reply
+from bulk_remove.core.replies import NOT_SENT, Fault, Reply
 from bulk_remove.core.retry import Step, Trial, decide
 from bulk_remove.core.summary import Ending
 
@@ -118,6 +118,7 @@ class Pool:
         """Bring a chunk to its verdicts; returns its halves if it had to be split."""
         halves: tuple[Chunk, ...] = ()
         server_errors = 0
+        begun_us = self._desk.clock.now_us()
         async for attempt in AsyncRetrying(
             sleep=self._desk.halt.nap, wait=_stated, retry=retry_if_exception_type(_AskAgain), stop=stop_never
         ):
@@ -128,13 +129,18 @@ class Pool:
                     await self._books.replied(chunk, attempt_id, answer)
                 elif answer is not None:
                     server_errors = server_errors + 1 if answer.http_status >= _SERVER_ERROR else 0
-                    trial = Trial(tries, server_errors, len(chunk.numbers), alive=not self._desk.gate.is_open)
+                    trial = Trial(tries, server_errors, len(chunk.numbers), alive=self._answers_others(begun_us))
                     decision = decide(self._desk.settings.retry, answer, trial, self._desk.clock.draw())
                     log.info("chunk %d, try %d: %s; %s", chunk.chunk_id, tries, answer.kind, decision.step.value)
                     chunk, halves = await self._books.faulted(chunk, attempt_id, answer, decision.step)
                     if decision.step is Step.RETRY:
                         raise _AskAgain(decision.delay_s)
         return halves
+
+    def _answers_others(self, since_us: int) -> bool:
+        """Tell whether the server has answered anybody since a chunk was begun; else it may not be there at all."""
+        answered_at_us = self._desk.gate.answered_at_us
+        return answered_at_us is not None and answered_at_us >= since_us and not self._desk.gate.is_open
 
     async def _ask(self, chunk: Chunk, *, retry: bool) -> tuple[int, Reply | Fault | None]:
         """Make one attempt; returns its id and what came of it, None when the run is being stopped."""
@@ -143,8 +149,10 @@ class Pool:
             return 0, None
         begun_s = desk.clock.wall_s()
         attempt_id = await desk.journal.write(lambda steps: steps.begin_attempt(chunk.chunk_id, begun_s))
-        if not await desk.gate.departure():
-            await desk.journal.write(lambda steps: steps.end_attempt(attempt_id, begun_s, "not sent", "", 0))
+        shape = self._shape_of(chunk.campaign)
+        answer = await self._sender.delete(chunk, shape, desk.clock.wall_s(), desk.gate.departure)
+        if answer is NOT_SENT:
+            await desk.journal.write(lambda steps: steps.end_attempt(attempt_id, begun_s, answer.kind, "", 0))
             return attempt_id, None
         desk.tally.request()
-        return attempt_id, await self._sender.delete(chunk, self._shape_of(chunk.campaign), desk.clock.wall_s())
+        return attempt_id, answer

@@ -1,6 +1,6 @@
 """What the pool needs from outside, as protocols. The ledger, the client and the clock satisfy them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
@@ -27,8 +27,13 @@ class Clock(Protocol):
 class Sender(Protocol):
     """Sends one request for a chunk, once."""
 
-    async def delete(self, chunk: Chunk, shape: RequestShape, now_s: float) -> Reply | Fault:
-        """Return what came of it; never raises for what the network or the server does."""
+    async def delete(
+        self, chunk: Chunk, shape: RequestShape, now_s: float, departure: Callable[[], Awaitable[bool]]
+    ) -> Reply | Fault:
+        """Return what came of it; never raises for what the network or the server does.
+
+        Awaits `departure` right before the first byte; when it says no, sends nothing and returns NOT_SENT.
+        """
 
 
 class Steps(Protocol):

@@ -1,0 +1,114 @@
+"""Signals at the moments when a run does something else than sending: the process sends them to itself."""
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from subprocess import CompletedProcess
+
+import pytest
+
+from tests.support.processes import Running, altered, bulk_remove, removal, report_of, simulator
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="sends POSIX signals")
+
+EXITS = [pytest.param(signal.SIGINT, 130, id="SIGINT"), pytest.param(signal.SIGTERM, 143, id="SIGTERM")]
+_STRUCK_AT_ROWS = """
+import os
+from bulk_remove.adapters.ledger import Outcomes
+rows = Outcomes.rows
+def struck(self):
+    for index, row in enumerate(rows(self)):
+        if index in {at}:
+            os.kill(os.getpid(), {number})
+        yield row
+Outcomes.rows = struck
+"""
+_STRUCK_AFTER = """
+import os
+from bulk_remove.{module} import {owner}
+done = {owner}.{name}
+def struck(self, *given):
+    result = done(self, *given)
+    os.kill(os.getpid(), {number})
+    return result
+{owner}.{name} = struck
+"""
+
+
+@pytest.fixture(name="server")
+def server_fixture(tmp_path: Path) -> Iterator[Running]:
+    with simulator(tmp_path) as running:
+        yield running
+
+
+@pytest.fixture(name="words")
+def words_fixture(server: Running, tmp_path: Path) -> tuple[str | Path, ...]:
+    source = tmp_path / "numbers.csv"
+    source.write_text("telefon\n" + "\n".join(str(500_000_000 + index) for index in range(40)), encoding="utf-8")
+    return removal(server, tmp_path, source)
+
+
+def struck_after(number: int, place: str, *words: str | Path) -> CompletedProcess[str]:
+    module, owner, name = place.rsplit(".", 2)
+    return altered(_STRUCK_AFTER.format(module=module, owner=owner, name=name, number=int(number)), *words)
+
+
+@pytest.mark.parametrize(("number", "_code"), EXITS)
+def test_one_signal_while_the_report_is_written_leaves_it_whole_and_the_exit_code_as_it_is(
+    tmp_path: Path, words: tuple[str | Path, ...], number: int, _code: int
+) -> None:
+    done = altered(_STRUCK_AT_ROWS.format(at={5}, number=int(number)), *words)
+    assert done.returncode == 0, done.stderr
+    assert "The report is being written; once more stops at once." in done.stderr
+    assert {row["status"] for row in report_of(tmp_path)} == {"REMOVED"}
+    assert len(report_of(tmp_path)) == 40
+
+
+@pytest.mark.parametrize(("number", "code"), EXITS)
+def test_a_second_signal_while_the_report_is_written_ends_it_and_resume_writes_it(
+    tmp_path: Path, words: tuple[str | Path, ...], number: int, code: int
+) -> None:
+    done = altered(_STRUCK_AT_ROWS.format(at={5, 10}, number=int(number)), *words)
+    assert done.returncode == code, done.stderr
+    assert "the verdicts so far are in the ledger" in done.stderr
+    assert "nothing was sent" not in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not list(tmp_path.glob(".*.part"))
+    assert not (tmp_path / "report.csv").exists()
+    assert bulk_remove("resume", "--state-dir", tmp_path / "state").returncode == 0
+    assert len(report_of(tmp_path)) == 40
+
+
+@pytest.mark.parametrize(("number", "code"), EXITS)
+@pytest.mark.parametrize("place", ["adapters.distinct.RowKeys.add", "adapters.ledger.Planning.finish"])
+def test_a_signal_while_planning_leaves_nothing_behind(
+    tmp_path: Path, server: Running, words: tuple[str | Path, ...], place: str, number: int, code: int
+) -> None:
+    done = struck_after(number, place, *words)
+    assert done.returncode == code, done.stderr
+    assert "Stopped: nothing was sent." in done.stderr
+    assert "Traceback" not in done.stderr
+    assert list((tmp_path / "state" / "runs").iterdir()) == []
+    assert '"method":"DELETE"' not in server.audit.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(("number", "code"), EXITS)
+def test_a_signal_after_the_approval_claims_nothing_and_resume_goes_on(
+    tmp_path: Path, words: tuple[str | Path, ...], number: int, code: int
+) -> None:
+    done = struck_after(number, "adapters.ledger.Planning.approve", *words)
+    assert done.returncode == code, done.stderr
+    assert "bulk-remove resume" in done.stderr
+    assert "nothing was sent" not in done.stderr
+    assert bulk_remove("resume", "--state-dir", tmp_path / "state").returncode == 0
+    assert len(report_of(tmp_path)) == 40
+
+
+@pytest.mark.parametrize(("number", "_code"), EXITS)
+def test_a_signal_when_all_is_told_changes_nothing(
+    tmp_path: Path, words: tuple[str | Path, ...], number: int, _code: int
+) -> None:
+    done = struck_after(number, "adapters.ledger.Store.close", *words)
+    assert done.returncode == 0, done.stderr
+    assert len(report_of(tmp_path)) == 40
