@@ -7,6 +7,5 @@ from tests.torture.killing import torture
 
 
 @pytest.mark.skipif(os.name != "posix", reason="SIGKILL is POSIX")
-@pytest.mark.parametrize("seed", [1, 2])
-def test_a_run_killed_again_and_again_ends_whole_and_true(tmp_path: Path, seed: int) -> None:
-    assert torture(tmp_path, kills=4, seed=seed) >= 1
+def test_a_run_killed_again_and_again_ends_whole_and_true(tmp_path: Path) -> None:
+    assert torture(tmp_path, kills=4, seed=1) >= 1
