@@ -1,7 +1,7 @@
 """The value types that everything else is written in. All of them are frozen."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -48,8 +48,10 @@ class Source:
     """One table of the input: a CSV file, or one sheet of a workbook, and the column chosen in it.
 
     `file` is the path as the user gave it; `sheet` is empty for CSV. `header` holds the column names as they
-    stand in the file; `column` is the index of the phone column and `column_reason` says why it was chosen.
-    `encoding` and `delimiter` are empty for workbooks.
+    stand in the file, or made-up ones where `header_row` is 0: a file without a header. `column` is the index of the
+    phone column and `column_reason` says why it was chosen; `campaign_column` is that of the campaigns, None without
+    one. `encoding` and `delimiter` are empty for workbooks. `notes` are whole sentences for the operator: what was
+    done to read the file that is not plain.
     """
 
     file: str
@@ -61,6 +63,9 @@ class Source:
     delimiter: str
     sha256: str
     size_bytes: int
+    header_row: int = 1
+    campaign_column: int | None = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +74,16 @@ class RowBlock:
 
     `rows[i]` is the row's number in the file as a spreadsheet shows it (the first line is 1, the header counts),
     `cells[i]` its phone cell as text, `others[i]` all its cells when they are to be kept in the report, else `others`
-    is empty.
+    is empty. `campaigns[i]` is its campaign cell as text, and `campaigns` is empty where the file has no such column.
+    `problems` says by index why a row must not be sent whatever its cell says: a sentence without any digit.
     """
 
     source: Source
     rows: Sequence[int]
     cells: Sequence[str]
     others: Sequence[tuple[str, ...]]
+    campaigns: Sequence[str] = ()
+    problems: Mapping[int, str] = field(default_factory=dict)
 
 
 class NumberState(NamedTuple):

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from bulk_remove.core.columns import ChosenColumn, choose_column
@@ -14,11 +15,25 @@ SAMPLE_ROWS = 200
 
 @dataclass(frozen=True, slots=True)
 class ReadOptions:
-    """How to read: `column` is a name or a position from 1, `keep_columns` keeps all cells, not the phone's alone."""
+    """How to read; what is None is found out.
+
+    `column` and `campaign_column` are names or positions from 1; without the latter a file has one campaign.
+    `keep_columns` keeps all cells, not the phone's alone. `encoding` is a name that Python knows, `delimiter` one
+    character, `sheet` a name or a position from 1. `has_header` says whether the first row holds the names of the
+    columns. `trust_column` takes a phone column that looks like something else. `spool_dir` is where what can be read
+    only once is set aside, None for the platform's place.
+    """
 
     column: str | None = None
     keep_columns: bool = False
     block_rows: int = 5000
+    campaign_column: str | None = None
+    encoding: str | None = None
+    delimiter: str | None = None
+    sheet: str | None = None
+    has_header: bool | None = None
+    trust_column: bool = False
+    spool_dir: Path | None = None
 
 
 class Table(Protocol):
