@@ -57,7 +57,7 @@ def pack_source(source: Source) -> str:
 def unpack_source(packed: str) -> Source:
     """Return what `pack_source` packed."""
     properties = orjson.loads(packed)
-    return Source(**{**properties, "header": tuple(properties["header"])})
+    return Source(**{**properties, "header": tuple(properties["header"]), "notes": tuple(properties["notes"])})
 
 
 def pack_settings(settings: Mapping[str, object]) -> str:
