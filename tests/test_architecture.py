@@ -20,7 +20,7 @@ HOMES = {
     "numpy": {"adapters/distinct.py", "adapters/reader"},  # the reader names the arrays that pandas hands over
     "orjson": {"core/replies.py", "adapters/ledger", "adapters/reporter.py", "adapters/client.py", "simulator"},
     "pandas": {"adapters/reader"},
-    "phonenumbers": {"core/numbers.py"},
+    "phonenumbers": {"core/regions.py"},
     "platformdirs": {"adapters/folders.py"},
     "python_calamine": {"adapters/reader"},
     "rich": {"adapters/console"},

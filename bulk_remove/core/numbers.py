@@ -7,7 +7,8 @@
 | `0048 601 234 555`            | `601234555`      | `48601234555`   | `+48601234555`   | `0048601234555`   |
 | `48601234555`                 | `601234555`      | `48601234555`   | `+48601234555`   | `48601234555`     |
 | `+49 1512 3456789`            | `00491512345...` | `491512345...`  | `+491512345...`  | `+491512345...`   |
-| `441`, `491512345...`         | as it is         | as it is        | as it is         | as it is          |
+| `491512345...`                | refused          | as it is        | refused          | as it is          |
+| `441`                         | as it is         | as it is        | as it is         | as it is          |
 
 A cell passes three gates. *Spelling*: a positive grammar of digits, single formatting characters, matched parentheses
 and one plus in front; what it does not know is refused, and only the reason is looked for. *Length*: with a country
@@ -15,22 +16,22 @@ code (a plus, the region's international prefix, or digits too long for a nation
 after its code as long as a mobile one) the numbering plan decides, without one 3 to 15 digits pass. *Reading back*:
 the number formed must mean the same when it is read again, for the report may become the next run's input.
 
-Country codes, prefixes, lengths and plans are libphonenumber's, by way of the phonenumbers package.
+Bare digits that are too long for the region and that a plus in front would make a number are refused where the
+campaign's form writes that plus or the prefix: a spreadsheet takes both away. Sent as they stand they would be
+reported as not there, while the number with its prefix stays in the campaign.
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from bulk_remove.core.model import NumberFormat
-from bulk_remove.errors import UsageError
+from bulk_remove.core.regions import MAX_DIGITS, TOO_MANY_DIGITS, Region, problem_in_plan, region_of
+from bulk_remove.core.spelling import misspelling, trimmed, without_formatting
 
 MIN_DIGITS = 3
 """Thulium documents short internal numbers such as 441."""
-MAX_DIGITS = 15
-"""The most that ITU-T E.164 allows, country code included."""
-MAX_CELL_CHARS = 64
-"""Twice the longest number with generous formatting; longer cells are prose."""
 
 
 class Normalised(NamedTuple):
@@ -51,101 +52,79 @@ class NumberRules:
     region: str = "PL"
 
 
-@dataclass(frozen=True, slots=True)
-class _Region:
-    """What there is to know of a region, with its figures for PL.
-
-    `country_code` is 48. `international_prefix` is 00, empty where a country has several: which digits are the
-    prefix and which the country code would be a guess. `full_lengths` are those of a mobile number, 9: subscribers'
-    numbers of other lengths cannot be told from internal ones. `longest` is the longest national number, 10.
-    """
-
-    country_code: str
-    international_prefix: str
-    full_lengths: frozenset[int]
-    longest: int
-
-
-_SPACES = "\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000"
-_DASHES = "\u2010\u2011\u2012\u2013\u2014\u2015\u2212"
-# Those for right-to-left text are not among them: they may show the groups of digits in another order.
-_INVISIBLE = "\u00ad\u180e\u200b\u200c\u200d\u200e\u202a\u202c\u202d\u2060\u2066\u2068\u2069\ufeff"
-_PLAINER = str.maketrans(_SPACES + _DASHES, " " * len(_SPACES) + "-" * len(_DASHES), _INVISIBLE)
-_WITHOUT_FORMATTING = str.maketrans("", "", " .-()")
-
-_UNIT = r"(?:[0-9]|\( *[0-9](?:[ .-]{0,3}[0-9])* *\))"
-_SPELT = re.compile(rf"(?:\( *\+ *[0-9]{{1,4}} *\)|\+? *{_UNIT})(?:[ .-]{{0,3}}{_UNIT})*")
-_DAY_AND_MONTH = r"(?:0?[1-9]|[12][0-9]|3[01])([.-])(?:0?[1-9]|1[0-2])"
-_MONTH_AND_DAY = r"(?:0?[1-9]|1[0-2])\2(?:0?[1-9]|[12][0-9]|3[01])"
-
-_DECIMAL = "A decimal number, not a phone number."
-_SEVERAL = "Perhaps more than one number."
 _AMBIGUOUS = "The digits are a number with a country code and without: write a plus, here or by the number format."
-_ZERO = "A zero in front or after the country code: nobody can tell whether it belongs to the number."
+_LOST_PLUS = "It seems that a plus or zeros in front are lost: the digits begin with a country code."
+_ZEROS_AT_THE_END = "More than fifteen digits, zeros at the end: a spreadsheet has lost digits."
 
-_VETOES = tuple(
-    (re.compile(pattern).fullmatch, reason)
-    for pattern, reason in (
-        (r".*\( *0 *\).*", "A zero in parentheses: nobody can tell whether it belongs to the number."),
-        # Any single dot: a coordinate has as many digits as a number.
-        (r"[0-9]+\.[0-9]+|[0-9 ]+\.(?:0+|[0-9]{1,2})", _DECIMAL),
-        (rf"{_DAY_AND_MONTH}\1(?:19|20)[0-9]{{2}}|(?:19|20)[0-9]{{2}}([.-]){_MONTH_AND_DAY}", "A date."),
-        (r"\+?[0-9]{9,} +[0-9(].*", _SEVERAL),
-        (r"[0-9]{1,3}\. +[0-9(].*", "A number in a list, it seems: digits, a dot and a space in front."),
-    )
+# Spellings that need no gate but the plain one once their spaces and dashes are gone: no date, no list and no decimal
+# number has these groups. A part of what core.spelling lets through.
+_CLEAN = re.compile(
+    r" *(?:\+[0-9]{1,4}[ -]?|[0-9]{1,4}[ -])?"  # the country code
+    r"(?:[0-9]{3}(?:[ -][0-9]{2,4})+|[0-9]+) *"
 )
-"""What a whole cell may look like that is spelt like a phone number and yet is none."""
-
-_EXPLANATIONS = tuple(
-    (re.compile(pattern, re.DOTALL | re.IGNORECASE), reason)
-    for pattern, reason in (
-        (r"[0-9].*[\r\n].*[0-9]", _SEVERAL),
-        (r"[\x00-\x1f\x7f-\x9f]", "Control characters in the cell."),
-        (r"\A\D*\Z", "No digits in the cell."),
-        # Nobody types them by accident: they come from a wrong encoding or from text recognition.
-        (r"(?![0-9])\d", "Digits of another script."),
-        (r"\A[+-]?[0-9]+(?:[.,][0-9]+)? *e *[+-]?[0-9]+\Z", "Scientific notation: a spreadsheet has lost digits."),
-        (r"\A[+-]?[0-9 ]*[.,](?:0+|[0-9]{1,2})\Z", _DECIMAL),
-        (r"[0-9]\W*(?:wew\w*|ext\w*|x|#)\W*[0-9]", "An extension, which cannot be sent."),
-        (r"[0-9].*(?:[/,;|&]|\b(?:lub|albo|oraz|i|or|and|oder|und)\b).*[0-9]", _SEVERAL),
-        (r"[^\W\d_]", "Letters in the cell."),
-        (r"[\u200f\u202b\u202e\u2067]", "Marks for right-to-left text: the digits may be meant in another order."),
-        (r"[^0-9 .()+-]", "A character that is no part of a phone number."),
-        (r"\+.*\+", "More than one plus."),
-        (r"\A-", "A minus in front."),
-        (r"\A\.|[.-]\Z", "A dot or a dash at an end: perhaps a part is missing."),
-        (r"[0-9].*\+", "A plus that is not in front."),
-        (r"[()]", "Parentheses that do not match."),
-        (r"", "Not spelt like a phone number."),
-    )
-)
-"""Why a cell is not spelt like a phone number; the first that is found in it."""
+_ANY_DIGIT = str.maketrans("123456789", "0" * 9)
 
 
 class Normaliser:
-    """Applies the rules to one cell after the other. Raises UsageError for an unknown region."""
+    """Applies the rules to cells. Raises UsageError for an unknown region."""
 
     def __init__(self, rules: NumberRules) -> None:
         self._format = rules.number_format
-        self._region = region = _region(rules.region)
+        self._region = region = region_of(rules.region)
         self._lead = {NumberFormat.DIGITS: "", NumberFormat.E164: "+"}.get(rules.number_format)
         self._plain_lead = "" if self._lead is None else self._lead + region.country_code
-        self._plain = _plain(region).fullmatch
         self._kept = 0 if rules.number_format is NumberFormat.AS_IS else 1
+        codes, national = _plain(region)
+        self._plain = re.compile(f"{codes}({national})").fullmatch
+        line = f"{codes}({national})" if self._kept else f"({codes}{national})"
+        self._plain_lines = re.compile(f"^(?:{line}|.*)$", re.MULTILINE)
 
     def __call__(self, cell: str) -> Normalised:
         """Return the number in the cell, or what is wrong with it. Never raises."""
         if plain := self._plain(cell):
             return Normalised(self._plain_lead + plain[self._kept], "")
-        text = cell if cell.isascii() else cell.translate(_PLAINER)
-        text = text.strip().removeprefix("'").strip()  # a spreadsheet's mark of text
-        if problem := _misspelling(text):
+        text = trimmed(cell)
+        if problem := misspelling(text):
             return Normalised("", problem)
-        number = text.translate(_WITHOUT_FORMATTING)
+        number = without_formatting(text)
         if plain := self._plain(number):
             return Normalised(self._plain_lead + plain[self._kept], "")
         formed = self._formed(number)
         return formed if self._reads_back(number, formed) else Normalised("", _AMBIGUOUS)
+
+    def block(self, cells: Sequence[str]) -> tuple[list[str], dict[int, str]]:
+        """Return the number of each cell, empty where there is none, and by index what is wrong with such a cell.
+
+        The same as cell by cell, but whole blocks of cells in usual spellings cost one search each.
+        """
+        lines = _lines(cells)
+        numbers: list[str] = self._plain_lines.findall("\n".join(lines)) if lines else []
+        if lead := self._plain_lead:
+            numbers = [number and lead + number for number in numbers]
+        problems: dict[int, str] = {}
+        for index in [index for index, number in enumerate(numbers) if not number]:
+            numbers[index], problem = self(cells[index])
+            if problem:
+                problems[index] = problem
+        return numbers, problems
+
+    def country_code_and_number(self, number: str) -> str:
+        """Return the digits from the country code on of a number in the campaign's form.
+
+        Empty where it has none for certain: an internal number, one that is too short or too long for a subscriber's
+        of the region, digits that are a number with the code and without. Never raises.
+        """
+        region = self._region
+        code = region.country_code
+        if plain := self._plain(number):
+            return code + plain[1]
+        if digits := self._from_country_code(number):
+            return "" if self._problem_with_code(digits) else digits
+        if len(number) in region.full_lengths:
+            ambiguous = number.startswith(code) and len(number) - len(code) in region.full_lengths
+            return "" if ambiguous or self._problem_with_code(code + number) else code + number
+        bare = self._format is NumberFormat.DIGITS and number[0] != "0" and len(number) > region.longest
+        return number if bare and not self._problem_with_code(number) else ""
 
     def _reads_back(self, number: str, formed: Normalised) -> bool:
         """Tell whether the number formed, read again, is the same one."""
@@ -195,16 +174,12 @@ class Normaliser:
             return ""
         if not own and self._format is NumberFormat.NATIONAL and not region.international_prefix:
             return "A number abroad is dialled in more than one way from the region: choose another format."
-        return _problem_in_plan(digits, own=own)
+        return problem_in_plan(digits, own=own)
 
     def _without_code(self, number: str) -> Normalised:
         """Take bare digits as they are, but for a whole national number where the form has a country code."""
-        if len(number) < MIN_DIGITS:
-            return Normalised("", "Fewer than three digits.")
-        if len(number) > MAX_DIGITS:
-            return Normalised("", f"More than fifteen digits. {_SEVERAL}")
-        if number.startswith("00"):
-            return Normalised("", "Zeros in front that are not the international prefix of the region.")
+        if problem := self._problem_without_code(number):
+            return Normalised("", problem)
         region = self._region
         whole = len(number) in region.full_lengths
         zero = number[0] == "0" and len(number) > min(region.full_lengths)
@@ -215,72 +190,41 @@ class Normaliser:
         problem = self._problem_with_code(region.country_code + number)
         return Normalised("" if problem else self._plain_lead + number, problem)
 
+    def _problem_without_code(self, number: str) -> str:
+        if len(number) < MIN_DIGITS:
+            return "Fewer than three digits."
+        if len(number) > MAX_DIGITS:
+            return TOO_MANY_DIGITS if number[MAX_DIGITS:].strip("0") else _ZEROS_AT_THE_END
+        if number.startswith("00"):
+            return "Zeros in front that are not the international prefix of the region."
+        return _LOST_PLUS if self._lost_plus(number) else ""
 
-def _misspelling(text: str) -> str:
-    """Return why a text is not spelt like one phone number, or an empty text."""
-    if not text:
-        return "The cell is empty."
-    if len(text) > MAX_CELL_CHARS:
-        return "Too long a text for one phone number."
-    if not _SPELT.fullmatch(text):
-        return next(reason for pattern, reason in _EXPLANATIONS if pattern.search(text))
-    for vetoed, reason in _VETOES:  # a generator would cost as much as all the patterns
-        if vetoed(text):
-            return reason
-    return ""
-
-
-def _problem_in_plan(digits: str, *, own: bool) -> str:
-    """Return why the country's numbering plan has no such number, or an empty text.
-
-    Abroad the length decides. In the own country, where a length of its own stands for a service, the plan's ranges
-    do; and so they do for a zero after the country code: Italy's numbers have one, elsewhere it is a habit.
-    """
-    from phonenumbers import (  # noqa: PLC0415 - costs 30 ms, and importing this module must not
-        NumberParseException,
-        ValidationResult,
-        is_possible_number_with_reason,
-        is_valid_number,
-        national_significant_number,
-        parse,
-    )
-
-    if len(digits) > MAX_DIGITS:
-        return f"More than fifteen digits. {_SEVERAL}"
-    try:
-        parsed = parse(f"+{digits}")
-    except NumberParseException as error:
-        unknown = error.error_type == NumberParseException.INVALID_COUNTRY_CODE
-        return "No country has this code." if unknown else "Too short for its country."
-    code, national = str(parsed.country_code), national_significant_number(parsed)
-    possible = is_possible_number_with_reason(parsed)
-    if (digits[len(code) :].startswith("0") and not is_valid_number(parsed)) or code + national != digits:
-        return _ZERO
-    if possible in {ValidationResult.TOO_SHORT, ValidationResult.TOO_LONG}:
-        return f"Too {'short' if possible == ValidationResult.TOO_SHORT else 'long'} for its country."
-    if possible != ValidationResult.IS_POSSIBLE or (own and not is_valid_number(parsed)):
-        return "No number of its country looks like this."
-    return ""
+    def _lost_plus(self, number: str) -> bool:
+        """Tell whether bare digits would be a number if there were a plus instead of a zero or nothing in front."""
+        if self._format not in {NumberFormat.NATIONAL, NumberFormat.E164}:
+            return False
+        digits = number.removeprefix("0")
+        own = digits.startswith(self._region.country_code)
+        return len(digits) > self._region.longest and not problem_in_plan(digits, own=own)
 
 
-def _region(name: str) -> _Region:
-    from phonenumbers import PhoneMetadata, PhoneNumberDesc  # noqa: PLC0415 - costs 30 ms, as above
+def _lines(cells: Sequence[str]) -> Sequence[str]:
+    """Return each cell as one line without spaces and dashes; an empty one for a cell that needs all the gates."""
+    text = "\n".join(cells)
+    if not cells or (" " not in text and "-" not in text and text.count("\n") < len(cells)):
+        return cells
+    # A file has few spellings, digits apart: each is looked at once.
+    spellings = text.translate(_ANY_DIGIT).split("\n")
+    if len(spellings) != len(cells):  # a cell of several lines
+        return _lines([cell if "\n" not in cell else "" for cell in cells])
+    odd = {spelling for spelling in set(spellings) if not _CLEAN.fullmatch(spelling)}
+    if odd:
+        text = "\n".join(["" if spelling in odd else cell for cell, spelling in zip(cells, spellings, strict=True)])
+    return text.replace(" ", "").replace("-", "").split("\n")
 
-    metadata = PhoneMetadata.metadata_for_region(name.upper())
-    if metadata is None:
-        raise UsageError("--region is not a country that is known.", "Give its two letters, for example PL.")
-    general = metadata.general_desc or PhoneNumberDesc()
-    prefix = metadata.international_prefix or ""
-    return _Region(
-        str(metadata.country_code),
-        prefix if prefix.isdecimal() else "",
-        frozenset((metadata.mobile or general).possible_length),
-        max(general.possible_length),
-    )
 
-
-def _plain(region: _Region) -> re.Pattern[str]:
-    """Return what most cells look like: a whole number of the region (group 1), perhaps with its country code.
+def _plain(region: Region) -> tuple[str, str]:
+    """Return patterns of what most cells look like: perhaps the region's country code, and a whole number of it.
 
     It spares them the gates, so it leaves out whatever these would have to look at: a zero in front, digits that
     start like an international prefix (810 in some countries), lengths that are whole with the code and without it,
@@ -298,4 +242,4 @@ def _plain(region: _Region) -> re.Pattern[str]:
         + [code] * (len(code) + min(region.full_lengths) > region.longest)
     )
     abroad = f"(?!{prefix})" if prefix.strip("0") else ""  # after 00 there is nothing that [1-9] lets through
-    return re.compile(f"(?:{'|'.join(coded)}|)({abroad}[1-9](?:{'|'.join(lengths) or '(?!)'}))")
+    return f"(?:{'|'.join(coded)}|)", f"{abroad}[1-9](?:{'|'.join(lengths) or '(?!)'})"

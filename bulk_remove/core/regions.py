@@ -1,0 +1,79 @@
+"""What is known of a country's numbers. All of it is libphonenumber's, by way of the phonenumbers package."""
+
+from dataclasses import dataclass
+
+from bulk_remove.errors import UsageError
+
+MAX_DIGITS = 15
+"""The most that ITU-T E.164 allows, country code included."""
+
+TOO_MANY_DIGITS = "More than fifteen digits: perhaps more than one number, and no spreadsheet keeps so many."
+"""Excel keeps fifteen digits and makes zeros of the rest."""
+
+_ZERO = "A zero in front or after the country code: nobody can tell whether it belongs to the number."
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """What there is to know of a region, with its figures for PL.
+
+    `country_code` is 48. `international_prefix` is 00, empty where a country has several: which digits are the
+    prefix and which the country code would be a guess. `full_lengths` are those of a mobile number, 9: subscribers'
+    numbers of other lengths cannot be told from internal ones. `longest` is the longest national number, 10.
+    """
+
+    country_code: str
+    international_prefix: str
+    full_lengths: frozenset[int]
+    longest: int
+
+
+def region_of(name: str) -> Region:
+    """Return the region with this name (ISO 3166, two letters). Raises UsageError for an unknown one."""
+    from phonenumbers import PhoneMetadata, PhoneNumberDesc  # noqa: PLC0415 - costs 30 ms, as below
+
+    metadata = PhoneMetadata.metadata_for_region(name.upper())
+    if metadata is None:
+        raise UsageError("--region is not a country that is known.", "Give its two letters, for example PL.")
+    general = metadata.general_desc or PhoneNumberDesc()
+    prefix = metadata.international_prefix or ""
+    return Region(
+        str(metadata.country_code),
+        prefix if prefix.isdecimal() else "",
+        frozenset((metadata.mobile or general).possible_length),
+        max(general.possible_length),
+    )
+
+
+def problem_in_plan(digits: str, *, own: bool) -> str:
+    """Return why the country's numbering plan has no such number, or an empty text.
+
+    `digits` begin with a country code. Abroad the length decides. In the own country, where a length of its own
+    stands for a service, the plan's ranges do; and so they do for a zero after the country code: Italy's numbers
+    have one, elsewhere it is a habit.
+    """
+    from phonenumbers import (  # noqa: PLC0415 - costs 30 ms, and importing this module must not
+        NumberParseException,
+        ValidationResult,
+        is_possible_number_with_reason,
+        is_valid_number,
+        national_significant_number,
+        parse,
+    )
+
+    if len(digits) > MAX_DIGITS:
+        return TOO_MANY_DIGITS
+    try:
+        parsed = parse(f"+{digits}")
+    except NumberParseException as error:
+        unknown = error.error_type == NumberParseException.INVALID_COUNTRY_CODE
+        return "No country has this code." if unknown else "Too short for its country."
+    code, national = str(parsed.country_code), national_significant_number(parsed)
+    possible = is_possible_number_with_reason(parsed)
+    if (digits[len(code) :].startswith("0") and not is_valid_number(parsed)) or code + national != digits:
+        return _ZERO
+    if possible in {ValidationResult.TOO_SHORT, ValidationResult.TOO_LONG}:
+        return f"Too {'short' if possible == ValidationResult.TOO_SHORT else 'long'} for its country."
+    if possible != ValidationResult.IS_POSSIBLE or (own and not is_valid_number(parsed)):
+        return "No number of its country looks like this."
+    return ""
