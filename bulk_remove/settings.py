@@ -5,11 +5,11 @@ from dataclasses import asdict, dataclass, field
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
+from bulk_remove.core.campaigns import is_campaign
 from bulk_remove.core.chunker import MAX_NUMBERS_PER_REQUEST, MAX_REQUEST_LINE, RequestShape
 from bulk_remove.core.model import Brackets, NumberFormat
 from bulk_remove.errors import UsageError
 
-_CAMPAIGN = re.compile(r"[0-9A-Za-z]{5}")
 _SYSTEM = re.compile(r"[0-9A-Za-z]([0-9A-Za-z-]*[0-9A-Za-z])?")
 _DEFAULT_PORT = {"https": 443, "http": 80}
 MAX_RATE = 1000.0
@@ -135,7 +135,7 @@ class Settings:
     proxy: str = ""
 
     def __post_init__(self) -> None:
-        if not _CAMPAIGN.fullmatch(self.campaign):
+        if not is_campaign(self.campaign):
             raise UsageError(
                 f"--campaign is {self.campaign!r}, not five letters or digits.",
                 "Give the identifier with its leading zeros, for example 00001.",

@@ -12,6 +12,7 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from bulk_remove.core.lookalikes import look_alike
 from bulk_remove.core.model import mask
 from bulk_remove.errors import InputError
 
@@ -51,17 +52,25 @@ class ChosenColumn:
     reason: str
 
 
-def choose_column(header: Sequence[str], samples: Sequence[Sequence[str]], wanted: str | None) -> ChosenColumn:
+def choose_column(
+    header: Sequence[str], samples: Sequence[Sequence[str]], wanted: str | None, *, trust: bool = False
+) -> ChosenColumn:
     """Return the column that certainly holds the phone numbers.
 
     `header` is the first row, `samples` the next ones (each may be shorter or longer than the header), `wanted` the
-    value of --column: a name, or a position counted from 1. Raises InputError when nothing is certain.
+    value of --column: a name, or a position counted from 1. `trust` takes a column that looks like something else.
+    Raises InputError when nothing is certain.
     """
     chosen = _by_name(header, samples) if wanted is None else _wanted(header, samples, wanted)
     if chosen is None:
         raise _no_header(header) or _uncertain("No column is certain to hold the phone numbers", header, samples)
     if _looks_like_phone(header[chosen.index], _SHORTEST_WHOLE_PHONE):
         raise _header_missing()
+    if not trust and (kind := look_alike(_column(samples, chosen.index))):
+        raise InputError(
+            f"Column '{_shown(header[chosen.index])}' looks like {kind}, not like phone numbers.",
+            "Choose another with --column, or add --trust-column when it really holds phone numbers.",
+        )
     return chosen
 
 

@@ -53,7 +53,7 @@ class NumberRules:
 
 
 _AMBIGUOUS = "The digits are a number with a country code and without: write a plus, here or by the number format."
-_LOST_PLUS = "It seems that a plus or zeros in front are lost: the digits begin with a country code."
+LOST_PLUS = "It seems that a plus or zeros in front are lost: the digits begin with a country code."
 _ZEROS_AT_THE_END = "More than fifteen digits, zeros at the end: a spreadsheet has lost digits."
 
 # Spellings that need no gate but the plain one once their spaces and dashes are gone: no date, no list and no decimal
@@ -197,7 +197,7 @@ class Normaliser:
             return TOO_MANY_DIGITS if number[MAX_DIGITS:].strip("0") else _ZEROS_AT_THE_END
         if number.startswith("00"):
             return "Zeros in front that are not the international prefix of the region."
-        return _LOST_PLUS if self._lost_plus(number) else ""
+        return LOST_PLUS if self._lost_plus(number) else ""
 
     def _lost_plus(self, number: str) -> bool:
         """Tell whether bare digits would be a number if there were a plus instead of a zero or nothing in front."""

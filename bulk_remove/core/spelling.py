@@ -47,7 +47,9 @@ _NOTHING = (
 
 _DECIMAL = "A decimal number, not a phone number."
 _SEVERAL = "Perhaps more than one number."
-_DATE = "A date."
+DATE = "A date."
+AMOUNT = "An amount of money."
+EMAIL = "An e-mail address."
 
 _VETOES = tuple(
     (re.compile(pattern).fullmatch, reason)
@@ -55,7 +57,7 @@ _VETOES = tuple(
         (r".*\( *0 *\).*", "A zero in parentheses: nobody can tell whether it belongs to the number."),
         # Any single dot: a coordinate has as many digits as a number.
         (r"[0-9]+\.[0-9]+|[0-9 ]+\.(?:0+|[0-9]{1,2})", _DECIMAL),
-        (_NUMERIC_DATE, _DATE),
+        (_NUMERIC_DATE, DATE),
         (r"\+?[0-9]{9,} +[0-9(].*", _SEVERAL),
         (r"[0-9]{1,3}\. +[0-9(].*", "A number in a list, it seems: digits, a dot and a space in front."),
     )
@@ -74,16 +76,16 @@ _EXPLANATIONS = tuple(
         ),
         (rf"\A[\W_]*(?:{_NOTHING})[\W_]*\Z", "A word that says there is no number."),
         (r"\A#+\Z", "A spreadsheet's sign that the column was too narrow for its value."),
-        (r"\A\S+@\S+\.\S+\Z", "An e-mail address."),
+        (r"\A\S+@\S+\.\S+\Z", EMAIL),
         (r"\A[-_?*./ ]+\Z", "A mark that says there is no number."),
         (r"\A\D*\Z", "No digits in the cell."),
         # Nobody types them by accident: they come from a wrong encoding or from text recognition.
         (r"(?![0-9])\d", "Digits of another script."),
-        (rf"\A(?:date(?:time)? +)?{_NUMERIC_DATE}(?:[ T]+{_TIME}\S*)?\Z", _DATE),
-        (rf"\A(?:[0-9]{{1,4}}[ ./-]*)?{_MONTH_NAME}[ ./-]*(?:[0-9]{{1,2}},? +)?[0-9]{{2,4}}\Z", _DATE),
+        (rf"\A(?:date(?:time)? +)?{_NUMERIC_DATE}(?:[ T]+{_TIME}\S*)?\Z", DATE),
+        (rf"\A(?:[0-9]{{1,4}}[ ./-]*)?{_MONTH_NAME}[ ./-]*(?:[0-9]{{1,2}},? +)?[0-9]{{2,4}}\Z", DATE),
         (rf"\A(?:time(?:delta)? +.*|{_TIME})\Z", "A time of day."),
         (r"\A[+-]?[0-9]+(?:[.,][0-9]+)? *e *[+-]?[0-9]+\Z", "Scientific notation: a spreadsheet has lost digits."),
-        (rf"\A[+-]?(?:{_CURRENCY} *{_FIGURE}|{_FIGURE} *{_CURRENCY})\Z", "An amount of money."),
+        (rf"\A[+-]?(?:{_CURRENCY} *{_FIGURE}|{_FIGURE} *{_CURRENCY})\Z", AMOUNT),
         (r"\A[+-]?[0-9 ]*[.,](?:0+|[0-9]{1,2})\Z", _DECIMAL),
         (r"\A[+-]?[0-9]{1,3}(?:(?:\.[0-9]{3})+,|(?:,[0-9]{3})+\.)[0-9]{1,2}\Z", _DECIMAL),
         (

@@ -54,7 +54,7 @@ class Table(Protocol):
 def choose(place: str, header: Sequence[str], samples: Sequence[Sequence[str]], options: ReadOptions) -> ChosenColumn:
     """Choose the phone column; the InputError of a table where none is certain begins with `place`."""
     try:
-        return choose_column(header, samples, options.column)
+        return choose_column(header, samples, options.column, trust=options.trust_column)
     except InputError as error:
         raise InputError(f"{place}: {error.sentence}", error.hint) from None
 

@@ -1,0 +1,104 @@
+"""The other forms in which a campaign may hold a number, asked for one after the other (--also-try).
+
+A form is asked for only when it means the number that was planned and no other: `Forms.planned` reads every form back,
+and a form that reads as something else is left out. So two numbers never share a form.
+"""
+
+import difflib
+from collections.abc import Sequence
+from enum import StrEnum
+
+from bulk_remove.core.model import NumberFormat
+from bulk_remove.core.numbers import LOST_PLUS, Normaliser, NumberRules
+from bulk_remove.core.regions import region_of
+from bulk_remove.errors import InvariantError, UsageError
+
+
+class AlsoTry(StrEnum):
+    """A form besides the planned one; the figures are those of a number in PL."""
+
+    PLUS = "plus"
+    """+48601234555"""
+    INTERNATIONAL = "international"
+    """48601234555"""
+    ZEROS = "zeros"
+    """0048601234555, in every region: so a switchboard writes a plus"""
+    NATIONAL = "national"
+    """601234555; a number abroad has none"""
+
+
+def parse_also_try(text: str) -> tuple[AlsoTry, ...]:
+    """Read a list such as `plus,zeros`; what repeats counts once. Raises UsageError."""
+    words = [word.strip().lower() for word in text.split(",") if word.strip()]
+    known = [form.value for form in AlsoTry]
+    for word in words:
+        if word not in known:
+            near = difflib.get_close_matches(word, known, n=1)
+            raise UsageError(
+                f"--also-try knows no form {word!r}.",
+                f"Did you mean {near[0]}?" if near else f"Give one or more of {', '.join(known)}, with commas.",
+            )
+    return tuple(AlsoTry(word) for word in dict.fromkeys(words))
+
+
+class Forms:
+    """The forms of each number under some rules. The numbers given must not be empty.
+
+    A number whose country code is not certain (an internal or a short one) has its planned form alone. Raises
+    UsageError for an unknown region, and for other forms of numbers that are taken as they are.
+    """
+
+    def __init__(self, rules: NumberRules, also_try: Sequence[AlsoTry]) -> None:
+        if also_try and rules.number_format is NumberFormat.AS_IS:
+            raise UsageError(
+                "--also-try needs to know the form of the campaign's numbers, which as-is does not say.",
+                "Choose another --number-format.",
+            )
+        self._also_try = tuple(dict.fromkeys(also_try))
+        self._normalise = Normaliser(rules)
+        self._country_code = region_of(rules.region).country_code
+
+    def planned(self, number: str) -> str:
+        """Return the planned form of a number in any of its forms; what is no form of any is returned as it is."""
+        if not self._also_try:
+            return number
+        text = f"+{number[2:]}" if number.startswith("00") else number
+        read = self._normalise(text)
+        if read.problem == LOST_PLUS:  # damage in a cell, but here it is known who left the plus out
+            read = self._normalise(f"+{text}")
+        return read.number or number
+
+    def after(self, number: str) -> str:
+        """Return the form to ask for after this one, empty when none is left.
+
+        The planned form comes first, then the others in the order given. Raises InvariantError as `rank` does.
+        """
+        forms = list(self._ranked(number))
+        place = forms.index(number) + 1
+        return forms[place] if place < len(forms) else ""
+
+    def rank(self, number: str) -> int:
+        """Return 0 for the planned form, else the place of the form, from 1, among those to be tried besides.
+
+        Raises InvariantError for a form that is none of them.
+        """
+        return self._ranked(number)[number]
+
+    def _ranked(self, number: str) -> dict[str, int]:
+        planned = self.planned(number)
+        ranks = {planned: 0}
+        digits = self._normalise.country_code_and_number(planned) if self._also_try else ""
+        for rank, also_try in enumerate(self._also_try if digits else (), start=1):
+            form = self._written(digits, also_try)
+            if form and form not in ranks and self.planned(form) == planned:
+                ranks[form] = rank
+        if number not in ranks:
+            raise InvariantError("a number is in a form that is not asked for")
+        return ranks
+
+    def _written(self, digits: str, also_try: AlsoTry) -> str:
+        """Return the form of a number given from its country code on, empty where it has none."""
+        if also_try is AlsoTry.NATIONAL:
+            own = digits.startswith(self._country_code)
+            return digits.removeprefix(self._country_code) if own else ""
+        return {AlsoTry.PLUS: "+", AlsoTry.INTERNATIONAL: "", AlsoTry.ZEROS: "00"}[also_try] + digits
