@@ -5,7 +5,7 @@ and a form that reads as something else is left out. So two numbers never share 
 """
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from enum import StrEnum
 
 from bulk_remove.core.model import NumberFormat
@@ -25,6 +25,10 @@ class AlsoTry(StrEnum):
     """0048601234555, in every region: so a switchboard writes a plus"""
     NATIONAL = "national"
     """601234555; a number abroad has none"""
+
+
+_LEADS = {AlsoTry.PLUS: "+", AlsoTry.INTERNATIONAL: "", AlsoTry.ZEROS: "00", AlsoTry.NATIONAL: None}
+"""What stands in front of the country code; the national form has none."""
 
 
 def parse_also_try(text: str) -> tuple[AlsoTry, ...]:
@@ -54,13 +58,13 @@ class Forms:
                 "--also-try needs to know the form of the campaign's numbers, which as-is does not say.",
                 "Choose another --number-format.",
             )
-        self._also_try = tuple(dict.fromkeys(also_try))
+        self._leads = tuple(_LEADS[form] for form in dict.fromkeys(also_try))
         self._normalise = Normaliser(rules)
         self._country_code = region_of(rules.region).country_code
 
     def planned(self, number: str) -> str:
         """Return the planned form of a number in any of its forms; what is no form of any is returned as it is."""
-        if not self._also_try:
+        if not self._leads:
             return number
         text = f"+{number[2:]}" if number.startswith("00") else number
         read = self._normalise(text)
@@ -73,32 +77,39 @@ class Forms:
 
         The planned form comes first, then the others in the order given. Raises InvariantError as `rank` does.
         """
-        forms = list(self._ranked(number))
-        place = forms.index(number) + 1
-        return forms[place] if place < len(forms) else ""
+        forms = self._ranked(number)
+        if not any(form == number for form, _ in forms):
+            raise _not_asked_for()
+        return next(forms, ("", 0))[0]
 
     def rank(self, number: str) -> int:
         """Return 0 for the planned form, else the place of the form, from 1, among those to be tried besides.
 
         Raises InvariantError for a form that is none of them.
         """
-        return self._ranked(number)[number]
+        for form, rank in self._ranked(number):
+            if form == number:
+                return rank
+        raise _not_asked_for()
 
-    def _ranked(self, number: str) -> dict[str, int]:
+    def _ranked(self, number: str) -> Iterator[tuple[str, int]]:
+        """Yield the forms in the order in which they are asked for; most calls need the first ones alone."""
         planned = self.planned(number)
-        ranks = {planned: 0}
-        digits = self._normalise.country_code_and_number(planned) if self._also_try else ""
-        for rank, also_try in enumerate(self._also_try if digits else (), start=1):
-            form = self._written(digits, also_try)
-            if form and form not in ranks and self.planned(form) == planned:
-                ranks[form] = rank
-        if number not in ranks:
-            raise InvariantError("a number is in a form that is not asked for")
-        return ranks
+        yield planned, 0
+        digits = self._normalise.country_code_and_number(planned) if self._leads else ""
+        seen = {planned}
+        for rank, lead in enumerate(self._leads if digits else (), start=1):
+            form = self._written(digits, lead)
+            if form and form not in seen and self.planned(form) == planned:
+                seen.add(form)
+                yield form, rank
 
-    def _written(self, digits: str, also_try: AlsoTry) -> str:
+    def _written(self, digits: str, lead: str | None) -> str:
         """Return the form of a number given from its country code on, empty where it has none."""
-        if also_try is AlsoTry.NATIONAL:
-            own = digits.startswith(self._country_code)
-            return digits.removeprefix(self._country_code) if own else ""
-        return {AlsoTry.PLUS: "+", AlsoTry.INTERNATIONAL: "", AlsoTry.ZEROS: "00"}[also_try] + digits
+        if lead is not None:
+            return lead + digits
+        return digits.removeprefix(self._country_code) if digits.startswith(self._country_code) else ""
+
+
+def _not_asked_for() -> InvariantError:
+    return InvariantError("a number is in a form that is not asked for")

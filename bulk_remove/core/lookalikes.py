@@ -5,13 +5,13 @@ the question. The chance that a column of phone numbers is taken for another kin
 cells make it smaller):
 
 * PESEL numbers: the month and day of a birth between 1900 and 2099 and a check digit. `48` and a mobile number never
-  have such a month (`50` to `88`); `48` and the number of a landline passes 1 time in 32 at most (31 of 100 days, 1 of
-  10 check digits), so 5 in a row 1 time in 35 million.
+  have such a month (`45` to `88`); `48` and a landline's number passes 1 time in 32 at most (31 of 100 days, 1 of 10
+  check digits), 5 of them 1 time in 35 million; 5 of one switchboard, with the same "day", 1 time in 100,000.
 * NIP numbers: no number of ten digits is whole in Poland, but one in America is: 1 in 11 passes, 5 in a row 1 time in
   161,000.
 * REGON numbers: nine digits, as a Polish number has: 1 in 10 passes, 20 in a row 1 time in 10 to the 20th.
 * Bank accounts: more digits than any phone number; remainder 1 of 97.
-* Dates without separators: 1 in 1,300 numbers of eight digits is one; 5 in a row 1 time in 10 to the 15th.
+* Dates without separators: 1 in 1,200 numbers of eight digits is one; 5 in a row 1 time in 10 to the 15th.
 * The rest is spelt as no phone number is, but row numbers: those have at most six digits, so a range of a switchboard's
   numbers is none of them.
 
@@ -29,6 +29,7 @@ from bulk_remove.core.spelling import AMOUNT, DATE, EMAIL, misspelling, trimmed
 _PESEL_WEIGHTS = (1, 3, 7, 9, 1, 3, 7, 9, 1, 3)
 _NIP_WEIGHTS = (6, 5, 7, 2, 3, 4, 5, 6, 7)
 _REGON_WEIGHTS = (8, 9, 2, 3, 4, 5, 6, 7)
+_CENTURIES = (1900, 2000)  # nobody from before has a phone
 _PESEL = re.compile(r"[0-9]{10,11}")
 _NIP = re.compile(r"(?:PL)? ?([1-9][0-9]{2}-?[0-9]{3}-?[0-9]{2}-?[0-9]{2}|[1-9][0-9]{2}-[0-9]{2}-[0-9]{2}-[0-9]{3})")
 _REGON = re.compile(r"[0-9]{9}")
@@ -60,7 +61,6 @@ def look_alike(cells: Sequence[str]) -> str:
     texts = [text for cell in cells if (text := trimmed(cell))]
     for kind in _KINDS:
         judged = list(dict.fromkeys(texts)) if kind.distinct else texts
-        # Counted only when there are enough, and given up with the first miss that is one too many.
         if len(judged) >= kind.least and sum(map(kind.passes, judged)) >= kind.share * len(judged):
             return kind.name
     return "row numbers (counting up)" if _count_up(texts) else ""
@@ -74,9 +74,8 @@ def _is_pesel(text: str) -> bool:
     if not _PESEL.fullmatch(text):
         return False
     digits = text.zfill(11)  # a spreadsheet takes the zero of those born in the first years of a century
-    month = int(digits[2:4])
-    century = 2000 if month > 20 else 1900  # noqa: PLR2004 - twenty is added to the months from 2000 on
-    born = _is_day(century + int(digits[:2]), month % 20, int(digits[4:6])) and month < 40  # noqa: PLR2004 - as above
+    centuries, month = divmod(int(digits[2:4]), 20)  # twenty is added to the months from 2000 on
+    born = centuries < len(_CENTURIES) and _is_day(_CENTURIES[centuries] + int(digits[:2]), month, int(digits[4:6]))
     return born and (10 - _remainder(digits, _PESEL_WEIGHTS, 10)) % 10 == int(digits[10])
 
 

@@ -1,0 +1,45 @@
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bulk_remove.core.campaigns import is_campaign, read_campaign
+from bulk_remove.errors import UsageError
+from bulk_remove.settings import Settings
+
+
+@pytest.mark.parametrize(
+    ("cell", "campaign"), [("00001", "00001"), (" aB12x\n", "aB12x"), ("'00001", "00001"), ("\u00a0'00001 ", "00001")]
+)
+def test_five_letters_or_digits_are_a_campaign_zeros_and_all(cell: str, campaign: str) -> None:
+    assert read_campaign(cell) == (campaign, "")
+
+
+@pytest.mark.parametrize(
+    "cell", ["1", "0001", "000001", "1.0", "00001.", "0000\u0661", "zażół", "00 01", "''0001", "00001,00002", "1E+04"]
+)
+def test_anything_else_is_refused_and_never_filled_up(cell: str) -> None:
+    assert read_campaign(cell) == ("", "The campaign is not five letters or digits.")
+
+
+@pytest.mark.parametrize("cell", ["", " ", "'", "\u00a0\n"])
+def test_a_blank_cell_names_no_campaign(cell: str) -> None:
+    assert read_campaign(cell) == ("", "No campaign in the row.")
+
+
+@given(st.text(max_size=8))
+def test_a_cell_is_a_campaign_or_has_a_problem_without_digits(cell: str) -> None:
+    campaign, problem = read_campaign(cell)
+    assert bool(campaign) is not bool(problem)
+    assert not campaign or is_campaign(campaign)
+    assert not re.search(r"\d", problem)
+
+
+@given(st.text(max_size=6))
+def test_the_flag_goes_by_the_same_rule(text: str) -> None:
+    if is_campaign(text):
+        assert Settings(text).campaign == text
+    else:
+        with pytest.raises(UsageError, match="--campaign"):
+            Settings(text)

@@ -1,0 +1,145 @@
+"""Columns that hold something else than phone numbers."""
+
+import random
+from collections.abc import Callable
+from datetime import date, timedelta
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from bulk_remove.core.columns import choose_column
+from bulk_remove.core.lookalikes import look_alike
+from bulk_remove.errors import InputError
+
+
+def checked(digits: str, weights: tuple[int, ...]) -> int:
+    return sum(int(digit) * weight for digit, weight in zip(digits, weights, strict=True))
+
+
+def pesel(draw: random.Random) -> str:
+    born = date(1930, 1, 1) + timedelta(days=draw.randrange(90 * 365))
+    month = born.month + (20 if born.year >= 2000 else 0)
+    digits = f"{born.year % 100:02}{month:02}{born.day:02}{draw.randrange(10_000):04}"
+    return digits + str(-checked(digits, (1, 3, 7, 9, 1, 3, 7, 9, 1, 3)) % 10)
+
+
+def nip(draw: random.Random) -> str:
+    while True:
+        digits = str(draw.randrange(100_000_000, 1_000_000_000))
+        check = checked(digits, (6, 5, 7, 2, 3, 4, 5, 6, 7)) % 11
+        if check < 10:
+            return digits + str(check)
+
+
+def regon(draw: random.Random) -> str:
+    digits = f"{draw.randrange(100_000_000):08}"
+    return digits + str(checked(digits, (8, 9, 2, 3, 4, 5, 6, 7)) % 11 % 10)
+
+
+def nrb(draw: random.Random) -> str:
+    digits = f"{draw.randrange(10**24):024}"
+    return f"{98 - int(digits + '252100') % 97:02}{digits}"
+
+
+def column(make: Callable[[random.Random], str], count: int, seed: int = 1) -> list[str]:
+    draw = random.Random(seed)
+    return [make(draw) for _ in range(count)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "cells"),
+    [
+        ("PESEL numbers", column(pesel, 5)),
+        ("PESEL numbers", ["44051401458", "02070803628", "90090515836", "92071314764", "55030101193"]),
+        ("PESEL numbers", [cell.lstrip("0") for cell in column(pesel, 200)]),
+        ("PESEL numbers", [*column(pesel, 9), "brak", ""]),
+        ("NIP numbers", column(nip, 5)),
+        ("NIP numbers", ["123-456-32-18", "PL5260250274", "526-10-40-828", "525-23-44-078", "PL 7740001454"]),
+        ("REGON numbers", column(regon, 20)),
+        ("bank accounts (IBAN)", column(nrb, 2)),
+        ("bank accounts (IBAN)", ["PL61 1090 1014 0000 0712 1981 2874", "DE89 3704 0044 0532 0130 00"]),
+        ("postal codes", ["00-950", "31-042", "80-001", "00-950", "00-950"]),
+        ("dates", ["20240131", "20240229", "20231231", "19991231", "20240601"]),
+        ("dates", ["2024-01-31", "31.01.2024", "31/01/2024", "date 2024-01-31", "31.01.24"]),
+        ("dates", ["2024-01-31 10:00", "1 maja 2024", "Jan-24", "2024-02-01T10:00:00", "3.5.2024"]),
+        ("amounts", ["12,50", "1 234,00", "0.99", "199.90", "12.5"]),
+        ("amounts", ["12 zł", "100 PLN", "€5", "1 234,56 zł", "-3,00 zl"]),
+        ("e-mail addresses", ["jan@example.pl", "ewa@example.com"]),
+        ("row numbers (counting up)", ["1", "2", "3", "4", "5"]),
+        ("row numbers (counting up)", ["1007", "1008", "1009", "1010", "1011", "1012"]),
+        ("row numbers (counting up)", [str(n) for n in range(1, 100) if n % 20]),
+    ],
+)
+def test_a_column_of_something_else_is_told(kind: str, cells: list[str]) -> None:
+    assert look_alike(cells) == kind
+    assert look_alike([f" {cell}\u00a0" for cell in cells] + ["", " "]) == kind
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        [],
+        ["", " "],
+        column(pesel, 4),
+        column(nip, 4),
+        column(regon, 19),
+        [*column(regon, 40), "601234555"],
+        [*column(pesel, 8), "48601234555"],
+        column(regon, 1) * 30,
+        column(nip, 1) * 30,
+        column(nrb, 1) * 3,
+        ["00-950", "31-042", "80-001", "601234555", "602111222"],
+        ["20240131", "20240231", "20241331", "20240132", "20230229"],
+        ["48601234555.0", "48602111222.0", "48603111222.0", "48604111222.0", "48605111222.0"],
+        ["441.0", "442.0", "443.0", "444.0", "445.0"],
+        ["1", "2", "3", "4"],
+        ["441", "443", "442", "447", "500"],
+        [str(221234500 + place) for place in range(50)],
+        ["601234555@", "jan", "ewa"],
+        ["PL61 1090 1014 0000 0712 1981 2875", "DE89 3704 0044 0532 0130 01"],
+        ["48445140145" + str(place) for place in range(5)],
+    ],
+)
+def test_what_is_not_certainly_something_else_is_let_be(cells: list[str]) -> None:
+    assert look_alike(cells) == ""
+
+
+@given(
+    st.lists(st.integers(450_000_000, 889_999_999), min_size=1, max_size=200, unique=True),
+    st.sampled_from(["{}", "48{}", "+48{}", "+48 {}", "0048{}", "0{}"]),
+)
+def test_polish_mobile_numbers_are_never_taken_for_something_else(numbers: list[int], spelling: str) -> None:
+    # Under twenty of them chance alone decides what a REGON is; twenty pass together 1 time in 10 to the 20th.
+    assume(
+        len(numbers) < 20
+        or not all(int(str(n)[8]) == checked(str(n)[:8], (8, 9, 2, 3, 4, 5, 6, 7)) % 11 % 10 for n in numbers)
+    )
+    if spelling == "0{}":
+        numbers = numbers[:4]  # ten digits like a NIP, whose first is no zero
+    assert look_alike([spelling.format(number) for number in numbers]) == ""
+
+
+def test_of_many_random_lists_of_phone_numbers_none_is_refused() -> None:
+    draw = random.Random(7)
+    leads = ["48", "4822", "4812", "4832", "", "22", "1", "201", "+48 "]
+    for _ in range(3000):
+        lead, count = draw.choice(leads), draw.choice([5, 6, 10, 20])
+        width = 11 - len(lead) if lead.startswith("48") else 10 - len(lead)
+        first = draw.randrange(10 ** (width - 1), 9 * 10 ** (width - 1))
+        step = draw.choice([1, 1, 3, 7, 0])
+        numbers = [
+            first + place * step if step else draw.randrange(10 ** (width - 1), 10**width) for place in range(count)
+        ]
+        assert look_alike([f"{lead}{number}" for number in numbers]) == "", (lead, numbers)
+
+
+@pytest.mark.parametrize("wanted", [None, "telefon", "2"])
+def test_a_chosen_column_that_looks_like_something_else_is_refused_unless_it_is_trusted(wanted: str | None) -> None:
+    header = ["id", "telefon"]
+    rows = [["x", cell] for cell in column(pesel, 5)]
+    with pytest.raises(InputError, match="Column 'telefon' looks like PESEL numbers") as caught:
+        choose_column(header, rows, wanted)
+    assert "--column" in caught.value.hint
+    assert "--trust-column" in caught.value.hint
+    assert choose_column(header, rows, wanted, trust=True).index == 1
