@@ -16,7 +16,7 @@ HOMES = {
     "aiohttp": {"adapters/client.py", "simulator"},
     "aioresponses": set(),
     "backports": {"adapters/reader/packed.py"},
-    "charset_normalizer": {"adapters/reader/encoding.py"},
+    "charset_normalizer": {"adapters/reader/letters.py"},
     "click": {"cli"},
     "compression": {"adapters/reader/packed.py"},  # backports' place in the standard library from 3.14 on
     "filelock": {"adapters/folders.py"},

@@ -21,10 +21,12 @@ from bulk_remove.adapters.reader.files import (
     fingerprint,
     opened,
 )
-from bulk_remove.adapters.reader.spool import MOST_BYTES, Spool
+from bulk_remove.adapters.reader.spool import Spool
 from bulk_remove.errors import InputError
 
 STANDARD_INPUT = "-"
+MOST_BYTES = 8 << 30
+"""More is not set aside: ten million rows of 800 bytes. An endless pipe must not fill the disk."""
 ALWAYS_BYTES = 64 << 20
 MOST_TIMES = 200
 """How far an archive may expand: to 200 times its size, or to 64 MiB whatever its size.
@@ -147,7 +149,7 @@ def _from_standard_input(kinds: Collection[str], spool_dir: Path | None) -> Give
 
     spool = Spool(spool_dir)
     try:
-        size_bytes = spool.fill(name, watched(_pieces(sys.stdin.buffer)))
+        size_bytes = spool.fill(name, watched(_pieces(sys.stdin.buffer)), MOST_BYTES)
     except (OSError, ValueError, AttributeError):  # a closed one, or none at all as under pythonw
         raise InputError(f"{name} cannot be read.", "Pipe the numbers in, or name a file.") from None
     kind = ".csv"

@@ -9,9 +9,6 @@ from typing import BinaryIO, cast
 
 from bulk_remove.errors import InputError, StorageError
 
-MOST_BYTES = 8 << 30
-"""More is not set aside: ten million rows of 800 bytes. An endless pipe must not fill the disk."""
-
 
 class Spool:
     """A temporary file that no other user can open and that is gone with the process, however that ends.
@@ -26,7 +23,7 @@ class Spool:
             raise _no_room(error) from None
         weakref.finalize(self, self._file.close)
 
-    def fill(self, name: str, pieces: Iterable[bytes], most_bytes: int = MOST_BYTES) -> int:
+    def fill(self, name: str, pieces: Iterable[bytes], most_bytes: int) -> int:
         """Write the pieces and return how many bytes they are.
 
         Raises InputError, before it is written, when more than `most_bytes` come out of the input called `name`;
