@@ -15,7 +15,10 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 HOMES = {
     "aiohttp": {"adapters/client.py", "simulator"},
     "aioresponses": set(),
+    "backports": {"adapters/reader/packed.py"},
+    "charset_normalizer": {"adapters/reader/letters.py"},
     "click": {"cli"},
+    "compression": {"adapters/reader/packed.py"},  # backports' place in the standard library from 3.14 on
     "filelock": {"adapters/folders.py"},
     "numpy": {"adapters/distinct.py", "adapters/reader"},  # the reader names the arrays that pandas hands over
     "orjson": {"core/replies.py", "adapters/ledger", "adapters/reporter.py", "adapters/client.py", "simulator"},

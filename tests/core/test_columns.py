@@ -4,7 +4,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bulk_remove.core.columns import STRONG_NAMES, WEAK_NAMES, choose_column, fold
+from bulk_remove.core.columns import (
+    STRONG_NAMES,
+    WEAK_NAMES,
+    choose_column,
+    find_campaign_column,
+    find_column,
+    fold,
+    is_whole_number,
+    may_be_header,
+)
 from bulk_remove.errors import InputError
 
 NUMBER = "48 601 000 123"
@@ -171,3 +180,52 @@ def test_every_known_name_is_written_folded() -> None:
     for name in STRONG_NAMES | WEAK_NAMES:
         assert name == fold(name)
     assert not STRONG_NAMES & WEAK_NAMES
+
+
+@pytest.mark.parametrize(("wanted", "index"), [("Kampania", 1), ("KAMPANIA", 1), ("3", 2)])
+def test_a_column_is_found_by_name_or_position_for_any_flag(wanted: str, index: int) -> None:
+    assert find_column(["phone", "Kampania", "x"], [], wanted, "--campaign-column") == index
+    assert find_campaign_column(["phone", "Kampania", "x"], [], wanted, 0) == index
+
+
+def test_a_column_that_is_not_found_is_told_with_its_flag() -> None:
+    for header, hint in ((["phone", "campaign"], "Did you mean --flag 'campaign'?"), (["x"], "Give --flag one of")):
+        with pytest.raises(InputError) as caught:
+            find_column(header, [], "campain", "--flag")
+        assert caught.value.hint.startswith(hint)
+    with pytest.raises(InputError) as caught:
+        find_column(["x", "x"], [], "x", "--flag")
+    assert caught.value.hint.endswith("--flag 1.")
+
+
+def test_the_phone_column_cannot_hold_the_campaigns_too() -> None:
+    with pytest.raises(InputError) as caught:
+        find_campaign_column(["phone", "x"], [], "1", 0)
+    assert caught.value.sentence == (
+        "Column 'phone' holds the phone numbers, not the campaigns; the columns are 1 'phone', 2 'x'."
+    )
+
+
+@pytest.mark.parametrize(
+    ("cells", "wanted", "may"),
+    [
+        (["id", "Nr telefonu"], None, True),
+        (["numer"], None, True),
+        (["phone2"], None, True),
+        (["Eksport z dnia"], None, False),
+        (["id", "Kod"], "KOD", True),
+        (["id", "telefon"], "kod", False),
+        (["", "telefon"], " ", False),
+    ],
+)
+def test_a_row_may_be_the_header_when_it_names_the_column(cells: list[str], wanted: str | None, *, may: bool) -> None:
+    assert may_be_header(cells, wanted) == may
+
+
+def test_an_internal_number_is_no_whole_number() -> None:
+    assert [is_whole_number(cell) for cell in ("601 000 001", "112", "x", "")] == [True, False, False, False]
+
+
+def test_a_missing_header_says_how_to_go_on() -> None:
+    assert refusal(["48601000123"]).hint.endswith("or say --no-header.")
+    assert "--no-header --column 2" in refusal(["Jan", "48601000123"]).hint

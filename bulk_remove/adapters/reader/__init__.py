@@ -1,7 +1,9 @@
 """Files in, blocks of rows out: CSV and Excel, every cell as the text that stands in the file.
 
-`files` looks a file over before anything is parsed, `dialect` finds out how a CSV file is written, `delimited` reads
-it, `workbook` reads Excel's. Importing this package imports neither pandas nor calamine: that takes half a second.
+`packed` sets aside what is packed or piped in, `files` looks an input over before anything is parsed. Of CSV,
+`encoding` finds out the encoding, `dialect` the delimiter and `heading` the names of the columns; `delimited` reads it,
+and `ragged` what is too wide for that. `workbook` reads Excel's. Importing this package imports neither pandas nor
+calamine: that takes half a second.
 """
 
 from bulk_remove.adapters.reader.reader import open_table

@@ -1,35 +1,43 @@
-"""How a CSV file is written: its delimiter, its header, and whether its quotes are closed."""
+"""How a CSV file is written: its delimiter, its first rows, and whether its quotes are closed."""
 
 import csv
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import BinaryIO
 
 from bulk_remove.adapters.reader.table import SAMPLE_ROWS
-from bulk_remove.errors import InputError
+from bulk_remove.adapters.reader.text import TextFile
+from bulk_remove.errors import InputError, UsageError
 
-_DELIMITERS = (",", ";", "\t")
+TITLE_ROWS = 20
+"""Among how many first rows, blank ones left out, the names of the columns are looked for."""
+_DELIMITERS = (",", ";", "\t", "|")
 _SAMPLE_CHARACTERS = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
-class Dialect:
-    """How the file is written, from its first lines.
-
-    `header_row` is the number of the row with the names, 1 unless blank rows stand above it; `samples` are the first
-    rows under it, at most SAMPLE_ROWS, none of them blank.
-    """
+class Cut:
+    """The first rows of the file, cut by one delimiter: each with its number, blank ones left out."""
 
     delimiter: str
-    header_row: int
-    header: tuple[str, ...]
-    samples: tuple[tuple[str, ...], ...]
+    rows: tuple[tuple[int, tuple[str, ...]], ...]
 
-    @property
-    def width(self) -> int:
-        """The most cells of a row among the header and the samples."""
-        return max(map(len, (self.header, *self.samples)))
+    def at(self, number: int) -> tuple[str, ...]:
+        """Return the row with that number, empty when there is none."""
+        return next((cells for row, cells in self.rows if row == number), ())
+
+    def below(self, number: int) -> tuple[tuple[str, ...], ...]:
+        """Return up to SAMPLE_ROWS rows that follow the row with that number."""
+        return tuple(cells for row, cells in self.rows if row > number)[:SAMPLE_ROWS]
+
+    def consistent(self, number: int) -> int:
+        """Count the rows below that have as many cells as the row with that number."""
+        width = len(self.at(number))
+        return sum(len(cells) == width for cells in self.below(number))
+
+    def width(self, number: int) -> int:
+        """Return the most cells of that row and those below it."""
+        return max(map(len, (self.at(number), *self.below(number))))
 
 
 def is_blank(cells: Iterable[str]) -> bool:
@@ -37,61 +45,66 @@ def is_blank(cells: Iterable[str]) -> bool:
     return not any(cell and not cell.isspace() for cell in cells)
 
 
-def find_dialect(path: str, file: BinaryIO) -> Dialect:
-    """Choose the delimiter that cuts the header into the most cells, then the most samples into as many.
+def first_rows(text: TextFile, delimiter: str | None) -> list[Cut]:
+    """Cut the first rows by the delimiter, or by each that there may be when that is None.
 
-    Under a header of one cell it is the one that cuts some sample into the most: such a row is refused later, whereas
-    taken as one cell it could hide a second number.
-
-    Raises InputError when there is no header at all.
+    Raises InputError when there is no text at all, UsageError for a delimiter that cannot be one.
     """
-    with _as_text(file) as text:
-        start = text.read(_SAMPLE_CHARACTERS)
-    found = [_cut(start, delimiter) for delimiter in _DELIMITERS]
-    if not all(dialect.header for dialect in found):
-        raise InputError(f"{path} holds no text.", "Put a row with the names of the columns on top, then the numbers.")
-    if max(len(dialect.header) for dialect in found) == 1:
-        return max(found, key=lambda dialect: dialect.width)
-    return max(found, key=lambda dialect: (len(dialect.header), _consistent(dialect)))
+    if delimiter is not None and (len(delimiter) != 1 or not delimiter.isascii() or delimiter in '"\r\n\0'):
+        raise UsageError("The delimiter is not one ASCII character.", "Name one character, for example ';'.")
+    with text.characters() as characters:
+        start = characters.read(_SAMPLE_CHARACTERS)
+    known = delimiter or text.separator
+    cuts = [_cut(start, delimiter) for delimiter in ((known,) if known else _DELIMITERS)]
+    if not all(cut.rows for cut in cuts):
+        raise InputError(
+            f"{text.name} holds no text.", "Put a row with the names of the columns on top, then the numbers."
+        )
+    return cuts
 
 
-def _as_text(file: BinaryIO) -> io.TextIOWrapper:
-    return io.TextIOWrapper(file, encoding="utf-8-sig", newline="")
+def best(headings: Sequence[tuple[Cut, int]]) -> tuple[Cut, int]:
+    """Choose among delimiters, each with the number of the row that would be the heading.
+
+    It is the one that cuts the heading into the most cells, then the most rows below it into as many. Where none cuts
+    the heading, it is the one that cuts some row below into the most: such a row is not sent then, whereas taken as
+    one cell it could hide a second number.
+    """
+    if max(len(cut.at(number)) for cut, number in headings) == 1:
+        return max(headings, key=lambda heading: heading[0].width(heading[1]))
+    return max(headings, key=lambda heading: (len(heading[0].at(heading[1])), heading[0].consistent(heading[1])))
 
 
-def _cut(start: str, delimiter: str) -> Dialect:
-    rows: list[tuple[int, list[str]]] = []
+def _cut(start: str, delimiter: str) -> Cut:
+    rows: list[tuple[int, tuple[str, ...]]] = []
     reader = csv.reader(io.StringIO(start, newline=""), delimiter=delimiter)
     try:
         for number, cells in enumerate(reader, start=1):
             if not is_blank(cells):
-                rows.append((number, cells))
-            if len(rows) > SAMPLE_ROWS:
+                rows.append((number, tuple(cells)))
+            if len(rows) > SAMPLE_ROWS + TITLE_ROWS:
                 break
     except csv.Error:
         pass  # a quote that is never closed; check_quotes says where
-    number, header = rows[0] if rows else (1, [])
-    return Dialect(delimiter, number, tuple(header), tuple(tuple(cells) for _, cells in rows[1:]))
+    if len(start) == _SAMPLE_CHARACTERS and 1 < len(rows) <= SAMPLE_ROWS + TITLE_ROWS:
+        rows.pop()  # it may go on past the sample
+    return Cut(delimiter, tuple(rows))
 
 
-def _consistent(dialect: Dialect) -> int:
-    return sum(len(cells) == len(dialect.header) for cells in dialect.samples)
-
-
-def check_quotes(path: str, file: BinaryIO, delimiter: str) -> None:
+def check_quotes(text: TextFile, delimiter: str) -> None:
     """Raise InputError where a quote is not closed, or closed in the middle of a cell.
 
     pandas reads on until the next quote, wherever that is: whole rows would end up inside a cell, and be lost.
     """
-    with _as_text(file) as text:
-        lines = _QuotedLines(text)
+    with text.characters() as characters:
+        lines = _QuotedLines(characters)
         reader = csv.reader(lines, delimiter=delimiter, strict=True)
         try:
             for _ in reader:
                 lines.record_ended()
         except csv.Error:
             raise InputError(
-                f"{path}: the quotes of row {lines.row} are not balanced.",
+                f"{text.name}: the quotes of row {lines.row} are not balanced.",
                 'Write a quote inside a quoted cell twice (""), and close every quote.',
             ) from None
 

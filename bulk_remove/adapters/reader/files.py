@@ -1,18 +1,19 @@
-"""A file is looked over once before it is parsed: its hash, its size, and whether it is text."""
+"""An input is looked over once before it is parsed: its hash, its size, and whether it is UTF-8 text."""
 
 import codecs
 import hashlib
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from bulk_remove.adapters.reader.spool import Spool
 from bulk_remove.errors import InputError
 
-_READ_BYTES = 1 << 18
+READ_BYTES = 1 << 18
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,13 +27,47 @@ class Fingerprint:
 
 
 @dataclass(frozen=True, slots=True)
-class LookedOver:
-    """What is known of a file without parsing it.
+class SetAside:
+    """What can be read only once or dearly, kept in a private temporary file.
 
-    `text_fault` says why it is not UTF-8 text, as the end of a sentence, or is empty. `has_quotes` and `has_bom` are
-    those of a text file.
+    `spool` holds it unpacked; `fingerprint` and `sha256` are those of the file as it was given (of standard input:
+    of what came). `notes` are sentences for the operator.
     """
 
+    spool: Spool
+    fingerprint: Fingerprint
+    sha256: str
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """An input as it was given: `path` as the user wrote it, `name` as messages call it.
+
+    `kind` is the suffix, small and with its dot, of what is inside; `aside` is None for a file that is read where it
+    lies.
+    """
+
+    path: str
+    name: str
+    kind: str
+    aside: SetAside | None = None
+
+    def opened(self) -> AbstractContextManager[BinaryIO]:
+        """Open what is inside for reading, from its beginning. Raises InputError when that cannot be."""
+        return self.aside.spool.opened() if self.aside else opened(self.path)
+
+
+@dataclass(frozen=True, slots=True)
+class LookedOver:
+    """What is known of an input without parsing it.
+
+    `fingerprint` and `sha256` are those of the file as given. `text_fault` says why what is inside is not UTF-8 text,
+    as the end of a sentence, or is empty. `has_quotes` and `has_bom` are those of UTF-8 text. Its first bytes are
+    `start`.
+    """
+
+    given: Given
     fingerprint: Fingerprint
     sha256: str
     start: bytes
@@ -43,6 +78,20 @@ class LookedOver:
     def has_bom(self) -> bool:
         """Whether it begins with UTF-8's byte order mark."""
         return self.start.startswith(codecs.BOM_UTF8)
+
+    @property
+    def name(self) -> str:
+        """What messages call it."""
+        return self.given.name
+
+    def opened(self) -> AbstractContextManager[BinaryIO]:
+        """Open what is inside for reading, from its beginning. Raises InputError when that cannot be."""
+        return self.given.opened()
+
+    def check_unchanged(self, file: BinaryIO) -> None:
+        """Raise InputError when the open file is not what was looked over; what was set aside cannot change."""
+        if self.given.aside is None:
+            check_unchanged(self.given.path, file, self.fingerprint)
 
 
 class _TextCheck:
@@ -71,21 +120,23 @@ class _TextCheck:
         self.fault = f"{what} (line {self._lines + before.count(10) + 1})"
 
 
-def look_over(path: str) -> LookedOver:
-    """Read the file once, for its hash and for what is not text. Raises InputError when it cannot be read."""
+def look_over(given: Given) -> LookedOver:
+    """Read the input once, for its hash and for what is not text. Raises InputError when it cannot be read."""
     digest = hashlib.sha256()
     text = _TextCheck()
     start = b""
-    with opened(path) as file:
-        before = fingerprint(file)
-        while piece := file.read(_READ_BYTES):
+    with given.opened() as file:
+        before = given.aside.fingerprint if given.aside else fingerprint(file)
+        while piece := file.read(READ_BYTES):
             start = start or piece[:8]
-            digest.update(piece)
+            if given.aside is None:
+                digest.update(piece)
             text.add(piece, last=False)
         text.add(b"", last=True)
-    if not before.size_bytes:
-        raise InputError(f"{path} is empty.", "Check that the export that wrote it has ended well.")
-    return LookedOver(before, digest.hexdigest(), start, text.fault, text.has_quotes)
+    if not start:
+        raise InputError(f"{given.name} is empty.", "Check that the export that wrote it has ended well.")
+    sha256 = given.aside.sha256 if given.aside else digest.hexdigest()
+    return LookedOver(given, before, sha256, start, text.fault, text.has_quotes)
 
 
 @contextmanager
@@ -95,7 +146,7 @@ def opened(path: str) -> Iterator[BinaryIO]:
         # Asked before it is opened, because opening a pipe waits for someone to write to it.
         if not stat.S_ISREG(Path(path).stat().st_mode):
             kind = "a folder" if Path(path).is_dir() else "not a regular file"
-            raise InputError(f"{path} is {kind}.", "Name a file; it is read more than once, so a pipe will not do.")
+            raise InputError(f"{path} is {kind}.", "Name a file, or - to read what is piped in.")
         file = Path(path).open("rb")  # noqa: SIM115 - closed below; its errors are told apart from those of reading
     except FileNotFoundError:
         raise InputError(f"There is no file {path}.", "Check the name and the folder.") from None

@@ -1,31 +1,27 @@
-"""Opens a file as what it is."""
-
-from pathlib import Path
+"""Opens an input as what it is."""
 
 from bulk_remove.adapters.reader.delimited import open_delimited
 from bulk_remove.adapters.reader.files import look_over
+from bulk_remove.adapters.reader.packed import take
 from bulk_remove.adapters.reader.table import ReadOptions, Table, no_rows
 from bulk_remove.adapters.reader.workbook import open_workbook
-from bulk_remove.errors import InputError
 
 _TEXT_KINDS = frozenset({".csv", ".tsv", ".txt"})
 _WORKBOOK_KINDS = frozenset({".xlsx"})
 
 
 def open_table(path: str, options: ReadOptions) -> Table:
-    """Look the whole file over and choose its phone column.
+    """Look the whole input over and choose its phone column; `path` is a file, or - for standard input.
 
-    Raises InputError, with a sentence that names the file, when it cannot be used; nothing of it was read as rows
-    then.
+    Raises InputError, with a sentence that names the file, when it cannot be used (nothing of it was read as rows
+    then), UsageError for an option that cannot be, StorageError when there is no room to unpack it.
     """
-    kind = Path(path).suffix.lower()
-    if kind not in _TEXT_KINDS | _WORKBOOK_KINDS:
-        raise InputError(
-            f"{path} is not of a kind that is read: these are .csv, .tsv, .txt and .xlsx.",
-            "Save it as one of them; in Excel, File > Save as > Excel workbook (.xlsx).",
-        )
-    looked_over = look_over(path)
-    table = (open_delimited if kind in _TEXT_KINDS else open_workbook)(path, looked_over, options)
+    given = take(path, _TEXT_KINDS | _WORKBOOK_KINDS, options.spool_dir)
+    looked_over = look_over(given)
+    if given.kind in _TEXT_KINDS:
+        table = open_delimited(looked_over, options)
+    else:
+        table = open_workbook(given.name, looked_over, options)
     if next(table.blocks(), None) is None:
-        raise no_rows(path)
+        raise no_rows(given.name)
     return table

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from bulk_remove.adapters.reader.files import Fingerprint, LookedOver, check_unchanged, opened
+from bulk_remove.adapters.reader.files import LookedOver
 from bulk_remove.adapters.reader.table import SAMPLE_ROWS, ReadOptions, Table, choose
 from bulk_remove.core.columns import ChosenColumn
 from bulk_remove.core.model import RowBlock, Source
@@ -41,14 +41,14 @@ def open_workbook(path: str, looked_over: LookedOver, options: ReadOptions) -> T
             "Open it in Excel and save it as an Excel workbook (.xlsx) without a password.",
         )
     try:
-        with opened(path) as file, calamine.CalamineWorkbook.from_filelike(file) as workbook:
+        with looked_over.opened() as file, calamine.CalamineWorkbook.from_filelike(file) as workbook:
             candidate = _only_candidate(path, workbook, options)
     except calamine.CalamineError:
         raise InputError(
             f"{path} is damaged, or not an Excel workbook.", "Open it in Excel and save it again as .xlsx."
         ) from None
     source = Source(
-        file=path,
+        file=looked_over.given.path,
         sheet=candidate.sheet.name,
         header=candidate.header,
         column=candidate.chosen.index,
@@ -58,7 +58,7 @@ def open_workbook(path: str, looked_over: LookedOver, options: ReadOptions) -> T
         sha256=looked_over.sha256,
         size_bytes=looked_over.fingerprint.size_bytes,
     )
-    return _Workbook(source, candidate.sheet, candidate.header_row, looked_over.fingerprint, options)
+    return _Workbook(source, candidate.sheet, candidate.header_row, looked_over, options)
 
 
 def _only_candidate(path: str, workbook: "CalamineWorkbook", options: ReadOptions) -> _Candidate:
@@ -129,7 +129,7 @@ class _Workbook:
     source: Source
     _sheet: "CalamineSheet"
     _header_row: int
-    _fingerprint: Fingerprint
+    _looked_over: LookedOver
     _options: ReadOptions
 
     def blocks(self) -> Iterator[RowBlock]:
@@ -140,8 +140,8 @@ class _Workbook:
             cells = [phone_text(values[self.source.column]) for _, values in block]
             others = [tuple(map(cell_text, values)) for _, values in block] if self._options.keep_columns else []
             yield RowBlock(self.source, numbers, cells, others)
-        with opened(self.source.file) as file:
-            check_unchanged(self.source.file, file, self._fingerprint)
+        with self._looked_over.opened() as file:
+            self._looked_over.check_unchanged(file)
 
 
 def phone_text(value: Value) -> str:

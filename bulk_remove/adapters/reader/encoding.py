@@ -1,0 +1,120 @@
+"""Which encoding a text file is in, and whether every byte of it decodes.
+
+UTF-8 tells itself by its form, UTF-16 by its mark or its zeros, the rest by its letters. Phone numbers are ASCII in all
+of them: what hangs on the encoding are the names of the columns and the cells kept beside the numbers.
+"""
+
+import codecs
+import io
+import re
+
+from bulk_remove.adapters.reader.files import READ_BYTES, LookedOver
+from bulk_remove.adapters.reader.letters import census_of
+from bulk_remove.adapters.reader.text import TextFile
+from bulk_remove.core.model import mask
+from bulk_remove.errors import InputError, UsageError
+
+_SAMPLE_BYTES = 1 << 16
+_C1_CONTROL = re.compile("[\x80-\x9f]")
+
+
+def decoded(looked_over: LookedOver, wanted: str | None) -> TextFile:
+    """Return the text in the wanted encoding, or in the one that is found out when that is None.
+
+    Raises InputError when none is certain or some byte does not decode, UsageError for an encoding Python has not.
+    """
+    if wanted is not None:
+        return _wanted(looked_over, wanted)
+    if not looked_over.text_fault:
+        return TextFile(looked_over, "utf-8-sig" if looked_over.has_bom else "utf-8", looked_over.has_quotes)
+    if not looked_over.has_bom:
+        if utf16 := _utf16(looked_over):
+            return _checked(looked_over, utf16, ())
+        with looked_over.opened() as file:
+            encoding = census_of(file).encoding()
+        if encoding:
+            note = f"The text is not UTF-8: {encoding} was found out by its letters; --encoding names another."
+            return _checked(looked_over, encoding, (note,))
+    raise _undecided(looked_over.name, looked_over.text_fault)
+
+
+def _wanted(looked_over: LookedOver, wanted: str) -> TextFile:
+    try:
+        io.TextIOWrapper(io.BytesIO(), encoding=wanted).close()  # which refuses codecs that give no text
+        encoding = codecs.lookup(wanted).name
+    except (LookupError, ValueError):
+        raise UsageError(
+            f"There is no text encoding '{mask(wanted)}'.", "Name one that Python knows, for example --encoding cp1250."
+        ) from None
+    if encoding in {"utf-8", "utf-8-sig"}:
+        if looked_over.text_fault:
+            raise _undecided(looked_over.name, looked_over.text_fault)
+        return decoded(looked_over, None)
+    if looked_over.has_bom:
+        raise InputError(
+            f"{looked_over.name} begins with the mark of UTF-8, so it is not {encoding}.", "Leave out --encoding."
+        )
+    return _checked(looked_over, encoding, ())
+
+
+def _checked(looked_over: LookedOver, encoding: str, notes: tuple[str, ...]) -> TextFile:
+    """Decode the whole file strictly. Raises InputError with the line where that fails or gives no text."""
+    decoder = codecs.getincrementaldecoder(encoding)()
+    lines, has_quotes = 1, False
+    with looked_over.opened() as file:
+        while True:
+            piece = file.read(READ_BYTES)
+            try:
+                text = decoder.decode(piece, not piece)
+            except UnicodeError as error:
+                # What decodes of this piece before the fault, to count its lines.
+                before = _decoded_before(error, encoding)
+                raise _not_in(looked_over.name, encoding, lines + before.count("\n")) from None
+            if (fault := _fault_in(text, encoding)) is not None:
+                raise _not_in(looked_over.name, encoding, lines + text.count("\n", 0, fault))
+            lines += text.count("\n")
+            has_quotes = has_quotes or '"' in text
+            if not piece:
+                return TextFile(looked_over, encoding, has_quotes, notes)
+
+
+def _decoded_before(error: UnicodeError, encoding: str) -> str:
+    if not isinstance(error, UnicodeDecodeError):
+        return ""
+    return error.object[: error.start].decode(encoding, "replace")
+
+
+def _fault_in(text: str, encoding: str) -> int | None:
+    """Return the place of a NUL, or of a control character that only a wrong encoding gives."""
+    nul = text.find("\0")
+    control = None if encoding.startswith("utf") else _C1_CONTROL.search(text)
+    places = ([nul] if nul >= 0 else []) + ([control.start()] if control else [])
+    return min(places, default=None)
+
+
+def _utf16(looked_over: LookedOver) -> str | None:
+    """Return which UTF-16 it is: by its mark, or because every other byte of mostly ASCII text is zero."""
+    if looked_over.start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16-le" if looked_over.start.startswith(codecs.BOM_UTF16_LE) else "utf-16-be"
+    with looked_over.opened() as file:
+        start = file.read(_SAMPLE_BYTES)
+    even, odd = start[::2].count(0), start[1::2].count(0)
+    if not even and 2 * odd > len(start) // 2:
+        return "utf-16-le"
+    if not odd and 2 * even > len(start) // 2:
+        return "utf-16-be"
+    return None
+
+
+def _not_in(name: str, encoding: str, line: int) -> InputError:
+    return InputError(
+        f"{name} holds bytes that are no text in {encoding} (line {line}).",
+        "Name the encoding that it is in with --encoding, or save it as UTF-8; in Excel, File > Save as > CSV UTF-8.",
+    )
+
+
+def _undecided(name: str, fault: str) -> InputError:
+    return InputError(
+        f"{name} {fault}, and no other encoding is certain.",
+        "Save it as UTF-8 (in Excel, File > Save as > CSV UTF-8), or name its encoding, for example --encoding cp1250.",
+    )

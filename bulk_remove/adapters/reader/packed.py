@@ -1,0 +1,189 @@
+"""Inputs that come packed (.gz, .zst, .zip with one file) or through a pipe: set aside once, then read like files."""
+
+import gzip
+import hashlib
+import lzma
+import struct
+import sys
+import zipfile
+import zlib
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+from bulk_remove.adapters.reader.files import (
+    READ_BYTES,
+    Fingerprint,
+    Given,
+    SetAside,
+    check_unchanged,
+    fingerprint,
+    opened,
+)
+from bulk_remove.adapters.reader.spool import Spool
+from bulk_remove.errors import InputError
+
+STANDARD_INPUT = "-"
+MOST_BYTES = 8 << 30
+"""More is not set aside: ten million rows of 800 bytes. An endless pipe must not fill the disk."""
+ALWAYS_BYTES = 64 << 20
+MOST_TIMES = 200
+"""How far an archive may expand: to 200 times its size, or to 64 MiB whatever its size.
+
+Lists of numbers shrink to a tenth or a twentieth, and 200 leaves room for columns that repeat. Deflate reaches 1,032
+and Zstandard has no limit: with these, a few kilobytes can be made to fill a disk.
+"""
+_PACKED_KINDS = frozenset({".gz", ".zst", ".zip"})
+_ZIP_START, _OLE_START = b"PK\x03\x04", bytes.fromhex("D0CF11E0A1B11AE1")  # .xlsx; MS-CFB, which is .xls's container
+_ENCRYPTED = 1  # APPNOTE 4.4.4: bit 0 of a member's general purpose flags
+_LISTED_MEMBERS = 10
+_SHOWN_CHARACTERS = 60
+_DAMAGE = (EOFError, OSError, RuntimeError, ValueError, struct.error, zlib.error, lzma.LZMAError, zipfile.BadZipFile)
+"""What unpacking raises for archives that are cut short, damaged or packed in a way that Python does not know."""
+
+
+class _Readable(Protocol):
+    def read(self, size: int, /) -> bytes: ...
+
+
+def take(path: str, kinds: Collection[str], spool_dir: Path | None) -> Given:
+    """Return what was given, set aside if it was packed or piped in; `kinds` are the suffixes that can be read.
+
+    Raises InputError for another kind and for what cannot be unpacked, StorageError when there is no room for it.
+    """
+    if path == STANDARD_INPUT:
+        return _from_standard_input(kinds, spool_dir)
+    kind = Path(path).suffix.lower()
+    if kind in _PACKED_KINDS:
+        return _unpacked(path, kind, kinds, spool_dir)
+    return Given(path, path, _readable(path, kind, kinds))
+
+
+def _unpacked(path: str, packed_kind: str, kinds: Collection[str], spool_dir: Path | None) -> Given:
+    with opened(path) as file:
+        before = fingerprint(file)
+        sha256 = _digest(file)
+        file.seek(0)
+        if not before.size_bytes:
+            raise InputError(f"{path} is empty.", "Check that the export that wrote it has ended well.")
+        bound = min(MOST_BYTES, max(ALWAYS_BYTES, MOST_TIMES * before.size_bytes))
+        spool = Spool(spool_dir)
+        with _damage_told(path), _content(path, packed_kind, file) as (inner_name, content):
+            kind = _readable(path, Path(inner_name).suffix.lower(), kinds)
+            spool.fill(path, _pieces(content), bound)
+        check_unchanged(path, file, before)
+    notes = (f"The archive holds one file, '{_shown(inner_name)}'.",) if packed_kind == ".zip" else ()
+    return Given(path, path, kind, SetAside(spool, before, sha256, notes))
+
+
+@contextmanager
+def _content(path: str, packed_kind: str, file: BinaryIO) -> Iterator[tuple[str, _Readable]]:
+    """Open what is packed; yield its name, too."""
+    inner_name = Path(path).stem
+    if packed_kind == ".gz":
+        with gzip.GzipFile(fileobj=file) as content:
+            yield inner_name, content
+    elif packed_kind == ".zst":
+        with _zst(file) as unzst:
+            yield inner_name, unzst
+    else:
+        with zipfile.ZipFile(file) as archive:
+            member = _only_member(path, archive)
+            with archive.open(member) as extracted:
+                yield member.filename, extracted
+
+
+@contextmanager
+def _zst(file: BinaryIO) -> Iterator[_Readable]:
+    if sys.version_info >= (3, 14):
+        from compression import zstd  # noqa: PLC0415 - only a .zst should pay for it
+    else:
+        from backports import zstd  # noqa: PLC0415 - only a .zst should pay for it
+    try:
+        with zstd.ZstdFile(file) as content:
+            yield content
+    except zstd.ZstdError as error:
+        raise ValueError(str(error)) from None
+
+
+def _only_member(path: str, archive: zipfile.ZipFile) -> zipfile.ZipInfo:
+    # What macOS puts beside a file is no file of the user's.
+    members = [
+        member for member in archive.infolist() if not member.is_dir() and not member.filename.startswith("__MACOSX/")
+    ]
+    if len(members) != 1:
+        listed = ", ".join(f"'{_shown(member.filename)}'" for member in members[:_LISTED_MEMBERS])
+        more = f" and {len(members) - _LISTED_MEMBERS} more" if len(members) > _LISTED_MEMBERS else ""
+        raise InputError(
+            f"{path} does not hold exactly one file" + (f", but {listed}{more}." if members else "; it is empty."),
+            "Unpack it, and give the file that is meant.",
+        )
+    if members[0].flag_bits & _ENCRYPTED:
+        raise InputError(f"{path} is protected with a password.", "Unpack it yourself, and give the file in it.")
+    return members[0]
+
+
+@contextmanager
+def _damage_told(path: str) -> Iterator[None]:
+    try:
+        yield
+    except _DAMAGE as error:
+        raise InputError(
+            f"{path} cannot be unpacked: it is damaged, cut short or not what its name says ({type(error).__name__}).",
+            "Copy or export it again, or unpack it yourself and give the file in it.",
+        ) from None
+
+
+def _from_standard_input(kinds: Collection[str], spool_dir: Path | None) -> Given:
+    name = "(standard input)"
+    digest = hashlib.sha256()
+    start = b""
+
+    def watched(pieces: Iterator[bytes]) -> Iterator[bytes]:
+        nonlocal start
+        for piece in pieces:
+            digest.update(piece)
+            start = (start + piece)[:8] if len(start) < len(_OLE_START) else start
+            yield piece
+
+    spool = Spool(spool_dir)
+    try:
+        size_bytes = spool.fill(name, watched(_pieces(sys.stdin.buffer)), MOST_BYTES)
+    except (OSError, ValueError, AttributeError):  # a closed one, or none at all as under pythonw
+        raise InputError(f"{name} cannot be read.", "Pipe the numbers in, or name a file.") from None
+    kind = ".csv"
+    if start.startswith((_ZIP_START, _OLE_START)):
+        kind = ".xls" if start.startswith(_OLE_START) and ".xls" in kinds else ".xlsx"
+    aside = SetAside(spool, Fingerprint(0, 0, size_bytes, 0), digest.hexdigest())
+    return Given(STANDARD_INPUT, name, kind, aside)
+
+
+def _pieces(content: _Readable) -> Iterator[bytes]:
+    while piece := content.read(READ_BYTES):
+        yield piece
+
+
+def _digest(file: BinaryIO) -> str:
+    digest = hashlib.sha256()
+    for piece in _pieces(file):
+        digest.update(piece)
+    return digest.hexdigest()
+
+
+def _readable(path: str, kind: str, kinds: Collection[str]) -> str:
+    """Return the kind. Raises InputError when it is none that can be read."""
+    if kind in kinds:
+        return kind
+    *others, last = sorted(kinds)
+    raise InputError(
+        f"{path} is not of a kind that is read: these are {', '.join(others)} and {last},"
+        " alone or packed as .gz, .zst or .zip.",
+        "Save it as one of them; in Excel, File > Save as > Excel workbook (.xlsx).",
+    )
+
+
+def _shown(name: str) -> str:
+    """Return a name from inside an archive without what could spoil a terminal."""
+    shown = "".join(letter if letter.isprintable() else "?" for letter in name)
+    return shown if len(shown) <= _SHOWN_CHARACTERS else shown[:_SHOWN_CHARACTERS] + "..."
