@@ -5,9 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from bulk_remove.adapters.reporter import COLUMNS
 from bulk_remove.cli.commands import program
-from bulk_remove.core.model import FINAL_STATUSES, Status
+from bulk_remove.core.model import FINAL_STATUSES, REPORT_COLUMNS, Status
 from bulk_remove.errors import ExitCode
 
 ROOT = Path(__file__).parent.parent
@@ -59,7 +58,7 @@ def test_the_exit_codes_are_those_of_the_code() -> None:
 
 
 def test_the_columns_of_the_report_are_those_of_the_code() -> None:
-    assert ", ".join(COLUMNS) in " ".join(README.split())
+    assert ", ".join(REPORT_COLUMNS) in " ".join(README.split())
 
 
 def test_the_make_targets_of_the_readme_exist() -> None:

@@ -6,8 +6,8 @@ All of it is readable by its owner alone.
 import json
 import os
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from secrets import token_hex
@@ -76,6 +76,15 @@ def run_folders(state_dir: Path) -> list[Path]:
     """Return the folders of all runs, oldest first."""
     runs = state_dir / "runs"
     return sorted(folder for folder in runs.iterdir() if folder.is_dir()) if runs.is_dir() else []
+
+
+@contextmanager
+def lock_campaigns(state_dir: Path, host: str, campaigns: Iterable[str]) -> Iterator[None]:
+    """Hold several campaigns, as `lock_campaign` does one; always in one order. Raises what it does."""
+    with ExitStack() as stack:
+        for campaign in sorted(campaigns):
+            stack.enter_context(lock_campaign(state_dir, host, campaign))
+        yield
 
 
 @contextmanager

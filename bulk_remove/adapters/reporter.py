@@ -14,25 +14,10 @@ from pathlib import Path
 from typing import IO
 
 from bulk_remove.core.lifecycle import explain, status_of
-from bulk_remove.core.model import RowOutcome, Source, Status
+from bulk_remove.core.model import REPORT_COLUMNS, RowOutcome, Source, Status
 from bulk_remove.core.summary import check_closed
 from bulk_remove.errors import InputError, StorageError, UsageError
 
-COLUMNS = (
-    "file",
-    "row",
-    "input",
-    "number",
-    "campaign",
-    "status",
-    "removed_records",
-    "record_ids",
-    "attempts",
-    "busy_rounds",
-    "detail",
-    "answered_at",
-    "duplicate_of_row",
-)
 _FORMULA = re.compile(
     "[=@\t\r\n\0\uff1d\uff20\uff0b\uff0d+-]"
 )  # the last of these escapes are full-width =, @, + and -
@@ -48,7 +33,7 @@ def write_report(path: Path, rows: Iterable[RowOutcome], expected_rows: int, kep
     by_status: Counter[Status] = Counter()
     with written_aside(path) as file:
         writer = csv.writer(file, lineterminator="\r\n")  # RFC 4180
-        writer.writerow([*_told_apart(kept), *COLUMNS])
+        writer.writerow([*_told_apart(kept), *REPORT_COLUMNS])
         writer.writerows(_lines(rows, len(kept), by_status))
         check_closed(expected_rows, by_status)
     return by_status
@@ -120,13 +105,13 @@ def written_aside(path: Path) -> Iterator[IO[str]]:
 
 def _told_apart(kept: Sequence[str]) -> list[str]:
     """Mark the input's columns that are named like ours or like one before, so that a reader by name finds each."""
-    taken = dict.fromkeys(COLUMNS)
+    taken = dict.fromkeys(REPORT_COLUMNS)
     for column in kept:
         name = _harmless(column)
         while name in taken:
             name += " (input)"
         taken[name] = None
-    return [*taken][len(COLUMNS) :]
+    return [*taken][len(REPORT_COLUMNS) :]
 
 
 def _lines(rows: Iterable[RowOutcome], width: int, by_status: Counter[Status]) -> Iterator[list[object]]:

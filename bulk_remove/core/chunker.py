@@ -5,8 +5,10 @@ measure: nginx answers 414 when the line does not fit one 8 KiB buffer, Apache a
 limit stays under PHP's `max_input_vars` of 1,000, past which PHP drops variables silently.
 """
 
-from collections.abc import Iterable, Iterator
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import accumulate
 
 from bulk_remove.core.model import Brackets
 from bulk_remove.errors import UsageError
@@ -64,23 +66,54 @@ class RequestShape:
         return self.max_request_line - len(_METHOD) - len(self.path) - len(_VERSION)
 
 
-def pack(numbers: Iterable[str], shape: RequestShape) -> Iterator[tuple[str, ...]]:
-    """Cut the numbers, in order, into the fewest runs that fit a request each.
+class Packer:
+    """Cuts numbers, in order, into the fewest runs that fit a request each.
 
     Filling each request until the next number does not fit is optimal for runs in order: no cut can come later.
     """
-    key_bytes = shape.number_bytes("")
-    room = shape.room_bytes
-    most = shape.max_numbers
-    batch: list[str] = []
-    free = room
-    for number in numbers:
-        need = key_bytes + len(number) + (2 if number[0] == "+" else 0)
-        if need > free or len(batch) == most:
-            yield tuple(batch)
-            batch = []
-            free = room
-        batch.append(number)
-        free -= need
-    if batch:
-        yield tuple(batch)
+
+    def __init__(self, shape: RequestShape) -> None:
+        self._key_bytes = shape.number_bytes("")
+        self._room = shape.room_bytes
+        self._most = shape.max_numbers
+        self._held: list[str] = []
+
+    def add(self, numbers: Iterable[str]) -> Iterator[tuple[str, ...]]:
+        """Yield the requests that are full; what is left waits for more."""
+        held = self._held
+        held += numbers
+        key = self._key_bytes
+        ends = list(accumulate([key + len(number) + (2 if number[0] == "+" else 0) for number in held]))
+        start = used = 0
+        while (cut := min(bisect_right(ends, used + self._room), start + self._most)) < len(held):
+            yield tuple(held[start:cut])
+            start, used = cut, ends[cut - 1]
+        self._held = held[start:]
+
+    def rest(self) -> Iterator[tuple[str, ...]]:
+        """Yield the last request, if any number is left."""
+        if self._held:
+            yield tuple(self._held)
+            self._held = []
+
+
+def in_requests(
+    runs: Iterable[tuple[str, Iterable[str]]], shape_of: Callable[[str], RequestShape]
+) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Cut numbers that come as (campaign, numbers) into requests of one campaign each, each campaign's in order."""
+    packers: dict[str, Packer] = {}
+    for campaign, numbers in runs:
+        if campaign not in packers:
+            packers[campaign] = Packer(shape_of(campaign))
+        for request in packers[campaign].add(numbers):
+            yield campaign, request
+    for campaign, packer in packers.items():
+        for request in packer.rest():
+            yield campaign, request
+
+
+def pack(numbers: Iterable[str], shape: RequestShape) -> Iterator[tuple[str, ...]]:
+    """Cut the numbers, in order, into the fewest runs that fit a request each."""
+    packer = Packer(shape)
+    yield from packer.add(numbers)
+    yield from packer.rest()

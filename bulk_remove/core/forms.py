@@ -62,6 +62,11 @@ class Forms:
         self._normalise = Normaliser(rules)
         self._country_code = region_of(rules.region).country_code
 
+    @property
+    def others(self) -> bool:
+        """Whether any form besides the planned one may be asked for."""
+        return bool(self._leads)
+
     def planned(self, number: str) -> str:
         """Return the planned form of a number in any of its forms; what is no form of any is returned as it is."""
         if not self._leads:

@@ -10,6 +10,10 @@ lost, `FAILED_IN_DOUBT` and `UNRECOGNISED_IN_DOUBT` likewise. A number that a re
 doubted too, for the server may have understood it in another form and acted. Where the status does not tell of the
 doubt, the report's `detail` does, in one fixed sentence, so that a report alone is enough to go on from.
 
+A number that may stand in the campaign in another form is asked for in one form after the other. While some are left,
+"none found" is no verdict on the number: it waits in `OTHER_FORM`, or in `OTHER_FORM_IN_DOUBT`. A form that the server
+refuses cannot be in the campaign, so there a refusal counts as "none found".
+
 Seven phases settle a number for the run: an attempt that carries a settled number is a bug.
 """
 
@@ -34,6 +38,8 @@ class Phase(StrEnum):
     FAILED_IN_DOUBT = "G"
     UNRECOGNISED = "X"
     UNRECOGNISED_IN_DOUBT = "Y"
+    OTHER_FORM = "O"
+    OTHER_FORM_IN_DOUBT = "Q"
 
 
 class Event(StrEnum):
@@ -41,6 +47,7 @@ class Event(StrEnum):
 
     REMOVED = "removed"  # every record found was removed
     NOT_EXIST = "not exist"  # no record found
+    NOT_IN_THIS_FORM = "not in this form"  # no record found, and the number has forms that were not asked for
     NONE_LEFT = "none left"  # no record found, after an earlier attempt removed some
     BUSY = "busy"  # some record is in a call
     UNKNOWN = "unknown"  # a status that nobody has documented
@@ -65,6 +72,12 @@ SETTLED = frozenset(
 
 IN_A_CALL = frozenset({Phase.BUSY, Phase.BUSY_IN_DOUBT})
 
+BETWEEN_FORMS = frozenset({Phase.OTHER_FORM, Phase.OTHER_FORM_IN_DOUBT})
+"""Not there in the forms asked for so far; the next one is still to be asked for."""
+
+NOWHERE = BETWEEN_FORMS | {Phase.NOT_EXIST, Phase.PRESUMED_REMOVED}
+"""No record was found in any form, so none of them is the number's own more than the planned one."""
+
 DOUBT = "A request for it went unanswered."
 """What the report's `detail` ends with where the phase is doubted and the status does not say so."""
 
@@ -77,6 +90,7 @@ _ANSWERED_ALIKE = {
 _UNDOUBTED = {
     **_ANSWERED_ALIKE,
     Event.NOT_EXIST: Phase.NOT_EXIST,
+    Event.NOT_IN_THIS_FORM: Phase.OTHER_FORM,
     Event.BUSY: Phase.BUSY,
     Event.UNKNOWN: Phase.UNRECOGNISED,
     Event.REFUSED: Phase.FAILED,
@@ -87,9 +101,15 @@ _DOUBTED = {
     Event.UNKNOWN: Phase.UNRECOGNISED_IN_DOUBT,
     Event.REFUSED: Phase.FAILED_IN_DOUBT,
     Event.NOT_EXIST: Phase.PRESUMED_REMOVED,
+    Event.NOT_IN_THIS_FORM: Phase.OTHER_FORM_IN_DOUBT,
     Event.NONE_LEFT: Phase.PRESUMED_REMOVED,
     Event.BUSY: Phase.BUSY_IN_DOUBT,
 }
+
+
+def _without_refusal(transitions: dict[Event, Phase]) -> dict[Event, Phase]:
+    return {event: phase for event, phase in transitions.items() if event is not Event.REFUSED}
+
 
 TRANSITIONS: dict[Phase, dict[Event, Phase]] = {
     Phase.UNSENT: {**_UNDOUBTED, Event.UNTOUCHED: Phase.UNSENT},
@@ -97,6 +117,10 @@ TRANSITIONS: dict[Phase, dict[Event, Phase]] = {
     Phase.IN_DOUBT: {**_DOUBTED, Event.UNTOUCHED: Phase.IN_DOUBT},
     Phase.BUSY_IN_DOUBT: {**_DOUBTED, Event.UNTOUCHED: Phase.BUSY_IN_DOUBT},
     Phase.PASSED_OVER: {**_DOUBTED, Event.UNTOUCHED: Phase.PASSED_OVER},
+    Phase.OTHER_FORM: _without_refusal(
+        {**_UNDOUBTED, Event.NONE_LEFT: Phase.REMOVED, Event.UNTOUCHED: Phase.OTHER_FORM}
+    ),
+    Phase.OTHER_FORM_IN_DOUBT: _without_refusal({**_DOUBTED, Event.UNTOUCHED: Phase.OTHER_FORM_IN_DOUBT}),
 }
 
 _STATUS = {
@@ -112,6 +136,8 @@ _STATUS = {
     Phase.FAILED_IN_DOUBT: Status.FAILED,
     Phase.UNRECOGNISED: Status.UNRECOGNISED,
     Phase.UNRECOGNISED_IN_DOUBT: Status.UNRECOGNISED,
+    Phase.OTHER_FORM: Status.UNSENT,
+    Phase.OTHER_FORM_IN_DOUBT: Status.IN_DOUBT,
 }
 
 _DOUBT_UNTOLD = frozenset({Phase.BUSY_IN_DOUBT, Phase.PASSED_OVER, Phase.FAILED_IN_DOUBT, Phase.UNRECOGNISED_IN_DOUBT})
@@ -171,6 +197,8 @@ _ANEW: dict[str, tuple[Phase, Phase]] = {
     Phase.PASSED_OVER: (Phase.IN_DOUBT, Phase.BUSY_IN_DOUBT),
     Phase.FAILED_IN_DOUBT: (Phase.IN_DOUBT, Phase.BUSY_IN_DOUBT),
     Phase.UNRECOGNISED_IN_DOUBT: (Phase.IN_DOUBT, Phase.BUSY_IN_DOUBT),
+    Phase.OTHER_FORM: (Phase.UNSENT, Phase.BUSY),
+    Phase.OTHER_FORM_IN_DOUBT: (Phase.IN_DOUBT, Phase.BUSY_IN_DOUBT),
 }
 """Where a later run begins, without and with records that were removed."""
 
@@ -180,7 +208,8 @@ def asked_anew(state: NumberState) -> NumberState:
 
     Refused numbers and those with an unknown status begin anew, but for records that were removed: these are in the
     sum, so the number goes on like one of which some record was in a call. One that was passed over goes on like a
-    refused one in doubt, for a report does not tell the two apart.
+    refused one in doubt, for a report does not tell the two apart. One that was not asked for in all its forms begins
+    with the first again.
     """
     if status_of(state.phase) in FINAL_STATUSES:
         return state
@@ -202,6 +231,8 @@ def _meaning(state: NumberState) -> str:
     match Phase(state.phase):
         case Phase.UNSENT:
             return "Never asked: the run stopped first."
+        case Phase.OTHER_FORM | Phase.OTHER_FORM_IN_DOUBT:
+            return "Not there as asked for so far; the run stopped before its other forms were asked for."
         case Phase.PRESUMED_REMOVED:
             return "None found, but an earlier request got no answer: that one very probably removed it."
         case Phase.BUSY | Phase.BUSY_IN_DOUBT:
@@ -213,10 +244,12 @@ def _meaning(state: NumberState) -> str:
 def without_verdict(state: NumberState, event: Event, detail: str) -> NumberState:
     """Return the state after an attempt that brought no verdict: `LOST`, `UNTOUCHED` or `REFUSED`.
 
-    What could not have touched a number explains only why it is still unsent; any other standing has its own reason.
+    Also after one that was refused for the form of the number: `NOT_IN_THIS_FORM`, or `NOT_EXIST` for the last. What
+    could not have touched a number explains only why it is still unsent; any other standing has its own reason.
     """
     if event is Event.UNTOUCHED and state.phase != Phase.UNSENT:
         detail = state.detail
+    event = _in_sum(event, state)
     return state._replace(phase=next_phase(state.phase, event), attempts=state.attempts + 1, detail=detail)
 
 
@@ -224,8 +257,7 @@ def with_verdict(
     state: NumberState, event: Event, removed: int, record_ids: tuple[int | str, ...], detail: str, now_s: float
 ) -> NumberState:
     """Return the state after a reply that spoke of this number (or passed it over) at `now_s`, Unix seconds."""
-    if event is Event.NOT_EXIST and state.removed:
-        event = Event.NONE_LEFT
+    event = _in_sum(event, state)
     busy = event is Event.BUSY
     return NumberState(
         next_phase(state.phase, event),
@@ -237,3 +269,8 @@ def with_verdict(
         now_s,
         detail,
     )
+
+
+def _in_sum(event: Event, state: NumberState) -> Event:
+    """None found now is none left, where earlier attempts removed some."""
+    return Event.NONE_LEFT if event is Event.NOT_EXIST and state.removed else event

@@ -27,6 +27,24 @@ OPEN_STATUSES = frozenset(set(Status) - FINAL_STATUSES - {Status.INVALID})
 """A run that ends with one of these ends with exit code 3 or worse."""
 
 
+REPORT_COLUMNS = (
+    "file",
+    "row",
+    "input",
+    "number",
+    "campaign",
+    "status",
+    "removed_records",
+    "record_ids",
+    "attempts",
+    "busy_rounds",
+    "detail",
+    "answered_at",
+    "duplicate_of_row",
+)
+"""The columns of the report, in their order; the input's own may stand in front."""
+
+
 class Brackets(StrEnum):
     """How the `[]` of `phone_number[]` is written: RFC 3986 asks for `encoded`, Thulium's page shows `raw`."""
 
@@ -86,6 +104,18 @@ class RowBlock:
     problems: Mapping[int, str] = field(default_factory=dict)
 
 
+class NumberedBlock(NamedTuple):
+    """Rows with what became of each.
+
+    `numbers[i]` is what is to be sent to the campaign `campaigns[i]`; both are empty where `problems[i]` says why not.
+    """
+
+    rows: RowBlock
+    numbers: Sequence[str]
+    campaigns: Sequence[str]
+    problems: Mapping[int, str]
+
+
 class NumberState(NamedTuple):
     """What is known of one number so far. A tuple, because a run makes one or more for each number.
 
@@ -143,7 +173,8 @@ class Chunk:
 
     `ordinals[i]` is the place of `numbers[i]` among the distinct numbers of the run, in input order; `states[i]` is
     what is known of it. `first` tells the chunk that the plan made (its ordinals are consecutive) from one packed
-    later out of numbers that needed asking again.
+    later out of numbers that needed asking again. `form` is 0 for numbers in their planned form, else the place of
+    their form in the order in which forms are tried (`forms.Forms.rank`).
     """
 
     chunk_id: int
@@ -152,6 +183,15 @@ class Chunk:
     ordinals: Sequence[int]
     states: tuple[NumberState, ...]
     first: bool
+    form: int = 0
+
+
+class Again(NamedTuple):
+    """When (Unix seconds) and how a number is to be asked for again: `number` in its form, `form` its rank."""
+
+    due_s: float
+    number: str
+    form: int
 
 
 def mask(number: str) -> str:

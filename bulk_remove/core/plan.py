@@ -4,8 +4,10 @@ Only an `ApprovedPlan` can be carried out, and `approve` is the only way to get 
 module alone. The dry run prints the very plan that a run would ask approval for.
 """
 
+from collections import Counter
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from bulk_remove.core.model import Source
 from bulk_remove.errors import InputError, InvariantError
@@ -13,37 +15,98 @@ from bulk_remove.errors import InputError, InvariantError
 
 @dataclass(frozen=True, slots=True)
 class CampaignPlan:
-    """What would be asked of one campaign."""
+    """What would be asked of one campaign.
+
+    `settled` of its distinct numbers have their final answer from an earlier run and are not sent again.
+    """
 
     campaign: str
     numbers: int
     requests: int
+    settled: int = 0
+
+    @property
+    def to_send(self) -> int:
+        """Distinct numbers to be sent."""
+        return self.numbers - self.settled
+
+
+class Sample(NamedTuple):
+    """A cell and what it became, a number or a problem; both masked unless the operator wants to see numbers."""
+
+    row: int
+    cell: str
+    became: str
+
+
+@dataclass(frozen=True, slots=True)
+class SourcePlan:
+    """What a source holds: `problems` counts its invalid cells by reason, the commonest first.
+
+    `duplicates` are rows whose number stands in an earlier row, of this source or of one before; `samples` are the
+    first rows, `examples` the first invalid ones.
+    """
+
+    source: Source
+    rows: int
+    duplicates: int
+    problems: tuple[tuple[str, int], ...]
+    samples: tuple[Sample, ...] = ()
+    examples: tuple[Sample, ...] = ()
+
+    @property
+    def invalid(self) -> int:
+        """Rows that hold no number."""
+        return sum(count for _, count in self.problems)
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a run would do. `rows` = `numbers` + `invalid` + `duplicates`; `rate` is the ceiling in requests a second.
-
-    `problems` counts the invalid cells by reason; `samples` are (row, masked cell, masked number or problem) of the
-    first rows. `settled` of the numbers have their final answer from an earlier run and are not sent again.
-    """
+    """What a run would do. `rows` = `numbers` + `invalid` + `duplicates`; `rate` is in requests a second, a ceiling."""
 
     run_id: str
     host: str
-    sources: tuple[Source, ...]
-    rows: int
-    invalid: int
-    duplicates: int
+    sources: tuple[SourcePlan, ...]
     campaigns: tuple[CampaignPlan, ...]
-    problems: tuple[tuple[str, int], ...]
-    samples: tuple[tuple[int, str, str], ...]
     rate: float
-    settled: int = 0
+
+    @property
+    def rows(self) -> int:
+        """Rows of the input."""
+        return sum(source.rows for source in self.sources)
+
+    @property
+    def invalid(self) -> int:
+        """Rows that hold no number."""
+        return sum(source.invalid for source in self.sources)
+
+    @property
+    def duplicates(self) -> int:
+        """Rows whose number stands in an earlier row."""
+        return sum(source.duplicates for source in self.sources)
+
+    @property
+    def problems(self) -> tuple[tuple[str, int], ...]:
+        """The invalid cells by reason, the commonest first."""
+        counted = Counter[str]()
+        for source in self.sources:
+            counted.update(dict(source.problems))
+        return tuple(counted.most_common())
+
+    @property
+    def campaign_ids(self) -> tuple[str, ...]:
+        """The identifiers of the campaigns."""
+        return tuple(campaign.campaign for campaign in self.campaigns)
 
     @property
     def numbers(self) -> int:
         """Distinct numbers, settled ones included."""
         return sum(campaign.numbers for campaign in self.campaigns)
+
+    @property
+    def settled(self) -> int:
+        """Distinct numbers that are not sent again."""
+        return sum(campaign.settled for campaign in self.campaigns)
 
     @property
     def to_send(self) -> int:

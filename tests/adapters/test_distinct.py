@@ -46,6 +46,16 @@ def test_exactly_the_rows_whose_text_stood_before_are_found_with_its_first_row(
     assert found == expected(number for block in blocks for number in block)
 
 
+@given(st.lists(st.tuples(numbers, st.sampled_from(["00001", "00002", ""])), max_size=60), st.integers(1, 40))
+def test_rows_of_different_groups_are_never_alike(rows: list[tuple[str, str]], part_rows: int) -> None:
+    with TemporaryDirectory() as folder, RowKeys(Path(folder) / "keys.tmp", part_rows) as keys:
+        for start in range(0, len(rows), 7):
+            block = rows[start : start + 7]
+            keys.add([number for number, _ in block], [group for _, group in block])
+        found = sorted(keys.duplicates())
+    assert found == expected(f"{group}/{number}" if number else "" for number, group in rows)
+
+
 def test_numbers_in_a_row_are_spread_over_many_parts_and_found_all_the_same(tmp_path: Path) -> None:
     rows = [f"{600_000_000 + index % 7000}" for index in range(20_000)]
     assert duplicates(tmp_path / "keys.tmp", [rows], part_rows=500) == expected(rows)

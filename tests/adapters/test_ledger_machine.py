@@ -14,38 +14,57 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from bulk_remove.adapters.ledger import Outcomes, Planning, Reopening, Sending, Store, create, open_existing
-from bulk_remove.core.chunker import RequestShape, pack
-from bulk_remove.core.lifecycle import NEW, SETTLED, Event, without_verdict
-from bulk_remove.core.model import Chunk, NumberState, RowBlock, RowOutcome, Source
+from bulk_remove.adapters.ledger.planning import CAMPAIGN_ORDINALS
+from bulk_remove.core.chunker import RequestShape, in_requests
+from bulk_remove.core.lifecycle import NEW, NOWHERE, SETTLED, Event, without_verdict
+from bulk_remove.core.model import Again, Chunk, NumberedBlock, NumberState, RowBlock, RowOutcome, Source
 from tests.support.ledger_values import number_states, open_states
 
 LOST = "The run was stopped hard before the reply came."
 CAMPAIGNS = ("00001", "00002")
 NUMBERS = [f"{600 + index}" for index in range(18)] + ["+48601", "0048601"]
-inputs = st.lists(st.lists(st.sampled_from(["", *NUMBERS]), max_size=16), min_size=1, max_size=3)
+rows_in = st.tuples(st.sampled_from(CAMPAIGNS), st.sampled_from(["", *NUMBERS]))
+inputs = st.lists(st.lists(rows_in, max_size=16), min_size=1, max_size=3)
 choice = st.integers(0, 10_000)
+Key = tuple[str, str]
+"""A campaign and a number in its planned form."""
+
+
+def in_form(number: str, form: int) -> str:
+    return number + "7" * form
 
 
 @dataclass
 class Model:
-    """What the ledger must tell: by number its campaign, place, state, and when it is due; attempts by id."""
+    """What the ledger must tell: by number its place, state, form, and when it is due; attempts by id."""
 
-    rows: list[tuple[Source, int, str, tuple[str, ...], str]]
-    campaigns: dict[str, str]
-    states: dict[str, NumberState]
-    due_s: dict[str, float]
+    rows: list[tuple[Source, int, str, tuple[str, ...], Key]]
+    places: dict[Key, int]
+    states: dict[Key, NumberState]
+    forms: dict[Key, int]
+    due_s: dict[Key, float]
     attempts: dict[int, tuple[int, float, float | None, str | None, str, int]]
 
     def outcomes(self) -> Iterable[RowOutcome]:
-        first: dict[str, tuple[str, int]] = {}
-        for source, row, cell, others, number in self.rows:
+        first: dict[Key, tuple[str, int]] = {}
+        for source, row, cell, others, key in self.rows:
+            campaign, number = key
             if not number:
                 yield RowOutcome(source, row, cell, others, "", "", None, f"Row {row} is wrong.", "")
                 continue
-            file, first_row = first.get(number, ("", 0))
+            file, first_row = first.get(key, ("", 0))
             place = "" if not file else f"{first_row}" if file == source.file else f"{file}:{first_row}"
-            first.setdefault(number, (source.file, row))
-            yield RowOutcome(source, row, cell, others, number, self.campaigns[number], self.states[number], "", place)
+            first.setdefault(key, (source.file, row))
+            state = self.states[key]
+            shown = number if state.phase in NOWHERE else self.asked_as(key)
+            yield RowOutcome(source, row, cell, others, shown, campaign, state, "", place)
+
+    def asked_as(self, key: Key) -> str:
+        return in_form(key[1], self.forms.get(key, 0))
+
+    def keys_of(self, chunk: Chunk) -> list[Key]:
+        by_place = {place: key for key, place in self.places.items()}
+        return [by_place[ordinal] for ordinal in chunk.ordinals]
 
 
 class Ledger(RuleBasedStateMachine):
@@ -55,52 +74,52 @@ class Ledger(RuleBasedStateMachine):
         self.path = Path(self.folder.name) / "ledger.sqlite"
         self.store = create(self.path, "r1", "0", 0.0, {})
         self.store.connection.execute("PRAGMA synchronous = OFF")
-        self.model = Model([], {}, {}, {}, {})
+        self.model = Model([], {}, {}, {}, {}, {})
         self.now_s = 1000.0
-        self.planned: list[tuple[str, ...]] = []  # chunks of the plan that are open
+        self.planned: list[tuple[str, tuple[str, ...]]] = []  # chunks of the plan that are open
         self.last_planned_id = 0
-        self.unfetched: list[tuple[str, ...]] = []
+        self.unfetched: list[tuple[str, tuple[str, ...]]] = []
         self.held: list[Chunk] = []
         self.under_way: dict[int, int] = {}  # attempts by chunk
 
-    @initialize(files=inputs, cut=choice, size=st.integers(1, 7), kept=st.booleans())
-    def plan(self, files: list[list[str]], cut: int, size: int, *, kept: bool) -> None:
+    @initialize(files=inputs, size=st.integers(1, 7), kept=st.booleans())
+    def plan(self, files: list[list[Key]], size: int, *, kept: bool) -> None:
         planning = Planning(self.store)
         for file_no, numbers in enumerate(files):
             source = Source(f"{file_no}.csv", "", ("phone", "name"), 0, "named 'phone'", "utf-8", ",", "0" * 64, 1)
             planning.add_source(source)
             planning.add_blocks(self._blocks(source, numbers, kept=kept))
         self._set_duplicates(planning, [number for numbers in files for number in numbers])
-        distinct = list(planning.distinct_numbers())
-        assert distinct == list(self.model.states)
-        cut %= len(distinct) + 1
-        shape = RequestShape("00001", max_numbers=size)
-        ordinal = 0
-        for campaign, numbers in zip(CAMPAIGNS, (distinct[:cut], distinct[cut:]), strict=True):
-            chunks = list(pack(numbers, shape))
-            assert planning.add_chunks(campaign, iter(chunks), ordinal) == (len(chunks), len(numbers))
-            self.planned += chunks
-            self.model.campaigns |= dict.fromkeys(numbers, campaign)
-            ordinal += len(numbers)
+        runs = list(planning.distinct_numbers())
+        mine = {of: [n for campaign, run in runs if campaign == of for n in run] for of in CAMPAIGNS}
+        assert mine == {of: [n for campaign, n in self.model.states if campaign == of] for of in CAMPAIGNS}
+        chunks = list(in_requests(runs, lambda campaign: RequestShape(campaign, max_numbers=size)))
+        plans = planning.add_chunks(iter(chunks))
+        assert {plan.campaign: (plan.numbers, plan.requests) for plan in plans} == {
+            of: (len(numbers), -(-len(numbers) // size)) for of, numbers in mine.items() if numbers
+        }
+        for place, plan in enumerate(plans):
+            for index, number in enumerate(mine[plan.campaign]):
+                self.model.places[plan.campaign, number] = place * CAMPAIGN_ORDINALS + index
+        self.planned += chunks
         self.unfetched = [*self.planned]
         planning.finish({"rows": len(self.model.rows)})
 
-    def _blocks(
-        self, source: Source, numbers: Sequence[str], *, kept: bool
-    ) -> Iterable[tuple[RowBlock, Sequence[str], dict[int, str]]]:
+    def _blocks(self, source: Source, numbers: Sequence[Key], *, kept: bool) -> Iterable[NumberedBlock]:
         for start in range(0, len(numbers), 3):
             part = numbers[start : start + 3]
             rows = [5 + 2 * (start + index) for index in range(len(part))]
-            cells = [f"tel. {number}" for number in part]
+            cells = [f"tel. {number}" for _, number in part]
             others = [(cell, "Łucja") for cell in cells] if kept else []
             for index, row in enumerate(rows):
                 self.model.rows.append((source, row, cells[index], others[index] if kept else (), part[index]))
-            problems = {index: f"Row {rows[index]} is wrong." for index, number in enumerate(part) if not number}
-            yield RowBlock(source, rows, cells, others), part, problems
+            problems = {index: f"Row {rows[index]} is wrong." for index, (_, number) in enumerate(part) if not number}
+            block = RowBlock(source, rows, cells, others)
+            yield NumberedBlock(block, [number for _, number in part], [campaign for campaign, _ in part], problems)
 
-    def _set_duplicates(self, planning: Planning, numbers: Sequence[str]) -> None:
-        first: dict[str, int] = {}
-        pairs = [(seq, first.setdefault(number, seq)) for seq, number in enumerate(numbers) if number]
+    def _set_duplicates(self, planning: Planning, numbers: Sequence[Key]) -> None:
+        first: dict[Key, int] = {}
+        pairs = [(seq, first.setdefault(key, seq)) for seq, key in enumerate(numbers) if key[1]]
         repeated = [(seq, first_seq) for seq, first_seq in pairs if seq != first_seq]
         assert planning.set_duplicates(iter(repeated[::-1])) == len(repeated)
         self.model.states = dict.fromkeys(first, NEW)
@@ -109,7 +128,7 @@ class Ledger(RuleBasedStateMachine):
     def fetch(self, limit: int) -> None:
         with self.store.transaction() as connection:
             chunks = Sending(connection).planned_chunks(self.last_planned_id, limit)
-        assert [chunk.numbers for chunk in chunks] == self.unfetched[:limit]
+        assert [(chunk.campaign, chunk.numbers) for chunk in chunks] == self.unfetched[:limit]
         del self.unfetched[:limit]
         for chunk in chunks:
             assert chunk.first
@@ -118,15 +137,16 @@ class Ledger(RuleBasedStateMachine):
         self.held += chunks
 
     def _check(self, chunk: Chunk) -> None:
-        places = list(self.model.states)
-        assert [places[ordinal] for ordinal in chunk.ordinals] == list(chunk.numbers)
-        assert chunk.states == tuple(self.model.states[number] for number in chunk.numbers)
-        assert {self.model.campaigns[number] for number in chunk.numbers} == {chunk.campaign}
+        keys = self.model.keys_of(chunk)
+        assert [self.model.asked_as(key) for key in keys] == list(chunk.numbers)
+        assert {self.model.forms.get(key, 0) for key in keys} == {chunk.form}
+        assert chunk.states == tuple(self.model.states[key] for key in keys)
+        assert {campaign for campaign, _ in keys} == {chunk.campaign}
 
     def _take(self, which: int, states: list[NumberState]) -> tuple[Chunk, tuple[NumberState, ...]]:
         chunk = self.held.pop(which % len(self.held))
         after = tuple(islice(cycle(states), len(chunk.numbers)))
-        self.model.states |= dict(zip(chunk.numbers, after, strict=True))
+        self.model.states |= dict(zip(self.model.keys_of(chunk), after, strict=True))
         return chunk, after
 
     def _begin(self, sending: Sending, chunk_id: int) -> None:
@@ -165,22 +185,23 @@ class Ledger(RuleBasedStateMachine):
     @rule(
         which=choice,
         states=st.lists(number_states, min_size=1, max_size=3),
-        again=st.dictionaries(st.integers(0, 6), st.integers(0, 90)),
+        again=st.dictionaries(st.integers(0, 6), st.tuples(st.integers(0, 90), st.integers(0, 2))),
     )
-    def settle(self, which: int, states: list[NumberState], again: dict[int, int]) -> None:
+    def settle(self, which: int, states: list[NumberState], again: dict[int, tuple[int, int]]) -> None:
         chunk, after = self._take(which, states)
-        due_s = {
-            # The fraction tells the moments apart, so that their order is certain.
-            index: self.now_s + seconds + chunk.ordinals[index] / 1000
-            for index, seconds in again.items()
+        keys = self.model.keys_of(chunk)
+        how = {
+            index: Again(self.now_s + seconds, in_form(keys[index][1], form), form)
+            for index, (seconds, form) in again.items()
             if index < len(after) and after[index].phase not in SETTLED
         }
         with self.store.transaction() as connection:
             sending = Sending(connection)
             self._end(sending, chunk.chunk_id, "verdicts", len(again))
-            sending.settle(chunk, after, due_s)
+            sending.settle(chunk, after, how)
         self._close(chunk)
-        self.model.due_s |= {chunk.numbers[index]: due for index, due in due_s.items()}
+        self.model.due_s |= {keys[index]: due_s for index, (due_s, _, _) in how.items()}
+        self.model.forms |= {keys[index]: form for index, (_, _, form) in how.items()}
 
     @precondition(lambda self: any(len(chunk.numbers) > 1 for chunk in self.held))
     @rule(which=choice, states=st.lists(open_states, min_size=1, max_size=3))
@@ -201,7 +222,7 @@ class Ledger(RuleBasedStateMachine):
 
     def _close(self, chunk: Chunk) -> None:
         if chunk.first:
-            self.planned.remove(chunk.numbers)
+            self.planned.remove((chunk.campaign, chunk.numbers))
 
     @rule(seconds=st.integers(0, 60), limit=st.integers(1, 9), size=st.integers(1, 9))
     def pack_what_is_due(self, seconds: int, limit: int, size: int) -> None:
@@ -211,23 +232,22 @@ class Ledger(RuleBasedStateMachine):
             due = sending.due_stragglers(self.now_s, limit)
             assert due == self._due(limit)
             if due:
-                ordinals, campaigns, numbers, states = zip(*due[:size], strict=True)
-                chunk = sending.pack_chunk(campaigns[0], numbers, ordinals, states)
+                ordinals, numbers, states = zip(*due.numbers[:size], strict=True)
+                chunk = sending.pack_chunk(due.campaign, due.form, numbers, ordinals, states)
                 assert not chunk.first
                 self._check(chunk)
                 self.held.append(chunk)
-                for number in numbers:
-                    del self.model.due_s[number]
+                for key in self.model.keys_of(chunk):
+                    del self.model.due_s[key]
 
-    def _due(self, limit: int) -> list[tuple[int, str, str, NumberState]]:
-        places = {number: place for place, number in enumerate(self.model.states)}
-        ripe = sorted((due_s, places[number]) for number, due_s in self.model.due_s.items() if due_s <= self.now_s)
-        numbers = list(self.model.states)
-        due = [
-            (place, self.model.campaigns[numbers[place]], numbers[place], self.model.states[numbers[place]])
-            for _, place in ripe[:limit]
-        ]
-        return [entry for entry in due if entry[1] == due[0][1]]
+    def _due(self, limit: int) -> tuple[str, int, list[tuple[int, str, NumberState]]] | None:
+        model = self.model
+        ripe = sorted((due_s, model.places[key], key) for key, due_s in model.due_s.items() if due_s <= self.now_s)
+        if not ripe:
+            return None
+        alike = [(key[0], model.forms.get(key, 0)) for _, _, key in ripe]
+        mine = [(place, key) for (_, place, key), like in zip(ripe, alike, strict=True) if like == alike[0]]
+        return *alike[0], [(place, model.asked_as(key), model.states[key]) for place, key in mine[:limit]]
 
     @rule()
     def give_up_a_transaction(self) -> None:
@@ -236,7 +256,7 @@ class Ledger(RuleBasedStateMachine):
             sending = Sending(connection)
             for chunk in self.held:
                 sending.begin_attempt(chunk.chunk_id, 0.0)
-                sending.settle(chunk, (NEW,) * len(chunk.numbers), {0: 0.0})
+                sending.settle(chunk, (NEW,) * len(chunk.numbers), {0: Again(0.0, "1", 1)})
             assert not 1 / 0
 
     @rule()
@@ -254,11 +274,11 @@ class Ledger(RuleBasedStateMachine):
             if attempt_id := self.under_way.pop(chunk.chunk_id, 0):
                 begun_at_s = self.model.attempts[attempt_id][1]
                 self.model.attempts[attempt_id] = (chunk.chunk_id, begun_at_s, self.now_s, "killed", "", 0)
-                for number in chunk.numbers:
-                    states[number] = without_verdict(states[number], Event.LOST, LOST)
-        planned = {number for chunk in self.planned for number in chunk}
-        again = [number for number, state in states.items() if state.phase not in SETTLED and number not in planned]
-        states |= {number: states[number]._replace(busy_since_s=0.0) for number in again}
+                for key in self.model.keys_of(chunk):
+                    states[key] = without_verdict(states[key], Event.LOST, LOST)
+        planned = {(campaign, number) for campaign, chunk in self.planned for number in chunk}
+        again = [key for key, state in states.items() if state.phase not in SETTLED and key not in planned]
+        states |= {key: states[key]._replace(busy_since_s=0.0) for key in again}
         self.model.due_s = dict.fromkeys(again, self.now_s)
         self.held, self.last_planned_id, self.unfetched = [], 0, [*self.planned]
         assert Reopening(self.store).reopen(self.now_s) == Counter(state.phase for state in states.values())

@@ -16,7 +16,7 @@ from bulk_remove.adapters.ledger.packing import (
     unpack_state,
     unpack_states,
 )
-from bulk_remove.core.model import NumberState, RowBlock, Source
+from bulk_remove.core.model import NumberedBlock, NumberState, RowBlock, Source
 from tests.support.ledger_values import number_states
 
 SOURCE = Source("numbers.csv", "", ("phone", "name"), 0, "named 'phone'", "utf-8", ";", "0" * 64, 12)
@@ -48,15 +48,31 @@ def test_a_source_comes_back_as_it_was(file: str, sheet: str, header: tuple[str,
 
 
 @given(
-    rows=st.lists(st.tuples(cells, st.sampled_from(["", "601234555", "+48601234555"]), cells, cells)),
+    rows=st.lists(
+        st.tuples(cells, st.sampled_from(["", "601234555", "+48601234555"]), cells, st.sampled_from(["", "00001"])),
+        min_size=1,
+    ),
     kept=st.booleans(),
+    clean=st.booleans(),
 )
-def test_a_block_comes_back_as_it_was(rows: list[tuple[str, str, str, str]], *, kept: bool) -> None:
+def test_a_block_comes_back_as_it_was(rows: list[tuple[str, str, str, str]], *, kept: bool, clean: bool) -> None:
     numbers = [number for _, number, _, _ in rows]
     problems = {index: problem for index, (_, number, problem, _) in enumerate(rows) if not number}
-    others = [(cell, other) for cell, _, _, other in rows] if kept else []
-    block = RowBlock(SOURCE, list(range(2, len(rows) + 2)), [cell for cell, _, _, _ in rows], others)
-    assert unpack_block(SOURCE, pack_block(block, numbers, problems)) == (block, numbers, problems)
+    others = [(cell, number) for cell, number, _, _ in rows] if kept else []
+    read = numbers if clean else [cell for cell, _, _, _ in rows]
+    block = NumberedBlock(
+        RowBlock(SOURCE, list(range(2, len(rows) + 2)), read, others),
+        numbers,
+        [campaign for _, _, _, campaign in rows],
+        problems,
+    )
+    assert unpack_block(SOURCE, *pack_block(block)) == block
+
+
+def test_what_a_clean_block_repeats_is_written_once() -> None:
+    numbers = [f"{601234000 + index}" for index in range(500)]
+    block = NumberedBlock(RowBlock(SOURCE, range(2, 502), numbers, ()), numbers, ["00001"] * 500, {})
+    assert sum(map(len, pack_block(block))) < len(numbers) * (10 + 4) + 50
 
 
 @pytest.mark.parametrize(
@@ -71,14 +87,16 @@ def test_a_lone_surrogate_is_kept_as_a_question_mark(given_text: str, kept: str)
     source = replace(SOURCE, file=given_text, header=(given_text,))
     assert unpack_source(pack_source(source)) == replace(SOURCE, file=kept, header=(kept,))
     block = RowBlock(source, range(2, 3), (given_text,), [(given_text, "x")])
-    unpacked, numbers, problems = unpack_block(SOURCE, pack_block(block, [""], {0: "Letters in the cell."}))
+    packed = pack_block(NumberedBlock(block, [""], ["00001"], {0: "Letters in the cell."}))
+    unpacked, numbers, campaigns, problems = unpack_block(SOURCE, *packed)
     assert (unpacked.cells, unpacked.others) == ([kept], [(kept, "x")])
-    assert (numbers, problems) == ([""], {0: "Letters in the cell."})
+    assert (numbers, campaigns, problems) == ([""], ["00001"], {0: "Letters in the cell."})
     assert json.loads(pack_settings({"column": given_text})) == {"column": kept}
 
 
 @given(st.lists(any_text, min_size=1, max_size=5))
 def test_no_text_of_a_cell_is_refused_and_its_length_stays(texts: list[str]) -> None:
     block = RowBlock(SOURCE, range(len(texts)), texts, [tuple(texts)])
-    unpacked, _, _ = unpack_block(SOURCE, pack_block(block, [""] * len(texts), {}))
+    nothing = [""] * len(texts)
+    unpacked, *_ = unpack_block(SOURCE, *pack_block(NumberedBlock(block, nothing, nothing, {})))
     assert [len(cell) for cell in unpacked.cells] == [len(text) for text in texts]

@@ -7,7 +7,7 @@ import pytest
 from bulk_remove.adapters.ledger import Outcomes, Reopening, Sending, Store
 from bulk_remove.core.chunker import RequestShape
 from bulk_remove.core.lifecycle import NEW
-from bulk_remove.core.model import Chunk, NumberState
+from bulk_remove.core.model import Again, Chunk, NumberState
 from tests.support.inline_journal import planned
 
 NUMBERS = [f"{600 + index}" for index in range(8)]
@@ -33,7 +33,7 @@ def settle(store: Store, chunk: Chunk, after: tuple[NumberState, ...]) -> None:
 
 
 def states(store: Store) -> list[NumberState]:
-    return [state for _, state in Outcomes(store).states()]
+    return [row.state for row in Outcomes(store).rows() if row.state is not None]
 
 
 def lost(state: NumberState, phase: str) -> NumberState:
@@ -43,7 +43,12 @@ def lost(state: NumberState, phase: str) -> NumberState:
 
 def waiting(store: Store) -> list[str]:
     with store.transaction() as connection:
-        return [number for _, _, number, _ in Sending(connection).due_stragglers(NOW_S, 100)]
+        due = Sending(connection).due_stragglers(NOW_S, 100)
+    return [number for _, number, _ in due.numbers] if due else []
+
+
+def later(*indices: int, due_s: float = 70.0) -> dict[int, Again]:
+    return {index: Again(due_s, NUMBERS[index], 0) for index in indices}
 
 
 def open_chunks(store: Store) -> list[Chunk]:
@@ -80,8 +85,8 @@ def test_a_packed_chunk_under_way_is_in_doubt_and_its_numbers_wait_to_be_packed_
     first = open_chunks(store)[0]
 
     def call_and_pack(steps: Sending) -> None:
-        steps.settle(first, (REMOVED, BUSY, BUSY, BUSY), {1: 70.0, 2: 70.0, 3: 5000.0})
-        packed = steps.pack_chunk("00001", NUMBERS[1:3], [1, 2], (BUSY, BUSY))
+        steps.settle(first, (REMOVED, BUSY, BUSY, BUSY), later(1, 2) | later(3, due_s=5000.0))
+        packed = steps.pack_chunk("00001", 0, NUMBERS[1:3], [1, 2], (BUSY, BUSY))
         steps.begin_attempt(packed.chunk_id, 75.0)
 
     step(store, call_and_pack)
@@ -117,8 +122,8 @@ def test_what_a_straggler_learnt_is_newer_than_its_planned_chunk(store: Store) -
     first = open_chunks(store)[0]
 
     def call_and_remove_later(steps: Sending) -> None:
-        steps.settle(first, (BUSY,) * 4, {0: 70.0})
-        steps.settle(steps.pack_chunk("00001", NUMBERS[:1], [0], (BUSY,)), (REMOVED,), {})
+        steps.settle(first, (BUSY,) * 4, later(0))
+        steps.settle(steps.pack_chunk("00001", 0, NUMBERS[:1], [0], (BUSY,)), (REMOVED,), {})
 
     step(store, call_and_remove_later)
     Reopening(store).reopen(NOW_S)
@@ -141,4 +146,22 @@ def test_more_stragglers_than_fit_a_page_are_all_made_due(store: Store, monkeypa
         settle(store, chunk, (GIVEN_UP,) * 4)
     Reopening(store).reopen(NOW_S)
     assert waiting(store) == NUMBERS
-    assert list(Reopening(store).waiting_numbers()) == NUMBERS
+    assert list(Reopening(store).waiting_numbers()) == [("00001", number) for number in NUMBERS]
+
+
+def test_a_number_goes_on_in_the_form_in_which_it_was_asked_for_last(store: Store) -> None:
+    between = NumberState("O", attempts=1)
+    step(store, lambda steps: steps.settle(open_chunks_of(steps)[0], (between,) * 4, {2: Again(70.0, "+48602", 1)}))
+    Reopening(store).reopen(NOW_S)
+    with store.transaction() as connection:
+        due = Sending(connection).due_stragglers(NOW_S, 100)
+        assert due is not None
+        steps = Sending(connection)
+        steps.pack_chunk("00001", due.form, [number for _, number, _ in due.numbers], [0, 1, 3], [between] * 3)
+        rest = steps.due_stragglers(NOW_S, 100)
+    assert (due.form, [number for _, number, _ in due.numbers]) == (0, [NUMBERS[0], NUMBERS[1], NUMBERS[3]])
+    assert rest == ("00001", 1, [(2, "+48602", between)])
+
+
+def open_chunks_of(steps: Sending) -> list[Chunk]:
+    return steps.planned_chunks(0, 100)

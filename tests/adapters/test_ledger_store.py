@@ -9,8 +9,8 @@ import pytest
 from bulk_remove.adapters.ledger import Outcomes, Planning, Reopening, Sending, Store, Totals, create, open_existing
 from bulk_remove.core.chunker import RequestShape
 from bulk_remove.core.lifecycle import NEW
-from bulk_remove.core.model import Source
-from bulk_remove.core.plan import CampaignPlan, Consent, Plan, approve
+from bulk_remove.core.model import Again, Chunk, Source
+from bulk_remove.core.plan import CampaignPlan, Consent, Plan, SourcePlan, approve
 from bulk_remove.errors import StorageError
 from tests.support.inline_journal import planned
 
@@ -33,7 +33,7 @@ def test_a_new_ledger_says_what_run_it_is_of(store: Store) -> None:
     run = store.connection.execute("SELECT tool_version, created_at_s FROM run").fetchone()
     assert run == ("1.2.3", 12.5)
     assert Reopening(store).facts() == ("r1", {"rate": 5.0, "column": "tel?"}, None, "", ())
-    assert value(store, "PRAGMA user_version") == 1
+    assert value(store, "PRAGMA user_version") == 2
 
 
 def test_a_commit_survives_a_power_cut_and_temporary_tables_stay_out_of_memory(store: Store) -> None:
@@ -47,7 +47,8 @@ def test_a_plan_without_rows_has_nothing_to_tell(store: Store) -> None:
     planning.add_source(SOURCE)
     planning.add_blocks([])
     assert planning.set_duplicates([]) == 0
-    assert planning.add_chunks("00001", planning.distinct_numbers(), 0) == (0, 0)  # type: ignore[arg-type]
+    assert list(planning.distinct_numbers()) == []
+    assert planning.add_chunks([]) == ()
     assert list(Outcomes(store).rows()) == []
 
 
@@ -58,7 +59,7 @@ def test_what_a_later_session_needs_is_read_back(store: Store) -> None:
         planning.add_source(source)
     planning.finish({"rows": 1, "problems": [["Too short.", 2]]})
     assert not store.approved()
-    plan = Plan("r1", "h", (), 1, 0, 0, (CampaignPlan("00001", 1, 1),), (), (), 5.0)
+    plan = Plan("r1", "h", (SourcePlan(SOURCE, 1, 0, ()),), (CampaignPlan("00001", 1, 1),), 5.0)
     planning.approve(approve(plan, Consent.FLAG))
     assert store.approved()
     with closing(open_existing(store.path)) as again:
@@ -69,7 +70,7 @@ def test_what_a_later_session_needs_is_read_back(store: Store) -> None:
 def test_the_plan_is_read_back_for_the_report_without_sorting_it(store: Store) -> None:
     statements: list[str] = []
     store.connection.set_trace_callback(statements.append)
-    list(Outcomes(store).states())
+    list(Outcomes(store)._states_of("00001"))
     (query,) = (statement for statement in statements if "FROM chunk" in statement)
     steps = " ".join(row[3] for row in store.connection.execute(f"EXPLAIN QUERY PLAN {query}"))
     assert "chunk_planned" in steps
@@ -99,34 +100,55 @@ def test_a_ledger_that_cannot_be_finished_is_closed_again(tmp_path: Path, monkey
 
 def test_stragglers_are_handed_out_longest_due_first_and_of_one_campaign(store: Store) -> None:
     planning = Planning(store)
-    planning.add_chunks("00001", [("601", "602", "603")], 0)
-    planning.add_chunks("00002", [("604", "605")], 3)
+    planned_for = planning.add_chunks([("00001", ("601", "602", "603")), ("00002", ("604", "605"))])
+    assert planned_for == (CampaignPlan("00001", 3, 1), CampaignPlan("00002", 2, 1))
     with store.transaction() as connection:
         sending = Sending(connection)
         first, second = sending.planned_chunks(0, 10)
-        sending.settle(first, (NEW,) * 3, {0: 30.0, 1: 10.0, 2: 99.0})
-        sending.settle(second, (NEW,) * 2, {0: 20.0, 1: 5.0})
-        due = [
-            [(campaign, number) for _, campaign, number, _ in sending.due_stragglers(until_s, limit)]
-            for until_s, limit in ((4.0, 9), (5.0, 9), (30.0, 1), (30.0, 9))
-        ]
-    assert due == [[], [("00002", "605")], [("00002", "605")], [("00002", "605"), ("00002", "604")]]
+        sending.settle(first, (NEW,) * 3, again(first, 30.0, 10.0, 99.0))
+        sending.settle(second, (NEW,) * 2, again(second, 20.0, 5.0))
+        due = [due_numbers(sending, *how) for how in ((4.0, 9), (5.0, 9), (30.0, 1), (30.0, 9))]
+        assert due == [[], ["605"], ["605"], ["605", "604"]]
+        sending.pack_chunk("00002", 0, ["605", "604"], [second.ordinals[1], second.ordinals[0]], [NEW] * 2)
+        assert due_numbers(sending, 30.0, 9) == ["602", "601"]
+        assert sending.next_due_s() == 10.0
+
+
+def test_stragglers_in_different_forms_never_share_a_request(store: Store) -> None:
+    Planning(store).add_chunks([("00001", ("601", "602", "603"))])
     with store.transaction() as connection:
         sending = Sending(connection)
-        sending.pack_chunk("00002", ["605", "604"], [4, 3], [NEW] * 2)
-        assert [number for _, _, number, _ in sending.due_stragglers(30.0, 9)] == ["602", "601"]
-        assert sending.next_due_s() == 10.0
+        (chunk,) = sending.planned_chunks(0, 10)
+        how = {0: Again(3.0, "+48601", 1), 1: Again(1.0, "602", 0), 2: Again(2.0, "+48603", 1)}
+        sending.settle(chunk, (NEW,) * 3, how)
+        assert sending.due_stragglers(9.0, 9) == ("00001", 0, [(1, "602", NEW)])
+        sending.pack_chunk("00001", 0, ["602"], [1], [NEW])
+        assert due_numbers(sending, 9.0, 9) == ["+48603", "+48601"]
+
+
+def again(chunk: Chunk, *due_s: float) -> dict[int, Again]:
+    return {index: Again(due, chunk.numbers[index], 0) for index, due in enumerate(due_s)}
+
+
+def due_numbers(sending: Sending, until_s: float, limit: int) -> list[str]:
+    due = sending.due_stragglers(until_s, limit)
+    return [number for _, number, _ in due.numbers] if due else []
 
 
 def test_numbers_carried_over_keep_their_states_and_are_not_sent(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bulk_remove.adapters.ledger.planning._CARRIED_NUMBERS", 2)
-    carried = [(f"{600 + index}", NEW._replace(phase=phase, removed=index)) for index, phase in enumerate("RNPFD")]
-    assert Planning(store).add_carried("00001", iter(carried)) == 5
-    assert list(Outcomes(store).states()) == [("00001", state) for _, state in carried]
+    carried = [
+        (campaign, f"{600 + index}", NEW._replace(phase=phase, removed=index))
+        for index, (campaign, phase) in enumerate(zip(["00001", "00002", *["00001"] * 3], "RNPFD", strict=True))
+    ]
+    assert Planning(store).add_carried(iter(carried)) == {"00001": 4, "00002": 1}
+    for campaign in ("00001", "00002"):
+        told = [(number, state) for of, number, state in carried if of == campaign]
+        assert list(Outcomes(store)._states_of(campaign)) == told
     with store.transaction() as connection:
         assert Sending(connection).planned_chunks(0, 100) == []
     assert Reopening(store).reopen(9.0).total() == 5
-    assert list(Reopening(store).waiting_numbers()) == ["604"]
+    assert list(Reopening(store).waiting_numbers()) == [("00001", "604")]
 
 
 def test_the_places_of_duplicates_are_told_in_order(store: Store) -> None:

@@ -14,9 +14,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bulk_remove.adapters.reporter import COLUMNS, kept_columns, timestamp, write_report, write_summary
+from bulk_remove.adapters.reporter import kept_columns, timestamp, write_report, write_summary
 from bulk_remove.core.lifecycle import NEW
-from bulk_remove.core.model import NumberState, RowOutcome, Source, Status
+from bulk_remove.core.model import REPORT_COLUMNS, NumberState, RowOutcome, Source, Status
 from bulk_remove.errors import InputError, InvariantError, StorageError
 
 SOURCE = Source("numbers.csv", "", ("phone", "name"), 0, "named 'phone'", "utf-8", ",", "0" * 64, 1)
@@ -65,7 +65,7 @@ def test_csv_reads_every_row_back_once_and_in_order(cells: list[tuple[str, str]]
     rows = [outcome(row, cell, others=(cell, other)) for row, (cell, other) in enumerate(cells, start=2)]
     with TemporaryDirectory() as folder:
         header, *lines = written(Path(folder), rows, ("phone", "name"))
-    assert header == ["phone", "name", *COLUMNS]
+    assert header == ["phone", "name", *REPORT_COLUMNS]
     assert [int(line[3]) for line in lines] == list(range(2, len(rows) + 2))
     for line, (cell, other) in zip(lines, cells, strict=True):
         assert line[0].removeprefix("'") == cell.removeprefix("'")
@@ -77,7 +77,7 @@ def test_pandas_reads_the_report_back(tmp_path: Path) -> None:
     rows = [outcome(row, f'60{row}\n,"x"', others=(f"60{row}", "Łucja")) for row in range(2, 500)]
     write_report(tmp_path / "report.csv", rows, len(rows), ("phone", "name"))
     frame = pd.read_csv(tmp_path / "report.csv", dtype=str, keep_default_na=False)
-    assert list(frame.columns) == ["phone", "name", *COLUMNS]
+    assert list(frame.columns) == ["phone", "name", *REPORT_COLUMNS]
     assert list(frame["row"].astype(int)) == list(range(2, 500))
     assert list(frame["input"]) == [row.cell for row in rows]
     assert set(frame["number"]) == {"601234555"}
@@ -133,7 +133,7 @@ def test_the_input_s_own_columns_come_first_and_are_told_apart_from_ours(tmp_pat
         "'=x",
         "phone (input) (input)",
     ]
-    assert header == [*own, *COLUMNS]
+    assert header == [*own, *REPORT_COLUMNS]
     assert len(set(header)) == len(header)
     assert line[:7] == list("abcdefg")
     assert line[7:10] == ["numbers.csv", "2", "601 234 555"]

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from itertools import pairwise
 from urllib.parse import parse_qsl, urlsplit
 
@@ -5,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bulk_remove.core.chunker import RequestShape, pack
+from bulk_remove.core.chunker import RequestShape, in_requests, pack
 from bulk_remove.core.model import Brackets
 from bulk_remove.errors import UsageError
 
@@ -24,6 +25,17 @@ shapes = st.builds(
 @given(numbers, shapes)
 def test_the_chunks_rejoin_to_the_input(given_numbers: list[str], shape: RequestShape) -> None:
     assert [number for chunk in pack(given_numbers, shape) for number in chunk] == given_numbers
+
+
+@given(st.lists(st.tuples(st.sampled_from(["00001", "00002", "abcde"]), numbers), max_size=12), shapes)
+def test_requests_never_mix_campaigns_and_are_as_few_as_each_campaign_alone_takes(
+    runs: list[tuple[str, list[str]]], shape: RequestShape
+) -> None:
+    requests = list(in_requests(runs, lambda campaign: replace(shape, campaign=campaign)))
+    for campaign in ("00001", "00002", "abcde"):
+        mine = [number for of, run in runs if of == campaign for number in run]
+        alone = list(pack(mine, replace(shape, campaign=campaign)))
+        assert [request for of, request in requests if of == campaign] == alone
 
 
 @given(numbers, shapes)

@@ -73,6 +73,11 @@ def test_digits_that_may_be_another_number_are_not_asked_for() -> None:
     ]  # fmt: skip
 
 
+def test_forms_tell_whether_there_are_others() -> None:
+    assert Forms(NumberRules(), EVERY).others
+    assert not Forms(NumberRules(AS_IS), ()).others
+
+
 def test_a_form_ranks_by_its_place_and_the_planned_one_is_first() -> None:
     forms = Forms(NumberRules(), (NATIONAL_FORM, ZEROS, PLUS, ZEROS))
     assert [forms.rank(number) for number in ("601234555", "0048601234555", "+48601234555")] == [0, 2, 3]

@@ -2,13 +2,16 @@ from dataclasses import replace
 
 import pytest
 
-from bulk_remove.core.plan import ApprovedPlan, CampaignPlan, Consent, Plan, approve
+from bulk_remove.core.model import Source
+from bulk_remove.core.plan import ApprovedPlan, CampaignPlan, Consent, Plan, SourcePlan, approve
 from bulk_remove.errors import InputError, InvariantError
+
+SOURCE = Source("numbers.csv", "", ("phone",), 0, "named 'phone'", "utf-8", ",", "0" * 64, 12)
 
 
 def plan(rows: int, numbers: int, invalid: int = 0, duplicates: int = 0) -> Plan:
-    campaigns = (CampaignPlan("00001", numbers, 3),)
-    return Plan("r1", "example.thulium.com", (), rows, invalid, duplicates, campaigns, (), (), rate=2.0)
+    source = SourcePlan(SOURCE, rows, duplicates, (("No digits.", invalid),) if invalid else ())
+    return Plan("r1", "example.thulium.com", (source,), (CampaignPlan("00001", numbers, 3),), rate=2.0)
 
 
 def test_a_plan_is_approved_by_approve_alone() -> None:
@@ -33,4 +36,14 @@ def test_the_least_duration_is_what_the_ceiling_allows() -> None:
 
 
 def test_what_an_earlier_run_settled_is_not_sent_again() -> None:
-    assert replace(plan(10, 7, 1, 2), settled=3).to_send == 4
+    again = replace(plan(10, 7, 1, 2), campaigns=(CampaignPlan("00001", 5, 1, 3), CampaignPlan("00002", 2, 1)))
+    assert (again.numbers, again.settled, again.to_send, again.requests) == (7, 3, 4, 2)
+    assert [campaign.to_send for campaign in again.campaigns] == [2, 2]
+    assert again.campaign_ids == ("00001", "00002")
+
+
+def test_the_reasons_of_all_files_are_counted_together_the_commonest_first() -> None:
+    sources = (SourcePlan(SOURCE, 5, 0, (("A.", 2), ("B.", 1))), SourcePlan(SOURCE, 9, 1, (("B.", 4),)))
+    made = replace(plan(1, 1), sources=sources)
+    assert made.problems == (("B.", 5), ("A.", 2))
+    assert (made.rows, made.invalid, made.duplicates) == (14, 7, 1)

@@ -1,6 +1,6 @@
 """The simulation must see what it is there to see: each bug here is put in on purpose, and a checker must name it."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import orjson
@@ -14,7 +14,7 @@ from bulk_remove.adapters.pool.feeder import Feeder
 from bulk_remove.core import lifecycle
 from bulk_remove.core.chunker import RequestShape
 from bulk_remove.core.lifecycle import SETTLED, TRANSITIONS, Event, Phase
-from bulk_remove.core.model import Chunk, NumberState, RowOutcome
+from bulk_remove.core.model import Again, Chunk, NumberState, RowOutcome
 from bulk_remove.core.pacing import Pace, pace_for
 from bulk_remove.core.replies import Fault, Reply, Verdict, read_reply
 from tests.simulation.replay import replay
@@ -162,8 +162,8 @@ def records_forgotten_over_rounds(broken: pytest.MonkeyPatch) -> None:
 def a_verdict_counted_but_not_written(broken: pytest.MonkeyPatch) -> None:
     settle = Sending.settle
 
-    def stale(self: Sending, chunk: Chunk, _states: Sequence[NumberState], due_s: dict[int, float]) -> None:
-        settle(self, chunk, chunk.states, due_s)
+    def stale(self: Sending, chunk: Chunk, _states: Sequence[NumberState], again: Mapping[int, Again]) -> None:
+        settle(self, chunk, chunk.states, again)
 
     broken.setattr(Sending, "settle", stale)
 

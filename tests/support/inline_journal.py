@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from bulk_remove.adapters.ledger import Planning, Sending, Store, create
-from bulk_remove.core.chunker import RequestShape, pack
-from bulk_remove.core.model import RowBlock, Source
+from bulk_remove.core.chunker import RequestShape, in_requests
+from bulk_remove.core.model import NumberedBlock, RowBlock, Source
 
 T = TypeVar("T")
 SOURCE = Source("numbers.csv", "", ("phone",), 0, "named 'phone'", "utf-8", "", "0" * 64, 0)
@@ -26,7 +26,8 @@ def planned(folder: Path, numbers: list[str], shape: RequestShape) -> Store:
     store = create(folder / "ledger.sqlite", "r1", "0", 0.0, {})
     planning = Planning(store)
     planning.add_source(SOURCE)
-    planning.add_blocks([(RowBlock(SOURCE, range(2, len(numbers) + 2), numbers, ()), numbers, {})])
-    planning.add_chunks(shape.campaign, pack(numbers, shape), 0)
+    rows = RowBlock(SOURCE, range(2, len(numbers) + 2), numbers, ())
+    planning.add_blocks([NumberedBlock(rows, numbers, [shape.campaign] * len(numbers), {})])
+    planning.add_chunks(in_requests([(shape.campaign, numbers)], lambda _: shape))
     planning.finish({"rows": len(numbers)})
     return store

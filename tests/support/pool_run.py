@@ -9,14 +9,16 @@ from pathlib import Path
 from bulk_remove.adapters.ledger import Outcomes
 from bulk_remove.adapters.pool import Outside, Pool, PoolSettings
 from bulk_remove.core.chunker import RequestShape
+from bulk_remove.core.forms import AlsoTry, Forms
 from bulk_remove.core.lifecycle import status_of
 from bulk_remove.core.model import Chunk, NumberState, Status
-from bulk_remove.core.plan import ApprovedPlan, CampaignPlan, Consent, Plan, approve
+from bulk_remove.core.numbers import NumberRules
+from bulk_remove.core.plan import ApprovedPlan, CampaignPlan, Consent, Plan, SourcePlan, approve
 from bulk_remove.core.progress import Snapshot
 from bulk_remove.core.replies import NOT_SENT, Fault, Reply
 from bulk_remove.core.retry import BusyPolicy, RetryPolicy
 from bulk_remove.core.summary import Ending
-from tests.support.inline_journal import InlineJournal, planned
+from tests.support.inline_journal import SOURCE, InlineJournal, planned
 from tests.support.virtual_time import BEGAN_S, VirtualClock, run_virtually
 
 Answer = Callable[[float, Sequence[str]], Reply | Fault]
@@ -66,18 +68,21 @@ class Run:
         concurrency: int = 4,
         busy_for_s: float = 1800.0,
         stop_after_s: float | None = None,
+        also_try: Sequence[AlsoTry] = (),
     ) -> None:
         self.server = server
         self.settled: Counter[str] = Counter()
         self.shape = RequestShape("00001", max_numbers=per_request)
         self._stop_after_s = stop_after_s
-        settings = PoolSettings(rate, concurrency, RetryPolicy(tries=4), BusyPolicy(busy_for_s))
-        plan = Plan("r1", "h", (), numbers, 0, 0, (CampaignPlan("00001", numbers, 1),), (), (), rate)
+        forms = Forms(NumberRules(), also_try)
+        settings = PoolSettings(rate, concurrency, RetryPolicy(tries=4), BusyPolicy(busy_for_s), forms)
+        plan = Plan("r1", "h", (SourcePlan(SOURCE, numbers, 0, ()),), (CampaignPlan("00001", numbers, 1),), rate)
         with closing(planned(folder, [f"{500_000_000 + index}" for index in range(numbers)], self.shape)) as store:
             self.ending, self.fault, self.snapshot, self.took_s = run_virtually(
                 self._drain(InlineJournal(store), approve(plan, Consent.CODE), settings)
             )
-            self.states = [state for _, state in Outcomes(store).states()]
+            self.rows = list(Outcomes(store).rows())
+            self.states = [row.state for row in self.rows if row.state is not None]
             self.attempts = store.connection.execute("SELECT count(*) FROM attempt").fetchone()[0]
 
     async def _drain(

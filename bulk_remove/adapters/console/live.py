@@ -13,7 +13,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from bulk_remove.adapters.console.screen import duration
+from bulk_remove.adapters.console.figures import duration
 from bulk_remove.core.lifecycle import Phase
 from bulk_remove.core.progress import RATE_WINDOW_S, Snapshot, remaining_s, speed
 

@@ -1,16 +1,16 @@
 """The plan, the question before the first DELETE, the summary, the errors."""
 
 import sys
-from collections.abc import Mapping
-from datetime import timedelta
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
+from bulk_remove.adapters.console.figures import duration, figures
 from bulk_remove.adapters.console.outlet import outlet
-from bulk_remove.core.model import FINAL_STATUSES, Source, Status
+from bulk_remove.adapters.console.planned import plan_figures, source_lines
+from bulk_remove.core.model import FINAL_STATUSES, Status
 from bulk_remove.core.plan import Plan
 from bulk_remove.core.summary import Ending
 from bulk_remove.errors import BulkRemoveError, ExitCode
@@ -59,32 +59,20 @@ class Screen:
         self.err.print(Text.assemble(("Error: ", "bold red"), error.sentence))
         self.err.print(Text(f"       {error.hint}"))
 
-    def plan(self, plan: Plan, records: int | None) -> None:
-        """Show what would be done. `records` is how many the campaign holds, if known."""
+    def plan(self, plan: Plan, records: Mapping[str, int], also_try: Sequence[str]) -> None:
+        """Show what would be done. `records` says how many records each campaign holds, where that is known.
+
+        `also_try` names the forms in which a number that is not there is asked for again.
+        """
         self.out.print(Text(f"Plan for {plan.host}", style="bold"))
         for source in plan.sources:
-            self.out.print(Text(f"  {_described(source)}"))
-        table = _figures()
-        table.add_row("rows", f"{plan.rows:,}", "")
-        table.add_row("not a phone number", f"{plan.invalid:,}", "never sent")
-        table.add_row("duplicates", f"{plan.duplicates:,}", "sent once")
-        if plan.settled:
-            table.add_row("settled by an earlier run", f"{plan.settled:,}", "not sent again")
-        for campaign in plan.campaigns:
-            share = f"of {records:,} records in it" if records is not None else ""
-            numbers = f"{campaign.numbers - plan.settled:,}"
-            table.add_row(f"numbers to remove from {campaign.campaign}", numbers, share)
-            lasts = duration(plan.least_duration_s)
-            table.add_row("requests", f"{campaign.requests:,}", f"at least {lasts} at {plan.rate:g} a second")
-        self.out.print(table)
-        for problem, count in plan.problems:
-            self.out.print(Text(f"  {count:,} x {problem}"))
-        for row, cell, became in plan.samples:
-            self.out.print(Text(f"  row {row}: {cell or '(empty)'} -> {became}"))
+            for line in source_lines(source):
+                self.out.print(Text(f"  {line}"))
+        self.out.print(plan_figures(plan, records, also_try))
 
     def confirm(self, plan: Plan) -> bool:
         """Ask the operator to type the count (or yes, for few numbers); True when that was typed."""
-        names = ", ".join(campaign.campaign for campaign in plan.campaigns)
+        names = ", ".join(campaign.campaign for campaign in plan.campaigns if campaign.to_send)
         many = plan.to_send >= TYPED_COUNT_FROM
         wanted = str(plan.to_send) if many else "yes"
         what = f"how many numbers that is ({wanted})" if many else "yes"
@@ -110,7 +98,7 @@ class Screen:
         """Say what the run amounts to, for a tired person at 2 a.m.; `seconds` is the time of sending."""
         style = "bold green" if exit_code is ExitCode.OK else "bold yellow"
         self.out.print(Text(_headline(by_status, ending), style=style))
-        table = _figures()
+        table = figures()
         for status in Status:
             if by_status.get(status, 0):
                 table.add_row(status.value, f"{by_status[status]:,}", _MEANING[status])
@@ -139,35 +127,3 @@ def _headline(by_status: Mapping[Status, int], ending: Ending) -> str:
     if ending is Ending.DONE:
         return f"Finished: {left}."
     return f"Ended early ({ending.value}): {left}."
-
-
-def _described(source: Source) -> str:
-    if source.encoding:
-        how = f"{source.encoding}, separator {_named(source.delimiter)}"
-    else:
-        how = f"sheet {source.sheet}" if source.sheet else "rows of an earlier run"
-    column = source.header[source.column]
-    return f"{source.file}: {how}; phone column '{column}', {source.column_reason}"
-
-
-def _named(delimiter: str) -> str:
-    return {"\t": "tab", "": "none"}.get(delimiter, f"'{delimiter}'")
-
-
-def _figures() -> Table:
-    table = Table.grid(padding=(0, 2))
-    table.add_column()
-    table.add_column(justify="right")
-    table.add_column(style="dim")
-    table.columns[0].header = ""
-    return table
-
-
-def duration(seconds: float) -> str:
-    """Return a length of time as people say it: `45 s`, `12 min 5 s`, `3:20 h`."""
-    whole = round(seconds)
-    if whole < 60:  # noqa: PLR2004 - a minute
-        return f"{whole} s"
-    if whole < 3600:  # noqa: PLR2004 - an hour
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{timedelta(seconds=whole) // timedelta(hours=1)}:{whole % 3600 // 60:02d} h"

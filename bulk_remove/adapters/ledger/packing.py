@@ -14,7 +14,7 @@ from typing import Any
 
 import orjson
 
-from bulk_remove.core.model import NumberState, RowBlock, Source
+from bulk_remove.core.model import NumberedBlock, NumberState, RowBlock, Source
 
 
 def pack_states(states: Sequence[NumberState]) -> bytes:
@@ -65,24 +65,35 @@ def pack_settings(settings: Mapping[str, object]) -> str:
     return _dumps(settings).decode()
 
 
-def pack_block(block: RowBlock, numbers: Sequence[str], problems: Mapping[int, str]) -> bytes:
-    """Pack a block of rows with what became of each: `numbers[i]` is empty where `problems[i]` says why."""
-    return _dumps(
-        [
-            list(block.rows),
-            list(block.cells),
-            list(numbers),
-            {str(index): problem for index, problem in problems.items()},
-            list(block.others),
-        ]
-    )
+def pack_block(block: NumberedBlock) -> tuple[str, str, bytes]:
+    """Pack a block (of at least one row) into its numbers, its campaigns and the rest.
+
+    Cells that are what is sent, as in a clean file, are not written twice; neither is a campaign that all rows share.
+    """
+    rows, numbers, campaigns = block.rows, list(block.numbers), block.campaigns
+    cells = list(rows.cells)
+    rest = [
+        list(rows.rows),
+        None if cells == numbers else cells,
+        {str(index): problem for index, problem in block.problems.items()},
+        list(rows.others),
+    ]
+    shared = len(set(campaigns)) == 1
+    return "\n".join(numbers), campaigns[0] if shared else "\n".join(campaigns), _dumps(rest)
 
 
-def unpack_block(source: Source, packed: bytes) -> tuple[RowBlock, list[str], dict[int, str]]:
-    """Return what `pack_block` packed: the rows, their numbers, and the problems by index."""
-    rows, cells, numbers, problems, others = orjson.loads(packed)
-    block = RowBlock(source, rows, cells, [tuple(cells) for cells in others])
-    return block, numbers, {int(index): problem for index, problem in problems.items()}
+def unpack_numbers(numbers: str, campaigns: str) -> tuple[list[str], list[str]]:
+    """Return the numbers of a packed block, and the campaign of each."""
+    each = numbers.split("\n")
+    return each, campaigns.split("\n") if "\n" in campaigns else [campaigns] * len(each)
+
+
+def unpack_block(source: Source, numbers: str, campaigns: str, contents: bytes) -> NumberedBlock:
+    """Return what `pack_block` packed; the campaign cells as they were read are not kept."""
+    each, campaign_of = unpack_numbers(numbers, campaigns)
+    rows, cells, problems, others = orjson.loads(contents)
+    block = RowBlock(source, rows, each if cells is None else cells, [tuple(cells) for cells in others])
+    return NumberedBlock(block, each, campaign_of, {int(index): problem for index, problem in problems.items()})
 
 
 def _dumps(value: object) -> bytes:

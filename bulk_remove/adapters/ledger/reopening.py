@@ -62,16 +62,14 @@ class Reopening:
             connection.execute("UPDATE chunk SET progress = 'settled' WHERE first_ordinal IS NULL")
             self._make_stragglers(connection)
             self._make_due(connection, now_s)
-        with self._store.reading():
-            return Counter(state.phase for _, state in Outcomes(self._store).states())
+        return Outcomes(self._store).phases()
 
-    def waiting_numbers(self) -> Iterator[str]:
-        """Yield the numbers that wait to be asked for, in the order in which they will be."""
+    def waiting_numbers(self) -> Iterator[tuple[str, str]]:
+        """Yield (campaign, number) of those that wait to be asked for, in the order in which they will be."""
         with self._store.reading() as connection:
-            for (number,) in connection.execute(
-                "SELECT number FROM straggler WHERE due_at_s IS NOT NULL ORDER BY due_at_s, ordinal"
-            ):
-                yield number
+            yield from connection.execute(
+                "SELECT campaign, number FROM straggler WHERE due_at_s IS NOT NULL ORDER BY due_at_s, ordinal"
+            )
 
     def _lose_unanswered(self, connection: sqlite3.Connection, now_s: float) -> None:
         unanswered = connection.execute("SELECT attempt_id, chunk_id FROM attempt WHERE ended_at_s IS NULL").fetchall()

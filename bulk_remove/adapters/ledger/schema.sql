@@ -26,7 +26,9 @@ CREATE TABLE source (
 CREATE TABLE block (                                    -- some thousands of input rows, so that no row costs a row here
     block_no  INTEGER PRIMARY KEY,
     source_no INTEGER NOT NULL REFERENCES source,
-    contents  BLOB NOT NULL                             -- JSON columns: row numbers, cells, numbers, problems, others
+    numbers   TEXT NOT NULL,                            -- one a line, empty where a row has none
+    campaigns TEXT NOT NULL,                            -- the campaign of all rows; or one a line, empty like numbers
+    contents  BLOB NOT NULL                             -- JSON columns: row numbers, cells, problems, others
 ) STRICT;
 
 CREATE TABLE duplicate (                                -- rows whose number stands in an earlier row
@@ -37,14 +39,14 @@ CREATE TABLE duplicate (                                -- rows whose number sta
 CREATE TABLE chunk (
     chunk_id      INTEGER PRIMARY KEY,
     campaign      TEXT NOT NULL,
-    numbers       TEXT NOT NULL,                        -- one a line, in the order sent
-    first_ordinal INTEGER,                              -- of a planned chunk: its numbers' places are consecutive
+    numbers       TEXT NOT NULL,                        -- one a line, in the order sent and as sent
+    first_ordinal INTEGER,                              -- of a planned chunk: its numbers' ordinals are consecutive
     ordinals      TEXT,                                 -- of a chunk packed later: JSON list of its numbers' places
     states        BLOB,                                 -- of a planned chunk, once asked: JSON columns, a state a number
     progress      TEXT NOT NULL CHECK (progress IN ('open', 'settled')),
     CHECK ((first_ordinal IS NULL) <> (ordinals IS NULL))
 ) STRICT;
-CREATE UNIQUE INDEX chunk_planned ON chunk (first_ordinal) WHERE first_ordinal IS NOT NULL;  -- the report's order
+CREATE UNIQUE INDEX chunk_planned ON chunk (campaign, first_ordinal) WHERE first_ordinal IS NOT NULL;  -- the report's
 CREATE INDEX chunk_open ON chunk (chunk_id) WHERE progress = 'open';
 
 CREATE TABLE attempt (                                  -- one request for a chunk; written before the first byte goes out
@@ -58,11 +60,13 @@ CREATE TABLE attempt (                                  -- one request for a chu
 ) STRICT;
 
 CREATE TABLE straggler (                                -- a number that its planned chunk did not settle; newer than the
-    ordinal  INTEGER PRIMARY KEY,                       -- state in that chunk. Place among the distinct numbers
-    campaign TEXT NOT NULL,
-    number   TEXT NOT NULL,
+    ordinal  INTEGER PRIMARY KEY,                       -- state in that chunk. Place among the campaign's distinct numbers,
+    campaign TEXT NOT NULL,                             -- from 2^40 times the campaign's place in the run
+    number   TEXT NOT NULL,                             -- in the form in which it is, or was last, asked for
+    form     INTEGER NOT NULL DEFAULT 0,                -- 0 the planned form, else its place among those also tried
     state    TEXT NOT NULL,                             -- JSON: the number's state
     due_at_s REAL,                                      -- when to ask again; NULL: not waiting
     chunk_id INTEGER REFERENCES chunk                   -- the chunk that carries it now
 ) STRICT;
-CREATE INDEX straggler_due ON straggler (due_at_s) WHERE due_at_s IS NOT NULL;
+CREATE INDEX straggler_due ON straggler (due_at_s, ordinal) WHERE due_at_s IS NOT NULL;
+CREATE INDEX straggler_alike ON straggler (campaign, form, due_at_s, ordinal) WHERE due_at_s IS NOT NULL;

@@ -6,13 +6,22 @@ keeps no states.
 """
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import orjson
 
 from bulk_remove.adapters.ledger.packing import pack_state, pack_states, unpack_state, unpack_states
 from bulk_remove.core.lifecycle import NEW
-from bulk_remove.core.model import Chunk, NumberState
+from bulk_remove.core.model import Again, Chunk, NumberState
+
+
+class Due(NamedTuple):
+    """Numbers of one campaign in one form, as (ordinal, number, state), longest due first."""
+
+    campaign: str
+    form: int
+    numbers: list[tuple[int, str, NumberState]]
 
 
 class Sending:
@@ -30,18 +39,20 @@ class Sending:
         )
         return [_planned_chunk(*row) for row in rows.fetchall()]
 
-    def due_stragglers(self, until_s: float, limit: int) -> list[tuple[int, str, str, NumberState]]:
-        """Return (ordinal, campaign, number, state) of numbers due by `until_s`, of one campaign, longest due first."""
+    def due_stragglers(self, until_s: float, limit: int) -> Due | None:
+        """Return numbers due by `until_s` that may share a request with the one that is due longest; None: none is."""
+        alike = self._connection.execute(
+            "SELECT campaign, form FROM straggler WHERE due_at_s <= ? ORDER BY due_at_s, ordinal LIMIT 1", (until_s,)
+        ).fetchone()
+        if alike is None:
+            return None
+        campaign, form = alike
         rows = self._connection.execute(
-            "SELECT ordinal, campaign, number, state FROM straggler WHERE due_at_s <= ?"
+            "SELECT ordinal, number, state FROM straggler WHERE campaign = ? AND form = ? AND due_at_s <= ?"
             " ORDER BY due_at_s, ordinal LIMIT ?",
-            (until_s, limit),
-        ).fetchall()
-        return [
-            (ordinal, campaign, number, unpack_state(state))
-            for ordinal, campaign, number, state in rows
-            if campaign == rows[0][1]
-        ]
+            (campaign, form, until_s, limit),
+        )
+        return Due(campaign, form, [(ordinal, number, unpack_state(state)) for ordinal, number, state in rows])
 
     def next_due_s(self) -> float | None:
         """Return when the next straggler is due (Unix seconds), or None when none waits."""
@@ -55,9 +66,9 @@ class Sending:
         return int(self._connection.execute("SELECT count(*) FROM straggler WHERE due_at_s IS NOT NULL").fetchone()[0])
 
     def pack_chunk(
-        self, campaign: str, numbers: Sequence[str], ordinals: Sequence[int], states: Sequence[NumberState]
+        self, campaign: str, form: int, numbers: Sequence[str], ordinals: Sequence[int], states: Sequence[NumberState]
     ) -> Chunk:
-        """Make a chunk of stragglers; they no longer wait."""
+        """Make a chunk of stragglers, all in one form; they no longer wait."""
         chunk_id = self._connection.execute(
             "INSERT INTO chunk (campaign, numbers, ordinals, progress) VALUES (?, ?, ?, 'open')",
             (campaign, "\n".join(numbers), orjson.dumps(list(ordinals)).decode()),
@@ -66,7 +77,9 @@ class Sending:
             "UPDATE straggler SET due_at_s = NULL, chunk_id = ? WHERE ordinal = ?",
             ((chunk_id, ordinal) for ordinal in ordinals),
         )
-        return Chunk(int(chunk_id or 0), campaign, tuple(numbers), tuple(ordinals), tuple(states), first=False)
+        return Chunk(
+            int(chunk_id or 0), campaign, tuple(numbers), tuple(ordinals), tuple(states), first=False, form=form
+        )
 
     def begin_attempt(self, chunk_id: int, now_s: float) -> int:
         """Write the intent to send a chunk; returns the attempt's id. Nothing may be sent before this is committed."""
@@ -96,27 +109,28 @@ class Sending:
                 ((pack_state(state), ordinal) for ordinal, state in zip(chunk.ordinals, states, strict=True)),
             )
 
-    def settle(self, chunk: Chunk, states: Sequence[NumberState], due_at_s: dict[int, float]) -> None:
-        """Close a chunk; `due_at_s` says by index which of its numbers are to be asked for again, and when."""
+    def settle(self, chunk: Chunk, states: Sequence[NumberState], again: Mapping[int, Again]) -> None:
+        """Close a chunk; `again` says by index which of its numbers are to be asked for again, when and how."""
         self.keep_states(chunk, states)
         self._connection.execute("UPDATE chunk SET progress = 'settled' WHERE chunk_id = ?", (chunk.chunk_id,))
         self._connection.executemany(
-            "INSERT INTO straggler VALUES (?, ?, ?, ?, ?, NULL) ON CONFLICT (ordinal)"
-            " DO UPDATE SET state = excluded.state, due_at_s = excluded.due_at_s, chunk_id = NULL",
-            (
-                (chunk.ordinals[index], chunk.campaign, chunk.numbers[index], pack_state(states[index]), due_s)
-                for index, due_s in due_at_s.items()
-            ),
+            "INSERT INTO straggler (ordinal, campaign, state, due_at_s, number, form) VALUES (?, ?, ?, ?, ?, ?)"
+            " ON CONFLICT (ordinal) DO UPDATE SET state = excluded.state, due_at_s = excluded.due_at_s,"
+            " number = excluded.number, form = excluded.form, chunk_id = NULL",
+            ((chunk.ordinals[index], chunk.campaign, pack_state(states[index]), *how) for index, how in again.items()),
         )
 
     def split(self, chunk: Chunk, states: Sequence[NumberState], now_s: float) -> tuple[Chunk, Chunk]:
         """Close a chunk of two numbers or more and make two chunks of its halves."""
-        self.settle(chunk, states, dict.fromkeys(range(len(states)), now_s))
+        self.settle(
+            chunk, states, {index: Again(now_s, number, chunk.form) for index, number in enumerate(chunk.numbers)}
+        )
         half = len(states) // 2
         left, right = slice(None, half), slice(half, None)
+        campaign, form = chunk.campaign, chunk.form
         return (
-            self.pack_chunk(chunk.campaign, chunk.numbers[left], chunk.ordinals[left], states[left]),
-            self.pack_chunk(chunk.campaign, chunk.numbers[right], chunk.ordinals[right], states[right]),
+            self.pack_chunk(campaign, form, chunk.numbers[left], chunk.ordinals[left], states[left]),
+            self.pack_chunk(campaign, form, chunk.numbers[right], chunk.ordinals[right], states[right]),
         )
 
     def begin_session(self, now_s: float) -> int:

@@ -1,7 +1,8 @@
 """What follows an answer: states moved, written down, and only then counted and told."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from bulk_remove.adapters.pool.feeder import Feeder
@@ -10,9 +11,10 @@ from bulk_remove.adapters.pool.halt import Halt
 from bulk_remove.adapters.pool.ports import Clock, Journal, Steps
 from bulk_remove.adapters.pool.tally import Tally
 from bulk_remove.core.chunker import RequestShape
-from bulk_remove.core.lifecycle import IN_A_CALL, Event, Phase, with_verdict, without_verdict
-from bulk_remove.core.model import Chunk, NumberState
-from bulk_remove.core.replies import Effect, Fault, Reply
+from bulk_remove.core.forms import Forms
+from bulk_remove.core.lifecycle import BETWEEN_FORMS, IN_A_CALL, NOWHERE, Event, Phase, with_verdict, without_verdict
+from bulk_remove.core.model import Again, Chunk, NumberState
+from bulk_remove.core.replies import Effect, Fault, Reply, Verdict
 from bulk_remove.core.retry import BusyPolicy, RetryPolicy, Step, backoff_s, busy_due_s
 from bulk_remove.core.summary import Ending
 
@@ -28,13 +30,15 @@ Settled = Callable[[Sequence[str], Sequence[NumberState]], None]
 class PoolSettings:
     """The ceilings (requests a second, requests at once) and the policies for asking again.
 
-    `longest_line` is the longest request line that the server is known to take, in bytes; None while unknown.
+    `forms` are those in which a number that is not there is asked for again. `longest_line` is the longest request
+    line that the server is known to take, in bytes; None while unknown.
     """
 
     rate: float
     concurrency: int
     retry: RetryPolicy
     busy: BusyPolicy
+    forms: Forms
     longest_line: int | None = None
 
 
@@ -65,31 +69,53 @@ class Bookkeeper:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
         self.longest_line = desk.settings.longest_line
-        self._refused_alone = 0
+        self._refused_alone = Counter[int]()
+        self._refused_forms: set[int] = set()
 
     async def replied(self, chunk: Chunk, attempt_id: int, reply: Reply) -> None:
         """Settle a chunk by a reply; numbers that it left open are to be asked for again. Raises StorageError."""
         desk = self._desk
         now_s = desk.clock.wall_s()
+        other_forms = self._other_forms(chunk, reply.verdicts, now_s) if desk.settings.forms.others else {}
         states = tuple(
             [
-                with_verdict(state, verdict.event, verdict.removed, verdict.record_ids, verdict.detail, now_s)
-                for state, verdict in zip(chunk.states, reply.verdicts, strict=True)
+                with_verdict(
+                    state,
+                    Event.NOT_IN_THIS_FORM if index in other_forms else verdict.event,
+                    verdict.removed,
+                    verdict.record_ids,
+                    verdict.detail,
+                    now_s,
+                )
+                for index, (state, verdict) in enumerate(zip(chunk.states, reply.verdicts, strict=True))
             ]
         )
-        due_s = self._due_again(states, now_s)
+        again = {**self._due_again(chunk, states, now_s), **other_forms}
 
         def write(steps: Steps) -> None:
             steps.end_attempt(attempt_id, now_s, "verdicts", "", reply.strangers)
-            steps.settle(chunk, states, due_s)
+            steps.settle(chunk, states, again)
 
         await desk.journal.write(write)
         desk.gate.answered()
-        self._refused_alone = 0
+        self._refused_alone[chunk.form] = 0
         if reply.strangers:
             desk.tally.strangers(reply.strangers)
             log.warning("chunk %d: the reply spoke of %d numbers unasked", chunk.chunk_id, reply.strangers)
-        self._settled(chunk, states, due_s)
+        self._settled(chunk, states, again)
+
+    async def skip(self, chunk: Chunk) -> bool:
+        """Go on to the next form where the server refuses this one; True when the chunk need not be sent.
+
+        Numbers that were found in this form, or got no answer in it, are asked for nevertheless. Raises StorageError.
+        """
+        if chunk.form not in self._refused_forms or not all(state.phase in BETWEEN_FORMS for state in chunk.states):
+            return False
+        states, again = self._past_this_form(chunk, "", self._desk.clock.wall_s())
+        states = tuple([state._replace(attempts=state.attempts - 1) for state in states])
+        await self._desk.journal.write(lambda steps: steps.settle(chunk, states, again))
+        self._settled(chunk, states, again)
+        return True
 
     async def cut(self, chunk: Chunk) -> tuple[Chunk, ...]:
         """Halve a chunk whose request line the server is known to refuse; returns the halves, none if it may go."""
@@ -110,12 +136,16 @@ class Bookkeeper:
         """
         desk = self._desk
         now_s = desk.clock.wall_s()
+        again: dict[int, Again] = {}
         alone = step is Step.SPLIT and len(chunk.numbers) == 1
         event = Event.REFUSED if alone else Event.LOST if fault.effect is Effect.IN_DOUBT else Event.UNTOUCHED
         splits = step is Step.SPLIT and not alone
         # Of a request refused as a whole nobody knows yet which number was meant.
         detail = "" if splits and event is Event.UNTOUCHED else fault.detail
-        states = tuple([without_verdict(state, event, detail) for state in chunk.states])
+        if alone and chunk.states[0].phase in BETWEEN_FORMS:
+            states, again = self._past_this_form(chunk, detail, now_s)
+        else:
+            states = tuple([without_verdict(state, event, detail) for state in chunk.states])
         closes = alone or step is Step.GIVE_UP
 
         def write(steps: Steps) -> tuple[Chunk, ...]:
@@ -123,7 +153,7 @@ class Bookkeeper:
             if splits:
                 return steps.split(chunk, states, now_s)
             if closes:
-                steps.settle(chunk, states, {})
+                steps.settle(chunk, states, again)
             else:
                 steps.keep_states(chunk, states)
             return ()
@@ -134,30 +164,68 @@ class Bookkeeper:
         if fault.too_long and splits:
             self.longest_line = max(desk.shape_of(half.campaign).line_bytes(*half.numbers) for half in halves)
             log.warning("the server refuses long requests: from now on %d bytes at most", self.longest_line)
-        self._refused_alone += alone
+        self._refused_alone[chunk.form] += alone
         if closes:
-            self._settled(chunk, states, {})
+            self._settled(chunk, states, again)
         else:
             desk.tally.moved(chunk.states, states, len(states) if splits and chunk.first else 0)
         self._end_if_hopeless(fault, step)
         return replace(chunk, states=states), halves
 
-    def _settled(self, chunk: Chunk, states: tuple[NumberState, ...], due_s: dict[int, float]) -> None:
+    def _settled(self, chunk: Chunk, states: tuple[NumberState, ...], again: Mapping[int, Again]) -> None:
+        desk = self._desk
         waited = 0 if chunk.first else len(states)
-        self._desk.tally.moved(chunk.states, states, len(due_s) - waited)
-        self._desk.feeder.due_again(due_s.values())
-        self._desk.on_settled(chunk.numbers, states)
+        desk.tally.moved(chunk.states, states, len(again) - waited)
+        desk.feeder.due_again(how.due_s for how in again.values())
+        numbers = chunk.numbers
+        if chunk.form:
+            planned = desk.settings.forms.planned
+            numbers = tuple(
+                [planned(n) if state.phase in NOWHERE else n for n, state in zip(numbers, states, strict=True)]
+            )
+        desk.on_settled(numbers, states)
 
     def _end_if_hopeless(self, fault: Fault, step: Step) -> None:
-        if fault.effect is Effect.DENIED or self._refused_alone >= REFUSED_ALONE:
+        for form, times in self._refused_alone.items():
+            if times >= REFUSED_ALONE and form and form not in self._refused_forms:
+                self._refused_forms.add(form)
+                log.warning("the server refuses form %d of those also tried: it is left out from now on", form)
+        if fault.effect is Effect.DENIED or self._refused_alone[0] >= REFUSED_ALONE:
             self._desk.halt.call(Ending.DENIED, fault)
         elif step is Step.END_RUN or self._desk.gate.hopeless:
             self._desk.halt.call(Ending.UNAVAILABLE, fault)
 
-    def _due_again(self, states: Sequence[NumberState], now_s: float) -> dict[int, float]:
-        """Return by index when the numbers that a reply left open are to be asked for again."""
+    def _other_forms(self, chunk: Chunk, verdicts: Sequence[Verdict], now_s: float) -> dict[int, Again]:
+        """Return by index how the numbers that are not there in this form are to be asked for in the next one."""
+        missing = [index for index, verdict in enumerate(verdicts) if verdict.event is Event.NOT_EXIST]
+        found = {index: self._next_form(chunk.numbers[index], now_s) for index in missing}
+        return {index: how for index, how in found.items() if how is not None}
+
+    def _next_form(self, number: str, now_s: float) -> Again | None:
+        forms = self._desk.settings.forms
+        while number := forms.after(number):
+            form = forms.rank(number)
+            if form not in self._refused_forms:
+                return Again(now_s, number, form)
+        return None
+
+    def _past_this_form(
+        self, chunk: Chunk, detail: str, now_s: float
+    ) -> tuple[tuple[NumberState, ...], dict[int, Again]]:
+        """Return what follows when a form is refused: the next form, or that the number does not exist."""
+        hows = [self._next_form(number, now_s) for number in chunk.numbers]
+        states = tuple(
+            [
+                without_verdict(state, Event.NOT_IN_THIS_FORM if how else Event.NOT_EXIST, detail)
+                for state, how in zip(chunk.states, hows, strict=True)
+            ]
+        )
+        return states, {index: how for index, how in enumerate(hows) if how}
+
+    def _due_again(self, chunk: Chunk, states: Sequence[NumberState], now_s: float) -> dict[int, Again]:
+        """Return by index when the numbers that a reply left open are to be asked for again, as they were."""
         settings, clock = self._desk.settings, self._desk.clock
-        due_s: dict[int, float] = {}
+        again: dict[int, Again] = {}
         for index, state in enumerate(states):
             due = None
             if state.phase in IN_A_CALL:
@@ -165,5 +233,5 @@ class Bookkeeper:
             elif state.phase == Phase.PASSED_OVER and state.attempts < settings.retry.tries:
                 due = now_s + backoff_s(settings.retry, state.attempts, clock.draw())
             if due is not None:
-                due_s[index] = due
-        return due_s
+                again[index] = Again(due, chunk.numbers[index], chunk.form)
+        return again

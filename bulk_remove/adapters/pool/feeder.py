@@ -117,12 +117,11 @@ class Feeder:
         chunk = None
         # One more than fits shows that the chunk is full.
         due = steps.due_stragglers(until_s, self._most_numbers + 1)
-        if due:
-            campaign = due[0][1]
-            size = len(next(pack((number for _, _, number, _ in due), self._shape_of(campaign))))
-            if size < len(due) or not only_full:
-                ordinals, _, numbers, states = zip(*due[:size], strict=True)
-                chunk = steps.pack_chunk(campaign, numbers, ordinals, states)
+        if due is not None:
+            size = len(next(pack((number for _, number, _ in due.numbers), self._shape_of(due.campaign))))
+            if size < len(due.numbers) or not only_full:
+                ordinals, numbers, states = zip(*due.numbers[:size], strict=True)
+                chunk = steps.pack_chunk(due.campaign, due.form, numbers, ordinals, states)
         return chunk, steps.next_due_s()
 
     @property

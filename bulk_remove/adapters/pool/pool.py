@@ -108,7 +108,7 @@ class Pool:
     async def _work(self) -> None:
         try:
             while (chunk := await self._desk.feeder.next()) is not None:
-                self._desk.feeder.done(await self._books.cut(chunk) or await self._carry(chunk))
+                self._desk.feeder.done(await self._carry(chunk))
         except BaseException:
             # The other workers finish what is under way and stop; `drain` raises this once they have.
             self.stop(Ending.STORAGE)
@@ -116,7 +116,9 @@ class Pool:
 
     async def _carry(self, chunk: Chunk) -> tuple[Chunk, ...]:
         """Bring a chunk to its verdicts; returns its halves if it had to be split."""
-        halves: tuple[Chunk, ...] = ()
+        halves = await self._books.cut(chunk)
+        if halves or await self._books.skip(chunk):
+            return halves
         server_errors = 0
         begun_us = self._desk.clock.now_us()
         async for attempt in AsyncRetrying(

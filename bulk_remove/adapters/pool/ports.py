@@ -1,11 +1,11 @@
 """What the pool needs from outside, as protocols. The ledger, the client and the clock satisfy them."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from bulk_remove.core.chunker import RequestShape
-from bulk_remove.core.model import Chunk, NumberState
+from bulk_remove.core.model import Again, Chunk, NumberState
 from bulk_remove.core.replies import Fault, Reply
 
 T = TypeVar("T")
@@ -36,20 +36,31 @@ class Sender(Protocol):
         """
 
 
+class Due(Protocol):
+    """Numbers that may share a request: (ordinal, number, state), longest due first."""
+
+    @property
+    def campaign(self) -> str: ...  # noqa: D102 - the names say it
+    @property
+    def form(self) -> int: ...  # noqa: D102
+    @property
+    def numbers(self) -> Sequence[tuple[int, str, NumberState]]: ...  # noqa: D102
+
+
 class Steps(Protocol):
     """The ledger's steps inside a transaction; their meaning is documented there."""
 
     def planned_chunks(self, after_id: int, limit: int) -> list[Chunk]: ...  # noqa: D102 - see the class
-    def due_stragglers(self, until_s: float, limit: int) -> list[tuple[int, str, str, NumberState]]: ...  # noqa: D102
+    def due_stragglers(self, until_s: float, limit: int) -> Due | None: ...  # noqa: D102
     def next_due_s(self) -> float | None: ...  # noqa: D102
     def waiting_stragglers(self) -> int: ...  # noqa: D102
     def pack_chunk(  # noqa: D102
-        self, campaign: str, numbers: Sequence[str], ordinals: Sequence[int], states: Sequence[NumberState]
+        self, campaign: str, form: int, numbers: Sequence[str], ordinals: Sequence[int], states: Sequence[NumberState]
     ) -> Chunk: ...
     def begin_attempt(self, chunk_id: int, now_s: float) -> int: ...  # noqa: D102
     def end_attempt(self, attempt_id: int, now_s: float, result: str, request_id: str, strangers: int) -> None: ...  # noqa: D102
     def keep_states(self, chunk: Chunk, states: Sequence[NumberState]) -> None: ...  # noqa: D102
-    def settle(self, chunk: Chunk, states: Sequence[NumberState], due_at_s: dict[int, float]) -> None: ...  # noqa: D102
+    def settle(self, chunk: Chunk, states: Sequence[NumberState], again: Mapping[int, Again]) -> None: ...  # noqa: D102
     def split(self, chunk: Chunk, states: Sequence[NumberState], now_s: float) -> tuple[Chunk, Chunk]: ...  # noqa: D102
 
 

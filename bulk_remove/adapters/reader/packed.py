@@ -34,7 +34,7 @@ MOST_TIMES = 200
 Lists of numbers shrink to a tenth or a twentieth, and 200 leaves room for columns that repeat. Deflate reaches 1,032
 and Zstandard has no limit: with these, a few kilobytes can be made to fill a disk.
 """
-_PACKED_KINDS = frozenset({".gz", ".zst", ".zip"})
+PACKED_KINDS = frozenset({".gz", ".zst", ".zip"})
 _ZIP_START, _OLE_START = b"PK\x03\x04", bytes.fromhex("D0CF11E0A1B11AE1")  # .xlsx; MS-CFB, which is .xls's container
 _ENCRYPTED = 1  # APPNOTE 4.4.4: bit 0 of a member's general purpose flags
 _LISTED_MEMBERS = 10
@@ -55,7 +55,7 @@ def take(path: str, kinds: Collection[str], spool_dir: Path | None) -> Given:
     if path == STANDARD_INPUT:
         return _from_standard_input(kinds, spool_dir)
     kind = Path(path).suffix.lower()
-    if kind in _PACKED_KINDS:
+    if kind in PACKED_KINDS:
         return _unpacked(path, kind, kinds, spool_dir)
     return Given(path, path, _readable(path, kind, kinds))
 

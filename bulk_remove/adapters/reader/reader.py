@@ -2,12 +2,10 @@
 
 from bulk_remove.adapters.reader.delimited import open_delimited
 from bulk_remove.adapters.reader.files import look_over
+from bulk_remove.adapters.reader.kinds import READABLE_KINDS, TEXT_KINDS
 from bulk_remove.adapters.reader.packed import take
 from bulk_remove.adapters.reader.table import ReadOptions, Table, no_rows
 from bulk_remove.adapters.reader.workbook import open_workbook
-
-_TEXT_KINDS = frozenset({".csv", ".tsv", ".txt"})
-_WORKBOOK_KINDS = frozenset({".xlsx"})
 
 
 def open_table(path: str, options: ReadOptions) -> Table:
@@ -16,9 +14,9 @@ def open_table(path: str, options: ReadOptions) -> Table:
     Raises InputError, with a sentence that names the file, when it cannot be used (nothing of it was read as rows
     then), UsageError for an option that cannot be, StorageError when there is no room to unpack it.
     """
-    given = take(path, _TEXT_KINDS | _WORKBOOK_KINDS, options.spool_dir)
+    given = take(path, READABLE_KINDS, options.spool_dir)
     looked_over = look_over(given)
-    if given.kind in _TEXT_KINDS:
+    if given.kind in TEXT_KINDS:
         table = open_delimited(looked_over, options)
     else:
         table = open_workbook(given.name, looked_over, options)
