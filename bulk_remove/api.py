@@ -16,19 +16,19 @@ from hashlib import sha256
 from itertools import islice
 from pathlib import Path
 
-from bulk_remove.adapters.folders import default_state_dir, lock_campaign
+from bulk_remove.adapters.folders import default_state_dir, lock_campaigns
 from bulk_remove.adapters.ledger import Outcomes
-from bulk_remove.adapters.reader import ReadOptions, open_table
+from bulk_remove.adapters.reader import open_table
 from bulk_remove.core.lifecycle import SETTLED, explain, status_of
 from bulk_remove.core.model import NumberState, Outcome, RowBlock, Source, Status
 from bulk_remove.core.plan import Consent, Plan, approve
 from bulk_remove.core.progress import Snapshot
 from bulk_remove.core.summary import Ending
-from bulk_remove.errors import GuardStop
+from bulk_remove.errors import GuardStop, UsageError
 from bulk_remove.run.carry_out import Hooks, Sent, carry_out, with_learned_limit
 from bulk_remove.run.finish import Finished, finish
 from bulk_remove.run.preflight import error_of
-from bulk_remove.run.prepare import Prepared, Table, prepared
+from bulk_remove.run.prepare import Prepared, Table, check_plan, prepared, reading_of
 from bulk_remove.settings import Address, Login, Settings
 
 Approve = Callable[[Plan], bool]
@@ -53,6 +53,8 @@ async def remove_numbers(
     last; if the server ended the run early, RefusedError or UnavailableError is raised after them.
     Raises what else `bulk_remove.errors` lists; GuardStop when `approve` returns False.
     """
+    if settings.campaign_column is not None:
+        raise UsageError("Numbers alone have no column of campaigns.", "Give the settings a campaign.")
     settings = _learned(settings, server)
     async with _planned([_Numbers(numbers)], settings, server) as ready:
         for row in Outcomes(ready.store).rows():
@@ -82,8 +84,9 @@ async def remove_files(
     Raises what `bulk_remove.errors` lists; GuardStop when `approve` returns False.
     """
     settings = _learned(settings, server)
-    reading = ReadOptions(settings.column, settings.keep_columns)
+    reading = reading_of(settings)
     async with _planned([open_table(file, reading) for file in files], settings, server) as ready:
+        check_plan(ready.plan, settings)
         sent = await _send(ready, settings, server, approve, _Stream())
         return finish(ready, settings, sent.ending, output)
 
@@ -131,13 +134,12 @@ async def _planned(tables: Sequence[Table], settings: Settings, server: Server) 
     """Hold the campaign and the plan; reading happens in a thread, so that the caller's loop goes on."""
     state_dir = server.state_dir or default_state_dir()
     address = server.address
-    with lock_campaign(state_dir, address.host, settings.campaign):
-        planning = prepared(
-            tables, settings, address.destination(server.login.user), state_dir, time.time(), lambda _rows: None
-        )
-        ready = await asyncio.to_thread(planning.__enter__)
-        with _entered(planning):
-            yield ready
+    planning = prepared(
+        tables, settings, address.destination(server.login.user), state_dir, time.time(), lambda _rows: None
+    )
+    ready = await asyncio.to_thread(planning.__enter__)
+    with _entered(planning), lock_campaigns(state_dir, address.host, ready.plan.campaign_ids):
+        yield ready
 
 
 @contextmanager

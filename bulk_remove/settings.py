@@ -1,13 +1,18 @@
 """What a run is told, checked once and then frozen. A setting that cannot be is a UsageError naming its flag."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from ipaddress import ip_address
+from typing import Any
 from urllib.parse import urlsplit
 
 from bulk_remove.core.campaigns import is_campaign
 from bulk_remove.core.chunker import MAX_NUMBERS_PER_REQUEST, MAX_REQUEST_LINE, RequestShape
+from bulk_remove.core.forms import AlsoTry, Forms
+from bulk_remove.core.guards import MAX_INVALID
 from bulk_remove.core.model import Brackets, NumberFormat
+from bulk_remove.core.numbers import NumberRules
 from bulk_remove.errors import UsageError
 
 _SYSTEM = re.compile(r"[0-9A-Za-z]([0-9A-Za-z-]*[0-9A-Za-z])?")
@@ -110,12 +115,25 @@ class Login:
 class Settings:
     """Everything else. Times in seconds, `rate` in requests a second, `max_request_line` in bytes.
 
+    `campaign` is that of all rows, or `campaign_column` (a name or a position) holds one for each. What says how a
+    file is read is None where it is found out. `max_invalid` is the share of invalid rows that stops a run, `also_try`
+    the forms in which a number that is not there is asked for again.
+
     The gentle defaults of `rate` and `concurrency` are ceilings: the API documents no limit, and its server also
     runs live calls.
     """
 
-    campaign: str
+    campaign: str = ""
+    campaign_column: str | None = None
     column: str | None = None
+    trust_column: bool = False
+    sheet: str | None = None
+    encoding: str | None = None
+    delimiter: str | None = None
+    has_header: bool | None = None
+    split_cells: bool = False
+    max_invalid: float = MAX_INVALID
+    also_try: tuple[AlsoTry, ...] = ()
     keep_columns: bool = False
     number_format: NumberFormat = NumberFormat.NATIONAL
     region: str = "PL"
@@ -135,11 +153,17 @@ class Settings:
     proxy: str = ""
 
     def __post_init__(self) -> None:
-        if not is_campaign(self.campaign):
+        if bool(self.campaign) == bool(self.campaign_column):
+            raise UsageError(
+                "Both --campaign and --campaign-column are given." if self.campaign else "No campaign is given.",
+                "Give --campaign for all rows, or --campaign-column for one that stands in each row.",
+            )
+        if self.campaign and not is_campaign(self.campaign):
             raise UsageError(
                 f"--campaign is {self.campaign!r}, not five letters or digits.",
                 "Give the identifier with its leading zeros, for example 00001.",
             )
+        self.forms()
         _within("--rate", self.rate, 0.01, MAX_RATE)
         _within("--concurrency", self.concurrency, 1, MAX_CONCURRENCY)
         _within("--tries", self.tries, 1, 100)
@@ -150,6 +174,15 @@ class Settings:
         _within("--give-up-after", self.give_up_after_s, 0, 7 * 86_400)
         _within("--timeout", self.timeout_s, 0.1, 3600)
         _within("--connect-timeout", self.connect_timeout_s, 0.1, 3600)
+
+    @property
+    def rules(self) -> NumberRules:
+        """How cells are read as numbers."""
+        return NumberRules(self.number_format, self.region)
+
+    def forms(self) -> Forms:
+        """Return the forms in which a number is asked for. Raises UsageError where there can be no others."""
+        return Forms(self.rules, self.also_try)
 
     def shape(self, campaign: str, base_path: str) -> RequestShape:
         """Return how the requests of a campaign are written. Raises UsageError when no number fits."""
@@ -166,6 +199,18 @@ class Settings:
         """Return all settings for the ledger and the summary. The proxy's credentials, if any, are left out."""
         # What stands before the last @ of a proxy's address are credentials, however it is written.
         return {**asdict(self), "proxy": self.proxy.rpartition("@")[2]}
+
+    @classmethod
+    def read_back(cls, public: Mapping[str, Any]) -> "Settings":
+        """Return the settings that `public` told, but for the proxy's credentials."""
+        return cls(
+            **{
+                **public,
+                "number_format": NumberFormat(public["number_format"]),
+                "brackets": Brackets(public["brackets"]),
+                "also_try": tuple(map(AlsoTry, public["also_try"])),
+            }
+        )
 
 
 def _within(flag: str, value: float, least: float, most: float) -> None:

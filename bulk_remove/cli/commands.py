@@ -37,8 +37,11 @@ def program() -> None:
 @request_options
 @server_options
 @state_dir_option
+@click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON, for machines.")
 def plan(**options: Any) -> int:
     r"""Show what a run would do; nothing is sent.
+
+    FILE may be a folder, a pattern such as "exports/*.csv", or - for standard input.
 
     \b
     Example:  bulk-remove plan opt-outs.csv -c 00001
@@ -59,6 +62,8 @@ def plan(**options: Any) -> int:
 @state_dir_option
 def run(**options: Any) -> int:
     r"""Remove the numbers of the files from the campaign, and report on each.
+
+    FILE may be a folder, a pattern such as "exports/*.csv", or - for standard input.
 
     \b
     Example:  bulk-remove run opt-outs.csv -c 00001 --system acme --user api -o report.csv

@@ -10,9 +10,9 @@ from typing import Any
 
 from bulk_remove.adapters.client import Client
 from bulk_remove.adapters.console import Live, Screen
-from bulk_remove.adapters.folders import lock_campaign
+from bulk_remove.adapters.folders import lock_campaigns
 from bulk_remove.adapters.ledger import Outcomes
-from bulk_remove.adapters.reader import ReadOptions, open_table
+from bulk_remove.adapters.reader import ReadOptions, find_files, open_table
 from bulk_remove.adapters.reporter import check_place
 from bulk_remove.cli.options import address_from, changes_from, login_from, settings_from, state_dir_from
 from bulk_remove.cli.run_log import logged
@@ -24,8 +24,9 @@ from bulk_remove.errors import ExitCode, GuardStop, UsageError
 from bulk_remove.run.carry_out import Hooks, Sent, carry_out, connection, with_learned_limit
 from bulk_remove.run.finish import Finished, finish
 from bulk_remove.run.old_report import OldReport
-from bulk_remove.run.preflight import Findings, error_of, inspect_campaign, inspect_server
-from bulk_remove.run.prepare import Prepared, prepared
+from bulk_remove.run.plan_json import plan_as_json
+from bulk_remove.run.preflight import Findings, error_of, inspect_campaigns, inspect_server
+from bulk_remove.run.prepare import Prepared, check_plan, prepared, reading_of
 from bulk_remove.run.rerun import Rows, prepared_again
 from bulk_remove.run.resume import earlier_run, find_run, kept_of, reopened
 from bulk_remove.settings import Address, Destination, Login, Settings
@@ -40,7 +41,11 @@ def plan_job(options: dict[str, Any]) -> int:
         settings = _learned(screen, settings, state_dir_from(options), address)
     destination = address.destination("") if address else Destination(host="a server yet to be named")
     with _prepared(options, settings, destination, screen) as ready:
-        screen.plan(ready.plan, None)
+        if options["as_json"]:
+            screen.tell(plan_as_json(ready.plan, settings))
+        else:
+            screen.plan(ready.plan, {}, settings.also_try)
+        check_plan(ready.plan, settings)
     return ExitCode.OK
 
 
@@ -52,9 +57,12 @@ def run_job(options: dict[str, Any]) -> int:
     login = login_from(options)
     _need_consent(screen, options)
     settings = _learned(screen, settings, state_dir_from(options), address)
+    state_dir = state_dir_from(options)
+    known = [settings.campaign] if settings.campaign else []
     with (
-        lock_campaign(state_dir_from(options), address.host, settings.campaign),
+        lock_campaigns(state_dir, address.host, known),
         _prepared(options, settings, _destination(address, login, options), screen) as ready,
+        lock_campaigns(state_dir, address.host, [] if known else ready.plan.campaign_ids),
     ):
         return _asked_and_carried_out(screen, ready, settings, address, login, options)
 
@@ -69,10 +77,10 @@ def rerun_job(options: dict[str, Any]) -> int:
         login = login_from({**options, "user": options["user"] or told.user})
         settings = _learned(screen, given, state_dir, address)
         with (
-            lock_campaign(state_dir, address.host, settings.campaign),
             prepared_again(
                 rows, kept, settings, _destination(address, login, options), state_dir, time.time()
             ) as ready,
+            lock_campaigns(state_dir, address.host, ready.plan.campaign_ids),
         ):
             return _asked_and_carried_out(screen, ready, settings, address, login, options)
 
@@ -87,8 +95,12 @@ def _earlier_rows(
     if Path(earlier).suffix.lower() in {".csv", ".xlsx"}:
         changes = changes_from(options, typed_only=False)
         rules = NumberRules(**{name: changes[name] for name in ("number_format", "region") if name in changes})
-        report = OldReport(open_table(earlier, ReadOptions("number", keep_columns=True)), Normaliser(rules))
-        settings = Settings(**{"campaign": report.campaign(), **changes})
+        # Its own column is right whatever it looks like: the numbers were sent before.
+        reading = ReadOptions("number", keep_columns=True, has_header=True, trust_column=True)
+        report = OldReport(open_table(earlier, reading), Normaliser(rules))
+        if "campaign" not in changes:
+            changes["campaign_column"] = "campaign"
+        settings = Settings(**changes)
         yield report.rows, report.kept, settings, given
         return
     with earlier_run(find_run(state_dir, earlier), changes_from(options, typed_only=True)) as run:
@@ -132,10 +144,12 @@ def _asked_and_carried_out(
 ) -> int:
     """Show the plan, ask for consent, and carry it out; returns the exit code."""
     approved = approve(ready.plan, Consent.FLAG if options["yes"] else Consent.TYPED)
-    findings = asyncio.run(_inspected(settings, address, login, settings.campaign))
-    screen.plan(ready.plan, findings.records)
+    findings = asyncio.run(_inspected(settings, address, login, ready.plan.campaign_ids))
+    screen.plan(ready.plan, findings.records, settings.also_try)
     for note in findings.notes:
         screen.note(note)
+    if "max_invalid" in options:  # a rerun's rows were let through before
+        check_plan(ready.plan, settings)
     if ready.plan.to_send and not options["yes"] and not screen.confirm(ready.plan):
         raise GuardStop("Not confirmed: nothing was sent.", "Run it again and type what is asked for.")
     return _carried_out(screen, ready, approved, settings, address, login, options)
@@ -151,7 +165,7 @@ def resume_job(options: dict[str, Any]) -> int:
         output = options["output"] or (Path(run.destination.output) if run.destination.output else None)
         if output:
             check_place(output)
-        with lock_campaign(state_dir, address.host, run.settings.campaign):
+        with lock_campaigns(state_dir, address.host, run.campaigns):
             ready = reopened(run, time.time())
             approved = approve(ready.plan, run.consent)
             screen.note(f"Resuming run {ready.plan.run_id}: {ready.plan.numbers:,} numbers on {ready.plan.host}.")
@@ -166,10 +180,10 @@ def check_job(options: dict[str, Any]) -> int:
     login = login_from(options)
     campaign = options["campaign"]
     settings = settings_from({**options, "campaign": campaign or _NO_CAMPAIGN})
-    findings = asyncio.run(_inspected(settings, address, login, campaign))
+    findings = asyncio.run(_inspected(settings, address, login, [campaign] if campaign else []))
     screen.tell(f"{address.host} answers{' over verified TLS' if address.tls else ''} and accepts this user.")
-    if findings.records is not None:
-        screen.tell(f"Campaign {campaign} holds {findings.records:,} records.")
+    for name, records in findings.records.items():
+        screen.tell(f"Campaign {name} holds {records:,} records.")
     for note in findings.notes:
         screen.tell(note)
     screen.tell("Whether this user may remove records cannot be tried without removing one.")
@@ -222,23 +236,28 @@ def _tell(screen: Screen, ready: Prepared, settings: Settings, sent: Sent, finis
         screen.tell(f"  To go on: bulk-remove resume {ready.plan.run_id}")
 
 
-async def _inspected(settings: Settings, address: Address, login: Login, campaign: str | None) -> Findings:
+async def _inspected(settings: Settings, address: Address, login: Login, campaigns: Sequence[str]) -> Findings:
     async with Client(connection(settings, address, login)) as client:
-        if campaign is None:
+        if not campaigns:
             return await inspect_server(client, address.base_path, time.time())
-        return await inspect_campaign(client, address.base_path, campaign, time.time())
+        return await inspect_campaigns(client, address.base_path, campaigns, time.time)
 
 
 @contextmanager
 def _prepared(
     options: dict[str, Any], settings: Settings, destination: Destination, screen: Screen
 ) -> Iterator[Prepared]:
-    reading = ReadOptions(settings.column, settings.keep_columns)
-    tables = [open_table(file, reading) for file in options["files"]]
+    state_dir = state_dir_from(options)
+    found = find_files(options["files"])
+    for note in found.notes:
+        screen.note(note)
+    reading = reading_of(settings)
+    tables = [open_table(file, reading) for file in found.files]
+    show_numbers = options["show_numbers"]
     with ExitStack() as stack:
         with Live(screen.err).reading() as on_rows:
             ready = stack.enter_context(
-                prepared(tables, settings, destination, state_dir_from(options), time.time(), on_rows)
+                prepared(tables, settings, destination, state_dir, time.time(), on_rows, show_numbers=show_numbers)
             )
         yield ready
 

@@ -4,7 +4,6 @@ import os
 import re
 from collections.abc import Callable
 from datetime import datetime, time, timedelta
-from enum import StrEnum
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,6 +12,8 @@ from click.core import ParameterSource
 
 from bulk_remove.adapters.folders import default_state_dir
 from bulk_remove.adapters.secret import read_password
+from bulk_remove.core.forms import parse_also_try
+from bulk_remove.core.guards import parse_share
 from bulk_remove.core.model import Brackets, NumberFormat
 from bulk_remove.errors import UsageError
 from bulk_remove.settings import Address, Login, Settings
@@ -54,9 +55,41 @@ state_dir_option = _option(
     "--state-dir", type=click.Path(path_type=Path, file_okay=False), help="Where runs keep their ledgers and logs."
 )
 
+
+class Share(click.ParamType[float]):
+    """`5%` or `0.05` -> 0.05."""
+
+    name = "share"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return the share, from 0 to 1."""
+        try:
+            return value if isinstance(value, float) else parse_share(str(value))
+        except UsageError as error:
+            self.fail(f"{error.sentence} {error.hint}", param, ctx)
+
+
+_ALSO_TRY = "Ask for what is not there in other forms as well: plus,international,zeros,national."
+
 input_options = _all(
-    _option("--campaign", "-c", required=True, help="The campaign's five characters, for example 00001."),
+    _option("--campaign", "-c", default="", help="The campaign's five characters, for example 00001."),
+    _option("--campaign-column", help="Or the column with the campaign of each row: its name or place."),
     _option("--column", help="The phone column: its name, or its place counted from 1."),
+    _option("--trust-column", is_flag=True, help="Take the phone column even if it looks like something else."),
+    _option("--sheet", help="The sheet of a workbook: its name, or its place counted from 1."),
+    _option("--encoding", help="The encoding of a CSV file, for example cp1250; else it is found out."),
+    _option("--delimiter", help="The separator of a CSV file, one character or 'tab'; else it is found out."),
+    _option("--header/--no-header", "has_header", default=None, help="Whether the first row names the columns."),
+    _option("--split-cells", is_flag=True, help="Take each number of a cell that holds several whole ones."),
+    _option(
+        "--max-invalid",
+        type=Share(),
+        default="5%",
+        show_default=True,
+        help="Stop when a greater share of the rows holds no number.",
+    ),
+    _option("--also-try", default="", metavar="FORMS", help=_ALSO_TRY),
+    click.option("--show-numbers", is_flag=True, help="Show the sample cells of the plan unmasked."),
     _option("--keep-columns", is_flag=True, help="Put the input's own columns first in the report."),
     _option(
         "--number-format",
@@ -70,6 +103,7 @@ input_options = _all(
 
 form_options = _all(
     _option("--campaign", "-c", help="The campaign; else the report's own."),
+    _option("--also-try", metavar="FORMS", help=_ALSO_TRY),
     _option("--number-format", type=click.Choice([form.value for form in NumberFormat]), help="As in the earlier run."),
     _option("--region", help="As in the earlier run."),
     _option("--brackets", type=click.Choice([form.value for form in Brackets]), help="How [] is written."),
@@ -190,12 +224,22 @@ output_options = _all(
 def settings_from(options: dict[str, Any]) -> Settings:
     """Build the settings out of whichever options a command has. Raises UsageError."""
     own = {name: options[name] for name in Settings.__dataclass_fields__ if name in options}
-    own |= {name: convert(options[name]) for name, convert in _ENUMS.items() if name in options}
+    own |= {name: convert(options[name]) for name, convert in _CONVERTED.items() if name in options}
     own |= {f"{name}_s": options[name] for name in _DURATIONS if name in options}
     return Settings(**own)
 
 
-_ENUMS: dict[str, Callable[[str], StrEnum]] = {"number_format": NumberFormat, "brackets": Brackets}
+def _delimiter(value: str | None) -> str | None:
+    return {"tab": "\t", "\\t": "\t"}.get(value, value) if value else None
+
+
+# How the text of an option becomes a setting.
+_CONVERTED: dict[str, Callable[[str], Any]] = {
+    "number_format": NumberFormat,
+    "brackets": Brackets,
+    "also_try": parse_also_try,
+    "delimiter": _delimiter,
+}
 _DURATIONS = ("busy_for", "busy_delay", "give_up_after", "connect_timeout", "timeout")
 
 
@@ -210,7 +254,7 @@ def changes_from(options: dict[str, Any], *, typed_only: bool) -> dict[str, Any]
         for name, setting in names.items()
         if options.get(name) not in {None, ""} and not (typed_only and not _was_typed(name))
     }
-    return given | {name: convert(given[name]) for name, convert in _ENUMS.items() if name in given}
+    return given | {name: convert(given[name]) for name, convert in _CONVERTED.items() if name in given}
 
 
 def _was_typed(name: str) -> bool:

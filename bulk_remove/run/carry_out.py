@@ -125,5 +125,6 @@ def _pool_settings(settings: Settings, longest_line: int | None) -> PoolSettings
         settings.concurrency,
         RetryPolicy(settings.tries, settings.give_up_after_s),
         BusyPolicy(settings.busy_for_s, settings.busy_delay_s),
+        settings.forms(),
         longest_line,
     )

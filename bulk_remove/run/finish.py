@@ -94,7 +94,7 @@ def _summary(plan: Plan, settings: Settings, finished: Finished) -> dict[str, ob
                 "size_bytes": source.size_bytes,
                 "column": source.header[source.column],
             }
-            for source in plan.sources
+            for source in (planned.source for planned in plan.sources)
         ],
         "rows": plan.rows,
         "rows_by_status": {status.value: finished.by_status.get(status, 0) for status in Status},

@@ -4,9 +4,8 @@ import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 
-from bulk_remove.adapters.reporter import COLUMNS
 from bulk_remove.core.lifecycle import read_back
-from bulk_remove.core.model import FINAL_STATUSES, NumberState, RowOutcome, Source, Status
+from bulk_remove.core.model import FINAL_STATUSES, REPORT_COLUMNS, NumberState, RowOutcome, Source, Status
 from bulk_remove.core.numbers import Normaliser
 from bulk_remove.errors import InputError
 from bulk_remove.run.prepare import Table
@@ -26,14 +25,14 @@ class OldReport:
         self._table = table
         self._normalise = normalise
         header = table.source.header
-        self._places = {name: header.index(name) for name in COLUMNS if name in header}
+        self._places = {name: header.index(name) for name in REPORT_COLUMNS if name in header}
         missing = [name for name in _NEEDED if name not in self._places]
         if missing:
             raise InputError(
                 f"{table.source.file} is no report: it has no column {', '.join(missing)}.",
                 "Give a report.csv of an earlier run, or the run's id.",
             )
-        self._kept = [index for index, name in enumerate(header) if name not in COLUMNS]
+        self._kept = [index for index, name in enumerate(header) if name not in REPORT_COLUMNS]
         self.kept = tuple(header[index] for index in self._kept)
 
     def campaign(self) -> str:
@@ -69,8 +68,9 @@ class OldReport:
         number = values["number"].strip()
         if state is None:
             return RowOutcome(source, row, values["input"], others, "", "", None, values["detail"], "")
-        read = self._normalise(values["input"]).number
-        if not _NUMBER.fullmatch(number) or (status not in FINAL_STATUSES and read != number):
+        # It may stand in another form of the same number: the one in which it was found.
+        same = self._normalise(number) == self._normalise(values["input"])
+        if not _NUMBER.fullmatch(number) or not (same or status in FINAL_STATUSES):
             raise InputError(
                 f"{where}: the number no longer fits the input beside it.",
                 "Take the report as it was written, or give the --number-format and --region of its run.",

@@ -1,5 +1,6 @@
 """What the server can be asked without removing anything."""
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -21,10 +22,26 @@ class Asker(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """What was found out. `records` is the campaign's record count, None when unknown; `notes` are for the operator."""
+    """What was found out. `records` counts the records of campaigns, where known; `notes` are for the operator."""
 
-    records: int | None
+    records: Mapping[str, int]
     notes: tuple[str, ...]
+
+
+async def inspect_campaigns(
+    asker: Asker, base_path: str, campaigns: Sequence[str], clock: Callable[[], float]
+) -> Findings:
+    """Ask for the records of each campaign, one after the other. `clock` returns Unix seconds.
+
+    Raises RefusedError for a wrong password or an unknown campaign, UnavailableError when the server is out of reach.
+    """
+    records: dict[str, int] = {}
+    notes: dict[str, None] = {}  # said once, whichever campaigns they are about
+    for campaign in campaigns:
+        found = await inspect_campaign(asker, base_path, campaign, clock())
+        records |= found.records
+        notes |= dict.fromkeys(found.notes)
+    return Findings(records, tuple(notes))
 
 
 async def inspect_campaign(asker: Asker, base_path: str, campaign: str, now_s: float) -> Findings:
@@ -36,13 +53,13 @@ async def inspect_campaign(asker: Asker, base_path: str, campaign: str, now_s: f
     if isinstance(answer, Fault):
         if answer.http_status == _NO_PERMISSION:
             note = "This API user may not list records, so the campaign could not be looked at beforehand."
-            return Findings(None, (note,))
+            return Findings({}, (note,))
         raise error_of(answer, campaign)
     count = answer.content.get("count") if isinstance(answer.content, dict) else None
     if isinstance(count, int):
-        return Findings(count, _clock_notes(answer, now_s))
+        return Findings({campaign: count}, _clock_notes(answer, now_s))
     note = "The server's list of records is not as documented, so the campaign could not be counted."
-    return Findings(None, (note, *_clock_notes(answer, now_s)))
+    return Findings({}, (note, *_clock_notes(answer, now_s)))
 
 
 async def inspect_server(asker: Asker, base_path: str, now_s: float) -> Findings:
@@ -50,9 +67,9 @@ async def inspect_server(asker: Asker, base_path: str, now_s: float) -> Findings
     answer = await asker.get(f"{base_path}/api/outbounds/stats", now_s)
     if isinstance(answer, Fault):
         if answer.http_status == _NO_PERMISSION:
-            return Findings(None, ("This API user may not ask for statistics.",))
+            return Findings({}, ("This API user may not ask for statistics.",))
         raise error_of(answer, "")
-    return Findings(None, _clock_notes(answer, now_s))
+    return Findings({}, _clock_notes(answer, now_s))
 
 
 def _clock_notes(answer: Document, now_s: float) -> tuple[str, ...]:
@@ -72,6 +89,6 @@ def error_of(fault: Fault, campaign: str) -> BulkRemoveError:
     hints = {
         401: "Check --user and the password: it must be an API user of this system.",
         _NO_PERMISSION: "Give the API user the permission for this call in the panel.",
-        _NO_CAMPAIGN: f"Check --campaign {campaign}, with its leading zeros, and --url.",
+        _NO_CAMPAIGN: f"Check campaign {campaign}, with its leading zeros, and --url.",
     }
     return RefusedError(fault.detail, hints.get(fault.http_status, "Check --url, --ca-file and --proxy."))

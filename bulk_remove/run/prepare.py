@@ -1,9 +1,10 @@
 """Input files -> ledger -> plan. Nothing is sent."""
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
+from functools import partial
+from operator import attrgetter
 from pathlib import Path
 from shutil import rmtree
 from typing import Protocol
@@ -12,18 +13,16 @@ from bulk_remove import __version__
 from bulk_remove.adapters.distinct import RowKeys
 from bulk_remove.adapters.folders import new_run_folder
 from bulk_remove.adapters.ledger import Planning, Store, create
+from bulk_remove.adapters.reader import ReadOptions
 from bulk_remove.adapters.reporter import kept_columns
-from bulk_remove.core.chunker import pack
-from bulk_remove.core.model import RowBlock, Source, mask
-from bulk_remove.core.numbers import Normaliser, NumberRules
+from bulk_remove.core.chunker import in_requests
+from bulk_remove.core.guards import check_invalid_share
+from bulk_remove.core.model import RowBlock, Source
 from bulk_remove.core.plan import CampaignPlan, Plan
+from bulk_remove.run.intake import Intake
 from bulk_remove.settings import Destination, Settings
 
 LEDGER = "ledger.sqlite"
-SAMPLE_ROWS = 5
-
-NumberedBlock = tuple[RowBlock, Sequence[str], Mapping[int, str]]
-"""Rows, the number of each (empty where there is none), and by index why there is none."""
 
 
 class Table(Protocol):
@@ -64,38 +63,57 @@ def prepared(
     state_dir: Path,
     now_s: float,
     on_rows: Callable[[int], None],
+    *,
+    show_numbers: bool = False,
 ) -> Iterator[Prepared]:
     """Read the tables into a new run's ledger and plan it; the ledger is closed at the end.
 
-    `on_rows` is told how many rows have been read so far. Raises InputError, UsageError, StorageError.
+    `on_rows` is told how many rows have been read so far. With `show_numbers` the plan's samples are not masked.
+    Raises InputError, UsageError, StorageError.
     """
-    shape = settings.shape(settings.campaign, destination.base_path)
-    normalise = Normaliser(NumberRules(settings.number_format, settings.region))
+    shape_of = partial(settings.shape, base_path=destination.base_path)
+    shape_of(settings.campaign)  # a shape in which no number fits is found before anything is read
     kept = kept_columns([table.source for table in tables]) if settings.keep_columns else ()
     with new_run(state_dir, settings, destination, now_s) as (folder, store):
         planning = Planning(store)
-        intake = _Intake(normalise, on_rows)
+        intake = Intake(settings, on_rows, show_numbers=show_numbers)
         with RowKeys(folder / "keys.tmp") as keys:
             for table in tables:
                 planning.add_source(table.source)
-                planning.add_blocks(intake.through(table.blocks(), keys))
-            duplicates = planning.set_duplicates(keys.duplicates())
-        chunks = pack(planning.distinct_numbers(), shape)
-        requests, numbers = planning.add_chunks(settings.campaign, chunks, first_ordinal=0)
+                planning.add_blocks(intake.through(table.source, table.blocks(), keys))
+            planning.set_duplicates(intake.counting(keys.duplicates()))
+        campaigns = planning.add_chunks(in_requests(planning.distinct_numbers(), shape_of))
+        if not campaigns and settings.campaign:
+            campaigns = (CampaignPlan(settings.campaign, 0, 0),)
         plan = Plan(
             run_id=folder.name,
             host=destination.host,
-            sources=tuple(table.source for table in tables),
-            rows=intake.rows,
-            invalid=intake.problems.total(),
-            duplicates=duplicates,
-            campaigns=(CampaignPlan(settings.campaign, numbers, requests),),
-            problems=tuple(intake.problems.most_common()),
-            samples=tuple(intake.samples),
+            sources=intake.plans(),
+            campaigns=tuple(sorted(campaigns, key=attrgetter("campaign"))),
             rate=settings.rate,
         )
         planning.finish(counts_of(plan, kept))
         yield Prepared(folder, store, plan, kept)
+
+
+def reading_of(settings: Settings) -> ReadOptions:
+    """Return how files are to be read."""
+    return ReadOptions(
+        column=settings.column,
+        keep_columns=settings.keep_columns,
+        campaign_column=settings.campaign_column,
+        encoding=settings.encoding,
+        delimiter=settings.delimiter,
+        sheet=settings.sheet,
+        has_header=settings.has_header,
+        trust_column=settings.trust_column,
+    )
+
+
+def check_plan(plan: Plan, settings: Settings) -> None:
+    """Raise GuardStop when too great a share of the rows holds no number."""
+    examples = [sample for source in plan.sources for sample in source.examples]
+    check_invalid_share(plan.rows, plan.invalid, plan.problems, settings.max_invalid, examples)
 
 
 @contextmanager
@@ -125,39 +143,10 @@ def new_run(
 def counts_of(plan: Plan, kept: Sequence[str]) -> dict[str, object]:
     """Return what of a plan, and of the columns that its report keeps, the ledger does not know by itself."""
     return {
-        "rows": plan.rows,
-        "invalid": plan.invalid,
-        "duplicates": plan.duplicates,
+        "sources": [
+            {"rows": source.rows, "duplicates": source.duplicates, "problems": source.problems}
+            for source in plan.sources
+        ],
         "campaigns": [asdict(campaign) for campaign in plan.campaigns],
-        "problems": plan.problems,
-        "settled": plan.settled,
         "kept": kept,
     }
-
-
-class _Intake:
-    """Turns cells into numbers and counts what it meets."""
-
-    def __init__(self, normalise: Normaliser, on_rows: Callable[[int], None]) -> None:
-        self._normalise = normalise
-        self._on_rows = on_rows
-        self.rows = 0
-        self.problems: Counter[str] = Counter()
-        self.samples: list[tuple[int, str, str]] = []
-
-    def through(self, blocks: Iterator[RowBlock], keys: RowKeys) -> Iterator[NumberedBlock]:
-        for block in blocks:
-            pairs = [self._normalise(cell) for cell in block.cells]
-            numbers = [number for number, _ in pairs]
-            problems = {index: problem for index, (_, problem) in enumerate(pairs) if problem}
-            keys.add(numbers)
-            self._count(block, numbers, problems)
-            yield block, numbers, problems
-
-    def _count(self, block: RowBlock, numbers: Sequence[str], problems: Mapping[int, str]) -> None:
-        for index in range(min(len(numbers), SAMPLE_ROWS - len(self.samples))):
-            became = mask(numbers[index]) or problems[index]
-            self.samples.append((block.rows[index], mask(block.cells[index]), became))
-        self.problems.update(problems.values())
-        self.rows += len(numbers)
-        self._on_rows(self.rows)

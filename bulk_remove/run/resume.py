@@ -8,8 +8,7 @@ from typing import Any
 
 from bulk_remove.adapters.folders import run_folders
 from bulk_remove.adapters.ledger import Reopening, Store, open_existing, was_approved
-from bulk_remove.core.model import Brackets, NumberFormat
-from bulk_remove.core.plan import CampaignPlan, Consent, Plan
+from bulk_remove.core.plan import CampaignPlan, Consent, Plan, SourcePlan
 from bulk_remove.errors import InputError
 from bulk_remove.run.prepare import LEDGER, Prepared
 from bulk_remove.settings import Destination, Settings
@@ -24,6 +23,7 @@ class EarlierRun:
     settings: Settings
     destination: Destination
     consent: Consent
+    campaigns: tuple[str, ...]
 
 
 def find_run(state_dir: Path, name: str) -> Path:
@@ -57,11 +57,14 @@ def earlier_run(folder: Path, changes: Mapping[str, Any]) -> Iterator[EarlierRun
             raise InputError(
                 f"Run {facts.run_id} ended before its plan was approved: nothing was sent.", "Run its input again."
             )
-        told = dict(_dict(facts.request["settings"]))
-        told |= {"number_format": NumberFormat(told["number_format"]), "brackets": Brackets(told["brackets"])}
-        settings = replace(Settings(**told), **changes)
+        settings = replace(Settings.read_back(_dict(facts.request["settings"])), **changes)
         yield EarlierRun(
-            folder, store, settings, Destination(**_dict(facts.request["destination"])), Consent(facts.approved_by)
+            folder,
+            store,
+            settings,
+            Destination(**_dict(facts.request["destination"])),
+            Consent(facts.approved_by),
+            tuple(campaign["campaign"] for campaign in _dict(facts.plan)["campaigns"]),
         )
     finally:
         store.close()
@@ -75,15 +78,12 @@ def reopened(run: EarlierRun, now_s: float) -> Prepared:
     plan = Plan(
         run_id=facts.run_id,
         host=run.destination.host,
-        sources=facts.sources,
-        rows=counts["rows"],
-        invalid=counts["invalid"],
-        duplicates=counts["duplicates"],
+        sources=tuple(
+            SourcePlan(source, counted["rows"], counted["duplicates"], tuple(map(tuple, counted["problems"])))
+            for source, counted in zip(facts.sources, counts["sources"], strict=True)
+        ),
         campaigns=tuple(CampaignPlan(**campaign) for campaign in counts["campaigns"]),
-        problems=tuple((problem, count) for problem, count in counts["problems"]),
-        samples=(),
         rate=run.settings.rate,
-        settled=counts["settled"],
     )
     return Prepared(run.folder, run.store, plan, kept_of(run), reopening.reopen(now_s))
 

@@ -46,7 +46,7 @@ def test_an_unknown_campaign_is_6(server: Running, tmp_path: Path, numbers: Path
     code, error = told((*removal(server, tmp_path, numbers), "-c", "99999"))
     assert code == 6
     assert "knows no such campaign" in error
-    assert "--campaign 99999" in error
+    assert "Check campaign 99999" in error
 
 
 def test_an_unreachable_host_is_7_at_once(tmp_path: Path, numbers: Path) -> None:

@@ -38,7 +38,10 @@ def test_a_cell_is_a_campaign_or_has_a_problem_without_digits(cell: str) -> None
 
 @given(st.text(max_size=6))
 def test_the_flag_goes_by_the_same_rule(text: str) -> None:
-    if is_campaign(text):
+    if not text:
+        with pytest.raises(UsageError, match="No campaign is given"):
+            Settings(text)
+    elif is_campaign(text):
         assert Settings(text).campaign == text
     else:
         with pytest.raises(UsageError, match="--campaign"):

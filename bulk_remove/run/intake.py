@@ -1,0 +1,135 @@
+"""Cells in, numbers out: each row of a table gets its number and its campaign, or the reason why it has none."""
+
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from bulk_remove.adapters.distinct import RowKeys
+from bulk_remove.core.campaigns import read_campaign
+from bulk_remove.core.model import NumberedBlock, RowBlock, Source, mask
+from bulk_remove.core.numbers import Normaliser
+from bulk_remove.core.plan import Sample, SourcePlan
+from bulk_remove.core.splitting import split_cell
+from bulk_remove.errors import InputError
+from bulk_remove.settings import Settings
+
+SAMPLE_ROWS = 5
+MAX_CAMPAIGNS = 1000
+"""More than this in one column are no campaigns, but something else with five characters."""
+
+
+class Intake:
+    """Turns cells into numbers and counts what it meets.
+
+    `on_rows` is told how many rows have been read so far. With `show_numbers` samples are not masked.
+    """
+
+    def __init__(self, settings: Settings, on_rows: Callable[[int], None], *, show_numbers: bool) -> None:
+        self._settings = settings
+        self._normalise = Normaliser(settings.rules)
+        self._on_rows = on_rows
+        self._shown: Callable[[str], str] = str if show_numbers else mask
+        self._campaigns: dict[str, tuple[str, str]] = {}
+        self._counts: list[_Counts] = []
+        self.rows = 0
+
+    def through(self, source: Source, blocks: Iterator[RowBlock], keys: RowKeys) -> Iterator[NumberedBlock]:
+        """Yield the blocks of a source with what became of each row; its keys go to `keys`. Raises InputError."""
+        counts = _Counts(source, self.rows)
+        self._counts.append(counts)
+        for block in blocks:
+            numbered = self._numbered(block)
+            keys.add(numbered.numbers, numbered.campaigns if source.campaign_column is not None else ())
+            counts.add(numbered, self._shown)
+            self.rows += len(numbered.numbers)
+            self._on_rows(self.rows)
+            yield numbered
+
+    def counting(self, duplicates: Iterator[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+        """Pass on the duplicates, (row's place in the whole input, place of the first), and count them by source."""
+        starts = [counts.first_place for counts in self._counts]
+        for place, first in duplicates:
+            self._counts[bisect_right(starts, place) - 1].duplicates += 1
+            yield place, first
+
+    def plans(self) -> tuple[SourcePlan, ...]:
+        """Return what each source holds."""
+        return tuple(counts.plan() for counts in self._counts)
+
+    def _numbered(self, block: RowBlock) -> NumberedBlock:
+        numbers, problems = self._normalise.block(block.cells)
+        if problems and self._settings.split_cells:
+            parts = {index: found for index in problems if (found := split_cell(block.cells[index], self._normalise))}
+            if parts:
+                block = _with_parts(block, parts)
+                numbers, problems = self._normalise.block(block.cells)
+        for index, problem in block.problems.items():
+            numbers[index], problems[index] = "", problem
+        if block.source.campaign_column is None:
+            return NumberedBlock(block, numbers, [self._settings.campaign] * len(numbers), problems)
+        campaigns = [self._campaign(cell) for cell in block.campaigns]
+        for index, (_, problem) in enumerate(campaigns):
+            if problem and numbers[index]:
+                numbers[index], problems[index] = "", problem
+        return NumberedBlock(block, numbers, [campaign for campaign, _ in campaigns], problems)
+
+    def _campaign(self, cell: str) -> tuple[str, str]:
+        found = self._campaigns.get(cell)
+        if found is None:
+            if len(self._campaigns) >= MAX_CAMPAIGNS:
+                raise InputError(
+                    f"The campaign column holds more than {MAX_CAMPAIGNS:,} different cells.",
+                    "Look whether --campaign-column names the right one.",
+                )
+            found = self._campaigns[cell] = read_campaign(cell)
+        return found
+
+
+class _Counts:
+    """What a source was found to hold; `first_place` is the place of its first row in the whole input."""
+
+    def __init__(self, source: Source, first_place: int) -> None:
+        self.first_place = first_place
+        self.duplicates = 0
+        self._source = source
+        self._rows = 0
+        self._problems = Counter[str]()
+        self._samples: list[Sample] = []
+        self._examples: list[Sample] = []
+
+    def add(self, block: NumberedBlock, shown: Callable[[str], str]) -> None:
+        self._rows += len(block.numbers)
+        self._problems.update(block.problems.values())
+        for index in range(min(len(block.numbers), SAMPLE_ROWS - len(self._samples))):
+            self._samples.append(_sample(block, index, shown))
+        for index in sorted(block.problems)[: SAMPLE_ROWS - len(self._examples)]:
+            self._examples.append(_sample(block, index, shown))
+
+    def plan(self) -> SourcePlan:
+        return SourcePlan(
+            self._source,
+            self._rows,
+            self.duplicates,
+            tuple(self._problems.most_common()),
+            tuple(self._samples),
+            tuple(self._examples),
+        )
+
+
+def _sample(block: NumberedBlock, index: int, shown: Callable[[str], str]) -> Sample:
+    became = shown(block.numbers[index]) or block.problems[index]
+    return Sample(block.rows.rows[index], shown(block.rows.cells[index]), became)
+
+
+def _with_parts(block: RowBlock, parts: Mapping[int, Sequence[str]]) -> RowBlock:
+    """Return the block with a row for each part of a cell that was split; they share the row's number."""
+    picks = [(index, part) for index, cell in enumerate(block.cells) for part in parts.get(index, (cell,))]
+    return replace(
+        block,
+        rows=[block.rows[index] for index, _ in picks],
+        cells=[part for _, part in picks],
+        others=[block.others[index] for index, _ in picks] if block.others else (),
+        campaigns=[block.campaigns[index] for index, _ in picks] if block.campaigns else (),
+        problems={place: block.problems[index] for place, (index, _) in enumerate(picks) if index in block.problems},
+    )

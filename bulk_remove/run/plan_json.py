@@ -1,0 +1,59 @@
+"""A plan as JSON, for machines: `bulk-remove plan --json`."""
+
+import json
+
+from bulk_remove.core.plan import Plan, Sample, SourcePlan
+from bulk_remove.settings import Settings
+
+
+def plan_as_json(plan: Plan, settings: Settings) -> str:
+    """Return the plan as one JSON object; times in seconds, columns counted from 1, samples as the plan shows them."""
+    return json.dumps(
+        {
+            "host": plan.host,
+            "rows": plan.rows,
+            "invalid": plan.invalid,
+            "duplicates": plan.duplicates,
+            "numbers": plan.numbers,
+            "requests": plan.requests,
+            "requests_per_second": plan.rate,
+            "least_seconds": round(plan.least_duration_s, 3),
+            "also_try": list(settings.also_try),
+            "campaigns": [
+                {"campaign": campaign.campaign, "numbers": campaign.numbers, "requests": campaign.requests}
+                for campaign in plan.campaigns
+            ],
+            "files": [_source(source) for source in plan.sources],
+        },
+        ensure_ascii=False,
+        indent=2,
+    )
+
+
+def _source(plan: SourcePlan) -> dict[str, object]:
+    source = plan.source
+    campaign = source.campaign_column
+    return {
+        "file": source.file,
+        "sheet": source.sheet,
+        "sha256": source.sha256,
+        "size_bytes": source.size_bytes,
+        "encoding": source.encoding,
+        "delimiter": source.delimiter,
+        "header_row": source.header_row,
+        "column": source.column + 1,
+        "column_name": source.header[source.column],
+        "column_reason": source.column_reason,
+        "campaign_column": None if campaign is None else campaign + 1,
+        "notes": list(source.notes),
+        "rows": plan.rows,
+        "invalid": plan.invalid,
+        "invalid_by_reason": dict(plan.problems),
+        "duplicates": plan.duplicates,
+        "samples": [_sample(sample) for sample in plan.samples],
+        "invalid_examples": [_sample(sample) for sample in plan.examples],
+    }
+
+
+def _sample(sample: Sample) -> dict[str, object]:
+    return {"row": sample.row, "cell": sample.cell, "became": sample.became}
