@@ -82,12 +82,20 @@ class Packer:
         """Yield the requests that are full; what is left waits for more."""
         held = self._held
         held += numbers
-        key = self._key_bytes
-        ends = list(accumulate([key + len(number) + (2 if number[0] == "+" else 0) for number in held]))
-        start = used = 0
-        while (cut := min(bisect_right(ends, used + self._room), start + self._most)) < len(held):
+        pluses = "+" in "".join(held)  # each is written %2B
+        ends = list(accumulate([len(number) + 2 * (number[0] == "+") for number in held] if pluses else map(len, held)))
+        start = before = 0
+
+        def line_bytes(index: int) -> int:
+            return ends[index] - before + self._key_bytes * (index + 1 - start)
+
+        places = range(len(held))
+        while True:
+            cut = min(bisect_right(places, self._room, lo=start, key=line_bytes), start + self._most)
+            if cut >= len(held):
+                break
             yield tuple(held[start:cut])
-            start, used = cut, ends[cut - 1]
+            start, before = cut, ends[cut - 1]
         self._held = held[start:]
 
     def rest(self) -> Iterator[tuple[str, ...]]:
