@@ -171,8 +171,18 @@ def test_what_is_in_no_certain_encoding_is_refused_with_its_line(tmp_path: Path,
         ("phone\n601000001\n".encode("utf-16-le") + b"x", "utf-16-le", 3),
         ("phone\n601000001\n\0".encode("utf-16-le"), "utf-16-le", 3),
         (b"phone\n\x00\n", "cp1250", 2),
+        (b"phone\n\xb3\n", "punycode", 1),
     ],
-    ids=["undefined", "a control", "past ascii", "half a pair", "half a character", "nul in utf-16", "nul"],
+    ids=[
+        "undefined",
+        "a control",
+        "past ascii",
+        "half a pair",
+        "half a character",
+        "nul in utf-16",
+        "nul",
+        "no encoding of files",
+    ],
 )
 def test_a_byte_that_is_no_text_in_the_named_encoding_is_refused_with_its_line(
     tmp_path: Path, content: bytes, encoding: str, line: int

@@ -42,7 +42,8 @@ class Cut:
 
 def is_blank(cells: Iterable[str]) -> bool:
     """Whether a row holds nothing but white space."""
-    return not any(cell and not cell.isspace() for cell in cells)
+    text = "".join(cells)
+    return not text or text.isspace()
 
 
 def first_rows(text: TextFile, delimiter: str | None) -> list[Cut]:

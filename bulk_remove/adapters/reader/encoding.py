@@ -67,9 +67,7 @@ def _checked(looked_over: LookedOver, encoding: str, notes: tuple[str, ...]) -> 
             try:
                 text = decoder.decode(piece, not piece)
             except UnicodeError as error:
-                # What decodes of this piece before the fault, to count its lines.
-                before = _decoded_before(error, encoding)
-                raise _not_in(looked_over.name, encoding, lines + before.count("\n")) from None
+                raise _not_in(looked_over.name, encoding, lines + _lines_before(error, encoding)) from None
             if (fault := _fault_in(text, encoding)) is not None:
                 raise _not_in(looked_over.name, encoding, lines + text.count("\n", 0, fault))
             lines += text.count("\n")
@@ -78,10 +76,11 @@ def _checked(looked_over: LookedOver, encoding: str, notes: tuple[str, ...]) -> 
                 return TextFile(looked_over, encoding, has_quotes, notes)
 
 
-def _decoded_before(error: UnicodeError, encoding: str) -> str:
+def _lines_before(error: UnicodeError, encoding: str) -> int:
     if not isinstance(error, UnicodeDecodeError):
-        return ""
-    return error.object[: error.start].decode(encoding, "replace")
+        return 0
+    before = error.object[: error.start]
+    return before.decode(encoding, "replace").count("\n") if encoding.startswith("utf") else before.count(b"\n")
 
 
 def _fault_in(text: str, encoding: str) -> int | None:

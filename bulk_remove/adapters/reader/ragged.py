@@ -64,7 +64,8 @@ def _records(name: str, reader: Iterator[list[str]], source: Source) -> Iterator
 def _block(source: Source, first_row: int, records: list[list[str]], *, keep: bool) -> RowBlock:
     width = len(source.header)
     kept = [(row, cells) for row, cells in enumerate(records, start=first_row) if not is_blank(cells)]
-    whole = [(*cells[:width], *[""] * (width - len(cells))) for _, cells in kept]
+    empty = [""] * width
+    whole = [tuple((cells + empty)[:width]) for _, cells in kept]
     campaign = source.campaign_column
     return RowBlock(
         source,
@@ -72,5 +73,9 @@ def _block(source: Source, first_row: int, records: list[list[str]], *, keep: bo
         [cells[source.column] for cells in whole],
         whole if keep else [],
         [] if campaign is None else [cells[campaign] for cells in whole],
-        {index: too_wide(source) for index, (_, cells) in enumerate(kept) if not is_blank(cells[width:])},
+        {
+            index: too_wide(source)
+            for index, (_, cells) in enumerate(kept)
+            if len(cells) > width and not is_blank(cells[width:])
+        },
     )
