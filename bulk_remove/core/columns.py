@@ -57,12 +57,67 @@ def choose_column(header: Sequence[str], samples: Sequence[Sequence[str]], wante
     `header` is the first row, `samples` the next ones (each may be shorter or longer than the header), `wanted` the
     value of --column: a name, or a position counted from 1. Raises InputError when nothing is certain.
     """
-    chosen = _by_name(header, samples) if wanted is None else _wanted(header, samples, wanted)
+    chosen = (
+        _by_name(header, samples)
+        if wanted is None
+        else ChosenColumn(find_column(header, samples, wanted, "--column"), "chosen with --column")
+    )
     if chosen is None:
         raise _no_header(header) or _uncertain("No column is certain to hold the phone numbers", header, samples)
     if _looks_like_phone(header[chosen.index], _SHORTEST_WHOLE_PHONE):
-        raise _header_missing()
+        raise _header_missing(header)
     return chosen
+
+
+def find_column(header: Sequence[str], samples: Sequence[Sequence[str]], wanted: str, flag: str) -> int:
+    """Return the index of the column with that name, exact or folded, or at that position counted from 1.
+
+    `flag` is the option that named it. Raises InputError with the list of the columns when there is none, or more
+    than one of that name.
+    """
+    exact = [index for index, name in enumerate(header) if name == wanted and wanted.strip()]
+    folded = [index for index, name in enumerate(header) if fold(name) == fold(wanted) and fold(wanted)]
+    matches = exact or folded
+    if len(matches) > 1:
+        raise InputError(
+            f"{len(matches)} columns are named '{_shown(wanted)}'; {_listed(header, samples)}.",
+            f"Name it by its position instead, for example {flag} {matches[0] + 1}.",
+        )
+    if not matches and re.fullmatch(r"[0-9]{1,5}", wanted) and 1 <= int(wanted) <= len(header):
+        matches = [int(wanted) - 1]
+    if not matches:
+        raise InputError(
+            f"There is no column '{_shown(wanted)}'; {_listed(header, samples)}.",
+            _nearest(header, wanted, flag) or f"Give {flag} one of these names, or a position counted from 1.",
+        )
+    return matches[0]
+
+
+def find_campaign_column(header: Sequence[str], samples: Sequence[Sequence[str]], wanted: str, phone: int) -> int:
+    """Return the index of the column that --campaign-column names; `phone` is that of the phone column.
+
+    Raises InputError with the list of the columns when there is none, or when it is the phone column.
+    """
+    index = find_column(header, samples, wanted, "--campaign-column")
+    if index == phone:
+        raise InputError(
+            f"Column '{_shown(header[index])}' holds the phone numbers, not the campaigns; {_listed(header, samples)}.",
+            "Give --campaign-column another of these names, or its position counted from 1.",
+        )
+    return index
+
+
+def may_be_header(cells: Sequence[str], wanted: str | None) -> bool:
+    """Whether a row names a phone column: the wanted one, or any known name."""
+    names = {fold(cell) for cell in cells}
+    if wanted is not None:
+        return bool(fold(wanted)) and fold(wanted) in names
+    return any(name.rstrip("0123456789") in STRONG_NAMES | WEAK_NAMES for name in names)
+
+
+def is_whole_number(cell: str) -> bool:
+    """Whether a cell looks like a whole phone number, not an internal one."""
+    return _looks_like_phone(cell, _SHORTEST_WHOLE_PHONE)
 
 
 def fold(name: str) -> str:
@@ -92,40 +147,22 @@ def _by_name(header: Sequence[str], samples: Sequence[Sequence[str]]) -> ChosenC
     return ChosenColumn(index, f"named '{name}'")
 
 
-def _wanted(header: Sequence[str], samples: Sequence[Sequence[str]], wanted: str) -> ChosenColumn:
-    exact = [index for index, name in enumerate(header) if name == wanted and wanted.strip()]
-    folded = [index for index, name in enumerate(header) if fold(name) == fold(wanted) and fold(wanted)]
-    matches = exact or folded
-    if len(matches) > 1:
-        raise InputError(
-            f"{len(matches)} columns are named '{_shown(wanted)}'; {_listed(header, samples)}.",
-            f"Name it by its position instead, for example --column {matches[0] + 1}.",
-        )
-    if not matches and re.fullmatch(r"[0-9]{1,5}", wanted) and 1 <= int(wanted) <= len(header):
-        matches = [int(wanted) - 1]
-    if not matches:
-        raise InputError(
-            f"There is no column '{_shown(wanted)}'; {_listed(header, samples)}.",
-            _nearest(header, wanted) or "Give --column one of these names, or a position counted from 1.",
-        )
-    return ChosenColumn(matches[0], "chosen with --column")
-
-
-def _nearest(header: Sequence[str], wanted: str) -> str:
+def _nearest(header: Sequence[str], wanted: str, flag: str) -> str:
     by_folded = {fold(name): name for name in header}
     close = difflib.get_close_matches(fold(wanted), by_folded, n=1)
-    return f"Did you mean --column '{_shown(by_folded[close[0]])}'?" if close else ""
+    return f"Did you mean {flag} '{_shown(by_folded[close[0]])}'?" if close else ""
 
 
 def _no_header(header: Sequence[str]) -> InputError | None:
     shortest = _SHORTEST_PHONE if len(header) == 1 else _SHORTEST_WHOLE_PHONE
-    return _header_missing() if any(_looks_like_phone(cell, shortest) for cell in header) else None
+    return _header_missing(header) if any(_looks_like_phone(cell, shortest) for cell in header) else None
 
 
-def _header_missing() -> InputError:
+def _header_missing(header: Sequence[str]) -> InputError:
+    how = "--no-header" if len(header) == 1 else "--no-header and the position of the column: --no-header --column 2"
     return InputError(
         "The first row holds a phone number where the name of a column should be.",
-        "Put a row with the names of the columns on top, for example 'phone'.",
+        f"Put a row with the names of the columns on top, for example 'phone', or say {how}.",
     )
 
 

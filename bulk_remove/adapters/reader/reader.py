@@ -9,7 +9,7 @@ from bulk_remove.adapters.reader.workbook import open_workbook
 from bulk_remove.errors import InputError
 
 _TEXT_KINDS = frozenset({".csv", ".tsv", ".txt"})
-_WORKBOOK_KINDS = frozenset({".xlsx"})
+_WORKBOOK_KINDS = frozenset({".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"})
 
 
 def open_table(path: str, options: ReadOptions) -> Table:
@@ -21,7 +21,7 @@ def open_table(path: str, options: ReadOptions) -> Table:
     kind = Path(path).suffix.lower()
     if kind not in _TEXT_KINDS | _WORKBOOK_KINDS:
         raise InputError(
-            f"{path} is not of a kind that is read: these are .csv, .tsv, .txt and .xlsx.",
+            f"{path} is not of a kind that is read: these are .csv, .tsv, .txt, .xlsx, .xlsm, .xlsb, .xls and .ods.",
             "Save it as one of them; in Excel, File > Save as > Excel workbook (.xlsx).",
         )
     looked_over = look_over(path)

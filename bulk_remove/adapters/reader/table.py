@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from bulk_remove.core.columns import ChosenColumn, choose_column
+from bulk_remove.core.columns import ChosenColumn, choose_column, find_campaign_column
 from bulk_remove.core.model import RowBlock, Source
 from bulk_remove.errors import InputError
 
@@ -55,6 +55,21 @@ def choose(place: str, header: Sequence[str], samples: Sequence[Sequence[str]], 
     """Choose the phone column; the InputError of a table where none is certain begins with `place`."""
     try:
         return choose_column(header, samples, options.column)
+    except InputError as error:
+        raise InputError(f"{place}: {error.sentence}", error.hint) from None
+
+
+def choose_campaign(
+    place: str, header: Sequence[str], samples: Sequence[Sequence[str]], options: ReadOptions, phone: int
+) -> int | None:
+    """Return the index of the column of the campaigns, None without one; `phone` is that of the phone numbers.
+
+    Raises InputError, which begins with `place`, when it is not there.
+    """
+    if options.campaign_column is None:
+        return None
+    try:
+        return find_campaign_column(header, samples, options.campaign_column, phone)
     except InputError as error:
         raise InputError(f"{place}: {error.sentence}", error.hint) from None
 
