@@ -13,6 +13,8 @@ def phone_text(value: Value) -> str:
     A date without its dashes would be a number of eight digits, and a number past 15 digits is not the one that was
     typed: the former says that it is a date, the latter keeps its exponent.
     """
+    if type(value) is float and -_EXACT_BELOW < value < _EXACT_BELOW and (whole := int(value)) == value:
+        return str(whole)  # what nearly every number is: first, since there may be a million
     if isinstance(value, str):
         return value
     if isinstance(value, (dt.date, dt.time, dt.timedelta)):

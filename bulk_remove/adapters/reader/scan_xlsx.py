@@ -1,6 +1,7 @@
 """A sheet of .xlsx looked over while it is inflated: how far its cells reach, and what the operator must be told.
 
-calamine reads half of what it takes from this pass, so this must be cheap: the text is searched, not parsed.
+This may take a tenth of the time that calamine takes, no more. So the text is searched, not parsed; and since the rows
+of a sheet differ in hardly more than their digits, each shape is searched once: a row with all its digits made zeros.
 """
 
 import codecs
@@ -9,11 +10,12 @@ import re
 from bulk_remove.adapters.reader.facts import SheetFacts
 from bulk_remove.errors import InputError
 
-_REF = rb'r="(?:[A-Z]|A[A-N])(?:[0-9]{1,6}|10[0-4][0-9]{4})"'
-_FAR_CELL = re.compile(rb"<c(?! " + _REF + rb"[ />]|[\w:.-])")
-_ODD_CELL = re.compile(rb"<c(?! " + _REF + rb'(?: (?:s|t|cm|vm|ph)="\w{0,12}")*+ ?/?>|[\w:.-])|:c[\s/>]')
-_ODD_TEXT = (b"'", b"\t", b"\n", b"\r", b":c", b'" r=')
-"""Where none of these stands, no cell has a prefix, a second `r`, or anything between its attributes but a space."""
+_ODD_CELL = re.compile(
+    rb'<c(?! r="(?:[A-Z]|A[A-N])(?:[0-9]{1,6}|10[0-4][0-9]{4})"(?: (?:s|t|cm|vm|ph)="\w{0,12}")*+ ?/?>|[\w.-])|:c[\s/>]'
+)
+"""Finds a cell that is not one of Excel's rows in the columns A to AN, or is not written as every program does."""
+_AS_ZEROS = bytes.maketrans(b"0123456789", b"0" * 10)
+_MOST_SHAPES = 5000
 _ENCODING = re.compile(rb"<\?xml[^>]*\bencoding=[\"'](?!utf-?8[\"'])", re.IGNORECASE)
 _HIDDEN_ROW = re.compile(rb'<(?:\w+:)?row\s[^>]*\bhidden="(?:1|true)"[^>]*(?<!/)>')
 _HIDDEN_COLUMNS = re.compile(rb'<(?:\w+:)?col\s[^>]*\bhidden="(?:1|true)"[^>]*>')
@@ -35,6 +37,7 @@ class XlsxScan:
         self._path = path
         self._tail = b""
         self._begun = False
+        self._shapes: set[bytes] = set()
         self.odd = False
         self._hidden_rows = self._errors = self._no_results = 0
         self._hidden_columns: set[int] = set()
@@ -57,9 +60,7 @@ class XlsxScan:
         return SheetFacts(self._hidden_rows, frozenset(self._hidden_columns), self._errors, self._no_results)
 
     def _look(self, text: bytes) -> None:
-        if not self.odd:
-            usual = not any(odd in text for odd in _ODD_TEXT)
-            self.odd = bool((_FAR_CELL if usual else _ODD_CELL).search(text))
+        self.odd = self.odd or self._is_odd(text)
         if b"h" in text and b"hidden=" in text:
             self._hidden_rows += len(_HIDDEN_ROW.findall(text))
             self._hide_columns(text)
@@ -72,6 +73,14 @@ class XlsxScan:
                 f"{self._path} holds a date in a form that cannot be told from a number.",
                 "Open it in Excel and save it again as .xlsx.",
             )
+
+    def _is_odd(self, text: bytes) -> bool:
+        shapes = set(text.translate(_AS_ZEROS).split(b"<row "))
+        shapes -= self._shapes
+        if len(shapes) + len(self._shapes) < _MOST_SHAPES and not _ODD_CELL.search(b"<row ".join(shapes)):
+            self._shapes |= shapes
+            return False
+        return bool(_ODD_CELL.search(text))
 
     def _hide_columns(self, text: bytes) -> None:
         for column in _HIDDEN_COLUMNS.findall(text):

@@ -6,9 +6,9 @@ sheet and its column.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from bulk_remove.adapters.reader.cells import Value, campaign_text, cell_text, phone_text
 from bulk_remove.adapters.reader.contents import check_contents
@@ -22,6 +22,10 @@ from bulk_remove.core.model import RowBlock, Source
 
 if TYPE_CHECKING:
     from python_calamine import CalamineSheet
+
+_PART_ROWS = 200
+"""How many of calamine's rows are held at a time. With thousands, the processor's cache and Python's garbage
+collection cost a tenth more."""
 
 
 def open_workbook(path: str, looked_over: LookedOver, options: ReadOptions) -> Table:
@@ -56,6 +60,13 @@ def open_workbook(path: str, looked_over: LookedOver, options: ReadOptions) -> T
     return _Workbook(source, found.sheet, looked_over.fingerprint, options)
 
 
+class _Part(NamedTuple):
+    """Some consecutive rows: the number of the one after them, and what a RowBlock has in its order."""
+
+    end: int
+    lists: tuple[Sequence[int], Sequence[str], Sequence[tuple[str, ...]], Sequence[str]]
+
+
 @dataclass(frozen=True, slots=True)
 class _Workbook:
     source: Source
@@ -67,27 +78,35 @@ class _Workbook:
         """Yield the rows under the header; see Table."""
         with failures_told(self.source.file):
             rows = islice(self._sheet.iter_rows(), self.source.header_row, None)
-            first = self.source.header_row + 1
-            while part := list(islice(rows, self._options.block_rows)):
-                block = self._block(part, first)
-                first += len(part)
-                if block.rows:
-                    yield block
+            number = self.source.header_row + 1
+            while parts := list(self._parts(rows, number)):
+                number = parts[-1].end
+                joined = [list(chain.from_iterable(lists)) for lists in zip(*(part.lists for part in parts), strict=True)]
+                if joined[0]:
+                    yield RowBlock(self.source, *joined)
         with opened(self.source.file) as file:
             check_unchanged(self.source.file, file, self._fingerprint)
 
-    def _block(self, part: list[list[Value]], first: int) -> RowBlock:
-        numbers: Sequence[int] = range(first, first + len(part))
-        cells = self._column(part, self.source.column, phone_text)
-        if any(not cell or cell.isspace() for cell in cells):
-            kept = [index for index, cell in enumerate(cells) if cell.strip() or not is_blank(part[index])]
-            numbers = [numbers[index] for index in kept]
-            cells = [cells[index] for index in kept]
-            part = [part[index] for index in kept]
-        others = [(*self._left, *map(cell_text, row)) for row in part] if self._options.keep_columns else []
+    def _parts(self, rows: Iterator[list[Value]], number: int) -> Iterator[_Part]:
+        """Yield the parts of the next block, of whose rows the first has that number."""
+        left = self._options.block_rows
+        while values := list(islice(rows, min(_PART_ROWS, left))):
+            left -= len(values)
+            yield self._part(values, range(number, number + len(values)))
+            number += len(values)
+
+    def _part(self, values: list[list[Value]], numbers: range) -> _Part:
+        kept: Sequence[int] = numbers
+        cells = self._column(values, self.source.column, phone_text)
+        if "" in cells or any(map(str.isspace, cells)):
+            filled = [index for index, cell in enumerate(cells) if cell.strip() or not is_blank(values[index])]
+            kept = [numbers[index] for index in filled]
+            cells = [cells[index] for index in filled]
+            values = [values[index] for index in filled]
+        others = [(*self._left, *map(cell_text, row)) for row in values] if self._options.keep_columns else ()
         campaign = self.source.campaign_column
-        campaigns = [] if campaign is None else self._column(part, campaign, campaign_text)
-        return RowBlock(self.source, numbers, cells, others, campaigns)
+        campaigns = () if campaign is None else self._column(values, campaign, campaign_text)
+        return _Part(numbers.stop, (kept, cells, others, campaigns))
 
     @property
     def _left(self) -> tuple[str, ...]:
