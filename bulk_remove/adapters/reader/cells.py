@@ -1,6 +1,7 @@
 """What a workbook's cell becomes as text: what is no phone number must not look like one."""
 
 import datetime as dt
+from collections.abc import Iterable
 
 Value = int | float | str | bool | dt.time | dt.date | dt.datetime | dt.timedelta
 _EXACT_BELOW = 1e15  # Excel keeps 15 digits; a longer number is not the one that was typed
@@ -13,13 +14,23 @@ def phone_text(value: Value) -> str:
     A date without its dashes would be a number of eight digits, and a number past 15 digits is not the one that was
     typed: the former says that it is a date, the latter keeps its exponent.
     """
-    if type(value) is float and -_EXACT_BELOW < value < _EXACT_BELOW and (whole := int(value)) == value:
-        return str(whole)  # what nearly every number is: first, since there may be a million
     if isinstance(value, str):
         return value
     if isinstance(value, (dt.date, dt.time, dt.timedelta)):
         return f"{type(value).__name__} {cell_text(value)}"
     return cell_text(value)
+
+
+def phone_texts(values: Iterable[Value]) -> list[str]:
+    """Return `phone_text` of each value; text and whole numbers, which nearly all are, without a call for each."""
+    return [
+        value
+        if type(value) is str
+        else str(whole)
+        if type(value) is float and -_EXACT_BELOW < value < _EXACT_BELOW and (whole := int(value)) == value
+        else phone_text(value)
+        for value in values
+    ]
 
 
 def campaign_text(value: Value) -> str:

@@ -19,19 +19,16 @@ class SheetFacts:
 
     def notes(self, phone_column: int) -> Iterator[str]:
         """Yield a sentence for each thing that is not plain."""
-        if self.hidden_rows:
-            yield f"{_counted(self.hidden_rows, 'row')} hidden or filtered out in the sheet; they are read like the others."
+        rows, errors, formulas = self.hidden_rows, self.errors, self.no_results
+        if rows == 1:
+            yield "1 row is hidden or filtered out in the sheet; it is read like the others."
+        elif rows:
+            yield f"{rows} rows are hidden or filtered out in the sheet; they are read like the others."
         if phone_column in self.hidden_columns:
             yield "The phone column is hidden in the sheet."
-        if self.errors:
-            yield f"{_counted(self.errors, 'cell')} an error such as #N/A instead of a value; they read as empty."
-        if self.no_results:
-            yield (
-                f"{_counted(self.no_results, 'formula')} no stored result and read as empty; "
-                "open the workbook in Excel and save it to store them."
-            )
-
-
-def _counted(count: int, noun: str) -> str:
-    verb = {"row": ("is", "are"), "cell": ("holds", "hold"), "formula": ("has", "have")}[noun]
-    return f"{count} {noun}{'s' * (count != 1)} {verb[count != 1]}"
+        if errors:
+            held = "1 cell holds" if errors == 1 else f"{errors} cells hold"
+            yield f"{held} an error such as #N/A instead of a value; that is read as empty."
+        if formulas:
+            held = "1 formula has" if formulas == 1 else f"{formulas} formulas have"
+            yield f"{held} no stored result, which is read as empty; open the workbook in Excel and save it to store it."

@@ -14,8 +14,8 @@ from bulk_remove.adapters.reader.damage import damaged
 from bulk_remove.adapters.reader.facts import SheetFacts
 
 _BOF, _EOF, _FILE_PASS, _SHEET, _DIMENSIONS, _ROW, _COLUMNS = 0x0809, 0x0A, 0x2F, 0x85, 0x0200, 0x0208, 0x7D
-_BOOLEAN_OR_ERROR, _SEVERAL_NUMBERS = 0x0205, 0xBD
-_CELLS = {0x0203, 0x0204, 0xD6, _BOOLEAN_OR_ERROR, 0x027E, 0xFD, _SEVERAL_NUMBERS, 0x06}
+_FORMULA, _BOOLEAN_OR_ERROR, _SEVERAL_NUMBERS = 0x06, 0x0205, 0xBD
+_CELLS = {0x0203, 0x0204, 0xD6, _BOOLEAN_OR_ERROR, 0x027E, 0xFD, _SEVERAL_NUMBERS, _FORMULA}
 _MOST_ROWS, _MOST_COLUMNS = 1 << 16, 1 << 8
 _ROW_HIDDEN = 0x20  # Row, fDyZero: bit 5 of the byte at 12
 _COLUMN_HIDDEN = 0x01  # ColInfo, fHidden: bit 0 of the byte at 8
@@ -81,6 +81,7 @@ class _Sheet:
             raise damaged(self.path)
         self.filled.add(row)
         self.errors += kind == _BOOLEAN_OR_ERROR and record[7:8] == b"\1"
+        self.errors += kind == _FORMULA and record[6:7] == b"\2" and record[12:14] == b"\xff\xff"
 
     def dimensions(self, record: bytes) -> None:
         form = "<IIHH" if len(record) == 14 else "<HHHH"  # noqa: PLR2004 - BIFF8's size; before it was ten

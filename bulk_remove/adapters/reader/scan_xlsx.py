@@ -48,10 +48,9 @@ class XlsxScan:
             self._begun = True
             start = piece.removeprefix(codecs.BOM_UTF8)
             self.odd = not start.startswith(b"<") or b"\0" in start[:64] or bool(_ENCODING.match(start))
-        whole = self._tail + piece if self._tail else piece
-        cut = cut_point(whole)
-        self._tail = whole[cut:]
-        self._look(whole[:cut])
+        cut = cut_point(piece)
+        text, self._tail = self._tail + piece[:cut], piece[cut:]
+        self._look(text)
 
     def end(self) -> SheetFacts:
         """Look at what is left and return what was found."""
@@ -94,6 +93,6 @@ def cut_point(text: bytes) -> int:
     for mark in (b"</c>", b"<"):
         at = text.rfind(mark)
         at += len(mark) if mark == b"</c>" and at >= 0 else 0
-        if at > 0 and len(text) - at <= _LONGEST_TAIL:
+        if at >= 0 and len(text) - at <= _LONGEST_TAIL:
             return at
     return len(text)

@@ -4,13 +4,13 @@
 sheet and its column.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain, islice
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from bulk_remove.adapters.reader.cells import Value, campaign_text, cell_text, phone_text
+from bulk_remove.adapters.reader.cells import Value, campaign_text, cell_text, phone_texts
 from bulk_remove.adapters.reader.contents import check_contents
 from bulk_remove.adapters.reader.damage import failures_told
 from bulk_remove.adapters.reader.facts import SheetFacts
@@ -61,10 +61,13 @@ def open_workbook(path: str, looked_over: LookedOver, options: ReadOptions) -> T
 
 
 class _Part(NamedTuple):
-    """Some consecutive rows: the number of the one after them, and what a RowBlock has in its order."""
+    """Some consecutive rows: the number of the one after them, and what a RowBlock has."""
 
     end: int
-    lists: tuple[Sequence[int], Sequence[str], Sequence[tuple[str, ...]], Sequence[str]]
+    rows: Sequence[int]
+    cells: Sequence[str]
+    others: Sequence[tuple[str, ...]]
+    campaigns: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +84,12 @@ class _Workbook:
             number = self.source.header_row + 1
             while parts := list(self._parts(rows, number)):
                 number = parts[-1].end
-                joined = [list(chain.from_iterable(lists)) for lists in zip(*(part.lists for part in parts), strict=True)]
-                if joined[0]:
-                    yield RowBlock(self.source, *joined)
+                numbers = [row for part in parts for row in part.rows]
+                cells = [cell for part in parts for cell in part.cells]
+                others = [row for part in parts for row in part.others]
+                campaigns = [cell for part in parts for cell in part.campaigns]
+                if numbers:
+                    yield RowBlock(self.source, numbers, cells, others, campaigns)
         with opened(self.source.file) as file:
             check_unchanged(self.source.file, file, self._fingerprint)
 
@@ -97,7 +103,7 @@ class _Workbook:
 
     def _part(self, values: list[list[Value]], numbers: range) -> _Part:
         kept: Sequence[int] = numbers
-        cells = self._column(values, self.source.column, phone_text)
+        cells = phone_texts(self._column(values, self.source.column))
         if "" in cells or any(map(str.isspace, cells)):
             filled = [index for index, cell in enumerate(cells) if cell.strip() or not is_blank(values[index])]
             kept = [numbers[index] for index in filled]
@@ -105,17 +111,14 @@ class _Workbook:
             values = [values[index] for index in filled]
         others = [(*self._left, *map(cell_text, row)) for row in values] if self._options.keep_columns else ()
         campaign = self.source.campaign_column
-        campaigns = () if campaign is None else self._column(values, campaign, campaign_text)
-        return _Part(numbers.stop, (kept, cells, others, campaigns))
+        campaigns = () if campaign is None else [campaign_text(value) for value in self._column(values, campaign)]
+        return _Part(numbers.stop, kept, cells, others, campaigns)
 
     @property
     def _left(self) -> tuple[str, ...]:
         """The blank columns on the left, which calamine leaves out."""
         return ("",) * (self._sheet.start[1] if self._sheet.start else 0)
 
-    def _column(self, part: list[list[Value]], column: int, text: Callable[[Value], str]) -> list[str]:
+    def _column(self, values: list[list[Value]], column: int) -> list[Value]:
         index = column - len(self._left)
-        if index < 0:
-            return [""] * len(part)
-        values = [row[index] for row in part]
-        return [value if type(value) is str else text(value) for value in values]
+        return [row[index] for row in values] if index >= 0 else [""] * len(values)
