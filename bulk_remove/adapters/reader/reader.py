@@ -16,10 +16,7 @@ def open_table(path: str, options: ReadOptions) -> Table:
     """
     given = take(path, READABLE_KINDS, options.spool_dir)
     looked_over = look_over(given)
-    if given.kind in TEXT_KINDS:
-        table = open_delimited(looked_over, options)
-    else:
-        table = open_workbook(given.name, looked_over, options)
+    table = (open_delimited if given.kind in TEXT_KINDS else open_workbook)(looked_over, options)
     if next(table.blocks(), None) is None:
         raise no_rows(given.name)
     return table
