@@ -17,7 +17,7 @@ from bulk_remove.adapters.reporter import check_place
 from bulk_remove.cli.options import address_from, changes_from, login_from, settings_from, state_dir_from
 from bulk_remove.cli.run_log import logged
 from bulk_remove.cli.signals import report_kept, stopped_by_signals, told_truly
-from bulk_remove.core.numbers import Normaliser, NumberRules
+from bulk_remove.core.numbers import NumberRules
 from bulk_remove.core.plan import ApprovedPlan, Consent, approve
 from bulk_remove.core.summary import Ending
 from bulk_remove.errors import ExitCode, GuardStop, UsageError
@@ -97,7 +97,7 @@ def _earlier_rows(
         rules = NumberRules(**{name: changes[name] for name in ("number_format", "region") if name in changes})
         # Its own column is right whatever it looks like: the numbers were sent before.
         reading = ReadOptions("number", keep_columns=True, has_header=True, trust_column=True)
-        report = OldReport(open_table(earlier, reading), Normaliser(rules))
+        report = OldReport(open_table(earlier, reading), rules)
         if "campaign" not in changes:
             changes["campaign_column"] = "campaign"
         settings = Settings(**changes)

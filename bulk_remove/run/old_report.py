@@ -4,9 +4,10 @@ import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 
+from bulk_remove.core.forms import AlsoTry, Forms
 from bulk_remove.core.lifecycle import read_back
-from bulk_remove.core.model import FINAL_STATUSES, REPORT_COLUMNS, NumberState, RowOutcome, Source, Status
-from bulk_remove.core.numbers import Normaliser
+from bulk_remove.core.model import FINAL_STATUSES, REPORT_COLUMNS, NumberFormat, NumberState, RowOutcome, Source, Status
+from bulk_remove.core.numbers import Normaliser, NumberRules
 from bulk_remove.errors import InputError
 from bulk_remove.run.prepare import Table
 
@@ -21,9 +22,11 @@ class OldReport:
     Columns are found by name, in any order; others are kept. Raises InputError for a file that is no report.
     """
 
-    def __init__(self, table: Table, normalise: Normaliser) -> None:
+    def __init__(self, table: Table, rules: NumberRules) -> None:
         self._table = table
-        self._normalise = normalise
+        self._normalise = Normaliser(rules)
+        every_form = () if rules.number_format is NumberFormat.AS_IS else tuple(AlsoTry)
+        self._planned = Forms(rules, every_form).planned
         header = table.source.header
         self._places = {name: header.index(name) for name in REPORT_COLUMNS if name in header}
         missing = [name for name in _NEEDED if name not in self._places]
@@ -69,7 +72,7 @@ class OldReport:
         if state is None:
             return RowOutcome(source, row, values["input"], others, "", "", None, values["detail"], "")
         # It may stand in another form of the same number: the one in which it was found.
-        same = self._normalise(number) == self._normalise(values["input"])
+        same = number and self._planned(number) == self._normalise(values["input"]).number
         if not _NUMBER.fullmatch(number) or not (same or status in FINAL_STATUSES):
             raise InputError(
                 f"{where}: the number no longer fits the input beside it.",
