@@ -52,6 +52,21 @@ def test_a_campaign_that_the_server_does_not_know_stops_the_run_before_anything_
     assert {entry.method for entry in read_audit(server.audit)} == {"GET"}
 
 
+def test_a_row_that_may_have_shifted_is_reported_and_never_sent(tmp_path: Path) -> None:
+    source = tmp_path / "numbers.csv"
+    rows = [f"Testowy;{600_000_001 + index}" for index in range(30)]
+    shifted = "Przykładowa; Anna;600000999;600000998"
+    source.write_text("\n".join(["nazwisko;telefon", *rows, shifted]) + "\n", encoding="utf-8")
+    with simulator(tmp_path) as server:
+        done = bulk_remove(*removal(server, tmp_path, source, *FAST))
+    assert done.returncode == 0, done.stderr
+    last = report_of(tmp_path)[-1]
+    assert (last["row"], last["status"], last["number"]) == ("32", "INVALID", "")
+    assert "may have shifted" in last["detail"]
+    asked = {number for entry in read_audit(server.audit) for number in entry.asked}
+    assert asked == {row.split(";")[1] for row in rows}
+
+
 def test_a_rerun_keeps_the_campaign_of_each_row(tmp_path: Path) -> None:
     source = tmp_path / "numbers.csv"
     rows = [f"{600_000_001 + index};0000{1 + index % 2}" for index in range(60)]
