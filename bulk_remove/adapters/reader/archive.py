@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from bulk_remove.adapters.reader.damage import damaged, too_large
+from bulk_remove.adapters.reader.damage import damaged, protected, too_large
 from bulk_remove.errors import InputError
 
 MOST_BYTES = 2 << 30
@@ -51,7 +51,7 @@ class Archive:
         if len(self.parts) > _MOST_PARTS or sum(part.file_size for part in self.parts) > self._bound:
             raise self._too_large()
         if any(part.flag_bits & _ENCRYPTED for part in self.parts):
-            raise InputError(f"{self._path} is protected with a password.", "Save it without one.")
+            raise protected(self._path)
 
     def _ends_twice(self) -> bool:
         at = max(0, self._size - _END_BYTES - _LONGEST_COMMENT)

@@ -9,8 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from bulk_remove.adapters.reader.compound import CompoundFile
-from bulk_remove.adapters.reader.contents import protected
-from bulk_remove.adapters.reader.damage import damaged
+from bulk_remove.adapters.reader.damage import damaged, protected
 from bulk_remove.adapters.reader.facts import SheetFacts
 
 _BOF, _EOF, _FILE_PASS, _SHEET, _DIMENSIONS, _ROW, _COLUMNS = 0x0809, 0x0A, 0x2F, 0x85, 0x0200, 0x0208, 0x7D

@@ -16,9 +16,7 @@ _CELL_BYTES = {2: 12, 3: 9, 4: 9, 5: 16, 6: 12, 7: 12, 8: 12, 9: 16, 10: 9, 11: 
 """The kinds of cells that hold something, and how long each is at least: calamine reads on where one is shorter."""
 _ROW_HIDDEN = 0x10  # BrtRowHdr, fDyZero: bit 4 of the byte at 11
 _COLUMN_HIDDEN = 0x01  # BrtColInfo, fHidden: bit 0 of the byte at 16
-_USUAL_CELLS = re.compile(
-    rb"(?:[\x02\x07]\x0c[\x00-\x27]\0\0\0.{8}|\x05\x10[\x00-\x27]\0\0\0.{12})*+", re.DOTALL
-)
+_USUAL_CELLS = re.compile(rb"(?:[\x02\x07]\x0c[\x00-\x27]\0\0\0.{8}|\x05\x10[\x00-\x27]\0\0\0.{12})*+", re.DOTALL)
 """Cells in the first 40 columns with a number or a shared string: most of a sheet, skipped at once."""
 
 
