@@ -10,6 +10,7 @@ import pytest
 from bulk_remove.adapters.reader import ReadOptions, Table, open_table
 from bulk_remove.errors import InputError
 from tests.support.workbooks import (
+    Rows,
     biff,
     biff_sheet,
     changed_zip,
@@ -24,7 +25,7 @@ from tests.support.workbooks import (
 
 KEPT = Path(__file__).parent / "workbooks"
 KINDS = ["xlsx", "xlsm", "xlsb", "xls", "ods"]
-ROWS: list[list[str | int | float | bool | None]] = [
+ROWS: Rows = [
     ["phone", "imię"],
     [" 0048 601 000 001 ", "text"],
     [48601000002, "number"],
@@ -48,13 +49,13 @@ CELLS = [
 ]
 
 
-def write(path: Path, rows: list[list[str | int | float | bool | None]], hidden: tuple[int, ...] = ()) -> str:
+def write(path: Path, rows: Rows, hidden: tuple[int, ...] = ()) -> str:
     if path.suffix in {".xlsx", ".xlsm"}:
         book = openpyxl.Workbook()
         sheet = book.worksheets[0]
         sheet.title = "Sheet 1"
         for row in rows:
-            sheet.append(row)
+            sheet.append(list(row))
         for number in hidden:
             sheet.row_dimensions[number].hidden = True
         book.save(path)
@@ -185,10 +186,8 @@ def test_a_part_encrypted_by_a_zip_program_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_sheet_of_many_rows_reads_whole(tmp_path: Path, kind: str) -> None:
-    rows: list[list[str | int | float | bool | None]] = [
-        ["phone", "x"],
-        *[[601000000 + n, f"n{n}"] for n in range(9000)],
-    ]
+    data: Rows = [[601000000 + n, f"n{n}"] for n in range(9000)]
+    rows = [["phone", "x"], *data]
     table = open_table(write(tmp_path / f"a.{kind}", rows), ReadOptions(block_rows=1000))
     assert rows_of(table) == [(n + 2, str(601000000 + n)) for n in range(9000)]
 

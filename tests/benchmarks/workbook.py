@@ -62,7 +62,8 @@ PARTS = {
     f'<Relationship Id="rId2" Type="{OFFICE}/styles" Target="styles.xml"/>'
     f'<Relationship Id="rId3" Type="{OFFICE}/sharedStrings" Target="sharedStrings.xml"/></Relationships>',
     "xl/styles.xml": f'<styleSheet xmlns="{MAIN}"><fonts><font/></fonts><fills><fill/></fills>'
-    '<borders><border/></borders><cellStyleXfs><xf/></cellStyleXfs><cellXfs><xf numFmtId="0"/><xf numFmtId="14"/></cellXfs></styleSheet>',
+    "<borders><border/></borders><cellStyleXfs><xf/></cellStyleXfs><cellXfs>"
+    '<xf numFmtId="0"/><xf numFmtId="14"/></cellXfs></styleSheet>',
 }
 
 
