@@ -9,6 +9,8 @@ from bulk_remove.adapters.reader import ReadOptions, open_table
 SAMPLES = Path(__file__).parents[2] / "sample_data"
 EXPECTED = {
     "customers.csv": ("phone_number", 61, 62),
+    "customers.ods": ("phone_number", 25, 28),
+    "customers.xls": ("phone_number", 25, 26),
     "customers.xlsx": ("phone_number", 61, 62),
     "numbers_only.csv": ("phone_number", 30, 31),
     "opt_outs_semicolon.csv": ("Numer telefonu", 20, 22),
