@@ -230,6 +230,23 @@ def test_a_workbook_on_standard_input_is_known_by_its_first_bytes(monkeypatch: p
     assert (table.source.sheet, table.source.file, rows_of(table)) == ("Sheet", "(standard input)", [(2, "601000001")])
 
 
+@pytest.mark.parametrize("name", ["customers.xls", "customers.ods", "customers.xlsx"])
+def test_a_workbook_of_any_kind_can_be_piped_in(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    content = (Path(__file__).parents[2] / "sample_data" / name).read_bytes()
+    monkeypatch.setattr(sys, "stdin", Piped(content))
+    assert len(rows_of(open_table("-", ReadOptions()))) >= 25
+
+
+def test_a_zip_on_standard_input_that_is_no_workbook_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("numbers.csv", TEXT)
+    monkeypatch.setattr(sys, "stdin", Piped(packed.getvalue()))
+    assert (
+        refusal("-").sentence == "(standard input) is not what is read: it is a zip archive without a workbook in it."
+    )
+
+
 def test_what_is_wrong_with_standard_input_is_told_by_that_name(monkeypatch: pytest.MonkeyPatch) -> None:
     faults = {b"": "is empty", b"id;kod\n1;2\n": "No column is certain", b"phone\n": "has no rows under its header"}
     for content, fault in faults.items():

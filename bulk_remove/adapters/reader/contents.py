@@ -37,7 +37,8 @@ _EXCEL_2003 = b"urn:schemas-microsoft-com:office:spreadsheet"
 def check_contents(path: str, kind: str, file: BinaryIO) -> str:
     """Return the family of the workbook (.xlsx, .xlsb, .xls or .ods) if it is what `kind`, its suffix, says.
 
-    Raises InputError that says what it is instead: protected with a password, another kind, or damaged.
+    An empty `kind` says nothing. Raises InputError that says what it is instead: protected with a password, another
+    kind, or damaged.
     """
     start = file.read(_LOOKED_AT_BYTES)
     file.seek(0)
@@ -48,10 +49,10 @@ def check_contents(path: str, kind: str, file: BinaryIO) -> str:
     else:
         found = _elsewhere(path, start)
     file.seek(0)
-    if found == _FAMILIES[kind]:
+    if found == _FAMILIES.get(kind, found) and found in _NAMES:
         return found
     raise InputError(
-        f"{path} is not what its name says: it is {_NAMES.get(found, found)}.",
+        f"{path} is not what {'its name says' if kind else 'is read'}: it is {_NAMES.get(found, found)}.",
         f"Give it the name that it should have, ending in {found}."
         if found in _NAMES
         else "Open it in the program that it belongs to and save it as an Excel workbook (.xlsx) or as CSV.",
