@@ -55,9 +55,3 @@ class Audit:
     def ended_s(self, request: Request) -> float:
         """Return when the client no longer waited for an answer."""
         return self.sessions[request.session].ended_s if request.told_s is None else request.told_s
-
-    def removed_ids(self, number: str) -> list[int]:
-        """Return the records of a number that the server removed."""
-        return [
-            record_id for request in self.requests if number in request.removed for record_id in request.removed[number]
-        ]

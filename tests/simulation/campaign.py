@@ -1,26 +1,31 @@
-"""The server's truth: the campaign's records, and the calls that begin and end on them."""
+"""The server's truth: a campaign's records, and the calls that begin and end on them."""
 
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from tests.simulation.audit import Entries
 
 _COUNTS, _WEIGHTS = (1, 2, 0), (0.75, 0.1, 0.15)
 """How many records a number has, and how often."""
+_HELD, _HOW_OFTEN = ("as planned", "otherwise", "in two forms"), (0.5, 0.35, 0.15)
+"""In which of its forms a number stands, where it may stand in several."""
 _CALLS_BEGIN_WITHIN_S = 1200.0
 _VANISH = 0.4
 """The share of records in calls that are gone after the last call: who was talking has removed them by hand."""
 
 
 class Campaign:
-    """Records by number. `busy` is the share of records that calls are made to."""
+    """Records by number, each in the forms in which it stands there; `forms` are those in which it may.
 
-    def __init__(self, numbers: Iterable[str], dice: random.Random, busy: float) -> None:
+    `busy` is the share of records that calls are made to, `above` what all ids of records are greater than.
+    """
+
+    def __init__(self, forms: Iterable[Sequence[str]], dice: random.Random, busy: float, above: int) -> None:
         self._calls: dict[int, list[tuple[float, float]]] = {}
         self._vanishes_s: dict[int, float] = {}
         self._records: dict[str, list[int]] = {}
-        next_id = dice.randint(1, 100_000)
-        for number in numbers:
+        next_id = above + dice.randint(1, 100_000)
+        for number in (form for each in forms for form in _held(each, dice)):
             count = dice.choices(_COUNTS, _WEIGHTS)[0]
             self._records[number] = list(range(next_id, next_id + count))
             next_id += count + 1
@@ -33,6 +38,11 @@ class Campaign:
     def records(self, number: str) -> list[int]:
         """Return the records that a number still has."""
         return list(self._records.get(number, ()))
+
+    def holds_none_of(self, numbers: Iterable[str]) -> None:
+        """Take note that there are no records with these numbers, nor ever were."""
+        for number in numbers:
+            self._records.pop(number, None)
 
     def remove(self, number: str, now_s: float) -> tuple[Entries, list[int]]:
         """Remove what is in no call; return what there is to say, and the records removed."""
@@ -58,6 +68,18 @@ class Campaign:
 
     def _in_call(self, record_id: int, now_s: float) -> bool:
         return any(began_s <= now_s < ended_s for began_s, ended_s in self._calls.get(record_id, ()))
+
+
+def _held(forms: Sequence[str], dice: random.Random) -> Sequence[str]:
+    if len(forms) == 1:
+        return forms
+    match dice.choices(_HELD, _HOW_OFTEN)[0]:
+        case "as planned":
+            return forms[:1]
+        case "otherwise":
+            return [dice.choice(forms[1:])]
+        case _:
+            return dice.sample(forms, 2)
 
 
 def _calls(dice: random.Random) -> Iterable[tuple[float, float]]:

@@ -4,11 +4,15 @@ The ledger is believed in one thing only, which requests got an answer on disk b
 held against the audit.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from math import inf
 
 from tests.simulation.audit import Entries, Request
+from tests.simulation.rows import Target
 from tests.simulation.run import Attempt
+from tests.simulation.scenario import Scenario
 
 LOST = frozenset(
     {"timeout", "connection lost", "reply cut short", "unreadable reply", "HTTP 500", "HTTP 502", "HTTP 504", "killed"}
@@ -17,6 +21,8 @@ LOST = frozenset(
 UNTOUCHED = frozenset({"connect timeout", "HTTP 429", "HTTP 503", "HTTP 401"})
 REFUSED = frozenset({"HTTP 400", "HTTP 414"})
 NOT_SENT = "not sent"
+REFUSED_ALONE = 10
+"""So many single numbers must be refused in a form before it may be left out."""
 SETTLED = frozenset({"REMOVED", "NOT_EXIST", "PRESUMED_REMOVED", "UNRECOGNISED"})
 
 
@@ -24,14 +30,21 @@ SETTLED = frozenset({"REMOVED", "NOT_EXIST", "PRESUMED_REMOVED", "UNRECOGNISED"}
 class History:
     """One number's story so far: `status` as the report must have it, `doubted` once a request went unanswered.
 
-    `alone_refused` tells that the server refused a request for it alone, `asked_after` what the final answer was that
-    did not keep it from being asked for again.
+    `forms` are those in which it is to be asked for, `form` the one in which it was asked for last; `none_in` are those
+    in which an answer found none, or which were refused for it alone; `between` tells that others are still to come.
+    `alone_refused` tells that the server refused a request for it alone as planned, `asked_after` what the final answer
+    was that did not keep it from being asked for again, `out_of_turn` a form that was asked for too early or in vain.
     """
 
+    forms: tuple[str, ...]
+    form: str = ""
+    none_in: set[str] = field(default_factory=set)
+    between: bool = False
     status: str = "UNSENT"
     doubted: bool = False
     alone_refused: bool = False
     asked_after: str = ""
+    out_of_turn: str = ""
     ids: list[str] = field(default_factory=list)
     attempts: int = 0
     busy_rounds: int = 0
@@ -43,17 +56,42 @@ class History:
         """Whether nobody may ask for it again."""
         return self.status in SETTLED or self.alone_refused
 
+    @property
+    def shown(self) -> str:
+        """The form that the report must have: that of the records, the planned one as long as none was found."""
+        nowhere = self.between or self.status in {"UNSENT", "NOT_EXIST", "PRESUMED_REMOVED"}
+        return self.forms[0] if nowhere and not self.ids else self.form
+
+    @property
+    def left(self) -> tuple[str, ...]:
+        """The forms to be asked for after the one that was asked for last."""
+        return self.forms[self.forms.index(self.form) + 1 :] if self.form else self.forms
+
+    def asked(self, form: str, passed: Iterable[str]) -> None:
+        """A request for it left in this form; the forms in `passed` need not be asked for."""
+        if self.settled:
+            self.asked_after = self.status
+        earlier = self.forms[: self.forms.index(form)]
+        if form in self.none_in or not self.none_in.union(passed).issuperset(earlier):
+            self.out_of_turn = form
+        self.attempts += 1
+        self.form = form
+
     def lost(self) -> None:
         """A request for it got no answer."""
-        self.status, self.doubted = "IN_DOUBT", True
+        self.status, self.doubted, self.between = "IN_DOUBT", True, False
 
     def refused(self) -> None:
-        """A request for it alone was refused."""
-        self.status, self.alone_refused = "FAILED", True
+        """A request for it alone was refused; in a form besides the planned one, that is as good as none."""
+        if self.form == self.forms[0]:
+            self.status, self.alone_refused = "FAILED", True
+        else:
+            self._not_in_this_form()
 
     def answered(self, entries: Entries | None, now_s: float) -> None:
         """A reply came; `entries` is what it says of this number."""
         self.answered_s = now_s
+        self.between = False
         if not entries:
             self.status, self.doubted = "FAILED", True
             return
@@ -68,23 +106,62 @@ class History:
         elif "REMOVED" in told:
             self.status = "REMOVED"
         else:
-            self.status = "PRESUMED_REMOVED" if self.doubted else "REMOVED" if self.ids else "NOT_EXIST"
+            self._not_in_this_form()
+
+    def _not_in_this_form(self) -> None:
+        """None was found. What was removed before was found in this form, so there is no need to look further."""
+        self.none_in.add(self.form)
+        self.between = bool(self.left) and not self.ids
+        if self.between:
+            self.status = "IN_DOUBT" if self.doubted else "UNSENT"
+        else:
+            self.status = self.if_nowhere_else
+
+    @property
+    def if_nowhere_else(self) -> str:
+        """What it comes to when no other form is asked for."""
+        return "PRESUMED_REMOVED" if self.doubted else "REMOVED" if self.ids else "NOT_EXIST"
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The form that the server takes no number in, if there is one: `forms` are the numbers written in it.
+
+    `known_s` is from when on the client may know it, for so many numbers were refused one by one in a session.
+    """
+
+    forms: frozenset[str]
+    known_s: float
+
+
+def refused(forms: frozenset[str], requests: Iterable[Request]) -> Refused:
+    """Find out when the client could know that the server refuses these."""
+    times: Counter[int] = Counter()
+    known_s = inf
+    for request in requests:
+        if request.told in REFUSED and len(request.numbers) == 1 and forms.issuperset(request.numbers):
+            assert request.told_s is not None
+            times[request.session] += 1
+            if times[request.session] == REFUSED_ALONE:
+                known_s = min(known_s, request.told_s)
+    return Refused(forms, known_s)
 
 
 def histories(
-    numbers: Iterable[str], attempts: Iterable[Attempt], requests: Mapping[int, Request]
-) -> dict[str, History]:
+    scenario: Scenario, attempts: Iterable[Attempt], requests: Mapping[int, Request], refused: Refused
+) -> dict[Target, History]:
     """Work out every number's history; `requests` are the server's, by the attempt that stood for each."""
-    known = {number: History() for number in numbers}
+    forms = scenario.forms
+    known = {target: History(forms.of[target.number]) for target in scenario.targets}
     for attempt in attempts:
         if attempt.result == NOT_SENT:
             continue
+        request = requests.get(attempt.attempt_id)
+        passed = refused.forms if request is not None and request.sent_s >= refused.known_s else frozenset[str]()
         for number in attempt.numbers:
-            history = known[number]
-            if history.settled:
-                history.asked_after = history.status
-            history.attempts += 1
-            _move(history, number, attempt, requests.get(attempt.attempt_id))
+            history = known[Target(attempt.campaign, forms.planned[number])]
+            history.asked(number, passed)
+            _move(history, number, attempt, request)
     return known
 
 

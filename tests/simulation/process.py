@@ -21,7 +21,8 @@ from tests.support.virtual_time import VirtualClock
 
 T = TypeVar("T")
 _INTENTS = (
-    "SELECT attempt_id FROM attempt JOIN chunk USING (chunk_id) WHERE attempt.ended_at_s IS NULL AND chunk.numbers = ?"
+    "SELECT attempt_id FROM attempt JOIN chunk USING (chunk_id)"
+    " WHERE attempt.ended_at_s IS NULL AND chunk.campaign = ? AND chunk.numbers = ?"
 )
 
 
@@ -124,12 +125,13 @@ class Line(Client):
     def _noted(self, target: str) -> Request:
         """Note a request that leaves, and the intents that the ledger holds of it on disk."""
         path, _, query = target.partition("?")
+        campaign = path.split("/")[-2]
         numbers = tuple([unquote_plus(pair.removeprefix("phone_number%5B%5D=")) for pair in query.split("&")])
-        attempts = self._witness.execute(_INTENTS, ("\n".join(numbers),)).fetchall()
+        attempts = self._witness.execute(_INTENTS, (campaign, "\n".join(numbers))).fetchall()
         return Request(
             self._process.session,
             asyncio.get_running_loop().time(),
-            path.split("/")[-2],
+            campaign,
             numbers,
             tuple(attempt for (attempt,) in attempts),
         )

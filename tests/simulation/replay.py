@@ -68,7 +68,8 @@ def _quiet() -> Iterator[None]:
 
 def _setting(drawn: Scenario, life: Life) -> Iterator[str]:
     settings, world = drawn.settings, life.world
-    yield f"{len(drawn.rows)} rows, {len(drawn.numbers)} numbers, at most {settings.max_numbers_per_request} a request"
+    yield f"{len(drawn.rows)} rows, {len(drawn.targets)} numbers, at most {settings.max_numbers_per_request} a request"
+    yield f"campaigns: {' '.join(world.campaigns)}; other forms: {' '.join(settings.also_try) or 'none'}"
     yield f"rate {settings.rate}, concurrency {settings.concurrency}, tries {settings.tries}"
     yield f"busy for {settings.busy_for_s} s, every {settings.busy_delay_s} s or more rarely"
     yield f"timeout {settings.timeout_s} s, gives up after {settings.give_up_after_s} s"
@@ -89,5 +90,5 @@ def _line(request: Request) -> str:
     acted = "" if request.acted_s is None else f", acted {request.acted_s:.3f}"
     told = "nothing" if request.told_s is None else f"{request.told!r} at {request.told_s:.3f}"
     attempts = " ".join(map(str, request.attempts)) or "none"
-    numbers = " ".join(request.numbers)
-    return f"{request.sent_s:11.3f}    attempt {attempts}: {request.fate}{acted}; told {told}; {numbers}"
+    asked = " ".join((f"{request.campaign}:", *request.numbers))
+    return f"{request.sent_s:11.3f}    attempt {attempts}: {request.fate}{acted}; told {told}; {asked}"

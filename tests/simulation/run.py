@@ -12,7 +12,7 @@ from typing import Any
 from unittest.mock import patch
 
 from bulk_remove.adapters.ledger import store
-from bulk_remove.adapters.reader import ReadOptions, open_table
+from bulk_remove.adapters.reader import open_table
 from bulk_remove.core.model import NumberState
 from bulk_remove.core.plan import ApprovedPlan, Consent, approve
 from bulk_remove.core.progress import Snapshot
@@ -20,7 +20,7 @@ from bulk_remove.core.summary import Ending
 from bulk_remove.errors import StorageError
 from bulk_remove.run.carry_out import Hooks, Sent, carry_out
 from bulk_remove.run.finish import Finished, finish
-from bulk_remove.run.prepare import LEDGER, Prepared, prepared
+from bulk_remove.run.prepare import LEDGER, Prepared, prepared, reading_of
 from bulk_remove.run.resume import earlier_run, reopened
 from bulk_remove.settings import Address, Login
 from tests.simulation.audit import Audit, Session
@@ -40,9 +40,10 @@ _PATIENCE_SESSIONS = 4
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """A row of the ledger's attempts, with the numbers of its chunk."""
+    """A row of the ledger's attempts, with the campaign and the numbers of its chunk."""
 
     attempt_id: int
+    campaign: str
     numbers: tuple[str, ...]
     result: str
     strangers: int
@@ -52,12 +53,13 @@ class Attempt:
 class Result:
     """What a session left: the report, the summary, the ledger's attempts; with what the checkers go by.
 
-    `sessions` are those that ended since the last result, this one included.
+    `sessions` are those that ended since the last result, this one included; `before` is the report of that one.
     """
 
     scenario: Scenario
     audit: Audit
     world: World
+    before: list[dict[str, str]]
     report: list[dict[str, str]]
     summary: dict[str, Any]
     attempts: list[Attempt]
@@ -79,7 +81,8 @@ class Life:
         self._check = check
         self._now_s = 0.0
         self._checked = 0
-        self.world = World(scenario.seed, scenario.numbers)
+        self._report: list[dict[str, str]] = []
+        self.world = World(scenario)
 
     def live(self) -> None:
         """Run from the input to the end, then once more in a calm world."""
@@ -99,10 +102,9 @@ class Life:
 
     def _first(self, trouble: Trouble) -> Ending | None:
         path = self._folder / "numbers.csv"
-        lines = ["name,telefon", *(f"x,{row.cell}" for row in self._scenario.rows)]
-        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        path.write_text("\n".join(self._scenario.lines()) + "\n", encoding="utf-8")
         assert not self.world.audit.requests, "sent before its plan was approved"
-        table = open_table(str(path), ReadOptions())
+        table = open_table(str(path), reading_of(self._scenario.settings))
         destination = _ADDRESS.destination(_LOGIN.user)
         with prepared([table], self._scenario.settings, destination, self._folder, BEGAN_S, lambda _: None) as ready:
             path.unlink()
@@ -149,22 +151,24 @@ class Life:
         return sent
 
     def _result(self, finished: Finished, snapshot: Snapshot, ledger: Path) -> Result:
+        before = self._report
         with finished.report.open(encoding="utf-8", newline="") as file:
-            report = list(csv.DictReader(file))
+            self._report = list(csv.DictReader(file))
         attempts = rows_of(
             ledger,
-            "SELECT attempt_id, numbers, ifnull(result, ''), strangers FROM attempt JOIN chunk USING (chunk_id)"
-            " ORDER BY attempt_id",
+            "SELECT attempt_id, campaign, numbers, ifnull(result, ''), strangers FROM attempt JOIN chunk"
+            " USING (chunk_id) ORDER BY attempt_id",
         )
         return Result(
             self._scenario,
             self.world.audit,
             self.world,
-            report,
+            before,
+            self._report,
             json.loads(finished.summary.read_text(encoding="utf-8")),
             [
-                Attempt(number, tuple(numbers.split("\n")), result, strange)
-                for number, numbers, result, strange in attempts
+                Attempt(number, campaign, tuple(numbers.split("\n")), result, strange)
+                for number, campaign, numbers, result, strange in attempts
             ],
             snapshot,
             range(self._checked, len(self.world.audit.sessions)),

@@ -2,17 +2,21 @@
 
 import math
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import partial
 
+from bulk_remove.core.forms import AlsoTry
 from bulk_remove.core.model import NumberFormat
 from bulk_remove.settings import Settings
+from tests.simulation.forms import Forms, forms_of
+from tests.simulation.rows import CAMPAIGN, Row, Target, rows, with_campaigns
 
-CAMPAIGN = "00001"
-_INVALID = ("", "abc", "12", "n/a", "0000", "=1+1", "6.01E+08", "50000012x", "+4860", "601234555;602111222")
-_SPELLINGS = ("{0}", "+48 {0}", "0048{0}", "48{0}", "{1} {2} {3}", "{1}-{2}-{3}", "({1}) {2} {3}")
-_FIRST_LINE = 2
+_CAMPAIGN_COLUMN = "kampania"
+_ALSO_TRYING = 1 / 3
+"""The share of runs that ask for numbers in other forms, too."""
+_BY_CAMPAIGN = 1 / 4
+"""The share of runs whose rows have campaigns of their own."""
 
 
 class Kind(StrEnum):
@@ -36,73 +40,40 @@ class Trouble:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """A row of the input as it will be written: `number` is what must be sent, empty for an invalid cell."""
-
-    line: int
-    cell: str
-    number: str
-
-    @property
-    def shown(self) -> str:
-        """The cell as the report shows it: a formula is defused."""
-        return f"'{self.cell}" if self.cell.startswith("=") else self.cell
-
-
-@dataclass(frozen=True, slots=True)
 class Scenario:
-    """Everything about a run that does not depend on how it goes."""
+    """Everything about a run that does not depend on how it goes. `targets` are all to be removed, once, in order."""
 
     seed: int
     rows: tuple[Row, ...]
+    targets: tuple[Target, ...]
+    forms: Forms
     settings: Settings
     troubles: tuple[Trouble, ...]
 
-    @property
-    def numbers(self) -> tuple[str, ...]:
-        """Every number once, in order."""
-        return tuple(dict.fromkeys(row.number for row in self.rows if row.number))
+    def lines(self) -> list[str]:
+        """Return the input as it is written."""
+        if self.settings.campaign:
+            return ["name,telefon", *(f"x,{row.cell}" for row in self.rows)]
+        return [f"name,telefon,{_CAMPAIGN_COLUMN}", *(f"x,{row.cell},{row.campaign_cell}" for row in self.rows)]
 
 
 def scenario(seed: int) -> Scenario:
     """Draw the scenario of a seed."""
     dice = random.Random(f"scenario {seed}")
     number_format = dice.choice((NumberFormat.NATIONAL,) * 3 + (NumberFormat.E164,))
-    return Scenario(
-        seed,
-        _rows(dice, number_format),
-        _settings(dice, number_format),
-        tuple(_trouble(dice) for _ in range(dice.choice((0, 1, 1, 2, 2, 3, 4)))),
-    )
-
-
-def _rows(dice: random.Random, number_format: NumberFormat) -> tuple[Row, ...]:
-    prefix = "+48" if number_format is NumberFormat.E164 else ""
-    rows: list[Row] = []
-    locals_: list[str] = []
-    for line in range(
-        _FIRST_LINE, _FIRST_LINE + dice.choice((dice.randint(10, 30), dice.randint(10, 60), dice.randint(30, 150)))
-    ):
-        fortune = dice.random()
-        if fortune < 0.05:
-            rows.append(Row(line, dice.choice(_INVALID), ""))
-            continue
-        if fortune > 0.1 or not locals_:
-            locals_.append(str(dice.randint(200, 99_999) if fortune > 0.98 else dice.randint(500_000_000, 599_999_999)))
-            local = locals_[-1]
-        else:
-            local = dice.choice(locals_)
-        rows.append(_row(dice, line, local, prefix))
-    if not locals_:
-        rows.append(_row(dice, len(rows) + _FIRST_LINE, "500000000", prefix))
-    return tuple(rows)
-
-
-def _row(dice: random.Random, line: int, local: str, prefix: str) -> Row:
-    if len(local) < 9:
-        return Row(line, local, local)
-    spelling = dice.choice(_SPELLINGS)
-    return Row(line, spelling.format(local, local[:3], local[3:6], local[6:]), prefix + local)
+    drawn = rows(dice, number_format)
+    settings = _settings(dice, number_format)
+    troubles = tuple(_trouble(dice) for _ in range(dice.choice((0, 1, 1, 2, 2, 3, 4))))
+    # Dice of their own, so that a seed without them plays as if there were no such features.
+    features = random.Random(f"features {seed}")
+    if features.random() < _ALSO_TRYING:
+        settings = replace(settings, also_try=tuple(features.sample(tuple(AlsoTry), features.randint(1, 4))))
+    if features.random() < _BY_CAMPAIGN:
+        settings = replace(settings, campaign="", campaign_column=_CAMPAIGN_COLUMN)
+        drawn = tuple(with_campaigns(drawn, features))
+    targets = tuple(dict.fromkeys(row.target for row in drawn if row.target))
+    forms = forms_of(dict.fromkeys(target.number for target in targets), settings.also_try)
+    return Scenario(seed, drawn, targets, forms, settings, troubles)
 
 
 def _settings(dice: random.Random, number_format: NumberFormat) -> Settings:

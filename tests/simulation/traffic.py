@@ -6,7 +6,8 @@ from math import ceil
 from tests.simulation.evidence import Evidence
 from tests.simulation.fates import ACTS
 from tests.simulation.oracle import NOT_SENT
-from tests.simulation.scenario import CAMPAIGN, Kind
+from tests.simulation.rows import Target
+from tests.simulation.scenario import Kind
 
 _ROUNDING_S = 1e-5
 """Virtual time and the pacer's microseconds may differ by this."""
@@ -15,13 +16,40 @@ _COMMIT_S = 0.1
 
 
 def only_valid_numbers_of_the_input_are_sent(evidence: Evidence) -> None:
-    """Never remove what was not asked for: each number of each request stands in the input, once in a request."""
-    asked_for = set(evidence.result.scenario.numbers)
+    """Never remove what was not asked for: each number of each request is a form of one of the input, there once."""
+    asked_for = evidence.forms.planned.keys()
     for request in evidence.fresh:
-        assert request.campaign == CAMPAIGN
-        assert asked_for.issuperset(request.numbers), f"sent, but not in the input: {request.numbers}"
+        assert asked_for >= {*request.numbers}, f"sent, but not in the input: {request.numbers}"
         assert len(set(request.numbers)) == len(request.numbers), "a number twice in one request"
         assert len(request.numbers) <= evidence.settings.max_numbers_per_request
+
+
+def each_request_goes_to_the_campaign_of_its_numbers(evidence: Evidence) -> None:
+    """Never remove what was not asked for: a number is sent to a campaign where the input has it, as planned."""
+    asked_for = {*evidence.result.scenario.targets}
+    planned = evidence.forms.planned
+    for request in evidence.fresh:
+        sent = {Target(request.campaign, planned[number]) for number in request.numbers}
+        assert sent <= asked_for, f"not in the input: {sent - asked_for}"
+    for attempt in evidence.result.attempts:
+        request_of = evidence.by_attempt.get(attempt.attempt_id)
+        assert request_of is None or request_of.campaign == attempt.campaign, f"attempt {attempt.attempt_id}"
+
+
+def no_request_mixes_forms(evidence: Evidence) -> None:
+    """A form that the server refuses costs no number in another: all numbers of a request are written alike."""
+    for request in evidence.fresh:
+        ranks = {evidence.forms.rank[number] for number in request.numbers}
+        assert len(ranks) == 1, f"forms {ranks} in one request: {request.numbers}"
+
+
+def forms_are_asked_for_one_after_the_other(evidence: Evidence) -> None:
+    """Never remove what was not asked for: the next form only once an answer found none in the one before.
+
+    A form that the server refused for this number, or for a good many, counts as answered.
+    """
+    for number, history in evidence.histories.items():
+        assert not history.out_of_turn, f"{number} was asked for as {history.out_of_turn} out of turn"
 
 
 def every_request_was_intended(evidence: Evidence) -> None:
@@ -53,9 +81,10 @@ def nothing_is_sent_after_a_final_answer(evidence: Evidence) -> None:
 
 def no_number_is_in_two_requests_at_once(evidence: Evidence) -> None:
     """Promise 4: while the client waits for an answer, none of its numbers is in another request."""
-    free_at_s: dict[str, float] = {}
+    free_at_s: dict[Target, float] = {}
     for request in evidence.fresh:
-        for number in request.numbers:
+        for form in request.numbers:
+            number = Target(request.campaign, evidence.forms.planned[form])
             assert free_at_s.get(number, 0.0) <= request.sent_s, f"{number} is in two requests at {request.sent_s}"
             free_at_s[number] = evidence.audit.ended_s(request)
 

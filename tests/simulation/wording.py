@@ -7,9 +7,9 @@ import orjson
 
 from tests.simulation.audit import Entries
 from tests.simulation.fates import Climate
+from tests.simulation.forms import LOCAL_DIGITS
 
 PAGE = b"<!DOCTYPE html><html><body><h1>Please log in</h1></body></html>"
-_FULL_LENGTH = 9
 
 
 def envelope(message: str, request_id: str) -> bytes:
@@ -35,8 +35,8 @@ def cut(body: bytes, dice: random.Random) -> bytes:
 
 def _respelt(number: str, climate: Climate, dice: random.Random) -> str:
     """Spell a number as a server might that keeps its numbers otherwise; short ones could then mean others."""
-    local = number.removeprefix("+48")
-    if len(local) < _FULL_LENGTH or dice.random() >= climate.respelling:
+    local = number[-LOCAL_DIGITS:]
+    if len(local) < LOCAL_DIGITS or dice.random() >= climate.respelling:
         return number
     return dice.choice((local, f"48{local}", f"+48{local}", f"0048{local}"))
 

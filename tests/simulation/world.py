@@ -3,8 +3,8 @@
 import asyncio
 import heapq
 import random
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from itertools import count
@@ -15,6 +15,7 @@ from tests.simulation import wording
 from tests.simulation.audit import Audit, Entries, Request
 from tests.simulation.campaign import Campaign
 from tests.simulation.fates import ACTS, CALM, Fate, climate
+from tests.simulation.scenario import Scenario
 from tests.support.virtual_time import BEGAN_S
 
 _NEVER_S = 1e9
@@ -32,7 +33,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Oddities:
-    """Numbers that are treated in their own way, always: each fails in the way of its set."""
+    """Numbers (in a certain form) that are treated in their own way, always: each fails in the way of its set."""
 
     poison: frozenset[str]
     tripping: frozenset[str]
@@ -41,14 +42,18 @@ class Oddities:
 
 
 class World:
-    """The server's side. `audit` is what it knows of each request."""
+    """The server's side. `audit` is what it knows of each request, `refused_rank` the form that it takes no number in.
 
-    def __init__(self, seed: int, numbers: tuple[str, ...]) -> None:
-        self._dice = random.Random(f"world {seed}")
+    Each campaign has a truth of its own.
+    """
+
+    def __init__(self, scenario: Scenario) -> None:
+        self._dice = random.Random(f"world {scenario.seed}")
         self.audit = Audit()
-        self.campaign = Campaign(numbers, self._dice, self._dice.choice((0.0, 0.1, 0.4)))
+        self.campaigns = self._campaigns(scenario, self._dice.choice((0.0, 0.1, 0.4)))
         self.climate = self.began_as = climate(self._dice)
-        self.odd = Oddities(*(self._some(numbers) for _ in range(4)))
+        self.odd = Oddities(*(self._some(scenario.forms.planned) for _ in range(4)))
+        self.refused_rank = self._refuse_a_form(scenario.forms.rank)
         self._denials = self.climate.denials
         self._tokens, self._tokens_at_s = 1.0, 0.0
         self._to_do: list[tuple[float, int, Request]] = []
@@ -67,8 +72,9 @@ class World:
         """Let all calls end and every request be answered from now on; odd numbers stay odd, but trip nobody."""
         self.climate = CALM
         self._denials = 0
-        self.campaign.end_calls()
-        self.odd = Oddities(self.odd.poison, frozenset(), self.odd.silent, self.odd.undocumented)
+        for campaign in self.campaigns.values():
+            campaign.end_calls()
+        self.odd = replace(self.odd, tripping=frozenset())
 
     def advance(self, now_s: float) -> None:
         """Do what was to be done by now, in the order of its time."""
@@ -94,6 +100,31 @@ class World:
         await asyncio.sleep(acts_s + self._dice.uniform(0.0, self.climate.latency_s) - now_s)
         self.advance(max(acts_s, loop.time()))
         return self._told(request, fate, loop.time())
+
+    def _campaigns(self, scenario: Scenario, busy: float) -> dict[str, Campaign]:
+        forms = scenario.forms.of
+        return {
+            campaign: Campaign(
+                [forms[number] for mine, number in scenario.targets if mine == campaign],
+                self._dice,
+                busy,
+                place * 10**6,
+            )
+            for place, campaign in enumerate(dict.fromkeys(target.campaign for target in scenario.targets))
+        }
+
+    def _refuse_a_form(self, rank_of: Mapping[str, int]) -> int:
+        """Draw a form other than the planned one in which every number is refused; returns its rank, 0 for none.
+
+        What is refused in another form is in no campaign in that form.
+        """
+        ranks = sorted({*rank_of.values()} - {0})
+        refused_rank = self._dice.choice((0, self._dice.choice(ranks))) if ranks else 0
+        refused = {form for form, rank in rank_of.items() if refused_rank == rank > 0}
+        self.odd = replace(self.odd, poison=self.odd.poison | refused)
+        for campaign in self.campaigns.values():
+            campaign.holds_none_of(form for form in self.odd.poison if rank_of[form])
+        return refused_rank
 
     def _some(self, numbers: Iterable[str]) -> frozenset[str]:
         share = self._dice.choice((0.0, 0.0, 0.0, 0.0, 0.02, 0.08))
@@ -131,11 +162,12 @@ class World:
 
     def _act(self, request: Request, now_s: float) -> None:
         request.acted_s = now_s
+        campaign = self.campaigns[request.campaign]
         for number in request.numbers:
             if number in self.odd.undocumented:
                 request.found[number] = _UNDOCUMENTED
                 continue
-            request.found[number], removed = self.campaign.remove(number, now_s)
+            request.found[number], removed = campaign.remove(number, now_s)
             if removed:
                 request.removed[number] = removed
 
