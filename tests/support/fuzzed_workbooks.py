@@ -24,6 +24,7 @@ Rows = Sequence[Sequence[Value]]
 KINDS = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
 NOTES: Rows = (("uwagi", "kwota"), ("Lista jest zmyślona.", 12.5))
 FIGURES = st.sampled_from([600000101, 600000102.0, 48600000103, 48600000104.0, 441, 600000105.5, -600000106, 0])
+WHOLE: st.SearchStrategy[Value] = st.sampled_from([*GOOD[:9], 600000107, 48600000108.0])
 CAMPAIGNS: st.SearchStrategy[Value] = st.sampled_from(
     ["00001", 1, 2.0, 12345, "AB12c", "1", 1.5, 123456, None, " 00003 "]
 )
@@ -70,14 +71,14 @@ def fuzzed_workbooks(draw: st.DrawFn) -> tuple[Fuzzed, Mapping[str, Rows]]:
     phone = draw(st.integers(0, width - 1))
     campaign = draw(campaign_places(width, phone))
     header: list[Value] = [draw(st.sampled_from([*OTHER_NAMES, None, 2024])) for _ in range(width)]
-    header[phone] = str(draw(st.sampled_from(PHONE_NAMES)))
+    header[phone] = draw(st.sampled_from(PHONE_NAMES))
     columns: list[st.SearchStrategy[Value]] = [EXTRAS] * width
     columns[phone] = st.one_of(PHONES, FIGURES, st.none()) if draw(st.booleans()) else st.one_of(PHONES, FIGURES)
     if campaign is not None:
         header[campaign] = "Kampania"
         columns[campaign] = CAMPAIGNS
     rows = [[draw(column) for column in columns] for _ in range(draw(st.integers(1, 8)))]
-    rows[draw(st.integers(0, len(rows) - 1))][phone] = draw(st.sampled_from([*GOOD[:9], 600000107, 48600000108.0]))
+    rows[draw(st.integers(0, len(rows) - 1))][phone] = draw(WHOLE)
     rows = [draw(st.sampled_from([cells] * 6 + [[None] * width])) for cells in rows]
     rows = [[writable(value, kind) for value in cells] for cells in rows]
     header = [writable(value, kind) for value in header]
