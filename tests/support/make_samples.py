@@ -2,8 +2,8 @@
 
 Run by hand: `.venv/bin/pip install odfpy xlwt` (nothing else needs them), then
 `.venv/bin/python -m tests.support.make_samples`. Text comes out the same, byte for byte; workbooks hold the same cells,
-but also the time at which they were made. The five oldest files, which have no folder, and what is expected of them
-were written by hand and stay as they are.
+but also the time at which they were made. The oldest files, which have no folder, and what is expected of them were
+written by hand and stay as they are.
 """
 
 import importlib

@@ -30,7 +30,7 @@ def scan_content(path: str, pieces: Iterable[bytes]) -> dict[str, SheetFacts]:
         for piece in pieces:
             parser.Parse(piece, False)  # noqa: FBT003 - the parser's own signature
         parser.Parse(b"", True)  # noqa: FBT003 - the same
-    except expat.ExpatError:
+    except (expat.ExpatError, LookupError):  # the latter for an encoding that nobody knows
         raise damaged(path) from None
     return scan.facts
 
