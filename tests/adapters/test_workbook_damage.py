@@ -155,6 +155,32 @@ def test_a_bug_in_calamine_is_told_as_damage(tmp_path: Path) -> None:
     assert refusal(path).sentence.endswith(DAMAGED)
 
 
+def test_a_part_that_ends_too_early_for_calamine_is_told_as_damage(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.xlsb")
+    changed_zip(path, lambda name, content: content[:-40] if name == "xl/workbook.bin" else content)
+    assert refusal(path).sentence.endswith(DAMAGED)
+
+
+def test_a_directory_that_points_before_the_file_is_refused(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.xlsx")
+    content = bytearray(path.read_bytes())
+    end = content.rfind(b"PK\x05\x06")
+    (start,) = struct.unpack_from("<I", content, end + 16)
+    content[end + 16 : end + 20] = struct.pack("<I", start + 5000)
+    path.write_bytes(content)
+    assert refusal(path).sentence.endswith(DAMAGED)
+
+
+def test_a_failing_disk_is_not_told_as_damage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(5, "Input/output error")
+
+    path = write(tmp_path / "a.xlsx")
+    monkeypatch.setattr("bulk_remove.adapters.reader.workbook.find_sheet", fail)
+    with pytest.raises(OSError, match="Input/output error"):
+        read(path)
+
+
 def test_a_bomb_is_refused_by_what_its_directory_says(tmp_path: Path) -> None:
     path = write(tmp_path / "a.xlsx")
     with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive, archive.open("xl/media/image1.bin", "w") as part:
@@ -237,13 +263,13 @@ def ended_with(cells: bytes, content: bytes) -> bytes:
 
 def test_a_sheet_of_many_columns_is_measured_and_read(tmp_path: Path) -> None:
     data: Rows = [[601000000 + n, *range(99)] for n in range(300)]
-    rows: Rows = [["phone", *[f"c{n}" for n in range(99)]], *data]
+    rows = [["phone", *[f"c{n}" for n in range(99)]], *data]
     assert read(write(tmp_path / "a.xlsx", rows)) == [(n + 2, str(601000000 + n)) for n in range(300)]
 
 
 def test_a_sheet_of_inline_text_in_pieces_is_read(tmp_path: Path) -> None:
     data: Rows = [[601000000 + n, "ł<c r='&" * (n % 50)] for n in range(6000)]
-    rows: Rows = [["phone", "x"], *data]
+    rows = [["phone", "x"], *data]
     assert read(write(tmp_path / "a.xlsx", rows)) == [(n + 2, str(601000000 + n)) for n in range(6000)]
 
 

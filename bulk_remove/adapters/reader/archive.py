@@ -47,6 +47,8 @@ class Archive:
 
     def _check_directory(self, start: int) -> None:
         names = set(map(part_name, self.parts))
+        if min([start, *(part.header_offset for part in self.parts)]) < 0:
+            raise damaged(self._path)
         if len(names) < len(self.parts) or self._ends_twice(start):  # which one would calamine read?
             raise damaged(self._path)
         if len(self.parts) > _MOST_PARTS or sum(part.file_size for part in self.parts) > self._bound:
@@ -119,7 +121,7 @@ class Archive:
 
 
 def part_name(part: zipfile.ZipInfo) -> str:
-    """Return a part's name as calamine compares it: in small letters, with slashes for some programs' backslashes."""
+    """Return a part's name as calamine compares it: in small letters, with slashes for backslashes."""
     return part.filename.replace("\\", "/").casefold()
 
 

@@ -41,6 +41,10 @@ def failures_told(path: str) -> Iterator[None]:
         raise protected(path) from None
     except (calamine.CalamineError, OverflowError, UnicodeError):
         raise damaged(path) from None
+    except OSError as error:
+        if error.errno is not None:  # the disk's own; where a part ends too early, calamine gives no number
+            raise
+        raise damaged(path) from None
     except BaseException as error:
         if type(error).__module__ != _PANICS:
             raise

@@ -4,11 +4,11 @@ import re
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import BinaryIO
-from xml.parsers import expat
 
 from bulk_remove.adapters.reader.archive import Archive, part_name
 from bulk_remove.adapters.reader.damage import damaged
 from bulk_remove.adapters.reader.facts import SheetFacts
+from bulk_remove.adapters.reader.parsing import parse
 from bulk_remove.adapters.reader.reach import check_reach
 from bulk_remove.adapters.reader.scan_ods import scan_content
 from bulk_remove.adapters.reader.scan_xls import scan_workbook
@@ -122,11 +122,6 @@ def _sheets_of_xml(path: str, workbook: bytes) -> dict[str, str]:
 def _elements(path: str, text: bytes) -> list[tuple[str, dict[str, str]]]:
     """Return the elements of a small XML text, without their prefixes, with their attributes."""
     found: list[tuple[str, dict[str, str]]] = []
-    parser = expat.ParserCreate()
-    parser.StartElementHandler = lambda tag, attributes: found.append((tag.rpartition(":")[2], attributes))
-    try:
-        if text:
-            parser.Parse(text, True)  # noqa: FBT003 - the parser's own signature
-    except (expat.ExpatError, LookupError):  # the latter for an encoding that nobody knows
-        raise damaged(path) from None
+    if text:
+        parse(path, [text], lambda tag, attributes: found.append((tag.rpartition(":")[2], attributes)))
     return found

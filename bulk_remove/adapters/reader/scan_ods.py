@@ -5,10 +5,10 @@ for its end for ever.
 """
 
 from collections.abc import Iterable
-from xml.parsers import expat
 
 from bulk_remove.adapters.reader.damage import damaged, too_large
 from bulk_remove.adapters.reader.facts import SheetFacts
+from bulk_remove.adapters.reader.parsing import parse
 from bulk_remove.adapters.reader.reach import MOST_CELLS
 
 _VALUES = {
@@ -23,15 +23,7 @@ _MOST_BLANKS = 1 << 20  # in <text:s>; a cell of Excel holds 32,767 characters
 def scan_content(path: str, pieces: Iterable[bytes]) -> dict[str, SheetFacts]:
     """Return what is known of each sheet. Raises InputError when the content is damaged or stands for too much."""
     scan = _Scan(path)
-    parser = expat.ParserCreate()
-    parser.StartElementHandler = scan.start
-    parser.EndElementHandler = scan.end
-    try:
-        for piece in pieces:
-            parser.Parse(piece, False)  # noqa: FBT003 - the parser's own signature
-        parser.Parse(b"", True)  # noqa: FBT003 - the same
-    except (expat.ExpatError, LookupError):  # the latter for an encoding that nobody knows
-        raise damaged(path) from None
+    parse(path, pieces, scan.start, scan.end)
     return scan.facts
 
 
