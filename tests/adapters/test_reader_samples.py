@@ -71,10 +71,11 @@ def test_every_sample_has_an_expectation_and_a_row_in_the_table_and_the_other_wa
 
 @pytest.mark.parametrize("name", OPTIONS)
 def test_each_row_of_a_sample_becomes_what_stands_beside_it(tmp_path: Path, name: str) -> None:
-    expected = expected_of(name)
-    assert 20 <= len(expected) <= 62
-    for found, wanted in zip_longest(became(name, settings_of(OPTIONS[name]), tmp_path), expected):
+    expected, settings = expected_of(name), settings_of(OPTIONS[name])
+    for found, wanted in zip_longest(became(name, settings, tmp_path), expected):
         assert found == wanted
+    invalid = sum(row.becomes == INVALID for row in expected)
+    assert invalid <= settings.max_invalid * len(expected), "a plan with these options would be stopped"
 
 
 @pytest.mark.parametrize("name", [name for name, words in OPTIONS.items() if READING & set(shlex.split(words))])
@@ -120,5 +121,6 @@ def test_the_samples_are_those_that_the_script_writes() -> None:
 def test_the_samples_are_small_and_their_numbers_are_made_up() -> None:
     for name in OPTIONS:
         assert (SAMPLES / name).stat().st_size < 60_000
+        assert 20 <= len(expected_of(name)) <= 62
         if "/" in name:
             assert {int(number) for number in numbers_of(expected_of(name))} <= set(BLOCK), name

@@ -76,7 +76,8 @@ class Manner:
 
     def _quoting(self, rows: Rows) -> Literal[0, 1]:
         # In a single column the delimiter cannot be known, and line ends of another kind are not quoted by themselves.
-        needed = "\r" in "".join(map("".join, rows)) or max(map(len, rows)) == 1
+        text = "".join(map("".join, rows))
+        needed = "\r" in text or "\n" in text or max(map(len, rows)) == 1
         return csv.QUOTE_ALL if self.quoting or needed else csv.QUOTE_MINIMAL
 
 
