@@ -383,3 +383,12 @@ def test_looking_a_large_part_over_takes_little_memory(tmp_path: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code, str(path)], check=True, capture_output=True, text=True)
     assert int(done.stdout) < 12_000 * (1024 if sys.platform == "darwin" else 1)
+
+
+@pytest.mark.parametrize("between", ["<text:line-break/>", "<text:tab/>"])
+def test_two_numbers_of_a_cell_that_would_become_one_are_refused_with_the_row(tmp_path: Path, between: str) -> None:
+    path = tmp_path / "a.ods"
+    cell = f'<table:table-cell office:value-type="string"><text:p>117{between}118</text:p></table:table-cell>'
+    write_ods(path, {"Sheet 1": ods_sheet(ROWS) + f"<table:table-row>{cell}</table:table-row>"})
+    with pytest.raises(InputError, match=f"row {len(ROWS) + 1}: a line break or a tab in a cell would be lost"):
+        open_table(str(path), ReadOptions())
