@@ -36,13 +36,17 @@ class Request:
 
 @dataclass(slots=True)
 class Session:
-    """One time of sending: `trouble` is what was to disturb it, `how` what ended it, `ending` what the run says."""
+    """One time of sending: `trouble` is what was to disturb it, `how` what ended it, `ending` what the run says.
+
+    `settled` are the numbers, each with its phase, that the run told who listened to it.
+    """
 
     began_s: float
     trouble: Trouble
     ended_s: float = 0.0
     how: str = ""
     ending: Ending | None = None
+    settled: list[tuple[str, str]] = field(default_factory=list)
 
 
 @dataclass(slots=True)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from tests.simulation import reported, traffic
+from tests.simulation import reported, totals, traffic
 from tests.simulation.evidence import Evidence
 from tests.simulation.run import Result
 
@@ -12,7 +12,7 @@ CHECKERS: tuple[Callable[[Evidence], None], ...] = (
     reported.the_number_shown_is_the_form_in_which_it_was_found,
     reported.invalid_rows_say_so_and_others_do_not,
     reported.duplicates_carry_their_first_row,
-    reported.the_sum_closes,
+    totals.the_sum_closes,
     traffic.only_valid_numbers_of_the_input_are_sent,
     traffic.each_request_goes_to_the_campaign_of_its_numbers,
     traffic.no_request_mixes_forms,
@@ -32,9 +32,10 @@ CHECKERS: tuple[Callable[[Evidence], None], ...] = (
     traffic.a_pause_that_the_server_asks_for_is_kept_by_all,
     traffic.numbers_in_a_call_are_asked_until_the_budget_ends,
     reported.a_run_that_ends_by_itself_asked_for_every_number,
-    reported.the_summary_adds_up,
-    reported.the_progress_shown_was_true,
-    reported.the_exit_code_is_0_only_when_all_is_final,
+    totals.the_summary_adds_up,
+    totals.the_progress_shown_was_true,
+    totals.what_was_told_as_final_is_in_the_report,
+    totals.the_exit_code_is_0_only_when_all_is_final,
     reported.in_a_calm_world_everything_comes_to_an_answer,
 )
 

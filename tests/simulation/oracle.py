@@ -72,7 +72,7 @@ class History:
         if self.settled:
             self.asked_after = self.status
         earlier = self.forms[: self.forms.index(form)]
-        if form in self.none_in or not self.none_in.union(passed).issuperset(earlier):
+        if form in self.none_in or (earlier and not self.none_in.union(passed).issuperset(earlier)):
             self.out_of_turn = form
         self.attempts += 1
         self.form = form

@@ -1,6 +1,5 @@
-"""What must hold of what a run says: report, summary, progress. A function a promise; each raises AssertionError."""
+"""What must hold of what the report says. Each function is a promise; it raises AssertionError."""
 
-from collections import Counter
 from datetime import datetime
 
 from tests.simulation.evidence import FINAL, Evidence
@@ -8,22 +7,6 @@ from tests.simulation.oracle import NOT_SENT
 from tests.simulation.rows import Target
 from tests.support.virtual_time import BEGAN_S
 
-_STATUS_OF_PHASE = {
-    "U": "UNSENT",
-    "D": "IN_DOUBT",
-    "B": "CALL_IN_PROGRESS",
-    "C": "CALL_IN_PROGRESS",
-    "M": "FAILED",
-    "R": "REMOVED",
-    "N": "NOT_EXIST",
-    "P": "PRESUMED_REMOVED",
-    "F": "FAILED",
-    "G": "FAILED",
-    "X": "UNRECOGNISED",
-    "Y": "UNRECOGNISED",
-    "O": "UNSENT",
-    "Q": "IN_DOUBT",
-}
 _REFUSED = ("HTTP 400", "HTTP 414")
 _NOT_ACTED_ON = (*_REFUSED, "HTTP 401", "HTTP 429", "HTTP 503", "No connection")
 _NOT_WHY = {
@@ -68,14 +51,6 @@ def duplicates_carry_their_first_row(evidence: Evidence) -> None:
         first = row if target is None else evidence.firsts[target]
         assert row["duplicate_of_row"] == ("" if first is row else first["row"]), f"row {row['row']}"
         assert [row[name] for name in told] == [first[name] for name in told], f"row {row['row']}"
-
-
-def the_sum_closes(evidence: Evidence) -> None:
-    """Promise 1: rows = the nine statuses, in the summary as in the report."""
-    by_status = Counter(row["status"] for row in evidence.result.report)
-    summary = evidence.result.summary
-    assert summary["rows"] == len(evidence.result.scenario.rows) == sum(summary["rows_by_status"].values())
-    assert {status: count for status, count in summary["rows_by_status"].items() if count} == by_status
 
 
 def statuses_are_what_the_client_was_told(evidence: Evidence) -> None:
@@ -181,45 +156,6 @@ def a_run_that_ends_by_itself_asked_for_every_number(evidence: Evidence) -> None
         between = [number for number, history in evidence.histories.items() if history.between]
         unfinished = [number for number in between if told[number] not in FINAL]
         assert not unfinished, f"not asked for in all forms: {unfinished}"
-
-
-def the_summary_adds_up(evidence: Evidence) -> None:
-    """The totals are those of the report, the attempts and the sessions."""
-    result, summary = evidence.result, evidence.result.summary
-    results = Counter(attempt.result for attempt in result.attempts if attempt.result not in {NOT_SENT, ""})
-    assert summary["requests"] == results.total()
-    assert summary["faults"] == {kind: count for kind, count in results.items() if kind != "verdicts"}
-    assert summary["removed_records"] == sum(int(row["removed_records"]) for row in evidence.firsts.values())
-    assert summary["numbers"] == len(result.scenario.targets)
-    assert summary["campaigns"] == sorted({campaign for campaign, _ in result.scenario.targets})
-    assert summary["numbers_asked"] == sum(row["attempts"] != "0" for row in evidence.firsts.values())
-    assert summary["numbers_in_replies_unasked"] == sum(attempt.strangers for attempt in result.attempts)
-    told = sum(session.how not in {"Killed", "StorageError"} for session in evidence.audit.sessions)
-    assert told <= summary["sessions"] <= len(evidence.audit.sessions)
-    assert summary["duplicate_rows"] == sum(bool(row["duplicate_of_row"]) for row in result.report)
-
-
-def the_progress_shown_was_true(evidence: Evidence) -> None:
-    """Promise 3: what a session counted at its end is what the report and the audit say."""
-    snapshot, session = evidence.result.snapshot, evidence.sessions[-1]
-    shown: Counter[str] = Counter()
-    for phase, count in snapshot.phases.items():
-        shown[_STATUS_OF_PHASE[phase]] += count
-    assert shown == Counter(row["status"] for row in evidence.firsts.values())
-    assert snapshot.requests == len(session)
-    assert snapshot.strangers == sum(request.strangers for request in session)
-    assert snapshot.faults == Counter(request.told for request in session if request.told != "verdicts")
-    told = [entry for request in session for entries in request.said.values() for entry in entries]
-    assert snapshot.removed_records == sum(entry["status"] == "REMOVED" for entry in told)
-    if evidence.result.summary["ending"] == "done":
-        assert snapshot.waiting == 0, f"{snapshot.waiting} numbers still wait"
-
-
-def the_exit_code_is_0_only_when_all_is_final(evidence: Evidence) -> None:
-    """Not closed or not final is never exit 0."""
-    statuses = {row["status"] for row in evidence.result.report}
-    done = evidence.result.summary["ending"] == "done"
-    assert (evidence.result.summary["exit_code"] == 0) == (done and statuses <= FINAL | {"INVALID"})
 
 
 def in_a_calm_world_everything_comes_to_an_answer(evidence: Evidence) -> None:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from bulk_remove.core.model import NumberFormat
 
 CAMPAIGN = "00001"
-_CAMPAIGNS = (CAMPAIGN, "00002", "A7b3Z")
+CAMPAIGNS = (CAMPAIGN, "00002", "A7b3Z")
 _CAMPAIGN_SPELLINGS = ("{}", "{}", " {} ", "'{}")
 _NO_CAMPAIGN = ("", " ", "1", "00 01", "000001", "n/a")
 _INVALID = ("", "abc", "12", "n/a", "0000", "=1+1", "6.01E+08", "50000012x", "+4860", "601234555;602111222")
@@ -72,7 +72,7 @@ def rows(dice: random.Random, number_format: NumberFormat) -> tuple[Row, ...]:
 
 def with_campaigns(drawn: Iterable[Row], dice: random.Random) -> Iterator[Row]:
     """Give each row a campaign of its own; more numbers stand in several rows then, and so in several campaigns."""
-    campaigns = _CAMPAIGNS[: dice.choice((2, 3))]
+    campaigns = CAMPAIGNS[: dice.choice((2, 3))]
     before: list[Row] = []
     for row in drawn:
         twin = dice.choice(before) if before and dice.random() < 0.1 else row

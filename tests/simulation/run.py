@@ -134,7 +134,11 @@ class Life:
     def _sent(self, ready: Prepared, approved: ApprovedPlan, process: Process, session: Session) -> Sent | None:
         """Send until it ends, one way or the other; None when there is nobody left to write a report."""
         loop = VirtualLoop(self._now_s, process.turn)
-        hooks = Hooks(_watching, lambda stop: _stopping(stop, process.trouble), _ignore)
+
+        def listen(numbers: Sequence[str], states: Sequence[NumberState]) -> None:
+            session.settled += [(number, state.phase) for number, state in zip(numbers, states, strict=True)]
+
+        hooks = Hooks(_watching, lambda stop: _stopping(stop, process.trouble), listen)
         try:
             with patch.multiple(
                 "bulk_remove.run.carry_out", Client=process.line, Journal=process.journal, SystemClock=process.clock
@@ -195,7 +199,3 @@ def _stopping(stop: Callable[[Ending], None], trouble: Trouble) -> Iterator[None
     finally:
         for timer in timers:
             timer.cancel()
-
-
-def _ignore(_numbers: Sequence[str], _states: Sequence[NumberState]) -> None:
-    """Nobody listens."""

@@ -17,6 +17,7 @@ from bulk_remove.core.lifecycle import SETTLED, TRANSITIONS, Event, Phase
 from bulk_remove.core.model import Again, Chunk, NumberState, RowOutcome
 from bulk_remove.core.pacing import Pace, pace_for
 from bulk_remove.core.replies import Fault, Reply, Verdict, read_reply
+from tests.simulation import bugs_of_forms
 from tests.simulation.replay import replay
 
 _SEEDS = 150
@@ -195,6 +196,16 @@ CASES: tuple[tuple[Bug, str], ...] = (
     (a_retry_after_ignored, "a_pause_that_the_server_asks_for_is_kept_by_all"),
     (records_forgotten_over_rounds, TOLD),
     (a_verdict_counted_but_not_written, "the_progress_shown_was_true"),
+    (bugs_of_forms.the_next_form_asked_for_before_an_answer, "forms_are_asked_for_one_after_the_other"),
+    (bugs_of_forms.none_in_one_form_taken_as_final, "not_exist_means_in_none_of_its_forms"),
+    (bugs_of_forms.forms_mixed_in_a_request, "no_request_mixes_forms"),
+    (
+        bugs_of_forms.the_planned_form_reported_whatever_was_found,
+        "the_number_shown_is_the_form_in_which_it_was_found",
+    ),
+    (bugs_of_forms.doubt_forgotten_between_forms, "not_exist_means_in_none_of_its_forms"),
+    (bugs_of_forms.a_request_sent_to_another_campaign, "each_request_goes_to_the_campaign_of_its_numbers"),
+    (bugs_of_forms.a_number_of_two_campaigns_taken_for_one, "duplicates_carry_their_first_row"),
 )
 
 

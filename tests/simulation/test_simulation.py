@@ -1,8 +1,11 @@
+import re
+
 import pytest
 
 from bulk_remove.core.summary import Ending
 from tests.simulation.fates import Fate
 from tests.simulation.replay import replay
+from tests.simulation.rows import CAMPAIGNS
 from tests.simulation.scenario import Kind
 
 _SEEDS = 2_000
@@ -34,3 +37,7 @@ def test_everything_that_can_happen_does_happen() -> None:
     endings = {line.partition(" ended: ")[2] for line in story if " ended: " in line}
     assert endings >= {"Killed", "StorageError", "CancelledError", *_ENDINGS}
     assert [kind for kind in Kind if f": {kind} at " not in told] == []
+    assert {request.rpartition("; ")[2][:5] for request in story if " attempt " in request} == {*CAMPAIGNS}
+    for fate in (Fate.ANSWERED, Fate.POISONED, Fate.DROPPED_AFTER):
+        leads = {lead for line in story if f": {fate}" in line for lead in re.findall(r" (\+?[048]*)[0-9]{9}\b", line)}
+        assert leads == {"", "48", "+48", "0048"}, fate

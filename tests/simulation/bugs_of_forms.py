@@ -1,0 +1,77 @@
+"""Bugs to be put in on purpose in what asks for other forms and keeps campaigns apart."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+
+from bulk_remove.adapters.distinct import RowKeys
+from bulk_remove.adapters.ledger import Sending, outcomes
+from bulk_remove.adapters.ledger.packing import unpack_state
+from bulk_remove.adapters.ledger.sending import Due
+from bulk_remove.adapters.pool.bookkeeper import Bookkeeper
+from bulk_remove.core.chunker import RequestShape
+from bulk_remove.core.lifecycle import TRANSITIONS, Event, Phase
+from bulk_remove.core.model import Chunk
+from bulk_remove.settings import Settings
+
+
+def the_next_form_asked_for_before_an_answer(broken: pytest.MonkeyPatch) -> None:
+    skip = Bookkeeper.skip
+
+    async def hasty(self: Bookkeeper, chunk: Chunk) -> bool:
+        if not chunk.first or chunk.chunk_id > 1:
+            return await skip(self, chunk)
+        hows = [self._next_form(number, self._desk.clock.wall_s()) for number in chunk.numbers]
+        again = {index: how for index, how in enumerate(hows) if how}
+        await self._desk.journal.write(lambda steps: steps.settle(chunk, chunk.states, again))
+        self._settled(chunk, chunk.states, again)
+        return True
+
+    broken.setattr(Bookkeeper, "skip", hasty)
+
+
+def none_in_one_form_taken_as_final(broken: pytest.MonkeyPatch) -> None:
+    broken.setattr(Bookkeeper, "_other_forms", lambda *_: {})
+
+
+def forms_mixed_in_a_request(broken: pytest.MonkeyPatch) -> None:
+    alike = Sending.due_stragglers
+
+    def mixed(self: Sending, until_s: float, limit: int) -> Due | None:
+        due = alike(self, until_s, limit)
+        rows = self._connection.execute(
+            "SELECT ordinal, number, state FROM straggler WHERE campaign = ? AND due_at_s <= ?"
+            " ORDER BY due_at_s, ordinal LIMIT ?",
+            (due and due.campaign, until_s, limit),
+        )
+        return due and due._replace(numbers=[(place, number, unpack_state(state)) for place, number, state in rows])
+
+    broken.setattr(Sending, "due_stragglers", mixed)
+
+
+def the_planned_form_reported_whatever_was_found(broken: pytest.MonkeyPatch) -> None:
+    broken.setattr(outcomes, "NOWHERE", frozenset(Phase))
+
+
+def doubt_forgotten_between_forms(broken: pytest.MonkeyPatch) -> None:
+    broken.setitem(TRANSITIONS[Phase.IN_DOUBT], Event.NOT_IN_THIS_FORM, Phase.OTHER_FORM)
+
+
+def a_request_sent_to_another_campaign(broken: pytest.MonkeyPatch) -> None:
+    shape = Settings.shape
+
+    def astray(self: Settings, campaign: str, base_path: str) -> RequestShape:
+        other = "00002" if self.campaign_column and campaign == "00001" else campaign
+        return replace(shape(self, campaign, base_path), campaign=other)
+
+    broken.setattr(Settings, "shape", astray)
+
+
+def a_number_of_two_campaigns_taken_for_one(broken: pytest.MonkeyPatch) -> None:
+    add = RowKeys.add
+
+    def groupless(self: RowKeys, numbers: Sequence[str], _groups: Sequence[str] = ()) -> None:
+        add(self, numbers)
+
+    broken.setattr(RowKeys, "add", groupless)

@@ -1,0 +1,82 @@
+"""What must hold of what a run counts, and tells as it goes. Each function is a promise; it raises AssertionError."""
+
+from collections import Counter
+
+from tests.simulation.evidence import FINAL, Evidence
+from tests.simulation.oracle import NOT_SENT
+
+_STATUS_OF_PHASE = {
+    "U": "UNSENT",
+    "D": "IN_DOUBT",
+    "B": "CALL_IN_PROGRESS",
+    "C": "CALL_IN_PROGRESS",
+    "M": "FAILED",
+    "R": "REMOVED",
+    "N": "NOT_EXIST",
+    "P": "PRESUMED_REMOVED",
+    "F": "FAILED",
+    "G": "FAILED",
+    "X": "UNRECOGNISED",
+    "Y": "UNRECOGNISED",
+    "O": "UNSENT",
+    "Q": "IN_DOUBT",
+}
+
+
+def the_sum_closes(evidence: Evidence) -> None:
+    """Promise 1: rows = the nine statuses, in the summary as in the report."""
+    by_status = Counter(row["status"] for row in evidence.result.report)
+    summary = evidence.result.summary
+    assert summary["rows"] == len(evidence.result.scenario.rows) == sum(summary["rows_by_status"].values())
+    assert {status: count for status, count in summary["rows_by_status"].items() if count} == by_status
+
+
+def the_summary_adds_up(evidence: Evidence) -> None:
+    """The totals are those of the report, the attempts and the sessions."""
+    result, summary = evidence.result, evidence.result.summary
+    results = Counter(attempt.result for attempt in result.attempts if attempt.result not in {NOT_SENT, ""})
+    assert summary["requests"] == results.total()
+    assert summary["faults"] == {kind: count for kind, count in results.items() if kind != "verdicts"}
+    assert summary["removed_records"] == sum(int(row["removed_records"]) for row in evidence.firsts.values())
+    assert summary["numbers"] == len(result.scenario.targets)
+    assert summary["campaigns"] == sorted({campaign for campaign, _ in result.scenario.targets})
+    assert summary["numbers_asked"] == sum(row["attempts"] != "0" for row in evidence.firsts.values())
+    assert summary["numbers_in_replies_unasked"] == sum(attempt.strangers for attempt in result.attempts)
+    told = sum(session.how not in {"Killed", "StorageError"} for session in evidence.audit.sessions)
+    assert told <= summary["sessions"] <= len(evidence.audit.sessions)
+    assert summary["duplicate_rows"] == sum(bool(row["duplicate_of_row"]) for row in result.report)
+
+
+def the_progress_shown_was_true(evidence: Evidence) -> None:
+    """Promise 3: what a session counted at its end is what the report and the audit say."""
+    snapshot, session = evidence.result.snapshot, evidence.sessions[-1]
+    shown: Counter[str] = Counter()
+    for phase, count in snapshot.phases.items():
+        shown[_STATUS_OF_PHASE[phase]] += count
+    assert shown == Counter(row["status"] for row in evidence.firsts.values())
+    assert snapshot.requests == len(session)
+    assert snapshot.strangers == sum(request.strangers for request in session)
+    assert snapshot.faults == Counter(request.told for request in session if request.told != "verdicts")
+    told = [entry for request in session for entries in request.said.values() for entry in entries]
+    assert snapshot.removed_records == sum(entry["status"] == "REMOVED" for entry in told)
+    if evidence.result.summary["ending"] == "done":
+        assert snapshot.waiting == 0, f"{snapshot.waiting} numbers still wait"
+
+
+def what_was_told_as_final_is_in_the_report(evidence: Evidence) -> None:
+    """Never report what is not so: who listens to a run is told the final verdicts that the report holds, once each."""
+    told = Counter(
+        (number, _STATUS_OF_PHASE[phase])
+        for session in evidence.audit.sessions
+        for number, phase in session.settled
+        if _STATUS_OF_PHASE[phase] in FINAL
+    )
+    untold = told - Counter((row["number"], row["status"]) for row in evidence.firsts.values())
+    assert not untold, f"told, but not in the report: {untold}"
+
+
+def the_exit_code_is_0_only_when_all_is_final(evidence: Evidence) -> None:
+    """Not closed or not final is never exit 0."""
+    statuses = {row["status"] for row in evidence.result.report}
+    done = evidence.result.summary["ending"] == "done"
+    assert (evidence.result.summary["exit_code"] == 0) == (done and statuses <= FINAL | {"INVALID"})
