@@ -12,7 +12,12 @@ from bulk_remove.errors import ExitCode
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 TESTS = "".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / "tests").rglob("test_*.py")))
-FLAGS = {name for command in program.commands.values() for option in command.params for name in option.opts}
+FLAGS = {
+    name
+    for command in program.commands.values()
+    for option in command.params
+    for name in (*option.opts, *option.secondary_opts)
+}
 
 
 @pytest.mark.parametrize("name", sorted(set(re.findall(r"`(test_\w+)`", README))))

@@ -75,8 +75,7 @@ IN_A_CALL = frozenset({Phase.BUSY, Phase.BUSY_IN_DOUBT})
 BETWEEN_FORMS = frozenset({Phase.OTHER_FORM, Phase.OTHER_FORM_IN_DOUBT})
 """Not there in the forms asked for so far; the next one is still to be asked for."""
 
-NOWHERE = BETWEEN_FORMS | {Phase.NOT_EXIST, Phase.PRESUMED_REMOVED}
-"""No record was found in any form, so none of them is the number's own more than the planned one."""
+_NONE_FOUND = BETWEEN_FORMS | {Phase.NOT_EXIST, Phase.PRESUMED_REMOVED}
 
 DOUBT = "A request for it went unanswered."
 """What the report's `detail` ends with where the phase is doubted and the status does not say so."""
@@ -158,6 +157,11 @@ def next_phase(phase: str, event: Event) -> Phase:
 def status_of(phase: str) -> Status:
     """Return what the report says of a number in this phase."""
     return _STATUS[Phase(phase)]
+
+
+def nowhere(state: NumberState) -> bool:
+    """Tell whether no record was found in any form: then none is the number's own more than the planned one."""
+    return state.phase in _NONE_FOUND and not state.removed
 
 
 _PHASE = {

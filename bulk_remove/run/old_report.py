@@ -46,6 +46,12 @@ class OldReport:
         """Yield every row of the report in order. Raises InputError for a row that cannot be trusted."""
         sources: dict[str, Source] = {}
         for block in self._table.blocks():
+            if block.problems:
+                index, problem = min(block.problems.items())
+                raise InputError(
+                    f"{self._table.source.file}, row {block.rows[index]}: {problem}",
+                    "Take the report as it was written.",
+                )
             for place, cells in zip(block.rows, block.others, strict=True):
                 values = {name: cells[index] for name, index in self._places.items()}
                 file = values.get("file", "") or self._table.source.file

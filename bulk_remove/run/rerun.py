@@ -134,12 +134,13 @@ def _distinct(
 ) -> Iterator[tuple[str, str, NumberState]]:
     """Yield (campaign, number, the state from which it goes on), each number once.
 
-    A number without a final answer is asked for in all its forms again, from the planned one on.
+    A number without a final answer is asked for in all its forms again, from the planned one on; but where records of
+    it were removed and others were in a call, it is asked for in the form in which it was found.
     """
     next_duplicate = next(duplicates, -1)
     for seq, row in enumerate(rows):
         if seq == next_duplicate:
             next_duplicate = next(duplicates, -1)
         elif row.state is not None:
-            final = status_of(row.state.phase) in FINAL_STATUSES
-            yield row.campaign, row.number if final else planned(row.number), asked_anew(row.state)
+            found = row.state.removed or status_of(row.state.phase) in FINAL_STATUSES
+            yield row.campaign, row.number if found else planned(row.number), asked_anew(row.state)

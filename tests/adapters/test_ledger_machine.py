@@ -16,7 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from bulk_remove.adapters.ledger import Outcomes, Planning, Reopening, Sending, Store, create, open_existing
 from bulk_remove.adapters.ledger.planning import CAMPAIGN_ORDINALS
 from bulk_remove.core.chunker import RequestShape, in_requests
-from bulk_remove.core.lifecycle import NEW, NOWHERE, SETTLED, Event, without_verdict
+from bulk_remove.core.lifecycle import NEW, SETTLED, Event, nowhere, without_verdict
 from bulk_remove.core.model import Again, Chunk, NumberedBlock, NumberState, RowBlock, RowOutcome, Source
 from tests.support.ledger_values import number_states, open_states
 
@@ -56,7 +56,7 @@ class Model:
             place = "" if not file else f"{first_row}" if file == source.file else f"{file}:{first_row}"
             first.setdefault(key, (source.file, row))
             state = self.states[key]
-            shown = number if state.phase in NOWHERE else self.asked_as(key)
+            shown = number if nowhere(state) else self.asked_as(key)
             yield RowOutcome(source, row, cell, others, shown, campaign, state, "", place)
 
     def asked_as(self, key: Key) -> str:

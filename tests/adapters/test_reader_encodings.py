@@ -171,7 +171,7 @@ def test_what_is_in_no_certain_encoding_is_refused_with_its_line(tmp_path: Path,
         ("phone\n601000001\n".encode("utf-16-le") + b"x", "utf-16-le", 3),
         ("phone\n601000001\n\0".encode("utf-16-le"), "utf-16-le", 3),
         (b"phone\n\x00\n", "cp1250", 2),
-        (b"phone\n\xb3\n", "punycode", 1),
+        (b"phone\n\xb3\n", "punycode", 2),
     ],
     ids=[
         "undefined",

@@ -75,7 +75,7 @@ def test_a_packed_workbook_is_read(tmp_path: Path, kind: str) -> None:
 
 @pytest.mark.parametrize("name", ["a.gz", "a.pdf.gz", "a.csv.gz.gz", "a.zst"])
 def test_another_kind_inside_is_refused_with_the_kinds_that_are_read(tmp_path: Path, name: str) -> None:
-    assert ".csv, .tsv, .txt and .xlsx" in refusal(written(tmp_path, gzip.compress(b"x"), name)).sentence
+    assert ".xlsm and .xlsx" in refusal(written(tmp_path, gzip.compress(b"x"), name)).sentence
 
 
 def test_another_kind_in_a_zip_is_refused(tmp_path: Path) -> None:
@@ -217,13 +217,34 @@ def test_standard_input_is_read_as_csv(monkeypatch: pytest.MonkeyPatch, encoding
     table = open_table("-", ReadOptions())
     assert rows_of(table) == rows_of(table) == ROWS
     source = table.source
-    assert (source.file, source.size_bytes, source.sha256) == ("-", len(content), hashlib.sha256(content).hexdigest())
+    assert (source.file, source.size_bytes, source.sha256) == (
+        "(standard input)",
+        len(content),
+        hashlib.sha256(content).hexdigest(),
+    )
 
 
 def test_a_workbook_on_standard_input_is_known_by_its_first_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", Piped(workbook()))
     table = open_table("-", ReadOptions())
-    assert (table.source.sheet, table.source.file, rows_of(table)) == ("Sheet", "-", [(2, "601000001")])
+    assert (table.source.sheet, table.source.file, rows_of(table)) == ("Sheet", "(standard input)", [(2, "601000001")])
+
+
+@pytest.mark.parametrize("name", ["customers.xls", "customers.ods", "customers.xlsx"])
+def test_a_workbook_of_any_kind_can_be_piped_in(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    content = (Path(__file__).parents[2] / "sample_data" / name).read_bytes()
+    monkeypatch.setattr(sys, "stdin", Piped(content))
+    assert len(rows_of(open_table("-", ReadOptions()))) >= 25
+
+
+def test_a_zip_on_standard_input_that_is_no_workbook_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("numbers.csv", TEXT)
+    monkeypatch.setattr(sys, "stdin", Piped(packed.getvalue()))
+    assert (
+        refusal("-").sentence == "(standard input) is not what is read: it is a zip archive without a workbook in it."
+    )
 
 
 def test_what_is_wrong_with_standard_input_is_told_by_that_name(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -62,7 +62,8 @@ PARTS = {
     f'<Relationship Id="rId2" Type="{OFFICE}/styles" Target="styles.xml"/>'
     f'<Relationship Id="rId3" Type="{OFFICE}/sharedStrings" Target="sharedStrings.xml"/></Relationships>',
     "xl/styles.xml": f'<styleSheet xmlns="{MAIN}"><fonts><font/></fonts><fills><fill/></fills>'
-    '<borders><border/></borders><cellStyleXfs><xf/></cellStyleXfs><cellXfs><xf numFmtId="0"/><xf numFmtId="14"/></cellXfs></styleSheet>',
+    "<borders><border/></borders><cellStyleXfs><xf/></cellStyleXfs><cellXfs>"
+    '<xf numFmtId="0"/><xf numFmtId="14"/></cellXfs></styleSheet>',
 }
 
 
@@ -81,7 +82,7 @@ def main() -> None:
     for turn in range(given.times):
         for name, code in CONTENDERS.items():
             runs[name].append(measure(code, path, given.rows))
-        print(f"turn {turn + 1} of {given.times} done", file=sys.stderr)
+        sys.stderr.write(f"turn {turn + 1} of {given.times} done\n")
     print_table(path, runs)
 
 
@@ -98,15 +99,19 @@ def measure(code: str, path: Path, rows: int) -> Sequence[float]:
 def print_table(path: Path, runs: dict[str, list[Sequence[float]]]) -> None:
     """Print median, least and most of each figure, and the ratios to the faster of calamine's two ways."""
     baseline = min(list(CONTENDERS)[:2], key=lambda name: statistics.median(run[0] for run in runs[name]))
-    print(f"{path.name}, {path.stat().st_size / 1e6:.1f} MB; median (least to most)")
-    print(f"{'':20}{'CPU s':>22}{'wall s':>22}{'peak MB':>24}")
+    sys.stdout.write(f"{path.name}, {path.stat().st_size / 1e6:.1f} MB; median (least to most)\n")
+    sys.stdout.write(f"{'':20}{'CPU s':>22}{'wall s':>22}{'peak MB':>24}\n")
     for name, figures in runs.items():
-        print(f"{name:20}" + "".join(f"{spread(column):>22}" for column in zip(*figures, strict=True)))
+        sys.stdout.write(
+            f"{name:20}" + "".join(f"{spread(column):>22}" for column in zip(*figures, strict=True)) + "\n"
+        )
     ratios = [
         [a / b for a, b in zip(*pair, strict=True)] for pair in zip(runs["open_table"], runs[baseline], strict=True)
     ]
-    print(f"{'open_table / that':20}" + "".join(f"{spread(column):>22}" for column in zip(*ratios, strict=True)))
-    print(f"compared with {baseline}, run by run")
+    sys.stdout.write(
+        f"{'open_table / that':20}" + "".join(f"{spread(column):>22}" for column in zip(*ratios, strict=True)) + "\n"
+    )
+    sys.stdout.write(f"compared with {baseline}, run by run\n")
 
 
 def spread(figures: Sequence[float]) -> str:
@@ -116,7 +121,7 @@ def spread(figures: Sequence[float]) -> str:
 
 def make_workbook(path: Path, rows: int) -> None:
     """Write a workbook as Excel does: shared strings, names, numbers as text or number, dates with a style, notes."""
-    print(f"Making {path} ...", file=sys.stderr)
+    sys.stderr.write(f"Making {path} ...\n")
     start = time.perf_counter()
     strings: dict[str, int] = {}
     half_done = path.with_suffix(".part")
@@ -135,7 +140,7 @@ def make_workbook(path: Path, rows: int) -> None:
                 part.write(f"<si><t>{text}</t></si>".encode())
             part.write(b"</sst>")
     half_done.replace(path)
-    print(f"made in {time.perf_counter() - start:.0f} s", file=sys.stderr)
+    sys.stderr.write(f"made in {time.perf_counter() - start:.0f} s\n")
 
 
 def made_rows(rows: int, strings: dict[str, int]) -> Iterator[str]:

@@ -36,7 +36,7 @@ def test_plan_shows_what_would_be_done_and_sends_nothing(tmp_path: Path, numbers
     words = " ".join(done.stdout.split())
     assert "numbers to remove from 00001 40" in words
     assert "requests 40 at least 39 s at 1 a second" in words
-    assert "phone column 'telefon', named 'telefon'" in words
+    assert "phone column 1 'telefon', named 'telefon'" in words
     assert "500000" not in done.stdout
     assert list((tmp_path / "state" / "runs").iterdir()) == []
 

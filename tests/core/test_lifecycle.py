@@ -16,6 +16,7 @@ from bulk_remove.core.lifecycle import (
     asked_anew,
     explain,
     next_phase,
+    nowhere,
     read_back,
     status_of,
     with_verdict,
@@ -105,6 +106,11 @@ def test_a_number_with_forms_left_is_never_final_and_its_doubt_outlives_the_chan
 def test_a_form_that_is_refused_ends_in_the_reason_for_it() -> None:
     state = without_verdict(after(Event.NOT_IN_THIS_FORM), Event.NOT_EXIST, "wrong format")
     assert (state.phase, state.detail, state.attempts) == (Phase.NOT_EXIST, "wrong format", 2)
+
+
+def test_a_number_is_nowhere_when_no_form_of_it_held_a_record() -> None:
+    assert {phase for phase in Phase if nowhere(NumberState(phase))} == set("NPOQ")
+    assert not any(nowhere(NumberState(phase, removed=1)) for phase in Phase)
 
 
 def test_what_was_removed_in_one_form_counts_when_the_others_hold_none() -> None:

@@ -233,9 +233,10 @@ def test_resume_of_nothing_is_4_and_of_a_damaged_ledger_10(tmp_path: Path, numbe
 
 
 def test_a_deadline_stops_safely_with_9(tmp_path: Path, numbers: Path) -> None:
-    until = (datetime.now().astimezone() + timedelta(seconds=4)).strftime("%H:%M:%S")
     with simulator(tmp_path) as server:
-        slow = ("--max-numbers-per-request", "1", "--rate", "10")
+        # Late enough for a slow machine to have started: a time that is past is tomorrow's.
+        until = (datetime.now().astimezone() + timedelta(seconds=10)).strftime("%H:%M:%S")
+        slow = ("--max-numbers-per-request", "1", "--rate", "5")
         done = bulk_remove(*removal(server, tmp_path, numbers, "--until", until, *slow))
     assert done.returncode == 9, done.stderr
     assert "the deadline came first" in done.stdout

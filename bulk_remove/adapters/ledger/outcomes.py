@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from bulk_remove.adapters.ledger.packing import pack_state, unpack_state, unpack_states
 from bulk_remove.adapters.ledger.planning import blocks_of
 from bulk_remove.adapters.ledger.store import Store
-from bulk_remove.core.lifecycle import NEW, NOWHERE
+from bulk_remove.core.lifecycle import NEW, nowhere
 from bulk_remove.core.model import NumberState, RowOutcome
 
 
@@ -68,7 +68,7 @@ class Outcomes:
                     yield RowOutcome(block.source, row, cell, others, asked_as, campaign, state, "", place)
                 else:
                     asked_as, state = next(states[campaign])
-                    if state.phase in NOWHERE:
+                    if nowhere(state):
                         asked_as = number
                     if seq == wanted.key:
                         wanted.take()

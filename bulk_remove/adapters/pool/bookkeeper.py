@@ -12,7 +12,7 @@ from bulk_remove.adapters.pool.ports import Clock, Journal, Steps
 from bulk_remove.adapters.pool.tally import Tally
 from bulk_remove.core.chunker import RequestShape
 from bulk_remove.core.forms import Forms
-from bulk_remove.core.lifecycle import BETWEEN_FORMS, IN_A_CALL, NOWHERE, Event, Phase, with_verdict, without_verdict
+from bulk_remove.core.lifecycle import BETWEEN_FORMS, IN_A_CALL, Event, Phase, nowhere, with_verdict, without_verdict
 from bulk_remove.core.model import Again, Chunk, NumberState
 from bulk_remove.core.replies import Effect, Fault, Reply, Verdict
 from bulk_remove.core.retry import BusyPolicy, RetryPolicy, Step, backoff_s, busy_due_s
@@ -142,7 +142,7 @@ class Bookkeeper:
         splits = step is Step.SPLIT and not alone
         # Of a request refused as a whole nobody knows yet which number was meant.
         detail = "" if splits and event is Event.UNTOUCHED else fault.detail
-        if alone and chunk.states[0].phase in BETWEEN_FORMS:
+        if alone and _is_about_the_form(chunk):
             states, again = self._past_this_form(chunk, detail, now_s)
         else:
             states = tuple([without_verdict(state, event, detail) for state in chunk.states])
@@ -180,9 +180,7 @@ class Bookkeeper:
         numbers = chunk.numbers
         if chunk.form:
             planned = desk.settings.forms.planned
-            numbers = tuple(
-                [planned(n) if state.phase in NOWHERE else n for n, state in zip(numbers, states, strict=True)]
-            )
+            numbers = tuple([planned(n) if nowhere(state) else n for n, state in zip(numbers, states, strict=True)])
         desk.on_settled(numbers, states)
 
     def _end_if_hopeless(self, fault: Fault, step: Step) -> None:
@@ -197,7 +195,11 @@ class Bookkeeper:
 
     def _other_forms(self, chunk: Chunk, verdicts: Sequence[Verdict], now_s: float) -> dict[int, Again]:
         """Return by index how the numbers that are not there in this form are to be asked for in the next one."""
-        missing = [index for index, verdict in enumerate(verdicts) if verdict.event is Event.NOT_EXIST]
+        missing = [
+            index
+            for index, verdict in enumerate(verdicts)
+            if verdict.event is Event.NOT_EXIST and not chunk.states[index].removed
+        ]
         found = {index: self._next_form(chunk.numbers[index], now_s) for index in missing}
         return {index: how for index, how in found.items() if how is not None}
 
@@ -216,7 +218,9 @@ class Bookkeeper:
         hows = [self._next_form(number, now_s) for number in chunk.numbers]
         states = tuple(
             [
-                without_verdict(state, Event.NOT_IN_THIS_FORM if how else Event.NOT_EXIST, detail)
+                without_verdict(state, Event.NOT_IN_THIS_FORM, "")
+                if how
+                else without_verdict(state, Event.NOT_EXIST, detail)
                 for state, how in zip(chunk.states, hows, strict=True)
             ]
         )
@@ -235,3 +239,9 @@ class Bookkeeper:
             if due is not None:
                 again[index] = Again(due, chunk.numbers[index], chunk.form)
         return again
+
+
+def _is_about_the_form(chunk: Chunk) -> bool:
+    """Tell whether the refusal of a single number is about its form: it was never found in it."""
+    state = chunk.states[0]
+    return chunk.form > 0 and not state.removed and state.phase not in IN_A_CALL

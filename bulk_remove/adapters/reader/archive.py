@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from bulk_remove.adapters.reader.damage import damaged, too_large
+from bulk_remove.adapters.reader.damage import damaged, protected, too_large
 from bulk_remove.errors import InputError
 
 MOST_BYTES = 2 << 30
@@ -24,7 +24,7 @@ _READ_BYTES = 1 << 15
 _INFLATED_BYTES = 1 << 18  # what fits into the cache of a processor is searched a fifth faster than a megabyte
 _LOCAL_HEADER = struct.Struct("<4sHHHHHIIIHH")  # APPNOTE 4.3.7
 _END = b"PK\x05\x06"
-_END_BYTES, _LONGEST_COMMENT = 22, 0xFFFF
+_MOST_DIRECTORY_BYTES = 16 << 20
 _ENCRYPTED = 1  # APPNOTE 4.4.4: bit 0 of the flags
 _METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
 
@@ -38,28 +38,27 @@ class Archive:
         try:
             with zipfile.ZipFile(file) as archive:
                 self.parts = archive.infolist()
+                directory = archive.start_dir
         except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, struct.error):
             raise damaged(path) from None
         self._size = file.seek(0, 2)
         self._bound = min(MOST_BYTES, max(ALWAYS_BYTES, MOST_TIMES * self._size))
-        self._check_directory()
+        self._check_directory(directory)
 
-    def _check_directory(self) -> None:
-        names = {part.filename.casefold() for part in self.parts}
-        if len(names) < len(self.parts) or self._ends_twice():  # which one would calamine read?
+    def _check_directory(self, start: int) -> None:
+        names = set(map(part_name, self.parts))
+        if min([start, *(part.header_offset for part in self.parts)]) < 0:
+            raise damaged(self._path)
+        if len(names) < len(self.parts) or self._ends_twice(start):  # which one would calamine read?
             raise damaged(self._path)
         if len(self.parts) > _MOST_PARTS or sum(part.file_size for part in self.parts) > self._bound:
             raise self._too_large()
         if any(part.flag_bits & _ENCRYPTED for part in self.parts):
-            raise InputError(f"{self._path} is protected with a password.", "Save it without one.")
+            raise protected(self._path)
 
-    def _ends_twice(self) -> bool:
-        at = max(0, self._size - _END_BYTES - _LONGEST_COMMENT)
-        self._file.seek(at)
-        tail = self._file.read()
-        end = tail.rfind(_END)
-        comment = int.from_bytes(tail[end + _END_BYTES - 2 : end + _END_BYTES], "little")
-        return tail.count(_END) != 1 or end + _END_BYTES + comment != len(tail)
+    def _ends_twice(self, directory: int) -> bool:
+        self._file.seek(directory)
+        return self._file.read(_MOST_DIRECTORY_BYTES).count(_END) != 1
 
     def _too_large(self) -> InputError:
         return too_large(self._path, f"would expand to more than {self._bound >> 20} MB, which no list of numbers does")
@@ -78,7 +77,7 @@ class Archive:
 
     def content(self, name: str, most_bytes: int) -> bytes:
         """Return a part's whole content, nothing when there is no such part or it is larger than that."""
-        part = next((part for part in self.parts if part.filename.casefold() == name.casefold()), None)
+        part = next((part for part in self.parts if part_name(part) == name), None)
         return b"".join(self.pieces(part)) if part and part.file_size <= most_bytes else b""
 
     def _inflated(self, part: zipfile.ZipInfo) -> Iterator[bytes]:
@@ -119,6 +118,11 @@ class Archive:
             at += len(piece)
             left -= len(piece)
             yield piece
+
+
+def part_name(part: zipfile.ZipInfo) -> str:
+    """Return a part's name as calamine compares it: in small letters, with slashes for backslashes."""
+    return part.filename.replace("\\", "/").casefold()
 
 
 def _same_name(local: bytes, part: zipfile.ZipInfo) -> bool:

@@ -1,14 +1,22 @@
 """What a file really is, whatever its name says: a workbook under another kind's name is refused, not guessed at."""
 
+import struct
 import zipfile
+import zlib
 from typing import BinaryIO
 
 from bulk_remove.adapters.reader.compound import OLE_START, CompoundFile
-from bulk_remove.adapters.reader.damage import damaged
+from bulk_remove.adapters.reader.damage import damaged, protected, too_large
 from bulk_remove.errors import InputError
 
 _LOOKED_AT_BYTES = 4096
 _ZIP_START = b"PK"
+_MANIFEST, _MANIFEST_BYTES, _ENCRYPTED = (
+    "META-INF/manifest.xml",
+    1 << 20,
+    b"encryption-data",
+)  # OpenDocument 1.3, part 2
+_MOST_BYTES = 512 << 20  # of a compound file, which is held in memory; Excel's greatest .xls is far smaller
 _FAMILIES = {".xlsx": ".xlsx", ".xlsm": ".xlsx", ".xlsb": ".xlsb", ".xls": ".xls", ".ods": ".ods"}
 _NAMES = {
     ".xlsx": "an Excel workbook (.xlsx)",
@@ -29,7 +37,8 @@ _EXCEL_2003 = b"urn:schemas-microsoft-com:office:spreadsheet"
 def check_contents(path: str, kind: str, file: BinaryIO) -> str:
     """Return the family of the workbook (.xlsx, .xlsb, .xls or .ods) if it is what `kind`, its suffix, says.
 
-    Raises InputError that says what it is instead: protected with a password, another kind, or damaged.
+    An empty `kind` says nothing. Raises InputError that says what it is instead: protected with a password, another
+    kind, or damaged.
     """
     start = file.read(_LOOKED_AT_BYTES)
     file.seek(0)
@@ -40,10 +49,10 @@ def check_contents(path: str, kind: str, file: BinaryIO) -> str:
     else:
         found = _elsewhere(path, start)
     file.seek(0)
-    if found == _FAMILIES[kind]:
+    if found == _FAMILIES.get(kind, found) and found in _NAMES:
         return found
     raise InputError(
-        f"{path} is not what its name says: it is {_NAMES.get(found, found)}.",
+        f"{path} is not what {'its name says' if kind else 'is read'}: it is {_NAMES.get(found, found)}.",
         f"Give it the name that it should have, ending in {found}."
         if found in _NAMES
         else "Open it in the program that it belongs to and save it as an Excel workbook (.xlsx) or as CSV.",
@@ -51,7 +60,10 @@ def check_contents(path: str, kind: str, file: BinaryIO) -> str:
 
 
 def _in_compound_file(path: str, file: BinaryIO) -> str:
-    names = {name.casefold() for name in CompoundFile(path, file.read()).names()}
+    content = file.read(_MOST_BYTES + 1)
+    if len(content) > _MOST_BYTES:
+        raise too_large(path, f"has more than {_MOST_BYTES >> 20} MB, which no list of numbers has")
+    names = {name.casefold() for name in CompoundFile(path, content).names()}
     if "encryptedpackage" in names:
         raise protected(path)
     if names & {"workbook", "book"}:
@@ -63,8 +75,11 @@ def _in_zip(path: str, file: BinaryIO) -> str:
     try:
         with zipfile.ZipFile(file) as archive:
             names = {name.casefold() for name in archive.namelist()}
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
+            encrypted = _MANIFEST in archive.namelist() and _ENCRYPTED in archive.open(_MANIFEST).read(_MANIFEST_BYTES)
+    except (zipfile.BadZipFile, OSError, ValueError, RuntimeError, EOFError, zlib.error, struct.error):
         raise damaged(path) from None
+    if encrypted:
+        raise protected(path)
     if any(name.endswith("workbook.xml") for name in names):
         return ".xlsx"
     if any(name.endswith("workbook.bin") for name in names):
@@ -93,11 +108,3 @@ def _elsewhere(path: str, start: bytes) -> str:
 def _is_text(start: bytes) -> bool:
     control = sum(byte < ord(" ") and byte not in b"\t\r\n\f" for byte in start)
     return not control and len(start.decode("utf-8", "ignore").encode()) > len(start) - 4
-
-
-def protected(path: str) -> InputError:
-    """Return the error of a workbook that only a password opens."""
-    return InputError(
-        f"{path} is protected with a password.",
-        "Open it in the program that wrote it and save it without a password; in Excel, File > Info > Protect.",
-    )

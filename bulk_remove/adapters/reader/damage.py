@@ -17,6 +17,14 @@ def damaged(path: str) -> InputError:
     )
 
 
+def protected(path: str) -> InputError:
+    """Return the error of a workbook that only a password opens."""
+    return InputError(
+        f"{path} is protected with a password.",
+        "Open it in the program that wrote it and save it without a password; in Excel, File > Info > Protect.",
+    )
+
+
 def too_large(path: str, what: str) -> InputError:
     """Return the error of a workbook that would take more memory than a list of numbers ever needs."""
     return InputError(f"{path} {what}.", "Delete what is not needed, or save the sheet with the numbers as CSV.")
@@ -30,10 +38,12 @@ def failures_told(path: str) -> Iterator[None]:
     try:
         yield
     except calamine.PasswordError:
-        raise InputError(
-            f"{path} is protected with a password.", "Open it in the program that wrote it and save it without one."
-        ) from None
+        raise protected(path) from None
     except (calamine.CalamineError, OverflowError, UnicodeError):
+        raise damaged(path) from None
+    except OSError as error:
+        if error.errno is not None:  # the disk's own; where a part ends too early, calamine gives no number
+            raise
         raise damaged(path) from None
     except BaseException as error:
         if type(error).__module__ != _PANICS:

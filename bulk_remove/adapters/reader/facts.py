@@ -31,4 +31,4 @@ class SheetFacts:
             yield f"{held} an error such as #N/A instead of a value; that is read as empty."
         if formulas:
             held = "1 formula has" if formulas == 1 else f"{formulas} formulas have"
-            yield f"{held} no stored result, which is read as empty; open the workbook in Excel and save it to store it."
+            yield f"{held} no stored result, which is read as empty; opened and saved in Excel, it is stored."

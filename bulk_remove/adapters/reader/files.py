@@ -44,8 +44,8 @@ class SetAside:
 class Given:
     """An input as it was given: `path` as the user wrote it, `name` as messages call it.
 
-    `kind` is the suffix, small and with its dot, of what is inside; `aside` is None for a file that is read where it
-    lies.
+    `kind` is the suffix, small and with its dot, of what is inside, empty for a workbook that came without a name;
+    `aside` is None for a file that is read where it lies.
     """
 
     path: str

@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import BinaryIO
-from xml.parsers import expat
 
-from bulk_remove.adapters.reader.archive import Archive
+from bulk_remove.adapters.reader.archive import Archive, part_name
 from bulk_remove.adapters.reader.damage import damaged
 from bulk_remove.adapters.reader.facts import SheetFacts
+from bulk_remove.adapters.reader.parsing import parse
 from bulk_remove.adapters.reader.reach import check_reach
 from bulk_remove.adapters.reader.scan_ods import scan_content
 from bulk_remove.adapters.reader.scan_xls import scan_workbook
@@ -33,10 +34,10 @@ def look_inside(path: str, family: str, file: BinaryIO) -> dict[str, SheetFacts]
 
 
 def _look_inside_xlsx(path: str, archive: Archive) -> dict[str, SheetFacts]:
-    names = _sheets_by_part(path, archive, "xl/workbook.xml", "xl/_rels/workbook.xml.rels", _sheets_of_xml)
+    names = _sheets_by_part(path, archive, "workbook.xml", _sheets_of_xml)
     facts = {}
     for part in archive.parts:
-        name = part.filename.casefold()
+        name = part_name(part)
         if name.endswith("sharedstrings.xml") and name not in names:
             _check_strings(path, archive.pieces(part), part.file_size)
             continue
@@ -47,15 +48,15 @@ def _look_inside_xlsx(path: str, archive: Archive) -> dict[str, SheetFacts]:
         if name in names:
             facts[names[name]] = found
         if scan.odd and (name in names or name.endswith(".xml")):
-            check_reach(path, lambda part=part: archive.pieces(part))  # type: ignore[misc]
+            check_reach(path, partial(archive.pieces, part))
     return facts
 
 
 def _look_inside_xlsb(path: str, archive: Archive) -> dict[str, SheetFacts]:
-    names = _sheets_by_part(path, archive, "xl/workbook.bin", "xl/_rels/workbook.bin.rels", sheet_places)
+    names = _sheets_by_part(path, archive, "workbook.bin", sheet_places)
     facts = {}
     for part in archive.parts:
-        name = part.filename.casefold()
+        name = part_name(part)
         if name in names or name.startswith("xl/worksheets/sheet") or name == "xl/sharedstrings.bin":
             found = scan_part(path, archive.pieces(part), part.file_size)
             facts[names.get(name, "")] = found
@@ -88,17 +89,22 @@ def _check_strings(path: str, pieces: Iterable[bytes], part_bytes: int) -> None:
 
 
 def _sheets_by_part(
-    path: str, archive: Archive, workbook: str, relationships: str, sheets_of: Callable[[str, bytes], dict[str, str]]
+    path: str, archive: Archive, workbook: str, sheets_of: Callable[[str, bytes], dict[str, str]]
 ) -> dict[str, str]:
-    """Return the name of each sheet by the part that holds it, in small letters."""
+    """Return the name of each sheet by the part that holds it, in small letters.
+
+    The workbook's own part lies in `xl/` as a rule, but may lie anywhere; what it refers to is named from there.
+    """
+    own = next((name for name in map(part_name, archive.parts) if name.endswith(workbook)), "")
+    folder = own.removesuffix(workbook)
     targets = {
         found["Id"]: found["Target"]
-        for tag, found in _elements(path, archive.content(relationships, _MOST_INDEX_BYTES))
+        for tag, found in _elements(path, archive.content(f"{folder}_rels/{workbook}.rels", _MOST_INDEX_BYTES))
         if tag == "Relationship" and {"Id", "Target"} <= set(found)
     }
-    sheets = sheets_of(path, archive.content(workbook, _MOST_INDEX_BYTES))
+    sheets = sheets_of(path, archive.content(own, _MOST_INDEX_BYTES))
     return {
-        (target[1:] if target.startswith("/") else "xl/" + target).casefold(): name
+        (target[1:] if target.startswith("/") else folder + target).casefold(): name
         for name, relationship in sheets.items()
         if (target := targets.get(relationship))
     }
@@ -116,11 +122,6 @@ def _sheets_of_xml(path: str, workbook: bytes) -> dict[str, str]:
 def _elements(path: str, text: bytes) -> list[tuple[str, dict[str, str]]]:
     """Return the elements of a small XML text, without their prefixes, with their attributes."""
     found: list[tuple[str, dict[str, str]]] = []
-    parser = expat.ParserCreate()
-    parser.StartElementHandler = lambda tag, attributes: found.append((tag.rpartition(":")[2], attributes))
-    try:
-        if text:
-            parser.Parse(text, True)  # noqa: FBT003 - the parser's own signature
-    except expat.ExpatError:
-        raise damaged(path) from None
+    if text:
+        parse(path, [text], lambda tag, attributes: found.append((tag.rpartition(":")[2], attributes)))
     return found

@@ -1,4 +1,4 @@
-"""Where the names of a CSV file's columns stand, and which column holds the phone numbers.
+"""Where the names of a table's columns stand, and which column holds the phone numbers.
 
 As a rule in the first row. Titles may stand above them ("Export of 5 January"), or there may be none at all; both are
 taken only where nothing else can be meant, since a row that is wrongly taken as a heading would lose a number.
@@ -35,7 +35,10 @@ class Heading:
 
 
 def find_heading(name: str, cuts: Sequence[Cut], options: ReadOptions) -> Heading:
-    """Return the heading of the file called `name`. Raises InputError when no phone column is certain."""
+    """Return the heading of the table called `name`, cut in each way that it may be; a sheet is cut in one.
+
+    Raises InputError, which begins with `name`, when no phone column is certain.
+    """
     cut, first = best([(cut, cut.rows[0][0]) for cut in cuts])
     if options.has_header is False:
         return _without(name, cut, options)
@@ -61,9 +64,9 @@ def _at(name: str, cut: Cut, number: int, options: ReadOptions) -> Heading:
 def _without(name: str, cut: Cut, options: ReadOptions) -> Heading:
     """Make up the names of the columns of a file without any. Raises InputError unless it is plain which one counts."""
     samples = tuple(cells for _, cells in cut.rows)
-    filled = max(_filled_width(cells) for cells in samples)
-    names = tuple(f"column {place}" for place in range(1, (1 if filled == 1 else len(samples[0])) + 1))
-    wanted = options.column or ("1" if len(names) == 1 else "")
+    only = _only_column(cut)
+    names = tuple(f"column {place}" for place in range(1, (only or len(samples[0])) + 1))
+    wanted = options.column or (str(only) if only else "")
     if not _POSITION.fullmatch(wanted):
         raise InputError(
             f"{name} has no names of columns, so the phone column has to be named by its position.",
@@ -73,15 +76,23 @@ def _without(name: str, cut: Cut, options: ReadOptions) -> Heading:
     if options.column is None:
         column = ChosenColumn(column.index, "the only column")
     campaign = choose_campaign(name, names, samples, options, column.index)
-    found = () if options.has_header is False else ("The first row is a phone number: the file has no header.",)
+    found = () if options.has_header is False else ("The first row is a phone number: there is no header.",)
     return Heading(cut.delimiter, 0, names, column, campaign, max(map(len, samples)), found)
 
 
 def _numbers_alone(cut: Cut, options: ReadOptions) -> bool:
-    """Whether the file is one column in which all that was looked at, from the first row on, are phone numbers."""
-    rows = [cells for _, cells in cut.rows]
-    alone = all(_filled_width(cells) == 1 and is_whole_number(cells[0]) for cells in rows)
-    return alone and options.column in {None, "1"}
+    """Whether one column alone is filled, and all that was looked at, from the first row on, are phone numbers."""
+    only = _only_column(cut)
+    if not only or options.column not in {None, str(only)}:
+        return False
+    return all(is_whole_number(cells[only - 1]) for _, cells in cut.rows)
+
+
+def _only_column(cut: Cut) -> int:
+    """Return the position, counted from 1, of the only column with text in it; 0 when there are more."""
+    filled = {tuple(place for place, cell in enumerate(cells, start=1) if cell.strip()) for _, cells in cut.rows}
+    places = next(iter(filled)) if len(filled) == 1 else ()
+    return places[0] if len(places) == 1 else 0
 
 
 def _below_titles(name: str, cuts: Sequence[Cut], options: ReadOptions) -> Heading | None:
@@ -132,7 +143,3 @@ def _may_be_number(cell: str) -> bool:
 
 def _filled(cells: Sequence[str]) -> int:
     return sum(bool(cell.strip()) for cell in cells)
-
-
-def _filled_width(cells: Sequence[str]) -> int:
-    return max((place for place, cell in enumerate(cells, start=1) if cell.strip()), default=0)

@@ -53,7 +53,7 @@ def take(path: str, kinds: Collection[str], spool_dir: Path | None) -> Given:
     Raises InputError for another kind and for what cannot be unpacked, StorageError when there is no room for it.
     """
     if path == STANDARD_INPUT:
-        return _from_standard_input(kinds, spool_dir)
+        return _from_standard_input(spool_dir)
     kind = Path(path).suffix.lower()
     if kind in PACKED_KINDS:
         return _unpacked(path, kind, kinds, spool_dir)
@@ -135,7 +135,7 @@ def _damage_told(path: str) -> Iterator[None]:
         ) from None
 
 
-def _from_standard_input(kinds: Collection[str], spool_dir: Path | None) -> Given:
+def _from_standard_input(spool_dir: Path | None) -> Given:
     name = "(standard input)"
     digest = hashlib.sha256()
     start = b""
@@ -152,9 +152,7 @@ def _from_standard_input(kinds: Collection[str], spool_dir: Path | None) -> Give
         size_bytes = spool.fill(name, watched(_pieces(sys.stdin.buffer)), MOST_BYTES)
     except (OSError, ValueError, AttributeError):  # a closed one, or none at all as under pythonw
         raise InputError(f"{name} cannot be read.", "Pipe the numbers in, or name a file.") from None
-    kind = ".csv"
-    if start.startswith((_ZIP_START, _OLE_START)):
-        kind = ".xls" if start.startswith(_OLE_START) and ".xls" in kinds else ".xlsx"
+    kind = "" if start.startswith((_ZIP_START, _OLE_START)) else ".csv"
     aside = SetAside(spool, Fingerprint(0, 0, size_bytes, 0), digest.hexdigest())
     return Given(STANDARD_INPUT, name, kind, aside)
 

@@ -6,9 +6,9 @@ corners of a sheet would take all memory there is.
 
 import re
 from collections.abc import Callable, Iterable
-from xml.parsers import expat
 
 from bulk_remove.adapters.reader.damage import damaged, too_large
+from bulk_remove.adapters.reader.parsing import parse
 from bulk_remove.adapters.reader.scan_xlsx import cut_point
 
 MOST_CELLS = 1_048_576 * 40
@@ -85,16 +85,7 @@ def column_index(letters: str) -> int:
 
 def _measure_parsed(path: str, pieces: Iterable[bytes]) -> None:
     places = _Places(path)
-    parser = expat.ParserCreate()
-    parser.buffer_text = True
-    parser.StartElementHandler = places.start
-    parser.EndElementHandler = places.end
-    try:
-        for piece in pieces:
-            parser.Parse(piece, False)  # noqa: FBT003 - the parser's own signature
-        parser.Parse(b"", True)  # noqa: FBT003 - the same
-    except expat.ExpatError:
-        raise damaged(path) from None
+    parse(path, pieces, places.start, places.end)
 
 
 class _Places:

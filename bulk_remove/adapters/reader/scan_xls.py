@@ -6,11 +6,9 @@ sheet's. calamine takes what a sheet says of its size on trust, so it is compare
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 
 from bulk_remove.adapters.reader.compound import CompoundFile
-from bulk_remove.adapters.reader.contents import protected
-from bulk_remove.adapters.reader.damage import damaged
+from bulk_remove.adapters.reader.damage import damaged, protected
 from bulk_remove.adapters.reader.facts import SheetFacts
 
 _BOF, _EOF, _FILE_PASS, _SHEET, _DIMENSIONS, _ROW, _COLUMNS = 0x0809, 0x0A, 0x2F, 0x85, 0x0200, 0x0208, 0x7D
@@ -19,6 +17,7 @@ _CELLS = {0x0203, 0x0204, 0xD6, _BOOLEAN_OR_ERROR, 0x027E, 0xFD, _SEVERAL_NUMBER
 _MOST_ROWS, _MOST_COLUMNS = 1 << 16, 1 << 8
 _ROW_HIDDEN = 0x20  # Row, fDyZero: bit 5 of the byte at 12
 _COLUMN_HIDDEN = 0x01  # ColInfo, fHidden: bit 0 of the byte at 8
+_BIFF8 = 0x0600
 _UTF16 = 0x01  # ShortXLUnicodeString, fHighByte
 
 _Record = tuple[int, bytes]
@@ -28,11 +27,12 @@ def scan_workbook(path: str, content: bytes) -> dict[str, SheetFacts]:
     """Return what is known of each sheet. Raises InputError when the workbook is not whole, or has a password."""
     stream = CompoundFile(path, content).stream("Workbook", "Book", "WORKBOOK", "BOOK")
     sheets = {}
+    old = int.from_bytes(stream[4:6], "little") < _BIFF8
     for kind, record in _records(path, stream, 0):
         if kind == _FILE_PASS and record[:2] != b"\0\0":
             raise protected(path)
         if kind == _SHEET:
-            name, at = _sheet(path, record)
+            name, at = _sheet(path, record, old=old)
             sheets[name] = _scan_sheet(path, stream, at)
     return sheets
 
@@ -55,22 +55,24 @@ def _records(path: str, stream: bytes, at: int) -> Iterator[_Record]:
             yield kind, record
 
 
-def _sheet(path: str, record: bytes) -> tuple[str, int]:
+def _sheet(path: str, record: bytes, *, old: bool) -> tuple[str, int]:
     if len(record) < 8:  # noqa: PLR2004 - BoundSheet8 up to the first character
         raise damaged(path)
     at, _, _, characters, flags = struct.unpack_from("<IBBBB", record)
+    if old:  # before Excel 97 a name was bytes; those beyond ASCII in a code page that matters for notes alone
+        return record[7 : 7 + characters].decode("latin-1"), at
     if flags & _UTF16:
         return record[8 : 8 + 2 * characters].decode("utf-16-le", "replace"), at
     return record[8 : 8 + characters].decode("latin-1"), at
 
 
-@dataclass(slots=True)
 class _Sheet:
-    path: str
-    hidden: set[int] = field(default_factory=set)
-    filled: set[int] = field(default_factory=set)
-    hidden_columns: set[int] = field(default_factory=set)
-    errors: int = 0
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.hidden: set[int] = set()
+        self.filled: set[int] = set()
+        self.hidden_columns: set[int] = set()
+        self.errors = 0
 
     def cell(self, kind: int, record: bytes) -> None:
         if len(record) < 6:  # noqa: PLR2004 - row, column, format

@@ -1,7 +1,7 @@
 """A sheet of .xlsx looked over while it is inflated: how far its cells reach, and what the operator must be told.
 
-This may take a tenth of the time that calamine takes, no more. So the text is searched, not parsed; and since the rows
-of a sheet differ in hardly more than their digits, each shape is searched once: a row with all its digits made zeros.
+This has to cost little beside calamine, and takes a sixth of its time, so the text is searched, not parsed. Since the
+rows of a sheet differ in hardly more than their digits, each shape is searched once: a row with zeros for its digits.
 """
 
 import codecs
@@ -22,7 +22,9 @@ _HIDDEN_COLUMNS = re.compile(rb'<(?:\w+:)?col\s[^>]*\bhidden="(?:1|true)"[^>]*>'
 _FROM_TO = re.compile(rb'\b(min|max)="([0-9]{1,5})"')
 _ERROR_CELL = re.compile(rb'<(?:\w+:)?c\s[^>]*\bt="e"')
 _NO_RESULT = re.compile(rb"</f>(?:<v></v>|<v ?/>)?</c>|<f(?:\s[^>]*)?/>(?:<v></v>|<v ?/>)?</c>")
-_UNCERTAIN_DATE = re.compile(rb'<(?:\w+:)?c\s[^>]*\bt="d"[^>]*>\s*<v>(?![0-9]{4}-[0-9]{2}-[0-9]{2}(?:T[0-9:.]*)?</v>)')
+_UNCERTAIN_DATE = re.compile(
+    rb'<(?:\w+:)?c\s[^>]*\bt="d"[^>]*>\s*<v>(?![0-9]{4}-[0-9]{2}-[0-9]{2}(?:T[0-9:.]*)?</v>|[0-9]{2}:[0-9]{2}:[0-9.]+</v>)'
+)
 _LONGEST_TAIL = 1 << 16
 
 

@@ -8,7 +8,8 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from bulk_remove.adapters.reader.cells import Value, phone_text
-from bulk_remove.adapters.reader.sheet_heading import TITLE_ROWS, Heading, find_heading
+from bulk_remove.adapters.reader.dialect import TITLE_ROWS, Cut
+from bulk_remove.adapters.reader.heading import Heading, find_heading
 from bulk_remove.adapters.reader.table import SAMPLE_ROWS, ReadOptions
 from bulk_remove.errors import InputError
 
@@ -104,7 +105,7 @@ def _candidate(path: str, sheet: "CalamineSheet", options: ReadOptions, *, hidde
     first = list(islice(_rows(sheet), SAMPLE_ROWS + TITLE_ROWS))
     if not first:
         return None
-    return FoundSheet(sheet, hidden, find_heading(f"{path}, sheet '{sheet.name}'", first, options))
+    return FoundSheet(sheet, hidden, find_heading(f"{path}, sheet '{sheet.name}'", [Cut("", tuple(first))], options))
 
 
 def _rows(sheet: "CalamineSheet") -> Iterator[tuple[int, tuple[str, ...]]]:

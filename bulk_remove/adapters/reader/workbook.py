@@ -4,10 +4,10 @@
 sheet and its column.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from bulk_remove.adapters.reader.cells import Value, campaign_text, cell_text, phone_texts
 from bulk_remove.adapters.reader.contents import check_contents
@@ -22,6 +22,7 @@ from bulk_remove.core.model import RowBlock, Source
 if TYPE_CHECKING:
     from python_calamine import CalamineSheet
 
+T = TypeVar("T")
 _PART_ROWS = 200
 """How many of calamine's rows are held at a time. With thousands, the processor's cache and Python's garbage
 collection cost a tenth more."""
@@ -40,7 +41,7 @@ def open_workbook(looked_over: LookedOver, options: ReadOptions) -> Table:
             found = find_sheet(name, workbook, options)
     heading = found.heading
     source = Source(
-        file=looked_over.given.path,
+        file=name,
         sheet=found.sheet.name,
         header=heading.names,
         column=heading.column.index,
@@ -84,10 +85,8 @@ class _Workbook:
             number = self.source.header_row + 1
             while parts := list(self._parts(rows, number)):
                 number = parts[-1].end
-                numbers = [row for part in parts for row in part.rows]
-                cells = [cell for part in parts for cell in part.cells]
-                others = [row for part in parts for row in part.others]
-                campaigns = [cell for part in parts for cell in part.campaigns]
+                numbers, cells = _joined(part.rows for part in parts), _joined(part.cells for part in parts)
+                others, campaigns = _joined(part.others for part in parts), _joined(part.campaigns for part in parts)
                 if numbers:
                     yield RowBlock(self.source, numbers, cells, others, campaigns)
         with self._looked_over.opened() as file:
@@ -122,3 +121,10 @@ class _Workbook:
     def _column(self, values: list[list[Value]], column: int) -> list[Value]:
         index = column - len(self._left)
         return [row[index] for row in values] if index >= 0 else [""] * len(values)
+
+
+def _joined(lists: Iterable[Sequence[T]]) -> list[T]:
+    whole: list[T] = []
+    for part in lists:
+        whole += part
+    return whole

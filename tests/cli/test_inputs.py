@@ -1,0 +1,158 @@
+"""What can be given to `plan`: files, folders, pipes, and the options that say how they are read."""
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.processes import COMMAND, bulk_remove, environment
+
+
+def planned(folder: Path, *words: str | Path) -> dict[str, Any]:
+    done = bulk_remove("plan", *words, "-c", "00001", "--state-dir", folder / "state", "--json")
+    assert done.returncode == 0, done.stderr
+    plan: dict[str, Any] = json.loads(done.stdout)
+    return plan
+
+
+def refused(folder: Path, *words: str | Path) -> tuple[int, str]:
+    done = bulk_remove("plan", *words, "--state-dir", folder / "state")
+    assert "Traceback" not in done.stderr
+    return done.returncode, done.stderr
+
+
+def written(path: Path, *lines: str, encoding: str = "utf-8") -> Path:
+    path.write_text("\n".join(lines) + "\n", encoding=encoding)
+    return path
+
+
+@pytest.fixture
+def numbers(tmp_path: Path) -> Path:
+    rows = [f"{600_000_001 + index};Łucja {index}" for index in range(20)]
+    return written(tmp_path / "numbers.csv", "Nr telefonu;Imię", *rows, "600000003;jeszcze raz", encoding="cp1250")
+
+
+def test_the_plan_says_of_each_file_how_it_is_read_and_what_becomes_of_it(tmp_path: Path, numbers: Path) -> None:
+    more = written(tmp_path / "more.csv", "telefon", "600 000 001", "brak", "600000100", encoding="utf-16")
+    plan = planned(tmp_path, numbers, more)
+    first, second = plan["files"]
+    assert (first["encoding"], first["delimiter"], first["header_row"]) == ("cp1250", ";", 1)
+    assert (first["column"], first["column_name"], first["column_reason"]) == (1, "Nr telefonu", "named 'Nr telefonu'")
+    assert (first["rows"], first["duplicates"], first["invalid"]) == (21, 1, 0)
+    assert second["encoding"] == "utf-16-le"
+    assert (second["rows"], second["duplicates"], second["invalid"]) == (3, 1, 1)
+    assert list(second["invalid_by_reason"].values()) == [1]
+    assert (plan["rows"], plan["numbers"], plan["duplicates"], plan["invalid"]) == (24, 21, 2, 1)
+    assert (plan["requests"], plan["least_seconds"]) == (1, 0)
+
+
+def test_samples_are_masked_unless_the_operator_wants_to_see_the_numbers(tmp_path: Path, numbers: Path) -> None:
+    hidden = bulk_remove("plan", numbers, "-c", "00001", "--state-dir", tmp_path / "state")
+    shown = bulk_remove("plan", numbers, "-c", "00001", "--state-dir", tmp_path / "state", "--show-numbers")
+    assert "600000002" not in hidden.stdout
+    assert "row 3: 60*****02 -> 60*****02" in hidden.stdout
+    assert "row 3: 600000002 -> 600000002" in shown.stdout
+    assert len(planned(tmp_path, numbers)["files"][0]["samples"]) == 5
+
+
+def test_a_folder_is_read_file_by_file_and_a_number_of_two_files_is_sent_once(tmp_path: Path, numbers: Path) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    numbers.rename(folder / "a.csv")
+    written(folder / "b.csv", "telefon", "600000001", "600000999")
+    plan = planned(tmp_path, folder)
+    assert [Path(file["file"]).name for file in plan["files"]] == ["a.csv", "b.csv"]
+    assert (plan["numbers"], plan["duplicates"]) == (21, 2)
+    assert planned(tmp_path, folder / "*.csv")["numbers"] == 21
+
+
+def test_numbers_can_be_piped_in(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [*COMMAND, "plan", "-", "-c", "00001", "--state-dir", tmp_path / "state", "--json"],
+        input="600000001\n600000002\n",
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    plan = json.loads(done.stdout)
+    assert (plan["numbers"], plan["files"][0]["header_row"]) == (2, 0)
+
+
+def test_a_file_without_names_of_columns_is_read_when_told_which_counts(tmp_path: Path) -> None:
+    path = written(tmp_path / "raw.csv", "Anna;600000001", "Jan;600000002")
+    code, error = refused(tmp_path, path, "-c", "00001")
+    assert code == 4
+    assert "--no-header --column 2" in error
+    assert planned(tmp_path, path, "--no-header", "--column", "2")["numbers"] == 2
+
+
+def test_cells_with_several_numbers_are_split_only_when_told_to(tmp_path: Path) -> None:
+    rows = [f"6000001{index:02d}" for index in range(20)]
+    path = written(tmp_path / "n.csv", "telefon", "600 000 001 / 600 000 002", *rows)
+    assert planned(tmp_path, path)["numbers"] == 20
+    plan = planned(tmp_path, path, "--split-cells")
+    assert (plan["rows"], plan["numbers"], plan["invalid"]) == (22, 22, 0)
+
+
+def test_too_great_a_share_of_invalid_rows_is_5_with_examples_and_the_flag(tmp_path: Path) -> None:
+    rows = [f"6000001{index:02d}" for index in range(88)]
+    path = written(tmp_path / "n.csv", "telefon", *rows, *["brak 600"] * 12)
+    code, error = refused(tmp_path, path, "-c", "00001")
+    assert code == 5
+    assert "12 of 100 rows (12%)" in error
+    assert "row 90 'br****00'" in error or "row 90 'br*****0'" in error
+    assert "--max-invalid 12%" in error
+    assert planned(tmp_path, path, "--max-invalid", "12%")["invalid"] == 12
+
+
+def test_a_share_that_is_none_is_a_usage_error(tmp_path: Path, numbers: Path) -> None:
+    code, error = refused(tmp_path, numbers, "-c", "00001", "--max-invalid", "much")
+    assert code == 2
+    assert "5%" in error
+
+
+def test_a_column_that_looks_like_something_else_is_refused_unless_it_is_trusted(tmp_path: Path) -> None:
+    path = written(tmp_path / "n.csv", "telefon", *[f"{index:03d}" for index in range(101, 160)])
+    code, error = refused(tmp_path, path, "-c", "00001")
+    assert code == 4
+    assert "looks like row numbers" in error
+    assert "--trust-column" in error
+    assert planned(tmp_path, path, "--trust-column")["numbers"] == 59
+
+
+def test_a_campaign_is_needed_and_only_one_way_of_giving_it(tmp_path: Path, numbers: Path) -> None:
+    code, error = refused(tmp_path, numbers)
+    assert (code, "No campaign is given" in error) == (2, True)
+    code, error = refused(tmp_path, numbers, "-c", "00001", "--campaign-column", "Imię")
+    assert (code, "--campaign-column" in error) == (2, True)
+
+
+def test_the_plan_shows_each_campaign_of_a_column_and_counts_by_it(tmp_path: Path) -> None:
+    rows = [f"{600_000_001 + index % 30},0000{1 + index % 2}" for index in range(40)]
+    path = written(tmp_path / "n.csv", "telefon,kampania", *rows, "600000999,7", "600000999,")
+    done = bulk_remove(
+        "plan", path, "--campaign-column", "kampania", "--state-dir", tmp_path, "--json", "--max-invalid", "5%"
+    )
+    assert done.returncode == 0, done.stderr
+    plan = json.loads(done.stdout)
+    assert [(each["campaign"], each["numbers"], each["requests"]) for each in plan["campaigns"]] == [
+        ("00001", 15, 1),
+        ("00002", 15, 1),
+    ]
+    assert (plan["files"][0]["campaign_column"], plan["duplicates"], plan["invalid"]) == (2, 10, 2)
+    assert set(plan["files"][0]["invalid_by_reason"]) == {
+        "The campaign is not five letters or digits.",
+        "No campaign in the row.",
+    }
+
+
+def test_unknown_forms_to_try_are_refused_with_the_nearest(tmp_path: Path, numbers: Path) -> None:
+    code, error = refused(tmp_path, numbers, "-c", "00001", "--also-try", "plu")
+    assert (code, "Did you mean plus?" in error) == (2, True)
+    code, error = refused(tmp_path, numbers, "-c", "00001", "--also-try", "plus", "--number-format", "as-is")
+    assert (code, "as-is" in error) == (2, True)
