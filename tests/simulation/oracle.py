@@ -71,11 +71,12 @@ class History:
         """A request for it left in this form; the forms in `passed` need not be asked for."""
         if self.settled:
             self.asked_after = self.status
-        earlier = self.forms[: self.forms.index(form)]
-        if form in self.none_in or (earlier and not self.none_in.union(passed).issuperset(earlier)):
-            self.out_of_turn = form
         self.attempts += 1
-        self.form = form
+        if form != self.form or form in self.none_in:
+            earlier = self.forms[: self.forms.index(form)]
+            if form in self.none_in or not self.none_in.union(passed).issuperset(earlier):
+                self.out_of_turn = form
+            self.form = form
 
     def lost(self) -> None:
         """A request for it got no answer."""

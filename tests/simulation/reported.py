@@ -4,7 +4,6 @@ from datetime import datetime
 
 from tests.simulation.evidence import FINAL, Evidence
 from tests.simulation.oracle import NOT_SENT
-from tests.simulation.rows import Target
 from tests.support.virtual_time import BEGAN_S
 
 _REFUSED = ("HTTP 400", "HTTP 414")
@@ -110,16 +109,18 @@ def a_final_answer_stays(evidence: Evidence) -> None:
 
 def presumed_only_where_a_request_went_unanswered(evidence: Evidence) -> None:
     """Promise 3: PRESUMED_REMOVED and IN_DOUBT only where some request may have acted and its verdict never came."""
+    doubts = [number for number, row in evidence.firsts.items() if row["status"] in {"PRESUMED_REMOVED", "IN_DOUBT"}]
+    if not doubts:
+        return
     doubted = {
-        Target(attempt.campaign, evidence.forms.planned[number])
+        (attempt.campaign, evidence.forms.planned[number])
         for attempt in evidence.result.attempts
         for number in attempt.numbers
         if attempt.result not in {"verdicts", NOT_SENT}
         or (attempt.result == "verdicts" and number not in evidence.by_attempt[attempt.attempt_id].said)
     }
-    for number, row in evidence.firsts.items():
-        if row["status"] in {"PRESUMED_REMOVED", "IN_DOUBT"}:
-            assert number in doubted, f"{number}: {row['status']}, but each request was answered"
+    for number in doubts:
+        assert number in doubted, f"{number}: {evidence.firsts[number]['status']}, but each request was answered"
 
 
 def failures_are_the_server_s(evidence: Evidence) -> None:

@@ -15,7 +15,7 @@ from tests.simulation.rows import CAMPAIGN, Row, Target, rows, with_campaigns
 _CAMPAIGN_COLUMN = "kampania"
 _ALSO_TRYING = 1 / 3
 """The share of runs that ask for numbers in other forms, too."""
-_MOST_ROWS = 60
+_MOST_ROWS = 40
 """Of these runs; asking for every form takes many more requests a row."""
 _BY_CAMPAIGN = 1 / 4
 """The share of runs whose rows have campaigns of their own."""
