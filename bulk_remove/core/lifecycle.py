@@ -196,6 +196,7 @@ def read_back(status: Status, detail: str) -> tuple[Phase, str]:
 
 
 _ANEW: dict[str, tuple[Phase, Phase]] = {
+    Phase.UNSENT: (Phase.UNSENT, Phase.BUSY),
     Phase.FAILED: (Phase.UNSENT, Phase.BUSY),
     Phase.UNRECOGNISED: (Phase.UNSENT, Phase.BUSY),
     Phase.PASSED_OVER: (Phase.IN_DOUBT, Phase.BUSY_IN_DOUBT),

@@ -263,8 +263,6 @@ def test_a_rerun_keeps_what_is_final_and_can_go_on_with_the_rest(phase: Phase, r
         return
     assert (anew.removed, anew.record_ids, anew.attempts, anew.busy_since_s) == (removed, (7,) * removed, 3, 0.0)
     assert anew.phase not in SETTLED
-    if phase is Phase.UNSENT and removed:
-        return  # nothing is removed of what was never asked for
     gone = with_verdict(anew, Event.NOT_EXIST, 0, (), "", 90.0)
     if phase in DOUBTED:
         assert gone.phase is Phase.PRESUMED_REMOVED
