@@ -7,7 +7,8 @@ from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from itertools import cycle, islice
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from shutil import rmtree
+from tempfile import mkdtemp
 
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -70,8 +71,8 @@ class Model:
 class Ledger(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
-        self.folder = TemporaryDirectory()
-        self.path = Path(self.folder.name) / "ledger.sqlite"
+        self.folder = Path(mkdtemp())
+        self.path = self.folder / "ledger.sqlite"
         self.store = create(self.path, "r1", "0", 0.0, {})
         self.store.connection.execute("PRAGMA synchronous = OFF")
         self.model = Model([], {}, {}, {}, {}, {})
@@ -292,6 +293,13 @@ class Ledger(RuleBasedStateMachine):
         assert list(Outcomes(self.store).rows()) == list(self.model.outcomes())
 
     def teardown(self) -> None:
+        try:
+            self._compare_at_the_end()
+        finally:
+            self.store.close()
+            rmtree(self.folder)
+
+    def _compare_at_the_end(self) -> None:
         self.report()
         self.store.close()
         with closing(sqlite3.connect(self.path)) as connection:
@@ -301,7 +309,6 @@ class Ledger(RuleBasedStateMachine):
             assert {attempt_id: tuple(rest) for attempt_id, *rest in attempts} == self.model.attempts
             assert Reopening(Store(self.path, connection)).facts().plan == {"rows": len(self.model.rows)}
             assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-        self.folder.cleanup()
 
 
 TestLedger = Ledger.TestCase
