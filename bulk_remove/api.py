@@ -84,7 +84,7 @@ async def remove_files(
     Raises what `bulk_remove.errors` lists; GuardStop when `approve` returns False.
     """
     settings = _learned(settings, server)
-    reading = reading_of(settings)
+    reading = reading_of(settings, server.state_dir or default_state_dir())
     async with _planned([open_table(file, reading) for file in files], settings, server) as ready:
         check_plan(ready.plan, settings)
         sent = await _send(ready, settings, server, approve, _Stream())

@@ -30,7 +30,7 @@ def new_run_folder(state_dir: Path, now_s: float) -> Path:
     """Make the folder of a new run; its name is the run's id, which sorts by time. Raises StorageError."""
     stamp = datetime.fromtimestamp(now_s, UTC).strftime("%Y%m%d-%H%M%S")
     runs = state_dir / "runs"
-    _make(runs)
+    make_private(runs)
     while True:
         folder = runs / f"{stamp}-{token_hex(2)}"
         try:
@@ -55,7 +55,7 @@ def line_limit(state_dir: Path, host: str, now_s: float) -> int | None:
 def keep_line_limit(state_dir: Path, host: str, limit_bytes: int, now_s: float) -> None:
     """Remember for later runs the longest request line that a host takes. Raises StorageError."""
     path = _host_file(state_dir, host)
-    _make(path.parent)
+    make_private(path.parent)
     aside = path.with_suffix(f".{os.getpid()}.part")  # runs of other campaigns learn at the same time
     try:
         aside.write_text(json.dumps({"max_request_line": limit_bytes, "learned_at_s": now_s}), encoding="utf-8")
@@ -94,7 +94,7 @@ def lock_campaign(state_dir: Path, host: str, campaign: str) -> Iterator[None]:
     Raises CampaignLockedError when another run holds it, StorageError when the lock cannot be made.
     """
     folder = state_dir / "locks"
-    _make(folder)
+    make_private(folder)
     lock = FileLock(folder / f"{_as_file_name(host)}-{campaign}.lock", mode=0o600, fallback_to_soft=False)
     try:
         lock.acquire(blocking=False)
@@ -110,7 +110,8 @@ def lock_campaign(state_dir: Path, host: str, campaign: str) -> Iterator[None]:
         lock.release()
 
 
-def _make(folder: Path) -> None:
+def make_private(folder: Path) -> None:
+    """Make a folder for its owner alone, if it is not there. Raises StorageError when it cannot be written to."""
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         if not os.access(folder, os.W_OK):

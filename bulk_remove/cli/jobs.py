@@ -251,7 +251,7 @@ def _prepared(
     found = find_files(options["files"])
     for note in found.notes:
         screen.note(note)
-    reading = reading_of(settings)
+    reading = reading_of(settings, state_dir)
     tables = [open_table(file, reading) for file in found.files]
     show_numbers = options["show_numbers"]
     with ExitStack() as stack:

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from bulk_remove import __version__
 from bulk_remove.adapters.distinct import RowKeys
-from bulk_remove.adapters.folders import new_run_folder
+from bulk_remove.adapters.folders import make_private, new_run_folder
 from bulk_remove.adapters.ledger import Planning, Store, create
 from bulk_remove.adapters.reader import ReadOptions
 from bulk_remove.adapters.reporter import kept_columns
@@ -96,8 +96,12 @@ def prepared(
         yield Prepared(folder, store, plan, kept)
 
 
-def reading_of(settings: Settings) -> ReadOptions:
-    """Return how files are to be read."""
+def reading_of(settings: Settings, state_dir: Path) -> ReadOptions:
+    """Return how files are to be read; what can be read only once is set aside in `state_dir`, which is made.
+
+    Raises StorageError.
+    """
+    make_private(state_dir)
     return ReadOptions(
         column=settings.column,
         keep_columns=settings.keep_columns,
@@ -107,6 +111,7 @@ def reading_of(settings: Settings) -> ReadOptions:
         sheet=settings.sheet,
         has_header=settings.has_header,
         trust_column=settings.trust_column,
+        spool_dir=state_dir,
     )
 
 

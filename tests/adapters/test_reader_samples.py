@@ -46,7 +46,7 @@ def settings_of(options: str) -> Settings:
 
 def became(name: str, settings: Settings, folder: Path) -> list[Expected]:
     """Read a sample as a run does; the campaign is empty where it is the same for all rows."""
-    table = open_table(str(SAMPLES / name), reading_of(settings))
+    table = open_table(str(SAMPLES / name), reading_of(settings, folder))
     intake = Intake(settings, lambda _: None, show_numbers=True)
     with RowKeys(folder / "keys") as keys:
         return [
@@ -79,9 +79,9 @@ def test_each_row_of_a_sample_becomes_what_stands_beside_it(tmp_path: Path, name
 
 
 @pytest.mark.parametrize("name", [name for name, words in OPTIONS.items() if READING & set(shlex.split(words))])
-def test_a_sample_that_needs_an_option_is_refused_without_it(name: str) -> None:
+def test_a_sample_that_needs_an_option_is_refused_without_it(tmp_path: Path, name: str) -> None:
     with pytest.raises(InputError) as caught:
-        open_table(str(SAMPLES / name), reading_of(settings_of("")))
+        open_table(str(SAMPLES / name), reading_of(settings_of(""), tmp_path))
     assert caught.value.sentence.startswith(str(SAMPLES / name))
     assert caught.value.hint
 

@@ -156,3 +156,21 @@ def test_unknown_forms_to_try_are_refused_with_the_nearest(tmp_path: Path, numbe
     assert (code, "Did you mean plus?" in error) == (2, True)
     code, error = refused(tmp_path, numbers, "-c", "00001", "--also-try", "plus", "--number-format", "as-is")
     assert (code, "as-is" in error) == (2, True)
+
+
+def test_what_is_piped_in_is_set_aside_where_the_state_is_and_gone_afterwards(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    unwritable = tmp_path / "file"
+    unwritable.write_text("", encoding="utf-8")
+    for folder, code in ((state, 0), (unwritable / "below", 10)):
+        done = subprocess.run(
+            [*COMMAND, "plan", "-", "-c", "00001", "--state-dir", folder],
+            input="600000001\n600000002\n",
+            env=environment(TMPDIR=str(tmp_path / "nowhere")),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+        assert (done.returncode, "Traceback" in done.stderr) == (code, False), done.stderr
+    assert [path.name for path in state.iterdir()] == ["runs"]

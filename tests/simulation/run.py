@@ -104,7 +104,7 @@ class Life:
         path = self._folder / "numbers.csv"
         path.write_text("\n".join(self._scenario.lines()) + "\n", encoding="utf-8")
         assert not self.world.audit.requests, "sent before its plan was approved"
-        table = open_table(str(path), reading_of(self._scenario.settings))
+        table = open_table(str(path), reading_of(self._scenario.settings, self._folder))
         destination = _ADDRESS.destination(_LOGIN.user)
         with prepared([table], self._scenario.settings, destination, self._folder, BEGAN_S, lambda _: None) as ready:
             path.unlink()

@@ -88,5 +88,5 @@ class _View(io.RawIOBase):
 def _no_room(error: OSError) -> StorageError:
     return StorageError(
         f"The input cannot be set aside in a temporary file: {error.strerror}.",
-        "Make room on that disk, or unpack the input yourself into a file and give that.",
+        "Make room on that disk or name another with --state-dir, or unpack the input into a file and give that.",
     )
