@@ -86,9 +86,10 @@ def error_of(fault: Fault, campaign: str) -> BulkRemoveError:
         )
     if fault.effect is not Effect.DENIED:
         return UnavailableError(fault.detail, "Check --url and the network; try again later.")
+    meant = f"campaign {campaign}" if campaign else "the campaigns"
     hints = {
         401: "Check --user and the password: it must be an API user of this system.",
         _NO_PERMISSION: "Give the API user the permission for this call in the panel.",
-        _NO_CAMPAIGN: f"Check campaign {campaign}, with its leading zeros, and --url.",
+        _NO_CAMPAIGN: f"Check {meant}, leading zeros and all, and --url.",
     }
     return RefusedError(fault.detail, hints.get(fault.http_status, "Check --url, --ca-file and --proxy."))

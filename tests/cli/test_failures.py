@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from bulk_remove.core.replies import Effect, Fault
+from bulk_remove.run.preflight import error_of
 from tests.support.processes import Running, bulk_remove, environment, removal, simulator
 
 
@@ -143,3 +145,9 @@ def test_a_bad_fault_for_the_simulator_is_2() -> None:
     assert (code, "between 0 and 1" in error) == (2, True)
     code, error = told(("simulate", "--fault", "dropped_after", "--port", "0"))
     assert (code, "has no rate" in error) == (2, True)
+
+
+@pytest.mark.parametrize(("campaign", "meant"), [("00001", "campaign 00001,"), ("", "the campaigns,")])
+def test_a_campaign_that_vanishes_while_sending_is_named_where_there_is_one(campaign: str, meant: str) -> None:
+    gone = Fault(Effect.DENIED, "HTTP 404", "The server knows no such campaign (HTTP 404).", 404)
+    assert error_of(gone, campaign).hint.startswith(f"Check {meant}")

@@ -46,7 +46,8 @@ CREATE TABLE chunk (
     progress      TEXT NOT NULL CHECK (progress IN ('open', 'settled')),
     CHECK ((first_ordinal IS NULL) <> (ordinals IS NULL))
 ) STRICT;
-CREATE UNIQUE INDEX chunk_planned ON chunk (campaign, first_ordinal) WHERE first_ordinal IS NOT NULL;  -- the report's
+CREATE UNIQUE INDEX chunk_planned ON chunk (campaign, first_ordinal)  -- the order of the report
+    WHERE first_ordinal IS NOT NULL;
 CREATE INDEX chunk_open ON chunk (chunk_id) WHERE progress = 'open';
 
 CREATE TABLE attempt (                                  -- one request for a chunk; written before the first byte goes out

@@ -112,6 +112,7 @@ class Bookkeeper:
         if chunk.form not in self._refused_forms or not all(state.phase in BETWEEN_FORMS for state in chunk.states):
             return False
         states, again = self._past_this_form(chunk, "", self._desk.clock.wall_s())
+        # Nothing was sent, so the attempt that a refusal counts is not one.
         states = tuple([state._replace(attempts=state.attempts - 1) for state in states])
         await self._desk.journal.write(lambda steps: steps.settle(chunk, states, again))
         self._settled(chunk, states, again)
