@@ -7,12 +7,17 @@ report being written     once: a notice, and the run's own exit code; twice: the
 """
 
 import signal
+import socket
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from types import FrameType
+from typing import TYPE_CHECKING
 
 from bulk_remove.core.summary import Ending
 from bulk_remove.errors import ExitCode, StoppedError
+
+if TYPE_CHECKING:
+    import asyncio
 
 _ENDINGS = {signal.SIGINT: Ending.INTERRUPTED, signal.SIGTERM: Ending.TERMINATED}
 _EXITS = {signal.SIGINT: ExitCode.INTERRUPTED, signal.SIGTERM: ExitCode.TERMINATED}
@@ -99,11 +104,34 @@ def report_kept(notice: Callable[[], None]) -> Iterator[Callable[[], None]]:
 
 
 @contextmanager
+def _woken_by_signals(loop: "asyncio.AbstractEventLoop") -> Iterator[None]:
+    """Let a signal wake the loop even when it comes just as the loop begins to wait.
+
+    Python's handlers run between two steps of Python; a loop that is already past the last one would sleep on.
+    """
+    ours, pythons = socket.socketpair()
+    with ours, pythons:
+        ours.settimeout(0.0)
+        pythons.settimeout(0.0)  # not blocking, as set_wakeup_fd demands
+        try:
+            loop.add_reader(ours, ours.recv, 1024)
+        except NotImplementedError:  # Windows, whose loop is woken by every signal
+            yield
+            return
+        before = signal.set_wakeup_fd(pythons.fileno(), warn_on_full_buffer=False)
+        try:
+            yield
+        finally:
+            signal.set_wakeup_fd(before)
+            loop.remove_reader(ours)
+
+
+@contextmanager
 def stopped_by_signals(stop: Callable[[Ending], None], notice: Callable[[], None]) -> Iterator[None]:
     """Turn the first signal into a call of `stop`, with a notice to the operator, and the second into StoppedError.
 
     Enter it in the main thread, inside the task to be stopped. Plain signal handlers, because event loops on Windows
-    have no others.
+    have no others, and because between the loop's own and the command's there would be a moment with none.
     """
     import asyncio  # noqa: PLC0415 - --help answers at once
 
@@ -120,7 +148,7 @@ def stopped_by_signals(stop: Callable[[Ending], None], notice: Callable[[], None
             loop.call_soon_threadsafe(task.cancel)
 
     try:
-        with _handled(dict.fromkeys(_ENDINGS, handle)):
+        with _woken_by_signals(loop), _handled(dict.fromkeys(_ENDINGS, handle)):
             yield
     except asyncio.CancelledError:
         if len(received) < 2:  # noqa: PLR2004 - not the second signal: somebody else cancelled the task

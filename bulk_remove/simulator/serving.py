@@ -3,7 +3,7 @@
 import asyncio
 import signal
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
@@ -132,13 +132,21 @@ async def _serve(options: SimulatorOptions, ready: Callable[[Ready], None]) -> N
 
 @contextmanager
 def _stopped_by_signals(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> Iterator[None]:
-    # Not loop.add_signal_handler: Windows has none. A plain handler and a thread-safe call do the same everywhere.
     def set_stop(_number: int, _frame: FrameType | None) -> None:
         loop.call_soon_threadsafe(stop.set)
 
-    before = {number: signal.signal(number, set_stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.getsignal(number) for number in numbers}
     try:
+        for number in numbers:
+            try:
+                # A plain handler does not wake a loop that was just about to wait, for ever if nothing else happens.
+                loop.add_signal_handler(number, stop.set)
+            except NotImplementedError:  # Windows, whose loop is woken by every signal
+                signal.signal(number, set_stop)
         yield
     finally:
         for number, handler in before.items():
+            with suppress(NotImplementedError):
+                loop.remove_signal_handler(number)
             signal.signal(number, handler)

@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -112,3 +114,29 @@ def test_a_signal_when_all_is_told_changes_nothing(
     done = struck_after(number, "adapters.ledger.Store.close", *words)
     assert done.returncode == 0, done.stderr
     assert len(report_of(tmp_path)) == 40
+
+
+_STRUCK_ELSEWHERE = """
+import asyncio, signal, threading
+from bulk_remove.cli.signals import stopped_by_signals
+def strike():  # another thread takes the signal: it interrupts nothing that the main thread waits for
+    signal.pthread_kill(threading.get_ident(), {number})
+async def wait():
+    stopped = asyncio.Event()
+    with stopped_by_signals(lambda ending: (print(ending.name), stopped.set()), lambda: None):
+        threading.Timer(0.1, strike).start()
+        await stopped.wait()
+asyncio.run(wait())
+"""
+
+
+@pytest.mark.parametrize(("number", "name"), [(signal.SIGINT, "INTERRUPTED"), (signal.SIGTERM, "TERMINATED")])
+def test_a_signal_wakes_a_run_that_waits_for_nothing_else(number: int, name: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", _STRUCK_ELSEWHERE.format(number=int(number))],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    assert (done.stdout, done.returncode) == (f"{name}\n", 0), done.stderr

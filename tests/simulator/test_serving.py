@@ -2,6 +2,7 @@ import ast
 import asyncio
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import Callable, Coroutine
 from pathlib import Path
@@ -30,6 +31,14 @@ from bulk_remove.simulator.serving import SimulatorOptions, serve
 options = SimulatorOptions(port=0, audit_path=Path({audit!r}))
 serve(options, lambda ready: print(ready.url, ready.user, ready.password, flush=True))
 print("stopped", flush=True)
+"""
+
+STRUCK_ELSEWHERE = """
+import signal, threading
+from bulk_remove.simulator.serving import SimulatorOptions, serve
+def strike():  # another thread takes the signal: it interrupts nothing that the main thread waits for
+    signal.pthread_kill(threading.get_ident(), {number})
+serve(SimulatorOptions(port=0), lambda _: threading.Timer(0.1, strike).start())
 """
 
 
@@ -100,6 +109,13 @@ async def test_the_port_is_free_again_and_the_audit_closed_when_it_stops(tmp_pat
         port = int(server.url.rsplit(":")[-1])
     async with running(world(), port=port) as again:
         assert again.url == server.url
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows cannot send a signal to a thread")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_wakes_a_server_that_waits_for_nothing_else(number: signal.Signals) -> None:
+    done = subprocess.run([sys.executable, "-c", STRUCK_ELSEWHERE.format(number=int(number))], check=False, timeout=30)
+    assert done.returncode == 0
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a process cannot be sent SIGTERM there without being killed")
