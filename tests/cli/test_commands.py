@@ -8,6 +8,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from select import select
 
 import pytest
 
@@ -190,6 +191,7 @@ def at_a_terminal(words: list[str], prompt: str, typed: str) -> tuple[str, int]:
         shown = ""
         answered = False
         while True:
+            assert select([ours], [], [], 60)[0], f"nothing more was shown after {shown!r}"
             try:
                 piece = os.read(ours, 4096).decode(errors="replace")
             except OSError:

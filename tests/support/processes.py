@@ -36,6 +36,11 @@ def simulator(folder: Path, *options: str) -> Iterator[Running]:
             yield Running(found[0], audit)
         finally:
             process.terminate()
+            try:
+                process.wait(timeout=60)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                raise
 
 
 def environment(**changes: str) -> dict[str, str]:
