@@ -7,7 +7,7 @@ from pathlib import Path
 from bulk_remove import __version__
 from bulk_remove.adapters.ledger import Outcomes, Totals
 from bulk_remove.adapters.reporter import timestamp, write_report, write_summary
-from bulk_remove.core.model import RowOutcome, Status
+from bulk_remove.core.model import NumberState, OutcomeBlock, Status
 from bulk_remove.core.plan import Plan
 from bulk_remove.core.summary import Ending, exit_code
 from bulk_remove.errors import ExitCode
@@ -49,7 +49,7 @@ def finish(prepared: Prepared, settings: Settings, ending: Ending, output: Path 
     report = output or prepared.folder / "report.csv"
     outcomes = Outcomes(prepared.store)
     counter = _Counter()
-    by_status = write_report(report, counter.through(outcomes.rows()), prepared.plan.rows, prepared.kept)
+    by_status = write_report(report, counter.through(outcomes.blocks()), prepared.plan.rows, prepared.kept)
     finished = Finished(
         by_status,
         counter.removed,
@@ -71,12 +71,17 @@ class _Counter:
         self.removed = 0
         self.asked = 0
 
-    def through(self, rows: Iterator[RowOutcome]) -> Iterator[RowOutcome]:
-        for row in rows:
-            if row.state is not None and not row.duplicate_of:
-                self.removed += row.state.removed
-                self.asked += row.state.attempts > 0
-            yield row
+    def through(self, blocks: Iterator[OutcomeBlock]) -> Iterator[OutcomeBlock]:
+        for block in blocks:
+            for state, count in block.states.counted():
+                self._count(state, count)
+            for place in block.duplicate_of:
+                self._count(block.states[place], -1)
+            yield block
+
+    def _count(self, state: NumberState, rows: int) -> None:
+        self.removed += rows * state.removed
+        self.asked += rows * (state.attempts > 0)
 
 
 def _summary(plan: Plan, settings: Settings, finished: Finished) -> dict[str, object]:
