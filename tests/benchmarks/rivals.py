@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import venv
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -20,11 +20,18 @@ USER, PASSWORD = "bench", "bench"
 PATH = "/api/batch/outbounds/00001/records"
 _KEY = "phone_number%5B%5D="
 _TO_ROWS = "to_entries[] | .key as $number | .value[] | [$number, .status, .record_id] | @csv"
-_JQ = f"""
+_ONE_JQ = f"""
+cd "$2"
 mkdir replies && cd replies
 curl --config "$1"
 echo number,status,record_id > ../report.csv
 find . -name '*.json' -print0 | xargs -0 jq --raw-output '{_TO_ROWS}' >> ../report.csv
+"""
+_JQ_A_REPLY = f"""
+echo number,status,record_id > "$2/report.csv"
+while read -r url; do
+    curl --silent --fail --request DELETE --user {USER}:{PASSWORD} "$url" | jq --raw-output '{_TO_ROWS}'
+done < "$1" >> "$2/report.csv"
 """
 _SCRIPT = """
 import sys
@@ -70,17 +77,20 @@ def fewest_requests(numbers: int, digits: int = 9) -> int:
     return -(-numbers // most_numbers(digits))
 
 
-def config_file(path: Path, numbers: Path, url: str, *, keep_replies: bool) -> Path:
-    """Write a config of curl with ready-made URLs. Replies are kept in files of the working directory, or dropped."""
+def ready_urls(numbers: Path, url: str) -> Iterator[str]:
+    """Yield the URLs of the fewest requests for the numbers of a file."""
     left = numbers_of(numbers)
-    many = most_numbers(9)
+    while chunk := list(islice(left, most_numbers(9))):
+        yield f"{url}{PATH}?{_KEY}{f'&{_KEY}'.join(chunk)}"
+
+
+def config_file(path: Path, urls: Iterable[str], *, keep_replies: bool) -> Path:
+    """Write a config of curl with these URLs. Replies are kept in files of the working directory, or dropped."""
     with path.open("w", encoding="ascii") as file:
         file.write(f"silent\nfail\nparallel\nparallel-max = {AT_ONCE}\nrequest = DELETE\nuser = {USER}:{PASSWORD}\n")
-        index = 0
-        while chunk := list(islice(left, many)):
+        for index, url in enumerate(urls):
             output = f"{index:06}.json" if keep_replies else os.devnull
-            file.write(f'url = "{url}{PATH}?{_KEY}{f"&{_KEY}".join(chunk)}"\noutput = "{output}"\n')
-            index += 1
+            file.write(f'url = "{url}"\noutput = "{output}"\n')
     return path
 
 
@@ -89,11 +99,19 @@ def curl(config: Path) -> Sequence[str | Path] | None:
     return ["curl", "--config", config] if shutil.which("curl") else None
 
 
-def curl_and_jq(config: Path, folder: Path) -> Sequence[str | Path] | None:
-    """Return the command that makes `report.csv` in the folder; None where curl or jq is not installed."""
-    if not (shutil.which("curl") and shutil.which("jq") and shutil.which("xargs")):
-        return None
-    return ["sh", "-ec", f'cd "$2"\n{_JQ}', "sh", config, folder]
+def curl_and_one_jq(config: Path, folder: Path) -> Sequence[str | Path] | None:
+    """Return the command that makes `report.csv` in the folder from all replies together, kept by a config."""
+    return _in_shell(_ONE_JQ, config, folder)
+
+
+def curl_and_jq_a_reply(urls: Path, folder: Path) -> Sequence[str | Path] | None:
+    """Return the command that makes `report.csv` in the folder a request and a reply at a time, from a file of URLs."""
+    return _in_shell(_JQ_A_REPLY, urls, folder)
+
+
+def _in_shell(code: str, source: Path, folder: Path) -> Sequence[str | Path] | None:
+    installed = all(map(shutil.which, ("sh", "curl", "jq", "xargs")))
+    return ["sh", "-ec", code, "sh", source, folder] if installed else None
 
 
 def script(python: Path | None, numbers: Path, url: str, folder: Path) -> Sequence[str | Path] | None:

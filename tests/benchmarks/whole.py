@@ -16,7 +16,18 @@ from pathlib import Path
 
 from tests.benchmarks import rivals
 from tests.benchmarks.answering import Server, answering
-from tests.benchmarks.figures import CURL, CURL_AND_JQ, OURS, OURS_ON_TMPFS, OURS_XLSX, SCRIPT, Figures, Run
+from tests.benchmarks.figures import (
+    CURL,
+    CURL_AND_JQ_A_REPLY,
+    CURL_AND_ONE_JQ,
+    OURS,
+    OURS_ON_TMPFS,
+    OURS_XLSX,
+    SCRIPT,
+    SLOW_SHARE,
+    Figures,
+    Run,
+)
 from tests.benchmarks.measuring import measure, need_account, numbers_file
 from tests.benchmarks.record import add_section, filesystem_of, section
 from tests.benchmarks.workbook import workbook_file
@@ -100,7 +111,7 @@ class Bench:
         yield from self._own(compared_rows)
         if TMPFS.is_dir() and filesystem_of(self.made) != "tmpfs":
             yield self._ours(OURS_ON_TMPFS, numbers_file(compared_rows), compared_rows, TMPFS)
-        yield from self._others(numbers_file(compared_rows), compared_rows)
+        yield from self._others(compared_rows)
 
     def _own(self, rows: int) -> Iterator[Way]:
         yield self._ours(OURS, numbers_file(rows), rows, self.made)
@@ -116,12 +127,15 @@ class Bench:
 
         return Way(name, rows, command, state_in)
 
-    def _others(self, path: Path, rows: int) -> Iterator[Way]:
-        url, python = self.server.url, self.python
-        dropped = rivals.config_file(self.made / f"{rows}-dropped", path, url, keep_replies=False)
-        kept = rivals.config_file(self.made / f"{rows}-kept", path, url, keep_replies=True)
+    def _others(self, rows: int) -> Iterator[Way]:
+        url, python, path, few = self.server.url, self.python, numbers_file(rows), rows // SLOW_SHARE
+        dropped = rivals.config_file(self.made / f"{rows}-dropped", rivals.ready_urls(path, url), keep_replies=False)
+        kept = rivals.config_file(self.made / f"{rows}-kept", rivals.ready_urls(path, url), keep_replies=True)
+        urls = self.made / f"{few}-urls"
+        urls.write_text("".join(f"{line}\n" for line in rivals.ready_urls(numbers_file(few), url)), encoding="ascii")
         yield Way(CURL, rows, lambda _folder, _state: rivals.curl(dropped), self.made, reports=False)
-        yield Way(CURL_AND_JQ, rows, lambda folder, _state: rivals.curl_and_jq(kept, folder), self.made)
+        yield Way(CURL_AND_ONE_JQ, rows, lambda folder, _state: rivals.curl_and_one_jq(kept, folder), self.made)
+        yield Way(CURL_AND_JQ_A_REPLY, few, lambda folder, _state: rivals.curl_and_jq_a_reply(urls, folder), self.made)
         yield Way(SCRIPT, rows, lambda folder, _state: rivals.script(python, path, url, folder), self.made)
 
 
