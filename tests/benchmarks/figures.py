@@ -60,9 +60,13 @@ def _verdict(met: bool) -> str:
 
 @dataclass
 class Figures:
-    """The runs of each way at each size, turn by turn; `helps` are the seconds on the wall of `--help`."""
+    """The runs of each way at each size, turn by turn; `helps` are the seconds on the wall of `--help`.
+
+    `load_before` is how many processes wanted to run, on average of the minute before the first of ours.
+    """
 
     compared_rows: int
+    load_before: float = 0.0
     runs: dict[tuple[str, int], list[Run]] = field(default_factory=dict)
     helps: list[float] = field(default_factory=list)
 

@@ -25,7 +25,8 @@ def section(figures: Figures, rivals: str, disk: Path, tmpfs: Path) -> str:
         f"bulk-remove {__version__} ({own}), Python {platform.python_version()}; {_machine()}; {where}.\n"
         f"Beside it: {rivals}.\n"
         f"Median (least to most) of {times} turns. Answering took the server at most "
-        f"{figures.server_s_a_million():.2f} CPU s a million numbers, which are not counted."
+        f"{figures.server_s_a_million():.2f} CPU s a million numbers, which are not counted. "
+        f"Load of the machine before it began: {figures.load_before:.1f}."
     )
     paragraphs = [
         f"## {datetime.now(UTC):%Y-%m-%d %H:%M} UTC",

@@ -58,7 +58,7 @@ def main() -> None:
     given = _options().parse_args()
     need_account()
     python: Path | None = given.rival_python or rivals.script_python()
-    figures = Figures(given.compared_rows)
+    figures = Figures(given.compared_rows, os.getloadavg()[0])
     env = environment()
     with tempfile.TemporaryDirectory(dir=given.disk) as made, answering() as server:
         bench = Bench(server, Path(made), python)
