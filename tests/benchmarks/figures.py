@@ -29,6 +29,7 @@ _MILLION = 1_000_000
 SLOW_SHARE = 10
 """The slowest way does one request after the other, so a tenth of the numbers shows what all of them cost."""
 NOT_MEASURED = "not measured"
+TOO_NOISY = "too noisy to tell"
 
 
 class Run(NamedTuple):
@@ -123,7 +124,7 @@ class Figures:
         yield _at_most("`--help`, s", self.helps, HELP_S)
         what = f"start to first DELETE at {self.compared_rows:,}, s"
         yield _at_most(what, [run.first_delete_s for run in self.compared(OURS)], FIRST_DELETE_S)
-        yield _at_most("wall on disk, times that on tmpfs", self.ratios(OURS, OURS_ON_TMPFS, "wall_s"), DURABILITY)
+        yield _durability_budget(self.ratios(OURS, OURS_ON_TMPFS, "wall_s"))
 
     def _growth(self) -> list[float]:
         large, small = (self.runs.get((OURS, rows), []) for rows in (10 * _MILLION, _MILLION))
@@ -138,6 +139,12 @@ def _cpu_budget(name: str, rows: int, runs: Sequence[Run]) -> Budget:
         verdict = "met at the least only"
     allowed = f"{CPU_S_A_MILLION:g}, at the least {CPU_S_A_MILLION_AT_LEAST:g}"
     return Budget(f"CPU s a million: {name}, {rows:,}", spread(figures), allowed, verdict)
+
+
+def _durability_budget(times: Sequence[float]) -> Budget:
+    budget = _at_most("wall on disk, times that on tmpfs", times, DURABILITY)
+    # A disk makes nothing faster: a turn in which it seems to shows that the machine did something else as well.
+    return budget._replace(verdict=TOO_NOISY) if times and min(times) < 1 / DURABILITY else budget
 
 
 def _at_most(what: str, figures: Sequence[float], limit: float, decimals: int = 2) -> Budget:

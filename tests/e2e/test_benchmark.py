@@ -14,7 +14,7 @@ import pytest
 from bulk_remove.core.chunker import RequestShape, pack
 from tests.benchmarks import rivals
 from tests.benchmarks.answering import Server, answering
-from tests.benchmarks.figures import CURL, OURS, Figures, Run
+from tests.benchmarks.figures import CURL, OURS, OURS_ON_TMPFS, Figures, Run
 from tests.benchmarks.record import add_section, table
 from tests.benchmarks.whole import Bench, Way, carried_out, environment
 
@@ -79,7 +79,7 @@ def test_our_own_way_is_measured_and_sends_the_fewest_requests_possible(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))  # where the benchmark keeps its files
-    way = next(Bench(server, tmp_path, None).ways([], 1000))
+    way = next(Bench(server, tmp_path, None).ways([1000], 500))
     assert way.name == OURS
     run = carried_out(way, server, tmp_path, environment())
     assert run is not None
@@ -107,6 +107,14 @@ def test_budgets_are_judged_by_the_median_and_what_is_missing_is_said_to_be() ->
     assert ("CPU, times bare curl's", "**not met**") in verdicts
     assert ("peak at ten million, times that at one", "not measured") in verdicts
     assert ("requests above the fewest possible", "met") in verdicts
+
+
+@pytest.mark.parametrize(("disk_s", "verdict"), [(10.9, "met"), (11.2, "**not met**"), (9.0, "too noisy to tell")])
+def test_a_disk_that_seems_faster_than_memory_proves_nothing_about_durability(disk_s: float, verdict: str) -> None:
+    figures = Figures(1000, helps=[0.1])
+    figures.add(OURS, 1000, Run(5.0, disk_s, 150.0, 4, 2.0, 0.5))
+    figures.add(OURS_ON_TMPFS, 1000, Run(5.0, 10.0, 150.0, 4, 2.0, 0.5))
+    assert ("wall on disk, times that on tmpfs", verdict) in [(b.what, b.verdict) for b in figures.budgets()]
 
 
 def test_a_new_section_stands_before_the_older_ones(tmp_path: Path) -> None:
