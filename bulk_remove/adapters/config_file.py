@@ -15,7 +15,7 @@ def read_config(path: Path) -> dict[str, Any] | None:
     try:
         with path.open("rb") as file:
             _check_writers(path, os.fstat(file.fileno()))
-            return tomllib.load(file)
+            return tomllib.loads(file.read().decode("utf-8-sig"))  # Windows editors put a byte order mark in front
     except FileNotFoundError:
         return None
     except OSError as error:

@@ -120,7 +120,6 @@ def login_job(options: dict[str, Any]) -> int:
     check_keyring()
     if sys.stdin is None or not sys.stdin.isatty():
         raise UsageError("There is no terminal to ask for the password at.", "Give it with --password-file instead.")
-    Login(user, "checked before anything is asked")
     login = Login(user, click.prompt(f"Password of {user} at {address.host}", hide_input=True, err=True))
     if options["check"]:
         asyncio.run(_tried(options, address, login))

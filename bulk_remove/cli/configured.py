@@ -4,7 +4,7 @@ It is click's own mechanism, `default_map`, so that a value is checked in the sa
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +88,8 @@ class Configured(click.Command):
         rest = super().parse_args(ctx, args)
         for rivals in RIVALS:
             _keep_the_nearest(ctx, rivals)
+        for told in _overruled(ctx):
+            click.echo(told, err=True)
         return rest
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -98,6 +100,8 @@ class Configured(click.Command):
             flags = set(re.findall(r"--[a-z][a-z-]*", error.sentence))
             named = [param for param in self.get_params(ctx) if flags & {*param.opts, *param.secondary_opts}]
             places = [told for param in named if (told := untyped_place(ctx, param))]
+            if not places:
+                raise
             hint = " ".join([error.hint, *(f"It stands in {place}." for place in places)])
             raise UsageError(error.sentence, hint) from None
 
@@ -116,6 +120,19 @@ def _keep_the_nearest(ctx: click.Context, rivals: Sequence[str]) -> None:
         if name in given and given[name] > min(given.values()):
             ctx.params[name] = param.default if isinstance(param.default, str) else None
             ctx.set_parameter_source(name, ParameterSource.DEFAULT)
+
+
+def _overruled(ctx: click.Context) -> Iterator[str]:
+    """Say which variables take the place of what stands in a profile that was named: they may be forgotten ones."""
+    if ctx.get_parameter_source("profile") is not ParameterSource.COMMANDLINE:
+        return
+    entries = profile_of(ctx).entries
+    for param in ctx.command.get_params(ctx):
+        if is_setting(param) and ctx.get_parameter_source(str(param.name)) is ParameterSource.ENVIRONMENT:
+            key = key_of(param)
+            group = next((rivals for rivals in RIVALS if key in rivals), (key,))
+            for place in (entries[each].place for each in group if each in entries):
+                yield f"{param.envvar} is set, and takes the place of {place}."
 
 
 def _rank(ctx: click.Context, name: str) -> int:

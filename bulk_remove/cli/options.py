@@ -280,7 +280,9 @@ def address_from(options: dict[str, Any]) -> Address:
     if system:
         return Address.of_system(system)
     if not url:
-        raise UsageError("No server is given.", "Set --url, --system or BULK_REMOVE_URL.")
+        raise UsageError(
+            "No server is given.", "Set --url, --system or BULK_REMOVE_URL, or use a profile: bulk-remove config."
+        )
     return Address.parse(url)
 
 

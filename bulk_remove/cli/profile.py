@@ -27,9 +27,9 @@ _TOP = ("defaults", "profile", _DEFAULT)
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A value as an option takes it, and where it stands."""
+    """A value as an option takes it, which may be a secret and is never shown, and where it stands."""
 
-    value: Any
+    value: Any = field(repr=False)
     place: Place
 
 

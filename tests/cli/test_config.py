@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from bulk_remove.cli.commands import program
-from bulk_remove.cli.profile import settings_of
+from bulk_remove.cli.profile import load, settings_of
 from bulk_remove.errors import UsageError
 
 SECRETS = ("hunter2", "pa55")
@@ -201,6 +201,23 @@ def test_a_file_that_everybody_can_write_to_is_refused(write: Write) -> None:
     assert refusal().hint.endswith(f"chmod 600 {file}")
 
 
+def test_a_byte_order_mark_in_front_is_no_mistake(write: Write) -> None:
+    write("\ufeff[defaults]\r\nrate = 1\r\n")
+    assert shown()["rate"][0] == "1"
+
+
+@pytest.mark.parametrize(("words", "told"), [(("--profile", "acme"), True), ((), False)], ids=["named", "not named"])
+def test_a_variable_that_takes_the_place_of_a_named_profiles_setting_is_told(
+    write: Write, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], told: bool
+) -> None:
+    file = write("default_profile = 'acme'\n[profile.acme]\nsystem = 'acme'\n")
+    monkeypatch.setenv("BULK_REMOVE_URL", "https://other.thulium.com")
+    text = config("show", *words)
+    note = f"BULK_REMOVE_URL is set, and takes the place of {file}, [profile.acme] system.\n"
+    assert text.startswith(note) == told
+    assert text.count("takes the place") == told
+
+
 def test_a_file_in_another_encoding_is_refused(write: Write) -> None:
     write("").write_bytes('user = "ż"'.encode("cp1250"))
     assert "is not UTF-8" in refusal().sentence
@@ -274,6 +291,13 @@ def test_no_secret_is_shown(write: Write, monkeypatch: pytest.MonkeyPatch) -> No
     assert shown("--profile", "a")["password"] == ("(not shown)", "BULK_REMOVE_PASSWORD")
     assert shown("--profile", "a", "--password-file", "x")["password"] == ("(not shown)", "password_file")
     assert shown("--profile", "b", "--proxy", "api:pa55@proxy")["proxy"] == ("***@proxy", "flag --proxy")
+
+
+def test_what_is_printed_of_a_profile_holds_no_secret(write: Write) -> None:
+    file = write("[profile.a]\nproxy = 'api:pa55@proxy'\npassword_command = 'echo hunter2'\n")
+    profile = load(file, "a", settings_of(program), needed=True)
+    assert profile.entries["proxy"].value == "api:pa55@proxy"
+    assert not [secret for secret in SECRETS if secret in f"{profile}{profile!r}"]
 
 
 @pytest.mark.parametrize("text", ["password = 'hunter2'", "proxy = ['pa55']", "password_commando = 'hunter2'"])
