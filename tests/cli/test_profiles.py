@@ -192,6 +192,16 @@ def test_login_stores_what_is_typed_unseen_and_logout_deletes_it(server: Running
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs a pseudo-terminal")
+def test_a_password_in_the_keyring_is_for_its_own_server_alone(server: Running, tmp_path: Path) -> None:
+    env = kept(tmp_path)
+    shown, code = at_a_terminal(["login", "--url", server.url, "--user", "demo"], "Password", f"{DEMO_PASSWORD}\n", env)
+    assert code == 0, shown
+    for url in (server.url.replace("127.0.0.1", "[::1]"), f"{server.url}/tenant"):
+        done = bulk_remove("check", "--url", url, "--user", "demo", env=env)
+        assert (done.returncode, "No password is given" in done.stderr) == (2, True), done.stderr
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs a pseudo-terminal")
 @pytest.mark.parametrize(
     ("words", "typed", "code", "told"),
     [
