@@ -313,6 +313,14 @@ def test_a_password_in_the_file_is_refused_with_where_it_may_be(write: Write) ->
     assert "password_env, password_file, password_command or bulk-remove login" in refusal().hint
 
 
+def test_the_profiles_in_the_readme_are_right(write: Write) -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    block = readme.split("### Profiles")[1].split("    default_profile", 1)[1].split("\n\nSo ")[0]
+    write("default_profile" + "\n".join(line.removeprefix("    ") for line in block.splitlines()))
+    assert shown()["files"][0] == "/srv/exports/acme/*.csv"
+    assert shown("--profile", "beta")["max_invalid"][0] == "1%"
+
+
 def test_init_writes_a_private_file_that_changes_nothing_and_never_overwrites(tmp_path: Path, write: Write) -> None:
     write("").unlink()
     file = tmp_path / "new folder" / "config.toml"
