@@ -6,9 +6,12 @@ import click
 
 from bulk_remove import __version__
 from bulk_remove.cli.options import (
+    canary_limit_option,
     change_options,
     form_options,
+    guard_options,
     input_options,
+    kept_guard_options,
     login_options,
     output_options,
     report_option,
@@ -34,12 +37,15 @@ def program() -> None:
 @program.command()
 @_FILES
 @input_options
+@guard_options
 @request_options
 @server_options
 @state_dir_option
 @click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON, for machines.")
 def plan(**options: Any) -> int:
-    r"""Show what a run would do; nothing is sent.
+    r"""Show what a run would do; nothing is removed.
+
+    With a server, a user and a password the server is asked how many records the campaign holds.
 
     FILE may be a folder, a pattern such as "exports/*.csv", or - for standard input.
 
@@ -54,6 +60,7 @@ def plan(**options: Any) -> int:
 @program.command()
 @_FILES
 @input_options
+@guard_options
 @request_options
 @retry_options
 @server_options
@@ -76,6 +83,7 @@ def run(**options: Any) -> int:
 @program.command()
 @click.argument("run", required=False, metavar="[RUN]")
 @change_options
+@canary_limit_option
 @login_options
 @until_option
 @report_option
@@ -96,6 +104,7 @@ def resume(**options: Any) -> int:
 @program.command()
 @click.argument("earlier", metavar="RUN|REPORT")
 @form_options
+@kept_guard_options
 @change_options
 @login_options
 @until_option

@@ -1,14 +1,19 @@
 """Ledger -> report and summary; what the run amounts to."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from bisect import bisect_right
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from hashlib import blake2b
 from pathlib import Path
 
 from bulk_remove import __version__
-from bulk_remove.adapters.ledger import Outcomes, Totals
+from bulk_remove.adapters.distinct import RowKeys
+from bulk_remove.adapters.ledger import Outcomes, RecordCount, Totals
 from bulk_remove.adapters.reporter import timestamp, write_report, write_summary
 from bulk_remove.core.model import RowOutcome, Status
 from bulk_remove.core.plan import Plan
+from bulk_remove.core.proof import Proof
 from bulk_remove.core.summary import Ending, exit_code
 from bulk_remove.errors import ExitCode
 from bulk_remove.run.prepare import Prepared
@@ -20,13 +25,15 @@ class Finished:
     """What a run amounts to, all its sessions together.
 
     The sum of `by_status` is the input's rows; `removed_records` counts records, `asked_numbers` the distinct numbers
-    that some request carried, `totals` what was sent. `report` and `summary` are the files.
+    that some request carried, `totals` what was sent, `proofs` what each campaign held before and after. `report` and
+    `summary` are the files.
     """
 
     by_status: Mapping[Status, int]
     removed_records: int
     asked_numbers: int
     totals: Totals
+    proofs: tuple[Proof, ...]
     ending: Ending
     exit_code: ExitCode
     report: Path
@@ -48,13 +55,16 @@ def finish(prepared: Prepared, settings: Settings, ending: Ending, output: Path 
     """
     report = output or prepared.folder / "report.csv"
     outcomes = Outcomes(prepared.store)
-    counter = _Counter()
-    by_status = write_report(report, counter.through(outcomes.rows()), prepared.plan.rows, prepared.kept)
+    with RowKeys(prepared.folder / "ids.tmp") as keys:
+        counter = _Counter(keys)
+        by_status = write_report(report, counter.through(outcomes.rows()), prepared.plan.rows, prepared.kept)
+        removed = counter.distinct_records()
     finished = Finished(
         by_status,
-        counter.removed,
+        counter.removed.total(),
         counter.asked,
         outcomes.totals(),
+        tuple(_proofs(prepared.plan, outcomes.record_counts(), counter, removed)),
         ending,
         exit_code(ending, by_status),
         report,
@@ -65,18 +75,76 @@ def finish(prepared: Prepared, settings: Settings, ending: Ending, output: Path 
 
 
 class _Counter:
-    """Counts what became of the numbers of the rows that pass; a duplicate's fate is its first row's."""
+    """Counts what became of the numbers of the rows that pass; a duplicate's fate is its first row's.
 
-    def __init__(self) -> None:
-        self.removed = 0
+    The record ids go to `keys`, which find those that were named twice; `_places` says where each campaign's begin.
+    """
+
+    def __init__(self, keys: RowKeys) -> None:
+        self.removed = Counter[str]()
+        self.ids = Counter[str]()
         self.asked = 0
+        self._keys = keys
+        self._waiting: defaultdict[str, list[str]] = defaultdict(list)
+        self._places: list[tuple[int, str]] = []
+        self._waiting_ids = 0
+        self._added = 0
 
     def through(self, rows: Iterator[RowOutcome]) -> Iterator[RowOutcome]:
         for row in rows:
             if row.state is not None and not row.duplicate_of:
-                self.removed += row.state.removed
+                self.removed[row.campaign] += row.state.removed
                 self.asked += row.state.attempts > 0
+                if row.state.record_ids:
+                    self._note(row.campaign, row.state.record_ids)
             yield row
+
+    def distinct_records(self) -> Counter[str]:
+        """Return how many different records of each campaign the replies named as removed. Raises StorageError."""
+        self._flush()
+        starts = [start for start, _ in self._places]
+        distinct = Counter(self.ids)
+        for place, _ in self._keys.duplicates():
+            distinct[self._places[bisect_right(starts, place) - 1][1]] -= 1
+        return distinct
+
+    def _note(self, campaign: str, record_ids: Sequence[int | str]) -> None:
+        self._waiting[campaign] += map(_digits, record_ids)
+        self._waiting_ids += len(record_ids)
+        if self._waiting_ids >= _IDS_AT_ONCE:
+            self._flush()
+
+    def _flush(self) -> None:
+        for campaign, ids in self._waiting.items():
+            self._places.append((self._added, campaign))
+            self._added += len(ids)
+            self._keys.add(ids, [campaign] * len(ids))
+            self.ids[campaign] += len(ids)
+        self._waiting.clear()
+        self._waiting_ids = 0
+
+
+_IDS_AT_ONCE = 20_000
+_DIGITS = 10**17
+
+
+def _digits(record_id: int | str) -> str:
+    """Return a record id as digits: as it is where it is a number of up to 17, else a hash of 17."""
+    if isinstance(record_id, int) and 0 <= record_id < _DIGITS:
+        return str(record_id)
+    hashed = blake2b(str(record_id).encode(errors="surrogatepass"), digest_size=8).digest()
+    return f"0{int.from_bytes(hashed) % _DIGITS:017d}"
+
+
+def _proofs(
+    plan: Plan, counts: Iterable[RecordCount], counter: _Counter, distinct: Mapping[str, int]
+) -> Iterator[Proof]:
+    """Yield what each campaign held before and after, beside what this run, without the one before it, removed."""
+    planned = {campaign.campaign: campaign for campaign in plan.campaigns}
+    for campaign, before, after, note in counts:
+        mine = planned[campaign]
+        unnamed = counter.removed[campaign] - counter.ids[campaign] - (mine.removed_before - mine.ids_before)
+        yield Proof(campaign, before, after, distinct[campaign] - mine.ids_before, unnamed, note)
 
 
 def _summary(plan: Plan, settings: Settings, finished: Finished) -> dict[str, object]:
@@ -103,6 +171,8 @@ def _summary(plan: Plan, settings: Settings, finished: Finished) -> dict[str, ob
         "duplicate_rows": plan.duplicates,
         "invalid_cells_by_reason": dict(plan.problems),
         "removed_records": finished.removed_records,
+        "additional_numbers": settings.additional_numbers,
+        **_counted(finished.proofs),
         "numbers_in_replies_unasked": totals.strangers,
         "requests": totals.requests,
         "requests_planned": plan.requests,
@@ -117,3 +187,20 @@ def _summary(plan: Plan, settings: Settings, finished: Finished) -> dict[str, ob
         "exit_code": int(finished.exit_code),
         "settings": settings.public(),
     }
+
+
+def _counted(proofs: Sequence[Proof]) -> dict[str, object]:
+    """Return the campaigns' records before and after: all together where each is known, and by campaign."""
+    return {
+        "records_before": _total([proof.before for proof in proofs]),
+        "records_after": _total([proof.after for proof in proofs]),
+        "records_removed": _total([proof.removed for proof in proofs]),
+        "records_by_campaign": [
+            {**asdict(proof), "unexplained": proof.unexplained, "sentence": proof.sentence()} for proof in proofs
+        ],
+    }
+
+
+def _total(counts: Sequence[int | None]) -> int | None:
+    known = [count for count in counts if count is not None]
+    return sum(known) if known and len(known) == len(counts) else None
