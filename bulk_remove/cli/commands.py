@@ -142,6 +142,7 @@ def check(**options: Any) -> int:
 @click.option("--port", type=click.IntRange(0, 65535), default=8080, show_default=True, help="0 takes a free one.")
 @click.option("--campaign", "-c", "campaigns", multiple=True, default=("00001",), show_default=True)
 @click.option("--numbers", help="A CSV whose first column holds the campaign; else every number asked for exists.")
+@click.option("--additional-column", default="", help="Its column of additional numbers, between semicolons.")
 @click.option("--busy-share", type=click.FloatRange(0, 1), default=0.0, help="Share of numbers in a call.")
 @click.option("--busy-seconds", type=click.FloatRange(0), default=60.0, show_default=True, help="How long calls last.")
 @click.option("--duplicate-share", type=click.FloatRange(0, 1), default=0.0, help="Share with two records.")
@@ -150,6 +151,7 @@ def check(**options: Any) -> int:
 @click.option("--rate-limit", type=click.FloatRange(0), default=0.0, help="Requests a second before a 429; 0: none.")
 @click.option("--latency", type=click.FloatRange(0), default=0.0, help="Seconds that each reply takes.")
 @click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--forbid", type=click.Choice(("records", "stats")), multiple=True, help="What the user may not ask for.")
 @click.option("--audit", help="A JSONL file for what was really done.")
 def simulate(**options: Any) -> int:
     r"""Serve a stand-in for Thulium on this machine, to rehearse against.

@@ -43,7 +43,7 @@ class Proof:
 
 def _reason(unexplained: int) -> str:
     if unexplained > 0:
-        return "others removed records at the same time, or a request without an answer did"
+        return "others removed records at the same time, or a lost request did"
     return "others added records at the same time"
 
 
