@@ -85,18 +85,23 @@ class _Counter:
         self.ids = Counter[str]()
         self.asked = 0
         self._keys = keys
-        self._waiting: defaultdict[str, list[str]] = defaultdict(list)
+        self._waiting: defaultdict[str, list[int | str]] = defaultdict(list)
         self._places: list[tuple[int, str]] = []
-        self._waiting_ids = 0
         self._added = 0
 
     def through(self, rows: Iterator[RowOutcome]) -> Iterator[RowOutcome]:
+        waiting, unflushed = self._waiting, 0
         for row in rows:
-            if row.state is not None and not row.duplicate_of:
-                self.removed[row.campaign] += row.state.removed
-                self.asked += row.state.attempts > 0
-                if row.state.record_ids:
-                    self._note(row.campaign, row.state.record_ids)
+            state = row.state
+            if state is not None and not row.duplicate_of:
+                self.asked += state.attempts > 0
+                if state.removed:
+                    self.removed[row.campaign] += state.removed
+                    waiting[row.campaign] += state.record_ids
+                    unflushed += len(state.record_ids)
+                    if unflushed >= _IDS_AT_ONCE:
+                        self._flush()
+                        unflushed = 0
             yield row
 
     def distinct_records(self) -> Counter[str]:
@@ -108,32 +113,33 @@ class _Counter:
             distinct[self._places[bisect_right(starts, place) - 1][1]] -= 1
         return distinct
 
-    def _note(self, campaign: str, record_ids: Sequence[int | str]) -> None:
-        self._waiting[campaign] += map(_digits, record_ids)
-        self._waiting_ids += len(record_ids)
-        if self._waiting_ids >= _IDS_AT_ONCE:
-            self._flush()
-
     def _flush(self) -> None:
         for campaign, ids in self._waiting.items():
             self._places.append((self._added, campaign))
             self._added += len(ids)
-            self._keys.add(ids, [campaign] * len(ids))
+            self._keys.add_ids(_whole(ids), campaign)
             self.ids[campaign] += len(ids)
         self._waiting.clear()
-        self._waiting_ids = 0
 
 
 _IDS_AT_ONCE = 20_000
-_DIGITS = 10**17
+_MOST = 10**17
 
 
-def _digits(record_id: int | str) -> str:
-    """Return a record id as digits: as it is where it is a number of up to 17, else a hash of 17."""
-    if isinstance(record_id, int) and 0 <= record_id < _DIGITS:
-        return str(record_id)
-    hashed = blake2b(str(record_id).encode(errors="surrogatepass"), digest_size=8).digest()
-    return f"0{int.from_bytes(hashed) % _DIGITS:017d}"
+def _whole(record_ids: Sequence[int | str]) -> list[int]:
+    """Return record ids as numbers: what is no whole number below 10**17 is hashed to one above that.
+
+    The documented ids are small whole numbers. Two others are taken for one with a chance of one in 10**17.
+    """
+    return [
+        record_id if isinstance(record_id, int) and 0 <= record_id < _MOST else _hashed(str(record_id))
+        for record_id in record_ids
+    ]
+
+
+def _hashed(record_id: str) -> int:
+    digest = blake2b(record_id.encode(errors="surrogatepass"), digest_size=8).digest()
+    return _MOST + int.from_bytes(digest) % _MOST
 
 
 def _proofs(
