@@ -1,7 +1,6 @@
 """What is looked at and asked before a run, and between its canary and the rest."""
 
 import asyncio
-import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -9,7 +8,7 @@ from typing import Any
 
 from bulk_remove.adapters.client import Client
 from bulk_remove.adapters.console import Screen
-from bulk_remove.adapters.secret import read_password
+from bulk_remove.cli.credentials import password_for
 from bulk_remove.cli.options import state_dir_from
 from bulk_remove.cli.signals import answered
 from bulk_remove.core.guards import Known, unchecked
@@ -79,7 +78,7 @@ def _asked(
     """Ask the server where address, user and password are given; None where they are not or it does not answer."""
     if address is None or not options["user"]:
         return None, ()
-    password = read_password(os.environ, options["password_file"], options["password_command"])
+    password = password_for(options, address)
     if not password or not plan.campaign_ids:
         return None, ()
     try:

@@ -11,7 +11,8 @@ from bulk_remove import __version__
 from bulk_remove.adapters.distinct import RowKeys
 from bulk_remove.adapters.ledger import Outcomes, RecordCount, Totals
 from bulk_remove.adapters.reporter import timestamp, write_report, write_summary
-from bulk_remove.core.model import RowOutcome, Status
+from bulk_remove.core.alike import Ids, long_form
+from bulk_remove.core.model import NumberState, OutcomeBlock, Status
 from bulk_remove.core.plan import Plan
 from bulk_remove.core.proof import Proof
 from bulk_remove.core.summary import Ending, exit_code
@@ -57,7 +58,7 @@ def finish(prepared: Prepared, settings: Settings, ending: Ending, output: Path 
     outcomes = Outcomes(prepared.store)
     with RowKeys(prepared.folder / "ids.tmp") as keys:
         counter = _Counter(keys)
-        by_status = write_report(report, counter.through(outcomes.rows()), prepared.plan.rows, prepared.kept)
+        by_status = write_report(report, counter.through(outcomes.blocks()), prepared.plan.rows, prepared.kept)
         removed = counter.distinct_records()
     finished = Finished(
         by_status,
@@ -85,55 +86,69 @@ class _Counter:
         self.ids = Counter[str]()
         self.asked = 0
         self._keys = keys
-        self._waiting: defaultdict[str, list[int | str]] = defaultdict(list)
         self._places: list[tuple[int, str]] = []
-        self._added = 0
 
-    def through(self, rows: Iterator[RowOutcome]) -> Iterator[RowOutcome]:
-        waiting, unflushed = self._waiting, 0
-        for row in rows:
-            state = row.state
-            if state is not None and not row.duplicate_of:
-                self.asked += state.attempts > 0
-                if state.removed:
-                    self.removed[row.campaign] += state.removed
-                    waiting[row.campaign] += state.record_ids
-                    unflushed += len(state.record_ids)
-                    if unflushed >= _IDS_AT_ONCE:
-                        self._flush()
-                        unflushed = 0
-            yield row
+    def through(self, blocks: Iterator[OutcomeBlock]) -> Iterator[OutcomeBlock]:
+        for block in blocks:
+            if len({*block.campaigns} - {""}) > 1:
+                self._note_apart(block)
+            else:
+                self._note(block)
+            yield block
+
+    def _note(self, block: OutcomeBlock) -> None:
+        """Count a block of one campaign, by the kinds of its states."""
+        states, twice = block.states, block.duplicate_of
+        campaign = next(filter(None, block.campaigns), "")
+        for state, count in states.counted():
+            self._count(campaign, state, count)
+        for place in twice:
+            self._count(campaign, states[place], -1)
+        ids = states.ids or ()
+        self._keep(campaign, [found for place, found in enumerate(ids) if place not in twice] if twice else ids)
+
+    def _note_apart(self, block: OutcomeBlock) -> None:
+        """Count a block of several campaigns, row by row."""
+        ids: defaultdict[str, list[Ids]] = defaultdict(list)
+        for place, (campaign, state) in enumerate(zip(block.campaigns, block.states, strict=True)):
+            if place not in block.duplicate_of:
+                self._count(campaign, state, 1)
+                ids[campaign].append(state.record_ids)
+        for campaign, mine in ids.items():
+            self._keep(campaign, mine)
+
+    def _count(self, campaign: str, state: NumberState, rows: int) -> None:
+        self.removed[campaign] += rows * state.removed
+        self.asked += rows * (state.attempts > 0)
+
+    def _keep(self, campaign: str, found: Sequence[Ids]) -> None:
+        """Keep the record ids of a campaign's numbers."""
+        ids = _whole(found)
+        self._places.append((self.ids.total(), campaign))
+        self._keys.add_ids(ids, campaign)
+        self.ids[campaign] += len(ids)
 
     def distinct_records(self) -> Counter[str]:
         """Return how many different records of each campaign the replies named as removed. Raises StorageError."""
-        self._flush()
         starts = [start for start, _ in self._places]
         distinct = Counter(self.ids)
         for place, _ in self._keys.duplicates():
             distinct[self._places[bisect_right(starts, place) - 1][1]] -= 1
         return distinct
 
-    def _flush(self) -> None:
-        for campaign, ids in self._waiting.items():
-            self._places.append((self._added, campaign))
-            self._added += len(ids)
-            self._keys.add_ids(_whole(ids), campaign)
-            self.ids[campaign] += len(ids)
-        self._waiting.clear()
 
-
-_IDS_AT_ONCE = 20_000
 _MOST = 10**17
 
 
-def _whole(record_ids: Sequence[int | str]) -> list[int]:
+def _whole(found: Sequence[Ids]) -> Sequence[int]:
     """Return record ids as numbers: what is no whole number below 10**17 is hashed to one above that.
 
     The documented ids are small whole numbers. Two others are taken for one with a chance of one in 10**17.
     """
     return [
         record_id if isinstance(record_id, int) and 0 <= record_id < _MOST else _hashed(str(record_id))
-        for record_id in record_ids
+        for ids in found
+        for record_id in long_form(ids)
     ]
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from bulk_remove.adapters.pool import Outside, Pool, PoolSettings
+from bulk_remove.core.alike import Alike
 from bulk_remove.core.chunker import RequestShape
 from bulk_remove.core.forms import Forms
 from bulk_remove.core.lifecycle import Event, Phase
@@ -24,7 +25,7 @@ NUMBERS = [f"{500_000_000 + index}" for index in range(60)]
 
 
 def removed(_now_s: float, numbers: Sequence[str]) -> Reply:
-    return Reply(tuple(Verdict(Event.REMOVED, 1, (int(number),)) for number in numbers), 0, "")
+    return Reply(Alike.of(Verdict(Event.REMOVED, 1, (int(number),)) for number in numbers), 0, "")
 
 
 class Trial:
@@ -73,7 +74,7 @@ def test_numbers_in_a_call_are_not_waited_for_and_asked_again_with_the_rest(tmp_
     def busy_at_first(now_s: float, numbers: Sequence[str]) -> Reply:
         busy = now_s < 20 and NUMBERS[3] in numbers
         return Reply(
-            tuple(
+            Alike.of(
                 Verdict(Event.BUSY) if busy and number == NUMBERS[3] else Verdict(Event.REMOVED, 1)
                 for number in numbers
             ),

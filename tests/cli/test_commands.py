@@ -61,6 +61,7 @@ def test_check_without_a_campaign_tries_the_user_alone(server: Running) -> None:
 
 def test_every_setting_is_an_environment_variable_too(server: Running, tmp_path: Path, numbers: Path) -> None:
     secret = tmp_path / "password"
+    secret.touch(mode=0o600)
     secret.write_text("demo-password\nnot this line\n", encoding="utf-8")
     done = bulk_remove(
         "run",

@@ -13,7 +13,9 @@ KEYS = {"\x03": signal.SIGINT, "\x1c": signal.SIGTERM}
 """What is sent as a signal instead of being typed."""
 
 
-def at_a_terminal(words: Sequence[str | Path], *exchanges: tuple[str, str]) -> tuple[str, int]:
+def at_a_terminal(
+    words: Sequence[str | Path], *exchanges: tuple[str, str], env: dict[str, str] | None = None
+) -> tuple[str, int]:
     """Run the command at a pseudo-terminal and answer each (prompt, what is typed) in turn.
 
     Returns what it showed and its exit code. POSIX alone has pseudo-terminals.
@@ -23,7 +25,7 @@ def at_a_terminal(words: Sequence[str | Path], *exchanges: tuple[str, str]) -> t
     ours, theirs = pty.openpty()
     with subprocess.Popen(
         [*COMMAND, *map(str, words)],
-        env=environment(TERM="xterm"),
+        env={**(env or environment()), "TERM": "xterm"},
         stdin=theirs,
         stdout=theirs,
         stderr=theirs,

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import orjson
 
 from bulk_remove.adapters.ledger.packing import pack_state, pack_states, unpack_state, unpack_states
-from bulk_remove.core.lifecycle import NEW
+from bulk_remove.core.alike import Alike
 from bulk_remove.core.model import Again, Chunk, NumberState
 
 Span = tuple[int, int]
@@ -90,7 +90,7 @@ class Sending:
             ((chunk_id, ordinal) for ordinal in ordinals),
         )
         return Chunk(
-            int(chunk_id or 0), campaign, tuple(numbers), tuple(ordinals), tuple(states), first=False, form=form
+            int(chunk_id or 0), campaign, tuple(numbers), tuple(ordinals), Alike.of(states), first=False, form=form
         )
 
     def begin_attempt(self, chunk_id: int, now_s: float) -> int:
@@ -109,22 +109,23 @@ class Sending:
             (now_s, result, request_id, strangers, attempt_id),
         )
 
-    def keep_states(self, chunk: Chunk, states: Sequence[NumberState]) -> None:
-        """Write the numbers' states after an attempt; the chunk stays open."""
+    def keep_states(self, chunk: Chunk, states: Alike[NumberState], progress: str = "open") -> None:
+        """Write the numbers' states after an attempt, and the chunk's progress: by itself it stays open."""
         if chunk.first:
             self._connection.execute(
-                "UPDATE chunk SET states = ? WHERE chunk_id = ?", (pack_states(states), chunk.chunk_id)
+                "UPDATE chunk SET states = ?, progress = ? WHERE chunk_id = ?",
+                (pack_states(states), progress, chunk.chunk_id),
             )
         else:
+            self._connection.execute("UPDATE chunk SET progress = ? WHERE chunk_id = ?", (progress, chunk.chunk_id))
             self._connection.executemany(
                 "UPDATE straggler SET state = ? WHERE ordinal = ?",
                 ((pack_state(state), ordinal) for ordinal, state in zip(chunk.ordinals, states, strict=True)),
             )
 
-    def settle(self, chunk: Chunk, states: Sequence[NumberState], again: Mapping[int, Again]) -> None:
+    def settle(self, chunk: Chunk, states: Alike[NumberState], again: Mapping[int, Again]) -> None:
         """Close a chunk; `again` says by index which of its numbers are to be asked for again, when and how."""
-        self.keep_states(chunk, states)
-        self._connection.execute("UPDATE chunk SET progress = 'settled' WHERE chunk_id = ?", (chunk.chunk_id,))
+        self.keep_states(chunk, states, "settled")
         self._connection.executemany(
             "INSERT INTO straggler (ordinal, campaign, state, due_at_s, number, form) VALUES (?, ?, ?, ?, ?, ?)"
             " ON CONFLICT (ordinal) DO UPDATE SET state = excluded.state, due_at_s = excluded.due_at_s,"
@@ -132,7 +133,7 @@ class Sending:
             ((chunk.ordinals[index], chunk.campaign, pack_state(states[index]), *how) for index, how in again.items()),
         )
 
-    def split(self, chunk: Chunk, states: Sequence[NumberState], now_s: float) -> tuple[Chunk, Chunk]:
+    def split(self, chunk: Chunk, states: Alike[NumberState], now_s: float) -> tuple[Chunk, Chunk]:
         """Close a chunk of two numbers or more and make two chunks of its halves."""
         self.settle(
             chunk, states, {index: Again(now_s, number, chunk.form) for index, number in enumerate(chunk.numbers)}
@@ -216,5 +217,5 @@ class Sending:
 
 def _planned_chunk(chunk_id: int, campaign: str, numbers: str, first_ordinal: int, states: bytes | None) -> Chunk:
     each = tuple(numbers.split("\n"))
-    known = (NEW,) * len(each) if states is None else tuple(unpack_states(states))
+    known = unpack_states(states, len(each))
     return Chunk(chunk_id, campaign, each, range(first_ordinal, first_ordinal + len(each)), known, first=True)
