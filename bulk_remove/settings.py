@@ -8,9 +8,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from bulk_remove.core.campaigns import is_campaign
+from bulk_remove.core.canary import MAX_NOT_EXIST
 from bulk_remove.core.chunker import MAX_NUMBERS_PER_REQUEST, MAX_REQUEST_LINE, RequestShape
 from bulk_remove.core.forms import AlsoTry, Forms
-from bulk_remove.core.guards import MAX_INVALID
+from bulk_remove.core.guards import MAX_INVALID, Limits
 from bulk_remove.core.model import Brackets, NumberFormat
 from bulk_remove.core.numbers import NumberRules
 from bulk_remove.errors import UsageError
@@ -118,7 +119,9 @@ class Settings:
 
     `campaign` is that of all rows, or `campaign_column` (a name or a position) holds one for each. What says how a
     file is read is None where it is found out. `max_invalid` is the share of invalid rows that stops a run, `also_try`
-    the forms in which a number that is not there is asked for again.
+    the forms in which a number that is not there is asked for again. `max_numbers`, `max_share` and `max_times_usual`
+    are the limits for one campaign (`core.guards.Limits`); `canary_max_not_exist` is the share of the canary's numbers
+    that may not be there. With `additional_numbers` the server looks among the additional numbers of records, too.
 
     The gentle defaults of `rate` and `concurrency` are ceilings: the API documents no limit, and its server also
     runs live calls.
@@ -134,7 +137,13 @@ class Settings:
     has_header: bool | None = None
     split_cells: bool = False
     max_invalid: float = MAX_INVALID
+    max_numbers: int | None = None
+    max_share: float | None = None
+    max_times_usual: float | None = None
+    canary: bool = False
+    canary_max_not_exist: float = MAX_NOT_EXIST
     also_try: tuple[AlsoTry, ...] = ()
+    additional_numbers: bool = False
     keep_columns: bool = False
     number_format: NumberFormat = NumberFormat.NATIONAL
     region: str = "PL"
@@ -165,6 +174,10 @@ class Settings:
                 "Give the identifier with its leading zeros, for example 00001.",
             )
         self.forms()
+        if self.max_numbers is not None:
+            _within("--max-numbers", self.max_numbers, 1, 1_000_000_000)
+        if self.max_times_usual is not None:
+            _within("--max-times-usual", self.max_times_usual, 0.1, 1_000_000)
         _within("--rate", self.rate, 0.01, MAX_RATE)
         _within("--concurrency", self.concurrency, 1, MAX_CONCURRENCY)
         _within("--tries", self.tries, 1, 100)
@@ -181,6 +194,11 @@ class Settings:
         """How cells are read as numbers."""
         return NumberRules(self.number_format, self.region)
 
+    @property
+    def limits(self) -> Limits:
+        """What may at most be asked of one campaign."""
+        return Limits(self.max_numbers, self.max_share, self.max_times_usual)
+
     def forms(self) -> Forms:
         """Return the forms in which a number is asked for. Raises UsageError where there can be no others."""
         return Forms(self.rules, self.also_try)
@@ -194,6 +212,7 @@ class Settings:
             self.trailing_slash,
             self.max_request_line,
             self.max_numbers_per_request,
+            self.additional_numbers,
         )
 
     def public(self) -> dict[str, object]:

@@ -8,7 +8,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from bulk_remove.adapters.client import Client
 from bulk_remove.adapters.console import Live, Screen
 from bulk_remove.adapters.folders import lock_campaigns
 from bulk_remove.adapters.ledger import Outcomes
@@ -16,18 +15,19 @@ from bulk_remove.adapters.reader import ReadOptions, find_files, open_table
 from bulk_remove.adapters.reporter import check_place
 from bulk_remove.cli.configured import without_profile
 from bulk_remove.cli.credentials import login_from
+from bulk_remove.cli.guarding import canary_judge, inspected, known_before, known_to_plan
 from bulk_remove.cli.options import address_from, changes_from, settings_from, state_dir_from
 from bulk_remove.cli.run_log import logged
 from bulk_remove.cli.signals import report_kept, stopped_by_signals, told_truly
 from bulk_remove.core.numbers import NumberRules
-from bulk_remove.core.plan import ApprovedPlan, Consent, approve
+from bulk_remove.core.plan import ApprovedPlan, Consent, approve, check_holds_numbers, check_within_limits
 from bulk_remove.core.summary import Ending
 from bulk_remove.errors import ExitCode, GuardStop, UsageError
-from bulk_remove.run.carry_out import Hooks, Sent, carry_out, connection, with_learned_limit
+from bulk_remove.run.carry_out import Hooks, Sent, carry_out, with_learned_limit
 from bulk_remove.run.finish import Finished, finish
 from bulk_remove.run.old_report import OldReport
 from bulk_remove.run.plan_json import plan_as_json
-from bulk_remove.run.preflight import Findings, error_of, inspect_campaigns, inspect_server
+from bulk_remove.run.preflight import error_of
 from bulk_remove.run.prepare import Prepared, check_plan, prepared, reading_of
 from bulk_remove.run.rerun import Rows, prepared_again
 from bulk_remove.run.resume import earlier_run, find_run, kept_of, reopened
@@ -43,11 +43,13 @@ def plan_job(options: dict[str, Any]) -> int:
         settings = _learned(screen, settings, state_dir_from(options), address)
     destination = address.destination("") if address else Destination(host="a server yet to be named")
     with _prepared(options, settings, destination, screen) as ready:
+        known, tell_notes = known_to_plan(screen, ready.plan, settings, address, options)
         if options["as_json"]:
-            screen.tell(plan_as_json(ready.plan, settings))
+            screen.tell(plan_as_json(ready.plan, settings, known))
         else:
-            screen.plan(ready.plan, {}, settings.also_try)
+            screen.plan(ready.plan, known, settings.also_try)
         check_plan(ready.plan, settings)
+        tell_notes()
     return ExitCode.OK
 
 
@@ -152,15 +154,14 @@ def _asked_and_carried_out(
     screen: Screen, ready: Prepared, settings: Settings, address: Address, login: Login, options: dict[str, Any]
 ) -> int:
     """Show the plan, ask for consent, and carry it out; returns the exit code."""
-    approved = approve(ready.plan, Consent.FLAG if options["yes"] else Consent.TYPED)
-    findings = asyncio.run(_inspected(settings, address, login, ready.plan.campaign_ids))
-    screen.plan(ready.plan, findings.records, settings.also_try)
-    for note in findings.notes:
-        screen.note(note)
+    check_holds_numbers(ready.plan)
+    known = known_before(screen, ready.plan, settings, address, login, options)
     if "max_invalid" in options:  # a rerun's rows were let through before
         check_plan(ready.plan, settings)
-    if ready.plan.to_send and not options["yes"] and not screen.confirm(ready.plan):
+    check_within_limits(ready.plan, known)
+    if ready.plan.to_send and not options["yes"] and not screen.confirm(ready.plan, known):
         raise GuardStop("Not confirmed: nothing was sent.", "Run it again and type what is asked for.")
+    approved = approve(ready.plan, Consent.FLAG if options["yes"] else Consent.TYPED, known)
     return _carried_out(screen, ready, approved, settings, address, login, options)
 
 
@@ -190,7 +191,7 @@ def check_job(options: dict[str, Any]) -> int:
     login = login_from(options, address)
     campaign = options["campaign"]
     settings = settings_from({**options, "campaign": campaign or _NO_CAMPAIGN})
-    findings = asyncio.run(_inspected(settings, address, login, [campaign] if campaign else []))
+    findings = asyncio.run(inspected(settings, address, login, [campaign] if campaign else []))
     screen.tell(f"{address.host} answers{' over verified TLS' if address.tls else ''} and accepts this user.")
     for name, records in findings.records.items():
         screen.tell(f"Campaign {name} holds {records:,} records.")
@@ -201,6 +202,7 @@ def check_job(options: dict[str, Any]) -> int:
 
 
 _NO_CAMPAIGN = "00000"
+_SHOWN_PROOFS = 10
 
 
 def _carried_out(
@@ -220,7 +222,8 @@ def _carried_out(
         ):
             watching = partial(Live(screen.err).sending, ready.plan.numbers, settings.rate, settings.give_up_after_s)
             stopping = partial(_stopping, screen, options["until"], spare)
-            hooks = Hooks(watching, stopping, lambda _numbers, _states: None)
+            judge = canary_judge(screen, ready.plan, may_ask=screen.can_ask and not options.get("yes"))
+            hooks = Hooks(watching, stopping, lambda _numbers, _states: None, judge)
             sent = asyncio.run(carry_out(ready, approved, settings, address, login, hooks))
             finished = finish(ready, settings, sent.ending, options["output"])
         _tell(screen, ready, settings, sent, finished)
@@ -238,19 +241,18 @@ def _tell(screen: Screen, ready: Prepared, settings: Settings, sent: Sent, finis
         sent.ending,
         finished.exit_code,
     )
-    if sent.fault:
-        error = error_of(sent.fault, settings.campaign)
+    if settings.additional_numbers:
+        screen.tell("  Records were removed, too, when a number was among their additional ones.")
+    for proof in finished.proofs[:_SHOWN_PROOFS]:
+        screen.tell(f"  {proof.sentence()}")
+    if len(finished.proofs) > _SHOWN_PROOFS:
+        screen.tell("  The counts of the other campaigns are in the summary.")
+    error = error_of(sent.fault, settings.campaign) if sent.fault else sent.guard
+    if error:
         screen.tell(f"  It ended because: {error.sentence} {error.hint}")
     screen.files(finished.report, finished.summary)
-    if finished.resumable:
+    if finished.resumable and not sent.guard:
         screen.tell(f"  To go on: bulk-remove resume {ready.plan.run_id}")
-
-
-async def _inspected(settings: Settings, address: Address, login: Login, campaigns: Sequence[str]) -> Findings:
-    async with Client(connection(settings, address, login)) as client:
-        if not campaigns:
-            return await inspect_server(client, address.base_path, time.time())
-        return await inspect_campaigns(client, address.base_path, campaigns, time.time)
 
 
 @contextmanager

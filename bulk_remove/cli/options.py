@@ -36,7 +36,7 @@ class Duration(click.ParamType[float]):
 
 
 def _option(name: str, *names: str, **properties: Any) -> Callable[[F], F]:
-    variable = f"BULK_REMOVE_{name.removeprefix('--').replace('-', '_').upper()}"
+    variable = f"BULK_REMOVE_{name.partition('/')[0].removeprefix('--').replace('-', '_').upper()}"
     return click.option(name, *names, envvar=variable, show_envvar=True, **properties)
 
 
@@ -65,7 +65,7 @@ class Share(click.ParamType[float]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         """Return the share, from 0 to 1."""
         try:
-            return value if isinstance(value, float) else parse_share(str(value))
+            return value if isinstance(value, float) else parse_share(str(value), param.opts[0] if param else self.name)
         except UsageError as error:
             self.fail(f"{error.sentence} {error.hint}", param, ctx)
 
@@ -102,6 +102,34 @@ input_options = _all(
         help="The form in which the campaign holds its numbers.",
     ),
     _option("--region", default="PL", show_default=True, help="The country of numbers without a country code."),
+)
+
+_MAX_NUMBERS = "Stop when more numbers than this would be sent to a campaign."
+_MAX_SHARE = "Stop when they are a greater share of the campaign's records; 100% lets everything through."
+_MAX_TIMES = "Stop when they are more than so many times what the campaign's runs usually send."
+_CANARY = "Send one request alone first, and the rest once its verdicts are judged."
+_MAX_NOT_EXIST = "The share of the first numbers that may not be there."
+_ADDITIONAL = "Remove a record, too, when a number is among its additional ones."
+
+guard_options = _all(
+    _option("--max-numbers", type=int, help=_MAX_NUMBERS),
+    _option("--max-share", type=Share(), help=_MAX_SHARE),
+    _option("--max-times-usual", type=float, help=_MAX_TIMES),
+    _option("--additional-numbers/--no-additional-numbers", default=False, help=_ADDITIONAL),
+    _option("--canary/--no-canary", default=False, help=_CANARY),
+    _option("--canary-max-not-exist", type=Share(), default="90%", show_default=True, help=_MAX_NOT_EXIST),
+)
+
+canary_limit_option = _option("--canary-max-not-exist", type=Share(), help=_MAX_NOT_EXIST)
+
+# The same for a rerun: what is not given stays as it was.
+kept_guard_options = _all(
+    _option("--max-numbers", type=int, help=_MAX_NUMBERS),
+    _option("--max-share", type=Share(), help=_MAX_SHARE),
+    _option("--max-times-usual", type=float, help=_MAX_TIMES),
+    _option("--additional-numbers/--no-additional-numbers", default=None, help=_ADDITIONAL),
+    _option("--canary/--no-canary", default=None, help=_CANARY),
+    canary_limit_option,
 )
 
 form_options = _all(

@@ -91,6 +91,9 @@ def prepared(
             sources=intake.plans(),
             campaigns=tuple(sorted(campaigns, key=attrgetter("campaign"))),
             rate=settings.rate,
+            limits=settings.limits,
+            additional_numbers=settings.additional_numbers,
+            canary=settings.canary,
         )
         planning.finish(counts_of(plan, kept))
         yield Prepared(folder, store, plan, kept)

@@ -170,6 +170,13 @@ def a_verdict_counted_but_not_written(broken: pytest.MonkeyPatch) -> None:
     broken.setattr(Sending, "settle", stale)
 
 
+def the_rest_sent_before_the_canary_is_judged(broken: pytest.MonkeyPatch) -> None:
+    async def hold(self: Feeder) -> bool:
+        return self.next_due_s is None
+
+    broken.setattr(Feeder, "hold_to_canary", hold)
+
+
 def _unguarded(broken: pytest.MonkeyPatch) -> None:
     """Take the lifecycle's own guard away: the checkers must see it without."""
     for phase in SETTLED:
@@ -197,6 +204,7 @@ CASES: tuple[tuple[Bug, str], ...] = (
     (a_retry_after_ignored, "a_pause_that_the_server_asks_for_is_kept_by_all"),
     (records_forgotten_over_rounds, TOLD),
     (a_verdict_counted_but_not_written, "the_progress_shown_was_true"),
+    (the_rest_sent_before_the_canary_is_judged, "the_canary_goes_alone"),
     (bugs_of_forms.the_next_form_asked_for_before_an_answer, "forms_are_asked_for_one_after_the_other"),
     (bugs_of_forms.none_in_one_form_taken_as_final, "not_exist_means_in_none_of_its_forms"),
     (bugs_of_forms.forms_mixed_in_a_request, "no_request_mixes_forms"),

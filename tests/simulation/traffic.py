@@ -52,6 +52,19 @@ def forms_are_asked_for_one_after_the_other(evidence: Evidence) -> None:
         assert not history.out_of_turn, f"{number} was asked for as {history.out_of_turn} out of turn"
 
 
+def the_canary_goes_alone(evidence: Evidence) -> None:
+    """Until the operator lets the rest follow, no number is sent but those of the first request."""
+    if not evidence.settings.canary or not evidence.audit.requests:
+        return
+    planned, first = evidence.forms.planned, evidence.audit.requests[0]
+    canary = {Target(first.campaign, planned[number]) for number in first.numbers}
+    passed_s = evidence.audit.canary_passed_s
+    for request in evidence.audit.requests:
+        if passed_s is None or request.sent_s < passed_s:
+            more = {Target(request.campaign, planned[number]) for number in request.numbers} - canary
+            assert not more, f"sent before the canary was judged, at {request.sent_s}: {more}"
+
+
 def every_request_was_intended(evidence: Evidence) -> None:
     """Promise 3: before a request leaves, the ledger holds one open attempt with its numbers, and one only."""
     for request in evidence.fresh:

@@ -68,6 +68,7 @@ class Pool:
         tally = Tally(phases or {Phase.UNSENT: self._plan.numbers})
         self._desk = Desk(settings, journal, clock, halt, gate, feeder, tally, shape_of, on_settled)
         self._books = Bookkeeper(self._desk)
+        self._begun = False
 
     def stop(self, ending: Ending) -> None:
         """Send no new requests; those under way finish. `drain` then returns."""
@@ -89,11 +90,26 @@ class Pool:
         """The longest request line that the server may take, in bytes; None when none was too long."""
         return self._books.longest_line
 
+    async def try_canary(self) -> Ending:
+        """Send one chunk alone, with what follows of it at once; `drain` sends the rest. As `drain` otherwise."""
+        feeder = self._desk.feeder
+        if not await feeder.hold_to_canary():
+            return Ending.DONE
+        ending = await self.drain()
+        feeder.release()
+        return ending
+
+    async def turn(self) -> bool:
+        """Wait until a request outside the plan may go within the ceiling; False when the run is being stopped."""
+        return await self._desk.gate.slot(retry=False) and await self._desk.gate.departure()
+
     async def drain(self) -> Ending:
         """Send everything that is open in the ledger; returns why it ended. Raises StorageError."""
-        log.info("sending %d numbers in %d requests", self._plan.numbers, self._plan.requests)
         await self._desk.feeder.begin()
-        self._desk.tally.waits(await self._desk.journal.write(lambda steps: steps.waiting_stragglers()))
+        if not self._begun:
+            self._begun = True
+            log.info("sending %d numbers in %d requests", self._plan.numbers, self._plan.requests)
+            self._desk.tally.waits(await self._desk.journal.write(lambda steps: steps.waiting_stragglers()))
         workers = [asyncio.create_task(self._work()) for _ in range(self._desk.settings.concurrency)]
         try:
             results = await asyncio.gather(*workers, return_exceptions=True)
