@@ -13,6 +13,7 @@ from bulk_remove.core.forms import AlsoTry, Forms
 from bulk_remove.core.guards import MAX_INVALID
 from bulk_remove.core.model import Brackets, NumberFormat
 from bulk_remove.core.numbers import NumberRules
+from bulk_remove.core.throttle import Ceilings, Level, ceilings_of
 from bulk_remove.errors import UsageError
 
 _SYSTEM = re.compile(r"[0-9A-Za-z]([0-9A-Za-z-]*[0-9A-Za-z])?")
@@ -119,8 +120,8 @@ class Settings:
     file is read is None where it is found out. `max_invalid` is the share of invalid rows that stops a run, `also_try`
     the forms in which a number that is not there is asked for again.
 
-    The gentle defaults of `rate` and `concurrency` are ceilings: the API documents no limit, and its server also
-    runs live calls.
+    `pace` names the ceilings, which `rate` and `concurrency` overrule where they are given; the API documents no limit,
+    and its server also runs live calls.
     """
 
     campaign: str = ""
@@ -141,8 +142,9 @@ class Settings:
     trailing_slash: bool = False
     max_request_line: int = MAX_REQUEST_LINE
     max_numbers_per_request: int = MAX_NUMBERS_PER_REQUEST
-    rate: float = 5.0
-    concurrency: int = 4
+    pace: Level = Level.STEADY
+    rate: float | None = None
+    concurrency: int | None = None
     tries: int = 6
     give_up_after_s: float = 900.0
     busy_for_s: float = 1800.0
@@ -164,8 +166,10 @@ class Settings:
                 "Give the identifier with its leading zeros, for example 00001.",
             )
         self.forms()
-        _within("--rate", self.rate, 0.01, MAX_RATE)
-        _within("--concurrency", self.concurrency, 1, MAX_CONCURRENCY)
+        if self.rate is not None:
+            _within("--rate", self.rate, 0.01, MAX_RATE)
+        if self.concurrency is not None:
+            _within("--concurrency", self.concurrency, 1, MAX_CONCURRENCY)
         _within("--tries", self.tries, 1, 100)
         _within("--max-numbers-per-request", self.max_numbers_per_request, 1, 100_000)
         _within("--max-request-line", self.max_request_line, 1, 1_000_000)
@@ -183,6 +187,10 @@ class Settings:
     def forms(self) -> Forms:
         """Return the forms in which a number is asked for. Raises UsageError where there can be no others."""
         return Forms(self.rules, self.also_try)
+
+    def ceilings(self) -> Ceilings:
+        """Return what is never passed, and where to start."""
+        return ceilings_of(self.pace, self.rate, self.concurrency)
 
     def shape(self, campaign: str, base_path: str) -> RequestShape:
         """Return how the requests of a campaign are written. Raises UsageError when no number fits."""
@@ -208,6 +216,7 @@ class Settings:
                 **public,
                 "number_format": NumberFormat(public["number_format"]),
                 "brackets": Brackets(public["brackets"]),
+                "pace": Level(public.get("pace", Level.STEADY)),
                 "also_try": tuple(map(AlsoTry, public["also_try"])),
             }
         )

@@ -208,7 +208,9 @@ def _carried_out(
             logged(ready.folder, screen),
             report_kept(lambda: screen.note("The report is being written; once more stops at once.")) as spare,
         ):
-            watching = partial(Live(screen.err).sending, ready.plan.numbers, settings.rate, settings.give_up_after_s)
+            watching = partial(
+                Live(screen.err).sending, ready.plan.numbers, settings.ceilings().rate, settings.give_up_after_s
+            )
             stopping = partial(_stopping, screen, options["until"], spare)
             hooks = Hooks(watching, stopping, lambda _numbers, _states: None)
             sent = asyncio.run(carry_out(ready, approved, settings, address, login, hooks))

@@ -15,6 +15,7 @@ from bulk_remove.adapters.secret import read_password
 from bulk_remove.core.forms import parse_also_try
 from bulk_remove.core.guards import parse_share
 from bulk_remove.core.model import Brackets, NumberFormat
+from bulk_remove.core.throttle import Level
 from bulk_remove.errors import UsageError
 from bulk_remove.settings import Address, Login, Settings
 
@@ -140,8 +141,15 @@ request_options = _all(
     _option("--trailing-slash", is_flag=True, help="Write .../records/ with a slash at the end."),
     _option("--max-request-line", type=int, default=8000, show_default=True, help="Bytes of the whole request line."),
     _option("--max-numbers-per-request", type=int, default=900, show_default=True, help="Numbers in one request."),
-    _option("--rate", type=float, default=5.0, show_default=True, help="The ceiling in requests a second."),
-    _option("--concurrency", type=int, default=4, show_default=True, help="The ceiling in requests at once."),
+    _option(
+        "--pace",
+        type=click.Choice([level.value for level in Level]),
+        default=Level.STEADY.value,
+        show_default=True,
+        help="How much of the server to use; fixed: the ceilings, whatever it bears.",
+    ),
+    _option("--rate", type=float, help="The ceiling in requests a second; else that of --pace."),
+    _option("--concurrency", type=int, help="The ceiling in requests at once; else that of --pace."),
 )
 
 
@@ -199,6 +207,7 @@ retry_options = _all(
 
 # What a later session may change of an earlier run; without a default, so that what is not given stays as it was.
 change_options = _all(
+    _option("--pace", type=click.Choice([level.value for level in Level]), help="How much of the server to use."),
     _option("--rate", type=float, help="The ceiling in requests a second."),
     _option("--concurrency", type=int, help="The ceiling in requests at once."),
     _option("--tries", type=int, help="Tries of a request that finds no answer."),
@@ -237,6 +246,7 @@ def _delimiter(value: str | None) -> str | None:
 _CONVERTED: dict[str, Callable[[str], Any]] = {
     "number_format": NumberFormat,
     "brackets": Brackets,
+    "pace": Level,
     "also_try": parse_also_try,
     "delimiter": _delimiter,
 }

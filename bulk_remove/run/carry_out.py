@@ -56,7 +56,7 @@ def connection(settings: Settings, address: Address, login: Login) -> Connection
         address.origin,
         login.user,
         login.password,
-        settings.concurrency,
+        settings.ceilings().at_once,
         settings.connect_timeout_s,
         settings.timeout_s,
         settings.ca_file,
@@ -121,8 +121,7 @@ def with_learned_limit(settings: Settings, state_dir: Path, host: str, now_s: fl
 
 def _pool_settings(settings: Settings, longest_line: int | None) -> PoolSettings:
     return PoolSettings(
-        settings.rate,
-        settings.concurrency,
+        settings.ceilings(),
         RetryPolicy(settings.tries, settings.give_up_after_s),
         BusyPolicy(settings.busy_for_s, settings.busy_delay_s),
         settings.forms(),

@@ -90,7 +90,7 @@ def prepared(
             host=destination.host,
             sources=intake.plans(),
             campaigns=tuple(sorted(campaigns, key=attrgetter("campaign"))),
-            rate=settings.rate,
+            rate=settings.ceilings().rate,
         )
         planning.finish(counts_of(plan, kept))
         yield Prepared(folder, store, plan, kept)

@@ -59,7 +59,7 @@ def prepared_again(
                 CampaignPlan(campaign, count, requests[campaign], count - waiting[campaign])
                 for campaign, count in sorted(numbers.items())
             ),
-            rate=settings.rate,
+            rate=settings.ceilings().rate,
         )
         planning.finish(counts_of(plan, kept))
         yield Prepared(folder, store, plan, kept, phases)

@@ -83,7 +83,7 @@ def reopened(run: EarlierRun, now_s: float) -> Prepared:
             for source, counted in zip(facts.sources, counts["sources"], strict=True)
         ),
         campaigns=tuple(CampaignPlan(**campaign) for campaign in counts["campaigns"]),
-        rate=run.settings.rate,
+        rate=run.settings.ceilings().rate,
     )
     return Prepared(run.folder, run.store, plan, kept_of(run), reopening.reopen(now_s))
 

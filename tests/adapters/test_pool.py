@@ -218,9 +218,9 @@ def test_retry_after_pauses_all_workers(tmp_path: Path) -> None:
 def test_strain_slows_everybody_down_and_the_pace_comes_back(tmp_path: Path) -> None:
     run = Run(tmp_path, FakeServer(by_turns(LIMITED)), numbers=1000, concurrency=1)
     gaps = [later - moment for moment, later in pairwise(run.server.moments_s)]
-    assert gaps[2] > 0.35
+    assert gaps[2] > 0.25
     assert gaps[-1] == pytest.approx(0.2)
-    assert run.snapshot.stretch == 1.0
+    assert run.snapshot.rate == 5.0
 
 
 def test_one_bad_number_costs_none_of_its_neighbours_and_few_requests(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from bulk_remove.core.progress import Snapshot
 from bulk_remove.core.replies import NOT_SENT, Fault, Reply
 from bulk_remove.core.retry import BusyPolicy, RetryPolicy
 from bulk_remove.core.summary import Ending
+from bulk_remove.core.throttle import Ceilings
 from tests.support.inline_journal import SOURCE, InlineJournal, planned
 from tests.support.virtual_time import BEGAN_S, VirtualClock, run_virtually
 
@@ -75,7 +76,9 @@ class Run:
         self.shape = RequestShape("00001", max_numbers=per_request)
         self._stop_after_s = stop_after_s
         forms = Forms(NumberRules(), also_try)
-        settings = PoolSettings(rate, concurrency, RetryPolicy(tries=4), BusyPolicy(busy_for_s), forms)
+        settings = PoolSettings(
+            Ceilings(rate, concurrency, rate, concurrency), RetryPolicy(tries=4), BusyPolicy(busy_for_s), forms
+        )
         plan = Plan("r1", "h", (SourcePlan(SOURCE, numbers, 0, ()),), (CampaignPlan("00001", numbers, 1),), rate)
         with closing(planned(folder, [f"{500_000_000 + index}" for index in range(numbers)], self.shape)) as store:
             self.ending, self.fault, self.snapshot, self.took_s = run_virtually(

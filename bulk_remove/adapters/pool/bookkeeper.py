@@ -17,6 +17,7 @@ from bulk_remove.core.model import Again, Chunk, NumberState
 from bulk_remove.core.replies import Effect, Fault, Reply, Verdict
 from bulk_remove.core.retry import BusyPolicy, RetryPolicy, Step, backoff_s, busy_due_s
 from bulk_remove.core.summary import Ending
+from bulk_remove.core.throttle import Ceilings
 
 log = logging.getLogger("bulk_remove.pool")
 
@@ -28,14 +29,13 @@ Settled = Callable[[Sequence[str], Sequence[NumberState]], None]
 
 @dataclass(frozen=True, slots=True)
 class PoolSettings:
-    """The ceilings (requests a second, requests at once) and the policies for asking again.
+    """The ceilings and the policies for asking again.
 
     `forms` are those in which a number that is not there is asked for again. `longest_line` is the longest request
     line that the server is known to take, in bytes; None while unknown.
     """
 
-    rate: float
-    concurrency: int
+    ceilings: Ceilings
     retry: RetryPolicy
     busy: BusyPolicy
     forms: Forms
