@@ -19,6 +19,7 @@ The clock of hold and probe stands still while the rate is not what holds reques
 from dataclasses import dataclass, replace
 from itertools import accumulate
 from math import ceil, exp2
+from typing import NamedTuple
 
 SECOND_US = 1_000_000
 FLOOR = 0.25
@@ -177,33 +178,29 @@ def refused(rate: Rate, departed_us: int, later: int, now_us: int, pause_us: int
     probing = not rate.seeking and now_us - rate.since_us > hold_of(rate)
     good = rate.base if probing else 0.0
     span = max(0, rate.sent - later - 1)
-    span_us = max(1, departed_us - rate.dropped_us)
-    limit = _measured(rate, was, span, span_us, pause_us)
-    saved_up_us, bold = rate.saved_up_us, False
-    if probing or rate.seeking:
-        saved_up_us = 0 if probing and rate.bold else saved_up_us
-        limit = _lately(rate, now_us, saved_up_us)
-        if limit < good or saved_up_us > SAVED_UP_US:
-            saved_up_us = saved_up_us * 3 // 4
-        bold = abs(limit - rate.wall) > ANOTHER_PLACE * limit
-        limit = _lately(rate, now_us, 0) if bold else limit
-    elif rate.bold or rate.good:
-        saved_up_us = max(SAVED_UP_US, min(SAVED_UP_MAX_US, saved_up_us if rate.bold else 2 * saved_up_us))
-    limit = min(was, limit)
-    period_us = rate.period_us if limit < MOVED * rate.base else 0
+    span_us = max(1, departed_us - rate.dropped_us - rate.pause_us)
+    cycle_us = _cycle_us(rate, span, span_us, pause_us)
+    if cycle_us:
+        found = _Found(_in_last(rate, cycle_us - pause_us, of_us=cycle_us), rate.saved_up_us)
+    elif probing or rate.seeking:
+        found = _climbed(rate, good, now_us)
+    else:
+        found = _exceeded(rate, was, span, span_us)
+    limit = min(was, found.limit)
+    period_us = min(PERIOD_MAX_US, cycle_us) or (rate.period_us if limit < MOVED * rate.base else 0)
     level, wall = _level(rate, limit, borne=probing), limit
-    if period_us:  # what is left of the budget will show the limit
+    if period_us and not cycle_us:  # the end of the time shut out will show the limit
         level, wall = rate.level, rate.wall
     return replace(
         rate,
-        base=max(FLOOR, good, MARGIN * limit),
+        base=max(FLOOR, min(was, max(good, MARGIN * limit))),
         since_us=now_us + pause_us,
         seeking=False,
         hold_us=_hold_us(level, pause_us, period_us),
         period_us=period_us,
         good=good,
-        saved_up_us=saved_up_us,
-        bold=bold,
+        saved_up_us=found.saved_up_us,
+        bold=found.bold,
         dropped_us=now_us,
         sent=0,
         fresh=False,
@@ -214,6 +211,47 @@ def refused(rate: Rate, departed_us: int, later: int, now_us: int, pause_us: int
         level=level,
         refusals=1 if probing else rate.refusals + 1,
     )
+
+
+class _Found(NamedTuple):
+    """A limit that was met, how much time's worth the limiter seems to save up, and whether that was left out."""
+
+    limit: float
+    saved_up_us: int
+    bold: bool = False
+
+
+def _cycle_us(rate: Rate, span: int, span_us: int, pause_us: int) -> int:
+    """Return the time for which the server gives a budget, where a pause shows that; else 0.
+
+    What is used up in less than twice the time until there is more is a budget for both times together.
+    """
+    if pause_us >= max(LONG_PAUSE_US, span_us / 2) and span >= MEASURABLE:
+        return span_us + pause_us
+    return rate.period_us if pause_us else 0
+
+
+def _climbed(rate: Rate, good: float, now_us: int) -> _Found:
+    """Return the limit that the rate climbed past; where it seems to be a new one, boldly."""
+    saved_up_us = 0 if good and rate.bold else rate.saved_up_us  # what was tried boldly was borne: nothing is saved up
+    limit = _lately(rate, now_us, saved_up_us)
+    if limit < good or saved_up_us > SAVED_UP_US:
+        saved_up_us = saved_up_us * 3 // 4
+    bold = abs(limit - rate.wall) > ANOTHER_PLACE * limit
+    return _Found(_lately(rate, now_us, 0) if bold else limit, saved_up_us, bold)
+
+
+def _exceeded(rate: Rate, was: float, span: int, span_us: int) -> _Found:
+    """Return the limit that is lower than what was held: what went through since the last refusal."""
+    saved_up_us = rate.saved_up_us
+    if rate.good:  # just after a climb: more was saved up than was thought
+        saved_up_us = min(SAVED_UP_MAX_US, 2 * saved_up_us)
+    if rate.bold or rate.good:
+        saved_up_us = max(SAVED_UP_US, saved_up_us)
+    if span < MEASURABLE:
+        return _Found(BLIND_DROP * was, saved_up_us)
+    limit = (span - 0.5) * SECOND_US / (span_us + min(rate.pause_us, SAVED_UP_US))
+    return _Found(max(was / 2, limit), saved_up_us)
 
 
 def _level(rate: Rate, limit: float, *, borne: bool) -> int:
@@ -231,17 +269,6 @@ def _hold_us(level: int, cost_us: int, period_us: int) -> int:
     return min(HOLD_MAX_US, max(hold_us, min(HOLD_DOUBLED_US, HOLD_FIRST_US << min(level, 8)), COST_SHARE * cost_us))
 
 
-def _measured(rate: Rate, was: float, span: int, span_us: int, pause_us: int) -> float:
-    """Return the limit that is shown by so many requests in so long a time since the last refusal."""
-    active_us = span_us - rate.pause_us
-    if pause_us >= max(LONG_PAUSE_US, active_us / 2) and span >= MEASURABLE:
-        # Used up in less than twice the time that it takes to be filled again: a budget for the whole of it.
-        return span * SECOND_US / (active_us + pause_us)
-    if span >= MEASURABLE:
-        return max(was / 2, (span - 0.5) * SECOND_US / (active_us + min(rate.pause_us, SAVED_UP_US)))
-    return BLIND_DROP * was
-
-
 def _lately(rate: Rate, now_us: int, saved_up_us: int) -> float:
     """Return the most that went through lately, less what a limiter may have saved up before: no more than its limit.
 
@@ -252,10 +279,10 @@ def _lately(rate: Rate, now_us: int, saved_up_us: int) -> float:
     return max((sent - 1) * SECOND_US / max(SAVED_UP_US, begun_us + index * SECOND_US) for index, sent in sums)
 
 
-def _in_last(rate: Rate, time_us: int) -> float:
-    """Return how many requests a second left in the last of the time, rounded up to whole seconds."""
-    seconds = min(len(rate.recent), ceil(time_us / SECOND_US))
-    return sum(rate.recent[-seconds:]) / seconds
+def _in_last(rate: Rate, time_us: int, of_us: int) -> float:
+    """Return what left in the last of the time, spread over the time that it is a budget of, in requests a second."""
+    seconds = max(1, ceil(time_us / SECOND_US))
+    return sum(rate.recent[-seconds:]) * SECOND_US / max(of_us, len(rate.recent[-seconds:]) * SECOND_US)
 
 
 def _shut_out(rate: Rate, now_us: int, pause_us: int) -> Rate:
@@ -279,7 +306,7 @@ def _reopened(rate: Rate, departed_us: int, now_us: int) -> Rate:
         cycle_us = min(PERIOD_MAX_US, rate.span_us + shut_for_us)
         # What was borne for a whole period has gone through several of them.
         period_us = min(period_us or cycle_us, cycle_us) if rate.good else cycle_us
-        wall = _in_last(rate, period_us)
+        wall = _in_last(rate, period_us, of_us=period_us)
         base = MARGIN * wall
         level = _level(rate, wall, borne=rate.good > 0)
         cost_us = shut_for_us

@@ -61,7 +61,7 @@ def test_a_punctual_worker_uses_at_least_98_percent_of_the_ceiling(rate: float) 
     assert (len(moments) - 1) / (moments[-1] / SECOND_US) >= 0.98 * rate
 
 
-@given(st.floats(0.05, 20), st.lists(st.integers(0, LATENESS_US), min_size=100, max_size=200))
+@given(st.floats(0.05, 20), st.lists(st.integers(0, LATENESS_US), min_size=1, max_size=60))
 def test_waking_late_by_a_little_costs_the_following_nothing(rate: float, lateness_us: list[int]) -> None:
     pace, now_us = pace_for(rate), LATENESS_US
     first_us = now_us

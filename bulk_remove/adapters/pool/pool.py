@@ -151,18 +151,20 @@ class Pool:
         desk = self._desk
         if not await desk.gate.slot(retry=retry):
             return 0, None
-        begun_s = desk.clock.wall_s()
-        attempt_id = await desk.journal.write(lambda steps: steps.begin_attempt(chunk.chunk_id, begun_s))
-        shape = self._shape_of(chunk.campaign)
         trip: Trip | None = None
+        answer: Reply | Fault = NOT_SENT
 
         async def departure() -> bool:
             nonlocal trip
             trip = await desk.gate.departure()
             return trip is not None
 
-        answer = await self._sender.delete(chunk, shape, desk.clock.wall_s(), departure)
-        desk.gate.came_back(trip, answer)
+        try:
+            begun_s = desk.clock.wall_s()
+            attempt_id = await desk.journal.write(lambda steps: steps.begin_attempt(chunk.chunk_id, begun_s))
+            answer = await self._sender.delete(chunk, self._shape_of(chunk.campaign), desk.clock.wall_s(), departure)
+        finally:
+            desk.gate.came_back(trip, answer)
         if answer is NOT_SENT:
             await desk.journal.write(lambda steps: steps.end_attempt(attempt_id, begun_s, answer.kind, "", 0))
             return attempt_id, None
