@@ -6,9 +6,10 @@ from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from bulk_remove.adapters.account import Account
 from bulk_remove.adapters.client import Client, Connection
 from bulk_remove.adapters.clock import SystemClock
-from bulk_remove.adapters.folders import keep_line_limit, line_limit
+from bulk_remove.adapters.folders import account_file, keep_line_limit, line_limit, lock_beside
 from bulk_remove.adapters.ledger import Journal, Planning
 from bulk_remove.adapters.pool import Outside, Pool, PoolSettings
 from bulk_remove.core.model import NumberState
@@ -81,13 +82,14 @@ async def carry_out(
     with Journal(prepared.store) as journal:
         began_s = clock.wall_s()
         known_line = line_limit(prepared.state_dir, approved.plan.host, began_s)
+        account = _account(prepared, approved.plan.host, login.user, settings)
         session_no = await journal.write(lambda steps: steps.begin_session(began_s))
         async with Client(connection(settings, address, login)) as client:
             pool = Pool(
                 approved,
                 _pool_settings(settings, known_line),
                 lambda campaign: settings.shape(campaign, address.base_path),
-                Outside(journal, client, clock),
+                Outside(journal, client, clock, account),
                 hooks.on_settled,
                 prepared.phases,
             )
@@ -99,6 +101,12 @@ async def carry_out(
     if pool.longest_line not in {None, known_line}:
         _keep_line(prepared.state_dir, approved.plan.host, pool.longest_line or 0, ended_s)
     return Sent(ending, pool.fault, pool.snapshot())
+
+
+def _account(prepared: Prepared, host: str, user: str, settings: Settings) -> Account:
+    """Return this run's part in the ceiling of all runs of one user. Raises StorageError."""
+    path = account_file(prepared.state_dir, host, user)
+    return Account(path, lock_beside(path), settings.ceilings().rate, prepared.folder.name)
 
 
 def _keep_line(state_dir: Path, host: str, limit_bytes: int, now_s: float) -> None:

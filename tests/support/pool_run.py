@@ -55,6 +55,13 @@ class FakeServer:
         return self._answer(now, chunk.numbers)
 
 
+class Alone:
+    """No other run of the account."""
+
+    def depart(self, _now_us: int) -> int:
+        return 0
+
+
 class Run:
     """A finished run of a pool in virtual time, and what it left in the ledger."""
 
@@ -91,7 +98,7 @@ class Run:
     async def _drain(
         self, journal: InlineJournal, approved: ApprovedPlan, settings: PoolSettings
     ) -> tuple[Ending, Fault | None, Snapshot, float]:
-        outside = Outside(journal, self.server, VirtualClock())
+        outside = Outside(journal, self.server, VirtualClock(), Alone())
         pool = Pool(approved, settings, lambda _campaign: self.shape, outside, self._count)
         loop = asyncio.get_running_loop()
         if self._stop_after_s is not None:

@@ -3,7 +3,7 @@
 import asyncio
 
 from bulk_remove.adapters.pool.halt import Halt
-from bulk_remove.adapters.pool.ports import Clock
+from bulk_remove.adapters.pool.ports import Account, Clock
 from bulk_remove.core.breaker import Breaker, RetryBudget, admit, answered, earn, failed, spend
 from bulk_remove.core.pacing import SECOND_US
 from bulk_remove.core.replies import Effect, Fault, Reply
@@ -29,12 +29,13 @@ class Gate:
     `answered_at_us` is when the server last answered anybody, None before the first time.
     """
 
-    def __init__(self, throttle: Throttle, breaker: Breaker, clock: Clock, halt: Halt) -> None:
+    def __init__(self, throttle: Throttle, breaker: Breaker, clock: Clock, halt: Halt, account: Account) -> None:
         self._throttle = throttle
         self._breaker = breaker
         self._budget = RetryBudget(updated_us=clock.now_us())
         self._clock = clock
         self._halt = halt
+        self._account = account
         self._turn = asyncio.Lock()
         self._freed = asyncio.Event()
         self.answered_at_us: int | None = None
@@ -83,8 +84,10 @@ class Gate:
         """Wait until a request may really go; it must go at once. None when the run is being stopped."""
         while not self._halt.called:
             now_us = self._clock.now_us()
-            self._throttle, wait_us = departure(self._throttle, now_us)
+            throttle, wait_us = departure(self._throttle, now_us)
+            wait_us = wait_us or self._account.depart(now_us)
             if not wait_us:
+                self._throttle = throttle
                 return Trip(now_us, self._throttle.under_way)
             await self._halt.nap(wait_us / SECOND_US)
         return None

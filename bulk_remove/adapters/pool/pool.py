@@ -64,7 +64,7 @@ class Pool:
         halt = Halt()
         workers = settings.ceilings.at_once
         breaker = Breaker(2 * workers + 3, round(settings.retry.give_up_after_s * SECOND_US))
-        gate = Gate(throttle_for(settings.ceilings, clock.now_us()), breaker, clock, halt)
+        gate = Gate(throttle_for(settings.ceilings, clock.now_us()), breaker, clock, halt, outside.account)
         # A number that is nearly due goes along with one that is: a sixth of the first delay early is soon enough.
         feeder = Feeder(journal, clock, halt, shape_of, workers, settings.busy.delay_first_s / 6)
         tally = Tally(phases or {Phase.UNSENT: self._plan.numbers})
