@@ -148,6 +148,13 @@ request_options = _all(
         show_default=True,
         help="How much of the server to use; fixed: the ceilings, whatever it bears.",
     ),
+    _option(
+        "--slow-reply",
+        type=Duration(),
+        default="10s",
+        show_default=True,
+        help="A reply that takes longer makes requests smaller.",
+    ),
     _option("--rate", type=float, help="The ceiling in requests a second; else that of --pace."),
     _option("--concurrency", type=int, help="The ceiling in requests at once; else that of --pace."),
 )
@@ -208,6 +215,7 @@ retry_options = _all(
 # What a later session may change of an earlier run; without a default, so that what is not given stays as it was.
 change_options = _all(
     _option("--pace", type=click.Choice([level.value for level in Level]), help="How much of the server to use."),
+    _option("--slow-reply", type=Duration(), help="A reply that takes longer makes requests smaller."),
     _option("--rate", type=float, help="The ceiling in requests a second."),
     _option("--concurrency", type=int, help="The ceiling in requests at once."),
     _option("--tries", type=int, help="Tries of a request that finds no answer."),
@@ -250,7 +258,7 @@ _CONVERTED: dict[str, Callable[[str], Any]] = {
     "also_try": parse_also_try,
     "delimiter": _delimiter,
 }
-_DURATIONS = ("busy_for", "busy_delay", "give_up_after", "connect_timeout", "timeout")
+_DURATIONS = ("busy_for", "busy_delay", "give_up_after", "connect_timeout", "timeout", "slow_reply")
 
 
 def changes_from(options: dict[str, Any], *, typed_only: bool) -> dict[str, Any]:

@@ -54,6 +54,8 @@ SAVED_UP_US = SECOND_US
 SAVED_UP_MAX_US = 8 * SECOND_US
 LONG_PAUSE_US = 10 * SECOND_US
 """A shorter pause is a penalty, a longer one may be what is left of the time of a budget."""
+TELLING = 20
+"""So many requests lately make a rate worth to be told."""
 SHUT_FIRST_US = SECOND_US // 2
 SHUT_MAX_US = 5 * SECOND_US // 2
 SHUT_LONG_US = 2 * SECOND_US
@@ -121,6 +123,13 @@ def rate_at(rate: Rate, now_us: int) -> float:
     else:
         wanted = rate.base * (1 + _excess(rate, now_us - rate.since_us - hold_of(rate)))
     return min(rate.ceiling, max(FLOOR, wanted))
+
+
+def borne_at(rate: Rate, now_us: int) -> float | None:
+    """Return the rate that the server bore, what a probe adds left out; None before enough has left to tell."""
+    if rate.shut_us or sum(rate.recent) < TELLING:
+        return None
+    return rate_at(rate, now_us) if rate.seeking else min(rate.ceiling, rate.base)
 
 
 def _excess(rate: Rate, probing_us: int) -> float:
@@ -286,12 +295,13 @@ def _in_last(rate: Rate, time_us: int, of_us: int) -> float:
 
 
 def _shut_out(rate: Rate, now_us: int, pause_us: int) -> Rate:
-    """Nothing was accepted since the last drop: knock, ever more rarely."""
+    """Nothing was accepted since the last drop: knock, ever more rarely, and never faster than the rate was."""
+    knock_us = min(SHUT_MAX_US, rate.shut_us * 2 or SHUT_FIRST_US)
     return replace(
         rate,
         since_us=now_us + pause_us,
         shut_from_us=rate.shut_from_us if rate.shut_us else rate.dropped_us,
-        shut_us=min(SHUT_MAX_US, rate.shut_us * 2 or SHUT_FIRST_US),
+        shut_us=max(knock_us, ceil(SECOND_US / rate_at(rate, now_us))),
         dropped_us=now_us,
         refusals=rate.refusals + 1,
     )

@@ -91,6 +91,11 @@ def rate_now(throttle: Throttle, now_us: int) -> float:
     return rates.rate_at(throttle.rate, now_us) if throttle.ceilings.adaptive else throttle.ceilings.rate
 
 
+def borne(throttle: Throttle, now_us: int) -> float | None:
+    """Return the requests a second that the server bore, None where it is not known."""
+    return rates.borne_at(throttle.rate, now_us) if throttle.ceilings.adaptive else None
+
+
 def slot(throttle: Throttle, now_us: int) -> tuple[Throttle, int]:
     """Ask for a slot, while not `full`. Returns the new state and 0 when there is one, else microseconds to wait."""
     idle_us = pacing.idle_us(throttle.pace, now_us)

@@ -223,6 +223,17 @@ def test_strain_slows_everybody_down_and_the_pace_comes_back(tmp_path: Path) -> 
     assert run.snapshot.rate == 5.0
 
 
+def test_slow_replies_make_requests_smaller_and_every_number_is_still_asked_once(tmp_path: Path) -> None:
+    server = FakeServer(lambda _now, numbers: Reply((REMOVED,) * len(numbers), 0, ""), latency_s=11.0)
+    run = Run(tmp_path, server, numbers=400, per_request=100, concurrency=1)
+    sizes = [len(numbers) for numbers in server.asked]
+    assert sizes[:3] == [100, 50, 25]
+    assert max(sizes[3:]) <= 13
+    assert run.statuses == {Status.REMOVED: 400}
+    assert sum(map(len, server.asked)) == 400
+    assert run.attempts == len(server.asked)
+
+
 def test_one_bad_number_costs_none_of_its_neighbours_and_few_requests(tmp_path: Path) -> None:
     bad = "500000042"
 

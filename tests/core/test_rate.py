@@ -17,6 +17,7 @@ from bulk_remove.core.rate import (
     SHUT_MAX_US,
     Rate,
     accepted,
+    borne_at,
     departed,
     hold_of,
     idled,
@@ -100,7 +101,7 @@ def test_whatever_happens_the_rate_is_between_the_floor_and_the_ceiling(
         assert min(FLOOR, ceiling) <= rate_at(rate, now_us) <= ceiling
         assert 0 <= hold_of(rate) <= HOLD_MAX_US
         assert rate.period_us <= PERIOD_MAX_US
-        assert rate.shut_us <= SHUT_MAX_US
+        assert rate.shut_us <= max(SHUT_MAX_US, SECOND_US / min(FLOOR, ceiling) + 1)
 
 
 @given(events)
@@ -110,8 +111,7 @@ def test_a_refusal_never_raises_the_rate(happenings: list[tuple[str, int, int, i
         now_us += event[1]
         rate = after(rate, event, now_us)
         now = refused(rate, now_us, 0, now_us)
-        if rate_at(rate, now_us) > SECOND_US / SHUT_MAX_US:
-            assert rate_at(now, now_us) <= rate_at(rate, now_us)
+        assert rate_at(now, now_us) <= rate_at(rate, now_us)
 
 
 @given(events)
@@ -235,3 +235,13 @@ def test_the_clock_of_a_hold_stands_still_while_the_rate_holds_nobody_up() -> No
     moment_us = HOLD_FIRST_US + 20 * SECOND_US
     assert rate_at(rate, moment_us) > rate_at(idled(rate, 10 * SECOND_US), moment_us) > 5.0
     assert rate_at(idled(rate, 25 * SECOND_US), moment_us) == 5.0
+
+
+def test_what_was_borne_is_told_once_enough_has_left_and_without_what_a_probe_adds() -> None:
+    limiter = Limiter(bucket(lambda _: 10.0, 10.0))
+    assert borne_at(limiter.rate, 0) is None
+    limiter.run(6)
+    assert borne_at(limiter.rate, limiter.now_us) == rate_at(limiter.rate, limiter.now_us)
+    limiter.run(300)
+    assert borne_at(limiter.rate, limiter.now_us) == pytest.approx(9.8, rel=0.05)
+    assert borne_at(Rate(CEILING, 5.0, 0, shut_us=SECOND_US, recent=(30,)), 0) is None

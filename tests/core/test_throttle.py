@@ -15,6 +15,7 @@ from bulk_remove.core.throttle import (
     Throttle,
     Trip,
     answered,
+    borne,
     ceilings_of,
     departure,
     pushed_back,
@@ -82,12 +83,14 @@ def test_a_refusal_slows_the_very_next_slot() -> None:
     now_us = trip.departed_us + 50_000
     throttle = pushed_back(throttle, trip, now_us, None)
     assert rate_now(throttle, now_us) < 5.0
+    assert borne(throttle, now_us) is None
     assert slot(throttle, now_us)[1] == pytest.approx(SECOND_US / rate_now(throttle, now_us), abs=1)
 
 
 def test_a_fixed_pace_is_not_slowed_but_kept_waiting_as_long_as_the_server_asks() -> None:
     throttle, trip = gone(throttle_for(FIXED, 0), 0)
     throttle = pushed_back(throttle, trip, SECOND_US, None)
+    assert borne(throttle, SECOND_US) is None
     assert (rate_now(throttle, SECOND_US), slot(throttle, SECOND_US)[1], throttle.at_once) == (5.0, 0, 4)
     throttle, trip = gone(throttle, SECOND_US)
     assert slot(pushed_back(throttle, trip, 2 * SECOND_US, 3 * SECOND_US), 2 * SECOND_US)[1] == 3 * SECOND_US

@@ -16,6 +16,7 @@ from bulk_remove.core.numbers import NumberRules
 from bulk_remove.core.plan import ApprovedPlan, CampaignPlan, Consent, Plan, SourcePlan, approve
 from bulk_remove.core.progress import Snapshot
 from bulk_remove.core.replies import NOT_SENT, Fault, Reply
+from bulk_remove.core.request_size import size_from
 from bulk_remove.core.retry import BusyPolicy, RetryPolicy
 from bulk_remove.core.summary import Ending
 from bulk_remove.core.throttle import Ceilings
@@ -84,7 +85,11 @@ class Run:
         self._stop_after_s = stop_after_s
         forms = Forms(NumberRules(), also_try)
         settings = PoolSettings(
-            Ceilings(rate, concurrency, rate, concurrency), RetryPolicy(tries=4), BusyPolicy(busy_for_s), forms
+            Ceilings(rate, concurrency, rate, concurrency),
+            RetryPolicy(tries=4),
+            BusyPolicy(busy_for_s),
+            forms,
+            size_from(per_request, 10_000_000, per_request),
         )
         plan = Plan("r1", "h", (SourcePlan(SOURCE, numbers, 0, ()),), (CampaignPlan("00001", numbers, 1),), rate)
         with closing(planned(folder, [f"{500_000_000 + index}" for index in range(numbers)], self.shape)) as store:

@@ -10,6 +10,7 @@ from bulk_remove.core.replies import Effect, Fault, Reply
 from bulk_remove.core.throttle import (
     Throttle,
     Trip,
+    borne,
     departure,
     pushed_back,
     rate_now,
@@ -44,6 +45,11 @@ class Gate:
     def rate(self) -> float:
         """How many requests a second may be sent just now, at most the ceiling."""
         return rate_now(self._throttle, self._clock.now_us())
+
+    @property
+    def borne(self) -> float | None:
+        """How many requests a second were borne for a while; None when there were too few to say."""
+        return borne(self._throttle, self._clock.now_us())
 
     @property
     def is_open(self) -> bool:

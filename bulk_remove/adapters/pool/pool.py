@@ -87,6 +87,16 @@ class Pool:
         return self._desk.halt.fault
 
     @property
+    def rate(self) -> float | None:
+        """How many requests a second the server was found to bear; None when there were too few to say."""
+        return self._desk.gate.borne
+
+    @property
+    def numbers(self) -> int:
+        """How many numbers in a request the server was found to bear."""
+        return self._books.size.most
+
+    @property
     def longest_line(self) -> int | None:
         """The longest request line that the server may take, in bytes; None when none was too long."""
         return self._books.longest_line
@@ -165,6 +175,8 @@ class Pool:
             answer = await self._sender.delete(chunk, self._shape_of(chunk.campaign), desk.clock.wall_s(), departure)
         finally:
             desk.gate.came_back(trip, answer)
+        if trip is not None:
+            self._books.took(chunk, desk.clock.now_us() - trip.departed_us, answer)
         if answer is NOT_SENT:
             await desk.journal.write(lambda steps: steps.end_attempt(attempt_id, begun_s, answer.kind, "", 0))
             return attempt_id, None
