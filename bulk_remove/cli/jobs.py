@@ -23,7 +23,7 @@ from bulk_remove.core.numbers import NumberRules
 from bulk_remove.core.plan import ApprovedPlan, Consent, approve, check_holds_numbers, check_within_limits
 from bulk_remove.core.summary import Ending
 from bulk_remove.errors import ExitCode, GuardStop, UsageError
-from bulk_remove.run.carry_out import Hooks, Sent, carry_out, with_learned_limit
+from bulk_remove.run.carry_out import Hooks, Sent, carry_out, notes_of, with_learned_limit
 from bulk_remove.run.finish import Finished, finish
 from bulk_remove.run.old_report import OldReport
 from bulk_remove.run.plan_json import plan_as_json
@@ -125,10 +125,12 @@ def _is_report(earlier: str) -> bool:
 
 
 def _learned(screen: Screen, settings: Settings, state_dir: Path, address: Address) -> Settings:
-    """Keep to the request line that the host was found to take, and say so."""
+    """Keep to the request line that the host was found to take; say so, and what else is known of it."""
     learned = with_learned_limit(settings, state_dir, address.host, time.time())
     if learned is not settings:
         screen.note(f"{address.host} was found to refuse request lines over {learned.max_request_line:,} bytes.")
+    for note in notes_of(settings, state_dir, address.host, time.time()):
+        screen.note(note)
     return learned
 
 
@@ -220,7 +222,9 @@ def _carried_out(
             logged(ready.folder, screen),
             report_kept(lambda: screen.note("The report is being written; once more stops at once.")) as spare,
         ):
-            watching = partial(Live(screen.err).sending, ready.plan.numbers, settings.rate, settings.give_up_after_s)
+            watching = partial(
+                Live(screen.err).sending, ready.plan.numbers, settings.ceilings().rate, settings.give_up_after_s
+            )
             stopping = partial(_stopping, screen, options["until"], spare)
             judge = canary_judge(screen, ready.plan, may_ask=screen.can_ask and not options.get("yes"))
             hooks = Hooks(watching, stopping, lambda _numbers, _states: None, judge)

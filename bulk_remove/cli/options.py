@@ -13,6 +13,7 @@ from bulk_remove.adapters.folders import default_state_dir
 from bulk_remove.core.forms import parse_also_try
 from bulk_remove.core.guards import parse_share
 from bulk_remove.core.model import Brackets, NumberFormat
+from bulk_remove.core.throttle import Level
 from bulk_remove.errors import UsageError
 from bulk_remove.settings import Address, Settings
 
@@ -179,8 +180,22 @@ request_options = _all(
     _option("--trailing-slash", is_flag=True, help="Write .../records/ with a slash at the end."),
     _option("--max-request-line", type=int, default=8000, show_default=True, help="Bytes of the whole request line."),
     _option("--max-numbers-per-request", type=int, default=900, show_default=True, help="Numbers in one request."),
-    _option("--rate", type=float, default=5.0, show_default=True, help="The ceiling in requests a second."),
-    _option("--concurrency", type=int, default=4, show_default=True, help="The ceiling in requests at once."),
+    _option(
+        "--pace",
+        type=click.Choice([level.value for level in Level]),
+        default=Level.STEADY.value,
+        show_default=True,
+        help="How much of the server to use; fixed: the ceilings, whatever it bears.",
+    ),
+    _option(
+        "--slow-reply",
+        type=Duration(),
+        default="10s",
+        show_default=True,
+        help="A reply that takes longer makes requests smaller.",
+    ),
+    _option("--rate", type=float, help="The ceiling in requests a second; else that of --pace."),
+    _option("--concurrency", type=int, help="The ceiling in requests at once; else that of --pace."),
 )
 
 
@@ -238,6 +253,8 @@ retry_options = _all(
 
 # What a later session may change of an earlier run; without a default, so that what is not given stays as it was.
 change_options = _all(
+    _option("--pace", type=click.Choice([level.value for level in Level]), help="How much of the server to use."),
+    _option("--slow-reply", type=Duration(), help="A reply that takes longer makes requests smaller."),
     _option("--rate", type=float, help="The ceiling in requests a second."),
     _option("--concurrency", type=int, help="The ceiling in requests at once."),
     _option("--tries", type=int, help="Tries of a request that finds no answer."),
@@ -276,10 +293,11 @@ def _delimiter(value: str | None) -> str | None:
 _CONVERTED: dict[str, Callable[[str], Any]] = {
     "number_format": NumberFormat,
     "brackets": Brackets,
+    "pace": Level,
     "also_try": parse_also_try,
     "delimiter": _delimiter,
 }
-_DURATIONS = ("busy_for", "busy_delay", "give_up_after", "connect_timeout", "timeout")
+_DURATIONS = ("busy_for", "busy_delay", "give_up_after", "connect_timeout", "timeout", "slow_reply")
 
 
 def changes_from(options: dict[str, Any], *, typed_only: bool) -> dict[str, Any]:

@@ -61,7 +61,7 @@ def prepared_again(
                 CampaignPlan(campaign, count, requests[campaign], count - waiting[campaign], *records.of(campaign))
                 for campaign, count in sorted(numbers.items())
             ),
-            rate=settings.rate,
+            rate=settings.ceilings().rate,
             limits=settings.limits,
             additional_numbers=settings.additional_numbers,
             canary=settings.canary,

@@ -86,7 +86,7 @@ def reopened(run: EarlierRun, now_s: float) -> Prepared:
             for source, counted in zip(facts.sources, counts["sources"], strict=True)
         ),
         campaigns=tuple(CampaignPlan(**campaign) for campaign in counts["campaigns"]),
-        rate=run.settings.rate,
+        rate=run.settings.ceilings().rate,
         additional_numbers=run.settings.additional_numbers,
         canary=run.settings.canary,
     )

@@ -15,10 +15,12 @@ from bulk_remove.core.model import NumberState
 from bulk_remove.core.numbers import NumberRules
 from bulk_remove.core.plan import ApprovedPlan, CampaignPlan, Consent, Plan, SourcePlan, approve
 from bulk_remove.core.replies import Effect, Fault, Reply, Verdict
+from bulk_remove.core.request_size import size_from
 from bulk_remove.core.retry import BusyPolicy, RetryPolicy
 from bulk_remove.core.summary import Ending
+from bulk_remove.core.throttle import Ceilings
 from tests.support.inline_journal import SOURCE, InlineJournal, planned
-from tests.support.pool_run import Answer, FakeServer
+from tests.support.pool_run import Alone, Answer, FakeServer
 from tests.support.virtual_time import VirtualClock, run_virtually
 
 NUMBERS = [f"{500_000_000 + index}" for index in range(60)]
@@ -35,14 +37,16 @@ class Trial:
         self.server = FakeServer(answer, latency_s=0.1)
         shape = RequestShape("00001", max_numbers=10)
         plan = Plan("r1", "h", (SourcePlan(SOURCE, 60, 0, ()),), (CampaignPlan("00001", 60, 6),), rate)
-        settings = PoolSettings(rate, 4, RetryPolicy(tries=4), BusyPolicy(1800.0), Forms(NumberRules(), ()))
+        ceilings = Ceilings(rate, 4, rate, 4)
+        size = size_from(10, 10_000_000, 10)
+        settings = PoolSettings(ceilings, RetryPolicy(tries=4), BusyPolicy(1800.0), Forms(NumberRules(), ()), size)
         with closing(planned(folder, NUMBERS, shape)) as store:
             run_virtually(self._run(InlineJournal(store), approve(plan, Consent.CODE), settings, shape))
 
     async def _run(
         self, journal: InlineJournal, approved: ApprovedPlan, settings: PoolSettings, shape: RequestShape
     ) -> None:
-        outside = Outside(journal, self.server, VirtualClock())
+        outside = Outside(journal, self.server, VirtualClock(), Alone())
         pool = Pool(approved, settings, lambda _: shape, outside, _unheard)
         self.first_ending = await pool.try_canary()
         self.first = [*self.server.asked]

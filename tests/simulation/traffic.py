@@ -104,15 +104,16 @@ def no_number_is_in_two_requests_at_once(evidence: Evidence) -> None:
 
 def the_ceilings_are_never_passed(evidence: Evidence) -> None:
     """Promise 8: never more requests in a window than the rate allows, nor more at once than `concurrency`."""
-    most = ceil(evidence.settings.rate)
+    ceilings = evidence.settings.ceilings()
+    most = ceil(ceilings.rate)
     for requests in evidence.sessions:
         for earlier, later in zip(requests, requests[most:], strict=False):
             gap_s = later.sent_s - earlier.sent_s
-            assert gap_s >= most / evidence.settings.rate - _ROUNDING_S, f"{most + 1} requests within {gap_s} s"
+            assert gap_s >= most / ceilings.rate - _ROUNDING_S, f"{most + 1} requests within {gap_s} s"
         ends_s: list[float] = []
         for request in requests:
             ends_s = [end_s for end_s in ends_s if end_s > request.sent_s] + [evidence.audit.ended_s(request)]
-            assert len(ends_s) <= evidence.settings.concurrency, f"{len(ends_s)} at once at {request.sent_s}"
+            assert len(ends_s) <= ceilings.at_once, f"{len(ends_s)} at once at {request.sent_s}"
 
 
 def a_pause_that_the_server_asks_for_is_kept_by_all(evidence: Evidence) -> None:

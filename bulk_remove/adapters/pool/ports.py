@@ -74,6 +74,13 @@ class Journal(Protocol):
         """Raises StorageError."""
 
 
+class Account(Protocol):
+    """The ceiling that several runs keep to together."""
+
+    def depart(self, now_us: int) -> int:
+        """Ask to go now; return 0 when a request may go, which counts for all, else how many microseconds to wait."""
+
+
 @dataclass(frozen=True, slots=True)
 class Outside:
     """All that the pool reaches outside."""
@@ -81,3 +88,4 @@ class Outside:
     journal: Journal
     sender: Sender
     clock: Clock
+    account: Account
