@@ -159,7 +159,9 @@ def run_python(code: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60)
 
 
-@pytest.mark.parametrize("words", [[], ["run"], ["plan"], ["check"], ["simulate"]], ids=" ".join)
+@pytest.mark.parametrize(
+    "words", [[], ["run"], ["plan"], ["check"], ["simulate"], ["runs"], ["runs", "prune"]], ids=" ".join
+)
 def test_help_loads_no_heavy_library(words: list[str]) -> None:
     heavy = ["pandas", "numpy", "aiohttp", "python_calamine", "phonenumbers", "sqlite3", "rich", "tenacity"]
     done = run_python(

@@ -18,6 +18,7 @@ from bulk_remove.cli.options import (
     state_dir_option,
     until_option,
 )
+from bulk_remove.cli.runs import runs
 
 _FILES = click.argument("files", nargs=-1, required=True, metavar="FILE...")
 
@@ -127,6 +128,9 @@ def check(**options: Any) -> int:
     from bulk_remove.cli.jobs import check_job  # noqa: PLC0415 - see above
 
     return check_job(options)
+
+
+program.add_command(runs)
 
 
 @program.command()

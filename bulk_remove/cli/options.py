@@ -19,11 +19,11 @@ from bulk_remove.errors import UsageError
 from bulk_remove.settings import Address, Login, Settings
 
 F = TypeVar("F", bound=Callable[..., Any])
-_UNIT_S = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+_UNIT_S = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 
 
 class Duration(click.ParamType[float]):
-    """`90`, `90s`, `30m`, `2h` -> seconds."""
+    """`90`, `90s`, `30m`, `2h`, `7d` -> seconds."""
 
     name = "duration"
 
@@ -31,9 +31,9 @@ class Duration(click.ParamType[float]):
         """Return seconds."""
         if isinstance(value, float):
             return value
-        found = re.fullmatch(r"(\d+(?:\.\d+)?)(ms|[smh]?)", str(value))
+        found = re.fullmatch(r"(\d+(?:\.\d+)?)(ms|[smhd]?)", str(value))
         if not found:
-            self.fail(f"{value!r} is no length of time; write 90s, 30m or 2h.", param, ctx)
+            self.fail(f"{value!r} is no length of time; write 90s, 30m, 2h or 7d.", param, ctx)
         return float(found[1]) * _UNIT_S[found[2]]
 
 

@@ -33,6 +33,11 @@ def unpack_states(packed: bytes) -> list[NumberState]:
     ]
 
 
+def unpack_phases(packed: bytes) -> str:
+    """Return the phases alone of what `pack_states` packed, one letter a number."""
+    return str(orjson.loads(packed)[0])
+
+
 def _pack_column(column: tuple[Any, ...]) -> object:
     first = column[0]
     return {"all": first} if column.count(first) == len(column) else column
