@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 from secrets import token_hex
 from shutil import rmtree
@@ -20,6 +21,7 @@ from bulk_remove.errors import CampaignLockedError, RunLockedError, StorageError
 
 RUN_LOCK = "run.lock"
 _REPORTS = "reports.jsonl"
+_CONCLUDED = "concluded"
 _LOOKED_AT_S = 1.0
 """So long a run's lock is waited for: `runs` holds it for a moment to see whether the run is under way."""
 _LEARNED_FOR_S = 30 * 86_400.0
@@ -111,6 +113,22 @@ def noted_reports(folder: Path) -> list[Path]:
     return [Path(path) for path in reversed(paths)]
 
 
+def mark_concluded(folder: Path) -> None:
+    """Remember of a run that its file has left the inbox, or that nothing more is to be done about it.
+
+    Raises StorageError.
+    """
+    try:
+        (folder / _CONCLUDED).touch(mode=0o600)
+    except OSError as error:
+        raise _storage_error(folder, error) from None
+
+
+def is_concluded(folder: Path) -> bool:
+    """Tell whether a run was marked by `mark_concluded`."""
+    return (folder / _CONCLUDED).exists()
+
+
 def _private(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
 
@@ -178,20 +196,33 @@ def lock_campaigns(state_dir: Path, host: str, campaigns: Iterable[str]) -> Iter
 
 
 @contextmanager
+def lock_inbox(state_dir: Path, inbox: Path) -> Iterator[None]:
+    """Hold a drop folder for this process while the context is entered, as `lock_campaign` does a campaign."""
+    digest = sha256(os.fsencode(inbox)).hexdigest()[:16]
+    with _held(state_dir, f"inbox-{digest}", f"Another night on this machine works on {inbox}."):
+        yield
+
+
+@contextmanager
 def lock_campaign(state_dir: Path, host: str, campaign: str) -> Iterator[None]:
     """Hold the campaign for this process while the context is entered; a process that dies lets it go.
 
     Raises CampaignLockedError when another run holds it, StorageError when the lock cannot be made.
     """
+    name = f"{_as_file_name(host)}-{campaign}"
+    with _held(state_dir, name, f"Another run on this machine holds campaign {campaign}."):
+        yield
+
+
+@contextmanager
+def _held(state_dir: Path, name: str, taken: str) -> Iterator[None]:
     folder = state_dir / "locks"
     make_private(folder)
-    lock = FileLock(folder / f"{_as_file_name(host)}-{campaign}.lock", mode=0o600, fallback_to_soft=False)
+    lock = FileLock(folder / f"{name}.lock", mode=0o600, fallback_to_soft=False)
     try:
         lock.acquire(blocking=False)
     except Timeout:
-        raise CampaignLockedError(
-            f"Another run on this machine holds campaign {campaign}.", "Wait for it to end, then run again."
-        ) from None
+        raise CampaignLockedError(taken, "Wait for it to end, then run again.") from None
     except OSError as error:
         raise _storage_error(folder, error) from None
     try:

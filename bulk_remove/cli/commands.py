@@ -1,5 +1,6 @@
 """The commands. Heavy imports stay inside them, so that --help answers at once."""
 
+from pathlib import Path
 from typing import Any
 
 import click
@@ -8,6 +9,7 @@ from bulk_remove import __version__
 from bulk_remove.cli.options import (
     change_options,
     form_options,
+    inbox_options,
     input_options,
     login_options,
     output_options,
@@ -131,6 +133,29 @@ def check(**options: Any) -> int:
 
 
 program.add_command(runs)
+
+
+@program.command()
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False), metavar="DIR")
+@input_options
+@request_options
+@retry_options
+@server_options
+@until_option
+@inbox_options
+@state_dir_option
+def inbox(**options: Any) -> int:
+    r"""Run each finished file of a drop folder, and move it to done/ or failed/ with its report beside it.
+
+    What an earlier night left unfinished is resumed first. Made for cron and systemd: the exit code is the worst of
+    the files'.
+
+    \b
+    Example:  bulk-remove inbox /srv/opt-outs -c 00001 --system acme --user api --until 06:00 --yes
+    """
+    from bulk_remove.cli.nights import inbox_job  # noqa: PLC0415 - see above
+
+    return inbox_job(options)
 
 
 @program.command()

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
@@ -21,7 +21,7 @@ from bulk_remove.core.numbers import NumberRules
 from bulk_remove.core.plan import ApprovedPlan, Consent, approve
 from bulk_remove.core.summary import Ending
 from bulk_remove.errors import ExitCode, GuardStop, UsageError
-from bulk_remove.run.carry_out import Hooks, Sent, carry_out, connection, with_learned_limit
+from bulk_remove.run.carry_out import Carried, Hooks, Sent, carry_out, connection, with_learned_limit
 from bulk_remove.run.finish import Finished, finish
 from bulk_remove.run.old_report import OldReport
 from bulk_remove.run.plan_json import plan_as_json
@@ -51,7 +51,11 @@ def plan_job(options: dict[str, Any]) -> int:
 
 def run_job(options: dict[str, Any]) -> int:
     """Plan, ask, remove, report; returns the exit code. Raises every BulkRemoveError."""
-    screen = Screen()
+    return run_anew(Screen(), options, ()).exit_code
+
+
+def run_anew(screen: Screen, options: dict[str, Any], held: Collection[str]) -> Carried:
+    """Plan, ask, remove, report. The campaigns `held` are locked already. Raises every BulkRemoveError."""
     settings = settings_from(options)
     address = address_from(options)
     login = login_from(options)
@@ -60,9 +64,9 @@ def run_job(options: dict[str, Any]) -> int:
     state_dir = state_dir_from(options)
     known = [settings.campaign] if settings.campaign else []
     with (
-        lock_campaigns(state_dir, address.host, known),
+        lock_campaigns(state_dir, address.host, {*known} - {*held}),
         _prepared(options, settings, _destination(address, login, options), screen) as ready,
-        lock_campaigns(state_dir, address.host, [] if known else ready.plan.campaign_ids),
+        lock_campaigns(state_dir, address.host, {*ready.plan.campaign_ids} - {*known} - {*held}),
     ):
         return _asked_and_carried_out(screen, ready, settings, address, login, options)
 
@@ -82,7 +86,7 @@ def rerun_job(options: dict[str, Any]) -> int:
             ) as ready,
             lock_campaigns(state_dir, address.host, ready.plan.campaign_ids),
         ):
-            return _asked_and_carried_out(screen, ready, settings, address, login, options)
+            return _asked_and_carried_out(screen, ready, settings, address, login, options).exit_code
 
 
 @contextmanager
@@ -141,8 +145,8 @@ def _check_output(output: Path, inputs: Sequence[str]) -> None:
 
 def _asked_and_carried_out(
     screen: Screen, ready: Prepared, settings: Settings, address: Address, login: Login, options: dict[str, Any]
-) -> int:
-    """Show the plan, ask for consent, and carry it out; returns the exit code."""
+) -> Carried:
+    """Show the plan, ask for consent, and carry it out."""
     approved = approve(ready.plan, Consent.FLAG if options["yes"] else Consent.TYPED)
     findings = asyncio.run(_inspected(settings, address, login, ready.plan.campaign_ids))
     screen.plan(ready.plan, findings.records, settings.also_try)
@@ -157,7 +161,11 @@ def _asked_and_carried_out(
 
 def resume_job(options: dict[str, Any]) -> int:
     """Finish an earlier run from its ledger; returns the exit code. Raises every BulkRemoveError."""
-    screen = Screen()
+    return resume_run(Screen(), options, ()).exit_code
+
+
+def resume_run(screen: Screen, options: dict[str, Any], held: Collection[str]) -> Carried:
+    """Finish an earlier run from its ledger. The campaigns `held` are locked already. Raises every BulkRemoveError."""
     state_dir = state_dir_from(options)
     with earlier_run(find_run(state_dir, options["run"] or ""), changes_from(options, typed_only=True)) as run:
         address = Address.parse(run.destination.url)
@@ -165,7 +173,7 @@ def resume_job(options: dict[str, Any]) -> int:
         output = options["output"] or (Path(run.destination.output) if run.destination.output else None)
         if output:
             check_place(output)
-        with lock_campaigns(state_dir, address.host, run.campaigns):
+        with lock_campaigns(state_dir, address.host, {*run.campaigns} - {*held}):
             ready = reopened(run, time.time())
             approved = approve(ready.plan, run.consent)
             screen.note(f"Resuming run {ready.plan.run_id}: {ready.plan.numbers:,} numbers on {ready.plan.host}.")
@@ -201,12 +209,18 @@ def _carried_out(
     address: Address,
     login: Login,
     options: dict[str, Any],
-) -> int:
-    """Send, report, and tell; returns the exit code, which a signal while the report is written leaves as it is."""
+) -> Carried:
+    """Send, report, and tell; a signal while the report is written leaves the exit code as it is."""
+    wishes: list[str] = []
+
+    def keep_on() -> None:
+        wishes.append("stop")
+        screen.note("The report is being written; once more stops at once.")
+
     with told_truly(ready.plan.run_id, ready.store.approved):
         with (
             logged(ready.folder, screen),
-            report_kept(lambda: screen.note("The report is being written; once more stops at once.")) as spare,
+            report_kept(keep_on) as spare,
         ):
             watching = partial(Live(screen.err).sending, ready.plan.numbers, settings.rate, settings.give_up_after_s)
             stopping = partial(_stopping, screen, options["until"], spare)
@@ -214,7 +228,7 @@ def _carried_out(
             sent = asyncio.run(carry_out(ready, approved, settings, address, login, hooks))
             finished = finish(ready, settings, sent.ending, options["output"])
         _tell(screen, ready, settings, sent, finished)
-    return finished.exit_code
+    return Carried(ready.folder, finished.exit_code, bool(wishes))
 
 
 def _tell(screen: Screen, ready: Prepared, settings: Settings, sent: Sent, finished: Finished) -> None:

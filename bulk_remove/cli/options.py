@@ -220,6 +220,17 @@ output_options = _all(
     click.option("--yes", "-y", is_flag=True, help="Do not ask before removing."),
 )
 
+inbox_options = _all(
+    _option(
+        "--settle",
+        type=Duration(),
+        default="10s",
+        show_default=True,
+        help="How long a file must not change before it is taken.",
+    ),
+    click.option("--yes", "-y", is_flag=True, help="Remove without asking; an inbox never asks, so it is needed."),
+)
+
 
 def settings_from(options: dict[str, Any]) -> Settings:
     """Build the settings out of whichever options a command has. Raises UsageError."""

@@ -11,6 +11,7 @@ from bulk_remove.adapters.ledger import History, history, opened_for_reading, wa
 from bulk_remove.adapters.reporter import timestamp
 from bulk_remove.core.lifecycle import status_of
 from bulk_remove.core.model import OPEN_STATUSES, Status
+from bulk_remove.core.summary import Ending
 from bulk_remove.errors import StorageError
 from bulk_remove.run.finish import REPORT, RESUMED
 from bulk_remove.run.prepare import LEDGER
@@ -115,6 +116,11 @@ class PastRun:
             counted.update({result or "killed": count for result, count in tally.requests.items()})
         del counted["verdicts"]
         return counted
+
+    @property
+    def sessions_to_the_end(self) -> int:
+        """How many sessions ended by themselves, all that could be asked being asked."""
+        return sum(session.ending == Ending.DONE for session in self.told.sessions) if self.told else 0
 
     @property
     def _request(self) -> dict[str, Any]:
