@@ -7,6 +7,7 @@ import click
 
 from bulk_remove import __version__
 from bulk_remove.cli.options import (
+    aftermath_options,
     change_options,
     form_options,
     inbox_options,
@@ -61,6 +62,7 @@ def plan(**options: Any) -> int:
 @retry_options
 @server_options
 @until_option
+@aftermath_options
 @output_options
 @state_dir_option
 def run(**options: Any) -> int:
@@ -81,6 +83,7 @@ def run(**options: Any) -> int:
 @change_options
 @login_options
 @until_option
+@aftermath_options
 @report_option
 @state_dir_option
 def resume(**options: Any) -> int:
@@ -102,6 +105,7 @@ def resume(**options: Any) -> int:
 @change_options
 @login_options
 @until_option
+@aftermath_options
 @output_options
 @state_dir_option
 def rerun(**options: Any) -> int:
@@ -142,6 +146,7 @@ program.add_command(runs)
 @retry_options
 @server_options
 @until_option
+@aftermath_options
 @inbox_options
 @state_dir_option
 def inbox(**options: Any) -> int:

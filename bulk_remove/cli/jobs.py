@@ -14,6 +14,7 @@ from bulk_remove.adapters.folders import lock_campaigns
 from bulk_remove.adapters.ledger import Outcomes
 from bulk_remove.adapters.reader import ReadOptions, find_files, open_table
 from bulk_remove.adapters.reporter import check_place
+from bulk_remove.cli.aftermath import Aftermath, aftermath
 from bulk_remove.cli.options import address_from, changes_from, login_from, settings_from, state_dir_from
 from bulk_remove.cli.run_log import logged
 from bulk_remove.cli.signals import report_kept, stopped_by_signals, told_truly
@@ -51,7 +52,9 @@ def plan_job(options: dict[str, Any]) -> int:
 
 def run_job(options: dict[str, Any]) -> int:
     """Plan, ask, remove, report; returns the exit code. Raises every BulkRemoveError."""
-    return run_anew(Screen(), options, ()).exit_code
+    screen = Screen()
+    with aftermath(screen, options) as after:
+        return _ended(after, run_anew(screen, options, ()))
 
 
 def run_anew(screen: Screen, options: dict[str, Any], held: Collection[str]) -> Carried:
@@ -74,6 +77,17 @@ def run_anew(screen: Screen, options: dict[str, Any], held: Collection[str]) -> 
 def rerun_job(options: dict[str, Any]) -> int:
     """Ask again for what an earlier run left open; returns the exit code. Raises every BulkRemoveError."""
     screen = Screen()
+    with aftermath(screen, options) as after:
+        return _ended(after, _rerun(screen, options))
+
+
+def _ended(after: Aftermath, carried: Carried) -> int:
+    after.runs.append(carried.folder)
+    after.code = carried.exit_code
+    return carried.exit_code
+
+
+def _rerun(screen: Screen, options: dict[str, Any]) -> Carried:
     state_dir = state_dir_from(options)
     _need_consent(screen, options)
     with _earlier_rows(options, state_dir) as (rows, kept, given, told):
@@ -86,7 +100,7 @@ def rerun_job(options: dict[str, Any]) -> int:
             ) as ready,
             lock_campaigns(state_dir, address.host, ready.plan.campaign_ids),
         ):
-            return _asked_and_carried_out(screen, ready, settings, address, login, options).exit_code
+            return _asked_and_carried_out(screen, ready, settings, address, login, options)
 
 
 @contextmanager
@@ -161,7 +175,9 @@ def _asked_and_carried_out(
 
 def resume_job(options: dict[str, Any]) -> int:
     """Finish an earlier run from its ledger; returns the exit code. Raises every BulkRemoveError."""
-    return resume_run(Screen(), options, ()).exit_code
+    screen = Screen()
+    with aftermath(screen, options) as after:
+        return _ended(after, resume_run(screen, options, ()))
 
 
 def resume_run(screen: Screen, options: dict[str, Any], held: Collection[str]) -> Carried:
@@ -219,7 +235,7 @@ def _carried_out(
 
     with told_truly(ready.plan.run_id, ready.store.approved):
         with (
-            logged(ready.folder, screen),
+            logged(ready.folder, screen, options["log_format"]),
             report_kept(keep_on) as spare,
         ):
             watching = partial(Live(screen.err).sending, ready.plan.numbers, settings.rate, settings.give_up_after_s)

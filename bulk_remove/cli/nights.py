@@ -8,11 +8,12 @@ from typing import Any
 from bulk_remove.adapters.console import Screen
 from bulk_remove.adapters.folders import lock_campaigns, lock_inbox, make_private
 from bulk_remove.adapters.inbox import Inbox
+from bulk_remove.cli.aftermath import Aftermath, aftermath
 from bulk_remove.cli.jobs import resume_run, run_anew
 from bulk_remove.cli.options import address_from, login_from, settings_from, state_dir_from
 from bulk_remove.cli.signals import exit_of, put_back
 from bulk_remove.core.nights import worst
-from bulk_remove.errors import StoppedError, UsageError
+from bulk_remove.errors import ExitCode, StoppedError, UsageError
 from bulk_remove.run.carry_out import Carried
 from bulk_remove.run.earlier import EarlierRuns
 from bulk_remove.run.finish import REPORT
@@ -35,12 +36,19 @@ _COUNT_FOR_LEFTOVERS = (
     "password_command",
     "until",
     "state_dir",
+    "log_format",
 )
 
 
 def inbox_job(options: dict[str, Any]) -> int:
     """Spend a night; returns the worst exit code of its files. Raises BulkRemoveError where it cannot begin."""
     screen = Screen()
+    with aftermath(screen, options) as after:
+        after.code = _spent(screen, options, after)
+    return after.code
+
+
+def _spent(screen: Screen, options: dict[str, Any], after: Aftermath) -> ExitCode:
     if not options["yes"]:
         raise UsageError("An inbox asks nobody before it removes.", "Try a file with plan first, then add --yes.")
     settings = settings_from(options)
@@ -69,7 +77,7 @@ def inbox_job(options: dict[str, Any]) -> int:
                 exit_of(stop),
             ) from None
         finally:
-            _tell(screen, night.ends)
+            _tell(screen, night.ends, after)
     return worst(end.code for end in night.ends)
 
 
@@ -86,7 +94,12 @@ def _doing(screen: Screen, options: dict[str, Any], held: Sequence[str]) -> Doin
     return Doing(start, again, screen.tell, screen.error, time.time, time.sleep)
 
 
-def _tell(screen: Screen, ends: Sequence[FileEnd]) -> None:
+def _tell(screen: Screen, ends: Sequence[FileEnd], after: Aftermath) -> None:
+    """Say what became of each file, on the screen and to whoever is told afterwards."""
     screen.tell("The inbox:" if ends else "The inbox: no file to run.")
     for end in ends:
-        screen.tell(f"  {end.name}: {end.word}; {end.place.value}, exit {int(end.code)}")
+        word = f"{end.name}: {end.word}; {end.place.value}, exit {int(end.code)}"
+        screen.tell(f"  {word}")
+        after.words.append(word)
+        after.files[end.place.value] += 1
+        after.runs += [end.run] if end.run else []

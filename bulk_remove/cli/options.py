@@ -220,6 +220,34 @@ output_options = _all(
     click.option("--yes", "-y", is_flag=True, help="Do not ask before removing."),
 )
 
+aftermath_options = _all(
+    _option(
+        "--log-format",
+        type=click.Choice(["text", "json"]),
+        default="text",
+        show_default=True,
+        help="The run's log as text, or as one JSON object a line.",
+    ),
+    _option(
+        "--metrics-file",
+        type=click.Path(path_type=Path, dir_okay=False),
+        help="A .prom file for node_exporter's textfile collector, written at the end.",
+    ),
+    _option(
+        "--notify",
+        multiple=True,
+        metavar="URL",
+        help="Where to tell how it ended, as Apprise writes addresses; may be repeated. Better in the environment.",
+    ),
+    _option(
+        "--notify-on",
+        type=click.Choice(["problem", "always"]),
+        default="problem",
+        show_default=True,
+        help="When to notify: when the exit code is not 0, or always.",
+    ),
+)
+
 inbox_options = _all(
     _option(
         "--settle",

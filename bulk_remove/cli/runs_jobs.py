@@ -3,13 +3,12 @@
 import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
 from bulk_remove.adapters.console import Screen, duration
 from bulk_remove.adapters.folders import run_folders
+from bulk_remove.cli.history_text import counted, in_short, local
 from bulk_remove.cli.options import state_dir_from
-from bulk_remove.core.model import Status
 from bulk_remove.errors import ExitCode, GuardStop, InputError, RunLockedError, UsageError
 from bulk_remove.run.history import PastRun, details_as_json, past_run, past_runs, run_as_json
 from bulk_remove.run.prune import Doomed, delete, doomed
@@ -25,7 +24,7 @@ def list_job(options: dict[str, Any]) -> int:
         return ExitCode.OK
     count = 0
     for count, run in enumerate(runs, start=1):  # noqa: B007 - how many there were
-        for line in _in_short(run):
+        for line in in_short(run):
             screen.tell(line)
     if not count:
         screen.tell(f"There is no run in {state_dir}.")
@@ -46,7 +45,7 @@ def show_job(options: dict[str, Any]) -> int:
     if options["as_json"]:
         screen.tell(_json(details_as_json(run)))
         return ExitCode.OK
-    for line in (*_in_short(run), *_in_full(run)):
+    for line in (*in_short(run), *_in_full(run)):
         screen.tell(line)
     return ExitCode.OK
 
@@ -67,7 +66,7 @@ def prune_job(options: dict[str, Any]) -> int:
     _check_wanted(screen, len(condemned), yes=options["yes"])
     deleted = [one for one in condemned if _is_deleted(screen, one)]
     files = sum(len(one.files) for one in deleted)
-    screen.tell(f"Deleted for good: {_counted(len(deleted), 'run')}, {_counted(files, 'file')}.")
+    screen.tell(f"Deleted for good: {counted(len(deleted), 'run')}, {counted(files, 'file')}.")
     _tell_left(screen, deleted)
     return ExitCode.OK
 
@@ -77,9 +76,7 @@ def _check_wanted(screen: Screen, count: int, *, yes: bool) -> None:
         return
     if not screen.can_ask:
         raise UsageError("There is no terminal to confirm at.", "Look with --dry-run first, then add --yes.")
-    if not screen.asked(
-        f"About to delete {_counted(count, 'run')} for good. What is open cannot be resumed.", "delete"
-    ):
+    if not screen.asked(f"About to delete {counted(count, 'run')} for good. What is open cannot be resumed.", "delete"):
         raise GuardStop("Not confirmed: nothing was deleted.", "Run it again and type what is asked for.")
 
 
@@ -105,36 +102,13 @@ def _tell_left(screen: Screen, runs: Sequence[Doomed]) -> None:
 
 def _what(one: Doomed) -> str:
     run = one.run
-    words = [run.run_id, f"{_counted(len(one.files), 'file')}, {one.size_bytes:,} bytes"]
+    words = [run.run_id, f"{counted(len(one.files), 'file')}, {one.size_bytes:,} bytes"]
     if run.told:
-        words.append(f"{', '.join(run.campaigns)} on {run.host}, {_counted(run.numbers_by_status.total(), 'number')}")
+        words.append(f"{', '.join(run.campaigns)} on {run.host}, {counted(run.numbers_by_status.total(), 'number')}")
     words.append(run.state)
     if run.open_numbers:
         words.append(f"{run.open_numbers:,} without a final answer")
     return "; ".join(words)
-
-
-def _in_short(run: PastRun) -> Iterator[str]:
-    if run.told is None:
-        yield f"{run.run_id}  {_local(run.last_s)}  {run.state}"
-        if run.problem:
-            yield f"    {run.problem}"
-        return
-    where = f"{', '.join(run.campaigns)} on {run.host}"
-    statuses = run.numbers_by_status
-    yield (
-        f"{run.run_id}  {_local(run.told.created_at_s)}  {where}  "
-        f"{_counted(run.rows, 'row')}, {_counted(statuses.total(), 'number')}"
-    )
-    told = [f"{status.value} {statuses[status]:,}" for status in Status if statuses[status]]
-    told += [f"{Status.INVALID.value} {run.invalid:,}"] if run.invalid else []
-    yield f"    {', '.join(told) or 'no number'}"
-    ended = f"    {run.state}"
-    if run.open_numbers:
-        ended += f"; {run.open_numbers:,} without a final answer"
-    if run.resumable_numbers:
-        ended += f"; to go on: bulk-remove resume {run.run_id}"
-    yield ended
 
 
 def _in_full(run: PastRun) -> Iterator[str]:
@@ -143,12 +117,12 @@ def _in_full(run: PastRun) -> Iterator[str]:
         for source in run.told.facts.sources:
             sheet = f", sheet {source.sheet}" if source.sheet else ""
             yield f"Input: {source.file}{sheet}, {source.size_bytes:,} bytes, SHA-256 {source.sha256}"
-        yield f"Duplicates: {_counted(run.duplicates, 'row')}"
+        yield f"Duplicates: {counted(run.duplicates, 'row')}"
         yield f"Requests: {run.requests:,}{_faults(run.faults)}"
         for session in run.told.sessions:
-            ended = _local(session.ended_at_s) if session.ended_at_s is not None else "?"
+            ended = local(session.ended_at_s) if session.ended_at_s is not None else "?"
             lasted = f" ({duration(session.ended_at_s - session.began_at_s)})" if session.ended_at_s is not None else ""
-            yield f"Session: {_local(session.began_at_s)} to {ended}{lasted}: {session.ending or run.state}"
+            yield f"Session: {local(session.began_at_s)} to {ended}{lasted}: {session.ending or run.state}"
         yield "Settings:"
         for name, setting in run.settings.items():
             if setting not in (None, "", [], ()):
@@ -161,14 +135,6 @@ def _in_full(run: PastRun) -> Iterator[str]:
 def _faults(faults: Mapping[str, int]) -> str:
     told = ", ".join(f"{count:,} x {kind}" for kind, count in sorted(faults.items()))
     return f"; without verdicts: {told}" if told else ""
-
-
-def _counted(count: int, what: str) -> str:
-    return f"{count:,} {what}{'' if count == 1 else 's'}"
-
-
-def _local(moment_s: float) -> str:
-    return datetime.fromtimestamp(moment_s).astimezone().strftime("%Y-%m-%d %H:%M")
 
 
 def _json(value: object) -> str:

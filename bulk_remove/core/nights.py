@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable
 from enum import StrEnum
-from pathlib import PurePath
 
 from bulk_remove.errors import ExitCode
 
@@ -74,9 +73,9 @@ def worst(codes: Iterable[ExitCode]) -> ExitCode:
 
 def free_name(name: str, taken: Callable[[str], bool]) -> str:
     """Return the name, or the first of `name.2.csv`, `name.3.csv` ... that is not taken."""
-    path = PurePath(name)
+    stem, dot, end = name.rpartition(".")
     count, free = 1, name
     while taken(free):
         count += 1
-        free = f"{path.stem}.{count}{path.suffix}"
+        free = f"{stem}.{count}{dot}{end}" if stem else f"{end}.{count}"
     return free

@@ -73,3 +73,4 @@ def test_what_would_befall_every_file_ends_the_night(code: ExitCode) -> None:
 def test_a_name_that_is_taken_gets_a_number() -> None:
     assert free_name("a.csv", {"b.csv"}.__contains__) == "a.csv"
     assert free_name("a.csv.gz", {"a.csv.gz", "a.csv.2.gz"}.__contains__) == "a.csv.3.gz"
+    assert free_name("a", {"a"}.__contains__) == "a.2"
