@@ -115,8 +115,14 @@ class Night:
         return there
 
     def _take(self, name: str, look: Look) -> None:
-        if not is_readable(self._inbox.path(name)):
-            self._end(FileEnd(name, ExitCode.INPUT, Place.INBOX, None, "no kind of file that is read; left alone"))
+        readable = is_readable(self._inbox.path(name))
+        if not readable or not look.size_bytes:
+            word = (
+                "empty; left alone, for it may be about to be written"
+                if readable
+                else "no kind that is read; left alone"
+            )
+            self._end(FileEnd(name, ExitCode.INPUT, Place.INBOX, None, word))
             return
         self._doing.tell(f"{name}:")
         content = self._inbox.content(name)

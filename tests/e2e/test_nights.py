@@ -123,11 +123,13 @@ def test_content_that_was_done_is_not_sent_again_unless_it_is_to_be_read_otherwi
 def test_half_written_files_and_what_is_no_list_of_numbers_stay_where_they_are(server: Running, inbox: Path) -> None:
     for name in ("a.csv.part", ".b.csv", "c.csv~", "~$d.xlsx", "e.pdf"):
         drop(inbox, name)
+    (inbox / "f.csv").touch()
     (inbox / "folder.csv").mkdir()
     before = lying_in(inbox)
     done = night(server, inbox)
     assert done.returncode == 4, done.stdout
-    assert "e.pdf: no kind of file that is read; left alone" in done.stdout
+    assert "e.pdf: no kind that is read; left alone" in done.stdout
+    assert "f.csv: empty; left alone" in done.stdout
     assert lying_in(inbox) == before
     assert not (inbox / "done").exists()
 
@@ -280,6 +282,49 @@ def test_a_night_that_dies_between_two_steps_leaves_the_file_in_one_place_and_th
     assert lying_in(inbox / "done") == ["a.csv", "a.csv.report.csv", "a.csv.report.summary.json"]
     assert statuses(inbox / "done" / "a.csv.report.csv") == dict.fromkeys(numbers, "REMOVED")
     assert times_asked(server, numbers) == {1}
+
+
+_STOPPED_AFTER_A_FILE = """
+import os, signal
+from bulk_remove.run.nights import Night
+whole = Night._end
+def and_stops(*words, **named):
+    whole(*words, **named)
+    os.kill(os.getpid(), signal.SIGTERM)
+Night._end = and_stops
+"""
+_STOPPED_WHILE_REPORTING = """
+import os, signal
+from bulk_remove.cli import jobs
+whole = jobs.finish
+def and_stops(*words):
+    os.kill(os.getpid(), signal.SIGTERM)
+    return whole(*words)
+jobs.finish = and_stops
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="sends POSIX signals")
+@pytest.mark.parametrize("script", [_STOPPED_AFTER_A_FILE, _STOPPED_WHILE_REPORTING])
+def test_a_stop_after_a_file_keeps_what_was_done_and_begins_no_other(server: Running, inbox: Path, script: str) -> None:
+    first, second = drop(inbox, "a.csv"), drop(inbox, "b.csv")
+    stopped = altered(script, *words(server, inbox))
+    assert stopped.returncode == 143, stopped.stderr
+    assert "Traceback" not in stopped.stderr
+    assert lying_in(inbox) == ["b.csv"]
+    assert statuses(inbox / "done" / "a.csv.report.csv") == dict.fromkeys(first, "REMOVED")
+    assert times_asked(server, second) == {0}
+
+
+def test_files_with_a_campaign_in_each_row_are_run_too(tmp_path: Path, inbox: Path) -> None:
+    (inbox / "a.csv").write_text("telefon;kampania\n500000001;00001\n500000002;00002\n", encoding="utf-8")
+    own = [word for word in words(Running("", tmp_path), inbox) if word not in {"-c", "00001", "--url", ""}]
+    with simulator(tmp_path, "-c", "00001", "-c", "00002") as server:
+        done = bulk_remove(*own, "--url", server.url, "--campaign-column", "kampania")
+        assert done.returncode == 0, done.stderr
+        again = bulk_remove(*own, "--url", server.url, "--campaign-column", "kampania")
+    assert again.returncode == 0
+    assert statuses(inbox / "done" / "a.csv.report.csv") == dict.fromkeys(["500000001", "500000002"], "REMOVED")
 
 
 @pytest.mark.skipif(os.name != "posix", reason="kills the POSIX way")
