@@ -15,8 +15,10 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from bulk_remove.core.alike import Alike, RecordId
 from bulk_remove.core.lifecycle import Event
 from bulk_remove.core.model import mask
+from bulk_remove.core.quota import Quota
 
 DETAIL_MAX_CHARS = 300
 """How much of a server's own words is kept; its pages of HTML are not worth more."""
@@ -37,7 +39,7 @@ class Fault:
 
     `kind` is a short stable label for logs and counts; `sentence` is for people. `throttled` marks the server's own
     request to slow down, `retry_after_s` (seconds) how long it asked us to wait. `request_id` is what the server's
-    support asks for, empty where none was given.
+    support asks for, empty where none was given, `quota` what the server said of its limit, if it did.
     """
 
     effect: Effect
@@ -47,6 +49,7 @@ class Fault:
     throttled: bool = False
     retry_after_s: float | None = None
     request_id: str = ""
+    quota: Quota | None = None
 
     @property
     def too_long(self) -> bool:
@@ -68,7 +71,7 @@ class Verdict(NamedTuple):
 
     event: Event
     removed: int = 0
-    record_ids: tuple[int | str, ...] = ()
+    record_ids: tuple[RecordId, ...] = ()
     detail: str = ""
 
 
@@ -77,12 +80,13 @@ class Reply:
     """A 200 that could be read: `verdicts[i]` belongs to the i-th number asked for.
 
     `strangers` counts numbers that the reply speaks of though they were not asked for; `stranger_sample` is one of
-    them, masked.
+    them, masked. `quota` is what the server said of its limit, if it did.
     """
 
-    verdicts: tuple[Verdict, ...]
+    verdicts: Alike[Verdict]
     strangers: int
     stranger_sample: str
+    quota: Quota | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +99,12 @@ class Document:
 
 _LOCAL_DIGITS = 7
 """Fewer digits in common are no sign that two spellings mean one number."""
-_NOT_EXIST = Verdict(Event.NOT_EXIST)
+_DOCUMENTED: dict[object, Verdict] = {
+    "REMOVED": Verdict(Event.REMOVED, 1),
+    "NOT_EXIST": Verdict(Event.NOT_EXIST),
+    "CALL_IN_PROGRESS": Verdict(Event.BUSY),
+}
+_PLAIN_IDS = {int, str, type(None)}  # not bool, which is an int to Python
 _PASSED_OVER = Verdict(Event.PASSED_OVER, detail="The reply did not speak of this number.")
 _UNREADABLE = "The reply with HTTP 200 is not the documented JSON"
 
@@ -115,7 +124,7 @@ def read_reply(body: bytes, numbers: Sequence[str]) -> Reply | Fault:
     if document:
         _take_respelt(numbers, entries, document)
     sample = mask(next(iter(document))) if document else ""
-    return Reply(tuple([_verdict(found) for found in entries]), len(document), sample)
+    return Reply(_verdicts(entries), len(document), sample)
 
 
 def _take_respelt(numbers: Sequence[str], entries: list[Any], left: dict[str, Any]) -> None:
@@ -154,6 +163,24 @@ def _unreadable(sentence: str) -> Fault:
     return Fault(Effect.IN_DOUBT, "unreadable reply", sentence, http_status=200)
 
 
+def _verdicts(entries: Sequence[Any]) -> Alike[Verdict]:
+    """Return the verdict of each number. Where each has one record with a documented status, they are few kinds."""
+    try:
+        statuses = [entry["status"] for (entry,) in entries]
+        found = [entry.get("record_id") for (entry,) in entries]
+        kinds = {status: _DOCUMENTED[status] for status in {*statuses}}
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return Alike.of(map(_verdict, entries))
+    if not {*map(type, found)} <= _PLAIN_IDS:
+        return Alike.of(map(_verdict, entries))
+    places = {status: place for place, status in enumerate(kinds)}
+    ids = [
+        record_id if status == "REMOVED" and record_id is not None else ()
+        for status, record_id in zip(statuses, found, strict=True)
+    ]
+    return Alike(tuple(kinds.values()), [places[status] for status in statuses], ids)
+
+
 def _verdict(entries: object) -> Verdict:
     if not isinstance(entries, list) or not entries:
         return _PASSED_OVER
@@ -177,18 +204,14 @@ def _governing(events: Sequence[Event]) -> Event:
 def _entry_verdict(entry: object) -> Verdict:
     if not isinstance(entry, dict):
         return Verdict(Event.UNKNOWN, detail="The server's entry for this number is not an object.")
-    match entry.get("status"):
-        case "REMOVED":
-            record_id = entry.get("record_id")
-            if isinstance(record_id, int | str) and not isinstance(record_id, bool):
-                return Verdict(Event.REMOVED, 1, (record_id,))
-            return Verdict(Event.REMOVED, 1)
-        case "NOT_EXIST":
-            return _NOT_EXIST
-        case "CALL_IN_PROGRESS":
-            return Verdict(Event.BUSY)
-        case status:
-            return Verdict(Event.UNKNOWN, detail=f"The server said: {status!r:.{DETAIL_MAX_CHARS}}")
+    status = entry.get("status")
+    verdict = _DOCUMENTED.get(status) if isinstance(status, str) else None
+    if verdict is None:
+        return Verdict(Event.UNKNOWN, detail=f"The server said: {status!r:.{DETAIL_MAX_CHARS}}")
+    record_id = entry.get("record_id")
+    if verdict.removed and isinstance(record_id, int | str) and not isinstance(record_id, bool):
+        return verdict._replace(record_ids=(record_id,))
+    return verdict
 
 
 _PHONE_LIKE = re.compile(r"\d{5,}")

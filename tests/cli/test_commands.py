@@ -61,6 +61,7 @@ def test_check_without_a_campaign_tries_the_user_alone(server: Running) -> None:
 
 def test_every_setting_is_an_environment_variable_too(server: Running, tmp_path: Path, numbers: Path) -> None:
     secret = tmp_path / "password"
+    secret.touch(mode=0o600)
     secret.write_text("demo-password\nnot this line\n", encoding="utf-8")
     done = bulk_remove(
         "run",
@@ -169,7 +170,7 @@ def test_at_a_terminal_nothing_is_sent_before_the_question_is_answered(
 ) -> None:
     before = requests_seen(server)
     words = [word for word in removal(server, tmp_path, numbers) if word != "--yes"]
-    shown, ended = at_a_terminal([str(word) for word in words], "to go on:", typed)
+    shown, ended = at_a_terminal(words, ("to go on:", typed))
     assert ended == code, shown
     assert "This cannot be undone." in shown
     assert (requests_seen(server) > before) == (code == 0)

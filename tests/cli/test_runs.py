@@ -159,7 +159,7 @@ def test_at_a_terminal_nothing_is_deleted_before_the_word_is_typed(
     assert bulk_remove(*removal(server, tmp_path, numbers, *BUSY)).returncode == 3
     folder = only_run(tmp_path)
     words = ["runs", "prune", "--older-than", "0s", "--state-dir", str(tmp_path / "state")]
-    shown, ended = at_a_terminal(words, "to go on:", typed)
+    shown, ended = at_a_terminal(words, ("to go on:", typed))
     assert (ended, folder.exists()) == (code, code != 0), shown
     assert "for good. What is open cannot be resumed." in shown
 

@@ -316,6 +316,23 @@ def test_a_stop_after_a_file_keeps_what_was_done_and_begins_no_other(server: Run
     assert times_asked(server, second) == {0}
 
 
+@pytest.mark.parametrize("dies", [False, True])
+def test_what_a_canary_held_back_is_left_to_a_person_and_never_resumed_by_a_night(
+    tmp_path: Path, inbox: Path, *, dies: bool
+) -> None:
+    numbers = drop(inbox, "a.csv")
+    with simulator(tmp_path, "--absent-share", "1") as server:
+        script = _DIES.format(place="bulk_remove.run.nights.Night._conclude") if dies else ""
+        stopped = altered(script, *words(server, inbox, "--canary"))
+        assert stopped.returncode == (9 if dies else 5), stopped.stderr
+        assert night(server, inbox, "--canary").returncode == (5 if dies else 0)
+        assert night(server, inbox, "--canary").returncode == 0
+        assert times_asked(server, numbers) == {0, 1}
+    beside = ["a.csv.note.txt"] if dies else ["a.csv.report.csv", "a.csv.report.summary.json"]
+    assert lying_in(inbox / "failed") == ["a.csv", *beside]
+    assert lying_in(inbox) == []
+
+
 def test_files_with_a_campaign_in_each_row_are_run_too(tmp_path: Path, inbox: Path) -> None:
     (inbox / "a.csv").write_text("telefon;kampania\n500000001;00001\n500000002;00002\n", encoding="utf-8")
     own = [word for word in words(Running("", tmp_path), inbox) if word not in {"-c", "00001", "--url", ""}]

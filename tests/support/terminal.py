@@ -1,20 +1,31 @@
 """The real command at a pseudo-terminal."""
 
 import os
-import pty
 import signal
 import subprocess
+from collections.abc import Sequence
+from pathlib import Path
 from select import select
 
 from tests.support.processes import COMMAND, environment
 
+KEYS = {"\x03": signal.SIGINT, "\x1c": signal.SIGTERM}
+"""What is sent as a signal instead of being typed."""
 
-def at_a_terminal(words: list[str], prompt: str, typed: str) -> tuple[str, int]:
-    """Run the command at a pseudo-terminal and answer its prompt; returns what it showed and its exit code."""
+
+def at_a_terminal(
+    words: Sequence[str | Path], *exchanges: tuple[str, str], env: dict[str, str] | None = None
+) -> tuple[str, int]:
+    """Run the command at a pseudo-terminal and answer each (prompt, what is typed) in turn.
+
+    Returns what it showed and its exit code. POSIX alone has pseudo-terminals.
+    """
+    import pty  # noqa: PLC0415 - see above
+
     ours, theirs = pty.openpty()
     with subprocess.Popen(
-        [*COMMAND, *words],
-        env=environment(TERM="xterm"),
+        [*COMMAND, *map(str, words)],
+        env={**(env or environment()), "TERM": "xterm"},
         stdin=theirs,
         stdout=theirs,
         stderr=theirs,
@@ -22,7 +33,7 @@ def at_a_terminal(words: list[str], prompt: str, typed: str) -> tuple[str, int]:
     ) as process:
         os.close(theirs)
         shown = ""
-        answered = False
+        waiting = [*exchanges]
         while True:
             assert select([ours], [], [], 60)[0], f"nothing more was shown after {shown!r}"
             try:
@@ -32,10 +43,10 @@ def at_a_terminal(words: list[str], prompt: str, typed: str) -> tuple[str, int]:
             if not piece:
                 break
             shown += piece
-            if not answered and prompt in shown:
-                answered = True
-                if typed == "\x03":
-                    process.send_signal(signal.SIGINT)
+            if waiting and waiting[0][0] in shown:
+                _, typed = waiting.pop(0)
+                if typed in KEYS:
+                    process.send_signal(KEYS[typed])
                 else:
                     os.write(ours, typed.encode())
         os.close(ours)

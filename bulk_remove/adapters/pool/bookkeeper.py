@@ -10,13 +10,16 @@ from bulk_remove.adapters.pool.gate import Gate
 from bulk_remove.adapters.pool.halt import Halt
 from bulk_remove.adapters.pool.ports import Clock, Journal, Steps
 from bulk_remove.adapters.pool.tally import Tally
+from bulk_remove.core.alike import Alike
 from bulk_remove.core.chunker import RequestShape
 from bulk_remove.core.forms import Forms
 from bulk_remove.core.lifecycle import BETWEEN_FORMS, IN_A_CALL, Event, Phase, nowhere, with_verdict, without_verdict
 from bulk_remove.core.model import Again, Chunk, NumberState
 from bulk_remove.core.replies import Effect, Fault, Reply, Verdict
+from bulk_remove.core.request_size import RequestSize, timed
 from bulk_remove.core.retry import BusyPolicy, RetryPolicy, Step, backoff_s, busy_due_s
 from bulk_remove.core.summary import Ending
+from bulk_remove.core.throttle import Ceilings
 
 log = logging.getLogger("bulk_remove.pool")
 
@@ -28,17 +31,18 @@ Settled = Callable[[Sequence[str], Sequence[NumberState]], None]
 
 @dataclass(frozen=True, slots=True)
 class PoolSettings:
-    """The ceilings (requests a second, requests at once) and the policies for asking again.
+    """The ceilings and the policies for asking again.
 
     `forms` are those in which a number that is not there is asked for again. `longest_line` is the longest request
-    line that the server is known to take, in bytes; None while unknown.
+    line that the server is known to take, in bytes; None while unknown. `size` is how many numbers a request may hold
+    at the start.
     """
 
-    rate: float
-    concurrency: int
+    ceilings: Ceilings
     retry: RetryPolicy
     busy: BusyPolicy
     forms: Forms
+    size: RequestSize
     longest_line: int | None = None
 
 
@@ -63,32 +67,34 @@ class Desk:
 class Bookkeeper:
     """Writes every answer to the ledger, then counts it.
 
-    `longest_line` is the longest request line that the server may take, in bytes, once it found one too long.
+    `longest_line` is the longest request line that the server may take, in bytes, once it found one too long; `size`
+    follows how long its replies take.
     """
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
         self.longest_line = desk.settings.longest_line
+        self.size = desk.settings.size
         self._refused_alone = Counter[int]()
         self._refused_forms: set[int] = set()
+
+    def took(self, chunk: Chunk, took_us: int, answer: Reply | Fault) -> None:
+        """Take note how long a request took, if that says something of its size."""
+        if isinstance(answer, Reply) or answer.effect is Effect.IN_DOUBT:
+            most = self.size.most
+            self.size = timed(self.size, len(chunk.numbers), took_us, answered=isinstance(answer, Reply))
+            if self.size.most < most:
+                log.warning("replies are slow: from now on %d numbers in a request at most", self.size.most)
 
     async def replied(self, chunk: Chunk, attempt_id: int, reply: Reply) -> None:
         """Settle a chunk by a reply; numbers that it left open are to be asked for again. Raises StorageError."""
         desk = self._desk
         now_s = desk.clock.wall_s()
         other_forms = self._other_forms(chunk, reply.verdicts, now_s) if desk.settings.forms.others else {}
-        states = tuple(
-            [
-                with_verdict(
-                    state,
-                    Event.NOT_IN_THIS_FORM if index in other_forms else verdict.event,
-                    verdict.removed,
-                    verdict.record_ids,
-                    verdict.detail,
-                    now_s,
-                )
-                for index, (state, verdict) in enumerate(zip(chunk.states, reply.verdicts, strict=True))
-            ]
+        verdicts = reply.verdicts.but(dict.fromkeys(other_forms, Verdict(Event.NOT_IN_THIS_FORM)))
+        states = chunk.states.joined(
+            verdicts,
+            lambda state, verdict: with_verdict(state, verdict.event, verdict.removed, (), verdict.detail, now_s),
         )
         again = {**self._due_again(chunk, states, now_s), **other_forms}
 
@@ -109,26 +115,29 @@ class Bookkeeper:
 
         Numbers that were found in this form, or got no answer in it, are asked for nevertheless. Raises StorageError.
         """
-        if chunk.form not in self._refused_forms or not all(state.phase in BETWEEN_FORMS for state in chunk.states):
+        if chunk.form not in self._refused_forms or chunk.states.where(_was_asked_for):
             return False
         states, again = self._past_this_form(chunk, "", self._desk.clock.wall_s())
         # Nothing was sent, so the attempt that a refusal counts is not one.
-        states = tuple([state._replace(attempts=state.attempts - 1) for state in states])
+        states = states.each(lambda state: state._replace(attempts=state.attempts - 1))
         await self._desk.journal.write(lambda steps: steps.settle(chunk, states, again))
         self._settled(chunk, states, again)
         return True
 
     async def cut(self, chunk: Chunk) -> tuple[Chunk, ...]:
-        """Halve a chunk whose request line the server is known to refuse; returns the halves, none if it may go."""
+        """Halve a chunk that is known to be too long or too slow; returns the halves, none if it may go."""
         desk = self._desk
-        if self.longest_line is None or len(chunk.numbers) == 1:
-            return ()
-        if desk.shape_of(chunk.campaign).line_bytes(*chunk.numbers) <= self.longest_line:
+        if len(chunk.numbers) <= self.size.most and not self._is_too_long(chunk):
             return ()
         now_s = desk.clock.wall_s()
         halves = await desk.journal.write(lambda steps: steps.split(chunk, chunk.states, now_s))
         desk.tally.moved(chunk.states, chunk.states, len(chunk.states) if chunk.first else 0)
         return halves
+
+    def _is_too_long(self, chunk: Chunk) -> bool:
+        if self.longest_line is None or len(chunk.numbers) == 1:
+            return False
+        return self._desk.shape_of(chunk.campaign).line_bytes(*chunk.numbers) > self.longest_line
 
     async def faulted(self, chunk: Chunk, attempt_id: int, fault: Fault, step: Step) -> tuple[Chunk, tuple[Chunk, ...]]:
         """Write what a fault left behind and take the step; returns the chunk as it now is, and its halves if split.
@@ -146,7 +155,7 @@ class Bookkeeper:
         if alone and _is_about_the_form(chunk):
             states, again = self._past_this_form(chunk, detail, now_s)
         else:
-            states = tuple([without_verdict(state, event, detail) for state in chunk.states])
+            states = chunk.states.each(lambda state: without_verdict(state, event, detail))
         closes = alone or step is Step.GIVE_UP
 
         def write(steps: Steps) -> tuple[Chunk, ...]:
@@ -173,7 +182,7 @@ class Bookkeeper:
         self._end_if_hopeless(fault, step)
         return replace(chunk, states=states), halves
 
-    def _settled(self, chunk: Chunk, states: tuple[NumberState, ...], again: Mapping[int, Again]) -> None:
+    def _settled(self, chunk: Chunk, states: Alike[NumberState], again: Mapping[int, Again]) -> None:
         desk = self._desk
         waited = 0 if chunk.first else len(states)
         desk.tally.moved(chunk.states, states, len(again) - waited)
@@ -194,12 +203,12 @@ class Bookkeeper:
         elif step is Step.END_RUN or self._desk.gate.hopeless:
             self._desk.halt.call(Ending.UNAVAILABLE, fault)
 
-    def _other_forms(self, chunk: Chunk, verdicts: Sequence[Verdict], now_s: float) -> dict[int, Again]:
+    def _other_forms(self, chunk: Chunk, verdicts: Alike[Verdict], now_s: float) -> dict[int, Again]:
         """Return by index how the numbers that are not there in this form are to be asked for in the next one."""
         missing = [
             index
-            for index, verdict in enumerate(verdicts)
-            if verdict.event is Event.NOT_EXIST and not chunk.states[index].removed
+            for index in verdicts.where(lambda verdict: verdict.event is Event.NOT_EXIST)
+            if not chunk.states[index].removed
         ]
         found = {index: self._next_form(chunk.numbers[index], now_s) for index in missing}
         return {index: how for index, how in found.items() if how is not None}
@@ -212,27 +221,23 @@ class Bookkeeper:
                 return Again(now_s, number, form)
         return None
 
-    def _past_this_form(
-        self, chunk: Chunk, detail: str, now_s: float
-    ) -> tuple[tuple[NumberState, ...], dict[int, Again]]:
+    def _past_this_form(self, chunk: Chunk, detail: str, now_s: float) -> tuple[Alike[NumberState], dict[int, Again]]:
         """Return what follows when a form is refused: the next form, or that the number does not exist."""
         hows = [self._next_form(number, now_s) for number in chunk.numbers]
-        states = tuple(
-            [
-                without_verdict(state, Event.NOT_IN_THIS_FORM, "")
-                if how
-                else without_verdict(state, Event.NOT_EXIST, detail)
-                for state, how in zip(chunk.states, hows, strict=True)
-            ]
+        states = Alike.of(
+            without_verdict(state, Event.NOT_IN_THIS_FORM, "")
+            if how
+            else without_verdict(state, Event.NOT_EXIST, detail)
+            for state, how in zip(chunk.states, hows, strict=True)
         )
         return states, {index: how for index, how in enumerate(hows) if how}
 
-    def _due_again(self, chunk: Chunk, states: Sequence[NumberState], now_s: float) -> dict[int, Again]:
+    def _due_again(self, chunk: Chunk, states: Alike[NumberState], now_s: float) -> dict[int, Again]:
         """Return by index when the numbers that a reply left open are to be asked for again, as they were."""
         settings, clock = self._desk.settings, self._desk.clock
         again: dict[int, Again] = {}
-        for index, state in enumerate(states):
-            due = None
+        for index in states.where(_is_open):
+            state, due = states[index], None
             if state.phase in IN_A_CALL:
                 due = busy_due_s(settings.busy, state.busy_rounds, state.busy_since_s, now_s, clock.draw())
             elif state.phase == Phase.PASSED_OVER and state.attempts < settings.retry.tries:
@@ -240,6 +245,16 @@ class Bookkeeper:
             if due is not None:
                 again[index] = Again(due, chunk.numbers[index], chunk.form)
         return again
+
+
+def _was_asked_for(state: NumberState) -> bool:
+    """Tell whether a number was found in the form in which it stands, or got no answer in it."""
+    return state.phase not in BETWEEN_FORMS
+
+
+def _is_open(state: NumberState) -> bool:
+    """Tell whether a reply left a number to be asked for again as it is."""
+    return state.phase in IN_A_CALL or state.phase == Phase.PASSED_OVER
 
 
 def _is_about_the_form(chunk: Chunk) -> bool:
