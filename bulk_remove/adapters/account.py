@@ -11,6 +11,8 @@ Times are those of the event loop, which is the machine's monotonic clock and on
 import json
 import logging
 import os
+from array import array
+from bisect import bisect_left, bisect_right, insort
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -31,9 +33,12 @@ TryLock = Callable[[], AbstractContextManager[bool]]
 
 @dataclass(frozen=True, slots=True)
 class _Shared:
-    """What the file holds: departures, oldest first; by run its ceiling (requests a second) and when it asked."""
+    """What the file holds: by run its ceiling (requests a second) and when it asked; departures, oldest first.
 
-    departures_us: tuple[int, ...]
+    The first is a line of JSON, the second are 64 bits each, because there may be a thousand of them.
+    """
+
+    departures_us: "array[int]"
     runs: Mapping[str, tuple[float, int]]
 
 
@@ -68,33 +73,37 @@ class Account:
         ceiling = min(each for each, _ in runs.values())
         most = ceil(ceiling)
         window_us = ceil(most * _SECOND_US / ceiling)
+        recent_us = max(window_us, _PRESENT_US)
         # After the machine was started anew its clock is behind what was noted before.
-        departures_us = [each for each in shared.departures_us if abs(now_us - each) < max(window_us, _PRESENT_US)]
+        departures_us = shared.departures_us[
+            bisect_right(shared.departures_us, now_us - recent_us) : bisect_left(
+                shared.departures_us, now_us + recent_us
+            )
+        ]
         wait_us = 0
         if len(departures_us) >= most:
             wait_us = max(0, departures_us[-most] + window_us - now_us)
         if not wait_us:
-            departures_us = sorted((*departures_us, now_us))
+            insort(departures_us, now_us)
         longest = max(ceil(each) for each, _ in runs.values())
-        self._write(_Shared(tuple(departures_us[-longest:]), runs))
+        self._write(_Shared(departures_us[-longest:], runs))
         return wait_us
 
     def _read(self, now_us: int) -> _Shared:
         """Return what is noted; where a run was killed while it wrote, as if as many as may had just left."""
         try:
-            text = self._path.read_text(encoding="ascii")
+            noted, _, departures = self._path.read_bytes().partition(b"\n")
         except FileNotFoundError:
-            return _Shared((), {})
+            return _Shared(array("q"), {})
         try:
-            noted = json.loads(text)
-            runs = {str(run): (float(ceiling), int(asked_us)) for run, (ceiling, asked_us) in noted["runs"].items()}
-            return _Shared(tuple(map(int, noted["departures_us"])), runs)
-        except (ValueError, KeyError, TypeError, AttributeError):
-            return _Shared((now_us,) * ceil(self._ceiling), {})
+            runs = {str(run): (float(ceiling), int(asked_us)) for run, (ceiling, asked_us) in json.loads(noted).items()}
+            return _Shared(array("q", departures), runs)
+        except (ValueError, TypeError, AttributeError):
+            return _Shared(array("q", [now_us] * ceil(self._ceiling)), {})
 
     def _write(self, shared: _Shared) -> None:
         """Write in one go and in place: whoever holds the lock is alone, and it need not outlive the machine."""
-        text = json.dumps({"departures_us": shared.departures_us, "runs": shared.runs}).encode("ascii")
+        text = json.dumps(shared.runs).encode("ascii") + b"\n" + shared.departures_us.tobytes()
         file = os.open(self._path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o600)
         try:
             os.write(file, text)
