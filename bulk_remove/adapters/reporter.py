@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from errno import EEXIST
 from functools import lru_cache
 from pathlib import Path
-from typing import IO
+from typing import TextIO
 
 from bulk_remove.core.lifecycle import explain, status_of
 from bulk_remove.core.model import REPORT_COLUMNS, RowOutcome, Source, Status
@@ -81,7 +81,7 @@ def _check_target(path: Path) -> None:
 
 
 @contextmanager
-def written_aside(path: Path) -> Iterator[IO[str]]:
+def written_aside(path: Path) -> Iterator[TextIO]:
     """Open a file beside `path`, readable by its owner alone, that takes the name `path` once all of it is on disk."""
     aside = _aside(path)
     try:

@@ -81,7 +81,7 @@ async def carry_out(
     with Journal(prepared.store) as journal:
         began_s = clock.wall_s()
         known_line = line_limit(prepared.state_dir, approved.plan.host, began_s)
-        session_no = await journal.write(lambda steps: steps.begin_session(began_s))
+        session_no = await journal.write(lambda steps: steps.begin_session(began_s, settings.public()))
         async with Client(connection(settings, address, login)) as client:
             pool = Pool(
                 approved,
