@@ -39,6 +39,7 @@ def write_page(
         "pace": _pace(course),
         "parts": _parts(course),
         "part_s": course.timeline.part_s,
+        "axis_s": course.timeline.part_s * course.timeline.parts,
         "sessions": course.timeline.sessions,
         "replies": _replies(course, reply_times_s),
         "calls": _calls(course),
@@ -55,6 +56,7 @@ def _template() -> jinja2.Template:
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters |= {"count": _count, "share": _share, "duration": duration, "short": _short, "moment": _moment}
+    environment.filters["clock"] = lambda iso: iso[:19].replace("T", " ")
     environment.globals["style"] = here.joinpath("style.css").read_text(encoding="utf-8")
     return environment.from_string(here.joinpath("page.html.j2").read_text(encoding="utf-8"))
 
