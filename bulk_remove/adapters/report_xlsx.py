@@ -1,10 +1,11 @@
 """The report as a workbook: text as text, never a formula; written row by row, so that memory does not grow."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from itertools import chain, islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import IO
+from typing import IO, cast
 
 import xlsxwriter
 from xlsxwriter.exceptions import FileCreateError
@@ -34,29 +35,64 @@ def write_workbook(file: IO[bytes], rows: Iterable[Sequence[str]], folder: Path,
     Unfinished sheets are set aside in `folder`, as large as they are before they are packed. Raises OSError.
     """
     # By default XlsxWriter would leave phone numbers in the common folder for temporary files when it is killed.
-    with TemporaryDirectory(dir=folder, prefix="xlsx-") as aside:
-        book = xlsxwriter.Workbook(file, {"constant_memory": True, "tmpdir": aside})
-        book.use_zip64()
-        bold = book.add_format({"bold": True, "bottom": 1})
-        colours = {
-            status.value: book.add_format({"font_color": front, "bg_color": back})
-            for status, (front, back) in _COLOURS.items()
-        }
-        lines = iter(rows)
-        header = next(lines)
-        sheets = 0
-        line: Sequence[str] | None = next(lines, None)
-        while line is not None or not sheets:
-            sheets += 1
-            sheet = book.add_worksheet("Report" if sheets == 1 else f"Report {sheets}")
-            begun = [] if line is None else [line]
-            count = _fill(sheet, header, chain(begun, islice(lines, sheet_rows - 1 - len(begun))), bold, colours)
-            _finish(sheet, header, count)
-            line = next(lines, None)
+    with TemporaryDirectory(dir=folder, prefix="xlsx-", ignore_cleanup_errors=True) as aside:
+        target = _Target(file)
+        book = xlsxwriter.Workbook(cast("IO[str]", target), {"constant_memory": True, "tmpdir": aside})
         try:
+            _fill_sheets(book, iter(rows), sheet_rows)
             book.close()
         except FileCreateError as failure:
             raise failure.args[0] from None  # the OSError that it was made of
+        finally:
+            target.file = None
+            for sheet in book.worksheets():
+                aside_file: IO[str] = cast("IO[str]", sheet.row_data_fh)
+                with suppress(OSError):  # where the disk was full, what is left cannot be written either
+                    aside_file.close()
+
+
+class _Target:
+    """The file to write to, until it is taken away: a ZipFile that failed writes once more when it is collected."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self.file: IO[bytes] | None = file
+        self._place = 0
+
+    def write(self, data: bytes) -> int:
+        if self.file:
+            return self.file.write(data)
+        self._place += len(data)
+        return len(data)
+
+    def tell(self) -> int:
+        return self.file.tell() if self.file else self._place
+
+    def seek(self, place: int) -> int:
+        self._place = place
+        return self.file.seek(place) if self.file else place
+
+    def flush(self) -> None:
+        if self.file:
+            self.file.flush()
+
+
+def _fill_sheets(book: xlsxwriter.Workbook, lines: Iterator[Sequence[str]], sheet_rows: int) -> None:
+    book.use_zip64()
+    bold = book.add_format({"bold": True, "bottom": 1})
+    colours = {
+        status.value: book.add_format({"font_color": front, "bg_color": back})
+        for status, (front, back) in _COLOURS.items()
+    }
+    header = next(lines)
+    sheets = 0
+    line: Sequence[str] | None = next(lines, None)
+    while line is not None or not sheets:
+        sheets += 1
+        sheet = book.add_worksheet("Report" if sheets == 1 else f"Report {sheets}")
+        begun = [] if line is None else [line]
+        count = _fill(sheet, header, chain(begun, islice(lines, sheet_rows - 1 - len(begun))), bold, colours)
+        _finish(sheet, header, count)
+        line = next(lines, None)
 
 
 def _fill(

@@ -73,13 +73,17 @@ class Tab:
         return message
 
 
+def _started(words: list[str]) -> subprocess.Popen[str]:
+    return subprocess.Popen(words, stderr=subprocess.PIPE, text=True)
+
+
 @asynccontextmanager
 async def chromium() -> AsyncIterator[Tab]:
     """Start the browser with a profile of its own; gives its one tab."""
     assert CHROMIUM
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         words = [CHROMIUM, *_OPTIONS, f"--user-data-dir={profile}", "about:blank"]
-        with subprocess.Popen(words, stderr=subprocess.PIPE, text=True) as process:
+        with _started(words) as process:
             try:
                 assert process.stderr
                 found = next(filter(None, (re.search(r"ws://([^/]+)/", line) for line in process.stderr)))

@@ -31,7 +31,7 @@ ROWS_BY_STATUS = {status: 1200 if status is Status.REMOVED else 7 for status in 
 
 def rows() -> list[RowOutcome]:
     """Return the rows of the run: each number once, and invalid cells."""
-    whole = []
+    whole: list[RowOutcome] = []
     for status, count in ROWS_BY_STATUS.items():
         for index in range(count):
             number = str(601_000_000 + len(whole))

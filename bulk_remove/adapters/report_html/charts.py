@@ -6,9 +6,11 @@ The labels are the page's own text, so that they keep their size on a telephone.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
+from math import floor, log10
 
 WIDTH = 1000.0
 HEIGHT = 100.0
+_ROUND = (1.0, 1.2, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0, 12.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,7 @@ def stacked(counts: Sequence[tuple[str, int]]) -> list[Box]:
     ]
 
 
-def bars(values: Sequence[float], top: float, names: Sequence[str] = ()) -> list[Box]:
+def bars(values: Sequence[float], top: float) -> list[Box]:
     """Return a bar for each value that is not 0; `top` is the value at the upper edge."""
     width = WIDTH / len(values)
     return [
@@ -42,7 +44,6 @@ def bars(values: Sequence[float], top: float, names: Sequence[str] = ()) -> list
             _fine(HEIGHT - HEIGHT * value / top),
             _fine(width),
             _fine(HEIGHT * value / top),
-            names[index] if names else "",
         )
         for index, value in enumerate(values)
         if value
@@ -74,11 +75,9 @@ def growth(values: Sequence[float], top: float) -> str:
 
 
 def round_top(value: float) -> float:
-    """Return a round figure of 1, 2 or 5 times a power of ten that is not below the value; 1 for 0."""
-    if value <= 0:
-        return 1.0
-    power = 10.0 ** (len(str(int(value))) - 1) if value >= 1 else 0.1
-    return next(step * power for step in (1, 2, 5, 10, 20) if step * power >= value)
+    """Return a round figure a little above the value (0 or more), so that nothing touches the upper edge."""
+    power = 10.0 ** floor(log10(value)) if value else 1.0
+    return next(step * power for step in _ROUND if step * power >= 1.05 * value)
 
 
 def _fine(value: float) -> float:
