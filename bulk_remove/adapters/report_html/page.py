@@ -134,7 +134,7 @@ def _parts(course: Course) -> list[dict[str, Any]]:
 
 
 def _replies(course: Course, reply_times_s: Mapping[float, float]) -> dict[str, Any]:
-    edges = [_short(edge) for edge in REPLY_EDGES_S]
+    edges = [f"{edge:g} s" for edge in REPLY_EDGES_S]
     labels = [
         f"under {edges[0]}",
         *(f"{low} to {high}" for low, high in pairwise(edges)),
