@@ -49,7 +49,8 @@ SEEDS ?= 10000
 sim: $(READY) ## Play whole runs in made-up worlds, SEEDS=10000, killed and resumed; a failure says how to replay it
 	@$(BIN)/python -m tests.simulation --seeds $(SEEDS)
 
-bench: $(READY) ## Measure what reading and planning cost, in CPU seconds and memory (some minutes)
+bench: $(READY) ## Measure the whole job beside curl, jq and a script, then reading and planning; adds to docs/benchmarks.md
+	@$(BIN)/python -m tests.benchmarks.whole --write docs/benchmarks.md
 	@$(BIN)/python -m tests.benchmarks.planning
 	@$(BIN)/python -m tests.benchmarks.workbook
 

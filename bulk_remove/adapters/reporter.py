@@ -10,11 +10,14 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from errno import EEXIST
 from functools import lru_cache
+from io import StringIO
+from itertools import repeat
 from pathlib import Path
 from typing import TextIO
 
+from bulk_remove.core.alike import Ids, long_form
 from bulk_remove.core.lifecycle import explain, status_of
-from bulk_remove.core.model import REPORT_COLUMNS, RowOutcome, Source, Status
+from bulk_remove.core.model import NO_NUMBER, REPORT_COLUMNS, NumberState, OutcomeBlock, Source, Status
 from bulk_remove.core.summary import check_closed
 from bulk_remove.errors import InputError, StorageError, UsageError
 
@@ -22,9 +25,12 @@ _FORMULA = re.compile(
     "[=@\t\r\n\0\uff1d\uff20\uff0b\uff0d+-]"
 )  # the last of these escapes are full-width =, @, + and -
 _PLAIN_PLUS = re.compile(r"\+[0-9 \u00a0]+")
+_QUOTED = re.compile('[",\r\n]')  # RFC 4180
 
 
-def write_report(path: Path, rows: Iterable[RowOutcome], expected_rows: int, kept: Sequence[str]) -> Counter[Status]:
+def write_report(
+    path: Path, blocks: Iterable[OutcomeBlock], expected_rows: int, kept: Sequence[str]
+) -> Counter[Status]:
     """Write report.csv; `kept` names the input's own columns, which then come first. Returns the rows by status.
 
     The sum must close before the file gets its name. Raises InvariantError when it does not, StorageError when the
@@ -32,9 +38,8 @@ def write_report(path: Path, rows: Iterable[RowOutcome], expected_rows: int, kep
     """
     by_status: Counter[Status] = Counter()
     with written_aside(path) as file:
-        writer = csv.writer(file, lineterminator="\r\n")  # RFC 4180
-        writer.writerow([*_told_apart(kept), *REPORT_COLUMNS])
-        writer.writerows(_lines(rows, len(kept), by_status))
+        file.write(",".join([_cell(column) for column in _told_apart(kept)] + [*REPORT_COLUMNS]) + "\r\n")  # RFC 4180
+        file.writelines(_written(blocks, len(kept), by_status))
         check_closed(expected_rows, by_status)
     return by_status
 
@@ -114,42 +119,70 @@ def _told_apart(kept: Sequence[str]) -> list[str]:
     return [*taken][len(REPORT_COLUMNS) :]
 
 
-def _lines(rows: Iterable[RowOutcome], width: int, by_status: Counter[Status]) -> Iterator[list[object]]:
-    for outcome in rows:
-        status, told = _told(outcome)
-        by_status[status] += 1
-        kept = [_harmless(cell) for cell in outcome.others[:width]]
-        kept += [""] * (width - len(kept))
-        source = outcome.source
-        file = f"{source.file}!{source.sheet}" if source.sheet else source.file
-        yield [
-            *kept,
-            _harmless(file),
-            outcome.row,
-            _harmless(outcome.cell),
-            outcome.number,
-            outcome.campaign,
-            status.value,
-            *told,
-            _harmless(outcome.duplicate_of),
-        ]
+def _written(blocks: Iterable[OutcomeBlock], width: int, by_status: Counter[Status]) -> Iterator[str]:
+    """Yield the lines of each block as one text. What rows have in common is written once for each kind of row."""
+    for block in blocks:
+        for state, count in block.states.counted():
+            by_status[_status(state)] += count
+        source = block.source
+        file = _cell(f"{source.file}!{source.sheet}" if source.sheet else source.file)
+        before, after = zip(*map(_around_the_ids, block.states.kinds), strict=True)
+        duplicates: Iterable[str] = repeat("")
+        if block.duplicate_of:
+            duplicates = [_cell(block.duplicate_of.get(place, "")) for place in range(len(block.rows))]
+        yield "".join(
+            [
+                f"{kept}{file},{row},{cell},{number},{campaign},{before[kind]}{ids}{after[kind]}{duplicate}\r\n"
+                for kept, row, cell, number, campaign, kind, ids, duplicate in zip(
+                    [_kept(cells, width) for cells in block.others] or repeat("," * width),
+                    block.rows,
+                    _cells(block.cells),
+                    _cells(block.numbers),
+                    _cells(block.campaigns),
+                    block.states.which,
+                    map(_ids, block.states.ids or repeat(())),
+                    duplicates,
+                    strict=False,  # what all rows share repeats for ever
+                )
+            ]
+        )
 
 
-def _told(outcome: RowOutcome) -> tuple[Status, list[object]]:
-    """Return the status and the cells from removed_records to answered_at."""
-    state = outcome.state
-    if state is None:
-        return Status.INVALID, [0, "", 0, 0, outcome.problem, ""]
-    record_ids = " ".join(map(str, state.record_ids))
+def _kept(cells: Sequence[str], width: int) -> str:
+    """Return the input's own cells, each with its comma; a short row is filled up."""
+    return "".join(f"{cell}," for cell in _cells([*cells[:width], *[""] * (width - len(cells))]))
+
+
+def _status(state: NumberState) -> Status:
+    return Status.INVALID if state.phase == NO_NUMBER else status_of(state.phase)
+
+
+def _around_the_ids(state: NumberState) -> tuple[str, str]:
+    """Return what stands before and after the record ids: status and removed_records, attempts to answered_at."""
+    detail = state.detail if state.phase == NO_NUMBER else explain(state)
     answered = timestamp(state.answered_at_s) if state.answered_at_s else ""
-    return status_of(state.phase), [
-        state.removed,
-        _harmless(record_ids),
-        state.attempts,
-        state.busy_rounds,
-        _harmless(explain(state)),
-        answered,
-    ]
+    return (
+        f"{_status(state).value},{state.removed},",
+        f",{state.attempts},{state.busy_rounds},{_cell(detail)},{answered},",
+    )
+
+
+def _ids(ids: Ids) -> str:
+    return str(ids) if isinstance(ids, int) else _cell(" ".join(map(str, long_form(ids))))
+
+
+def _cells(texts: Iterable[str]) -> list[str]:
+    return [text if text.isalnum() else _cell(text) for text in texts]
+
+
+def _cell(text: str) -> str:
+    """Return a text as a cell of CSV that no spreadsheet runs."""
+    harmless = _harmless(text)
+    if not _QUOTED.search(harmless):
+        return harmless
+    line = StringIO(newline="")
+    csv.writer(line, lineterminator="\r\n").writerow([harmless])
+    return line.getvalue().removesuffix("\r\n")
 
 
 def _harmless(cell: str) -> str:

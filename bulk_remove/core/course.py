@@ -13,7 +13,7 @@ from math import ceil
 from typing import NamedTuple
 
 from bulk_remove.core.lifecycle import status_of
-from bulk_remove.core.model import FINAL_STATUSES, NumberState, RowOutcome, Status, mask
+from bulk_remove.core.model import FINAL_STATUSES, NO_NUMBER, NumberState, OutcomeBlock, Status, mask
 from bulk_remove.core.replies import SLOW_DOWNS
 
 MOST_PARTS = 120
@@ -157,32 +157,36 @@ class Course:
                 self.slow_down[part] += attempt.result in SLOW_DOWNS
                 self.faults.setdefault(attempt.result, FaultKind()).add(attempt)
 
-    def through(self, rows: Iterable[RowOutcome]) -> Iterator[RowOutcome]:
+    def through(self, blocks: Iterable[OutcomeBlock]) -> Iterator[OutcomeBlock]:
         """Add the rows of the input while they pass; a number counts once, with its first row."""
-        for row in rows:
-            if row.state is None:
-                self._add_invalid(row)
-            elif not row.duplicate_of:
-                self._add_number(row.state)
-            yield row
+        for block in blocks:
+            for state, count in block.states.counted():
+                self._add(state, count)
+            for place in block.duplicate_of:
+                self._add(block.states[place], -1)
+            for place in block.states.where(lambda state: state.phase == NO_NUMBER):
+                self._add_example(block.states[place].detail, block, place)
+            yield block
 
-    def _add_number(self, state: NumberState) -> None:
+    def _add(self, state: NumberState, numbers: int) -> None:
+        if state.phase == NO_NUMBER:
+            return
         status = status_of(state.phase)
         if state.busy_rounds:
-            self.waited[status] += 1
-            self.rounds[min(state.busy_rounds, MOST_ROUNDS)] += 1
+            self.waited[status] += numbers
+            self.rounds[min(state.busy_rounds, MOST_ROUNDS)] += numbers
         if status in FINAL_STATUSES:
             part = self.timeline.part_of(state.answered_at_s)
             if part is not None:
-                self.final[part] += 1
+                self.final[part] += numbers
             elif state.answered_at_s:
-                self.final_before += 1
+                self.final_before += numbers
             else:
-                self.final_untimed += 1
+                self.final_untimed += numbers
 
-    def _add_invalid(self, row: RowOutcome) -> None:
-        if row.problem not in self.examples and len(self.examples) == MOST_KINDS:
+    def _add_example(self, reason: str, block: OutcomeBlock, place: int) -> None:
+        if reason not in self.examples and len(self.examples) == MOST_KINDS:
             return
-        known = self.examples.setdefault(row.problem, [])
+        known = self.examples.setdefault(reason, [])
         if len(known) < MOST_EXAMPLES:
-            known.append(Example(f"{row.source.file}, row {row.row}", mask(row.cell)))
+            known.append(Example(f"{block.source.file}, row {block.rows[place]}", mask(block.cells[place])))

@@ -1,9 +1,12 @@
 """The value types that everything else is written in. All of them are frozen."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import repeat
 from typing import NamedTuple
+
+from bulk_remove.core.alike import Alike, RecordId
 
 
 class Status(StrEnum):
@@ -132,6 +135,10 @@ class NumberedBlock(NamedTuple):
     problems: Mapping[int, str]
 
 
+NO_NUMBER = ""
+"""In place of a phase: the row holds no number."""
+
+
 class NumberState(NamedTuple):
     """What is known of one number so far. A tuple, because a run makes one or more for each number.
 
@@ -143,7 +150,7 @@ class NumberState(NamedTuple):
 
     phase: str
     removed: int = 0
-    record_ids: tuple[int | str, ...] = ()
+    record_ids: tuple[RecordId, ...] = ()
     attempts: int = 0
     busy_rounds: int = 0
     busy_since_s: float = 0.0
@@ -184,6 +191,40 @@ class RowOutcome(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class OutcomeBlock:
+    """Rows of one source and what became of each, column-wise; `outcomes` gives them one by one.
+
+    `states[i]` is what became of row i; of one that holds no number its phase is `NO_NUMBER` and `detail` the problem.
+    `others` is empty where they are not kept; `duplicate_of` holds but the rows that are duplicates, by index.
+    """
+
+    source: Source
+    rows: Sequence[int]
+    cells: Sequence[str]
+    others: Sequence[tuple[str, ...]]
+    numbers: Sequence[str]
+    campaigns: Sequence[str]
+    states: Alike[NumberState]
+    duplicate_of: Mapping[int, str]
+
+    def outcomes(self) -> Iterator[RowOutcome]:
+        """Yield the rows in their order."""
+        columns = zip(
+            self.rows,
+            self.cells,
+            self.others or repeat(()),
+            self.numbers,
+            self.campaigns,
+            self.states,
+            strict=False,  # what is not kept repeats for ever
+        )
+        for place, (row, cell, others, number, campaign, state) in enumerate(columns):
+            found, problem = (None, state.detail) if state.phase == NO_NUMBER else (state, "")
+            duplicate_of = self.duplicate_of.get(place, "")
+            yield RowOutcome(self.source, row, cell, others, number, campaign, found, problem, duplicate_of)
+
+
+@dataclass(frozen=True, slots=True)
 class Chunk:
     """The numbers of one URL.
 
@@ -197,7 +238,7 @@ class Chunk:
     campaign: str
     numbers: tuple[str, ...]
     ordinals: Sequence[int]
-    states: tuple[NumberState, ...]
+    states: Alike[NumberState]
     first: bool
     form: int = 0
 

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from bulk_remove.core.alike import Alike, Ids, RecordId, long_form
 from bulk_remove.core.lifecycle import Event
 from bulk_remove.core.model import mask
 
@@ -68,7 +69,7 @@ class Verdict(NamedTuple):
 
     event: Event
     removed: int = 0
-    record_ids: tuple[int | str, ...] = ()
+    record_ids: tuple[RecordId, ...] = ()
     detail: str = ""
 
 
@@ -80,7 +81,7 @@ class Reply:
     them, masked.
     """
 
-    verdicts: tuple[Verdict, ...]
+    verdicts: Alike[Verdict]
     strangers: int
     stranger_sample: str
 
@@ -95,7 +96,11 @@ class Document:
 
 _LOCAL_DIGITS = 7
 """Fewer digits in common are no sign that two spellings mean one number."""
-_NOT_EXIST = Verdict(Event.NOT_EXIST)
+_DOCUMENTED: dict[object, Verdict] = {
+    "REMOVED": Verdict(Event.REMOVED, 1),
+    "NOT_EXIST": Verdict(Event.NOT_EXIST),
+    "CALL_IN_PROGRESS": Verdict(Event.BUSY),
+}
 _PASSED_OVER = Verdict(Event.PASSED_OVER, detail="The reply did not speak of this number.")
 _UNREADABLE = "The reply with HTTP 200 is not the documented JSON"
 
@@ -115,7 +120,7 @@ def read_reply(body: bytes, numbers: Sequence[str]) -> Reply | Fault:
     if document:
         _take_respelt(numbers, entries, document)
     sample = mask(next(iter(document))) if document else ""
-    return Reply(tuple([_verdict(found) for found in entries]), len(document), sample)
+    return Reply(_verdicts(entries), len(document), sample)
 
 
 def _take_respelt(numbers: Sequence[str], entries: list[Any], left: dict[str, Any]) -> None:
@@ -154,17 +159,37 @@ def _unreadable(sentence: str) -> Fault:
     return Fault(Effect.IN_DOUBT, "unreadable reply", sentence, http_status=200)
 
 
-def _verdict(entries: object) -> Verdict:
+def _verdicts(entries: Sequence[object]) -> Alike[Verdict]:
+    """Return the verdict of each number; those that are documented and plain are one kind each."""
+    places: dict[int, int] = {}
+    kinds: list[Verdict] = []
+    which: list[int] = []
+    ids: list[Ids] = []
+    for verdict, found in map(_verdict, entries):
+        place = places.get(id(verdict))
+        if place is None:
+            place = places[id(verdict)] = len(kinds)
+            kinds.append(verdict)
+        which.append(place)
+        ids.append(found)
+    return Alike(tuple(kinds), which, ids)
+
+
+def _verdict(entries: object) -> tuple[Verdict, Ids]:
+    """Return the verdict on a number without its record ids, and these."""
     if not isinstance(entries, list) or not entries:
-        return _PASSED_OVER
+        return _PASSED_OVER, ()
     if len(entries) == 1:
         return _entry_verdict(entries[0])
     each = [_entry_verdict(entry) for entry in entries]
-    return Verdict(
-        _governing([verdict.event for verdict in each]),
-        sum(verdict.removed for verdict in each),
-        tuple(record_id for verdict in each for record_id in verdict.record_ids),
-        "; ".join(dict.fromkeys(verdict.detail for verdict in each if verdict.detail))[:DETAIL_MAX_CHARS],
+    return (
+        Verdict(
+            _governing([verdict.event for verdict, _ in each]),
+            sum(verdict.removed for verdict, _ in each),
+            (),
+            "; ".join(dict.fromkeys(verdict.detail for verdict, _ in each if verdict.detail))[:DETAIL_MAX_CHARS],
+        ),
+        tuple(record_id for _, ids in each for record_id in long_form(ids)),
     )
 
 
@@ -174,21 +199,15 @@ def _governing(events: Sequence[Event]) -> Event:
     return next(event for event in order if event in events)
 
 
-def _entry_verdict(entry: object) -> Verdict:
+def _entry_verdict(entry: object) -> tuple[Verdict, Ids]:
     if not isinstance(entry, dict):
-        return Verdict(Event.UNKNOWN, detail="The server's entry for this number is not an object.")
-    match entry.get("status"):
-        case "REMOVED":
-            record_id = entry.get("record_id")
-            if isinstance(record_id, int | str) and not isinstance(record_id, bool):
-                return Verdict(Event.REMOVED, 1, (record_id,))
-            return Verdict(Event.REMOVED, 1)
-        case "NOT_EXIST":
-            return _NOT_EXIST
-        case "CALL_IN_PROGRESS":
-            return Verdict(Event.BUSY)
-        case status:
-            return Verdict(Event.UNKNOWN, detail=f"The server said: {status!r:.{DETAIL_MAX_CHARS}}")
+        return Verdict(Event.UNKNOWN, detail="The server's entry for this number is not an object."), ()
+    status = entry.get("status")
+    verdict = _DOCUMENTED.get(status) if isinstance(status, str) else None
+    if verdict is None:
+        return Verdict(Event.UNKNOWN, detail=f"The server said: {status!r:.{DETAIL_MAX_CHARS}}"), ()
+    record_id = entry.get("record_id") if verdict.removed else None
+    return verdict, record_id if isinstance(record_id, int | str) and not isinstance(record_id, bool) else ()
 
 
 _PHONE_LIKE = re.compile(r"\d{5,}")

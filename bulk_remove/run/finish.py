@@ -11,7 +11,7 @@ from bulk_remove.adapters.report_copies import read_rows, write_for_polish_excel
 from bulk_remove.adapters.reporter import timestamp, write_report, write_summary, written_aside
 from bulk_remove.core.advice import advise, resumable
 from bulk_remove.core.course import Course, Timeline
-from bulk_remove.core.model import CsvFor, ReportFormat, RowOutcome, Status
+from bulk_remove.core.model import CsvFor, NumberState, OutcomeBlock, ReportFormat, Status
 from bulk_remove.core.plan import Plan
 from bulk_remove.core.summary import Ending, exit_code
 from bulk_remove.errors import ExitCode
@@ -102,8 +102,8 @@ def _reported(
     """Write report.csv, in the form for programs, and count on the way."""
     outcomes = Outcomes(prepared.store)
     counter = _Counter()
-    rows = counter.through(outcomes.rows())
-    by_status = write_report(report, course.through(rows) if course else rows, prepared.plan.rows, prepared.kept)
+    blocks = counter.through(outcomes.blocks())
+    by_status = write_report(report, course.through(blocks) if course else blocks, prepared.plan.rows, prepared.kept)
     return Finished(
         by_status,
         counter.removed,
@@ -153,12 +153,17 @@ class _Counter:
         self.removed = 0
         self.asked = 0
 
-    def through(self, rows: Iterator[RowOutcome]) -> Iterator[RowOutcome]:
-        for row in rows:
-            if row.state is not None and not row.duplicate_of:
-                self.removed += row.state.removed
-                self.asked += row.state.attempts > 0
-            yield row
+    def through(self, blocks: Iterator[OutcomeBlock]) -> Iterator[OutcomeBlock]:
+        for block in blocks:
+            for state, count in block.states.counted():
+                self._count(state, count)
+            for place in block.duplicate_of:
+                self._count(block.states[place], -1)
+            yield block
+
+    def _count(self, state: NumberState, rows: int) -> None:
+        self.removed += rows * state.removed
+        self.asked += rows * (state.attempts > 0)
 
 
 def _summary(plan: Plan, settings: Settings, finished: Finished) -> dict[str, object]:

@@ -9,6 +9,7 @@ import pytest
 
 from bulk_remove import __version__
 from bulk_remove.adapters.client import Client, Connection, _Failed
+from bulk_remove.core.alike import Alike
 from bulk_remove.core.chunker import RequestShape
 from bulk_remove.core.lifecycle import NEW
 from bulk_remove.core.model import Brackets, Chunk
@@ -116,7 +117,7 @@ async def test_no_failure_of_a_proxy_carries_a_secret(scheme: str, caplog: pytes
 async def test_an_answered_request_logs_no_secret(caplog: pytest.LogCaptureFixture) -> None:
     asyncio.get_running_loop().set_debug(True)
     caplog.set_level(logging.DEBUG)
-    chunk = Chunk(1, "00001", NUMBERS, range(2), (NEW, NEW), first=True)
+    chunk = Chunk(1, "00001", NUMBERS, range(2), Alike.of([NEW, NEW]), first=True)
     async with answering(http()) as raw, Client(secret_connection(f"http://127.0.0.1:{raw.port}")) as client:
         assert isinstance(await client.delete(chunk, SHAPE, 0.0), Reply)
     assert caplog.records
@@ -180,7 +181,7 @@ async def test_netrc_is_not_consulted(monkeypatch: pytest.MonkeyPatch, tmp_path:
 @pytest.mark.parametrize("trailing_slash", [False, True], ids=["no slash", "slash"])
 async def test_the_request_line_is_what_the_chunker_counted(brackets: Brackets, trailing_slash: bool) -> None:
     shape = RequestShape("00001", "/under/a%20path", brackets, trailing_slash)
-    chunk = Chunk(1, "00001", ("441", "+48601234556"), range(2), (NEW, NEW), first=True)
+    chunk = Chunk(1, "00001", ("441", "+48601234556"), range(2), Alike.of([NEW, NEW]), first=True)
     async with answering(http()) as raw, Client(connection(f"http://127.0.0.1:{raw.port}")) as client:
         await client.delete(chunk, shape, 0.0)
         line = raw.heads[0].partition("\r\n")[0]

@@ -16,6 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from bulk_remove.adapters.ledger import Outcomes, Planning, Reopening, Sending, Store, create, open_existing
 from bulk_remove.adapters.ledger.planning import CAMPAIGN_ORDINALS
+from bulk_remove.core.alike import Alike
 from bulk_remove.core.chunker import RequestShape, in_requests
 from bulk_remove.core.lifecycle import NEW, SETTLED, Event, nowhere, without_verdict
 from bulk_remove.core.model import Again, Chunk, NumberedBlock, NumberState, RowBlock, RowOutcome, Source
@@ -144,9 +145,9 @@ class Ledger(RuleBasedStateMachine):
         assert chunk.states == tuple(self.model.states[key] for key in keys)
         assert {campaign for campaign, _ in keys} == {chunk.campaign}
 
-    def _take(self, which: int, states: list[NumberState]) -> tuple[Chunk, tuple[NumberState, ...]]:
+    def _take(self, which: int, states: list[NumberState]) -> tuple[Chunk, Alike[NumberState]]:
         chunk = self.held.pop(which % len(self.held))
-        after = tuple(islice(cycle(states), len(chunk.numbers)))
+        after = Alike.of(islice(cycle(states), len(chunk.numbers)))
         self.model.states |= dict(zip(self.model.keys_of(chunk), after, strict=True))
         return chunk, after
 
@@ -257,7 +258,7 @@ class Ledger(RuleBasedStateMachine):
             sending = Sending(connection)
             for chunk in self.held:
                 sending.begin_attempt(chunk.chunk_id, 0.0)
-                sending.settle(chunk, (NEW,) * len(chunk.numbers), {0: Again(0.0, "1", 1)})
+                sending.settle(chunk, Alike.of([NEW] * len(chunk.numbers)), {0: Again(0.0, "1", 1)})
             assert not 1 / 0
 
     @rule()

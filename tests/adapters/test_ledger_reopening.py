@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from bulk_remove.adapters.ledger import Outcomes, Reopening, Sending, Store
+from bulk_remove.core.alike import Alike
 from bulk_remove.core.chunker import RequestShape
 from bulk_remove.core.lifecycle import NEW
 from bulk_remove.core.model import Again, Chunk, NumberState
@@ -28,7 +29,7 @@ def step(store: Store, call: Callable[[Sending], object]) -> None:
         call(Sending(connection))
 
 
-def settle(store: Store, chunk: Chunk, after: tuple[NumberState, ...]) -> None:
+def settle(store: Store, chunk: Chunk, after: Alike[NumberState]) -> None:
     step(store, lambda steps: steps.settle(chunk, after, {}))
 
 
@@ -72,7 +73,7 @@ def test_what_an_earlier_attempt_left_is_kept_when_the_next_one_is_lost(store: S
     refused = NEW._replace(attempts=1, detail="The server asked us to slow down (HTTP 429).")
 
     def try_twice(steps: Sending) -> None:
-        steps.keep_states(first, (refused,) * 4)
+        steps.keep_states(first, Alike.of([refused] * 4))
         steps.begin_attempt(first.chunk_id, 1.0)
 
     step(store, try_twice)
@@ -85,7 +86,7 @@ def test_a_packed_chunk_under_way_is_in_doubt_and_its_numbers_wait_to_be_packed_
     first = open_chunks(store)[0]
 
     def call_and_pack(steps: Sending) -> None:
-        steps.settle(first, (REMOVED, BUSY, BUSY, BUSY), later(1, 2) | later(3, due_s=5000.0))
+        steps.settle(first, Alike.of([REMOVED, BUSY, BUSY, BUSY]), later(1, 2) | later(3, due_s=5000.0))
         packed = steps.pack_chunk("00001", 0, NUMBERS[1:3], [1, 2], (BUSY, BUSY))
         steps.begin_attempt(packed.chunk_id, 75.0)
 
@@ -111,7 +112,7 @@ def test_the_halves_of_a_split_chunk_wait_and_only_the_one_under_way_is_in_doubt
 
 def test_numbers_that_were_given_up_are_asked_for_again_and_settled_ones_never(store: Store) -> None:
     for chunk in open_chunks(store):
-        settle(store, chunk, (REMOVED, GIVEN_UP) * 2)
+        settle(store, chunk, Alike.of([REMOVED, GIVEN_UP] * 2))
     assert Reopening(store).reopen(NOW_S) == {"R": 4, "D": 4}
     assert waiting(store) == NUMBERS[1::2]
     assert states(store) == [REMOVED, GIVEN_UP] * 4
@@ -122,8 +123,8 @@ def test_what_a_straggler_learnt_is_newer_than_its_planned_chunk(store: Store) -
     first = open_chunks(store)[0]
 
     def call_and_remove_later(steps: Sending) -> None:
-        steps.settle(first, (BUSY,) * 4, later(0))
-        steps.settle(steps.pack_chunk("00001", 0, NUMBERS[:1], [0], (BUSY,)), (REMOVED,), {})
+        steps.settle(first, Alike.of([BUSY] * 4), later(0))
+        steps.settle(steps.pack_chunk("00001", 0, NUMBERS[:1], [0], (BUSY,)), Alike.of([REMOVED]), {})
 
     step(store, call_and_remove_later)
     Reopening(store).reopen(NOW_S)
@@ -143,7 +144,7 @@ def test_reopening_twice_loses_an_attempt_once(store: Store) -> None:
 def test_more_stragglers_than_fit_a_page_are_all_made_due(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bulk_remove.adapters.ledger.reopening._PAGE_ROWS", 3)
     for chunk in open_chunks(store):
-        settle(store, chunk, (GIVEN_UP,) * 4)
+        settle(store, chunk, Alike.of([GIVEN_UP] * 4))
     Reopening(store).reopen(NOW_S)
     assert waiting(store) == NUMBERS
     assert list(Reopening(store).waiting_numbers()) == [("00001", number) for number in NUMBERS]
@@ -151,7 +152,10 @@ def test_more_stragglers_than_fit_a_page_are_all_made_due(store: Store, monkeypa
 
 def test_a_number_goes_on_in_the_form_in_which_it_was_asked_for_last(store: Store) -> None:
     between = NumberState("O", attempts=1)
-    step(store, lambda steps: steps.settle(open_chunks_of(steps)[0], (between,) * 4, {2: Again(70.0, "+48602", 1)}))
+    step(
+        store,
+        lambda steps: steps.settle(open_chunks_of(steps)[0], Alike.of([between] * 4), {2: Again(70.0, "+48602", 1)}),
+    )
     Reopening(store).reopen(NOW_S)
     with store.transaction() as connection:
         due = Sending(connection).due_stragglers(NOW_S, 100)

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from bulk_remove.adapters.ledger import Outcomes, Planning, Reopening, Sending, Store, Totals, create, open_existing
+from bulk_remove.adapters.ledger.outcomes import CampaignStates
+from bulk_remove.core.alike import Alike
 from bulk_remove.core.chunker import RequestShape
 from bulk_remove.core.lifecycle import NEW
 from bulk_remove.core.model import Again, Chunk, Source
@@ -33,7 +35,7 @@ def test_a_new_ledger_says_what_run_it_is_of(store: Store) -> None:
     run = store.connection.execute("SELECT tool_version, created_at_s FROM run").fetchone()
     assert run == ("1.2.3", 12.5)
     assert Reopening(store).facts() == ("r1", {"rate": 5.0, "column": "tel?"}, None, "", ())
-    assert value(store, "PRAGMA user_version") == 3
+    assert value(store, "PRAGMA user_version") == 4
 
 
 def test_a_commit_survives_a_power_cut_and_temporary_tables_stay_out_of_memory(store: Store) -> None:
@@ -70,7 +72,7 @@ def test_what_a_later_session_needs_is_read_back(store: Store) -> None:
 def test_the_plan_is_read_back_for_the_report_without_sorting_it(store: Store) -> None:
     statements: list[str] = []
     store.connection.set_trace_callback(statements.append)
-    list(Outcomes(store)._states_of("00001"))
+    list(CampaignStates(store.connection, "00001").chunks())
     (query,) = (statement for statement in statements if "FROM chunk" in statement)
     steps = " ".join(row[3] for row in store.connection.execute(f"EXPLAIN QUERY PLAN {query}"))
     assert "chunk_planned" in steps
@@ -105,8 +107,8 @@ def test_stragglers_are_handed_out_longest_due_first_and_of_one_campaign(store: 
     with store.transaction() as connection:
         sending = Sending(connection)
         first, second = sending.planned_chunks(0, 10)
-        sending.settle(first, (NEW,) * 3, again(first, 30.0, 10.0, 99.0))
-        sending.settle(second, (NEW,) * 2, again(second, 20.0, 5.0))
+        sending.settle(first, Alike.of([NEW] * 3), again(first, 30.0, 10.0, 99.0))
+        sending.settle(second, Alike.of([NEW] * 2), again(second, 20.0, 5.0))
         due = [due_numbers(sending, *how) for how in ((4.0, 9), (5.0, 9), (30.0, 1), (30.0, 9))]
         assert due == [[], ["605"], ["605"], ["605", "604"]]
         sending.pack_chunk("00002", 0, ["605", "604"], [second.ordinals[1], second.ordinals[0]], [NEW] * 2)
@@ -120,7 +122,7 @@ def test_stragglers_in_different_forms_never_share_a_request(store: Store) -> No
         sending = Sending(connection)
         (chunk,) = sending.planned_chunks(0, 10)
         how = {0: Again(3.0, "+48601", 1), 1: Again(1.0, "602", 0), 2: Again(2.0, "+48603", 1)}
-        sending.settle(chunk, (NEW,) * 3, how)
+        sending.settle(chunk, Alike.of([NEW] * 3), how)
         assert sending.due_stragglers(9.0, 9) == ("00001", 0, [(1, "602", NEW)])
         sending.pack_chunk("00001", 0, ["602"], [1], [NEW])
         assert due_numbers(sending, 9.0, 9) == ["+48603", "+48601"]
@@ -144,7 +146,8 @@ def test_numbers_carried_over_keep_their_states_and_are_not_sent(store: Store, m
     assert Planning(store).add_carried(iter(carried)) == {"00001": 4, "00002": 1}
     for campaign in ("00001", "00002"):
         told = [(number, state) for of, number, state in carried if of == campaign]
-        assert list(Outcomes(store)._states_of(campaign)) == told
+        numbers, states = CampaignStates(store.connection, campaign).take(len(told))
+        assert [*zip(numbers, states, strict=True)] == told
     with store.transaction() as connection:
         assert Sending(connection).planned_chunks(0, 100) == []
     assert Reopening(store).reopen(9.0).total() == 5

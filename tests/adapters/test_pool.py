@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from bulk_remove.core.alike import Alike
 from bulk_remove.core.chunker import RequestShape
 from bulk_remove.core.lifecycle import Event, status_of
 from bulk_remove.core.model import Status
@@ -24,7 +25,7 @@ REFUSED = Fault(Effect.REFUSED, "HTTP 400", "Wrong format.", 400, request_id="ab
 
 
 def always(verdict: Verdict) -> Answer:
-    return lambda _now, numbers: Reply((verdict,) * len(numbers), 0, "")
+    return lambda _now, numbers: Reply(Alike.of([verdict] * len(numbers)), 0, "")
 
 
 def by_turns(*answers: Reply | Fault | Answer) -> Answer:
@@ -74,7 +75,7 @@ def test_a_fast_server_is_asked_at_no_less_than_98_percent_of_the_ceiling(tmp_pa
 def test_a_number_in_a_call_is_asked_again_later_and_packed_with_others(tmp_path: Path) -> None:
     def answer(now: float, numbers: Sequence[str]) -> Reply:
         busy = now < 100
-        return Reply(tuple(BUSY if busy and number.endswith("7") else REMOVED for number in numbers), 0, "")
+        return Reply(Alike.of(BUSY if busy and number.endswith("7") else REMOVED for number in numbers), 0, "")
 
     run = Run(tmp_path, FakeServer(answer))
     assert run.statuses == {Status.REMOVED: 100}
@@ -107,7 +108,7 @@ def test_a_lost_reply_makes_a_later_not_exist_presumed_removed_for_its_own_numbe
 
 def test_a_chunk_whose_replies_are_all_lost_is_in_doubt_and_the_rest_goes_on(tmp_path: Path) -> None:
     def answer(_now: float, numbers: Sequence[str]) -> Reply | Fault:
-        return LOST if "500000000" in numbers else Reply((REMOVED,) * len(numbers), 0, "")
+        return LOST if "500000000" in numbers else Reply(Alike.of([REMOVED] * len(numbers)), 0, "")
 
     run = Run(tmp_path, FakeServer(answer))
     assert run.ending is Ending.DONE
@@ -136,7 +137,7 @@ def test_a_server_that_never_acts_ends_the_run_and_every_number_is_unsent(tmp_pa
 
 def test_an_outage_costs_no_number_its_tries_and_only_probes_are_sent_meanwhile(tmp_path: Path) -> None:
     def answer(now: float, numbers: Sequence[str]) -> Reply | Fault:
-        return LOST if 2.0 < now < 600.0 else Reply((REMOVED,) * len(numbers), 0, "")
+        return LOST if 2.0 < now < 600.0 else Reply(Alike.of([REMOVED] * len(numbers)), 0, "")
 
     run = Run(tmp_path, FakeServer(answer, latency_s=0.5), numbers=500)
     assert (run.ending, run.statuses) == (Ending.DONE, {Status.REMOVED: 500})
@@ -149,7 +150,7 @@ def test_retries_never_outnumber_first_tries_by_more_than_the_budget(tmp_path: P
     dice = iter(range(10_000))
 
     def answer(_now: float, numbers: Sequence[str]) -> Reply | Fault:
-        return LOST if next(dice) % 4 else Reply((REMOVED,) * len(numbers), 0, "")
+        return LOST if next(dice) % 4 else Reply(Alike.of([REMOVED] * len(numbers)), 0, "")
 
     run = Run(tmp_path, FakeServer(answer), numbers=600)
     firsts = len(set(run.server.asked))
@@ -162,7 +163,7 @@ def test_a_number_that_the_server_trips_over_is_found_and_its_neighbours_go_thro
     broken = Fault(Effect.IN_DOUBT, "HTTP 500", "The server failed.", 500)
 
     def answer(_now: float, numbers: Sequence[str]) -> Reply | Fault:
-        return broken if "500000042" in numbers else Reply((REMOVED,) * len(numbers), 0, "")
+        return broken if "500000042" in numbers else Reply(Alike.of([REMOVED] * len(numbers)), 0, "")
 
     run = Run(tmp_path, FakeServer(answer), numbers=400, per_request=50)
     assert run.statuses == {Status.REMOVED: 399, Status.IN_DOUBT: 1}
@@ -201,7 +202,7 @@ def test_a_number_that_the_server_trips_over_keeps_no_run_from_ending_even_when_
     broken = Fault(Effect.IN_DOUBT, "HTTP 500", "The server failed.", 500)
 
     def answer(_now: float, numbers: Sequence[str]) -> Reply | Fault:
-        return broken if "500000004" in numbers else Reply((REMOVED,) * len(numbers), 0, "")
+        return broken if "500000004" in numbers else Reply(Alike.of([REMOVED] * len(numbers)), 0, "")
 
     run = Run(tmp_path, FakeServer(answer), numbers=10, concurrency=concurrency)
     assert (run.ending, run.statuses) == (Ending.DONE, {Status.REMOVED: 9, Status.IN_DOUBT: 1})
@@ -227,7 +228,7 @@ def test_one_bad_number_costs_none_of_its_neighbours_and_few_requests(tmp_path: 
     bad = "500000042"
 
     def answer(_now: float, numbers: Sequence[str]) -> Reply | Fault:
-        return REFUSED if bad in numbers else Reply((REMOVED,) * len(numbers), 0, "")
+        return REFUSED if bad in numbers else Reply(Alike.of([REMOVED] * len(numbers)), 0, "")
 
     run = Run(tmp_path, FakeServer(answer), per_request=100)
     assert run.statuses == {Status.REMOVED: 99, Status.FAILED: 1}
@@ -240,7 +241,7 @@ def test_a_number_that_the_reply_passes_over_is_asked_for_again_and_then_failed(
     silent = "500000003"
 
     def answer(_now: float, numbers: Sequence[str]) -> Reply:
-        return Reply(tuple(PASSED_OVER if number == silent else REMOVED for number in numbers), 0, "")
+        return Reply(Alike.of(PASSED_OVER if number == silent else REMOVED for number in numbers), 0, "")
 
     run = Run(tmp_path, FakeServer(answer), numbers=10)
     assert run.statuses == {Status.REMOVED: 9, Status.FAILED: 1}
@@ -249,7 +250,11 @@ def test_a_number_that_the_reply_passes_over_is_asked_for_again_and_then_failed(
 
 
 def test_numbers_in_the_reply_that_nobody_asked_for_are_counted(tmp_path: Path) -> None:
-    run = Run(tmp_path, FakeServer(lambda _now, numbers: Reply((REMOVED,) * len(numbers), 2, "50*****99")), numbers=10)
+    run = Run(
+        tmp_path,
+        FakeServer(lambda _now, numbers: Reply(Alike.of([REMOVED] * len(numbers)), 2, "50*****99")),
+        numbers=10,
+    )
     assert run.snapshot.strangers == 2
 
 
@@ -288,7 +293,7 @@ def test_a_server_that_refuses_long_requests_teaches_a_line_that_all_others_keep
     def answer(_now: float, numbers: Sequence[str]) -> Reply | Fault:
         if shape.line_bytes(*numbers) > limit:
             return Fault(Effect.REFUSED, "HTTP 414", "Too long.", 414)
-        return Reply((REMOVED,) * len(numbers), 0, "")
+        return Reply(Alike.of([REMOVED] * len(numbers)), 0, "")
 
     run = Run(tmp_path, FakeServer(answer), numbers=2_000, per_request=50, concurrency=4)
     assert run.statuses == {Status.REMOVED: 2_000}

@@ -18,6 +18,7 @@ from bulk_remove.adapters.reporter import kept_columns, timestamp, write_report,
 from bulk_remove.core.lifecycle import NEW
 from bulk_remove.core.model import REPORT_COLUMNS, NumberState, RowOutcome, Source, Status
 from bulk_remove.errors import InputError, InvariantError, StorageError
+from tests.support.outcome_blocks import outcome_blocks
 
 SOURCE = Source("numbers.csv", "", ("phone", "name"), 0, "named 'phone'", "utf-8", ",", "0" * 64, 1)
 HEADER = (
@@ -34,7 +35,7 @@ def outcome(row: int = 2, cell: str = "601 234 555", **changes: Any) -> RowOutco
 
 def written(folder: Path, rows: list[RowOutcome], kept: tuple[str, ...] = ()) -> list[list[str]]:
     """Write a report and read it back as csv does; the header is its first row."""
-    write_report(folder / "report.csv", rows, len(rows), kept)
+    write_report(folder / "report.csv", outcome_blocks(rows), len(rows), kept)
     with (folder / "report.csv").open(encoding="utf-8", newline="") as file:
         return list(csv.reader(file))
 
@@ -46,7 +47,7 @@ def test_every_row_is_in_the_report_with_the_documented_columns(tmp_path: Path) 
         outcome(4, duplicate_of="2"),
         outcome(5, state=NEW, source=replace(SOURCE, file="b.xlsx", sheet="Luty")),
     ]
-    counts = write_report(tmp_path / "report.csv", rows, 4, ())
+    counts = write_report(tmp_path / "report.csv", outcome_blocks(rows), 4, ())
     assert counts == {Status.REMOVED: 2, Status.INVALID: 1, Status.UNSENT: 1}
     text = (tmp_path / "report.csv").read_bytes().decode()
     unsent = "Never asked: the run stopped first."
@@ -75,7 +76,7 @@ def test_csv_reads_every_row_back_once_and_in_order(cells: list[tuple[str, str]]
 
 def test_pandas_reads_the_report_back(tmp_path: Path) -> None:
     rows = [outcome(row, f'60{row}\n,"x"', others=(f"60{row}", "Łucja")) for row in range(2, 500)]
-    write_report(tmp_path / "report.csv", rows, len(rows), ("phone", "name"))
+    write_report(tmp_path / "report.csv", outcome_blocks(rows), len(rows), ("phone", "name"))
     frame = pd.read_csv(tmp_path / "report.csv", dtype=str, keep_default_na=False)
     assert list(frame.columns) == ["phone", "name", *REPORT_COLUMNS]
     assert list(frame["row"].astype(int)) == list(range(2, 500))
@@ -181,7 +182,7 @@ def test_a_report_that_is_not_whole_never_gets_its_name(
     if old:
         report.write_text(old, encoding="utf-8")
     with pytest.raises(error):
-        write_report(report, rows(), expected_rows, ())
+        write_report(report, outcome_blocks(rows()), expected_rows, ())
     assert {path.name: path.read_text(encoding="utf-8") for path in tmp_path.iterdir()} == (
         {"report.csv": old} if old else {}
     )
@@ -194,7 +195,7 @@ def test_a_full_disk_is_a_storage_error_and_leaves_the_old_report(tmp_path: Path
     report.write_text("old", encoding="utf-8")
     (tmp_path / f".report.csv.{os.getpid()}.part").symlink_to("/dev/full")
     with pytest.raises(StorageError) as failure:
-        write_report(report, [outcome()] * rows, rows, ())
+        write_report(report, outcome_blocks([outcome()] * rows), rows, ())
     assert failure.value.sentence == f"{report} cannot be written: No space left on device."
     assert "--output" in failure.value.hint
     assert [path.name for path in tmp_path.iterdir()] == ["report.csv"]
@@ -212,7 +213,7 @@ def test_what_is_no_regular_file_is_never_replaced(tmp_path: Path, kind: str) ->
     path = tmp_path / "report.csv"
     getattr(os, kind)(path)
     with pytest.raises(StorageError, match="no regular file"):
-        write_report(path, [outcome()], 1, ())
+        write_report(path, outcome_blocks([outcome()]), 1, ())
     assert [child.name for child in tmp_path.iterdir()] == ["report.csv"]
     assert not path.is_file()
 
@@ -224,7 +225,7 @@ def test_report_and_summary_are_readable_by_their_owner_alone_even_where_the_old
     old.chmod(0o666)
     before = os.umask(0)
     try:
-        write_report(old, [outcome()], 1, ())
+        write_report(old, outcome_blocks([outcome()]), 1, ())
         write_summary(tmp_path / "summary.json", {})
     finally:
         os.umask(before)

@@ -6,11 +6,6 @@ measures what one number costs that has to be written in its other forms.
 """
 
 import argparse
-import importlib.util
-import json
-import os
-import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -19,16 +14,9 @@ from pathlib import Path
 
 from bulk_remove.core.forms import AlsoTry, Forms
 from bulk_remove.core.numbers import NumberRules
+from tests.benchmarks.measuring import measure, need_account, numbers_file, spread
 
-_MEASURE = """
-import json, resource, subprocess, sys
-subprocess.run([sys.executable, "-m", "bulk_remove", *sys.argv[1:]], check=True, stdout=subprocess.DEVNULL)
-used = resource.getrusage(resource.RUSAGE_CHILDREN)
-peak_mb = used.ru_maxrss / (1 << 20 if sys.platform == "darwin" else 1 << 10)
-print(json.dumps([used.ru_utime + used.ru_stime, peak_mb]))
-"""
-_STEP = 7_777_777  # coprime to the count of numbers below: each comes once, and none follows its neighbour
-_FIRST, _NUMBERS = 500_000_000, 300_000_000
+_FIRST = 500_000_000
 _FORMS_TIMED = 100_000
 
 
@@ -38,12 +26,11 @@ def main() -> None:
     parser.add_argument("--rows", type=int, nargs="+", default=[100_000, 1_000_000, 10_000_000])
     parser.add_argument("--times", type=int, default=3, help="how often each is measured")
     given = parser.parse_args()
-    if importlib.util.find_spec("resource") is None:
-        sys.exit("This needs the operating system's account of a process, which Windows does not give.")
+    need_account()
     runs: dict[int, list[Sequence[float]]] = {rows: [] for rows in given.rows}
     for turn in range(given.times):
         for rows, figures in runs.items():
-            figures.append(measure(numbers_file(rows)))
+            figures.append(planning(numbers_file(rows)))
         print(f"turn {turn + 1} of {given.times} done", file=sys.stderr)
     print(f"{'rows':>12}{'CPU s':>24}{'rows a CPU second':>32}{'peak MB':>26}   median (least to most)")
     for rows, figures in runs.items():
@@ -53,25 +40,11 @@ def main() -> None:
     print(f"other forms of a number: {forms_us():.1f} us each")
 
 
-def measure(path: Path) -> Sequence[float]:
+def planning(path: Path) -> Sequence[float]:
     """Return the CPU seconds and the peak MB of a process that plans the file."""
     with tempfile.TemporaryDirectory() as state_dir:
-        command = [sys.executable, "-c", _MEASURE, "plan", str(path), "-c", "00001", "--state-dir", state_dir]
-        done = subprocess.run(command, check=True, capture_output=True, text=True)
-    figures: list[float] = json.loads(done.stdout)
-    return figures
-
-
-def numbers_file(rows: int) -> Path:
-    """Return a file of so many different numbers in no order, made once."""
-    path = Path(tempfile.gettempdir()) / f"bulk-remove-benchmark-{os.getuid()}-{rows}.csv"
-    if not path.exists():
-        half_done = path.with_suffix(".part")
-        with half_done.open("w", encoding="ascii") as file:
-            file.write("telefon\n")
-            file.writelines(f"{_FIRST + index * _STEP % _NUMBERS}\n" for index in range(rows))
-        half_done.replace(path)
-    return path
+        used = measure([sys.executable, "-m", "bulk_remove", "plan", path, "-c", "00001", "--state-dir", state_dir])
+    return used.cpu_s, used.peak_mb
 
 
 def forms_us() -> float:
@@ -83,13 +56,6 @@ def forms_us() -> float:
         while number := forms.after(number):
             forms.rank(number)
     return (time.process_time() - began_s) / _FORMS_TIMED * 1e6
-
-
-def spread(figures: Sequence[float], decimals: int) -> str:
-    """Return the median, and the least and the most in brackets."""
-    shown = (statistics.median(figures), min(figures), max(figures))
-    middle, least, most = (f"{figure:,.{decimals}f}" for figure in shown)
-    return f"{middle} ({least} to {most})"
 
 
 if __name__ == "__main__":

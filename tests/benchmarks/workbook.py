@@ -5,18 +5,15 @@ wall and the most memory of the whole process, and how many times calamine's the
 """
 
 import argparse
-import importlib.util
-import json
-import os
 import statistics
-import subprocess
 import sys
-import tempfile
 import time
 import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from random import Random
+
+from tests.benchmarks.measuring import kept_file, measure, need_account, spread
 
 CALAMINE = """
 import sys
@@ -31,15 +28,6 @@ from bulk_remove.adapters.reader import ReadOptions, open_table
 print(sum(len(block.cells) for block in open_table(sys.argv[1], ReadOptions()).blocks()))
 """
 CONTENDERS = {"calamine iter_rows": CALAMINE, "calamine to_python": CALAMINE_LISTS, "open_table": OURS}
-MEASURE = """
-import json, resource, subprocess, sys, time
-start = time.perf_counter()
-done = subprocess.run([sys.executable, "-c", *sys.argv[1:]], check=True, capture_output=True, text=True)
-wall = time.perf_counter() - start
-used = resource.getrusage(resource.RUSAGE_CHILDREN)
-peak = used.ru_maxrss / (1 << 20 if sys.platform == "darwin" else 1 << 10)
-print(json.dumps([used.ru_utime + used.ru_stime, wall, peak, int(done.stdout)]))
-"""
 FIRST = ("Anna", "Jan", "Łucja", "Piotr", "Ewa", "Marek")
 LAST = ("Przykładowa", "Testowy", "Zmyślony", "Próbna")
 MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
@@ -73,27 +61,22 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--times", type=int, default=5, help="how often each is measured")
     given = parser.parse_args()
-    if importlib.util.find_spec("resource") is None:
-        sys.exit("This needs the operating system's account of a process, which Windows does not give.")
-    path = Path(tempfile.gettempdir()) / f"bulk-remove-benchmark-{os.getuid()}-{given.rows}.xlsx"
-    if not path.exists():
-        make_workbook(path, given.rows)
+    need_account()
+    path = workbook_file(given.rows)
     runs: dict[str, list[Sequence[float]]] = {name: [] for name in CONTENDERS}
     for turn in range(given.times):
         for name, code in CONTENDERS.items():
-            runs[name].append(measure(code, path, given.rows))
+            runs[name].append(reading(code, path, given.rows))
         sys.stderr.write(f"turn {turn + 1} of {given.times} done\n")
     print_table(path, runs)
 
 
-def measure(code: str, path: Path, rows: int) -> Sequence[float]:
+def reading(code: str, path: Path, rows: int) -> Sequence[float]:
     """Return the CPU seconds, wall seconds and peak MB of a process that reads the file and counts its rows."""
-    done = subprocess.run([sys.executable, "-c", MEASURE, code, str(path)], check=True, capture_output=True, text=True)
-    figures: list[float] = json.loads(done.stdout)
-    counted = figures.pop()
-    if counted != rows:
-        sys.exit(f"{counted} rows were read, not {rows}.")
-    return figures
+    used = measure([sys.executable, "-c", code, path])
+    if int(used.said) != rows:
+        sys.exit(f"{int(used.said)} rows were read, not {rows}.")
+    return used.cpu_s, used.wall_s, used.peak_mb
 
 
 def print_table(path: Path, runs: dict[str, list[Sequence[float]]]) -> None:
@@ -114,9 +97,9 @@ def print_table(path: Path, runs: dict[str, list[Sequence[float]]]) -> None:
     sys.stdout.write(f"compared with {baseline}, run by run\n")
 
 
-def spread(figures: Sequence[float]) -> str:
-    """Return the median, and the least and the most in brackets."""
-    return f"{statistics.median(figures):.2f} ({min(figures):.2f} to {max(figures):.2f})"
+def workbook_file(rows: int) -> Path:
+    """Return a workbook of so many rows, each with a number of its own, made once."""
+    return kept_file(f"{rows}.xlsx", lambda path: make_workbook(path, rows))
 
 
 def make_workbook(path: Path, rows: int) -> None:
@@ -124,8 +107,7 @@ def make_workbook(path: Path, rows: int) -> None:
     sys.stderr.write(f"Making {path} ...\n")
     start = time.perf_counter()
     strings: dict[str, int] = {}
-    half_done = path.with_suffix(".part")
-    with zipfile.ZipFile(half_done, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, text in PARTS.items():
             archive.writestr(name, text)
         with archive.open("xl/worksheets/sheet1.xml", "w") as part:
@@ -139,7 +121,6 @@ def make_workbook(path: Path, rows: int) -> None:
             for text in strings:
                 part.write(f"<si><t>{text}</t></si>".encode())
             part.write(b"</sst>")
-    half_done.replace(path)
     sys.stderr.write(f"made in {time.perf_counter() - start:.0f} s\n")
 
 

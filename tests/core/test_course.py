@@ -16,6 +16,7 @@ from bulk_remove.core.course import (
 )
 from bulk_remove.core.lifecycle import NEW
 from bulk_remove.core.model import NumberState, RowOutcome, Source, Status
+from tests.support.outcome_blocks import outcome_blocks
 
 SOURCE = Source("numbers.csv", "", ("phone",), 0, "named 'phone'", "utf-8", ",", "0" * 64, 1)
 TWO = (SessionSpan(1000.0, 1100.0, 5.0, "stopped by Ctrl-C"), SessionSpan(9000.0, 9050.0, 2.0, "done"))
@@ -27,7 +28,7 @@ def row(state: NumberState | None, cell: str = "601234555", problem: str = "", d
 
 def course_of(*rows: RowOutcome) -> Course:
     course = Course(Timeline.of(TWO))
-    assert [*course.through(rows)] == [*rows]
+    assert [row for block in course.through(outcome_blocks(rows)) for row in block.outcomes()] == [*rows]
     return course
 
 

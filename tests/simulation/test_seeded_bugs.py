@@ -12,6 +12,7 @@ from bulk_remove.adapters.pool import Pool, gate, pool
 from bulk_remove.adapters.pool.bookkeeper import Bookkeeper
 from bulk_remove.adapters.pool.feeder import Feeder
 from bulk_remove.core import lifecycle
+from bulk_remove.core.alike import Alike
 from bulk_remove.core.chunker import RequestShape
 from bulk_remove.core.lifecycle import SETTLED, TRANSITIONS, Event, Phase
 from bulk_remove.core.model import Again, Chunk, NumberState, RowOutcome
@@ -34,7 +35,7 @@ def verdicts_joined_by_position(broken: pytest.MonkeyPatch) -> None:
         in_order = read_reply(body, [*orjson.loads(body)])
         assert isinstance(in_order, Reply)
         spare = [Verdict(Event.PASSED_OVER)] * len(numbers)
-        return replace(reply, verdicts=(*in_order.verdicts, *spare)[: len(numbers)])
+        return replace(reply, verdicts=Alike.of([*in_order.verdicts, *spare][: len(numbers)]))
 
     broken.setattr(client, "read_reply", read)
 

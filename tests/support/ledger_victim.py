@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from bulk_remove.adapters.ledger import Journal, Sending
+from bulk_remove.core.alike import Alike
 from bulk_remove.core.chunker import RequestShape
 from bulk_remove.core.model import Chunk, NumberState
 from tests.support.inline_journal import planned
@@ -27,7 +28,7 @@ async def work(journal: Journal, chunks: Iterator[Chunk], told: Callable[[str], 
 
         def settle(steps: Sending, chunk: Chunk = chunk, attempt_id: int = attempt_id) -> None:
             steps.end_attempt(attempt_id, 2.0, "verdicts", "", 0)
-            steps.settle(chunk, (REMOVED,) * len(chunk.numbers), {})
+            steps.settle(chunk, Alike.of([REMOVED] * len(chunk.numbers)), {})
 
         await journal.write(settle)
         told(f"verdict {chunk.chunk_id} {attempt_id}")

@@ -8,6 +8,7 @@ from bulk_remove.core.advice import advise
 from bulk_remove.core.course import Attempt, Course, SessionSpan, Timeline
 from bulk_remove.core.model import NumberState, RowOutcome, Source, Status
 from bulk_remove.core.summary import Ending
+from tests.support.outcome_blocks import outcome_blocks
 
 RUN = "20261124-021530-9f3a"
 HOSTILE = "<script>alert(1)</script>&\"'"
@@ -62,7 +63,7 @@ def course() -> Course:
         Attempt(1.79e9 + 2 * index, 1.79e9 + 2 * index + 0.01 * index, *_result_of(index)) for index in range(300)
     )
     made.add_attempts([Attempt(1.79e9 + 9001, 1.79e9 + 9002, "verdicts", "")])
-    assert len([*made.through(rows())]) == sum(ROWS_BY_STATUS.values())
+    assert sum(len(block.rows) for block in made.through(outcome_blocks(rows(), 100))) == sum(ROWS_BY_STATUS.values())
     return made
 
 

@@ -1,6 +1,7 @@
 """A small removal, and a client to ask for it."""
 
 from bulk_remove.adapters.client import Client, Connection
+from bulk_remove.core.alike import Alike
 from bulk_remove.core.chunker import RequestShape
 from bulk_remove.core.lifecycle import NEW
 from bulk_remove.core.model import Chunk
@@ -8,7 +9,7 @@ from bulk_remove.core.replies import Fault, Reply
 from bulk_remove.simulator.api import DEMO_PASSWORD, DEMO_USER
 from bulk_remove.simulator.world import ListedCampaign, Record, World
 
-CHUNK = Chunk(1, "00001", ("441", "442"), range(2), (NEW, NEW), first=True)
+CHUNK = Chunk(1, "00001", ("441", "442"), range(2), Alike.of([NEW, NEW]), first=True)
 SHAPE = RequestShape("00001")
 
 

@@ -5,16 +5,20 @@ them, so rows and states meet in one pass. What a duplicate will need is set asi
 """
 
 import sqlite3
-from collections import Counter
-from collections.abc import Iterator
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from bulk_remove.adapters.ledger.history import SESSION_END
 from bulk_remove.adapters.ledger.packing import pack_state, unpack_state, unpack_states
 from bulk_remove.adapters.ledger.planning import blocks_of
 from bulk_remove.adapters.ledger.store import Store
-from bulk_remove.core.lifecycle import NEW, nowhere
-from bulk_remove.core.model import NumberState, RowOutcome
+from bulk_remove.core.alike import Alike
+from bulk_remove.core.lifecycle import nowhere
+from bulk_remove.core.model import NO_NUMBER, NumberedBlock, NumberState, OutcomeBlock, RowOutcome
+
+_WAITS = NumberState(NO_NUMBER)
 
 
 class Totals(NamedTuple):
@@ -40,41 +44,29 @@ class Outcomes:
 
     def rows(self) -> Iterator[RowOutcome]:
         """Yield every row of the input exactly once, in order."""
+        for block in self.blocks():
+            yield from block.outcomes()
+
+    def blocks(self) -> Iterator[OutcomeBlock]:
+        """Yield the same rows, some thousands of one source at a time."""
         with self._store.reading() as connection:
             connection.execute(
                 "CREATE TEMP TABLE IF NOT EXISTS carried (seq INTEGER PRIMARY KEY, file, row, number, state)"
             )
             connection.execute("DELETE FROM carried")
-            yield from self._joined(connection)
-
-    def _joined(self, connection: sqlite3.Connection) -> Iterator[RowOutcome]:
-        states: dict[str, Iterator[tuple[str, NumberState]]] = {}
-        duplicates = _Cursor(connection.execute("SELECT seq, first_seq FROM duplicate ORDER BY seq"))
-        wanted = _Cursor(connection.execute("SELECT DISTINCT first_seq FROM duplicate ORDER BY first_seq"))
-        seq = -1
-        for block, numbers, campaigns, problems in blocks_of(self._store):
-            for campaign in {*campaigns} - {*states}:
-                states[campaign] = self._states_of(campaign)
-            for index, (row, cell, number, campaign) in enumerate(
-                zip(block.rows, block.cells, numbers, campaigns, strict=True)
-            ):
-                seq += 1
-                others = block.others[index] if block.others else ()
-                if not number:
-                    yield RowOutcome(block.source, row, cell, others, "", "", None, problems[index], "")
-                elif seq == duplicates.key:
-                    file, first_row, asked_as, packed = _carried(connection, duplicates.take())
-                    place = str(first_row) if file == block.source.file else f"{file}:{first_row}"
-                    state = unpack_state(packed)
-                    yield RowOutcome(block.source, row, cell, others, asked_as, campaign, state, "", place)
-                else:
-                    asked_as, state = next(states[campaign])
-                    if nowhere(state):
-                        asked_as = number
-                    if seq == wanted.key:
-                        wanted.take()
-                        _carry(connection, (seq, block.source.file, row, asked_as, pack_state(state)))
-                    yield RowOutcome(block.source, row, cell, others, asked_as, campaign, state, "", "")
+            states: dict[str, CampaignStates] = {}
+            duplicates = _Cursor(connection.execute("SELECT seq, first_seq FROM duplicate ORDER BY seq"))
+            wanted = _Cursor(connection.execute("SELECT DISTINCT first_seq FROM duplicate ORDER BY first_seq"))
+            first_seq = 0
+            for block in blocks_of(self._store):
+                for campaign in {*block.campaigns} - {*states}:
+                    states[campaign] = CampaignStates(connection, campaign)
+                after_seq = first_seq + len(block.numbers)
+                earlier = {seq - first_seq: first for seq, (first,) in duplicates.until(after_seq)}
+                outcomes = _met(block, earlier, states)
+                _set_aside(connection, outcomes, first_seq, [seq - first_seq for seq, _ in wanted.until(after_seq)])
+                yield _doubled(connection, outcomes, earlier)
+                first_seq = after_seq
 
     def totals(self) -> Totals:
         """Add up the attempts of all sessions. A session that was killed ended with its last attempt."""
@@ -92,54 +84,125 @@ class Outcomes:
 
     def phases(self) -> Counter[str]:
         """Count every distinct number by its phase."""
+        counted = Counter[str]()
         with self._store.reading() as connection:
-            campaigns = connection.execute("SELECT DISTINCT campaign FROM chunk").fetchall()
-            return Counter(state.phase for (campaign,) in campaigns for _, state in self._states_of(campaign))
+            for (campaign,) in connection.execute("SELECT DISTINCT campaign FROM chunk").fetchall():
+                for _, states in CampaignStates(connection, campaign).chunks():
+                    for state, count in states.counted():
+                        counted[state.phase] += count
+        return counted
 
-    def _states_of(self, campaign: str) -> Iterator[tuple[str, NumberState]]:
-        """Yield (number as it was asked for last, state) of every distinct number of a campaign, by ordinal."""
-        connection = self._store.connection
+
+class CampaignStates:
+    """The distinct numbers of a campaign as they were asked for last, and their states, by ordinal."""
+
+    def __init__(self, connection: sqlite3.Connection, campaign: str) -> None:
+        self._connection = connection
+        self._campaign = campaign
+        self._chunks = self.chunks()
+        self._asked: list[str] = []
+        self._states: Alike[NumberState] = Alike((), ())
+
+    def take(self, count: int) -> tuple[list[str], Alike[NumberState]]:
+        """Return the next so many numbers and their states."""
+        asked: list[str] = []
+        states: list[Alike[NumberState]] = []
+        while (missing := count - len(asked)) > 0:
+            if not self._asked:
+                self._asked, self._states = next(self._chunks)
+            asked += self._asked[:missing]
+            states.append(self._states[:missing])
+            self._asked, self._states = self._asked[missing:], self._states[missing:]
+        return asked, Alike.chained(states)
+
+    def chunks(self) -> Iterator[tuple[list[str], Alike[NumberState]]]:
+        """Yield the same, chunk by chunk."""
         stragglers = _Cursor(
-            connection.execute(
-                "SELECT ordinal, number, state FROM straggler WHERE campaign = ? ORDER BY ordinal", (campaign,)
+            self._connection.execute(
+                "SELECT ordinal, number, state FROM straggler WHERE campaign = ? ORDER BY ordinal", (self._campaign,)
             )
         )
-        chunks = connection.execute(
+        chunks = self._connection.execute(
             "SELECT numbers, first_ordinal, states FROM chunk"
             " WHERE campaign = ? AND first_ordinal IS NOT NULL ORDER BY first_ordinal",
-            (campaign,),
+            (self._campaign,),
         )
         for joined, first_ordinal, packed in chunks:
-            numbers = joined.split("\n")
-            known = [NEW] * len(numbers) if packed is None else unpack_states(packed)
-            for ordinal, (number, state) in enumerate(zip(numbers, known, strict=True), start=first_ordinal):
-                if ordinal == stragglers.key:
-                    asked_as, newer = stragglers.take()
-                    yield asked_as, unpack_state(newer)
-                else:
-                    yield number, state
+            asked = joined.split("\n")
+            newer = {}
+            for ordinal, (number, state) in stragglers.until(first_ordinal + len(asked)):
+                asked[ordinal - first_ordinal] = number
+                newer[ordinal - first_ordinal] = unpack_state(state)
+            yield asked, unpack_states(packed, len(asked)).but(newer)
 
 
 class _Cursor:
-    """A sorted result of (key, values ...) that is looked at one row ahead."""
+    """A sorted result of (key, values ...) that is taken piece by piece."""
 
     def __init__(self, rows: Iterator[tuple[Any, ...]]) -> None:
         self._rows = rows
-        self.key, *self._values = next(rows, (-1,))
+        self._next = next(rows, None)
 
-    def take(self) -> list[Any]:
-        """Return the values at `key` and move on."""
-        values = self._values
-        self.key, *self._values = next(self._rows, (-1,))
-        return values
-
-
-def _carry(connection: sqlite3.Connection, values: tuple[int, str, int, str, str]) -> None:
-    connection.execute("INSERT INTO carried VALUES (?, ?, ?, ?, ?)", values)
+    def until(self, end: int) -> Iterator[tuple[int, list[Any]]]:
+        """Yield the keys below `end` that were not taken yet, each with its values."""
+        while self._next is not None and self._next[0] < end:
+            key, *values = self._next
+            self._next = next(self._rows, None)
+            yield key, values
 
 
-def _carried(connection: sqlite3.Connection, first_seq: list[int]) -> tuple[str, int, str, str]:
-    (file, row, number, state) = connection.execute(
-        "SELECT file, row, number, state FROM carried WHERE seq = ?", first_seq
-    ).fetchone()
-    return file, row, number, state
+def _met(block: NumberedBlock, earlier: Mapping[int, int], states: Mapping[str, CampaignStates]) -> OutcomeBlock:
+    """Bring rows and states together. Rows in `earlier`, by index, are duplicates: they still wait for theirs."""
+    numbers, campaigns = [*block.numbers], block.campaigns
+    size = len(numbers)
+    new: defaultdict[str, list[int]] = defaultdict(list)
+    for place, (number, campaign) in enumerate(zip(numbers, campaigns, strict=True)):
+        if number and place not in earlier:
+            new[campaign].append(place)
+    parts: list[tuple[Sequence[int], Alike[NumberState]]] = [([*earlier], Alike((_WAITS,), [0] * len(earlier)))]
+    if block.problems:
+        campaigns = [campaign if number else "" for number, campaign in zip(numbers, campaigns, strict=True)]
+        without = sorted(block.problems)
+        parts.append((without, Alike.of(NumberState(NO_NUMBER, detail=block.problems[place]) for place in without)))
+    for campaign, places in new.items():
+        asked, known = states[campaign].take(len(places))
+        found_nowhere = {*known.where(nowhere)}
+        for index, (place, number) in enumerate(zip(places, asked, strict=True)):
+            if index not in found_nowhere:
+                numbers[place] = number
+        parts.append((places, known))
+    rows = block.rows
+    return OutcomeBlock(
+        rows.source, rows.rows, rows.cells, rows.others, numbers, campaigns, Alike.placed(size, parts), {}
+    )
+
+
+def _set_aside(connection: sqlite3.Connection, block: OutcomeBlock, first_seq: int, places: Sequence[int]) -> None:
+    """Keep what later duplicates of these rows will need."""
+    connection.executemany(
+        "INSERT INTO carried VALUES (?, ?, ?, ?, ?)",
+        [
+            (
+                first_seq + place,
+                block.source.file,
+                block.rows[place],
+                block.numbers[place],
+                pack_state(block.states[place]),
+            )
+            for place in places
+        ],
+    )
+
+
+def _doubled(connection: sqlite3.Connection, block: OutcomeBlock, earlier: Mapping[int, int]) -> OutcomeBlock:
+    """Give the duplicates the states of their first rows."""
+    if not earlier:
+        return block
+    numbers, states, duplicate_of = [*block.numbers], {}, {}
+    for place, first_seq in earlier.items():
+        file, row, numbers[place], packed = connection.execute(
+            "SELECT file, row, number, state FROM carried WHERE seq = ?", (first_seq,)
+        ).fetchone()
+        states[place] = unpack_state(packed)
+        duplicate_of[place] = str(row) if file == block.source.file else f"{file}:{row}"
+    return replace(block, numbers=numbers, states=block.states.but(states), duplicate_of=duplicate_of)

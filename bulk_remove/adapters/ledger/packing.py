@@ -1,41 +1,40 @@
 """How many values become one cell of the ledger: JSON columns, the plain case short.
 
-A planned chunk's states are stored column by column; a column in which every number has the same value is stored as
-that value. Most chunks are settled by one reply, so most columns are one value.
+Of a planned chunk's states each kind is stored once (core/alike.py): most chunks are settled by one reply, so most
+hold one or two kinds, and a record id for each number.
 
 A lone surrogate (in the name of a file that is not UTF-8, or in a text given by a program) is no character: it is
 kept as a question mark.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
 
 import orjson
 
+from bulk_remove.core.alike import Alike, RecordId
+from bulk_remove.core.lifecycle import NEW
 from bulk_remove.core.model import NumberedBlock, NumberState, RowBlock, Source
 
 
-def pack_states(states: Sequence[NumberState]) -> bytes:
-    """Pack the states of a chunk's numbers (at least one)."""
-    phases, *columns = zip(*states, strict=True)
-    return _dumps(["".join(phases), *(_pack_column(column) for column in columns)])
+def pack_states(states: Alike[NumberState]) -> bytes:
+    """Pack the states of a chunk's numbers."""
+    which = None if len(states.kinds) == 1 else states.which
+    return _dumps([[tuple(kind) for kind in states.kinds], which, states.ids])
 
 
-def unpack_states(packed: bytes) -> list[NumberState]:
-    """Return what `pack_states` packed."""
-    phases, *columns = orjson.loads(packed)
-    size = len(phases)
-    removed, record_ids, *rest = ([column["all"]] * size if isinstance(column, dict) else column for column in columns)
-    return [
-        NumberState(*values) for values in zip(phases, removed, [tuple(ids) for ids in record_ids], *rest, strict=True)
-    ]
-
-
-def _pack_column(column: tuple[Any, ...]) -> object:
-    first = column[0]
-    return {"all": first} if column.count(first) == len(column) else column
+def unpack_states(packed: bytes | None, size: int) -> Alike[NumberState]:
+    """Return what `pack_states` packed of so many numbers; None stands for numbers that no request has carried yet."""
+    if packed is None:
+        return Alike((NEW,), [0] * size)
+    kinds, which, ids = orjson.loads(packed)
+    return Alike(
+        tuple(_state(*kind) for kind in kinds),
+        [0] * size if which is None else which,
+        None if ids is None else [tuple(found) if isinstance(found, list) else found for found in ids],
+    )
 
 
 def pack_state(state: NumberState) -> str:
@@ -45,7 +44,10 @@ def pack_state(state: NumberState) -> str:
 
 def unpack_state(packed: str) -> NumberState:
     """Return what `pack_state` packed."""
-    phase, removed, record_ids, *rest = orjson.loads(packed)
+    return _state(*orjson.loads(packed))
+
+
+def _state(phase: str, removed: int, record_ids: Iterable[RecordId], *rest: Any) -> NumberState:
     return NumberState(phase, removed, tuple(record_ids), *rest)
 
 

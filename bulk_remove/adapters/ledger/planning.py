@@ -15,6 +15,7 @@ from bulk_remove.adapters.ledger.packing import (
     unpack_source,
 )
 from bulk_remove.adapters.ledger.store import Store
+from bulk_remove.core.alike import Alike
 from bulk_remove.core.model import NumberedBlock, NumberState, Source
 from bulk_remove.core.plan import ApprovedPlan, CampaignPlan
 
@@ -126,7 +127,7 @@ class Planning:
         texts, states = zip(*numbers, strict=True)
         connection.execute(
             "INSERT INTO chunk (campaign, numbers, first_ordinal, states, progress) VALUES (?, ?, ?, ?, 'settled')",
-            (campaign, "\n".join(texts), self._ordinals.take(campaign, len(numbers)), pack_states(states)),
+            (campaign, "\n".join(texts), self._ordinals.take(campaign, len(numbers)), pack_states(Alike.of(states))),
         )
 
     def finish(self, counts: dict[str, object]) -> None:

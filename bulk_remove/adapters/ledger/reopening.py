@@ -13,7 +13,7 @@ import orjson
 from bulk_remove.adapters.ledger.outcomes import Outcomes
 from bulk_remove.adapters.ledger.packing import pack_state, pack_states, unpack_source, unpack_state, unpack_states
 from bulk_remove.adapters.ledger.store import Store
-from bulk_remove.core.lifecycle import NEW, SETTLED, Event, without_verdict
+from bulk_remove.core.lifecycle import SETTLED, Event, without_verdict
 from bulk_remove.core.model import NumberState, Source
 
 _PAGE_ROWS = 5000
@@ -81,8 +81,7 @@ class Reopening:
                 "SELECT numbers, ordinals, states FROM chunk WHERE chunk_id = ?", (chunk_id,)
             ).fetchone()
             if ordinals is None:
-                known = [NEW] * (numbers.count("\n") + 1) if states is None else unpack_states(states)
-                lost = pack_states([_lose(state) for state in known])
+                lost = pack_states(unpack_states(states, numbers.count("\n") + 1).each(_lose))
                 connection.execute("UPDATE chunk SET states = ? WHERE chunk_id = ?", (lost, chunk_id))
             else:
                 rows = connection.execute("SELECT ordinal, state FROM straggler WHERE chunk_id = ?", (chunk_id,))
@@ -98,15 +97,11 @@ class Reopening:
             " WHERE progress = 'settled' AND first_ordinal IS NOT NULL"
         )
         for campaign, numbers, first_ordinal, packed in closed:
+            each = numbers.split("\n")
+            states = unpack_states(packed, len(each))
             open_ones = [
-                (ordinal, campaign, number, pack_state(state))
-                for ordinal, number, state in zip(
-                    range(first_ordinal, first_ordinal + numbers.count("\n") + 1),
-                    numbers.split("\n"),
-                    unpack_states(packed),
-                    strict=True,
-                )
-                if state.phase not in SETTLED
+                (first_ordinal + place, campaign, each[place], pack_state(states[place]))
+                for place in states.where(lambda state: state.phase not in SETTLED)
             ]
             connection.executemany(
                 "INSERT OR IGNORE INTO straggler (ordinal, campaign, number, state) VALUES (?, ?, ?, ?)", open_ones

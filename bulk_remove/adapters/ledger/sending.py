@@ -12,7 +12,7 @@ from typing import NamedTuple
 import orjson
 
 from bulk_remove.adapters.ledger.packing import pack_settings, pack_state, pack_states, unpack_state, unpack_states
-from bulk_remove.core.lifecycle import NEW
+from bulk_remove.core.alike import Alike
 from bulk_remove.core.model import Again, Chunk, NumberState
 
 
@@ -78,7 +78,7 @@ class Sending:
             ((chunk_id, ordinal) for ordinal in ordinals),
         )
         return Chunk(
-            int(chunk_id or 0), campaign, tuple(numbers), tuple(ordinals), tuple(states), first=False, form=form
+            int(chunk_id or 0), campaign, tuple(numbers), tuple(ordinals), Alike.of(states), first=False, form=form
         )
 
     def begin_attempt(self, chunk_id: int, now_s: float) -> int:
@@ -97,7 +97,7 @@ class Sending:
             (now_s, result, request_id, strangers, attempt_id),
         )
 
-    def keep_states(self, chunk: Chunk, states: Sequence[NumberState]) -> None:
+    def keep_states(self, chunk: Chunk, states: Alike[NumberState]) -> None:
         """Write the numbers' states after an attempt; the chunk stays open."""
         if chunk.first:
             self._connection.execute(
@@ -109,7 +109,7 @@ class Sending:
                 ((pack_state(state), ordinal) for ordinal, state in zip(chunk.ordinals, states, strict=True)),
             )
 
-    def settle(self, chunk: Chunk, states: Sequence[NumberState], again: Mapping[int, Again]) -> None:
+    def settle(self, chunk: Chunk, states: Alike[NumberState], again: Mapping[int, Again]) -> None:
         """Close a chunk; `again` says by index which of its numbers are to be asked for again, when and how."""
         self.keep_states(chunk, states)
         self._connection.execute("UPDATE chunk SET progress = 'settled' WHERE chunk_id = ?", (chunk.chunk_id,))
@@ -120,7 +120,7 @@ class Sending:
             ((chunk.ordinals[index], chunk.campaign, pack_state(states[index]), *how) for index, how in again.items()),
         )
 
-    def split(self, chunk: Chunk, states: Sequence[NumberState], now_s: float) -> tuple[Chunk, Chunk]:
+    def split(self, chunk: Chunk, states: Alike[NumberState], now_s: float) -> tuple[Chunk, Chunk]:
         """Close a chunk of two numbers or more and make two chunks of its halves."""
         self.settle(
             chunk, states, {index: Again(now_s, number, chunk.form) for index, number in enumerate(chunk.numbers)}
@@ -151,5 +151,5 @@ class Sending:
 
 def _planned_chunk(chunk_id: int, campaign: str, numbers: str, first_ordinal: int, states: bytes | None) -> Chunk:
     each = tuple(numbers.split("\n"))
-    known = (NEW,) * len(each) if states is None else tuple(unpack_states(states))
+    known = unpack_states(states, len(each))
     return Chunk(chunk_id, campaign, each, range(first_ordinal, first_ordinal + len(each)), known, first=True)

@@ -10,6 +10,7 @@ from bulk_remove.adapters.pool.gate import Gate
 from bulk_remove.adapters.pool.halt import Halt
 from bulk_remove.adapters.pool.ports import Clock, Journal, Steps
 from bulk_remove.adapters.pool.tally import Tally
+from bulk_remove.core.alike import Alike
 from bulk_remove.core.chunker import RequestShape
 from bulk_remove.core.forms import Forms
 from bulk_remove.core.lifecycle import BETWEEN_FORMS, IN_A_CALL, Event, Phase, nowhere, with_verdict, without_verdict
@@ -77,18 +78,10 @@ class Bookkeeper:
         desk = self._desk
         now_s = desk.clock.wall_s()
         other_forms = self._other_forms(chunk, reply.verdicts, now_s) if desk.settings.forms.others else {}
-        states = tuple(
-            [
-                with_verdict(
-                    state,
-                    Event.NOT_IN_THIS_FORM if index in other_forms else verdict.event,
-                    verdict.removed,
-                    verdict.record_ids,
-                    verdict.detail,
-                    now_s,
-                )
-                for index, (state, verdict) in enumerate(zip(chunk.states, reply.verdicts, strict=True))
-            ]
+        verdicts = reply.verdicts.but(dict.fromkeys(other_forms, Verdict(Event.NOT_IN_THIS_FORM)))
+        states = chunk.states.joined(
+            verdicts,
+            lambda state, verdict: with_verdict(state, verdict.event, verdict.removed, (), verdict.detail, now_s),
         )
         again = {**self._due_again(chunk, states, now_s), **other_forms}
 
@@ -109,11 +102,11 @@ class Bookkeeper:
 
         Numbers that were found in this form, or got no answer in it, are asked for nevertheless. Raises StorageError.
         """
-        if chunk.form not in self._refused_forms or not all(state.phase in BETWEEN_FORMS for state in chunk.states):
+        if chunk.form not in self._refused_forms or chunk.states.where(_was_asked_for):
             return False
         states, again = self._past_this_form(chunk, "", self._desk.clock.wall_s())
         # Nothing was sent, so the attempt that a refusal counts is not one.
-        states = tuple([state._replace(attempts=state.attempts - 1) for state in states])
+        states = states.each(lambda state: state._replace(attempts=state.attempts - 1))
         await self._desk.journal.write(lambda steps: steps.settle(chunk, states, again))
         self._settled(chunk, states, again)
         return True
@@ -146,7 +139,7 @@ class Bookkeeper:
         if alone and _is_about_the_form(chunk):
             states, again = self._past_this_form(chunk, detail, now_s)
         else:
-            states = tuple([without_verdict(state, event, detail) for state in chunk.states])
+            states = chunk.states.each(lambda state: without_verdict(state, event, detail))
         closes = alone or step is Step.GIVE_UP
 
         def write(steps: Steps) -> tuple[Chunk, ...]:
@@ -173,7 +166,7 @@ class Bookkeeper:
         self._end_if_hopeless(fault, step)
         return replace(chunk, states=states), halves
 
-    def _settled(self, chunk: Chunk, states: tuple[NumberState, ...], again: Mapping[int, Again]) -> None:
+    def _settled(self, chunk: Chunk, states: Alike[NumberState], again: Mapping[int, Again]) -> None:
         desk = self._desk
         waited = 0 if chunk.first else len(states)
         desk.tally.moved(chunk.states, states, len(again) - waited)
@@ -194,12 +187,12 @@ class Bookkeeper:
         elif step is Step.END_RUN or self._desk.gate.hopeless:
             self._desk.halt.call(Ending.UNAVAILABLE, fault)
 
-    def _other_forms(self, chunk: Chunk, verdicts: Sequence[Verdict], now_s: float) -> dict[int, Again]:
+    def _other_forms(self, chunk: Chunk, verdicts: Alike[Verdict], now_s: float) -> dict[int, Again]:
         """Return by index how the numbers that are not there in this form are to be asked for in the next one."""
         missing = [
             index
-            for index, verdict in enumerate(verdicts)
-            if verdict.event is Event.NOT_EXIST and not chunk.states[index].removed
+            for index in verdicts.where(lambda verdict: verdict.event is Event.NOT_EXIST)
+            if not chunk.states[index].removed
         ]
         found = {index: self._next_form(chunk.numbers[index], now_s) for index in missing}
         return {index: how for index, how in found.items() if how is not None}
@@ -212,27 +205,23 @@ class Bookkeeper:
                 return Again(now_s, number, form)
         return None
 
-    def _past_this_form(
-        self, chunk: Chunk, detail: str, now_s: float
-    ) -> tuple[tuple[NumberState, ...], dict[int, Again]]:
+    def _past_this_form(self, chunk: Chunk, detail: str, now_s: float) -> tuple[Alike[NumberState], dict[int, Again]]:
         """Return what follows when a form is refused: the next form, or that the number does not exist."""
         hows = [self._next_form(number, now_s) for number in chunk.numbers]
-        states = tuple(
-            [
-                without_verdict(state, Event.NOT_IN_THIS_FORM, "")
-                if how
-                else without_verdict(state, Event.NOT_EXIST, detail)
-                for state, how in zip(chunk.states, hows, strict=True)
-            ]
+        states = Alike.of(
+            without_verdict(state, Event.NOT_IN_THIS_FORM, "")
+            if how
+            else without_verdict(state, Event.NOT_EXIST, detail)
+            for state, how in zip(chunk.states, hows, strict=True)
         )
         return states, {index: how for index, how in enumerate(hows) if how}
 
-    def _due_again(self, chunk: Chunk, states: Sequence[NumberState], now_s: float) -> dict[int, Again]:
+    def _due_again(self, chunk: Chunk, states: Alike[NumberState], now_s: float) -> dict[int, Again]:
         """Return by index when the numbers that a reply left open are to be asked for again, as they were."""
         settings, clock = self._desk.settings, self._desk.clock
         again: dict[int, Again] = {}
-        for index, state in enumerate(states):
-            due = None
+        for index in states.where(_is_open):
+            state, due = states[index], None
             if state.phase in IN_A_CALL:
                 due = busy_due_s(settings.busy, state.busy_rounds, state.busy_since_s, now_s, clock.draw())
             elif state.phase == Phase.PASSED_OVER and state.attempts < settings.retry.tries:
@@ -240,6 +229,16 @@ class Bookkeeper:
             if due is not None:
                 again[index] = Again(due, chunk.numbers[index], chunk.form)
         return again
+
+
+def _was_asked_for(state: NumberState) -> bool:
+    """Tell whether a number was found in the form in which it stands, or got no answer in it."""
+    return state.phase not in BETWEEN_FORMS
+
+
+def _is_open(state: NumberState) -> bool:
+    """Tell whether a reply left a number to be asked for again as it is."""
+    return state.phase in IN_A_CALL or state.phase == Phase.PASSED_OVER
 
 
 def _is_about_the_form(chunk: Chunk) -> bool:

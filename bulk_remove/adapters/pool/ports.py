@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
+from bulk_remove.core.alike import Alike
 from bulk_remove.core.chunker import RequestShape
 from bulk_remove.core.model import Again, Chunk, NumberState
 from bulk_remove.core.replies import Fault, Reply
@@ -59,9 +60,9 @@ class Steps(Protocol):
     ) -> Chunk: ...
     def begin_attempt(self, chunk_id: int, now_s: float) -> int: ...  # noqa: D102
     def end_attempt(self, attempt_id: int, now_s: float, result: str, request_id: str, strangers: int) -> None: ...  # noqa: D102
-    def keep_states(self, chunk: Chunk, states: Sequence[NumberState]) -> None: ...  # noqa: D102
-    def settle(self, chunk: Chunk, states: Sequence[NumberState], again: Mapping[int, Again]) -> None: ...  # noqa: D102
-    def split(self, chunk: Chunk, states: Sequence[NumberState], now_s: float) -> tuple[Chunk, Chunk]: ...  # noqa: D102
+    def keep_states(self, chunk: Chunk, states: Alike[NumberState]) -> None: ...  # noqa: D102
+    def settle(self, chunk: Chunk, states: Alike[NumberState], again: Mapping[int, Again]) -> None: ...  # noqa: D102
+    def split(self, chunk: Chunk, states: Alike[NumberState], now_s: float) -> tuple[Chunk, Chunk]: ...  # noqa: D102
 
 
 class Journal(Protocol):

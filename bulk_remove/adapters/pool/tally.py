@@ -1,8 +1,9 @@
 """What has been done so far, counted only after it is on disk."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
+from bulk_remove.core.alike import Alike
 from bulk_remove.core.model import NumberState
 from bulk_remove.core.progress import Snapshot
 from bulk_remove.core.replies import Fault
@@ -27,11 +28,12 @@ class Tally:
         """Count a request that left."""
         self._requests += 1
 
-    def moved(self, before: Sequence[NumberState], after: Sequence[NumberState], waiting: int) -> None:
+    def moved(self, before: Alike[NumberState], after: Alike[NumberState], waiting: int) -> None:
         """Count numbers that moved on; `waiting` is how many more wait to be asked for again (may be negative)."""
-        self._phases.subtract(state.phase for state in before)
-        self._phases.update(state.phase for state in after)
-        self._removed += sum(state.removed for state in after) - sum(state.removed for state in before)
+        for states, sign in ((before, -1), (after, 1)):
+            for state, count in states.counted():
+                self._phases[state.phase] += sign * count
+                self._removed += sign * count * state.removed
         self._waiting += waiting
 
     def fault(self, fault: Fault) -> None:
