@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from bulk_remove.adapters.folders import lock_campaigns
-from bulk_remove.adapters.ledger import History
+from bulk_remove.adapters.ledger import Timing
 from bulk_remove.core.summary import Ending
 from bulk_remove.errors import CampaignLockedError, InputError
 from bulk_remove.run.prepare import Prepared
@@ -21,11 +21,11 @@ def ended_run(folder: Path, state_dir: Path) -> Iterator[tuple[Prepared, Setting
     StorageError for a ledger that is damaged.
     """
     with earlier_run(folder, {}) as run, run.store.snapshot():
-        history = History(run.store)
-        sessions = history.sessions()
+        timing = Timing(run.store)
+        sessions = timing.sessions()
         if not sessions or not sessions[-1].ending:
             raise _not_ended(run, state_dir)
-        settings = Settings.read_back(history.last_settings())
+        settings = Settings.read_back(timing.last_settings())
         yield Prepared(folder, run.store, plan_of(run), kept_of(run)), settings, Ending(sessions[-1].ending)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from bulk_remove import __version__
-from bulk_remove.adapters.ledger import History, Outcomes, Totals
+from bulk_remove.adapters.ledger import Outcomes, Timing, Totals
 from bulk_remove.adapters.report_copies import read_rows, write_for_polish_excel
 from bulk_remove.adapters.reporter import timestamp, write_report, write_summary, written_aside
 from bulk_remove.core.advice import advise, resumable
@@ -90,9 +90,9 @@ def write_again(
 
 
 def _course_of(prepared: Prepared) -> Course:
-    history = History(prepared.store)
-    course = Course(Timeline.of(history.sessions()))
-    course.add_attempts(history.attempts())
+    timing = Timing(prepared.store)
+    course = Course(Timeline.of(timing.sessions()))
+    course.add_attempts(timing.attempts())
     return course
 
 
@@ -138,7 +138,7 @@ def _write_copy(
 
         advice = advise(prepared.plan.run_id, finished.ending, finished.by_status, strangers=finished.totals.strangers)
         with written_aside(path) as file:
-            write_page(file, summary, course, History(prepared.store).reply_times_s(), advice)
+            write_page(file, summary, course, Timing(prepared.store).reply_times_s(), advice)
 
 
 def _turn_for_excel(report: Path) -> None:

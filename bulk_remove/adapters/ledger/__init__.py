@@ -1,25 +1,25 @@
 """The run's SQLite file: every intent before its act, every verdict before it is counted.
 
 `store` opens the file and owns the transactions, `planning` writes the plan, `sending` keeps intents and verdicts,
-`outcomes` reads what became of every row, `history` when what happened, `reopening` takes a run up again.
+`outcomes` reads what became of every row, `timing` when what happened, `reopening` takes a run up again.
 """
 
-from bulk_remove.adapters.ledger.history import History
 from bulk_remove.adapters.ledger.outcomes import Outcomes, Totals
 from bulk_remove.adapters.ledger.planning import Planning
 from bulk_remove.adapters.ledger.reopening import Reopening
 from bulk_remove.adapters.ledger.sending import Sending
 from bulk_remove.adapters.ledger.store import Store, create, open_existing, was_approved
+from bulk_remove.adapters.ledger.timing import Timing
 from bulk_remove.adapters.ledger.writer import Journal
 
 __all__ = [
-    "History",
     "Journal",
     "Outcomes",
     "Planning",
     "Reopening",
     "Sending",
     "Store",
+    "Timing",
     "Totals",
     "create",
     "open_existing",

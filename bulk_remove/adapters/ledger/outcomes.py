@@ -10,10 +10,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from bulk_remove.adapters.ledger.history import SESSION_END
 from bulk_remove.adapters.ledger.packing import pack_state, unpack_state, unpack_states
 from bulk_remove.adapters.ledger.planning import blocks_of
 from bulk_remove.adapters.ledger.store import Store
+from bulk_remove.adapters.ledger.timing import SESSION_END
 from bulk_remove.core.alike import Alike
 from bulk_remove.core.lifecycle import nowhere
 from bulk_remove.core.model import NO_NUMBER, NumberedBlock, NumberState, OutcomeBlock, RowOutcome

@@ -19,7 +19,7 @@ SESSION_END = (
 """When a session ended; one that was killed, with its last request."""
 
 
-class History:
+class Timing:
     """Reads a ledger that nobody writes to at the same time."""
 
     def __init__(self, store: Store) -> None:

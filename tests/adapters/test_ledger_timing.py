@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bulk_remove.adapters.ledger import History, Outcomes, Sending, Store, create, open_existing
+from bulk_remove.adapters.ledger import Outcomes, Sending, Store, Timing, create, open_existing
 from bulk_remove.core.course import Attempt, SessionSpan
 from bulk_remove.errors import StorageError
 
@@ -34,13 +34,13 @@ def add(sending: Sending, begun_s: float, ended_s: float, result: str, request_i
 
 
 def test_each_session_is_told_with_its_own_ceiling_and_ending(store: Store) -> None:
-    history = History(store)
-    assert history.sessions() == (SessionSpan(100.0, 103.0, 5.0, ""), SessionSpan(500.0, 510.0, 2.0, "done"))
-    assert history.last_settings() == {"rate": 2.0}
+    timing = Timing(store)
+    assert timing.sessions() == (SessionSpan(100.0, 103.0, 5.0, ""), SessionSpan(500.0, 510.0, 2.0, "done"))
+    assert timing.last_settings() == {"rate": 2.0}
 
 
 def test_the_requests_that_left_are_told_in_order_and_are_as_many_as_in_the_totals(store: Store) -> None:
-    attempts = [*History(store).attempts()]
+    attempts = [*Timing(store).attempts()]
     assert attempts == [
         Attempt(101.0, 101.5, "verdicts", ""),
         Attempt(102.0, 105.0, "HTTP 429", "r1"),
@@ -51,29 +51,29 @@ def test_the_requests_that_left_are_told_in_order_and_are_as_many_as_in_the_tota
 
 
 def test_reply_times_are_times_that_were_measured(store: Store) -> None:
-    assert History(store).reply_times_s() == {0.5: 0.5, 0.95: 2.0, 0.99: 2.0, 1.0: 2.0}
+    assert Timing(store).reply_times_s() == {0.5: 0.5, 0.95: 2.0, 0.99: 2.0, 1.0: 2.0}
     with store.transaction() as connection:
         for index in range(98):
             add(Sending(connection), 505.0, 505.0 + 10 + index, "verdicts", "")
-    assert History(store).reply_times_s() == {0.5: 57.0, 0.95: 102.0, 0.99: 106.0, 1.0: 107.0}
+    assert Timing(store).reply_times_s() == {0.5: 57.0, 0.95: 102.0, 0.99: 106.0, 1.0: 107.0}
 
 
 def test_without_verdicts_there_are_no_reply_times(tmp_path: Path) -> None:
     with closing(create(tmp_path / "other.sqlite", "run", "0", 0.0, {})) as empty:
-        assert History(empty).reply_times_s() == {}
-        assert History(empty).sessions() == ()
-        assert [*History(empty).attempts()] == []
+        assert Timing(empty).reply_times_s() == {}
+        assert Timing(empty).sessions() == ()
+        assert [*Timing(empty).attempts()] == []
 
 
 def test_a_snapshot_does_not_see_what_is_written_meanwhile_and_sets_things_aside_nevertheless(store: Store) -> None:
-    history = History(store)
+    timing = Timing(store)
     with closing(open_existing(store.path)) as other, store.snapshot():
-        before = history.sessions()
+        before = timing.sessions()
         with other.transaction() as connection:
             Sending(connection).begin_session(900.0, {"rate": 1.0})
-        assert history.sessions() == before
+        assert timing.sessions() == before
         assert [*Outcomes(store).rows()] == []
-    assert len(history.sessions()) == len(before) + 1
+    assert len(timing.sessions()) == len(before) + 1
 
 
 def test_a_snapshot_of_a_damaged_ledger_is_a_storage_error(tmp_path: Path) -> None:
@@ -82,4 +82,4 @@ def test_a_snapshot_of_a_damaged_ledger_is_a_storage_error(tmp_path: Path) -> No
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         damaged = Store(path, connection)
         with pytest.raises(StorageError, match="not a database"), damaged.snapshot():
-            History(damaged).sessions()
+            Timing(damaged).sessions()
