@@ -121,7 +121,8 @@ class Login:
         if not self.password:
             raise UsageError(
                 "No password is given.",
-                "Set BULK_REMOVE_PASSWORD, BULK_REMOVE_PASSWORD_FILE or BULK_REMOVE_PASSWORD_COMMAND.",
+                "Set BULK_REMOVE_PASSWORD, BULK_REMOVE_PASSWORD_FILE or BULK_REMOVE_PASSWORD_COMMAND; "
+                "or store it with: bulk-remove login",
             )
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from secrets import token_hex
 
 from filelock import FileLock, Timeout
-from platformdirs import user_state_path
+from platformdirs import user_config_path, user_state_path
 
 from bulk_remove.errors import CampaignLockedError, StorageError
 
@@ -24,6 +24,11 @@ _LEARNED_FOR_S = 30 * 86_400.0
 def default_state_dir() -> Path:
     """Return the platform's folder for a program's state: `~/.local/state/bulk-remove` on Linux."""
     return user_state_path("bulk-remove", appauthor=False)
+
+
+def default_config_file() -> Path:
+    """Return the platform's place for a program's settings: `~/.config/bulk-remove/config.toml` on Linux."""
+    return user_config_path("bulk-remove", appauthor=False) / "config.toml"
 
 
 def new_run_folder(state_dir: Path, now_s: float) -> Path:

@@ -1,9 +1,13 @@
 """The command line: options in, one call into `run`, result out, exit code. It wires only."""
 
+import gc
 import sys
 from io import StringIO
 
 from bulk_remove.errors import BulkRemoveError, ExitCode
+
+_CYCLES_SOUGHT_AFTER = 100_000
+"""Containers made between two looks for cycles. Replies and rows make them by the million and let go of all of them."""
 
 
 def main() -> None:
@@ -16,6 +20,7 @@ def main() -> None:
     from bulk_remove.cli.commands import program  # noqa: PLC0415 - likewise
     from bulk_remove.cli.signals import exit_of, terminable  # noqa: PLC0415 - likewise
 
+    gc.set_threshold(_CYCLES_SOUGHT_AFTER)
     try:
         with terminable():
             code = program.main(standalone_mode=False, prog_name="bulk-remove")

@@ -5,8 +5,11 @@ from typing import Any
 import click
 
 from bulk_remove import __version__
+from bulk_remove.cli.config_commands import COMMANDS
+from bulk_remove.cli.configured import Program
 from bulk_remove.cli.options import (
     again_options,
+    campaign_option,
     change_options,
     form_options,
     input_options,
@@ -20,10 +23,18 @@ from bulk_remove.cli.options import (
     until_option,
 )
 
-_FILES = click.argument("files", nargs=-1, required=True, metavar="FILE...")
+_FILES = click.argument(
+    "files",
+    nargs=-1,
+    required=True,
+    metavar="FILE...",
+    type=click.Path(readable=False),
+    envvar="BULK_REMOVE_FILES",
+)
 
 
 @click.group(
+    cls=Program,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Exit codes: 0 every number is final, 3 some are not, 4 the input cannot be used, 6 refused, 7 unavailable.",
 )
@@ -132,7 +143,7 @@ def report(**options: Any) -> int:
 
 
 @program.command()
-@click.option("--campaign", "-c", help="A campaign to look for.")
+@campaign_option
 @server_options
 def check(**options: Any) -> int:
     r"""Try the address, TLS, the credentials and the campaign; nothing is removed.
@@ -167,3 +178,7 @@ def simulate(**options: Any) -> int:
     from bulk_remove.cli.simulation import simulate_job  # noqa: PLC0415 - see above
 
     return simulate_job(options)
+
+
+for command in COMMANDS:
+    program.add_command(command)

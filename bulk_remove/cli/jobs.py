@@ -14,7 +14,9 @@ from bulk_remove.adapters.console import Live, Screen
 from bulk_remove.adapters.folders import lock_campaigns
 from bulk_remove.adapters.ledger import Outcomes
 from bulk_remove.adapters.reader import ReadOptions, find_files, open_table
-from bulk_remove.cli.options import address_from, changes_from, login_from, settings_from, state_dir_from
+from bulk_remove.cli.configured import without_profile
+from bulk_remove.cli.credentials import login_from
+from bulk_remove.cli.options import address_from, changes_from, settings_from, state_dir_from
 from bulk_remove.cli.reports import check_places, wanted_of
 from bulk_remove.cli.run_log import logged
 from bulk_remove.cli.signals import report_kept, stopped_by_signals, told_truly
@@ -55,7 +57,7 @@ def run_job(options: dict[str, Any]) -> int:
     screen = Screen()
     settings = settings_from(options)
     address = address_from(options)
-    login = login_from(options)
+    login = login_from(options, address)
     _need_consent(screen, options)
     settings = _learned(screen, settings, state_dir_from(options), address)
     state_dir = state_dir_from(options)
@@ -71,11 +73,14 @@ def run_job(options: dict[str, Any]) -> int:
 def rerun_job(options: dict[str, Any]) -> int:
     """Ask again for what an earlier run left open; returns the exit code. Raises every BulkRemoveError."""
     screen = Screen()
+    options = without_profile(options, "campaign", "output")
+    if not _is_report(options["earlier"]):
+        options = without_profile(options, "url", "system", "user")
     state_dir = state_dir_from(options)
     _need_consent(screen, options)
     with _earlier_rows(options, state_dir) as (rows, kept, given, told):
         address = Address.parse(told.url) if told.url else address_from(options)
-        login = login_from({**options, "user": options["user"] or told.user})
+        login = login_from({**options, "user": options["user"] or told.user}, address)
         settings = _learned(screen, given, state_dir, address)
         with (
             prepared_again(
@@ -93,7 +98,7 @@ def _earlier_rows(
     """Give the rows of a report or of a run, the columns to keep, the settings, and where that run sent to."""
     earlier = options["earlier"]
     given = address_from(options).destination("") if options["url"] or options["system"] else Destination()
-    if Path(earlier).suffix.lower() in {".csv", ".xlsx"}:
+    if _is_report(earlier):
         changes = changes_from(options, typed_only=False)
         rules = NumberRules(**{name: changes[name] for name in ("number_format", "region") if name in changes})
         # Its own column is right whatever it looks like: the numbers were sent before.
@@ -112,6 +117,10 @@ def _earlier_rows(
                 "Leave --url, --system and BULK_REMOVE_URL out; to send elsewhere, rerun its report.csv.",
             )
         yield Outcomes(run.store).rows, kept_of(run), run.settings, told
+
+
+def _is_report(earlier: str) -> bool:
+    return Path(earlier).suffix.lower() in {".csv", ".xlsx"}
 
 
 def _learned(screen: Screen, settings: Settings, state_dir: Path, address: Address) -> Settings:
@@ -154,10 +163,11 @@ def _asked_and_carried_out(
 def resume_job(options: dict[str, Any]) -> int:
     """Finish an earlier run from its ledger; returns the exit code. Raises every BulkRemoveError."""
     screen = Screen()
+    options = without_profile(options, "user", "output")
     state_dir = state_dir_from(options)
     with earlier_run(find_run(state_dir, options["run"] or ""), changes_from(options, typed_only=True)) as run:
         address = Address.parse(run.destination.url)
-        login = login_from({**options, "user": options["user"] or run.destination.user})
+        login = login_from({**options, "user": options["user"] or run.destination.user}, address)
         output = options["output"] or (Path(run.destination.output) if run.destination.output else None)
         wanted = wanted_of(options, run.destination)
         if output:
@@ -174,7 +184,7 @@ def check_job(options: dict[str, Any]) -> int:
     """Try everything that can be tried without removing. Raises UsageError, RefusedError, UnavailableError."""
     screen = Screen()
     address = address_from(options)
-    login = login_from(options)
+    login = login_from(options, address)
     campaign = options["campaign"]
     settings = settings_from({**options, "campaign": campaign or _NO_CAMPAIGN})
     findings = asyncio.run(_inspected(settings, address, login, [campaign] if campaign else []))

@@ -1,6 +1,5 @@
 """The options, each also an environment variable: `--max-request-line` is `BULK_REMOVE_MAX_REQUEST_LINE`."""
 
-import os
 import re
 from collections.abc import Callable
 from datetime import datetime, time, timedelta
@@ -11,12 +10,11 @@ import click
 from click.core import ParameterSource
 
 from bulk_remove.adapters.folders import default_state_dir
-from bulk_remove.adapters.secret import read_password
 from bulk_remove.core.forms import parse_also_try
 from bulk_remove.core.guards import parse_share
 from bulk_remove.core.model import Brackets, CsvFor, NumberFormat, ReportFormat
 from bulk_remove.errors import UsageError
-from bulk_remove.settings import Address, Login, Settings
+from bulk_remove.settings import Address, Settings
 
 F = TypeVar("F", bound=Callable[..., Any])
 _UNIT_S = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
@@ -51,6 +49,9 @@ def _all(*options: Callable[[F], F]) -> Callable[[F], F]:
     return decorate
 
 
+# What becomes of a file that is not there, or not readable, is told by what reads it.
+_FILE = click.Path(readable=False)
+
 state_dir_option = _option(
     "--state-dir", type=click.Path(path_type=Path, file_okay=False), help="Where runs keep their ledgers and logs."
 )
@@ -70,6 +71,8 @@ class Share(click.ParamType[float]):
 
 
 _ALSO_TRY = "Ask for what is not there in other forms as well: plus,international,zeros,national."
+
+campaign_option = _option("--campaign", "-c", help="A campaign to look for.")
 
 input_options = _all(
     _option("--campaign", "-c", default="", help="The campaign's five characters, for example 00001."),
@@ -113,21 +116,29 @@ form_options = _all(
     _option("--system", help="Or only the system's name."),
 )
 
+user_option = _option("--user", help="The API user.")
+
 login_options = _all(
-    _option("--user", help="The API user."),
-    _option("--password-file", default="", help="A file whose first line is the password."),
+    user_option,
+    _option("--password-env", default="", help="The environment variable that holds the password, by its name."),
+    _option("--password-file", type=_FILE, default="", help="A private file whose first line is the password."),
     _option("--password-command", default="", help="A command that prints the password."),
 )
 
-server_options = _all(
-    login_options,
+address_options = _all(
     _option("--url", help="The system's address: https://SYSTEM.thulium.com."),
     _option("--system", help="Or only the system's name: SYSTEM."),
-    _option("--ca-file", default="", help="A PEM file with a CA to trust besides the system's."),
+)
+
+connection_options = _all(
+    address_options,
+    _option("--ca-file", type=_FILE, default="", help="A PEM file with a CA to trust besides the system's."),
     _option("--proxy", default="", help="The proxy to use instead of HTTPS_PROXY."),
     _option("--connect-timeout", type=Duration(), default="10s", show_default=True, help="For a connection."),
     _option("--timeout", type=Duration(), default="60s", show_default=True, help="For a whole request."),
 )
+
+server_options = _all(login_options, connection_options)
 
 request_options = _all(
     _option(
@@ -207,7 +218,7 @@ change_options = _all(
     _option("--busy-delay", type=Duration(), help="The first wait for a call to end; it doubles."),
     _option("--connect-timeout", type=Duration(), help="For a connection."),
     _option("--timeout", type=Duration(), help="For a whole request."),
-    _option("--ca-file", help="A PEM file with a CA to trust besides the system's."),
+    _option("--ca-file", type=_FILE, help="A PEM file with a CA to trust besides the system's."),
     _option("--proxy", help="The proxy to use instead of HTTPS_PROXY."),
 )
 
@@ -313,16 +324,10 @@ def address_from(options: dict[str, Any]) -> Address:
     if system:
         return Address.of_system(system)
     if not url:
-        raise UsageError("No server is given.", "Set --url, --system or BULK_REMOVE_URL.")
+        raise UsageError(
+            "No server is given.", "Set --url, --system or BULK_REMOVE_URL, or use a profile: bulk-remove config."
+        )
     return Address.parse(url)
-
-
-def login_from(options: dict[str, Any]) -> Login:
-    """Return the API user with its password. Raises UsageError."""
-    return Login(
-        options["user"] or "",
-        read_password(os.environ, options["password_file"], options["password_command"]),
-    )
 
 
 def state_dir_from(options: dict[str, Any]) -> Path:

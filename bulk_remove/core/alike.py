@@ -111,6 +111,8 @@ class Alike(Sequence[K], Generic[K]):
 
     def counted(self) -> Iterator[tuple[K, int]]:
         """Yield each kind that occurs, with how often it does."""
+        if len(self.kinds) == 1 and self.which:
+            return iter([(self.kinds[0], len(self.which))])
         return ((self.kinds[which], count) for which, count in Counter(self.which).items())
 
     def where(self, wanted: Callable[[K], object]) -> list[int]:
@@ -142,6 +144,9 @@ class Alike(Sequence[K], Generic[K]):
 
         Raises ValueError when there are not as many.
         """
+        if len(self.kinds) == 1 and len(self) == len(other):
+            mine = self.kinds[0]
+            return Alike(tuple(join(mine, theirs) for theirs in other.kinds), other.which, _added(self.ids, other.ids))
         wide = len(other.kinds)
         pairs = [mine * wide + theirs for mine, theirs in zip(self.which, other.which, strict=True)]
         places = {pair: place for place, pair in enumerate(dict.fromkeys(pairs))}

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from bulk_remove.core.alike import Alike, Ids, RecordId, long_form
+from bulk_remove.core.alike import Alike, RecordId
 from bulk_remove.core.lifecycle import Event
 from bulk_remove.core.model import mask
 
@@ -101,6 +101,7 @@ _DOCUMENTED: dict[object, Verdict] = {
     "NOT_EXIST": Verdict(Event.NOT_EXIST),
     "CALL_IN_PROGRESS": Verdict(Event.BUSY),
 }
+_PLAIN_IDS = {int, str, type(None)}  # not bool, which is an int to Python
 _PASSED_OVER = Verdict(Event.PASSED_OVER, detail="The reply did not speak of this number.")
 _UNREADABLE = "The reply with HTTP 200 is not the documented JSON"
 
@@ -159,37 +160,35 @@ def _unreadable(sentence: str) -> Fault:
     return Fault(Effect.IN_DOUBT, "unreadable reply", sentence, http_status=200)
 
 
-def _verdicts(entries: Sequence[object]) -> Alike[Verdict]:
-    """Return the verdict of each number; those that are documented and plain are one kind each."""
-    places: dict[int, int] = {}
-    kinds: list[Verdict] = []
-    which: list[int] = []
-    ids: list[Ids] = []
-    for verdict, found in map(_verdict, entries):
-        place = places.get(id(verdict))
-        if place is None:
-            place = places[id(verdict)] = len(kinds)
-            kinds.append(verdict)
-        which.append(place)
-        ids.append(found)
-    return Alike(tuple(kinds), which, ids)
+def _verdicts(entries: Sequence[Any]) -> Alike[Verdict]:
+    """Return the verdict of each number. Where each has one record with a documented status, they are few kinds."""
+    try:
+        statuses = [entry["status"] for (entry,) in entries]
+        found = [entry.get("record_id") for (entry,) in entries]
+        kinds = {status: _DOCUMENTED[status] for status in {*statuses}}
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return Alike.of(map(_verdict, entries))
+    if not {*map(type, found)} <= _PLAIN_IDS:
+        return Alike.of(map(_verdict, entries))
+    places = {status: place for place, status in enumerate(kinds)}
+    ids = [
+        record_id if status == "REMOVED" and record_id is not None else ()
+        for status, record_id in zip(statuses, found, strict=True)
+    ]
+    return Alike(tuple(kinds.values()), [places[status] for status in statuses], ids)
 
 
-def _verdict(entries: object) -> tuple[Verdict, Ids]:
-    """Return the verdict on a number without its record ids, and these."""
+def _verdict(entries: object) -> Verdict:
     if not isinstance(entries, list) or not entries:
-        return _PASSED_OVER, ()
+        return _PASSED_OVER
     if len(entries) == 1:
         return _entry_verdict(entries[0])
     each = [_entry_verdict(entry) for entry in entries]
-    return (
-        Verdict(
-            _governing([verdict.event for verdict, _ in each]),
-            sum(verdict.removed for verdict, _ in each),
-            (),
-            "; ".join(dict.fromkeys(verdict.detail for verdict, _ in each if verdict.detail))[:DETAIL_MAX_CHARS],
-        ),
-        tuple(record_id for _, ids in each for record_id in long_form(ids)),
+    return Verdict(
+        _governing([verdict.event for verdict in each]),
+        sum(verdict.removed for verdict in each),
+        tuple(record_id for verdict in each for record_id in verdict.record_ids),
+        "; ".join(dict.fromkeys(verdict.detail for verdict in each if verdict.detail))[:DETAIL_MAX_CHARS],
     )
 
 
@@ -199,15 +198,17 @@ def _governing(events: Sequence[Event]) -> Event:
     return next(event for event in order if event in events)
 
 
-def _entry_verdict(entry: object) -> tuple[Verdict, Ids]:
+def _entry_verdict(entry: object) -> Verdict:
     if not isinstance(entry, dict):
-        return Verdict(Event.UNKNOWN, detail="The server's entry for this number is not an object."), ()
+        return Verdict(Event.UNKNOWN, detail="The server's entry for this number is not an object.")
     status = entry.get("status")
     verdict = _DOCUMENTED.get(status) if isinstance(status, str) else None
     if verdict is None:
-        return Verdict(Event.UNKNOWN, detail=f"The server said: {status!r:.{DETAIL_MAX_CHARS}}"), ()
-    record_id = entry.get("record_id") if verdict.removed else None
-    return verdict, record_id if isinstance(record_id, int | str) and not isinstance(record_id, bool) else ()
+        return Verdict(Event.UNKNOWN, detail=f"The server said: {status!r:.{DETAIL_MAX_CHARS}}")
+    record_id = entry.get("record_id")
+    if verdict.removed and isinstance(record_id, int | str) and not isinstance(record_id, bool):
+        return verdict._replace(record_ids=(record_id,))
+    return verdict
 
 
 _PHONE_LIKE = re.compile(r"\d{5,}")

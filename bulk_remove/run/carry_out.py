@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from dataclasses import dataclass, replace
+from functools import cache, partial
 from pathlib import Path
 
 from bulk_remove.adapters.client import Client, Connection
@@ -86,7 +87,7 @@ async def carry_out(
             pool = Pool(
                 approved,
                 _pool_settings(settings, known_line),
-                lambda campaign: settings.shape(campaign, address.base_path),
+                cache(partial(settings.shape, base_path=address.base_path)),
                 Outside(journal, client, clock),
                 hooks.on_settled,
                 prepared.phases,

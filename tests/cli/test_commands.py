@@ -62,6 +62,7 @@ def test_check_without_a_campaign_tries_the_user_alone(server: Running) -> None:
 
 def test_every_setting_is_an_environment_variable_too(server: Running, tmp_path: Path, numbers: Path) -> None:
     secret = tmp_path / "password"
+    secret.touch(mode=0o600)
     secret.write_text("demo-password\nnot this line\n", encoding="utf-8")
     done = bulk_remove(
         "run",
@@ -176,12 +177,12 @@ def test_at_a_terminal_nothing_is_sent_before_the_question_is_answered(
     assert (requests_seen(server) > before) == (code == 0)
 
 
-def at_a_terminal(words: list[str], prompt: str, typed: str) -> tuple[str, int]:
+def at_a_terminal(words: list[str], prompt: str, typed: str, env: dict[str, str] | None = None) -> tuple[str, int]:
     """Run the command at a pseudo-terminal and answer its prompt; returns what it showed and its exit code."""
     ours, theirs = pty.openpty()
     with subprocess.Popen(
         [*COMMAND, *words],
-        env=environment(TERM="xterm"),
+        env={**(env or environment()), "TERM": "xterm"},
         stdin=theirs,
         stdout=theirs,
         stderr=theirs,

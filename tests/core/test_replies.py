@@ -1,5 +1,9 @@
+from typing import Any
+
 import orjson
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bulk_remove.core.lifecycle import Event
 from bulk_remove.core.replies import (
@@ -186,3 +190,41 @@ def test_a_phone_number_in_the_servers_words_is_masked() -> None:
 )
 def test_a_request_that_is_too_long_is_told_from_one_that_is_wrong(http_status: int, too_long: bool) -> None:
     assert fault_of_status(http_status, b"", None).too_long is too_long
+
+
+entries = st.lists(
+    st.one_of(
+        st.just([GONE]),
+        st.builds(lambda record_id: [{"status": "REMOVED", "record_id": record_id}], st.integers(0, 9) | st.text()),
+        st.sampled_from(
+            [
+                [],
+                None,
+                "REMOVED",
+                {"status": "REMOVED"},
+                [None],
+                ["status"],
+                [{}],
+                [{"status": "REMOVED"}],
+                [{"status": "REMOVED", "record_id": True}],
+                [{"status": "REMOVED", "record_id": None}],
+                [{"status": "REMOVED", "record_id": 1.5}],
+                [{"status": "NOT_EXIST", "record_id": 5}],
+                [{"status": "CALL_IN_PROGRESS"}],
+                [{"status": ["REMOVED"]}],
+                [{"status": None}],
+                [{"status": "GONE"}],
+                [{"status": "REMOVED", "record_id": 1}, {"status": "CALL_IN_PROGRESS"}],
+            ]
+        ),
+    ),
+    max_size=6,
+)
+
+
+@given(entries)
+def test_a_verdict_does_not_depend_on_what_else_the_reply_says(found: list[Any]) -> None:
+    numbers = [f"44{index}" for index in range(len(found))]
+    together = replied(dict(zip(numbers, found, strict=True)), *numbers).verdicts
+    alone = [replied({"441": of_one}, "441").verdicts[0] for of_one in found]
+    assert together == alone

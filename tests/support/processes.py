@@ -44,9 +44,10 @@ def simulator(folder: Path, *options: str) -> Iterator[Running]:
 
 
 def environment(**changes: str) -> dict[str, str]:
-    """Return a clean environment with the demo's password."""
+    """Return a clean environment with the demo's password, without profiles and without a keyring."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("BULK_REMOVE_")}
-    return {**kept, "BULK_REMOVE_PASSWORD": DEMO_PASSWORD, "NO_PROXY": "*"} | changes
+    own = {"BULK_REMOVE_PASSWORD": DEMO_PASSWORD, "BULK_REMOVE_CONFIG": os.devnull, "NO_PROXY": "*"}
+    return {**kept, **own, "PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring"} | changes
 
 
 def bulk_remove(*words: str | Path, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:

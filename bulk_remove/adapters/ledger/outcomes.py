@@ -6,7 +6,7 @@ them, so rows and states meet in one pass. What a duplicate will need is set asi
 
 import sqlite3
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -155,10 +155,7 @@ def _met(block: NumberedBlock, earlier: Mapping[int, int], states: Mapping[str, 
     """Bring rows and states together. Rows in `earlier`, by index, are duplicates: they still wait for theirs."""
     numbers, campaigns = [*block.numbers], block.campaigns
     size = len(numbers)
-    new: defaultdict[str, list[int]] = defaultdict(list)
-    for place, (number, campaign) in enumerate(zip(numbers, campaigns, strict=True)):
-        if number and place not in earlier:
-            new[campaign].append(place)
+    new = _new_rows(block, earlier)
     parts: list[tuple[Sequence[int], Alike[NumberState]]] = [([*earlier], Alike((_WAITS,), [0] * len(earlier)))]
     if block.problems:
         campaigns = [campaign if number else "" for number, campaign in zip(numbers, campaigns, strict=True)]
@@ -166,15 +163,26 @@ def _met(block: NumberedBlock, earlier: Mapping[int, int], states: Mapping[str, 
         parts.append((without, Alike.of(NumberState(NO_NUMBER, detail=block.problems[place]) for place in without)))
     for campaign, places in new.items():
         asked, known = states[campaign].take(len(places))
-        found_nowhere = {*known.where(nowhere)}
-        for index, (place, number) in enumerate(zip(places, asked, strict=True)):
-            if index not in found_nowhere:
-                numbers[place] = number
+        for index in known.where(nowhere):
+            asked[index] = numbers[places[index]]
+        for place, number in zip(places, asked, strict=True):
+            numbers[place] = number
         parts.append((places, known))
     rows = block.rows
     return OutcomeBlock(
         rows.source, rows.rows, rows.cells, rows.others, numbers, campaigns, Alike.placed(size, parts), {}
     )
+
+
+def _new_rows(block: NumberedBlock, earlier: Collection[int]) -> Mapping[str, Sequence[int]]:
+    """Return the places of the rows with a number that stands in no earlier row, by campaign."""
+    if not block.problems and not earlier and len({*block.campaigns}) == 1:
+        return {block.campaigns[0]: range(len(block.numbers))}
+    new: defaultdict[str, list[int]] = defaultdict(list)
+    for place, (number, campaign) in enumerate(zip(block.numbers, block.campaigns, strict=True)):
+        if number and place not in earlier:
+            new[campaign].append(place)
+    return new
 
 
 def _set_aside(connection: sqlite3.Connection, block: OutcomeBlock, first_seq: int, places: Sequence[int]) -> None:

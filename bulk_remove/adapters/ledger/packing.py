@@ -33,7 +33,7 @@ def unpack_states(packed: bytes | None, size: int) -> Alike[NumberState]:
     return Alike(
         tuple(_state(*kind) for kind in kinds),
         [0] * size if which is None else which,
-        None if ids is None else [tuple(found) if isinstance(found, list) else found for found in ids],
+        [tuple(found) if type(found) is list else found for found in ids] if ids and list in {*map(type, ids)} else ids,
     )
 
 

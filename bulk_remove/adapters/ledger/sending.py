@@ -97,13 +97,15 @@ class Sending:
             (now_s, result, request_id, strangers, attempt_id),
         )
 
-    def keep_states(self, chunk: Chunk, states: Alike[NumberState]) -> None:
-        """Write the numbers' states after an attempt; the chunk stays open."""
+    def keep_states(self, chunk: Chunk, states: Alike[NumberState], progress: str = "open") -> None:
+        """Write the numbers' states after an attempt, and the chunk's progress: by itself it stays open."""
         if chunk.first:
             self._connection.execute(
-                "UPDATE chunk SET states = ? WHERE chunk_id = ?", (pack_states(states), chunk.chunk_id)
+                "UPDATE chunk SET states = ?, progress = ? WHERE chunk_id = ?",
+                (pack_states(states), progress, chunk.chunk_id),
             )
         else:
+            self._connection.execute("UPDATE chunk SET progress = ? WHERE chunk_id = ?", (progress, chunk.chunk_id))
             self._connection.executemany(
                 "UPDATE straggler SET state = ? WHERE ordinal = ?",
                 ((pack_state(state), ordinal) for ordinal, state in zip(chunk.ordinals, states, strict=True)),
@@ -111,8 +113,7 @@ class Sending:
 
     def settle(self, chunk: Chunk, states: Alike[NumberState], again: Mapping[int, Again]) -> None:
         """Close a chunk; `again` says by index which of its numbers are to be asked for again, when and how."""
-        self.keep_states(chunk, states)
-        self._connection.execute("UPDATE chunk SET progress = 'settled' WHERE chunk_id = ?", (chunk.chunk_id,))
+        self.keep_states(chunk, states, "settled")
         self._connection.executemany(
             "INSERT INTO straggler (ordinal, campaign, state, due_at_s, number, form) VALUES (?, ?, ?, ?, ?, ?)"
             " ON CONFLICT (ordinal) DO UPDATE SET state = excluded.state, due_at_s = excluded.due_at_s,"

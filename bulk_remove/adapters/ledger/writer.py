@@ -1,12 +1,12 @@
 """One thread that writes for all workers, with group commit.
 
 Each call is a small function of `Sending`. The thread takes every call that waits, runs them in one transaction,
-commits once (one fsync for all), and only then tells the callers. So an awaited call is on disk when it returns.
+commits once (one fsync for all), and only then tells the callers, all at once: to wake the loop costs more than most
+calls. So an awaited call is on disk when it returns.
 """
 
 import asyncio
-from collections.abc import Callable
-from concurrent.futures import Future
+from collections.abc import Callable, Iterable
 from queue import SimpleQueue
 from threading import Thread
 from typing import Any, Self, TypeVar
@@ -16,6 +16,7 @@ from bulk_remove.adapters.ledger.store import Store
 
 T = TypeVar("T")
 Call = Callable[[Sending], object]
+Waiting = tuple[Call, asyncio.Future[Any]]
 _MOST_CALLS_PER_COMMIT = 256
 
 
@@ -24,7 +25,7 @@ class Journal:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._calls: SimpleQueue[tuple[Call, Future[Any]] | None] = SimpleQueue()
+        self._calls: SimpleQueue[Waiting | None] = SimpleQueue()
         self._thread = Thread(target=self._serve, name="ledger", daemon=True)
 
     def __enter__(self) -> Self:
@@ -40,10 +41,9 @@ class Journal:
 
         A cancelled caller does not undo its call: what was intended stays written. Raises StorageError.
         """
-        future: Future[Any] = Future()
-        future.set_running_or_notify_cancel()
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._calls.put((call, future))
-        result: T = await asyncio.wrap_future(future)
+        result: T = await future
         return result
 
     def _serve(self) -> None:
@@ -60,15 +60,26 @@ class Journal:
             if closing:
                 return
 
-    def _commit(self, batch: list[tuple[Call, Future[Any]]]) -> None:
+    def _commit(self, batch: list[Waiting]) -> None:
         """Run and commit a batch; whatever happens to it happens to each of its callers."""
+        loop = batch[0][1].get_loop()
         try:
             with self._store.transaction() as connection:
                 sending = Sending(connection)
                 results = [call(sending) for call, _ in batch]
         except BaseException as error:  # noqa: BLE001 - handed to the callers, who await it
-            for _, future in batch:
-                future.set_exception(error)
+            loop.call_soon_threadsafe(_fail, batch, error)
         else:
-            for (_, future), result in zip(batch, results, strict=True):
-                future.set_result(result)
+            loop.call_soon_threadsafe(_tell, batch, results)
+
+
+def _tell(batch: Iterable[Waiting], results: Iterable[object]) -> None:
+    for (_, future), result in zip(batch, results, strict=True):
+        if not future.done():  # its caller was cancelled
+            future.set_result(result)
+
+
+def _fail(batch: Iterable[Waiting], error: BaseException) -> None:
+    for _, future in batch:
+        if not future.done():
+            future.set_exception(error)
