@@ -19,7 +19,7 @@ $(READY): requirements.lock pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $(READY)
 
-demo: $(READY) ## Purge sample_data against a simulated server; leaves demo/report.csv
+demo: $(READY) ## Purge sample_data against a simulated server; leaves demo/report.csv and .html
 	@$(BIN)/python -m bulk_remove.simulator.demo
 
 test: $(READY) ## Run the tests

@@ -12,7 +12,7 @@ from bulk_remove.core.canary import MAX_NOT_EXIST
 from bulk_remove.core.chunker import MAX_NUMBERS_PER_REQUEST, MAX_REQUEST_LINE, RequestShape
 from bulk_remove.core.forms import AlsoTry, Forms
 from bulk_remove.core.guards import MAX_INVALID, Limits
-from bulk_remove.core.model import Brackets, NumberFormat
+from bulk_remove.core.model import Brackets, CsvFor, NumberFormat, ReportFormat
 from bulk_remove.core.numbers import NumberRules
 from bulk_remove.core.throttle import Ceilings, Level, ceilings_of
 from bulk_remove.errors import UsageError
@@ -85,6 +85,7 @@ class Destination:
     """Where a run sends to, as whom, and where its report goes: what a later session needs besides the settings.
 
     `url` is the server's address with its path, `host` what of it is shown; all empty for a plan without a server.
+    `csv_for` says whom report.csv is for, `also` what else is written beside it.
     """
 
     url: str = ""
@@ -92,6 +93,19 @@ class Destination:
     base_path: str = ""
     user: str = ""
     output: str = ""
+    csv_for: CsvFor = CsvFor.PROGRAMS
+    also: tuple[ReportFormat, ...] = ()
+
+    @classmethod
+    def read_back(cls, public: Mapping[str, Any]) -> "Destination":
+        """Return the destination that a ledger holds as JSON."""
+        return cls(
+            **{
+                **public,
+                "csv_for": CsvFor(public["csv_for"]),
+                "also": tuple(map(ReportFormat, public["also"])),
+            }
+        )
 
 
 @dataclass(frozen=True, slots=True)

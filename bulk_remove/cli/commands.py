@@ -10,6 +10,7 @@ from bulk_remove.cli.config_commands import COMMANDS
 from bulk_remove.cli.configured import Program
 from bulk_remove.cli.options import (
     aftermath_options,
+    again_options,
     campaign_option,
     canary_limit_option,
     change_options,
@@ -140,6 +141,21 @@ def rerun(**options: Any) -> int:
     from bulk_remove.cli.jobs import rerun_job  # noqa: PLC0415 - see above
 
     return rerun_job(options)
+
+
+@program.command()
+@click.argument("run", required=False, metavar="[RUN]")
+@again_options
+@state_dir_option
+def report(**options: Any) -> int:
+    r"""Write the report of an earlier run again, by its id; without one, of the latest. Nothing is sent.
+
+    \b
+    Example:  bulk-remove report 20261124-021530-9f3a -o report.html
+    """
+    from bulk_remove.cli.reports import report_job  # noqa: PLC0415 - see above
+
+    return report_job(options)
 
 
 @program.command()

@@ -2,8 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,12 +13,12 @@ from bulk_remove.adapters.console import Live, Screen
 from bulk_remove.adapters.folders import lock_campaigns
 from bulk_remove.adapters.ledger import Outcomes
 from bulk_remove.adapters.reader import ReadOptions, find_files, open_table
-from bulk_remove.adapters.reporter import check_place
 from bulk_remove.cli.aftermath import Aftermath, aftermath
 from bulk_remove.cli.configured import without_profile
 from bulk_remove.cli.credentials import login_from
 from bulk_remove.cli.guarding import canary_judge, inspected, known_before, known_to_plan
 from bulk_remove.cli.options import address_from, changes_from, settings_from, state_dir_from
+from bulk_remove.cli.reports import check_places, wanted_of
 from bulk_remove.cli.run_log import logged
 from bulk_remove.cli.signals import report_kept, stopped_by_signals, told_truly
 from bulk_remove.core.numbers import NumberRules
@@ -158,16 +159,11 @@ def _need_consent(screen: Screen, options: dict[str, Any]) -> None:
 
 
 def _destination(address: Address, login: Login, options: dict[str, Any]) -> Destination:
-    output = options["output"]
+    output, wanted = options["output"], wanted_of(options)
     if output:
-        _check_output(output, [*options.get("files", ()), options.get("earlier", "")])
-    return address.destination(login.user, str(output.absolute()) if output else "")
-
-
-def _check_output(output: Path, inputs: Sequence[str]) -> None:
-    if any(Path(name).resolve() == output.resolve() for name in inputs if name):
-        raise UsageError(f"--output {output} is the input itself.", "Name another file for the report.")
-    check_place(output)
+        check_places(output, wanted, [*options.get("files", ()), options.get("earlier", "")])
+    told = address.destination(login.user, str(output.absolute()) if output else "")
+    return replace(told, csv_for=wanted.csv_for, also=wanted.also)
 
 
 def _asked_and_carried_out(
@@ -200,13 +196,14 @@ def resume_run(screen: Screen, options: dict[str, Any], held: Collection[str]) -
         address = Address.parse(run.destination.url)
         login = login_from({**options, "user": options["user"] or run.destination.user}, address)
         output = options["output"] or (Path(run.destination.output) if run.destination.output else None)
+        wanted = wanted_of(options, run.destination)
         if output:
-            check_place(output)
+            check_places(output, wanted, ())
         with lock_campaigns(state_dir, address.host, {*run.campaigns} - {*held}):
             ready = reopened(run, time.time())
             approved = approve(ready.plan, run.consent)
             screen.note(f"Resuming run {ready.plan.run_id}: {ready.plan.numbers:,} numbers on {ready.plan.host}.")
-            told = {**options, "output": output}
+            told = {**options, "output": output, "also": wanted.also, "csv_for": wanted.csv_for}
             return _carried_out(screen, ready, approved, run.settings, address, login, told)
 
 
@@ -259,7 +256,7 @@ def _carried_out(
             judge = canary_judge(screen, ready.plan, may_ask=screen.can_ask and not options.get("yes"))
             hooks = Hooks(watching, stopping, lambda _numbers, _states: None, judge)
             sent = asyncio.run(carry_out(ready, approved, settings, address, login, hooks))
-            finished = finish(ready, settings, sent.ending, options["output"])
+            finished = finish(ready, settings, sent.ending, options["output"], wanted_of(options))
         _tell(screen, ready, settings, sent, finished)
     return Carried(ready.folder, finished.exit_code, bool(wishes))
 
@@ -284,7 +281,7 @@ def _tell(screen: Screen, ready: Prepared, settings: Settings, sent: Sent, finis
     error = error_of(sent.fault, settings.campaign) if sent.fault else sent.guard
     if error:
         screen.tell(f"  It ended because: {error.sentence} {error.hint}")
-    screen.files(finished.report, finished.summary)
+    screen.files(finished.report, finished.summary, finished.also)
     if finished.resumable and not sent.guard:
         screen.tell(f"  To go on: bulk-remove resume {ready.plan.run_id}")
 

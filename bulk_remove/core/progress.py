@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 from bulk_remove.core.lifecycle import IN_A_CALL, SETTLED, Phase
 
@@ -60,3 +61,13 @@ def remaining_s(unsent: int, numbers_per_second: float) -> float | None:
     What waits for calls to end is not in it: nobody knows how long people talk.
     """
     return unsent / numbers_per_second if numbers_per_second > 0 else None
+
+
+def duration(seconds: float) -> str:
+    """Return a length of time as people say it: `45 s`, `12 min 5 s`, `3:20 h`."""
+    whole = round(seconds)
+    if whole < 60:  # noqa: PLR2004 - a minute
+        return f"{whole} s"
+    if whole < 3600:  # noqa: PLR2004 - an hour
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{timedelta(seconds=whole) // timedelta(hours=1)}:{whole % 3600 // 60:02d} h"

@@ -255,6 +255,8 @@ _UNTOUCHED = {
     429: "The server asked us to slow down (HTTP 429).",
     503: "The server is overloaded or down for a while (HTTP 503).",
 }
+SLOW_DOWNS = frozenset(f"HTTP {http_status}" for http_status in _UNTOUCHED)
+"""The kinds of fault by which a server asks for a slower pace."""
 _TOO_LONG = {413, 414, 431}
 _MAY_HAVE_ACTED = {408}
 

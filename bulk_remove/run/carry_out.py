@@ -105,7 +105,7 @@ async def carry_out(
         began_s = clock.wall_s()
         known = learned_of(prepared.state_dir, approved.plan.host, began_s)
         account = _account(prepared, approved.plan.host, login.user, settings)
-        session_no = await journal.write(lambda steps: _begin(steps, approved, began_s))
+        session_no = await journal.write(lambda steps: _begin(steps, approved, settings, began_s))
         async with Client(connection(settings, address, login)) as client:
             pool = Pool(
                 approved,
@@ -131,11 +131,11 @@ async def carry_out(
     return Sent(ending, pool.fault, pool.snapshot(), guard)
 
 
-def _begin(steps: Sending, approved: ApprovedPlan, now_s: float) -> int:
+def _begin(steps: Sending, approved: ApprovedPlan, settings: Settings, now_s: float) -> int:
     """Note that a session begins, and what the campaigns hold before it, where that is known."""
     records = approved.known.records
     steps.records_before({campaign: records.get(campaign) for campaign in approved.plan.campaign_ids}, _UNCOUNTED)
-    return steps.begin_session(now_s)
+    return steps.begin_session(now_s, settings.public())
 
 
 async def _canary(

@@ -1,4 +1,4 @@
-"""Ledger -> report and summary; what the run amounts to."""
+"""Ledger -> report and summary, and what is made of them; what the run amounts to."""
 
 from bisect import bisect_right
 from collections import Counter, defaultdict
@@ -6,14 +6,18 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from hashlib import blake2b
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from bulk_remove import __version__
 from bulk_remove.adapters.distinct import RowKeys
 from bulk_remove.adapters.folders import note_report
-from bulk_remove.adapters.ledger import Outcomes, RecordCount, Totals
-from bulk_remove.adapters.reporter import timestamp, write_report, write_summary
+from bulk_remove.adapters.ledger import Outcomes, RecordCount, Timing, Totals
+from bulk_remove.adapters.report_copies import read_rows, write_for_polish_excel
+from bulk_remove.adapters.reporter import timestamp, write_report, write_summary, written_aside
+from bulk_remove.core.advice import advise, resumable
 from bulk_remove.core.alike import Ids, long_form
-from bulk_remove.core.model import NumberState, OutcomeBlock, Status
+from bulk_remove.core.course import Course, Timeline
+from bulk_remove.core.model import CsvFor, NumberState, OutcomeBlock, ReportFormat, Status
 from bulk_remove.core.plan import Plan
 from bulk_remove.core.proof import Proof
 from bulk_remove.core.summary import Ending, exit_code
@@ -26,12 +30,24 @@ REPORT = "report.csv"
 
 
 @dataclass(frozen=True, slots=True)
+class Wanted:
+    """Whom report.csv is for, and what else is written beside it: `html`, `xlsx`."""
+
+    csv_for: CsvFor = CsvFor.PROGRAMS
+    also: tuple[ReportFormat, ...] = ()
+
+    def places(self, report: Path) -> tuple[Path, ...]:
+        """Return where the others go, beside the report."""
+        return tuple(report.with_suffix(f".{form}") for form in self.also)
+
+
+@dataclass(frozen=True, slots=True)
 class Finished:
     """What a run amounts to, all its sessions together.
 
     The sum of `by_status` is the input's rows; `removed_records` counts records, `asked_numbers` the distinct numbers
-    that some request carried, `totals` what was sent, `proofs` what each campaign held before and after. `report` and
-    `summary` are the files.
+    that some request carried, `totals` what was sent, `proofs` what each campaign held before and after. `report`,
+    `summary` and `also` are the files.
     """
 
     by_status: Mapping[Status, int]
@@ -43,31 +59,69 @@ class Finished:
     exit_code: ExitCode
     report: Path
     summary: Path
+    also: tuple[Path, ...] = ()
 
     @property
     def resumable(self) -> bool:
         """Whether a later session could bring more numbers to an answer."""
-        return any(self.by_status.get(status, 0) for status in RESUMED)
+        return resumable(self.by_status)
 
 
-RESUMED = (Status.UNSENT, Status.IN_DOUBT, Status.CALL_IN_PROGRESS)
-"""What a later session asks for again."""
-
-
-def finish(prepared: Prepared, settings: Settings, ending: Ending, output: Path | None) -> Finished:
-    """Write report and summary; without `output` they go to the run's own folder.
+def finish(
+    prepared: Prepared, settings: Settings, ending: Ending, output: Path | None, wanted: Wanted | None = None
+) -> Finished:
+    """Write report and summary, and what else is wanted; without `output` they go to the run's own folder.
 
     Raises StorageError, and InvariantError when the sum does not close.
     """
+    wanted = wanted or Wanted()
     report = output or prepared.folder / REPORT
     if report.parent != prepared.folder:
         note_report(prepared.folder, report)
+    course = _course_of(prepared) if ReportFormat.HTML in wanted.also else None
+    finished = _reported(prepared, ending, report, course, wanted.places(report))
+    summary = _summary(prepared.plan, settings, finished)
+    write_summary(finished.summary, summary)
+    for form, path in zip(wanted.also, finished.also, strict=True):
+        _write_copy(form, path, prepared, finished, summary, course)
+    if wanted.csv_for is CsvFor.EXCEL_PL:
+        _turn_for_excel(report)
+    return finished
+
+
+def write_again(
+    prepared: Prepared, settings: Settings, ending: Ending, form: ReportFormat, path: Path, csv_for: CsvFor
+) -> Finished:
+    """Write the report of an earlier run once more, in one format. Raises what `finish` does."""
+    course = _course_of(prepared) if form is ReportFormat.HTML else None
+    with TemporaryDirectory(dir=prepared.folder, prefix="report-") as aside:
+        plain = path if form is ReportFormat.CSV else Path(aside) / REPORT
+        finished = _reported(prepared, ending, plain, course, ())
+        _write_copy(form, path, prepared, finished, _summary(prepared.plan, settings, finished), course)
+    if form is ReportFormat.CSV and csv_for is CsvFor.EXCEL_PL:
+        _turn_for_excel(path)
+    return finished
+
+
+def _course_of(prepared: Prepared) -> Course:
+    timing = Timing(prepared.store)
+    course = Course(Timeline.of(timing.sessions()))
+    course.add_attempts(timing.attempts())
+    return course
+
+
+def _reported(
+    prepared: Prepared, ending: Ending, report: Path, course: Course | None, also: tuple[Path, ...]
+) -> Finished:
+    """Write report.csv, in the form for programs, and count on the way."""
     outcomes = Outcomes(prepared.store)
     with RowKeys(prepared.folder / "ids.tmp") as keys:
         counter = _Counter(keys)
-        by_status = write_report(report, counter.through(outcomes.blocks()), prepared.plan.rows, prepared.kept)
+        blocks = counter.through(outcomes.blocks())
+        shown = course.through(blocks) if course else blocks
+        by_status = write_report(report, shown, prepared.plan.rows, prepared.kept)
         removed = counter.distinct_records()
-    finished = Finished(
+    return Finished(
         by_status,
         counter.removed.total(),
         counter.asked,
@@ -77,9 +131,37 @@ def finish(prepared: Prepared, settings: Settings, ending: Ending, output: Path 
         exit_code(ending, by_status),
         report,
         report.with_suffix(".summary.json"),
+        also,
     )
-    write_summary(finished.summary, _summary(prepared.plan, settings, finished))
-    return finished
+
+
+def _write_copy(
+    form: ReportFormat,
+    path: Path,
+    prepared: Prepared,
+    finished: Finished,
+    summary: dict[str, object],
+    course: Course | None,
+) -> None:
+    """Write what is made of report.csv and the ledger: the summary, the workbook or the page."""
+    if form is ReportFormat.JSON:
+        write_summary(path, summary)
+    elif form is ReportFormat.XLSX:
+        from bulk_remove.adapters.report_xlsx import write_workbook  # noqa: PLC0415 - only where it is asked for
+
+        with written_aside(path) as file:
+            write_workbook(file.buffer, read_rows(finished.report), prepared.folder)
+    elif course is not None:
+        from bulk_remove.adapters.report_html import write_page  # noqa: PLC0415 - likewise
+
+        advice = advise(prepared.plan.run_id, finished.ending, finished.by_status, strangers=finished.totals.strangers)
+        with written_aside(path) as file:
+            write_page(file, summary, course, Timing(prepared.store).reply_times_s(), advice)
+
+
+def _turn_for_excel(report: Path) -> None:
+    with written_aside(report) as file:
+        write_for_polish_excel(file, read_rows(report))
 
 
 class _Counter:

@@ -40,7 +40,7 @@ def ran(
         for ending in endings:
             with store.transaction() as connection:
                 sending = Sending(connection)
-                session_no = sending.begin_session(1.0)
+                session_no = sending.begin_session(1.0, {})
                 if ending is not None:
                     sending.end_session(session_no, 2.0, ending.value)
     return path

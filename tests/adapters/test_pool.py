@@ -227,7 +227,7 @@ def test_strain_slows_everybody_down_and_the_pace_comes_back(tmp_path: Path) -> 
 
 def test_a_quota_that_is_used_up_pauses_all_workers_until_it_begins_anew(tmp_path: Path) -> None:
     def answer(now: float, numbers: Sequence[str]) -> Reply | Fault:
-        return Reply((REMOVED,) * len(numbers), 0, "", Quota(0, 30.0) if now == 0.0 else None)
+        return Reply(Alike.of([REMOVED] * len(numbers)), 0, "", Quota(0, 30.0) if now == 0.0 else None)
 
     run = Run(tmp_path, FakeServer(answer, latency_s=0.1), concurrency=4, rate=1.0)
     assert run.server.moments_s[1] >= 30.1

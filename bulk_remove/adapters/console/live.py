@@ -13,9 +13,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from bulk_remove.adapters.console.figures import duration
 from bulk_remove.core.lifecycle import Phase
-from bulk_remove.core.progress import RATE_WINDOW_S, Snapshot, remaining_s, speed
+from bulk_remove.core.progress import RATE_WINDOW_S, Snapshot, duration, remaining_s, speed
 
 _REDRAW_S = 0.25
 _LINE_EVERY_S = 10.0

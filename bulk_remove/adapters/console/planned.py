@@ -4,10 +4,11 @@ from collections.abc import Iterator, Sequence
 
 from rich.table import Table
 
-from bulk_remove.adapters.console.figures import duration, figures
+from bulk_remove.adapters.console.figures import figures
 from bulk_remove.core.guards import Known, Limits
 from bulk_remove.core.model import Source
 from bulk_remove.core.plan import CampaignPlan, Plan, SourcePlan
+from bulk_remove.core.progress import duration
 
 
 def source_lines(plan: SourcePlan) -> Iterator[str]:

@@ -8,29 +8,18 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from bulk_remove.adapters.console.figures import duration, figures
+from bulk_remove.adapters.console.figures import figures
 from bulk_remove.adapters.console.outlet import outlet
 from bulk_remove.adapters.console.planned import plan_figures, question, source_lines
 from bulk_remove.core.guards import Known
-from bulk_remove.core.model import FINAL_STATUSES, Status
+from bulk_remove.core.model import Status
 from bulk_remove.core.plan import Plan
-from bulk_remove.core.summary import Ending
+from bulk_remove.core.progress import duration
+from bulk_remove.core.summary import MEANING, Ending, headline
 from bulk_remove.errors import BulkRemoveError, ExitCode
 
 TYPED_COUNT_FROM = 1000
 """From so many numbers on, the operator types how many there are instead of yes."""
-
-_MEANING = {
-    Status.REMOVED: "the server removed every record it found",
-    Status.NOT_EXIST: "the server found none",
-    Status.PRESUMED_REMOVED: "none now: an unanswered request probably did it",
-    Status.CALL_IN_PROGRESS: "in a call each time it was asked for",
-    Status.IN_DOUBT: "asked, but no answer came: it may or may not be gone",
-    Status.FAILED: "refused, or never given a verdict",
-    Status.UNRECOGNISED: "the server said something undocumented",
-    Status.UNSENT: "never asked: the run stopped first",
-    Status.INVALID: "not a phone number: never sent",
-}
 
 
 class Screen:
@@ -110,7 +99,7 @@ class Screen:
     ) -> None:
         """Say what the run amounts to, for a tired person at 2 a.m.; `seconds` is the time of sending."""
         style = "bold green" if exit_code is ExitCode.OK else "bold yellow"
-        self.out.print(Text(_headline(by_status, ending), style=style))
+        self.out.print(Text(headline(by_status, ending), style=style))
         table = _by_status(by_status)
         table.add_row("rows in the input", f"{sum(by_status.values()):,}", "each of them is in the report once")
         self.out.print(table)
@@ -123,25 +112,17 @@ class Screen:
                 Text(f"  Replies spoke of {strangers:,} numbers that nobody asked for: see the log.", "bold red")
             )
 
-    def files(self, report: Path, summary: Path) -> None:
-        """Say where the report is."""
+    def files(self, report: Path, summary: Path, also: Sequence[Path]) -> None:
+        """Say where the report is, and what was made of it."""
         self.tell(f"  Report:  {report}")
         self.tell(f"  Summary: {summary}")
+        for path in also:
+            self.tell(f"  And:     {path}")
 
 
 def _by_status(counts: Mapping[Status, int]) -> Table:
     table = figures()
     for status in Status:
         if counts.get(status, 0):
-            table.add_row(status.value, f"{counts[status]:,}", _MEANING[status])
+            table.add_row(status.value, f"{counts[status]:,}", MEANING[status])
     return table
-
-
-def _headline(by_status: Mapping[Status, int], ending: Ending) -> str:
-    still_open = sum(
-        count for status, count in by_status.items() if status not in FINAL_STATUSES and status is not Status.INVALID
-    )
-    left = f"{still_open:,} rows have no final answer" if still_open else "every number has its final answer"
-    if ending is Ending.DONE:
-        return f"Finished: {left}."
-    return f"Ended early ({ending.value}): {left}."

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from bulk_remove.adapters.ledger.packing import pack_state, unpack_state, unpack_states
 from bulk_remove.adapters.ledger.planning import blocks_of
 from bulk_remove.adapters.ledger.store import Store
+from bulk_remove.adapters.ledger.timing import SESSION_END
 from bulk_remove.core.alike import Alike
 from bulk_remove.core.lifecycle import nowhere
 from bulk_remove.core.model import NO_NUMBER, NumberedBlock, NumberState, OutcomeBlock, RowOutcome
@@ -82,9 +83,7 @@ class Outcomes:
             results = dict(connection.execute("SELECT result, count(*) FROM attempt GROUP BY result").fetchall())
             strangers = connection.execute("SELECT ifnull(sum(strangers), 0) FROM attempt").fetchone()[0]
             sessions = connection.execute(
-                "SELECT began_at_s, coalesce(ended_at_s, (SELECT max(begun_at_s) FROM attempt WHERE begun_at_s <"
-                " coalesce((SELECT min(began_at_s) FROM session later WHERE later.session_no > session.session_no),"
-                " 9e99)), began_at_s) FROM session ORDER BY session_no"
+                f"SELECT began_at_s, {SESSION_END} FROM session ORDER BY session_no"  # noqa: S608 - a constant
             ).fetchall()
         results.pop("not sent", None)
         requests = sum(results.values())

@@ -15,7 +15,8 @@ CREATE TABLE session (                                  -- one time of sending: 
     session_no INTEGER PRIMARY KEY,
     began_at_s REAL NOT NULL,
     ended_at_s REAL,                                    -- NULL: under way, or killed
-    ending     TEXT                                     -- why it ended
+    ending     TEXT,                                    -- why it ended
+    settings   TEXT NOT NULL                            -- JSON: what it was told; a resume may have another ceiling
 ) STRICT;
 
 CREATE TABLE canary (                                   -- what is sent alone, before the rest of the run

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import orjson
 
-from bulk_remove.adapters.ledger.packing import pack_state, pack_states, unpack_state, unpack_states
+from bulk_remove.adapters.ledger.packing import pack_settings, pack_state, pack_states, unpack_state, unpack_states
 from bulk_remove.core.alike import Alike
 from bulk_remove.core.model import Again, Chunk, NumberState
 
@@ -146,9 +146,14 @@ class Sending:
             self.pack_chunk(campaign, form, chunk.numbers[right], chunk.ordinals[right], states[right]),
         )
 
-    def begin_session(self, now_s: float) -> int:
-        """Note that a time of sending begins; returns its number. Times in Unix seconds."""
-        return int(self._connection.execute("INSERT INTO session (began_at_s) VALUES (?)", (now_s,)).lastrowid or 0)
+    def begin_session(self, now_s: float, settings: Mapping[str, object]) -> int:
+        """Note that a time of sending begins; returns its number. Times in Unix seconds; no secret in `settings`."""
+        return int(
+            self._connection.execute(
+                "INSERT INTO session (began_at_s, settings) VALUES (?, ?)", (now_s, pack_settings(settings))
+            ).lastrowid
+            or 0
+        )
 
     def end_session(self, session_no: int, now_s: float, ending: str) -> None:
         """Note when and why a time of sending ended."""
