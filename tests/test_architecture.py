@@ -20,6 +20,7 @@ HOMES = {
     "click": {"cli"},
     "compression": {"adapters/reader/packed.py"},  # backports' place in the standard library from 3.14 on
     "filelock": {"adapters/folders.py"},
+    "keyring": {"adapters/vault.py"},
     "numpy": {"adapters/distinct.py", "adapters/reader"},  # the reader names the arrays that pandas hands over
     "orjson": {"core/replies.py", "adapters/ledger", "adapters/reporter.py", "adapters/client.py", "simulator"},
     "pandas": {"adapters/reader"},
@@ -159,9 +160,12 @@ def run_python(code: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60)
 
 
-@pytest.mark.parametrize("words", [[], ["run"], ["plan"], ["check"], ["simulate"]], ids=" ".join)
+@pytest.mark.parametrize(
+    "words", [[], ["run"], ["plan"], ["check"], ["simulate"], ["config", "show"], ["login"]], ids=" ".join
+)
 def test_help_loads_no_heavy_library(words: list[str]) -> None:
     heavy = ["pandas", "numpy", "aiohttp", "python_calamine", "phonenumbers", "sqlite3", "rich", "tenacity"]
+    heavy += ["keyring", "tomllib"]
     done = run_python(
         "import sys; from bulk_remove.cli import main\n"
         f"sys.argv = ['bulk-remove', *{words!r}, '--help']\n"

@@ -8,24 +8,26 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from bulk_remove.adapters.client import Client
 from bulk_remove.adapters.console import Live, Screen
 from bulk_remove.adapters.folders import lock_campaigns
 from bulk_remove.adapters.ledger import Outcomes
 from bulk_remove.adapters.reader import ReadOptions, find_files, open_table
 from bulk_remove.adapters.reporter import check_place
-from bulk_remove.cli.options import address_from, changes_from, login_from, settings_from, state_dir_from
+from bulk_remove.cli.configured import without_profile
+from bulk_remove.cli.credentials import login_from
+from bulk_remove.cli.guarding import canary_judge, inspected, known_before, known_to_plan
+from bulk_remove.cli.options import address_from, changes_from, settings_from, state_dir_from
 from bulk_remove.cli.run_log import logged
 from bulk_remove.cli.signals import report_kept, stopped_by_signals, told_truly
 from bulk_remove.core.numbers import NumberRules
-from bulk_remove.core.plan import ApprovedPlan, Consent, approve
+from bulk_remove.core.plan import ApprovedPlan, Consent, approve, check_holds_numbers, check_within_limits
 from bulk_remove.core.summary import Ending
 from bulk_remove.errors import ExitCode, GuardStop, UsageError
-from bulk_remove.run.carry_out import Hooks, Sent, carry_out, connection, with_learned_limit
+from bulk_remove.run.carry_out import Hooks, Sent, carry_out, notes_of, with_learned_limit
 from bulk_remove.run.finish import Finished, finish
 from bulk_remove.run.old_report import OldReport
 from bulk_remove.run.plan_json import plan_as_json
-from bulk_remove.run.preflight import Findings, error_of, inspect_campaigns, inspect_server
+from bulk_remove.run.preflight import error_of
 from bulk_remove.run.prepare import Prepared, check_plan, prepared, reading_of
 from bulk_remove.run.rerun import Rows, prepared_again
 from bulk_remove.run.resume import earlier_run, find_run, kept_of, reopened
@@ -41,11 +43,13 @@ def plan_job(options: dict[str, Any]) -> int:
         settings = _learned(screen, settings, state_dir_from(options), address)
     destination = address.destination("") if address else Destination(host="a server yet to be named")
     with _prepared(options, settings, destination, screen) as ready:
+        known, tell_notes = known_to_plan(screen, ready.plan, settings, address, options)
         if options["as_json"]:
-            screen.tell(plan_as_json(ready.plan, settings))
+            screen.tell(plan_as_json(ready.plan, settings, known))
         else:
-            screen.plan(ready.plan, {}, settings.also_try)
+            screen.plan(ready.plan, known, settings.also_try)
         check_plan(ready.plan, settings)
+        tell_notes()
     return ExitCode.OK
 
 
@@ -54,7 +58,7 @@ def run_job(options: dict[str, Any]) -> int:
     screen = Screen()
     settings = settings_from(options)
     address = address_from(options)
-    login = login_from(options)
+    login = login_from(options, address)
     _need_consent(screen, options)
     settings = _learned(screen, settings, state_dir_from(options), address)
     state_dir = state_dir_from(options)
@@ -70,11 +74,14 @@ def run_job(options: dict[str, Any]) -> int:
 def rerun_job(options: dict[str, Any]) -> int:
     """Ask again for what an earlier run left open; returns the exit code. Raises every BulkRemoveError."""
     screen = Screen()
+    options = without_profile(options, "campaign", "output")
+    if not _is_report(options["earlier"]):
+        options = without_profile(options, "url", "system", "user")
     state_dir = state_dir_from(options)
     _need_consent(screen, options)
     with _earlier_rows(options, state_dir) as (rows, kept, given, told):
         address = Address.parse(told.url) if told.url else address_from(options)
-        login = login_from({**options, "user": options["user"] or told.user})
+        login = login_from({**options, "user": options["user"] or told.user}, address)
         settings = _learned(screen, given, state_dir, address)
         with (
             prepared_again(
@@ -92,7 +99,7 @@ def _earlier_rows(
     """Give the rows of a report or of a run, the columns to keep, the settings, and where that run sent to."""
     earlier = options["earlier"]
     given = address_from(options).destination("") if options["url"] or options["system"] else Destination()
-    if Path(earlier).suffix.lower() in {".csv", ".xlsx"}:
+    if _is_report(earlier):
         changes = changes_from(options, typed_only=False)
         rules = NumberRules(**{name: changes[name] for name in ("number_format", "region") if name in changes})
         # Its own column is right whatever it looks like: the numbers were sent before.
@@ -113,11 +120,17 @@ def _earlier_rows(
         yield Outcomes(run.store).rows, kept_of(run), run.settings, told
 
 
+def _is_report(earlier: str) -> bool:
+    return Path(earlier).suffix.lower() in {".csv", ".xlsx"}
+
+
 def _learned(screen: Screen, settings: Settings, state_dir: Path, address: Address) -> Settings:
-    """Keep to the request line that the host was found to take, and say so."""
+    """Keep to the request line that the host was found to take; say so, and what else is known of it."""
     learned = with_learned_limit(settings, state_dir, address.host, time.time())
     if learned is not settings:
         screen.note(f"{address.host} was found to refuse request lines over {learned.max_request_line:,} bytes.")
+    for note in notes_of(settings, state_dir, address.host, time.time()):
+        screen.note(note)
     return learned
 
 
@@ -143,25 +156,25 @@ def _asked_and_carried_out(
     screen: Screen, ready: Prepared, settings: Settings, address: Address, login: Login, options: dict[str, Any]
 ) -> int:
     """Show the plan, ask for consent, and carry it out; returns the exit code."""
-    approved = approve(ready.plan, Consent.FLAG if options["yes"] else Consent.TYPED)
-    findings = asyncio.run(_inspected(settings, address, login, ready.plan.campaign_ids))
-    screen.plan(ready.plan, findings.records, settings.also_try)
-    for note in findings.notes:
-        screen.note(note)
+    check_holds_numbers(ready.plan)
+    known = known_before(screen, ready.plan, settings, address, login, options)
     if "max_invalid" in options:  # a rerun's rows were let through before
         check_plan(ready.plan, settings)
-    if ready.plan.to_send and not options["yes"] and not screen.confirm(ready.plan):
+    check_within_limits(ready.plan, known)
+    if ready.plan.to_send and not options["yes"] and not screen.confirm(ready.plan, known):
         raise GuardStop("Not confirmed: nothing was sent.", "Run it again and type what is asked for.")
+    approved = approve(ready.plan, Consent.FLAG if options["yes"] else Consent.TYPED, known)
     return _carried_out(screen, ready, approved, settings, address, login, options)
 
 
 def resume_job(options: dict[str, Any]) -> int:
     """Finish an earlier run from its ledger; returns the exit code. Raises every BulkRemoveError."""
     screen = Screen()
+    options = without_profile(options, "user", "output")
     state_dir = state_dir_from(options)
     with earlier_run(find_run(state_dir, options["run"] or ""), changes_from(options, typed_only=True)) as run:
         address = Address.parse(run.destination.url)
-        login = login_from({**options, "user": options["user"] or run.destination.user})
+        login = login_from({**options, "user": options["user"] or run.destination.user}, address)
         output = options["output"] or (Path(run.destination.output) if run.destination.output else None)
         if output:
             check_place(output)
@@ -177,10 +190,10 @@ def check_job(options: dict[str, Any]) -> int:
     """Try everything that can be tried without removing. Raises UsageError, RefusedError, UnavailableError."""
     screen = Screen()
     address = address_from(options)
-    login = login_from(options)
+    login = login_from(options, address)
     campaign = options["campaign"]
     settings = settings_from({**options, "campaign": campaign or _NO_CAMPAIGN})
-    findings = asyncio.run(_inspected(settings, address, login, [campaign] if campaign else []))
+    findings = asyncio.run(inspected(settings, address, login, [campaign] if campaign else []))
     screen.tell(f"{address.host} answers{' over verified TLS' if address.tls else ''} and accepts this user.")
     for name, records in findings.records.items():
         screen.tell(f"Campaign {name} holds {records:,} records.")
@@ -191,6 +204,7 @@ def check_job(options: dict[str, Any]) -> int:
 
 
 _NO_CAMPAIGN = "00000"
+_SHOWN_PROOFS = 10
 
 
 def _carried_out(
@@ -208,9 +222,12 @@ def _carried_out(
             logged(ready.folder, screen),
             report_kept(lambda: screen.note("The report is being written; once more stops at once.")) as spare,
         ):
-            watching = partial(Live(screen.err).sending, ready.plan.numbers, settings.rate, settings.give_up_after_s)
+            watching = partial(
+                Live(screen.err).sending, ready.plan.numbers, settings.ceilings().rate, settings.give_up_after_s
+            )
             stopping = partial(_stopping, screen, options["until"], spare)
-            hooks = Hooks(watching, stopping, lambda _numbers, _states: None)
+            judge = canary_judge(screen, ready.plan, may_ask=screen.can_ask and not options.get("yes"))
+            hooks = Hooks(watching, stopping, lambda _numbers, _states: None, judge)
             sent = asyncio.run(carry_out(ready, approved, settings, address, login, hooks))
             finished = finish(ready, settings, sent.ending, options["output"])
         _tell(screen, ready, settings, sent, finished)
@@ -228,19 +245,18 @@ def _tell(screen: Screen, ready: Prepared, settings: Settings, sent: Sent, finis
         sent.ending,
         finished.exit_code,
     )
-    if sent.fault:
-        error = error_of(sent.fault, settings.campaign)
+    if settings.additional_numbers:
+        screen.tell("  Records were removed, too, when a number was among their additional ones.")
+    for proof in finished.proofs[:_SHOWN_PROOFS]:
+        screen.tell(f"  {proof.sentence()}")
+    if len(finished.proofs) > _SHOWN_PROOFS:
+        screen.tell("  The counts of the other campaigns are in the summary.")
+    error = error_of(sent.fault, settings.campaign) if sent.fault else sent.guard
+    if error:
         screen.tell(f"  It ended because: {error.sentence} {error.hint}")
     screen.files(finished.report, finished.summary)
-    if finished.resumable:
+    if finished.resumable and not sent.guard:
         screen.tell(f"  To go on: bulk-remove resume {ready.plan.run_id}")
-
-
-async def _inspected(settings: Settings, address: Address, login: Login, campaigns: Sequence[str]) -> Findings:
-    async with Client(connection(settings, address, login)) as client:
-        if not campaigns:
-            return await inspect_server(client, address.base_path, time.time())
-        return await inspect_campaigns(client, address.base_path, campaigns, time.time)
 
 
 @contextmanager

@@ -71,7 +71,10 @@ def earlier_run(folder: Path, changes: Mapping[str, Any]) -> Iterator[EarlierRun
 
 
 def reopened(run: EarlierRun, now_s: float) -> Prepared:
-    """Make what is open in an earlier run ready to be sent. `now_s` in Unix seconds. Raises StorageError."""
+    """Make what is open in an earlier run ready to be sent. `now_s` in Unix seconds. Raises StorageError.
+
+    Its plan has no limits any more: it was held against them when it was approved.
+    """
     reopening = Reopening(run.store)
     facts = reopening.facts()
     counts = _dict(facts.plan)
@@ -83,7 +86,9 @@ def reopened(run: EarlierRun, now_s: float) -> Prepared:
             for source, counted in zip(facts.sources, counts["sources"], strict=True)
         ),
         campaigns=tuple(CampaignPlan(**campaign) for campaign in counts["campaigns"]),
-        rate=run.settings.rate,
+        rate=run.settings.ceilings().rate,
+        additional_numbers=run.settings.additional_numbers,
+        canary=run.settings.canary,
     )
     return Prepared(run.folder, run.store, plan, kept_of(run), reopening.reopen(now_s))
 

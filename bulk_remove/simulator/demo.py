@@ -32,7 +32,7 @@ def main() -> int:
         _say(f"$ bulk-remove {' '.join(command)}\n")
         run = subprocess.run(  # noqa: S603 - our own command
             [*_COMMAND, *command, "--state-dir", str(FOLDER / "state")],
-            env={**os.environ, "BULK_REMOVE_PASSWORD": DEMO_PASSWORD},
+            env={**os.environ, "BULK_REMOVE_PASSWORD": DEMO_PASSWORD, "BULK_REMOVE_CONFIG": os.devnull},
             check=False,
         )
     _say(f"\nThe first lines of {report}:\n")

@@ -1,10 +1,11 @@
 """The run's SQLite file: every intent before its act, every verdict before it is counted.
 
 `store` opens the file and owns the transactions, `planning` writes the plan, `sending` keeps intents and verdicts,
-`outcomes` reads what became of every row, `reopening` takes a run up again.
+`outcomes` reads what became of every row, `reopening` takes a run up again, `history` knows what earlier runs sent.
 """
 
-from bulk_remove.adapters.ledger.outcomes import Outcomes, Totals
+from bulk_remove.adapters.ledger.history import PastRun, completed_run
+from bulk_remove.adapters.ledger.outcomes import Outcomes, RecordCount, Totals
 from bulk_remove.adapters.ledger.planning import Planning
 from bulk_remove.adapters.ledger.reopening import Reopening
 from bulk_remove.adapters.ledger.sending import Sending
@@ -14,11 +15,14 @@ from bulk_remove.adapters.ledger.writer import Journal
 __all__ = [
     "Journal",
     "Outcomes",
+    "PastRun",
     "Planning",
+    "RecordCount",
     "Reopening",
     "Sending",
     "Store",
     "Totals",
+    "completed_run",
     "create",
     "open_existing",
     "was_approved",
