@@ -58,8 +58,9 @@ TELLING = 20
 """So many requests lately make a rate worth to be told."""
 SHUT_FIRST_US = SECOND_US // 2
 SHUT_MAX_US = 5 * SECOND_US // 2
-SHUT_LONG_US = 2 * SECOND_US
-"""Shut out for so long is no matter of a moment: a budget for a longer time, its *period*, is used up."""
+SHUT_LONG_US, SHUT_LONG = 2 * SECOND_US, 4
+"""Shut out for so long, and for the time of so many requests, is no matter of a moment: a budget for a longer time, its
+*period*, is used up."""
 PERIOD_MAX_S = 120
 PERIOD_MAX_US = PERIOD_MAX_S * SECOND_US
 PERIODS_HELD = 1.5
@@ -170,7 +171,12 @@ def accepted(rate: Rate, departed_us: int, now_us: int) -> Rate:
     if rate.fresh or departed_us < rate.dropped_us:
         return rate
     rate = replace(rate, fresh=True)
-    return _reopened(rate, departed_us, now_us) if rate.shut_us else rate
+    if rate.shut_us:
+        return _reopened(rate, departed_us, now_us)
+    if rate.period_us and not rate.pause_us and not rate.seeking:
+        # More was let through at once: no budget is used up.
+        return replace(rate, period_us=0, wall=rate.base / MARGIN)
+    return rate
 
 
 def refused(rate: Rate, departed_us: int, later: int, now_us: int, pause_us: int = 0) -> Rate:
@@ -312,7 +318,7 @@ def _reopened(rate: Rate, departed_us: int, now_us: int) -> Rate:
     shut_for_us = departed_us - rate.shut_from_us
     base, wall, level, period_us = BLIND_DROP * rate.base, rate.wall, rate.level, rate.period_us
     cost_us = 0
-    if shut_for_us >= SHUT_LONG_US or period_us:
+    if shut_for_us >= max(SHUT_LONG_US, SHUT_LONG * SECOND_US / rate.base) or period_us:
         cycle_us = min(PERIOD_MAX_US, rate.span_us + shut_for_us)
         # What was borne for a whole period has gone through several of them.
         period_us = min(period_us or cycle_us, cycle_us) if rate.good else cycle_us

@@ -7,6 +7,7 @@ from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
+from typing import NamedTuple
 
 from bulk_remove.adapters.account import Account
 from bulk_remove.adapters.client import Client, Connection
@@ -25,7 +26,7 @@ from bulk_remove.core.replies import Fault
 from bulk_remove.core.request_size import size_from
 from bulk_remove.core.retry import BusyPolicy, RetryPolicy
 from bulk_remove.core.summary import Ending
-from bulk_remove.errors import GuardStop, StorageError
+from bulk_remove.errors import ExitCode, GuardStop, StorageError
 from bulk_remove.run.preflight import NONE_COUNTED, counted_after
 from bulk_remove.run.prepare import Prepared
 from bulk_remove.settings import Address, Login, Settings
@@ -52,6 +53,14 @@ class Hooks:
     stopping: Callable[[Callable[[Ending], None]], AbstractContextManager[None]]
     on_settled: Callable[[Sequence[str], Sequence[NumberState]], None]
     on_canary: Callable[[Mapping[Status, int], GuardStop | None], Ending] = lambda _mix, _stop: Ending.DONE
+
+
+class Carried(NamedTuple):
+    """A run that was carried out: its folder, its exit code, and whether a signal came while the report was written."""
+
+    folder: Path
+    exit_code: ExitCode
+    stop_wished: bool
 
 
 @dataclass(frozen=True, slots=True)

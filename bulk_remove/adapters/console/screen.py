@@ -84,6 +84,11 @@ class Screen:
         """Ask the operator whether the numbers that are left are to follow the canary; True when yes was typed."""
         return self._typed(f"Type yes to send the {left:,} numbers that are left: ", "yes")
 
+    def asked(self, sentence: str, word: str) -> bool:
+        """Tell what is about to happen and ask the operator to type a word; True when that was typed."""
+        self.err.print(Text(sentence, style="bold"))
+        return self._typed(f"Type {word} to go on: ", word)
+
     def _typed(self, prompt: str, wanted: str) -> bool:
         self.err.print(prompt, end="")
         return sys.stdin.readline().strip().lower() == wanted

@@ -1,7 +1,8 @@
 """The run's SQLite file: every intent before its act, every verdict before it is counted.
 
 `store` opens the file and owns the transactions, `planning` writes the plan, `sending` keeps intents and verdicts,
-`outcomes` reads what became of every row, `reopening` takes a run up again, `history` knows what earlier runs sent.
+`outcomes` reads what became of every row, `reopening` takes a run up again, `history` knows what earlier runs sent,
+`standing` looks at a run from outside.
 """
 
 from bulk_remove.adapters.ledger.history import PastRun, completed_run
@@ -9,10 +10,12 @@ from bulk_remove.adapters.ledger.outcomes import Outcomes, RecordCount, Totals
 from bulk_remove.adapters.ledger.planning import Planning
 from bulk_remove.adapters.ledger.reopening import Reopening
 from bulk_remove.adapters.ledger.sending import Sending
+from bulk_remove.adapters.ledger.standing import History, Session, Tally, history, opened_for_reading
 from bulk_remove.adapters.ledger.store import Store, create, open_existing, was_approved
 from bulk_remove.adapters.ledger.writer import Journal
 
 __all__ = [
+    "History",
     "Journal",
     "Outcomes",
     "PastRun",
@@ -20,10 +23,14 @@ __all__ = [
     "RecordCount",
     "Reopening",
     "Sending",
+    "Session",
     "Store",
+    "Tally",
     "Totals",
     "completed_run",
     "create",
+    "history",
     "open_existing",
+    "opened_for_reading",
     "was_approved",
 ]

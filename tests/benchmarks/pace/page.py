@@ -16,6 +16,10 @@ Made by `make pace`: half an hour of virtual time in each world, the means over 
 are {CEILING:g} requests a second and {AT_ONCE} at once, twice and more of what each server bears. Nobody is told the
 hidden limit but *fixed, right*, an even rate set at it, and *fixed, twice*, set at its double.
 
+The others are written from their published descriptions. *tenacity* is `wait_random_exponential` for each request by
+itself; *botocore* is the rate limiter of the adaptive mode without the backoff of single requests that goes with it;
+both, like *AutoThrottle*, do not heed `Retry-After`. All keep to the ceilings.
+
 *Goodput*: the share of the best possible after the first minute. *Refused*: the share of all requests that got a 429
 or 503. *Found*: seconds until nine tenths of the best were kept for ten. *Others wait*: how much longer a request of
 somebody else took because of us, where that can be.
