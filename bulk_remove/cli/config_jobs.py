@@ -15,7 +15,7 @@ from bulk_remove.adapters.config_file import write_config
 from bulk_remove.adapters.vault import check_keyring, forget_password, store_password
 from bulk_remove.cli.configured import config_file_of, profile_of, untyped_place
 from bulk_remove.cli.credentials import PASSWORD, SOURCES, server_of, variable_counts
-from bulk_remove.cli.options import address_from, settings_from
+from bulk_remove.cli.given import address_from, settings_from
 from bulk_remove.cli.profile import is_setting, key_of, settings_of
 from bulk_remove.cli.starter import starter
 from bulk_remove.errors import ExitCode, UsageError

@@ -9,7 +9,7 @@ from typing import Any
 from bulk_remove.adapters.client import Client
 from bulk_remove.adapters.console import Screen
 from bulk_remove.cli.credentials import password_for
-from bulk_remove.cli.options import state_dir_from
+from bulk_remove.cli.given import state_dir_from
 from bulk_remove.cli.signals import answered
 from bulk_remove.core.guards import Known, unchecked
 from bulk_remove.core.model import Status

@@ -16,8 +16,8 @@ from bulk_remove.adapters.reader import ReadOptions, find_files, open_table
 from bulk_remove.cli.aftermath import Aftermath, aftermath
 from bulk_remove.cli.configured import without_profile
 from bulk_remove.cli.credentials import login_from
+from bulk_remove.cli.given import address_from, changes_from, settings_from, state_dir_from
 from bulk_remove.cli.guarding import canary_judge, inspected, known_before, known_to_plan
-from bulk_remove.cli.options import address_from, changes_from, settings_from, state_dir_from
 from bulk_remove.cli.reports import check_places, wanted_of
 from bulk_remove.cli.run_log import logged
 from bulk_remove.cli.signals import report_kept, stopped_by_signals, told_truly

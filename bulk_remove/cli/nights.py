@@ -11,8 +11,8 @@ from bulk_remove.adapters.inbox import Inbox
 from bulk_remove.cli.aftermath import Aftermath, aftermath
 from bulk_remove.cli.commands import resume
 from bulk_remove.cli.credentials import login_from
+from bulk_remove.cli.given import address_from, settings_from, state_dir_from
 from bulk_remove.cli.jobs import resume_run, run_anew
-from bulk_remove.cli.options import address_from, settings_from, state_dir_from
 from bulk_remove.cli.signals import exit_of, put_back
 from bulk_remove.core.nights import worst
 from bulk_remove.errors import ExitCode, StoppedError, UsageError

@@ -6,7 +6,7 @@ from typing import Any
 
 from bulk_remove.adapters.console import Screen
 from bulk_remove.adapters.reporter import check_place
-from bulk_remove.cli.options import state_dir_from
+from bulk_remove.cli.given import state_dir_from
 from bulk_remove.core.model import CsvFor, ReportFormat
 from bulk_remove.errors import ExitCode, UsageError
 from bulk_remove.run.again import ended_run
