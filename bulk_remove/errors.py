@@ -3,10 +3,11 @@
     BulkRemoveError
     |-- UsageError            2    a flag, a variable or a setting
     |-- InputError            4    the file cannot be used; nothing was sent
-    |-- GuardStop             5    stopped by a guard before anything was sent
+    |-- GuardStop             5    stopped by a guard; nothing was sent, or the canary only
     |-- RefusedError          6    credentials, permission, campaign, TLS, redirect
     |-- UnavailableError      7    the server stayed out of reach
     |-- CampaignLockedError   8    another run holds the campaign
+    |-- RunLockedError        8    another process works on the run
     |-- StorageError         10    the disk or the ledger failed
     `-- StoppedError    130/143    Ctrl-C or SIGTERM, safely
     InvariantError           1     a bug of ours: the one case that shows a traceback
@@ -60,7 +61,7 @@ class InputError(BulkRemoveError):
 
 
 class GuardStop(BulkRemoveError):  # noqa: N818 - a guard stopping a run is not an error
-    """A guard stopped the run before anything was sent."""
+    """A guard stopped the run before anything was sent, or after the canary."""
 
     exit_code = ExitCode.GUARD
 
@@ -79,6 +80,12 @@ class UnavailableError(BulkRemoveError):
 
 class CampaignLockedError(BulkRemoveError):
     """Another run on this machine holds the campaign."""
+
+    exit_code = ExitCode.LOCKED
+
+
+class RunLockedError(BulkRemoveError):
+    """Another process works on this run."""
 
     exit_code = ExitCode.LOCKED
 

@@ -15,6 +15,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 HOMES = {
     "aiohttp": {"adapters/client.py", "simulator"},
     "aioresponses": set(),
+    "apprise": {"adapters/notifier.py"},
     "backports": {"adapters/reader/packed.py"},
     "charset_normalizer": {"adapters/reader/letters.py"},
     "click": {"cli"},
@@ -163,7 +164,21 @@ def run_python(code: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize(
-    "words", [[], ["run"], ["plan"], ["check"], ["report"], ["simulate"], ["config", "show"], ["login"]], ids=" ".join
+    "words",
+    [
+        [],
+        ["run"],
+        ["plan"],
+        ["check"],
+        ["report"],
+        ["simulate"],
+        ["inbox"],
+        ["runs"],
+        ["runs", "prune"],
+        ["config", "show"],
+        ["login"],
+    ],
+    ids=" ".join,
 )
 def test_help_loads_no_heavy_library(words: list[str]) -> None:
     heavy = ["pandas", "numpy", "aiohttp", "python_calamine", "phonenumbers", "sqlite3", "rich", "tenacity"]

@@ -6,19 +6,27 @@ All of it is readable by its owner alone.
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 from secrets import token_hex
+from shutil import rmtree
+from typing import Any, TypeVar
 
 from filelock import FileLock, Timeout
 from platformdirs import user_config_path, user_state_path
 
-from bulk_remove.errors import CampaignLockedError, StorageError
+from bulk_remove.core.learned import Learned, fresh
+from bulk_remove.errors import CampaignLockedError, RunLockedError, StorageError
 
-_LEARNED_FOR_S = 30 * 86_400.0
-"""Servers are changed now and then: what was learned a month ago is learned anew."""
+T = TypeVar("T")
+RUN_LOCK = "run.lock"
+_REPORTS = "reports.jsonl"
+_CONCLUDED = "concluded"
+_LOOKED_AT_S = 1.0
+"""So long a run's lock is waited for: `runs` holds it for a moment to see whether the run is under way."""
 
 
 def default_state_dir() -> Path:
@@ -47,23 +55,40 @@ def new_run_folder(state_dir: Path, now_s: float) -> Path:
         return folder
 
 
-def line_limit(state_dir: Path, host: str, now_s: float) -> int | None:
-    """Return the longest request line, in bytes, that a host was found to take; None when unknown or long ago."""
+def learned_of(state_dir: Path, host: str, now_s: float) -> Learned:
+    """Return what earlier runs learned of a host, as far as it still counts. `now_s` in Unix seconds."""
     try:
         known = json.loads(_host_file(state_dir, host).read_text(encoding="utf-8"))
-        fresh = now_s - float(known["learned_at_s"]) < _LEARNED_FOR_S
-        return int(known["max_request_line"]) if fresh else None
-    except (OSError, ValueError, KeyError, TypeError):
-        return None  # what cannot be read was not learned; the server will teach it again
+        learned = Learned(
+            _optional(int, known.get("max_request_line")),
+            float(known.get("learned_at_s", 0)),
+            _optional(float, known.get("requests_per_second")),
+            _optional(int, known.get("numbers_per_request")),
+            float(known.get("pace_learned_at_s", 0)),
+        )
+    except (OSError, ValueError, AttributeError, TypeError):
+        return Learned()  # what cannot be read was not learned; the server will teach it again
+    return fresh(learned, now_s)
 
 
-def keep_line_limit(state_dir: Path, host: str, limit_bytes: int, now_s: float) -> None:
-    """Remember for later runs the longest request line that a host takes. Raises StorageError."""
+def _optional(kind: Callable[[Any], T], value: object) -> T | None:
+    return None if value is None else kind(value)
+
+
+def keep_learned(state_dir: Path, host: str, learned: Learned) -> None:
+    """Remember for later runs what was learned of a host. Raises StorageError."""
     path = _host_file(state_dir, host)
     make_private(path.parent)
     aside = path.with_suffix(f".{os.getpid()}.part")  # runs of other campaigns learn at the same time
+    known = {
+        "max_request_line": learned.longest_line,
+        "learned_at_s": learned.line_at_s,
+        "requests_per_second": learned.rate,
+        "numbers_per_request": learned.numbers,
+        "pace_learned_at_s": learned.pace_at_s,
+    }
     try:
-        aside.write_text(json.dumps({"max_request_line": limit_bytes, "learned_at_s": now_s}), encoding="utf-8")
+        aside.write_text(json.dumps(known), encoding="utf-8")
         aside.replace(path)
     except OSError as error:
         raise _storage_error(path.parent, error) from None
@@ -75,6 +100,134 @@ def _host_file(state_dir: Path, host: str) -> Path:
 
 def _as_file_name(host: str) -> str:
     return re.sub(r"[^0-9A-Za-z.-]", "_", host)
+
+
+def begun_s(folder: Path) -> float:
+    """Return when a run was begun, by its id (Unix seconds); of a folder that has another name, its own time."""
+    try:
+        return datetime.strptime(folder.name[:15], "%Y%m%d-%H%M%S").replace(tzinfo=UTC).timestamp()
+    except ValueError:
+        return folder.stat().st_mtime
+
+
+def note_report(folder: Path, report: Path) -> None:
+    """Remember in a run's folder where its report goes, before it is written: `prune` tells what it leaves.
+
+    Raises StorageError.
+    """
+    line = json.dumps(str(report.absolute()))
+    try:
+        with open(folder / _REPORTS, "a", encoding="utf-8", opener=_private) as file:
+            file.write(f"{line}\n")
+    except OSError as error:
+        raise _storage_error(folder, error) from None
+
+
+def noted_reports(folder: Path) -> list[Path]:
+    """Return where the reports of a run went, the latest last, whether they are there still or not."""
+    try:
+        lines = (folder / _REPORTS).read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise _storage_error(folder, error) from None
+    # Of a run that was killed the last line may be cut short: then its report was not begun.
+    paths = dict.fromkeys(reversed([json.loads(line) for line in lines if line[1:].endswith('"')]))
+    return [Path(path) for path in reversed(paths)]
+
+
+def mark_concluded(folder: Path) -> None:
+    """Remember of a run that its file has left the inbox, or that nothing more is to be done about it.
+
+    Raises StorageError.
+    """
+    try:
+        (folder / _CONCLUDED).touch(mode=0o600)
+    except OSError as error:
+        raise _storage_error(folder, error) from None
+
+
+def is_concluded(folder: Path) -> bool:
+    """Tell whether a run was marked by `mark_concluded`."""
+    return (folder / _CONCLUDED).exists()
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
+@contextmanager
+def lock_run(folder: Path) -> Iterator[None]:
+    """Hold a run's folder for this process while the context is entered; a process that dies lets it go.
+
+    It may be left in another thread than it was entered in. Raises RunLockedError when another process holds it,
+    StorageError when the lock cannot be made.
+    """
+    lock = FileLock(folder / RUN_LOCK, mode=0o600, fallback_to_soft=False, thread_local=False)
+    try:
+        lock.acquire(timeout=_LOOKED_AT_S)
+    except Timeout:
+        raise RunLockedError(f"Run {folder.name} is under way.", "Wait for it to end, then try again.") from None
+    except OSError as error:
+        raise _storage_error(folder, error) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def under_way(folder: Path) -> bool:
+    """Tell whether another process works on a run."""
+    try:
+        with lock_run(folder):
+            return False
+    except RunLockedError:
+        return True
+
+
+def delete_run(folder: Path) -> None:
+    """Delete a run's folder with all that is in it. Raises RunLockedError when it is under way, StorageError."""
+    try:
+        with lock_run(folder):
+            # The lock last, and free: some systems delete no file that is open.
+            for path in [path for path in folder.iterdir() if path.name != RUN_LOCK]:
+                if path.is_dir() and not path.is_symlink():
+                    rmtree(path)
+                else:
+                    path.unlink()
+        rmtree(folder)
+    except OSError as error:
+        raise StorageError(
+            f"The folder {folder} cannot be deleted whole: {error.strerror}.",
+            "Check its permissions, then prune again; what is left of it may hold phone numbers.",
+        ) from None
+
+
+def account_file(state_dir: Path, host: str, user: str) -> Path:
+    """Return where all runs of an API user note their requests to a host; its folder is made. Raises StorageError."""
+    folder = state_dir / "accounts"
+    make_private(folder)
+    # The user's name may hold anything: a digest keeps two of them apart.
+    return folder / f"{_as_file_name(host)}-{sha256(user.encode()).hexdigest()[:16]}.json"
+
+
+def lock_beside(path: Path) -> Callable[[], AbstractContextManager[bool]]:
+    """Return what tries the lock of a file, without waiting, and says whether it was free; it may raise OSError."""
+    lock = FileLock(path.with_suffix(".lock"), mode=0o600, fallback_to_soft=False, blocking=False)
+
+    @contextmanager
+    def tried() -> Iterator[bool]:
+        try:
+            lock.acquire()
+        except Timeout:
+            yield False
+            return
+        try:
+            yield True
+        finally:
+            lock.release()
+
+    return tried
 
 
 def run_folders(state_dir: Path) -> list[Path]:
@@ -93,20 +246,33 @@ def lock_campaigns(state_dir: Path, host: str, campaigns: Iterable[str]) -> Iter
 
 
 @contextmanager
+def lock_inbox(state_dir: Path, inbox: Path) -> Iterator[None]:
+    """Hold a drop folder for this process while the context is entered, as `lock_campaign` does a campaign."""
+    digest = sha256(os.fsencode(inbox)).hexdigest()[:16]
+    with _held(state_dir, f"inbox-{digest}", f"Another night on this machine works on {inbox}."):
+        yield
+
+
+@contextmanager
 def lock_campaign(state_dir: Path, host: str, campaign: str) -> Iterator[None]:
     """Hold the campaign for this process while the context is entered; a process that dies lets it go.
 
     Raises CampaignLockedError when another run holds it, StorageError when the lock cannot be made.
     """
+    name = f"{_as_file_name(host)}-{campaign}"
+    with _held(state_dir, name, f"Another run on this machine holds campaign {campaign}."):
+        yield
+
+
+@contextmanager
+def _held(state_dir: Path, name: str, taken: str) -> Iterator[None]:
     folder = state_dir / "locks"
     make_private(folder)
-    lock = FileLock(folder / f"{_as_file_name(host)}-{campaign}.lock", mode=0o600, fallback_to_soft=False)
+    lock = FileLock(folder / f"{name}.lock", mode=0o600, fallback_to_soft=False)
     try:
         lock.acquire(blocking=False)
     except Timeout:
-        raise CampaignLockedError(
-            f"Another run on this machine holds campaign {campaign}.", "Wait for it to end, then run again."
-        ) from None
+        raise CampaignLockedError(taken, "Wait for it to end, then run again.") from None
     except OSError as error:
         raise _storage_error(folder, error) from None
     try:

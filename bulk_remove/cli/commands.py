@@ -1,5 +1,6 @@
 """The commands. Heavy imports stay inside them, so that --help answers at once."""
 
+from pathlib import Path
 from typing import Any
 
 import click
@@ -8,20 +9,24 @@ from bulk_remove import __version__
 from bulk_remove.cli.config_commands import COMMANDS
 from bulk_remove.cli.configured import Program
 from bulk_remove.cli.options import (
-    again_options,
+    aftermath_options,
     campaign_option,
+    canary_limit_option,
     change_options,
     form_options,
+    guard_options,
+    inbox_options,
     input_options,
+    kept_guard_options,
     login_options,
-    output_options,
-    report_option,
     request_options,
     retry_options,
     server_options,
     state_dir_option,
     until_option,
 )
+from bulk_remove.cli.report_options import again_options, output_options, report_option
+from bulk_remove.cli.runs import runs
 
 _FILES = click.argument(
     "files",
@@ -46,12 +51,15 @@ def program() -> None:
 @program.command()
 @_FILES
 @input_options
+@guard_options
 @request_options
 @server_options
 @state_dir_option
 @click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON, for machines.")
 def plan(**options: Any) -> int:
-    r"""Show what a run would do; nothing is sent.
+    r"""Show what a run would do; nothing is removed.
+
+    With a server, a user and a password the server is asked how many records the campaign holds.
 
     FILE may be a folder, a pattern such as "exports/*.csv", or - for standard input.
 
@@ -66,10 +74,12 @@ def plan(**options: Any) -> int:
 @program.command()
 @_FILES
 @input_options
+@guard_options
 @request_options
 @retry_options
 @server_options
 @until_option
+@aftermath_options
 @output_options
 @state_dir_option
 def run(**options: Any) -> int:
@@ -88,8 +98,10 @@ def run(**options: Any) -> int:
 @program.command()
 @click.argument("run", required=False, metavar="[RUN]")
 @change_options
+@canary_limit_option
 @login_options
 @until_option
+@aftermath_options
 @report_option
 @state_dir_option
 def resume(**options: Any) -> int:
@@ -108,9 +120,11 @@ def resume(**options: Any) -> int:
 @program.command()
 @click.argument("earlier", metavar="RUN|REPORT")
 @form_options
+@kept_guard_options
 @change_options
 @login_options
 @until_option
+@aftermath_options
 @output_options
 @state_dir_option
 def rerun(**options: Any) -> int:
@@ -156,10 +170,39 @@ def check(**options: Any) -> int:
     return check_job(options)
 
 
+program.add_command(runs)
+
+
+@program.command()
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False), metavar="DIR")
+@input_options
+@guard_options
+@request_options
+@retry_options
+@server_options
+@until_option
+@aftermath_options
+@inbox_options
+@state_dir_option
+def inbox(**options: Any) -> int:
+    r"""Run each finished file of a drop folder, and move it to done/ or failed/ with its report beside it.
+
+    What an earlier night left unfinished is resumed first. Made for cron and systemd: the exit code is the worst of
+    the files'.
+
+    \b
+    Example:  bulk-remove inbox /srv/opt-outs -c 00001 --system acme --user api --until 06:00 --yes
+    """
+    from bulk_remove.cli.nights import inbox_job  # noqa: PLC0415 - see above
+
+    return inbox_job(options)
+
+
 @program.command()
 @click.option("--port", type=click.IntRange(0, 65535), default=8080, show_default=True, help="0 takes a free one.")
 @click.option("--campaign", "-c", "campaigns", multiple=True, default=("00001",), show_default=True)
 @click.option("--numbers", help="A CSV whose first column holds the campaign; else every number asked for exists.")
+@click.option("--additional-column", default="", help="Its column of additional numbers, between semicolons.")
 @click.option("--busy-share", type=click.FloatRange(0, 1), default=0.0, help="Share of numbers in a call.")
 @click.option("--busy-seconds", type=click.FloatRange(0), default=60.0, show_default=True, help="How long calls last.")
 @click.option("--duplicate-share", type=click.FloatRange(0, 1), default=0.0, help="Share with two records.")
@@ -168,6 +211,7 @@ def check(**options: Any) -> int:
 @click.option("--rate-limit", type=click.FloatRange(0), default=0.0, help="Requests a second before a 429; 0: none.")
 @click.option("--latency", type=click.FloatRange(0), default=0.0, help="Seconds that each reply takes.")
 @click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--forbid", type=click.Choice(("records", "stats")), multiple=True, help="What the user may not ask for.")
 @click.option("--audit", help="A JSONL file for what was really done.")
 def simulate(**options: Any) -> int:
     r"""Serve a stand-in for Thulium on this machine, to rehearse against.

@@ -101,8 +101,10 @@ def _without_secrets(name: str, value: str) -> str:
         return _HIDDEN
     if name == "password_env" and not os.environ.get(value):
         return "(a variable that is not set)"  # its name may be the password, put there by mistake
-    if "@" in value and (name == "proxy" or "://" in value):
-        return f"***@{value.rpartition('@')[2]}"  # what stands before the last @ are credentials
+    if name in {"url", "proxy"}:
+        return f"***@{value.rpartition('@')[2]}" if "@" in value else value  # before the last @ are credentials
+    if "://" in value:
+        return f"{value.partition('://')[0]}://{_HIDDEN}"  # the address of a message service has its key in the path
     return value
 
 

@@ -18,7 +18,12 @@ PASSWORD = "BULK_REMOVE_PASSWORD"  # noqa: S105 - a variable's name
 
 
 def login_from(options: dict[str, Any], address: Address) -> Login:
-    """Return the API user with its password for a server. Raises UsageError.
+    """Return the API user with its password for a server. Raises UsageError."""
+    return Login(options["user"] or "", password_for(options, address))
+
+
+def password_for(options: dict[str, Any], address: Address) -> str:
+    """Return the user's password for a server, empty where there is none. Raises UsageError.
 
     A source that was typed comes before BULK_REMOVE_PASSWORD, and that before one of the profile. Without any of them
     the system's keyring is asked.
@@ -30,7 +35,7 @@ def login_from(options: dict[str, Any], address: Address) -> Login:
     password = read_password(environment, *(options[source] for source in SOURCES))
     if not password and user:
         password = stored_password(server_of(address), user)
-    return Login(user, password)
+    return password
 
 
 def variable_counts() -> bool:

@@ -2,33 +2,34 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from bulk_remove.adapters.client import Client
 from bulk_remove.adapters.console import Live, Screen
 from bulk_remove.adapters.folders import lock_campaigns
 from bulk_remove.adapters.ledger import Outcomes
 from bulk_remove.adapters.reader import ReadOptions, find_files, open_table
+from bulk_remove.cli.aftermath import Aftermath, aftermath
 from bulk_remove.cli.configured import without_profile
 from bulk_remove.cli.credentials import login_from
+from bulk_remove.cli.guarding import canary_judge, inspected, known_before, known_to_plan
 from bulk_remove.cli.options import address_from, changes_from, settings_from, state_dir_from
 from bulk_remove.cli.reports import check_places, wanted_of
 from bulk_remove.cli.run_log import logged
 from bulk_remove.cli.signals import report_kept, stopped_by_signals, told_truly
 from bulk_remove.core.numbers import NumberRules
-from bulk_remove.core.plan import ApprovedPlan, Consent, approve
+from bulk_remove.core.plan import ApprovedPlan, Consent, approve, check_holds_numbers, check_within_limits
 from bulk_remove.core.summary import Ending
 from bulk_remove.errors import ExitCode, GuardStop, UsageError
-from bulk_remove.run.carry_out import Hooks, Sent, carry_out, connection, with_learned_limit
+from bulk_remove.run.carry_out import Carried, Hooks, Sent, carry_out, notes_of, with_learned_limit
 from bulk_remove.run.finish import Finished, finish
 from bulk_remove.run.old_report import OldReport
 from bulk_remove.run.plan_json import plan_as_json
-from bulk_remove.run.preflight import Findings, error_of, inspect_campaigns, inspect_server
+from bulk_remove.run.preflight import error_of
 from bulk_remove.run.prepare import Prepared, check_plan, prepared, reading_of
 from bulk_remove.run.rerun import Rows, prepared_again
 from bulk_remove.run.resume import earlier_run, find_run, kept_of, reopened
@@ -44,17 +45,25 @@ def plan_job(options: dict[str, Any]) -> int:
         settings = _learned(screen, settings, state_dir_from(options), address)
     destination = address.destination("") if address else Destination(host="a server yet to be named")
     with _prepared(options, settings, destination, screen) as ready:
+        known, tell_notes = known_to_plan(screen, ready.plan, settings, address, options)
         if options["as_json"]:
-            screen.tell(plan_as_json(ready.plan, settings))
+            screen.tell(plan_as_json(ready.plan, settings, known))
         else:
-            screen.plan(ready.plan, {}, settings.also_try)
+            screen.plan(ready.plan, known, settings.also_try)
         check_plan(ready.plan, settings)
+        tell_notes()
     return ExitCode.OK
 
 
 def run_job(options: dict[str, Any]) -> int:
     """Plan, ask, remove, report; returns the exit code. Raises every BulkRemoveError."""
     screen = Screen()
+    with aftermath(screen, options) as after:
+        return _ended(after, run_anew(screen, options, ()))
+
+
+def run_anew(screen: Screen, options: dict[str, Any], held: Collection[str]) -> Carried:
+    """Plan, ask, remove, report. The campaigns `held` are locked already. Raises every BulkRemoveError."""
     settings = settings_from(options)
     address = address_from(options)
     login = login_from(options, address)
@@ -63,9 +72,9 @@ def run_job(options: dict[str, Any]) -> int:
     state_dir = state_dir_from(options)
     known = [settings.campaign] if settings.campaign else []
     with (
-        lock_campaigns(state_dir, address.host, known),
+        lock_campaigns(state_dir, address.host, {*known} - {*held}),
         _prepared(options, settings, _destination(address, login, options), screen) as ready,
-        lock_campaigns(state_dir, address.host, [] if known else ready.plan.campaign_ids),
+        lock_campaigns(state_dir, address.host, {*ready.plan.campaign_ids} - {*known} - {*held}),
     ):
         return _asked_and_carried_out(screen, ready, settings, address, login, options)
 
@@ -73,6 +82,17 @@ def run_job(options: dict[str, Any]) -> int:
 def rerun_job(options: dict[str, Any]) -> int:
     """Ask again for what an earlier run left open; returns the exit code. Raises every BulkRemoveError."""
     screen = Screen()
+    with aftermath(screen, options) as after:
+        return _ended(after, _rerun(screen, options))
+
+
+def _ended(after: Aftermath, carried: Carried) -> int:
+    after.runs.append(carried.folder)
+    after.code = carried.exit_code
+    return carried.exit_code
+
+
+def _rerun(screen: Screen, options: dict[str, Any]) -> Carried:
     options = without_profile(options, "campaign", "output")
     if not _is_report(options["earlier"]):
         options = without_profile(options, "url", "system", "user")
@@ -124,10 +144,12 @@ def _is_report(earlier: str) -> bool:
 
 
 def _learned(screen: Screen, settings: Settings, state_dir: Path, address: Address) -> Settings:
-    """Keep to the request line that the host was found to take, and say so."""
+    """Keep to the request line that the host was found to take; say so, and what else is known of it."""
     learned = with_learned_limit(settings, state_dir, address.host, time.time())
     if learned is not settings:
         screen.note(f"{address.host} was found to refuse request lines over {learned.max_request_line:,} bytes.")
+    for note in notes_of(settings, state_dir, address.host, time.time()):
+        screen.note(note)
     return learned
 
 
@@ -146,23 +168,28 @@ def _destination(address: Address, login: Login, options: dict[str, Any]) -> Des
 
 def _asked_and_carried_out(
     screen: Screen, ready: Prepared, settings: Settings, address: Address, login: Login, options: dict[str, Any]
-) -> int:
-    """Show the plan, ask for consent, and carry it out; returns the exit code."""
-    approved = approve(ready.plan, Consent.FLAG if options["yes"] else Consent.TYPED)
-    findings = asyncio.run(_inspected(settings, address, login, ready.plan.campaign_ids))
-    screen.plan(ready.plan, findings.records, settings.also_try)
-    for note in findings.notes:
-        screen.note(note)
+) -> Carried:
+    """Show the plan, ask for consent, and carry it out."""
+    check_holds_numbers(ready.plan)
+    known = known_before(screen, ready.plan, settings, address, login, options)
     if "max_invalid" in options:  # a rerun's rows were let through before
         check_plan(ready.plan, settings)
-    if ready.plan.to_send and not options["yes"] and not screen.confirm(ready.plan):
+    check_within_limits(ready.plan, known)
+    if ready.plan.to_send and not options["yes"] and not screen.confirm(ready.plan, known):
         raise GuardStop("Not confirmed: nothing was sent.", "Run it again and type what is asked for.")
+    approved = approve(ready.plan, Consent.FLAG if options["yes"] else Consent.TYPED, known)
     return _carried_out(screen, ready, approved, settings, address, login, options)
 
 
 def resume_job(options: dict[str, Any]) -> int:
     """Finish an earlier run from its ledger; returns the exit code. Raises every BulkRemoveError."""
     screen = Screen()
+    with aftermath(screen, options) as after:
+        return _ended(after, resume_run(screen, options, ()))
+
+
+def resume_run(screen: Screen, options: dict[str, Any], held: Collection[str]) -> Carried:
+    """Finish an earlier run from its ledger. The campaigns `held` are locked already. Raises every BulkRemoveError."""
     options = without_profile(options, "user", "output")
     state_dir = state_dir_from(options)
     with earlier_run(find_run(state_dir, options["run"] or ""), changes_from(options, typed_only=True)) as run:
@@ -172,7 +199,7 @@ def resume_job(options: dict[str, Any]) -> int:
         wanted = wanted_of(options, run.destination)
         if output:
             check_places(output, wanted, ())
-        with lock_campaigns(state_dir, address.host, run.campaigns):
+        with lock_campaigns(state_dir, address.host, {*run.campaigns} - {*held}):
             ready = reopened(run, time.time())
             approved = approve(ready.plan, run.consent)
             screen.note(f"Resuming run {ready.plan.run_id}: {ready.plan.numbers:,} numbers on {ready.plan.host}.")
@@ -187,7 +214,7 @@ def check_job(options: dict[str, Any]) -> int:
     login = login_from(options, address)
     campaign = options["campaign"]
     settings = settings_from({**options, "campaign": campaign or _NO_CAMPAIGN})
-    findings = asyncio.run(_inspected(settings, address, login, [campaign] if campaign else []))
+    findings = asyncio.run(inspected(settings, address, login, [campaign] if campaign else []))
     screen.tell(f"{address.host} answers{' over verified TLS' if address.tls else ''} and accepts this user.")
     for name, records in findings.records.items():
         screen.tell(f"Campaign {name} holds {records:,} records.")
@@ -198,6 +225,7 @@ def check_job(options: dict[str, Any]) -> int:
 
 
 _NO_CAMPAIGN = "00000"
+_SHOWN_PROOFS = 10
 
 
 def _carried_out(
@@ -208,20 +236,29 @@ def _carried_out(
     address: Address,
     login: Login,
     options: dict[str, Any],
-) -> int:
-    """Send, report, and tell; returns the exit code, which a signal while the report is written leaves as it is."""
+) -> Carried:
+    """Send, report, and tell; a signal while the report is written leaves the exit code as it is."""
+    wishes: list[str] = []
+
+    def keep_on() -> None:
+        wishes.append("stop")
+        screen.note("The report is being written; once more stops at once.")
+
     with told_truly(ready.plan.run_id, ready.store.approved):
         with (
-            logged(ready.folder, screen),
-            report_kept(lambda: screen.note("The report is being written; once more stops at once.")) as spare,
+            logged(ready.folder, screen, options["log_format"]),
+            report_kept(keep_on) as spare,
         ):
-            watching = partial(Live(screen.err).sending, ready.plan.numbers, settings.rate, settings.give_up_after_s)
+            watching = partial(
+                Live(screen.err).sending, ready.plan.numbers, settings.ceilings().rate, settings.give_up_after_s
+            )
             stopping = partial(_stopping, screen, options["until"], spare)
-            hooks = Hooks(watching, stopping, lambda _numbers, _states: None)
+            judge = canary_judge(screen, ready.plan, may_ask=screen.can_ask and not options.get("yes"))
+            hooks = Hooks(watching, stopping, lambda _numbers, _states: None, judge)
             sent = asyncio.run(carry_out(ready, approved, settings, address, login, hooks))
             finished = finish(ready, settings, sent.ending, options["output"], wanted_of(options))
         _tell(screen, ready, settings, sent, finished)
-    return finished.exit_code
+    return Carried(ready.folder, finished.exit_code, bool(wishes))
 
 
 def _tell(screen: Screen, ready: Prepared, settings: Settings, sent: Sent, finished: Finished) -> None:
@@ -235,19 +272,18 @@ def _tell(screen: Screen, ready: Prepared, settings: Settings, sent: Sent, finis
         sent.ending,
         finished.exit_code,
     )
-    if sent.fault:
-        error = error_of(sent.fault, settings.campaign)
+    if settings.additional_numbers:
+        screen.tell("  Records were removed, too, when a number was among their additional ones.")
+    for proof in finished.proofs[:_SHOWN_PROOFS]:
+        screen.tell(f"  {proof.sentence()}")
+    if len(finished.proofs) > _SHOWN_PROOFS:
+        screen.tell("  The counts of the other campaigns are in the summary.")
+    error = error_of(sent.fault, settings.campaign) if sent.fault else sent.guard
+    if error:
         screen.tell(f"  It ended because: {error.sentence} {error.hint}")
     screen.files(finished.report, finished.summary, finished.also)
-    if finished.resumable:
+    if finished.resumable and not sent.guard:
         screen.tell(f"  To go on: bulk-remove resume {ready.plan.run_id}")
-
-
-async def _inspected(settings: Settings, address: Address, login: Login, campaigns: Sequence[str]) -> Findings:
-    async with Client(connection(settings, address, login)) as client:
-        if not campaigns:
-            return await inspect_server(client, address.base_path, time.time())
-        return await inspect_campaigns(client, address.base_path, campaigns, time.time)
 
 
 @contextmanager

@@ -12,16 +12,17 @@ from click.core import ParameterSource
 from bulk_remove.adapters.folders import default_state_dir
 from bulk_remove.core.forms import parse_also_try
 from bulk_remove.core.guards import parse_share
-from bulk_remove.core.model import Brackets, CsvFor, NumberFormat, ReportFormat
+from bulk_remove.core.model import Brackets, NumberFormat
+from bulk_remove.core.throttle import Level
 from bulk_remove.errors import UsageError
 from bulk_remove.settings import Address, Settings
 
 F = TypeVar("F", bound=Callable[..., Any])
-_UNIT_S = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+_UNIT_S = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 
 
 class Duration(click.ParamType[float]):
-    """`90`, `90s`, `30m`, `2h` -> seconds."""
+    """`90`, `90s`, `30m`, `2h`, `7d` -> seconds."""
 
     name = "duration"
 
@@ -29,14 +30,14 @@ class Duration(click.ParamType[float]):
         """Return seconds."""
         if isinstance(value, float):
             return value
-        found = re.fullmatch(r"(\d+(?:\.\d+)?)(ms|[smh]?)", str(value))
+        found = re.fullmatch(r"(\d+(?:\.\d+)?)(ms|[smhd]?)", str(value))
         if not found:
-            self.fail(f"{value!r} is no length of time; write 90s, 30m or 2h.", param, ctx)
+            self.fail(f"{value!r} is no length of time; write 90s, 30m, 2h or 7d.", param, ctx)
         return float(found[1]) * _UNIT_S[found[2]]
 
 
 def _option(name: str, *names: str, **properties: Any) -> Callable[[F], F]:
-    variable = f"BULK_REMOVE_{name.removeprefix('--').replace('-', '_').upper()}"
+    variable = f"BULK_REMOVE_{name.partition('/')[0].removeprefix('--').replace('-', '_').upper()}"
     return click.option(name, *names, envvar=variable, show_envvar=True, **properties)
 
 
@@ -65,7 +66,7 @@ class Share(click.ParamType[float]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         """Return the share, from 0 to 1."""
         try:
-            return value if isinstance(value, float) else parse_share(str(value))
+            return value if isinstance(value, float) else parse_share(str(value), param.opts[0] if param else self.name)
         except UsageError as error:
             self.fail(f"{error.sentence} {error.hint}", param, ctx)
 
@@ -102,6 +103,34 @@ input_options = _all(
         help="The form in which the campaign holds its numbers.",
     ),
     _option("--region", default="PL", show_default=True, help="The country of numbers without a country code."),
+)
+
+_MAX_NUMBERS = "Stop when more numbers than this would be sent to a campaign."
+_MAX_SHARE = "Stop when they are a greater share of the campaign's records; 100% lets everything through."
+_MAX_TIMES = "Stop when they are more than so many times what the campaign's runs usually send."
+_CANARY = "Send one request alone first, and the rest once its verdicts are judged."
+_MAX_NOT_EXIST = "The share of the first numbers that may not be there."
+_ADDITIONAL = "Remove a record, too, when a number is among its additional ones."
+
+guard_options = _all(
+    _option("--max-numbers", type=int, help=_MAX_NUMBERS),
+    _option("--max-share", type=Share(), help=_MAX_SHARE),
+    _option("--max-times-usual", type=float, help=_MAX_TIMES),
+    _option("--additional-numbers/--no-additional-numbers", default=False, help=_ADDITIONAL),
+    _option("--canary/--no-canary", default=False, help=_CANARY),
+    _option("--canary-max-not-exist", type=Share(), default="90%", show_default=True, help=_MAX_NOT_EXIST),
+)
+
+canary_limit_option = _option("--canary-max-not-exist", type=Share(), help=_MAX_NOT_EXIST)
+
+# The same for a rerun: what is not given stays as it was.
+kept_guard_options = _all(
+    _option("--max-numbers", type=int, help=_MAX_NUMBERS),
+    _option("--max-share", type=Share(), help=_MAX_SHARE),
+    _option("--max-times-usual", type=float, help=_MAX_TIMES),
+    _option("--additional-numbers/--no-additional-numbers", default=None, help=_ADDITIONAL),
+    _option("--canary/--no-canary", default=None, help=_CANARY),
+    canary_limit_option,
 )
 
 form_options = _all(
@@ -151,8 +180,22 @@ request_options = _all(
     _option("--trailing-slash", is_flag=True, help="Write .../records/ with a slash at the end."),
     _option("--max-request-line", type=int, default=8000, show_default=True, help="Bytes of the whole request line."),
     _option("--max-numbers-per-request", type=int, default=900, show_default=True, help="Numbers in one request."),
-    _option("--rate", type=float, default=5.0, show_default=True, help="The ceiling in requests a second."),
-    _option("--concurrency", type=int, default=4, show_default=True, help="The ceiling in requests at once."),
+    _option(
+        "--pace",
+        type=click.Choice([level.value for level in Level]),
+        default=Level.STEADY.value,
+        show_default=True,
+        help="How much of the server to use; fixed: the ceilings, whatever it bears.",
+    ),
+    _option(
+        "--slow-reply",
+        type=Duration(),
+        default="10s",
+        show_default=True,
+        help="A reply that takes longer makes requests smaller.",
+    ),
+    _option("--rate", type=float, help="The ceiling in requests a second; else that of --pace."),
+    _option("--concurrency", type=int, help="The ceiling in requests at once; else that of --pace."),
 )
 
 
@@ -210,6 +253,8 @@ retry_options = _all(
 
 # What a later session may change of an earlier run; without a default, so that what is not given stays as it was.
 change_options = _all(
+    _option("--pace", type=click.Choice([level.value for level in Level]), help="How much of the server to use."),
+    _option("--slow-reply", type=Duration(), help="A reply that takes longer makes requests smaller."),
     _option("--rate", type=float, help="The ceiling in requests a second."),
     _option("--concurrency", type=int, help="The ceiling in requests at once."),
     _option("--tries", type=int, help="Tries of a request that finds no answer."),
@@ -223,56 +268,43 @@ change_options = _all(
 )
 
 
-class Formats(click.ParamType[tuple[ReportFormat, ...]]):
-    """`html,xlsx` -> both."""
-
-    name = "formats"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[ReportFormat, ...]:
-        """Return what is to be written beside report.csv, each once."""
-        if isinstance(value, tuple):
-            return value
-        names = [name.strip() for name in str(value).split(",") if name.strip()]
-        other = next((name for name in names if name not in _BESIDE), None)
-        if other is not None:
-            self.fail(f"{other!r} is not written beside report.csv; name html, xlsx or both with a comma.", param, ctx)
-        return tuple(dict.fromkeys(map(ReportFormat, names)))
-
-
-_BESIDE = {ReportFormat.HTML.value, ReportFormat.XLSX.value}
-_CSV_FOR: dict[str, Any] = {
-    "type": click.Choice([reader.value for reader in CsvFor]),
-    "help": "Whom report.csv is for: programs, or a double click in a Polish Excel.",
-}
-
-report_option = _all(
+aftermath_options = _all(
     _option(
-        "--output", "-o", type=click.Path(path_type=Path, dir_okay=False), help="The report; else in the run's folder."
+        "--log-format",
+        type=click.Choice(["text", "json"]),
+        default="text",
+        show_default=True,
+        help="The run's log as text, or as one JSON object a line.",
     ),
-    _option("--report", "also", type=Formats(), metavar="FORMATS", help="Also write html, xlsx or both beside it."),
-    _option("--csv-for", **_CSV_FOR),
-)
-
-# Of a report written again: what the environment says of runs is not meant for it, least of all the place.
-again_options = _all(
-    click.option(
-        "--format",
-        "form",
-        type=click.Choice([form.value for form in ReportFormat]),
-        help="What to write; else by the name of the file, or csv.",
-    ),
-    click.option(
-        "--output",
-        "-o",
+    _option(
+        "--metrics-file",
         type=click.Path(path_type=Path, dir_okay=False),
-        help="Where to write it; else in the run's folder.",
+        help="A .prom file for node_exporter's textfile collector, written at the end.",
     ),
-    click.option("--csv-for", default=CsvFor.PROGRAMS.value, show_default=True, **_CSV_FOR),
+    _option(
+        "--notify",
+        multiple=True,
+        metavar="URL",
+        help="Where to tell how it ended, as Apprise writes addresses; may be repeated. Better in the environment.",
+    ),
+    _option(
+        "--notify-on",
+        type=click.Choice(["problem", "always"]),
+        default="problem",
+        show_default=True,
+        help="When to notify: when the exit code is not 0, or always.",
+    ),
 )
 
-output_options = _all(
-    report_option,
-    click.option("--yes", "-y", is_flag=True, help="Do not ask before removing."),
+inbox_options = _all(
+    _option(
+        "--settle",
+        type=Duration(),
+        default="10s",
+        show_default=True,
+        help="How long a file must not change before it is taken.",
+    ),
+    click.option("--yes", "-y", is_flag=True, help="Remove without asking; an inbox never asks, so it is needed."),
 )
 
 
@@ -292,10 +324,11 @@ def _delimiter(value: str | None) -> str | None:
 _CONVERTED: dict[str, Callable[[str], Any]] = {
     "number_format": NumberFormat,
     "brackets": Brackets,
+    "pace": Level,
     "also_try": parse_also_try,
     "delimiter": _delimiter,
 }
-_DURATIONS = ("busy_for", "busy_delay", "give_up_after", "connect_timeout", "timeout")
+_DURATIONS = ("busy_for", "busy_delay", "give_up_after", "connect_timeout", "timeout", "slow_reply")
 
 
 def changes_from(options: dict[str, Any], *, typed_only: bool) -> dict[str, Any]:

@@ -47,8 +47,8 @@ def _format_of(name: str | None, output: Path | None) -> ReportFormat:
 def wanted_of(options: dict[str, Any], told: Destination | None = None) -> Wanted:
     """Return which reports are wanted; what is not given is as the earlier run was `told`."""
     told = told or Destination()
-    also = told.also if options["also"] is None else options["also"]
-    return Wanted(CsvFor(options["csv_for"] or told.csv_for), also)
+    also = told.also if options.get("also") is None else options["also"]
+    return Wanted(CsvFor(options.get("csv_for") or told.csv_for), also)
 
 
 def check_places(output: Path, wanted: Wanted, inputs: Iterable[str]) -> None:

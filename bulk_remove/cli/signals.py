@@ -2,6 +2,7 @@
 
 before the approval      the command ends, and nothing is left behind (`terminable`)
 approved, not sending    the command ends; `resume` goes on (`told_truly`)
+asked after the canary   the run ends safely (`answered`)
 while sending            once: requests under way are finished; twice: the command ends (`stopped_by_signals`)
 report being written     once: a notice, and the run's own exit code; twice: the command ends (`report_kept`)
 """
@@ -55,6 +56,22 @@ def _handled(by: Mapping[signal.Signals, _Handler]) -> Iterator[None]:
 def terminable() -> Iterator[None]:
     """Raise Terminated at SIGTERM; Ctrl-C raises KeyboardInterrupt by itself. Enter it in the main thread."""
     with _handled({signal.SIGTERM: _raise}):
+        yield
+
+
+def answered(ask: Callable[[], bool]) -> Ending:
+    """Ask whether to go on while nothing is under way; Ctrl-C and SIGTERM are answers, too. DONE means to go on."""
+    try:
+        with _handled(dict.fromkeys(_ENDINGS, _raise)):
+            return Ending.DONE if ask() else Ending.GUARD
+    except KeyboardInterrupt as stop:
+        return Ending.TERMINATED if isinstance(stop, Terminated) else Ending.INTERRUPTED
+
+
+@contextmanager
+def put_back() -> Iterator[None]:
+    """Give back the handlers of before, where several runs follow one another in one command."""
+    with _handled({}):
         yield
 
 

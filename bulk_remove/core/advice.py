@@ -14,19 +14,23 @@ class Advice(NamedTuple):
     command: str = ""
 
 
-_RESUMED = (Status.UNSENT, Status.IN_DOUBT, Status.CALL_IN_PROGRESS)
+RESUMED = (Status.UNSENT, Status.IN_DOUBT, Status.CALL_IN_PROGRESS)
+"""What a later session asks for again."""
 _FIRST = {
     Ending.DENIED: Advice(
         "The server refused: look at the faults, then at the user's permissions and the campaign.", "bulk-remove check"
     ),
     Ending.UNAVAILABLE: Advice("The server stayed unavailable: wait until it answers again.", "bulk-remove check"),
+    Ending.GUARD: Advice(
+        "The canary was judged bad, and the rest was not sent: look at its numbers in report.csv first."
+    ),
     Ending.STORAGE: Advice("The disk or the ledger failed: make room first."),
 }
 
 
 def resumable(by_status: Mapping[Status, int]) -> bool:
     """Tell whether a later session could bring more numbers to an answer."""
-    return any(by_status.get(status, 0) for status in _RESUMED)
+    return any(by_status.get(status, 0) for status in RESUMED)
 
 
 def advise(run_id: str, ending: Ending, by_status: Mapping[Status, int], *, strangers: int) -> tuple[Advice, ...]:
@@ -42,7 +46,7 @@ def advise(run_id: str, ending: Ending, by_status: Mapping[Status, int], *, stra
     elif ending in _FIRST:
         advice.append(_FIRST[ending])
     if resumable(by_status):
-        count = sum(left[status] for status in _RESUMED)
+        count = sum(left[status] for status in RESUMED)
         sentence = f"{_rows(count)} can still be brought to an answer: go on with this run."
         advice.append(Advice(sentence, f"bulk-remove resume {run_id}"))
     if failed := left[Status.FAILED] + left[Status.UNRECOGNISED]:

@@ -12,8 +12,8 @@ class Snapshot:
     """A moment of the run, in numbers.
 
     `phases` counts numbers by phase letter, `faults` requests without verdicts by kind; `removed_records` counts
-    records, `requests` all requests sent, `strangers` numbers that replies spoke of unasked. `stretch` is how many
-    times slower than its ceiling the pace is; `waiting` counts numbers that will be asked for again, the first of them
+    records, `requests` all requests sent, `strangers` numbers that replies spoke of unasked. `rate` is how many
+    requests a second may be sent just now; `waiting` counts numbers that will be asked for again, the first of them
     at `next_due_s` (Unix seconds, None when none waits). `failing_for_s` is for how long the server has answered
     nobody, None unless it is only probed.
     """
@@ -23,7 +23,7 @@ class Snapshot:
     removed_records: int
     strangers: int
     faults: dict[str, int]
-    stretch: float
+    rate: float
     waiting: int
     next_due_s: float | None
     failing_for_s: float | None = None

@@ -17,6 +17,7 @@ class Ending(StrEnum):
     DENIED = "the server refused"
     DEADLINE = "the deadline came first"
     STORAGE = "the disk or the ledger failed"
+    GUARD = "stopped after the canary"
 
 
 MEANING = {
@@ -39,6 +40,7 @@ _EXIT = {
     Ending.DENIED: ExitCode.REFUSED,
     Ending.DEADLINE: ExitCode.DEADLINE,
     Ending.STORAGE: ExitCode.STORAGE,
+    Ending.GUARD: ExitCode.GUARD,
 }
 
 

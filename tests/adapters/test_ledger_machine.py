@@ -14,7 +14,17 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from bulk_remove.adapters.ledger import Outcomes, Planning, Reopening, Sending, Store, create, open_existing
+from bulk_remove.adapters.ledger import (
+    Outcomes,
+    Planning,
+    Reopening,
+    Sending,
+    Store,
+    create,
+    history,
+    open_existing,
+    opened_for_reading,
+)
 from bulk_remove.adapters.ledger.planning import CAMPAIGN_ORDINALS
 from bulk_remove.core.alike import Alike
 from bulk_remove.core.chunker import RequestShape, in_requests
@@ -292,6 +302,9 @@ class Ledger(RuleBasedStateMachine):
     @rule()
     def report(self) -> None:
         assert list(Outcomes(self.store).rows()) == list(self.model.outcomes())
+        with opened_for_reading(self.path) as store:
+            tallies = history(store).tallies.values()
+        assert sum((tally.phases for tally in tallies), Counter()) == Outcomes(self.store).phases()
 
     def teardown(self) -> None:
         try:

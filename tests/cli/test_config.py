@@ -128,7 +128,7 @@ def test_a_profile_named_by_a_variable_is_used(write: Write, monkeypatch: pytest
     [
         ("[defaults]\nrat = 1\n", "{file}, [defaults] rat is not a setting.", "Did you mean rate?"),
         ("[profile.a]\nbusy-for = 1\n", "{file}, [profile.a] busy-for is not a setting.", "Did you mean busy_for?"),
-        ("[profile.a]\nxyzzy = 1\n", "{file}, [profile.a] xyzzy is not a setting.", "Known: also_try, "),
+        ("[profile.a]\nxyzzy = 1\n", "{file}, [profile.a] xyzzy is not a setting.", ", also_try, "),
         ("[default]\n", "{file}, default is not known there.", "Did you mean defaults?"),
         ("rate = 1\n", "{file}, rate is not known there.", "Put it under [defaults] or [profile.NAME]: rate = ..."),
         ("[defaults]\nrate = 'fast'\n", "{file}, [defaults] rate is text, not a number.", "Give a number: rate = 2.5."),
@@ -279,7 +279,7 @@ def test_no_secret_is_shown(write: Write, monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setenv("BULK_REMOVE_PASSWORD", "hunter2")
     write(
         "[profile.a]\nproxy = 'api:pa55@proxy:3128'\nurl = 'https://api:pa55@host'\npassword_command = 'echo hunter2'\n"
-        "[profile.b]\npassword_env = 'hunter2'\n"
+        "[profile.b]\npassword_env = 'hunter2'\ncolumn = 'slack://pa55/hunter2'\n"
     )
     for profile in ("a", "b"):
         text = config("show", "--profile", profile)
@@ -287,6 +287,7 @@ def test_no_secret_is_shown(write: Write, monkeypatch: pytest.MonkeyPatch) -> No
         assert "(not shown)" in text
     assert shown("--profile", "a")["proxy"][0] == "***@proxy:3128"
     assert shown("--profile", "a")["url"][0] == "***@host"
+    assert shown("--profile", "b")["column"][0] == "slack://(not shown)"
     assert shown("--profile", "a")["password"] == ("(not shown)", "BULK_REMOVE_PASSWORD")
     assert shown("--profile", "a", "--password-file", "x")["password"] == ("(not shown)", "password_file")
     assert shown("--profile", "b", "--proxy", "api:pa55@proxy")["proxy"] == ("***@proxy", "flag --proxy")

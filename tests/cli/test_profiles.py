@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from bulk_remove.simulator.api import DEMO_PASSWORD
-from tests.cli.test_commands import at_a_terminal
 from tests.support.processes import Running, altered, bulk_remove, environment, removal, report_of, simulator
+from tests.support.terminal import at_a_terminal
 
 FILE_KEYRING = "tests.support.file_keyring.FileKeyring"
 
@@ -179,7 +179,7 @@ def test_login_stores_what_is_typed_unseen_and_logout_deletes_it(server: Running
     who = ["--url", server.url, "--user", "demo"]
     env = kept(tmp_path)
     assert "bulk-remove login" in bulk_remove("check", *who, env=env).stderr
-    shown, code = at_a_terminal(["login", *who], "Password of demo", f"{DEMO_PASSWORD}\n", env)
+    shown, code = at_a_terminal(["login", *who], ("Password of demo", f"{DEMO_PASSWORD}\n"), env=env)
     assert code == 0, shown
     assert "accepts this user" in shown
     assert DEMO_PASSWORD not in shown
@@ -194,7 +194,9 @@ def test_login_stores_what_is_typed_unseen_and_logout_deletes_it(server: Running
 @pytest.mark.skipif(os.name != "posix", reason="needs a pseudo-terminal")
 def test_a_password_in_the_keyring_is_for_its_own_server_alone(server: Running, tmp_path: Path) -> None:
     env = kept(tmp_path)
-    shown, code = at_a_terminal(["login", "--url", server.url, "--user", "demo"], "Password", f"{DEMO_PASSWORD}\n", env)
+    shown, code = at_a_terminal(
+        ["login", "--url", server.url, "--user", "demo"], ("Password", f"{DEMO_PASSWORD}\n"), env=env
+    )
     assert code == 0, shown
     for url in (server.url.replace("127.0.0.1", "[::1]"), f"{server.url}/tenant"):
         done = bulk_remove("check", "--url", url, "--user", "demo", env=env)
@@ -215,7 +217,7 @@ def test_login_stores_nothing_that_the_server_did_not_accept(
     server: Running, tmp_path: Path, words: tuple[str, ...], typed: str, code: int, told: str
 ) -> None:
     own = ["login", "--url", server.url, "--user", "demo", *words]
-    shown, ended = at_a_terminal(own, "Password of demo", f"{typed}\n", kept(tmp_path))
+    shown, ended = at_a_terminal(own, ("Password of demo", f"{typed}\n"), env=kept(tmp_path))
     assert ended == code, shown
     assert told in shown
     assert typed not in shown
@@ -237,7 +239,7 @@ def test_a_keyring_that_does_not_work_is_told_without_the_password(
 ) -> None:
     env = kept(tmp_path, PYTHON_KEYRING_BACKEND=backend)
     who = ["login", "--url", server.url, "--user", "demo"]
-    shown, code = at_a_terminal(who, "Password of demo", f"{DEMO_PASSWORD}\n", env)
+    shown, code = at_a_terminal(who, ("Password of demo", f"{DEMO_PASSWORD}\n"), env=env)
     assert code == 2, shown
     assert sentence in " ".join(shown.split())
     assert "--password-file" in shown

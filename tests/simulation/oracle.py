@@ -139,7 +139,8 @@ def refused(forms: frozenset[str], requests: Iterable[Request]) -> Refused:
     """Find out when the client could know that the server refuses these."""
     times: Counter[int] = Counter()
     known_s = inf
-    for request in requests:
+    # In the order in which the client was told: a request that left earlier may be answered later.
+    for request in sorted(requests, key=lambda each: inf if each.told_s is None else each.told_s):
         if request.told in REFUSED and len(request.numbers) == 1 and forms.issuperset(request.numbers):
             assert request.told_s is not None
             times[request.session] += 1

@@ -28,7 +28,10 @@ def simulator(folder: Path, *options: str) -> Iterator[Running]:
     """Start `bulk-remove simulate` on a free port."""
     audit = folder / "audit.jsonl"
     with subprocess.Popen(
-        [*COMMAND, "simulate", "--port", "0", "--audit", str(audit), *options], stdout=subprocess.PIPE, text=True
+        [*COMMAND, "simulate", "--port", "0", "--audit", str(audit), *options],
+        env=environment(),
+        stdout=subprocess.PIPE,
+        text=True,
     ) as process:
         try:
             found = re.search(r"http://\S+", process.stdout.readline() if process.stdout else "")
@@ -44,8 +47,12 @@ def simulator(folder: Path, *options: str) -> Iterator[Running]:
 
 
 def environment(**changes: str) -> dict[str, str]:
-    """Return a clean environment with the demo's password, without profiles and without a keyring."""
+    """Return a clean environment with the demo's password, without profiles and without a keyring.
+
+    Bytecode may be kept: to compile everything anew costs each command more than most of them do.
+    """
     kept = {name: value for name, value in os.environ.items() if not name.startswith("BULK_REMOVE_")}
+    kept.pop("PYTHONDONTWRITEBYTECODE", None)
     own = {"BULK_REMOVE_PASSWORD": DEMO_PASSWORD, "BULK_REMOVE_CONFIG": os.devnull, "NO_PROXY": "*"}
     return {**kept, **own, "PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring"} | changes
 

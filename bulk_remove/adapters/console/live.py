@@ -112,8 +112,8 @@ class _Scene:
         return [*facts, *self._pace(), self._outlook()]
 
     def _pace(self) -> list[str]:
-        slowed = f", slowed to {self._rate / self._now.stretch:.2g}" if self._now.stretch > 1 else ""
-        return [f"{speed(self._requests):.1f} requests/s (ceiling {self._rate:g}{slowed})"]
+        below = f", pace {self._now.rate:.2g}" if self._now.rate < self._rate else ""
+        return [f"{speed(self._requests):.1f} requests/s (ceiling {self._rate:g}{below})"]
 
     def _outlook(self) -> str:
         now = self._now

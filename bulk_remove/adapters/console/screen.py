@@ -5,11 +5,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rich.console import Console
+from rich.table import Table
 from rich.text import Text
 
 from bulk_remove.adapters.console.figures import figures
 from bulk_remove.adapters.console.outlet import outlet
-from bulk_remove.adapters.console.planned import plan_figures, source_lines
+from bulk_remove.adapters.console.planned import plan_figures, question, source_lines
+from bulk_remove.core.guards import Known
 from bulk_remove.core.model import Status
 from bulk_remove.core.plan import Plan
 from bulk_remove.core.progress import duration
@@ -48,8 +50,8 @@ class Screen:
         self.err.print(Text.assemble(("Error: ", "bold red"), error.sentence))
         self.err.print(Text(f"       {error.hint}"))
 
-    def plan(self, plan: Plan, records: Mapping[str, int], also_try: Sequence[str]) -> None:
-        """Show what would be done. `records` says how many records each campaign holds, where that is known.
+    def plan(self, plan: Plan, known: Known, also_try: Sequence[str]) -> None:
+        """Show what would be done, and what is known of the campaigns.
 
         `also_try` names the forms in which a number that is not there is asked for again.
         """
@@ -57,22 +59,33 @@ class Screen:
         for source in plan.sources:
             for line in source_lines(source):
                 self.out.print(Text(f"  {line}"))
-        self.out.print(plan_figures(plan, records, also_try))
+        self.out.print(plan_figures(plan, known, also_try))
 
-    def confirm(self, plan: Plan) -> bool:
+    def confirm(self, plan: Plan, known: Known) -> bool:
         """Ask the operator to type the count (or yes, for few numbers); True when that was typed."""
-        names = ", ".join(campaign.campaign for campaign in plan.campaigns if campaign.to_send)
         many = plan.to_send >= TYPED_COUNT_FROM
         wanted = str(plan.to_send) if many else "yes"
         what = f"how many numbers that is ({wanted})" if many else "yes"
-        self.err.print(
-            Text.assemble(
-                (f"About to remove {plan.to_send:,} numbers from campaign {names} on {plan.host}. ", "bold"),
-                "This cannot be undone.",
-            )
-        )
-        self.err.print(f"Type {what} to go on: ", end="")
+        self.err.print(Text.assemble((question(plan, known), "bold"), "This cannot be undone."))
+        return self._typed(f"Type {what} to go on: ", wanted)
+
+    def confirm_rest(self, left: int) -> bool:
+        """Ask the operator whether the numbers that are left are to follow the canary; True when yes was typed."""
+        return self._typed(f"Type yes to send the {left:,} numbers that are left: ", "yes")
+
+    def asked(self, sentence: str, word: str) -> bool:
+        """Tell what is about to happen and ask the operator to type a word; True when that was typed."""
+        self.err.print(Text(sentence, style="bold"))
+        return self._typed(f"Type {word} to go on: ", word)
+
+    def _typed(self, prompt: str, wanted: str) -> bool:
+        self.err.print(prompt, end="")
         return sys.stdin.readline().strip().lower() == wanted
+
+    def canary(self, mix: Mapping[Status, int]) -> None:
+        """Show what became of the numbers that were sent first."""
+        self.out.print(Text(f"The first request brought, for {sum(mix.values()):,} numbers:", style="bold"))
+        self.out.print(_by_status(mix))
 
     def summary(
         self,
@@ -87,10 +100,7 @@ class Screen:
         """Say what the run amounts to, for a tired person at 2 a.m.; `seconds` is the time of sending."""
         style = "bold green" if exit_code is ExitCode.OK else "bold yellow"
         self.out.print(Text(headline(by_status, ending), style=style))
-        table = figures()
-        for status in Status:
-            if by_status.get(status, 0):
-                table.add_row(status.value, f"{by_status[status]:,}", MEANING[status])
+        table = _by_status(by_status)
         table.add_row("rows in the input", f"{sum(by_status.values()):,}", "each of them is in the report once")
         self.out.print(table)
         self.out.print(Text(f"  {removed} in {duration(seconds)}."))
@@ -108,3 +118,11 @@ class Screen:
         self.tell(f"  Summary: {summary}")
         for path in also:
             self.tell(f"  And:     {path}")
+
+
+def _by_status(counts: Mapping[Status, int]) -> Table:
+    table = figures()
+    for status in Status:
+        if counts.get(status, 0):
+            table.add_row(status.value, f"{counts[status]:,}", MEANING[status])
+    return table

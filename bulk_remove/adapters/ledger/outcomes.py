@@ -36,6 +36,15 @@ class Totals(NamedTuple):
     seconds: float
 
 
+class RecordCount(NamedTuple):
+    """The records of a campaign before the run and after it, None where not known; `note` says why."""
+
+    campaign: str
+    before: int | None
+    after: int | None
+    note: str
+
+
 class Outcomes:
     """Reads a ledger that nobody writes to at the same time."""
 
@@ -81,6 +90,12 @@ class Outcomes:
         results.pop("verdicts", None)
         seconds = sum(max(0.0, ended_s - began_s) for began_s, ended_s in sessions)
         return Totals(requests, results, strangers, len(sessions), sessions[0][0], sessions[-1][1], seconds)
+
+    def record_counts(self) -> list[RecordCount]:
+        """Return how many records the server counted in each campaign; none when it was not to be asked."""
+        with self._store.reading() as connection:
+            rows = connection.execute("SELECT campaign, before, after, note FROM record_count ORDER BY campaign")
+            return [RecordCount(*row) for row in rows]
 
     def phases(self) -> Counter[str]:
         """Count every distinct number by its phase."""

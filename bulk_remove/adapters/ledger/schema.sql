@@ -19,6 +19,21 @@ CREATE TABLE session (                                  -- one time of sending: 
     settings   TEXT NOT NULL                            -- JSON: what it was told; a resume may have another ceiling
 ) STRICT;
 
+CREATE TABLE canary (                                   -- what is sent alone, before the rest of the run
+    one           INTEGER PRIMARY KEY CHECK (one = 1),  -- a run has one canary, or none
+    first_ordinal INTEGER NOT NULL,                     -- its numbers are those between these that were open at first
+    last_ordinal  INTEGER NOT NULL,
+    planned       INTEGER NOT NULL CHECK (planned IN (0, 1)),  -- whether it is a planned chunk; else stragglers
+    passed        INTEGER NOT NULL CHECK (passed IN (0, 1))    -- whether the rest may be sent
+) STRICT;
+
+CREATE TABLE record_count (                             -- how many records the server counted in a campaign
+    campaign TEXT PRIMARY KEY,
+    before   INTEGER,                                   -- before the run's first request; NULL: not known
+    after    INTEGER,                                   -- after the last request of the latest session; NULL: not known
+    note     TEXT NOT NULL                              -- why a count is not known
+) STRICT;
+
 CREATE TABLE source (
     source_no  INTEGER PRIMARY KEY,                     -- in the order of the command line
     properties TEXT NOT NULL                            -- JSON: file, sheet, header, column, encoding, SHA-256 ...
