@@ -77,10 +77,9 @@ def finish(
     """
     wanted = wanted or Wanted()
     report = output or prepared.folder / REPORT
-    if report.parent != prepared.folder:
-        note_report(prepared.folder, report)
+    _note(prepared, report, *wanted.places(report))
     course = _course_of(prepared) if ReportFormat.HTML in wanted.also else None
-    finished = _reported(prepared, ending, report, course, wanted.places(report))
+    finished = _reported(prepared, ending, report, course, wanted.places(report), prepared.folder)
     summary = _summary(prepared.plan, settings, finished)
     write_summary(finished.summary, summary)
     for form, path in zip(wanted.also, finished.also, strict=True):
@@ -94,14 +93,22 @@ def write_again(
     prepared: Prepared, settings: Settings, ending: Ending, form: ReportFormat, path: Path, csv_for: CsvFor
 ) -> Finished:
     """Write the report of an earlier run once more, in one format. Raises what `finish` does."""
+    _note(prepared, path)
     course = _course_of(prepared) if form is ReportFormat.HTML else None
     with TemporaryDirectory(dir=prepared.folder, prefix="report-") as aside:
         plain = path if form is ReportFormat.CSV else Path(aside) / REPORT
-        finished = _reported(prepared, ending, plain, course, ())
+        finished = _reported(prepared, ending, plain, course, (), Path(aside))
         _write_copy(form, path, prepared, finished, _summary(prepared.plan, settings, finished), course)
     if form is ReportFormat.CSV and csv_for is CsvFor.EXCEL_PL:
         _turn_for_excel(path)
     return finished
+
+
+def _note(prepared: Prepared, *places: Path) -> None:
+    """Remember what is written outside the run's folder."""
+    for path in places:
+        if path.parent != prepared.folder:
+            note_report(prepared.folder, path)
 
 
 def _course_of(prepared: Prepared) -> Course:
@@ -112,11 +119,11 @@ def _course_of(prepared: Prepared) -> Course:
 
 
 def _reported(
-    prepared: Prepared, ending: Ending, report: Path, course: Course | None, also: tuple[Path, ...]
+    prepared: Prepared, ending: Ending, report: Path, course: Course | None, also: tuple[Path, ...], aside: Path
 ) -> Finished:
-    """Write report.csv, in the form for programs, and count on the way."""
+    """Write report.csv, in the form for programs, and count on the way; what the counting spills goes to `aside`."""
     outcomes = Outcomes(prepared.store)
-    with RowKeys(prepared.folder / "ids.tmp") as keys:
+    with RowKeys(aside / "ids.tmp") as keys:
         counter = _Counter(keys)
         blocks = counter.through(outcomes.blocks())
         shown = course.through(blocks) if course else blocks
