@@ -21,6 +21,9 @@ _FIRST = {
         "The server refused: look at the faults, then at the user's permissions and the campaign.", "bulk-remove check"
     ),
     Ending.UNAVAILABLE: Advice("The server stayed unavailable: wait until it answers again.", "bulk-remove check"),
+    Ending.GUARD: Advice(
+        "The canary was judged bad, and the rest was not sent: look at its numbers in report.csv first."
+    ),
     Ending.STORAGE: Advice("The disk or the ledger failed: make room first."),
 }
 

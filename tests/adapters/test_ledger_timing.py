@@ -9,6 +9,8 @@ from bulk_remove.adapters.ledger import Outcomes, Sending, Store, Timing, create
 from bulk_remove.core.course import Attempt, SessionSpan
 from bulk_remove.errors import StorageError
 
+TOLD: dict[str, object] = {"pace": "gentle", "rate": None, "concurrency": None}
+
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
@@ -17,11 +19,11 @@ def store(tmp_path: Path) -> Iterator[Store]:
         with made.transaction() as connection:
             connection.execute("INSERT INTO chunk VALUES (1, '00001', '601', 0, NULL, NULL, 'open')")
             sending = Sending(connection)
-            sending.begin_session(100.0, {"rate": 5.0})
+            sending.begin_session(100.0, TOLD | {"rate": 5.0})
             attempts = [(101.0, 101.5, "verdicts", ""), (102.0, 105.0, "HTTP 429", "r1"), (103.0, 500.0, "killed", "")]
             for attempt in attempts:
                 add(sending, *attempt)
-            second = sending.begin_session(500.0, {"rate": 2.0})
+            second = sending.begin_session(500.0, TOLD)
             add(sending, 501.0, 501.0, "not sent", "")
             add(sending, 502.0, 504.0, "verdicts", "")
             sending.end_session(second, 510.0, "done")
@@ -36,7 +38,7 @@ def add(sending: Sending, begun_s: float, ended_s: float, result: str, request_i
 def test_each_session_is_told_with_its_own_ceiling_and_ending(store: Store) -> None:
     timing = Timing(store)
     assert timing.sessions() == (SessionSpan(100.0, 103.0, 5.0, ""), SessionSpan(500.0, 510.0, 2.0, "done"))
-    assert timing.last_settings() == {"rate": 2.0}
+    assert timing.last_settings() == TOLD
 
 
 def test_the_requests_that_left_are_told_in_order_and_are_as_many_as_in_the_totals(store: Store) -> None:
@@ -70,7 +72,7 @@ def test_a_snapshot_does_not_see_what_is_written_meanwhile_and_sets_things_aside
     with closing(open_existing(store.path)) as other, store.snapshot():
         before = timing.sessions()
         with other.transaction() as connection:
-            Sending(connection).begin_session(900.0, {"rate": 1.0})
+            Sending(connection).begin_session(900.0, TOLD)
         assert timing.sessions() == before
         assert [*Outcomes(store).rows()] == []
     assert len(timing.sessions()) == len(before) + 1

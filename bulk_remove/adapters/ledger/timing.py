@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator
 from math import ceil
+from typing import Any
 
 import orjson
 
 from bulk_remove.adapters.ledger.store import Store
 from bulk_remove.core.course import Attempt, SessionSpan
+from bulk_remove.core.throttle import Level, ceilings_of
 
 _QUANTILES = (0.5, 0.95, 0.99, 1.0)
 _REPLIES = "FROM attempt WHERE result = 'verdicts'"
@@ -32,7 +34,7 @@ class Timing:
                 f"SELECT began_at_s, {SESSION_END}, settings, ifnull(ending, '') FROM session ORDER BY session_no"  # noqa: S608 - a constant
             ).fetchall()
         return tuple(
-            SessionSpan(began_s, ended_s, orjson.loads(settings)["rate"], ending)
+            SessionSpan(began_s, ended_s, _ceiling(orjson.loads(settings)), ending)
             for began_s, ended_s, settings, ending in rows
         )
 
@@ -69,3 +71,7 @@ class Timing:
                 ).fetchone()[0]
                 for share in _QUANTILES
             }
+
+
+def _ceiling(settings: dict[str, Any]) -> float:
+    return ceilings_of(Level(settings["pace"]), settings["rate"], settings["concurrency"]).rate
