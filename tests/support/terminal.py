@@ -32,22 +32,28 @@ def at_a_terminal(
         start_new_session=True,
     ) as process:
         os.close(theirs)
-        shown = ""
-        waiting = [*exchanges]
-        while True:
-            assert select([ours], [], [], 60)[0], f"nothing more was shown after {shown!r}"
-            try:
-                piece = os.read(ours, 4096).decode(errors="replace")
-            except OSError:
-                break
-            if not piece:
-                break
-            shown += piece
-            if waiting and waiting[0][0] in shown:
-                _, typed = waiting.pop(0)
-                if typed in KEYS:
-                    process.send_signal(KEYS[typed])
-                else:
-                    os.write(ours, typed.encode())
-        os.close(ours)
-        return shown, process.wait(30)
+        try:
+            shown = _talked(process, ours, [*exchanges])
+            return shown, process.wait(30)
+        finally:
+            process.kill()  # or leaving Popen's block would wait for ever
+            os.close(ours)
+
+
+def _talked(process: subprocess.Popen[bytes], ours: int, waiting: list[tuple[str, str]]) -> str:
+    shown = ""
+    while select([ours], [], [], 60)[0]:
+        try:
+            piece = os.read(ours, 4096).decode(errors="replace")
+        except OSError:
+            return shown
+        if not piece:
+            return shown
+        shown += piece
+        if waiting and waiting[0][0] in shown:
+            _, typed = waiting.pop(0)
+            if typed in KEYS:
+                process.send_signal(KEYS[typed])
+            else:
+                os.write(ours, typed.encode())
+    raise AssertionError(f"nothing more was shown after {shown!r}")

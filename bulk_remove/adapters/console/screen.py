@@ -11,6 +11,7 @@ from rich.text import Text
 from bulk_remove.adapters.console.figures import figures
 from bulk_remove.adapters.console.outlet import outlet
 from bulk_remove.adapters.console.planned import plan_figures, question, source_lines
+from bulk_remove.adapters.console.typed import typed_line
 from bulk_remove.core.guards import Known
 from bulk_remove.core.model import Status
 from bulk_remove.core.plan import Plan
@@ -80,7 +81,7 @@ class Screen:
 
     def _typed(self, prompt: str, wanted: str) -> bool:
         self.err.print(prompt, end="")
-        return sys.stdin.readline().strip().lower() == wanted
+        return typed_line().strip().lower() == wanted
 
     def canary(self, mix: Mapping[Status, int]) -> None:
         """Show what became of the numbers that were sent first."""
