@@ -258,7 +258,7 @@ def _carried_out(
             sent = asyncio.run(carry_out(ready, approved, settings, address, login, hooks))
             finished = finish(ready, settings, sent.ending, options["output"], wanted_of(options))
         _tell(screen, ready, settings, sent, finished)
-    return Carried(ready.folder, finished.exit_code, bool(wishes))
+    return Carried(ready.folder, finished.exit_code, bool(wishes), finished.also)
 
 
 def _tell(screen: Screen, ready: Prepared, settings: Settings, sent: Sent, finished: Finished) -> None:

@@ -286,12 +286,16 @@ _CSV_FOR: dict[str, Any] = {
     "help": "Whom report.csv is for: programs, or a double click in a Polish Excel.",
 }
 
+formats_option = _all(
+    _option("--report", "also", type=Formats(), metavar="FORMATS", help="Also write html, xlsx or both beside it."),
+    _option("--csv-for", **_CSV_FOR),
+)
+
 report_option = _all(
     _option(
         "--output", "-o", type=click.Path(path_type=Path, dir_okay=False), help="The report; else in the run's folder."
     ),
-    _option("--report", "also", type=Formats(), metavar="FORMATS", help="Also write html, xlsx or both beside it."),
-    _option("--csv-for", **_CSV_FOR),
+    formats_option,
 )
 
 # Of a report written again: what the environment says of runs is not meant for it, least of all the place.
@@ -345,6 +349,7 @@ aftermath_options = _all(
 )
 
 inbox_options = _all(
+    formats_option,
     _option(
         "--settle",
         type=Duration(),

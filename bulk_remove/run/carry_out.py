@@ -56,11 +56,15 @@ class Hooks:
 
 
 class Carried(NamedTuple):
-    """A run that was carried out: its folder, its exit code, and whether a signal came while the report was written."""
+    """A run that was carried out: its folder, its exit code, and whether a signal came while the report was written.
+
+    `also` are the reports in other formats beside report.csv.
+    """
 
     folder: Path
     exit_code: ExitCode
     stop_wished: bool
+    also: tuple[Path, ...]
 
 
 @dataclass(frozen=True, slots=True)

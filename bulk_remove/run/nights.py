@@ -184,14 +184,15 @@ class Night:
         place = place_of(carried.exit_code, run.resumable_numbers, run.sessions_to_the_end)
         word = f"{run.open_numbers:,} numbers without a final answer" if run.open_numbers else "every number is final"
         if place is not Place.INBOX:
-            self._put_away(left, place)
+            self._put_away(left, carried, place)
         self._end(FileEnd(left.name, carried.exit_code, place, carried.folder, word), stop=carried.stop_wished)
 
-    def _put_away(self, left: Left, place: Place) -> None:
+    def _put_away(self, left: Left, carried: Carried, place: Place) -> None:
         new_name = self._begun_name(left, place) or self._inbox.free_name(place, left.name)
         report = left.folder / REPORT
-        note_report(left.folder, self._inbox.folder / place.value / f"{new_name}{REPORT_END}")
-        self._inbox.put_report(place, new_name, report, report.with_suffix(".summary.json"))
+        for path in (report, *carried.also):
+            note_report(left.folder, self._inbox.beside(place, new_name, path))
+        self._inbox.put_reports(place, new_name, (report, report.with_suffix(".summary.json"), *carried.also))
         if self._inbox.content(left.name) == left.content:
             self._inbox.move(left.name, place, new_name)
         else:

@@ -62,7 +62,7 @@ def refusal(*words: str) -> UsageError:
         ("", "2", "3", "4", ("2", "BULK_REMOVE_RATE")),
         ("", "", "3", "4", ("3", "{file}, [profile.acme] rate")),
         ("", "", "", "4", ("4", "{file}, [defaults] rate")),
-        ("", "", "", "", ("5.0", "default")),
+        ("", "", "", "", ("-", "default")),
         ("1", "", "", "4", ("1", "flag --rate")),
         ("", "2", "", "", ("2", "BULK_REMOVE_RATE")),
     ],
@@ -142,7 +142,7 @@ def test_a_profile_named_by_a_variable_is_used(write: Write, monkeypatch: pytest
         ("[defaults]\nfiles = [1]\n", "{file}, [defaults] files is a number, not text, in quotes.", '"..."'),
         (
             "[defaults]\nbusy_for = '30 parsecs'\n",
-            "{file}, [defaults] busy_for cannot be: '30 parsecs' is no length of time; write 90s, 30m or 2h.",
+            "{file}, [defaults] busy_for cannot be: '30 parsecs' is no length of time; write 90s, 30m, 2h or 7d.",
             'Give a duration, in quotes: busy_for = "30m".',
         ),
         ("[defaults]\nbusy_for = -1.0\n", "{file}, [defaults] busy_for cannot be: '-1.0' is no length", "30m"),
@@ -182,7 +182,7 @@ def test_a_file_that_is_named_must_be_there_and_the_platforms_may_be_missing(
     assert "There is no file" in refusal().sentence
     monkeypatch.delenv("BULK_REMOVE_CONFIG")
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "empty"))
-    assert shown()["rate"] == ("5.0", "default")
+    assert shown()["rate"] == ("-", "default")
     assert "so there is no profile 'acme'" in refusal("--profile", "acme").sentence
     assert "config init" in refusal("--config", str(write("").with_name("other.toml"))).hint
 
@@ -327,7 +327,7 @@ def test_init_writes_a_private_file_that_changes_nothing_and_never_overwrites(tm
     assert str(file) in config("init", "--config", str(file))
     if os.name == "posix":
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
-    assert shown("--config", str(file))["rate"] == ("5.0", "default")
+    assert shown("--config", str(file))["rate"] == ("-", "default")
     before = file.read_text(encoding="utf-8")
     with pytest.raises(UsageError, match="is there already"):
         config("init", "--config", str(file))

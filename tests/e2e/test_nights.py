@@ -101,6 +101,15 @@ def test_each_file_is_run_and_moved_with_its_report_and_what_cannot_be_read_with
     assert night(server, inbox).returncode == 0
 
 
+def test_reports_in_other_formats_go_with_the_file(server: Running, inbox: Path) -> None:
+    drop(inbox, "a.csv")
+    done = night(server, inbox, "--report", "html,xlsx", "--csv-for", "excel-pl")
+    assert done.returncode == 0, done.stderr
+    ends = ("", ".report.csv", ".report.html", ".report.summary.json", ".report.xlsx")
+    assert lying_in(inbox / "done") == [f"a.csv{end}" for end in ends]
+    assert (inbox / "done" / "a.csv.report.csv").read_bytes().startswith(b"\xef\xbb\xbf")
+
+
 def test_content_that_was_done_is_not_sent_again_unless_it_is_to_be_read_otherwise(
     server: Running, inbox: Path
 ) -> None:
@@ -261,8 +270,8 @@ setattr(holder, name, and_dies)
     ("script", "place"),
     [
         (_DIES, "bulk_remove.run.nights.Night._conclude"),
-        (_DIES, "bulk_remove.adapters.inbox.Inbox.put_report"),
-        (_DIES_AFTER, "bulk_remove.adapters.inbox.Inbox.put_report"),
+        (_DIES, "bulk_remove.adapters.inbox.Inbox.put_reports"),
+        (_DIES_AFTER, "bulk_remove.adapters.inbox.Inbox.put_reports"),
         (_DIES_AFTER, "bulk_remove.adapters.inbox.Inbox.move"),
     ],
 )

@@ -20,7 +20,18 @@ WORLD = (
     "--busy-share", "0.1", "--busy-seconds", "1", "--absent-share", "0.1", "--duplicate-share", "0.1",
     "--fault", "dropped_after=0.1", "--fault", "unavailable=0.05",
 )  # fmt: skip
-PACE = ("--rate", "50", "--max-numbers-per-request", "10", "--busy-delay", "500ms", "--max-invalid", "50%")
+PACE = (
+    "--pace",
+    "fixed",
+    "--rate",
+    "50",
+    "--max-numbers-per-request",
+    "10",
+    "--busy-delay",
+    "500ms",
+    "--max-invalid",
+    "50%",
+)
 
 
 @pytest.fixture
