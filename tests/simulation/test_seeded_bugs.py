@@ -7,6 +7,7 @@ import orjson
 import pytest
 
 from bulk_remove.adapters import client, reporter
+from bulk_remove.adapters.account import Account
 from bulk_remove.adapters.ledger import Outcomes, Sending, reopening
 from bulk_remove.adapters.pool import Pool, pool
 from bulk_remove.adapters.pool.bookkeeper import Bookkeeper
@@ -15,7 +16,7 @@ from bulk_remove.core import lifecycle, pacing
 from bulk_remove.core.alike import Alike
 from bulk_remove.core.chunker import RequestShape
 from bulk_remove.core.lifecycle import SETTLED, TRANSITIONS, Event, Phase
-from bulk_remove.core.model import Again, Chunk, NumberState, RowOutcome
+from bulk_remove.core.model import Again, Chunk, NumberState, OutcomeBlock
 from bulk_remove.core.pacing import Pace
 from bulk_remove.core.replies import Fault, Reply, Verdict, read_reply
 from bulk_remove.core.throttle import Ceilings, Throttle, throttle_for
@@ -112,12 +113,23 @@ def settled_numbers_asked_again_by_resume(broken: pytest.MonkeyPatch) -> None:
 
 
 def duplicates_lost_from_the_report(broken: pytest.MonkeyPatch) -> None:
-    rows = Outcomes.rows
+    blocks = Outcomes.blocks
 
-    def firsts(self: Outcomes) -> Iterator[RowOutcome]:
-        return (row for row in rows(self) if not row.duplicate_of)
+    def firsts(self: Outcomes) -> Iterator[OutcomeBlock]:
+        for block in blocks(self):
+            kept = [place for place in range(len(block.rows)) if place not in block.duplicate_of]
+            yield replace(
+                block,
+                rows=[block.rows[place] for place in kept],
+                cells=[block.cells[place] for place in kept],
+                others=[block.others[place] for place in kept if block.others],
+                numbers=[block.numbers[place] for place in kept],
+                campaigns=[block.campaigns[place] for place in kept],
+                states=Alike.of([block.states[place] for place in kept]),
+                duplicate_of={},
+            )
 
-    broken.setattr(Outcomes, "rows", firsts)
+    broken.setattr(Outcomes, "blocks", firsts)
     broken.setattr(reporter, "check_closed", lambda *_: None)
 
 
@@ -138,7 +150,9 @@ def twice_the_rate(broken: pytest.MonkeyPatch) -> None:
     def hasty(ceilings: Ceilings, now_us: int) -> Throttle:
         return throttle_for(replace(ceilings, rate=2 * ceilings.rate, adaptive=False), now_us)
 
+    # The ceiling is held twice: by the run itself, and by what it shares with others of its account.
     broken.setattr(pool, "throttle_for", hasty)
+    broken.setattr(Account, "depart", lambda *_: 0)
 
 
 def one_worker_too_many(broken: pytest.MonkeyPatch) -> None:
