@@ -21,8 +21,6 @@ WORLD = (
     "--fault", "dropped_after=0.1", "--fault", "unavailable=0.05",
 )  # fmt: skip
 PACE = (
-    "--pace",
-    "fixed",
     "--rate",
     "50",
     "--max-numbers-per-request",

@@ -72,9 +72,12 @@ def bulk_remove(*words: str | Path, env: dict[str, str] | None = None) -> subpro
 
 
 def removal(server: Running, folder: Path, *words: str | Path) -> tuple[str | Path, ...]:
-    """Return the words of a run against the simulator, reporting to report.csv in the folder."""
+    """Return the words of a run against the simulator, reporting to report.csv in the folder.
+
+    It does not look for the pace that the server bears, for that takes a run its first minute.
+    """
     own = ("--url", server.url, "--user", "demo", "-c", "00001", "--state-dir", folder / "state")
-    return ("run", *words, *own, "--yes", "-o", folder / "report.csv")
+    return ("run", "--pace", "fixed", *words, *own, "--yes", "-o", folder / "report.csv")
 
 
 def report_of(folder: Path) -> list[dict[str, str]]:
