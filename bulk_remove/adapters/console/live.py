@@ -71,6 +71,10 @@ class Live:
             self._console.print(Text(", ".join(scene.facts())))
 
 
+def _clock_time(moment_s: float) -> str:
+    return datetime.fromtimestamp(moment_s).astimezone().strftime("%H:%M:%S")
+
+
 class _Scene:
     """The latest snapshot and the speeds that follow from the last half minute."""
 
@@ -86,6 +90,9 @@ class _Scene:
         """Take in a snapshot."""
         self._now = now
         moment_s = time.monotonic()
+        if now.paused_at_s is not None:  # what was held says nothing of the speed
+            for samples in (self._settled, self._asked, self._requests):
+                samples.clear()
         for samples, count in (
             (self._settled, now.settled),
             (self._asked, self._numbers - now.unsent),
@@ -117,14 +124,16 @@ class _Scene:
 
     def _outlook(self) -> str:
         now = self._now
+        if now.paused_at_s is not None:
+            finishing = f", {now.under_way} under way" if now.under_way else ""
+            return f"PAUSED since {_clock_time(now.paused_at_s)}{finishing}: p goes on, q stops"
         if now.failing_for_s is not None:
             return f"no answer for {duration(now.failing_for_s)}; gives up after {duration(self._give_up_after_s)}"
         if now.unsent:
             left_s = remaining_s(now.unsent, speed(self._asked))
             return "time left unknown yet" if left_s is None else f"about {duration(left_s)} left"
         if now.waiting and now.next_due_s is not None:
-            asked_at = datetime.fromtimestamp(now.next_due_s).astimezone().strftime("%H:%M:%S")
-            return f"waiting for {now.waiting:,}, asked again at {asked_at}"
+            return f"waiting for {now.waiting:,}, asked again at {_clock_time(now.next_due_s)}"
         return "finishing"
 
     def picture(self) -> Table:
