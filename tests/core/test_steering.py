@@ -14,8 +14,10 @@ givens = st.builds(ceilings_of, st.sampled_from(Level), st.floats(0.01, 1000), s
 
 @pytest.mark.parametrize(
     ("typed", "key"),
-    [("p", Key.PAUSE), ("P", Key.PAUSE), ("+", Key.FASTER), ("=", Key.FASTER), ("-", Key.SLOWER), ("_", Key.SLOWER)]
-    + [("q", Key.STOP), ("Q", Key.STOP), ("x", None), ("\x1b", None), ("\n", None), ("ń", None)],
+    [
+        *(("p", Key.PAUSE), ("P", Key.PAUSE), ("+", Key.FASTER), ("=", Key.FASTER), ("-", Key.SLOWER)),
+        *(("_", Key.SLOWER), ("q", Key.STOP), ("Q", Key.STOP), ("x", None), ("\x1b", None), ("\n", None), ("ń", None)),
+    ],
 )
 def test_a_key_is_taken_with_shift_and_without(typed: str, key: Key | None) -> None:
     assert key_of(typed) == key

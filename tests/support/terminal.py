@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from select import select
 
@@ -150,6 +150,19 @@ def sitting(*words: str | Path, env: dict[str, str] | None = None) -> Iterator[S
             here.resize(100)
             yield here
         finally:
+            for pid in _of_session(process.pid):  # a shell puts each command into a process group of its own
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
             process.kill()  # or leaving Popen's block would wait for ever
             os.close(theirs)
             os.close(ours)
+
+
+def _of_session(leader: int) -> list[int]:
+    """Return the processes of a session, where the system tells (Linux)."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            after_name = stat.read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+            found += [int(stat.parent.name)] if int(after_name[3]) == leader else []
+    return found
