@@ -177,6 +177,7 @@ def run_python(code: str) -> subprocess.CompletedProcess[str]:
         ["runs"],
         ["runs", "prune"],
         ["config", "show"],
+        ["completion"],
         ["login"],
     ],
     ids=" ".join,

@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from bulk_remove import __version__
+from bulk_remove.cli.completion import RunId, RunOrReport, completion
 from bulk_remove.cli.config_commands import COMMANDS
 from bulk_remove.cli.configured import Program
 from bulk_remove.cli.options import (
@@ -47,7 +48,12 @@ _FILES = click.argument(
 )
 @click.version_option(__version__, message="bulk-remove %(version)s")
 def program() -> None:
-    """Remove phone numbers from a Thulium campaign, with a verdict for every one of them."""
+    r"""Remove phone numbers from a Thulium campaign, with a verdict for every one of them.
+
+    \b
+    Example:  bulk-remove plan opt-outs.csv -c 00001
+              bulk-remove run opt-outs.csv -c 00001 --system acme --user api -o report.csv
+    """
 
 
 @program.command()
@@ -98,7 +104,7 @@ def run(**options: Any) -> int:
 
 
 @program.command()
-@click.argument("run", required=False, metavar="[RUN]")
+@click.argument("run", required=False, metavar="[RUN]", type=RunId())
 @change_options
 @canary_limit_option
 @login_options
@@ -120,7 +126,7 @@ def resume(**options: Any) -> int:
 
 
 @program.command()
-@click.argument("earlier", metavar="RUN|REPORT")
+@click.argument("earlier", metavar="RUN|REPORT", type=RunOrReport())
 @form_options
 @kept_guard_options
 @change_options
@@ -144,7 +150,7 @@ def rerun(**options: Any) -> int:
 
 
 @program.command()
-@click.argument("run", required=False, metavar="[RUN]")
+@click.argument("run", required=False, metavar="[RUN]", type=RunId())
 @again_options
 @state_dir_option
 def report(**options: Any) -> int:
@@ -226,5 +232,5 @@ def simulate(**options: Any) -> int:
     return simulate_job(options)
 
 
-for command in COMMANDS:
+for command in (*COMMANDS, completion):
     program.add_command(command)
