@@ -1,4 +1,4 @@
-"""The progress: redrawn in place on a terminal, a plain line now and then without one."""
+"""The progress: redrawn in place on a terminal, a plain line now and then without one or on a dumb one."""
 
 import asyncio
 import time
@@ -25,11 +25,12 @@ class Live:
 
     def __init__(self, console: Console) -> None:
         self._console = console
+        self._redraws = console.is_terminal and not console.is_dumb_terminal
 
     @contextmanager
     def reading(self) -> Iterator[Callable[[int], None]]:
         """Show how many rows have been read; gives the function to tell."""
-        if not self._console.is_terminal:
+        if not self._redraws:
             yield lambda _: None
             return
         with self._console.status("Reading ...") as status:
@@ -45,7 +46,7 @@ class Live:
         Where showing fails the sending goes on without: a terminal's failure is passed over, a bug raised at the end.
         """
         scene = _Scene(numbers, rate, give_up_after_s)
-        show = self._redrawing if self._console.is_terminal else self._lines
+        show = self._redrawing if self._redraws else self._lines
         task = asyncio.create_task(show(scene, snapshot))
         try:
             yield
@@ -90,14 +91,14 @@ class _Scene:
         """Take in a snapshot."""
         self._now = now
         moment_s = time.monotonic()
-        if now.paused_at_s is not None:  # what was held says nothing of the speed
-            for samples in (self._settled, self._asked, self._requests):
-                samples.clear()
         for samples, count in (
             (self._settled, now.settled),
             (self._asked, self._numbers - now.unsent),
             (self._requests, now.requests),
         ):
+            if now.paused_at_s is not None:  # what is held has no speed
+                samples.clear()
+                continue
             samples.append((moment_s, count))
             while samples[0][0] < moment_s - RATE_WINDOW_S:
                 samples.popleft()
@@ -120,7 +121,9 @@ class _Scene:
 
     def _pace(self) -> list[str]:
         below = f", pace {self._now.rate:.2g}" if self._now.rate < self._rate else ""
-        return [f"{speed(self._requests):.1f} requests/s (ceiling {self._rate:g}{below})"]
+        # Of few samples the first and the last request count for too short a time; the ceiling is never passed.
+        sent = min(self._rate, speed(self._requests))
+        return [f"{sent:.1f} requests/s (ceiling {self._rate:g}{below})"]
 
     def _outlook(self) -> str:
         now = self._now
@@ -132,6 +135,9 @@ class _Scene:
         if now.unsent:
             left_s = remaining_s(now.unsent, speed(self._asked))
             return "time left unknown yet" if left_s is None else f"about {duration(left_s)} left"
+        if now.waiting and now.next_due_s is not None and now.next_due_s <= time.time():
+            left_s = remaining_s(now.waiting, speed(self._settled))
+            return f"asking again for {now.waiting:,}" + ("" if left_s is None else f", about {duration(left_s)} left")
         if now.waiting and now.next_due_s is not None:
             return f"waiting for {now.waiting:,}, asked again at {_clock_time(now.next_due_s)}"
         return "finishing"
