@@ -275,3 +275,9 @@ def test_a_pause_leaves_the_rate_as_if_it_had_not_been() -> None:
         assert rate_at(rested_, ends_us + later_us) == rate_at(rate, begins_us + later_us)
     dropped_meanwhile = refused(rate_from(2.0, CEILING, 0), SECOND_US, 0, 9 * SECOND_US, 0)
     assert rested(dropped_meanwhile, begins_us, ends_us).dropped_us == ends_us
+
+
+def test_a_limit_over_a_longer_time_is_forgotten_when_more_is_let_through_at_once() -> None:
+    held = Rate(CEILING, 5.0, 0, seeking=False, period_us=30 * SECOND_US, fresh=False)
+    let_through = accepted(held, SECOND_US, SECOND_US)
+    assert (let_through.period_us, let_through.wall) == (0, 5.0 / MARGIN)
