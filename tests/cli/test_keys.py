@@ -242,3 +242,25 @@ def test_a_question_in_the_middle_gets_a_whole_line_and_no_key_before_it(tmp_pat
         at.until(LEGEND)
         assert at.ended() == 0, at.shown
     assert asked(server) == NUMBERS
+
+
+_DEAF = """
+import bulk_remove.adapters.console.keyboard as keyboard
+keyboard._Keyboard._read = lambda self: self._loop.remove_reader(self._terminal)
+from bulk_remove.cli import main
+main()
+"""
+
+
+def test_a_key_that_came_too_late_is_no_part_of_the_next_answer(tmp_path: Path, server: Running) -> None:
+    words = words_for(server, tmp_path, "--max-numbers-per-request", "12", "--rate", "4", "--canary")
+    left = (word for word in words[len(COMMAND) :] if word != "--yes")
+    with sitting(sys.executable, "-c", _DEAF, *left) as at:
+        at.until("to go on:")
+        at.type("yes\n")
+        at.until(LEGEND)
+        at.type("-")
+        at.until("12 numbers that are left:")
+        at.type("yes\n")
+        assert at.ended() == 0, at.shown
+    assert asked(server) == NUMBERS
