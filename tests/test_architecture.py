@@ -30,7 +30,7 @@ HOMES = {
     "platformdirs": {"adapters/folders.py"},
     "python_calamine": {"adapters/reader"},
     "rich": {"adapters/console"},
-    "sqlite3": {"adapters/ledger"},
+    "sqlite3": {"adapters/account.py", "adapters/ledger"},
     "tenacity": {"adapters/pool"},
     "xlsxwriter": {"adapters/report_xlsx.py"},
     "yarl": {"adapters/client.py"},

@@ -7,7 +7,7 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -208,26 +208,7 @@ def account_file(state_dir: Path, host: str, user: str) -> Path:
     folder = state_dir / "accounts"
     make_private(folder)
     # The user's name may hold anything: a digest keeps two of them apart.
-    return folder / f"{_as_file_name(host)}-{sha256(user.encode()).hexdigest()[:16]}.json"
-
-
-def lock_beside(path: Path) -> Callable[[], AbstractContextManager[bool]]:
-    """Return what tries the lock of a file, without waiting, and says whether it was free; it may raise OSError."""
-    lock = FileLock(path.with_suffix(".lock"), mode=0o600, fallback_to_soft=False, blocking=False)
-
-    @contextmanager
-    def tried() -> Iterator[bool]:
-        try:
-            lock.acquire()
-        except Timeout:
-            yield False
-            return
-        try:
-            yield True
-        finally:
-            lock.release()
-
-    return tried
+    return folder / f"{_as_file_name(host)}-{sha256(user.encode()).hexdigest()[:16]}.sqlite"
 
 
 def run_folders(state_dir: Path) -> list[Path]:

@@ -25,6 +25,7 @@ from bulk_remove.cli.run_log import logged
 from bulk_remove.cli.signals import report_kept, stopped_by_signals, told_truly
 from bulk_remove.core.numbers import NumberRules
 from bulk_remove.core.plan import ApprovedPlan, Consent, approve, check_holds_numbers, check_within_limits
+from bulk_remove.core.progress import duration
 from bulk_remove.core.summary import Ending
 from bulk_remove.errors import ExitCode, GuardStop, UsageError
 from bulk_remove.run.carry_out import Carried, Hooks, Sent, carry_out, notes_of, with_learned_limit
@@ -267,8 +268,7 @@ def _tell(screen: Screen, ready: Prepared, settings: Settings, sent: Sent, finis
     """Say what the run amounts to, where the report is, and how to go on."""
     screen.summary(
         finished.by_status,
-        f"{finished.removed_records:,} records removed by {finished.totals.requests:,} requests",
-        finished.totals.seconds,
+        _done_by(finished),
         finished.totals.faults,
         finished.totals.strangers,
         sent.ending,
@@ -286,6 +286,13 @@ def _tell(screen: Screen, ready: Prepared, settings: Settings, sent: Sent, finis
     screen.files(finished.report, finished.summary, finished.also)
     if finished.resumable and not sent.guard:
         screen.tell(f"  To go on: bulk-remove resume {ready.plan.run_id}")
+
+
+def _done_by(finished: Finished) -> str:
+    requests, records = finished.totals.requests, finished.removed_records
+    if not requests:  # what is final already is asked for by no rerun
+        return f"Nothing had to be sent; {records:,} records were removed before." if records else "Nothing was sent."
+    return f"{records:,} records removed by {requests:,} requests in {duration(finished.totals.seconds)}."
 
 
 @contextmanager

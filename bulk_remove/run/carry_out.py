@@ -12,7 +12,7 @@ from typing import NamedTuple
 from bulk_remove.adapters.account import Account
 from bulk_remove.adapters.client import Client, Connection
 from bulk_remove.adapters.clock import SystemClock
-from bulk_remove.adapters.folders import account_file, keep_learned, learned_of, lock_beside
+from bulk_remove.adapters.folders import account_file, keep_learned, learned_of
 from bulk_remove.adapters.ledger import Journal, Planning, Sending
 from bulk_remove.adapters.pool import Outside, Pool, PoolSettings
 from bulk_remove.core.canary import canary_declined, judge_canary
@@ -107,10 +107,10 @@ async def carry_out(
     """
     clock = SystemClock()
     Planning(prepared.store).approve(approved)
-    with Journal(prepared.store) as journal:
+    account = _account(prepared, approved.plan.host, login.user, settings)
+    with Journal(prepared.store) as journal, account:
         began_s = clock.wall_s()
         known = learned_of(prepared.state_dir, approved.plan.host, began_s)
-        account = _account(prepared, approved.plan.host, login.user, settings)
         session_no = await journal.write(lambda steps: _begin(steps, approved, settings, began_s))
         async with Client(connection(settings, address, login)) as client:
             pool = Pool(
@@ -171,7 +171,7 @@ async def _canary(
 def _account(prepared: Prepared, host: str, user: str, settings: Settings) -> Account:
     """Return this run's part in the ceiling of all runs of one user. Raises StorageError."""
     path = account_file(prepared.state_dir, host, user)
-    return Account(path, lock_beside(path), settings.ceilings().rate, prepared.folder.name)
+    return Account(path, settings.ceilings().rate, prepared.folder.name)
 
 
 def _keep(state_dir: Path, host: str, known: Learned, pool: Pool, now_s: float) -> None:

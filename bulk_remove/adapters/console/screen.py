@@ -16,7 +16,6 @@ from bulk_remove.adapters.console.typed import typed_line
 from bulk_remove.core.guards import Known
 from bulk_remove.core.model import Status
 from bulk_remove.core.plan import Plan
-from bulk_remove.core.progress import duration
 from bulk_remove.core.summary import MEANING, Ending, headline
 from bulk_remove.errors import BulkRemoveError, ExitCode
 
@@ -91,20 +90,19 @@ class Screen:
     def summary(
         self,
         by_status: Mapping[Status, int],
-        removed: str,
-        seconds: float,
+        done_by: str,
         faults: Mapping[str, int],
         strangers: int,
         ending: Ending,
         exit_code: ExitCode,
     ) -> None:
-        """Say what the run amounts to, for a tired person at 2 a.m.; `seconds` is the time of sending."""
+        """Say what the run amounts to, for a tired person at 2 a.m.; `done_by` says by how many requests."""
         style = "bold green" if exit_code is ExitCode.OK else "bold yellow"
         self.out.print(Text(headline(by_status, ending), style=style))
         table = _by_status(by_status)
         table.add_row("rows in the input", f"{sum(by_status.values()):,}", "each of them is in the report once")
         self.out.print(table)
-        self.out.print(Text(f"  {removed} in {duration(seconds)}."))
+        self.out.print(Text(f"  {done_by}"))
         if faults:
             told = ", ".join(f"{count:,} x {kind}" for kind, count in sorted(faults.items()))
             self.out.print(Text(f"  Requests without verdicts: {told}."))
