@@ -136,10 +136,11 @@ def sitting(*words: str | Path, env: dict[str, str] | None = None) -> Iterator[S
     """Start a program at a pseudo-terminal that controls it; whatever is left of it is killed at the end."""
     import pty  # noqa: PLC0415 - POSIX alone has it
 
+    wanted = {**environment(), "TERM": "xterm", **(env or {})}
     ours, theirs = pty.openpty()
     with subprocess.Popen(
         [sys.executable, "-c", _CONTROLLED, *map(str, words)],
-        env={**environment(), "TERM": "xterm", **(env or {})},
+        env={name: value for name, value in wanted.items() if name not in {"COLUMNS", "LINES"}},  # the size is its own
         stdin=theirs,
         stdout=theirs,
         stderr=theirs,
