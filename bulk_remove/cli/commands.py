@@ -182,6 +182,24 @@ program.add_command(runs)
 
 
 @program.command()
+@click.argument("number")
+@click.option("--campaign", "-c", help="In this campaign alone.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, for machines.")
+@state_dir_option
+def explain(**options: Any) -> int:
+    r"""Tell all that the runs of this machine did with one number: rows, requests, verdicts.
+
+    The number may be written in any way; each run reads it by its own rules.
+
+    \b
+    Example:  bulk-remove explain "601 234 555"
+    """
+    from bulk_remove.cli.explaining import explain_job  # noqa: PLC0415 - see above
+
+    return explain_job(options)
+
+
+@program.command()
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False), metavar="DIR")
 @input_options
 @guard_options

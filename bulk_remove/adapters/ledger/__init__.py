@@ -2,7 +2,7 @@
 
 `store` opens the file and owns the transactions, `planning` writes the plan, `sending` keeps intents and verdicts,
 `outcomes` reads what became of every row, `timing` when what happened, `reopening` takes a run up again, `history`
-knows what earlier runs sent, `standing` looks at a run from outside.
+knows what earlier runs sent, `standing` looks at a run from outside, `tracing` follows one number through it.
 """
 
 from bulk_remove.adapters.ledger.history import PastRun, completed_run
@@ -13,6 +13,7 @@ from bulk_remove.adapters.ledger.sending import Sending
 from bulk_remove.adapters.ledger.standing import History, Session, Tally, history, opened_for_reading
 from bulk_remove.adapters.ledger.store import Store, create, open_existing, was_approved
 from bulk_remove.adapters.ledger.timing import Timing
+from bulk_remove.adapters.ledger.tracing import Trace, trace
 from bulk_remove.adapters.ledger.writer import Journal
 
 __all__ = [
@@ -29,10 +30,12 @@ __all__ = [
     "Tally",
     "Timing",
     "Totals",
+    "Trace",
     "completed_run",
     "create",
     "history",
     "open_existing",
     "opened_for_reading",
+    "trace",
     "was_approved",
 ]
