@@ -2,6 +2,11 @@ import os
 import signal
 
 import pytest
+from hypothesis import settings
+
+# Two runs of the tests say the same, also on a slow machine; `pytest --hypothesis-profile=default` looks for more.
+settings.register_profile("repeatable", deadline=None, derandomize=True)
+settings.load_profile("repeatable")
 
 
 def pytest_configure(config: pytest.Config) -> None:  # noqa: ARG001 - pytest's own name

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from bulk_remove.core.model import NumberFormat
@@ -124,6 +124,7 @@ def test_damage_is_refused_and_named_in_every_form(number_format: NumberFormat, 
     st.sampled_from([cell for cells in DAMAGE.values() for cell in cells]), st.sampled_from(["", " ", "\u00a0", "'"])
 )
 def test_blanks_around_the_damage_hide_nothing(cell: str, blank: str) -> None:
+    assume(not (blank == "'" == cell[0]))  # the mark of a text is one apostrophe; a second is a character of the cell
     assert misspelling(trimmed(blank + cell + blank.strip("'"))) == misspelling(trimmed(cell))
 
 
