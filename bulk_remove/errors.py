@@ -7,6 +7,7 @@
     |-- RefusedError          6    credentials, permission, campaign, TLS, redirect
     |-- UnavailableError      7    the server stayed out of reach
     |-- CampaignLockedError   8    another run holds the campaign
+    |-- RunLockedError        8    another process works on the run
     |-- StorageError         10    the disk or the ledger failed
     `-- StoppedError    130/143    Ctrl-C or SIGTERM, safely
     InvariantError           1     a bug of ours: the one case that shows a traceback
@@ -79,6 +80,12 @@ class UnavailableError(BulkRemoveError):
 
 class CampaignLockedError(BulkRemoveError):
     """Another run on this machine holds the campaign."""
+
+    exit_code = ExitCode.LOCKED
+
+
+class RunLockedError(BulkRemoveError):
+    """Another process works on this run."""
 
     exit_code = ExitCode.LOCKED
 

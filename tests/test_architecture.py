@@ -15,6 +15,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 HOMES = {
     "aiohttp": {"adapters/client.py", "simulator"},
     "aioresponses": set(),
+    "apprise": {"adapters/notifier.py"},
     "backports": {"adapters/reader/packed.py"},
     "charset_normalizer": {"adapters/reader/letters.py"},
     "click": {"cli"},
@@ -159,7 +160,9 @@ def run_python(code: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60)
 
 
-@pytest.mark.parametrize("words", [[], ["run"], ["plan"], ["check"], ["simulate"]], ids=" ".join)
+@pytest.mark.parametrize(
+    "words", [[], ["run"], ["plan"], ["check"], ["simulate"], ["inbox"], ["runs"], ["runs", "prune"]], ids=" ".join
+)
 def test_help_loads_no_heavy_library(words: list[str]) -> None:
     heavy = ["pandas", "numpy", "aiohttp", "python_calamine", "phonenumbers", "sqlite3", "rich", "tenacity"]
     done = run_python(

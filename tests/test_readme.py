@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+import click
 import pytest
 
 from bulk_remove.cli.commands import program
@@ -12,12 +13,9 @@ from bulk_remove.errors import ExitCode
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 TESTS = "".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / "tests").rglob("test_*.py")))
-FLAGS = {
-    name
-    for command in program.commands.values()
-    for option in command.params
-    for name in (*option.opts, *option.secondary_opts)
-}
+COMMANDS = [*program.commands.values()]
+COMMANDS += [below for command in COMMANDS if isinstance(command, click.Group) for below in command.commands.values()]
+FLAGS = {name for command in COMMANDS for option in command.params for name in (*option.opts, *option.secondary_opts)}
 
 
 @pytest.mark.parametrize("name", sorted(set(re.findall(r"`(test_\w+)`", README))))

@@ -9,14 +9,21 @@ import re
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 from secrets import token_hex
+from shutil import rmtree
 
 from filelock import FileLock, Timeout
 from platformdirs import user_state_path
 
-from bulk_remove.errors import CampaignLockedError, StorageError
+from bulk_remove.errors import CampaignLockedError, RunLockedError, StorageError
 
+RUN_LOCK = "run.lock"
+_REPORTS = "reports.jsonl"
+_CONCLUDED = "concluded"
+_LOOKED_AT_S = 1.0
+"""So long a run's lock is waited for: `runs` holds it for a moment to see whether the run is under way."""
 _LEARNED_FOR_S = 30 * 86_400.0
 """Servers are changed now and then: what was learned a month ago is learned anew."""
 
@@ -72,6 +79,107 @@ def _as_file_name(host: str) -> str:
     return re.sub(r"[^0-9A-Za-z.-]", "_", host)
 
 
+def begun_s(folder: Path) -> float:
+    """Return when a run was begun, by its id (Unix seconds); of a folder that has another name, its own time."""
+    try:
+        return datetime.strptime(folder.name[:15], "%Y%m%d-%H%M%S").replace(tzinfo=UTC).timestamp()
+    except ValueError:
+        return folder.stat().st_mtime
+
+
+def note_report(folder: Path, report: Path) -> None:
+    """Remember in a run's folder where its report goes, before it is written: `prune` tells what it leaves.
+
+    Raises StorageError.
+    """
+    line = json.dumps(str(report.absolute()))
+    try:
+        with open(folder / _REPORTS, "a", encoding="utf-8", opener=_private) as file:
+            file.write(f"{line}\n")
+    except OSError as error:
+        raise _storage_error(folder, error) from None
+
+
+def noted_reports(folder: Path) -> list[Path]:
+    """Return where the reports of a run went, the latest last, whether they are there still or not."""
+    try:
+        lines = (folder / _REPORTS).read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise _storage_error(folder, error) from None
+    # Of a run that was killed the last line may be cut short: then its report was not begun.
+    paths = dict.fromkeys(reversed([json.loads(line) for line in lines if line[1:].endswith('"')]))
+    return [Path(path) for path in reversed(paths)]
+
+
+def mark_concluded(folder: Path) -> None:
+    """Remember of a run that its file has left the inbox, or that nothing more is to be done about it.
+
+    Raises StorageError.
+    """
+    try:
+        (folder / _CONCLUDED).touch(mode=0o600)
+    except OSError as error:
+        raise _storage_error(folder, error) from None
+
+
+def is_concluded(folder: Path) -> bool:
+    """Tell whether a run was marked by `mark_concluded`."""
+    return (folder / _CONCLUDED).exists()
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
+@contextmanager
+def lock_run(folder: Path) -> Iterator[None]:
+    """Hold a run's folder for this process while the context is entered; a process that dies lets it go.
+
+    It may be left in another thread than it was entered in. Raises RunLockedError when another process holds it,
+    StorageError when the lock cannot be made.
+    """
+    lock = FileLock(folder / RUN_LOCK, mode=0o600, fallback_to_soft=False, thread_local=False)
+    try:
+        lock.acquire(timeout=_LOOKED_AT_S)
+    except Timeout:
+        raise RunLockedError(f"Run {folder.name} is under way.", "Wait for it to end, then try again.") from None
+    except OSError as error:
+        raise _storage_error(folder, error) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def under_way(folder: Path) -> bool:
+    """Tell whether another process works on a run."""
+    try:
+        with lock_run(folder):
+            return False
+    except RunLockedError:
+        return True
+
+
+def delete_run(folder: Path) -> None:
+    """Delete a run's folder with all that is in it. Raises RunLockedError when it is under way, StorageError."""
+    try:
+        with lock_run(folder):
+            # The lock last, and free: some systems delete no file that is open.
+            for path in [path for path in folder.iterdir() if path.name != RUN_LOCK]:
+                if path.is_dir() and not path.is_symlink():
+                    rmtree(path)
+                else:
+                    path.unlink()
+        rmtree(folder)
+    except OSError as error:
+        raise StorageError(
+            f"The folder {folder} cannot be deleted whole: {error.strerror}.",
+            "Check its permissions, then prune again; what is left of it may hold phone numbers.",
+        ) from None
+
+
 def run_folders(state_dir: Path) -> list[Path]:
     """Return the folders of all runs, oldest first."""
     runs = state_dir / "runs"
@@ -88,20 +196,33 @@ def lock_campaigns(state_dir: Path, host: str, campaigns: Iterable[str]) -> Iter
 
 
 @contextmanager
+def lock_inbox(state_dir: Path, inbox: Path) -> Iterator[None]:
+    """Hold a drop folder for this process while the context is entered, as `lock_campaign` does a campaign."""
+    digest = sha256(os.fsencode(inbox)).hexdigest()[:16]
+    with _held(state_dir, f"inbox-{digest}", f"Another night on this machine works on {inbox}."):
+        yield
+
+
+@contextmanager
 def lock_campaign(state_dir: Path, host: str, campaign: str) -> Iterator[None]:
     """Hold the campaign for this process while the context is entered; a process that dies lets it go.
 
     Raises CampaignLockedError when another run holds it, StorageError when the lock cannot be made.
     """
+    name = f"{_as_file_name(host)}-{campaign}"
+    with _held(state_dir, name, f"Another run on this machine holds campaign {campaign}."):
+        yield
+
+
+@contextmanager
+def _held(state_dir: Path, name: str, taken: str) -> Iterator[None]:
     folder = state_dir / "locks"
     make_private(folder)
-    lock = FileLock(folder / f"{_as_file_name(host)}-{campaign}.lock", mode=0o600, fallback_to_soft=False)
+    lock = FileLock(folder / f"{name}.lock", mode=0o600, fallback_to_soft=False)
     try:
         lock.acquire(blocking=False)
     except Timeout:
-        raise CampaignLockedError(
-            f"Another run on this machine holds campaign {campaign}.", "Wait for it to end, then run again."
-        ) from None
+        raise CampaignLockedError(taken, "Wait for it to end, then run again.") from None
     except OSError as error:
         raise _storage_error(folder, error) from None
     try:

@@ -1,13 +1,16 @@
 """The commands. Heavy imports stay inside them, so that --help answers at once."""
 
+from pathlib import Path
 from typing import Any
 
 import click
 
 from bulk_remove import __version__
 from bulk_remove.cli.options import (
+    aftermath_options,
     change_options,
     form_options,
+    inbox_options,
     input_options,
     login_options,
     output_options,
@@ -18,6 +21,7 @@ from bulk_remove.cli.options import (
     state_dir_option,
     until_option,
 )
+from bulk_remove.cli.runs import runs
 
 _FILES = click.argument("files", nargs=-1, required=True, metavar="FILE...")
 
@@ -58,6 +62,7 @@ def plan(**options: Any) -> int:
 @retry_options
 @server_options
 @until_option
+@aftermath_options
 @output_options
 @state_dir_option
 def run(**options: Any) -> int:
@@ -78,6 +83,7 @@ def run(**options: Any) -> int:
 @change_options
 @login_options
 @until_option
+@aftermath_options
 @report_option
 @state_dir_option
 def resume(**options: Any) -> int:
@@ -99,6 +105,7 @@ def resume(**options: Any) -> int:
 @change_options
 @login_options
 @until_option
+@aftermath_options
 @output_options
 @state_dir_option
 def rerun(**options: Any) -> int:
@@ -127,6 +134,33 @@ def check(**options: Any) -> int:
     from bulk_remove.cli.jobs import check_job  # noqa: PLC0415 - see above
 
     return check_job(options)
+
+
+program.add_command(runs)
+
+
+@program.command()
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False), metavar="DIR")
+@input_options
+@request_options
+@retry_options
+@server_options
+@until_option
+@aftermath_options
+@inbox_options
+@state_dir_option
+def inbox(**options: Any) -> int:
+    r"""Run each finished file of a drop folder, and move it to done/ or failed/ with its report beside it.
+
+    What an earlier night left unfinished is resumed first. Made for cron and systemd: the exit code is the worst of
+    the files'.
+
+    \b
+    Example:  bulk-remove inbox /srv/opt-outs -c 00001 --system acme --user api --until 06:00 --yes
+    """
+    from bulk_remove.cli.nights import inbox_job  # noqa: PLC0415 - see above
+
+    return inbox_job(options)
 
 
 @program.command()

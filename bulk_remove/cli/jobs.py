@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
@@ -14,6 +14,7 @@ from bulk_remove.adapters.folders import lock_campaigns
 from bulk_remove.adapters.ledger import Outcomes
 from bulk_remove.adapters.reader import ReadOptions, find_files, open_table
 from bulk_remove.adapters.reporter import check_place
+from bulk_remove.cli.aftermath import Aftermath, aftermath
 from bulk_remove.cli.options import address_from, changes_from, login_from, settings_from, state_dir_from
 from bulk_remove.cli.run_log import logged
 from bulk_remove.cli.signals import report_kept, stopped_by_signals, told_truly
@@ -21,7 +22,7 @@ from bulk_remove.core.numbers import NumberRules
 from bulk_remove.core.plan import ApprovedPlan, Consent, approve
 from bulk_remove.core.summary import Ending
 from bulk_remove.errors import ExitCode, GuardStop, UsageError
-from bulk_remove.run.carry_out import Hooks, Sent, carry_out, connection, with_learned_limit
+from bulk_remove.run.carry_out import Carried, Hooks, Sent, carry_out, connection, with_learned_limit
 from bulk_remove.run.finish import Finished, finish
 from bulk_remove.run.old_report import OldReport
 from bulk_remove.run.plan_json import plan_as_json
@@ -52,6 +53,12 @@ def plan_job(options: dict[str, Any]) -> int:
 def run_job(options: dict[str, Any]) -> int:
     """Plan, ask, remove, report; returns the exit code. Raises every BulkRemoveError."""
     screen = Screen()
+    with aftermath(screen, options) as after:
+        return _ended(after, run_anew(screen, options, ()))
+
+
+def run_anew(screen: Screen, options: dict[str, Any], held: Collection[str]) -> Carried:
+    """Plan, ask, remove, report. The campaigns `held` are locked already. Raises every BulkRemoveError."""
     settings = settings_from(options)
     address = address_from(options)
     login = login_from(options)
@@ -60,9 +67,9 @@ def run_job(options: dict[str, Any]) -> int:
     state_dir = state_dir_from(options)
     known = [settings.campaign] if settings.campaign else []
     with (
-        lock_campaigns(state_dir, address.host, known),
+        lock_campaigns(state_dir, address.host, {*known} - {*held}),
         _prepared(options, settings, _destination(address, login, options), screen) as ready,
-        lock_campaigns(state_dir, address.host, [] if known else ready.plan.campaign_ids),
+        lock_campaigns(state_dir, address.host, {*ready.plan.campaign_ids} - {*known} - {*held}),
     ):
         return _asked_and_carried_out(screen, ready, settings, address, login, options)
 
@@ -70,6 +77,17 @@ def run_job(options: dict[str, Any]) -> int:
 def rerun_job(options: dict[str, Any]) -> int:
     """Ask again for what an earlier run left open; returns the exit code. Raises every BulkRemoveError."""
     screen = Screen()
+    with aftermath(screen, options) as after:
+        return _ended(after, _rerun(screen, options))
+
+
+def _ended(after: Aftermath, carried: Carried) -> int:
+    after.runs.append(carried.folder)
+    after.code = carried.exit_code
+    return carried.exit_code
+
+
+def _rerun(screen: Screen, options: dict[str, Any]) -> Carried:
     state_dir = state_dir_from(options)
     _need_consent(screen, options)
     with _earlier_rows(options, state_dir) as (rows, kept, given, told):
@@ -141,8 +159,8 @@ def _check_output(output: Path, inputs: Sequence[str]) -> None:
 
 def _asked_and_carried_out(
     screen: Screen, ready: Prepared, settings: Settings, address: Address, login: Login, options: dict[str, Any]
-) -> int:
-    """Show the plan, ask for consent, and carry it out; returns the exit code."""
+) -> Carried:
+    """Show the plan, ask for consent, and carry it out."""
     approved = approve(ready.plan, Consent.FLAG if options["yes"] else Consent.TYPED)
     findings = asyncio.run(_inspected(settings, address, login, ready.plan.campaign_ids))
     screen.plan(ready.plan, findings.records, settings.also_try)
@@ -158,6 +176,12 @@ def _asked_and_carried_out(
 def resume_job(options: dict[str, Any]) -> int:
     """Finish an earlier run from its ledger; returns the exit code. Raises every BulkRemoveError."""
     screen = Screen()
+    with aftermath(screen, options) as after:
+        return _ended(after, resume_run(screen, options, ()))
+
+
+def resume_run(screen: Screen, options: dict[str, Any], held: Collection[str]) -> Carried:
+    """Finish an earlier run from its ledger. The campaigns `held` are locked already. Raises every BulkRemoveError."""
     state_dir = state_dir_from(options)
     with earlier_run(find_run(state_dir, options["run"] or ""), changes_from(options, typed_only=True)) as run:
         address = Address.parse(run.destination.url)
@@ -165,7 +189,7 @@ def resume_job(options: dict[str, Any]) -> int:
         output = options["output"] or (Path(run.destination.output) if run.destination.output else None)
         if output:
             check_place(output)
-        with lock_campaigns(state_dir, address.host, run.campaigns):
+        with lock_campaigns(state_dir, address.host, {*run.campaigns} - {*held}):
             ready = reopened(run, time.time())
             approved = approve(ready.plan, run.consent)
             screen.note(f"Resuming run {ready.plan.run_id}: {ready.plan.numbers:,} numbers on {ready.plan.host}.")
@@ -201,12 +225,18 @@ def _carried_out(
     address: Address,
     login: Login,
     options: dict[str, Any],
-) -> int:
-    """Send, report, and tell; returns the exit code, which a signal while the report is written leaves as it is."""
+) -> Carried:
+    """Send, report, and tell; a signal while the report is written leaves the exit code as it is."""
+    wishes: list[str] = []
+
+    def keep_on() -> None:
+        wishes.append("stop")
+        screen.note("The report is being written; once more stops at once.")
+
     with told_truly(ready.plan.run_id, ready.store.approved):
         with (
-            logged(ready.folder, screen),
-            report_kept(lambda: screen.note("The report is being written; once more stops at once.")) as spare,
+            logged(ready.folder, screen, options["log_format"]),
+            report_kept(keep_on) as spare,
         ):
             watching = partial(Live(screen.err).sending, ready.plan.numbers, settings.rate, settings.give_up_after_s)
             stopping = partial(_stopping, screen, options["until"], spare)
@@ -214,7 +244,7 @@ def _carried_out(
             sent = asyncio.run(carry_out(ready, approved, settings, address, login, hooks))
             finished = finish(ready, settings, sent.ending, options["output"])
         _tell(screen, ready, settings, sent, finished)
-    return finished.exit_code
+    return Carried(ready.folder, finished.exit_code, bool(wishes))
 
 
 def _tell(screen: Screen, ready: Prepared, settings: Settings, sent: Sent, finished: Finished) -> None:

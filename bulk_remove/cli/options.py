@@ -19,11 +19,11 @@ from bulk_remove.errors import UsageError
 from bulk_remove.settings import Address, Login, Settings
 
 F = TypeVar("F", bound=Callable[..., Any])
-_UNIT_S = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+_UNIT_S = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 
 
 class Duration(click.ParamType[float]):
-    """`90`, `90s`, `30m`, `2h` -> seconds."""
+    """`90`, `90s`, `30m`, `2h`, `7d` -> seconds."""
 
     name = "duration"
 
@@ -31,9 +31,9 @@ class Duration(click.ParamType[float]):
         """Return seconds."""
         if isinstance(value, float):
             return value
-        found = re.fullmatch(r"(\d+(?:\.\d+)?)(ms|[smh]?)", str(value))
+        found = re.fullmatch(r"(\d+(?:\.\d+)?)(ms|[smhd]?)", str(value))
         if not found:
-            self.fail(f"{value!r} is no length of time; write 90s, 30m or 2h.", param, ctx)
+            self.fail(f"{value!r} is no length of time; write 90s, 30m, 2h or 7d.", param, ctx)
         return float(found[1]) * _UNIT_S[found[2]]
 
 
@@ -218,6 +218,45 @@ report_option = _option(
 output_options = _all(
     report_option,
     click.option("--yes", "-y", is_flag=True, help="Do not ask before removing."),
+)
+
+aftermath_options = _all(
+    _option(
+        "--log-format",
+        type=click.Choice(["text", "json"]),
+        default="text",
+        show_default=True,
+        help="The run's log as text, or as one JSON object a line.",
+    ),
+    _option(
+        "--metrics-file",
+        type=click.Path(path_type=Path, dir_okay=False),
+        help="A .prom file for node_exporter's textfile collector, written at the end.",
+    ),
+    _option(
+        "--notify",
+        multiple=True,
+        metavar="URL",
+        help="Where to tell how it ended, as Apprise writes addresses; may be repeated. Better in the environment.",
+    ),
+    _option(
+        "--notify-on",
+        type=click.Choice(["problem", "always"]),
+        default="problem",
+        show_default=True,
+        help="When to notify: when the exit code is not 0, or always.",
+    ),
+)
+
+inbox_options = _all(
+    _option(
+        "--settle",
+        type=Duration(),
+        default="10s",
+        show_default=True,
+        help="How long a file must not change before it is taken.",
+    ),
+    click.option("--yes", "-y", is_flag=True, help="Remove without asking; an inbox never asks, so it is needed."),
 )
 
 

@@ -1,8 +1,10 @@
 """The log of a run, in its folder. It holds no phone number and no secret."""
 
+import json
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 
 from bulk_remove.adapters.console import Screen
@@ -25,9 +27,29 @@ class _RunLog(logging.FileHandler):
             self._screen.note("The log can no longer be written (is the disk full?); the run goes on without it.")
 
 
+class _JsonLines(logging.Formatter):
+    """One JSON object a line; its keys are stable."""
+
+    def __init__(self, run_id: str) -> None:
+        super().__init__()
+        self._run_id = run_id
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the record as one line."""
+        moment = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+        line = {
+            "time": moment.replace("+00:00", "Z"),
+            "level": record.levelname,
+            "logger": record.name,
+            "run": self._run_id,
+            "message": record.getMessage(),
+        }
+        return json.dumps(line, ensure_ascii=False)
+
+
 @contextmanager
-def logged(folder: Path, screen: Screen) -> Iterator[None]:
-    """Keep the run's log in its folder. It holds no phone number and no secret."""
+def logged(folder: Path, screen: Screen, log_format: str = "text") -> Iterator[None]:
+    """Keep the run's log in its folder, as text or JSON lines. It holds no phone number and no secret."""
     log = logging.getLogger("bulk_remove")
     try:
         handler = _RunLog(folder / "run.log", screen)
@@ -35,7 +57,8 @@ def logged(folder: Path, screen: Screen) -> Iterator[None]:
         raise StorageError(
             f"The log in {folder} cannot be written: {error.strerror}.", "Check free space and permissions."
         ) from None
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    text = logging.Formatter("%(asctime)s %(levelname)s %(message)s")
+    handler.setFormatter(_JsonLines(folder.name) if log_format == "json" else text)
     log.addHandler(handler)
     log.setLevel(logging.INFO)
     try:

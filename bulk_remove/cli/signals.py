@@ -59,6 +59,13 @@ def terminable() -> Iterator[None]:
 
 
 @contextmanager
+def put_back() -> Iterator[None]:
+    """Give back the handlers of before, where several runs follow one another in one command."""
+    with _handled({}):
+        yield
+
+
+@contextmanager
 def told_truly(run_id: str, approved: Callable[[], bool]) -> Iterator[None]:
     """Turn Ctrl-C and SIGTERM into StoppedError, unless the run's plan is not `approved` yet.
 

@@ -6,6 +6,7 @@ from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
+from typing import NamedTuple
 
 from bulk_remove.adapters.client import Client, Connection
 from bulk_remove.adapters.clock import SystemClock
@@ -18,7 +19,7 @@ from bulk_remove.core.progress import Snapshot
 from bulk_remove.core.replies import Fault
 from bulk_remove.core.retry import BusyPolicy, RetryPolicy
 from bulk_remove.core.summary import Ending
-from bulk_remove.errors import StorageError
+from bulk_remove.errors import ExitCode, StorageError
 from bulk_remove.run.prepare import Prepared
 from bulk_remove.settings import Address, Login, Settings
 
@@ -40,6 +41,14 @@ class Hooks:
     watching: Callable[[Callable[[], Snapshot]], AbstractAsyncContextManager[None]]
     stopping: Callable[[Callable[[Ending], None]], AbstractContextManager[None]]
     on_settled: Callable[[Sequence[str], Sequence[NumberState]], None]
+
+
+class Carried(NamedTuple):
+    """A run that was carried out: its folder, its exit code, and whether a signal came while the report was written."""
+
+    folder: Path
+    exit_code: ExitCode
+    stop_wished: bool
 
 
 @dataclass(frozen=True, slots=True)

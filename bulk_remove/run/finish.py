@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bulk_remove import __version__
+from bulk_remove.adapters.folders import note_report
 from bulk_remove.adapters.ledger import Outcomes, Totals
 from bulk_remove.adapters.reporter import timestamp, write_report, write_summary
 from bulk_remove.core.model import NumberState, OutcomeBlock, Status
@@ -13,6 +14,9 @@ from bulk_remove.core.summary import Ending, exit_code
 from bulk_remove.errors import ExitCode
 from bulk_remove.run.prepare import Prepared
 from bulk_remove.settings import Settings
+
+REPORT = "report.csv"
+"""The report's name in a run's own folder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +39,11 @@ class Finished:
     @property
     def resumable(self) -> bool:
         """Whether a later session could bring more numbers to an answer."""
-        return any(self.by_status.get(status, 0) for status in _RESUMED)
+        return any(self.by_status.get(status, 0) for status in RESUMED)
 
 
-_RESUMED = (Status.UNSENT, Status.IN_DOUBT, Status.CALL_IN_PROGRESS)
+RESUMED = (Status.UNSENT, Status.IN_DOUBT, Status.CALL_IN_PROGRESS)
+"""What a later session asks for again."""
 
 
 def finish(prepared: Prepared, settings: Settings, ending: Ending, output: Path | None) -> Finished:
@@ -46,7 +51,9 @@ def finish(prepared: Prepared, settings: Settings, ending: Ending, output: Path 
 
     Raises StorageError, and InvariantError when the sum does not close.
     """
-    report = output or prepared.folder / "report.csv"
+    report = output or prepared.folder / REPORT
+    if report.parent != prepared.folder:
+        note_report(prepared.folder, report)
     outcomes = Outcomes(prepared.store)
     counter = _Counter()
     by_status = write_report(report, counter.through(outcomes.blocks()), prepared.plan.rows, prepared.kept)

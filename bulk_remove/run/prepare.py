@@ -11,7 +11,7 @@ from typing import Protocol
 
 from bulk_remove import __version__
 from bulk_remove.adapters.distinct import RowKeys
-from bulk_remove.adapters.folders import make_private, new_run_folder
+from bulk_remove.adapters.folders import lock_run, make_private, new_run_folder
 from bulk_remove.adapters.ledger import Planning, Store, create
 from bulk_remove.adapters.reader import ReadOptions
 from bulk_remove.adapters.reporter import kept_columns
@@ -133,7 +133,7 @@ def new_run(
     nothing_sent = True
     try:
         request: dict[str, object] = {"settings": settings.public(), "destination": asdict(destination)}
-        with closing(create(folder / LEDGER, folder.name, __version__, now_s, request)) as store:
+        with lock_run(folder), closing(create(folder / LEDGER, folder.name, __version__, now_s, request)) as store:
             nothing_sent = False
             try:
                 yield folder, store

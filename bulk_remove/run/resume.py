@@ -1,12 +1,12 @@
 """A run taken up again, from its ledger alone: the input may be gone or changed."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from bulk_remove.adapters.folders import run_folders
+from bulk_remove.adapters.folders import lock_run, run_folders
 from bulk_remove.adapters.ledger import Reopening, Store, open_existing, was_approved
 from bulk_remove.core.plan import CampaignPlan, Consent, Plan, SourcePlan
 from bulk_remove.errors import InputError
@@ -48,10 +48,10 @@ def find_run(state_dir: Path, name: str) -> Path:
 def earlier_run(folder: Path, changes: Mapping[str, Any]) -> Iterator[EarlierRun]:
     """Open the ledger of an earlier run; `changes` replace its settings by name.
 
-    Raises StorageError for a ledger that is damaged, InputError for a run that never began to send.
+    Raises StorageError for a ledger that is damaged, InputError for a run that never began to send, RunLockedError for
+    one that is under way.
     """
-    store = open_existing(folder / LEDGER)
-    try:
+    with lock_run(folder), closing(open_existing(folder / LEDGER)) as store:
         facts = Reopening(store).facts()
         if not facts.approved_by:
             raise InputError(
@@ -66,8 +66,6 @@ def earlier_run(folder: Path, changes: Mapping[str, Any]) -> Iterator[EarlierRun
             Consent(facts.approved_by),
             tuple(campaign["campaign"] for campaign in _dict(facts.plan)["campaigns"]),
         )
-    finally:
-        store.close()
 
 
 def reopened(run: EarlierRun, now_s: float) -> Prepared:

@@ -82,6 +82,14 @@ class Screen:
                 "This cannot be undone.",
             )
         )
+        return self._typed(what, wanted)
+
+    def asked(self, sentence: str, word: str) -> bool:
+        """Tell what is about to happen and ask the operator to type a word; True when that was typed."""
+        self.err.print(Text(sentence, style="bold"))
+        return self._typed(word, word)
+
+    def _typed(self, what: str, wanted: str) -> bool:
         self.err.print(f"Type {what} to go on: ", end="")
         return sys.stdin.readline().strip().lower() == wanted
 

@@ -1,9 +1,10 @@
 """The run's SQLite file: every intent before its act, every verdict before it is counted.
 
 `store` opens the file and owns the transactions, `planning` writes the plan, `sending` keeps intents and verdicts,
-`outcomes` reads what became of every row, `reopening` takes a run up again.
+`outcomes` reads what became of every row, `reopening` takes a run up again, `history` looks at one from outside.
 """
 
+from bulk_remove.adapters.ledger.history import History, Session, Tally, history, opened_for_reading
 from bulk_remove.adapters.ledger.outcomes import Outcomes, Totals
 from bulk_remove.adapters.ledger.planning import Planning
 from bulk_remove.adapters.ledger.reopening import Reopening
@@ -12,14 +13,19 @@ from bulk_remove.adapters.ledger.store import Store, create, open_existing, was_
 from bulk_remove.adapters.ledger.writer import Journal
 
 __all__ = [
+    "History",
     "Journal",
     "Outcomes",
     "Planning",
     "Reopening",
     "Sending",
+    "Session",
     "Store",
+    "Tally",
     "Totals",
     "create",
+    "history",
     "open_existing",
+    "opened_for_reading",
     "was_approved",
 ]

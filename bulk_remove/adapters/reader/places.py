@@ -48,11 +48,11 @@ def _is_one(name: str) -> bool:
 def _several(name: str, notes: list[str]) -> Iterator[str]:
     folder = Path(name).is_dir()
     if folder:
-        found = [str(path) for path in sorted(Path(name).iterdir()) if path.is_file() and _is_readable(path)]
+        found = [str(path) for path in sorted(Path(name).iterdir()) if path.is_file() and is_readable(path)]
     else:
         # Not Path.glob: it takes no pattern from the root of the disk on.
         found = sorted(path for path in glob(name, recursive=True) if Path(path).is_file())  # noqa: PTH207 - as said
-    reports = [file for file in found if _is_report(file)]
+    reports = [file for file in found if is_report(file)]
     notes += [f"{file} is a report of this tool; it is left out." for file in reports]
     if len(reports) == len(found):
         raise InputError(
@@ -62,7 +62,8 @@ def _several(name: str, notes: list[str]) -> Iterator[str]:
     yield from (file for file in found if file not in reports)
 
 
-def _is_readable(path: Path) -> bool:
+def is_readable(path: Path) -> bool:
+    """Tell whether a file's name is that of a kind that is read."""
     suffixes = [suffix.lower() for suffix in path.suffixes]
     if path.name.startswith((".", "~$")) or not suffixes:  # hidden, or the mark of a workbook that Excel has open
         return False
@@ -71,7 +72,7 @@ def _is_readable(path: Path) -> bool:
     return suffixes[-1] in READABLE_KINDS
 
 
-def _is_report(file: str) -> bool:
+def is_report(file: str) -> bool:
     """Tell whether the first line is that of a report, whatever a spreadsheet has made of its separators."""
     try:
         with Path(file).open("rb") as opened:

@@ -1,0 +1,105 @@
+"""`bulk-remove inbox`: a night, wired to the commands that run and resume."""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from bulk_remove.adapters.console import Screen
+from bulk_remove.adapters.folders import lock_campaigns, lock_inbox, make_private
+from bulk_remove.adapters.inbox import Inbox
+from bulk_remove.cli.aftermath import Aftermath, aftermath
+from bulk_remove.cli.jobs import resume_run, run_anew
+from bulk_remove.cli.options import address_from, login_from, settings_from, state_dir_from
+from bulk_remove.cli.signals import exit_of, put_back
+from bulk_remove.core.nights import worst
+from bulk_remove.errors import ExitCode, StoppedError, UsageError
+from bulk_remove.run.carry_out import Carried
+from bulk_remove.run.earlier import EarlierRuns
+from bulk_remove.run.finish import REPORT
+from bulk_remove.run.nights import Doing, FileEnd, Night
+
+# What of tonight's options counts for a run that another night has begun: it goes on as it was told then.
+_COUNT_FOR_LEFTOVERS = (
+    "rate",
+    "concurrency",
+    "tries",
+    "give_up_after",
+    "busy_for",
+    "busy_delay",
+    "connect_timeout",
+    "timeout",
+    "ca_file",
+    "proxy",
+    "user",
+    "password_file",
+    "password_command",
+    "until",
+    "state_dir",
+    "log_format",
+)
+
+
+def inbox_job(options: dict[str, Any]) -> int:
+    """Spend a night; returns the worst exit code of its files. Raises BulkRemoveError where it cannot begin."""
+    screen = Screen()
+    with aftermath(screen, options) as after:
+        after.code = _spent(screen, options, after)
+    return after.code
+
+
+def _spent(screen: Screen, options: dict[str, Any], after: Aftermath) -> ExitCode:
+    if not options["yes"]:
+        raise UsageError("An inbox asks nobody before it removes.", "Try a file with plan first, then add --yes.")
+    settings = settings_from(options)
+    address = address_from(options)
+    login_from(options)  # what is wrong with it is told before anything is looked at
+    state_dir = state_dir_from(options)
+    make_private(state_dir)
+    inbox = Inbox(options["folder"])
+    inbox.check()
+    held = [settings.campaign] if settings.campaign else []
+    with lock_inbox(state_dir, inbox.folder), lock_campaigns(state_dir, address.host, held):
+        night = Night(
+            inbox,
+            EarlierRuns(state_dir, address.host, settings),
+            _doing(screen, options, held),
+            options["settle"],
+            options["until"],
+            one_campaign=bool(held),
+        )
+        try:
+            night.spend()
+        except KeyboardInterrupt as stop:
+            raise StoppedError(
+                "Stopped between two requests to the server, or before any: nothing is lost.",
+                "The files that are left are in the inbox; the next night takes them.",
+                exit_of(stop),
+            ) from None
+        finally:
+            _tell(screen, night.ends, after)
+    return worst(end.code for end in night.ends)
+
+
+def _doing(screen: Screen, options: dict[str, Any], held: Sequence[str]) -> Doing:
+    def start(path: Path) -> Carried:
+        with put_back():
+            return run_anew(screen, {**options, "files": (str(path),), "output": None}, held)
+
+    def again(folder: Path) -> Carried:
+        counting = {name: options[name] for name in _COUNT_FOR_LEFTOVERS}
+        with put_back():
+            return resume_run(screen, {**counting, "run": folder.name, "output": folder / REPORT}, held)
+
+    return Doing(start, again, screen.tell, screen.error, time.time, time.sleep)
+
+
+def _tell(screen: Screen, ends: Sequence[FileEnd], after: Aftermath) -> None:
+    """Say what became of each file, on the screen and to whoever is told afterwards."""
+    screen.tell("The inbox:" if ends else "The inbox: no file to run.")
+    for end in ends:
+        word = f"{end.name}: {end.word}; {end.place.value}, exit {int(end.code)}"
+        screen.tell(f"  {word}")
+        after.words.append(word)
+        after.files[end.place.value] += 1
+        after.runs += [end.run] if end.run else []

@@ -1,0 +1,97 @@
+"""The earlier runs that matter to an inbox: by what was in the file, and by where it lay."""
+
+import json
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+
+from bulk_remove.adapters.folders import is_concluded, run_folders
+from bulk_remove.adapters.ledger import Reopening, opened_for_reading
+from bulk_remove.core.summary import Ending
+from bulk_remove.errors import StorageError
+from bulk_remove.run.history import PastRun, past_run
+from bulk_remove.run.prepare import LEDGER
+from bulk_remove.settings import Settings
+
+_WHERE = ("campaign", "campaign_column")
+# What decides which numbers a file holds, and in which forms they are asked for.
+_READING = (
+    *_WHERE,
+    "column",
+    "sheet",
+    "encoding",
+    "delimiter",
+    "has_header",
+    "split_cells",
+    "number_format",
+    "region",
+    "also_try",
+)
+
+
+class _Known(NamedTuple):
+    folder: Path
+    files: frozenset[str]
+    contents: frozenset[str]
+    settings: dict[str, object]
+
+
+class Left(NamedTuple):
+    """A run of a file of the inbox that did not leave it: the run's folder, the file's name and its SHA-256."""
+
+    folder: Path
+    name: str
+    content: str
+
+
+class EarlierRuns:
+    """The approved runs against one server with the campaign of these settings, oldest first.
+
+    Ledgers that cannot be read are passed over: `runs list` tells of them.
+    """
+
+    def __init__(self, state_dir: Path, host: str, settings: Settings) -> None:
+        self._host = host
+        self._settings = _plain(settings.public())
+        self._known: list[_Known] = []
+        for folder in run_folders(state_dir):
+            self.add(folder)
+
+    def add(self, folder: Path) -> None:
+        """Take a run into account, if it is one of these."""
+        if not (folder / LEDGER).is_file():
+            return
+        with suppress(StorageError), opened_for_reading(folder / LEDGER) as store:
+            facts = Reopening(store).facts()
+            request = _plain(facts.request)
+            settings, destination = request["settings"], request["destination"]
+            if not (isinstance(settings, dict) and isinstance(destination, dict)):
+                return
+            alike = all(settings.get(name) == self._settings[name] for name in _WHERE)
+            if facts.approved_by and destination["host"] == self._host and alike:
+                files = frozenset(source.file for source in facts.sources)
+                contents = frozenset(source.sha256 for source in facts.sources)
+                self._known.append(_Known(folder, files, contents, settings))
+
+    def left_over(self, inbox: Path) -> Iterator[Left]:
+        """Yield the runs of single files of an inbox that were not brought to their end."""
+        for known in [*self._known]:
+            if len(known.files) == len(known.contents) == 1 and not is_concluded(known.folder):
+                (file,), (content,) = known.files, known.contents
+                if Path(file).parent == inbox:
+                    yield Left(known.folder, Path(file).name, content)
+
+    def finished_with(self, content: str) -> PastRun | None:
+        """Return the latest run that read this content in the same way and left no number open; None: there is none."""
+        for known in reversed(self._known):
+            if content in known.contents and all(known.settings.get(name) == self._settings[name] for name in _READING):
+                run = past_run(known.folder)
+                if run.state == Ending.DONE and not run.open_numbers:
+                    return run
+        return None
+
+
+def _plain(values: dict[str, object]) -> dict[str, object]:
+    plain = json.loads(json.dumps(values))
+    return dict(plain)

@@ -1,0 +1,195 @@
+"""The history of runs, and old ones deleted for good."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from bulk_remove.adapters.folders import lock_run, new_run_folder, note_report, noted_reports
+from tests.support.processes import COMMAND, Running, bulk_remove, environment, removal, report_of, simulator
+
+SLOW = ("--max-numbers-per-request", "1", "--rate", "4", "--concurrency", "1", "--busy-for", "0s")
+BUSY = ("--max-numbers-per-request", "7", "--rate", "50", "--busy-for", "0s")
+HOUR_S = 3600.0
+_FIRST_NUMBERS = count(500_000_000, 1000)  # no test meets the numbers of another on their server
+
+
+@pytest.fixture(scope="module", name="server")
+def server_fixture(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    with simulator(
+        tmp_path_factory.mktemp("server"), "--absent-share", "0.3", "--busy-share", "0.2", "--busy-seconds", "9999"
+    ) as running:
+        yield running
+
+
+@pytest.fixture(name="numbers")
+def numbers_fixture(tmp_path: Path) -> Path:
+    source = tmp_path / "numbers.csv"
+    first = next(_FIRST_NUMBERS)
+    rows = [str(first + index) for index in range(40)]
+    source.write_text("\n".join(["telefon", *rows, rows[0], "brak"]), encoding="utf-8")
+    return source
+
+
+def runs(folder: Path, *words: str | Path) -> subprocess.CompletedProcess[str]:
+    return bulk_remove("runs", *words, "--state-dir", folder / "state")
+
+
+def only_run(folder: Path) -> Path:
+    (found,) = (folder / "state" / "runs").iterdir()
+    return found
+
+
+def killed_while_sending(server: Running, folder: Path, numbers: Path) -> Path:
+    """Kill a run after some of its requests; returns its folder."""
+    before = server.audit.stat().st_size
+    words = map(str, (*removal(server, folder, numbers), *SLOW))
+    with subprocess.Popen([*COMMAND, *words], env=environment(), stdout=subprocess.DEVNULL) as process:
+        for _ in range(3000):
+            if server.audit.stat().st_size > before + 1000:
+                break
+            time.sleep(0.01)
+        listed = json.loads(runs(folder, "list", "--json").stdout)["runs"]
+        assert [run["ending"] for run in listed] == ["under way"]
+        refused = runs(folder, "prune", "--older-than", "0s", "--yes")
+        assert "nothing is deleted" in refused.stdout
+        process.send_signal(signal.SIGKILL)
+    return only_run(folder)
+
+
+def test_the_history_says_of_each_run_what_its_report_says(server: Running, tmp_path: Path, numbers: Path) -> None:
+    assert bulk_remove(*removal(server, tmp_path, numbers, *BUSY)).returncode == 3
+    told = json.loads(runs(tmp_path, "list", "--json").stdout)["runs"]
+    (run,) = told
+    summary = json.loads((tmp_path / "report.summary.json").read_text(encoding="utf-8"))
+    for name in ("run_id", "host", "campaigns", "rows", "numbers", "duplicate_rows", "requests", "faults", "sessions"):
+        assert run[name] == summary[name], name
+    statuses = [row["status"] for row in report_of(tmp_path) if not row["duplicate_of_row"]]
+    by_status = {status: statuses.count(status) for status in {*statuses} - {"INVALID"}}
+    assert {status: count for status, count in run["numbers_by_status"].items() if count} == by_status
+    in_call = by_status["CALL_IN_PROGRESS"]
+    assert (run["invalid_rows"], run["open_numbers"], run["ending"]) == (1, in_call, "done")
+    assert run["reports"] == [str(tmp_path / "report.csv")]
+    shown = runs(tmp_path, "list").stdout
+    assert (
+        f"REMOVED {by_status['REMOVED']}, NOT_EXIST {by_status['NOT_EXIST']}, CALL_IN_PROGRESS {in_call}, INVALID"
+        in shown
+    )
+    assert "00001 on 127.0.0.1" in shown
+
+
+def test_a_run_is_shown_with_settings_and_sources_but_no_number_and_no_secret(
+    server: Running, tmp_path: Path, numbers: Path
+) -> None:
+    assert bulk_remove(*removal(server, tmp_path, numbers, *BUSY)).returncode == 3
+    shown = runs(tmp_path, "show", only_run(tmp_path).name)
+    assert shown.returncode == 0, shown.stderr
+    for words in (
+        f"Input: {numbers}",
+        "rate = 50.0",
+        "Sent as: demo",
+        f"Report: {tmp_path / 'report.csv'}\n",
+        ": done",
+    ):
+        assert words in shown.stdout
+    (tmp_path / "report.csv").unlink()
+    as_json = runs(tmp_path, "show", only_run(tmp_path).name, "--json").stdout
+    assert json.loads(as_json)["reports"] == []
+    assert json.loads(as_json)["session_times"][0]["ending"] == "done"
+    for told in (shown.stdout, as_json):
+        assert "50000" not in told
+        assert "demo-password" not in told
+    assert "(gone)" in runs(tmp_path, "show", only_run(tmp_path).name).stdout
+
+
+def test_a_run_that_is_not_there_is_4_and_a_place_without_runs_says_so(tmp_path: Path) -> None:
+    assert runs(tmp_path, "show", "20260101-000000-abcd").returncode == 4
+    assert "There is no run" in runs(tmp_path, "list").stdout
+    assert json.loads(runs(tmp_path, "list", "--json").stdout) == {"runs": []}
+    assert "Nothing is that old" in runs(tmp_path, "prune", "--older-than", "0s").stdout
+
+
+@pytest.mark.skipif(os.name != "posix", reason="kills the POSIX way")
+def test_a_killed_run_is_told_from_one_under_way_and_can_be_pruned_only_once_it_is_dead(
+    server: Running, tmp_path: Path, numbers: Path
+) -> None:
+    killed = killed_while_sending(server, tmp_path, numbers)
+    shown = runs(tmp_path, "list").stdout
+    assert "    killed; " in shown
+    assert f"to go on: bulk-remove resume {killed.name}" in shown
+    assert bulk_remove("resume", "--state-dir", tmp_path / "state", "--rate", "50").returncode == 3
+    run = json.loads(runs(tmp_path, "show", killed.name, "--json").stdout)
+    assert (run["ending"], run["resumable_numbers"] > 0, run["sessions"]) == ("done", True, 2)
+    assert [session["ending"] for session in run["session_times"]] == [None, "done"]
+
+
+def test_prune_deletes_what_is_old_enough_and_tells_what_it_leaves(
+    server: Running, tmp_path: Path, numbers: Path
+) -> None:
+    assert bulk_remove(*removal(server, tmp_path, numbers, *BUSY)).returncode == 3
+    (tmp_path / ".report.csv.4711.part").touch()
+    folder = only_run(tmp_path)
+    assert "nothing is deleted" in runs(tmp_path, "prune", "--older-than", "1h", "--yes").stdout
+    looked = runs(tmp_path, "prune", "--older-than", "0s", "--dry-run").stdout
+    assert f"Would delete: {folder.name}" in looked
+    asked = runs(tmp_path, "prune", "--older-than", "0s")
+    assert (asked.returncode, folder.exists()) == (2, True)
+    done = runs(tmp_path, "prune", "--older-than", "0s", "--yes")
+    assert (done.returncode, folder.exists()) == (0, False), done.stderr
+    for told in (looked, done.stdout):
+        assert told.endswith(f"{tmp_path / 'report.csv'}\n  {tmp_path / '.report.csv.4711.part'}\n")
+    assert "ledger.sqlite" in done.stdout
+    assert "Deleted for good: 1 run" in done.stdout
+    assert (tmp_path / "report.csv").exists()
+    assert list((tmp_path / "state" / "runs").iterdir()) == []
+
+
+def test_what_a_run_left_that_was_killed_while_it_planned_goes_after_an_hour(tmp_path: Path) -> None:
+    now_s = time.time()
+    old, young = (new_run_folder(tmp_path / "state", now_s - age_s) for age_s in (2 * HOUR_S, 60.0))
+    for folder in (old, young):
+        (folder / "keys.tmp").write_bytes(b"numbers")
+    assert runs(tmp_path, "list").stdout.count("killed while it planned: nothing was sent") == 2
+    done = runs(tmp_path, "prune", "--older-than", "90d", "--yes")
+    assert done.returncode == 0, done.stderr
+    assert (old.exists(), young.exists()) == (False, True)
+    assert "  keys.tmp\n" in done.stdout
+
+
+def test_a_ledger_that_cannot_be_read_is_told_and_hides_no_other_run(
+    server: Running, tmp_path: Path, numbers: Path
+) -> None:
+    damaged = new_run_folder(tmp_path / "state", time.time() - 100 * 24 * HOUR_S)
+    (damaged / "ledger.sqlite").write_bytes(b"no ledger at all " * 1000)
+    assert bulk_remove(*removal(server, tmp_path, numbers, *BUSY)).returncode == 3
+    shown = runs(tmp_path, "list")
+    assert shown.returncode == 0, shown.stderr
+    assert f"{damaged.name}  " in shown.stdout
+    assert "its ledger cannot be read" in shown.stdout
+    assert "REMOVED" in shown.stdout
+    assert runs(tmp_path, "prune", "--older-than", "90d", "--yes").returncode == 0
+    assert not damaged.exists()
+
+
+def test_a_run_that_another_process_works_on_is_neither_resumed_nor_deleted(
+    server: Running, tmp_path: Path, numbers: Path
+) -> None:
+    assert bulk_remove(*removal(server, tmp_path, numbers, *BUSY)).returncode == 3
+    with lock_run(only_run(tmp_path)):
+        again = bulk_remove("resume", "--state-dir", tmp_path / "state")
+        assert (again.returncode, "is under way" in again.stderr) == (8, True)
+        assert "nothing is deleted" in runs(tmp_path, "prune", "--older-than", "0s", "--yes").stdout
+
+
+def test_the_places_of_reports_are_kept_each_once_and_a_line_cut_short_is_none(tmp_path: Path) -> None:
+    for name in ("a.csv", 'b".csv', "a.csv"):
+        note_report(tmp_path, tmp_path / name)
+    with (tmp_path / "reports.jsonl").open("a", encoding="utf-8") as file:
+        file.write('"/some/wh')
+    assert noted_reports(tmp_path) == [tmp_path / 'b".csv', tmp_path / "a.csv"]

@@ -1,0 +1,21 @@
+from bulk_remove.core.metrics import Gauge, Sample, exposition
+
+
+def test_gauges_are_written_as_prometheus_reads_them() -> None:
+    gauge = Gauge("numbers", "Numbers.", (Sample({"host": "h", "status": "REMOVED"}, 3), Sample({"host": "g"}, 0.5)))
+    assert exposition([gauge]) == (
+        '# HELP numbers Numbers.\n# TYPE numbers gauge\nnumbers{host="h",status="REMOVED"} 3\nnumbers{host="g"} 0.5\n'
+    )
+
+
+def test_what_would_end_a_label_or_a_line_is_escaped() -> None:
+    gauge = Gauge("a", 'one\nline with a \\ and a "', (Sample({"b": 'a"b\\c\nd'}, 1),))
+    assert exposition([gauge]).splitlines() == [
+        r'# HELP a one\nline with a \\ and a "',
+        "# TYPE a gauge",
+        r'a{b="a\"b\\c\nd"} 1',
+    ]
+
+
+def test_a_gauge_without_a_sample_is_left_out() -> None:
+    assert exposition([Gauge("a", "Nothing.", ())]) == ""

@@ -1,0 +1,360 @@
+"""A drop folder, night after night: no file is lost, none is run twice, and each has its report beside it."""
+
+import csv
+import os
+import random
+import signal
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from bulk_remove.adapters.folders import lock_campaign
+from bulk_remove.simulator.audit import read_audit
+from tests.support.processes import COMMAND, Running, altered, bulk_remove, environment, simulator
+
+PACE = ("--max-numbers-per-request", "5", "--rate", "100", "--busy-delay", "200ms", "--settle", "50ms")
+_FIRST_NUMBERS = count(500_000_000, 1000)  # no test meets the numbers of another on their server
+
+
+@pytest.fixture(scope="module", name="server")
+def server_fixture(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    with simulator(tmp_path_factory.mktemp("server")) as running:
+        yield running
+
+
+@pytest.fixture(name="inbox")
+def inbox_fixture(tmp_path: Path) -> Path:
+    folder = tmp_path / "inbox"
+    folder.mkdir()
+    return folder
+
+
+def words(server: Running, inbox: Path, *more: str) -> tuple[str | Path, ...]:
+    own = ("--url", server.url, "--user", "demo", "-c", "00001", "--state-dir", inbox.parent / "state", "--yes")
+    return ("inbox", inbox, *own, *PACE, *more)
+
+
+def night(server: Running, inbox: Path, *more: str) -> subprocess.CompletedProcess[str]:
+    return bulk_remove(*words(server, inbox, *more))
+
+
+def drop(inbox: Path, name: str, size: int = 20) -> list[str]:
+    """Put a file of new numbers into the inbox; returns them."""
+    first = next(_FIRST_NUMBERS)
+    numbers = [str(first + index) for index in range(size)]
+    (inbox / name).write_text("\n".join(["telefon", *numbers]), encoding="utf-8")
+    return numbers
+
+
+def stop_a_night(server: Running, inbox: Path) -> None:
+    """Stop a night in the middle of a file, after another was kept out."""
+    before = server.audit.stat().st_size
+    with subprocess.Popen(
+        [*COMMAND, *map(str, words(server, inbox, "--rate", "1", "--concurrency", "1"))],
+        env=environment(),
+        stdout=subprocess.DEVNULL,
+    ) as process:
+        while server.audit.stat().st_size < before + 500:
+            assert process.poll() is None
+            time.sleep(0.01)
+        locked = night(server, inbox)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 143
+    assert (locked.returncode, "Another night on this machine" in locked.stderr) == (8, True)
+
+
+def lying_in(folder: Path) -> list[str]:
+    """Return the names of the files in a folder, those that begin with a dot left out."""
+    return sorted(path.name for path in folder.glob("[!.]*") if path.is_file())
+
+
+def statuses(report: Path) -> dict[str, str]:
+    with report.open(encoding="utf-8", newline="") as file:
+        return {row["number"]: row["status"] for row in csv.DictReader(file)}
+
+
+def times_asked(server: Running, numbers: list[str]) -> set[int]:
+    asked = Counter(number for entry in read_audit(server.audit) for number in entry.asked)
+    return {asked[number] for number in numbers}
+
+
+def test_each_file_is_run_and_moved_with_its_report_and_what_cannot_be_read_with_a_note(
+    server: Running, inbox: Path
+) -> None:
+    first, second = drop(inbox, "a.csv"), drop(inbox, "c.csv")
+    (inbox / "b.csv").write_text("miasto\nŁódź\n", encoding="utf-8")
+    done = night(server, inbox)
+    assert done.returncode == 4, done.stdout + done.stderr
+    assert lying_in(inbox) == []
+    ends = ("", ".report.csv", ".report.summary.json")
+    assert lying_in(inbox / "done") == sorted(f"{name}.csv{end}" for name in ("a", "c") for end in ends)
+    assert lying_in(inbox / "failed") == ["b.csv", "b.csv.note.txt"]
+    assert "Nothing was sent." in (inbox / "failed" / "b.csv.note.txt").read_text(encoding="utf-8")
+    for name, numbers in (("a", first), ("c", second)):
+        assert statuses(inbox / "done" / f"{name}.csv.report.csv") == dict.fromkeys(numbers, "REMOVED")
+    assert "b.csv: " in done.stdout
+    assert night(server, inbox).returncode == 0
+
+
+def test_content_that_was_done_is_not_sent_again_unless_it_is_to_be_read_otherwise(
+    server: Running, inbox: Path
+) -> None:
+    numbers = drop(inbox, "a.csv")
+    content = (inbox / "a.csv").read_bytes()
+    assert night(server, inbox).returncode == 0
+    for name in ("a.csv", "b.csv"):
+        (inbox / name).write_bytes(content)
+    again = night(server, inbox)
+    assert again.returncode == 0, again.stderr
+    assert times_asked(server, numbers) == {1}
+    assert again.stdout.count("the same content was done before") == 2
+    assert {"a.csv", "a.2.csv", "a.2.csv.note.txt", "b.csv", "b.csv.note.txt"} <= {*lying_in(inbox / "done")}
+    assert (inbox / "done" / "a.2.csv").read_bytes() == content
+    (inbox / "b.csv").write_bytes(content)
+    assert night(server, inbox, "--number-format", "e164").returncode == 0
+    assert times_asked(server, [f"+48{number}" for number in numbers]) == {1}
+
+
+def test_half_written_files_and_what_is_no_list_of_numbers_stay_where_they_are(server: Running, inbox: Path) -> None:
+    for name in ("a.csv.part", ".b.csv", "c.csv~", "~$d.xlsx", "e.pdf"):
+        drop(inbox, name)
+    (inbox / "f.csv").touch()
+    (inbox / "folder.csv").mkdir()
+    before = lying_in(inbox)
+    done = night(server, inbox)
+    assert done.returncode == 4, done.stdout
+    assert "e.pdf: no kind that is read; left alone" in done.stdout
+    assert "f.csv: empty; left alone" in done.stdout
+    assert lying_in(inbox) == before
+    assert not (inbox / "done").exists()
+
+
+def test_a_file_that_is_still_being_written_is_left_for_the_next_time(server: Running, inbox: Path) -> None:
+    drop(inbox, "a.csv")
+    with subprocess.Popen(
+        [*COMMAND, *map(str, (*words(server, inbox), "--settle", "3s"))],
+        env=environment(),
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        while process.poll() is None:
+            with (inbox / "a.csv").open("a", encoding="utf-8") as file:
+                file.write("\n601234555")
+            time.sleep(0.02)
+        told = process.stdout.read() if process.stdout else ""
+    assert process.returncode == 0
+    assert "a.csv is still being written" in told
+    assert lying_in(inbox) == ["a.csv"]
+
+
+def test_a_tool_s_own_report_in_the_inbox_is_not_run(server: Running, inbox: Path) -> None:
+    drop(inbox, "a.csv")
+    assert night(server, inbox).returncode == 0
+    (inbox / "done" / "a.csv.report.csv").rename(inbox / "again.csv")
+    assert night(server, inbox).returncode == 4
+    assert "rerun" in (inbox / "failed" / "again.csv.note.txt").read_text(encoding="utf-8")
+
+
+def test_a_file_that_a_stopped_night_left_is_finished_first_and_what_is_settled_is_not_asked_again(
+    server: Running, inbox: Path
+) -> None:
+    numbers = drop(inbox, "b.csv", 40)
+    stop_a_night(server, inbox)
+    assert lying_in(inbox) == ["b.csv"]
+    later = drop(inbox, "a.csv")
+    done = night(server, inbox, "--rate", "100")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.index("b.csv: run") < done.stdout.index("a.csv:")
+    assert statuses(inbox / "done" / "b.csv.report.csv") == dict.fromkeys(numbers, "REMOVED")
+    assert times_asked(server, numbers + later) == {1}
+
+
+def test_a_run_that_was_begun_is_finished_even_if_its_file_was_replaced_and_the_new_one_is_run_too(
+    server: Running, inbox: Path
+) -> None:
+    old = drop(inbox, "a.csv", 40)
+    stop_a_night(server, inbox)
+    new = drop(inbox, "a.csv")
+    done = night(server, inbox, "--rate", "100")
+    assert done.returncode == 0, done.stderr
+    assert times_asked(server, old + new) == {1}
+    assert "the report of what was read is kept" in done.stdout
+    assert {*statuses(inbox / "done" / "a.csv.report.csv")} == {*old}
+    assert {*statuses(inbox / "done" / "a.2.csv.report.csv")} == {*new}
+
+
+@pytest.mark.parametrize("code", [7, 6])
+def test_when_the_server_lets_nobody_in_the_night_ends_and_the_files_stay(
+    server: Running, inbox: Path, code: int
+) -> None:
+    for name in ("a.csv", "b.csv"):
+        drop(inbox, name)
+    changed = ("--url", "http://127.0.0.1:9") if code == 7 else ("--user", "nobody")
+    done = night(server, inbox, *changed)
+    assert done.returncode == code, done.stderr
+    assert lying_in(inbox) == ["a.csv", "b.csv"]
+    assert "b.csv" not in done.stdout
+    assert night(server, inbox).returncode == 0
+    assert lying_in(inbox) == []
+
+
+def test_what_stays_open_goes_to_failed_after_three_nights(tmp_path: Path, inbox: Path) -> None:
+    drop(inbox, "a.csv")
+    with simulator(tmp_path, "--busy-share", "1", "--busy-seconds", "9999") as server:
+        for lying in (["a.csv"], ["a.csv"], []):
+            done = night(server, inbox, "--busy-for", "0s")
+            assert (done.returncode, lying_in(inbox)) == (3, lying)
+        assert night(server, inbox).returncode == 0
+    assert {*statuses(inbox / "failed" / "a.csv.report.csv").values()} == {"CALL_IN_PROGRESS"}
+    assert "a.csv" in lying_in(inbox / "failed")
+
+
+def test_no_file_is_begun_after_the_deadline(server: Running, inbox: Path) -> None:
+    drop(inbox, "a.csv")
+    late = "import bulk_remove.cli.options as options\noptions._next_moment = lambda _: 1.0"
+    done = altered(late, *words(server, inbox, "--until", "06:00"))
+    assert done.returncode == 9, done.stderr
+    assert "a.csv: the deadline came before it was begun" in done.stdout
+    assert lying_in(inbox) == ["a.csv"]
+
+
+def test_a_campaign_that_another_run_holds_keeps_the_night_out(server: Running, inbox: Path) -> None:
+    drop(inbox, "a.csv")
+    with lock_campaign(inbox.parent / "state", server.url.removeprefix("http://"), "00001"):
+        assert night(server, inbox).returncode == 8
+    assert lying_in(inbox) == ["a.csv"]
+
+
+def test_an_inbox_needs_a_folder_and_consent_beforehand(server: Running, inbox: Path) -> None:
+    asked = bulk_remove(*[word for word in words(server, inbox) if word != "--yes"])
+    assert (asked.returncode, "--yes" in asked.stderr) == (2, True)
+    assert night(server, inbox / "nowhere").returncode == 2
+    assert "no file to run" in night(server, inbox).stdout
+
+
+_DIES = """
+import os
+from importlib import import_module
+module, owner, name = "{place}".rsplit(".", 2)
+holder = getattr(import_module(module), owner)
+setattr(holder, name, lambda *_, **__: os._exit(9))
+"""
+_DIES_AFTER = """
+import os
+from importlib import import_module
+module, owner, name = "{place}".rsplit(".", 2)
+holder = getattr(import_module(module), owner)
+whole = getattr(holder, name)
+def and_dies(*words, **named):
+    whole(*words, **named)
+    os._exit(9)
+setattr(holder, name, and_dies)
+"""
+
+
+@pytest.mark.parametrize(
+    ("script", "place"),
+    [
+        (_DIES, "bulk_remove.run.nights.Night._conclude"),
+        (_DIES, "bulk_remove.adapters.inbox.Inbox.put_report"),
+        (_DIES_AFTER, "bulk_remove.adapters.inbox.Inbox.put_report"),
+        (_DIES_AFTER, "bulk_remove.adapters.inbox.Inbox.move"),
+    ],
+)
+def test_a_night_that_dies_between_two_steps_leaves_the_file_in_one_place_and_the_next_one_ends_well(
+    server: Running, inbox: Path, script: str, place: str
+) -> None:
+    numbers = drop(inbox, "a.csv")
+    died = altered(script.format(place=place), *words(server, inbox))
+    assert died.returncode == 9, died.stderr
+    where = [folder for folder in (inbox, inbox / "done") if (folder / "a.csv").exists()]
+    assert len(where) == 1
+    if where == [inbox / "done"]:
+        assert (inbox / "done" / "a.csv.report.csv").exists()
+    done = night(server, inbox)
+    assert done.returncode == 0, done.stderr
+    assert lying_in(inbox) == []
+    assert lying_in(inbox / "done") == ["a.csv", "a.csv.report.csv", "a.csv.report.summary.json"]
+    assert statuses(inbox / "done" / "a.csv.report.csv") == dict.fromkeys(numbers, "REMOVED")
+    assert times_asked(server, numbers) == {1}
+
+
+_STOPPED_AFTER_A_FILE = """
+import os, signal
+from bulk_remove.run.nights import Night
+whole = Night._end
+def and_stops(*words, **named):
+    whole(*words, **named)
+    os.kill(os.getpid(), signal.SIGTERM)
+Night._end = and_stops
+"""
+_STOPPED_WHILE_REPORTING = """
+import os, signal
+from bulk_remove.cli import jobs
+whole = jobs.finish
+def and_stops(*words):
+    os.kill(os.getpid(), signal.SIGTERM)
+    return whole(*words)
+jobs.finish = and_stops
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="sends POSIX signals")
+@pytest.mark.parametrize("script", [_STOPPED_AFTER_A_FILE, _STOPPED_WHILE_REPORTING])
+def test_a_stop_after_a_file_keeps_what_was_done_and_begins_no_other(server: Running, inbox: Path, script: str) -> None:
+    first, second = drop(inbox, "a.csv"), drop(inbox, "b.csv")
+    stopped = altered(script, *words(server, inbox))
+    assert stopped.returncode == 143, stopped.stderr
+    assert "Traceback" not in stopped.stderr
+    assert lying_in(inbox) == ["b.csv"]
+    assert statuses(inbox / "done" / "a.csv.report.csv") == dict.fromkeys(first, "REMOVED")
+    assert times_asked(server, second) == {0}
+
+
+def test_files_with_a_campaign_in_each_row_are_run_too(tmp_path: Path, inbox: Path) -> None:
+    (inbox / "a.csv").write_text("telefon;kampania\n500000001;00001\n500000002;00002\n", encoding="utf-8")
+    own = [word for word in words(Running("", tmp_path), inbox) if word not in {"-c", "00001", "--url", ""}]
+    with simulator(tmp_path, "-c", "00001", "-c", "00002") as server:
+        done = bulk_remove(*own, "--url", server.url, "--campaign-column", "kampania")
+        assert done.returncode == 0, done.stderr
+        again = bulk_remove(*own, "--url", server.url, "--campaign-column", "kampania")
+    assert again.returncode == 0
+    assert statuses(inbox / "done" / "a.csv.report.csv") == dict.fromkeys(["500000001", "500000002"], "REMOVED")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="kills the POSIX way")
+def test_nights_killed_at_any_moment_lose_no_file_and_end_with_true_reports(tmp_path: Path, inbox: Path) -> None:
+    dice = random.Random(4)
+    files = {name: drop(inbox, name, 60) for name in ("a.csv", "b.csv", "c.csv")}
+    contents = {name: (inbox / name).read_bytes() for name in files}
+    with simulator(tmp_path, "--latency", "0.03", "--fault", "dropped_after=0.05") as server:
+        for kill in count():
+            with subprocess.Popen(
+                [*COMMAND, *map(str, words(server, inbox))], env=environment(), stdout=subprocess.DEVNULL
+            ) as process:
+                try:
+                    code = process.wait(dice.uniform(0.8, 3.0) if kill < 8 else 60)
+                except subprocess.TimeoutExpired:
+                    process.kill()
+                    code = process.wait()
+            for name, content in contents.items():
+                (where,) = [folder for folder in (inbox, inbox / "done") if (folder / name).exists()]
+                assert (where / name).read_bytes() == content
+                assert where == inbox or (where / f"{name}.report.csv").exists()
+            if code in {0, 3} and not lying_in(inbox):
+                break
+            assert kill < 12, "the nights come to no end"
+    removed = {number for entry in read_audit(server.audit) for number in entry.removed}
+    for name, numbers in files.items():
+        told = statuses(inbox / "done" / f"{name}.report.csv")
+        assert [*told] == numbers
+        assert {*told.values()} <= {"REMOVED", "PRESUMED_REMOVED"}
+        assert {*numbers} <= removed
+    assert lying_in(inbox / "done") == sorted(
+        f"{name}{end}" for name in files for end in ("", ".report.csv", ".report.summary.json")
+    )
