@@ -25,6 +25,8 @@ class Finished:
 
     The sum of `by_status` is the input's rows; `removed_records` counts records, `asked_numbers` the distinct numbers
     that some request carried, `totals` what was sent. `report` and `summary` are the files.
+
+    `ledger_head` is the head of the ledger's chain, in hex.
     """
 
     by_status: Mapping[Status, int]
@@ -35,6 +37,7 @@ class Finished:
     exit_code: ExitCode
     report: Path
     summary: Path
+    ledger_head: str
 
     @property
     def resumable(self) -> bool:
@@ -66,6 +69,7 @@ def finish(prepared: Prepared, settings: Settings, ending: Ending, output: Path 
         exit_code(ending, by_status),
         report,
         report.with_suffix(".summary.json"),
+        outcomes.chain_head(),
     )
     write_summary(finished.summary, _summary(prepared.plan, settings, finished))
     return finished
@@ -127,5 +131,6 @@ def _summary(plan: Plan, settings: Settings, finished: Finished) -> dict[str, ob
         "numbers_per_second": round(finished.asked_numbers / totals.seconds, 1) if totals.seconds else None,
         "ending": finished.ending.value,
         "exit_code": int(finished.exit_code),
+        "ledger_head": finished.ledger_head,
         "settings": settings.public(),
     }

@@ -10,11 +10,13 @@ from pathlib import Path
 from shutil import rmtree
 from tempfile import mkdtemp
 
+import orjson
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from bulk_remove.adapters.ledger import Outcomes, Planning, Reopening, Sending, Store, create, open_existing
+from bulk_remove.adapters.ledger import Outcomes, Planning, Reopening, Sending, Store, create, open_existing, verify
+from bulk_remove.adapters.ledger.chain import genesis
 from bulk_remove.adapters.ledger.planning import CAMPAIGN_ORDINALS
 from bulk_remove.core.alike import Alike
 from bulk_remove.core.chunker import RequestShape, in_requests
@@ -82,6 +84,7 @@ class Ledger(RuleBasedStateMachine):
         self.last_planned_id = 0
         self.unfetched: list[tuple[str, tuple[str, ...]]] = []
         self.held: list[Chunk] = []
+        self.heads: list[str] = []  # what the chain ended with at one time or another
         self.under_way: dict[int, int] = {}  # attempts by chunk
 
     @initialize(files=inputs, size=st.integers(1, 7), kept=st.booleans())
@@ -106,6 +109,9 @@ class Ledger(RuleBasedStateMachine):
         self.planned += chunks
         self.unfetched = [*self.planned]
         planning.finish({"rows": len(self.model.rows)})
+        with self.store.transaction() as connection:
+            connection.execute("UPDATE run SET genesis = ?", (orjson.dumps(genesis(connection)).decode(),))
+            Sending(connection).begin_session(self.now_s)
 
     def _blocks(self, source: Source, numbers: Sequence[Key], *, kept: bool) -> Iterable[NumberedBlock]:
         for start in range(0, len(numbers), 3):
@@ -179,8 +185,8 @@ class Ledger(RuleBasedStateMachine):
         chunk, after = self._take(which, states)
         with self.store.transaction() as connection:
             sending = Sending(connection)
-            self._end(sending, chunk.chunk_id, "timeout", 0)
             sending.keep_states(chunk, after)
+            self._end(sending, chunk.chunk_id, "timeout", 0)
         self.held.append(replace(chunk, states=after))
 
     @precondition(lambda self: self.held)
@@ -199,8 +205,8 @@ class Ledger(RuleBasedStateMachine):
         }
         with self.store.transaction() as connection:
             sending = Sending(connection)
-            self._end(sending, chunk.chunk_id, "verdicts", len(again))
             sending.settle(chunk, after, how)
+            self._end(sending, chunk.chunk_id, "verdicts", len(again))
         self._close(chunk)
         self.model.due_s |= {keys[index]: due_s for index, (due_s, _, _) in how.items()}
         self.model.forms |= {keys[index]: form for index, (_, _, form) in how.items()}
@@ -212,8 +218,8 @@ class Ledger(RuleBasedStateMachine):
         chunk, after = self._take(which % sum(len(chunk.numbers) > 1 for chunk in self.held), states)
         with self.store.transaction() as connection:
             sending = Sending(connection)
-            self._end(sending, chunk.chunk_id, "HTTP 414", 0)
             left, right = sending.split(chunk, after, self.now_s)
+            self._end(sending, chunk.chunk_id, "HTTP 414", 0)
         self._close(chunk)
         assert left.numbers + right.numbers == chunk.numbers
         assert abs(len(left.numbers) - len(right.numbers)) <= 1
@@ -288,6 +294,14 @@ class Ledger(RuleBasedStateMachine):
     @invariant()
     def the_next_due_time_is_the_earliest(self) -> None:
         assert Sending(self.store.connection).next_due_s() == min(self.model.due_s.values(), default=None)
+
+    @rule()
+    def check_the_chain(self) -> None:
+        verified = verify(self.store)
+        assert verified.unended == len(self.under_way)
+        assert verified.head == Outcomes(self.store).chain_head()
+        self.heads.append(verified.head)
+        assert [verify(self.store, head).links for head in self.heads] == [verified.links] * len(self.heads)
 
     @rule()
     def report(self) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from bulk_remove.adapters.ledger import store
+from bulk_remove.adapters.ledger import opened_for_reading, store, verify
 from bulk_remove.adapters.reader import open_table
 from bulk_remove.core.model import NumberState
 from bulk_remove.core.plan import ApprovedPlan, Consent, approve
@@ -127,6 +127,7 @@ class Life:
             return None
         session.ending = sent.ending
         finished = finish(ready, self._scenario.settings, sent.ending, None)
+        self._check_ledger(ledger, finished.ledger_head)
         self._check(self._result(finished, sent.snapshot, ledger))
         self._checked = len(audit.sessions)
         return sent.ending
@@ -153,6 +154,11 @@ class Life:
             self.world.advance(self._now_s)
         session.how = sent.ending.value
         return sent
+
+    def _check_ledger(self, ledger: Path, head: str) -> None:
+        with opened_for_reading(ledger) as store:
+            verified = verify(store, head)
+        assert (verified.later, verified.unended) == (0, 0)
 
     def _result(self, finished: Finished, snapshot: Snapshot, ledger: Path) -> Result:
         before = self._report
