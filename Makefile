@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help demo test check format fix lint types cover sim bench torture lock clean
+.PHONY: help demo test check format fix lint types cover sim bench pace torture lock clean
 
 help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -19,7 +19,7 @@ $(READY): requirements.lock pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $(READY)
 
-demo: $(READY) ## Purge sample_data against a simulated server; leaves demo/report.csv
+demo: $(READY) ## Purge sample_data against a simulated server; leaves demo/report.csv and .html
 	@$(BIN)/python -m bulk_remove.simulator.demo
 
 test: $(READY) ## Run the tests
@@ -53,6 +53,9 @@ bench: $(READY) ## Measure the whole job beside curl, jq and a script, then read
 	@$(BIN)/python -m tests.benchmarks.whole --write docs/benchmarks.md
 	@$(BIN)/python -m tests.benchmarks.planning
 	@$(BIN)/python -m tests.benchmarks.workbook
+
+pace: $(READY) ## Hold the pace against hidden limits and other rules; writes docs/pace.md and docs/pace.svg
+	@$(BIN)/python -m tests.benchmarks.pace
 
 KILLS ?= 100
 torture: $(READY) ## Kill the real command again and again, KILLS=100, and hold its report against the audit

@@ -9,25 +9,28 @@ cancelling the task, stops safely: requests under way finish first.
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from itertools import islice
 from pathlib import Path
 
+from bulk_remove.adapters.client import Client
 from bulk_remove.adapters.folders import default_state_dir, lock_campaigns
 from bulk_remove.adapters.ledger import Outcomes
 from bulk_remove.adapters.reader import open_table
+from bulk_remove.core.guards import Known
 from bulk_remove.core.lifecycle import SETTLED, explain, status_of
 from bulk_remove.core.model import NumberState, Outcome, RowBlock, Source, Status
-from bulk_remove.core.plan import Consent, Plan, approve
+from bulk_remove.core.plan import Consent, Plan, approve, check_within_limits
 from bulk_remove.core.progress import Snapshot
 from bulk_remove.core.summary import Ending
 from bulk_remove.errors import GuardStop, UsageError
-from bulk_remove.run.carry_out import Hooks, Sent, carry_out, with_learned_limit
+from bulk_remove.run.carry_out import Hooks, Sent, carry_out, connection, with_learned_limit
+from bulk_remove.run.evidence import known_of
 from bulk_remove.run.finish import Finished, finish
-from bulk_remove.run.preflight import error_of
+from bulk_remove.run.preflight import error_of, inspect_campaigns
 from bulk_remove.run.prepare import Prepared, Table, check_plan, prepared, reading_of
 from bulk_remove.settings import Address, Login, Settings
 
@@ -50,7 +53,8 @@ async def remove_numbers(
     """Remove numbers; yields an outcome for each distinct one as soon as it is final and on disk.
 
     A text that is no phone number comes first, as INVALID, under its own text. Numbers without a final answer come
-    last; if the server ended the run early, RefusedError or UnavailableError is raised after them.
+    last; if the server ended the run early, RefusedError or UnavailableError is raised after them, and GuardStop if
+    the canary did.
     Raises what else `bulk_remove.errors` lists; GuardStop when `approve` returns False.
     """
     if settings.campaign_column is not None:
@@ -74,6 +78,8 @@ async def remove_numbers(
                 yield _outcome(row.number, row.state)
         if sent.fault:
             raise error_of(sent.fault, settings.campaign)
+        if sent.guard:
+            raise sent.guard
 
 
 async def remove_files(
@@ -151,11 +157,25 @@ def _entered(manager: AbstractContextManager[Prepared]) -> Iterator[None]:
 
 
 async def _send(ready: Prepared, settings: Settings, server: Server, consent: Approve, stream: _Stream) -> Sent:
+    known = await _known(ready.plan, settings, server)
+    check_within_limits(ready.plan, known)
     if not consent(ready.plan):
         raise GuardStop("The plan was not approved: nothing was sent.", "Look at the plan that approve() was given.")
-    approved = approve(ready.plan, Consent.CODE)
+    approved = approve(ready.plan, Consent.CODE, known)
     hooks = Hooks(_unwatched, stream.stopping, stream.settled)
     return await carry_out(ready, approved, settings, server.address, server.login, hooks)
+
+
+async def _known(plan: Plan, settings: Settings, server: Server) -> Known:
+    """Find out what the plan's limits are held against; the server is asked only for a share of its records."""
+    records: Mapping[str, int] = {}
+    if settings.max_share is not None:
+        address = server.address
+        async with Client(connection(settings, address, server.login)) as client:
+            records = (await inspect_campaigns(client, address.base_path, plan.campaign_ids, time.time)).records
+    state_dir = server.state_dir or default_state_dir()
+    known, _ = await asyncio.to_thread(known_of, state_dir, plan.host, plan.campaign_ids, records)
+    return known
 
 
 @asynccontextmanager

@@ -8,11 +8,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from bulk_remove.core.campaigns import is_campaign
+from bulk_remove.core.canary import MAX_NOT_EXIST
 from bulk_remove.core.chunker import MAX_NUMBERS_PER_REQUEST, MAX_REQUEST_LINE, RequestShape
 from bulk_remove.core.forms import AlsoTry, Forms
-from bulk_remove.core.guards import MAX_INVALID
-from bulk_remove.core.model import Brackets, NumberFormat
+from bulk_remove.core.guards import MAX_INVALID, Limits
+from bulk_remove.core.model import Brackets, CsvFor, NumberFormat, ReportFormat
 from bulk_remove.core.numbers import NumberRules
+from bulk_remove.core.throttle import Ceilings, Level, ceilings_of
 from bulk_remove.errors import UsageError
 
 _SYSTEM = re.compile(r"[0-9A-Za-z]([0-9A-Za-z-]*[0-9A-Za-z])?")
@@ -83,6 +85,7 @@ class Destination:
     """Where a run sends to, as whom, and where its report goes: what a later session needs besides the settings.
 
     `url` is the server's address with its path, `host` what of it is shown; all empty for a plan without a server.
+    `csv_for` says whom report.csv is for, `also` what else is written beside it.
     """
 
     url: str = ""
@@ -90,6 +93,19 @@ class Destination:
     base_path: str = ""
     user: str = ""
     output: str = ""
+    csv_for: CsvFor = CsvFor.PROGRAMS
+    also: tuple[ReportFormat, ...] = ()
+
+    @classmethod
+    def read_back(cls, public: Mapping[str, Any]) -> "Destination":
+        """Return the destination that a ledger holds as JSON."""
+        return cls(
+            **{
+                **public,
+                "csv_for": CsvFor(public["csv_for"]),
+                "also": tuple(map(ReportFormat, public["also"])),
+            }
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +123,8 @@ class Login:
         if not self.password:
             raise UsageError(
                 "No password is given.",
-                "Set BULK_REMOVE_PASSWORD, BULK_REMOVE_PASSWORD_FILE or BULK_REMOVE_PASSWORD_COMMAND.",
+                "Set BULK_REMOVE_PASSWORD, BULK_REMOVE_PASSWORD_FILE or BULK_REMOVE_PASSWORD_COMMAND; "
+                "or store it with: bulk-remove login",
             )
 
 
@@ -117,10 +134,13 @@ class Settings:
 
     `campaign` is that of all rows, or `campaign_column` (a name or a position) holds one for each. What says how a
     file is read is None where it is found out. `max_invalid` is the share of invalid rows that stops a run, `also_try`
-    the forms in which a number that is not there is asked for again.
+    the forms in which a number that is not there is asked for again. `max_numbers`, `max_share` and `max_times_usual`
+    are the limits for one campaign (`core.guards.Limits`); `canary_max_not_exist` is the share of the canary's numbers
+    that may not be there. With `additional_numbers` the server looks among the additional numbers of records, too.
 
-    The gentle defaults of `rate` and `concurrency` are ceilings: the API documents no limit, and its server also
-    runs live calls.
+    `pace` names the ceilings, which `rate` and `concurrency` overrule where they are given; the API documents no limit,
+    and its server also runs live calls. A reply slower than `slow_reply_s` makes requests smaller: by default that is a
+    third of the 30 seconds that PHP gives a request.
     """
 
     campaign: str = ""
@@ -133,7 +153,13 @@ class Settings:
     has_header: bool | None = None
     split_cells: bool = False
     max_invalid: float = MAX_INVALID
+    max_numbers: int | None = None
+    max_share: float | None = None
+    max_times_usual: float | None = None
+    canary: bool = False
+    canary_max_not_exist: float = MAX_NOT_EXIST
     also_try: tuple[AlsoTry, ...] = ()
+    additional_numbers: bool = False
     keep_columns: bool = False
     number_format: NumberFormat = NumberFormat.NATIONAL
     region: str = "PL"
@@ -141,14 +167,16 @@ class Settings:
     trailing_slash: bool = False
     max_request_line: int = MAX_REQUEST_LINE
     max_numbers_per_request: int = MAX_NUMBERS_PER_REQUEST
-    rate: float = 5.0
-    concurrency: int = 4
+    pace: Level = Level.STEADY
+    rate: float | None = None
+    concurrency: int | None = None
     tries: int = 6
     give_up_after_s: float = 900.0
     busy_for_s: float = 1800.0
     busy_delay_s: float = 30.0
     connect_timeout_s: float = 10.0
     timeout_s: float = 60.0
+    slow_reply_s: float = 10.0
     ca_file: str = ""
     proxy: str = ""
 
@@ -164,8 +192,14 @@ class Settings:
                 "Give the identifier with its leading zeros, for example 00001.",
             )
         self.forms()
-        _within("--rate", self.rate, 0.01, MAX_RATE)
-        _within("--concurrency", self.concurrency, 1, MAX_CONCURRENCY)
+        if self.max_numbers is not None:
+            _within("--max-numbers", self.max_numbers, 1, 1_000_000_000)
+        if self.max_times_usual is not None:
+            _within("--max-times-usual", self.max_times_usual, 0.1, 1_000_000)
+        if self.rate is not None:
+            _within("--rate", self.rate, 0.01, MAX_RATE)
+        if self.concurrency is not None:
+            _within("--concurrency", self.concurrency, 1, MAX_CONCURRENCY)
         _within("--tries", self.tries, 1, 100)
         _within("--max-numbers-per-request", self.max_numbers_per_request, 1, 100_000)
         _within("--max-request-line", self.max_request_line, 1, 1_000_000)
@@ -173,6 +207,7 @@ class Settings:
         _within("--busy-delay", self.busy_delay_s, 0.1, 86_400)
         _within("--give-up-after", self.give_up_after_s, 0, 7 * 86_400)
         _within("--timeout", self.timeout_s, 0.1, 3600)
+        _within("--slow-reply", self.slow_reply_s, 0.1, 3600)
         _within("--connect-timeout", self.connect_timeout_s, 0.1, 3600)
 
     @property
@@ -180,9 +215,18 @@ class Settings:
         """How cells are read as numbers."""
         return NumberRules(self.number_format, self.region)
 
+    @property
+    def limits(self) -> Limits:
+        """What may at most be asked of one campaign."""
+        return Limits(self.max_numbers, self.max_share, self.max_times_usual)
+
     def forms(self) -> Forms:
         """Return the forms in which a number is asked for. Raises UsageError where there can be no others."""
         return Forms(self.rules, self.also_try)
+
+    def ceilings(self) -> Ceilings:
+        """Return what is never passed, and where to start."""
+        return ceilings_of(self.pace, self.rate, self.concurrency)
 
     def shape(self, campaign: str, base_path: str) -> RequestShape:
         """Return how the requests of a campaign are written. Raises UsageError when no number fits."""
@@ -193,6 +237,7 @@ class Settings:
             self.trailing_slash,
             self.max_request_line,
             self.max_numbers_per_request,
+            self.additional_numbers,
         )
 
     def public(self) -> dict[str, object]:
@@ -208,6 +253,7 @@ class Settings:
                 **public,
                 "number_format": NumberFormat(public["number_format"]),
                 "brackets": Brackets(public["brackets"]),
+                "pace": Level(public.get("pace", Level.STEADY)),
                 "also_try": tuple(map(AlsoTry, public["also_try"])),
             }
         )

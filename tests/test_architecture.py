@@ -21,6 +21,8 @@ HOMES = {
     "click": {"cli"},
     "compression": {"adapters/reader/packed.py"},  # backports' place in the standard library from 3.14 on
     "filelock": {"adapters/folders.py"},
+    "jinja2": {"adapters/report_html/page.py"},
+    "keyring": {"adapters/vault.py"},
     "numpy": {"adapters/distinct.py", "adapters/reader"},  # the reader names the arrays that pandas hands over
     "orjson": {"core/replies.py", "adapters/ledger", "adapters/reporter.py", "adapters/client.py", "simulator"},
     "pandas": {"adapters/reader"},
@@ -28,8 +30,9 @@ HOMES = {
     "platformdirs": {"adapters/folders.py"},
     "python_calamine": {"adapters/reader"},
     "rich": {"adapters/console"},
-    "sqlite3": {"adapters/ledger"},
+    "sqlite3": {"adapters/account.py", "adapters/ledger"},
     "tenacity": {"adapters/pool"},
+    "xlsxwriter": {"adapters/report_xlsx.py"},
     "yarl": {"adapters/client.py"},
 }
 PURE = {
@@ -161,10 +164,25 @@ def run_python(code: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize(
-    "words", [[], ["run"], ["plan"], ["check"], ["simulate"], ["inbox"], ["runs"], ["runs", "prune"]], ids=" ".join
+    "words",
+    [
+        [],
+        ["run"],
+        ["plan"],
+        ["check"],
+        ["report"],
+        ["simulate"],
+        ["inbox"],
+        ["runs"],
+        ["runs", "prune"],
+        ["config", "show"],
+        ["login"],
+    ],
+    ids=" ".join,
 )
 def test_help_loads_no_heavy_library(words: list[str]) -> None:
     heavy = ["pandas", "numpy", "aiohttp", "python_calamine", "phonenumbers", "sqlite3", "rich", "tenacity"]
+    heavy += ["keyring", "tomllib", "jinja2", "xlsxwriter"]
     done = run_python(
         "import sys; from bulk_remove.cli import main\n"
         f"sys.argv = ['bulk-remove', *{words!r}, '--help']\n"

@@ -7,7 +7,7 @@ No exception of aiohttp leaves this module: their texts hold the URL, which hold
 
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 from typing import Self
 from urllib.request import getproxies, proxy_bypass
@@ -19,6 +19,7 @@ import yarl
 from bulk_remove import __version__
 from bulk_remove.core.chunker import RequestShape
 from bulk_remove.core.model import Chunk
+from bulk_remove.core.quota import read_quota
 from bulk_remove.core.replies import NOT_SENT, Document, Effect, Fault, Reply, fault_of_status, read_reply
 from bulk_remove.core.retry import parse_date, parse_retry_after
 from bulk_remove.errors import UsageError
@@ -114,9 +115,13 @@ class Client:
             status, headers, body = await self._request("DELETE", shape.target(chunk.numbers), departure)
         except _Failed as failed:
             return failed.fault
-        if status == 200:  # noqa: PLR2004 - the documented one
-            return read_reply(body, chunk.numbers)
-        return fault_of_status(status, body, parse_retry_after(headers.get("Retry-After"), now_s))
+        answer = (
+            read_reply(body, chunk.numbers)
+            if status == 200  # noqa: PLR2004 - the documented one
+            else fault_of_status(status, body, parse_retry_after(headers.get("Retry-After"), now_s))
+        )
+        quota = read_quota(headers, now_s)
+        return replace(answer, quota=quota) if quota else answer
 
     async def get(self, target: str, now_s: float) -> Document | Fault:
         """Ask a read-only call; returns the decoded JSON."""

@@ -6,31 +6,37 @@ All of it is readable by its owner alone.
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 from secrets import token_hex
 from shutil import rmtree
+from typing import Any, TypeVar
 
 from filelock import FileLock, Timeout
-from platformdirs import user_state_path
+from platformdirs import user_config_path, user_state_path
 
+from bulk_remove.core.learned import Learned, fresh
 from bulk_remove.errors import CampaignLockedError, RunLockedError, StorageError
 
+T = TypeVar("T")
 RUN_LOCK = "run.lock"
 _REPORTS = "reports.jsonl"
 _CONCLUDED = "concluded"
 _LOOKED_AT_S = 1.0
 """So long a run's lock is waited for: `runs` holds it for a moment to see whether the run is under way."""
-_LEARNED_FOR_S = 30 * 86_400.0
-"""Servers are changed now and then: what was learned a month ago is learned anew."""
 
 
 def default_state_dir() -> Path:
     """Return the platform's folder for a program's state: `~/.local/state/bulk-remove` on Linux."""
     return user_state_path("bulk-remove", appauthor=False)
+
+
+def default_config_file() -> Path:
+    """Return the platform's place for a program's settings: `~/.config/bulk-remove/config.toml` on Linux."""
+    return user_config_path("bulk-remove", appauthor=False) / "config.toml"
 
 
 def new_run_folder(state_dir: Path, now_s: float) -> Path:
@@ -49,23 +55,40 @@ def new_run_folder(state_dir: Path, now_s: float) -> Path:
         return folder
 
 
-def line_limit(state_dir: Path, host: str, now_s: float) -> int | None:
-    """Return the longest request line, in bytes, that a host was found to take; None when unknown or long ago."""
+def learned_of(state_dir: Path, host: str, now_s: float) -> Learned:
+    """Return what earlier runs learned of a host, as far as it still counts. `now_s` in Unix seconds."""
     try:
         known = json.loads(_host_file(state_dir, host).read_text(encoding="utf-8"))
-        fresh = now_s - float(known["learned_at_s"]) < _LEARNED_FOR_S
-        return int(known["max_request_line"]) if fresh else None
-    except (OSError, ValueError, KeyError, TypeError):
-        return None  # what cannot be read was not learned; the server will teach it again
+        learned = Learned(
+            _optional(int, known.get("max_request_line")),
+            float(known.get("learned_at_s", 0)),
+            _optional(float, known.get("requests_per_second")),
+            _optional(int, known.get("numbers_per_request")),
+            float(known.get("pace_learned_at_s", 0)),
+        )
+    except (OSError, ValueError, AttributeError, TypeError):
+        return Learned()  # what cannot be read was not learned; the server will teach it again
+    return fresh(learned, now_s)
 
 
-def keep_line_limit(state_dir: Path, host: str, limit_bytes: int, now_s: float) -> None:
-    """Remember for later runs the longest request line that a host takes. Raises StorageError."""
+def _optional(kind: Callable[[Any], T], value: object) -> T | None:
+    return None if value is None else kind(value)
+
+
+def keep_learned(state_dir: Path, host: str, learned: Learned) -> None:
+    """Remember for later runs what was learned of a host. Raises StorageError."""
     path = _host_file(state_dir, host)
     make_private(path.parent)
     aside = path.with_suffix(f".{os.getpid()}.part")  # runs of other campaigns learn at the same time
+    known = {
+        "max_request_line": learned.longest_line,
+        "learned_at_s": learned.line_at_s,
+        "requests_per_second": learned.rate,
+        "numbers_per_request": learned.numbers,
+        "pace_learned_at_s": learned.pace_at_s,
+    }
     try:
-        aside.write_text(json.dumps({"max_request_line": limit_bytes, "learned_at_s": now_s}), encoding="utf-8")
+        aside.write_text(json.dumps(known), encoding="utf-8")
         aside.replace(path)
     except OSError as error:
         raise _storage_error(path.parent, error) from None
@@ -178,6 +201,14 @@ def delete_run(folder: Path) -> None:
             f"The folder {folder} cannot be deleted whole: {error.strerror}.",
             "Check its permissions, then prune again; what is left of it may hold phone numbers.",
         ) from None
+
+
+def account_file(state_dir: Path, host: str, user: str) -> Path:
+    """Return where all runs of an API user note their requests to a host; its folder is made. Raises StorageError."""
+    folder = state_dir / "accounts"
+    make_private(folder)
+    # The user's name may hold anything: a digest keeps two of them apart.
+    return folder / f"{_as_file_name(host)}-{sha256(user.encode()).hexdigest()[:16]}.sqlite"
 
 
 def run_folders(state_dir: Path) -> list[Path]:

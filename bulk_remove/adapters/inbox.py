@@ -7,6 +7,7 @@ process dies, the file is in the inbox, or in `done` or `failed` with its report
 import os
 import shutil
 import stat
+from collections.abc import Iterable
 from hashlib import file_digest
 from pathlib import Path
 from typing import NamedTuple
@@ -77,12 +78,15 @@ class Inbox:
             name, lambda free: any(os.path.lexists(target / f"{free}{end}") for end in ("", REPORT_END, NOTE_END))
         )
 
-    def put_report(self, place: Place, name: str, report: Path, summary: Path) -> Path:
-        """Put a report and its summary where the file `name` is to go; returns its place. Raises StorageError."""
-        target = self._made(place) / f"{name}{REPORT_END}"
-        _copy(report, target)
-        _copy(summary, target.with_suffix(".summary.json"))
-        return target
+    def beside(self, place: Place, name: str, report: Path) -> Path:
+        """Return where a report of a run goes: `report.csv` of `a.csv` beside it as `a.csv.report.csv`."""
+        return self.folder / place.value / f"{name}.{report.name}"
+
+    def put_reports(self, place: Place, name: str, reports: Iterable[Path]) -> None:
+        """Put the reports of a run where the file `name` is to go. Raises StorageError."""
+        self._made(place)
+        for report in reports:
+            _copy(report, self.beside(place, name, report))
 
     def put_note(self, place: Place, name: str, text: str) -> Path:
         """Put a note where the file `name` is to go; returns its place. Raises StorageError."""

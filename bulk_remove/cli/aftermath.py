@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from bulk_remove.adapters.console import Screen
 from bulk_remove.adapters.metrics_file import write_metrics
 from bulk_remove.adapters.notifier import Notifier
+from bulk_remove.cli.given import address_from
 from bulk_remove.cli.history_text import in_short
-from bulk_remove.cli.options import address_from
 from bulk_remove.cli.signals import exit_of
 from bulk_remove.core.metrics import exposition
 from bulk_remove.errors import BulkRemoveError, ExitCode, StorageError

@@ -6,12 +6,19 @@ from typing import Any
 import click
 
 from bulk_remove import __version__
+from bulk_remove.cli.config_commands import COMMANDS
+from bulk_remove.cli.configured import Program
 from bulk_remove.cli.options import (
     aftermath_options,
+    again_options,
+    campaign_option,
+    canary_limit_option,
     change_options,
     form_options,
+    guard_options,
     inbox_options,
     input_options,
+    kept_guard_options,
     login_options,
     output_options,
     report_option,
@@ -23,10 +30,18 @@ from bulk_remove.cli.options import (
 )
 from bulk_remove.cli.runs import runs
 
-_FILES = click.argument("files", nargs=-1, required=True, metavar="FILE...")
+_FILES = click.argument(
+    "files",
+    nargs=-1,
+    required=True,
+    metavar="FILE...",
+    type=click.Path(readable=False),
+    envvar="BULK_REMOVE_FILES",
+)
 
 
 @click.group(
+    cls=Program,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Exit codes: 0 every number is final, 3 some are not, 4 the input cannot be used, 6 refused, 7 unavailable.",
 )
@@ -38,12 +53,15 @@ def program() -> None:
 @program.command()
 @_FILES
 @input_options
+@guard_options
 @request_options
 @server_options
 @state_dir_option
 @click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON, for machines.")
 def plan(**options: Any) -> int:
-    r"""Show what a run would do; nothing is sent.
+    r"""Show what a run would do; nothing is removed.
+
+    With a server, a user and a password the server is asked how many records the campaign holds.
 
     FILE may be a folder, a pattern such as "exports/*.csv", or - for standard input.
 
@@ -58,6 +76,7 @@ def plan(**options: Any) -> int:
 @program.command()
 @_FILES
 @input_options
+@guard_options
 @request_options
 @retry_options
 @server_options
@@ -81,6 +100,7 @@ def run(**options: Any) -> int:
 @program.command()
 @click.argument("run", required=False, metavar="[RUN]")
 @change_options
+@canary_limit_option
 @login_options
 @until_option
 @aftermath_options
@@ -102,6 +122,7 @@ def resume(**options: Any) -> int:
 @program.command()
 @click.argument("earlier", metavar="RUN|REPORT")
 @form_options
+@kept_guard_options
 @change_options
 @login_options
 @until_option
@@ -123,7 +144,22 @@ def rerun(**options: Any) -> int:
 
 
 @program.command()
-@click.option("--campaign", "-c", help="A campaign to look for.")
+@click.argument("run", required=False, metavar="[RUN]")
+@again_options
+@state_dir_option
+def report(**options: Any) -> int:
+    r"""Write the report of an earlier run again, by its id; without one, of the latest. Nothing is sent.
+
+    \b
+    Example:  bulk-remove report 20261124-021530-9f3a -o report.html
+    """
+    from bulk_remove.cli.reports import report_job  # noqa: PLC0415 - see above
+
+    return report_job(options)
+
+
+@program.command()
+@campaign_option
 @server_options
 def check(**options: Any) -> int:
     r"""Try the address, TLS, the credentials and the campaign; nothing is removed.
@@ -142,6 +178,7 @@ program.add_command(runs)
 @program.command()
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False), metavar="DIR")
 @input_options
+@guard_options
 @request_options
 @retry_options
 @server_options
@@ -167,6 +204,7 @@ def inbox(**options: Any) -> int:
 @click.option("--port", type=click.IntRange(0, 65535), default=8080, show_default=True, help="0 takes a free one.")
 @click.option("--campaign", "-c", "campaigns", multiple=True, default=("00001",), show_default=True)
 @click.option("--numbers", help="A CSV whose first column holds the campaign; else every number asked for exists.")
+@click.option("--additional-column", default="", help="Its column of additional numbers, between semicolons.")
 @click.option("--busy-share", type=click.FloatRange(0, 1), default=0.0, help="Share of numbers in a call.")
 @click.option("--busy-seconds", type=click.FloatRange(0), default=60.0, show_default=True, help="How long calls last.")
 @click.option("--duplicate-share", type=click.FloatRange(0, 1), default=0.0, help="Share with two records.")
@@ -175,6 +213,7 @@ def inbox(**options: Any) -> int:
 @click.option("--rate-limit", type=click.FloatRange(0), default=0.0, help="Requests a second before a 429; 0: none.")
 @click.option("--latency", type=click.FloatRange(0), default=0.0, help="Seconds that each reply takes.")
 @click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--forbid", type=click.Choice(("records", "stats")), multiple=True, help="What the user may not ask for.")
 @click.option("--audit", help="A JSONL file for what was really done.")
 def simulate(**options: Any) -> int:
     r"""Serve a stand-in for Thulium on this machine, to rehearse against.
@@ -185,3 +224,7 @@ def simulate(**options: Any) -> int:
     from bulk_remove.cli.simulation import simulate_job  # noqa: PLC0415 - see above
 
     return simulate_job(options)
+
+
+for command in COMMANDS:
+    program.add_command(command)

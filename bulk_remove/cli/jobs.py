@@ -2,31 +2,35 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from bulk_remove.adapters.client import Client
 from bulk_remove.adapters.console import Live, Screen
 from bulk_remove.adapters.folders import lock_campaigns
 from bulk_remove.adapters.ledger import Outcomes
 from bulk_remove.adapters.reader import ReadOptions, find_files, open_table
-from bulk_remove.adapters.reporter import check_place
 from bulk_remove.cli.aftermath import Aftermath, aftermath
-from bulk_remove.cli.options import address_from, changes_from, login_from, settings_from, state_dir_from
+from bulk_remove.cli.configured import without_profile
+from bulk_remove.cli.credentials import login_from
+from bulk_remove.cli.given import address_from, changes_from, settings_from, state_dir_from
+from bulk_remove.cli.guarding import canary_judge, inspected, known_before, known_to_plan
+from bulk_remove.cli.reports import check_places, wanted_of
 from bulk_remove.cli.run_log import logged
 from bulk_remove.cli.signals import report_kept, stopped_by_signals, told_truly
 from bulk_remove.core.numbers import NumberRules
-from bulk_remove.core.plan import ApprovedPlan, Consent, approve
+from bulk_remove.core.plan import ApprovedPlan, Consent, approve, check_holds_numbers, check_within_limits
+from bulk_remove.core.progress import duration
 from bulk_remove.core.summary import Ending
 from bulk_remove.errors import ExitCode, GuardStop, UsageError
-from bulk_remove.run.carry_out import Carried, Hooks, Sent, carry_out, connection, with_learned_limit
+from bulk_remove.run.carry_out import Carried, Hooks, Sent, carry_out, notes_of, with_learned_limit
 from bulk_remove.run.finish import Finished, finish
 from bulk_remove.run.old_report import OldReport
 from bulk_remove.run.plan_json import plan_as_json
-from bulk_remove.run.preflight import Findings, error_of, inspect_campaigns, inspect_server
+from bulk_remove.run.preflight import error_of
 from bulk_remove.run.prepare import Prepared, check_plan, prepared, reading_of
 from bulk_remove.run.rerun import Rows, prepared_again
 from bulk_remove.run.resume import earlier_run, find_run, kept_of, reopened
@@ -42,11 +46,13 @@ def plan_job(options: dict[str, Any]) -> int:
         settings = _learned(screen, settings, state_dir_from(options), address)
     destination = address.destination("") if address else Destination(host="a server yet to be named")
     with _prepared(options, settings, destination, screen) as ready:
+        known, tell_notes = known_to_plan(screen, ready.plan, settings, address, options)
         if options["as_json"]:
-            screen.tell(plan_as_json(ready.plan, settings))
+            screen.tell(plan_as_json(ready.plan, settings, known))
         else:
-            screen.plan(ready.plan, {}, settings.also_try)
+            screen.plan(ready.plan, known, settings.also_try)
         check_plan(ready.plan, settings)
+        tell_notes()
     return ExitCode.OK
 
 
@@ -61,7 +67,7 @@ def run_anew(screen: Screen, options: dict[str, Any], held: Collection[str]) -> 
     """Plan, ask, remove, report. The campaigns `held` are locked already. Raises every BulkRemoveError."""
     settings = settings_from(options)
     address = address_from(options)
-    login = login_from(options)
+    login = login_from(options, address)
     _need_consent(screen, options)
     settings = _learned(screen, settings, state_dir_from(options), address)
     state_dir = state_dir_from(options)
@@ -88,11 +94,14 @@ def _ended(after: Aftermath, carried: Carried) -> int:
 
 
 def _rerun(screen: Screen, options: dict[str, Any]) -> Carried:
+    options = without_profile(options, "campaign", "output")
+    if not _is_report(options["earlier"]):
+        options = without_profile(options, "url", "system", "user")
     state_dir = state_dir_from(options)
     _need_consent(screen, options)
     with _earlier_rows(options, state_dir) as (rows, kept, given, told):
         address = Address.parse(told.url) if told.url else address_from(options)
-        login = login_from({**options, "user": options["user"] or told.user})
+        login = login_from({**options, "user": options["user"] or told.user}, address)
         settings = _learned(screen, given, state_dir, address)
         with (
             prepared_again(
@@ -110,7 +119,7 @@ def _earlier_rows(
     """Give the rows of a report or of a run, the columns to keep, the settings, and where that run sent to."""
     earlier = options["earlier"]
     given = address_from(options).destination("") if options["url"] or options["system"] else Destination()
-    if Path(earlier).suffix.lower() in {".csv", ".xlsx"}:
+    if _is_report(earlier):
         changes = changes_from(options, typed_only=False)
         rules = NumberRules(**{name: changes[name] for name in ("number_format", "region") if name in changes})
         # Its own column is right whatever it looks like: the numbers were sent before.
@@ -131,11 +140,17 @@ def _earlier_rows(
         yield Outcomes(run.store).rows, kept_of(run), run.settings, told
 
 
+def _is_report(earlier: str) -> bool:
+    return Path(earlier).suffix.lower() in {".csv", ".xlsx"}
+
+
 def _learned(screen: Screen, settings: Settings, state_dir: Path, address: Address) -> Settings:
-    """Keep to the request line that the host was found to take, and say so."""
+    """Keep to the request line that the host was found to take; say so, and what else is known of it."""
     learned = with_learned_limit(settings, state_dir, address.host, time.time())
     if learned is not settings:
         screen.note(f"{address.host} was found to refuse request lines over {learned.max_request_line:,} bytes.")
+    for note in notes_of(settings, state_dir, address.host, time.time()):
+        screen.note(note)
     return learned
 
 
@@ -145,31 +160,25 @@ def _need_consent(screen: Screen, options: dict[str, Any]) -> None:
 
 
 def _destination(address: Address, login: Login, options: dict[str, Any]) -> Destination:
-    output = options["output"]
+    output, wanted = options["output"], wanted_of(options)
     if output:
-        _check_output(output, [*options.get("files", ()), options.get("earlier", "")])
-    return address.destination(login.user, str(output.absolute()) if output else "")
-
-
-def _check_output(output: Path, inputs: Sequence[str]) -> None:
-    if any(Path(name).resolve() == output.resolve() for name in inputs if name):
-        raise UsageError(f"--output {output} is the input itself.", "Name another file for the report.")
-    check_place(output)
+        check_places(output, wanted, [*options.get("files", ()), options.get("earlier", "")])
+    told = address.destination(login.user, str(output.absolute()) if output else "")
+    return replace(told, csv_for=wanted.csv_for, also=wanted.also)
 
 
 def _asked_and_carried_out(
     screen: Screen, ready: Prepared, settings: Settings, address: Address, login: Login, options: dict[str, Any]
 ) -> Carried:
     """Show the plan, ask for consent, and carry it out."""
-    approved = approve(ready.plan, Consent.FLAG if options["yes"] else Consent.TYPED)
-    findings = asyncio.run(_inspected(settings, address, login, ready.plan.campaign_ids))
-    screen.plan(ready.plan, findings.records, settings.also_try)
-    for note in findings.notes:
-        screen.note(note)
+    check_holds_numbers(ready.plan)
+    known = known_before(screen, ready.plan, settings, address, login, options)
     if "max_invalid" in options:  # a rerun's rows were let through before
         check_plan(ready.plan, settings)
-    if ready.plan.to_send and not options["yes"] and not screen.confirm(ready.plan):
+    check_within_limits(ready.plan, known)
+    if ready.plan.to_send and not options["yes"] and not screen.confirm(ready.plan, known):
         raise GuardStop("Not confirmed: nothing was sent.", "Run it again and type what is asked for.")
+    approved = approve(ready.plan, Consent.FLAG if options["yes"] else Consent.TYPED, known)
     return _carried_out(screen, ready, approved, settings, address, login, options)
 
 
@@ -182,18 +191,20 @@ def resume_job(options: dict[str, Any]) -> int:
 
 def resume_run(screen: Screen, options: dict[str, Any], held: Collection[str]) -> Carried:
     """Finish an earlier run from its ledger. The campaigns `held` are locked already. Raises every BulkRemoveError."""
+    options = without_profile(options, "user", "output")
     state_dir = state_dir_from(options)
     with earlier_run(find_run(state_dir, options["run"] or ""), changes_from(options, typed_only=True)) as run:
         address = Address.parse(run.destination.url)
-        login = login_from({**options, "user": options["user"] or run.destination.user})
+        login = login_from({**options, "user": options["user"] or run.destination.user}, address)
         output = options["output"] or (Path(run.destination.output) if run.destination.output else None)
+        wanted = wanted_of(options, run.destination)
         if output:
-            check_place(output)
+            check_places(output, wanted, ())
         with lock_campaigns(state_dir, address.host, {*run.campaigns} - {*held}):
             ready = reopened(run, time.time())
             approved = approve(ready.plan, run.consent)
             screen.note(f"Resuming run {ready.plan.run_id}: {ready.plan.numbers:,} numbers on {ready.plan.host}.")
-            told = {**options, "output": output}
+            told = {**options, "output": output, "also": wanted.also, "csv_for": wanted.csv_for}
             return _carried_out(screen, ready, approved, run.settings, address, login, told)
 
 
@@ -201,10 +212,10 @@ def check_job(options: dict[str, Any]) -> int:
     """Try everything that can be tried without removing. Raises UsageError, RefusedError, UnavailableError."""
     screen = Screen()
     address = address_from(options)
-    login = login_from(options)
+    login = login_from(options, address)
     campaign = options["campaign"]
     settings = settings_from({**options, "campaign": campaign or _NO_CAMPAIGN})
-    findings = asyncio.run(_inspected(settings, address, login, [campaign] if campaign else []))
+    findings = asyncio.run(inspected(settings, address, login, [campaign] if campaign else []))
     screen.tell(f"{address.host} answers{' over verified TLS' if address.tls else ''} and accepts this user.")
     for name, records in findings.records.items():
         screen.tell(f"Campaign {name} holds {records:,} records.")
@@ -215,6 +226,7 @@ def check_job(options: dict[str, Any]) -> int:
 
 
 _NO_CAMPAIGN = "00000"
+_SHOWN_PROOFS = 10
 
 
 def _carried_out(
@@ -238,39 +250,47 @@ def _carried_out(
             logged(ready.folder, screen, options["log_format"]),
             report_kept(keep_on) as spare,
         ):
-            watching = partial(Live(screen.err).sending, ready.plan.numbers, settings.rate, settings.give_up_after_s)
+            watching = partial(
+                Live(screen.err).sending, ready.plan.numbers, settings.ceilings().rate, settings.give_up_after_s
+            )
             stopping = partial(_stopping, screen, options["until"], spare)
-            hooks = Hooks(watching, stopping, lambda _numbers, _states: None)
+            judge = canary_judge(screen, ready.plan, may_ask=screen.can_ask and not options.get("yes"))
+            hooks = Hooks(watching, stopping, lambda _numbers, _states: None, judge)
             sent = asyncio.run(carry_out(ready, approved, settings, address, login, hooks))
-            finished = finish(ready, settings, sent.ending, options["output"])
+            finished = finish(ready, settings, sent.ending, options["output"], wanted_of(options))
         _tell(screen, ready, settings, sent, finished)
-    return Carried(ready.folder, finished.exit_code, bool(wishes))
+    return Carried(ready.folder, finished.exit_code, bool(wishes), finished.also)
 
 
 def _tell(screen: Screen, ready: Prepared, settings: Settings, sent: Sent, finished: Finished) -> None:
     """Say what the run amounts to, where the report is, and how to go on."""
     screen.summary(
         finished.by_status,
-        f"{finished.removed_records:,} records removed by {finished.totals.requests:,} requests",
-        finished.totals.seconds,
+        _done_by(finished),
         finished.totals.faults,
         finished.totals.strangers,
         sent.ending,
         finished.exit_code,
     )
-    if sent.fault:
-        error = error_of(sent.fault, settings.campaign)
+    if settings.additional_numbers:
+        screen.tell("  Records were removed, too, when a number was among their additional ones.")
+    for proof in finished.proofs[:_SHOWN_PROOFS]:
+        screen.tell(f"  {proof.sentence()}")
+    if len(finished.proofs) > _SHOWN_PROOFS:
+        screen.tell("  The counts of the other campaigns are in the summary.")
+    error = error_of(sent.fault, settings.campaign) if sent.fault else sent.guard
+    if error:
         screen.tell(f"  It ended because: {error.sentence} {error.hint}")
-    screen.files(finished.report, finished.summary)
-    if finished.resumable:
+    screen.files(finished.report, finished.summary, finished.also)
+    if finished.resumable and not sent.guard:
         screen.tell(f"  To go on: bulk-remove resume {ready.plan.run_id}")
 
 
-async def _inspected(settings: Settings, address: Address, login: Login, campaigns: Sequence[str]) -> Findings:
-    async with Client(connection(settings, address, login)) as client:
-        if not campaigns:
-            return await inspect_server(client, address.base_path, time.time())
-        return await inspect_campaigns(client, address.base_path, campaigns, time.time)
+def _done_by(finished: Finished) -> str:
+    requests, records = finished.totals.requests, finished.removed_records
+    if not requests:  # what is final already is asked for by no rerun
+        return f"Nothing had to be sent; {records:,} records were removed before." if records else "Nothing was sent."
+    return f"{records:,} records removed by {requests:,} requests in {duration(finished.totals.seconds)}."
 
 
 @contextmanager

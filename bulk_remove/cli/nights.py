@@ -9,8 +9,10 @@ from bulk_remove.adapters.console import Screen
 from bulk_remove.adapters.folders import lock_campaigns, lock_inbox, make_private
 from bulk_remove.adapters.inbox import Inbox
 from bulk_remove.cli.aftermath import Aftermath, aftermath
+from bulk_remove.cli.commands import resume
+from bulk_remove.cli.credentials import login_from
+from bulk_remove.cli.given import address_from, settings_from, state_dir_from
 from bulk_remove.cli.jobs import resume_run, run_anew
-from bulk_remove.cli.options import address_from, login_from, settings_from, state_dir_from
 from bulk_remove.cli.signals import exit_of, put_back
 from bulk_remove.core.nights import worst
 from bulk_remove.errors import ExitCode, StoppedError, UsageError
@@ -18,26 +20,6 @@ from bulk_remove.run.carry_out import Carried
 from bulk_remove.run.earlier import EarlierRuns
 from bulk_remove.run.finish import REPORT
 from bulk_remove.run.nights import Doing, FileEnd, Night
-
-# What of tonight's options counts for a run that another night has begun: it goes on as it was told then.
-_COUNT_FOR_LEFTOVERS = (
-    "rate",
-    "concurrency",
-    "tries",
-    "give_up_after",
-    "busy_for",
-    "busy_delay",
-    "connect_timeout",
-    "timeout",
-    "ca_file",
-    "proxy",
-    "user",
-    "password_file",
-    "password_command",
-    "until",
-    "state_dir",
-    "log_format",
-)
 
 
 def inbox_job(options: dict[str, Any]) -> int:
@@ -53,7 +35,7 @@ def _spent(screen: Screen, options: dict[str, Any], after: Aftermath) -> ExitCod
         raise UsageError("An inbox asks nobody before it removes.", "Try a file with plan first, then add --yes.")
     settings = settings_from(options)
     address = address_from(options)
-    login_from(options)  # what is wrong with it is told before anything is looked at
+    login_from(options, address)  # what is wrong with it is told before anything is looked at
     state_dir = state_dir_from(options)
     make_private(state_dir)
     inbox = Inbox(options["folder"])
@@ -87,7 +69,9 @@ def _doing(screen: Screen, options: dict[str, Any], held: Sequence[str]) -> Doin
             return run_anew(screen, {**options, "files": (str(path),), "output": None}, held)
 
     def again(folder: Path) -> Carried:
-        counting = {name: options[name] for name in _COUNT_FOR_LEFTOVERS}
+        # What of tonight's options counts is what `resume` has: the run goes on as it was told when it began.
+        known = {param.name for param in resume.params}
+        counting = {name: value for name, value in options.items() if name in known}
         with put_back():
             return resume_run(screen, {**counting, "run": folder.name, "output": folder / REPORT}, held)
 

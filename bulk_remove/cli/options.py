@@ -1,6 +1,5 @@
 """The options, each also an environment variable: `--max-request-line` is `BULK_REMOVE_MAX_REQUEST_LINE`."""
 
-import os
 import re
 from collections.abc import Callable
 from datetime import datetime, time, timedelta
@@ -8,15 +7,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
-from click.core import ParameterSource
 
-from bulk_remove.adapters.folders import default_state_dir
-from bulk_remove.adapters.secret import read_password
-from bulk_remove.core.forms import parse_also_try
 from bulk_remove.core.guards import parse_share
-from bulk_remove.core.model import Brackets, NumberFormat
+from bulk_remove.core.model import Brackets, CsvFor, NumberFormat, ReportFormat
+from bulk_remove.core.throttle import Level
 from bulk_remove.errors import UsageError
-from bulk_remove.settings import Address, Login, Settings
 
 F = TypeVar("F", bound=Callable[..., Any])
 _UNIT_S = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
@@ -38,7 +33,7 @@ class Duration(click.ParamType[float]):
 
 
 def _option(name: str, *names: str, **properties: Any) -> Callable[[F], F]:
-    variable = f"BULK_REMOVE_{name.removeprefix('--').replace('-', '_').upper()}"
+    variable = f"BULK_REMOVE_{name.partition('/')[0].removeprefix('--').replace('-', '_').upper()}"
     return click.option(name, *names, envvar=variable, show_envvar=True, **properties)
 
 
@@ -50,6 +45,9 @@ def _all(*options: Callable[[F], F]) -> Callable[[F], F]:
 
     return decorate
 
+
+# What becomes of a file that is not there, or not readable, is told by what reads it.
+_FILE = click.Path(readable=False)
 
 state_dir_option = _option(
     "--state-dir", type=click.Path(path_type=Path, file_okay=False), help="Where runs keep their ledgers and logs."
@@ -64,12 +62,14 @@ class Share(click.ParamType[float]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         """Return the share, from 0 to 1."""
         try:
-            return value if isinstance(value, float) else parse_share(str(value))
+            return value if isinstance(value, float) else parse_share(str(value), param.opts[0] if param else self.name)
         except UsageError as error:
             self.fail(f"{error.sentence} {error.hint}", param, ctx)
 
 
 _ALSO_TRY = "Ask for what is not there in other forms as well: plus,international,zeros,national."
+
+campaign_option = _option("--campaign", "-c", help="A campaign to look for.")
 
 input_options = _all(
     _option("--campaign", "-c", default="", help="The campaign's five characters, for example 00001."),
@@ -101,6 +101,34 @@ input_options = _all(
     _option("--region", default="PL", show_default=True, help="The country of numbers without a country code."),
 )
 
+_MAX_NUMBERS = "Stop when more numbers than this would be sent to a campaign."
+_MAX_SHARE = "Stop when they are a greater share of the campaign's records; 100% lets everything through."
+_MAX_TIMES = "Stop when they are more than so many times what the campaign's runs usually send."
+_CANARY = "Send one request alone first, and the rest once its verdicts are judged."
+_MAX_NOT_EXIST = "The share of the first numbers that may not be there."
+_ADDITIONAL = "Remove a record, too, when a number is among its additional ones."
+
+guard_options = _all(
+    _option("--max-numbers", type=int, help=_MAX_NUMBERS),
+    _option("--max-share", type=Share(), help=_MAX_SHARE),
+    _option("--max-times-usual", type=float, help=_MAX_TIMES),
+    _option("--additional-numbers/--no-additional-numbers", default=False, help=_ADDITIONAL),
+    _option("--canary/--no-canary", default=False, help=_CANARY),
+    _option("--canary-max-not-exist", type=Share(), default="90%", show_default=True, help=_MAX_NOT_EXIST),
+)
+
+canary_limit_option = _option("--canary-max-not-exist", type=Share(), help=_MAX_NOT_EXIST)
+
+# The same for a rerun: what is not given stays as it was.
+kept_guard_options = _all(
+    _option("--max-numbers", type=int, help=_MAX_NUMBERS),
+    _option("--max-share", type=Share(), help=_MAX_SHARE),
+    _option("--max-times-usual", type=float, help=_MAX_TIMES),
+    _option("--additional-numbers/--no-additional-numbers", default=None, help=_ADDITIONAL),
+    _option("--canary/--no-canary", default=None, help=_CANARY),
+    canary_limit_option,
+)
+
 form_options = _all(
     _option("--campaign", "-c", help="The campaign; else the report's own."),
     _option("--also-try", metavar="FORMS", help=_ALSO_TRY),
@@ -113,21 +141,29 @@ form_options = _all(
     _option("--system", help="Or only the system's name."),
 )
 
+user_option = _option("--user", help="The API user.")
+
 login_options = _all(
-    _option("--user", help="The API user."),
-    _option("--password-file", default="", help="A file whose first line is the password."),
+    user_option,
+    _option("--password-env", default="", help="The environment variable that holds the password, by its name."),
+    _option("--password-file", type=_FILE, default="", help="A private file whose first line is the password."),
     _option("--password-command", default="", help="A command that prints the password."),
 )
 
-server_options = _all(
-    login_options,
+address_options = _all(
     _option("--url", help="The system's address: https://SYSTEM.thulium.com."),
     _option("--system", help="Or only the system's name: SYSTEM."),
-    _option("--ca-file", default="", help="A PEM file with a CA to trust besides the system's."),
+)
+
+connection_options = _all(
+    address_options,
+    _option("--ca-file", type=_FILE, default="", help="A PEM file with a CA to trust besides the system's."),
     _option("--proxy", default="", help="The proxy to use instead of HTTPS_PROXY."),
     _option("--connect-timeout", type=Duration(), default="10s", show_default=True, help="For a connection."),
     _option("--timeout", type=Duration(), default="60s", show_default=True, help="For a whole request."),
 )
+
+server_options = _all(login_options, connection_options)
 
 request_options = _all(
     _option(
@@ -140,8 +176,22 @@ request_options = _all(
     _option("--trailing-slash", is_flag=True, help="Write .../records/ with a slash at the end."),
     _option("--max-request-line", type=int, default=8000, show_default=True, help="Bytes of the whole request line."),
     _option("--max-numbers-per-request", type=int, default=900, show_default=True, help="Numbers in one request."),
-    _option("--rate", type=float, default=5.0, show_default=True, help="The ceiling in requests a second."),
-    _option("--concurrency", type=int, default=4, show_default=True, help="The ceiling in requests at once."),
+    _option(
+        "--pace",
+        type=click.Choice([level.value for level in Level]),
+        default=Level.STEADY.value,
+        show_default=True,
+        help="How much of the server to use; fixed: the ceilings, whatever it bears.",
+    ),
+    _option(
+        "--slow-reply",
+        type=Duration(),
+        default="10s",
+        show_default=True,
+        help="A reply that takes longer makes requests smaller.",
+    ),
+    _option("--rate", type=float, help="The ceiling in requests a second; else that of --pace."),
+    _option("--concurrency", type=int, help="The ceiling in requests at once; else that of --pace."),
 )
 
 
@@ -199,6 +249,8 @@ retry_options = _all(
 
 # What a later session may change of an earlier run; without a default, so that what is not given stays as it was.
 change_options = _all(
+    _option("--pace", type=click.Choice([level.value for level in Level]), help="How much of the server to use."),
+    _option("--slow-reply", type=Duration(), help="A reply that takes longer makes requests smaller."),
     _option("--rate", type=float, help="The ceiling in requests a second."),
     _option("--concurrency", type=int, help="The ceiling in requests at once."),
     _option("--tries", type=int, help="Tries of a request that finds no answer."),
@@ -207,12 +259,60 @@ change_options = _all(
     _option("--busy-delay", type=Duration(), help="The first wait for a call to end; it doubles."),
     _option("--connect-timeout", type=Duration(), help="For a connection."),
     _option("--timeout", type=Duration(), help="For a whole request."),
-    _option("--ca-file", help="A PEM file with a CA to trust besides the system's."),
+    _option("--ca-file", type=_FILE, help="A PEM file with a CA to trust besides the system's."),
     _option("--proxy", help="The proxy to use instead of HTTPS_PROXY."),
 )
 
-report_option = _option(
-    "--output", "-o", type=click.Path(path_type=Path, dir_okay=False), help="The report; else in the run's folder."
+
+class Formats(click.ParamType[tuple[ReportFormat, ...]]):
+    """`html,xlsx` -> both."""
+
+    name = "formats"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[ReportFormat, ...]:
+        """Return what is to be written beside report.csv, each once."""
+        if isinstance(value, tuple):
+            return value
+        names = [name.strip() for name in str(value).split(",") if name.strip()]
+        other = next((name for name in names if name not in _BESIDE), None)
+        if other is not None:
+            self.fail(f"{other!r} is not written beside report.csv; name html, xlsx or both with a comma.", param, ctx)
+        return tuple(dict.fromkeys(map(ReportFormat, names)))
+
+
+_BESIDE = {ReportFormat.HTML.value, ReportFormat.XLSX.value}
+_CSV_FOR: dict[str, Any] = {
+    "type": click.Choice([reader.value for reader in CsvFor]),
+    "help": "Whom report.csv is for: programs, or a double click in a Polish Excel.",
+}
+
+formats_option = _all(
+    _option("--report", "also", type=Formats(), metavar="FORMATS", help="Also write html, xlsx or both beside it."),
+    _option("--csv-for", **_CSV_FOR),
+)
+
+report_option = _all(
+    _option(
+        "--output", "-o", type=click.Path(path_type=Path, dir_okay=False), help="The report; else in the run's folder."
+    ),
+    formats_option,
+)
+
+# Of a report written again: what the environment says of runs is not meant for it, least of all the place.
+again_options = _all(
+    click.option(
+        "--format",
+        "form",
+        type=click.Choice([form.value for form in ReportFormat]),
+        help="What to write; else by the name of the file, or csv.",
+    ),
+    click.option(
+        "--output",
+        "-o",
+        type=click.Path(path_type=Path, dir_okay=False),
+        help="Where to write it; else in the run's folder.",
+    ),
+    click.option("--csv-for", default=CsvFor.PROGRAMS.value, show_default=True, **_CSV_FOR),
 )
 
 output_options = _all(
@@ -249,6 +349,7 @@ aftermath_options = _all(
 )
 
 inbox_options = _all(
+    formats_option,
     _option(
         "--settle",
         type=Duration(),
@@ -258,68 +359,3 @@ inbox_options = _all(
     ),
     click.option("--yes", "-y", is_flag=True, help="Remove without asking; an inbox never asks, so it is needed."),
 )
-
-
-def settings_from(options: dict[str, Any]) -> Settings:
-    """Build the settings out of whichever options a command has. Raises UsageError."""
-    own = {name: options[name] for name in Settings.__dataclass_fields__ if name in options}
-    own |= {name: convert(options[name]) for name, convert in _CONVERTED.items() if name in options}
-    own |= {f"{name}_s": options[name] for name in _DURATIONS if name in options}
-    return Settings(**own)
-
-
-def _delimiter(value: str | None) -> str | None:
-    return {"tab": "\t", "\\t": "\t"}.get(value, value) if value else None
-
-
-# How the text of an option becomes a setting.
-_CONVERTED: dict[str, Callable[[str], Any]] = {
-    "number_format": NumberFormat,
-    "brackets": Brackets,
-    "also_try": parse_also_try,
-    "delimiter": _delimiter,
-}
-_DURATIONS = ("busy_for", "busy_delay", "give_up_after", "connect_timeout", "timeout")
-
-
-def changes_from(options: dict[str, Any], *, typed_only: bool) -> dict[str, Any]:
-    """Return the settings that were given, by name, for a command whose settings are those of an earlier run.
-
-    With `typed_only` what the environment says does not count: it was not meant for that run.
-    """
-    names = {**{name: f"{name}_s" for name in _DURATIONS}, **{name: name for name in Settings.__dataclass_fields__}}
-    given = {
-        setting: options[name]
-        for name, setting in names.items()
-        if options.get(name) not in {None, ""} and not (typed_only and not _was_typed(name))
-    }
-    return given | {name: convert(given[name]) for name, convert in _CONVERTED.items() if name in given}
-
-
-def _was_typed(name: str) -> bool:
-    return click.get_current_context().get_parameter_source(name) is ParameterSource.COMMANDLINE
-
-
-def address_from(options: dict[str, Any]) -> Address:
-    """Return the server's address. Raises UsageError."""
-    url, system = options["url"], options["system"]
-    if url and system:
-        raise UsageError("Both --url and --system are given.", "Give one of them.")
-    if system:
-        return Address.of_system(system)
-    if not url:
-        raise UsageError("No server is given.", "Set --url, --system or BULK_REMOVE_URL.")
-    return Address.parse(url)
-
-
-def login_from(options: dict[str, Any]) -> Login:
-    """Return the API user with its password. Raises UsageError."""
-    return Login(
-        options["user"] or "",
-        read_password(os.environ, options["password_file"], options["password_command"]),
-    )
-
-
-def state_dir_from(options: dict[str, Any]) -> Path:
-    """Return the folder for the state of all runs."""
-    return options["state_dir"] or default_state_dir()

@@ -4,10 +4,11 @@ from typing import Any
 
 import click
 
+from bulk_remove.cli.configured import Program
 from bulk_remove.cli.options import Duration, state_dir_option
 
 
-@click.group()
+@click.group(cls=Program)
 def runs() -> None:
     """Look at the runs of this machine, and delete old ones for good."""
 

@@ -5,10 +5,11 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from bulk_remove.adapters.console import Screen, duration
+from bulk_remove.adapters.console import Screen
 from bulk_remove.adapters.folders import run_folders
+from bulk_remove.cli.given import state_dir_from
 from bulk_remove.cli.history_text import counted, in_short, local
-from bulk_remove.cli.options import state_dir_from
+from bulk_remove.core.progress import duration
 from bulk_remove.errors import ExitCode, GuardStop, InputError, RunLockedError, UsageError
 from bulk_remove.run.history import PastRun, details_as_json, past_run, past_runs, run_as_json
 from bulk_remove.run.prune import Doomed, delete, doomed

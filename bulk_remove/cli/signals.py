@@ -2,14 +2,14 @@
 
 before the approval      the command ends, and nothing is left behind (`terminable`)
 approved, not sending    the command ends; `resume` goes on (`told_truly`)
+asked after the canary   the run ends safely (`answered`)
 while sending            once: requests under way are finished; twice: the command ends (`stopped_by_signals`)
 report being written     once: a notice, and the run's own exit code; twice: the command ends (`report_kept`)
 """
 
 import signal
-import socket
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -56,6 +56,15 @@ def terminable() -> Iterator[None]:
     """Raise Terminated at SIGTERM; Ctrl-C raises KeyboardInterrupt by itself. Enter it in the main thread."""
     with _handled({signal.SIGTERM: _raise}):
         yield
+
+
+def answered(ask: Callable[[], bool]) -> Ending:
+    """Ask whether to go on while nothing is under way; Ctrl-C and SIGTERM are answers, too. DONE means to go on."""
+    try:
+        with _handled(dict.fromkeys(_ENDINGS, _raise)):
+            return Ending.DONE if ask() else Ending.GUARD
+    except KeyboardInterrupt as stop:
+        return Ending.TERMINATED if isinstance(stop, Terminated) else Ending.INTERRUPTED
 
 
 @contextmanager
@@ -112,25 +121,19 @@ def report_kept(notice: Callable[[], None]) -> Iterator[Callable[[], None]]:
 
 @contextmanager
 def _woken_by_signals(loop: "asyncio.AbstractEventLoop") -> Iterator[None]:
-    """Let a signal wake the loop even when it comes just as the loop begins to wait.
+    """Let a signal wake the loop even when it comes just as the loop begins to wait."""
+    from bulk_remove.adapters.console.typed import signal_socket  # noqa: PLC0415 - --help answers at once
 
-    Python's handlers run between two steps of Python; a loop that is already past the last one would sleep on.
-    """
-    ours, pythons = socket.socketpair()
-    with ours, pythons:
-        ours.settimeout(0.0)
-        pythons.settimeout(0.0)  # not blocking, as set_wakeup_fd demands
+    with ExitStack() as stack:
+        woken = stack.enter_context(signal_socket())
         try:
-            loop.add_reader(ours, ours.recv, 1024)
-        except NotImplementedError:  # Windows, whose loop is woken by every signal
+            loop.add_reader(woken, woken.recv, 1024)
+        except NotImplementedError:  # Windows, whose loop is woken by every signal, by a socket of its own
+            stack.close()
             yield
             return
-        before = signal.set_wakeup_fd(pythons.fileno(), warn_on_full_buffer=False)
-        try:
-            yield
-        finally:
-            signal.set_wakeup_fd(before)
-            loop.remove_reader(ours)
+        stack.callback(loop.remove_reader, woken)
+        yield
 
 
 @contextmanager

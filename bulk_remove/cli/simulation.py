@@ -8,8 +8,10 @@ from typing import Any
 import click
 
 from bulk_remove.errors import UsageError
+from bulk_remove.simulator.api import Rules
 from bulk_remove.simulator.faults import Faults
 from bulk_remove.simulator.habits import Habits
+from bulk_remove.simulator.query import Operation
 from bulk_remove.simulator.serving import Ready, SimulatorOptions, serve
 
 
@@ -28,8 +30,10 @@ def simulate_job(options: dict[str, Any]) -> int:
                 port=options["port"],
                 campaigns=options["campaigns"],
                 numbers_csv=Path(options["numbers"]) if options["numbers"] else None,
+                additional_column=options["additional_column"],
                 habits=habits,
                 faults=_faults(options),
+                rules=Rules(forbidden=frozenset(map(Operation, options["forbid"]))),
                 audit_path=Path(options["audit"]) if options["audit"] else None,
             ),
             _announce,

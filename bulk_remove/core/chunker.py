@@ -16,6 +16,7 @@ from bulk_remove.errors import UsageError
 MAX_REQUEST_LINE = 8000
 MAX_NUMBERS_PER_REQUEST = 900
 _KEY = {Brackets.ENCODED: "phone_number%5B%5D=", Brackets.RAW: "phone_number[]="}
+_ADDITIONAL = "search_in_additional_numbers=true"
 _METHOD = "DELETE "
 _VERSION = " HTTP/1.1"
 
@@ -25,7 +26,8 @@ class RequestShape:
     """How a request for one campaign is written.
 
     `base_path` is the path of the server's address, usually empty. `max_request_line` is in bytes, `max_numbers` the
-    most numbers in one request; both are at least 1. Raises UsageError when not even one number fits.
+    most numbers in one request; both are at least 1. With `additional_numbers` the server looks for each number among
+    the records' additional ones, too. Raises UsageError when not even one number fits.
     """
 
     campaign: str
@@ -34,6 +36,7 @@ class RequestShape:
     trailing_slash: bool = False
     max_request_line: int = MAX_REQUEST_LINE
     max_numbers: int = MAX_NUMBERS_PER_REQUEST
+    additional_numbers: bool = False
 
     def __post_init__(self) -> None:
         if self.line_bytes("0" * 16) > self.max_request_line:
@@ -47,10 +50,15 @@ class RequestShape:
         """The path of the call, without the query."""
         return f"{self.base_path}/api/batch/outbounds/{self.campaign}/records{'/' if self.trailing_slash else ''}"
 
+    @property
+    def _start(self) -> str:
+        """The target up to the first number. The flag comes first: PHP drops what is last when there is too much."""
+        return f"{self.path}?{_ADDITIONAL}&" if self.additional_numbers else f"{self.path}?"
+
     def target(self, numbers: Iterable[str]) -> str:
         """Return path and query as they stand in the request line. A plus is written `%2B`: raw, it means a space."""
         key = _KEY[self.brackets]
-        return f"{self.path}?{key}" + f"&{key}".join(numbers).replace("+", "%2B")
+        return f"{self._start}{key}" + f"&{key}".join(numbers).replace("+", "%2B")
 
     def line_bytes(self, *numbers: str) -> int:
         """Return the length of the whole request line for these numbers, in bytes."""
@@ -63,7 +71,7 @@ class RequestShape:
     @property
     def room_bytes(self) -> int:
         """The bytes that all numbers of one request may add together."""
-        return self.max_request_line - len(_METHOD) - len(self.path) - len(_VERSION)
+        return self.max_request_line - len(_METHOD) - len(self._start) + 1 - len(_VERSION)
 
 
 class Packer:

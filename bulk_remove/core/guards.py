@@ -1,9 +1,14 @@
-"""What stops a run although nothing is wrong with any single number of it."""
+"""What stops a run although nothing is wrong with any single number of it.
+
+All of it is arithmetic on what is known before the first request: `core.plan.approve` holds a plan against it.
+"""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from fractions import Fraction
 from math import ceil
+from typing import NamedTuple
 
 from bulk_remove.errors import GuardStop, UsageError
 
@@ -13,6 +18,7 @@ FEW_INVALID = 10
 """Fewer invalid rows than these stop a run only when they are more than half of all rows."""
 
 _SHOWN_REASONS = 3
+_SHOWN_BREACHES = 3
 _SHOWN_EXAMPLES = 5
 _SHARE = re.compile(r"([0-9]+(?:\.[0-9]+)?|\.[0-9]+) *(%?)")
 
@@ -47,18 +53,132 @@ def check_invalid_share(
     )
 
 
-def parse_share(text: str) -> float:
-    """Read a share such as `5%` or `0.05`, from 0 to 1. Raises UsageError.
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a run may at most ask of one campaign; None where there is no limit.
+
+    `max_numbers` is how many numbers, `max_share` what share of the campaign's records they may be (0 to 1, and 1 lets
+    everything through), `max_times_usual` how many times what the campaign's earlier runs sent.
+    """
+
+    max_numbers: int | None = None
+    max_share: float | None = None
+    max_times_usual: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of the campaigns before anything is sent to them.
+
+    `records` is how many each holds, where the server told; `earlier` how many numbers each of its completed runs on
+    this machine sent, in any order.
+    """
+
+    records: Mapping[str, int] = field(default_factory=dict)
+    earlier: Mapping[str, Sequence[int]] = field(default_factory=dict)
+
+    def usual(self, campaign: str) -> float | None:
+        """Return the median of what the campaign's earlier runs sent; None when there was none."""
+        sizes = sorted(self.earlier.get(campaign, ()))
+        if not sizes:
+            return None
+        return (sizes[(len(sizes) - 1) // 2] + sizes[len(sizes) // 2]) / 2
+
+
+NO_LIMITS = Limits()
+NOTHING_KNOWN = Known()
+
+
+class _Breach(NamedTuple):
+    """What is over a limit, the flag, and the least value that would let it through, as a figure and as it is typed."""
+
+    sentence: str
+    flag: str
+    least: Fraction
+    typed: str
+
+
+def check_limits(to_send: Mapping[str, int], limits: Limits, known: Known) -> None:
+    """Raise GuardStop when the numbers to be sent to any campaign are over a limit.
+
+    A share of records that nobody could count is over every limit but 1: what cannot be checked must not pass in
+    silence. A campaign without earlier runs is over none; see `unchecked`.
+    """
+    breaches = [breach for campaign, count in to_send.items() for breach in _breaches(campaign, count, limits, known)]
+    if not breaches:
+        return
+    told = "; ".join(breach.sentence for breach in breaches[:_SHOWN_BREACHES])
+    more = len(breaches) - _SHOWN_BREACHES
+    least: dict[str, _Breach] = {}
+    for breach in breaches:
+        least[breach.flag] = max(least.get(breach.flag, breach), breach, key=lambda one: one.least)
+    flags = " ".join(f"{flag} {breach.typed}" for flag, breach in least.items())
+    raise GuardStop(
+        told + (f"; and {more:,} more of this kind" if more > 0 else "") + ". Nothing was sent.",
+        f"Look at the plan: file or campaign may be the wrong one. If they are right, let it through with {flags}.",
+    )
+
+
+def _breaches(campaign: str, count: int, limits: Limits, known: Known) -> Iterator[_Breach]:
+    if limits.max_numbers is not None and count > limits.max_numbers:
+        told = f"{count:,} numbers would be sent to campaign {campaign}, and at most {limits.max_numbers:,} may"
+        yield _Breach(told, "--max-numbers", Fraction(count), f"{count}")
+    if count and limits.max_share is not None and limits.max_share < 1:
+        yield from _share_breach(campaign, count, limits.max_share, known.records.get(campaign))
+    usual = known.usual(campaign)
+    if limits.max_times_usual is not None and usual and count / usual > limits.max_times_usual:
+        times = Fraction(count) / Fraction(usual)
+        runs = len(known.earlier[campaign])
+        told = (
+            f"{count:,} numbers are {_decimals_up(times, 1)} times the {usual:,g} that a run of campaign {campaign} "
+            f"usually sends (median of {runs:,}), and at most {limits.max_times_usual:g} times may be"
+        )
+        yield _Breach(told, "--max-times-usual", times, f"{ceil(times)}")
+
+
+def _share_breach(campaign: str, count: int, max_share: float, records: int | None) -> Iterator[_Breach]:
+    if records is None:
+        told = f"how many records campaign {campaign} holds is not known, so --max-share {100 * max_share:g}%"
+        yield _Breach(f"{told} cannot be checked", "--max-share", Fraction(1), "100%")
+    elif not records or count / records > max_share:
+        share = Fraction(count, records or 1)
+        shown = _precisely_up(share) if records else "more than all"
+        told = f"{count:,} numbers are {shown} of the {records:,} records of campaign {campaign}"
+        least = min(Fraction(1), share)
+        yield _Breach(f"{told}, and at most {100 * max_share:g}% may be", "--max-share", least, _precisely_up(least))
+
+
+def unchecked(campaigns: Sequence[str], limits: Limits, known: Known) -> tuple[str, ...]:
+    """Return sentences on the limits that let a campaign pass because there was nothing to hold it against."""
+    new = [campaign for campaign in campaigns if known.usual(campaign) is None]
+    if limits.max_times_usual is None or not new:
+        return ()
+    named = ", ".join(new[:_SHOWN_BREACHES]) + (", ..." if len(new) > _SHOWN_BREACHES else "")
+    compared = "--max-times-usual had nothing to compare with, and let it pass."
+    return (f"No completed run of campaign {named} is known on this machine: {compared}",)
+
+
+def parse_share(text: str, flag: str = "--max-invalid") -> float:
+    """Read a share such as `5%` or `0.05`, from 0 to 1; `flag` is what it was given with. Raises UsageError.
 
     Without a percent sign it must be below 1: nobody can tell whether 1 means a hundredth or all.
     """
     found = _SHARE.fullmatch(text.strip())
     share = Fraction(found[1]) / (100 if found[2] else 1) if found else None
     if not found or share is None or share > 1 or (share == 1 and not found[2]):
-        raise UsageError(f"--max-invalid is {text!r}, which is not a share.", "Give it as 5% or as 0.05.")
+        raise UsageError(f"{flag} is {text!r}, which is not a share.", "Give it as 5% or as 0.05.")
     return float(share)
 
 
 def _rounded_up(share: Fraction, decimals: int) -> str:
     """Return a share in percent that is not less than it."""
-    return f"{ceil(share * 100 * 10**decimals) / 10**decimals:g}%"
+    return f"{_decimals_up(share * 100, decimals)}%"
+
+
+def _precisely_up(share: Fraction) -> str:
+    """Return a share in percent that is not less than it, the more precisely the smaller it is."""
+    return _rounded_up(share, 0 if share * 10 >= 1 else 4)
+
+
+def _decimals_up(value: Fraction, decimals: int) -> str:
+    return f"{ceil(value * 10**decimals) / 10**decimals:,.10g}"

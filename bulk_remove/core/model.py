@@ -55,6 +55,22 @@ class Brackets(StrEnum):
     RAW = "raw"
 
 
+class ReportFormat(StrEnum):
+    """What a report can be written as; `csv` is the proof, the others are made for people and programs."""
+
+    CSV = "csv"
+    XLSX = "xlsx"
+    HTML = "html"
+    JSON = "json"
+
+
+class CsvFor(StrEnum):
+    """Whom report.csv is written for: programs, or a double click where Excel speaks Polish."""
+
+    PROGRAMS = "programs"
+    EXCEL_PL = "excel-pl"
+
+
 class NumberFormat(StrEnum):
     """The form in which the campaign holds its numbers."""
 

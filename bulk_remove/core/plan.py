@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
+from bulk_remove.core.guards import NO_LIMITS, NOTHING_KNOWN, Known, Limits, check_limits
 from bulk_remove.core.model import Source
 from bulk_remove.errors import InputError, InvariantError
 
@@ -17,13 +18,16 @@ from bulk_remove.errors import InputError, InvariantError
 class CampaignPlan:
     """What would be asked of one campaign.
 
-    `settled` of its distinct numbers have their final answer from an earlier run and are not sent again.
+    `settled` of its distinct numbers have their final answer from an earlier run and are not sent again. That run
+    removed `removed_before` records of it, and was told the ids of `ids_before` of them.
     """
 
     campaign: str
     numbers: int
     requests: int
     settled: int = 0
+    removed_before: int = 0
+    ids_before: int = 0
 
     @property
     def to_send(self) -> int:
@@ -62,13 +66,20 @@ class SourcePlan:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a run would do. `rows` = `numbers` + `invalid` + `duplicates`; `rate` is in requests a second, a ceiling."""
+    """What a run would do. `rows` = `numbers` + `invalid` + `duplicates`; `rate` is in requests a second, a ceiling.
+
+    `limits` are held before it is approved. With `additional_numbers` a record goes, too, when a number is among its
+    additional ones; with `canary` one chunk is sent alone before the others.
+    """
 
     run_id: str
     host: str
     sources: tuple[SourcePlan, ...]
     campaigns: tuple[CampaignPlan, ...]
     rate: float
+    limits: Limits = NO_LIMITS
+    additional_numbers: bool = False
+    canary: bool = False
 
     @property
     def rows(self) -> int:
@@ -137,19 +148,23 @@ _SEAL = object()
 
 @dataclass(frozen=True, slots=True)
 class ApprovedPlan:
-    """A plan that somebody answered for. Made by `approve` alone."""
+    """A plan that is within its limits and that somebody answered for. Made by `approve` alone.
+
+    `known` is what it was held against.
+    """
 
     plan: Plan
     consent: Consent
     seal: object
+    known: Known = NOTHING_KNOWN
 
     def __post_init__(self) -> None:
         if self.seal is not _SEAL:
             raise InvariantError("a plan can only be approved by approve()")
 
 
-def approve(plan: Plan, consent: Consent) -> ApprovedPlan:
-    """Approve a plan. Raises InputError when there is nothing to send, or the sum of its rows does not close."""
+def check_holds_numbers(plan: Plan) -> None:
+    """Raise InputError when there is nothing to send, InvariantError when the sum of its rows does not close."""
     if plan.rows != plan.numbers + plan.invalid + plan.duplicates:
         raise InvariantError("the plan's rows are not the sum of its numbers, invalid cells and duplicates")
     if not plan.numbers:
@@ -157,4 +172,18 @@ def approve(plan: Plan, consent: Consent) -> ApprovedPlan:
             "The input holds no phone number that could be sent.",
             "Look at the column and the reasons in the plan; choose another with --column.",
         )
-    return ApprovedPlan(plan, consent, _SEAL)
+
+
+def check_within_limits(plan: Plan, known: Known) -> None:
+    """Raise GuardStop when the plan asks more of a campaign than its limits allow."""
+    check_limits({campaign.campaign: campaign.to_send for campaign in plan.campaigns}, plan.limits, known)
+
+
+def approve(plan: Plan, consent: Consent, known: Known = NOTHING_KNOWN) -> ApprovedPlan:
+    """Approve a plan, which is held against what is known.
+
+    Raises InputError when there is nothing to send, GuardStop when it is over one of its limits.
+    """
+    check_holds_numbers(plan)
+    check_within_limits(plan, known)
+    return ApprovedPlan(plan, consent, _SEAL, known)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 from bulk_remove.core.lifecycle import IN_A_CALL, SETTLED, Phase
 
@@ -11,8 +12,8 @@ class Snapshot:
     """A moment of the run, in numbers.
 
     `phases` counts numbers by phase letter, `faults` requests without verdicts by kind; `removed_records` counts
-    records, `requests` all requests sent, `strangers` numbers that replies spoke of unasked. `stretch` is how many
-    times slower than its ceiling the pace is; `waiting` counts numbers that will be asked for again, the first of them
+    records, `requests` all requests sent, `strangers` numbers that replies spoke of unasked. `rate` is how many
+    requests a second may be sent just now; `waiting` counts numbers that will be asked for again, the first of them
     at `next_due_s` (Unix seconds, None when none waits). `failing_for_s` is for how long the server has answered
     nobody, None unless it is only probed.
     """
@@ -22,7 +23,7 @@ class Snapshot:
     removed_records: int
     strangers: int
     faults: dict[str, int]
-    stretch: float
+    rate: float
     waiting: int
     next_due_s: float | None
     failing_for_s: float | None = None
@@ -60,3 +61,13 @@ def remaining_s(unsent: int, numbers_per_second: float) -> float | None:
     What waits for calls to end is not in it: nobody knows how long people talk.
     """
     return unsent / numbers_per_second if numbers_per_second > 0 else None
+
+
+def duration(seconds: float) -> str:
+    """Return a length of time as people say it: `45 s`, `12 min 5 s`, `3:20 h`."""
+    whole = round(seconds)
+    if whole < 60:  # noqa: PLR2004 - a minute
+        return f"{whole} s"
+    if whole < 3600:  # noqa: PLR2004 - an hour
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{timedelta(seconds=whole) // timedelta(hours=1)}:{whole % 3600 // 60:02d} h"

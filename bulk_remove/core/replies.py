@@ -18,6 +18,7 @@ import orjson
 from bulk_remove.core.alike import Alike, RecordId
 from bulk_remove.core.lifecycle import Event
 from bulk_remove.core.model import mask
+from bulk_remove.core.quota import Quota
 
 DETAIL_MAX_CHARS = 300
 """How much of a server's own words is kept; its pages of HTML are not worth more."""
@@ -38,7 +39,7 @@ class Fault:
 
     `kind` is a short stable label for logs and counts; `sentence` is for people. `throttled` marks the server's own
     request to slow down, `retry_after_s` (seconds) how long it asked us to wait. `request_id` is what the server's
-    support asks for, empty where none was given.
+    support asks for, empty where none was given, `quota` what the server said of its limit, if it did.
     """
 
     effect: Effect
@@ -48,6 +49,7 @@ class Fault:
     throttled: bool = False
     retry_after_s: float | None = None
     request_id: str = ""
+    quota: Quota | None = None
 
     @property
     def too_long(self) -> bool:
@@ -78,12 +80,13 @@ class Reply:
     """A 200 that could be read: `verdicts[i]` belongs to the i-th number asked for.
 
     `strangers` counts numbers that the reply speaks of though they were not asked for; `stranger_sample` is one of
-    them, masked.
+    them, masked. `quota` is what the server said of its limit, if it did.
     """
 
     verdicts: Alike[Verdict]
     strangers: int
     stranger_sample: str
+    quota: Quota | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,6 +255,8 @@ _UNTOUCHED = {
     429: "The server asked us to slow down (HTTP 429).",
     503: "The server is overloaded or down for a while (HTTP 503).",
 }
+SLOW_DOWNS = frozenset(f"HTTP {http_status}" for http_status in _UNTOUCHED)
+"""The kinds of fault by which a server asks for a slower pace."""
 _TOO_LONG = {413, 414, 431}
 _MAY_HAVE_ACTED = {408}
 

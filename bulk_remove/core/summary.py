@@ -17,7 +17,21 @@ class Ending(StrEnum):
     DENIED = "the server refused"
     DEADLINE = "the deadline came first"
     STORAGE = "the disk or the ledger failed"
+    GUARD = "stopped after the canary"
 
+
+MEANING = {
+    Status.REMOVED: "the server removed every record it found",
+    Status.NOT_EXIST: "the server found none",
+    Status.PRESUMED_REMOVED: "none now: an unanswered request probably did it",
+    Status.CALL_IN_PROGRESS: "in a call each time it was asked for",
+    Status.IN_DOUBT: "asked, but no answer came: it may or may not be gone",
+    Status.FAILED: "refused, or never given a verdict",
+    Status.UNRECOGNISED: "the server said something undocumented",
+    Status.UNSENT: "never asked: the run stopped first",
+    Status.INVALID: "not a phone number: never sent",
+}
+"""What each status means, in a few words for people."""
 
 _EXIT = {
     Ending.INTERRUPTED: ExitCode.INTERRUPTED,
@@ -26,6 +40,7 @@ _EXIT = {
     Ending.DENIED: ExitCode.REFUSED,
     Ending.DEADLINE: ExitCode.DEADLINE,
     Ending.STORAGE: ExitCode.STORAGE,
+    Ending.GUARD: ExitCode.GUARD,
 }
 
 
@@ -42,3 +57,12 @@ def exit_code(ending: Ending, by_status: Mapping[Status, int]) -> ExitCode:
         return _EXIT[ending]
     still_open = any(by_status.get(status, 0) for status in OPEN_STATUSES)
     return ExitCode.NOT_FINAL if still_open else ExitCode.OK
+
+
+def headline(by_status: Mapping[Status, int], ending: Ending) -> str:
+    """Say in one sentence what a run amounts to."""
+    still_open = sum(by_status.get(status, 0) for status in OPEN_STATUSES)
+    left = f"{still_open:,} rows have no final answer" if still_open else "every number has its final answer"
+    if ending is Ending.DONE:
+        return f"Finished: {left}."
+    return f"Ended early ({ending.value}): {left}."

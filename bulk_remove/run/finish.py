@@ -1,15 +1,26 @@
-"""Ledger -> report and summary; what the run amounts to."""
+"""Ledger -> report and summary, and what is made of them; what the run amounts to."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from bisect import bisect_right
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from hashlib import blake2b
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import cast
 
 from bulk_remove import __version__
+from bulk_remove.adapters.distinct import RowKeys
 from bulk_remove.adapters.folders import note_report
-from bulk_remove.adapters.ledger import Outcomes, Totals
-from bulk_remove.adapters.reporter import timestamp, write_report, write_summary
-from bulk_remove.core.model import NumberState, OutcomeBlock, Status
+from bulk_remove.adapters.ledger import Outcomes, RecordCount, Timing, Totals
+from bulk_remove.adapters.report_copies import read_rows, write_for_polish_excel
+from bulk_remove.adapters.reporter import timestamp, write_report, write_summary, written_aside
+from bulk_remove.core.advice import advise, resumable
+from bulk_remove.core.alike import Ids, long_form
+from bulk_remove.core.course import Course, Timeline
+from bulk_remove.core.model import CsvFor, NumberState, OutcomeBlock, ReportFormat, Status
 from bulk_remove.core.plan import Plan
+from bulk_remove.core.proof import Proof
 from bulk_remove.core.summary import Ending, exit_code
 from bulk_remove.errors import ExitCode
 from bulk_remove.run.prepare import Prepared
@@ -20,79 +31,245 @@ REPORT = "report.csv"
 
 
 @dataclass(frozen=True, slots=True)
+class Wanted:
+    """Whom report.csv is for, and what else is written beside it: `html`, `xlsx`."""
+
+    csv_for: CsvFor = CsvFor.PROGRAMS
+    also: tuple[ReportFormat, ...] = ()
+
+    def places(self, report: Path) -> tuple[Path, ...]:
+        """Return where the others go, beside the report."""
+        return tuple(report.with_suffix(f".{form}") for form in self.also)
+
+
+@dataclass(frozen=True, slots=True)
 class Finished:
     """What a run amounts to, all its sessions together.
 
     The sum of `by_status` is the input's rows; `removed_records` counts records, `asked_numbers` the distinct numbers
-    that some request carried, `totals` what was sent. `report` and `summary` are the files.
-
-    `ledger_head` is the head of the ledger's chain, in hex.
+    that some request carried, `totals` what was sent, `proofs` what each campaign held before and after. `report`,
+    `summary` and `also` are the files, `ledger_head` is the head of the ledger's chain, in hex.
     """
 
     by_status: Mapping[Status, int]
     removed_records: int
     asked_numbers: int
     totals: Totals
+    proofs: tuple[Proof, ...]
     ending: Ending
     exit_code: ExitCode
     report: Path
     summary: Path
     ledger_head: str
+    also: tuple[Path, ...] = ()
 
     @property
     def resumable(self) -> bool:
         """Whether a later session could bring more numbers to an answer."""
-        return any(self.by_status.get(status, 0) for status in RESUMED)
+        return resumable(self.by_status)
 
 
-RESUMED = (Status.UNSENT, Status.IN_DOUBT, Status.CALL_IN_PROGRESS)
-"""What a later session asks for again."""
-
-
-def finish(prepared: Prepared, settings: Settings, ending: Ending, output: Path | None) -> Finished:
-    """Write report and summary; without `output` they go to the run's own folder.
+def finish(
+    prepared: Prepared, settings: Settings, ending: Ending, output: Path | None, wanted: Wanted | None = None
+) -> Finished:
+    """Write report and summary, and what else is wanted; without `output` they go to the run's own folder.
 
     Raises StorageError, and InvariantError when the sum does not close.
     """
+    wanted = wanted or Wanted()
     report = output or prepared.folder / REPORT
-    if report.parent != prepared.folder:
-        note_report(prepared.folder, report)
+    _note(prepared, report, *wanted.places(report))
+    course = _course_of(prepared) if ReportFormat.HTML in wanted.also else None
+    finished = _reported(prepared, ending, report, course, wanted.places(report), prepared.folder)
+    summary = _summary(prepared.plan, settings, finished)
+    write_summary(finished.summary, summary)
+    for form, path in zip(wanted.also, finished.also, strict=True):
+        _write_copy(form, path, prepared, finished, summary, course)
+    if wanted.csv_for is CsvFor.EXCEL_PL:
+        _turn_for_excel(report)
+    return finished
+
+
+def write_again(
+    prepared: Prepared, settings: Settings, ending: Ending, form: ReportFormat, path: Path, csv_for: CsvFor
+) -> Finished:
+    """Write the report of an earlier run once more, in one format. Raises what `finish` does."""
+    _note(prepared, path)
+    course = _course_of(prepared) if form is ReportFormat.HTML else None
+    with TemporaryDirectory(dir=prepared.folder, prefix="report-") as aside:
+        plain = path if form is ReportFormat.CSV else Path(aside) / REPORT
+        finished = _reported(prepared, ending, plain, course, (), Path(aside))
+        _write_copy(form, path, prepared, finished, _summary(prepared.plan, settings, finished), course)
+    if form is ReportFormat.CSV and csv_for is CsvFor.EXCEL_PL:
+        _turn_for_excel(path)
+    return finished
+
+
+def _note(prepared: Prepared, *places: Path) -> None:
+    """Remember what is written outside the run's folder."""
+    for path in places:
+        if path.parent != prepared.folder:
+            note_report(prepared.folder, path)
+
+
+def _course_of(prepared: Prepared) -> Course:
+    timing = Timing(prepared.store)
+    course = Course(Timeline.of(timing.sessions()))
+    course.add_attempts(timing.attempts())
+    return course
+
+
+def _reported(
+    prepared: Prepared, ending: Ending, report: Path, course: Course | None, also: tuple[Path, ...], aside: Path
+) -> Finished:
+    """Write report.csv, in the form for programs, and count on the way; what the counting spills goes to `aside`."""
     outcomes = Outcomes(prepared.store)
-    counter = _Counter()
-    by_status = write_report(report, counter.through(outcomes.blocks()), prepared.plan.rows, prepared.kept)
-    finished = Finished(
+    with RowKeys(aside / "ids.tmp") as keys:
+        counter = _Counter(keys)
+        blocks = counter.through(outcomes.blocks())
+        shown = course.through(blocks) if course else blocks
+        by_status = write_report(report, shown, prepared.plan.rows, prepared.kept)
+        removed = counter.distinct_records()
+    return Finished(
         by_status,
-        counter.removed,
+        counter.removed.total(),
         counter.asked,
         outcomes.totals(),
+        tuple(_proofs(prepared.plan, outcomes.record_counts(), counter, removed)),
         ending,
         exit_code(ending, by_status),
         report,
         report.with_suffix(".summary.json"),
         outcomes.chain_head(),
+        also,
     )
-    write_summary(finished.summary, _summary(prepared.plan, settings, finished))
-    return finished
+
+
+def _write_copy(
+    form: ReportFormat,
+    path: Path,
+    prepared: Prepared,
+    finished: Finished,
+    summary: dict[str, object],
+    course: Course | None,
+) -> None:
+    """Write what is made of report.csv and the ledger: the summary, the workbook or the page."""
+    if form is ReportFormat.JSON:
+        write_summary(path, summary)
+    elif form is ReportFormat.XLSX:
+        from bulk_remove.adapters.report_xlsx import write_workbook  # noqa: PLC0415 - only where it is asked for
+
+        with written_aside(path) as file:
+            write_workbook(file.buffer, read_rows(finished.report), prepared.folder)
+    elif course is not None:
+        from bulk_remove.adapters.report_html import write_page  # noqa: PLC0415 - likewise
+
+        advice = advise(prepared.plan.run_id, finished.ending, finished.by_status, strangers=finished.totals.strangers)
+        with written_aside(path) as file:
+            write_page(file, summary, course, Timing(prepared.store).reply_times_s(), advice)
+
+
+def _turn_for_excel(report: Path) -> None:
+    with written_aside(report) as file:
+        write_for_polish_excel(file, read_rows(report))
 
 
 class _Counter:
-    """Counts what became of the numbers of the rows that pass; a duplicate's fate is its first row's."""
+    """Counts what became of the numbers of the rows that pass; a duplicate's fate is its first row's.
 
-    def __init__(self) -> None:
-        self.removed = 0
+    The record ids go to `keys`, which find those that were named twice; `_places` says where each campaign's begin.
+    """
+
+    def __init__(self, keys: RowKeys) -> None:
+        self.removed = Counter[str]()
+        self.ids = Counter[str]()
         self.asked = 0
+        self._keys = keys
+        self._places: list[tuple[int, str]] = []
 
     def through(self, blocks: Iterator[OutcomeBlock]) -> Iterator[OutcomeBlock]:
         for block in blocks:
-            for state, count in block.states.counted():
-                self._count(state, count)
-            for place in block.duplicate_of:
-                self._count(block.states[place], -1)
+            if len({*block.campaigns} - {""}) > 1:
+                self._note_apart(block)
+            else:
+                self._note(block)
             yield block
 
-    def _count(self, state: NumberState, rows: int) -> None:
-        self.removed += rows * state.removed
+    def _note(self, block: OutcomeBlock) -> None:
+        """Count a block of one campaign, by the kinds of its states."""
+        states, twice = block.states, block.duplicate_of
+        campaign = next(filter(None, block.campaigns), "")
+        for state, count in states.counted():
+            self._count(campaign, state, count)
+        for place in twice:
+            self._count(campaign, states[place], -1)
+        ids = states.ids or ()
+        self._keep(campaign, [found for place, found in enumerate(ids) if place not in twice] if twice else ids)
+
+    def _note_apart(self, block: OutcomeBlock) -> None:
+        """Count a block of several campaigns, row by row."""
+        ids: defaultdict[str, list[Ids]] = defaultdict(list)
+        for place, (campaign, state) in enumerate(zip(block.campaigns, block.states, strict=True)):
+            if place not in block.duplicate_of:
+                self._count(campaign, state, 1)
+                ids[campaign].append(state.record_ids)
+        for campaign, mine in ids.items():
+            self._keep(campaign, mine)
+
+    def _count(self, campaign: str, state: NumberState, rows: int) -> None:
+        self.removed[campaign] += rows * state.removed
         self.asked += rows * (state.attempts > 0)
+
+    def _keep(self, campaign: str, found: Sequence[Ids]) -> None:
+        """Keep the record ids of a campaign's numbers."""
+        ids = _whole(found)
+        self._places.append((self.ids.total(), campaign))
+        self._keys.add_ids(ids, campaign)
+        self.ids[campaign] += len(ids)
+
+    def distinct_records(self) -> Counter[str]:
+        """Return how many different records of each campaign the replies named as removed. Raises StorageError."""
+        starts = [start for start, _ in self._places]
+        distinct = Counter(self.ids)
+        for place, _ in self._keys.duplicates():
+            distinct[self._places[bisect_right(starts, place) - 1][1]] -= 1
+        return distinct
+
+
+_MOST = 10**17
+
+
+def _whole(found: Sequence[Ids]) -> Sequence[int]:
+    """Return record ids as numbers: what is no whole number below 10**17 is hashed to one above that.
+
+    The documented ids are small whole numbers, and are passed on as they are: one look at each costs as much as all
+    else here. Two others are taken for one with a chance of one in 10**17.
+    """
+    if {*map(type, found)} == {int}:
+        ids = cast("Sequence[int]", found)
+        if min(ids) >= 0 and max(ids) < _MOST:
+            return ids
+    return [
+        record_id if isinstance(record_id, int) and 0 <= record_id < _MOST else _hashed(str(record_id))
+        for ids in found
+        for record_id in long_form(ids)
+    ]
+
+
+def _hashed(record_id: str) -> int:
+    digest = blake2b(record_id.encode(errors="surrogatepass"), digest_size=8).digest()
+    return _MOST + int.from_bytes(digest) % _MOST
+
+
+def _proofs(
+    plan: Plan, counts: Iterable[RecordCount], counter: _Counter, distinct: Mapping[str, int]
+) -> Iterator[Proof]:
+    """Yield what each campaign held before and after, beside what this run, without the one before it, removed."""
+    planned = {campaign.campaign: campaign for campaign in plan.campaigns}
+    for campaign, before, after, note in counts:
+        mine = planned[campaign]
+        unnamed = counter.removed[campaign] - counter.ids[campaign] - (mine.removed_before - mine.ids_before)
+        yield Proof(campaign, before, after, distinct[campaign] - mine.ids_before, unnamed, note)
 
 
 def _summary(plan: Plan, settings: Settings, finished: Finished) -> dict[str, object]:
@@ -119,6 +296,8 @@ def _summary(plan: Plan, settings: Settings, finished: Finished) -> dict[str, ob
         "duplicate_rows": plan.duplicates,
         "invalid_cells_by_reason": dict(plan.problems),
         "removed_records": finished.removed_records,
+        "additional_numbers": settings.additional_numbers,
+        **_counted(finished.proofs),
         "numbers_in_replies_unasked": totals.strangers,
         "requests": totals.requests,
         "requests_planned": plan.requests,
@@ -134,3 +313,20 @@ def _summary(plan: Plan, settings: Settings, finished: Finished) -> dict[str, ob
         "ledger_head": finished.ledger_head,
         "settings": settings.public(),
     }
+
+
+def _counted(proofs: Sequence[Proof]) -> dict[str, object]:
+    """Return the campaigns' records before and after: all together where each is known, and by campaign."""
+    return {
+        "records_before": _total([proof.before for proof in proofs]),
+        "records_after": _total([proof.after for proof in proofs]),
+        "records_removed": _total([proof.removed for proof in proofs]),
+        "records_by_campaign": [
+            {**asdict(proof), "unexplained": proof.unexplained, "sentence": proof.sentence()} for proof in proofs
+        ],
+    }
+
+
+def _total(counts: Sequence[int | None]) -> int | None:
+    known = [count for count in counts if count is not None]
+    return sum(known) if known and len(known) == len(counts) else None

@@ -9,11 +9,12 @@ from typing import Any
 from bulk_remove.adapters.folders import begun_s, noted_reports, run_folders, under_way
 from bulk_remove.adapters.ledger import History, history, opened_for_reading, was_approved
 from bulk_remove.adapters.reporter import timestamp
+from bulk_remove.core.advice import RESUMED
 from bulk_remove.core.lifecycle import status_of
 from bulk_remove.core.model import OPEN_STATUSES, Status
 from bulk_remove.core.summary import Ending
 from bulk_remove.errors import StorageError
-from bulk_remove.run.finish import REPORT, RESUMED
+from bulk_remove.run.finish import REPORT
 from bulk_remove.run.prepare import LEDGER
 
 UNDER_WAY = "under way"

@@ -14,6 +14,7 @@ from bulk_remove.adapters.folders import mark_concluded, note_report
 from bulk_remove.adapters.inbox import REPORT_END, Inbox, Look
 from bulk_remove.adapters.reader import is_readable, is_report
 from bulk_remove.core.nights import Place, ends_the_night, place_of
+from bulk_remove.core.summary import Ending
 from bulk_remove.errors import BulkRemoveError, ExitCode, GuardStop, InputError
 from bulk_remove.run.carry_out import Carried
 from bulk_remove.run.earlier import EarlierRuns, Left
@@ -102,7 +103,11 @@ class Night:
     def _taken_up(self, left: Left) -> set[str]:
         """Go on with a run; returns the file's name, if it still holds what that run is about."""
         there = {left.name} if self._inbox.content(left.name) == left.content else set()
-        if not there and not past_run(left.folder).resumable_numbers:
+        run = past_run(left.folder)
+        if run.state == Ending.GUARD:
+            self._give_up(left, moving=bool(there))
+            return there
+        if not there and not run.resumable_numbers:
             mark_concluded(left.folder)
             return there
         self._doing.tell(f"{left.name}: run {left.folder.name} was left over; it is taken up again.")
@@ -113,6 +118,18 @@ class Night:
         else:
             self._conclude(left, carried)
         return there
+
+    def _give_up(self, left: Left, *, moving: bool) -> None:
+        """Leave a run to a person that a guard stopped, in a night that died before it could move the file.
+
+        To resume it would send what the guard held back.
+        """
+        word = f"run {left.folder.name} was stopped after its canary"
+        if moving:
+            note = f"{left.name}: {word}.\nLook at it, and to go on: bulk-remove resume {left.folder.name}"
+            self._away(left.name, Place.FAILED, note)
+        mark_concluded(left.folder)
+        self._end(FileEnd(left.name, ExitCode.GUARD, Place.FAILED, left.folder, word))
 
     def _take(self, name: str, look: Look) -> None:
         readable = is_readable(self._inbox.path(name))
@@ -167,14 +184,15 @@ class Night:
         place = place_of(carried.exit_code, run.resumable_numbers, run.sessions_to_the_end)
         word = f"{run.open_numbers:,} numbers without a final answer" if run.open_numbers else "every number is final"
         if place is not Place.INBOX:
-            self._put_away(left, place)
+            self._put_away(left, carried, place)
         self._end(FileEnd(left.name, carried.exit_code, place, carried.folder, word), stop=carried.stop_wished)
 
-    def _put_away(self, left: Left, place: Place) -> None:
+    def _put_away(self, left: Left, carried: Carried, place: Place) -> None:
         new_name = self._begun_name(left, place) or self._inbox.free_name(place, left.name)
         report = left.folder / REPORT
-        note_report(left.folder, self._inbox.folder / place.value / f"{new_name}{REPORT_END}")
-        self._inbox.put_report(place, new_name, report, report.with_suffix(".summary.json"))
+        for path in (report, *carried.also):
+            note_report(left.folder, self._inbox.beside(place, new_name, path))
+        self._inbox.put_reports(place, new_name, (report, report.with_suffix(".summary.json"), *carried.also))
         if self._inbox.content(left.name) == left.content:
             self._inbox.move(left.name, place, new_name)
         else:

@@ -8,6 +8,7 @@ from bulk_remove.core.forms import AlsoTry, Forms
 from bulk_remove.core.lifecycle import read_back
 from bulk_remove.core.model import FINAL_STATUSES, REPORT_COLUMNS, NumberFormat, NumberState, RowOutcome, Source, Status
 from bulk_remove.core.numbers import Normaliser, NumberRules
+from bulk_remove.core.spreadsheet_text import read_as_text
 from bulk_remove.errors import InputError
 from bulk_remove.run.prepare import Table
 
@@ -53,10 +54,10 @@ class OldReport:
                     "Take the report as it was written.",
                 )
             for place, cells in zip(block.rows, block.others, strict=True):
-                values = {name: cells[index] for name, index in self._places.items()}
+                values = {name: read_as_text(cells[index]) for name, index in self._places.items()}
                 file = values.get("file", "") or self._table.source.file
                 source = sources.setdefault(file, self._source(file))
-                yield self._row(place, source, values, tuple(cells[index] for index in self._kept))
+                yield self._row(place, source, values, tuple(read_as_text(cells[index]) for index in self._kept))
 
     def _source(self, file: str) -> Source:
         own = self._table.source

@@ -1,12 +1,14 @@
 """A plan as JSON, for machines: `bulk-remove plan --json`."""
 
 import json
+from dataclasses import asdict
 
-from bulk_remove.core.plan import Plan, Sample, SourcePlan
+from bulk_remove.core.guards import Known
+from bulk_remove.core.plan import CampaignPlan, Plan, Sample, SourcePlan
 from bulk_remove.settings import Settings
 
 
-def plan_as_json(plan: Plan, settings: Settings) -> str:
+def plan_as_json(plan: Plan, settings: Settings, known: Known) -> str:
     """Return the plan as one JSON object; times in seconds, columns counted from 1, samples as the plan shows them."""
     return json.dumps(
         {
@@ -19,15 +21,25 @@ def plan_as_json(plan: Plan, settings: Settings) -> str:
             "requests_per_second": plan.rate,
             "least_seconds": round(plan.least_duration_s, 3),
             "also_try": list(settings.also_try),
-            "campaigns": [
-                {"campaign": campaign.campaign, "numbers": campaign.numbers, "requests": campaign.requests}
-                for campaign in plan.campaigns
-            ],
+            "additional_numbers": plan.additional_numbers,
+            "canary": plan.canary,
+            "limits": asdict(plan.limits),
+            "campaigns": [_campaign(campaign, known) for campaign in plan.campaigns],
             "files": [_source(source) for source in plan.sources],
         },
         ensure_ascii=False,
         indent=2,
     )
+
+
+def _campaign(plan: CampaignPlan, known: Known) -> dict[str, object]:
+    return {
+        "campaign": plan.campaign,
+        "numbers": plan.numbers,
+        "requests": plan.requests,
+        "records": known.records.get(plan.campaign),
+        "usual_numbers": known.usual(plan.campaign),
+    }
 
 
 def _source(plan: SourcePlan) -> dict[str, object]:

@@ -1,6 +1,6 @@
 """What the server can be asked without removing anything."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -9,6 +9,8 @@ from bulk_remove.errors import BulkRemoveError, RefusedError, UnavailableError
 
 SKEW_S = 60.0
 """Clocks further apart than this are worth a word: times in the report are this machine's."""
+_STOPPED = "The run ended early, so the records were not counted afterwards."
+NONE_COUNTED: tuple[dict[str, int], str] = ({}, _STOPPED)
 _NO_PERMISSION = 403
 _NO_CAMPAIGN = 404
 
@@ -41,7 +43,44 @@ async def inspect_campaigns(
         found = await inspect_campaign(asker, base_path, campaign, clock())
         records |= found.records
         notes |= dict.fromkeys(found.notes)
+    if missing := [campaign for campaign in campaigns if campaign not in records]:
+        records |= await _by_statistics(asker, base_path, missing, clock())
+    if any(campaign not in records for campaign in campaigns):
+        notes |= {"Nor do the statistics tell how many records it holds.": None}
     return Findings(records, tuple(notes))
+
+
+async def _by_statistics(asker: Asker, base_path: str, campaigns: Sequence[str], now_s: float) -> dict[str, int]:
+    """Return the records of those of the campaigns that the statistics know; none where they may not be asked for."""
+    answer = await asker.get(f"{base_path}/api/outbounds/stats", now_s)
+    entries = answer.content if isinstance(answer, Document) and isinstance(answer.content, list) else []
+    counts = {entry.get("id"): entry.get("records_count") for entry in entries if isinstance(entry, dict)}
+    return {campaign: count for campaign in campaigns if isinstance(count := counts.get(campaign), int)}
+
+
+async def counted_after(
+    asker: Asker,
+    base_path: str,
+    campaigns: Sequence[str],
+    clock: Callable[[], float],
+    turn: Callable[[], Awaitable[bool]],
+) -> tuple[dict[str, int], str]:
+    """Count the records of each campaign again; returns them, and why some are missing. Raises nothing of the server's.
+
+    `turn` is awaited before each request; when it says no, nothing more is asked.
+    """
+    records: dict[str, int] = {}
+    for campaign in campaigns:
+        if not await turn():
+            return records, _STOPPED
+        try:
+            found = await inspect_campaigns(asker, base_path, (campaign,), clock)
+        except BulkRemoveError as error:
+            return records, f"The server did not tell how many records are left: {error.sentence}"
+        records |= found.records
+        if campaign not in records:
+            return records, " ".join(found.notes)
+    return records, ""
 
 
 async def inspect_campaign(asker: Asker, base_path: str, campaign: str, now_s: float) -> Findings:

@@ -90,7 +90,10 @@ def prepared(
             host=destination.host,
             sources=intake.plans(),
             campaigns=tuple(sorted(campaigns, key=attrgetter("campaign"))),
-            rate=settings.rate,
+            rate=settings.ceilings().rate,
+            limits=settings.limits,
+            additional_numbers=settings.additional_numbers,
+            canary=settings.canary,
         )
         planning.finish(counts_of(plan, kept))
         yield Prepared(folder, store, plan, kept)

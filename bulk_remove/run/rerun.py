@@ -43,7 +43,9 @@ def prepared_again(
             intake = _Intake(settings, keys)
             planning.add_blocks(intake.through(rows()))
             planning.set_duplicates(intake.counting(keys.duplicates()))
-        numbers = planning.add_carried(_distinct(rows(), planning.duplicate_places(), settings.forms().planned))
+        records = _Records()
+        carried = _distinct(rows(), planning.duplicate_places(), settings.forms().planned)
+        numbers = planning.add_carried(records.through(carried))
         reopening = Reopening(store)
         phases = reopening.reopen(now_s)
         shape_of = partial(settings.shape, base_path=destination.base_path)
@@ -56,13 +58,35 @@ def prepared_again(
             host=destination.host,
             sources=intake.plans(),
             campaigns=tuple(
-                CampaignPlan(campaign, count, requests[campaign], count - waiting[campaign])
+                CampaignPlan(campaign, count, requests[campaign], count - waiting[campaign], *records.of(campaign))
                 for campaign, count in sorted(numbers.items())
             ),
-            rate=settings.rate,
+            rate=settings.ceilings().rate,
+            limits=settings.limits,
+            additional_numbers=settings.additional_numbers,
+            canary=settings.canary,
         )
         planning.finish(counts_of(plan, kept))
         yield Prepared(folder, store, plan, kept, phases)
+
+
+class _Records:
+    """Counts the records that the earlier run removed from each campaign, and those of them whose ids it knows."""
+
+    def __init__(self) -> None:
+        self._removed = Counter[str]()
+        self._ids = Counter[str]()
+
+    def through(self, numbers: Iterator[tuple[str, str, NumberState]]) -> Iterator[tuple[str, str, NumberState]]:
+        """Pass on numbers as (campaign, number, state)."""
+        for campaign, number, state in numbers:
+            self._removed[campaign] += state.removed
+            self._ids[campaign] += len(state.record_ids)
+            yield campaign, number, state
+
+    def of(self, campaign: str) -> tuple[int, int]:
+        """Return (records removed, ids known) of a campaign."""
+        return self._removed[campaign], self._ids[campaign]
 
 
 class _Intake:

@@ -62,7 +62,7 @@ def earlier_run(folder: Path, changes: Mapping[str, Any]) -> Iterator[EarlierRun
             folder,
             store,
             settings,
-            Destination(**_dict(facts.request["destination"])),
+            Destination.read_back(_dict(facts.request["destination"])),
             Consent(facts.approved_by),
             tuple(campaign["campaign"] for campaign in _dict(facts.plan)["campaigns"]),
         )
@@ -70,10 +70,17 @@ def earlier_run(folder: Path, changes: Mapping[str, Any]) -> Iterator[EarlierRun
 
 def reopened(run: EarlierRun, now_s: float) -> Prepared:
     """Make what is open in an earlier run ready to be sent. `now_s` in Unix seconds. Raises StorageError."""
-    reopening = Reopening(run.store)
-    facts = reopening.facts()
+    return Prepared(run.folder, run.store, plan_of(run), kept_of(run), Reopening(run.store).reopen(now_s))
+
+
+def plan_of(run: EarlierRun) -> Plan:
+    """Return the plan of an earlier run. Raises StorageError.
+
+    It has no limits any more: it was held against them when it was approved.
+    """
+    facts = Reopening(run.store).facts()
     counts = _dict(facts.plan)
-    plan = Plan(
+    return Plan(
         run_id=facts.run_id,
         host=run.destination.host,
         sources=tuple(
@@ -81,9 +88,10 @@ def reopened(run: EarlierRun, now_s: float) -> Prepared:
             for source, counted in zip(facts.sources, counts["sources"], strict=True)
         ),
         campaigns=tuple(CampaignPlan(**campaign) for campaign in counts["campaigns"]),
-        rate=run.settings.rate,
+        rate=run.settings.ceilings().rate,
+        additional_numbers=run.settings.additional_numbers,
+        canary=run.settings.canary,
     )
-    return Prepared(run.folder, run.store, plan, kept_of(run), reopening.reopen(now_s))
 
 
 def kept_of(run: EarlierRun) -> tuple[str, ...]:

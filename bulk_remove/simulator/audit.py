@@ -11,6 +11,7 @@ import orjson
 from bulk_remove.simulator.world import RecordIds
 
 _NOTHING: RecordIds = MappingProxyType({})
+_BY_NUMBER = ("removed", "in_call", "through_additional")
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +20,8 @@ class AuditEntry:
 
     `asked` are the numbers as they came, without the last `dropped` variables that `max_input_vars` cut off.
     `removed` and `in_call` give the record ids by number, for what was done and what was not; where `acted`, a
-    number asked for that is in neither did not exist. `answered` is the HTTP status, 0 where no status line was
+    number asked for that is in neither did not exist; `through_additional` are those removed of records that have the
+    number among their additional ones alone. `answered` is the HTTP status, 0 where no status line was
     sent; `fault` is what was injected, empty if nothing. `whole` says whether the reply went out in full to a
     connection that was still open; a client that turned away at that very moment cannot be known.
     """
@@ -37,6 +39,7 @@ class AuditEntry:
     dropped: int = 0
     removed: RecordIds = field(default_factory=lambda: _NOTHING)
     in_call: RecordIds = field(default_factory=lambda: _NOTHING)
+    through_additional: RecordIds = field(default_factory=lambda: _NOTHING)
 
 
 class Audit:
@@ -81,13 +84,12 @@ def read_audit(path: Path) -> Iterator[AuditEntry]:
 
 def _line(entry: AuditEntry) -> bytes:
     values = {name: getattr(entry, name) for name in AuditEntry.__slots__}
-    # orjson writes plain dicts only.
-    values["removed"] = dict(entry.removed)
-    values["in_call"] = dict(entry.in_call)
+    for name in _BY_NUMBER:
+        values[name] = dict(values[name])  # orjson writes plain dicts only
     return orjson.dumps(values, option=orjson.OPT_APPEND_NEWLINE)
 
 
 def _entry(values: dict[str, Any]) -> AuditEntry:
-    for name in ("removed", "in_call"):
+    for name in _BY_NUMBER:
         values[name] = MappingProxyType({number: tuple(ids) for number, ids in values[name].items()})
     return AuditEntry(**{**values, "asked": tuple(values["asked"])})

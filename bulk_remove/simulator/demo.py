@@ -28,11 +28,12 @@ def main() -> int:
     FOLDER.mkdir()
     report = FOLDER / "report.csv"
     with _simulator(FOLDER / "audit.jsonl") as url:
-        command = ("run", *FILES, "-c", "00001", "--url", url, "--user", DEMO_USER, "-o", str(report), "--yes", *_PACE)
+        where = ("-c", "00001", "--url", url, "--user", DEMO_USER, "-o", str(report), "--report", "html,xlsx")
+        command = ("run", *FILES, *where, "--yes", *_PACE)
         _say(f"$ bulk-remove {' '.join(command)}\n")
         run = subprocess.run(  # noqa: S603 - our own command
             [*_COMMAND, *command, "--state-dir", str(FOLDER / "state")],
-            env={**os.environ, "BULK_REMOVE_PASSWORD": DEMO_PASSWORD},
+            env={**os.environ, "BULK_REMOVE_PASSWORD": DEMO_PASSWORD, "BULK_REMOVE_CONFIG": os.devnull},
             check=False,
         )
     _say(f"\nThe first lines of {report}:\n")

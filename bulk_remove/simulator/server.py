@@ -210,4 +210,5 @@ def _audit_entry(asked: Asked, outcome: _Outcome, now_s: float, connected: bool)
         dropped=asked.query.dropped,
         removed=removal.removed if removal else _NOTHING,
         in_call=removal.in_call if removal else _NOTHING,
+        through_additional=removal.through_additional if removal else _NOTHING,
     )

@@ -32,9 +32,10 @@ _SHUTDOWN_S = 0.5
 class SimulatorOptions:
     """All that the simulator as a process can be told.
 
-    Each campaign holds the numbers of `numbers_csv` (column `csv_column`, empty = the first), or every number that is
-    asked for when there is no file. `records_count` is what the statistics then claim at the start. `port` 0 takes a
-    free one. `audit_path` is a JSONL file, made anew; without it the audit is kept in memory.
+    Each campaign holds the numbers of `numbers_csv` (column `csv_column`, empty = the first, and each record's further
+    ones in `additional_column`, empty = none), or every number that is asked for when there is no file.
+    `records_count` is what the statistics then claim at the start. `port` 0 takes a free one. `audit_path` is a JSONL
+    file, made anew; without it the audit is kept in memory.
     """
 
     host: str = LOOPBACK
@@ -42,6 +43,7 @@ class SimulatorOptions:
     campaigns: tuple[str, ...] = ("00001",)
     numbers_csv: Path | None = None
     csv_column: str = ""
+    additional_column: str = ""
     records_count: int = 1_000_000
     habits: Habits = field(default_factory=Habits)
     faults: Faults = field(default_factory=Faults)
@@ -107,7 +109,7 @@ def world_of(options: SimulatorOptions) -> World:
         return World(
             OnDemandCampaign(campaign, options.habits, options.records_count) for campaign in options.campaigns
         )
-    numbers = list(read_numbers(options.numbers_csv, options.csv_column))
+    numbers = list(read_numbers(options.numbers_csv, options.csv_column, options.additional_column))
     campaigns: list[Campaign] = [
         ListedCampaign(campaign, records_of(numbers, options.habits)) for campaign in options.campaigns
     ]

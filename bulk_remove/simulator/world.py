@@ -4,7 +4,7 @@ Every record that is found for a number is removed, but for those in a call: the
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from types import MappingProxyType
 from typing import Protocol
@@ -17,11 +17,15 @@ RecordIds = Mapping[str, tuple[int, ...]]
 
 @dataclass(frozen=True, slots=True)
 class Removal:
-    """What a removal did: a number of `numbers` that is neither in `removed` nor in `in_call` did not exist."""
+    """What a removal did: a number of `numbers` that is neither in `removed` nor in `in_call` did not exist.
+
+    `through_additional` are those of `removed` whose record has the number among its additional ones alone.
+    """
 
     numbers: tuple[str, ...]
     removed: RecordIds
     in_call: RecordIds
+    through_additional: RecordIds = field(default_factory=lambda: MappingProxyType({}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,13 +98,16 @@ class ListedCampaign:
         """Remove every record of each number that is not in a call at `now_s`; with `additional`, look there too."""
         removed: dict[str, tuple[int, ...]] = {}
         in_call: dict[str, tuple[int, ...]] = {}
+        aside: dict[str, tuple[int, ...]] = {}
         for number in numbers:
             for record in self._found(plain(number), additional):
                 done = in_call if self._in_call(record, now_s) else removed
                 done[number] = (*done.get(number, ()), record.record_id)
+                if done is removed and plain(record.phone_number) != plain(number):
+                    aside[number] = (*aside.get(number, ()), record.record_id)
             for record_id in removed.get(number, ()):
                 del self._records[record_id]
-        return Removal(numbers, MappingProxyType(removed), MappingProxyType(in_call))
+        return Removal(numbers, MappingProxyType(removed), MappingProxyType(in_call), MappingProxyType(aside))
 
     def page(self, limit: int, offset: int) -> Sequence[Record]:
         """Up to `limit` records, oldest first."""
@@ -137,14 +144,17 @@ class World:
         return self._campaigns.get(campaign_id)
 
 
-def records_of(numbers: Iterable[str], habits: Habits) -> list[Record]:
-    """One record or more for each number that `habits` let exist; one given twice has its records twice. Ids from 1."""
+def records_of(numbers: Iterable[tuple[str, tuple[str, ...]]], habits: Habits) -> list[Record]:
+    """One record or more for each (number, additional numbers) that `habits` let exist, in order; ids from 1.
+
+    A number given twice has its records twice.
+    """
     records: list[Record] = []
-    for number in numbers:
+    for number, additional in numbers:
         fate = habits.fate(number)
         for copy in range(fate.records if fate.exists else 0):
             busy_for_s = 0.0 if copy else fate.busy_for_s
-            records.append(Record(len(records) + 1, number, busy_for_s=busy_for_s))
+            records.append(Record(len(records) + 1, number, additional, busy_for_s=busy_for_s))
     return records
 
 

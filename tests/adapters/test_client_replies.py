@@ -7,6 +7,7 @@ from aioresponses import aioresponses
 
 from bulk_remove.adapters.client import Client
 from bulk_remove.core.lifecycle import Event
+from bulk_remove.core.quota import Quota
 from bulk_remove.core.replies import Document, Effect, Fault, Reply
 from tests.support.mocked_replies import add_reply
 from tests.support.one_removal import CHUNK, SHAPE, connection
@@ -124,6 +125,13 @@ async def test_the_wish_to_wait_is_understood_where_the_server_throttles(
     for fault in (await deleted(status, b"", {"Retry-After": said}), await got(status, b"", {"Retry-After": said})):
         assert isinstance(fault, Fault)
         assert fault.retry_after_s == retry_after_s
+
+
+@pytest.mark.parametrize("status", [200, 400, 429])
+async def test_what_the_server_says_of_its_limit_goes_with_every_answer(status: int) -> None:
+    headers = {"x-ratelimit-remaining": "7", "x-ratelimit-reset": f"{NOW_S + 30:.0f}"}
+    answer = await deleted(status, b"{}", headers)
+    assert answer.quota == Quota(7, 30.0)
 
 
 @pytest.mark.parametrize(

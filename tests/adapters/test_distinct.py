@@ -135,3 +135,14 @@ def test_memory_does_not_grow_with_the_rows(tmp_path: Path, monkeypatch: pytest.
         assert peak_bytes(180_000) < 1.2 * peak_bytes(60_000)
     else:
         assert peak_bytes(180_000) < 2 * 180_000  # of twenty bytes a row, a bucket's are in memory at a time
+
+
+@given(st.lists(st.tuples(st.integers(0, 12) | st.integers(0, 10**18), st.sampled_from("ab")), max_size=60))
+def test_ids_of_one_group_that_were_there_before_are_found(
+    tmp_path_factory: pytest.TempPathFactory, ids: list[tuple[int, str]]
+) -> None:
+    with RowKeys(tmp_path_factory.mktemp("ids") / "keys.tmp") as keys:
+        for record_id, group in ids:
+            keys.add_ids([record_id], group)
+        found = dict(keys.duplicates())
+    assert found == {place: ids.index(one) for place, one in enumerate(ids) if ids.index(one) < place}

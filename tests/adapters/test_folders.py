@@ -11,12 +11,13 @@ from filelock import FileLock
 from bulk_remove.adapters import folders
 from bulk_remove.adapters.folders import (
     default_state_dir,
-    keep_line_limit,
-    line_limit,
+    keep_learned,
+    learned_of,
     lock_campaign,
     new_run_folder,
     run_folders,
 )
+from bulk_remove.core.learned import LINE_LASTS_S, PACE_LASTS_S, Learned
 from bulk_remove.errors import CampaignLockedError, StorageError
 
 ROOT = Path(__file__).parents[2]
@@ -181,31 +182,34 @@ def test_the_state_of_runs_is_kept_where_the_platform_wants_it(monkeypatch: pyte
         assert default_state_dir() == tmp_path / "bulk-remove"
 
 
-def test_a_line_limit_is_remembered_for_its_host_for_a_while(tmp_path: Path) -> None:
-    assert line_limit(tmp_path, "host:8080", NOON_S) is None
-    keep_line_limit(tmp_path, "host:8080", 9000, NOON_S)
-    keep_line_limit(tmp_path, "host:8080", 4000, NOON_S)
-    assert line_limit(tmp_path, "host:8080", NOON_S + folders._LEARNED_FOR_S - 1) == 4000
-    assert line_limit(tmp_path, "host:8080", NOON_S + folders._LEARNED_FOR_S) is None
-    assert line_limit(tmp_path, "host", NOON_S) is None
+def test_what_was_learned_is_remembered_for_its_host_for_a_while(tmp_path: Path) -> None:
+    assert learned_of(tmp_path, "host:8080", NOON_S) == Learned()
+    learned = Learned(4000, NOON_S, 3.5, 200, NOON_S)
+    keep_learned(tmp_path, "host:8080", Learned(9000, NOON_S))
+    keep_learned(tmp_path, "host:8080", learned)
+    assert learned_of(tmp_path, "host:8080", NOON_S) == learned
+    assert learned_of(tmp_path, "host:8080", NOON_S + LINE_LASTS_S - 1).longest_line == 4000
+    assert learned_of(tmp_path, "host:8080", NOON_S + PACE_LASTS_S).rate is None
+    assert learned_of(tmp_path, "host:8080", NOON_S + LINE_LASTS_S).longest_line is None
+    assert learned_of(tmp_path, "host", NOON_S) == Learned()
     assert [path.name for path in (tmp_path / "hosts").iterdir()] == ["host_8080.json"]
 
 
 @pytest.mark.parametrize(
     "contents",
-    [b"", b"{", b"[]", b"{}", b'{"max_request_line": "x", "learned_at_s": 1700000000}', b"\xff"],
-    ids=["empty", "cut short", "a list", "nothing in it", "no figure", "not UTF-8"],
+    [b"", b"{", b"[]", b'{"max_request_line": "x", "learned_at_s": 1700000000}', b"\xff"],
+    ids=["empty", "cut short", "a list", "no figure", "not UTF-8"],
 )
 def test_a_line_limit_that_cannot_be_read_was_not_learnt(tmp_path: Path, contents: bytes) -> None:
     (tmp_path / "hosts").mkdir()
     (tmp_path / "hosts" / "host.json").write_bytes(contents)
-    assert line_limit(tmp_path, "host", NOON_S) is None
+    assert learned_of(tmp_path, "host", NOON_S) == Learned()
 
 
 def test_a_line_limit_that_cannot_be_kept_is_a_storage_error(tmp_path: Path) -> None:
     (tmp_path / "hosts" / "host.json").mkdir(parents=True)
     with pytest.raises(StorageError, match="cannot be used"):
-        keep_line_limit(tmp_path, "host", 4000, NOON_S)
+        keep_learned(tmp_path, "host", Learned(4000, NOON_S))
 
 
 def test_runs_of_two_campaigns_that_learn_at_once_do_not_share_a_file(
@@ -216,10 +220,10 @@ def test_runs_of_two_campaigns_that_learn_at_once_do_not_share_a_file(
     def overtaken(path: Path, target: Path) -> Path:
         monkeypatch.setattr(Path, "replace", replace)
         monkeypatch.setattr(os, "getpid", lambda: 1)  # what another process does meanwhile
-        keep_line_limit(tmp_path, "host", 4000, NOON_S)
+        keep_learned(tmp_path, "host", Learned(4000, NOON_S))
         return replace(path, target)
 
     monkeypatch.setattr(Path, "replace", overtaken)
-    keep_line_limit(tmp_path, "host", 5000, NOON_S)
-    assert line_limit(tmp_path, "host", NOON_S) == 5000
+    keep_learned(tmp_path, "host", Learned(5000, NOON_S))
+    assert learned_of(tmp_path, "host", NOON_S).longest_line == 5000
     assert [path.name for path in (tmp_path / "hosts").iterdir()] == ["host.json"]

@@ -15,7 +15,18 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from bulk_remove.adapters.ledger import Outcomes, Planning, Reopening, Sending, Store, create, open_existing, verify
+from bulk_remove.adapters.ledger import (
+    Outcomes,
+    Planning,
+    Reopening,
+    Sending,
+    Store,
+    create,
+    history,
+    open_existing,
+    opened_for_reading,
+    verify,
+)
 from bulk_remove.adapters.ledger.chain import genesis
 from bulk_remove.adapters.ledger.planning import CAMPAIGN_ORDINALS
 from bulk_remove.core.alike import Alike
@@ -111,7 +122,7 @@ class Ledger(RuleBasedStateMachine):
         planning.finish({"rows": len(self.model.rows)})
         with self.store.transaction() as connection:
             connection.execute("UPDATE run SET genesis = ?", (orjson.dumps(genesis(connection)).decode(),))
-            Sending(connection).begin_session(self.now_s)
+            Sending(connection).begin_session(self.now_s, {})
 
     def _blocks(self, source: Source, numbers: Sequence[Key], *, kept: bool) -> Iterable[NumberedBlock]:
         for start in range(0, len(numbers), 3):
@@ -306,6 +317,9 @@ class Ledger(RuleBasedStateMachine):
     @rule()
     def report(self) -> None:
         assert list(Outcomes(self.store).rows()) == list(self.model.outcomes())
+        with opened_for_reading(self.path) as store:
+            tallies = history(store).tallies.values()
+        assert sum((tally.phases for tally in tallies), Counter()) == Outcomes(self.store).phases()
 
     def teardown(self) -> None:
         try:

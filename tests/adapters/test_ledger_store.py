@@ -35,7 +35,7 @@ def test_a_new_ledger_says_what_run_it_is_of(store: Store) -> None:
     run = store.connection.execute("SELECT tool_version, created_at_s FROM run").fetchone()
     assert run == ("1.2.3", 12.5)
     assert Reopening(store).facts() == ("r1", {"rate": 5.0, "column": "tel?"}, None, "", ())
-    assert value(store, "PRAGMA user_version") == 3
+    assert value(store, "PRAGMA user_version") == 4
 
 
 def test_a_commit_survives_a_power_cut_and_temporary_tables_stay_out_of_memory(store: Store) -> None:
@@ -242,7 +242,7 @@ def test_the_totals_add_up_all_sessions_and_leave_out_the_pauses_and_what_was_no
                 (900.0, [], None),  # killed before its first attempt
                 (1000.0, ["HTTP 429", "verdicts"], 1004.0),
             ):
-                session_no = sending.begin_session(began_s)
+                session_no = sending.begin_session(began_s, {})
                 for after_s, result in enumerate(results, start=1):
                     attempt_id = sending.begin_attempt(1, began_s + after_s)
                     sending.end_attempt(attempt_id, 2000.0, result, "", 3 if result == "verdicts" else 0)

@@ -17,7 +17,7 @@ import pytest
 from bulk_remove.adapters.distinct import RowKeys
 from bulk_remove.adapters.reader import find_files, open_table
 from bulk_remove.cli.commands import plan
-from bulk_remove.cli.options import settings_from
+from bulk_remove.cli.given import settings_from
 from bulk_remove.errors import InputError
 from bulk_remove.run.intake import Intake
 from bulk_remove.run.prepare import reading_of

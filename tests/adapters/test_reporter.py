@@ -3,9 +3,8 @@ import json
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
-from itertools import groupby, islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -16,10 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bulk_remove.adapters.reporter import kept_columns, timestamp, write_report, write_summary
-from bulk_remove.core.alike import Alike
 from bulk_remove.core.lifecycle import NEW
-from bulk_remove.core.model import NO_NUMBER, REPORT_COLUMNS, NumberState, OutcomeBlock, RowOutcome, Source, Status
+from bulk_remove.core.model import REPORT_COLUMNS, NumberState, RowOutcome, Source, Status
 from bulk_remove.errors import InputError, InvariantError, StorageError
+from tests.support.outcome_blocks import outcome_blocks
 
 SOURCE = Source("numbers.csv", "", ("phone", "name"), 0, "named 'phone'", "utf-8", ",", "0" * 64, 1)
 HEADER = (
@@ -34,21 +33,9 @@ def outcome(row: int = 2, cell: str = "601 234 555", **changes: Any) -> RowOutco
     return whole._replace(**changes)
 
 
-def blocks(rows: Iterable[RowOutcome], size: int = 3) -> Iterator[OutcomeBlock]:
-    """Yield rows as blocks, each of one source."""
-    for source, of_source in groupby(rows, key=lambda row: row.source):
-        while some := [*islice(of_source, size)]:
-            states = Alike.of(row.state or NumberState(NO_NUMBER, detail=row.problem) for row in some)
-            columns = zip(*some, strict=True)
-            _, numbers_of_rows, cells, others, numbers, campaigns, _, _, duplicate_of = columns
-            first_rows = {place: first for place, first in enumerate(duplicate_of) if first}
-            kept = others if any(others) else ()
-            yield OutcomeBlock(source, numbers_of_rows, cells, kept, numbers, campaigns, states, first_rows)
-
-
 def written(folder: Path, rows: list[RowOutcome], kept: tuple[str, ...] = ()) -> list[list[str]]:
     """Write a report and read it back as csv does; the header is its first row."""
-    write_report(folder / "report.csv", blocks(rows), len(rows), kept)
+    write_report(folder / "report.csv", outcome_blocks(rows), len(rows), kept)
     with (folder / "report.csv").open(encoding="utf-8", newline="") as file:
         return list(csv.reader(file))
 
@@ -60,7 +47,7 @@ def test_every_row_is_in_the_report_with_the_documented_columns(tmp_path: Path) 
         outcome(4, duplicate_of="2"),
         outcome(5, state=NEW, source=replace(SOURCE, file="b.xlsx", sheet="Luty")),
     ]
-    counts = write_report(tmp_path / "report.csv", blocks(rows), 4, ())
+    counts = write_report(tmp_path / "report.csv", outcome_blocks(rows), 4, ())
     assert counts == {Status.REMOVED: 2, Status.INVALID: 1, Status.UNSENT: 1}
     text = (tmp_path / "report.csv").read_bytes().decode()
     unsent = "Never asked: the run stopped first."
@@ -89,7 +76,7 @@ def test_csv_reads_every_row_back_once_and_in_order(cells: list[tuple[str, str]]
 
 def test_pandas_reads_the_report_back(tmp_path: Path) -> None:
     rows = [outcome(row, f'60{row}\n,"x"', others=(f"60{row}", "Łucja")) for row in range(2, 500)]
-    write_report(tmp_path / "report.csv", blocks(rows), len(rows), ("phone", "name"))
+    write_report(tmp_path / "report.csv", outcome_blocks(rows), len(rows), ("phone", "name"))
     frame = pd.read_csv(tmp_path / "report.csv", dtype=str, keep_default_na=False)
     assert list(frame.columns) == ["phone", "name", *REPORT_COLUMNS]
     assert list(frame["row"].astype(int)) == list(range(2, 500))
@@ -195,7 +182,7 @@ def test_a_report_that_is_not_whole_never_gets_its_name(
     if old:
         report.write_text(old, encoding="utf-8")
     with pytest.raises(error):
-        write_report(report, blocks(rows()), expected_rows, ())
+        write_report(report, outcome_blocks(rows()), expected_rows, ())
     assert {path.name: path.read_text(encoding="utf-8") for path in tmp_path.iterdir()} == (
         {"report.csv": old} if old else {}
     )
@@ -208,7 +195,7 @@ def test_a_full_disk_is_a_storage_error_and_leaves_the_old_report(tmp_path: Path
     report.write_text("old", encoding="utf-8")
     (tmp_path / f".report.csv.{os.getpid()}.part").symlink_to("/dev/full")
     with pytest.raises(StorageError) as failure:
-        write_report(report, blocks([outcome()] * rows), rows, ())
+        write_report(report, outcome_blocks([outcome()] * rows), rows, ())
     assert failure.value.sentence == f"{report} cannot be written: No space left on device."
     assert "--output" in failure.value.hint
     assert [path.name for path in tmp_path.iterdir()] == ["report.csv"]
@@ -226,7 +213,7 @@ def test_what_is_no_regular_file_is_never_replaced(tmp_path: Path, kind: str) ->
     path = tmp_path / "report.csv"
     getattr(os, kind)(path)
     with pytest.raises(StorageError, match="no regular file"):
-        write_report(path, blocks([outcome()]), 1, ())
+        write_report(path, outcome_blocks([outcome()]), 1, ())
     assert [child.name for child in tmp_path.iterdir()] == ["report.csv"]
     assert not path.is_file()
 
@@ -238,7 +225,7 @@ def test_report_and_summary_are_readable_by_their_owner_alone_even_where_the_old
     old.chmod(0o666)
     before = os.umask(0)
     try:
-        write_report(old, blocks([outcome()]), 1, ())
+        write_report(old, outcome_blocks([outcome()]), 1, ())
         write_summary(tmp_path / "summary.json", {})
     finally:
         os.umask(before)

@@ -121,7 +121,7 @@ class Bench:
 
     def _ours(self, name: str, path: Path, rows: int, state_in: Path) -> Way:
         server = ("--url", self.server.url, "--user", rivals.USER, "-c", "00001", "--yes")
-        ceilings = ("--rate", "1000", "--concurrency", str(rivals.AT_ONCE))
+        ceilings = ("--pace", "fixed", "--rate", "1000", "--concurrency", str(rivals.AT_ONCE))
 
         def command(folder: Path, state: Path) -> Sequence[str | Path]:
             return [*COMMAND, "run", path, *server, *ceilings, "--state-dir", state, "-o", folder / "report.csv"]

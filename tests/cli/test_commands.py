@@ -2,17 +2,16 @@
 
 import json
 import os
-import pty
 import signal
 import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from select import select
 
 import pytest
 
 from tests.support.processes import COMMAND, Running, bulk_remove, environment, removal, report_of, simulator
+from tests.support.terminal import at_a_terminal
 
 SLOW = ("--max-numbers-per-request", "1", "--rate", "4", "--concurrency", "2")
 
@@ -62,6 +61,7 @@ def test_check_without_a_campaign_tries_the_user_alone(server: Running) -> None:
 
 def test_every_setting_is_an_environment_variable_too(server: Running, tmp_path: Path, numbers: Path) -> None:
     secret = tmp_path / "password"
+    secret.touch(mode=0o600)
     secret.write_text("demo-password\nnot this line\n", encoding="utf-8")
     done = bulk_remove(
         "run",
@@ -170,43 +170,10 @@ def test_at_a_terminal_nothing_is_sent_before_the_question_is_answered(
 ) -> None:
     before = requests_seen(server)
     words = [word for word in removal(server, tmp_path, numbers) if word != "--yes"]
-    shown, ended = at_a_terminal([str(word) for word in words], "to go on:", typed)
+    shown, ended = at_a_terminal(words, ("to go on:", typed))
     assert ended == code, shown
     assert "This cannot be undone." in shown
     assert (requests_seen(server) > before) == (code == 0)
-
-
-def at_a_terminal(words: list[str], prompt: str, typed: str) -> tuple[str, int]:
-    """Run the command at a pseudo-terminal and answer its prompt; returns what it showed and its exit code."""
-    ours, theirs = pty.openpty()
-    with subprocess.Popen(
-        [*COMMAND, *words],
-        env=environment(TERM="xterm"),
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
-        start_new_session=True,
-    ) as process:
-        os.close(theirs)
-        shown = ""
-        answered = False
-        while True:
-            assert select([ours], [], [], 60)[0], f"nothing more was shown after {shown!r}"
-            try:
-                piece = os.read(ours, 4096).decode(errors="replace")
-            except OSError:
-                break
-            if not piece:
-                break
-            shown += piece
-            if not answered and prompt in shown:
-                answered = True
-                if typed == "\x03":
-                    process.send_signal(signal.SIGINT)
-                else:
-                    os.write(ours, typed.encode())
-        os.close(ours)
-        return shown, process.wait(30)
 
 
 def test_a_rerun_of_a_run_never_goes_to_another_server_whatever_the_environment_says(

@@ -13,6 +13,7 @@ import pytest
 
 from bulk_remove.adapters.folders import lock_run, new_run_folder, note_report, noted_reports
 from tests.support.processes import COMMAND, Running, bulk_remove, environment, removal, report_of, simulator
+from tests.support.terminal import at_a_terminal
 
 SLOW = ("--max-numbers-per-request", "1", "--rate", "4", "--concurrency", "1", "--busy-for", "0s")
 BUSY = ("--max-numbers-per-request", "7", "--rate", "50", "--busy-for", "0s")
@@ -148,6 +149,19 @@ def test_prune_deletes_what_is_old_enough_and_tells_what_it_leaves(
     assert "Deleted for good: 1 run" in done.stdout
     assert (tmp_path / "report.csv").exists()
     assert list((tmp_path / "state" / "runs").iterdir()) == []
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs a pseudo-terminal")
+@pytest.mark.parametrize(("typed", "code"), [("delete\n", 0), ("yes\n", 5), ("\n", 5)])
+def test_at_a_terminal_nothing_is_deleted_before_the_word_is_typed(
+    server: Running, tmp_path: Path, numbers: Path, typed: str, code: int
+) -> None:
+    assert bulk_remove(*removal(server, tmp_path, numbers, *BUSY)).returncode == 3
+    folder = only_run(tmp_path)
+    words = ["runs", "prune", "--older-than", "0s", "--state-dir", str(tmp_path / "state")]
+    shown, ended = at_a_terminal(words, ("to go on:", typed))
+    assert (ended, folder.exists()) == (code, code != 0), shown
+    assert "for good. What is open cannot be resumed." in shown
 
 
 def test_what_a_run_left_that_was_killed_while_it_planned_goes_after_an_hour(tmp_path: Path) -> None:

@@ -18,13 +18,13 @@ EXITS = [pytest.param(signal.SIGINT, 130, id="SIGINT"), pytest.param(signal.SIGT
 _STRUCK_AT_ROWS = """
 import os
 from bulk_remove.adapters.ledger import Outcomes
-rows = Outcomes.rows
+blocks = Outcomes.blocks
 def struck(self):
-    for index, row in enumerate(rows(self)):
-        if index in {at}:
+    for block in blocks(self):
+        for _ in range({times}):
             os.kill(os.getpid(), {number})
-        yield row
-Outcomes.rows = struck
+        yield block
+Outcomes.blocks = struck
 """
 _STRUCK_AFTER = """
 import os
@@ -60,7 +60,7 @@ def struck_after(number: int, place: str, *words: str | Path) -> CompletedProces
 def test_one_signal_while_the_report_is_written_leaves_it_whole_and_the_exit_code_as_it_is(
     tmp_path: Path, words: tuple[str | Path, ...], number: int, _code: int
 ) -> None:
-    done = altered(_STRUCK_AT_ROWS.format(at={5}, number=int(number)), *words)
+    done = altered(_STRUCK_AT_ROWS.format(times=1, number=int(number)), *words)
     assert done.returncode == 0, done.stderr
     assert "The report is being written; once more stops at once." in done.stderr
     assert {row["status"] for row in report_of(tmp_path)} == {"REMOVED"}
@@ -71,7 +71,7 @@ def test_one_signal_while_the_report_is_written_leaves_it_whole_and_the_exit_cod
 def test_a_second_signal_while_the_report_is_written_ends_it_and_resume_writes_it(
     tmp_path: Path, words: tuple[str | Path, ...], number: int, code: int
 ) -> None:
-    done = altered(_STRUCK_AT_ROWS.format(at={5, 10}, number=int(number)), *words)
+    done = altered(_STRUCK_AT_ROWS.format(times=2, number=int(number)), *words)
     assert done.returncode == code, done.stderr
     assert "the verdicts so far are in the ledger" in done.stderr
     assert "nothing was sent" not in done.stderr

@@ -19,6 +19,7 @@ shapes = st.builds(
     trailing_slash=st.booleans(),
     max_request_line=st.integers(200, 1500),
     max_numbers=st.integers(1, 40),
+    additional_numbers=st.booleans(),
 )
 
 
@@ -57,7 +58,8 @@ def test_the_line_measured_is_the_line_sent_and_the_server_reads_the_numbers_bac
 ) -> None:
     target = shape.target(given_numbers)
     assert shape.line_bytes(*given_numbers) == len(f"DELETE {target} HTTP/1.1".encode())
-    assert parse_qsl(urlsplit(target).query) == [("phone_number[]", number) for number in given_numbers]
+    flag = [("search_in_additional_numbers", "true")] if shape.additional_numbers else []
+    assert parse_qsl(urlsplit(target).query) == flag + [("phone_number[]", number) for number in given_numbers]
 
 
 def test_the_documented_call_is_written_as_documented() -> None:

@@ -1,4 +1,4 @@
-"""The guard on the share of invalid rows."""
+"""The guards on the share of invalid rows, and on how much is asked of a campaign."""
 
 import re
 
@@ -6,7 +6,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bulk_remove.core.guards import FEW_INVALID, MAX_INVALID, check_invalid_share, parse_share
+from bulk_remove.core.guards import (
+    FEW_INVALID,
+    MAX_INVALID,
+    NO_LIMITS,
+    NOTHING_KNOWN,
+    Known,
+    Limits,
+    check_invalid_share,
+    check_limits,
+    parse_share,
+    unchecked,
+)
 from bulk_remove.errors import ExitCode, GuardStop, UsageError
 
 PROBLEMS = (("The cell is empty.", 90), ("Letters in the cell.", 20), ("A date.", 8), ("Fewer than three digits.", 2))
@@ -106,3 +117,100 @@ def test_what_is_no_share_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="--max-invalid") as caught:
         parse_share(text)
     assert "5%" in caught.value.hint
+
+
+def test_a_share_that_is_none_is_told_with_the_flag_it_was_given_with() -> None:
+    with pytest.raises(UsageError, match="--max-share is '2'"):
+        parse_share("2", "--max-share")
+
+
+KNOWN = Known({"00001": 1000, "00002": 0}, {"00001": (90, 10, 110), "00002": (10, 20)})
+
+
+@pytest.mark.parametrize(
+    ("limits", "sent", "flags"),
+    [
+        (NO_LIMITS, {"00001": 10**9}, None),
+        (Limits(max_numbers=100), {"00001": 100, "00002": 100}, None),
+        (Limits(max_numbers=100), {"00001": 101, "00002": 250}, "--max-numbers 250"),
+        (Limits(max_share=0.2), {"00001": 200}, None),
+        (Limits(max_share=0.2), {"00001": 201}, "--max-share 21%"),
+        (Limits(max_share=0.29), {"00001": 290}, None),
+        (Limits(max_share=0.001), {"00001": 2}, "--max-share 0.2%"),
+        (Limits(max_share=0.2), {"00001": 5000}, "--max-share 100%"),
+        (Limits(max_share=1.0), {"00001": 5000, "99999": 1}, None),
+        (Limits(max_share=0.2), {"00002": 1}, "--max-share 100%"),
+        (Limits(max_share=0.2), {"99999": 1}, "--max-share 100%"),
+        (Limits(max_share=0.2), {"99999": 0, "00002": 0}, None),
+        (Limits(max_times_usual=5), {"00001": 450}, None),
+        (Limits(max_times_usual=5), {"00001": 451}, "--max-times-usual 6"),
+        (Limits(max_times_usual=5), {"00002": 76}, "--max-times-usual 6"),
+        (Limits(max_times_usual=5), {"99999": 10**9}, None),
+        (Limits(100, 0.2, 5), {"00001": 900}, "--max-numbers 900 --max-share 90% --max-times-usual 10"),
+    ],
+)
+def test_a_campaign_over_a_limit_stops_with_the_flags_that_would_let_it_through(
+    limits: Limits, sent: dict[str, int], flags: str | None
+) -> None:
+    if flags is None:
+        check_limits(sent, limits, KNOWN)
+        return
+    with pytest.raises(GuardStop) as caught:
+        check_limits(sent, limits, KNOWN)
+    assert caught.value.exit_code is ExitCode.GUARD
+    assert caught.value.hint.endswith(f"let it through with {flags}.")
+
+
+def test_the_stop_tells_each_limit_that_is_passed_with_its_figures() -> None:
+    with pytest.raises(GuardStop) as caught:
+        check_limits({"00001": 4000, "00002": 30}, Limits(2000, 0.2, 1.5), KNOWN)
+    assert caught.value.sentence == (
+        "4,000 numbers would be sent to campaign 00001, and at most 2,000 may; 4,000 numbers are 400% of the 1,000 "
+        "records of campaign 00001, and at most 20% may be; 4,000 numbers are 44.5 times the 90 that a run of campaign "
+        "00001 usually sends (median of 3), and at most 1.5 times may be; and 2 more of this kind. Nothing was sent."
+    )
+
+
+def test_records_that_nobody_counted_never_pass_in_silence() -> None:
+    with pytest.raises(GuardStop) as caught:
+        check_limits({"00001": 1}, Limits(max_share=0.5), NOTHING_KNOWN)
+    assert "how many records campaign 00001 holds is not known, so --max-share 50% cannot be checked" in str(
+        caught.value
+    )
+
+
+def test_a_campaign_that_holds_nothing_is_told_as_such() -> None:
+    with pytest.raises(GuardStop, match="more than all of the 0 records of campaign 00002"):
+        check_limits({"00002": 3}, Limits(max_share=0.5), KNOWN)
+
+
+@given(st.integers(1, 10**7), st.integers(1, 10**7), st.lists(st.integers(1, 10**6), min_size=1, max_size=5))
+def test_the_flags_in_the_hint_let_through_what_they_were_given_for(count: int, records: int, sizes: list[int]) -> None:
+    known = Known({"00001": records}, {"00001": sizes})
+    try:
+        check_limits({"00001": count}, Limits(1, 0.0, 0.1), known)
+    except GuardStop as stop:
+        typed = dict(re.findall(r"(--[a-z-]+) ([0-9.]+%?)", stop.hint.rstrip(".")))
+        share = parse_share(typed["--max-share"])
+        check_limits(
+            {"00001": count},
+            Limits(int(typed.get("--max-numbers", "1")), share, float(typed.get("--max-times-usual", "0.1"))),
+            known,
+        )
+        assert share <= min(1.0, count / records + 0.01)
+
+
+def test_the_usual_is_the_median_of_the_earlier_runs() -> None:
+    assert KNOWN.usual("00001") == 90
+    assert KNOWN.usual("00002") == 15
+    assert KNOWN.usual("99999") is None
+
+
+def test_a_campaign_without_earlier_runs_passes_and_is_named() -> None:
+    limits = Limits(max_times_usual=5)
+    assert unchecked(["00001"], limits, KNOWN) == ()
+    assert unchecked(["00001", "99999"], NO_LIMITS, KNOWN) == ()
+    (told,) = unchecked(["00001", "99999"], limits, KNOWN)
+    assert told.startswith("No completed run of campaign 99999 is known on this machine: --max-times-usual")
+    (many,) = unchecked(["1", "2", "3", "4"], limits, KNOWN)
+    assert "campaign 1, 2, 3, ... is" in many

@@ -5,18 +5,38 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bulk_remove.core.pacing import SECOND_US, SLOWEST, Pace, depart, eased, pace_for, paused, reserve, strained
+from bulk_remove.core.pacing import (
+    LATENESS_US,
+    SECOND_US,
+    Pace,
+    depart,
+    idle_us,
+    pace_for,
+    paused,
+    slowed,
+    spread,
+    take_slot,
+)
 
 rates = st.one_of(st.integers(1, 50).map(float), st.floats(0.05, 50))
 
 
-def departures(pace: Pace, lateness_us: list[int]) -> list[int]:
+def next_slot(pace: Pace, now_us: int, rate: float) -> tuple[Pace, int]:
+    """Wait for the next slot; returns when it is."""
+    pace, wait_us = take_slot(pace, now_us, rate)
+    if wait_us:
+        now_us += wait_us
+        pace, still_us = take_slot(pace, now_us, rate)
+        assert still_us == 0
+    return pace, now_us
+
+
+def departures(rate: float, lateness_us: list[int]) -> list[int]:
     """Let requests go one after the other, each as late after its slot as given."""
-    moments = []
-    now_us = 0
+    pace, moments, now_us = pace_for(rate), list[int](), 0
     for late_us in lateness_us:
-        pace, slot_us = reserve(pace, now_us)
-        now_us = slot_us + late_us
+        pace, now_us = next_slot(pace, now_us, rate)
+        now_us += late_us
         pace, wait_us = depart(pace, now_us)
         while wait_us:
             now_us += wait_us
@@ -29,7 +49,7 @@ def departures(pace: Pace, lateness_us: list[int]) -> list[int]:
 def test_no_window_of_one_second_holds_more_than_the_ceiling_however_late_the_workers_wake(
     rate: float, lateness_us: list[int]
 ) -> None:
-    moments = departures(pace_for(rate), lateness_us)
+    moments = departures(rate, lateness_us)
     for index, moment_us in enumerate(moments):
         within = bisect_left(moments, moment_us + SECOND_US) - index
         assert within <= max(1, ceil(rate))
@@ -37,62 +57,59 @@ def test_no_window_of_one_second_holds_more_than_the_ceiling_however_late_the_wo
 
 @given(rates)
 def test_a_punctual_worker_uses_at_least_98_percent_of_the_ceiling(rate: float) -> None:
-    moments = departures(pace_for(rate), [0] * 200)
+    moments = departures(rate, [0] * 200)
     assert (len(moments) - 1) / (moments[-1] / SECOND_US) >= 0.98 * rate
 
 
-@given(st.integers(1, 50), st.lists(st.integers(0, 20_000), min_size=100, max_size=200))
-def test_uneven_waking_costs_no_more_than_its_own_lateness(rate: int, lateness_us: list[int]) -> None:
-    pace = pace_for(float(rate))
-    slots = []
-    for _ in lateness_us:
-        pace, slot_us = reserve(pace, 0)
-        slots.append(slot_us)
-    latest = 0
-    for slot_us, late_us in zip(slots, lateness_us, strict=True):
-        now_us = max(latest, slot_us + late_us)
-        pace, wait_us = depart(pace, now_us)
-        latest = now_us + wait_us
+@given(st.floats(0.05, 20), st.lists(st.integers(0, LATENESS_US), min_size=1, max_size=60))
+def test_waking_late_by_a_little_costs_the_following_nothing(rate: float, lateness_us: list[int]) -> None:
+    pace, now_us = pace_for(rate), LATENESS_US
+    first_us = now_us
+    for late_us in lateness_us:
+        pace, wait_us = take_slot(pace, now_us, rate)
         if wait_us:
-            pace, still_us = depart(pace, latest)
-            assert still_us == 0
-    assert latest <= slots[-1] + 20_000
+            now_us += wait_us + late_us
+            pace, wait_us = take_slot(pace, now_us, rate)
+        assert wait_us == 0
+    assert now_us - first_us <= ceil(len(lateness_us) * SECOND_US / rate) + len(lateness_us) + LATENESS_US
 
 
 def test_an_idle_time_is_not_caught_up_in_a_burst() -> None:
-    pace, _ = reserve(pace_for(10.0), 0)
-    pace, first_us = reserve(pace, 60 * SECOND_US)
-    _, second_us = reserve(pace, 60 * SECOND_US)
-    assert (first_us, second_us) == (60 * SECOND_US, 60 * SECOND_US + 100_000)
+    pace, _ = next_slot(pace_for(10.0), 0, 10.0)
+    assert idle_us(pace, 60 * SECOND_US) == 60 * SECOND_US - 100_000
+    pace, first_us = next_slot(pace, 60 * SECOND_US, 10.0)
+    pace, second_us = next_slot(pace, first_us, 10.0)
+    assert (first_us, second_us) == (60 * SECOND_US, 60 * SECOND_US + 100_000 - LATENESS_US)
+    assert idle_us(pace, second_us) == 0
 
 
-@given(st.lists(st.booleans(), max_size=60))
-def test_strain_slows_the_pace_for_all_and_ease_wins_it_back_within_bounds(signs: list[bool]) -> None:
-    pace = pace_for(5.0)
-    for strain in signs:
-        before = pace.stretch
-        pace = strained(pace) if strain else eased(pace)
-        assert 1.0 <= pace.stretch <= SLOWEST
-        assert pace.stretch >= before if strain else pace.stretch <= before
-
-
-def test_a_halved_pace_is_won_back_in_23_replies() -> None:
-    pace = strained(pace_for(5.0))
-    for _ in range(23):
-        pace = eased(pace)
-    assert pace.stretch == 1.0
-
-
-def test_strain_stretches_the_distance_of_the_slots() -> None:
-    pace, _ = reserve(strained(pace_for(10.0)), 0)
-    assert reserve(pace, 0)[1] == 200_000
+@pytest.mark.parametrize(("rate", "interval_us"), [(20.0, 100_000), (10.0, 100_000), (4.0, 250_000)])
+def test_slots_stand_as_far_apart_as_the_present_rate_says_but_never_above_the_ceiling(
+    rate: float, interval_us: int
+) -> None:
+    pace, _ = take_slot(pace_for(10.0), LATENESS_US, rate)
+    assert pace.next_slot_us == interval_us
 
 
 def test_a_pause_holds_slots_and_departures_and_a_shorter_one_does_not_end_it() -> None:
     pace = paused(paused(pace_for(10.0), 5 * SECOND_US), 2 * SECOND_US)
-    assert reserve(pace, 0)[1] == 5 * SECOND_US
+    assert take_slot(pace, 0, 10.0)[1] == 5 * SECOND_US
     assert depart(pace, SECOND_US)[1] == 4 * SECOND_US
     assert depart(pace, 5 * SECOND_US)[1] == 0
+
+
+def test_a_rate_that_has_fallen_counts_from_that_moment_and_brings_no_slot_forward() -> None:
+    pace = slowed(pace_for(10.0), 0, 2.0)
+    assert take_slot(pace, 0, 10.0)[1] == 500_000
+    assert slowed(pace, 0, 5.0) == pace
+
+
+def test_what_is_left_is_spread_until_the_limit_begins_anew() -> None:
+    pace = spread(pace_for(10.0), 4, 0, 2 * SECOND_US)
+    pace, _ = take_slot(pace, LATENESS_US, 10.0)
+    assert pace.next_slot_us == 500_000
+    pace, _ = take_slot(pace, 2 * SECOND_US, 10.0)
+    assert pace.next_slot_us == 2 * SECOND_US - LATENESS_US + 100_000
 
 
 @pytest.mark.parametrize(("rate", "interval_us"), [(1.0, 1_000_000), (3.0, 333_334), (2.5, 400_000), (0.1, 10_000_000)])

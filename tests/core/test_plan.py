@@ -2,9 +2,10 @@ from dataclasses import replace
 
 import pytest
 
+from bulk_remove.core.guards import Known, Limits
 from bulk_remove.core.model import Source
 from bulk_remove.core.plan import ApprovedPlan, CampaignPlan, Consent, Plan, SourcePlan, approve
-from bulk_remove.errors import InputError, InvariantError
+from bulk_remove.errors import GuardStop, InputError, InvariantError
 
 SOURCE = Source("numbers.csv", "", ("phone",), 0, "named 'phone'", "utf-8", ",", "0" * 64, 12)
 
@@ -47,3 +48,21 @@ def test_the_reasons_of_all_files_are_counted_together_the_commonest_first() -> 
     made = replace(plan(1, 1), sources=sources)
     assert made.problems == (("B.", 5), ("A.", 2))
     assert (made.rows, made.invalid, made.duplicates) == (14, 7, 1)
+
+
+def test_a_plan_over_its_limits_is_never_approved_whoever_asks() -> None:
+    limited = replace(plan(10, 10), limits=Limits(max_share=0.5))
+    known = Known({"00001": 20})
+    assert approve(limited, Consent.CODE, known).known is known
+    with pytest.raises(GuardStop, match="53% of the 19"):
+        approve(limited, Consent.FLAG, Known({"00001": 19}))
+    with pytest.raises(GuardStop, match="cannot be checked"):
+        approve(limited, Consent.TYPED)
+
+
+def test_the_limits_are_for_each_campaign_and_for_what_is_sent_alone() -> None:
+    campaigns = (CampaignPlan("00001", 100, 1, settled=95), CampaignPlan("00002", 5, 1))
+    limited = replace(plan(105, 105), campaigns=campaigns, limits=Limits(max_numbers=5))
+    assert approve(limited, Consent.FLAG).plan is limited
+    with pytest.raises(GuardStop, match="campaign 00002"):
+        approve(replace(limited, limits=Limits(max_numbers=4)), Consent.FLAG)

@@ -1,8 +1,8 @@
 import pytest
 
 from bulk_remove.core.model import FINAL_STATUSES, Status, mask
-from bulk_remove.core.progress import Snapshot, remaining_s, speed
-from bulk_remove.core.summary import Ending, check_closed, exit_code
+from bulk_remove.core.progress import Snapshot, duration, remaining_s, speed
+from bulk_remove.core.summary import MEANING, Ending, check_closed, exit_code, headline
 from bulk_remove.errors import ExitCode, InvariantError
 
 
@@ -27,6 +27,7 @@ def test_a_finished_run_is_0_only_when_every_number_is_final(status: Status) -> 
         (Ending.UNAVAILABLE, 7),
         (Ending.DENIED, 6),
         (Ending.STORAGE, 10),
+        (Ending.GUARD, 5),
     ],
 )
 def test_a_run_that_ended_early_says_why_even_when_every_number_is_final(ending: Ending, code: int) -> None:
@@ -63,3 +64,23 @@ def test_a_snapshot_knows_what_is_settled_what_is_in_a_call_and_what_is_unsent()
 )
 def test_a_masked_number_hides_at_least_five_characters_or_all(number: str, masked: str) -> None:
     assert mask(number) == masked
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"), [(0.4, "0 s"), (59.4, "59 s"), (59.6, "1 min 0 s"), (725, "12 min 5 s"), (12_034, "3:20 h")]
+)
+def test_a_length_of_time_is_told_as_people_say_it(seconds: float, told: str) -> None:
+    assert duration(seconds) == told
+
+
+def test_the_headline_says_why_a_run_ended_early_and_what_is_left() -> None:
+    assert headline({Status.REMOVED: 5, Status.INVALID: 1}, Ending.DONE) == (
+        "Finished: every number has its final answer."
+    )
+    assert headline({Status.UNSENT: 1200}, Ending.DEADLINE) == (
+        "Ended early (the deadline came first): 1,200 rows have no final answer."
+    )
+
+
+def test_every_status_has_a_meaning() -> None:
+    assert set(MEANING) == set(Status)

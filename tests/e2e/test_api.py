@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from contextlib import aclosing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -92,6 +93,22 @@ async def test_what_is_not_final_comes_last_and_then_the_servers_refusal_is_rais
                 outcomes.append(outcome)  # noqa: PERF401 - a comprehension would lose them to the exception
     assert {outcome.status for outcome in outcomes} == {Status.UNSENT}
     assert len(outcomes) == len(NUMBERS)
+
+
+async def test_the_guards_hold_from_python_too(tmp_path: Path) -> None:
+    async with running(world(absent_share=0.5)) as simulator:
+        server = server_at(simulator.url, tmp_path)
+        for limited in (replace(SETTINGS, max_numbers=299), replace(SETTINGS, max_share=0.0001)):
+            with pytest.raises(GuardStop, match="300 numbers"):
+                await anext(remove_numbers(NUMBERS, limited, server, approve=lambda _: True))
+        assert simulator.seen["DELETE"] == 0
+        canary = replace(SETTINGS, canary=True, canary_max_not_exist=0.0)
+        outcomes = []
+        with pytest.raises(GuardStop, match="Of 10 numbers sent first"):  # noqa: PT012 - as above
+            async for outcome in remove_numbers(NUMBERS, canary, server, approve=lambda _: True):
+                outcomes.append(outcome)  # noqa: PERF401 - as above
+        assert simulator.seen["DELETE"] == 1
+    assert sum(outcome.status is Status.UNSENT for outcome in outcomes) == 290
 
 
 async def test_a_whole_run_from_python_leaves_the_same_report_as_the_command(tmp_path: Path) -> None:

@@ -101,6 +101,15 @@ def test_each_file_is_run_and_moved_with_its_report_and_what_cannot_be_read_with
     assert night(server, inbox).returncode == 0
 
 
+def test_reports_in_other_formats_go_with_the_file(server: Running, inbox: Path) -> None:
+    drop(inbox, "a.csv")
+    done = night(server, inbox, "--report", "html,xlsx", "--csv-for", "excel-pl")
+    assert done.returncode == 0, done.stderr
+    ends = ("", ".report.csv", ".report.html", ".report.summary.json", ".report.xlsx")
+    assert lying_in(inbox / "done") == [f"a.csv{end}" for end in ends]
+    assert (inbox / "done" / "a.csv.report.csv").read_bytes().startswith(b"\xef\xbb\xbf")
+
+
 def test_content_that_was_done_is_not_sent_again_unless_it_is_to_be_read_otherwise(
     server: Running, inbox: Path
 ) -> None:
@@ -261,8 +270,8 @@ setattr(holder, name, and_dies)
     ("script", "place"),
     [
         (_DIES, "bulk_remove.run.nights.Night._conclude"),
-        (_DIES, "bulk_remove.adapters.inbox.Inbox.put_report"),
-        (_DIES_AFTER, "bulk_remove.adapters.inbox.Inbox.put_report"),
+        (_DIES, "bulk_remove.adapters.inbox.Inbox.put_reports"),
+        (_DIES_AFTER, "bulk_remove.adapters.inbox.Inbox.put_reports"),
         (_DIES_AFTER, "bulk_remove.adapters.inbox.Inbox.move"),
     ],
 )
@@ -314,6 +323,23 @@ def test_a_stop_after_a_file_keeps_what_was_done_and_begins_no_other(server: Run
     assert lying_in(inbox) == ["b.csv"]
     assert statuses(inbox / "done" / "a.csv.report.csv") == dict.fromkeys(first, "REMOVED")
     assert times_asked(server, second) == {0}
+
+
+@pytest.mark.parametrize("dies", [False, True])
+def test_what_a_canary_held_back_is_left_to_a_person_and_never_resumed_by_a_night(
+    tmp_path: Path, inbox: Path, *, dies: bool
+) -> None:
+    numbers = drop(inbox, "a.csv")
+    with simulator(tmp_path, "--absent-share", "1") as server:
+        script = _DIES.format(place="bulk_remove.run.nights.Night._conclude") if dies else ""
+        stopped = altered(script, *words(server, inbox, "--canary"))
+        assert stopped.returncode == (9 if dies else 5), stopped.stderr
+        assert night(server, inbox, "--canary").returncode == (5 if dies else 0)
+        assert night(server, inbox, "--canary").returncode == 0
+        assert times_asked(server, numbers) == {0, 1}
+    beside = ["a.csv.note.txt"] if dies else ["a.csv.report.csv", "a.csv.report.summary.json"]
+    assert lying_in(inbox / "failed") == ["a.csv", *beside]
+    assert lying_in(inbox) == []
 
 
 def test_files_with_a_campaign_in_each_row_are_run_too(tmp_path: Path, inbox: Path) -> None:

@@ -51,9 +51,13 @@ class Session:
 
 @dataclass(slots=True)
 class Audit:
-    """Everything that the checkers go by besides the report and the ledger."""
+    """Everything that the checkers go by besides the report and the ledger.
+
+    `canary_passed_s` is when the operator let the rest follow the canary, None before that.
+    """
 
     requests: list[Request] = field(default_factory=list)
+    canary_passed_s: float | None = None
     sessions: list[Session] = field(default_factory=list)
 
     def ended_s(self, request: Request) -> float:

@@ -17,6 +17,7 @@ CHECKERS: tuple[Callable[[Evidence], None], ...] = (
     traffic.each_request_goes_to_the_campaign_of_its_numbers,
     traffic.no_request_mixes_forms,
     traffic.forms_are_asked_for_one_after_the_other,
+    traffic.the_canary_goes_alone,
     traffic.every_request_was_intended,
     traffic.the_ledger_knows_what_came_of_each_request,
     traffic.no_number_is_in_two_requests_at_once,

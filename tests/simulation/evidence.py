@@ -4,7 +4,7 @@ from collections import defaultdict
 from functools import cached_property
 from math import inf
 
-from tests.simulation.oracle import History, Refused, histories, refused
+from tests.simulation.oracle import Refused, Timing, histories, refused
 from tests.simulation.rows import Target
 from tests.simulation.run import Result
 
@@ -36,7 +36,7 @@ class Evidence:
         return self.rows[row["row"]].target if row["row"] in self.rows else None
 
     @cached_property
-    def histories(self) -> dict[Target, History]:
+    def histories(self) -> dict[Target, Timing]:
         """What the report must say of each number."""
         return histories(self.result.scenario, self.result.attempts, self.by_attempt, self.refused)
 
@@ -56,6 +56,6 @@ class Evidence:
                 removed[Target(request.campaign, self.forms.planned[form])].update(map(str, ids))
         return removed
 
-    def may_be_left_out(self, history: History) -> bool:
+    def may_be_left_out(self, history: Timing) -> bool:
         """Tell whether the forms that a number was not asked for in are all such as the server was known to refuse."""
         return self.refused.known_s < inf and self.refused.forms.issuperset(history.left)

@@ -27,7 +27,7 @@ SETTLED = frozenset({"REMOVED", "NOT_EXIST", "PRESUMED_REMOVED", "UNRECOGNISED"}
 
 
 @dataclass(slots=True)
-class History:
+class Timing:
     """One number's story so far: `status` as the report must have it, `doubted` once a request went unanswered.
 
     `forms` are those in which it is to be asked for, `form` the one in which it was asked for last; `none_in` are those
@@ -139,7 +139,8 @@ def refused(forms: frozenset[str], requests: Iterable[Request]) -> Refused:
     """Find out when the client could know that the server refuses these."""
     times: Counter[int] = Counter()
     known_s = inf
-    for request in requests:
+    # In the order in which the client was told: a request that left earlier may be answered later.
+    for request in sorted(requests, key=lambda each: inf if each.told_s is None else each.told_s):
         if request.told in REFUSED and len(request.numbers) == 1 and forms.issuperset(request.numbers):
             assert request.told_s is not None
             times[request.session] += 1
@@ -150,10 +151,10 @@ def refused(forms: frozenset[str], requests: Iterable[Request]) -> Refused:
 
 def histories(
     scenario: Scenario, attempts: Iterable[Attempt], requests: Mapping[int, Request], refused: Refused
-) -> dict[Target, History]:
+) -> dict[Target, Timing]:
     """Work out every number's history; `requests` are the server's, by the attempt that stood for each."""
     forms = scenario.forms
-    known = {target: History(forms.of[target.number]) for target in scenario.targets}
+    known = {target: Timing(forms.of[target.number]) for target in scenario.targets}
     for attempt in attempts:
         if attempt.result == NOT_SENT:
             continue
@@ -166,7 +167,7 @@ def histories(
     return known
 
 
-def _move(history: History, number: str, attempt: Attempt, request: Request | None) -> None:
+def _move(history: Timing, number: str, attempt: Attempt, request: Request | None) -> None:
     if attempt.result in LOST:
         history.lost()
     elif attempt.result == "verdicts":

@@ -19,6 +19,8 @@ _MOST_ROWS = 40
 """Of these runs; asking for every form takes many more requests a row."""
 _BY_CAMPAIGN = 1 / 4
 """The share of runs whose rows have campaigns of their own."""
+_CANARIES = 1 / 4
+"""The share of runs that send one chunk alone first."""
 
 
 class Kind(StrEnum):
@@ -74,6 +76,10 @@ def scenario(seed: int) -> Scenario:
     if features.random() < _BY_CAMPAIGN:
         settings = replace(settings, campaign="", campaign_column=_CAMPAIGN_COLUMN)
         drawn = tuple(with_campaigns(drawn, features))
+    more = random.Random(f"canary {seed}")
+    if more.random() < _CANARIES:
+        # Of a limit below 1 nobody knows whether a calm world will bring the run to its end.
+        settings = replace(settings, canary=True, canary_max_not_exist=1.0)
     targets = tuple(dict.fromkeys(row.target for row in drawn if row.target))
     forms = forms_of(dict.fromkeys(target.number for target in targets), settings.also_try)
     return Scenario(seed, drawn, targets, forms, settings, troubles)

@@ -7,17 +7,19 @@ import orjson
 import pytest
 
 from bulk_remove.adapters import client, reporter
+from bulk_remove.adapters.account import Account
 from bulk_remove.adapters.ledger import Outcomes, Sending, reopening
-from bulk_remove.adapters.pool import Pool, gate, pool
+from bulk_remove.adapters.pool import Pool, pool
 from bulk_remove.adapters.pool.bookkeeper import Bookkeeper
 from bulk_remove.adapters.pool.feeder import Feeder
-from bulk_remove.core import lifecycle
+from bulk_remove.core import lifecycle, pacing
 from bulk_remove.core.alike import Alike
 from bulk_remove.core.chunker import RequestShape
 from bulk_remove.core.lifecycle import SETTLED, TRANSITIONS, Event, Phase
-from bulk_remove.core.model import Again, Chunk, NumberState, RowOutcome
-from bulk_remove.core.pacing import Pace, pace_for
+from bulk_remove.core.model import Again, Chunk, NumberState, OutcomeBlock
+from bulk_remove.core.pacing import Pace
 from bulk_remove.core.replies import Fault, Reply, Verdict, read_reply
+from bulk_remove.core.throttle import Ceilings, Throttle, throttle_for
 from tests.simulation import bugs_of_forms
 from tests.simulation.replay import replay
 
@@ -46,7 +48,12 @@ def the_intent_written_after_the_send(broken: pytest.MonkeyPatch) -> None:
         if not await desk.gate.slot(retry=retry):
             return 0, None
         begun_s = desk.clock.wall_s()
-        answer = await self._sender.delete(chunk, self._shape_of(chunk.campaign), begun_s, desk.gate.departure)
+
+        async def departure() -> bool:
+            return await desk.gate.departure() is not None
+
+        answer = await self._sender.delete(chunk, self._shape_of(chunk.campaign), begun_s, departure)
+        desk.gate.came_back(None, answer)
         return await desk.journal.write(lambda steps: steps.begin_attempt(chunk.chunk_id, begun_s)), answer
 
     broken.setattr(Pool, "_ask", ask)
@@ -106,12 +113,23 @@ def settled_numbers_asked_again_by_resume(broken: pytest.MonkeyPatch) -> None:
 
 
 def duplicates_lost_from_the_report(broken: pytest.MonkeyPatch) -> None:
-    rows = Outcomes.rows
+    blocks = Outcomes.blocks
 
-    def firsts(self: Outcomes) -> Iterator[RowOutcome]:
-        return (row for row in rows(self) if not row.duplicate_of)
+    def firsts(self: Outcomes) -> Iterator[OutcomeBlock]:
+        for block in blocks(self):
+            kept = [place for place in range(len(block.rows)) if place not in block.duplicate_of]
+            yield replace(
+                block,
+                rows=[block.rows[place] for place in kept],
+                cells=[block.cells[place] for place in kept],
+                others=[block.others[place] for place in kept if block.others],
+                numbers=[block.numbers[place] for place in kept],
+                campaigns=[block.campaigns[place] for place in kept],
+                states=Alike.of([block.states[place] for place in kept]),
+                duplicate_of={},
+            )
 
-    broken.setattr(Outcomes, "rows", firsts)
+    broken.setattr(Outcomes, "blocks", firsts)
     broken.setattr(reporter, "check_closed", lambda *_: None)
 
 
@@ -129,7 +147,12 @@ def a_resume_that_leaves_numbers_in_a_call_behind(broken: pytest.MonkeyPatch) ->
 
 
 def twice_the_rate(broken: pytest.MonkeyPatch) -> None:
-    broken.setattr(pool, "pace_for", lambda rate: pace_for(2 * rate))
+    def hasty(ceilings: Ceilings, now_us: int) -> Throttle:
+        return throttle_for(replace(ceilings, rate=2 * ceilings.rate, adaptive=False), now_us)
+
+    # The ceiling is held twice: by the run itself, and by what it shares with others of its account.
+    broken.setattr(pool, "throttle_for", hasty)
+    broken.setattr(Account, "depart", lambda *_: 0)
 
 
 def one_worker_too_many(broken: pytest.MonkeyPatch) -> None:
@@ -137,17 +160,22 @@ def one_worker_too_many(broken: pytest.MonkeyPatch) -> None:
 
     async def more(self: Pool) -> object:
         desk = self._desk
-        self._desk = replace(desk, settings=replace(desk.settings, concurrency=desk.settings.concurrency + 1))
+        ceilings = replace(desk.settings.ceilings, at_once=desk.settings.ceilings.at_once + 1)
+        self._desk = replace(desk, settings=replace(desk.settings, ceilings=ceilings))
         return await drain(self)
 
+    def crowded(ceilings: Ceilings, now_us: int) -> Throttle:
+        return throttle_for(replace(ceilings, at_once=ceilings.at_once + 1, adaptive=False), now_us)
+
     broken.setattr(Pool, "drain", more)
+    broken.setattr(pool, "throttle_for", crowded)
 
 
 def a_retry_after_ignored(broken: pytest.MonkeyPatch) -> None:
     def unpaused(pace: Pace, _until_us: int) -> Pace:
         return pace
 
-    broken.setattr(gate, "paused", unpaused)
+    broken.setattr(pacing, "paused", unpaused)
 
 
 def records_forgotten_over_rounds(broken: pytest.MonkeyPatch) -> None:
@@ -168,6 +196,13 @@ def a_verdict_counted_but_not_written(broken: pytest.MonkeyPatch) -> None:
         settle(self, chunk, chunk.states, again)
 
     broken.setattr(Sending, "settle", stale)
+
+
+def the_rest_sent_before_the_canary_is_judged(broken: pytest.MonkeyPatch) -> None:
+    async def hold(self: Feeder) -> bool:
+        return self.next_due_s is None
+
+    broken.setattr(Feeder, "hold_to_canary", hold)
 
 
 def _unguarded(broken: pytest.MonkeyPatch) -> None:
@@ -197,6 +232,7 @@ CASES: tuple[tuple[Bug, str], ...] = (
     (a_retry_after_ignored, "a_pause_that_the_server_asks_for_is_kept_by_all"),
     (records_forgotten_over_rounds, TOLD),
     (a_verdict_counted_but_not_written, "the_progress_shown_was_true"),
+    (the_rest_sent_before_the_canary_is_judged, "the_canary_goes_alone"),
     (bugs_of_forms.the_next_form_asked_for_before_an_answer, "forms_are_asked_for_one_after_the_other"),
     (bugs_of_forms.none_in_one_form_taken_as_final, "not_exist_means_in_none_of_its_forms"),
     (bugs_of_forms.forms_mixed_in_a_request, "no_request_mixes_forms"),

@@ -10,7 +10,7 @@ from tests.simulation.scenario import Kind
 
 _SEEDS = 2_000
 _BLOCK = 50
-_ENDINGS = {Ending.DONE, Ending.INTERRUPTED, Ending.UNAVAILABLE, Ending.DENIED}
+_ENDINGS = {Ending.DONE, Ending.INTERRUPTED, Ending.UNAVAILABLE, Ending.DENIED, Ending.GUARD}
 
 
 @pytest.mark.parametrize("first", range(0, _SEEDS, _BLOCK), ids=lambda first: f"seeds-{first}-{first + _BLOCK - 1}")

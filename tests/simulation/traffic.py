@@ -52,6 +52,19 @@ def forms_are_asked_for_one_after_the_other(evidence: Evidence) -> None:
         assert not history.out_of_turn, f"{number} was asked for as {history.out_of_turn} out of turn"
 
 
+def the_canary_goes_alone(evidence: Evidence) -> None:
+    """Until the operator lets the rest follow, no number is sent but those of the first request."""
+    if not evidence.settings.canary or not evidence.audit.requests:
+        return
+    planned, first = evidence.forms.planned, evidence.audit.requests[0]
+    canary = {Target(first.campaign, planned[number]) for number in first.numbers}
+    passed_s = evidence.audit.canary_passed_s
+    for request in evidence.audit.requests:
+        if passed_s is None or request.sent_s < passed_s:
+            more = {Target(request.campaign, planned[number]) for number in request.numbers} - canary
+            assert not more, f"sent before the canary was judged, at {request.sent_s}: {more}"
+
+
 def every_request_was_intended(evidence: Evidence) -> None:
     """Promise 3: before a request leaves, the ledger holds one open attempt with its numbers, and one only."""
     for request in evidence.fresh:
@@ -91,15 +104,16 @@ def no_number_is_in_two_requests_at_once(evidence: Evidence) -> None:
 
 def the_ceilings_are_never_passed(evidence: Evidence) -> None:
     """Promise 8: never more requests in a window than the rate allows, nor more at once than `concurrency`."""
-    most = ceil(evidence.settings.rate)
+    ceilings = evidence.settings.ceilings()
+    most = ceil(ceilings.rate)
     for requests in evidence.sessions:
         for earlier, later in zip(requests, requests[most:], strict=False):
             gap_s = later.sent_s - earlier.sent_s
-            assert gap_s >= most / evidence.settings.rate - _ROUNDING_S, f"{most + 1} requests within {gap_s} s"
+            assert gap_s >= most / ceilings.rate - _ROUNDING_S, f"{most + 1} requests within {gap_s} s"
         ends_s: list[float] = []
         for request in requests:
             ends_s = [end_s for end_s in ends_s if end_s > request.sent_s] + [evidence.audit.ended_s(request)]
-            assert len(ends_s) <= evidence.settings.concurrency, f"{len(ends_s)} at once at {request.sent_s}"
+            assert len(ends_s) <= ceilings.at_once, f"{len(ends_s)} at once at {request.sent_s}"
 
 
 def a_pause_that_the_server_asks_for_is_kept_by_all(evidence: Evidence) -> None:

@@ -65,7 +65,7 @@ async def test_an_audit_file_holds_what_the_memory_would(ask: Ask, tmp_path: Pat
 def test_a_last_line_that_was_not_finished_is_left_out(tmp_path: Path) -> None:
     path = tmp_path / "audit.jsonl"
     line = b'{"seq":1,"time_s":0.0,"method":"GET","campaign":"","answered":200,"whole":true,'
-    line += b'"asked":[],"removed":{},"in_call":{}}\n'
+    line += b'"asked":[],"removed":{},"in_call":{},"through_additional":{}}\n'
     path.write_bytes(line + line[:30])
     assert [entry.seq for entry in read_audit(path)] == [1]
 
@@ -164,7 +164,7 @@ def test_options_with_a_file_make_campaigns_of_its_numbers(tmp_path: Path) -> No
 def test_numbers_are_read_from_a_csv_column(tmp_path: Path, text: str, column: str, numbers: list[str]) -> None:
     path = tmp_path / "numbers.csv"
     path.write_text(text, encoding="utf-8")
-    assert list(read_numbers(path, column)) == numbers
+    assert list(read_numbers(path, column)) == [(number, ()) for number in numbers]
 
 
 def test_a_column_that_is_not_there_is_named(tmp_path: Path) -> None:

@@ -51,10 +51,12 @@ def test_a_busy_record_is_free_so_many_seconds_after_it_was_first_asked_for(
     assert remove(campaign, "441", now_s=131.0) == Removal(("441",), {}, {})
 
 
-def test_additional_numbers_are_looked_at_only_when_asked_for() -> None:
+def test_additional_numbers_are_looked_at_only_when_asked_for_and_what_went_so_is_known() -> None:
     campaign = ListedCampaign("00001", [Record(1, "441", ("500600700", "441")), Record(2, "500600700")])
-    assert campaign.remove(("500600700",), 0.0, additional=False).removed == {"500600700": (2,)}
-    assert campaign.remove(("500600700",), 0.0, additional=True).removed == {"500600700": (1,)}
+    plain = campaign.remove(("500600700",), 0.0, additional=False)
+    assert (plain.removed, plain.through_additional) == ({"500600700": (2,)}, {})
+    wider = campaign.remove(("500600700",), 0.0, additional=True)
+    assert wider.removed == wider.through_additional == {"500600700": (1,)}
     assert campaign.remove(("441",), 0.0, additional=True).removed == {}
 
 
@@ -107,7 +109,7 @@ def test_a_seed_decides_the_world_whatever_the_order_of_asking() -> None:
 
 def test_a_listed_and_an_on_demand_campaign_agree_on_the_fate_of_every_number() -> None:
     habits = Habits(seed=9, busy_share=0.3, duplicate_share=0.3, absent_share=0.3)
-    listed = ListedCampaign("00001", records_of(NUMBERS, habits))
+    listed = ListedCampaign("00001", records_of([(number, ()) for number in NUMBERS], habits))
     on_demand = OnDemandCampaign("00001", habits)
     for now_s in (0.0, 59.0, 60.0, 61.0):
         assert remove(listed, *NUMBERS, now_s=now_s) == remove(on_demand, *NUMBERS, now_s=now_s)

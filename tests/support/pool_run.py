@@ -16,8 +16,10 @@ from bulk_remove.core.numbers import NumberRules
 from bulk_remove.core.plan import ApprovedPlan, CampaignPlan, Consent, Plan, SourcePlan, approve
 from bulk_remove.core.progress import Snapshot
 from bulk_remove.core.replies import NOT_SENT, Fault, Reply
+from bulk_remove.core.request_size import size_from
 from bulk_remove.core.retry import BusyPolicy, RetryPolicy
 from bulk_remove.core.summary import Ending
+from bulk_remove.core.throttle import Ceilings
 from tests.support.inline_journal import SOURCE, InlineJournal, planned
 from tests.support.virtual_time import BEGAN_S, VirtualClock, run_virtually
 
@@ -54,6 +56,13 @@ class FakeServer:
         return self._answer(now, chunk.numbers)
 
 
+class Alone:
+    """No other run of the account."""
+
+    def depart(self, _now_us: int) -> int:
+        return 0
+
+
 class Run:
     """A finished run of a pool in virtual time, and what it left in the ledger."""
 
@@ -75,7 +84,13 @@ class Run:
         self.shape = RequestShape("00001", max_numbers=per_request)
         self._stop_after_s = stop_after_s
         forms = Forms(NumberRules(), also_try)
-        settings = PoolSettings(rate, concurrency, RetryPolicy(tries=4), BusyPolicy(busy_for_s), forms)
+        settings = PoolSettings(
+            Ceilings(rate, concurrency, rate, concurrency),
+            RetryPolicy(tries=4),
+            BusyPolicy(busy_for_s),
+            forms,
+            size_from(per_request, 10_000_000, per_request),
+        )
         plan = Plan("r1", "h", (SourcePlan(SOURCE, numbers, 0, ()),), (CampaignPlan("00001", numbers, 1),), rate)
         with closing(planned(folder, [f"{500_000_000 + index}" for index in range(numbers)], self.shape)) as store:
             self.ending, self.fault, self.snapshot, self.took_s = run_virtually(
@@ -88,7 +103,7 @@ class Run:
     async def _drain(
         self, journal: InlineJournal, approved: ApprovedPlan, settings: PoolSettings
     ) -> tuple[Ending, Fault | None, Snapshot, float]:
-        outside = Outside(journal, self.server, VirtualClock())
+        outside = Outside(journal, self.server, VirtualClock(), Alone())
         pool = Pool(approved, settings, lambda _campaign: self.shape, outside, self._count)
         loop = asyncio.get_running_loop()
         if self._stop_after_s is not None:

@@ -28,7 +28,10 @@ def simulator(folder: Path, *options: str) -> Iterator[Running]:
     """Start `bulk-remove simulate` on a free port."""
     audit = folder / "audit.jsonl"
     with subprocess.Popen(
-        [*COMMAND, "simulate", "--port", "0", "--audit", str(audit), *options], stdout=subprocess.PIPE, text=True
+        [*COMMAND, "simulate", "--port", "0", "--audit", str(audit), *options],
+        env=environment(),
+        stdout=subprocess.PIPE,
+        text=True,
     ) as process:
         try:
             found = re.search(r"http://\S+", process.stdout.readline() if process.stdout else "")
@@ -44,9 +47,14 @@ def simulator(folder: Path, *options: str) -> Iterator[Running]:
 
 
 def environment(**changes: str) -> dict[str, str]:
-    """Return a clean environment with the demo's password."""
+    """Return a clean environment with the demo's password, without profiles and without a keyring.
+
+    Bytecode may be kept: to compile everything anew costs each command more than most of them do.
+    """
     kept = {name: value for name, value in os.environ.items() if not name.startswith("BULK_REMOVE_")}
-    return {**kept, "BULK_REMOVE_PASSWORD": DEMO_PASSWORD, "NO_PROXY": "*"} | changes
+    kept.pop("PYTHONDONTWRITEBYTECODE", None)
+    own = {"BULK_REMOVE_PASSWORD": DEMO_PASSWORD, "BULK_REMOVE_CONFIG": os.devnull, "NO_PROXY": "*"}
+    return {**kept, **own, "PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring"} | changes
 
 
 def bulk_remove(*words: str | Path, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
@@ -64,9 +72,12 @@ def bulk_remove(*words: str | Path, env: dict[str, str] | None = None) -> subpro
 
 
 def removal(server: Running, folder: Path, *words: str | Path) -> tuple[str | Path, ...]:
-    """Return the words of a run against the simulator, reporting to report.csv in the folder."""
+    """Return the words of a run against the simulator, reporting to report.csv in the folder.
+
+    It does not look for the pace that the server bears, for that takes a run its first minute.
+    """
     own = ("--url", server.url, "--user", "demo", "-c", "00001", "--state-dir", folder / "state")
-    return ("run", *words, *own, "--yes", "-o", folder / "report.csv")
+    return ("run", "--pace", "fixed", *words, *own, "--yes", "-o", folder / "report.csv")
 
 
 def report_of(folder: Path) -> list[dict[str, str]]:

@@ -1,7 +1,6 @@
 """What the operator sees: `screen` for the plan, the question, the summary and errors; `live` for the progress."""
 
-from bulk_remove.adapters.console.figures import duration
 from bulk_remove.adapters.console.live import Live
 from bulk_remove.adapters.console.screen import Screen
 
-__all__ = ["Live", "Screen", "duration"]
+__all__ = ["Live", "Screen"]

@@ -13,9 +13,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from bulk_remove.adapters.console.figures import duration
 from bulk_remove.core.lifecycle import Phase
-from bulk_remove.core.progress import RATE_WINDOW_S, Snapshot, remaining_s, speed
+from bulk_remove.core.progress import RATE_WINDOW_S, Snapshot, duration, remaining_s, speed
 
 _REDRAW_S = 0.25
 _LINE_EVERY_S = 10.0
@@ -113,8 +112,8 @@ class _Scene:
         return [*facts, *self._pace(), self._outlook()]
 
     def _pace(self) -> list[str]:
-        slowed = f", slowed to {self._rate / self._now.stretch:.2g}" if self._now.stretch > 1 else ""
-        return [f"{speed(self._requests):.1f} requests/s (ceiling {self._rate:g}{slowed})"]
+        below = f", pace {self._now.rate:.2g}" if self._now.rate < self._rate else ""
+        return [f"{speed(self._requests):.1f} requests/s (ceiling {self._rate:g}{below})"]
 
     def _outlook(self) -> str:
         now = self._now

@@ -5,30 +5,21 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rich.console import Console
+from rich.table import Table
 from rich.text import Text
 
-from bulk_remove.adapters.console.figures import duration, figures
+from bulk_remove.adapters.console.figures import figures
 from bulk_remove.adapters.console.outlet import outlet
-from bulk_remove.adapters.console.planned import plan_figures, source_lines
-from bulk_remove.core.model import FINAL_STATUSES, Status
+from bulk_remove.adapters.console.planned import plan_figures, question, source_lines
+from bulk_remove.adapters.console.typed import typed_line
+from bulk_remove.core.guards import Known
+from bulk_remove.core.model import Status
 from bulk_remove.core.plan import Plan
-from bulk_remove.core.summary import Ending
+from bulk_remove.core.summary import MEANING, Ending, headline
 from bulk_remove.errors import BulkRemoveError, ExitCode
 
 TYPED_COUNT_FROM = 1000
 """From so many numbers on, the operator types how many there are instead of yes."""
-
-_MEANING = {
-    Status.REMOVED: "the server removed every record it found",
-    Status.NOT_EXIST: "the server found none",
-    Status.PRESUMED_REMOVED: "none now: an unanswered request probably did it",
-    Status.CALL_IN_PROGRESS: "in a call each time it was asked for",
-    Status.IN_DOUBT: "asked, but no answer came: it may or may not be gone",
-    Status.FAILED: "refused, or never given a verdict",
-    Status.UNRECOGNISED: "the server said something undocumented",
-    Status.UNSENT: "never asked: the run stopped first",
-    Status.INVALID: "not a phone number: never sent",
-}
 
 
 class Screen:
@@ -59,8 +50,8 @@ class Screen:
         self.err.print(Text.assemble(("Error: ", "bold red"), error.sentence))
         self.err.print(Text(f"       {error.hint}"))
 
-    def plan(self, plan: Plan, records: Mapping[str, int], also_try: Sequence[str]) -> None:
-        """Show what would be done. `records` says how many records each campaign holds, where that is known.
+    def plan(self, plan: Plan, known: Known, also_try: Sequence[str]) -> None:
+        """Show what would be done, and what is known of the campaigns.
 
         `also_try` names the forms in which a number that is not there is asked for again.
         """
@@ -68,51 +59,50 @@ class Screen:
         for source in plan.sources:
             for line in source_lines(source):
                 self.out.print(Text(f"  {line}"))
-        self.out.print(plan_figures(plan, records, also_try))
+        self.out.print(plan_figures(plan, known, also_try))
 
-    def confirm(self, plan: Plan) -> bool:
+    def confirm(self, plan: Plan, known: Known) -> bool:
         """Ask the operator to type the count (or yes, for few numbers); True when that was typed."""
-        names = ", ".join(campaign.campaign for campaign in plan.campaigns if campaign.to_send)
         many = plan.to_send >= TYPED_COUNT_FROM
         wanted = str(plan.to_send) if many else "yes"
         what = f"how many numbers that is ({wanted})" if many else "yes"
-        self.err.print(
-            Text.assemble(
-                (f"About to remove {plan.to_send:,} numbers from campaign {names} on {plan.host}. ", "bold"),
-                "This cannot be undone.",
-            )
-        )
-        return self._typed(what, wanted)
+        self.err.print(Text.assemble((question(plan, known), "bold"), "This cannot be undone."))
+        return self._typed(f"Type {what} to go on: ", wanted)
+
+    def confirm_rest(self, left: int) -> bool:
+        """Ask the operator whether the numbers that are left are to follow the canary; True when yes was typed."""
+        return self._typed(f"Type yes to send the {left:,} numbers that are left: ", "yes")
 
     def asked(self, sentence: str, word: str) -> bool:
         """Tell what is about to happen and ask the operator to type a word; True when that was typed."""
         self.err.print(Text(sentence, style="bold"))
-        return self._typed(word, word)
+        return self._typed(f"Type {word} to go on: ", word)
 
-    def _typed(self, what: str, wanted: str) -> bool:
-        self.err.print(f"Type {what} to go on: ", end="")
-        return sys.stdin.readline().strip().lower() == wanted
+    def _typed(self, prompt: str, wanted: str) -> bool:
+        self.err.print(prompt, end="")
+        return typed_line().strip().lower() == wanted
+
+    def canary(self, mix: Mapping[Status, int]) -> None:
+        """Show what became of the numbers that were sent first."""
+        self.out.print(Text(f"The first request brought, for {sum(mix.values()):,} numbers:", style="bold"))
+        self.out.print(_by_status(mix))
 
     def summary(
         self,
         by_status: Mapping[Status, int],
-        removed: str,
-        seconds: float,
+        done_by: str,
         faults: Mapping[str, int],
         strangers: int,
         ending: Ending,
         exit_code: ExitCode,
     ) -> None:
-        """Say what the run amounts to, for a tired person at 2 a.m.; `seconds` is the time of sending."""
+        """Say what the run amounts to, for a tired person at 2 a.m.; `done_by` says by how many requests."""
         style = "bold green" if exit_code is ExitCode.OK else "bold yellow"
-        self.out.print(Text(_headline(by_status, ending), style=style))
-        table = figures()
-        for status in Status:
-            if by_status.get(status, 0):
-                table.add_row(status.value, f"{by_status[status]:,}", _MEANING[status])
+        self.out.print(Text(headline(by_status, ending), style=style))
+        table = _by_status(by_status)
         table.add_row("rows in the input", f"{sum(by_status.values()):,}", "each of them is in the report once")
         self.out.print(table)
-        self.out.print(Text(f"  {removed} in {duration(seconds)}."))
+        self.out.print(Text(f"  {done_by}"))
         if faults:
             told = ", ".join(f"{count:,} x {kind}" for kind, count in sorted(faults.items()))
             self.out.print(Text(f"  Requests without verdicts: {told}."))
@@ -121,17 +111,17 @@ class Screen:
                 Text(f"  Replies spoke of {strangers:,} numbers that nobody asked for: see the log.", "bold red")
             )
 
-    def files(self, report: Path, summary: Path) -> None:
-        """Say where the report is."""
+    def files(self, report: Path, summary: Path, also: Sequence[Path]) -> None:
+        """Say where the report is, and what was made of it."""
         self.tell(f"  Report:  {report}")
         self.tell(f"  Summary: {summary}")
+        for path in also:
+            self.tell(f"  And:     {path}")
 
 
-def _headline(by_status: Mapping[Status, int], ending: Ending) -> str:
-    still_open = sum(
-        count for status, count in by_status.items() if status not in FINAL_STATUSES and status is not Status.INVALID
-    )
-    left = f"{still_open:,} rows have no final answer" if still_open else "every number has its final answer"
-    if ending is Ending.DONE:
-        return f"Finished: {left}."
-    return f"Ended early ({ending.value}): {left}."
+def _by_status(counts: Mapping[Status, int]) -> Table:
+    table = figures()
+    for status in Status:
+        if counts.get(status, 0):
+            table.add_row(status.value, f"{counts[status]:,}", MEANING[status])
+    return table

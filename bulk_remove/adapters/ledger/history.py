@@ -1,97 +1,44 @@
-"""What a ledger says of its run at this moment, read without changing it, even while the run is under way."""
+"""What earlier runs on this machine sent, read from their ledgers without opening them for writing."""
 
 import sqlite3
-from collections import Counter
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
-from bulk_remove.adapters.ledger.outcomes import CampaignStates
-from bulk_remove.adapters.ledger.reopening import Reopening, RunFacts
-from bulk_remove.adapters.ledger.store import SCHEMA_VERSION, Store
+import orjson
+
+from bulk_remove.core.summary import Ending
 from bulk_remove.errors import StorageError
 
 
-class Session(NamedTuple):
-    """One time of sending, in Unix seconds; `ended_at_s` is None, and `ending` empty, under way or after a kill."""
+class PastRun(NamedTuple):
+    """A run that came to its end: the server's name, and how many distinct numbers of each campaign it sent."""
 
-    began_at_s: float
-    ended_at_s: float | None
-    ending: str
-
-
-class Tally(NamedTuple):
-    """What was done for one campaign: distinct numbers by phase, and requests by result ('' : none yet)."""
-
-    phases: Counter[str]
-    requests: Counter[str]
+    host: str
+    sent: Mapping[str, int]
 
 
-class History(NamedTuple):
-    """A run as its ledger tells it. `last_s` is when something last happened, `tallies` are by campaign."""
+def completed_run(path: Path) -> PastRun | None:
+    """Return what a run sent; None when it did not come to its end, or was a rerun, which says nothing of the usual.
 
-    facts: RunFacts
-    created_at_s: float
-    last_s: float
-    sessions: tuple[Session, ...]
-    tallies: dict[str, Tally]
-
-
-@contextmanager
-def opened_for_reading(path: Path) -> Iterator[Store]:
-    """Open a ledger as it is at this moment, whoever else writes to it.
-
-    Raises StorageError when it is missing, damaged or of another version.
+    Raises StorageError when its ledger cannot be read.
     """
     try:
-        with ExitStack() as stack:
-            connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
-            stack.callback(connection.close)
-            connection.execute("BEGIN")
-            (version,) = connection.execute("PRAGMA user_version").fetchone()
-            stack.pop_all()
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+            facts = connection.execute(
+                "SELECT request, plan FROM run WHERE approved_by IS NOT NULL AND ? ="
+                " (SELECT ending FROM session ORDER BY session_no DESC LIMIT 1)",
+                (Ending.DONE.value,),
+            ).fetchone()
     except sqlite3.Error as error:
-        raise StorageError(f"The ledger {path} cannot be read: {error}.", "Check permissions and the disk.") from None
-    try:
-        if version != SCHEMA_VERSION:
-            raise StorageError(
-                f"The ledger {path} was written by another version of this tool (format {version}).",
-                "Look at that run with the version that began it.",
-            )
-        yield Store(path, connection)
-    finally:
-        connection.close()
-
-
-def history(store: Store) -> History:
-    """Read what became of the run so far. Raises StorageError."""
-    with store.reading() as connection:
-        facts = Reopening(store).facts()
-        (created_at_s,) = connection.execute("SELECT created_at_s FROM run").fetchone()
-        rows = connection.execute("SELECT began_at_s, ended_at_s, ifnull(ending, '') FROM session ORDER BY session_no")
-        sessions = tuple(Session(*row) for row in rows)
-        (last_attempt_s,) = connection.execute("SELECT max(begun_at_s) FROM attempt").fetchone()
-        moments = [moment for session in sessions for moment in session[:2] if moment is not None]
-        last_s = max(created_at_s, last_attempt_s or 0.0, *moments)
-        return History(facts, created_at_s, last_s, sessions, _tallies(connection))
-
-
-def _tallies(connection: sqlite3.Connection) -> dict[str, Tally]:
-    campaigns = connection.execute("SELECT DISTINCT campaign FROM chunk ORDER BY campaign").fetchall()
-    tallies = {campaign: Tally(_phases(connection, campaign), Counter()) for (campaign,) in campaigns}
-    requests = connection.execute(
-        "SELECT campaign, ifnull(result, ''), count(*) FROM attempt JOIN chunk USING (chunk_id)"
-        " WHERE result IS NOT 'not sent' GROUP BY 1, 2"
-    )
-    for campaign, result, count in requests:
-        tallies[campaign].requests[result] += count
-    return tallies
-
-
-def _phases(connection: sqlite3.Connection, campaign: str) -> Counter[str]:
-    phases: Counter[str] = Counter()
-    for _, states in CampaignStates(connection, campaign).chunks():
-        for state, count in states.counted():
-            phases[state.phase] += count
-    return phases
+        raise StorageError(
+            f"The ledger {path} cannot be read: {error}.", "Put it back from a backup, or delete its folder."
+        ) from None
+    if facts is None:
+        return None
+    request, plan = map(orjson.loads, facts)
+    campaigns = plan["campaigns"]
+    if any(campaign["settled"] for campaign in campaigns):
+        return None
+    return PastRun(request["destination"]["host"], {one["campaign"]: one["numbers"] for one in campaigns})

@@ -14,6 +14,7 @@ from bulk_remove.adapters.ledger.chain import head
 from bulk_remove.adapters.ledger.packing import pack_state, unpack_state, unpack_states
 from bulk_remove.adapters.ledger.planning import blocks_of
 from bulk_remove.adapters.ledger.store import Store
+from bulk_remove.adapters.ledger.timing import SESSION_END
 from bulk_remove.core.alike import Alike
 from bulk_remove.core.lifecycle import nowhere
 from bulk_remove.core.model import NO_NUMBER, NumberedBlock, NumberState, OutcomeBlock, RowOutcome
@@ -34,6 +35,15 @@ class Totals(NamedTuple):
     began_at_s: float
     ended_at_s: float
     seconds: float
+
+
+class RecordCount(NamedTuple):
+    """The records of a campaign before the run and after it, None where not known; `note` says why."""
+
+    campaign: str
+    before: int | None
+    after: int | None
+    note: str
 
 
 class Outcomes:
@@ -74,9 +84,7 @@ class Outcomes:
             results = dict(connection.execute("SELECT result, count(*) FROM attempt GROUP BY result").fetchall())
             strangers = connection.execute("SELECT ifnull(sum(strangers), 0) FROM attempt").fetchone()[0]
             sessions = connection.execute(
-                "SELECT began_at_s, coalesce(ended_at_s, (SELECT max(begun_at_s) FROM attempt WHERE begun_at_s <"
-                " coalesce((SELECT min(began_at_s) FROM session later WHERE later.session_no > session.session_no),"
-                " 9e99)), began_at_s) FROM session ORDER BY session_no"
+                f"SELECT began_at_s, {SESSION_END} FROM session ORDER BY session_no"  # noqa: S608 - a constant
             ).fetchall()
         results.pop("not sent", None)
         requests = sum(results.values())
@@ -88,6 +96,12 @@ class Outcomes:
         """Return the head (hex) of the chain of all that happened; it differs once anything before it is changed."""
         with self._store.reading() as connection:
             return head(connection).link.hex()
+
+    def record_counts(self) -> list[RecordCount]:
+        """Return how many records the server counted in each campaign; none when it was not to be asked."""
+        with self._store.reading() as connection:
+            rows = connection.execute("SELECT campaign, before, after, note FROM record_count ORDER BY campaign")
+            return [RecordCount(*row) for row in rows]
 
     def phases(self) -> Counter[str]:
         """Count every distinct number by its phase."""

@@ -19,10 +19,26 @@ CREATE TABLE session (                                  -- one time of sending: 
     began_at_s REAL NOT NULL,
     ended_at_s REAL,                                    -- NULL: under way, or killed
     ending     TEXT,                                    -- why it ended
+    settings   TEXT NOT NULL,                           -- JSON: what it was told; a resume may have another ceiling
     began_no   INTEGER,                                 -- its beginning's place in the chain
     began_link BLOB,
     ended_no   INTEGER,                                 -- its ending's place in the chain
     ended_link BLOB
+) STRICT;
+
+CREATE TABLE canary (                                   -- what is sent alone, before the rest of the run
+    one           INTEGER PRIMARY KEY CHECK (one = 1),  -- a run has one canary, or none
+    first_ordinal INTEGER NOT NULL,                     -- its numbers are those between these that were open at first
+    last_ordinal  INTEGER NOT NULL,
+    planned       INTEGER NOT NULL CHECK (planned IN (0, 1)),  -- whether it is a planned chunk; else stragglers
+    passed        INTEGER NOT NULL CHECK (passed IN (0, 1))    -- whether the rest may be sent
+) STRICT;
+
+CREATE TABLE record_count (                             -- how many records the server counted in a campaign
+    campaign TEXT PRIMARY KEY,
+    before   INTEGER,                                   -- before the run's first request; NULL: not known
+    after    INTEGER,                                   -- after the last request of the latest session; NULL: not known
+    note     TEXT NOT NULL                              -- why a count is not known
 ) STRICT;
 
 CREATE TABLE source (

@@ -8,16 +8,29 @@ the chunk then says (`chain`). What is changed without a request is an attempt t
 """
 
 import sqlite3
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import orjson
 
 from bulk_remove.adapters.ledger.chain import Chain
-from bulk_remove.adapters.ledger.packing import pack_again, pack_state, pack_states, unpack_state, unpack_states
+from bulk_remove.adapters.ledger.packing import (
+    pack_again,
+    pack_settings,
+    pack_state,
+    pack_states,
+    unpack_state,
+    unpack_states,
+)
 from bulk_remove.core.alike import Alike
 from bulk_remove.core.model import Again, Chunk, NumberState
 from bulk_remove.core.replies import NOT_SENT
+
+Span = tuple[int, int]
+"""The first and the last ordinal of a range."""
+
+EVERYWHERE: Span = (0, 2**63 - 1)
 
 
 class Due(NamedTuple):
@@ -47,25 +60,31 @@ class Sending:
         )
         return [_planned_chunk(*row) for row in rows.fetchall()]
 
-    def due_stragglers(self, until_s: float, limit: int) -> Due | None:
-        """Return numbers due by `until_s` that may share a request with the one that is due longest; None: none is."""
+    def due_stragglers(self, until_s: float, limit: int, within: Span = EVERYWHERE) -> Due | None:
+        """Return numbers due by `until_s` that may share a request with the one that is due longest; None: none is.
+
+        Only those whose ordinals lie `within` (first, last).
+        """
+        # The plus keeps SQLite to the index on the due time.
         alike = self._connection.execute(
-            "SELECT campaign, form FROM straggler WHERE due_at_s <= ? ORDER BY due_at_s, ordinal LIMIT 1", (until_s,)
+            "SELECT campaign, form FROM straggler WHERE due_at_s <= ? AND +ordinal BETWEEN ? AND ?"
+            " ORDER BY due_at_s, ordinal LIMIT 1",
+            (until_s, *within),
         ).fetchone()
         if alike is None:
             return None
         campaign, form = alike
         rows = self._connection.execute(
             "SELECT ordinal, number, state FROM straggler WHERE campaign = ? AND form = ? AND due_at_s <= ?"
-            " ORDER BY due_at_s, ordinal LIMIT ?",
-            (campaign, form, until_s, limit),
+            " AND +ordinal BETWEEN ? AND ? ORDER BY due_at_s, ordinal LIMIT ?",
+            (campaign, form, until_s, *within, limit),
         )
         return Due(campaign, form, [(ordinal, number, unpack_state(state)) for ordinal, number, state in rows])
 
-    def next_due_s(self) -> float | None:
-        """Return when the next straggler is due (Unix seconds), or None when none waits."""
+    def next_due_s(self, within: Span = EVERYWHERE) -> float | None:
+        """Return when the next straggler is due (Unix seconds), or None when none waits `within` these ordinals."""
         (due_at_s,) = self._connection.execute(
-            "SELECT min(due_at_s) FROM straggler WHERE due_at_s IS NOT NULL"
+            "SELECT min(due_at_s) FROM straggler WHERE due_at_s IS NOT NULL AND +ordinal BETWEEN ? AND ?", within
         ).fetchone()
         return None if due_at_s is None else float(due_at_s)
 
@@ -147,11 +166,16 @@ class Sending:
             self.pack_chunk(campaign, form, chunk.numbers[right], chunk.ordinals[right], states[right]),
         )
 
-    def begin_session(self, now_s: float) -> int:
-        """Note that a time of sending begins; returns its number. Times in Unix seconds."""
-        session_no = self._connection.execute("INSERT INTO session (began_at_s) VALUES (?)", (now_s,)).lastrowid or 0
+    def begin_session(self, now_s: float, settings: Mapping[str, object]) -> int:
+        """Note that a time of sending begins; returns its number. Times in Unix seconds; no secret in `settings`."""
+        session_no = int(
+            self._connection.execute(
+                "INSERT INTO session (began_at_s, settings) VALUES (?, ?)", (now_s, pack_settings(settings))
+            ).lastrowid
+            or 0
+        )
         self._chain.link_session(self._connection, session_no, "began")
-        return int(session_no)
+        return session_no
 
     def end_session(self, session_no: int, now_s: float, ending: str) -> None:
         """Note when and why a time of sending ended."""
@@ -159,6 +183,64 @@ class Sending:
             "UPDATE session SET ended_at_s = ?, ending = ? WHERE session_no = ?", (now_s, ending, session_no)
         )
         self._chain.link_session(self._connection, session_no, "ended")
+
+    def canary(self) -> Span | None:
+        """Return the ordinals of the canary, None while there is none."""
+        found: Span | None = self._connection.execute("SELECT first_ordinal, last_ordinal FROM canary").fetchone()
+        return found
+
+    def begin_canary(self, ordinals: Sequence[int], *, planned: bool) -> Span:
+        """Note the numbers that are sent alone: all of a planned chunk, or the stragglers that are due first."""
+        span = ordinals[0], ordinals[-1]
+        self._connection.execute("INSERT INTO canary VALUES (1, ?, ?, ?, 0)", (*span, planned))
+        return span
+
+    def canary_phases(self) -> Counter[str]:
+        """Count the canary's numbers by phase; none when the run has no canary."""
+        span = self.canary()
+        if span is None:
+            return Counter()
+        rows = self._connection.execute("SELECT ordinal, state FROM straggler WHERE ordinal BETWEEN ? AND ?", span)
+        phases = {ordinal: unpack_state(packed).phase for ordinal, packed in rows}
+        planned = self._connection.execute(
+            "SELECT chunk_id, campaign, numbers, first_ordinal, states FROM chunk"
+            " WHERE first_ordinal = ? AND (SELECT planned FROM canary)",
+            span[:1],
+        ).fetchall()
+        for chunk in (_planned_chunk(*row) for row in planned):
+            phases = dict(zip(chunk.ordinals, (state.phase for state in chunk.states), strict=True)) | phases
+        return Counter(phases.values())
+
+    def canary_passed(self) -> bool:
+        """Return whether the rest of the run may follow its canary."""
+        return bool(self._connection.execute("SELECT sum(passed) FROM canary").fetchone()[0])
+
+    def pass_canary(self) -> None:
+        """Note that the rest of the run may follow."""
+        self._connection.execute("UPDATE canary SET passed = 1")
+
+    def records_before(self, records: Mapping[str, int | None], note: str) -> None:
+        """Note how many records each campaign holds before the run's first request; a later session changes nothing.
+
+        `note` says why None is not known.
+        """
+        self._connection.executemany(
+            "INSERT OR IGNORE INTO record_count (campaign, before, note) VALUES (?, ?, ?)",
+            [(campaign, count, note if count is None else "") for campaign, count in records.items()],
+        )
+
+    def counted_campaigns(self) -> list[str]:
+        """Return the campaigns whose records were counted before the run's first request."""
+        rows = self._connection.execute("SELECT campaign FROM record_count WHERE before IS NOT NULL ORDER BY campaign")
+        return [campaign for (campaign,) in rows]
+
+    def records_after(self, records: Mapping[str, int], note: str) -> None:
+        """Note how many records each campaign that was counted before holds now; `note` says why others are missing."""
+        self._connection.execute("UPDATE record_count SET after = NULL, note = ? WHERE before IS NOT NULL", (note,))
+        self._connection.executemany(
+            "UPDATE record_count SET after = ?, note = '' WHERE campaign = ?",
+            ((count, campaign) for campaign, count in records.items()),
+        )
 
 
 def _planned_chunk(chunk_id: int, campaign: str, numbers: str, first_ordinal: int, states: bytes | None) -> Chunk:

@@ -12,7 +12,7 @@ from pathlib import Path
 from bulk_remove.adapters.ledger.packing import pack_settings
 from bulk_remove.errors import StorageError
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 5
 _PRAGMAS = (
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",
@@ -52,6 +52,16 @@ class Store:
                 f"The ledger {self.path} failed: {error}.",
                 "Make room there; if sending had begun, go on with: bulk-remove resume. What was committed is safe.",
             ) from None
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """Read everything inside as of one moment, whoever writes meanwhile. Raises StorageError."""
+        with self.reading():
+            self.connection.execute("BEGIN")
+            try:
+                yield
+            finally:
+                self.connection.execute("ROLLBACK")
 
     def approved(self) -> bool:
         """Return whether the run's plan has been approved."""

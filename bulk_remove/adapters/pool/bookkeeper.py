@@ -16,8 +16,10 @@ from bulk_remove.core.forms import Forms
 from bulk_remove.core.lifecycle import BETWEEN_FORMS, IN_A_CALL, Event, Phase, nowhere, with_verdict, without_verdict
 from bulk_remove.core.model import Again, Chunk, NumberState
 from bulk_remove.core.replies import Effect, Fault, Reply, Verdict
+from bulk_remove.core.request_size import RequestSize, timed
 from bulk_remove.core.retry import BusyPolicy, RetryPolicy, Step, backoff_s, busy_due_s
 from bulk_remove.core.summary import Ending
+from bulk_remove.core.throttle import Ceilings
 
 log = logging.getLogger("bulk_remove.pool")
 
@@ -29,17 +31,18 @@ Settled = Callable[[Sequence[str], Sequence[NumberState]], None]
 
 @dataclass(frozen=True, slots=True)
 class PoolSettings:
-    """The ceilings (requests a second, requests at once) and the policies for asking again.
+    """The ceilings and the policies for asking again.
 
     `forms` are those in which a number that is not there is asked for again. `longest_line` is the longest request
-    line that the server is known to take, in bytes; None while unknown.
+    line that the server is known to take, in bytes; None while unknown. `size` is how many numbers a request may hold
+    at the start.
     """
 
-    rate: float
-    concurrency: int
+    ceilings: Ceilings
     retry: RetryPolicy
     busy: BusyPolicy
     forms: Forms
+    size: RequestSize
     longest_line: int | None = None
 
 
@@ -64,14 +67,24 @@ class Desk:
 class Bookkeeper:
     """Writes every answer to the ledger, then counts it.
 
-    `longest_line` is the longest request line that the server may take, in bytes, once it found one too long.
+    `longest_line` is the longest request line that the server may take, in bytes, once it found one too long; `size`
+    follows how long its replies take.
     """
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
         self.longest_line = desk.settings.longest_line
+        self.size = desk.settings.size
         self._refused_alone = Counter[int]()
         self._refused_forms: set[int] = set()
+
+    def took(self, chunk: Chunk, took_us: int, answer: Reply | Fault) -> None:
+        """Take note how long a request took, if that says something of its size."""
+        if isinstance(answer, Reply) or answer.effect is Effect.IN_DOUBT:
+            most = self.size.most
+            self.size = timed(self.size, len(chunk.numbers), took_us, answered=isinstance(answer, Reply))
+            if self.size.most < most:
+                log.warning("replies are slow: from now on %d numbers in a request at most", self.size.most)
 
     async def replied(self, chunk: Chunk, attempt_id: int, reply: Reply) -> None:
         """Settle a chunk by a reply; numbers that it left open are to be asked for again. Raises StorageError."""
@@ -118,11 +131,9 @@ class Bookkeeper:
         return True
 
     async def cut(self, chunk: Chunk) -> tuple[Chunk, ...]:
-        """Halve a chunk whose request line the server is known to refuse; returns the halves, none if it may go."""
+        """Halve a chunk that is known to be too long or too slow; returns the halves, none if it may go."""
         desk = self._desk
-        if self.longest_line is None or len(chunk.numbers) == 1:
-            return ()
-        if desk.shape_of(chunk.campaign).line_bytes(*chunk.numbers) <= self.longest_line:
+        if len(chunk.numbers) <= self.size.most and not self._is_too_long(chunk):
             return ()
         now_s = desk.clock.wall_s()
 
@@ -134,6 +145,11 @@ class Bookkeeper:
         halves = await desk.journal.write(write)
         desk.tally.moved(chunk.states, chunk.states, len(chunk.states) if chunk.first else 0)
         return halves
+
+    def _is_too_long(self, chunk: Chunk) -> bool:
+        if self.longest_line is None or len(chunk.numbers) == 1:
+            return False
+        return self._desk.shape_of(chunk.campaign).line_bytes(*chunk.numbers) > self.longest_line
 
     async def faulted(self, chunk: Chunk, attempt_id: int, fault: Fault, step: Step) -> tuple[Chunk, tuple[Chunk, ...]]:
         """Write what a fault left behind and take the step; returns the chunk as it now is, and its halves if split.

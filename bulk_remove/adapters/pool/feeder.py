@@ -2,6 +2,8 @@
 
 Numbers due again are packed into full chunks while the plan still has work; after that, those that are due soon go
 along with the first that is due. Only a few chunks are ever in memory.
+
+While it is held to the canary it hands out that chunk alone, its halves, and what of its numbers is due at once.
 """
 
 import asyncio
@@ -9,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 
 from bulk_remove.adapters.pool.halt import Halt
-from bulk_remove.adapters.pool.ports import Clock, Journal, Steps
+from bulk_remove.adapters.pool.ports import Clock, Due, Journal, Steps
 from bulk_remove.core.chunker import RequestShape, pack
 from bulk_remove.core.model import Chunk
 
@@ -41,6 +43,7 @@ class Feeder:
         self._halves: list[Chunk] = []
         self._planned: deque[Chunk] = deque()
         self._last_planned_id = 0
+        self._canary: tuple[int, int] | None = None
         self.next_due_s: float | None = None
         self._out = 0
         self._choosing = asyncio.Lock()
@@ -55,7 +58,7 @@ class Feeder:
                 if chunk is not None:
                     self._out += 1
                     return chunk
-                if not self._out and self.next_due_s is None:
+                if not self._out and (self._canary or self.next_due_s is None):
                     return None
                 await self._wait()
         return None
@@ -76,7 +79,32 @@ class Feeder:
 
     async def begin(self) -> None:
         """Find what already waits in the ledger."""
-        self.next_due_s = await self._journal.write(lambda steps: steps.next_due_s())
+        self.next_due_s = await self._journal.write(self._next_due_s)
+
+    async def hold_to_canary(self) -> bool:
+        """Hand out only what belongs to the run's canary, chosen now if need be; False when there is nothing to send.
+
+        Nothing is waited for then but what is under way.
+        """
+        self._canary = await self._journal.write(self._canary_of)
+        return self._canary is not None
+
+    def release(self) -> None:
+        """Hand out everything again."""
+        self._canary = None
+
+    def _canary_of(self, steps: Steps) -> tuple[int, int] | None:
+        if (found := steps.canary()) is not None:
+            return found
+        for chunk in steps.planned_chunks(0, 1):
+            return steps.begin_canary(chunk.ordinals, planned=True)
+        due = steps.due_stragglers(self._clock.wall_s(), self._most_numbers)
+        if due is None:
+            return None
+        return steps.begin_canary([ordinal for ordinal, *_ in due.numbers[: self._fitting(due)]], planned=False)
+
+    def _next_due_s(self, steps: Steps) -> float | None:
+        return steps.next_due_s() if self._canary is None else steps.next_due_s(self._canary)
 
     async def _wait(self) -> None:
         """Wait until a number is due or something changed."""
@@ -99,7 +127,10 @@ class Feeder:
 
     async def _fetch_planned(self) -> None:
         after_id = self._last_planned_id
-        self._planned.extend(await self._journal.write(lambda steps: steps.planned_chunks(after_id, self._ahead)))
+        chunks = await self._journal.write(lambda steps: steps.planned_chunks(after_id, self._ahead))
+        if self._canary is not None:
+            chunks = [chunk for chunk in chunks[:1] if chunk.ordinals[0] == self._canary[0]]
+        self._planned.extend(chunks)
         if self._planned:
             self._last_planned_id = self._planned[-1].chunk_id
 
@@ -116,13 +147,18 @@ class Feeder:
     def _pack(self, steps: Steps, until_s: float, only_full: bool) -> tuple[Chunk | None, float | None]:
         chunk = None
         # One more than fits shows that the chunk is full.
-        due = steps.due_stragglers(until_s, self._most_numbers + 1)
+        most = self._most_numbers + 1
+        due = steps.due_stragglers(until_s, most, *([] if self._canary is None else [self._canary]))
         if due is not None:
-            size = len(next(pack((number for _, number, _ in due.numbers), self._shape_of(due.campaign))))
+            size = self._fitting(due)
             if size < len(due.numbers) or not only_full:
                 ordinals, numbers, states = zip(*due.numbers[:size], strict=True)
                 chunk = steps.pack_chunk(due.campaign, due.form, numbers, ordinals, states)
-        return chunk, steps.next_due_s()
+        return chunk, self._next_due_s(steps)
+
+    def _fitting(self, due: Due) -> int:
+        """Return how many of the numbers fit one request."""
+        return len(next(pack((number for _, number, _ in due.numbers), self._shape_of(due.campaign))))
 
     @property
     def _most_numbers(self) -> int:

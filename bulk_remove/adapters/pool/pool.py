@@ -20,12 +20,13 @@ from bulk_remove.core.breaker import Breaker
 from bulk_remove.core.chunker import RequestShape
 from bulk_remove.core.lifecycle import Phase
 from bulk_remove.core.model import Chunk
-from bulk_remove.core.pacing import SECOND_US, pace_for
+from bulk_remove.core.pacing import SECOND_US
 from bulk_remove.core.plan import ApprovedPlan
 from bulk_remove.core.progress import Snapshot
 from bulk_remove.core.replies import NOT_SENT, Fault, Reply
 from bulk_remove.core.retry import Step, Trial, decide
 from bulk_remove.core.summary import Ending
+from bulk_remove.core.throttle import Trip, throttle_for
 
 log = logging.getLogger("bulk_remove.pool")
 
@@ -61,13 +62,15 @@ class Pool:
         self._sender = outside.sender
         journal, clock = outside.journal, outside.clock
         halt = Halt()
-        breaker = Breaker(2 * settings.concurrency + 3, round(settings.retry.give_up_after_s * SECOND_US))
-        gate = Gate(pace_for(settings.rate), breaker, clock, halt)
+        workers = settings.ceilings.at_once
+        breaker = Breaker(2 * workers + 3, round(settings.retry.give_up_after_s * SECOND_US))
+        gate = Gate(throttle_for(settings.ceilings, clock.now_us()), breaker, clock, halt, outside.account)
         # A number that is nearly due goes along with one that is: a sixth of the first delay early is soon enough.
-        feeder = Feeder(journal, clock, halt, shape_of, settings.concurrency, settings.busy.delay_first_s / 6)
+        feeder = Feeder(journal, clock, halt, shape_of, workers, settings.busy.delay_first_s / 6)
         tally = Tally(phases or {Phase.UNSENT: self._plan.numbers})
         self._desk = Desk(settings, journal, clock, halt, gate, feeder, tally, shape_of, on_settled)
         self._books = Bookkeeper(self._desk)
+        self._begun = False
 
     def stop(self, ending: Ending) -> None:
         """Send no new requests; those under way finish. `drain` then returns."""
@@ -77,7 +80,7 @@ class Pool:
     def snapshot(self) -> Snapshot:
         """Return how far the run is."""
         gate = self._desk.gate
-        return self._desk.tally.snapshot(gate.stretch, self._desk.feeder.next_due_s, gate.failing_for_s)
+        return self._desk.tally.snapshot(gate.rate, self._desk.feeder.next_due_s, gate.failing_for_s)
 
     @property
     def fault(self) -> Fault | None:
@@ -85,16 +88,46 @@ class Pool:
         return self._desk.halt.fault
 
     @property
+    def rate(self) -> float | None:
+        """How many requests a second the server was found to bear; None when there were too few to say."""
+        return self._desk.gate.borne
+
+    @property
+    def numbers(self) -> int:
+        """How many numbers in a request the server was found to bear."""
+        return self._books.size.most
+
+    @property
     def longest_line(self) -> int | None:
         """The longest request line that the server may take, in bytes; None when none was too long."""
         return self._books.longest_line
 
+    async def try_canary(self) -> Ending:
+        """Send one chunk alone, with what follows of it at once; `drain` sends the rest. As `drain` otherwise."""
+        feeder = self._desk.feeder
+        if not await feeder.hold_to_canary():
+            return Ending.DONE
+        ending = await self.drain()
+        feeder.release()
+        return ending
+
+    async def turn(self) -> bool:
+        """Wait until a request outside the plan may go within the ceiling; False when the run is being stopped."""
+        gate = self._desk.gate
+        if not await gate.slot(retry=False):
+            return False
+        may_go = await gate.departure() is not None
+        gate.came_back(None, NOT_SENT)  # whatever comes of it says nothing of how much the server bears
+        return may_go
+
     async def drain(self) -> Ending:
         """Send everything that is open in the ledger; returns why it ended. Raises StorageError."""
-        log.info("sending %d numbers in %d requests", self._plan.numbers, self._plan.requests)
         await self._desk.feeder.begin()
-        self._desk.tally.waits(await self._desk.journal.write(lambda steps: steps.waiting_stragglers()))
-        workers = [asyncio.create_task(self._work()) for _ in range(self._desk.settings.concurrency)]
+        if not self._begun:
+            self._begun = True
+            log.info("sending %d numbers in %d requests", self._plan.numbers, self._plan.requests)
+            self._desk.tally.waits(await self._desk.journal.write(lambda steps: steps.waiting_stragglers()))
+        workers = [asyncio.create_task(self._work()) for _ in range(self._desk.settings.ceilings.at_once)]
         try:
             results = await asyncio.gather(*workers, return_exceptions=True)
         finally:
@@ -149,10 +182,22 @@ class Pool:
         desk = self._desk
         if not await desk.gate.slot(retry=retry):
             return 0, None
-        begun_s = desk.clock.wall_s()
-        attempt_id = await desk.journal.write(lambda steps: steps.begin_attempt(chunk.chunk_id, begun_s))
-        shape = self._shape_of(chunk.campaign)
-        answer = await self._sender.delete(chunk, shape, desk.clock.wall_s(), desk.gate.departure)
+        trip: Trip | None = None
+        answer: Reply | Fault = NOT_SENT
+
+        async def departure() -> bool:
+            nonlocal trip
+            trip = await desk.gate.departure()
+            return trip is not None
+
+        try:
+            begun_s = desk.clock.wall_s()
+            attempt_id = await desk.journal.write(lambda steps: steps.begin_attempt(chunk.chunk_id, begun_s))
+            answer = await self._sender.delete(chunk, self._shape_of(chunk.campaign), desk.clock.wall_s(), departure)
+        finally:
+            desk.gate.came_back(trip, answer)
+        if trip is not None:
+            self._books.took(chunk, desk.clock.now_us() - trip.departed_us, answer)
         if answer is NOT_SENT:
             await desk.journal.write(lambda steps: steps.end_attempt(attempt_id, begun_s, answer.kind, "", 0))
             return attempt_id, None

@@ -52,8 +52,8 @@ class Steps(Protocol):
     """The ledger's steps inside a transaction; their meaning is documented there."""
 
     def planned_chunks(self, after_id: int, limit: int) -> list[Chunk]: ...  # noqa: D102 - see the class
-    def due_stragglers(self, until_s: float, limit: int) -> Due | None: ...  # noqa: D102
-    def next_due_s(self) -> float | None: ...  # noqa: D102
+    def due_stragglers(self, until_s: float, limit: int, within: tuple[int, int] = ...) -> Due | None: ...  # noqa: D102
+    def next_due_s(self, within: tuple[int, int] = ...) -> float | None: ...  # noqa: D102
     def waiting_stragglers(self) -> int: ...  # noqa: D102
     def pack_chunk(  # noqa: D102
         self, campaign: str, form: int, numbers: Sequence[str], ordinals: Sequence[int], states: Sequence[NumberState]
@@ -64,6 +64,8 @@ class Steps(Protocol):
     def keep_states(self, chunk: Chunk, states: Alike[NumberState]) -> None: ...  # noqa: D102
     def settle(self, chunk: Chunk, states: Alike[NumberState], again: Mapping[int, Again]) -> None: ...  # noqa: D102
     def split(self, chunk: Chunk, states: Alike[NumberState], now_s: float) -> tuple[Chunk, Chunk]: ...  # noqa: D102
+    def canary(self) -> tuple[int, int] | None: ...  # noqa: D102
+    def begin_canary(self, ordinals: Sequence[int], *, planned: bool) -> tuple[int, int]: ...  # noqa: D102
 
 
 class Journal(Protocol):
@@ -73,6 +75,13 @@ class Journal(Protocol):
         """Raises StorageError."""
 
 
+class Account(Protocol):
+    """The ceiling that several runs keep to together."""
+
+    def depart(self, now_us: int) -> int:
+        """Ask to go now; return 0 when a request may go, which counts for all, else how many microseconds to wait."""
+
+
 @dataclass(frozen=True, slots=True)
 class Outside:
     """All that the pool reaches outside."""
@@ -80,3 +89,4 @@ class Outside:
     journal: Journal
     sender: Sender
     clock: Clock
+    account: Account

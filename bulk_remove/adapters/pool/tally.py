@@ -44,7 +44,7 @@ class Tally:
         """Count numbers that a reply spoke of unasked."""
         self._strangers += count
 
-    def snapshot(self, stretch: float, next_due_s: float | None, failing_for_s: float | None) -> Snapshot:
+    def snapshot(self, rate: float, next_due_s: float | None, failing_for_s: float | None) -> Snapshot:
         """Return the counts of this moment."""
         phases = {phase: count for phase, count in self._phases.items() if count > 0}
         return Snapshot(
@@ -53,7 +53,7 @@ class Tally:
             self._removed,
             self._strangers,
             dict(self._faults),
-            stretch,
+            rate,
             self._waiting,
             next_due_s,
             failing_for_s,

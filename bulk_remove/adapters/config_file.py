@@ -1,0 +1,50 @@
+"""The file with the profiles: read as TOML, and a first one written. What it may hold is the command line's to say."""
+
+import os
+import stat
+from pathlib import Path
+from typing import Any
+
+from bulk_remove.errors import UsageError
+
+
+def read_config(path: Path) -> dict[str, Any] | None:
+    """Return what the file says, or None when there is no such file. Raises UsageError when it cannot be used."""
+    import tomllib  # noqa: PLC0415 - only where there may be a file: --help needs none
+
+    try:
+        with path.open("rb") as file:
+            _check_writers(path, os.fstat(file.fileno()))
+            return tomllib.loads(file.read().decode("utf-8-sig"))  # Windows editors put a byte order mark in front
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise UsageError(
+            f"{path} cannot be read: {error.strerror}.", "Check it, or name another file with --config."
+        ) from None
+    except UnicodeDecodeError:
+        raise UsageError(f"{path} is not UTF-8 text.", "Save it as UTF-8.") from None
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(
+            f"{path} is not TOML: {error}.",
+            'Mend that line. Text stands in quotes, a campaign too: campaign = "00001".',
+        ) from None
+
+
+def _check_writers(path: Path, facts: os.stat_result) -> None:
+    # Whoever writes it chooses the server, and the command that is run for the password.
+    if os.name == "posix" and stat.S_ISREG(facts.st_mode) and facts.st_mode & stat.S_IWOTH:
+        raise UsageError(f"Everybody on this machine can write to {path}.", f"Look through it, then: chmod 600 {path}")
+
+
+def write_config(path: Path, text: str) -> None:
+    """Write a new file for its owner alone. Raises UsageError when there is one already, or it cannot be written."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+    except FileExistsError:
+        raise UsageError(f"{path} is there already.", "Edit it, or name another place with --config.") from None
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror}.", "Name another place with --config.") from None

@@ -1,0 +1,35 @@
+"""What is typed at the terminal, and signals that come just as something begins to wait."""
+
+import select
+import signal
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def signal_socket() -> Iterator[socket.socket]:
+    """Give a socket from which a byte can be read for each signal. Enter it in the main thread.
+
+    Python's handlers run between two steps of Python: what is already past the last one before a system call that
+    waits would wait on, unless it waits for this socket, too.
+    """
+    ours, pythons = socket.socketpair()
+    with ours, pythons:
+        ours.settimeout(0.0)
+        pythons.settimeout(0.0)  # not blocking, as set_wakeup_fd demands
+        before = signal.set_wakeup_fd(pythons.fileno(), warn_on_full_buffer=False)
+        try:
+            yield ours
+        finally:
+            signal.set_wakeup_fd(before)
+
+
+def typed_line() -> str:
+    """Return the line that is typed at the terminal; a signal is handled while nothing is typed yet."""
+    if sys.platform != "win32":  # where select takes no terminal, and reading one returns at Ctrl-C
+        with signal_socket() as woken:
+            while sys.stdin not in select.select([sys.stdin, woken], [], [])[0]:
+                woken.recv(1024)
+    return sys.stdin.readline()

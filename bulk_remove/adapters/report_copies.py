@@ -1,0 +1,42 @@
+"""A written report.csv as rows, and the same rows as CSV for a double click where Excel speaks Polish."""
+
+import csv
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import IO
+
+from bulk_remove.core.model import REPORT_COLUMNS
+from bulk_remove.core.spreadsheet_text import kept_as_text
+from bulk_remove.errors import StorageError
+
+_AS_IT_STANDS = frozenset(REPORT_COLUMNS) - {"input", "number", "campaign", "record_ids"}
+"""Words, counts and times of ours, which Excel takes as what they are."""
+_LONGEST_CELL = 2**31 - 1
+"""What a C long holds on every platform; csv's own limit is 128 KiB, and a cell of the input may be longer."""
+
+
+def read_rows(path: Path) -> Iterator[list[str]]:
+    """Yield the rows of a report.csv that this tool wrote, the header first. Raises StorageError."""
+    csv.field_size_limit(_LONGEST_CELL)
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            yield from csv.reader(file)
+    except OSError as error:
+        raise StorageError(
+            f"{path} cannot be read back: {error.strerror}.", "Write it again with: bulk-remove report."
+        ) from None
+
+
+def write_for_polish_excel(file: IO[str], rows: Iterable[Sequence[str]]) -> None:
+    """Write rows, the header first, as a Polish Excel reads them: UTF-8 with its mark, semicolons, numbers as text."""
+    file.write("\ufeff")
+    writer = csv.writer(file, delimiter=";", lineterminator="\r\n")
+    lines = iter(rows)
+    header = next(lines)
+    turned = [index for index, name in enumerate(header) if name not in _AS_IT_STANDS]
+    writer.writerow(header)
+    for row in lines:
+        cells = [*row]
+        for index in turned:
+            cells[index] = kept_as_text(cells[index])
+        writer.writerow(cells)

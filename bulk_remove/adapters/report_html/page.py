@@ -1,0 +1,188 @@
+"""What stands on the page. All totals are those of the summary; what happened when comes from the course of the run."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from functools import cache
+from importlib.resources import files
+from itertools import accumulate, pairwise
+from typing import IO, Any
+
+import jinja2
+
+from bulk_remove.adapters.report_html.charts import bars, growth, marks, round_top, stacked, steps
+from bulk_remove.core.advice import Advice
+from bulk_remove.core.course import MOST_ROUNDS, REPLY_EDGES_S, Course
+from bulk_remove.core.model import FINAL_STATUSES, Status
+from bulk_remove.core.progress import duration
+from bulk_remove.core.summary import MEANING, Ending, headline
+
+_MOST_REASONS = 50
+_SHARES = {0.5: "half within", 0.95: "95 % within", 0.99: "99 % within", 1.0: "the longest"}
+
+
+def write_page(
+    file: IO[str],
+    summary: Mapping[str, Any],
+    course: Course,
+    reply_times_s: Mapping[float, float],
+    advice: Sequence[Advice],
+) -> None:
+    """Write the page of a run to a text file. `summary` is what report.summary.json holds, times are in seconds."""
+    by_status = {Status(name): count for name, count in summary["rows_by_status"].items()}
+    context = {
+        "summary": summary,
+        "headline": headline(by_status, Ending(summary["ending"])),
+        "advice": advice,
+        "verdicts": _verdicts(by_status),
+        "meaning": MEANING,
+        "progress": _progress(summary, course),
+        "pace": _pace(course),
+        "parts": _parts(course),
+        "part_s": course.timeline.part_s,
+        "axis_s": course.timeline.part_s * course.timeline.parts,
+        "sessions": course.timeline.sessions,
+        "replies": _replies(course, reply_times_s),
+        "calls": _calls(course),
+        "faults": sorted(course.faults.items(), key=lambda item: (-item[1].count, item[0])),
+        "invalid": _invalid(summary, course),
+    }
+    file.writelines(_template().generate(context))
+
+
+@cache
+def _template() -> jinja2.Template:
+    here = files(__package__)
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters |= {"count": _count, "share": _share, "duration": duration, "short": _short, "moment": _moment}
+    environment.filters["clock"] = lambda iso: iso[:19].replace("T", " ")
+    environment.globals["style"] = here.joinpath("style.css").read_text(encoding="utf-8")
+    return environment.from_string(here.joinpath("page.html.j2").read_text(encoding="utf-8"))
+
+
+def _verdicts(by_status: Mapping[Status, int]) -> dict[str, Any]:
+    total = sum(by_status.values())
+    present = [(status, by_status[status]) for status in Status if by_status[status]]
+    return {
+        "boxes": stacked([(status.value, count) for status, count in present]),
+        "rows": [
+            (status.value, count, _share(count, total), MEANING[status], status in FINAL_STATUSES)
+            for status, count in present
+        ],
+        "total": total,
+    }
+
+
+def _progress(summary: Mapping[str, Any], course: Course) -> dict[str, Any]:
+    known = [*accumulate(course.final, initial=course.final_before)]
+    return {
+        "path": growth(known, max(1, summary["numbers"])),
+        "before": course.final_before,
+        "untimed": course.final_untimed,
+        "at_end": known[-1],
+        "breaks": _breaks(course),
+    }
+
+
+def _pace(course: Course) -> dict[str, Any]:
+    rates = [count / course.timeline.part_s for count in course.requests]
+    ceilings = course.timeline.ceilings()
+    top = round_top(max(*rates, *ceilings))
+    return {
+        "bars": bars(rates, top),
+        "ceiling": steps(ceilings, top),
+        "ceilings": sorted({span.rate for span in course.timeline.sessions}),
+        "marks": marks(course.slow_down),
+        "slow_downs": sum(course.slow_down),
+        "highest": max(rates),
+        "top": top,
+        "breaks": _breaks(course),
+    }
+
+
+def _breaks(course: Course) -> list[float]:
+    timeline = course.timeline
+    return [round(1000 * start_s / (timeline.parts * timeline.part_s), 2) for start_s in timeline.starts_s[1:]]
+
+
+def _parts(course: Course) -> list[dict[str, Any]]:
+    timeline = course.timeline
+    columns = zip(
+        course.requests,
+        timeline.ceilings(),
+        course.slow_down,
+        course.faulted,
+        course.final,
+        accumulate(course.final, initial=course.final_before),
+        strict=False,
+    )
+    return [
+        {
+            "after": duration(part * timeline.part_s),
+            "moment": _moment(timeline.moment_s(part)),
+            "requests": requests,
+            "rate": requests / timeline.part_s,
+            "ceiling": ceiling,
+            "slow_downs": slow_downs,
+            "faulted": faulted,
+            "final": final,
+            "known": before + final,
+        }
+        for part, (requests, ceiling, slow_downs, faulted, final, before) in enumerate(columns)
+    ]
+
+
+def _replies(course: Course, reply_times_s: Mapping[float, float]) -> dict[str, Any]:
+    edges = [f"{edge:g} s" for edge in REPLY_EDGES_S]
+    labels = [
+        f"under {edges[0]}",
+        *(f"{low} to {high}" for low, high in pairwise(edges)),
+        f"{edges[-1]} or more",
+    ]
+    return {
+        "count": sum(course.replies),
+        "bars": bars(course.replies, max(1, *course.replies)),
+        "edges": edges,
+        "rows": [*zip(labels, course.replies, strict=True)],
+        "shares": [(_SHARES[share], _short(seconds)) for share, seconds in sorted(reply_times_s.items())],
+    }
+
+
+def _calls(course: Course) -> dict[str, Any]:
+    rounds = [course.rounds[index] for index in range(1, MOST_ROUNDS + 1)]
+    labels = [*map(str, range(1, MOST_ROUNDS)), f"{MOST_ROUNDS} or more"]
+    return {
+        "count": course.waited.total(),
+        "by_status": [(status.value, course.waited[status]) for status in Status if course.waited[status]],
+        "bars": bars(rounds, max(1, *rounds)),
+        "rows": [*zip(labels, rounds, strict=True)],
+    }
+
+
+def _invalid(summary: Mapping[str, Any], course: Course) -> dict[str, Any]:
+    reasons = sorted(summary["invalid_cells_by_reason"].items(), key=lambda item: (-item[1], item[0]))
+    shown, rest = reasons[:_MOST_REASONS], reasons[_MOST_REASONS:]
+    return {
+        "count": summary["rows_by_status"][Status.INVALID],
+        "reasons": [(reason, count, course.examples.get(reason, ())) for reason, count in shown],
+        "other": sum(count for _, count in rest),
+    }
+
+
+def _count(value: float) -> str:
+    return f"{value:,}"
+
+
+def _share(count: int, total: int) -> str:
+    """Return a percentage; only none is 0, and only all is 100."""
+    tenths = 1000 * count // total if total else 0
+    return "under 0.1 %" if count and not tenths else f"{tenths / 10:.1f} %"
+
+
+def _short(seconds: float) -> str:
+    return f"{1000 * seconds:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"
+
+
+def _moment(moment_s: float) -> str:
+    return datetime.fromtimestamp(moment_s, UTC).strftime("%Y-%m-%d %H:%M:%S")

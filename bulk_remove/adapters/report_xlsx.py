@@ -1,0 +1,125 @@
+"""The report as a workbook: text as text, never a formula; written row by row, so that memory does not grow."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from itertools import chain, islice
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import IO, cast
+
+import xlsxwriter
+from xlsxwriter.exceptions import FileCreateError
+from xlsxwriter.format import Format
+from xlsxwriter.worksheet import Worksheet
+
+from bulk_remove.core.model import OPEN_STATUSES, REPORT_COLUMNS, Status
+
+SHEET_ROWS = 1_048_576
+"""All that a sheet of a workbook holds, its header included (ECMA-376; Excel's own limit)."""
+_COUNTS = frozenset({"row", "removed_records", "attempts", "busy_rounds"})
+_WIDTHS = {"file": 18, "row": 9, "status": 20, "detail": 50, "answered_at": 24, "record_ids": 18}
+_WIDTH = 16
+_COLOURS = {  # what is in the cell and what is behind it; told apart without colours, too, by the word itself
+    Status.REMOVED: ("#0B5A23", "#D3F2DC"),
+    Status.NOT_EXIST: ("#2F4458", "#E1E9F1"),
+    Status.PRESUMED_REMOVED: ("#07575C", "#D0F0F2"),
+    Status.INVALID: ("#4A5057", "#ECEEF0"),
+    **dict.fromkeys(OPEN_STATUSES, ("#8A1520", "#FCE0E2")),
+    Status.CALL_IN_PROGRESS: ("#6B4600", "#FDEBC3"),
+}
+
+
+def write_workbook(file: IO[bytes], rows: Iterable[Sequence[str]], folder: Path, sheet_rows: int = SHEET_ROWS) -> None:
+    """Write rows, the header first, to a binary file; what does not fit one sheet goes on in the next.
+
+    Unfinished sheets are set aside in `folder`, as large as they are before they are packed. Raises OSError.
+    """
+    # By default XlsxWriter would leave phone numbers in the common folder for temporary files when it is killed.
+    with TemporaryDirectory(dir=folder, prefix="xlsx-", ignore_cleanup_errors=True) as aside:
+        target = _Target(file)
+        book = xlsxwriter.Workbook(cast("IO[str]", target), {"constant_memory": True, "tmpdir": aside})
+        try:
+            _fill_sheets(book, iter(rows), sheet_rows)
+            book.close()
+        except FileCreateError as failure:
+            raise failure.args[0] from None  # the OSError that it was made of
+        finally:
+            target.file = None
+            for sheet in book.worksheets():
+                aside_file: IO[str] = cast("IO[str]", sheet.row_data_fh)
+                with suppress(OSError):  # where the disk was full, what is left cannot be written either
+                    aside_file.close()
+
+
+class _Target:
+    """The file to write to, until it is taken away: a ZipFile that failed writes once more when it is collected."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self.file: IO[bytes] | None = file
+        self._place = 0
+
+    def write(self, data: bytes) -> int:
+        if self.file:
+            return self.file.write(data)
+        self._place += len(data)
+        return len(data)
+
+    def tell(self) -> int:
+        return self.file.tell() if self.file else self._place
+
+    def seek(self, place: int) -> int:
+        self._place = place
+        return self.file.seek(place) if self.file else place
+
+    def flush(self) -> None:
+        if self.file:
+            self.file.flush()
+
+
+def _fill_sheets(book: xlsxwriter.Workbook, lines: Iterator[Sequence[str]], sheet_rows: int) -> None:
+    book.use_zip64()
+    bold = book.add_format({"bold": True, "bottom": 1})
+    colours = {
+        status.value: book.add_format({"font_color": front, "bg_color": back})
+        for status, (front, back) in _COLOURS.items()
+    }
+    header = next(lines)
+    sheets = 0
+    line: Sequence[str] | None = next(lines, None)
+    while line is not None or not sheets:
+        sheets += 1
+        sheet = book.add_worksheet("Report" if sheets == 1 else f"Report {sheets}")
+        begun = [] if line is None else [line]
+        count = _fill(sheet, header, chain(begun, islice(lines, sheet_rows - 1 - len(begun))), bold, colours)
+        _finish(sheet, header, count)
+        line = next(lines, None)
+
+
+def _fill(
+    sheet: Worksheet, header: Sequence[str], lines: Iterable[Sequence[str]], bold: Format, colours: dict[str, Format]
+) -> int:
+    """Write the header and lines; returns how many lines there were."""
+    for column, name in enumerate(header):
+        sheet.set_column(column, column, _WIDTHS.get(name, _WIDTH))
+        sheet.write_string(0, column, name, bold)
+    counts = {index for index, name in enumerate(header) if name in _COUNTS}
+    status = len(header) - len(REPORT_COLUMNS) + REPORT_COLUMNS.index("status")
+    number = 0
+    for number, line in enumerate(lines, start=1):
+        for column, cell in enumerate(line):
+            if not cell:
+                continue
+            if column in counts:
+                sheet.write_number(number, column, int(cell))
+            elif column == status:
+                sheet.write_string(number, column, cell, colours[cell])
+            else:
+                sheet.write_string(number, column, cell)
+    return number
+
+
+def _finish(sheet: Worksheet, header: Sequence[str], count: int) -> None:
+    sheet.freeze_panes(1, 0)
+    sheet.autofilter(0, 0, count, len(header) - 1)
+    # Phone numbers are text on purpose: no green corner in each of their cells.
+    sheet.ignore_errors({"number_stored_as_text": f"A1:XFD{SHEET_ROWS}"})

@@ -1,0 +1,156 @@
+"""What `config`, `login` and `logout` do."""
+
+import asyncio
+import os
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+from click.core import ParameterSource
+
+from bulk_remove.adapters.config_file import write_config
+from bulk_remove.adapters.vault import check_keyring, forget_password, store_password
+from bulk_remove.cli.configured import config_file_of, profile_of, untyped_place
+from bulk_remove.cli.credentials import PASSWORD, SOURCES, server_of, variable_counts
+from bulk_remove.cli.given import address_from, settings_from
+from bulk_remove.cli.profile import is_setting, key_of, settings_of
+from bulk_remove.cli.starter import starter
+from bulk_remove.errors import ExitCode, UsageError
+from bulk_remove.settings import Address, Login
+
+_HIDDEN = "(not shown)"
+
+
+def init_job(config: Path | None) -> int:
+    """Write the first file. Raises UsageError when there is one already."""
+    file = config_file_of(config)
+    write_config(file, starter(settings_of(click.get_current_context().find_root().command)))
+    click.echo(f"Written: {file}")
+    return ExitCode.OK
+
+
+def path_job(config: Path | None) -> int:
+    """Print where the file is looked for."""
+    click.echo(config_file_of(config))
+    return ExitCode.OK
+
+
+def show_job(typed: dict[str, Any]) -> int:
+    """Print every setting, its value and where it comes from. `typed` are the options as they were typed."""
+    ctx = click.get_current_context()
+    profile = profile_of(ctx)
+    click.echo(f"File:    {profile.file}{'' if profile.there else ' (not there)'}")
+    click.echo(f"Profile: {profile.name or '(none)'}{_why(ctx) if profile.name else ''}\n")
+    rows = [*_rows(ctx, typed), ("password", *_password(ctx))]
+    widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
+    for key, value, source in rows:
+        click.echo(f"{key:<{widths[0]}}  {value:<{widths[1]}}  {source}".rstrip())
+    return ExitCode.OK
+
+
+def _why(ctx: click.Context) -> str:
+    if ctx.get_parameter_source("profile") is ParameterSource.COMMANDLINE:
+        return " (--profile)"
+    if ctx.get_parameter_source("profile") is ParameterSource.ENVIRONMENT:
+        return " (BULK_REMOVE_PROFILE)"
+    return " (default_profile)"
+
+
+def _rows(ctx: click.Context, typed: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
+    for param in ctx.command.get_params(ctx):
+        if is_setting(param):
+            place = untyped_place(ctx, param)
+            if ctx.get_parameter_source(str(param.name)) is ParameterSource.COMMANDLINE:
+                yield key_of(param), _shown(param, typed[str(param.name)]), _flag(param)
+            else:
+                yield key_of(param), _shown(param, _as_written(ctx, param)), place or "default"
+
+
+def _flag(param: click.Parameter) -> str:
+    return f"flag {param.opts[0]}" if isinstance(param, click.Option) else "argument"
+
+
+def _as_written(ctx: click.Context, param: click.Parameter) -> Any:
+    """Return the value as it stands in its place: 30m is plainer than 1800.0."""
+    source = ctx.get_parameter_source(str(param.name))
+    if source is ParameterSource.ENVIRONMENT and not isinstance(ctx.params[str(param.name)], bool):
+        return os.environ[str(param.envvar)]
+    if source is ParameterSource.DEFAULT_MAP:
+        return profile_of(ctx).entries[key_of(param)].value
+    if source is ParameterSource.DEFAULT and isinstance(param.default, str):
+        return param.default
+    return ctx.params[str(param.name)]
+
+
+def _shown(param: click.Parameter, value: Any) -> str:
+    """Return a value for the screen, with nothing in it that is or may be a secret."""
+    if value is None or value in ("", (), []):
+        return "-"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list | tuple):
+        return ", ".join(_shown(param, each) for each in value)
+    return _without_secrets(str(param.name), str(value))
+
+
+def _without_secrets(name: str, value: str) -> str:
+    if name == "password_command":
+        return _HIDDEN
+    if name == "password_env" and not os.environ.get(value):
+        return "(a variable that is not set)"  # its name may be the password, put there by mistake
+    if name in {"url", "proxy"}:
+        return f"***@{value.rpartition('@')[2]}" if "@" in value else value  # before the last @ are credentials
+    if "://" in value:
+        return f"{value.partition('://')[0]}://{_HIDDEN}"  # the address of a message service has its key in the path
+    return value
+
+
+def _password(ctx: click.Context) -> tuple[str, str]:
+    if os.environ.get(PASSWORD) and variable_counts():
+        return _HIDDEN, PASSWORD
+    source = next((source for source in SOURCES if ctx.params[source]), "")
+    return _HIDDEN if source else "-", source or "the system keyring, if it holds one for the server and user"
+
+
+def login_job(options: dict[str, Any]) -> int:
+    """Ask for a password, try it, store it. Raises UsageError, RefusedError, UnavailableError."""
+    address = address_from(options)
+    user = _user(options)
+    check_keyring()
+    if sys.stdin is None or not sys.stdin.isatty():
+        raise UsageError("There is no terminal to ask for the password at.", "Give it with --password-file instead.")
+    login = Login(user, click.prompt(f"Password of {user} at {address.host}", hide_input=True, err=True))
+    if options["check"]:
+        asyncio.run(_tried(options, address, login))
+        click.echo(f"{address.host} accepts this user.")
+    name = store_password(server_of(address), user, login.password)
+    click.echo(f"The password is stored in the keyring: {name}.")
+    return ExitCode.OK
+
+
+async def _tried(options: dict[str, Any], address: Address, login: Login) -> None:
+    from bulk_remove.adapters.client import Client  # noqa: PLC0415 - heavy, and --no-check needs none of it
+    from bulk_remove.run.carry_out import connection  # noqa: PLC0415 - likewise
+    from bulk_remove.run.preflight import inspect_server  # noqa: PLC0415 - likewise
+
+    settings = settings_from({**options, "campaign": "00000"})  # none is asked for
+    async with Client(connection(settings, address, login)) as client:
+        await inspect_server(client, address.base_path, time.time())
+
+
+def logout_job(options: dict[str, Any]) -> int:
+    """Delete a stored password. Raises UsageError."""
+    address, user = address_from(options), _user(options)
+    found = forget_password(server_of(address), user)
+    told = "is deleted from the keyring" if found else "was not in the keyring"
+    click.echo(f"The password of {user} at {address.host} {told}.")
+    return ExitCode.OK
+
+
+def _user(options: dict[str, Any]) -> str:
+    if not options["user"]:
+        raise UsageError("No API user is given.", "Set --user or BULK_REMOVE_USER.")
+    return str(options["user"])

@@ -1,0 +1,157 @@
+"""Commands whose options have a profile's values as defaults: a flag wins over a variable, and that over the profile.
+
+It is click's own mechanism, `default_map`, so that a value is checked in the same way wherever it comes from.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+from click.core import ParameterSource
+
+from bulk_remove.adapters.folders import default_config_file
+from bulk_remove.cli.profile import RIVALS, Profile, is_setting, key_of, load, settings_of
+from bulk_remove.errors import UsageError
+
+_NEAREST_FIRST = (
+    ParameterSource.COMMANDLINE,
+    ParameterSource.ENVIRONMENT,
+    ParameterSource.DEFAULT_MAP,
+    ParameterSource.DEFAULT,
+)
+
+
+def config_file_of(config: Path | None) -> Path:
+    """Return the file that is read for profiles, whether it is there or not."""
+    return config or default_config_file()
+
+
+def profile_of(ctx: click.Context) -> Profile:
+    """Return the profile of a command that runs."""
+    found = ctx.find_object(Profile)
+    return found or Profile(default_config_file())
+
+
+def _choose(ctx: click.Context, param: click.Parameter, value: Any) -> Any:
+    """Load the profile as soon as both its file and its name are known, before any other option is read."""
+    known = {**ctx.params, str(param.name): value}
+    if "config" in known and "profile" in known and not ctx.resilient_parsing:
+        config = known["config"]
+        root = ctx.find_root().command
+        profile = load(config_file_of(config), known["profile"] or "", settings_of(root), needed=config is not None)
+        ctx.obj = profile
+        keys = {key_of(each): each.name for each in ctx.command.get_params(ctx) if is_setting(each)}
+        ctx.default_map = {str(keys[key]): entry.value for key, entry in profile.entries.items() if key in keys}
+    return value
+
+
+def _config(**properties: Any) -> click.Option:
+    return click.Option(
+        ["--config"],
+        type=click.Path(path_type=Path, dir_okay=False, readable=False),
+        envvar="BULK_REMOVE_CONFIG",
+        show_envvar=True,
+        help="The file with the profiles; else the platform's place.",
+        **properties,
+    )
+
+
+PLACE = _config()
+"""Says where the file is, for commands that do not read it."""
+CHOICE = (
+    click.Option(
+        ["--profile"],
+        is_eager=True,
+        callback=_choose,
+        envvar="BULK_REMOVE_PROFILE",
+        show_envvar=True,
+        help="The profile to use; else the file's default.",
+    ),
+    _config(is_eager=True, callback=_choose),
+)
+"""Chooses a profile. Eager: what it holds must be known before the other options are read."""
+
+
+class Configured(click.Command):
+    """A command; where it has settings, also options to choose the profile that they come from."""
+
+    def __init__(
+        self, name: str | None = None, *, params: Sequence[click.Parameter] | None = None, **properties: Any
+    ) -> None:
+        own = [*(params or ())]
+        super().__init__(name, params=[*own, *(CHOICE if any(map(is_setting, own)) else ())], **properties)
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the options; of those that exclude each other the one told nearer by stays."""
+        rest = super().parse_args(ctx, args)
+        for rivals in RIVALS:
+            _keep_the_nearest(ctx, rivals)
+        for told in _overruled(ctx):
+            click.echo(told, err=True)
+        return rest
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command. A UsageError about a setting that was not typed says where it stands."""
+        try:
+            return super().invoke(ctx)
+        except UsageError as error:
+            flags = set(re.findall(r"--[a-z][a-z-]*", error.sentence))
+            named = [param for param in self.get_params(ctx) if flags & {*param.opts, *param.secondary_opts}]
+            places = [told for param in named if (told := untyped_place(ctx, param))]
+            if not places:
+                raise
+            hint = " ".join([error.hint, *(f"It stands in {place}." for place in places)])
+            raise UsageError(error.sentence, hint) from None
+
+
+class Program(click.Group):
+    """A group whose commands, and those of groups in it, are configured."""
+
+    command_class = Configured
+    group_class = type
+
+
+def _keep_the_nearest(ctx: click.Context, rivals: Sequence[str]) -> None:
+    given = {name: _rank(ctx, name) for name in rivals if ctx.params.get(name)}
+    for param in ctx.command.get_params(ctx):
+        name = str(param.name)
+        if name in given and given[name] > min(given.values()):
+            ctx.params[name] = param.default if isinstance(param.default, str) else None
+            ctx.set_parameter_source(name, ParameterSource.DEFAULT)
+
+
+def _overruled(ctx: click.Context) -> Iterator[str]:
+    """Say which variables take the place of what stands in a profile that was named: they may be forgotten ones."""
+    if ctx.get_parameter_source("profile") is not ParameterSource.COMMANDLINE:
+        return
+    entries = profile_of(ctx).entries
+    for param in ctx.command.get_params(ctx):
+        if is_setting(param) and ctx.get_parameter_source(str(param.name)) is ParameterSource.ENVIRONMENT:
+            key = key_of(param)
+            group = next((rivals for rivals in RIVALS if key in rivals), (key,))
+            for place in (entries[each].place for each in group if each in entries):
+                yield f"{param.envvar} is set, and takes the place of {place}."
+
+
+def _rank(ctx: click.Context, name: str) -> int:
+    source = ctx.get_parameter_source(name)
+    return _NEAREST_FIRST.index(source) if source in _NEAREST_FIRST else 0
+
+
+def untyped_place(ctx: click.Context, param: click.Parameter) -> str:
+    """Return where an option's value stands that was not typed: the variable, or the file and key; else nothing."""
+    source = ctx.get_parameter_source(str(param.name))
+    if source is ParameterSource.ENVIRONMENT:
+        return str(param.envvar)
+    if source is ParameterSource.DEFAULT_MAP:
+        return str(profile_of(ctx).entries[key_of(param)].place)
+    return ""
+
+
+def without_profile(options: dict[str, Any], *names: str) -> dict[str, Any]:
+    """Return the options without what the profile says of some: it was not meant for an earlier run."""
+    ctx = click.get_current_context()
+    told = {name for name in names if ctx.get_parameter_source(name) is ParameterSource.DEFAULT_MAP}
+    return {name: None if name in told else value for name, value in options.items()}

@@ -1,0 +1,93 @@
+"""A value of the file with the profiles, held against the option that it stands for."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import time
+from pathlib import Path
+from typing import Any
+
+import click
+
+from bulk_remove.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a value stands: the file, the table's name (empty at the top) and the key."""
+
+    file: Path
+    table: str
+    key: str
+
+    def __str__(self) -> str:
+        return f"{self.file}, {f'[{self.table}] ' if self.table else ''}{self.key}"
+
+    def error(self, wrong: str, hint: str) -> UsageError:
+        """Return the error that says what is wrong with the value. The value is not repeated: it may be a secret."""
+        return UsageError(f"{self} {wrong}.", hint)
+
+
+def nearest(name: str, known: Sequence[str]) -> str:
+    """Return a hint with the known name that is most like another, or with all of them."""
+    from difflib import get_close_matches  # noqa: PLC0415 - only where something is wrong
+
+    if close := get_close_matches(name, known, 1, 0.6):
+        return f"Did you mean {close[0]}?"
+    return f"Known: {', '.join(sorted(known))}."
+
+
+def checked(param: click.Parameter, value: Any, place: Place) -> Any:
+    """Return a TOML value as the option's own default would be written. Raises UsageError when it cannot be."""
+    if not (param.multiple or param.nargs == -1):
+        return _single(param, value, place)
+    if not isinstance(value, list):
+        raise place.error(f"is {_kind(value)}, not a list", f'Give a list: {place.key} = ["..."].')
+    return [_single(param, item, place) for item in value]
+
+
+def _single(param: click.Parameter, value: Any, place: Place) -> Any:
+    types, wanted, given = _wanted(param)
+    if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
+        raise place.error(f"is {_kind(value)}, not {wanted}", f"Give {wanted}: {place.key} = {given}.")
+    if isinstance(param.type, click.Path):
+        value = _path(str(value), place.file)
+    elif str in types:
+        value = str(value)  # our own types read text alone: 90 is as good as "90"
+    try:
+        param.type.convert(value, param, None)
+    except click.BadParameter as error:
+        raise place.error(f"cannot be: {error.message.rstrip('.')}", f"Give {wanted}: {place.key} = {given}.") from None
+    return value
+
+
+def _wanted(param: click.Parameter) -> tuple[tuple[type, ...], str, str]:
+    """Return which TOML values an option takes, in words, and an example."""
+    kind = param.type
+    if isinstance(kind, click.types.BoolParamType):
+        return (bool,), "true or false", "true"
+    if isinstance(kind, type(click.INT)):
+        return (int,), "a whole number", "4"
+    if isinstance(kind, type(click.FLOAT)):
+        return (int, float), "a number", "2.5"
+    if isinstance(kind, click.Choice):
+        return (str,), f"one of {', '.join(map(str, kind.choices))}, in quotes", f'"{next(iter(kind.choices))}"'
+    if isinstance(kind, click.Path | click.types.StringParamType):
+        return (str,), "text, in quotes", '"..."'
+    return (str, int, float, time), f"a {kind.name}, in quotes", _example(param)
+
+
+def _example(param: click.Parameter) -> str:
+    return f'"{param.default}"' if isinstance(param.default, str) and param.default else '"..."'
+
+
+_KINDS: dict[type, str] = {bool: "true or false", int: "a number", float: "a number", str: "text", list: "a list"}
+
+
+def _kind(value: Any) -> str:
+    return _KINDS.get(type(value), "a table" if isinstance(value, dict) else "a date or time")
+
+
+def _path(value: str, file: Path) -> str:
+    """Return a path as it is meant in the file: ~ is the home folder, and others start from the file's own folder."""
+    return value if value in {"", "-"} else os.path.join(file.parent, os.path.expanduser(value))  # noqa: PTH111, PTH118 - a pattern or a trailing slash must stay as it is

@@ -1,0 +1,68 @@
+"""What to do next, once a run has ended: whole sentences, and the command where there is one."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from bulk_remove.core.model import OPEN_STATUSES, Status
+from bulk_remove.core.summary import Ending
+
+
+class Advice(NamedTuple):
+    """A sentence, and a command to type, empty where there is none."""
+
+    sentence: str
+    command: str = ""
+
+
+RESUMED = (Status.UNSENT, Status.IN_DOUBT, Status.CALL_IN_PROGRESS)
+"""What a later session asks for again."""
+_FIRST = {
+    Ending.DENIED: Advice(
+        "The server refused: look at the faults, then at the user's permissions and the campaign.", "bulk-remove check"
+    ),
+    Ending.UNAVAILABLE: Advice("The server stayed unavailable: wait until it answers again.", "bulk-remove check"),
+    Ending.GUARD: Advice(
+        "The canary was judged bad, and the rest was not sent: look at its numbers in report.csv first."
+    ),
+    Ending.STORAGE: Advice("The disk or the ledger failed: make room first."),
+}
+
+
+def resumable(by_status: Mapping[Status, int]) -> bool:
+    """Tell whether a later session could bring more numbers to an answer."""
+    return any(by_status.get(status, 0) for status in RESUMED)
+
+
+def advise(run_id: str, ending: Ending, by_status: Mapping[Status, int], *, strangers: int) -> tuple[Advice, ...]:
+    """Return what is left to do, the most urgent first. `strangers` counts numbers in replies that nobody asked for."""
+    left = {status: by_status.get(status, 0) for status in OPEN_STATUSES}
+    advice: list[Advice] = []
+    if strangers:
+        advice.append(Advice(f"Replies spoke of {_rows(strangers, 'number')} that nobody asked for: look at the log."))
+    if not any(left.values()):
+        advice.append(
+            Advice("Nothing is left to ask: every number has its final answer. Keep report.csv as the proof.")
+        )
+    elif ending in _FIRST:
+        advice.append(_FIRST[ending])
+    if resumable(by_status):
+        count = sum(left[status] for status in RESUMED)
+        sentence = f"{_rows(count)} can still be brought to an answer: go on with this run."
+        advice.append(Advice(sentence, f"bulk-remove resume {run_id}"))
+    if failed := left[Status.FAILED] + left[Status.UNRECOGNISED]:
+        advice.append(
+            Advice(
+                f"{_rows(failed)} failed: report.csv says why in its column detail. Ask the server's support with the"
+                " request_id, then ask for them again in a new run.",
+                f"bulk-remove rerun {run_id}",
+            )
+        )
+    if invalid := by_status.get(Status.INVALID, 0):
+        advice.append(
+            Advice(f"{_rows(invalid)} held no phone number and were never sent: correct the cells and run those rows.")
+        )
+    return tuple(advice)
+
+
+def _rows(count: int, what: str = "row") -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"

@@ -1,0 +1,44 @@
+"""The canary: one chunk that is sent alone, and judged before the others follow."""
+
+from collections.abc import Mapping
+from fractions import Fraction
+from math import ceil
+
+from bulk_remove.core.model import Status
+from bulk_remove.errors import GuardStop
+
+MAX_NOT_EXIST = 0.9
+"""More of the first numbers than this that are not there, and the list, the campaign or the form is likely wrong."""
+
+_THERE = (Status.REMOVED, Status.CALL_IN_PROGRESS)
+
+
+def judge_canary(mix: Mapping[Status, int], max_not_exist: float, run_id: str) -> GuardStop | None:
+    """Return why the rest must not follow, None when it may. `mix` counts the canary's numbers by status.
+
+    The share of `NOT_EXIST` is that among the numbers of which the server said whether they are there; a number that
+    is gone after an unanswered request tells nothing. Where no number tells, only a limit of 1 lets the rest follow.
+    """
+    missing = mix.get(Status.NOT_EXIST, 0)
+    told = missing + sum(mix.get(status, 0) for status in _THERE)
+    if max_not_exist >= 1 or not sum(mix.values()) or (told and missing / told <= max_not_exist):
+        return None
+    if told:
+        percent = ceil(Fraction(missing, told) * 100)
+        what = f"Of {told:,} numbers sent first {missing:,} ({percent}%) are not there"
+    else:
+        percent = 100
+        what = f"Of {sum(mix.values()):,} numbers sent first none is known to have been there"
+    return GuardStop(
+        f"{what}, and at most {100 * max_not_exist:g}% may be missing: the rest was not sent.",
+        "Look at the report: the campaign or --number-format may be wrong. If it is right, go on with: "
+        f"bulk-remove resume {run_id} --canary-max-not-exist {percent}%.",
+    )
+
+
+def canary_declined(run_id: str) -> GuardStop:
+    """Return how a run ends whose operator did not let the rest follow."""
+    return GuardStop(
+        "Not confirmed after the first request: the rest was not sent.",
+        f"Look at the report; to go on after all: bulk-remove resume {run_id}.",
+    )

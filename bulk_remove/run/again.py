@@ -1,0 +1,43 @@
+"""The report of an earlier run, written once more from its ledger; nothing is sent."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from bulk_remove.adapters.folders import lock_campaigns
+from bulk_remove.adapters.ledger import Timing
+from bulk_remove.core.summary import Ending
+from bulk_remove.errors import CampaignLockedError, InputError
+from bulk_remove.run.prepare import Prepared
+from bulk_remove.run.resume import EarlierRun, earlier_run, kept_of, plan_of
+from bulk_remove.settings import Settings
+
+
+@contextmanager
+def ended_run(folder: Path, state_dir: Path) -> Iterator[tuple[Prepared, Settings, Ending]]:
+    """Open a run that has ended, with its last session's settings and ending; all is read as of one moment.
+
+    Raises InputError for a run that never began to send or was killed, CampaignLockedError for one under way,
+    StorageError for a ledger that is damaged.
+    """
+    with earlier_run(folder, {}) as run, run.store.snapshot():
+        timing = Timing(run.store)
+        sessions = timing.sessions()
+        if not sessions or not sessions[-1].ending:
+            raise _not_ended(run, state_dir)
+        settings = Settings.read_back(timing.last_settings())
+        yield Prepared(folder, run.store, plan_of(run), kept_of(run)), settings, Ending(sessions[-1].ending)
+
+
+def _not_ended(run: EarlierRun, state_dir: Path) -> InputError | CampaignLockedError:
+    name = run.folder.name
+    try:
+        with lock_campaigns(state_dir, run.destination.host, run.campaigns):
+            return InputError(
+                f"Run {name} was cut off while it was sending: what was under way is still in doubt.",
+                f"Finish it with `bulk-remove resume {name}`, which writes its report.",
+            )
+    except CampaignLockedError:
+        return CampaignLockedError(
+            f"Run {name} is under way.", "Wait for it to end, or stop it with Ctrl-C; it writes its report itself."
+        )

@@ -1,0 +1,47 @@
+import csv
+from io import StringIO
+from pathlib import Path
+
+import pytest
+
+from bulk_remove.adapters.report_copies import read_rows, write_for_polish_excel
+from bulk_remove.core.model import REPORT_COLUMNS
+from bulk_remove.errors import StorageError
+
+ROW = ["601 234 555", "leads-2026.csv", "2", "0048 601", "0048601234555", "00001", "REMOVED", "2", "7 8", "1", "0"]
+
+
+def turned(*rows: list[str]) -> list[list[str]]:
+    file = StringIO(newline="")
+    write_for_polish_excel(file, [["telefon", *REPORT_COLUMNS], *rows])
+    text = file.getvalue()
+    assert text.startswith("\ufefftelefon;file;row;")
+    assert text.count("\r\n") == len(rows) + 1
+    return [*csv.reader(StringIO(text.removeprefix("\ufeff"), newline=""), delimiter=";")]
+
+
+def test_numbers_are_kept_as_text_and_words_counts_and_times_stay_as_they_stand() -> None:
+    _, row = turned([*ROW, "Detail 7", "2026-11-25T01:02:03.000Z", "3"])
+    assert row == [
+        '="601 234 555"', "leads-2026.csv", "2", '="0048 601"', '="0048601234555"', '="00001"', "REMOVED", "2",
+        '="7 8"', "1", "0", "Detail 7", "2026-11-25T01:02:03.000Z", "3",
+    ]  # fmt: skip
+
+
+def test_what_was_made_harmless_stays_harmless() -> None:
+    _, row = turned(["'=1+1", "a.csv", "2", "'-2+3", "", "", "INVALID", "0", "", "0", "0", "a;b", "", ""])
+    assert row[0] == "'=1+1"
+    assert row[3] == "'-2+3"
+    assert row[11] == "a;b"
+
+
+def test_a_report_is_read_back_whatever_is_in_its_cells(tmp_path: Path) -> None:
+    rows = [["a", "b"], ["x" * 300_000, 'q"\n,;'], ["\0", "Łucja"]]
+    with (tmp_path / "report.csv").open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file, lineterminator="\r\n").writerows(rows)
+    assert [*read_rows(tmp_path / "report.csv")] == rows
+
+
+def test_a_report_that_is_gone_is_a_storage_error(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match=r"report\.csv cannot be read back"):
+        next(read_rows(tmp_path / "report.csv"))

@@ -1,0 +1,52 @@
+import os
+import subprocess
+import sys
+import threading
+
+import pytest
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="needs a pseudo-terminal")
+
+ASKER = """
+import os, signal, sys
+from bulk_remove.adapters.console.typed import typed_line
+
+class Stop(Exception):
+    pass
+
+def stop(*_):
+    raise Stop
+
+signal.signal(signal.SIGTERM, stop)
+for _ in range({times}):
+    try:
+        os.write(2, b"?")
+        typed_line()
+    except Stop:
+        continue
+    sys.exit("no signal came")
+os.write(2, b"!")
+print(typed_line().strip())
+"""
+
+
+def test_a_signal_just_as_the_question_is_shown_is_not_slept_through_and_what_is_typed_arrives() -> None:
+    import pty  # noqa: PLC0415 - POSIX alone has pseudo-terminals
+
+    times = 100
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-c", ASKER.format(times=times)], stdin=theirs, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as asker:
+        assert asker.stderr
+        asleep = threading.Timer(30, asker.kill)
+        asleep.start()
+        for _ in range(times):
+            assert asker.stderr.read(1) == b"?", asker.stderr.read()
+            asker.terminate()
+        assert asker.stderr.read(1) == b"!"
+        os.write(ours, b"yes\n")
+        assert asker.communicate()[0] == b"yes\n"
+        asleep.cancel()
+    os.close(ours)
+    os.close(theirs)

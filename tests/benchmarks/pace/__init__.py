@@ -1,0 +1,1 @@
+"""Worlds with hidden limits, and the rules that have to find them."""

@@ -1,0 +1,34 @@
+import pytest
+
+from bulk_remove.core.learned import LINE_LASTS_S, PACE_LASTS_S, Learned, first_size, fresh, started
+from bulk_remove.core.throttle import LEVELS, Level
+
+NOON_S = 1_700_000_000.0
+LEARNED = Learned(4000, NOON_S, 10.0, 100, NOON_S)
+FULL = LEVELS[Level.FULL]
+
+
+@pytest.mark.parametrize(("age", "start"), [(0.0, 8.0), (0.5, 4.0), (0.9, FULL.start_rate), (7.0, FULL.start_rate)])
+def test_a_run_begins_with_the_pace_that_was_borne_the_less_the_longer_ago(age: float, start: float) -> None:
+    assert started(FULL, LEARNED, NOON_S + age * PACE_LASTS_S).start_rate == pytest.approx(start)
+
+
+def test_what_was_borne_never_raises_the_start_above_the_ceiling_and_nothing_known_leaves_it() -> None:
+    assert started(LEVELS[Level.GENTLE], LEARNED, NOON_S).start_rate == LEVELS[Level.GENTLE].rate
+    assert started(FULL, Learned(), NOON_S) == FULL
+
+
+@pytest.mark.parametrize(("age", "size"), [(0.0, 100), (0.5, 200), (1.0, 300), (9.0, 300)])
+def test_requests_are_as_small_as_was_borne_the_larger_the_longer_ago(age: float, size: int) -> None:
+    assert first_size(300, LEARNED, NOON_S + age * PACE_LASTS_S) == size
+
+
+def test_a_size_that_is_not_known_or_large_enough_changes_nothing() -> None:
+    assert first_size(300, Learned(), NOON_S) == 300
+    assert first_size(50, LEARNED, NOON_S) == 50
+
+
+def test_the_pace_lasts_a_day_and_the_request_line_a_month() -> None:
+    assert fresh(LEARNED, NOON_S + PACE_LASTS_S - 1) == LEARNED
+    assert fresh(LEARNED, NOON_S + PACE_LASTS_S) == Learned(4000, NOON_S, None, None, NOON_S)
+    assert fresh(LEARNED, NOON_S + LINE_LASTS_S).longest_line is None

@@ -1,0 +1,119 @@
+from bisect import bisect_left
+from dataclasses import replace
+from math import ceil
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bulk_remove.core.pacing import SECOND_US
+from bulk_remove.core.quota import Quota
+from bulk_remove.core.throttle import (
+    LEVELS,
+    Ceilings,
+    Level,
+    Throttle,
+    Trip,
+    answered,
+    borne,
+    ceilings_of,
+    departure,
+    pushed_back,
+    rate_now,
+    slot,
+    throttle_for,
+    told,
+    unanswered,
+    withdrawn,
+)
+
+STEADY = LEVELS[Level.STEADY]
+FIXED = LEVELS[Level.FIXED]
+ends = st.tuples(
+    st.sampled_from(["answered", "pushed back", "unanswered", "withdrawn", "told"]),
+    st.integers(0, 3 * SECOND_US),
+    st.sampled_from([None, None, 0, SECOND_US, 20 * SECOND_US]),
+)
+
+
+def gone(throttle: Throttle, now_us: int) -> tuple[Throttle, Trip]:
+    """Wait for a slot and the departure; returns the trip."""
+    for ask in (slot, departure):
+        throttle, wait_us = ask(throttle, now_us)
+        while wait_us:
+            now_us += wait_us
+            throttle, wait_us = ask(throttle, now_us)
+    return throttle, Trip(now_us, throttle.under_way)
+
+
+def back(throttle: Throttle, trip: Trip, how: tuple[str, int, int | None], now_us: int) -> Throttle:
+    match how[0]:
+        case "answered":
+            return answered(throttle, trip, now_us)
+        case "pushed back":
+            return pushed_back(throttle, trip, now_us, how[2])
+        case "unanswered":
+            return unanswered(throttle)
+        case "told":
+            return told(answered(throttle, trip, now_us), Quota(how[1] % 5, 1 + how[1] / SECOND_US), now_us)
+    return withdrawn(throttle)
+
+
+@given(st.floats(0.1, 60), st.integers(1, 8), st.booleans(), st.lists(ends, max_size=60))
+def test_no_second_and_no_moment_holds_more_than_the_ceilings_whatever_comes(
+    rate: float, at_once: int, adaptive: bool, happenings: list[tuple[str, int, int | None]]
+) -> None:
+    throttle = throttle_for(Ceilings(rate, at_once, rate, at_once, adaptive), 0)
+    under_way, moments, now_us = list[Trip](), list[int](), 0
+    for how in happenings:
+        while not throttle.full:
+            throttle, trip = gone(throttle, now_us)
+            now_us = trip.departed_us
+            under_way.append(trip)
+            moments.append(now_us)
+        assert len(under_way) == throttle.under_way <= at_once
+        now_us += how[1]
+        throttle = back(throttle, under_way.pop(0), how, now_us)
+    for index, moment_us in enumerate(moments):
+        assert bisect_left(moments, moment_us + SECOND_US) - index <= max(1, ceil(rate))
+
+
+def test_a_refusal_slows_the_very_next_slot() -> None:
+    throttle, trip = gone(throttle_for(replace(STEADY, start_rate=5.0), 0), 0)
+    now_us = trip.departed_us + 50_000
+    throttle = pushed_back(throttle, trip, now_us, None)
+    assert rate_now(throttle, now_us) < 5.0
+    assert borne(throttle, now_us) is None
+    assert slot(throttle, now_us)[1] == pytest.approx(SECOND_US / rate_now(throttle, now_us), abs=1)
+
+
+def test_a_fixed_pace_is_not_slowed_but_kept_waiting_as_long_as_the_server_asks() -> None:
+    throttle, trip = gone(throttle_for(FIXED, 0), 0)
+    throttle = pushed_back(throttle, trip, SECOND_US, None)
+    assert borne(throttle, SECOND_US) is None
+    assert (rate_now(throttle, SECOND_US), slot(throttle, SECOND_US)[1], throttle.at_once) == (5.0, 0, 4)
+    throttle, trip = gone(throttle, SECOND_US)
+    assert slot(pushed_back(throttle, trip, 2 * SECOND_US, 3 * SECOND_US), 2 * SECOND_US)[1] == 3 * SECOND_US
+
+
+def test_a_quota_that_is_used_up_pauses_all_and_few_are_spread_and_many_are_not() -> None:
+    throttle = throttle_for(FIXED, 0)
+    assert slot(told(throttle, Quota(0, 30.0), 0), 0)[1] == 30 * SECOND_US
+    few, _ = gone(told(throttle, Quota(10, 30.0), 0), 0)
+    assert few.pace.next_slot_us == pytest.approx(3 * SECOND_US, abs=25_000)
+    assert told(throttle, Quota(1000, 30.0), 0) == throttle
+
+
+def test_time_in_which_nobody_asked_for_a_slot_is_not_taken_for_time_in_which_the_rate_was_borne() -> None:
+    throttle = throttle_for(STEADY, 0)
+    idle, trip = gone(throttle, 3600 * SECOND_US)
+    assert rate_now(idle, trip.departed_us) == pytest.approx(STEADY.start_rate, rel=0.01)
+
+
+@pytest.mark.parametrize("level", list(Level))
+def test_ceilings_that_are_given_overrule_those_of_the_level(level: Level) -> None:
+    assert ceilings_of(level, None, None) == LEVELS[level]
+    given_ones = ceilings_of(level, 100.0, 7)
+    assert (given_ones.rate, given_ones.at_once, given_ones.start_rate) == (100.0, 7, 10.0)
+    assert ceilings_of(level, 0.5, None).start_rate == 0.5
+    assert given_ones.adaptive is (level is not Level.FIXED)

@@ -1,0 +1,35 @@
+import subprocess
+from bisect import bisect_left
+from pathlib import Path
+
+from bulk_remove.simulator.audit import read_audit
+from tests.support.processes import COMMAND, environment, simulator
+
+RATE = 12
+
+
+def test_two_runs_of_one_account_keep_to_one_ceiling_together(tmp_path: Path) -> None:
+    numbers = tmp_path / "numbers.csv"
+    numbers.write_text("telefon\n" + "".join(f"{601_000_000 + index}\n" for index in range(60)), encoding="utf-8")
+    options = ["--user", "demo", "--yes", "--state-dir", str(tmp_path / "state"), "--pace", "fixed"]
+    options += ["--rate", str(RATE), "--max-numbers-per-request", "1"]
+    with simulator(tmp_path, "--campaign", "00001", "--campaign", "00002") as server:
+        runs = [
+            subprocess.Popen(
+                [*COMMAND, "run", str(numbers), "-c", campaign, "--url", server.url, *options],
+                env=environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+            for campaign in ("00001", "00002")
+        ]
+        for run in runs:
+            _, errors = run.communicate(timeout=120)
+            assert run.returncode == 0, errors
+    moments_s = sorted(entry.time_s for entry in read_audit(server.audit) if entry.method == "DELETE")
+    assert len(moments_s) == 120
+    # What left evenly arrives a little less so; without a common ceiling there would be twice as many.
+    assert max(bisect_left(moments_s, moment_s + 1) - index for index, moment_s in enumerate(moments_s)) <= RATE + 3
+    assert moments_s[-1] - moments_s[0] >= 120 / RATE - 1 - 0.2
