@@ -10,7 +10,6 @@ from pathlib import Path
 from shutil import rmtree
 from tempfile import mkdtemp
 
-import orjson
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -27,7 +26,7 @@ from bulk_remove.adapters.ledger import (
     opened_for_reading,
     verify,
 )
-from bulk_remove.adapters.ledger.chain import genesis
+from bulk_remove.adapters.ledger.chain import begin
 from bulk_remove.adapters.ledger.planning import CAMPAIGN_ORDINALS
 from bulk_remove.core.alike import Alike
 from bulk_remove.core.chunker import RequestShape, in_requests
@@ -121,7 +120,7 @@ class Ledger(RuleBasedStateMachine):
         self.unfetched = [*self.planned]
         planning.finish({"rows": len(self.model.rows)})
         with self.store.transaction() as connection:
-            connection.execute("UPDATE run SET genesis = ?", (orjson.dumps(genesis(connection)).decode(),))
+            begin(connection)
             Sending(connection).begin_session(self.now_s, {})
 
     def _blocks(self, source: Source, numbers: Sequence[Key], *, kept: bool) -> Iterable[NumberedBlock]:

@@ -2,8 +2,9 @@
 
 It begins with the plan as it was approved. Each link is SHA-256 over the link before it and over one event: the ending
 of an attempt (with its chunk as it left it: the numbers as sent, and what is known of them now), the beginning or the
-ending of a session. So no event can be changed, left out, added or moved without all later links being made anew, and
-then the head differs from the one in the summary. Nothing is secret here: who can write both can forge both.
+ending of a session, a note of the canary and the counted records. So no event can be changed, left out, added or moved
+without all later links being made anew, and then the head differs from the one in the summary. Nothing is secret here:
+who can write both can forge both.
 """
 
 import sqlite3
@@ -28,8 +29,13 @@ _AS_APPROVED = {
 _ROWS_AT_ONCE = 1000  # many rows are small: a duplicate is two integers
 _HEAD = (
     "SELECT no, link FROM (SELECT ended_no AS no, link FROM attempt UNION ALL SELECT began_no, began_link FROM session"
-    " UNION ALL SELECT ended_no, ended_link FROM session) WHERE no IS NOT NULL ORDER BY no DESC LIMIT 1"
+    " UNION ALL SELECT ended_no, ended_link FROM session UNION ALL SELECT no, link FROM note)"
+    " WHERE no IS NOT NULL ORDER BY no DESC LIMIT 1"
 )
+_NOTED = {
+    "canary": "SELECT first_ordinal, last_ordinal, planned, passed FROM canary",
+    "record_count": "SELECT campaign, before, after, note FROM record_count ORDER BY campaign",
+}
 NOT_SESSION = frozenset({"began_no", "began_link", "ended_no", "ended_link"})
 """The columns of a session that are its links, and no part of what they say."""
 
@@ -74,11 +80,22 @@ class Head(NamedTuple):
 class Chain:
     """Links what happens. It remembers the head from one transaction to the next, so it must see all of them.
 
-    After a transaction that failed it must not be used any more.
+    After a transaction that failed it must not be used any more. What it was told of an attempt and of its chunk it
+    need not read again: to read would cost a statement more for each request.
     """
 
     def __init__(self) -> None:
         self._head: Head | None = None
+        self._begun: dict[int, tuple[int, float]] = {}
+        self._left: ChunkRow | None = None
+
+    def began(self, attempt_id: int, chunk_id: int, begun_at_s: float) -> None:
+        """Take note of an attempt that was written."""
+        self._begun[attempt_id] = chunk_id, float(begun_at_s)
+
+    def left(self, chunk: ChunkRow) -> None:
+        """Take note of a chunk as it was written."""
+        self._left = chunk
 
     def append(self, connection: sqlite3.Connection, event: bytes) -> Head:
         """Return the link of an event that happens now."""
@@ -96,11 +113,7 @@ class Chain:
         strangers: int,
     ) -> None:
         """Write how an attempt ended; its chunk must say by now what followed from it."""
-        begun_at_s, *columns = connection.execute(
-            f"SELECT begun_at_s, {CHUNK} FROM attempt JOIN chunk USING (chunk_id) WHERE attempt_id = ?",  # noqa: S608 - a constant
-            (attempt_id,),
-        ).fetchone()
-        chunk = ChunkRow(*columns)
+        begun_at_s, chunk = self._told_of(attempt_id) or _read(connection, attempt_id)
         digest = chunk_digest(chunk)
         ended = float(ended_at_s), result, request_id, strangers
         attempt = AttemptRow(attempt_id, chunk.chunk_id, begun_at_s, *ended, digest)
@@ -110,6 +123,17 @@ class Chain:
             " chunk_digest = ?, link = ? WHERE attempt_id = ?",
             (ended_at_s, result, request_id, strangers, no, digest, link, attempt_id),
         )
+
+    def _told_of(self, attempt_id: int) -> tuple[float, ChunkRow] | None:
+        chunk, self._left = self._left, None
+        chunk_id, begun_at_s = self._begun.pop(attempt_id, (0, 0.0))
+        return (begun_at_s, chunk) if chunk is not None and chunk.chunk_id == chunk_id else None
+
+    def note(self, connection: sqlite3.Connection) -> None:
+        """Link the canary and the counted records as they now are."""
+        text = noted(connection)
+        no, link = self.append(connection, note_event(text))
+        connection.execute("INSERT INTO note VALUES (?, ?, ?)", (no, text, link))
 
     def link_session(self, connection: sqlite3.Connection, session_no: int, moment: str) -> None:
         """Link a session as its row now is; `moment` is 'began' or 'ended'."""
@@ -137,6 +161,11 @@ def first_link(genesis: str) -> bytes:
 def linked(before: bytes, event: bytes) -> bytes:
     """Return the link of an event that comes after another link."""
     return sha256(before + event).digest()
+
+
+def begin(connection: sqlite3.Connection) -> None:
+    """Begin the chain of a run that was just approved."""
+    connection.execute("UPDATE run SET genesis = ?", (orjson.dumps(genesis(connection)).decode(),))
 
 
 def genesis(connection: sqlite3.Connection) -> dict[str, str]:
@@ -172,6 +201,25 @@ def attempt_event(attempt: AttemptRow) -> bytes:
     """Return what is linked of an attempt that ended."""
     *told, digest = attempt
     return orjson.dumps(("attempt", *told, (digest or b"").hex()))
+
+
+def _read(connection: sqlite3.Connection, attempt_id: int) -> tuple[float, ChunkRow]:
+    begun_at_s, *chunk = connection.execute(
+        f"SELECT begun_at_s, {CHUNK} FROM attempt JOIN chunk USING (chunk_id) WHERE attempt_id = ?",  # noqa: S608 - a constant
+        (attempt_id,),
+    ).fetchone()
+    return begun_at_s, ChunkRow(*chunk)
+
+
+def noted(connection: sqlite3.Connection) -> str:
+    """Return the canary and the counted records as they now are, as JSON."""
+    tables = {table: connection.execute(query).fetchall() for table, query in _NOTED.items()}
+    return orjson.dumps(tables).decode()
+
+
+def note_event(text: str) -> bytes:
+    """Return what is linked of a note."""
+    return orjson.dumps(("note", text))
 
 
 def session_row(connection: sqlite3.Connection, session_no: int) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import orjson
 
-from bulk_remove.adapters.ledger.chain import genesis
+from bulk_remove.adapters.ledger.chain import begin
 from bulk_remove.adapters.ledger.packing import (
     pack_block,
     pack_source,
@@ -141,7 +141,7 @@ class Planning:
         with self._store.transaction() as connection:
             if connection.execute("SELECT genesis FROM run").fetchone() == (None,):
                 connection.execute("UPDATE run SET approved_by = ?", (approved.consent.value,))
-                connection.execute("UPDATE run SET genesis = ?", (orjson.dumps(genesis(connection)).decode(),))
+                begin(connection)
 
 
 class _Ordinals:

@@ -1,7 +1,8 @@
 -- The ledger of one run: what was to be done, what was done, what came back.
 -- Times are Unix seconds (REAL). Phases are the letters of core/lifecycle.py.
--- What happens is chained (chain.py): every ending of an attempt, every beginning and ending of a session has its place
--- in one order (`..._no`, from 1), and a link, which is SHA-256 over the link before it and over what happened.
+-- What happens is chained (chain.py): every ending of an attempt, every beginning and ending of a session, every note of
+-- the canary and the counted records has its place in one order (`..._no`, from 1), and a link, which is SHA-256 over
+-- the link before it and over what happened.
 
 CREATE TABLE run (
     one           INTEGER PRIMARY KEY CHECK (one = 1),  -- a ledger holds one run
@@ -39,6 +40,12 @@ CREATE TABLE record_count (                             -- how many records the 
     before   INTEGER,                                   -- before the run's first request; NULL: not known
     after    INTEGER,                                   -- after the last request of the latest session; NULL: not known
     note     TEXT NOT NULL                              -- why a count is not known
+) STRICT;
+
+CREATE TABLE note (                                     -- what the two tables above said after each change of them
+    no   INTEGER PRIMARY KEY,                           -- its place in the chain
+    text TEXT NOT NULL,                                 -- JSON: their rows
+    link BLOB NOT NULL
 ) STRICT;
 
 CREATE TABLE source (

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import orjson
 
-from bulk_remove.adapters.ledger.chain import Chain
+from bulk_remove.adapters.ledger.chain import Chain, ChunkRow
 from bulk_remove.adapters.ledger.packing import (
     pack_again,
     pack_settings,
@@ -110,12 +110,14 @@ class Sending:
 
     def begin_attempt(self, chunk_id: int, now_s: float) -> int:
         """Write the intent to send a chunk; returns the attempt's id. Nothing may be sent before this is committed."""
-        return int(
+        attempt_id = int(
             self._connection.execute(
                 "INSERT INTO attempt (chunk_id, begun_at_s) VALUES (?, ?)", (chunk_id, now_s)
             ).lastrowid
             or 0
         )
+        self._chain.began(attempt_id, chunk_id, now_s)
+        return attempt_id
 
     def end_attempt(self, attempt_id: int, now_s: float, result: str, request_id: str, strangers: int) -> None:
         """Write how an attempt ended: `result` is 'verdicts' or the kind of the fault.
@@ -133,10 +135,11 @@ class Sending:
         self._keep(chunk, states, "open", {})
 
     def _keep(self, chunk: Chunk, states: Alike[NumberState], progress: str, again: Mapping[int, Again]) -> None:
+        row = _as_row(chunk, pack_states(states), pack_again(again, chunk), progress)
         self._connection.execute(
-            "UPDATE chunk SET states = ?, again = ?, progress = ? WHERE chunk_id = ?",
-            (pack_states(states), pack_again(again, chunk), progress, chunk.chunk_id),
+            "UPDATE chunk SET states = ?, again = ?, progress = ? WHERE chunk_id = ?", (*row[-3:], chunk.chunk_id)
         )
+        self._chain.left(row)
         if not chunk.first:
             self._connection.executemany(
                 "UPDATE straggler SET state = ? WHERE ordinal = ?",
@@ -193,6 +196,7 @@ class Sending:
         """Note the numbers that are sent alone: all of a planned chunk, or the stragglers that are due first."""
         span = ordinals[0], ordinals[-1]
         self._connection.execute("INSERT INTO canary VALUES (1, ?, ?, ?, 0)", (*span, planned))
+        self._chain.note(self._connection)
         return span
 
     def canary_phases(self) -> Counter[str]:
@@ -218,6 +222,7 @@ class Sending:
     def pass_canary(self) -> None:
         """Note that the rest of the run may follow."""
         self._connection.execute("UPDATE canary SET passed = 1")
+        self._chain.note(self._connection)
 
     def records_before(self, records: Mapping[str, int | None], note: str) -> None:
         """Note how many records each campaign holds before the run's first request; a later session changes nothing.
@@ -228,6 +233,7 @@ class Sending:
             "INSERT OR IGNORE INTO record_count (campaign, before, note) VALUES (?, ?, ?)",
             [(campaign, count, note if count is None else "") for campaign, count in records.items()],
         )
+        self._chain.note(self._connection)
 
     def counted_campaigns(self) -> list[str]:
         """Return the campaigns whose records were counted before the run's first request."""
@@ -241,6 +247,14 @@ class Sending:
             "UPDATE record_count SET after = ?, note = '' WHERE campaign = ?",
             ((count, campaign) for campaign, count in records.items()),
         )
+        self._chain.note(self._connection)
+
+
+def _as_row(chunk: Chunk, states: bytes, again: str | None, progress: str) -> ChunkRow:
+    """Return a chunk as its table has it once this is written."""
+    first = chunk.ordinals[0] if chunk.first else None
+    ordinals = None if chunk.first else orjson.dumps(list(chunk.ordinals)).decode()
+    return ChunkRow(chunk.chunk_id, chunk.campaign, "\n".join(chunk.numbers), first, ordinals, states, again, progress)
 
 
 def _planned_chunk(chunk_id: int, campaign: str, numbers: str, first_ordinal: int, states: bytes | None) -> Chunk:

@@ -18,6 +18,8 @@ from bulk_remove.adapters.ledger.chain import (
     first_link,
     genesis,
     linked,
+    note_event,
+    noted,
     session_event,
     session_row,
 )
@@ -28,9 +30,11 @@ from bulk_remove.errors import AlteredLedgerError
 _EVENTS = (
     "SELECT ended_no AS no, 'attempt', attempt_id FROM attempt WHERE ended_no IS NOT NULL"
     " UNION ALL SELECT began_no, 'began', session_no FROM session WHERE began_no IS NOT NULL"
-    " UNION ALL SELECT ended_no, 'ended', session_no FROM session WHERE ended_no IS NOT NULL ORDER BY no"
+    " UNION ALL SELECT ended_no, 'ended', session_no FROM session WHERE ended_no IS NOT NULL"
+    " UNION ALL SELECT no, 'note', no FROM note ORDER BY no"
 )
 _NEVER = -1
+_NOTHING_NOTED = '{"canary":[],"record_count":[]}'
 
 
 class Verified(NamedTuple):
@@ -53,9 +57,10 @@ def verify(store: Store, known: str = "") -> Verified:
     with store.reading() as connection:
         try:
             return _verified(connection, known)
-        except _Altered as altered:
+        except (_Altered, sqlite3.DatabaseError) as problem:
+            what = problem if isinstance(problem, _Altered) else f"it cannot be read whole ({problem})"
             raise AlteredLedgerError(
-                f"The ledger {store.path} is not as it was written: {altered}.",
+                f"The ledger {store.path} is not as it was written: {what}.",
                 "Do not take it as proof of anything; put it back from a backup.",
             ) from None
 
@@ -113,13 +118,22 @@ def _walked(connection: sqlite3.Connection, known: str) -> tuple[int, bytes, int
         links += 1
         if no != links:
             raise _Altered(f"link {links} of its chain is missing" if no > links else f"its chain has two links {no}")
-        event, stored = _attempt(connection, key) if kind == "attempt" else _session(connection, kind, key)
+        event, stored, what = _event(connection, kind, key)
         link = linked(link, event)
         if stored != link:
-            what = f"attempt {key}" if kind == "attempt" else f"session {key} where it {kind}"
             raise _Altered(f"{what} (link {no}) does not follow from what was before")
         place = links if link.hex() == known else place
     return links, link, place
+
+
+def _event(connection: sqlite3.Connection, kind: str, key: int) -> tuple[bytes, bytes | None, str]:
+    """Return what is linked, its link as stored, and what it is called."""
+    if kind == "attempt":
+        return *_attempt(connection, key), f"attempt {key}"
+    if kind == "note":
+        text, link = connection.execute("SELECT text, link FROM note WHERE no = ?", (key,)).fetchone()
+        return note_event(text), link, "a note of the canary and the counted records"
+    return *_session(connection, kind, key), f"session {key} where it {kind}"
 
 
 def _attempt(connection: sqlite3.Connection, attempt_id: int) -> tuple[bytes, bytes | None]:
@@ -151,6 +165,9 @@ def _check_unlinked(connection: sqlite3.Connection) -> int:
     ).fetchone():
         raise _Altered(f"the end of attempt {found[0]} is not in its chain")
     unended, one = connection.execute("SELECT count(*), min(attempt_id) FROM attempt WHERE ended_no IS NULL").fetchone()
+    found = connection.execute("SELECT text FROM note ORDER BY no DESC LIMIT 1").fetchone()
+    if noted(connection) != (found[0] if found else _NOTHING_NOTED):
+        raise _Altered("the canary or the counted records are not what was noted last")
     last = connection.execute("SELECT ended_no FROM session ORDER BY session_no DESC LIMIT 1").fetchone()
     if unended and (last is None or last[0] is not None):
         raise _Altered(f"attempt {one} has no end, though the session has one")
