@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help demo test check format fix lint types cover sim bench pace torture lock clean
+.PHONY: help demo test check format fix lint types cover sim bench pace torture reference lock clean
 
 help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -60,6 +60,9 @@ pace: $(READY) ## Hold the pace against hidden limits and other rules; writes do
 KILLS ?= 100
 torture: $(READY) ## Kill the real command again and again, KILLS=100, and hold its report against the audit
 	@$(BIN)/python -m tests.torture.killing --kills $(KILLS)
+
+reference: $(READY) ## Write docs/reference.md from the code
+	@$(BIN)/python -m tests.docs.reference --write
 
 lock: ## Resolve the newest allowed versions into requirements.lock (needs uv)
 	@uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \

@@ -114,7 +114,8 @@ def test_every_outside_library_has_a_place() -> None:
 
 @pytest.mark.parametrize("path", MODULES, ids=name_of)
 def test_nothing_is_posix_only(path: Path) -> None:
-    assert not {name.split(".")[0] for name in imports(path)} & POSIX_ONLY
+    may = {"termios"} if name_of(path) == "adapters/console/keyboard.py" else set()  # where it gives up on Windows
+    assert not {name.split(".")[0] for name in imports(path)} & POSIX_ONLY - may
 
 
 @pytest.mark.parametrize("path", MODULES, ids=name_of)
@@ -176,6 +177,7 @@ def run_python(code: str) -> subprocess.CompletedProcess[str]:
         ["runs"],
         ["runs", "prune"],
         ["config", "show"],
+        ["completion"],
         ["login"],
     ],
     ids=" ".join,

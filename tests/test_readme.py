@@ -12,6 +12,10 @@ from bulk_remove.errors import ExitCode
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+GUIDES = "".join(
+    (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8")
+    for name in ("nights", "privacy", "reference", "troubleshooting")
+)
 TESTS = "".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / "tests").rglob("test_*.py")))
 COMMANDS = [*program.commands.values()]
 COMMANDS += [below for command in COMMANDS if isinstance(command, click.Group) for below in command.commands.values()]
@@ -29,8 +33,8 @@ def test_every_promise_names_a_test() -> None:
     assert all("`test_" in line for line in table)
 
 
-@pytest.mark.parametrize("flag", sorted(set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", README))))
-def test_every_flag_in_the_readme_exists(flag: str) -> None:
+@pytest.mark.parametrize("flag", sorted(set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", README + GUIDES))))
+def test_every_flag_in_the_readme_and_the_guides_exists(flag: str) -> None:
     assert flag in FLAGS | {"--help"}
 
 

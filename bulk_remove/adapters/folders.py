@@ -88,7 +88,8 @@ def keep_learned(state_dir: Path, host: str, learned: Learned) -> None:
         "pace_learned_at_s": learned.pace_at_s,
     }
     try:
-        aside.write_text(json.dumps(known), encoding="utf-8")
+        with open(aside, "w", encoding="utf-8", opener=_private) as file:
+            file.write(json.dumps(known))
         aside.replace(path)
     except OSError as error:
         raise _storage_error(path.parent, error) from None

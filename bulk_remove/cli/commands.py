@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from bulk_remove import __version__
+from bulk_remove.cli.completion import RunId, RunOrReport, completion
 from bulk_remove.cli.config_commands import COMMANDS
 from bulk_remove.cli.configured import Program
 from bulk_remove.cli.options import (
@@ -47,7 +48,12 @@ _FILES = click.argument(
 )
 @click.version_option(__version__, message="bulk-remove %(version)s")
 def program() -> None:
-    """Remove phone numbers from a Thulium campaign, with a verdict for every one of them."""
+    r"""Remove phone numbers from a Thulium campaign, with a verdict for every one of them.
+
+    \b
+    Example:  bulk-remove plan opt-outs.csv -c 00001
+              bulk-remove run opt-outs.csv -c 00001 --system acme --user api -o report.csv
+    """
 
 
 @program.command()
@@ -98,7 +104,7 @@ def run(**options: Any) -> int:
 
 
 @program.command()
-@click.argument("run", required=False, metavar="[RUN]")
+@click.argument("run", required=False, metavar="[RUN]", type=RunId())
 @change_options
 @canary_limit_option
 @login_options
@@ -120,7 +126,7 @@ def resume(**options: Any) -> int:
 
 
 @program.command()
-@click.argument("earlier", metavar="RUN|REPORT")
+@click.argument("earlier", metavar="RUN|REPORT", type=RunOrReport())
 @form_options
 @kept_guard_options
 @change_options
@@ -144,7 +150,7 @@ def rerun(**options: Any) -> int:
 
 
 @program.command()
-@click.argument("run", required=False, metavar="[RUN]")
+@click.argument("run", required=False, metavar="[RUN]", type=RunId())
 @again_options
 @state_dir_option
 def report(**options: Any) -> int:
@@ -173,6 +179,24 @@ def check(**options: Any) -> int:
 
 
 program.add_command(runs)
+
+
+@program.command()
+@click.argument("number")
+@click.option("--campaign", "-c", help="In this campaign alone.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, for machines.")
+@state_dir_option
+def explain(**options: Any) -> int:
+    r"""Tell all that the runs of this machine did with one number: rows, requests, verdicts.
+
+    The number may be written in any way; each run reads it by its own rules.
+
+    \b
+    Example:  bulk-remove explain "601 234 555"
+    """
+    from bulk_remove.cli.explaining import explain_job  # noqa: PLC0415 - see above
+
+    return explain_job(options)
 
 
 @program.command()
@@ -226,5 +250,5 @@ def simulate(**options: Any) -> int:
     return simulate_job(options)
 
 
-for command in COMMANDS:
+for command in (*COMMANDS, completion):
     program.add_command(command)

@@ -32,12 +32,20 @@ class Show(Configured):
 
 @click.group(cls=Program)
 def config() -> None:
-    """Keep the settings of each system in a file, as profiles."""
+    r"""Keep the settings of each system in a file, as profiles.
+
+    \b
+    Example:  bulk-remove config init
+    """
 
 
 @config.command(params=[PLACE])
 def init(config: Path | None) -> int:
-    """Write a file with every setting in it, commented out; an existing one is never overwritten."""
+    r"""Write a file with every setting in it, commented out; an existing one is never overwritten.
+
+    \b
+    Example:  bulk-remove config init
+    """
     from bulk_remove.cli.config_jobs import init_job  # noqa: PLC0415 - see above
 
     return init_job(config)
@@ -45,7 +53,11 @@ def init(config: Path | None) -> int:
 
 @config.command(params=[PLACE])
 def path(config: Path | None) -> int:
-    """Print where the file is looked for."""
+    r"""Print where the file is looked for.
+
+    \b
+    Example:  "${EDITOR:-vi}" "$(bulk-remove config path)"
+    """
     from bulk_remove.cli.config_jobs import path_job  # noqa: PLC0415 - see above
 
     return path_job(config)
@@ -53,7 +65,11 @@ def path(config: Path | None) -> int:
 
 @config.command(cls=Show)
 def show(**_options: Any) -> int:
-    """Show every setting and where its value comes from: flag, variable, file and key, or default."""
+    r"""Show every setting and where its value comes from: flag, variable, file and key, or default.
+
+    \b
+    Example:  bulk-remove config show --profile acme --rate 2
+    """
     from bulk_remove.cli.config_jobs import show_job  # noqa: PLC0415 - see above
 
     return show_job(click.get_current_context().meta[_TYPED])

@@ -82,6 +82,7 @@ class Configured(click.Command):
     ) -> None:
         own = [*(params or ())]
         super().__init__(name, params=[*own, *(CHOICE if any(map(is_setting, own)) else ())], **properties)
+        self.help = _with_marks(self.help)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Read the options; of those that exclude each other the one told nearer by stays."""
@@ -111,6 +112,15 @@ class Program(click.Group):
 
     command_class = Configured
     group_class = type
+
+    def __init__(self, name: str | None = None, **properties: Any) -> None:
+        super().__init__(name, **properties)
+        self.help = _with_marks(self.help)
+
+
+def _with_marks(text: str | None) -> str | None:
+    r"""Return a docstring with click's mark for lines that stay as they are: a raw one spells it `\b`."""
+    return None if text is None else text.replace("\\b\n", "\b\n")
 
 
 def _keep_the_nearest(ctx: click.Context, rivals: Sequence[str]) -> None:

@@ -36,6 +36,6 @@ def counted(count: int, what: str) -> str:
     return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
-def local(moment_s: float) -> str:
-    """Return a moment (Unix seconds) as this machine's clock shows it."""
-    return datetime.fromtimestamp(moment_s).astimezone().strftime("%Y-%m-%d %H:%M")
+def local(moment_s: float, *, seconds: bool = False) -> str:
+    """Return a moment (Unix seconds) as this machine's clock shows it, to the minute or to the second."""
+    return datetime.fromtimestamp(moment_s).astimezone().strftime(f"%Y-%m-%d %H:%M{':%S' if seconds else ''}")

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Collection, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -12,12 +12,14 @@ from typing import Any
 from bulk_remove.adapters.console import Live, Screen
 from bulk_remove.adapters.folders import lock_campaigns
 from bulk_remove.adapters.ledger import Outcomes
+from bulk_remove.adapters.pool import Pool
 from bulk_remove.adapters.reader import ReadOptions, find_files, open_table
 from bulk_remove.cli.aftermath import Aftermath, aftermath
 from bulk_remove.cli.configured import without_profile
 from bulk_remove.cli.credentials import login_from
 from bulk_remove.cli.given import address_from, changes_from, settings_from, state_dir_from
 from bulk_remove.cli.guarding import canary_judge, inspected, known_before, known_to_plan
+from bulk_remove.cli.keys import steered_by_keys
 from bulk_remove.cli.reports import check_places, wanted_of
 from bulk_remove.cli.run_log import logged
 from bulk_remove.cli.signals import report_kept, stopped_by_signals, told_truly
@@ -255,7 +257,7 @@ def _carried_out(
             )
             stopping = partial(_stopping, screen, options["until"], spare)
             judge = canary_judge(screen, ready.plan, may_ask=screen.can_ask and not options.get("yes"))
-            hooks = Hooks(watching, stopping, lambda _numbers, _states: None, judge)
+            hooks = Hooks(watching, stopping, lambda _numbers, _states: None, judge, _steering(screen, options))
             sent = asyncio.run(carry_out(ready, approved, settings, address, login, hooks))
             finished = finish(ready, settings, sent.ending, options["output"], wanted_of(options))
         _tell(screen, ready, settings, sent, finished)
@@ -310,6 +312,11 @@ def _prepared(
                 prepared(tables, settings, destination, state_dir, time.time(), on_rows, show_numbers=show_numbers)
             )
         yield ready
+
+
+def _steering(screen: Screen, options: dict[str, Any]) -> Callable[[Pool], AbstractContextManager[None]]:
+    """Return what lets the operator's keys steer; nothing is read where the numbers came from standard input."""
+    return (lambda _pool: nullcontext()) if "-" in options.get("files", ()) else partial(steered_by_keys, screen)
 
 
 @contextmanager

@@ -4,13 +4,18 @@ from typing import Any
 
 import click
 
+from bulk_remove.cli.completion import RunId
 from bulk_remove.cli.configured import Program
 from bulk_remove.cli.options import Duration, state_dir_option
 
 
 @click.group(cls=Program)
 def runs() -> None:
-    """Look at the runs of this machine, and delete old ones for good."""
+    r"""Look at the runs of this machine, and delete old ones for good.
+
+    \b
+    Example:  bulk-remove runs list
+    """
 
 
 _json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for machines.")
@@ -31,7 +36,7 @@ def list_runs(**options: Any) -> int:
 
 
 @runs.command()
-@click.argument("run", metavar="RUN")
+@click.argument("run", metavar="RUN", type=RunId())
 @_json_option
 @state_dir_option
 def show(**options: Any) -> int:

@@ -56,6 +56,11 @@ def limit_from(start: int, ceiling: int) -> Limit:
     return Limit(ceiling, min(start, ceiling))
 
 
+def recapped(limit: Limit, ceiling: int) -> Limit:
+    """Keep to another ceiling from now on; a higher one is grown into round by round."""
+    return _with_allowed(replace(limit, ceiling=ceiling), limit.allowed)
+
+
 def allowed_now(limit: Limit) -> int:
     """Return how many requests may be under way at once: 1 to the ceiling."""
     return _light(limit.allowed) if limit.looking else limit.allowed

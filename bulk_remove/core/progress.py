@@ -15,7 +15,8 @@ class Snapshot:
     records, `requests` all requests sent, `strangers` numbers that replies spoke of unasked. `rate` is how many
     requests a second may be sent just now; `waiting` counts numbers that will be asked for again, the first of them
     at `next_due_s` (Unix seconds, None when none waits). `failing_for_s` is for how long the server has answered
-    nobody, None unless it is only probed.
+    nobody, None unless it is only probed. `under_way` counts requests that are being sent, `paused_at_s` is since when
+    the operator holds the run (Unix seconds), None while it goes on.
     """
 
     phases: dict[str, int]
@@ -27,6 +28,8 @@ class Snapshot:
     waiting: int
     next_due_s: float | None
     failing_for_s: float | None = None
+    under_way: int = 0
+    paused_at_s: float | None = None
 
     @property
     def settled(self) -> int:

@@ -155,6 +155,29 @@ def idled(rate: Rate, idle_us: int) -> Rate:
     return replace(rate, since_us=rate.since_us + idle_us)
 
 
+def recapped(rate: Rate, ceiling: float, now_us: int) -> Rate:
+    """Keep to another ceiling from now on. What lay above the old one was never tried: it is climbed to from there."""
+    if rate_at(rate, now_us) < rate.ceiling:
+        return replace(rate, ceiling=ceiling)
+    base = rate.ceiling if rate.seeking else rate.base  # what was measured is known to be borne
+    return replace(rate, ceiling=ceiling, base=base, since_us=max(rate.since_us, now_us))
+
+
+def rested(rate: Rate, from_us: int, now_us: int) -> Rate:
+    """Leave out a time in which nothing was sent because nobody wanted it: it says nothing of the server."""
+
+    def moved(at_us: int) -> int:
+        return at_us + max(0, now_us - max(at_us, from_us))
+
+    return replace(
+        rate,
+        since_us=moved(rate.since_us),
+        dropped_us=moved(rate.dropped_us),
+        shut_from_us=moved(rate.shut_from_us),
+        recent_at_us=moved(rate.recent_at_us),
+    )
+
+
 def departed(rate: Rate, now_us: int) -> Rate:
     """Take note that a request leaves."""
     recent_at_us, recent = rate.recent_at_us, rate.recent

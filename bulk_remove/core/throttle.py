@@ -57,13 +57,17 @@ def ceilings_of(level: Level, rate: float | None, at_once: int | None) -> Ceilin
 
 @dataclass(frozen=True, slots=True)
 class Throttle:
-    """The state. `under_way` counts requests from their slot to their end."""
+    """The state. `under_way` counts requests from their slot to their end; `eased` tells of ceilings lowered by hand.
+
+    Those are then in `ceilings`.
+    """
 
     ceilings: Ceilings
     pace: Pace
     rate: Rate
     limit: Limit
     under_way: int = 0
+    eased: bool = False
 
     @property
     def at_once(self) -> int:
@@ -92,8 +96,28 @@ def rate_now(throttle: Throttle, now_us: int) -> float:
 
 
 def borne(throttle: Throttle, now_us: int) -> float | None:
-    """Return the requests a second that the server bore, None where it is not known."""
-    return rates.borne_at(throttle.rate, now_us) if throttle.ceilings.adaptive else None
+    """Return the requests a second that the server bore, None where it is not known: the operator may have set it."""
+    return rates.borne_at(throttle.rate, now_us) if throttle.ceilings.adaptive and not throttle.eased else None
+
+
+def recapped(throttle: Throttle, ceilings: Ceilings, *, eased: bool, now_us: int) -> Throttle:
+    """Keep to other ceilings from now on, at most those of the start; `eased` tells whether they are lower.
+
+    The window in which departures are counted exactly stays that of the start: slots keep to what is lower.
+    """
+    return replace(
+        throttle,
+        ceilings=ceilings,
+        rate=rates.recapped(throttle.rate, ceilings.rate, now_us),
+        limit=concurrency.recapped(throttle.limit, ceilings.at_once),
+        eased=eased,
+    )
+
+
+def rested(throttle: Throttle, from_us: int, now_us: int) -> Throttle:
+    """Go on after a pause that the operator wanted, as if there had been none."""
+    pace = replace(throttle.pace, next_slot_us=max(throttle.pace.next_slot_us, now_us))
+    return replace(throttle, pace=pace, rate=rates.rested(throttle.rate, from_us, now_us))
 
 
 def slot(throttle: Throttle, now_us: int) -> tuple[Throttle, int]:

@@ -3,7 +3,7 @@
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
@@ -44,6 +44,7 @@ class Hooks:
 
     `watching` shows the progress while it is entered; it is given a function that returns how far the run is.
     `stopping` may call the function that it is given, while it is entered, to have the run end safely.
+    `steering` may hold and slow down the sending while it is entered, which is while it is watched.
     `on_settled` is told the numbers of each chunk and their states, once they are on disk.
     `on_canary` is told how many of the canary's numbers have which status, and why the rest must not follow, if that is
     so; it returns DONE to let the rest follow, else why not. Nothing is under way meanwhile, so it may take its time.
@@ -53,6 +54,7 @@ class Hooks:
     stopping: Callable[[Callable[[Ending], None]], AbstractContextManager[None]]
     on_settled: Callable[[Sequence[str], Sequence[NumberState]], None]
     on_canary: Callable[[Mapping[Status, int], GuardStop | None], Ending] = lambda _mix, _stop: Ending.DONE
+    steering: Callable[[Pool], AbstractContextManager[None]] = lambda _pool: nullcontext()
 
 
 class Carried(NamedTuple):
@@ -123,7 +125,8 @@ async def carry_out(
                 ending, guard = await _canary(pool, journal, settings, hooks, approved.plan)
                 if ending is Ending.DONE:
                     async with hooks.watching(pool.snapshot):
-                        ending = await pool.drain()
+                        with hooks.steering(pool):
+                            ending = await pool.drain()
                 counts, note = NONE_COUNTED
                 if ending is Ending.DONE:
                     campaigns = await journal.write(lambda steps: steps.counted_campaigns())
@@ -149,7 +152,8 @@ async def _canary(
     if not settings.canary or await journal.write(lambda steps: steps.canary_passed()):
         return Ending.DONE, None
     async with hooks.watching(pool.snapshot):
-        ending = await pool.try_canary()
+        with hooks.steering(pool):
+            ending = await pool.try_canary()
     if ending is not Ending.DONE:
         return ending, None
     mix = Counter[Status]()

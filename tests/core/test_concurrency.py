@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bulk_remove.core.concurrency import LIGHT_LASTS_US, Limit, allowed_now, limit_from, lost, replied
+from bulk_remove.core.concurrency import LIGHT_LASTS_US, Limit, allowed_now, limit_from, lost, recapped, replied
 
 SECOND_US = 1_000_000
 
@@ -76,3 +76,10 @@ def test_requests_that_are_lost_together_lower_the_limit_once() -> None:
     assert limit.allowed == 6
     assert lost(lost(limit)).allowed == 6
     assert lost(replied(limit, 100_000, 6, SECOND_US)).allowed == 4
+
+
+def test_a_lower_ceiling_is_kept_at_once_and_a_higher_one_is_grown_into() -> None:
+    limit = recapped(limit_from(8, 8), 3)
+    assert allowed_now(limit) == 3
+    raised = recapped(limit, 8)
+    assert (raised.ceiling, allowed_now(raised)) == (8, 3)

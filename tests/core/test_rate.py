@@ -23,7 +23,9 @@ from bulk_remove.core.rate import (
     idled,
     rate_at,
     rate_from,
+    recapped,
     refused,
+    rested,
 )
 
 CEILING = 20.0
@@ -245,3 +247,37 @@ def test_what_was_borne_is_told_once_enough_has_left_and_without_what_a_probe_ad
     limiter.run(300)
     assert borne_at(limiter.rate, limiter.now_us) == pytest.approx(9.8, rel=0.05)
     assert borne_at(Rate(CEILING, 5.0, 0, shut_us=SECOND_US, recent=(30,)), 0) is None
+
+
+def test_a_lower_ceiling_is_kept_and_what_lay_above_it_is_climbed_to_anew() -> None:
+    seeking = recapped(rate_from(2.0, CEILING, 0), 4.0, SECOND_US)
+    late_us = 60 * SECOND_US
+    assert rate_at(seeking, late_us) == 4.0
+    raised = recapped(seeking, CEILING, late_us)
+    assert rate_at(raised, late_us) == 4.0
+    assert rate_at(raised, late_us + 4 * SECOND_US) == 8.0
+
+
+def test_a_rate_that_was_measured_is_still_known_after_a_lower_ceiling() -> None:
+    held = Rate(CEILING, 10.0, 0, seeking=False)
+    lowered = recapped(held, 1.0, SECOND_US)
+    assert rate_at(lowered, 3600 * SECOND_US) == 1.0
+    raised = recapped(lowered, CEILING, 3600 * SECOND_US)
+    assert rate_at(raised, 3600 * SECOND_US) == 10.0
+    assert rate_at(raised, 3600 * SECOND_US + HOLD_FIRST_US) == 10.0
+
+
+def test_a_pause_leaves_the_rate_as_if_it_had_not_been() -> None:
+    rate = refused(departed(rate_from(2.0, CEILING, 0), SECOND_US), SECOND_US, 0, 2 * SECOND_US, 0)
+    begins_us, ends_us = 5 * SECOND_US, 4000 * SECOND_US
+    rested_ = rested(rate, begins_us, ends_us)
+    for later_us in range(0, 60 * SECOND_US, SECOND_US):
+        assert rate_at(rested_, ends_us + later_us) == rate_at(rate, begins_us + later_us)
+    dropped_meanwhile = refused(rate_from(2.0, CEILING, 0), SECOND_US, 0, 9 * SECOND_US, 0)
+    assert rested(dropped_meanwhile, begins_us, ends_us).dropped_us == ends_us
+
+
+def test_a_limit_over_a_longer_time_is_forgotten_when_more_is_let_through_at_once() -> None:
+    held = Rate(CEILING, 5.0, 0, seeking=False, period_us=30 * SECOND_US, fresh=False)
+    let_through = accepted(held, SECOND_US, SECOND_US)
+    assert (let_through.period_us, let_through.wall) == (0, 5.0 / MARGIN)

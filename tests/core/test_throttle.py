@@ -1,11 +1,13 @@
 from bisect import bisect_left
 from dataclasses import replace
+from itertools import pairwise
 from math import ceil
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bulk_remove.core import pacing
 from bulk_remove.core.pacing import SECOND_US
 from bulk_remove.core.quota import Quota
 from bulk_remove.core.throttle import (
@@ -20,6 +22,8 @@ from bulk_remove.core.throttle import (
     departure,
     pushed_back,
     rate_now,
+    recapped,
+    rested,
     slot,
     throttle_for,
     told,
@@ -117,3 +121,31 @@ def test_ceilings_that_are_given_overrule_those_of_the_level(level: Level) -> No
     assert (given_ones.rate, given_ones.at_once, given_ones.start_rate) == (100.0, 7, 10.0)
     assert ceilings_of(level, 0.5, None).start_rate == 0.5
     assert given_ones.adaptive is (level is not Level.FIXED)
+
+
+def test_ceilings_lowered_by_hand_are_kept_to_and_nothing_is_learned_of_the_server() -> None:
+    lower = replace(STEADY, rate=0.5, at_once=1)
+    throttle = throttle_for(STEADY, 0)
+    moments = []
+    now_us = 0
+    throttle = recapped(throttle, lower, eased=True, now_us=0)
+    for _ in range(30):
+        throttle, trip = gone(throttle, now_us)
+        assert throttle.full
+        moments.append(trip.departed_us)
+        now_us = trip.departed_us + SECOND_US // 10
+        throttle = answered(throttle, trip, now_us)
+    assert all(later - earlier >= 2 * SECOND_US - pacing.LATENESS_US for earlier, later in pairwise(moments))
+    assert borne(throttle, now_us) is None
+    throttle = recapped(throttle, STEADY, eased=False, now_us=now_us)
+    assert throttle.ceilings == STEADY
+    assert borne(throttle, now_us) is not None
+
+
+def test_after_a_pause_the_next_request_may_go_at_once_and_the_one_after_it_one_interval_later() -> None:
+    throttle = throttle_for(FIXED, 0)
+    throttle, trip = gone(throttle, 0)
+    throttle = rested(answered(throttle, trip, 1), SECOND_US, 3600 * SECOND_US)
+    throttle, first = gone(throttle, 3600 * SECOND_US)
+    throttle, second = gone(throttle, first.departed_us)
+    assert (first.departed_us, second.departed_us) == (3600 * SECOND_US, 3600 * SECOND_US + SECOND_US // 5)

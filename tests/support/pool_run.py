@@ -18,6 +18,7 @@ from bulk_remove.core.progress import Snapshot
 from bulk_remove.core.replies import NOT_SENT, Fault, Reply
 from bulk_remove.core.request_size import size_from
 from bulk_remove.core.retry import BusyPolicy, RetryPolicy
+from bulk_remove.core.steering import Key, pressed
 from bulk_remove.core.summary import Ending
 from bulk_remove.core.throttle import Ceilings
 from tests.support.inline_journal import SOURCE, InlineJournal, planned
@@ -78,11 +79,13 @@ class Run:
         busy_for_s: float = 1800.0,
         stop_after_s: float | None = None,
         also_try: Sequence[AlsoTry] = (),
+        keys: Sequence[tuple[float, Key]] = (),
     ) -> None:
         self.server = server
         self.settled: Counter[str] = Counter()
         self.shape = RequestShape("00001", max_numbers=per_request)
         self._stop_after_s = stop_after_s
+        self._keys = keys
         forms = Forms(NumberRules(), also_try)
         settings = PoolSettings(
             Ceilings(rate, concurrency, rate, concurrency),
@@ -108,6 +111,8 @@ class Run:
         loop = asyncio.get_running_loop()
         if self._stop_after_s is not None:
             loop.call_later(self._stop_after_s, pool.stop, Ending.INTERRUPTED)
+        for moment_s, key in self._keys:
+            loop.call_at(moment_s, _press, pool, key)
         ending = await pool.drain()
         self.longest_line = pool.longest_line
         return ending, pool.fault, pool.snapshot(), loop.time()
@@ -119,3 +124,7 @@ class Run:
     @property
     def statuses(self) -> Counter[Status]:
         return Counter(status_of(state.phase) for state in self.states)
+
+
+def _press(pool: Pool, key: Key) -> None:
+    pool.steer(pressed(pool.steering, key)[0])

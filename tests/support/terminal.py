@@ -3,7 +3,10 @@
 import os
 import signal
 import subprocess
-from collections.abc import Sequence
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from select import select
 
@@ -57,3 +60,110 @@ def _talked(process: subprocess.Popen[bytes], ours: int, waiting: list[tuple[str
             else:
                 os.write(ours, typed.encode())
     raise AssertionError(f"nothing more was shown after {shown!r}")
+
+
+_CONTROLLED = """
+import fcntl, os, sys, termios
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+os.execvp(sys.argv[1], sys.argv[1:])
+"""
+"""Makes standard input the terminal that controls the process: it has a foreground then, and Ctrl-C is typed."""
+
+
+class Sitting:
+    """A process at a terminal of its own, and somebody who types there. Nothing is waited for without a deadline."""
+
+    def __init__(self, process: subprocess.Popen[bytes], ours: int) -> None:
+        self.process = process
+        self._ours = ours
+        self._unread = ""
+        self.shown = ""
+
+    def type(self, text: str) -> None:
+        """Type a text, keys that send signals included."""
+        os.write(self._ours, text.encode())
+
+    def until(self, text: str, seconds: float = 30.0) -> None:
+        """Wait until a text is shown, after what was waited for before."""
+        deadline_s = time.monotonic() + seconds
+        while text not in self._unread:
+            assert self._read(deadline_s), f"{text!r} was not shown in {self.shown!r}"
+        self._unread = self._unread.partition(text)[2]
+
+    def ended(self, seconds: float = 30.0) -> int:
+        """Wait for the end, and read what is shown until then; returns the exit code."""
+        deadline_s = time.monotonic() + seconds
+        while self.process.poll() is None:
+            assert time.monotonic() < deadline_s, f"it does not end after {self.shown!r}"
+            self._read(min(deadline_s, time.monotonic() + 0.1))
+        while self._read(time.monotonic() + 0.1):
+            pass
+        return self.process.returncode
+
+    def resize(self, columns: int, lines: int = 24) -> None:
+        """Give the terminal another size."""
+        import fcntl  # noqa: PLC0415 - POSIX alone has it
+        import struct  # noqa: PLC0415 - likewise
+        import termios  # noqa: PLC0415 - likewise
+
+        fcntl.ioctl(self._ours, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
+
+    @property
+    def takes_lines(self) -> bool:
+        """Whether the terminal is as it was: it gathers whole lines and shows what is typed."""
+        import termios  # noqa: PLC0415 - POSIX alone has it
+
+        flags = termios.tcgetattr(self._ours)[3]
+        lines, echo, signals = (bool(flags & flag) for flag in (termios.ICANON, termios.ECHO, termios.ISIG))
+        assert signals
+        assert lines == echo
+        return lines
+
+    def _read(self, deadline_s: float) -> str:
+        if not select([self._ours], [], [], max(0.0, deadline_s - time.monotonic()))[0]:
+            return ""
+        try:
+            piece = os.read(self._ours, 4096).decode(errors="replace")
+        except OSError:  # nobody holds its other end any more
+            return ""
+        self.shown += piece
+        self._unread += piece
+        return piece
+
+
+@contextmanager
+def sitting(*words: str | Path, env: dict[str, str] | None = None) -> Iterator[Sitting]:
+    """Start a program at a pseudo-terminal that controls it; whatever is left of it is killed at the end."""
+    import pty  # noqa: PLC0415 - POSIX alone has it
+
+    wanted = {**environment(), "TERM": "xterm", **(env or {})}
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-c", _CONTROLLED, *map(str, words)],
+        env={name: value for name, value in wanted.items() if name not in {"COLUMNS", "LINES"}},  # the size is its own
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        start_new_session=True,
+    ) as process:
+        here = Sitting(process, ours)
+        try:
+            here.resize(100)
+            yield here
+        finally:
+            for pid in _of_session(process.pid):  # a shell puts each command into a process group of its own
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            process.kill()  # or leaving Popen's block would wait for ever
+            os.close(theirs)
+            os.close(ours)
+
+
+def _of_session(leader: int) -> list[int]:
+    """Return the processes of a session, where the system tells (Linux)."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            after_name = stat.read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+            found += [int(stat.parent.name)] if int(after_name[3]) == leader else []
+    return found

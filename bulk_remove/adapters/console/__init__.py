@@ -1,6 +1,10 @@
-"""What the operator sees: `screen` for the plan, the question, the summary and errors; `live` for the progress."""
+"""What the operator sees: `screen` for the plan, the question, the summary and errors; `live` for the progress.
 
+And what the operator types: `typed` for whole lines, `keyboard` for single keys.
+"""
+
+from bulk_remove.adapters.console.keyboard import typed_keys
 from bulk_remove.adapters.console.live import Live
 from bulk_remove.adapters.console.screen import Screen
 
-__all__ = ["Live", "Screen"]
+__all__ = ["Live", "Screen", "typed_keys"]

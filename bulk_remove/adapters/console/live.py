@@ -1,4 +1,4 @@
-"""The progress: redrawn in place on a terminal, a plain line now and then without one."""
+"""The progress: redrawn in place on a terminal, a plain line now and then without one or on a dumb one."""
 
 import asyncio
 import time
@@ -25,11 +25,12 @@ class Live:
 
     def __init__(self, console: Console) -> None:
         self._console = console
+        self._redraws = console.is_terminal and not console.is_dumb_terminal
 
     @contextmanager
     def reading(self) -> Iterator[Callable[[int], None]]:
         """Show how many rows have been read; gives the function to tell."""
-        if not self._console.is_terminal:
+        if not self._redraws:
             yield lambda _: None
             return
         with self._console.status("Reading ...") as status:
@@ -45,7 +46,7 @@ class Live:
         Where showing fails the sending goes on without: a terminal's failure is passed over, a bug raised at the end.
         """
         scene = _Scene(numbers, rate, give_up_after_s)
-        show = self._redrawing if self._console.is_terminal else self._lines
+        show = self._redrawing if self._redraws else self._lines
         task = asyncio.create_task(show(scene, snapshot))
         try:
             yield
@@ -71,6 +72,10 @@ class Live:
             self._console.print(Text(", ".join(scene.facts())))
 
 
+def _clock_time(moment_s: float) -> str:
+    return datetime.fromtimestamp(moment_s).astimezone().strftime("%H:%M:%S")
+
+
 class _Scene:
     """The latest snapshot and the speeds that follow from the last half minute."""
 
@@ -91,6 +96,9 @@ class _Scene:
             (self._asked, self._numbers - now.unsent),
             (self._requests, now.requests),
         ):
+            if now.paused_at_s is not None:  # what is held has no speed
+                samples.clear()
+                continue
             samples.append((moment_s, count))
             while samples[0][0] < moment_s - RATE_WINDOW_S:
                 samples.popleft()
@@ -113,18 +121,25 @@ class _Scene:
 
     def _pace(self) -> list[str]:
         below = f", pace {self._now.rate:.2g}" if self._now.rate < self._rate else ""
-        return [f"{speed(self._requests):.1f} requests/s (ceiling {self._rate:g}{below})"]
+        # Of few samples the first and the last request count for too short a time; the ceiling is never passed.
+        sent = min(self._rate, speed(self._requests))
+        return [f"{sent:.1f} requests/s (ceiling {self._rate:g}{below})"]
 
     def _outlook(self) -> str:
         now = self._now
+        if now.paused_at_s is not None:
+            finishing = f", {now.under_way} under way" if now.under_way else ""
+            return f"PAUSED since {_clock_time(now.paused_at_s)}{finishing}: p goes on, q stops"
         if now.failing_for_s is not None:
             return f"no answer for {duration(now.failing_for_s)}; gives up after {duration(self._give_up_after_s)}"
         if now.unsent:
             left_s = remaining_s(now.unsent, speed(self._asked))
             return "time left unknown yet" if left_s is None else f"about {duration(left_s)} left"
+        if now.waiting and now.next_due_s is not None and now.next_due_s <= time.time():
+            left_s = remaining_s(now.waiting, speed(self._settled))
+            return f"asking again for {now.waiting:,}" + ("" if left_s is None else f", about {duration(left_s)} left")
         if now.waiting and now.next_due_s is not None:
-            asked_at = datetime.fromtimestamp(now.next_due_s).astimezone().strftime("%H:%M:%S")
-            return f"waiting for {now.waiting:,}, asked again at {asked_at}"
+            return f"waiting for {now.waiting:,}, asked again at {_clock_time(now.next_due_s)}"
         return "finishing"
 
     def picture(self) -> Table:

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import IO
 
 from rich.console import Console
 from rich.table import Table
@@ -29,8 +30,7 @@ class Screen:
     """
 
     def __init__(self) -> None:
-        self.out = Console(file=outlet(sys.stdout), highlight=False, soft_wrap=True)
-        self.err = Console(file=outlet(sys.stderr), highlight=False, soft_wrap=True)
+        self.out, self.err = _console(sys.stdout), _console(sys.stderr)
 
     @property
     def can_ask(self) -> bool:
@@ -117,6 +117,12 @@ class Screen:
         self.tell(f"  Summary: {summary}")
         for path in also:
             self.tell(f"  And:     {path}")
+
+
+def _console(stream: IO[str] | None) -> Console:
+    """Return a console on a stream. What is no terminal gets no escape codes, whatever FORCE_COLOR says."""
+    to = outlet(stream)
+    return Console(file=to, highlight=False, soft_wrap=True, force_terminal=None if to.isatty() else False)
 
 
 def _by_status(counts: Mapping[Status, int]) -> Table:

@@ -2,8 +2,8 @@
 
 `store` opens the file and owns the transactions, `planning` writes the plan, `sending` keeps intents and verdicts,
 `outcomes` reads what became of every row, `timing` when what happened, `reopening` takes a run up again, `history`
-knows what earlier runs sent, `standing` looks at a run from outside. `chain` links all that happens, and `verifying`
-checks the links.
+knows what earlier runs sent, `standing` looks at a run from outside, `tracing` follows one number through it. `chain`
+links all that happens, and `verifying` checks the links.
 """
 
 from bulk_remove.adapters.ledger.history import PastRun, completed_run
@@ -14,6 +14,7 @@ from bulk_remove.adapters.ledger.sending import Sending
 from bulk_remove.adapters.ledger.standing import History, Session, Tally, history, opened_for_reading
 from bulk_remove.adapters.ledger.store import Store, create, open_existing, was_approved
 from bulk_remove.adapters.ledger.timing import Timing
+from bulk_remove.adapters.ledger.tracing import Trace, trace
 from bulk_remove.adapters.ledger.verifying import Verified, verify
 from bulk_remove.adapters.ledger.writer import Journal
 
@@ -31,12 +32,14 @@ __all__ = [
     "Tally",
     "Timing",
     "Totals",
+    "Trace",
     "Verified",
     "completed_run",
     "create",
     "history",
     "open_existing",
     "opened_for_reading",
+    "trace",
     "verify",
     "was_approved",
 ]

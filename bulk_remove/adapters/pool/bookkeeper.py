@@ -252,7 +252,8 @@ class Bookkeeper:
         for index in states.where(_is_open):
             state, due = states[index], None
             if state.phase in IN_A_CALL:
-                due = busy_due_s(settings.busy, state.busy_rounds, state.busy_since_s, now_s, clock.draw())
+                since_s = state.busy_since_s + self._desk.gate.held_s(now_s - state.busy_since_s)
+                due = busy_due_s(settings.busy, state.busy_rounds, since_s, now_s, clock.draw())
             elif state.phase == Phase.PASSED_OVER and state.attempts < settings.retry.tries:
                 due = now_s + backoff_s(settings.retry, state.attempts, clock.draw())
             if due is not None:

@@ -6,7 +6,9 @@ from bulk_remove.adapters.pool.halt import Halt
 from bulk_remove.adapters.pool.ports import Account, Clock
 from bulk_remove.core.breaker import Breaker, RetryBudget, admit, answered, earn, failed, spend
 from bulk_remove.core.pacing import SECOND_US
+from bulk_remove.core.pauses import Pauses, begun, ended, held_us
 from bulk_remove.core.replies import Effect, Fault, Reply
+from bulk_remove.core.steering import Steering
 from bulk_remove.core.throttle import (
     Throttle,
     Trip,
@@ -14,6 +16,8 @@ from bulk_remove.core.throttle import (
     departure,
     pushed_back,
     rate_now,
+    recapped,
+    rested,
     slot,
     told,
     unanswered,
@@ -39,6 +43,7 @@ class Gate:
         self._account = account
         self._turn = asyncio.Lock()
         self._freed = asyncio.Event()
+        self._pauses = Pauses()
         self.answered_at_us: int | None = None
 
     @property
@@ -59,7 +64,7 @@ class Gate:
     @property
     def hopeless(self) -> bool:
         """Whether the server has answered nobody for too long."""
-        return self._breaker.hopeless(self._clock.now_us())
+        return self._breaker.hopeless(self._sending_us)
 
     @property
     def failing_for_s(self) -> float | None:
@@ -67,15 +72,58 @@ class Gate:
         since_us = self._breaker.failing_since_us
         if since_us is None or not self.is_open:
             return None
-        return (self._clock.now_us() - since_us) / SECOND_US
+        return (self._sending_us - since_us) / SECOND_US
+
+    @property
+    def under_way(self) -> int:
+        """How many requests are being sent."""
+        return self._throttle.under_way
+
+    @property
+    def paused_for_s(self) -> float | None:
+        """For how long the run has been held, in seconds; None while it goes on or is being stopped."""
+        since_us = self._pauses.since_us
+        return None if since_us is None or not self._halt.paused else (self._clock.now_us() - since_us) / SECOND_US
+
+    def held_s(self, age_s: float) -> float:
+        """Return how many of the last `age_s` seconds the run was held."""
+        now_us = self._clock.now_us()
+        return held_us(self._pauses, now_us - round(age_s * SECOND_US), now_us) / SECOND_US
+
+    def steer(self, wanted: Steering) -> None:
+        """Do as the operator wants."""
+        now_us = self._clock.now_us()
+        if wanted.ceilings != self._throttle.ceilings:
+            eased = wanted.ceilings != wanted.given
+            self._throttle = recapped(self._throttle, wanted.ceilings, eased=eased, now_us=now_us)
+            self._freed.set()
+        if wanted.paused:
+            self._halt.pause()
+            self._pauses = begun(self._pauses, now_us)
+        elif self._pauses.since_us is not None:
+            self._throttle = rested(self._throttle, self._pauses.since_us, now_us)
+            self._pauses = ended(self._pauses, now_us)
+            self._halt.go_on()
+
+    @property
+    def _sending_us(self) -> int:
+        """The time of the breaker: it stands still while the run is held, for then nobody can be answered."""
+        now_us = self._clock.now_us()
+        return now_us - held_us(self._pauses, 0, now_us)
 
     async def slot(self, *, retry: bool) -> bool:
         """Wait for a slot of one's own; False when the run is being stopped."""
+        await self._halt.going()
         if not await self._admitted() or not await self._afforded(retry=retry):
             return False
+        return await self.another_slot()
+
+    async def another_slot(self) -> bool:
+        """As `slot`, for a request that had one and did not leave because the run was held."""
         # One waits for the next slot, the others for their turn: so nobody holds a slot of a pace that is no more.
         async with self._turn:
             while not self._halt.called:
+                await self._halt.going()
                 if self._throttle.full:
                     self._freed.clear()
                     await self._freed.wait()
@@ -87,8 +135,8 @@ class Gate:
         return False
 
     async def departure(self) -> Trip | None:
-        """Wait until a request may really go; it must go at once. None when the run is being stopped."""
-        while not self._halt.called:
+        """Wait until a request may really go; it must go at once. None when the run is being stopped or held."""
+        while not self._halt.called and not self._halt.paused:
             now_us = self._clock.now_us()
             throttle, wait_us = departure(self._throttle, now_us)
             wait_us = wait_us or self._account.depart(now_us)
@@ -119,7 +167,7 @@ class Gate:
 
     async def _admitted(self) -> bool:
         while not self._halt.called:
-            self._breaker, wait_us = admit(self._breaker, self._clock.now_us())
+            self._breaker, wait_us = admit(self._breaker, self._sending_us)
             if not wait_us:
                 return True
             await self._halt.nap(wait_us / SECOND_US)
@@ -150,4 +198,4 @@ class Gate:
         if fault.effect is Effect.REFUSED:
             self._is_there()  # to refuse a request is to be there
         else:
-            self._breaker = failed(self._breaker, self._clock.now_us())
+            self._breaker = failed(self._breaker, self._sending_us)

@@ -1,4 +1,4 @@
-"""Stopping: said once, kept, and noticed by everyone who waits."""
+"""Stopping: said once, kept, and noticed by everyone who waits. And holding still, which ends."""
 
 import asyncio
 
@@ -11,6 +11,8 @@ class Halt:
 
     def __init__(self) -> None:
         self._event = asyncio.Event()
+        self._going = asyncio.Event()
+        self._going.set()
         self.ending = Ending.DONE
         self.fault: Fault | None = None
 
@@ -25,6 +27,25 @@ class Halt:
             self.ending = ending
             self.fault = fault
             self._event.set()
+            self._going.set()
+
+    @property
+    def paused(self) -> bool:
+        """Whether the run is held; one that is being stopped is not."""
+        return not self._going.is_set()
+
+    def pause(self) -> None:
+        """Hold the run, unless it is being stopped."""
+        if not self.called:
+            self._going.clear()
+
+    def go_on(self) -> None:
+        """Hold it no more."""
+        self._going.set()
+
+    async def going(self) -> None:
+        """Wait while the run is held."""
+        await self._going.wait()
 
     async def nap(self, seconds: float) -> None:
         """Wait so long, or until the halt."""

@@ -7,6 +7,7 @@ on disk, and only then the count. tenacity asks again and is the only layer that
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_never
 
@@ -25,6 +26,7 @@ from bulk_remove.core.plan import ApprovedPlan
 from bulk_remove.core.progress import Snapshot
 from bulk_remove.core.replies import NOT_SENT, Fault, Reply
 from bulk_remove.core.retry import Step, Trial, decide
+from bulk_remove.core.steering import Steering, steering_from
 from bulk_remove.core.summary import Ending
 from bulk_remove.core.throttle import Trip, throttle_for
 
@@ -46,7 +48,10 @@ def _stated(state: RetryCallState) -> float:
 
 
 class Pool:
-    """Carries out an approved plan, chunk by chunk. `phases` counts its numbers, where they are not all unsent."""
+    """Carries out an approved plan, chunk by chunk. `phases` counts its numbers, where they are not all unsent.
+
+    `steering` is what the operator wants just now.
+    """
 
     def __init__(
         self,
@@ -71,6 +76,7 @@ class Pool:
         self._desk = Desk(settings, journal, clock, halt, gate, feeder, tally, shape_of, on_settled)
         self._books = Bookkeeper(self._desk)
         self._begun = False
+        self.steering = steering_from(settings.ceilings)
 
     def stop(self, ending: Ending) -> None:
         """Send no new requests; those under way finish. `drain` then returns."""
@@ -79,8 +85,22 @@ class Pool:
 
     def snapshot(self) -> Snapshot:
         """Return how far the run is."""
-        gate = self._desk.gate
-        return self._desk.tally.snapshot(gate.rate, self._desk.feeder.next_due_s, gate.failing_for_s)
+        gate, paused_for_s = self._desk.gate, self._desk.gate.paused_for_s
+        return replace(
+            self._desk.tally.snapshot(gate.rate, self._desk.feeder.next_due_s, gate.failing_for_s),
+            under_way=gate.under_way,
+            paused_at_s=None if paused_for_s is None else self._desk.clock.wall_s() - paused_for_s,
+        )
+
+    def steer(self, wanted: Steering) -> None:
+        """Do as the operator wants; `steering` is that from then on."""
+        self.steering = wanted
+        self._desk.gate.steer(wanted)
+
+    @property
+    def stopping(self) -> bool:
+        """Whether no new requests are sent any more."""
+        return self._desk.halt.called
 
     @property
     def fault(self) -> Fault | None:
@@ -136,6 +156,7 @@ class Pool:
         for result in results:
             if result is not None:
                 raise result
+        await self._desk.halt.going()  # what follows may send, too
         return self._desk.halt.ending
 
     async def _work(self) -> None:
@@ -179,9 +200,18 @@ class Pool:
 
     async def _ask(self, chunk: Chunk, *, retry: bool) -> tuple[int, Reply | Fault | None]:
         """Make one attempt; returns its id and what came of it, None when the run is being stopped."""
+        gate, halt = self._desk.gate, self._desk.halt
+        attempt_id, may_go = 0, await gate.slot(retry=retry)
+        while may_go:
+            attempt_id, answer = await self._sent(chunk)
+            if answer is not None or halt.called:
+                return attempt_id, answer
+            may_go = await gate.another_slot()  # it was held back just before it left
+        return attempt_id, None
+
+    async def _sent(self, chunk: Chunk) -> tuple[int, Reply | Fault | None]:
+        """Send a request that has its slot; returns its id and what came of it, None when it did not leave."""
         desk = self._desk
-        if not await desk.gate.slot(retry=retry):
-            return 0, None
         trip: Trip | None = None
         answer: Reply | Fault = NOT_SENT
 

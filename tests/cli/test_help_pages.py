@@ -1,0 +1,139 @@
+"""Every page of help, found by walking the commands; and what a shell completes."""
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from bulk_remove.cli.commands import program
+from tests.support.processes import bulk_remove, environment
+
+
+def pages(command: click.Command, *words: str) -> Iterator[tuple[str, ...]]:
+    yield words
+    if isinstance(command, click.Group):
+        for name, below in command.commands.items():
+            yield from pages(below, *words, name)
+
+
+PAGES = [*pages(program)]
+
+
+def command_of(words: list[str]) -> click.Command:
+    """Return the command that the words of an example would run. Raises KeyError where there is none."""
+    command: click.Command = program
+    while isinstance(command, click.Group) and words:
+        command = command.commands[words.pop(0)]
+    return command
+
+
+def test_the_walk_finds_commands_below_commands() -> None:
+    assert {(), ("run",), ("runs", "show"), ("config", "init"), ("completion",)} <= {*PAGES}
+
+
+@pytest.mark.parametrize("words", PAGES, ids=" ".join)
+def test_every_page_of_help_shows_an_example_of_commands_and_flags_that_there_are(words: tuple[str, ...]) -> None:
+    shown = CliRunner().invoke(program, [*words, "--help"], prog_name="bulk-remove", terminal_width=200)
+    assert shown.exit_code == 0, shown.output
+    example = re.search(r"Examples?:(.*?)\n\n", shown.output, re.DOTALL)
+    assert example, shown.output
+    assert "\\b" not in shown.output
+    said = re.findall(r"bulk-remove ([^\n)\"|]+)", example[1])
+    assert said, example[1]
+    assert any(each.startswith(" ".join(words)) for each in said)
+    for each in said:
+        rest = shlex.split(each)
+        command = command_of(rest)
+        with click.Context(program) as root, click.Context(command, parent=root) as ctx:
+            flags = {flag for param in command.get_params(ctx) for flag in (*param.opts, *param.secondary_opts)}
+        assert {word for word in rest if word.startswith("-")} <= flags, each
+
+
+BASH = shutil.which("bash")
+
+
+def completed(folder: Path, *words: str) -> list[str]:
+    """Source the script in a real bash and ask for completions of the last word."""
+    script = folder / "bulk-remove"
+    script.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m bulk_remove "$@"\n', encoding="utf-8")
+    script.chmod(0o700)
+    asked = (
+        'eval "$(bulk-remove completion bash)"\n'
+        f"COMP_WORDS=(bulk-remove {shlex.join(words)})\n"
+        f"COMP_CWORD={len(words)}\n"
+        "$(complete -p bulk-remove | sed 's/.*-F \\([^ ]*\\).*/\\1/') bulk-remove\n"
+        "printf '%s\\n' \"${COMPREPLY[@]}\"\n"
+    )
+    assert BASH is not None
+    done = subprocess.run(
+        [BASH, "--norc", "--noprofile", "-c", asked],
+        env=environment(PATH=f"{folder}{os.pathsep}{os.environ['PATH']}"),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.split()
+
+
+needs_bash = pytest.mark.skipif(BASH is None or os.name != "posix", reason="needs bash")
+
+
+@pytest.fixture(name="state")
+def state_fixture(tmp_path: Path) -> Path:
+    for name in ("20261123-021530-9f3a", "20261124-021530-0a1b"):
+        (tmp_path / "state" / "runs" / name).mkdir(parents=True)
+    return tmp_path / "state"
+
+
+@needs_bash
+def test_bash_completes_commands_flags_and_values(tmp_path: Path) -> None:
+    assert completed(tmp_path, "re") == ["report", "rerun", "resume"]
+    assert completed(tmp_path, "runs", "s") == ["show"]
+    assert completed(tmp_path, "run", "--max-n") == ["--max-numbers", "--max-numbers-per-request"]
+    assert completed(tmp_path, "run", "--pace", "f") == ["full", "fixed"]
+
+
+@needs_bash
+@pytest.mark.parametrize("words", [("resume",), ("report",), ("runs", "show"), ("rerun",)], ids=" ".join)
+def test_bash_completes_the_ids_of_runs_the_latest_first(tmp_path: Path, state: Path, words: tuple[str, ...]) -> None:
+    before = (*words, "--state-dir", str(state))
+    assert completed(tmp_path, *before, "2026") == ["20261124-021530-0a1b", "20261123-021530-9f3a"]
+    assert completed(tmp_path, *before, "20261123") == ["20261123-021530-9f3a"]
+    assert completed(tmp_path, *before, "report") == []  # bash itself looks for files then, for rerun
+
+
+def test_the_ids_are_looked_for_where_the_environment_or_the_profile_says(tmp_path: Path, state: Path) -> None:
+    config = tmp_path / "config.toml"
+    config.write_text(f'[profile.acme]\nstate_dir = "{state.as_posix()}"\n', encoding="utf-8")
+    config.chmod(0o600)
+    asking = {"_BULK_REMOVE_COMPLETE": "bash_complete", "COMP_CWORD": "2"}
+    named = environment(**asking, COMP_WORDS="bulk-remove resume 2", BULK_REMOVE_STATE_DIR=str(state))
+    assert "plain,20261124-021530-0a1b" in bulk_remove(env=named).stdout
+    asking["COMP_CWORD"] = "4"
+    words = "bulk-remove resume --profile acme 2"
+    profile = environment(**asking, COMP_WORDS=words, BULK_REMOVE_CONFIG=str(config))
+    assert "plain,20261124-021530-0a1b" in bulk_remove(env=profile).stdout
+    config.write_text("nonsense", encoding="utf-8")
+    done = bulk_remove(env=profile | {"HOME": str(tmp_path), "XDG_STATE_HOME": str(tmp_path)})
+    assert (done.stdout.strip(), done.stderr, done.returncode) == ("", "", 0)
+
+
+@pytest.mark.parametrize(
+    ("shell", "mark"), [("bash", "complete -o"), ("zsh", "compdef"), ("fish", "complete --no-files")]
+)
+def test_a_script_is_printed_for_each_shell(shell: str, mark: str) -> None:
+    done = bulk_remove("completion", shell)
+    assert done.returncode == 0, done.stderr
+    assert mark in done.stdout
+    assert "_BULK_REMOVE_COMPLETE" in done.stdout
+    assert bulk_remove("completion", "csh").returncode == 2
