@@ -114,6 +114,8 @@ class Life:
 
     def _resume(self, folder: Path, trouble: Trouble) -> Ending | None:
         self._now_s += 1.0 + self.world.pause_s()
+        with opened_for_reading(folder / LEDGER) as store:
+            verify(store)
         with earlier_run(folder, {}) as run:
             ready = reopened(run, BEGAN_S + self._now_s)
             return self._session(ready, approve(ready.plan, run.consent), trouble)
@@ -167,7 +169,7 @@ class Life:
 
     def _check_ledger(self, ledger: Path, head: str) -> None:
         with opened_for_reading(ledger) as store:
-            verified = verify(store, head)
+            verified = verify(store, [head])
         assert (verified.later, verified.unended) == (0, 0)
 
     def _result(self, finished: Finished, snapshot: Snapshot, ledger: Path) -> Result:

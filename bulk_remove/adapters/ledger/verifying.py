@@ -4,6 +4,7 @@ What an attempt without an end says is in no chain yet: it is there only while a
 """
 
 import sqlite3
+from collections.abc import Collection
 from typing import NamedTuple
 
 import orjson
@@ -33,14 +34,28 @@ _EVENTS = (
     " UNION ALL SELECT ended_no, 'ended', session_no FROM session WHERE ended_no IS NOT NULL"
     " UNION ALL SELECT no, 'note', no FROM note ORDER BY no"
 )
-_NEVER = -1
+_UNLINKED = (
+    ("SELECT session_no FROM session WHERE began_no IS NULL", "session {} is not in its chain"),
+    (
+        "SELECT session_no FROM session WHERE ended_no IS NULL AND (ended_at_s IS NOT NULL OR ending IS NOT NULL)",
+        "the end of session {} is not in its chain",
+    ),
+    (
+        "SELECT attempt_id FROM attempt WHERE ended_no IS NULL AND (ended_at_s IS NOT NULL OR result IS NOT NULL)",
+        "the end of attempt {} is not in its chain",
+    ),
+    (
+        "SELECT attempt_id FROM attempt JOIN chunk USING (chunk_id) WHERE ended_no IS NULL AND progress = 'settled'",
+        "attempt {} has no end, though its chunk is closed",
+    ),
+)
 _NOTHING_NOTED = '{"canary":[],"record_count":[]}'
 
 
 class Verified(NamedTuple):
     """What a sound ledger's chain covers: how many links, its head (hex), and how many attempts have no end yet.
 
-    `later` is how many links came after the one that was asked about.
+    `later` is how many links came after the latest head that was asked about; all of them, if none was.
     """
 
     links: int
@@ -49,8 +64,8 @@ class Verified(NamedTuple):
     later: int
 
 
-def verify(store: Store, known: str = "") -> Verified:
-    """Check that an approved run's ledger is as it was written; `known` is a head (hex) that its chain must hold.
+def verify(store: Store, known: Collection[str] = ()) -> Verified:
+    """Check that an approved run's ledger is as it was written; `known` are heads (hex) that its chain must hold.
 
     Raises AlteredLedgerError with the first thing that is not so, StorageError when the file cannot be read.
     """
@@ -69,17 +84,19 @@ class _Altered(Exception):  # noqa: N818 - it says what was altered
     """What was changed, in words that end a sentence."""
 
 
-def _verified(connection: sqlite3.Connection, known: str) -> Verified:
+def _verified(connection: sqlite3.Connection, known: Collection[str]) -> Verified:
     _check_pages(connection)
     _check_plan(connection)
     for table in ("attempt", "chunk", "session"):
         _check_numbering(connection, table)
-    links, head, place = _walked(connection, known)
-    if known and place == _NEVER:
-        raise _Altered(f"the head of the summary is nowhere among the {links} links of its chain")
-    unended = _check_unlinked(connection)
+    links, head, places = _walked(connection, known)
+    for each in known:
+        if each not in places:
+            raise _Altered(f"the head {each[:12]}... that was noted of it is nowhere in its chain")
+    _check_unlinked(connection)
+    unended = _unended(connection)
     _check_chunks(connection)
-    return Verified(links, head.hex(), unended, links - place if known else 0)
+    return Verified(links, head.hex(), unended, links - max(places.values(), default=0))
 
 
 def _check_pages(connection: sqlite3.Connection) -> None:
@@ -109,11 +126,11 @@ def _check_numbering(connection: sqlite3.Connection, table: str) -> None:
             raise _Altered(f"{table} {expected} is missing")
 
 
-def _walked(connection: sqlite3.Connection, known: str) -> tuple[int, bytes, int]:
-    """Follow the chain; returns its length, its head, and the place of the link that was asked about."""
+def _walked(connection: sqlite3.Connection, known: Collection[str]) -> tuple[int, bytes, dict[str, int]]:
+    """Follow the chain; returns its length, its head, and the places of those links that are asked about."""
     (written,) = connection.execute("SELECT ifnull(genesis, '') FROM run").fetchone()
     link, links = first_link(written), 0
-    place = 0 if link.hex() == known else _NEVER
+    places = {link.hex(): 0} if link.hex() in known else {}
     for no, kind, key in connection.execute(_EVENTS):
         links += 1
         if no != links:
@@ -122,8 +139,9 @@ def _walked(connection: sqlite3.Connection, known: str) -> tuple[int, bytes, int
         link = linked(link, event)
         if stored != link:
             raise _Altered(f"{what} (link {no}) does not follow from what was before")
-        place = links if link.hex() == known else place
-    return links, link, place
+        if link.hex() in known:
+            places[link.hex()] = links
+    return links, link, places
 
 
 def _event(connection: sqlite3.Connection, kind: str, key: int) -> tuple[bytes, bytes | None, str]:
@@ -152,26 +170,23 @@ def _session(connection: sqlite3.Connection, moment: str, session_no: int) -> tu
     return session_event(moment, session_row(connection, session_no)), link
 
 
-def _check_unlinked(connection: sqlite3.Connection) -> int:
-    """Check what has no end; returns how many attempts those are."""
-    if found := connection.execute("SELECT session_no FROM session WHERE began_no IS NULL").fetchone():
-        raise _Altered(f"session {found[0]} is not in its chain")
-    if found := connection.execute(
-        "SELECT session_no FROM session WHERE ended_no IS NULL AND (ended_at_s IS NOT NULL OR ending IS NOT NULL)"
-    ).fetchone():
-        raise _Altered(f"the end of session {found[0]} is not in its chain")
-    if found := connection.execute(
-        "SELECT attempt_id FROM attempt WHERE ended_no IS NULL AND (ended_at_s IS NOT NULL OR result IS NOT NULL)"
-    ).fetchone():
-        raise _Altered(f"the end of attempt {found[0]} is not in its chain")
-    unended, one = connection.execute("SELECT count(*), min(attempt_id) FROM attempt WHERE ended_no IS NULL").fetchone()
-    found = connection.execute("SELECT text FROM note ORDER BY no DESC LIMIT 1").fetchone()
-    if noted(connection) != (found[0] if found else _NOTHING_NOTED):
+def _check_unlinked(connection: sqlite3.Connection) -> None:
+    """Check that nothing says more than the links cover."""
+    for query, words in _UNLINKED:
+        if found := connection.execute(query).fetchone():
+            raise _Altered(words.format(*found))
+    last = connection.execute("SELECT text FROM note ORDER BY no DESC LIMIT 1").fetchone()
+    if noted(connection) != (last[0] if last else _NOTHING_NOTED):
         raise _Altered("the canary or the counted records are not what was noted last")
+
+
+def _unended(connection: sqlite3.Connection) -> int:
+    """Count the attempts without an end; there are none once the session has one."""
+    count, one = connection.execute("SELECT count(*), min(attempt_id) FROM attempt WHERE ended_no IS NULL").fetchone()
     last = connection.execute("SELECT ended_no FROM session ORDER BY session_no DESC LIMIT 1").fetchone()
-    if unended and (last is None or last[0] is not None):
+    if count and (last is None or last[0] is not None):
         raise _Altered(f"attempt {one} has no end, though the session has one")
-    return int(unended)
+    return int(count)
 
 
 def _check_chunks(connection: sqlite3.Connection) -> None:
