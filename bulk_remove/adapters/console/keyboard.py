@@ -19,6 +19,8 @@ from rich.console import Console
 _LOOK_EVERY_S = 0.5
 """How often to see whether the command is in the foreground: being put there is told by no signal for sure."""
 
+_SHOW_CURSOR, _HIDE_CURSOR = b"\x1b[?25h", b"\x1b[?25l"  # DEC private mode 25, as Rich's live display uses it
+
 
 @contextmanager
 def typed_keys(console: Console, on_keys: Callable[[str], None]) -> Iterator[bool]:
@@ -88,13 +90,18 @@ class _Keyboard:
         """Put the terminal back, let a signal do what it does, and take the terminal again if the command goes on."""
         handler = signal.getsignal(number)
         self._give_back()
-        self._console.show_cursor(show=True)
+        self._write(_SHOW_CURSOR)
         signal.signal(number, signal.SIG_DFL)
         signal.pthread_kill(threading.get_ident(), number)  # to this thread, so that it takes effect right here
         signal.signal(number, handler)
         if self._in_front:
-            self._console.show_cursor(show=False)
+            self._write(_HIDE_CURSOR)
             self._take()
+
+    def _write(self, code: bytes) -> None:
+        """Write past Rich, which a signal may find in the middle of a print: what it then is given, it keeps."""
+        with suppress(OSError):
+            os.write(self._console.file.fileno(), code)
 
     def _take(self) -> None:
         import termios  # noqa: PLC0415 - POSIX alone has it
