@@ -9,6 +9,7 @@
     |-- CampaignLockedError   8    another run holds the campaign
     |-- RunLockedError        8    another process works on the run
     |-- StorageError         10    the disk or the ledger failed
+    |   `-- AlteredLedgerError     the ledger is not as it was written
     `-- StoppedError    130/143    Ctrl-C or SIGTERM, safely
     InvariantError           1     a bug of ours: the one case that shows a traceback
 
@@ -94,6 +95,10 @@ class StorageError(BulkRemoveError):
     """The disk or the ledger failed."""
 
     exit_code = ExitCode.STORAGE
+
+
+class AlteredLedgerError(StorageError):
+    """A ledger is not as it was written."""
 
 
 class StoppedError(BulkRemoveError):

@@ -9,23 +9,33 @@ from bulk_remove.adapters.ledger import Trace
 from bulk_remove.cli.given import state_dir_from
 from bulk_remove.cli.history_text import counted, local
 from bulk_remove.core.lifecycle import explain, status_of
-from bulk_remove.errors import ExitCode, InputError
+from bulk_remove.errors import AlteredLedgerError, ExitCode, InputError
 from bulk_remove.run.explain import Explained, explained, explained_as_json
 
 
 def explain_job(options: dict[str, Any]) -> int:
-    """Tell what became of a number in all runs. Raises InputError when no run held it, StorageError."""
+    """Tell what became of a number in all runs.
+
+    Raises InputError when no run held it, AlteredLedgerError after all when a ledger is not as it was written,
+    StorageError.
+    """
     screen = Screen()
     state_dir = state_dir_from(options)
     number, campaign = options["number"], options["campaign"]
     runs = [*explained(state_dir, number, campaign)]
-    unread = sum(bool(one.problem) for one in runs)
+    unread = sum(bool(one.problem) and not one.trace.rows for one in runs)
+    altered = [one.run.run_id for one in runs if one.altered]
     if options["as_json"]:
         told = {"number": number, "runs": [explained_as_json(one) for one in runs]}
         screen.tell(json.dumps(told, ensure_ascii=False, allow_nan=False, indent=2))
     for one in runs if not options["as_json"] else ():
         for line in _in_full(one):
             screen.tell(line)
+    if altered:
+        raise AlteredLedgerError(
+            f"The ledger of run {', '.join(altered)} is not as it was written: it may say more or less than was so.",
+            "Put it back from a backup; `bulk-remove runs verify` says of each what was changed.",
+        )
     if unread == len(runs):
         among = f", as far as they can be read: {unread:,} cannot" if unread else ""
         where = f" for campaign {campaign}" if campaign else ""
@@ -41,6 +51,9 @@ def _in_full(one: Explained) -> Iterator[str]:
     yield f"{one.run.run_id}  {local(began_s)}  {one.run.host}  {one.run.state}".rstrip()
     if one.problem:
         yield f"    {one.problem}"
+    if one.sound:
+        rest = f", but for {counted(one.sound.unended, 'attempt')} without an end" if one.sound.unended else ""
+        yield f"    its ledger is as it was written{rest}"
     yield from (f"    {line}" for line in _what_happened(one.trace))
 
 

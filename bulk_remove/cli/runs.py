@@ -51,6 +51,24 @@ def show(**options: Any) -> int:
 
 
 @runs.command()
+@click.argument("run", required=False, metavar="[RUN]", type=RunId())
+@click.option("--head", metavar="HEX", help="A head noted earlier, instead of those in the summaries.")
+@_json_option
+@state_dir_option
+def verify(**options: Any) -> int:
+    r"""Check that the ledger of a run, by its id, is as it was written; without one, of the latest.
+
+    It is held against the `ledger_head` of the summary beside its report. Exit code 10 when it was altered.
+
+    \b
+    Example:  bulk-remove runs verify 20261124-021530-9f3a
+    """
+    from bulk_remove.cli.proof_job import verify_job  # noqa: PLC0415 - see above
+
+    return verify_job(options)
+
+
+@runs.command()
 @click.option(
     "--older-than", type=Duration(), required=True, metavar="AGE", help="For example 90d: nothing happened for so long."
 )

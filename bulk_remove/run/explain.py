@@ -5,27 +5,33 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bulk_remove.adapters.ledger import Trace, opened_for_reading, trace
+from bulk_remove.adapters.ledger import Store, Trace, Verified, opened_for_reading, trace, verify
 from bulk_remove.adapters.reporter import timestamp
 from bulk_remove.core.lifecycle import explain, status_of
 from bulk_remove.core.numbers import Normaliser
-from bulk_remove.errors import StorageError
+from bulk_remove.errors import AlteredLedgerError, StorageError
 from bulk_remove.run.history import PastRun, past_runs
 from bulk_remove.run.prepare import LEDGER
+from bulk_remove.run.proof import noted_heads
 from bulk_remove.settings import Settings
+
+_NOTHING = Trace((), (), ())
 
 
 @dataclass(frozen=True, slots=True)
 class Explained:
-    """A run that had to do with the number, which it sent as `number`; or one whose ledger cannot be read: `problem`.
+    """A run that had to do with the number, which it sent as `number`; or one whose ledger cannot be relied on.
 
-    `trace` is what its ledger says.
+    `trace` is what its ledger says. `problem` tells why it cannot be read or, with `altered`, what in it is not as it
+    was written: then it may say more or less than was so. `sound` is what its chain covers, None with a problem.
     """
 
     run: PastRun
     number: str
     trace: Trace
     problem: str = ""
+    altered: bool = False
+    sound: Verified | None = None
 
 
 def explained(state_dir: Path, text: str, campaign: str | None = None) -> Iterator[Explained]:
@@ -37,17 +43,35 @@ def explained(state_dir: Path, text: str, campaign: str | None = None) -> Iterat
     for run in past_runs(state_dir):
         if run.told is None:
             if run.problem:
-                yield Explained(run, "", Trace((), (), ()), run.problem)
+                yield Explained(run, "", _NOTHING, run.problem)
             continue
         forms = _forms(Settings.read_back(run.settings), text)
         try:
             with opened_for_reading(run.folder / LEDGER) as store:
-                found = _in_campaign(trace(store, forms), campaign)
+                told = _told(run, store, forms, campaign)
         except StorageError as error:
-            yield Explained(run, forms[0], Trace((), (), ()), error.sentence)
-            continue
-        if found.rows:
-            yield Explained(run, forms[0], found)
+            told = Explained(run, forms[0], _NOTHING, error.sentence)
+        if told.trace.rows or told.problem:
+            yield told
+
+
+def _told(run: PastRun, store: Store, forms: Sequence[str], campaign: str | None) -> Explained:
+    try:
+        sound = verify(store, [*noted_heads(run.folder).values()])
+    except AlteredLedgerError as error:
+        return Explained(run, forms[0], _read_altered(store, forms, campaign), error.sentence, altered=True)
+    return Explained(run, forms[0], _in_campaign(trace(store, forms), campaign), sound=sound)
+
+
+def _read_altered(store: Store, forms: Sequence[str], campaign: str | None) -> Trace:
+    """Return what an altered ledger says, nothing where it makes no sense any more."""
+    try:
+        found = _in_campaign(trace(store, forms), campaign)
+        for known in found.states:
+            status_of(known.state.phase)
+    except (ValueError, TypeError, LookupError):
+        return _NOTHING
+    return found
 
 
 def _forms(settings: Settings, text: str) -> Sequence[str]:
@@ -79,6 +103,9 @@ def explained_as_json(one: Explained) -> dict[str, Any]:
         "host": one.run.host,
         "ending": one.run.state,
         "problem": one.problem,
+        "sound": one.sound is not None,
+        "ledger_head": one.sound.head if one.sound else None,
+        "attempts_without_an_end": one.sound.unended if one.sound else None,
         "number": one.number,
         "rows": [row._asdict() for row in one.trace.rows],
         "requests": [

@@ -48,7 +48,7 @@ class Finished:
 
     The sum of `by_status` is the input's rows; `removed_records` counts records, `asked_numbers` the distinct numbers
     that some request carried, `totals` what was sent, `proofs` what each campaign held before and after. `report`,
-    `summary` and `also` are the files.
+    `summary` and `also` are the files, `ledger_head` is the head of the ledger's chain, in hex.
     """
 
     by_status: Mapping[Status, int]
@@ -60,6 +60,7 @@ class Finished:
     exit_code: ExitCode
     report: Path
     summary: Path
+    ledger_head: str
     also: tuple[Path, ...] = ()
 
     @property
@@ -139,6 +140,7 @@ def _reported(
         exit_code(ending, by_status),
         report,
         report.with_suffix(".summary.json"),
+        outcomes.chain_head(),
         also,
     )
 
@@ -308,6 +310,7 @@ def _summary(plan: Plan, settings: Settings, finished: Finished) -> dict[str, ob
         "numbers_per_second": round(finished.asked_numbers / totals.seconds, 1) if totals.seconds else None,
         "ending": finished.ending.value,
         "exit_code": int(finished.exit_code),
+        "ledger_head": finished.ledger_head,
         "settings": settings.public(),
     }
 

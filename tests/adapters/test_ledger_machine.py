@@ -24,7 +24,9 @@ from bulk_remove.adapters.ledger import (
     history,
     open_existing,
     opened_for_reading,
+    verify,
 )
+from bulk_remove.adapters.ledger.chain import begin
 from bulk_remove.adapters.ledger.planning import CAMPAIGN_ORDINALS
 from bulk_remove.core.alike import Alike
 from bulk_remove.core.chunker import RequestShape, in_requests
@@ -92,6 +94,7 @@ class Ledger(RuleBasedStateMachine):
         self.last_planned_id = 0
         self.unfetched: list[tuple[str, tuple[str, ...]]] = []
         self.held: list[Chunk] = []
+        self.heads: list[str] = []  # what the chain ended with at one time or another
         self.under_way: dict[int, int] = {}  # attempts by chunk
 
     @initialize(files=inputs, size=st.integers(1, 7), kept=st.booleans())
@@ -116,6 +119,9 @@ class Ledger(RuleBasedStateMachine):
         self.planned += chunks
         self.unfetched = [*self.planned]
         planning.finish({"rows": len(self.model.rows)})
+        with self.store.transaction() as connection:
+            begin(connection)
+            Sending(connection).begin_session(self.now_s, {})
 
     def _blocks(self, source: Source, numbers: Sequence[Key], *, kept: bool) -> Iterable[NumberedBlock]:
         for start in range(0, len(numbers), 3):
@@ -189,8 +195,8 @@ class Ledger(RuleBasedStateMachine):
         chunk, after = self._take(which, states)
         with self.store.transaction() as connection:
             sending = Sending(connection)
-            self._end(sending, chunk.chunk_id, "timeout", 0)
             sending.keep_states(chunk, after)
+            self._end(sending, chunk.chunk_id, "timeout", 0)
         self.held.append(replace(chunk, states=after))
 
     @precondition(lambda self: self.held)
@@ -209,8 +215,8 @@ class Ledger(RuleBasedStateMachine):
         }
         with self.store.transaction() as connection:
             sending = Sending(connection)
-            self._end(sending, chunk.chunk_id, "verdicts", len(again))
             sending.settle(chunk, after, how)
+            self._end(sending, chunk.chunk_id, "verdicts", len(again))
         self._close(chunk)
         self.model.due_s |= {keys[index]: due_s for index, (due_s, _, _) in how.items()}
         self.model.forms |= {keys[index]: form for index, (_, _, form) in how.items()}
@@ -222,8 +228,8 @@ class Ledger(RuleBasedStateMachine):
         chunk, after = self._take(which % sum(len(chunk.numbers) > 1 for chunk in self.held), states)
         with self.store.transaction() as connection:
             sending = Sending(connection)
-            self._end(sending, chunk.chunk_id, "HTTP 414", 0)
             left, right = sending.split(chunk, after, self.now_s)
+            self._end(sending, chunk.chunk_id, "HTTP 414", 0)
         self._close(chunk)
         assert left.numbers + right.numbers == chunk.numbers
         assert abs(len(left.numbers) - len(right.numbers)) <= 1
@@ -298,6 +304,14 @@ class Ledger(RuleBasedStateMachine):
     @invariant()
     def the_next_due_time_is_the_earliest(self) -> None:
         assert Sending(self.store.connection).next_due_s() == min(self.model.due_s.values(), default=None)
+
+    @rule()
+    def check_the_chain(self) -> None:
+        verified = verify(self.store)
+        assert verified.unended == len(self.under_way)
+        assert verified.head == Outcomes(self.store).chain_head()
+        self.heads.append(verified.head)
+        assert verify(self.store, self.heads) == verified._replace(later=0)
 
     @rule()
     def report(self) -> None:

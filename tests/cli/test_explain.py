@@ -1,6 +1,7 @@
 """What is told of one number must be what the report and the server say."""
 
 import json
+import shutil
 import sqlite3
 from collections import Counter
 from collections.abc import Iterator
@@ -89,6 +90,29 @@ def test_a_number_that_no_run_held_is_4_and_says_so(folder: Path, number: str, c
     done = bulk_remove("explain", number, "-c", campaign, "--state-dir", folder / "state")
     assert (done.returncode, done.stdout) == (4, "")
     assert sentence in done.stderr
+
+
+def test_of_each_run_it_says_whether_its_ledger_is_as_it_was_written(folder: Path, tmp_path: Path) -> None:
+    assert [run["sound"] for run in told_of(folder, "601000003")] == [True, True]
+    state = shutil.copytree(folder / "state", tmp_path / "state")
+    ledger = min((state / "runs").iterdir()) / "ledger.sqlite"
+    with sqlite3.connect(ledger) as connection:
+        connection.execute("UPDATE attempt SET ended_at_s = ended_at_s + 1 WHERE attempt_id = 1")
+    connection.close()
+    done = bulk_remove("explain", "601000003", "--state-dir", state)
+    assert done.returncode == 10
+    assert "is not as it was written: attempt 1 " in done.stdout
+    assert done.stdout.count("its ledger is as it was written") == 1
+    assert "row 62: '+48 601 000 003', for campaign 00001" in done.stdout
+    assert f"run {ledger.parent.name} is not as it was written: it may say more or less" in done.stderr
+    elsewhere = bulk_remove("explain", "699999999", "--state-dir", state)
+    assert elsewhere.returncode == 10  # it may have held the number before it was altered
+    with sqlite3.connect(ledger) as connection:
+        connection.execute("UPDATE chunk SET states = CAST('[' AS BLOB)")
+    connection.close()
+    senseless, sound = told_of(tmp_path, "601000003")
+    assert (senseless["sound"], sound["sound"]) == (False, True)
+    assert "is damaged" in senseless["problem"]
 
 
 def test_a_ledger_that_cannot_be_read_is_told_and_hides_no_other(server: Running, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from bulk_remove.adapters.ledger import Sending, outcomes
 from bulk_remove.adapters.ledger.packing import unpack_state
 from bulk_remove.adapters.ledger.sending import Due
 from bulk_remove.adapters.pool.bookkeeper import Bookkeeper
+from bulk_remove.adapters.pool.ports import Steps
 from bulk_remove.core.chunker import RequestShape
 from bulk_remove.core.lifecycle import TRANSITIONS, Event, Phase
 from bulk_remove.core.model import Chunk
@@ -22,9 +23,15 @@ def the_next_form_asked_for_before_an_answer(broken: pytest.MonkeyPatch) -> None
     async def hasty(self: Bookkeeper, chunk: Chunk) -> bool:
         if not chunk.first or chunk.chunk_id > 1:
             return await skip(self, chunk)
-        hows = [self._next_form(number, self._desk.clock.wall_s()) for number in chunk.numbers]
+        now_s = self._desk.clock.wall_s()
+        hows = [self._next_form(number, now_s) for number in chunk.numbers]
         again = {index: how for index, how in enumerate(hows) if how}
-        await self._desk.journal.write(lambda steps: steps.settle(chunk, chunk.states, again))
+
+        def write(steps: Steps) -> None:
+            steps.settle(chunk, chunk.states, again)
+            steps.end_unsent(chunk.chunk_id, now_s)  # else the ledger's chain would notice first
+
+        await self._desk.journal.write(write)
         self._settled(chunk, chunk.states, again)
         return True
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from bulk_remove.adapters.ledger import store
+from bulk_remove.adapters.ledger import opened_for_reading, store, verify
 from bulk_remove.adapters.reader import open_table
 from bulk_remove.core.model import NumberState, Status
 from bulk_remove.core.plan import ApprovedPlan, Consent, approve
@@ -114,6 +114,8 @@ class Life:
 
     def _resume(self, folder: Path, trouble: Trouble) -> Ending | None:
         self._now_s += 1.0 + self.world.pause_s()
+        with opened_for_reading(folder / LEDGER) as store:
+            verify(store)
         with earlier_run(folder, {}) as run:
             ready = reopened(run, BEGAN_S + self._now_s)
             return self._session(ready, approve(ready.plan, run.consent), trouble)
@@ -129,6 +131,7 @@ class Life:
             return None
         session.ending = sent.ending
         finished = finish(ready, self._scenario.settings, sent.ending, None)
+        self._check_ledger(ledger, finished.ledger_head)
         self._check(self._result(finished, sent.snapshot, ledger))
         self._checked = len(audit.sessions)
         return sent.ending
@@ -163,6 +166,11 @@ class Life:
             self.world.advance(self._now_s)
         session.how = sent.ending.value
         return sent
+
+    def _check_ledger(self, ledger: Path, head: str) -> None:
+        with opened_for_reading(ledger) as store:
+            verified = verify(store, [head])
+        assert (verified.later, verified.unended) == (0, 0)
 
     def _result(self, finished: Finished, snapshot: Snapshot, ledger: Path) -> Result:
         before = self._report

@@ -27,8 +27,8 @@ async def work(journal: Journal, chunks: Iterator[Chunk], told: Callable[[str], 
         told(f"intent {chunk.chunk_id} {attempt_id}")
 
         def settle(steps: Sending, chunk: Chunk = chunk, attempt_id: int = attempt_id) -> None:
-            steps.end_attempt(attempt_id, 2.0, "verdicts", "", 0)
             steps.settle(chunk, Alike.of([REMOVED] * len(chunk.numbers)), {})
+            steps.end_attempt(attempt_id, 2.0, "verdicts", "", 0)
 
         await journal.write(settle)
         told(f"verdict {chunk.chunk_id} {attempt_id}")

@@ -101,7 +101,9 @@ class Run:
             )
             self.rows = list(Outcomes(store).rows())
             self.states = [row.state for row in self.rows if row.state is not None]
-            self.attempts = store.connection.execute("SELECT count(*) FROM attempt").fetchone()[0]
+            (self.attempts,) = store.connection.execute(
+                "SELECT count(*) FROM attempt WHERE result IS NOT 'not sent'"
+            ).fetchone()
 
     async def _drain(
         self, journal: InlineJournal, approved: ApprovedPlan, settings: PoolSettings

@@ -2,7 +2,8 @@
 
 `store` opens the file and owns the transactions, `planning` writes the plan, `sending` keeps intents and verdicts,
 `outcomes` reads what became of every row, `timing` when what happened, `reopening` takes a run up again, `history`
-knows what earlier runs sent, `standing` looks at a run from outside, `tracing` follows one number through it.
+knows what earlier runs sent, `standing` looks at a run from outside, `tracing` follows one number through it. `chain`
+links all that happens, and `verifying` checks the links.
 """
 
 from bulk_remove.adapters.ledger.history import PastRun, completed_run
@@ -14,6 +15,7 @@ from bulk_remove.adapters.ledger.standing import History, Session, Tally, histor
 from bulk_remove.adapters.ledger.store import Store, create, open_existing, was_approved
 from bulk_remove.adapters.ledger.timing import Timing
 from bulk_remove.adapters.ledger.tracing import Trace, trace
+from bulk_remove.adapters.ledger.verifying import Verified, verify
 from bulk_remove.adapters.ledger.writer import Journal
 
 __all__ = [
@@ -31,11 +33,13 @@ __all__ = [
     "Timing",
     "Totals",
     "Trace",
+    "Verified",
     "completed_run",
     "create",
     "history",
     "open_existing",
     "opened_for_reading",
     "trace",
+    "verify",
     "was_approved",
 ]

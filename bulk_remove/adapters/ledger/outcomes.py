@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
+from bulk_remove.adapters.ledger.chain import head
 from bulk_remove.adapters.ledger.packing import pack_state, unpack_state, unpack_states
 from bulk_remove.adapters.ledger.planning import blocks_of
 from bulk_remove.adapters.ledger.store import Store
@@ -90,6 +91,11 @@ class Outcomes:
         results.pop("verdicts", None)
         seconds = sum(max(0.0, ended_s - began_s) for began_s, ended_s in sessions)
         return Totals(requests, results, strangers, len(sessions), sessions[0][0], sessions[-1][1], seconds)
+
+    def chain_head(self) -> str:
+        """Return the head (hex) of the chain of all that happened; it differs once anything before it is changed."""
+        with self._store.reading() as connection:
+            return head(connection).link.hex()
 
     def record_counts(self) -> list[RecordCount]:
         """Return how many records the server counted in each campaign; none when it was not to be asked."""

@@ -1,6 +1,6 @@
 """How many values become one cell of the ledger: JSON columns, the plain case short.
 
-Of a planned chunk's states each kind is stored once (core/alike.py): most chunks are settled by one reply, so most
+Of a chunk's states each kind is stored once (core/alike.py): most chunks are settled by one reply, so most
 hold one or two kinds, and a record id for each number.
 
 A lone surrogate (in the name of a file that is not UTF-8, or in a text given by a program) is no character: it is
@@ -16,7 +16,7 @@ import orjson
 
 from bulk_remove.core.alike import Alike, RecordId
 from bulk_remove.core.lifecycle import NEW
-from bulk_remove.core.model import NumberedBlock, NumberState, RowBlock, Source
+from bulk_remove.core.model import Again, Chunk, NumberedBlock, NumberState, RowBlock, Source
 
 
 def pack_states(states: Alike[NumberState]) -> bytes:
@@ -49,6 +49,24 @@ def unpack_state(packed: str) -> NumberState:
 
 def _state(phase: str, removed: int, record_ids: Iterable[RecordId], *rest: Any) -> NumberState:
     return NumberState(phase, removed, tuple(record_ids), *rest)
+
+
+def pack_again(again: Mapping[int, Again], chunk: Chunk) -> str | None:
+    """Pack which numbers of a chunk (by place) are asked for again, when, and as what if in another form."""
+    if not again:
+        return None
+    packed = [
+        (place, how.due_s) if (how.number, how.form) == (chunk.numbers[place], chunk.form) else (place, *how)
+        for place, how in again.items()
+    ]
+    return _dumps(packed).decode()
+
+
+def unpack_again(packed: str | None) -> dict[int, tuple[float, str | None, int | None]]:
+    """Return what `pack_again` packed, as (due, number, form); the last two are None for one in the same form."""
+    if packed is None:
+        return {}
+    return {place: (due_s, *(other or (None, None))) for place, due_s, *other in orjson.loads(packed)}
 
 
 def pack_source(source: Source) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import orjson
 
+from bulk_remove.adapters.ledger.chain import begin
 from bulk_remove.adapters.ledger.packing import (
     pack_block,
     pack_source,
@@ -136,9 +137,11 @@ class Planning:
             connection.execute("UPDATE run SET plan = ?", (orjson.dumps(counts).decode(),))
 
     def approve(self, approved: ApprovedPlan) -> None:
-        """Write down how the plan was approved."""
+        """Write down how the plan was approved, and begin the chain with it; a later session changes nothing."""
         with self._store.transaction() as connection:
-            connection.execute("UPDATE run SET approved_by = ?", (approved.consent.value,))
+            if connection.execute("SELECT genesis FROM run").fetchone() == (None,):
+                connection.execute("UPDATE run SET approved_by = ?", (approved.consent.value,))
+                begin(connection)
 
 
 class _Ordinals:

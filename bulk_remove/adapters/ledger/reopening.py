@@ -10,9 +10,11 @@ from typing import NamedTuple
 
 import orjson
 
+from bulk_remove.adapters.ledger.chain import Chain
 from bulk_remove.adapters.ledger.outcomes import Outcomes
 from bulk_remove.adapters.ledger.packing import pack_state, pack_states, unpack_source, unpack_state, unpack_states
 from bulk_remove.adapters.ledger.store import Store
+from bulk_remove.core.alike import Alike
 from bulk_remove.core.lifecycle import SETTLED, Event, without_verdict
 from bulk_remove.core.model import NumberState, Source
 
@@ -72,23 +74,20 @@ class Reopening:
             )
 
     def _lose_unanswered(self, connection: sqlite3.Connection, now_s: float) -> None:
-        unanswered = connection.execute("SELECT attempt_id, chunk_id FROM attempt WHERE ended_at_s IS NULL").fetchall()
+        unanswered = connection.execute(
+            "SELECT attempt_id, chunk_id FROM attempt WHERE ended_at_s IS NULL ORDER BY attempt_id"
+        ).fetchall()
+        chain = Chain()
         for attempt_id, chunk_id in unanswered:
-            connection.execute(
-                "UPDATE attempt SET ended_at_s = ?, result = 'killed' WHERE attempt_id = ?", (now_s, attempt_id)
-            )
             numbers, ordinals, states = connection.execute(
                 "SELECT numbers, ordinals, states FROM chunk WHERE chunk_id = ?", (chunk_id,)
             ).fetchone()
             if ordinals is None:
-                lost = pack_states(unpack_states(states, numbers.count("\n") + 1).each(_lose))
-                connection.execute("UPDATE chunk SET states = ? WHERE chunk_id = ?", (lost, chunk_id))
+                lost = unpack_states(states, numbers.count("\n") + 1).each(_lose)
             else:
-                rows = connection.execute("SELECT ordinal, state FROM straggler WHERE chunk_id = ?", (chunk_id,))
-                connection.executemany(
-                    "UPDATE straggler SET state = ? WHERE ordinal = ?",
-                    [(pack_state(_lose(unpack_state(state))), ordinal) for ordinal, state in rows.fetchall()],
-                )
+                lost = _lose_stragglers(connection, orjson.loads(ordinals))
+            connection.execute("UPDATE chunk SET states = ? WHERE chunk_id = ?", (pack_states(lost), chunk_id))
+            chain.end_attempt(connection, attempt_id, now_s, "killed", "", 0)
 
     def _make_stragglers(self, connection: sqlite3.Connection) -> None:
         """Give every open number of a closed planned chunk a row of its own."""
@@ -122,6 +121,19 @@ class Reopening:
                 ],
             )
             ordinal = rows[-1][0]
+
+
+def _lose_stragglers(connection: sqlite3.Connection, ordinals: list[int]) -> Alike[NumberState]:
+    packed = [
+        connection.execute("SELECT state FROM straggler WHERE ordinal = ?", (ordinal,)).fetchone()[0]
+        for ordinal in ordinals
+    ]
+    lost = [_lose(unpack_state(state)) for state in packed]
+    connection.executemany(
+        "UPDATE straggler SET state = ? WHERE ordinal = ?",
+        [(pack_state(state), ordinal) for ordinal, state in zip(ordinals, lost, strict=True)],
+    )
+    return Alike.of(lost)
 
 
 def _lose(state: NumberState) -> NumberState:

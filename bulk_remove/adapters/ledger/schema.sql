@@ -1,5 +1,8 @@
 -- The ledger of one run: what was to be done, what was done, what came back.
 -- Times are Unix seconds (REAL). Phases are the letters of core/lifecycle.py.
+-- What happens is chained (chain.py): every ending of an attempt, every beginning and ending of a session, every note of
+-- the canary and the counted records has its place in one order (`..._no`, from 1), and a link, which is SHA-256 over
+-- the link before it and over what happened.
 
 CREATE TABLE run (
     one           INTEGER PRIMARY KEY CHECK (one = 1),  -- a ledger holds one run
@@ -8,7 +11,8 @@ CREATE TABLE run (
     created_at_s  REAL NOT NULL,
     request       TEXT NOT NULL,                        -- JSON: settings, server, user, output; no secret
     plan          TEXT,                                 -- JSON: the plan's counts; NULL until the plan is complete
-    approved_by   TEXT                                  -- how the plan was approved; NULL: nothing may be sent
+    approved_by   TEXT,                                 -- how the plan was approved; NULL: nothing may be sent
+    genesis       TEXT                                  -- JSON: SHA-256 of each table as approved; the chain begins here
 ) STRICT;
 
 CREATE TABLE session (                                  -- one time of sending: the run itself, then each resume
@@ -16,7 +20,11 @@ CREATE TABLE session (                                  -- one time of sending: 
     began_at_s REAL NOT NULL,
     ended_at_s REAL,                                    -- NULL: under way, or killed
     ending     TEXT,                                    -- why it ended
-    settings   TEXT NOT NULL                            -- JSON: what it was told; a resume may have another ceiling
+    settings   TEXT NOT NULL,                           -- JSON: what it was told; a resume may have another ceiling
+    began_no   INTEGER,                                 -- its beginning's place in the chain
+    began_link BLOB,
+    ended_no   INTEGER,                                 -- its ending's place in the chain
+    ended_link BLOB
 ) STRICT;
 
 CREATE TABLE canary (                                   -- what is sent alone, before the rest of the run
@@ -32,6 +40,12 @@ CREATE TABLE record_count (                             -- how many records the 
     before   INTEGER,                                   -- before the run's first request; NULL: not known
     after    INTEGER,                                   -- after the last request of the latest session; NULL: not known
     note     TEXT NOT NULL                              -- why a count is not known
+) STRICT;
+
+CREATE TABLE note (                                     -- what the two tables above said after each change of them
+    no   INTEGER PRIMARY KEY,                           -- its place in the chain
+    text TEXT NOT NULL,                                 -- JSON: their rows
+    link BLOB NOT NULL
 ) STRICT;
 
 CREATE TABLE source (
@@ -58,7 +72,8 @@ CREATE TABLE chunk (
     numbers       TEXT NOT NULL,                        -- one a line, in the order sent and as sent
     first_ordinal INTEGER,                              -- of a planned chunk: its numbers' ordinals are consecutive
     ordinals      TEXT,                                 -- of a chunk packed later: JSON list of its numbers' places
-    states        BLOB,                                 -- of a planned chunk, once asked: JSON columns, a state a number
+    states        BLOB,                                 -- once asked: JSON columns, a state a number after its last attempt
+    again         TEXT,                                 -- JSON: which numbers are asked for again, when, as what; NULL: none
     progress      TEXT NOT NULL CHECK (progress IN ('open', 'settled')),
     CHECK ((first_ordinal IS NULL) <> (ordinals IS NULL))
 ) STRICT;
@@ -71,9 +86,12 @@ CREATE TABLE attempt (                                  -- one request for a chu
     chunk_id     INTEGER NOT NULL REFERENCES chunk,
     begun_at_s   REAL NOT NULL,
     ended_at_s   REAL,                                  -- NULL: no answer yet, or the process died waiting for it
-    result       TEXT,                                  -- 'verdicts', or the kind of the fault
+    result       TEXT,                                  -- 'verdicts', the kind of the fault, or 'not sent'
     request_id   TEXT NOT NULL DEFAULT '',              -- the server's, of a fault
-    strangers    INTEGER NOT NULL DEFAULT 0             -- numbers in the reply that were not asked for
+    strangers    INTEGER NOT NULL DEFAULT 0,            -- numbers in the reply that were not asked for
+    ended_no     INTEGER,                               -- its ending's place in the chain; NULL: it has no end
+    chunk_digest BLOB,                                  -- SHA-256 of its chunk as it left it: a later attempt changes that
+    link         BLOB
 ) STRICT;
 
 CREATE TABLE straggler (                                -- a number that its planned chunk did not settle; newer than the

@@ -1,8 +1,10 @@
 """Intents and verdicts: what the pool writes while it sends. Each method is one step inside a transaction.
 
-A planned chunk keeps its numbers' states itself. As soon as one of them needs more than that chunk, it becomes a
-straggler with a row of its own, which is newer than what the chunk says. A chunk packed later carries stragglers and
-keeps no states.
+Every chunk keeps its numbers' states after its last attempt. As soon as a number needs more than its planned chunk, it
+becomes a straggler with a row of its own, which says what is newest; a chunk packed later carries stragglers.
+
+A chunk's states change only by an attempt, whose ending comes after them in the same transaction: its link covers what
+the chunk then says (`chain`). What is changed without a request is an attempt that was not sent.
 """
 
 import sqlite3
@@ -12,9 +14,18 @@ from typing import NamedTuple
 
 import orjson
 
-from bulk_remove.adapters.ledger.packing import pack_settings, pack_state, pack_states, unpack_state, unpack_states
+from bulk_remove.adapters.ledger.chain import Chain, ChunkRow
+from bulk_remove.adapters.ledger.packing import (
+    pack_again,
+    pack_settings,
+    pack_state,
+    pack_states,
+    unpack_state,
+    unpack_states,
+)
 from bulk_remove.core.alike import Alike
 from bulk_remove.core.model import Again, Chunk, NumberState
+from bulk_remove.core.replies import NOT_SENT
 
 Span = tuple[int, int]
 """The first and the last ordinal of a range."""
@@ -31,10 +42,14 @@ class Due(NamedTuple):
 
 
 class Sending:
-    """The journal of the sending, on a connection that is inside a transaction."""
+    """The journal of the sending, on a connection that is inside a transaction.
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    A writer of many transactions gives them one chain, so that its head need not be read each time.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, chain: Chain | None = None) -> None:
         self._connection = connection
+        self._chain = chain or Chain()
 
     def planned_chunks(self, after_id: int, limit: int) -> list[Chunk]:
         """Return the next chunks of the plan that are still open, by id."""
@@ -95,29 +110,37 @@ class Sending:
 
     def begin_attempt(self, chunk_id: int, now_s: float) -> int:
         """Write the intent to send a chunk; returns the attempt's id. Nothing may be sent before this is committed."""
-        return int(
+        attempt_id = int(
             self._connection.execute(
                 "INSERT INTO attempt (chunk_id, begun_at_s) VALUES (?, ?)", (chunk_id, now_s)
             ).lastrowid
             or 0
         )
+        self._chain.began(attempt_id, chunk_id, now_s)
+        return attempt_id
 
     def end_attempt(self, attempt_id: int, now_s: float, result: str, request_id: str, strangers: int) -> None:
-        """Write how an attempt ended: `result` is 'verdicts' or the kind of the fault."""
-        self._connection.execute(
-            "UPDATE attempt SET ended_at_s = ?, result = ?, request_id = ?, strangers = ? WHERE attempt_id = ?",
-            (now_s, result, request_id, strangers, attempt_id),
-        )
+        """Write how an attempt ended: `result` is 'verdicts' or the kind of the fault.
 
-    def keep_states(self, chunk: Chunk, states: Alike[NumberState], progress: str = "open") -> None:
-        """Write the numbers' states after an attempt, and the chunk's progress: by itself it stays open."""
-        if chunk.first:
-            self._connection.execute(
-                "UPDATE chunk SET states = ?, progress = ? WHERE chunk_id = ?",
-                (pack_states(states), progress, chunk.chunk_id),
-            )
-        else:
-            self._connection.execute("UPDATE chunk SET progress = ? WHERE chunk_id = ?", (progress, chunk.chunk_id))
+        What followed for its numbers must be written before, for the ending's link covers it.
+        """
+        self._chain.end_attempt(self._connection, attempt_id, now_s, result, request_id, strangers)
+
+    def end_unsent(self, chunk_id: int, now_s: float) -> None:
+        """Note an attempt that was not sent: the chunk's numbers were moved, as is written already, without one."""
+        self.end_attempt(self.begin_attempt(chunk_id, now_s), now_s, NOT_SENT.kind, "", 0)
+
+    def keep_states(self, chunk: Chunk, states: Alike[NumberState]) -> None:
+        """Write the numbers' states after an attempt; the chunk stays open."""
+        self._keep(chunk, states, "open", {})
+
+    def _keep(self, chunk: Chunk, states: Alike[NumberState], progress: str, again: Mapping[int, Again]) -> None:
+        row = _as_row(chunk, pack_states(states), pack_again(again, chunk), progress)
+        self._connection.execute(
+            "UPDATE chunk SET states = ?, again = ?, progress = ? WHERE chunk_id = ?", (*row[-3:], chunk.chunk_id)
+        )
+        self._chain.left(row)
+        if not chunk.first:
             self._connection.executemany(
                 "UPDATE straggler SET state = ? WHERE ordinal = ?",
                 ((pack_state(state), ordinal) for ordinal, state in zip(chunk.ordinals, states, strict=True)),
@@ -125,7 +148,7 @@ class Sending:
 
     def settle(self, chunk: Chunk, states: Alike[NumberState], again: Mapping[int, Again]) -> None:
         """Close a chunk; `again` says by index which of its numbers are to be asked for again, when and how."""
-        self.keep_states(chunk, states, "settled")
+        self._keep(chunk, states, "settled", again)
         self._connection.executemany(
             "INSERT INTO straggler (ordinal, campaign, state, due_at_s, number, form) VALUES (?, ?, ?, ?, ?, ?)"
             " ON CONFLICT (ordinal) DO UPDATE SET state = excluded.state, due_at_s = excluded.due_at_s,"
@@ -148,18 +171,21 @@ class Sending:
 
     def begin_session(self, now_s: float, settings: Mapping[str, object]) -> int:
         """Note that a time of sending begins; returns its number. Times in Unix seconds; no secret in `settings`."""
-        return int(
+        session_no = int(
             self._connection.execute(
                 "INSERT INTO session (began_at_s, settings) VALUES (?, ?)", (now_s, pack_settings(settings))
             ).lastrowid
             or 0
         )
+        self._chain.link_session(self._connection, session_no, "began")
+        return session_no
 
     def end_session(self, session_no: int, now_s: float, ending: str) -> None:
         """Note when and why a time of sending ended."""
         self._connection.execute(
             "UPDATE session SET ended_at_s = ?, ending = ? WHERE session_no = ?", (now_s, ending, session_no)
         )
+        self._chain.link_session(self._connection, session_no, "ended")
 
     def canary(self) -> Span | None:
         """Return the ordinals of the canary, None while there is none."""
@@ -170,6 +196,7 @@ class Sending:
         """Note the numbers that are sent alone: all of a planned chunk, or the stragglers that are due first."""
         span = ordinals[0], ordinals[-1]
         self._connection.execute("INSERT INTO canary VALUES (1, ?, ?, ?, 0)", (*span, planned))
+        self._chain.note(self._connection)
         return span
 
     def canary_phases(self) -> Counter[str]:
@@ -195,6 +222,7 @@ class Sending:
     def pass_canary(self) -> None:
         """Note that the rest of the run may follow."""
         self._connection.execute("UPDATE canary SET passed = 1")
+        self._chain.note(self._connection)
 
     def records_before(self, records: Mapping[str, int | None], note: str) -> None:
         """Note how many records each campaign holds before the run's first request; a later session changes nothing.
@@ -205,6 +233,7 @@ class Sending:
             "INSERT OR IGNORE INTO record_count (campaign, before, note) VALUES (?, ?, ?)",
             [(campaign, count, note if count is None else "") for campaign, count in records.items()],
         )
+        self._chain.note(self._connection)
 
     def counted_campaigns(self) -> list[str]:
         """Return the campaigns whose records were counted before the run's first request."""
@@ -218,6 +247,14 @@ class Sending:
             "UPDATE record_count SET after = ?, note = '' WHERE campaign = ?",
             ((count, campaign) for campaign, count in records.items()),
         )
+        self._chain.note(self._connection)
+
+
+def _as_row(chunk: Chunk, states: bytes, again: str | None, progress: str) -> ChunkRow:
+    """Return a chunk as its table has it once this is written."""
+    first = chunk.ordinals[0] if chunk.first else None
+    ordinals = None if chunk.first else orjson.dumps(list(chunk.ordinals)).decode()
+    return ChunkRow(chunk.chunk_id, chunk.campaign, "\n".join(chunk.numbers), first, ordinals, states, again, progress)
 
 
 def _planned_chunk(chunk_id: int, campaign: str, numbers: str, first_ordinal: int, states: bytes | None) -> Chunk:

@@ -7,6 +7,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+import orjson
+
 from bulk_remove.adapters.ledger.outcomes import CampaignStates
 from bulk_remove.adapters.ledger.reopening import Reopening, RunFacts
 from bulk_remove.adapters.ledger.store import SCHEMA_VERSION, Store
@@ -60,6 +62,10 @@ def opened_for_reading(path: Path) -> Iterator[Store]:
                 "Look at that run with the version that began it.",
             )
         yield Store(path, connection)
+    except orjson.JSONDecodeError:
+        raise StorageError(
+            f"The ledger {path} is damaged: a cell is not what was written.", "Put it back from a backup."
+        ) from None
     finally:
         connection.close()
 

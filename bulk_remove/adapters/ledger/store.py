@@ -12,7 +12,7 @@ from pathlib import Path
 from bulk_remove.adapters.ledger.packing import pack_settings
 from bulk_remove.errors import StorageError
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 _PRAGMAS = (
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",

@@ -11,6 +11,7 @@ from queue import SimpleQueue
 from threading import Thread
 from typing import Any, Self, TypeVar
 
+from bulk_remove.adapters.ledger.chain import Chain
 from bulk_remove.adapters.ledger.sending import Sending
 from bulk_remove.adapters.ledger.store import Store
 
@@ -25,6 +26,7 @@ class Journal:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._chain = Chain()
         self._calls: SimpleQueue[Waiting | None] = SimpleQueue()
         self._thread = Thread(target=self._serve, name="ledger", daemon=True)
 
@@ -65,9 +67,10 @@ class Journal:
         loop = batch[0][1].get_loop()
         try:
             with self._store.transaction() as connection:
-                sending = Sending(connection)
+                sending = Sending(connection, self._chain)
                 results = [call(sending) for call, _ in batch]
         except BaseException as error:  # noqa: BLE001 - handed to the callers, who await it
+            self._chain = Chain()  # it may have linked what is undone
             loop.call_soon_threadsafe(_fail, batch, error)
         else:
             loop.call_soon_threadsafe(_tell, batch, results)

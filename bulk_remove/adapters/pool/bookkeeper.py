@@ -99,8 +99,8 @@ class Bookkeeper:
         again = {**self._due_again(chunk, states, now_s), **other_forms}
 
         def write(steps: Steps) -> None:
-            steps.end_attempt(attempt_id, now_s, "verdicts", "", reply.strangers)
             steps.settle(chunk, states, again)
+            steps.end_attempt(attempt_id, now_s, "verdicts", "", reply.strangers)
 
         await desk.journal.write(write)
         desk.gate.answered()
@@ -117,10 +117,16 @@ class Bookkeeper:
         """
         if chunk.form not in self._refused_forms or chunk.states.where(_was_asked_for):
             return False
-        states, again = self._past_this_form(chunk, "", self._desk.clock.wall_s())
+        now_s = self._desk.clock.wall_s()
+        states, again = self._past_this_form(chunk, "", now_s)
         # Nothing was sent, so the attempt that a refusal counts is not one.
         states = states.each(lambda state: state._replace(attempts=state.attempts - 1))
-        await self._desk.journal.write(lambda steps: steps.settle(chunk, states, again))
+
+        def write(steps: Steps) -> None:
+            steps.settle(chunk, states, again)
+            steps.end_unsent(chunk.chunk_id, now_s)
+
+        await self._desk.journal.write(write)
         self._settled(chunk, states, again)
         return True
 
@@ -130,7 +136,13 @@ class Bookkeeper:
         if len(chunk.numbers) <= self.size.most and not self._is_too_long(chunk):
             return ()
         now_s = desk.clock.wall_s()
-        halves = await desk.journal.write(lambda steps: steps.split(chunk, chunk.states, now_s))
+
+        def write(steps: Steps) -> tuple[Chunk, ...]:
+            halves = steps.split(chunk, chunk.states, now_s)
+            steps.end_unsent(chunk.chunk_id, now_s)
+            return halves
+
+        halves = await desk.journal.write(write)
         desk.tally.moved(chunk.states, chunk.states, len(chunk.states) if chunk.first else 0)
         return halves
 
@@ -159,14 +171,15 @@ class Bookkeeper:
         closes = alone or step is Step.GIVE_UP
 
         def write(steps: Steps) -> tuple[Chunk, ...]:
-            steps.end_attempt(attempt_id, now_s, fault.kind, fault.request_id, 0)
+            halves: tuple[Chunk, ...] = ()
             if splits:
-                return steps.split(chunk, states, now_s)
-            if closes:
+                halves = steps.split(chunk, states, now_s)
+            elif closes:
                 steps.settle(chunk, states, again)
             else:
                 steps.keep_states(chunk, states)
-            return ()
+            steps.end_attempt(attempt_id, now_s, fault.kind, fault.request_id, 0)
+            return halves
 
         halves = await desk.journal.write(write)
         desk.tally.fault(fault)

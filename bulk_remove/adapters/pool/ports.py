@@ -60,6 +60,7 @@ class Steps(Protocol):
     ) -> Chunk: ...
     def begin_attempt(self, chunk_id: int, now_s: float) -> int: ...  # noqa: D102
     def end_attempt(self, attempt_id: int, now_s: float, result: str, request_id: str, strangers: int) -> None: ...  # noqa: D102
+    def end_unsent(self, chunk_id: int, now_s: float) -> None: ...  # noqa: D102
     def keep_states(self, chunk: Chunk, states: Alike[NumberState]) -> None: ...  # noqa: D102
     def settle(self, chunk: Chunk, states: Alike[NumberState], again: Mapping[int, Again]) -> None: ...  # noqa: D102
     def split(self, chunk: Chunk, states: Alike[NumberState], now_s: float) -> tuple[Chunk, Chunk]: ...  # noqa: D102

@@ -1,0 +1,42 @@
+"""What `bulk-remove runs verify` does, once it is called."""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from bulk_remove.adapters.console import Screen
+from bulk_remove.cli.given import state_dir_from
+from bulk_remove.cli.history_text import counted
+from bulk_remove.errors import ExitCode, UsageError
+from bulk_remove.run.proof import Proven, proof_as_json, proven
+from bulk_remove.run.resume import find_run
+
+
+def verify_job(options: dict[str, Any]) -> int:
+    """Tell that a run's ledger is as it was written. Raises InputError, UsageError, StorageError."""
+    screen = Screen()
+    head = (options["head"] or "").lower()
+    if head and not re.fullmatch("[0-9a-f]{64}", head):
+        raise UsageError("--head is no head of a ledger.", "Give the 64 digits and letters of `ledger_head`.")
+    proof = proven(find_run(state_dir_from(options), options["run"] or ""), head)
+    if options["as_json"]:
+        screen.tell(json.dumps(proof_as_json(proof), ensure_ascii=False, indent=2))
+        return ExitCode.OK
+    for line in _lines(proof, head):
+        screen.tell(line)
+    return ExitCode.OK
+
+
+def _lines(proof: Proven, head: str) -> Iterator[str]:
+    links, found, unended, later = proof.verified
+    yield f"The ledger of run {proof.run_id} is as it was written: {counted(links, 'link')} after the plan."
+    yield f"  Head: {found}"
+    if not head and not proof.summaries:
+        yield "  No summary of it was found: a ledger made anew whole shows only by a head kept elsewhere."
+    for told in ["the head that was given"] if head else [str(path) for path in proof.summaries]:
+        yield f"  Agrees with {told}."
+    if (head or proof.summaries) and later:
+        yield f"  {counted(later, 'link')} came after that, and only the chain itself speaks for them."
+    if unended:
+        yield f"  Not covered: {counted(unended, 'attempt')} without an end, under way or cut off."

@@ -1,0 +1,293 @@
+"""Whoever changes a ledger of a real run, in any cell, is found out; what nobody changed is sound."""
+
+import json
+import shutil
+import signal
+import sqlite3
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from bulk_remove.adapters.ledger import opened_for_reading, verify
+from bulk_remove.adapters.ledger.chain import linked, session_event, session_row
+from bulk_remove.adapters.ledger.store import Store
+from bulk_remove.errors import AlteredLedgerError, StorageError
+from tests.support.processes import COMMAND, Running, bulk_remove, environment, removal, simulator
+
+PACE = ("--rate", "100", "--max-numbers-per-request", "8", "--busy-delay", "100ms", "--busy-for", "400ms")
+FORMS = ("--also-try", "international,zeros", "--canary", "--canary-max-not-exist", "100%", "--max-invalid", "50%")
+# Nothing that was done or answered: when to ask again, the chunk that carries it now; and of a chunk packed later,
+# whether it is open, for a run that is taken up again closes it.
+PLANS_ONLY = {("straggler", "due_at_s"), ("straggler", "chunk_id")}
+TABLES = (
+    "run", "session", "canary", "record_count", "note", "source", "block", "duplicate", "chunk", "attempt", "straggler"
+)  # fmt: skip
+
+
+class Left(NamedTuple):
+    """A run that has ended."""
+
+    state: Path
+    run_id: str
+    ledger: Path
+    head: str
+
+
+@pytest.fixture(scope="module", name="server")
+def server_fixture(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """A server that loses replies, refuses some requests, and keeps numbers in calls; a third is in another form."""
+    folder = tmp_path_factory.mktemp("server")
+    held = [("{}", "48{}", "0048{}")[index % 3].format(601_000_000 + index) for index in range(200)]
+    (folder / "held.csv").write_text("\n".join(["number", *held]), encoding="utf-8")
+    faults = ("--fault", "dropped_after=0.1", "--fault", "error_500_before=0.15", "--fault", "missing_numbers=0.1")
+    busy = ("--busy-share", "0.2", "--busy-seconds", "9999", "--seed", "3")
+    with simulator(folder, "--numbers", str(folder / "held.csv"), *busy, *faults) as running:
+        yield running
+
+
+@pytest.fixture(scope="module", name="left")
+def left_fixture(server: Running, tmp_path_factory: pytest.TempPathFactory) -> Left:
+    folder = tmp_path_factory.mktemp("run")
+    numbers = [str(601_000_000 + index) for index in range(40)]
+    source = folder / "numbers.csv"
+    source.write_text("\n".join(["telefon", *numbers, "+48 601 000 003", "brak"]), encoding="utf-8")
+    done = bulk_remove(*removal(server, folder, source, *PACE, *FORMS))
+    assert done.returncode == 3, done.stderr
+    summary = json.loads((folder / "report.summary.json").read_text(encoding="utf-8"))
+    run_id = summary["run_id"]
+    return Left(folder / "state", run_id, folder / "state" / "runs" / run_id / "ledger.sqlite", summary["ledger_head"])
+
+
+def checked(ledger: Path, *heads: str) -> str:
+    """Return what is wrong with a ledger, empty when it is sound."""
+    try:
+        with opened_for_reading(ledger) as store:
+            verify(store, heads)
+    except AlteredLedgerError as error:
+        return error.sentence
+    return ""
+
+
+def dump(ledger: Path) -> list[list[tuple[Any, ...]]]:
+    """Return all rows of a ledger."""
+    with closing(sqlite3.connect(ledger)) as connection:
+        columns = dict.fromkeys(TABLES, "*") | {"straggler": "ordinal, campaign, number, form, state"}
+        return [connection.execute(f"SELECT {names} FROM {table}").fetchall() for table, names in columns.items()]  # noqa: S608 - see above
+
+
+@pytest.fixture(name="copy")
+def copy_fixture(left: Left, tmp_path: Path) -> Path:
+    return Path(shutil.copy(left.ledger, tmp_path / "ledger.sqlite"))
+
+
+def test_the_ledger_of_a_hard_run_is_sound_and_has_all_that_can_be_in_one(left: Left) -> None:
+    assert checked(left.ledger, left.head) == ""
+    with closing(sqlite3.connect(left.ledger)) as connection:
+        tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        assert tables == {*TABLES}
+        counts = {name: connection.execute(f"SELECT count(*) FROM {name}").fetchone()[0] for name in TABLES}  # noqa: S608
+        assert all(counts.values()), counts
+        results = {result for (result,) in connection.execute("SELECT result FROM attempt")}
+        assert {"verdicts", "HTTP 500", "connection lost"} <= results
+        assert connection.execute("SELECT count(*) FROM straggler WHERE form > 0").fetchone()[0]
+        assert connection.execute("SELECT count(*) FROM chunk WHERE ordinals IS NOT NULL").fetchone()[0]
+
+
+def others(cell: Any) -> list[Any]:
+    """Return other values of the same type."""
+    if cell is None or cell in {"", b""}:
+        return [1, "1", b"1"]
+    if isinstance(cell, int | float):
+        return [cell + 1000, 0 if cell else 1]
+    text = cell if isinstance(cell, bytes) else cell.encode()
+    flipped = [text[:place] + bytes([text[place] ^ 1]) + text[place + 1 :] for place in (0, len(text) // 2)]
+    return [each if isinstance(cell, bytes) else each.decode(errors="replace") for each in flipped]
+
+
+def is_said(table: str, column: str, row: dict[str, Any]) -> bool:
+    """Tell whether a cell says what was planned, done or answered, rather than what is to be done next."""
+    return (table, column) not in PLANS_ONLY and not (column == "progress" and row["ordinals"] is not None)
+
+
+def test_a_change_of_any_cell_is_noticed(left: Left, copy: Path) -> None:
+    missed, tried = [], Counter[str]()
+    with closing(sqlite3.connect(copy, isolation_level=None)) as connection:
+        store = Store(copy, connection)
+        for (table,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
+            cursor = connection.execute(f"SELECT rowid AS here, * FROM {table}")  # noqa: S608 - a name of the schema
+            columns = [column[0] for column in cursor.description]
+            for cells in cursor.fetchall():
+                row = dict(zip(columns, cells, strict=True))
+                said = [column for column in columns[1:] if is_said(table, column, row)]
+                for column, value in [(name, value) for name in said for value in others(row[name])]:
+                    connection.execute("BEGIN")
+                    with suppress(sqlite3.IntegrityError):  # the schema itself does not let it be
+                        connection.execute(f"UPDATE {table} SET {column} = ? WHERE rowid = ?", (value, row["here"]))  # noqa: S608
+                        tried[table] += 1
+                        try:
+                            verify(store, [left.head])
+                        except AlteredLedgerError:
+                            pass
+                        else:
+                            missed.append((table, row["here"], column, row[column], value))
+                    connection.execute("ROLLBACK")
+    assert not missed
+    assert {*tried} == {*TABLES}
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_a_row_left_out_is_noticed(table: str, left: Left, copy: Path) -> None:
+    with closing(sqlite3.connect(copy, isolation_level=None)) as connection:
+        store = Store(copy, connection)
+        rows = [rowid for (rowid,) in connection.execute(f"SELECT rowid FROM {table}")]  # noqa: S608 - see above
+        for rowid in rows if table != "run" else ():
+            connection.execute("BEGIN")
+            connection.execute(f"DELETE FROM {table} WHERE rowid = ?", (rowid,))  # noqa: S608 - see above
+            with pytest.raises(AlteredLedgerError):
+                verify(store, [left.head])
+            connection.execute("ROLLBACK")
+
+
+@pytest.mark.parametrize(
+    ("lie", "named"),
+    [
+        (
+            (
+                "UPDATE chunk SET states = CAST(replace(CAST(states AS TEXT), '[\"R\",1', '[\"N\",0') AS BLOB)"
+                " WHERE instr(states, CAST('[\"R\",1' AS BLOB))"
+            ),
+            " is not as its last attempt (",
+        ),
+        ("UPDATE chunk SET numbers = replace(numbers, '601000009', '601000909')", "table chunk"),
+        ("DELETE FROM attempt WHERE attempt_id = 2", "attempt 2 is missing"),
+        ("UPDATE attempt SET result = 'verdicts' WHERE attempt_id = 2 OR result = 'HTTP 500'", "attempt "),
+        ("UPDATE block SET numbers = replace(numbers, '601000004', '601000994')", "table block"),
+        ("UPDATE duplicate SET first_seq = 1", "table duplicate"),
+        ("UPDATE source SET properties = replace(properties, 'numbers', 'others')", "table source"),
+        ("UPDATE run SET approved_by = 'typed'", "table run"),
+        ("UPDATE session SET ended_at_s = ended_at_s + 60", "session 1 where it ended"),
+        ("UPDATE record_count SET before = before + 1", "counted records"),
+        ("UPDATE canary SET passed = 1 - passed", "canary"),
+        ("UPDATE straggler SET number = '601999999'", "straggler "),
+        (
+            "INSERT INTO attempt (chunk_id, begun_at_s, ended_at_s, result) VALUES (1, 1.0, 2.0, 'verdicts')",
+            "is not in its chain",
+        ),
+        ("INSERT INTO attempt (chunk_id, begun_at_s) VALUES (1, 1.0)", "has no end, though"),
+    ],
+)
+def test_verify_names_what_was_changed(lie: str, named: str, copy: Path) -> None:
+    with closing(sqlite3.connect(copy)) as connection:
+        assert connection.execute(lie).rowcount
+        connection.commit()
+    assert named in checked(copy)
+
+
+def test_a_lie_that_was_linked_anew_to_the_end_fits_its_chain_but_not_the_summary(left: Left, copy: Path) -> None:
+    with closing(sqlite3.connect(copy)) as connection:
+        connection.execute("UPDATE session SET ending = 'deadline'")
+        row = session_row(connection, 1)
+        (no,) = connection.execute("SELECT max(ended_no) FROM session").fetchone()
+        ((before,),) = connection.execute("SELECT link FROM note WHERE no = ?", (no - 1,)).fetchall()
+        link = linked(before, session_event("ended", row))
+        connection.execute("UPDATE session SET ended_link = ?", (link,))
+        connection.commit()
+    assert checked(copy) == ""
+    assert checked(copy, link.hex()) == ""
+    assert "nowhere in its chain" in checked(copy, left.head)
+
+
+def test_one_byte_anywhere_in_the_file_is_noticed_or_says_nothing(left: Left, copy: Path) -> None:
+    """A byte that no row holds (free space, statistics of a page) may change; whatever a row says may not."""
+    sound = left.ledger.read_bytes()
+    said = dump(left.ledger)
+    for place in range(97, len(sound), 1009):
+        copy.write_bytes(sound[:place] + bytes([sound[place] ^ 4]) + sound[place + 1 :])
+        try:
+            with opened_for_reading(copy) as store:
+                verify(store, [left.head])
+        except StorageError:
+            continue
+        assert dump(copy) == said
+
+
+def told(left: Left, *words: str) -> subprocess.CompletedProcess[str]:
+    return bulk_remove("runs", "verify", *words, "--state-dir", left.state)
+
+
+def test_the_command_says_what_a_sound_ledger_was_held_against(left: Left) -> None:
+    done = told(left, left.run_id)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert f"The ledger of run {left.run_id} is as it was written:" in done.stdout
+    assert left.head in done.stdout
+    assert "Agrees with" in done.stdout
+    assert told(left).stdout == done.stdout  # the latest
+    assert "Agrees with the head that was given." in told(left, "--head", left.head).stdout
+    as_json = json.loads(told(left, "--json").stdout)
+    assert (as_json["ledger_head"], as_json["attempts_without_an_end"], as_json["links_after_the_head"]) == (
+        left.head, 0, 0
+    )  # fmt: skip
+
+
+def test_an_altered_ledger_is_10_and_a_head_that_it_does_not_hold_likewise(left: Left, tmp_path: Path) -> None:
+    state = shutil.copytree(left.state, tmp_path / "state")
+    ledger = state / "runs" / left.run_id / "ledger.sqlite"
+    elsewhere = left._replace(state=state)
+    wrong = told(elsewhere, "--head", "0" * 64)
+    assert (wrong.returncode, wrong.stdout) == (10, "")
+    assert "the head 000000000000... that was noted of it is nowhere in its chain" in wrong.stderr
+    assert told(elsewhere, "--head", "abc").returncode == 2
+    with closing(sqlite3.connect(ledger)) as connection:
+        connection.execute("UPDATE attempt SET result = 'verdicts' WHERE result = 'HTTP 500'")
+        connection.commit()
+    done = told(elsewhere)
+    assert (done.returncode, done.stdout) == (10, "")
+    assert "is not as it was written: attempt" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_run_that_was_killed_is_sound_says_what_is_not_covered_and_is_sound_once_resumed(
+    server: Running, tmp_path: Path
+) -> None:
+    source = tmp_path / "numbers.csv"
+    source.write_text("\n".join(["telefon", *[str(601_000_100 + index) for index in range(30)]]), encoding="utf-8")
+    slow = ("--max-numbers-per-request", "1", "--rate", "5", "--busy-for", "0s", "--tries", "2")
+    words = map(str, removal(server, tmp_path, source, *slow))
+    with subprocess.Popen([*COMMAND, *words], env=environment(), stdout=subprocess.DEVNULL) as process:
+        for _ in range(3000):
+            ledger = next(tmp_path.glob("state/runs/*/ledger.sqlite"), tmp_path)
+            if ledger.is_file() and attempts(ledger) > 3:
+                break
+            time.sleep(0.01)
+        assert checked(ledger) == ""  # also while it is under way
+        process.send_signal(signal.SIGKILL)
+    run = Left(tmp_path / "state", ledger.parent.name, ledger, "")
+    done = told(run)
+    assert done.returncode == 0, done.stderr
+    assert "No summary of it was found" in done.stdout
+    with closing(sqlite3.connect(ledger)) as connection:
+        connection.execute("INSERT INTO attempt (chunk_id, begun_at_s) SELECT max(chunk_id), 1.0 FROM chunk")
+        connection.commit()
+    assert "Not covered: " in told(run).stdout
+    resumed = bulk_remove("resume", "--state-dir", run.state, "--rate", "100")
+    assert resumed.returncode in {0, 3}, resumed.stderr
+    assert "Agrees with" in told(run).stdout
+    again = ("rerun", tmp_path / "report.csv", "--state-dir", run.state, "--yes", "--busy-for", "0s", "--rate", "100")
+    bulk_remove(*again, "--url", server.url, "--user", "demo", "-o", tmp_path / "second.csv")
+    rerun = told(run)
+    assert rerun.returncode == 0, rerun.stderr
+    assert run.run_id not in rerun.stdout
+
+
+def attempts(ledger: Path) -> int:
+    try:
+        with closing(sqlite3.connect(f"{ledger.as_uri()}?mode=ro", uri=True)) as connection:
+            return int(connection.execute("SELECT count(*) FROM attempt").fetchone()[0])
+    except sqlite3.OperationalError:
+        return 0  # it is just being made
