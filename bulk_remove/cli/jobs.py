@@ -19,6 +19,7 @@ from bulk_remove.cli.configured import without_profile
 from bulk_remove.cli.credentials import login_from
 from bulk_remove.cli.given import address_from, changes_from, settings_from, state_dir_from
 from bulk_remove.cli.guarding import canary_judge, inspected, known_before, known_to_plan
+from bulk_remove.cli.history_text import counted
 from bulk_remove.cli.keys import steered_by_keys
 from bulk_remove.cli.reports import check_places, wanted_of
 from bulk_remove.cli.run_log import logged
@@ -291,8 +292,11 @@ def _tell(screen: Screen, ready: Prepared, settings: Settings, sent: Sent, finis
 def _done_by(finished: Finished) -> str:
     requests, records = finished.totals.requests, finished.removed_records
     if not requests:  # what is final already is asked for by no rerun
-        return f"Nothing had to be sent; {records:,} records were removed before." if records else "Nothing was sent."
-    return f"{records:,} records removed by {requests:,} requests in {duration(finished.totals.seconds)}."
+        return (
+            f"Nothing had to be sent; removed before: {counted(records, 'record')}." if records else "Nothing was sent."
+        )
+    spent = duration(finished.totals.seconds)
+    return f"{counted(records, 'record')} removed by {counted(requests, 'request')} in {spent}."
 
 
 @contextmanager
