@@ -83,6 +83,8 @@ def _option(param: click.Parameter, ctx: click.Context) -> tuple[str, ...]:
 
 def told_as(default: object) -> str:
     """Return a default as it would be typed."""
+    if isinstance(default, tuple):
+        return " ".join(map(told_as, default))
     return "on" if default is True else str(default)
 
 
