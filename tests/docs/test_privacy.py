@@ -12,7 +12,7 @@ import pytest
 from tests.support.processes import Running, bulk_remove, simulator
 
 PAGE = (Path(__file__).parents[2] / "docs" / "privacy.md").read_text(encoding="utf-8")
-NUMBER = re.compile(rb"5\d\d?[ -]?000[ -]?[0-7]\d\d")
+NUMBER = re.compile(rb"500[ -]?000[ -]?[0-6]\d\d")
 """A number of the input, however it may be grouped."""
 
 
