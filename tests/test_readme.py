@@ -17,7 +17,7 @@ GUIDES = "".join(
     for name in ("nights", "privacy", "reference", "troubleshooting")
 )
 TESTS = "".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / "tests").rglob("test_*.py")))
-COMMANDS = [*program.commands.values()]
+COMMANDS: list[click.Command] = [program, *program.commands.values()]
 COMMANDS += [below for command in COMMANDS if isinstance(command, click.Group) for below in command.commands.values()]
 FLAGS = {name for command in COMMANDS for option in command.params for name in (*option.opts, *option.secondary_opts)}
 

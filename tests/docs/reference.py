@@ -13,7 +13,8 @@ from bulk_remove.adapters.reader.packed import PACKED_KINDS
 from bulk_remove.cli.commands import program
 from bulk_remove.cli.profile import is_setting, key_of
 from bulk_remove.core.model import FINAL_STATUSES, REPORT_COLUMNS, Status
-from bulk_remove.errors import BulkRemoveError, ExitCode
+from bulk_remove.core.summary import MEANING, Ending, exit_code
+from bulk_remove.errors import BulkRemoveError, ExitCode, InvariantError
 
 PLACE = Path(__file__).parents[2] / "docs" / "reference.md"
 _HEAD = """\
@@ -27,29 +28,38 @@ commands are used.
 def reference() -> str:
     """Return the whole page."""
     parts = [_HEAD, "## Commands\n"]
-    parts += [_command(path, command) for path, command in commands(program, "bulk-remove")]
+    parts += [_command(ctx) for ctx in commands()]
     parts += [_exits(), _statuses(), _columns(), _formats()]
     return "\n".join(parts)
 
 
-def commands(group: click.Group, path: str) -> Iterator[tuple[str, click.Command]]:
-    """Yield every command that can be typed, with the words that call it."""
-    for name, command in group.commands.items():
-        if isinstance(command, click.Group):
-            yield from commands(command, f"{path} {name}")
-        else:
-            yield f"{path} {name}", command
+def commands() -> Iterator[click.Context]:
+    """Yield the program, then every command and group that can be typed, each with the words that call it."""
+    return _below(click.Context(program, info_name="bulk-remove"))
 
 
-def _command(path: str, command: click.Command) -> str:
-    ctx = click.Context(command, info_name=path)
-    about = inspect.cleandoc(command.help or "").replace("\\b\n", "").replace("\b\n", "")
-    rows = [_option(param, ctx) for param in command.params]
-    return f"### {path}\n\n    {_usage(command, ctx)}\n\n{about}\n" + (_table(_OPTION_HEAD, rows) if rows else "")
+def _below(ctx: click.Context) -> Iterator[click.Context]:
+    yield ctx
+    if isinstance(ctx.command, click.Group):
+        for name, command in ctx.command.commands.items():
+            yield from _below(click.Context(command, ctx, info_name=name))
 
 
-def _usage(command: click.Command, ctx: click.Context) -> str:
-    return " ".join([ctx.command_path, *command.collect_usage_pieces(ctx)])
+def options(ctx: click.Context) -> list[click.Parameter]:
+    """Return what a command takes, but for --help, which all take."""
+    return [param for param in ctx.command.get_params(ctx) if param is not ctx.command.get_help_option(ctx)]
+
+
+def _command(ctx: click.Context) -> str:
+    about = inspect.cleandoc(ctx.command.help or "").replace("\\b\n", "").replace("\b\n", "")
+    rows = [_option(param, ctx) for param in options(ctx)]
+    parts = [f"### {ctx.command_path}\n", f"    {_usage(ctx)}\n", f"{about}\n"]
+    parts += [f"{ctx.command.epilog}\n"] if ctx.command.epilog else []
+    return "\n".join(parts) + (_table(_OPTION_HEAD, rows) if rows else "")
+
+
+def _usage(ctx: click.Context) -> str:
+    return " ".join([ctx.command_path, *ctx.command.collect_usage_pieces(ctx)])
 
 
 _OPTION_HEAD = ("option", "type", "default", "variable", "profile key", "meaning")
@@ -73,6 +83,8 @@ def _option(param: click.Parameter, ctx: click.Context) -> tuple[str, ...]:
 
 def told_as(default: object) -> str:
     """Return a default as it would be typed."""
+    if isinstance(default, tuple):
+        return " ".join(map(told_as, default))
     return "on" if default is True else str(default)
 
 
@@ -89,25 +101,43 @@ def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
 
 
 def _exits() -> str:
-    owners = [kind for _, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, BulkRemoveError)]
-    rows = [
-        (
-            str(int(code)),
-            f"`{code.name}`",
-            ", ".join(f"`{kind.__name__}`" for kind in owners if getattr(kind, "exit_code", None) == code),
-        )
-        for code in ExitCode
-    ]
-    return "## Exit codes\n" + _table(("exit", "name", "errors in Python"), rows)
+    rows = [(str(int(code)), f"`{code.name}`", _endings(code), *_errors(code)) for code in ExitCode]
+    return "## Exit codes\n" + _table(("exit", "name", "a run that ended so", "errors in Python", "which mean"), rows)
+
+
+def _endings(code: ExitCode) -> str:
+    """Return how a run ends with this code: why its sending ended, and what it left open when nothing cut it short."""
+    endings = [ending.value for ending in Ending if exit_code(ending, {}) is code]
+    left = [f"`{status}`" for status in Status if exit_code(Ending.DONE, {status: 1}) is not ExitCode.OK]
+    return "; ".join(
+        [*endings, *([f"{Ending.DONE}, and left {', '.join(left)}"] if code is ExitCode.NOT_FINAL else [])]
+    )
+
+
+def _errors(code: ExitCode) -> tuple[str, str]:
+    """Return the errors that end a command with this code, and what their docstrings say."""
+    owners: list[type[Exception]] = [InvariantError] if code is ExitCode.BUG else []
+    for _, kind in inspect.getmembers(errors, inspect.isclass):
+        if issubclass(kind, BulkRemoveError) and getattr(kind, "exit_code", None) is code:
+            owners.append(kind)
+    return ", ".join(f"`{kind.__name__}`" for kind in owners), " ".join(inspect.getdoc(kind) or "" for kind in owners)
 
 
 def _statuses() -> str:
-    rows = [(f"`{status}`", "yes" if status in FINAL_STATUSES else "") for status in Status]
-    return "## Statuses\n" + _table(("status", "final"), rows)
+    rows = [(f"`{status}`", MEANING[status], "yes" if status in FINAL_STATUSES else "") for status in Status]
+    return "## Statuses\n" + _table(("status", "meaning", "final"), rows)
+
+
+_COLUMNS = """\
+## Columns of the report
+
+In their order; what they hold is in the [README](../README.md#the-report).
+
+"""
 
 
 def _columns() -> str:
-    return "## Columns of the report\n\n" + "".join(f"* `{column}`\n" for column in REPORT_COLUMNS)
+    return _COLUMNS + "".join(f"* `{column}`\n" for column in REPORT_COLUMNS)
 
 
 def _formats() -> str:
