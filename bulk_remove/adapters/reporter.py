@@ -132,15 +132,17 @@ def _written(blocks: Iterable[OutcomeBlock], width: int, by_status: Counter[Stat
         duplicates: Iterable[str] = repeat("")
         if block.duplicate_of:
             duplicates = [_cell(block.duplicate_of.get(place, "")) for place in range(len(block.rows))]
+        cells, campaigns = _cells(block.cells), block.campaigns
+        shared = campaigns.count(campaigns[0]) == len(campaigns)
         yield "".join(
             [
                 f"{kept}{file},{row},{cell},{number},{campaign},{before[kind]}{ids}{after[kind]}{duplicate}\r\n"
                 for kept, row, cell, number, campaign, kind, ids, duplicate in zip(
-                    [_kept(cells, width) for cells in block.others] or repeat("," * width),
+                    [_kept(others, width) for others in block.others] or repeat("," * width),
                     block.rows,
-                    _cells(block.cells),
-                    _cells(block.numbers),
-                    _cells(block.campaigns),
+                    cells,
+                    cells if block.numbers == block.cells else _cells(block.numbers),
+                    repeat(_cell(campaigns[0])) if shared else _cells(campaigns),
                     block.states.which,
                     _ids(block.states.ids),
                     duplicates,

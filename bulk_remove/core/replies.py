@@ -11,6 +11,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import repeat
 from typing import Any, NamedTuple
 
 import orjson
@@ -120,7 +121,7 @@ def read_reply(body: bytes, numbers: Sequence[str]) -> Reply | Fault:
         document = {}
     if not isinstance(document, dict):
         return _unreadable(f"{_UNREADABLE}: it is no object keyed by number.")
-    entries = [document.pop(number, None) for number in numbers]
+    entries = [*map(document.pop, numbers, repeat(None))]
     if document:
         _take_respelt(numbers, entries, document)
     sample = mask(next(iter(document))) if document else ""
@@ -166,13 +167,17 @@ def _unreadable(sentence: str) -> Fault:
 def _verdicts(entries: Sequence[Any]) -> Alike[Verdict]:
     """Return the verdict of each number. Where each has one record with a documented status, they are few kinds."""
     try:
-        statuses = [entry["status"] for (entry,) in entries]
-        found = [entry.get("record_id") for (entry,) in entries]
+        records = [record for (record,) in entries]
+        statuses = [record["status"] for record in records]
+        found = [record.get("record_id") for record in records]
         kinds = {status: _DOCUMENTED[status] for status in {*statuses}}
     except (AttributeError, KeyError, TypeError, ValueError):
         return Alike.of(map(_verdict, entries))
-    if not {*map(type, found)} <= _PLAIN_IDS:
+    types = {*map(type, found)}
+    if not types <= _PLAIN_IDS:
         return Alike.of(map(_verdict, entries))
+    if [*kinds] == ["REMOVED"] and type(None) not in types:
+        return Alike(tuple(kinds.values()), [0] * len(found), found)
     places = {status: place for place, status in enumerate(kinds)}
     ids = [
         record_id if status == "REMOVED" and record_id is not None else ()
