@@ -103,7 +103,7 @@ class _Workbook:
     def _part(self, values: list[list[Value]], numbers: range) -> _Part:
         kept: Sequence[int] = numbers
         cells = phone_texts(self._column(values, self.source.column))
-        if "" in cells or any(map(str.isspace, cells)):
+        if not all(map(str.strip, cells)):
             filled = [index for index, cell in enumerate(cells) if cell.strip() or not is_blank(values[index])]
             kept = [numbers[index] for index in filled]
             cells = [cells[index] for index in filled]
