@@ -15,9 +15,10 @@ def pytest_configure(config: pytest.Config) -> None:  # noqa: ARG001 - pytest's 
     Undo also what a shell does to a command in its background: there Ctrl-C is ignored, by every process it starts.
     """
     os.environ["BULK_REMOVE_CONFIG"] = os.devnull
-    for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGTERM, signal.SIG_DFL)):
-        if signal.getsignal(number) is signal.SIG_IGN:
-            signal.signal(number, handler)
+    for name in ("SIGINT", "SIGTERM", "SIGQUIT", "SIGTSTP"):
+        number = getattr(signal, name, None)  # Windows has but the first two
+        if number is not None and signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler if name == "SIGINT" else signal.SIG_DFL)
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:  # noqa: ARG001 - xdist's own name

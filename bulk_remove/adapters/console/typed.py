@@ -19,8 +19,10 @@ def signal_socket() -> Iterator[socket.socket]:
     with ours, pythons:
         ours.settimeout(0.0)
         pythons.settimeout(0.0)  # not blocking, as set_wakeup_fd demands
-        before = signal.set_wakeup_fd(pythons.fileno(), warn_on_full_buffer=False)
+        # A signal may end this at any step, and a closed socket's number may be the next file's.
+        before = signal.set_wakeup_fd(-1)
         try:
+            signal.set_wakeup_fd(pythons.fileno(), warn_on_full_buffer=False)
             yield ours
         finally:
             signal.set_wakeup_fd(before)

@@ -73,6 +73,11 @@ class Store:
         self.connection.close()
 
 
+def schema() -> str:
+    """Return the script that makes the tables of a ledger."""
+    return files(__package__).joinpath("schema.sql").read_text(encoding="utf-8")
+
+
 def create(path: Path, run_id: str, tool_version: str, created_at_s: float, request: dict[str, object]) -> Store:
     """Make a new ledger, readable by its owner alone. `request` must hold no secret. Raises StorageError."""
     try:
@@ -88,7 +93,7 @@ def create(path: Path, run_id: str, tool_version: str, created_at_s: float, requ
         with store.reading():
             for pragma in _PRAGMAS:
                 connection.execute(pragma)
-            connection.executescript(files(__package__).joinpath("schema.sql").read_text(encoding="utf-8"))
+            connection.executescript(schema())
         with store.transaction():
             # Together with the run: a ledger that was killed while it was made has no version.
             connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION:d}")

@@ -5,6 +5,7 @@ What an attempt without an end says is in no chain yet: it is there only while a
 
 import sqlite3
 from collections.abc import Collection
+from contextlib import closing
 from typing import NamedTuple
 
 import orjson
@@ -25,9 +26,10 @@ from bulk_remove.adapters.ledger.chain import (
     session_row,
 )
 from bulk_remove.adapters.ledger.replaying import Replay
-from bulk_remove.adapters.ledger.store import Store
+from bulk_remove.adapters.ledger.store import Store, schema
 from bulk_remove.errors import AlteredLedgerError
 
+_OBJECTS = "SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY type, name"
 _EVENTS = (
     "SELECT ended_no AS no, 'attempt', attempt_id FROM attempt WHERE ended_no IS NOT NULL"
     " UNION ALL SELECT began_no, 'began', session_no FROM session WHERE began_no IS NOT NULL"
@@ -100,9 +102,13 @@ def _verified(connection: sqlite3.Connection, known: Collection[str]) -> Verifie
 
 
 def _check_pages(connection: sqlite3.Connection) -> None:
-    (problem,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+    (problem,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
     if problem != "ok":
         raise _Altered("the file is damaged")
+    with closing(sqlite3.connect(":memory:")) as new:
+        new.executescript(schema())
+        if connection.execute(_OBJECTS).fetchall() != new.execute(_OBJECTS).fetchall():
+            raise _Altered("its tables are not made as a ledger's are")
 
 
 def _check_plan(connection: sqlite3.Connection) -> None:
@@ -200,6 +206,10 @@ def _check_chunks(connection: sqlite3.Connection) -> None:
         if chunk is None or chunk_digest(chunk) != digest:
             raise _Altered(f"chunk {chunk_id} is not as its last attempt ({attempt_id}) left it")
         replay.take(chunk)
+    # Of a packed chunk this is in no link: a run that is taken up again closes it.
+    unknown = connection.execute("SELECT chunk_id FROM chunk WHERE progress NOT IN ('open', 'settled')").fetchone()
+    if unknown:
+        raise _Altered(f"chunk {unknown[0]} is neither open nor settled")
     unasked = connection.execute(
         "SELECT chunk_id FROM chunk WHERE ordinals IS NOT NULL AND (states IS NOT NULL OR again IS NOT NULL)"
         " AND chunk_id NOT IN (SELECT chunk_id FROM attempt WHERE ended_no IS NOT NULL) LIMIT 1"
