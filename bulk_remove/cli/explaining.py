@@ -1,6 +1,5 @@
 """`bulk-remove explain`: what all runs did with one number."""
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -26,8 +25,7 @@ def explain_job(options: dict[str, Any]) -> int:
     unread = sum(bool(one.problem) and not one.trace.rows for one in runs)
     altered = [one.run.run_id for one in runs if one.altered]
     if options["as_json"]:
-        told = {"number": number, "runs": [explained_as_json(one) for one in runs]}
-        screen.tell(json.dumps(told, ensure_ascii=False, allow_nan=False, indent=2))
+        screen.tell_json({"number": number, "runs": [explained_as_json(one) for one in runs]})
     for one in runs if not options["as_json"] else ():
         for line in _in_full(one):
             screen.tell(line)

@@ -1,6 +1,5 @@
 """What `bulk-remove runs verify` does, once it is called."""
 
-import json
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -21,7 +20,7 @@ def verify_job(options: dict[str, Any]) -> int:
         raise UsageError("--head is no head of a ledger.", "Give the 64 digits and letters of `ledger_head`.")
     proof = proven(find_run(state_dir_from(options), options["run"] or ""), head)
     if options["as_json"]:
-        screen.tell(json.dumps(proof_as_json(proof), ensure_ascii=False, indent=2))
+        screen.tell_json(proof_as_json(proof))
         return ExitCode.OK
     for line in _lines(proof, head):
         screen.tell(line)

@@ -1,6 +1,5 @@
 """What `bulk-remove runs` does, once it is called."""
 
-import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -21,7 +20,7 @@ def list_job(options: dict[str, Any]) -> int:
     state_dir = state_dir_from(options)
     runs = past_runs(state_dir)
     if options["as_json"]:
-        screen.tell(_json({"runs": [run_as_json(run) for run in runs]}))
+        screen.tell_json({"runs": [run_as_json(run) for run in runs]})
         return ExitCode.OK
     count = 0
     for count, run in enumerate(runs, start=1):  # noqa: B007 - how many there were
@@ -44,7 +43,7 @@ def show_job(options: dict[str, Any]) -> int:
         )
     run = past_run(folder)
     if options["as_json"]:
-        screen.tell(_json(details_as_json(run)))
+        screen.tell_json(details_as_json(run))
         return ExitCode.OK
     for line in (*in_short(run), *_in_full(run)):
         screen.tell(line)
@@ -136,7 +135,3 @@ def _in_full(run: PastRun) -> Iterator[str]:
 def _faults(faults: Mapping[str, int]) -> str:
     told = ", ".join(f"{count:,} x {kind}" for kind, count in sorted(faults.items()))
     return f"; without verdicts: {told}" if told else ""
-
-
-def _json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, allow_nan=False, indent=2)

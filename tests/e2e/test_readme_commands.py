@@ -2,13 +2,12 @@
 
 import re
 import shlex
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.support.processes import COMMAND, Running, environment, simulator
+from tests.support.processes import Running, bulk_remove, environment, simulator
 
 README = Path(__file__).parents[2] / "README.md"
 _LINE = re.compile(r"^ +(?:\$ )?bulk-remove (.+?)(?:  +#.*| > .*)?$", re.MULTILINE)
@@ -43,17 +42,7 @@ def test_every_command_of_the_readme_does_what_it_is_there_for(server: Running, 
         words = shlex.split(line)
         if "--yes" not in words and ASKS & {*words[:2]}:
             words.append("--yes")
-        done = subprocess.run(
-            [*COMMAND, *words],
-            cwd=tmp_path,
-            env=env,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            encoding="utf-8",
-            check=False,
-            timeout=60,
-        )
+        done = bulk_remove(*words, env=env, cwd=tmp_path)
         assert done.returncode == 0, (line, done.stdout, done.stderr)
     for made in ("report.csv", "report-2.csv", "report.html", "opt-outs/done/friday.csv.report.csv"):
         assert (tmp_path / made).stat().st_size > 0, made

@@ -57,11 +57,14 @@ def environment(**changes: str) -> dict[str, str]:
     return {**kept, **own, "PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring"} | changes
 
 
-def bulk_remove(*words: str | Path, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+def bulk_remove(
+    *words: str | Path, env: dict[str, str] | None = None, cwd: Path | None = None
+) -> subprocess.CompletedProcess[str]:
     """Run the command to its end, without a terminal."""
     return subprocess.run(
         [*COMMAND, *map(str, words)],
         env=env or environment(),
+        cwd=cwd,
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

@@ -1,5 +1,6 @@
 """The plan, the question before the first DELETE, the summary, the errors."""
 
+import json
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -44,6 +45,10 @@ class Screen:
     def tell(self, sentence: str) -> None:
         """Tell a result."""
         self.out.print(Text(sentence))
+
+    def tell_json(self, value: object) -> None:
+        """Tell a result to machines."""
+        self.tell(json.dumps(value, ensure_ascii=False, allow_nan=False, indent=2))
 
     def error(self, error: BulkRemoveError) -> None:
         """Tell what is wrong and what to do."""
