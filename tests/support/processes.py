@@ -9,8 +9,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryFile
+from typing import IO
 
 from bulk_remove.simulator.api import DEMO_PASSWORD
+from tests.support.warm import Warm
 
 COMMAND = (sys.executable, "-m", "bulk_remove")
 
@@ -27,14 +30,14 @@ class Running:
 def simulator(folder: Path, *options: str) -> Iterator[Running]:
     """Start `bulk-remove simulate` on a free port."""
     audit = folder / "audit.jsonl"
-    with subprocess.Popen(
-        [*COMMAND, "simulate", "--port", "0", "--audit", str(audit), *options],
-        env=environment(),
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as process:
+    told, tells = os.pipe()
+    with (
+        open(told, encoding="utf-8") as said,
+        started("simulate", "--port", "0", "--audit", audit, *options, out=tells) as process,
+    ):
+        os.close(tells)
         try:
-            found = re.search(r"http://\S+", process.stdout.readline() if process.stdout else "")
+            found = re.search(r"http://\S+", said.readline())
             assert found, "the simulator did not start"
             yield Running(found[0], audit)
         finally:
@@ -61,17 +64,32 @@ def bulk_remove(
     *words: str | Path, env: dict[str, str] | None = None, cwd: Path | None = None
 ) -> subprocess.CompletedProcess[str]:
     """Run the command to its end, without a terminal."""
-    return subprocess.run(
-        [*COMMAND, *map(str, words)],
-        env=env or environment(),
-        cwd=cwd,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        check=False,
-        timeout=120,
-    )
+    with TemporaryFile() as out, TemporaryFile() as err:
+        with started(*words, env=env, cwd=cwd, out=out.fileno(), err=err.fileno()) as process:
+            try:
+                code = process.wait(timeout=120)
+            finally:
+                process.kill()
+        told, complained = (_all_of(file) for file in (out, err))
+        return subprocess.CompletedProcess([*COMMAND, *map(str, words)], code, told, complained)
+
+
+def _all_of(file: IO[bytes]) -> str:
+    file.seek(0)
+    return file.read().decode()
+
+
+def started(
+    *words: str | Path,
+    env: dict[str, str] | None = None,
+    cwd: Path | None = None,
+    out: int = subprocess.DEVNULL,
+    err: int = 2,
+) -> Warm:
+    """Start the command, without a terminal; `out` and `err` are descriptors."""
+    with open(os.devnull, "r+b") as nothing:
+        out = nothing.fileno() if out == subprocess.DEVNULL else out
+        return Warm([*map(str, words)], env or environment(), str(cwd or Path.cwd()), (nothing.fileno(), out, err))
 
 
 def removal(server: Running, folder: Path, *words: str | Path) -> tuple[str | Path, ...]:

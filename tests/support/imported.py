@@ -1,0 +1,17 @@
+"""What a process that starts warm has imported: the whole product, and what it imports only where it needs it."""
+
+import pkgutil
+from importlib import import_module
+
+import aiohttp  # noqa: F401 - each of these is here to be imported
+import pandas  # noqa: F401
+import python_calamine  # noqa: F401
+import rich.live  # noqa: F401
+import rich.progress  # noqa: F401
+import tenacity  # noqa: F401
+
+import bulk_remove
+
+for module in pkgutil.walk_packages(bulk_remove.__path__, "bulk_remove."):
+    if not module.name.endswith("__main__"):
+        import_module(module.name)
