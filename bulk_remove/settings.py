@@ -16,6 +16,7 @@ from bulk_remove.core.model import Brackets, CsvFor, NumberFormat, ReportFormat
 from bulk_remove.core.numbers import NumberRules
 from bulk_remove.core.throttle import Ceilings, Level, ceilings_of
 from bulk_remove.errors import UsageError
+from bulk_remove.language import phrase
 
 _SYSTEM = re.compile(r"[0-9A-Za-z]([0-9A-Za-z-]*[0-9A-Za-z])?")
 _DEFAULT_PORT = {"https": 443, "http": 80}
@@ -188,7 +189,7 @@ class Settings:
             )
         if self.campaign and not is_campaign(self.campaign):
             raise UsageError(
-                f"--campaign is {self.campaign!r}, not five letters or digits.",
+                phrase("--campaign is {campaign!r}, not five letters or digits.", campaign=self.campaign),
                 "Give the identifier with its leading zeros, for example 00001.",
             )
         self.forms()
@@ -261,4 +262,7 @@ class Settings:
 
 def _within(flag: str, value: float, least: float, most: float) -> None:
     if not least <= value <= most:
-        raise UsageError(f"{flag} is {value:g}, which is out of range.", f"Give a value from {least:g} to {most:g}.")
+        raise UsageError(
+            phrase("{flag} is {value:g}, which is out of range.", flag=flag, value=value),
+            phrase("Give a value from {least:g} to {most:g}.", least=least, most=most),
+        )

@@ -40,7 +40,7 @@ PURE = {
     "fractions", "functools", "itertools", "math", "re", "typing", "unicodedata", "orjson", "phonenumbers",
 }  # fmt: skip
 POSIX_ONLY = {"fcntl", "pwd", "grp", "termios", "tty", "resource", "syslog", "posix", "pty"}
-LAYERS = ["errors", "core", "adapters", "run", "api", "cli"]
+LAYERS = ["language", "errors", "core", "adapters", "run", "api", "cli"]
 
 
 def name_of(path: Path) -> str:
@@ -71,7 +71,11 @@ def test_core_imports_nothing_that_touches_the_world(path: Path) -> None:
     outside = {name for name in imports(path) if not name.startswith("bulk_remove")}
     allowed = {name for name in outside if name in PURE or name.rpartition(".")[0] in PURE}
     assert outside == allowed
-    assert {layer_of(name) for name in imports(path) if name.startswith("bulk_remove.")} <= {"core", "errors"}
+    assert {layer_of(name) for name in imports(path) if name.startswith("bulk_remove.")} <= {
+        "core",
+        "errors",
+        "language",
+    }
 
 
 @pytest.mark.parametrize("path", modules_under("adapters/"), ids=name_of)
@@ -81,7 +85,7 @@ def test_no_adapter_imports_another_or_what_is_above(path: Path) -> None:
         if name.startswith("bulk_remove.adapters."):
             assert name.startswith(own)
         elif name.startswith("bulk_remove."):
-            assert layer_of(name) in {"core", "errors", "__version__"}
+            assert layer_of(name) in {"core", "errors", "language", "__version__"}
 
 
 @pytest.mark.parametrize("path", MODULES, ids=name_of)

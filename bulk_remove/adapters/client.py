@@ -23,6 +23,7 @@ from bulk_remove.core.quota import read_quota
 from bulk_remove.core.replies import NOT_SENT, Document, Effect, Fault, Reply, fault_of_status, read_reply
 from bulk_remove.core.retry import parse_date, parse_retry_after
 from bulk_remove.errors import UsageError
+from bulk_remove.language import phrase
 
 USER_AGENT = f"bulk-remove/{__version__}"
 Departure = Callable[[], Awaitable[bool]]
@@ -237,7 +238,12 @@ def _fault_of_proxy(http_status: int) -> Fault:
         return fault_of_status(http_status, b"", None)
     forbidden = 400 <= http_status < 500 and http_status not in {408, 429}  # noqa: PLR2004 - the client's faults
     effect = Effect.DENIED if forbidden else Effect.UNTOUCHED
-    return Fault(effect, "proxy", f"The proxy does not connect us to the server (HTTP {http_status}).", http_status)
+    return Fault(
+        effect,
+        "proxy",
+        phrase("The proxy does not connect us to the server (HTTP {http_status}).", http_status=http_status),
+        http_status,
+    )
 
 
 def _tls(ca_file: str) -> ssl.SSLContext:
@@ -249,7 +255,7 @@ def _tls(ca_file: str) -> ssl.SSLContext:
         except OSError as error:  # ssl.SSLError is one
             reason = "there is no certificate in it" if isinstance(error, ssl.SSLError) else error.strerror
             raise UsageError(
-                f"The CA file {ca_file} cannot be read: {reason}.",
+                phrase("The CA file {ca_file} cannot be read: {reason}.", ca_file=ca_file, reason=reason),
                 "Give a PEM file with --ca-file.",
             ) from None
     return context
@@ -294,5 +300,5 @@ def _address(text: str, what: str) -> yarl.URL:
     except ValueError:
         possible = False
     if not possible:
-        raise UsageError(f"{what} is not an http(s) address.", "Write it like https://host:port.")
+        raise UsageError(phrase("{what} is not an http(s) address.", what=what), "Write it like https://host:port.")
     return address

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from bulk_remove.errors import UsageError
+from bulk_remove.language import phrase
 
 
 def read_config(path: Path) -> dict[str, Any] | None:
@@ -20,13 +21,14 @@ def read_config(path: Path) -> dict[str, Any] | None:
         return None
     except OSError as error:
         raise UsageError(
-            f"{path} cannot be read: {error.strerror}.", "Check it, or name another file with --config."
+            phrase("{path} cannot be read: {problem}.", path=path, problem=error.strerror),
+            "Check it, or name another file with --config.",
         ) from None
     except UnicodeDecodeError:
-        raise UsageError(f"{path} is not UTF-8 text.", "Save it as UTF-8.") from None
+        raise UsageError(phrase("{path} is not UTF-8 text.", path=path), "Save it as UTF-8.") from None
     except tomllib.TOMLDecodeError as error:
         raise UsageError(
-            f"{path} is not TOML: {error}.",
+            phrase("{path} is not TOML: {problem}.", path=path, problem=error),
             'Mend that line. Text stands in quotes, a campaign too: campaign = "00001".',
         ) from None
 
@@ -34,7 +36,10 @@ def read_config(path: Path) -> dict[str, Any] | None:
 def _check_writers(path: Path, facts: os.stat_result) -> None:
     # Whoever writes it chooses the server, and the command that is run for the password.
     if os.name == "posix" and stat.S_ISREG(facts.st_mode) and facts.st_mode & stat.S_IWOTH:
-        raise UsageError(f"Everybody on this machine can write to {path}.", f"Look through it, then: chmod 600 {path}")
+        raise UsageError(
+            phrase("Everybody on this machine can write to {path}.", path=path),
+            phrase("Look through it, then: chmod 600 {path}", path=path),
+        )
 
 
 def write_config(path: Path, text: str) -> None:
@@ -45,6 +50,11 @@ def write_config(path: Path, text: str) -> None:
         with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as file:
             file.write(text)
     except FileExistsError:
-        raise UsageError(f"{path} is there already.", "Edit it, or name another place with --config.") from None
+        raise UsageError(
+            phrase("{path} is there already.", path=path), "Edit it, or name another place with --config."
+        ) from None
     except OSError as error:
-        raise UsageError(f"{path} cannot be written: {error.strerror}.", "Name another place with --config.") from None
+        raise UsageError(
+            phrase("{path} cannot be written: {problem}.", path=path, problem=error.strerror),
+            "Name another place with --config.",
+        ) from None

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bulk_remove.errors import StorageError
+from bulk_remove.language import phrase
 
 Keys = npt.NDArray[np.uint64]
 Places = npt.NDArray[np.int64]
@@ -157,7 +158,7 @@ class RowKeys:
             yield
         except OSError as error:
             raise StorageError(
-                f"The temporary file {self._path} failed: {error.strerror}.",
+                phrase("The temporary file {path} failed: {problem}.", path=self._path, problem=error.strerror),
                 "Make room there, or choose another place with --state-dir.",
             ) from None
 

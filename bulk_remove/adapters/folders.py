@@ -20,6 +20,7 @@ from platformdirs import user_config_path, user_state_path
 
 from bulk_remove.core.learned import Learned, fresh
 from bulk_remove.errors import CampaignLockedError, RunLockedError, StorageError
+from bulk_remove.language import phrase
 
 T = TypeVar("T")
 RUN_LOCK = "run.lock"
@@ -168,7 +169,9 @@ def lock_run(folder: Path) -> Iterator[None]:
     try:
         lock.acquire(timeout=_LOOKED_AT_S)
     except Timeout:
-        raise RunLockedError(f"Run {folder.name} is under way.", "Wait for it to end, then try again.") from None
+        raise RunLockedError(
+            phrase("Run {name} is under way.", name=folder.name), "Wait for it to end, then try again."
+        ) from None
     except OSError as error:
         raise _storage_error(folder, error) from None
     try:
@@ -199,7 +202,7 @@ def delete_run(folder: Path) -> None:
         rmtree(folder)
     except OSError as error:
         raise StorageError(
-            f"The folder {folder} cannot be deleted whole: {error.strerror}.",
+            phrase("The folder {folder} cannot be deleted whole: {problem}.", folder=folder, problem=error.strerror),
             "Check its permissions, then prune again; what is left of it may hold phone numbers.",
         ) from None
 
@@ -231,7 +234,7 @@ def lock_campaigns(state_dir: Path, host: str, campaigns: Iterable[str]) -> Iter
 def lock_inbox(state_dir: Path, inbox: Path) -> Iterator[None]:
     """Hold a drop folder for this process while the context is entered, as `lock_campaign` does a campaign."""
     digest = sha256(os.fsencode(inbox)).hexdigest()[:16]
-    with _held(state_dir, f"inbox-{digest}", f"Another night on this machine works on {inbox}."):
+    with _held(state_dir, f"inbox-{digest}", phrase("Another night on this machine works on {inbox}.", inbox=inbox)):
         yield
 
 
@@ -242,7 +245,7 @@ def lock_campaign(state_dir: Path, host: str, campaign: str) -> Iterator[None]:
     Raises CampaignLockedError when another run holds it, StorageError when the lock cannot be made.
     """
     name = f"{_as_file_name(host)}-{campaign}"
-    with _held(state_dir, name, f"Another run on this machine holds campaign {campaign}."):
+    with _held(state_dir, name, phrase("Another run on this machine holds campaign {campaign}.", campaign=campaign)):
         yield
 
 
@@ -275,5 +278,6 @@ def make_private(folder: Path) -> None:
 
 def _storage_error(folder: Path, error: OSError) -> StorageError:
     return StorageError(
-        f"The folder {folder} cannot be used: {error.strerror}.", "Choose another one with --state-dir."
+        phrase("The folder {folder} cannot be used: {problem}.", folder=folder, problem=error.strerror),
+        "Choose another one with --state-dir.",
     )

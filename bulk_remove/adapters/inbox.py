@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from bulk_remove.core.nights import Place, free_name, is_passing
 from bulk_remove.errors import StorageError, UsageError
+from bulk_remove.language import phrase
 
 REPORT_END = ".report.csv"
 NOTE_END = ".note.txt"
@@ -36,9 +37,15 @@ class Inbox:
     def check(self) -> None:
         """Raise UsageError when the folder is none, or not ours to move files in."""
         if not self.folder.is_dir():
-            raise UsageError(f"There is no folder {self.folder}.", "Name the folder in which the files are dropped.")
+            raise UsageError(
+                phrase("There is no folder {folder}.", folder=self.folder),
+                "Name the folder in which the files are dropped.",
+            )
         if not os.access(self.folder, os.W_OK | os.X_OK):
-            raise UsageError(f"Files cannot be moved out of {self.folder}.", "Give this user the right to write there.")
+            raise UsageError(
+                phrase("Files cannot be moved out of {folder}.", folder=self.folder),
+                "Give this user the right to write there.",
+            )
 
     def look(self) -> dict[str, Look]:
         """Return the files by name, in order, but for those whose name says that they are only passing."""
@@ -139,5 +146,6 @@ def _private(path: str, flags: int) -> int:
 
 def _failure(path: Path, error: OSError) -> StorageError:
     return StorageError(
-        f"{path} cannot be used: {error.strerror}.", "Check permissions and free space; the file stays in the inbox."
+        phrase("{path} cannot be used: {problem}.", path=path, problem=error.strerror),
+        "Check permissions and free space; the file stays in the inbox.",
     )

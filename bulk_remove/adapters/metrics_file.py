@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 from bulk_remove.errors import StorageError
+from bulk_remove.language import phrase
 
 
 def write_metrics(path: Path, text: str) -> None:
@@ -18,5 +19,6 @@ def write_metrics(path: Path, text: str) -> None:
             aside.unlink(missing_ok=True)
     except OSError as error:
         raise StorageError(
-            f"The metrics file {path} cannot be written: {error.strerror}.", "Name a file in a folder that exists."
+            phrase("The metrics file {path} cannot be written: {problem}.", path=path, problem=error.strerror),
+            "Name a file in a folder that exists.",
         ) from None

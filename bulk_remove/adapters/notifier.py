@@ -4,6 +4,7 @@ import logging
 from collections.abc import Sequence
 
 from bulk_remove.errors import UsageError
+from bulk_remove.language import phrase
 
 
 class Notifier:
@@ -25,7 +26,7 @@ class Notifier:
         for place, (receiver, url) in enumerate(zip(self._receivers, urls, strict=True), start=1):
             if not receiver.add(url):
                 raise UsageError(
-                    f"--notify number {place} is no address that Apprise knows.",
+                    phrase("--notify number {place} is no address that Apprise knows.", place=place),
                     "Check it against https://github.com/caronc/apprise; it is not shown, for it may hold a secret.",
                 )
 

@@ -8,6 +8,7 @@ from typing import IO
 from bulk_remove.core.model import REPORT_COLUMNS
 from bulk_remove.core.spreadsheet_text import kept_as_text
 from bulk_remove.errors import StorageError
+from bulk_remove.language import phrase
 
 _AS_IT_STANDS = frozenset(REPORT_COLUMNS) - {"input", "number", "campaign", "record_ids"}
 """Words, counts and times of ours, which Excel takes as what they are."""
@@ -23,7 +24,8 @@ def read_rows(path: Path) -> Iterator[list[str]]:
             yield from csv.reader(file)
     except OSError as error:
         raise StorageError(
-            f"{path} cannot be read back: {error.strerror}.", "Write it again with: bulk-remove report."
+            phrase("{path} cannot be read back: {problem}.", path=path, problem=error.strerror),
+            "Write it again with: bulk-remove report.",
         ) from None
 
 

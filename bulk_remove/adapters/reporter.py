@@ -20,6 +20,7 @@ from bulk_remove.core.lifecycle import explain, status_of
 from bulk_remove.core.model import NO_NUMBER, REPORT_COLUMNS, NumberState, OutcomeBlock, Source, Status
 from bulk_remove.core.summary import check_closed
 from bulk_remove.errors import InputError, StorageError, UsageError
+from bulk_remove.language import phrase
 
 _FORMULA = re.compile(
     "[=@\t\r\n\0\uff1d\uff20\uff0b\uff0d+-]"
@@ -52,7 +53,11 @@ def kept_columns(sources: Sequence[Source]) -> tuple[str, ...]:
     other = next((source for source in sources if source.header != header), None)
     if other is not None:
         raise InputError(
-            f"{other.file} has other columns than {sources[0].file}, so --keep-columns cannot put both in one report.",
+            phrase(
+                "{file} has other columns than {first}, so --keep-columns cannot put both in one report.",
+                file=other.file,
+                first=sources[0].file,
+            ),
             "Run the files one by one, or without --keep-columns.",
         )
     return header
@@ -74,7 +79,8 @@ def check_place(path: Path) -> None:
         aside.unlink()
     except OSError as error:
         raise UsageError(
-            f"--output {path} cannot be written: {error.strerror}.", "Name a file in a folder that exists."
+            phrase("--output {path} cannot be written: {problem}.", path=path, problem=error.strerror),
+            "Name a file in a folder that exists.",
         ) from None
 
 
@@ -105,7 +111,7 @@ def written_aside(path: Path) -> Iterator[TextIO]:
             aside.unlink(missing_ok=True)
     except OSError as error:
         raise StorageError(
-            f"{path} cannot be written: {error.strerror}.",
+            phrase("{path} cannot be written: {problem}.", path=path, problem=error.strerror),
             "Make room or choose another place with --output. The verdicts are safe in the ledger.",
         ) from None
 

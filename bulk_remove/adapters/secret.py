@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from bulk_remove.errors import UsageError
+from bulk_remove.language import phrase
 
 _COMMAND_TIMEOUT_S = 60.0
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -53,9 +54,11 @@ def _of_file(path: str) -> str:
             password = _first_line(file.read())
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise UsageError(f"The password file {path} cannot be read: {reason}.", hint) from None
+        raise UsageError(
+            phrase("The password file {path} cannot be read: {reason}.", path=path, reason=reason), hint
+        ) from None
     if not password:
-        raise UsageError(f"The first line of the password file {path} is empty.", hint)
+        raise UsageError(phrase("The first line of the password file {path} is empty.", path=path), hint)
     return password
 
 
@@ -69,8 +72,12 @@ def _check_readers(path: str, facts: os.stat_result) -> None:
     allowed = 0o740 if facts.st_uid == 0 and os.geteuid() != 0 else 0o700
     if stat.S_IMODE(facts.st_mode) & ~allowed & 0o777:
         raise UsageError(
-            f"The password file {path} is open to others: its mode is {stat.S_IMODE(facts.st_mode):o}.",
-            f"Make it private: chmod 600 {path}",
+            phrase(
+                "The password file {path} is open to others: its mode is {mode:o}.",
+                path=path,
+                mode=stat.S_IMODE(facts.st_mode),
+            ),
+            phrase("Make it private: chmod 600 {path}", path=path),
         )
 
 

@@ -6,6 +6,7 @@ A password is kept under its server's name, so that it is never offered to anoth
 from typing import TYPE_CHECKING
 
 from bulk_remove.errors import UsageError
+from bulk_remove.language import phrase
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -44,7 +45,10 @@ def store_password(server: str, user: str, password: str) -> str:
     except (keyring.errors.KeyringError, OSError, RuntimeError) as error:
         raise _unusable(error) from None
     if not kept:
-        raise UsageError(f"The keyring ({name}) did not keep the password.", f"Choose another one, or {_ELSEWHERE}")
+        raise UsageError(
+            phrase("The keyring ({name}) did not keep the password.", name=name),
+            phrase("Choose another one, or {elsewhere}", elsewhere=_ELSEWHERE),
+        )
     return name
 
 
@@ -84,7 +88,7 @@ def _needed() -> "ModuleType":
     if keyring is None:
         raise UsageError(
             "The system keyring needs the package keyring, which is not installed.",
-            f"Install it with pip install 'bulk-remove[keyring]', or {_ELSEWHERE}",
+            phrase("Install it with pip install 'bulk-remove[keyring]', or {elsewhere}", elsewhere=_ELSEWHERE),
         )
     return keyring
 
@@ -92,5 +96,6 @@ def _needed() -> "ModuleType":
 def _unusable(error: Exception) -> UsageError:
     # Its kind alone: what a backend says may hold what it was given.
     return UsageError(
-        f"The system keyring cannot be used ({type(error).__name__}).", f"Unlock it or install one, or {_ELSEWHERE}"
+        phrase("The system keyring cannot be used ({kind}).", kind=type(error).__name__),
+        phrase("Unlock it or install one, or {elsewhere}", elsewhere=_ELSEWHERE),
     )

@@ -17,6 +17,7 @@ from bulk_remove.cli.history_text import in_short
 from bulk_remove.cli.signals import exit_of
 from bulk_remove.core.metrics import exposition
 from bulk_remove.errors import BulkRemoveError, ExitCode, StorageError
+from bulk_remove.language import joined, ours, phrase, translated
 from bulk_remove.run.history import PastRun, past_run
 from bulk_remove.run.metrics import Key, gauges_of
 
@@ -81,7 +82,7 @@ def _tell(screen: Screen, options: dict[str, Any], after: Aftermath, notifier: N
             gauges = gauges_of(runs, _named(options), after.code, time.time(), after.files)
             write_metrics(options["metrics_file"], exposition(gauges))
     except StorageError as error:
-        screen.note(f"{error.sentence} {error.hint}")
+        screen.note(joined(" ", [ours(error.sentence), ours(error.hint)]))
         runs = []
     if notifier is not None and (options["notify_on"] == "always" or after.code is not ExitCode.OK):
         _notify(screen, notifier, after, runs, _named(options))
@@ -91,12 +92,18 @@ def _notify(screen: Screen, notifier: Notifier, after: Aftermath, runs: list[Pas
     host, campaign = named
     if runs:
         host, campaign = runs[0].host, ", ".join(dict.fromkeys(one for run in runs for one in run.campaigns))
-    where = f" on {host}" if host else ""
-    where += f", campaign {campaign}" if campaign else ""
-    title = f"bulk-remove{where}: {_MEANING[after.code]} (exit {int(after.code)})"
+    where = phrase(" on {host}", host=host) if host else ""
+    what = phrase(", campaign {campaign}", campaign=campaign) if campaign else ""
+    title = phrase(
+        "bulk-remove{where}{what}: {meaning} (exit {code})",
+        where=where,
+        what=what,
+        meaning=ours(_MEANING[after.code]),
+        code=int(after.code),
+    )
     body = [*after.words, *(line for run in runs for line in in_short(run))]
-    for place in notifier.notify(title, "\n".join(body) or title):
-        screen.note(f"Notification number {place} could not be sent; that changes nothing else.")
+    for place in notifier.notify(translated(title), "\n".join(map(translated, body or [title]))):
+        screen.note(phrase("Notification number {place} could not be sent; that changes nothing else.", place=place))
 
 
 def _named(options: dict[str, Any]) -> Key:

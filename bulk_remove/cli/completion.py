@@ -65,9 +65,9 @@ def completion(shell: str) -> None:
     r"""Print what makes a shell complete commands, flags, files and the ids of runs.
 
     \b
-    Examples:  echo 'eval "$(bulk-remove completion bash)"' >> ~/.bashrc
-               echo 'eval "$(bulk-remove completion zsh)"' >> ~/.zshrc
-               bulk-remove completion fish > ~/.config/fish/completions/bulk-remove.fish
+    Example:  echo 'eval "$(bulk-remove completion bash)"' >> ~/.bashrc
+              echo 'eval "$(bulk-remove completion zsh)"' >> ~/.zshrc
+              bulk-remove completion fish > ~/.config/fish/completions/bulk-remove.fish
     """
     root = click.get_current_context().find_root()
     click.echo(_SHELLS[shell](root.command, {}, "bulk-remove", VARIABLE).source())

@@ -17,18 +17,20 @@ from bulk_remove.cli.configured import config_file_of, profile_of, untyped_place
 from bulk_remove.cli.credentials import PASSWORD, SOURCES, server_of, variable_counts
 from bulk_remove.cli.given import address_from, settings_from
 from bulk_remove.cli.profile import is_setting, key_of, settings_of
+from bulk_remove.cli.spoken import NAME as LANGUAGE
 from bulk_remove.cli.starter import starter
 from bulk_remove.errors import ExitCode, UsageError
+from bulk_remove.language import language_in_use, phrase, say, translated
 from bulk_remove.settings import Address, Login
 
-_HIDDEN = "(not shown)"
+_HIDDEN = phrase("(not shown)")
 
 
 def init_job(config: Path | None) -> int:
     """Write the first file. Raises UsageError when there is one already."""
     file = config_file_of(config)
     write_config(file, starter(settings_of(click.get_current_context().find_root().command)))
-    click.echo(f"Written: {file}")
+    click.echo(say("Written: {file}", file=file))
     return ExitCode.OK
 
 
@@ -42,8 +44,11 @@ def show_job(typed: dict[str, Any]) -> int:
     """Print every setting, its value and where it comes from. `typed` are the options as they were typed."""
     ctx = click.get_current_context()
     profile = profile_of(ctx)
-    click.echo(f"File:    {profile.file}{'' if profile.there else ' (not there)'}")
-    click.echo(f"Profile: {profile.name or '(none)'}{_why(ctx) if profile.name else ''}\n")
+    ctx.params[LANGUAGE] = typed[LANGUAGE] = language_in_use().code
+    click.echo(say("File:    {file}{state}", file=profile.file, state="" if profile.there else phrase(" (not there)")))
+    click.echo(
+        say("Profile: {name}{why}\n", name=profile.name or phrase("(none)"), why=_why(ctx) if profile.name else "")
+    )
     rows = [*_rows(ctx, typed), ("password", *_password(ctx))]
     widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
     for key, value, source in rows:
@@ -66,11 +71,11 @@ def _rows(ctx: click.Context, typed: dict[str, Any]) -> Iterator[tuple[str, str,
             if ctx.get_parameter_source(str(param.name)) is ParameterSource.COMMANDLINE:
                 yield key_of(param), _shown(param, typed[str(param.name)]), _flag(param)
             else:
-                yield key_of(param), _shown(param, _as_written(ctx, param)), place or "default"
+                yield key_of(param), _shown(param, _as_written(ctx, param)), place or translated("default")
 
 
 def _flag(param: click.Parameter) -> str:
-    return f"flag {param.opts[0]}" if isinstance(param, click.Option) else "argument"
+    return say("flag {flag}", flag=param.opts[0]) if isinstance(param, click.Option) else translated("argument")
 
 
 def _as_written(ctx: click.Context, param: click.Parameter) -> Any:
@@ -98,21 +103,24 @@ def _shown(param: click.Parameter, value: Any) -> str:
 
 def _without_secrets(name: str, value: str) -> str:
     if name == "password_command":
-        return _HIDDEN
+        return translated(_HIDDEN)
     if name == "password_env" and not os.environ.get(value):
-        return "(a variable that is not set)"  # its name may be the password, put there by mistake
+        return translated("(a variable that is not set)")  # its name may be the password, put there by mistake
     if name in {"url", "proxy"}:
         return f"***@{value.rpartition('@')[2]}" if "@" in value else value  # before the last @ are credentials
     if "://" in value:
-        return f"{value.partition('://')[0]}://{_HIDDEN}"  # the address of a message service has its key in the path
+        # The address of a message service has its key in the path.
+        return f"{value.partition('://')[0]}://{translated(_HIDDEN)}"
     return value
 
 
 def _password(ctx: click.Context) -> tuple[str, str]:
     if os.environ.get(PASSWORD) and variable_counts():
-        return _HIDDEN, PASSWORD
+        return translated(_HIDDEN), PASSWORD
     source = next((source for source in SOURCES if ctx.params[source]), "")
-    return _HIDDEN if source else "-", source or "the system keyring, if it holds one for the server and user"
+    return translated(_HIDDEN) if source else "-", source or translated(
+        "the system keyring, if it holds one for the server and user"
+    )
 
 
 def login_job(options: dict[str, Any]) -> int:
@@ -122,12 +130,15 @@ def login_job(options: dict[str, Any]) -> int:
     check_keyring()
     if sys.stdin is None or not sys.stdin.isatty():
         raise UsageError("There is no terminal to ask for the password at.", "Give it with --password-file instead.")
-    login = Login(user, click.prompt(f"Password of {user} at {address.host}", hide_input=True, err=True))
+    login = Login(
+        user,
+        click.prompt(say("Password of {user} at {host}", user=user, host=address.host), hide_input=True, err=True),
+    )
     if options["check"]:
         asyncio.run(_tried(options, address, login))
-        click.echo(f"{address.host} accepts this user.")
+        click.echo(say("{host} accepts this user.", host=address.host))
     name = store_password(server_of(address), user, login.password)
-    click.echo(f"The password is stored in the keyring: {name}.")
+    click.echo(say("The password is stored in the keyring: {name}.", name=name))
     return ExitCode.OK
 
 
@@ -145,8 +156,12 @@ def logout_job(options: dict[str, Any]) -> int:
     """Delete a stored password. Raises UsageError."""
     address, user = address_from(options), _user(options)
     found = forget_password(server_of(address), user)
-    told = "is deleted from the keyring" if found else "was not in the keyring"
-    click.echo(f"The password of {user} at {address.host} {told}.")
+    told = (
+        "The password of {user} at {host} is deleted from the keyring."
+        if found
+        else "The password of {user} at {host} was not in the keyring."
+    )
+    click.echo(say(told, user=user, host=address.host))
     return ExitCode.OK
 
 

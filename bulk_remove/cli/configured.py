@@ -13,7 +13,9 @@ from click.core import ParameterSource
 
 from bulk_remove.adapters.folders import default_config_file
 from bulk_remove.cli.profile import RIVALS, Profile, is_setting, key_of, load, settings_of
+from bulk_remove.cli.spoken import language_option, speak_as_asked
 from bulk_remove.errors import UsageError
+from bulk_remove.language import joined, ours, phrase, translated
 
 _NEAREST_FIRST = (
     ParameterSource.COMMANDLINE,
@@ -81,7 +83,8 @@ class Configured(click.Command):
         self, name: str | None = None, *, params: Sequence[click.Parameter] | None = None, **properties: Any
     ) -> None:
         own = [*(params or ())]
-        super().__init__(name, params=[*own, *(CHOICE if any(map(is_setting, own)) else ())], **properties)
+        choice = CHOICE if any(map(is_setting, own)) else ()
+        super().__init__(name, params=[*own, *choice, language_option()], **properties)
         self.help = _with_marks(self.help)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -90,7 +93,7 @@ class Configured(click.Command):
         for rivals in RIVALS:
             _keep_the_nearest(ctx, rivals)
         for told in _overruled(ctx):
-            click.echo(told, err=True)
+            click.echo(translated(told), err=True)
         return rest
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -103,7 +106,8 @@ class Configured(click.Command):
             places = [told for param in named if (told := untyped_place(ctx, param))]
             if not places:
                 raise
-            hint = " ".join([error.hint, *(f"It stands in {place}." for place in places)])
+            stands = [phrase("It stands in {place}.", place=place) for place in places]
+            hint = joined(" ", [ours(error.hint), *stands])
             raise UsageError(error.sentence, hint) from None
 
 
@@ -115,7 +119,14 @@ class Program(click.Group):
 
     def __init__(self, name: str | None = None, **properties: Any) -> None:
         super().__init__(name, **properties)
+        self.params.append(language_option())
         self.help = _with_marks(self.help)
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read what stands before the command's name; the language is taken from wherever it stands."""
+        if ctx.parent is None:
+            speak_as_asked(self, args)
+        return super().parse_args(ctx, args)
 
 
 def _with_marks(text: str | None) -> str | None:
@@ -142,7 +153,7 @@ def _overruled(ctx: click.Context) -> Iterator[str]:
             key = key_of(param)
             group = next((rivals for rivals in RIVALS if key in rivals), (key,))
             for place in (entries[each].place for each in group if each in entries):
-                yield f"{param.envvar} is set, and takes the place of {place}."
+                yield phrase("{envvar} is set, and takes the place of {place}.", envvar=param.envvar, place=place)
 
 
 def _rank(ctx: click.Context, name: str) -> int:

@@ -11,6 +11,7 @@ from bulk_remove.adapters.vault import stored_password
 from bulk_remove.cli.configured import profile_of
 from bulk_remove.cli.profile import Profile
 from bulk_remove.errors import UsageError
+from bulk_remove.language import phrase
 from bulk_remove.settings import Address, Login
 
 SOURCES = ("password_env", "password_file", "password_command")
@@ -64,7 +65,12 @@ def _check_whose(address: Address) -> None:
     )
     if place and own and server_of(own) != server_of(address):
         raise UsageError(
-            f"{place} is the password of {own.host}, and is not sent to {address.host}.",
+            phrase(
+                "{place} is the password of {host}, and is not sent to {other}.",
+                place=place,
+                host=own.host,
+                other=address.host,
+            ),
             "Choose that server's profile with --profile, or give its password with --password-file.",
         )
 

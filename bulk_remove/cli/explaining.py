@@ -6,9 +6,10 @@ from typing import Any
 from bulk_remove.adapters.console import Screen
 from bulk_remove.adapters.ledger import Trace
 from bulk_remove.cli.given import state_dir_from
-from bulk_remove.cli.history_text import counted, local
+from bulk_remove.cli.history_text import local
 from bulk_remove.core.lifecycle import explain, status_of
 from bulk_remove.errors import AlteredLedgerError, ExitCode, InputError
+from bulk_remove.language import counted, joined, ours, phrase
 from bulk_remove.run.explain import Explained, explained, explained_as_json
 
 
@@ -31,14 +32,23 @@ def explain_job(options: dict[str, Any]) -> int:
             screen.tell(line)
     if altered:
         raise AlteredLedgerError(
-            f"The ledger of run {', '.join(altered)} is not as it was written: it may say more or less than was so.",
+            phrase(
+                "The ledger of run {runs} is not as it was written: it may say more or less than was so.",
+                runs=", ".join(altered),
+            ),
             "Put it back from a backup; `bulk-remove runs verify` says of each what was changed.",
         )
     if unread == len(runs):
-        among = f", as far as they can be read: {unread:,} cannot" if unread else ""
-        where = f" for campaign {campaign}" if campaign else ""
+        among = phrase(", as far as they can be read: {unread:,} cannot", unread=unread) if unread else ""
+        where = phrase(" for campaign {campaign}", campaign=campaign) if campaign else ""
         raise InputError(
-            f"No run in {state_dir} held {number}{where}{among}.",
+            phrase(
+                "No run in {state_dir} held {number}{where}{among}.",
+                state_dir=state_dir,
+                number=number,
+                where=where,
+                among=among,
+            ),
             "Check the number and --state-dir; runs that were pruned are not known any more.",
         )
     return ExitCode.OK
@@ -46,31 +56,58 @@ def explain_job(options: dict[str, Any]) -> int:
 
 def _in_full(one: Explained) -> Iterator[str]:
     began_s = one.run.told.created_at_s if one.run.told else one.run.last_s
-    yield f"{one.run.run_id}  {local(began_s)}  {one.run.host}  {one.run.state}".rstrip()
+    about = phrase("{run_id}  {when}", run_id=one.run.run_id, when=local(began_s))
+    yield joined("  ", filter(None, [about, one.run.host, ours(one.run.state)]))
     if one.problem:
-        yield f"    {one.problem}"
+        yield phrase("    {problem}", problem=ours(one.problem))
     if one.sound:
-        rest = f", but for {counted(one.sound.unended, 'attempt')} without an end" if one.sound.unended else ""
-        yield f"    its ledger is as it was written{rest}"
-    yield from (f"    {line}" for line in _what_happened(one.trace))
+        rest = (
+            phrase(
+                ", but for {unended} without an end",
+                unended=counted(one.sound.unended, "{count:,} attempt", "{count:,} attempts"),
+            )
+            if one.sound.unended
+            else ""
+        )
+        yield phrase("    its ledger is as it was written{rest}", rest=rest)
+    yield from (phrase("    {line}", line=line) for line in _what_happened(one.trace))
 
 
 def _what_happened(found: Trace) -> Iterator[str]:
     for row in found.rows:
-        sheet = f", sheet {row.sheet}" if row.sheet else ""
-        yield f"in {row.file}{sheet}, row {row.row}: {row.cell!r}, for campaign {row.campaign}"
+        sheet = phrase(", sheet {sheet}", sheet=row.sheet) if row.sheet else ""
+        yield phrase(
+            "in {file}{sheet}, row {row}: {cell!r}, for campaign {campaign}",
+            file=row.file,
+            sheet=sheet,
+            row=row.row,
+            cell=row.cell,
+            campaign=row.campaign,
+        )
     for request in found.requests:
-        others = f"with {counted(request.others, 'other')}" if request.others else "alone"
-        result = "answered" if request.result == "verdicts" else request.result or "no answer yet"
-        named = f" (request_id {request.request_id})" if request.request_id else ""
+        others = (
+            phrase("with {others}", others=counted(request.others, "{count:,} other", "{count:,} others"))
+            if request.others
+            else phrase("alone")
+        )
+        result = ours("answered" if request.result == "verdicts" else request.result or "no answer yet")
+        named = phrase(" (request_id {request_id})", request_id=request.request_id) if request.request_id else ""
         when = local(request.begun_at_s, seconds=True)
-        yield f"{when}  asked for as {request.sent} in {request.campaign}, {others}: {result}{named}"
+        yield phrase(
+            "{when}  asked for as {sent} in {campaign}, {others}: {result}{named}",
+            when=when,
+            sent=request.sent,
+            campaign=request.campaign,
+            others=others,
+            result=result,
+            named=named,
+        )
     for campaign, number, state in found.states:
-        words = [f"{status_of(state.phase).value} as {number}"]
+        words = [phrase("{status} as {number}", status=status_of(state.phase).value, number=number)]
         if state.record_ids:
-            words.append(f"record {', '.join(map(str, state.record_ids))}")
+            words.append(phrase("record {listed}", listed=", ".join(map(str, state.record_ids))))
         if detail := explain(state):
-            words.append(detail)
+            words.append(ours(detail))
         if state.answered_at_s:
-            words.append(f"answered at {local(state.answered_at_s, seconds=True)}")
-        yield f"in {campaign}: {'; '.join(words)}"
+            words.append(phrase("answered at {moment}", moment=local(state.answered_at_s, seconds=True)))
+        yield phrase("in {campaign}: {words}", campaign=campaign, words=joined("; ", words))

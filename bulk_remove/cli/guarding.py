@@ -16,6 +16,7 @@ from bulk_remove.core.model import Status
 from bulk_remove.core.plan import Plan, check_within_limits
 from bulk_remove.core.summary import Ending
 from bulk_remove.errors import GuardStop, UnavailableError
+from bulk_remove.language import ours, phrase
 from bulk_remove.run.carry_out import connection
 from bulk_remove.run.evidence import known_of
 from bulk_remove.run.preflight import Findings, inspect_campaigns, inspect_server
@@ -84,7 +85,9 @@ def _asked(
     try:
         findings = asyncio.run(inspected(settings, address, Login(options["user"], password), plan.campaign_ids))
     except UnavailableError as error:
-        return None, (f"The server could not be asked how many records there are: {error.sentence}",)
+        return None, (
+            phrase("The server could not be asked how many records there are: {problem}", problem=ours(error.sentence)),
+        )
     return findings, findings.notes
 
 

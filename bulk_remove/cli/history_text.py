@@ -4,36 +4,37 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from bulk_remove.core.model import Status
+from bulk_remove.language import counted, joined, ours, phrase
 from bulk_remove.run.history import PastRun
 
 
 def in_short(run: PastRun) -> Iterator[str]:
     """Yield what a run is and what became of its numbers; none of them is shown."""
     if run.told is None:
-        yield f"{run.run_id}  {local(run.last_s)}  {run.state}"
+        yield phrase("{run_id}  {when}  {state}", run_id=run.run_id, when=local(run.last_s), state=ours(run.state))
         if run.problem:
-            yield f"    {run.problem}"
+            yield phrase("    {problem}", problem=ours(run.problem))
         return
-    where = f"{', '.join(run.campaigns)} on {run.host}"
+    where = phrase("{campaigns} on {host}", campaigns=", ".join(run.campaigns), host=run.host)
     statuses = run.numbers_by_status
-    yield (
-        f"{run.run_id}  {local(run.told.created_at_s)}  {where}  "
-        f"{counted(run.rows, 'row')}, {counted(statuses.total(), 'number')}"
+    yield phrase(
+        "{run_id}  {when}  {where}  {rows}, {numbers}",
+        run_id=run.run_id,
+        when=local(run.told.created_at_s),
+        where=where,
+        rows=counted(run.rows, "{count:,} row", "{count:,} rows"),
+        numbers=counted(statuses.total(), "{count:,} number", "{count:,} numbers"),
     )
-    told = [f"{status.value} {statuses[status]:,}" for status in Status if statuses[status]]
-    told += [f"{Status.INVALID.value} {run.invalid:,}"] if run.invalid else []
-    yield f"    {', '.join(told) or 'no number'}"
-    ended = f"    {run.state}"
+    counts = [(status, statuses[status]) for status in Status if statuses[status]]
+    counts += [(Status.INVALID, run.invalid)] if run.invalid else []
+    told = [phrase("{status} {count:,}", status=status.value, count=count) for status, count in counts]
+    yield phrase("    {told}", told=joined(", ", told) if told else phrase("no number"))
+    left, on = "", ""
     if run.open_numbers:
-        ended += f"; {run.open_numbers:,} without a final answer"
+        left = phrase("; {open_numbers:,} without a final answer", open_numbers=run.open_numbers)
     if run.resumable_numbers:
-        ended += f"; to go on: bulk-remove resume {run.run_id}"
-    yield ended
-
-
-def counted(count: int, what: str) -> str:
-    """Return a count with its noun."""
-    return f"{count:,} {what}{'' if count == 1 else 's'}"
+        on = phrase("; to go on: bulk-remove resume {run_id}", run_id=run.run_id)
+    yield phrase("    {state}{left}{on}", state=ours(run.state), left=left, on=on)
 
 
 def local(moment_s: float, *, seconds: bool = False) -> str:

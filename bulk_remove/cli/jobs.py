@@ -19,7 +19,6 @@ from bulk_remove.cli.configured import without_profile
 from bulk_remove.cli.credentials import login_from
 from bulk_remove.cli.given import address_from, changes_from, settings_from, state_dir_from
 from bulk_remove.cli.guarding import canary_judge, inspected, known_before, known_to_plan
-from bulk_remove.cli.history_text import counted
 from bulk_remove.cli.keys import steered_by_keys
 from bulk_remove.cli.reports import check_places, wanted_of
 from bulk_remove.cli.run_log import logged
@@ -29,6 +28,7 @@ from bulk_remove.core.plan import ApprovedPlan, Consent, approve, check_holds_nu
 from bulk_remove.core.progress import duration
 from bulk_remove.core.summary import Ending
 from bulk_remove.errors import ExitCode, GuardStop, UsageError
+from bulk_remove.language import counted, ours, phrase
 from bulk_remove.run.carry_out import Carried, Hooks, Sent, carry_out, notes_of, with_learned_limit
 from bulk_remove.run.finish import Finished, finish
 from bulk_remove.run.old_report import OldReport
@@ -47,7 +47,7 @@ def plan_job(options: dict[str, Any]) -> int:
     address = address_from(options) if options["url"] or options["system"] else None
     if address:
         settings = _learned(screen, settings, state_dir_from(options), address)
-    destination = address.destination("") if address else Destination(host="a server yet to be named")
+    destination = address.destination("") if address else Destination(host=phrase("a server yet to be named"))
     with _prepared(options, settings, destination, screen) as ready:
         known, tell_notes = known_to_plan(screen, ready.plan, settings, address, options)
         if options["as_json"]:
@@ -137,7 +137,12 @@ def _earlier_rows(
         told = run.destination
         if given.url and (given.host, given.base_path) != (told.host, told.base_path):
             raise UsageError(
-                f"Run {earlier} was sent to {told.host}, not to {given.host}.",
+                phrase(
+                    "Run {earlier} was sent to {host}, not to {other}.",
+                    earlier=earlier,
+                    host=told.host,
+                    other=given.host,
+                ),
                 "Leave --url, --system and BULK_REMOVE_URL out; to send elsewhere, rerun its report.csv.",
             )
         yield Outcomes(run.store).rows, kept_of(run), run.settings, told
@@ -151,7 +156,13 @@ def _learned(screen: Screen, settings: Settings, state_dir: Path, address: Addre
     """Keep to the request line that the host was found to take; say so, and what else is known of it."""
     learned = with_learned_limit(settings, state_dir, address.host, time.time())
     if learned is not settings:
-        screen.note(f"{address.host} was found to refuse request lines over {learned.max_request_line:,} bytes.")
+        screen.note(
+            phrase(
+                "{host} was found to refuse request lines over {max_request_line:,} bytes.",
+                host=address.host,
+                max_request_line=learned.max_request_line,
+            )
+        )
     for note in notes_of(settings, state_dir, address.host, time.time()):
         screen.note(note)
     return learned
@@ -206,7 +217,14 @@ def resume_run(screen: Screen, options: dict[str, Any], held: Collection[str]) -
         with lock_campaigns(state_dir, address.host, {*run.campaigns} - {*held}):
             ready = reopened(run, time.time())
             approved = approve(ready.plan, run.consent)
-            screen.note(f"Resuming run {ready.plan.run_id}: {ready.plan.numbers:,} numbers on {ready.plan.host}.")
+            screen.note(
+                phrase(
+                    "Resuming run {run_id}: {numbers:,} numbers on {host}.",
+                    run_id=ready.plan.run_id,
+                    numbers=ready.plan.numbers,
+                    host=ready.plan.host,
+                )
+            )
             told = {**options, "output": output, "also": wanted.also, "csv_for": wanted.csv_for}
             return _carried_out(screen, ready, approved, run.settings, address, login, told)
 
@@ -219,9 +237,15 @@ def check_job(options: dict[str, Any]) -> int:
     campaign = options["campaign"]
     settings = settings_from({**options, "campaign": campaign or _NO_CAMPAIGN})
     findings = asyncio.run(inspected(settings, address, login, [campaign] if campaign else []))
-    screen.tell(f"{address.host} answers{' over verified TLS' if address.tls else ''} and accepts this user.")
+    screen.tell(
+        phrase(
+            "{host} answers{how} and accepts this user.",
+            host=address.host,
+            how=phrase(" over verified TLS") if address.tls else "",
+        )
+    )
     for name, records in findings.records.items():
-        screen.tell(f"Campaign {name} holds {records:,} records.")
+        screen.tell(phrase("Campaign {name} holds {records:,} records.", name=name, records=records))
     for note in findings.notes:
         screen.tell(note)
     screen.tell("Whether this user may remove records cannot be tried without removing one.")
@@ -278,25 +302,35 @@ def _tell(screen: Screen, ready: Prepared, settings: Settings, sent: Sent, finis
     if settings.additional_numbers:
         screen.tell("  Records were removed, too, when a number was among their additional ones.")
     for proof in finished.proofs[:_SHOWN_PROOFS]:
-        screen.tell(f"  {proof.sentence()}")
+        screen.tell(phrase("  {told}", told=proof.sentence()))
     if len(finished.proofs) > _SHOWN_PROOFS:
         screen.tell("  The counts of the other campaigns are in the summary.")
     error = error_of(sent.fault, settings.campaign) if sent.fault else sent.guard
     if error:
-        screen.tell(f"  It ended because: {error.sentence} {error.hint}")
+        screen.tell(phrase("  It ended because: {problem} {hint}", problem=ours(error.sentence), hint=ours(error.hint)))
     screen.files(finished.report, finished.summary, finished.also)
     if finished.resumable and not sent.guard:
-        screen.tell(f"  To go on: bulk-remove resume {ready.plan.run_id}")
+        screen.tell(phrase("  To go on: bulk-remove resume {run_id}", run_id=ready.plan.run_id))
 
 
 def _done_by(finished: Finished) -> str:
     requests, records = finished.totals.requests, finished.removed_records
     if not requests:  # what is final already is asked for by no rerun
         return (
-            f"Nothing had to be sent; removed before: {counted(records, 'record')}." if records else "Nothing was sent."
+            phrase(
+                "Nothing had to be sent; removed before: {records}.",
+                records=counted(records, "{count:,} record", "{count:,} records"),
+            )
+            if records
+            else "Nothing was sent."
         )
     spent = duration(finished.totals.seconds)
-    return f"{counted(records, 'record')} removed by {counted(requests, 'request')} in {spent}."
+    return phrase(
+        "{records} removed by {requests} in {spent}.",
+        records=counted(records, "{count:,} record", "{count:,} records"),
+        requests=counted(requests, "{count:,} request", "{count:,} requests"),
+        spent=spent,
+    )
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from bulk_remove.cli.jobs import resume_run, run_anew
 from bulk_remove.cli.signals import exit_of, put_back
 from bulk_remove.core.nights import worst
 from bulk_remove.errors import ExitCode, StoppedError, UsageError
+from bulk_remove.language import ours, phrase
 from bulk_remove.run.carry_out import Carried
 from bulk_remove.run.earlier import EarlierRuns
 from bulk_remove.run.finish import REPORT
@@ -82,8 +83,14 @@ def _tell(screen: Screen, ends: Sequence[FileEnd], after: Aftermath) -> None:
     """Say what became of each file, on the screen and to whoever is told afterwards."""
     screen.tell("The inbox:" if ends else "The inbox: no file to run.")
     for end in ends:
-        word = f"{end.name}: {end.word}; {end.place.value}, exit {int(end.code)}"
-        screen.tell(f"  {word}")
+        word = phrase(
+            "{name}: {word}; {place}, exit {code}",
+            name=end.name,
+            word=ours(end.word),
+            place=end.place.value,
+            code=int(end.code),
+        )
+        screen.tell(phrase("  {word}", word=word))
         after.words.append(word)
         after.files[end.place.value] += 1
         after.runs += [end.run] if end.run else []

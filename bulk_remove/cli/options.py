@@ -12,6 +12,7 @@ from bulk_remove.core.guards import parse_share
 from bulk_remove.core.model import Brackets, CsvFor, NumberFormat, ReportFormat
 from bulk_remove.core.throttle import Level
 from bulk_remove.errors import UsageError
+from bulk_remove.language import say
 
 F = TypeVar("F", bound=Callable[..., Any])
 _UNIT_S = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
@@ -28,7 +29,7 @@ class Duration(click.ParamType[float]):
             return value
         found = re.fullmatch(r"(\d+(?:\.\d+)?)(ms|[smhd]?)", str(value))
         if not found:
-            self.fail(f"{value!r} is no length of time; write 90s, 30m, 2h or 7d.", param, ctx)
+            self.fail(say("{value!r} is no length of time; write 90s, 30m, 2h or 7d.", value=value), param, ctx)
         return float(found[1]) * _UNIT_S[found[2]]
 
 
@@ -216,7 +217,7 @@ class TimeOfDay(click.ParamType[float]):
         """Return Unix seconds."""
         moment_s = value if isinstance(value, float) else _next_moment(str(value))
         if moment_s is None:
-            self.fail(f"{value!r} is no time of day; write 06:00.", param, ctx)
+            self.fail(say("{value!r} is no time of day; write 06:00.", value=value), param, ctx)
         return moment_s
 
 
@@ -276,7 +277,11 @@ class Formats(click.ParamType[tuple[ReportFormat, ...]]):
         names = [name.strip() for name in str(value).split(",") if name.strip()]
         other = next((name for name in names if name not in _BESIDE), None)
         if other is not None:
-            self.fail(f"{other!r} is not written beside report.csv; name html, xlsx or both with a comma.", param, ctx)
+            self.fail(
+                say("{other!r} is not written beside report.csv; name html, xlsx or both with a comma.", other=other),
+                param,
+                ctx,
+            )
         return tuple(dict.fromkeys(map(ReportFormat, names)))
 
 

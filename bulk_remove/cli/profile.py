@@ -10,6 +10,7 @@ import click
 from bulk_remove.adapters.config_file import read_config
 from bulk_remove.cli.toml_values import Place, checked, nearest
 from bulk_remove.errors import UsageError
+from bulk_remove.language import phrase
 
 RIVALS = (
     ("url", "system"),
@@ -73,12 +74,19 @@ def load(file: Path, name: str, known: Mapping[str, click.Parameter], *, needed:
     tables = read_config(file)
     if tables is None:
         if needed or name:
-            what = f"so there is no profile {name!r}" if name else "which --config names"
-            raise UsageError(f"There is no file {file}, {what}.", "Make one with: bulk-remove config init")
+            what = phrase("so there is no profile {name!r}", name=name) if name else phrase("which --config names")
+            raise UsageError(
+                phrase("There is no file {file}, {what}.", file=file, what=what),
+                "Make one with: bulk-remove config init",
+            )
         return Profile(file)
     for key in tables:
         if key not in _TOP:
-            hint = f"Put it under [defaults] or [profile.NAME]: {key} = ..." if key in known else nearest(key, _TOP)
+            hint = (
+                phrase("Put it under [defaults] or [profile.NAME]: {key} = ...", key=key)
+                if key in known
+                else nearest(key, _TOP)
+            )
             raise Place(file, "", key).error("is not known there", hint)
     defaults = _table(file, "defaults", tables.get("defaults", {}), known)
     profiles = {
@@ -89,10 +97,12 @@ def load(file: Path, name: str, known: Mapping[str, click.Parameter], *, needed:
     if not chosen:
         return Profile(file, there=True, entries=defaults)
     if chosen not in profiles:
-        asked = f"There is no [profile.{chosen}] in {file}"
+        asked = phrase("There is no [profile.{chosen}] in {file}", chosen=chosen, file=file)
         raise UsageError(
-            f"{asked}." if name else f"{asked}, which its {_DEFAULT} names.",
-            nearest(chosen, [*profiles]) if profiles else f"Add a table [profile.{chosen}].",
+            phrase("{asked}.", asked=asked)
+            if name
+            else phrase("{asked}, which its {default} names.", asked=asked, default=_DEFAULT),
+            nearest(chosen, [*profiles]) if profiles else phrase("Add a table [profile.{chosen}].", chosen=chosen),
         )
     return Profile(file, chosen, there=True, entries=_over(defaults, profiles[chosen]))
 
@@ -100,7 +110,9 @@ def load(file: Path, name: str, known: Mapping[str, click.Parameter], *, needed:
 def _default_of(file: Path, tables: Mapping[str, Any]) -> str:
     chosen = tables.get(_DEFAULT, "")
     if not isinstance(chosen, str):
-        raise Place(file, "", _DEFAULT).error("is not text", f'Give a profile\'s name: {_DEFAULT} = "acme".')
+        raise Place(file, "", _DEFAULT).error(
+            "is not text", phrase('Give a profile\'s name: {default} = "acme".', default=_DEFAULT)
+        )
     return chosen
 
 
@@ -125,7 +137,10 @@ def _table(file: Path, name: str, table: object, known: Mapping[str, click.Param
     for rivals in RIVALS:
         both = [key for key in rivals if key in entries and entries[key].value]
         if len(both) > 1:
-            raise UsageError(f"{file}, [{name}] has both {both[0]} and {both[1]}.", "Keep one of them.")
+            raise UsageError(
+                phrase("{file}, [{name}] has both {key} and {both}.", file=file, name=name, key=both[0], both=both[1]),
+                "Keep one of them.",
+            )
     return entries
 
 

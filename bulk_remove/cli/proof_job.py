@@ -6,8 +6,8 @@ from typing import Any
 
 from bulk_remove.adapters.console import Screen
 from bulk_remove.cli.given import state_dir_from
-from bulk_remove.cli.history_text import counted
 from bulk_remove.errors import ExitCode, UsageError
+from bulk_remove.language import counted, phrase
 from bulk_remove.run.proof import Proven, proof_as_json, proven
 from bulk_remove.run.resume import find_run
 
@@ -29,13 +29,23 @@ def verify_job(options: dict[str, Any]) -> int:
 
 def _lines(proof: Proven, head: str) -> Iterator[str]:
     links, found, unended, later = proof.verified
-    yield f"The ledger of run {proof.run_id} is as it was written: {counted(links, 'link')} after the plan."
-    yield f"  Head: {found}"
+    yield phrase(
+        "The ledger of run {run_id} is as it was written: {links} after the plan.",
+        run_id=proof.run_id,
+        links=counted(links, "{count:,} link", "{count:,} links"),
+    )
+    yield phrase("  Head: {found}", found=found)
     if not head and not proof.summaries:
         yield "  No summary of it was found: a ledger made anew whole shows only by a head kept elsewhere."
-    for told in ["the head that was given"] if head else [str(path) for path in proof.summaries]:
-        yield f"  Agrees with {told}."
+    for told in [phrase("the head that was given")] if head else [str(path) for path in proof.summaries]:
+        yield phrase("  Agrees with {told}.", told=told)
     if (head or proof.summaries) and later:
-        yield f"  {counted(later, 'link')} came after that, and only the chain itself speaks for them."
+        yield phrase(
+            "  {later} came after that, and only the chain itself speaks for them.",
+            later=counted(later, "{count:,} link", "{count:,} links"),
+        )
     if unended:
-        yield f"  Not covered: {counted(unended, 'attempt')} without an end, under way or cut off."
+        yield phrase(
+            "  Not covered: {unended} without an end, under way or cut off.",
+            unended=counted(unended, "{count:,} attempt", "{count:,} attempts"),
+        )

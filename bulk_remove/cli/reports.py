@@ -9,6 +9,7 @@ from bulk_remove.adapters.reporter import check_place
 from bulk_remove.cli.given import state_dir_from
 from bulk_remove.core.model import CsvFor, ReportFormat
 from bulk_remove.errors import ExitCode, UsageError
+from bulk_remove.language import phrase
 from bulk_remove.run.again import ended_run
 from bulk_remove.run.finish import Wanted, write_again
 from bulk_remove.run.resume import find_run
@@ -23,12 +24,15 @@ def report_job(options: dict[str, Any]) -> int:
     form = _format_of(options["form"], options["output"])
     csv_for = CsvFor(options["csv_for"])
     if csv_for is not CsvFor.PROGRAMS and form is not ReportFormat.CSV:
-        raise UsageError(f"--csv-for says how a CSV is written, not {form}.", "Leave it out, or write --format csv.")
+        raise UsageError(
+            phrase("--csv-for says how a CSV is written, not {form}.", form=form),
+            "Leave it out, or write --format csv.",
+        )
     path = options["output"] or folder / f"report.{'summary.' if form is ReportFormat.JSON else ''}{form}"
     check_place(path)
     with ended_run(folder, state_dir) as (ready, settings, ending):
         write_again(ready, settings, ending, form, path, csv_for)
-    screen.tell(f"The report of run {folder.name}: {path}")
+    screen.tell(phrase("The report of run {name}: {path}", name=folder.name, path=path))
     return ExitCode.OK
 
 
@@ -40,7 +44,10 @@ def _format_of(name: str | None, output: Path | None) -> ReportFormat:
         return by_file or ReportFormat.CSV
     form = ReportFormat(name)
     if by_file not in {None, form}:
-        raise UsageError(f"--output {output} has the ending of another format than {form}.", "Name one or the other.")
+        raise UsageError(
+            phrase("--output {output} has the ending of another format than {form}.", output=output, form=form),
+            "Name one or the other.",
+        )
     return form
 
 
@@ -55,11 +62,20 @@ def check_places(output: Path, wanted: Wanted, inputs: Iterable[str]) -> None:
     """Try all places of a report before anything is sent. Raises UsageError when one cannot be written to."""
     places = (output, *wanted.places(output))
     if len(set(places)) < len(places):
-        raise UsageError(f"--output {output} has the name of another report.", "Name the CSV, for example report.csv.")
+        raise UsageError(
+            phrase("--output {output} has the name of another report.", output=output),
+            "Name the CSV, for example report.csv.",
+        )
     resolved = {path.resolve(): path for path in places}
     for name in filter(None, inputs):
         if (path := resolved.get(Path(name).resolve())) is not None:
-            what = "is the input itself" if path == output else f"would put {path} in the place of the input"
-            raise UsageError(f"--output {output} {what}.", "Name another file for the report.")
+            what = (
+                phrase("is the input itself")
+                if path == output
+                else phrase("would put {path} in the place of the input", path=path)
+            )
+            raise UsageError(
+                phrase("--output {output} {what}.", output=output, what=what), "Name another file for the report."
+            )
     for path in places:
         check_place(path)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from bulk_remove.adapters.console import Screen
 from bulk_remove.errors import StorageError
+from bulk_remove.language import phrase
 
 
 class _RunLog(logging.FileHandler):
@@ -55,7 +56,8 @@ def logged(folder: Path, screen: Screen, log_format: str = "text") -> Iterator[N
         handler = _RunLog(folder / "run.log", screen)
     except OSError as error:
         raise StorageError(
-            f"The log in {folder} cannot be written: {error.strerror}.", "Check free space and permissions."
+            phrase("The log in {folder} cannot be written: {problem}.", folder=folder, problem=error.strerror),
+            "Check free space and permissions.",
         ) from None
     text = logging.Formatter("%(asctime)s %(levelname)s %(message)s")
     handler.setFormatter(_JsonLines(folder.name) if log_format == "json" else text)

@@ -7,9 +7,10 @@ from typing import Any
 from bulk_remove.adapters.console import Screen
 from bulk_remove.adapters.folders import run_folders
 from bulk_remove.cli.given import state_dir_from
-from bulk_remove.cli.history_text import counted, in_short, local
+from bulk_remove.cli.history_text import in_short, local
 from bulk_remove.core.progress import duration
 from bulk_remove.errors import ExitCode, GuardStop, InputError, RunLockedError, UsageError
+from bulk_remove.language import counted, joined, ours, phrase
 from bulk_remove.run.history import PastRun, details_as_json, past_run, past_runs, run_as_json
 from bulk_remove.run.prune import Doomed, delete, doomed
 
@@ -27,7 +28,7 @@ def list_job(options: dict[str, Any]) -> int:
         for line in in_short(run):
             screen.tell(line)
     if not count:
-        screen.tell(f"There is no run in {state_dir}.")
+        screen.tell(phrase("There is no run in {state_dir}.", state_dir=state_dir))
     return ExitCode.OK
 
 
@@ -38,7 +39,7 @@ def show_job(options: dict[str, Any]) -> int:
     folder = next((folder for folder in run_folders(state_dir) if folder.name == options["run"]), None)
     if folder is None:
         raise InputError(
-            f"There is no run {options['run']} in {state_dir}.",
+            phrase("There is no run {run} in {state_dir}.", run=options["run"], state_dir=state_dir),
             "`bulk-remove runs list` names them; check --state-dir.",
         )
     run = past_run(folder)
@@ -57,16 +58,21 @@ def prune_job(options: dict[str, Any]) -> int:
     if not condemned:
         screen.tell("Nothing is that old: nothing is deleted.")
         return ExitCode.OK
-    would = "Would delete" if options["dry_run"] else "To be deleted"
     for one in condemned:
-        screen.tell(f"{would}: {_what(one)}")
+        screen.tell(phrase("Would delete: {what}" if options["dry_run"] else "To be deleted: {what}", what=_what(one)))
     if options["dry_run"]:
         _tell_left(screen, condemned)
         return ExitCode.OK
     _check_wanted(screen, len(condemned), yes=options["yes"])
     deleted = [one for one in condemned if _is_deleted(screen, one)]
     files = sum(len(one.files) for one in deleted)
-    screen.tell(f"Deleted for good: {counted(len(deleted), 'run')}, {counted(files, 'file')}.")
+    screen.tell(
+        phrase(
+            "Deleted for good: {count}, {files}.",
+            count=counted(len(deleted), "{count:,} run", "{count:,} runs"),
+            files=counted(files, "{count:,} file", "{count:,} files"),
+        )
+    )
     _tell_left(screen, deleted)
     return ExitCode.OK
 
@@ -76,7 +82,13 @@ def _check_wanted(screen: Screen, count: int, *, yes: bool) -> None:
         return
     if not screen.can_ask:
         raise UsageError("There is no terminal to confirm at.", "Look with --dry-run first, then add --yes.")
-    if not screen.asked(f"About to delete {counted(count, 'run')} for good. What is open cannot be resumed.", "delete"):
+    if not screen.asked(
+        phrase(
+            "About to delete {count} for good. What is open cannot be resumed.",
+            count=counted(count, "{count:,} run", "{count:,} runs"),
+        ),
+        "delete",
+    ):
         raise GuardStop("Not confirmed: nothing was deleted.", "Run it again and type what is asked for.")
 
 
@@ -84,9 +96,9 @@ def _is_deleted(screen: Screen, one: Doomed) -> bool:
     try:
         delete(one)
     except RunLockedError as error:
-        screen.note(f"{error.sentence} It stays.")
+        screen.note(phrase("{problem} It stays.", problem=ours(error.sentence)))
         return False
-    screen.tell(f"Deleted: {one.run.folder}")
+    screen.tell(phrase("Deleted: {folder}", folder=one.run.folder))
     for path in one.files:
         screen.tell(f"  {path.relative_to(one.run.folder)}")
     return True
@@ -102,36 +114,62 @@ def _tell_left(screen: Screen, runs: Sequence[Doomed]) -> None:
 
 def _what(one: Doomed) -> str:
     run = one.run
-    words = [run.run_id, f"{counted(len(one.files), 'file')}, {one.size_bytes:,} bytes"]
+    words: list[str] = [
+        run.run_id,
+        phrase(
+            "{count}, {size_bytes:,} bytes",
+            count=counted(len(one.files), "{count:,} file", "{count:,} files"),
+            size_bytes=one.size_bytes,
+        ),
+    ]
     if run.told:
-        words.append(f"{', '.join(run.campaigns)} on {run.host}, {counted(run.numbers_by_status.total(), 'number')}")
-    words.append(run.state)
+        words.append(
+            phrase(
+                "{campaigns} on {host}, {numbers}",
+                campaigns=", ".join(run.campaigns),
+                host=run.host,
+                numbers=counted(run.numbers_by_status.total(), "{count:,} number", "{count:,} numbers"),
+            )
+        )
+    words.append(ours(run.state))
     if run.open_numbers:
-        words.append(f"{run.open_numbers:,} without a final answer")
-    return "; ".join(words)
+        words.append(phrase("{open_numbers:,} without a final answer", open_numbers=run.open_numbers))
+    return joined("; ", words)
 
 
 def _in_full(run: PastRun) -> Iterator[str]:
     if run.told is not None:
-        yield f"Sent as: {run.user}"
+        yield phrase("Sent as: {user}", user=run.user)
         for source in run.told.facts.sources:
-            sheet = f", sheet {source.sheet}" if source.sheet else ""
-            yield f"Input: {source.file}{sheet}, {source.size_bytes:,} bytes, SHA-256 {source.sha256}"
-        yield f"Duplicates: {counted(run.duplicates, 'row')}"
-        yield f"Requests: {run.requests:,}{_faults(run.faults)}"
+            sheet = phrase(", sheet {sheet}", sheet=source.sheet) if source.sheet else ""
+            yield phrase(
+                "Input: {file}{sheet}, {size_bytes:,} bytes, SHA-256 {sha256}",
+                file=source.file,
+                sheet=sheet,
+                size_bytes=source.size_bytes,
+                sha256=source.sha256,
+            )
+        yield phrase("Duplicates: {duplicates}", duplicates=counted(run.duplicates, "{count:,} row", "{count:,} rows"))
+        yield phrase("Requests: {requests:,}{faults}", requests=run.requests, faults=_faults(run.faults))
         for session in run.told.sessions:
             ended = local(session.ended_at_s) if session.ended_at_s is not None else "?"
             lasted = f" ({duration(session.ended_at_s - session.began_at_s)})" if session.ended_at_s is not None else ""
-            yield f"Session: {local(session.began_at_s)} to {ended}{lasted}: {session.ending or run.state}"
-        yield "Settings:"
+            yield phrase(
+                "Session: {began} to {ended}{lasted}: {ending}",
+                began=local(session.began_at_s),
+                ended=ended,
+                lasted=lasted,
+                ending=ours(session.ending or run.state),
+            )
+        yield phrase("Settings:")
         for name, setting in run.settings.items():
             if setting not in (None, "", [], ()):
                 yield f"  {name} = {setting}"
-    yield f"Folder: {run.folder}"
+    yield phrase("Folder: {folder}", folder=run.folder)
     for path in run.reports:
-        yield f"Report: {path}{'' if path.exists() else ' (gone)'}"
+        yield phrase("Report: {path}{state}", path=path, state="" if path.exists() else phrase(" (gone)"))
 
 
 def _faults(faults: Mapping[str, int]) -> str:
-    told = ", ".join(f"{count:,} x {kind}" for kind, count in sorted(faults.items()))
-    return f"; without verdicts: {told}" if told else ""
+    told = [phrase("{count:,} x {kind}", count=faults[kind], kind=ours(kind)) for kind in sorted(faults)]
+    return phrase("; without verdicts: {told}", told=joined(", ", told)) if told else ""

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from bulk_remove.core.summary import Ending
 from bulk_remove.errors import ExitCode, StoppedError
+from bulk_remove.language import phrase
 
 if TYPE_CHECKING:
     import asyncio
@@ -87,7 +88,7 @@ def told_truly(run_id: str, approved: Callable[[], bool]) -> Iterator[None]:
             raise
         raise StoppedError(
             "Stopped: the verdicts so far are in the ledger.",
-            f"`bulk-remove resume {run_id}` goes on from there and writes the report.",
+            phrase("`bulk-remove resume {run_id}` goes on from there and writes the report.", run_id=run_id),
             exit_of(stop),
         ) from None
     finally:

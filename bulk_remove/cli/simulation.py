@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from bulk_remove.errors import UsageError
+from bulk_remove.language import phrase
 from bulk_remove.simulator.api import Rules
 from bulk_remove.simulator.faults import Faults
 from bulk_remove.simulator.habits import Habits
@@ -40,10 +41,13 @@ def simulate_job(options: dict[str, Any]) -> int:
         )
     except OSError as error:
         raise UsageError(
-            f"The simulator cannot start: {error.strerror or error}.", "Check --port, --numbers and --audit."
+            phrase("The simulator cannot start: {problem}.", problem=error.strerror or error),
+            "Check --port, --numbers and --audit.",
         ) from None
     except ValueError as error:
-        raise UsageError(f"The simulator cannot start: {error}.", "Check the shares and faults.") from None
+        raise UsageError(
+            phrase("The simulator cannot start: {problem}.", problem=error), "Check the shares and faults."
+        ) from None
     return 0
 
 
@@ -61,12 +65,21 @@ def _rates(pairs: Sequence[str]) -> dict[str, Any]:
             rates[name] = float(rate)
         except ValueError:
             raise UsageError(
-                f"--fault {pair} has no rate.", "Write NAME=RATE, for example dropped_after=0.05."
+                phrase("--fault {pair} has no rate.", pair=pair), "Write NAME=RATE, for example dropped_after=0.05."
             ) from None
         if name not in names:
-            raise UsageError(f"--fault knows no {name!r}.", f"Choose from: {', '.join(names)}.")
+            raise UsageError(
+                phrase("--fault knows no {name!r}.", name=name), phrase("Choose from: {names}.", names=", ".join(names))
+            )
     return rates
 
 
 def _announce(ready: Ready) -> None:
-    click.echo(f"Serving on {ready.url} as user {ready.user!r}, password {ready.password!r}. Stop with Ctrl-C.")
+    click.echo(
+        phrase(
+            "Serving on {url} as user {user!r}, password {password!r}. Stop with Ctrl-C.",
+            url=ready.url,
+            user=ready.user,
+            password=ready.password,
+        )
+    )

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from bulk_remove.errors import UsageError
+from bulk_remove.language import Phrase, ours, phrase
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +26,7 @@ class Place:
 
     def error(self, wrong: str, hint: str) -> UsageError:
         """Return the error that says what is wrong with the value. The value is not repeated: it may be a secret."""
-        return UsageError(f"{self} {wrong}.", hint)
+        return UsageError(phrase("{place} {wrong}.", place=self, wrong=ours(wrong)), hint)
 
 
 def nearest(name: str, known: Sequence[str]) -> str:
@@ -33,8 +34,8 @@ def nearest(name: str, known: Sequence[str]) -> str:
     from difflib import get_close_matches  # noqa: PLC0415 - only where something is wrong
 
     if close := get_close_matches(name, known, 1, 0.6):
-        return f"Did you mean {close[0]}?"
-    return f"Known: {', '.join(sorted(known))}."
+        return phrase("Did you mean {nearest}?", nearest=close[0])
+    return phrase("Known: {known}.", known=", ".join(sorted(known)))
 
 
 def checked(param: click.Parameter, value: Any, place: Place) -> Any:
@@ -42,14 +43,19 @@ def checked(param: click.Parameter, value: Any, place: Place) -> Any:
     if not (param.multiple or param.nargs == -1):
         return _single(param, value, place)
     if not isinstance(value, list):
-        raise place.error(f"is {_kind(value)}, not a list", f'Give a list: {place.key} = ["..."].')
+        raise place.error(
+            phrase("is {kind}, not a list", kind=_kind(value)), phrase('Give a list: {key} = ["..."].', key=place.key)
+        )
     return [_single(param, item, place) for item in value]
 
 
 def _single(param: click.Parameter, value: Any, place: Place) -> Any:
     types, wanted, given = _wanted(param)
     if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
-        raise place.error(f"is {_kind(value)}, not {wanted}", f"Give {wanted}: {place.key} = {given}.")
+        raise place.error(
+            phrase("is {kind}, not {wanted}", kind=_kind(value), wanted=wanted),
+            phrase("Give {wanted}: {key} = {given}.", wanted=wanted, key=place.key, given=given),
+        )
     if isinstance(param.type, click.Path):
         value = _path(str(value), place.file)
     elif str in types:
@@ -57,7 +63,10 @@ def _single(param: click.Parameter, value: Any, place: Place) -> Any:
     try:
         param.type.convert(value, param, None)
     except click.BadParameter as error:
-        raise place.error(f"cannot be: {error.message.rstrip('.')}", f"Give {wanted}: {place.key} = {given}.") from None
+        raise place.error(
+            phrase("cannot be: {message}", message=error.message.rstrip(".")),
+            phrase("Give {wanted}: {key} = {given}.", wanted=wanted, key=place.key, given=given),
+        ) from None
     return value
 
 
@@ -65,27 +74,37 @@ def _wanted(param: click.Parameter) -> tuple[tuple[type, ...], str, str]:
     """Return which TOML values an option takes, in words, and an example."""
     kind = param.type
     if isinstance(kind, click.types.BoolParamType):
-        return (bool,), "true or false", "true"
+        return (bool,), phrase("true or false"), "true"
     if isinstance(kind, type(click.INT)):
-        return (int,), "a whole number", "4"
+        return (int,), phrase("a whole number"), "4"
     if isinstance(kind, type(click.FLOAT)):
-        return (int, float), "a number", "2.5"
+        return (int, float), phrase("a number"), "2.5"
     if isinstance(kind, click.Choice):
-        return (str,), f"one of {', '.join(map(str, kind.choices))}, in quotes", f'"{next(iter(kind.choices))}"'
+        return (
+            (str,),
+            phrase("one of {listed}, in quotes", listed=", ".join(map(str, kind.choices))),
+            f'"{next(iter(kind.choices))}"',
+        )
     if isinstance(kind, click.Path | click.types.StringParamType):
-        return (str,), "text, in quotes", '"..."'
-    return (str, int, float, time), f"a {kind.name}, in quotes", _example(param)
+        return (str,), phrase("text, in quotes"), '"..."'
+    return (str, int, float, time), phrase("a {name}, in quotes", name=ours(kind.name)), _example(param)
 
 
 def _example(param: click.Parameter) -> str:
     return f'"{param.default}"' if isinstance(param.default, str) and param.default else '"..."'
 
 
-_KINDS: dict[type, str] = {bool: "true or false", int: "a number", float: "a number", str: "text", list: "a list"}
+_KINDS: dict[type, str] = {
+    bool: "true or false",
+    int: "a number",
+    float: "a number",
+    str: phrase("text"),
+    list: "a list",
+}
 
 
-def _kind(value: Any) -> str:
-    return _KINDS.get(type(value), "a table" if isinstance(value, dict) else "a date or time")
+def _kind(value: Any) -> Phrase:
+    return ours(_KINDS.get(type(value), "a table" if isinstance(value, dict) else "a date or time"))
 
 
 def _path(value: str, file: Path) -> str:

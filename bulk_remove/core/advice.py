@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from bulk_remove.core.model import OPEN_STATUSES, Status
 from bulk_remove.core.summary import Ending
+from bulk_remove.language import Phrase, counted, phrase
 
 
 class Advice(NamedTuple):
@@ -38,7 +39,14 @@ def advise(run_id: str, ending: Ending, by_status: Mapping[Status, int], *, stra
     left = {status: by_status.get(status, 0) for status in OPEN_STATUSES}
     advice: list[Advice] = []
     if strangers:
-        advice.append(Advice(f"Replies spoke of {_rows(strangers, 'number')} that nobody asked for: look at the log."))
+        advice.append(
+            Advice(
+                phrase(
+                    "Replies spoke of {rows} that nobody asked for: look at the log.",
+                    rows=counted(strangers, "{count:,} number", "{count:,} numbers"),
+                )
+            )
+        )
     if not any(left.values()):
         advice.append(
             Advice("Nothing is left to ask: every number has its final answer. Keep report.csv as the proof.")
@@ -47,22 +55,30 @@ def advise(run_id: str, ending: Ending, by_status: Mapping[Status, int], *, stra
         advice.append(_FIRST[ending])
     if resumable(by_status):
         count = sum(left[status] for status in RESUMED)
-        sentence = f"{_rows(count)} can still be brought to an answer: go on with this run."
+        sentence = phrase("{rows} can still be brought to an answer: go on with this run.", rows=_rows(count))
         advice.append(Advice(sentence, f"bulk-remove resume {run_id}"))
     if failed := left[Status.FAILED] + left[Status.UNRECOGNISED]:
         advice.append(
             Advice(
-                f"{_rows(failed)} failed: report.csv says why in its column detail. Ask the server's support with the"
-                " request_id, then ask for them again in a new run.",
+                phrase(
+                    "{rows} failed: report.csv says why in its column detail. Ask the server's support with "
+                    "the request_id, then ask for them again in a new run.",
+                    rows=_rows(failed),
+                ),
                 f"bulk-remove rerun {run_id}",
             )
         )
     if invalid := by_status.get(Status.INVALID, 0):
         advice.append(
-            Advice(f"{_rows(invalid)} held no phone number and were never sent: correct the cells and run those rows.")
+            Advice(
+                phrase(
+                    "{rows} held no phone number and were never sent: correct the cells and run those rows.",
+                    rows=_rows(invalid),
+                )
+            )
         )
     return tuple(advice)
 
 
-def _rows(count: int, what: str = "row") -> str:
-    return f"{count:,} {what}{'' if count == 1 else 's'}"
+def _rows(count: int) -> Phrase:
+    return counted(count, "{count:,} row", "{count:,} rows")

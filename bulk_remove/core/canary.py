@@ -6,6 +6,7 @@ from math import ceil
 
 from bulk_remove.core.model import Status
 from bulk_remove.errors import GuardStop
+from bulk_remove.language import phrase
 
 MAX_NOT_EXIST = 0.9
 """More of the first numbers than this that are not there, and the list, the campaign or the form is likely wrong."""
@@ -25,14 +26,27 @@ def judge_canary(mix: Mapping[Status, int], max_not_exist: float, run_id: str) -
         return None
     if told:
         percent = ceil(Fraction(missing, told) * 100)
-        what = f"Of {told:,} numbers sent first {missing:,} ({percent}%) are not there"
+        what = phrase(
+            "Of {told:,} numbers sent first {missing:,} ({percent}%) are not there",
+            told=told,
+            missing=missing,
+            percent=percent,
+        )
     else:
         percent = 100
-        what = f"Of {sum(mix.values()):,} numbers sent first none is known to have been there"
+        what = phrase("Of {count:,} numbers sent first none is known to have been there", count=sum(mix.values()))
     return GuardStop(
-        f"{what}, and at most {100 * max_not_exist:g}% may be missing: the rest was not sent.",
-        "Look at the report: the campaign or --number-format may be wrong. If it is right, go on with: "
-        f"bulk-remove resume {run_id} --canary-max-not-exist {percent}%.",
+        phrase(
+            "{what}, and at most {max_not_exist:g}% may be missing: the rest was not sent.",
+            what=what,
+            max_not_exist=100 * max_not_exist,
+        ),
+        phrase(
+            "Look at the report: the campaign or --number-format may be wrong. If it is right, go on "
+            "with: bulk-remove resume {run_id} --canary-max-not-exist {percent}%.",
+            run_id=run_id,
+            percent=percent,
+        ),
     )
 
 
@@ -40,5 +54,5 @@ def canary_declined(run_id: str) -> GuardStop:
     """Return how a run ends whose operator did not let the rest follow."""
     return GuardStop(
         "Not confirmed after the first request: the rest was not sent.",
-        f"Look at the report; to go on after all: bulk-remove resume {run_id}.",
+        phrase("Look at the report; to go on after all: bulk-remove resume {run_id}.", run_id=run_id),
     )

@@ -12,6 +12,7 @@ from itertools import accumulate
 
 from bulk_remove.core.model import Brackets
 from bulk_remove.errors import UsageError
+from bulk_remove.language import phrase
 
 MAX_REQUEST_LINE = 8000
 MAX_NUMBERS_PER_REQUEST = 900
@@ -41,8 +42,11 @@ class RequestShape:
     def __post_init__(self) -> None:
         if self.line_bytes("0" * 16) > self.max_request_line:
             raise UsageError(
-                f"--max-request-line {self.max_request_line} leaves no room for a single number.",
-                f"Give at least {self.line_bytes('0' * 16)} bytes.",
+                phrase(
+                    "--max-request-line {max_request_line} leaves no room for a single number.",
+                    max_request_line=self.max_request_line,
+                ),
+                phrase("Give at least {line_bytes} bytes.", line_bytes=self.line_bytes("0" * 16)),
             )
 
     @property

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from bulk_remove.core.lookalikes import look_alike
 from bulk_remove.core.model import mask
 from bulk_remove.errors import InputError
+from bulk_remove.language import ours, phrase
 
 _STRONG = """
 phone phones phoneno phonenr phonenum phonenumber phonenumbers telephone telephones telephoneno telephonenumber
@@ -72,7 +73,11 @@ def choose_column(
         raise _header_missing(header)
     if not trust and (kind := look_alike(_column(samples, chosen.index))):
         raise InputError(
-            f"Column '{_shown(header[chosen.index])}' looks like {kind}, not like phone numbers.",
+            phrase(
+                "Column '{name}' looks like {kind}, not like phone numbers.",
+                name=_shown(header[chosen.index]),
+                kind=ours(kind),
+            ),
             "Choose another with --column, or add --trust-column when it really holds phone numbers.",
         )
     return chosen
@@ -89,15 +94,21 @@ def find_column(header: Sequence[str], samples: Sequence[Sequence[str]], wanted:
     matches = exact or folded
     if len(matches) > 1:
         raise InputError(
-            f"{len(matches)} columns are named '{_shown(wanted)}'; {_listed(header, samples)}.",
-            f"Name it by its position instead, for example {flag} {matches[0] + 1}.",
+            phrase(
+                "{count} columns are named '{name}'; {listed}.",
+                count=len(matches),
+                name=_shown(wanted),
+                listed=_listed(header, samples),
+            ),
+            phrase("Name it by its position instead, for example {flag} {place}.", flag=flag, place=matches[0] + 1),
         )
     if not matches and re.fullmatch(r"[0-9]{1,5}", wanted) and 1 <= int(wanted) <= len(header):
         matches = [int(wanted) - 1]
     if not matches:
         raise InputError(
-            f"There is no column '{_shown(wanted)}'; {_listed(header, samples)}.",
-            _nearest(header, wanted, flag) or f"Give {flag} one of these names, or a position counted from 1.",
+            phrase("There is no column '{name}'; {listed}.", name=_shown(wanted), listed=_listed(header, samples)),
+            _nearest(header, wanted, flag)
+            or phrase("Give {flag} one of these names, or a position counted from 1.", flag=flag),
         )
     return matches[0]
 
@@ -110,7 +121,11 @@ def find_campaign_column(header: Sequence[str], samples: Sequence[Sequence[str]]
     index = find_column(header, samples, wanted, "--campaign-column")
     if index == phone:
         raise InputError(
-            f"Column '{_shown(header[index])}' holds the phone numbers, not the campaigns; {_listed(header, samples)}.",
+            phrase(
+                "Column '{name}' holds the phone numbers, not the campaigns; {listed}.",
+                name=_shown(header[index]),
+                listed=_listed(header, samples),
+            ),
             "Give --campaign-column another of these names, or its position counted from 1.",
         )
     return index
@@ -145,21 +160,29 @@ def _by_name(header: Sequence[str], samples: Sequence[Sequence[str]]) -> ChosenC
         return None
     if len(candidates) > 1:
         listed = ", ".join(f"'{_shown(header[index])}'" for index in candidates)
-        raise _uncertain(f"More than one column may hold the phone numbers ({listed})", header, samples)
+        raise _uncertain(
+            phrase("More than one column may hold the phone numbers ({listed})", listed=listed), header, samples
+        )
     index = candidates[0]
     name = _shown(header[index])
     cells = [cell for cell in _column(samples, index) if cell.strip()]
     if strong and samples and not any(_looks_like_phone(cell) for cell in cells):
-        raise _uncertain(f"Column '{name}' has no phone number in its first {len(samples)} rows", header, samples)
+        raise _uncertain(
+            phrase("Column '{name}' has no phone number in its first {count} rows", name=name, count=len(samples)),
+            header,
+            samples,
+        )
     if weak and not strong and 2 * sum(_looks_like_phone(cell, _SHORTEST_WHOLE_PHONE) for cell in cells) <= len(cells):
-        raise _uncertain(f"Column '{name}' may hold phone numbers, but most cells do not look it", header, samples)
-    return ChosenColumn(index, f"named '{name}'")
+        raise _uncertain(
+            phrase("Column '{name}' may hold phone numbers, but most cells do not look it", name=name), header, samples
+        )
+    return ChosenColumn(index, phrase("named '{name}'", name=name))
 
 
 def _nearest(header: Sequence[str], wanted: str, flag: str) -> str:
     by_folded = {fold(name): name for name in header}
     close = difflib.get_close_matches(fold(wanted), by_folded, n=1)
-    return f"Did you mean {flag} '{_shown(by_folded[close[0]])}'?" if close else ""
+    return phrase("Did you mean {flag} '{name}'?", flag=flag, name=_shown(by_folded[close[0]])) if close else ""
 
 
 def _no_header(header: Sequence[str]) -> InputError | None:
@@ -168,16 +191,17 @@ def _no_header(header: Sequence[str]) -> InputError | None:
 
 
 def _header_missing(header: Sequence[str]) -> InputError:
-    how = "--no-header" if len(header) == 1 else "--no-header and the position of the column: --no-header --column 2"
+    several = phrase("--no-header and the position of the column: --no-header --column 2")
+    how = "--no-header" if len(header) == 1 else several
     return InputError(
         "The first row holds a phone number where the name of a column should be.",
-        f"Put a row with the names of the columns on top, for example 'phone', or say {how}.",
+        phrase("Put a row with the names of the columns on top, for example 'phone', or say {how}.", how=how),
     )
 
 
 def _uncertain(sentence: str, header: Sequence[str], samples: Sequence[Sequence[str]]) -> InputError:
     return InputError(
-        f"{sentence}; {_listed(header, samples)}.",
+        phrase("{sentence}; {listed}.", sentence=ours(sentence), listed=_listed(header, samples)),
         "Say which one with --column and its name, or its position counted from 1.",
     )
 

@@ -12,6 +12,7 @@ from bulk_remove.core.model import NumberFormat
 from bulk_remove.core.numbers import LOST_PLUS, Normaliser, NumberRules
 from bulk_remove.core.regions import region_of
 from bulk_remove.errors import InvariantError, UsageError
+from bulk_remove.language import phrase
 
 
 class AlsoTry(StrEnum):
@@ -39,8 +40,10 @@ def parse_also_try(text: str) -> tuple[AlsoTry, ...]:
         if word not in known:
             near = difflib.get_close_matches(word, known, n=1)
             raise UsageError(
-                f"--also-try knows no form {word!r}.",
-                f"Did you mean {near[0]}?" if near else f"Give one or more of {', '.join(known)}, with commas.",
+                phrase("--also-try knows no form {word!r}.", word=word),
+                phrase("Did you mean {nearest}?", nearest=near[0])
+                if near
+                else phrase("Give one or more of {known}, with commas.", known=", ".join(known)),
             )
     return tuple(AlsoTry(word) for word in dict.fromkeys(words))
 

@@ -11,6 +11,7 @@ from math import ceil
 from typing import NamedTuple
 
 from bulk_remove.errors import GuardStop, UsageError
+from bulk_remove.language import Phrase, joined, ours, phrase
 
 MAX_INVALID = 0.05
 """The share of the rows that may be invalid. A kept list has few; a wrong column or a damaged export has many."""
@@ -42,15 +43,31 @@ def check_invalid_share(
         return
     if max_share and invalid < FEW_INVALID and 2 * invalid <= rows:
         return
-    reasons = "; ".join(f"{count:,} x {reason.rstrip('.')}" for reason, count in problems[:_SHOWN_REASONS])
-    shown = ", ".join(f"row {row} '{cell}'" for row, cell, _ in examples[:_SHOWN_EXAMPLES])
+    reasons = joined("; ", (_reason(reason, count) for reason, count in problems[:_SHOWN_REASONS]))
+    shown = [phrase("row {row} '{cell}'", row=row, cell=cell) for row, cell, _ in examples[:_SHOWN_EXAMPLES]]
+    more = phrase("; for example {listed}", listed=joined(", ", shown)) if shown else ""
     share = Fraction(invalid, rows)
     raise GuardStop(
-        f"{invalid:,} of {rows:,} rows ({_rounded_up(share, 1)}) hold no number that can be sent, and at most "
-        f"{100 * max_share:g}% may: {reasons}" + (f"; for example {shown}" if shown else "") + ". Nothing was sent.",
-        "Look at them with plan: the column may be the wrong one, or the export damaged. If they are right, "
-        f"let them through with --max-invalid {_rounded_up(share, 0)}.",
+        phrase(
+            "{invalid:,} of {rows:,} rows ({share}) hold no number that can be sent, and at most "
+            "{max_share:g}% may: {reasons}{more}. Nothing was sent.",
+            invalid=invalid,
+            rows=rows,
+            share=_rounded_up(share, 1),
+            max_share=100 * max_share,
+            reasons=reasons,
+            more=more,
+        ),
+        phrase(
+            "Look at them with plan: the column may be the wrong one, or the export damaged. If they "
+            "are right, let them through with --max-invalid {share}.",
+            share=_rounded_up(share, 0),
+        ),
     )
+
+
+def _reason(reason: str, count: int) -> Phrase:
+    return phrase("{count:,} x {reason:bare}", count=count, reason=ours(reason))
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,21 +124,30 @@ def check_limits(to_send: Mapping[str, int], limits: Limits, known: Known) -> No
     breaches = [breach for campaign, count in to_send.items() for breach in _breaches(campaign, count, limits, known)]
     if not breaches:
         return
-    told = "; ".join(breach.sentence for breach in breaches[:_SHOWN_BREACHES])
-    more = len(breaches) - _SHOWN_BREACHES
+    told = joined("; ", (breach.sentence for breach in breaches[:_SHOWN_BREACHES]))
+    left = len(breaches) - _SHOWN_BREACHES
+    more = phrase("; and {left:,} more of this kind", left=left) if left > 0 else ""
     least: dict[str, _Breach] = {}
     for breach in breaches:
         least[breach.flag] = max(least.get(breach.flag, breach), breach, key=lambda one: one.least)
     flags = " ".join(f"{flag} {breach.typed}" for flag, breach in least.items())
     raise GuardStop(
-        told + (f"; and {more:,} more of this kind" if more > 0 else "") + ". Nothing was sent.",
-        f"Look at the plan: file or campaign may be the wrong one. If they are right, let it through with {flags}.",
+        phrase("{told}{more}. Nothing was sent.", told=told, more=more),
+        phrase(
+            "Look at the plan: file or campaign may be the wrong one. If they are right, let it through with {flags}.",
+            flags=flags,
+        ),
     )
 
 
 def _breaches(campaign: str, count: int, limits: Limits, known: Known) -> Iterator[_Breach]:
     if limits.max_numbers is not None and count > limits.max_numbers:
-        told = f"{count:,} numbers would be sent to campaign {campaign}, and at most {limits.max_numbers:,} may"
+        told = phrase(
+            "{count:,} numbers would be sent to campaign {campaign}, and at most {max_numbers:,} may",
+            count=count,
+            campaign=campaign,
+            max_numbers=limits.max_numbers,
+        )
         yield _Breach(told, "--max-numbers", Fraction(count), f"{count}")
     if count and limits.max_share is not None and limits.max_share < 1:
         yield from _share_breach(campaign, count, limits.max_share, known.records.get(campaign))
@@ -129,23 +155,44 @@ def _breaches(campaign: str, count: int, limits: Limits, known: Known) -> Iterat
     if limits.max_times_usual is not None and usual and count / usual > limits.max_times_usual:
         times = Fraction(count) / Fraction(usual)
         runs = len(known.earlier[campaign])
-        told = (
-            f"{count:,} numbers are {_decimals_up(times, 1)} times the {usual:,g} that a run of campaign {campaign} "
-            f"usually sends (median of {runs:,}), and at most {limits.max_times_usual:g} times may be"
+        told = phrase(
+            "{count:,} numbers are {times} times the {usual:,g} that a run of campaign {campaign} "
+            "usually sends (median of {runs:,}), and at most {max_times_usual:g} times may be",
+            count=count,
+            times=_decimals_up(times, 1),
+            usual=usual,
+            campaign=campaign,
+            runs=runs,
+            max_times_usual=limits.max_times_usual,
         )
         yield _Breach(told, "--max-times-usual", times, f"{ceil(times)}")
 
 
 def _share_breach(campaign: str, count: int, max_share: float, records: int | None) -> Iterator[_Breach]:
     if records is None:
-        told = f"how many records campaign {campaign} holds is not known, so --max-share {100 * max_share:g}%"
-        yield _Breach(f"{told} cannot be checked", "--max-share", Fraction(1), "100%")
+        told = phrase(
+            "how many records campaign {campaign} holds is not known, so --max-share {share:g}%",
+            campaign=campaign,
+            share=100 * max_share,
+        )
+        yield _Breach(phrase("{told} cannot be checked", told=told), "--max-share", Fraction(1), "100%")
     elif not records or count / records > max_share:
         share = Fraction(count, records or 1)
-        shown = _precisely_up(share) if records else "more than all"
-        told = f"{count:,} numbers are {shown} of the {records:,} records of campaign {campaign}"
+        shown = _precisely_up(share) if records else phrase("more than all")
+        told = phrase(
+            "{count:,} numbers are {share} of the {records:,} records of campaign {campaign}",
+            count=count,
+            share=shown,
+            records=records,
+            campaign=campaign,
+        )
         least = min(Fraction(1), share)
-        yield _Breach(f"{told}, and at most {100 * max_share:g}% may be", "--max-share", least, _precisely_up(least))
+        yield _Breach(
+            phrase("{told}, and at most {share:g}% may be", told=told, share=100 * max_share),
+            "--max-share",
+            least,
+            _precisely_up(least),
+        )
 
 
 def unchecked(campaigns: Sequence[str], limits: Limits, known: Known) -> tuple[str, ...]:
@@ -154,8 +201,13 @@ def unchecked(campaigns: Sequence[str], limits: Limits, known: Known) -> tuple[s
     if limits.max_times_usual is None or not new:
         return ()
     named = ", ".join(new[:_SHOWN_BREACHES]) + (", ..." if len(new) > _SHOWN_BREACHES else "")
-    compared = "--max-times-usual had nothing to compare with, and let it pass."
-    return (f"No completed run of campaign {named} is known on this machine: {compared}",)
+    return (
+        phrase(
+            "No completed run of campaign {named} is known on this machine: --max-times-usual had nothing to compare "
+            "with, and let it pass.",
+            named=named,
+        ),
+    )
 
 
 def parse_share(text: str, flag: str = "--max-invalid") -> float:
@@ -166,7 +218,9 @@ def parse_share(text: str, flag: str = "--max-invalid") -> float:
     found = _SHARE.fullmatch(text.strip())
     share = Fraction(found[1]) / (100 if found[2] else 1) if found else None
     if not found or share is None or share > 1 or (share == 1 and not found[2]):
-        raise UsageError(f"{flag} is {text!r}, which is not a share.", "Give it as 5% or as 0.05.")
+        raise UsageError(
+            phrase("{flag} is {text!r}, which is not a share.", flag=flag, text=text), "Give it as 5% or as 0.05."
+        )
     return float(share)
 
 

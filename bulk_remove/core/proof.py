@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from bulk_remove.language import Phrase, ours, phrase
+
 
 @dataclass(frozen=True, slots=True)
 class Proof:
@@ -27,25 +29,30 @@ class Proof:
 
     def sentence(self) -> str:
         """Say what the counts amount to, and what a difference may mean."""
-        held = f"Campaign {self.campaign}: {_count(self.before)} records before, {_count(self.after)} after"
-        ids = f" and {self.without_id:,} without an id" if self.without_id else ""
-        removed = f"{self.removed:,} different records{ids} were removed by this run"
+        held = phrase(
+            "Campaign {campaign}: {before} records before, {after} after",
+            campaign=self.campaign,
+            before=_count(self.before),
+            after=_count(self.after),
+        )
+        ids = phrase(" and {without_id:,} without an id", without_id=self.without_id) if self.without_id else ""
+        removed = phrase("{removed:,} different records{ids} were removed by this run", removed=self.removed, ids=ids)
         if self.unexplained is None:
-            return f"{held}; {removed}. {self.note}".rstrip()
+            note = phrase(" {note}", note=ours(self.note)) if self.note else ""
+            return phrase("{held}; {removed}.{note}", held=held, removed=removed, note=note)
         if not self.unexplained:
-            return f"{held}; {removed}: the counts agree."
-        more = "more" if self.unexplained > 0 else "fewer"
-        return (
-            f"{held}; {removed}. {abs(self.unexplained):,} {more} are gone than that: {_reason(self.unexplained)}, "
-            "or the server counts with a delay."
+            return phrase("{held}; {removed}: the counts agree.", held=held, removed=removed)
+        return phrase(
+            "{held}; {removed}. {count:,} more are gone than that: others removed records at the same time, "
+            "or a lost request did, or the server counts with a delay."
+            if self.unexplained > 0
+            else "{held}; {removed}. {count:,} fewer are gone than that: others added records at the same time, "
+            "or the server counts with a delay.",
+            held=held,
+            removed=removed,
+            count=abs(self.unexplained),
         )
 
 
-def _reason(unexplained: int) -> str:
-    if unexplained > 0:
-        return "others removed records at the same time, or a lost request did"
-    return "others added records at the same time"
-
-
-def _count(records: int | None) -> str:
-    return "unknown" if records is None else f"{records:,}"
+def _count(records: int | None) -> Phrase:
+    return phrase("unknown") if records is None else phrase("{records:,}", records=records)

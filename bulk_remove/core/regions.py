@@ -73,7 +73,7 @@ def problem_in_plan(digits: str, *, own: bool) -> str:
     if (digits[len(code) :].startswith("0") and not is_valid_number(parsed)) or code + national != digits:
         return _ZERO
     if possible in {ValidationResult.TOO_SHORT, ValidationResult.TOO_LONG}:
-        return f"Too {'short' if possible == ValidationResult.TOO_SHORT else 'long'} for its country."
+        return "Too short for its country." if possible == ValidationResult.TOO_SHORT else "Too long for its country."
     if possible != ValidationResult.IS_POSSIBLE or (own and not is_valid_number(parsed)):
         return "No number of its country looks like this."
     return ""

@@ -20,6 +20,7 @@ from bulk_remove.core.alike import Alike, RecordId
 from bulk_remove.core.lifecycle import Event
 from bulk_remove.core.model import mask
 from bulk_remove.core.quota import Quota
+from bulk_remove.language import ours, phrase
 
 DETAIL_MAX_CHARS = 300
 """How much of a server's own words is kept; its pages of HTML are not worth more."""
@@ -60,7 +61,11 @@ class Fault:
     @property
     def detail(self) -> str:
         """The sentence with the request id, for the report."""
-        return f"{self.sentence} (request_id {self.request_id})" if self.request_id else self.sentence
+        return (
+            phrase("{problem} (request_id {request_id})", problem=ours(self.sentence), request_id=self.request_id)
+            if self.request_id
+            else self.sentence
+        )
 
 
 NOT_SENT = Fault(Effect.UNTOUCHED, "not sent", "The run was stopped before this request left.")
@@ -107,7 +112,7 @@ _DOCUMENTED: dict[object, Verdict] = {
 }
 _PLAIN_IDS = {int, str, type(None)}  # not bool, which is an int to Python
 _PASSED_OVER = Verdict(Event.PASSED_OVER, detail="The reply did not speak of this number.")
-_UNREADABLE = "The reply with HTTP 200 is not the documented JSON"
+_UNREADABLE = phrase("The reply with HTTP 200 is not the documented JSON")
 
 
 def read_reply(body: bytes, numbers: Sequence[str]) -> Reply | Fault:
@@ -115,12 +120,12 @@ def read_reply(body: bytes, numbers: Sequence[str]) -> Reply | Fault:
     try:
         document = orjson.loads(body)
     except orjson.JSONDecodeError:
-        shape = "an HTML page" if body.lstrip()[:1] == b"<" else "cut short or damaged"
-        return _unreadable(f"{_UNREADABLE}: it is {shape}.")
+        shape = phrase("an HTML page") if body.lstrip()[:1] == b"<" else phrase("cut short or damaged")
+        return _unreadable(phrase("{unreadable}: it is {shape}.", unreadable=_UNREADABLE, shape=shape))
     if document == []:
         document = {}
     if not isinstance(document, dict):
-        return _unreadable(f"{_UNREADABLE}: it is no object keyed by number.")
+        return _unreadable(phrase("{unreadable}: it is no object keyed by number.", unreadable=_UNREADABLE))
     entries = [*map(document.pop, numbers, repeat(None))]
     if document:
         _take_respelt(numbers, entries, document)
@@ -270,11 +275,11 @@ def fault_of_status(http_status: int, body: bytes, retry_after_s: float | None) 
     """Say what a reply with any HTTP status but 200 means. `retry_after_s` is the server's wish in seconds."""
     envelope = read_envelope(body)
     effect, sentence = _effect_of(http_status)
-    said = f" The server said: {envelope.message}" if envelope.message else ""
+    said = phrase(" The server said: {message}", message=envelope.message) if envelope.message else ""
     return Fault(
         effect,
         f"HTTP {http_status}",
-        sentence + said,
+        phrase("{sentence}{said}", sentence=ours(sentence), said=said),
         http_status,
         throttled=http_status in _UNTOUCHED,
         retry_after_s=retry_after_s if http_status in _UNTOUCHED else None,
@@ -288,9 +293,15 @@ def _effect_of(http_status: int) -> tuple[Effect, str]:
     if http_status in _UNTOUCHED:
         return Effect.UNTOUCHED, _UNTOUCHED[http_status]
     if http_status in _TOO_LONG:
-        return Effect.REFUSED, f"The request is too long for the server (HTTP {http_status})."
+        return Effect.REFUSED, phrase(
+            "The request is too long for the server (HTTP {http_status}).", http_status=http_status
+        )
     if 300 <= http_status < 400:  # noqa: PLR2004 - the class of redirects
-        return Effect.DENIED, f"The server sends us to another address (HTTP {http_status})."
+        return Effect.DENIED, phrase(
+            "The server sends us to another address (HTTP {http_status}).", http_status=http_status
+        )
     if 400 <= http_status < 500 and http_status not in _MAY_HAVE_ACTED:  # noqa: PLR2004 - the client's faults
-        return Effect.REFUSED, f"The server refused the request (HTTP {http_status})."
-    return Effect.IN_DOUBT, f"The server failed or answered strangely (HTTP {http_status})."
+        return Effect.REFUSED, phrase("The server refused the request (HTTP {http_status}).", http_status=http_status)
+    return Effect.IN_DOUBT, phrase(
+        "The server failed or answered strangely (HTTP {http_status}).", http_status=http_status
+    )

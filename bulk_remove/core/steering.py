@@ -6,6 +6,7 @@ from math import floor
 
 from bulk_remove.core.rate import FLOOR
 from bulk_remove.core.throttle import Ceilings
+from bulk_remove.language import phrase
 
 SHARES = (0.1, 0.15, 0.25, 0.35, 0.5, 0.75, 1.0)
 """The steps of `+` and `-`: shares of the ceilings, each about two thirds of the next."""
@@ -67,12 +68,14 @@ def pressed(steering: Steering, key: Key) -> tuple[Steering, str]:
     steps = ladder(steering.given)
     step = steps.index(steering.ceilings) + (1 if key is Key.FASTER else -1)
     if step == len(steps):
-        return steering, f"Not above what was given: {_told(steering.ceilings)}."
+        return steering, phrase("Not above what was given: {told}.", told=_told(steering.ceilings))
     if step < 0:
-        return steering, f"This is the slowest: {_told(steering.ceilings)}. p pauses."
-    way = "Faster" if key is Key.FASTER else "Slower"
-    return replace(steering, ceilings=steps[step]), f"{way}: {_told(steps[step])}."
+        return steering, phrase("This is the slowest: {told}. p pauses.", told=_told(steering.ceilings))
+    answer = "Faster: {told}." if key is Key.FASTER else "Slower: {told}."
+    return replace(steering, ceilings=steps[step]), phrase(answer, told=_told(steps[step]))
 
 
 def _told(ceilings: Ceilings) -> str:
-    return f"at most {ceilings.rate:.3g} requests a second and {ceilings.at_once} at once"
+    return phrase(
+        "at most {rate:.3g} requests a second and {at_once} at once", rate=ceilings.rate, at_once=ceilings.at_once
+    )

@@ -5,6 +5,7 @@ from enum import StrEnum
 
 from bulk_remove.core.model import OPEN_STATUSES, Status
 from bulk_remove.errors import ExitCode, InvariantError
+from bulk_remove.language import ours, phrase
 
 
 class Ending(StrEnum):
@@ -62,7 +63,11 @@ def exit_code(ending: Ending, by_status: Mapping[Status, int]) -> ExitCode:
 def headline(by_status: Mapping[Status, int], ending: Ending) -> str:
     """Say in one sentence what a run amounts to."""
     still_open = sum(by_status.get(status, 0) for status in OPEN_STATUSES)
-    left = f"{still_open:,} rows have no final answer" if still_open else "every number has its final answer"
+    left = (
+        phrase("{still_open:,} rows have no final answer", still_open=still_open)
+        if still_open
+        else phrase("every number has its final answer")
+    )
     if ending is Ending.DONE:
-        return f"Finished: {left}."
-    return f"Ended early ({ending.value}): {left}."
+        return phrase("Finished: {left}.", left=left)
+    return phrase("Ended early ({ending}): {left}.", ending=ours(ending.value), left=left)

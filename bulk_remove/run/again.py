@@ -8,6 +8,7 @@ from bulk_remove.adapters.folders import lock_campaigns
 from bulk_remove.adapters.ledger import Timing
 from bulk_remove.core.summary import Ending
 from bulk_remove.errors import CampaignLockedError, InputError
+from bulk_remove.language import phrase
 from bulk_remove.run.prepare import Prepared
 from bulk_remove.run.resume import EarlierRun, earlier_run, kept_of, plan_of
 from bulk_remove.settings import Settings
@@ -34,10 +35,11 @@ def _not_ended(run: EarlierRun, state_dir: Path) -> InputError | CampaignLockedE
     try:
         with lock_campaigns(state_dir, run.destination.host, run.campaigns):
             return InputError(
-                f"Run {name} was cut off while it was sending: what was under way is still in doubt.",
-                f"Finish it with `bulk-remove resume {name}`, which writes its report.",
+                phrase("Run {name} was cut off while it was sending: what was under way is still in doubt.", name=name),
+                phrase("Finish it with `bulk-remove resume {name}`, which writes its report.", name=name),
             )
     except CampaignLockedError:
         return CampaignLockedError(
-            f"Run {name} is under way.", "Wait for it to end, or stop it with Ctrl-C; it writes its report itself."
+            phrase("Run {name} is under way.", name=name),
+            "Wait for it to end, or stop it with Ctrl-C; it writes its report itself.",
         )

@@ -27,6 +27,7 @@ from bulk_remove.core.request_size import size_from
 from bulk_remove.core.retry import BusyPolicy, RetryPolicy
 from bulk_remove.core.summary import Ending
 from bulk_remove.errors import ExitCode, GuardStop, StorageError
+from bulk_remove.language import phrase
 from bulk_remove.run.preflight import NONE_COUNTED, counted_after
 from bulk_remove.run.prepare import Prepared
 from bulk_remove.settings import Address, Login, Settings
@@ -195,11 +196,20 @@ def notes_of(settings: Settings, state_dir: Path, host: str, now_s: float) -> It
     ceilings = settings.ceilings()
     if ceilings.adaptive and known.rate is not None:
         begins = started(ceilings, known, now_s).start_rate
-        yield f"{host} was found to bear {known.rate:.2g} requests a second; this run begins with {begins:.2g}."
+        yield phrase(
+            "{host} was found to bear {rate:.2g} requests a second; this run begins with {begins:.2g}.",
+            host=host,
+            rate=known.rate,
+            begins=begins,
+        )
     most = settings.max_numbers_per_request
     size = first_size(most, known, now_s)
     if size < most:
-        yield f"{host} was found to be slow about large requests: this run begins with {size:,} numbers in each."
+        yield phrase(
+            "{host} was found to be slow about large requests: this run begins with {size:,} numbers in each.",
+            host=host,
+            size=size,
+        )
 
 
 def with_learned_limit(settings: Settings, state_dir: Path, host: str, now_s: float) -> Settings:

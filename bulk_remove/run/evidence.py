@@ -8,6 +8,7 @@ from bulk_remove.adapters.folders import run_folders
 from bulk_remove.adapters.ledger import completed_run
 from bulk_remove.core.guards import Known
 from bulk_remove.errors import StorageError
+from bulk_remove.language import phrase
 from bulk_remove.run.prepare import LEDGER
 
 RECENT_RUNS = 30
@@ -38,5 +39,7 @@ def known_of(
             earlier[campaign].append(run.sent[campaign])
         wanted -= {campaign for campaign, sizes in earlier.items() if len(sizes) >= RECENT_RUNS}
     known = Known(records, {campaign: tuple(sizes) for campaign, sizes in earlier.items()})
-    note = f"{unread:,} earlier ledgers could not be read, so what is usual was told without them."
+    note = phrase(
+        "{unread:,} earlier ledgers could not be read, so what is usual was told without them.", unread=unread
+    )
     return known, (note,) if unread else ()

@@ -12,6 +12,7 @@ from bulk_remove.core.numbers import Normaliser
 from bulk_remove.core.plan import Sample, SourcePlan
 from bulk_remove.core.splitting import split_cell
 from bulk_remove.errors import InputError
+from bulk_remove.language import phrase
 from bulk_remove.settings import Settings
 
 SAMPLE_ROWS = 5
@@ -79,7 +80,10 @@ class Intake:
         if found is None:
             if len(self._campaigns) >= MAX_CAMPAIGNS:
                 raise InputError(
-                    f"The campaign column holds more than {MAX_CAMPAIGNS:,} different cells.",
+                    phrase(
+                        "The campaign column holds more than {max_campaigns:,} different cells.",
+                        max_campaigns=MAX_CAMPAIGNS,
+                    ),
                     "Look whether --campaign-column names the right one.",
                 )
             found = self._campaigns[cell] = read_campaign(cell)

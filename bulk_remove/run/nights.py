@@ -16,6 +16,7 @@ from bulk_remove.adapters.reader import is_readable, is_report
 from bulk_remove.core.nights import Place, ends_the_night, place_of
 from bulk_remove.core.summary import Ending
 from bulk_remove.errors import BulkRemoveError, ExitCode, GuardStop, InputError
+from bulk_remove.language import ours, phrase
 from bulk_remove.run.carry_out import Carried
 from bulk_remove.run.earlier import EarlierRuns, Left
 from bulk_remove.run.finish import REPORT
@@ -89,7 +90,7 @@ class Night:
         for name in waiting:
             look = first[name]
             if self._inbox.look_at(name) != look:
-                self._doing.tell(f"{name} is still being written; it is left for the next time.")
+                self._doing.tell(phrase("{name} is still being written; it is left for the next time.", name=name))
             elif not self._is_over(name):
                 self._take(name, look)
 
@@ -110,7 +111,9 @@ class Night:
         if not there and not run.resumable_numbers:
             mark_concluded(left.folder)
             return there
-        self._doing.tell(f"{left.name}: run {left.folder.name} was left over; it is taken up again.")
+        self._doing.tell(
+            phrase("{name}: run {run} was left over; it is taken up again.", name=left.name, run=left.folder.name)
+        )
         try:
             carried = self._doing.again(left.folder)
         except BulkRemoveError as error:
@@ -124,9 +127,14 @@ class Night:
 
         To resume it would send what the guard held back.
         """
-        word = f"run {left.folder.name} was stopped after its canary"
+        word = phrase("run {name} was stopped after its canary", name=left.folder.name)
         if moving:
-            note = f"{left.name}: {word}.\nLook at it, and to go on: bulk-remove resume {left.folder.name}"
+            note = phrase(
+                "{name}: {word}.\nLook at it, and to go on: bulk-remove resume {run}",
+                name=left.name,
+                word=ours(word),
+                run=left.folder.name,
+            )
             self._away(left.name, Place.FAILED, note)
         mark_concluded(left.folder)
         self._end(FileEnd(left.name, ExitCode.GUARD, Place.FAILED, left.folder, word))
@@ -145,18 +153,26 @@ class Night:
         content = self._inbox.content(name)
         run = self._earlier.finished_with(content)
         if run is not None:
-            word = f"the same content was done before, by run {run.run_id}; nothing was sent"
-            self._away(name, Place.DONE, f"{name}: {word}.\nTo run it all the same: bulk-remove run FILE")
+            word = phrase("the same content was done before, by run {run_id}; nothing was sent", run_id=run.run_id)
+            self._away(
+                name,
+                Place.DONE,
+                phrase("{name}: {word}.\nTo run it all the same: bulk-remove run FILE", name=name, word=ours(word)),
+            )
             self._end(FileEnd(name, ExitCode.OK, Place.DONE, None, word))
             return
         try:
             carried = self._started(name)
         except (InputError, GuardStop) as error:
             if self._inbox.look_at(name) != look:
-                self._doing.tell(f"{name} changed while it was read; it is left for the next time.")
+                self._doing.tell(phrase("{name} changed while it was read; it is left for the next time.", name=name))
                 return
             self._doing.tell_error(error)
-            self._away(name, Place.FAILED, f"{error.sentence}\n{error.hint}\nNothing was sent.")
+            self._away(
+                name,
+                Place.FAILED,
+                phrase("{problem}\n{hint}\nNothing was sent.", problem=ours(error.sentence), hint=ours(error.hint)),
+            )
             self._end(FileEnd(name, error.exit_code, Place.FAILED, None, error.sentence))
         except BulkRemoveError as error:
             self._stays(name, error, None)
@@ -170,7 +186,9 @@ class Night:
     def _started(self, name: str) -> Carried:
         path = self._inbox.path(name)
         if is_report(str(path)):
-            raise InputError(f"{name} is a report of this tool.", "Ask again for what it left open with: rerun.")
+            raise InputError(
+                phrase("{name} is a report of this tool.", name=name), "Ask again for what it left open with: rerun."
+            )
         return self._doing.start(path)
 
     def _away(self, name: str, place: Place, note: str) -> None:
@@ -182,7 +200,11 @@ class Night:
         """Put the report where the file goes, then the file, unless another night can finish it."""
         run = past_run(carried.folder)
         place = place_of(carried.exit_code, run.resumable_numbers, run.sessions_to_the_end)
-        word = f"{run.open_numbers:,} numbers without a final answer" if run.open_numbers else "every number is final"
+        word = (
+            phrase("{open_numbers:,} numbers without a final answer", open_numbers=run.open_numbers)
+            if run.open_numbers
+            else "every number is final"
+        )
         if place is not Place.INBOX:
             self._put_away(left, carried, place)
         self._end(FileEnd(left.name, carried.exit_code, place, carried.folder, word), stop=carried.stop_wished)
@@ -197,7 +219,10 @@ class Night:
             self._inbox.move(left.name, place, new_name)
         else:
             self._doing.tell(
-                f"{left.name} is gone or holds something else by now; the report of what was read is kept."
+                phrase(
+                    "{name} is gone or holds something else by now; the report of what was read is kept.",
+                    name=left.name,
+                )
             )
         mark_concluded(left.folder)
 
@@ -217,5 +242,5 @@ class Night:
         """Note what became of a file, and whether the night ends with it."""
         self.ends.append(end)
         if stop:
-            self.ends.append(FileEnd("(the files after it)", ExitCode.TERMINATED, Place.INBOX, None, "stopped"))
+            self.ends.append(FileEnd("(the files after it)", ExitCode.TERMINATED, Place.INBOX, None, phrase("stopped")))
         self._over = self._over or stop or ends_the_night(end.code, one_campaign=self._one_campaign)

@@ -10,6 +10,7 @@ from bulk_remove.core.model import FINAL_STATUSES, REPORT_COLUMNS, NumberFormat,
 from bulk_remove.core.numbers import Normaliser, NumberRules
 from bulk_remove.core.spreadsheet_text import read_as_text
 from bulk_remove.errors import InputError
+from bulk_remove.language import ours, phrase
 from bulk_remove.run.prepare import Table
 
 _NEEDED = ("row", "input", "number", "campaign", "status", "detail")
@@ -33,7 +34,11 @@ class OldReport:
         missing = [name for name in _NEEDED if name not in self._places]
         if missing:
             raise InputError(
-                f"{table.source.file} is no report: it has no column {', '.join(missing)}.",
+                phrase(
+                    "{file} is no report: it has no column {missing}.",
+                    file=table.source.file,
+                    missing=", ".join(missing),
+                ),
                 "Give a report.csv of an earlier run, or the run's id.",
             )
         self._kept = [index for index, name in enumerate(header) if name not in REPORT_COLUMNS]
@@ -50,7 +55,12 @@ class OldReport:
             if block.problems:
                 index, problem = min(block.problems.items())
                 raise InputError(
-                    f"{self._table.source.file}, row {block.rows[index]}: {problem}",
+                    phrase(
+                        "{file}, row {row}: {problem}",
+                        file=self._table.source.file,
+                        row=block.rows[index],
+                        problem=ours(problem),
+                    ),
                     "Take the report as it was written.",
                 )
             for place, cells in zip(block.rows, block.others, strict=True):
@@ -62,18 +72,19 @@ class OldReport:
     def _source(self, file: str) -> Source:
         own = self._table.source
         header = (*self.kept, "number")
-        reason = f"read back from {own.file}"
+        reason = phrase("read back from {file}", file=own.file)
         return Source(file, "", header, len(self.kept), reason, "", "", own.sha256, own.size_bytes)
 
     def _row(self, place: int, source: Source, values: Mapping[str, str], others: tuple[str, ...]) -> RowOutcome:
-        where = f"{self._table.source.file}, row {place}"
+        where = phrase("{file}, row {place}", file=self._table.source.file, place=place)
         try:
             status = Status(values["status"].strip())
             row = int(values["row"])
             state = None if status is Status.INVALID else _state(status, values)
         except ValueError:
             raise InputError(
-                f"{where}: a row, a status or a count is not what a report holds.", "Take the report as it was written."
+                phrase("{where}: a row, a status or a count is not what a report holds.", where=where),
+                "Take the report as it was written.",
             ) from None
         number = values["number"].strip()
         if state is None:
@@ -82,7 +93,7 @@ class OldReport:
         same = number and self._planned(number) == self._normalise(values["input"]).number
         if not _NUMBER.fullmatch(number) or not (same or status in FINAL_STATUSES):
             raise InputError(
-                f"{where}: the number no longer fits the input beside it.",
+                phrase("{where}: the number no longer fits the input beside it.", where=where),
                 "Take the report as it was written, or give the --number-format and --region of its run.",
             )
         duplicate_of = values.get("duplicate_of_row", "")

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from bulk_remove.core.replies import Document, Effect, Fault
 from bulk_remove.errors import BulkRemoveError, RefusedError, UnavailableError
+from bulk_remove.language import joined, ours, phrase
 
 SKEW_S = 60.0
 """Clocks further apart than this are worth a word: times in the report are this machine's."""
@@ -76,10 +77,12 @@ async def counted_after(
         try:
             found = await inspect_campaigns(asker, base_path, (campaign,), clock)
         except BulkRemoveError as error:
-            return records, f"The server did not tell how many records are left: {error.sentence}"
+            return records, phrase(
+                "The server did not tell how many records are left: {problem}", problem=ours(error.sentence)
+            )
         records |= found.records
         if campaign not in records:
-            return records, " ".join(found.notes)
+            return records, joined(" ", map(ours, found.notes))
     return records, ""
 
 
@@ -114,7 +117,9 @@ async def inspect_server(asker: Asker, base_path: str, now_s: float) -> Findings
 def _clock_notes(answer: Document, now_s: float) -> tuple[str, ...]:
     if answer.server_time_s is None or abs(answer.server_time_s - now_s) <= SKEW_S:
         return ()
-    return (f"This machine's clock is {abs(answer.server_time_s - now_s):.0f} s off the server's.",)
+    return (
+        phrase("This machine's clock is {seconds:.0f} s off the server's.", seconds=abs(answer.server_time_s - now_s)),
+    )
 
 
 def error_of(fault: Fault, campaign: str) -> BulkRemoveError:
@@ -125,10 +130,10 @@ def error_of(fault: Fault, campaign: str) -> BulkRemoveError:
         )
     if fault.effect is not Effect.DENIED:
         return UnavailableError(fault.detail, "Check --url and the network; try again later.")
-    meant = f"campaign {campaign}" if campaign else "the campaigns"
+    meant = phrase("campaign {campaign}", campaign=campaign) if campaign else phrase("the campaigns")
     hints = {
         401: "Check --user and the password: it must be an API user of this system.",
         _NO_PERMISSION: "Give the API user the permission for this call in the panel.",
-        _NO_CAMPAIGN: f"Check {meant}, leading zeros and all, and --url.",
+        _NO_CAMPAIGN: phrase("Check {meant}, leading zeros and all, and --url.", meant=meant),
     }
     return RefusedError(fault.detail, hints.get(fault.http_status, "Check --url, --ca-file and --proxy."))

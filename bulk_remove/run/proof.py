@@ -8,6 +8,7 @@ from typing import NamedTuple
 from bulk_remove.adapters.folders import noted_reports
 from bulk_remove.adapters.ledger import Verified, opened_for_reading, verify, was_approved
 from bulk_remove.errors import InputError
+from bulk_remove.language import phrase
 from bulk_remove.run.finish import REPORT
 from bulk_remove.run.prepare import LEDGER
 
@@ -28,7 +29,7 @@ def proven(folder: Path, head: str) -> Proven:
     """
     if not was_approved(folder / LEDGER):
         raise InputError(
-            f"Run {folder.name} ended before its plan was approved, so its ledger has no chain.",
+            phrase("Run {name} ended before its plan was approved, so its ledger has no chain.", name=folder.name),
             "Nothing was sent by it; name another run.",
         )
     noted = {} if head else noted_heads(folder)

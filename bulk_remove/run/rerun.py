@@ -15,6 +15,7 @@ from bulk_remove.core.lifecycle import asked_anew, status_of
 from bulk_remove.core.model import FINAL_STATUSES, NumberedBlock, NumberState, RowBlock, RowOutcome, Source
 from bulk_remove.core.plan import CampaignPlan, Plan, SourcePlan
 from bulk_remove.errors import InputError
+from bulk_remove.language import phrase
 from bulk_remove.run.prepare import Prepared, counts_of, new_run
 from bulk_remove.settings import Destination, Settings
 
@@ -148,7 +149,13 @@ class _Intake:
         other = next((row for row in block if row.number and row.campaign != self._campaign), None)
         if other is not None:
             raise InputError(
-                f"{source.file}, row {other.row} belongs to campaign {other.campaign}, not {self._campaign}.",
+                phrase(
+                    "{file}, row {row} belongs to campaign {campaign}, not {wanted}.",
+                    file=source.file,
+                    row=other.row,
+                    campaign=other.campaign,
+                    wanted=self._campaign,
+                ),
                 "Leave --campaign out: a rerun keeps the campaign of each row.",
             )
 

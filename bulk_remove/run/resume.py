@@ -10,6 +10,7 @@ from bulk_remove.adapters.folders import lock_run, run_folders
 from bulk_remove.adapters.ledger import Reopening, Store, open_existing, was_approved
 from bulk_remove.core.plan import CampaignPlan, Consent, Plan, SourcePlan
 from bulk_remove.errors import InputError
+from bulk_remove.language import phrase
 from bulk_remove.run.prepare import LEDGER, Prepared
 from bulk_remove.settings import Destination, Settings
 
@@ -35,12 +36,17 @@ def find_run(state_dir: Path, name: str) -> Path:
     if not name:
         begun = next((folder for folder in reversed(folders) if was_approved(folder / LEDGER)), None)
         if begun is None:
-            raise InputError(f"There is no run in {state_dir}.", "Name another folder with --state-dir.")
+            raise InputError(
+                phrase("There is no run in {state_dir}.", state_dir=state_dir), "Name another folder with --state-dir."
+            )
         return begun
     found = next((folder for folder in folders if folder.name == name), None)
     if found is None:
-        latest = f" The latest is {folders[-1].name}." if folders else ""
-        raise InputError(f"There is no run {name} in {state_dir}.{latest}", "Check the id and --state-dir.")
+        latest = phrase(" The latest is {name}.", name=folders[-1].name) if folders else ""
+        raise InputError(
+            phrase("There is no run {name} in {state_dir}.{latest}", name=name, state_dir=state_dir, latest=latest),
+            "Check the id and --state-dir.",
+        )
     return found
 
 
@@ -55,7 +61,8 @@ def earlier_run(folder: Path, changes: Mapping[str, Any]) -> Iterator[EarlierRun
         facts = Reopening(store).facts()
         if not facts.approved_by:
             raise InputError(
-                f"Run {facts.run_id} ended before its plan was approved: nothing was sent.", "Run its input again."
+                phrase("Run {run_id} ended before its plan was approved: nothing was sent.", run_id=facts.run_id),
+                "Run its input again.",
             )
         settings = replace(Settings.read_back(_dict(facts.request["settings"])), **changes)
         yield EarlierRun(

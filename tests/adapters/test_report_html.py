@@ -52,7 +52,7 @@ def test_every_slow_down_is_marked_where_it_was() -> None:
         line.all("td")[4].text.strip() for line in table_of(root, "pace").all("tbody")[0].all("tr")
     ]  # clock, requests, a second, ceiling, slow-downs
     assert len(marks) == sum(count != "0" for count in marked) == 6
-    assert "asked to slow down: 6 times" in root.text
+    assert "times the server asked to slow down: 6" in root.text
 
 
 def test_no_phone_number_is_on_the_page_unmasked() -> None:

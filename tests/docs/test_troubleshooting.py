@@ -22,7 +22,9 @@ def sentence(node: ast.AST) -> str:
         return "".join(sentence(part) for part in node.values)
     if isinstance(node, ast.BinOp):
         return sentence(node.left) + sentence(node.right)
-    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else "…"
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return re.sub(r"\{[^{}]*\}", "…", node.value)
+    return "…"
 
 
 SAID = {

@@ -3,13 +3,6 @@
 import pkgutil
 from importlib import import_module
 
-import aiohttp  # noqa: F401 - each of these is here to be imported
-import pandas  # noqa: F401
-import python_calamine  # noqa: F401
-import rich.live  # noqa: F401
-import rich.progress  # noqa: F401
-import tenacity  # noqa: F401
-
 import bulk_remove
 
 for module in pkgutil.walk_packages(bulk_remove.__path__, "bulk_remove."):

@@ -32,7 +32,7 @@ def simulator(folder: Path, *options: str) -> Iterator[Running]:
     audit = folder / "audit.jsonl"
     told, tells = os.pipe()
     with (
-        open(told, encoding="utf-8") as said,
+        os.fdopen(told, encoding="utf-8") as said,
         started("simulate", "--port", "0", "--audit", audit, *options, out=tells) as process,
     ):
         os.close(tells)
@@ -87,7 +87,7 @@ def started(
     err: int = 2,
 ) -> Warm:
     """Start the command, without a terminal; `out` and `err` are descriptors."""
-    with open(os.devnull, "r+b") as nothing:
+    with Path(os.devnull).open("r+b") as nothing:
         out = nothing.fileno() if out == subprocess.DEVNULL else out
         return Warm([*map(str, words)], env or environment(), str(cwd or Path.cwd()), (nothing.fileno(), out, err))
 

@@ -14,7 +14,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from multiprocessing.process import BaseProcess
 from multiprocessing.reduction import DupFd
 from types import TracebackType
 from typing import Any, Self
@@ -32,7 +31,7 @@ class Warm:
     ) -> None:
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload(["tests.support.imported"])
-        self._process: BaseProcess = context.Process(
+        self._process = context.Process(
             target=_become, args=(_Handed(descriptors), [*words], {**env}, cwd), name=" ".join(words)[:40]
         )
         self._process.start()
@@ -58,6 +57,7 @@ class Warm:
 
         Raises:
             subprocess.TimeoutExpired: It still runs.
+
         """
         self._process.join(timeout)
         code = self._process.exitcode
@@ -109,7 +109,7 @@ def _become(descriptors: tuple[int, int, int], words: list[str], env: dict[str, 
     for standard, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
         errors = "backslashreplace" if name == "stderr" else "strict"
         buffering = 1 if mode == "w" and (name == "stderr" or os.isatty(standard)) else -1
-        stream = open(standard, mode, buffering, encoding="utf-8", errors=errors, closefd=False)  # noqa: PTH123, SIM115
+        stream = open(standard, mode, buffering, encoding="utf-8", errors=errors, closefd=False)  # noqa: SIM115
         setattr(sys, name, stream)
         setattr(sys, f"__{name}__", stream)
     os.environ.clear()

@@ -2,11 +2,19 @@
 
 from rich.table import Table
 
+from bulk_remove.language import say, translated
 
-def figures() -> Table:
-    """Return an empty table of a name, a figure and a word on it."""
-    table = Table.grid(padding=(0, 2))
-    table.add_column()
-    table.add_column(justify="right")
-    table.add_column(style="dim")
-    return table
+
+class Figures:
+    """A table of a name, a figure and a word on it, in the operator's language."""
+
+    def __init__(self) -> None:
+        self.drawn = Table.grid(padding=(0, 2))
+        self.drawn.add_column()
+        self.drawn.add_column(justify="right")
+        self.drawn.add_column(style="dim")
+
+    def add(self, name: str, figure: int | None, word: str = "") -> None:
+        """Add a line; without a figure its place stays empty."""
+        told = "" if figure is None else say("{figure:,}", figure=figure)
+        self.drawn.add_row(translated(name), told, translated(word))

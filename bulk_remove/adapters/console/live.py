@@ -15,6 +15,7 @@ from rich.text import Text
 
 from bulk_remove.core.lifecycle import Phase
 from bulk_remove.core.progress import RATE_WINDOW_S, Snapshot, duration, remaining_s, speed
+from bulk_remove.language import phrase, say, translated
 
 _REDRAW_S = 0.25
 _LINE_EVERY_S = 10.0
@@ -33,8 +34,8 @@ class Live:
         if not self._redraws:
             yield lambda _: None
             return
-        with self._console.status("Reading ...") as status:
-            yield lambda rows: status.update(f"Reading: {rows:,} rows")
+        with self._console.status(translated("Reading ...")) as status:
+            yield lambda rows: status.update(say("Reading: {rows:,} rows", rows=rows))
 
     @asynccontextmanager
     async def sending(
@@ -69,7 +70,7 @@ class Live:
         while True:
             await asyncio.sleep(_LINE_EVERY_S)
             scene.look(snapshot())
-            self._console.print(Text(", ".join(scene.facts())))
+            self._console.print(Text(", ".join(map(translated, scene.facts()))))
 
 
 def _clock_time(moment_s: float) -> str:
@@ -109,42 +110,55 @@ class _Scene:
         phases = now.phases
         absent = phases.get(Phase.NOT_EXIST, 0) + phases.get(Phase.PRESUMED_REMOVED, 0)
         facts = [
-            f"{now.settled:,} of {self._numbers:,} numbers",
-            f"{phases.get(Phase.REMOVED, 0):,} removed",
-            f"{absent:,} not there",
+            phrase("{settled:,} of {numbers:,} numbers", settled=now.settled, numbers=self._numbers),
+            phrase("{removed:,} removed", removed=phases.get(Phase.REMOVED, 0)),
+            phrase("{absent:,} not there", absent=absent),
         ]
         if now.in_a_call:
-            facts.append(f"{now.in_a_call:,} in a call")
+            facts.append(phrase("{in_a_call:,} in a call", in_a_call=now.in_a_call))
         if now.faults:
-            facts.append(f"{sum(now.faults.values()):,} requests without verdicts")
+            facts.append(phrase("{faults:,} requests without verdicts", faults=sum(now.faults.values())))
         return [*facts, *self._pace(), self._outlook()]
 
     def _pace(self) -> list[str]:
-        below = f", pace {self._now.rate:.2g}" if self._now.rate < self._rate else ""
+        below = phrase(", pace {rate:.2g}", rate=self._now.rate) if self._now.rate < self._rate else ""
         # Of few samples the first and the last request count for too short a time; the ceiling is never passed.
         sent = min(self._rate, speed(self._requests))
-        return [f"{sent:.1f} requests/s (ceiling {self._rate:g}{below})"]
+        return [phrase("{sent:.1f} requests/s (ceiling {rate:g}{below})", sent=sent, rate=self._rate, below=below)]
 
     def _outlook(self) -> str:
         now = self._now
         if now.paused_at_s is not None:
-            finishing = f", {now.under_way} under way" if now.under_way else ""
-            return f"PAUSED since {_clock_time(now.paused_at_s)}{finishing}: p goes on, q stops"
+            finishing = phrase(", {under_way} under way", under_way=now.under_way) if now.under_way else ""
+            return phrase(
+                "PAUSED since {clock}{finishing}: p goes on, q stops",
+                clock=_clock_time(now.paused_at_s),
+                finishing=finishing,
+            )
         if now.failing_for_s is not None:
-            return f"no answer for {duration(now.failing_for_s)}; gives up after {duration(self._give_up_after_s)}"
+            return phrase(
+                "no answer for {failing_for}; gives up after {give_up_after}",
+                failing_for=duration(now.failing_for_s),
+                give_up_after=duration(self._give_up_after_s),
+            )
         if now.unsent:
             left_s = remaining_s(now.unsent, speed(self._asked))
-            return "time left unknown yet" if left_s is None else f"about {duration(left_s)} left"
+            return "time left unknown yet" if left_s is None else phrase("about {left} left", left=duration(left_s))
         if now.waiting and now.next_due_s is not None and now.next_due_s <= time.time():
             left_s = remaining_s(now.waiting, speed(self._settled))
-            return f"asking again for {now.waiting:,}" + ("" if left_s is None else f", about {duration(left_s)} left")
+            left = "" if left_s is None else phrase(", about {left} left", left=duration(left_s))
+            return phrase("asking again for {waiting:,}{left}", waiting=now.waiting, left=left)
         if now.waiting and now.next_due_s is not None:
-            return f"waiting for {now.waiting:,}, asked again at {_clock_time(now.next_due_s)}"
-        return "finishing"
+            return phrase(
+                "waiting for {waiting:,}, asked again at {clock}",
+                waiting=now.waiting,
+                clock=_clock_time(now.next_due_s),
+            )
+        return phrase("finishing")
 
     def picture(self) -> Table:
         """Return the progress as it stands on a terminal."""
-        facts = self.facts()
+        facts = [*map(translated, self.facts())]
         picture = Table.grid()
         picture.add_row(ProgressBar(total=max(1, self._numbers), completed=self._now.settled, width=60))
         picture.add_row(Text(" · ".join(facts[:-2])))

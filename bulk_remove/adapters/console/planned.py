@@ -4,109 +4,143 @@ from collections.abc import Iterator, Sequence
 
 from rich.table import Table
 
-from bulk_remove.adapters.console.figures import figures
+from bulk_remove.adapters.console.figures import Figures
 from bulk_remove.core.guards import Known, Limits
 from bulk_remove.core.model import Source
 from bulk_remove.core.plan import CampaignPlan, Plan, SourcePlan
 from bulk_remove.core.progress import duration
+from bulk_remove.language import joined, ours, phrase
 
 
 def source_lines(plan: SourcePlan) -> Iterator[str]:
     """Yield what was found in a source and what becomes of its rows; samples are masked already."""
     source = plan.source
-    yield f"{source.file}: {_written(source)}; {_columns(source)}"
+    yield phrase("{file}: {how}; {columns}", file=source.file, how=_written(source), columns=_columns(source))
     for note in source.notes:
-        yield f"  {note}"
+        yield phrase("  {note}", note=note)
     rest = plan.rows - plan.invalid - plan.duplicates
-    yield f"  {plan.rows:,} rows: {rest:,} numbers, {plan.duplicates:,} duplicates, {plan.invalid:,} INVALID"
+    yield phrase(
+        "  {rows:,} rows: {rest:,} numbers, {duplicates:,} duplicates, {invalid:,} INVALID",
+        rows=plan.rows,
+        rest=rest,
+        duplicates=plan.duplicates,
+        invalid=plan.invalid,
+    )
     for problem, count in plan.problems:
-        yield f"    {count:,} x {problem}"
+        yield phrase("    {count:,} x {problem}", count=count, problem=ours(problem))
     for row, cell, became in plan.samples:
-        yield f"    row {row}: {cell or '(empty)'} -> {became}"
+        yield phrase("    row {row}: {cell} -> {became}", row=row, cell=cell or phrase("(empty)"), became=ours(became))
 
 
 def _written(source: Source) -> str:
     if source.encoding:
-        how = f"{source.encoding}, separator {_named(source.delimiter)}"
+        how = phrase("{encoding}, separator {named}", encoding=source.encoding, named=_named(source.delimiter))
     elif source.sheet:
-        how = f"sheet '{source.sheet}'"
+        how = phrase("sheet '{sheet}'", sheet=source.sheet)
     else:
-        return "rows of an earlier run"
-    return f"{how}, {f'header in row {source.header_row}' if source.header_row else 'no header'}"
+        return phrase("rows of an earlier run")
+    header = phrase("header in row {row}", row=source.header_row) if source.header_row else phrase("no header")
+    return phrase("{how}, {header}", how=how, header=header)
 
 
 def _columns(source: Source) -> str:
-    phone = f"phone column {source.column + 1} '{source.header[source.column]}', {source.column_reason}"
+    phone = phrase(
+        "phone column {column} '{header}', {reason}",
+        column=source.column + 1,
+        header=source.header[source.column],
+        reason=ours(source.column_reason),
+    )
     if source.campaign_column is None:
         return phone
-    return f"{phone}; campaign column {source.campaign_column + 1} '{source.header[source.campaign_column]}'"
+    return phrase(
+        "{phone}; campaign column {place} '{header}'",
+        phone=phone,
+        place=source.campaign_column + 1,
+        header=source.header[source.campaign_column],
+    )
 
 
 def _named(delimiter: str) -> str:
-    return {"\t": "tab", "": "none"}.get(delimiter, f"'{delimiter}'")
+    return {"\t": phrase("tab"), "": phrase("none")}.get(delimiter, f"'{delimiter}'")
 
 
 def plan_figures(plan: Plan, known: Known, also_try: Sequence[str]) -> Table:
     """Return what would be sent, in figures; see `Screen.plan`."""
-    table = figures()
-    table.add_row("rows", f"{plan.rows:,}", "")
-    table.add_row("not a phone number", f"{plan.invalid:,}", "INVALID, never sent")
-    table.add_row("duplicates", f"{plan.duplicates:,}", "sent once")
+    table = Figures()
+    table.add("rows", plan.rows)
+    table.add("not a phone number", plan.invalid, "INVALID, never sent")
+    table.add("duplicates", plan.duplicates, "sent once")
     if plan.settled:
-        table.add_row("settled by an earlier run", f"{plan.settled:,}", "not sent again")
+        table.add("settled by an earlier run", plan.settled, "not sent again")
     for campaign in plan.campaigns:
-        facts = "; ".join(_facts(campaign, known))
-        table.add_row(f"numbers to remove from {campaign.campaign}", f"{campaign.to_send:,}", facts)
+        name = phrase("numbers to remove from {campaign}", campaign=campaign.campaign)
+        table.add(name, campaign.to_send, joined("; ", _facts(campaign, known)))
     lasts = duration(plan.least_duration_s)
-    table.add_row("requests", f"{plan.requests:,}", f"at least {lasts} at {plan.rate:g} a second")
+    table.add("requests", plan.requests, phrase("at least {lasts} at {rate:g} a second", lasts=lasts, rate=plan.rate))
     if also_try:
         forms = ", ".join(also_try)
-        table.add_row("more requests", "", f"for numbers that are not there, in other forms: {forms}")
+        table.add("more requests", None, phrase("for numbers that are not there, in other forms: {forms}", forms=forms))
     if plan.canary:
-        table.add_row("canary", "", "one request goes alone first; the rest follows once it is judged")
+        table.add("canary", None, "one request goes alone first; the rest follows once it is judged")
     if limits := _limits(plan.limits):
-        table.add_row("limits", "", f"for each campaign: {limits}")
+        table.add("limits", None, phrase("for each campaign: {limits}", limits=limits))
     if plan.additional_numbers:
-        table.add_row("additional numbers", "", WIDER)
-    return table
+        table.add("additional numbers", None, WIDER)
+    return table.drawn
 
 
-WIDER = "a record goes, too, when a number is among its additional ones"
+WIDER = phrase("a record goes, too, when a number is among its additional ones")
 
 
 def _facts(campaign: CampaignPlan, known: Known) -> Iterator[str]:
     """Yield what is known of a campaign beside how many numbers would be sent."""
     held = known.records.get(campaign.campaign)
     if held is not None:
-        share = f" ({100 * campaign.to_send / held:.2g}%)" if held else ""
-        yield f"of {held:,} records in it{share}"
+        share = phrase(" ({share:.2g}%)", share=100 * campaign.to_send / held) if held else ""
+        yield phrase("of {held:,} records in it{share}", held=held, share=share)
     usual = known.usual(campaign.campaign)
     if usual:
-        yield f"its runs usually send {usual:,.10g}, this is {campaign.to_send / usual:.2g} times that"
+        yield phrase(
+            "its runs usually send {usual:,.10g}, this is {times:.2g} times that",
+            usual=usual,
+            times=campaign.to_send / usual,
+        )
 
 
 def _limits(limits: Limits) -> str:
-    told = [
-        f"at most {limits.max_numbers:,} numbers" if limits.max_numbers is not None else "",
-        f"{100 * limits.max_share:g}% of its records" if limits.max_share is not None else "",
-        f"{limits.max_times_usual:g} times the usual" if limits.max_times_usual is not None else "",
-    ]
-    return ", ".join(filter(None, told))
+    told = []
+    if limits.max_numbers is not None:
+        told.append(phrase("at most {most:,} numbers", most=limits.max_numbers))
+    if limits.max_share is not None:
+        told.append(phrase("{share:g}% of its records", share=100 * limits.max_share))
+    if limits.max_times_usual is not None:
+        told.append(phrase("{times:g} times the usual", times=limits.max_times_usual))
+    return joined(", ", told)
 
 
 def question(plan: Plan, known: Known) -> str:
     """Return what the operator is asked to confirm."""
     names = ", ".join(campaign.campaign for campaign in plan.campaigns if campaign.to_send)
-    asked = f"About to remove {plan.to_send:,} numbers from campaign {names} on {plan.host}"
+    asked = phrase(
+        "About to remove {to_send:,} numbers from campaign {names} on {host}",
+        to_send=plan.to_send,
+        names=names,
+        host=plan.host,
+    )
     shares = [
-        f"{100 * campaign.to_send / held:.2g}%" + (f" of {campaign.campaign}" if len(plan.campaigns) > 1 else "")
+        phrase(
+            "{share:.2g}% of {campaign}" if len(plan.campaigns) > 1 else "{share:.2g}%",
+            share=100 * campaign.to_send / held,
+            campaign=campaign.campaign,
+        )
         for campaign in plan.campaigns
         if campaign.to_send and (held := known.records.get(campaign.campaign))
     ]
-    share = f" ({', '.join(shares[:_SHOWN_SHARES])}{', ...' if len(shares) > _SHOWN_SHARES else ''})" if shares else ""
-    wider = f"; {WIDER}" if plan.additional_numbers else ""
-    first = "; one request goes first" if plan.canary else ""
-    return f"{asked}{share}{wider}{first}. "
+    more = ["..."] if len(shares) > _SHOWN_SHARES else []
+    share = phrase(" ({shares})", shares=joined(", ", [*shares[:_SHOWN_SHARES], *more])) if shares else ""
+    wider = phrase("; {wider}", wider=WIDER) if plan.additional_numbers else ""
+    first = phrase("; one request goes first") if plan.canary else ""
+    return phrase("{asked}{share}{wider}{first}. ", asked=asked, share=share, wider=wider, first=first)
 
 
 _SHOWN_SHARES = 5

@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import IO
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
-from bulk_remove.adapters.console.figures import figures
+from bulk_remove.adapters.console.figures import Figures
 from bulk_remove.adapters.console.outlet import outlet
 from bulk_remove.adapters.console.planned import plan_figures, question, source_lines
 from bulk_remove.adapters.console.typed import typed_line
@@ -19,6 +18,7 @@ from bulk_remove.core.model import Status
 from bulk_remove.core.plan import Plan
 from bulk_remove.core.summary import MEANING, Ending, headline
 from bulk_remove.errors import BulkRemoveError, ExitCode
+from bulk_remove.language import joined, ours, phrase, say, translated
 
 TYPED_COUNT_FROM = 1000
 """From so many numbers on, the operator types how many there are instead of yes."""
@@ -40,11 +40,11 @@ class Screen:
 
     def note(self, sentence: str) -> None:
         """Tell something in passing."""
-        self.err.print(Text(sentence))
+        self.err.print(Text(translated(sentence)))
 
     def tell(self, sentence: str) -> None:
         """Tell a result."""
-        self.out.print(Text(sentence))
+        self.out.print(Text(translated(sentence)))
 
     def tell_json(self, value: object) -> None:
         """Tell a result to machines."""
@@ -52,45 +52,47 @@ class Screen:
 
     def error(self, error: BulkRemoveError) -> None:
         """Tell what is wrong and what to do."""
-        self.err.print(Text.assemble(("Error: ", "bold red"), error.sentence))
-        self.err.print(Text(f"       {error.hint}"))
+        self.err.print(Text.assemble((translated("Error: "), "bold red"), translated(error.sentence)))
+        self.err.print(Text(f"       {translated(error.hint)}"))
 
     def plan(self, plan: Plan, known: Known, also_try: Sequence[str]) -> None:
         """Show what would be done, and what is known of the campaigns.
 
         `also_try` names the forms in which a number that is not there is asked for again.
         """
-        self.out.print(Text(f"Plan for {plan.host}", style="bold"))
+        self.out.print(Text(say("Plan for {host}", host=plan.host), style="bold"))
         for source in plan.sources:
             for line in source_lines(source):
-                self.out.print(Text(f"  {line}"))
+                self.out.print(Text(f"  {translated(line)}"))
         self.out.print(plan_figures(plan, known, also_try))
 
     def confirm(self, plan: Plan, known: Known) -> bool:
         """Ask the operator to type the count (or yes, for few numbers); True when that was typed."""
         many = plan.to_send >= TYPED_COUNT_FROM
         wanted = str(plan.to_send) if many else "yes"
-        what = f"how many numbers that is ({wanted})" if many else "yes"
-        self.err.print(Text.assemble((question(plan, known), "bold"), "This cannot be undone."))
-        return self._typed(f"Type {what} to go on: ", wanted)
+        what = phrase("how many numbers that is ({wanted})", wanted=wanted) if many else wanted
+        self.err.print(Text.assemble((translated(question(plan, known)), "bold"), translated("This cannot be undone.")))
+        return self._typed(phrase("Type {what} to go on: ", what=what), wanted)
 
     def confirm_rest(self, left: int) -> bool:
         """Ask the operator whether the numbers that are left are to follow the canary; True when yes was typed."""
-        return self._typed(f"Type yes to send the {left:,} numbers that are left: ", "yes")
+        return self._typed(phrase("Type yes to send the {left:,} numbers that are left: ", left=left), "yes")
 
     def asked(self, sentence: str, word: str) -> bool:
         """Tell what is about to happen and ask the operator to type a word; True when that was typed."""
-        self.err.print(Text(sentence, style="bold"))
-        return self._typed(f"Type {word} to go on: ", word)
+        self.err.print(Text(translated(sentence), style="bold"))
+        return self._typed(phrase("Type {word} to go on: ", word=word), word)
 
     def _typed(self, prompt: str, wanted: str) -> bool:
-        self.err.print(prompt, end="")
+        self.err.print(Text(translated(prompt)), end="")
         return typed_line().strip().lower() == wanted
 
     def canary(self, mix: Mapping[Status, int]) -> None:
         """Show what became of the numbers that were sent first."""
-        self.out.print(Text(f"The first request brought, for {sum(mix.values()):,} numbers:", style="bold"))
-        self.out.print(_by_status(mix))
+        self.out.print(
+            Text(say("The first request brought, for {count:,} numbers:", count=sum(mix.values())), style="bold")
+        )
+        self.out.print(_by_status(mix).drawn)
 
     def summary(
         self,
@@ -103,25 +105,33 @@ class Screen:
     ) -> None:
         """Say what the run amounts to, for a tired person at 2 a.m.; `done_by` says by how many requests."""
         style = "bold green" if exit_code is ExitCode.OK else "bold yellow"
-        self.out.print(Text(headline(by_status, ending), style=style))
+        self.out.print(Text(translated(headline(by_status, ending)), style=style))
         table = _by_status(by_status)
-        table.add_row("rows in the input", f"{sum(by_status.values()):,}", "each of them is in the report once")
-        self.out.print(table)
-        self.out.print(Text(f"  {done_by}"))
+        table.add("rows in the input", sum(by_status.values()), "each of them is in the report once")
+        self.out.print(table.drawn)
+        self.tell(phrase("  {done_by}", done_by=done_by))
         if faults:
-            told = ", ".join(f"{count:,} x {kind}" for kind, count in sorted(faults.items()))
-            self.out.print(Text(f"  Requests without verdicts: {told}."))
+            told = joined(
+                ", ", (phrase("{count:,} x {kind}", count=faults[kind], kind=ours(kind)) for kind in sorted(faults))
+            )
+            self.tell(phrase("  Requests without verdicts: {told}.", told=told))
         if strangers:
             self.out.print(
-                Text(f"  Replies spoke of {strangers:,} numbers that nobody asked for: see the log.", "bold red")
+                Text(
+                    phrase(
+                        "  Replies spoke of {strangers:,} numbers that nobody asked for: see the log.",
+                        strangers=strangers,
+                    ),
+                    "bold red",
+                )
             )
 
     def files(self, report: Path, summary: Path, also: Sequence[Path]) -> None:
         """Say where the report is, and what was made of it."""
-        self.tell(f"  Report:  {report}")
-        self.tell(f"  Summary: {summary}")
+        self.tell(phrase("  Report:  {report}", report=report))
+        self.tell(phrase("  Summary: {summary}", summary=summary))
         for path in also:
-            self.tell(f"  And:     {path}")
+            self.tell(phrase("  And:     {path}", path=path))
 
 
 def _console(stream: IO[str] | None) -> Console:
@@ -130,9 +140,9 @@ def _console(stream: IO[str] | None) -> Console:
     return Console(file=to, highlight=False, soft_wrap=True, force_terminal=None if to.isatty() else False)
 
 
-def _by_status(counts: Mapping[Status, int]) -> Table:
-    table = figures()
+def _by_status(counts: Mapping[Status, int]) -> Figures:
+    table = Figures()
     for status in Status:
         if counts.get(status, 0):
-            table.add_row(status.value, f"{counts[status]:,}", MEANING[status])
+            table.add(status.value, counts[status], MEANING[status])
     return table

@@ -10,6 +10,7 @@ import orjson
 
 from bulk_remove.core.summary import Ending
 from bulk_remove.errors import StorageError
+from bulk_remove.language import phrase
 
 
 class PastRun(NamedTuple):
@@ -33,7 +34,8 @@ def completed_run(path: Path) -> PastRun | None:
             ).fetchone()
     except sqlite3.Error as error:
         raise StorageError(
-            f"The ledger {path} cannot be read: {error}.", "Put it back from a backup, or delete its folder."
+            phrase("The ledger {path} cannot be read: {problem}.", path=path, problem=error),
+            "Put it back from a backup, or delete its folder.",
         ) from None
     if facts is None:
         return None

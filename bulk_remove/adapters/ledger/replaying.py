@@ -14,6 +14,7 @@ from bulk_remove.adapters.ledger.chain import ChunkRow
 from bulk_remove.adapters.ledger.packing import pack_state, unpack_again, unpack_state, unpack_states
 from bulk_remove.core.lifecycle import SETTLED
 from bulk_remove.core.model import NumberState
+from bulk_remove.language import phrase
 
 _COMPARED = (
     "SELECT straggler.ordinal, straggler.campaign, straggler.number, straggler.form, straggler.state, due_at_s,"
@@ -61,16 +62,18 @@ class Replay:
             "SELECT ordinal FROM temp.newest WHERE ordinal NOT IN (SELECT ordinal FROM straggler) LIMIT 1"
         ).fetchone()
         if lost:
-            return f"straggler {lost[0]} is missing"
+            return phrase("straggler {ordinal} is missing", ordinal=lost[0])
         for ordinal, campaign, number, form, state, due_at_s, *left in self._connection.execute(_COMPARED):
             wanted = left if left[0] is not None else self._planned.left_of(campaign, ordinal)
             if wanted is None or [campaign, number, form] != wanted[:3]:
-                return f"straggler {ordinal} is not the number that its chunk left open"
+                return phrase("straggler {ordinal} is not the number that its chunk left open", ordinal=ordinal)
             known = _read(state)
             if known is None or (state != wanted[3] and known != _anew(unpack_state(wanted[3]))):
-                return f"straggler {ordinal} does not say what the last chunk that carried it says"
+                return phrase(
+                    "straggler {ordinal} does not say what the last chunk that carried it says", ordinal=ordinal
+                )
             if known.phase in SETTLED and due_at_s is not None:
-                return f"straggler {ordinal} is settled, and yet is to be asked for again"
+                return phrase("straggler {ordinal} is settled, and yet is to be asked for again", ordinal=ordinal)
         return ""
 
 

@@ -13,6 +13,7 @@ from bulk_remove.adapters.ledger.outcomes import CampaignStates
 from bulk_remove.adapters.ledger.reopening import Reopening, RunFacts
 from bulk_remove.adapters.ledger.store import SCHEMA_VERSION, Store
 from bulk_remove.errors import StorageError
+from bulk_remove.language import phrase
 
 
 class Session(NamedTuple):
@@ -54,17 +55,25 @@ def opened_for_reading(path: Path) -> Iterator[Store]:
             (version,) = connection.execute("PRAGMA user_version").fetchone()
             stack.pop_all()
     except sqlite3.Error as error:
-        raise StorageError(f"The ledger {path} cannot be read: {error}.", "Check permissions and the disk.") from None
+        raise StorageError(
+            phrase("The ledger {path} cannot be read: {problem}.", path=path, problem=error),
+            "Check permissions and the disk.",
+        ) from None
     try:
         if version != SCHEMA_VERSION:
             raise StorageError(
-                f"The ledger {path} was written by another version of this tool (format {version}).",
+                phrase(
+                    "The ledger {path} was written by another version of this tool (format {version}).",
+                    path=path,
+                    version=version,
+                ),
                 "Look at that run with the version that began it.",
             )
         yield Store(path, connection)
     except orjson.JSONDecodeError:
         raise StorageError(
-            f"The ledger {path} is damaged: a cell is not what was written.", "Put it back from a backup."
+            phrase("The ledger {path} is damaged: a cell is not what was written.", path=path),
+            "Put it back from a backup.",
         ) from None
     finally:
         connection.close()

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from bulk_remove.adapters.ledger.packing import pack_settings
 from bulk_remove.errors import StorageError
+from bulk_remove.language import phrase
 
 SCHEMA_VERSION = 5
 _PRAGMAS = (
@@ -49,7 +50,7 @@ class Store:
             raise  # a broken CHECK is a bug of ours, not a failing disk
         except sqlite3.Error as error:
             raise StorageError(
-                f"The ledger {self.path} failed: {error}.",
+                phrase("The ledger {path} failed: {problem}.", path=self.path, problem=error),
                 "Make room there; if sending had begun, go on with: bulk-remove resume. What was committed is safe.",
             ) from None
 
@@ -85,7 +86,8 @@ def create(path: Path, run_id: str, tool_version: str, created_at_s: float, requ
         connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     except (OSError, sqlite3.Error) as error:
         raise StorageError(
-            f"The ledger {path} cannot be made: {error}.", "Choose another folder with --state-dir."
+            phrase("The ledger {path} cannot be made: {problem}.", path=path, problem=error),
+            "Choose another folder with --state-dir.",
         ) from None
     store = Store(path, connection)
     with ExitStack() as on_failure:
@@ -111,7 +113,7 @@ def open_existing(path: Path) -> Store:
     A damaged ledger is refused, never repaired by guessing: what it says is proof.
     """
     if not path.is_file():
-        raise StorageError(f"There is no ledger {path}.", "Check the run's id and --state-dir.")
+        raise StorageError(phrase("There is no ledger {path}.", path=path), "Check the run's id and --state-dir.")
     with ExitStack() as on_failure:
         try:
             connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
@@ -122,7 +124,8 @@ def open_existing(path: Path) -> Store:
             (version,) = connection.execute("PRAGMA user_version").fetchone()
         except sqlite3.OperationalError as error:
             raise StorageError(
-                f"The ledger {path} cannot be opened for writing: {error}.", "Check permissions and free space."
+                phrase("The ledger {path} cannot be opened for writing: {problem}.", path=path, problem=error),
+                "Check permissions and free space.",
             ) from None
         except sqlite3.DatabaseError:
             sound, version = False, SCHEMA_VERSION
@@ -134,12 +137,16 @@ def open_existing(path: Path) -> Store:
 def _check_readable(path: Path, version: int, *, sound: bool) -> None:
     if not sound:
         raise StorageError(
-            f"The ledger {path} is damaged; nothing was sent.",
+            phrase("The ledger {path} is damaged; nothing was sent.", path=path),
             "Put it back from a backup, or run the input again: what is gone already will be NOT_EXIST.",
         )
     if version != SCHEMA_VERSION:
         raise StorageError(
-            f"The ledger {path} was written by another version of this tool (format {version}).",
+            phrase(
+                "The ledger {path} was written by another version of this tool (format {version}).",
+                path=path,
+                version=version,
+            ),
             "Finish that run with the version that began it.",
         )
 

@@ -28,6 +28,7 @@ from bulk_remove.adapters.ledger.chain import (
 from bulk_remove.adapters.ledger.replaying import Replay
 from bulk_remove.adapters.ledger.store import Store, schema
 from bulk_remove.errors import AlteredLedgerError
+from bulk_remove.language import phrase
 
 _OBJECTS = "SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY type, name"
 _EVENTS = (
@@ -75,9 +76,13 @@ def verify(store: Store, known: Collection[str] = ()) -> Verified:
         try:
             return _verified(connection, known)
         except (_Altered, sqlite3.DatabaseError) as problem:
-            what = problem if isinstance(problem, _Altered) else f"it cannot be read whole ({problem})"
+            what = (
+                problem
+                if isinstance(problem, _Altered)
+                else phrase("it cannot be read whole ({problem})", problem=problem)
+            )
             raise AlteredLedgerError(
-                f"The ledger {store.path} is not as it was written: {what}.",
+                phrase("The ledger {path} is not as it was written: {what}.", path=store.path, what=what),
                 "Do not take it as proof of anything; put it back from a backup.",
             ) from None
 
@@ -94,7 +99,7 @@ def _verified(connection: sqlite3.Connection, known: Collection[str]) -> Verifie
     links, head, places = _walked(connection, known)
     for each in known:
         if each not in places:
-            raise _Altered(f"the head {each[:12]}... that was noted of it is nowhere in its chain")
+            raise _Altered(phrase("the head {head}... that was noted of it is nowhere in its chain", head=each[:12]))
     _check_unlinked(connection)
     unended = _unended(connection)
     _check_chunks(connection)
@@ -121,7 +126,7 @@ def _check_plan(connection: sqlite3.Connection) -> None:
     except (ValueError, TypeError):
         told = {}
     table = next((table for table, digest in found.items() if told.get(table) != digest), "run")
-    raise _Altered(f"the table {table} does not hold what was approved")
+    raise _Altered(phrase("the table {table} does not hold what was approved", table=table))
 
 
 def _check_numbering(connection: sqlite3.Connection, table: str) -> None:
@@ -129,7 +134,7 @@ def _check_numbering(connection: sqlite3.Connection, table: str) -> None:
     key = f"{table}_no" if table == "session" else f"{table}_id"
     for expected, (found,) in enumerate(connection.execute(f"SELECT {key} FROM {table} ORDER BY {key}"), start=1):  # noqa: S608 - names from above
         if found != expected:
-            raise _Altered(f"{table} {expected} is missing")
+            raise _Altered(phrase("{table} {expected} is missing", table=table, expected=expected))
 
 
 def _walked(connection: sqlite3.Connection, known: Collection[str]) -> tuple[int, bytes, dict[str, int]]:
@@ -140,11 +145,15 @@ def _walked(connection: sqlite3.Connection, known: Collection[str]) -> tuple[int
     for no, kind, key in connection.execute(_EVENTS):
         links += 1
         if no != links:
-            raise _Altered(f"link {links} of its chain is missing" if no > links else f"its chain has two links {no}")
+            raise _Altered(
+                phrase("link {links} of its chain is missing", links=links)
+                if no > links
+                else phrase("its chain has two links {no}", no=no)
+            )
         event, stored, what = _event(connection, kind, key)
         link = linked(link, event)
         if stored != link:
-            raise _Altered(f"{what} (link {no}) does not follow from what was before")
+            raise _Altered(phrase("{what} (link {no}) does not follow from what was before", what=what, no=no))
         if link.hex() in known:
             places[link.hex()] = links
     return links, link, places
@@ -153,11 +162,11 @@ def _walked(connection: sqlite3.Connection, known: Collection[str]) -> tuple[int
 def _event(connection: sqlite3.Connection, kind: str, key: int) -> tuple[bytes, bytes | None, str]:
     """Return what is linked, its link as stored, and what it is called."""
     if kind == "attempt":
-        return *_attempt(connection, key), f"attempt {key}"
+        return *_attempt(connection, key), phrase("attempt {key}", key=key)
     if kind == "note":
         text, link = connection.execute("SELECT text, link FROM note WHERE no = ?", (key,)).fetchone()
         return note_event(text), link, "a note of the canary and the counted records"
-    return *_session(connection, kind, key), f"session {key} where it {kind}"
+    return *_session(connection, kind, key), phrase("session {key} where it {kind}", key=key, kind=kind)
 
 
 def _attempt(connection: sqlite3.Connection, attempt_id: int) -> tuple[bytes, bytes | None]:
@@ -191,7 +200,7 @@ def _unended(connection: sqlite3.Connection) -> int:
     count, one = connection.execute("SELECT count(*), min(attempt_id) FROM attempt WHERE ended_no IS NULL").fetchone()
     last = connection.execute("SELECT ended_no FROM session ORDER BY session_no DESC LIMIT 1").fetchone()
     if count and (last is None or last[0] is not None):
-        raise _Altered(f"attempt {one} has no end, though the session has one")
+        raise _Altered(phrase("attempt {one} has no end, though the session has one", one=one))
     return int(count)
 
 
@@ -204,18 +213,24 @@ def _check_chunks(connection: sqlite3.Connection) -> None:
     for chunk_id, _, attempt_id, digest in last_endings:
         chunk = _chunk(connection, chunk_id)
         if chunk is None or chunk_digest(chunk) != digest:
-            raise _Altered(f"chunk {chunk_id} is not as its last attempt ({attempt_id}) left it")
+            raise _Altered(
+                phrase(
+                    "chunk {chunk_id} is not as its last attempt ({attempt_id}) left it",
+                    chunk_id=chunk_id,
+                    attempt_id=attempt_id,
+                )
+            )
         replay.take(chunk)
     # Of a packed chunk this is in no link: a run that is taken up again closes it.
     unknown = connection.execute("SELECT chunk_id FROM chunk WHERE progress NOT IN ('open', 'settled')").fetchone()
     if unknown:
-        raise _Altered(f"chunk {unknown[0]} is neither open nor settled")
+        raise _Altered(phrase("chunk {chunk} is neither open nor settled", chunk=unknown[0]))
     unasked = connection.execute(
         "SELECT chunk_id FROM chunk WHERE ordinals IS NOT NULL AND (states IS NOT NULL OR again IS NOT NULL)"
         " AND chunk_id NOT IN (SELECT chunk_id FROM attempt WHERE ended_no IS NOT NULL) LIMIT 1"
     ).fetchone()
     if unasked:
-        raise _Altered(f"chunk {unasked[0]} has states, but no attempt that ended")
+        raise _Altered(phrase("chunk {chunk} has states, but no attempt that ended", chunk=unasked[0]))
     if found := replay.difference():
         raise _Altered(found)
 

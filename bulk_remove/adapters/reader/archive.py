@@ -12,6 +12,7 @@ from typing import BinaryIO
 
 from bulk_remove.adapters.reader.damage import damaged, protected, too_large
 from bulk_remove.errors import InputError
+from bulk_remove.language import phrase
 
 MOST_BYTES = 2 << 30
 """What all parts may inflate to. A million rows of 4 columns take 0.2 GiB; Excel's most rows with 40 columns, 2 GiB."""
@@ -61,7 +62,10 @@ class Archive:
         return self._file.read(_MOST_DIRECTORY_BYTES).count(_END) != 1
 
     def _too_large(self) -> InputError:
-        return too_large(self._path, f"would expand to more than {self._bound >> 20} MB, which no list of numbers does")
+        return too_large(
+            self._path,
+            phrase("would expand to more than {size} MB, which no list of numbers does", size=self._bound >> 20),
+        )
 
     def pieces(self, part: zipfile.ZipInfo) -> Iterator[bytes]:
         """Yield a part's content in pieces. Raises InputError when it is not what was promised."""

@@ -8,6 +8,7 @@ from typing import BinaryIO
 from bulk_remove.adapters.reader.compound import OLE_START, CompoundFile
 from bulk_remove.adapters.reader.damage import damaged, protected, too_large
 from bulk_remove.errors import InputError
+from bulk_remove.language import ours, phrase
 
 _LOOKED_AT_BYTES = 4096
 _ZIP_START = b"PK"
@@ -52,8 +53,13 @@ def check_contents(path: str, kind: str, file: BinaryIO) -> str:
     if found == _FAMILIES.get(kind, found) and found in _NAMES:
         return found
     raise InputError(
-        f"{path} is not what {'its name says' if kind else 'is read'}: it is {_NAMES.get(found, found)}.",
-        f"Give it the name that it should have, ending in {found}."
+        phrase(
+            "{path} is not what {expected}: it is {kind}.",
+            path=path,
+            expected=phrase("its name says") if kind else phrase("is read"),
+            kind=ours(_NAMES.get(found, found)),
+        ),
+        phrase("Give it the name that it should have, ending in {found}.", found=found)
         if found in _NAMES
         else "Open it in the program that it belongs to and save it as an Excel workbook (.xlsx) or as CSV.",
     )
@@ -62,7 +68,7 @@ def check_contents(path: str, kind: str, file: BinaryIO) -> str:
 def _in_compound_file(path: str, file: BinaryIO) -> str:
     content = file.read(_MOST_BYTES + 1)
     if len(content) > _MOST_BYTES:
-        raise too_large(path, f"has more than {_MOST_BYTES >> 20} MB, which no list of numbers has")
+        raise too_large(path, phrase("has more than {size} MB, which no list of numbers has", size=_MOST_BYTES >> 20))
     names = {name.casefold() for name in CompoundFile(path, content).names()}
     if "encryptedpackage" in names:
         raise protected(path)

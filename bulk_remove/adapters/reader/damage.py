@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from bulk_remove.errors import InputError
+from bulk_remove.language import phrase
 
 _PANICS = "pyo3_runtime"
 """Where PanicException lives: a bug in calamine's Rust code that a damaged file has touched. It is no Exception."""
@@ -12,7 +13,7 @@ _PANICS = "pyo3_runtime"
 def damaged(path: str) -> InputError:
     """Return the error of a file whose content is not whole."""
     return InputError(
-        f"{path} is damaged, or not a workbook.",
+        phrase("{path} is damaged, or not a workbook.", path=path),
         "Check that it was copied or downloaded whole; else open it in Excel and save it again as .xlsx.",
     )
 
@@ -20,7 +21,7 @@ def damaged(path: str) -> InputError:
 def protected(path: str) -> InputError:
     """Return the error of a workbook that only a password opens."""
     return InputError(
-        f"{path} is protected with a password.",
+        phrase("{path} is protected with a password.", path=path),
         "Open it in the program that wrote it and save it without a password; in Excel, File > Info > Protect.",
     )
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from bulk_remove.adapters.reader.table import SAMPLE_ROWS
 from bulk_remove.adapters.reader.text import TextFile
 from bulk_remove.errors import InputError, UsageError
+from bulk_remove.language import phrase
 
 TITLE_ROWS = 20
 """Among how many first rows, blank ones left out, the names of the columns are looked for."""
@@ -59,7 +60,8 @@ def first_rows(text: TextFile, delimiter: str | None) -> list[Cut]:
     cuts = [_cut(start, delimiter) for delimiter in ((known,) if known else _DELIMITERS)]
     if not all(cut.rows for cut in cuts):
         raise InputError(
-            f"{text.name} holds no text.", "Put a row with the names of the columns on top, then the numbers."
+            phrase("{name} holds no text.", name=text.name),
+            "Put a row with the names of the columns on top, then the numbers.",
         )
     return cuts
 
@@ -105,7 +107,7 @@ def check_quotes(text: TextFile, delimiter: str) -> None:
                 lines.record_ended()
         except csv.Error:
             raise InputError(
-                f"{text.name}: the quotes of row {lines.row} are not balanced.",
+                phrase("{name}: the quotes of row {row} are not balanced.", name=text.name, row=lines.row),
                 'Write a quote inside a quoted cell twice (""), and close every quote.',
             ) from None
 

@@ -13,6 +13,7 @@ from bulk_remove.adapters.reader.letters import census_of
 from bulk_remove.adapters.reader.text import TextFile
 from bulk_remove.core.model import mask
 from bulk_remove.errors import InputError, UsageError
+from bulk_remove.language import phrase
 
 _SAMPLE_BYTES = 1 << 16
 _C1_CONTROL = re.compile("[\x80-\x9f]")
@@ -33,7 +34,10 @@ def decoded(looked_over: LookedOver, wanted: str | None) -> TextFile:
         with looked_over.opened() as file:
             encoding = census_of(file).encoding()
         if encoding:
-            note = f"The text is not UTF-8: {encoding} was found out by its letters; --encoding names another."
+            note = phrase(
+                "The text is not UTF-8: {encoding} was found out by its letters; --encoding names another.",
+                encoding=encoding,
+            )
             return _checked(looked_over, encoding, (note,))
     raise _undecided(looked_over.name, looked_over.text_fault)
 
@@ -44,7 +48,8 @@ def _wanted(looked_over: LookedOver, wanted: str) -> TextFile:
         encoding = codecs.lookup(wanted).name
     except (LookupError, ValueError):
         raise UsageError(
-            f"There is no text encoding '{mask(wanted)}'.", "Name one that Python knows, for example --encoding cp1250."
+            phrase("There is no text encoding '{name}'.", name=mask(wanted)),
+            "Name one that Python knows, for example --encoding cp1250.",
         ) from None
     if encoding in {"utf-8", "utf-8-sig"}:
         if looked_over.text_fault:
@@ -52,7 +57,12 @@ def _wanted(looked_over: LookedOver, wanted: str) -> TextFile:
         return decoded(looked_over, None)
     if looked_over.has_bom:
         raise InputError(
-            f"{looked_over.name} begins with the mark of UTF-8, so it is not {encoding}.", "Leave out --encoding."
+            phrase(
+                "{name} begins with the mark of UTF-8, so it is not {encoding}.",
+                name=looked_over.name,
+                encoding=encoding,
+            ),
+            "Leave out --encoding.",
         )
     return _checked(looked_over, encoding, ())
 
@@ -107,13 +117,15 @@ def _utf16(looked_over: LookedOver) -> str | None:
 
 def _not_in(name: str, encoding: str, line: int) -> InputError:
     return InputError(
-        f"{name} holds bytes that are no text in {encoding} (line {line}).",
+        phrase(
+            "{name} holds bytes that are no text in {encoding} (line {line}).", name=name, encoding=encoding, line=line
+        ),
         "Name the encoding that it is in with --encoding, or save it as UTF-8; in Excel, File > Save as > CSV UTF-8.",
     )
 
 
 def _undecided(name: str, fault: str) -> InputError:
     return InputError(
-        f"{name} {fault}, and no other encoding is certain.",
+        phrase("{name} {fault}, and no other encoding is certain.", name=name, fault=fault),
         "Save it as UTF-8 (in Excel, File > Save as > CSV UTF-8), or name its encoding, for example --encoding cp1250.",
     )

@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from bulk_remove.language import counted
+
 
 @dataclass(frozen=True, slots=True)
 class SheetFacts:
@@ -20,15 +22,25 @@ class SheetFacts:
     def notes(self, phone_column: int) -> Iterator[str]:
         """Yield a sentence for each thing that is not plain."""
         rows, errors, formulas = self.hidden_rows, self.errors, self.no_results
-        if rows == 1:
-            yield "1 row is hidden or filtered out in the sheet; it is read like the others."
-        elif rows:
-            yield f"{rows} rows are hidden or filtered out in the sheet; they are read like the others."
+        if rows:
+            yield counted(
+                rows,
+                "{count} row is hidden or filtered out in the sheet; it is read like the others.",
+                "{count} rows are hidden or filtered out in the sheet; they are read like the others.",
+            )
         if phone_column in self.hidden_columns:
             yield "The phone column is hidden in the sheet."
         if errors:
-            held = "1 cell holds" if errors == 1 else f"{errors} cells hold"
-            yield f"{held} an error such as #N/A instead of a value; that is read as empty."
+            yield counted(
+                errors,
+                "{count} cell holds an error such as #N/A instead of a value; that is read as empty.",
+                "{count} cells hold an error such as #N/A instead of a value; that is read as empty.",
+            )
         if formulas:
-            held = "1 formula has" if formulas == 1 else f"{formulas} formulas have"
-            yield f"{held} no stored result, which is read as empty; opened and saved in Excel, it is stored."
+            yield counted(
+                formulas,
+                "{count} formula has no stored result, which is read as empty; "
+                "opened and saved in Excel, it is stored.",
+                "{count} formulas have no stored result, which is read as empty; "
+                "opened and saved in Excel, it is stored.",
+            )

@@ -12,6 +12,7 @@ from typing import BinaryIO
 
 from bulk_remove.adapters.reader.spool import Spool
 from bulk_remove.errors import InputError
+from bulk_remove.language import phrase
 
 READ_BYTES = 1 << 18
 
@@ -117,7 +118,7 @@ class _TextCheck:
         self._lines += piece.count(b"\n")
 
     def _found(self, what: str, before: bytes) -> None:
-        self.fault = f"{what} (line {self._lines + before.count(10) + 1})"
+        self.fault = phrase("{what} (line {line})", what=what, line=self._lines + before.count(10) + 1)
 
 
 def look_over(given: Given) -> LookedOver:
@@ -134,7 +135,9 @@ def look_over(given: Given) -> LookedOver:
             text.add(piece, last=False)
         text.add(b"", last=True)
     if not start:
-        raise InputError(f"{given.name} is empty.", "Check that the export that wrote it has ended well.")
+        raise InputError(
+            phrase("{name} is empty.", name=given.name), "Check that the export that wrote it has ended well."
+        )
     sha256 = given.aside.sha256 if given.aside else digest.hexdigest()
     return LookedOver(given, before, sha256, start, text.fault, text.has_quotes)
 
@@ -146,14 +149,21 @@ def opened(path: str) -> Iterator[BinaryIO]:
         # Asked before it is opened, because opening a pipe waits for someone to write to it.
         if not stat.S_ISREG(Path(path).stat().st_mode):
             kind = "a folder" if Path(path).is_dir() else "not a regular file"
-            raise InputError(f"{path} is {kind}.", "Name a file, or - to read what is piped in.")
+            raise InputError(
+                phrase("{path} is {kind}.", path=path, kind=kind), "Name a file, or - to read what is piped in."
+            )
         file = Path(path).open("rb")  # noqa: SIM115 - closed below; its errors are told apart from those of reading
     except FileNotFoundError:
-        raise InputError(f"There is no file {path}.", "Check the name and the folder.") from None
+        raise InputError(phrase("There is no file {path}.", path=path), "Check the name and the folder.") from None
     except PermissionError:
-        raise InputError(f"{path} may not be read by this user.", "Change its permissions, or the user.") from None
+        raise InputError(
+            phrase("{path} may not be read by this user.", path=path), "Change its permissions, or the user."
+        ) from None
     except OSError as error:
-        raise InputError(f"{path} cannot be opened: {error.strerror}.", "Check the path and the disk.") from None
+        raise InputError(
+            phrase("{path} cannot be opened: {problem}.", path=path, problem=error.strerror),
+            "Check the path and the disk.",
+        ) from None
     with file:
         yield file
 
@@ -167,4 +177,6 @@ def fingerprint(file: BinaryIO) -> Fingerprint:
 def check_unchanged(path: str, file: BinaryIO, before: Fingerprint) -> None:
     """Raise InputError when the open file is not, or no longer, the one that was looked over."""
     if fingerprint(file) != before:
-        raise InputError(f"{path} changed while it was read.", "Wait until it is written whole, then start again.")
+        raise InputError(
+            phrase("{path} changed while it was read.", path=path), "Wait until it is written whole, then start again."
+        )

@@ -13,6 +13,7 @@ from bulk_remove.adapters.reader.dialect import TITLE_ROWS, Cut, best
 from bulk_remove.adapters.reader.table import ReadOptions, choose, choose_campaign
 from bulk_remove.core.columns import ChosenColumn, is_whole_number, may_be_header
 from bulk_remove.errors import InputError
+from bulk_remove.language import phrase
 
 _DATE = re.compile(r"\s*(\d{4}[-./]\d{2}[-./]\d{2}|\d{2}[-./]\d{2}[-./]\d{4})\s*")
 _POSITION = re.compile(r"[1-9][0-9]{0,4}")
@@ -69,7 +70,7 @@ def _without(name: str, cut: Cut, options: ReadOptions) -> Heading:
     wanted = options.column or (str(only) if only else "")
     if not _POSITION.fullmatch(wanted):
         raise InputError(
-            f"{name} has no names of columns, so the phone column has to be named by its position.",
+            phrase("{name} has no names of columns, so the phone column has to be named by its position.", name=name),
             "Count from 1, for example --no-header --column 2.",
         )
     column = choose(name, names, samples, replace(options, column=wanted))
@@ -106,7 +107,10 @@ def _below_titles(name: str, cuts: Sequence[Cut], options: ReadOptions) -> Headi
         found = [(cut, number) for cut in cuts if _below(name, cut, number, options)]
         if found:
             cut, _ = best(found)
-            note = f"The names of the columns stand in row {number}; what stands above it was not read as rows."
+            note = phrase(
+                "The names of the columns stand in row {number}; what stands above it was not read as rows.",
+                number=number,
+            )
             return replace(_at(name, cut, number, options), notes=(note,))
     return None
 
@@ -115,7 +119,7 @@ def _say_what_is_wrong(name: str, cuts: Sequence[Cut], number: int, options: Rea
     """Raise the InputError of a row below titles that is a heading, but an uncertain one."""
     if headings := [(cut, number) for cut in cuts if may_be_header(cut.at(number), options.column)]:
         cut, _ = best(headings)
-        _at(f"{name}, row {number}", cut, number, options)
+        _at(phrase("{name}, row {number}", name=name, number=number), cut, number, options)
 
 
 def _is_title(cells: Sequence[str], options: ReadOptions) -> bool:

@@ -23,6 +23,7 @@ from bulk_remove.adapters.reader.files import (
 )
 from bulk_remove.adapters.reader.spool import Spool
 from bulk_remove.errors import InputError
+from bulk_remove.language import phrase
 
 STANDARD_INPUT = "-"
 MOST_BYTES = 8 << 30
@@ -66,14 +67,16 @@ def _unpacked(path: str, packed_kind: str, kinds: Collection[str], spool_dir: Pa
         sha256 = _digest(file)
         file.seek(0)
         if not before.size_bytes:
-            raise InputError(f"{path} is empty.", "Check that the export that wrote it has ended well.")
+            raise InputError(
+                phrase("{path} is empty.", path=path), "Check that the export that wrote it has ended well."
+            )
         bound = min(MOST_BYTES, max(ALWAYS_BYTES, MOST_TIMES * before.size_bytes))
         spool = Spool(spool_dir)
         with _damage_told(path), _content(path, packed_kind, file) as (inner_name, content):
             kind = _readable(path, Path(inner_name).suffix.lower(), kinds)
             spool.fill(path, _pieces(content), bound)
         check_unchanged(path, file, before)
-    notes = (f"The archive holds one file, '{_shown(inner_name)}'.",) if packed_kind == ".zip" else ()
+    notes = (phrase("The archive holds one file, '{name}'.", name=_shown(inner_name)),) if packed_kind == ".zip" else ()
     return Given(path, path, kind, SetAside(spool, before, sha256, notes))
 
 
@@ -114,13 +117,24 @@ def _only_member(path: str, archive: zipfile.ZipFile) -> zipfile.ZipInfo:
     ]
     if len(members) != 1:
         listed = ", ".join(f"'{_shown(member.filename)}'" for member in members[:_LISTED_MEMBERS])
-        more = f" and {len(members) - _LISTED_MEMBERS} more" if len(members) > _LISTED_MEMBERS else ""
+        more = (
+            phrase(" and {count} more", count=len(members) - _LISTED_MEMBERS) if len(members) > _LISTED_MEMBERS else ""
+        )
         raise InputError(
-            f"{path} does not hold exactly one file" + (f", but {listed}{more}." if members else "; it is empty."),
+            phrase(
+                "{path} does not hold exactly one file, but {listed}{more}."
+                if members
+                else "{path} does not hold exactly one file; it is empty.",
+                path=path,
+                listed=listed,
+                more=more,
+            ),
             "Unpack it, and give the file that is meant.",
         )
     if members[0].flag_bits & _ENCRYPTED:
-        raise InputError(f"{path} is protected with a password.", "Unpack it yourself, and give the file in it.")
+        raise InputError(
+            phrase("{path} is protected with a password.", path=path), "Unpack it yourself, and give the file in it."
+        )
     return members[0]
 
 
@@ -130,7 +144,11 @@ def _damage_told(path: str) -> Iterator[None]:
         yield
     except _DAMAGE as error:
         raise InputError(
-            f"{path} cannot be unpacked: it is damaged, cut short or not what its name says ({type(error).__name__}).",
+            phrase(
+                "{path} cannot be unpacked: it is damaged, cut short or not what its name says ({kind}).",
+                path=path,
+                kind=type(error).__name__,
+            ),
             "Copy or export it again, or unpack it yourself and give the file in it.",
         ) from None
 
@@ -151,7 +169,7 @@ def _from_standard_input(spool_dir: Path | None) -> Given:
     try:
         size_bytes = spool.fill(name, watched(_pieces(sys.stdin.buffer)), MOST_BYTES)
     except (OSError, ValueError, AttributeError):  # a closed one, or none at all as under pythonw
-        raise InputError(f"{name} cannot be read.", "Pipe the numbers in, or name a file.") from None
+        raise InputError(phrase("{name} cannot be read.", name=name), "Pipe the numbers in, or name a file.") from None
     kind = "" if start.startswith((_ZIP_START, _OLE_START)) else ".csv"
     aside = SetAside(spool, Fingerprint(0, 0, size_bytes, 0), digest.hexdigest())
     return Given(STANDARD_INPUT, name, kind, aside)
@@ -175,8 +193,13 @@ def _readable(path: str, kind: str, kinds: Collection[str]) -> str:
         return kind
     *others, last = sorted(kinds)
     raise InputError(
-        f"{path} is not of a kind that is read: these are {', '.join(others)} and {last},"
-        " alone or packed as .gz, .zst or .zip.",
+        phrase(
+            "{path} is not of a kind that is read: these are {others} and {last}, alone or packed as "
+            ".gz, .zst or .zip.",
+            path=path,
+            others=", ".join(others),
+            last=last,
+        ),
         "Save it as one of them; in Excel, File > Save as > Excel workbook (.xlsx).",
     )
 

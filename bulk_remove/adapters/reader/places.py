@@ -9,6 +9,7 @@ from bulk_remove.adapters.reader.kinds import READABLE_KINDS
 from bulk_remove.adapters.reader.packed import PACKED_KINDS, STANDARD_INPUT
 from bulk_remove.core.model import REPORT_COLUMNS
 from bulk_remove.errors import InputError
+from bulk_remove.language import phrase
 
 _PEEK_BYTES = 1 << 16
 _REPORT_SIGN = ",".join(REPORT_COLUMNS[:6])
@@ -35,7 +36,7 @@ def find_files(names: Sequence[str]) -> Places:
         for file in found:
             identity = file if file == STANDARD_INPUT else Path(file).resolve()
             if identity in files:
-                notes.append(f"{file} is named twice; it is read once.")
+                notes.append(phrase("{file} is named twice; it is read once.", file=file))
             files.setdefault(identity, file)
     return Places(tuple(files.values()), tuple(notes))
 
@@ -53,11 +54,14 @@ def _several(name: str, notes: list[str]) -> Iterator[str]:
         # Not Path.glob: it takes no pattern from the root of the disk on.
         found = sorted(path for path in glob(name, recursive=True) if Path(path).is_file())  # noqa: PTH207 - as said
     reports = [file for file in found if is_report(file)]
-    notes += [f"{file} is a report of this tool; it is left out." for file in reports]
+    notes += [phrase("{file} is a report of this tool; it is left out.", file=file) for file in reports]
     if len(reports) == len(found):
         raise InputError(
-            f"{name} {'holds' if folder else 'matches'} no file that can be read.",
-            f"Files of these kinds are read: {', '.join(sorted(READABLE_KINDS))}, also packed.",
+            phrase(
+                "{name} holds no file that can be read." if folder else "{name} matches no file that can be read.",
+                name=name,
+            ),
+            phrase("Files of these kinds are read: {kinds}, also packed.", kinds=", ".join(sorted(READABLE_KINDS))),
         )
     yield from (file for file in found if file not in reports)
 

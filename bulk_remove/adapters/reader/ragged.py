@@ -13,6 +13,7 @@ from bulk_remove.adapters.reader.table import ReadOptions
 from bulk_remove.adapters.reader.text import TextFile
 from bulk_remove.core.model import RowBlock, Source
 from bulk_remove.errors import InputError
+from bulk_remove.language import phrase
 
 _MOST_CELLS_MORE = 1000
 """A row with more cells than this past the header is no row of this table, and nothing below it can be trusted."""
@@ -37,7 +38,13 @@ def check_width(name: str, source: Source, row: int, cells: int) -> None:
     """Raise InputError when the row has so many cells that it cannot be a row of this table."""
     if cells > len(source.header) + _MOST_CELLS_MORE:
         raise InputError(
-            f"{name}: row {row} has {cells:,} cells under a header of {len(source.header):,}.",
+            phrase(
+                "{name}: row {row} has {cells:,} cells under a header of {count:,}.",
+                name=name,
+                row=row,
+                cells=cells,
+                count=len(source.header),
+            ),
             "Check the delimiter (--delimiter), and whether the export that wrote it has ended well.",
         )
 
@@ -45,7 +52,7 @@ def check_width(name: str, source: Source, row: int, cells: int) -> None:
 def too_wide(source: Source) -> str:
     """Return why a row with more cells than there are columns must not be sent."""
     than = "the header" if source.header_row else "the first row"
-    return f"The row has more cells than {than}: the phone cell may have shifted."
+    return phrase("The row has more cells than {than}: the phone cell may have shifted.", than=than)
 
 
 def _records(name: str, reader: Iterator[list[str]], source: Source) -> Iterator[list[str]]:
@@ -56,7 +63,12 @@ def _records(name: str, reader: Iterator[list[str]], source: Source) -> Iterator
             yield cells
     except csv.Error:
         raise InputError(
-            f"{name}: a cell of row {row + 1} has more than {csv.field_size_limit():,} characters.",
+            phrase(
+                "{name}: a cell of row {row} has more than {most:,} characters.",
+                name=name,
+                row=row + 1,
+                most=csv.field_size_limit(),
+            ),
             "Check whether the export that wrote it has ended well.",
         ) from None
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from bulk_remove.adapters.reader.damage import damaged, too_large
 from bulk_remove.adapters.reader.parsing import parse
 from bulk_remove.adapters.reader.scan_xlsx import cut_point
+from bulk_remove.language import phrase
 
 MOST_CELLS = 1_048_576 * 40
 """How many cells a sheet may span: all of Excel's rows in 40 columns, which take calamine a gigabyte."""
@@ -40,7 +41,12 @@ class Reach:
         height, width = bottom - top + 1, right - left + 1
         if height * width > MOST_CELLS:
             raise too_large(
-                self._path, f"has a sheet whose cells lie too far apart to be held: {height} rows by {width} columns"
+                self._path,
+                phrase(
+                    "has a sheet whose cells lie too far apart to be held: {height} rows by {width} columns",
+                    height=height,
+                    width=width,
+                ),
             )
 
 

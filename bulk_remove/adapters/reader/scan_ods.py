@@ -11,6 +11,7 @@ from bulk_remove.adapters.reader.facts import SheetFacts
 from bulk_remove.adapters.reader.parsing import parse
 from bulk_remove.adapters.reader.reach import MOST_CELLS
 from bulk_remove.errors import InputError
+from bulk_remove.language import phrase
 
 _VALUES = {
     "office:value", "office:string-value", "office:date-value", "office:time-value", "office:boolean-value",
@@ -96,8 +97,13 @@ class _Scan:
 
     def _joined_up(self) -> Exception:
         return InputError(
-            f"{self._path}, sheet '{self._sheet}', row {self._row + 1}: a line break or a tab in a cell would be lost,"
-            " and two numbers become one.",
+            phrase(
+                "{path}, sheet '{sheet}', row {row}: a line break or a tab in a cell would be lost, and "
+                "two numbers become one.",
+                path=self._path,
+                sheet=self._sheet,
+                row=self._row + 1,
+            ),
             "Save it as an Excel workbook (.xlsx), or put each number in a row of its own.",
         )
 

@@ -9,6 +9,7 @@ import re
 
 from bulk_remove.adapters.reader.facts import SheetFacts
 from bulk_remove.errors import InputError
+from bulk_remove.language import phrase
 
 _ODD_CELL = re.compile(
     rb'<c(?! r="(?:[A-Z]|A[A-N])(?:[0-9]{1,6}|10[0-4][0-9]{4})"(?: (?:s|t|cm|vm|ph)="\w{0,12}")*+ ?/?>|[\w.-])|:c[\s/>]'
@@ -71,7 +72,7 @@ class XlsxScan:
             self._no_results += len(_NO_RESULT.findall(text))
         if b"d" in text and b't="d"' in text and _UNCERTAIN_DATE.search(text):
             raise InputError(
-                f"{self._path} holds a date in a form that cannot be told from a number.",
+                phrase("{path} holds a date in a form that cannot be told from a number.", path=self._path),
                 "Open it in Excel and save it again as .xlsx.",
             )
 

@@ -12,6 +12,7 @@ from bulk_remove.adapters.reader.dialect import TITLE_ROWS, Cut
 from bulk_remove.adapters.reader.heading import Heading, find_heading
 from bulk_remove.adapters.reader.table import SAMPLE_ROWS, ReadOptions
 from bulk_remove.errors import InputError
+from bulk_remove.language import phrase
 
 if TYPE_CHECKING:
     from python_calamine import CalamineSheet, CalamineWorkbook
@@ -40,8 +41,13 @@ def find_sheet(path: str, workbook: "CalamineWorkbook", options: ReadOptions) ->
     name, hidden = _wanted(path, sheets, options.sheet)
     found = _candidate(path, workbook.get_sheet_by_name(name), options, hidden=hidden)
     if found is None:
-        raise InputError(f"{path}, sheet '{name}' holds no text.", f"Its sheets are {_listed(sheets)}.")
-    return FoundSheet(found.sheet, hidden, found.heading, (f"Sheet '{name}' is hidden.",) if hidden else ())
+        raise InputError(
+            phrase("{path}, sheet '{name}' holds no text.", path=path, name=name),
+            phrase("Its sheets are {listed}.", listed=_listed(sheets)),
+        )
+    return FoundSheet(
+        found.sheet, hidden, found.heading, (phrase("Sheet '{name}' is hidden.", name=name),) if hidden else ()
+    )
 
 
 def _wanted(path: str, sheets: Sequence[tuple[str, bool]], wanted: str) -> tuple[str, bool]:
@@ -57,8 +63,10 @@ def _wanted(path: str, sheets: Sequence[tuple[str, bool]], wanted: str) -> tuple
     small = {name.casefold(): name for name in by_name}
     close = difflib.get_close_matches(wanted.casefold(), small, n=1)
     raise InputError(
-        f"{path} has no sheet '{wanted}'; its sheets are {_listed(sheets)}.",
-        f"Did you mean --sheet '{small[close[0]]}'?"
+        phrase(
+            "{path} has no sheet '{wanted}'; its sheets are {listed}.", path=path, wanted=wanted, listed=_listed(sheets)
+        ),
+        phrase("Did you mean --sheet '{sheet}'?", sheet=small[close[0]])
         if close
         else "Give --sheet one of these names, or a position counted from 1.",
     )
@@ -80,11 +88,17 @@ def _only_sheet(path: str, workbook: "CalamineWorkbook", options: ReadOptions) -
     if not certain and len(refused) == 1:
         raise refused[0]
     if not certain and not refused:
-        raise InputError(f"{path} holds no text.", "Put a row with the names of the columns on top, then the numbers.")
+        raise InputError(
+            phrase("{path} holds no text.", path=path),
+            "Put a row with the names of the columns on top, then the numbers.",
+        )
     names = [found.sheet.name for found in certain]
     raise InputError(
-        f"{path} does not have exactly one visible sheet whose phone column is certain; "
-        f"its sheets are {_listed(sheets, names)}.",
+        phrase(
+            "{path} does not have exactly one visible sheet whose phone column is certain; its sheets are {listed}.",
+            path=path,
+            listed=_listed(sheets, names),
+        ),
         "Name the sheet that is meant with --sheet and its name, or its position counted from 1.",
     )
 
@@ -105,7 +119,11 @@ def _candidate(path: str, sheet: "CalamineSheet", options: ReadOptions, *, hidde
     first = list(islice(_rows(sheet), SAMPLE_ROWS + TITLE_ROWS))
     if not first:
         return None
-    return FoundSheet(sheet, hidden, find_heading(f"{path}, sheet '{sheet.name}'", [Cut("", tuple(first))], options))
+    return FoundSheet(
+        sheet,
+        hidden,
+        find_heading(phrase("{path}, sheet '{name}'", path=path, name=sheet.name), [Cut("", tuple(first))], options),
+    )
 
 
 def _rows(sheet: "CalamineSheet") -> Iterator[tuple[int, tuple[str, ...]]]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from bulk_remove.errors import InputError, StorageError
+from bulk_remove.language import phrase
 
 
 class Spool:
@@ -34,7 +35,11 @@ class Spool:
             size_bytes += len(piece)
             if size_bytes > most_bytes:
                 raise InputError(
-                    f"{name} holds more than {most_bytes:,} bytes, which is more than its size lets expect.",
+                    phrase(
+                        "{name} holds more than {most_bytes:,} bytes, which is more than its size lets expect.",
+                        name=name,
+                        most_bytes=most_bytes,
+                    ),
                     "Check where it comes from; if it is what it should be, unpack it into a file and give that.",
                 )
             try:
@@ -87,6 +92,6 @@ class _View(io.RawIOBase):
 
 def _no_room(error: OSError) -> StorageError:
     return StorageError(
-        f"The input cannot be set aside in a temporary file: {error.strerror}.",
+        phrase("The input cannot be set aside in a temporary file: {problem}.", problem=error.strerror),
         "Make room on that disk or name another with --state-dir, or unpack the input into a file and give that.",
     )

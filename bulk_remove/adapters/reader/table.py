@@ -8,6 +8,7 @@ from typing import Protocol
 from bulk_remove.core.columns import ChosenColumn, choose_column, find_campaign_column
 from bulk_remove.core.model import RowBlock, Source
 from bulk_remove.errors import InputError
+from bulk_remove.language import phrase
 
 SAMPLE_ROWS = 200
 """How many rows are looked at to choose the column."""
@@ -76,4 +77,6 @@ def choose_campaign(
 
 def no_rows(path: str) -> InputError:
     """Return the error of a file without any row under its header."""
-    return InputError(f"{path} has no rows under its header.", "Check that the export that wrote it has ended well.")
+    return InputError(
+        phrase("{path} has no rows under its header.", path=path), "Check that the export that wrote it has ended well."
+    )

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import BinaryIO
 
 from bulk_remove.adapters.reader.files import LookedOver
+from bulk_remove.language import phrase
 
 _UTF8 = frozenset({"utf-8", "utf-8-sig"})
 _BOM = "\ufeff"
@@ -88,5 +89,5 @@ def without_separator_line(text: TextFile) -> TextFile:
         found = _SEPARATOR_LINE.match(characters.read(_SEPARATOR_LINE_CHARACTERS))
     if not found:
         return text
-    note = f"The first line, 'sep={found[2]}', is for spreadsheets: row 1 is the line below it."
+    note = phrase("The first line, 'sep={mark}', is for spreadsheets: row 1 is the line below it.", mark=found[2])
     return replace(text, above=found.end(), separator=found[2], notes=(*text.notes, note))

@@ -15,9 +15,15 @@ from bulk_remove.core.course import MOST_ROUNDS, REPLY_EDGES_S, Course
 from bulk_remove.core.model import FINAL_STATUSES, Status
 from bulk_remove.core.progress import duration
 from bulk_remove.core.summary import MEANING, Ending, headline
+from bulk_remove.language import Phrase, joined, language_in_use, ours, phrase, say, translated
 
 _MOST_REASONS = 50
-_SHARES = {0.5: "half within", 0.95: "95 % within", 0.99: "99 % within", 1.0: "the longest"}
+_SHARES = {
+    0.5: "half within {time}",
+    0.95: "95 % within {time}",
+    0.99: "99 % within {time}",
+    1.0: "the longest {time}",
+}
 
 
 def write_page(
@@ -31,10 +37,10 @@ def write_page(
     by_status = {Status(name): count for name, count in summary["rows_by_status"].items()}
     context = {
         "summary": summary,
+        "language": language_in_use().code,
         "headline": headline(by_status, Ending(summary["ending"])),
         "advice": advice,
         "verdicts": _verdicts(by_status),
-        "meaning": MEANING,
         "progress": _progress(summary, course),
         "pace": _pace(course),
         "parts": _parts(course),
@@ -55,8 +61,10 @@ def _template() -> jinja2.Template:
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters |= {"count": _count, "share": _share, "duration": duration, "short": _short, "moment": _moment}
+    environment.filters |= {"count": _figure, "figure": _figure, "duration": duration, "moment": _moment}
+    environment.filters |= {"told": translated, "ours": lambda text: translated(ours(text))}
     environment.filters["clock"] = lambda iso: iso[:19].replace("T", " ")
+    environment.globals["say"] = say
     environment.globals["style"] = here.joinpath("style.css").read_text(encoding="utf-8")
     return environment.from_string(here.joinpath("page.html.j2").read_text(encoding="utf-8"))
 
@@ -67,7 +75,7 @@ def _verdicts(by_status: Mapping[Status, int]) -> dict[str, Any]:
     return {
         "boxes": stacked([(status.value, count) for status, count in present]),
         "rows": [
-            (status.value, count, _share(count, total), MEANING[status], status in FINAL_STATUSES)
+            (status.value, count, _share(count, total), ours(MEANING[status]), status in FINAL_STATUSES)
             for status, count in present
         ],
         "total": total,
@@ -92,13 +100,17 @@ def _pace(course: Course) -> dict[str, Any]:
     return {
         "bars": bars(rates, top),
         "ceiling": steps(ceilings, top),
-        "ceilings": sorted({span.rate for span in course.timeline.sessions}),
+        "ceilings": joined(", ", (phrase("{rate:g}", rate=rate) for rate in sorted(_rates(course)))),
         "marks": marks(course.slow_down),
         "slow_downs": sum(course.slow_down),
         "highest": max(rates),
         "top": top,
         "breaks": _breaks(course),
     }
+
+
+def _rates(course: Course) -> set[float]:
+    return {span.rate for span in course.timeline.sessions}
 
 
 def _breaks(course: Course) -> list[float]:
@@ -134,30 +146,38 @@ def _parts(course: Course) -> list[dict[str, Any]]:
 
 
 def _replies(course: Course, reply_times_s: Mapping[float, float]) -> dict[str, Any]:
-    edges = [f"{edge:g} s" for edge in REPLY_EDGES_S]
+    edges = [_figure(edge, "g") + " s" for edge in REPLY_EDGES_S]
     labels = [
-        f"under {edges[0]}",
-        *(f"{low} to {high}" for low, high in pairwise(edges)),
-        f"{edges[-1]} or more",
+        say("under {edge}", edge=edges[0]),
+        *(say("{low} to {high}", low=low, high=high) for low, high in pairwise(edges)),
+        say("{edge} or more", edge=edges[-1]),
     ]
     return {
         "count": sum(course.replies),
         "bars": bars(course.replies, max(1, *course.replies)),
         "edges": edges,
         "rows": [*zip(labels, course.replies, strict=True)],
-        "shares": [(_SHARES[share], _short(seconds)) for share, seconds in sorted(reply_times_s.items())],
+        "shares": joined(
+            ", ", (phrase(_SHARES[share], time=_short(reply_times_s[share])) for share in sorted(reply_times_s))
+        ),
     }
 
 
 def _calls(course: Course) -> dict[str, Any]:
     rounds = [course.rounds[index] for index in range(1, MOST_ROUNDS + 1)]
-    labels = [*map(str, range(1, MOST_ROUNDS)), f"{MOST_ROUNDS} or more"]
+    labels = [*map(str, range(1, MOST_ROUNDS)), say("{rounds} or more", rounds=MOST_ROUNDS)]
     return {
         "count": course.waited.total(),
-        "by_status": [(status.value, course.waited[status]) for status in Status if course.waited[status]],
+        "by_status": joined(
+            ", ", (_counted(status, course.waited[status]) for status in Status if course.waited[status])
+        ),
         "bars": bars(rounds, max(1, *rounds)),
         "rows": [*zip(labels, rounds, strict=True)],
     }
+
+
+def _counted(status: Status, count: int) -> Phrase:
+    return phrase("{count:,} {status}", count=count, status=status.value)
 
 
 def _invalid(summary: Mapping[str, Any], course: Course) -> dict[str, Any]:
@@ -170,18 +190,18 @@ def _invalid(summary: Mapping[str, Any], course: Course) -> dict[str, Any]:
     }
 
 
-def _count(value: float) -> str:
-    return f"{value:,}"
+def _figure(value: float, form: str = ",") -> str:
+    return say(f"{{value:{form}}}", value=value)
 
 
 def _share(count: int, total: int) -> str:
     """Return a percentage; only none is 0, and only all is 100."""
     tenths = 1000 * count // total if total else 0
-    return "under 0.1 %" if count and not tenths else f"{tenths / 10:.1f} %"
+    return translated("under 0.1 %") if count and not tenths else say("{share:.1f} %", share=tenths / 10)
 
 
 def _short(seconds: float) -> str:
-    return f"{1000 * seconds:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"
+    return f"{1000 * seconds:.0f} ms" if seconds < 1 else say("{seconds:.1f} s", seconds=seconds)
 
 
 def _moment(moment_s: float) -> str:

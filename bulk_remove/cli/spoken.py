@@ -1,0 +1,82 @@
+"""`--lang`: in which language the operator is spoken to. It may stand anywhere, and holds for help and errors, too."""
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+from inspect import cleandoc
+
+import click
+from click.core import ParameterSource
+
+from bulk_remove.adapters.catalogue import LANGUAGES, load_language, set_for_libraries
+from bulk_remove.language import ENGLISH, language_in_use, translated, use
+
+NAME = "lang"
+_VARIABLE = "BULK_REMOVE_LANG"
+
+
+def language_option() -> click.Option:
+    """Return the option; one may stand in a profile as well, which is read too late for help and errors of usage."""
+    return click.Option(
+        [f"--{NAME}"],
+        type=click.Choice(LANGUAGES),
+        default=ENGLISH.code,
+        show_default=True,
+        envvar=_VARIABLE,
+        show_envvar=True,
+        expose_value=False,
+        callback=_chosen,
+        help="The language of all that is shown; files and JSON stay in English.",
+    )
+
+
+def speak_as_asked(root: click.Command, words: Sequence[str]) -> None:
+    """Take the language that is asked for among the words or in the variable, before anything is said."""
+    asked = re.findall(rf"(?:^|\n)--{NAME}[=\n]([a-z]+)(?=\n|$)", "\n".join(words))
+    code = asked[-1] if asked else os.environ.get(_VARIABLE, "")
+    if code in LANGUAGES:
+        _speak(code)
+        _translate_help(root)
+
+
+def _chosen(ctx: click.Context, param: click.Parameter, value: str) -> str:
+    if ctx.get_parameter_source(str(param.name)) is not ParameterSource.DEFAULT:
+        _speak(value)
+    return value
+
+
+def _speak(code: str) -> None:
+    if code != language_in_use().code:
+        use(load_language(code))
+        set_for_libraries(code)
+
+
+def _translate_help(root: click.Command) -> None:
+    """Put the help of all commands into the language in use."""
+    if language_in_use() is ENGLISH:
+        return
+    for command in _commands(root):
+        command.help = _paragraphs(command.help)
+        command.epilog = translated(command.epilog or "")
+        command.options_metavar = translated(command.options_metavar or "")
+        if isinstance(command, click.Group):
+            command.subcommand_metavar = translated(command.subcommand_metavar)
+        for param in command.params:
+            if isinstance(param, click.Option):
+                param.help = translated(param.help or "")
+
+
+def _commands(command: click.Command) -> Iterator[click.Command]:
+    yield command
+    for each in command.commands.values() if isinstance(command, click.Group) else ():
+        yield from _commands(each)
+
+
+def _paragraphs(text: str | None) -> str:
+    """Return a help text with each paragraph translated; of an example only its heading, for the rest is typed."""
+    return "\n\n".join(
+        paragraph.replace("Example: ", translated("Example:").ljust(9), 1)
+        if paragraph.startswith("\b")
+        else translated(" ".join(paragraph.split()))
+        for paragraph in cleandoc(text or "").split("\n\n")
+    )

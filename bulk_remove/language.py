@@ -1,0 +1,123 @@
+"""Texts in the operator's language: English as they are written in the code, or what a catalogue says for them.
+
+What is made up of parts is a `Phrase`: English to whoever treats it as text (the log, the ledger, machines), and a
+template with values to `translated`, which says it in the language in use. Of the values only those that are phrases
+are translated, never data: a column may be named like a word of ours.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from string import Formatter
+from typing import Any, Self
+
+
+class Phrase(str):
+    """A text in English that remembers its template and its values.
+
+    `plural` is the template for other quantities than one, of texts that have both.
+    """
+
+    __slots__ = ("plural", "quantity", "template", "values")
+    template: str
+    values: Mapping[str, Any]
+    plural: str | None
+    quantity: int
+
+    def __format__(self, format_spec: str) -> str:
+        """Return the text; `bare` leaves out the full stop, for the middle of a sentence."""
+        return _in_the_middle(self) if format_spec == "bare" else super().__format__(format_spec)
+
+    @classmethod
+    def made(cls, template: str, values: Mapping[str, Any], plural: str | None = None, quantity: int = 1) -> Self:
+        """Return the phrase of a template in the syntax of `str.format`, and of the values that it names."""
+        made = cls((template if plural is None or quantity == 1 else plural).format_map(values))
+        made.template, made.values, made.plural, made.quantity = template, values, plural, quantity
+        return made
+
+
+def phrase(template: str, /, **values: Any) -> Phrase:
+    """Return a text with values in it, as `str.format` puts them; those that are phrases are translated with it."""
+    return Phrase.made(template, values)
+
+
+def counted(count: int, one: str, many: str, /, **values: Any) -> Phrase:
+    """Return a text that is another for one than for many; `{count:,}` in it is the count."""
+    return Phrase.made(one, {**values, "count": count}, many, count)
+
+
+def joined(separator: str, parts: Iterable[str]) -> Phrase:
+    """Return texts side by side, each in its own right."""
+    named = {f"part_{place}": part for place, part in enumerate(parts)}
+    return Phrase.made(separator.replace("{", "{{").replace("}", "}}").join(f"{{{name}}}" for name in named), named)
+
+
+@dataclass(frozen=True, slots=True)
+class Language:
+    """A catalogue: what stands for a text, what stands for one with a count, and how figures are written.
+
+    `text` and `counted` return what they are given where the catalogue lacks it. `thousands` stands between groups of
+    three digits, `point` before decimals.
+    """
+
+    code: str
+    text: Callable[[str], str]
+    counted: Callable[[str, str, int], str]
+    thousands: str
+    point: str
+
+
+ENGLISH = Language("en", lambda text: text, lambda one, many, count: one if count == 1 else many, ",", ".")
+
+_in_use = ENGLISH
+
+
+def use(language: Language) -> None:
+    """Tell all texts from now on in this language."""
+    global _in_use  # noqa: PLW0603 - one operator, one language
+    _in_use = language
+
+
+def language_in_use() -> Language:
+    """Return the language in which texts are told."""
+    return _in_use
+
+
+def translated(text: str) -> str:
+    """Return a text in the language in use; a plain one is looked up whole."""
+    if _in_use is ENGLISH:
+        return str(text)
+    if not isinstance(text, Phrase):
+        return _in_use.text(text) if text else ""  # the empty text is a catalogue's own heading
+    if text.plural is not None:
+        template = _in_use.counted(text.template, text.plural, text.quantity)
+    else:
+        template = _in_use.text(text.template) if text.template else ""
+    return str(_Telling().vformat(template, (), text.values))
+
+
+def ours(text: str) -> Phrase:
+    """Return a text of ours as a phrase that was a constant, or came back from a ledger: it is looked up whole."""
+    return text if isinstance(text, Phrase) else phrase(text.replace("{", "{{").replace("}", "}}"))
+
+
+def say(template: str, /, **values: Any) -> str:
+    """Return a text with values in it in the language in use."""
+    return translated(phrase(template, **values))
+
+
+def _in_the_middle(text: str) -> str:
+    return str(text).removesuffix(".")
+
+
+class _Telling(Formatter):
+    """Formats values as the language in use writes them."""
+
+    def format_field(self, value: Any, format_spec: str) -> str:
+        """Translate a phrase; write figures with the language's separators."""
+        if isinstance(value, Phrase):
+            text = translated(value)
+            return _in_the_middle(text) if format_spec == "bare" else format(text, format_spec)
+        written = str(super().format_field(value, format_spec))
+        if isinstance(value, int | float) and format_spec:
+            return written.translate({ord(","): _in_use.thousands, ord("."): _in_use.point})
+        return written
