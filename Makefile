@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help demo test check format fix lint types cover sim bench pace torture reference lock clean
+.PHONY: help demo test check format fix lint types cover sim bench pace torture reference picture lock clean
 
 help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -63,6 +63,9 @@ torture: $(READY) ## Kill the real command again and again, KILLS=100, and hold 
 
 reference: $(READY) ## Write docs/reference.md from the code
 	@$(BIN)/python -m tests.docs.reference --write
+
+picture: $(READY) ## Draw docs/run.svg from a real run
+	@$(BIN)/python -m tests.docs.picture --write
 
 lock: ## Resolve the newest allowed versions into requirements.lock (needs uv)
 	@uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \
