@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help demo test check format fix lint types cover sim bench pace torture reference translations lock clean
+.PHONY: help demo test check format fix lint types cover sim bench pace torture reference picture translations lock clean
 
 help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -66,6 +66,9 @@ reference: $(READY) ## Write docs/reference.md from the code
 
 translations: $(READY) ## Compile the translations (bulk_remove/locale/*/LC_MESSAGES/*.po)
 	@$(BIN)/python -m tests.language.compiling
+
+picture: $(READY) ## Draw docs/run.svg from a real run
+	@$(BIN)/python -m tests.docs.picture --write
 
 lock: ## Resolve the newest allowed versions into requirements.lock (needs uv)
 	@uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \

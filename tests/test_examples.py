@@ -1,4 +1,4 @@
-"""The examples for nights are what the tool and the machine understand."""
+"""The examples for nights, and commands that stand in a sentence, are what the tool and the machine understand."""
 
 import re
 import shlex
@@ -17,8 +17,8 @@ from packaging.requirements import Requirement
 
 from bulk_remove.cli.commands import program
 from bulk_remove.errors import ExitCode
+from tests.docs.pages import NIGHTS, PAGES, ROOT, profiles
 
-ROOT = Path(__file__).parent.parent
 EXAMPLES = ROOT / "docs" / "examples"
 TEXTS = {path.name: path.read_text(encoding="utf-8") for path in sorted(EXAMPLES.iterdir())}
 CRONJOB = yaml.safe_load(TEXTS["cronjob.yaml"])
@@ -35,18 +35,21 @@ VARIABLES = {
 def commands() -> list[str]:
     """Return every command line of the examples, from the command's own words on."""
     found = []
-    for text in [*TEXTS.values(), (ROOT / "docs" / "nights.md").read_text(encoding="utf-8")]:
+    for text in [*TEXTS.values(), NIGHTS]:
         found += re.findall(r"bulk-remove ((?:inbox|runs|check|plan)\b[^\n`]*)", text)
+    for page in PAGES:
+        found += [line for line in re.findall(r"`bulk-remove ([a-z][^`\n]*)`", page) if "--help" not in line]
     words = [*POD["containers"][0]["args"]]
     return [*dict.fromkeys(found), shlex.join(words)]
 
 
-def parsed(group: click.Group, words: list[str]) -> None:
-    command = group.commands[words[0]]
+def parsed(ctx: click.Context, words: list[str]) -> None:
+    assert isinstance(ctx.command, click.Group)
+    command = ctx.command.commands[words[0]]
     if isinstance(command, click.Group):
-        parsed(command, words[1:])
+        parsed(click.Context(command, ctx, words[0]), words[1:])
     elif len(words) > 1:
-        command.make_context(words[0], words[1:])
+        command.make_context(words[0], words[1:], ctx)
 
 
 def test_there_are_commands_in_the_examples() -> None:
@@ -54,8 +57,12 @@ def test_there_are_commands_in_the_examples() -> None:
 
 
 @pytest.mark.parametrize("line", commands())
-def test_every_command_of_the_examples_is_one_that_the_tool_understands(line: str) -> None:
-    parsed(program, shlex.split(line))
+def test_every_command_of_the_examples_is_one_that_the_tool_understands(
+    line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "config.toml").write_text(profiles(), encoding="utf-8")
+    monkeypatch.setenv("BULK_REMOVE_CONFIG", str(tmp_path / "config.toml"))
+    parsed(click.Context(program), shlex.split(line))
 
 
 @pytest.mark.parametrize("name", sorted(TEXTS))
@@ -63,16 +70,12 @@ def test_every_variable_of_the_examples_is_one_that_the_tool_reads(name: str) ->
     assert {*re.findall(r"BULK_REMOVE_[A-Z_]*[A-Z]", TEXTS[name])} <= VARIABLES
 
 
-def test_every_file_that_the_documents_link_to_exists() -> None:
-    for document in (ROOT / "README.md", ROOT / "ARCHITECTURE.md", *(ROOT / "docs").glob("*.md")):
-        for target in re.findall(r"\]\(([^)#]+)[^)]*\)", document.read_text(encoding="utf-8")):
-            assert target.startswith("http") or (document.parent / target).exists(), f"{document.name}: {target}"
-    linked = (ROOT / "docs" / "nights.md").read_text(encoding="utf-8")
-    assert all(f"(examples/{name})" in linked for name in TEXTS)
+def test_every_example_is_linked_from_the_page_on_nights() -> None:
+    assert all(f"(examples/{name})" in NIGHTS for name in TEXTS)
 
 
 def test_the_exit_codes_in_the_documents_are_all_there_are() -> None:
-    table = (ROOT / "docs" / "nights.md").read_text(encoding="utf-8").split("|---|---|")[1].split("\n\n")[0]
+    table = NIGHTS.split("|---|---|")[1].split("\n\n")[0]
     told = [int(code) for row in table.splitlines() if row for code in re.findall(r"\d+", row.split("|")[1])]
     assert sorted(told) == sorted(ExitCode)
 

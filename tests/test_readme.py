@@ -1,7 +1,6 @@
-"""The README tells the truth: its tests, flags, statuses, codes and columns are those of the code."""
+"""README and guide tell the truth: their tests, flags, statuses, codes and columns are those of the code."""
 
 import re
-from pathlib import Path
 
 import click
 import pytest
@@ -9,39 +8,39 @@ import pytest
 from bulk_remove.cli.commands import program
 from bulk_remove.core.model import FINAL_STATUSES, REPORT_COLUMNS, Status
 from bulk_remove.errors import ExitCode
+from tests.docs.pages import GUIDE, PAGES, README, ROOT, heading
 
-ROOT = Path(__file__).parent.parent
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-GUIDES = "".join(
-    (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8")
-    for name in ("nights", "privacy", "reference", "troubleshooting")
-)
+ALL = "\n".join(PAGES)
+READABLE_LINES = 260
 TESTS = "".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / "tests").rglob("test_*.py")))
 COMMANDS: list[click.Command] = [program, *program.commands.values()]
 COMMANDS += [below for command in COMMANDS if isinstance(command, click.Group) for below in command.commands.values()]
 FLAGS = {name for command in COMMANDS for option in command.params for name in (*option.opts, *option.secondary_opts)}
 
 
-@pytest.mark.parametrize("name", sorted(set(re.findall(r"`(test_\w+)`", README))))
-def test_every_test_that_the_readme_names_exists(name: str) -> None:
+@pytest.mark.parametrize("name", sorted(set(re.findall(r"`(test_\w+)`", ALL))))
+def test_every_test_that_the_readme_or_a_page_names_exists(name: str) -> None:
     assert re.search(rf"def {name}\(", TESTS)
 
 
+def test_the_readme_is_short_enough_to_be_read() -> None:
+    assert len(README.splitlines()) <= READABLE_LINES
+
+
 def test_every_promise_names_a_test() -> None:
-    table = README.split("| promise | test |")[1].split("\n\n")[0].splitlines()[2:]
-    assert len(table) >= 12
+    table = heading(README, "Promises, and the tests that hold them").strip().splitlines()[2:]
+    assert len(table) >= 50
     assert all("`test_" in line for line in table)
 
 
-@pytest.mark.parametrize("flag", sorted(set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", README + GUIDES))))
-def test_every_flag_in_the_readme_and_the_guides_exists(flag: str) -> None:
+@pytest.mark.parametrize("flag", sorted(set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", ALL))))
+def test_every_flag_in_the_readme_and_the_pages_exists(flag: str) -> None:
     assert flag in FLAGS | {"--help"}
 
 
-def test_every_setting_of_run_is_in_the_readme() -> None:
+def test_every_setting_of_run_is_in_the_guide() -> None:
     options = [name for option in program.commands["run"].params for name in option.opts if name.startswith("--")]
-    missing = [flag for flag in options if f"`{flag}`" not in README and flag not in README]
-    assert not missing
+    assert not [flag for flag in options if not re.search(rf"{flag}(?![\w-])", GUIDE)]
 
 
 def test_the_statuses_and_which_are_final_are_those_of_the_code() -> None:
@@ -53,7 +52,7 @@ def test_the_statuses_and_which_are_final_are_those_of_the_code() -> None:
 
 
 def test_the_exit_codes_are_those_of_the_code() -> None:
-    section = README.split("### Exit codes")[1].split("###")[0]
+    section = heading(README, "Exit codes")
     told = {
         int(code)
         for line in section.splitlines()
@@ -65,12 +64,12 @@ def test_the_exit_codes_are_those_of_the_code() -> None:
 
 
 def test_the_columns_of_the_report_are_those_of_the_code() -> None:
-    assert ", ".join(REPORT_COLUMNS) in " ".join(README.split())
+    assert ", ".join(REPORT_COLUMNS) in " ".join(heading(GUIDE, "Read the report").split())
 
 
-def test_the_make_targets_of_the_readme_exist() -> None:
+def test_the_make_targets_of_the_readme_and_the_pages_exist() -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    for target in set(re.findall(r"make ([a-z]+)(?=`| {2})", README)):
+    for target in set(re.findall(r"(?:`| {4})make ([a-z]+)", ALL)):
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
 
 

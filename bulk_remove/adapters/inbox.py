@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from bulk_remove.core.nights import Place, free_name, is_passing
 from bulk_remove.errors import StorageError, UsageError
-from bulk_remove.language import phrase
+from bulk_remove.language import phrase, translated
 
 REPORT_END = ".report.csv"
 NOTE_END = ".note.txt"
@@ -100,7 +100,7 @@ class Inbox:
         target = self._made(place) / f"{name}{NOTE_END}"
         aside = target.with_name(f".{target.name}.{os.getpid()}.part")
         try:
-            aside.write_text(f"{text}\n", encoding="utf-8", errors="replace")
+            aside.write_text(f"{translated(text)}\n", encoding="utf-8", errors="replace")
             _settle(aside, target)
         except OSError as error:
             raise _failure(target, error) from None

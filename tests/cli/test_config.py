@@ -13,6 +13,7 @@ from click.testing import CliRunner
 from bulk_remove.cli.commands import program
 from bulk_remove.cli.profile import load, settings_of
 from bulk_remove.errors import UsageError
+from tests.docs.pages import profiles
 
 SECRETS = ("hunter2", "pa55")
 Write = Callable[[str], Path]
@@ -313,10 +314,8 @@ def test_a_password_in_the_file_is_refused_with_where_it_may_be(write: Write) ->
     assert "password_env, password_file, password_command or bulk-remove login" in refusal().hint
 
 
-def test_the_profiles_in_the_readme_are_right(write: Write) -> None:
-    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
-    block = readme.split("### Profiles")[1].split("    default_profile", 1)[1].split("\n\nSo ")[0]
-    write("default_profile" + "\n".join(line.removeprefix("    ") for line in block.splitlines()))
+def test_the_profiles_in_the_guide_are_right(write: Write) -> None:
+    write(profiles())
     assert shown()["files"][0] == "/srv/exports/acme/*.csv"
     assert shown("--profile", "beta")["max_invalid"][0] == "1%"
 

@@ -20,7 +20,7 @@ PLACE = Path(__file__).parents[2] / "docs" / "reference.md"
 _HEAD = """\
 # Reference
 
-Made from the code by `make reference`; what is written here by hand is lost. The [README](../README.md) says how the
+Made from the code by `make reference`; what is written here by hand is lost. The [guide](guide.md) says how the
 commands are used.
 """
 
@@ -131,7 +131,7 @@ def _statuses() -> str:
 _COLUMNS = """\
 ## Columns of the report
 
-In their order; what they hold is in the [README](../README.md#the-report).
+In their order; what they hold is in the [guide](guide.md#read-the-report).
 
 """
 

@@ -1,0 +1,80 @@
+"""The commands of README and guide, in their order, as somebody would type them who reads them from the top."""
+
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bulk_remove.simulator.api import DEMO_PASSWORD
+from tests.docs.pages import GUIDE, PAGES, PRIVACY, README, REFERENCE
+from tests.support.processes import Running, bulk_remove, environment, simulator
+
+_LINE = re.compile(r"^ +(?:\$ )?bulk-remove (.+?)(?:  +#.*| > .*)?$", re.MULTILINE)
+READ = README, GUIDE, PRIVACY
+COMMANDS = [line for page in READ for line in _LINE.findall(page)]
+NOT_RUN = {REFERENCE: "made from the code: it shows usages, and examples that tests/cli/test_help_pages.py holds"}
+"""Pages with lines of commands that are not run here, each with the reason."""
+ASKS = {"run", "rerun", "prune"}
+"""Commands that ask first, where the documents do not say --yes by themselves: the test has no terminal."""
+RUN_ID = "20261124-021530-9f3a"
+MADE = ("report.csv", "report-2.csv", "proof.csv", "report.html", "opt-outs/done/friday.csv.report.csv")
+_PYTHON = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+@pytest.fixture(name="server")
+def server_fixture(tmp_path: Path) -> Iterator[Running]:
+    with simulator(tmp_path) as running:
+        yield running
+
+
+@pytest.fixture(name="env")
+def env_fixture(server: Running, tmp_path: Path) -> dict[str, str]:
+    """Give the environment of a user who has set a name, a password and a server, and has no profiles yet."""
+    kept = {key: value for key, value in environment().items() if key != "BULK_REMOVE_CONFIG"}
+    kept |= {"XDG_CONFIG_HOME": str(tmp_path / "config"), "XDG_STATE_HOME": str(tmp_path / "state")}
+    return kept | {"BULK_REMOVE_USER": "demo", "BULK_REMOVE_URL": server.url, "BULK_REMOVE_SETTLE": "50ms"}
+
+
+def test_every_command_of_the_documents_does_what_it_is_there_for(env: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "opt-outs").mkdir()
+    for first, file in ((601_234_550, "opt-outs.csv"), (602_000_000, "opt-outs/friday.csv")):
+        numbers = "".join(f"{first + index}\n" for index in range(20))
+        (tmp_path / file).write_text(f"telefon\n{numbers}", encoding="utf-8")
+    (tmp_path / "erasure.csv").write_text("telefon,kampania\n603000000,00001\n603000001,00001\n", encoding="utf-8")
+    assert len(COMMANDS) > 20
+    here = {"--system acme": "", "/srv/opt-outs": "opt-outs"}
+    for line in COMMANDS:
+        for theirs, ours in here.items():
+            line = line.replace(theirs, ours)  # noqa: PLW2901 - the same line, as it is typed here
+        if RUN_ID in line:
+            run = min((tmp_path / "state" / "bulk-remove" / "runs").iterdir())
+            line = line.replace(RUN_ID, run.name)  # noqa: PLW2901 - likewise
+        words = shlex.split(line)
+        if "--yes" not in words and ASKS & {*words[:2]}:
+            words.append("--yes")
+        done = bulk_remove(*words, env=env, cwd=tmp_path)
+        assert done.returncode == 0, (line, done.stdout, done.stderr)
+    for made in MADE:
+        assert (tmp_path / made).stat().st_size > 0, made
+
+
+def test_no_page_has_a_line_with_a_command_that_is_not_run() -> None:
+    assert all(NOT_RUN.values())
+    for page in PAGES:
+        assert page in READ or page in NOT_RUN or not _LINE.search(page)
+
+
+def test_the_python_of_the_documents_does_what_it_is_there_for(
+    server: Running, env: dict[str, str], tmp_path: Path
+) -> None:
+    (code,) = [block for page in PAGES for block in _PYTHON.findall(page)]
+    code = code.replace('Address.of_system("acme")', f'Address.parse("{server.url}")')
+    code = code.replace('Login("api", "...")', f'Login("demo", "{DEMO_PASSWORD}")')
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=env, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60
+    )
+    assert (done.stderr, done.stdout) == ("", "601234555 REMOVED 1\n601234556 REMOVED 1\n")
