@@ -79,9 +79,9 @@ def test_the_page_and_the_workbook_beside_the_report_say_what_the_summary_says(t
     assert "503" in "".join(faults)
     text = " ".join(root.text.split())
     assert name in text
-    assert f"asked to slow down: {faults['HTTP 503']} time" in text
+    assert f"times the server asked to slow down: {faults['HTTP 503']}" in text
     in_call = sum(int(row["busy_rounds"]) > 0 for row in report_of(tmp_path) if not row["duplicate_of_row"])
-    assert f"{in_call} numbers were in a call" in text
+    assert f"Numbers in a call when asked for, and asked for again: {in_call}." in text
     assert "300 of 300 distinct numbers had their final answer at the end" in text
     assert not re.search(r"5000001\d\d|601234555", text)
     book = openpyxl.load_workbook(tmp_path / "report.xlsx", read_only=True)
@@ -135,7 +135,7 @@ def test_a_run_that_was_stopped_says_how_to_go_on_and_resume_writes_what_the_run
         assert done.returncode == 0, done.stdout + done.stderr
     root, by_status = figures_of(tmp_path / "report.html")
     assert set(by_status) == {"REMOVED", "INVALID"}
-    assert "ceiling: 7 or 50 a second" in " ".join(root.text.split())
+    assert "ceiling: 7, 50 a second" in " ".join(root.text.split())
     assert "in 2 sessions" in root.text
     assert (tmp_path / "report.csv").read_bytes().startswith(b"\xef\xbb\xbffile;row;")
     summary = json.loads(again(tmp_path, "--format", "json").read_text(encoding="utf-8"))
