@@ -5,7 +5,6 @@ import re
 import shlex
 import shutil
 import signal
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +12,7 @@ import pytest
 
 from bulk_remove.simulator.audit import read_audit
 from tests.support.processes import COMMAND, Running, bulk_remove, removal, report_of, simulator
-from tests.support.terminal import Sitting, sitting
+from tests.support.terminal import Sitting, sitting, sitting_in_a_shell
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="needs a pseudo-terminal")
 
@@ -32,7 +31,7 @@ def server_fixture(tmp_path: Path) -> Iterator[Running]:
 def words_for(server: Running, folder: Path, *words: str) -> tuple[str | Path, ...]:
     source = folder / "numbers.csv"
     source.write_text("telefon\n" + "\n".join(str(500_000_000 + index) for index in range(NUMBERS)), encoding="utf-8")
-    return (*COMMAND, *removal(server, folder, source, *(words or SLOW)))
+    return removal(server, folder, source, *(words or SLOW))
 
 
 def asked(server: Running) -> int:
@@ -127,8 +126,6 @@ _BROKEN = """
 from bulk_remove.adapters.pool.tally import Tally
 def broken(self): raise RuntimeError("a bug")
 Tally.request = broken
-from bulk_remove.cli import main
-main()
 """
 
 
@@ -150,9 +147,7 @@ def test_the_terminal_is_as_before_however_the_run_ends(tmp_path: Path, ended_by
     pace = ("--rate", "4", "--max-numbers-per-request", "10" if not ended_by else "1")
     with simulator(tmp_path, "--latency", "5" if "twice" in ended_by or ended_by == "\x03\x03" else "0.2") as server:
         words = words_for(server, tmp_path, *pace)
-        if ended_by == "a bug":
-            words = (sys.executable, "-c", _BROKEN, *words[len(COMMAND) :])
-        with sitting(*words) as at:
+        with sitting(*words, before=_BROKEN if ended_by == "a bug" else "") as at:
             at.until(LEGEND)
             assert not at.takes_lines
             for _ in range(2 if "twice" in ended_by else ended_by.startswith("SIGTERM")):
@@ -168,13 +163,13 @@ def test_the_terminal_is_as_before_however_the_run_ends(tmp_path: Path, ended_by
 @pytest.fixture(name="shell")
 def shell_fixture() -> Iterator[Sitting]:
     """Give a shell with job control; dash, where it is, because it puts no terminal back by itself as bash does."""
-    with sitting(shutil.which("dash") or "sh", "-i", env={"PS1": "ready> ", "ENV": ""}) as at:
+    with sitting_in_a_shell(shutil.which("dash") or "sh", "-i", env={"PS1": "ready> ", "ENV": ""}) as at:
         at.until("ready> ")
         yield at
 
 
 def command(words: tuple[str | Path, ...]) -> str:
-    return shlex.join(map(str, words))
+    return shlex.join(map(str, (*COMMAND, *words)))
 
 
 def test_ctrl_z_gives_the_terminal_back_and_fg_takes_it_again(tmp_path: Path, server: Running, shell: Sitting) -> None:
@@ -247,15 +242,12 @@ def test_a_question_in_the_middle_gets_a_whole_line_and_no_key_before_it(tmp_pat
 _DEAF = """
 import bulk_remove.adapters.console.keyboard as keyboard
 keyboard._Keyboard._read = lambda self: self._loop.remove_reader(self._terminal)
-from bulk_remove.cli import main
-main()
 """
 
 
 def test_a_key_that_came_too_late_is_no_part_of_the_next_answer(tmp_path: Path, server: Running) -> None:
     words = words_for(server, tmp_path, "--max-numbers-per-request", "12", "--rate", "4", "--canary")
-    left = (word for word in words[len(COMMAND) :] if word != "--yes")
-    with sitting(sys.executable, "-c", _DEAF, *left) as at:
+    with sitting(*(word for word in words if word != "--yes"), before=_DEAF) as at:
         at.until("to go on:")
         at.type("yes\n")
         at.until(LEGEND)

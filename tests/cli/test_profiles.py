@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bulk_remove.simulator.api import DEMO_PASSWORD
-from tests.support.processes import Running, altered, bulk_remove, environment, removal, report_of, simulator
+from tests.support.processes import Running, bulk_remove, environment, removal, report_of, simulator
 from tests.support.terminal import at_a_terminal
 
 FILE_KEYRING = "tests.support.file_keyring.FileKeyring"
@@ -267,12 +267,12 @@ def test_without_the_extra_login_says_what_to_install_and_a_run_that_no_password
     who = ("--url", server.url, "--user", "demo")
     env = environment(BULK_REMOVE_PASSWORD="")
     for command in ("login", "logout"):
-        done = altered(missing, command, *who, env=env)
+        done = bulk_remove(command, *who, env=env, before=missing)
         assert done.returncode == 2
         assert "needs the package keyring, which is not installed" in done.stderr
         assert "pip install 'bulk-remove[keyring]'" in done.stderr
-    assert "No password is given" in altered(missing, "check", *who, env=env).stderr
-    assert altered(missing, "check", *who).returncode == 0
+    assert "No password is given" in bulk_remove("check", *who, env=env, before=missing).stderr
+    assert bulk_remove("check", *who, before=missing).returncode == 0
 
 
 def test_login_without_a_terminal_says_what_to_use_instead(server: Running) -> None:

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from bulk_remove.adapters.console import Live, live
 from bulk_remove.core.progress import Snapshot
-from tests.support.processes import COMMAND, altered, bulk_remove, environment, removal, simulator
+from tests.support.processes import bulk_remove, environment, removal, simulator
 from tests.support.terminal import sitting
 from tests.support.virtual_time import BEGAN_S, run_virtually
 
@@ -106,7 +106,7 @@ PACE = ("--max-numbers-per-request", "1", "--rate", "8")
 def test_without_a_terminal_there_are_plain_lines_and_no_escape_code(tmp_path: Path, changes: dict[str, str]) -> None:
     with simulator(tmp_path) as server:
         words = removal(server, tmp_path, numbers_in(tmp_path, 10), *PACE)
-        done = altered(_OFTEN, *words, env=environment(TERM="xterm-256color", **changes))
+        done = bulk_remove(*words, env=environment(TERM="xterm-256color", **changes), before=_OFTEN)
     assert done.returncode == 0, done.stderr
     lines = [line for line in done.stderr.splitlines() if " of 10 numbers, " in line]
     assert len(lines) > 3
@@ -116,10 +116,9 @@ def test_without_a_terminal_there_are_plain_lines_and_no_escape_code(tmp_path: P
 
 @needs_terminal
 def test_a_dumb_terminal_gets_plain_lines_and_still_takes_keys(tmp_path: Path) -> None:
-    code = f"{_OFTEN}from bulk_remove.cli import main\nmain()"
     with simulator(tmp_path) as server:
         words = removal(server, tmp_path, numbers_in(tmp_path, 40), *PACE)
-        with sitting(COMMAND[0], "-c", code, *words, env={"TERM": "dumb"}) as at:
+        with sitting(*words, env={"TERM": "dumb"}, before=_OFTEN) as at:
             at.until(" of 40 numbers, ")
             at.type("p")
             at.until("Paused: ")
@@ -133,7 +132,7 @@ def test_a_dumb_terminal_gets_plain_lines_and_still_takes_keys(tmp_path: Path) -
 def test_no_colour_is_shown_where_none_is_wanted(tmp_path: Path) -> None:
     with simulator(tmp_path) as server:
         words = removal(server, tmp_path, numbers_in(tmp_path, 8), *PACE)
-        with sitting(*COMMAND, *words, env={"NO_COLOR": "1"}) as at:
+        with sitting(*words, env={"NO_COLOR": "1"}) as at:
             assert at.ended() == 0, at.shown
     weights = {part for codes in re.findall(r"\x1b\[([\d;]*)m", at.shown) for part in codes.split(";")}
     assert weights <= {"", "0", "1", "2"}  # plain, bold, dim
@@ -149,7 +148,7 @@ def drawn(shown: str) -> list[str]:
 def test_the_progress_is_no_wider_than_the_terminal_also_after_that_was_resized(tmp_path: Path) -> None:
     with simulator(tmp_path) as server:
         words = removal(server, tmp_path, numbers_in(tmp_path, 40), *PACE)
-        with sitting(*COMMAND, *words) as at:
+        with sitting(*words) as at:
             at.resize(40)
             at.until("Keys: p pauses")
             at.until("requests/s")
@@ -178,14 +177,14 @@ def test_the_progress_is_no_wider_than_the_terminal_also_after_that_was_resized(
 def test_a_resumed_run_shows_where_it_stands_from_the_first_moment(tmp_path: Path) -> None:
     with simulator(tmp_path) as server:
         words = removal(server, tmp_path, numbers_in(tmp_path, 40), *PACE)
-        with sitting(*COMMAND, *words) as at:
+        with sitting(*words) as at:
             while not re.search(r"[5-9] removed", at.shown):
                 at.until(" removed")
             at.type("q")
             assert at.ended() == 130, at.shown
         told = re.search(r"REMOVED\s+(\d+)", re.sub(r"\x1b\[[\d;?]*[a-zA-Z]", "", at.shown))
         assert told
-        with sitting(*COMMAND, "resume", "--state-dir", tmp_path / "state") as at:
+        with sitting("resume", "--state-dir", tmp_path / "state") as at:
             at.until(" of 40 numbers")
             first = drawn(at.shown)
             at.type("q")

@@ -10,7 +10,7 @@ from subprocess import CompletedProcess
 
 import pytest
 
-from tests.support.processes import Running, altered, bulk_remove, removal, report_of, simulator
+from tests.support.processes import Running, bulk_remove, removal, report_of, simulator
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="sends POSIX signals")
 
@@ -53,14 +53,14 @@ def words_fixture(server: Running, tmp_path: Path) -> tuple[str | Path, ...]:
 
 def struck_after(number: int, place: str, *words: str | Path) -> CompletedProcess[str]:
     module, owner, name = place.rsplit(".", 2)
-    return altered(_STRUCK_AFTER.format(module=module, owner=owner, name=name, number=int(number)), *words)
+    return bulk_remove(*words, before=_STRUCK_AFTER.format(module=module, owner=owner, name=name, number=int(number)))
 
 
 @pytest.mark.parametrize(("number", "_code"), EXITS)
 def test_one_signal_while_the_report_is_written_leaves_it_whole_and_the_exit_code_as_it_is(
     tmp_path: Path, words: tuple[str | Path, ...], number: int, _code: int
 ) -> None:
-    done = altered(_STRUCK_AT_ROWS.format(times=1, number=int(number)), *words)
+    done = bulk_remove(*words, before=_STRUCK_AT_ROWS.format(times=1, number=int(number)))
     assert done.returncode == 0, done.stderr
     assert "The report is being written; once more stops at once." in done.stderr
     assert {row["status"] for row in report_of(tmp_path)} == {"REMOVED"}
@@ -71,7 +71,7 @@ def test_one_signal_while_the_report_is_written_leaves_it_whole_and_the_exit_cod
 def test_a_second_signal_while_the_report_is_written_ends_it_and_resume_writes_it(
     tmp_path: Path, words: tuple[str | Path, ...], number: int, code: int
 ) -> None:
-    done = altered(_STRUCK_AT_ROWS.format(times=2, number=int(number)), *words)
+    done = bulk_remove(*words, before=_STRUCK_AT_ROWS.format(times=2, number=int(number)))
     assert done.returncode == code, done.stderr
     assert "the verdicts so far are in the ledger" in done.stderr
     assert "nothing was sent" not in done.stderr

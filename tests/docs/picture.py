@@ -15,7 +15,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from tests.support.processes import COMMAND, environment, simulator
+from tests.support.processes import environment, simulator
 from tests.support.terminal import sitting
 
 PLACE = Path(__file__).parents[2] / "docs" / "run.svg"
@@ -69,7 +69,7 @@ def shown_by(url: str, folder: Path, numbers: int, **settings: str) -> str:
     cells = [*_ODD_CELLS, *(f"{500_000_000 + 7 * index}" for index in range(numbers))]
     (folder / "opt-outs.csv").write_text("Lp.;Telefon\n" + "".join(f"1;{cell}\n" for cell in cells), "utf-8")
     settings |= {"BULK_REMOVE_STATE_DIR": str(folder / "state")}
-    with contextlib.chdir(folder), sitting(*COMMAND, *typed(url), env=environment(**settings)) as at:
+    with contextlib.chdir(folder), sitting(*typed(url), env=environment(**settings)) as at:
         at.resize(COLUMNS, 60)
         at.until("to go on: ")
         (wanted,) = re.findall(r"Type .*?(\w+)\)? to go on: ", at.shown)

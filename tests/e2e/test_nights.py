@@ -15,7 +15,7 @@ import pytest
 
 from bulk_remove.adapters.folders import lock_campaign
 from bulk_remove.simulator.audit import read_audit
-from tests.support.processes import COMMAND, Running, altered, bulk_remove, environment, simulator
+from tests.support.processes import COMMAND, Running, bulk_remove, environment, simulator
 
 PACE = ("--max-numbers-per-request", "5", "--rate", "100", "--busy-delay", "200ms", "--settle", "50ms")
 _FIRST_NUMBERS = count(500_000_000, 1000)  # no test meets the numbers of another on their server
@@ -226,7 +226,7 @@ def test_what_stays_open_goes_to_failed_after_three_nights(tmp_path: Path, inbox
 def test_no_file_is_begun_after_the_deadline(server: Running, inbox: Path) -> None:
     drop(inbox, "a.csv")
     late = "import bulk_remove.cli.options as options\noptions._next_moment = lambda _: 1.0"
-    done = altered(late, *words(server, inbox, "--until", "06:00"))
+    done = bulk_remove(*words(server, inbox, "--until", "06:00"), before=late)
     assert done.returncode == 9, done.stderr
     assert "a.csv: the deadline came before it was begun" in done.stdout
     assert lying_in(inbox) == ["a.csv"]
@@ -279,7 +279,7 @@ def test_a_night_that_dies_between_two_steps_leaves_the_file_in_one_place_and_th
     server: Running, inbox: Path, script: str, place: str
 ) -> None:
     numbers = drop(inbox, "a.csv")
-    died = altered(script.format(place=place), *words(server, inbox))
+    died = bulk_remove(*words(server, inbox), before=script.format(place=place))
     assert died.returncode == 9, died.stderr
     where = [folder for folder in (inbox, inbox / "done") if (folder / "a.csv").exists()]
     assert len(where) == 1
@@ -317,7 +317,7 @@ jobs.finish = and_stops
 @pytest.mark.parametrize("script", [_STOPPED_AFTER_A_FILE, _STOPPED_WHILE_REPORTING])
 def test_a_stop_after_a_file_keeps_what_was_done_and_begins_no_other(server: Running, inbox: Path, script: str) -> None:
     first, second = drop(inbox, "a.csv"), drop(inbox, "b.csv")
-    stopped = altered(script, *words(server, inbox))
+    stopped = bulk_remove(*words(server, inbox), before=script)
     assert stopped.returncode == 143, stopped.stderr
     assert "Traceback" not in stopped.stderr
     assert lying_in(inbox) == ["b.csv"]
@@ -332,7 +332,7 @@ def test_what_a_canary_held_back_is_left_to_a_person_and_never_resumed_by_a_nigh
     numbers = drop(inbox, "a.csv")
     with simulator(tmp_path, "--absent-share", "1") as server:
         script = _DIES.format(place="bulk_remove.run.nights.Night._conclude") if dies else ""
-        stopped = altered(script, *words(server, inbox, "--canary"))
+        stopped = bulk_remove(*words(server, inbox, "--canary"), before=script)
         assert stopped.returncode == (9 if dies else 5), stopped.stderr
         assert night(server, inbox, "--canary").returncode == (5 if dies else 0)
         assert night(server, inbox, "--canary").returncode == 0

@@ -61,11 +61,11 @@ def environment(**changes: str) -> dict[str, str]:
 
 
 def bulk_remove(
-    *words: str | Path, env: dict[str, str] | None = None, cwd: Path | None = None
+    *words: str | Path, env: dict[str, str] | None = None, cwd: Path | None = None, before: str = ""
 ) -> subprocess.CompletedProcess[str]:
-    """Run the command to its end, without a terminal."""
+    """Run the command to its end, without a terminal; `before` is executed first."""
     with TemporaryFile() as out, TemporaryFile() as err:
-        with started(*words, env=env, cwd=cwd, out=out.fileno(), err=err.fileno()) as process:
+        with started(*words, env=env, cwd=cwd, out=out.fileno(), err=err.fileno(), before=before) as process:
             try:
                 code = process.wait(timeout=120)
             finally:
@@ -85,11 +85,13 @@ def started(
     cwd: Path | None = None,
     out: int = subprocess.DEVNULL,
     err: int = 2,
+    before: str = "",
 ) -> Warm:
-    """Start the command, without a terminal; `out` and `err` are descriptors."""
+    """Start the command, without a terminal; `out` and `err` are descriptors, `before` is executed first."""
     with Path(os.devnull).open("r+b") as nothing:
         out = nothing.fileno() if out == subprocess.DEVNULL else out
-        return Warm([*map(str, words)], env or environment(), str(cwd or Path.cwd()), (nothing.fileno(), out, err))
+        descriptors = (nothing.fileno(), out, err)
+        return Warm([*map(str, words)], env or environment(), descriptors, cwd=cwd or "", before=before)
 
 
 def removal(server: Running, folder: Path, *words: str | Path) -> tuple[str | Path, ...]:
@@ -114,7 +116,10 @@ def altered(
     out: int = subprocess.PIPE,
     err: int = subprocess.PIPE,
 ) -> subprocess.CompletedProcess[str]:
-    """Run the command to its end in a process that executes `before` first; `out` and `err` are descriptors."""
+    """Run the command to its end in a Python of its own that executes `before` first; `out` and `err` are descriptors.
+
+    What Python itself does at its start and its end is as it is for users here.
+    """
     return subprocess.run(
         [sys.executable, "-c", f"{before}\nfrom bulk_remove.cli import main\nmain()", *map(str, words)],
         env=env or environment(),

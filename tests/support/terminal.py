@@ -5,12 +5,13 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from select import select
 
-from tests.support.processes import COMMAND, environment
+from tests.support.processes import environment
+from tests.support.warm import Warm
 
 KEYS = {"\x03": signal.SIGINT, "\x1c": signal.SIGTERM}
 """What is sent as a signal instead of being typed."""
@@ -26,14 +27,8 @@ def at_a_terminal(
     import pty  # noqa: PLC0415 - see above
 
     ours, theirs = pty.openpty()
-    with subprocess.Popen(
-        [*COMMAND, *map(str, words)],
-        env={**(env or environment()), "TERM": "xterm"},
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
-        start_new_session=True,
-    ) as process:
+    own = {**(env or environment()), "TERM": "xterm"}
+    with Warm([*map(str, words)], own, (theirs, theirs, theirs), at_terminal=True) as process:
         os.close(theirs)
         try:
             shown = _talked(process, ours, [*exchanges])
@@ -43,7 +38,7 @@ def at_a_terminal(
             os.close(ours)
 
 
-def _talked(process: subprocess.Popen[bytes], ours: int, waiting: list[tuple[str, str]]) -> str:
+def _talked(process: Warm, ours: int, waiting: list[tuple[str, str]]) -> str:
     shown = ""
     while select([ours], [], [], 60)[0]:
         try:
@@ -73,7 +68,7 @@ os.execvp(sys.argv[1], sys.argv[1:])
 class Sitting:
     """A process at a terminal of its own, and somebody who types there. Nothing is waited for without a deadline."""
 
-    def __init__(self, process: subprocess.Popen[bytes], ours: int) -> None:
+    def __init__(self, process: subprocess.Popen[bytes] | Warm, ours: int) -> None:
         self.process = process
         self._ours = ours
         self._unread = ""
@@ -98,7 +93,7 @@ class Sitting:
             self._read(min(deadline_s, time.monotonic() + 0.1))
         while self._read(time.monotonic() + 0.1):
             pass
-        return self.process.returncode
+        return self.process.wait()
 
     def resize(self, columns: int, lines: int = 24) -> None:
         """Give the terminal another size."""
@@ -131,21 +126,36 @@ class Sitting:
         return piece
 
 
+def sitting(*words: str | Path, env: dict[str, str] | None = None, before: str = "") -> AbstractContextManager[Sitting]:
+    """Start the command at a pseudo-terminal that controls it; `before` is executed first."""
+
+    def start(own: dict[str, str], theirs: int) -> Warm:
+        return Warm([*map(str, words)], own, (theirs, theirs, theirs), before=before, at_terminal=True)
+
+    return _seated(start, env or {})
+
+
+def sitting_in_a_shell(program: str, *words: str, env: dict[str, str]) -> AbstractContextManager[Sitting]:
+    """Start any program at a pseudo-terminal that controls it."""
+
+    def start(own: dict[str, str], theirs: int) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-c", _CONTROLLED, program, *words]
+        return subprocess.Popen(command, env=own, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True)
+
+    return _seated(start, env)
+
+
 @contextmanager
-def sitting(*words: str | Path, env: dict[str, str] | None = None) -> Iterator[Sitting]:
-    """Start a program at a pseudo-terminal that controls it; whatever is left of it is killed at the end."""
+def _seated(
+    start: Callable[[dict[str, str], int], subprocess.Popen[bytes] | Warm], env: dict[str, str]
+) -> Iterator[Sitting]:
+    """Give a process at a terminal; whatever is left of its session is killed at the end."""
     import pty  # noqa: PLC0415 - POSIX alone has it
 
-    wanted = {**environment(), "TERM": "xterm", **(env or {})}
+    wanted = {**environment(), "TERM": "xterm", **env}
+    own = {name: value for name, value in wanted.items() if name not in {"COLUMNS", "LINES"}}  # the size is its own
     ours, theirs = pty.openpty()
-    with subprocess.Popen(
-        [sys.executable, "-c", _CONTROLLED, *map(str, words)],
-        env={name: value for name, value in wanted.items() if name not in {"COLUMNS", "LINES"}},  # the size is its own
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
-        start_new_session=True,
-    ) as process:
+    with start(own, theirs) as process:
         here = Sitting(process, ours)
         try:
             here.resize(100)

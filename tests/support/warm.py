@@ -15,25 +15,34 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from multiprocessing.reduction import DupFd
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
-
-AVAILABLE = "forkserver" in multiprocessing.get_all_start_methods()
 
 _MODULE = "bulk_remove"
 
 
 class Warm:
-    """A process of the real command, handled as `subprocess.Popen` is: pid, poll, wait, send_signal, kill."""
+    """A process of the real command, handled as `subprocess.Popen` is: pid, poll, wait, send_signal, kill.
+
+    It executes the code `before` first. With `at_terminal` it leads a session of its own, and standard input is the
+    terminal that controls it.
+    """
 
     def __init__(
-        self, words: Sequence[str], env: Mapping[str, str], cwd: str, descriptors: tuple[int, int, int]
+        self,
+        words: Sequence[str],
+        env: Mapping[str, str],
+        descriptors: tuple[int, int, int],
+        *,
+        cwd: str | Path = "",
+        before: str = "",
+        at_terminal: bool = False,
     ) -> None:
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload(["tests.support.imported"])
-        self._process = context.Process(
-            target=_become, args=(_Handed(descriptors), [*words], {**env}, cwd), name=" ".join(words)[:40]
-        )
+        handed = (_Handed(descriptors), [*words], {**env}, str(cwd or Path.cwd()), before, at_terminal)
+        self._process = context.Process(target=_become, args=handed, name=" ".join(words)[:40])
         self._process.start()
         self._words = words
 
@@ -101,11 +110,19 @@ def _taken(*descriptors: Any) -> tuple[int, ...]:
     return tuple(one.detach() for one in descriptors)
 
 
-def _become(descriptors: tuple[int, int, int], words: list[str], env: dict[str, str], cwd: str) -> None:
+def _become(
+    descriptors: tuple[int, int, int], words: list[str], env: dict[str, str], cwd: str, before: str, at_terminal: bool
+) -> None:
     """Be the command: with its own descriptors, environment, folder and words."""
     for standard, given in enumerate(descriptors):
         os.dup2(given, standard)
         os.close(given)
+    if at_terminal:
+        import fcntl  # noqa: PLC0415 - POSIX alone has it
+        import termios  # noqa: PLC0415 - likewise
+
+        os.setsid()
+        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
     for standard, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
         errors = "backslashreplace" if name == "stderr" else "strict"
         buffering = 1 if mode == "w" and (name == "stderr" or os.isatty(standard)) else -1
@@ -118,6 +135,7 @@ def _become(descriptors: tuple[int, int, int], words: list[str], env: dict[str, 
     os.chdir(cwd)
     sys.argv = [_MODULE, *words]
     try:
+        exec(before, {})  # noqa: S102 - a test's own code
         runpy.run_module(_MODULE, run_name="__main__", alter_sys=True)
     finally:
         atexit._run_exitfuncs()
