@@ -5,6 +5,25 @@ from importlib import import_module
 
 import bulk_remove
 
+_ONLY_WHERE_NEEDED = (
+    "aiohttp",
+    "filelock",
+    "jinja2",
+    "numpy",
+    "orjson",
+    "pandas",
+    "phonenumbers.data.region_PL",
+    "platformdirs",
+    "python_calamine",
+    "rich.live",
+    "rich.progress",
+    "rich.status",
+    "tenacity",
+    "xlsxwriter",
+)
+
+for name in _ONLY_WHERE_NEEDED:
+    import_module(name)
 for module in pkgutil.walk_packages(bulk_remove.__path__, "bulk_remove."):
     if not module.name.endswith("__main__"):
         import_module(module.name)
