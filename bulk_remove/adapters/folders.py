@@ -11,7 +11,6 @@ from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
-from secrets import token_hex
 from shutil import rmtree
 from typing import Any, TypeVar
 
@@ -40,16 +39,25 @@ def default_config_file() -> Path:
     return user_config_path("bulk-remove", appauthor=False) / "config.toml"
 
 
+_PARTS_OF_A_SECOND = 0x10000
+"""As fine as four hexadecimal digits tell."""
+
+
 def new_run_folder(state_dir: Path, now_s: float) -> Path:
-    """Make the folder of a new run; its name is the run's id, which sorts by time. Raises StorageError."""
-    stamp = datetime.fromtimestamp(now_s, UTC).strftime("%Y%m%d-%H%M%S")
+    """Make the folder of a new run; its name is the run's id, which sorts by time. Raises StorageError.
+
+    Its last four digits are the part of the second, so that also runs of one second sort by time.
+    """
     runs = state_dir / "runs"
     make_private(runs)
+    moment = round(now_s * _PARTS_OF_A_SECOND)
     while True:
-        folder = runs / f"{stamp}-{token_hex(2)}"
+        second, part = divmod(moment, _PARTS_OF_A_SECOND)
+        folder = runs / f"{datetime.fromtimestamp(second, UTC):%Y%m%d-%H%M%S}-{part:04x}"
         try:
             folder.mkdir(mode=0o700)
-        except FileExistsError:  # another run of this second drew the same four digits
+        except FileExistsError:  # another run began in the same moment
+            moment += 1
             continue
         except OSError as error:
             raise _storage_error(folder, error) from None

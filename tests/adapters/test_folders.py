@@ -1,4 +1,5 @@
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -43,22 +44,19 @@ def holder(state_dir: Path, campaign: str) -> Iterator[subprocess.Popen[str]]:
             process.kill()
 
 
-def test_run_ids_sort_by_time_whatever_they_draw(tmp_path: Path) -> None:
-    moments_s = [NOON_S, NOON_S + 1, NOON_S + 59, NOON_S + 86_400, NOON_S + 400 * 86_400]
-    made = [new_run_folder(tmp_path, moment_s) for moment_s in moments_s]
+def test_run_ids_sort_by_time_also_within_a_second(tmp_path: Path) -> None:
+    later_s = [0.0, 0.001, 0.5, 0.999, 0.999_999, 1, 1.25, 59, 86_400, 400 * 86_400]
+    made = [new_run_folder(tmp_path, NOON_S + moment_s) for moment_s in later_s]
     assert sorted(made) == made
-    assert made[0].name.startswith("20231114-221320-")
+    assert [folder.name for folder in made[:3]] == [f"20231114-221320-{part}" for part in ("0000", "0042", "8000")]
+    assert all(re.fullmatch(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{4}", folder.name) for folder in made)
     assert {folder.parent for folder in made} == {tmp_path / "runs"}
 
 
-def test_two_runs_of_one_second_that_draw_the_same_digits_get_a_folder_each(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    drawn = iter(["aaaa", "aaaa", "aaaa", "bbbb"])
-    monkeypatch.setattr(folders, "token_hex", lambda _bytes: next(drawn))
-    first, second = new_run_folder(tmp_path, NOON_S), new_run_folder(tmp_path, NOON_S)
-    assert [first.name[-4:], second.name[-4:]] == ["aaaa", "bbbb"]
-    assert [next(drawn, None)] == [None]
+def test_runs_of_one_moment_get_a_folder_each_in_their_order(tmp_path: Path) -> None:
+    made = [new_run_folder(tmp_path, NOON_S + 0.999_999) for _ in range(3)]
+    assert [folder.name[-6:] for folder in made] == ["1-0000", "1-0001", "1-0002"]
+    assert sorted(made) == made
 
 
 @posix_only
