@@ -150,6 +150,8 @@ def test_the_terminal_is_as_before_however_the_run_ends(tmp_path: Path, ended_by
         with sitting(*words, before=_BROKEN if ended_by == "a bug" else "") as at:
             at.until(LEGEND)
             assert not at.takes_lines
+            while '"DELETE"' not in server.audit.read_text(encoding="utf-8"):
+                at.until("requests/s")  # a request must be under way, or there is nothing to wait for
             for _ in range(2 if "twice" in ended_by else ended_by.startswith("SIGTERM")):
                 at.process.send_signal(signal.SIGTERM)
                 at.until("Stop")
