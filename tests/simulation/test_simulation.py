@@ -8,7 +8,7 @@ from tests.simulation.replay import replay
 from tests.simulation.rows import CAMPAIGNS
 from tests.simulation.scenario import Kind
 
-_SEEDS = 400  # `make sim` plays as many more as there is time for
+_SEEDS = 300  # `make sim` plays as many more as there is time for
 _BLOCK = 20
 _ENDINGS = {Ending.DONE, Ending.INTERRUPTED, Ending.UNAVAILABLE, Ending.DENIED, Ending.GUARD}
 
