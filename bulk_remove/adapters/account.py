@@ -21,6 +21,8 @@ log = logging.getLogger("bulk_remove.account")
 _SECOND_US = 1_000_000
 _PRESENT_US = 10 * _SECOND_US
 """A run that has not asked for so long is not there any more, or does not send."""
+_NOTED_EVERY_US = _SECOND_US // 2
+"""How often a run says that it is there: to say so with each request would double what the request costs here."""
 _LOCKED_US = 2_000
 """How long to wait while another run is in its turn, which takes a twentieth of that."""
 _PRIMARY = 0xFF
@@ -49,6 +51,7 @@ class Account:
         self._run = run
         self._connection: sqlite3.Connection | None = None
         self._usable = True
+        self._noted_us = -_NOTED_EVERY_US
 
     def __enter__(self) -> Self:
         return self
@@ -98,21 +101,37 @@ class Account:
         return connection
 
     def _depart(self, connection: sqlite3.Connection, now_us: int) -> int:
-        present = now_us - _PRESENT_US, now_us + _PRESENT_US
-        connection.execute("DELETE FROM run WHERE asked_at_us NOT BETWEEN ? AND ?", present)
-        connection.execute(_ASK, (self._run, self._ceiling, now_us))
-        (ceiling,) = connection.execute("SELECT min(ceiling) FROM run").fetchone()
-        most = ceil(ceiling)
-        window_us = ceil(most * _SECOND_US / ceiling)
+        if now_us - self._noted_us >= _NOTED_EVERY_US:
+            self._note(connection, now_us)
+        ceiling = self._lowest(connection)
+        window_us = _window_us(ceiling)
         recent_us = max(window_us, _PRESENT_US)
         # After the machine was started anew its clock is behind what was noted before.
         oldest = connection.execute(
             "SELECT at_us FROM departure WHERE at_us BETWEEN ? AND ? ORDER BY at_us DESC LIMIT 1 OFFSET ?",
-            (now_us - recent_us, now_us + recent_us, most - 1),
+            (now_us - recent_us, now_us + recent_us, ceil(ceiling) - 1),
         ).fetchone()
         wait_us: int = max(0, oldest[0] + window_us - now_us) if oldest else 0
         if not wait_us:
             connection.execute("INSERT INTO departure VALUES (?)", (now_us,))
-            connection.execute("DELETE FROM departure WHERE at_us < ?", (now_us - recent_us,))
-            connection.execute("DELETE FROM departure WHERE at_us > ?", (now_us + recent_us,))
         return wait_us
+
+    def _lowest(self, connection: sqlite3.Connection) -> float:
+        """Return the ceiling that counts for all."""
+        lowest: float = connection.execute("SELECT ifnull(min(ceiling), ?) FROM run", (self._ceiling,)).fetchone()[0]
+        return lowest
+
+    def _note(self, connection: sqlite3.Connection, now_us: int) -> None:
+        """Tell the others that this run is here, and forget who is not and what left too long ago to count."""
+        present = now_us - _PRESENT_US, now_us + _PRESENT_US
+        connection.execute("DELETE FROM run WHERE asked_at_us NOT BETWEEN ? AND ?", present)
+        connection.execute(_ASK, (self._run, self._ceiling, now_us))
+        recent_us = max(_window_us(self._lowest(connection)), _PRESENT_US)
+        recent = now_us - recent_us, now_us + recent_us
+        connection.execute("DELETE FROM departure WHERE at_us NOT BETWEEN ? AND ?", recent)
+        self._noted_us = now_us
+
+
+def _window_us(ceiling: float) -> int:
+    """Return the time in which as many requests may leave as there are whole ones in the ceiling."""
+    return ceil(ceil(ceiling) * _SECOND_US / ceiling)

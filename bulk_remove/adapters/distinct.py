@@ -103,7 +103,7 @@ class RowKeys:
                 start = end
 
     def _write(self, bucket: int) -> None:
-        segment = np.concatenate(self._waiting[bucket]).tobytes()
+        segment = b"".join(records.data for records in self._waiting[bucket])
         with self._on_disk():
             # Not ndarray.tofile: it does not notice when a full disk loses what it had buffered.
             self._file.write(segment)

@@ -134,28 +134,44 @@ def _written(blocks: Iterable[OutcomeBlock], width: int, by_status: Counter[Stat
             by_status[_status(state)] += count
         source = block.source
         file = _cell(f"{source.file}!{source.sheet}" if source.sheet else source.file)
-        before, after = zip(*map(_around_the_ids, block.states.kinds), strict=True)
-        duplicates: Iterable[str] = repeat("")
-        if block.duplicate_of:
-            duplicates = [_cell(block.duplicate_of.get(place, "")) for place in range(len(block.rows))]
-        cells, campaigns = _cells(block.cells), block.campaigns
-        shared = campaigns.count(campaigns[0]) == len(campaigns)
+        start = [f"{_kept(others, width)}{file}," for others in block.others] or repeat(f"{',' * width}{file},")
+        cells = _cells(block.cells)
+        middle, end = _around_the_ids(block)
         yield "".join(
             [
-                f"{kept}{file},{row},{cell},{number},{campaign},{before[kind]}{ids}{after[kind]}{duplicate}\r\n"
-                for kept, row, cell, number, campaign, kind, ids, duplicate in zip(
-                    [_kept(others, width) for others in block.others] or repeat("," * width),
+                f"{before}{row},{cell},{number},{between}{ids}{after}"
+                for before, row, cell, number, between, ids, after in zip(
+                    start,
                     block.rows,
                     cells,
                     cells if block.numbers == block.cells else _cells(block.numbers),
-                    repeat(_cell(campaigns[0])) if shared else _cells(campaigns),
-                    block.states.which,
+                    middle,
                     _ids(block.states.ids),
-                    duplicates,
+                    end,
                     strict=False,  # what all rows share repeats for ever
                 )
             ]
         )
+
+
+def _around_the_ids(block: OutcomeBlock) -> tuple[Iterable[str], Iterable[str]]:
+    """Return for each row what stands before its record ids, from the campaign on, and what after them."""
+    states, campaigns = block.states, block.campaigns
+    before, after = zip(*map(_of_kind, states.kinds), strict=True)
+    if campaigns.count(campaigns[0]) == len(campaigns):
+        campaign = _cell(campaigns[0])
+        middle = _each([f"{campaign},{text}" for text in before], states.which)
+    else:
+        middle = [f"{name},{before[kind]}" for name, kind in zip(_cells(campaigns), states.which, strict=True)]
+    if not block.duplicate_of:
+        return middle, _each([f"{text}\r\n" for text in after], states.which)
+    duplicates = [_cell(block.duplicate_of.get(place, "")) for place in range(len(block.rows))]
+    return middle, [f"{after[kind]}{place}\r\n" for kind, place in zip(states.which, duplicates, strict=True)]
+
+
+def _each(kinds: Sequence[str], which: Sequence[int]) -> Iterable[str]:
+    """Return for each row the text of its kind; endless where all rows are of one kind."""
+    return repeat(kinds[0]) if len(kinds) == 1 else map(kinds.__getitem__, which)
 
 
 def _kept(cells: Sequence[str], width: int) -> str:
@@ -167,7 +183,7 @@ def _status(state: NumberState) -> Status:
     return Status.INVALID if state.phase == NO_NUMBER else status_of(state.phase)
 
 
-def _around_the_ids(state: NumberState) -> tuple[str, str]:
+def _of_kind(state: NumberState) -> tuple[str, str]:
     """Return what stands before and after the record ids: status and removed_records, attempts to answered_at."""
     detail = state.detail if state.phase == NO_NUMBER else explain(state)
     answered = timestamp(state.answered_at_s) if state.answered_at_s else ""

@@ -1,6 +1,7 @@
 """The command line: options in, one call into `run`, result out, exit code. It wires only."""
 
 import gc
+import os
 import sys
 from io import StringIO
 
@@ -21,6 +22,8 @@ def main() -> None:
     from bulk_remove.cli.signals import exit_of, terminable  # noqa: PLC0415 - likewise
 
     gc.set_threshold(_CYCLES_SOUGHT_AFTER)
+    # numpy's linear algebra, which nothing here uses, would start a thread for each core, and each spins for a while.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         with terminable():
             code = program.main(standalone_mode=False, prog_name="bulk-remove")
@@ -38,6 +41,9 @@ def main() -> None:
 
         Screen().error(error)
         sys.exit(error.exit_code)
+    finally:
+        # As it ends, Python would look for cycles in all that was imported: a tenth of a second for nothing.
+        gc.freeze()
 
 
 def _note(text: str) -> None:

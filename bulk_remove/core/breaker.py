@@ -8,11 +8,10 @@ The budget keeps retries from outnumbering first tries: each first try earns one
 drip keeps the last chunks moving ("retry budget": Beyer et al., "Site Reliability Engineering", 2016, chapter 21).
 """
 
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Breaker:
+class Breaker(NamedTuple):
     """The state of the breaker.
 
     `threshold` faults in a row open it; `patience_us` is how long nobody may be answered before the run gives up.
@@ -42,8 +41,7 @@ class Breaker:
 
 def failed(breaker: Breaker, now_us: int) -> Breaker:
     """Take note of a request without a reply. Each failed probe doubles the wait for the next."""
-    breaker = replace(
-        breaker,
+    breaker = breaker._replace(
         faults_in_a_row=breaker.faults_in_a_row + 1,
         failing_since_us=now_us if breaker.failing_since_us is None else breaker.failing_since_us,
         probing=False,
@@ -51,14 +49,14 @@ def failed(breaker: Breaker, now_us: int) -> Breaker:
     if not breaker.is_open:
         return breaker
     wait_us = min(breaker.probe_max_us, max(breaker.probe_first_us, 2 * breaker.probe_after_us))
-    return replace(breaker, probe_after_us=wait_us, next_probe_us=now_us + wait_us)
+    return breaker._replace(probe_after_us=wait_us, next_probe_us=now_us + wait_us)
 
 
 def answered(breaker: Breaker) -> Breaker:
     """Take note of a reply: the server is there."""
     if breaker.failing_since_us is None:
         return breaker
-    return replace(breaker, faults_in_a_row=0, failing_since_us=None, probe_after_us=0, next_probe_us=0, probing=False)
+    return breaker._replace(faults_in_a_row=0, failing_since_us=None, probe_after_us=0, next_probe_us=0, probing=False)
 
 
 def admit(breaker: Breaker, now_us: int) -> tuple[Breaker, int]:
@@ -69,11 +67,10 @@ def admit(breaker: Breaker, now_us: int) -> tuple[Breaker, int]:
         return breaker, breaker.probe_first_us
     if now_us < breaker.next_probe_us:
         return breaker, breaker.next_probe_us - now_us
-    return replace(breaker, probing=True), 0
+    return breaker._replace(probing=True), 0
 
 
-@dataclass(frozen=True, slots=True)
-class RetryBudget:
+class RetryBudget(NamedTuple):
     """How many retries are left; `most` at any time, and one more every `drip_us`."""
 
     left: float = 10.0
@@ -84,13 +81,13 @@ class RetryBudget:
 
 def earn(budget: RetryBudget) -> RetryBudget:
     """Take note of a first try."""
-    return replace(budget, left=min(budget.most, budget.left + 1))
+    return budget._replace(left=min(budget.most, budget.left + 1))
 
 
 def spend(budget: RetryBudget, now_us: int) -> tuple[RetryBudget, int]:
     """Ask to retry. Returns the new state and 0 when one may, else how many microseconds until the next drip."""
     dripped = max(0, now_us - budget.updated_us) / budget.drip_us
-    budget = replace(budget, left=min(budget.most, budget.left + dripped), updated_us=now_us)
+    budget = budget._replace(left=min(budget.most, budget.left + dripped), updated_us=now_us)
     if budget.left >= 1:
-        return replace(budget, left=budget.left - 1), 0
+        return budget._replace(left=budget.left - 1), 0
     return budget, round((1 - budget.left) * budget.drip_us) + 1

@@ -9,8 +9,8 @@ one: replies to requests that left while at most half of the allowed were under 
 were none for a while, a round is sent at half the limit to see.
 """
 
-from dataclasses import dataclass, replace
 from math import ceil
+from typing import NamedTuple
 
 ROUND_LEAST = 12
 """Replies in a round, at the least; and three for each request that may be under way."""
@@ -31,8 +31,7 @@ FALL_MOST = 0.75
 """What one round leaves of the limit at the least."""
 
 
-@dataclass(frozen=True, slots=True)
-class Limit:
+class Limit(NamedTuple):
     """The limit on requests at once, and what it follows from. Times in microseconds.
 
     `light_us` is the mean reply time of a lightly loaded server, known by `lights` replies, the last of them at
@@ -58,7 +57,7 @@ def limit_from(start: int, ceiling: int) -> Limit:
 
 def recapped(limit: Limit, ceiling: int) -> Limit:
     """Keep to another ceiling from now on; a higher one is grown into round by round."""
-    return _with_allowed(replace(limit, ceiling=ceiling), limit.allowed)
+    return _with_allowed(limit._replace(ceiling=ceiling), limit.allowed)
 
 
 def allowed_now(limit: Limit) -> int:
@@ -76,7 +75,7 @@ def replied(limit: Limit, reply_us: int, under_way: int, now_us: int) -> Limit:
         return _lightly(limit, reply_us, now_us)
     if limit.looking or under_way < limit.allowed:
         return limit
-    limit = replace(limit, replies=limit.replies + 1, total_us=limit.total_us + reply_us)
+    limit = limit._replace(replies=limit.replies + 1, total_us=limit.total_us + reply_us)
     if limit.replies < max(ROUND_LEAST, ROUND_PER_REQUEST * limit.allowed):
         return limit
     return _judged(limit, now_us)
@@ -84,8 +83,7 @@ def replied(limit: Limit, reply_us: int, under_way: int, now_us: int) -> Limit:
 
 def _lightly(limit: Limit, reply_us: int, now_us: int) -> Limit:
     weight = max(LIGHT_WEIGHT, 1 / (limit.lights + 1)) if limit.lights < LIGHT_FIRST else LIGHT_WEIGHT
-    limit = replace(
-        limit,
+    limit = limit._replace(
         light_us=limit.light_us + weight * (reply_us - limit.light_us),
         lights=limit.lights + 1,
         light_at_us=now_us,
@@ -94,31 +92,31 @@ def _lightly(limit: Limit, reply_us: int, now_us: int) -> Limit:
     # With one at a time all replies are light: it is worth a try whether two are borne.
     if limit.allowed > 1:
         return limit
-    limit = replace(limit, replies=limit.replies + 1)
+    limit = limit._replace(replies=limit.replies + 1)
     return _with_allowed(limit, 2) if limit.replies >= ROUND_LEAST else limit
 
 
 def _judged(limit: Limit, now_us: int) -> Limit:
     """Follow the queue that a round shows."""
     if not limit.lights or now_us - limit.light_at_us > LIGHT_LASTS_US:
-        return replace(limit, looking=LOOK_DOWN, replies=0, total_us=0)
+        return limit._replace(looking=LOOK_DOWN, replies=0, total_us=0)
     mean_us = limit.total_us / limit.replies
     queue = limit.allowed * max(0.0, 1 - limit.light_us / mean_us)
     most = QUEUE_MOST + QUEUE_MOST_SHARE * limit.allowed
     if queue < QUEUE_LEAST + QUEUE_LEAST_SHARE * limit.allowed:
         return _with_allowed(limit, limit.allowed * 2 if limit.starting else limit.allowed + 1)
-    limit = replace(limit, starting=False)
+    limit = limit._replace(starting=False)
     if queue <= most:
         return _with_allowed(limit, limit.allowed)
     return _with_allowed(limit, max(ceil(FALL_MOST * limit.allowed), limit.allowed - max(1, round(queue - most))))
 
 
 def _with_allowed(limit: Limit, allowed: int) -> Limit:
-    return replace(limit, allowed=max(1, min(limit.ceiling, allowed)), replies=0, total_us=0)
+    return limit._replace(allowed=max(1, min(limit.ceiling, allowed)), replies=0, total_us=0)
 
 
 def lost(limit: Limit) -> Limit:
     """Take note of a request that was not answered in time: fewer at once, at most once in a round."""
     if not limit.replies and not limit.starting:
         return limit
-    return _with_allowed(replace(limit, starting=False), int(FALL_MOST * limit.allowed))
+    return _with_allowed(limit._replace(starting=False), int(FALL_MOST * limit.allowed))

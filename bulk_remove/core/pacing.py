@@ -11,17 +11,16 @@ Two rules, both on values:
 How fast slots follow is core/rate.py's to say. The ceiling itself never moves.
 """
 
-from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import ceil
+from typing import NamedTuple
 
 SECOND_US = 1_000_000
 LATENESS_US = 20_000
 """How late a slot may be taken without putting the next one off; a loop's timers are late by a few milliseconds."""
 
 
-@dataclass(frozen=True, slots=True)
-class Pace:
+class Pace(NamedTuple):
     """The state of the pacer. Times in microseconds of one monotonic clock.
 
     `interval_us` is the even distance of two slots at the ceiling, `window_us` the time in which at most
@@ -57,7 +56,7 @@ def take_slot(pace: Pace, now_us: int, requests_per_second: float) -> tuple[Pace
     interval_us = max(pace.interval_us, ceil(SECOND_US / requests_per_second))
     if now_us < pace.spread_until_us:
         interval_us = max(interval_us, pace.spread_us)
-    return replace(pace, next_slot_us=max(free_us, now_us - LATENESS_US) + interval_us), 0
+    return pace._replace(next_slot_us=max(free_us, now_us - LATENESS_US) + interval_us), 0
 
 
 def idle_us(pace: Pace, now_us: int) -> int:
@@ -72,19 +71,19 @@ def depart(pace: Pace, now_us: int) -> tuple[Pace, int]:
         free_us = max(free_us, pace.departures[-pace.per_window] + pace.window_us)
     if free_us > now_us:
         return pace, free_us - now_us
-    return replace(pace, departures=(*pace.departures, now_us)[-pace.per_window :]), 0
+    return pace._replace(departures=(*pace.departures, now_us)[-pace.per_window :]), 0
 
 
 def paused(pace: Pace, until_us: int) -> Pace:
     """Let nobody depart before `until_us`; an earlier pause that ends later stays."""
-    return replace(pace, not_before_us=max(pace.not_before_us, until_us))
+    return pace._replace(not_before_us=max(pace.not_before_us, until_us))
 
 
 def slowed(pace: Pace, now_us: int, requests_per_second: float) -> Pace:
     """Have the next slot come no sooner than one interval of a rate that has just fallen."""
-    return replace(pace, next_slot_us=max(pace.next_slot_us, now_us + ceil(SECOND_US / requests_per_second)))
+    return pace._replace(next_slot_us=max(pace.next_slot_us, now_us + ceil(SECOND_US / requests_per_second)))
 
 
 def spread(pace: Pace, requests: int, now_us: int, until_us: int) -> Pace:
     """Spread so many requests evenly over the time until `until_us`, if that is slower than the pace."""
-    return replace(pace, spread_us=(until_us - now_us) // requests, spread_until_us=until_us)
+    return pace._replace(spread_us=(until_us - now_us) // requests, spread_until_us=until_us)

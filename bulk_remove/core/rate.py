@@ -16,7 +16,6 @@ hundred requests refused for ever. This one looks for the limit, then stays just
 The clock of hold and probe stands still while the rate is not what holds requests up: what is not tried is not learnt.
 """
 
-from dataclasses import dataclass, replace
 from itertools import accumulate
 from math import ceil, exp2
 from typing import NamedTuple
@@ -71,8 +70,7 @@ LATELY_S = 30
 """So many of the last seconds are looked at for what goes through lately."""
 
 
-@dataclass(frozen=True, slots=True)
-class Rate:
+class Rate(NamedTuple):
     """What is known of the server's limit. Rates in requests a second, times in microseconds of one monotonic clock.
 
     `base` is the rate that is sought from or held, since `since_us`, for `hold_us`. `period_us` is the time for which
@@ -152,15 +150,15 @@ def hold_of(rate: Rate) -> int:
 
 def idled(rate: Rate, idle_us: int) -> Rate:
     """Let the clock of hold and probe stand still for a time in which the rate held nobody up."""
-    return replace(rate, since_us=rate.since_us + idle_us)
+    return rate._replace(since_us=rate.since_us + idle_us)
 
 
 def recapped(rate: Rate, ceiling: float, now_us: int) -> Rate:
     """Keep to another ceiling from now on. What lay above the old one was never tried: it is climbed to from there."""
     if rate_at(rate, now_us) < rate.ceiling:
-        return replace(rate, ceiling=ceiling)
+        return rate._replace(ceiling=ceiling)
     base = rate.ceiling if rate.seeking else rate.base  # what was measured is known to be borne
-    return replace(rate, ceiling=ceiling, base=base, since_us=max(rate.since_us, now_us))
+    return rate._replace(ceiling=ceiling, base=base, since_us=max(rate.since_us, now_us))
 
 
 def rested(rate: Rate, from_us: int, now_us: int) -> Rate:
@@ -169,8 +167,7 @@ def rested(rate: Rate, from_us: int, now_us: int) -> Rate:
     def moved(at_us: int) -> int:
         return at_us + max(0, now_us - max(at_us, from_us))
 
-    return replace(
-        rate,
+    return rate._replace(
         since_us=moved(rate.since_us),
         dropped_us=moved(rate.dropped_us),
         shut_from_us=moved(rate.shut_from_us),
@@ -186,19 +183,19 @@ def departed(rate: Rate, now_us: int) -> Rate:
         recent = (*recent, *(0,) * min(passed, PERIOD_MAX_S))[-PERIOD_MAX_S:]
         recent_at_us += passed * SECOND_US
     recent = (*recent[:-1], recent[-1] + 1)
-    return replace(rate, sent=rate.sent + 1, recent=recent, recent_at_us=recent_at_us)
+    return rate._replace(sent=rate.sent + 1, recent=recent, recent_at_us=recent_at_us)
 
 
 def accepted(rate: Rate, departed_us: int, now_us: int) -> Rate:
     """Take note of a request that the server took on, when its reply came."""
     if rate.fresh or departed_us < rate.dropped_us:
         return rate
-    rate = replace(rate, fresh=True)
+    rate = rate._replace(fresh=True)
     if rate.shut_us:
         return _reopened(rate, departed_us, now_us)
     if rate.period_us and not rate.pause_us and not rate.seeking:
         # More was let through at once: no budget is used up.
-        return replace(rate, period_us=0, wall=rate.base / MARGIN)
+        return rate._replace(period_us=0, wall=rate.base / MARGIN)
     return rate
 
 
@@ -209,7 +206,7 @@ def refused(rate: Rate, departed_us: int, later: int, now_us: int, pause_us: int
     not say.
     """
     if departed_us < rate.dropped_us:
-        return replace(rate, refusals=rate.refusals + 1)
+        return rate._replace(refusals=rate.refusals + 1)
     if not rate.fresh:
         return _shut_out(rate, now_us, pause_us)
     was = rate_at(rate, now_us)
@@ -229,8 +226,7 @@ def refused(rate: Rate, departed_us: int, later: int, now_us: int, pause_us: int
     level, wall = _level(rate, limit, borne=probing), limit
     if period_us and not cycle_us:  # the end of the time shut out will show the limit
         level, wall = rate.level, rate.wall
-    return replace(
-        rate,
+    return rate._replace(
         base=max(FLOOR, min(was, max(good, MARGIN * limit))),
         since_us=now_us + pause_us,
         seeking=False,
@@ -326,8 +322,7 @@ def _in_last(rate: Rate, time_us: int, of_us: int) -> float:
 def _shut_out(rate: Rate, now_us: int, pause_us: int) -> Rate:
     """Nothing was accepted since the last drop: knock, ever more rarely, and never faster than the rate was."""
     knock_us = min(SHUT_MAX_US, rate.shut_us * 2 or SHUT_FIRST_US)
-    return replace(
-        rate,
+    return rate._replace(
         since_us=now_us + pause_us,
         shut_from_us=rate.shut_from_us if rate.shut_us else rate.dropped_us,
         shut_us=max(knock_us, ceil(SECOND_US / rate_at(rate, now_us))),
@@ -349,8 +344,7 @@ def _reopened(rate: Rate, departed_us: int, now_us: int) -> Rate:
         base = MARGIN * wall
         level = _level(rate, wall, borne=rate.good > 0)
         cost_us = shut_for_us
-    return replace(
-        rate,
+    return rate._replace(
         base=max(FLOOR, rate.good, base),
         since_us=now_us,
         hold_us=_hold_us(level, cost_us, period_us),

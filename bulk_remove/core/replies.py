@@ -11,7 +11,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import repeat
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import orjson
@@ -111,6 +111,7 @@ _DOCUMENTED: dict[object, Verdict] = {
     "CALL_IN_PROGRESS": Verdict(Event.BUSY),
 }
 _PLAIN_IDS = {int, str, type(None)}  # not bool, which is an int to Python
+_STATUS, _RECORD_ID = itemgetter("status"), itemgetter("record_id")
 _PASSED_OVER = Verdict(Event.PASSED_OVER, detail="The reply did not speak of this number.")
 _UNREADABLE = phrase("The reply with HTTP 200 is not the documented JSON")
 
@@ -126,11 +127,14 @@ def read_reply(body: bytes, numbers: Sequence[str]) -> Reply | Fault:
         document = {}
     if not isinstance(document, dict):
         return _unreadable(phrase("{unreadable}: it is no object keyed by number.", unreadable=_UNREADABLE))
-    entries = [*map(document.pop, numbers, repeat(None))]
-    if document:
-        _take_respelt(numbers, entries, document)
-    sample = mask(next(iter(document))) if document else ""
-    return Reply(_verdicts(entries), len(document), sample)
+    entries = [*map(document.get, numbers)]
+    if len(document) == len(numbers) and None not in entries:
+        return Reply(_verdicts(entries), 0, "")
+    left = {key: entry for key, entry in document.items() if key not in {*numbers}}
+    if left:
+        _take_respelt(numbers, entries, left)
+    sample = mask(next(iter(left))) if left else ""
+    return Reply(_verdicts(entries), len(left), sample)
 
 
 def _take_respelt(numbers: Sequence[str], entries: list[Any], left: dict[str, Any]) -> None:
@@ -173,8 +177,8 @@ def _verdicts(entries: Sequence[Any]) -> Alike[Verdict]:
     """Return the verdict of each number. Where each has one record with a documented status, they are few kinds."""
     try:
         records = [record for (record,) in entries]
-        statuses = [record["status"] for record in records]
-        found = [record.get("record_id") for record in records]
+        statuses = [*map(_STATUS, records)]
+        found = _ids_of(records)
         kinds = {status: _DOCUMENTED[status] for status in {*statuses}}
     except (AttributeError, KeyError, TypeError, ValueError):
         return Alike.of(map(_verdict, entries))
@@ -189,6 +193,13 @@ def _verdicts(entries: Sequence[Any]) -> Alike[Verdict]:
         for status, record_id in zip(statuses, found, strict=True)
     ]
     return Alike(tuple(kinds.values()), [places[status] for status in statuses], ids)
+
+
+def _ids_of(records: Sequence[Any]) -> list[Any]:
+    try:
+        return [*map(_RECORD_ID, records)]
+    except KeyError:  # a record that is not there need not have one
+        return [record.get("record_id") for record in records]
 
 
 def _verdict(entries: object) -> Verdict:

@@ -5,6 +5,7 @@ The order for one request: `slot`, `departure`, and one of `answered`, `pushed_b
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import NamedTuple
 
 from bulk_remove.core import concurrency, pacing
 from bulk_remove.core import rate as rates
@@ -55,8 +56,7 @@ def ceilings_of(level: Level, rate: float | None, at_once: int | None) -> Ceilin
     return replace(usual, rate=rate, at_once=at_once, start_rate=start_rate)
 
 
-@dataclass(frozen=True, slots=True)
-class Throttle:
+class Throttle(NamedTuple):
     """The state. `under_way` counts requests from their slot to their end; `eased` tells of ceilings lowered by hand.
 
     Those are then in `ceilings`.
@@ -105,8 +105,7 @@ def recapped(throttle: Throttle, ceilings: Ceilings, *, eased: bool, now_us: int
 
     The window in which departures are counted exactly stays that of the start: slots keep to what is lower.
     """
-    return replace(
-        throttle,
+    return throttle._replace(
         ceilings=ceilings,
         rate=rates.recapped(throttle.rate, ceilings.rate, now_us),
         limit=concurrency.recapped(throttle.limit, ceilings.at_once),
@@ -116,8 +115,8 @@ def recapped(throttle: Throttle, ceilings: Ceilings, *, eased: bool, now_us: int
 
 def rested(throttle: Throttle, from_us: int, now_us: int) -> Throttle:
     """Go on after a pause that the operator wanted, as if there had been none."""
-    pace = replace(throttle.pace, next_slot_us=max(throttle.pace.next_slot_us, now_us))
-    return replace(throttle, pace=pace, rate=rates.rested(throttle.rate, from_us, now_us))
+    pace = throttle.pace._replace(next_slot_us=max(throttle.pace.next_slot_us, now_us))
+    return throttle._replace(pace=pace, rate=rates.rested(throttle.rate, from_us, now_us))
 
 
 def slot(throttle: Throttle, now_us: int) -> tuple[Throttle, int]:
@@ -128,7 +127,7 @@ def slot(throttle: Throttle, now_us: int) -> tuple[Throttle, int]:
         return throttle, wait_us
     idle_us = max(0, min(idle_us, now_us - throttle.rate.since_us) - pacing.LATENESS_US)
     rate = rates.idled(throttle.rate, idle_us) if idle_us else throttle.rate
-    return replace(throttle, pace=pace, rate=rate, under_way=throttle.under_way + 1), 0
+    return throttle._replace(pace=pace, rate=rate, under_way=throttle.under_way + 1), 0
 
 
 def departure(throttle: Throttle, now_us: int) -> tuple[Throttle, int]:
@@ -137,12 +136,11 @@ def departure(throttle: Throttle, now_us: int) -> tuple[Throttle, int]:
     return (
         (throttle, wait_us)
         if wait_us
-        else (replace(throttle, pace=pace, rate=rates.departed(throttle.rate, now_us)), 0)
+        else (throttle._replace(pace=pace, rate=rates.departed(throttle.rate, now_us)), 0)
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Trip:
+class Trip(NamedTuple):
     """One request on its way: when it left, and how many were under way then, itself included."""
 
     departed_us: int
@@ -151,8 +149,7 @@ class Trip:
 
 def answered(throttle: Throttle, trip: Trip, now_us: int) -> Throttle:
     """Take note of a reply that shows no strain."""
-    return replace(
-        throttle,
+    return throttle._replace(
         rate=rates.accepted(throttle.rate, trip.departed_us, now_us),
         limit=concurrency.replied(throttle.limit, now_us - trip.departed_us, trip.under_way, now_us),
         under_way=throttle.under_way - 1,
@@ -168,24 +165,24 @@ def pushed_back(throttle: Throttle, trip: Trip, now_us: int, pause_us: int | Non
         pace = pacing.slowed(pace, now_us, rates.rate_at(rate, now_us))
     if pause_us is not None:
         pace = pacing.paused(pace, now_us + pause_us)
-    return replace(throttle, pace=pace, rate=rate, under_way=throttle.under_way - 1)
+    return throttle._replace(pace=pace, rate=rate, under_way=throttle.under_way - 1)
 
 
 def unanswered(throttle: Throttle) -> Throttle:
     """Take note of a request that was lost: the server may be at its limit."""
-    return replace(throttle, limit=concurrency.lost(throttle.limit), under_way=throttle.under_way - 1)
+    return throttle._replace(limit=concurrency.lost(throttle.limit), under_way=throttle.under_way - 1)
 
 
 def withdrawn(throttle: Throttle) -> Throttle:
     """Take note of a request that did not leave, or says nothing of the server's strength."""
-    return replace(throttle, under_way=throttle.under_way - 1)
+    return throttle._replace(under_way=throttle.under_way - 1)
 
 
 def told(throttle: Throttle, quota: Quota, now_us: int) -> Throttle:
     """Heed what the server says is left until its limit begins anew."""
     until_us = now_us + round(quota.reset_s * SECOND_US)
     if not quota.remaining:
-        return replace(throttle, pace=pacing.paused(throttle.pace, until_us))
+        return throttle._replace(pace=pacing.paused(throttle.pace, until_us))
     if quota.is_few_at(rate_now(throttle, now_us)):
-        return replace(throttle, pace=pacing.spread(throttle.pace, quota.remaining, now_us, until_us))
+        return throttle._replace(pace=pacing.spread(throttle.pace, quota.remaining, now_us, until_us))
     return throttle

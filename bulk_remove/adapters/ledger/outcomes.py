@@ -186,7 +186,9 @@ def _met(block: NumberedBlock, earlier: Mapping[int, int], states: Mapping[str, 
         asked, known = states[campaign].take(len(places))
         for index in known.where(nowhere):
             asked[index] = numbers[places[index]]
-        for place, number in zip(places, asked, strict=True):
+        if isinstance(places, range):
+            numbers[places.start : places.stop] = asked
+        for place, number in () if isinstance(places, range) else zip(places, asked, strict=True):
             numbers[place] = number
         parts.append((places, known))
     rows = block.rows

@@ -47,6 +47,16 @@ def _stated(state: RetryCallState) -> float:
     return error.delay_s if isinstance(error, _AskAgain) else 0.0
 
 
+class _Turn:
+    """A chunk that a worker carries since `begun_us`, with its tries, and how many of the last ended in an HTTP 5xx."""
+
+    def __init__(self, chunk: Chunk, begun_us: int) -> None:
+        self.chunk = chunk
+        self.begun_us = begun_us
+        self.tries = 0
+        self.server_errors = 0
+
+
 class Pool:
     """Carries out an approved plan, chunk by chunk. `phases` counts its numbers, where they are not all unsent.
 
@@ -173,24 +183,34 @@ class Pool:
         halves = await self._books.cut(chunk)
         if halves or await self._books.skip(chunk):
             return halves
-        server_errors = 0
-        begun_us = self._desk.clock.now_us()
+        turn = _Turn(chunk, self._desk.clock.now_us())
+        try:
+            return await self._tried(turn)
+        except _AskAgain as again:  # most requests are asked once, which tenacity is too heavy for
+            await self._desk.halt.nap(again.delay_s)
         async for attempt in AsyncRetrying(
             sleep=self._desk.halt.nap, wait=_stated, retry=retry_if_exception_type(_AskAgain), stop=stop_never
         ):
             with attempt:
-                tries = attempt.retry_state.attempt_number
-                attempt_id, answer = await self._ask(chunk, retry=tries > 1)
-                if isinstance(answer, Reply):
-                    await self._books.replied(chunk, attempt_id, answer)
-                elif answer is not None:
-                    server_errors = server_errors + 1 if answer.http_status >= _SERVER_ERROR else 0
-                    trial = Trial(tries, server_errors, len(chunk.numbers), alive=self._answers_others(begun_us))
-                    decision = decide(self._desk.settings.retry, answer, trial, self._desk.clock.draw())
-                    log.info("chunk %d, try %d: %s; %s", chunk.chunk_id, tries, answer.kind, decision.step.value)
-                    chunk, halves = await self._books.faulted(chunk, attempt_id, answer, decision.step)
-                    if decision.step is Step.RETRY:
-                        raise _AskAgain(decision.delay_s)
+                halves = await self._tried(turn)
+        return halves
+
+    async def _tried(self, turn: _Turn) -> tuple[Chunk, ...]:
+        """Ask once for a chunk; returns its halves if it had to be split. Raises _AskAgain when it is to be retried."""
+        turn.tries += 1
+        attempt_id, answer = await self._ask(turn.chunk, retry=turn.tries > 1)
+        if isinstance(answer, Reply):
+            await self._books.replied(turn.chunk, attempt_id, answer)
+        if answer is None or isinstance(answer, Reply):
+            return ()
+        turn.server_errors = turn.server_errors + 1 if answer.http_status >= _SERVER_ERROR else 0
+        alive = self._answers_others(turn.begun_us)
+        trial = Trial(turn.tries, turn.server_errors, len(turn.chunk.numbers), alive=alive)
+        decision = decide(self._desk.settings.retry, answer, trial, self._desk.clock.draw())
+        log.info("chunk %d, try %d: %s; %s", turn.chunk.chunk_id, turn.tries, answer.kind, decision.step.value)
+        turn.chunk, halves = await self._books.faulted(turn.chunk, attempt_id, answer, decision.step)
+        if decision.step is Step.RETRY:
+            raise _AskAgain(decision.delay_s)
         return halves
 
     def _answers_others(self, since_us: int) -> bool:
