@@ -1,5 +1,6 @@
 import os
 import signal
+from zlib import crc32
 
 import pytest
 from hypothesis import settings
@@ -24,3 +25,8 @@ def pytest_configure(config: pytest.Config) -> None:  # noqa: ARG001 - pytest's 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:  # noqa: ARG001 - xdist's own name
     """Return three times the cores: most of the time a test waits for a process of its own."""
     return 3 * len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 3 * (os.cpu_count() or 1)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mix files whose tests wait with files whose tests compute, in an order that is always the same."""
+    items.sort(key=lambda item: crc32(item.path.name.encode()))
