@@ -13,7 +13,7 @@ from functools import lru_cache
 from io import StringIO
 from itertools import repeat
 from pathlib import Path
-from typing import TextIO
+from typing import TextIO, cast
 
 from bulk_remove.core.alike import Ids, long_form
 from bulk_remove.core.lifecycle import explain, status_of
@@ -196,6 +196,8 @@ def _of_kind(state: NumberState) -> tuple[str, str]:
 def _ids(ids: Sequence[Ids] | None) -> Iterable[int | str]:
     if ids is None:
         return repeat("")
+    if {*map(type, ids)} == {int}:
+        return cast("Sequence[int]", ids)
     return [found if type(found) is int else _cell(" ".join(map(str, long_form(found)))) for found in ids]
 
 

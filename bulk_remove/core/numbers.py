@@ -102,7 +102,7 @@ class Normaliser:
         if lead := self._plain_lead:
             numbers = [number and lead + number for number in numbers]
         problems: dict[int, str] = {}
-        for index in [index for index, number in enumerate(numbers) if not number]:
+        for index in () if all(numbers) else [index for index, number in enumerate(numbers) if not number]:
             numbers[index], problem = self(cells[index])
             if problem:
                 problems[index] = problem
