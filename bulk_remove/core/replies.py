@@ -130,7 +130,8 @@ def read_reply(body: bytes, numbers: Sequence[str]) -> Reply | Fault:
     entries = [*map(document.get, numbers)]
     if len(document) == len(numbers) and None not in entries:
         return Reply(_verdicts(entries), 0, "")
-    left = {key: entry for key, entry in document.items() if key not in {*numbers}}
+    asked = {*numbers}
+    left = {key: entry for key, entry in document.items() if key not in asked}
     if left:
         _take_respelt(numbers, entries, left)
     sample = mask(next(iter(left))) if left else ""
