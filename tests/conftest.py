@@ -1,9 +1,12 @@
 import os
 import signal
+from collections.abc import Iterator
 from zlib import crc32
 
 import pytest
 from hypothesis import settings
+
+from tests.support.phrases_watched import watched_phrases
 
 # Two runs of the tests say the same, also on a slow machine; `pytest --hypothesis-profile=default` looks for more.
 settings.register_profile("repeatable", deadline=None, derandomize=True)
@@ -30,3 +33,10 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:  # noqa: ARG001
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mix files whose tests wait with files whose tests compute, in an order that is always the same."""
     items.sort(key=lambda item: crc32(item.path.name.encode()))
+
+
+@pytest.fixture(autouse=True, scope="session")
+def watched_phrases_fixture() -> Iterator[None]:
+    """Let no test pass in which a text could not be translated any more."""
+    with watched_phrases():
+        yield

@@ -290,7 +290,7 @@ def _proxy_for(connection: Connection, server: yarl.URL) -> yarl.URL | None:
         text = getproxies().get("https", "")
     if not text:
         return None
-    proxy = _address(text if "://" in text else f"http://{text}", "The proxy (--proxy or HTTPS_PROXY)")
+    proxy = _address(text if "://" in text else f"http://{text}", phrase("The proxy (--proxy or HTTPS_PROXY)"))
     if ":" in (proxy.user or ""):
         raise UsageError("The user of the proxy holds a colon, which HTTP Basic does not allow.", "Check --proxy.")
     return proxy

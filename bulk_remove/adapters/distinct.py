@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bulk_remove.errors import StorageError
-from bulk_remove.language import phrase
+from bulk_remove.language import ours, phrase
 
 Keys = npt.NDArray[np.uint64]
 Places = npt.NDArray[np.int64]
@@ -158,7 +158,9 @@ class RowKeys:
             yield
         except OSError as error:
             raise StorageError(
-                phrase("The temporary file {path} failed: {problem}.", path=self._path, problem=error.strerror),
+                phrase(
+                    "The temporary file {path} failed: {problem}.", path=self._path, problem=ours(str(error.strerror))
+                ),
                 "Make room there, or choose another place with --state-dir.",
             ) from None
 

@@ -20,7 +20,7 @@ from bulk_remove.core.lifecycle import explain, status_of
 from bulk_remove.core.model import NO_NUMBER, REPORT_COLUMNS, NumberState, OutcomeBlock, Source, Status
 from bulk_remove.core.summary import check_closed
 from bulk_remove.errors import InputError, StorageError, UsageError
-from bulk_remove.language import phrase
+from bulk_remove.language import ours, phrase
 
 _FORMULA = re.compile(
     "[=@\t\r\n\0\uff1d\uff20\uff0b\uff0d+-]"
@@ -79,7 +79,7 @@ def check_place(path: Path) -> None:
         aside.unlink()
     except OSError as error:
         raise UsageError(
-            phrase("--output {path} cannot be written: {problem}.", path=path, problem=error.strerror),
+            phrase("--output {path} cannot be written: {problem}.", path=path, problem=ours(str(error.strerror))),
             "Name a file in a folder that exists.",
         ) from None
 
@@ -111,7 +111,7 @@ def written_aside(path: Path) -> Iterator[TextIO]:
             aside.unlink(missing_ok=True)
     except OSError as error:
         raise StorageError(
-            phrase("{path} cannot be written: {problem}.", path=path, problem=error.strerror),
+            phrase("{path} cannot be written: {problem}.", path=path, problem=ours(str(error.strerror))),
             "Make room or choose another place with --output. The verdicts are safe in the ledger.",
         ) from None
 

@@ -53,7 +53,7 @@ def _of_file(path: str) -> str:
             _check_readers(path, os.fstat(file.fileno()))
             password = _first_line(file.read())
     except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        reason = error.strerror if isinstance(error, OSError) else phrase("it is not UTF-8 text")
         raise UsageError(
             phrase("The password file {path} cannot be read: {reason}.", path=path, reason=reason), hint
         ) from None

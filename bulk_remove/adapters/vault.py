@@ -11,7 +11,7 @@ from bulk_remove.language import phrase
 if TYPE_CHECKING:
     from types import ModuleType
 
-_ELSEWHERE = "use --password-file, --password-command or BULK_REMOVE_PASSWORD."
+_ELSEWHERE = phrase("use --password-file, --password-command or BULK_REMOVE_PASSWORD.")
 
 
 def stored_password(server: str, user: str) -> str:

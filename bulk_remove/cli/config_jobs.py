@@ -44,6 +44,7 @@ def show_job(typed: dict[str, Any]) -> int:
     """Print every setting, its value and where it comes from. `typed` are the options as they were typed."""
     ctx = click.get_current_context()
     profile = profile_of(ctx)
+    # The one setting that no command is handed: it has taken effect already.
     ctx.params[LANGUAGE] = typed[LANGUAGE] = language_in_use().code
     click.echo(say("File:    {file}{state}", file=profile.file, state="" if profile.there else phrase(" (not there)")))
     click.echo(

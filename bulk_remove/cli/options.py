@@ -12,7 +12,7 @@ from bulk_remove.core.guards import parse_share
 from bulk_remove.core.model import Brackets, CsvFor, NumberFormat, ReportFormat
 from bulk_remove.core.throttle import Level
 from bulk_remove.errors import UsageError
-from bulk_remove.language import say
+from bulk_remove.language import joined, ours, say, translated
 
 F = TypeVar("F", bound=Callable[..., Any])
 _UNIT_S = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
@@ -65,7 +65,7 @@ class Share(click.ParamType[float]):
         try:
             return value if isinstance(value, float) else parse_share(str(value), param.opts[0] if param else self.name)
         except UsageError as error:
-            self.fail(f"{error.sentence} {error.hint}", param, ctx)
+            self.fail(translated(joined(" ", [ours(error.sentence), ours(error.hint)])), param, ctx)
 
 
 _ALSO_TRY = "Ask for what is not there in other forms as well: plus,international,zeros,national."

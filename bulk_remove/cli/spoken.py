@@ -73,7 +73,10 @@ def _commands(command: click.Command) -> Iterator[click.Command]:
 
 
 def _paragraphs(text: str | None) -> str:
-    """Return a help text with each paragraph translated; of an example only its heading, for the rest is typed."""
+    """Return a help text with each paragraph translated; of an example only its heading, for the rest is typed.
+
+    The heading keeps its width, so that the lines of the example stay below each other.
+    """
     return "\n\n".join(
         paragraph.replace("Example: ", translated("Example:").ljust(9), 1)
         if paragraph.startswith("\b")

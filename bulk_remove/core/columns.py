@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from bulk_remove.core.lookalikes import look_alike
 from bulk_remove.core.model import mask
 from bulk_remove.errors import InputError
-from bulk_remove.language import ours, phrase
+from bulk_remove.language import Phrase, ours, phrase
 
 _STRONG = """
 phone phones phoneno phonenr phonenum phonenumber phonenumbers telephone telephones telephoneno telephonenumber
@@ -206,14 +206,15 @@ def _uncertain(sentence: str, header: Sequence[str], samples: Sequence[Sequence[
     )
 
 
-def _listed(header: Sequence[str], samples: Sequence[Sequence[str]]) -> str:
+def _listed(header: Sequence[str], samples: Sequence[Sequence[str]]) -> Phrase:
     """Name the columns with the first cell of each, masked whatever it is: it may be a person's name."""
     listed = []
     for index, name in enumerate(header[:_LISTED_COLUMNS]):
         sample = next((cell.strip() for cell in _column(samples, index) if cell.strip()), "")
         listed.append(f"{index + 1} '{_shown(name)}'" + (f" ({mask(sample[:_SHOWN_CHARACTERS])})" if sample else ""))
     more = len(header) - len(listed)
-    return "the columns are " + ", ".join(listed) + (f" and {more} more" if more > 0 else "")
+    told = "the columns are {listed} and {more} more" if more > 0 else "the columns are {listed}"
+    return phrase(told, listed=", ".join(listed), more=more)
 
 
 def _column(samples: Sequence[Sequence[str]], index: int) -> list[str]:

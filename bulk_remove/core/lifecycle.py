@@ -229,7 +229,7 @@ def explain(state: NumberState) -> str:
     `read_back` understands it.
     """
     detail = state.detail or _meaning(state)
-    return f"{detail} {DOUBT}".lstrip() if state.phase in _DOUBT_UNTOLD else detail
+    return " ".join(filter(None, (detail, DOUBT))) if state.phase in _DOUBT_UNTOLD else detail
 
 
 def _meaning(state: NumberState) -> str:

@@ -2,9 +2,11 @@
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from bulk_remove import language
 from bulk_remove.language import ENGLISH, Language, counted, joined, ours, phrase, say, translated, use
 
 GERMAN = {
@@ -51,7 +53,7 @@ def test_figures_are_written_as_the_language_writes_them() -> None:
 @pytest.mark.usefixtures("german")
 def test_data_that_looks_like_a_text_of_ours_is_not_translated() -> None:
     assert say("{count:,} numbers in {file}", count=1, file="rows") == "in rows: 1 Nummern"
-    assert say("{what} Nothing more.", what="Nothing was sent.") == "Nothing was sent. Sonst nichts."
+    assert say("{what} Nothing more.", what="rows") == "rows Sonst nichts."
 
 
 @pytest.mark.usefixtures("german")
@@ -77,3 +79,11 @@ def test_what_no_catalogue_knows_is_said_in_english() -> None:
     assert translated("Unknown.") == "Unknown."
     assert translated("") == ""
     assert translated(ours("{braces}")) == "{braces}"
+
+
+def test_the_tests_watch_over_what_could_not_be_translated_any_more() -> None:
+    with pytest.raises(AssertionError, match="is no phrase"):
+        phrase("{what} Nothing more.", what="Nothing was sent.")
+    lost = compile('f"{told}."', str(Path(language.__file__).with_name("made_up.py")), "eval")
+    with pytest.raises(AssertionError, match="a part of a plain text"):
+        eval(lost, {"told": phrase("rows")})  # noqa: S307 - two lines of our own

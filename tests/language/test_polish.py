@@ -168,3 +168,23 @@ def test_at_a_terminal_the_question_is_polish(server: Running, tmp_path: Path, n
     assert code == 5, shown
     assert "Tego nie można cofnąć." in shown
     assert "Nie potwierdzono: niczego nie wysłano." in shown
+
+
+@pytest.mark.parametrize(
+    ("content", "options"),
+    [
+        (b"telefon;tel\n601234555;601234556\n", ()),
+        (b"name;city\nx;y\n", ()),
+        (b"telefon;x\n601234555;y\n", ("--column", "zzz")),
+        (b"telefon\n\xff\xfe\x00601234555\n", ("--encoding", "utf-8")),
+        (b"telefon;x\n601234555;y\n601234556;y;z\n", ()),
+        (b"", ()),
+    ],
+    ids=["two columns", "no column", "another column", "not text", "a wide row", "empty"],
+)
+def test_what_is_wrong_with_a_file_is_told_in_polish(tmp_path: Path, content: bytes, options: tuple[str, ...]) -> None:
+    path = tmp_path / "x.csv"
+    path.write_bytes(content)
+    words = ("plan", path, "-c", "00001", "--state-dir", tmp_path / "state", *options)
+    _, polish = both(*words, known=(path, "telefon", "tel", "name", "city"))
+    assert not re.search(r"\b(the|columns are|row has|is not|holds)\b", polish)

@@ -17,7 +17,7 @@ def source_lines(plan: SourcePlan) -> Iterator[str]:
     source = plan.source
     yield phrase("{file}: {how}; {columns}", file=source.file, how=_written(source), columns=_columns(source))
     for note in source.notes:
-        yield phrase("  {note}", note=note)
+        yield phrase("  {note}", note=ours(note))
     rest = plan.rows - plan.invalid - plan.duplicates
     yield phrase(
         "  {rows:,} rows: {rest:,} numbers, {duplicates:,} duplicates, {invalid:,} INVALID",

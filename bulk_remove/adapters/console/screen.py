@@ -109,7 +109,7 @@ class Screen:
         table = _by_status(by_status)
         table.add("rows in the input", sum(by_status.values()), "each of them is in the report once")
         self.out.print(table.drawn)
-        self.tell(phrase("  {done_by}", done_by=done_by))
+        self.tell(phrase("  {done_by}", done_by=ours(done_by)))
         if faults:
             told = joined(
                 ", ", (phrase("{count:,} x {kind}", count=faults[kind], kind=ours(kind)) for kind in sorted(faults))

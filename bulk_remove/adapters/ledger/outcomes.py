@@ -188,8 +188,9 @@ def _met(block: NumberedBlock, earlier: Mapping[int, int], states: Mapping[str, 
             asked[index] = numbers[places[index]]
         if isinstance(places, range):
             numbers[places.start : places.stop] = asked
-        for place, number in () if isinstance(places, range) else zip(places, asked, strict=True):
-            numbers[place] = number
+        else:
+            for place, number in zip(places, asked, strict=True):
+                numbers[place] = number
         parts.append((places, known))
     rows = block.rows
     return OutcomeBlock(

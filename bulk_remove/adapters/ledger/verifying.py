@@ -28,7 +28,7 @@ from bulk_remove.adapters.ledger.chain import (
 from bulk_remove.adapters.ledger.replaying import Replay
 from bulk_remove.adapters.ledger.store import Store, schema
 from bulk_remove.errors import AlteredLedgerError
-from bulk_remove.language import phrase
+from bulk_remove.language import ours, phrase
 
 _OBJECTS = "SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY type, name"
 _EVENTS = (
@@ -38,18 +38,18 @@ _EVENTS = (
     " UNION ALL SELECT no, 'note', no FROM note ORDER BY no"
 )
 _UNLINKED = (
-    ("SELECT session_no FROM session WHERE began_no IS NULL", "session {} is not in its chain"),
+    ("SELECT session_no FROM session WHERE began_no IS NULL", "session {key} is not in its chain"),
     (
         "SELECT session_no FROM session WHERE ended_no IS NULL AND (ended_at_s IS NOT NULL OR ending IS NOT NULL)",
-        "the end of session {} is not in its chain",
+        "the end of session {key} is not in its chain",
     ),
     (
         "SELECT attempt_id FROM attempt WHERE ended_no IS NULL AND (ended_at_s IS NOT NULL OR result IS NOT NULL)",
-        "the end of attempt {} is not in its chain",
+        "the end of attempt {key} is not in its chain",
     ),
     (
         "SELECT attempt_id FROM attempt JOIN chunk USING (chunk_id) WHERE ended_no IS NULL AND progress = 'settled'",
-        "attempt {} has no end, though its chunk is closed",
+        "attempt {key} has no end, though its chunk is closed",
     ),
 )
 _NOTHING_NOTED = '{"canary":[],"record_count":[]}'
@@ -77,7 +77,7 @@ def verify(store: Store, known: Collection[str] = ()) -> Verified:
             return _verified(connection, known)
         except (_Altered, sqlite3.DatabaseError) as problem:
             what = (
-                problem
+                ours(problem.args[0])
                 if isinstance(problem, _Altered)
                 else phrase("it cannot be read whole ({problem})", problem=problem)
             )
@@ -165,7 +165,7 @@ def _event(connection: sqlite3.Connection, kind: str, key: int) -> tuple[bytes, 
         return *_attempt(connection, key), phrase("attempt {key}", key=key)
     if kind == "note":
         text, link = connection.execute("SELECT text, link FROM note WHERE no = ?", (key,)).fetchone()
-        return note_event(text), link, "a note of the canary and the counted records"
+        return note_event(text), link, phrase("a note of the canary and the counted records")
     return *_session(connection, kind, key), phrase("session {key} where it {kind}", key=key, kind=kind)
 
 
@@ -189,7 +189,7 @@ def _check_unlinked(connection: sqlite3.Connection) -> None:
     """Check that nothing says more than the links cover."""
     for query, words in _UNLINKED:
         if found := connection.execute(query).fetchone():
-            raise _Altered(words.format(*found))
+            raise _Altered(phrase(words, key=found[0]))
     last = connection.execute("SELECT text FROM note ORDER BY no DESC LIMIT 1").fetchone()
     if noted(connection) != (last[0] if last else _NOTHING_NOTED):
         raise _Altered("the canary or the counted records are not what was noted last")

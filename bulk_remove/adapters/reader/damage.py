@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from bulk_remove.errors import InputError
-from bulk_remove.language import phrase
+from bulk_remove.language import ours, phrase
 
 _PANICS = "pyo3_runtime"
 """Where PanicException lives: a bug in calamine's Rust code that a damaged file has touched. It is no Exception."""
@@ -28,7 +28,10 @@ def protected(path: str) -> InputError:
 
 def too_large(path: str, what: str) -> InputError:
     """Return the error of a workbook that would take more memory than a list of numbers ever needs."""
-    return InputError(f"{path} {what}.", "Delete what is not needed, or save the sheet with the numbers as CSV.")
+    return InputError(
+        phrase("{path} {what}.", path=path, what=ours(what)),
+        "Delete what is not needed, or save the sheet with the numbers as CSV.",
+    )
 
 
 @contextmanager

@@ -111,10 +111,10 @@ class _TextCheck:
         try:
             self._decoder.decode(piece, last)
         except UnicodeDecodeError as error:
-            self._found("is not UTF-8", error.object[: error.start])
+            self._found(phrase("is not UTF-8"), error.object[: error.start])
             return
         if (nul := piece.find(0)) >= 0:
-            self._found("holds a NUL byte", piece[:nul])
+            self._found(phrase("holds a NUL byte"), piece[:nul])
         self._lines += piece.count(b"\n")
 
     def _found(self, what: str, before: bytes) -> None:
@@ -148,10 +148,8 @@ def opened(path: str) -> Iterator[BinaryIO]:
     try:
         # Asked before it is opened, because opening a pipe waits for someone to write to it.
         if not stat.S_ISREG(Path(path).stat().st_mode):
-            kind = "a folder" if Path(path).is_dir() else "not a regular file"
-            raise InputError(
-                phrase("{path} is {kind}.", path=path, kind=kind), "Name a file, or - to read what is piped in."
-            )
+            wrong = "{path} is a folder." if Path(path).is_dir() else "{path} is not a regular file."
+            raise InputError(phrase(wrong, path=path), "Name a file, or - to read what is piped in.")
         file = Path(path).open("rb")  # noqa: SIM115 - closed below; its errors are told apart from those of reading
     except FileNotFoundError:
         raise InputError(phrase("There is no file {path}.", path=path), "Check the name and the folder.") from None

@@ -51,8 +51,9 @@ def check_width(name: str, source: Source, row: int, cells: int) -> None:
 
 def too_wide(source: Source) -> str:
     """Return why a row with more cells than there are columns must not be sent."""
-    than = "the header" if source.header_row else "the first row"
-    return phrase("The row has more cells than {than}: the phone cell may have shifted.", than=than)
+    if source.header_row:
+        return "The row has more cells than the header: the phone cell may have shifted."
+    return "The row has more cells than the first row: the phone cell may have shifted."
 
 
 def _records(name: str, reader: Iterator[list[str]], source: Source) -> Iterator[list[str]]:

@@ -12,7 +12,7 @@ from bulk_remove.adapters.reader.dialect import TITLE_ROWS, Cut
 from bulk_remove.adapters.reader.heading import Heading, find_heading
 from bulk_remove.adapters.reader.table import SAMPLE_ROWS, ReadOptions
 from bulk_remove.errors import InputError
-from bulk_remove.language import phrase
+from bulk_remove.language import Phrase, joined, phrase
 
 if TYPE_CHECKING:
     from python_calamine import CalamineSheet, CalamineWorkbook
@@ -140,7 +140,11 @@ def is_blank(values: Sequence[Value]) -> bool:
     return all(isinstance(value, str) and not value.strip() for value in values)
 
 
-def _listed(sheets: Sequence[tuple[str, bool]], certain: Sequence[str] = ()) -> str:
-    return ", ".join(
-        f"'{name}'" + " (hidden)" * hidden + ": phone column" * (name in certain) for name, hidden in sheets
-    )
+def _listed(sheets: Sequence[tuple[str, bool]], certain: Sequence[str] = ()) -> Phrase:
+    return joined(", ", (_told(name, hidden=hidden, certain=name in certain) for name, hidden in sheets))
+
+
+def _told(name: str, *, hidden: bool, certain: bool) -> Phrase:
+    state = phrase(" (hidden)") if hidden else ""
+    use = phrase(": phone column") if certain else ""
+    return phrase("'{name}'{state}{use}", name=name, state=state, use=use)

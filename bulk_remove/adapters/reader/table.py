@@ -8,7 +8,7 @@ from typing import Protocol
 from bulk_remove.core.columns import ChosenColumn, choose_column, find_campaign_column
 from bulk_remove.core.model import RowBlock, Source
 from bulk_remove.errors import InputError
-from bulk_remove.language import phrase
+from bulk_remove.language import ours, phrase
 
 SAMPLE_ROWS = 200
 """How many rows are looked at to choose the column."""
@@ -57,7 +57,7 @@ def choose(place: str, header: Sequence[str], samples: Sequence[Sequence[str]], 
     try:
         return choose_column(header, samples, options.column, trust=options.trust_column)
     except InputError as error:
-        raise InputError(f"{place}: {error.sentence}", error.hint) from None
+        raise InputError(phrase("{place}: {problem}", place=place, problem=ours(error.sentence)), error.hint) from None
 
 
 def choose_campaign(
@@ -72,7 +72,7 @@ def choose_campaign(
     try:
         return find_campaign_column(header, samples, options.campaign_column, phone)
     except InputError as error:
-        raise InputError(f"{place}: {error.sentence}", error.hint) from None
+        raise InputError(phrase("{place}: {problem}", place=place, problem=ours(error.sentence)), error.hint) from None
 
 
 def no_rows(path: str) -> InputError:
