@@ -185,6 +185,6 @@ def test_at_a_terminal_the_question_is_polish(server: Running, tmp_path: Path, n
 def test_what_is_wrong_with_a_file_is_told_in_polish(tmp_path: Path, content: bytes, options: tuple[str, ...]) -> None:
     path = tmp_path / "x.csv"
     path.write_bytes(content)
-    words = ("plan", path, "-c", "00001", "--state-dir", tmp_path / "state", *options)
-    _, polish = both(*words, known=(path, "telefon", "tel", "name", "city"))
+    words = ("plan", path, "-c", "00001", "--state-dir", tmp_path / "state")
+    _, polish = both(*words, *options, known=(path, "telefon", "tel", "name", "city"))
     assert not re.search(r"\b(the|columns are|row has|is not|holds)\b", polish)
