@@ -15,8 +15,12 @@
 
 A class owns its exit code; an instance owns one sentence of what is wrong and one of what to do. Neither may
 hold a phone number that is not masked, a URL with numbers, or a secret.
+
+Sentences name settings by their flags, as an operator types them. Python sees `str(error)`, in which the same sentences
+name fields and arguments.
 """
 
+import re
 from enum import IntEnum
 
 
@@ -38,15 +42,54 @@ class ExitCode(IntEnum):
     TERMINATED = 143
 
 
+_FLAG = re.compile(r"--(no-)?([a-z][a-z-]*[a-z])(?: ('[^']*'|[0-9]+(?:[.,][0-9]+)*%?))?")
+_QUOTE = "'"
+_COMMAND = re.compile("(bulk-remove [^`]*)")
+_FIELDS = {
+    "header": "has_header",
+    "system": "url",
+    **{
+        flag: f"{flag.replace('-', '_')}_s"
+        for flag in ("busy-for", "busy-delay", "give-up-after", "connect-timeout", "timeout", "slow-reply")
+    },
+}
+"""The fields that have another name than their flag."""
+
+
+def flag_of(field: str) -> str:
+    """Return the flag of a field."""
+    return "--" + next((flag for flag, name in _FIELDS.items() if name == field), field.replace("_", "-"))
+
+
+def in_python(text: str) -> str:
+    """Return a text with fields in place of flags: `max_share=0.2` of `--max-share 20%`. Commands stay as they are."""
+    parts = _COMMAND.split(text)
+    parts[::2] = [_FLAG.sub(_as_field, part) for part in parts[::2]]
+    return "".join(parts)
+
+
+def _as_field(flag: re.Match[str]) -> str:
+    no, name, value = flag.groups()
+    field = _FIELDS.get(name, name.replace("-", "_"))
+    if no or value is None:
+        return f"{field}=False" if no else field
+    if value.endswith("%"):
+        return f"{field}={float(value[:-1].replace(',', '')) / 100:.10g}"
+    return f"{field}={value if value[0] == _QUOTE else value.replace(',', '')}"
+
+
 class BulkRemoveError(Exception):
-    """An expected failure: `sentence` says what is wrong, `hint` what to do about it."""
+    """An expected failure: `sentence` says what is wrong, `hint` what to do about it; `str` is both, for Python."""
 
     exit_code: ExitCode
 
     def __init__(self, sentence: str, hint: str) -> None:
-        super().__init__(sentence)
+        super().__init__(sentence, hint)
         self.sentence = sentence
         self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{in_python(self.sentence)} {in_python(self.hint)}"
 
 
 class UsageError(BulkRemoveError):

@@ -1,27 +1,41 @@
-"""What a run is told, checked once and then frozen. A setting that cannot be is a UsageError naming its flag."""
+"""What a run is told, checked once and then frozen. A setting that cannot be is a UsageError that names it."""
 
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from ipaddress import ip_address
-from typing import Any
+from typing import Annotated, Any, get_type_hints
 from urllib.parse import urlsplit
 
-from bulk_remove.core.campaigns import is_campaign
 from bulk_remove.core.canary import MAX_NOT_EXIST
 from bulk_remove.core.chunker import MAX_NUMBERS_PER_REQUEST, MAX_REQUEST_LINE, RequestShape
+from bulk_remove.core.field_checks import (
+    checked,
+    identifier,
+    number,
+    one_of,
+    optional,
+    path,
+    place,
+    several_of,
+    share,
+    text,
+    whole,
+    yes_or_no,
+)
 from bulk_remove.core.forms import AlsoTry, Forms
 from bulk_remove.core.guards import MAX_INVALID, Limits
 from bulk_remove.core.model import Brackets, CsvFor, NumberFormat, ReportFormat
 from bulk_remove.core.numbers import NumberRules
 from bulk_remove.core.throttle import Ceilings, Level, ceilings_of
-from bulk_remove.errors import UsageError
-from bulk_remove.language import phrase
+from bulk_remove.errors import UsageError, flag_of
 
 _SYSTEM = re.compile(r"[0-9A-Za-z]([0-9A-Za-z-]*[0-9A-Za-z])?")
 _DEFAULT_PORT = {"https": 443, "http": 80}
 MAX_RATE = 1000.0
 MAX_CONCURRENCY = 100
+LATER = "later"
+"""Marks a setting that a run which is taken up again may be given anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,85 +145,96 @@ class Login:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Everything else. Times in seconds, `rate` in requests a second, `max_request_line` in bytes.
+    """How a run reads, plans and sends. Each field is checked; the defaults are those of the command line.
 
-    `campaign` is that of all rows, or `campaign_column` (a name or a position) holds one for each. What says how a
-    file is read is None where it is found out. `max_invalid` is the share of invalid rows that stops a run, `also_try`
-    the forms in which a number that is not there is asked for again. `max_numbers`, `max_share` and `max_times_usual`
-    are the limits for one campaign (`core.guards.Limits`); `canary_max_not_exist` is the share of the canary's numbers
-    that may not be there. With `additional_numbers` the server looks among the additional numbers of records, too.
-
-    `pace` names the ceilings, which `rate` and `concurrency` overrule where they are given; the API documents no limit,
-    and its server also runs live calls. A reply slower than `slow_reply_s` makes requests smaller: by default that is a
-    third of the 30 seconds that PHP gives a request.
+    Enums may be given by their values, paths as `Path`. Raises UsageError, which names the field.
     """
 
-    campaign: str = ""
-    campaign_column: str | None = None
-    column: str | None = None
-    trust_column: bool = False
-    sheet: str | None = None
-    encoding: str | None = None
-    delimiter: str | None = None
-    has_header: bool | None = None
-    split_cells: bool = False
-    max_invalid: float = MAX_INVALID
-    max_numbers: int | None = None
-    max_share: float | None = None
-    max_times_usual: float | None = None
-    canary: bool = False
-    canary_max_not_exist: float = MAX_NOT_EXIST
-    also_try: tuple[AlsoTry, ...] = ()
-    additional_numbers: bool = False
-    keep_columns: bool = False
-    number_format: NumberFormat = NumberFormat.NATIONAL
-    region: str = "PL"
-    brackets: Brackets = Brackets.ENCODED
-    trailing_slash: bool = False
-    max_request_line: int = MAX_REQUEST_LINE
-    max_numbers_per_request: int = MAX_NUMBERS_PER_REQUEST
-    pace: Level = Level.STEADY
-    rate: float | None = None
-    concurrency: int | None = None
-    tries: int = 6
-    give_up_after_s: float = 900.0
-    busy_for_s: float = 1800.0
-    busy_delay_s: float = 30.0
-    connect_timeout_s: float = 10.0
-    timeout_s: float = 60.0
-    slow_reply_s: float = 10.0
-    ca_file: str = ""
-    proxy: str = ""
+    campaign: Annotated[str, identifier] = ""
+    """The campaign of all rows: five letters or digits, leading zeros and all."""
+    campaign_column: Annotated[str | None, optional(place)] = None
+    """Or the column that holds the campaign of each row: its name, or its place counted from 1."""
+    column: Annotated[str | None, optional(place)] = None
+    """The phone column: its name, or its place counted from 1. None: it is found out, or the file refused."""
+    trust_column: Annotated[bool, yes_or_no] = False
+    """Whether the phone column is taken even if it looks like something else."""
+    sheet: Annotated[str | None, optional(place)] = None
+    """The sheet of a workbook: its name, or its place counted from 1. None: it is found out."""
+    encoding: Annotated[str | None, optional(text)] = None
+    """The encoding of a CSV file, as Python names it. None: it is found out."""
+    delimiter: Annotated[str | None, optional(text)] = None
+    """The separator of a CSV file, one ASCII character. None: it is found out."""
+    has_header: Annotated[bool | None, optional(yes_or_no)] = None
+    """Whether the first row names the columns. None: it is found out."""
+    split_cells: Annotated[bool, yes_or_no] = False
+    """Whether each number of a cell that holds several whole ones is taken."""
+    max_invalid: Annotated[float, share] = MAX_INVALID
+    """The share of the rows, 0 to 1, that may hold no number; more stop the run before it sends anything."""
+    max_numbers: Annotated[int | None, optional(whole(1, 1_000_000_000))] = None
+    """How many numbers may be sent to one campaign; more stop the run. None: any."""
+    max_share: Annotated[float | None, optional(share)] = None
+    """What share of a campaign's records, 0 to 1, they may be; 1 lets everything through. None: any."""
+    max_times_usual: Annotated[float | None, optional(number(0.1, 1_000_000))] = None
+    """How many times what the campaign's runs usually send they may be. None: any."""
+    canary: Annotated[bool, yes_or_no] = False
+    """Whether one request goes alone first; the others follow once its verdicts are judged."""
+    canary_max_not_exist: Annotated[float, share, LATER] = MAX_NOT_EXIST
+    """What share of the canary's numbers, 0 to 1, may not be in the campaign; more stop the run."""
+    also_try: Annotated[tuple[AlsoTry, ...], several_of(AlsoTry)] = ()
+    """The forms in which a number that is not there is asked for again, in this order."""
+    additional_numbers: Annotated[bool, yes_or_no] = False
+    """Whether the server looks among the additional numbers of records, too: that removes more."""
+    keep_columns: Annotated[bool, yes_or_no] = False
+    """Whether the input's own columns come first in the report."""
+    number_format: Annotated[NumberFormat, one_of(NumberFormat)] = NumberFormat.NATIONAL
+    """The form in which the campaign holds its numbers."""
+    region: Annotated[str, text] = "PL"
+    """The country of numbers without a country code, by its two letters."""
+    brackets: Annotated[Brackets, one_of(Brackets)] = Brackets.ENCODED
+    """How the [] of phone_number[] is written."""
+    trailing_slash: Annotated[bool, yes_or_no] = False
+    """Whether the path of a request ends with a slash."""
+    max_request_line: Annotated[int, whole(1, 1_000_000)] = MAX_REQUEST_LINE
+    """The longest request line, in bytes."""
+    max_numbers_per_request: Annotated[int, whole(1, 100_000)] = MAX_NUMBERS_PER_REQUEST
+    """The most numbers in one request."""
+    pace: Annotated[Level, one_of(Level), LATER] = Level.STEADY
+    """How much of the server to use: it names ceilings, which `rate` and `concurrency` overrule.
+
+    The API documents no limit, and its server also runs live calls.
+    """
+    rate: Annotated[float | None, optional(number(0.01, MAX_RATE)), LATER] = None
+    """The ceiling in requests a second, for all runs of one user. None: that of `pace`."""
+    concurrency: Annotated[int | None, optional(whole(1, MAX_CONCURRENCY)), LATER] = None
+    """The ceiling in requests at once. None: that of `pace`."""
+    tries: Annotated[int, whole(1, 100), LATER] = 6
+    """How often a request is tried that finds no answer while others do."""
+    give_up_after_s: Annotated[float, number(0, 7 * 86_400), LATER] = 900.0
+    """For how many seconds the server may answer nobody before the run ends."""
+    busy_for_s: Annotated[float, number(0, 7 * 86_400), LATER] = 1800.0
+    """For how many seconds a number in a call is asked for again."""
+    busy_delay_s: Annotated[float, number(0.1, 86_400), LATER] = 30.0
+    """The first wait for a call to end, in seconds; it doubles."""
+    connect_timeout_s: Annotated[float, number(0.1, 3600), LATER] = 10.0
+    """How many seconds a connection may take."""
+    timeout_s: Annotated[float, number(0.1, 3600), LATER] = 60.0
+    """How many seconds a whole request may take."""
+    slow_reply_s: Annotated[float, number(0.1, 3600), LATER] = 10.0
+    """A reply that takes more seconds makes requests smaller. By default a third of what PHP gives a request."""
+    ca_file: Annotated[str, path, LATER] = ""
+    """A PEM file with a CA to trust besides the system's; empty for none."""
+    proxy: Annotated[str, path, LATER] = ""
+    """The proxy to use instead of HTTPS_PROXY; empty for none. It may hold a user and a password."""
 
     def __post_init__(self) -> None:
+        for name, (check, *_) in _CHECKS.items():
+            object.__setattr__(self, name, checked(flag_of(name), getattr(self, name), check))
         if bool(self.campaign) == bool(self.campaign_column):
             raise UsageError(
                 "Both --campaign and --campaign-column are given." if self.campaign else "No campaign is given.",
                 "Give --campaign for all rows, or --campaign-column for one that stands in each row.",
             )
-        if self.campaign and not is_campaign(self.campaign):
-            raise UsageError(
-                phrase("--campaign is {campaign!r}, not five letters or digits.", campaign=self.campaign),
-                "Give the identifier with its leading zeros, for example 00001.",
-            )
         self.forms()
-        if self.max_numbers is not None:
-            _within("--max-numbers", self.max_numbers, 1, 1_000_000_000)
-        if self.max_times_usual is not None:
-            _within("--max-times-usual", self.max_times_usual, 0.1, 1_000_000)
-        if self.rate is not None:
-            _within("--rate", self.rate, 0.01, MAX_RATE)
-        if self.concurrency is not None:
-            _within("--concurrency", self.concurrency, 1, MAX_CONCURRENCY)
-        _within("--tries", self.tries, 1, 100)
-        _within("--max-numbers-per-request", self.max_numbers_per_request, 1, 100_000)
-        _within("--max-request-line", self.max_request_line, 1, 1_000_000)
-        _within("--busy-for", self.busy_for_s, 0, 7 * 86_400)
-        _within("--busy-delay", self.busy_delay_s, 0.1, 86_400)
-        _within("--give-up-after", self.give_up_after_s, 0, 7 * 86_400)
-        _within("--timeout", self.timeout_s, 0.1, 3600)
-        _within("--slow-reply", self.slow_reply_s, 0.1, 3600)
-        _within("--connect-timeout", self.connect_timeout_s, 0.1, 3600)
 
     @property
     def rules(self) -> NumberRules:
@@ -249,20 +274,12 @@ class Settings:
     @classmethod
     def read_back(cls, public: Mapping[str, Any]) -> "Settings":
         """Return the settings that `public` told, but for the proxy's credentials."""
-        return cls(
-            **{
-                **public,
-                "number_format": NumberFormat(public["number_format"]),
-                "brackets": Brackets(public["brackets"]),
-                "pace": Level(public.get("pace", Level.STEADY)),
-                "also_try": tuple(map(AlsoTry, public["also_try"])),
-            }
-        )
+        return cls(**public)
 
 
-def _within(flag: str, value: float, least: float, most: float) -> None:
-    if not least <= value <= most:
-        raise UsageError(
-            phrase("{flag} is {value:g}, which is out of range.", flag=flag, value=value),
-            phrase("Give a value from {least:g} to {most:g}.", least=least, most=most),
-        )
+_CHECKS: dict[str, tuple[Any, ...]] = {
+    name: kind.__metadata__ for name, kind in get_type_hints(Settings, include_extras=True).items()
+}
+
+CHANGEABLE = tuple(name for name, (_, *marks) in _CHECKS.items() if LATER in marks)
+"""The settings that a run which is taken up again may be given anew."""

@@ -37,7 +37,8 @@ HOMES = {
 }
 PURE = {
     "bisect", "collections", "collections.abc", "dataclasses", "datetime", "difflib", "email.utils", "enum",
-    "fractions", "functools", "itertools", "math", "operator", "re", "typing", "unicodedata", "orjson", "phonenumbers",
+    "fractions", "functools", "itertools", "math", "numbers", "operator", "re", "typing", "unicodedata",
+    "orjson", "phonenumbers",
 }  # fmt: skip
 POSIX_ONLY = {"fcntl", "pwd", "grp", "termios", "tty", "resource", "syslog", "posix", "pty"}
 LAYERS = ["language", "errors", "core", "adapters", "run", "api", "cli"]

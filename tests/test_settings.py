@@ -1,7 +1,19 @@
+import re
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
 import pytest
 
-from bulk_remove.errors import UsageError
-from bulk_remove.settings import Address, Settings
+from bulk_remove import errors
+from bulk_remove.cli.commands import program
+from bulk_remove.cli.profile import settings_of
+from bulk_remove.core.forms import AlsoTry
+from bulk_remove.core.model import Brackets, NumberFormat
+from bulk_remove.core.throttle import Level
+from bulk_remove.errors import UsageError, flag_of, in_python
+from bulk_remove.settings import CHANGEABLE, Address, Settings
+from tests.language.texts import all_texts
 
 
 @pytest.mark.parametrize(
@@ -31,3 +43,107 @@ def test_a_system_is_an_address() -> None:
 )
 def test_the_credentials_of_a_proxy_are_in_no_summary(proxy: str) -> None:
     assert Settings("00001", proxy=proxy).public()["proxy"] == "proxy:3128"
+
+
+def test_enums_lists_paths_and_places_may_be_given_as_they_are_written() -> None:
+    given: dict[str, Any] = {
+        "number_format": "e164",
+        "brackets": "raw",
+        "pace": "gentle",
+        "also_try": ["national", "zeros"],
+        "ca_file": Path("ca.pem"),
+        "column": 2,
+    }
+    settings = Settings("00001", **given)
+    assert settings.number_format is NumberFormat.E164
+    assert settings.brackets is Brackets.RAW
+    assert settings.pace is Level.GENTLE
+    assert settings.also_try == (AlsoTry.NATIONAL, AlsoTry.ZEROS)
+    assert (settings.ca_file, settings.column) == ("ca.pem", "2")
+    assert Settings.read_back(settings.public()) == settings
+
+
+WRONG: dict[type, list[Any]] = {
+    bool: [1, 0, "no", "true"],
+    int: ["5", 2.5, True, float("nan")],
+    float: ["0.5", True, float("nan"), float("inf"), b"1"],
+    str: [7.5, b"x", ["x"]],
+    tuple: ["plus", 1],
+}
+
+
+def kind_of(name: str) -> type:
+    """Return the type of a field's value, by its annotation: the first that is named."""
+    found = re.search("bool|tuple|int|float|str", str(Settings.__annotations__[name]))
+    return {"bool": bool, "tuple": tuple, "int": int, "float": float, "str": str}[found[0]] if found else str
+
+
+@pytest.mark.parametrize("name", [field.name for field in fields(Settings)])
+def test_each_field_refuses_what_it_cannot_be_by_its_own_name_and_by_its_flag(name: str) -> None:
+    others: dict[str, Any] = {} if name.startswith("campaign") else {"campaign": "00001"}
+    for value in WRONG[kind_of(name)]:
+        with pytest.raises(UsageError) as caught:
+            Settings(**{**others, name: value})
+        assert str(caught.value).startswith(f"{name} is "), value
+        assert caught.value.sentence.startswith(f"{flag_of(name)} is "), value
+
+
+def test_a_share_in_percent_is_refused_with_how_it_is_written() -> None:
+    for name in ("max_invalid", "max_share", "canary_max_not_exist"):
+        wrong: dict[str, Any] = {name: 20}
+        with pytest.raises(UsageError, match=re.escape(f"{name} is 20, which is not a share from 0 to 1. ")) as caught:
+            replace(Settings("00001"), **wrong)
+        assert "0.2 means 20%" in str(caught.value)
+
+
+@pytest.mark.parametrize("region", ["", "XX", "Polska"])
+def test_a_region_that_there_is_not_is_refused(region: str) -> None:
+    with pytest.raises(UsageError, match="region is "):
+        Settings("00001", region=region)
+
+
+def test_each_field_has_a_flag_and_each_flag_leads_back_to_its_field() -> None:
+    flags = {flag for param in settings_of(program).values() for flag in param.opts}
+    for field in fields(Settings):
+        assert flag_of(field.name) in flags
+        assert in_python(f"Check {flag_of(field.name)}.") == f"Check {field.name}."
+
+
+def test_a_run_taken_up_again_may_be_given_what_resume_takes() -> None:
+    resume = {param.name for param in program.commands["resume"].params}
+    assert {name.removesuffix("_s") for name in CHANGEABLE} == resume & {
+        field.name.removesuffix("_s") for field in fields(Settings)
+    }
+
+
+@pytest.mark.parametrize(
+    ("told", "meant"),
+    [
+        ("let it through with --max-numbers 12,345 --max-share 33.3334%.", "max_numbers=12345 max_share=0.333334."),
+        ("for example --no-header --column 2.", "has_header=False column=2."),
+        ("Did you mean --sheet 'Do usunięcia'?", "Did you mean sheet='Do usunięcia'?"),
+        ("Name another with --state-dir, or --system.", "Name another with state_dir, or url."),
+        ("--give-up-after is 5", "give_up_after_s is 5"),
+        (
+            "go on with: bulk-remove resume x --canary-max-not-exist 5%",
+            "bulk-remove resume x --canary-max-not-exist 5%",
+        ),
+        ("`bulk-remove runs list --json` names them; check --state-dir.", "--json` names them; check state_dir."),
+    ],
+)
+def test_python_is_told_of_fields_and_of_commands_as_they_are_typed(told: str, meant: str) -> None:
+    assert in_python(told).endswith(meant)
+
+
+_NOT_FROM_PYTHON = {"yes", "config", "notify", "password_env", "password_file", "password_command"}
+"""What the command line alone has."""
+
+
+def test_no_sentence_names_a_setting_that_python_knows_by_another_name() -> None:
+    known = {field.name for field in fields(Settings)} | {"url", "user", "output", "state_dir"} | _NOT_FROM_PYTHON
+    below = ("core/", "run/", "adapters/", "settings.py")
+    for text, place in all_texts().items():
+        for each in (text,) if isinstance(text, str) else text:
+            if place.startswith(below) and "console/" not in place:
+                for flag in errors._FLAG.finditer("".join(errors._COMMAND.split(each)[::2])):
+                    assert re.split("=", in_python(flag[0]))[0] in known, (flag[0], place)

@@ -9,8 +9,6 @@ from click.core import ParameterSource
 
 from bulk_remove.adapters.folders import default_state_dir
 from bulk_remove.core.forms import parse_also_try
-from bulk_remove.core.model import Brackets, NumberFormat
-from bulk_remove.core.throttle import Level
 from bulk_remove.errors import UsageError
 from bulk_remove.settings import Address, Settings
 
@@ -27,15 +25,9 @@ def _delimiter(value: str | None) -> str | None:
     return {"tab": "\t", "\\t": "\t"}.get(value, value) if value else None
 
 
-# How the text of an option becomes a setting.
-_CONVERTED: dict[str, Callable[[str], Any]] = {
-    "number_format": NumberFormat,
-    "brackets": Brackets,
-    "pace": Level,
-    "also_try": parse_also_try,
-    "delimiter": _delimiter,
-}
-_DURATIONS = ("busy_for", "busy_delay", "give_up_after", "connect_timeout", "timeout", "slow_reply")
+# How the text of an option becomes a setting, where the setting does not take the text.
+_CONVERTED: dict[str, Callable[[str], Any]] = {"also_try": parse_also_try, "delimiter": _delimiter}
+_DURATIONS = tuple(name.removesuffix("_s") for name in Settings.__dataclass_fields__ if name.endswith("_s"))
 
 
 def changes_from(options: dict[str, Any], *, typed_only: bool) -> dict[str, Any]:

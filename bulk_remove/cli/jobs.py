@@ -23,7 +23,6 @@ from bulk_remove.cli.keys import steered_by_keys
 from bulk_remove.cli.reports import check_places, wanted_of
 from bulk_remove.cli.run_log import logged
 from bulk_remove.cli.signals import report_kept, stopped_by_signals, told_truly
-from bulk_remove.core.numbers import NumberRules
 from bulk_remove.core.plan import ApprovedPlan, Consent, approve, check_holds_numbers, check_within_limits
 from bulk_remove.core.progress import duration
 from bulk_remove.core.summary import Ending
@@ -124,13 +123,12 @@ def _earlier_rows(
     given = address_from(options).destination("") if options["url"] or options["system"] else Destination()
     if _is_report(earlier):
         changes = changes_from(options, typed_only=False)
-        rules = NumberRules(**{name: changes[name] for name in ("number_format", "region") if name in changes})
-        # Its own column is right whatever it looks like: the numbers were sent before.
-        reading = ReadOptions("number", keep_columns=True, has_header=True, trust_column=True)
-        report = OldReport(open_table(earlier, reading), rules)
         if "campaign" not in changes:
             changes["campaign_column"] = "campaign"
         settings = Settings(**changes)
+        # Its own column is right whatever it looks like: the numbers were sent before.
+        reading = ReadOptions("number", keep_columns=True, has_header=True, trust_column=True)
+        report = OldReport(open_table(earlier, reading), settings.rules)
         yield report.rows, report.kept, settings, given
         return
     with earlier_run(find_run(state_dir, earlier), changes_from(options, typed_only=True)) as run:

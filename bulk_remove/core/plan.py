@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from bulk_remove.core.guards import NO_LIMITS, NOTHING_KNOWN, Known, Limits, check_limits
 from bulk_remove.core.model import Source
-from bulk_remove.errors import InputError, InvariantError
+from bulk_remove.errors import GuardStop, InputError, InvariantError
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,11 +179,26 @@ def check_within_limits(plan: Plan, known: Known) -> None:
     check_limits({campaign.campaign: campaign.to_send for campaign in plan.campaigns}, plan.limits, known)
 
 
+def check_answer(answer: object) -> None:
+    """Hold what a program answered to a plan: True approves it.
+
+    Raises GuardStop for False, and TypeError for all else, however true it may look: an answer that somebody forgot to
+    await, or a count, says nothing about the plan.
+    """
+    if answer is False:
+        raise GuardStop("The plan was not approved: nothing was sent.", "Look at the plan that approve was given.")
+    if answer is not True:
+        raise TypeError(f"approve must return True or False, not {type(answer).__name__}; nothing was sent")
+
+
 def approve(plan: Plan, consent: Consent, known: Known = NOTHING_KNOWN) -> ApprovedPlan:
     """Approve a plan, which is held against what is known.
 
-    Raises InputError when there is nothing to send, GuardStop when it is over one of its limits.
+    Raises InputError when there is nothing to send, GuardStop when it is over one of its limits, TypeError when it does
+    not say who consented.
     """
+    if not isinstance(consent, Consent):
+        raise TypeError(f"a plan is approved by a Consent, not by {type(consent).__name__}; nothing was sent")
     check_holds_numbers(plan)
     check_within_limits(plan, known)
     return ApprovedPlan(plan, consent, _SEAL, known)

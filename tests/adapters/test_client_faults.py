@@ -123,7 +123,7 @@ async def test_a_name_that_cannot_be_found_touches_nothing(monkeypatch: pytest.M
 
 @pytest.mark.parametrize("host", ["a..b", "x" * 64 + ".example", "", "[::"])
 def test_a_name_that_cannot_be_one_is_refused_before_anything_is_sent(host: str) -> None:
-    with pytest.raises(UsageError, match="--url is not"):
+    with pytest.raises(UsageError, match="url is not"):
         Client(Connection(f"https://{host}", "demo", "secret", 1, 1.0, 1.0))
 
 

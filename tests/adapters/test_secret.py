@@ -143,7 +143,7 @@ def test_a_variable_is_named_and_its_value_is_the_password() -> None:
 
 @pytest.mark.parametrize("name", ["hunter2", "s3cr3t!", "ACME"])
 def test_a_variable_that_is_not_there_is_not_repeated_for_it_may_be_the_password(name: str) -> None:
-    with pytest.raises(UsageError, match="--password-env") as refusal:
+    with pytest.raises(UsageError, match="password_env") as refusal:
         read_password({"ACME": ""}, name, "", "")
     assert name not in refusal.value.sentence
 

@@ -261,7 +261,7 @@ def test_a_value_out_of_range_is_told_with_the_place_where_it_stands(
     words = ["plan", "x.csv", "--profile", "acme"]
     done = CliRunner().invoke(program, words, standalone_mode=False)
     assert isinstance(done.exception, UsageError)
-    assert done.exception.hint == f"Give a value from 0.01 to 1000. It stands in {file}, [profile.acme] rate."
+    assert done.exception.hint == f"Give a value from 0.01 to 1,000. It stands in {file}, [profile.acme] rate."
     monkeypatch.setenv("BULK_REMOVE_RATE", "6000")
     done = CliRunner().invoke(program, words, standalone_mode=False)
     assert isinstance(done.exception, UsageError)

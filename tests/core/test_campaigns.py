@@ -44,5 +44,5 @@ def test_the_flag_goes_by_the_same_rule(text: str) -> None:
     elif is_campaign(text):
         assert Settings(text).campaign == text
     else:
-        with pytest.raises(UsageError, match="--campaign"):
+        with pytest.raises(UsageError, match="campaign"):
             Settings(text)

@@ -114,13 +114,13 @@ def test_a_share_is_read_exactly(text: str, share: float) -> None:
     "text", ["", "5", "1", "1.0", "101%", "-5%", "5%%", "five", "1/20", "nan", "0,05", "1e-2", "\u0665%"]
 )
 def test_what_is_no_share_is_refused(text: str) -> None:
-    with pytest.raises(UsageError, match="--max-invalid") as caught:
+    with pytest.raises(UsageError, match="max_invalid") as caught:
         parse_share(text)
     assert "5%" in caught.value.hint
 
 
 def test_a_share_that_is_none_is_told_with_the_flag_it_was_given_with() -> None:
-    with pytest.raises(UsageError, match="--max-share is '2'"):
+    with pytest.raises(UsageError, match="max_share is '2'"):
         parse_share("2", "--max-share")
 
 

@@ -1,10 +1,13 @@
 from dataclasses import replace
+from typing import Any
+from unittest.mock import Mock
 
+import numpy as np
 import pytest
 
 from bulk_remove.core.guards import Known, Limits
 from bulk_remove.core.model import Source
-from bulk_remove.core.plan import ApprovedPlan, CampaignPlan, Consent, Plan, SourcePlan, approve
+from bulk_remove.core.plan import ApprovedPlan, CampaignPlan, Consent, Plan, SourcePlan, approve, check_answer
 from bulk_remove.errors import GuardStop, InputError, InvariantError
 
 SOURCE = Source("numbers.csv", "", ("phone",), 0, "named 'phone'", "utf-8", ",", "0" * 64, 12)
@@ -20,6 +23,21 @@ def test_a_plan_is_approved_by_approve_alone() -> None:
     assert approve(made, Consent.FLAG).plan is made
     with pytest.raises(InvariantError):
         ApprovedPlan(made, Consent.FLAG, object())
+
+
+@pytest.mark.parametrize("consent", [True, "the calling program", "--yes", 1, None, Mock()], ids=repr)
+def test_only_a_consent_approves_and_nothing_that_looks_like_one(consent: Any) -> None:
+    with pytest.raises(TypeError, match="by a Consent"):
+        approve(plan(10, 10), consent)
+
+
+@pytest.mark.parametrize("answer", [1, 1.0, "True", "yes", None, [True], np.True_, Mock()], ids=repr)
+def test_only_true_is_an_answer_that_approves_and_false_one_that_refuses(answer: object) -> None:
+    with pytest.raises(TypeError, match="approve must return True or False, not "):
+        check_answer(answer)
+    check_answer(True)  # noqa: FBT003 - the answer
+    with pytest.raises(GuardStop, match="not approved"):
+        check_answer(False)  # noqa: FBT003 - likewise
 
 
 def test_a_plan_whose_rows_do_not_close_is_a_bug() -> None:
