@@ -312,22 +312,24 @@ def _tell(screen: Screen, ready: Prepared, settings: Settings, sent: Sent, finis
 
 
 def _done_by(finished: Finished) -> str:
-    requests, records = finished.totals.requests, finished.removed_records
+    requests = finished.totals.requests
+    records = counted(finished.removed_records, "{count:,} record", "{count:,} records")
     if not requests:  # what is final already is asked for by no rerun
-        return (
-            phrase(
-                "Nothing had to be sent; removed before: {records}.",
-                records=counted(records, "{count:,} record", "{count:,} records"),
-            )
-            if records
-            else "Nothing was sent."
+        if not finished.removed_records:
+            return "Nothing was sent."
+        return phrase(
+            "Nothing had to be sent; removed before: at least {records}."
+            if finished.at_least
+            else "Nothing had to be sent; removed before: {records}.",
+            records=records,
         )
-    spent = duration(finished.totals.seconds)
     return phrase(
-        "{records} removed by {requests} in {spent}.",
-        records=counted(records, "{count:,} record", "{count:,} records"),
+        "At least {records} removed by {requests} in {spent}."
+        if finished.at_least
+        else "{records} removed by {requests} in {spent}.",
+        records=records,
         requests=counted(requests, "{count:,} request", "{count:,} requests"),
-        spent=spent,
+        spent=duration(finished.totals.seconds),
     )
 
 

@@ -1,45 +1,47 @@
-"""The life of a number: one transition table.
+"""The life of a number: where it stands, what one attempt can mean for it, and what is in doubt.
 
 A number begins `UNSENT`. Each attempt that carries it ends in exactly one event for it, and each event moves it to
-the next phase. The table below is the whole theory; what is not in it cannot happen, so a miss is a bug and raises.
+the next phase. `next_phase` is the whole theory; what it excludes cannot happen, so it raises: that is a bug.
 
-What the phases add to the statuses of the report is doubt. Once a request for a number went unanswered, that request
-may have removed it; from then on "none found" no longer means "was never there", it means `PRESUMED_REMOVED`. Doubt
-is never forgotten, for a later run may ask again: `BUSY_IN_DOUBT` is a number in a call of which an earlier request was
-lost, `FAILED_IN_DOUBT` and `UNRECOGNISED_IN_DOUBT` likewise. A number that a reply passes over (`PASSED_OVER`) is
-doubted too, for the server may have understood it in another form and acted. Where the status does not tell of the
-doubt, the report's `detail` does, in one fixed sentence, so that a report alone is enough to go on from.
+Doubt goes beside the phases. Once a request brought no verdict for a number and may have been carried out, "none
+found" no longer means "was never there", it means `PRESUMED_REMOVED`; and a count of records is a lower bound. Doubt
+is never forgotten, for a later run may ask again. A number that a reply passes over is doubted too, for the server may
+have understood it in another form and acted. Where the status does not tell of the doubt, the report's `detail` does,
+in one of two fixed sentences, so that a report alone is enough to go on from.
+
+Whether a request without a verdict may have been carried out is a question of time (`Fastest`). The answer gets better
+with every reply, so each number keeps how long such a request took, and is judged by that when it gets its verdict.
 
 A number that may stand in the campaign in another form is asked for in one form after the other. While some are left,
-"none found" is no verdict on the number: it waits in `OTHER_FORM`, or in `OTHER_FORM_IN_DOUBT`. A form that the server
-refuses cannot be in the campaign, so there a refusal counts as "none found".
-
-Seven phases settle a number for the run: an attempt that carries a settled number is a bug.
+"none found" is no verdict on the number: it waits in `OTHER_FORM`. A form that the server refuses cannot be in the
+campaign, so there a refusal counts as "none found".
 """
 
 from enum import StrEnum
+from typing import NamedTuple
 
 from bulk_remove.core.model import FINAL_STATUSES, NumberState, Status
 from bulk_remove.errors import InvariantError
 
 
 class Phase(StrEnum):
-    """Where a number stands. The letters are what the ledger stores."""
+    """Where a number stands. The letters are what the ledger stores; a small one is that of a doubted number."""
 
     UNSENT = "U"
-    IN_DOUBT = "D"
+    IN_DOUBT = "u"
     BUSY = "B"
-    BUSY_IN_DOUBT = "C"
-    PASSED_OVER = "M"
-    REMOVED = "R"
-    NOT_EXIST = "N"
-    PRESUMED_REMOVED = "P"
-    FAILED = "F"
-    FAILED_IN_DOUBT = "G"
-    UNRECOGNISED = "X"
-    UNRECOGNISED_IN_DOUBT = "Y"
+    BUSY_IN_DOUBT = "b"
+    PASSED_OVER = "m"
     OTHER_FORM = "O"
-    OTHER_FORM_IN_DOUBT = "Q"
+    OTHER_FORM_IN_DOUBT = "o"
+    REMOVED = "R"
+    REMOVED_AT_LEAST = "r"
+    NOT_EXIST = "N"
+    PRESUMED_REMOVED = "n"
+    FAILED = "F"
+    FAILED_IN_DOUBT = "f"
+    UNRECOGNISED = "X"
+    UNRECOGNISED_IN_DOUBT = "x"
 
 
 class Event(StrEnum):
@@ -48,18 +50,52 @@ class Event(StrEnum):
     REMOVED = "removed"  # every record found was removed
     NOT_EXIST = "not exist"  # no record found
     NOT_IN_THIS_FORM = "not in this form"  # no record found, and the number has forms that were not asked for
-    NONE_LEFT = "none left"  # no record found, after an earlier attempt removed some
     BUSY = "busy"  # some record is in a call
     UNKNOWN = "unknown"  # a status that nobody has documented
     PASSED_OVER = "passed over"  # the reply does not speak of this number
     REFUSED = "refused"  # the server refused the request because of this number
-    LOST = "lost"  # no answer: the server may have acted
-    UNTOUCHED = "untouched"  # the server cannot have acted
+    LOST = "lost"  # no verdict: the server may have acted
+    UNTOUCHED = "untouched"  # no verdict: the server has not acted
 
+
+EVER_US = 10**15
+"""So long, in microseconds, counts a request of which no time could tell that it was not carried out."""
+_UNCOMPARED_US = 1_000_000
+"""As long as there is no reply to compare with, a request that took longer than this may have been carried out."""
+_TRUSTED_REPLIES = 4
+_BLUR_US = 10_000
+"""Smaller differences say nothing: so late a busy machine may notice an answer."""
+
+
+class Fastest(NamedTuple):
+    """The fastest of so many replies with verdicts, in microseconds from the departure to the reply."""
+
+    us: int = 0
+    replies: int = 0
+
+    def and_reply(self, took_us: int) -> "Fastest":
+        """Return what is known after one more reply."""
+        return Fastest(min(self.us, took_us) if self.replies else took_us, self.replies + 1)
+
+    def may_have_acted(self, took_us: int) -> bool:
+        """Tell whether a request that brought no verdicts after so long may have been carried out; 0: it never left.
+
+        It was not if it came back in less than half the time of the fastest reply. Half, since the fastest so far is
+        not the fastest there can be, and a request that fails may have done only a part of the work; and less of the
+        first few replies (an eighth of the only one), which may have been slow.
+        """
+        if not self.replies:
+            return took_us > _UNCOMPARED_US
+        trusted_us = self.us * min(self.replies, _TRUSTED_REPLIES) // (2 * _TRUSTED_REPLIES)
+        return took_us > 0 and took_us >= min(trusted_us, self.us - _BLUR_US)
+
+
+NOTHING_SEEN = Fastest()
 
 SETTLED = frozenset(
     {
         Phase.REMOVED,
+        Phase.REMOVED_AT_LEAST,
         Phase.NOT_EXIST,
         Phase.PRESUMED_REMOVED,
         Phase.FAILED,
@@ -68,7 +104,7 @@ SETTLED = frozenset(
         Phase.UNRECOGNISED_IN_DOUBT,
     }
 )
-"""No further attempt in this run."""
+"""No further attempt in this run: one that carries such a number is a bug."""
 
 IN_A_CALL = frozenset({Phase.BUSY, Phase.BUSY_IN_DOUBT})
 
@@ -77,50 +113,23 @@ BETWEEN_FORMS = frozenset({Phase.OTHER_FORM, Phase.OTHER_FORM_IN_DOUBT})
 
 _NONE_FOUND = BETWEEN_FORMS | {Phase.NOT_EXIST, Phase.PRESUMED_REMOVED}
 
-DOUBT = "A request for it went unanswered."
-"""What the report's `detail` ends with where the phase is doubted and the status does not say so."""
+DOUBT = "A request for it brought no verdict and may have removed records."
+AT_LEAST = "At least this many records: a request for it brought no verdict and may have removed more."
+"""What the report's `detail` ends with where there is doubt that the status, or the count of records, does not show."""
+_SENTENCES = (DOUBT, AT_LEAST, "A request for it went unanswered.")
+"""Those two, and what stood for them in earlier reports."""
 
-_ANSWERED_ALIKE = {
+NEXT = {
     Event.REMOVED: Phase.REMOVED,
-    Event.PASSED_OVER: Phase.PASSED_OVER,
-    Event.LOST: Phase.IN_DOUBT,
-}
-
-_UNDOUBTED = {
-    **_ANSWERED_ALIKE,
     Event.NOT_EXIST: Phase.NOT_EXIST,
     Event.NOT_IN_THIS_FORM: Phase.OTHER_FORM,
     Event.BUSY: Phase.BUSY,
     Event.UNKNOWN: Phase.UNRECOGNISED,
+    Event.PASSED_OVER: Phase.PASSED_OVER,
     Event.REFUSED: Phase.FAILED,
+    Event.LOST: Phase.IN_DOUBT,
 }
-
-_DOUBTED = {
-    **_ANSWERED_ALIKE,
-    Event.UNKNOWN: Phase.UNRECOGNISED_IN_DOUBT,
-    Event.REFUSED: Phase.FAILED_IN_DOUBT,
-    Event.NOT_EXIST: Phase.PRESUMED_REMOVED,
-    Event.NOT_IN_THIS_FORM: Phase.OTHER_FORM_IN_DOUBT,
-    Event.NONE_LEFT: Phase.PRESUMED_REMOVED,
-    Event.BUSY: Phase.BUSY_IN_DOUBT,
-}
-
-
-def _without_refusal(transitions: dict[Event, Phase]) -> dict[Event, Phase]:
-    return {event: phase for event, phase in transitions.items() if event is not Event.REFUSED}
-
-
-TRANSITIONS: dict[Phase, dict[Event, Phase]] = {
-    Phase.UNSENT: {**_UNDOUBTED, Event.UNTOUCHED: Phase.UNSENT},
-    Phase.BUSY: {**_UNDOUBTED, Event.NONE_LEFT: Phase.REMOVED, Event.UNTOUCHED: Phase.BUSY},
-    Phase.IN_DOUBT: {**_DOUBTED, Event.UNTOUCHED: Phase.IN_DOUBT},
-    Phase.BUSY_IN_DOUBT: {**_DOUBTED, Event.UNTOUCHED: Phase.BUSY_IN_DOUBT},
-    Phase.PASSED_OVER: {**_DOUBTED, Event.UNTOUCHED: Phase.PASSED_OVER},
-    Phase.OTHER_FORM: _without_refusal(
-        {**_UNDOUBTED, Event.NONE_LEFT: Phase.REMOVED, Event.UNTOUCHED: Phase.OTHER_FORM}
-    ),
-    Phase.OTHER_FORM_IN_DOUBT: _without_refusal({**_DOUBTED, Event.UNTOUCHED: Phase.OTHER_FORM_IN_DOUBT}),
-}
+"""Where an event leads, doubt aside. `UNTOUCHED` leaves a number where it was."""
 
 _STATUS = {
     Phase.UNSENT: Status.UNSENT,
@@ -128,30 +137,45 @@ _STATUS = {
     Phase.BUSY: Status.CALL_IN_PROGRESS,
     Phase.BUSY_IN_DOUBT: Status.CALL_IN_PROGRESS,
     Phase.PASSED_OVER: Status.FAILED,
+    Phase.OTHER_FORM: Status.UNSENT,
+    Phase.OTHER_FORM_IN_DOUBT: Status.IN_DOUBT,
     Phase.REMOVED: Status.REMOVED,
+    Phase.REMOVED_AT_LEAST: Status.REMOVED,
     Phase.NOT_EXIST: Status.NOT_EXIST,
     Phase.PRESUMED_REMOVED: Status.PRESUMED_REMOVED,
     Phase.FAILED: Status.FAILED,
     Phase.FAILED_IN_DOUBT: Status.FAILED,
     Phase.UNRECOGNISED: Status.UNRECOGNISED,
     Phase.UNRECOGNISED_IN_DOUBT: Status.UNRECOGNISED,
-    Phase.OTHER_FORM: Status.UNSENT,
-    Phase.OTHER_FORM_IN_DOUBT: Status.IN_DOUBT,
 }
 
-_DOUBT_UNTOLD = frozenset({Phase.BUSY_IN_DOUBT, Phase.PASSED_OVER, Phase.FAILED_IN_DOUBT, Phase.UNRECOGNISED_IN_DOUBT})
-"""The phases of which the status does not tell that they are doubted."""
+_TOLD_BY_STATUS = frozenset({Status.IN_DOUBT, Status.PRESUMED_REMOVED})
 
 NEW = NumberState(Phase.UNSENT)
 """A number that no request has carried yet."""
 
 
-def next_phase(phase: str, event: Event) -> Phase:
-    """Look the table up. Raises InvariantError for a pair that the theory excludes."""
-    try:
-        return TRANSITIONS[Phase(phase)][event]
-    except KeyError:
-        raise InvariantError(f"a number in phase {phase!r} cannot meet the event {event.value!r}") from None
+def next_phase(phase: str, event: Event, *, doubted: bool) -> Phase:
+    """Return where an event leads a number, which is `doubted` from then on or not.
+
+    Raises InvariantError for what the theory excludes: a settled number meets no event, and a form in which a number
+    was not found yet meets no refusal, for that counts as not found.
+    """
+    if phase in SETTLED or (phase in BETWEEN_FORMS and event is Event.REFUSED):
+        raise InvariantError(f"a number in phase {phase!r} cannot meet the event {event.value!r}")
+    if event is Event.UNTOUCHED:
+        return Phase(phase)
+    return doubtful(NEXT[event]) if doubted else NEXT[event]
+
+
+def doubtful(phase: Phase) -> Phase:
+    """Return the phase of a doubted number that stands in this one."""
+    return Phase(phase.lower())
+
+
+def is_doubted(phase: str) -> bool:
+    """Tell whether a request that brought no verdict may have removed records of a number in this phase."""
+    return phase.islower()
 
 
 def status_of(phase: str) -> Status:
@@ -174,38 +198,21 @@ _PHASE = {
     Status.FAILED: Phase.FAILED,
     Status.UNRECOGNISED: Phase.UNRECOGNISED,
 }
-
-_PHASE_IN_DOUBT = {
-    Status.CALL_IN_PROGRESS: Phase.BUSY_IN_DOUBT,
-    Status.FAILED: Phase.FAILED_IN_DOUBT,
-    Status.UNRECOGNISED: Phase.UNRECOGNISED_IN_DOUBT,
-}
+_NEVER_DOUBTED = frozenset({Status.UNSENT, Status.NOT_EXIST})
 
 
-def read_back(status: Status, detail: str) -> tuple[Phase, str]:
-    """Return where a number of an earlier report stands, and its detail without the sentence of doubt.
+def read_back(status: Status, detail: str) -> NumberState:
+    """Return where a number of an earlier report stands, with its detail without the sentence of doubt.
 
     Raises ValueError for INVALID, which is no number.
     """
     if status not in _PHASE:
         raise ValueError(f"{status.value} is not the status of a number")
-    own = detail.rstrip().removesuffix(DOUBT)
-    if status in _PHASE_IN_DOUBT and own != detail.rstrip():
-        return _PHASE_IN_DOUBT[status], own.rstrip()
-    return _PHASE[status], detail
-
-
-_ANEW: dict[str, tuple[Phase, Phase]] = {
-    Phase.UNSENT: (Phase.UNSENT, Phase.BUSY),
-    Phase.FAILED: (Phase.UNSENT, Phase.BUSY),
-    Phase.UNRECOGNISED: (Phase.UNSENT, Phase.BUSY),
-    Phase.PASSED_OVER: (Phase.IN_DOUBT, Phase.BUSY_IN_DOUBT),
-    Phase.FAILED_IN_DOUBT: (Phase.IN_DOUBT, Phase.BUSY_IN_DOUBT),
-    Phase.UNRECOGNISED_IN_DOUBT: (Phase.IN_DOUBT, Phase.BUSY_IN_DOUBT),
-    Phase.OTHER_FORM: (Phase.UNSENT, Phase.BUSY),
-    Phase.OTHER_FORM_IN_DOUBT: (Phase.IN_DOUBT, Phase.BUSY_IN_DOUBT),
-}
-"""Where a later run begins, without and with records that were removed."""
+    phase, told = _PHASE[status], detail.rstrip()
+    sentence = next((sentence for sentence in _SENTENCES if told.endswith(sentence)), "")
+    if sentence and status not in _NEVER_DOUBTED:
+        phase, detail = doubtful(phase), told.removesuffix(sentence).rstrip()
+    return NumberState(phase, detail=detail, doubt_us=EVER_US if is_doubted(phase) else 0)
 
 
 def asked_anew(state: NumberState) -> NumberState:
@@ -213,14 +220,20 @@ def asked_anew(state: NumberState) -> NumberState:
 
     Refused numbers and those with an unknown status begin anew, but for records that were removed: these are in the
     sum, so the number goes on like one of which some record was in a call. One that was passed over goes on like a
-    refused one in doubt, for a report does not tell the two apart. One that was not asked for in all its forms begins
-    with the first again.
+    refused one in doubt, for a report does not tell the two apart; nobody knows what an unknown status means, so there
+    is doubt after it, too. One that was not asked for in all its forms begins with the first again.
     """
-    if status_of(state.phase) in FINAL_STATUSES:
+    status = status_of(state.phase)
+    if status in FINAL_STATUSES:
         return state
-    anew = _ANEW.get(state.phase)
-    phase = anew[bool(state.removed)] if anew else state.phase
-    return state._replace(phase=phase, busy_since_s=0.0)
+    phase, doubt_us = Phase(state.phase), state.doubt_us
+    if phase not in IN_A_CALL | {Phase.UNSENT, Phase.IN_DOUBT}:
+        phase = Phase.BUSY if state.removed else Phase.UNSENT
+    if status is Status.UNRECOGNISED:
+        doubt_us = EVER_US
+    if is_doubted(state.phase) or status is Status.UNRECOGNISED:
+        phase = doubtful(phase)
+    return state._replace(phase=phase, busy_since_s=0.0, doubt_us=doubt_us)
 
 
 def explain(state: NumberState) -> str:
@@ -229,7 +242,16 @@ def explain(state: NumberState) -> str:
     `read_back` understands it.
     """
     detail = state.detail or _meaning(state)
-    return " ".join(filter(None, (detail, DOUBT))) if state.phase in _DOUBT_UNTOLD else detail
+    return " ".join(filter(None, (detail, _doubt(state, explained=bool(detail)))))
+
+
+def _doubt(state: NumberState, *, explained: bool) -> str:
+    """Return the sentence of doubt where nothing else tells of it: neither the status nor what explains that."""
+    if not is_doubted(state.phase):
+        return ""
+    if state.removed:
+        return AT_LEAST
+    return "" if explained and status_of(state.phase) in _TOLD_BY_STATUS else DOUBT
 
 
 def _meaning(state: NumberState) -> str:
@@ -239,33 +261,46 @@ def _meaning(state: NumberState) -> str:
         case Phase.OTHER_FORM | Phase.OTHER_FORM_IN_DOUBT:
             return "Not there as asked for so far; the run stopped before its other forms were asked for."
         case Phase.PRESUMED_REMOVED:
-            return "None found, but an earlier request got no answer: that one very probably removed it."
+            return "None found, but an earlier request for it brought no verdict and may have removed it."
         case Phase.BUSY | Phase.BUSY_IN_DOUBT:
             return f"In a call each time it was asked for ({state.busy_rounds} times)."
         case _:
             return ""
 
 
-def without_verdict(state: NumberState, event: Event, detail: str) -> NumberState:
+def without_verdict(
+    state: NumberState, event: Event, detail: str, took_us: int = 0, fastest: Fastest = NOTHING_SEEN
+) -> NumberState:
     """Return the state after an attempt that brought no verdict: `LOST`, `UNTOUCHED` or `REFUSED`.
 
     Also after one that was refused for the form of the number: `NOT_IN_THIS_FORM`, or `NOT_EXIST` for the last. What
-    could not have touched a number explains only why it is still unsent; any other standing has its own reason.
+    has not touched a number explains only why it is still unsent; any other standing has its own reason. `took_us` is
+    how long the attempt took if it may have been carried out, as far as its kind tells; without it nobody knows of a
+    lost one.
     """
     if event is Event.UNTOUCHED and state.phase != Phase.UNSENT:
         detail = state.detail
-    event = _in_sum(event, state)
-    return state._replace(phase=next_phase(state.phase, event), attempts=state.attempts + 1, detail=detail)
+    doubt_us = max(state.doubt_us, took_us or (EVER_US if event is Event.LOST else 0))
+    event, doubted = _judged(state, event, doubt_us, fastest)
+    phase = next_phase(state.phase, event, doubted=doubted)
+    return state._replace(phase=phase, attempts=state.attempts + 1, detail=detail, doubt_us=doubt_us)
 
 
 def with_verdict(
-    state: NumberState, event: Event, removed: int, record_ids: tuple[int | str, ...], detail: str, now_s: float
+    state: NumberState,
+    event: Event,
+    removed: int,
+    record_ids: tuple[int | str, ...],
+    detail: str,
+    now_s: float,
+    fastest: Fastest = NOTHING_SEEN,
 ) -> NumberState:
     """Return the state after a reply that spoke of this number (or passed it over) at `now_s`, Unix seconds."""
-    event = _in_sum(event, state)
+    doubt_us = EVER_US if event is Event.PASSED_OVER else state.doubt_us
+    event, doubted = _judged(state, event, doubt_us, fastest)
     busy = event is Event.BUSY
     return NumberState(
-        next_phase(state.phase, event),
+        next_phase(state.phase, event, doubted=doubted),
         state.removed + removed,
         state.record_ids + record_ids,
         state.attempts + 1,
@@ -273,9 +308,16 @@ def with_verdict(
         state.busy_since_s or (now_s if busy else 0.0),
         now_s,
         detail,
+        doubt_us,
     )
 
 
-def _in_sum(event: Event, state: NumberState) -> Event:
-    """None found now is none left, where earlier attempts removed some."""
-    return Event.NONE_LEFT if event is Event.NOT_EXIST and state.removed else event
+def _judged(state: NumberState, event: Event, doubt_us: int, fastest: Fastest) -> tuple[Event, bool]:
+    """Return the event as it is to be understood, and whether the number is in doubt from now on.
+
+    None found now is none left, where earlier attempts removed some and no other can have removed more.
+    """
+    doubted = fastest.may_have_acted(doubt_us)
+    if event is Event.NOT_EXIST and state.removed and not doubted:
+        return Event.REMOVED, False
+    return event, doubted

@@ -3,7 +3,8 @@
 A 200 is not success: it is a JSON object keyed by number, each value a list with one entry per record found. Replies
 are joined by number, never by position. PHP may write an empty object as `[]`.
 
-A fault is why there is no verdict. Faults are sorted by one question: could the server have acted?
+A fault is why there is no verdict. Its effect is what follows next. Whether the server has acted nevertheless is another
+question, for no status says so: `doubt_us` measures it.
 """
 
 import re
@@ -17,7 +18,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from bulk_remove.core.alike import Alike, RecordId
-from bulk_remove.core.lifecycle import Event
+from bulk_remove.core.lifecycle import EVER_US, Event
 from bulk_remove.core.model import mask
 from bulk_remove.core.quota import Quota
 from bulk_remove.language import ours, phrase
@@ -27,12 +28,12 @@ DETAIL_MAX_CHARS = 300
 
 
 class Effect(StrEnum):
-    """What a fault leaves behind."""
+    """What follows a fault."""
 
-    UNTOUCHED = "untouched"  # the server cannot have acted: ask again
-    IN_DOUBT = "in doubt"  # it may have acted: ask again, and remember
-    REFUSED = "refused"  # it refused this request as a whole: split it
-    DENIED = "denied"  # it refuses this user, campaign or address: end the run
+    UNTOUCHED = "untouched"  # nobody took the request up, or not now: ask again, which costs no try
+    IN_DOUBT = "in doubt"  # no answer, or none to rely on: ask again until the tries are used up
+    REFUSED = "refused"  # this request was refused as a whole: split it
+    DENIED = "denied"  # this user, campaign or address was refused: end the run
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,20 @@ class Fault:
 
 NOT_SENT = Fault(Effect.UNTOUCHED, "not sent", "The run was stopped before this request left.")
 """No attempt at all: the request was prepared, and then nobody wanted it sent."""
+
+
+def doubt_us(fault: Fault, took_us: int | None) -> int:
+    """Return how much doubt a fault leaves about the numbers of its request, as `lifecycle.Fastest` weighs it.
+
+    A refusal, whatever its status, may come before the request is carried out or after it: that shows in the time
+    that it took, in microseconds from the departure. Of no answer, and of a failure, no time tells. No doubt is left
+    by what never departed (`took_us` is None), nor by what is decided before any request is carried out.
+    """
+    if took_us is None:
+        return 0
+    if fault.effect is Effect.IN_DOUBT:
+        return EVER_US
+    return 0 if fault.http_status in _NOT_CARRIED_OUT else took_us
 
 
 class Verdict(NamedTuple):
@@ -280,7 +295,8 @@ _UNTOUCHED = {
 SLOW_DOWNS = frozenset(f"HTTP {http_status}" for http_status in _UNTOUCHED)
 """The kinds of fault by which a server asks for a slower pace."""
 _TOO_LONG = {413, 414, 431}
-_MAY_HAVE_ACTED = {408}
+_NOT_CARRIED_OUT = {0, 407, *_TOO_LONG}  # 0: no server was reached
+_NO_ANSWER = {408}
 
 
 def fault_of_status(http_status: int, body: bytes, retry_after_s: float | None) -> Fault:
@@ -312,7 +328,7 @@ def _effect_of(http_status: int) -> tuple[Effect, str]:
         return Effect.DENIED, phrase(
             "The server sends us to another address (HTTP {http_status}).", http_status=http_status
         )
-    if 400 <= http_status < 500 and http_status not in _MAY_HAVE_ACTED:  # noqa: PLR2004 - the client's faults
+    if 400 <= http_status < 500 and http_status not in _NO_ANSWER:  # noqa: PLR2004 - the client's faults
         return Effect.REFUSED, phrase("The server refused the request (HTTP {http_status}).", http_status=http_status)
     return Effect.IN_DOUBT, phrase(
         "The server failed or answered strangely (HTTP {http_status}).", http_status=http_status

@@ -24,7 +24,7 @@ class Ending(StrEnum):
 MEANING = {
     Status.REMOVED: "the server removed every record it found",
     Status.NOT_EXIST: "the server found none",
-    Status.PRESUMED_REMOVED: "none now: an unanswered request probably did it",
+    Status.PRESUMED_REMOVED: "none now: an earlier request may have removed it",
     Status.CALL_IN_PROGRESS: "in a call each time it was asked for",
     Status.IN_DOUBT: "asked, but no answer came: it may or may not be gone",
     Status.FAILED: "refused, or never given a verdict",

@@ -18,6 +18,7 @@ from bulk_remove.adapters.reporter import timestamp, write_report, write_summary
 from bulk_remove.core.advice import advise, resumable
 from bulk_remove.core.alike import Ids, long_form
 from bulk_remove.core.course import Course, Timeline
+from bulk_remove.core.lifecycle import is_doubted
 from bulk_remove.core.model import CsvFor, NumberState, OutcomeBlock, ReportFormat, Status
 from bulk_remove.core.plan import Plan
 from bulk_remove.core.proof import Proof
@@ -46,13 +47,15 @@ class Wanted:
 class Finished:
     """What a run amounts to, all its sessions together.
 
-    The sum of `by_status` is the input's rows; `removed_records` counts records, `asked_numbers` the distinct numbers
-    that some request carried, `totals` what was sent, `proofs` what each campaign held before and after. `report`,
-    `summary` and `also` are the files, `ledger_head` is the head of the ledger's chain, in hex.
+    The sum of `by_status` is the input's rows; `removed_records` counts records, and is a lower bound if `at_least`:
+    a request that brought no verdict may have removed more. `asked_numbers` counts the distinct numbers that some
+    request carried, `totals` what was sent, `proofs` what each campaign held before and after. `report`, `summary` and
+    `also` are the files, `ledger_head` is the head of the ledger's chain, in hex.
     """
 
     by_status: Mapping[Status, int]
     removed_records: int
+    at_least: bool
     asked_numbers: int
     totals: Totals
     proofs: tuple[Proof, ...]
@@ -133,6 +136,7 @@ def _reported(
     return Finished(
         by_status,
         counter.removed.total(),
+        counter.doubted.total() > 0,
         counter.asked,
         outcomes.totals(),
         tuple(_proofs(prepared.plan, outcomes.record_counts(), counter, removed)),
@@ -182,6 +186,7 @@ class _Counter:
 
     def __init__(self, keys: RowKeys) -> None:
         self.removed = Counter[str]()
+        self.doubted = Counter[str]()
         self.ids = Counter[str]()
         self.asked = 0
         self._keys = keys
@@ -218,6 +223,7 @@ class _Counter:
 
     def _count(self, campaign: str, state: NumberState, rows: int) -> None:
         self.removed[campaign] += rows * state.removed
+        self.doubted[campaign] += rows * is_doubted(state.phase)
         self.asked += rows * (state.attempts > 0)
 
     def _keep(self, campaign: str, found: Sequence[Ids]) -> None:
@@ -269,7 +275,8 @@ def _proofs(
     for campaign, before, after, note in counts:
         mine = planned[campaign]
         unnamed = counter.removed[campaign] - counter.ids[campaign] - (mine.removed_before - mine.ids_before)
-        yield Proof(campaign, before, after, distinct[campaign] - mine.ids_before, unnamed, note)
+        at_least = counter.doubted[campaign] > mine.doubted_before
+        yield Proof(campaign, before, after, distinct[campaign] - mine.ids_before, unnamed, note, at_least)
 
 
 def _summary(plan: Plan, settings: Settings, finished: Finished) -> dict[str, object]:
@@ -296,6 +303,7 @@ def _summary(plan: Plan, settings: Settings, finished: Finished) -> dict[str, ob
         "duplicate_rows": plan.duplicates,
         "invalid_cells_by_reason": dict(plan.problems),
         "removed_records": finished.removed_records,
+        "removed_records_at_least": finished.at_least,
         "additional_numbers": settings.additional_numbers,
         **_counted(finished.proofs),
         "numbers_in_replies_unasked": totals.strangers,
@@ -321,6 +329,7 @@ def _counted(proofs: Sequence[Proof]) -> dict[str, object]:
         "records_before": _total([proof.before for proof in proofs]),
         "records_after": _total([proof.after for proof in proofs]),
         "records_removed": _total([proof.removed for proof in proofs]),
+        "records_removed_at_least": any(proof.at_least for proof in proofs),
         "records_by_campaign": [
             {**asdict(proof), "unexplained": proof.unexplained, "sentence": proof.sentence()} for proof in proofs
         ],

@@ -104,14 +104,10 @@ def _state(status: Status, values: Mapping[str, str]) -> NumberState:
     """Return what a report's row knows of its number. Raises ValueError."""
     ids = values.get("record_ids", "").split()
     answered = values.get("answered_at", "").strip()
-    phase, detail = read_back(status, values["detail"])
-    return NumberState(
-        phase,
-        int(values.get("removed_records") or 0),
-        tuple(int(record_id) if record_id.isdecimal() else record_id for record_id in ids),
-        int(values.get("attempts") or 0),
-        int(values.get("busy_rounds") or 0),
-        0.0,
-        datetime.fromisoformat(answered).timestamp() if answered else 0.0,
-        detail,
+    return read_back(status, values["detail"])._replace(
+        removed=int(values.get("removed_records") or 0),
+        record_ids=tuple(int(record_id) if record_id.isdecimal() else record_id for record_id in ids),
+        attempts=int(values.get("attempts") or 0),
+        busy_rounds=int(values.get("busy_rounds") or 0),
+        answered_at_s=datetime.fromisoformat(answered).timestamp() if answered else 0.0,
     )

@@ -11,7 +11,7 @@ from pathlib import Path
 from bulk_remove.adapters.distinct import RowKeys
 from bulk_remove.adapters.ledger import Planning, Reopening
 from bulk_remove.core.chunker import in_requests
-from bulk_remove.core.lifecycle import asked_anew, status_of
+from bulk_remove.core.lifecycle import SETTLED, asked_anew, is_doubted, status_of
 from bulk_remove.core.model import FINAL_STATUSES, NumberedBlock, NumberState, RowBlock, RowOutcome, Source
 from bulk_remove.core.plan import CampaignPlan, Plan, SourcePlan
 from bulk_remove.errors import InputError
@@ -72,22 +72,27 @@ def prepared_again(
 
 
 class _Records:
-    """Counts the records that the earlier run removed from each campaign, and those of them whose ids it knows."""
+    """Counts the records that the earlier run removed from each campaign, and those of them whose ids it knows.
+
+    Also the numbers with a final answer of which it may have removed more.
+    """
 
     def __init__(self) -> None:
         self._removed = Counter[str]()
         self._ids = Counter[str]()
+        self._doubted = Counter[str]()
 
     def through(self, numbers: Iterator[tuple[str, str, NumberState]]) -> Iterator[tuple[str, str, NumberState]]:
         """Pass on numbers as (campaign, number, state)."""
         for campaign, number, state in numbers:
             self._removed[campaign] += state.removed
             self._ids[campaign] += len(state.record_ids)
+            self._doubted[campaign] += state.phase in SETTLED and is_doubted(state.phase)
             yield campaign, number, state
 
-    def of(self, campaign: str) -> tuple[int, int]:
-        """Return (records removed, ids known) of a campaign."""
-        return self._removed[campaign], self._ids[campaign]
+    def of(self, campaign: str) -> tuple[int, int, int]:
+        """Return (records removed, ids known, numbers of which it may have removed more) of a campaign."""
+        return self._removed[campaign], self._ids[campaign], self._doubted[campaign]
 
 
 class _Intake:

@@ -7,14 +7,14 @@ import pytest
 from bulk_remove.adapters.ledger import Outcomes, Reopening, Sending, Store
 from bulk_remove.core.alike import Alike
 from bulk_remove.core.chunker import RequestShape
-from bulk_remove.core.lifecycle import NEW
+from bulk_remove.core.lifecycle import EVER_US, NEW
 from bulk_remove.core.model import Again, Chunk, NumberState
 from tests.support.inline_journal import planned
 
 NUMBERS = [f"{600 + index}" for index in range(8)]
 REMOVED = NumberState("R", 1, (7,), 1, 0, 0.0, 50.0)
 BUSY = NumberState("B", 1, (7,), 1, 1, 40.0, 50.0)
-GIVEN_UP = NumberState("D", attempts=6, detail="The server did not answer in time.")
+GIVEN_UP = NumberState("u", attempts=6, detail="The server did not answer in time.")
 NOW_S = 1000.0
 
 
@@ -39,7 +39,9 @@ def states(store: Store) -> list[NumberState]:
 
 def lost(state: NumberState, phase: str) -> NumberState:
     told = "The run was stopped hard before the reply came."
-    return state._replace(phase=phase, attempts=state.attempts + 1, busy_since_s=0.0, detail=told)
+    return state._replace(
+        phase=phase, attempts=state.attempts + 1, busy_since_s=0.0, detail=told, doubt_us=EVER_US
+    )
 
 
 def waiting(store: Store) -> list[str]:
@@ -60,11 +62,11 @@ def open_chunks(store: Store) -> list[Chunk]:
 def test_a_planned_chunk_under_way_is_in_doubt_and_asked_for_again_as_it_was(store: Store) -> None:
     first, second = open_chunks(store)
     step(store, lambda steps: steps.begin_attempt(first.chunk_id, 1.0))
-    assert Reopening(store).reopen(NOW_S) == {"D": 4, "U": 4}
-    assert states(store) == [lost(NEW, "D")] * 4 + [NEW] * 4
+    assert Reopening(store).reopen(NOW_S) == {"u": 4, "U": 4}
+    assert states(store) == [lost(NEW, "u")] * 4 + [NEW] * 4
     again = open_chunks(store)
     assert [chunk.numbers for chunk in again] == [first.numbers, second.numbers]
-    assert again[0].states == (lost(NEW, "D"),) * 4
+    assert again[0].states == (lost(NEW, "u"),) * 4
     assert waiting(store) == []
 
 
@@ -78,7 +80,7 @@ def test_what_an_earlier_attempt_left_is_kept_when_the_next_one_is_lost(store: S
 
     step(store, try_twice)
     Reopening(store).reopen(NOW_S)
-    assert states(store)[:4] == [lost(refused, "D")] * 4
+    assert states(store)[:4] == [lost(refused, "u")] * 4
     assert states(store)[0].attempts == 2
 
 
@@ -91,8 +93,8 @@ def test_a_packed_chunk_under_way_is_in_doubt_and_its_numbers_wait_to_be_packed_
         steps.begin_attempt(packed.chunk_id, 75.0)
 
     step(store, call_and_pack)
-    assert Reopening(store).reopen(NOW_S) == {"R": 1, "D": 2, "B": 1, "U": 4}
-    assert states(store)[:4] == [REMOVED, lost(BUSY, "D"), lost(BUSY, "D"), BUSY._replace(busy_since_s=0.0)]
+    assert Reopening(store).reopen(NOW_S) == {"R": 1, "u": 2, "B": 1, "U": 4}
+    assert states(store)[:4] == [REMOVED, lost(BUSY, "u"), lost(BUSY, "u"), BUSY._replace(busy_since_s=0.0)]
     assert waiting(store) == NUMBERS[1:4]
 
 
@@ -105,7 +107,7 @@ def test_the_halves_of_a_split_chunk_wait_and_only_the_one_under_way_is_in_doubt
 
     step(store, split_and_send)
     Reopening(store).reopen(NOW_S)
-    assert states(store) == [lost(NEW, "D")] * 2 + [NEW] * 6
+    assert states(store) == [lost(NEW, "u")] * 2 + [NEW] * 6
     assert waiting(store) == NUMBERS[:4]
     assert [chunk.numbers for chunk in open_chunks(store)] == [tuple(NUMBERS[4:])]
 
@@ -113,7 +115,7 @@ def test_the_halves_of_a_split_chunk_wait_and_only_the_one_under_way_is_in_doubt
 def test_numbers_that_were_given_up_are_asked_for_again_and_settled_ones_never(store: Store) -> None:
     for chunk in open_chunks(store):
         settle(store, chunk, Alike.of([REMOVED, GIVEN_UP] * 2))
-    assert Reopening(store).reopen(NOW_S) == {"R": 4, "D": 4}
+    assert Reopening(store).reopen(NOW_S) == {"R": 4, "u": 4}
     assert waiting(store) == NUMBERS[1::2]
     assert states(store) == [REMOVED, GIVEN_UP] * 4
     assert store.connection.execute("SELECT count(*) FROM straggler").fetchone() == (4,)

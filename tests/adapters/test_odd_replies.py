@@ -6,7 +6,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from bulk_remove.core.lifecycle import explain, status_of
+from bulk_remove.core.lifecycle import AT_LEAST, DOUBT, explain, status_of
 from bulk_remove.core.model import Status
 from bulk_remove.core.replies import Fault, Reply, read_reply
 from tests.support.pool_run import FakeServer, Run
@@ -30,7 +30,7 @@ def body(document: object) -> bytes:
     ("first", "later", "expected"),
     [
         pytest.param(
-            body([]), body(BOTH_ABSENT), [(Status.PRESUMED_REMOVED, 0, "probably")] * 2, id="a list for an empty map"
+            body([]), body(BOTH_ABSENT), [(Status.PRESUMED_REMOVED, 0, "may have removed it")] * 2, id="a list for an empty map"
         ),
         pytest.param(
             body([[GONE], [GONE]]), body(BOTH_ABSENT), [(Status.PRESUMED_REMOVED, 0, "")] * 2, id="a list for a map"
@@ -44,13 +44,13 @@ def body(document: object) -> bytes:
         pytest.param(
             body({A: [GONE]}),
             body({B: [GONE_TOO]}),
-            [(Status.REMOVED, 1, ""), (Status.REMOVED, 1, "")],
+            [(Status.REMOVED, 1, ""), (Status.REMOVED, 1, AT_LEAST)],
             id="a number missing once",
         ),
         pytest.param(
             body({A: [GONE]}),
             body({B: [NONE]}),
-            [(Status.REMOVED, 1, ""), (Status.PRESUMED_REMOVED, 0, "probably")],
+            [(Status.REMOVED, 1, ""), (Status.PRESUMED_REMOVED, 0, "may have removed it")],
             id="a number missing once, then not there",
         ),
         pytest.param(
@@ -95,7 +95,13 @@ def body(document: object) -> bytes:
         pytest.param(body(BOTH_GONE)[:30], b"{", [(Status.IN_DOUBT, 0, UNREADABLE)] * 2, id="cut short for ever"),
         pytest.param(b"<html>", b"<html>", [(Status.IN_DOUBT, 0, "HTML page")] * 2, id="HTML with 200 for ever"),
         pytest.param(b'"ok"', b"\xff\xfe", [(Status.IN_DOUBT, 0, UNREADABLE)] * 2, id="no object, then no UTF-8"),
-        pytest.param(b"", body(BOTH_GONE), [(Status.REMOVED, 1, "")] * 2, id="nothing once"),
+        pytest.param(b"", body(BOTH_GONE), [(Status.REMOVED, 1, AT_LEAST)] * 2, id="nothing once"),
+        pytest.param(
+            b"",
+            body({A: [BUSY], B: [NONE]}),
+            [(Status.CALL_IN_PROGRESS, 0, DOUBT), (Status.PRESUMED_REMOVED, 0, "may have removed it")],
+            id="nothing once, then in a call for ever",
+        ),
     ],
 )
 def test_the_report_shows_no_more_than_an_odd_reply_says(
@@ -111,6 +117,7 @@ def test_the_report_shows_no_more_than_an_odd_reply_says(
     for (status, removed, detail), (wanted_status, wanted_removed, words) in zip(told, expected, strict=True):
         assert (status, removed) == (wanted_status, wanted_removed)
         assert words in detail
+        assert (AT_LEAST in detail) == (words == AT_LEAST)
 
 
 def test_numbers_never_sent_are_counted_as_strangers(tmp_path: Path) -> None:

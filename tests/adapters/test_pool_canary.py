@@ -34,7 +34,7 @@ class Trial:
     """A canary, a look at the ledger, and the rest; `rate` is in requests a second."""
 
     def __init__(self, folder: Path, answer: Answer, rate: float = 5.0) -> None:
-        self.server = FakeServer(answer, latency_s=0.1)
+        self.server = FakeServer(answer, latency_s=0.1, fault_s=0.01)
         shape = RequestShape("00001", max_numbers=10)
         plan = Plan("r1", "h", (SourcePlan(SOURCE, 60, 0, ()),), (CampaignPlan("00001", 60, 6),), rate)
         ceilings = Ceilings(rate, 4, rate, 4)

@@ -76,8 +76,8 @@ def test_a_request_lost_in_any_form_leaves_its_doubt(tmp_path: Path) -> None:
 
         run = Run(folder, FakeServer(answer), numbers=30, also_try=ALSO)
         told = {row.number: state.phase for row, state in zip(run.rows, run.states, strict=True)}
-        assert {number for number, status in told.items() if status == "P"} == lost
-        assert set(told.values()) == {"P", "N"}
+        assert {number for number, status in told.items() if status == "n"} == lost
+        assert set(told.values()) == {"n", "N"}
 
 
 def test_a_number_in_a_call_is_asked_for_again_in_the_form_in_which_it_was_found(tmp_path: Path) -> None:

@@ -36,6 +36,11 @@ def test_the_numbers_of_the_page_are_those_of_the_summary() -> None:
     assert [figure(cell.text) for cell in invalid.all("td") if cell["class"] == "n"] == [7]
 
 
+def test_a_count_of_records_that_may_be_more_is_a_lower_bound_on_the_page() -> None:
+    assert "At least 1,249 records removed by" in page(removed_records_at_least=True)
+    assert "At least" not in page()
+
+
 def test_the_drawn_bar_shares_its_width_as_the_statuses_share_the_rows() -> None:
     (bar,) = (svg for svg in parse_html(page()).all("svg") if svg["class"] == "stack")
     widths = {box["class"]: float(box["width"]) for box in bar.all("rect")}

@@ -73,7 +73,7 @@ def test_what_is_due_already_is_asked_for_and_not_waited_for(lines_of: Lines) ->
 
     def at(now_s: float) -> Snapshot:
         left = 10_000 - round(100 * now_s)
-        return replace(BEGIN, phases={"R": 100_000 - left, "D": left}, waiting=left, next_due_s=BEGAN_S - 3600)
+        return replace(BEGIN, phases={"R": 100_000 - left, "u": left}, waiting=left, next_due_s=BEGAN_S - 3600)
 
     (line,) = lines_of(at, 15.0)
     assert line.endswith("asking again for 9,000, about 1 min 30 s left")

@@ -7,14 +7,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bulk_remove.core.lifecycle import (
+    AT_LEAST,
+    BETWEEN_FORMS,
     DOUBT,
+    EVER_US,
     NEW,
+    NOTHING_SEEN,
     SETTLED,
-    TRANSITIONS,
     Event,
+    Fastest,
     Phase,
     asked_anew,
     explain,
+    is_doubted,
     next_phase,
     nowhere,
     read_back,
@@ -28,19 +33,13 @@ from bulk_remove.errors import InvariantError
 OPEN = sorted(set(Phase) - SETTLED)
 ANSWERS = [Event.REMOVED, Event.NOT_EXIST, Event.BUSY, Event.UNKNOWN, Event.PASSED_OVER]
 SILENCES = [Event.LOST, Event.UNTOUCHED]
-DOUBTED = {
-    Phase.IN_DOUBT,
-    Phase.BUSY_IN_DOUBT,
-    Phase.PASSED_OVER,
-    Phase.FAILED_IN_DOUBT,
-    Phase.UNRECOGNISED_IN_DOUBT,
-    Phase.OTHER_FORM_IN_DOUBT,
-}
 EXCLUDED = {
-    (Phase.UNSENT, Event.NONE_LEFT),  # nothing was removed before
     (Phase.OTHER_FORM, Event.REFUSED),  # a form that is refused is one in which the number is not there
     (Phase.OTHER_FORM_IN_DOUBT, Event.REFUSED),
 }
+SECOND_US = 1_000_000
+SEEN = Fastest(100_000, 10)
+QUICK_US, SLOW_US = 40_000, 60_000
 
 
 def met(state: NumberState, event: Event, removed: int = 0) -> NumberState:
@@ -53,32 +52,42 @@ def after(*events: Event) -> NumberState:
     return reduce(met, events, NEW)
 
 
+def in_phase(phase: Phase, removed: int = 0, detail: str = "") -> NumberState:
+    return NumberState(phase, removed, detail=detail, doubt_us=EVER_US if is_doubted(phase) else 0)
+
+
 def from_ledger(state: NumberState) -> NumberState:
     return asked_anew(state)
 
 
 def from_report(state: NumberState) -> NumberState:
-    phase, detail = read_back(status_of(state.phase), explain(state))
-    return asked_anew(state._replace(phase=phase, detail=detail))
+    known = read_back(status_of(state.phase), explain(state))
+    return asked_anew(state._replace(phase=known.phase, detail=known.detail, doubt_us=known.doubt_us))
 
 
 @pytest.mark.parametrize(("phase", "event"), list(product(OPEN, Event)))
 def test_every_open_phase_meets_every_event_but_those_that_the_theory_excludes(phase: Phase, event: Event) -> None:
     if (phase, event) in EXCLUDED:
         with pytest.raises(InvariantError):
-            next_phase(phase, event)
-    else:
-        assert isinstance(next_phase(phase, event), Phase)
+            next_phase(phase, event, doubted=is_doubted(phase))
+        return
+    after_it = next_phase(phase, event, doubted=True)
+    assert is_doubted(after_it) == (event is not Event.UNTOUCHED or is_doubted(phase))
+    undoubted = next_phase(phase, event, doubted=False)
+    assert status_of(undoubted) in Status
 
 
 @pytest.mark.parametrize(("phase", "event"), list(product(sorted(SETTLED), Event)))
 def test_a_settled_number_meets_no_further_event(phase: Phase, event: Event) -> None:
     with pytest.raises(InvariantError):
-        next_phase(phase, event)
+        next_phase(phase, event, doubted=is_doubted(phase))
 
 
-def test_the_table_names_exactly_the_open_phases() -> None:
-    assert sorted(TRANSITIONS) == OPEN
+def test_a_doubted_phase_is_the_small_letter_of_the_plain_one() -> None:
+    plain = {phase for phase in Phase if not is_doubted(phase)}
+    assert {phase.lower() for phase in plain} | {Phase.PASSED_OVER} == {phase for phase in Phase if is_doubted(phase)}
+    for phase in plain:
+        assert (phase in SETTLED, phase in BETWEEN_FORMS) == (phase.lower() in SETTLED, phase.lower() in BETWEEN_FORMS)
 
 
 @given(st.lists(st.sampled_from([*SILENCES, Event.BUSY, Event.PASSED_OVER])))
@@ -109,7 +118,7 @@ def test_a_form_that_is_refused_ends_in_the_reason_for_it() -> None:
 
 
 def test_a_number_is_nowhere_when_no_form_of_it_held_a_record() -> None:
-    assert {phase for phase in Phase if nowhere(NumberState(phase))} == set("NPOQ")
+    assert {phase for phase in Phase if nowhere(NumberState(phase))} == set("NnOo")
     assert not any(nowhere(NumberState(phase, removed=1)) for phase in Phase)
 
 
@@ -152,55 +161,171 @@ def test_every_phase_has_a_status(phase: Phase) -> None:
 
 
 @pytest.mark.parametrize(
+    ("took_us", "fastest", "doubted"),
+    [
+        pytest.param(0, NOTHING_SEEN, False, id="it never left"),
+        pytest.param(0, Fastest(0, 9), False, id="it never left, whatever was seen"),
+        pytest.param(SECOND_US, NOTHING_SEEN, False, id="a second, and nothing to compare with"),
+        pytest.param(SECOND_US + 1, NOTHING_SEEN, True, id="more than a second, and nothing to compare with"),
+        pytest.param(EVER_US, NOTHING_SEEN, True, id="of no answer no time tells"),
+        pytest.param(EVER_US, Fastest(EVER_US // 2, 9), True, id="not even the slowest server's"),
+        pytest.param(49_999, Fastest(100_000, 4), False, id="less than half of the fastest"),
+        pytest.param(50_000, Fastest(100_000, 4), True, id="half of it"),
+        pytest.param(50_000, Fastest(100_000, 4000), True, id="half of it, however many were seen"),
+        pytest.param(37_499, Fastest(100_000, 3), False, id="of three replies, three eighths"),
+        pytest.param(37_500, Fastest(100_000, 3), True, id="not less"),
+        pytest.param(12_499, Fastest(100_000, 1), False, id="of the only reply, an eighth"),
+        pytest.param(12_500, Fastest(100_000, 1), True, id="not less than that"),
+        pytest.param(1, Fastest(9_000, 99), True, id="where all are so fast that nothing can be told"),
+        pytest.param(4_999, Fastest(15_000, 99), False, id="a hundredth of a second faster"),
+        pytest.param(5_000, Fastest(15_000, 99), True, id="not quite so much faster"),
+    ],
+)
+def test_a_refusal_that_came_back_faster_than_any_execution_leaves_no_doubt(
+    took_us: int, fastest: Fastest, doubted: bool
+) -> None:
+    assert fastest.may_have_acted(took_us) is doubted
+
+
+def test_the_fastest_reply_is_remembered_and_all_are_counted() -> None:
+    assert NOTHING_SEEN.and_reply(300).and_reply(200).and_reply(500) == Fastest(200, 3)
+
+
+@given(st.integers(0, EVER_US), st.lists(st.integers(1, 10**8), min_size=1))
+def test_a_fast_reply_more_never_takes_a_doubt_away(took_us: int, replies_us: list[int]) -> None:
+    seen = reduce(Fastest.and_reply, replies_us, Fastest(10**8, 9))
+    if seen.may_have_acted(took_us):
+        assert seen.and_reply(min(replies_us)).may_have_acted(took_us)
+
+
+@pytest.mark.parametrize(("took_us", "removed", "status"), [
+    (QUICK_US, 0, Status.NOT_EXIST),
+    (SLOW_US, 0, Status.PRESUMED_REMOVED),
+    (QUICK_US, 1, Status.REMOVED),
+    (SLOW_US, 1, Status.PRESUMED_REMOVED),
+])  # fmt: skip
+def test_none_found_after_a_refusal_means_what_the_time_of_that_tells(
+    took_us: int, removed: int, status: Status
+) -> None:
+    before = with_verdict(NEW, Event.BUSY, 1, (7,), "", 50.0) if removed else NEW
+    refused = without_verdict(before, Event.UNTOUCHED, "HTTP 503", took_us)
+    assert status_of(with_verdict(refused, Event.NOT_EXIST, 0, (), "", 90.0, SEEN).phase) is status
+
+
+def test_what_was_in_doubt_is_judged_again_by_all_that_is_known_at_the_verdict() -> None:
+    slow_one = Fastest(400_000, 1)
+    doubted = without_verdict(NEW, Event.LOST, "HTTP 503", SLOW_US, slow_one)
+    assert doubted.phase == Phase.IN_DOUBT
+    cleared = with_verdict(doubted, Event.NOT_EXIST, 0, (), "", 90.0, Fastest(400_000, 4))
+    assert cleared.phase == Phase.NOT_EXIST
+    innocent = without_verdict(NEW, Event.UNTOUCHED, "HTTP 503", SLOW_US, Fastest(400_000, 4))
+    assert innocent.phase == Phase.UNSENT
+    found_out = with_verdict(innocent, Event.NOT_EXIST, 0, (), "", 90.0, SEEN)
+    assert found_out.phase == Phase.PRESUMED_REMOVED
+
+
+def test_the_longest_of_several_refusals_is_what_counts() -> None:
+    state = NEW
+    for took_us in (QUICK_US, SLOW_US, QUICK_US):
+        state = without_verdict(state, Event.UNTOUCHED, "HTTP 429", took_us)
+    assert with_verdict(state, Event.NOT_EXIST, 0, (), "", 90.0, SEEN).phase == Phase.PRESUMED_REMOVED
+
+
+def test_a_number_refused_alone_is_in_doubt_if_that_took_as_long_as_an_execution() -> None:
+    assert without_verdict(NEW, Event.REFUSED, "why", QUICK_US, SEEN).phase == Phase.FAILED
+    failed = without_verdict(NEW, Event.REFUSED, "why", SLOW_US, SEEN)
+    assert (failed.phase, explain(failed)) == (Phase.FAILED_IN_DOUBT, f"why {DOUBT}")
+
+
+def test_a_form_refused_slowly_may_have_removed_the_number_nevertheless() -> None:
+    between = without_verdict(after(Event.NOT_IN_THIS_FORM), Event.NOT_IN_THIS_FORM, "", SLOW_US, SEEN)
+    assert between.phase == Phase.OTHER_FORM_IN_DOUBT
+    assert without_verdict(between, Event.NOT_EXIST, "why", 0, SEEN).phase == Phase.PRESUMED_REMOVED
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        (Event.LOST, Event.REMOVED),
+        (Event.PASSED_OVER, Event.REMOVED),
+        (Event.LOST, Event.BUSY, Event.REMOVED),
+        (Event.BUSY, Event.LOST, Event.UNTOUCHED, Event.BUSY, Event.REMOVED),
+        (Event.LOST, Event.NOT_IN_THIS_FORM, Event.REMOVED),
+    ],
+    ids=lambda events: ", ".join(events),
+)
+def test_a_count_of_records_is_a_lower_bound_once_there_was_doubt_and_says_so(events: tuple[Event, ...]) -> None:
+    gone = after(*events)
+    assert (gone.phase, status_of(gone.phase)) == (Phase.REMOVED_AT_LEAST, Status.REMOVED)
+    assert explain(gone) == AT_LEAST
+    told = from_report(gone)
+    assert (told.phase, explain(told)) == (Phase.REMOVED_AT_LEAST, AT_LEAST)
+
+
+@pytest.mark.parametrize(
     ("state", "words"),
     [
         (NEW, "the run stopped first"),
-        (after(Event.LOST, Event.NOT_EXIST), "very probably removed"),
+        (after(Event.LOST, Event.NOT_EXIST), "may have removed it"),
         (after(Event.BUSY, Event.BUSY), "(2 times)"),
         (after(Event.LOST), "lost"),
-        (NumberState(Phase.OTHER_FORM), "before its other forms were asked for"),
-        (NumberState(Phase.OTHER_FORM_IN_DOUBT), "before its other forms were asked for"),
+        (in_phase(Phase.OTHER_FORM), "before its other forms were asked for"),
+        (in_phase(Phase.OTHER_FORM_IN_DOUBT), "before its other forms were asked for"),
         (after(Event.REMOVED), ""),
         (after(Event.REFUSED), "refused"),
         (after(Event.LOST, Event.BUSY), f"In a call each time it was asked for (1 times). {DOUBT}"),
         (after(Event.LOST, Event.REFUSED), f"refused {DOUBT}"),
         (after(Event.LOST, Event.UNKNOWN), DOUBT),
         (after(Event.PASSED_OVER), DOUBT),
+        (after(Event.LOST, Event.REMOVED), AT_LEAST),
+        (in_phase(Phase.IN_DOUBT), DOUBT),
+        (in_phase(Phase.BUSY_IN_DOUBT, removed=1), AT_LEAST),
+        (in_phase(Phase.IN_DOUBT, removed=1, detail="lost"), f"lost {AT_LEAST}"),
     ],
 )
 def test_the_detail_explains_what_is_not_plain(state: NumberState, words: str) -> None:
     assert words in explain(state)
     assert bool(words) == bool(explain(state))
-    assert (DOUBT in words) == (DOUBT in explain(state))
+    for sentence in (DOUBT, AT_LEAST):
+        assert (sentence in words) == (sentence in explain(state))
 
 
-@pytest.mark.parametrize("detail", ["", "why", f"why {DOUBT}"])
+@pytest.mark.parametrize("detail", ["", "why", f"why {DOUBT}", AT_LEAST])
 @pytest.mark.parametrize("status", sorted(set(Status) - {Status.INVALID}))
 def test_a_status_of_a_report_is_read_back_as_a_phase_of_that_status(status: Status, detail: str) -> None:
-    assert status_of(read_back(status, detail)[0]) is status
+    assert status_of(read_back(status, detail).phase) is status
 
 
+@pytest.mark.parametrize("removed", [0, 1])
 @pytest.mark.parametrize("detail", ["", "why", " why. "])
 @pytest.mark.parametrize("phase", Phase)
-def test_a_report_is_read_back_as_what_it_was_written_from(phase: Phase, detail: str) -> None:
-    told = explain(NumberState(phase, detail=detail))
-    read, own = read_back(status_of(phase), told)
+def test_a_report_is_read_back_as_what_it_was_written_from(phase: Phase, detail: str, removed: int) -> None:
+    removed = removed or (status_of(phase) is Status.REMOVED)
+    told = explain(in_phase(phase, removed, detail))
+    known = read_back(status_of(phase), told)
     # A report does not tell everything apart: not what goes on alike anyway.
     alike = {
         Phase.PASSED_OVER: Phase.FAILED_IN_DOUBT,
         Phase.OTHER_FORM: Phase.UNSENT,
         Phase.OTHER_FORM_IN_DOUBT: Phase.IN_DOUBT,
     }
-    assert read is alike.get(phase, phase)
-    assert DOUBT not in own
-    assert explain(NumberState(read, detail=own)).split() == told.split()
-    assert (own.strip() == detail.strip()) or not detail
+    assert known == in_phase(alike.get(phase, phase), detail=known.detail)
+    assert DOUBT not in known.detail
+    assert AT_LEAST not in known.detail
+    assert explain(known._replace(removed=removed)).split() == told.split()
+    assert (known.detail.strip() == detail.strip()) or not detail
 
 
 def test_doubt_that_a_report_does_not_show_is_not_invented() -> None:
-    assert read_back(Status.CALL_IN_PROGRESS, "why") == (Phase.BUSY, "why")
-    assert read_back(Status.FAILED, "why") == (Phase.FAILED, "why")
-    assert read_back(Status.UNRECOGNISED, f"{DOUBT} why") == (Phase.UNRECOGNISED, f"{DOUBT} why")
+    assert read_back(Status.CALL_IN_PROGRESS, "why") == NumberState(Phase.BUSY, detail="why")
+    assert read_back(Status.FAILED, "why") == NumberState(Phase.FAILED, detail="why")
+    assert read_back(Status.UNRECOGNISED, f"{DOUBT} why") == NumberState(Phase.UNRECOGNISED, detail=f"{DOUBT} why")
+    assert read_back(Status.NOT_EXIST, DOUBT) == NumberState(Phase.NOT_EXIST, detail=DOUBT)
+
+
+def test_the_doubt_of_an_earlier_version_is_understood() -> None:
+    known = read_back(Status.FAILED, "why A request for it went unanswered.")
+    assert known == NumberState(Phase.FAILED_IN_DOUBT, detail="why", doubt_us=EVER_US)
 
 
 def test_a_row_without_a_number_has_no_phase() -> None:
@@ -225,7 +350,7 @@ def test_a_rerun_remembers_doubt(events: tuple[Event, ...], rerun: Callable[[Num
         assert status_of(met(state, Event.NOT_EXIST).phase) is Status.PRESUMED_REMOVED
 
 
-_EVENTS = st.tuples(st.sampled_from([event for event in Event if event is not Event.NONE_LEFT]), st.integers(0, 1))
+_EVENTS = st.tuples(st.sampled_from(Event), st.integers(0, 1))
 
 
 def could_be(state: NumberState, event: Event) -> bool:
@@ -239,15 +364,21 @@ def test_doubt_is_neither_forgotten_nor_invented_over_any_reruns(
     state, doubted = NEW, False
     for step in steps:
         if not isinstance(step, tuple):
+            doubted |= status_of(state.phase) is Status.UNRECOGNISED
             state = step(state)
         elif state.phase not in SETTLED and could_be(state, step[0]):
             event, removed = step
             state = met(state, event, removed if event in {Event.BUSY, Event.UNKNOWN} else 0)
             doubted |= event in {Event.LOST, Event.PASSED_OVER}
         assert DOUBT not in state.detail
+        assert AT_LEAST not in state.detail
+        assert is_doubted(state.phase) == doubted
+        assert doubted == (state.doubt_us == EVER_US)
+        assert (AT_LEAST in explain(state)) == (doubted and state.removed > 0)
         if status_of(state.phase) in FINAL_STATUSES:
             assert not (doubted and state.phase == Phase.NOT_EXIST)
             return
+    doubted |= status_of(state.phase) is Status.UNRECOGNISED
     gone = met(asked_anew(state), Event.NOT_EXIST)
     undoubted = Status.REMOVED if state.removed else Status.NOT_EXIST
     assert status_of(gone.phase) is (Status.PRESUMED_REMOVED if doubted else undoubted)
@@ -256,15 +387,37 @@ def test_doubt_is_neither_forgotten_nor_invented_over_any_reruns(
 @pytest.mark.parametrize("phase", Phase)
 @pytest.mark.parametrize("removed", [0, 2])
 def test_a_rerun_keeps_what_is_final_and_can_go_on_with_the_rest(phase: Phase, removed: int) -> None:
-    before = NumberState(phase, removed, (7,) * removed, 3, 1, 50.0, 60.0, "why")
+    doubt_us = EVER_US if is_doubted(phase) else QUICK_US
+    before = NumberState(phase, removed, (7,) * removed, 3, 1, 50.0, 60.0, "why", doubt_us)
     anew = asked_anew(before)
     if status_of(phase) in FINAL_STATUSES:
         assert anew == before
         return
     assert (anew.removed, anew.record_ids, anew.attempts, anew.busy_since_s) == (removed, (7,) * removed, 3, 0.0)
     assert anew.phase not in SETTLED
-    gone = with_verdict(anew, Event.NOT_EXIST, 0, (), "", 90.0)
-    if phase in DOUBTED:
+    gone = with_verdict(anew, Event.NOT_EXIST, 0, (), "", 90.0, SEEN)
+    if is_doubted(phase) or phase is Phase.UNRECOGNISED:
         assert gone.phase is Phase.PRESUMED_REMOVED
     else:
         assert gone.phase is (Phase.REMOVED if removed else Phase.NOT_EXIST)
+
+
+@pytest.mark.parametrize(
+    ("phase", "removed", "anew"),
+    [
+        (Phase.UNSENT, 0, Phase.UNSENT),
+        (Phase.IN_DOUBT, 1, Phase.IN_DOUBT),
+        (Phase.BUSY, 0, Phase.BUSY),
+        (Phase.BUSY_IN_DOUBT, 0, Phase.BUSY_IN_DOUBT),
+        (Phase.FAILED, 0, Phase.UNSENT),
+        (Phase.FAILED, 1, Phase.BUSY),
+        (Phase.FAILED_IN_DOUBT, 1, Phase.BUSY_IN_DOUBT),
+        (Phase.PASSED_OVER, 0, Phase.IN_DOUBT),
+        (Phase.UNRECOGNISED, 0, Phase.IN_DOUBT),
+        (Phase.UNRECOGNISED, 1, Phase.BUSY_IN_DOUBT),
+        (Phase.OTHER_FORM, 0, Phase.UNSENT),
+        (Phase.OTHER_FORM_IN_DOUBT, 0, Phase.IN_DOUBT),
+    ],
+)
+def test_where_a_later_run_begins(phase: Phase, removed: int, anew: Phase) -> None:
+    assert asked_anew(in_phase(phase, removed)).phase == anew

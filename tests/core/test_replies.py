@@ -5,13 +5,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bulk_remove.core.lifecycle import Event
+from bulk_remove.core.lifecycle import EVER_US, Event
 from bulk_remove.core.replies import (
     DETAIL_MAX_CHARS,
     Effect,
     Fault,
     Reply,
     Verdict,
+    doubt_us,
     fault_of_status,
     read_envelope,
     read_reply,
@@ -150,8 +151,29 @@ ENVELOPE = b'{"request_id": "53678450401cf", "errors": [{"message": "Wrong forma
         *((status, Effect.IN_DOUBT) for status in (201, 204, 206, 408, 500, 502, 504, 520, 599)),
     ],
 )
-def test_a_status_is_sorted_by_whether_the_server_could_have_acted(http_status: int, effect: Effect) -> None:
+def test_a_status_is_sorted_by_what_is_to_follow(http_status: int, effect: Effect) -> None:
     assert fault_of_status(http_status, b"", None).effect is effect
+
+
+@pytest.mark.parametrize(
+    ("http_status", "doubt"),
+    [
+        *((status, 700) for status in (301, 302, 307, 400, 401, 403, 404, 405, 409, 422, 425, 429, 444, 499, 503)),
+        *((status, EVER_US) for status in (204, 206, 408, 500, 502, 504, 520, 599)),
+        *((status, 0) for status in (407, 413, 414, 431)),
+    ],
+)
+def test_the_doubt_that_a_status_leaves_is_a_question_of_time_unless_it_says_nothing_or_comes_before_all(
+    http_status: int, doubt: int
+) -> None:
+    fault = fault_of_status(http_status, b"", None)
+    assert doubt_us(fault, 700) == doubt
+    assert doubt_us(fault, None) == 0
+
+
+def test_no_answer_leaves_doubt_unless_the_request_never_departed() -> None:
+    lost = Fault(Effect.IN_DOUBT, "timeout", "The server did not answer in time.")
+    assert (doubt_us(lost, 1), doubt_us(lost, None)) == (EVER_US, 0)
 
 
 @pytest.mark.parametrize("http_status", sorted(set(range(100, 600)) - {200}))

@@ -54,7 +54,7 @@ def test_the_time_left_is_unknown_until_there_is_a_speed() -> None:
 
 
 def test_a_snapshot_knows_what_is_settled_what_is_in_a_call_and_what_is_unsent() -> None:
-    snapshot = Snapshot({"R": 5, "N": 1, "B": 2, "C": 1, "U": 9, "D": 4}, 3, 5, 0, {}, 1.0, 3, None)
+    snapshot = Snapshot({"R": 5, "N": 1, "B": 2, "b": 1, "U": 9, "u": 4}, 3, 5, 0, {}, 1.0, 3, None)
     assert (snapshot.settled, snapshot.in_a_call, snapshot.unsent) == (6, 3, 9)
 
 

@@ -7,19 +7,20 @@ from tests.simulation.oracle import NOT_SENT
 
 _STATUS_OF_PHASE = {
     "U": "UNSENT",
-    "D": "IN_DOUBT",
+    "u": "IN_DOUBT",
     "B": "CALL_IN_PROGRESS",
-    "C": "CALL_IN_PROGRESS",
-    "M": "FAILED",
-    "R": "REMOVED",
-    "N": "NOT_EXIST",
-    "P": "PRESUMED_REMOVED",
-    "F": "FAILED",
-    "G": "FAILED",
-    "X": "UNRECOGNISED",
-    "Y": "UNRECOGNISED",
+    "b": "CALL_IN_PROGRESS",
+    "m": "FAILED",
     "O": "UNSENT",
-    "Q": "IN_DOUBT",
+    "o": "IN_DOUBT",
+    "R": "REMOVED",
+    "r": "REMOVED",
+    "N": "NOT_EXIST",
+    "n": "PRESUMED_REMOVED",
+    "F": "FAILED",
+    "f": "FAILED",
+    "X": "UNRECOGNISED",
+    "x": "UNRECOGNISED",
 }
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from hypothesis import strategies as st
 
-from bulk_remove.core.lifecycle import SETTLED, Phase
+from bulk_remove.core.lifecycle import EVER_US, SETTLED, Phase
 from bulk_remove.core.model import NumberState
 
 moments_s = st.sampled_from([0.0, 1_700_000_000.123456, 1_700_000_000.5])
@@ -22,6 +22,7 @@ def states_in(phases: Iterable[str]) -> st.SearchStrategy[NumberState]:
         busy_since_s=moments_s,
         answered_at_s=moments_s,
         detail=st.sampled_from(["", "The server said: 'zażółć'"]) | st.text(max_size=5),
+        doubt_us=st.sampled_from([0, 4711, EVER_US]),
     )
 
 

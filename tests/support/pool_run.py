@@ -28,12 +28,18 @@ Answer = Callable[[float, Sequence[str]], Reply | Fault]
 
 
 class FakeServer:
-    """Answers after a while, and keeps the moments at which requests came and how many were under way."""
+    """Answers after a while, and keeps the moments at which requests came and how many were under way.
 
-    def __init__(self, answer: Answer, latency_s: float = 0.0, connect_s: float = 0.0) -> None:
+    `fault_s` is how long a fault takes, `latency_s` anything else, and faults as well where there is no `fault_s`.
+    """
+
+    def __init__(
+        self, answer: Answer, latency_s: float = 0.0, connect_s: float = 0.0, fault_s: float | None = None
+    ) -> None:
         self._answer = answer
         self._connect_s = connect_s
         self._latency_s = latency_s
+        self._fault_s = latency_s if fault_s is None else fault_s
         self.moments_s: list[float] = []
         self.asked: list[tuple[str, ...]] = []
         self.most_at_once = 0
@@ -52,9 +58,10 @@ class FakeServer:
         self.asked.append(chunk.numbers)
         self._under_way += 1
         self.most_at_once = max(self.most_at_once, self._under_way)
-        await asyncio.sleep(self._latency_s)
+        answer = self._answer(now, chunk.numbers)
+        await asyncio.sleep(self._latency_s if isinstance(answer, Reply) else self._fault_s)
         self._under_way -= 1
-        return self._answer(now, chunk.numbers)
+        return answer
 
 
 class Alone:

@@ -108,10 +108,11 @@ class _Scene:
         """Return what is worth telling, most important first."""
         now = self._now
         phases = now.phases
+        removed = phases.get(Phase.REMOVED, 0) + phases.get(Phase.REMOVED_AT_LEAST, 0)
         absent = phases.get(Phase.NOT_EXIST, 0) + phases.get(Phase.PRESUMED_REMOVED, 0)
         facts = [
             phrase("{settled:,} of {numbers:,} numbers", settled=now.settled, numbers=self._numbers),
-            phrase("{removed:,} removed", removed=phases.get(Phase.REMOVED, 0)),
+            phrase("{removed:,} removed", removed=removed),
             phrase("{absent:,} not there", absent=absent),
         ]
         if now.in_a_call:

@@ -13,9 +13,18 @@ from bulk_remove.adapters.pool.tally import Tally
 from bulk_remove.core.alike import Alike
 from bulk_remove.core.chunker import RequestShape
 from bulk_remove.core.forms import Forms
-from bulk_remove.core.lifecycle import BETWEEN_FORMS, IN_A_CALL, Event, Phase, nowhere, with_verdict, without_verdict
+from bulk_remove.core.lifecycle import (
+    BETWEEN_FORMS,
+    IN_A_CALL,
+    NOTHING_SEEN,
+    Event,
+    Phase,
+    nowhere,
+    with_verdict,
+    without_verdict,
+)
 from bulk_remove.core.model import Again, Chunk, NumberState
-from bulk_remove.core.replies import Effect, Fault, Reply, Verdict
+from bulk_remove.core.replies import Effect, Fault, Reply, Verdict, doubt_us
 from bulk_remove.core.request_size import RequestSize, timed
 from bulk_remove.core.retry import BusyPolicy, RetryPolicy, Step, backoff_s, busy_due_s
 from bulk_remove.core.summary import Ending
@@ -68,18 +77,21 @@ class Bookkeeper:
     """Writes every answer to the ledger, then counts it.
 
     `longest_line` is the longest request line that the server may take, in bytes, once it found one too long; `size`
-    follows how long its replies take.
+    follows how long its replies take, and `fastest` is the fastest of them.
     """
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
+        self.fastest = NOTHING_SEEN
         self.longest_line = desk.settings.longest_line
         self.size = desk.settings.size
         self._refused_alone = Counter[int]()
         self._refused_forms: set[int] = set()
 
     def took(self, chunk: Chunk, took_us: int, answer: Reply | Fault) -> None:
-        """Take note how long a request took, if that says something of its size."""
+        """Take note how long a request took, if that says something of its size or of the time that others need."""
+        if isinstance(answer, Reply):
+            self.fastest = self.fastest.and_reply(took_us)
         if isinstance(answer, Reply) or answer.effect is Effect.IN_DOUBT:
             most = self.size.most
             self.size = timed(self.size, len(chunk.numbers), took_us, answered=isinstance(answer, Reply))
@@ -94,7 +106,9 @@ class Bookkeeper:
         verdicts = reply.verdicts.but(dict.fromkeys(other_forms, Verdict(Event.NOT_IN_THIS_FORM)))
         states = chunk.states.joined(
             verdicts,
-            lambda state, verdict: with_verdict(state, verdict.event, verdict.removed, (), verdict.detail, now_s),
+            lambda state, verdict: with_verdict(
+                state, verdict.event, verdict.removed, (), verdict.detail, now_s, self.fastest
+            ),
         )
         again = {**self._due_again(chunk, states, now_s), **other_forms}
 
@@ -118,7 +132,7 @@ class Bookkeeper:
         if chunk.form not in self._refused_forms or chunk.states.where(_was_asked_for):
             return False
         now_s = self._desk.clock.wall_s()
-        states, again = self._past_this_form(chunk, "", now_s)
+        states, again = self._past_this_form(chunk, "", now_s, 0)
         # Nothing was sent, so the attempt that a refusal counts is not one.
         states = states.each(lambda state: state._replace(attempts=state.attempts - 1))
 
@@ -151,23 +165,27 @@ class Bookkeeper:
             return False
         return self._desk.shape_of(chunk.campaign).line_bytes(*chunk.numbers) > self.longest_line
 
-    async def faulted(self, chunk: Chunk, attempt_id: int, fault: Fault, step: Step) -> tuple[Chunk, tuple[Chunk, ...]]:
+    async def faulted(
+        self, chunk: Chunk, attempt_id: int, fault: Fault, took_us: int | None, step: Step
+    ) -> tuple[Chunk, tuple[Chunk, ...]]:
         """Write what a fault left behind and take the step; returns the chunk as it now is, and its halves if split.
 
-        Raises StorageError.
+        `took_us` is how long the request took, None if it never departed. Raises StorageError.
         """
         desk = self._desk
         now_s = desk.clock.wall_s()
         again: dict[int, Again] = {}
         alone = step is Step.SPLIT and len(chunk.numbers) == 1
-        event = Event.REFUSED if alone else Event.LOST if fault.effect is Effect.IN_DOUBT else Event.UNTOUCHED
+        doubt = doubt_us(fault, took_us)
+        lost = self.fastest.may_have_acted(doubt)
+        event = Event.REFUSED if alone else Event.LOST if lost else Event.UNTOUCHED
         splits = step is Step.SPLIT and not alone
         # Of a request refused as a whole nobody knows yet which number was meant.
-        detail = "" if splits and event is Event.UNTOUCHED else fault.detail
+        detail = "" if splits and fault.effect is Effect.REFUSED else fault.detail
         if alone and _is_about_the_form(chunk):
-            states, again = self._past_this_form(chunk, detail, now_s)
+            states, again = self._past_this_form(chunk, detail, now_s, doubt)
         else:
-            states = chunk.states.each(lambda state: without_verdict(state, event, detail))
+            states = chunk.states.each(lambda state: without_verdict(state, event, detail, doubt, self.fastest))
         closes = alone or step is Step.GIVE_UP
 
         def write(steps: Steps) -> tuple[Chunk, ...]:
@@ -234,13 +252,15 @@ class Bookkeeper:
                 return Again(now_s, number, form)
         return None
 
-    def _past_this_form(self, chunk: Chunk, detail: str, now_s: float) -> tuple[Alike[NumberState], dict[int, Again]]:
+    def _past_this_form(
+        self, chunk: Chunk, detail: str, now_s: float, doubt: int
+    ) -> tuple[Alike[NumberState], dict[int, Again]]:
         """Return what follows when a form is refused: the next form, or that the number does not exist."""
         hows = [self._next_form(number, now_s) for number in chunk.numbers]
         states = Alike.of(
-            without_verdict(state, Event.NOT_IN_THIS_FORM, "")
+            without_verdict(state, Event.NOT_IN_THIS_FORM, "", doubt, self.fastest)
             if how
-            else without_verdict(state, Event.NOT_EXIST, detail)
+            else without_verdict(state, Event.NOT_EXIST, detail, doubt, self.fastest)
             for state, how in zip(chunk.states, hows, strict=True)
         )
         return states, {index: how for index, how in enumerate(hows) if how}

@@ -8,6 +8,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import NamedTuple
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_never
 
@@ -45,6 +46,14 @@ def _stated(state: RetryCallState) -> float:
     """Wait as long as core/retry.py decided."""
     error = state.outcome.exception() if state.outcome else None
     return error.delay_s if isinstance(error, _AskAgain) else 0.0
+
+
+class _Asked(NamedTuple):
+    """What came of an attempt: None when the run is being stopped. `took_us` is None when it never departed."""
+
+    attempt_id: int
+    answer: Reply | Fault | None
+    took_us: int | None = None
 
 
 class _Turn:
@@ -198,7 +207,7 @@ class Pool:
     async def _tried(self, turn: _Turn) -> tuple[Chunk, ...]:
         """Ask once for a chunk; returns its halves if it had to be split. Raises _AskAgain when it is to be retried."""
         turn.tries += 1
-        attempt_id, answer = await self._ask(turn.chunk, retry=turn.tries > 1)
+        attempt_id, answer, took_us = await self._ask(turn.chunk, retry=turn.tries > 1)
         if isinstance(answer, Reply):
             await self._books.replied(turn.chunk, attempt_id, answer)
         if answer is None or isinstance(answer, Reply):
@@ -208,7 +217,7 @@ class Pool:
         trial = Trial(turn.tries, turn.server_errors, len(turn.chunk.numbers), alive=alive)
         decision = decide(self._desk.settings.retry, answer, trial, self._desk.clock.draw())
         log.info("chunk %d, try %d: %s; %s", turn.chunk.chunk_id, turn.tries, answer.kind, decision.step.value)
-        turn.chunk, halves = await self._books.faulted(turn.chunk, attempt_id, answer, decision.step)
+        turn.chunk, halves = await self._books.faulted(turn.chunk, attempt_id, answer, took_us, decision.step)
         if decision.step is Step.RETRY:
             raise _AskAgain(decision.delay_s)
         return halves
@@ -218,19 +227,19 @@ class Pool:
         answered_at_us = self._desk.gate.answered_at_us
         return answered_at_us is not None and answered_at_us >= since_us and not self._desk.gate.is_open
 
-    async def _ask(self, chunk: Chunk, *, retry: bool) -> tuple[int, Reply | Fault | None]:
-        """Make one attempt; returns its id and what came of it, None when the run is being stopped."""
+    async def _ask(self, chunk: Chunk, *, retry: bool) -> _Asked:
+        """Make one attempt; returns what came of it."""
         gate, halt = self._desk.gate, self._desk.halt
-        attempt_id, may_go = 0, await gate.slot(retry=retry)
+        asked, may_go = _Asked(0, None), await gate.slot(retry=retry)
         while may_go:
-            attempt_id, answer = await self._sent(chunk)
-            if answer is not None or halt.called:
-                return attempt_id, answer
+            asked = await self._sent(chunk)
+            if asked.answer is not None or halt.called:
+                return asked
             may_go = await gate.another_slot()  # it was held back just before it left
-        return attempt_id, None
+        return asked
 
-    async def _sent(self, chunk: Chunk) -> tuple[int, Reply | Fault | None]:
-        """Send a request that has its slot; returns its id and what came of it, None when it did not leave."""
+    async def _sent(self, chunk: Chunk) -> _Asked:
+        """Send a request that has its slot; returns what came of it."""
         desk = self._desk
         trip: Trip | None = None
         answer: Reply | Fault = NOT_SENT
@@ -246,10 +255,11 @@ class Pool:
             answer = await self._sender.delete(chunk, self._shape_of(chunk.campaign), desk.clock.wall_s(), departure)
         finally:
             desk.gate.came_back(trip, answer)
-        if trip is not None:
-            self._books.took(chunk, desk.clock.now_us() - trip.departed_us, answer)
+        took_us = None if trip is None else desk.clock.now_us() - trip.departed_us
+        if took_us is not None:
+            self._books.took(chunk, took_us, answer)
         if answer is NOT_SENT:
             await desk.journal.write(lambda steps: steps.end_attempt(attempt_id, begun_s, answer.kind, "", 0))
-            return attempt_id, None
+            return _Asked(attempt_id, None)
         desk.tally.request()
-        return attempt_id, answer
+        return _Asked(attempt_id, answer, took_us)
