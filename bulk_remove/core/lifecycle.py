@@ -198,7 +198,7 @@ def read_back(status: Status, detail: str) -> tuple[Phase, str]:
 _ANEW: dict[str, tuple[Phase, Phase]] = {
     Phase.UNSENT: (Phase.UNSENT, Phase.BUSY),
     Phase.FAILED: (Phase.UNSENT, Phase.BUSY),
-    Phase.UNRECOGNISED: (Phase.UNSENT, Phase.BUSY),
+    Phase.UNRECOGNISED: (Phase.IN_DOUBT, Phase.BUSY_IN_DOUBT),
     Phase.PASSED_OVER: (Phase.IN_DOUBT, Phase.BUSY_IN_DOUBT),
     Phase.FAILED_IN_DOUBT: (Phase.IN_DOUBT, Phase.BUSY_IN_DOUBT),
     Phase.UNRECOGNISED_IN_DOUBT: (Phase.IN_DOUBT, Phase.BUSY_IN_DOUBT),
@@ -211,10 +211,10 @@ _ANEW: dict[str, tuple[Phase, Phase]] = {
 def asked_anew(state: NumberState) -> NumberState:
     """Return the state from which a later run goes on; a final verdict stays as it is, and so does doubt.
 
-    Refused numbers and those with an unknown status begin anew, but for records that were removed: these are in the
-    sum, so the number goes on like one of which some record was in a call. One that was passed over goes on like a
-    refused one in doubt, for a report does not tell the two apart. One that was not asked for in all its forms begins
-    with the first again.
+    Refused numbers begin anew, but for records that were removed: these are in the sum, so the number goes on like one
+    of which some record was in a call. One with a status that nobody has documented is in doubt: it may have meant a
+    removal. One that was passed over goes on like a refused one in doubt, for a report does not tell the two apart. One
+    that was not asked for in all its forms begins with the first again.
     """
     if status_of(state.phase) in FINAL_STATUSES:
         return state

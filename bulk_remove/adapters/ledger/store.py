@@ -13,7 +13,7 @@ from bulk_remove.adapters.ledger.packing import pack_settings
 from bulk_remove.errors import StorageError
 from bulk_remove.language import phrase
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 _PRAGMAS = (
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",
