@@ -27,6 +27,7 @@ from bulk_remove.core.forms import AlsoTry, Forms
 from bulk_remove.core.guards import MAX_INVALID, Limits
 from bulk_remove.core.model import Brackets, CsvFor, NumberFormat, ReportFormat
 from bulk_remove.core.numbers import NumberRules
+from bulk_remove.core.regions import region_of
 from bulk_remove.core.throttle import Ceilings, Level, ceilings_of
 from bulk_remove.errors import UsageError, flag_of
 
@@ -264,6 +265,7 @@ class Settings:
             self.max_request_line,
             self.max_numbers_per_request,
             self.additional_numbers,
+            region_of(self.region),
         )
 
     def public(self) -> dict[str, object]:

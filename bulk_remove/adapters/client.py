@@ -20,7 +20,17 @@ from bulk_remove import __version__
 from bulk_remove.core.chunker import RequestShape
 from bulk_remove.core.model import Chunk
 from bulk_remove.core.quota import read_quota
-from bulk_remove.core.replies import NOT_SENT, Document, Effect, Fault, Reply, fault_of_status, read_reply
+from bulk_remove.core.replies import (
+    CONNECTION_LOST,
+    NOT_SENT,
+    WITH_VERDICTS,
+    Document,
+    Effect,
+    Fault,
+    Reply,
+    fault_of_status,
+    read_reply,
+)
 from bulk_remove.core.retry import parse_date, parse_retry_after
 from bulk_remove.errors import UsageError
 from bulk_remove.language import phrase
@@ -117,8 +127,8 @@ class Client:
         except _Failed as failed:
             return failed.fault
         answer = (
-            read_reply(body, chunk.numbers)
-            if status == 200  # noqa: PLR2004 - the documented one
+            read_reply(body, chunk.numbers, shape.region, status)
+            if status in WITH_VERDICTS
             else fault_of_status(status, body, parse_retry_after(headers.get("Retry-After"), now_s))
         )
         quota = read_quota(headers, now_s)
@@ -222,7 +232,7 @@ _FAULTS: tuple[tuple[tuple[type[Exception], ...], Fault], ...] = (
 )
 """Could the server have acted? The first row that fits counts, so subclasses stand before their parents."""
 
-_CONNECTION_LOST = Fault(Effect.IN_DOUBT, "connection lost", "The connection broke before the reply.")
+_CONNECTION_LOST = Fault(Effect.IN_DOUBT, CONNECTION_LOST, "The connection broke before the reply.")
 
 
 def fault_of_exception(error: Exception) -> Fault:

@@ -29,6 +29,8 @@ def in_short(run: PastRun) -> Iterator[str]:
     counts += [(Status.INVALID, run.invalid)] if run.invalid else []
     told = [phrase("{status} {count:,}", status=status.value, count=count) for status, count in counts]
     yield phrase("    {told}", told=joined(", ", told) if told else phrase("no number"))
+    if run.unasked:
+        yield phrase("    the server named a removal that nobody asked for: see the summary")
     left, on = "", ""
     if run.open_numbers:
         left = phrase("; {open_numbers:,} without a final answer", open_numbers=run.open_numbers)

@@ -11,7 +11,7 @@ from typing import Any
 
 from bulk_remove.adapters.console import Live, Screen
 from bulk_remove.adapters.folders import lock_campaigns
-from bulk_remove.adapters.ledger import Outcomes
+from bulk_remove.adapters.ledger import Outcomes, Store
 from bulk_remove.adapters.pool import Pool
 from bulk_remove.adapters.reader import ReadOptions, find_files, open_table
 from bulk_remove.cli.aftermath import Aftermath, aftermath
@@ -26,6 +26,7 @@ from bulk_remove.cli.signals import report_kept, stopped_by_signals, told_truly
 from bulk_remove.core.plan import ApprovedPlan, Consent, approve, check_holds_numbers, check_within_limits
 from bulk_remove.core.progress import duration
 from bulk_remove.core.summary import Ending
+from bulk_remove.core.unasked import CAUSE, unasked_told
 from bulk_remove.errors import ExitCode, GuardStop, UsageError
 from bulk_remove.language import counted, ours, phrase
 from bulk_remove.run.carry_out import Carried, Hooks, Sent, carry_out, notes_of, with_learned_limit
@@ -101,7 +102,7 @@ def _rerun(screen: Screen, options: dict[str, Any]) -> Carried:
         options = without_profile(options, "url", "system", "user")
     state_dir = state_dir_from(options)
     _need_consent(screen, options)
-    with _earlier_rows(options, state_dir) as (rows, kept, given, told):
+    with _earlier_rows(screen, options, state_dir) as (rows, kept, given, told):
         address = Address.parse(told.url) if told.url else address_from(options)
         login = login_from({**options, "user": options["user"] or told.user}, address)
         settings = _learned(screen, given, state_dir, address)
@@ -116,7 +117,7 @@ def _rerun(screen: Screen, options: dict[str, Any]) -> Carried:
 
 @contextmanager
 def _earlier_rows(
-    options: dict[str, Any], state_dir: Path
+    screen: Screen, options: dict[str, Any], state_dir: Path
 ) -> Iterator[tuple[Rows, tuple[str, ...], Settings, Destination]]:
     """Give the rows of a report or of a run, the columns to keep, the settings, and where that run sent to."""
     earlier = options["earlier"]
@@ -143,6 +144,7 @@ def _earlier_rows(
                 ),
                 "Leave --url, --system and BULK_REMOVE_URL out; to send elsewhere, rerun its report.csv.",
             )
+        _tell_unasked(screen, run.store)
         yield Outcomes(run.store).rows, kept_of(run), run.settings, told
 
 
@@ -223,8 +225,15 @@ def resume_run(screen: Screen, options: dict[str, Any], held: Collection[str]) -
                     host=ready.plan.host,
                 )
             )
+            _tell_unasked(screen, run.store)
             told = {**options, "output": output, "also": wanted.also, "csv_for": wanted.csv_for}
             return _carried_out(screen, ready, approved, run.settings, address, login, told)
+
+
+def _tell_unasked(screen: Screen, store: Store) -> None:
+    """Say again what an earlier session of a run removed that nobody asked for."""
+    if removals := Outcomes(store).unasked_removals():
+        screen.warn(phrase("{removals} {cause}", removals=unasked_told(removals), cause=ours(CAUSE)))
 
 
 def check_job(options: dict[str, Any]) -> int:
@@ -297,6 +306,8 @@ def _tell(screen: Screen, ready: Prepared, settings: Settings, sent: Sent, finis
         sent.ending,
         finished.exit_code,
     )
+    if finished.unasked and sent.ending is not Ending.UNASKED:  # else that is why it ended
+        screen.warn(phrase("  {removals}", removals=unasked_told(finished.unasked)))
     if settings.additional_numbers:
         screen.tell("  Records were removed, too, when a number was among their additional ones.")
     for proof in finished.proofs[:_SHOWN_PROOFS]:

@@ -1,11 +1,12 @@
 """What to do next, once a run has ended: whole sentences, and the command where there is one."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from bulk_remove.core.model import OPEN_STATUSES, Status
 from bulk_remove.core.summary import Ending
-from bulk_remove.language import Phrase, counted, phrase
+from bulk_remove.core.unasked import CAUSE, UnaskedRemoval, unasked_told
+from bulk_remove.language import Phrase, counted, ours, phrase
 
 
 class Advice(NamedTuple):
@@ -34,10 +35,22 @@ def resumable(by_status: Mapping[Status, int]) -> bool:
     return any(by_status.get(status, 0) for status in RESUMED)
 
 
-def advise(run_id: str, ending: Ending, by_status: Mapping[Status, int], *, strangers: int) -> tuple[Advice, ...]:
-    """Return what is left to do, the most urgent first. `strangers` counts numbers in replies that nobody asked for."""
+def advise(
+    run_id: str,
+    ending: Ending,
+    by_status: Mapping[Status, int],
+    *,
+    strangers: int,
+    unasked: Sequence[UnaskedRemoval] = (),
+) -> tuple[Advice, ...]:
+    """Return what is left to do, the most urgent first.
+
+    `strangers` counts numbers in replies that nobody asked for, `unasked` are those of them that were removed.
+    """
     left = {status: by_status.get(status, 0) for status in OPEN_STATUSES}
     advice: list[Advice] = []
+    if unasked:
+        advice.append(Advice(phrase("{removals} {cause}", removals=unasked_told(unasked), cause=ours(CAUSE))))
     if strangers:
         advice.append(
             Advice(

@@ -39,10 +39,14 @@ class Breaker(NamedTuple):
         return self.failing_since_us is not None and now_us - self.failing_since_us >= self.patience_us
 
 
-def failed(breaker: Breaker, now_us: int) -> Breaker:
-    """Take note of a request without a reply. Each failed probe doubles the wait for the next."""
+def failed(breaker: Breaker, now_us: int, *, at_once: bool = False) -> Breaker:
+    """Take note of a request without a reply. Each failed probe doubles the wait for the next.
+
+    `at_once` opens the breaker whatever came before: a denial is nothing to send many requests into.
+    """
+    faults = breaker.faults_in_a_row + 1
     breaker = breaker._replace(
-        faults_in_a_row=breaker.faults_in_a_row + 1,
+        faults_in_a_row=max(faults, breaker.threshold) if at_once else faults,
         failing_since_us=now_us if breaker.failing_since_us is None else breaker.failing_since_us,
         probing=False,
     )

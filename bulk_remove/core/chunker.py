@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 
 from bulk_remove.core.model import Brackets
+from bulk_remove.core.regions import POLAND, Region
 from bulk_remove.errors import UsageError
 from bulk_remove.language import phrase
 
@@ -28,7 +29,8 @@ class RequestShape:
 
     `base_path` is the path of the server's address, usually empty. `max_request_line` is in bytes, `max_numbers` the
     most numbers in one request; both are at least 1. With `additional_numbers` the server looks for each number among
-    the records' additional ones, too. Raises UsageError when not even one number fits.
+    the records' additional ones, too. `region` is whose numbering a reply's keys are read by. Raises UsageError when
+    not even one number fits.
     """
 
     campaign: str
@@ -38,6 +40,7 @@ class RequestShape:
     max_request_line: int = MAX_REQUEST_LINE
     max_numbers: int = MAX_NUMBERS_PER_REQUEST
     additional_numbers: bool = False
+    region: Region = POLAND
 
     def __post_init__(self) -> None:
         if self.line_bytes("0" * 16) > self.max_request_line:

@@ -28,6 +28,9 @@ class Region:
     longest: int
 
 
+POLAND = Region("48", "00", frozenset({9}), 10)
+
+
 def region_of(name: str) -> Region:
     """Return the region with this name (ISO 3166, two letters). Raises UsageError for an unknown one."""
     from phonenumbers import PhoneMetadata, PhoneNumberDesc  # noqa: PLC0415 - costs 30 ms, as below

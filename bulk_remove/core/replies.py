@@ -1,30 +1,28 @@
 """A reply and the numbers that were asked for, brought together: one verdict for each number, or one fault.
 
 A 200 is not success: it is a JSON object keyed by number, each value a list with one entry per record found. Replies
-are joined by number, never by position. PHP may write an empty object as `[]`.
+are joined by number, never by position. PHP writes an object with the keys 0, 1, 2 ... as a list, an empty one as `[]`.
 
 A fault is why there is no verdict. Its effect is what follows next. Whether the server has acted nevertheless is another
 question, for no status says so: `doubt_us` measures it.
 """
 
-import re
-from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from operator import itemgetter
+from itertools import islice
 from typing import Any, NamedTuple
 
-import orjson
-
-from bulk_remove.core.alike import Alike, RecordId
-from bulk_remove.core.lifecycle import EVER_US, Event
+from bulk_remove.core.alike import Alike
+from bulk_remove.core.lifecycle import EVER_US
 from bulk_remove.core.model import mask
 from bulk_remove.core.quota import Quota
+from bulk_remove.core.regions import POLAND, Region
+from bulk_remove.core.reply_text import DETAIL_MAX_CHARS, Several, json_of, masked_words, may_repeat, with_repeats
+from bulk_remove.core.respelling import AMBIGUOUS, digits_of, meant
+from bulk_remove.core.unasked import Unasked, unasked_in
+from bulk_remove.core.verdicts import SEVERAL_KEYS, Verdict, entries_of, plain_verdicts, put_together, verdicts_of
 from bulk_remove.language import ours, phrase
-
-DETAIL_MAX_CHARS = 300
-"""How much of a server's own words is kept; its pages of HTML are not worth more."""
 
 
 class Effect(StrEnum):
@@ -60,6 +58,13 @@ class Fault:
         return self.http_status in _TOO_LONG
 
     @property
+    def may_be_length(self) -> bool:
+        """Whether a limit on the URL may be behind it: some proxies answer so, or break the connection."""
+        if self.effect is Effect.IN_DOUBT:
+            return self.kind == CONNECTION_LOST or self.http_status >= _SERVER_ERROR
+        return self.kind == f"HTTP {self.http_status}" and self.http_status not in _ABOUT_THE_USER
+
+    @property
     def detail(self) -> str:
         """The sentence with the request id, for the report."""
         return (
@@ -68,6 +73,11 @@ class Fault:
             else self.sentence
         )
 
+
+CONNECTION_LOST = "connection lost"
+"""The kind of fault when the connection broke before the reply."""
+_SERVER_ERROR = 500
+_ABOUT_THE_USER = frozenset({401, 407})
 
 NOT_SENT = Fault(Effect.UNTOUCHED, "not sent", "The run was stopped before this request left.")
 """No attempt at all: the request was prepared, and then nobody wanted it sent."""
@@ -87,27 +97,21 @@ def doubt_us(fault: Fault, took_us: int | None) -> int:
     return 0 if fault.http_status in _NOT_CARRIED_OUT else took_us
 
 
-class Verdict(NamedTuple):
-    """What one reply said of one number; `removed` and `record_ids` count what was removed in this attempt."""
-
-    event: Event
-    removed: int = 0
-    record_ids: tuple[RecordId, ...] = ()
-    detail: str = ""
-
-
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A 200 that could be read: `verdicts[i]` belongs to the i-th number asked for.
+    """A reply that could be read: `verdicts[i]` belongs to the i-th number asked for.
 
-    `strangers` counts numbers that the reply speaks of though they were not asked for; `stranger_sample` is one of
-    them, masked. `quota` is what the server said of its limit, if it did.
+    `strangers` counts keys that mean no number asked for, or more than one; `stranger_sample` is one of them, masked.
+    `unasked` are those that were removed though nobody asked for it. Where the URL was cut on its way, `cut_at` is the
+    index of the number in which that happened. `quota` is what the server said of its limit, if it did.
     """
 
     verdicts: Alike[Verdict]
     strangers: int
     stranger_sample: str
     quota: Quota | None = None
+    unasked: tuple[Unasked, ...] = ()
+    cut_at: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,141 +122,90 @@ class Document:
     server_time_s: float | None
 
 
-_LOCAL_DIGITS = 7
-"""Fewer digits in common are no sign that two spellings mean one number."""
-_DOCUMENTED: dict[object, Verdict] = {
-    "REMOVED": Verdict(Event.REMOVED, 1),
-    "NOT_EXIST": Verdict(Event.NOT_EXIST),
-    "CALL_IN_PROGRESS": Verdict(Event.BUSY),
-}
-_PLAIN_IDS = {int, str, type(None)}  # not bool, which is an int to Python
-_STATUS, _RECORD_ID = itemgetter("status"), itemgetter("record_id")
-_PASSED_OVER = Verdict(Event.PASSED_OVER, detail="The reply did not speak of this number.")
-_UNREADABLE = phrase("The reply with HTTP 200 is not the documented JSON")
+OK = 200
+WITH_VERDICTS = frozenset({OK, 201, 203, 207})
+"""The HTTP statuses whose body may be the documented one."""
+_MOST_ERRORS = 20
 
 
-def read_reply(body: bytes, numbers: Sequence[str]) -> Reply | Fault:
-    """Join a 200's body to the numbers asked for, by number; the order of either says nothing."""
-    try:
-        document = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        shape = phrase("an HTML page") if body.lstrip()[:1] == b"<" else phrase("cut short or damaged")
-        return _unreadable(phrase("{unreadable}: it is {shape}.", unreadable=_UNREADABLE, shape=shape))
-    if document == []:
-        document = {}
-    if not isinstance(document, dict):
-        return _unreadable(phrase("{unreadable}: it is no object keyed by number.", unreadable=_UNREADABLE))
-    entries = [*map(document.get, numbers)]
-    if len(document) == len(numbers) and None not in entries:
-        return Reply(_verdicts(entries), 0, "")
-    asked = {*numbers}
-    left = {key: entry for key, entry in document.items() if key not in asked}
-    if left:
-        _take_respelt(numbers, entries, left)
-    sample = mask(next(iter(left))) if left else ""
-    return Reply(_verdicts(entries), len(left), sample)
+def read_reply(body: bytes, numbers: Sequence[str], region: Region = POLAND, http_status: int = OK) -> Reply | Fault:
+    """Join a reply's body to the numbers asked for, by number; the order of either says nothing.
 
-
-def _take_respelt(numbers: Sequence[str], entries: list[Any], left: dict[str, Any]) -> None:
-    """Find numbers that the reply spells otherwise: the server may have lost a plus, zeros or the country code.
-
-    A key belongs to a number when the digits of one end in all the digits of the other (the shorter at least as long
-    as a local number, or both the same), and no other key or number could be meant.
+    `region` tells which other spellings mean the same number.
     """
-    missing: defaultdict[str, list[int]] = defaultdict(list)
-    for index, found in enumerate(entries):
-        if found is None:
-            missing[_bare(numbers[index])[-_LOCAL_DIGITS:]].append(index)
-    pairs = [
-        (index, key)
-        for key in left
-        for index in missing.get(_bare(key)[-_LOCAL_DIGITS:], ())
-        if _same_number(numbers[index], key)
-    ]
-    by_index, by_key = Counter(index for index, _ in pairs), Counter(key for _, key in pairs)
-    for index, key in pairs:
-        if by_index[index] == by_key[key] == 1:
-            entries[index] = left.pop(key)
-
-
-def _same_number(number: str, key: str) -> bool:
-    shorter, longer = sorted((_bare(number), _bare(key)), key=len)
-    return shorter == longer or (len(shorter) >= _LOCAL_DIGITS and longer.endswith(shorter))
-
-
-def _bare(number: str) -> str:
-    return "".join(digit for digit in number if digit.isdigit()).lstrip("0")
-
-
-def _unreadable(sentence: str) -> Fault:
-    """A 200 that cannot be read came from a server that was asked to delete: it may have."""
-    return Fault(Effect.IN_DOUBT, "unreadable reply", sentence, http_status=200)
-
-
-def _verdicts(entries: Sequence[Any]) -> Alike[Verdict]:
-    """Return the verdict of each number. Where each has one record with a documented status, they are few kinds."""
     try:
-        records = [record for (record,) in entries]
-        statuses = [*map(_STATUS, records)]
-        found = _ids_of(records)
-        kinds = {status: _DOCUMENTED[status] for status in {*statuses}}
-    except (AttributeError, KeyError, TypeError, ValueError):
-        return Alike.of(map(_verdict, entries))
-    types = {*map(type, found)}
-    if not types <= _PLAIN_IDS:
-        return Alike.of(map(_verdict, entries))
-    if [*kinds] == ["REMOVED"] and type(None) not in types:
-        return Alike(tuple(kinds.values()), [0] * len(found), found)
-    places = {status: place for place, status in enumerate(kinds)}
-    ids = [
-        record_id if status == "REMOVED" and record_id is not None else ()
-        for status, record_id in zip(statuses, found, strict=True)
-    ]
-    return Alike(tuple(kinds.values()), [places[status] for status in statuses], ids)
+        document, text = json_of(body)
+        if isinstance(document, list):
+            document = {str(place): entry for place, entry in enumerate(document)}
+        if not isinstance(document, dict):
+            return _unreadable(http_status, "it is no object keyed by number")
+        plain = plain_verdicts([*map(document.get, numbers)]) if len(document) == len(numbers) else None
+        # Each key has a colon: as many as there are keys leave room for no other, see `may_repeat`.
+        if plain and text.count(b":") == len(document) + plain.keys:
+            return Reply(plain.verdicts, 0, "")
+        if may_repeat(text, document) and isinstance(repeated := with_repeats(text), dict):
+            document = repeated
+    except ValueError:
+        is_page = body.lstrip()[:1] == b"<"
+        return _unreadable(http_status, "it is an HTML page" if is_page else "it is cut short or damaged")
+    if _is_envelope(document):
+        return _refused_inside(document, http_status)
+    return _joined(document, numbers, region)
 
 
-def _ids_of(records: Sequence[Any]) -> list[Any]:
-    try:
-        return [*map(_RECORD_ID, records)]
-    except KeyError:  # a record that is not there need not have one
-        return [record.get("record_id") for record in records]
+def _unreadable(http_status: int, problem: str) -> Fault:
+    """A success that cannot be read came from a server that was asked to delete: it may have."""
+    sentence = phrase(
+        "The reply with HTTP {http_status} is not the documented JSON: {problem}.",
+        http_status=http_status,
+        problem=ours(problem),
+    )
+    return Fault(Effect.IN_DOUBT, "unreadable reply", sentence, http_status)
 
 
-def _verdict(entries: object) -> Verdict:
-    if not isinstance(entries, list) or not entries:
-        return _PASSED_OVER
-    if len(entries) == 1:
-        return _entry_verdict(entries[0])
-    each = [_entry_verdict(entry) for entry in entries]
-    return Verdict(
-        _governing([verdict.event for verdict in each]),
-        sum(verdict.removed for verdict in each),
-        tuple(record_id for verdict in each for record_id in verdict.record_ids),
-        "; ".join(dict.fromkeys(verdict.detail for verdict in each if verdict.detail))[:DETAIL_MAX_CHARS],
+def _joined(document: Mapping[str, Any], numbers: Sequence[str], region: Region) -> Reply:
+    """Join a reply that is not one plain list for each number: bring together all that it says of each."""
+    asked = {number: index for index, number in enumerate(numbers)}
+    others = [key for key in document if key not in asked]
+    owners = {**asked, **meant(others, numbers, region)} if others else asked
+    found: dict[int, list[Any]] = {}
+    for key, value in document.items():
+        found.setdefault(owners.get(key, AMBIGUOUS), []).extend(value if isinstance(value, Several) else [value])
+    strangers = [key for key in others if owners.get(key, AMBIGUOUS) == AMBIGUOUS]
+    found.pop(AMBIGUOUS, None)
+    verdicts = verdicts_of([_together(found.get(index, ())) for index in range(len(numbers))])
+    several = [index for index, values in found.items() if len(values) > 1]
+    return Reply(
+        verdicts.but({index: _of_several(verdicts[index]) for index in several}),
+        len(strangers),
+        mask(strangers[0]) if strangers else "",
+        unasked=unasked_in((key, entries_of(document[key])) for key in strangers if key not in owners),
+        cut_at=_cut_at(numbers, found, strangers, region),
     )
 
 
-def _governing(events: Sequence[Event]) -> Event:
-    """Of several records' events the one that decides: what is least settled comes first."""
-    order = (Event.BUSY, Event.UNKNOWN, Event.PASSED_OVER, Event.REMOVED, Event.NOT_EXIST)
-    return next(event for event in order if event in events)
+def _together(values: Sequence[Any]) -> Any:
+    """Return all that stands under a number's keys as one value; None where there is nothing."""
+    if len(values) > 1:
+        return put_together(values)
+    return values[0] if values else None
 
 
-def _entry_verdict(entry: object) -> Verdict:
-    if not isinstance(entry, dict):
-        return Verdict(Event.UNKNOWN, detail="The server's entry for this number is not an object.")
-    status = entry.get("status")
-    verdict = _DOCUMENTED.get(status) if isinstance(status, str) else None
-    if verdict is None:
-        return Verdict(Event.UNKNOWN, detail=f"The server said: {status!r:.{DETAIL_MAX_CHARS}}")
-    record_id = entry.get("record_id")
-    if verdict.removed and isinstance(record_id, int | str) and not isinstance(record_id, bool):
-        return verdict._replace(record_ids=(record_id,))
-    return verdict
+def _of_several(verdict: Verdict) -> Verdict:
+    return verdict._replace(detail=" ".join(filter(None, (verdict.detail, SEVERAL_KEYS))))
 
 
-_PHONE_LIKE = re.compile(r"\d{5,}")
-"""Digits in the server's words that may be a phone number: these words reach logs and terminals."""
+def _cut_at(numbers: Sequence[str], found: Collection[int], strangers: Iterable[str], region: Region) -> int | None:
+    """Return where the URL was cut on its way, None where nothing points to that.
+
+    Then the reply speaks of none of the last numbers, but of a beginning of the first of them.
+    """
+    place = max(found, default=-1) + 1
+    if place == len(numbers):
+        return None
+    digits, _ = digits_of(numbers[place], region)
+    beginnings = {digits[:length] for length in range(1, len(digits))}
+    return place if any(not key.strip() or digits_of(key, region)[0] in beginnings for key in strangers) else None
 
 
 class ErrorEnvelope(NamedTuple):
@@ -265,19 +218,41 @@ class ErrorEnvelope(NamedTuple):
 def read_envelope(body: bytes) -> ErrorEnvelope:
     """Read `{"request_id": ..., "errors": [{"message", "code"}]}` as far as it is there."""
     try:
-        document = orjson.loads(body)
-    except orjson.JSONDecodeError:
+        document, _ = json_of(body)
+    except ValueError:
         return ErrorEnvelope("", "")
-    if not isinstance(document, dict):
-        return ErrorEnvelope("", "")
-    errors = document.get("errors")
+    return _envelope(document) if isinstance(document, dict) else ErrorEnvelope("", "")
+
+
+def _envelope(document: Mapping[str, Any]) -> ErrorEnvelope:
+    errors, request_id = document.get("errors"), document.get("request_id")
     messages = [
-        _PHONE_LIKE.sub(lambda found: mask(found[0]), str(error.get("message", "")))
-        for error in (errors if isinstance(errors, list) else [])
+        masked_words(str(error.get("message", "")))
+        for error in islice(errors if isinstance(errors, list) else (), _MOST_ERRORS)
         if isinstance(error, dict)
     ]
-    request_id = document.get("request_id", "")
-    return ErrorEnvelope("; ".join(messages)[:DETAIL_MAX_CHARS], str(request_id)[:DETAIL_MAX_CHARS])
+    named = str(request_id)[:DETAIL_MAX_CHARS] if isinstance(request_id, str | int) else ""
+    return ErrorEnvelope("; ".join(messages)[:DETAIL_MAX_CHARS], named)
+
+
+def _is_envelope(document: Mapping[str, Any]) -> bool:
+    """Tell whether an object is the server's envelope for errors: no key of it can be a number."""
+    return isinstance(document.get("errors"), list) and not any(char.isdigit() for key in document for char in key)
+
+
+def _refused_inside(document: Mapping[str, Any], http_status: int) -> Fault:
+    """Return the refusal that the server put into a success."""
+    envelope = _envelope(document)
+    sentence = phrase(
+        "The server refused the request, though with HTTP {http_status}.{said}",
+        http_status=http_status,
+        said=_said(envelope),
+    )
+    return Fault(Effect.REFUSED, "errors in a success", sentence, http_status, request_id=envelope.request_id)
+
+
+def _said(envelope: ErrorEnvelope) -> str:
+    return phrase(" The server said: {message}", message=envelope.message) if envelope.message else ""
 
 
 _DENIED = {
@@ -303,11 +278,10 @@ def fault_of_status(http_status: int, body: bytes, retry_after_s: float | None) 
     """Say what a reply with any HTTP status but 200 means. `retry_after_s` is the server's wish in seconds."""
     envelope = read_envelope(body)
     effect, sentence = _effect_of(http_status)
-    said = phrase(" The server said: {message}", message=envelope.message) if envelope.message else ""
     return Fault(
         effect,
         f"HTTP {http_status}",
-        phrase("{sentence}{said}", sentence=ours(sentence), said=said),
+        phrase("{sentence}{said}", sentence=ours(sentence), said=_said(envelope)),
         http_status,
         throttled=http_status in _UNTOUCHED,
         retry_after_s=retry_after_s if http_status in _UNTOUCHED else None,

@@ -18,6 +18,10 @@ SPLIT_AFTER = 3
 """So many server errors in a row for one chunk, while others get replies, look like a number the server trips over."""
 
 
+DENIALS = 4
+"""A server that answered before is believed when it denied so many requests in a row, one after the other."""
+
+
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
     """Bounds for asking again after a fault. Times in seconds; `tries` counts the first one."""
@@ -32,6 +36,7 @@ class Step(StrEnum):
     """What follows a fault."""
 
     RETRY = "retry"
+    PROBE = "try one number"
     SPLIT = "split"
     GIVE_UP = "give up"
     END_RUN = "end the run"
@@ -47,15 +52,22 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """How a chunk fared so far: `tries` of it, the last `server_errors` of them HTTP 5xx in a row; how many numbers.
+    """How a chunk fared so far, and the others.
 
-    `alive` tells whether the server is answering others.
+    Of its `tries` the last `server_errors` in a row failed on the server's side; `numbers` are in it. `alive` tells
+    whether the server is answering others, `passed` whether it answered anybody since the session began, and `denials`
+    how often in a row it denied requests, each sent when the denial before was known. `longest` tells that the chunk
+    has more numbers than any that was answered, `told_apart` that a part of it was answered after the whole was not.
     """
 
     tries: int
     server_errors: int
     numbers: int
     alive: bool
+    passed: bool = True
+    denials: int = 0
+    longest: bool = False
+    told_apart: bool = False
 
 
 def decide(policy: RetryPolicy, fault: Fault, trial: Trial, draw: float) -> Decision:
@@ -67,7 +79,7 @@ def decide(policy: RetryPolicy, fault: Fault, trial: Trial, draw: float) -> Deci
     given up after its tries, even while nobody else is answered: perhaps nobody else is left to ask.
     """
     if fault.effect is Effect.DENIED:
-        return Decision(Step.END_RUN)
+        return _after_denial(policy, fault, trial, draw)
     if fault.effect is Effect.REFUSED:
         return Decision(Step.SPLIT)
     if (fault.retry_after_s or 0.0) > policy.give_up_after_s:
@@ -83,6 +95,20 @@ def decide(policy: RetryPolicy, fault: Fault, trial: Trial, draw: float) -> Deci
         # Added jitter keeps the workers that were sent away together from coming back together.
         delay_s = fault.retry_after_s + draw * policy.backoff_first_s
     return Decision(Step.RETRY, delay_s)
+
+
+def _after_denial(policy: RetryPolicy, fault: Fault, trial: Trial, draw: float) -> Decision:
+    """Say what follows when the server denies the user, the campaign or the address.
+
+    A limit on the URL may look like that: one number alone is tried, and where it goes through the rest is split. Amid
+    answers to others it may be an accident, and is tried again a few times; at the very start it is believed, for who
+    knocks again and again with a wrong password may be locked out.
+    """
+    if fault.may_be_length and trial.longest and trial.numbers > 1:
+        return Decision(Step.SPLIT if trial.told_apart else Step.PROBE)
+    if not trial.passed or trial.denials >= DENIALS:
+        return Decision(Step.END_RUN)
+    return Decision(Step.RETRY, backoff_s(policy, max(1, trial.denials), draw))
 
 
 def backoff_s(policy: RetryPolicy, tries: int, draw: float) -> float:

@@ -19,6 +19,7 @@ class Ending(StrEnum):
     DEADLINE = "the deadline came first"
     STORAGE = "the disk or the ledger failed"
     GUARD = "stopped after the canary"
+    UNASKED = "the reply named a removal that nobody asked for"
 
 
 MEANING = {
@@ -42,6 +43,7 @@ _EXIT = {
     Ending.DEADLINE: ExitCode.DEADLINE,
     Ending.STORAGE: ExitCode.STORAGE,
     Ending.GUARD: ExitCode.GUARD,
+    Ending.UNASKED: ExitCode.GUARD,
 }
 
 

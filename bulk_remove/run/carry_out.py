@@ -13,7 +13,7 @@ from bulk_remove.adapters.account import Account
 from bulk_remove.adapters.client import Client, Connection
 from bulk_remove.adapters.clock import SystemClock
 from bulk_remove.adapters.folders import account_file, keep_learned, learned_of
-from bulk_remove.adapters.ledger import Journal, Planning, Sending
+from bulk_remove.adapters.ledger import Journal, Outcomes, Planning, Sending
 from bulk_remove.adapters.pool import Outside, Pool, PoolSettings
 from bulk_remove.core.canary import canary_declined, judge_canary
 from bulk_remove.core.learned import Learned, first_size, started
@@ -26,6 +26,7 @@ from bulk_remove.core.replies import Fault
 from bulk_remove.core.request_size import size_from
 from bulk_remove.core.retry import BusyPolicy, RetryPolicy
 from bulk_remove.core.summary import Ending
+from bulk_remove.core.unasked import unasked_stop
 from bulk_remove.errors import ExitCode, GuardStop, StorageError
 from bulk_remove.language import phrase
 from bulk_remove.run.preflight import NONE_COUNTED, counted_after
@@ -136,6 +137,8 @@ async def carry_out(
         ended_s = clock.wall_s()
         await journal.write(lambda steps: steps.end_session(session_no, ended_s, ending.value))
     _keep(prepared.state_dir, approved.plan.host, known, pool, ended_s)
+    if ending is Ending.UNASKED:
+        guard = unasked_stop(Outcomes(prepared.store).unasked_removals(), approved.plan.run_id)
     return Sent(ending, pool.fault, pool.snapshot(), guard)
 
 

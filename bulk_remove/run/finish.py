@@ -23,6 +23,7 @@ from bulk_remove.core.model import CsvFor, NumberState, OutcomeBlock, ReportForm
 from bulk_remove.core.plan import Plan
 from bulk_remove.core.proof import Proof
 from bulk_remove.core.summary import Ending, exit_code
+from bulk_remove.core.unasked import UnaskedRemoval
 from bulk_remove.errors import ExitCode
 from bulk_remove.run.prepare import Prepared
 from bulk_remove.settings import Settings
@@ -49,8 +50,9 @@ class Finished:
 
     The sum of `by_status` is the input's rows; `removed_records` counts records, and is a lower bound if `at_least`:
     a request that brought no verdict may have removed more. `asked_numbers` counts the distinct numbers that some
-    request carried, `totals` what was sent, `proofs` what each campaign held before and after. `report`, `summary` and
-    `also` are the files, `ledger_head` is the head of the ledger's chain, in hex.
+    request carried, `totals` what was sent, `proofs` what each campaign held before and after. `unasked` are removals
+    that nobody asked for. `report`, `summary` and `also` are the files, `ledger_head` is the head of the ledger's
+    chain, in hex.
     """
 
     by_status: Mapping[Status, int]
@@ -59,6 +61,7 @@ class Finished:
     asked_numbers: int
     totals: Totals
     proofs: tuple[Proof, ...]
+    unasked: tuple[UnaskedRemoval, ...]
     ending: Ending
     exit_code: ExitCode
     report: Path
@@ -140,6 +143,7 @@ def _reported(
         counter.asked,
         outcomes.totals(),
         tuple(_proofs(prepared.plan, outcomes.record_counts(), counter, removed)),
+        tuple(outcomes.unasked_removals()),
         ending,
         exit_code(ending, by_status),
         report,
@@ -168,7 +172,13 @@ def _write_copy(
     elif course is not None:
         from bulk_remove.adapters.report_html import write_page  # noqa: PLC0415 - likewise
 
-        advice = advise(prepared.plan.run_id, finished.ending, finished.by_status, strangers=finished.totals.strangers)
+        advice = advise(
+            prepared.plan.run_id,
+            finished.ending,
+            finished.by_status,
+            strangers=finished.totals.strangers,
+            unasked=finished.unasked,
+        )
         with written_aside(path) as file:
             write_page(file, summary, course, Timing(prepared.store).reply_times_s(), advice)
 
@@ -307,6 +317,16 @@ def _summary(plan: Plan, settings: Settings, finished: Finished) -> dict[str, ob
         "additional_numbers": settings.additional_numbers,
         **_counted(finished.proofs),
         "numbers_in_replies_unasked": totals.strangers,
+        "unasked_removals": [
+            {
+                "number": each.number,
+                "record_ids": each.record_ids,
+                "campaign": each.campaign,
+                "at": timestamp(each.at_s),
+                "request": each.attempt_id,
+            }
+            for each in finished.unasked
+        ],
         "requests": totals.requests,
         "requests_planned": plan.requests,
         "faults": totals.faults,

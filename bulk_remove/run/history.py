@@ -119,6 +119,11 @@ class PastRun:
         return counted
 
     @property
+    def unasked(self) -> bool:
+        """Whether the server named a removal that nobody asked for."""
+        return bool(self.told and self.told.unasked)
+
+    @property
     def sessions_to_the_end(self) -> int:
         """How many sessions ended by themselves, all that could be asked being asked."""
         return sum(session.ending == Ending.DONE for session in self.told.sessions) if self.told else 0

@@ -105,8 +105,8 @@ class Night:
         """Go on with a run; returns the file's name, if it still holds what that run is about."""
         there = {left.name} if self._inbox.content(left.name) == left.content else set()
         run = past_run(left.folder)
-        if run.state == Ending.GUARD:
-            self._give_up(left, moving=bool(there))
+        if run.state == Ending.GUARD or run.unasked:
+            self._give_up(left, moving=bool(there), unasked=run.unasked)
             return there
         if not there and not run.resumable_numbers:
             mark_concluded(left.folder)
@@ -122,12 +122,16 @@ class Night:
             self._conclude(left, carried)
         return there
 
-    def _give_up(self, left: Left, *, moving: bool) -> None:
-        """Leave a run to a person that a guard stopped, in a night that died before it could move the file.
+    def _give_up(self, left: Left, *, moving: bool, unasked: bool) -> None:
+        """Leave a run to a person that was stopped for a reason, in a night that died before it could move the file.
 
         To resume it would send what the guard held back.
         """
-        word = phrase("run {name} was stopped after its canary", name=left.folder.name)
+        word = (
+            phrase("run {name} was stopped: the server named a removal that nobody asked for", name=left.folder.name)
+            if unasked
+            else phrase("run {name} was stopped after its canary", name=left.folder.name)
+        )
         if moving:
             note = phrase(
                 "{name}: {word}.\nLook at it, and to go on: bulk-remove resume {run}",
@@ -208,6 +212,9 @@ class Night:
         if place is not Place.INBOX:
             self._put_away(left, carried, place)
         self._end(FileEnd(left.name, carried.exit_code, place, carried.folder, word), stop=carried.stop_wished)
+        if run.unasked and not self._over:
+            self._over = True
+            self._doing.tell("No other file is begun: something on the way to the server changes the requests.")
 
     def _put_away(self, left: Left, carried: Carried, place: Place) -> None:
         new_name = self._begun_name(left, place) or self._inbox.free_name(place, left.name)

@@ -1,4 +1,5 @@
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from email.utils import format_datetime
 
@@ -8,6 +9,7 @@ from aioresponses import aioresponses
 from bulk_remove.adapters.client import Client
 from bulk_remove.core.lifecycle import Event
 from bulk_remove.core.quota import Quota
+from bulk_remove.core.regions import region_of
 from bulk_remove.core.replies import Document, Effect, Fault, Reply
 from tests.support.mocked_replies import add_reply
 from tests.support.one_removal import CHUNK, SHAPE, connection
@@ -59,7 +61,28 @@ async def test_a_readable_reply_gives_a_verdict_for_each_number(
     assert reply.strangers == strangers
 
 
-@pytest.mark.parametrize("body", [b"", b"null", b"<html>", DOCUMENTED[:-1], b'[{"status":"REMOVED"}]', b"\xff\xfe"])
+@pytest.mark.parametrize("status", [201, 203, 207])
+async def test_other_successes_may_carry_verdicts_too(status: int) -> None:
+    reply = await deleted(status, DOCUMENTED, {})
+    assert isinstance(reply, Reply)
+    assert reply.verdicts[0].record_ids == (5235, 5226)
+    fault = await deleted(status, b"", {})
+    assert isinstance(fault, Fault)
+    assert (fault.effect, fault.kind, fault.http_status) == (Effect.IN_DOUBT, "unreadable reply", status)
+
+
+async def test_keys_are_read_by_the_numbering_of_the_region() -> None:
+    chunk = replace(CHUNK, numbers=("15123456789",), states=CHUNK.states[:1])
+    for region, spelt in ((region_of("DE"), Event.REMOVED), (region_of("PL"), Event.PASSED_OVER)):
+        with aioresponses() as mock:
+            add_reply(mock, "DELETE", status=200, body=b'{"4915123456789":[{"status":"REMOVED"}]}')
+            async with Client(connection("https://system.invalid")) as client:
+                reply = await client.delete(chunk, replace(SHAPE, region=region), NOW_S)
+        assert isinstance(reply, Reply)
+        assert reply.verdicts[0].event is spelt
+
+
+@pytest.mark.parametrize("body", [b"", b"null", b"<html>", DOCUMENTED[:-1], b'"REMOVED"', b"\xff\xfe"])
 async def test_a_200_that_is_not_the_documented_json_leaves_doubt(body: bytes) -> None:
     fault = await deleted(200, body, {})
     assert isinstance(fault, Fault)
@@ -69,7 +92,7 @@ async def test_a_200_that_is_not_the_documented_json_leaves_doubt(body: bytes) -
 @pytest.mark.parametrize(
     ("status", "effect", "throttled"),
     [
-        (201, Effect.IN_DOUBT, False),
+        (202, Effect.IN_DOUBT, False),
         (204, Effect.IN_DOUBT, False),
         (302, Effect.DENIED, False),
         (400, Effect.REFUSED, False),

@@ -6,9 +6,11 @@ from pathlib import Path
 import orjson
 import pytest
 
+from bulk_remove.core.chunker import RequestShape
 from bulk_remove.core.lifecycle import AT_LEAST, DOUBT, explain, status_of
 from bulk_remove.core.model import Status
 from bulk_remove.core.replies import Fault, Reply, read_reply
+from bulk_remove.core.summary import Ending
 from tests.support.pool_run import FakeServer, Run
 
 A, B = "500000000", "500000001"
@@ -30,10 +32,13 @@ def body(document: object) -> bytes:
     ("first", "later", "expected"),
     [
         pytest.param(
-            body([]), body(BOTH_ABSENT), [(Status.PRESUMED_REMOVED, 0, "may have removed it")] * 2, id="a list for an empty map"
+            body([]),
+            body(BOTH_ABSENT),
+            [(Status.PRESUMED_REMOVED, 0, "may have removed it")] * 2,
+            id="a list for an empty map",
         ),
         pytest.param(
-            body([[GONE], [GONE]]), body(BOTH_ABSENT), [(Status.PRESUMED_REMOVED, 0, "")] * 2, id="a list for a map"
+            body([[NONE], [NONE]]), body(BOTH_ABSENT), [(Status.PRESUMED_REMOVED, 0, "")] * 2, id="a list for a map"
         ),
         pytest.param(
             body({"48" + A: [GONE], "+48" + B: [NONE]}),
@@ -57,7 +62,43 @@ def body(document: object) -> bytes:
             body({A: [GONE]}), body({}), [(Status.REMOVED, 1, ""), (Status.FAILED, 0, SILENT)], id="missing for ever"
         ),
         pytest.param(
-            body({**BOTH_GONE, "600000009": [GONE]}), b"", [(Status.REMOVED, 1, "")] * 2, id="a number never sent"
+            body({**BOTH_GONE, "600000009": [NONE]}), b"", [(Status.REMOVED, 1, "")] * 2, id="a number never sent"
+        ),
+        pytest.param(
+            body({**BOTH_GONE, "600000009": [GONE]}), b"", [(Status.REMOVED, 1, "")] * 2, id="one never sent, removed"
+        ),
+        pytest.param(
+            body({A: [GONE], B[:8]: [GONE_TOO]}),
+            body({B: [NONE]}),
+            [(Status.REMOVED, 1, ""), (Status.FAILED, 0, "nobody asked for: 50000000 (record 8)")],
+            id="a number cut short and removed",
+        ),
+        pytest.param(
+            body({A: {"http_status": 400, "message": "Agent not found."}, B: GONE}),
+            b"",
+            [(Status.FAILED, 0, "Agent not found."), (Status.REMOVED, 1, "")],
+            id="one number refused, the other gone, each without a list",
+        ),
+        pytest.param(
+            body({A: [{"http_status": 500, "message": "Oops"}], B: [GONE]}),
+            body({A: [NONE]}),
+            [(Status.PRESUMED_REMOVED, 0, ""), (Status.REMOVED, 1, "")],
+            id="one number failed over",
+        ),
+        pytest.param(
+            body({A: [{"http_status": 404, "record_id": 7, "status": "REMOVED"}], B: [GONE]}),
+            b"",
+            [(Status.UNRECOGNISED, 0, '"record_id":7'), (Status.REMOVED, 1, "")],
+            id="a contradiction",
+        ),
+        pytest.param(
+            body({A: [GONE], "+48" + A: [GONE_TOO], B: [NONE]}),
+            b"",
+            [(Status.REMOVED, 2, "more than once"), (Status.NOT_EXIST, 0, "")],
+            id="one number under two keys",
+        ),
+        pytest.param(
+            b"Notice: x in /a.php on line 1\n" + body(BOTH_GONE), b"", [(Status.REMOVED, 1, "")] * 2, id="a notice"
         ),
         pytest.param(
             body({A: [{"status": "ARCHIVED"}], B: [GONE]}),
@@ -121,5 +162,40 @@ def test_the_report_shows_no_more_than_an_odd_reply_says(
 
 
 def test_numbers_never_sent_are_counted_as_strangers(tmp_path: Path) -> None:
-    server = FakeServer(lambda _now, numbers: read_reply(body({**BOTH_GONE, "600000009": [GONE]}), numbers))
-    assert Run(tmp_path, server, numbers=2).snapshot.strangers == 1
+    server = FakeServer(lambda _now, numbers: read_reply(body({**BOTH_GONE, "600000009": [NONE]}), numbers))
+    run = Run(tmp_path, server, numbers=2)
+    assert (run.snapshot.strangers, run.ending, run.unasked) == (1, Ending.DONE, [])
+
+
+@pytest.mark.parametrize("concurrency", [1, 4])
+def test_a_removal_that_nobody_asked_for_stops_the_run_at_once_and_is_on_disk(tmp_path: Path, concurrency: int) -> None:
+    def answer(_now: float, numbers: Sequence[str]) -> Reply | Fault:
+        told = {number: [GONE] for number in numbers[:-1]}
+        return read_reply(body({**told, numbers[-1][:8]: [GONE_TOO]}), numbers)
+
+    server = FakeServer(answer, latency_s=0.5)
+    run = Run(tmp_path, server, numbers=100, concurrency=concurrency)
+    assert run.ending is Ending.UNASKED
+    assert len(server.asked) <= concurrency
+    told = [(each.number, each.record_ids, each.campaign, each.attempt_id) for each in run.unasked]
+    assert told[0] == (server.asked[0][-1][:8], (8,), "00001", 1)
+    assert len(told) == len(server.asked)
+    assert run.states[9].detail == "The reply named a removal that nobody asked for: 50000000 (record 8)."
+    assert run.longest_line == run.shape.line_bytes(*server.asked[0][:9])
+
+
+def test_a_url_that_is_cut_makes_requests_shorter_before_it_does_harm(tmp_path: Path) -> None:
+    shape = RequestShape("00001", max_numbers=50)
+    limit = shape.line_bytes(*["500000000"] * 20) - 4
+
+    def answer(_now: float, numbers: Sequence[str]) -> Reply | Fault:
+        asked = shape.target(numbers)[: limit - len("DELETE  HTTP/1.1")].split("phone_number%5B%5D=")[1:]
+        gone = [number.rstrip("&") for number in asked]
+        return read_reply(body({number: [GONE if number in numbers else NONE] for number in gone}), numbers)
+
+    server = FakeServer(answer)
+    run = Run(tmp_path, server, numbers=400, per_request=50, concurrency=1)
+    assert (run.ending, run.statuses) == (Ending.DONE, {Status.REMOVED: 400})
+    assert [len(numbers) for numbers in server.asked if shape.line_bytes(*numbers) > limit] == [50]
+    assert run.longest_line is not None
+    assert run.longest_line <= limit

@@ -1,5 +1,6 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from math import ceil
 from pathlib import Path
@@ -7,12 +8,13 @@ from pathlib import Path
 import pytest
 
 from bulk_remove.core.alike import Alike
-from bulk_remove.core.chunker import RequestShape
+from bulk_remove.core.chunker import RequestShape, pack
 from bulk_remove.core.lifecycle import Event, status_of
 from bulk_remove.core.model import Status
 from bulk_remove.core.quota import Quota
-from bulk_remove.core.replies import Effect, Fault, Reply, Verdict
+from bulk_remove.core.replies import Effect, Fault, Reply
 from bulk_remove.core.summary import Ending
+from bulk_remove.core.verdicts import Verdict
 from tests.support.pool_run import Answer, FakeServer, Run
 from tests.support.virtual_time import BEGAN_S
 
@@ -175,6 +177,112 @@ def test_a_denied_request_ends_the_run_at_once(tmp_path: Path) -> None:
     denied = Fault(Effect.DENIED, "HTTP 401", "Wrong password.", 401)
     run = Run(tmp_path, FakeServer(lambda _now, _numbers: denied), concurrency=1)
     assert (run.ending, len(run.server.asked), run.statuses) == (Ending.DENIED, 1, {Status.UNSENT: 100})
+
+
+DENIALS = {
+    "a wrong password": Fault(Effect.DENIED, "HTTP 401", "Wrong password.", 401),
+    "forbidden": Fault(Effect.DENIED, "HTTP 403", "Forbidden.", 403),
+    "no campaign": Fault(Effect.DENIED, "HTTP 404", "No such campaign.", 404),
+    "a redirect": Fault(Effect.DENIED, "HTTP 302", "Elsewhere.", 302),
+    "no TLS": Fault(Effect.DENIED, "TLS", "The certificate cannot be verified."),
+}
+each_denial = pytest.mark.parametrize("denied", DENIALS.values(), ids=DENIALS)
+
+
+@each_denial
+@pytest.mark.parametrize("concurrency", [1, 4])
+def test_a_stray_denial_among_successes_is_tried_again(tmp_path: Path, denied: Fault, concurrency: int) -> None:
+    good = always(REMOVED)
+    server = FakeServer(by_turns(good, good, denied, good, denied, denied, denied), latency_s=0.1)
+    run = Run(tmp_path, server, concurrency=concurrency)
+    assert (run.ending, run.statuses) == (Ending.DONE, {Status.REMOVED: 100})
+    assert len(server.asked) == 10 + 4
+
+
+@each_denial
+@pytest.mark.parametrize("concurrency", [1, 4])
+def test_a_denial_that_repeats_ends_the_run_and_says_since_when(
+    tmp_path: Path, denied: Fault, concurrency: int
+) -> None:
+    server = FakeServer(by_turns(*[always(REMOVED)] * 4, *[denied] * 100), latency_s=0.1)
+    run = Run(tmp_path, server, concurrency=concurrency)
+    assert (run.ending, run.statuses) == (Ending.DENIED, {Status.REMOVED: 40, Status.UNSENT: 60})
+    assert run.fault is not None
+    assert run.fault.sentence.startswith(denied.sentence)
+    assert "after 40 numbers went through" in run.fault.sentence
+    assert len(server.asked) <= 4 + 4 + concurrency - 1
+    gaps = [later - moment for moment, later in pairwise(server.moments_s[-4:])]
+    assert gaps == sorted(gaps)
+    assert sum(gaps) >= 25.0
+
+
+def test_a_wrong_password_at_the_start_is_said_once(tmp_path: Path) -> None:
+    denied = DENIALS["a wrong password"]
+    run = Run(tmp_path, FakeServer(lambda _now, _numbers: denied), concurrency=1)
+    assert (run.ending, run.fault, len(run.server.asked)) == (Ending.DENIED, denied, 1)
+
+
+@pytest.mark.parametrize("name", ["forbidden", "no campaign", "a redirect"])
+@pytest.mark.parametrize("concurrency", [1, 4])
+def test_a_denial_at_the_start_that_one_number_meets_too_is_believed(
+    tmp_path: Path, name: str, concurrency: int
+) -> None:
+    denied = DENIALS[name]
+    run = Run(tmp_path, FakeServer(lambda _now, _numbers: denied, latency_s=1.0), concurrency=concurrency)
+    assert (run.ending, run.fault, run.statuses) == (Ending.DENIED, denied, {Status.UNSENT: 100})
+    assert [len(numbers) for numbers in run.server.asked] == [10] * concurrency + [1]
+
+
+LIMITED_LINES = {
+    "HTTP 400": Fault(Effect.REFUSED, "HTTP 400", "Refused.", 400),
+    "HTTP 403": DENIALS["forbidden"],
+    "HTTP 404": DENIALS["no campaign"],
+    "HTTP 302": DENIALS["a redirect"],
+    "HTTP 500": Fault(Effect.IN_DOUBT, "HTTP 500", "Failed.", 500),
+    "a reset": Fault(Effect.IN_DOUBT, "connection lost", "The connection broke before the reply."),
+}
+
+
+@pytest.mark.parametrize("answered", LIMITED_LINES.values(), ids=LIMITED_LINES)
+@pytest.mark.parametrize("concurrency", [1, 4])
+@pytest.mark.parametrize("fitting", [30, 13])
+def test_a_limit_on_the_url_is_told_from_a_denial_whatever_it_answers_and_learned(
+    tmp_path: Path, answered: Fault, concurrency: int, fitting: int
+) -> None:
+    def answer(_now: float, numbers: Sequence[str]) -> Reply | Fault:
+        return answered if len(numbers) > fitting else Reply(Alike.of([REMOVED] * len(numbers)), 0, "")
+
+    run = Run(tmp_path, FakeServer(answer), numbers=2_000, per_request=50, concurrency=concurrency)
+    assert (run.ending, run.statuses) == (Ending.DONE, {Status.REMOVED: 2_000})
+    assert run.longest_line is not None
+    assert len(next(pack(["500000000"] * 50, replace(run.shape, max_request_line=run.longest_line)))) <= fitting
+    late = [len(numbers) for numbers in run.server.asked[-20:]]
+    assert max(late) <= fitting
+
+
+@pytest.mark.parametrize("answered", LIMITED_LINES.values(), ids=LIMITED_LINES)
+def test_a_small_run_gets_through_a_limit_on_the_url_too(tmp_path: Path, answered: Fault) -> None:
+    def answer(_now: float, numbers: Sequence[str]) -> Reply | Fault:
+        return answered if len(numbers) > 4 else Reply(Alike.of([REMOVED] * len(numbers)), 0, "")
+
+    run = Run(tmp_path, FakeServer(answer), numbers=10, per_request=10)
+    assert (run.ending, run.statuses) == (Ending.DONE, {Status.REMOVED: 10})
+
+
+def test_numbers_that_are_refused_teach_no_length(tmp_path: Path) -> None:
+    def answer(_now: float, numbers: Sequence[str]) -> Reply | Fault:
+        bad = any(int(number) % 50 == 7 for number in numbers)
+        return REFUSED if bad else Reply(Alike.of([REMOVED] * len(numbers)), 0, "")
+
+    run = Run(tmp_path, FakeServer(answer), numbers=1_000, per_request=50)
+    assert run.statuses == {Status.REMOVED: 980, Status.FAILED: 20}
+    assert run.longest_line is None
+
+
+def test_a_stray_refusal_of_a_long_request_teaches_no_length(tmp_path: Path) -> None:
+    run = Run(tmp_path, FakeServer(by_turns(REFUSED)), numbers=1_000, per_request=50, concurrency=1)
+    assert run.statuses == {Status.REMOVED: 1_000}
+    assert run.longest_line is None
 
 
 def test_a_server_that_refuses_everything_is_not_asked_number_by_number(tmp_path: Path) -> None:

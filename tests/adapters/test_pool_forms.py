@@ -8,8 +8,9 @@ from bulk_remove.core.alike import Alike
 from bulk_remove.core.forms import AlsoTry
 from bulk_remove.core.lifecycle import Event
 from bulk_remove.core.model import Status
-from bulk_remove.core.replies import Effect, Fault, Reply, Verdict
+from bulk_remove.core.replies import Effect, Fault, Reply
 from bulk_remove.core.summary import Ending
+from bulk_remove.core.verdicts import Verdict
 from tests.support.pool_run import Answer, FakeServer, Run
 
 ALSO = (AlsoTry.PLUS, AlsoTry.ZEROS)

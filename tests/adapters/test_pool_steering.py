@@ -11,9 +11,10 @@ import pytest
 from bulk_remove.core.alike import Alike
 from bulk_remove.core.lifecycle import Event
 from bulk_remove.core.model import Status
-from bulk_remove.core.replies import Effect, Fault, Reply, Verdict
+from bulk_remove.core.replies import Effect, Fault, Reply
 from bulk_remove.core.steering import Key
 from bulk_remove.core.summary import Ending
+from bulk_remove.core.verdicts import Verdict
 from tests.support.pool_run import FakeServer, Run
 
 LOST = Fault(Effect.IN_DOUBT, "timeout", "The server did not answer in time.")

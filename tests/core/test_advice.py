@@ -3,6 +3,7 @@ import pytest
 from bulk_remove.core.advice import advise
 from bulk_remove.core.model import OPEN_STATUSES, Status
 from bulk_remove.core.summary import Ending
+from bulk_remove.core.unasked import UnaskedRemoval
 
 RUN = "20261124-021530-9f3a"
 
@@ -45,3 +46,13 @@ def test_invalid_cells_and_numbers_that_nobody_asked_for_are_never_passed_over()
     steps = advise(RUN, Ending.DONE, {Status.REMOVED: 1, Status.INVALID: 1200}, strangers=2)
     assert steps[0].sentence.startswith("Replies spoke of 2 numbers")
     assert steps[-1].sentence.startswith("1,200 rows held no phone number")
+
+
+def test_a_removal_that_nobody_asked_for_is_the_first_thing_to_see_to() -> None:
+    removals = [UnaskedRemoval(f"6012345{place}", (5235 + place,), "00001", 1.0, place) for place in range(5)]
+    step, *_ = advise(RUN, Ending.UNASKED, {Status.REMOVED: 1, Status.FAILED: 1}, strangers=5, unasked=removals[:1])
+    assert "60*****0 (record 5235) in campaign 00001. A proxy" in step.sentence
+    step, *_ = advise(RUN, Ending.UNASKED, {Status.REMOVED: 1}, strangers=5, unasked=removals)
+    assert "(record 5239)" in step.sentence
+    assert "(record 5235)" not in step.sentence
+    assert "2 more are in the summary." in step.sentence

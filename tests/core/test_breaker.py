@@ -21,6 +21,12 @@ def test_it_opens_at_the_threshold_and_any_reply_closes_it() -> None:
     assert answered(Breaker(3, 1)) == Breaker(3, 1)
 
 
+def test_a_denial_opens_it_at_once_and_counts_as_one_fault_when_it_is_open() -> None:
+    denied = failed(Breaker(3, 900 * SECOND), 0, at_once=True)
+    assert (denied.is_open, denied.next_probe_us) == (True, 5 * SECOND)
+    assert failed(tripped(5), 0, at_once=True) == failed(tripped(5), 0)
+
+
 def test_a_closed_one_admits_everybody() -> None:
     assert admit(tripped(2), 0) == (tripped(2), 0)
 

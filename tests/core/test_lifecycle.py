@@ -369,7 +369,7 @@ def test_doubt_is_neither_forgotten_nor_invented_over_any_reruns(
         elif state.phase not in SETTLED and could_be(state, step[0]):
             event, removed = step
             state = met(state, event, removed if event in {Event.BUSY, Event.UNKNOWN} else 0)
-            doubted |= event in {Event.LOST, Event.PASSED_OVER}
+            doubted |= event in {Event.LOST, Event.PASSED_OVER, Event.UNKNOWN}
         assert DOUBT not in state.detail
         assert AT_LEAST not in state.detail
         assert is_doubted(state.phase) == doubted

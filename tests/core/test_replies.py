@@ -7,22 +7,24 @@ from hypothesis import strategies as st
 
 from bulk_remove.core.lifecycle import EVER_US, Event
 from bulk_remove.core.replies import (
-    DETAIL_MAX_CHARS,
     Effect,
     Fault,
     Reply,
-    Verdict,
     doubt_us,
     fault_of_status,
     read_envelope,
     read_reply,
 )
+from bulk_remove.core.reply_text import DETAIL_MAX_CHARS
+from bulk_remove.core.unasked import Unasked
+from bulk_remove.core.verdicts import SEVERAL_KEYS, Verdict
 
 GONE = {"http_status": 200, "record_id": 5235, "status": "REMOVED"}
 GONE_TOO = {"http_status": 200, "record_id": 5226, "status": "REMOVED"}
 NONE = {"http_status": 404, "status": "NOT_EXIST"}
 BUSY = {"http_status": 409, "record_id": 7, "status": "CALL_IN_PROGRESS"}
 ODD = {"http_status": 200, "status": "ARCHIVED"}
+SILENCE = Verdict(Event.PASSED_OVER, 0, (), "The reply did not speak of this number.")
 
 
 def replied(document: object, *numbers: str) -> Reply:
@@ -54,16 +56,19 @@ def test_verdicts_are_joined_by_number_and_never_by_position() -> None:
         pytest.param([{"status": "REMOVED"}], Verdict(Event.REMOVED, 1), id="removed without a record id"),
         pytest.param([{"status": "REMOVED", "record_id": "a1"}], Verdict(Event.REMOVED, 1, ("a1",)), id="text id"),
         pytest.param([{"status": "REMOVED", "record_id": True}], Verdict(Event.REMOVED, 1), id="an id that is none"),
-        pytest.param([], Verdict(Event.PASSED_OVER, 0, (), "The reply did not speak of this number."), id="no entries"),
-        pytest.param(
-            "REMOVED", Verdict(Event.PASSED_OVER, 0, (), "The reply did not speak of this number."), id="no list"
-        ),
+        pytest.param(GONE, Verdict(Event.REMOVED, 1, (5235,)), id="the bare entry"),
+        pytest.param({"0": GONE, "1": BUSY}, Verdict(Event.BUSY, 1, (5235,)), id="a list as an object"),
+        pytest.param([], SILENCE, id="no entries"),
+        pytest.param({}, SILENCE, id="no entry"),
+        pytest.param(None, SILENCE, id="nothing"),
+        pytest.param("REMOVED", SILENCE, id="no list"),
         pytest.param(
             ["REMOVED"],
             Verdict(Event.UNKNOWN, 0, (), "The server's entry for this number is not an object."),
             id="entry is no object",
         ),
-        pytest.param([{}], Verdict(Event.UNKNOWN, 0, (), "The server said: None"), id="entry without a status"),
+        pytest.param([{}], Verdict(Event.UNKNOWN, 0, (), "The server said: {}"), id="entry without anything"),
+        pytest.param([{"status": ["A"]}], Verdict(Event.UNKNOWN, 0, (), 'The server said: ["A"]'), id="status no text"),
     ],
 )
 def test_the_entries_of_a_number_become_one_verdict(entries: object, verdict: Verdict) -> None:
@@ -83,34 +88,188 @@ def test_a_number_in_the_reply_that_was_not_asked_for_is_noticed_and_masked() ->
 
 
 @pytest.mark.parametrize(
-    ("sent", "key"),
+    ("http_status", "status", "agree"),
     [
-        pytest.param("+48601234555", "48601234555", id="the plus lost"),
-        pytest.param("+48601234555", " 48601234555", id="the plus read as a space"),
-        pytest.param("0048601234555", "48601234555", id="the zeros lost"),
-        pytest.param("48601234555", "601234555", id="the country code lost"),
-        pytest.param("601234555", "+48601234555", id="the country code added"),
-        pytest.param("0441", "441", id="an internal number's zero lost"),
+        (200, "REMOVED", True),
+        (204, "REMOVED", True),
+        ("200", "REMOVED", True),
+        (None, "REMOVED", True),
+        (404, "REMOVED", False),
+        (500, "REMOVED", False),
+        (True, "REMOVED", False),
+        ("two hundred", "REMOVED", False),
+        ([200], "REMOVED", False),
+        (404, "NOT_EXIST", True),
+        (410, "NOT_EXIST", True),
+        (200, "NOT_EXIST", False),
+        (409, "CALL_IN_PROGRESS", True),
+        (200, "CALL_IN_PROGRESS", True),
+        (404, "CALL_IN_PROGRESS", False),
     ],
 )
-def test_a_number_that_the_reply_spells_otherwise_is_found_when_it_can_be_no_other(sent: str, key: str) -> None:
-    reply = replied({key: [GONE], "777": [NONE]}, sent, "777")
-    assert (reply.verdicts[0].event, reply.strangers) == (Event.REMOVED, 0)
+@pytest.mark.parametrize("beside", [{}, {"442": [GONE]}, {"442": [NONE], "443": [GONE], "444": [BUSY]}])
+def test_two_statuses_of_an_entry_that_contradict_each_other_are_no_verdict(
+    http_status: object, status: str, agree: bool, beside: dict[str, object]
+) -> None:
+    entry = {"http_status": http_status, "record_id": 5235, "status": status}
+    verdict = replied({"441": [entry], **beside}, "441", *beside).verdicts[0]
+    assert (verdict.event is Event.UNKNOWN) is not agree
+    if not agree:
+        assert (verdict.removed, verdict.record_ids) == (0, ())
+        assert orjson.dumps(entry).decode() in verdict.detail
+
+
+@pytest.mark.parametrize(
+    ("http_status", "event"),
+    [
+        *((status, Event.REFUSED) for status in (400, 403, 404, 422, 499)),
+        *((status, Event.PASSED_OVER) for status in (408, 425, 429, 500, 503, 599)),
+        *((status, Event.UNKNOWN) for status in (200, 302, 399, 600, None, "x")),
+    ],
+)
+def test_an_entry_without_a_status_is_about_its_number_alone(http_status: object, event: Event) -> None:
+    reply = replied({"441": {"http_status": http_status, "message": "Agent not found."}, "442": [GONE]}, "441", "442")
+    assert [verdict.event for verdict in reply.verdicts] == [event, Event.REMOVED]
+    assert "Agent not found." in reply.verdicts[0].detail
+
+
+def test_a_refusal_of_one_number_without_words_is_one_too() -> None:
+    (verdict,) = replied({"441": [{"http_status": 400}]}, "441").verdicts
+    assert verdict == Verdict(Event.REFUSED, detail="The server refused this number (http_status 400).")
+
+
+def test_a_number_in_the_words_about_one_number_is_masked_and_they_are_kept_short() -> None:
+    (verdict,) = replied({"441": [{"http_status": 400, "message": "48601234555 " + "x" * 5000}]}, "441").verdicts
+    assert "48*****4555" in verdict.detail
+    assert len(verdict.detail) < DETAIL_MAX_CHARS + 100
 
 
 @pytest.mark.parametrize(
     ("sent", "keys"),
     [
-        pytest.param(["48601234555", "49601234555"], ["601234555"], id="two numbers could be meant"),
-        pytest.param(["601234555"], ["48601234555", "49601234555"], id="two keys could be meant"),
-        pytest.param(["441"], ["48441"], id="too few digits in common"),
-        pytest.param(["601234555"], ["601234556"], id="another number"),
+        pytest.param(["601234555"], ["49601234555"], id="another country"),
+        pytest.param(["601234555"], ["1601234555"], id="one digit more"),
+        pytest.param(["601234555"], ["701234555"], id="another digit"),
+        pytest.param(["601234555"], ["60123455"], id="one digit less"),
+        pytest.param(["441"], ["48441"], id="an internal number with a code in front"),
     ],
 )
-def test_a_spelling_that_could_mean_another_number_is_never_guessed(sent: list[str], keys: list[str]) -> None:
+def test_a_removal_under_a_key_that_is_not_certainly_a_number_asked_for_is_one_that_nobody_asked_for(
+    sent: list[str], keys: list[str]
+) -> None:
     reply = replied({key: [GONE] for key in keys}, *sent)
     assert {verdict.event for verdict in reply.verdicts} == {Event.PASSED_OVER}
     assert reply.strangers == len(keys)
+    assert reply.unasked == tuple(Unasked(key, (5235,)) for key in keys)
+
+
+def test_a_number_under_several_keys_has_the_records_of_all_of_them() -> None:
+    reply = replied({"601234555": [NONE], "48601234555": [GONE], "+48601234555": [GONE, GONE_TOO]}, "601234555")
+    assert reply.verdicts == (Verdict(Event.REMOVED, 2, (5235, 5226), SEVERAL_KEYS),)
+    assert (reply.strangers, reply.unasked) == (0, ())
+
+
+def test_a_key_that_may_mean_two_numbers_asked_for_is_given_to_neither_and_stops_nothing() -> None:
+    reply = replied({"+48601234555": [GONE]}, "48601234555", "0048601234555")
+    assert {verdict.event for verdict in reply.verdicts} == {Event.PASSED_OVER}
+    assert (reply.strangers, reply.unasked) == (1, ())
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        (b'{"441":[%b],"441":[%b]}', Verdict(Event.REMOVED, 1, (5235,), SEVERAL_KEYS)),
+        (b'{"441":[%b] , "441" : %b}', Verdict(Event.REMOVED, 1, (5235,), SEVERAL_KEYS)),
+        (b'{"441":[%b],"+441":[%b]}', Verdict(Event.REMOVED, 1, (5235,), SEVERAL_KEYS)),
+    ],
+)
+def test_a_number_that_stands_twice_in_the_reply_hides_no_removal(body: bytes, expected: Verdict) -> None:
+    for entries in ((GONE, NONE), (NONE, GONE)):
+        reply = read_reply(body % tuple(map(orjson.dumps, entries)), ["441"])
+        assert isinstance(reply, Reply)
+        assert reply.verdicts == (expected,)
+
+
+def test_a_removal_that_nobody_asked_for_is_not_hidden_by_its_key_standing_twice() -> None:
+    reply = read_reply(b'{"441":[],"60123455":[%b],"60123455":[]}' % orjson.dumps(GONE), ["441"])
+    assert isinstance(reply, Reply)
+    assert reply.unasked == (Unasked("60123455", (5235,)),)
+
+
+@pytest.mark.parametrize(
+    "twice", ['"status":"NOT_EXIST","status":"REMOVED"', '"status":"REMOVED","status":"NOT_EXIST"']
+)
+def test_an_entry_with_two_statuses_is_no_verdict(twice: str) -> None:
+    for key, number in (("441", "441"), ("60123455", "441")):
+        reply = read_reply(f'{{"{key}":[{{"http_status":200,{twice}}}]}}'.encode(), [number])
+        assert isinstance(reply, Reply)
+        assert reply.verdicts[0].event is (Event.UNKNOWN if key == number else Event.PASSED_OVER)
+        assert bool(reply.unasked) is (key != number)
+
+
+def test_a_colon_in_the_server_s_words_is_no_key() -> None:
+    reply = read_reply(b'{"441":[{"http_status":200,"record_id":"a:b","status":"REMOVED"}]}', ["441"])
+    assert isinstance(reply, Reply)
+    assert reply.verdicts == (Verdict(Event.REMOVED, 1, ("a:b",)),)
+
+
+@pytest.mark.parametrize(
+    ("entries", "removals"),
+    [
+        ([GONE, GONE_TOO], (Unasked("60123455", (5235, 5226)),)),
+        (GONE, (Unasked("60123455", (5235,)),)),
+        ([{"status": "REMOVED"}], (Unasked("60123455", ()),)),
+        ([{"status": "REMOVED", "http_status": 404, "record_id": True}], (Unasked("60123455", ()),)),
+        ([{"status": "REMOVED", "record_id": "x\n\x1b" + "y" * 100}], (Unasked("60123455", ("x??" + "y" * 37,)),)),
+        ([NONE], ()),
+        ([BUSY, ODD], ()),
+        (["REMOVED"], ()),
+        ("REMOVED", ()),
+    ],
+)
+def test_a_removal_that_nobody_asked_for_is_told_with_its_records(
+    entries: object, removals: tuple[Unasked, ...]
+) -> None:
+    reply = replied({"441": [GONE], "60123455": entries}, "441")
+    assert (reply.strangers, reply.unasked) == (1, removals)
+    assert reply.verdicts[0].event is Event.REMOVED
+
+
+@pytest.mark.parametrize(
+    ("key", "shown"),
+    [("", ""), (" ", " "), ("6012\x1b[2J", "6012?[2J"), ("9" * 100, "9" * 40), ("result", None)],
+)
+def test_what_a_removal_nobody_asked_for_is_called_controls_no_terminal(key: str, shown: str | None) -> None:
+    assert [each.number for each in replied({key: [GONE]}, "441").unasked] == ([] if shown is None else [shown])
+
+
+def test_a_list_is_an_object_with_the_keys_0_1_2_and_never_joined_by_position() -> None:
+    reply = replied([[NONE], GONE], "441", "442")
+    assert {verdict.event for verdict in reply.verdicts} == {Event.PASSED_OVER}
+    assert (reply.strangers, reply.unasked) == (2, (Unasked("1", (5235,)),))
+
+
+def test_a_hostile_reply_is_kept_to_a_bound() -> None:
+    reply = replied({str(key): [GONE] * 200 for key in range(700_000_000, 700_000_200)}, "441")
+    assert (reply.strangers, len(reply.unasked)) == (200, 100)
+    assert {len(each.record_ids) for each in reply.unasked} == {100}
+
+
+@pytest.mark.parametrize(
+    ("sent", "keys", "cut_at"),
+    [
+        pytest.param(["601234555", "601234556"], ["601234555", "60123"], 1, id="in a number"),
+        pytest.param(["601234555", "601234556"], ["601234555", ""], 1, id="before a number"),
+        pytest.param(["601234555", "+48601234556"], ["601234555", "+4860"], 1, id="in one with a plus"),
+        pytest.param(["601234555", "0048601234556"], ["601234555", "48601"], 1, id="in one with zeros"),
+        pytest.param(["601234555"], ["60"], 0, id="in the first"),
+        pytest.param(["601234555", "601234556"], ["601234555", "70"], None, id="another beginning"),
+        pytest.param(["601234555", "601234556"], ["601234556", "6012"], None, id="the last one has arrived"),
+        pytest.param(["601234555", "601234556"], ["601234555"], None, id="only silence"),
+    ],
+)
+def test_a_url_that_was_cut_is_recognised(sent: list[str], keys: list[str], cut_at: int | None) -> None:
+    assert replied({key: [NONE] for key in keys}, *sent).cut_at == cut_at
 
 
 def test_php_writes_an_empty_object_as_a_list_and_it_means_that_no_number_was_spoken_of() -> None:
@@ -124,7 +283,9 @@ def test_php_writes_an_empty_object_as_a_list_and_it_means_that_no_number_was_sp
         pytest.param(b"<html><body>Login</body></html>", id="an HTML page"),
         pytest.param(b"", id="nothing"),
         pytest.param(b'"REMOVED"', id="a text"),
-        pytest.param(b"[[1]]", id="a list"),
+        pytest.param(b"null", id="null"),
+        pytest.param(b'{"a": ' * 1000 + b"1" + b"}" * 1000, id="nested nearly without end"),
+        pytest.param(b'{"441": ' + b"9" * 5000 + b"}", id="an endless number"),
         pytest.param(b'{"441": "\xff"}', id="invalid UTF-8"),
         pytest.param(b"[" * 100_000, id="nested without end"),
     ],
@@ -148,7 +309,7 @@ ENVELOPE = b'{"request_id": "53678450401cf", "errors": [{"message": "Wrong forma
         *((status, Effect.DENIED) for status in (301, 302, 303, 307, 308, 401, 403, 404, 405, 407)),
         *((status, Effect.REFUSED) for status in (400, 409, 413, 414, 422, 431)),
         *((status, Effect.UNTOUCHED) for status in (425, 429, 503)),
-        *((status, Effect.IN_DOUBT) for status in (201, 204, 206, 408, 500, 502, 504, 520, 599)),
+        *((status, Effect.IN_DOUBT) for status in (201, 202, 204, 206, 408, 500, 502, 504, 520, 599)),
     ],
 )
 def test_a_status_is_sorted_by_what_is_to_follow(http_status: int, effect: Effect) -> None:
@@ -190,13 +351,48 @@ def test_the_error_envelope_reaches_the_detail_with_its_request_id() -> None:
     )
 
 
+@pytest.mark.parametrize("around", [b"%b", b"\xef\xbb\xbf%b", b"Notice: x in /a.php on line 3\n%b"])
+def test_the_error_envelope_in_a_success_refuses_the_request(around: bytes) -> None:
+    fault = read_reply(around % ENVELOPE, ["441", "442"])
+    assert isinstance(fault, Fault)
+    assert (fault.effect, fault.may_be_length, fault.too_long) == (Effect.REFUSED, False, False)
+    assert fault.detail == (
+        "The server refused the request, though with HTTP 200. The server said: Wrong format of phone number."
+        " (request_id 53678450401cf)"
+    )
+    assert read_envelope(around % ENVELOPE).request_id == "53678450401cf"
+
+
+def test_errors_beside_numbers_are_no_envelope() -> None:
+    assert replied({"441": [GONE], "errors": []}, "441").verdicts[0].event is Event.REMOVED
+
+
+@pytest.mark.parametrize(
+    ("fault", "may_be"),
+    [
+        *((fault_of_status(status, b"", None), True) for status in (400, 403, 404, 302, 500, 502)),
+        *((fault_of_status(status, b"", None), False) for status in (401, 407, 408)),
+        (Fault(Effect.IN_DOUBT, "connection lost", ""), True),
+        (Fault(Effect.IN_DOUBT, "timeout", ""), False),
+        (Fault(Effect.DENIED, "TLS", ""), False),
+        (Fault(Effect.DENIED, "proxy", "", 403), False),
+    ],
+)
+def test_a_failure_that_a_limit_on_the_url_may_cause_is_told_from_one_that_it_cannot(
+    fault: Fault, may_be: bool
+) -> None:
+    assert fault.may_be_length is may_be
+
+
 def test_only_a_request_to_slow_down_counts_as_throttling_and_its_delay_is_kept() -> None:
     asked, failed = fault_of_status(429, b"", 7.0), fault_of_status(500, b"", 7.0)
     assert (asked.throttled, asked.retry_after_s) == (True, 7.0)
     assert (failed.throttled, failed.retry_after_s) == (False, None)
 
 
-@pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b"{}", b'{"errors": 5}', b'{"errors": ["x", {}]}'])
+@pytest.mark.parametrize(
+    "body", [b"", b"<html>", b"[]", b"{}", b'{"errors": 5}', b'{"errors": ["x", {}], "request_id": null}']
+)
 def test_what_is_no_envelope_is_no_envelope(body: bytes) -> None:
     assert read_envelope(body).request_id == ""
     assert read_envelope(body).message == ""

@@ -32,7 +32,6 @@ def trial(tries: int = 1, server_errors: int = 0, numbers: int = 10, *, alive: b
 @pytest.mark.parametrize(
     ("effect", "fared", "step"),
     [
-        pytest.param(Effect.DENIED, trial(), Step.END_RUN, id="denied"),
         pytest.param(Effect.REFUSED, trial(), Step.SPLIT, id="refused"),
         pytest.param(Effect.REFUSED, trial(99, alive=False), Step.SPLIT, id="refused, however often tried"),
         pytest.param(Effect.UNTOUCHED, trial(), Step.RETRY, id="untouched"),
@@ -52,6 +51,46 @@ def test_what_follows_a_fault_depends_on_what_the_server_could_have_done(
     effect: Effect, fared: Trial, step: Step
 ) -> None:
     assert decide(POLICY, fault(effect), fared, 0.5).step is step
+
+
+def denial(http_status: int, kind: str = "") -> Fault:
+    return Fault(Effect.DENIED, kind or f"HTTP {http_status}", "Made up.", http_status)
+
+
+@pytest.mark.parametrize(
+    ("fault", "fared", "step"),
+    [
+        pytest.param(denial(401), (False, 1, True), Step.END_RUN, id="a wrong password at the start"),
+        pytest.param(denial(0, "TLS"), (False, 1, True), Step.END_RUN, id="no TLS at the start"),
+        pytest.param(denial(407), (False, 1, True), Step.END_RUN, id="the proxy's password"),
+        pytest.param(denial(403), (False, 1, True), Step.PROBE, id="forbidden at the start: perhaps the length"),
+        pytest.param(denial(404), (True, 1, True), Step.PROBE, id="longer than any before"),
+        pytest.param(denial(302), (True, 9, True), Step.PROBE, id="longer than any before, late"),
+        pytest.param(denial(404), (True, 1, False), Step.RETRY, id="not longer: an accident"),
+        pytest.param(denial(404), (True, 3, False), Step.RETRY, id="the third in a row"),
+        pytest.param(denial(404), (True, 4, False), Step.END_RUN, id="the fourth in a row"),
+        pytest.param(denial(401), (True, 1, True), Step.RETRY, id="a wrong password amid answers"),
+        pytest.param(denial(403), (False, 1, False), Step.END_RUN, id="nothing went through, and it is not longer"),
+    ],
+)
+def test_a_denial_is_believed_at_the_start_or_when_it_repeats_and_its_length_is_not_to_blame(
+    fault: Fault, fared: tuple[bool, int, bool], step: Step
+) -> None:
+    passed, denials, longest = fared
+    told = Trial(1, 0, 10, alive=True, passed=passed, denials=denials, longest=longest)
+    assert decide(POLICY, fault, told, 0.5).step is step
+
+
+def test_one_number_is_no_long_request_and_a_part_that_went_through_tells_the_length() -> None:
+    alone = Trial(1, 0, 1, alive=False, passed=False, denials=1, longest=True)
+    assert decide(POLICY, denial(403), alone, 0.5).step is Step.END_RUN
+    rest = Trial(1, 0, 9, alive=True, denials=1, longest=True, told_apart=True)
+    assert decide(POLICY, denial(403), rest, 0.5).step is Step.SPLIT
+
+
+def test_the_wait_after_a_denial_grows() -> None:
+    waits = [decide(POLICY, denial(401), Trial(1, 0, 1, alive=True, denials=n), 0.0).delay_s for n in (0, 1, 2, 3)]
+    assert waits == [0.5, 0.5, 1.0, 2.0]
 
 
 @given(st.integers(1, 1000), draws)

@@ -28,6 +28,7 @@ def test_a_finished_run_is_0_only_when_every_number_is_final(status: Status) -> 
         (Ending.DENIED, 6),
         (Ending.STORAGE, 10),
         (Ending.GUARD, 5),
+        (Ending.UNASKED, 5),
     ],
 )
 def test_a_run_that_ended_early_says_why_even_when_every_number_is_final(ending: Ending, code: int) -> None:

@@ -12,11 +12,11 @@ from bulk_remove.adapters import reporter
 from bulk_remove.adapters.ledger import Sending, packing, planning
 from bulk_remove.adapters.pool.bookkeeper import Bookkeeper
 from bulk_remove.adapters.pool.feeder import Feeder
-from bulk_remove.core import chunker, replies
+from bulk_remove.core import chunker, replies, verdicts
 from bulk_remove.core.alike import Alike
 from bulk_remove.core.chunker import RequestShape
 from bulk_remove.core.model import Chunk, NumberedBlock, OutcomeBlock
-from bulk_remove.core.replies import Verdict
+from bulk_remove.core.verdicts import Plain
 from bulk_remove.run import finish, prepare
 from tests.benchmarks.rivals import fewest_requests
 from tests.support.counted_costs import NUMBERS, Counted, calls, ledger, memory, warm_up
@@ -77,10 +77,10 @@ def numbers_measured_one_by_one(broken: pytest.MonkeyPatch) -> None:
 
 
 def verdicts_read_one_by_one(broken: pytest.MonkeyPatch) -> None:
-    def one_by_one(entries: Sequence[object]) -> Alike[Verdict]:
-        return Alike.of(map(replies._verdict, entries))
+    def one_by_one(values: Sequence[object]) -> Plain:
+        return Plain(Alike.of(map(verdicts.verdict_of, values)), 2 * len(values))
 
-    broken.setattr(replies, "_verdicts", one_by_one)
+    broken.setattr(replies, "plain_verdicts", one_by_one)
 
 
 def cells_quoted_one_by_one(broken: pytest.MonkeyPatch) -> None:

@@ -18,8 +18,9 @@ from bulk_remove.core.chunker import RequestShape
 from bulk_remove.core.lifecycle import SETTLED, TRANSITIONS, Event, Phase
 from bulk_remove.core.model import Again, Chunk, NumberState, OutcomeBlock
 from bulk_remove.core.pacing import Pace
-from bulk_remove.core.replies import Fault, Reply, Verdict, read_reply
+from bulk_remove.core.replies import Fault, Reply, read_reply
 from bulk_remove.core.throttle import Ceilings, Throttle, throttle_for
+from bulk_remove.core.verdicts import Verdict
 from tests.simulation import bugs_of_forms
 from tests.simulation.replay import replay
 

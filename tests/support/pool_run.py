@@ -107,6 +107,7 @@ class Run:
                 self._drain(InlineJournal(store), approve(plan, Consent.CODE), settings)
             )
             self.rows = list(Outcomes(store).rows())
+            self.unasked = Outcomes(store).unasked_removals()
             self.states = [row.state for row in self.rows if row.state is not None]
             (self.attempts,) = store.connection.execute(
                 "SELECT count(*) FROM attempt WHERE result IS NOT 'not sent'"

@@ -46,6 +46,10 @@ class Screen:
         """Tell a result."""
         self.out.print(Text(translated(sentence)))
 
+    def warn(self, sentence: str) -> None:
+        """Tell something that must not be passed over."""
+        self.err.print(Text(translated(sentence), style="bold red"))
+
     def tell_json(self, value: object) -> None:
         """Tell a result to machines."""
         self.tell(json.dumps(value, ensure_ascii=False, allow_nan=False, indent=2))

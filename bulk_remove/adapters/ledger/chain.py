@@ -63,6 +63,7 @@ class AttemptRow(NamedTuple):
     result: str | None
     request_id: str
     strangers: int
+    unasked: str | None
     chunk_digest: bytes | None
 
 
@@ -111,17 +112,18 @@ class Chain:
         result: str,
         request_id: str,
         strangers: int,
+        unasked: str | None = None,
     ) -> None:
         """Write how an attempt ended; its chunk must say by now what followed from it."""
         begun_at_s, chunk = self._told_of(attempt_id) or _read(connection, attempt_id)
         digest = chunk_digest(chunk)
-        ended = float(ended_at_s), result, request_id, strangers
+        ended = float(ended_at_s), result, request_id, strangers, unasked
         attempt = AttemptRow(attempt_id, chunk.chunk_id, begun_at_s, *ended, digest)
         no, link = self.append(connection, attempt_event(attempt))
         connection.execute(
-            "UPDATE attempt SET ended_at_s = ?, result = ?, request_id = ?, strangers = ?, ended_no = ?,"
-            " chunk_digest = ?, link = ? WHERE attempt_id = ?",
-            (ended_at_s, result, request_id, strangers, no, digest, link, attempt_id),
+            "UPDATE attempt SET ended_at_s = ?, result = ?, request_id = ?, strangers = ?, unasked = ?,"
+            " ended_no = ?, chunk_digest = ?, link = ? WHERE attempt_id = ?",
+            (ended_at_s, result, request_id, strangers, unasked, no, digest, link, attempt_id),
         )
 
     def _told_of(self, attempt_id: int) -> tuple[float, ChunkRow] | None:

@@ -11,13 +11,14 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from bulk_remove.adapters.ledger.chain import head
-from bulk_remove.adapters.ledger.packing import pack_state, unpack_state, unpack_states
+from bulk_remove.adapters.ledger.packing import pack_state, unpack_state, unpack_states, unpack_unasked
 from bulk_remove.adapters.ledger.planning import blocks_of
 from bulk_remove.adapters.ledger.store import Store
 from bulk_remove.adapters.ledger.timing import SESSION_END
 from bulk_remove.core.alike import Alike
 from bulk_remove.core.lifecycle import nowhere
 from bulk_remove.core.model import NO_NUMBER, NumberedBlock, NumberState, OutcomeBlock, RowOutcome
+from bulk_remove.core.unasked import UnaskedRemoval
 
 _WAITS = NumberState(NO_NUMBER)
 
@@ -91,6 +92,15 @@ class Outcomes:
         results.pop("verdicts", None)
         seconds = sum(max(0.0, ended_s - began_s) for began_s, ended_s in sessions)
         return Totals(requests, results, strangers, len(sessions), sessions[0][0], sessions[-1][1], seconds)
+
+    def unasked_removals(self) -> list[UnaskedRemoval]:
+        """Return what replies say was removed though nobody asked for it, in the order of the requests."""
+        with self._store.reading() as connection:
+            rows = connection.execute(
+                "SELECT unasked, campaign, ended_at_s, attempt_id FROM attempt JOIN chunk USING (chunk_id)"
+                " WHERE unasked IS NOT NULL ORDER BY attempt_id"
+            ).fetchall()
+        return [UnaskedRemoval(*removal, *told) for packed, *told in rows for removal in unpack_unasked(packed)]
 
     def chain_head(self) -> str:
         """Return the head (hex) of the chain of all that happened; it differs once anything before it is changed."""

@@ -8,7 +8,7 @@ kept as a question mark.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -17,6 +17,7 @@ import orjson
 from bulk_remove.core.alike import Alike, RecordId
 from bulk_remove.core.lifecycle import NEW
 from bulk_remove.core.model import Again, Chunk, NumberedBlock, NumberState, RowBlock, Source
+from bulk_remove.core.unasked import Unasked
 
 
 def pack_states(states: Alike[NumberState]) -> bytes:
@@ -67,6 +68,16 @@ def unpack_again(packed: str | None) -> dict[int, tuple[float, str | None, int |
     if packed is None:
         return {}
     return {place: (due_s, *(other or (None, None))) for place, due_s, *other in orjson.loads(packed)}
+
+
+def pack_unasked(removals: Sequence[Unasked]) -> str | None:
+    """Pack the removals of a reply that nobody asked for."""
+    return _dumps([tuple(each) for each in removals]).decode() if removals else None
+
+
+def unpack_unasked(packed: str) -> list[Unasked]:
+    """Return what `pack_unasked` packed."""
+    return [Unasked(number, tuple(record_ids)) for number, record_ids in orjson.loads(packed)]
 
 
 def pack_source(source: Source) -> str:

@@ -89,6 +89,7 @@ CREATE TABLE attempt (                                  -- one request for a chu
     result       TEXT,                                  -- 'verdicts', the kind of the fault, or 'not sent'
     request_id   TEXT NOT NULL DEFAULT '',              -- the server's, of a fault
     strangers    INTEGER NOT NULL DEFAULT 0,            -- numbers in the reply that were not asked for
+    unasked      TEXT,                                  -- JSON: those of them that it says were removed; NULL: none
     ended_no     INTEGER,                               -- its ending's place in the chain; NULL: it has no end
     chunk_digest BLOB,                                  -- SHA-256 of its chunk as it left it: a later attempt changes that
     link         BLOB

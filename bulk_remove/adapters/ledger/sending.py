@@ -20,12 +20,14 @@ from bulk_remove.adapters.ledger.packing import (
     pack_settings,
     pack_state,
     pack_states,
+    pack_unasked,
     unpack_state,
     unpack_states,
 )
 from bulk_remove.core.alike import Alike
 from bulk_remove.core.model import Again, Chunk, NumberState
 from bulk_remove.core.replies import NOT_SENT
+from bulk_remove.core.unasked import Unasked
 
 Span = tuple[int, int]
 """The first and the last ordinal of a range."""
@@ -119,12 +121,22 @@ class Sending:
         self._chain.began(attempt_id, chunk_id, now_s)
         return attempt_id
 
-    def end_attempt(self, attempt_id: int, now_s: float, result: str, request_id: str, strangers: int) -> None:
+    def end_attempt(
+        self,
+        attempt_id: int,
+        now_s: float,
+        result: str,
+        request_id: str,
+        strangers: int,
+        unasked: Sequence[Unasked] = (),
+    ) -> None:
         """Write how an attempt ended: `result` is 'verdicts' or the kind of the fault.
 
         What followed for its numbers must be written before, for the ending's link covers it.
         """
-        self._chain.end_attempt(self._connection, attempt_id, now_s, result, request_id, strangers)
+        self._chain.end_attempt(
+            self._connection, attempt_id, now_s, result, request_id, strangers, pack_unasked(unasked)
+        )
 
     def end_unsent(self, chunk_id: int, now_s: float) -> None:
         """Note an attempt that was not sent: the chunk's numbers were moved, as is written already, without one."""
@@ -156,13 +168,15 @@ class Sending:
             ((chunk.ordinals[index], chunk.campaign, pack_state(states[index]), *how) for index, how in again.items()),
         )
 
-    def split(self, chunk: Chunk, states: Alike[NumberState], now_s: float) -> tuple[Chunk, Chunk]:
-        """Close a chunk of two numbers or more and make two chunks of its halves."""
+    def split(
+        self, chunk: Chunk, states: Alike[NumberState], now_s: float, first: int | None = None
+    ) -> tuple[Chunk, Chunk]:
+        """Close a chunk of two numbers or more and make two of it: its halves, or its `first` numbers and the rest."""
         self.settle(
             chunk, states, {index: Again(now_s, number, chunk.form) for index, number in enumerate(chunk.numbers)}
         )
-        half = len(states) // 2
-        left, right = slice(None, half), slice(half, None)
+        cut = first or len(states) // 2
+        left, right = slice(None, cut), slice(cut, None)
         campaign, form = chunk.campaign, chunk.form
         return (
             self.pack_chunk(campaign, form, chunk.numbers[left], chunk.ordinals[left], states[left]),

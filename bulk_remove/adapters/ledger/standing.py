@@ -32,13 +32,17 @@ class Tally(NamedTuple):
 
 
 class History(NamedTuple):
-    """A run as its ledger tells it. `last_s` is when something last happened, `tallies` are by campaign."""
+    """A run as its ledger tells it. `last_s` is when something last happened, `tallies` are by campaign.
+
+    `unasked` counts the requests after which a removal was named that nobody asked for.
+    """
 
     facts: RunFacts
     created_at_s: float
     last_s: float
     sessions: tuple[Session, ...]
     tallies: dict[str, Tally]
+    unasked: int
 
 
 @contextmanager
@@ -89,7 +93,8 @@ def history(store: Store) -> History:
         (last_attempt_s,) = connection.execute("SELECT max(begun_at_s) FROM attempt").fetchone()
         moments = [moment for session in sessions for moment in session[:2] if moment is not None]
         last_s = max(created_at_s, last_attempt_s or 0.0, *moments)
-        return History(facts, created_at_s, last_s, sessions, _tallies(connection))
+        (unasked,) = connection.execute("SELECT count(unasked) FROM attempt").fetchone()
+        return History(facts, created_at_s, last_s, sessions, _tallies(connection), unasked)
 
 
 def _tallies(connection: sqlite3.Connection) -> dict[str, Tally]:

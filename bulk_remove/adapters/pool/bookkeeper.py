@@ -4,6 +4,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from bulk_remove.adapters.pool.feeder import Feeder
 from bulk_remove.adapters.pool.gate import Gate
@@ -23,12 +24,16 @@ from bulk_remove.core.lifecycle import (
     with_verdict,
     without_verdict,
 )
+from bulk_remove.core.line_length import LineLength
 from bulk_remove.core.model import Again, Chunk, NumberState
-from bulk_remove.core.replies import Effect, Fault, Reply, Verdict, doubt_us
+from bulk_remove.core.replies import Effect, Fault, Reply, doubt_us
 from bulk_remove.core.request_size import RequestSize, timed
 from bulk_remove.core.retry import BusyPolicy, RetryPolicy, Step, backoff_s, busy_due_s
 from bulk_remove.core.summary import Ending
 from bulk_remove.core.throttle import Ceilings
+from bulk_remove.core.unasked import unasked_detail
+from bulk_remove.core.verdicts import Verdict
+from bulk_remove.language import counted, ours, phrase
 
 log = logging.getLogger("bulk_remove.pool")
 
@@ -76,15 +81,16 @@ class Desk:
 class Bookkeeper:
     """Writes every answer to the ledger, then counts it.
 
-    `longest_line` is the longest request line that the server may take, in bytes, once it found one too long; `size`
-    follows how long its replies take, and `fastest` is the fastest of them.
+    `line` is what is known of how long a request line the server takes; `size` follows how long its replies take, and
+    `fastest` is the fastest of them.
     """
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
         self.fastest = NOTHING_SEEN
-        self.longest_line = desk.settings.longest_line
+        self.line = LineLength(desk.settings.longest_line)
         self.size = desk.settings.size
+        self._answered = 0
         self._refused_alone = Counter[int]()
         self._refused_forms: set[int] = set()
 
@@ -102,8 +108,11 @@ class Bookkeeper:
         """Settle a chunk by a reply; numbers that it left open are to be asked for again. Raises StorageError."""
         desk = self._desk
         now_s = desk.clock.wall_s()
-        other_forms = self._other_forms(chunk, reply.verdicts, now_s) if desk.settings.forms.others else {}
-        verdicts = reply.verdicts.but(dict.fromkeys(other_forms, Verdict(Event.NOT_IN_THIS_FORM)))
+        if reply.unasked:
+            desk.halt.call(Ending.UNASKED)  # before anything else is sent
+        verdicts = _as_meant(chunk, reply)
+        other_forms = self._other_forms(chunk, verdicts, now_s) if desk.settings.forms.others else {}
+        verdicts = verdicts.but(dict.fromkeys(other_forms, Verdict(Event.NOT_IN_THIS_FORM)))
         states = chunk.states.joined(
             verdicts,
             lambda state, verdict: with_verdict(
@@ -114,15 +123,35 @@ class Bookkeeper:
 
         def write(steps: Steps) -> None:
             steps.settle(chunk, states, again)
-            steps.end_attempt(attempt_id, now_s, "verdicts", "", reply.strangers)
+            steps.end_attempt(attempt_id, now_s, "verdicts", "", reply.strangers, reply.unasked)
 
         await desk.journal.write(write)
         desk.gate.answered()
         self._refused_alone[chunk.form] = 0
+        self._answered += len(chunk.numbers)
+        line_bytes = self._line_of(chunk) if chunk.chunk_id in self.line.splits else 0
+        self._learn(self.line.answered(chunk.chunk_id, len(chunk.numbers), line_bytes))
         if reply.strangers:
-            desk.tally.strangers(reply.strangers)
-            log.warning("chunk %d: the reply spoke of %d numbers unasked", chunk.chunk_id, reply.strangers)
+            self._heed_strangers(chunk, reply)
         self._settled(chunk, states, again)
+
+    def _heed_strangers(self, chunk: Chunk, reply: Reply) -> None:
+        """Take note of numbers that nobody asked for; where the URL was cut for them, the next ones are shorter."""
+        self._desk.tally.strangers(reply.strangers)
+        log.warning("chunk %d: the reply spoke of %d numbers unasked", chunk.chunk_id, reply.strangers)
+        if reply.unasked:
+            log.error("chunk %d: the reply names %d removals that nobody asked for", chunk.chunk_id, len(reply.unasked))
+        if reply.unasked or reply.cut_at is not None:
+            arrived = len(chunk.numbers) // 2 if reply.cut_at is None else reply.cut_at
+            self._learn(self.line.at_most(self._line_of(replace(chunk, numbers=chunk.numbers[: max(1, arrived)]))))
+
+    def _learn(self, line: LineLength) -> None:
+        if line.longest != self.line.longest:
+            log.warning("long requests do not get through: from now on %d bytes at most", line.longest)
+        self.line = line
+
+    def _line_of(self, chunk: Chunk) -> int:
+        return self._desk.shape_of(chunk.campaign).line_bytes(*chunk.numbers)
 
     async def skip(self, chunk: Chunk) -> bool:
         """Go on to the next form where the server refuses this one; True when the chunk need not be sent.
@@ -157,13 +186,16 @@ class Bookkeeper:
             return halves
 
         halves = await desk.journal.write(write)
+        self._parted(chunk, halves, suspect=False)
         desk.tally.moved(chunk.states, chunk.states, len(chunk.states) if chunk.first else 0)
         return halves
 
     def _is_too_long(self, chunk: Chunk) -> bool:
-        if self.longest_line is None or len(chunk.numbers) == 1:
-            return False
-        return self._desk.shape_of(chunk.campaign).line_bytes(*chunk.numbers) > self.longest_line
+        return self.line.longest is not None and len(chunk.numbers) > 1 and self._line_of(chunk) > self.line.longest
+
+    def _parted(self, chunk: Chunk, halves: Sequence[Chunk], *, suspect: bool) -> None:
+        parts = [half.chunk_id for half in halves]
+        self.line = self.line.parted(chunk.chunk_id, parts, len(chunk.numbers), suspect=suspect)
 
     async def faulted(
         self, chunk: Chunk, attempt_id: int, fault: Fault, took_us: int | None, step: Step
@@ -179,7 +211,7 @@ class Bookkeeper:
         doubt = doubt_us(fault, took_us)
         lost = self.fastest.may_have_acted(doubt)
         event = Event.REFUSED if alone else Event.LOST if lost else Event.UNTOUCHED
-        splits = step is Step.SPLIT and not alone
+        splits = step in {Step.SPLIT, Step.PROBE} and not alone
         # Of a request refused as a whole nobody knows yet which number was meant.
         detail = "" if splits and fault.effect is Effect.REFUSED else fault.detail
         if alone and _is_about_the_form(chunk):
@@ -191,7 +223,7 @@ class Bookkeeper:
         def write(steps: Steps) -> tuple[Chunk, ...]:
             halves: tuple[Chunk, ...] = ()
             if splits:
-                halves = steps.split(chunk, states, now_s)
+                halves = steps.split(chunk, states, now_s, first=1 if step is Step.PROBE else None)
             elif closes:
                 steps.settle(chunk, states, again)
             else:
@@ -201,10 +233,13 @@ class Bookkeeper:
 
         halves = await desk.journal.write(write)
         desk.tally.fault(fault)
-        desk.gate.faulted(fault)
+        desk.gate.faulted(fault, splits=step is Step.SPLIT)
         if fault.too_long and splits:
-            self.longest_line = max(desk.shape_of(half.campaign).line_bytes(*half.numbers) for half in halves)
-            log.warning("the server refuses long requests: from now on %d bytes at most", self.longest_line)
+            self._learn(self.line.at_most(max(map(self._line_of, halves))))
+        elif splits:
+            self._parted(chunk, halves, suspect=fault.may_be_length)
+        elif closes:
+            self.line = self.line.blamed(chunk.chunk_id)
         self._refused_alone[chunk.form] += alone
         if closes:
             self._settled(chunk, states, again)
@@ -229,10 +264,25 @@ class Bookkeeper:
             if times >= REFUSED_ALONE and form and form not in self._refused_forms:
                 self._refused_forms.add(form)
                 log.warning("the server refuses form %d of those also tried: it is left out from now on", form)
-        if fault.effect is Effect.DENIED or self._refused_alone[0] >= REFUSED_ALONE:
-            self._desk.halt.call(Ending.DENIED, fault)
-        elif step is Step.END_RUN or self._desk.gate.hopeless:
+        ends = step is Step.END_RUN or self._desk.gate.hopeless
+        if (ends and fault.effect is Effect.DENIED) or self._refused_alone[0] >= REFUSED_ALONE:
+            self._desk.halt.call(Ending.DENIED, self._with_its_past(fault))
+        elif ends:
             self._desk.halt.call(Ending.UNAVAILABLE, fault)
+
+    def _with_its_past(self, fault: Fault) -> Fault:
+        """Return a denial with since when it is so, where the server let requests through before."""
+        if fault.effect is not Effect.DENIED or not self._answered:
+            return fault
+        since = datetime.fromtimestamp(self._desk.gate.denied_since_s).astimezone()
+        through = counted(self._answered, "{count:,} number went through", "{count:,} numbers went through")
+        sentence = phrase(
+            "{problem} It has refused every request since {since}, after {through}.",
+            problem=ours(fault.sentence),
+            since=f"{since:%H:%M}",
+            through=through,
+        )
+        return replace(fault, sentence=sentence)
 
     def _other_forms(self, chunk: Chunk, verdicts: Alike[Verdict], now_s: float) -> dict[int, Again]:
         """Return by index how the numbers that are not there in this form are to be asked for in the next one."""
@@ -281,6 +331,27 @@ class Bookkeeper:
         return again
 
 
+def _as_meant(chunk: Chunk, reply: Reply) -> Alike[Verdict]:
+    """Return the verdicts of a reply, as they count for numbers in this form.
+
+    A number refused in another form than planned is not in the campaign in it. Where the reply names a removal that
+    nobody asked for, that may be what became of a number of which it does not speak.
+    """
+    verdicts, changed = reply.verdicts, dict[int, Verdict]()
+    if reply.unasked:
+        detail = unasked_detail(reply.unasked)
+        passed_over = verdicts.where(lambda verdict: verdict.event is Event.PASSED_OVER)
+        changed |= {index: verdicts[index]._replace(detail=detail) for index in passed_over}
+    if chunk.form:
+        refused = verdicts.where(lambda verdict: verdict.event is Event.REFUSED)
+        changed |= {
+            index: verdicts[index]._replace(event=Event.NOT_EXIST)
+            for index in refused
+            if _is_about_the_form(chunk, index) and not verdicts[index].removed
+        }
+    return verdicts.but(changed)
+
+
 def _was_asked_for(state: NumberState) -> bool:
     """Tell whether a number was found in the form in which it stands, or got no answer in it."""
     return state.phase not in BETWEEN_FORMS
@@ -291,7 +362,7 @@ def _is_open(state: NumberState) -> bool:
     return state.phase in IN_A_CALL or state.phase == Phase.PASSED_OVER
 
 
-def _is_about_the_form(chunk: Chunk) -> bool:
+def _is_about_the_form(chunk: Chunk, index: int = 0) -> bool:
     """Tell whether the refusal of a single number is about its form: it was never found in it."""
-    state = chunk.states[0]
+    state = chunk.states[index]
     return chunk.form > 0 and not state.removed and state.phase not in IN_A_CALL

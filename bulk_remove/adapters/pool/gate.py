@@ -31,7 +31,8 @@ from bulk_remove.core.throttle import (
 class Gate:
     """Holds the throttle, the breaker and the retry budget for all workers. Make it inside the running loop.
 
-    `answered_at_us` is when the server last answered anybody, None before the first time.
+    `answered_at_us` is when the server last answered anybody, None before the first time. `denials` counts how often in
+    a row it denied requests, each sent when the denial before was known, since `denied_since_s` (Unix seconds).
     """
 
     def __init__(self, throttle: Throttle, breaker: Breaker, clock: Clock, halt: Halt, account: Account) -> None:
@@ -45,6 +46,9 @@ class Gate:
         self._freed = asyncio.Event()
         self._pauses = Pauses()
         self.answered_at_us: int | None = None
+        self.denials = 0
+        self.denied_since_s = 0.0
+        self._denied_at_us = 0
 
     @property
     def rate(self) -> float:
@@ -114,9 +118,17 @@ class Gate:
     async def slot(self, *, retry: bool) -> bool:
         """Wait for a slot of one's own; False when the run is being stopped."""
         await self._halt.going()
-        if not await self._admitted() or not await self._afforded(retry=retry):
-            return False
-        return await self.another_slot()
+        afforded = False
+        while await self._admitted():
+            is_probe = self.is_open
+            afforded = afforded or await self._afforded(retry=retry)
+            if not afforded or not await self.another_slot():
+                return False
+            if is_probe or not self.is_open:
+                return True
+            self._throttle = withdrawn(self._throttle)  # it opened while this one waited: only probes may go now
+            self._freed.set()
+        return False
 
     async def another_slot(self) -> bool:
         """As `slot`, for a request that had one and did not leave because the run was held."""
@@ -161,9 +173,19 @@ class Gate:
             self._throttle = unanswered(self._throttle)
         else:
             self._throttle = withdrawn(self._throttle)
+        if isinstance(answer, Fault) and answer.effect is Effect.DENIED:
+            self._denied(now_us if trip is None else trip.departed_us)
         if answer.quota is not None:
             self._throttle = told(self._throttle, answer.quota, now_us)
         self._freed.set()
+
+    def _denied(self, left_us: int) -> None:
+        """Count a denial, unless its request was under way when the one before became known."""
+        if not self.denials:
+            self.denied_since_s = self._clock.wall_s()
+        if not self.denials or left_us >= self._denied_at_us:
+            self.denials += 1
+            self._denied_at_us = self._clock.now_us()
 
     async def _admitted(self) -> bool:
         while not self._halt.called:
@@ -192,10 +214,12 @@ class Gate:
     def _is_there(self) -> None:
         self._breaker = answered(self._breaker)
         self.answered_at_us = self._clock.now_us()
+        self.denials = 0
 
-    def faulted(self, fault: Fault) -> None:
-        """Take note of a request without a reply."""
-        if fault.effect is Effect.REFUSED:
+    def faulted(self, fault: Fault, *, splits: bool) -> None:
+        """Take note of a request without a reply; `splits` tells that its parts will be sent."""
+        denied = fault.effect is Effect.DENIED
+        if fault.effect is Effect.REFUSED or (denied and splits):
             self._is_there()  # to refuse a request is to be there
         else:
-            self._breaker = failed(self._breaker, self._sending_us)
+            self._breaker = failed(self._breaker, self._sending_us, at_once=denied)

@@ -25,7 +25,7 @@ from bulk_remove.core.model import Chunk
 from bulk_remove.core.pacing import SECOND_US
 from bulk_remove.core.plan import ApprovedPlan
 from bulk_remove.core.progress import Snapshot
-from bulk_remove.core.replies import NOT_SENT, Fault, Reply
+from bulk_remove.core.replies import CONNECTION_LOST, NOT_SENT, Fault, Reply
 from bulk_remove.core.retry import Step, Trial, decide
 from bulk_remove.core.steering import Steering, steering_from
 from bulk_remove.core.summary import Ending
@@ -139,7 +139,7 @@ class Pool:
     @property
     def longest_line(self) -> int | None:
         """The longest request line that the server may take, in bytes; None when none was too long."""
-        return self._books.longest_line
+        return self._books.line.longest
 
     async def try_canary(self) -> Ending:
         """Send one chunk alone, with what follows of it at once; `drain` sends the rest. As `drain` otherwise."""
@@ -212,15 +212,34 @@ class Pool:
             await self._books.replied(turn.chunk, attempt_id, answer)
         if answer is None or isinstance(answer, Reply):
             return ()
-        turn.server_errors = turn.server_errors + 1 if answer.http_status >= _SERVER_ERROR else 0
-        alive = self._answers_others(turn.begun_us)
-        trial = Trial(turn.tries, turn.server_errors, len(turn.chunk.numbers), alive=alive)
+        trial = self._trial(turn, answer)
         decision = decide(self._desk.settings.retry, answer, trial, self._desk.clock.draw())
         log.info("chunk %d, try %d: %s; %s", turn.chunk.chunk_id, turn.tries, answer.kind, decision.step.value)
         turn.chunk, halves = await self._books.faulted(turn.chunk, attempt_id, answer, took_us, decision.step)
         if decision.step is Step.RETRY:
             raise _AskAgain(decision.delay_s)
+        if decision.step is Step.PROBE:  # the rest waits for what becomes of the one number
+            one, rest = halves
+            return (rest, *await self._carry(one))
         return halves
+
+    def _trial(self, turn: _Turn, fault: Fault) -> Trial:
+        """Return how a chunk fared, this fault included."""
+        chunk, books, gate = turn.chunk, self._books, self._desk.gate
+        numbers = len(chunk.numbers)
+        longest = not books.line.is_known_for(numbers)
+        broken = fault.kind == CONNECTION_LOST and longest and numbers > 1
+        turn.server_errors = turn.server_errors + 1 if broken or fault.http_status >= _SERVER_ERROR else 0
+        return Trial(
+            turn.tries,
+            turn.server_errors,
+            numbers,
+            alive=self._answers_others(turn.begun_us),
+            passed=books.line.most_answered > 0,
+            denials=gate.denials,
+            longest=longest,
+            told_apart=books.line.told_apart(chunk.chunk_id),
+        )
 
     def _answers_others(self, since_us: int) -> bool:
         """Tell whether the server has answered anybody since a chunk was begun; else it may not be there at all."""

@@ -8,6 +8,7 @@ from bulk_remove.core.alike import Alike
 from bulk_remove.core.chunker import RequestShape
 from bulk_remove.core.model import Again, Chunk, NumberState
 from bulk_remove.core.replies import Fault, Reply
+from bulk_remove.core.unasked import Unasked
 
 T = TypeVar("T")
 
@@ -59,11 +60,21 @@ class Steps(Protocol):
         self, campaign: str, form: int, numbers: Sequence[str], ordinals: Sequence[int], states: Sequence[NumberState]
     ) -> Chunk: ...
     def begin_attempt(self, chunk_id: int, now_s: float) -> int: ...  # noqa: D102
-    def end_attempt(self, attempt_id: int, now_s: float, result: str, request_id: str, strangers: int) -> None: ...  # noqa: D102
+    def end_attempt(  # noqa: D102
+        self,
+        attempt_id: int,
+        now_s: float,
+        result: str,
+        request_id: str,
+        strangers: int,
+        unasked: Sequence[Unasked] = ...,
+    ) -> None: ...
     def end_unsent(self, chunk_id: int, now_s: float) -> None: ...  # noqa: D102
     def keep_states(self, chunk: Chunk, states: Alike[NumberState]) -> None: ...  # noqa: D102
     def settle(self, chunk: Chunk, states: Alike[NumberState], again: Mapping[int, Again]) -> None: ...  # noqa: D102
-    def split(self, chunk: Chunk, states: Alike[NumberState], now_s: float) -> tuple[Chunk, Chunk]: ...  # noqa: D102
+    def split(  # noqa: D102
+        self, chunk: Chunk, states: Alike[NumberState], now_s: float, first: int | None = ...
+    ) -> tuple[Chunk, Chunk]: ...
     def canary(self) -> tuple[int, int] | None: ...  # noqa: D102
     def begin_canary(self, ordinals: Sequence[int], *, planned: bool) -> tuple[int, int]: ...  # noqa: D102
 

@@ -1,0 +1,102 @@
+"""A removal that nobody asked for: the reply names a record as removed under a number that was not sent.
+
+A proxy that cuts a long URL in the middle of a number makes another number of it, and the server removes that one.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+from bulk_remove.core.alike import RecordId
+from bulk_remove.core.model import mask
+from bulk_remove.errors import GuardStop
+from bulk_remove.language import Phrase, joined, ours, phrase
+
+_MOST = 100
+"""So many removals of one reply, and so many records of each, are kept: a hostile reply must not fill the disk."""
+_KEY_CHARS = 40
+_SHOWN = 3
+
+
+class Unasked(NamedTuple):
+    """The key under which a reply names the removal, and the ids of the records."""
+
+    number: str
+    record_ids: tuple[RecordId, ...]
+
+
+class UnaskedRemoval(NamedTuple):
+    """The same, as the ledger has it: in which campaign, when (Unix seconds), and which attempt it was."""
+
+    number: str
+    record_ids: tuple[RecordId, ...]
+    campaign: str
+    at_s: float
+    attempt_id: int
+
+
+def unasked_in(strangers: Iterable[tuple[str, Sequence[Any]]]) -> tuple[Unasked, ...]:
+    """Return the removals among (key, entries) of a reply that mean no number asked for.
+
+    A key with no digit is a word of another kind of reply; one without any character may be a number cut to nothing.
+    """
+    found: list[Unasked] = []
+    for key, entries in strangers:
+        gone = [entry for entry in entries if isinstance(entry, dict) and _is_removed(entry.get("status"))]
+        if gone and (not key.strip() or any(map(str.isdigit, key))):
+            ids = [entry.get("record_id") for entry in gone[:_MOST]]
+            named = [each for each in ids if isinstance(each, int | str) and not isinstance(each, bool)]
+            found.append(Unasked(_plain(key), tuple(_plain(each) if isinstance(each, str) else each for each in named)))
+            if len(found) == _MOST:
+                break
+    return tuple(found)
+
+
+def _is_removed(status: object) -> bool:
+    return status == "REMOVED" or (isinstance(status, list) and "REMOVED" in status)
+
+
+def _plain(key: str) -> str:
+    return "".join(char if char.isprintable() else "?" for char in key[:_KEY_CHARS])
+
+
+def unasked_detail(removals: Sequence[Unasked]) -> str:
+    """Return the detail of a number that got no verdict in a reply with such removals, which it may explain."""
+    shown = ", ".join(f"{each.number or 'an empty number'}{_records(each.record_ids)}" for each in removals[:_SHOWN])
+    more = f" and {len(removals) - _SHOWN} more" if len(removals) > _SHOWN else ""
+    return f"The reply named a removal that nobody asked for: {shown}{more}."
+
+
+def _records(record_ids: Sequence[RecordId]) -> str:
+    if not record_ids:
+        return ""
+    more = ", ..." if len(record_ids) > _SHOWN else ""
+    return f" (record {', '.join(map(str, record_ids[:_SHOWN]))}{more})"
+
+
+CAUSE = "A proxy that cuts long URLs is the likely cause: have it looked at, and put the record back."
+
+
+def unasked_told(removals: Sequence[UnaskedRemoval]) -> Phrase:
+    """Say what was removed though nobody asked for it, for the screen and the page: the latest, with masked numbers."""
+    latest = removals[-_SHOWN:]
+    more = (
+        [phrase("{count:,} more are in the summary.", count=len(removals) - len(latest))] if removals[_SHOWN:] else []
+    )
+    return joined(" ", [*map(_sentence, latest), *more])
+
+
+def _sentence(removal: UnaskedRemoval) -> Phrase:
+    return phrase(
+        "The server says that it removed a number that nobody asked for: {number}{records} in campaign {campaign}.",
+        number=mask(removal.number),
+        records=_records(removal.record_ids),
+        campaign=removal.campaign,
+    )
+
+
+def unasked_stop(removals: Sequence[UnaskedRemoval], run_id: str) -> GuardStop:
+    """Return how a run ends in which that happened."""
+    return GuardStop(
+        unasked_told(removals),
+        phrase("{cause} Then go on with: bulk-remove resume {run_id}.", cause=ours(CAUSE), run_id=run_id),
+    )
