@@ -19,6 +19,7 @@ class Ending(StrEnum):
     DEADLINE = "the deadline came first"
     STORAGE = "the disk or the ledger failed"
     GUARD = "stopped after the canary"
+    KILLED = "killed"
 
 
 MEANING = {
@@ -53,8 +54,11 @@ def check_closed(rows: int, by_status: Mapping[Status, int]) -> None:
 
 
 def exit_code(ending: Ending, by_status: Mapping[Status, int]) -> ExitCode:
-    """Return the run's exit code: why it ended early, else whether every number is final."""
-    if ending is not Ending.DONE:
+    """Return the run's exit code: why it ended early, else whether every number is final.
+
+    One that was killed had none of its own.
+    """
+    if ending in _EXIT:
         return _EXIT[ending]
     still_open = any(by_status.get(status, 0) for status in OPEN_STATUSES)
     return ExitCode.NOT_FINAL if still_open else ExitCode.OK
