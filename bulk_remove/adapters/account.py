@@ -16,6 +16,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from bulk_remove.disk import private
+
 log = logging.getLogger("bulk_remove.account")
 
 _SECOND_US = 1_000_000
@@ -89,7 +91,7 @@ class Account:
         self._usable = False
 
     def _opened(self) -> sqlite3.Connection:
-        os.close(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600))  # SQLite itself would let others read it
+        os.close(private(str(self._path), os.O_RDWR | os.O_CREAT))  # SQLite itself would let others read it
         connection = sqlite3.connect(self._path, timeout=0, isolation_level=None)
         try:
             connection.execute("PRAGMA journal_mode = WAL")

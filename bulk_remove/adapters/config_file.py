@@ -5,8 +5,9 @@ import stat
 from pathlib import Path
 from typing import Any
 
+from bulk_remove.disk import NotOwnError, check_own, private
 from bulk_remove.errors import UsageError
-from bulk_remove.language import phrase
+from bulk_remove.language import ours, phrase
 
 
 def read_config(path: Path) -> dict[str, Any] | None:
@@ -34,20 +35,22 @@ def read_config(path: Path) -> dict[str, Any] | None:
 
 
 def _check_writers(path: Path, facts: os.stat_result) -> None:
-    # Whoever writes it chooses the server, and the command that is run for the password.
-    if os.name == "posix" and stat.S_ISREG(facts.st_mode) and facts.st_mode & stat.S_IWOTH:
+    # Whoever writes it chooses the server, and the command that is run for the password. Root may write everywhere.
+    if not stat.S_ISREG(facts.st_mode):
+        return
+    try:
+        check_own(path, facts, roots=True)
+    except NotOwnError as error:
         raise UsageError(
-            phrase("Everybody on this machine can write to {path}.", path=path),
-            phrase("Look through it, then: chmod 600 {path}", path=path),
-        )
+            phrase("{path} is not used: {problem}.", path=path, problem=ours(str(error.strerror))), error.hint
+        ) from None
 
 
 def write_config(path: Path, text: str) -> None:
     """Write a new file for its owner alone. Raises UsageError when there is one already, or it cannot be written."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as file:
+        with open(path, "x", encoding="utf-8", newline="\n", opener=private) as file:
             file.write(text)
     except FileExistsError:
         raise UsageError(

@@ -5,7 +5,6 @@ memory. Exact: two numbers share a key only when they are the same text, and row
 never alike.
 """
 
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from errno import EIO
@@ -15,6 +14,7 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
+from bulk_remove.disk import private
 from bulk_remove.errors import StorageError
 from bulk_remove.language import ours, phrase
 
@@ -50,7 +50,7 @@ class RowKeys:
 
     def __enter__(self) -> Self:
         with self._on_disk():
-            self._file = open(self._path, "w+b", opener=_private)
+            self._file = open(self._path, "w+b", opener=private)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -190,7 +190,3 @@ def _keys(numbers: Sequence[str]) -> Keys:
         text = "\n1" + "\n1".join(numbers)
         return np.fromstring(text.replace("\n1+", "\n2"), dtype=np.uint64, sep="\n")
     return np.array([int("2" + number[1:] if number[:1] == "+" else "1" + number) for number in numbers], np.uint64)
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)

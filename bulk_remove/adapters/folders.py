@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
+from enum import StrEnum
 from hashlib import sha256
 from pathlib import Path
 from shutil import rmtree
@@ -18,13 +19,14 @@ from filelock import FileLock, Timeout
 from platformdirs import user_config_path, user_state_path
 
 from bulk_remove.core.learned import Learned, fresh
+from bulk_remove.disk import NotOwnError, check_own, make_new, private, written
+from bulk_remove.disk import make_private as make_folders
 from bulk_remove.errors import CampaignLockedError, RunLockedError, StorageError
-from bulk_remove.language import phrase
+from bulk_remove.language import ours, phrase
 
 T = TypeVar("T")
 RUN_LOCK = "run.lock"
 _REPORTS = "reports.jsonl"
-_CONCLUDED = "concluded"
 _LOOKED_AT_S = 1.0
 """So long a run's lock is waited for: `runs` holds it for a moment to see whether the run is under way."""
 
@@ -48,20 +50,17 @@ def new_run_folder(state_dir: Path, now_s: float) -> Path:
 
     Its last four digits are the part of the second, so that also runs of one second sort by time.
     """
-    runs = state_dir / "runs"
-    make_private(runs)
+    runs = make_private(state_dir, "runs")
     moment = round(now_s * _PARTS_OF_A_SECOND)
     while True:
         second, part = divmod(moment, _PARTS_OF_A_SECOND)
         folder = runs / f"{datetime.fromtimestamp(second, UTC):%Y%m%d-%H%M%S}-{part:04x}"
         try:
-            folder.mkdir(mode=0o700)
-        except FileExistsError:  # another run began in the same moment
-            moment += 1
-            continue
+            if make_new(folder):
+                return folder
         except OSError as error:
             raise _storage_error(folder, error) from None
-        return folder
+        moment += 1  # another run began in the same moment
 
 
 def learned_of(state_dir: Path, host: str, now_s: float) -> Learned:
@@ -87,8 +86,7 @@ def _optional(kind: Callable[[Any], T], value: object) -> T | None:
 def keep_learned(state_dir: Path, host: str, learned: Learned) -> None:
     """Remember for later runs what was learned of a host. Raises StorageError."""
     path = _host_file(state_dir, host)
-    make_private(path.parent)
-    aside = path.with_suffix(f".{os.getpid()}.part")  # runs of other campaigns learn at the same time
+    make_private(state_dir, path.parent.name)
     known = {
         "max_request_line": learned.longest_line,
         "learned_at_s": learned.line_at_s,
@@ -97,9 +95,8 @@ def keep_learned(state_dir: Path, host: str, learned: Learned) -> None:
         "pace_learned_at_s": learned.pace_at_s,
     }
     try:
-        with open(aside, "w", encoding="utf-8", opener=_private) as file:
-            file.write(json.dumps(known))
-        aside.replace(path)
+        with written(path) as aside:
+            aside.file.write(json.dumps(known).encode())
     except OSError as error:
         raise _storage_error(path.parent, error) from None
 
@@ -127,7 +124,7 @@ def note_report(folder: Path, report: Path) -> None:
     """
     line = json.dumps(str(report.absolute()))
     try:
-        with open(folder / _REPORTS, "a", encoding="utf-8", opener=_private) as file:
+        with open(folder / _REPORTS, "a", encoding="utf-8", opener=private) as file:
             file.write(f"{line}\n")
     except OSError as error:
         raise _storage_error(folder, error) from None
@@ -146,24 +143,29 @@ def noted_reports(folder: Path) -> list[Path]:
     return [Path(path) for path in reversed(paths)]
 
 
-def mark_concluded(folder: Path) -> None:
-    """Remember of a run that its file has left the inbox, or that nothing more is to be done about it.
+class Mark(StrEnum):
+    """What is remembered of a run by an empty file in its folder, whatever becomes of its report.
 
-    Raises StorageError.
+    CONCLUDED: its file has left the inbox, or an inbox has nothing more to do about it. ABANDONED: it is never taken
+    up again.
     """
+
+    CONCLUDED = "concluded"
+    ABANDONED = "abandoned"
+
+
+def mark(folder: Path, as_what: Mark) -> None:
+    """Mark a run. Raises StorageError."""
     try:
-        (folder / _CONCLUDED).touch(mode=0o600)
+        with open(folder / as_what.value, "ab", opener=private) as file:
+            os.fsync(file.fileno())
     except OSError as error:
         raise _storage_error(folder, error) from None
 
 
-def is_concluded(folder: Path) -> bool:
-    """Tell whether a run was marked by `mark_concluded`."""
-    return (folder / _CONCLUDED).exists()
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
+def is_marked(folder: Path, as_what: Mark) -> bool:
+    """Tell whether a run was marked so."""
+    return (folder / as_what.value).exists()
 
 
 @contextmanager
@@ -217,16 +219,25 @@ def delete_run(folder: Path) -> None:
 
 def account_file(state_dir: Path, host: str, user: str) -> Path:
     """Return where all runs of an API user note their requests to a host; its folder is made. Raises StorageError."""
-    folder = state_dir / "accounts"
-    make_private(folder)
+    folder = make_private(state_dir, "accounts")
     # The user's name may hold anything: a digest keeps two of them apart.
     return folder / f"{_as_file_name(host)}-{sha256(user.encode()).hexdigest()[:16]}.sqlite"
 
 
 def run_folders(state_dir: Path) -> list[Path]:
-    """Return the folders of all runs, oldest first."""
+    """Return the folders of all runs, oldest first. Raises StorageError for a state folder that is not the user's own.
+
+    What others may have put there is not looked at: it would be told as what this user's runs did.
+    """
     runs = state_dir / "runs"
-    return sorted(folder for folder in runs.iterdir() if folder.is_dir()) if runs.is_dir() else []
+    if not runs.is_dir():
+        return []
+    try:
+        for folder in (state_dir, runs):
+            check_own(folder, folder.stat())
+        return sorted(folder for folder in runs.iterdir() if folder.is_dir())
+    except OSError as error:
+        raise _storage_error(state_dir, error) from None
 
 
 @contextmanager
@@ -259,8 +270,7 @@ def lock_campaign(state_dir: Path, host: str, campaign: str) -> Iterator[None]:
 
 @contextmanager
 def _held(state_dir: Path, name: str, taken: str) -> Iterator[None]:
-    folder = state_dir / "locks"
-    make_private(folder)
+    folder = make_private(state_dir, "locks")
     lock = FileLock(folder / f"{name}.lock", mode=0o600, fallback_to_soft=False)
     try:
         lock.acquire(blocking=False)
@@ -274,18 +284,19 @@ def _held(state_dir: Path, name: str, taken: str) -> Iterator[None]:
         lock.release()
 
 
-def make_private(folder: Path) -> None:
-    """Make a folder for its owner alone, if it is not there. Raises StorageError when it cannot be written to."""
+def make_private(state_dir: Path, *below: str) -> Path:
+    """Make the state folder and a folder in it for their owner alone, if they are not there; return the lower one.
+
+    Raises StorageError when it cannot be written to, is another user's, or others can write to it.
+    """
     try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        if not os.access(folder, os.W_OK):
-            raise PermissionError(13, "Permission denied")
+        return make_folders(state_dir, *below)
     except OSError as error:
-        raise _storage_error(folder, error) from None
+        raise _storage_error(state_dir.joinpath(*below), error) from None
 
 
 def _storage_error(folder: Path, error: OSError) -> StorageError:
     return StorageError(
-        phrase("The folder {folder} cannot be used: {problem}.", folder=folder, problem=error.strerror),
-        "Choose another one with --state-dir.",
+        phrase("The folder {folder} cannot be used: {problem}.", folder=folder, problem=ours(str(error.strerror))),
+        error.hint if isinstance(error, NotOwnError) else "Choose another one with --state-dir.",
     )

@@ -2,15 +2,13 @@
 
 import csv
 import json
-import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
-from errno import EEXIST
 from functools import lru_cache
-from io import StringIO
+from io import StringIO, TextIOWrapper
 from itertools import repeat
 from pathlib import Path
 from typing import TextIO, cast
@@ -19,6 +17,7 @@ from bulk_remove.core.alike import Ids, long_form
 from bulk_remove.core.lifecycle import explain, status_of
 from bulk_remove.core.model import NO_NUMBER, REPORT_COLUMNS, NumberState, OutcomeBlock, Source, Status
 from bulk_remove.core.summary import check_closed
+from bulk_remove.disk import Folder, written
 from bulk_remove.errors import InputError, StorageError, UsageError
 from bulk_remove.language import ours, phrase
 
@@ -72,11 +71,9 @@ def write_summary(path: Path, summary: dict[str, object]) -> None:
 
 def check_place(path: Path) -> None:
     """Try whether a report can be written to `path`, before anything is sent. Raises UsageError when it cannot."""
-    aside = _aside(path)
     try:
-        _check_target(path)
-        os.close(os.open(aside, os.O_WRONLY | os.O_CREAT, 0o600))
-        aside.unlink()
+        with Folder(path.parent) as folder:
+            folder.check_place(path.name)
     except OSError as error:
         raise UsageError(
             phrase("--output {path} cannot be written: {problem}.", path=path, problem=ours(str(error.strerror))),
@@ -84,31 +81,19 @@ def check_place(path: Path) -> None:
         ) from None
 
 
-def _aside(path: Path) -> Path:
-    return path.with_name(f".{path.name}.{os.getpid()}.part")
-
-
-def _check_target(path: Path) -> None:
-    if path.exists() and not path.is_file():
-        raise FileExistsError(EEXIST, "it is no regular file")  # root would replace /dev/null itself
-
-
 @contextmanager
 def written_aside(path: Path) -> Iterator[TextIO]:
     """Open a file beside `path`, readable by its owner alone, that takes the name `path` once all of it is on disk."""
-    aside = _aside(path)
     try:
-        _check_target(path)
-        descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        try:
+        with written(path) as aside:
             # The name of a file that is not UTF-8 holds surrogates: a question mark for each, not a report lost.
-            with os.fdopen(descriptor, "w", encoding="utf-8", errors="replace", newline="") as file:
+            file = TextIOWrapper(aside.file, encoding="utf-8", errors="replace", newline="")
+            try:
                 yield file
                 file.flush()
-                os.fsync(file.fileno())
-            aside.replace(path)
-        finally:
-            aside.unlink(missing_ok=True)
+            finally:
+                with suppress(OSError):  # a full disk refuses once more what it has refused
+                    file.detach()
     except OSError as error:
         raise StorageError(
             phrase("{path} cannot be written: {problem}.", path=path, problem=ours(str(error.strerror))),

@@ -22,7 +22,6 @@ from bulk_remove.cli.options import (
     kept_guard_options,
     login_options,
     output_options,
-    report_option,
     request_options,
     retry_options,
     server_options,
@@ -110,12 +109,13 @@ def run(**options: Any) -> int:
 @login_options
 @until_option
 @aftermath_options
-@report_option
+@output_options
 @state_dir_option
 def resume(**options: Any) -> int:
     r"""Finish a run that was stopped, by its id; without one, the latest.
 
-    Only the ledger is needed: the input may be gone. The report is whole.
+    It shows what was done and what is left, and asks. Only the ledger is needed: the input may be gone. The report is
+    whole.
 
     \b
     Example:  bulk-remove resume 20261124-021530-9f3a

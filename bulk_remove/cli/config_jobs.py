@@ -13,8 +13,8 @@ from click.core import ParameterSource
 
 from bulk_remove.adapters.config_file import write_config
 from bulk_remove.adapters.vault import check_keyring, forget_password, store_password
-from bulk_remove.cli.configured import config_file_of, profile_of, untyped_place
-from bulk_remove.cli.credentials import PASSWORD, SOURCES, server_of, variable_counts
+from bulk_remove.cli.configured import PASSWORD, config_file_of, profile_of, untyped_place
+from bulk_remove.cli.credentials import SOURCES, password_variable, server_of
 from bulk_remove.cli.given import address_from, settings_from
 from bulk_remove.cli.profile import is_setting, key_of, settings_of
 from bulk_remove.cli.spoken import NAME as LANGUAGE
@@ -116,7 +116,7 @@ def _without_secrets(name: str, value: str) -> str:
 
 
 def _password(ctx: click.Context) -> tuple[str, str]:
-    if os.environ.get(PASSWORD) and variable_counts():
+    if password_variable():
         return translated(_HIDDEN), PASSWORD
     source = next((source for source in SOURCES if ctx.params[source]), "")
     return translated(_HIDDEN) if source else "-", source or translated(

@@ -3,8 +3,10 @@
 It is click's own mechanism, `default_map`, so that a value is checked in the same way wherever it comes from.
 """
 
+import os
 import re
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from bulk_remove.cli.spoken import language_option, speak_as_asked
 from bulk_remove.errors import UsageError
 from bulk_remove.language import joined, ours, phrase, translated
 
+PASSWORD = "BULK_REMOVE_PASSWORD"  # noqa: S105 - a variable's name
 _NEAREST_FIRST = (
     ParameterSource.COMMANDLINE,
     ParameterSource.ENVIRONMENT,
@@ -126,7 +129,16 @@ class Program(click.Group):
         """Read what stands before the command's name; the language is taken from wherever it stands."""
         if ctx.parent is None:
             speak_as_asked(self, args)
+            _take_password(ctx)
         return super().parse_args(ctx, args)
+
+
+def _take_password(ctx: click.Context) -> None:
+    """Take the password out of the environment while the command runs: no process that it starts inherits it."""
+    password = os.environ.pop(PASSWORD, None)
+    if password is not None:
+        ctx.meta[PASSWORD] = password
+        ctx.call_on_close(partial(os.environ.__setitem__, PASSWORD, password))
 
 
 def _with_marks(text: str | None) -> str | None:

@@ -8,14 +8,13 @@ from click.core import ParameterSource
 
 from bulk_remove.adapters.secret import read_password
 from bulk_remove.adapters.vault import stored_password
-from bulk_remove.cli.configured import profile_of
+from bulk_remove.cli.configured import PASSWORD, profile_of
 from bulk_remove.cli.profile import Profile
 from bulk_remove.errors import UsageError
 from bulk_remove.language import phrase
 from bulk_remove.settings import Address, Login
 
 SOURCES = ("password_env", "password_file", "password_command")
-PASSWORD = "BULK_REMOVE_PASSWORD"  # noqa: S105 - a variable's name
 
 
 def login_from(options: dict[str, Any], address: Address) -> Login:
@@ -30,8 +29,8 @@ def password_for(options: dict[str, Any], address: Address) -> str:
     the system's keyring is asked.
     """
     user = options["user"] or ""
-    environment = {name: value for name, value in os.environ.items() if name != PASSWORD or variable_counts()}
-    if not environment.get(PASSWORD):
+    environment = {**os.environ, PASSWORD: password_variable()}
+    if not environment[PASSWORD]:
         _check_whose(address)
     password = read_password(environment, *(options[source] for source in SOURCES))
     if not password and user:
@@ -39,10 +38,11 @@ def password_for(options: dict[str, Any], address: Address) -> str:
     return password
 
 
-def variable_counts() -> bool:
-    """Whether BULK_REMOVE_PASSWORD counts: not where another source was typed."""
-    source_of = click.get_current_context().get_parameter_source
-    return all(source_of(source) is not ParameterSource.COMMANDLINE for source in SOURCES)
+def password_variable() -> str:
+    """Return BULK_REMOVE_PASSWORD, empty where it is not set, or does not count because another source was typed."""
+    ctx = click.get_current_context()
+    typed = any(ctx.get_parameter_source(source) is ParameterSource.COMMANDLINE for source in SOURCES)
+    return "" if typed else str(ctx.meta.get(PASSWORD, ""))
 
 
 def server_of(address: Address) -> str:

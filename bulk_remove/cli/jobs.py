@@ -13,7 +13,7 @@ from bulk_remove.adapters.console import Live, Screen
 from bulk_remove.adapters.folders import lock_campaigns
 from bulk_remove.adapters.ledger import Outcomes, Store
 from bulk_remove.adapters.pool import Pool
-from bulk_remove.adapters.reader import ReadOptions, find_files, open_table
+from bulk_remove.adapters.reader import Places, ReadOptions, SetAside, find_files, open_table
 from bulk_remove.cli.aftermath import Aftermath, aftermath
 from bulk_remove.cli.configured import without_profile
 from bulk_remove.cli.credentials import login_from
@@ -23,6 +23,7 @@ from bulk_remove.cli.keys import steered_by_keys
 from bulk_remove.cli.reports import check_places, wanted_of
 from bulk_remove.cli.run_log import logged
 from bulk_remove.cli.signals import report_kept, stopped_by_signals, told_truly
+from bulk_remove.core.guards import NOTHING_KNOWN
 from bulk_remove.core.plan import ApprovedPlan, Consent, approve, check_holds_numbers, check_within_limits
 from bulk_remove.core.progress import duration
 from bulk_remove.core.summary import Ending
@@ -36,7 +37,7 @@ from bulk_remove.run.plan_json import plan_as_json
 from bulk_remove.run.preflight import error_of
 from bulk_remove.run.prepare import Prepared, check_plan, prepared, reading_of
 from bulk_remove.run.rerun import Rows, prepared_again
-from bulk_remove.run.resume import earlier_run, find_run, kept_of, reopened
+from bulk_remove.run.resume import check_not_abandoned, earlier_run, find_run, kept_of, reopened, standing_of
 from bulk_remove.settings import Address, Destination, Login, Settings
 
 
@@ -191,9 +192,13 @@ def _asked_and_carried_out(
         check_plan(ready.plan, settings)
     check_within_limits(ready.plan, known)
     if ready.plan.to_send and not options["yes"] and not screen.confirm(ready.plan, known):
-        raise GuardStop("Not confirmed: nothing was sent.", "Run it again and type what is asked for.")
+        raise _not_confirmed()
     approved = approve(ready.plan, Consent.FLAG if options["yes"] else Consent.TYPED, known)
     return _carried_out(screen, ready, approved, settings, address, login, options)
+
+
+def _not_confirmed() -> GuardStop:
+    return GuardStop("Not confirmed: nothing was sent.", "Run it again and type what is asked for.")
 
 
 def resume_job(options: dict[str, Any]) -> int:
@@ -207,7 +212,9 @@ def resume_run(screen: Screen, options: dict[str, Any], held: Collection[str]) -
     """Finish an earlier run from its ledger. The campaigns `held` are locked already. Raises every BulkRemoveError."""
     options = without_profile(options, "user", "output")
     state_dir = state_dir_from(options)
-    with earlier_run(find_run(state_dir, options["run"] or ""), changes_from(options, typed_only=True)) as run:
+    folder = find_run(state_dir, options["run"] or "")
+    check_not_abandoned(folder)
+    with earlier_run(folder, changes_from(options, typed_only=True)) as run:
         address = Address.parse(run.destination.url)
         login = login_from({**options, "user": options["user"] or run.destination.user}, address)
         output = options["output"] or (Path(run.destination.output) if run.destination.output else None)
@@ -215,6 +222,12 @@ def resume_run(screen: Screen, options: dict[str, Any], held: Collection[str]) -
         if output:
             check_places(output, wanted, ())
         with lock_campaigns(state_dir, address.host, {*run.campaigns} - {*held}):
+            left, done = standing_of(run)
+            screen.standing(left, done)
+            if left.to_send:
+                _need_consent(screen, options)
+                if not options["yes"] and not screen.confirm(left, NOTHING_KNOWN):
+                    raise _not_confirmed()
             ready = reopened(run, time.time())
             approved = approve(ready.plan, run.consent)
             screen.note(
@@ -349,11 +362,12 @@ def _prepared(
     options: dict[str, Any], settings: Settings, destination: Destination, screen: Screen
 ) -> Iterator[Prepared]:
     state_dir = state_dir_from(options)
-    found = find_files(options["files"])
+    copy: SetAside | None = options.get("copy")  # of the one file that a night takes out of its inbox
+    found = Places(options["files"], ()) if copy else find_files(options["files"])
     for note in found.notes:
         screen.note(note)
     reading = reading_of(settings, state_dir)
-    tables = [open_table(file, reading) for file in found.files]
+    tables = [open_table(file, reading, copy) for file in found.files]
     show_numbers = options["show_numbers"]
     with ExitStack() as stack:
         with Live(screen.err).reading() as on_rows:

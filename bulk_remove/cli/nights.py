@@ -8,6 +8,7 @@ from typing import Any
 from bulk_remove.adapters.console import Screen
 from bulk_remove.adapters.folders import lock_campaigns, lock_inbox, make_private
 from bulk_remove.adapters.inbox import Inbox
+from bulk_remove.adapters.reader import SetAside
 from bulk_remove.cli.aftermath import Aftermath, aftermath
 from bulk_remove.cli.commands import resume
 from bulk_remove.cli.credentials import login_from
@@ -17,9 +18,10 @@ from bulk_remove.cli.signals import exit_of, put_back
 from bulk_remove.core.nights import worst
 from bulk_remove.errors import ExitCode, StoppedError, UsageError
 from bulk_remove.language import ours, phrase
+from bulk_remove.run.again import close_run
 from bulk_remove.run.carry_out import Carried
 from bulk_remove.run.earlier import EarlierRuns
-from bulk_remove.run.finish import REPORT
+from bulk_remove.run.finish import REPORT, Finished
 from bulk_remove.run.nights import Doing, FileEnd, Night
 
 
@@ -39,14 +41,16 @@ def _spent(screen: Screen, options: dict[str, Any], after: Aftermath) -> ExitCod
     login_from(options, address)  # what is wrong with it is told before anything is looked at
     state_dir = state_dir_from(options)
     make_private(state_dir)
-    inbox = Inbox(options["folder"])
-    inbox.check()
     held = [settings.campaign] if settings.campaign else []
-    with lock_inbox(state_dir, inbox.folder), lock_campaigns(state_dir, address.host, held):
+    with (
+        Inbox(options["folder"]) as inbox,
+        lock_inbox(state_dir, inbox.folder),
+        lock_campaigns(state_dir, address.host, held),
+    ):
         night = Night(
             inbox,
             EarlierRuns(state_dir, address.host, settings),
-            _doing(screen, options, held),
+            _doing(screen, options, held, state_dir),
             options["settle"],
             options["until"],
             one_campaign=bool(held),
@@ -64,10 +68,10 @@ def _spent(screen: Screen, options: dict[str, Any], after: Aftermath) -> ExitCod
     return worst(end.code for end in night.ends)
 
 
-def _doing(screen: Screen, options: dict[str, Any], held: Sequence[str]) -> Doing:
-    def start(path: Path) -> Carried:
+def _doing(screen: Screen, options: dict[str, Any], held: Sequence[str], state_dir: Path) -> Doing:
+    def start(path: Path, copy: SetAside) -> Carried:
         with put_back():
-            return run_anew(screen, {**options, "files": (str(path),), "output": None}, held)
+            return run_anew(screen, {**options, "files": (str(path),), "copy": copy, "output": None}, held)
 
     def again(folder: Path) -> Carried:
         # What of tonight's options counts is what `resume` has: the run goes on as it was told when it began.
@@ -76,7 +80,10 @@ def _doing(screen: Screen, options: dict[str, Any], held: Sequence[str]) -> Doin
         with put_back():
             return resume_run(screen, {**counting, "run": folder.name, "output": folder / REPORT}, held)
 
-    return Doing(start, again, screen.tell, screen.error, time.time, time.sleep)
+    def close(folder: Path) -> Finished | None:
+        return close_run(folder, time.time())
+
+    return Doing(start, again, close, screen.tell, screen.error, time.time, time.sleep, state_dir)
 
 
 def _tell(screen: Screen, ends: Sequence[FileEnd], after: Aftermath) -> None:

@@ -5,9 +5,11 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from io import TextIOWrapper
 from pathlib import Path
 
 from bulk_remove.adapters.console import Screen
+from bulk_remove.disk import private
 from bulk_remove.errors import StorageError
 from bulk_remove.language import phrase
 
@@ -16,10 +18,12 @@ class _RunLog(logging.FileHandler):
     """A log for its owner alone. When it can no longer be written the run goes on: the ledger is the proof."""
 
     def __init__(self, path: Path, screen: Screen) -> None:
-        path.touch(mode=0o600)
         super().__init__(path, encoding="utf-8")
         self._screen = screen
         self._told = False
+
+    def _open(self) -> TextIOWrapper:
+        return open(self.baseFilename, "a", encoding="utf-8", errors="replace", opener=private)
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: ARG002, N802 - logging's own signature
         """Say once that the log ends here."""

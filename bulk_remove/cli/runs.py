@@ -69,6 +69,22 @@ def verify(**options: Any) -> int:
 
 
 @runs.command()
+@click.argument("run", metavar="RUN", type=RunId())
+@state_dir_option
+def abandon(**options: Any) -> int:
+    r"""Leave what a run left open for good: neither resume nor an inbox takes it up again.
+
+    Its ledger and its report stay. `rerun` can still ask for what is open, as a new run.
+
+    \b
+    Example:  bulk-remove runs abandon 20261124-021530-9f3a
+    """
+    from bulk_remove.cli.runs_jobs import abandon_job  # noqa: PLC0415 - see above
+
+    return abandon_job(options)
+
+
+@runs.command()
 @click.option(
     "--older-than", type=Duration(), required=True, metavar="AGE", help="For example 90d: nothing happened for so long."
 )

@@ -8,11 +8,14 @@ from bulk_remove.adapters.console import Screen
 from bulk_remove.adapters.folders import run_folders
 from bulk_remove.cli.given import state_dir_from
 from bulk_remove.cli.history_text import in_short, local
+from bulk_remove.core.model import OPEN_STATUSES
 from bulk_remove.core.progress import duration
 from bulk_remove.errors import ExitCode, GuardStop, InputError, RunLockedError, UsageError
 from bulk_remove.language import counted, joined, ours, phrase
+from bulk_remove.run.again import close_run
 from bulk_remove.run.history import PastRun, details_as_json, past_run, past_runs, run_as_json
 from bulk_remove.run.prune import Doomed, delete, doomed
+from bulk_remove.run.resume import find_run
 
 
 def list_job(options: dict[str, Any]) -> int:
@@ -48,6 +51,25 @@ def show_job(options: dict[str, Any]) -> int:
         return ExitCode.OK
     for line in (*in_short(run), *_in_full(run)):
         screen.tell(line)
+    return ExitCode.OK
+
+
+def abandon_job(options: dict[str, Any]) -> int:
+    """Never take a run up again. Raises InputError, RunLockedError, StorageError."""
+    screen = Screen()
+    folder = find_run(state_dir_from(options), options["run"])
+    finished = close_run(folder, time.time(), abandoned=True)
+    screen.tell(phrase("Run {name} is abandoned: it is not taken up again.", name=folder.name))
+    if finished is None:
+        screen.tell("It has sent nothing.")
+        return ExitCode.OK
+    left = sum(finished.by_status.get(status, 0) for status in OPEN_STATUSES)
+    screen.tell(
+        phrase("  {left} without a final answer.", left=counted(left, "{count:,} row", "{count:,} rows"))
+        if left
+        else "  Every number has its final answer."
+    )
+    screen.files(finished.report, finished.summary, finished.also)
     return ExitCode.OK
 
 

@@ -8,6 +8,9 @@ from bulk_remove.errors import ExitCode
 NIGHTS = 3
 """So often a file is taken up whose numbers stay open though the server answers; then a person must look."""
 
+LONGEST_NAME = 200
+"""In bytes. File systems take 255, and the names of a file's reports, while they are written, are 47 longer."""
+
 _PASSING_ENDS = (".part", ".partial", ".tmp", ".temp", ".filepart", ".crdownload", ".download", ".upload", ".swp", "~")
 _PASSING_STARTS = (".", "~$")
 _LITTER = frozenset({"thumbs.db", "desktop.ini"})

@@ -20,6 +20,7 @@ class Ending(StrEnum):
     STORAGE = "the disk or the ledger failed"
     GUARD = "stopped after the canary"
     UNASKED = "the reply named a removal that nobody asked for"
+    KILLED = "killed"
 
 
 MEANING = {
@@ -55,8 +56,11 @@ def check_closed(rows: int, by_status: Mapping[Status, int]) -> None:
 
 
 def exit_code(ending: Ending, by_status: Mapping[Status, int]) -> ExitCode:
-    """Return the run's exit code: why it ended early, else whether every number is final."""
-    if ending is not Ending.DONE:
+    """Return the run's exit code: why it ended early, else whether every number is final.
+
+    One that was killed had none of its own.
+    """
+    if ending in _EXIT:
         return _EXIT[ending]
     still_open = any(by_status.get(status, 0) for status in OPEN_STATUSES)
     return ExitCode.NOT_FINAL if still_open else ExitCode.OK

@@ -1,16 +1,20 @@
-"""The report of an earlier run, written once more from its ledger; nothing is sent."""
+"""An earlier run's report, written from its ledger alone: once more, or for good where the run is not to go on.
+
+Nothing is sent.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from bulk_remove.adapters.folders import lock_campaigns
-from bulk_remove.adapters.ledger import Timing
+from bulk_remove.adapters.folders import Mark, lock_campaigns, mark
+from bulk_remove.adapters.ledger import Sending, Timing
 from bulk_remove.core.summary import Ending
 from bulk_remove.errors import CampaignLockedError, InputError
 from bulk_remove.language import phrase
+from bulk_remove.run.finish import Finished, Wanted, finish
 from bulk_remove.run.prepare import Prepared
-from bulk_remove.run.resume import EarlierRun, earlier_run, kept_of, plan_of
+from bulk_remove.run.resume import EarlierRun, earlier_run, kept_of, plan_of, reopened
 from bulk_remove.settings import Settings
 
 
@@ -28,6 +32,29 @@ def ended_run(folder: Path, state_dir: Path) -> Iterator[tuple[Prepared, Setting
             raise _not_ended(run, state_dir)
         settings = Settings.read_back(timing.last_settings())
         yield Prepared(folder, run.store, plan_of(run), kept_of(run)), settings, Ending(sessions[-1].ending)
+
+
+def close_run(folder: Path, now_s: float, *, abandoned: bool = False) -> Finished | None:
+    """Write the report of a run that is not to go on, into its own folder; None where it sent nothing.
+
+    Of a run that was killed the numbers that were under way are in doubt from now on. One that is `abandoned` is never
+    taken up again. `now_s` in Unix seconds. Raises what `earlier_run` does.
+    """
+    with earlier_run(folder, {}) as run:
+        timing = Timing(run.store)
+        sessions = timing.sessions()
+        ready = Prepared(folder, run.store, plan_of(run), kept_of(run))
+        if sessions and not sessions[-1].ending:
+            ready = reopened(run, now_s)
+            with run.store.transaction() as connection:
+                Sending(connection).end_session(len(sessions), sessions[-1].ended_s, Ending.KILLED.value)
+        if abandoned:
+            mark(folder, Mark.ABANDONED)
+        if not sessions:
+            return None
+        settings = Settings.read_back(timing.last_settings())
+        wanted = Wanted(run.destination.csv_for, run.destination.also)
+        return finish(ready, settings, Ending(sessions[-1].ending or Ending.KILLED), None, wanted)
 
 
 def _not_ended(run: EarlierRun, state_dir: Path) -> InputError | CampaignLockedError:

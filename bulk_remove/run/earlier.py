@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from bulk_remove.adapters.folders import is_concluded, run_folders
+from bulk_remove.adapters.folders import Mark, is_marked, run_folders
 from bulk_remove.adapters.ledger import Reopening, opened_for_reading
 from bulk_remove.core.summary import Ending
 from bulk_remove.errors import StorageError
@@ -77,7 +77,7 @@ class EarlierRuns:
     def left_over(self, inbox: Path) -> Iterator[Left]:
         """Yield the runs of single files of an inbox that were not brought to their end."""
         for known in [*self._known]:
-            if len(known.files) == len(known.contents) == 1 and not is_concluded(known.folder):
+            if len(known.files) == len(known.contents) == 1 and not any(is_marked(known.folder, each) for each in Mark):
                 (file,), (content,) = known.files, known.contents
                 if Path(file).parent == inbox:
                     yield Left(known.folder, Path(file).name, content)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bulk_remove.adapters.folders import begun_s, noted_reports, run_folders, under_way
+from bulk_remove.adapters.folders import Mark, begun_s, is_marked, noted_reports, run_folders, under_way
 from bulk_remove.adapters.ledger import History, history, opened_for_reading, was_approved
 from bulk_remove.adapters.reporter import timestamp
 from bulk_remove.core.advice import RESUMED
@@ -14,14 +14,15 @@ from bulk_remove.core.lifecycle import status_of
 from bulk_remove.core.model import OPEN_STATUSES, Status
 from bulk_remove.core.summary import Ending
 from bulk_remove.errors import StorageError
+from bulk_remove.language import phrase
 from bulk_remove.run.finish import REPORT
 from bulk_remove.run.prepare import LEDGER
 
 UNDER_WAY = "under way"
-KILLED = "killed"
 KILLED_PLANNING = "killed while it planned: nothing was sent"
 NOT_BEGUN = "approved, but stopped before it sent anything"
 UNREADABLE = "its ledger cannot be read"
+ABANDONED = phrase("abandoned")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +103,8 @@ class PastRun:
     @property
     def resumable_numbers(self) -> int:
         """How many numbers `resume` would ask for again."""
+        if self.state == ABANDONED:
+            return 0
         return sum(count for status, count in self.numbers_by_status.items() if status in RESUMED)
 
     @property
@@ -161,11 +164,13 @@ def past_run(folder: Path) -> PastRun:
             told = history(store)
     except StorageError as error:
         return PastRun(folder, UNDER_WAY if held else UNREADABLE, begun_s(folder), None, error.sentence, reports)
-    return PastRun(folder, UNDER_WAY if held else _ending(told), told.last_s, told, "", reports)
+    return PastRun(folder, UNDER_WAY if held else _ending(folder, told), told.last_s, told, "", reports)
 
 
-def _ending(told: History) -> str:
-    return (told.sessions[-1].ending or KILLED) if told.sessions else NOT_BEGUN
+def _ending(folder: Path, told: History) -> str:
+    if is_marked(folder, Mark.ABANDONED):
+        return ABANDONED
+    return (told.sessions[-1].ending or Ending.KILLED.value) if told.sessions else NOT_BEGUN
 
 
 def run_as_json(run: PastRun) -> dict[str, object]:

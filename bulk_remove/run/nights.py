@@ -3,23 +3,27 @@
 What is known of a file is in the ledger of its run, and nowhere else: after a night that died at any moment, the next
 finds the file in the inbox and its run in the state folder. A file is moved only once its report, or a note that says
 why there is none, lies where it goes; the run is marked as concluded after that.
+
+A run goes on only while its file lies there unchanged: that is the wish to have it done. Of a file that was removed or
+replaced a report says what was done before, and nothing more is sent.
 """
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from bulk_remove.adapters.folders import mark_concluded, note_report
-from bulk_remove.adapters.inbox import REPORT_END, Inbox, Look
-from bulk_remove.adapters.reader import is_readable, is_report
-from bulk_remove.core.nights import Place, ends_the_night, place_of
+from bulk_remove.adapters.folders import Mark, mark, note_report
+from bulk_remove.adapters.inbox import REPORT_END, Inbox, Look, Seen
+from bulk_remove.adapters.reader import SetAside, is_readable, is_report, set_aside
+from bulk_remove.core.nights import LONGEST_NAME, Place, ends_the_night, place_of
 from bulk_remove.core.summary import Ending
 from bulk_remove.errors import BulkRemoveError, ExitCode, GuardStop, InputError
 from bulk_remove.language import ours, phrase
 from bulk_remove.run.carry_out import Carried
 from bulk_remove.run.earlier import EarlierRuns, Left
-from bulk_remove.run.finish import REPORT
+from bulk_remove.run.finish import REPORT, Finished
 from bulk_remove.run.history import past_run
 
 
@@ -37,16 +41,19 @@ class FileEnd(NamedTuple):
 class Doing:
     """What a night does through others.
 
-    `start` runs a file, `again` resumes the run in a folder; both raise BulkRemoveError. `tell` says a sentence,
-    `tell_error` what is wrong. `now_s` is the clock (Unix seconds), `sleep` waits for seconds.
+    `start` runs a file, of which it reads the copy; `again` resumes the run in a folder, and `close` writes the report
+    of one that is not to go on (None: it sent nothing). All raise BulkRemoveError. `tell` says a sentence, `tell_error`
+    what is wrong. `now_s` is the clock (Unix seconds), `sleep` waits for seconds. Copies are made in `spool_dir`.
     """
 
-    start: Callable[[Path], Carried]
+    start: Callable[[Path, SetAside], Carried]
     again: Callable[[Path], Carried]
+    close: Callable[[Path], Finished | None]
     tell: Callable[[str], None]
     tell_error: Callable[[BulkRemoveError], None]
     now_s: Callable[[], float]
     sleep: Callable[[float], None]
+    spool_dir: Path
 
 
 class Night:
@@ -74,6 +81,7 @@ class Night:
         self._until_s = until_s
         self._one_campaign = one_campaign
         self._over = False
+        self._stopped = False
 
     def spend(self) -> None:
         """Take up what was left over, then the finished files by name. Raises StorageError."""
@@ -84,33 +92,36 @@ class Night:
             if not self._is_over(left.name):
                 taken |= self._taken_up(left)
         waiting = [name for name in first if name not in taken]
-        if not waiting or self._over:
-            return
-        self._doing.sleep(max(0.0, looked_s + self._settle_s - self._doing.now_s()))
+        if waiting and not self._over:
+            self._doing.sleep(max(0.0, looked_s + self._settle_s - self._doing.now_s()))
         for name in waiting:
             look = first[name]
-            if self._inbox.look_at(name) != look:
-                self._doing.tell(phrase("{name} is still being written; it is left for the next time.", name=name))
-            elif not self._is_over(name):
+            if self._is_over(name):
+                return
+            if self._inbox.look_at(name) == look:
                 self._take(name, look)
+            else:
+                self._doing.tell(phrase("{name} is still being written; it is left for the next time.", name=name))
 
     def _is_over(self, name: str) -> bool:
-        """Tell whether the file is not to be begun any more."""
+        """Tell whether the file is not to be begun any more; the first of them is noted for all."""
         if not self._over and self._until_s is not None and self._doing.now_s() >= self._until_s:
-            self._over = True
             self._end(FileEnd(name, ExitCode.DEADLINE, Place.INBOX, None, "the deadline came before it was begun"))
+        elif self._stopped:
+            self._stopped = False
+            self.ends.append(FileEnd("(the files after it)", ExitCode.TERMINATED, Place.INBOX, None, phrase("stopped")))
         return self._over
 
     def _taken_up(self, left: Left) -> set[str]:
         """Go on with a run; returns the file's name, if it still holds what that run is about."""
-        there = {left.name} if self._inbox.content(left.name) == left.content else set()
+        seen = self._inbox.seen(left.name)
+        if seen is None or seen.content != left.content:
+            self._leave(left)
+            return set()
         run = past_run(left.folder)
         if run.state == Ending.GUARD or run.unasked:
-            self._give_up(left, moving=bool(there), unasked=run.unasked)
-            return there
-        if not there and not run.resumable_numbers:
-            mark_concluded(left.folder)
-            return there
+            self._give_up(left, seen, unasked=bool(run.unasked))
+            return {left.name}
         self._doing.tell(
             phrase("{name}: run {run} was left over; it is taken up again.", name=left.name, run=left.folder.name)
         )
@@ -120,9 +131,46 @@ class Night:
             self._stays(left.name, error, left.folder)
         else:
             self._conclude(left, carried)
-        return there
+        return {left.name}
 
-    def _give_up(self, left: Left, *, moving: bool, unasked: bool) -> None:
+    def _leave(self, left: Left) -> None:
+        """Report what a run did whose file was removed or replaced, and leave it at that."""
+        if self._has_left(left):
+            mark(left.folder, Mark.CONCLUDED)
+            return
+        try:
+            finished = self._doing.close(left.folder)
+        except BulkRemoveError as error:
+            self._stays(left.name, error, left.folder)
+            return
+        run = past_run(left.folder)
+        place = Place.FAILED if run.open_numbers else Place.DONE
+        word = phrase("removed or replaced after run {run} began, which was not continued", run=left.folder.name)
+        new_name = self._begun_name(left, place) or self._inbox.free_name(place, left.name)
+        if finished is not None:
+            self._put_reports(left, place, new_name, finished.also)
+        if place is Place.FAILED:
+            note = phrase(
+                "{name}: {word}.\nThe report says what was done before. To go on: bulk-remove resume {run}",
+                name=left.name,
+                word=ours(word),
+                run=left.folder.name,
+            )
+            self._inbox.put_note(place, new_name, note)
+        mark(left.folder, Mark.CONCLUDED)
+        code = ExitCode.NOT_FINAL if run.open_numbers else ExitCode.OK
+        self._end(FileEnd(left.name, code, place, left.folder, word))
+
+    def _has_left(self, left: Left) -> bool:
+        """Tell whether a night moved the run's file, and died before it could note that."""
+        places = {self._inbox.folder / place.value: place for place in (Place.DONE, Place.FAILED)}
+        return any(
+            self._inbox.holds(places[report.parent], report.name.removesuffix(REPORT_END), left.content)
+            for report in past_run(left.folder).reports
+            if report.parent in places and report.name.endswith(REPORT_END)
+        )
+
+    def _give_up(self, left: Left, seen: Seen, *, unasked: bool) -> None:
         """Leave a run to a person that was stopped for a reason, in a night that died before it could move the file.
 
         To resume it would send what the guard held back.
@@ -132,73 +180,87 @@ class Night:
             if unasked
             else phrase("run {name} was stopped after its canary", name=left.folder.name)
         )
-        if moving:
-            note = phrase(
-                "{name}: {word}.\nLook at it, and to go on: bulk-remove resume {run}",
-                name=left.name,
-                word=ours(word),
-                run=left.folder.name,
-            )
-            self._away(left.name, Place.FAILED, note)
-        mark_concluded(left.folder)
+        note = phrase(
+            "{name}: {word}.\nLook at it, and to go on: bulk-remove resume {run}",
+            name=left.name,
+            word=ours(word),
+            run=left.folder.name,
+        )
+        self._away(left.name, seen.look, Place.FAILED, note)
+        mark(left.folder, Mark.CONCLUDED)
         self._end(FileEnd(left.name, ExitCode.GUARD, Place.FAILED, left.folder, word))
 
     def _take(self, name: str, look: Look) -> None:
-        readable = is_readable(self._inbox.path(name))
-        if not readable or not look.size_bytes:
-            word = (
-                "empty; left alone, for it may be about to be written"
-                if readable
-                else "no kind that is read; left alone"
-            )
+        if word := self._not_for_us(name, look):
             self._end(FileEnd(name, ExitCode.INPUT, Place.INBOX, None, word))
             return
-        self._doing.tell(f"{name}:")
-        content = self._inbox.content(name)
-        run = self._earlier.finished_with(content)
-        if run is not None:
-            word = phrase("the same content was done before, by run {run_id}; nothing was sent", run_id=run.run_id)
-            self._away(
-                name,
-                Place.DONE,
-                phrase("{name}: {word}.\nTo run it all the same: bulk-remove run FILE", name=name, word=ours(word)),
-            )
-            self._end(FileEnd(name, ExitCode.OK, Place.DONE, None, word))
-            return
+        self._doing.tell(phrase("{name}:", name=name))
         try:
-            carried = self._started(name)
+            copy = self._copied(name, look)
+        except BulkRemoveError as error:
+            self._stays(name, error, None)
+            return
+        if copy is None:
+            self._doing.tell(phrase("{name} changed while it was read; it is left for the next time.", name=name))
+            return
+        run = self._earlier.finished_with(copy.sha256)
+        if run is None:
+            self._run(name, look, copy)
+            return
+        word = phrase("the same content was done before, by run {run_id}; nothing was sent", run_id=run.run_id)
+        note = phrase("{name}: {word}.\nTo run it all the same: bulk-remove run FILE", name=name, word=ours(word))
+        self._away(name, look, Place.DONE, note)
+        self._end(FileEnd(name, ExitCode.OK, Place.DONE, None, word))
+
+    def _not_for_us(self, name: str, look: Look) -> str:
+        """Return why a file is left alone, empty for one that is taken."""
+        if not is_readable(self._inbox.path(name)):
+            return "no kind that is read; left alone"
+        if not look.size_bytes:
+            return "empty; left alone, for it may be about to be written"
+        if len(os.fsencode(name)) > LONGEST_NAME:
+            return phrase("its name is longer than {most} bytes; left alone", most=LONGEST_NAME)
+        return ""
+
+    def _copied(self, name: str, look: Look) -> SetAside | None:
+        """Copy a file out of others' reach; None when it is not any more what it looked like. Raises InputError."""
+        with self._inbox.opened(name) as (file, opened):
+            copy = set_aside(name, file, self._doing.spool_dir) if opened == look else None
+        return copy if self._inbox.look_at(name) == look else None
+
+    def _run(self, name: str, look: Look, copy: SetAside) -> None:
+        try:
+            carried = self._started(name, copy)
         except (InputError, GuardStop) as error:
-            if self._inbox.look_at(name) != look:
-                self._doing.tell(phrase("{name} changed while it was read; it is left for the next time.", name=name))
-                return
             self._doing.tell_error(error)
-            self._away(
-                name,
-                Place.FAILED,
-                phrase("{problem}\n{hint}\nNothing was sent.", problem=ours(error.sentence), hint=ours(error.hint)),
-            )
+            note = phrase("{problem}\n{hint}\nNothing was sent.", problem=ours(error.sentence), hint=ours(error.hint))
+            self._away(name, look, Place.FAILED, note)
             self._end(FileEnd(name, error.exit_code, Place.FAILED, None, error.sentence))
         except BulkRemoveError as error:
             self._stays(name, error, None)
         else:
             self._earlier.add(carried.folder)
-            told = past_run(carried.folder).told
-            # What was read, should the file have been replaced since it was looked at.
-            read = told.facts.sources[0].sha256 if told else content
-            self._conclude(Left(carried.folder, name, read), carried)
+            self._conclude(Left(carried.folder, name, copy.sha256), carried)
 
-    def _started(self, name: str) -> Carried:
-        path = self._inbox.path(name)
-        if is_report(str(path)):
-            raise InputError(
-                phrase("{name} is a report of this tool.", name=name), "Ask again for what it left open with: rerun."
-            )
-        return self._doing.start(path)
+    def _started(self, name: str, copy: SetAside) -> Carried:
+        with copy.spool.opened() as file:
+            if is_report(file):
+                raise InputError(
+                    phrase("{name} is a report of this tool.", name=name),
+                    "Ask again for what it left open with: rerun.",
+                )
+        return self._doing.start(self._inbox.path(name), copy)
 
-    def _away(self, name: str, place: Place, note: str) -> None:
+    def _away(self, name: str, look: Look, place: Place, note: str) -> None:
         new_name = self._inbox.free_name(place, name)
         self._inbox.put_note(place, new_name, note)
-        self._inbox.move(name, place, new_name)
+        self._move(name, look, place, new_name)
+
+    def _move(self, name: str, look: Look | None, place: Place, new_name: str) -> None:
+        if look is None or not self._inbox.move(name, look, place, new_name):
+            self._doing.tell(
+                phrase("{name} is gone or holds something else by now; the report of what was read is kept.", name=name)
+            )
 
     def _conclude(self, left: Left, carried: Carried) -> None:
         """Put the report where the file goes, then the file, unless another night can finish it."""
@@ -218,26 +280,23 @@ class Night:
 
     def _put_away(self, left: Left, carried: Carried, place: Place) -> None:
         new_name = self._begun_name(left, place) or self._inbox.free_name(place, left.name)
+        self._put_reports(left, place, new_name, carried.also)
+        seen = self._inbox.seen(left.name)
+        look = seen.look if seen is not None and seen.content == left.content else None
+        self._move(left.name, look, place, new_name)
+        mark(left.folder, Mark.CONCLUDED)
+
+    def _put_reports(self, left: Left, place: Place, new_name: str, also: Sequence[Path]) -> None:
         report = left.folder / REPORT
-        for path in (report, *carried.also):
+        for path in (report, *also):
             note_report(left.folder, self._inbox.beside(place, new_name, path))
-        self._inbox.put_reports(place, new_name, (report, report.with_suffix(".summary.json"), *carried.also))
-        if self._inbox.content(left.name) == left.content:
-            self._inbox.move(left.name, place, new_name)
-        else:
-            self._doing.tell(
-                phrase(
-                    "{name} is gone or holds something else by now; the report of what was read is kept.",
-                    name=left.name,
-                )
-            )
-        mark_concluded(left.folder)
+        self._inbox.put_reports(place, new_name, (report, report.with_suffix(".summary.json"), *also))
 
     def _begun_name(self, left: Left, place: Place) -> str:
         """Return the name under which a night that died put the report, but not yet the file; empty: none did."""
         for report in past_run(left.folder).reports:
             file = report.with_name(report.name.removesuffix(REPORT_END))
-            if file != report and file.parent == self._inbox.folder / place.value and not file.exists():
+            if file != report and file.parent == self._inbox.folder / place.value and not os.path.lexists(file):
                 return file.name
         return ""
 
@@ -248,6 +307,5 @@ class Night:
     def _end(self, end: FileEnd, *, stop: bool = False) -> None:
         """Note what became of a file, and whether the night ends with it."""
         self.ends.append(end)
-        if stop:
-            self.ends.append(FileEnd("(the files after it)", ExitCode.TERMINATED, Place.INBOX, None, phrase("stopped")))
+        self._stopped = self._stopped or stop
         self._over = self._over or stop or ends_the_night(end.code, one_campaign=self._one_campaign)

@@ -1,13 +1,17 @@
 """A run taken up again, from its ledger alone: the input may be gone or changed."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from bulk_remove.adapters.folders import lock_run, run_folders
-from bulk_remove.adapters.ledger import Reopening, Store, open_existing, was_approved
+from bulk_remove.adapters.folders import Mark, is_marked, lock_run, run_folders
+from bulk_remove.adapters.ledger import Reopening, Store, history, open_existing, was_approved
+from bulk_remove.core.advice import RESUMED
+from bulk_remove.core.lifecycle import status_of
+from bulk_remove.core.model import Status
 from bulk_remove.core.plan import CampaignPlan, Consent, Plan, SourcePlan
 from bulk_remove.errors import InputError
 from bulk_remove.language import phrase
@@ -50,6 +54,15 @@ def find_run(state_dir: Path, name: str) -> Path:
     return found
 
 
+def check_not_abandoned(folder: Path) -> None:
+    """Raise InputError for a run that is not to be taken up again."""
+    if is_marked(folder, Mark.ABANDONED):
+        raise InputError(
+            phrase("Run {name} was abandoned: it is not taken up again.", name=folder.name),
+            phrase("To ask for what it left open in a new run: bulk-remove rerun {name}", name=folder.name),
+        )
+
+
 @contextmanager
 def earlier_run(folder: Path, changes: Mapping[str, Any]) -> Iterator[EarlierRun]:
     """Open the ledger of an earlier run; `changes` replace its settings by name.
@@ -78,6 +91,23 @@ def earlier_run(folder: Path, changes: Mapping[str, Any]) -> Iterator[EarlierRun
 def reopened(run: EarlierRun, now_s: float) -> Prepared:
     """Make what is open in an earlier run ready to be sent. `now_s` in Unix seconds. Raises StorageError."""
     return Prepared(run.folder, run.store, plan_of(run), kept_of(run), Reopening(run.store).reopen(now_s))
+
+
+def standing_of(run: EarlierRun) -> tuple[Plan, Counter[Status]]:
+    """Return the plan of what is left of an earlier run, and its numbers by status as they are now.
+
+    Raises StorageError.
+    """
+    plan = plan_of(run)
+    left: Counter[str] = Counter()
+    by_status: Counter[Status] = Counter()
+    for campaign, tally in history(run.store).tallies.items():
+        for phase, count in tally.phases.items():
+            status = status_of(phase)
+            by_status[status] += count
+            left[campaign] += count if status in RESUMED else 0
+    campaigns = tuple(replace(each, settled=each.numbers - left[each.campaign]) for each in plan.campaigns)
+    return replace(plan, campaigns=campaigns), by_status
 
 
 def plan_of(run: EarlierRun) -> Plan:

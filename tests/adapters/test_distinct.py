@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from bulk_remove.adapters import distinct
 from bulk_remove.adapters.distinct import RowKeys
 from bulk_remove.errors import StorageError
+from tests.support.full_device import fill, needs_a_full_device
 
 numbers = st.sampled_from(["", "0", "00", "1", "01", "+1", "11", "+", "+0"]) | st.from_regex(
     r"\+?[0-9]{1,18}|0[0-9]{18}", fullmatch=True
@@ -91,11 +92,13 @@ def test_the_file_is_readable_by_its_owner_alone(tmp_path: Path) -> None:
         os.umask(before)
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="the device that is always full is Linux's")
+@needs_a_full_device
 @pytest.mark.parametrize("rows", [1, 5000])
-def test_a_full_disk_is_a_storage_error_and_no_row_is_lost_in_silence(tmp_path: Path, rows: int) -> None:
+def test_a_full_disk_is_a_storage_error_and_no_row_is_lost_in_silence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows: int
+) -> None:
     path = tmp_path / "keys.tmp"
-    path.symlink_to("/dev/full")
+    fill(monkeypatch, "keys.tmp")
     with pytest.raises(StorageError, match="No space left on device") as failure:
         duplicates(path, [["601234555"] * rows], batch_rows=100)
     assert "--state-dir" in failure.value.hint

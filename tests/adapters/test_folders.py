@@ -213,15 +213,14 @@ def test_a_line_limit_that_cannot_be_kept_is_a_storage_error(tmp_path: Path) -> 
 def test_runs_of_two_campaigns_that_learn_at_once_do_not_share_a_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    replace = Path.replace
+    replace = os.replace
 
-    def overtaken(path: Path, target: Path) -> Path:
-        monkeypatch.setattr(Path, "replace", replace)
-        monkeypatch.setattr(os, "getpid", lambda: 1)  # what another process does meanwhile
-        keep_learned(tmp_path, "host", Learned(4000, NOON_S))
-        return replace(path, target)
+    def overtaken(path: str, target: str, **folders: int) -> None:
+        monkeypatch.setattr(os, "replace", replace)
+        keep_learned(tmp_path, "host", Learned(4000, NOON_S))  # what another process does meanwhile
+        replace(path, target, **folders)
 
-    monkeypatch.setattr(Path, "replace", overtaken)
+    monkeypatch.setattr(os, "replace", overtaken)
     keep_learned(tmp_path, "host", Learned(5000, NOON_S))
     assert learned_of(tmp_path, "host", NOON_S).longest_line == 5000
     assert [path.name for path in (tmp_path / "hosts").iterdir()] == ["host.json"]

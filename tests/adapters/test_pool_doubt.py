@@ -8,8 +8,9 @@ import pytest
 from bulk_remove.core.alike import Alike
 from bulk_remove.core.lifecycle import AT_LEAST, DOUBT, Event, explain, status_of
 from bulk_remove.core.model import NumberState, Status
-from bulk_remove.core.replies import Fault, Reply, Verdict, fault_of_status
+from bulk_remove.core.replies import Fault, Reply, fault_of_status
 from bulk_remove.core.summary import Ending
+from bulk_remove.core.verdicts import Verdict
 from tests.support.pool_run import FakeServer, Run
 
 ANSWERS_IN_S, AT_ONCE_S = 0.1, 0.005

@@ -18,6 +18,7 @@ from bulk_remove.adapters.reporter import kept_columns, timestamp, write_report,
 from bulk_remove.core.lifecycle import NEW
 from bulk_remove.core.model import REPORT_COLUMNS, NumberState, RowOutcome, Source, Status
 from bulk_remove.errors import InputError, InvariantError, StorageError
+from tests.support.full_device import fill, needs_a_full_device
 from tests.support.outcome_blocks import outcome_blocks
 
 SOURCE = Source("numbers.csv", "", ("phone", "name"), 0, "named 'phone'", "utf-8", ",", "0" * 64, 1)
@@ -188,12 +189,14 @@ def test_a_report_that_is_not_whole_never_gets_its_name(
     )
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="the device that is always full is Linux's")
+@needs_a_full_device
 @pytest.mark.parametrize("rows", [1, 5000], ids=["noticed at the end", "noticed midway"])
-def test_a_full_disk_is_a_storage_error_and_leaves_the_old_report(tmp_path: Path, rows: int) -> None:
+def test_a_full_disk_is_a_storage_error_and_leaves_the_old_report(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows: int
+) -> None:
     report = tmp_path / "report.csv"
     report.write_text("old", encoding="utf-8")
-    (tmp_path / f".report.csv.{os.getpid()}.part").symlink_to("/dev/full")
+    fill(monkeypatch, ".part")
     with pytest.raises(StorageError) as failure:
         write_report(report, outcome_blocks([outcome()] * rows), rows, ())
     assert failure.value.sentence == f"{report} cannot be written: No space left on device."
@@ -212,7 +215,7 @@ def test_a_folder_that_is_missing_is_a_storage_error(tmp_path: Path) -> None:
 def test_what_is_no_regular_file_is_never_replaced(tmp_path: Path, kind: str) -> None:
     path = tmp_path / "report.csv"
     getattr(os, kind)(path)
-    with pytest.raises(StorageError, match="no regular file"):
+    with pytest.raises(StorageError, match="not a regular file"):
         write_report(path, outcome_blocks([outcome()]), 1, ())
     assert [child.name for child in tmp_path.iterdir()] == ["report.csv"]
     assert not path.is_file()

@@ -59,9 +59,9 @@ def test_who_stopped_at_the_canary_is_asked_again_by_resume(
 ) -> None:
     assert at_a_terminal(words, (FIRST, "yes\n"), (LEFT, "no\n"))[1] == 5
     resume = ("resume", "--state-dir", tmp_path / "state")
-    shown, ended = at_a_terminal(resume, (LEFT, "no\n"))
+    shown, ended = at_a_terminal(resume, (FIRST, "yes\n"), (LEFT, "no\n"))
     assert (ended, len(asked(server))) == (5, 5), shown
-    shown, ended = at_a_terminal(resume, (LEFT, "yes\n"))
+    shown, ended = at_a_terminal(resume, (FIRST, "yes\n"), (LEFT, "yes\n"))
     assert (ended, len(asked(server))) == (0, 40), shown
 
 

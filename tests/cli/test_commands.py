@@ -196,7 +196,7 @@ def test_resume_keeps_the_ceilings_of_its_run_unless_others_are_typed(
     assert bulk_remove(*removal(server, tmp_path, numbers, "--rate", "7", "--concurrency", "2")).returncode == 0
     fast = environment(BULK_REMOVE_RATE="100", BULK_REMOVE_CONCURRENCY="9")
     for typed, rate in (((), 7.0), (("--rate", "3"), 3.0)):
-        done = bulk_remove("resume", "--state-dir", tmp_path / "state", *typed, env=fast)
+        done = bulk_remove("resume", "--yes", "--state-dir", tmp_path / "state", *typed, env=fast)
         assert done.returncode == 0, done.stderr
         settings = json.loads((tmp_path / "report.summary.json").read_text(encoding="utf-8"))["settings"]
         assert (settings["rate"], settings["concurrency"]) == (rate, 2)

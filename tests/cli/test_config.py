@@ -195,10 +195,10 @@ def test_what_is_wrong_with_the_file_keeps_nobody_from_the_help_or_from_its_plac
 
 
 @pytest.mark.skipif(os.name != "posix", reason="file modes are POSIX")
-def test_a_file_that_everybody_can_write_to_is_refused(write: Write) -> None:
+def test_a_file_that_others_can_write_to_is_refused(write: Write) -> None:
     file = write("")
-    file.chmod(0o602)
-    assert refusal().hint.endswith(f"chmod 600 {file}")
+    file.chmod(0o620)
+    assert refusal().hint.endswith(f"chmod go-w {file}")
 
 
 def test_a_byte_order_mark_in_front_is_no_mistake(write: Write) -> None:

@@ -106,7 +106,7 @@ def test_q_stops_as_ctrl_c_does_also_while_paused(tmp_path: Path, server: Runnin
     statuses = [row["status"] for row in report_of(tmp_path)]
     assert set(statuses) == {"REMOVED", "UNSENT"}
     assert statuses.count("REMOVED") == asked(server)
-    assert bulk_remove("resume", "--state-dir", tmp_path / "state", "--rate", "40").returncode == 0
+    assert bulk_remove("resume", "--yes", "--state-dir", tmp_path / "state", "--rate", "40").returncode == 0
     assert {row["status"] for row in report_of(tmp_path)} == {"REMOVED"}
     assert asked(server) == NUMBERS
 
@@ -116,7 +116,8 @@ def test_a_paused_run_that_is_killed_and_resumed_loses_nothing(tmp_path: Path, s
         some_removed(at)
         paused(at)
         at.process.kill()
-    done = bulk_remove("resume", "--state-dir", tmp_path / "state", "--rate", "40", "-o", tmp_path / "report.csv")
+    resume = ("resume", "--yes", "--state-dir", tmp_path / "state", "--rate", "40", "-o", tmp_path / "report.csv")
+    done = bulk_remove(*resume)
     assert done.returncode == 0, done.stderr
     assert [row["status"] for row in report_of(tmp_path)] == ["REMOVED"] * NUMBERS
     assert asked(server) == NUMBERS

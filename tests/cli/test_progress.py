@@ -184,7 +184,7 @@ def test_a_resumed_run_shows_where_it_stands_from_the_first_moment(tmp_path: Pat
             assert at.ended() == 130, at.shown
         told = re.search(r"REMOVED\s+(\d+)", re.sub(r"\x1b\[[\d;?]*[a-zA-Z]", "", at.shown))
         assert told
-        with sitting("resume", "--state-dir", tmp_path / "state") as at:
+        with sitting("resume", "--yes", "--state-dir", tmp_path / "state") as at:
             at.until(" of 40 numbers")
             first = drawn(at.shown)
             at.type("q")

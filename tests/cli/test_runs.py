@@ -47,8 +47,8 @@ def only_run(folder: Path) -> Path:
     return found
 
 
-def killed_while_sending(server: Running, folder: Path, numbers: Path) -> Path:
-    """Kill a run after some of its requests; returns its folder."""
+def killed_while_sending(server: Running, folder: Path, numbers: Path, how: signal.Signals = signal.SIGKILL) -> Path:
+    """Kill or stop a run after some of its requests; returns its folder."""
     before = server.audit.stat().st_size
     words = map(str, (*removal(server, folder, numbers), *SLOW))
     with subprocess.Popen([*COMMAND, *words], env=environment(), stdout=subprocess.DEVNULL) as process:
@@ -60,7 +60,9 @@ def killed_while_sending(server: Running, folder: Path, numbers: Path) -> Path:
         assert [run["ending"] for run in listed] == ["under way"]
         refused = runs(folder, "prune", "--older-than", "0s", "--yes")
         assert "nothing is deleted" in refused.stdout
-        process.send_signal(signal.SIGKILL)
+        abandoned = runs(folder, "abandon", only_run(folder).name)
+        assert (abandoned.returncode, "is under way" in abandoned.stderr) == (8, True)
+        process.send_signal(how)
     return only_run(folder)
 
 
@@ -124,7 +126,7 @@ def test_a_killed_run_is_told_from_one_under_way_and_can_be_pruned_only_once_it_
     shown = runs(tmp_path, "list").stdout
     assert "    killed; " in shown
     assert f"to go on: bulk-remove resume {killed.name}" in shown
-    assert bulk_remove("resume", "--state-dir", tmp_path / "state", "--rate", "50").returncode == 3
+    assert bulk_remove("resume", "--yes", "--state-dir", tmp_path / "state", "--rate", "50").returncode == 3
     run = json.loads(runs(tmp_path, "show", killed.name, "--json").stdout)
     assert (run["ending"], run["resumable_numbers"] > 0, run["sessions"]) == ("done", True, 2)
     assert [session["ending"] for session in run["session_times"]] == [None, "done"]
@@ -199,6 +201,74 @@ def test_a_run_that_another_process_works_on_is_neither_resumed_nor_deleted(
         again = bulk_remove("resume", "--state-dir", tmp_path / "state")
         assert (again.returncode, "is under way" in again.stderr) == (8, True)
         assert "nothing is deleted" in runs(tmp_path, "prune", "--older-than", "0s", "--yes").stdout
+
+
+@pytest.mark.parametrize("killed", [False, True], ids=["stopped", "killed"])
+def test_an_abandoned_run_is_never_taken_up_again_and_its_ledger_and_its_report_stay(
+    server: Running, tmp_path: Path, numbers: Path, *, killed: bool
+) -> None:
+    run = killed_while_sending(server, tmp_path, numbers, signal.SIGKILL if killed else signal.SIGTERM)
+    assert "to go on: bulk-remove resume" in runs(tmp_path, "list").stdout
+    before = server.audit.stat().st_size
+    done = runs(tmp_path, "abandon", run.name)
+    assert done.returncode == 0, done.stderr
+    assert f"Run {run.name} is abandoned: it is not taken up again." in done.stdout
+    statuses = {row["status"] for row in report_of(run)}
+    assert {"UNSENT", "INVALID"} < statuses
+    assert "IN_DOUBT" not in statuses or killed
+    for words in (["resume", "--yes"], ["resume", run.name, "--yes"]):
+        refused = bulk_remove(*words, "--state-dir", tmp_path / "state")
+        assert (refused.returncode, f"Run {run.name} was abandoned" in refused.stderr) == (4, True), refused.stderr
+        assert f"bulk-remove rerun {run.name}" in refused.stderr
+    listed = runs(tmp_path, "list")
+    assert "    abandoned; " in listed.stdout
+    assert "to go on" not in listed.stdout
+    (as_json,) = json.loads(runs(tmp_path, "list", "--json").stdout)["runs"]
+    assert (as_json["ending"], as_json["resumable_numbers"]) == ("abandoned", 0)
+    assert runs(tmp_path, "verify", run.name).returncode == 0
+    assert runs(tmp_path, "abandon", run.name).returncode == 0
+    assert server.audit.stat().st_size == before
+    anew = bulk_remove(
+        "rerun", run.name, "--yes", "--state-dir", tmp_path / "state", "--rate", "50", "--busy-for", "0s"
+    )
+    assert (anew.returncode, "UNSENT" in anew.stdout) == (3, False), anew.stderr
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs a pseudo-terminal")
+@pytest.mark.parametrize("answer", ["yes", "no"])
+def test_resume_shows_what_was_done_and_what_is_left_and_asks_at_a_terminal(
+    server: Running, tmp_path: Path, numbers: Path, answer: str
+) -> None:
+    killed_while_sending(server, tmp_path, numbers, signal.SIGTERM)
+    before = report_of(tmp_path)
+    left = sum(row["status"] in {"UNSENT", "CALL_IN_PROGRESS"} and not row["duplicate_of_row"] for row in before)
+    asked = server.audit.stat().st_size
+    resume = ("resume", "--state-dir", tmp_path / "state", "--rate", "50", "--busy-for", "0s")
+    unasked = bulk_remove(*resume)
+    assert (unasked.returncode, "There is no terminal to confirm at." in unasked.stderr) == (2, True)
+    assert server.audit.stat().st_size == asked
+    shown, code = at_a_terminal(resume, ("to go on:", f"{answer}\n"))
+    assert code == (3 if answer == "yes" else 5), shown
+    assert f"Run {only_run(tmp_path).name} of campaign 00001 on 127.0.0.1" in shown
+    assert f"{numbers}: 42 rows" in shown
+    assert f"About to remove {left} numbers from campaign 00001" in shown
+    assert (server.audit.stat().st_size > asked) == (answer == "yes")
+    if answer == "no":
+        assert report_of(tmp_path) == before
+    else:
+        # What is left is in calls, and is asked for again only with consent; else there is nothing to consent to.
+        assert bulk_remove(*resume, "--yes").returncode == 3
+
+
+def test_a_run_that_sent_nothing_is_abandoned_too_and_one_that_is_not_there_is_4(
+    server: Running, tmp_path: Path, numbers: Path
+) -> None:
+    dies = "import os\nfrom bulk_remove.adapters.ledger import Sending\nSending.begin_session = lambda *_: os._exit(9)"
+    done = bulk_remove(*removal(server, tmp_path, numbers), before=dies)
+    assert done.returncode == 9, done.stderr
+    told = runs(tmp_path, "abandon", only_run(tmp_path).name)
+    assert (told.returncode, "It has sent nothing." in told.stdout) == (0, True), told.stderr
+    assert runs(tmp_path, "abandon", "nothing").returncode == 4
 
 
 def test_the_places_of_reports_are_kept_each_once_and_a_line_cut_short_is_none(tmp_path: Path) -> None:

@@ -103,7 +103,7 @@ def test_a_signal_after_the_approval_claims_nothing_and_resume_goes_on(
     assert done.returncode == code, done.stderr
     assert "bulk-remove resume" in done.stderr
     assert "nothing was sent" not in done.stderr
-    assert bulk_remove("resume", "--state-dir", tmp_path / "state").returncode == 0
+    assert bulk_remove("resume", "--yes", "--state-dir", tmp_path / "state").returncode == 0
     assert len(report_of(tmp_path)) == 40
 
 

@@ -252,7 +252,7 @@ def test_a_form_refused_slowly_may_have_removed_the_number_nevertheless() -> Non
         (Event.BUSY, Event.LOST, Event.UNTOUCHED, Event.BUSY, Event.REMOVED),
         (Event.LOST, Event.NOT_IN_THIS_FORM, Event.REMOVED),
     ],
-    ids=lambda events: ", ".join(events),
+    ids=", ".join,
 )
 def test_a_count_of_records_is_a_lower_bound_once_there_was_doubt_and_says_so(events: tuple[Event, ...]) -> None:
     gone = after(*events)

@@ -107,7 +107,7 @@ def _exits() -> str:
 
 def _endings(code: ExitCode) -> str:
     """Return how a run ends with this code: why its sending ended, and what it left open when nothing cut it short."""
-    endings = [ending.value for ending in Ending if exit_code(ending, {}) is code]
+    endings = [ending.value for ending in Ending if ending is not Ending.KILLED and exit_code(ending, {}) is code]
     left = [f"`{status}`" for status in Status if exit_code(Ending.DONE, {status: 1}) is not ExitCode.OK]
     return "; ".join(
         [*endings, *([f"{Ending.DONE}, and left {', '.join(left)}"] if code is ExitCode.NOT_FINAL else [])]

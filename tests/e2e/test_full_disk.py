@@ -11,6 +11,7 @@ import pytest
 from bulk_remove.adapters.console import Screen
 from bulk_remove.cli.run_log import logged
 from bulk_remove.simulator.audit import read_audit
+from tests.support.full_device import fill, needs_a_full_device
 from tests.support.processes import bulk_remove, environment, removal, report_of, simulator
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="limits file sizes the POSIX way")
@@ -64,7 +65,7 @@ def test_a_disk_that_fills_up_while_sending_loses_nothing(tmp_path: Path, number
         assert done.returncode == 10, done.stdout + done.stderr
         assert "Traceback" not in done.stderr
         assert not (tmp_path / "report.csv").exists()
-        again = bulk_remove("resume", "--state-dir", tmp_path / "state")
+        again = bulk_remove("resume", "--yes", "--state-dir", tmp_path / "state")
         assert again.returncode == 0, again.stderr
     removed = {number for entry in read_audit(tmp_path / "audit.jsonl") for number in entry.removed}
     rows = report_of(tmp_path)
@@ -87,11 +88,11 @@ def test_a_report_that_finds_no_room_is_written_by_resume(tmp_path: Path, number
     assert not list(tmp_path.glob(".*.part"))
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@needs_a_full_device
 def test_a_log_that_cannot_be_written_is_told_once_and_ends_nothing(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "run.log").symlink_to("/dev/full")
+    fill(monkeypatch, "run.log")
     with logged(tmp_path, Screen()):
         for _ in range(3):
             logging.getLogger("bulk_remove").info("something")

@@ -165,7 +165,7 @@ def test_a_canary_that_is_judged_bad_leaves_all_others_unsent_and_resume_lets_th
     summary = summary_of(tmp_path)
     assert (summary["exit_code"], summary["ending"]) == (5, "stopped after the canary")
     assert (summary["records_before"], summary["records_after"]) == (100, None)
-    again = ("resume", "--state-dir", tmp_path / "state")
+    again = ("resume", "--yes", "--state-dir", tmp_path / "state")
     assert bulk_remove(*again).returncode == 5
     assert asked(server) == first
     through = bulk_remove(*again, "--canary-max-not-exist", "50%")
@@ -249,7 +249,7 @@ def test_a_resume_searches_additional_numbers_as_its_run_did(tmp_path: Path) -> 
     with simulator(tmp_path, "--numbers", str(held), "--additional-column", "others") as server:
         words = (*PACE, "--additional-numbers", "--canary", "--canary-max-not-exist", "0%")
         assert bulk_remove(*removal(server, tmp_path, source, *words)).returncode == 5
-        resumed = bulk_remove("resume", "--state-dir", tmp_path / "state", "--canary-max-not-exist", "100%")
+        resumed = bulk_remove("resume", "--yes", "--state-dir", tmp_path / "state", "--canary-max-not-exist", "100%")
     assert resumed.returncode == 0, resumed.stderr
     assert "additional" in resumed.stdout
     assert sum(len(entry.through_additional) for entry in read_audit(server.audit)) == 5

@@ -51,7 +51,7 @@ def drop(inbox: Path, name: str, size: int = 20) -> list[str]:
     return numbers
 
 
-def stop_a_night(server: Running, inbox: Path) -> None:
+def stop_a_night(server: Running, inbox: Path, how: signal.Signals = signal.SIGTERM) -> None:
     """Stop a night in the middle of a file, after another was kept out."""
     before = server.audit.stat().st_size
     with subprocess.Popen(
@@ -63,8 +63,8 @@ def stop_a_night(server: Running, inbox: Path) -> None:
             assert process.poll() is None
             time.sleep(0.01)
         locked = night(server, inbox)
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(30) == 143
+        process.send_signal(how)
+        assert process.wait(30) == (143 if how is signal.SIGTERM else -how)
     assert (locked.returncode, "Another night on this machine" in locked.stderr) == (8, True)
 
 
@@ -183,18 +183,45 @@ def test_a_file_that_a_stopped_night_left_is_finished_first_and_what_is_settled_
     assert times_asked(server, numbers + later) == {1}
 
 
-def test_a_run_that_was_begun_is_finished_even_if_its_file_was_replaced_and_the_new_one_is_run_too(
-    server: Running, inbox: Path
+@pytest.mark.parametrize("killed", [False, True], ids=["stopped", "killed"])
+@pytest.mark.parametrize("new_size", [20, 0], ids=["replaced", "removed"])
+def test_a_run_whose_file_was_removed_or_replaced_does_not_go_on_and_its_report_says_what_was_done(
+    server: Running, inbox: Path, new_size: int, *, killed: bool
 ) -> None:
     old = drop(inbox, "a.csv", 40)
-    stop_a_night(server, inbox)
-    new = drop(inbox, "a.csv")
+    stop_a_night(server, inbox, signal.SIGKILL if killed else signal.SIGTERM)
+    asked = {number for entry in read_audit(server.audit) for number in entry.asked} & {*old}
+    assert 0 < len(asked) < len(old)
+    new = drop(inbox, "a.csv", new_size) if new_size else []
+    if not new_size:
+        (inbox / "a.csv").unlink()
     done = night(server, inbox, "--rate", "100")
-    assert done.returncode == 0, done.stderr
-    assert times_asked(server, old + new) == {1}
-    assert "the report of what was read is kept" in done.stdout
-    assert {*statuses(inbox / "done" / "a.csv.report.csv")} == {*old}
-    assert {*statuses(inbox / "done" / "a.2.csv.report.csv")} == {*new}
+    assert done.returncode == 3, done.stderr
+    assert "a.csv: removed or replaced after run " in done.stdout
+    assert {number for entry in read_audit(server.audit) for number in entry.asked} & {*old} == asked
+    told = statuses(inbox / "failed" / "a.csv.report.csv")
+    assert [*told] == old
+    assert {number for number, status in told.items() if status == "UNSENT"} == {*old} - asked
+    assert {*told.values()} <= {"REMOVED", "UNSENT", *(("IN_DOUBT",) if killed else ())}
+    assert "bulk-remove resume" in (inbox / "failed" / "a.csv.note.txt").read_text(encoding="utf-8")
+    assert lying_in(inbox / "failed") == [f"a.csv{end}" for end in (".note.txt", ".report.csv", ".report.summary.json")]
+    assert lying_in(inbox) == []
+    if new:
+        assert times_asked(server, new) == {1}
+        assert {*statuses(inbox / "done" / "a.csv.report.csv")} == {*new}
+    again = night(server, inbox)
+    assert (again.returncode, "no file to run" in again.stdout) == (0, True)
+    (run,) = (run for run in (inbox.parent / "state" / "runs").iterdir() if old[0] in (run / "report.csv").read_text())
+    resumed = bulk_remove("resume", run.name, "--yes", "--state-dir", inbox.parent / "state", "--rate", "100")
+    assert resumed.returncode == 0, resumed.stderr  # a person may
+
+
+def test_a_stop_in_the_last_file_names_no_files_after_it(server: Running, inbox: Path) -> None:
+    numbers = drop(inbox, "a.csv")
+    stopped = bulk_remove(*words(server, inbox), before=_STOPPED_WHILE_REPORTING)
+    assert stopped.returncode == 0, stopped.stderr
+    assert "the files after it" not in stopped.stdout
+    assert statuses(inbox / "done" / "a.csv.report.csv") == dict.fromkeys(numbers, "REMOVED")
 
 
 @pytest.mark.parametrize("code", [7, 6])

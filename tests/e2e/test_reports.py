@@ -131,7 +131,7 @@ def test_a_run_that_was_stopped_says_how_to_go_on_and_resume_writes_what_the_run
         assert [code.text for code in root.all("ol")[0].all("code")] == [f"bulk-remove resume {name}"]
         (tmp_path / "report.html").unlink()
         (tmp_path / "report.csv").unlink()
-        done = bulk_remove("resume", "--state-dir", tmp_path / "state", "--busy-for", "20s", "--rate", "7")
+        done = bulk_remove("resume", "--yes", "--state-dir", tmp_path / "state", "--busy-for", "20s", "--rate", "7")
         assert done.returncode == 0, done.stdout + done.stderr
     root, by_status = figures_of(tmp_path / "report.html")
     assert set(by_status) == {"REMOVED", "INVALID"}

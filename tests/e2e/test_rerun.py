@@ -207,7 +207,7 @@ def test_a_stopped_run_is_finished_by_resume_though_its_input_is_gone(tmp_path: 
             assert run.wait(30) == 143
         first = report_of(tmp_path)
         numbers.unlink()
-        done = bulk_remove("resume", "--state-dir", tmp_path / "state", "--rate", "200")
+        done = bulk_remove("resume", "--yes", "--state-dir", tmp_path / "state", "--rate", "200")
         assert done.returncode == 0, done.stderr
     rows = report_of(tmp_path)
     assert len(rows) == len(first) == 203

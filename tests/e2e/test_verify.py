@@ -275,7 +275,7 @@ def test_a_run_that_was_killed_is_sound_says_what_is_not_covered_and_is_sound_on
         connection.execute("INSERT INTO attempt (chunk_id, begun_at_s) SELECT max(chunk_id), 1.0 FROM chunk")
         connection.commit()
     assert "Not covered: " in told(run).stdout
-    resumed = bulk_remove("resume", "--state-dir", run.state, "--rate", "100")
+    resumed = bulk_remove("resume", "--yes", "--state-dir", run.state, "--rate", "100")
     assert resumed.returncode in {0, 3}, resumed.stderr
     assert "Agrees with" in told(run).stdout
     again = ("rerun", tmp_path / "report.csv", "--state-dir", run.state, "--yes", "--busy-for", "0s", "--rate", "100")

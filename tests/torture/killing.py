@@ -45,7 +45,7 @@ def torture(folder: Path, kills: int, seed: int) -> int:
 def commands(server: Running, folder: Path, source: Path) -> Iterator[list[str]]:
     """Yield the command to start next: the run until its plan is approved, then resume."""
     run = [str(word) for word in (*removal(server, folder, source), *PACE)]
-    resume = ["resume", "--state-dir", str(folder / "state"), "-o", str(folder / "report.csv")]
+    resume = ["resume", "--yes", "--state-dir", str(folder / "state"), "-o", str(folder / "report.csv")]
     while True:
         approved = any(map(is_approved, folder.glob("state/runs/*/ledger.sqlite")))
         yield resume if approved else run

@@ -18,7 +18,7 @@ from bulk_remove.core.model import Status
 from bulk_remove.core.plan import Plan
 from bulk_remove.core.summary import MEANING, Ending, headline
 from bulk_remove.errors import BulkRemoveError, ExitCode
-from bulk_remove.language import joined, ours, phrase, say, translated
+from bulk_remove.language import counted, joined, ours, phrase, say, translated
 
 TYPED_COUNT_FROM = 1000
 """From so many numbers on, the operator types how many there are instead of yes."""
@@ -69,6 +69,20 @@ class Screen:
             for line in source_lines(source):
                 self.out.print(Text(f"  {translated(line)}"))
         self.out.print(plan_figures(plan, known, also_try))
+
+    def standing(self, left: Plan, done: Mapping[Status, int]) -> None:
+        """Show what a run has done that is to go on, as numbers by status, and what is `left` of its plan."""
+        campaigns = ", ".join(left.campaign_ids)
+        title = say(
+            "Run {run_id} of campaign {campaigns} on {host}", run_id=left.run_id, campaigns=campaigns, host=left.host
+        )
+        self.out.print(Text(title, style="bold"))
+        for source in left.sources:
+            rows = counted(source.rows, "{count:,} row", "{count:,} rows")
+            self.tell(phrase("  {file}: {rows}", file=source.source.file, rows=rows))
+        table = _by_status(done)
+        table.add("numbers left to ask for", left.to_send)
+        self.out.print(table.drawn)
 
     def confirm(self, plan: Plan, known: Known) -> bool:
         """Ask the operator to type the count (or yes, for few numbers); True when that was typed."""

@@ -3,6 +3,7 @@
 WAL with `synchronous=FULL`: a committed transaction survives a power cut, and a reader never blocks the writer.
 """
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
@@ -10,6 +11,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from bulk_remove.adapters.ledger.packing import pack_settings
+from bulk_remove.disk import private
 from bulk_remove.errors import StorageError
 from bulk_remove.language import phrase
 
@@ -82,7 +84,7 @@ def schema() -> str:
 def create(path: Path, run_id: str, tool_version: str, created_at_s: float, request: dict[str, object]) -> Store:
     """Make a new ledger, readable by its owner alone. `request` must hold no secret. Raises StorageError."""
     try:
-        path.touch(mode=0o600, exist_ok=False)
+        os.close(private(str(path), os.O_RDWR | os.O_CREAT | os.O_EXCL))
         connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     except (OSError, sqlite3.Error) as error:
         raise StorageError(

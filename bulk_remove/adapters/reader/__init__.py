@@ -6,8 +6,20 @@ the columns; `delimited` reads it, and `ragged` what is too wide for that. `work
 package imports neither pandas nor calamine: that takes half a second.
 """
 
+from bulk_remove.adapters.reader.files import SetAside
+from bulk_remove.adapters.reader.packed import set_aside
 from bulk_remove.adapters.reader.places import Places, find_files, is_readable, is_report
 from bulk_remove.adapters.reader.reader import open_table
 from bulk_remove.adapters.reader.table import ReadOptions, Table
 
-__all__ = ["Places", "ReadOptions", "Table", "find_files", "is_readable", "is_report", "open_table"]
+__all__ = [
+    "Places",
+    "ReadOptions",
+    "SetAside",
+    "Table",
+    "find_files",
+    "is_readable",
+    "is_report",
+    "open_table",
+    "set_aside",
+]

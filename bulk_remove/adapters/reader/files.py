@@ -3,18 +3,19 @@
 import codecs
 import hashlib
 import os
-import stat
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import BinaryIO
 
 from bulk_remove.adapters.reader.spool import Spool
+from bulk_remove.disk import NotRegularError
+from bulk_remove.disk import opened as opened_once
 from bulk_remove.errors import InputError
 from bulk_remove.language import phrase
 
 READ_BYTES = 1 << 18
+_NAME_ONE = "Name a file, or - to read what is piped in."
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,17 +147,17 @@ def look_over(given: Given) -> LookedOver:
 def opened(path: str) -> Iterator[BinaryIO]:
     """Open a regular file for reading. Raises InputError when that cannot be."""
     try:
-        # Asked before it is opened, because opening a pipe waits for someone to write to it.
-        if not stat.S_ISREG(Path(path).stat().st_mode):
-            wrong = "{path} is a folder." if Path(path).is_dir() else "{path} is not a regular file."
-            raise InputError(phrase(wrong, path=path), "Name a file, or - to read what is piped in.")
-        file = Path(path).open("rb")  # noqa: SIM115 - closed below; its errors are told apart from those of reading
+        file = opened_once(path, links=True)
     except FileNotFoundError:
         raise InputError(phrase("There is no file {path}.", path=path), "Check the name and the folder.") from None
     except PermissionError:
         raise InputError(
             phrase("{path} may not be read by this user.", path=path), "Change its permissions, or the user."
         ) from None
+    except IsADirectoryError:
+        raise InputError(phrase("{path} is a folder.", path=path), _NAME_ONE) from None
+    except NotRegularError:
+        raise InputError(phrase("{path} is not a regular file.", path=path), _NAME_ONE) from None
     except OSError as error:
         raise InputError(
             phrase("{path} cannot be opened: {problem}.", path=path, problem=error.strerror),

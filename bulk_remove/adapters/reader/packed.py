@@ -7,7 +7,7 @@ import struct
 import sys
 import zipfile
 import zlib
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, Protocol
@@ -48,23 +48,43 @@ class _Readable(Protocol):
     def read(self, size: int, /) -> bytes: ...
 
 
-def take(path: str, kinds: Collection[str], spool_dir: Path | None) -> Given:
+def take(path: str, kinds: Collection[str], spool_dir: Path | None, copy: SetAside | None = None) -> Given:
     """Return what was given, set aside if it was packed or piped in; `kinds` are the suffixes that can be read.
 
-    Raises InputError for another kind and for what cannot be unpacked, StorageError when there is no room for it.
+    A `copy` of the file is read instead of it. Raises InputError for another kind and for what cannot be unpacked,
+    StorageError when there is no room for it.
     """
     if path == STANDARD_INPUT:
         return _from_standard_input(spool_dir)
     kind = Path(path).suffix.lower()
     if kind in PACKED_KINDS:
-        return _unpacked(path, kind, kinds, spool_dir)
-    return Given(path, path, _readable(path, kind, kinds))
+        return _unpacked(path, kind, kinds, spool_dir, copy)
+    return Given(path, path, _readable(path, kind, kinds), copy)
 
 
-def _unpacked(path: str, packed_kind: str, kinds: Collection[str], spool_dir: Path | None) -> Given:
-    with opened(path) as file:
-        before = fingerprint(file)
-        sha256 = _digest(file)
+def set_aside(name: str, file: BinaryIO, spool_dir: Path | None) -> SetAside:
+    """Copy an open file, called `name`, that others may change meanwhile, and take its SHA-256 on the way.
+
+    Raises InputError when it has no end, StorageError when there is no room for it.
+    """
+    digest = hashlib.sha256()
+    spool = Spool(spool_dir)
+    spool.fill(name, _digested(_pieces(file), digest.update), MOST_BYTES)
+    return SetAside(spool, fingerprint(file), digest.hexdigest())
+
+
+def _digested(pieces: Iterator[bytes], update: Callable[[bytes], object]) -> Iterator[bytes]:
+    for piece in pieces:
+        update(piece)
+        yield piece
+
+
+def _unpacked(
+    path: str, packed_kind: str, kinds: Collection[str], spool_dir: Path | None, copy: SetAside | None
+) -> Given:
+    with copy.spool.opened() if copy else opened(path) as file:
+        before = copy.fingerprint if copy else fingerprint(file)
+        sha256 = copy.sha256 if copy else _digest(file)
         file.seek(0)
         if not before.size_bytes:
             raise InputError(
@@ -75,7 +95,8 @@ def _unpacked(path: str, packed_kind: str, kinds: Collection[str], spool_dir: Pa
         with _damage_told(path), _content(path, packed_kind, file) as (inner_name, content):
             kind = _readable(path, Path(inner_name).suffix.lower(), kinds)
             spool.fill(path, _pieces(content), bound)
-        check_unchanged(path, file, before)
+        if copy is None:
+            check_unchanged(path, file, before)
     notes = (phrase("The archive holds one file, '{name}'.", name=_shown(inner_name)),) if packed_kind == ".zip" else ()
     return Given(path, path, kind, SetAside(spool, before, sha256, notes))
 

@@ -3,8 +3,9 @@
 from collections.abc import Iterator, Sequence
 from glob import glob, has_magic
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
+from bulk_remove.adapters.reader.files import opened
 from bulk_remove.adapters.reader.kinds import READABLE_KINDS
 from bulk_remove.adapters.reader.packed import PACKED_KINDS, STANDARD_INPUT
 from bulk_remove.core.model import REPORT_COLUMNS
@@ -53,7 +54,7 @@ def _several(name: str, notes: list[str]) -> Iterator[str]:
     else:
         # Not Path.glob: it takes no pattern from the root of the disk on.
         found = sorted(path for path in glob(name, recursive=True) if Path(path).is_file())  # noqa: PTH207 - as said
-    reports = [file for file in found if is_report(file)]
+    reports = [file for file in found if _is_report(file)]
     notes += [phrase("{file} is a report of this tool; it is left out.", file=file) for file in reports]
     if len(reports) == len(found):
         raise InputError(
@@ -76,11 +77,15 @@ def is_readable(path: Path) -> bool:
     return suffixes[-1] in READABLE_KINDS
 
 
-def is_report(file: str) -> bool:
-    """Tell whether the first line is that of a report, whatever a spreadsheet has made of its separators."""
-    try:
-        with Path(file).open("rb") as opened:
-            first = opened.readline(_PEEK_BYTES).decode(errors="replace")
-    except OSError:
-        return False  # opening it will tell why
+def is_report(file: BinaryIO) -> bool:
+    """Tell whether the first line of an open file is that of a report, whatever a spreadsheet has made of it."""
+    first = file.readline(_PEEK_BYTES).decode(errors="replace")
     return _REPORT_SIGN in first.replace(";", ",").replace("\t", ",").replace('"', "")
+
+
+def _is_report(path: str) -> bool:
+    try:
+        with opened(path) as file:
+            return is_report(file)
+    except (InputError, OSError):
+        return False  # opening it will tell why

@@ -1,20 +1,22 @@
 """Opens an input as what it is."""
 
 from bulk_remove.adapters.reader.delimited import open_delimited
-from bulk_remove.adapters.reader.files import look_over
+from bulk_remove.adapters.reader.files import SetAside, look_over
 from bulk_remove.adapters.reader.kinds import READABLE_KINDS, TEXT_KINDS
 from bulk_remove.adapters.reader.packed import take
 from bulk_remove.adapters.reader.table import ReadOptions, Table, no_rows
 from bulk_remove.adapters.reader.workbook import open_workbook
 
 
-def open_table(path: str, options: ReadOptions) -> Table:
+def open_table(path: str, options: ReadOptions, copy: SetAside | None = None) -> Table:
     """Look the whole input over and choose its phone column; `path` is a file, or - for standard input.
+
+    A `copy` that `set_aside` made of the file is read in its place.
 
     Raises InputError, with a sentence that names the file, when it cannot be used (nothing of it was read as rows
     then), UsageError for an option that cannot be, StorageError when there is no room to unpack it.
     """
-    given = take(path, READABLE_KINDS, options.spool_dir)
+    given = take(path, READABLE_KINDS, options.spool_dir, copy)
     looked_over = look_over(given)
     table = (open_delimited if given.kind in TEXT_KINDS else open_workbook)(looked_over, options)
     if next(table.blocks(), None) is None:
