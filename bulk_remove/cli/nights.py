@@ -76,7 +76,7 @@ def _doing(screen: Screen, options: dict[str, Any], held: Sequence[str]) -> Doin
         with put_back():
             return resume_run(screen, {**counting, "run": folder.name, "output": folder / REPORT}, held)
 
-    return Doing(start, again, screen.tell, screen.error, time.time, time.sleep)
+    return Doing(start, again, screen.tell, screen.error, time.time, time.monotonic, time.sleep)
 
 
 def _tell(screen: Screen, ends: Sequence[FileEnd], after: Aftermath) -> None:

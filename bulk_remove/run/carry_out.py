@@ -49,6 +49,7 @@ class Hooks:
     `on_settled` is told the numbers of each chunk and their states, once they are on disk.
     `on_canary` is told how many of the canary's numbers have which status, and why the rest must not follow, if that is
     so; it returns DONE to let the rest follow, else why not. Nothing is under way meanwhile, so it may take its time.
+    `until_s` is the deadline by the machine's clock (Unix seconds), None where there is none.
     """
 
     watching: Callable[[Callable[[], Snapshot]], AbstractAsyncContextManager[None]]
@@ -56,6 +57,7 @@ class Hooks:
     on_settled: Callable[[Sequence[str], Sequence[NumberState]], None]
     on_canary: Callable[[Mapping[Status, int], GuardStop | None], Ending] = lambda _mix, _stop: Ending.DONE
     steering: Callable[[Pool], AbstractContextManager[None]] = lambda _pool: nullcontext()
+    until_s: float | None = None
 
 
 class Carried(NamedTuple):
@@ -116,7 +118,7 @@ async def carry_out(
         async with Client(connection(settings, address, login)) as client:
             pool = Pool(
                 approved,
-                _pool_settings(settings, known, began_s),
+                replace(_pool_settings(settings, known, began_s), until_s=hooks.until_s),
                 cache(partial(settings.shape, base_path=address.base_path)),
                 Outside(journal, client, clock, account),
                 hooks.on_settled,

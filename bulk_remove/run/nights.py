@@ -38,14 +38,16 @@ class Doing:
     """What a night does through others.
 
     `start` runs a file, `again` resumes the run in a folder; both raise BulkRemoveError. `tell` says a sentence,
-    `tell_error` what is wrong. `now_s` is the clock (Unix seconds), `sleep` waits for seconds.
+    `tell_error` what is wrong. `time_of_day_s` is what the machine's clock says (Unix seconds), `elapsed_s` goes on
+    whatever that is set to, `sleep` waits for seconds.
     """
 
     start: Callable[[Path], Carried]
     again: Callable[[Path], Carried]
     tell: Callable[[str], None]
     tell_error: Callable[[BulkRemoveError], None]
-    now_s: Callable[[], float]
+    time_of_day_s: Callable[[], float]
+    elapsed_s: Callable[[], float]
     sleep: Callable[[float], None]
 
 
@@ -78,7 +80,7 @@ class Night:
     def spend(self) -> None:
         """Take up what was left over, then the finished files by name. Raises StorageError."""
         first = self._inbox.look()
-        looked_s = self._doing.now_s()
+        looked_s = self._doing.elapsed_s()
         taken: set[str] = set()
         for left in self._earlier.left_over(self._inbox.folder):
             if not self._is_over(left.name):
@@ -86,7 +88,7 @@ class Night:
         waiting = [name for name in first if name not in taken]
         if not waiting or self._over:
             return
-        self._doing.sleep(max(0.0, looked_s + self._settle_s - self._doing.now_s()))
+        self._doing.sleep(max(0.0, looked_s + self._settle_s - self._doing.elapsed_s()))
         for name in waiting:
             look = first[name]
             if self._inbox.look_at(name) != look:
@@ -96,7 +98,7 @@ class Night:
 
     def _is_over(self, name: str) -> bool:
         """Tell whether the file is not to be begun any more."""
-        if not self._over and self._until_s is not None and self._doing.now_s() >= self._until_s:
+        if not self._over and self._until_s is not None and self._doing.time_of_day_s() >= self._until_s:
             self._over = True
             self._end(FileEnd(name, ExitCode.DEADLINE, Place.INBOX, None, "the deadline came before it was begun"))
         return self._over
