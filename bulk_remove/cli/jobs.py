@@ -266,10 +266,10 @@ def _carried_out(
     options: dict[str, Any],
 ) -> Carried:
     """Send, report, and tell; a signal while the report is written leaves the exit code as it is."""
-    wishes: list[str] = []
+    wishes: list[ExitCode] = []
 
-    def keep_on() -> None:
-        wishes.append("stop")
+    def keep_on(code: ExitCode) -> None:
+        wishes.append(code)
         screen.note("The report is being written; once more stops at once.")
 
     with told_truly(ready.plan.run_id, ready.store.approved):
@@ -288,7 +288,7 @@ def _carried_out(
             sent = asyncio.run(carry_out(ready, approved, settings, address, login, hooks))
             finished = finish(ready, settings, sent.ending, options["output"], wanted_of(options))
         _tell(screen, ready, settings, sent, finished)
-    return Carried(ready.folder, finished.exit_code, bool(wishes), finished.also)
+    return Carried(ready.folder, finished.exit_code, next(iter(wishes), None), finished.also)
 
 
 def _tell(screen: Screen, ready: Prepared, settings: Settings, sent: Sent, finished: Finished) -> None:

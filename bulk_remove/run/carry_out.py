@@ -61,14 +61,15 @@ class Hooks:
 
 
 class Carried(NamedTuple):
-    """A run that was carried out: its folder, its exit code, and whether a signal came while the report was written.
+    """A run that was carried out: its folder and its exit code.
 
-    `also` are the reports in other formats beside report.csv.
+    `stop_wished` is that of a signal that came while the report was written, None where none did. `also` are the
+    reports in other formats beside report.csv.
     """
 
     folder: Path
     exit_code: ExitCode
-    stop_wished: bool
+    stop_wished: ExitCode | None
     also: tuple[Path, ...]
 
 

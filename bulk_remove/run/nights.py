@@ -240,9 +240,9 @@ class Night:
         self._doing.tell_error(error)
         self._end(FileEnd(name, error.exit_code, Place.INBOX, run, error.sentence))
 
-    def _end(self, end: FileEnd, *, stop: bool = False) -> None:
-        """Note what became of a file, and whether the night ends with it."""
+    def _end(self, end: FileEnd, *, stop: ExitCode | None = None) -> None:
+        """Note what became of a file, and whether the night ends with it; `stop` is the exit code of a signal."""
         self.ends.append(end)
-        if stop:
-            self.ends.append(FileEnd("(the files after it)", ExitCode.TERMINATED, Place.INBOX, None, phrase("stopped")))
-        self._over = self._over or stop or ends_the_night(end.code, one_campaign=self._one_campaign)
+        if stop is not None:
+            self.ends.append(FileEnd("(the files after it)", stop, Place.INBOX, None, phrase("stopped")))
+        self._over = self._over or stop is not None or ends_the_night(end.code, one_campaign=self._one_campaign)
