@@ -71,7 +71,7 @@ async def remove_numbers(
             async for outcome in stream.outcomes():
                 yield outcome
         finally:
-            stream.stop(Ending.INTERRUPTED)
+            stream.stop(Ending.CODE)
             sent = await sending
         for row in Outcomes(ready.store).rows():
             if row.state is not None and row.state.phase not in SETTLED and not row.duplicate_of:

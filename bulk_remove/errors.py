@@ -10,7 +10,7 @@
     |-- RunLockedError        8    another process works on the run
     |-- StorageError         10    the disk or the ledger failed
     |   `-- AlteredLedgerError     the ledger is not as it was written
-    `-- StoppedError    130/143    Ctrl-C or SIGTERM, safely
+    `-- StoppedError 129/130/143   SIGHUP, Ctrl-C or SIGTERM, safely
     InvariantError           1     a bug of ours: the one case that shows a traceback
 
 A class owns its exit code; an instance owns one sentence of what is wrong and one of what to do. Neither may
@@ -38,6 +38,7 @@ class ExitCode(IntEnum):
     LOCKED = 8
     DEADLINE = 9
     STORAGE = 10
+    HUNG_UP = 129
     INTERRUPTED = 130
     TERMINATED = 143
 

@@ -56,7 +56,7 @@ def test_the_exit_codes_are_those_of_the_code() -> None:
     told = {
         int(code)
         for line in section.splitlines()
-        for code in re.findall(r"^\| (\d+)(?: / (\d+))?", line)
+        for code in re.findall(r"^\| (\d+)(?: / (\d+))?(?: / (\d+))?", line)
         for code in code
         if code
     }

@@ -19,7 +19,7 @@ import yarl
 from bulk_remove import __version__
 from bulk_remove.core.chunker import RequestShape
 from bulk_remove.core.model import Chunk
-from bulk_remove.core.quota import read_quota
+from bulk_remove.core.quota import parse_date, read_quota, read_retry_after
 from bulk_remove.core.replies import (
     CONNECTION_LOST,
     NOT_SENT,
@@ -31,7 +31,6 @@ from bulk_remove.core.replies import (
     fault_of_status,
     read_reply,
 )
-from bulk_remove.core.retry import parse_date, parse_retry_after
 from bulk_remove.errors import UsageError
 from bulk_remove.language import phrase
 
@@ -117,8 +116,9 @@ class Client:
     async def delete(
         self, chunk: Chunk, shape: RequestShape, now_s: float, departure: Departure | None = None
     ) -> Reply | Fault:
-        """Send one DELETE for a chunk, once. `now_s` (Unix seconds) is what a Retry-After date is compared with.
+        """Send one DELETE for a chunk, once.
 
+        `now_s` (Unix seconds) is what moments in the reply's headers are held against where it has no date of its own.
         `departure` is awaited when the connection stands and the next thing is the first byte; when it says no, nothing
         is sent and NOT_SENT returned.
         """
@@ -129,7 +129,7 @@ class Client:
         answer = (
             read_reply(body, chunk.numbers, shape.region, status)
             if status in WITH_VERDICTS
-            else fault_of_status(status, body, parse_retry_after(headers.get("Retry-After"), now_s))
+            else fault_of_status(status, body, read_retry_after(headers, now_s))
         )
         quota = read_quota(headers, now_s)
         return replace(answer, quota=quota) if quota else answer
@@ -141,7 +141,7 @@ class Client:
         except _Failed as failed:
             return failed.fault
         if status != 200:  # noqa: PLR2004 - the documented one
-            return fault_of_status(status, body, parse_retry_after(headers.get("Retry-After"), now_s))
+            return fault_of_status(status, body, read_retry_after(headers, now_s))
         try:
             return Document(orjson.loads(body), parse_date(headers.get("Date")))
         except orjson.JSONDecodeError:
@@ -164,7 +164,7 @@ class Client:
                 proxy_headers=self._route.tunnel_headers,
                 trace_request_ctx=departure,
             ) as response:
-                return response.status, response.headers, await _bounded_body(response)
+                return response.status, _headers(response), await _bounded_body(response)
         except (aiohttp.ClientError, OSError) as error:
             fault = fault_of_exception(error)
         raise _Failed(fault)  # out here, so that it does not carry the error about as its context
@@ -191,6 +191,16 @@ def _departures() -> aiohttp.TraceConfig:
     trace.on_connection_create_end.append(depart)
     trace.on_connection_reuseconn.append(depart)
     return trace
+
+
+def _headers(response: aiohttp.ClientResponse) -> Mapping[str, str]:
+    """Return the headers of a reply; of each that came several times the values as one list (RFC 9110, 5.3)."""
+    if len({*map(str.lower, response.headers)}) == len(response.headers):
+        return response.headers
+    headers = response.headers.copy()
+    for name in {*headers}:
+        headers[name] = ", ".join(response.headers.getall(name))
+    return headers
 
 
 async def _bounded_body(response: aiohttp.ClientResponse) -> bytes:

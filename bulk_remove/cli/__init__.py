@@ -14,7 +14,7 @@ _CYCLES_SOUGHT_AFTER = 100_000
 def main() -> None:
     """Run the command and exit with its code; an expected failure is two sentences, never a traceback.
 
-    Ctrl-C and SIGTERM get here only while nothing is sent: from a plan's approval on, they are StoppedErrors.
+    Signals get here only while nothing is sent: from a plan's approval on, they are StoppedErrors.
     """
     import click  # noqa: PLC0415 - `import bulk_remove.cli` itself stays light
 

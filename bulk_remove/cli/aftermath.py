@@ -36,7 +36,8 @@ _MEANING = {
     ExitCode.LOCKED: "another run holds the campaign",
     ExitCode.DEADLINE: "the deadline came first",
     ExitCode.STORAGE: "the disk or the ledger failed",
-    ExitCode.INTERRUPTED: "stopped by Ctrl-C",
+    ExitCode.HUNG_UP: "stopped by SIGHUP",
+    ExitCode.INTERRUPTED: "stopped by Ctrl-C or the key q",
     ExitCode.TERMINATED: "stopped by SIGTERM",
 }
 

@@ -286,10 +286,10 @@ def _carried_out(
     options: dict[str, Any],
 ) -> Carried:
     """Send, report, and tell; a signal while the report is written leaves the exit code as it is."""
-    wishes: list[str] = []
+    wishes: list[ExitCode] = []
 
-    def keep_on() -> None:
-        wishes.append("stop")
+    def keep_on(code: ExitCode) -> None:
+        wishes.append(code)
         screen.note("The report is being written; once more stops at once.")
 
     with told_truly(ready.plan.run_id, ready.store.approved):
@@ -300,13 +300,15 @@ def _carried_out(
             watching = partial(
                 Live(screen.err).sending, ready.plan.numbers, settings.ceilings().rate, settings.give_up_after_s
             )
-            stopping = partial(_stopping, screen, options["until"], spare)
+            stopping = partial(_stopping, screen, spare)
             judge = canary_judge(screen, ready.plan, may_ask=screen.can_ask and not options.get("yes"))
-            hooks = Hooks(watching, stopping, lambda _numbers, _states: None, judge, _steering(screen, options))
+            hooks = Hooks(
+                watching, stopping, lambda _numbers, _states: None, judge, _steering(screen, options), options["until"]
+            )
             sent = asyncio.run(carry_out(ready, approved, settings, address, login, hooks))
             finished = finish(ready, settings, sent.ending, options["output"], wanted_of(options))
         _tell(screen, ready, settings, sent, finished)
-    return Carried(ready.folder, finished.exit_code, bool(wishes), finished.also)
+    return Carried(ready.folder, finished.exit_code, next(iter(wishes), None), finished.also)
 
 
 def _tell(screen: Screen, ready: Prepared, settings: Settings, sent: Sent, finished: Finished) -> None:
@@ -383,18 +385,10 @@ def _steering(screen: Screen, options: dict[str, Any]) -> Callable[[Pool], Abstr
 
 
 @contextmanager
-def _stopping(
-    screen: Screen, until_s: float | None, spare: Callable[[], None], stop: Callable[[Ending], None]
-) -> Iterator[None]:
-    """Stop safely at a signal, or at the time of day `until_s` (Unix seconds) if given; the report is then spared."""
-    loop = asyncio.get_running_loop()
-    timer = None if until_s is None else loop.call_later(until_s - time.time(), stop, Ending.DEADLINE)
-    try:
-        with stopped_by_signals(
-            stop, lambda: screen.note("Stopping: requests under way are finished first. Once more stops at once.")
-        ):
-            spare()  # while these handlers still cover it, so that no signal falls between
-            yield
-    finally:
-        if timer:
-            timer.cancel()
+def _stopping(screen: Screen, spare: Callable[[], None], stop: Callable[[Ending], None]) -> Iterator[None]:
+    """Stop safely at a signal; the report is then spared."""
+    with stopped_by_signals(
+        stop, lambda: screen.note("Stopping: requests under way are finished first. Once more stops at once.")
+    ):
+        spare()  # while these handlers still cover it, so that no signal falls between
+        yield

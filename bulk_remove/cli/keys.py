@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from bulk_remove.adapters.console import Screen, typed_keys
 from bulk_remove.adapters.pool import Pool
 from bulk_remove.core.steering import LEGEND, Key, key_of, pressed
+from bulk_remove.core.summary import Ending
 
 log = logging.getLogger("bulk_remove.keys")
 
@@ -36,6 +37,7 @@ def _answer(pool: Pool, key: Key) -> str:
     if pool.stopping:
         return "Stopping already; Ctrl-C once more stops at once."
     if key is Key.STOP:
+        pool.stop(Ending.KEY)
         signal.raise_signal(signal.SIGINT)  # so that it is the first Ctrl-C, and the next one the second
         return "Stopping, as Ctrl-C does."
     wanted, answer = pressed(pool.steering, key)

@@ -83,7 +83,8 @@ def _doing(screen: Screen, options: dict[str, Any], held: Sequence[str], state_d
     def close(folder: Path) -> Finished | None:
         return close_run(folder, time.time())
 
-    return Doing(start, again, close, screen.tell, screen.error, time.time, time.sleep, state_dir)
+    tell, tell_error = screen.tell, screen.error
+    return Doing(start, again, close, tell, tell_error, time.time, time.monotonic, time.sleep, state_dir)
 
 
 def _tell(screen: Screen, ends: Sequence[FileEnd], after: Aftermath) -> None:

@@ -1,13 +1,17 @@
-"""Ctrl-C and SIGTERM: once stops safely, twice at once. Nothing is claimed that the ledger could not prove.
+"""Ctrl-C, SIGTERM and SIGHUP: once stops safely, twice at once. Nothing is claimed that the ledger could not prove.
 
 before the approval      the command ends, and nothing is left behind (`terminable`)
 approved, not sending    the command ends; `resume` goes on (`told_truly`)
 asked after the canary   the run ends safely (`answered`)
 while sending            once: requests under way are finished; twice: the command ends (`stopped_by_signals`)
 report being written     once: a notice, and the run's own exit code; twice: the command ends (`report_kept`)
+
+A terminal that closes may send SIGHUP several times, so that one never counts twice. Where it was ignored from the
+start, as under nohup, it stays ignored.
 """
 
 import signal
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from types import FrameType
@@ -21,23 +25,56 @@ if TYPE_CHECKING:
     import asyncio
 
 _ENDINGS = {signal.SIGINT: Ending.INTERRUPTED, signal.SIGTERM: Ending.TERMINATED}
-_EXITS = {signal.SIGINT: ExitCode.INTERRUPTED, signal.SIGTERM: ExitCode.TERMINATED}
+if sys.platform != "win32":
+    _ENDINGS[signal.SIGHUP] = Ending.HUNG_UP
 
 
 _Handler = Callable[[int, FrameType | None], None]
 
 
-class Terminated(KeyboardInterrupt):
-    """SIGTERM, raised as Ctrl-C is, so that everything is left as cleanly."""
+class Signalled(KeyboardInterrupt):
+    """Another signal, raised as Ctrl-C is, so that everything is left as cleanly."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.number = signal.Signals(number)
+
+
+def _number_of(stop: BaseException) -> signal.Signals:
+    return stop.number if isinstance(stop, Signalled) else signal.SIGINT
 
 
 def exit_of(stop: BaseException) -> ExitCode:
-    """Return the exit code of a command that Ctrl-C or SIGTERM ended."""
-    return ExitCode.TERMINATED if isinstance(stop, Terminated) else ExitCode.INTERRUPTED
+    """Return the exit code of a command that one of the signals ended."""
+    return _exit_for(_number_of(stop))
+
+
+def _exit_for(number: int) -> ExitCode:
+    return ExitCode(128 + number)  # as a shell has it
 
 
 def _raise(number: int, _: FrameType | None) -> None:
-    raise Terminated if number == signal.SIGTERM else KeyboardInterrupt
+    raise KeyboardInterrupt if number == signal.SIGINT else Signalled(number)
+
+
+class _Hangups:
+    """Lets the first SIGHUP through to a handler, and no other."""
+
+    def __init__(self) -> None:
+        self._came = False
+
+    def once(self, handler: _Handler) -> _Handler:
+        """Return the handler for SIGHUP."""
+
+        def heed(number: int, frame: FrameType | None) -> None:
+            if not self._came:
+                self._came = True
+                handler(number, frame)
+
+        return heed
+
+
+_HANGUPS = _Hangups()
 
 
 @contextmanager
@@ -45,7 +82,10 @@ def _handled(by: Mapping[signal.Signals, _Handler]) -> Iterator[None]:
     before = {number: signal.getsignal(number) for number in _ENDINGS}
     try:
         for number, handler in by.items():
-            signal.signal(number, handler)
+            if _ENDINGS[number] is not Ending.HUNG_UP:
+                signal.signal(number, handler)
+            elif before[number] is not signal.SIG_IGN:
+                signal.signal(number, _HANGUPS.once(handler))
         yield
     finally:
         for number, handler_before in before.items():
@@ -54,18 +94,18 @@ def _handled(by: Mapping[signal.Signals, _Handler]) -> Iterator[None]:
 
 @contextmanager
 def terminable() -> Iterator[None]:
-    """Raise Terminated at SIGTERM; Ctrl-C raises KeyboardInterrupt by itself. Enter it in the main thread."""
-    with _handled({signal.SIGTERM: _raise}):
+    """Raise Signalled at what else ends a command; Ctrl-C raises KeyboardInterrupt by itself. For the main thread."""
+    with _handled(dict.fromkeys(_ENDINGS.keys() - {signal.SIGINT}, _raise)):
         yield
 
 
 def answered(ask: Callable[[], bool]) -> Ending:
-    """Ask whether to go on while nothing is under way; Ctrl-C and SIGTERM are answers, too. DONE means to go on."""
+    """Ask whether to go on while nothing is under way; signals are answers, too. DONE means to go on."""
     try:
         with _handled(dict.fromkeys(_ENDINGS, _raise)):
             return Ending.DONE if ask() else Ending.GUARD
     except KeyboardInterrupt as stop:
-        return Ending.TERMINATED if isinstance(stop, Terminated) else Ending.INTERRUPTED
+        return _ENDINGS[_number_of(stop)]
 
 
 @contextmanager
@@ -77,9 +117,9 @@ def put_back() -> Iterator[None]:
 
 @contextmanager
 def told_truly(run_id: str, approved: Callable[[], bool]) -> Iterator[None]:
-    """Turn Ctrl-C and SIGTERM into StoppedError, unless the run's plan is not `approved` yet.
+    """Turn signals into StoppedError, unless the run's plan is not `approved` yet.
 
-    At the end both are ignored: there is nothing left to stop, and what ends the command must not be disturbed.
+    At the end they are ignored: there is nothing left to stop, and what ends the command must not be disturbed.
     """
     try:
         yield
@@ -97,11 +137,11 @@ def told_truly(run_id: str, approved: Callable[[], bool]) -> Iterator[None]:
 
 
 @contextmanager
-def report_kept(notice: Callable[[], None]) -> Iterator[Callable[[], None]]:
-    """Give a function; from its call on, the first signal brings but a notice, so that the report is completed.
+def report_kept(notice: Callable[[ExitCode], None]) -> Iterator[Callable[[], None]]:
+    """Give a function; from its call on, the first signal brings only a notice, so that the report is completed.
 
-    The run's exit code then stays its own, since everything asked for was done. Any other signal raises
-    KeyboardInterrupt (or Terminated) at once.
+    The run's exit code then stays its own, since everything asked for was done; `notice` is given the signal's. Any
+    other signal raises KeyboardInterrupt (or Signalled) at once.
     """
     spared = False
 
@@ -114,7 +154,7 @@ def report_kept(notice: Callable[[], None]) -> Iterator[Callable[[], None]]:
         if not spared:
             _raise(number, frame)
         spared = False
-        notice()
+        notice(_exit_for(number))
 
     with _handled(dict.fromkeys(_ENDINGS, handle)):
         yield spare
@@ -167,5 +207,5 @@ def stopped_by_signals(stop: Callable[[Ending], None], notice: Callable[[], None
         raise StoppedError(
             "Stopped at once: requests under way were left without an answer.",
             "Their numbers may or may not be gone; the ledger knows which they are.",
-            _EXITS[received[0]],
+            _exit_for(received[0]),
         ) from None

@@ -58,9 +58,11 @@ class Timeline:
     """The sessions one after the other.
 
     `starts_s` are their beginnings in seconds of sending, `total_s` is the end; there are `parts` of `part_s` seconds.
+    `by_clock` are the places of the sessions in the order in which they began by the machine's clock.
     """
 
     sessions: tuple[SessionSpan, ...]
+    by_clock: tuple[int, ...]
     starts_s: tuple[float, ...]
     total_s: float
     part_s: int
@@ -72,16 +74,20 @@ class Timeline:
         *starts_s, total_s = accumulate((max(0.0, span.ended_s - span.began_s) for span in sessions), initial=0.0)
         part_s = next((length for length in _PART_LENGTHS_S if total_s <= length * MOST_PARTS), 0)
         part_s = part_s or ceil(total_s / MOST_PARTS)
-        return cls(tuple(sessions), tuple(starts_s), total_s, part_s, max(1, ceil(total_s / part_s)))
+        by_clock = tuple(sorted(range(len(sessions)), key=lambda index: sessions[index].began_s))
+        return cls(tuple(sessions), by_clock, tuple(starts_s), total_s, part_s, max(1, ceil(total_s / part_s)))
 
     def part_of(self, moment_s: float) -> int | None:
         """Return the part in which a moment (Unix seconds) lies, None before the first session.
 
-        What happened after a session's end counts to its end.
+        What happened after a session's end counts to its end. Where the clock was set back between two sessions, a
+        moment may lie in both; it counts to the one that began later by the clock.
         """
-        index = bisect_right(self.sessions, moment_s, key=lambda span: span.began_s) - 1
-        if index < 0:
+        place = bisect_right(self.by_clock, moment_s, key=lambda index: self.sessions[index].began_s)
+        if not place:
             return None
+        begun = self.by_clock[place - 1 :: -1]
+        index = next((index for index in begun if moment_s <= self.sessions[index].ended_s), begun[0])
         span = self.sessions[index]
         after_s = min(moment_s, max(span.began_s, span.ended_s)) - span.began_s
         return min(self.parts - 1, int((self.starts_s[index] + after_s) / self.part_s))

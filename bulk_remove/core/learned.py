@@ -28,10 +28,10 @@ class Learned:
 
 
 def fresh(learned: Learned, now_s: float) -> Learned:
-    """Return what still counts."""
-    if now_s - learned.line_at_s >= LINE_LASTS_S:
+    """Return what still counts. What was learned in a distant future was learned by a clock that was wrong."""
+    if abs(now_s - learned.line_at_s) >= LINE_LASTS_S:
         learned = replace(learned, longest_line=None)
-    if now_s - learned.pace_at_s >= PACE_LASTS_S:
+    if abs(now_s - learned.pace_at_s) >= PACE_LASTS_S:
         learned = replace(learned, rate=None, numbers=None)
     return learned
 

@@ -144,9 +144,10 @@ class NumberState(NamedTuple):
 
     `phase` is a letter of `lifecycle.Phase`. `removed` counts the records that the server said it removed, over all
     attempts; `record_ids` are theirs. `attempts` counts the requests that left for this number, `busy_rounds` those
-    that found it in a call, `busy_since_s` is the wall-clock time of the first of these (Unix seconds, 0.0 = never),
-    `answered_at_s` that of the last reply about it. `detail` explains what is not plain. `doubt_us` is how long, in
-    microseconds, the longest request took that brought no verdict and may have been carried out; 0 without one.
+    that found it in a call; `busy_since_s` is the time of the first of these in this session (0.0 = never), by a clock
+    that stands still while nobody can ask; `answered_at_s` is that of the last reply about it, Unix seconds. `detail`
+    explains what is not plain. `doubt_us` is how long, in microseconds, the longest request took that brought no
+    verdict and may have been carried out; 0 without one.
     """
 
     phase: str

@@ -27,6 +27,7 @@ _BADNESS = (
     ExitCode.REFUSED,
     ExitCode.USAGE,
     ExitCode.STORAGE,
+    ExitCode.HUNG_UP,
     ExitCode.INTERRUPTED,
     ExitCode.TERMINATED,
     ExitCode.BUG,

@@ -3,8 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import NamedTuple
 
 from bulk_remove.core.lifecycle import IN_A_CALL, SETTLED, Phase
+
+
+class Wait(NamedTuple):
+    """What the server asked for, in seconds: how long to send nothing, and how much of the wait is left."""
+
+    asked_s: float
+    left_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,9 +22,10 @@ class Snapshot:
     `phases` counts numbers by phase letter, `faults` requests without verdicts by kind; `removed_records` counts
     records, `requests` all requests sent, `strangers` numbers that replies spoke of unasked. `rate` is how many
     requests a second may be sent just now; `waiting` counts numbers that will be asked for again, the first of them
-    at `next_due_s` (Unix seconds, None when none waits). `failing_for_s` is for how long the server has answered
-    nobody, None unless it is only probed. `under_way` counts requests that are being sent, `paused_at_s` is since when
-    the operator holds the run (Unix seconds), None while it goes on.
+    in `due_in_s` seconds (None when none waits, below 0 when it is due already). `failing_for_s` is for how long the
+    server has answered nobody, None unless it is only probed. `under_way` counts requests that are being sent,
+    `paused_for_s` is for how long the operator has held the run, None while it goes on. `wait` is there while nothing
+    is sent because the server asked for it.
     """
 
     phases: dict[str, int]
@@ -26,10 +35,11 @@ class Snapshot:
     faults: dict[str, int]
     rate: float
     waiting: int
-    next_due_s: float | None
+    due_in_s: float | None = None
     failing_for_s: float | None = None
     under_way: int = 0
-    paused_at_s: float | None = None
+    paused_for_s: float | None = None
+    wait: Wait | None = None
 
     @property
     def settled(self) -> int:

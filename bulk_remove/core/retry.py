@@ -6,14 +6,11 @@ question, which core/breaker.py answers for all chunks together.
 """
 
 from dataclasses import dataclass
-from datetime import UTC
-from email.utils import parsedate_to_datetime
 from enum import StrEnum
 
+from bulk_remove.core.quota import PAUSE_MAX_S
 from bulk_remove.core.replies import Effect, Fault
 
-RETRY_AFTER_MAX_S = 3600.0
-"""A server that asks for more than an hour is asked again after an hour."""
 SPLIT_AFTER = 3
 """So many server errors in a row for one chunk, while others get replies, look like a number the server trips over."""
 
@@ -93,7 +90,7 @@ def decide(policy: RetryPolicy, fault: Fault, trial: Trial, draw: float) -> Deci
     delay_s = backoff_s(policy, trial.tries, draw)
     if fault.retry_after_s is not None:
         # Added jitter keeps the workers that were sent away together from coming back together.
-        delay_s = fault.retry_after_s + draw * policy.backoff_first_s
+        delay_s = min(fault.retry_after_s, PAUSE_MAX_S) + draw * policy.backoff_first_s
     return Decision(Step.RETRY, delay_s)
 
 
@@ -117,35 +114,12 @@ def backoff_s(policy: RetryPolicy, tries: int, draw: float) -> float:
     return step_s * (0.5 + draw / 2)
 
 
-def parse_retry_after(value: str | None, now_s: float) -> float | None:
-    """Read a Retry-After header: seconds or an HTTP date (RFC 9110, 10.2.3). Returns seconds from `now_s`.
-
-    None where there is no header, or it says nothing that can be understood.
-    """
-    if value is None:
-        return None
-    text = value.strip()
-    if text.isascii() and text.isdigit():
-        return min(float(text[:9]), RETRY_AFTER_MAX_S)
-    moment_s = parse_date(text)
-    return None if moment_s is None else min(max(0.0, moment_s - now_s), RETRY_AFTER_MAX_S)
-
-
-def parse_date(value: str | None) -> float | None:
-    """Read an HTTP date (RFC 9110, 5.6.7); returns Unix seconds, None where there is none."""
-    try:
-        moment = parsedate_to_datetime(value or "")
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-    except (ValueError, OverflowError):
-        return None
-
-
 @dataclass(frozen=True, slots=True)
 class BusyPolicy:
     """When a number in a call is asked for again. Times in seconds.
 
     The first delay and its doubling follow the length of calls: most end within minutes. `budget_s` counts from the
-    first time that the number was found in a call.
+    first time that the number was found in a call, by a clock that stands still while nobody can ask.
     """
 
     budget_s: float = 1800.0
@@ -153,13 +127,13 @@ class BusyPolicy:
     delay_max_s: float = 300.0
 
 
-def busy_due_s(policy: BusyPolicy, rounds: int, since_s: float, now_s: float, draw: float) -> float | None:
-    """Return when (Unix seconds) to ask again for a number found in a call `rounds` times, or None: no more.
+def busy_delay_s(policy: BusyPolicy, rounds: int, used_s: float, draw: float) -> float | None:
+    """Return after how many seconds to ask again for a number found in a call `rounds` times, or None: no more.
 
-    The last question is put at the very end of the budget, so that all of it is used. `draw` is in [0, 1).
+    `used_s` is how much of the budget is used up. The last question is put at its very end, so that all of it is used.
+    `draw` is in [0, 1).
     """
-    end_s = since_s + policy.budget_s
     delay_s = min(policy.delay_max_s, policy.delay_first_s * 2.0 ** min(rounds - 1, 32)) * (0.8 + 0.4 * draw)
-    due_s = min(now_s + delay_s, end_s)
+    delay_s = min(delay_s, policy.budget_s - used_s)
     least_s = min(policy.delay_first_s / 2, policy.budget_s / 2)
-    return due_s if due_s > now_s and due_s - now_s >= least_s else None
+    return delay_s if delay_s > 0.0 and delay_s >= least_s else None

@@ -13,7 +13,10 @@ class Ending(StrEnum):
 
     DONE = "done"
     INTERRUPTED = "stopped by Ctrl-C"
+    KEY = "stopped by the key q"
+    CODE = "stopped by the program that began it"
     TERMINATED = "stopped by SIGTERM"
+    HUNG_UP = "stopped by SIGHUP"
     UNAVAILABLE = "the server stayed unavailable"
     DENIED = "the server refused"
     DEADLINE = "the deadline came first"
@@ -38,7 +41,10 @@ MEANING = {
 
 _EXIT = {
     Ending.INTERRUPTED: ExitCode.INTERRUPTED,
+    Ending.KEY: ExitCode.INTERRUPTED,
+    Ending.CODE: ExitCode.INTERRUPTED,
     Ending.TERMINATED: ExitCode.TERMINATED,
+    Ending.HUNG_UP: ExitCode.HUNG_UP,
     Ending.UNAVAILABLE: ExitCode.UNAVAILABLE,
     Ending.DENIED: ExitCode.REFUSED,
     Ending.DEADLINE: ExitCode.DEADLINE,

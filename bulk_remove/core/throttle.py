@@ -11,7 +11,7 @@ from bulk_remove.core import concurrency, pacing
 from bulk_remove.core import rate as rates
 from bulk_remove.core.concurrency import Limit
 from bulk_remove.core.pacing import SECOND_US, Pace
-from bulk_remove.core.quota import Quota
+from bulk_remove.core.quota import PAUSE_MAX_S, Quota
 from bulk_remove.core.rate import Rate
 
 
@@ -44,6 +44,7 @@ LEVELS = {
     Level.FULL: Ceilings(20.0, 16, 2.0, 2),  # at night: whatever the server bears, up to a middling pool
     Level.FIXED: Ceilings(5.0, 4, 5.0, 4, adaptive=False),
 }
+_PAUSE_MAX_US = round(PAUSE_MAX_S * SECOND_US)
 START_SHARE = 10
 """Whoever sets a ceiling high means it: the start is a tenth of it at least."""
 
@@ -159,6 +160,7 @@ def answered(throttle: Throttle, trip: Trip, now_us: int) -> Throttle:
 def pushed_back(throttle: Throttle, trip: Trip, now_us: int, pause_us: int | None) -> Throttle:
     """Slow everybody down after a 429 or 503; `pause_us` is how long the server asked to wait, None if it did not."""
     pace = throttle.pace
+    pause_us = None if pause_us is None else min(pause_us, _PAUSE_MAX_US)
     later = sum(departed_us > trip.departed_us for departed_us in pace.departures)
     rate = rates.refused(throttle.rate, trip.departed_us, later, now_us, pause_us or 0)
     if throttle.ceilings.adaptive and rate.dropped_us == now_us:
@@ -180,7 +182,7 @@ def withdrawn(throttle: Throttle) -> Throttle:
 
 def told(throttle: Throttle, quota: Quota, now_us: int) -> Throttle:
     """Heed what the server says is left until its limit begins anew."""
-    until_us = now_us + round(quota.reset_s * SECOND_US)
+    until_us = now_us + min(round(quota.reset_s * SECOND_US), _PAUSE_MAX_US)
     if not quota.remaining:
         return throttle._replace(pace=pacing.paused(throttle.pace, until_us))
     if quota.is_few_at(rate_now(throttle, now_us)):

@@ -50,6 +50,7 @@ class Hooks:
     `on_settled` is told the numbers of each chunk and their states, once they are on disk.
     `on_canary` is told how many of the canary's numbers have which status, and why the rest must not follow, if that is
     so; it returns DONE to let the rest follow, else why not. Nothing is under way meanwhile, so it may take its time.
+    `until_s` is the deadline by the machine's clock (Unix seconds), None where there is none.
     """
 
     watching: Callable[[Callable[[], Snapshot]], AbstractAsyncContextManager[None]]
@@ -57,17 +58,19 @@ class Hooks:
     on_settled: Callable[[Sequence[str], Sequence[NumberState]], None]
     on_canary: Callable[[Mapping[Status, int], GuardStop | None], Ending] = lambda _mix, _stop: Ending.DONE
     steering: Callable[[Pool], AbstractContextManager[None]] = lambda _pool: nullcontext()
+    until_s: float | None = None
 
 
 class Carried(NamedTuple):
-    """A run that was carried out: its folder, its exit code, and whether a signal came while the report was written.
+    """A run that was carried out: its folder and its exit code.
 
-    `also` are the reports in other formats beside report.csv.
+    `stop_wished` is that of a signal that came while the report was written, None where none did. `also` are the
+    reports in other formats beside report.csv.
     """
 
     folder: Path
     exit_code: ExitCode
-    stop_wished: bool
+    stop_wished: ExitCode | None
     also: tuple[Path, ...]
 
 
@@ -117,7 +120,7 @@ async def carry_out(
         async with Client(connection(settings, address, login)) as client:
             pool = Pool(
                 approved,
-                _pool_settings(settings, known, began_s),
+                replace(_pool_settings(settings, known, began_s), until_s=hooks.until_s),
                 cache(partial(settings.shape, base_path=address.base_path)),
                 Outside(journal, client, clock, account),
                 hooks.on_settled,

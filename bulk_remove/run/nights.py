@@ -43,7 +43,8 @@ class Doing:
 
     `start` runs a file, of which it reads the copy; `again` resumes the run in a folder, and `close` writes the report
     of one that is not to go on (None: it sent nothing). All raise BulkRemoveError. `tell` says a sentence, `tell_error`
-    what is wrong. `now_s` is the clock (Unix seconds), `sleep` waits for seconds. Copies are made in `spool_dir`.
+    what is wrong. `time_of_day_s` is what the machine's clock says (Unix seconds), `elapsed_s` goes on whatever that
+    is set to, `sleep` waits for seconds. Copies are made in `spool_dir`.
     """
 
     start: Callable[[Path, SetAside], Carried]
@@ -51,7 +52,8 @@ class Doing:
     close: Callable[[Path], Finished | None]
     tell: Callable[[str], None]
     tell_error: Callable[[BulkRemoveError], None]
-    now_s: Callable[[], float]
+    time_of_day_s: Callable[[], float]
+    elapsed_s: Callable[[], float]
     sleep: Callable[[float], None]
     spool_dir: Path
 
@@ -81,19 +83,19 @@ class Night:
         self._until_s = until_s
         self._one_campaign = one_campaign
         self._over = False
-        self._stopped = False
+        self._stopped: ExitCode | None = None
 
     def spend(self) -> None:
         """Take up what was left over, then the finished files by name. Raises StorageError."""
         first = self._inbox.look()
-        looked_s = self._doing.now_s()
+        looked_s = self._doing.elapsed_s()
         taken: set[str] = set()
         for left in self._earlier.left_over(self._inbox.folder):
             if not self._is_over(left.name):
                 taken |= self._taken_up(left)
         waiting = [name for name in first if name not in taken]
         if waiting and not self._over:
-            self._doing.sleep(max(0.0, looked_s + self._settle_s - self._doing.now_s()))
+            self._doing.sleep(max(0.0, looked_s + self._settle_s - self._doing.elapsed_s()))
         for name in waiting:
             look = first[name]
             if self._is_over(name):
@@ -105,11 +107,11 @@ class Night:
 
     def _is_over(self, name: str) -> bool:
         """Tell whether the file is not to be begun any more; the first of them is noted for all."""
-        if not self._over and self._until_s is not None and self._doing.now_s() >= self._until_s:
+        if not self._over and self._until_s is not None and self._doing.time_of_day_s() >= self._until_s:
             self._end(FileEnd(name, ExitCode.DEADLINE, Place.INBOX, None, "the deadline came before it was begun"))
-        elif self._stopped:
-            self._stopped = False
-            self.ends.append(FileEnd("(the files after it)", ExitCode.TERMINATED, Place.INBOX, None, phrase("stopped")))
+        elif self._stopped is not None:
+            self.ends.append(FileEnd("(the files after it)", self._stopped, Place.INBOX, None, phrase("stopped")))
+            self._stopped = None
         return self._over
 
     def _taken_up(self, left: Left) -> set[str]:
@@ -304,8 +306,8 @@ class Night:
         self._doing.tell_error(error)
         self._end(FileEnd(name, error.exit_code, Place.INBOX, run, error.sentence))
 
-    def _end(self, end: FileEnd, *, stop: bool = False) -> None:
-        """Note what became of a file, and whether the night ends with it."""
+    def _end(self, end: FileEnd, *, stop: ExitCode | None = None) -> None:
+        """Note what became of a file, and whether the night ends with it; `stop` is the exit code of a signal."""
         self.ends.append(end)
         self._stopped = self._stopped or stop
-        self._over = self._over or stop or ends_the_night(end.code, one_campaign=self._one_campaign)
+        self._over = self._over or stop is not None or ends_the_night(end.code, one_campaign=self._one_campaign)

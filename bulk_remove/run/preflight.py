@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from bulk_remove.core.progress import duration
 from bulk_remove.core.replies import Document, Effect, Fault
 from bulk_remove.errors import BulkRemoveError, RefusedError, UnavailableError
 from bulk_remove.language import joined, ours, phrase
@@ -128,6 +129,9 @@ def error_of(fault: Fault, campaign: str) -> BulkRemoveError:
         return RefusedError(
             fault.detail, "It refuses every request: check --number-format, --brackets and the campaign."
         )
+    if fault.retry_after_s:
+        asked = duration(fault.retry_after_s)
+        return UnavailableError(fault.detail, phrase("It asks to wait {asked}; try again after that.", asked=asked))
     if fault.effect is not Effect.DENIED:
         return UnavailableError(fault.detail, "Check --url and the network; try again later.")
     meant = phrase("campaign {campaign}", campaign=campaign) if campaign else phrase("the campaigns")

@@ -15,7 +15,7 @@ COMMAND = ["bulk-remove", "inbox", "/srv/opt-outs", "--until", "06:00", "--yes"]
 
 FINE = {0}
 NEXT_NIGHT_GOES_ON = {3, 9}  # numbers in a call or in doubt; the deadline
-TRY_AGAIN = {7, 8, 130, 143}  # no server; another run; stopped, perhaps with the worker
+TRY_AGAIN = {7, 8, 129, 130, 143}  # no server; another run; stopped, perhaps with the worker
 NEEDS_A_PERSON = {1, 2, 4, 5, 6, 10}  # a bug, the settings, a file, a guard, a refusal, the disk
 
 log = logging.getLogger(__name__)

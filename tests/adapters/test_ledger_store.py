@@ -116,6 +116,17 @@ def test_stragglers_are_handed_out_longest_due_first_and_of_one_campaign(store: 
         assert sending.next_due_s() == 10.0
 
 
+def test_what_is_due_only_after_a_session_began_is_due_as_it_begins_for_the_clock_was_set_back(store: Store) -> None:
+    Planning(store).add_chunks([("00001", ("601", "602", "603"))])
+    with store.transaction() as connection:
+        sending = Sending(connection)
+        (chunk,) = sending.planned_chunks(0, 10)
+        sending.settle(chunk, Alike.of([NEW] * 3), again(chunk, 4000.0, 300.0))
+        sending.begin_session(400.0, {})
+        assert due_numbers(sending, 299.0, 9) == []
+        assert due_numbers(sending, 400.0, 9) == ["602", "601"]
+
+
 def test_stragglers_in_different_forms_never_share_a_request(store: Store) -> None:
     Planning(store).add_chunks([("00001", ("601", "602", "603"))])
     with store.transaction() as connection:

@@ -41,6 +41,24 @@ def test_each_session_is_told_with_its_own_ceiling_and_ending(store: Store) -> N
     assert timing.last_settings() == TOLD
 
 
+def test_a_killed_session_ends_with_its_own_last_request_though_the_clock_was_set_back_before_the_next(
+    tmp_path: Path,
+) -> None:
+    with closing(create(tmp_path / "ledger.sqlite", "run", "0", 0.0, {})) as store:
+        with store.transaction() as connection:
+            connection.execute("INSERT INTO chunk VALUES (1, '00001', '601', 0, NULL, NULL, NULL, 'open')")
+            sending = Sending(connection)
+            sending.begin_session(9000.0, TOLD)
+            add(sending, 9001.0, 9002.0, "verdicts", "")
+            add(sending, 9040.0, 5400.0, "killed", "")
+            sending.begin_session(5400.0, TOLD)
+            add(sending, 5410.0, 5411.0, "verdicts", "")
+            sending.begin_attempt(1, 5430.0)
+        spans = [(span.began_s, span.ended_s) for span in Timing(store).sessions()]
+        assert spans == [(9000.0, 9040.0), (5400.0, 5430.0)]
+        assert Outcomes(store).totals().seconds == 70.0
+
+
 def test_the_requests_that_left_are_told_in_order_and_are_as_many_as_in_the_totals(store: Store) -> None:
     attempts = [*Timing(store).attempts()]
     assert attempts == [

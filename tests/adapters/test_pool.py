@@ -11,6 +11,7 @@ from bulk_remove.core.alike import Alike
 from bulk_remove.core.chunker import RequestShape, pack
 from bulk_remove.core.lifecycle import Event, status_of
 from bulk_remove.core.model import Status
+from bulk_remove.core.progress import Wait, duration
 from bulk_remove.core.quota import Quota
 from bulk_remove.core.replies import Effect, Fault, Reply
 from bulk_remove.core.summary import Ending
@@ -323,6 +324,28 @@ def test_retry_after_pauses_all_workers(tmp_path: Path) -> None:
     first, second, *_ = run.server.moments_s
     assert (first, run.statuses) == (0.0, {Status.REMOVED: 100})
     assert second >= 60.1
+
+
+@pytest.mark.parametrize("asked_s", [60.0, 600.0])
+def test_how_long_the_server_asked_to_wait_is_told_and_logged_with_what_is_left(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, asked_s: float
+) -> None:
+    paused = Fault(Effect.UNTOUCHED, "HTTP 429", "Slow down.", 429, throttled=True, retry_after_s=asked_s)
+    with caplog.at_level("WARNING", "bulk_remove.pool"):
+        run = Run(tmp_path, FakeServer(by_turns(paused)), concurrency=1, stop_after_s=20.0)
+    assert run.snapshot.wait == Wait(asked_s, asked_s - 20.0)
+    assert f"the server asks to wait {duration(asked_s)}: no request leaves before" in caplog.messages
+
+
+def test_a_used_up_quota_is_a_wait_too_and_what_is_over_is_none(tmp_path: Path) -> None:
+    def answer(_now: float, numbers: Sequence[str]) -> Reply | Fault:
+        return Reply(Alike.of([REMOVED] * len(numbers)), 0, "", Quota(0, 30.0))
+
+    (tmp_path / "a").mkdir()
+    assert Run(tmp_path / "a", FakeServer(answer), concurrency=1, stop_after_s=10.0).snapshot.wait == Wait(30.0, 20.0)
+    (tmp_path / "b").mkdir()
+    paused = Fault(Effect.UNTOUCHED, "HTTP 429", "Slow down.", 429, throttled=True, retry_after_s=60.0)
+    assert Run(tmp_path / "b", FakeServer(by_turns(paused))).snapshot.wait is None
 
 
 def test_strain_slows_everybody_down_and_the_pace_comes_back(tmp_path: Path) -> None:

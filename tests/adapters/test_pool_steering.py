@@ -94,7 +94,7 @@ def test_a_paused_run_can_be_stopped(tmp_path: Path) -> None:
     run = Run(tmp_path, FakeServer(removed), keys=[(0.5, Key.PAUSE)], stop_after_s=900.0)
     assert run.ending is Ending.INTERRUPTED
     assert run.took_s == 900.0
-    assert run.snapshot.paused_at_s is None
+    assert run.snapshot.paused_for_s is None
     assert run.statuses[Status.UNSENT] > 0
 
 

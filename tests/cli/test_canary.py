@@ -36,8 +36,8 @@ def asked(server: Running) -> list[str]:
 
 @pytest.mark.parametrize(
     ("typed", "code"),
-    [("yes\n", 0), ("no\n", 5), ("\n", 5), ("\x03", 130), ("\x1c", 143)],
-    ids=["yes", "no", "nothing", "Ctrl-C", "SIGTERM"],
+    [("yes\n", 0), ("no\n", 5), ("\n", 5), ("\x03", 130), ("\x1c", 143), ("SIGHUP", 129)],
+    ids=["yes", "no", "nothing", "Ctrl-C", "SIGTERM", "SIGHUP"],
 )
 def test_at_a_terminal_the_rest_follows_only_when_somebody_says_so(
     tmp_path: Path, server: Running, words: list[str | Path], typed: str, code: int

@@ -145,9 +145,16 @@ def wait_for_requests(server: Running, process: subprocess.Popen[bytes], more: i
 
 
 @pytest.mark.skipif(os.name != "posix", reason="sends POSIX signals")
-@pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("sent", "code", "ending"),
+    [
+        (signal.SIGINT, 130, "stopped by Ctrl-C"),
+        (signal.SIGTERM, 143, "stopped by SIGTERM"),
+        (signal.SIGHUP, 129, "stopped by SIGHUP"),
+    ],
+)
 def test_a_signal_stops_safely_and_the_report_is_whole(
-    server: Running, tmp_path: Path, numbers: Path, sent: signal.Signals, code: int
+    server: Running, tmp_path: Path, numbers: Path, sent: signal.Signals, code: int, ending: str
 ) -> None:
     run = start(removal(server, tmp_path, numbers), SLOW)
     wait_for_requests(server, run)
@@ -158,12 +165,14 @@ def test_a_signal_stops_safely_and_the_report_is_whole(
     assert {row["status"] for row in rows} <= {"REMOVED", "NOT_EXIST", "UNSENT"}
     assert sum(row["status"] == "UNSENT" for row in rows) > 10
     summary = json.loads((tmp_path / "report.summary.json").read_text(encoding="utf-8"))
-    assert summary["exit_code"] == code
+    assert (summary["exit_code"], summary["ending"]) == (code, ending)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs a pseudo-terminal")
 @pytest.mark.parametrize(
-    ("typed", "code"), [("yes\n", 0), ("no\n", 5), ("\n", 5), ("\x03", 130)], ids=["yes", "no", "nothing", "Ctrl-C"]
+    ("typed", "code"),
+    [("yes\n", 0), ("no\n", 5), ("\n", 5), ("\x03", 130), ("SIGHUP", 129)],
+    ids=["yes", "no", "nothing", "Ctrl-C", "SIGHUP"],
 )
 def test_at_a_terminal_nothing_is_sent_before_the_question_is_answered(
     server: Running, tmp_path: Path, numbers: Path, typed: str, code: int

@@ -1,11 +1,13 @@
 """Keys pressed while a run sends, at a terminal that controls the command as a real one does."""
 
+import json
 import os
 import re
 import shlex
 import shutil
 import signal
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -43,6 +45,11 @@ def log_of(folder: Path) -> str:
     return log.read_text(encoding="utf-8")
 
 
+def summary_of(folder: Path) -> dict[str, object]:
+    summary: dict[str, object] = json.loads((folder / "report.summary.json").read_text(encoding="utf-8"))
+    return summary
+
+
 def some_removed(at: Sitting) -> None:
     """Wait until the display tells of numbers that were removed."""
     while not re.search(r"[1-9] removed", at.shown):
@@ -65,7 +72,7 @@ def test_p_holds_the_run_and_p_goes_on(tmp_path: Path, server: Running) -> None:
         paused(at)
         before = asked(server)
         for _ in range(8):  # two seconds of a display that is drawn four times in each
-            at.until("PAUSED since ")
+            at.until("PAUSED for ")
         assert asked(server) == before < NUMBERS
         at.type("p")
         at.until("Going on.")
@@ -94,15 +101,19 @@ def test_plus_and_minus_are_answered_and_noted_and_other_keys_are_explained(tmp_
         assert key in log_of(tmp_path)
 
 
-@pytest.mark.parametrize("key", ["q", "\x03"], ids=["q", "Ctrl-C"])
-def test_q_stops_as_ctrl_c_does_also_while_paused(tmp_path: Path, server: Running, key: str) -> None:
+@pytest.mark.parametrize(
+    ("key", "ending"), [("q", "stopped by the key q"), ("\x03", "stopped by Ctrl-C")], ids=["q", "Ctrl-C"]
+)
+def test_q_stops_as_ctrl_c_does_also_while_paused(tmp_path: Path, server: Running, key: str, ending: str) -> None:
     with sitting(*words_for(server, tmp_path)) as at:
         some_removed(at)
         paused(at)
         at.type(key)
         at.until("Stopping: requests under way are finished first.")
         assert at.ended() == 130, at.shown
+        assert f"Ended early ({ending})" in at.shown
         assert at.takes_lines
+    assert summary_of(tmp_path)["ending"] == ending
     statuses = [row["status"] for row in report_of(tmp_path)]
     assert set(statuses) == {"REMOVED", "UNSENT"}
     assert statuses.count("REMOVED") == asked(server)
@@ -193,6 +204,55 @@ def test_ctrl_z_gives_the_terminal_back_and_fg_takes_it_again(tmp_path: Path, se
     shell.until("ready> ")
     shell.type("echo it was $?\n")
     shell.until("it was 130")
+
+
+def comes_true(what: Callable[[], bool]) -> None:
+    """Wait until something is so of which a closed terminal shows nothing."""
+    deadline_s = time.monotonic() + 30.0
+    while not what():
+        assert time.monotonic() < deadline_s, "it does not come true"
+        time.sleep(0.02)
+
+
+def closed_while_sending(folder: Path, server: Running, at: Sitting) -> None:
+    """Close the terminal in the middle, and wait until the report is there."""
+    comes_true(lambda: asked(server) > 0)
+    at.close()
+    comes_true((folder / "report.summary.json").exists)
+
+
+@pytest.mark.parametrize("key", ["", "p"], ids=["sending", "paused"])
+def test_a_terminal_that_is_closed_stops_the_run_safely(tmp_path: Path, server: Running, key: str) -> None:
+    with sitting(*words_for(server, tmp_path)) as at:
+        if key:
+            some_removed(at)
+            paused(at)
+        closed_while_sending(tmp_path, server, at)
+        assert at.process.wait(30) == 129
+    assert {row["status"] for row in report_of(tmp_path)} == {"REMOVED", "UNSENT"}
+    assert (summary_of(tmp_path)["ending"], summary_of(tmp_path)["exit_code"]) == ("stopped by SIGHUP", 129)
+
+
+@pytest.mark.parametrize("program", [("bash", "--norc", "-i"), ("dash", "-i")], ids=["bash", "dash"])
+def test_a_shell_that_is_closed_with_the_run_in_it_stops_the_run_safely(
+    tmp_path: Path, server: Running, program: tuple[str, ...]
+) -> None:
+    """The shell passes the signal on, and the system sends it once more when the shell ends."""
+    if shutil.which(program[0]) is None:
+        pytest.skip(f"there is no {program[0]}")
+    with sitting_in_a_shell(*program, env={"PS1": "ready> ", "ENV": ""}) as at:
+        at.until("ready> ")
+        at.type(command(words_for(server, tmp_path)) + "\n")
+        closed_while_sending(tmp_path, server, at)
+    assert {row["status"] for row in report_of(tmp_path)} == {"REMOVED", "UNSENT"}
+    assert summary_of(tmp_path)["ending"] == "stopped by SIGHUP"
+
+
+def test_under_nohup_a_run_outlives_its_terminal(tmp_path: Path, server: Running, shell: Sitting) -> None:
+    shell.type(f"nohup {command(words_for(server, tmp_path))} > /dev/null &\n")
+    closed_while_sending(tmp_path, server, shell)
+    assert {row["status"] for row in report_of(tmp_path)} == {"REMOVED"}
+    assert summary_of(tmp_path)["exit_code"] == 0
 
 
 def test_a_run_in_the_background_goes_on_and_takes_no_key(tmp_path: Path, server: Running, shell: Sitting) -> None:

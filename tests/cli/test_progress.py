@@ -13,12 +13,12 @@ import pytest
 from rich.console import Console
 
 from bulk_remove.adapters.console import Live, live
-from bulk_remove.core.progress import Snapshot
+from bulk_remove.core.progress import Snapshot, Wait
 from tests.support.processes import bulk_remove, environment, removal, simulator
 from tests.support.terminal import sitting
-from tests.support.virtual_time import BEGAN_S, run_virtually
+from tests.support.virtual_time import run_virtually
 
-BEGIN = Snapshot({"R": 90_000, "U": 10_000}, 0, 0, 0, {}, 5.0, 0, None)
+BEGIN = Snapshot({"R": 90_000, "U": 10_000}, 0, 0, 0, {}, 5.0, 0)
 """A run of 100,000 numbers that is resumed for its last tenth."""
 _OFTEN = "import bulk_remove.adapters.console.live as live\nlive._LINE_EVERY_S = 0.1\n"
 needs_terminal = pytest.mark.skipif(os.name != "posix", reason="needs a pseudo-terminal")
@@ -31,8 +31,7 @@ def lines_of_fixture(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[flo
     def now_s() -> float:
         return asyncio.get_running_loop().time()
 
-    clock = SimpleNamespace(monotonic=now_s, time=lambda: BEGAN_S + now_s())
-    monkeypatch.setattr(live, "time", clock)
+    monkeypatch.setattr(live, "time", SimpleNamespace(monotonic=now_s))
 
     def shown(snapshot: Callable[[float], Snapshot], seconds: float) -> list[str]:
         file = io.StringIO()
@@ -73,23 +72,29 @@ def test_what_is_due_already_is_asked_for_and_not_waited_for(lines_of: Lines) ->
 
     def at(now_s: float) -> Snapshot:
         left = 10_000 - round(100 * now_s)
-        return replace(BEGIN, phases={"R": 100_000 - left, "u": left}, waiting=left, next_due_s=BEGAN_S - 3600)
+        return replace(BEGIN, phases={"R": 100_000 - left, "u": left}, waiting=left, due_in_s=-3600.0)
 
     (line,) = lines_of(at, 15.0)
     assert line.endswith("asking again for 9,000, about 1 min 30 s left")
-    (line,) = lines_of(lambda now_s: replace(at(0), next_due_s=BEGAN_S + now_s + 60), 15.0)
-    assert "waiting for 10,000, asked again at" in line
+    (line,) = lines_of(lambda now_s: replace(at(0), due_in_s=75.0 - now_s), 15.0)
+    assert line.endswith("waiting for 10,000, asked again in 1 min 5 s")
+
+
+def test_how_long_the_server_asked_to_wait_is_told_and_how_much_of_it_is_left(lines_of: Lines) -> None:
+    lines = lines_of(lambda now_s: replace(BEGIN, wait=Wait(100.0, 100.0 - now_s)), 25.0)
+    assert lines[0].endswith("the server asked to wait 1 min 40 s: goes on in 1 min 30 s")
+    assert lines[1].endswith("the server asked to wait 1 min 40 s: goes on in 1 min 20 s")
 
 
 def test_after_a_pause_the_speed_is_that_of_the_sending(lines_of: Lines) -> None:
     def at(now_s: float) -> Snapshot:
         sent_s = min(now_s, 20.0) + max(0.0, now_s - 620.0)
         done = round(100 * sent_s)
-        paused_at_s = BEGAN_S + 20.0 if 20.0 <= now_s < 620.0 else None
-        return replace(BEGIN, phases={"R": 90_000 + done, "U": 10_000 - done}, paused_at_s=paused_at_s, under_way=2)
+        paused_for_s = now_s - 20.0 if 20.0 <= now_s < 620.0 else None
+        return replace(BEGIN, phases={"R": 90_000 + done, "U": 10_000 - done}, paused_for_s=paused_for_s, under_way=2)
 
     lines = lines_of(at, 635.0)
-    assert re.search(r"PAUSED since \d\d:\d\d:\d\d, 2 under way: p goes on, q stops$", lines[2])
+    assert lines[2].endswith("PAUSED for 10 s, 2 under way: p goes on, q stops")
     assert lines[-1].endswith("about 1 min 10 s left")
 
 
@@ -122,7 +127,7 @@ def test_a_dumb_terminal_gets_plain_lines_and_still_takes_keys(tmp_path: Path) -
             at.until(" of 40 numbers, ")
             at.type("p")
             at.until("Paused: ")
-            at.until("PAUSED since")
+            at.until("PAUSED for")
             at.type("q")
             assert at.ended() == 130, at.shown
     assert "\x1b" not in at.shown

@@ -14,7 +14,11 @@ from tests.support.processes import Running, bulk_remove, removal, report_of, si
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="sends POSIX signals")
 
-EXITS = [pytest.param(signal.SIGINT, 130, id="SIGINT"), pytest.param(signal.SIGTERM, 143, id="SIGTERM")]
+EXITS = [
+    pytest.param(signal.SIGINT, 130, id="SIGINT"),
+    pytest.param(signal.SIGTERM, 143, id="SIGTERM"),
+    pytest.param(signal.SIGHUP, 129, id="SIGHUP"),
+]
 _STRUCK_AT_ROWS = """
 import os
 from bulk_remove.adapters.ledger import Outcomes
@@ -67,7 +71,7 @@ def test_one_signal_while_the_report_is_written_leaves_it_whole_and_the_exit_cod
     assert len(report_of(tmp_path)) == 40
 
 
-@pytest.mark.parametrize(("number", "code"), EXITS)
+@pytest.mark.parametrize(("number", "code"), EXITS[:2])
 def test_a_second_signal_while_the_report_is_written_ends_it_and_resume_writes_it(
     tmp_path: Path, words: tuple[str | Path, ...], number: int, code: int
 ) -> None:
@@ -116,6 +120,27 @@ def test_a_signal_when_all_is_told_changes_nothing(
     assert len(report_of(tmp_path)) == 40
 
 
+def test_a_terminal_that_closes_says_so_several_times_and_that_is_one_stop(
+    tmp_path: Path, words: tuple[str | Path, ...]
+) -> None:
+    """While the report is written, a second signal of another kind would end it."""
+    done = bulk_remove(*words, before=_STRUCK_AT_ROWS.format(times=5, number=int(signal.SIGHUP)))
+    assert done.returncode == 0, done.stderr
+    assert len(report_of(tmp_path)) == 40
+    planning = struck_after(signal.SIGHUP, "adapters.ledger.Planning.finish", *words)
+    assert planning.returncode == 129, planning.stderr
+
+
+@pytest.mark.parametrize("place", ["adapters.ledger.Planning.approve", "adapters.pool.Pool.drain"])
+def test_what_is_told_to_outlive_its_terminal_does(tmp_path: Path, words: tuple[str | Path, ...], place: str) -> None:
+    """As under nohup, which has SIGHUP ignored before the command begins."""
+    module, owner, name = place.rsplit(".", 2)
+    struck = _STRUCK_AFTER.format(module=module, owner=owner, name=name, number=int(signal.SIGHUP))
+    done = bulk_remove(*words, before=f"import signal\nsignal.signal(signal.SIGHUP, signal.SIG_IGN)\n{struck}")
+    assert done.returncode == 0, done.stderr
+    assert {row["status"] for row in report_of(tmp_path)} == {"REMOVED"}
+
+
 _STRUCK_ELSEWHERE = """
 import asyncio, signal, threading
 from bulk_remove.cli.signals import stopped_by_signals
@@ -130,7 +155,10 @@ asyncio.run(wait())
 """
 
 
-@pytest.mark.parametrize(("number", "name"), [(signal.SIGINT, "INTERRUPTED"), (signal.SIGTERM, "TERMINATED")])
+@pytest.mark.parametrize(
+    ("number", "name"),
+    [(signal.SIGINT, "INTERRUPTED"), (signal.SIGTERM, "TERMINATED"), (signal.SIGHUP, "HUNG_UP")],
+)
 def test_a_signal_wakes_a_run_that_waits_for_nothing_else(number: int, name: str) -> None:
     done = subprocess.run(
         [sys.executable, "-c", _STRUCK_ELSEWHERE.format(number=int(number))],
@@ -140,3 +168,37 @@ def test_a_signal_wakes_a_run_that_waits_for_nothing_else(number: int, name: str
         timeout=30,
     )
     assert (done.stdout, done.returncode) == (f"{name}\n", 0), done.stderr
+
+
+_STRUCK_OFTEN = """
+import asyncio, os, signal
+from bulk_remove.cli.signals import stopped_by_signals
+async def wait():
+    stopped = asyncio.Event()
+    with stopped_by_signals(lambda ending: (print(ending.name), stopped.set()), lambda: print("noted")):
+        for number in {numbers}:
+            os.kill(os.getpid(), number)
+            await stopped.wait()
+            await asyncio.sleep(0)
+asyncio.run(wait())
+"""
+
+
+@pytest.mark.parametrize(
+    ("numbers", "told"),
+    [
+        pytest.param(["SIGHUP", "SIGHUP", "SIGHUP"], "noted\nHUNG_UP\n", id="a terminal that closes"),
+        pytest.param(["SIGTERM", "SIGHUP", "SIGHUP"], "", id="SIGTERM, then a terminal that closes"),
+        pytest.param(["SIGHUP", "SIGTERM"], "", id="a terminal that closes, then SIGTERM"),
+        pytest.param(["SIGINT", "SIGINT"], "", id="Ctrl-C twice"),
+    ],
+)
+def test_only_the_second_signal_stops_at_once_and_sighup_is_one_however_often_it_comes(
+    numbers: list[str], told: str
+) -> None:
+    script = _STRUCK_OFTEN.format(numbers=[int(signal.Signals[name]) for name in numbers])
+    done = subprocess.run([sys.executable, "-c", script], check=False, capture_output=True, text=True, timeout=30)
+    if told:
+        assert (done.stdout, done.returncode) == (told, 0), done.stderr
+    else:
+        assert "StoppedError: Stopped at once" in done.stderr

@@ -61,6 +61,20 @@ def test_a_clock_that_went_back_breaks_nothing() -> None:
     assert (timeline.total_s, timeline.parts, timeline.part_of(1000.0)) == (0.0, 1, 0)
 
 
+def test_sessions_between_which_the_clock_was_set_back_keep_their_places() -> None:
+    """The second began an hour before the end of the first, by the clock; the third is right again."""
+    back = [(9000.0, 9100.0), (5400.0, 5500.0), (9080.0, 9180.0)]
+    timeline = Timeline.of([SessionSpan(*times, 5.0, "done") for times in back])
+    assert (timeline.total_s, timeline.part_s) == (300.0, 5)
+    moments_s = (5300.0, 5400.0, 5500.0, 7000.0, 9000.0, 9075.0, 9080.0, 9100.0, 9180.0, 9999.0)
+    assert [timeline.part_of(moment_s) for moment_s in moments_s] == [None, 20, 40, 40, 0, 15, 40, 44, 59, 59]
+
+
+def test_a_moment_of_a_longer_session_is_not_counted_to_a_shorter_one_within() -> None:
+    timeline = Timeline.of([SessionSpan(9000.0, 9100.0, 5.0, ""), SessionSpan(9010.0, 9020.0, 5.0, "done")])
+    assert [timeline.part_of(moment_s) for moment_s in (9005.0, 9015.0, 9050.0)] == [5, 105, 50]
+
+
 def test_the_ceiling_of_a_part_is_that_of_its_session_and_the_highest_where_two_share_it() -> None:
     ceilings = Timeline.of(TWO).ceilings()
     assert ceilings[:50] == [5.0] * 50

@@ -32,3 +32,9 @@ def test_the_pace_lasts_a_day_and_the_request_line_a_month() -> None:
     assert fresh(LEARNED, NOON_S + PACE_LASTS_S - 1) == LEARNED
     assert fresh(LEARNED, NOON_S + PACE_LASTS_S) == Learned(4000, NOON_S, None, None, NOON_S)
     assert fresh(LEARNED, NOON_S + LINE_LASTS_S).longest_line is None
+
+
+def test_what_a_wrong_clock_dated_far_ahead_does_not_last_until_then() -> None:
+    assert fresh(LEARNED, NOON_S - 3600.0) == LEARNED
+    assert fresh(LEARNED, NOON_S - PACE_LASTS_S) == Learned(4000, NOON_S, None, None, NOON_S)
+    assert fresh(LEARNED, NOON_S - LINE_LASTS_S).longest_line is None

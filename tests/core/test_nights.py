@@ -65,7 +65,9 @@ def test_a_refusal_ends_the_night_where_all_files_go_to_one_campaign() -> None:
     assert not ends_the_night(ExitCode.REFUSED, one_campaign=False)
 
 
-@pytest.mark.parametrize("code", [ExitCode.UNAVAILABLE, ExitCode.DEADLINE, ExitCode.STORAGE, ExitCode.TERMINATED])
+@pytest.mark.parametrize(
+    "code", [ExitCode.UNAVAILABLE, ExitCode.DEADLINE, ExitCode.STORAGE, ExitCode.TERMINATED, ExitCode.HUNG_UP]
+)
 def test_what_would_befall_every_file_ends_the_night(code: ExitCode) -> None:
     assert ends_the_night(code, one_campaign=False)
 

@@ -32,8 +32,8 @@ _DELAY = ", or the server counts with a delay."
             Proof("00001", 1324, 1190, 124, 0, "", at_least=True),
             10,
             "1,324 records before, 1,190 after; at least 124 different records were removed by this run",
-            ". 10 more are gone than that: a request that brought no verdict removed them, or others did at the same"
-            f" time{_DELAY}",
+            ". 10 more are gone than that: a request that brought no verdict removed them, or others did at the same "
+            + f"time{_DELAY}",
         ),
         (
             Proof("00001", 1324, 1200, 124, 0, "", at_least=True),

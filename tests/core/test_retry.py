@@ -2,20 +2,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bulk_remove.core.quota import PAUSE_MAX_S
 from bulk_remove.core.replies import Effect, Fault
-from bulk_remove.core.retry import (
-    RETRY_AFTER_MAX_S,
-    BusyPolicy,
-    Decision,
-    RetryPolicy,
-    Step,
-    Trial,
-    backoff_s,
-    busy_due_s,
-    decide,
-    parse_date,
-    parse_retry_after,
-)
+from bulk_remove.core.retry import BusyPolicy, Decision, RetryPolicy, Step, Trial, backoff_s, busy_delay_s, decide
 
 POLICY = RetryPolicy(tries=4, give_up_after_s=100.0, backoff_first_s=1.0, backoff_max_s=10.0)
 draws = st.floats(0, 1, exclude_max=True)
@@ -106,34 +95,20 @@ def test_a_retry_is_never_earlier_than_the_server_asked_for(draw: float) -> None
     assert 30.0 <= decision.delay_s <= 31.0
 
 
-def test_a_server_that_asks_for_longer_than_the_budget_ends_the_run() -> None:
+def test_workers_that_were_sent_away_together_do_not_come_back_together() -> None:
+    first, last = (decide(POLICY, fault(Effect.UNTOUCHED, 30.0), trial(), draw).delay_s for draw in (0.0, 0.99))
+    assert last - first > 0.9 * POLICY.backoff_first_s
+
+
+@pytest.mark.parametrize(("asked_s", "step"), [(100.0, Step.RETRY), (100.5, Step.END_RUN), (200.0, Step.END_RUN)])
+def test_a_server_that_asks_for_longer_than_the_budget_ends_the_run(asked_s: float, step: Step) -> None:
+    assert decide(POLICY, fault(Effect.UNTOUCHED, asked_s), trial(), 0.0).step is step
     assert decide(POLICY, fault(Effect.UNTOUCHED, 200.0), trial(), 0.0) == Decision(Step.END_RUN)
 
 
-@pytest.mark.parametrize(
-    ("value", "seconds"),
-    [
-        (None, None),
-        ("7", 7.0),
-        (" 0 ", 0.0),
-        ("99999999999999999999", RETRY_AFTER_MAX_S),
-        ("Thu, 01 Jan 1970 00:01:40 GMT", 40.0),
-        ("Thu, 01 Jan 1970 00:01:40", 40.0),
-        ("Thu, 01 Jan 1970 00:00:10 GMT", 0.0),
-        ("soon", None),
-        ("Mon, 01 Jan 99999999999999999999 00:00:00 GMT", None),
-        ("Mon, 01 Jan 2024 00:00:00 +99999999999999999999", None),
-        ("-5", None),
-        ("", None),
-        ("\u0663", None),
-    ],
-)
-def test_retry_after_is_read_as_seconds_or_as_a_date(value: str | None, seconds: float | None) -> None:
-    assert parse_retry_after(value, now_s=60.0) == seconds
-
-
-def test_no_date_is_no_moment() -> None:
-    assert parse_date(None) is None
+def test_a_server_that_asks_for_a_day_is_asked_again_after_an_hour() -> None:
+    patient = RetryPolicy(give_up_after_s=100_000.0)
+    assert decide(patient, fault(Effect.UNTOUCHED, 86_400.0), trial(), 0.0) == Decision(Step.RETRY, PAUSE_MAX_S)
 
 
 BUSY = BusyPolicy(budget_s=1800.0, delay_first_s=30.0, delay_max_s=300.0)
@@ -141,24 +116,24 @@ BUSY = BusyPolicy(budget_s=1800.0, delay_first_s=30.0, delay_max_s=300.0)
 
 @pytest.mark.parametrize(("rounds", "delay_s"), [(1, 30.0), (2, 60.0), (3, 120.0), (4, 240.0), (5, 300.0), (50, 300.0)])
 def test_the_delays_of_numbers_in_a_call_are_shaped_like_calls(rounds: int, delay_s: float) -> None:
-    assert busy_due_s(BUSY, rounds, since_s=1000.0, now_s=1000.0, draw=0.5) == 1000.0 + delay_s
+    assert busy_delay_s(BUSY, rounds, used_s=0.0, draw=0.5) == delay_s
 
 
 def test_the_last_question_is_put_at_the_end_of_the_budget() -> None:
-    assert busy_due_s(BUSY, 5, since_s=0.0, now_s=1700.0, draw=0.5) == 1800.0
+    assert busy_delay_s(BUSY, 5, used_s=1700.0, draw=0.5) == 100.0
 
 
-@pytest.mark.parametrize("now_s", [1790.0, 1800.0, 5000.0])
-def test_no_question_follows_when_the_budget_is_used_up(now_s: float) -> None:
-    assert busy_due_s(BUSY, 9, since_s=0.0, now_s=now_s, draw=0.5) is None
+@pytest.mark.parametrize("used_s", [1790.0, 1800.0, 5000.0])
+def test_no_question_follows_when_the_budget_is_used_up(used_s: float) -> None:
+    assert busy_delay_s(BUSY, 9, used_s, draw=0.5) is None
 
 
 @given(draws, st.floats(0.1, 100.0))
 def test_a_budget_shorter_than_the_first_delay_still_gives_one_question_and_ends(draw: float, budget_s: float) -> None:
     policy = BusyPolicy(budget_s=budget_s, delay_first_s=200.0)
-    assert busy_due_s(policy, 1, since_s=0.0, now_s=0.0, draw=draw) == budget_s
-    assert busy_due_s(policy, 2, since_s=0.0, now_s=budget_s, draw=draw) is None
+    assert busy_delay_s(policy, 1, used_s=0.0, draw=draw) == budget_s
+    assert busy_delay_s(policy, 2, used_s=budget_s, draw=draw) is None
 
 
 def test_no_budget_means_no_question() -> None:
-    assert busy_due_s(BusyPolicy(budget_s=0.0), 1, since_s=5.0, now_s=5.0, draw=0.0) is None
+    assert busy_delay_s(BusyPolicy(budget_s=0.0), 1, used_s=0.0, draw=0.0) is None

@@ -22,10 +22,14 @@ def test_a_finished_run_is_0_only_when_every_number_is_final(status: Status) -> 
 @pytest.mark.parametrize(
     ("ending", "code"),
     [
+        (Ending.HUNG_UP, 129),
         (Ending.INTERRUPTED, 130),
+        (Ending.KEY, 130),
+        (Ending.CODE, 130),
         (Ending.TERMINATED, 143),
         (Ending.UNAVAILABLE, 7),
         (Ending.DENIED, 6),
+        (Ending.DEADLINE, 9),
         (Ending.STORAGE, 10),
         (Ending.GUARD, 5),
         (Ending.UNASKED, 5),
@@ -55,7 +59,7 @@ def test_the_time_left_is_unknown_until_there_is_a_speed() -> None:
 
 
 def test_a_snapshot_knows_what_is_settled_what_is_in_a_call_and_what_is_unsent() -> None:
-    snapshot = Snapshot({"R": 5, "N": 1, "B": 2, "b": 1, "U": 9, "u": 4}, 3, 5, 0, {}, 1.0, 3, None)
+    snapshot = Snapshot({"R": 5, "N": 1, "B": 2, "b": 1, "U": 9, "u": 4}, 3, 5, 0, {}, 1.0, 3)
     assert (snapshot.settled, snapshot.in_a_call, snapshot.unsent) == (6, 3, 9)
 
 
@@ -81,6 +85,13 @@ def test_the_headline_says_why_a_run_ended_early_and_what_is_left() -> None:
     assert headline({Status.UNSENT: 1200}, Ending.DEADLINE) == (
         "Ended early (the deadline came first): 1,200 rows have no final answer."
     )
+
+
+def test_what_stopped_a_run_is_named_as_what_it_was() -> None:
+    lines = [headline({Status.UNSENT: 1}, ending) for ending in Ending]
+    assert len(set(lines)) == len(Ending)
+    for ending, word in [("HUNG_UP", "SIGHUP"), ("TERMINATED", "SIGTERM"), ("KEY", "key q"), ("INTERRUPTED", "Ctrl-C")]:
+        assert word in headline({Status.UNSENT: 1}, Ending[ending])
 
 
 def test_every_status_has_a_meaning() -> None:

@@ -108,6 +108,17 @@ def test_a_quota_that_is_used_up_pauses_all_and_few_are_spread_and_many_are_not(
     assert told(throttle, Quota(1000, 30.0), 0) == throttle
 
 
+def test_no_server_is_left_alone_for_more_than_an_hour_whatever_it_asks_for() -> None:
+    throttle = throttle_for(STEADY, 0)
+    assert slot(told(throttle, Quota(0, 86_400.0), 0), 0)[1] == 3600 * SECOND_US
+    few, trip = gone(told(throttle, Quota(10, 86_400.0), 0), 0)
+    assert slot(few, 0)[1] == 360 * SECOND_US
+    assert slot(pushed_back(few, trip, 0, 86_400 * SECOND_US), 0)[1] == 3600 * SECOND_US
+    # A quota that is spread ends with the hour: nobody knows what is left after it.
+    later, _ = gone(few, 3600 * SECOND_US)
+    assert slot(later, 3600 * SECOND_US)[1] < SECOND_US
+
+
 def test_time_in_which_nobody_asked_for_a_slot_is_not_taken_for_time_in_which_the_rate_was_borne() -> None:
     throttle = throttle_for(STEADY, 0)
     idle, trip = gone(throttle, 3600 * SECOND_US)

@@ -13,7 +13,8 @@ Entries = list[dict[str, object]]
 class Request:
     """One request as the server's side knows it. Times are virtual seconds.
 
-    `attempts` are the ledger's open attempts with just these numbers at the moment of sending. `fate` is what the
+    `attempts` are the ledger's open attempts with just these numbers at the moment of sending, `clock_ahead_s` is how
+    far the clock of the client's session is ahead of virtual time. `fate` is what the
     server made of it, `removed` the records that it removed at `acted_s`; `told` names what the client was told at
     `told_s` ("verdicts", or what went wrong) and `said` what a reply said of each number asked for.
     """
@@ -23,6 +24,7 @@ class Request:
     campaign: str
     numbers: tuple[str, ...]
     attempts: tuple[int, ...]
+    clock_ahead_s: float = 0.0
     fate: str = ""
     acted_s: float | None = None
     found: dict[str, Entries] = field(default_factory=dict)
@@ -38,7 +40,8 @@ class Request:
 class Session:
     """One time of sending: `trouble` is what was to disturb it, `how` what ended it, `ending` what the run says.
 
-    `settled` are the numbers, each with its phase, that the run told who listened to it.
+    `settled` are the numbers, each with its phase, that the run told who listened to it. `until_s` is its deadline by
+    our clock, Unix seconds.
     """
 
     began_s: float
@@ -46,6 +49,7 @@ class Session:
     ended_s: float = 0.0
     how: str = ""
     ending: Ending | None = None
+    until_s: float | None = None
     settled: list[tuple[str, str]] = field(default_factory=list)
 
 

@@ -174,6 +174,7 @@ def _move(history: Timing, number: str, attempt: Attempt, request: Request | Non
         assert request is not None, f"attempt {attempt.attempt_id} has verdicts, but no request left"
         assert request.told_s is not None, f"attempt {attempt.attempt_id} has verdicts, but no reply came"
         history.answered(request.said.get(number), request.told_s)
+        history.answered_s = request.told_s + request.clock_ahead_s
     elif attempt.result in REFUSED:
         if len(attempt.numbers) == 1:
             history.refused()

@@ -15,9 +15,10 @@ from bulk_remove.adapters.client import Client, Connection, Departure, _Failed, 
 from bulk_remove.adapters.ledger import Sending, Store
 from bulk_remove.core.replies import NOT_SENT
 from tests.simulation.audit import Request
+from tests.simulation.clocks import DrawingClock
 from tests.simulation.scenario import Kind, Trouble
 from tests.simulation.world import World
-from tests.support.virtual_time import VirtualClock
+from tests.support.virtual_time import BEGAN_S
 
 T = TypeVar("T")
 _INTENTS = (
@@ -31,7 +32,10 @@ class Killed(BaseException):
 
 
 class Process:
-    """One process in its world: `trouble` is what befalls it. Nothing of a dead process writes or sends."""
+    """One process in its world: `trouble` is what befalls it. Nothing of a dead process writes or sends.
+
+    `clock_ahead_s` is how far our clock was ahead of the truth as the session began, and the session's own so is since.
+    """
 
     def __init__(self, world: World, session: int, trouble: Trouble, seed: int, ledger: Path) -> None:
         self.world = world
@@ -40,6 +44,7 @@ class Process:
         self.ledger = ledger
         self.dice = random.Random(f"process {seed} {session}")
         self.dead = False
+        self.clock_ahead_s = 0.0
         self._commits = 0
         self._turns = 0
         self._alive = False
@@ -66,9 +71,11 @@ class Process:
         if once or (self.trouble.kind is Kind.DISK_FOR_GOOD and self._commits >= self.trouble.at):
             raise sqlite3.OperationalError("disk I/O error")
 
-    def clock(self) -> "DrawingClock":
+    def clock(self) -> DrawingClock:
         """Make the process's clock."""
-        return DrawingClock(self.dice)
+        self.clock_ahead_s = self.world.clocks.shown_s(asyncio.get_running_loop().time())
+        self.clock_ahead_s -= BEGAN_S + asyncio.get_running_loop().time()
+        return DrawingClock(self.world.clocks, self.dice)
 
     def line(self, connection: Connection) -> "Line":
         """Make the process's way to the server."""
@@ -77,14 +84,6 @@ class Process:
     def journal(self, store: Store) -> "TurnJournal":
         """Make the process's writer."""
         return TurnJournal(store, self)
-
-
-class DrawingClock(VirtualClock):
-    """The virtual clock, with seeded chance."""
-
-    def __init__(self, dice: random.Random) -> None:
-        super().__init__()
-        self.draw = dice.random  # type: ignore[method-assign]
 
 
 class Line(Client):
@@ -134,6 +133,7 @@ class Line(Client):
             campaign,
             numbers,
             tuple(attempt for (attempt,) in attempts),
+            self._process.clock_ahead_s,
         )
 
 

@@ -73,6 +73,7 @@ def _setting(drawn: Scenario, life: Life) -> Iterator[str]:
     yield f"rate {settings.rate}, concurrency {settings.concurrency}, tries {settings.tries}"
     yield f"busy for {settings.busy_for_s} s, every {settings.busy_delay_s} s or more rarely"
     yield f"timeout {settings.timeout_s} s, gives up after {settings.give_up_after_s} s"
+    yield f"{drawn.clocks}"
     yield f"{world.began_as}"
     yield f"{world.odd}"
 

@@ -7,6 +7,7 @@ import os
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -117,7 +118,7 @@ class Life:
         with opened_for_reading(folder / LEDGER) as store:
             verify(store)
         with earlier_run(folder, {}) as run:
-            ready = reopened(run, BEGAN_S + self._now_s)
+            ready = reopened(run, self.world.clocks.shown_s(self._now_s))
             return self._session(ready, approve(ready.plan, run.consent), trouble)
 
     def _session(self, ready: Prepared, approved: ApprovedPlan, trouble: Trouble) -> Ending | None:
@@ -151,7 +152,10 @@ class Life:
             self.world.audit.canary_passed_s = loop.time()
             return Ending.DONE
 
-        hooks = Hooks(_watching, lambda stop: _stopping(stop, process.trouble), listen, judge)
+        if process.trouble.kind is Kind.DEADLINE:
+            session.until_s = self.world.clocks.shown_s(session.began_s) + process.trouble.at
+        stopping = partial(_stopping, trouble=process.trouble)
+        hooks = Hooks(_watching, stopping, listen, judge, until_s=session.until_s)
         try:
             with patch.multiple(
                 "bulk_remove.run.carry_out", Client=process.line, Journal=process.journal, SystemClock=process.clock

@@ -9,6 +9,7 @@ from functools import partial
 from bulk_remove.core.forms import AlsoTry
 from bulk_remove.core.model import NumberFormat
 from bulk_remove.settings import Settings
+from tests.simulation.clocks import Clocks, clocks
 from tests.simulation.forms import Forms, forms_of
 from tests.simulation.rows import CAMPAIGN, Row, Target, rows, with_campaigns
 
@@ -33,11 +34,15 @@ class Kind(StrEnum):
     STOP_TWICE = "stopped, then stopped at once"
     DISK = "the disk fails"
     DISK_FOR_GOOD = "the disk fails for good"
+    DEADLINE = "given a deadline"
 
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """What disturbs one session: `at` counts turns of the loop (a kill), commits (the disk) or seconds (a stop)."""
+    """What disturbs one session.
+
+    `at` counts turns of the loop (a kill), commits (the disk) or seconds (a stop, a deadline).
+    """
 
     kind: Kind
     at: float = 0.0
@@ -53,6 +58,7 @@ class Scenario:
     forms: Forms
     settings: Settings
     troubles: tuple[Trouble, ...]
+    clocks: Clocks
 
     def lines(self) -> list[str]:
         """Return the input as it is written."""
@@ -82,7 +88,7 @@ def scenario(seed: int) -> Scenario:
         settings = replace(settings, canary=True, canary_max_not_exist=1.0)
     targets = tuple(dict.fromkeys(row.target for row in drawn if row.target))
     forms = forms_of(dict.fromkeys(target.number for target in targets), settings.also_try)
-    return Scenario(seed, drawn, targets, forms, settings, troubles)
+    return Scenario(seed, drawn, targets, forms, settings, troubles, clocks(seed))
 
 
 def _settings(dice: random.Random, number_format: NumberFormat) -> Settings:
@@ -102,13 +108,14 @@ def _settings(dice: random.Random, number_format: NumberFormat) -> Settings:
 
 
 def _trouble(dice: random.Random) -> Trouble:
-    kind = dice.choices(tuple(Kind), (1, 8, 1, 2, 2, 1, 1))[0]
+    kind = dice.choices(tuple(Kind), (1, 8, 1, 2, 2, 1, 1, 2))[0]
     draws: dict[Kind, partial[float]] = {
         Kind.KILL: partial(_spread, dice, 600),
         Kind.DISK: partial(_spread, dice, 60),
         Kind.DISK_FOR_GOOD: partial(_spread, dice, 60),
         Kind.STOP: partial(_moment_s, dice),
         Kind.STOP_TWICE: partial(_moment_s, dice),
+        Kind.DEADLINE: partial(_moment_s, dice),
     }
     return Trouble(kind, draws[kind]() if kind in draws else 0.0)
 

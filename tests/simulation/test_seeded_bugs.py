@@ -8,16 +8,19 @@ import pytest
 
 from bulk_remove.adapters import client, reporter
 from bulk_remove.adapters.account import Account
+from bulk_remove.adapters.clock import SystemClock
 from bulk_remove.adapters.ledger import Outcomes, Sending, reopening
 from bulk_remove.adapters.pool import Pool, pool
 from bulk_remove.adapters.pool.bookkeeper import Bookkeeper
 from bulk_remove.adapters.pool.feeder import Feeder
+from bulk_remove.adapters.pool.gate import Gate
 from bulk_remove.core import lifecycle, pacing
 from bulk_remove.core.alike import Alike
 from bulk_remove.core.chunker import RequestShape
 from bulk_remove.core.lifecycle import SETTLED, TRANSITIONS, Event, Phase
 from bulk_remove.core.model import Again, Chunk, NumberState, OutcomeBlock
 from bulk_remove.core.pacing import Pace
+from bulk_remove.core.quota import read_retry_after
 from bulk_remove.core.replies import Fault, Reply, read_reply
 from bulk_remove.core.throttle import Ceilings, Throttle, throttle_for
 from bulk_remove.core.verdicts import Verdict
@@ -74,8 +77,8 @@ def numbers_in_a_call_never_asked_again(broken: pytest.MonkeyPatch) -> None:
 
 def numbers_in_a_call_given_up_too_soon(broken: pytest.MonkeyPatch) -> None:
     broken.setattr(
-        "bulk_remove.adapters.pool.bookkeeper.busy_due_s",
-        lambda policy, rounds, _since_s, now_s, _draw: now_s + policy.delay_first_s if rounds < 2 else None,
+        "bulk_remove.adapters.pool.bookkeeper.busy_delay_s",
+        lambda policy, rounds, _used_s, _draw: policy.delay_first_s if rounds < 2 else None,
     )
 
 
@@ -179,6 +182,25 @@ def a_retry_after_ignored(broken: pytest.MonkeyPatch) -> None:
     broken.setattr(pacing, "paused", unpaused)
 
 
+def a_date_to_wait_for_held_against_our_own_clock(broken: pytest.MonkeyPatch) -> None:
+    def read(headers: Mapping[str, str], now_s: float) -> float | None:
+        return read_retry_after({**headers, "Date": ""}, now_s)
+
+    broken.setattr(client, "read_retry_after", read)
+
+
+def times_taken_from_a_clock_that_is_set(broken: pytest.MonkeyPatch) -> None:
+    broken.setattr(SystemClock, "wall_s", SystemClock.time_of_day_s)
+
+
+def the_time_for_calls_taken_from_a_clock_that_is_set(broken: pytest.MonkeyPatch) -> None:
+    broken.setattr(Gate, "sending_s", property(lambda self: self._clock.time_of_day_s()))
+
+
+def a_deadline_that_does_not_look_at_the_clock_again(broken: pytest.MonkeyPatch) -> None:
+    broken.setattr(SystemClock, "time_of_day_s", SystemClock.wall_s)
+
+
 def records_forgotten_over_rounds(broken: pytest.MonkeyPatch) -> None:
     with_verdict = lifecycle.with_verdict
 
@@ -231,6 +253,12 @@ CASES: tuple[tuple[Bug, str], ...] = (
     (twice_the_rate, "the_ceilings_are_never_passed"),
     (one_worker_too_many, "the_ceilings_are_never_passed"),
     (a_retry_after_ignored, "a_pause_that_the_server_asks_for_is_kept_by_all"),
+    (a_date_to_wait_for_held_against_our_own_clock, "a_pause_that_the_server_asks_for_is_kept_by_all"),
+    (times_taken_from_a_clock_that_is_set, "the_summary_has_true_seconds"),
+    (the_time_for_calls_taken_from_a_clock_that_is_set, "numbers_in_a_call_are_asked_until_the_budget_ends"),
+    (the_time_for_calls_taken_from_a_clock_that_is_set, "no_number_in_a_call_is_asked_for_beyond_its_budget"),
+    (times_taken_from_a_clock_that_is_set, TOLD),
+    (a_deadline_that_does_not_look_at_the_clock_again, "no_request_leaves_after_the_deadline"),
     (records_forgotten_over_rounds, TOLD),
     (a_verdict_counted_but_not_written, "the_progress_shown_was_true"),
     (the_rest_sent_before_the_canary_is_judged, "the_canary_goes_alone"),

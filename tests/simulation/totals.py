@@ -48,6 +48,17 @@ def the_summary_adds_up(evidence: Evidence) -> None:
     assert summary["duplicate_rows"] == sum(bool(row["duplicate_of_row"]) for row in result.report)
 
 
+def the_summary_has_true_seconds(evidence: Evidence) -> None:
+    """Never report what is not so: the time of sending is what went by, however often our clock was set meanwhile."""
+    least_s = most_s = 0.0
+    for session in evidence.audit.sessions:
+        took_s = session.ended_s - session.began_s
+        most_s += took_s
+        least_s += took_s if session.how not in {"Killed", "StorageError", "CancelledError"} else 0.0
+    seconds = evidence.result.summary["seconds"]
+    assert least_s - 1.0 <= seconds <= most_s + 1.0, f"{seconds} s of sending, and not {least_s} to {most_s} s"
+
+
 def the_progress_shown_was_true(evidence: Evidence) -> None:
     """Promise 3: what a session counted at its end is what the report and the audit say."""
     snapshot, session = evidence.result.snapshot, evidence.sessions[-1]

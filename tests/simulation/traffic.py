@@ -3,6 +3,7 @@
 from itertools import pairwise
 from math import ceil
 
+from bulk_remove.core.summary import Ending
 from tests.simulation.evidence import Evidence
 from tests.simulation.fates import ACTS
 from tests.simulation.oracle import NOT_SENT
@@ -139,6 +140,30 @@ def numbers_in_a_call_are_asked_until_the_budget_ends(evidence: Evidence) -> Non
             assert moments_s, f"{number}: CALL_IN_PROGRESS, but not asked for in this session"
             asked_for_s = moments_s[-1] - moments_s[0]
             assert asked_for_s >= budget_s - least_s - 1.0, f"{number}: given up after {asked_for_s} s"
+
+
+def no_number_in_a_call_is_asked_for_beyond_its_budget(evidence: Evidence) -> None:
+    """Promise 7: once its time is used up a number that is still in a call is not asked for again in this session."""
+    for number, history in evidence.histories.items():
+        moments_s = [moment for moment in history.busy_moments_s if moment >= evidence.result.session.began_s]
+        asked_for_s = moments_s[-2] - moments_s[0] if moments_s[2:] else 0.0
+        assert asked_for_s <= evidence.settings.busy_for_s + 1.0, f"{number}: asked again after {asked_for_s} s"
+
+
+def no_request_leaves_after_the_deadline(evidence: Evidence) -> None:
+    """Promise 10: `--until` holds by the clock as it is at the time, and nothing else ends a run by its deadline."""
+    clocks = evidence.result.scenario.clocks
+    for index in evidence.result.sessions:
+        session = evidence.audit.sessions[index]
+        if session.until_s is None:
+            assert session.ending is not Ending.DEADLINE
+            continue
+        for request in evidence.audit.requests:
+            shown_s = clocks.shown_s(request.sent_s)
+            assert request.session != index or shown_s < session.until_s, f"sent at {request.sent_s}, too late"
+        if session.ending is Ending.DEADLINE:
+            latest_s = clocks.latest_s(session.began_s, session.ended_s)
+            assert latest_s >= session.until_s, f"ended {session.until_s - latest_s} s too early"
 
 
 def the_world_kept_its_own_rules(evidence: Evidence) -> None:

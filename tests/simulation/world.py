@@ -16,7 +16,6 @@ from tests.simulation.audit import Audit, Entries, Request
 from tests.simulation.campaign import Campaign
 from tests.simulation.fates import ACTS, CALM, Fate, climate
 from tests.simulation.scenario import Scenario
-from tests.support.virtual_time import BEGAN_S
 
 _NEVER_S = 1e9
 _UNDOCUMENTED: Entries = [{"http_status": 200, "status": "ARCHIVED"}]
@@ -50,6 +49,7 @@ class World:
     def __init__(self, scenario: Scenario) -> None:
         self._dice = random.Random(f"world {scenario.seed}")
         self.audit = Audit()
+        self.clocks = scenario.clocks
         self.campaigns = self._campaigns(scenario, self._dice.choice((0.0, 0.1, 0.4)))
         self.climate = self.began_as = climate(self._dice)
         self.odd = Oddities(*(self._some(scenario.forms.planned) for _ in range(4)))
@@ -215,10 +215,9 @@ class World:
         request.pause_until_s = now_s + pause_s
         header = str(pause_s)
         if self._dice.random() < 0.3:
-            until = datetime.fromtimestamp(int(BEGAN_S + request.pause_until_s), UTC)
-            request.pause_until_s = until.timestamp() - BEGAN_S
-            header = format_datetime(until, usegmt=True)
-        return Answer(status, {"Retry-After": header}, b"")
+            header = _http_date(self.clocks.server_s(request.pause_until_s))
+            request.pause_until_s = int(request.pause_until_s)
+        return Answer(status, {"Retry-After": header, "Date": _http_date(self.clocks.server_s(now_s))}, b"")
 
     def _refused(self, request: Request, fate: Fate) -> Answer:
         status = {Fate.DENIED: 401, Fate.TOO_LONG: 414, Fate.POISONED: 400, Fate.TRIPPED: 500}.get(fate)
@@ -227,6 +226,11 @@ class World:
         if fate is Fate.POISONED:
             return Answer(status, {}, wording.envelope("Wrong format of phone number.", request_id_of(request)))
         return Answer(status, {}, wording.PAGE)
+
+
+def _http_date(moment_s: float) -> str:
+    """Return a moment in whole seconds, as HTTP has it."""
+    return format_datetime(datetime.fromtimestamp(int(moment_s), UTC), usegmt=True)
 
 
 def request_id_of(request: Request) -> str:

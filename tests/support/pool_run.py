@@ -22,7 +22,7 @@ from bulk_remove.core.steering import Key, pressed
 from bulk_remove.core.summary import Ending
 from bulk_remove.core.throttle import Ceilings
 from tests.support.inline_journal import SOURCE, InlineJournal, planned
-from tests.support.virtual_time import BEGAN_S, VirtualClock, run_virtually
+from tests.support.virtual_time import BEGAN_S, Shifts, VirtualClock, run_virtually
 
 Answer = Callable[[float, Sequence[str]], Reply | Fault]
 
@@ -49,7 +49,7 @@ class FakeServer:
         self, chunk: Chunk, shape: RequestShape, now_s: float, departure: Callable[[], Awaitable[bool]]
     ) -> Reply | Fault:
         assert shape.campaign == chunk.campaign
-        assert now_s == BEGAN_S + asyncio.get_running_loop().time()
+        assert now_s >= BEGAN_S + asyncio.get_running_loop().time()
         await asyncio.sleep(self._connect_s)
         if not await departure():
             return NOT_SENT
@@ -87,12 +87,16 @@ class Run:
         stop_after_s: float | None = None,
         also_try: Sequence[AlsoTry] = (),
         keys: Sequence[tuple[float, Key]] = (),
+        clock_set: Shifts = (),
+        slept: Shifts = (),
+        until_s: float | None = None,
     ) -> None:
         self.server = server
         self.settled: Counter[str] = Counter()
         self.shape = RequestShape("00001", max_numbers=per_request)
         self._stop_after_s = stop_after_s
         self._keys = keys
+        self._clock_set, self._slept = clock_set, slept
         forms = Forms(NumberRules(), also_try)
         settings = PoolSettings(
             Ceilings(rate, concurrency, rate, concurrency),
@@ -100,6 +104,7 @@ class Run:
             BusyPolicy(busy_for_s),
             forms,
             size_from(per_request, 10_000_000, per_request),
+            until_s=until_s,
         )
         plan = Plan("r1", "h", (SourcePlan(SOURCE, numbers, 0, ()),), (CampaignPlan("00001", numbers, 1),), rate)
         with closing(planned(folder, [f"{500_000_000 + index}" for index in range(numbers)], self.shape)) as store:
@@ -109,14 +114,16 @@ class Run:
             self.rows = list(Outcomes(store).rows())
             self.unasked = Outcomes(store).unasked_removals()
             self.states = [row.state for row in self.rows if row.state is not None]
-            (self.attempts,) = store.connection.execute(
-                "SELECT count(*) FROM attempt WHERE result IS NOT 'not sent'"
-            ).fetchone()
+            self.attempt_times_s: list[tuple[float, float]] = store.connection.execute(
+                "SELECT begun_at_s, ended_at_s FROM attempt WHERE result IS NOT 'not sent' ORDER BY attempt_id"
+            ).fetchall()
+            self.attempts = len(self.attempt_times_s)
 
     async def _drain(
         self, journal: InlineJournal, approved: ApprovedPlan, settings: PoolSettings
     ) -> tuple[Ending, Fault | None, Snapshot, float]:
-        outside = Outside(journal, self.server, VirtualClock(), Alone())
+        clock = VirtualClock(clock_set=self._clock_set, slept=self._slept)
+        outside = Outside(journal, self.server, clock, Alone())
         pool = Pool(approved, settings, lambda _campaign: self.shape, outside, self._count)
         loop = asyncio.get_running_loop()
         if self._stop_after_s is not None:

@@ -13,7 +13,7 @@ from select import select
 from tests.support.processes import environment
 from tests.support.warm import Warm
 
-KEYS = {"\x03": signal.SIGINT, "\x1c": signal.SIGTERM}
+KEYS = {"\x03": signal.SIGINT, "\x1c": signal.SIGTERM, "SIGHUP": signal.SIGHUP}
 """What is sent as a signal instead of being typed."""
 
 
@@ -94,6 +94,11 @@ class Sitting:
         while self._read(time.monotonic() + 0.1):
             pass
         return self.process.wait()
+
+    def close(self) -> None:
+        """Close the terminal, as somebody does who closes its window."""
+        with Path(os.devnull).open("rb") as nothing:
+            os.dup2(nothing.fileno(), self._ours)
 
     def resize(self, columns: int, lines: int = 24) -> None:
         """Give the terminal another size."""

@@ -2,8 +2,10 @@
 
 import asyncio
 import selectors
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, TypeVar
+
+from bulk_remove.adapters.clock import SystemClock
 
 T = TypeVar("T")
 BEGAN_S = 1_700_000_000.0
@@ -44,20 +46,35 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         return self._virtual.now_s
 
 
-class VirtualClock:
-    """The pool's clock on a virtual loop; chance is a constant."""
+Shifts = Sequence[tuple[float, float]]
+"""What happens to a clock: at which time of the loop, and by how many seconds."""
 
-    def __init__(self, draw: float = 0.5) -> None:
+
+class VirtualClock(SystemClock):
+    """The session's clock on a virtual loop, in a machine whose clock is set, and which sleeps; chance is a constant.
+
+    The loop's own time stands still while the machine sleeps. Make it inside the running loop.
+    """
+
+    def __init__(self, draw: float = 0.5, *, clock_set: Shifts = (), slept: Shifts = ()) -> None:
+        loop = asyncio.get_running_loop()
+
+        def elapsed() -> float:
+            return loop.time() + shift_s(slept, loop.time())
+
+        super().__init__(lambda: BEGAN_S + elapsed() + shift_s(clock_set, loop.time()), elapsed)
         self._draw = draw
 
     def now_us(self) -> int:
         return round(asyncio.get_running_loop().time() * 1_000_000)
 
-    def wall_s(self) -> float:
-        return BEGAN_S + asyncio.get_running_loop().time()
-
     def draw(self) -> float:
         return self._draw
+
+
+def shift_s(shifts: Shifts, now_s: float) -> float:
+    """Return by how much a clock was shifted by now."""
+    return sum(by_s for at_s, by_s in shifts if at_s <= now_s)
 
 
 def run_virtually(job: Coroutine[Any, Any, T], loop: VirtualLoop | None = None) -> T:

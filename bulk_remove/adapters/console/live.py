@@ -5,7 +5,6 @@ import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from datetime import datetime
 
 from rich.console import Console
 from rich.live import Live as RichLive
@@ -73,10 +72,6 @@ class Live:
             self._console.print(Text(", ".join(map(translated, scene.facts()))))
 
 
-def _clock_time(moment_s: float) -> str:
-    return datetime.fromtimestamp(moment_s).astimezone().strftime("%H:%M:%S")
-
-
 class _Scene:
     """The latest snapshot and the speeds that follow from the last half minute."""
 
@@ -97,7 +92,7 @@ class _Scene:
             (self._asked, self._numbers - now.unsent),
             (self._requests, now.requests),
         ):
-            if now.paused_at_s is not None:  # what is held has no speed
+            if now.paused_for_s is not None:  # what is held has no speed
                 samples.clear()
                 continue
             samples.append((moment_s, count))
@@ -119,7 +114,7 @@ class _Scene:
             facts.append(phrase("{in_a_call:,} in a call", in_a_call=now.in_a_call))
         if now.faults:
             facts.append(phrase("{faults:,} requests without verdicts", faults=sum(now.faults.values())))
-        return [*facts, *self._pace(), self._outlook()]
+        return [*facts, *self._pace(), self._standstill() or self._outlook()]
 
     def _pace(self) -> list[str]:
         below = phrase(", pace {rate:.2g}", rate=self._now.rate) if self._now.rate < self._rate else ""
@@ -127,14 +122,21 @@ class _Scene:
         sent = min(self._rate, speed(self._requests))
         return [phrase("{sent:.1f} requests/s (ceiling {rate:g}{below})", sent=sent, rate=self._rate, below=below)]
 
-    def _outlook(self) -> str:
+    def _standstill(self) -> str:
+        """Say why nothing, or next to nothing, is sent; empty where that is not so."""
         now = self._now
-        if now.paused_at_s is not None:
+        if now.paused_for_s is not None:
             finishing = phrase(", {under_way} under way", under_way=now.under_way) if now.under_way else ""
             return phrase(
-                "PAUSED since {clock}{finishing}: p goes on, q stops",
-                clock=_clock_time(now.paused_at_s),
+                "PAUSED for {paused_for}{finishing}: p goes on, q stops",
+                paused_for=duration(now.paused_for_s),
                 finishing=finishing,
+            )
+        if now.wait is not None:
+            return phrase(
+                "the server asked to wait {asked}: goes on in {left}",
+                asked=duration(now.wait.asked_s),
+                left=duration(now.wait.left_s),
             )
         if now.failing_for_s is not None:
             return phrase(
@@ -142,18 +144,20 @@ class _Scene:
                 failing_for=duration(now.failing_for_s),
                 give_up_after=duration(self._give_up_after_s),
             )
+        return ""
+
+    def _outlook(self) -> str:
+        now = self._now
         if now.unsent:
             left_s = remaining_s(now.unsent, speed(self._asked))
             return "time left unknown yet" if left_s is None else phrase("about {left} left", left=duration(left_s))
-        if now.waiting and now.next_due_s is not None and now.next_due_s <= time.time():
+        if now.waiting and now.due_in_s is not None and now.due_in_s <= 0.0:
             left_s = remaining_s(now.waiting, speed(self._settled))
             left = "" if left_s is None else phrase(", about {left} left", left=duration(left_s))
             return phrase("asking again for {waiting:,}{left}", waiting=now.waiting, left=left)
-        if now.waiting and now.next_due_s is not None:
+        if now.waiting and now.due_in_s is not None:
             return phrase(
-                "waiting for {waiting:,}, asked again at {clock}",
-                waiting=now.waiting,
-                clock=_clock_time(now.next_due_s),
+                "waiting for {waiting:,}, asked again in {left}", waiting=now.waiting, left=duration(now.due_in_s)
             )
         return phrase("finishing")
 

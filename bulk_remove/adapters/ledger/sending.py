@@ -184,7 +184,11 @@ class Sending:
         )
 
     def begin_session(self, now_s: float, settings: Mapping[str, object]) -> int:
-        """Note that a time of sending begins; returns its number. Times in Unix seconds; no secret in `settings`."""
+        """Note that a time of sending begins; returns its number. Times in Unix seconds; no secret in `settings`.
+
+        What was to be asked for after it began is due at once: the clock was set back since that was written.
+        """
+        self._connection.execute("UPDATE straggler SET due_at_s = ? WHERE due_at_s > ?", (now_s, now_s))
         session_no = int(
             self._connection.execute(
                 "INSERT INTO session (began_at_s, settings) VALUES (?, ?)", (now_s, pack_settings(settings))

@@ -14,11 +14,14 @@ _QUANTILES = (0.5, 0.95, 0.99, 1.0)
 _REPLIES = "FROM attempt WHERE result = 'verdicts'"
 
 SESSION_END = (
-    "coalesce(ended_at_s, (SELECT max(begun_at_s) FROM attempt WHERE begun_at_s <"
-    " coalesce((SELECT min(began_at_s) FROM session later WHERE later.session_no > session.session_no),"
-    " 9e99)), began_at_s)"
+    "coalesce(ended_at_s, (SELECT begun_at_s FROM attempt WHERE coalesce(ended_no, 9e17) BETWEEN began_no AND"
+    " coalesce((SELECT min(began_no) FROM session later WHERE later.session_no > session.session_no), 9e18)"
+    " ORDER BY attempt_id DESC LIMIT 1), began_at_s)"
 )
-"""When a session ended; one that was killed, with its last request."""
+"""When a session ended; one that was killed, with its last request.
+
+That is found by the order of what happened: between two sessions the clock may have been set back.
+"""
 
 
 class Timing:

@@ -28,7 +28,7 @@ from bulk_remove.core.line_length import LineLength
 from bulk_remove.core.model import Again, Chunk, NumberState
 from bulk_remove.core.replies import Effect, Fault, Reply, doubt_us
 from bulk_remove.core.request_size import RequestSize, timed
-from bulk_remove.core.retry import BusyPolicy, RetryPolicy, Step, backoff_s, busy_due_s
+from bulk_remove.core.retry import BusyPolicy, RetryPolicy, Step, backoff_s, busy_delay_s
 from bulk_remove.core.summary import Ending
 from bulk_remove.core.throttle import Ceilings
 from bulk_remove.core.unasked import unasked_detail
@@ -49,7 +49,7 @@ class PoolSettings:
 
     `forms` are those in which a number that is not there is asked for again. `longest_line` is the longest request
     line that the server is known to take, in bytes; None while unknown. `size` is how many numbers a request may hold
-    at the start.
+    at the start. `until_s` is the deadline by the machine's clock, Unix seconds; None: there is none.
     """
 
     ceilings: Ceilings
@@ -58,6 +58,7 @@ class PoolSettings:
     forms: Forms
     size: RequestSize
     longest_line: int | None = None
+    until_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,12 +114,7 @@ class Bookkeeper:
         verdicts = _as_meant(chunk, reply)
         other_forms = self._other_forms(chunk, verdicts, now_s) if desk.settings.forms.others else {}
         verdicts = verdicts.but(dict.fromkeys(other_forms, Verdict(Event.NOT_IN_THIS_FORM)))
-        states = chunk.states.joined(
-            verdicts,
-            lambda state, verdict: with_verdict(
-                state, verdict.event, verdict.removed, (), verdict.detail, now_s, self.fastest
-            ),
-        )
+        states = self._moved(chunk, verdicts, now_s)
         again = {**self._due_again(chunk, states, now_s), **other_forms}
 
         def write(steps: Steps) -> None:
@@ -152,6 +148,17 @@ class Bookkeeper:
 
     def _line_of(self, chunk: Chunk) -> int:
         return self._desk.shape_of(chunk.campaign).line_bytes(*chunk.numbers)
+
+    def _moved(self, chunk: Chunk, verdicts: Alike[Verdict], now_s: float) -> Alike[NumberState]:
+        """Return the numbers' states after a reply. The time of those in a call stands still when nobody could ask."""
+        sending_s = self._desk.gate.sending_s
+
+        def move(state: NumberState, verdict: Verdict) -> NumberState:
+            after = with_verdict(state, verdict.event, verdict.removed, (), verdict.detail, now_s, self.fastest)
+            found_just_now = after.busy_since_s != state.busy_since_s
+            return after._replace(busy_since_s=sending_s) if found_just_now else after
+
+        return chunk.states.joined(verdicts, move)
 
     async def skip(self, chunk: Chunk) -> bool:
         """Go on to the next form where the server refuses this one; True when the chunk need not be sent.
@@ -320,14 +327,14 @@ class Bookkeeper:
         settings, clock = self._desk.settings, self._desk.clock
         again: dict[int, Again] = {}
         for index in states.where(_is_open):
-            state, due = states[index], None
+            state, delay_s = states[index], None
             if state.phase in IN_A_CALL:
-                since_s = state.busy_since_s + self._desk.gate.held_s(now_s - state.busy_since_s)
-                due = busy_due_s(settings.busy, state.busy_rounds, since_s, now_s, clock.draw())
+                used_s = self._desk.gate.sending_s - state.busy_since_s
+                delay_s = busy_delay_s(settings.busy, state.busy_rounds, used_s, clock.draw())
             elif state.phase == Phase.PASSED_OVER and state.attempts < settings.retry.tries:
-                due = now_s + backoff_s(settings.retry, state.attempts, clock.draw())
-            if due is not None:
-                again[index] = Again(due, chunk.numbers[index], chunk.form)
+                delay_s = backoff_s(settings.retry, state.attempts, clock.draw())
+            if delay_s is not None:
+                again[index] = Again(now_s + delay_s, chunk.numbers[index], chunk.form)
         return again
 
 

@@ -17,6 +17,8 @@ from bulk_remove.core.model import Chunk
 
 _PATIENCE_S = 60.0
 """How long a number that is due may wait for others to fill its chunk."""
+_LOOK_EVERY_S = 10.0
+"""How often to look whether a number is due: the loop's timers stand still while the machine sleeps."""
 
 
 class Feeder:
@@ -108,11 +110,15 @@ class Feeder:
 
     async def _wait(self) -> None:
         """Wait until a number is due or something changed."""
-        timeout_s = None if self.next_due_s is None else max(0.0, self.next_due_s - self._clock.wall_s())
-        try:
-            async with asyncio.timeout(timeout_s):
-                await self._changed.wait()
-        except TimeoutError:
+        if self.next_due_s is None:
+            await self._changed.wait()
+            return
+        while (left_s := self.next_due_s - self._clock.wall_s()) > 0.0:
+            try:
+                async with asyncio.timeout(min(left_s, _LOOK_EVERY_S)):
+                    await self._changed.wait()
+            except TimeoutError:
+                continue
             return
 
     async def _choose(self) -> Chunk | None:

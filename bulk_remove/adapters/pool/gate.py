@@ -1,14 +1,17 @@
 """The one gate that all workers pass before a request: core/breaker.py and core/throttle.py, made to wait."""
 
 import asyncio
+import logging
 
 from bulk_remove.adapters.pool.halt import Halt
 from bulk_remove.adapters.pool.ports import Account, Clock
 from bulk_remove.core.breaker import Breaker, RetryBudget, admit, answered, earn, failed, spend
 from bulk_remove.core.pacing import SECOND_US
 from bulk_remove.core.pauses import Pauses, begun, ended, held_us
+from bulk_remove.core.progress import Wait, duration
 from bulk_remove.core.replies import Effect, Fault, Reply
 from bulk_remove.core.steering import Steering
+from bulk_remove.core.summary import Ending
 from bulk_remove.core.throttle import (
     Throttle,
     Trip,
@@ -27,21 +30,38 @@ from bulk_remove.core.throttle import (
     answered as answered_in,
 )
 
+log = logging.getLogger("bulk_remove.pool")
+
+_LOOK_EVERY_S = 1.0
+"""How often to look at the clock for the deadline while nothing is sent: it may be set, or the machine may sleep."""
+
 
 class Gate:
     """Holds the throttle, the breaker and the retry budget for all workers. Make it inside the running loop.
 
     `answered_at_us` is when the server last answered anybody, None before the first time. `denials` counts how often in
-    a row it denied requests, each sent when the denial before was known, since `denied_since_s` (Unix seconds).
+    a row it denied requests, each sent when the denial before was known, since `denied_since_s` (Unix seconds). After
+    `until_s`, Unix seconds by the machine's clock, nobody passes any more.
     """
 
-    def __init__(self, throttle: Throttle, breaker: Breaker, clock: Clock, halt: Halt, account: Account) -> None:
+    def __init__(
+        self,
+        throttle: Throttle,
+        breaker: Breaker,
+        clock: Clock,
+        halt: Halt,
+        account: Account,
+        until_s: float | None = None,
+    ) -> None:
         self._throttle = throttle
         self._breaker = breaker
         self._budget = RetryBudget(updated_us=clock.now_us())
         self._clock = clock
         self._halt = halt
         self._account = account
+        self._until_s = until_s
+        self._asked_to_wait_s = 0.0
+        self._ahead_s = clock.wall_s() - clock.now_us() / SECOND_US
         self._turn = asyncio.Lock()
         self._freed = asyncio.Event()
         self._pauses = Pauses()
@@ -89,10 +109,16 @@ class Gate:
         since_us = self._pauses.since_us
         return None if since_us is None or not self._halt.paused else (self._clock.now_us() - since_us) / SECOND_US
 
-    def held_s(self, age_s: float) -> float:
-        """Return how many of the last `age_s` seconds the run was held."""
-        now_us = self._clock.now_us()
-        return held_us(self._pauses, now_us - round(age_s * SECOND_US), now_us) / SECOND_US
+    @property
+    def wait(self) -> Wait | None:
+        """How long the server asked everybody to wait, and how much of that is left; None when that is over."""
+        left_us = self._throttle.pace.not_before_us - self._clock.now_us()
+        return Wait(self._asked_to_wait_s, left_us / SECOND_US) if left_us > 0 else None
+
+    @property
+    def sending_s(self) -> float:
+        """The time of numbers in a call, Unix seconds: it stands still while the run is held or the machine sleeps."""
+        return self._ahead_s + self._sending_us / SECOND_US
 
     def steer(self, wanted: Steering) -> None:
         """Do as the operator wants."""
@@ -148,7 +174,7 @@ class Gate:
 
     async def departure(self) -> Trip | None:
         """Wait until a request may really go; it must go at once. None when the run is being stopped or held."""
-        while not self._halt.called and not self._halt.paused:
+        while not self._stopping() and not self._halt.paused:
             now_us = self._clock.now_us()
             throttle, wait_us = departure(self._throttle, now_us)
             wait_us = wait_us or self._account.depart(now_us)
@@ -158,9 +184,20 @@ class Gate:
             await self._halt.nap(wait_us / SECOND_US)
         return None
 
+    def _stopping(self) -> bool:
+        """Stop the run if its deadline has come; returns whether it is being stopped."""
+        if self._until_s is not None and self._clock.time_of_day_s() >= self._until_s:
+            self._halt.call(Ending.DEADLINE)
+        return self._halt.called
+
+    async def stopped(self) -> None:
+        """Wait until the run is being stopped, be it by its deadline."""
+        while not self._stopping():
+            await self._halt.nap(_LOOK_EVERY_S)
+
     def came_back(self, trip: Trip | None, answer: Reply | Fault) -> None:
         """Take note, at once, how a request ended that had a slot; `trip` is None when it never left."""
-        now_us = self._clock.now_us()
+        now_us, waited_until_us = self._clock.now_us(), self._throttle.pace.not_before_us
         if trip is None:
             self._throttle = withdrawn(self._throttle)
         elif isinstance(answer, Reply):
@@ -177,6 +214,9 @@ class Gate:
             self._denied(now_us if trip is None else trip.departed_us)
         if answer.quota is not None:
             self._throttle = told(self._throttle, answer.quota, now_us)
+        if self._throttle.pace.not_before_us > max(now_us, waited_until_us):
+            self._asked_to_wait_s = _asked_to_wait_s(answer)
+            log.warning("the server asks to wait %s: no request leaves before", duration(self._asked_to_wait_s))
         self._freed.set()
 
     def _denied(self, left_us: int) -> None:
@@ -223,3 +263,10 @@ class Gate:
             self._is_there()  # to refuse a request is to be there
         else:
             self._breaker = failed(self._breaker, self._sending_us, at_once=denied)
+
+
+def _asked_to_wait_s(answer: Reply | Fault) -> float:
+    """Return how long the server wants everybody to wait, in seconds."""
+    after_s = answer.retry_after_s if isinstance(answer, Fault) else None
+    used_up_s = answer.quota.reset_s if answer.quota is not None and not answer.quota.remaining else 0.0
+    return max(after_s or 0.0, used_up_s)

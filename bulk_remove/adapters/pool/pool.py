@@ -88,7 +88,8 @@ class Pool:
         halt = Halt()
         workers = settings.ceilings.at_once
         breaker = Breaker(2 * workers + 3, round(settings.retry.give_up_after_s * SECOND_US))
-        gate = Gate(throttle_for(settings.ceilings, clock.now_us()), breaker, clock, halt, outside.account)
+        throttle = throttle_for(settings.ceilings, clock.now_us())
+        gate = Gate(throttle, breaker, clock, halt, outside.account, settings.until_s)
         # A number that is nearly due goes along with one that is: a sixth of the first delay early is soon enough.
         feeder = Feeder(journal, clock, halt, shape_of, workers, settings.busy.delay_first_s / 6)
         tally = Tally(phases or {Phase.UNSENT: self._plan.numbers})
@@ -104,11 +105,14 @@ class Pool:
 
     def snapshot(self) -> Snapshot:
         """Return how far the run is."""
-        gate, paused_for_s = self._desk.gate, self._desk.gate.paused_for_s
+        gate, due_s = self._desk.gate, self._desk.feeder.next_due_s
         return replace(
-            self._desk.tally.snapshot(gate.rate, self._desk.feeder.next_due_s, gate.failing_for_s),
+            self._desk.tally.snapshot(gate.rate),
+            due_in_s=None if due_s is None else due_s - self._desk.clock.wall_s(),
+            failing_for_s=gate.failing_for_s,
             under_way=gate.under_way,
-            paused_at_s=None if paused_for_s is None else self._desk.clock.wall_s() - paused_for_s,
+            paused_for_s=gate.paused_for_s,
+            wait=gate.wait,
         )
 
     def steer(self, wanted: Steering) -> None:
@@ -167,16 +171,22 @@ class Pool:
             log.info("sending %d numbers in %d requests", self._plan.numbers, self._plan.requests)
             self._desk.tally.waits(await self._desk.journal.write(lambda steps: steps.waiting_stragglers()))
         workers = [asyncio.create_task(self._work()) for _ in range(self._desk.settings.ceilings.at_once)]
+        watch = asyncio.create_task(self._watch()) if self._desk.settings.until_s is not None else None
         try:
             results = await asyncio.gather(*workers, return_exceptions=True)
         finally:
-            for worker in workers:
-                worker.cancel()
+            for task in (*workers, *([watch] if watch else [])):
+                task.cancel()
         for result in results:
             if result is not None:
                 raise result
         await self._desk.halt.going()  # what follows may send, too
         return self._desk.halt.ending
+
+    async def _watch(self) -> None:
+        """Have those who wait for something else take note of the deadline."""
+        await self._desk.gate.stopped()
+        self._desk.feeder.wake()
 
     async def _work(self) -> None:
         try:

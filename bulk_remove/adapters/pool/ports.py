@@ -20,7 +20,10 @@ class Clock(Protocol):
         """Return a monotonic time in microseconds, the event loop's own."""
 
     def wall_s(self) -> float:
-        """Return the time of day, Unix seconds."""
+        """Return the time for the ledger, Unix seconds; it goes on while the machine sleeps, and never goes back."""
+
+    def time_of_day_s(self) -> float:
+        """Return what the machine's clock says just now, Unix seconds; it jumps when the clock is set."""
 
     def draw(self) -> float:
         """Return a random float in [0, 1)."""

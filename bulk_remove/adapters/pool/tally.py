@@ -44,8 +44,8 @@ class Tally:
         """Count numbers that a reply spoke of unasked."""
         self._strangers += count
 
-    def snapshot(self, rate: float, next_due_s: float | None, failing_for_s: float | None) -> Snapshot:
-        """Return the counts of this moment."""
+    def snapshot(self, rate: float) -> Snapshot:
+        """Return the counts of this moment; `rate` is how many requests a second may be sent."""
         phases = {phase: count for phase, count in self._phases.items() if count > 0}
         return Snapshot(
             phases,
@@ -55,6 +55,4 @@ class Tally:
             dict(self._faults),
             rate,
             self._waiting,
-            next_due_s,
-            failing_for_s,
         )
