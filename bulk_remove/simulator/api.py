@@ -3,6 +3,7 @@
 import re
 from base64 import b64encode
 from dataclasses import dataclass
+from enum import StrEnum
 
 import orjson
 
@@ -20,14 +21,29 @@ _NUMBER = re.compile(r"\+?[0-9]{3,15}")
 """Short internal numbers are documented; 15 digits are the most that E.164 allows."""
 
 
+class LongLine(StrEnum):
+    """What a proxy makes of a request line that is too long for it; the statuses are its own, with a page."""
+
+    REFUSED_414 = "414"
+    REFUSED_400 = "400"
+    REFUSED_403 = "403"
+    REFUSED_404 = "404"
+    FAILED_500 = "500"
+    RESET = "reset"
+    """The connection is closed without a byte of reply."""
+    CUT = "cut"
+    """It goes on without its end, and nobody is told."""
+
+
 @dataclass(frozen=True, slots=True)
 class Rules:
     """How the system is set up.
 
     `forbidden` are the methods that the user may not call (403). `poison` are numbers that fail a whole request, as
     malformed ones do. `max_line_bytes` is the longest request line, without its line end: 8190 fits a buffer of
-    8 KiB (nginx, Apache). `max_input_vars` is PHP's. An idle connection is closed after `idle_close_s` (nginx 75,
-    Apache 5), any connection after `requests_per_connection` (nginx 1000, Apache 100).
+    8 KiB (nginx, Apache); `long_line` is what becomes of a longer one. `max_input_vars` is PHP's. An idle connection is
+    closed after `idle_close_s` (nginx 75, Apache 5), any connection after `requests_per_connection` (nginx 1000,
+    Apache 100).
     """
 
     user: str = DEMO_USER
@@ -35,6 +51,7 @@ class Rules:
     forbidden: frozenset[Operation] = frozenset()
     poison: frozenset[str] = frozenset()
     max_line_bytes: int = 8190
+    long_line: LongLine = LongLine.REFUSED_414
     max_input_vars: int = 1000
     idle_close_s: float = 75.0
     requests_per_connection: int = 1000

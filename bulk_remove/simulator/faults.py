@@ -1,6 +1,5 @@
 """Faults on demand: which ones, how often, and the seeded draw. Pure: no server and no clock of its own."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from random import Random
@@ -42,7 +41,29 @@ class Fault(StrEnum):
     UNKNOWN_STATUS = "unknown_status"
     """After the act: as many have a status that nobody has documented."""
     EXTRA_NUMBERS = "extra_numbers"
-    """After the act: numbers that nobody asked for are in the reply, as removed; nothing was done to them."""
+    """After the act: numbers that nobody asked for are in the reply, as not there."""
+    STRAY_401 = "stray_401"
+    """Before the act, as the next two: one server of many that does not know better."""
+    STRAY_403 = "stray_403"
+    STRAY_404 = "stray_404"
+    ERRORS_IN_200 = "errors_in_200"
+    """Before the act: the envelope for errors with status 200."""
+    BYTE_ORDER_MARK = "byte_order_mark"
+    """After the act, as all that follow: in front of the JSON."""
+    NOTICES = "notices"
+    """PHP's notices, in front of the JSON and behind it."""
+    BARE_OBJECTS = "bare_objects"
+    """Numbers with one record have it as an object, not as a list of one."""
+    WITHOUT_STATUS = "without_status"
+    """Some of the numbers that do not exist have an entry with a message in place of a status."""
+    CONTRADICTIONS = "contradictions"
+    """Some of the numbers have an `http_status` that denies their status."""
+    REPEATED_KEYS = "repeated_keys"
+    """Some of the numbers stand once more at the end, as not there."""
+    RESPELT_KEYS = "respelt_keys"
+    """The numbers of nine digits are written with the country code 48 in one way or the other."""
+    FOREIGN_KEYS = "foreign_keys"
+    """Some of the numbers are written with the country code 49, which makes others of them."""
 
     @property
     def before_the_act(self) -> bool:
@@ -60,17 +81,12 @@ _BEFORE: Final = frozenset(
         Fault.DROPPED_BEFORE,
         Fault.HTML_BEFORE,
         Fault.REDIRECTED,
+        Fault.STRAY_401,
+        Fault.STRAY_403,
+        Fault.STRAY_404,
+        Fault.ERRORS_IN_200,
     }
 )
-
-ERROR_STATUS: Final[Mapping[Fault, int]] = {
-    Fault.ERROR_500_BEFORE: 500,
-    Fault.ERROR_502_BEFORE: 502,
-    Fault.ERROR_504_BEFORE: 504,
-    Fault.ERROR_500_AFTER: 500,
-    Fault.ERROR_502_AFTER: 502,
-    Fault.ERROR_504_AFTER: 504,
-}
 
 RATED: Final = tuple(fault for fault in Fault if fault is not Fault.RATE_LIMITED)
 """Those with a rate of their own in `Faults`, under the same name."""
@@ -114,6 +130,18 @@ class Faults:
     missing_numbers: float = 0.0
     unknown_status: float = 0.0
     extra_numbers: float = 0.0
+    stray_401: float = 0.0
+    stray_403: float = 0.0
+    stray_404: float = 0.0
+    errors_in_200: float = 0.0
+    byte_order_mark: float = 0.0
+    notices: float = 0.0
+    bare_objects: float = 0.0
+    without_status: float = 0.0
+    contradictions: float = 0.0
+    repeated_keys: float = 0.0
+    respelt_keys: float = 0.0
+    foreign_keys: float = 0.0
     script: tuple[Fault | None, ...] = ()
     reads_too: bool = False
     rate_limit_per_s: float = 0.0

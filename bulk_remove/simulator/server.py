@@ -17,18 +17,34 @@ from aiohttp import web
 
 from bulk_remove.simulator import answers
 from bulk_remove.simulator.answers import Answer
-from bulk_remove.simulator.api import Asked, Rules, act
+from bulk_remove.simulator.api import Asked, LongLine, Rules, act
 from bulk_remove.simulator.audit import Audit, AuditEntry
-from bulk_remove.simulator.faults import ERROR_STATUS, Fault, Faults, FaultSource
+from bulk_remove.simulator.faults import Fault, Faults, FaultSource
 from bulk_remove.simulator.query import read_query, route
 from bulk_remove.simulator.world import RecordIds, Removal, World
 
 _SILENT: Final = frozenset({Fault.DROPPED_BEFORE, Fault.DROPPED_AFTER, Fault.STALLED_AFTER, Fault.GARBAGE_WIRE})
 """Those that end without a status line."""
 
-_ANSWERED_BY_PROXY: Final = frozenset({*ERROR_STATUS, Fault.HTML_AFTER})
+_ANSWERED_BY_PROXY: Final = frozenset(
+    {Fault.ERROR_500_AFTER, Fault.ERROR_502_AFTER, Fault.ERROR_504_AFTER, Fault.HTML_AFTER}
+)
 
-_RESHAPING: Final = frozenset({Fault.MISSING_NUMBERS, Fault.UNKNOWN_STATUS, Fault.EXTRA_NUMBERS})
+_RESHAPING: Final = frozenset(
+    {
+        Fault.MISSING_NUMBERS,
+        Fault.UNKNOWN_STATUS,
+        Fault.EXTRA_NUMBERS,
+        Fault.BYTE_ORDER_MARK,
+        Fault.NOTICES,
+        Fault.BARE_OBJECTS,
+        Fault.WITHOUT_STATUS,
+        Fault.CONTRADICTIONS,
+        Fault.REPEATED_KEYS,
+        Fault.RESPELT_KEYS,
+        Fault.FOREIGN_KEYS,
+    }
+)
 """Those that change a removal's reply: any other answer stays as it is, and then no fault happened."""
 
 _NOTHING: Final[RecordIds] = MappingProxyType({})
@@ -103,7 +119,10 @@ class Simulator:
         await asyncio.gather(*self._handling, return_exceptions=True)
 
     def _read(self, request: web.BaseRequest) -> Asked:
-        path, _, query = request.raw_path.partition("?")
+        target = request.raw_path
+        if self.rules.long_line is LongLine.CUT:
+            target = target[: self.rules.max_line_bytes - len(f"{request.method}  HTTP/1.1")]
+        path, _, query = target.partition("?")
         operation, campaign = route(request.method, path)
         seq = self.seen.total()
         return Asked(
@@ -114,7 +133,7 @@ class Simulator:
             query=read_query(query, self.rules.max_input_vars),
             authorization=request.headers.get("Authorization", ""),
             polish=request.headers.get("Accept-Language", "").startswith("pl"),
-            line_bytes=len(f"{request.method} {request.raw_path} HTTP/1.1".encode(errors="surrogateescape")),
+            line_bytes=len(f"{request.method} {target} HTTP/1.1".encode(errors="surrogateescape")),
             # As PHP's uniqid() makes them: seconds and a part of a second, in hex.
             request_id=f"{int(self._clock.now()):08x}{seq & 0xFFFFF:05x}",
         )
@@ -122,7 +141,10 @@ class Simulator:
     def _turned_away(self, asked: Asked) -> _Outcome | None:
         """The proxy's own limits, which leave the API alone."""
         if asked.line_bytes > self.rules.max_line_bytes:
-            return _Outcome(answers.page(414, "414 Request-URI Too Large"), None, None)
+            long_line = self.rules.long_line
+            if long_line is LongLine.RESET:
+                return _Outcome(answers.page(500, "unsaid"), Fault.DROPPED_BEFORE, None)
+            return _Outcome(answers.page(int(long_line), f"{long_line} Request Refused"), None, None)
         now_s = self._clock.now()
         if self._source.limited(now_s):
             answer = answers.faulty_page(Fault.RATE_LIMITED, self._source.faults, now_s)
@@ -144,7 +166,9 @@ class Simulator:
         done = act(asked, self.world, self.rules, now_s)
         if isinstance(done, Removal):
             removal = done
-            answer = answers.answer_of(answers.reshaped(answers.reply_of(done), fault, source.random))
+            answer = answers.answer_of(
+                answers.reshaped(answers.reply_of(done), fault, source.random), fault, source.random
+            )
         else:
             removal, answer = None, done
             fault = None if fault in _RESHAPING else fault

@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 import pytest
 
-from bulk_remove.simulator.api import Rules
+from bulk_remove.simulator.api import LongLine, Rules
 from bulk_remove.simulator.faults import RATED, Fault, Faults, RetryAfter
 from bulk_remove.simulator.server import Clock
 from bulk_remove.simulator.serving import running
@@ -17,6 +17,7 @@ Ask = Callable[..., Coroutine[Any, Any, Any]]
 RECORDS = "/api/batch/outbounds/00001/records"
 NUMBERS = tuple(str(number) for number in range(500, 530))
 TARGET = f"{RECORDS}?" + "&".join(f"phone_number[]={number}" for number in NUMBERS)
+REMOVED = (200, "REMOVED")
 SILENT = {Fault.DROPPED_BEFORE, Fault.DROPPED_AFTER, Fault.STALLED_AFTER, Fault.GARBAGE_WIRE}
 
 
@@ -119,7 +120,78 @@ async def test_missing_unknown_and_extra_numbers_are_a_few_of_many(ask: Ask) -> 
     assert 1 <= sum(entries[0]["status"] == "QUEUED" for entries in unknown.values()) <= 3
     assert extra.keys() > set(NUMBERS)
     strangers = extra.keys() - set(NUMBERS)
-    assert all(extra[number][0]["status"] == "REMOVED" for number in strangers)
+    assert all(extra[number][0]["status"] == "NOT_EXIST" for number in strangers)
+
+
+@pytest.mark.parametrize(("fault", "status"), [(Fault.STRAY_401, 401), (Fault.STRAY_403, 403), (Fault.STRAY_404, 404)])
+async def test_a_stray_denial_is_a_page_and_the_next_request_goes_through(ask: Ask, fault: Fault, status: int) -> None:
+    async with running(World([campaign()]), Faults(script=(fault,))) as server:
+        denied, answered = await ask(server, TARGET), await ask(server, TARGET)
+    assert (denied.status, denied.headers["content-type"], answered.status) == (status, "text/html", 200)
+
+
+async def test_a_refusal_may_come_with_status_200(ask: Ask) -> None:
+    async with running(World([campaign()]), Faults(script=(Fault.ERRORS_IN_200,))) as server:
+        reply = await ask(server, TARGET)
+    assert (reply.status, [*reply.json]) == (200, ["request_id", "errors"])
+
+
+async def test_the_same_verdicts_come_in_all_the_forms_that_php_gives_them(ask: Ask) -> None:
+    forms = (Fault.BYTE_ORDER_MARK, Fault.NOTICES, Fault.BARE_OBJECTS, Fault.REPEATED_KEYS)
+    bodies = {}
+    for fault in forms:
+        async with running(World([campaign()]), Faults(script=(fault,))) as server:
+            bodies[fault] = (await ask(server, TARGET)).body
+    plain = {number: [{"http_status": 200, "record_id": int(number), "status": "REMOVED"}] for number in NUMBERS}
+    assert bodies[Fault.BYTE_ORDER_MARK] == b"\xef\xbb\xbf" + orjson.dumps(plain)
+    before, json, after = bodies[Fault.NOTICES].partition(orjson.dumps(plain))
+    assert json
+    assert before == after
+    assert b"on line <b>12</b>" in before
+    assert orjson.loads(bodies[Fault.BARE_OBJECTS]) == {number: entries[0] for number, entries in plain.items()}
+    repeated = bodies[Fault.REPEATED_KEYS]
+    assert repeated.startswith(orjson.dumps(plain)[:-1])
+    hidden = [entries for entries in orjson.loads(repeated).values() if entries[0]["status"] == "NOT_EXIST"]
+    assert 1 <= len(hidden) <= 3
+
+
+async def test_some_numbers_have_no_status_or_one_that_is_denied(ask: Ask) -> None:
+    absent = TARGET.replace("phone_number[]=5", "phone_number[]=6")
+    async with running(World([campaign()]), Faults(script=(Fault.WITHOUT_STATUS, Fault.CONTRADICTIONS))) as server:
+        refused, denied = (await ask(server, absent)).json, (await ask(server, TARGET)).json
+    assert 1 <= sum("status" not in entries[0] for entries in refused.values()) <= 3
+    odd = [entries[0] for entries in denied.values() if (entries[0]["http_status"], entries[0]["status"]) != REMOVED]
+    assert 1 <= len(odd) <= 3
+    assert {(entry["http_status"], entry["status"]) for entry in odd} == {(404, "REMOVED")}
+
+
+async def test_keys_are_respelt_rightly_or_wrongly(ask: Ask) -> None:
+    numbers = [f"{number}000000" for number in NUMBERS]
+    target = f"{RECORDS}?" + "&".join(f"phone_number[]={number}" for number in numbers)
+    async with running(World([campaign()]), Faults(script=(Fault.RESPELT_KEYS, Fault.FOREIGN_KEYS))) as server:
+        rightly, wrongly = (await ask(server, target)).json, (await ask(server, target)).json
+    assert {key.lstrip("+0") for key in rightly} == {f"48{number}" for number in numbers}
+    assert {key[:-9] for key in rightly} == {"48", "+48", "0048"}
+    assert 1 <= sum(key.startswith("49") for key in wrongly) <= 3
+
+
+@pytest.mark.parametrize("long_line", LongLine)
+async def test_a_line_that_is_too_long_fares_as_the_proxy_likes(ask: Ask, long_line: LongLine) -> None:
+    held = ListedCampaign("00001", [Record(1, "5001"), Record(2, "500")])
+    fits = f"{RECORDS}?phone_number[]=501"
+    rules = Rules(max_line_bytes=len(f"DELETE {fits}&phone_number[]=500 HTTP/1.1"), long_line=long_line)
+    async with running(World([held]), rules=rules) as server:
+        reply = await ask(server, f"{fits}&phone_number[]=5001&phone_number[]=502")
+        assert (await ask(server, fits)).status == 200
+    if long_line is LongLine.CUT:
+        assert {number: entries[0]["status"] for number, entries in reply.json.items()} == {
+            "501": "NOT_EXIST",
+            "500": "REMOVED",
+        }
+        assert [record.record_id for record in held.records] == [1]
+    else:
+        assert reply.status == (0 if long_line is LongLine.RESET else int(long_line))
+        assert held.records_count == 2
 
 
 async def test_the_last_number_missing_leaves_phps_empty_list(ask: Ask) -> None:
