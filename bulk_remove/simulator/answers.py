@@ -8,7 +8,7 @@ from random import Random
 
 import orjson
 
-from bulk_remove.simulator.faults import ERROR_STATUS, Fault, Faults, RetryAfter
+from bulk_remove.simulator.faults import ERROR_STATUS, REFUSED, Fault, Faults, RetryAfter
 from bulk_remove.simulator.world import Removal
 
 JSON = "application/json"
@@ -75,17 +75,17 @@ def answer_of(reply: Reply) -> Answer:
 
 def faulty_page(fault: Fault, faults: Faults, now_s: float) -> Answer:
     """The answer for a fault that answers by itself, whatever the request was; of a dropped one nothing is sent."""
-    if fault in ERROR_STATUS:
-        status = ERROR_STATUS[fault]
+    status = faults.refused_status if fault in REFUSED else ERROR_STATUS.get(fault)
+    if status is not None:
         titles = {500: "500 Internal Server Error", 502: "502 Bad Gateway", 504: "504 Gateway Time-out"}
-        return page(status, titles[status])
+        return page(status, titles.get(status, f"{status} Refused"))
     if fault is Fault.RATE_LIMITED:
         return page(429, "429 Too Many Requests", _come_back(faults, now_s))
     if fault is Fault.UNAVAILABLE:
         return page(503, "503 Service Temporarily Unavailable", _come_back(faults, now_s))
     if fault is Fault.REDIRECTED:
-        status = faults.redirect_status
-        return page(status, f"{status} Redirect", (("Location", faults.redirect_to),))
+        title = f"{faults.redirect_status} Redirect"
+        return page(faults.redirect_status, title, (("Location", faults.redirect_to),))
     if fault is Fault.HTML_AFTER:
         return Answer(200, b"<br />\n<b>Fatal error</b>:  Maximum execution time exceeded<br />\n", HTML)
     return page(200, "Maintenance")

@@ -39,9 +39,7 @@ def states(store: Store) -> list[NumberState]:
 
 def lost(state: NumberState, phase: str) -> NumberState:
     told = "The run was stopped hard before the reply came."
-    return state._replace(
-        phase=phase, attempts=state.attempts + 1, busy_since_s=0.0, detail=told, doubt_us=EVER_US
-    )
+    return state._replace(phase=phase, attempts=state.attempts + 1, busy_since_s=0.0, detail=told, doubt_us=EVER_US)
 
 
 def waiting(store: Store) -> list[str]:

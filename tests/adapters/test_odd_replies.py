@@ -30,7 +30,10 @@ def body(document: object) -> bytes:
     ("first", "later", "expected"),
     [
         pytest.param(
-            body([]), body(BOTH_ABSENT), [(Status.PRESUMED_REMOVED, 0, "may have removed it")] * 2, id="a list for an empty map"
+            body([]),
+            body(BOTH_ABSENT),
+            [(Status.PRESUMED_REMOVED, 0, "may have removed it")] * 2,
+            id="a list for an empty map",
         ),
         pytest.param(
             body([[GONE], [GONE]]), body(BOTH_ABSENT), [(Status.PRESUMED_REMOVED, 0, "")] * 2, id="a list for a map"

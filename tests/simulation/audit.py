@@ -14,8 +14,9 @@ class Request:
     """One request as the server's side knows it. Times are virtual seconds.
 
     `attempts` are the ledger's open attempts with just these numbers at the moment of sending. `fate` is what the
-    server made of it, `removed` the records that it removed at `acted_s`; `told` names what the client was told at
-    `told_s` ("verdicts", or what went wrong) and `said` what a reply said of each number asked for.
+    server made of it, `removed` the records that it removed at `acted_s`, looking for `acts_on` alone; `told` names
+    what the client was told at `told_s` ("verdicts", or what went wrong) and `said` what a reply said of each number
+    asked for. `at_once` marks a refusal that came so much faster than any reply can that it must leave no doubt.
     """
 
     session: int
@@ -24,6 +25,8 @@ class Request:
     numbers: tuple[str, ...]
     attempts: tuple[int, ...]
     fate: str = ""
+    acts_on: tuple[str, ...] = ()
+    at_once: bool = False
     acted_s: float | None = None
     found: dict[str, Entries] = field(default_factory=dict)
     removed: dict[str, list[int]] = field(default_factory=dict)
