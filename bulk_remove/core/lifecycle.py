@@ -315,9 +315,10 @@ def with_verdict(
 def _judged(state: NumberState, event: Event, doubt_us: int, fastest: Fastest) -> tuple[Event, bool]:
     """Return the event as it is to be understood, and whether the number is in doubt from now on.
 
-    None found now is none left, where earlier attempts removed some and no other can have removed more.
+    None found now is none left, where earlier attempts removed some and no other can have removed more. That a number
+    was never there needs more than a guess: without a reply to compare with, any doubt counts.
     """
-    doubted = fastest.may_have_acted(doubt_us)
+    doubted = fastest.may_have_acted(doubt_us) or (event is Event.NOT_EXIST and doubt_us > 0 and not fastest.replies)
     if event is Event.NOT_EXIST and state.removed and not doubted:
         return Event.REMOVED, False
     return event, doubted

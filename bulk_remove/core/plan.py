@@ -18,9 +18,9 @@ from bulk_remove.errors import GuardStop, InputError, InvariantError
 class CampaignPlan:
     """What would be asked of one campaign.
 
-    `settled` of its distinct numbers have their final answer from an earlier run and are not sent again,
-    `doubted_before` of them after a request that brought no verdict. That run removed `removed_before` records of it,
-    and was told the ids of `ids_before` of them.
+    `settled` of its distinct numbers have their final answer from an earlier run and are not sent again. That run
+    removed `removed_before` records of it, and was told the ids of `ids_before` of them; of `doubted_before` of its
+    settled numbers it may have removed more.
     """
 
     campaign: str

@@ -3,8 +3,8 @@
 A 200 is not success: it is a JSON object keyed by number, each value a list with one entry per record found. Replies
 are joined by number, never by position. PHP writes an object with the keys 0, 1, 2 ... as a list, an empty one as `[]`.
 
-A fault is why there is no verdict. Its effect is what follows next. Whether the server has acted nevertheless is
-another question, for no status says so: `doubt_us` measures it.
+A fault is why there is no verdict. Its effect says what follows. Whether the server has acted nevertheless is another
+question, for no status tells: `doubt_us` measures it.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence

@@ -8,7 +8,7 @@ from random import Random
 
 import orjson
 
-from bulk_remove.simulator.faults import Fault, Faults, RetryAfter
+from bulk_remove.simulator.faults import REFUSED, Fault, Faults, RetryAfter
 from bulk_remove.simulator.world import Removal
 
 JSON = "application/json"
@@ -105,8 +105,9 @@ def answer_of(reply: Reply, fault: Fault | None, random: Random) -> Answer:
 
 def faulty_page(fault: Fault, faults: Faults, now_s: float) -> Answer:
     """The answer for a fault that answers by itself, whatever the request was; of a dropped one nothing is sent."""
-    if fault in _PAGES:
-        return page(*_PAGES[fault])
+    refusal = (faults.refused_status, f"{faults.refused_status} Refused")
+    if shown := refusal if fault in REFUSED else _PAGES.get(fault):
+        return page(*shown)
     if fault is Fault.ERRORS_IN_200:
         return replace(error(Problem.WRONG_FORMAT, "53678450401cf", polish=False), status=200)
     if fault is Fault.RATE_LIMITED:

@@ -20,10 +20,11 @@ class AuditEntry:
 
     `asked` are the numbers as they came, without the last `dropped` variables that `max_input_vars` cut off.
     `removed` and `in_call` give the record ids by number, for what was done and what was not; where `acted`, a
-    number asked for that is in neither did not exist; `through_additional` are those removed of records that have the
-    number among their additional ones alone. `answered` is the HTTP status, 0 where no status line was
-    sent; `fault` is what was injected, empty if nothing. `whole` says whether the reply went out in full to a
-    connection that was still open; a client that turned away at that very moment cannot be known.
+    number asked for that is in neither did not exist, or was not come to where the fault came midway;
+    `through_additional` are those removed of records that have the number among their additional ones alone.
+    `answered` is the HTTP status, 0 where no status line was sent; `fault` is what was injected, empty if nothing.
+    `whole` says whether the reply went out in full to a connection that was still open; a client that turned away at
+    that very moment cannot be known.
     """
 
     seq: int

@@ -12,7 +12,13 @@ class Fault(StrEnum):
     RATE_LIMITED = "rate_limited"
     """429, before the act; not drawn but found by the limiter."""
     UNAVAILABLE = "unavailable"
-    """503 with Retry-After, before the act."""
+    """503 with Retry-After, at once and before the act."""
+    REFUSED_BEFORE = "refused_before"
+    """Any status, at once and before the act."""
+    REFUSED_AFTER = "refused_after"
+    """The same status, after the act and perhaps much later."""
+    REFUSED_MIDWAY = "refused_midway"
+    """Likewise, after the act on the first half of the numbers."""
     ERROR_500_BEFORE = "error_500_before"
     ERROR_502_BEFORE = "error_502_before"
     ERROR_504_BEFORE = "error_504_before"
@@ -70,11 +76,17 @@ class Fault(StrEnum):
         """Whether the request ends before anything is removed."""
         return self in _BEFORE
 
+    @property
+    def at_the_door(self) -> bool:
+        """Whether the request ends at once, in no time at all."""
+        return self in _AT_THE_DOOR
+
 
 _BEFORE: Final = frozenset(
     {
         Fault.RATE_LIMITED,
         Fault.UNAVAILABLE,
+        Fault.REFUSED_BEFORE,
         Fault.ERROR_500_BEFORE,
         Fault.ERROR_502_BEFORE,
         Fault.ERROR_504_BEFORE,
@@ -87,6 +99,10 @@ _BEFORE: Final = frozenset(
         Fault.ERRORS_IN_200,
     }
 )
+
+_AT_THE_DOOR: Final = frozenset({Fault.RATE_LIMITED, Fault.UNAVAILABLE, Fault.REFUSED_BEFORE})
+REFUSED_LATE: Final = frozenset({Fault.REFUSED_AFTER, Fault.REFUSED_MIDWAY})
+REFUSED: Final = REFUSED_LATE | {Fault.REFUSED_BEFORE}
 
 RATED: Final = tuple(fault for fault in Fault if fault is not Fault.RATE_LIMITED)
 """Those with a rate of their own in `Faults`, under the same name."""
@@ -106,12 +122,17 @@ class Faults:
 
     Each rate (0..1) is the share of requests that the fault befalls; one request has one fault at most, so the rates
     add up to 1 at most. They befall removals alone, unless `reads_too`. `script` is used up first: the faults of the
-    first requests in order, None for a request without. `rate_limit_per_s` (0 = none) admits that many requests a
+    first requests in order, None for a request without. What is refused gets `refused_status`, and if that is after the
+    act, `refused_late_s` later. `rate_limit_per_s` (0 = none) admits that many requests a
     second on average and `rate_limit_burst` at once (0 = one second's worth); `latency_s` and up to `jitter_s` more
-    pass before each request is acted upon: these three meet every request. Raises ValueError for what cannot be.
+    pass before each request is acted upon, but for those that end at the door: these three meet every request. Raises
+    ValueError for what cannot be.
     """
 
     unavailable: float = 0.0
+    refused_before: float = 0.0
+    refused_after: float = 0.0
+    refused_midway: float = 0.0
     error_500_before: float = 0.0
     error_502_before: float = 0.0
     error_504_before: float = 0.0
@@ -148,6 +169,8 @@ class Faults:
     rate_limit_burst: int = 0
     retry_after: RetryAfter = RetryAfter.SECONDS
     retry_after_s: int = 1
+    refused_status: int = 503
+    refused_late_s: float = 0.0
     redirect_status: int = 302
     redirect_to: str = "/login"
     latency_s: float = 0.0
@@ -162,7 +185,15 @@ class Faults:
                 raise ValueError(f"{name} must be between 0 and 1")
         if sum(rates.values()) > 1.0 + 1e-9:
             raise ValueError("the rates of all faults must add up to 1 at most")
-        for name in ("rate_limit_per_s", "rate_limit_burst", "retry_after_s", "latency_s", "jitter_s", "stall_s"):
+        for name in (
+            "rate_limit_per_s",
+            "rate_limit_burst",
+            "retry_after_s",
+            "latency_s",
+            "jitter_s",
+            "stall_s",
+            "refused_late_s",
+        ):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} must not be negative")
 

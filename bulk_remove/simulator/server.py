@@ -8,6 +8,7 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from http import HTTPStatus
 from types import MappingProxyType
 from typing import Final, NamedTuple
@@ -19,7 +20,7 @@ from bulk_remove.simulator import answers
 from bulk_remove.simulator.answers import Answer
 from bulk_remove.simulator.api import Asked, LongLine, Rules, act
 from bulk_remove.simulator.audit import Audit, AuditEntry
-from bulk_remove.simulator.faults import Fault, Faults, FaultSource
+from bulk_remove.simulator.faults import REFUSED_LATE, Fault, Faults, FaultSource
 from bulk_remove.simulator.query import read_query, route
 from bulk_remove.simulator.world import RecordIds, Removal, World
 
@@ -27,7 +28,7 @@ _SILENT: Final = frozenset({Fault.DROPPED_BEFORE, Fault.DROPPED_AFTER, Fault.STA
 """Those that end without a status line."""
 
 _ANSWERED_BY_PROXY: Final = frozenset(
-    {Fault.ERROR_500_AFTER, Fault.ERROR_502_AFTER, Fault.ERROR_504_AFTER, Fault.HTML_AFTER}
+    {Fault.ERROR_500_AFTER, Fault.ERROR_502_AFTER, Fault.ERROR_504_AFTER, *REFUSED_LATE, Fault.HTML_AFTER}
 )
 
 _RESHAPING: Final = frozenset(
@@ -155,7 +156,7 @@ class Simulator:
         source = self._source
         fault = source.draw(reading=asked.method != "DELETE")
         delay_s = source.delay_s()
-        if delay_s:
+        if delay_s and not (fault is not None and fault.at_the_door):
             await self._clock.sleep(delay_s)
         if fault is not None and fault.before_the_act:
             return _Outcome(answers.faulty_page(fault, source.faults, self._clock.now()), fault, None)
@@ -163,6 +164,8 @@ class Simulator:
 
     def _acted(self, asked: Asked, fault: Fault | None, source: FaultSource) -> _Outcome:
         now_s = self._clock.now()
+        if fault is Fault.REFUSED_MIDWAY:
+            asked = _first_half(asked)
         done = act(asked, self.world, self.rules, now_s)
         if isinstance(done, Removal):
             removal = done
@@ -188,6 +191,8 @@ class Simulator:
             response.force_close()
         if fault is Fault.STALLED_AFTER:
             await self._clock.sleep(self._source.faults.stall_s)
+        elif fault in REFUSED_LATE:
+            await self._clock.sleep(self._source.faults.refused_late_s)
         elif fault is Fault.GARBAGE_WIRE and request.transport is not None:
             request.transport.write(_TLS_ALERT)
         elif fault is Fault.CUT_SHORT:
@@ -202,6 +207,12 @@ class Simulator:
         count = self._on_connection.get(request.transport, 0) + 1
         self._on_connection[request.transport] = count
         return count >= self.rules.requests_per_connection
+
+
+def _first_half(asked: Asked) -> Asked:
+    """Return a request for the first half of the numbers, the greater one."""
+    numbers = asked.query.numbers
+    return replace(asked, query=replace(asked.query, numbers=numbers[: (len(numbers) + 1) // 2]))
 
 
 async def _cut_short(request: web.BaseRequest, answer: Answer) -> web.StreamResponse:

@@ -9,9 +9,9 @@ from bulk_remove.core.alike import Alike
 from bulk_remove.core.lifecycle import Event
 from bulk_remove.core.model import Status
 from bulk_remove.core.replies import Effect, Fault, Reply
-from bulk_remove.core.verdicts import Verdict
 from bulk_remove.core.steering import Key
 from bulk_remove.core.summary import Ending
+from bulk_remove.core.verdicts import Verdict
 from tests.support.pool_run import FakeServer, Run
 from tests.support.virtual_time import BEGAN_S, Shifts
 

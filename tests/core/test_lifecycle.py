@@ -243,6 +243,13 @@ def test_a_form_refused_slowly_may_have_removed_the_number_nevertheless() -> Non
     assert without_verdict(between, Event.NOT_EXIST, "why", 0, SEEN).phase == Phase.PRESUMED_REMOVED
 
 
+def test_without_a_reply_to_compare_with_no_refusal_proves_that_a_number_was_never_there() -> None:
+    between = after(Event.NOT_IN_THIS_FORM)
+    assert without_verdict(between, Event.NOT_EXIST, "why", QUICK_US).phase == Phase.PRESUMED_REMOVED
+    assert without_verdict(between, Event.NOT_EXIST, "why", QUICK_US, SEEN).phase == Phase.NOT_EXIST
+    assert without_verdict(between, Event.NOT_EXIST, "why").phase == Phase.NOT_EXIST
+
+
 @pytest.mark.parametrize(
     "events",
     [

@@ -5,6 +5,7 @@ import pytest
 from bulk_remove.core.proof import Proof
 
 _DELAY = ", or the server counts with a delay."
+_MEANWHILE = f" at the same time{_DELAY}"
 
 
 @pytest.mark.parametrize(
@@ -32,8 +33,7 @@ _DELAY = ", or the server counts with a delay."
             Proof("00001", 1324, 1190, 124, 0, "", at_least=True),
             10,
             "1,324 records before, 1,190 after; at least 124 different records were removed by this run",
-            ". 10 more are gone than that: a request that brought no verdict removed them, or others did at the same "
-            + f"time{_DELAY}",
+            f". 10 more are gone than that: a request that brought no verdict removed them, or others did{_MEANWHILE}",
         ),
         (
             Proof("00001", 1324, 1200, 124, 0, "", at_least=True),

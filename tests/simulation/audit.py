@@ -14,9 +14,10 @@ class Request:
     """One request as the server's side knows it. Times are virtual seconds.
 
     `attempts` are the ledger's open attempts with just these numbers at the moment of sending, `clock_ahead_s` is how
-    far the clock of the client's session is ahead of virtual time. `fate` is what the
-    server made of it, `removed` the records that it removed at `acted_s`; `told` names what the client was told at
-    `told_s` ("verdicts", or what went wrong) and `said` what a reply said of each number asked for.
+    far the clock of the client's session is ahead of virtual time. `fate` is what the server made of it, `removed` the
+    records that it removed at `acted_s`, looking for `acts_on` alone; `told` names what the client was told at `told_s`
+    ("verdicts", or what went wrong) and `said` what a reply said of each number asked for. `at_once` marks a refusal
+    that came so much faster than any reply can that it must leave no doubt.
     """
 
     session: int
@@ -26,6 +27,8 @@ class Request:
     attempts: tuple[int, ...]
     clock_ahead_s: float = 0.0
     fate: str = ""
+    acts_on: tuple[str, ...] = ()
+    at_once: bool = False
     acted_s: float | None = None
     found: dict[str, Entries] = field(default_factory=dict)
     removed: dict[str, list[int]] = field(default_factory=dict)

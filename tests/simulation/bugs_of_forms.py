@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -9,11 +10,13 @@ from bulk_remove.adapters.distinct import RowKeys
 from bulk_remove.adapters.ledger import Sending, outcomes
 from bulk_remove.adapters.ledger.packing import unpack_state
 from bulk_remove.adapters.ledger.sending import Due
+from bulk_remove.adapters.pool import bookkeeper
 from bulk_remove.adapters.pool.bookkeeper import Bookkeeper
 from bulk_remove.adapters.pool.ports import Steps
+from bulk_remove.core import lifecycle
 from bulk_remove.core.chunker import RequestShape
-from bulk_remove.core.lifecycle import TRANSITIONS, Event, Phase
-from bulk_remove.core.model import Chunk
+from bulk_remove.core.lifecycle import Event, Phase, next_phase
+from bulk_remove.core.model import Chunk, NumberState
 from bulk_remove.settings import Settings
 
 
@@ -62,7 +65,15 @@ def the_planned_form_reported_whatever_was_found(broken: pytest.MonkeyPatch) -> 
 
 
 def doubt_forgotten_between_forms(broken: pytest.MonkeyPatch) -> None:
-    broken.setitem(TRANSITIONS[Phase.IN_DOUBT], Event.NOT_IN_THIS_FORM, Phase.OTHER_FORM)
+    def forgetful(phase: str, event: Event, *, doubted: bool) -> Phase:
+        return next_phase(phase, event, doubted=doubted and event is not Event.NOT_IN_THIS_FORM)
+
+    def with_verdict(*told: Any) -> NumberState:
+        state = lifecycle.with_verdict(*told)
+        return state._replace(doubt_us=0) if state.phase == Phase.OTHER_FORM else state
+
+    broken.setattr(lifecycle, "next_phase", forgetful)
+    broken.setattr(bookkeeper, "with_verdict", with_verdict)
 
 
 def a_request_sent_to_another_campaign(broken: pytest.MonkeyPatch) -> None:

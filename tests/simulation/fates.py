@@ -25,10 +25,27 @@ class Fate(StrEnum):
     TOO_LONG = "too long"
     POISONED = "refused for a number"
     TRIPPED = "failed over a number"
+    REFUSED_AFTER = "refused after the act"
+    REFUSED_MIDWAY = "refused midway through the act"
+    DENIED_AFTER = "denied after the act"
+    POISONED_MIDWAY = "refused over a number midway through the act"
 
 
-ACTS = frozenset({Fate.ANSWERED, Fate.DROPPED_AFTER, Fate.LATE, Fate.FAILED_AFTER, Fate.CUT, Fate.HTML_AFTER})
+MIDWAY = frozenset({Fate.REFUSED_MIDWAY, Fate.POISONED_MIDWAY})
+"""The server removes what was asked for, of the first so many numbers."""
+REFUSED_LATE = MIDWAY | {Fate.REFUSED_AFTER, Fate.DENIED_AFTER}
+"""The server says no, though it has acted."""
+ACTS = REFUSED_LATE | {
+    Fate.ANSWERED,
+    Fate.DROPPED_AFTER,
+    Fate.LATE,
+    Fate.FAILED_AFTER,
+    Fate.CUT,
+    Fate.HTML_AFTER,
+}
 """The server removes what was asked for."""
+AT_THE_DOOR = frozenset({Fate.THROTTLED, Fate.OVERLOADED, Fate.UNREACHED, Fate.DENIED, Fate.TOO_LONG, Fate.POISONED})
+"""Decided before the server looks for anything: mostly at once, and now and then after a wait in a queue."""
 
 _MISHAPS = (
     Fate.DROPPED_BEFORE,
@@ -43,8 +60,18 @@ _MISHAPS = (
     Fate.THROTTLED,
     Fate.OVERLOADED,
     Fate.UNREACHED,
+    Fate.REFUSED_AFTER,
+    Fate.REFUSED_MIDWAY,
 )
-_OUTAGES = (Fate.UNREACHED, Fate.OVERLOADED, Fate.SWALLOWED, Fate.FAILED_BEFORE, Fate.FAILED_AFTER, Fate.DROPPED_BEFORE)
+_OUTAGES = (
+    Fate.UNREACHED,
+    Fate.OVERLOADED,
+    Fate.SWALLOWED,
+    Fate.FAILED_BEFORE,
+    Fate.FAILED_AFTER,
+    Fate.DROPPED_BEFORE,
+    Fate.REFUSED_AFTER,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +80,7 @@ class Climate:
 
     `most_numbers` is the longest request that the server takes, `tokens_per_s` what its limiter lets through (0 = no
     limiter), `denials` how many requests it denies by mistake. `respelling` and `strangers` are shares of replies.
+    Nothing is carried out in less than `latency_s`, nor, if all goes well, in twice that.
     """
 
     mishaps: float
@@ -69,9 +97,9 @@ class Climate:
         """Return the fate of every request of this moment, if they all share one."""
         return next((fate for began_s, ended_s, fate in self.storms if began_s <= now_s < ended_s), None)
 
-
-CALM = Climate(0.0, (), (), 0.1, 1_000, 0.0, 0, 0.0, 0.0)
-"""Every request is answered."""
+    def calmed(self) -> "Climate":
+        """Return the climate in which the same server answers every request, as fast as before."""
+        return Climate(0.0, (), (), self.latency_s, 1_000, 0.0, 0, 0.0, 0.0)
 
 
 def climate(dice: random.Random) -> Climate:
@@ -83,7 +111,7 @@ def climate(dice: random.Random) -> Climate:
         latency_s=dice.choice((0.01, 0.2, 2.0)),
         most_numbers=dice.choice((1_000, 1_000, 1_000, dice.randint(1, 10))),
         tokens_per_s=dice.choice((0.0, 0.0, 0.0, 0.5, 2.0, 10.0)),
-        denials=dice.choice((0,) * 9 + (1,)),
+        denials=dice.choice((0,) * 8 + (1, 2)),
         respelling=dice.choice((0.0, 0.0, 0.3)),
         strangers=dice.choice((0.0, 0.0, 0.3)),
     )

@@ -2,11 +2,15 @@
 
 The ledger is believed in one thing only, which requests got an answer on disk before the process died; and that is
 held against the audit.
+
+After a refusal the client must be in doubt where the server has removed something, and must not be where the refusal
+came at once. In between either is right: what the client makes of the time is its own affair.
 """
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from enum import IntEnum
 from math import inf
 
 from tests.simulation.audit import Entries, Request
@@ -18,20 +22,44 @@ LOST = frozenset(
     {"timeout", "connection lost", "reply cut short", "unreadable reply", "HTTP 500", "HTTP 502", "HTTP 504", "killed"}
 )
 """The server may have acted."""
-UNTOUCHED = frozenset({"connect timeout", "HTTP 429", "HTTP 503", "HTTP 401"})
-REFUSED = frozenset({"HTTP 400", "HTTP 414"})
+UNTOUCHED = frozenset({"connect timeout", "HTTP 414"})
+"""It cannot have, however long it took."""
+REFUSED = frozenset({"HTTP 400", "HTTP 409", "HTTP 414", "HTTP 422"})
+TURNED_AWAY = frozenset(
+    {"HTTP 302", "HTTP 400", "HTTP 401", "HTTP 403", "HTTP 404", "HTTP 409", "HTTP 422", "HTTP 425", "HTTP 429"}
+    | {"HTTP 503"}
+)
+"""It may have, as far as the status tells."""
+UNCOMPARED_S = 1.0
+"""Until the first reply, a refusal that took no longer than this may be taken for one that came at once."""
 NOT_SENT = "not sent"
 REFUSED_ALONE = 10
 """So many single numbers must be refused in a form before it may be left out."""
 SETTLED = frozenset({"REMOVED", "NOT_EXIST", "PRESUMED_REMOVED", "UNRECOGNISED"})
 
 
+class Doubt(IntEnum):
+    """Whether the client must be in doubt."""
+
+    NONE = 0
+    EITHER = 1
+    SURE = 2
+
+
+def _by(doubt: Doubt, undoubted: str, doubted: str) -> frozenset[str]:
+    """Return what may be said."""
+    return frozenset({Doubt.NONE: {undoubted}, Doubt.SURE: {doubted}}.get(doubt, {undoubted, doubted}))
+
+
 @dataclass(slots=True)
 class Timing:
-    """One number's story so far: `status` as the report must have it, `doubted` once a request went unanswered.
+    """One number's story so far: `statuses` are those that the report may have, of which mostly there is one.
 
+    `doubt` tells whether its verdict must be told as one in doubt, `shown` whether what the report says now must be:
+    before a verdict there may have been nothing to compare a refusal with.
     `forms` are those in which it is to be asked for, `form` the one in which it was asked for last; `none_in` are those
-    in which an answer found none, or which were refused for it alone; `between` tells that others are still to come.
+    in which an answer found none, or which were refused for it alone; `between` tells that others are still to come,
+    `perhaps_between` that they are unless the client is in doubt of the last request.
     `alone_refused` tells that the server refused a request for it alone as planned, `asked_after` what the final answer
     was that did not keep it from being asked for again, `out_of_turn` a form that was asked for too early or in vain.
     """
@@ -40,8 +68,10 @@ class Timing:
     form: str = ""
     none_in: set[str] = field(default_factory=set)
     between: bool = False
-    status: str = "UNSENT"
-    doubted: bool = False
+    perhaps_between: bool = False
+    statuses: frozenset[str] = frozenset({"UNSENT"})
+    doubt: Doubt = Doubt.NONE
+    shown: Doubt = Doubt.NONE
     alone_refused: bool = False
     asked_after: str = ""
     out_of_turn: str = ""
@@ -54,13 +84,14 @@ class Timing:
     @property
     def settled(self) -> bool:
         """Whether nobody may ask for it again."""
-        return self.status in SETTLED or self.alone_refused
+        return self.statuses <= SETTLED or self.alone_refused
 
     @property
-    def shown(self) -> str:
+    def numbers_shown(self) -> set[str]:
         """The form that the report must have: that of the records, the planned one as long as none was found."""
-        nowhere = self.between or self.status in {"UNSENT", "NOT_EXIST", "PRESUMED_REMOVED"}
-        return self.forms[0] if nowhere and not self.ids else self.form
+        nowhere = self.between or self.statuses <= {"UNSENT", "NOT_EXIST", "PRESUMED_REMOVED"}
+        form = self.forms[0] if nowhere and not self.ids else self.form
+        return {form, self.forms[0]} if self.perhaps_between and not self.ids else {form}
 
     @property
     def left(self) -> tuple[str, ...]:
@@ -70,7 +101,7 @@ class Timing:
     def asked(self, form: str, passed: Iterable[str]) -> None:
         """A request for it left in this form; the forms in `passed` need not be asked for."""
         if self.settled:
-            self.asked_after = self.status
+            self.asked_after = " or ".join(self.statuses)
         self.attempts += 1
         if form != self.form or form in self.none_in:
             earlier = self.forms[: self.forms.index(form)]
@@ -80,48 +111,60 @@ class Timing:
 
     def lost(self) -> None:
         """A request for it got no answer."""
-        self.status, self.doubted, self.between = "IN_DOUBT", True, False
+        self.doubt = self.shown = Doubt.SURE
+        self._in_doubt()
+
+    def _in_doubt(self) -> None:
+        self.statuses, self.between, self.perhaps_between = frozenset({"IN_DOUBT"}), False, False
+
+    def turned_away(self, doubt: Doubt, *, compared: bool) -> None:
+        """A request for it was refused; `compared` tells whether the client could see what that means."""
+        self.doubt = max(self.doubt, doubt)
+        self.shown = max(self.shown, doubt if compared else min(doubt, Doubt.EITHER))
+        if doubt is Doubt.SURE and compared:
+            self._in_doubt()
+        elif doubt is not Doubt.NONE:
+            self.statuses |= {"IN_DOUBT"}
+            self.between, self.perhaps_between = False, self.between or self.perhaps_between
 
     def refused(self) -> None:
         """A request for it alone was refused; in a form besides the planned one, that is as good as none."""
         if self.form == self.forms[0]:
-            self.status, self.alone_refused = "FAILED", True
+            self.statuses, self.alone_refused = frozenset({"FAILED"}), True
         else:
             self._not_in_this_form()
 
     def answered(self, entries: Entries | None, now_s: float) -> None:
         """A reply came; `entries` is what it says of this number."""
         self.answered_s = now_s
-        self.between = False
+        self.between = self.perhaps_between = False
+        self.shown = self.doubt
         if not entries:
-            self.status, self.doubted = "FAILED", True
+            self.statuses, self.doubt, self.shown = frozenset({"FAILED"}), Doubt.SURE, Doubt.SURE
             return
         told = {str(entry["status"]) for entry in entries}
         self.ids += [str(entry["record_id"]) for entry in entries if entry["status"] == "REMOVED"]
         if "CALL_IN_PROGRESS" in told:
-            self.status = "CALL_IN_PROGRESS"
+            self.statuses = frozenset({"CALL_IN_PROGRESS"})
             self.busy_rounds += 1
             self.busy_moments_s.append(now_s)
         elif told - {"REMOVED", "NOT_EXIST"}:
-            self.status = "UNRECOGNISED"
+            self.statuses = frozenset({"UNRECOGNISED"})
         elif "REMOVED" in told:
-            self.status = "REMOVED"
+            self.statuses = frozenset({"REMOVED"})
         else:
             self._not_in_this_form()
 
     def _not_in_this_form(self) -> None:
         """None was found. What was removed before was found in this form, so there is no need to look further."""
         self.none_in.add(self.form)
-        self.between = bool(self.left) and not self.ids
-        if self.between:
-            self.status = "IN_DOUBT" if self.doubted else "UNSENT"
-        else:
-            self.status = self.if_nowhere_else
+        self.between, self.perhaps_between = bool(self.left) and not self.ids, False
+        self.statuses = _by(self.shown, "UNSENT", "IN_DOUBT") if self.between else self.if_nowhere_else
 
     @property
-    def if_nowhere_else(self) -> str:
+    def if_nowhere_else(self) -> frozenset[str]:
         """What it comes to when no other form is asked for."""
-        return "PRESUMED_REMOVED" if self.doubted else "REMOVED" if self.ids else "NOT_EXIST"
+        return _by(self.doubt, "REMOVED" if self.ids else "NOT_EXIST", "PRESUMED_REMOVED")
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,28 +198,45 @@ def histories(
     """Work out every number's history; `requests` are the server's, by the attempt that stood for each."""
     forms = scenario.forms
     known = {target: Timing(forms.of[target.number]) for target in scenario.targets}
+    first_reply_s: dict[int, float] = {}
+    for request in requests.values():
+        if request.told == "verdicts" and request.told_s is not None:
+            first_reply_s[request.session] = min(request.told_s, first_reply_s.get(request.session, inf))
     for attempt in attempts:
         if attempt.result == NOT_SENT:
             continue
-        request = requests.get(attempt.attempt_id)
-        passed = refused.forms if request is not None and request.sent_s >= refused.known_s else frozenset[str]()
+        request_of = requests.get(attempt.attempt_id)
+        passed = refused.forms if request_of is not None and request_of.sent_s >= refused.known_s else frozenset[str]()
         for number in attempt.numbers:
             history = known[Target(attempt.campaign, forms.planned[number])]
             history.asked(number, passed)
-            _move(history, number, attempt, request)
+            _move(history, number, attempt, request_of, first_reply_s)
     return known
 
 
-def _move(history: Timing, number: str, attempt: Attempt, request: Request | None) -> None:
+def _move(
+    history: Timing, number: str, attempt: Attempt, request: Request | None, first_reply_s: Mapping[int, float]
+) -> None:
     if attempt.result in LOST:
         history.lost()
-    elif attempt.result == "verdicts":
-        assert request is not None, f"attempt {attempt.attempt_id} has verdicts, but no request left"
-        assert request.told_s is not None, f"attempt {attempt.attempt_id} has verdicts, but no reply came"
+        return
+    if attempt.result in UNTOUCHED:
+        return
+    assert request is not None, f"attempt {attempt.attempt_id} ended with {attempt.result!r}, but no request left"
+    assert request.told_s is not None, f"attempt {attempt.attempt_id} ended with {attempt.result!r}, but no reply came"
+    if attempt.result == "verdicts":
         history.answered(request.said.get(number), request.told_s)
         history.answered_s = request.told_s + request.clock_ahead_s
-    elif attempt.result in REFUSED:
-        if len(attempt.numbers) == 1:
-            history.refused()
-    else:
-        assert attempt.result in UNTOUCHED, f"attempt {attempt.attempt_id} ended with {attempt.result!r}"
+        return
+    assert attempt.result in TURNED_AWAY, f"attempt {attempt.attempt_id} ended with {attempt.result!r}"
+    compared = first_reply_s.get(request.session, inf) < request.told_s
+    compared |= request.told_s - request.sent_s > UNCOMPARED_S
+    history.turned_away(_doubt_of(request, number), compared=compared)
+    if attempt.result in REFUSED and len(attempt.numbers) == 1:
+        history.refused()
+
+
+def _doubt_of(request: Request, number: str) -> Doubt:
+    if number in request.removed:
+        return Doubt.SURE
+    return Doubt.NONE if request.at_once else Doubt.EITHER

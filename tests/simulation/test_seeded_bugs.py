@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import orjson
 import pytest
@@ -9,21 +10,32 @@ import pytest
 from bulk_remove.adapters import client, reporter
 from bulk_remove.adapters.account import Account
 from bulk_remove.adapters.clock import SystemClock
-from bulk_remove.adapters.ledger import Outcomes, Sending, reopening
-from bulk_remove.adapters.pool import Pool, pool
+from bulk_remove.adapters.ledger import Outcomes, Sending, packing, reopening
+from bulk_remove.adapters.pool import Pool, bookkeeper, pool
 from bulk_remove.adapters.pool.bookkeeper import Bookkeeper
 from bulk_remove.adapters.pool.feeder import Feeder
 from bulk_remove.adapters.pool.gate import Gate
 from bulk_remove.core import lifecycle, pacing
 from bulk_remove.core.alike import Alike
 from bulk_remove.core.chunker import RequestShape
-from bulk_remove.core.lifecycle import SETTLED, TRANSITIONS, Event, Phase
+from bulk_remove.core.lifecycle import (
+    EVER_US,
+    NEXT,
+    NOTHING_SEEN,
+    SETTLED,
+    Event,
+    Fastest,
+    Phase,
+    is_doubted,
+    next_phase,
+)
 from bulk_remove.core.model import Again, Chunk, NumberState, OutcomeBlock
 from bulk_remove.core.pacing import Pace
 from bulk_remove.core.quota import read_retry_after
-from bulk_remove.core.replies import Fault, Reply, read_reply
+from bulk_remove.core.replies import Effect, Fault, Reply, doubt_us, read_reply
 from bulk_remove.core.throttle import Ceilings, Throttle, throttle_for
 from bulk_remove.core.verdicts import Verdict
+from bulk_remove.run import finish
 from tests.simulation import bugs_of_forms
 from tests.simulation.replay import replay
 
@@ -47,10 +59,10 @@ def verdicts_joined_by_position(broken: pytest.MonkeyPatch) -> None:
 
 
 def the_intent_written_after_the_send(broken: pytest.MonkeyPatch) -> None:
-    async def ask(self: Pool, chunk: Chunk, *, retry: bool) -> tuple[int, Reply | Fault | None]:
+    async def ask(self: Pool, chunk: Chunk, *, retry: bool) -> tuple[int, Reply | Fault | None, int]:
         desk = self._desk
         if not await desk.gate.slot(retry=retry):
-            return 0, None
+            return 0, None, 0
         begun_s = desk.clock.wall_s()
 
         async def departure() -> bool:
@@ -58,17 +70,77 @@ def the_intent_written_after_the_send(broken: pytest.MonkeyPatch) -> None:
 
         answer = await self._sender.delete(chunk, self._shape_of(chunk.campaign), begun_s, departure)
         desk.gate.came_back(None, answer)
-        return await desk.journal.write(lambda steps: steps.begin_attempt(chunk.chunk_id, begun_s)), answer
+        return await desk.journal.write(lambda steps: steps.begin_attempt(chunk.chunk_id, begun_s)), answer, 0
 
     broken.setattr(Pool, "_ask", ask)
 
 
 def a_lost_reply_taken_for_nothing(broken: pytest.MonkeyPatch) -> None:
-    broken.setitem(TRANSITIONS[Phase.IN_DOUBT], Event.NOT_EXIST, Phase.NOT_EXIST)
+    broken.setattr(lifecycle, "next_phase", _undoubting(Event.NOT_EXIST))
 
 
 def doubt_forgotten_while_a_call_lasts(broken: pytest.MonkeyPatch) -> None:
-    broken.setitem(TRANSITIONS[Phase.IN_DOUBT], Event.BUSY, Phase.BUSY)
+    def with_verdict(*told: Any) -> NumberState:
+        state = lifecycle.with_verdict(*told)
+        return state._replace(doubt_us=0) if state.phase == Phase.BUSY else state
+
+    broken.setattr(lifecycle, "next_phase", _undoubting(Event.BUSY))
+    broken.setattr(bookkeeper, "with_verdict", with_verdict)
+
+
+def a_refusal_taken_for_nothing_done(broken: pytest.MonkeyPatch) -> None:
+    _doubting(broken, lambda fault, took_us: 0 if fault.http_status else doubt_us(fault, took_us))
+
+
+def every_refusal_taken_for_an_execution(broken: pytest.MonkeyPatch) -> None:
+    _doubting(broken, lambda fault, took_us: EVER_US if fault.http_status else doubt_us(fault, took_us))
+
+
+def a_denial_taken_for_nothing_done(broken: pytest.MonkeyPatch) -> None:
+    denied = Effect.DENIED
+    _doubting(broken, lambda fault, took_us: 0 if fault.effect is denied else doubt_us(fault, took_us))
+
+
+def refusals_held_against_the_whole_of_the_fastest_reply(broken: pytest.MonkeyPatch) -> None:
+    _judging(broken, lambda seen, took_us: took_us >= (seen.us if seen.replies else 1_000_000))
+
+
+def refusals_held_against_the_half_of_the_only_reply(broken: pytest.MonkeyPatch) -> None:
+    _judging(broken, lambda seen, took_us: took_us >= (seen.us // 2 if seen.replies else 1_000_000))
+
+
+def refusals_judged_once_and_for_all_when_they_come(broken: pytest.MonkeyPatch) -> None:
+    without_verdict = lifecycle.without_verdict
+
+    def hasty(
+        state: NumberState, event: Event, detail: str, took_us: int = 0, seen: Fastest = NOTHING_SEEN
+    ) -> NumberState:
+        known = without_verdict(state, event, detail, took_us, seen)
+        return known._replace(doubt_us=EVER_US if is_doubted(known.phase) else 0)
+
+    broken.setattr(bookkeeper, "without_verdict", hasty)
+
+
+def halves_that_do_not_inherit_doubt(broken: pytest.MonkeyPatch) -> None:
+    split = Sending.split
+
+    def clean(self: Sending, chunk: Chunk, states: Alike[NumberState], now_s: float) -> tuple[Chunk, Chunk]:
+        return split(self, chunk, states.each(lambda state: state._replace(phase=Phase.UNSENT, doubt_us=0)), now_s)
+
+    broken.setattr(Sending, "split", clean)
+
+
+def doubt_that_the_ledger_does_not_keep(broken: pytest.MonkeyPatch) -> None:
+    state = packing._state
+    broken.setattr(packing, "_state", lambda *told: state(*told)._replace(doubt_us=0))
+
+
+def lower_bounds_not_said_of_numbers(broken: pytest.MonkeyPatch) -> None:
+    broken.setattr(lifecycle, "AT_LEAST", "")
+
+
+def lower_bounds_not_said_of_sums(broken: pytest.MonkeyPatch) -> None:
+    broken.setattr(finish, "is_doubted", lambda _phase: False)
 
 
 def numbers_in_a_call_never_asked_again(broken: pytest.MonkeyPatch) -> None:
@@ -83,7 +155,7 @@ def numbers_in_a_call_given_up_too_soon(broken: pytest.MonkeyPatch) -> None:
 
 
 def numbers_in_a_call_taken_for_removed(broken: pytest.MonkeyPatch) -> None:
-    broken.setitem(TRANSITIONS[Phase.UNSENT], Event.BUSY, Phase.REMOVED)
+    broken.setitem(NEXT, Event.BUSY, Phase.REMOVED)
 
 
 def each_request_sent_twice(broken: pytest.MonkeyPatch) -> None:
@@ -205,9 +277,9 @@ def records_forgotten_over_rounds(broken: pytest.MonkeyPatch) -> None:
     with_verdict = lifecycle.with_verdict
 
     def last_only(
-        state: NumberState, event: Event, removed: int, ids: tuple[int | str, ...], detail: str, now_s: float
+        state: NumberState, event: Event, removed: int, ids: tuple[int | str, ...], *rest: Any
     ) -> NumberState:
-        return with_verdict(state, event, removed, ids, detail, now_s)._replace(removed=removed, record_ids=ids)
+        return with_verdict(state, event, removed, ids, *rest)._replace(removed=removed, record_ids=ids)
 
     broken.setattr("bulk_remove.adapters.pool.bookkeeper.with_verdict", last_only)
 
@@ -230,16 +302,48 @@ def the_rest_sent_before_the_canary_is_judged(broken: pytest.MonkeyPatch) -> Non
 
 def _unguarded(broken: pytest.MonkeyPatch) -> None:
     """Take the lifecycle's own guard away: the checkers must see it without."""
-    for phase in SETTLED:
-        broken.setitem(TRANSITIONS, phase, dict.fromkeys(Event, phase))
+
+    def lenient(phase: str, event: Event, *, doubted: bool) -> Phase:
+        return Phase(phase) if phase in SETTLED else next_phase(phase, event, doubted=doubted)
+
+    broken.setattr(lifecycle, "next_phase", lenient)
+
+
+def _undoubting(forgets: Event) -> Callable[..., Phase]:
+    """Return the lifecycle's table without the doubt that outlives an event."""
+
+    def forgetful(phase: str, event: Event, *, doubted: bool) -> Phase:
+        return next_phase(phase, event, doubted=doubted and event is not forgets)
+
+    return forgetful
+
+
+def _doubting(broken: pytest.MonkeyPatch, doubt: Callable[[Fault, int | None], int]) -> None:
+    broken.setattr(bookkeeper, "doubt_us", doubt)
+
+
+def _judging(broken: pytest.MonkeyPatch, judge: Callable[[Fastest, int], bool]) -> None:
+    broken.setattr(Fastest, "may_have_acted", judge)
 
 
 TOLD = "statuses_are_what_the_client_was_told"
+TRUE = "statuses_are_true_of_the_server"
+SAID = "doubt_is_said_where_there_is_some_and_nowhere_else"
 CASES: tuple[tuple[Bug, str], ...] = (
     (verdicts_joined_by_position, TOLD),
     (the_intent_written_after_the_send, "every_request_was_intended"),
     (a_lost_reply_taken_for_nothing, TOLD),
     (doubt_forgotten_while_a_call_lasts, TOLD),
+    (a_refusal_taken_for_nothing_done, TRUE),
+    (every_refusal_taken_for_an_execution, SAID),
+    (a_denial_taken_for_nothing_done, TOLD),
+    (refusals_held_against_the_whole_of_the_fastest_reply, TRUE),
+    (refusals_held_against_the_half_of_the_only_reply, TRUE),
+    (refusals_judged_once_and_for_all_when_they_come, TRUE),
+    (halves_that_do_not_inherit_doubt, TRUE),
+    (doubt_that_the_ledger_does_not_keep, TOLD),
+    (lower_bounds_not_said_of_numbers, SAID),
+    (lower_bounds_not_said_of_sums, "a_sum_that_may_be_more_is_a_lower_bound"),
     (numbers_in_a_call_never_asked_again, "numbers_in_a_call_are_asked_until_the_budget_ends"),
     (numbers_in_a_call_given_up_too_soon, "numbers_in_a_call_are_asked_until_the_budget_ends"),
     (numbers_in_a_call_taken_for_removed, TOLD),

@@ -3,7 +3,7 @@
 from collections import Counter
 
 from tests.simulation.evidence import FINAL, Evidence
-from tests.simulation.oracle import NOT_SENT
+from tests.simulation.oracle import NOT_SENT, Doubt
 
 _STATUS_OF_PHASE = {
     "U": "UNSENT",
@@ -57,6 +57,24 @@ def the_summary_has_true_seconds(evidence: Evidence) -> None:
         least_s += took_s if session.how not in {"Killed", "StorageError", "CancelledError"} else 0.0
     seconds = evidence.result.summary["seconds"]
     assert least_s - 1.0 <= seconds <= most_s + 1.0, f"{seconds} s of sending, and not {least_s} to {most_s} s"
+
+
+def a_sum_that_may_be_more_is_a_lower_bound(evidence: Evidence) -> None:
+    """Never report what is not so: the records removed are told as exact just where no number is in doubt."""
+    summary = evidence.result.summary
+    doubted = {target for target, row in evidence.firsts.items() if _is_doubted(row)}
+    assert summary["removed_records_at_least"] == bool(doubted)
+    for counted in summary["records_by_campaign"]:
+        mine = [target for target in doubted if target.campaign == counted["campaign"]]
+        assert counted["at_least"] == bool(mine), f"{counted}: {mine}"
+        assert ("at least" in counted["sentence"]) == bool(mine), counted["sentence"]
+    removed = sum(map(len, evidence.removed_ids.values()))
+    unseen = any(history.shown is Doubt.EITHER for history in evidence.histories.values())
+    assert doubted or unseen or removed == summary["removed_records"], f"{removed} were removed"
+
+
+def _is_doubted(row: dict[str, str]) -> bool:
+    return row["status"] in {"IN_DOUBT", "PRESUMED_REMOVED"} or "brought no verdict" in row["detail"]
 
 
 def the_progress_shown_was_true(evidence: Evidence) -> None:

@@ -135,7 +135,7 @@ def numbers_in_a_call_are_asked_until_the_budget_ends(evidence: Evidence) -> Non
     budget_s = evidence.settings.busy_for_s
     least_s = min(evidence.settings.busy_delay_s, budget_s) / 2
     for number, history in evidence.histories.items():
-        if history.status == "CALL_IN_PROGRESS":
+        if history.statuses == {"CALL_IN_PROGRESS"}:
             moments_s = [moment for moment in history.busy_moments_s if moment >= evidence.result.session.began_s]
             assert moments_s, f"{number}: CALL_IN_PROGRESS, but not asked for in this session"
             asked_for_s = moments_s[-1] - moments_s[0]

@@ -14,10 +14,13 @@ import aiohttp
 from tests.simulation import wording
 from tests.simulation.audit import Audit, Entries, Request
 from tests.simulation.campaign import Campaign
-from tests.simulation.fates import ACTS, CALM, Fate, climate
+from tests.simulation.fates import ACTS, AT_THE_DOOR, MIDWAY, REFUSED_LATE, Fate, climate
 from tests.simulation.scenario import Scenario
 
 _NEVER_S = 1e9
+_DECIDABLE_S = 0.1
+"""Where replies take less than this, nobody can tell from the time what was carried out."""
+_SLOW_DOWNS, _REFUSALS, _DENIALS = (425, 429, 503), (400, 409, 422), (302, 401, 403, 404)
 _UNDOCUMENTED: Entries = [{"http_status": 200, "status": "ARCHIVED"}]
 
 
@@ -43,7 +46,7 @@ class Oddities:
 class World:
     """The server's side. `audit` is what it knows of each request, `refused_rank` the form that it takes no number in.
 
-    Each campaign has a truth of its own.
+    Each campaign has a truth of its own. `is_calm` tells whether every request is answered by now.
     """
 
     def __init__(self, scenario: Scenario) -> None:
@@ -58,11 +61,8 @@ class World:
         self._tokens, self._tokens_at_s = 1.0, 0.0
         self._to_do: list[tuple[float, int, Request]] = []
         self._order = count()
-
-    @property
-    def is_calm(self) -> bool:
-        """Whether every request is answered by now."""
-        return self.climate is CALM
+        self._cold = True
+        self.is_calm = False
 
     def pause_s(self) -> float:
         """Draw how long it takes until a run is taken up again."""
@@ -70,7 +70,7 @@ class World:
 
     def calm(self) -> None:
         """Let all calls end and every request be answered from now on; odd numbers stay odd, but trip nobody."""
-        self.climate = CALM
+        self.is_calm, self.climate = True, self.climate.calmed()
         self._denials = 0
         for campaign in self.campaigns.values():
             campaign.end_calls()
@@ -90,16 +90,34 @@ class World:
         self.audit.requests.append(request)
         fate = self._fate(request.numbers, now_s)
         request.fate = fate
-        acts_s = now_s + self._dice.uniform(0.0, 2 * self.climate.latency_s)
-        if fate is Fate.LATE:
-            acts_s = now_s + self._dice.uniform(0.0, 150.0)
+        acts_s, answers_s = self._moments(request, fate, now_s)
         if fate in ACTS:
+            most = len(request.numbers)
+            request.acts_on = request.numbers[: self._dice.randint(0, most) if fate in MIDWAY else most]
             heapq.heappush(self._to_do, (acts_s, next(self._order), request))
         if fate in {Fate.LATE, Fate.SWALLOWED}:
             await asyncio.sleep(_NEVER_S)
-        await asyncio.sleep(acts_s + self._dice.uniform(0.0, self.climate.latency_s) - now_s)
+        await asyncio.sleep(answers_s - now_s)
         self.advance(max(acts_s, loop.time()))
         return self._told(request, fate, loop.time())
+
+    def _moments(self, request: Request, fate: Fate, now_s: float) -> tuple[float, float]:
+        """Draw when a request is acted upon and when it is answered."""
+        draw, latency_s = self._dice.uniform, self.climate.latency_s
+        if fate in AT_THE_DOOR:
+            hasty = self._dice.random() < 0.75
+            request.at_once = hasty and latency_s >= _DECIDABLE_S
+            told_s = now_s + latency_s * (draw(0.0, 0.1) if hasty else draw(0.3, 3.0))
+            return told_s, told_s
+        if fate is Fate.LATE:
+            return now_s + draw(0.0, 150.0), _NEVER_S
+        # The first request of all finds cold caches.
+        cold, self._cold = draw(1.0, 4.0) if self._cold else 1.0, False
+        acts_s = now_s + cold * latency_s * draw(0.4, 1.0)
+        answers_s = acts_s + cold * latency_s * draw(0.6, 0.99)
+        if fate in REFUSED_LATE and not self.is_calm and self._dice.random() < 0.3:
+            answers_s += draw(0.0, 20.0)
+        return acts_s, answers_s
 
     def _campaigns(self, scenario: Scenario, busy: float) -> dict[str, Campaign]:
         forms = scenario.forms.of
@@ -139,13 +157,13 @@ class World:
         if self._dice.random() < self.climate.mishaps:
             return self._dice.choice(self.climate.kinds)
         if not self.odd.poison.isdisjoint(numbers):
-            return Fate.POISONED
+            return self._dice.choice((Fate.POISONED, Fate.POISONED_MIDWAY))
         return Fate.ANSWERED if self.odd.tripping.isdisjoint(numbers) else Fate.TRIPPED
 
     def _turned_away(self, now_s: float) -> Fate | None:
         if self._denials and self._dice.random() < 0.1:
             self._denials -= 1
-            return Fate.DENIED
+            return self._dice.choice((Fate.DENIED, Fate.DENIED_AFTER))
         return None if self._token(now_s) else Fate.THROTTLED
 
     def _token(self, now_s: float) -> bool:
@@ -163,7 +181,7 @@ class World:
     def _act(self, request: Request, now_s: float) -> None:
         request.acted_s = now_s
         campaign = self.campaigns[request.campaign]
-        for number in request.numbers:
+        for number in request.acts_on:
             if number in self.odd.undocumented:
                 request.found[number] = _UNDOCUMENTED
                 continue
@@ -220,12 +238,27 @@ class World:
         return Answer(status, {"Retry-After": header, "Date": _http_date(self.clocks.server_s(now_s))}, b"")
 
     def _refused(self, request: Request, fate: Fate) -> Answer:
-        status = {Fate.DENIED: 401, Fate.TOO_LONG: 414, Fate.POISONED: 400, Fate.TRIPPED: 500}.get(fate)
-        status = status or self._dice.choice((500, 502, 504))
+        status = self._status(request, fate)
         request.told = f"HTTP {status}"
-        if fate is Fate.POISONED:
+        if status in _REFUSALS:
             return Answer(status, {}, wording.envelope("Wrong format of phone number.", request_id_of(request)))
         return Answer(status, {}, wording.PAGE)
+
+    def _status(self, request: Request, fate: Fate) -> int:
+        match fate:
+            case Fate.DENIED | Fate.DENIED_AFTER:
+                return self._dice.choice(_DENIALS)
+            case Fate.TOO_LONG:
+                return 414
+            case Fate.POISONED | Fate.POISONED_MIDWAY:
+                return 400
+            case Fate.REFUSED_AFTER | Fate.REFUSED_MIDWAY:
+                # A number alone is refused only where it is meant: else the innocent would have failed.
+                return self._dice.choice(_SLOW_DOWNS + (_REFUSALS if len(request.numbers) > 1 else ()))
+            case Fate.TRIPPED:
+                return 500
+            case _:
+                return self._dice.choice((500, 502, 504))
 
 
 def _http_date(moment_s: float) -> str:

@@ -42,7 +42,8 @@ async def test_the_audit_tells_what_was_removed_whatever_the_client_saw(ask: Ask
     async with running(World([held]), faults, clock=Clock(sleep=at_once)) as server:
         reply = await ask(server, TARGET)
         (entry,) = server.audit
-    gone = {number: (int(number),) for number in NUMBERS if not fault.before_the_act}
+    acted_on = () if fault.before_the_act else NUMBERS[:15] if fault is Fault.REFUSED_MIDWAY else NUMBERS
+    gone = {number: (int(number),) for number in acted_on}
     assert entry.fault == fault.value
     assert entry.acted is not fault.before_the_act
     assert entry.removed == gone
@@ -64,6 +65,9 @@ async def test_a_rate_of_one_befalls_a_removal_over_the_wire(ask: Ask, fault: Fa
     ("fault", "status"),
     [
         (Fault.UNAVAILABLE, 503),
+        (Fault.REFUSED_BEFORE, 503),
+        (Fault.REFUSED_AFTER, 503),
+        (Fault.REFUSED_MIDWAY, 503),
         (Fault.ERROR_500_BEFORE, 500),
         (Fault.ERROR_502_BEFORE, 502),
         (Fault.ERROR_504_BEFORE, 504),
@@ -80,6 +84,20 @@ async def test_a_proxy_answers_with_its_status_and_a_page(ask: Ask, fault: Fault
     assert (reply.status, reply.headers["content-type"]) == (status, "text/html")
     with pytest.raises(orjson.JSONDecodeError):
         orjson.loads(reply.body)
+
+
+@pytest.mark.parametrize("status", [302, 400, 401, 403, 404, 409, 422, 425, 429, 503])
+@pytest.mark.parametrize("fault", [Fault.REFUSED_BEFORE, Fault.REFUSED_AFTER, Fault.REFUSED_MIDWAY])
+async def test_a_refusal_has_the_status_that_is_wanted_at_once_or_late(ask: Ask, fault: Fault, status: int) -> None:
+    waits: list[float] = []
+
+    async def wait(delay_s: float) -> None:
+        waits.append(delay_s)
+
+    faults = Faults(script=(fault,), refused_status=status, latency_s=0.25, refused_late_s=3.0)
+    async with running(World([campaign()]), faults, clock=Clock(sleep=wait)) as server:
+        assert (await ask(server, TARGET)).status == status
+    assert waits == ([] if fault.before_the_act else [0.25, 3.0])
 
 
 @pytest.mark.parametrize("fault", sorted(SILENT - {Fault.GARBAGE_WIRE}))
