@@ -9,27 +9,30 @@ from bulk_remove.core.lifecycle import IN_A_CALL, SETTLED, Phase
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A moment of the run, in numbers.
-
-    `phases` counts numbers by phase letter, `faults` requests without verdicts by kind; `removed_records` counts
-    records, `requests` all requests sent, `strangers` numbers that replies spoke of unasked. `rate` is how many
-    requests a second may be sent just now; `waiting` counts numbers that will be asked for again, the first of them
-    at `next_due_s` (Unix seconds, None when none waits). `failing_for_s` is for how long the server has answered
-    nobody, None unless it is only probed. `under_way` counts requests that are being sent, `paused_at_s` is since when
-    the operator holds the run (Unix seconds), None while it goes on.
-    """
+    """A moment of the run, in numbers."""
 
     phases: dict[str, int]
+    """Numbers by the letter of their phase; `settled`, `in_a_call` and `unsent` sum them up."""
     requests: int
+    """Requests sent in this session."""
     removed_records: int
+    """Records that the server said it removed."""
     strangers: int
+    """Numbers that replies spoke of although nobody asked for them."""
     faults: dict[str, int]
+    """Requests without verdicts, by kind."""
     rate: float
+    """How many requests a second may be sent just now."""
     waiting: int
+    """Numbers that will be asked for again."""
     next_due_s: float | None
+    """When the first of them is, in Unix seconds; None when none waits."""
     failing_for_s: float | None = None
+    """For how many seconds the server has answered nobody; None unless it is only probed."""
     under_way: int = 0
+    """Requests that are being sent."""
     paused_at_s: float | None = None
+    """Since when the operator holds the run, in Unix seconds; None while it goes on."""
 
     @property
     def settled(self) -> int:
