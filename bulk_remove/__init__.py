@@ -9,46 +9,96 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from bulk_remove.api import Server, remove_files, remove_numbers
-    from bulk_remove.core.model import Brackets, NumberFormat, Outcome, Status
-    from bulk_remove.core.plan import Plan
-    from bulk_remove.errors import BulkRemoveError, ExitCode
+    from bulk_remove.api import Server, plan_files, remove_files, remove_numbers, rerun, resume
+    from bulk_remove.core.forms import AlsoTry
+    from bulk_remove.core.model import Brackets, NumberFormat, Outcome, ReportFormat, Status
+    from bulk_remove.core.plan import CampaignPlan, Plan, SourcePlan
+    from bulk_remove.core.progress import Snapshot
+    from bulk_remove.core.proof import Proof
+    from bulk_remove.core.summary import Ending
+    from bulk_remove.core.throttle import Level
+    from bulk_remove.errors import (
+        BulkRemoveError,
+        CampaignLockedError,
+        ExitCode,
+        GuardStop,
+        InputError,
+        RefusedError,
+        RunLockedError,
+        StorageError,
+        UnavailableError,
+        UsageError,
+    )
     from bulk_remove.run.finish import Finished
-    from bulk_remove.settings import Address, Login, Settings
+    from bulk_remove.settings import Settings
 
 _HOME = {
-    "Address": "settings",
+    "AlsoTry": "core.forms",
     "Brackets": "core.model",
     "BulkRemoveError": "errors",
+    "CampaignLockedError": "errors",
+    "CampaignPlan": "core.plan",
+    "Ending": "core.summary",
     "ExitCode": "errors",
     "Finished": "run.finish",
-    "Login": "settings",
+    "GuardStop": "errors",
+    "InputError": "errors",
+    "Level": "core.throttle",
     "NumberFormat": "core.model",
     "Outcome": "core.model",
     "Plan": "core.plan",
+    "Proof": "core.proof",
+    "RefusedError": "errors",
+    "ReportFormat": "core.model",
+    "RunLockedError": "errors",
     "Server": "api",
     "Settings": "settings",
+    "Snapshot": "core.progress",
+    "SourcePlan": "core.plan",
     "Status": "core.model",
+    "StorageError": "errors",
+    "UnavailableError": "errors",
+    "UsageError": "errors",
+    "plan_files": "api",
     "remove_files": "api",
     "remove_numbers": "api",
+    "rerun": "api",
+    "resume": "api",
 }
 
 __all__ = [
-    "Address",
+    "AlsoTry",
     "Brackets",
     "BulkRemoveError",
+    "CampaignLockedError",
+    "CampaignPlan",
+    "Ending",
     "ExitCode",
     "Finished",
-    "Login",
+    "GuardStop",
+    "InputError",
+    "Level",
     "NumberFormat",
     "Outcome",
     "Plan",
+    "Proof",
+    "RefusedError",
+    "ReportFormat",
+    "RunLockedError",
     "Server",
     "Settings",
+    "Snapshot",
+    "SourcePlan",
     "Status",
+    "StorageError",
+    "UnavailableError",
+    "UsageError",
     "__version__",
+    "plan_files",
     "remove_files",
     "remove_numbers",
+    "rerun",
+    "resume",
 ]
 
 
@@ -56,3 +106,7 @@ def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -4,78 +4,173 @@
         print(outcome.number, outcome.status)
 
 Nothing is sent unless `approve` returns True for the plan. No signal handler is installed: leaving the iteration, or
-cancelling the task, stops safely: requests under way finish first.
+cancelling the task, stops safely, and returns when that is done. While a run is planned nothing is left behind; while
+it is sent, requests under way finish first, and the report is written. What would block the event loop is done in
+threads.
 """
 
 import asyncio
+import logging
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    Callable,
+    Collection,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from functools import partial
 from hashlib import sha256
 from itertools import islice
+from os import PathLike
 from pathlib import Path
+from threading import Event
+from typing import Any
 
 from bulk_remove.adapters.client import Client
 from bulk_remove.adapters.folders import default_state_dir, lock_campaigns
 from bulk_remove.adapters.ledger import Outcomes
-from bulk_remove.adapters.reader import open_table
-from bulk_remove.core.guards import Known
-from bulk_remove.core.lifecycle import SETTLED, explain, status_of
-from bulk_remove.core.model import NumberState, Outcome, RowBlock, Source, Status
-from bulk_remove.core.plan import Consent, Plan, approve, check_within_limits
-from bulk_remove.core.progress import Snapshot
-from bulk_remove.core.summary import Ending
-from bulk_remove.errors import GuardStop, UsageError
-from bulk_remove.run.carry_out import Hooks, Sent, carry_out, connection, with_learned_limit
+from bulk_remove.adapters.reader import find_files, open_table
+from bulk_remove.core.field_checks import checked, path, several_of, text
+from bulk_remove.core.guards import unchecked
+from bulk_remove.core.lifecycle import SETTLED
+from bulk_remove.core.model import Outcome, ReportFormat, RowBlock, Source, Status
+from bulk_remove.core.plan import ApprovedPlan, Consent, Plan, check_holds_numbers, check_within_limits
+from bulk_remove.core.plan import approve as approve_plan
+from bulk_remove.errors import UsageError
+from bulk_remove.run.caller import (
+    Approve,
+    OnProgress,
+    Ties,
+    check_asked,
+    check_callable,
+    entered,
+    outcome_of,
+    threaded,
+    to_the_end,
+)
+from bulk_remove.run.carry_out import Sent, carry_out, connection, with_learned_limit
 from bulk_remove.run.evidence import known_of
-from bulk_remove.run.finish import Finished, finish
+from bulk_remove.run.finish import Finished, Wanted, check_places, finish
 from bulk_remove.run.preflight import error_of, inspect_campaigns
-from bulk_remove.run.prepare import Prepared, Table, check_plan, prepared, reading_of
-from bulk_remove.settings import Address, Login, Settings
+from bulk_remove.run.prepare import Prepared, check_plan, prepared, reading_of
+from bulk_remove.run.rerun import earlier_rows, is_report, prepared_again
+from bulk_remove.run.resume import check_same_server, earlier_run, find_run, reopened
+from bulk_remove.settings import CHANGEABLE, Address, Destination, Login, Settings
 
-Approve = Callable[[Plan], bool]
+log = logging.getLogger("bulk_remove.api")
+
+Files = str | PathLike[str] | Sequence[str | PathLike[str]]
+"""Files, folders, patterns such as "exports/*.csv", or "-" for standard input."""
+OnRows = Callable[[int], None]
+Planning = Callable[[OnRows], AbstractContextManager[Prepared]]
 _BLOCK_ROWS = 5000
 
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """Where the server is, who we are there, and where runs keep their ledgers (None: the platform's folder)."""
+    """Where the campaign is, and who we are there: `Server("https://acme.thulium.com", "api", password)`.
 
-    address: Address
-    login: Login
-    state_dir: Path | None = None
+    Raises UsageError, which names the field.
+    """
+
+    url: str
+    """The system's address, https://SYSTEM.thulium.com. Plain http is for this machine alone."""
+    user: str
+    """The API user."""
+    password: str = field(repr=False)
+    """Its password, which is never shown."""
+    state_dir: str | PathLike[str] | None = None
+    """The folder where runs keep their ledgers. None: the platform's."""
+
+    def __post_init__(self) -> None:
+        for flag, value in (("--url", self.url), ("--user", self.user), ("--password", self.password)):
+            checked(flag, value, text)
+        checked("--state-dir", self.state_dir or "", path)
+        _ = self.address, self.login
+
+    @property
+    def address(self) -> Address:
+        """The address, read."""
+        return Address.parse(self.url)
+
+    @property
+    def login(self) -> Login:
+        """Who we are."""
+        return Login(self.user, self.password)
+
+    @property
+    def folder(self) -> Path:
+        """The folder where runs keep their ledgers."""
+        return _folder(self.state_dir)
+
+    @property
+    def destination(self) -> Destination:
+        """What a ledger notes of it."""
+        return self.address.destination(self.user)
+
+
+async def plan_files(
+    files: Files,
+    settings: Settings,
+    server: Server | None = None,
+    *,
+    state_dir: str | PathLike[str] | None = None,
+) -> Plan:
+    """Read files and return what `remove_files` would do; nothing is sent, and nothing is kept.
+
+    Without a server `state_dir` is where the reading is done; it needs room. Raises InputError, UsageError,
+    StorageError; limits are held only by what sends.
+    """
+    folder = server.folder if server else _folder(state_dir)
+    destination = server.destination if server else Destination()
+    async with _planned(partial(_read, _names(files), settings, destination, folder)) as ready:
+        return ready.plan
 
 
 async def remove_numbers(
-    numbers: Iterable[str], settings: Settings, server: Server, *, approve: Approve
+    numbers: Iterable[str],
+    settings: Settings,
+    server: Server,
+    *,
+    approve: Approve,
+    on_progress: OnProgress | None = None,
 ) -> AsyncGenerator[Outcome, None]:
     """Remove numbers; yields an outcome for each distinct one as soon as it is final and on disk.
 
     A text that is no phone number comes first, as INVALID, under its own text. Numbers without a final answer come
     last; if the server ended the run early, RefusedError or UnavailableError is raised after them, and GuardStop if
-    the canary did.
-    Raises what else `bulk_remove.errors` lists; GuardStop when `approve` returns False.
+    the canary did. `bulk-remove report RUN` writes a report of it.
+    Raises what else `bulk_remove.errors` lists; GuardStop when `approve` returns False, TypeError for another answer.
     """
+    ties = Ties(on_progress)
+    check_callable(approve)
     if settings.campaign_column is not None:
         raise UsageError("Numbers alone have no column of campaigns.", "Give the settings a campaign.")
-    settings = _learned(settings, server)
-    async with _planned([_Numbers(numbers)], settings, server) as ready:
+    settings, table = _learned(settings, server), _Numbers(numbers)
+    planning = partial(prepared, [table], settings, server.destination, server.folder, time.time())
+    async with _held(planning, server, settings.campaign) as ready:
+        check_plan(ready.plan, settings)
+        approved = await _approved(ready.plan, settings, server, approve)
         for row in Outcomes(ready.store).rows():
             if row.state is None:
                 yield Outcome(row.cell, Status.INVALID, 0, (), 0, 0, row.problem, 0.0)
-        stream = _Stream()
-        sending = asyncio.create_task(_send(ready, settings, server, approve, stream))
-        sending.add_done_callback(stream.end)
+        sending = asyncio.create_task(_sent(ready, approved, settings, server, ties))
+        sending.add_done_callback(ties.end)
         try:
-            async for outcome in stream.outcomes():
+            async for outcome in ties.outcomes():
                 yield outcome
         finally:
-            stream.stop(Ending.CODE)
-            sent = await sending
+            ties.stop()
+            sent = await to_the_end(sending, ties.stop)
         for row in Outcomes(ready.store).rows():
             if row.state is not None and row.state.phase not in SETTLED and not row.duplicate_of:
-                yield _outcome(row.number, row.state)
+                yield outcome_of(row.number, row.state)
+        ties.check()
         if sent.fault:
             raise error_of(sent.fault, settings.campaign)
         if sent.guard:
@@ -83,124 +178,214 @@ async def remove_numbers(
 
 
 async def remove_files(
-    files: Sequence[str], settings: Settings, server: Server, *, approve: Approve, output: Path | None = None
+    files: Files,
+    settings: Settings,
+    server: Server,
+    *,
+    approve: Approve,
+    output: str | PathLike[str] | None = None,
+    also: Sequence[ReportFormat | str] = (),
+    on_progress: OnProgress | None = None,
 ) -> Finished:
     """Remove the numbers of files and write the report; what `bulk-remove run` does.
 
-    Raises what `bulk_remove.errors` lists; GuardStop when `approve` returns False.
+    Without `output` the report goes to the run's own folder; `also` names what else is written beside it, "html" or
+    "xlsx". Whatever ended the sending early is in what is returned.
+    Raises what `bulk_remove.errors` lists; GuardStop when `approve` returns False, TypeError for another answer.
     """
+    ties = Ties(on_progress)
+    check_callable(approve)
+    names = _names(files)
+    report = _report(output, Wanted(also=checked("--also", also, several_of(ReportFormat))), names)
     settings = _learned(settings, server)
-    reading = reading_of(settings, server.state_dir or default_state_dir())
-    async with _planned([open_table(file, reading) for file in files], settings, server) as ready:
+    planning = partial(_read, names, settings, report.told(server), server.folder)
+    async with _held(planning, server, settings.campaign) as ready:
         check_plan(ready.plan, settings)
-        sent = await _send(ready, settings, server, approve, _Stream())
-        return finish(ready, settings, sent.ending, output)
+        approved = await _approved(ready.plan, settings, server, approve)
+        return await _finished(ready, approved, settings, server, ties, report)
+
+
+async def resume(
+    run_id: str,
+    server: Server,
+    *,
+    approve: Approve,
+    changes: Mapping[str, Any] | None = None,
+    output: str | PathLike[str] | None = None,
+    on_progress: OnProgress | None = None,
+) -> Finished:
+    """Finish a run that was stopped, by its id, and write its report whole; an empty id means the latest run.
+
+    Only the ledger is needed. `approve` is shown the run's plan. `changes` are settings that may be others from now on,
+    such as {"rate": 2.0}. The report goes where the run put it, or to `output`. Raises as `remove_files` does.
+    """
+    ties = Ties(on_progress)
+    check_callable(approve)
+    told = _changes(changes, CHANGEABLE)
+    async with entered(earlier_run(find_run(server.folder, run_id), told)) as run:
+        check_same_server(run, server.destination)
+        to = run.destination
+        report = _report(output or to.output, Wanted(to.csv_for, to.also), [])
+        with lock_campaigns(server.folder, to.host, run.campaigns):
+            ready = await threaded(reopened, run, time.time())
+            await check_asked(approve, ready.plan)
+            approved = approve_plan(ready.plan, run.consent)
+            return await _finished(ready, approved, run.settings, server, ties, report)
+
+
+async def rerun(
+    earlier: str | PathLike[str],
+    server: Server,
+    *,
+    approve: Approve,
+    changes: Mapping[str, Any] | None = None,
+    output: str | PathLike[str] | None = None,
+    on_progress: OnProgress | None = None,
+) -> Finished:
+    """Ask again for what an earlier run left without a final answer; the new report is whole.
+
+    The earlier run is named by its id, or by its report alone, on whatever machine. `changes` are settings by name: of
+    a run those that shall be others, of a report all that are not the default. Raises as `remove_files` does.
+    """
+    ties = Ties(on_progress)
+    check_callable(approve)
+    name = checked("--earlier", earlier, path)
+    report = _report(output, Wanted(), [name] if is_report(name) else [])
+    told = _changes(changes, [*Settings.__dataclass_fields__])
+    async with entered(earlier_rows(name, told, server.folder, server.destination)) as (rows, kept, own, *_):
+        settings = _learned(own, server)
+        again = prepared_again(rows, kept, settings, report.told(server), server.folder, time.time())
+        async with _held(lambda _: again, server, settings.campaign) as ready:
+            approved = await _approved(ready.plan, settings, server, approve)
+            return await _finished(ready, approved, settings, server, ties, report)
+
+
+async def _approved(plan: Plan, settings: Settings, server: Server, ask: Approve) -> ApprovedPlan:
+    """Hold the plan against what is known, and have it approved. Raises what `remove_files` lists."""
+    check_holds_numbers(plan)
+    address = server.address
+    async with Client(connection(settings, address, server.login)) as client:
+        findings = await inspect_campaigns(client, address.base_path, plan.campaign_ids, time.time)
+    known, notes = await threaded(known_of, server.folder, plan.host, plan.campaign_ids, findings.records)
+    for note in (*findings.notes, *notes, *unchecked(plan.campaign_ids, plan.limits, known)):
+        log.info("%s", note)
+    check_within_limits(plan, known)
+    await check_asked(ask, plan)
+    return approve_plan(plan, Consent.CODE, known)
+
+
+async def _finished(
+    ready: Prepared, approved: ApprovedPlan, settings: Settings, server: Server, ties: Ties, report: "_Report"
+) -> Finished:
+    """Send and report, to the end; whoever cancels it stops the sending, and has it cancelled after the report."""
+
+    async def reported() -> Finished:
+        sent = await _sent(ready, approved, settings, server, ties)
+        return await threaded(finish, ready, settings, sent.ending, report.output, report.wanted)
+
+    finished = await to_the_end(asyncio.create_task(reported()), ties.stop)
+    ties.check()
+    return finished
+
+
+async def _sent(ready: Prepared, approved: ApprovedPlan, settings: Settings, server: Server, ties: Ties) -> Sent:
+    return await carry_out(ready, approved, settings, server.address, server.login, ties.hooks)
 
 
 def _learned(settings: Settings, server: Server) -> Settings:
-    return with_learned_limit(settings, server.state_dir or default_state_dir(), server.address.host, time.time())
-
-
-class _Stream:
-    """Takes settled numbers from the pool and hands out their outcomes; passes on the wish to stop."""
-
-    def __init__(self) -> None:
-        self._queue: asyncio.Queue[Outcome | None] = asyncio.Queue()
-        self._stop: Callable[[Ending], None] | None = None
-        self._wished: Ending | None = None
-
-    def settled(self, numbers: Sequence[str], states: Sequence[NumberState]) -> None:
-        for number, state in zip(numbers, states, strict=True):
-            if state.phase in SETTLED:
-                self._queue.put_nowait(_outcome(number, state))
-
-    def end(self, _task: asyncio.Task[Sent]) -> None:
-        self._queue.put_nowait(None)
-
-    def stop(self, ending: Ending) -> None:
-        """Stop safely, now or as soon as the sending has begun."""
-        self._wished = ending
-        if self._stop is not None:
-            self._stop(ending)
-
-    @contextmanager
-    def stopping(self, stop: Callable[[Ending], None]) -> Iterator[None]:
-        self._stop = stop
-        if self._wished is not None:
-            stop(self._wished)
-        yield
-
-    async def outcomes(self) -> AsyncIterator[Outcome]:
-        while (outcome := await self._queue.get()) is not None:
-            yield outcome
+    return with_learned_limit(settings, server.folder, server.address.host, time.time())
 
 
 @asynccontextmanager
-async def _planned(tables: Sequence[Table], settings: Settings, server: Server) -> AsyncIterator[Prepared]:
-    """Hold the campaign and the plan; reading happens in a thread, so that the caller's loop goes on."""
-    state_dir = server.state_dir or default_state_dir()
-    address = server.address
-    planning = prepared(
-        tables, settings, address.destination(server.login.user), state_dir, time.time(), lambda _rows: None
-    )
-    ready = await asyncio.to_thread(planning.__enter__)
-    with _entered(planning), lock_campaigns(state_dir, address.host, ready.plan.campaign_ids):
+async def _planned(planning: Planning) -> AsyncGenerator[Prepared, None]:
+    """Plan; a cancellation ends that at the next rows, and leaves nothing behind."""
+    cancelled = Event()
+
+    def on_rows(_rows: int) -> None:
+        if cancelled.is_set():
+            raise asyncio.CancelledError
+
+    async with entered(planning(on_rows), cancelled.set) as ready:
         yield ready
 
 
-@contextmanager
-def _entered(manager: AbstractContextManager[Prepared]) -> Iterator[None]:
-    try:
-        yield
-    finally:
-        manager.__exit__(None, None, None)
-
-
-async def _send(ready: Prepared, settings: Settings, server: Server, consent: Approve, stream: _Stream) -> Sent:
-    known = await _known(ready.plan, settings, server)
-    check_within_limits(ready.plan, known)
-    if not consent(ready.plan):
-        raise GuardStop("The plan was not approved: nothing was sent.", "Look at the plan that approve() was given.")
-    approved = approve(ready.plan, Consent.CODE, known)
-    hooks = Hooks(_unwatched, stream.stopping, stream.settled)
-    return await carry_out(ready, approved, settings, server.address, server.login, hooks)
-
-
-async def _known(plan: Plan, settings: Settings, server: Server) -> Known:
-    """Find out what the plan's limits are held against; the server is asked only for a share of its records."""
-    records: Mapping[str, int] = {}
-    if settings.max_share is not None:
-        address = server.address
-        async with Client(connection(settings, address, server.login)) as client:
-            records = (await inspect_campaigns(client, address.base_path, plan.campaign_ids, time.time)).records
-    state_dir = server.state_dir or default_state_dir()
-    known, _ = await asyncio.to_thread(known_of, state_dir, plan.host, plan.campaign_ids, records)
-    return known
-
-
 @asynccontextmanager
-async def _unwatched(_snapshot: Callable[[], Snapshot]) -> AsyncIterator[None]:
-    yield
+async def _held(planning: Planning, server: Server, campaign: str) -> AsyncGenerator[Prepared, None]:
+    """Plan while the campaign is held, where it is known, and hold all campaigns of the plan."""
+    folder, host = server.folder, server.address.host
+    first = {campaign} - {""}
+    with lock_campaigns(folder, host, first):
+        async with _planned(planning) as ready:
+            with lock_campaigns(folder, host, {*ready.plan.campaign_ids} - first):
+                yield ready
 
 
-def _outcome(number: str, state: NumberState) -> Outcome:
-    return Outcome(
-        number,
-        status_of(state.phase),
-        state.removed,
-        state.record_ids,
-        state.attempts,
-        state.busy_rounds,
-        explain(state),
-        state.answered_at_s,
-    )
+@contextmanager
+def _read(
+    names: Sequence[str], settings: Settings, destination: Destination, folder: Path, on_rows: OnRows
+) -> Iterator[Prepared]:
+    """Find and read files and plan them."""
+    found = find_files(names)
+    for note in found.notes:
+        log.info("%s", note)
+    reading = reading_of(settings, folder)
+    tables = [open_table(file, reading) for file in found.files]
+    with prepared(tables, settings, destination, folder, time.time(), on_rows) as ready:
+        yield ready
+
+
+@dataclass(frozen=True, slots=True)
+class _Report:
+    """Where the report goes, None for the run's own folder, and what else is wanted."""
+
+    output: Path | None
+    wanted: Wanted
+
+    def told(self, server: Server) -> Destination:
+        """Return what the ledger notes for a later session."""
+        output = str(self.output.absolute()) if self.output else ""
+        return replace(server.destination, output=output, csv_for=self.wanted.csv_for, also=self.wanted.also)
+
+
+def _report(output: str | PathLike[str] | None, wanted: Wanted, inputs: Sequence[str]) -> _Report:
+    """Try the places of the report before anything is done. Raises UsageError."""
+    place = checked("--output", output or "", path)
+    if place:
+        check_places(Path(place), wanted, inputs)
+    return _Report(Path(place) if place else None, wanted)
+
+
+def _names(files: Files) -> list[str]:
+    several = [files] if isinstance(files, str | PathLike) else files
+    names = [checked("--files", each, path) for each in several]
+    if not all(names) or not names:
+        raise UsageError("No file is given.", "Name files, folders or patterns.")
+    return names
+
+
+def _folder(state_dir: str | PathLike[str] | None) -> Path:
+    return Path(state_dir) if state_dir else default_state_dir()
+
+
+def _changes(changes: Mapping[str, Any] | None, allowed: Collection[str]) -> dict[str, Any]:
+    other = next((name for name in changes or {} if name not in allowed), None)
+    if other is not None:
+        raise UsageError(f"{other} is not a setting that can be changed.", f"These can: {', '.join(allowed)}.")
+    return dict(changes or {})
 
 
 class _Numbers:
     """Texts as a table of one column."""
 
     def __init__(self, numbers: Iterable[str]) -> None:
+        if isinstance(numbers, str):
+            raise UsageError("numbers is a single text.", "Give a list of texts, one for each number.")
         self._numbers = [*numbers]
+        for kind in {*map(type, self._numbers)}:
+            if not issubclass(kind, str):
+                raise UsageError(
+                    f"numbers holds {kind.__name__}, not text alone.", "A number has no plus and no zeros."
+                )
         digest = sha256("\n".join(self._numbers).encode(errors="surrogatepass")).hexdigest()
         self.source = Source("(numbers)", "", ("number",), 0, "given by the caller", "", "", digest, 0)
 

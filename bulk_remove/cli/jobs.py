@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
@@ -11,33 +11,32 @@ from typing import Any
 
 from bulk_remove.adapters.console import Live, Screen
 from bulk_remove.adapters.folders import lock_campaigns
-from bulk_remove.adapters.ledger import Outcomes, Store
+from bulk_remove.adapters.ledger import Outcomes
 from bulk_remove.adapters.pool import Pool
-from bulk_remove.adapters.reader import Places, ReadOptions, SetAside, find_files, open_table
+from bulk_remove.adapters.reader import Places, SetAside, find_files, open_table
 from bulk_remove.cli.aftermath import Aftermath, aftermath
 from bulk_remove.cli.configured import without_profile
 from bulk_remove.cli.credentials import login_from
 from bulk_remove.cli.given import address_from, changes_from, settings_from, state_dir_from
 from bulk_remove.cli.guarding import canary_judge, inspected, known_before, known_to_plan
 from bulk_remove.cli.keys import steered_by_keys
-from bulk_remove.cli.reports import check_places, wanted_of
+from bulk_remove.cli.reports import wanted_of
 from bulk_remove.cli.run_log import logged
 from bulk_remove.cli.signals import report_kept, stopped_by_signals, told_truly
 from bulk_remove.core.guards import NOTHING_KNOWN
 from bulk_remove.core.plan import ApprovedPlan, Consent, approve, check_holds_numbers, check_within_limits
 from bulk_remove.core.progress import duration
 from bulk_remove.core.summary import Ending
-from bulk_remove.core.unasked import CAUSE, unasked_told
+from bulk_remove.core.unasked import CAUSE, UnaskedRemoval, unasked_told
 from bulk_remove.errors import ExitCode, GuardStop, UsageError
 from bulk_remove.language import counted, ours, phrase
 from bulk_remove.run.carry_out import Carried, Hooks, Sent, carry_out, notes_of, with_learned_limit
-from bulk_remove.run.finish import Finished, finish
-from bulk_remove.run.old_report import OldReport
+from bulk_remove.run.finish import Finished, check_places, finish
 from bulk_remove.run.plan_json import plan_as_json
 from bulk_remove.run.preflight import error_of
 from bulk_remove.run.prepare import Prepared, check_plan, prepared, reading_of
-from bulk_remove.run.rerun import Rows, prepared_again
-from bulk_remove.run.resume import check_not_abandoned, earlier_run, find_run, kept_of, reopened, standing_of
+from bulk_remove.run.rerun import earlier_rows, is_report, prepared_again
+from bulk_remove.run.resume import check_not_abandoned, earlier_run, find_run, reopened, standing_of
 from bulk_remove.settings import Address, Destination, Login, Settings
 
 
@@ -99,14 +98,18 @@ def _ended(after: Aftermath, carried: Carried) -> int:
 
 def _rerun(screen: Screen, options: dict[str, Any]) -> Carried:
     options = without_profile(options, "campaign", "output")
-    if not _is_report(options["earlier"]):
+    earlier = options["earlier"]
+    if not is_report(earlier):
         options = without_profile(options, "url", "system", "user")
     state_dir = state_dir_from(options)
     _need_consent(screen, options)
-    with _earlier_rows(screen, options, state_dir) as (rows, kept, given, told):
+    given = address_from(options).destination("") if options["url"] or options["system"] else None
+    changes = changes_from(options, typed_only=not is_report(earlier))
+    with earlier_rows(earlier, changes, state_dir, given) as (rows, kept, own, told, unasked):
+        _tell_unasked(screen, unasked)
         address = Address.parse(told.url) if told.url else address_from(options)
         login = login_from({**options, "user": options["user"] or told.user}, address)
-        settings = _learned(screen, given, state_dir, address)
+        settings = _learned(screen, own, state_dir, address)
         with (
             prepared_again(
                 rows, kept, settings, _destination(address, login, options), state_dir, time.time()
@@ -114,43 +117,6 @@ def _rerun(screen: Screen, options: dict[str, Any]) -> Carried:
             lock_campaigns(state_dir, address.host, ready.plan.campaign_ids),
         ):
             return _asked_and_carried_out(screen, ready, settings, address, login, options)
-
-
-@contextmanager
-def _earlier_rows(
-    screen: Screen, options: dict[str, Any], state_dir: Path
-) -> Iterator[tuple[Rows, tuple[str, ...], Settings, Destination]]:
-    """Give the rows of a report or of a run, the columns to keep, the settings, and where that run sent to."""
-    earlier = options["earlier"]
-    given = address_from(options).destination("") if options["url"] or options["system"] else Destination()
-    if _is_report(earlier):
-        changes = changes_from(options, typed_only=False)
-        if "campaign" not in changes:
-            changes["campaign_column"] = "campaign"
-        settings = Settings(**changes)
-        # Its own column is right whatever it looks like: the numbers were sent before.
-        reading = ReadOptions("number", keep_columns=True, has_header=True, trust_column=True)
-        report = OldReport(open_table(earlier, reading), settings.rules)
-        yield report.rows, report.kept, settings, given
-        return
-    with earlier_run(find_run(state_dir, earlier), changes_from(options, typed_only=True)) as run:
-        told = run.destination
-        if given.url and (given.host, given.base_path) != (told.host, told.base_path):
-            raise UsageError(
-                phrase(
-                    "Run {earlier} was sent to {host}, not to {other}.",
-                    earlier=earlier,
-                    host=told.host,
-                    other=given.host,
-                ),
-                "Leave --url, --system and BULK_REMOVE_URL out; to send elsewhere, rerun its report.csv.",
-            )
-        _tell_unasked(screen, run.store)
-        yield Outcomes(run.store).rows, kept_of(run), run.settings, told
-
-
-def _is_report(earlier: str) -> bool:
-    return Path(earlier).suffix.lower() in {".csv", ".xlsx"}
 
 
 def _learned(screen: Screen, settings: Settings, state_dir: Path, address: Address) -> Settings:
@@ -238,14 +204,14 @@ def resume_run(screen: Screen, options: dict[str, Any], held: Collection[str]) -
                     host=ready.plan.host,
                 )
             )
-            _tell_unasked(screen, run.store)
+            _tell_unasked(screen, Outcomes(run.store).unasked_removals())
             told = {**options, "output": output, "also": wanted.also, "csv_for": wanted.csv_for}
             return _carried_out(screen, ready, approved, run.settings, address, login, told)
 
 
-def _tell_unasked(screen: Screen, store: Store) -> None:
+def _tell_unasked(screen: Screen, removals: Sequence[UnaskedRemoval]) -> None:
     """Say again what an earlier session of a run removed that nobody asked for."""
-    if removals := Outcomes(store).unasked_removals():
+    if removals:
         screen.warn(phrase("{removals} {cause}", removals=unasked_told(removals), cause=ours(CAUSE)))
 
 

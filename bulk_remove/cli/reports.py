@@ -1,6 +1,5 @@
 """Which reports are written, and where; and the command that writes one again."""
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -56,26 +55,3 @@ def wanted_of(options: dict[str, Any], told: Destination | None = None) -> Wante
     told = told or Destination()
     also = told.also if options["also"] is None else options["also"]
     return Wanted(CsvFor(options["csv_for"] or told.csv_for), also)
-
-
-def check_places(output: Path, wanted: Wanted, inputs: Iterable[str]) -> None:
-    """Try all places of a report before anything is sent. Raises UsageError when one cannot be written to."""
-    places = (output, *wanted.places(output))
-    if len(set(places)) < len(places):
-        raise UsageError(
-            phrase("--output {output} has the name of another report.", output=output),
-            "Name the CSV, for example report.csv.",
-        )
-    resolved = {path.resolve(): path for path in places}
-    for name in filter(None, inputs):
-        if (path := resolved.get(Path(name).resolve())) is not None:
-            what = (
-                phrase("is the input itself")
-                if path == output
-                else phrase("would put {path} in the place of the input", path=path)
-            )
-            raise UsageError(
-                phrase("--output {output} {what}.", output=output, what=what), "Name another file for the report."
-            )
-    for path in places:
-        check_place(path)

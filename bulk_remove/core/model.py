@@ -163,16 +163,24 @@ class NumberState(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one number. `answered_at_s` is Unix seconds, 0.0 = never; the rest as in the report."""
+    """What became of one number, as it stands in the report."""
 
     number: str
+    """As it was sent; of a text that is no phone number the text itself."""
     status: Status
+    """What the server really did, as far as that is known."""
     removed_records: int
+    """How many records it said it removed."""
     record_ids: tuple[int | str, ...]
+    """Their ids, where it told them."""
     attempts: int
+    """How many requests left for this number."""
     busy_rounds: int
+    """How many of them found it in a call."""
     detail: str
+    """What is not plain, in words; else empty."""
     answered_at_s: float
+    """When the last reply about it came, in Unix seconds; 0.0 for never."""
 
 
 class RowOutcome(NamedTuple):

@@ -16,20 +16,22 @@ from bulk_remove.errors import GuardStop, InputError, InvariantError
 
 @dataclass(frozen=True, slots=True)
 class CampaignPlan:
-    """What would be asked of one campaign.
-
-    `settled` of its distinct numbers have their final answer from an earlier run and are not sent again. That run
-    removed `removed_before` records of it, and was told the ids of `ids_before` of them; of `doubted_before` of its
-    settled numbers it may have removed more.
-    """
+    """What would be asked of one campaign."""
 
     campaign: str
+    """Its identifier."""
     numbers: int
+    """Distinct numbers, settled ones included."""
     requests: int
+    """Requests that the first pass takes; numbers in a call and retries take more."""
     settled: int = 0
+    """Numbers that have their final answer from an earlier run and are not sent again."""
     removed_before: int = 0
+    """Records that the earlier run removed."""
     ids_before: int = 0
+    """Those of them whose ids it was told."""
     doubted_before: int = 0
+    """Settled numbers of which the earlier run may have removed more records."""
 
     @property
     def to_send(self) -> int:
@@ -47,18 +49,20 @@ class Sample(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class SourcePlan:
-    """What a source holds: `problems` counts its invalid cells by reason, the commonest first.
-
-    `duplicates` are rows whose number stands in an earlier row, of this source or of one before; `samples` are the
-    first rows, `examples` the first invalid ones.
-    """
+    """What a source holds."""
 
     source: Source
+    """The file or the sheet, and how it is read."""
     rows: int
+    """Its rows."""
     duplicates: int
+    """Rows whose number stands in an earlier row, of this source or of one before."""
     problems: tuple[tuple[str, int], ...]
+    """Its invalid cells: (reason, how many), the commonest first."""
     samples: tuple[Sample, ...] = ()
+    """Its first rows: (row, cell, what became of it), masked."""
     examples: tuple[Sample, ...] = ()
+    """Its first invalid rows, likewise."""
 
     @property
     def invalid(self) -> int:
@@ -68,20 +72,24 @@ class SourcePlan:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a run would do. `rows` = `numbers` + `invalid` + `duplicates`; `rate` is in requests a second, a ceiling.
-
-    `limits` are held before it is approved. With `additional_numbers` a record goes, too, when a number is among its
-    additional ones; with `canary` one chunk is sent alone before the others.
-    """
+    """What a run would do. `rows` = `numbers` + `invalid` + `duplicates`."""
 
     run_id: str
+    """The run's id, by which it is found later."""
     host: str
+    """The server; empty for a plan without one."""
     sources: tuple[SourcePlan, ...]
+    """What was read, in its order."""
     campaigns: tuple[CampaignPlan, ...]
+    """What would be asked of each campaign."""
     rate: float
+    """The ceiling in requests a second."""
     limits: Limits = NO_LIMITS
+    """What it is held against before it is approved."""
     additional_numbers: bool = False
+    """Whether a record goes, too, when a number is among its additional ones."""
     canary: bool = False
+    """Whether one request is sent alone before the others."""
 
     @property
     def rows(self) -> int:

@@ -17,29 +17,32 @@ class Wait(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A moment of the run, in numbers.
-
-    `phases` counts numbers by phase letter, `faults` requests without verdicts by kind; `removed_records` counts
-    records, `requests` all requests sent, `strangers` numbers that replies spoke of unasked. `rate` is how many
-    requests a second may be sent just now; `waiting` counts numbers that will be asked for again, the first of them
-    in `due_in_s` seconds (None when none waits, below 0 when it is due already). `failing_for_s` is for how long the
-    server has answered nobody, None unless it is only probed. `under_way` counts requests that are being sent,
-    `paused_for_s` is for how long the operator has held the run, None while it goes on. `wait` is there while nothing
-    is sent because the server asked for it.
-    """
+    """A moment of the run, in numbers."""
 
     phases: dict[str, int]
+    """Numbers by the letter of their phase; `settled`, `in_a_call` and `unsent` sum them up."""
     requests: int
+    """Requests sent in this session."""
     removed_records: int
+    """Records that the server said it removed."""
     strangers: int
+    """Numbers that replies spoke of although nobody asked for them."""
     faults: dict[str, int]
+    """Requests without verdicts, by kind."""
     rate: float
+    """How many requests a second may be sent just now."""
     waiting: int
+    """Numbers that will be asked for again."""
     due_in_s: float | None = None
+    """In how many seconds the first of them is: None when none waits, below 0 when it is due already."""
     failing_for_s: float | None = None
+    """For how many seconds the server has answered nobody; None unless it is only probed."""
     under_way: int = 0
+    """Requests that are being sent."""
     paused_for_s: float | None = None
+    """For how many seconds the operator has held the run; None while it goes on."""
     wait: Wait | None = None
+    """The wait that the server asked for, while nothing is sent because of it."""
 
     @property
     def settled(self) -> int:

@@ -14,7 +14,7 @@ from bulk_remove.adapters.distinct import RowKeys
 from bulk_remove.adapters.folders import note_report
 from bulk_remove.adapters.ledger import Outcomes, RecordCount, Timing, Totals
 from bulk_remove.adapters.report_copies import read_rows, write_for_polish_excel
-from bulk_remove.adapters.reporter import timestamp, write_report, write_summary, written_aside
+from bulk_remove.adapters.reporter import check_place, timestamp, write_report, write_summary, written_aside
 from bulk_remove.core.advice import advise, resumable
 from bulk_remove.core.alike import Ids, long_form
 from bulk_remove.core.course import Course, Timeline
@@ -24,7 +24,8 @@ from bulk_remove.core.plan import Plan
 from bulk_remove.core.proof import Proof
 from bulk_remove.core.summary import Ending, exit_code
 from bulk_remove.core.unasked import UnaskedRemoval
-from bulk_remove.errors import ExitCode
+from bulk_remove.errors import ExitCode, UsageError
+from bulk_remove.language import phrase
 from bulk_remove.run.prepare import Prepared
 from bulk_remove.settings import Settings
 
@@ -46,28 +47,34 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """What a run amounts to, all its sessions together.
-
-    The sum of `by_status` is the input's rows; `removed_records` counts records, and is a lower bound if `at_least`:
-    a request that brought no verdict may have removed more. `asked_numbers` counts the distinct numbers that some
-    request carried, `totals` what was sent, `proofs` what each campaign held before and after. `unasked` are removals
-    that nobody asked for. `report`, `summary` and `also` are the files, `ledger_head` is the head of the ledger's
-    chain, in hex.
-    """
+    """What a run amounts to, all its sessions together."""
 
     by_status: Mapping[Status, int]
+    """The rows of the input by what became of them."""
     removed_records: int
+    """Records that the server said it removed."""
     at_least: bool
+    """Whether that is a lower bound: a request that brought no verdict may have removed more."""
     asked_numbers: int
+    """Distinct numbers that some request carried."""
     totals: Totals
+    """Requests, sessions and times."""
     proofs: tuple[Proof, ...]
+    """What each campaign held before and after."""
     unasked: tuple[UnaskedRemoval, ...]
+    """Removals that nobody asked for."""
     ending: Ending
+    """Why the sending ended."""
     exit_code: ExitCode
+    """What the command would exit with: 0 where every number is final."""
     report: Path
+    """report.csv, or what it was called."""
     summary: Path
+    """The summary, as JSON."""
     ledger_head: str
+    """The head of the ledger's chain, in hex: kept elsewhere, it proves the ledger later."""
     also: tuple[Path, ...] = ()
+    """The reports in other formats."""
 
     @property
     def resumable(self) -> bool:
@@ -94,6 +101,29 @@ def finish(
     if wanted.csv_for is CsvFor.EXCEL_PL:
         _turn_for_excel(report)
     return finished
+
+
+def check_places(output: Path, wanted: Wanted, inputs: Iterable[str]) -> None:
+    """Try all places of a report before anything is sent. Raises UsageError when one cannot be written to."""
+    places = (output, *wanted.places(output))
+    if len(set(places)) < len(places):
+        raise UsageError(
+            phrase("--output {output} has the name of another report.", output=output),
+            "Name the CSV, for example report.csv.",
+        )
+    resolved = {path.resolve(): path for path in places}
+    for name in filter(None, inputs):
+        if (path := resolved.get(Path(name).resolve())) is not None:
+            what = (
+                phrase("is the input itself")
+                if path == output
+                else phrase("would put {path} in the place of the input", path=path)
+            )
+            raise UsageError(
+                phrase("--output {output} {what}.", output=output, what=what), "Name another file for the report."
+            )
+    for path in places:
+        check_place(path)
 
 
 def write_again(

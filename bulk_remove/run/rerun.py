@@ -2,27 +2,73 @@
 
 from bisect import bisect_right
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from itertools import groupby, islice
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from bulk_remove.adapters.distinct import RowKeys
-from bulk_remove.adapters.ledger import Planning, Reopening
+from bulk_remove.adapters.ledger import Outcomes, Planning, Reopening
+from bulk_remove.adapters.reader import ReadOptions, open_table
 from bulk_remove.core.chunker import in_requests
 from bulk_remove.core.lifecycle import SETTLED, asked_anew, is_doubted, status_of
 from bulk_remove.core.model import FINAL_STATUSES, NumberedBlock, NumberState, RowBlock, RowOutcome, Source
 from bulk_remove.core.plan import CampaignPlan, Plan, SourcePlan
+from bulk_remove.core.unasked import UnaskedRemoval
 from bulk_remove.errors import InputError
 from bulk_remove.language import phrase
+from bulk_remove.run.old_report import OldReport
 from bulk_remove.run.prepare import Prepared, counts_of, new_run
+from bulk_remove.run.resume import check_same_server, earlier_run, find_run, kept_of
 from bulk_remove.settings import Destination, Settings
 
 Rows = Callable[[], Iterator[RowOutcome]]
 """Gives the rows of the earlier run, anew each time."""
 
 _BLOCK_ROWS = 5000
+
+
+class EarlierRows(NamedTuple):
+    """An earlier run's rows, the input's columns that its report keeps, its settings, and where it was sent to.
+
+    The destination of a report alone is the one that was given, if one was. `unasked` are removals in that run that
+    nobody asked for.
+    """
+
+    rows: Rows
+    kept: tuple[str, ...]
+    settings: Settings
+    destination: Destination
+    unasked: Sequence[UnaskedRemoval] = ()
+
+
+def is_report(earlier: str) -> bool:
+    """Tell whether an earlier run is named by its report, and not by its id."""
+    return Path(earlier).suffix.lower() in {".csv", ".xlsx"}
+
+
+@contextmanager
+def earlier_rows(
+    earlier: str, changes: Mapping[str, Any], state_dir: Path, given: Destination | None
+) -> Iterator[EarlierRows]:
+    """Give the rows of an earlier run, named by its id or its report; `changes` replace its settings by name.
+
+    A run is never asked again of another server than its own, which `given` may name. Raises InputError, UsageError,
+    StorageError, RunLockedError.
+    """
+    if is_report(earlier):
+        settings = Settings(**({} if "campaign" in changes else {"campaign_column": "campaign"}) | dict(changes))
+        # Its own column is right whatever it looks like: the numbers were sent before.
+        reading = ReadOptions("number", keep_columns=True, has_header=True, trust_column=True)
+        report = OldReport(open_table(earlier, reading), settings.rules)
+        yield EarlierRows(report.rows, report.kept, settings, given or Destination())
+        return
+    with earlier_run(find_run(state_dir, earlier), changes) as run:
+        check_same_server(run, given)
+        outcomes = Outcomes(run.store)
+        yield EarlierRows(outcomes.rows, kept_of(run), run.settings, run.destination, outcomes.unasked_removals())
 
 
 @contextmanager

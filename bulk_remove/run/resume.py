@@ -13,7 +13,7 @@ from bulk_remove.core.advice import RESUMED
 from bulk_remove.core.lifecycle import status_of
 from bulk_remove.core.model import Status
 from bulk_remove.core.plan import CampaignPlan, Consent, Plan, SourcePlan
-from bulk_remove.errors import InputError
+from bulk_remove.errors import InputError, UsageError
 from bulk_remove.language import phrase
 from bulk_remove.run.prepare import LEDGER, Prepared
 from bulk_remove.settings import Destination, Settings
@@ -85,6 +85,21 @@ def earlier_run(folder: Path, changes: Mapping[str, Any]) -> Iterator[EarlierRun
             Destination.read_back(_dict(facts.request["destination"])),
             Consent(facts.approved_by),
             tuple(campaign["campaign"] for campaign in _dict(facts.plan)["campaigns"]),
+        )
+
+
+def check_same_server(run: EarlierRun, given: Destination | None) -> None:
+    """Raise UsageError where a server is given that is not the run's."""
+    told = run.destination
+    if given is not None and (given.host, given.base_path) != (told.host, told.base_path):
+        raise UsageError(
+            phrase(
+                "Run {earlier} was sent to {host}, not to {other}.",
+                earlier=run.folder.name,
+                host=told.host,
+                other=given.host,
+            ),
+            "Leave --url, --system and BULK_REMOVE_URL out; to send elsewhere, rerun its report.csv.",
         )
 
 

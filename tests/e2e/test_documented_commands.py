@@ -68,13 +68,34 @@ def test_no_page_has_a_line_with_a_command_that_is_not_run() -> None:
         assert page in READ or page in NOT_RUN or not _LINE.search(page)
 
 
+PYTHON = {
+    "remove_numbers(": "601234555 REMOVED 1\n601234556 REMOVED 1\n",
+    "remove_files(": ("20 numbers, 0 invalid\n{<Status.REMOVED: 'REMOVED'>: 20} report.csv\nOK\n"),
+}
+"""What each piece of Python prints, by a call that is in it alone."""
+
+
+@pytest.mark.parametrize("call", PYTHON)
 def test_the_python_of_the_documents_does_what_it_is_there_for(
-    server: Running, env: dict[str, str], tmp_path: Path
+    server: Running, env: dict[str, str], tmp_path: Path, call: str
 ) -> None:
-    (code,) = [block for page in PAGES for block in _PYTHON.findall(page)]
-    code = code.replace('Address.of_system("acme")', f'Address.parse("{server.url}")')
-    code = code.replace('Login("api", "...")', f'Login("demo", "{DEMO_PASSWORD}")')
-    done = subprocess.run(
-        [sys.executable, "-c", code], env=env, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60
+    numbers = "".join(f"{601_234_550 + index}\n" for index in range(20))
+    (tmp_path / "opt-outs.csv").write_text(f"telefon\n{numbers}", encoding="utf-8")
+    blocks = [block for page in PAGES for block in _PYTHON.findall(page)]
+    assert len(blocks) == len(PYTHON)
+    (code,) = [block for block in blocks if call in block]
+    theirs, ours = (
+        'Server("https://acme.thulium.com", "api", "...")',
+        f'Server("{server.url}", "demo", "{DEMO_PASSWORD}")',
     )
-    assert (done.stderr, done.stdout) == ("", "601234555 REMOVED 1\n601234556 REMOVED 1\n")
+    assert theirs in code
+    done = subprocess.run(
+        [sys.executable, "-c", code.replace(theirs, ours)],
+        env=env,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert (done.stderr, done.stdout) == ("", PYTHON[call])

@@ -2,7 +2,7 @@ import csv
 from collections import defaultdict
 from pathlib import Path
 
-from bulk_remove import Address, Login, Server, Settings, remove_files
+from bulk_remove import Server, Settings, remove_files
 from bulk_remove.simulator.api import Rules
 from bulk_remove.simulator.faults import Faults
 from bulk_remove.simulator.habits import Habits
@@ -25,7 +25,7 @@ async def test_in_a_hard_world_only_the_poison_numbers_are_not_final_and_the_rep
     settings = Settings("00001", rate=300.0, concurrency=8, busy_delay_s=0.5, tries=12, max_numbers_per_request=100)
     world = World([OnDemandCampaign("00001", HABITS)])
     async with running(world, FAULTS, Rules(poison=frozenset(poison))) as simulator:
-        server = Server(Address.parse(simulator.url), Login("demo", "demo-password"), tmp_path / "state")
+        server = Server(simulator.url, "demo", "demo-password", tmp_path / "state")
         finished = await remove_files(
             [str(source)], settings, server, approve=lambda _: True, output=tmp_path / "report.csv"
         )

@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from bulk_remove import Address, Login, Server, Settings, Status, remove_files
+from bulk_remove import Server, Settings, Status, remove_files
 from bulk_remove.simulator.api import Rules
 from bulk_remove.simulator.habits import Habits
 from bulk_remove.simulator.on_demand import OnDemandCampaign
@@ -15,7 +15,7 @@ async def test_a_shorter_request_line_is_learned_once_and_kept_for_the_host(tmp_
     settings = Settings("00001", rate=500.0)
     world = World([OnDemandCampaign("00001", Habits())])
     async with running(world, rules=Rules(max_line_bytes=3_000)) as simulator:
-        server = Server(Address.parse(simulator.url), Login("demo", "demo-password"), tmp_path / "state")
+        server = Server(simulator.url, "demo", "demo-password", tmp_path / "state")
         for run in ("first", "second"):
             refused = sum(entry.answered == 414 for entry in simulator.audit)
             finished = await remove_files(
