@@ -11,9 +11,9 @@ from bulk_remove.adapters.console import Screen
 from bulk_remove.cli.credentials import password_for
 from bulk_remove.cli.given import state_dir_from
 from bulk_remove.cli.signals import answered
-from bulk_remove.core.guards import Known, unchecked
+from bulk_remove.core.guards import Known
 from bulk_remove.core.model import Status
-from bulk_remove.core.plan import Plan, check_within_limits
+from bulk_remove.core.plan import Plan, check_within_limits, passed
 from bulk_remove.core.summary import Ending
 from bulk_remove.errors import GuardStop, UnavailableError
 from bulk_remove.language import ours, phrase
@@ -41,7 +41,7 @@ def known_before(
     findings = asyncio.run(inspected(settings, address, login, plan.campaign_ids))
     known, notes = known_of(state_dir_from(options), plan.host, plan.campaign_ids, findings.records)
     screen.plan(plan, known, settings.also_try)
-    for note in (*findings.notes, *notes, *unchecked(plan.campaign_ids, plan.limits, known)):
+    for note in (*findings.notes, *notes, *passed(plan, known)):
         screen.note(note)
     return known
 
@@ -59,7 +59,7 @@ def known_to_plan(
     known = Known(records)
     if address is not None:
         known, more = known_of(state_dir_from(options), plan.host, plan.campaign_ids, records)
-        notes = (*notes, *more, *unchecked(plan.campaign_ids, plan.limits, known))
+        notes = (*notes, *more, *passed(plan, known))
     limits = plan.limits
     if not asked and limits.max_share is not None:
         notes = (*notes, "--max-share was not checked: for that the server is asked, which takes --url and --user.")

@@ -103,7 +103,7 @@ input_options = _all(
 )
 
 _MAX_NUMBERS = "Stop when more numbers than this would be sent to a campaign."
-_MAX_SHARE = "Stop when they are a greater share of the campaign's records; 100% lets everything through."
+_MAX_SHARE = "Stop above this share of the campaign's records (50% if counted)."
 _MAX_TIMES = "Stop when they are more than so many times what the campaign's runs usually send."
 _CANARY = "Send one request alone first, and the rest once its verdicts are judged."
 _MAX_NOT_EXIST = "The share of the first numbers that may not be there."

@@ -17,6 +17,8 @@ MAX_INVALID = 0.05
 """The share of the rows that may be invalid. A kept list has few; a wrong column or a damaged export has many."""
 FEW_INVALID = 10
 """Fewer invalid rows than these stop a run only when they are more than half of all rows."""
+MAX_SHARE = 0.5
+"""The share of a campaign's records that a run may ask for where nobody says otherwise and the records are counted."""
 
 _SHOWN_REASONS = 3
 _SHOWN_BREACHES = 3
@@ -75,7 +77,8 @@ class Limits:
     """What a run may at most ask of one campaign; None where there is no limit.
 
     `max_numbers` is how many numbers, `max_share` what share of the campaign's records they may be (0 to 1, and 1 lets
-    everything through), `max_times_usual` how many times what the campaign's earlier runs sent.
+    everything through), `max_times_usual` how many times what the campaign's earlier runs sent. Without a `max_share`
+    it is `MAX_SHARE`, but only where the server says how many records there are, and there are any.
     """
 
     max_numbers: int | None = None
@@ -102,17 +105,15 @@ class Known:
         return (sizes[(len(sizes) - 1) // 2] + sizes[len(sizes) // 2]) / 2
 
 
-NO_LIMITS = Limits()
+NO_LIMITS = Limits(max_share=1)
 NOTHING_KNOWN = Known()
 
 
 class _Breach(NamedTuple):
-    """What is over a limit, the flag, and the least value that would let it through, as a figure and as it is typed."""
+    """What is over a limit, and the flag that raises it."""
 
     sentence: str
     flag: str
-    least: Fraction
-    typed: str
 
 
 def check_limits(to_send: Mapping[str, int], limits: Limits, known: Known) -> None:
@@ -127,15 +128,11 @@ def check_limits(to_send: Mapping[str, int], limits: Limits, known: Known) -> No
     told = joined("; ", (breach.sentence for breach in breaches[:_SHOWN_BREACHES]))
     left = len(breaches) - _SHOWN_BREACHES
     more = phrase("; and {left:,} more of this kind", left=left) if left > 0 else ""
-    least: dict[str, _Breach] = {}
-    for breach in breaches:
-        least[breach.flag] = max(least.get(breach.flag, breach), breach, key=lambda one: one.least)
-    flags = " ".join(f"{flag} {breach.typed}" for flag, breach in least.items())
     raise GuardStop(
         phrase("{told}{more}. Nothing was sent.", told=told, more=more),
         phrase(
-            "Look at the plan: file or campaign may be the wrong one. If they are right, let it through with {flags}.",
-            flags=flags,
+            "Check file and campaign in the plan. If both are right, set a higher limit with {flags}.",
+            flags=joined(", ", dict.fromkeys(breach.flag for breach in breaches)),
         ),
     )
 
@@ -148,9 +145,10 @@ def _breaches(campaign: str, count: int, limits: Limits, known: Known) -> Iterat
             campaign=campaign,
             max_numbers=limits.max_numbers,
         )
-        yield _Breach(told, "--max-numbers", Fraction(count), f"{count}")
-    if count and limits.max_share is not None and limits.max_share < 1:
-        yield from _share_breach(campaign, count, limits.max_share, known.records.get(campaign))
+        yield _Breach(told, "--max-numbers")
+    records = known.records.get(campaign)
+    if count and (limits.max_share is not None or records):
+        yield from _share_breach(campaign, count, MAX_SHARE if limits.max_share is None else limits.max_share, records)
     usual = known.usual(campaign)
     if limits.max_times_usual is not None and usual and count / usual > limits.max_times_usual:
         times = Fraction(count) / Fraction(usual)
@@ -165,34 +163,41 @@ def _breaches(campaign: str, count: int, limits: Limits, known: Known) -> Iterat
             runs=runs,
             max_times_usual=limits.max_times_usual,
         )
-        yield _Breach(told, "--max-times-usual", times, f"{ceil(times)}")
+        yield _Breach(told, "--max-times-usual")
 
 
 def _share_breach(campaign: str, count: int, max_share: float, records: int | None) -> Iterator[_Breach]:
+    if max_share >= 1:
+        return
     if records is None:
         told = phrase(
             "how many records campaign {campaign} holds is not known, so --max-share {share:g}%",
             campaign=campaign,
             share=100 * max_share,
         )
-        yield _Breach(phrase("{told} cannot be checked", told=told), "--max-share", Fraction(1), "100%")
+        yield _Breach(phrase("{told} cannot be checked", told=told), "--max-share")
     elif not records or count / records > max_share:
-        share = Fraction(count, records or 1)
-        shown = _precisely_up(share) if records else phrase("more than all")
         told = phrase(
             "{count:,} numbers are {share} of the {records:,} records of campaign {campaign}",
             count=count,
-            share=shown,
+            share=_precisely_up(Fraction(count, records)) if records else phrase("more than all"),
             records=records,
             campaign=campaign,
         )
-        least = min(Fraction(1), share)
-        yield _Breach(
-            phrase("{told}, and at most {share:g}% may be", told=told, share=100 * max_share),
-            "--max-share",
-            least,
-            _precisely_up(least),
-        )
+        yield _Breach(phrase("{told}, and at most {share:g}% may be", told=told, share=100 * max_share), "--max-share")
+
+
+def emptied(to_send: Mapping[str, int], known: Known) -> Iterator[str]:
+    """Yield a sentence for each campaign that has no more records than numbers would be sent to it."""
+    for campaign, count in to_send.items():
+        records = known.records.get(campaign)
+        if records is not None and count >= max(records, 1):
+            yield phrase(
+                "{count:,} numbers for the {records:,} records of campaign {campaign}: the run may empty it.",
+                count=count,
+                records=records,
+                campaign=campaign,
+            )
 
 
 def unchecked(campaigns: Sequence[str], limits: Limits, known: Known) -> tuple[str, ...]:

@@ -4,12 +4,13 @@ Only an `ApprovedPlan` can be carried out, and `approve` is the only way to get 
 module alone. The dry run prints the very plan that a run would ask approval for.
 """
 
+import re
 from collections import Counter
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
-from bulk_remove.core.guards import NO_LIMITS, NOTHING_KNOWN, Known, Limits, check_limits
+from bulk_remove.core.guards import NO_LIMITS, NOTHING_KNOWN, Known, Limits, check_limits, emptied, unchecked
 from bulk_remove.core.model import Source
 from bulk_remove.errors import GuardStop, InputError, InvariantError
 
@@ -145,6 +146,25 @@ class Plan:
         return max(0, self.requests - 1) / self.rate
 
 
+TYPED_COUNT_FROM = 100
+"""From so many numbers on, the operator types how many there are instead of yes."""
+_YES, _NO = frozenset({"y", "yes", "t", "tak"}), frozenset({"", "n", "no", "nie"})
+_COUNT = re.compile("[0-9]+|[0-9]{1,3}(?:[ \u00a0\u202f,.'][0-9]{3})+")
+
+
+def read_answer(typed: str, numbers: int) -> bool | None:
+    """Return what the operator's answer to "remove so many numbers?" means; None when it is neither yes nor no.
+
+    For few numbers yes is `y`, `yes`, `t` or `tak`. For many it is their count, with or without separators.
+    """
+    text = typed.strip().lower()
+    if text in _NO:
+        return False
+    if numbers < TYPED_COUNT_FROM:
+        return True if text in _YES else None
+    return True if _COUNT.fullmatch(text) and re.sub("[^0-9]", "", text) == str(numbers) else None
+
+
 class Consent(StrEnum):
     """Who approved a plan, and how."""
 
@@ -182,6 +202,12 @@ def check_holds_numbers(plan: Plan) -> None:
             "The input holds no phone number that could be sent.",
             "Look at the column and the reasons in the plan; choose another with --column.",
         )
+
+
+def passed(plan: Plan, known: Known) -> tuple[str, ...]:
+    """Return sentences on what a plan's limits let through and an operator should know nevertheless."""
+    to_send = {campaign.campaign: campaign.to_send for campaign in plan.campaigns}
+    return (*unchecked(plan.campaign_ids, plan.limits, known), *emptied(to_send, known))
 
 
 def check_within_limits(plan: Plan, known: Known) -> None:

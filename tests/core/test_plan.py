@@ -7,7 +7,17 @@ import pytest
 
 from bulk_remove.core.guards import Known, Limits
 from bulk_remove.core.model import Source
-from bulk_remove.core.plan import ApprovedPlan, CampaignPlan, Consent, Plan, SourcePlan, approve, check_answer
+from bulk_remove.core.plan import (
+    ApprovedPlan,
+    CampaignPlan,
+    Consent,
+    Plan,
+    SourcePlan,
+    approve,
+    check_answer,
+    passed,
+    read_answer,
+)
 from bulk_remove.errors import GuardStop, InputError, InvariantError
 
 SOURCE = Source("numbers.csv", "", ("phone",), 0, "named 'phone'", "utf-8", ",", "0" * 64, 12)
@@ -25,13 +35,17 @@ def test_a_plan_is_approved_by_approve_alone() -> None:
         ApprovedPlan(made, Consent.FLAG, object())
 
 
-@pytest.mark.parametrize("consent", [True, "the calling program", "--yes", 1, None, Mock()], ids=repr)
+@pytest.mark.parametrize(
+    "consent", [True, "the calling program", "--yes", 1, None, Mock()], ids=lambda it: type(it).__name__
+)
 def test_only_a_consent_approves_and_nothing_that_looks_like_one(consent: Any) -> None:
     with pytest.raises(TypeError, match="by a Consent"):
         approve(plan(10, 10), consent)
 
 
-@pytest.mark.parametrize("answer", [1, 1.0, "True", "yes", None, [True], np.True_, Mock()], ids=repr)
+@pytest.mark.parametrize(
+    "answer", [1, 1.0, "True", "yes", None, [True], np.True_, Mock()], ids=lambda it: type(it).__name__
+)
 def test_only_true_is_an_answer_that_approves_and_false_one_that_refuses(answer: object) -> None:
     with pytest.raises(TypeError, match="approve must return True or False, not "):
         check_answer(answer)
@@ -84,3 +98,30 @@ def test_the_limits_are_for_each_campaign_and_for_what_is_sent_alone() -> None:
     assert approve(limited, Consent.FLAG).plan is limited
     with pytest.raises(GuardStop, match="campaign 00002"):
         approve(replace(limited, limits=Limits(max_numbers=4)), Consent.FLAG)
+
+
+@pytest.mark.parametrize(
+    ("typed", "numbers", "meaning"),
+    [
+        *((word, 99, True) for word in ("y", "yes", "t", "tak", " TAK\n", "Yes\n")),
+        *((word, 99, False) for word in ("", "\n", "n", "no", "nie", "NIE\n")),
+        *((word, 99, None) for word in ("99", "yess", "ok", "1")),
+        *((word, 8000, True) for word in ("8000", "8,000", "8 000", "8.000", "8'000", "8\u00a0000\n", " 8\u202f000 ")),
+        *((word, 8000, False) for word in ("", "\n", "n", "nie")),
+        *((word, 8000, None) for word in ("yes", "tak", "8", "80,00", "8,0,0,0", "8 00", "08000", "-8000", "8000.0")),
+        ("1,234,567", 1_234_567, True),
+        ("100", 100, True),
+        ("yes", 100, None),
+    ],
+)
+def test_few_numbers_take_a_yes_and_many_their_count_with_or_without_separators(
+    typed: str, numbers: int, *, meaning: bool | None
+) -> None:
+    assert read_answer(typed, numbers) is meaning
+
+
+def test_a_plan_that_may_empty_a_campaign_is_told_of_though_no_limit_stops_it() -> None:
+    all_of_it = replace(plan(10, 10), limits=Limits(max_share=1))
+    (told,) = passed(all_of_it, Known({"00001": 10}))
+    assert told == "10 numbers for the 10 records of campaign 00001: the run may empty it."
+    assert passed(all_of_it, Known({"00001": 11})) == ()

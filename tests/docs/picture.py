@@ -72,7 +72,7 @@ def shown_by(url: str, folder: Path, numbers: int, **settings: str) -> str:
     with contextlib.chdir(folder), sitting(*typed(url), env=environment(**settings)) as at:
         at.resize(COLUMNS, 60)
         at.until("to go on: ")
-        (wanted,) = re.findall(r"Type .*?(\w+)\)? to go on: ", at.shown)
+        (wanted,) = re.findall(r"Type .*?([\w,]+)\)? to go on: ", at.shown)
         at.type(f"{wanted}\n")
         at.ended(_TOO_LONG_S)
         return at.shown

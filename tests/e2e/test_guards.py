@@ -11,6 +11,7 @@ from bulk_remove.simulator.audit import read_audit
 from tests.support.processes import Running, bulk_remove, removal, report_of, simulator
 
 PACE = ("--rate", "100", "--max-numbers-per-request", "10")
+ALL = ("--max-share", "100%")
 
 
 def written(folder: Path, name: str, numbers: range) -> Path:
@@ -54,11 +55,25 @@ def test_a_run_over_a_limit_is_5_with_the_figures_and_the_flag_and_nothing_is_re
     done = bulk_remove(*removal(server, tmp_path, source, *PACE), *limit)
     assert done.returncode == 5
     assert figures in done.stderr
-    assert f"let it through with {limit[0]} {through}." in done.stderr
+    assert f"If both are right, set a higher limit with {limit[0]}." in done.stderr
     assert asked(server) == []
     assert list((tmp_path / "state" / "runs").iterdir()) == []
     assert bulk_remove(*removal(server, tmp_path, source, *PACE), limit[0], through).returncode == 0
     assert len(asked(server)) == 3
+
+
+def test_half_of_a_counted_campaign_is_the_limit_that_nobody_has_to_set(tmp_path: Path, server: Running) -> None:
+    half = written(tmp_path, "half.csv", range(600_000_000, 600_000_050))
+    more = written(tmp_path, "more.csv", range(600_000_049, 600_000_100))
+    words = removal(server, tmp_path, more, *PACE)
+    stopped = bulk_remove(*words)
+    assert stopped.returncode == 5
+    assert "51 numbers are 51% of the 100 records of campaign 00001, and at most 50% may be" in stopped.stderr
+    assert asked(server) == []
+    assert bulk_remove(*removal(server, tmp_path, half, *PACE)).returncode == 0
+    through = bulk_remove(*words, *ALL)
+    assert through.returncode == 0
+    assert "51 numbers for the 50 records of campaign 00001: the run may empty it." in through.stderr
 
 
 def test_each_campaign_of_a_file_is_held_against_its_own_limit(tmp_path: Path, held: Path) -> None:
@@ -88,7 +103,7 @@ def test_a_run_much_greater_than_usual_is_5_and_one_without_a_past_passes_and_sa
     done = bulk_remove(*removal(server, tmp_path, source, *PACE), *usual)
     assert done.returncode == 5
     assert "26 numbers are 5.2 times the 5 that a run of campaign 00001 usually sends (median of 3)" in done.stderr
-    assert "let it through with --max-times-usual 6." in done.stderr
+    assert "set a higher limit with --max-times-usual." in done.stderr
     assert len(asked(server)) == before
     elsewhere = bulk_remove(
         "plan", source, "-c", "00001", "--state-dir", tmp_path / "state", "--url", "http://127.0.0.1:9", *usual
@@ -106,7 +121,7 @@ def test_a_share_that_the_user_may_not_ask_about_is_5_unless_everything_is_let_t
         done = bulk_remove(*words, "--max-share", "20%")
         assert done.returncode == 5
         assert "how many records campaign 00001 holds is not known, so --max-share 20% cannot be checked" in done.stderr
-        assert "let it through with --max-share 100%." in done.stderr
+        assert "set a higher limit with --max-share." in done.stderr
         assert asked(server) == []
         through = bulk_remove(*words, "--max-share", "100%")
     assert through.returncode == 0, through.stderr
@@ -192,7 +207,7 @@ def test_a_canary_waits_for_no_call_but_follows_its_numbers_through_their_forms(
     held.write_text("\n".join(f"48{number}" for number in range(600_000_000, 600_000_030)) + "\n", encoding="utf-8")
     source = written(tmp_path, "numbers.csv", range(600_000_000, 600_000_030))
     with simulator(tmp_path, "--numbers", str(held), "--busy-share", "1", "--busy-seconds", "1") as server:
-        words = ("--also-try", "international", "--canary", "--canary-max-not-exist", "0%", "--busy-delay", "1s")
+        words = ("--also-try", "international", "--canary", "--canary-max-not-exist", "0%", "--busy-delay", "1s", *ALL)
         done = bulk_remove(*removal(server, tmp_path, source, *PACE, *words))
     assert done.returncode == 0, done.stderr
     first, second, third, *_ = asked(server)
@@ -224,10 +239,10 @@ def test_additional_numbers_are_searched_on_demand_and_told_and_kept(tmp_path: P
     held.write_text("\n".join(["number,others", *rows]) + "\n", encoding="utf-8")
     source = written(tmp_path, "numbers.csv", range(601_000_000, 601_000_020))
     with simulator(tmp_path, "--numbers", str(held), "--additional-column", "others") as server:
-        plain = bulk_remove(*removal(server, tmp_path, source, *PACE))
+        plain = bulk_remove(*removal(server, tmp_path, source, *PACE, *ALL))
         assert {row["status"] for row in report_of(tmp_path)} == {"NOT_EXIST"}
         assert "among" not in plain.stdout
-        words = (*PACE, "--additional-numbers", "--canary", "--canary-max-not-exist", "0%")
+        words = (*PACE, *ALL, "--additional-numbers", "--canary", "--canary-max-not-exist", "0%")
         wide = bulk_remove(*removal(server, tmp_path, source, *words))
         assert wide.returncode == 0, wide.stderr
         assert {row["status"] for row in report_of(tmp_path)} == {"REMOVED"}
@@ -247,7 +262,7 @@ def test_a_resume_searches_additional_numbers_as_its_run_did(tmp_path: Path) -> 
     held.write_text("\n".join(["number,others", *rows]) + "\n", encoding="utf-8")
     source = written(tmp_path, "numbers.csv", range(601_000_025, 601_000_045))
     with simulator(tmp_path, "--numbers", str(held), "--additional-column", "others") as server:
-        words = (*PACE, "--additional-numbers", "--canary", "--canary-max-not-exist", "0%")
+        words = (*PACE, *ALL, "--additional-numbers", "--canary", "--canary-max-not-exist", "0%")
         assert bulk_remove(*removal(server, tmp_path, source, *words)).returncode == 5
         resumed = bulk_remove("resume", "--yes", "--state-dir", tmp_path / "state", "--canary-max-not-exist", "100%")
     assert resumed.returncode == 0, resumed.stderr

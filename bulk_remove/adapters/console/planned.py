@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from rich.table import Table
 
 from bulk_remove.adapters.console.figures import Figures
-from bulk_remove.core.guards import Known, Limits
+from bulk_remove.core.guards import MAX_SHARE, Known, Limits
 from bulk_remove.core.model import Source
 from bulk_remove.core.plan import CampaignPlan, Plan, SourcePlan
 from bulk_remove.core.progress import duration
@@ -111,8 +111,9 @@ def _limits(limits: Limits) -> str:
     told = []
     if limits.max_numbers is not None:
         told.append(phrase("at most {most:,} numbers", most=limits.max_numbers))
-    if limits.max_share is not None:
-        told.append(phrase("{share:g}% of its records", share=100 * limits.max_share))
+    share = MAX_SHARE if limits.max_share is None else limits.max_share
+    if share < 1:
+        told.append(phrase("{share:g}% of its records", share=100 * share))
     if limits.max_times_usual is not None:
         told.append(phrase("{times:g} times the usual", times=limits.max_times_usual))
     return joined(", ", told)

@@ -15,13 +15,13 @@ from bulk_remove.adapters.console.planned import plan_figures, question, source_
 from bulk_remove.adapters.console.typed import typed_line
 from bulk_remove.core.guards import Known
 from bulk_remove.core.model import Status
-from bulk_remove.core.plan import Plan
+from bulk_remove.core.plan import TYPED_COUNT_FROM, Plan, read_answer
 from bulk_remove.core.summary import MEANING, Ending, headline
 from bulk_remove.errors import BulkRemoveError, ExitCode
 from bulk_remove.language import counted, joined, ours, phrase, say, translated
 
-TYPED_COUNT_FROM = 1000
-"""From so many numbers on, the operator types how many there are instead of yes."""
+_TRIES = 3
+"""So often an answer that is neither yes nor no may be typed again: a slip must not cost the plan of a long list."""
 
 
 class Screen:
@@ -86,24 +86,29 @@ class Screen:
 
     def confirm(self, plan: Plan, known: Known) -> bool:
         """Ask the operator to type the count (or yes, for few numbers); True when that was typed."""
-        many = plan.to_send >= TYPED_COUNT_FROM
-        wanted = str(plan.to_send) if many else "yes"
-        what = phrase("how many numbers that is ({wanted})", wanted=wanted) if many else wanted
         self.err.print(Text.assemble((translated(question(plan, known)), "bold"), translated("This cannot be undone.")))
-        return self._typed(phrase("Type {what} to go on: ", what=what), wanted)
+        many = phrase("the number of phone numbers ({count:,})", count=plan.to_send)
+        what = many if plan.to_send >= TYPED_COUNT_FROM else "yes"
+        return self._answered(phrase("Type {what} to go on: ", what=what), plan.to_send)
 
     def confirm_rest(self, left: int) -> bool:
         """Ask the operator whether the numbers that are left are to follow the canary; True when yes was typed."""
-        return self._typed(phrase("Type yes to send the {left:,} numbers that are left: ", left=left), "yes")
+        # One yes: the count was typed before the canary.
+        return self._answered(phrase("Type yes to send the {left:,} numbers that are left: ", left=left), 1)
+
+    def _answered(self, prompt: str, numbers: int) -> bool:
+        for _ in range(_TRIES):
+            self.err.print(Text(translated(prompt)), end="")
+            answer = read_answer(typed_line(), numbers)
+            if answer is not None:
+                return answer
+        return False
 
     def asked(self, sentence: str, word: str) -> bool:
         """Tell what is about to happen and ask the operator to type a word; True when that was typed."""
         self.err.print(Text(translated(sentence), style="bold"))
-        return self._typed(phrase("Type {word} to go on: ", word=word), word)
-
-    def _typed(self, prompt: str, wanted: str) -> bool:
-        self.err.print(Text(translated(prompt)), end="")
-        return typed_line().strip().lower() == wanted
+        self.err.print(Text(translated(phrase("Type {word} to go on: ", word=word))), end="")
+        return typed_line().strip().lower() == word
 
     def canary(self, mix: Mapping[Status, int]) -> None:
         """Show what became of the numbers that were sent first."""
