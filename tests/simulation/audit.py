@@ -15,7 +15,9 @@ class Request:
 
     `attempts` are the ledger's open attempts with just these numbers at the moment of sending. `fate` is what the
     server made of it, `removed` the records that it removed at `acted_s`; `told` names what the client was told at
-    `told_s` ("verdicts", or what went wrong) and `said` what a reply said of each number asked for.
+    `told_s` ("verdicts", or what went wrong) and `said` what a reply said of each number asked for. `arrived` are the
+    numbers as they reached the server, `bystanders` the records that it removed of numbers that nobody asked for, and
+    `unasked` those that the reply says were removed though nobody asked for it.
     """
 
     session: int
@@ -31,6 +33,9 @@ class Request:
     told_s: float | None = None
     said: dict[str, Entries] = field(default_factory=dict)
     strangers: int = 0
+    arrived: tuple[str, ...] = ()
+    bystanders: dict[str, list[int]] = field(default_factory=dict)
+    unasked: dict[str, list[int]] = field(default_factory=dict)
     pause_until_s: float = 0.0
 
 

@@ -18,12 +18,24 @@ LOST = frozenset(
     {"timeout", "connection lost", "reply cut short", "unreadable reply", "HTTP 500", "HTTP 502", "HTTP 504", "killed"}
 )
 """The server may have acted."""
-UNTOUCHED = frozenset({"connect timeout", "HTTP 429", "HTTP 503", "HTTP 401"})
-REFUSED = frozenset({"HTTP 400", "HTTP 414"})
+DENIED = frozenset({"HTTP 401", "HTTP 403", "HTTP 404", "HTTP 302"})
+UNTOUCHED = frozenset({"connect timeout", "HTTP 429", "HTTP 503"}) | DENIED
+REFUSED = frozenset({"HTTP 400", "HTTP 414", "errors in a success"})
+CONSISTENT = {("REMOVED", 200), ("NOT_EXIST", 404), ("CALL_IN_PROGRESS", 409)}
 NOT_SENT = "not sent"
 REFUSED_ALONE = 10
 """So many single numbers must be refused in a form before it may be left out."""
 SETTLED = frozenset({"REMOVED", "NOT_EXIST", "PRESUMED_REMOVED", "UNRECOGNISED"})
+
+
+def is_consistent(entry: Mapping[str, object]) -> bool:
+    """Tell whether both statuses of an entry say the same."""
+    return (entry.get("status"), entry["http_status"]) in CONSISTENT
+
+
+def is_removal(entry: Mapping[str, object]) -> bool:
+    """Tell whether an entry says that a record was removed."""
+    return entry.get("status") == "REMOVED" and is_consistent(entry)
 
 
 @dataclass(slots=True)
@@ -34,6 +46,7 @@ class Timing:
     in which an answer found none, or which were refused for it alone; `between` tells that others are still to come.
     `alone_refused` tells that the server refused a request for it alone as planned, `asked_after` what the final answer
     was that did not keep it from being asked for again, `out_of_turn` a form that was asked for too early or in vain.
+    `last` is the last request for it.
     """
 
     forms: tuple[str, ...]
@@ -47,6 +60,7 @@ class Timing:
     out_of_turn: str = ""
     ids: list[str] = field(default_factory=list)
     attempts: int = 0
+    last: Request | None = None
     busy_rounds: int = 0
     answered_s: float | None = None
     busy_moments_s: list[float] = field(default_factory=list)
@@ -96,12 +110,14 @@ class Timing:
         if not entries:
             self.status, self.doubted = "FAILED", True
             return
-        told = {str(entry["status"]) for entry in entries}
-        self.ids += [str(entry["record_id"]) for entry in entries if entry["status"] == "REMOVED"]
+        told = {str(entry["status"]) if is_consistent(entry) else "?" for entry in entries}
+        self.ids += [str(entry["record_id"]) for entry in entries if is_removal(entry)]
         if "CALL_IN_PROGRESS" in told:
             self.status = "CALL_IN_PROGRESS"
             self.busy_rounds += 1
             self.busy_moments_s.append(now_s)
+        elif all("status" not in entry for entry in entries):
+            self.refused()
         elif told - {"REMOVED", "NOT_EXIST"}:
             self.status = "UNRECOGNISED"
         elif "REMOVED" in told:
@@ -163,6 +179,7 @@ def histories(
         for number in attempt.numbers:
             history = known[Target(attempt.campaign, forms.planned[number])]
             history.asked(number, passed)
+            history.last = request
             _move(history, number, attempt, request)
     return known
 

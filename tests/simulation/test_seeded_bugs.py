@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-import orjson
 import pytest
 
 from bulk_remove.adapters import client, reporter
@@ -18,10 +17,12 @@ from bulk_remove.core.chunker import RequestShape
 from bulk_remove.core.lifecycle import SETTLED, TRANSITIONS, Event, Phase
 from bulk_remove.core.model import Again, Chunk, NumberState, OutcomeBlock
 from bulk_remove.core.pacing import Pace
+from bulk_remove.core.regions import Region
 from bulk_remove.core.replies import Fault, Reply, read_reply
+from bulk_remove.core.reply_text import json_of
 from bulk_remove.core.throttle import Ceilings, Throttle, throttle_for
 from bulk_remove.core.verdicts import Verdict
-from tests.simulation import bugs_of_forms
+from tests.simulation import bugs_of_forms, bugs_of_replies
 from tests.simulation.replay import replay
 
 _SEEDS = 150
@@ -31,11 +32,11 @@ Bug = Callable[[pytest.MonkeyPatch], None]
 
 
 def verdicts_joined_by_position(broken: pytest.MonkeyPatch) -> None:
-    def read(body: bytes, numbers: Sequence[str]) -> Reply | Fault:
-        reply = read_reply(body, numbers)
+    def read(body: bytes, numbers: Sequence[str], region: Region, http_status: int) -> Reply | Fault:
+        reply = read_reply(body, numbers, region, http_status)
         if isinstance(reply, Fault):
             return reply
-        in_order = read_reply(body, [*orjson.loads(body)])
+        in_order = read_reply(body, [*json_of(body)[0]])
         assert isinstance(in_order, Reply)
         spare = [Verdict(Event.PASSED_OVER)] * len(numbers)
         return replace(reply, verdicts=Alike.of([*in_order.verdicts, *spare][: len(numbers)]))
@@ -212,6 +213,9 @@ def _unguarded(broken: pytest.MonkeyPatch) -> None:
         broken.setitem(TRANSITIONS, phase, dict.fromkeys(Event, phase))
 
 
+STOPS = "a_removal_that_nobody_asked_for_stops_the_run"
+KNOWN = "the_ledger_knows_what_came_of_each_request"
+DENIED = "a_denial_ends_a_run_only_when_it_is_one"
 TOLD = "statuses_are_what_the_client_was_told"
 CASES: tuple[tuple[Bug, str], ...] = (
     (verdicts_joined_by_position, TOLD),
@@ -244,6 +248,24 @@ CASES: tuple[tuple[Bug, str], ...] = (
     (bugs_of_forms.doubt_forgotten_between_forms, "not_exist_means_in_none_of_its_forms"),
     (bugs_of_forms.a_request_sent_to_another_campaign, "each_request_goes_to_the_campaign_of_its_numbers"),
     (bugs_of_forms.a_number_of_two_campaigns_taken_for_one, "duplicates_carry_their_first_row"),
+    (bugs_of_replies.a_removal_that_nobody_asked_for_passed_over, STOPS),
+    (
+        bugs_of_replies.a_removal_that_nobody_asked_for_not_written_down,
+        "a_removal_that_nobody_asked_for_is_in_the_report",
+    ),
+    (bugs_of_replies.the_run_stopped_only_once_the_removal_is_on_disk, STOPS),
+    (bugs_of_replies.keys_joined_by_their_last_digits, TOLD),
+    (bugs_of_replies.only_the_last_of_two_equal_keys_read, TOLD),
+    (bugs_of_replies.only_one_of_two_spellings_read, TOLD),
+    (bugs_of_replies.statuses_that_contradict_each_other_believed, TOLD),
+    (bugs_of_replies.a_number_refused_alone_taken_for_a_mystery, TOLD),
+    (bugs_of_replies.a_refusal_in_a_success_read_as_strangers, KNOWN),
+    (bugs_of_replies.json_with_a_notice_not_read, KNOWN),
+    (bugs_of_replies.only_200_read, KNOWN),
+    (bugs_of_replies.a_stray_denial_believed, DENIED),
+    (bugs_of_replies.a_denial_never_believed, DENIED),
+    (bugs_of_replies.the_url_s_length_never_suspected, DENIED),
+    (bugs_of_replies.the_number_tried_alone_sent_again_for_the_rest, "nothing_is_sent_after_a_final_answer"),
 )
 
 

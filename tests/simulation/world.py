@@ -15,11 +15,16 @@ from tests.simulation import wording
 from tests.simulation.audit import Audit, Entries, Request
 from tests.simulation.campaign import Campaign
 from tests.simulation.fates import ACTS, CALM, Fate, climate
+from tests.simulation.forms import LOCAL_DIGITS
 from tests.simulation.scenario import Scenario
 from tests.support.virtual_time import BEGAN_S
 
 _NEVER_S = 1e9
 _UNDOCUMENTED: Entries = [{"http_status": 200, "status": "ARCHIVED"}]
+_REFUSED: Entries = [{"http_status": 400, "message": "Agent not found."}]
+_NONE: Entries = [{"http_status": 404, "status": "NOT_EXIST"}]
+_STAND_BY = 0.3
+"""The share of the beginnings of numbers that somebody else has for a number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +44,8 @@ class Oddities:
     tripping: frozenset[str]
     silent: frozenset[str]
     undocumented: frozenset[str]
+    contradicted: frozenset[str] = frozenset()
+    refused: frozenset[str] = frozenset()
 
 
 class World:
@@ -51,8 +58,10 @@ class World:
         self._dice = random.Random(f"world {scenario.seed}")
         self.audit = Audit()
         self.campaigns = self._campaigns(scenario, self._dice.choice((0.0, 0.1, 0.4)))
-        self.climate = self.began_as = climate(self._dice)
-        self.odd = Oddities(*(self._some(scenario.forms.planned) for _ in range(4)))
+        self._more = random.Random(f"more of the world {scenario.seed}")
+        self.climate = self.began_as = climate(self._dice, self._more)
+        self.odd = Oddities(*(self._some(scenario.forms.planned, self._dice) for _ in range(4)))
+        self._make_odder(scenario)
         self.refused_rank = self._refuse_a_form(scenario.forms.rank)
         self._denials = self.climate.denials
         self._tokens, self._tokens_at_s = 1.0, 0.0
@@ -90,6 +99,7 @@ class World:
         self.audit.requests.append(request)
         fate = self._fate(request.numbers, now_s)
         request.fate = fate
+        request.arrived = self._arrived(request.numbers)
         acts_s = now_s + self._dice.uniform(0.0, 2 * self.climate.latency_s)
         if fate is Fate.LATE:
             acts_s = now_s + self._dice.uniform(0.0, 150.0)
@@ -113,6 +123,29 @@ class World:
             for place, campaign in enumerate(dict.fromkeys(target.campaign for target in scenario.targets))
         }
 
+    def _make_odder(self, scenario: Scenario) -> None:
+        """Draw the numbers that came later, and those that stand by: beginnings of what is asked for."""
+        forms = scenario.forms
+        contradicted, refused = (self._some(forms.planned, self._more) - self.odd.undocumented for _ in range(2))
+        self.odd = replace(self.odd, contradicted=contradicted - refused, refused=refused)
+        for campaign in self.campaigns.values():
+            campaign.holds_none_of(form for form in refused if forms.rank[form])
+            beginnings = {number[:length] for number in forms.planned for length in range(1, len(number))}
+            campaign.let_stand_by(
+                number for number in sorted(beginnings - forms.planned.keys()) if self._more.random() < _STAND_BY
+            )
+        self._asked_for = frozenset(forms.planned)
+
+    def _arrived(self, numbers: tuple[str, ...]) -> tuple[str, ...]:
+        """Return what reaches the server: a long URL may be cut in the middle of a number."""
+        uncut = self.climate.uncut
+        if len(numbers) <= uncut:
+            return numbers
+        torn = numbers[uncut][: self._more.randrange(len(numbers[uncut]))]
+        # A number of the input that is the beginning of another was asked for.
+        known = torn == "+" or torn.lstrip("+0") in {form.lstrip("+0") for form in self._asked_for}
+        return numbers[:uncut] if known else (*numbers[:uncut], torn)
+
     def _refuse_a_form(self, rank_of: Mapping[str, int]) -> int:
         """Draw a form other than the planned one in which every number is refused; returns its rank, 0 for none.
 
@@ -126,9 +159,9 @@ class World:
             campaign.holds_none_of(form for form in self.odd.poison if rank_of[form])
         return refused_rank
 
-    def _some(self, numbers: Iterable[str]) -> frozenset[str]:
-        share = self._dice.choice((0.0, 0.0, 0.0, 0.0, 0.02, 0.08))
-        return frozenset(number for number in numbers if self._dice.random() < share)
+    def _some(self, numbers: Iterable[str], dice: random.Random) -> frozenset[str]:
+        share = dice.choice((0.0, 0.0, 0.0, 0.0, 0.02, 0.08))
+        return frozenset(number for number in numbers if dice.random() < share)
 
     def _fate(self, numbers: tuple[str, ...], now_s: float) -> Fate:
         at_the_door = self.climate.weather(now_s) or self._turned_away(now_s)
@@ -163,13 +196,18 @@ class World:
     def _act(self, request: Request, now_s: float) -> None:
         request.acted_s = now_s
         campaign = self.campaigns[request.campaign]
-        for number in request.numbers:
-            if number in self.odd.undocumented:
-                request.found[number] = _UNDOCUMENTED
+        for number in request.arrived:
+            if number not in request.numbers:
+                request.bystanders[number] = campaign.remove_bystander(number)
+                continue
+            if number in self.odd.undocumented | self.odd.refused:
+                request.found[number] = _UNDOCUMENTED if number in self.odd.undocumented else _REFUSED
                 continue
             request.found[number], removed = campaign.remove(number, now_s)
             if removed:
                 request.removed[number] = removed
+            if number in self.odd.contradicted:
+                request.found[number] = [_contradicted(entry) for entry in request.found[number]]
 
     def _told(self, request: Request, fate: Fate, now_s: float) -> Answer:
         match fate:
@@ -195,15 +233,34 @@ class World:
 
     def _verdicts(self, request: Request) -> Answer:
         request.said = {number: found for number, found in request.found.items() if number not in self.odd.silent}
-        body, request.strangers = wording.reply_body(request.said, self.climate, self._dice)
+        others: dict[str, Entries] = {
+            number: [{"http_status": 200, "record_id": record_id, "status": "REMOVED"} for record_id in ids] or _NONE
+            for number, ids in request.bystanders.items()
+        }
+        local = [number for number in request.said if len(number) >= LOCAL_DIGITS]
+        if local and self._more.random() < self.climate.misspelling:
+            number = self._more.choice(local)
+            others[self._misspelt(number)] = request.said.pop(number)
+        request.unasked = {
+            number: [int(str(entry["record_id"])) for entry in entries if entry.get("status") == "REMOVED"]
+            for number, entries in others.items()
+            if any(entry.get("status") == "REMOVED" for entry in entries)
+        }
+        body, request.strangers = wording.reply_body(request.said, others, self.climate, self._dice)
         request.told = "verdicts"
-        return Answer(200, {}, body)
+        return Answer(self._more.choice((200, 201, 203, 207)) if self.climate.dressing else 200, {}, body)
+
+    def _misspelt(self, number: str) -> str:
+        """Spell a number as another, of which the input does not speak."""
+        local = {form[-LOCAL_DIGITS:] for form in self._asked_for}
+        spellings = (wording.misspelt(number, self._more) for _ in count())
+        return next(other for other in spellings if other[-LOCAL_DIGITS:] not in local - {number[-LOCAL_DIGITS:]})
 
     def _cut(self, request: Request) -> Answer:
         if self._dice.random() < 0.5:
             request.told = "reply cut short"
             raise aiohttp.ClientPayloadError
-        body, _ = wording.reply_body(request.found, self.climate, self._dice)
+        body, _ = wording.reply_body(request.found, {}, replace(self.climate, dressing=0.0), self._dice)
         request.told = "unreadable reply"
         return Answer(200, {}, wording.cut(body, self._dice))
 
@@ -221,12 +278,25 @@ class World:
         return Answer(status, {"Retry-After": header}, b"")
 
     def _refused(self, request: Request, fate: Fate) -> Answer:
-        status = {Fate.DENIED: 401, Fate.TOO_LONG: 414, Fate.POISONED: 400, Fate.TRIPPED: 500}.get(fate)
+        if fate is Fate.TOO_LONG and not self.climate.too_long_as:
+            request.told = "connection lost"
+            raise aiohttp.ServerDisconnectedError
+        status = {Fate.TOO_LONG: self.climate.too_long_as, Fate.POISONED: 400, Fate.TRIPPED: 500}.get(fate)
+        if fate is Fate.DENIED:
+            status = self._more.choice(self.climate.denied_as)
         status = status or self._dice.choice((500, 502, 504))
         request.told = f"HTTP {status}"
         if fate is Fate.POISONED:
-            return Answer(status, {}, wording.envelope("Wrong format of phone number.", request_id_of(request)))
+            body = wording.envelope("Wrong format of phone number.", request_id_of(request))
+            if self.climate.errors_in_200:
+                request.told = "errors in a success"
+                return Answer(200, {}, body)
+            return Answer(status, {}, body)
         return Answer(status, {}, wording.PAGE)
+
+
+def _contradicted(entry: dict[str, object]) -> dict[str, object]:
+    return {**entry, "http_status": 200 if entry["status"] == "NOT_EXIST" else 404}
 
 
 def request_id_of(request: Request) -> str:
