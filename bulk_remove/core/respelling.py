@@ -14,6 +14,8 @@ from bulk_remove.core.regions import Region
 _KEY = re.compile(r"([+ ]?)([0-9][0-9 ()./-]{0,39})")
 """A leading space is a plus that was decoded as one. A longer text is not a phone number."""
 _FORMATTING = str.maketrans("", "", " ()./-")
+_LOCAL_DIGITS = 7
+"""Fewer are an internal number, which no country code belongs to."""
 AMBIGUOUS = -1
 """In place of a number's index: the key may mean more than one number."""
 
@@ -35,7 +37,7 @@ def _owner(key: str, owners: Mapping[str, set[int]], region: Region) -> int | No
     return found.pop() if len(found) == 1 else AMBIGUOUS
 
 
-def _readings(text: str, region: Region) -> tuple[str, ...]:
+def _readings(text: str, region: Region) -> Sequence[str]:
     """Return what a spelling may mean; two spellings of one number have a reading in common.
 
     `=...` are the digits as they stand, without zeros in front, `+...` those from the country code on. Bare digits
@@ -46,10 +48,12 @@ def _readings(text: str, region: Region) -> tuple[str, ...]:
         return ()
     if has_code:
         return f"={digits}", f"+{digits}"
-    code = region.country_code
-    as_national = f"={digits}", f"+{code}{digits}"
-    whole = digits.startswith(code) and len(digits) - len(code) in region.full_lengths
-    return (*as_national, f"+{digits}") if whole else as_national
+    code, readings = region.country_code, [f"={digits}"]
+    if len(digits) >= _LOCAL_DIGITS:
+        readings.append(f"+{code}{digits}")
+    if digits.startswith(code) and len(digits) - len(code) in region.full_lengths:
+        readings.append(f"+{digits}")
+    return readings
 
 
 def digits_of(text: str, region: Region) -> tuple[str, bool]:

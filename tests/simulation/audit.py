@@ -14,10 +14,12 @@ class Request:
     """One request as the server's side knows it. Times are virtual seconds.
 
     `attempts` are the ledger's open attempts with just these numbers at the moment of sending, `clock_ahead_s` is how
-    far the clock of the client's session is ahead of virtual time. `fate` is what the server made of it, `removed` the
-    records that it removed at `acted_s`, looking for `acts_on` alone; `told` names what the client was told at `told_s`
-    ("verdicts", or what went wrong) and `said` what a reply said of each number asked for. `at_once` marks a refusal
-    that came so much faster than any reply can that it must leave no doubt.
+    far the clock of the client's session is ahead of virtual time. `fate` is what the server made of it, `arrived` are
+    the numbers as they reached it, `removed` the records that it removed at `acted_s`, looking for `acts_on` alone,
+    `bystanders` those of numbers that nobody asked for, and `unasked` those that the reply says were removed though
+    nobody asked for it. `told` names what the client was told at `told_s` ("verdicts", or what went wrong) and `said`
+    what a reply said of each number asked for. `at_once` marks a refusal that came so much faster than any reply can
+    that it must leave no doubt.
     """
 
     session: int
@@ -36,6 +38,9 @@ class Request:
     told_s: float | None = None
     said: dict[str, Entries] = field(default_factory=dict)
     strangers: int = 0
+    arrived: tuple[str, ...] = ()
+    bystanders: dict[str, list[int]] = field(default_factory=dict)
+    unasked: dict[str, list[int]] = field(default_factory=dict)
     pause_until_s: float = 0.0
 
 

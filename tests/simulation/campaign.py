@@ -24,6 +24,7 @@ class Campaign:
         self._calls: dict[int, list[tuple[float, float]]] = {}
         self._vanishes_s: dict[int, float] = {}
         self._records: dict[str, list[int]] = {}
+        self._bystanders: dict[str, list[int]] = {}
         next_id = above + dice.randint(1, 100_000)
         for number in (form for each in forms for form in _held(each, dice)):
             count = dice.choices(_COUNTS, _WEIGHTS)[0]
@@ -34,6 +35,15 @@ class Campaign:
                     self._calls[record_id] = list(_calls(dice))
                     if dice.random() < _VANISH:
                         self._vanishes_s[record_id] = self._calls[record_id][-1][1]
+
+    def let_stand_by(self, numbers: Iterable[str]) -> None:
+        """Take in records of numbers that are not in the input."""
+        last_id = max((record_id for ids in self._records.values() for record_id in ids), default=0)
+        self._bystanders = {number: [last_id + place] for place, number in enumerate(numbers, start=1)}
+
+    def remove_bystander(self, number: str) -> list[int]:
+        """Remove the records of a number that is not in the input."""
+        return self._bystanders.pop(number, [])
 
     def records(self, number: str) -> list[int]:
         """Return the records that a number still has."""

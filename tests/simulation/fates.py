@@ -1,7 +1,7 @@
 """What may become of a request, and how often: the climate of a world."""
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 
@@ -81,6 +81,11 @@ class Climate:
     `most_numbers` is the longest request that the server takes, `tokens_per_s` what its limiter lets through (0 = no
     limiter), `denials` how many requests it denies by mistake. `respelling` and `strangers` are shares of replies.
     Nothing is carried out in less than `latency_s`, nor, if all goes well, in twice that.
+
+    `denied_as` are the statuses of denials, `too_long_as` what becomes of a request that is too long (0: the connection
+    breaks). A URL with more than `uncut` numbers is cut in the next one. `misspelling`, `repeating` and `dressing` are
+    shares of replies: that give a number's verdict to another, that name a number twice, that PHP has put its mark on.
+    With `errors_in_200` a refusal for a number has status 200.
     """
 
     mishaps: float
@@ -92,6 +97,13 @@ class Climate:
     denials: int
     respelling: float
     strangers: float
+    denied_as: tuple[int, ...] = (401,)
+    too_long_as: int = 414
+    uncut: int = 1_000
+    misspelling: float = 0.0
+    repeating: float = 0.0
+    dressing: float = 0.0
+    errors_in_200: bool = False
 
     def weather(self, now_s: float) -> Fate | None:
         """Return the fate of every request of this moment, if they all share one."""
@@ -102,8 +114,27 @@ class Climate:
         return Climate(0.0, (), (), self.latency_s, 1_000, 0.0, 0, 0.0, 0.0)
 
 
-def climate(dice: random.Random) -> Climate:
-    """Draw a climate."""
+_ERRORS_IN_200 = 1 / 4
+
+
+def climate(dice: random.Random, more: random.Random) -> Climate:
+    """Draw a climate; `more` draws what came later, so that it changes nothing of what was drawn before."""
+    drawn = _climate(dice)
+    return replace(
+        drawn,
+        storms=(*drawn.storms, *(_denials(more) for _ in range(more.choice((0,) * 9 + (1,))))),
+        denials=more.choice((0,) * 6 + (1, 1, 2, 5)),
+        denied_as=tuple(more.sample((401, 403, 404, 302), more.randint(1, 4))),
+        too_long_as=more.choice((414, 414, 400, 403, 404, 302, 500, 0)),
+        uncut=more.choice((1_000,) * 5 + (more.randint(1, 10),)),
+        misspelling=more.choice((0.0,) * 7 + (0.1,)),
+        repeating=more.choice((0.0, 0.0, 0.0, 0.3)),
+        dressing=more.choice((0.0, 0.0, 0.0, 0.5)),
+        errors_in_200=more.random() < _ERRORS_IN_200,
+    )
+
+
+def _climate(dice: random.Random) -> Climate:
     return Climate(
         mishaps=dice.choice((0.0, 0.05, 0.15, 0.3, 0.5)),
         kinds=tuple(dice.sample(_MISHAPS, dice.randint(1, len(_MISHAPS)))),
@@ -115,6 +146,12 @@ def climate(dice: random.Random) -> Climate:
         respelling=dice.choice((0.0, 0.0, 0.3)),
         strangers=dice.choice((0.0, 0.0, 0.3)),
     )
+
+
+def _denials(dice: random.Random) -> tuple[float, float, Fate]:
+    """Draw a time in which everything is denied; from the shorter ones a run recovers."""
+    began_s = dice.uniform(0.0, dice.choice((5.0, 100.0)))
+    return began_s, began_s + dice.choice((1.0, 8.0, 1500.0)), Fate.DENIED
 
 
 def _storm(dice: random.Random) -> tuple[float, float, Fate]:

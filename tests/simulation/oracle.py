@@ -22,16 +22,15 @@ LOST = frozenset(
     {"timeout", "connection lost", "reply cut short", "unreadable reply", "HTTP 500", "HTTP 502", "HTTP 504", "killed"}
 )
 """The server may have acted."""
-UNTOUCHED = frozenset({"connect timeout", "HTTP 414"})
+DENIED = frozenset({"HTTP 401", "HTTP 403", "HTTP 404", "HTTP 302"})
+UNTOUCHED = frozenset({"connect timeout", "HTTP 414", "errors in a success"})
 """It cannot have, however long it took."""
-REFUSED = frozenset({"HTTP 400", "HTTP 409", "HTTP 414", "HTTP 422"})
-TURNED_AWAY = frozenset(
-    {"HTTP 302", "HTTP 400", "HTTP 401", "HTTP 403", "HTTP 404", "HTTP 409", "HTTP 422", "HTTP 425", "HTTP 429"}
-    | {"HTTP 503"}
-)
+REFUSED = frozenset({"HTTP 400", "HTTP 409", "HTTP 414", "HTTP 422", "errors in a success"})
+TURNED_AWAY = frozenset({"HTTP 400", "HTTP 409", "HTTP 422", "HTTP 425", "HTTP 429", "HTTP 503"}) | DENIED
 """It may have, as far as the status tells."""
 UNCOMPARED_S = 1.0
 """Until the first reply, a refusal that took no longer than this may be taken for one that came at once."""
+CONSISTENT = {("REMOVED", 200), ("NOT_EXIST", 404), ("CALL_IN_PROGRESS", 409)}
 NOT_SENT = "not sent"
 REFUSED_ALONE = 10
 """So many single numbers must be refused in a form before it may be left out."""
@@ -51,6 +50,16 @@ def _by(doubt: Doubt, undoubted: str, doubted: str) -> frozenset[str]:
     return frozenset({Doubt.NONE: {undoubted}, Doubt.SURE: {doubted}}.get(doubt, {undoubted, doubted}))
 
 
+def is_consistent(entry: Mapping[str, object]) -> bool:
+    """Tell whether both statuses of an entry say the same."""
+    return (entry.get("status"), entry["http_status"]) in CONSISTENT
+
+
+def is_removal(entry: Mapping[str, object]) -> bool:
+    """Tell whether an entry says that a record was removed."""
+    return entry.get("status") == "REMOVED" and is_consistent(entry)
+
+
 @dataclass(slots=True)
 class Timing:
     """One number's story so far: `statuses` are those that the report may have, of which mostly there is one.
@@ -62,6 +71,7 @@ class Timing:
     `perhaps_between` that they are unless the client is in doubt of the last request.
     `alone_refused` tells that the server refused a request for it alone as planned, `asked_after` what the final answer
     was that did not keep it from being asked for again, `out_of_turn` a form that was asked for too early or in vain.
+    `last` is the last request for it.
     """
 
     forms: tuple[str, ...]
@@ -77,6 +87,7 @@ class Timing:
     out_of_turn: str = ""
     ids: list[str] = field(default_factory=list)
     attempts: int = 0
+    last: Request | None = None
     busy_rounds: int = 0
     answered_s: float | None = None
     busy_moments_s: list[float] = field(default_factory=list)
@@ -142,12 +153,14 @@ class Timing:
         if not entries:
             self.statuses, self.doubt, self.shown = frozenset({"FAILED"}), Doubt.SURE, Doubt.SURE
             return
-        told = {str(entry["status"]) for entry in entries}
-        self.ids += [str(entry["record_id"]) for entry in entries if entry["status"] == "REMOVED"]
+        told = {str(entry["status"]) if is_consistent(entry) else "?" for entry in entries}
+        self.ids += [str(entry["record_id"]) for entry in entries if is_removal(entry)]
         if "CALL_IN_PROGRESS" in told:
             self.statuses = frozenset({"CALL_IN_PROGRESS"})
             self.busy_rounds += 1
             self.busy_moments_s.append(now_s)
+        elif all("status" not in entry for entry in entries):
+            self.refused()
         elif told - {"REMOVED", "NOT_EXIST"}:
             self.statuses = frozenset({"UNRECOGNISED"})
         elif "REMOVED" in told:
@@ -210,6 +223,7 @@ def histories(
         for number in attempt.numbers:
             history = known[Target(attempt.campaign, forms.planned[number])]
             history.asked(number, passed)
+            history.last = request
             _move(history, number, attempt, request_of, first_reply_s)
     return known
 

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-import orjson
 import pytest
 
 from bulk_remove.adapters import client, reporter
@@ -32,11 +31,13 @@ from bulk_remove.core.lifecycle import (
 from bulk_remove.core.model import Again, Chunk, NumberState, OutcomeBlock
 from bulk_remove.core.pacing import Pace
 from bulk_remove.core.quota import read_retry_after
+from bulk_remove.core.regions import Region
 from bulk_remove.core.replies import Effect, Fault, Reply, doubt_us, read_reply
+from bulk_remove.core.reply_text import json_of
 from bulk_remove.core.throttle import Ceilings, Throttle, throttle_for
 from bulk_remove.core.verdicts import Verdict
 from bulk_remove.run import finish
-from tests.simulation import bugs_of_forms
+from tests.simulation import bugs_of_forms, bugs_of_replies
 from tests.simulation.replay import replay
 
 _SEEDS = 150
@@ -46,11 +47,11 @@ Bug = Callable[[pytest.MonkeyPatch], None]
 
 
 def verdicts_joined_by_position(broken: pytest.MonkeyPatch) -> None:
-    def read(body: bytes, numbers: Sequence[str]) -> Reply | Fault:
-        reply = read_reply(body, numbers)
+    def read(body: bytes, numbers: Sequence[str], region: Region, http_status: int) -> Reply | Fault:
+        reply = read_reply(body, numbers, region, http_status)
         if isinstance(reply, Fault):
             return reply
-        in_order = read_reply(body, [*orjson.loads(body)])
+        in_order = read_reply(body, [*json_of(body)[0]])
         assert isinstance(in_order, Reply)
         spare = [Verdict(Event.PASSED_OVER)] * len(numbers)
         return replace(reply, verdicts=Alike.of([*in_order.verdicts, *spare][: len(numbers)]))
@@ -326,6 +327,9 @@ def _judging(broken: pytest.MonkeyPatch, judge: Callable[[Fastest, int], bool]) 
     broken.setattr(Fastest, "may_have_acted", judge)
 
 
+STOPS = "a_removal_that_nobody_asked_for_stops_the_run"
+KNOWN = "the_ledger_knows_what_came_of_each_request"
+DENIED = "a_denial_ends_a_run_only_when_it_is_one"
 TOLD = "statuses_are_what_the_client_was_told"
 TRUE = "statuses_are_true_of_the_server"
 SAID = "doubt_is_said_where_there_is_some_and_nowhere_else"
@@ -376,6 +380,24 @@ CASES: tuple[tuple[Bug, str], ...] = (
     (bugs_of_forms.doubt_forgotten_between_forms, "not_exist_means_in_none_of_its_forms"),
     (bugs_of_forms.a_request_sent_to_another_campaign, "each_request_goes_to_the_campaign_of_its_numbers"),
     (bugs_of_forms.a_number_of_two_campaigns_taken_for_one, "duplicates_carry_their_first_row"),
+    (bugs_of_replies.a_removal_that_nobody_asked_for_passed_over, STOPS),
+    (
+        bugs_of_replies.a_removal_that_nobody_asked_for_not_written_down,
+        "a_removal_that_nobody_asked_for_is_in_the_report",
+    ),
+    (bugs_of_replies.the_run_stopped_only_once_the_removal_is_on_disk, STOPS),
+    (bugs_of_replies.keys_joined_by_their_last_digits, TOLD),
+    (bugs_of_replies.only_the_last_of_two_equal_keys_read, TOLD),
+    (bugs_of_replies.only_one_of_two_spellings_read, TOLD),
+    (bugs_of_replies.statuses_that_contradict_each_other_believed, TOLD),
+    (bugs_of_replies.a_number_refused_alone_taken_for_a_mystery, TOLD),
+    (bugs_of_replies.a_refusal_in_a_success_read_as_strangers, KNOWN),
+    (bugs_of_replies.json_with_a_notice_not_read, KNOWN),
+    (bugs_of_replies.only_200_read, KNOWN),
+    (bugs_of_replies.a_stray_denial_believed, DENIED),
+    (bugs_of_replies.a_denial_never_believed, DENIED),
+    (bugs_of_replies.the_url_s_length_never_suspected, DENIED),
+    (bugs_of_replies.the_number_tried_alone_sent_again_for_the_rest, "nothing_is_sent_after_a_final_answer"),
 )
 
 

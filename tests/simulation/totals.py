@@ -3,7 +3,7 @@
 from collections import Counter
 
 from tests.simulation.evidence import FINAL, Evidence
-from tests.simulation.oracle import NOT_SENT, Doubt
+from tests.simulation.oracle import NOT_SENT, Doubt, is_removal
 
 _STATUS_OF_PHASE = {
     "U": "UNSENT",
@@ -88,7 +88,7 @@ def the_progress_shown_was_true(evidence: Evidence) -> None:
     assert snapshot.strangers == sum(request.strangers for request in session)
     assert snapshot.faults == Counter(request.told for request in session if request.told != "verdicts")
     told = [entry for request in session for entries in request.said.values() for entry in entries]
-    assert snapshot.removed_records == sum(entry["status"] == "REMOVED" for entry in told)
+    assert snapshot.removed_records == sum(map(is_removal, told))
     if evidence.result.summary["ending"] == "done":
         assert snapshot.waiting == 0, f"{snapshot.waiting} numbers still wait"
 

@@ -4,14 +4,19 @@ from itertools import pairwise
 from math import ceil
 
 from bulk_remove.core.summary import Ending
+from tests.simulation.audit import Request
 from tests.simulation.evidence import Evidence
 from tests.simulation.fates import ACTS
-from tests.simulation.oracle import NOT_SENT
+from tests.simulation.oracle import DENIED, NOT_SENT, REFUSED
 from tests.simulation.rows import Target
 from tests.simulation.scenario import Kind
 
 _ROUNDING_S = 1e-5
 """Virtual time and the pacer's microseconds may differ by this."""
+_DENIALS = 4
+"""So many denials in a row are a refusal."""
+_FIRST = (Ending.INTERRUPTED, Ending.DENIED, Ending.UNAVAILABLE)
+"""What may have stopped a run just before."""
 _COMMIT_S = 0.1
 """A wish to pause is obeyed once it is on disk."""
 
@@ -128,6 +133,47 @@ def a_pause_that_the_server_asks_for_is_kept_by_all(evidence: Evidence) -> None:
                 assert not between, f"sent at {other.sent_s}, though paused until {request.pause_until_s}"
 
 
+def a_removal_that_nobody_asked_for_stops_the_run(evidence: Evidence) -> None:
+    """Promise 2: once the client is told of it nothing more is sent, and the run ends with exit 5."""
+    for requests in evidence.sessions:
+        for request in requests:
+            if request.told_s is None or not request.unasked:
+                continue
+            later = [other.sent_s for other in requests if other.sent_s > request.told_s + _ROUNDING_S]
+            assert not later, f"sent at {later}, though told at {request.told_s} of {request.unasked}"
+            ending = evidence.audit.sessions[request.session].ending
+            assert ending in {Ending.UNASKED, *_FIRST, None}, f"ended as {ending}, though told of {request.unasked}"
+    if evidence.result.summary["ending"] == Ending.UNASKED:
+        assert evidence.result.summary["exit_code"] == 5
+
+
+def a_denial_ends_a_run_only_when_it_is_one(evidence: Evidence) -> None:
+    """A stray denial is tried again, and a limit on the URL is told from one; nobody knocks on and on."""
+    for session, requests in zip(evidence.result.sessions, evidence.sessions, strict=True):
+        told = sorted((each for each in requests if each.told_s is not None), key=lambda each: each.told_s or 0.0)
+        most = max((len(each.numbers) for each in told if each.told == "verdicts"), default=0)
+        row = _denied_at_the_end(told)
+        at_once = evidence.settings.ceilings().at_once
+        # Those under way when the first came back, one more for each long one, and what is tried again.
+        assert len(row) <= 2 * at_once + _DENIALS, f"{len(row)} denials in a row"
+        if evidence.audit.sessions[session].ending is not Ending.DENIED or not row:
+            continue
+        short = [each for each in row if len(each.numbers) <= max(1, most) or each.told == "HTTP 401"]
+        assert short, "ended by a denial of a long request, and no short one was tried"
+        assert not most or len(row) >= _DENIALS, f"ended by {len(row)} denials after answers"
+
+
+def _denied_at_the_end(told: list[Request]) -> list[Request]:
+    """Return the last denials with no answer between them."""
+    row: list[Request] = []
+    for request in told:
+        if request.told in DENIED:
+            row.append(request)
+        elif request.told == "verdicts" or request.told in REFUSED:
+            row = []
+    return row
+
+
 def numbers_in_a_call_are_asked_until_the_budget_ends(evidence: Evidence) -> None:
     """Promise 7: a run that ends by itself gives up a number in a call only when its time is used up."""
     if evidence.result.summary["ending"] != "done":
@@ -169,7 +215,10 @@ def no_request_leaves_after_the_deadline(evidence: Evidence) -> None:
 def the_world_kept_its_own_rules(evidence: Evidence) -> None:
     """The witness itself: only a request that acts removes anything, and no record is removed twice."""
     removed = [
-        record_id for request in evidence.audit.requests for ids in request.removed.values() for record_id in ids
+        record_id
+        for request in evidence.audit.requests
+        for ids in (*request.removed.values(), *request.bystanders.values())
+        for record_id in ids
     ]
     assert len(removed) == len(set(removed))
     assert all(request.fate in ACTS for request in evidence.audit.requests if request.removed)

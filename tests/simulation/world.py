@@ -15,13 +15,18 @@ from tests.simulation import wording
 from tests.simulation.audit import Audit, Entries, Request
 from tests.simulation.campaign import Campaign
 from tests.simulation.fates import ACTS, AT_THE_DOOR, MIDWAY, REFUSED_LATE, Fate, climate
+from tests.simulation.forms import LOCAL_DIGITS
 from tests.simulation.scenario import Scenario
 
 _NEVER_S = 1e9
 _DECIDABLE_S = 0.1
 """Where replies take less than this, nobody can tell from the time what was carried out."""
-_SLOW_DOWNS, _REFUSALS, _DENIALS = (425, 429, 503), (400, 409, 422), (302, 401, 403, 404)
+_SLOW_DOWNS, _REFUSALS = (425, 429, 503), (400, 409, 422)
 _UNDOCUMENTED: Entries = [{"http_status": 200, "status": "ARCHIVED"}]
+_REFUSED: Entries = [{"http_status": 400, "message": "Agent not found."}]
+_NONE: Entries = [{"http_status": 404, "status": "NOT_EXIST"}]
+_STAND_BY = 0.3
+"""The share of the beginnings of numbers that somebody else has for a number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +46,8 @@ class Oddities:
     tripping: frozenset[str]
     silent: frozenset[str]
     undocumented: frozenset[str]
+    contradicted: frozenset[str] = frozenset()
+    refused: frozenset[str] = frozenset()
 
 
 class World:
@@ -54,8 +61,10 @@ class World:
         self.audit = Audit()
         self.clocks = scenario.clocks
         self.campaigns = self._campaigns(scenario, self._dice.choice((0.0, 0.1, 0.4)))
-        self.climate = self.began_as = climate(self._dice)
-        self.odd = Oddities(*(self._some(scenario.forms.planned) for _ in range(4)))
+        self._more = random.Random(f"more of the world {scenario.seed}")
+        self.climate = self.began_as = climate(self._dice, self._more)
+        self.odd = Oddities(*(self._some(scenario.forms.planned, self._dice) for _ in range(4)))
+        self._make_odder(scenario)
         self.refused_rank = self._refuse_a_form(scenario.forms.rank)
         self._denials = self.climate.denials
         self._tokens, self._tokens_at_s = 1.0, 0.0
@@ -90,10 +99,11 @@ class World:
         self.audit.requests.append(request)
         fate = self._fate(request.numbers, now_s)
         request.fate = fate
+        request.arrived = self._arrived(request.numbers)
         acts_s, answers_s = self._moments(request, fate, now_s)
         if fate in ACTS:
-            most = len(request.numbers)
-            request.acts_on = request.numbers[: self._dice.randint(0, most) if fate in MIDWAY else most]
+            most = len(request.arrived)
+            request.acts_on = request.arrived[: self._dice.randint(0, most) if fate in MIDWAY else most]
             heapq.heappush(self._to_do, (acts_s, next(self._order), request))
         if fate in {Fate.LATE, Fate.SWALLOWED}:
             await asyncio.sleep(_NEVER_S)
@@ -131,6 +141,29 @@ class World:
             for place, campaign in enumerate(dict.fromkeys(target.campaign for target in scenario.targets))
         }
 
+    def _make_odder(self, scenario: Scenario) -> None:
+        """Draw the numbers that came later, and those that stand by: beginnings of what is asked for."""
+        forms = scenario.forms
+        contradicted, refused = (self._some(forms.planned, self._more) - self.odd.undocumented for _ in range(2))
+        self.odd = replace(self.odd, contradicted=contradicted - refused, refused=refused)
+        for campaign in self.campaigns.values():
+            campaign.holds_none_of(form for form in refused if forms.rank[form])
+            beginnings = {number[:length] for number in forms.planned for length in range(1, len(number))}
+            campaign.let_stand_by(
+                number for number in sorted(beginnings - forms.planned.keys()) if self._more.random() < _STAND_BY
+            )
+        self._asked_for = frozenset(forms.planned)
+
+    def _arrived(self, numbers: tuple[str, ...]) -> tuple[str, ...]:
+        """Return what reaches the server: a long URL may be cut in the middle of a number."""
+        uncut = self.climate.uncut
+        if len(numbers) <= uncut:
+            return numbers
+        torn = numbers[uncut][: self._more.randrange(len(numbers[uncut]))]
+        # A number of the input that is the beginning of another was asked for.
+        known = torn == "+" or torn.lstrip("+0") in {form.lstrip("+0") for form in self._asked_for}
+        return numbers[:uncut] if known else (*numbers[:uncut], torn)
+
     def _refuse_a_form(self, rank_of: Mapping[str, int]) -> int:
         """Draw a form other than the planned one in which every number is refused; returns its rank, 0 for none.
 
@@ -144,9 +177,9 @@ class World:
             campaign.holds_none_of(form for form in self.odd.poison if rank_of[form])
         return refused_rank
 
-    def _some(self, numbers: Iterable[str]) -> frozenset[str]:
-        share = self._dice.choice((0.0, 0.0, 0.0, 0.0, 0.02, 0.08))
-        return frozenset(number for number in numbers if self._dice.random() < share)
+    def _some(self, numbers: Iterable[str], dice: random.Random) -> frozenset[str]:
+        share = dice.choice((0.0, 0.0, 0.0, 0.0, 0.02, 0.08))
+        return frozenset(number for number in numbers if dice.random() < share)
 
     def _fate(self, numbers: tuple[str, ...], now_s: float) -> Fate:
         at_the_door = self.climate.weather(now_s) or self._turned_away(now_s)
@@ -182,12 +215,17 @@ class World:
         request.acted_s = now_s
         campaign = self.campaigns[request.campaign]
         for number in request.acts_on:
-            if number in self.odd.undocumented:
-                request.found[number] = _UNDOCUMENTED
+            if number not in request.numbers:
+                request.bystanders[number] = campaign.remove_bystander(number)
+                continue
+            if number in self.odd.undocumented | self.odd.refused:
+                request.found[number] = _UNDOCUMENTED if number in self.odd.undocumented else _REFUSED
                 continue
             request.found[number], removed = campaign.remove(number, now_s)
             if removed:
                 request.removed[number] = removed
+            if number in self.odd.contradicted:
+                request.found[number] = [_contradicted(entry) for entry in request.found[number]]
 
     def _told(self, request: Request, fate: Fate, now_s: float) -> Answer:
         match fate:
@@ -213,15 +251,34 @@ class World:
 
     def _verdicts(self, request: Request) -> Answer:
         request.said = {number: found for number, found in request.found.items() if number not in self.odd.silent}
-        body, request.strangers = wording.reply_body(request.said, self.climate, self._dice)
+        others: dict[str, Entries] = {
+            number: [{"http_status": 200, "record_id": record_id, "status": "REMOVED"} for record_id in ids] or _NONE
+            for number, ids in request.bystanders.items()
+        }
+        local = [number for number in request.said if len(number) >= LOCAL_DIGITS]
+        if local and self._more.random() < self.climate.misspelling:
+            number = self._more.choice(local)
+            others[self._misspelt(number)] = request.said.pop(number)
+        request.unasked = {
+            number: [int(str(entry["record_id"])) for entry in entries if entry.get("status") == "REMOVED"]
+            for number, entries in others.items()
+            if any(entry.get("status") == "REMOVED" for entry in entries)
+        }
+        body, request.strangers = wording.reply_body(request.said, others, self.climate, self._dice)
         request.told = "verdicts"
-        return Answer(200, {}, body)
+        return Answer(self._more.choice((200, 201, 203, 207)) if self.climate.dressing else 200, {}, body)
+
+    def _misspelt(self, number: str) -> str:
+        """Spell a number as another, of which the input does not speak."""
+        local = {form[-LOCAL_DIGITS:] for form in self._asked_for}
+        spellings = (wording.misspelt(number, self._more) for _ in count())
+        return next(other for other in spellings if other[-LOCAL_DIGITS:] not in local - {number[-LOCAL_DIGITS:]})
 
     def _cut(self, request: Request) -> Answer:
         if self._dice.random() < 0.5:
             request.told = "reply cut short"
             raise aiohttp.ClientPayloadError
-        body, _ = wording.reply_body(request.found, self.climate, self._dice)
+        body, _ = wording.reply_body(request.found, {}, replace(self.climate, dressing=0.0), self._dice)
         request.told = "unreadable reply"
         return Answer(200, {}, wording.cut(body, self._dice))
 
@@ -238,18 +295,25 @@ class World:
         return Answer(status, {"Retry-After": header, "Date": _http_date(self.clocks.server_s(now_s))}, b"")
 
     def _refused(self, request: Request, fate: Fate) -> Answer:
+        if fate is Fate.TOO_LONG and not self.climate.too_long_as:
+            request.told = "connection lost"
+            raise aiohttp.ServerDisconnectedError
         status = self._status(request, fate)
         request.told = f"HTTP {status}"
-        if status in _REFUSALS:
-            return Answer(status, {}, wording.envelope("Wrong format of phone number.", request_id_of(request)))
+        if status in _REFUSALS and fate is not Fate.TOO_LONG:
+            body = wording.envelope("Wrong format of phone number.", request_id_of(request))
+            if fate is Fate.POISONED and self.climate.errors_in_200:
+                request.told = "errors in a success"
+                return Answer(200, {}, body)
+            return Answer(status, {}, body)
         return Answer(status, {}, wording.PAGE)
 
     def _status(self, request: Request, fate: Fate) -> int:
         match fate:
             case Fate.DENIED | Fate.DENIED_AFTER:
-                return self._dice.choice(_DENIALS)
+                return self._more.choice(self.climate.denied_as)
             case Fate.TOO_LONG:
-                return 414
+                return self.climate.too_long_as
             case Fate.POISONED | Fate.POISONED_MIDWAY:
                 return 400
             case Fate.REFUSED_AFTER | Fate.REFUSED_MIDWAY:
@@ -264,6 +328,10 @@ class World:
 def _http_date(moment_s: float) -> str:
     """Return a moment in whole seconds, as HTTP has it."""
     return format_datetime(datetime.fromtimestamp(int(moment_s), UTC), usegmt=True)
+
+
+def _contradicted(entry: dict[str, object]) -> dict[str, object]:
+    return {**entry, "http_status": 200 if entry["status"] == "NOT_EXIST" else 404}
 
 
 def request_id_of(request: Request) -> str:

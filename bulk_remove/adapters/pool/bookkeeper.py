@@ -271,10 +271,10 @@ class Bookkeeper:
             if times >= REFUSED_ALONE and form and form not in self._refused_forms:
                 self._refused_forms.add(form)
                 log.warning("the server refuses form %d of those also tried: it is left out from now on", form)
-        ends = step is Step.END_RUN or self._desk.gate.hopeless
-        if (ends and fault.effect is Effect.DENIED) or self._refused_alone[0] >= REFUSED_ALONE:
+        denied, ends = fault.effect is Effect.DENIED, step is Step.END_RUN
+        if (denied and ends) or self._refused_alone[0] >= REFUSED_ALONE:
             self._desk.halt.call(Ending.DENIED, self._with_its_past(fault))
-        elif ends:
+        elif ends or (self._desk.gate.hopeless and not denied):
             self._desk.halt.call(Ending.UNAVAILABLE, fault)
 
     def _with_its_past(self, fault: Fault) -> Fault:
@@ -356,7 +356,8 @@ def _as_meant(chunk: Chunk, reply: Reply) -> Alike[Verdict]:
             for index in refused
             if _is_about_the_form(chunk, index) and not verdicts[index].removed
         }
-    return verdicts.but(changed)
+    # No kind may stay that is no number's any more: it may not be possible in this form.
+    return Alike.of(changed.get(index, verdict) for index, verdict in enumerate(verdicts)) if changed else verdicts
 
 
 def _was_asked_for(state: NumberState) -> bool:
