@@ -80,7 +80,7 @@ class World:
     def calm(self) -> None:
         """Let all calls end and every request be answered from now on; odd numbers stay odd, but trip nobody."""
         self.is_calm, self.climate = True, self.climate.calmed()
-        self._denials = 0
+        self._denials, self._cold = 0, False
         for campaign in self.campaigns.values():
             campaign.end_calls()
         self.odd = replace(self.odd, tripping=frozenset())
@@ -115,7 +115,7 @@ class World:
         """Draw when a request is acted upon and when it is answered."""
         draw, latency_s = self._dice.uniform, self.climate.latency_s
         if fate in AT_THE_DOOR:
-            hasty = self._dice.random() < 0.75
+            hasty = self.is_calm or self._dice.random() < 0.75
             request.at_once = hasty and latency_s >= _DECIDABLE_S
             told_s = now_s + latency_s * (draw(0.0, 0.1) if hasty else draw(0.3, 3.0))
             return told_s, told_s
