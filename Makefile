@@ -2,12 +2,13 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
 PYTHON ?= python3
-BIN := .venv/bin
-READY := .venv/.ready
+VENV ?= .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
 # Bytecode is kept: to compile everything anew would cost each process more than most of its work.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test check format fix lint types cover rest sim bench pace torture reference picture translations lock clean
+.PHONY: help demo test check format fix lint types cover rest pytest lowest sim bench pace torture reference picture translations lock clean
 
 help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -15,8 +16,8 @@ help: ## List what can be made
 $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "Python 3.11 or newer is needed; name one with: make PYTHON=python3.12 ..." >&2; exit 1; }
-	@echo "Setting up .venv from requirements.lock (once) ..."
-	@$(PYTHON) -m venv --clear .venv
+	@echo "Setting up $(VENV) from requirements.lock (once) ..."
+	@$(PYTHON) -m venv --clear $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $(READY)
@@ -24,11 +25,10 @@ $(READY): requirements.lock pyproject.toml
 demo: $(READY) ## Purge sample_data against a simulated server; leaves demo/report.csv and .html
 	@$(BIN)/python -m bulk_remove.simulator.demo
 
-test: $(READY) ## Run the tests
-	@$(BIN)/python -m pytest
-
-check: $(READY) ## Format, lint, type check and test: what must be green before a commit
+test: $(READY) ## Check the format, lint, check the types, and run all tests: what must be green before a commit
 	@$(MAKE) --no-print-directory -j 5 format lint types cover rest
+
+check: test
 
 format: $(READY) ## Fail where the code is not formatted (make fix formats it)
 	@$(BIN)/ruff format --check --quiet .
@@ -48,6 +48,18 @@ cover: $(READY) ## Fail where the tests of core do not take every branch of it
 
 rest: $(READY)
 	@$(BIN)/python -m pytest -q --ignore=tests/core
+
+pytest: $(READY) ## Run the tests alone; make pytest VENV=.venv-3.13 PYTHON=python3.13 runs them with another Python
+	@$(BIN)/python -m pytest -q
+
+lowest: $(READY) ## Run the tests with the lowest versions that pyproject.toml allows, in .venv-lowest
+	@$(BIN)/python -m venv --clear .venv-lowest
+	@$(BIN)/uv pip compile pyproject.toml --all-extras --resolution lowest-direct --python .venv-lowest \
+		--no-header --no-annotate --no-emit-index-url --quiet --output-file .venv-lowest/lowest.txt
+	@$(BIN)/uv pip install --quiet --python .venv-lowest --require-hashes -r requirements.lock
+	@$(BIN)/uv pip install --quiet --python .venv-lowest -r .venv-lowest/lowest.txt
+	@$(BIN)/uv pip install --quiet --python .venv-lowest --no-deps --no-build-isolation --editable .
+	@.venv-lowest/bin/python -m pytest -q
 
 SEEDS ?= 10000
 sim: $(READY) ## Play whole runs in made-up worlds, SEEDS=10000, killed and resumed; a failure says how to replay it
@@ -74,9 +86,9 @@ translations: $(READY) ## Compile the translations (bulk_remove/locale/*/LC_MESS
 picture: $(READY) ## Draw docs/run.svg from a real run
 	@$(BIN)/python -m tests.docs.picture --write
 
-lock: ## Resolve the newest allowed versions into requirements.lock (needs uv)
-	@uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \
+lock: $(READY) ## Resolve the newest allowed versions into requirements.lock
+	@$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \
 		--no-header --no-annotate --no-emit-index-url --upgrade --quiet --output-file requirements.lock
 
 clean: ## Remove what was made
-	@rm -rf .venv demo dist build .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage
+	@rm -rf .venv .venv-* demo dist build .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage

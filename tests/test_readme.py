@@ -73,6 +73,17 @@ def test_the_make_targets_of_the_readme_and_the_pages_exist() -> None:
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
 
 
-def test_continuous_integration_runs_the_readmes_test_command() -> None:
-    assert "make test" in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
-    assert "make test" in README
+def test_continuous_integration_runs_the_readmes_test_command_which_checks_everything() -> None:
+    script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    assert all(f" make {target} " in f"{script} ".replace("\n", " ") for target in ("test", "pytest", "lowest"))
+    assert "    make test " in README
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    test = makefile.split("\ntest: ")[1].split("\n\n")[0]
+    assert test.endswith(" format lint types cover rest")
+    assert all(f"\n{target}: $(READY)" in makefile for target in test.split()[-5:])
+
+
+def test_the_lock_pins_by_hash_and_names_no_place_to_take_things_from() -> None:
+    lock = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+    assert lock.count("--hash=sha256:") > 1000
+    assert not re.search(r"://|-index|find-links|trusted-host", lock)

@@ -11,6 +11,7 @@ import pytest
 from rich.console import Console
 
 from bulk_remove.adapters.console import Live
+from bulk_remove.adapters.console.outlet import outlet
 from bulk_remove.core.progress import Snapshot
 from bulk_remove.simulator.audit import read_audit
 from tests.support.processes import Running, altered, bulk_remove, environment, removal, report_of, simulator
@@ -136,3 +137,14 @@ async def test_the_progress_never_ends_the_sending_and_only_its_bugs_surface(
     (ended,) = await asyncio.gather(send(), return_exceptions=True)
     assert sent
     assert ended is (failure if surfaces else None)
+
+
+def test_a_stream_that_was_closed_meanwhile_takes_nothing_and_nobody_notices() -> None:
+    """Python flushes what it throws away, and complains of one that fails: so do tests."""
+    stream = io.StringIO()
+    closed = outlet(stream)
+    stream.close()
+    assert closed.write("lost") == len("lost")
+    closed.flush()
+    assert not closed.isatty()
+    closed.close()

@@ -23,32 +23,36 @@ class Outlet(io.TextIOBase):
         """The stream's encoding: what is drawn depends on it."""
         return getattr(self._stream, "encoding", None) or "utf-8"
 
+    @property
+    def _open(self) -> IO[str] | None:
+        return None if self._stream is None or self._stream.closed else self._stream
+
     def isatty(self) -> bool:
         """Whether a person looks at it."""
-        return self._stream is not None and self._stream.isatty()
+        return self._open is not None and self._open.isatty()
 
     def fileno(self) -> int:
         """Return the stream's descriptor. Raises OSError where it has none."""
-        if self._stream is None:
+        if self._open is None:
             raise io.UnsupportedOperation
-        return self._stream.fileno()
+        return self._open.fileno()
 
     def write(self, text: str) -> int:
         """Write as much as the stream takes; returns the length of the text."""
-        if self._stream is not None:
+        if (stream := self._open) is not None:
             try:
-                self._stream.write(text)
+                stream.write(text)
             except OSError:
-                self._give_up(self._stream)
+                self._give_up(stream)
         return len(text)
 
     def flush(self) -> None:
         """Pass on what was written."""
-        if self._stream is not None:
+        if (stream := self._open) is not None:
             try:
-                self._stream.flush()
+                stream.flush()
             except OSError:
-                self._give_up(self._stream)
+                self._give_up(stream)
 
     def _give_up(self, stream: IO[str]) -> None:
         """Write nothing more, and let what the stream still holds go nowhere.

@@ -17,6 +17,8 @@ from bulk_remove.language import phrase
 
 _SAMPLE_BYTES = 1 << 16
 _C1_CONTROL = re.compile("[\x80-\x9f]")
+_NOT_OF_FILES = {"idna", "punycode", "raw-unicode-escape", "unicode-escape"}
+"""Python's encodings of names and of source code: they would make other digits of what stands in a cell."""
 
 
 def decoded(looked_over: LookedOver, wanted: str | None) -> TextFile:
@@ -43,14 +45,12 @@ def decoded(looked_over: LookedOver, wanted: str | None) -> TextFile:
 
 
 def _wanted(looked_over: LookedOver, wanted: str) -> TextFile:
-    try:
-        io.TextIOWrapper(io.BytesIO(), encoding=wanted).close()  # which refuses codecs that give no text
-        encoding = codecs.lookup(wanted).name
-    except (LookupError, ValueError):
+    encoding = _known(wanted)
+    if encoding is None or encoding in _NOT_OF_FILES:
         raise UsageError(
             phrase("There is no text encoding '{name}'.", name=mask(wanted)),
             "Name one that Python knows, for example --encoding cp1250.",
-        ) from None
+        )
     if encoding in {"utf-8", "utf-8-sig"}:
         if looked_over.text_fault:
             raise _undecided(looked_over.name, looked_over.text_fault)
@@ -65,6 +65,15 @@ def _wanted(looked_over: LookedOver, wanted: str) -> TextFile:
             "Leave out --encoding.",
         )
     return _checked(looked_over, encoding, ())
+
+
+def _known(encoding: str) -> str | None:
+    """Return Python's own name of a text encoding, None where it has no such one."""
+    try:
+        io.TextIOWrapper(io.BytesIO(), encoding=encoding).close()  # which refuses codecs that give no text
+        return codecs.lookup(encoding).name
+    except (LookupError, ValueError):
+        return None
 
 
 def _checked(looked_over: LookedOver, encoding: str, notes: tuple[str, ...]) -> TextFile:
