@@ -1,10 +1,12 @@
 """A machine whose clock is set while a run sends, and which sleeps: what waits does as it would otherwise."""
 
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
+from bulk_remove.adapters.clock import SystemClock, elapsed_s
 from bulk_remove.core.alike import Alike
 from bulk_remove.core.lifecycle import Event
 from bulk_remove.core.model import Status
@@ -35,6 +37,15 @@ def busy(_now_s: float, numbers: Sequence[str]) -> Reply:
 
 def free_from(from_s: float) -> FakeServer:
     return FakeServer(lambda now_s, numbers: (removed if now_s >= from_s else busy)(now_s, numbers))
+
+
+def test_the_machine_s_own_clocks_are_read() -> None:
+    clock = SystemClock()
+    before_s, elapsed_before_s = time.time(), elapsed_s()
+    assert before_s - 1.0 <= clock.wall_s() <= before_s + 60.0
+    assert before_s <= clock.time_of_day_s() <= time.time()
+    assert elapsed_before_s <= elapsed_s() <= elapsed_before_s + 60.0
+    assert elapsed_s() >= time.monotonic() - 60.0  # one that goes on asleep is never behind one that does not
 
 
 @pytest.mark.parametrize("clock_set", SET)

@@ -151,3 +151,11 @@ def test_a_bad_fault_for_the_simulator_is_2() -> None:
 def test_a_campaign_that_vanishes_while_sending_is_named_where_there_is_one(campaign: str, meant: str) -> None:
     gone = Fault(Effect.DENIED, "HTTP 404", "The server knows no such campaign (HTTP 404).", 404)
     assert error_of(gone, campaign).hint.startswith(f"Check {meant}")
+
+
+@pytest.mark.parametrize(
+    ("asked_s", "told"), [(1800.0, "It asks to wait 30 min 0 s;"), (None, "Check --url"), (0.0, "Check --url")]
+)
+def test_a_server_that_asks_for_too_long_a_wait_is_quoted(asked_s: float | None, told: str) -> None:
+    busy = Fault(Effect.UNTOUCHED, "HTTP 503", "Overloaded.", 503, throttled=True, retry_after_s=asked_s)
+    assert error_of(busy, "00001").hint.startswith(told)

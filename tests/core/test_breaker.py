@@ -55,6 +55,25 @@ def test_it_is_hopeless_when_nobody_was_answered_for_the_whole_patience() -> Non
     assert tripped(1, at_us=SECOND).hopeless(901 * SECOND)
 
 
+@given(st.integers(0, 200), st.integers(0, 2 * SECOND), st.integers(1, 400))
+def test_retries_that_come_one_after_the_other_use_the_budget_up_and_then_only_drip(
+    firsts: int, pause_us: int, tries: int
+) -> None:
+    budget = RetryBudget()
+    for _ in range(firsts):
+        budget = earn(budget)
+    saved = min(100, 10 + firsts)
+    now_us = passed = 0
+    for _ in range(saved + tries):
+        now_us += pause_us
+        budget, wait_us = spend(budget, now_us)
+        passed += not wait_us
+    dripped = now_us / budget.drip_us
+    assert saved <= passed
+    assert passed <= saved + dripped
+    assert passed >= min(saved + tries, int(saved + dripped) - 1)
+
+
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 30 * SECOND)), max_size=200))
 def test_retries_never_outnumber_first_tries_but_for_the_start_and_the_drip(tries: list[tuple[bool, int]]) -> None:
     budget = RetryBudget()

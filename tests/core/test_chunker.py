@@ -52,6 +52,17 @@ def test_no_request_line_is_over_the_limit_and_none_could_take_the_next_number(
         assert full or shape.line_bytes(*chunk, following[0]) > shape.max_request_line
 
 
+@given(st.lists(st.from_regex(r"\+?[0-9]{3,15}", fullmatch=True), min_size=4, max_size=60), shapes)
+def test_a_line_with_just_enough_room_is_filled_and_one_byte_less_costs_the_last_number(
+    given_numbers: list[str], shape: RequestShape
+) -> None:
+    *fitting, one_more = given_numbers
+    shape = replace(shape, max_numbers=len(given_numbers), max_request_line=shape.line_bytes(*fitting))
+    assert next(pack(given_numbers, shape)) == tuple(fitting)
+    tighter = replace(shape, max_request_line=shape.max_request_line - 1)
+    assert next(pack([*fitting, one_more], tighter)) == tuple(fitting[:-1])
+
+
 @given(numbers.filter(bool), shapes)
 def test_the_line_measured_is_the_line_sent_and_the_server_reads_the_numbers_back(
     given_numbers: list[str], shape: RequestShape
@@ -71,9 +82,21 @@ def test_a_trailing_slash_comes_before_the_query() -> None:
     assert RequestShape("00001", trailing_slash=True).target(["441"]).startswith("/api/batch/outbounds/00001/records/?")
 
 
-def test_the_default_line_takes_274_national_numbers_with_encoded_brackets() -> None:
+@pytest.mark.parametrize(
+    ("number", "each", "brackets"),
+    [
+        ("601234555", len("&phone_number%5B%5D=601234555"), Brackets.ENCODED),
+        ("+48601234555", len("&phone_number%5B%5D=%2B48601234555"), Brackets.ENCODED),
+        ("+48601234555", len("&phone_number[]=%2B48601234555"), Brackets.RAW),
+    ],
+)
+def test_the_default_line_takes_as_many_numbers_as_its_8000_bytes_hold(
+    number: str, each: int, brackets: Brackets
+) -> None:
     line = len("DELETE /api/batch/outbounds/00001/records HTTP/1.1")
-    assert len(next(pack(["601234555"] * 1000, RequestShape("00001")))) == (8000 - line) // 29
+    shape = RequestShape("00001", brackets=brackets)
+    assert len(next(pack([number] * 1000, shape))) == (8000 - line) // each
+    assert shape.number_bytes(number) == each
 
 
 def test_a_line_too_short_for_one_number_is_refused_with_the_least_that_works() -> None:

@@ -357,6 +357,41 @@ def test_a_rerun_remembers_doubt(events: tuple[Event, ...], rerun: Callable[[Num
         assert status_of(met(state, Event.NOT_EXIST).phase) is Status.PRESUMED_REMOVED
 
 
+@pytest.mark.parametrize("rerun", [from_ledger, from_report])
+@pytest.mark.parametrize(
+    ("events", "status"),
+    [
+        pytest.param((), Status.UNSENT, id="never asked"),
+        pytest.param((Event.UNTOUCHED,), Status.UNSENT, id="never let in"),
+        pytest.param((Event.REFUSED,), Status.UNSENT, id="refused"),
+        pytest.param((Event.BUSY,), Status.CALL_IN_PROGRESS, id="in a call"),
+        pytest.param((Event.NOT_IN_THIS_FORM,), Status.UNSENT, id="not in the first form"),
+        pytest.param((Event.LOST,), Status.IN_DOUBT, id="lost"),
+        pytest.param((Event.PASSED_OVER,), Status.IN_DOUBT, id="passed over"),
+        pytest.param((Event.LOST, Event.REFUSED), Status.IN_DOUBT, id="lost, then refused"),
+        pytest.param((Event.LOST, Event.UNKNOWN), Status.IN_DOUBT, id="lost, then unknown"),
+        pytest.param((Event.LOST, Event.BUSY), Status.CALL_IN_PROGRESS, id="lost, then in a call"),
+        pytest.param((Event.LOST, Event.NOT_IN_THIS_FORM), Status.IN_DOUBT, id="lost, then not in the first form"),
+    ],
+)
+def test_a_number_that_a_rerun_does_not_come_to_is_reported_as_what_it_is_by_then(
+    events: tuple[Event, ...], status: Status, rerun: Callable[[NumberState], NumberState]
+) -> None:
+    assert status_of(rerun(after(*events)).phase) is status
+
+
+@pytest.mark.parametrize("rerun", [from_ledger, from_report])
+def test_a_number_of_which_records_are_gone_goes_on_in_a_rerun_as_one_in_a_call(
+    rerun: Callable[[NumberState], NumberState],
+) -> None:
+    some_gone = met(NEW, Event.BUSY, removed=1)
+    for state in (some_gone, met(some_gone, Event.REFUSED)):
+        assert status_of(rerun(state).phase) is Status.CALL_IN_PROGRESS
+        assert status_of(met(rerun(state), Event.NOT_EXIST).phase) is Status.REMOVED
+    for state in (met(NEW, Event.UNKNOWN, removed=1), met(met(some_gone, Event.LOST), Event.REFUSED)):
+        assert status_of(rerun(state).phase) is Status.CALL_IN_PROGRESS
+
+
 _EVENTS = st.tuples(st.sampled_from(Event), st.integers(0, 1))
 
 
@@ -376,7 +411,7 @@ def test_doubt_is_neither_forgotten_nor_invented_over_any_reruns(
         elif state.phase not in SETTLED and could_be(state, step[0]):
             event, removed = step
             state = met(state, event, removed if event in {Event.BUSY, Event.UNKNOWN} else 0)
-            doubted |= event in {Event.LOST, Event.PASSED_OVER, Event.UNKNOWN}
+            doubted |= event in {Event.LOST, Event.PASSED_OVER}
         assert DOUBT not in state.detail
         assert AT_LEAST not in state.detail
         assert is_doubted(state.phase) == doubted

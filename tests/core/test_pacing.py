@@ -74,6 +74,16 @@ def test_waking_late_by_a_little_costs_the_following_nothing(rate: float, latene
     assert now_us - first_us <= ceil(len(lateness_us) * SECOND_US / rate) + len(lateness_us) + LATENESS_US
 
 
+@pytest.mark.parametrize("rate", [0.3, 1.0, 7.5])
+def test_what_left_long_ago_is_forgotten(rate: float) -> None:
+    pace, now_us = pace_for(rate), 0
+    for _ in range(100):
+        pace, wait_us = depart(pace, now_us)
+        now_us += wait_us or SECOND_US
+    assert len(pace.departures) == ceil(rate)
+    assert pace.departures[-1] >= now_us - 5 * SECOND_US
+
+
 def test_an_idle_time_is_not_caught_up_in_a_burst() -> None:
     pace, _ = next_slot(pace_for(10.0), 0, 10.0)
     assert idle_us(pace, 60 * SECOND_US) == 60 * SECOND_US - 100_000

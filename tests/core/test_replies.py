@@ -337,6 +337,17 @@ def test_no_answer_leaves_doubt_unless_the_request_never_departed() -> None:
     assert (doubt_us(lost, 1), doubt_us(lost, None)) == (EVER_US, 0)
 
 
+@pytest.mark.parametrize(
+    ("below", "from_here"), [(299, 300), (399, 400), (499, 500)], ids=["redirects", "refusals", "failures"]
+)
+def test_each_hundred_of_statuses_is_told_from_the_one_below(below: int, from_here: int) -> None:
+    told = {
+        status: fault_of_status(status, b"", None).sentence.replace(str(status), "")
+        for status in (below - 1, below, from_here, from_here + 10)
+    }
+    assert told[below] == told[below - 1] != told[from_here] == told[from_here + 10]
+
+
 @pytest.mark.parametrize("http_status", sorted(set(range(100, 600)) - {200}))
 def test_every_status_becomes_a_fault_with_a_sentence(http_status: int) -> None:
     fault = fault_of_status(http_status, b"<html>", None)

@@ -161,6 +161,23 @@ def test_a_file_that_is_still_being_written_is_left_for_the_next_time(server: Ru
     assert lying_in(inbox) == ["a.csv"]
 
 
+_CLOCK_SET = """
+import time
+time_of_day, began_s = time.time, time.monotonic()
+time.time = lambda: time_of_day() + (0.0 if time.monotonic() - began_s < 0.3 else {by_s})
+"""
+
+
+@pytest.mark.parametrize("by_s", [-3600.0, 3600.0])
+def test_how_long_a_file_must_be_quiet_does_not_depend_on_a_clock_that_is_set(
+    server: Running, inbox: Path, by_s: float
+) -> None:
+    drop(inbox, "a.csv")
+    done = bulk_remove(*words(server, inbox), "--settle", "1s", before=_CLOCK_SET.format(by_s=by_s))
+    assert done.returncode == 0, done.stderr
+    assert lying_in(inbox) == []
+
+
 def test_a_tool_s_own_report_in_the_inbox_is_not_run(server: Running, inbox: Path) -> None:
     drop(inbox, "a.csv")
     assert night(server, inbox).returncode == 0

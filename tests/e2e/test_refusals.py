@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bulk_remove import Address, Login, Server, Settings, remove_files
+from bulk_remove import Server, Settings, remove_files
 from bulk_remove.core.lifecycle import AT_LEAST
 from bulk_remove.core.throttle import Level
 from bulk_remove.run.finish import Finished
@@ -52,7 +52,7 @@ async def outcome(folder: Path, faults: Faults) -> Outcome:
         "00001", pace=Level.FIXED, rate=300.0, concurrency=3, busy_delay_s=0.4, max_numbers_per_request=8
     )
     async with running(world(), faults) as simulator:
-        server = Server(Address.parse(simulator.url), Login("demo", "demo-password"), folder / "state")
+        server = Server(simulator.url, "demo", "demo-password", state_dir=folder / "state")
         finished = await remove_files([str(source)], settings, server, approve=lambda _: True, output=folder / "r.csv")
     return Outcome(finished, simulator)
 
