@@ -9,29 +9,27 @@ cancelling the task, stops safely: requests under way finish first.
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from itertools import islice
 from pathlib import Path
 
-from bulk_remove.adapters.client import Client
 from bulk_remove.adapters.folders import default_state_dir, lock_campaigns
 from bulk_remove.adapters.ledger import Outcomes
 from bulk_remove.adapters.reader import open_table
-from bulk_remove.core.guards import Known
 from bulk_remove.core.lifecycle import SETTLED, explain, status_of
 from bulk_remove.core.model import NumberState, Outcome, RowBlock, Source, Status
 from bulk_remove.core.plan import Consent, Plan, approve, check_within_limits
 from bulk_remove.core.progress import Snapshot
 from bulk_remove.core.summary import Ending
 from bulk_remove.errors import GuardStop, UsageError
-from bulk_remove.run.carry_out import Hooks, Sent, carry_out, connection, with_learned_limit
-from bulk_remove.run.evidence import known_of
+from bulk_remove.run.carry_out import Hooks, Sent, carry_out, with_learned_limit
+from bulk_remove.run.evidence import known_of, look_at
 from bulk_remove.run.finish import Finished, finish
-from bulk_remove.run.preflight import error_of, inspect_campaigns
-from bulk_remove.run.prepare import Prepared, Table, check_plan, prepared, reading_of
+from bulk_remove.run.preflight import error_of
+from bulk_remove.run.prepare import Prepared, Sight, Table, check_plan, prepared, reading_of
 from bulk_remove.settings import Address, Login, Settings
 
 Approve = Callable[[Plan], bool]
@@ -59,13 +57,12 @@ async def remove_numbers(
     """
     if settings.campaign_column is not None:
         raise UsageError("Numbers alone have no column of campaigns.", "Give the settings a campaign.")
-    settings = _learned(settings, server)
-    async with _planned([_Numbers(numbers)], settings, server) as ready:
+    async with _planned([_Numbers(numbers)], _learned(settings, server), server) as ready:
         for row in Outcomes(ready.store).rows():
             if row.state is None:
                 yield Outcome(row.cell, Status.INVALID, 0, (), 0, 0, row.problem, 0.0)
         stream = _Stream()
-        sending = asyncio.create_task(_send(ready, settings, server, approve, stream))
+        sending = asyncio.create_task(_send(ready, server, approve, stream))
         sending.add_done_callback(stream.end)
         try:
             async for outcome in stream.outcomes():
@@ -93,8 +90,8 @@ async def remove_files(
     reading = reading_of(settings, server.state_dir or default_state_dir())
     async with _planned([open_table(file, reading) for file in files], settings, server) as ready:
         check_plan(ready.plan, settings)
-        sent = await _send(ready, settings, server, approve, _Stream())
-        return finish(ready, settings, sent.ending, output)
+        sent = await _send(ready, server, approve, _Stream())
+        return finish(ready, ready.settings, sent.ending, output)
 
 
 def _learned(settings: Settings, server: Server) -> Settings:
@@ -137,12 +134,11 @@ class _Stream:
 
 @asynccontextmanager
 async def _planned(tables: Sequence[Table], settings: Settings, server: Server) -> AsyncIterator[Prepared]:
-    """Hold the campaign and the plan; reading happens in a thread, so that the caller's loop goes on."""
+    """Hold the campaign and the plan; looking and reading happen in a thread, so that the caller's loop goes on."""
     state_dir = server.state_dir or default_state_dir()
     address = server.address
-    planning = prepared(
-        tables, settings, address.destination(server.login.user), state_dir, time.time(), lambda _rows: None
-    )
+    sight = Sight(lambda campaigns: look_at(campaigns, settings, address, server.login, state_dir))
+    planning = prepared(tables, settings, address.destination(server.login.user), state_dir, time.time(), sight)
     ready = await asyncio.to_thread(planning.__enter__)
     with _entered(planning), lock_campaigns(state_dir, address.host, ready.plan.campaign_ids):
         yield ready
@@ -156,26 +152,16 @@ def _entered(manager: AbstractContextManager[Prepared]) -> Iterator[None]:
         manager.__exit__(None, None, None)
 
 
-async def _send(ready: Prepared, settings: Settings, server: Server, consent: Approve, stream: _Stream) -> Sent:
-    known = await _known(ready.plan, settings, server)
+async def _send(ready: Prepared, server: Server, consent: Approve, stream: _Stream) -> Sent:
+    state_dir = server.state_dir or default_state_dir()
+    plan, records = ready.plan, ready.findings.records
+    known, _ = await asyncio.to_thread(known_of, state_dir, plan.host, plan.campaign_ids, records)
     check_within_limits(ready.plan, known)
     if not consent(ready.plan):
         raise GuardStop("The plan was not approved: nothing was sent.", "Look at the plan that approve() was given.")
     approved = approve(ready.plan, Consent.CODE, known)
     hooks = Hooks(_unwatched, stream.stopping, stream.settled)
-    return await carry_out(ready, approved, settings, server.address, server.login, hooks)
-
-
-async def _known(plan: Plan, settings: Settings, server: Server) -> Known:
-    """Find out what the plan's limits are held against; the server is asked only for a share of its records."""
-    records: Mapping[str, int] = {}
-    if settings.max_share is not None:
-        address = server.address
-        async with Client(connection(settings, address, server.login)) as client:
-            records = (await inspect_campaigns(client, address.base_path, plan.campaign_ids, time.time)).records
-    state_dir = server.state_dir or default_state_dir()
-    known, _ = await asyncio.to_thread(known_of, state_dir, plan.host, plan.campaign_ids, records)
-    return known
+    return await carry_out(ready, approved, ready.settings, server.address, server.login, hooks)
 
 
 @asynccontextmanager

@@ -1,8 +1,9 @@
 """What a run is told, checked once and then frozen. A setting that cannot be is a UsageError naming its flag."""
 
 import re
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
@@ -10,7 +11,7 @@ from urllib.parse import urlsplit
 from bulk_remove.core.campaigns import is_campaign
 from bulk_remove.core.canary import MAX_NOT_EXIST
 from bulk_remove.core.chunker import MAX_NUMBERS_PER_REQUEST, MAX_REQUEST_LINE, RequestShape
-from bulk_remove.core.forms import AlsoTry, Forms
+from bulk_remove.core.forms import AlsoTry, Forms, Held, chosen_forms, holds_internal
 from bulk_remove.core.guards import MAX_INVALID, Limits
 from bulk_remove.core.model import Brackets, CsvFor, NumberFormat, ReportFormat
 from bulk_remove.core.numbers import NumberRules
@@ -142,6 +143,9 @@ class Settings:
     `pace` names the ceilings, which `rate` and `concurrency` overrule where they are given; the API documents no limit,
     and its server also runs live calls. A reply slower than `slow_reply_s` makes requests smaller: by default that is a
     third of the 30 seconds that PHP gives a request.
+
+    With `number_format` AUTO the campaign's own records show in which forms it holds its numbers (`in_forms_of`).
+    `internal_numbers` says whether numbers of three to six digits are taken; None where that is found out, too.
     """
 
     campaign: str = ""
@@ -162,8 +166,9 @@ class Settings:
     also_try: tuple[AlsoTry, ...] = ()
     additional_numbers: bool = False
     keep_columns: bool = False
-    number_format: NumberFormat = NumberFormat.NATIONAL
+    number_format: NumberFormat = NumberFormat.AUTO
     region: str = "PL"
+    internal_numbers: bool | None = None
     brackets: Brackets = Brackets.ENCODED
     trailing_slash: bool = False
     max_request_line: int = MAX_REQUEST_LINE
@@ -224,6 +229,26 @@ class Settings:
     def forms(self) -> Forms:
         """Return the forms in which a number is asked for. Raises UsageError where there can be no others."""
         return Forms(self.rules, self.also_try)
+
+    def in_forms_of(self, held: Mapping[str, Held]) -> "Settings":
+        """Return the settings with the forms that the records looked at show, by campaign; what was given stays.
+
+        Where the form is left to the records and these show none, it is the national one, which is a guess.
+        """
+        all_held = sum(map(Counter[str], held.values()), Counter[str]())
+        internal = True if self.internal_numbers is None and holds_internal(all_held) else self.internal_numbers
+        number_format, also_try = self.number_format, self.also_try
+        if number_format is NumberFormat.AUTO:
+            number_format, also_try = chosen_forms(all_held, also_try, self.region)
+        return replace(self, number_format=number_format, also_try=also_try, internal_numbers=internal)
+
+    def confirmed_by(self, held: Held) -> bool:
+        """Tell whether what a campaign's records show makes sure that no number is there that is not found.
+
+        They do not show additional numbers, which are found for certain only where every form is asked for.
+        """
+        forms = self.forms()
+        return forms.confirmed_by(held) and (not self.additional_numbers or {*forms.asked} == {*AlsoTry})
 
     def ceilings(self) -> Ceilings:
         """Return what is never passed, and where to start."""

@@ -5,7 +5,8 @@ module alone. The dry run prints the very plan that a run would ask approval for
 """
 
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -20,6 +21,9 @@ class CampaignPlan:
 
     `settled` of its distinct numbers have their final answer from an earlier run and are not sent again. That run
     removed `removed_before` records of it, and was told the ids of `ids_before` of them.
+
+    `held` says how numbers are written in those of its records that were looked at (`core.forms.Held`), and is empty
+    where none was; `confirmed` whether they show the forms in which numbers are asked for. Else those are a guess.
     """
 
     campaign: str
@@ -28,6 +32,8 @@ class CampaignPlan:
     settled: int = 0
     removed_before: int = 0
     ids_before: int = 0
+    held: Mapping[str, int] = field(default_factory=dict)
+    confirmed: bool = False
 
     @property
     def to_send(self) -> int:
@@ -123,6 +129,11 @@ class Plan:
     def to_send(self) -> int:
         """Distinct numbers to be sent."""
         return self.numbers - self.settled
+
+    @property
+    def confirmed(self) -> bool:
+        """Whether each campaign's own records show the forms in which its numbers are asked for."""
+        return all(campaign.confirmed for campaign in self.campaigns)
 
     @property
     def requests(self) -> int:

@@ -27,7 +27,7 @@ def ended_run(folder: Path, state_dir: Path) -> Iterator[tuple[Prepared, Setting
         if not sessions or not sessions[-1].ending:
             raise _not_ended(run, state_dir)
         settings = Settings.read_back(timing.last_settings())
-        yield Prepared(folder, run.store, plan_of(run), kept_of(run)), settings, Ending(sessions[-1].ending)
+        yield Prepared(folder, run.store, plan_of(run), kept_of(run), settings), settings, Ending(sessions[-1].ending)
 
 
 def _not_ended(run: EarlierRun, state_dir: Path) -> InputError | CampaignLockedError:

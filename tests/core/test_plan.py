@@ -66,3 +66,9 @@ def test_the_limits_are_for_each_campaign_and_for_what_is_sent_alone() -> None:
     assert approve(limited, Consent.FLAG).plan is limited
     with pytest.raises(GuardStop, match="campaign 00002"):
         approve(replace(limited, limits=Limits(max_numbers=4)), Consent.FLAG)
+
+
+def test_a_plan_is_confirmed_when_the_records_of_each_campaign_show_its_forms() -> None:
+    seen = CampaignPlan("00001", 5, 1, held={"plus": 3}, confirmed=True)
+    assert replace(plan(10, 5), campaigns=(seen,)).confirmed
+    assert not replace(plan(10, 7), campaigns=(seen, CampaignPlan("00002", 2, 1))).confirmed

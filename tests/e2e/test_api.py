@@ -11,9 +11,11 @@ import pytest
 import bulk_remove
 from bulk_remove import Address, Login, Server, Settings, Status, remove_files, remove_numbers
 from bulk_remove.errors import CampaignLockedError, GuardStop, RefusedError
+from bulk_remove.simulator.api import Rules
 from bulk_remove.simulator.faults import Faults
 from bulk_remove.simulator.habits import Habits
 from bulk_remove.simulator.on_demand import OnDemandCampaign
+from bulk_remove.simulator.query import Operation
 from bulk_remove.simulator.serving import running
 from bulk_remove.simulator.world import World
 
@@ -86,13 +88,22 @@ async def test_nothing_is_sent_without_approval(tmp_path: Path) -> None:
 
 async def test_what_is_not_final_comes_last_and_then_the_servers_refusal_is_raised(tmp_path: Path) -> None:
     outcomes = []
-    async with running(world()) as simulator:
-        server = server_at(simulator.url, tmp_path, password="wrong")
+    async with running(world(), rules=Rules(forbidden=frozenset({Operation.REMOVE_RECORDS}))) as simulator:
+        server = server_at(simulator.url, tmp_path)
         with pytest.raises(RefusedError):  # noqa: PT012 - the outcomes before the exception are what is tested
             async for outcome in remove_numbers(NUMBERS, SETTINGS, server, approve=lambda _: True):
                 outcomes.append(outcome)  # noqa: PERF401 - a comprehension would lose them to the exception
     assert {outcome.status for outcome in outcomes} == {Status.UNSENT}
     assert len(outcomes) == len(NUMBERS)
+
+
+async def test_who_is_not_let_in_is_told_before_anything_is_planned(tmp_path: Path) -> None:
+    async with running(world()) as simulator:
+        server = server_at(simulator.url, tmp_path, password="wrong")
+        with pytest.raises(RefusedError):
+            await anext(remove_numbers(NUMBERS, SETTINGS, server, approve=lambda _: True))
+        assert simulator.seen["DELETE"] == 0
+    assert list((tmp_path / "state").glob("runs/*")) == []
 
 
 async def test_the_guards_hold_from_python_too(tmp_path: Path) -> None:

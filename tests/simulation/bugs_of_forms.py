@@ -13,7 +13,7 @@ from bulk_remove.adapters.pool.bookkeeper import Bookkeeper
 from bulk_remove.adapters.pool.ports import Steps
 from bulk_remove.core.chunker import RequestShape
 from bulk_remove.core.lifecycle import TRANSITIONS, Event, Phase
-from bulk_remove.core.model import Chunk
+from bulk_remove.core.model import Chunk, NumberFormat
 from bulk_remove.settings import Settings
 
 
@@ -63,6 +63,14 @@ def the_planned_form_reported_whatever_was_found(broken: pytest.MonkeyPatch) -> 
 
 def doubt_forgotten_between_forms(broken: pytest.MonkeyPatch) -> None:
     broken.setitem(TRANSITIONS[Phase.IN_DOUBT], Event.NOT_IN_THIS_FORM, Phase.OTHER_FORM)
+
+
+def none_found_in_a_guess_called_an_answer(broken: pytest.MonkeyPatch) -> None:
+    broken.setattr("bulk_remove.run.finish.none_found", lambda _results: None)
+
+
+def the_form_that_the_records_show_passed_over(broken: pytest.MonkeyPatch) -> None:
+    broken.setattr("bulk_remove.settings.chosen_forms", lambda *_: (NumberFormat.NATIONAL, ()))
 
 
 def a_request_sent_to_another_campaign(broken: pytest.MonkeyPatch) -> None:
