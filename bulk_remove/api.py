@@ -31,15 +31,13 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
-from bulk_remove.adapters.client import Client
 from bulk_remove.adapters.folders import default_state_dir, lock_campaigns
 from bulk_remove.adapters.ledger import Outcomes
 from bulk_remove.adapters.reader import find_files, open_table
 from bulk_remove.core.field_checks import checked, path, several_of, text
-from bulk_remove.core.guards import unchecked
 from bulk_remove.core.lifecycle import SETTLED
 from bulk_remove.core.model import Outcome, ReportFormat, RowBlock, Source, Status
-from bulk_remove.core.plan import ApprovedPlan, Consent, Plan, check_holds_numbers, check_within_limits
+from bulk_remove.core.plan import ApprovedPlan, Consent, Plan, check_holds_numbers, check_within_limits, passed
 from bulk_remove.core.plan import approve as approve_plan
 from bulk_remove.errors import UsageError
 from bulk_remove.run.caller import (
@@ -53,11 +51,11 @@ from bulk_remove.run.caller import (
     threaded,
     to_the_end,
 )
-from bulk_remove.run.carry_out import Sent, carry_out, connection, with_learned_limit
-from bulk_remove.run.evidence import known_of
+from bulk_remove.run.carry_out import Sent, carry_out, with_learned_limit
+from bulk_remove.run.evidence import known_of, look_at
 from bulk_remove.run.finish import Finished, Wanted, check_places, finish
-from bulk_remove.run.preflight import error_of, inspect_campaigns
-from bulk_remove.run.prepare import Prepared, check_plan, prepared, reading_of
+from bulk_remove.run.preflight import error_of
+from bulk_remove.run.prepare import BLIND, Look, Prepared, Sight, Table, check_plan, prepared, reading_of
 from bulk_remove.run.rerun import earlier_rows, is_report, prepared_again
 from bulk_remove.run.resume import check_same_server, earlier_run, find_run, reopened
 from bulk_remove.settings import CHANGEABLE, Address, Destination, Login, Settings
@@ -128,7 +126,8 @@ async def plan_files(
     """
     folder = server.folder if server else _folder(state_dir)
     destination = server.destination if server else Destination()
-    async with _planned(partial(_read, _names(files), settings, destination, folder)) as ready:
+    look = _looking(settings, server) if server else BLIND.look
+    async with _planned(partial(_read, _names(files), settings, destination, folder, look)) as ready:
         return ready.plan
 
 
@@ -152,14 +151,14 @@ async def remove_numbers(
     if settings.campaign_column is not None:
         raise UsageError("Numbers alone have no column of campaigns.", "Give the settings a campaign.")
     settings, table = _learned(settings, server), _Numbers(numbers)
-    planning = partial(prepared, [table], settings, server.destination, server.folder, time.time())
+    planning = partial(_planning, [table], settings, server)
     async with _held(planning, server, settings.campaign) as ready:
-        check_plan(ready.plan, settings)
-        approved = await _approved(ready.plan, settings, server, approve)
+        check_plan(ready.plan, ready.settings)
+        approved = await _approved(ready, server, approve)
         for row in Outcomes(ready.store).rows():
             if row.state is None:
                 yield Outcome(row.cell, Status.INVALID, 0, (), 0, 0, row.problem, 0.0)
-        sending = asyncio.create_task(_sent(ready, approved, settings, server, ties))
+        sending = asyncio.create_task(_sent(ready, approved, server, ties))
         sending.add_done_callback(ties.end)
         try:
             async for outcome in ties.outcomes():
@@ -198,11 +197,11 @@ async def remove_files(
     names = _names(files)
     report = _report(output, Wanted(also=checked("--also", also, several_of(ReportFormat))), names)
     settings = _learned(settings, server)
-    planning = partial(_read, names, settings, report.told(server), server.folder)
+    planning = partial(_read, names, settings, report.told(server), server.folder, _looking(settings, server))
     async with _held(planning, server, settings.campaign) as ready:
-        check_plan(ready.plan, settings)
-        approved = await _approved(ready.plan, settings, server, approve)
-        return await _finished(ready, approved, settings, server, ties, report)
+        check_plan(ready.plan, ready.settings)
+        approved = await _approved(ready, server, approve)
+        return await _finished(ready, approved, server, ties, report)
 
 
 async def resume(
@@ -230,7 +229,7 @@ async def resume(
             ready = await threaded(reopened, run, time.time())
             await check_asked(approve, ready.plan)
             approved = approve_plan(ready.plan, run.consent)
-            return await _finished(ready, approved, run.settings, server, ties, report)
+            return await _finished(ready, approved, server, ties, report)
 
 
 async def rerun(
@@ -252,44 +251,53 @@ async def rerun(
     name = checked("--earlier", earlier, path)
     report = _report(output, Wanted(), [name] if is_report(name) else [])
     told = _changes(changes, [*Settings.__dataclass_fields__])
-    async with entered(earlier_rows(name, told, server.folder, server.destination)) as (rows, kept, own, *_):
-        settings = _learned(own, server)
-        again = prepared_again(rows, kept, settings, report.told(server), server.folder, time.time())
+    async with entered(earlier_rows(name, told, server.folder, server.destination)) as done:
+        settings = _learned(done.settings, server)
+        look = _looking(settings, server)
+        again = prepared_again(done, settings, report.told(server), server.folder, time.time(), look)
         async with _held(lambda _: again, server, settings.campaign) as ready:
-            approved = await _approved(ready.plan, settings, server, approve)
-            return await _finished(ready, approved, settings, server, ties, report)
+            approved = await _approved(ready, server, approve)
+            return await _finished(ready, approved, server, ties, report)
 
 
-async def _approved(plan: Plan, settings: Settings, server: Server, ask: Approve) -> ApprovedPlan:
+async def _approved(ready: Prepared, server: Server, ask: Approve) -> ApprovedPlan:
     """Hold the plan against what is known, and have it approved. Raises what `remove_files` lists."""
+    plan, findings = ready.plan, ready.findings
     check_holds_numbers(plan)
-    address = server.address
-    async with Client(connection(settings, address, server.login)) as client:
-        findings = await inspect_campaigns(client, address.base_path, plan.campaign_ids, time.time)
     known, notes = await threaded(known_of, server.folder, plan.host, plan.campaign_ids, findings.records)
-    for note in (*findings.notes, *notes, *unchecked(plan.campaign_ids, plan.limits, known)):
+    for note in (*findings.notes, *notes, *passed(plan, known)):
         log.info("%s", note)
     check_within_limits(plan, known)
     await check_asked(ask, plan)
     return approve_plan(plan, Consent.CODE, known)
 
 
-async def _finished(
-    ready: Prepared, approved: ApprovedPlan, settings: Settings, server: Server, ties: Ties, report: "_Report"
-) -> Finished:
+async def _finished(ready: Prepared, approved: ApprovedPlan, server: Server, ties: Ties, report: "_Report") -> Finished:
     """Send and report, to the end; whoever cancels it stops the sending, and has it cancelled after the report."""
 
     async def reported() -> Finished:
-        sent = await _sent(ready, approved, settings, server, ties)
-        return await threaded(finish, ready, settings, sent.ending, report.output, report.wanted)
+        sent = await _sent(ready, approved, server, ties)
+        return await threaded(finish, ready, ready.settings, sent.ending, report.output, report.wanted)
 
     finished = await to_the_end(asyncio.create_task(reported()), ties.stop)
     ties.check()
     return finished
 
 
-async def _sent(ready: Prepared, approved: ApprovedPlan, settings: Settings, server: Server, ties: Ties) -> Sent:
-    return await carry_out(ready, approved, settings, server.address, server.login, ties.hooks)
+async def _sent(ready: Prepared, approved: ApprovedPlan, server: Server, ties: Ties) -> Sent:
+    return await carry_out(ready, approved, ready.settings, server.address, server.login, ties.hooks)
+
+
+def _looking(settings: Settings, server: Server) -> Look:
+    """Return what looks at campaigns before anything is planned for them."""
+    return lambda campaigns: look_at(campaigns, settings, server.address, server.login, server.folder)
+
+
+def _planning(
+    tables: Sequence[Table], settings: Settings, server: Server, on_rows: OnRows
+) -> AbstractContextManager[Prepared]:
+    sight = Sight(_looking(settings, server), on_rows)
+    return prepared(tables, settings, server.destination, server.folder, time.time(), sight)
 
 
 def _learned(settings: Settings, server: Server) -> Settings:
@@ -322,7 +330,7 @@ async def _held(planning: Planning, server: Server, campaign: str) -> AsyncGener
 
 @contextmanager
 def _read(
-    names: Sequence[str], settings: Settings, destination: Destination, folder: Path, on_rows: OnRows
+    names: Sequence[str], settings: Settings, destination: Destination, folder: Path, look: Look, on_rows: OnRows
 ) -> Iterator[Prepared]:
     """Find and read files and plan them."""
     found = find_files(names)
@@ -330,7 +338,7 @@ def _read(
         log.info("%s", note)
     reading = reading_of(settings, folder)
     tables = [open_table(file, reading) for file in found.files]
-    with prepared(tables, settings, destination, folder, time.time(), on_rows) as ready:
+    with prepared(tables, settings, destination, folder, time.time(), Sight(look, on_rows)) as ready:
         yield ready
 
 

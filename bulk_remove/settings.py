@@ -1,8 +1,9 @@
 """What a run is told, checked once and then frozen. A setting that cannot be is a UsageError that names it."""
 
 import re
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from ipaddress import ip_address
 from typing import Annotated, Any, get_type_hints
 from urllib.parse import urlsplit
@@ -23,7 +24,7 @@ from bulk_remove.core.field_checks import (
     whole,
     yes_or_no,
 )
-from bulk_remove.core.forms import AlsoTry, Forms
+from bulk_remove.core.forms import AlsoTry, Forms, Held, chosen_forms, holds_internal
 from bulk_remove.core.guards import MAX_INVALID, Limits
 from bulk_remove.core.model import Brackets, CsvFor, NumberFormat, ReportFormat
 from bulk_remove.core.numbers import NumberRules
@@ -174,7 +175,7 @@ class Settings:
     max_numbers: Annotated[int | None, optional(whole(1, 1_000_000_000))] = None
     """How many numbers may be sent to one campaign; more stop the run. None: any."""
     max_share: Annotated[float | None, optional(share)] = None
-    """What share of a campaign's records, 0 to 1, they may be; 1 lets everything through. None: any."""
+    """What share of a campaign's records, 0 to 1, they may be; 1 lets everything through. None: half, if counted."""
     max_times_usual: Annotated[float | None, optional(number(0.1, 1_000_000))] = None
     """How many times what the campaign's runs usually send they may be. None: any."""
     canary: Annotated[bool, yes_or_no] = False
@@ -187,10 +188,12 @@ class Settings:
     """Whether the server looks among the additional numbers of records, too: that removes more."""
     keep_columns: Annotated[bool, yes_or_no] = False
     """Whether the input's own columns come first in the report."""
-    number_format: Annotated[NumberFormat, one_of(NumberFormat)] = NumberFormat.NATIONAL
-    """The form in which the campaign holds its numbers."""
+    number_format: Annotated[NumberFormat, one_of(NumberFormat)] = NumberFormat.AUTO
+    """The form in which the campaign holds its numbers. AUTO: its own records show that."""
     region: Annotated[str, text] = "PL"
     """The country of numbers without a country code, by its two letters."""
+    internal_numbers: Annotated[bool | None, optional(yes_or_no)] = None
+    """Whether numbers of three to six digits are taken. None: it is found out."""
     brackets: Annotated[Brackets, one_of(Brackets)] = Brackets.ENCODED
     """How the [] of phone_number[] is written."""
     trailing_slash: Annotated[bool, yes_or_no] = False
@@ -250,6 +253,26 @@ class Settings:
     def forms(self) -> Forms:
         """Return the forms in which a number is asked for. Raises UsageError where there can be no others."""
         return Forms(self.rules, self.also_try)
+
+    def in_forms_of(self, held: Mapping[str, Held]) -> "Settings":
+        """Return the settings with the forms that the records looked at show, by campaign; what was given stays.
+
+        Where the form is left to the records and these show none, it is the national one, which is a guess.
+        """
+        all_held = sum(map(Counter[str], held.values()), Counter[str]())
+        internal = True if self.internal_numbers is None and holds_internal(all_held) else self.internal_numbers
+        number_format, also_try = self.number_format, self.also_try
+        if number_format is NumberFormat.AUTO:
+            number_format, also_try = chosen_forms(all_held, also_try, self.region)
+        return replace(self, number_format=number_format, also_try=also_try, internal_numbers=internal)
+
+    def confirmed_by(self, held: Held) -> bool:
+        """Tell whether what a campaign's records show makes sure that no number is there that is not found.
+
+        They do not show additional numbers, which are found for certain only where every form is asked for.
+        """
+        forms = self.forms()
+        return forms.confirmed_by(held) and (not self.additional_numbers or {*forms.asked} == {*AlsoTry})
 
     def ceilings(self) -> Ceilings:
         """Return what is never passed, and where to start."""

@@ -1,3 +1,4 @@
+import json
 import re
 from dataclasses import fields, replace
 from pathlib import Path
@@ -8,7 +9,7 @@ import pytest
 from bulk_remove import errors
 from bulk_remove.cli.commands import program
 from bulk_remove.cli.profile import settings_of
-from bulk_remove.core.forms import AlsoTry
+from bulk_remove.core.forms import AlsoTry, Held, Rest
 from bulk_remove.core.model import Brackets, NumberFormat
 from bulk_remove.core.throttle import Level
 from bulk_remove.errors import UsageError, flag_of, in_python
@@ -147,3 +148,41 @@ def test_no_sentence_names_a_setting_that_python_knows_by_another_name() -> None
             if place.startswith(below) and "console/" not in place:
                 for flag in errors._FLAG.finditer("".join(errors._COMMAND.split(each)[::2])):
                     assert re.split("=", in_python(flag[0]))[0] in known, (flag[0], place)
+
+
+PLUS, NATIONAL, ZEROS = AlsoTry.PLUS, AlsoTry.NATIONAL, AlsoTry.ZEROS
+
+
+def test_the_form_is_that_of_the_records_unless_it_was_given() -> None:
+    held: dict[str, Held] = {"00001": {PLUS: 80, NATIONAL: 20}, "00002": {NATIONAL: 90}}
+    found = Settings("00001", also_try=(ZEROS,)).in_forms_of(held)
+    assert (found.number_format, found.also_try) == (NumberFormat.NATIONAL, (PLUS, ZEROS))
+    given = Settings("00001", number_format=NumberFormat.DIGITS)
+    assert given.in_forms_of(held) == given
+    unseen = Settings("00001").in_forms_of({})
+    assert (unseen.number_format, unseen.also_try, unseen.internal_numbers) == (NumberFormat.NATIONAL, (), None)
+
+
+@pytest.mark.parametrize("number_format", [NumberFormat.AUTO, NumberFormat.NATIONAL])
+def test_internal_numbers_are_let_through_where_the_records_hold_such_unless_it_was_said(
+    number_format: NumberFormat,
+) -> None:
+    held: dict[str, Held] = {"00001": {Rest.INTERNAL: 30, NATIONAL: 20}}
+    auto = Settings("00001", number_format=number_format)
+    assert auto.in_forms_of(held).internal_numbers is True
+    assert auto.in_forms_of({"00001": {NATIONAL: 50}}).internal_numbers is None
+    assert Settings("00001", internal_numbers=False).in_forms_of(held).internal_numbers is False
+
+
+def test_what_the_list_does_not_show_confirms_nothing_about_additional_numbers() -> None:
+    held: Held = {NATIONAL: 50}
+    wide = Settings("00001", additional_numbers=True)
+    assert Settings("00001").confirmed_by(held)
+    assert not wide.confirmed_by(held)
+    assert replace(wide, also_try=(PLUS, AlsoTry.INTERNATIONAL, ZEROS)).confirmed_by(held)
+
+
+def test_settings_are_read_back_as_they_were_settled() -> None:
+    settled = Settings("00001").in_forms_of({"00001": {PLUS: 8, Rest.INTERNAL: 2, ZEROS: 1}})
+    assert Settings.read_back(json.loads(json.dumps(settled.public()))) == settled
+    assert settled.number_format is NumberFormat.E164

@@ -28,7 +28,7 @@ _MEANING = {
     ExitCode.OK: "every number is final",
     ExitCode.BUG: "a bug of the tool",
     ExitCode.USAGE: "usage or configuration",
-    ExitCode.NOT_FINAL: "some numbers have no final answer",
+    ExitCode.NOT_FINAL: "some numbers have no final answer, or the result proves nothing",
     ExitCode.INPUT: "an input cannot be used",
     ExitCode.GUARD: "stopped by a guard",
     ExitCode.REFUSED: "the server refused",

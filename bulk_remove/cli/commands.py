@@ -22,6 +22,7 @@ from bulk_remove.cli.options import (
     kept_guard_options,
     login_options,
     output_options,
+    region_option,
     request_options,
     retry_options,
     server_options,
@@ -66,7 +67,7 @@ def program() -> None:
 def plan(**options: Any) -> int:
     r"""Show what a run would do; nothing is removed.
 
-    With a server, a user and a password the server is asked how many records the campaign holds.
+    With a server, a user and a password the server is asked how many records the campaign holds, and in which form.
 
     FILE may be a folder, a pattern such as "exports/*.csv", or - for standard input.
 
@@ -166,6 +167,7 @@ def report(**options: Any) -> int:
 
 @program.command()
 @campaign_option
+@region_option
 @server_options
 def check(**options: Any) -> int:
     r"""Try the address, TLS, the credentials and the campaign; nothing is removed.
@@ -232,6 +234,13 @@ def inbox(**options: Any) -> int:
 @click.option("--busy-share", type=click.FloatRange(0, 1), default=0.0, help="Share of numbers in a call.")
 @click.option("--busy-seconds", type=click.FloatRange(0), default=60.0, show_default=True, help="How long calls last.")
 @click.option("--duplicate-share", type=click.FloatRange(0, 1), default=0.0, help="Share with two records.")
+@click.option(
+    "--form",
+    "forms",
+    multiple=True,
+    metavar="FORM[=SHARE]",
+    help="How it holds numbers: national, digits, e164, zeros or spaced.",
+)
 @click.option("--absent-share", type=click.FloatRange(0, 1), default=0.0, help="Share that does not exist.")
 @click.option("--fault", "faults", multiple=True, metavar="NAME=RATE", help="For example dropped_after=0.05.")
 @click.option("--rate-limit", type=click.FloatRange(0), default=0.0, help="Requests a second before a 429; 0: none.")

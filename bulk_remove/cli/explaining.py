@@ -60,6 +60,8 @@ def _in_full(one: Explained) -> Iterator[str]:
     yield joined("  ", filter(None, [about, one.run.host, ours(one.run.state)]))
     if one.problem:
         yield phrase("    {problem}", problem=ours(one.problem))
+    if one.run.proves_nothing:
+        yield phrase("    none of its numbers was found, perhaps because the campaign holds them in another form")
     if one.sound:
         rest = (
             phrase(

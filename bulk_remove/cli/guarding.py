@@ -1,13 +1,12 @@
 """What is looked at and asked before a run, and between its canary and the rest."""
 
-import asyncio
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
-from bulk_remove.adapters.client import Client
 from bulk_remove.adapters.console import Screen
+from bulk_remove.adapters.console.planned import form_lines, form_warnings
 from bulk_remove.cli.credentials import password_for
 from bulk_remove.cli.given import state_dir_from
 from bulk_remove.cli.signals import answered
@@ -17,51 +16,73 @@ from bulk_remove.core.plan import Plan, check_within_limits, passed
 from bulk_remove.core.summary import Ending
 from bulk_remove.errors import GuardStop, UnavailableError
 from bulk_remove.language import ours, phrase
-from bulk_remove.run.carry_out import connection
-from bulk_remove.run.evidence import known_of
-from bulk_remove.run.preflight import Findings, inspect_campaigns, inspect_server
+from bulk_remove.run.evidence import known_of, look_at
+from bulk_remove.run.preflight import NOT_ASKED, Findings
+from bulk_remove.run.prepare import Look, Prepared
 from bulk_remove.settings import Address, Login, Settings
 
 
-async def inspected(settings: Settings, address: Address, login: Login, campaigns: Sequence[str]) -> Findings:
-    """Ask the server what can be asked without removing. Raises UsageError, RefusedError, UnavailableError."""
-    async with Client(connection(settings, address, login)) as client:
-        if not campaigns:
-            return await inspect_server(client, address.base_path, time.time())
-        return await inspect_campaigns(client, address.base_path, campaigns, time.time)
+def looking(settings: Settings, address: Address, login: Login, state_dir: Path) -> Look:
+    """Return what looks at campaigns. It raises UsageError, RefusedError, UnavailableError, StorageError."""
+    return lambda campaigns: look_at(campaigns, settings, address, login, state_dir)
 
 
-def known_before(
-    screen: Screen, plan: Plan, settings: Settings, address: Address, login: Login, options: dict[str, Any]
-) -> Known:
-    """Find out what is known of the plan's campaigns, show the plan and all that is to be said of it.
+def looking_if_possible(settings: Settings, address: Address | None, options: dict[str, Any]) -> Look:
+    """Return what looks at campaigns where address, user and password are given and the server is there.
 
-    Raises RefusedError, UnavailableError.
+    It raises UsageError, RefusedError, StorageError.
     """
-    findings = asyncio.run(inspected(settings, address, login, plan.campaign_ids))
+
+    def look(campaigns: Sequence[str]) -> Findings:
+        if address is None or not options["user"]:
+            return NOT_ASKED
+        password = password_for(options, address)
+        if not password:
+            return NOT_ASKED
+        try:
+            return look_at(campaigns, settings, address, Login(options["user"], password), state_dir_from(options))
+        except UnavailableError as error:
+            note = phrase(
+                "The server could not be asked how many records there are: {problem}", problem=ours(error.sentence)
+            )
+            return replace(NOT_ASKED, notes=(note,))
+
+    return look
+
+
+def known_before(screen: Screen, ready: Prepared, options: dict[str, Any]) -> Known:
+    """Return what is known of the plan's campaigns; show the plan and all that is to be said of it."""
+    plan, findings = ready.plan, ready.findings
     known, notes = known_of(state_dir_from(options), plan.host, plan.campaign_ids, findings.records)
-    screen.plan(plan, known, settings.also_try)
+    show_plan(screen, ready, known)
     for note in (*findings.notes, *notes, *passed(plan, known)):
         screen.note(note)
     return known
 
 
+def show_plan(screen: Screen, ready: Prepared, known: Known) -> None:
+    """Show a plan, and how its campaigns hold their numbers."""
+    forms, region = ready.settings.forms(), ready.settings.region
+    screen.plan(ready.plan, known, ready.settings.also_try, form_lines(ready.plan, forms, region))
+    for warning in form_warnings(ready.plan, forms, region):
+        screen.note(warning)
+
+
 def known_to_plan(
-    screen: Screen, plan: Plan, settings: Settings, address: Address | None, options: dict[str, Any]
+    screen: Screen, ready: Prepared, address: Address | None, options: dict[str, Any]
 ) -> tuple[Known, Callable[[], None]]:
     """Return what can be known of a plan that is only looked at, and a function that tells what is to be said of it.
 
     That function raises GuardStop when the plan is over a limit; a limit on a share that nobody could be asked about is
-    told of and left out. Raises RefusedError.
+    told of and left out.
     """
-    asked, notes = _asked(plan, settings, address, options)
-    records = asked.records if asked else {}
-    known = Known(records)
+    plan, findings = ready.plan, ready.findings
+    known, notes = Known(findings.records), findings.notes
     if address is not None:
-        known, more = known_of(state_dir_from(options), plan.host, plan.campaign_ids, records)
+        known, more = known_of(state_dir_from(options), plan.host, plan.campaign_ids, findings.records)
         notes = (*notes, *more, *passed(plan, known))
     limits = plan.limits
-    if not asked and limits.max_share is not None:
+    if not findings.asked and limits.max_share is not None:
         notes = (*notes, "--max-share was not checked: for that the server is asked, which takes --url and --user.")
         limits = replace(limits, max_share=None)
 
@@ -71,24 +92,6 @@ def known_to_plan(
         check_within_limits(replace(plan, limits=limits), known)
 
     return known, tell
-
-
-def _asked(
-    plan: Plan, settings: Settings, address: Address | None, options: dict[str, Any]
-) -> tuple[Findings | None, tuple[str, ...]]:
-    """Ask the server where address, user and password are given; None where they are not or it does not answer."""
-    if address is None or not options["user"]:
-        return None, ()
-    password = password_for(options, address)
-    if not password or not plan.campaign_ids:
-        return None, ()
-    try:
-        findings = asyncio.run(inspected(settings, address, Login(options["user"], password), plan.campaign_ids))
-    except UnavailableError as error:
-        return None, (
-            phrase("The server could not be asked how many records there are: {problem}", problem=ours(error.sentence)),
-        )
-    return findings, findings.notes
 
 
 def canary_judge(

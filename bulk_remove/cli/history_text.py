@@ -34,6 +34,8 @@ def in_short(run: PastRun) -> Iterator[str]:
     left, on = "", ""
     if run.open_numbers:
         left = phrase("; {open_numbers:,} without a final answer", open_numbers=run.open_numbers)
+    elif run.proves_nothing:
+        left = phrase("; none was found, which proves nothing")
     if run.resumable_numbers:
         on = phrase("; to go on: bulk-remove resume {run_id}", run_id=run.run_id)
     yield phrase("    {state}{left}{on}", state=ours(run.state), left=left, on=on)

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from bulk_remove.adapters.client import Client
 from bulk_remove.adapters.console import Live, Screen
 from bulk_remove.adapters.folders import lock_campaigns
 from bulk_remove.adapters.ledger import Outcomes
@@ -18,11 +19,19 @@ from bulk_remove.cli.aftermath import Aftermath, aftermath
 from bulk_remove.cli.configured import without_profile
 from bulk_remove.cli.credentials import login_from
 from bulk_remove.cli.given import address_from, changes_from, settings_from, state_dir_from
-from bulk_remove.cli.guarding import canary_judge, inspected, known_before, known_to_plan
+from bulk_remove.cli.guarding import (
+    canary_judge,
+    known_before,
+    known_to_plan,
+    looking,
+    looking_if_possible,
+    show_plan,
+)
 from bulk_remove.cli.keys import steered_by_keys
 from bulk_remove.cli.reports import wanted_of
 from bulk_remove.cli.run_log import logged
 from bulk_remove.cli.signals import report_kept, stopped_by_signals, told_truly
+from bulk_remove.core.forms import told_forms
 from bulk_remove.core.guards import NOTHING_KNOWN
 from bulk_remove.core.plan import ApprovedPlan, Consent, approve, check_holds_numbers, check_within_limits
 from bulk_remove.core.progress import duration
@@ -30,11 +39,11 @@ from bulk_remove.core.summary import Ending
 from bulk_remove.core.unasked import CAUSE, UnaskedRemoval, unasked_told
 from bulk_remove.errors import ExitCode, GuardStop, UsageError
 from bulk_remove.language import counted, ours, phrase
-from bulk_remove.run.carry_out import Carried, Hooks, Sent, carry_out, notes_of, with_learned_limit
+from bulk_remove.run.carry_out import Carried, Hooks, Sent, carry_out, connection, notes_of, with_learned_limit
 from bulk_remove.run.finish import Finished, check_places, finish
 from bulk_remove.run.plan_json import plan_as_json
-from bulk_remove.run.preflight import error_of
-from bulk_remove.run.prepare import Prepared, check_plan, prepared, reading_of
+from bulk_remove.run.preflight import Findings, Glance, error_of, inspect_campaigns, inspect_server
+from bulk_remove.run.prepare import Look, Prepared, Sight, check_plan, prepared, reading_of
 from bulk_remove.run.rerun import earlier_rows, is_report, prepared_again
 from bulk_remove.run.resume import check_not_abandoned, earlier_run, find_run, reopened, standing_of
 from bulk_remove.settings import Address, Destination, Login, Settings
@@ -48,12 +57,13 @@ def plan_job(options: dict[str, Any]) -> int:
     if address:
         settings = _learned(screen, settings, state_dir_from(options), address)
     destination = address.destination("") if address else Destination(host=phrase("a server yet to be named"))
-    with _prepared(options, settings, destination, screen) as ready:
-        known, tell_notes = known_to_plan(screen, ready.plan, settings, address, options)
+    look = looking_if_possible(settings, address, options)
+    with _prepared(options, settings, destination, screen, look) as ready:
+        known, tell_notes = known_to_plan(screen, ready, address, options)
         if options["as_json"]:
-            screen.tell(plan_as_json(ready.plan, settings, known))
+            screen.tell(plan_as_json(ready.plan, ready.settings, known))
         else:
-            screen.plan(ready.plan, known, settings.also_try)
+            show_plan(screen, ready, known)
         check_plan(ready.plan, settings)
         tell_notes()
     return ExitCode.OK
@@ -75,12 +85,13 @@ def run_anew(screen: Screen, options: dict[str, Any], held: Collection[str]) -> 
     settings = _learned(screen, settings, state_dir_from(options), address)
     state_dir = state_dir_from(options)
     known = [settings.campaign] if settings.campaign else []
+    look = looking(settings, address, login, state_dir)
     with (
         lock_campaigns(state_dir, address.host, {*known} - {*held}),
-        _prepared(options, settings, _destination(address, login, options), screen) as ready,
+        _prepared(options, settings, _destination(address, login, options), screen, look) as ready,
         lock_campaigns(state_dir, address.host, {*ready.plan.campaign_ids} - {*known} - {*held}),
     ):
-        return _asked_and_carried_out(screen, ready, settings, address, login, options)
+        return _asked_and_carried_out(screen, ready, address, login, options)
 
 
 def rerun_job(options: dict[str, Any]) -> int:
@@ -105,18 +116,19 @@ def _rerun(screen: Screen, options: dict[str, Any]) -> Carried:
     _need_consent(screen, options)
     given = address_from(options).destination("") if options["url"] or options["system"] else None
     changes = changes_from(options, typed_only=not is_report(earlier))
-    with earlier_rows(earlier, changes, state_dir, given) as (rows, kept, own, told, unasked):
-        _tell_unasked(screen, unasked)
+    with earlier_rows(earlier, changes, state_dir, given) as again:
+        _tell_unasked(screen, again.unasked)
+        told = again.destination
         address = Address.parse(told.url) if told.url else address_from(options)
         login = login_from({**options, "user": options["user"] or told.user}, address)
-        settings = _learned(screen, own, state_dir, address)
+        settings = _learned(screen, again.settings, state_dir, address)
+        look = looking(settings, address, login, state_dir)
+        destination = _destination(address, login, options)
         with (
-            prepared_again(
-                rows, kept, settings, _destination(address, login, options), state_dir, time.time()
-            ) as ready,
+            prepared_again(again, settings, destination, state_dir, time.time(), look) as ready,
             lock_campaigns(state_dir, address.host, ready.plan.campaign_ids),
         ):
-            return _asked_and_carried_out(screen, ready, settings, address, login, options)
+            return _asked_and_carried_out(screen, ready, address, login, options)
 
 
 def _learned(screen: Screen, settings: Settings, state_dir: Path, address: Address) -> Settings:
@@ -149,18 +161,18 @@ def _destination(address: Address, login: Login, options: dict[str, Any]) -> Des
 
 
 def _asked_and_carried_out(
-    screen: Screen, ready: Prepared, settings: Settings, address: Address, login: Login, options: dict[str, Any]
+    screen: Screen, ready: Prepared, address: Address, login: Login, options: dict[str, Any]
 ) -> Carried:
     """Show the plan, ask for consent, and carry it out."""
     check_holds_numbers(ready.plan)
-    known = known_before(screen, ready.plan, settings, address, login, options)
+    known = known_before(screen, ready, options)
     if "max_invalid" in options:  # a rerun's rows were let through before
-        check_plan(ready.plan, settings)
+        check_plan(ready.plan, ready.settings)
     check_within_limits(ready.plan, known)
     if ready.plan.to_send and not options["yes"] and not screen.confirm(ready.plan, known):
         raise _not_confirmed()
     approved = approve(ready.plan, Consent.FLAG if options["yes"] else Consent.TYPED, known)
-    return _carried_out(screen, ready, approved, settings, address, login, options)
+    return _carried_out(screen, ready, approved, address, login, options)
 
 
 def _not_confirmed() -> GuardStop:
@@ -206,7 +218,7 @@ def resume_run(screen: Screen, options: dict[str, Any], held: Collection[str]) -
             )
             _tell_unasked(screen, Outcomes(run.store).unasked_removals())
             told = {**options, "output": output, "also": wanted.also, "csv_for": wanted.csv_for}
-            return _carried_out(screen, ready, approved, run.settings, address, login, told)
+            return _carried_out(screen, ready, approved, address, login, told)
 
 
 def _tell_unasked(screen: Screen, removals: Sequence[UnaskedRemoval]) -> None:
@@ -222,7 +234,7 @@ def check_job(options: dict[str, Any]) -> int:
     login = login_from(options, address)
     campaign = options["campaign"]
     settings = settings_from({**options, "campaign": campaign or _NO_CAMPAIGN})
-    findings = asyncio.run(inspected(settings, address, login, [campaign] if campaign else []))
+    findings = asyncio.run(_checked(settings, address, login, campaign))
     screen.tell(
         phrase(
             "{host} answers{how} and accepts this user.",
@@ -232,10 +244,20 @@ def check_job(options: dict[str, Any]) -> int:
     )
     for name, records in findings.records.items():
         screen.tell(phrase("Campaign {name} holds {records:,} records.", name=name, records=records))
+    for name, held in findings.held.items():
+        told = told_forms(held, settings.region)
+        screen.tell(phrase("Campaign {name} holds numbers as {told}.", name=name, told=told))
     for note in findings.notes:
         screen.tell(note)
     screen.tell("Whether this user may remove records cannot be tried without removing one.")
     return ExitCode.OK
+
+
+async def _checked(settings: Settings, address: Address, login: Login, campaign: str | None) -> Findings:
+    async with Client(connection(settings, address, login)) as client:
+        if not campaign:
+            return await inspect_server(client, address.base_path, time.time())
+        return await inspect_campaigns(client, address.base_path, [campaign], time.time, Glance(settings.region))
 
 
 _NO_CAMPAIGN = "00000"
@@ -246,12 +268,12 @@ def _carried_out(
     screen: Screen,
     ready: Prepared,
     approved: ApprovedPlan,
-    settings: Settings,
     address: Address,
     login: Login,
     options: dict[str, Any],
 ) -> Carried:
     """Send, report, and tell; a signal while the report is written leaves the exit code as it is."""
+    settings = ready.settings
     wishes: list[ExitCode] = []
 
     def keep_on(code: ExitCode) -> None:
@@ -286,6 +308,7 @@ def _tell(screen: Screen, ready: Prepared, settings: Settings, sent: Sent, finis
         finished.totals.strangers,
         sent.ending,
         finished.exit_code,
+        finished.nothing,
     )
     if finished.unasked and sent.ending is not Ending.UNASKED:  # else that is why it ended
         screen.warn(phrase("  {removals}", removals=unasked_told(finished.unasked)))
@@ -299,6 +322,10 @@ def _tell(screen: Screen, ready: Prepared, settings: Settings, sent: Sent, finis
     if error:
         screen.tell(phrase("  It ended because: {problem} {hint}", problem=ours(error.sentence), hint=ours(error.hint)))
     screen.files(finished.report, finished.summary, finished.also)
+    if finished.guess:
+        screen.tell(phrase("  {told}", told=ours(finished.guess.sentence)))
+        if finished.guess.command:
+            screen.tell(phrase("  To find out: {command}", command=finished.guess.command))
     if finished.resumable and not sent.guard:
         screen.tell(phrase("  To go on: bulk-remove resume {run_id}", run_id=ready.plan.run_id))
 
@@ -327,7 +354,7 @@ def _done_by(finished: Finished) -> str:
 
 @contextmanager
 def _prepared(
-    options: dict[str, Any], settings: Settings, destination: Destination, screen: Screen
+    options: dict[str, Any], settings: Settings, destination: Destination, screen: Screen, look: Look
 ) -> Iterator[Prepared]:
     state_dir = state_dir_from(options)
     copy: SetAside | None = options.get("copy")  # of the one file that a night takes out of its inbox
@@ -340,7 +367,7 @@ def _prepared(
     with ExitStack() as stack:
         with Live(screen.err).reading() as on_rows:
             ready = stack.enter_context(
-                prepared(tables, settings, destination, state_dir, time.time(), on_rows, show_numbers=show_numbers)
+                prepared(tables, settings, destination, state_dir, time.time(), Sight(look, on_rows, show_numbers))
             )
         yield ready
 

@@ -71,6 +71,9 @@ class Share(click.ParamType[float]):
 _ALSO_TRY = "Ask for what is not there in other forms as well: plus,international,zeros,national."
 
 campaign_option = _option("--campaign", "-c", help="A campaign to look for.")
+region_option = _option(
+    "--region", default="PL", show_default=True, help="The country of numbers without a country code."
+)
 
 input_options = _all(
     _option("--campaign", "-c", default="", help="The campaign's five characters, for example 00001."),
@@ -95,11 +98,11 @@ input_options = _all(
     _option(
         "--number-format",
         type=click.Choice([form.value for form in NumberFormat]),
-        default=NumberFormat.NATIONAL.value,
+        default=NumberFormat.AUTO.value,
         show_default=True,
-        help="The form in which the campaign holds its numbers.",
+        help="How the campaign holds its numbers; auto: as its own records show.",
     ),
-    _option("--region", default="PL", show_default=True, help="The country of numbers without a country code."),
+    region_option,
 )
 
 _MAX_NUMBERS = "Stop when more numbers than this would be sent to a campaign."
@@ -133,7 +136,11 @@ kept_guard_options = _all(
 form_options = _all(
     _option("--campaign", "-c", help="The campaign; else the report's own."),
     _option("--also-try", metavar="FORMS", help=_ALSO_TRY),
-    _option("--number-format", type=click.Choice([form.value for form in NumberFormat]), help="As in the earlier run."),
+    _option(
+        "--number-format",
+        type=click.Choice([form.value for form in NumberFormat]),
+        help="As in the earlier run; auto: look again.",
+    ),
     _option("--region", help="As in the earlier run."),
     _option("--brackets", type=click.Choice([form.value for form in Brackets]), help="How [] is written."),
     _option("--max-request-line", type=int, help="Bytes of the whole request line."),

@@ -8,6 +8,7 @@ from bulk_remove.adapters.console import Screen
 from bulk_remove.adapters.folders import run_folders
 from bulk_remove.cli.given import state_dir_from
 from bulk_remove.cli.history_text import in_short, local
+from bulk_remove.core.forms import told_forms
 from bulk_remove.core.model import OPEN_STATUSES
 from bulk_remove.core.progress import duration
 from bulk_remove.errors import ExitCode, GuardStop, InputError, RunLockedError, UsageError
@@ -171,6 +172,9 @@ def _in_full(run: PastRun) -> Iterator[str]:
                 size_bytes=source.size_bytes,
                 sha256=source.sha256,
             )
+        for campaign, held in run.held.items():
+            told = told_forms(held, run.settings.get("region", "PL"))
+            yield phrase("Campaign {campaign} held numbers as {told}.", campaign=campaign, told=told)
         yield phrase("Duplicates: {duplicates}", duplicates=counted(run.duplicates, "{count:,} row", "{count:,} rows"))
         yield phrase("Requests: {requests:,}{faults}", requests=run.requests, faults=_faults(run.faults))
         for session in run.told.sessions:

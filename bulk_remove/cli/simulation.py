@@ -1,7 +1,7 @@
 """`bulk-remove simulate`: the options of the stand-in server."""
 
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +32,7 @@ def simulate_job(options: dict[str, Any]) -> int:
                 campaigns=options["campaigns"],
                 numbers_csv=Path(options["numbers"]) if options["numbers"] else None,
                 additional_column=options["additional_column"],
-                habits=habits,
+                habits=replace(habits, forms=tuple(map(_form, options["forms"]))),
                 faults=_faults(options),
                 rules=Rules(forbidden=frozenset(map(Operation, options["forbid"]))),
                 audit_path=Path(options["audit"]) if options["audit"] else None,
@@ -46,9 +46,14 @@ def simulate_job(options: dict[str, Any]) -> int:
         ) from None
     except ValueError as error:
         raise UsageError(
-            phrase("The simulator cannot start: {problem}.", problem=error), "Check the shares and faults."
+            phrase("The simulator cannot start: {problem}.", problem=error), "Check the shares, forms and faults."
         ) from None
     return 0
+
+
+def _form(text: str) -> tuple[str, float]:
+    name, _, weight = text.partition("=")
+    return name, float(weight or 1)
 
 
 def _faults(options: dict[str, Any]) -> Faults:

@@ -1,18 +1,23 @@
-"""The other forms in which a campaign may hold a number, asked for one after the other (--also-try).
+"""The forms in which a campaign may hold a number: found in its own records, and asked for one after the other.
 
 A form is asked for only when it means the number that was planned and no other: `Forms.planned` reads every form back,
 and a form that reads as something else is left out. So two numbers never share a form.
+
+What the records show is told by how each number in them is written (`Held`). The commonest form is planned, the others
+are also tried. A form that no record showed is a guess: none found in it proves nothing.
 """
 
 import difflib
-from collections.abc import Iterator, Sequence
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 
 from bulk_remove.core.model import NumberFormat
-from bulk_remove.core.numbers import LOST_PLUS, Normaliser, NumberRules
-from bulk_remove.core.regions import region_of
+from bulk_remove.core.numbers import LOST_PLUS, MIN_DIGITS, Normaliser, NumberRules
+from bulk_remove.core.regions import Region, region_of
 from bulk_remove.errors import InvariantError, UsageError
-from bulk_remove.language import phrase
+from bulk_remove.language import Phrase, joined, phrase
 
 
 class AlsoTry(StrEnum):
@@ -28,6 +33,29 @@ class AlsoTry(StrEnum):
     """601234555; a number abroad has none"""
 
 
+class Rest(StrEnum):
+    """How else a number in a campaign's records may be written."""
+
+    ABROAD = "abroad"
+    """A number abroad as it is dialled: in `national` form, and in `zeros` where two zeros are dialled."""
+    INTERNAL = "internal"
+    """Three to six digits, which have one form alone."""
+    OTHERWISE = "otherwise"
+    """Digits enough for a whole number, written as no form writes them: it can be asked for in none."""
+    NO_NUMBER = "no number"
+    """Anything else, which is none of the numbers that are sent."""
+
+
+Held = Mapping[str, int]
+"""How many of the numbers looked at are written in which way: by `AlsoTry`, or by `Rest`."""
+
+_PLANNED = {
+    AlsoTry.PLUS: NumberFormat.E164,
+    AlsoTry.INTERNATIONAL: NumberFormat.DIGITS,
+    AlsoTry.NATIONAL: NumberFormat.NATIONAL,
+}
+"""The format that writes a form; none writes zeros, which can only be tried after another."""
+_OWN = {number_format: form for form, number_format in _PLANNED.items()}
 _LEADS = {AlsoTry.PLUS: "+", AlsoTry.INTERNATIONAL: "", AlsoTry.ZEROS: "00", AlsoTry.NATIONAL: None}
 """What stands in front of the country code; the national form has none."""
 
@@ -49,10 +77,11 @@ def parse_also_try(text: str) -> tuple[AlsoTry, ...]:
 
 
 class Forms:
-    """The forms of each number under some rules. The numbers given must not be empty.
+    """The forms of each number under some rules: `asked` are all in their order, `also_try` those after the first.
 
-    A number whose country code is not certain (an internal or a short one) has its planned form alone. Raises
-    UsageError for an unknown region, and for other forms of numbers that are taken as they are.
+    The numbers given must not be empty. A number whose country code is not certain (an internal or a short one) has its
+    planned form alone. Raises UsageError for an unknown region, and for other forms of numbers that are taken as they
+    are.
     """
 
     def __init__(self, rules: NumberRules, also_try: Sequence[AlsoTry]) -> None:
@@ -61,14 +90,32 @@ class Forms:
                 "--also-try needs to know the form of the campaign's numbers, which as-is does not say.",
                 "Choose another --number-format.",
             )
-        self._leads = tuple(_LEADS[form] for form in dict.fromkeys(also_try))
+        self.also_try = tuple(dict.fromkeys(also_try))
+        self._leads = tuple(_LEADS[form] for form in self.also_try)
         self._normalise = Normaliser(rules)
-        self._country_code = region_of(rules.region).country_code
+        region = region_of(rules.region)
+        self._country_code = region.country_code
+        own = [_OWN[rules.number_format]] if rules.number_format in _OWN else []
+        self.asked = tuple(dict.fromkeys([*own, *also_try]))
+        dialled = AlsoTry.NATIONAL in own or (AlsoTry.ZEROS in self.asked and region.international_prefix == "00")
+        self._found_in = {*self.asked, Rest.INTERNAL, Rest.NO_NUMBER, *[Rest.ABROAD] * dialled}
 
     @property
     def others(self) -> bool:
         """Whether any form besides the planned one may be asked for."""
         return bool(self._leads)
+
+    def asks_more_than(self, earlier: "Forms") -> bool:
+        """Tell whether numbers are asked for in a form in which they were not asked for under the earlier rules."""
+        return not {*self.asked} <= {*earlier.asked}
+
+    def unasked(self, held: Held) -> Held:
+        """Return what of a campaign's numbers stands in no form that is asked for."""
+        return {way: count for way, count in held.items() if count and way not in self._found_in}
+
+    def confirmed_by(self, held: Held) -> bool:
+        """Tell whether a campaign's own records show that it holds its numbers in the forms that are asked for."""
+        return any(count for way, count in held.items() if way != Rest.NO_NUMBER) and not self.unasked(held)
 
     def planned(self, number: str) -> str:
         """Return the planned form of a number in any of its forms; what is no form of any is returned as it is."""
@@ -121,3 +168,96 @@ class Forms:
 
 def _not_asked_for() -> InvariantError:
     return InvariantError("a number is in a form that is not asked for")
+
+
+_CLEAN = re.compile(r"\+?[0-9]+")
+_INTERNAL_DIGITS = range(MIN_DIGITS, 7)
+_INTERNAL_SHARE = 0.1
+"""One short number among many may be a trial of somebody: it is not a sign that the campaign calls such numbers."""
+_LONGEST = 200
+"""What is longer is no phone number, whatever is in it."""
+
+
+def forms_held(numbers: Iterable[object], region_name: str) -> Held:
+    """Count how the numbers of a campaign's records are written; what is neither a text nor a whole number is none."""
+    region = region_of(region_name)
+    # Of all formats this one alone reads bare digits that begin with another country's code.
+    read = Normaliser(NumberRules(NumberFormat.DIGITS, region_name)).country_code_and_number
+    texts = (str(number) if type(number) in {int, str} else "" for number in numbers)
+    return dict(Counter(str(_way(text, region, read(text) if _CLEAN.fullmatch(text) else "")) for text in texts))
+
+
+def _way(text: str, region: Region, digits: str) -> AlsoTry | Rest:
+    """Return how a number is written. `digits` are its own from the country code on, empty where that is uncertain."""
+    if digits:
+        own = digits.startswith(region.country_code)
+        if not own and text == region.international_prefix + digits:
+            return Rest.ABROAD
+        if own and text == digits.removeprefix(region.country_code):
+            return AlsoTry.NATIONAL
+        leads = {f"{lead}{digits}": form for form, lead in _LEADS.items() if lead is not None}
+        return leads.get(text, Rest.OTHERWISE)
+    whole = min(region.full_lengths)
+    if _CLEAN.fullmatch(text):
+        if len(text) in _INTERNAL_DIGITS and text.strip("0").isdecimal():
+            return Rest.INTERNAL
+        return Rest.OTHERWISE if text[0] == "0" and len(text.lstrip("0")) >= whole else Rest.NO_NUMBER
+    return Rest.OTHERWISE if whole <= sum(map(str.isdecimal, text[:_LONGEST])) else Rest.NO_NUMBER
+
+
+def chosen_forms(held: Held, also_try: Sequence[AlsoTry], region: str) -> tuple[NumberFormat, tuple[AlsoTry, ...]]:
+    """Return the format to plan with, the commonest that the records show, and which forms to try besides.
+
+    `also_try` are those that are wanted in any case; where the records show none, the national one is a guess.
+    """
+    forms = [form for form in sorted(AlsoTry, key=lambda form: -held.get(form, 0)) if held.get(form)]
+    planned = next((form for form in forms if form in _PLANNED), AlsoTry.NATIONAL)
+    if planned is not AlsoTry.NATIONAL and held.get(Rest.ABROAD) and region_of(region).international_prefix == "00":
+        forms.append(AlsoTry.ZEROS)
+    return _PLANNED[planned], tuple(form for form in dict.fromkeys([*forms, *also_try]) if form is not planned)
+
+
+def holds_internal(held: Held) -> bool:
+    """Tell whether a campaign's own records hold internal numbers, more than somebody may have tried out."""
+    numbers = sum(count for way, count in held.items() if way != Rest.NO_NUMBER)
+    return held.get(Rest.INTERNAL, 0) > _INTERNAL_SHARE * numbers
+
+
+def told_forms(held: Held, region_name: str, of: Held | None = None) -> Phrase:
+    """Say how numbers are written, the commonest way first, by an example that is nobody's number.
+
+    `of` are all that were looked at, where these are some of them only.
+    """
+    ways = sorted((way for way in held if held[way]), key=lambda way: (way == Rest.NO_NUMBER, -held[way]))
+    first, *others = [_example(way, region_of(region_name)) for way in ways]
+    looked_at = sum((held if of is None else of).values())
+    listed = [
+        phrase("{form} ({count:,} of {looked_at:,} looked at)", form=first, count=held[ways[0]], looked_at=looked_at)
+    ]
+    listed += [
+        phrase("{form} ({count:,})", form=form, count=held[way]) for form, way in zip(others, ways[1:], strict=True)
+    ]
+    if not others:
+        return listed[0]
+    return phrase("{listed} and {last}", listed=joined(", ", listed[:-1]), last=listed[-1])
+
+
+def form_examples(forms: Iterable[str], region_name: str) -> Phrase:
+    """Name forms by an example of each."""
+    return joined(", ", (_example(form, region_of(region_name)) for form in forms))
+
+
+def _example(way: str, region: Region) -> str:
+    match way:
+        case Rest.ABROAD:
+            return phrase("numbers abroad with {prefix} in front", prefix=region.international_prefix)
+        case Rest.INTERNAL:
+            return phrase("internal numbers")
+        case Rest.OTHERWISE:
+            return phrase("numbers with spaces, signs or extra zeros, which no form finds")
+        case Rest.NO_NUMBER:
+            return phrase("something that is not a whole phone number")
+        case AlsoTry.NATIONAL:
+            return region.example
+        case _:
+            return f"{_LEADS[AlsoTry(way)]}{region.country_code}{region.example}"

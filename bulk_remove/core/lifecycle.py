@@ -215,14 +215,20 @@ def read_back(status: Status, detail: str) -> NumberState:
     return NumberState(phase, detail=detail, doubt_us=EVER_US if is_doubted(phase) else 0)
 
 
-def asked_anew(state: NumberState) -> NumberState:
+_NOT_THERE_YET = "Not there in the forms that an earlier run asked for; the others were not asked for yet."
+
+
+def asked_anew(state: NumberState, *, other_forms: bool = False) -> NumberState:
     """Return the state from which a later run goes on; a final verdict stays as it is, and so does doubt.
 
     Refused numbers and those with an unknown status begin anew, but for records that were removed: these are in the
     sum, so the number goes on like one of which some record was in a call. One that was passed over goes on like a
     refused one in doubt, for a report does not tell the two apart; nobody knows what an unknown status means, so there
-    is doubt after it, too. One that was not asked for in all its forms begins with the first again.
+    is doubt after it, too. One that was not asked for in all its forms begins with the first again; so does one that
+    was not there, where the later run asks for it in `other_forms`.
     """
+    if other_forms and state.phase == Phase.NOT_EXIST:
+        return state._replace(phase=Phase.UNSENT, detail=_NOT_THERE_YET)
     status = status_of(state.phase)
     if status in FINAL_STATUSES:
         return state

@@ -72,8 +72,9 @@ class CsvFor(StrEnum):
 
 
 class NumberFormat(StrEnum):
-    """The form in which the campaign holds its numbers."""
+    """The form in which the campaign holds its numbers; `auto` until its own records have shown it."""
 
+    AUTO = "auto"
     NATIONAL = "national"
     DIGITS = "digits"
     E164 = "e164"

@@ -46,10 +46,17 @@ class Normalised(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class NumberRules:
-    """The form that the campaign uses, and the country of numbers without a country code (ISO 3166, two letters)."""
+    """The form that the campaign uses, and the country of numbers without a country code (ISO 3166, two letters).
+
+    While the form is not known, numbers are read as national ones.
+    """
 
     number_format: NumberFormat = NumberFormat.NATIONAL
     region: str = "PL"
+
+    def __post_init__(self) -> None:
+        if self.number_format is NumberFormat.AUTO:
+            object.__setattr__(self, "number_format", NumberFormat.NATIONAL)
 
 
 _AMBIGUOUS = "The digits are a number with a country code and without: write a plus, here or by the number format."

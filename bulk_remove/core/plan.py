@@ -6,7 +6,8 @@ module alone. The dry run prints the very plan that a run would ask approval for
 
 import re
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -33,6 +34,10 @@ class CampaignPlan:
     """Those of them whose ids it was told."""
     doubted_before: int = 0
     """Settled numbers of which the earlier run may have removed more records."""
+    held: Mapping[str, int] = field(default_factory=dict)
+    """How numbers are written in those of its records that were looked at (`core.forms.Held`)."""
+    confirmed: bool = False
+    """Whether these show the forms in which numbers are asked for; else those are a guess."""
 
     @property
     def to_send(self) -> int:
@@ -134,6 +139,11 @@ class Plan:
     def to_send(self) -> int:
         """Distinct numbers to be sent."""
         return self.numbers - self.settled
+
+    @property
+    def confirmed(self) -> bool:
+        """Whether each campaign's own records show the forms in which its numbers are asked for."""
+        return all(campaign.confirmed for campaign in self.campaigns)
 
     @property
     def requests(self) -> int:

@@ -1,7 +1,10 @@
-"""The campaign's own count, before and after, beside what the replies said was removed."""
+"""What a result proves: the campaign's own count beside what the replies said, and that none was there."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
+from bulk_remove.core.model import Status
 from bulk_remove.language import Phrase, ours, phrase
 
 
@@ -71,3 +74,69 @@ class Proof:
 
 def _count(records: int | None) -> Phrase:
     return phrase("unknown") if records is None else phrase("{records:,}", records=records)
+
+
+ENOUGH_NUMBERS = 10
+"""That none of so many numbers is there is more likely a wrong form or a wrong campaign than an answer."""
+
+_THERE = (Status.REMOVED, Status.CALL_IN_PROGRESS)
+_NOT_THERE = (Status.NOT_EXIST, Status.PRESUMED_REMOVED)
+"""Gone after an unanswered request tells nothing: in a wrong form a number is not there either."""
+
+
+class CampaignResult(NamedTuple):
+    """What became of a campaign's distinct numbers, and how many records were removed from it.
+
+    It is `confirmed` when its own records showed the forms that were asked for.
+    """
+
+    campaign: str
+    by_status: Mapping[Status, int]
+    confirmed: bool
+    removed: int = 0
+
+    @property
+    def missing(self) -> int:
+        """How many numbers were not there."""
+        return sum(self.by_status.get(status, 0) for status in _NOT_THERE)
+
+    @property
+    def there(self) -> bool:
+        """Whether any number was there."""
+        return bool(self.removed) or any(self.by_status.get(status, 0) for status in _THERE)
+
+
+@dataclass(frozen=True, slots=True)
+class NoneFound:
+    """That not one of a run's numbers was in these campaigns.
+
+    `confirmed` says that the campaigns' own records show the forms in which they were asked for, so that it is an
+    answer. Otherwise it is a guess, which `proves_nothing` when it is about enough numbers to be a bad sign.
+    """
+
+    numbers: int
+    campaigns: tuple[str, ...]
+    confirmed: bool
+    proves_nothing: bool = False
+
+
+def none_found(results: Sequence[CampaignResult]) -> NoneFound | None:
+    """Return in which campaigns none of the numbers was found; None where some were, or nothing is known.
+
+    Each campaign has forms of its own. So one in which none of enough numbers was found is told although others had
+    theirs, and campaigns with few numbers count together when none had any.
+    """
+    anywhere = any(result.there for result in results)
+    doubtful = [result for result in results if result.missing and not result.there and not result.confirmed]
+    if anywhere:
+        doubtful = [result for result in doubtful if result.missing >= ENOUGH_NUMBERS]
+    if doubtful:
+        numbers = sum(result.missing for result in doubtful)
+        campaigns = tuple(result.campaign for result in doubtful)
+        return NoneFound(numbers, campaigns, confirmed=False, proves_nothing=numbers >= ENOUGH_NUMBERS)
+    empty = [result for result in results if result.missing]
+    if anywhere or not empty or any(result.by_status.get(Status.PRESUMED_REMOVED, 0) for result in empty):
+        return None
+    return NoneFound(
+        sum(result.missing for result in empty), tuple(result.campaign for result in empty), confirmed=True
+    )

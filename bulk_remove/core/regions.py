@@ -10,6 +10,8 @@ MAX_DIGITS = 15
 TOO_MANY_DIGITS = "More than fifteen digits: perhaps more than one number, and no spreadsheet keeps so many."
 """Excel keeps fifteen digits and makes zeros of the rest."""
 
+_EXAMPLES = {"PL": "601234555"}
+"""That of the documents; for other regions libphonenumber has one."""
 _ZERO = "A zero in front or after the country code: nobody can tell whether it belongs to the number."
 
 
@@ -20,15 +22,17 @@ class Region:
     `country_code` is 48. `international_prefix` is 00, empty where a country has several: which digits are the
     prefix and which the country code would be a guess. `full_lengths` are those of a mobile number, 9: subscribers'
     numbers of other lengths cannot be told from internal ones. `longest` is the longest national number, 10.
+    `example` is a national number that is nobody's data.
     """
 
     country_code: str
     international_prefix: str
     full_lengths: frozenset[int]
     longest: int
+    example: str = ""
 
 
-POLAND = Region("48", "00", frozenset({9}), 10)
+POLAND = Region("48", "00", frozenset({9}), 10, "601234555")
 
 
 def region_of(name: str) -> Region:
@@ -45,6 +49,7 @@ def region_of(name: str) -> Region:
         prefix if prefix.isdecimal() else "",
         frozenset((metadata.mobile or general).possible_length),
         max(general.possible_length),
+        _EXAMPLES.get(name.upper()) or (metadata.mobile or general).example_number or "",
     )
 
 

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from enum import StrEnum
 
 from bulk_remove.core.model import OPEN_STATUSES, Status
+from bulk_remove.core.proof import NoneFound
 from bulk_remove.errors import ExitCode, InvariantError
-from bulk_remove.language import ours, phrase
+from bulk_remove.language import counted, ours, phrase
 
 
 class Ending(StrEnum):
@@ -61,20 +62,22 @@ def check_closed(rows: int, by_status: Mapping[Status, int]) -> None:
         raise InvariantError(f"the report has {total} rows, the input {rows}")
 
 
-def exit_code(ending: Ending, by_status: Mapping[Status, int]) -> ExitCode:
-    """Return the run's exit code: why it ended early, else whether every number is final.
+def exit_code(ending: Ending, by_status: Mapping[Status, int], nothing: NoneFound | None = None) -> ExitCode:
+    """Return the run's exit code: why it ended early, else whether every number is final and that proves anything.
 
-    One that was killed had none of its own.
+    `nothing` is that none of the numbers was found, where that is so. A run that was killed had no code of its own.
     """
     if ending in _EXIT:
         return _EXIT[ending]
     still_open = any(by_status.get(status, 0) for status in OPEN_STATUSES)
-    return ExitCode.NOT_FINAL if still_open else ExitCode.OK
+    return ExitCode.NOT_FINAL if still_open or (nothing and nothing.proves_nothing) else ExitCode.OK
 
 
-def headline(by_status: Mapping[Status, int], ending: Ending) -> str:
-    """Say in one sentence what a run amounts to."""
+def headline(by_status: Mapping[Status, int], ending: Ending, nothing: NoneFound | None = None) -> str:
+    """Say in one sentence what a run amounts to; `nothing` as for `exit_code`."""
     still_open = sum(by_status.get(status, 0) for status in OPEN_STATUSES)
+    if nothing and ending is Ending.DONE and not still_open and (nothing.confirmed or nothing.proves_nothing):
+        return _none_found(nothing)
     left = (
         phrase("{still_open:,} rows have no final answer", still_open=still_open)
         if still_open
@@ -83,3 +86,19 @@ def headline(by_status: Mapping[Status, int], ending: Ending) -> str:
     if ending is Ending.DONE:
         return phrase("Finished: {left}.", left=left)
     return phrase("Ended early ({ending}): {left}.", ending=ours(ending.value), left=left)
+
+
+def _none_found(nothing: NoneFound) -> str:
+    if nothing.proves_nothing:
+        return phrase(
+            "Finished, but this proves nothing: none of {numbers:,} numbers was found, perhaps because the campaign "
+            "holds them in another form.",
+            numbers=nothing.numbers,
+        )
+    if len(nothing.campaigns) > 1:
+        return phrase("Finished: none of the {numbers:,} numbers is in its campaign.", numbers=nothing.numbers)
+    return counted(
+        nothing.numbers,
+        "Finished: the number is not in the campaign.",
+        "Finished: none of the {count:,} numbers is in the campaign.",
+    )

@@ -31,7 +31,7 @@ def ended_run(folder: Path, state_dir: Path) -> Iterator[tuple[Prepared, Setting
         if not sessions or not sessions[-1].ending:
             raise _not_ended(run, state_dir)
         settings = Settings.read_back(timing.last_settings())
-        yield Prepared(folder, run.store, plan_of(run), kept_of(run)), settings, Ending(sessions[-1].ending)
+        yield Prepared(folder, run.store, plan_of(run), kept_of(run), settings), settings, Ending(sessions[-1].ending)
 
 
 def close_run(folder: Path, now_s: float, *, abandoned: bool = False) -> Finished | None:
@@ -43,7 +43,7 @@ def close_run(folder: Path, now_s: float, *, abandoned: bool = False) -> Finishe
     with earlier_run(folder, {}) as run:
         timing = Timing(run.store)
         sessions = timing.sessions()
-        ready = Prepared(folder, run.store, plan_of(run), kept_of(run))
+        ready = Prepared(folder, run.store, plan_of(run), kept_of(run), run.settings)
         if sessions and not sessions[-1].ending:
             ready = reopened(run, now_s)
             with run.store.transaction() as connection:

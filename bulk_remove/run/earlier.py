@@ -1,13 +1,14 @@
 """The earlier runs that matter to an inbox: by what was in the file, and by where it lay."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
 from bulk_remove.adapters.folders import Mark, is_marked, run_folders
 from bulk_remove.adapters.ledger import Reopening, opened_for_reading
+from bulk_remove.core.model import NumberFormat
 from bulk_remove.core.summary import Ending
 from bulk_remove.errors import StorageError
 from bulk_remove.run.history import PastRun, past_run
@@ -16,18 +17,7 @@ from bulk_remove.settings import Settings
 
 _WHERE = ("campaign", "campaign_column")
 # What decides which numbers a file holds, and in which forms they are asked for.
-_READING = (
-    *_WHERE,
-    "column",
-    "sheet",
-    "encoding",
-    "delimiter",
-    "has_header",
-    "split_cells",
-    "number_format",
-    "region",
-    "also_try",
-)
+_READING = (*_WHERE, "column", "sheet", "encoding", "delimiter", "has_header", "split_cells", "region")
 
 
 class _Known(NamedTuple):
@@ -83,13 +73,29 @@ class EarlierRuns:
                     yield Left(known.folder, Path(file).name, content)
 
     def finished_with(self, content: str) -> PastRun | None:
-        """Return the latest run that read this content in the same way and left no number open; None: there is none."""
+        """Return the latest run that read this content in the same way and left nothing open; None: there is none."""
         for known in reversed(self._known):
-            if content in known.contents and all(known.settings.get(name) == self._settings[name] for name in _READING):
+            if content in known.contents and self._reads_alike(known.settings):
                 run = past_run(known.folder)
-                if run.state == Ending.DONE and not run.open_numbers:
+                if run.state == Ending.DONE and not run.open_numbers and not run.proves_nothing:
                     return run
         return None
+
+    def _reads_alike(self, earlier: Mapping[str, object]) -> bool:
+        """Tell whether a run took the same numbers, and asked for them in the forms that are wanted now, or in more."""
+        own = self._settings
+        if own["internal_numbers"] not in {None, earlier.get("internal_numbers")}:
+            return False
+        if own["number_format"] == NumberFormat.AUTO:
+            # What the records showed was settled in that run; what was wanted in any case was asked for, too.
+            forms = _words(own["also_try"]) <= _words(earlier["also_try"])
+        else:
+            forms = all(earlier[name] == own[name] for name in ("number_format", "also_try"))
+        return forms and all(earlier.get(name) == own[name] for name in _READING)
+
+
+def _words(value: object) -> set[str]:
+    return {*map(str, value)} if isinstance(value, list) else set()
 
 
 def _plain(values: dict[str, object]) -> dict[str, object]:

@@ -103,6 +103,7 @@ def explained_as_json(one: Explained) -> dict[str, Any]:
         "host": one.run.host,
         "ending": one.run.state,
         "problem": one.problem,
+        "proves_nothing": one.run.proves_nothing,
         "sound": one.sound is not None,
         "ledger_head": one.sound.head if one.sound else None,
         "attempts_without_an_end": one.sound.unended if one.sound else None,

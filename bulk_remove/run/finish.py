@@ -15,13 +15,13 @@ from bulk_remove.adapters.folders import note_report
 from bulk_remove.adapters.ledger import Outcomes, RecordCount, Timing, Totals
 from bulk_remove.adapters.report_copies import read_rows, write_for_polish_excel
 from bulk_remove.adapters.reporter import check_place, timestamp, write_report, write_summary, written_aside
-from bulk_remove.core.advice import advise, resumable
+from bulk_remove.core.advice import Advice, about_a_guess, advise, resumable
 from bulk_remove.core.alike import Ids, long_form
 from bulk_remove.core.course import Course, Timeline
-from bulk_remove.core.lifecycle import is_doubted
-from bulk_remove.core.model import CsvFor, NumberState, OutcomeBlock, ReportFormat, Status
+from bulk_remove.core.lifecycle import is_doubted, status_of
+from bulk_remove.core.model import NO_NUMBER, CsvFor, NumberState, OutcomeBlock, ReportFormat, Status
 from bulk_remove.core.plan import Plan
-from bulk_remove.core.proof import Proof
+from bulk_remove.core.proof import CampaignResult, NoneFound, Proof, none_found
 from bulk_remove.core.summary import Ending, exit_code
 from bulk_remove.core.unasked import UnaskedRemoval
 from bulk_remove.errors import ExitCode, UsageError
@@ -75,6 +75,10 @@ class Finished:
     """The head of the ledger's chain, in hex: kept elsewhere, it proves the ledger later."""
     also: tuple[Path, ...] = ()
     """The reports in other formats."""
+    nothing: NoneFound | None = None
+    """That none of the numbers was found, where that is so."""
+    guess: Advice | None = None
+    """What to do where that proves nothing."""
 
     @property
     def resumable(self) -> bool:
@@ -93,7 +97,7 @@ def finish(
     report = output or prepared.folder / REPORT
     _note(prepared, report, *wanted.places(report))
     course = _course_of(prepared) if ReportFormat.HTML in wanted.also else None
-    finished = _reported(prepared, ending, report, course, wanted.places(report), prepared.folder)
+    finished = _reported(prepared, settings, ending, report, course, wanted.places(report), prepared.folder)
     summary = _summary(prepared.plan, settings, finished)
     write_summary(finished.summary, summary)
     for form, path in zip(wanted.also, finished.also, strict=True):
@@ -134,7 +138,7 @@ def write_again(
     course = _course_of(prepared) if form is ReportFormat.HTML else None
     with TemporaryDirectory(dir=prepared.folder, prefix="report-") as aside:
         plain = path if form is ReportFormat.CSV else Path(aside) / REPORT
-        finished = _reported(prepared, ending, plain, course, (), Path(aside))
+        finished = _reported(prepared, settings, ending, plain, course, (), Path(aside))
         _write_copy(form, path, prepared, finished, _summary(prepared.plan, settings, finished), course)
     if form is ReportFormat.CSV and csv_for is CsvFor.EXCEL_PL:
         _turn_for_excel(path)
@@ -156,7 +160,13 @@ def _course_of(prepared: Prepared) -> Course:
 
 
 def _reported(
-    prepared: Prepared, ending: Ending, report: Path, course: Course | None, also: tuple[Path, ...], aside: Path
+    prepared: Prepared,
+    settings: Settings,
+    ending: Ending,
+    report: Path,
+    course: Course | None,
+    also: tuple[Path, ...],
+    aside: Path,
 ) -> Finished:
     """Write report.csv, in the form for programs, and count on the way; what the counting spills goes to `aside`."""
     outcomes = Outcomes(prepared.store)
@@ -166,6 +176,7 @@ def _reported(
         shown = course.through(blocks) if course else blocks
         by_status = write_report(report, shown, prepared.plan.rows, prepared.kept)
         removed = counter.distinct_records()
+    nothing = none_found(counter.results(prepared.plan))
     return Finished(
         by_status,
         counter.removed.total(),
@@ -175,12 +186,25 @@ def _reported(
         tuple(_proofs(prepared.plan, outcomes.record_counts(), counter, removed)),
         tuple(outcomes.unasked_removals()),
         ending,
-        exit_code(ending, by_status),
+        exit_code(ending, by_status, nothing),
         report,
         report.with_suffix(".summary.json"),
         outcomes.chain_head(),
         also,
+        nothing,
+        _guess(prepared.plan, settings, nothing),
     )
+
+
+def _guess(plan: Plan, settings: Settings, nothing: NoneFound | None) -> Advice | None:
+    """Return what to do where none was found in a form that is a guess."""
+    if nothing is None or nothing.confirmed:
+        return None
+    held = Counter[str]()
+    for campaign in plan.campaigns:
+        if campaign.campaign in nothing.campaigns:
+            held.update(campaign.held)
+    return about_a_guess(plan.run_id, nothing, held, settings.forms(), settings.region)
 
 
 def _write_copy(
@@ -208,6 +232,7 @@ def _write_copy(
             finished.by_status,
             strangers=finished.totals.strangers,
             unasked=finished.unasked,
+            guess=finished.guess,
         )
         with written_aside(path) as file:
             write_page(file, summary, course, Timing(prepared.store).reply_times_s(), advice)
@@ -229,6 +254,7 @@ class _Counter:
         self.doubted = Counter[str]()
         self.ids = Counter[str]()
         self.asked = 0
+        self._statuses: defaultdict[str, Counter[Status]] = defaultdict(Counter)
         self._keys = keys
         self._places: list[tuple[int, str]] = []
 
@@ -265,6 +291,8 @@ class _Counter:
         self.removed[campaign] += rows * state.removed
         self.doubted[campaign] += rows * is_doubted(state.phase)
         self.asked += rows * (state.attempts > 0)
+        if state.phase != NO_NUMBER:
+            self._statuses[campaign][status_of(state.phase)] += rows
 
     def _keep(self, campaign: str, found: Sequence[Ids]) -> None:
         """Keep the record ids of a campaign's numbers."""
@@ -272,6 +300,18 @@ class _Counter:
         self._places.append((self.ids.total(), campaign))
         self._keys.add_ids(ids, campaign)
         self.ids[campaign] += len(ids)
+
+    def results(self, plan: Plan) -> list[CampaignResult]:
+        """Return what became of the numbers of each campaign."""
+        return [
+            CampaignResult(
+                campaign.campaign,
+                self._statuses[campaign.campaign],
+                campaign.confirmed,
+                self.removed[campaign.campaign],
+            )
+            for campaign in plan.campaigns
+        ]
 
     def distinct_records(self) -> Counter[str]:
         """Return how many different records of each campaign the replies named as removed. Raises StorageError."""
@@ -368,6 +408,13 @@ def _summary(plan: Plan, settings: Settings, finished: Finished) -> dict[str, ob
         "numbers_per_second": round(finished.asked_numbers / totals.seconds, 1) if totals.seconds else None,
         "ending": finished.ending.value,
         "exit_code": int(finished.exit_code),
+        "none_found": asdict(finished.nothing) if finished.nothing else None,
+        "proves_nothing": finished.guess.sentence if finished.guess else None,
+        "what_to_try": finished.guess.command or None if finished.guess else None,
+        "forms_by_campaign": [
+            {"campaign": campaign.campaign, "held": campaign.held, "confirmed": campaign.confirmed}
+            for campaign in plan.campaigns
+        ],
         "ledger_head": finished.ledger_head,
         "settings": settings.public(),
     }

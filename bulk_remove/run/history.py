@@ -10,8 +10,10 @@ from bulk_remove.adapters.folders import Mark, begun_s, is_marked, noted_reports
 from bulk_remove.adapters.ledger import History, history, opened_for_reading, was_approved
 from bulk_remove.adapters.reporter import timestamp
 from bulk_remove.core.advice import RESUMED
+from bulk_remove.core.forms import Held
 from bulk_remove.core.lifecycle import status_of
 from bulk_remove.core.model import OPEN_STATUSES, Status
+from bulk_remove.core.proof import CampaignResult, NoneFound, none_found
 from bulk_remove.core.summary import Ending
 from bulk_remove.errors import StorageError
 from bulk_remove.language import phrase
@@ -101,6 +103,29 @@ class PastRun:
         return sum(count for status, count in self.numbers_by_status.items() if status in OPEN_STATUSES)
 
     @property
+    def nothing(self) -> NoneFound | None:
+        """That none of its numbers was found, where that is so."""
+        results = []
+        for campaign in self._plan.get("campaigns", ()):
+            statuses = Counter[Status]()
+            tally = self.told.tallies.get(campaign["campaign"]) if self.told else None
+            for phase, count in tally.phases.items() if tally else ():
+                statuses[status_of(phase)] += count
+            results.append(CampaignResult(campaign["campaign"], statuses, campaign.get("confirmed", False)))
+        return none_found(results)
+
+    @property
+    def proves_nothing(self) -> bool:
+        """Whether it came to its end, and its result is not an answer all the same."""
+        return self.state == Ending.DONE and self.nothing is not None and self.nothing.proves_nothing
+
+    @property
+    def held(self) -> dict[str, Held]:
+        """How its campaigns hold their numbers, where that was seen."""
+        campaigns = self._plan.get("campaigns", ())
+        return {campaign["campaign"]: campaign["held"] for campaign in campaigns if campaign.get("held")}
+
+    @property
     def resumable_numbers(self) -> int:
         """How many numbers `resume` would ask for again."""
         if self.state == ABANDONED:
@@ -188,6 +213,7 @@ def run_as_json(run: PastRun) -> dict[str, object]:
         "numbers_by_status": {status.value: run.numbers_by_status[status] for status in Status},
         "open_numbers": run.open_numbers,
         "resumable_numbers": run.resumable_numbers,
+        "proves_nothing": run.proves_nothing,
         "requests": run.requests,
         "faults": dict(run.faults),
         "sessions": len(run.told.sessions) if run.told else 0,

@@ -268,11 +268,9 @@ class Night:
         """Put the report where the file goes, then the file, unless another night can finish it."""
         run = past_run(carried.folder)
         place = place_of(carried.exit_code, run.resumable_numbers, run.sessions_to_the_end)
-        word = (
-            phrase("{open_numbers:,} numbers without a final answer", open_numbers=run.open_numbers)
-            if run.open_numbers
-            else "every number is final"
-        )
+        word = "none was found, which proves nothing" if run.proves_nothing else "every number is final"
+        if run.open_numbers:
+            word = phrase("{open_numbers:,} numbers without a final answer", open_numbers=run.open_numbers)
         if place is not Place.INBOX:
             self._put_away(left, carried, place)
         self._end(FileEnd(left.name, carried.exit_code, place, carried.folder, word), stop=carried.stop_wished)

@@ -20,6 +20,7 @@ def plan_as_json(plan: Plan, settings: Settings, known: Known) -> str:
             "requests": plan.requests,
             "requests_per_second": plan.rate,
             "least_seconds": round(plan.least_duration_s, 3),
+            "number_format": settings.number_format,
             "also_try": list(settings.also_try),
             "additional_numbers": plan.additional_numbers,
             "canary": plan.canary,
@@ -39,6 +40,8 @@ def _campaign(plan: CampaignPlan, known: Known) -> dict[str, object]:
         "requests": plan.requests,
         "records": known.records.get(plan.campaign),
         "usual_numbers": known.usual(plan.campaign),
+        "forms": plan.held,
+        "form_confirmed": plan.confirmed,
     }
 
 

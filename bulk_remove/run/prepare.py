@@ -1,8 +1,8 @@
 """Input files -> ledger -> plan. Nothing is sent."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from operator import attrgetter
 from pathlib import Path
@@ -20,9 +20,27 @@ from bulk_remove.core.guards import check_invalid_share
 from bulk_remove.core.model import RowBlock, Source
 from bulk_remove.core.plan import CampaignPlan, Plan
 from bulk_remove.run.intake import Intake
+from bulk_remove.run.preflight import NOT_ASKED, Findings
 from bulk_remove.settings import Destination, Settings
 
 LEDGER = "ledger.sqlite"
+Look = Callable[[Sequence[str]], Findings]
+"""Looks at campaigns before anything is planned for them. Raises what `preflight.inspect_campaigns` does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What planning sees and shows: `look` looks at campaigns, `on_rows` is told how many rows have been read so far.
+
+    With `show_numbers` the plan's samples are not masked.
+    """
+
+    look: Look = lambda _campaigns: NOT_ASKED
+    on_rows: Callable[[int], None] = lambda _rows: None
+    show_numbers: bool = False
+
+
+BLIND = Sight()
 
 
 class Table(Protocol):
@@ -40,13 +58,17 @@ class Table(Protocol):
 class Prepared:
     """A planned run: its folder, its open ledger, its plan, and the input's columns that the report keeps.
 
-    `phases` counts its numbers by phase, for a run that is taken up again; None when nothing was asked for yet.
+    `settings` are those it was planned with, the form of its numbers settled; `findings` are what was seen of its
+    campaigns. `phases` counts its numbers by phase, for a run that is taken up again; None when nothing was asked for
+    yet.
     """
 
     folder: Path
     store: Store
     plan: Plan
     kept: tuple[str, ...]
+    settings: Settings
+    findings: Findings = NOT_ASKED
     phases: Mapping[str, int] | None = None
 
     @property
@@ -62,41 +84,84 @@ def prepared(
     destination: Destination,
     state_dir: Path,
     now_s: float,
-    on_rows: Callable[[int], None],
-    *,
-    show_numbers: bool = False,
+    sight: Sight = BLIND,
 ) -> Iterator[Prepared]:
     """Read the tables into a new run's ledger and plan it; the ledger is closed at the end.
 
-    `on_rows` is told how many rows have been read so far. With `show_numbers` the plan's samples are not masked.
-    Raises InputError, UsageError, StorageError.
+    Each campaign is looked at once, before the rows are read where it is known by then. Campaigns that stand in the
+    rows are looked at afterwards, and the tables are read again where that asks for numbers in another form.
+
+    Raises InputError, UsageError, StorageError, and what the look does.
     """
-    shape_of = partial(settings.shape, base_path=destination.base_path)
-    shape_of(settings.campaign)  # a shape in which no number fits is found before anything is read
-    kept = kept_columns([table.source for table in tables]) if settings.keep_columns else ()
-    with new_run(state_dir, settings, destination, now_s) as (folder, store):
-        planning = Planning(store)
-        intake = Intake(settings, on_rows, show_numbers=show_numbers)
-        with RowKeys(folder / "keys.tmp") as keys:
-            for table in tables:
-                planning.add_source(table.source)
-                planning.add_blocks(intake.through(table.source, table.blocks(), keys))
-            planning.set_duplicates(intake.counting(keys.duplicates()))
-        campaigns = planning.add_chunks(in_requests(planning.distinct_numbers(), shape_of))
-        if not campaigns and settings.campaign:
-            campaigns = (CampaignPlan(settings.campaign, 0, 0),)
-        plan = Plan(
-            run_id=folder.name,
-            host=destination.host,
-            sources=intake.plans(),
-            campaigns=tuple(sorted(campaigns, key=attrgetter("campaign"))),
-            rate=settings.ceilings().rate,
-            limits=settings.limits,
-            additional_numbers=settings.additional_numbers,
-            canary=settings.canary,
+    settings.shape(settings.campaign, destination.base_path)  # one in which no number fits is found before all else
+    planning = _Planner(tables, destination, state_dir, now_s, sight)
+    known = sight.look([settings.campaign]) if settings.campaign else None
+    first = settings.in_forms_of(known.held if known else {})
+    with planning.planned(first, known) as ready:
+        findings, wanted = ready.findings, settings.in_forms_of(ready.findings.held)
+        if wanted == first:
+            yield ready
+            return
+    with planning.planned(wanted, findings) as ready:
+        yield ready
+
+
+@dataclass(frozen=True, slots=True)
+class _Planner:
+    """Reads tables into the ledger of a new run, once for each way of reading them."""
+
+    tables: Sequence[Table]
+    destination: Destination
+    state_dir: Path
+    now_s: float
+    sight: Sight
+
+    @contextmanager
+    def planned(self, settings: Settings, findings: Findings | None) -> Iterator[Prepared]:
+        """Plan a run with these settings; campaigns of which there are no `findings` yet are looked at."""
+        kept = kept_columns([table.source for table in self.tables]) if settings.keep_columns else ()
+        with new_run(self.state_dir, settings, self.destination, self.now_s) as (folder, store):
+            planning = Planning(store)
+            intake = Intake(settings, self.sight.on_rows, show_numbers=self.sight.show_numbers)
+            with RowKeys(folder / "keys.tmp") as keys:
+                for table in self.tables:
+                    planning.add_source(table.source)
+                    planning.add_blocks(intake.through(table.source, table.blocks(), keys))
+                planning.set_duplicates(intake.counting(keys.duplicates()))
+            shape_of = partial(settings.shape, base_path=self.destination.base_path)
+            campaigns = planning.add_chunks(in_requests(planning.distinct_numbers(), shape_of))
+            if not campaigns and settings.campaign:
+                campaigns = (CampaignPlan(settings.campaign, 0, 0),)
+            if findings is None:
+                names = sorted(campaign.campaign for campaign in campaigns)
+                findings = self.sight.look(names) if names else NOT_ASKED
+            plan = Plan(
+                run_id=folder.name,
+                host=self.destination.host,
+                sources=intake.plans(),
+                campaigns=with_forms(sorted(campaigns, key=attrgetter("campaign")), settings, findings),
+                rate=settings.ceilings().rate,
+                limits=settings.limits,
+                additional_numbers=settings.additional_numbers,
+                canary=settings.canary,
+            )
+            planning.finish(counts_of(plan, kept))
+            yield Prepared(folder, store, plan, kept, settings, findings)
+
+
+def with_forms(campaigns: Iterable[CampaignPlan], settings: Settings, findings: Findings) -> tuple[CampaignPlan, ...]:
+    """Return the campaigns with the forms that were seen in each, and whether they are those asked for.
+
+    In a campaign without records no number is in another form either.
+    """
+
+    def looked_at(campaign: CampaignPlan) -> CampaignPlan:
+        held = findings.held.get(campaign.campaign, {})
+        return replace(
+            campaign, held=held, confirmed=campaign.campaign in findings.empty or settings.confirmed_by(held)
         )
-        planning.finish(counts_of(plan, kept))
-        yield Prepared(folder, store, plan, kept)
+
+    return tuple(map(looked_at, campaigns))
 
 
 def reading_of(settings: Settings, state_dir: Path) -> ReadOptions:

@@ -4,24 +4,35 @@ from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import groupby, islice
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from bulk_remove.adapters.distinct import RowKeys
 from bulk_remove.adapters.ledger import Outcomes, Planning, Reopening
 from bulk_remove.adapters.reader import ReadOptions, open_table
 from bulk_remove.core.chunker import in_requests
+from bulk_remove.core.forms import AlsoTry, Forms, Held, chosen_forms, forms_held
 from bulk_remove.core.lifecycle import SETTLED, asked_anew, is_doubted, status_of
-from bulk_remove.core.model import FINAL_STATUSES, NumberedBlock, NumberState, RowBlock, RowOutcome, Source
+from bulk_remove.core.model import (
+    FINAL_STATUSES,
+    NumberedBlock,
+    NumberFormat,
+    NumberState,
+    RowBlock,
+    RowOutcome,
+    Source,
+)
 from bulk_remove.core.plan import CampaignPlan, Plan, SourcePlan
 from bulk_remove.core.unasked import UnaskedRemoval
 from bulk_remove.errors import InputError
 from bulk_remove.language import phrase
 from bulk_remove.run.old_report import OldReport
-from bulk_remove.run.prepare import Prepared, counts_of, new_run
-from bulk_remove.run.resume import check_same_server, earlier_run, find_run, kept_of
+from bulk_remove.run.preflight import NOT_ASKED
+from bulk_remove.run.prepare import Look, Prepared, counts_of, new_run, with_forms
+from bulk_remove.run.resume import check_same_server, earlier_run, find_run, kept_of, plan_of
 from bulk_remove.settings import Destination, Settings
 
 Rows = Callable[[], Iterator[RowOutcome]]
@@ -30,17 +41,22 @@ Rows = Callable[[], Iterator[RowOutcome]]
 _BLOCK_ROWS = 5000
 
 
-class EarlierRows(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class EarlierRows:
     """An earlier run's rows, the input's columns that its report keeps, its settings, and where it was sent to.
 
-    The destination of a report alone is the one that was given, if one was. `unasked` are removals in that run that
-    nobody asked for.
+    The destination of a report alone is the one that was given, if one was. Of a run that this machine knows, `told`
+    are its own settings, `campaigns` those of its plan, `held` what was seen of them, and `unasked` the removals that
+    nobody asked for; of a report alone nothing of that is known.
     """
 
     rows: Rows
     kept: tuple[str, ...]
     settings: Settings
     destination: Destination
+    told: Settings | None = None
+    campaigns: Sequence[str] = ()
+    held: Mapping[str, Held] = field(default_factory=dict)
     unasked: Sequence[UnaskedRemoval] = ()
 
 
@@ -68,30 +84,49 @@ def earlier_rows(
     with earlier_run(find_run(state_dir, earlier), changes) as run:
         check_same_server(run, given)
         outcomes = Outcomes(run.store)
-        yield EarlierRows(outcomes.rows, kept_of(run), run.settings, run.destination, outcomes.unasked_removals())
+        yield EarlierRows(
+            outcomes.rows,
+            kept_of(run),
+            run.settings,
+            run.destination,
+            run.told,
+            run.campaigns,
+            {campaign.campaign: campaign.held for campaign in plan_of(run).campaigns if campaign.held},
+            outcomes.unasked_removals(),
+        )
 
 
 @contextmanager
 def prepared_again(
-    rows: Rows,
-    kept: tuple[str, ...],
-    settings: Settings,
-    destination: Destination,
-    state_dir: Path,
-    now_s: float,
+    earlier: EarlierRows, settings: Settings, destination: Destination, state_dir: Path, now_s: float, look: Look
 ) -> Iterator[Prepared]:
-    """Plan a new run out of an earlier one's rows; `kept` are the input's columns that its report keeps.
+    """Plan a new run out of an earlier one's rows; what is final is not asked for again.
 
-    Raises InputError, StorageError.
+    But for numbers that were in none of the forms that the earlier run asked for: where these settings ask for others,
+    they may be there after all. Raises InputError, StorageError, and what `look` does.
     """
+    rows, campaigns, told = earlier.rows, earlier.campaigns, earlier.told
+    if told is None:
+        campaigns, told = _told_by(rows, settings)
+    findings = look(campaigns) if campaigns else NOT_ASKED
+    findings = replace(findings, held={**earlier.held, **findings.held})
+    if settings.number_format is NumberFormat.AUTO and not (earlier.told and findings.held):
+        settings = replace(settings, number_format=told.number_format)  # what nobody can see stays as it was
+    settings = settings.in_forms_of(findings.held)
+    planned = settings.forms().planned
+    other_forms = settings.forms().asks_more_than(told.forms())
+    if other_forms and settings.number_format is not NumberFormat.AS_IS:
+        planned = Forms(settings.rules, tuple(AlsoTry)).planned  # in whatever form the earlier run wrote them
+    # Of its numbers that were not there a report tells the planned form alone.
+    sure = settings if other_forms or earlier.told else replace(told, also_try=())
     with new_run(state_dir, settings, destination, now_s) as (folder, store):
         planning = Planning(store)
         with RowKeys(folder / "keys.tmp") as keys:
-            intake = _Intake(settings, keys)
+            intake = _Intake(settings.campaign, planned, keys)
             planning.add_blocks(intake.through(rows()))
             planning.set_duplicates(intake.counting(keys.duplicates()))
         records = _Records()
-        carried = _distinct(rows(), planning.duplicate_places(), settings.forms().planned)
+        carried = _distinct(rows(), planning.duplicate_places(), planned, other_forms=other_forms)
         numbers = planning.add_carried(records.through(carried))
         reopening = Reopening(store)
         phases = reopening.reopen(now_s)
@@ -104,17 +139,36 @@ def prepared_again(
             run_id=folder.name,
             host=destination.host,
             sources=intake.plans(),
-            campaigns=tuple(
-                CampaignPlan(campaign, count, requests[campaign], count - waiting[campaign], *records.of(campaign))
-                for campaign, count in sorted(numbers.items())
+            campaigns=with_forms(
+                (
+                    CampaignPlan(campaign, count, requests[campaign], count - waiting[campaign], *records.of(campaign))
+                    for campaign, count in sorted(numbers.items())
+                ),
+                sure,
+                findings,
             ),
             rate=settings.ceilings().rate,
             limits=settings.limits,
             additional_numbers=settings.additional_numbers,
             canary=settings.canary,
         )
-        planning.finish(counts_of(plan, kept))
-        yield Prepared(folder, store, plan, kept, phases)
+        planning.finish(counts_of(plan, earlier.kept))
+        yield Prepared(folder, store, plan, earlier.kept, settings, findings, phases)
+
+
+def _told_by(rows: Rows, settings: Settings) -> tuple[Sequence[str], Settings]:
+    """Return the campaigns of a report, and the settings that its run had, as far as its numbers tell their form."""
+    campaigns: set[str] = set()
+
+    def numbers() -> Iterator[str]:
+        for row in rows():
+            if row.number:
+                campaigns.add(row.campaign)
+                yield row.number
+
+    number_format, _ = chosen_forms(forms_held(numbers(), settings.region), (), settings.region)
+    mine = [settings.campaign] if settings.campaign else sorted(campaigns)
+    return mine, replace(settings, number_format=number_format)
 
 
 class _Records:
@@ -144,9 +198,9 @@ class _Records:
 class _Intake:
     """Cuts rows into blocks, each of one source, and counts them by source."""
 
-    def __init__(self, settings: Settings, keys: RowKeys) -> None:
-        self._campaign = settings.campaign
-        self._planned = settings.forms().planned
+    def __init__(self, campaign: str, planned: Callable[[str], str], keys: RowKeys) -> None:
+        self._campaign = campaign
+        self._planned = planned
         self._keys = keys
         self._sources: list[Source] = []  # of each row's block, by the place of its first row
         self._starts: list[int] = []
@@ -212,17 +266,19 @@ class _Intake:
 
 
 def _distinct(
-    rows: Iterator[RowOutcome], duplicates: Iterator[int], planned: Callable[[str], str]
+    rows: Iterator[RowOutcome], duplicates: Iterator[int], planned: Callable[[str], str], *, other_forms: bool
 ) -> Iterator[tuple[str, str, NumberState]]:
     """Yield (campaign, number, the state from which it goes on), each number once.
 
     A number without a final answer is asked for in all its forms again, from the planned one on; but where records of
-    it were removed and others were in a call, it is asked for in the form in which it was found.
+    it were removed and others were in a call, it is asked for in the form in which it was found. With `other_forms` one
+    that was not there is asked for again, too.
     """
     next_duplicate = next(duplicates, -1)
     for seq, row in enumerate(rows):
         if seq == next_duplicate:
             next_duplicate = next(duplicates, -1)
         elif row.state is not None:
-            found = row.state.removed or status_of(row.state.phase) in FINAL_STATUSES
-            yield row.campaign, row.number if found else planned(row.number), asked_anew(row.state)
+            state = asked_anew(row.state, other_forms=other_forms)
+            found = state.removed or status_of(state.phase) in FINAL_STATUSES
+            yield row.campaign, row.number if found else planned(row.number), state

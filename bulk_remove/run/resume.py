@@ -21,11 +21,15 @@ from bulk_remove.settings import Destination, Settings
 
 @dataclass(frozen=True, slots=True)
 class EarlierRun:
-    """An approved run of before: its open ledger, and what it was told."""
+    """An approved run of before: its open ledger, and what it was told.
+
+    `settings` are those for a later session, `told` those that the run had itself.
+    """
 
     folder: Path
     store: Store
     settings: Settings
+    told: Settings
     destination: Destination
     consent: Consent
     campaigns: tuple[str, ...]
@@ -77,11 +81,12 @@ def earlier_run(folder: Path, changes: Mapping[str, Any]) -> Iterator[EarlierRun
                 phrase("Run {run_id} ended before its plan was approved: nothing was sent.", run_id=facts.run_id),
                 "Run its input again.",
             )
-        settings = replace(Settings.read_back(_dict(facts.request["settings"])), **changes)
+        told = Settings.read_back(_dict(facts.request["settings"]))
         yield EarlierRun(
             folder,
             store,
-            settings,
+            replace(told, **changes),
+            told,
             Destination.read_back(_dict(facts.request["destination"])),
             Consent(facts.approved_by),
             tuple(campaign["campaign"] for campaign in _dict(facts.plan)["campaigns"]),
@@ -105,7 +110,8 @@ def check_same_server(run: EarlierRun, given: Destination | None) -> None:
 
 def reopened(run: EarlierRun, now_s: float) -> Prepared:
     """Make what is open in an earlier run ready to be sent. `now_s` in Unix seconds. Raises StorageError."""
-    return Prepared(run.folder, run.store, plan_of(run), kept_of(run), Reopening(run.store).reopen(now_s))
+    phases = Reopening(run.store).reopen(now_s)
+    return Prepared(run.folder, run.store, plan_of(run), kept_of(run), run.settings, phases=phases)
 
 
 def standing_of(run: EarlierRun) -> tuple[Plan, Counter[Status]]:

@@ -18,6 +18,7 @@ FOLDER = Path("demo")
 FILES = ("sample_data/customers.csv", "sample_data/opt_outs_semicolon.csv", "sample_data/stale_leads.tsv")
 _COMMAND = (sys.executable, "-m", "bulk_remove")
 _WORLD = ("--busy-share", "0.1", "--busy-seconds", "5", "--duplicate-share", "0.1", "--absent-share", "0.1")
+_FORMS = ("--form", "e164=3", "--form", "national=1")
 # Few numbers in a request and few requests a second, so that there is something to watch.
 _PACE = ("--max-numbers-per-request", "6", "--rate", "4", "--busy-delay", "3s", "--busy-for", "1m")
 
@@ -47,7 +48,9 @@ def main() -> int:
 def _simulator(audit: Path) -> Iterator[str]:
     """Start the stand-in on a free port; gives its address."""
     with subprocess.Popen(  # noqa: S603 - our own command
-        [*_COMMAND, "simulate", "--port", "0", "--audit", str(audit), *_WORLD], stdout=subprocess.PIPE, text=True
+        [*_COMMAND, "simulate", "--port", "0", "--audit", str(audit), *_WORLD, *_FORMS],
+        stdout=subprocess.PIPE,
+        text=True,
     ) as server:
         try:
             line = server.stdout.readline() if server.stdout else ""

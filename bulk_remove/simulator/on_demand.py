@@ -1,4 +1,4 @@
-"""A campaign in which every number asked for exists, made for millions of numbers.
+"""A campaign in which every number asked for exists, in the form that it is held in; made for millions of numbers.
 
 Nothing is kept of a number but one bit once it is gone, and its record while that is in a call.
 """
@@ -8,10 +8,13 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from bulk_remove.simulator.habits import PLAIN_FATE, Habits
-from bulk_remove.simulator.world import Record, Removal, plain
+from bulk_remove.simulator.world import Record, Removal
 
 _PAGE_BYTES = 512
 """4096 numbers a page: ten million in a row take 2 MB, ten million strewn over all 9-digit numbers 160 MB."""
+
+
+_FIRST_LISTED = 500_000_000
 
 
 class _Held(NamedTuple):
@@ -28,15 +31,16 @@ _NONE: _Ids = ((), ())
 
 
 class NumberSet:
-    """A set of digit strings as pages of bits; `007` and `7` are different numbers."""
+    """A set of digit strings, perhaps with a plus, as pages of bits; `007`, `7` and `+7` are different numbers."""
 
     def __init__(self) -> None:
         self._pages: dict[int, bytearray] = {}
 
     def add(self, number: str) -> bool:
         """Put the number in; whether it was not there before."""
-        # The leading 1 keeps the zeros that int() would drop.
-        page_no, offset = divmod(int("1" + number), 8 * _PAGE_BYTES)
+        # The leading 1, or 2 for a plus, keeps the zeros that int() would drop.
+        digits = f"2{number[1:]}" if number[0] == "+" else f"1{number}"
+        page_no, offset = divmod(int(digits), 8 * _PAGE_BYTES)
         page = self._pages.get(page_no)
         if page is None:
             page = self._pages[page_no] = bytearray(_PAGE_BYTES)
@@ -76,8 +80,7 @@ class OnDemandCampaign:
         removed: dict[str, tuple[int, ...]] = {}
         in_call: dict[str, tuple[int, ...]] = {}
         for number in numbers:
-            digits = plain(number)
-            gone, held = self._first_time(digits, now_s) if self._asked.add(digits) else self._again(digits, now_s)
+            gone, held = self._first_time(number, now_s) if self._asked.add(number) else self._again(number, now_s)
             if gone:
                 removed[number] = gone
             if held:
@@ -86,12 +89,14 @@ class OnDemandCampaign:
         return Removal(numbers, MappingProxyType(removed), MappingProxyType(in_call))
 
     def page(self, limit: int, offset: int) -> Sequence[Record]:
-        """No records: they do not exist before they are asked for."""
-        del limit, offset
-        return ()
+        """Up to `limit` made-up records, as many in all as are claimed: real ones are there once they are asked for."""
+        places = range(offset, min(offset + limit, self.records_count))
+        return [Record(1 + place, self._habits.written(str(_FIRST_LISTED + place))) for place in places]
 
     def _first_time(self, number: str, now_s: float) -> _Ids:
         fate = self._habits.fate(number) if self._drawn else PLAIN_FATE
+        if self._habits.written(number) != number:
+            return _NONE
         if not fate.exists:
             return _NONE
         first = self._last_id + 1

@@ -1,5 +1,6 @@
 """The campaigns behind the simulated API: pure, no server and no clock of its own.
 
+A number is found only as it is written in the campaign: with a plus, two zeros or a country code it is another one.
 Every record that is found for a number is removed, but for those in a call: these stay, and are said to be in one.
 """
 
@@ -80,9 +81,9 @@ class ListedCampaign:
         self._main: dict[str, list[int]] = {}
         self._additional: dict[str, list[int]] = {}
         for record in self._records.values():
-            self._main.setdefault(plain(record.phone_number), []).append(record.record_id)
+            self._main.setdefault(record.phone_number, []).append(record.record_id)
             for number in record.additional_numbers:
-                self._additional.setdefault(plain(number), []).append(record.record_id)
+                self._additional.setdefault(number, []).append(record.record_id)
 
     @property
     def records_count(self) -> int:
@@ -100,10 +101,10 @@ class ListedCampaign:
         in_call: dict[str, tuple[int, ...]] = {}
         aside: dict[str, tuple[int, ...]] = {}
         for number in numbers:
-            for record in self._found(plain(number), additional):
+            for record in self._found(number, additional):
                 done = in_call if self._in_call(record, now_s) else removed
                 done[number] = (*done.get(number, ()), record.record_id)
-                if done is removed and plain(record.phone_number) != plain(number):
+                if done is removed and record.phone_number != number:
                     aside[number] = (*aside.get(number, ()), record.record_id)
             for record_id in removed.get(number, ()):
                 del self._records[record_id]
@@ -154,10 +155,6 @@ def records_of(numbers: Iterable[tuple[str, tuple[str, ...]]], habits: Habits) -
         fate = habits.fate(number)
         for copy in range(fate.records if fate.exists else 0):
             busy_for_s = 0.0 if copy else fate.busy_for_s
-            records.append(Record(len(records) + 1, number, additional, busy_for_s=busy_for_s))
+            written = habits.written(number)
+            records.append(Record(len(records) + 1, written, additional, busy_for_s=busy_for_s))
     return records
-
-
-def plain(number: str) -> str:
-    """The number as the campaign keeps it: our choice is that a leading plus makes no difference."""
-    return number.removeprefix("+")

@@ -135,7 +135,7 @@ def test_a_state_folder_that_cannot_be_made_is_10(server: Running, tmp_path: Pat
 
 def test_what_was_not_approved_leaves_no_ledger_behind(server: Running, tmp_path: Path, numbers: Path) -> None:
     told(removal(server, tmp_path, numbers), environment(BULK_REMOVE_PASSWORD="wrong-one"))
-    assert list((tmp_path / "state" / "runs").iterdir()) == []
+    assert list((tmp_path / "state").glob("runs/*")) == []
 
 
 def test_a_bad_fault_for_the_simulator_is_2() -> None:

@@ -463,3 +463,18 @@ def test_a_rerun_keeps_what_is_final_and_can_go_on_with_the_rest(phase: Phase, r
 )
 def test_where_a_later_run_begins(phase: Phase, removed: int, anew: Phase) -> None:
     assert asked_anew(in_phase(phase, removed)).phase == anew
+
+
+@pytest.mark.parametrize("phase", Phase)
+def test_a_rerun_in_other_forms_asks_again_for_what_was_not_there_and_for_nothing_else_that_is_final(
+    phase: Phase,
+) -> None:
+    before = NumberState(phase, 0, (), 3, 1, 50.0, 60.0, "why")
+    anew = asked_anew(before, other_forms=True)
+    if phase is not Phase.NOT_EXIST:
+        assert anew == asked_anew(before)
+        return
+    assert (status_of(anew.phase), anew.attempts) == (Status.UNSENT, 3)
+    assert "Not there in the forms that an earlier run asked for" in explain(anew)
+    assert with_verdict(anew, Event.NOT_EXIST, 0, (), "", 90.0).phase is Phase.NOT_EXIST
+    assert explain(with_verdict(anew, Event.REMOVED, 1, (7,), "", 90.0)) == ""

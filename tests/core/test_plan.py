@@ -125,3 +125,9 @@ def test_a_plan_that_may_empty_a_campaign_is_told_of_though_no_limit_stops_it() 
     (told,) = passed(all_of_it, Known({"00001": 10}))
     assert told == "10 numbers for the 10 records of campaign 00001: the run may empty it."
     assert passed(all_of_it, Known({"00001": 11})) == ()
+
+
+def test_a_plan_is_confirmed_when_the_records_of_each_campaign_show_its_forms() -> None:
+    seen = CampaignPlan("00001", 5, 1, held={"plus": 3}, confirmed=True)
+    assert replace(plan(10, 5), campaigns=(seen,)).confirmed
+    assert not replace(plan(10, 7), campaigns=(seen, CampaignPlan("00002", 2, 1))).confirmed

@@ -1,8 +1,9 @@
-"""The campaign's own counts beside what was removed."""
+"""The campaign's own counts beside what was removed, and what it proves that none was there."""
 
 import pytest
 
-from bulk_remove.core.proof import Proof
+from bulk_remove.core.model import Status
+from bulk_remove.core.proof import CampaignResult, NoneFound, Proof, none_found
 
 _DELAY = ", or the server counts with a delay."
 _MEANWHILE = f" at the same time{_DELAY}"
@@ -66,3 +67,46 @@ def test_the_counts_are_told_with_what_a_difference_may_mean(
 ) -> None:
     assert proof.unexplained == unexplained
     assert proof.sentence() == f"Campaign 00001: {counts}{meaning}"
+
+
+def result(campaign: str = "00001", *, confirmed: bool = False, removed: int = 0, **counts: int) -> CampaignResult:
+    return CampaignResult(campaign, {Status[name]: count for name, count in counts.items()}, confirmed, removed)
+
+
+@pytest.mark.parametrize(
+    ("results", "nothing"),
+    [
+        ([], None),
+        ([result(NOT_EXIST=60)], NoneFound(60, ("00001",), confirmed=False, proves_nothing=True)),
+        ([result(NOT_EXIST=10)], NoneFound(10, ("00001",), confirmed=False, proves_nothing=True)),
+        ([result(NOT_EXIST=9)], NoneFound(9, ("00001",), confirmed=False)),
+        ([result(NOT_EXIST=60, confirmed=True)], NoneFound(60, ("00001",), confirmed=True)),
+        ([result(NOT_EXIST=1, confirmed=True)], NoneFound(1, ("00001",), confirmed=True)),
+        ([result(NOT_EXIST=60, REMOVED=1)], None),
+        ([result(NOT_EXIST=60, CALL_IN_PROGRESS=1)], None),
+        ([result(NOT_EXIST=60, FAILED=1, removed=1)], None),
+        ([result(NOT_EXIST=60, FAILED=1)], NoneFound(60, ("00001",), confirmed=False, proves_nothing=True)),
+        ([result(REMOVED=60)], None),
+        ([result(UNSENT=60, FAILED=3, IN_DOUBT=2)], None),
+        # Gone after a lost reply: in a wrong form it is not there either.
+        ([result(NOT_EXIST=8, PRESUMED_REMOVED=2)], NoneFound(10, ("00001",), confirmed=False, proves_nothing=True)),
+        ([result(NOT_EXIST=8, PRESUMED_REMOVED=2, confirmed=True)], None),
+    ],
+)
+def test_none_found_is_an_answer_only_where_the_records_show_the_form(
+    results: list[CampaignResult], nothing: NoneFound | None
+) -> None:
+    assert none_found(results) == nothing
+
+
+def test_each_campaign_has_forms_of_its_own() -> None:
+    theirs = result("00002", REMOVED=50, NOT_EXIST=10)
+    assert none_found([result(NOT_EXIST=10), theirs]) == NoneFound(10, ("00001",), confirmed=False, proves_nothing=True)
+    assert none_found([result(NOT_EXIST=10, confirmed=True), theirs]) is None
+    few = [result(f"0000{place}", NOT_EXIST=2) for place in range(5)]
+    assert none_found([*few, theirs]) is None
+    assert none_found(few) == NoneFound(10, tuple(one.campaign for one in few), confirmed=False, proves_nothing=True)
+    assert none_found(few[:4]) == NoneFound(8, tuple(one.campaign for one in few[:4]), confirmed=False)
+    sure = [one._replace(confirmed=True) for one in few]
+    assert none_found(sure) == NoneFound(10, tuple(one.campaign for one in few), confirmed=True)
+    assert none_found([*sure[:4], few[4]]) == NoneFound(2, ("00004",), confirmed=False)

@@ -1,7 +1,10 @@
+from dataclasses import replace
+
 import pytest
 
 from bulk_remove.core.model import FINAL_STATUSES, Status, mask
 from bulk_remove.core.progress import Snapshot, duration, remaining_s, speed
+from bulk_remove.core.proof import NoneFound
 from bulk_remove.core.summary import MEANING, Ending, check_closed, exit_code, headline
 from bulk_remove.errors import ExitCode, InvariantError
 
@@ -96,3 +99,39 @@ def test_what_stopped_a_run_is_named_as_what_it_was() -> None:
 
 def test_every_status_has_a_meaning() -> None:
     assert set(MEANING) == set(Status)
+
+
+def test_that_none_was_found_in_a_form_that_is_a_guess_is_not_an_answer() -> None:
+    by_status = {Status.NOT_EXIST: 60, Status.INVALID: 1}
+    guess = NoneFound(60, ("00001",), confirmed=False, proves_nothing=True)
+    assert exit_code(Ending.DONE, by_status, guess) is ExitCode.NOT_FINAL
+    assert exit_code(Ending.GUARD, by_status, guess) is ExitCode.GUARD
+    assert headline(by_status, Ending.DONE, guess).startswith(
+        "Finished, but this proves nothing: none of 60 numbers was found"
+    )
+    few = replace(guess, numbers=9, proves_nothing=False)
+    assert exit_code(Ending.DONE, by_status, few) is ExitCode.OK
+    for nothing, ending, statuses in (
+        (few, Ending.DONE, by_status),
+        (guess, Ending.GUARD, by_status),
+        (guess, Ending.DONE, by_status | {Status.UNSENT: 2}),
+    ):
+        assert headline(statuses, ending, nothing) == headline(statuses, ending)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "campaigns", "told"),
+    [
+        (60, ("00001",), "Finished: none of the 60 numbers is in the campaign."),
+        (1, ("00001",), "Finished: the number is not in the campaign."),
+        (60, ("00001", "00002"), "Finished: none of the 60 numbers is in its campaign."),
+    ],
+)
+def test_that_none_was_found_in_a_form_that_the_records_show_is_said_plainly(
+    numbers: int, campaigns: tuple[str, ...], told: str
+) -> None:
+    by_status = {Status.NOT_EXIST: numbers}
+    sure = NoneFound(numbers, campaigns, confirmed=True)
+    assert headline(by_status, Ending.DONE, sure) == told
+    assert exit_code(Ending.DONE, by_status, sure) is ExitCode.OK
+    assert "no final answer" in headline({**by_status, Status.FAILED: 1}, Ending.DONE, sure)

@@ -25,5 +25,5 @@ def test_every_command_but_a_group_has_an_example_in_the_reference() -> None:
 def test_no_default_of_the_reference_is_a_path_for_these_depend_on_the_machine() -> None:
     rows = [line.replace("\\|", "").split(" | ") for line in PAGE.splitlines() if line.startswith("| `")]
     defaults = {row[2] for row in rows if len(row) == 6}
-    assert "`national`" in defaults
+    assert "`auto`" in defaults
     assert not [default for default in defaults if "/" in default or "\\" in default or "~" in default]

@@ -207,7 +207,18 @@ def test_a_canary_waits_for_no_call_but_follows_its_numbers_through_their_forms(
     held.write_text("\n".join(f"48{number}" for number in range(600_000_000, 600_000_030)) + "\n", encoding="utf-8")
     source = written(tmp_path, "numbers.csv", range(600_000_000, 600_000_030))
     with simulator(tmp_path, "--numbers", str(held), "--busy-share", "1", "--busy-seconds", "1") as server:
-        words = ("--also-try", "international", "--canary", "--canary-max-not-exist", "0%", "--busy-delay", "1s", *ALL)
+        words = (
+            "--number-format",
+            "national",
+            "--also-try",
+            "international",
+            "--canary",
+            "--canary-max-not-exist",
+            "0%",
+            "--busy-delay",
+            "1s",
+            *ALL,
+        )
         done = bulk_remove(*removal(server, tmp_path, source, *PACE, *words))
     assert done.returncode == 0, done.stderr
     first, second, third, *_ = asked(server)

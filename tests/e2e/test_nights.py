@@ -129,6 +129,37 @@ def test_content_that_was_done_is_not_sent_again_unless_it_is_to_be_read_otherwi
     assert times_asked(server, [f"+48{number}" for number in numbers]) == {1}
 
 
+def test_content_is_known_again_whatever_form_its_campaign_was_found_to_use(tmp_path: Path, inbox: Path) -> None:
+    numbers = drop(inbox, "a.csv")
+    content = (inbox / "a.csv").read_bytes()
+    with simulator(tmp_path, "--form", "e164=2", "--form", "national=1") as server:
+        assert night(server, inbox).returncode == 0
+        (inbox / "b.csv").write_bytes(content)
+        assert "the same content was done before" in night(server, inbox).stdout
+        (inbox / "c.csv").write_bytes(content)
+        assert "the same content was done before" not in night(server, inbox, "--also-try", "zeros").stdout
+        assert times_asked(server, [f"+48{number}" for number in numbers]) == {2}
+
+
+def test_a_file_of_which_none_was_found_in_a_guess_is_left_to_a_person_and_asked_for_again(
+    tmp_path: Path, inbox: Path
+) -> None:
+    numbers = drop(inbox, "a.csv")
+    content = (inbox / "a.csv").read_bytes()
+    with simulator(tmp_path, "--form", "e164", "--forbid", "records") as server:
+        done = night(server, inbox)
+        assert done.returncode == 3, done.stderr
+        assert "a.csv: none was found, which proves nothing; failed, exit 3" in done.stdout
+        assert lying_in(inbox / "failed") == ["a.csv", "a.csv.report.csv", "a.csv.report.summary.json"]
+        assert night(server, inbox).returncode == 0
+        (inbox / "b.csv").write_bytes(content)
+        assert night(server, inbox).returncode == 3
+        assert times_asked(server, numbers) == {2}
+        (inbox / "c.csv").write_bytes(content)
+        assert night(server, inbox, "--also-try", "plus").returncode == 0
+        assert lying_in(inbox / "done") == ["c.csv", "c.csv.report.csv", "c.csv.report.summary.json"]
+
+
 def test_half_written_files_and_what_is_no_list_of_numbers_stay_where_they_are(server: Running, inbox: Path) -> None:
     for name in ("a.csv.part", ".b.csv", "c.csv~", "~$d.xlsx", "e.pdf"):
         drop(inbox, name)

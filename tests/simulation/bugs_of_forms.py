@@ -16,7 +16,7 @@ from bulk_remove.adapters.pool.ports import Steps
 from bulk_remove.core import lifecycle
 from bulk_remove.core.chunker import RequestShape
 from bulk_remove.core.lifecycle import Event, Phase, next_phase
-from bulk_remove.core.model import Chunk, NumberState
+from bulk_remove.core.model import Chunk, NumberFormat, NumberState
 from bulk_remove.settings import Settings
 
 
@@ -74,6 +74,14 @@ def doubt_forgotten_between_forms(broken: pytest.MonkeyPatch) -> None:
 
     broken.setattr(lifecycle, "next_phase", forgetful)
     broken.setattr(bookkeeper, "with_verdict", with_verdict)
+
+
+def none_found_in_a_guess_called_an_answer(broken: pytest.MonkeyPatch) -> None:
+    broken.setattr("bulk_remove.run.finish.none_found", lambda _results: None)
+
+
+def the_form_that_the_records_show_passed_over(broken: pytest.MonkeyPatch) -> None:
+    broken.setattr("bulk_remove.settings.chosen_forms", lambda *_: (NumberFormat.NATIONAL, ()))
 
 
 def a_request_sent_to_another_campaign(broken: pytest.MonkeyPatch) -> None:

@@ -49,6 +49,10 @@ class Campaign:
         """Return the records that a number still has."""
         return list(self._records.get(number, ()))
 
+    def listed(self) -> list[str]:
+        """Return the number of each record, as a list of the records shows it."""
+        return [number for number, records in self._records.items() for _ in records]
+
     def holds_none_of(self, numbers: Iterable[str]) -> None:
         """Take note that there are no records with these numbers, nor ever were."""
         for number in numbers:

@@ -45,6 +45,7 @@ CHECKERS: tuple[Callable[[Evidence], None], ...] = (
     totals.the_progress_shown_was_true,
     totals.what_was_told_as_final_is_in_the_report,
     totals.the_exit_code_is_0_only_when_all_is_final,
+    totals.none_found_in_a_guess_is_never_called_an_answer,
     reported.in_a_calm_world_everything_comes_to_an_answer,
 )
 

@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,14 +14,15 @@ from unittest.mock import patch
 
 from bulk_remove.adapters.ledger import opened_for_reading, store, verify
 from bulk_remove.adapters.reader import open_table
-from bulk_remove.core.model import NumberState, Status
+from bulk_remove.core.model import NumberFormat, NumberState, Status
 from bulk_remove.core.plan import ApprovedPlan, Consent, approve
 from bulk_remove.core.progress import Snapshot
 from bulk_remove.core.summary import Ending
 from bulk_remove.errors import GuardStop, StorageError
 from bulk_remove.run.carry_out import Hooks, Sent, carry_out
 from bulk_remove.run.finish import Finished, finish
-from bulk_remove.run.prepare import LEDGER, Prepared, prepared, reading_of
+from bulk_remove.run.preflight import Findings, Glance, inspect_campaigns
+from bulk_remove.run.prepare import LEDGER, Prepared, Sight, prepared, reading_of
 from bulk_remove.run.resume import earlier_run, reopened
 from bulk_remove.settings import Address, Login
 from tests.simulation.audit import Audit, Session
@@ -56,6 +57,7 @@ class Attempt:
 class Result:
     """What a session left: the report, the summary, the ledger's attempts; with what the checkers go by.
 
+    `looked` tells whether the run saw in the campaigns' records how they hold their numbers.
     `sessions` are those that ended since the last result, this one included; `before` is the report of that one.
     """
 
@@ -68,6 +70,7 @@ class Result:
     attempts: list[Attempt]
     snapshot: Snapshot
     sessions: range
+    looked: bool
 
     @property
     def session(self) -> Session:
@@ -86,6 +89,7 @@ class Life:
         self._checked = 0
         self._report: list[dict[str, str]] = []
         self.world = World(scenario)
+        self._looking = scenario.looking and self.world.shows(scenario.settings.number_format)
 
     def live(self) -> None:
         """Run from the input to the end, then once more in a calm world."""
@@ -109,9 +113,16 @@ class Life:
         assert not self.world.audit.requests, "sent before its plan was approved"
         table = open_table(str(path), reading_of(self._scenario.settings, self._folder))
         destination = _ADDRESS.destination(_LOGIN.user)
-        with prepared([table], self._scenario.settings, destination, self._folder, BEGAN_S, lambda _: None) as ready:
+        settings, sight = self._scenario.settings, Sight()
+        if self._looking:
+            settings, sight = replace(settings, number_format=NumberFormat.AUTO), Sight(self._look)
+        with prepared([table], settings, destination, self._folder, BEGAN_S, sight) as ready:
             path.unlink()
             return self._session(ready, approve(ready.plan, Consent.FLAG), trouble)
+
+    def _look(self, campaigns: Sequence[str]) -> Findings:
+        asking = inspect_campaigns(self.world, "", campaigns, lambda: BEGAN_S, Glance(self._scenario.settings.region))
+        return run_virtually(asking)
 
     def _resume(self, folder: Path, trouble: Trouble) -> Ending | None:
         self._now_s += 1.0 + self.world.pause_s()
@@ -131,7 +142,7 @@ class Life:
         if sent is None or trouble.kind is Kind.KILL_UNREPORTED:
             return None
         session.ending = sent.ending
-        finished = finish(ready, self._scenario.settings, sent.ending, None)
+        finished = finish(ready, ready.settings, sent.ending, None)
         self._check_ledger(ledger, finished.ledger_head)
         self._check(self._result(finished, sent.snapshot, ledger))
         self._checked = len(audit.sessions)
@@ -160,7 +171,7 @@ class Life:
             with patch.multiple(
                 "bulk_remove.run.carry_out", Client=process.line, Journal=process.journal, SystemClock=process.clock
             ):
-                job = carry_out(ready, approved, self._scenario.settings, _ADDRESS, _LOGIN, hooks)
+                job = carry_out(ready, approved, ready.settings, _ADDRESS, _LOGIN, hooks)
                 sent = run_virtually(process.living(job), loop)
         except (Killed, StorageError, asyncio.CancelledError) as error:
             session.how = type(error).__name__
@@ -198,6 +209,7 @@ class Life:
             ],
             snapshot,
             range(self._checked, len(self.world.audit.sessions)),
+            self._looking,
         )
 
 

@@ -22,6 +22,10 @@ _BY_CAMPAIGN = 1 / 4
 """The share of runs whose rows have campaigns of their own."""
 _CANARIES = 1 / 4
 """The share of runs that send one chunk alone first."""
+_LOOKING = 1 / 4
+"""The share of runs (that ask in one form) whose form is left to what the campaigns' own records show."""
+_ELSEWHERE = 1 / 10
+"""The share of the others in which none of the numbers is where it is looked for."""
 
 
 class Kind(StrEnum):
@@ -50,7 +54,11 @@ class Trouble:
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """Everything about a run that does not depend on how it goes. `targets` are all to be removed, once, in order."""
+    """Everything about a run that does not depend on how it goes. `targets` are all to be removed, once, in order.
+
+    A run that is `looking` is told no form: the campaigns' records show that of the settings. `elsewhere` says that
+    there is not one record for any of the numbers.
+    """
 
     seed: int
     rows: tuple[Row, ...]
@@ -59,6 +67,8 @@ class Scenario:
     settings: Settings
     troubles: tuple[Trouble, ...]
     clocks: Clocks
+    looking: bool = False
+    elsewhere: bool = False
 
     def lines(self) -> list[str]:
         """Return the input as it is written."""
@@ -88,7 +98,10 @@ def scenario(seed: int) -> Scenario:
         settings = replace(settings, canary=True, canary_max_not_exist=1.0)
     targets = tuple(dict.fromkeys(row.target for row in drawn if row.target))
     forms = forms_of(dict.fromkeys(target.number for target in targets), settings.also_try)
-    return Scenario(seed, drawn, targets, forms, settings, troubles, clocks(seed))
+    held = random.Random(f"held {seed}")
+    looking = not settings.also_try and held.random() < _LOOKING
+    elsewhere = not looking and held.random() < _ELSEWHERE
+    return Scenario(seed, drawn, targets, forms, settings, troubles, clocks(seed), looking, elsewhere)
 
 
 def _settings(dice: random.Random, number_format: NumberFormat) -> Settings:

@@ -378,6 +378,8 @@ CASES: tuple[tuple[Bug, str], ...] = (
         "the_number_shown_is_the_form_in_which_it_was_found",
     ),
     (bugs_of_forms.doubt_forgotten_between_forms, "not_exist_means_in_none_of_its_forms"),
+    (bugs_of_forms.none_found_in_a_guess_called_an_answer, "none_found_in_a_guess_is_never_called_an_answer"),
+    (bugs_of_forms.the_form_that_the_records_show_passed_over, "only_valid_numbers_of_the_input_are_sent"),
     (bugs_of_forms.a_request_sent_to_another_campaign, "each_request_goes_to_the_campaign_of_its_numbers"),
     (bugs_of_forms.a_number_of_two_campaigns_taken_for_one, "duplicates_carry_their_first_row"),
     (bugs_of_replies.a_removal_that_nobody_asked_for_passed_over, STOPS),

@@ -106,7 +106,28 @@ def what_was_told_as_final_is_in_the_report(evidence: Evidence) -> None:
 
 
 def the_exit_code_is_0_only_when_all_is_final(evidence: Evidence) -> None:
-    """Not closed or not final is never exit 0."""
+    """Not closed, not final or not proven is never exit 0."""
     statuses = {row["status"] for row in evidence.result.report}
-    done = evidence.result.summary["ending"] == "done"
-    assert (evidence.result.summary["exit_code"] == 0) == (done and statuses <= FINAL | {"INVALID"})
+    final = evidence.result.summary["ending"] == "done" and statuses <= FINAL | {"INVALID"}
+    assert (evidence.result.summary["exit_code"] == 0) == (final and not _proves_nothing(evidence))
+
+
+def none_found_in_a_guess_is_never_called_an_answer(evidence: Evidence) -> None:
+    """Promise 14: a result that proves nothing is not shown as proof."""
+    found, told = evidence.result.summary["none_found"], evidence.result.summary["proves_nothing"]
+    assert bool(found and found["proves_nothing"]) == _proves_nothing(evidence)
+    assert bool(found and not found["confirmed"]) == (told is not None)
+    if found:
+        assert found["confirmed"] == evidence.result.looked
+
+
+def _proves_nothing(evidence: Evidence) -> bool:
+    """Tell whether nobody can know if the numbers are there: many were not found, in a form that no record showed."""
+    missing: Counter[str] = Counter()
+    there: set[str] = set()
+    for target, row in evidence.firsts.items():
+        missing[target.campaign] += row["status"] in {"NOT_EXIST", "PRESUMED_REMOVED"}
+        if row["status"] in {"REMOVED", "CALL_IN_PROGRESS"} or row["removed_records"] != "0":
+            there.add(target.campaign)
+    lost = [count for campaign, count in missing.items() if campaign not in there]
+    return not evidence.result.looked and (max(lost, default=0) >= 10 or (not there and sum(lost) >= 10))

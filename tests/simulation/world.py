@@ -11,6 +11,8 @@ from itertools import count
 
 import aiohttp
 
+from bulk_remove.core.model import NumberFormat
+from bulk_remove.core.replies import Document
 from tests.simulation import wording
 from tests.simulation.audit import Audit, Entries, Request
 from tests.simulation.campaign import Campaign
@@ -66,6 +68,9 @@ class World:
         self.odd = Oddities(*(self._some(scenario.forms.planned, self._dice) for _ in range(4)))
         self._make_odder(scenario)
         self.refused_rank = self._refuse_a_form(scenario.forms.rank)
+        if scenario.elsewhere:
+            for campaign in self.campaigns.values():
+                campaign.holds_none_of(scenario.forms.planned)
         self._denials = self.climate.denials
         self._tokens, self._tokens_at_s = 1.0, 0.0
         self._to_do: list[tuple[float, int, Request]] = []
@@ -90,6 +95,19 @@ class World:
         while self._to_do and self._to_do[0][0] <= now_s:
             acts_s, _, request = heapq.heappop(self._to_do)
             self._act(request, acts_s)
+
+    def shows(self, number_format: NumberFormat) -> bool:
+        """Tell whether somebody who looks at the records sees in which form they hold numbers."""
+        listed = [number for campaign in self.campaigns.values() for number in campaign.listed()]
+        return number_format is NumberFormat.NATIONAL or any(number.startswith("+") for number in listed)
+
+    async def get(self, target: str, _now_s: float) -> Document:
+        """Answer a read-only call: a page of a campaign's records."""
+        path, _, query = target.partition("?")
+        (limit, offset) = (int(pair.partition("=")[2]) for pair in query.split("&"))
+        listed = self.campaigns[path.split("/")[-2]].listed()
+        page = [{"phone_number": number} for number in listed[offset : offset + min(100, limit)]]
+        return Document({"count": len(listed), "result": page}, None)
 
     async def answer(self, request: Request) -> Answer:
         """Take a request in and answer it in its time. Raises what aiohttp would when no answer comes."""

@@ -1,3 +1,5 @@
+from collections import Counter
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -65,9 +67,32 @@ def test_a_record_that_carries_a_number_twice_is_removed_once() -> None:
     assert campaign.remove(("441", "442"), 0.0, additional=True) == Removal(("441", "442"), {"441": (1,)}, {})
 
 
-def test_a_leading_plus_makes_no_difference_to_what_is_found() -> None:
+def test_a_number_is_found_as_it_is_written_in_the_campaign_and_in_no_other_way() -> None:
     campaign = ListedCampaign("00001", [Record(1, "48601234555"), Record(2, "+48601234556")])
-    assert remove(campaign, "+48601234555", "48601234556").removed == {"+48601234555": (1,), "48601234556": (2,)}
+    assert remove(campaign, "+48601234555", "601234555", "48601234556").removed == {}
+    assert remove(campaign, "48601234555", "+48601234556").removed == {"48601234555": (1,), "+48601234556": (2,)}
+
+
+@pytest.mark.parametrize("form", [(("e164", 1.0),), (("zeros", 8.0), ("national", 2.0)), (("spaced", 1.0),)])
+def test_a_campaign_holds_its_numbers_in_the_forms_it_was_told_however_they_were_written_before(
+    form: tuple[tuple[str, float], ...],
+) -> None:
+    habits = Habits(seed=2, forms=form)
+    written = [habits.written(number) for number in NUMBERS]
+    leads = Counter(number.replace(" ", "")[:-9] for number in written)
+    shares = {"e164": "+48", "zeros": "0048", "national": "", "spaced": ""}
+    for name, weight in form:
+        share = weight / sum(weight for _, weight in form)
+        assert leads[shares[name]] / len(NUMBERS) == pytest.approx(share, abs=0.03)
+    assert [habits.written(f"0048{number}") for number in NUMBERS] == written
+    assert habits.written("441") == "441"
+    on_demand = OnDemandCampaign("00001", habits)
+    listed = [record.phone_number for record in on_demand.page(100, 999_950)]
+    assert len(listed) == 50
+    found = [number for number, held in zip(NUMBERS, written, strict=True) if number == held]
+    assert [*remove(on_demand, *NUMBERS).removed] == found
+    if " " not in listed[0]:
+        assert [*remove(on_demand, *listed).removed] == listed
 
 
 def test_a_world_knows_its_campaigns_by_identifier() -> None:
@@ -123,6 +148,12 @@ def test_a_listed_and_an_on_demand_campaign_agree_on_the_fate_of_every_number() 
 def test_habits_that_cannot_be_are_refused_by_name(setting: dict[str, float]) -> None:
     with pytest.raises(ValueError, match=next(iter(setting))):
         Habits(**setting)  # type: ignore[arg-type]  # each of these settings is a float
+
+
+@pytest.mark.parametrize("form", [("plus", 1.0), ("e164", 0.0), ("e164", -1.0)])
+def test_a_form_that_there_is_not_is_refused(form: tuple[str, float]) -> None:
+    with pytest.raises(ValueError, match=f"{form[0]} is not a form"):
+        Habits(forms=(form,))
 
 
 @given(st.lists(st.from_regex(r"[0-9]{3,5}", fullmatch=True)))

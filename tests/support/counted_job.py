@@ -116,7 +116,7 @@ def _in_stages(path: Path, numbers: int, watch: Watch, block_rows: int, stack: E
     with watch(Stage.PLANNING, None):
         table = open_table(str(path), replace(reading_of(_SETTINGS, path.parent), block_rows=block_rows))
         destination = _ADDRESS.destination(_LOGIN.user)
-        ready = stack.enter_context(prepared([table], _SETTINGS, destination, path.parent, 0.0, lambda _: None))
+        ready = stack.enter_context(prepared([table], _SETTINGS, destination, path.parent, 0.0))
     with watch(Stage.SENDING, ready.store):
         hooks = Hooks(_unwatched, _unstopped, lambda _numbers, _states: None)
         approved = approve(ready.plan, Consent.CODE)

@@ -100,6 +100,7 @@ def summary(**changes: Any) -> dict[str, Any]:
         "seconds": 1000.0,
         "ending": "stopped by Ctrl-C",
         "exit_code": 130,
+        "none_found": None,
     } | changes
 
 

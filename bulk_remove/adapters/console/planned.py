@@ -5,11 +5,12 @@ from collections.abc import Iterator, Sequence
 from rich.table import Table
 
 from bulk_remove.adapters.console.figures import Figures
+from bulk_remove.core.forms import AlsoTry, Forms, form_examples, told_forms
 from bulk_remove.core.guards import MAX_SHARE, Known, Limits
 from bulk_remove.core.model import Source
 from bulk_remove.core.plan import CampaignPlan, Plan, SourcePlan
 from bulk_remove.core.progress import duration
-from bulk_remove.language import joined, ours, phrase
+from bulk_remove.language import counted, joined, ours, phrase
 
 
 def source_lines(plan: SourcePlan) -> Iterator[str]:
@@ -62,6 +63,63 @@ def _columns(source: Source) -> str:
 
 def _named(delimiter: str) -> str:
     return {"\t": phrase("tab"), "": phrase("none")}.get(delimiter, f"'{delimiter}'")
+
+
+def form_lines(plan: Plan, forms: Forms, region: str) -> Iterator[str]:
+    """Yield how each campaign holds its numbers, and in which forms they are asked for."""
+    for campaign in plan.campaigns[:_SHOWN_CAMPAIGNS]:
+        if campaign.held:
+            yield phrase(
+                "campaign {campaign} holds numbers as {told}",
+                campaign=campaign.campaign,
+                told=told_forms(campaign.held, region),
+            )
+        elif campaign.confirmed:
+            yield phrase("campaign {campaign} holds no records", campaign=campaign.campaign)
+        else:
+            yield phrase("campaign {campaign}: how it holds its numbers is not known", campaign=campaign.campaign)
+    if len(plan.campaigns) > _SHOWN_CAMPAIGNS:
+        yield counted(
+            len(plan.campaigns) - _SHOWN_CAMPAIGNS, "and {count:,} more campaign", "and {count:,} more campaigns"
+        )
+    asked = form_examples(forms.asked, region)
+    told = (
+        phrase("numbers are asked for as {forms}", forms=asked)
+        if asked
+        else phrase("numbers are asked for as they are")
+    )
+    if not plan.confirmed:
+        yield phrase("{told}, which is a guess: if none is found, that proves nothing", told=told)
+    elif any(campaign.held for campaign in plan.campaigns):
+        yield told
+    else:
+        yield phrase("{told}, which is a guess", told=told)
+
+
+def form_warnings(plan: Plan, forms: Forms, region: str) -> Iterator[str]:
+    """Yield a sentence for each campaign that holds numbers in forms that are not asked for."""
+    for campaign in plan.campaigns[:_SHOWN_CAMPAIGNS]:
+        unasked = forms.unasked(campaign.held)
+        if not unasked:
+            continue
+        also_try = [*forms.also_try, *(form for form in AlsoTry if form in unasked)]
+        found = phrase(
+            "Campaign {campaign} holds numbers that are not asked for as they are written there: {told}.",
+            campaign=campaign.campaign,
+            told=told_forms(unasked, region, campaign.held),
+        )
+        yield (
+            phrase(
+                "{found} Leave --number-format out, or add --also-try {also_try}.",
+                found=found,
+                also_try=",".join(also_try),
+            )
+            if {*unasked} & {*AlsoTry}
+            else found
+        )
+
+
+_SHOWN_CAMPAIGNS = 10
 
 
 def plan_figures(plan: Plan, known: Known, also_try: Sequence[str]) -> Table:

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -16,6 +16,7 @@ from bulk_remove.adapters.console.typed import typed_line
 from bulk_remove.core.guards import Known
 from bulk_remove.core.model import Status
 from bulk_remove.core.plan import TYPED_COUNT_FROM, Plan, read_answer
+from bulk_remove.core.proof import NoneFound
 from bulk_remove.core.summary import MEANING, Ending, headline
 from bulk_remove.errors import BulkRemoveError, ExitCode
 from bulk_remove.language import counted, joined, ours, phrase, say, translated
@@ -59,15 +60,18 @@ class Screen:
         self.err.print(Text.assemble((translated("Error: "), "bold red"), translated(error.sentence)))
         self.err.print(Text(f"       {translated(error.hint)}"))
 
-    def plan(self, plan: Plan, known: Known, also_try: Sequence[str]) -> None:
+    def plan(self, plan: Plan, known: Known, also_try: Sequence[str], forms: Iterable[str] = ()) -> None:
         """Show what would be done, and what is known of the campaigns.
 
-        `also_try` names the forms in which a number that is not there is asked for again.
+        `also_try` names the forms in which a number that is not there is asked for again; `forms` are sentences on how
+        the campaigns hold their numbers.
         """
         self.out.print(Text(say("Plan for {host}", host=plan.host), style="bold"))
         for source in plan.sources:
             for line in source_lines(source):
                 self.out.print(Text(f"  {translated(line)}"))
+        for line in forms:
+            self.out.print(Text(f"  {translated(line)}"))
         self.out.print(plan_figures(plan, known, also_try))
 
     def standing(self, left: Plan, done: Mapping[Status, int]) -> None:
@@ -125,10 +129,14 @@ class Screen:
         strangers: int,
         ending: Ending,
         exit_code: ExitCode,
+        nothing: NoneFound | None = None,
     ) -> None:
-        """Say what the run amounts to, for a tired person at 2 a.m.; `done_by` says by how many requests."""
+        """Say what the run amounts to, for a tired person at 2 a.m.; `done_by` says by how many requests.
+
+        `nothing` says that none of the numbers was found, where that is so.
+        """
         style = "bold green" if exit_code is ExitCode.OK else "bold yellow"
-        self.out.print(Text(translated(headline(by_status, ending)), style=style))
+        self.out.print(Text(translated(headline(by_status, ending, nothing)), style=style))
         table = _by_status(by_status)
         table.add("rows in the input", sum(by_status.values()), "each of them is in the report once")
         self.out.print(table.drawn)

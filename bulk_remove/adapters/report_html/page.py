@@ -14,6 +14,7 @@ from bulk_remove.core.advice import Advice
 from bulk_remove.core.course import MOST_ROUNDS, REPLY_EDGES_S, Course
 from bulk_remove.core.model import FINAL_STATUSES, Status
 from bulk_remove.core.progress import duration
+from bulk_remove.core.proof import NoneFound
 from bulk_remove.core.summary import MEANING, Ending, headline
 from bulk_remove.language import Phrase, joined, language_in_use, ours, phrase, say, translated
 
@@ -35,10 +36,11 @@ def write_page(
 ) -> None:
     """Write the page of a run to a text file. `summary` is what report.summary.json holds, times are in seconds."""
     by_status = {Status(name): count for name, count in summary["rows_by_status"].items()}
+    nothing = NoneFound(**summary["none_found"]) if summary["none_found"] else None
     context = {
         "summary": summary,
         "language": language_in_use().code,
-        "headline": headline(by_status, Ending(summary["ending"])),
+        "headline": headline(by_status, Ending(summary["ending"]), nothing),
         "advice": advice,
         "verdicts": _verdicts(by_status),
         "progress": _progress(summary, course),
