@@ -15,7 +15,7 @@ from typing import TextIO, cast
 
 from bulk_remove.core.alike import Ids, long_form
 from bulk_remove.core.lifecycle import explain, status_of
-from bulk_remove.core.model import NO_NUMBER, REPORT_COLUMNS, NumberState, OutcomeBlock, Source, Status
+from bulk_remove.core.model import NO_NUMBER, REPORT_COLUMNS, NumberState, OutcomeBlock, Source, Status, harmless
 from bulk_remove.core.summary import check_closed
 from bulk_remove.disk import Folder, written
 from bulk_remove.errors import InputError, StorageError, UsageError
@@ -54,8 +54,8 @@ def kept_columns(sources: Sequence[Source]) -> tuple[str, ...]:
         raise InputError(
             phrase(
                 "{file} has other columns than {first}, so --keep-columns cannot put both in one report.",
-                file=other.file,
-                first=sources[0].file,
+                file=harmless(other.file),
+                first=harmless(sources[0].file),
             ),
             "Run the files one by one, or without --keep-columns.",
         )

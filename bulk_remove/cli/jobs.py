@@ -52,7 +52,7 @@ def plan_job(options: dict[str, Any]) -> int:
     with _prepared(options, settings, destination, screen) as ready:
         known, tell_notes = known_to_plan(screen, ready.plan, settings, address, options)
         if options["as_json"]:
-            screen.tell(plan_as_json(ready.plan, settings, known))
+            screen.tell_json(plan_as_json(ready.plan, settings, known))
         else:
             screen.plan(ready.plan, known, settings.also_try)
         check_plan(ready.plan, settings)

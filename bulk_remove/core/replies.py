@@ -6,7 +6,6 @@ are joined by number, never by position. PHP may write an empty object as `[]`.
 A fault is why there is no verdict. Faults are sorted by one question: could the server have acted?
 """
 
-import re
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ import orjson
 
 from bulk_remove.core.alike import Alike, RecordId
 from bulk_remove.core.lifecycle import Event
-from bulk_remove.core.model import mask
+from bulk_remove.core.model import harmless, mask
 from bulk_remove.core.quota import Quota
 from bulk_remove.language import ours, phrase
 
@@ -236,10 +235,6 @@ def _entry_verdict(entry: object) -> Verdict:
     return verdict
 
 
-_PHONE_LIKE = re.compile(r"\d{5,}")
-"""Digits in the server's words that may be a phone number: these words reach logs and terminals."""
-
-
 class ErrorEnvelope(NamedTuple):
     """The server's own words about a request that failed; both empty where the body is something else."""
 
@@ -257,12 +252,11 @@ def read_envelope(body: bytes) -> ErrorEnvelope:
         return ErrorEnvelope("", "")
     errors = document.get("errors")
     messages = [
-        _PHONE_LIKE.sub(lambda found: mask(found[0]), str(error.get("message", "")))
+        str(error.get("message", ""))
         for error in (errors if isinstance(errors, list) else [])
         if isinstance(error, dict)
     ]
-    request_id = document.get("request_id", "")
-    return ErrorEnvelope("; ".join(messages)[:DETAIL_MAX_CHARS], str(request_id)[:DETAIL_MAX_CHARS])
+    return ErrorEnvelope(harmless("; ".join(messages)), harmless(str(document.get("request_id", ""))))
 
 
 _DENIED = {

@@ -12,7 +12,7 @@ from bulk_remove.adapters.distinct import RowKeys
 from bulk_remove.adapters.ledger import Planning, Reopening
 from bulk_remove.core.chunker import in_requests
 from bulk_remove.core.lifecycle import asked_anew, status_of
-from bulk_remove.core.model import FINAL_STATUSES, NumberedBlock, NumberState, RowBlock, RowOutcome, Source
+from bulk_remove.core.model import FINAL_STATUSES, NumberedBlock, NumberState, RowBlock, RowOutcome, Source, harmless
 from bulk_remove.core.plan import CampaignPlan, Plan, SourcePlan
 from bulk_remove.errors import InputError
 from bulk_remove.language import phrase
@@ -151,7 +151,7 @@ class _Intake:
             raise InputError(
                 phrase(
                     "{file}, row {row} belongs to campaign {campaign}, not {wanted}.",
-                    file=source.file,
+                    file=harmless(source.file),
                     row=other.row,
                     campaign=other.campaign,
                     wanted=self._campaign,
