@@ -2,13 +2,31 @@
 
 What is made up of parts is a `Phrase`: English to whoever treats it as text (the log, the ledger, machines), and a
 template with values to `translated`, which says it in the language in use. Of the values only those that are phrases
-are translated, never data: a column may be named like a word of ours.
+are translated, never data: a column may be named like a word of ours. Nor can data take hold of what it is shown on:
+whatever a phrase is given loses its control characters and its line ends (`one_line`).
 """
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from numbers import Real
 from string import Formatter
 from typing import Any, Self
+from unicodedata import category
+
+
+def one_line(text: str) -> str:
+    """Return a text without what could steer a terminal, end a line, or turn or hide what stands around it.
+
+    White space becomes a blank. A question mark takes the place of control characters, marks for the direction of
+    text, letters without width and what is no character at all.
+    """
+    if text.isprintable():
+        return text
+    return "".join(letter if letter.isprintable() or category(letter) == "Zs" else _instead(letter) for letter in text)
+
+
+def _instead(letter: str) -> str:
+    return " " if letter in "\t\n\v\f\r" else "?"
 
 
 class Phrase(str):
@@ -30,9 +48,15 @@ class Phrase(str):
     @classmethod
     def made(cls, template: str, values: Mapping[str, Any], plural: str | None = None, quantity: int = 1) -> Self:
         """Return the phrase of a template in the syntax of `str.format`, and of the values that it names."""
+        values = {name: _shown(value) for name, value in values.items()}
         made = cls((template if plural is None or quantity == 1 else plural).format_map(values))
         made.template, made.values, made.plural, made.quantity = template, values, plural, quantity
         return made
+
+
+def _shown(value: Any) -> Any:
+    """Return a value as it may be shown; figures keep their kind, for they are written in more than one way."""
+    return value if isinstance(value, Phrase | Real) else one_line(str(value))
 
 
 def phrase(template: str, /, **values: Any) -> Phrase:

@@ -18,6 +18,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self
 
+from bulk_remove.core.model import harmless
 from bulk_remove.core.nights import Place, free_name, is_passing
 from bulk_remove.disk import Folder, NotOwnError, check_own
 from bulk_remove.disk import opened as opened_once
@@ -109,14 +110,15 @@ class Inbox:
             file = self._here.opened(name)
         except OSError as error:
             raise InputError(
-                phrase("{name} cannot be read: {problem}.", name=name, problem=ours(str(error.strerror))),
+                phrase("{name} cannot be read: {problem}.", name=harmless(name), problem=ours(str(error.strerror))),
                 "Put a file there that this user may read.",
             ) from None
         with file:
             facts = os.fstat(file.fileno())
             if facts.st_nlink > 1:
                 raise InputError(
-                    phrase("{name} is a file that lies elsewhere, too (a hard link).", name=name), "Put a copy there."
+                    phrase("{name} is a file that lies elsewhere, too (a hard link).", name=harmless(name)),
+                    "Put a copy there.",
                 )
             yield file, _look(facts)
 
@@ -212,6 +214,6 @@ def _look(facts: os.stat_result) -> Look:
 
 def _failure(path: Path, error: OSError) -> StorageError:
     return StorageError(
-        phrase("{path} cannot be used: {problem}.", path=path, problem=ours(str(error.strerror))),
+        phrase("{path} cannot be used: {problem}.", path=harmless(str(path)), problem=ours(str(error.strerror))),
         "Check permissions and free space; the file stays in the inbox.",
     )

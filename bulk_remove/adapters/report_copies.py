@@ -1,6 +1,7 @@
 """A written report.csv as rows, and the same rows as CSV for a double click where Excel speaks Polish."""
 
 import csv
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO
@@ -12,21 +13,38 @@ from bulk_remove.language import phrase
 
 _AS_IT_STANDS = frozenset(REPORT_COLUMNS) - {"input", "number", "campaign", "record_ids"}
 """Words, counts and times of ours, which Excel takes as what they are."""
-_LONGEST_CELL = 2**31 - 1
-"""What a C long holds on every platform; csv's own limit is 128 KiB, and a cell of the input may be longer."""
+_CELL = re.compile(r'(?:^|,)(?:"([^"]*(?:""[^"]*)*)"|([^",]*))')
 
 
 def read_rows(path: Path) -> Iterator[list[str]]:
     """Yield the rows of a report.csv that this tool wrote, the header first. Raises StorageError."""
-    csv.field_size_limit(_LONGEST_CELL)
     try:
         with path.open(encoding="utf-8", newline="") as file:
-            yield from csv.reader(file)
+            yield from _records(file)
     except OSError as error:
         raise StorageError(
             phrase("{path} cannot be read back: {problem}.", path=path, problem=error.strerror),
             "Write it again with: bulk-remove report.",
         ) from None
+
+
+def _records(lines: Iterable[str]) -> Iterator[list[str]]:
+    """Yield the records of RFC 4180, whose lines `reporter` wrote.
+
+    Not with csv's reader: it refuses cells over a limit that holds for the whole process, and is not ours to change.
+    """
+    waiting: list[str] = []
+    quotes = 0
+    for line in lines:
+        if not waiting and '"' not in line:
+            yield line.removesuffix("\r\n").split(",")
+            continue
+        waiting.append(line)
+        quotes += line.count('"')
+        if quotes % 2 == 0:
+            record = "".join(waiting).removesuffix("\r\n")
+            yield [quoted.replace('""', '"') or plain for quoted, plain in _CELL.findall(record)]
+            waiting, quotes = [], 0
 
 
 def write_for_polish_excel(file: IO[str], rows: Iterable[Sequence[str]]) -> None:

@@ -15,15 +15,18 @@ from typing import TextIO, cast
 
 from bulk_remove.core.alike import Ids, long_form
 from bulk_remove.core.lifecycle import explain, status_of
-from bulk_remove.core.model import NO_NUMBER, REPORT_COLUMNS, NumberState, OutcomeBlock, Source, Status
+from bulk_remove.core.model import NO_NUMBER, REPORT_COLUMNS, NumberState, OutcomeBlock, Source, Status, harmless
 from bulk_remove.core.summary import check_closed
 from bulk_remove.disk import Folder, written
 from bulk_remove.errors import InputError, StorageError, UsageError
 from bulk_remove.language import ours, phrase
 
-_FORMULA = re.compile(
-    "[=@\t\r\n\0\uff1d\uff20\uff0b\uff0d+-]"
-)  # the last of these escapes are full-width =, @, + and -
+_SEPARATORS = ",;\t\r\n"
+"""What stands between two cells for some reader or other, whatever stands around it."""
+_PASSED_OVER = r'\0-\x08\x0b\x0c\x0e-\x20\u00a0"'
+_RUN = r"=@+\-\uff1d\uff20\uff0b\uff0d"  # the last four are the full-width ones
+_FORMULA = re.compile(rf"(^|[{_SEPARATORS}])([{_PASSED_OVER}]*)([{_RUN}][^{_SEPARATORS}]*)")
+_NOT_PLAIN = re.compile(rf'[{_SEPARATORS}"]|^[{_PASSED_OVER}]*[{_RUN}]')
 _PLAIN_PLUS = re.compile(r"\+[0-9 \u00a0]+")
 _QUOTED = re.compile('[",\r\n]')  # RFC 4180
 
@@ -54,8 +57,8 @@ def kept_columns(sources: Sequence[Source]) -> tuple[str, ...]:
         raise InputError(
             phrase(
                 "{file} has other columns than {first}, so --keep-columns cannot put both in one report.",
-                file=other.file,
-                first=sources[0].file,
+                file=harmless(other.file),
+                first=harmless(sources[0].file),
             ),
             "Run the files one by one, or without --keep-columns.",
         )
@@ -105,7 +108,7 @@ def _told_apart(kept: Sequence[str]) -> list[str]:
     """Mark the input's columns that are named like ours or like one before, so that a reader by name finds each."""
     taken = dict.fromkeys(REPORT_COLUMNS)
     for column in kept:
-        name = _harmless(column)
+        name = _inert(column)
         while name in taken:
             name += " (input)"
         taken[name] = None
@@ -192,22 +195,29 @@ def _cells(texts: Sequence[str]) -> Sequence[str]:
 
 def _cell(text: str) -> str:
     """Return a text as a cell of CSV that no spreadsheet runs."""
-    harmless = _harmless(text)
-    if not _QUOTED.search(harmless):
-        return harmless
+    if not _NOT_PLAIN.search(text):
+        return text
+    inert = _inert(text)
+    if not _QUOTED.search(inert):
+        return inert
     line = StringIO(newline="")
-    csv.writer(line, lineterminator="\r\n").writerow([harmless])
+    csv.writer(line, lineterminator="\r\n").writerow([inert])
     return line.getvalue().removesuffix("\r\n")
 
 
-def _harmless(cell: str) -> str:
-    """Put an apostrophe before what a spreadsheet would run as a formula (OWASP, CSV injection).
+def _inert(cell: str) -> str:
+    """Put an apostrophe before whatever a spreadsheet would run as a formula (OWASP, CSV injection).
 
-    A plus with nothing but digits is a number to a spreadsheet, and stays as it is.
+    That is not only what a cell begins with: quotes mean nothing to a reader that cuts at another separator than ours,
+    so each separator may be where a cell begins. A plus with nothing but digits is a number to a spreadsheet, and stays
+    as it is.
     """
-    if _FORMULA.match(cell) and not _PLAIN_PLUS.fullmatch(cell):
-        return f"'{cell}"
-    return cell
+    return _FORMULA.sub(_told_off, cell)
+
+
+def _told_off(found: re.Match[str]) -> str:
+    before, passed_over, formula = found.groups()
+    return found[0] if _PLAIN_PLUS.fullmatch(formula) else f"{before}{passed_over}'{formula}"
 
 
 @lru_cache(maxsize=16)  # the numbers of one chunk share a moment

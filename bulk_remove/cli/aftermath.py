@@ -17,7 +17,7 @@ from bulk_remove.cli.history_text import in_short
 from bulk_remove.cli.signals import exit_of
 from bulk_remove.core.metrics import exposition
 from bulk_remove.errors import BulkRemoveError, ExitCode, StorageError
-from bulk_remove.language import joined, ours, phrase, translated
+from bulk_remove.language import joined, one_line, ours, phrase, translated
 from bulk_remove.run.history import PastRun, past_run
 from bulk_remove.run.metrics import Key, gauges_of
 
@@ -103,7 +103,8 @@ def _notify(screen: Screen, notifier: Notifier, after: Aftermath, runs: list[Pas
         code=int(after.code),
     )
     body = [*after.words, *(line for run in runs for line in in_short(run))]
-    for place in notifier.notify(translated(title), "\n".join(map(translated, body or [title]))):
+    lines = [one_line(translated(line)) for line in body or [title]]
+    for place in notifier.notify(one_line(translated(title)), "\n".join(lines)):
         screen.note(phrase("Notification number {place} could not be sent; that changes nothing else.", place=place))
 
 

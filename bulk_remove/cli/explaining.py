@@ -8,6 +8,7 @@ from bulk_remove.adapters.ledger import Trace
 from bulk_remove.cli.given import state_dir_from
 from bulk_remove.cli.history_text import local
 from bulk_remove.core.lifecycle import explain, status_of
+from bulk_remove.core.model import harmless
 from bulk_remove.errors import AlteredLedgerError, ExitCode, InputError
 from bulk_remove.language import counted, joined, ours, phrase
 from bulk_remove.run.explain import Explained, explained, explained_as_json
@@ -77,13 +78,13 @@ def _in_full(one: Explained) -> Iterator[str]:
 
 def _what_happened(found: Trace) -> Iterator[str]:
     for row in found.rows:
-        sheet = phrase(", sheet {sheet}", sheet=row.sheet) if row.sheet else ""
+        sheet = phrase(", sheet {sheet}", sheet=harmless(row.sheet)) if row.sheet else ""
         yield phrase(
-            "in {file}{sheet}, row {row}: {cell!r}, for campaign {campaign}",
-            file=row.file,
+            "in {file}{sheet}, row {row}: {cell}, for campaign {campaign}",
+            file=harmless(row.file),
             sheet=sheet,
             row=row.row,
-            cell=row.cell,
+            cell=repr(row.cell),
             campaign=row.campaign,
         )
     for request in found.requests:

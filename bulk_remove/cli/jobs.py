@@ -61,7 +61,7 @@ def plan_job(options: dict[str, Any]) -> int:
     with _prepared(options, settings, destination, screen, look) as ready:
         known, tell_notes = known_to_plan(screen, ready, address, options)
         if options["as_json"]:
-            screen.tell(plan_as_json(ready.plan, ready.settings, known))
+            screen.tell_json(plan_as_json(ready.plan, ready.settings, known))
         else:
             show_plan(screen, ready, known)
         check_plan(ready.plan, settings)

@@ -11,7 +11,7 @@ from pathlib import Path
 from bulk_remove.adapters.console import Screen
 from bulk_remove.disk import private
 from bulk_remove.errors import StorageError
-from bulk_remove.language import phrase
+from bulk_remove.language import one_line, phrase
 
 
 class _RunLog(logging.FileHandler):
@@ -47,9 +47,17 @@ class _JsonLines(logging.Formatter):
             "level": record.levelname,
             "logger": record.name,
             "run": self._run_id,
-            "message": record.getMessage(),
+            "message": one_line(record.getMessage()),
         }
         return json.dumps(line, ensure_ascii=False)
+
+
+class _Lines(logging.Formatter):
+    """A line of text for each record."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the record as one line."""
+        return one_line(super().format(record))
 
 
 @contextmanager
@@ -63,7 +71,7 @@ def logged(folder: Path, screen: Screen, log_format: str = "text") -> Iterator[N
             phrase("The log in {folder} cannot be written: {problem}.", folder=folder, problem=error.strerror),
             "Check free space and permissions.",
         ) from None
-    text = logging.Formatter("%(asctime)s %(levelname)s %(message)s")
+    text = _Lines("%(asctime)s %(levelname)s %(message)s")
     handler.setFormatter(_JsonLines(folder.name) if log_format == "json" else text)
     log.addHandler(handler)
     log.setLevel(logging.INFO)

@@ -9,7 +9,7 @@ from bulk_remove.adapters.folders import run_folders
 from bulk_remove.cli.given import state_dir_from
 from bulk_remove.cli.history_text import in_short, local
 from bulk_remove.core.forms import told_forms
-from bulk_remove.core.model import OPEN_STATUSES
+from bulk_remove.core.model import OPEN_STATUSES, harmless
 from bulk_remove.core.progress import duration
 from bulk_remove.errors import ExitCode, GuardStop, InputError, RunLockedError, UsageError
 from bulk_remove.language import counted, joined, ours, phrase
@@ -164,10 +164,10 @@ def _in_full(run: PastRun) -> Iterator[str]:
     if run.told is not None:
         yield phrase("Sent as: {user}", user=run.user)
         for source in run.told.facts.sources:
-            sheet = phrase(", sheet {sheet}", sheet=source.sheet) if source.sheet else ""
+            sheet = phrase(", sheet {sheet}", sheet=harmless(source.sheet)) if source.sheet else ""
             yield phrase(
                 "Input: {file}{sheet}, {size_bytes:,} bytes, SHA-256 {sha256}",
-                file=source.file,
+                file=harmless(source.file),
                 sheet=sheet,
                 size_bytes=source.size_bytes,
                 sha256=source.sha256,

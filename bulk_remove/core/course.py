@@ -13,7 +13,7 @@ from math import ceil
 from typing import NamedTuple
 
 from bulk_remove.core.lifecycle import status_of
-from bulk_remove.core.model import FINAL_STATUSES, NO_NUMBER, NumberState, OutcomeBlock, Status, mask
+from bulk_remove.core.model import FINAL_STATUSES, NO_NUMBER, NumberState, OutcomeBlock, Status, harmless, mask
 from bulk_remove.core.replies import SLOW_DOWNS
 
 MOST_PARTS = 120
@@ -195,4 +195,4 @@ class Course:
             return
         known = self.examples.setdefault(reason, [])
         if len(known) < MOST_EXAMPLES:
-            known.append(Example(f"{block.source.file}, row {block.rows[place]}", mask(block.cells[place])))
+            known.append(Example(f"{harmless(block.source.file)}, row {block.rows[place]}", mask(block.cells[place])))

@@ -6,7 +6,9 @@ https://prometheus.io/docs/instrumenting/exposition_formats/
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-_LABEL_ESCAPES = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})
+from bulk_remove.language import one_line
+
+_LABEL_ESCAPES = str.maketrans({"\\": r"\\", '"': r"\""})
 _HELP_ESCAPES = str.maketrans({"\\": r"\\", "\n": r"\n"})
 
 
@@ -36,5 +38,7 @@ def exposition(gauges: Iterable[Gauge]) -> str:
 
 
 def _line(name: str, sample: Sample) -> str:
-    labels = ",".join(f'{label}="{value.translate(_LABEL_ESCAPES)}"' for label, value in sample.labels.items())
+    labels = ",".join(
+        f'{label}="{one_line(value).translate(_LABEL_ESCAPES)}"' for label, value in sample.labels.items()
+    )
     return f"{name}{{{labels}}} {sample.value!r}"

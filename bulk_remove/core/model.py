@@ -1,5 +1,6 @@
 """The value types that everything else is written in. All of them are frozen."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -7,6 +8,7 @@ from itertools import repeat
 from typing import NamedTuple
 
 from bulk_remove.core.alike import Alike, RecordId
+from bulk_remove.language import one_line
 
 
 class Status(StrEnum):
@@ -268,4 +270,37 @@ def mask(number: str) -> str:
     if len(number) < 7:  # noqa: PLR2004 - two digits in front and five hidden; an internal number hides whole
         return "*" * len(number)
     hidden = max(5, len(number) - 6)
-    return f"{number[:2]}{'*' * hidden}{number[2 + hidden :]}"
+    return one_line(f"{number[:2]}{'*' * hidden}{number[2 + hidden :]}")
+
+
+SHOWN_CHARACTERS = 300
+"""How much of a text from outside is shown: of a server's page of HTML more would be worth nothing."""
+_BETWEEN_DIGITS = "[ \u00a0.\\-\u2010-\u2015/()]{0,2}"
+_LIKE_A_NUMBER = re.compile(
+    r"(?P<other>(?<![0-9A-Za-z])(?:"
+    r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"  # a UUID
+    r"|(?=[0-9]*[a-f])[0-9a-f]{12,64}"  # a request_id or a digest
+    r"|(?:19|20)[0-9]{2}(?P<in_date>[-./_]?)(?:0[1-9]|1[0-2])(?P=in_date)(?:0[1-9]|[12][0-9]|3[01])"  # a date
+    r"(?:[T_ -]?[0-2][0-9](?P<in_time>:?)[0-5][0-9](?:(?P=in_time)[0-5][0-9])?)?"  # and perhaps a time
+    r")(?![0-9A-Za-z]))"
+    rf"|\+?\d(?:{_BETWEEN_DIGITS}\d){{4,}}"
+)
+_FEWEST_DIGITS = 7
+_FEWEST_TOGETHER = re.compile(r"\d{5}")
+
+
+def harmless(text: str, most: int = SHOWN_CHARACTERS) -> str:
+    """Return a text from outside as it may stand on a screen, in a log, in a note or in a message.
+
+    That is what a server said, and the names of files, sheets and columns: one line of at most so many characters,
+    none of which steers anything, with phone numbers masked however they are grouped. Dates, request ids and digests
+    are not phone numbers. It is here because the core shows such texts, too, and knows what a phone number is.
+    """
+    shown = _LIKE_A_NUMBER.sub(_masked, one_line(text[: 4 * most]))
+    return shown if len(shown) <= most else f"{shown[: most - 3]}..."
+
+
+def _masked(found: re.Match[str]) -> str:
+    digits = "".join(letter for letter in found[0] if letter.isdigit())
+    like_one = len(digits) >= _FEWEST_DIGITS or _FEWEST_TOGETHER.search(found[0])
+    return mask(digits) if like_one and not found["other"] else found[0]

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from bulk_remove.core.alike import Alike
 from bulk_remove.core.lifecycle import EVER_US
-from bulk_remove.core.model import mask
+from bulk_remove.core.model import harmless, mask
 from bulk_remove.core.quota import Quota
 from bulk_remove.core.regions import POLAND, Region
 from bulk_remove.core.reply_text import DETAIL_MAX_CHARS, Several, json_of, masked_words, may_repeat, with_repeats
@@ -231,7 +231,7 @@ def _envelope(document: Mapping[str, Any]) -> ErrorEnvelope:
         for error in islice(errors if isinstance(errors, list) else (), _MOST_ERRORS)
         if isinstance(error, dict)
     ]
-    named = str(request_id)[:DETAIL_MAX_CHARS] if isinstance(request_id, str | int) else ""
+    named = harmless(str(request_id)) if isinstance(request_id, str | int) else ""
     return ErrorEnvelope("; ".join(messages)[:DETAIL_MAX_CHARS], named)
 
 

@@ -12,13 +12,8 @@ from typing import Any
 
 import orjson
 
-from bulk_remove.core.model import mask
-
 DETAIL_MAX_CHARS = 300
 """How much of a server's own words is kept; its pages of HTML are not worth more."""
-_PHONE_LIKE = re.compile(r"\d{5,}")
-"""Digits in the server's words that may be a phone number: these words reach logs and terminals."""
-_LONG = 2 * DETAIL_MAX_CHARS
 _BEGINNING = re.compile(r'\{\s*["}]|\[\s*[\[{"\]]')
 _NOTICE = re.compile(
     r"(?:PHP )?(?:[A-Z][a-z]+ )?(?:Notice|Warning|Deprecated|Standards|error): .* on line \d+"
@@ -101,5 +96,5 @@ def words_of(value: object) -> str:
 
 
 def masked_words(text: str) -> str:
-    """Return what the server says of an error, without phone numbers and not too long."""
-    return _PHONE_LIKE.sub(lambda found: mask(found[0]), text[:_LONG])[:DETAIL_MAX_CHARS]
+    """Return what the server says of an error, as it may be shown."""
+    return harmless(text, DETAIL_MAX_CHARS)

@@ -9,7 +9,7 @@ import re
 
 _TURNED = re.compile(r"[0-9A-Za-z+ .,:/()\u00a0-]{1,255}")  # Excel takes no longer text in a formula
 _DIGIT = re.compile("[0-9]")
-_KEPT = re.compile(r'="([^"]*)"')
+_KEPT = re.compile(r'\'?="([^"]*)"')  # with the apostrophe of a report, where it stood so in the input itself
 
 
 def kept_as_text(cell: str) -> str:

@@ -17,6 +17,7 @@ from typing import NamedTuple
 from bulk_remove.adapters.folders import Mark, mark, note_report
 from bulk_remove.adapters.inbox import REPORT_END, Inbox, Look, Seen
 from bulk_remove.adapters.reader import SetAside, is_readable, is_report, set_aside
+from bulk_remove.core.model import harmless
 from bulk_remove.core.nights import LONGEST_NAME, Place, ends_the_night, place_of
 from bulk_remove.core.summary import Ending
 from bulk_remove.errors import BulkRemoveError, ExitCode, GuardStop, InputError
@@ -103,7 +104,9 @@ class Night:
             if self._inbox.look_at(name) == look:
                 self._take(name, look)
             else:
-                self._doing.tell(phrase("{name} is still being written; it is left for the next time.", name=name))
+                self._doing.tell(
+                    phrase("{name} is still being written; it is left for the next time.", name=harmless(name))
+                )
 
     def _is_over(self, name: str) -> bool:
         """Tell whether the file is not to be begun any more; the first of them is noted for all."""
@@ -125,7 +128,9 @@ class Night:
             self._give_up(left, seen, unasked=bool(run.unasked))
             return {left.name}
         self._doing.tell(
-            phrase("{name}: run {run} was left over; it is taken up again.", name=left.name, run=left.folder.name)
+            phrase(
+                "{name}: run {run} was left over; it is taken up again.", name=harmless(left.name), run=left.folder.name
+            )
         )
         try:
             carried = self._doing.again(left.folder)
@@ -154,7 +159,7 @@ class Night:
         if place is Place.FAILED:
             note = phrase(
                 "{name}: {word}.\nThe report says what was done before. To go on: bulk-remove resume {run}",
-                name=left.name,
+                name=harmless(left.name),
                 word=ours(word),
                 run=left.folder.name,
             )
@@ -184,7 +189,7 @@ class Night:
         )
         note = phrase(
             "{name}: {word}.\nLook at it, and to go on: bulk-remove resume {run}",
-            name=left.name,
+            name=harmless(left.name),
             word=ours(word),
             run=left.folder.name,
         )
@@ -196,21 +201,25 @@ class Night:
         if word := self._not_for_us(name, look):
             self._end(FileEnd(name, ExitCode.INPUT, Place.INBOX, None, word))
             return
-        self._doing.tell(phrase("{name}:", name=name))
+        self._doing.tell(phrase("{name}:", name=harmless(name)))
         try:
             copy = self._copied(name, look)
         except BulkRemoveError as error:
             self._stays(name, error, None)
             return
         if copy is None:
-            self._doing.tell(phrase("{name} changed while it was read; it is left for the next time.", name=name))
+            self._doing.tell(
+                phrase("{name} changed while it was read; it is left for the next time.", name=harmless(name))
+            )
             return
         run = self._earlier.finished_with(copy.sha256)
         if run is None:
             self._run(name, look, copy)
             return
         word = phrase("the same content was done before, by run {run_id}; nothing was sent", run_id=run.run_id)
-        note = phrase("{name}: {word}.\nTo run it all the same: bulk-remove run FILE", name=name, word=ours(word))
+        note = phrase(
+            "{name}: {word}.\nTo run it all the same: bulk-remove run FILE", name=harmless(name), word=ours(word)
+        )
         self._away(name, look, Place.DONE, note)
         self._end(FileEnd(name, ExitCode.OK, Place.DONE, None, word))
 
@@ -248,7 +257,7 @@ class Night:
         with copy.spool.opened() as file:
             if is_report(file):
                 raise InputError(
-                    phrase("{name} is a report of this tool.", name=name),
+                    phrase("{name} is a report of this tool.", name=harmless(name)),
                     "Ask again for what it left open with: rerun.",
                 )
         return self._doing.start(self._inbox.path(name), copy)
@@ -261,7 +270,10 @@ class Night:
     def _move(self, name: str, look: Look | None, place: Place, new_name: str) -> None:
         if look is None or not self._inbox.move(name, look, place, new_name):
             self._doing.tell(
-                phrase("{name} is gone or holds something else by now; the report of what was read is kept.", name=name)
+                phrase(
+                    "{name} is gone or holds something else by now; the report of what was read is kept.",
+                    name=harmless(name),
+                )
             )
 
     def _conclude(self, left: Left, carried: Carried) -> None:
@@ -306,6 +318,6 @@ class Night:
 
     def _end(self, end: FileEnd, *, stop: ExitCode | None = None) -> None:
         """Note what became of a file, and whether the night ends with it; `stop` is the exit code of a signal."""
-        self.ends.append(end)
+        self.ends.append(end._replace(name=harmless(end.name)))
         self._stopped = self._stopped or stop
         self._over = self._over or stop is not None or ends_the_night(end.code, one_campaign=self._one_campaign)

@@ -6,7 +6,16 @@ from datetime import datetime
 
 from bulk_remove.core.forms import AlsoTry, Forms
 from bulk_remove.core.lifecycle import read_back
-from bulk_remove.core.model import FINAL_STATUSES, REPORT_COLUMNS, NumberFormat, NumberState, RowOutcome, Source, Status
+from bulk_remove.core.model import (
+    FINAL_STATUSES,
+    REPORT_COLUMNS,
+    NumberFormat,
+    NumberState,
+    RowOutcome,
+    Source,
+    Status,
+    harmless,
+)
 from bulk_remove.core.numbers import Normaliser, NumberRules
 from bulk_remove.core.spreadsheet_text import read_as_text
 from bulk_remove.errors import InputError
@@ -36,7 +45,7 @@ class OldReport:
             raise InputError(
                 phrase(
                     "{file} is no report: it has no column {missing}.",
-                    file=table.source.file,
+                    file=harmless(table.source.file),
                     missing=", ".join(missing),
                 ),
                 "Give a report.csv of an earlier run, or the run's id.",
@@ -57,7 +66,7 @@ class OldReport:
                 raise InputError(
                     phrase(
                         "{file}, row {row}: {problem}",
-                        file=self._table.source.file,
+                        file=harmless(self._table.source.file),
                         row=block.rows[index],
                         problem=ours(problem),
                     ),
@@ -72,11 +81,11 @@ class OldReport:
     def _source(self, file: str) -> Source:
         own = self._table.source
         header = (*self.kept, "number")
-        reason = phrase("read back from {file}", file=own.file)
+        reason = phrase("read back from {file}", file=harmless(own.file))
         return Source(file, "", header, len(self.kept), reason, "", "", own.sha256, own.size_bytes)
 
     def _row(self, place: int, source: Source, values: Mapping[str, str], others: tuple[str, ...]) -> RowOutcome:
-        where = phrase("{file}, row {place}", file=self._table.source.file, place=place)
+        where = phrase("{file}, row {place}", file=harmless(self._table.source.file), place=place)
         try:
             status = Status(values["status"].strip())
             row = int(values["row"])

@@ -1,6 +1,5 @@
 """A plan as JSON, for machines: `bulk-remove plan --json`."""
 
-import json
 from dataclasses import asdict
 
 from bulk_remove.core.guards import Known
@@ -8,29 +7,25 @@ from bulk_remove.core.plan import CampaignPlan, Plan, Sample, SourcePlan
 from bulk_remove.settings import Settings
 
 
-def plan_as_json(plan: Plan, settings: Settings, known: Known) -> str:
-    """Return the plan as one JSON object; times in seconds, columns counted from 1, samples as the plan shows them."""
-    return json.dumps(
-        {
-            "host": plan.host,
-            "rows": plan.rows,
-            "invalid": plan.invalid,
-            "duplicates": plan.duplicates,
-            "numbers": plan.numbers,
-            "requests": plan.requests,
-            "requests_per_second": plan.rate,
-            "least_seconds": round(plan.least_duration_s, 3),
-            "number_format": settings.number_format,
-            "also_try": list(settings.also_try),
-            "additional_numbers": plan.additional_numbers,
-            "canary": plan.canary,
-            "limits": asdict(plan.limits),
-            "campaigns": [_campaign(campaign, known) for campaign in plan.campaigns],
-            "files": [_source(source) for source in plan.sources],
-        },
-        ensure_ascii=False,
-        indent=2,
-    )
+def plan_as_json(plan: Plan, settings: Settings, known: Known) -> dict[str, object]:
+    """Return what `plan --json` says; times in seconds, columns counted from 1, samples as the plan shows them."""
+    return {
+        "host": plan.host,
+        "rows": plan.rows,
+        "invalid": plan.invalid,
+        "duplicates": plan.duplicates,
+        "numbers": plan.numbers,
+        "requests": plan.requests,
+        "requests_per_second": plan.rate,
+        "least_seconds": round(plan.least_duration_s, 3),
+        "number_format": settings.number_format,
+        "also_try": list(settings.also_try),
+        "additional_numbers": plan.additional_numbers,
+        "canary": plan.canary,
+        "limits": asdict(plan.limits),
+        "campaigns": [_campaign(campaign, known) for campaign in plan.campaigns],
+        "files": [_source(source) for source in plan.sources],
+    }
 
 
 def _campaign(plan: CampaignPlan, known: Known) -> dict[str, object]:

@@ -24,6 +24,7 @@ from bulk_remove.core.model import (
     RowBlock,
     RowOutcome,
     Source,
+    harmless,
 )
 from bulk_remove.core.plan import CampaignPlan, Plan, SourcePlan
 from bulk_remove.core.unasked import UnaskedRemoval
@@ -256,7 +257,7 @@ class _Intake:
             raise InputError(
                 phrase(
                     "{file}, row {row} belongs to campaign {campaign}, not {wanted}.",
-                    file=source.file,
+                    file=harmless(source.file),
                     row=other.row,
                     campaign=other.campaign,
                     wanted=self._campaign,

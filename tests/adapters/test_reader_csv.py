@@ -166,7 +166,7 @@ def test_a_file_that_cannot_be_opened_is_refused(
         raise error
 
     path = write("phone\n601000001\n")
-    monkeypatch.setattr(Path, "open", fail)
+    monkeypatch.setattr(os, "open", fail)
     assert sentence in refusal(path).sentence
 
 

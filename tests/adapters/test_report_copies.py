@@ -3,6 +3,8 @@ from io import StringIO
 from pathlib import Path
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from bulk_remove.adapters.report_copies import read_rows, write_for_polish_excel
 from bulk_remove.core.model import REPORT_COLUMNS
@@ -35,11 +37,18 @@ def test_what_was_made_harmless_stays_harmless() -> None:
     assert row[11] == "a;b"
 
 
-def test_a_report_is_read_back_whatever_is_in_its_cells(tmp_path: Path) -> None:
-    rows = [["a", "b"], ["x" * 300_000, 'q"\n,;'], ["\0", "Łucja"]]
+@given(st.lists(st.lists(st.text(max_size=9), min_size=2, max_size=2), min_size=1, max_size=5))
+@example(
+    [["a", "b"], ["x" * 300_000, 'q"\n,;'], ["\0", "Łucja"], ["", ""], ['""', "\r"], ['"', ',"'], ["\u2028", "\x0b"]]
+)
+def test_a_report_is_read_back_whatever_is_in_its_cells_and_nothing_of_the_process_is_changed(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[list[str]]
+) -> None:
+    tmp_path, limit = tmp_path_factory.mktemp("report"), csv.field_size_limit()
     with (tmp_path / "report.csv").open("w", encoding="utf-8", newline="") as file:
         csv.writer(file, lineterminator="\r\n").writerows(rows)
     assert [*read_rows(tmp_path / "report.csv")] == rows
+    assert csv.field_size_limit() == limit
 
 
 def test_a_report_that_is_gone_is_a_storage_error(tmp_path: Path) -> None:

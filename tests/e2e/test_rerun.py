@@ -114,6 +114,29 @@ def saved(report: Path, kind: str) -> Path:
     return copy
 
 
+def test_what_was_made_inert_for_spreadsheets_is_read_back_again_and_again(tmp_path: Path) -> None:
+    """Cells that are numbers all the same, cells that are none, columns and a name that a spreadsheet would run."""
+    odd = ["+48-500-000-001", "\t500000002", "\n+48 500 000 003", "'500000004", "500 000 005", "+48 (500) 000-006"]
+    bad = ["x;=1+1", "=cmd|' /C calc'!A0", "500000008;+500000009", '";"=1', "-1\n=2"]
+    source = tmp_path / "=1+1;=2.csv"
+    with source.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([["telefon", "=1;=2"], *([cell, f"a\t{cell}"] for cell in odd + bad)])
+    words = ("--keep-columns", "--max-invalid", "90%", "--column", "1")
+    with simulator(tmp_path, "--busy-share", "1", "--busy-seconds", "9999") as server:
+        assert bulk_remove(*removal(server, tmp_path, source, *IMPATIENT, *words)).returncode == 3
+        rows = report_of(tmp_path)
+        for number in range(3):
+            report = tmp_path / f"report-{number}.csv"
+            (tmp_path / "report.csv").rename(report)
+            again = ("rerun", report, "--url", server.url, "--user", "demo", "--busy-for", "0s", "--yes")
+            done = bulk_remove(*again, "-o", tmp_path / "report.csv", "--state-dir", tmp_path / "state")
+            assert done.returncode == 3, done.stderr
+            for row, before in zip(report_of(tmp_path), rows, strict=True):
+                kept = ("row", "input", "number", "campaign", "status", "file", "'=1;'=2")
+                assert [row[name] for name in kept] == [before[name] for name in kept]
+    assert [row["number"] for row in rows] == [f"50000000{place}" for place in range(1, 7)] + [""] * len(bad)
+
+
 def test_a_rerun_keeps_the_inputs_own_columns(tmp_path: Path, numbers: Path) -> None:
     with simulator(tmp_path, *BUSY) as server:
         first_run(server, tmp_path, numbers, "--keep-columns")

@@ -1,8 +1,9 @@
 """Figures as people read them."""
 
 from rich.table import Table
+from rich.text import Text
 
-from bulk_remove.language import say, translated
+from bulk_remove.language import one_line, say, translated
 
 
 class Figures:
@@ -17,4 +18,4 @@ class Figures:
     def add(self, name: str, figure: int | None, word: str = "") -> None:
         """Add a line; without a figure its place stays empty."""
         told = "" if figure is None else say("{figure:,}", figure=figure)
-        self.drawn.add_row(translated(name), told, translated(word))
+        self.drawn.add_row(*(Text(one_line(text)) for text in (translated(name), told, translated(word))))

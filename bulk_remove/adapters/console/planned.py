@@ -7,7 +7,7 @@ from rich.table import Table
 from bulk_remove.adapters.console.figures import Figures
 from bulk_remove.core.forms import AlsoTry, Forms, form_examples, told_forms
 from bulk_remove.core.guards import MAX_SHARE, Known, Limits
-from bulk_remove.core.model import Source
+from bulk_remove.core.model import Source, harmless
 from bulk_remove.core.plan import CampaignPlan, Plan, SourcePlan
 from bulk_remove.core.progress import duration
 from bulk_remove.language import counted, joined, ours, phrase
@@ -16,7 +16,7 @@ from bulk_remove.language import counted, joined, ours, phrase
 def source_lines(plan: SourcePlan) -> Iterator[str]:
     """Yield what was found in a source and what becomes of its rows; samples are masked already."""
     source = plan.source
-    yield phrase("{file}: {how}; {columns}", file=source.file, how=_written(source), columns=_columns(source))
+    yield phrase("{file}: {how}; {columns}", file=harmless(source.file), how=_written(source), columns=_columns(source))
     for note in source.notes:
         yield phrase("  {note}", note=ours(note))
     rest = plan.rows - plan.invalid - plan.duplicates
@@ -37,7 +37,7 @@ def _written(source: Source) -> str:
     if source.encoding:
         how = phrase("{encoding}, separator {named}", encoding=source.encoding, named=_named(source.delimiter))
     elif source.sheet:
-        how = phrase("sheet '{sheet}'", sheet=source.sheet)
+        how = phrase("sheet '{sheet}'", sheet=harmless(source.sheet))
     else:
         return phrase("rows of an earlier run")
     header = phrase("header in row {row}", row=source.header_row) if source.header_row else phrase("no header")
@@ -48,7 +48,7 @@ def _columns(source: Source) -> str:
     phone = phrase(
         "phone column {column} '{header}', {reason}",
         column=source.column + 1,
-        header=source.header[source.column],
+        header=harmless(source.header[source.column]),
         reason=ours(source.column_reason),
     )
     if source.campaign_column is None:
@@ -57,7 +57,7 @@ def _columns(source: Source) -> str:
         "{phone}; campaign column {place} '{header}'",
         phone=phone,
         place=source.campaign_column + 1,
-        header=source.header[source.campaign_column],
+        header=harmless(source.header[source.campaign_column]),
     )
 
 

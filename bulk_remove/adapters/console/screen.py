@@ -1,6 +1,7 @@
 """The plan, the question before the first DELETE, the summary, the errors."""
 
 import json
+import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -14,12 +15,12 @@ from bulk_remove.adapters.console.outlet import outlet
 from bulk_remove.adapters.console.planned import plan_figures, question, source_lines
 from bulk_remove.adapters.console.typed import typed_line
 from bulk_remove.core.guards import Known
-from bulk_remove.core.model import Status
+from bulk_remove.core.model import Status, harmless
 from bulk_remove.core.plan import TYPED_COUNT_FROM, Plan, read_answer
 from bulk_remove.core.proof import NoneFound
 from bulk_remove.core.summary import MEANING, Ending, headline
 from bulk_remove.errors import BulkRemoveError, ExitCode
-from bulk_remove.language import counted, joined, ours, phrase, say, translated
+from bulk_remove.language import counted, joined, one_line, ours, phrase, translated
 
 _TRIES = 3
 """So often an answer that is neither yes nor no may be typed again: a slip must not cost the plan of a long list."""
@@ -41,24 +42,25 @@ class Screen:
 
     def note(self, sentence: str) -> None:
         """Tell something in passing."""
-        self.err.print(Text(translated(sentence)))
+        self.err.print(_text(sentence))
 
     def tell(self, sentence: str) -> None:
         """Tell a result."""
-        self.out.print(Text(translated(sentence)))
+        self.out.print(_text(sentence))
 
     def warn(self, sentence: str) -> None:
         """Tell something that must not be passed over."""
-        self.err.print(Text(translated(sentence), style="bold red"))
+        self.err.print(_text(sentence, "bold red"))
 
     def tell_json(self, value: object) -> None:
         """Tell a result to machines."""
-        self.tell(json.dumps(value, ensure_ascii=False, allow_nan=False, indent=2))
+        told = json.dumps(value, ensure_ascii=False, allow_nan=False, indent=2)
+        self.out.print(Text(_NOT_PRINTABLE.sub(_escaped, told)))
 
     def error(self, error: BulkRemoveError) -> None:
         """Tell what is wrong and what to do."""
-        self.err.print(Text.assemble((translated("Error: "), "bold red"), translated(error.sentence)))
-        self.err.print(Text(f"       {translated(error.hint)}"))
+        self.err.print(Text.assemble((translated("Error: "), "bold red"), _text(error.sentence)))
+        self.err.print(Text.assemble("       ", _text(error.hint)))
 
     def plan(self, plan: Plan, known: Known, also_try: Sequence[str], forms: Iterable[str] = ()) -> None:
         """Show what would be done, and what is known of the campaigns.
@@ -66,31 +68,33 @@ class Screen:
         `also_try` names the forms in which a number that is not there is asked for again; `forms` are sentences on how
         the campaigns hold their numbers.
         """
-        self.out.print(Text(say("Plan for {host}", host=plan.host), style="bold"))
+        self.out.print(_text(phrase("Plan for {host}", host=plan.host), "bold"))
         for source in plan.sources:
             for line in source_lines(source):
-                self.out.print(Text(f"  {translated(line)}"))
+                self.out.print(Text.assemble("  ", _text(line)))
         for line in forms:
-            self.out.print(Text(f"  {translated(line)}"))
+            self.out.print(Text.assemble("  ", _text(line)))
         self.out.print(plan_figures(plan, known, also_try))
 
     def standing(self, left: Plan, done: Mapping[Status, int]) -> None:
         """Show what a run has done that is to go on, as numbers by status, and what is `left` of its plan."""
         campaigns = ", ".join(left.campaign_ids)
-        title = say(
+        title = phrase(
             "Run {run_id} of campaign {campaigns} on {host}", run_id=left.run_id, campaigns=campaigns, host=left.host
         )
-        self.out.print(Text(title, style="bold"))
+        self.out.print(_text(title, "bold"))
         for source in left.sources:
             rows = counted(source.rows, "{count:,} row", "{count:,} rows")
-            self.tell(phrase("  {file}: {rows}", file=source.source.file, rows=rows))
+            self.tell(phrase("  {file}: {rows}", file=harmless(source.source.file), rows=rows))
         table = _by_status(done)
         table.add("numbers left to ask for", left.to_send)
         self.out.print(table.drawn)
 
     def confirm(self, plan: Plan, known: Known) -> bool:
         """Ask the operator to type the count (or yes, for few numbers); True when that was typed."""
-        self.err.print(Text.assemble((translated(question(plan, known)), "bold"), translated("This cannot be undone.")))
+        self.err.print(
+            Text.assemble((one_line(translated(question(plan, known))), "bold"), translated("This cannot be undone."))
+        )
         many = phrase("the number of phone numbers ({count:,})", count=plan.to_send)
         what = many if plan.to_send >= TYPED_COUNT_FROM else "yes"
         return self._answered(phrase("Type {what} to go on: ", what=what), plan.to_send)
@@ -102,7 +106,7 @@ class Screen:
 
     def _answered(self, prompt: str, numbers: int) -> bool:
         for _ in range(_TRIES):
-            self.err.print(Text(translated(prompt)), end="")
+            self.err.print(_text(prompt), end="")
             answer = read_answer(typed_line(), numbers)
             if answer is not None:
                 return answer
@@ -110,14 +114,14 @@ class Screen:
 
     def asked(self, sentence: str, word: str) -> bool:
         """Tell what is about to happen and ask the operator to type a word; True when that was typed."""
-        self.err.print(Text(translated(sentence), style="bold"))
-        self.err.print(Text(translated(phrase("Type {word} to go on: ", word=word))), end="")
+        self.err.print(_text(sentence, "bold"))
+        self.err.print(_text(phrase("Type {word} to go on: ", word=word)), end="")
         return typed_line().strip().lower() == word
 
     def canary(self, mix: Mapping[Status, int]) -> None:
         """Show what became of the numbers that were sent first."""
         self.out.print(
-            Text(say("The first request brought, for {count:,} numbers:", count=sum(mix.values())), style="bold")
+            _text(phrase("The first request brought, for {count:,} numbers:", count=sum(mix.values())), "bold")
         )
         self.out.print(_by_status(mix).drawn)
 
@@ -136,7 +140,7 @@ class Screen:
         `nothing` says that none of the numbers was found, where that is so.
         """
         style = "bold green" if exit_code is ExitCode.OK else "bold yellow"
-        self.out.print(Text(translated(headline(by_status, ending, nothing)), style=style))
+        self.out.print(_text(headline(by_status, ending, nothing), style))
         table = _by_status(by_status)
         table.add("rows in the input", sum(by_status.values()), "each of them is in the report once")
         self.out.print(table.drawn)
@@ -147,15 +151,10 @@ class Screen:
             )
             self.tell(phrase("  Requests without verdicts: {told}.", told=told))
         if strangers:
-            self.out.print(
-                Text(
-                    phrase(
-                        "  Replies spoke of {strangers:,} numbers that nobody asked for: see the log.",
-                        strangers=strangers,
-                    ),
-                    "bold red",
-                )
+            told = phrase(
+                "  Replies spoke of {strangers:,} numbers that nobody asked for: see the log.", strangers=strangers
             )
+            self.out.print(_text(told, "bold red"))
 
     def files(self, report: Path, summary: Path, also: Sequence[Path]) -> None:
         """Say where the report is, and what was made of it."""
@@ -163,6 +162,19 @@ class Screen:
         self.tell(phrase("  Summary: {summary}", summary=summary))
         for path in also:
             self.tell(phrase("  And:     {path}", path=path))
+
+
+def _text(sentence: str, style: str = "") -> Text:
+    """Return a sentence in the operator's language, as it may be shown; some of ours have several lines."""
+    return Text("\n".join(map(one_line, translated(sentence).split("\n"))), style)
+
+
+_NOT_PRINTABLE = re.compile(r"[^\n\x20-\x7e]")
+
+
+def _escaped(found: re.Match[str]) -> str:
+    """Return a letter of JSON as it stands if it can be seen, else as JSON escapes it."""
+    return found[0] if one_line(found[0]) == found[0] else json.dumps(found[0])[1:-1]
 
 
 def _console(stream: IO[str] | None) -> Console:

@@ -37,7 +37,7 @@ def open_delimited(looked_over: LookedOver, options: ReadOptions) -> Table:
     if text.has_quotes:
         check_quotes(text, heading.delimiter)
     source = Source(
-        file=looked_over.given.name,
+        file=looked_over.given.file,
         sheet="",
         header=heading.names,
         column=heading.column.index,

@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from bulk_remove.adapters.reader.spool import Spool
+from bulk_remove.core.model import harmless
 from bulk_remove.disk import NotRegularError
 from bulk_remove.disk import opened as opened_once
 from bulk_remove.errors import InputError
 from bulk_remove.language import phrase
 
 READ_BYTES = 1 << 18
+STANDARD_INPUT = "-"
 _NAME_ONE = "Name a file, or - to read what is piped in."
 
 
@@ -44,16 +46,25 @@ class SetAside:
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """An input as it was given: `path` as the user wrote it, `name` as messages call it.
+    """An input as it was given: `path` as the user wrote it.
 
     `kind` is the suffix, small and with its dot, of what is inside, empty for a workbook that came without a name;
     `aside` is None for a file that is read where it lies.
     """
 
     path: str
-    name: str
     kind: str
     aside: SetAside | None = None
+
+    @property
+    def file(self) -> str:
+        """What the ledger and the report call it."""
+        return "(standard input)" if self.path == STANDARD_INPUT else self.path
+
+    @property
+    def name(self) -> str:
+        """What messages call it."""
+        return harmless(self.file)
 
     def opened(self) -> AbstractContextManager[BinaryIO]:
         """Open what is inside for reading, from its beginning. Raises InputError when that cannot be."""
@@ -149,18 +160,20 @@ def opened(path: str) -> Iterator[BinaryIO]:
     try:
         file = opened_once(path, links=True)
     except FileNotFoundError:
-        raise InputError(phrase("There is no file {path}.", path=path), "Check the name and the folder.") from None
+        raise InputError(
+            phrase("There is no file {path}.", path=harmless(path)), "Check the name and the folder."
+        ) from None
     except PermissionError:
         raise InputError(
-            phrase("{path} may not be read by this user.", path=path), "Change its permissions, or the user."
+            phrase("{path} may not be read by this user.", path=harmless(path)), "Change its permissions, or the user."
         ) from None
     except IsADirectoryError:
-        raise InputError(phrase("{path} is a folder.", path=path), _NAME_ONE) from None
+        raise InputError(phrase("{path} is a folder.", path=harmless(path)), _NAME_ONE) from None
     except NotRegularError:
-        raise InputError(phrase("{path} is not a regular file.", path=path), _NAME_ONE) from None
+        raise InputError(phrase("{path} is not a regular file.", path=harmless(path)), _NAME_ONE) from None
     except OSError as error:
         raise InputError(
-            phrase("{path} cannot be opened: {problem}.", path=path, problem=error.strerror),
+            phrase("{path} cannot be opened: {problem}.", path=harmless(path), problem=error.strerror),
             "Check the path and the disk.",
         ) from None
     with file:
@@ -177,5 +190,6 @@ def check_unchanged(path: str, file: BinaryIO, before: Fingerprint) -> None:
     """Raise InputError when the open file is not, or no longer, the one that was looked over."""
     if fingerprint(file) != before:
         raise InputError(
-            phrase("{path} changed while it was read.", path=path), "Wait until it is written whole, then start again."
+            phrase("{path} changed while it was read.", path=harmless(path)),
+            "Wait until it is written whole, then start again.",
         )

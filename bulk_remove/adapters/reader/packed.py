@@ -14,6 +14,7 @@ from typing import BinaryIO, Protocol
 
 from bulk_remove.adapters.reader.files import (
     READ_BYTES,
+    STANDARD_INPUT,
     Fingerprint,
     Given,
     SetAside,
@@ -22,10 +23,10 @@ from bulk_remove.adapters.reader.files import (
     opened,
 )
 from bulk_remove.adapters.reader.spool import Spool
+from bulk_remove.core.model import harmless
 from bulk_remove.errors import InputError
 from bulk_remove.language import phrase
 
-STANDARD_INPUT = "-"
 MOST_BYTES = 8 << 30
 """More is not set aside: ten million rows of 800 bytes. An endless pipe must not fill the disk."""
 ALWAYS_BYTES = 64 << 20
@@ -59,7 +60,7 @@ def take(path: str, kinds: Collection[str], spool_dir: Path | None, copy: SetAsi
     kind = Path(path).suffix.lower()
     if kind in PACKED_KINDS:
         return _unpacked(path, kind, kinds, spool_dir, copy)
-    return Given(path, path, _readable(path, kind, kinds), copy)
+    return Given(path, _readable(path, kind, kinds), copy)
 
 
 def set_aside(name: str, file: BinaryIO, spool_dir: Path | None) -> SetAside:
@@ -88,7 +89,7 @@ def _unpacked(
         file.seek(0)
         if not before.size_bytes:
             raise InputError(
-                phrase("{path} is empty.", path=path), "Check that the export that wrote it has ended well."
+                phrase("{path} is empty.", path=harmless(path)), "Check that the export that wrote it has ended well."
             )
         bound = min(MOST_BYTES, max(ALWAYS_BYTES, MOST_TIMES * before.size_bytes))
         spool = Spool(spool_dir)
@@ -97,8 +98,12 @@ def _unpacked(
             spool.fill(path, _pieces(content), bound)
         if copy is None:
             check_unchanged(path, file, before)
-    notes = (phrase("The archive holds one file, '{name}'.", name=_shown(inner_name)),) if packed_kind == ".zip" else ()
-    return Given(path, path, kind, SetAside(spool, before, sha256, notes))
+    notes = (
+        (phrase("The archive holds one file, '{name}'.", name=harmless(inner_name, _SHOWN_CHARACTERS)),)
+        if packed_kind == ".zip"
+        else ()
+    )
+    return Given(path, kind, SetAside(spool, before, sha256, notes))
 
 
 @contextmanager
@@ -137,7 +142,7 @@ def _only_member(path: str, archive: zipfile.ZipFile) -> zipfile.ZipInfo:
         member for member in archive.infolist() if not member.is_dir() and not member.filename.startswith("__MACOSX/")
     ]
     if len(members) != 1:
-        listed = ", ".join(f"'{_shown(member.filename)}'" for member in members[:_LISTED_MEMBERS])
+        listed = ", ".join(f"'{harmless(member.filename, _SHOWN_CHARACTERS)}'" for member in members[:_LISTED_MEMBERS])
         more = (
             phrase(" and {count} more", count=len(members) - _LISTED_MEMBERS) if len(members) > _LISTED_MEMBERS else ""
         )
@@ -146,7 +151,7 @@ def _only_member(path: str, archive: zipfile.ZipFile) -> zipfile.ZipInfo:
                 "{path} does not hold exactly one file, but {listed}{more}."
                 if members
                 else "{path} does not hold exactly one file; it is empty.",
-                path=path,
+                path=harmless(path),
                 listed=listed,
                 more=more,
             ),
@@ -154,7 +159,8 @@ def _only_member(path: str, archive: zipfile.ZipFile) -> zipfile.ZipInfo:
         )
     if members[0].flag_bits & _ENCRYPTED:
         raise InputError(
-            phrase("{path} is protected with a password.", path=path), "Unpack it yourself, and give the file in it."
+            phrase("{path} is protected with a password.", path=harmless(path)),
+            "Unpack it yourself, and give the file in it.",
         )
     return members[0]
 
@@ -167,7 +173,7 @@ def _damage_told(path: str) -> Iterator[None]:
         raise InputError(
             phrase(
                 "{path} cannot be unpacked: it is damaged, cut short or not what its name says ({kind}).",
-                path=path,
+                path=harmless(path),
                 kind=type(error).__name__,
             ),
             "Copy or export it again, or unpack it yourself and give the file in it.",
@@ -175,7 +181,7 @@ def _damage_told(path: str) -> Iterator[None]:
 
 
 def _from_standard_input(spool_dir: Path | None) -> Given:
-    name = "(standard input)"
+    name = Given(STANDARD_INPUT, "").name
     digest = hashlib.sha256()
     start = b""
 
@@ -193,7 +199,7 @@ def _from_standard_input(spool_dir: Path | None) -> Given:
         raise InputError(phrase("{name} cannot be read.", name=name), "Pipe the numbers in, or name a file.") from None
     kind = "" if start.startswith((_ZIP_START, _OLE_START)) else ".csv"
     aside = SetAside(spool, Fingerprint(0, 0, size_bytes, 0), digest.hexdigest())
-    return Given(STANDARD_INPUT, name, kind, aside)
+    return Given(STANDARD_INPUT, kind, aside)
 
 
 def _pieces(content: _Readable) -> Iterator[bytes]:
@@ -217,15 +223,9 @@ def _readable(path: str, kind: str, kinds: Collection[str]) -> str:
         phrase(
             "{path} is not of a kind that is read: these are {others} and {last}, alone or packed as "
             ".gz, .zst or .zip.",
-            path=path,
+            path=harmless(path),
             others=", ".join(others),
             last=last,
         ),
         "Save it as one of them; in Excel, File > Save as > Excel workbook (.xlsx).",
     )
-
-
-def _shown(name: str) -> str:
-    """Return a name from inside an archive without what could spoil a terminal."""
-    shown = "".join(letter if letter.isprintable() else "?" for letter in name)
-    return shown if len(shown) <= _SHOWN_CHARACTERS else shown[:_SHOWN_CHARACTERS] + "..."

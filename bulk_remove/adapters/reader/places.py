@@ -5,10 +5,10 @@ from glob import glob, has_magic
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from bulk_remove.adapters.reader.files import opened
+from bulk_remove.adapters.reader.files import STANDARD_INPUT, opened
 from bulk_remove.adapters.reader.kinds import READABLE_KINDS
-from bulk_remove.adapters.reader.packed import PACKED_KINDS, STANDARD_INPUT
-from bulk_remove.core.model import REPORT_COLUMNS
+from bulk_remove.adapters.reader.packed import PACKED_KINDS
+from bulk_remove.core.model import REPORT_COLUMNS, harmless
 from bulk_remove.errors import InputError
 from bulk_remove.language import phrase
 
@@ -37,7 +37,7 @@ def find_files(names: Sequence[str]) -> Places:
         for file in found:
             identity = file if file == STANDARD_INPUT else Path(file).resolve()
             if identity in files:
-                notes.append(phrase("{file} is named twice; it is read once.", file=file))
+                notes.append(phrase("{file} is named twice; it is read once.", file=harmless(file)))
             files.setdefault(identity, file)
     return Places(tuple(files.values()), tuple(notes))
 
@@ -55,12 +55,12 @@ def _several(name: str, notes: list[str]) -> Iterator[str]:
         # Not Path.glob: it takes no pattern from the root of the disk on.
         found = sorted(path for path in glob(name, recursive=True) if Path(path).is_file())  # noqa: PTH207 - as said
     reports = [file for file in found if _is_report(file)]
-    notes += [phrase("{file} is a report of this tool; it is left out.", file=file) for file in reports]
+    notes += [phrase("{file} is a report of this tool; it is left out.", file=harmless(file)) for file in reports]
     if len(reports) == len(found):
         raise InputError(
             phrase(
                 "{name} holds no file that can be read." if folder else "{name} matches no file that can be read.",
-                name=name,
+                name=harmless(name),
             ),
             phrase("Files of these kinds are read: {kinds}, also packed.", kinds=", ".join(sorted(READABLE_KINDS))),
         )

@@ -11,6 +11,7 @@ from bulk_remove.adapters.reader.cells import Value, phone_text
 from bulk_remove.adapters.reader.dialect import TITLE_ROWS, Cut
 from bulk_remove.adapters.reader.heading import Heading, find_heading
 from bulk_remove.adapters.reader.table import SAMPLE_ROWS, ReadOptions
+from bulk_remove.core.model import harmless
 from bulk_remove.errors import InputError
 from bulk_remove.language import Phrase, joined, phrase
 
@@ -42,11 +43,14 @@ def find_sheet(path: str, workbook: "CalamineWorkbook", options: ReadOptions) ->
     found = _candidate(path, workbook.get_sheet_by_name(name), options, hidden=hidden)
     if found is None:
         raise InputError(
-            phrase("{path}, sheet '{name}' holds no text.", path=path, name=name),
+            phrase("{path}, sheet '{name}' holds no text.", path=path, name=harmless(name)),
             phrase("Its sheets are {listed}.", listed=_listed(sheets)),
         )
     return FoundSheet(
-        found.sheet, hidden, found.heading, (phrase("Sheet '{name}' is hidden.", name=name),) if hidden else ()
+        found.sheet,
+        hidden,
+        found.heading,
+        (phrase("Sheet '{name}' is hidden.", name=harmless(name)),) if hidden else (),
     )
 
 
@@ -66,7 +70,7 @@ def _wanted(path: str, sheets: Sequence[tuple[str, bool]], wanted: str) -> tuple
         phrase(
             "{path} has no sheet '{wanted}'; its sheets are {listed}.", path=path, wanted=wanted, listed=_listed(sheets)
         ),
-        phrase("Did you mean --sheet '{sheet}'?", sheet=small[close[0]])
+        phrase("Did you mean --sheet '{sheet}'?", sheet=harmless(small[close[0]]))
         if close
         else "Give --sheet one of these names, or a position counted from 1.",
     )
@@ -122,7 +126,9 @@ def _candidate(path: str, sheet: "CalamineSheet", options: ReadOptions, *, hidde
     return FoundSheet(
         sheet,
         hidden,
-        find_heading(phrase("{path}, sheet '{name}'", path=path, name=sheet.name), [Cut("", tuple(first))], options),
+        find_heading(
+            phrase("{path}, sheet '{name}'", path=path, name=harmless(sheet.name)), [Cut("", tuple(first))], options
+        ),
     )
 
 
@@ -147,4 +153,4 @@ def _listed(sheets: Sequence[tuple[str, bool]], certain: Sequence[str] = ()) -> 
 def _told(name: str, *, hidden: bool, certain: bool) -> Phrase:
     state = phrase(" (hidden)") if hidden else ""
     use = phrase(": phone column") if certain else ""
-    return phrase("'{name}'{state}{use}", name=name, state=state, use=use)
+    return phrase("'{name}'{state}{use}", name=harmless(name), state=state, use=use)

@@ -41,7 +41,7 @@ def open_workbook(looked_over: LookedOver, options: ReadOptions) -> Table:
             found = find_sheet(name, workbook, options)
     heading = found.heading
     source = Source(
-        file=name,
+        file=looked_over.given.file,
         sheet=found.sheet.name,
         header=heading.names,
         column=heading.column.index,

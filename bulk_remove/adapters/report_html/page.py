@@ -12,11 +12,11 @@ import jinja2
 from bulk_remove.adapters.report_html.charts import bars, growth, marks, round_top, stacked, steps
 from bulk_remove.core.advice import Advice
 from bulk_remove.core.course import MOST_ROUNDS, REPLY_EDGES_S, Course
-from bulk_remove.core.model import FINAL_STATUSES, Status
+from bulk_remove.core.model import FINAL_STATUSES, Status, harmless
 from bulk_remove.core.progress import duration
 from bulk_remove.core.proof import NoneFound
 from bulk_remove.core.summary import MEANING, Ending, headline
-from bulk_remove.language import Phrase, joined, language_in_use, ours, phrase, say, translated
+from bulk_remove.language import Phrase, joined, language_in_use, one_line, ours, phrase, say, translated
 
 _MOST_REASONS = 50
 _SHARES = {
@@ -61,14 +61,24 @@ def write_page(
 def _template() -> jinja2.Template:
     here = files(__package__)
     environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_shown,
     )
     environment.filters |= {"count": _figure, "figure": _figure, "duration": duration, "moment": _moment}
     environment.filters |= {"told": translated, "ours": lambda text: translated(ours(text))}
+    environment.filters["harmless"] = harmless
     environment.filters["clock"] = lambda iso: iso[:19].replace("T", " ")
     environment.globals["say"] = say
     environment.globals["style"] = here.joinpath("style.css").read_text(encoding="utf-8")
     return environment.from_string(here.joinpath("page.html.j2").read_text(encoding="utf-8"))
+
+
+def _shown(value: Any) -> Any:
+    """Return what is put into the page: of texts, but for those of the page itself, only what can be seen."""
+    return one_line(value) if isinstance(value, str) and not hasattr(value, "__html__") else value
 
 
 def _verdicts(by_status: Mapping[Status, int]) -> dict[str, Any]:
