@@ -12,6 +12,8 @@ from typing import Any
 
 import orjson
 
+from bulk_remove.core.model import harmless
+
 DETAIL_MAX_CHARS = 300
 """How much of a server's own words is kept; its pages of HTML are not worth more."""
 _BEGINNING = re.compile(r'\{\s*["}]|\[\s*[\[{"\]]')
