@@ -3,6 +3,7 @@
 import asyncio
 import json
 import sqlite3
+from collections import Counter
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -10,11 +11,12 @@ from subprocess import CompletedProcess
 
 import pytest
 
-from bulk_remove import Address, Login, Server, Settings, Status, remove_files
+from bulk_remove import Address, Login, Server, Settings, Status, remove_files, remove_numbers
 from bulk_remove.adapters.pool import pool
 from bulk_remove.core.breaker import Breaker
 from bulk_remove.core.chunker import RequestShape
 from bulk_remove.core.retry import RetryPolicy
+from bulk_remove.errors import GuardStop
 from bulk_remove.run import carry_out
 from bulk_remove.simulator.api import DEMO_PASSWORD, DEMO_USER
 from bulk_remove.simulator.server import Simulator
@@ -88,6 +90,17 @@ def _check_files(folder: Path) -> None:
     page = (folder / "report.html").read_text(encoding="utf-8")
     assert f"(record {BYSTANDER}) in campaign 00001" in page
     assert CUT_NUMBER not in page
+
+
+async def test_from_python_a_removal_that_nobody_asked_for_is_a_guard_stop(tmp_path: Path) -> None:
+    async with running(world(Record(BYSTANDER, CUT_NUMBER))) as server, proxying(longest_line=LONGEST) as proxy:
+        settings = Settings("00001", concurrency=1, proxy=f"127.0.0.1:{proxy.port}")
+        to = Server(Address.parse(server.url), Login(DEMO_USER, DEMO_PASSWORD), tmp_path / "state")
+        told = Counter[Status]()
+        with pytest.raises(GuardStop, match=f"record {BYSTANDER}"):
+            async for outcome in remove_numbers(NUMBERS, settings, to, approve=lambda _: True):
+                told[outcome.status] += 1
+    assert told == {Status.REMOVED: REACHED, Status.FAILED: 274 - REACHED, Status.UNSENT: 300 - 274}
 
 
 async def test_a_url_that_is_cut_where_nobody_stands_is_shortened_and_all_goes_well(
