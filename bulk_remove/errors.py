@@ -3,7 +3,7 @@
     BulkRemoveError
     |-- UsageError            2    a flag, a variable or a setting
     |-- InputError            4    the file cannot be used; nothing was sent
-    |-- GuardStop             5    stopped by a guard; nothing was sent, or the canary only
+    |-- GuardStop             5    stopped by a guard: before anything was sent, after the canary, or later
     |-- RefusedError          6    credentials, permission, campaign, TLS, redirect
     |-- UnavailableError      7    the server stayed out of reach
     |-- CampaignLockedError   8    another run holds the campaign
@@ -106,7 +106,7 @@ class InputError(BulkRemoveError):
 
 
 class GuardStop(BulkRemoveError):  # noqa: N818 - a guard stopping a run is not an error
-    """A guard stopped the run before anything was sent, or after the canary."""
+    """A guard stopped the run before anything was sent, after the canary, or at a removal that nobody asked for."""
 
     exit_code = ExitCode.GUARD
 

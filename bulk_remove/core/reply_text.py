@@ -42,14 +42,14 @@ def json_of(body: bytes) -> tuple[Any, bytes]:
 def _without_notices(text: str) -> str:
     found = _BEGINNING.search(text)
     if found is None:
-        raise ValueError("no JSON")
+        raise ValueError
     start = found.start()
     try:
         end = _DECODER.raw_decode(text, start)[1]
     except RecursionError:
-        raise ValueError("nested without end") from None
+        raise ValueError from None
     if not (_is_notices(text[:start]) and _is_notices(text[end:])):
-        raise ValueError("more than JSON and notices")
+        raise ValueError
     return text[start:end]
 
 
@@ -76,7 +76,7 @@ def with_repeats(text: bytes) -> Any:
     try:
         return json.loads(text, object_pairs_hook=_object)
     except RecursionError:
-        raise ValueError("nested without end") from None
+        raise ValueError from None
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -94,7 +94,7 @@ def words_of(value: object) -> str:
     try:
         return orjson.dumps(value).decode()
     except orjson.JSONEncodeError:  # deeper than it writes, or a number larger than it knows
-        return "something too deep or too large to be written down"
+        return "..."
 
 
 def masked_words(text: str) -> str:

@@ -33,7 +33,7 @@ class Step(StrEnum):
     """What follows a fault."""
 
     RETRY = "retry"
-    PROBE = "try one number"
+    PROBE = "probe"
     SPLIT = "split"
     GIVE_UP = "give up"
     END_RUN = "end the run"

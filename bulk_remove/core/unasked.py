@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from bulk_remove.core.alike import RecordId
 from bulk_remove.core.model import mask
 from bulk_remove.errors import GuardStop
-from bulk_remove.language import Phrase, joined, ours, phrase
+from bulk_remove.language import Phrase, counted, joined, ours, phrase
 
 _MOST = 100
 """So many removals of one reply, and so many records of each, are kept: a hostile reply must not fill the disk."""
@@ -61,16 +61,18 @@ def _plain(key: str) -> str:
 
 def unasked_detail(removals: Sequence[Unasked]) -> str:
     """Return the detail of a number that got no verdict in a reply with such removals, which it may explain."""
-    shown = ", ".join(f"{each.number or 'an empty number'}{_records(each.record_ids)}" for each in removals[:_SHOWN])
+    shown = ", ".join(map(_in_detail, removals[:_SHOWN]))
     more = f" and {len(removals) - _SHOWN} more" if len(removals) > _SHOWN else ""
     return f"The reply named a removal that nobody asked for: {shown}{more}."
 
 
-def _records(record_ids: Sequence[RecordId]) -> str:
-    if not record_ids:
-        return ""
-    more = ", ..." if len(record_ids) > _SHOWN else ""
-    return f" (record {', '.join(map(str, record_ids[:_SHOWN]))}{more})"
+def _in_detail(removal: Unasked) -> str:
+    number = removal.number or '""'
+    return f"{number} (record {_listed(removal.record_ids)})" if removal.record_ids else number
+
+
+def _listed(record_ids: Sequence[RecordId]) -> str:
+    return ", ".join([*map(str, record_ids[:_SHOWN]), *["..."] * (len(record_ids) > _SHOWN)])
 
 
 CAUSE = "A proxy that cuts long URLs is the likely cause: have it looked at, and put the record back."
@@ -79,9 +81,8 @@ CAUSE = "A proxy that cuts long URLs is the likely cause: have it looked at, and
 def unasked_told(removals: Sequence[UnaskedRemoval]) -> Phrase:
     """Say what was removed though nobody asked for it, for the screen and the page: the latest, with masked numbers."""
     latest = removals[-_SHOWN:]
-    more = (
-        [phrase("{count:,} more are in the summary.", count=len(removals) - len(latest))] if removals[_SHOWN:] else []
-    )
+    rest = len(removals) - len(latest)
+    more = [counted(rest, "{count:,} more is in the summary.", "{count:,} more are in the summary.")] if rest else []
     return joined(" ", [*map(_sentence, latest), *more])
 
 
@@ -89,7 +90,7 @@ def _sentence(removal: UnaskedRemoval) -> Phrase:
     return phrase(
         "The server says that it removed a number that nobody asked for: {number}{records} in campaign {campaign}.",
         number=mask(removal.number),
-        records=_records(removal.record_ids),
+        records=phrase(" (record {listed})", listed=_listed(removal.record_ids)) if removal.record_ids else "",
         campaign=removal.campaign,
     )
 

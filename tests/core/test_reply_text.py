@@ -92,11 +92,11 @@ def test_what_nests_without_end_is_no_reply() -> None:
         assert isinstance(reply, Fault) or reply.verdicts[0].event is not Event.REMOVED
 
 
-def test_words_too_deep_to_be_written_down_are_called_so() -> None:
+def test_words_too_deep_to_be_written_down_are_left_out() -> None:
     deep: list[object] = []
     for _ in range(500):
         deep = [deep]
-    assert words_of(deep).startswith("something too deep")
+    assert words_of(deep) == "..."
     assert words_of({"a": 1}) == '{"a":1}'
 
 

@@ -6,7 +6,7 @@ def test_the_detail_names_the_number_and_its_records() -> None:
     assert unasked_detail([Unasked("60123455", (5235,))]) == (
         "The reply named a removal that nobody asked for: 60123455 (record 5235)."
     )
-    assert unasked_detail([Unasked("", ())]).endswith("asked for: an empty number.")
+    assert unasked_detail([Unasked("", ())]).endswith('asked for: "".')
     assert unasked_detail([Unasked("6", (1, 2, 3, 4))]).endswith("asked for: 6 (record 1, 2, 3, ...).")
     many = [Unasked(str(number), ()) for number in range(5)]
     assert unasked_detail(many).endswith("asked for: 0, 1, 2 and 2 more.")
