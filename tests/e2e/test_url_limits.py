@@ -11,7 +11,7 @@ from subprocess import CompletedProcess
 
 import pytest
 
-from bulk_remove import Address, Login, Server, Settings, Status, remove_files, remove_numbers
+from bulk_remove import Server, Settings, Status, remove_files, remove_numbers
 from bulk_remove.adapters.pool import pool
 from bulk_remove.core.breaker import Breaker
 from bulk_remove.core.chunker import RequestShape
@@ -95,7 +95,7 @@ def _check_files(folder: Path) -> None:
 async def test_from_python_a_removal_that_nobody_asked_for_is_a_guard_stop(tmp_path: Path) -> None:
     async with running(world(Record(BYSTANDER, CUT_NUMBER))) as server, proxying(longest_line=LONGEST) as proxy:
         settings = Settings("00001", concurrency=1, proxy=f"127.0.0.1:{proxy.port}")
-        to = Server(Address.parse(server.url), Login(DEMO_USER, DEMO_PASSWORD), tmp_path / "state")
+        to = Server(server.url, DEMO_USER, DEMO_PASSWORD, state_dir=tmp_path / "state")
         told = Counter[Status]()
         with pytest.raises(GuardStop, match=f"record {BYSTANDER}"):
             async for outcome in remove_numbers(NUMBERS, settings, to, approve=lambda _: True):
@@ -133,7 +133,7 @@ async def test_a_limit_on_the_url_is_found_whatever_the_proxy_answers_and_kept_f
         settings = Settings(
             "00001", rate=500.0, concurrency=1, max_numbers_per_request=150, proxy=f"127.0.0.1:{proxy.port}"
         )
-        to = Server(Address.parse(server.url), Login(DEMO_USER, DEMO_PASSWORD), tmp_path / "state")
+        to = Server(server.url, DEMO_USER, DEMO_PASSWORD, state_dir=tmp_path / "state")
         removing = partial(remove_files, [str(source)], settings, to, approve=lambda _: True)
         first = await removing(output=tmp_path / "first.csv")
         assert (first.exit_code, first.by_status) == (0, {Status.REMOVED: 300})

@@ -180,7 +180,7 @@ def a_removal_that_nobody_asked_for_is_in_the_report(evidence: Evidence) -> None
 
 def _was_passed_over(history: Timing) -> bool:
     """Tell whether it failed because the latest reply for it did not speak of it."""
-    return history.status == "FAILED" and not history.alone_refused
+    return "FAILED" in history.statuses and not history.alone_refused
 
 
 def details_belong_to_their_status(evidence: Evidence) -> None:
