@@ -134,10 +134,11 @@ class Settings:
     """Everything else. Times in seconds, `rate` in requests a second, `max_request_line` in bytes.
 
     `campaign` is that of all rows, or `campaign_column` (a name or a position) holds one for each. What says how a
-    file is read is None where it is found out. `max_invalid` is the share of invalid rows that stops a run, `also_try`
-    the forms in which a number that is not there is asked for again. `max_numbers`, `max_share` and `max_times_usual`
-    are the limits for one campaign (`core.guards.Limits`); `canary_max_not_exist` is the share of the canary's numbers
-    that may not be there. With `additional_numbers` the server looks among the additional numbers of records, too.
+    file is read is None where it is found out; so is `internal_numbers`, whether numbers of three to six digits are
+    sent. `max_invalid` is the share of invalid rows that stops a run, `also_try` the forms in which a number that is
+    not there is asked for again. `max_numbers`, `max_share` and `max_times_usual` are the limits for one campaign
+    (`core.guards.Limits`); `canary_max_not_exist` is the share of the canary's numbers that may not be there. With
+    `additional_numbers` the server looks among the additional numbers of records, too.
 
     `pace` names the ceilings, which `rate` and `concurrency` overrule where they are given; the API documents no limit,
     and its server also runs live calls. A reply slower than `slow_reply_s` makes requests smaller: by default that is a
@@ -153,6 +154,7 @@ class Settings:
     delimiter: str | None = None
     has_header: bool | None = None
     split_cells: bool = False
+    internal_numbers: bool | None = None
     max_invalid: float = MAX_INVALID
     max_numbers: int | None = None
     max_share: float | None = None
@@ -214,7 +216,7 @@ class Settings:
     @property
     def rules(self) -> NumberRules:
         """How cells are read as numbers."""
-        return NumberRules(self.number_format, self.region)
+        return NumberRules(self.number_format, self.region, internal_numbers=self.internal_numbers is True)
 
     @property
     def limits(self) -> Limits:

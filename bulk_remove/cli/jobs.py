@@ -124,9 +124,10 @@ def _earlier_rows(
     given = address_from(options).destination("") if options["url"] or options["system"] else Destination()
     if _is_report(earlier):
         changes = changes_from(options, typed_only=False)
-        rules = NumberRules(**{name: changes[name] for name in ("number_format", "region") if name in changes})
-        # Its own column is right whatever it looks like: the numbers were sent before.
-        reading = ReadOptions("number", keep_columns=True, has_header=True, trust_column=True)
+        # Its own column and its short numbers are right whatever they look like: they were sent before.
+        given_rules = {name: changes[name] for name in ("number_format", "region") if name in changes}
+        rules = NumberRules(**given_rules, internal_numbers=True)
+        reading = ReadOptions("number", keep_columns=True, has_header=True, trust_column=True, code_column=False)
         report = OldReport(open_table(earlier, reading), rules)
         if "campaign" not in changes:
             changes["campaign_column"] = "campaign"

@@ -24,7 +24,7 @@ from datetime import date
 from itertools import pairwise
 from typing import NamedTuple
 
-from bulk_remove.core.spelling import AMOUNT, DATE, EMAIL, misspelling, trimmed
+from bulk_remove.core.spelling import AMOUNT, DATE, EMAIL, misspelling, unwrapped
 
 _PESEL_WEIGHTS = (1, 3, 7, 9, 1, 3, 7, 9, 1, 3)
 _NIP_WEIGHTS = (6, 5, 7, 2, 3, 4, 5, 6, 7)
@@ -58,7 +58,7 @@ def look_alike(cells: Sequence[str]) -> str:
 
     Blank cells do not count.
     """
-    texts = [text for cell in cells if (text := trimmed(cell))]
+    texts = [text for cell in cells if (text := unwrapped(cell)[0])]
     for kind in _KINDS:
         judged = list(dict.fromkeys(texts)) if kind.distinct else texts
         if len(judged) >= kind.least and sum(map(kind.passes, judged)) >= kind.share * len(judged):

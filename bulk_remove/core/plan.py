@@ -11,7 +11,9 @@ from typing import NamedTuple
 
 from bulk_remove.core.guards import NO_LIMITS, NOTHING_KNOWN, Known, Limits, check_limits
 from bulk_remove.core.model import Source
+from bulk_remove.core.spelling import EMPTY
 from bulk_remove.errors import InputError, InvariantError
+from bulk_remove.language import ours, phrase
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +47,11 @@ class Sample(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class SourcePlan:
-    """What a source holds: `problems` counts its invalid cells by reason, the commonest first.
+    """What a source holds: `problems` counts its rows without a number by reason, the commonest first.
 
     `duplicates` are rows whose number stands in an earlier row, of this source or of one before; `samples` are the
-    first rows, `examples` the first invalid ones.
+    first rows, `examples` the first invalid ones. `kinds` counts the cells that are written as no number is and were
+    read as one all the same, `internal` the internal numbers to be sent.
     """
 
     source: Source
@@ -57,16 +60,30 @@ class SourcePlan:
     problems: tuple[tuple[str, int], ...]
     samples: tuple[Sample, ...] = ()
     examples: tuple[Sample, ...] = ()
+    kinds: tuple[tuple[str, int], ...] = ()
+    internal: int = 0
+
+    @property
+    def empty(self) -> int:
+        """Rows whose phone cell is empty."""
+        return dict(self.problems).get(EMPTY, 0)
+
+    @property
+    def damage(self) -> tuple[tuple[str, int], ...]:
+        """The reasons why cells with something in them hold no number."""
+        return tuple(problem for problem in self.problems if problem[0] != EMPTY)
 
     @property
     def invalid(self) -> int:
-        """Rows that hold no number."""
-        return sum(count for _, count in self.problems)
+        """Rows that hold something, but no number."""
+        return sum(count for _, count in self.damage)
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a run would do. `rows` = `numbers` + `invalid` + `duplicates`; `rate` is in requests a second, a ceiling.
+    """What a run would do; `rate` is in requests a second, a ceiling.
+
+    `rows` = `numbers` + `invalid` + `empty` + `duplicates`: an empty cell is invalid in the report, too, but no damage.
 
     `limits` are held before it is approved. With `additional_numbers` a record goes, too, when a number is among its
     additional ones; with `canary` one chunk is sent alone before the others.
@@ -88,8 +105,13 @@ class Plan:
 
     @property
     def invalid(self) -> int:
-        """Rows that hold no number."""
+        """Rows that hold something, but no number."""
         return sum(source.invalid for source in self.sources)
+
+    @property
+    def empty(self) -> int:
+        """Rows whose phone cell is empty."""
+        return sum(source.empty for source in self.sources)
 
     @property
     def duplicates(self) -> int:
@@ -101,7 +123,7 @@ class Plan:
         """The invalid cells by reason, the commonest first."""
         counted = Counter[str]()
         for source in self.sources:
-            counted.update(dict(source.problems))
+            counted.update(dict(source.damage))
         return tuple(counted.most_common())
 
     @property
@@ -165,11 +187,20 @@ class ApprovedPlan:
 
 def check_holds_numbers(plan: Plan) -> None:
     """Raise InputError when there is nothing to send, InvariantError when the sum of its rows does not close."""
-    if plan.rows != plan.numbers + plan.invalid + plan.duplicates:
-        raise InvariantError("the plan's rows are not the sum of its numbers, invalid cells and duplicates")
+    if plan.rows != plan.numbers + plan.invalid + plan.empty + plan.duplicates:
+        raise InvariantError("the plan's rows are not the sum of its numbers, invalid and empty cells and duplicates")
     if not plan.numbers:
+        nothing = "The input holds no phone number that could be sent."
+        reason, count = plan.problems[0] if plan.problems else ("", 0)
+        commonest = phrase(
+            "{nothing} {count:,} of {rows:,} rows: {reason}",
+            nothing=ours(nothing),
+            count=count,
+            rows=plan.rows,
+            reason=ours(reason),
+        )
         raise InputError(
-            "The input holds no phone number that could be sent.",
+            commonest if reason else nothing,
             "Look at the column and the reasons in the plan; choose another with --column.",
         )
 

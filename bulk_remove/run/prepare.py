@@ -1,7 +1,7 @@
 """Input files -> ledger -> plan. Nothing is sent."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
 from operator import attrgetter
@@ -18,7 +18,9 @@ from bulk_remove.adapters.reporter import kept_columns
 from bulk_remove.core.chunker import in_requests
 from bulk_remove.core.guards import check_invalid_share
 from bulk_remove.core.model import RowBlock, Source
+from bulk_remove.core.numbers import NumberRules
 from bulk_remove.core.plan import CampaignPlan, Plan
+from bulk_remove.core.whole_input import WholeInput
 from bulk_remove.run.intake import Intake
 from bulk_remove.settings import Destination, Settings
 
@@ -33,7 +35,7 @@ class Table(Protocol):
         """What is known of it before it is read."""
 
     def blocks(self) -> Iterator[RowBlock]:
-        """Yield its rows once, in order. May raise InputError."""
+        """Yield its rows in order; called again, from the first one on again. May raise InputError."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,14 +71,38 @@ def prepared(
     """Read the tables into a new run's ledger and plan it; the ledger is closed at the end.
 
     `on_rows` is told how many rows have been read so far. With `show_numbers` the plan's samples are not masked.
-    Raises InputError, UsageError, StorageError.
+    Where the whole input says that its cells mean something else than each by itself, it is read again. Raises
+    InputError, UsageError, StorageError.
     """
+
+    def read(rules: NumberRules) -> AbstractContextManager[tuple[Prepared, WholeInput]]:
+        intake = Intake(settings, rules, on_rows, show_numbers=show_numbers)
+        return _planned(tables, settings, destination, state_dir, now_s, intake)
+
+    with ExitStack() as stack:
+        ready, whole = stack.enter_context(read(settings.rules))
+        rules = whole.rules(settings.rules, internal_numbers=settings.internal_numbers, trusted=settings.trust_column)
+        if rules != settings.rules:
+            stack.close()
+            ready, _ = stack.enter_context(read(rules))
+        yield ready
+
+
+@contextmanager
+def _planned(
+    tables: Sequence[Table],
+    settings: Settings,
+    destination: Destination,
+    state_dir: Path,
+    now_s: float,
+    intake: Intake,
+) -> Iterator[tuple[Prepared, WholeInput]]:
+    """Read the tables into a new run's ledger; give its plan, and what the cells say of each other."""
     shape_of = partial(settings.shape, base_path=destination.base_path)
     shape_of(settings.campaign)  # a shape in which no number fits is found before anything is read
     kept = kept_columns([table.source for table in tables]) if settings.keep_columns else ()
     with new_run(state_dir, settings, destination, now_s) as (folder, store):
         planning = Planning(store)
-        intake = Intake(settings, on_rows, show_numbers=show_numbers)
         with RowKeys(folder / "keys.tmp") as keys:
             for table in tables:
                 planning.add_source(table.source)
@@ -96,7 +122,7 @@ def prepared(
             canary=settings.canary,
         )
         planning.finish(counts_of(plan, kept))
-        yield Prepared(folder, store, plan, kept)
+        yield Prepared(folder, store, plan, kept), intake.whole
 
 
 def reading_of(settings: Settings, state_dir: Path) -> ReadOptions:
@@ -119,9 +145,9 @@ def reading_of(settings: Settings, state_dir: Path) -> ReadOptions:
 
 
 def check_plan(plan: Plan, settings: Settings) -> None:
-    """Raise GuardStop when too great a share of the rows holds no number."""
+    """Raise GuardStop when too great a share of the rows, those with an empty cell left out, holds no number."""
     examples = [sample for source in plan.sources for sample in source.examples]
-    check_invalid_share(plan.rows, plan.invalid, plan.problems, settings.max_invalid, examples)
+    check_invalid_share(plan.rows - plan.empty, plan.invalid, plan.problems, settings.max_invalid, examples)
 
 
 @contextmanager

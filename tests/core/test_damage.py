@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from bulk_remove.core.model import NumberFormat
 from bulk_remove.core.numbers import Normaliser, NumberRules
-from bulk_remove.core.spelling import misspelling, trimmed
+from bulk_remove.core.spelling import misspelling, reading
 
 NORMALISERS = {number_format: Normaliser(NumberRules(number_format)) for number_format in NumberFormat}
 
@@ -125,7 +125,7 @@ def test_damage_is_refused_and_named_in_every_form(number_format: NumberFormat, 
 )
 def test_blanks_around_the_damage_hide_nothing(cell: str, blank: str) -> None:
     assume(not (blank == "'" == cell[0]))  # the mark of a text is one apostrophe; a second is a character of the cell
-    assert misspelling(trimmed(blank + cell + blank.strip("'"))) == misspelling(trimmed(cell))
+    assert misspelling(reading(blank + cell + blank.strip("'")).text) == misspelling(reading(cell).text)
 
 
 @pytest.mark.parametrize(
