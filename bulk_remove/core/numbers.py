@@ -44,7 +44,7 @@ from bulk_remove.core.regions import (
     problem_in_plan,
     region_of,
 )
-from bulk_remove.core.spelling import EXTENSION, misspelling, reading, without_formatting
+from bulk_remove.core.spelling import EXTENSION, ZEROS, misspelling, reading, without_formatting
 
 MIN_DIGITS, MAX_INTERNAL_DIGITS = 3, 6
 """Thulium documents short internal numbers such as 441."""
@@ -216,9 +216,12 @@ class Normaliser:
             return _Judged(Normalised("", problem))
         digits = without_formatting(read.text)
         formed = self._at_length(read.text, digits)
-        internal = self._is_internal(digits) and not read.or_else
-        if read.or_else and (formed.problem or self._is_internal(digits)):
-            formed = Normalised("", read.or_else)
+        internal = self._is_internal(digits)
+        if read.or_else:
+            # A plus may be the sign of a decimal number: +601234555.0
+            signed = ZEROS in read.kinds and digits[0] == "+" and self.is_whole(digits[1:])
+            formed = Normalised("", read.or_else) if formed.problem or internal or signed else formed
+            internal = False
         if self._rules.rounded and formed.number.endswith(ROUNDED):
             formed = Normalised("", _LOST_ENDS)
         return _Judged(formed, digits, read.kinds, internal)
@@ -227,8 +230,8 @@ class Normaliser:
         """Bring the digits of a well-spelt text to the campaign's form, unless they go on behind a whole number."""
         plain = self._plain(digits)
         sizes = [len(group) for group in _GROUP.findall(text)]
-        if len(sizes) > 1 and len(digits) <= MAX_DIGITS:
-            explicit = self._explicit(digits)
+        explicit = self._explicit(digits)
+        if len(sizes) > 1 and len(explicit or digits) <= MAX_DIGITS:
             if explicit and not plain and self._has_extension(explicit, sizes[-1]):
                 return Normalised("", EXTENSION)
             if not explicit and self._goes_on(digits, sizes):
