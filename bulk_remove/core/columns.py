@@ -17,7 +17,7 @@ from bulk_remove.core.lookalikes import look_alike
 from bulk_remove.core.model import mask
 from bulk_remove.core.spelling import EXPONENT, misspelling, reading
 from bulk_remove.errors import InputError
-from bulk_remove.language import Phrase, ours, phrase
+from bulk_remove.language import Phrase, counted, ours, phrase
 
 _STRONG = """
 phone phones phoneno phonenr phonenum phonenumber phonenumbers telephone telephones telephoneno telephonenumber
@@ -194,10 +194,20 @@ def _damage(cells: Sequence[str]) -> Phrase | None:
     problem, count = (problems.most_common(1) or [("", 0)])[0]
     if not problem or 2 * problems.total() <= len(cells):
         return None
-    told = "{count:,} of {cells:,} cells: {problem:bare}"
     if problem == EXPONENT:
-        told = "a spreadsheet has cut the digits of {count:,} of {cells:,} cells"
-    return phrase(told, count=count, cells=len(cells), problem=ours(problem))
+        return counted(
+            len(cells),
+            "a spreadsheet has cut the digits of {damaged:,} of {count:,} cell",
+            "a spreadsheet has cut the digits of {damaged:,} of {count:,} cells",
+            damaged=count,
+        )
+    return counted(
+        len(cells),
+        "{damaged:,} of {count:,} cell: {problem:bare}",
+        "{damaged:,} of {count:,} cells: {problem:bare}",
+        damaged=count,
+        problem=ours(problem),
+    )
 
 
 def _nearest(header: Sequence[str], wanted: str, flag: str) -> str:

@@ -13,7 +13,7 @@ from bulk_remove.core.guards import NO_LIMITS, NOTHING_KNOWN, Known, Limits, che
 from bulk_remove.core.model import Source
 from bulk_remove.core.spelling import EMPTY
 from bulk_remove.errors import InputError, InvariantError
-from bulk_remove.language import ours, phrase
+from bulk_remove.language import counted, ours
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,11 +192,12 @@ def check_holds_numbers(plan: Plan) -> None:
     if not plan.numbers:
         nothing = "The input holds no phone number that could be sent."
         reason, count = plan.problems[0] if plan.problems else ("", 0)
-        commonest = phrase(
-            "{nothing} {count:,} of {rows:,} rows: {reason}",
+        commonest = counted(
+            plan.rows,
+            "{nothing} {damaged:,} of {count:,} row: {reason}",
+            "{nothing} {damaged:,} of {count:,} rows: {reason}",
             nothing=ours(nothing),
-            count=count,
-            rows=plan.rows,
+            damaged=count,
             reason=ours(reason),
         )
         raise InputError(
