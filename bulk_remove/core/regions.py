@@ -54,13 +54,6 @@ def is_country_code(digits: str) -> bool:
     return digits[0] != "0" and int(digits) in COUNTRY_CODE_TO_REGION_CODE
 
 
-def country_code_of(name: str) -> str:
-    """Return the country code of a region by its two letters, empty for an unknown one."""
-    from phonenumbers import country_code_for_region  # noqa: PLC0415 - as below
-
-    return str(country_code_for_region(name.upper()) or "")
-
-
 def problem_in_plan(digits: str, *, certain: bool) -> str:
     """Return why the country's numbering plan has no such number, or an empty text.
 

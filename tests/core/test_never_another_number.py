@@ -17,7 +17,7 @@ from bulk_remove.core.numbers import Normaliser, NumberRules
 NORMALISERS = {number_format: Normaliser(NumberRules(number_format)) for number_format in NumberFormat}
 WITH_INTERNAL = Normaliser(NumberRules(internal_numbers=True))
 FORMATS = pytest.mark.parametrize("number_format", NumberFormat)
-THOROUGHLY = settings(max_examples=200)
+THOROUGHLY = settings(max_examples=100)
 
 MOBILE = r"(?:45|5[0137]|6[069]|7[2389]|88)[0-9]{7}"
 LANDLINE = r"(?:1[2-8]|2[2-69]|3[2-4]|4[1-468]|5[24-689]|6[1-3578]|7[14-7]|8[1-79]|9[145])[02-9][0-9]{6}"
