@@ -243,7 +243,7 @@ class Settings:
     @property
     def rules(self) -> NumberRules:
         """How cells are read as numbers."""
-        return NumberRules(self.number_format, self.region)
+        return NumberRules(self.number_format, self.region, internal_numbers=self.internal_numbers is True)
 
     @property
     def limits(self) -> Limits:

@@ -68,6 +68,7 @@ class Share(click.ParamType[float]):
             self.fail(translated(joined(" ", [ours(error.sentence), ours(error.hint)])), param, ctx)
 
 
+_INTERNAL = "Send numbers of 3 to 6 digits; else only if most of the numbers are such."
 _ALSO_TRY = "Ask for what is not there in other forms as well: plus,international,zeros,national."
 
 campaign_option = _option("--campaign", "-c", help="A campaign to look for.")
@@ -84,6 +85,7 @@ input_options = _all(
     _option("--encoding", help="The encoding of a CSV file, for example cp1250; else it is found out."),
     _option("--delimiter", help="The separator of a CSV file, one character or 'tab'; else it is found out."),
     _option("--header/--no-header", "has_header", default=None, help="Whether the first row names the columns."),
+    _option("--internal-numbers/--no-internal-numbers", default=None, help=_INTERNAL),
     _option("--split-cells", is_flag=True, help="Take each number of a cell that holds several whole ones."),
     _option(
         "--max-invalid",

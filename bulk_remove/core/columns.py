@@ -9,13 +9,15 @@ would remove the wrong numbers.
 import difflib
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bulk_remove.core.lookalikes import look_alike
 from bulk_remove.core.model import mask
+from bulk_remove.core.spelling import EXPONENT, misspelling, reading
 from bulk_remove.errors import InputError
-from bulk_remove.language import Phrase, ours, phrase
+from bulk_remove.language import Phrase, counted, ours, phrase
 
 _STRONG = """
 phone phones phoneno phonenr phonenum phonenumber phonenumbers telephone telephones telephoneno telephonenumber
@@ -166,17 +168,46 @@ def _by_name(header: Sequence[str], samples: Sequence[Sequence[str]]) -> ChosenC
     index = candidates[0]
     name = _shown(header[index])
     cells = [cell for cell in _column(samples, index) if cell.strip()]
-    if strong and samples and not any(_looks_like_phone(cell) for cell in cells):
+    least = _SHORTEST_PHONE if strong else _SHORTEST_WHOLE_PHONE
+    like_phones = sum(_looks_like_phone(cell, least) for cell in cells)
+    if cells and not like_phones and (damage := _damage(cells)):
+        raise InputError(
+            phrase("Column '{name}' has no whole phone number: {damage}.", name=name, damage=damage),
+            "Export the numbers again, as text; or name another column with --column.",
+        )
+    if strong and samples and not like_phones:
         raise _uncertain(
             phrase("Column '{name}' has no phone number in its first {count} rows", name=name, count=len(samples)),
             header,
             samples,
         )
-    if weak and not strong and 2 * sum(_looks_like_phone(cell, _SHORTEST_WHOLE_PHONE) for cell in cells) <= len(cells):
+    if not strong and 2 * like_phones <= len(cells):
         raise _uncertain(
             phrase("Column '{name}' may hold phone numbers, but most cells do not look it", name=name), header, samples
         )
     return ChosenColumn(index, phrase("named '{name}'", name=name))
+
+
+def _damage(cells: Sequence[str]) -> Phrase | None:
+    """Say what is wrong with most of the cells, if they are numbers that were damaged."""
+    problems = Counter(misspelling(reading(cell).text) for cell in cells if any(map(str.isdigit, cell)))
+    problem, count = (problems.most_common(1) or [("", 0)])[0]
+    if not problem or 2 * problems.total() <= len(cells):
+        return None
+    if problem == EXPONENT:
+        return counted(
+            len(cells),
+            "a spreadsheet has cut the digits of {damaged:,} of {count:,} cell",
+            "a spreadsheet has cut the digits of {damaged:,} of {count:,} cells",
+            damaged=count,
+        )
+    return counted(
+        len(cells),
+        "{damaged:,} of {count:,} cell: {problem:bare}",
+        "{damaged:,} of {count:,} cells: {problem:bare}",
+        damaged=count,
+        problem=ours(problem),
+    )
 
 
 def _nearest(header: Sequence[str], wanted: str, flag: str) -> str:
@@ -222,7 +253,7 @@ def _column(samples: Sequence[Sequence[str]], index: int) -> list[str]:
 
 
 def _looks_like_phone(cell: str, shortest: int = _SHORTEST_PHONE) -> bool:
-    digits = _FORMATTING.sub("", cell)
+    digits = _FORMATTING.sub("", reading(cell).text)
     return digits.isascii() and digits.isdigit() and shortest <= len(digits) <= _LONGEST_PHONE
 
 

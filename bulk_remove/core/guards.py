@@ -33,10 +33,10 @@ def check_invalid_share(
     max_share: float,
     examples: Sequence[tuple[int, str, str]],
 ) -> None:
-    """Raise GuardStop when more than `max_share` (0 to 1) of the rows are invalid.
+    """Raise GuardStop when more than `max_share` (0 to 1) of the rows are invalid; empty cells are not among either.
 
     `problems` are (reason, rows), the commonest first; `examples` are (row, masked cell, reason) of invalid rows, of
-    which five are shown. A short list is let through with a few bad rows, for one empty cell among twelve says nothing
+    which five are shown. A short list is let through with a few bad rows, for one bad cell among twelve says nothing
     about the others: fewer than `FEW_INVALID` rows stop it only when they are more than half of it. With a share of 0
     every invalid row stops it. An input without any number is not stopped here: there is no guard to lift, and
     `core.plan.approve` refuses it.

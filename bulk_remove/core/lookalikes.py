@@ -12,6 +12,8 @@ cells make it smaller):
 * REGON numbers: nine digits, as a Polish number has: 1 in 10 passes, 20 in a row 1 time in 10 to the 20th.
 * Bank accounts: more digits than any phone number; remainder 1 of 97.
 * Dates without separators: 1 in 1,200 numbers of eight digits is one; 5 in a row 1 time in 10 to the 15th.
+* Numbers that lost their last digits end in three zeros at least: 1 in 1,000 does by chance, 5 in a row 1 time in 10
+  to the 15th. A program that writes six digits of a number leaves such ones.
 * The rest is spelt as no phone number is, but row numbers: those have at most six digits, so a range of a switchboard's
   numbers is none of them.
 
@@ -24,7 +26,7 @@ from datetime import date
 from itertools import pairwise
 from typing import NamedTuple
 
-from bulk_remove.core.spelling import AMOUNT, DATE, EMAIL, misspelling, trimmed
+from bulk_remove.core.spelling import AMOUNT, DATE, EMAIL, misspelling, unwrapped
 
 _PESEL_WEIGHTS = (1, 3, 7, 9, 1, 3, 7, 9, 1, 3)
 _NIP_WEIGHTS = (6, 5, 7, 2, 3, 4, 5, 6, 7)
@@ -40,6 +42,7 @@ _POSTAL_CODE = re.compile(r"[0-9]{2}-[0-9]{3}")
 _DECIMALS = re.compile(r"[+-]?[0-9]{1,3}(?:[ .,]?[0-9]{3})?(?:[.,][0-9]{2}|[.,][1-9])")
 _SMALL = re.compile(r"[0-9]{1,6}")
 _DAY = re.compile(r"((?:19|20)[0-9]{2})([0-9]{2})([0-9]{2})")
+_ZEROS_AT_THE_END = re.compile(r"\+?[0-9 -]{6,17}000")
 _MOST = 0.9
 
 
@@ -58,7 +61,7 @@ def look_alike(cells: Sequence[str]) -> str:
 
     Blank cells do not count.
     """
-    texts = [text for cell in cells if (text := trimmed(cell))]
+    texts = [text for cell in cells if (text := unwrapped(cell)[0])]
     for kind in _KINDS:
         judged = list(dict.fromkeys(texts)) if kind.distinct else texts
         if len(judged) >= kind.least and sum(map(kind.passes, judged)) >= kind.share * len(judged):
@@ -133,5 +136,6 @@ _KINDS = (
     _Kind("postal codes", lambda text: bool(_POSTAL_CODE.fullmatch(text)), _FEW, distinct=False),
     _Kind("dates", _is_date, _FEW, distinct=False),
     _Kind("amounts", _is_amount, _FEW, distinct=False),
+    _Kind("numbers that lost their last digits", lambda text: bool(_ZEROS_AT_THE_END.fullmatch(text)), _FEW),
     _Kind("e-mail addresses", lambda text: misspelling(text) == EMAIL, 2, distinct=False),
 )

@@ -89,9 +89,9 @@ class Source:
 
     `file` is the path as the user gave it; `sheet` is empty for CSV. `header` holds the column names as they
     stand in the file, or made-up ones where `header_row` is 0: a file without a header. `column` is the index of the
-    phone column and `column_reason` says why it was chosen; `campaign_column` is that of the campaigns, None without
-    one. `encoding` and `delimiter` are empty for workbooks. `notes` are whole sentences for the operator: what was
-    done to read the file that is not plain.
+    phone column and `column_reason` says why it was chosen; `campaign_column` is that of the campaigns, `code_column`
+    that of country or area codes, None without one. `encoding` and `delimiter` are empty for workbooks. `notes` are
+    whole sentences for the operator: what was done to read the file that is not plain.
     """
 
     file: str
@@ -105,6 +105,7 @@ class Source:
     size_bytes: int
     header_row: int = 1
     campaign_column: int | None = None
+    code_column: int | None = None
     notes: tuple[str, ...] = ()
 
 
@@ -114,7 +115,8 @@ class RowBlock:
 
     `rows[i]` is the row's number in the file as a spreadsheet shows it (the first line is 1, the header counts),
     `cells[i]` its phone cell as text, `others[i]` all its cells when they are to be kept in the report, else `others`
-    is empty. `campaigns[i]` is its campaign cell as text, and `campaigns` is empty where the file has no such column.
+    is empty. `campaigns[i]` is its campaign cell as text, `codes[i]` the one with its country or area code; each is
+    empty where the file has no such column.
     `problems` says by index why a row must not be sent whatever its cell says: a sentence without any digit.
     """
 
@@ -124,6 +126,7 @@ class RowBlock:
     others: Sequence[tuple[str, ...]]
     campaigns: Sequence[str] = ()
     problems: Mapping[int, str] = field(default_factory=dict)
+    codes: Sequence[str] = ()
 
 
 class NumberedBlock(NamedTuple):

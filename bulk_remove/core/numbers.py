@@ -8,13 +8,18 @@
 | `48601234555`                 | `601234555`      | `48601234555`   | `+48601234555`   | `48601234555`     |
 | `+49 1512 3456789`            | `00491512345...` | `491512345...`  | `+491512345...`  | `+491512345...`   |
 | `491512345...`                | refused          | as it is        | refused          | as it is          |
-| `441`                         | as it is         | as it is        | as it is         | as it is          |
+| `0601234555`                  | refused          | refused         | refused          | as it is          |
+| `60123455`, `6012345551`      | refused          | refused         | refused          | refused           |
+| `441`, with internal numbers  | as it is         | as it is        | as it is         | as it is          |
 
-A cell passes three gates. *Spelling*: a positive grammar of digits, single formatting characters, matched parentheses
-and one plus in front; what it does not know is refused, and only the reason is looked for. *Length*: with a country
-code (a plus, the region's international prefix, or digits too long for a national number of the region that go on
-after its code as long as a mobile one) the numbering plan decides, without one 3 to 15 digits pass. *Reading back*:
-the number formed must mean the same when it is read again, for the report may become the next run's input.
+A cell passes three gates. *Spelling*: what a program puts around the digits is taken away, then a positive grammar
+holds: digits, single formatting characters, matched parentheses and one plus in front; what it does not know is
+refused, and only the reason is looked for. *Length*: with a country code (a plus, the region's international prefix,
+or digits too long for a national number of the region that go on after its code as long as a mobile one) the numbering
+plan decides. Without one the number is whole: as long as a mobile one, or a subscriber's by the plan; or it is an
+internal one of three to six digits, where these are let through. A whole number that goes on after a space or a dash
+has an extension. *Reading back*: the number formed must mean the same when it is read again, for the report may become
+the next run's input.
 
 Bare digits that are too long for the region and that a plus in front would make a number are refused where the
 campaign's form writes that plus or the prefix: a spreadsheet takes both away. Sent as they stand they would be
@@ -22,16 +27,29 @@ reported as not there, while the number with its prefix stays in the campaign.
 """
 
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import NamedTuple
 
 from bulk_remove.core.model import NumberFormat
-from bulk_remove.core.regions import MAX_DIGITS, TOO_MANY_DIGITS, Region, problem_in_plan, region_of
-from bulk_remove.core.spelling import misspelling, trimmed, without_formatting
+from bulk_remove.core.regions import (
+    MAX_DIGITS,
+    NO_SUCH_NUMBER,
+    TOO_MANY_DIGITS,
+    ZERO,
+    Region,
+    is_subscriber,
+    problem_in_plan,
+    region_of,
+)
+from bulk_remove.core.spelling import EXTENSION, ZEROS, misspelling, reading, without_formatting
 
-MIN_DIGITS = 3
+MIN_DIGITS, MAX_INTERNAL_DIGITS = 3, 6
 """Thulium documents short internal numbers such as 441."""
+ROUNDED = "000000"
+"""A number that ends so is one in a million; where a spreadsheet has rounded numbers, most do."""
 
 
 class Normalised(NamedTuple):
@@ -44,24 +62,73 @@ class Normalised(NamedTuple):
     problem: str
 
 
+class _Judged(NamedTuple):
+    """What became of a cell, with the digits of one that is well spelt and the kinds of what was taken away.
+
+    `internal` tells whether the digits are as few as an internal number's.
+    """
+
+    normalised: Normalised
+    digits: str = ""
+    kinds: tuple[str, ...] = ()
+    internal: bool = False
+
+
+class JudgedBlock(NamedTuple):
+    """What became of the cells of a block.
+
+    `numbers` are empty where there is none; `problems` say by index what is wrong with such a cell. `kinds` count the
+    cells that were read as numbers although they are not written so. `internal` counts those with as few digits as an
+    internal number, whether these are sent or not. Of bare digits `coded` counts those that begin with the region's
+    country code, `in_doubt` the national numbers that begin like it. `rounded` are the numbers that end in six zeros.
+    """
+
+    numbers: list[str]
+    problems: dict[int, str]
+    kinds: Counter[str]
+    internal: int
+    coded: int
+    in_doubt: int
+    rounded: Sequence[str]
+
+
 @dataclass(frozen=True, slots=True)
 class NumberRules:
     """The form that the campaign uses, and the country of numbers without a country code (ISO 3166, two letters).
 
     While the form is not known, numbers are read as national ones.
+
+    The rest is what a cell alone does not say, but the whole input or the operator (`core.whole_input`):
+    `internal_numbers` lets numbers of three to six digits through. `coded` refuses national numbers that begin with
+    the digits of the country code, `rounded` those that end in six zeros: both may have lost digits.
     """
 
     number_format: NumberFormat = NumberFormat.NATIONAL
     region: str = "PL"
+    internal_numbers: bool = False
+    coded: bool = False
+    rounded: bool = False
 
     def __post_init__(self) -> None:
         if self.number_format is NumberFormat.AUTO:
             object.__setattr__(self, "number_format", NumberFormat.NATIONAL)
 
 
-_AMBIGUOUS = "The digits are a number with a country code and without: write a plus, here or by the number format."
+_INTERNAL = "An internal number, or one that lost digits: --internal-numbers lets it through."
 LOST_PLUS = "It seems that a plus or zeros in front are lost: the digits begin with a country code."
+_AMBIGUOUS = "The digits are a number with a country code and without: write a plus, here or by the number format."
+_CUT_SHORT = "It begins with the country code, as the other numbers do, but is too short for that: digits may be lost."
+_LOST_ENDS = "It ends in zeros as other numbers here do, so digits seem lost: --trust-column lets it through."
+_TOO_FEW = "Too few digits for a whole number."
+_TOO_MANY = "Too many digits for a whole number."
+_TRUNK_ZERO = "A zero in front of a whole number: write it without."
 _ZEROS_AT_THE_END = "More than fifteen digits, zeros at the end: a spreadsheet has lost digits."
+
+_SHORTEST_BY_PLAN = 8
+"""Shorter numbers are whole only where mobile ones are as short: a few places in a plan prove too little."""
+_MOST_EXTENSION_DIGITS = 4
+_LANDLINE = (2, 3, 2, 2)
+"""How the digits of a landline are grouped behind the country code, and behind no area code."""
 
 # Spellings that need no gate but the plain one once their spaces and dashes are gone: no date, no list and no decimal
 # number has these groups. A part of what core.spelling lets through.
@@ -70,50 +137,67 @@ _CLEAN = re.compile(
     r"(?:[0-9]{3}(?:[ -][0-9]{2,4})+|[0-9]+) *"
 )
 _ANY_DIGIT = str.maketrans("123456789", "0" * 9)
+_GROUP = re.compile("[0-9]+")
 
 
 class Normaliser:
     """Applies the rules to cells. Raises UsageError for an unknown region."""
 
     def __init__(self, rules: NumberRules) -> None:
+        self._rules = rules
         self._format = rules.number_format
         self._region = region = region_of(rules.region)
         self._lead = {NumberFormat.DIGITS: "", NumberFormat.E164: "+"}.get(rules.number_format)
         self._plain_lead = "" if self._lead is None else self._lead + region.country_code
         self._kept = 0 if rules.number_format is NumberFormat.AS_IS else 1
-        codes, national = _plain(region)
+        codes, national = _plain(region, rules)
         self._plain = re.compile(f"{codes}({national})").fullmatch
         line = f"{codes}({national})" if self._kept else f"({codes}{national})"
         self._plain_lines = re.compile(f"^(?:{line}|.*)$", re.MULTILINE)
+        self._like_code = re.compile(_like_code(region)).findall
 
     def __call__(self, cell: str) -> Normalised:
         """Return the number in the cell, or what is wrong with it. Never raises."""
         if plain := self._plain(cell):
             return Normalised(self._plain_lead + plain[self._kept], "")
-        text = trimmed(cell)
-        if problem := misspelling(text):
-            return Normalised("", problem)
-        number = without_formatting(text)
-        if plain := self._plain(number):
-            return Normalised(self._plain_lead + plain[self._kept], "")
-        formed = self._formed(number)
-        return formed if self._reads_back(number, formed) else Normalised("", _AMBIGUOUS)
+        return self._judged(cell).normalised
 
-    def block(self, cells: Sequence[str]) -> tuple[list[str], dict[int, str]]:
-        """Return the number of each cell, empty where there is none, and by index what is wrong with such a cell.
+    def block(self, cells: Sequence[str]) -> JudgedBlock:
+        """Return what becomes of each cell, and what the cells say of each other.
 
         The same as cell by cell, but whole blocks of cells in usual spellings cost one search each.
         """
-        lines = _lines(cells)
-        numbers: list[str] = self._plain_lines.findall("\n".join(lines)) if lines else []
+        lines = _lines(cells, self._may_go_on)
+        text = "\n".join(lines)
+        numbers: list[str] = self._plain_lines.findall(text) if lines else []
+        framed = f"\n{text}\n"
+        like_code: list[str] = self._like_code(framed)
         if lead := self._plain_lead:
             numbers = [number and lead + number for number in numbers]
-        problems: dict[int, str] = {}
-        for index in () if all(numbers) else [index for index, number in enumerate(numbers) if not number]:
-            numbers[index], problem = self(cells[index])
-            if problem:
-                problems[index] = problem
-        return numbers, problems
+        rounded = [number for number in numbers if number.endswith(ROUNDED)] if f"{ROUNDED}\n" in framed else []
+        odd = {} if all(numbers) else {index: self._judged(cells[index]) for index, it in enumerate(numbers) if not it}
+        for index, judged in odd.items():
+            numbers[index] = judged.normalised.number
+            rounded += [numbers[index]] * numbers[index].endswith(ROUNDED)
+        # Cells without a space are looked at as they are; those with one, and all that are odd, by their digits.
+        like_code += self._like_code("\n".join(["", *(judged.digits for judged in odd.values()), ""])) if odd else []
+        kinds = Counter(kind for judged in odd.values() if judged.normalised.number for kind in judged.kinds)
+        problems = {index: judged.normalised.problem for index, judged in odd.items() if judged.normalised.problem}
+        internal = sum(judged.internal for judged in odd.values())
+        in_doubt = like_code.count("")
+        return JudgedBlock(numbers, problems, kinds, internal, len(like_code) - in_doubt, in_doubt, rounded)
+
+    def spelt(self, cell: str) -> str:
+        """Return the digits of a well-spelt cell, perhaps with a plus in front; empty for another one."""
+        text = reading(cell).text
+        return "" if misspelling(text) else without_formatting(text)
+
+    def is_whole(self, number: str) -> bool:
+        """Tell whether digits without a country code are a whole national number of the region."""
+        region = self._region
+        if len(number) in region.full_lengths and number[0] != "0":
+            return True
+        return len(number) >= _SHORTEST_BY_PLAN and is_subscriber(region.country_code + number)
 
     def country_code_and_number(self, number: str) -> str:
         """Return the digits from the country code on of a number in the campaign's form.
@@ -125,27 +209,86 @@ class Normaliser:
         code = region.country_code
         if plain := self._plain(number):
             return code + plain[1]
-        if digits := self._from_country_code(number):
+        if digits := self.from_country_code(number):
             return "" if self._problem_with_code(digits) else digits
-        if len(number) in region.full_lengths:
-            ambiguous = number.startswith(code) and len(number) - len(code) in region.full_lengths
-            return "" if ambiguous or self._problem_with_code(code + number) else code + number
-        bare = self._format is NumberFormat.DIGITS and number[0] != "0" and len(number) > region.longest
-        return number if bare and not self._problem_with_code(number) else ""
+        if self.is_whole(number):
+            return "" if self._is_ambiguous(number) or self._problem_with_code(code + number) else code + number
+        return number if self._format is NumberFormat.DIGITS and self._is_abroad(number) else ""
+
+    def _judged(self, cell: str) -> _Judged:
+        """Lead a cell through the gates."""
+        read = reading(cell)
+        if problem := misspelling(read.text):
+            return _Judged(Normalised("", problem))
+        digits = without_formatting(read.text)
+        formed = self._at_length(read.text, digits)
+        internal = self._is_internal(digits)
+        if read.or_else:
+            # A plus may be the sign of a decimal number: +601234555.0
+            signed = ZEROS in read.kinds and digits[0] == "+" and self.is_whole(digits[1:])
+            formed = Normalised("", read.or_else) if formed.problem or internal or signed else formed
+            internal = False
+        if self._rules.rounded and formed.number.endswith(ROUNDED):
+            formed = Normalised("", _LOST_ENDS)
+        return _Judged(formed, digits, read.kinds, internal)
+
+    def _at_length(self, text: str, digits: str) -> Normalised:
+        """Bring the digits of a well-spelt text to the campaign's form, unless they go on behind a whole number."""
+        plain = self._plain(digits)
+        sizes = [len(group) for group in _GROUP.findall(text)]
+        explicit = self._explicit(digits)
+        if len(sizes) > 1 and len(explicit or digits) <= MAX_DIGITS:
+            if explicit and not plain and self._has_extension(explicit, sizes[-1]):
+                return Normalised("", EXTENSION)
+            if not explicit and self._goes_on(digits, sizes):
+                return Normalised("", EXTENSION)
+        if plain:
+            return Normalised(self._plain_lead + plain[self._kept], "")
+        formed = self._formed(digits)
+        return formed if self._reads_back(digits, formed) else Normalised("", _AMBIGUOUS)
+
+    def _has_extension(self, digits: str, last: int) -> bool:
+        """Tell whether digits from the country code on are a number only without their last group of so many digits."""
+        front = digits[:-last]
+        return (
+            last <= _MOST_EXTENSION_DIGITS < len(front)
+            and bool(problem_in_plan(digits, certain=True))
+            and not problem_in_plan(front, certain=True)
+        )
+
+    def _goes_on(self, digits: str, sizes: Sequence[int]) -> bool:
+        """Tell whether bare digits in groups of these sizes begin with a whole national number and go on behind it.
+
+        Where all of them are a number with its country code in front, that is what was meant, unless it is as well one
+        without a code and a group more: `48 123 45 06 12`, when 48 is also the code of an area.
+        """
+        region = self._region
+        if len(region.full_lengths) > 1 or (self.from_country_code(digits) and not self._may_go_on(sizes)):
+            return False
+        (full,) = region.full_lengths
+        return full in accumulate(sizes[:-1]) and not problem_in_plan(region.country_code + digits[:full], certain=True)
+
+    def _may_go_on(self, sizes: Sequence[int]) -> bool:
+        """Tell whether groups of so many digits may be a number with its code, or one without and a group more."""
+        lead, *rest = sizes
+        total = sum(sizes) - len(self._region.country_code)
+        if total not in self._region.full_lengths or total not in accumulate(sizes):
+            return False
+        return not (lead == len(self._region.country_code) and tuple(rest) == _LANDLINE)
 
     def _reads_back(self, number: str, formed: Normalised) -> bool:
         """Tell whether the number formed, read again, is the same one."""
         if formed.number in {"", number}:
             return True
-        digits = self._from_country_code(number)
-        same = bool(digits) and digits == self._from_country_code(formed.number)  # spares the plan a second look
+        digits = self.from_country_code(number)
+        same = bool(digits) and digits == self.from_country_code(formed.number)  # spares the plan a second look
         return same or self._formed(formed.number) == formed
 
     def _formed(self, number: str) -> Normalised:
         """Bring digits, perhaps with a plus in front, to the campaign's form."""
         if not number.strip("+0"):
             return Normalised("", "Nothing but zeros: a placeholder.")
-        digits = self._from_country_code(number)
+        digits = self.from_country_code(number)
         if not digits:
             return self._without_code(number)
         if problem := self._problem_with_code(digits):
@@ -158,19 +301,24 @@ class Normaliser:
         own = digits.startswith(code)
         return Normalised(digits.removeprefix(code) if own else self._region.international_prefix + digits, "")
 
-    def _from_country_code(self, number: str) -> str:
+    def from_country_code(self, number: str) -> str:
         """Return the digits from the country code on, or an empty text for a number without one.
 
         Bare digits carry it when they are too long for a national number and what follows the region's own code is
         as long as one: libphonenumber reads them so too.
         """
+        if explicit := self._explicit(number):
+            return explicit
         region = self._region
-        if number[0] == "+":
-            return number[1:]
-        if region.international_prefix and number.startswith(region.international_prefix):
-            return number.removeprefix(region.international_prefix)
         bare = number.startswith(region.country_code) and len(number) > region.longest
         return number if bare and len(number) - len(region.country_code) in region.full_lengths else ""
+
+    def _explicit(self, number: str) -> str:
+        """Return the digits from the country code on where a plus or the prefix stands in front, else an empty text."""
+        if number[0] == "+":
+            return number[1:]
+        prefix = self._region.international_prefix
+        return number.removeprefix(prefix) if prefix and number.startswith(prefix) else ""
 
     def _problem_with_code(self, digits: str) -> str:
         """Return why digits with their country code are no number, or cannot be brought to the campaign's form."""
@@ -181,61 +329,96 @@ class Normaliser:
             return ""
         if not own and self._format is NumberFormat.NATIONAL and not region.international_prefix:
             return "A number abroad is dialled in more than one way from the region: choose another format."
-        return problem_in_plan(digits, own=own)
+        if (problem := problem_in_plan(digits, certain=own)) or not own:
+            return problem
+        return "" if self.is_whole(national) else NO_SUCH_NUMBER
 
     def _without_code(self, number: str) -> Normalised:
-        """Take bare digits as they are, but for a whole national number where the form has a country code."""
-        if problem := self._problem_without_code(number):
-            return Normalised("", problem)
+        """Bring a whole national number to the campaign's form; take as they are the few others that may be sent."""
         region = self._region
-        whole = len(number) in region.full_lengths
-        zero = number[0] == "0" and len(number) > min(region.full_lengths)
-        if self._lead is None or not (whole or zero):
+        if not self.is_whole(number):
+            problem = self._problem_without_code(number)
+            return Normalised("" if problem else number, problem)
+        if self._rules.coded and number.startswith(region.country_code):
+            return Normalised("", _CUT_SHORT)
+        if self._lead is None:
             return Normalised(number, "")
-        if number.startswith(region.country_code) and len(number) - len(region.country_code) in region.full_lengths:
+        if self._is_ambiguous(number):
             return Normalised("", _AMBIGUOUS)
         problem = self._problem_with_code(region.country_code + number)
         return Normalised("" if problem else self._plain_lead + number, problem)
 
+    def _is_ambiguous(self, number: str) -> bool:
+        """Tell whether a whole national number would be one as well if it began with the country code."""
+        code = self._region.country_code
+        return number.startswith(code) and len(number) - len(code) in self._region.full_lengths
+
     def _problem_without_code(self, number: str) -> str:
+        """Return why digits that are no whole national number must not be sent, or an empty text."""
+        if self._is_internal(number):
+            return "" if self._rules.internal_numbers else _INTERNAL
         if len(number) < MIN_DIGITS:
             return "Fewer than three digits."
         if len(number) > MAX_DIGITS:
             return TOO_MANY_DIGITS if number[MAX_DIGITS:].strip("0") else _ZEROS_AT_THE_END
+        return self._problem_with_zeros(number) if number[0] == "0" else self._problem_with_length(number)
+
+    def _problem_with_zeros(self, number: str) -> str:
         if number.startswith("00"):
             return "Zeros in front that are not the international prefix of the region."
-        return LOST_PLUS if self._lost_plus(number) else ""
+        if self._is_abroad(number[1:]):
+            return LOST_PLUS
+        if not self.is_whole(number[1:]):
+            return ZERO
+        return "" if self._format is NumberFormat.AS_IS else _TRUNK_ZERO
 
-    def _lost_plus(self, number: str) -> bool:
-        """Tell whether bare digits would be a number if there were a plus instead of a zero or nothing in front."""
-        if self._format not in {NumberFormat.NATIONAL, NumberFormat.E164}:
-            return False
-        digits = number.removeprefix("0")
-        own = digits.startswith(self._region.country_code)
-        return len(digits) > self._region.longest and not problem_in_plan(digits, own=own)
+    def _problem_with_length(self, number: str) -> str:
+        if self._is_abroad(number):
+            return "" if self._format in {NumberFormat.DIGITS, NumberFormat.AS_IS} else LOST_PLUS
+        return _TOO_FEW if len(number) < min(self._region.full_lengths) else _TOO_MANY
+
+    def _is_internal(self, number: str) -> bool:
+        """Tell whether digits are as few as those of an internal number, and no whole one."""
+        return number[0] != "+" and MIN_DIGITS <= len(number) <= MAX_INTERNAL_DIGITS and not self.is_whole(number)
+
+    def _is_abroad(self, number: str) -> bool:
+        """Tell whether bare digits, which are no whole national number, are one with a plus in front.
+
+        Where they are no longer than a national number may be, only the plan's ranges make that certain.
+        """
+        region = self._region
+        certain = number.startswith(region.country_code) or len(number) <= region.longest
+        return len(number) > max(region.full_lengths) and not problem_in_plan(number, certain=certain)
 
 
-def _lines(cells: Sequence[str]) -> Sequence[str]:
-    """Return each cell as one line without spaces and dashes; an empty one for a cell that needs all the gates."""
+def _lines(cells: Sequence[str], may_go_on: Callable[[Sequence[int]], bool]) -> Sequence[str]:
+    """Return each cell as one line without spaces and dashes; an empty one for a cell that needs all the gates.
+
+    `may_go_on` tells of the sizes of groups whether these may be an extension's.
+    """
     text = "\n".join(cells)
     if not cells or (" " not in text and "-" not in text and text.count("\n") < len(cells)):
         return cells
     # A file has few spellings, digits apart: each is looked at once.
     spellings = text.translate(_ANY_DIGIT).split("\n")
     if len(spellings) != len(cells):  # a cell of several lines
-        return _lines([cell if "\n" not in cell else "" for cell in cells])
-    odd = {spelling for spelling in set(spellings) if not _CLEAN.fullmatch(spelling)}
+        return _lines([cell if "\n" not in cell else "" for cell in cells], may_go_on)
+    odd = {
+        spelling
+        for spelling in set(spellings)
+        if not _CLEAN.fullmatch(spelling) or may_go_on([len(group) for group in _GROUP.findall(spelling)])
+    }
     if odd:
         text = "\n".join(["" if spelling in odd else cell for cell, spelling in zip(cells, spellings, strict=True)])
     return text.replace(" ", "").replace("-", "").split("\n")
 
 
-def _plain(region: Region) -> tuple[str, str]:
+def _plain(region: Region, rules: NumberRules) -> tuple[str, str]:
     """Return patterns of what most cells look like: perhaps the region's country code, and a whole number of it.
 
     It spares them the gates, so it leaves out whatever these would have to look at: a zero in front, digits that
     start like an international prefix (810 in some countries), lengths that are whole with the code and without it,
-    and the code without a plus or a prefix where national numbers are as long.
+    the code without a plus or a prefix where national numbers are as long, and what the rules refuse.
     """
     code, prefix = region.country_code, region.international_prefix
     lengths = [
@@ -249,4 +432,19 @@ def _plain(region: Region) -> tuple[str, str]:
         + [code] * (len(code) + min(region.full_lengths) > region.longest)
     )
     abroad = f"(?!{prefix})" if prefix.strip("0") else ""  # after 00 there is nothing that [1-9] lets through
-    return f"(?:{'|'.join(coded)}|)", f"{abroad}[1-9](?:{'|'.join(lengths) or '(?!)'})"
+    none = f"(?!{code})" if rules.coded else ""
+    rounded = f"(?<!{ROUNDED})" if rules.rounded else ""
+    return f"(?:{'|'.join(coded)}|{none})", f"{abroad}[1-9](?:{'|'.join(lengths) or '(?!)'}){rounded}"
+
+
+def _like_code(region: Region) -> str:
+    """Return a pattern of lines of bare digits that begin with the country code.
+
+    Its group is empty where they are as many as those of a national number, and else the digits behind the code.
+    """
+    code = region.country_code
+    national, behind = (
+        "|".join(f"[0-9]{{{length - less}}}" for length in sorted(region.full_lengths) if length > less)
+        for less in (len(code), 0)
+    )
+    return rf"\n{code}(?:(?:{national})|({behind}))(?=\n)"

@@ -13,7 +13,9 @@ from typing import NamedTuple
 
 from bulk_remove.core.guards import NO_LIMITS, NOTHING_KNOWN, Known, Limits, check_limits, emptied, unchecked
 from bulk_remove.core.model import Source
+from bulk_remove.core.spelling import EMPTY
 from bulk_remove.errors import GuardStop, InputError, InvariantError
+from bulk_remove.language import counted, ours
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,16 +71,30 @@ class SourcePlan:
     """Its first rows: (row, cell, what became of it), masked."""
     examples: tuple[Sample, ...] = ()
     """Its first invalid rows, likewise."""
+    kinds: tuple[tuple[str, int], ...] = ()
+    """Cells that are written as no number is and were read as one all the same: (kind, how many)."""
+    internal: int = 0
+    """Internal numbers to be sent."""
+
+    @property
+    def empty(self) -> int:
+        """Rows whose phone cell is empty."""
+        return dict(self.problems).get(EMPTY, 0)
+
+    @property
+    def damage(self) -> tuple[tuple[str, int], ...]:
+        """The reasons why cells with something in them hold no number."""
+        return tuple(problem for problem in self.problems if problem[0] != EMPTY)
 
     @property
     def invalid(self) -> int:
-        """Rows that hold no number."""
-        return sum(count for _, count in self.problems)
+        """Rows that hold something, but no number."""
+        return sum(count for _, count in self.damage)
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a run would do. `rows` = `numbers` + `invalid` + `duplicates`."""
+    """What a run would do. `rows` = `numbers` + `invalid` + `empty` + `duplicates`."""
 
     run_id: str
     """The run's id, by which it is found later."""
@@ -104,8 +120,13 @@ class Plan:
 
     @property
     def invalid(self) -> int:
-        """Rows that hold no number."""
+        """Rows that hold something, but no number."""
         return sum(source.invalid for source in self.sources)
+
+    @property
+    def empty(self) -> int:
+        """Rows whose phone cell is empty."""
+        return sum(source.empty for source in self.sources)
 
     @property
     def duplicates(self) -> int:
@@ -117,7 +138,7 @@ class Plan:
         """The invalid cells by reason, the commonest first."""
         counted = Counter[str]()
         for source in self.sources:
-            counted.update(dict(source.problems))
+            counted.update(dict(source.damage))
         return tuple(counted.most_common())
 
     @property
@@ -205,11 +226,21 @@ class ApprovedPlan:
 
 def check_holds_numbers(plan: Plan) -> None:
     """Raise InputError when there is nothing to send, InvariantError when the sum of its rows does not close."""
-    if plan.rows != plan.numbers + plan.invalid + plan.duplicates:
-        raise InvariantError("the plan's rows are not the sum of its numbers, invalid cells and duplicates")
+    if plan.rows != plan.numbers + plan.invalid + plan.empty + plan.duplicates:
+        raise InvariantError("the plan's rows are not the sum of its numbers, invalid and empty cells and duplicates")
     if not plan.numbers:
+        nothing = "The input holds no phone number that could be sent."
+        reason, count = plan.problems[0] if plan.problems else ("", 0)
+        commonest = counted(
+            plan.rows,
+            "{nothing} {damaged:,} of {count:,} row: {reason}",
+            "{nothing} {damaged:,} of {count:,} rows: {reason}",
+            nothing=ours(nothing),
+            damaged=count,
+            reason=ours(reason),
+        )
         raise InputError(
-            "The input holds no phone number that could be sent.",
+            commonest if reason else nothing,
             "Look at the column and the reasons in the plan; choose another with --column.",
         )
 

@@ -12,7 +12,9 @@ TOO_MANY_DIGITS = "More than fifteen digits: perhaps more than one number, and n
 
 _EXAMPLES = {"PL": "601234555"}
 """That of the documents; for other regions libphonenumber has one."""
-_ZERO = "A zero in front or after the country code: nobody can tell whether it belongs to the number."
+NO_SUCH_NUMBER = "No number of its country looks like this."
+TOO_SHORT = "Too short for its country."
+ZERO = "A zero in front or after the country code: nobody can tell whether it belongs to the number."
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +55,20 @@ def region_of(name: str) -> Region:
     )
 
 
-def problem_in_plan(digits: str, *, own: bool) -> str:
+def is_country_code(digits: str) -> bool:
+    """Tell whether a country, or a service of many, has this code."""
+    from phonenumbers import COUNTRY_CODE_TO_REGION_CODE  # noqa: PLC0415 - as below
+
+    return digits[0] != "0" and int(digits) in COUNTRY_CODE_TO_REGION_CODE
+
+
+def problem_in_plan(digits: str, *, certain: bool) -> str:
     """Return why the country's numbering plan has no such number, or an empty text.
 
-    `digits` begin with a country code. Abroad the length decides. In the own country, where a length of its own
-    stands for a service, the plan's ranges do; and so they do for a zero after the country code: Italy's numbers
-    have one, elsewhere it is a habit.
+    `digits` begin with a country code. As a rule the length decides, for plans change. What must be `certain` goes by
+    the plan's ranges: in the own country, where a length of its own stands for a service, and wherever nothing but the
+    digits tells where the country code ends. So does a zero after the country code: Italy's numbers have one,
+    elsewhere it is a habit.
     """
     from phonenumbers import (  # noqa: PLC0415 - costs 30 ms, and importing this module must not
         NumberParseException,
@@ -75,13 +85,30 @@ def problem_in_plan(digits: str, *, own: bool) -> str:
         parsed = parse(f"+{digits}")
     except NumberParseException as error:
         unknown = error.error_type == NumberParseException.INVALID_COUNTRY_CODE
-        return "No country has this code." if unknown else "Too short for its country."
+        return "No country has this code." if unknown else TOO_SHORT
     code, national = str(parsed.country_code), national_significant_number(parsed)
     possible = is_possible_number_with_reason(parsed)
     if (digits[len(code) :].startswith("0") and not is_valid_number(parsed)) or code + national != digits:
-        return _ZERO
+        return ZERO
     if possible in {ValidationResult.TOO_SHORT, ValidationResult.TOO_LONG}:
-        return "Too short for its country." if possible == ValidationResult.TOO_SHORT else "Too long for its country."
-    if possible != ValidationResult.IS_POSSIBLE or (own and not is_valid_number(parsed)):
-        return "No number of its country looks like this."
+        return TOO_SHORT if possible == ValidationResult.TOO_SHORT else "Too long for its country."
+    if possible != ValidationResult.IS_POSSIBLE or (certain and not is_valid_number(parsed)):
+        return NO_SUCH_NUMBER
     return ""
+
+
+def is_subscriber(digits: str) -> bool:
+    """Tell whether digits that begin with their country code are certainly a telephone's number.
+
+    Freephone numbers and pagers are none: in Poland theirs have other lengths, as a number that lost a digit has.
+    """
+    from phonenumbers import PhoneNumberType, number_type, parse  # noqa: PLC0415 - as above
+
+    telephones = {
+        PhoneNumberType.FIXED_LINE,
+        PhoneNumberType.MOBILE,
+        PhoneNumberType.FIXED_LINE_OR_MOBILE,
+        PhoneNumberType.VOIP,
+        PhoneNumberType.PERSONAL_NUMBER,
+    }
+    return not problem_in_plan(digits, certain=True) and number_type(parse(f"+{digits}")) in telephones

@@ -381,6 +381,7 @@ def _summary(plan: Plan, settings: Settings, finished: Finished) -> dict[str, ob
         "numbers": plan.numbers,
         "numbers_asked": finished.asked_numbers,
         "duplicate_rows": plan.duplicates,
+        "empty_cells": plan.empty,
         "invalid_cells_by_reason": dict(plan.problems),
         "removed_records": finished.removed_records,
         "removed_records_at_least": finished.at_least,

@@ -4,13 +4,18 @@ from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
 
 from bulk_remove.adapters.distinct import RowKeys
 from bulk_remove.core.campaigns import read_campaign
+from bulk_remove.core.code_column import CodeColumn
+from bulk_remove.core.columns import fold
 from bulk_remove.core.model import NumberedBlock, RowBlock, Source, mask
-from bulk_remove.core.numbers import Normaliser
+from bulk_remove.core.numbers import JudgedBlock, Normaliser, NumberRules
 from bulk_remove.core.plan import Sample, SourcePlan
+from bulk_remove.core.spelling import EMPTY
 from bulk_remove.core.splitting import split_cell
+from bulk_remove.core.whole_input import WholeInput
 from bulk_remove.errors import InputError
 from bulk_remove.language import phrase
 from bulk_remove.settings import Settings
@@ -23,15 +28,21 @@ MAX_CAMPAIGNS = 1000
 class Intake:
     """Turns cells into numbers and counts what it meets.
 
-    `on_rows` is told how many rows have been read so far. With `show_numbers` samples are not masked.
+    `on_rows` is told how many rows have been read so far. With `show_numbers` samples are not masked. `whole` is what
+    the cells that passed say of each other.
     """
 
-    def __init__(self, settings: Settings, on_rows: Callable[[int], None], *, show_numbers: bool) -> None:
+    def __init__(
+        self, settings: Settings, rules: NumberRules, on_rows: Callable[[int], None], *, show_numbers: bool
+    ) -> None:
+        self.whole = WholeInput()
         self._settings = settings
-        self._normalise = Normaliser(settings.rules)
+        self._rules = rules
+        self._normalise = Normaliser(rules)
         self._on_rows = on_rows
         self._shown: Callable[[str], str] = str if show_numbers else mask
         self._campaigns: dict[str, tuple[str, str]] = {}
+        self._codes: dict[Source, CodeColumn] = {}
         self._counts: list[_Counts] = []
         self.rows = 0
 
@@ -40,9 +51,12 @@ class Intake:
         counts = _Counts(source, self.rows)
         self._counts.append(counts)
         for block in blocks:
-            numbered = self._numbered(block)
+            numbered, judged = self._numbered(block)
+            self.whole.add(judged)
             keys.add(numbered.numbers, numbered.campaigns if source.campaign_column is not None else ())
             counts.add(numbered, self._shown)
+            counts.kinds.update(judged.kinds)
+            counts.internal += judged.internal if self._rules.internal_numbers else 0
             self.rows += len(numbered.numbers)
             self._on_rows(self.rows)
             yield numbered
@@ -58,22 +72,34 @@ class Intake:
         """Return what each source holds."""
         return tuple(counts.plan() for counts in self._counts)
 
-    def _numbered(self, block: RowBlock) -> NumberedBlock:
-        numbers, problems = self._normalise.block(block.cells)
-        if problems and self._settings.split_cells:
-            parts = {index: found for index in problems if (found := split_cell(block.cells[index], self._normalise))}
+    def _numbered(self, block: RowBlock) -> tuple[NumberedBlock, JudgedBlock]:
+        if block.codes:
+            block = self._with_codes(block)
+        judged = self._normalise.block(block.cells)
+        if judged.problems and self._settings.split_cells:
+            cells = block.cells
+            parts = {index: found for index in judged.problems if (found := split_cell(cells[index], self._normalise))}
             if parts:
                 block = _with_parts(block, parts)
-                numbers, problems = self._normalise.block(block.cells)
+                judged = self._normalise.block(block.cells)
+        numbers, problems = judged.numbers, judged.problems
         for index, problem in block.problems.items():
             numbers[index], problems[index] = "", problem
         if block.source.campaign_column is None:
-            return NumberedBlock(block, numbers, [self._settings.campaign] * len(numbers), problems)
+            return NumberedBlock(block, numbers, [self._settings.campaign] * len(numbers), problems), judged
         campaigns = [self._campaign(cell) for cell in block.campaigns]
         for index, (_, problem) in enumerate(campaigns):
             if problem and numbers[index]:
                 numbers[index], problems[index] = "", problem
-        return NumberedBlock(block, numbers, [campaign for campaign, _ in campaigns], problems)
+        return NumberedBlock(block, numbers, [campaign for campaign, _ in campaigns], problems), judged
+
+    def _with_codes(self, block: RowBlock) -> RowBlock:
+        """Return the block with each cell and its code put together."""
+        source = block.source
+        if source not in self._codes:
+            self._codes[source] = CodeColumn(fold(source.header[source.code_column or 0]), self._rules)
+        joined = self._codes[source].joined(block.codes, block.cells)
+        return replace(block, cells=joined.cells, problems={**joined.problems, **block.problems}, codes=())
 
     def _campaign(self, cell: str) -> tuple[str, str]:
         found = self._campaigns.get(cell)
@@ -96,6 +122,8 @@ class _Counts:
     def __init__(self, source: Source, first_place: int) -> None:
         self.first_place = first_place
         self.duplicates = 0
+        self.kinds = Counter[str]()
+        self.internal = 0
         self._source = source
         self._rows = 0
         self._problems = Counter[str]()
@@ -107,7 +135,8 @@ class _Counts:
         self._problems.update(block.problems.values())
         for index in range(min(len(block.numbers), SAMPLE_ROWS - len(self._samples))):
             self._samples.append(_sample(block, index, shown))
-        for index in sorted(block.problems)[: SAMPLE_ROWS - len(self._examples)]:
+        damaged = (index for index in sorted(block.problems) if block.problems[index] != EMPTY)
+        for index in islice(damaged, SAMPLE_ROWS - len(self._examples)):
             self._examples.append(_sample(block, index, shown))
 
     def plan(self) -> SourcePlan:
@@ -118,6 +147,8 @@ class _Counts:
             tuple(self._problems.most_common()),
             tuple(self._samples),
             tuple(self._examples),
+            tuple(self.kinds.most_common()),
+            self.internal,
         )
 
 

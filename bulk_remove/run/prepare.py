@@ -18,7 +18,9 @@ from bulk_remove.adapters.reporter import kept_columns
 from bulk_remove.core.chunker import in_requests
 from bulk_remove.core.guards import check_invalid_share
 from bulk_remove.core.model import RowBlock, Source
+from bulk_remove.core.numbers import NumberRules
 from bulk_remove.core.plan import CampaignPlan, Plan
+from bulk_remove.core.whole_input import WholeInput
 from bulk_remove.run.intake import Intake
 from bulk_remove.run.preflight import NOT_ASKED, Findings
 from bulk_remove.settings import Destination, Settings
@@ -51,7 +53,7 @@ class Table(Protocol):
         """What is known of it before it is read."""
 
     def blocks(self) -> Iterator[RowBlock]:
-        """Yield its rows once, in order. May raise InputError."""
+        """Yield its rows in order; called again, from the first one on again. May raise InputError."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +91,8 @@ def prepared(
     """Read the tables into a new run's ledger and plan it; the ledger is closed at the end.
 
     Each campaign is looked at once, before the rows are read where it is known by then. Campaigns that stand in the
-    rows are looked at afterwards, and the tables are read again where that asks for numbers in another form.
+    rows are looked at afterwards. The tables are read again where that asks for numbers in another form, or where the
+    whole input says that its cells mean something else than each by itself.
 
     Raises InputError, UsageError, StorageError, and what the look does.
     """
@@ -97,12 +100,13 @@ def prepared(
     planning = _Planner(tables, destination, state_dir, now_s, sight)
     known = sight.look([settings.campaign]) if settings.campaign else None
     first = settings.in_forms_of(known.held if known else {})
-    with planning.planned(first, known) as ready:
+    with planning.planned(first, first.rules, known) as (ready, whole):
         findings, wanted = ready.findings, settings.in_forms_of(ready.findings.held)
-        if wanted == first:
+        rules = whole.rules(wanted.rules, internal_numbers=wanted.internal_numbers, trusted=wanted.trust_column)
+        if (wanted, rules) == (first, first.rules):
             yield ready
             return
-    with planning.planned(wanted, findings) as ready:
+    with planning.planned(wanted, rules, findings) as (ready, _):
         yield ready
 
 
@@ -117,12 +121,17 @@ class _Planner:
     sight: Sight
 
     @contextmanager
-    def planned(self, settings: Settings, findings: Findings | None) -> Iterator[Prepared]:
-        """Plan a run with these settings; campaigns of which there are no `findings` yet are looked at."""
+    def planned(
+        self, settings: Settings, rules: NumberRules, findings: Findings | None
+    ) -> Iterator[tuple[Prepared, WholeInput]]:
+        """Plan a run with these settings, and give what the cells say of each other.
+
+        Cells are read by these `rules`; campaigns of which there are no `findings` yet are looked at.
+        """
         kept = kept_columns([table.source for table in self.tables]) if settings.keep_columns else ()
         with new_run(self.state_dir, settings, self.destination, self.now_s) as (folder, store):
             planning = Planning(store)
-            intake = Intake(settings, self.sight.on_rows, show_numbers=self.sight.show_numbers)
+            intake = Intake(settings, rules, self.sight.on_rows, show_numbers=self.sight.show_numbers)
             with RowKeys(folder / "keys.tmp") as keys:
                 for table in self.tables:
                     planning.add_source(table.source)
@@ -146,7 +155,7 @@ class _Planner:
                 canary=settings.canary,
             )
             planning.finish(counts_of(plan, kept))
-            yield Prepared(folder, store, plan, kept, settings, findings)
+            yield Prepared(folder, store, plan, kept, settings, findings), intake.whole
 
 
 def with_forms(campaigns: Iterable[CampaignPlan], settings: Settings, findings: Findings) -> tuple[CampaignPlan, ...]:
@@ -184,9 +193,9 @@ def reading_of(settings: Settings, state_dir: Path) -> ReadOptions:
 
 
 def check_plan(plan: Plan, settings: Settings) -> None:
-    """Raise GuardStop when too great a share of the rows holds no number."""
+    """Raise GuardStop when too great a share of the rows, those with an empty cell left out, holds no number."""
     examples = [sample for source in plan.sources for sample in source.examples]
-    check_invalid_share(plan.rows, plan.invalid, plan.problems, settings.max_invalid, examples)
+    check_invalid_share(plan.rows - plan.empty, plan.invalid, plan.problems, settings.max_invalid, examples)
 
 
 @contextmanager

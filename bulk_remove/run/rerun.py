@@ -77,9 +77,9 @@ def earlier_rows(
     """
     if is_report(earlier):
         settings = Settings(**({} if "campaign" in changes else {"campaign_column": "campaign"}) | dict(changes))
-        # Its own column is right whatever it looks like: the numbers were sent before.
-        reading = ReadOptions("number", keep_columns=True, has_header=True, trust_column=True)
-        report = OldReport(open_table(earlier, reading), settings.rules)
+        # Its own column and its short numbers are right whatever they look like: they were sent before.
+        reading = ReadOptions("number", keep_columns=True, has_header=True, trust_column=True, code_column=False)
+        report = OldReport(open_table(earlier, reading), replace(settings.rules, internal_numbers=True))
         yield EarlierRows(report.rows, report.kept, settings, given or Destination())
         return
     with earlier_run(find_run(state_dir, earlier), changes) as run:

@@ -85,9 +85,38 @@ def test_a_weak_name_needs_most_of_its_cells_to_look_like_whole_numbers(cells: l
         assert "most cells do not look it" in refusal(["numer", "name"], *rows).sentence
 
 
-@pytest.mark.parametrize("rows", [[["biuro"], ["dom"]], [[""], []], [["4.86E+10"]]], ids=["words", "blank", "spoilt"])
+@pytest.mark.parametrize(
+    "rows",
+    [[["biuro"], ["dom"]], [[""], []], [["dom"], ["brak"], ["4.86E+10"]]],
+    ids=["words", "blank", "mostly words"],
+)
 def test_a_strong_name_without_one_phone_number_is_refused(rows: list[list[str]]) -> None:
     assert refusal(["tel"], *rows).sentence.startswith(f"Column 'tel' has no phone number in its first {len(rows)} ro")
+
+
+@pytest.mark.parametrize(
+    ("cells", "damage"),
+    [
+        (["4.86E+10"], "a spreadsheet has cut the digits of 1 of 1 cell"),
+        (["4.86E+10"] * 48 + ["", "brak", "601234555;6"], "a spreadsheet has cut the digits of 48 of 50 cells"),
+        (["12,50", "1 234,50", "brak"], "2 of 3 cells: A decimal number, not a phone number"),
+        (["601234555;602", "601 234 555 w. 3", "441;442"], "2 of 3 cells: Perhaps more than one number"),
+    ],
+)
+@pytest.mark.parametrize("name", ["tel", "numer"])
+def test_a_column_whose_cells_are_all_damaged_is_refused_with_the_commonest_damage(
+    name: str, cells: list[str], damage: str
+) -> None:
+    error = refusal([name, "miasto"], *[[cell, "x"] for cell in cells])
+    assert error.sentence == f"Column '{name}' has no whole phone number: {damage}."
+    assert "as text" in error.hint
+
+
+@pytest.mark.parametrize("cell", ['="601234555"', "601234555.0", "6.01234555E+08", "p:+48601234555", "'601234555'"])
+def test_a_cell_that_loses_no_digit_looks_like_a_number(cell: str) -> None:
+    assert chosen(["tel", "x"], [cell, "1"], ["brak", "2"]) == 0
+    assert chosen(["numer", "x"], [cell, "1"]) == 0
+    assert is_whole_number(cell)
 
 
 @pytest.mark.parametrize(

@@ -66,7 +66,8 @@ def chain(forms: Forms, number: str) -> list[str]:
         (NATIONAL, "441", EVERY, []),
         (NATIONAL, "19115", EVERY, []),
         (NATIONAL, "012345678", EVERY, []),
-        (E164, "+482219115", EVERY, ["00482219115"]),
+        (NATIONAL, "004520123456", EVERY, ["+4520123456", "4520123456"]),  # no longer than a Polish number may be
+        (E164, "+482219115", EVERY, []),  # a service's number, or one that was cut off
         (NATIONAL, "601234555", (), []),
         (AS_IS, "+48601234555", (), []),
     ],

@@ -39,6 +39,11 @@ phone_like = st.text(st.sampled_from("0123456789012345678901234567894800++ .-()'
 explicit = st.from_regex(r"(\+|00|011|810)[0-9]{3,15}", fullmatch=True)
 
 
+INTERNAL_TOO = {
+    number_format: Normaliser(NumberRules(number_format, internal_numbers=True)) for number_format in NumberFormat
+}
+
+
 def normalised(cell: str, number_format: NumberFormat = NATIONAL, region: str = "PL") -> Normalised:
     return NORMALISERS[number_format, region](cell)
 
@@ -54,8 +59,8 @@ def spaced(draw: st.DrawFn, number: str) -> str:
     """Put formatting between groups of three digits."""
     groups: list[str] = re.findall("[0-9]{1,3}", number)
     formatted = groups[0] + "".join(draw(separators) + group for group in groups[1:])
-    # One dot alone makes a decimal number: a property of its own.
-    assume(not re.fullmatch(r"[0-9 ]+\.[0-9]+", re.sub(r"[\u200b]|[^\S ]", "", formatted)))
+    # One dot alone makes a decimal number, and so does a digit alone behind a dot: properties of their own.
+    assume(formatted.count(".") != 1)
     return formatted
 
 
@@ -87,10 +92,10 @@ def formatted_subscribers(draw: st.DrawFn) -> tuple[str, str, bool]:
         ("+49 1512 3456789", "004915123456789", "4915123456789", "+4915123456789", "+4915123456789"),
         ("0049 1512 3456789", "004915123456789", "4915123456789", "+4915123456789", "004915123456789"),
         ("+39 06 12345678", "00390612345678", "390612345678", "+390612345678", "+390612345678"),
-        ("441", "441", "441", "441", "441"),
-        ("044", "044", "044", "044", "044"),
-        ("19 115", "19115", "19115", "19115", "19115"),
-        ("123456789012345", *["123456789012345"] * 4),
+        ("48 22 123 45 67", "221234567", "48221234567", "+48221234567", "48221234567"),
+        ("48 48 123 45 06", "481234506", "48481234506", "+48481234506", "48481234506"),
+        ("+48 48 123 45 06", "481234506", "48481234506", "+48481234506", "+48481234506"),
+        ("601234500", "601234500", "48601234500", "+48601234500", "601234500"),
     ],
 )
 def test_a_number_takes_the_form_of_the_campaign(cell: str, national: str, digits: str, e164: str, as_is: str) -> None:
@@ -103,17 +108,18 @@ def test_a_number_takes_the_form_of_the_campaign(cell: str, national: str, digit
     [
         ("The cell is empty", ["", " ", "\ufeff\u200b", "'", "\u00a0\n"]),
         ("No digits", ["+", "()", "nikt"]),
-        ("Letters", ["601 234 abc", "tel:+48601234555", "tel. 601234555", "601b"]),
-        ("Scientific notation", ["4.86E+10", "4,86E+10", "4.86e10", "48601E+6", "4E10"]),
+        ("Letters", ["601 234 abc", "tel. 601234555", "601b", "tel:441", "p:441"]),
+        ("Scientific notation", ["4.86E+10", "4,86E+10", "4.86e10", "48601E+6", "4E10", "4.41E+2"]),
         (
             "A decimal number",
-            ["48601234567.0", "601234555.00", "441.5", "52.2296756", "441,0", "1 234 567.50", "601,25"],
+            ["441.0", "441.5", "52.2296756", "441,0", "1 234 567.50", "601,25", "601 234.555", "(22) 123.4567"],
         ),
         ("A date", ["2024-01-15", "15.01.2024", "1-5-2024", "2024.1.15"]),
         ("Fewer than three digits", ["1", "12", "1-2"]),
         ("More than fifteen digits", ["1234567890123456", "601 234 555 602 234 555", "+4930123456789012345"]),
         ("Perhaps more than one number", ["601234555/602", "601234555,602234555", "441;442", "441|442", "601 lub 602"]),
         ("Perhaps more than one number", ["601234555\n602234555", "441\r\n442", "601234555 441", "+48601234555 (441)"]),
+        ("An extension", ["601 234 555 602 111", "+48 601-234-555-12", "22 123 45 67-89", "22 123 45 67 (89)"]),
         ("An extension", ["221234567 wew. 12", "221234567 wewn 12", "221234567 ext 5", "221234567#5", "22123 x5"]),
         ("Nothing but zeros", ["000000000", "000", "0", "+0", "+00 000", "0000000000000000"]),
         ("Control characters", ["601\t234", "601\x00234", "\x7f601234555", "601\x85234"]),
@@ -128,13 +134,16 @@ def test_a_number_takes_the_form_of_the_campaign(cell: str, national: str, digit
         ("A zero in front or after", ["+48 0 60123455", "+1 1 201 555 0123"]),
         ("No country has this code", ["+999123456", "00999123456", "+0048601234555", "+048601234555"]),
         ("Too short for its country", ["+48", "+48 12", "+48441", "00441", "+49 1"]),
-        ("Too long for its country", ["+48601234555123", "+3545551234567", "+1 2015550123 45"]),
-        ("No number of its country", ["+48 60123455", "+48 1234567", "+1 5551234"]),
+        ("Too long for its country", ["+48601234555123", "+3545551234567", "+1 20155501 2345"]),
+        ("No number of its country", ["+48 60123455", "+48 1234567", "+1 5551234", "+48 22 19115", "+48 64 123456"]),
+        ("An internal number", ["441", "044", "19 115", "601234", "'441", '="441"']),
+        ("Too few digits", ["6012345", "60123455", "2219115", "64123456"]),
+        ("Too many digits", ["6012345551", "9-601234555", "4848601234555", "8001234567", "123456789012345"]),
         ("Digits of another script", ["\uff16\uff10\uff11234555", "\u0666\u0660\u0661"]),
         ("Marks for right-to-left", ["\u202e601234555", "601\u200f234555"]),
         (
             "A character that is no part",
-            ["=601234555", "*601234555", "48*****4555", "''601234555", "601_234", "\uff0b48601"],
+            ["=601234555", "*601234555", "48*****4555", "''601234555", "601_234", "601\uff0b48601"],
         ),
         ("Not spelt like", ["601----234555", "601    234555", "601 .-. 234"]),
         ("Too long a text", ["6" * (MAX_CELL_CHARS + 1), "601234555" + " " * MAX_CELL_CHARS + "1"]),
@@ -149,18 +158,28 @@ def test_what_is_not_clearly_one_number_is_refused_with_the_reason(
         assert (result.number, result.problem[: len(problem)]) == ("", problem), repr(cell)
 
 
-@pytest.mark.parametrize("cell", ["0601234555", "012345678"])
-def test_a_bare_zero_in_front_stays_only_where_no_country_code_is_written(cell: str) -> None:
-    assert normalised(cell, NATIONAL).number == normalised(cell, AS_IS).number == cell
-    assert normalised(cell, DIGITS).problem == normalised(cell, E164).problem != ""
+@pytest.mark.parametrize("cell", ["0601234555", "0 22 123 45 67", "(0-22) 123 45 67", "0-601-234-555"])
+def test_a_zero_in_front_of_a_whole_number_stays_only_where_cells_are_taken_as_they_are(cell: str) -> None:
+    assert normalised(cell, AS_IS).number == re.sub("[^0-9]", "", cell)
+    for number_format in (NATIONAL, DIGITS, E164):
+        assert normalised(cell, number_format) == ("", "A zero in front of a whole number: write it without.")
+
+
+@FORMATS
+def test_a_zero_in_front_of_anything_else_is_refused_in_every_form(number_format: NumberFormat) -> None:
+    for cell in ("012345678", "06012345551", "0 22 123 45 6"):
+        assert normalised(cell, number_format).problem.startswith("A zero in front or after"), cell
 
 
 @pytest.mark.parametrize(
     ("cell", "number_format", "region", "number"),
     [
         ("0612345678", E164, "IT", "+390612345678"),
-        ("06123456", E164, "IT", "06123456"),
-        ("30 123456", E164, "DE", "30123456"),
+        ("06123456", E164, "IT", "+3906123456"),
+        ("30 123456", E164, "DE", "+4930123456"),
+        ("30 123456", NATIONAL, "DE", "30123456"),
+        ("8 123 456 78", NATIONAL, "SE", "812345678"),
+        ("2 512 34 56", E164, "BE", "+3225123456"),
         ("+49 30 123456", NATIONAL, "DE", "30123456"),
         ("011 48 601234555", E164, "US", "+48601234555"),
         ("+1 201 555 0123", NATIONAL, "US", "2015550123"),
@@ -169,11 +188,14 @@ def test_a_bare_zero_in_front_stays_only_where_no_country_code_is_written(cell: 
         ("+43 664 1234567", E164, "AT", "+436641234567"),
         ("664 1234567", E164, "AT", "+436641234567"),
         ("+61 412 345 678", NATIONAL, "AU", "412345678"),
-        ("+48 22 19115", E164, "PL", "+482219115"),
         ("+48 601234555", NATIONAL, "pl", "601234555"),
         ("4915123456789", DIGITS, "PL", "4915123456789"),
         ("4915123456789", AS_IS, "PL", "4915123456789"),
-        ("4915112345678", NATIONAL, "DE", "4915112345678"),  # no longer than a national number may be
+        ("+45 20 12 34 56", DIGITS, "PL", "4520123456"),
+        ("4520123456", AS_IS, "PL", "4520123456"),
+        ("420 601 234 555", DIGITS, "CZ", "420601234555"),
+        ("4915112345678", NATIONAL, "DE", "4915112345678"),  # a landline's number may be as long
+        ("34 612 34 56 78", NATIONAL, "ES", "612345678"),
     ],
 )
 def test_other_countries_go_by_their_own_plan(cell: str, number_format: NumberFormat, region: str, number: str) -> None:
@@ -189,7 +211,12 @@ def test_other_countries_go_by_their_own_plan(cell: str, number_format: NumberFo
             "PL",
             "The digits are a number with a country code and without",
         ),  # as long as a Polish number
-        ("+48 22 19115", DIGITS, "PL", "The digits are a number with a country code and without"),
+        ("33 6 12 34 56 78", NATIONAL, "FR", "An extension"),  # or the number 3 36 12 34 56, and two digits more
+        ("+420 601 234 508-12", NATIONAL, "PL", "An extension"),
+        ("4520123456", NATIONAL, "PL", "It seems that a plus or zeros in front are lost"),
+        ("6012345012", DIGITS, "PL", "Too many digits"),
+        ("030 123456", NATIONAL, "DE", "A zero in front"),
+        ("8 912 345 67 89", NATIONAL, "RU", "Too many digits"),
         ("436641234567", E164, "AT", "The digits are a number with a country code and without"),
         ("+7 810 1234567", NATIONAL, "RU", "The digits are a number with a country code and without"),
         ("6", NATIONAL, "AT", "Fewer than three digits"),
@@ -201,7 +228,7 @@ def test_other_countries_go_by_their_own_plan(cell: str, number_format: NumberFo
 def test_what_is_not_certain_in_another_country_is_refused(
     cell: str, number_format: NumberFormat, region: str, problem: str
 ) -> None:
-    result = normalised(cell, number_format, region)
+    result = Normaliser(NumberRules(number_format, region))(cell)
     assert (result.number, result.problem[: len(problem)]) == ("", problem)
 
 
@@ -255,9 +282,24 @@ def test_a_plus_and_the_international_prefix_mean_the_same(cell: str) -> None:
 
 
 @given(st.from_regex(r"[1-9][0-9]{2,9}", fullmatch=True))
-def test_a_short_number_never_gets_a_country_code(cell: str) -> None:
-    assume(len(cell) != 9)
-    assert {normalised(cell, number_format) for number_format in NumberFormat} == {(cell, "")}
+def test_a_number_that_is_not_whole_is_sent_only_as_an_internal_one_and_never_with_a_country_code(cell: str) -> None:
+    assume(len(cell) < 9)
+    assert not any(normalised(cell, number_format).number for number_format in NumberFormat)
+    taken = {normalise(cell).number for normalise in INTERNAL_TOO.values()}
+    assert taken == {cell if len(cell) <= 6 else ""}
+
+
+@pytest.mark.parametrize("cell", ["441", "044", "19 115", "'441", '="441"', "44-1"])
+@FORMATS
+def test_internal_numbers_are_taken_as_they_are_where_they_are_let_through(
+    number_format: NumberFormat, cell: str
+) -> None:
+    assert INTERNAL_TOO[number_format](cell) == (re.sub("[^0-9]", "", cell), "")
+
+
+@pytest.mark.parametrize("cell", ["12", "441.0", "tel:441", "4.41E+2", "441-", "0012", "60123455", "1234567"])
+def test_what_is_no_internal_number_is_not_let_through_with_them(cell: str) -> None:
+    assert not any(normalise(cell).number for normalise in INTERNAL_TOO.values())
 
 
 @pytest.mark.parametrize(
@@ -297,14 +339,15 @@ cells_of_a_file = st.one_of(
 def test_a_block_of_cells_becomes_what_each_cell_becomes(rules: tuple[NumberFormat, str], cells: list[str]) -> None:
     normalise = NORMALISERS[rules]
     one_by_one = [normalise(cell) for cell in cells]
-    numbers, problems = normalise.block(cells)
-    assert numbers == [number for number, _ in one_by_one]
-    assert problems == {index: problem for index, (_, problem) in enumerate(one_by_one) if problem}
+    judged = normalise.block(cells)
+    assert judged.numbers == [number for number, _ in one_by_one]
+    assert judged.problems == {index: problem for index, (_, problem) in enumerate(one_by_one) if problem}
+    assert sorted(judged.rounded) == sorted([number for number in judged.numbers if number.endswith("000000")])
 
 
 def test_usual_spellings_in_a_block_are_not_looked_at_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
     normalise = Normaliser(NumberRules())
-    monkeypatch.setattr(Normaliser, "__call__", None)
+    monkeypatch.setattr(Normaliser, "_judged", None)
     cells = [
         "601234555",
         "601 234 555",
@@ -314,7 +357,8 @@ def test_usual_spellings_in_a_block_are_not_looked_at_one_by_one(monkeypatch: py
         "+48 601234555",
         " 601234555 ",
     ]
-    assert normalise.block([*cells, "0048 601 23 45 55"]) == (["601234555"] * 8, {})
+    judged = normalise.block([*cells, "0048 601 23 45 55"])
+    assert (judged.numbers, judged.problems) == (["601234555"] * 8, {})
 
 
 @pytest.mark.parametrize("region", ["XX", "", "POL", "001", "601234555"])

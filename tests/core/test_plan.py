@@ -64,6 +64,20 @@ def test_a_plan_without_a_number_is_refused() -> None:
         approve(plan(2, 0, invalid=2), Consent.CODE)
 
 
+def test_a_plan_without_a_number_names_the_commonest_reason() -> None:
+    empty = replace(plan(3, 0), sources=(SourcePlan(SOURCE, 3, 0, (("A date.", 2), ("The cell is empty.", 1))),))
+    with pytest.raises(InputError) as caught:
+        approve(empty, Consent.CODE)
+    assert caught.value.sentence == "The input holds no phone number that could be sent. 2 of 3 rows: A date."
+
+
+def test_empty_cells_count_apart_and_close_the_sum() -> None:
+    source = SourcePlan(SOURCE, 10, 2, (("The cell is empty.", 4), ("A date.", 1)))
+    made = replace(plan(10, 3), sources=(source,))
+    assert (made.empty, made.invalid, made.problems) == (4, 1, (("A date.", 1),))
+    assert approve(made, Consent.FLAG).plan is made
+
+
 def test_the_least_duration_is_what_the_ceiling_allows() -> None:
     assert plan(10, 10).least_duration_s == 1.0
 

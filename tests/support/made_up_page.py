@@ -88,6 +88,7 @@ def summary(**changes: Any) -> dict[str, Any]:
         "numbers": sum(ROWS_BY_STATUS.values()) - invalid,
         "numbers_asked": 1,
         "duplicate_rows": 0,
+        "empty_cells": 3,
         "invalid_cells_by_reason": {f"A reason with {HOSTILE}.": invalid},
         "removed_records": 1249,
         "removed_records_at_least": False,
@@ -118,7 +119,15 @@ def empty_page() -> str:
     """Return the page of a run in which nothing happened at all: one session that sent nothing."""
     made = Course(Timeline.of([replace_end(SESSIONS[0])]))
     rows_by_status = dict.fromkeys(map(str, Status), 0) | {Status.UNSENT.value: 4}
-    changes = {"rows": 4, "numbers": 4, "requests": 0, "invalid_cells_by_reason": {}, "seconds": 0.0, "faults": {}}
+    changes = {
+        "rows": 4,
+        "numbers": 4,
+        "requests": 0,
+        "empty_cells": 0,
+        "invalid_cells_by_reason": {},
+        "seconds": 0.0,
+        "faults": {},
+    }
     return page(made, rows_by_status=rows_by_status, numbers_in_replies_unasked=0, **changes)
 
 

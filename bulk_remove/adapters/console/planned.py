@@ -19,16 +19,22 @@ def source_lines(plan: SourcePlan) -> Iterator[str]:
     yield phrase("{file}: {how}; {columns}", file=harmless(source.file), how=_written(source), columns=_columns(source))
     for note in source.notes:
         yield phrase("  {note}", note=ours(note))
-    rest = plan.rows - plan.invalid - plan.duplicates
+    rest = plan.rows - plan.invalid - plan.empty - plan.duplicates
     yield phrase(
-        "  {rows:,} rows: {rest:,} numbers, {duplicates:,} duplicates, {invalid:,} INVALID",
+        "  {rows:,} rows: {rest:,} numbers, {duplicates:,} duplicates, {invalid:,} INVALID, {empty:,} empty",
         rows=plan.rows,
         rest=rest,
         duplicates=plan.duplicates,
         invalid=plan.invalid,
+        empty=plan.empty,
     )
-    for problem, count in plan.problems:
+    for problem, count in plan.damage:
         yield phrase("    {count:,} x {problem}", count=count, problem=ours(problem))
+    if plan.kinds:
+        kinds = joined(", ", (phrase("{count:,} {kind}", count=count, kind=ours(kind)) for kind, count in plan.kinds))
+        yield phrase("  read as numbers: {kinds}", kinds=kinds)
+    if plan.internal:
+        yield phrase("  {count:,} internal numbers of 3 to 6 digits are sent as they are", count=plan.internal)
     for row, cell, became in plan.samples:
         yield phrase("    row {row}: {cell} -> {became}", row=row, cell=cell or phrase("(empty)"), became=ours(became))
 
@@ -51,6 +57,13 @@ def _columns(source: Source) -> str:
         header=harmless(source.header[source.column]),
         reason=ours(source.column_reason),
     )
+    if source.code_column is not None:
+        phone = phrase(
+            "{phone} behind the codes of column {place} '{header}'",
+            phone=phone,
+            place=source.code_column + 1,
+            header=source.header[source.code_column],
+        )
     if source.campaign_column is None:
         return phone
     return phrase(
@@ -127,6 +140,8 @@ def plan_figures(plan: Plan, known: Known, also_try: Sequence[str]) -> Table:
     table = Figures()
     table.add("rows", plan.rows)
     table.add("not a phone number", plan.invalid, "INVALID, never sent")
+    if plan.empty:
+        table.add("empty cells", plan.empty, "INVALID, never sent")
     table.add("duplicates", plan.duplicates, "sent once")
     if plan.settled:
         table.add("settled by an earlier run", plan.settled, "not sent again")

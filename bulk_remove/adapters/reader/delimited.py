@@ -48,6 +48,7 @@ def open_delimited(looked_over: LookedOver, options: ReadOptions) -> Table:
         size_bytes=looked_over.fingerprint.size_bytes,
         header_row=heading.row,
         campaign_column=heading.campaign,
+        code_column=heading.code,
         notes=(*(looked_over.given.aside.notes if looked_over.given.aside else ()), *text.notes, *heading.notes),
     )
     return _Delimited(source, text, min(heading.width, len(heading.names) + _MOST_TRAILING), options)
@@ -96,7 +97,7 @@ class _Delimited:
         import pandas as pd  # noqa: PLC0415 - half a second that only reading a CSV file should pay
 
         columns = range(self._width + 1)
-        kept = {self.source.column, self.source.campaign_column}
+        kept = {self.source.column, self.source.campaign_column, self.source.code_column}
         if self._options.keep_columns:
             kept.update(range(len(self.source.header)))
         yield from pd.read_csv(
@@ -125,9 +126,12 @@ class _Delimited:
             columns = [column[kept] for column in columns]
             wide = [index for index, row in enumerate(rows) if row - first_row in wide] if wide else wide
         others = list(zip(*columns[:width], strict=True)) if self._options.keep_columns else []
-        campaign = self.source.campaign_column
-        campaigns: list[str] = [] if campaign is None else columns[campaign].tolist()
-        return RowBlock(self.source, rows, cells, others, campaigns, dict.fromkeys(wide, too_wide(self.source)))
+        campaigns, codes = (
+            [] if column is None else columns[column].tolist()
+            for column in (self.source.campaign_column, self.source.code_column)
+        )
+        problems = dict.fromkeys(wide, too_wide(self.source))
+        return RowBlock(self.source, rows, cells, others, campaigns, problems, codes)
 
 
 def _filled(beyond: "Sequence[npt.NDArray[np.bytes_]]") -> Sequence[int]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from bulk_remove.adapters.reader.dialect import TITLE_ROWS, Cut, best
-from bulk_remove.adapters.reader.table import ReadOptions, choose, choose_campaign
+from bulk_remove.adapters.reader.table import ReadOptions, choose, choose_campaign, choose_code
 from bulk_remove.core.columns import ChosenColumn, is_whole_number, may_be_header
 from bulk_remove.errors import InputError
 from bulk_remove.language import phrase
@@ -23,7 +23,8 @@ _POSITION = re.compile(r"[1-9][0-9]{0,4}")
 class Heading:
     """The names of the columns and the row in which they stand: 0 when there are none and they are made up.
 
-    `width` is the most cells of a row among the first ones; `campaign` is the index of the campaigns' column.
+    `width` is the most cells of a row among the first ones; `campaign` is the index of the campaigns' column, `code`
+    that of country or area codes.
     """
 
     delimiter: str
@@ -33,6 +34,7 @@ class Heading:
     campaign: int | None
     width: int
     notes: tuple[str, ...] = ()
+    code: int | None = None
 
 
 def find_heading(name: str, cuts: Sequence[Cut], options: ReadOptions) -> Heading:
@@ -58,8 +60,9 @@ def _at(name: str, cut: Cut, number: int, options: ReadOptions) -> Heading:
     names, samples = cut.at(number), cut.below(number)
     column = choose(name, names, samples, options)
     campaign = choose_campaign(name, names, samples, options, column.index)
+    code = choose_code(name, names, samples, options, column.index)
     width = max(len(cells) for _, cells in cut.rows)
-    return Heading(cut.delimiter, number, names, column, campaign, width)
+    return Heading(cut.delimiter, number, names, column, campaign, width, code=code)
 
 
 def _without(name: str, cut: Cut, options: ReadOptions) -> Heading:

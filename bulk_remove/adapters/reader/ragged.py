@@ -79,16 +79,20 @@ def _block(source: Source, first_row: int, records: list[list[str]], *, keep: bo
     kept = [(row, cells) for row, cells in enumerate(records, start=first_row) if not is_blank(cells)]
     empty = [""] * width
     whole = [tuple((cells + empty)[:width]) for _, cells in kept]
-    campaign = source.campaign_column
+    campaigns, codes = (
+        [] if column is None else [cells[column] for cells in whole]
+        for column in (source.campaign_column, source.code_column)
+    )
     return RowBlock(
         source,
         [row for row, _ in kept],
         [cells[source.column] for cells in whole],
         whole if keep else [],
-        [] if campaign is None else [cells[campaign] for cells in whole],
+        campaigns,
         {
             index: too_wide(source)
             for index, (_, cells) in enumerate(kept)
             if len(cells) > width and not is_blank(cells[width:])
         },
+        codes,
     )

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from bulk_remove.core.columns import ChosenColumn, choose_column, find_campaign_column
+from bulk_remove.core.code_column import find_code_column
+from bulk_remove.core.columns import ChosenColumn, choose_column, find_campaign_column, fold
 from bulk_remove.core.model import RowBlock, Source
 from bulk_remove.errors import InputError
 from bulk_remove.language import ours, phrase
@@ -21,8 +22,8 @@ class ReadOptions:
     `column` and `campaign_column` are names or positions from 1; without the latter a file has one campaign.
     `keep_columns` keeps all cells, not the phone's alone. `encoding` is a name that Python knows, `delimiter` one
     character, `sheet` a name or a position from 1. `has_header` says whether the first row holds the names of the
-    columns. `trust_column` takes a phone column that looks like something else. `spool_dir` is where what can be read
-    only once is set aside, None for the platform's place.
+    columns. `trust_column` takes a phone column that looks like something else, `code_column` looks for one with
+    country or area codes. `spool_dir` is where what can be read only once is set aside, None for the platform's place.
     """
 
     column: str | None = None
@@ -34,6 +35,7 @@ class ReadOptions:
     sheet: str | None = None
     has_header: bool | None = None
     trust_column: bool = False
+    code_column: bool = True
     spool_dir: Path | None = None
 
 
@@ -71,6 +73,22 @@ def choose_campaign(
         return None
     try:
         return find_campaign_column(header, samples, options.campaign_column, phone)
+    except InputError as error:
+        raise InputError(phrase("{place}: {problem}", place=place, problem=ours(error.sentence)), error.hint) from None
+
+
+def choose_code(
+    place: str, header: Sequence[str], samples: Sequence[Sequence[str]], options: ReadOptions, phone: int
+) -> int | None:
+    """Return the index of the column of country or area codes, None without one; `phone` is that of the phone numbers.
+
+    Raises InputError, which begins with `place`, when there are two.
+    """
+    if not options.code_column:
+        return None
+    folded = ["" if index == phone else fold(name) for index, name in enumerate(header)]
+    try:
+        return find_code_column(header, folded, samples)
     except InputError as error:
         raise InputError(phrase("{place}: {problem}", place=place, problem=ours(error.sentence)), error.hint) from None
 

@@ -52,6 +52,7 @@ def open_workbook(looked_over: LookedOver, options: ReadOptions) -> Table:
         size_bytes=looked_over.fingerprint.size_bytes,
         header_row=heading.row,
         campaign_column=heading.campaign,
+        code_column=heading.code,
         notes=(
             *heading.notes,
             *found.notes,
@@ -69,6 +70,7 @@ class _Part(NamedTuple):
     cells: Sequence[str]
     others: Sequence[tuple[str, ...]]
     campaigns: Sequence[str]
+    codes: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +89,9 @@ class _Workbook:
                 number = parts[-1].end
                 numbers, cells = _joined(part.rows for part in parts), _joined(part.cells for part in parts)
                 others, campaigns = _joined(part.others for part in parts), _joined(part.campaigns for part in parts)
+                codes = _joined(part.codes for part in parts)
                 if numbers:
-                    yield RowBlock(self.source, numbers, cells, others, campaigns)
+                    yield RowBlock(self.source, numbers, cells, others, campaigns, codes=codes)
         with self._looked_over.opened() as file:
             self._looked_over.check_unchanged(file)
 
@@ -111,7 +114,9 @@ class _Workbook:
         others = [(*self._left, *map(cell_text, row)) for row in values] if self._options.keep_columns else ()
         campaign = self.source.campaign_column
         campaigns = () if campaign is None else [campaign_text(value) for value in self._column(values, campaign)]
-        return _Part(numbers.stop, kept, cells, others, campaigns)
+        code = self.source.code_column
+        codes = () if code is None else [cell_text(value) for value in self._column(values, code)]
+        return _Part(numbers.stop, kept, cells, others, campaigns, codes)
 
     @property
     def _left(self) -> tuple[str, ...]:

@@ -195,8 +195,10 @@ def _counted(status: Status, count: int) -> Phrase:
 def _invalid(summary: Mapping[str, Any], course: Course) -> dict[str, Any]:
     reasons = sorted(summary["invalid_cells_by_reason"].items(), key=lambda item: (-item[1], item[0]))
     shown, rest = reasons[:_MOST_REASONS], reasons[_MOST_REASONS:]
+    empty = summary["empty_cells"]
     return {
-        "count": summary["rows_by_status"][Status.INVALID],
+        "count": summary["rows_by_status"][Status.INVALID] - empty,
+        "empty": empty,
         "reasons": [(reason, count, course.examples.get(reason, ())) for reason, count in shown],
         "other": sum(count for _, count in rest),
     }

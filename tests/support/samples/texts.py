@@ -24,6 +24,7 @@ FORMS = (
     *("'{a}{b}{c}", "\ufeff{a}{b}{c}", "{a}\u200b{b}\u200b{c}", "+48{a}{b}{c}", "+48 {a} {b} {c}", "+48-{a}-{b}-{c}"),
     *("+48.{a}.{b}.{c}", "+ 48 {a}{b}{c}", "(+48){a}{b}{c}", "(+48) {a}-{b}-{c}", "'+48{a}{b}{c}", "0048{a}{b}{c}"),
     *("0048 {a} {b} {c}", "(0048) {a} {b} {c}", "48{a}{b}{c}", "48 {a} {b} {c}"),
+    *('="{a}{b}{c}"', "48{a}{b}{c}.0", "{a[0]}.{a[1]}{a[2]}{b}{c}E+08", "p:+48{a}{b}{c}"),
 )
 DAMAGE = (
     ("", "The cell is empty."),
@@ -32,8 +33,8 @@ DAMAGE = (
     ("jan.testowy@example.com", "An e-mail address."),
     ("6.00E+08", "Scientific notation: a spreadsheet has lost digits."),
     ("6,00E+08", "Scientific notation: a spreadsheet has lost digits."),
-    ("600000401.0", "A decimal number, not a phone number."),
-    ("600000402,00", "A decimal number, not a phone number."),
+    ("600000401.5", "A decimal number, not a phone number."),
+    ("600000402,05", "A decimal number, not a phone number."),
     ("6000004030000000", "More than fifteen digits, zeros at the end: a spreadsheet has lost digits."),
     ("########", "A spreadsheet's sign that the column was too narrow for its value."),
     ("#N/D!", "The error of a formula in a spreadsheet."),

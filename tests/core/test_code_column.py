@@ -1,0 +1,181 @@
+"""Country and area codes in a column of their own."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bulk_remove.core.code_column import AREA_NAMES, COUNTRY_NAMES, EITHER_NAMES, CodeColumn, find_code_column
+from bulk_remove.core.columns import STRONG_NAMES, WEAK_NAMES, fold
+from bulk_remove.core.model import NumberFormat
+from bulk_remove.core.numbers import Normaliser, NumberRules
+from bulk_remove.errors import InputError
+
+NORMALISE = Normaliser(NumberRules())
+NEITHER = "With the code in its own column it is not certainly one whole number."
+
+
+def became(code: str, cell: str, name: str = "country_code", region: str = "PL") -> str:
+    """Return the number of a row, or why it has none."""
+    rules = NumberRules(region=region)
+    joined = CodeColumn(fold(name), rules).joined([code], [cell])
+    assert not joined.problems or joined.cells == [cell]
+    return joined.problems.get(0, "") or "".join(Normaliser(rules)(joined.cells[0]))
+
+
+def found(header: list[str], *rows: list[str]) -> int | None:
+    return find_code_column(header, [fold(name) for name in header], rows)
+
+
+@pytest.mark.parametrize(
+    ("code", "cell", "number"),
+    [
+        ("48", "601234501", "601234501"),
+        ("+48", "601 234 501", "601234501"),
+        ("0048", "22 123 45 67", "221234567"),
+        ("(48)", "601234501", "601234501"),
+        ("(+48)", "601234501", "601234501"),
+        ("48.0", "601234501.0", "601234501"),
+        ("'48", "'601234501", "601234501"),
+        ("Polska (+48)", "601234501", "601234501"),
+        ("PL +48", "601234501", "601234501"),
+        ("420", "601234502", "00420601234502"),
+        ("+420", "601 234 502", "00420601234502"),
+        ("420", "420601234502", "00420601234502"),
+        ("49", "15112345678", "004915112345678"),
+        ("48", "+48601234501", "601234501"),
+        ("48", "48601234501", "601234501"),
+        ("48", "0048 601 234 501", "601234501"),
+        ("420", "+420 601 234 502", "00420601234502"),
+        ("420", "00420601234502", "00420601234502"),
+        ("PL", "601234501", "601234501"),
+        ("pl", "+420601234502", "00420601234502"),
+        ("CZ", "+420601234502", "00420601234502"),
+    ],
+)
+def test_a_country_code_and_the_rest_make_a_whole_number(code: str, cell: str, number: str) -> None:
+    assert became(code, cell) == became(code, cell, "phone_code2") == number
+
+
+@pytest.mark.parametrize(
+    ("code", "cell", "problem"),
+    [
+        ("420", "+48601234501", "The number begins with another code"),
+        ("420", "48601234501", "The number begins with another code"),
+        ("48", "0049 1512 3456789", "The number begins with another code"),
+        ("48", "441", NEITHER),
+        ("48", "60123450", NEITHER),
+        ("48", "1234567", NEITHER),
+        ("420", "0601234502", NEITHER),
+        ("420", "60123450", NEITHER),
+        ("49", "601", NEITHER),
+        ("999", "601234501", NEITHER),
+        ("CZ", "601234501", "Its own column names another country"),
+        ("POL", "601234501", "Its own column names another country"),
+        ("Polska", "601234501", "The cell in the column of the code holds none"),
+        ("-", "601234501", "The cell in the column of the code holds none"),
+        ("048", "601234501", "The cell in the column of the code holds none"),
+        ("420", "", "The cell is empty."),
+        ("420", "brak", "A word that says there is no number."),
+        ("420", "601234502/3", "Perhaps more than one number."),
+    ],
+)
+def test_what_is_not_certain_is_refused_and_never_sent_without_its_code(code: str, cell: str, problem: str) -> None:
+    assert became(code, cell).startswith(problem)
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "cell", "number"),
+    [
+        ("kierunkowy", "22", "1234507", "221234507"),
+        ("area_code", "(22)", "123-45-07", "221234507"),
+        ("kierunkowy", "48", "1234507", "481234507"),
+        ("kierunkowy", "48", "601234507", "601234507"),
+        ("kierunkowy", "48", "481234507", "481234507"),
+        ("area_code", "22", "221234507", "221234507"),
+        ("area_code", "22", "+48 22 123 45 07", "221234507"),
+        ("prefiks", "+48", "601234507", "601234507"),
+        ("prefiks", "420", "601234507", "00420601234507"),
+        ("kierunkowy", "22", "601234507", NEITHER),
+        ("kierunkowy", "22", "123450", NEITHER),
+        ("kierunkowy", "022", "1234507", "The cell in the column of the code holds none."),
+        ("kierunkowy", "+22", "1234507", NEITHER),
+        ("area_code", "48", "601234507", NEITHER),
+        ("area_code", "22", "+48 601 234 507", "The number begins with another code than the one in its own column."),
+        ("area_code", "PL", "601234507", "The cell in the column of the code holds none."),
+        ("country_code", "22", "1234507", NEITHER),
+    ],
+)
+def test_an_area_code_and_the_rest_make_a_whole_number(name: str, code: str, cell: str, number: str) -> None:
+    assert became(code, cell, name) == number
+
+
+def test_what_makes_two_whole_numbers_is_none() -> None:
+    """In Germany +43 and the digits, or the area 43 and the digits."""
+    assert became("43", "664123456", "vorwahl", "DE") == NEITHER
+    assert became("43", "664123456", "country_code", "DE") == "0043664123456"
+
+
+def test_a_row_without_a_code_is_taken_only_where_most_have_none() -> None:
+    cells = ["601234501", "601234502", "601234503", "+420601234504"]
+    missing = "The code that other rows have in its own column is missing."
+    seldom = CodeColumn("prefiks", NumberRules())
+    joined = seldom.joined(["", " ", "420", ""], cells)
+    assert ([NORMALISE(cell).number for cell in joined.cells], joined.problems) == (
+        ["601234501", "601234502", "00420601234503", "00420601234504"],
+        {},
+    )
+    assert not seldom.joined(["420", "420", ""], cells[:3]).problems  # decided by the first block
+    mostly = CodeColumn("prefiks", NumberRules())
+    assert mostly.joined(["420", "420", "", ""], cells).problems == {2: missing}
+
+
+@given(
+    st.sampled_from(["420", "49", "44", "1", "380", "421", "+420", "22", "12", "7"]),
+    st.from_regex(r"[1-9][0-9]{5,10}", fullmatch=True),
+    st.sampled_from(["country_code", "prefiks", "kierunkowy", "area_code"]),
+    st.sampled_from(list(NumberFormat)),
+)
+def test_the_rest_is_never_sent_without_its_code(code: str, cell: str, name: str, number_format: NumberFormat) -> None:
+    rules = NumberRules(number_format)
+    joined = CodeColumn(fold(name), rules).joined([code], [cell])
+    number = "" if joined.problems else Normaliser(rules)(joined.cells[0]).number
+    bare = code.removeprefix("+")
+    assert not number or number.removeprefix("+").removeprefix("00").removeprefix("48").startswith(bare)
+
+
+@pytest.mark.parametrize(
+    ("header", "rows", "index"),
+    [
+        (["country_code", "phone"], [["48", "1"]], 0),
+        (["phone", "Dial Code"], [["1", "+48"]], 1),
+        (["phone", "Kod kraju"], [["1", "PL"]], 1),
+        (["phone", "prefiks"], [["1"], ["1", ""]], 1),
+        (["phone", "Nr kierunkowy"], [["1", "22"], ["1", "x"]], 1),
+        (["phone", "prefix"], [["1", "Pan"], ["1", "dr"], ["1", ""]], None),
+        (["phone", "prefix"], [["1", "MR"]], None),
+        (["phone", "city"], [["1", "48"]], None),
+        (["phone", "country"], [["1", "PL"]], None),
+        (["phone", "country_code", "phone_code"], [["1", "PL", "48"]], 2),
+        (["phone", "area_code", "prefiks"], [["1", "", "48"]], 2),
+        (["phone", "area_code", "prefiks"], [["1", "", ""]], 1),
+        (["phone"], [], None),
+    ],
+)
+def test_the_column_of_codes_is_found_by_its_name_and_its_cells(
+    header: list[str], rows: list[list[str]], index: int | None
+) -> None:
+    assert found(header, *rows) == index
+
+
+def test_two_columns_of_codes_are_refused() -> None:
+    with pytest.raises(InputError) as caught:
+        found(["country_code", "area_code", "phone"], ["48", "22", "1234567"])
+    assert "('country_code', 'area_code')" in caught.value.sentence
+    assert "one column" in caught.value.hint
+
+
+def test_every_known_name_is_written_folded_and_means_no_phone_column() -> None:
+    names = COUNTRY_NAMES | AREA_NAMES | EITHER_NAMES
+    assert all(name == fold(name) for name in names)
+    assert not names & (STRONG_NAMES | WEAK_NAMES)
+    assert len(names) == len(COUNTRY_NAMES) + len(AREA_NAMES) + len(EITHER_NAMES)

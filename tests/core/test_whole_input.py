@@ -1,0 +1,144 @@
+"""What the cells of an input say of each other."""
+
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bulk_remove.core.model import NumberFormat
+from bulk_remove.core.numbers import Normaliser, NumberRules
+from bulk_remove.core.whole_input import WholeInput
+
+WHOLE = [str(601234500 + place) for place in range(20)]
+ROUNDED = ["601000000", "48602000000", "600 000 000"]
+FORMATS = pytest.mark.parametrize("number_format", NumberFormat)
+
+
+def rules_of(
+    *blocks: Sequence[str],
+    number_format: NumberFormat = NumberFormat.NATIONAL,
+    region: str = "PL",
+    internal_numbers: bool | None = None,
+    trusted: bool = False,
+) -> NumberRules:
+    """Return the rules under which blocks of cells are to be read."""
+    given_rules = NumberRules(number_format, region)
+    normalise, whole = Normaliser(given_rules), WholeInput()
+    for cells in blocks:
+        whole.add(normalise.block(cells))
+    return whole.rules(given_rules, internal_numbers=internal_numbers, trusted=trusted)
+
+
+@FORMATS
+def test_an_input_of_whole_numbers_is_read_as_it_is(number_format: NumberFormat) -> None:
+    cells = [*WHOLE, "brak", "", "60123", "486012345", "601000000", "601000000", "+49 1512 3456789"]
+    assert rules_of(cells, number_format=number_format) == NumberRules(number_format)
+    assert rules_of([], number_format=number_format) == NumberRules(number_format)
+
+
+@pytest.mark.parametrize(
+    ("cells", "let_through"),
+    [
+        (["441", "442"], True),
+        (["441"], True),
+        (["441", "442", "601234555"], True),
+        (["441", "601234555"], False),
+        (["441", "442", "601234555", "602234555"], False),
+        (["441", "brak", "601", "6.01E+08", "x"], True),
+        (["441.0", "tel:442"], False),
+        (["12", "6012345"], False),
+        ([*WHOLE, "60123"], False),
+    ],
+)
+@FORMATS
+def test_internal_numbers_are_let_through_where_they_are_most(
+    number_format: NumberFormat, cells: list[str], *, let_through: bool
+) -> None:
+    assert rules_of(cells, number_format=number_format).internal_numbers is let_through
+    # Over the whole input, not block by block.
+    assert rules_of(*[[cell] for cell in cells], number_format=number_format).internal_numbers is let_through
+
+
+@pytest.mark.parametrize("asked", [True, False])
+def test_whoever_says_whether_internal_numbers_are_sent_is_believed(*, asked: bool) -> None:
+    assert rules_of(["441", "442"], internal_numbers=asked).internal_numbers is asked
+    assert rules_of([*WHOLE, "442"], internal_numbers=asked).internal_numbers is asked
+
+
+@pytest.mark.parametrize(
+    "coded",
+    [
+        [f"48{number}" for number in WHOLE],
+        [f"48 {number[:3]} {number[3:6]} {number[6:]}" for number in WHOLE],
+        [f"48{number}.0" for number in WHOLE],
+        [f'="48{number}"' for number in WHOLE],
+        [f"4.8{number}E+10" for number in WHOLE],
+    ],
+    ids=["bare", "in groups", "floats", "formulas", "scientific"],
+)
+@FORMATS
+def test_among_bare_country_codes_a_national_number_that_begins_so_has_lost_digits(
+    number_format: NumberFormat, coded: list[str]
+) -> None:
+    rules = rules_of(coded, ["486012345"], number_format=number_format)
+    assert rules == NumberRules(number_format, coded=True)
+    strict = Normaliser(rules)
+    assert strict("486012345").problem.startswith("It begins with the country code")
+    assert strict("48 601 23 45").problem.startswith("It begins with the country code")
+    assert strict.block([*coded, "601234555"]).problems == {}
+    assert strict("+48486012345").number == Normaliser(NumberRules(number_format))("+48486012345").number
+    assert rules_of(coded, number_format=number_format) == NumberRules(number_format)
+
+
+def test_among_national_numbers_one_that_begins_with_the_country_code_is_one_of_them() -> None:
+    assert rules_of([*WHOLE, "486012345", *[f"48{number}" for number in WHOLE]]) == NumberRules()
+    assert rules_of(["486012345", "486012346"]) == NumberRules()
+
+
+@given(st.lists(st.integers(10**8, 10**9 - 1), min_size=3, max_size=8), st.integers(1, 40), st.sampled_from(["", "48"]))
+@settings(max_examples=200)
+def test_a_file_that_was_cut_off_anywhere_sends_no_number_that_was_not_in_it(
+    numbers: list[int], cut: int, code: str
+) -> None:
+    cells = [f"{code}{number}" for number in numbers]
+    text = "\n".join(cells)
+    left = text[: max(len(text) - cut, len("\n".join(cells[:2])) + 1)].split("\n")
+    sent = Normaliser(rules_of(left)).block(left).numbers
+    assert {number for number in sent if number} <= {f"{number}" for number in numbers}
+
+
+@pytest.mark.parametrize(
+    ("cells", "refused"),
+    [
+        (ROUNDED[:2], True),
+        ([*WHOLE, *ROUNDED[1:]], True),
+        ([*WHOLE, "+48 601 000 000", "602000000.0"], True),
+        ([*WHOLE, "+420601000000", "601000000"], True),
+        (["601000000"] * 5, True),
+        ([*WHOLE, *["601000000"] * 4], False),
+        ([*WHOLE, "601000000", "+48601000000", "48 601 000 000"], False),
+        ([*WHOLE, "601230000", "602340000"], False),
+        ([*WHOLE, "6.01E+08", "6.02E+08"], False),
+    ],
+)
+@FORMATS
+def test_several_numbers_that_end_in_six_zeros_have_lost_digits(
+    number_format: NumberFormat, cells: list[str], *, refused: bool
+) -> None:
+    if number_format is NumberFormat.AS_IS and "+48601000000" in cells:
+        return  # as they are these are three
+    for blocks in ([cells], [[cell] for cell in cells]):
+        assert rules_of(*blocks, number_format=number_format) == NumberRules(number_format, rounded=refused)
+    assert rules_of(cells, number_format=number_format, trusted=True) == NumberRules(number_format)
+
+
+@pytest.mark.parametrize("cell", [*ROUNDED, "+48601000000", "+420601000000", "601000000.0"])
+@FORMATS
+def test_a_number_that_ends_in_six_zeros_is_refused_where_others_do(number_format: NumberFormat, cell: str) -> None:
+    strict = Normaliser(NumberRules(number_format, rounded=True))
+    assert strict(cell).problem.startswith("It ends in zeros as other numbers here do")
+    assert "--trust-column" in strict(cell).problem
+    judged = strict.block([*WHOLE, cell])
+    assert judged.problems == {len(WHOLE): strict(cell).problem}
+    assert strict("601230000").number
