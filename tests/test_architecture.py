@@ -24,7 +24,7 @@ HOMES = {
     "jinja2": {"adapters/report_html/page.py"},
     "keyring": {"adapters/vault.py"},
     "numpy": {"adapters/distinct.py", "adapters/reader"},  # the reader names the arrays that pandas hands over
-    "orjson": {"core/replies.py", "adapters/ledger", "adapters/reporter.py", "adapters/client.py", "simulator"},
+    "orjson": {"core/reply_text.py", "adapters/ledger", "adapters/reporter.py", "adapters/client.py", "simulator"},
     "pandas": {"adapters/reader"},
     "phonenumbers": {"core/regions.py"},
     "platformdirs": {"adapters/folders.py"},
@@ -37,7 +37,7 @@ HOMES = {
 }
 PURE = {
     "bisect", "collections", "collections.abc", "dataclasses", "datetime", "difflib", "email.utils", "enum",
-    "fractions", "functools", "itertools", "math", "numbers", "operator", "re", "typing", "unicodedata",
+    "fractions", "functools", "itertools", "json", "math", "numbers", "operator", "re", "typing", "unicodedata",
     "orjson", "phonenumbers",
 }  # fmt: skip
 POSIX_ONLY = {"fcntl", "pwd", "grp", "termios", "tty", "resource", "syslog", "posix", "pty"}
