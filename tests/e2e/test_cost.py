@@ -17,7 +17,7 @@ from bulk_remove.core.alike import Alike
 from bulk_remove.core.chunker import RequestShape
 from bulk_remove.core.model import Chunk, NumberedBlock, OutcomeBlock
 from bulk_remove.core.verdicts import Plain
-from bulk_remove.run import finish, prepare
+from bulk_remove.run import counting, prepare
 from tests.benchmarks.rivals import fewest_requests
 from tests.support.counted_costs import NUMBERS, Counted, calls, ledger, memory, warm_up
 
@@ -148,14 +148,14 @@ def answers_kept(broken: pytest.MonkeyPatch) -> None:
 
 def outcomes_kept(broken: pytest.MonkeyPatch) -> None:
     kept: list[object] = []
-    through = finish._Counter.through
+    through = counting.RowCounter.through
 
-    def through_all(self: finish._Counter, blocks: Iterator[OutcomeBlock]) -> Iterator[OutcomeBlock]:
+    def through_all(self: counting.RowCounter, blocks: Iterator[OutcomeBlock]) -> Iterator[OutcomeBlock]:
         outcomes = [*blocks]
         kept.append(outcomes)
         return through(self, iter(outcomes))
 
-    broken.setattr(finish._Counter, "through", through_all)
+    broken.setattr(counting.RowCounter, "through", through_all)
 
 
 @pytest.mark.parametrize(
