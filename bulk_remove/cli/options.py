@@ -92,7 +92,7 @@ input_options = _all(
         type=Share(),
         default="5%",
         show_default=True,
-        help="Stop when a greater share of the rows holds no number.",
+        help="Stop if more filled rows are invalid; fewer than 10 pass up to 50%.",
     ),
     _option("--also-try", default="", metavar="FORMS", help=_ALSO_TRY),
     click.option("--show-numbers", is_flag=True, help="Show the sample cells of the plan unmasked."),
