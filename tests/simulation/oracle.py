@@ -23,10 +23,10 @@ LOST = frozenset(
 )
 """The server may have acted."""
 DENIED = frozenset({"HTTP 401", "HTTP 403", "HTTP 404", "HTTP 302"})
-UNTOUCHED = frozenset({"connect timeout", "HTTP 414", "errors in a success"})
+UNTOUCHED = frozenset({"connect timeout", "HTTP 414"})
 """It cannot have, however long it took."""
 REFUSED = frozenset({"HTTP 400", "HTTP 409", "HTTP 414", "HTTP 422", "errors in a success"})
-TURNED_AWAY = frozenset({"HTTP 400", "HTTP 409", "HTTP 422", "HTTP 425", "HTTP 429", "HTTP 503"}) | DENIED
+TURNED_AWAY = (REFUSED - UNTOUCHED) | {"HTTP 425", "HTTP 429", "HTTP 503"} | DENIED
 """It may have, as far as the status tells."""
 UNCOMPARED_S = 1.0
 """Until the first reply, a refusal that took no longer than this may be taken for one that came at once."""
@@ -223,7 +223,7 @@ def histories(
         for number in attempt.numbers:
             history = known[Target(attempt.campaign, forms.planned[number])]
             history.asked(number, passed)
-            history.last = request
+            history.last = request_of
             _move(history, number, attempt, request_of, first_reply_s)
     return known
 
