@@ -180,8 +180,7 @@ def a_removal_that_nobody_asked_for_is_in_the_report(evidence: Evidence) -> None
 
 def _was_passed_over(history: Timing) -> bool:
     """Tell whether the last reply for a number should have spoken of it, and did not, though it arrived."""
-    last = history.last
-    return last is not None and last.told == "verdicts" and history.form not in last.said
+    return history.heard is not None and history.form not in history.heard.said
 
 
 def details_belong_to_their_status(evidence: Evidence) -> None:
