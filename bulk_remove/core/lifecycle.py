@@ -178,6 +178,14 @@ def is_doubted(phase: str) -> bool:
     return phase.islower()
 
 
+def hides_records(phase: str) -> bool:
+    """Tell whether records of a number in this phase may be gone that no reply named: then a sum is a lower bound.
+
+    That is so where there is doubt, and where the server said something that nobody has documented.
+    """
+    return is_doubted(phase) or status_of(phase) is Status.UNRECOGNISED
+
+
 def status_of(phase: str) -> Status:
     """Return what the report says of a number in this phase."""
     return _STATUS[Phase(phase)]

@@ -8,7 +8,7 @@ from typing import cast
 
 from bulk_remove.adapters.distinct import RowKeys
 from bulk_remove.core.alike import Ids, long_form
-from bulk_remove.core.lifecycle import is_doubted, status_of
+from bulk_remove.core.lifecycle import hides_records, status_of
 from bulk_remove.core.model import NO_NUMBER, NumberState, OutcomeBlock, Status
 from bulk_remove.core.plan import Plan
 from bulk_remove.core.proof import CampaignResult
@@ -61,9 +61,9 @@ class RowCounter:
 
     def _count(self, campaign: str, state: NumberState, rows: int) -> None:
         self.removed[campaign] += rows * state.removed
-        self.doubted[campaign] += rows * is_doubted(state.phase)
         self.asked += rows * (state.attempts > 0)
         if state.phase != NO_NUMBER:
+            self.doubted[campaign] += rows * hides_records(state.phase)
             self._statuses[campaign][status_of(state.phase)] += rows
 
     def _keep(self, campaign: str, found: Sequence[Ids]) -> None:

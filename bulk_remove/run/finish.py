@@ -50,7 +50,7 @@ class Finished:
     removed_records: int
     """Records that the server said it removed."""
     at_least: bool
-    """Whether that is a lower bound: a request that brought no verdict may have removed more."""
+    """Whether that is a lower bound: a request without a clear verdict may have removed more."""
     asked_numbers: int
     """Distinct numbers that some request carried."""
     totals: Totals

@@ -19,6 +19,7 @@ from bulk_remove.core.lifecycle import (
     Phase,
     asked_anew,
     explain,
+    hides_records,
     is_doubted,
     next_phase,
     nowhere,
@@ -478,3 +479,11 @@ def test_a_rerun_in_other_forms_asks_again_for_what_was_not_there_and_for_nothin
     assert "Not there in the forms that an earlier run asked for" in explain(anew)
     assert with_verdict(anew, Event.NOT_EXIST, 0, (), "", 90.0).phase is Phase.NOT_EXIST
     assert explain(with_verdict(anew, Event.REMOVED, 1, (7,), "", 90.0)) == ""
+
+
+@pytest.mark.parametrize("phase", Phase)
+def test_a_sum_is_a_lower_bound_where_there_is_doubt_or_a_status_that_nobody_knows(phase: Phase) -> None:
+    unclear = {Status.IN_DOUBT, Status.PRESUMED_REMOVED, Status.UNRECOGNISED}
+    assert hides_records(phase) == (is_doubted(phase) or status_of(phase) in unclear)
+    assert hides_records(Phase.UNRECOGNISED)
+    assert not hides_records(Phase.REMOVED)

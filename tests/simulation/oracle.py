@@ -23,10 +23,10 @@ LOST = frozenset(
 )
 """The server may have acted."""
 DENIED = frozenset({"HTTP 401", "HTTP 403", "HTTP 404", "HTTP 302"})
-UNTOUCHED = frozenset({"connect timeout", "HTTP 414", "errors in a success"})
+UNTOUCHED = frozenset({"connect timeout", "HTTP 414"})
 """It cannot have, however long it took."""
 REFUSED = frozenset({"HTTP 400", "HTTP 409", "HTTP 414", "HTTP 422", "errors in a success"})
-TURNED_AWAY = frozenset({"HTTP 400", "HTTP 409", "HTTP 422", "HTTP 425", "HTTP 429", "HTTP 503"}) | DENIED
+TURNED_AWAY = (REFUSED - UNTOUCHED) | {"HTTP 425", "HTTP 429", "HTTP 503"} | DENIED
 """It may have, as far as the status tells."""
 UNCOMPARED_S = 1.0
 """Until the first reply, a refusal that took no longer than this may be taken for one that came at once."""
@@ -71,7 +71,7 @@ class Timing:
     `perhaps_between` that they are unless the client is in doubt of the last request.
     `alone_refused` tells that the server refused a request for it alone as planned, `asked_after` what the final answer
     was that did not keep it from being asked for again, `out_of_turn` a form that was asked for too early or in vain.
-    `last` is the last request for it.
+    `last` is the last request for it, `heard` the last of those that were answered with verdicts.
     """
 
     forms: tuple[str, ...]
@@ -88,6 +88,7 @@ class Timing:
     ids: list[str] = field(default_factory=list)
     attempts: int = 0
     last: Request | None = None
+    heard: Request | None = None
     busy_rounds: int = 0
     answered_s: float | None = None
     busy_moments_s: list[float] = field(default_factory=list)
@@ -223,7 +224,7 @@ def histories(
         for number in attempt.numbers:
             history = known[Target(attempt.campaign, forms.planned[number])]
             history.asked(number, passed)
-            history.last = request
+            history.last = request_of
             _move(history, number, attempt, request_of, first_reply_s)
     return known
 
@@ -239,6 +240,7 @@ def _move(
     assert request is not None, f"attempt {attempt.attempt_id} ended with {attempt.result!r}, but no request left"
     assert request.told_s is not None, f"attempt {attempt.attempt_id} ended with {attempt.result!r}, but no reply came"
     if attempt.result == "verdicts":
+        history.heard = request
         history.answered(request.said.get(number), request.told_s)
         history.answered_s = request.told_s + request.clock_ahead_s
         return

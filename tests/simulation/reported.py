@@ -179,8 +179,8 @@ def a_removal_that_nobody_asked_for_is_in_the_report(evidence: Evidence) -> None
 
 
 def _was_passed_over(history: Timing) -> bool:
-    """Tell whether it failed because the latest reply for it did not speak of it."""
-    return "FAILED" in history.statuses and not history.alone_refused
+    """Tell whether the last reply for a number should have spoken of it, and did not, though it arrived."""
+    return history.heard is not None and history.form not in history.heard.said
 
 
 def details_belong_to_their_status(evidence: Evidence) -> None:

@@ -15,7 +15,7 @@ _ROUNDING_S = 1e-5
 """Virtual time and the pacer's microseconds may differ by this."""
 _DENIALS = 4
 """So many denials in a row are a refusal."""
-_FIRST = (Ending.INTERRUPTED, Ending.DENIED, Ending.UNAVAILABLE)
+_FIRST = (Ending.INTERRUPTED, Ending.DENIED, Ending.UNAVAILABLE, Ending.DEADLINE)
 """What may have stopped a run just before."""
 _COMMIT_S = 0.1
 """A wish to pause is obeyed once it is on disk."""
