@@ -10,7 +10,7 @@ from pathlib import Path
 from bulk_remove.adapters.account import Account
 from bulk_remove.adapters.client import Client
 from bulk_remove.adapters.clock import SystemClock
-from bulk_remove.adapters.folders import account_file, run_folders
+from bulk_remove.adapters.folders import account_file, make_private, run_folders
 from bulk_remove.adapters.ledger import completed_run
 from bulk_remove.core.guards import Known
 from bulk_remove.core.pacing import SECOND_US
@@ -62,9 +62,9 @@ def look_at(campaigns: Sequence[str], settings: Settings, address: Address, logi
     The requests keep to the ceiling together with those of all runs of the same user, and are no more for a campaign
     than may leave in one second.
     """
-    return asyncio.run(
-        _looked_at(campaigns, settings, address, login, account_file(state_dir, address.host, login.user))
-    )
+    make_private(state_dir)
+    file = account_file(state_dir, address.host, login.user)
+    return asyncio.run(_looked_at(campaigns, settings, address, login, file))
 
 
 async def _looked_at(

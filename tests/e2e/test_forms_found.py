@@ -357,6 +357,17 @@ def test_the_plan_says_what_it_knows_of_the_form_and_what_it_does_not(tmp_path: 
     assert "Campaign 00001 holds numbers as +48601234555 (240 of 240 looked at)." in checked.stdout
 
 
+@pytest.mark.parametrize(("words", "pages"), [((), 3), (("--pace", "gentle"), 2), (("--rate", "1"), 1)])
+def test_no_more_is_looked_at_than_may_be_asked_for_in_a_second(
+    tmp_path: Path, words: tuple[str, ...], pages: int
+) -> None:
+    with simulator(tmp_path) as server:
+        own = ("plan", written(tmp_path), "-c", "00001", "--state-dir", tmp_path / "state", "--url", server.url)
+        done = bulk_remove(*own, "--user", "demo", *words)
+        assert len([*read_audit(server.audit)]) == pages
+    assert f"(100 of {100 * pages} looked at)" in done.stdout.replace(f"({100 * pages} of", "(100 of")
+
+
 def two_campaigns() -> World:
     def records(form: str) -> list[Record]:
         return [Record(place, form.format(number)) for place, number in enumerate((*HELD, *OTHERS), start=1)]
