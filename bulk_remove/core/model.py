@@ -187,6 +187,8 @@ class Outcome:
     """What is not plain, in words; else empty."""
     answered_at_s: float
     """When the last reply about it came, in Unix seconds; 0.0 for never."""
+    at_least: bool = False
+    """Whether `removed_records` is a lower bound: a request that brought no verdict may have removed more."""
 
 
 class RowOutcome(NamedTuple):

@@ -10,7 +10,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, 
 from contextlib import AbstractContextManager, ExitStack, asynccontextmanager, contextmanager
 from typing import Any, TypeVar
 
-from bulk_remove.core.lifecycle import SETTLED, explain, status_of
+from bulk_remove.core.lifecycle import SETTLED, explain, is_doubted, status_of
 from bulk_remove.core.model import NumberState, Outcome
 from bulk_remove.core.plan import Plan, check_answer
 from bulk_remove.core.progress import Snapshot
@@ -153,4 +153,5 @@ def outcome_of(number: str, state: NumberState) -> Outcome:
         state.busy_rounds,
         explain(state),
         state.answered_at_s,
+        is_doubted(state.phase),
     )

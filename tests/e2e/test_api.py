@@ -81,6 +81,20 @@ async def test_every_number_streams_out_once_with_what_the_server_did(tmp_path: 
         assert outcome.removed_records == removed[outcome.number]
 
 
+async def test_a_count_of_records_that_may_be_more_is_marked_as_a_lower_bound(tmp_path: Path) -> None:
+    faults = Faults(script=(Fault.DROPPED_AFTER,))
+    async with running(world(busy_share=0.5, busy_for_s=0.5, duplicate_share=0.5), faults) as simulator:
+        server = server_at(simulator.url, tmp_path)
+        outcomes = [each async for each in remove_numbers(NUMBERS, SETTINGS, server, approve=lambda _: True)]
+    removed: Counter[str] = Counter()
+    for entry in simulator.audit:
+        removed.update({number: len(ids) for number, ids in entry.removed.items()})
+    assert {outcome.number for outcome in outcomes if outcome.at_least} == {*simulator.audit[0].asked}
+    for outcome in outcomes:
+        assert outcome.at_least or outcome.removed_records == removed[outcome.number]
+    assert any(outcome.removed_records < removed[outcome.number] for outcome in outcomes)
+
+
 async def test_outcomes_stream_while_the_run_goes_on(tmp_path: Path) -> None:
     async with running(world()) as simulator:
         first = None

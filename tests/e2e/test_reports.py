@@ -12,6 +12,7 @@ import openpyxl
 import pytest
 
 from bulk_remove.adapters.folders import lock_campaign
+from bulk_remove.core.lifecycle import AT_LEAST
 from bulk_remove.simulator.audit import read_audit
 from tests.support.html_tree import Element, parse_html
 from tests.support.processes import Running, bulk_remove, environment, removal, report_of, simulator
@@ -263,3 +264,39 @@ def test_the_times_on_the_page_are_those_of_the_run(tmp_path: Path, numbers: Pat
     text = " ".join(parse_html((tmp_path / "report.html").read_text(encoding="utf-8")).text.split())
     for name in ("began_at", "ended_at"):
         assert datetime.fromisoformat(summary[name]).strftime("%Y-%m-%d %H:%M:%S") in text
+
+
+def test_a_lower_bound_is_called_one_wherever_records_are_counted_and_by_a_rerun_from_the_report(
+    tmp_path: Path, numbers: Path
+) -> None:
+    """Of two records one is in a call while a request for it is lost: the other may be gone, or was never there."""
+    world = ("--busy-share", "0.5", "--busy-seconds", "1", "--duplicate-share", "0.5", "--fault", "dropped_after=0.2")
+    with simulator(tmp_path, *world) as server:
+        done = bulk_remove(*removal(server, tmp_path, numbers, *PACE, "--report", "html,xlsx"))
+        assert done.returncode == 0, done.stdout + done.stderr
+        kept = tmp_path / "kept.csv"
+        (tmp_path / "report.csv").rename(kept)
+        own = ("--url", server.url, "--user", "demo", "--state-dir", tmp_path / "elsewhere", "-o", tmp_path / "2.csv")
+        rerun = bulk_remove("rerun", kept, *own, "--yes")
+        assert rerun.returncode == 0, rerun.stdout + rerun.stderr
+    rows = rows_of(kept)
+    bounds = [row for row in rows if row["detail"].endswith(AT_LEAST)]
+    assert {row["status"] for row in bounds} == {"REMOVED", "PRESUMED_REMOVED"}
+    told = json.loads((tmp_path / "report.summary.json").read_text(encoding="utf-8"))
+    again = json.loads((tmp_path / "2.summary.json").read_text(encoding="utf-8"))
+    records = told["removed_records"]
+    assert (told["removed_records_at_least"], again["removed_records_at_least"]) == (True, True)
+    assert records < sum(len(ids) for entry in read_audit(server.audit) for ids in entry.removed.values())
+    assert f"At least {records:,} records removed by {told['requests']:,} requests in " in done.stdout
+    assert f"removed before: at least {records:,} records." in rerun.stdout
+    page = " ".join(parse_html((tmp_path / "report.html").read_text(encoding="utf-8")).text.split())
+    assert f"At least {records:,} records removed by {told['requests']:,} requests in " in page
+    sheet = openpyxl.load_workbook(tmp_path / "report.xlsx").worksheets[0]
+    details = [str(cell.value) for column in sheet.iter_cols() if column[0].value == "detail" for cell in column]
+    assert sum(detail.endswith(AT_LEAST) for detail in details) == len(bounds)
+    assert rows_of(tmp_path / "2.csv") == rows
+
+
+def rows_of(report: Path) -> list[dict[str, str]]:
+    with report.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
