@@ -7,7 +7,7 @@ from bulk_remove.core.summary import Ending
 
 
 class Halt:
-    """No new requests once it is called; the first reason counts. `fault` is the one that ended the run, if any."""
+    """No new requests once it is called; the first reason counts, but for one. `fault` ended the run, if one did."""
 
     def __init__(self) -> None:
         self._event = asyncio.Event()
@@ -22,12 +22,12 @@ class Halt:
         return self._event.is_set()
 
     def call(self, ending: Ending, fault: Fault | None = None) -> None:
-        """Stop new requests, for this reason."""
-        if not self.called:
+        """Stop new requests, for this reason. A removal that nobody asked for is told before any other reason."""
+        if not self.called or ending is Ending.UNASKED:
             self.ending = ending
             self.fault = fault
-            self._event.set()
-            self._going.set()
+        self._event.set()
+        self._going.set()
 
     @property
     def paused(self) -> bool:
