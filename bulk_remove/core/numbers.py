@@ -222,7 +222,7 @@ class Normaliser:
             return _Judged(Normalised("", problem))
         digits = without_formatting(read.text)
         formed = self._at_length(read.text, digits)
-        internal = self._is_internal(digits)
+        internal = self._is_internal(digits) and formed.problem in {"", _INTERNAL}
         if read.or_else:
             # A plus may be the sign of a decimal number: +601234555.0
             signed = ZEROS in read.kinds and digits[0] == "+" and self.is_whole(digits[1:])

@@ -52,7 +52,6 @@ class Intake:
         self._counts.append(counts)
         for block in blocks:
             numbered, judged = self._numbered(block)
-            self.whole.add(judged)
             keys.add(numbered.numbers, numbered.campaigns if source.campaign_column is not None else ())
             counts.add(numbered, self._shown)
             counts.kinds.update(judged.kinds)
@@ -82,6 +81,7 @@ class Intake:
             if parts:
                 block = _with_parts(block, parts)
                 judged = self._normalise.block(block.cells)
+        self.whole.add(judged)  # before a row is refused for what stands beside its cell
         numbers, problems = judged.numbers, judged.problems
         for index, problem in block.problems.items():
             numbers[index], problems[index] = "", problem

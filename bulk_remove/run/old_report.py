@@ -98,8 +98,10 @@ class OldReport:
         number = values["number"].strip()
         if state is None:
             return RowOutcome(source, row, values["input"], others, "", "", None, values["detail"], "")
-        # It may stand in another form of the same number: the one in which it was found.
-        same = number and self._planned(number) == self._normalise(values["input"]).number
+        # It may stand in another form of the same number, the one in which it was found. Digits that are the input's
+        # own were sent so, whatever is thought of such a number now.
+        cell = values["input"]
+        same = number and (number == cell.strip() or self._planned(number) == self._normalise(cell).number)
         if not _NUMBER.fullmatch(number) or not (same or status in FINAL_STATUSES):
             raise InputError(
                 phrase("{where}: the number no longer fits the input beside it.", where=where),

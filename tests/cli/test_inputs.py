@@ -83,6 +83,56 @@ def test_numbers_can_be_piped_in(tmp_path: Path) -> None:
     assert (plan["numbers"], plan["files"][0]["header_row"]) == (2, 0)
 
 
+def test_internal_numbers_that_are_piped_in_are_read_once_more_and_sent(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [*COMMAND, "plan", "-", "-c", "00001", "--state-dir", tmp_path / "state", "--no-header", "--column", "1"],
+        input="441\n442\n600000001\n19 115\n",
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "4 rows: 4 numbers, 0 duplicates, 0 INVALID, 0 empty" in done.stdout
+    assert "3 internal numbers of 3 to 6 digits are sent as they are" in done.stdout
+
+
+def test_short_numbers_among_whole_ones_are_invalid_with_the_flag_that_sends_them(
+    tmp_path: Path, numbers: Path
+) -> None:
+    with numbers.open("a", encoding="cp1250") as file:
+        file.write("60000;Jan")
+    plan = planned(tmp_path, numbers)
+    ((reason, count),) = plan["files"][0]["invalid_by_reason"].items()
+    assert ("--internal-numbers" in reason, count) == (True, 1)
+    sent = planned(tmp_path, numbers, "--internal-numbers")
+    assert (sent["invalid"], sent["files"][0]["internal_numbers"]) == (0, 1)
+    assert planned(tmp_path, numbers, "--no-internal-numbers")["invalid"] == 1
+
+
+def test_the_plan_counts_what_was_read_as_a_number_and_what_is_empty(tmp_path: Path) -> None:
+    lines = ["id;Prefiks;telefon", "1;48;600000001.0", "2;420;601000002.0", "3;48;", "4;48;'600000004", "5;;"]
+    path = written(tmp_path / "numbers.csv", *lines)
+    shown = " ".join(bulk_remove("plan", path, "-c", "00001", "--state-dir", tmp_path / "state").stdout.split())
+    assert "phone column 3 'telefon', named 'telefon' behind the codes of column 2 'Prefiks'" in shown
+    assert "5 rows: 3 numbers, 0 duplicates, 0 INVALID, 2 empty" in shown
+    assert "read as numbers: 1 with decimals that are zero, 1 with apostrophes" in shown
+    assert "empty cells 2 INVALID, never sent" in shown
+    plan = planned(tmp_path, path)
+    assert (plan["rows"], plan["numbers"], plan["invalid"], plan["empty"]) == (5, 3, 0, 2)
+    file = plan["files"][0]
+    assert file["read_as_numbers"] == {"with decimals that are zero": 1, "with apostrophes": 1}
+    assert (file["code_column"], file["empty"], file["invalid_by_reason"]) == (2, 2, {})
+
+
+def test_a_column_whose_digits_were_cut_says_so(tmp_path: Path) -> None:
+    path = written(tmp_path / "numbers.csv", "telefon", *["4.86E+10"] * 48, "brak", "6OOOOOOO1")
+    code, error = refused(tmp_path, path, "-c", "00001")
+    assert code == 4
+    assert "a spreadsheet has cut the digits of 48 of 50 cells" in " ".join(error.split())
+
+
 def test_a_file_without_names_of_columns_is_read_when_told_which_counts(tmp_path: Path) -> None:
     path = written(tmp_path / "raw.csv", "Anna;600000001", "Jan;600000002")
     code, error = refused(tmp_path, path, "-c", "00001")

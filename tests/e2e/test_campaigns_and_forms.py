@@ -97,7 +97,7 @@ def test_numbers_held_in_other_forms_are_found_and_reported_in_theirs(tmp_path: 
     source.write_text(
         "\n".join(["telefon", *[f"{600_000_001 + index}" for index in range(44)], "441"]) + "\n", encoding="utf-8"
     )
-    also = ("--also-try", "international,zeros", "--max-share", "100%")
+    also = ("--also-try", "international,zeros", "--internal-numbers", "--max-share", "100%")
     with simulator(
         tmp_path, "--numbers", str(tmp_path / "campaign.csv"), "--busy-share", "0.2", "--busy-seconds", "1"
     ) as server:

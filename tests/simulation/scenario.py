@@ -11,9 +11,10 @@ from bulk_remove.core.model import NumberFormat
 from bulk_remove.settings import Settings
 from tests.simulation.clocks import Clocks, clocks
 from tests.simulation.forms import Forms, forms_of
-from tests.simulation.rows import CAMPAIGN, Row, Target, rows, with_campaigns
+from tests.simulation.rows import CAMPAIGN, Row, Target, judged, rows, with_campaigns, with_odd_cells
 
 _CAMPAIGN_COLUMN = "kampania"
+_CODE_COLUMN = "phone_code"
 _ALSO_TRYING = 1 / 3
 """The share of runs that ask for numbers in other forms, too."""
 _MOST_ROWS = 40
@@ -72,16 +73,24 @@ class Scenario:
 
     def lines(self) -> list[str]:
         """Return the input as it is written."""
-        if self.settings.campaign:
-            return ["name,telefon", *(f"x,{row.cell}" for row in self.rows)]
-        return [f"name,telefon,{_CAMPAIGN_COLUMN}", *(f"x,{row.cell},{row.campaign_cell}" for row in self.rows)]
+        codes = any(row.code_cell for row in self.rows)
+        header = ["name", "telefon"] + [_CODE_COLUMN] * codes + [_CAMPAIGN_COLUMN] * (not self.settings.campaign)
+        lines = [",".join(header)]
+        for row in self.rows:
+            cells = ["x", row.cell] + [row.code_cell] * codes + [row.campaign_cell] * (not self.settings.campaign)
+            lines.append(",".join(map(_quoted, cells)))
+        return lines
+
+
+def _quoted(cell: str) -> str:
+    return '"{}"'.format(cell.replace('"', '""')) if {*'",'} & {*cell} else cell
 
 
 def scenario(seed: int) -> Scenario:
     """Draw the scenario of a seed."""
     dice = random.Random(f"scenario {seed}")
     number_format = dice.choice((NumberFormat.NATIONAL,) * 3 + (NumberFormat.E164,))
-    drawn = rows(dice, number_format)
+    drawn = with_odd_cells(rows(dice, number_format), random.Random(f"cells {seed}"))
     settings = _settings(dice, number_format)
     troubles = tuple(_trouble(dice) for _ in range(dice.choice((0, 1, 1, 2, 2, 3, 4))))
     # Dice of their own, so that a seed without them plays as if there were no such features.
@@ -89,9 +98,11 @@ def scenario(seed: int) -> Scenario:
     if features.random() < _ALSO_TRYING:
         settings = replace(settings, also_try=tuple(features.sample(tuple(AlsoTry), features.randint(1, 4))))
         drawn = drawn[:_MOST_ROWS]
+    before = drawn
     if features.random() < _BY_CAMPAIGN:
         settings = replace(settings, campaign="", campaign_column=_CAMPAIGN_COLUMN)
         drawn = tuple(with_campaigns(drawn, features))
+    drawn = judged(drawn, before)
     more = random.Random(f"canary {seed}")
     if more.random() < _CANARIES:
         # Of a limit below 1 nobody knows whether a calm world will bring the run to its end.

@@ -37,7 +37,7 @@ from bulk_remove.core.reply_text import json_of
 from bulk_remove.core.throttle import Ceilings, Throttle, throttle_for
 from bulk_remove.core.verdicts import Verdict
 from bulk_remove.run import counting
-from tests.simulation import bugs_of_forms, bugs_of_replies
+from tests.simulation import bugs_of_cells, bugs_of_forms, bugs_of_replies
 from tests.simulation.replay import replay
 
 _SEEDS = 150
@@ -330,6 +330,7 @@ def _judging(broken: pytest.MonkeyPatch, judge: Callable[[Fastest, int], bool]) 
 STOPS = "a_removal_that_nobody_asked_for_stops_the_run"
 KNOWN = "the_ledger_knows_what_came_of_each_request"
 DENIED = "a_denial_ends_a_run_only_when_it_is_one"
+SENT = "only_valid_numbers_of_the_input_are_sent"
 TOLD = "statuses_are_what_the_client_was_told"
 TRUE = "statuses_are_true_of_the_server"
 SAID = "doubt_is_said_where_there_is_some_and_nowhere_else"
@@ -400,6 +401,17 @@ CASES: tuple[tuple[Bug, str], ...] = (
     (bugs_of_replies.a_denial_never_believed, DENIED),
     (bugs_of_replies.the_url_s_length_never_suspected, DENIED),
     (bugs_of_replies.the_number_tried_alone_sent_again_for_the_rest, "nothing_is_sent_after_a_final_answer"),
+    (bugs_of_cells.a_decimal_glued_on, SENT),
+    (bugs_of_cells.any_decimal_taken_away, "every_row_is_in_the_report_once_and_in_order"),
+    (bugs_of_cells.digits_that_a_spreadsheet_lost_made_up_as_zeros, SENT),
+    (bugs_of_cells.an_extension_glued_on, SENT),
+    (bugs_of_cells.a_zero_in_front_sent_as_it_stands, SENT),
+    (bugs_of_cells.what_is_not_whole_sent_as_it_stands, SENT),
+    (bugs_of_cells.a_short_number_among_whole_ones_sent, SENT),
+    (bugs_of_cells.internal_numbers_never_sent, "every_row_is_in_the_report_once_and_in_order"),
+    (bugs_of_cells.a_number_that_lost_its_end_taken_for_another, SENT),
+    (bugs_of_cells.rounded_numbers_sent, SENT),
+    (bugs_of_cells.the_code_in_another_column_ignored, "every_row_is_in_the_report_once_and_in_order"),
 )
 
 
