@@ -31,7 +31,7 @@ from bulk_remove.core.lifecycle import SETTLED
 from bulk_remove.core.model import Outcome, ReportFormat, RowBlock, Source, Status
 from bulk_remove.core.plan import ApprovedPlan, Consent, Plan, check_holds_numbers, check_within_limits, passed
 from bulk_remove.core.plan import approve as approve_plan
-from bulk_remove.errors import UsageError
+from bulk_remove.errors import UnavailableError, UsageError
 from bulk_remove.run.caller import (
     Approve,
     OnProgress,
@@ -46,7 +46,7 @@ from bulk_remove.run.caller import (
 from bulk_remove.run.carry_out import Sent, carry_out, with_learned_limit
 from bulk_remove.run.evidence import known_of, look_at
 from bulk_remove.run.finish import Finished, Wanted, check_places, finish
-from bulk_remove.run.preflight import error_of
+from bulk_remove.run.preflight import NOT_ASKED, Findings, error_of
 from bulk_remove.run.prepare import BLIND, Look, Prepared, Sight, Table, check_plan, prepared, reading_of
 from bulk_remove.run.rerun import earlier_rows, is_report, prepared_again
 from bulk_remove.run.resume import check_same_server, earlier_run, find_run, reopened
@@ -118,7 +118,7 @@ async def plan_files(
     """
     folder = server.folder if server else _folder(state_dir)
     destination = server.destination if server else Destination()
-    look = _looking(settings, server) if server else BLIND.look
+    look = _glancing(settings, server) if server else BLIND.look
     async with _planned(partial(_read, _names(files), settings, destination, folder, look)) as ready:
         return ready.plan
 
@@ -283,6 +283,19 @@ async def _sent(ready: Prepared, approved: ApprovedPlan, server: Server, ties: T
 def _looking(settings: Settings, server: Server) -> Look:
     """Return what looks at campaigns before anything is planned for them."""
     return lambda campaigns: look_at(campaigns, settings, server.address, server.login, server.folder)
+
+
+def _glancing(settings: Settings, server: Server) -> Look:
+    """Return what looks at campaigns for a plan alone, which can do without a server that does not answer."""
+
+    def look(campaigns: Sequence[str]) -> Findings:
+        try:
+            return _looking(settings, server)(campaigns)
+        except UnavailableError as error:
+            log.info("%s", error.sentence)
+            return NOT_ASKED
+
+    return look
 
 
 def _planning(

@@ -207,7 +207,12 @@ def test_a_denial_that_repeats_ends_the_run_and_says_since_when(
 ) -> None:
     server = FakeServer(by_turns(*[always(REMOVED)] * 4, *[denied] * 100), latency_s=0.1)
     run = Run(tmp_path, server, concurrency=concurrency)
-    assert (run.ending, run.statuses) == (Ending.DENIED, {Status.REMOVED: 40, Status.UNSENT: 60})
+    assert run.ending is Ending.DENIED
+    # The denials took as long as what was carried out, so what they were about may be gone.
+    in_doubt, unsent = run.statuses[Status.IN_DOUBT], run.statuses[Status.UNSENT]
+    assert (run.statuses[Status.REMOVED], in_doubt + unsent) == (40, 60)
+    assert in_doubt <= 10 * concurrency
+    assert (in_doubt > 0) == (denied.http_status > 0)  # without TLS nothing arrives
     assert run.fault is not None
     assert run.fault.sentence.startswith(denied.sentence)
     assert "after 40 numbers went through" in run.fault.sentence

@@ -273,7 +273,7 @@ def test_a_resume_keeps_the_form_that_was_found_and_that_it_was_confirmed(tmp_pa
     with campaign(tmp_path, "--form", "e164", numbers=OTHERS) as server:
         assert bulk_remove(*removal(server, tmp_path, written(tmp_path), *PACE, *few)).returncode == 5
         before = [entry.method for entry in read_audit(server.audit)].count("GET")
-        resume = ("resume", "--state-dir", tmp_path / "state", "--canary-max-not-exist", "100%")
+        resume = ("resume", "--yes", "--state-dir", tmp_path / "state", "--canary-max-not-exist", "100%")
         done = bulk_remove(*resume)
         after = [entry.method for entry in read_audit(server.audit)].count("GET")
     assert done.returncode == 0, done.stderr

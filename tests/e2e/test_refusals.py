@@ -49,7 +49,7 @@ async def outcome(folder: Path, faults: Faults) -> Outcome:
     source = folder / "numbers.csv"
     source.write_text("telefon\n" + "\n".join(NUMBERS), encoding="utf-8")
     settings = Settings(
-        "00001", pace=Level.FIXED, rate=300.0, concurrency=3, busy_delay_s=0.4, max_numbers_per_request=8
+        "00001", max_share=1.0, pace=Level.FIXED, rate=300.0, concurrency=3, busy_delay_s=0.4, max_numbers_per_request=8
     )
     async with running(world(), faults) as simulator:
         server = Server(simulator.url, "demo", "demo-password", state_dir=folder / "state")

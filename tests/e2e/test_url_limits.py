@@ -28,6 +28,7 @@ from tests.support.processes import Running, bulk_remove, removal, report_of
 NUMBERS = [str(601_000_000 + 7 * place) for place in range(300)]
 REACHED = 70
 """So many numbers of a long URL go through the proxy whole, and the next one without its last digit."""
+ALL = ("--max-share", "100%")
 LONGEST = RequestShape("00001").line_bytes(*NUMBERS[: REACHED + 1]) - 1
 CUT_NUMBER = NUMBERS[REACHED][:-1]
 BYSTANDER = 5235
@@ -56,7 +57,7 @@ async def test_a_removal_that_nobody_asked_for_is_5_and_told_everywhere_and_resu
     tmp_path: Path, source: Path
 ) -> None:
     async with running(world(Record(BYSTANDER, CUT_NUMBER))) as server, proxying(longest_line=LONGEST) as proxy:
-        words = removal(Running(server.url, tmp_path), tmp_path, source, "--concurrency", "1", "--report", "html")
+        words = removal(Running(server.url, tmp_path), tmp_path, source, "--concurrency", "1", "--report", "html", *ALL)
         done = await command(*words, "--proxy", f"127.0.0.1:{proxy.port}")
         assert strangers_removed(server) == [CUT_NUMBER]
         assert server.seen["DELETE"] == 1
@@ -94,7 +95,7 @@ def _check_files(folder: Path) -> None:
 
 async def test_from_python_a_removal_that_nobody_asked_for_is_a_guard_stop(tmp_path: Path) -> None:
     async with running(world(Record(BYSTANDER, CUT_NUMBER))) as server, proxying(longest_line=LONGEST) as proxy:
-        settings = Settings("00001", concurrency=1, proxy=f"127.0.0.1:{proxy.port}")
+        settings = Settings("00001", max_share=1.0, concurrency=1, proxy=f"127.0.0.1:{proxy.port}")
         to = Server(server.url, DEMO_USER, DEMO_PASSWORD, state_dir=tmp_path / "state")
         told = Counter[Status]()
 
@@ -111,7 +112,7 @@ async def test_a_url_that_is_cut_where_nobody_stands_is_shortened_and_all_goes_w
     tmp_path: Path, source: Path
 ) -> None:
     async with running(world()) as server, proxying(longest_line=LONGEST) as proxy:
-        words = removal(Running(server.url, tmp_path), tmp_path, source, "--concurrency", "1", "--rate", "100")
+        words = removal(Running(server.url, tmp_path), tmp_path, source, "--concurrency", "1", "--rate", "100", *ALL)
         done = await command(*words, "--proxy", f"127.0.0.1:{proxy.port}")
         assert strangers_removed(server) == []
     told = json.loads((tmp_path / "report.summary.json").read_text(encoding="utf-8"))
@@ -135,7 +136,12 @@ async def test_a_limit_on_the_url_is_found_whatever_the_proxy_answers_and_kept_f
 ) -> None:
     async with running(world()) as server, proxying(longest_line=LONGEST, too_long=too_long) as proxy:
         settings = Settings(
-            "00001", rate=500.0, concurrency=1, max_numbers_per_request=150, proxy=f"127.0.0.1:{proxy.port}"
+            "00001",
+            max_share=1.0,
+            rate=500.0,
+            concurrency=1,
+            max_numbers_per_request=150,
+            proxy=f"127.0.0.1:{proxy.port}",
         )
         to = Server(server.url, DEMO_USER, DEMO_PASSWORD, state_dir=tmp_path / "state")
         removing = partial(remove_files, [str(source)], settings, to, approve=lambda _: True)

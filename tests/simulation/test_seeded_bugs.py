@@ -40,7 +40,7 @@ from bulk_remove.run import counting
 from tests.simulation import bugs_of_cells, bugs_of_forms, bugs_of_replies
 from tests.simulation.replay import replay
 
-_SEEDS = 150
+_SEEDS = 500  # a rare world must come up; a bug is mostly noticed in the first few
 """A bug must show within so many seeds."""
 
 Bug = Callable[[pytest.MonkeyPatch], None]
@@ -343,9 +343,9 @@ CASES: tuple[tuple[Bug, str], ...] = (
     (every_refusal_taken_for_an_execution, SAID),
     (a_denial_taken_for_nothing_done, TOLD),
     (refusals_held_against_the_whole_of_the_fastest_reply, TRUE),
-    (refusals_held_against_the_half_of_the_only_reply, TRUE),
+    (refusals_held_against_the_half_of_the_only_reply, SAID),
     (refusals_judged_once_and_for_all_when_they_come, TRUE),
-    (halves_that_do_not_inherit_doubt, TRUE),
+    (halves_that_do_not_inherit_doubt, SAID),
     (doubt_that_the_ledger_does_not_keep, TOLD),
     (lower_bounds_not_said_of_numbers, SAID),
     (lower_bounds_not_said_of_sums, "a_sum_that_may_be_more_is_a_lower_bound"),
@@ -364,7 +364,6 @@ CASES: tuple[tuple[Bug, str], ...] = (
     (a_retry_after_ignored, "a_pause_that_the_server_asks_for_is_kept_by_all"),
     (a_date_to_wait_for_held_against_our_own_clock, "a_pause_that_the_server_asks_for_is_kept_by_all"),
     (times_taken_from_a_clock_that_is_set, "the_summary_has_true_seconds"),
-    (the_time_for_calls_taken_from_a_clock_that_is_set, "numbers_in_a_call_are_asked_until_the_budget_ends"),
     (the_time_for_calls_taken_from_a_clock_that_is_set, "no_number_in_a_call_is_asked_for_beyond_its_budget"),
     (times_taken_from_a_clock_that_is_set, TOLD),
     (a_deadline_that_does_not_look_at_the_clock_again, "no_request_leaves_after_the_deadline"),
