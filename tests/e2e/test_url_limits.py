@@ -70,7 +70,7 @@ async def test_a_removal_that_nobody_asked_for_is_5_and_told_everywhere_and_resu
         _check_files(tmp_path)
 
         (run,) = (tmp_path / "state" / "runs").iterdir()
-        again = await command("resume", run.name, "--state-dir", tmp_path / "state")
+        again = await command("resume", "--yes", run.name, "--state-dir", tmp_path / "state")
         assert again.returncode == 0, again.stderr
         assert f"(record {BYSTANDER}) in campaign 00001" in again.stderr.replace("\n", " ")
         assert strangers_removed(server) == [CUT_NUMBER]
@@ -180,7 +180,7 @@ async def test_a_night_ends_with_a_removal_that_nobody_asked_for_and_leaves_the_
 ) -> None:
     async with running(world(Record(BYSTANDER, CUT_NUMBER))) as server, proxying(longest_line=LONGEST) as proxy:
         own = ("--url", server.url, "--user", "demo", "-c", "00001", "--state-dir", tmp_path / "state")
-        words = ("inbox", inbox, *own, "--yes", "--settle", "0s", "--proxy", f"127.0.0.1:{proxy.port}")
+        words = ("inbox", *ALL, inbox, *own, "--yes", "--settle", "0s", "--proxy", f"127.0.0.1:{proxy.port}")
         night = await command(*words, "--concurrency", "1")
         assert (night.returncode, server.seen["DELETE"]) == (5, 1)
         assert "No other file is begun" in (night.stdout + night.stderr).replace("\n", " ")
