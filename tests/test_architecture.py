@@ -38,7 +38,7 @@ HOMES = {
 PURE = {
     "bisect", "collections", "collections.abc", "dataclasses", "datetime", "difflib", "email.utils", "enum",
     "fractions", "functools", "itertools", "json", "math", "numbers", "operator", "re", "typing", "unicodedata",
-    "orjson", "phonenumbers",
+    "orjson", "phonenumbers", "phonenumbers.geodata.locale",
 }  # fmt: skip
 POSIX_ONLY = {"fcntl", "pwd", "grp", "termios", "tty", "resource", "syslog", "posix", "pty"}
 LAYERS = ["language", "errors", "disk", "core", "adapters", "run", "api", "cli"]

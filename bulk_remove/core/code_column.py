@@ -9,33 +9,36 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from bulk_remove.core.numbers import Normaliser, NumberRules
-from bulk_remove.core.regions import is_country_code, problem_in_plan, region_of
+from bulk_remove.core.regions import is_country_code, is_name_of, problem_in_plan, region_of
 from bulk_remove.core.spelling import reading
 from bulk_remove.errors import InputError
 from bulk_remove.language import phrase
 
-_COUNTRY = """
-countrycode countrycodes countrycallingcode countrydialcode countrydialingcode callingcode dialcode dialingcode
-diallingcode phonecode phonecountrycode telcountrycode mobilecountrycode countryprefix intlcode internationalcode
-internationalprefix isdcode isd kodkraju kodkrajutel kodkrajutelefonu prefikskraju prefikskrajowy
-prefiksmiedzynarodowy kodmiedzynarodowy nrkierunkowykraju numerkierunkowykraju kierunkowykraju kierunkowydokraju
-landesvorwahl landervorwahl laendervorwahl landercode predvolbastatu
-"""
-_AREA = "areacode phoneareacode telareacode strefanumeracyjna kodstrefy ortsvorwahl ortskennzahl"
-_EITHER = """
-prefix phoneprefix telprefix telephoneprefix mobileprefix dialprefix phonenumberprefix prefiks prefikstel
-prefikstelefonu prefikstelefoniczny kodtelefoniczny kierunkowy nrkierunkowy numerkierunkowy kodkierunkowy kierunkowytel
-vorwahl predvolba
-"""
-COUNTRY_NAMES, AREA_NAMES, EITHER_NAMES = (frozenset(names.split()) for names in (_COUNTRY, _AREA, _EITHER))
-"""Folded names of columns that hold codes of countries, of areas, and of either."""
+_OF_A_COUNTRY = (
+    r"country|calling|isd|idd|intl|international|miedzynarodow[ay]|krajow[ay]|kraju|landes|laender|lander|statu"
+)
+_OF_A_PHONE = r"phone|telephone|tel|telefon|telefonu|telefoniczny|mobile|cell|gsm|dial|dialing|dialling"
+_NEUTRAL = r"nr|numer|numeru|number|no|do"
+_A_CODE = r"codes?|kod|prefix|prefiks|kierunkow[ya]|vorwahl|predvolba"
+# Folded names: what the code is of, perhaps in several words, in front of it and behind it.
+_NAME = re.compile(
+    rf"(?=.*(?:{_A_CODE}))(?P<words>(?:{_OF_A_COUNTRY}|{_OF_A_PHONE}|{_NEUTRAL}|area|stref[ay]|orts|{_A_CODE})+)[0-9]*"
+)
+_WITHOUT_MORE = re.compile(r".*(?:prefix|prefiks|kierunkow[ya]|vorwahl|predvolba)")
+"""A code or a kod alone may be of anything."""
+_COUNTRY_OF_A_PHONE = re.compile(rf"(?:{_OF_A_PHONE})(?:country|kraj)|isd|idd")
+_COUNTRY, _PHONE, _AREA = (
+    re.compile(f".*(?:{words})") for words in (_OF_A_COUNTRY, _OF_A_PHONE, "area|stref[ay]|orts")
+)
 
 _FIGURES = re.compile(r"\(? *(\+|00)? *([1-9][0-9]{0,3}) *\)?")
 _BEHIND_A_NAME = re.compile(r"[^\W\d_][^0-9+]*\(?(\+)([1-9][0-9]{0,2})\)?")
-_LETTERS = re.compile(r"[A-Za-z]{2,3}")
+_PLAIN_CODE = re.compile(r"\(?\+[1-9][0-9]{1,2}\)?")
+"""With two digits at least: `+1` may be the difference of a time zone."""
+_LONGEST_NAME = 40
 
 _CONTRADICTS = "The number begins with another code than the one in its own column."
 _UNCERTAIN = "With the code in its own column it is not certainly one whole number."
@@ -52,26 +55,45 @@ class _Code(NamedTuple):
     country: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What the codes of a column may be of, by its name: countries, areas of the region, or either."""
+
+    country: bool = False
+    area: bool = False
+
+    @classmethod
+    def named(cls, folded: str) -> Self | None:
+        """Return the kind of a column with that name, as `columns.fold` returns it; None for any other column."""
+        if _COUNTRY_OF_A_PHONE.fullmatch(folded):
+            return cls(country=True)
+        found = _NAME.fullmatch(folded)
+        words = found["words"] if found else ""
+        country, area = bool(_COUNTRY.match(words)), bool(_AREA.match(words))
+        if country or area:
+            return cls(country, area)
+        return cls(country=True, area=True) if _PHONE.match(words) or _WITHOUT_MORE.match(words) else None
+
+
 def find_code_column(header: Sequence[str], folded: Sequence[str], samples: Sequence[Sequence[str]]) -> int | None:
     """Return the index of the column that holds codes, None where there is none.
 
-    `folded` are the names of the header as `columns.fold` returns them. A column of that name without a single code
-    among the samples is another one: a prefix may be a title. Raises InputError where two columns hold codes.
+    `folded` are the names of the header as `columns.fold` returns them, empty for the phone column. A column with such
+    a name but without a single code among the samples is another one: a prefix may be a title. One with nothing but
+    codes with a plus needs no name. Raises InputError where two columns hold codes.
     """
-    named = [
-        index
-        for index, name in enumerate(folded)
-        if name.rstrip("0123456789") in COUNTRY_NAMES | AREA_NAMES | EITHER_NAMES
-    ]
-    seen = {
-        index: [code for row in samples if index < len(row) and row[index].strip() for code in [_read(row[index])]]
-        for index in named
-    }
-    found = [
-        index for index, codes in seen.items() if any(_is_code(code, folded[index]) for code in codes) or not codes
-    ]
+    seen: dict[int, list[_Code]] = {}
+    for index, name in enumerate(folded):
+        cells = [row[index] for row in samples if name and index < len(row) and row[index].strip()]
+        kind = Kind.named(name)
+        codes = [_read(cell) for cell in cells] if kind else []
+        letters_too = kind == Kind(country=True)
+        if kind and (not cells or any(code.digits or (code.letters and letters_too) for code in codes)):
+            seen[index] = codes
+        elif not kind and cells and all(map(_is_plain_code, cells)):
+            seen[index] = [_read(cell) for cell in cells]
     # `country_code` with PL beside `phone_code` with 48: the digits say all.
-    found = [index for index in found if any(code.digits for code in seen[index])] or found
+    found = [index for index, codes in seen.items() if any(code.digits for code in codes)] or [*seen]
     filled = [index for index in found if seen[index]] or found[:1]
     if len(filled) > 1:
         raise InputError(
@@ -84,8 +106,9 @@ def find_code_column(header: Sequence[str], folded: Sequence[str], samples: Sequ
     return filled[0] if filled else None
 
 
-def _is_code(code: _Code, name: str) -> bool:
-    return bool(code.digits) or (bool(code.letters) and name.rstrip("0123456789") in COUNTRY_NAMES)
+def _is_plain_code(cell: str) -> bool:
+    text = reading(cell).text
+    return bool(_PLAIN_CODE.fullmatch(text)) and is_country_code(text.strip("(+)"))
 
 
 @lru_cache(maxsize=1024)
@@ -93,17 +116,18 @@ def _read(cell: str) -> _Code:
     text = reading(cell).text
     if figures := _FIGURES.fullmatch(text) or _BEHIND_A_NAME.fullmatch(text):
         return _Code(figures[2], country=bool(figures[1]))
-    return _Code(letters=text.upper()) if _LETTERS.fullmatch(text) else _Code()
+    is_name = len(text) <= _LONGEST_NAME and bool(text) and all(sign.isalpha() or sign in " .-'()" for sign in text)
+    return _Code(letters=text.upper()) if is_name and any(map(str.isalpha, text)) else _Code()
 
 
 class CodeColumn:
     """Puts the cells of two columns together. `name` is that of the codes' column, folded."""
 
     def __init__(self, name: str, rules: NumberRules) -> None:
-        plain = name.rstrip("0123456789")
-        self._country, self._area = plain not in AREA_NAMES, plain not in COUNTRY_NAMES
+        kind = Kind.named(name) or Kind(country=True)
+        self._country, self._area = kind.country, kind.area
         self._normalise = Normaliser(rules)
-        self._region = rules.region.upper()
+        self._region = rules.region
         self._own = region_of(rules.region).country_code
         self._blank_is_own: bool | None = None
 
@@ -133,7 +157,7 @@ class CodeColumn:
             return cell, "" if self._blank_is_own else _MISSING
         if not (code.letters and self._country):
             return cell, _NO_CODE
-        return cell, "" if code.letters == self._region else _ABROAD
+        return cell, "" if is_name_of(self._region, code.letters) else _ABROAD
 
     def _agreeing(self, code: _Code, explicit: str, cell: str) -> tuple[str, str]:
         """Return a cell that has its country code, if it agrees with the other one."""

@@ -1,6 +1,7 @@
 """What is known of a country's numbers. All of it is libphonenumber's, by way of the phonenumbers package."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from bulk_remove.errors import UsageError
 
@@ -13,6 +14,7 @@ TOO_MANY_DIGITS = "More than fifteen digits: perhaps more than one number, and n
 _EXAMPLES = {"PL": "601234555"}
 """That of the documents; for other regions libphonenumber has one."""
 NO_SUCH_NUMBER = "No number of its country looks like this."
+_LETTERS_OF_A_REGION = 2
 TOO_SHORT = "Too short for its country."
 ZERO = "A zero in front or after the country code: nobody can tell whether it belongs to the number."
 
@@ -60,6 +62,17 @@ def is_country_code(digits: str) -> bool:
     from phonenumbers import COUNTRY_CODE_TO_REGION_CODE  # noqa: PLC0415 - as below
 
     return digits[0] != "0" and int(digits) in COUNTRY_CODE_TO_REGION_CODE
+
+
+@lru_cache(maxsize=1024)
+def is_name_of(region: str, text: str) -> bool:
+    """Tell whether a text in capital letters names the region: two or three letters, or its name in any language."""
+    if len(text) == _LETTERS_OF_A_REGION:
+        return text == region.upper()
+    from phonenumbers.geodata.locale import LOCALE_DATA  # noqa: PLC0415 - a third of a second, seldom needed
+
+    names = {name.upper() for name in LOCALE_DATA.get(region.upper(), {}).values()}
+    return text in names or (len(text) == _LETTERS_OF_A_REGION + 1 and any(name.startswith(text) for name in names))
 
 
 def problem_in_plan(digits: str, *, certain: bool) -> str:
