@@ -24,7 +24,7 @@ _SPACES = "\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2
 _DASHES = "\u2010\u2011\u2012\u2013\u2014\u2015\u2212"
 # Those for right-to-left text are not among them: they may show the groups of digits in another order.
 _INVISIBLE = "\u00ad\u180e\u200b\u200c\u200d\u200e\u202a\u202c\u202d\u2060\u2066\u2068\u2069\ufeff"
-_APOSTROPHES = "\u2018\u2019"  # which a word processor makes of plain ones
+_APOSTROPHES = "\u2018\u2019\u00b4\u02bc\u2032"  # what word processors and keyboards make of plain ones
 _PLAINER = str.maketrans(
     _SPACES + _DASHES + _APOSTROPHES, " " * len(_SPACES) + "-" * len(_DASHES) + "'" * len(_APOSTROPHES), _INVISIBLE
 )
@@ -143,6 +143,7 @@ _WRAPPED = (
     (re.compile(r"'(.*?)'?", re.DOTALL).fullmatch, APOSTROPHES),
     (re.compile(r"(?:p|tel) *:(.*)", re.DOTALL | re.IGNORECASE).fullmatch, NAMED),
 )
+_WRAPPINGS = frozenset("='pPtT")
 # Groups of three digits between separators of one kind, or none; the decimals stand behind another one.
 _ZERO_DECIMALS = re.compile(
     r"(\+?(?:[0-9]+|[0-9]{1,3}(?:(?P<between>[ .,'])[0-9]{3})(?:(?P=between)[0-9]{3})*))([.,])0{1,2}"
@@ -184,6 +185,8 @@ def unwrapped(cell: str) -> tuple[str, ...]:
     """Return the cell with plain spaces and dashes and without what is around it, then the kinds of that."""
     text = trimmed(cell)
     kinds: list[str] = []
+    if text[:1] not in _WRAPPINGS:  # as a rule
+        return (text,)
     for _ in _WRAPPED:  # each at most once, in any order
         for match, kind in _WRAPPED:
             found = match(text)
@@ -209,6 +212,8 @@ def misspelling(text: str) -> str:
         return EMPTY
     if len(text) > MAX_CELL_CHARS:
         return "Too long a text for one phone number."
+    if text.isascii() and text.isdecimal():
+        return ""  # digits alone need no grammar
     if not _SPELT.fullmatch(text):
         return next(reason for pattern, reason in _EXPLANATIONS if pattern.search(text))
     for vetoed, reason in _VETOES:  # a generator would cost as much as all the patterns

@@ -9,6 +9,8 @@ from bulk_remove.core.numbers import JudgedBlock, NumberRules
 
 _SAME_ROUNDED = 5
 """So many rows with one number that ends in six zeros are as suspicious as two different ones."""
+_ONE_ROUNDED_IN = 200_000
+"""Chance alone lets one number in a million end so; where there are five times as many, it was not chance."""
 
 
 class WholeInput:
@@ -42,12 +44,13 @@ class WholeInput:
         * Where most numbers are bare digits with the country code, a national number that begins with the same digits
           is one of them that has lost its end.
         * Six zeros at the end of several different numbers, or of one in many rows, are what a spreadsheet has made of
-          digits that it did not show, unless the column is `trusted`.
+          digits that it did not show, unless the column is `trusted`, or so few in a long list that they may be real.
         """
         several = self._rounded_differ or self._rounded >= _SAME_ROUNDED
+        too_many = self._rounded * _ONE_ROUNDED_IN > self._numbers
         return replace(
             rules,
             internal_numbers=self._internal > self._numbers if internal_numbers is None else internal_numbers,
             coded=bool(self._in_doubt) and 2 * self._coded > self._numbers,
-            rounded=several and not trusted,
+            rounded=several and too_many and not trusted,
         )

@@ -118,6 +118,10 @@ SHAPES: dict[str, tuple[list[str], list[str]]] = {
         ],
         ["601234501", "601234502", INVALID, "601234504", INVALID],
     ),
+    "formulas that are texts, as they are often written": (
+        ["name,telefon", 'A,="601234501"', 'B,="+48 601 234 502"', "C,601234503"],
+        ["601234501", "601234502", "601234503"],
+    ),
     "what a program puts in front": (
         [
             "telefon",

@@ -133,6 +133,19 @@ def test_several_numbers_that_end_in_six_zeros_have_lost_digits(
     assert rules_of(cells, number_format=number_format, trusted=True) == NumberRules(number_format)
 
 
+@pytest.mark.parametrize(("others", "refused"), [(399_000, True), (401_000, False)])
+def test_two_such_numbers_among_very_many_may_be_real(others: int, *, refused: bool) -> None:
+    blocks = [[str(601_000_001 + place) for place in range(others)], ROUNDED[:2]]
+    assert rules_of(*blocks).rounded is refused
+
+
+def test_a_long_range_of_numbers_is_none_that_was_rounded() -> None:
+    whole, normalise = WholeInput(), Normaliser(NumberRules())
+    for first in range(500_000_000, 503_000_000, 50_000):
+        whole.add(normalise.block([str(first + place) for place in range(50_000)]))
+    assert whole.rules(NumberRules(), internal_numbers=None, trusted=False) == NumberRules()
+
+
 @pytest.mark.parametrize("cell", [*ROUNDED, "+48601000000", "+420601000000", "601000000.0"])
 @FORMATS
 def test_a_number_that_ends_in_six_zeros_is_refused_where_others_do(number_format: NumberFormat, cell: str) -> None:

@@ -30,6 +30,8 @@ def the_sum_closes(evidence: Evidence) -> None:
     summary = evidence.result.summary
     assert summary["rows"] == len(evidence.result.scenario.rows) == sum(summary["rows_by_status"].values())
     assert {status: count for status, count in summary["rows_by_status"].items() if count} == by_status
+    assert summary["empty_cells"] == sum(not row.cell.strip() for row in evidence.result.scenario.rows)
+    assert summary["empty_cells"] + sum(summary["invalid_cells_by_reason"].values()) == by_status["INVALID"]
 
 
 def the_summary_adds_up(evidence: Evidence) -> None:
