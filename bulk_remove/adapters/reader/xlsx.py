@@ -82,6 +82,7 @@ class _Sheet(Sheet):
                 done = row[0]
                 yield row
         except _OddlyWrittenError:
+            layout.hidden_columns.clear()
             layout.merged.clear()
             yield from (row for row in self._in_order(self._parsed(columns, layout)) if row[0] > done)
 
