@@ -22,11 +22,12 @@ CASES: list[dict[str, Any]] = json.loads((FOLDER / "workbooks.json").read_text(e
 def test_each_row_becomes_what_it_must(case: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     read_workbooks_here(monkeypatch)
     table = open_table(str(FOLDER / case["file"]), ReadOptions())
-    intake = Intake(Settings("00001"), lambda _: None, show_numbers=False)
+    settings = Settings("00001")
+    intake = Intake(settings, settings.rules, lambda _: None, show_numbers=False)
     became = {
         str(row): number or "INVALID"
         for block in table.blocks()
-        for numbered in [intake._numbered(block)]
+        for numbered, _ in [intake._numbered(block)]
         for row, number in zip(numbered.rows.rows, numbered.numbers, strict=True)
     }
     assert became.keys() == case["rows"].keys()

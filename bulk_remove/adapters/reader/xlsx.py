@@ -212,7 +212,7 @@ class _RowSearch:
             if head and cells is not None:
                 self._last = int(head[1])
                 if cells:
-                    yield self._last, bool(_HIDDEN.search(head[0])), cells
+                    yield self._last, bool(_HIDDEN.search(head[0], head[0].rfind(b"<row"))), cells
             else:
                 yield from self._parsed(each + _ROW_END)
         if rest.strip():
