@@ -88,7 +88,9 @@ def _limit(given: Given) -> None:
     with suppress(ImportError):
         resource = import_module("resource")  # Windows has none
         seconds = given.most_seconds + _MORE_SECONDS
-        limits = {"RLIMIT_CORE": 0, "RLIMIT_AS": given.most_bytes, "RLIMIT_CPU": seconds}
+        # Linux counts in RLIMIT_DATA what is allocated, not the files of libraries and languages that are mapped.
+        memory = "RLIMIT_DATA" if sys.platform == "linux" else "RLIMIT_AS"
+        limits = {"RLIMIT_CORE": 0, memory: given.most_bytes, "RLIMIT_CPU": seconds}
         for name, most in limits.items():
             with suppress(AttributeError, OSError, ValueError):  # what this system does not know or allow
                 resource.setrlimit(getattr(resource, name), (most, most))
