@@ -75,6 +75,23 @@ def joined(separator: str, parts: Iterable[str]) -> Phrase:
     return Phrase.made(separator.replace("{", "{{").replace("}", "}}").join(f"{{{name}}}" for name in named), named)
 
 
+def packed(text: str) -> Any:
+    """Return a text as plain values that JSON can carry to another process."""
+    if not isinstance(text, Phrase):
+        return text
+    values = {name: packed(value) if isinstance(value, str) else value for name, value in text.values.items()}
+    return [text.template, values, text.plural, text.quantity]
+
+
+def unpacked(plain: Any) -> str:
+    """Return the text that was `packed`."""
+    if isinstance(plain, str):
+        return plain
+    template, values, plural, quantity = plain
+    values = {name: unpacked(value) if isinstance(value, str | list) else value for name, value in values.items()}
+    return Phrase.made(template, values, plural, quantity)
+
+
 @dataclass(frozen=True, slots=True)
 class Language:
     """A catalogue: what stands for a text, what stands for one with a count, and how figures are written.

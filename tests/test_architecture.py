@@ -24,11 +24,18 @@ HOMES = {
     "jinja2": {"adapters/report_html/page.py"},
     "keyring": {"adapters/vault.py"},
     "numpy": {"adapters/distinct.py", "adapters/reader"},  # the reader names the arrays that pandas hands over
-    "orjson": {"core/reply_text.py", "adapters/ledger", "adapters/reporter.py", "adapters/client.py", "simulator"},
+    "olefile": {"adapters/reader/contents.py"},
+    "orjson": {
+        "core/reply_text.py",
+        "adapters/ledger",
+        "adapters/reporter.py",
+        "adapters/client.py",
+        "adapters/reader",
+        "simulator",
+    },
     "pandas": {"adapters/reader"},
     "phonenumbers": {"core/regions.py"},
     "platformdirs": {"adapters/folders.py"},
-    "python_calamine": {"adapters/reader"},
     "rich": {"adapters/console"},
     "sqlite3": {"adapters/account.py", "adapters/ledger"},
     "tenacity": {"adapters/pool"},
@@ -188,7 +195,7 @@ def run_python(code: str) -> subprocess.CompletedProcess[str]:
     ids=" ".join,
 )
 def test_help_loads_no_heavy_library(words: list[str]) -> None:
-    heavy = ["pandas", "numpy", "aiohttp", "python_calamine", "phonenumbers", "sqlite3", "rich", "tenacity"]
+    heavy = ["pandas", "numpy", "aiohttp", "olefile", "phonenumbers", "sqlite3", "rich", "tenacity"]
     heavy += ["keyring", "tomllib", "jinja2", "xlsxwriter"]
     done = run_python(
         "import sys; from bulk_remove.cli import main\n"

@@ -117,7 +117,8 @@ class RowBlock:
     `cells[i]` its phone cell as text, `others[i]` all its cells when they are to be kept in the report, else `others`
     is empty. `campaigns[i]` is its campaign cell as text, `codes[i]` the one with its country or area code; each is
     empty where the file has no such column.
-    `problems` says by index why a row must not be sent whatever its cell says: a sentence without any digit.
+    `problems` says by index why a row must not be sent whatever its cell says: a sentence without any digit. `shown`
+    says by index what a spreadsheet shows of a phone cell, where that is not what the cell holds.
     """
 
     source: Source
@@ -127,6 +128,7 @@ class RowBlock:
     campaigns: Sequence[str] = ()
     problems: Mapping[int, str] = field(default_factory=dict)
     codes: Sequence[str] = ()
+    shown: Mapping[int, str] = field(default_factory=dict)
 
 
 class NumberedBlock(NamedTuple):

@@ -23,6 +23,7 @@ from bulk_remove.settings import Settings
 SAMPLE_ROWS = 5
 MAX_CAMPAIGNS = 1000
 """More than this in one column are no campaigns, but something else with five characters."""
+SHOWN_OTHERWISE = "The spreadsheet shows another number than the cell holds: the format adds or leaves out digits."
 
 
 class Intake:
@@ -83,6 +84,9 @@ class Intake:
                 judged = self._normalise.block(block.cells)
         self.whole.add(judged)  # before a row is refused for what stands beside its cell
         numbers, problems = judged.numbers, judged.problems
+        for index, shown in block.shown.items():
+            if numbers[index] and not self._is_same(shown, numbers[index]):
+                numbers[index], problems[index] = "", SHOWN_OTHERWISE
         for index, problem in block.problems.items():
             numbers[index], problems[index] = "", problem
         if block.source.campaign_column is None:
@@ -100,6 +104,12 @@ class Intake:
             self._codes[source] = CodeColumn(fold(source.header[source.code_column or 0]), self._rules)
         joined = self._codes[source].joined(block.codes, block.cells)
         return replace(block, cells=joined.cells, problems={**joined.problems, **block.problems}, codes=())
+
+    def _is_same(self, shown: str, number: str) -> bool:
+        """Tell whether a text is that number, with the country code of the region or without."""
+        found = self._normalise(shown).number
+        code = self._normalise.country_code_and_number
+        return found == number or (found != "" and code(found) == code(number) != "")
 
     def _campaign(self, cell: str) -> tuple[str, str]:
         found = self._campaigns.get(cell)
@@ -167,4 +177,5 @@ def _with_parts(block: RowBlock, parts: Mapping[int, Sequence[str]]) -> RowBlock
         others=[block.others[index] for index, _ in picks] if block.others else (),
         campaigns=[block.campaigns[index] for index, _ in picks] if block.campaigns else (),
         problems={place: block.problems[index] for place, (index, _) in enumerate(picks) if index in block.problems},
+        shown={place: block.shown[index] for place, (index, _) in enumerate(picks) if index in block.shown},
     )

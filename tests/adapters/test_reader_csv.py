@@ -253,8 +253,11 @@ def test_memory_does_not_grow_with_the_file(write: Write) -> None:
     assert peaks[1] < peaks[0] * 1.5
 
 
-def test_importing_the_reader_imports_neither_pandas_nor_calamine() -> None:
-    code = "import sys, bulk_remove.adapters.reader; sys.exit(bool({'pandas', 'python_calamine'} & set(sys.modules)))"
+def test_importing_the_reader_imports_neither_pandas_nor_what_reads_workbooks() -> None:
+    code = (
+        "import sys\nfrom bulk_remove.adapters.reader import open_table\n"
+        "sys.exit(bool({'pandas', 'olefile', 'bulk_remove.adapters.reader.xlsx'} & set(sys.modules)))"
+    )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

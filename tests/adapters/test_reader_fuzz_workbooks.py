@@ -3,13 +3,18 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 
 from tests.support.fuzzed import Fuzzed, Tally, held_against
 from tests.support.fuzzed_workbooks import Rows, fuzzed_workbooks, write
+from tests.support.workbook_here import read_workbooks_here
 
 
-def test_a_fuzzed_workbook_is_read_as_it_was_made_up_or_refused_by_name(tmp_path: Path) -> None:
+def test_a_fuzzed_workbook_is_read_as_it_was_made_up_or_refused_by_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read_workbooks_here(monkeypatch)
     tally = Tally()
 
     @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])

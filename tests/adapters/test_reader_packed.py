@@ -192,14 +192,14 @@ def test_a_packed_file_that_changes_while_it_is_unpacked_is_refused(
 
 
 def test_no_room_for_the_copy_is_a_fault_of_storage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = written(tmp_path, gzip.compress(TEXT.encode()), "a.csv.gz")
+    path = written(tmp_path, gzip.compress((TEXT + TEXT.splitlines()[-1] + "\n" * 300_000).encode()), "a.csv.gz")
     assert isinstance(refusal(path, ReadOptions(spool_dir=tmp_path / "none")), StorageError)
 
     class Full(io.BytesIO):
         def write(self, _: object) -> int:
             raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(tempfile, "TemporaryFile", lambda **_: Full())
+    monkeypatch.setattr(tempfile, "TemporaryFile", lambda *_, **__: Full())
     error = refusal(path)
     assert isinstance(error, StorageError)
     assert "No space left on device" in error.sentence

@@ -9,6 +9,7 @@ import pytest
 
 from bulk_remove.adapters.reader import ReadOptions, Table, open_table
 from bulk_remove.errors import InputError
+from tests.support.workbook_here import read_workbooks_here
 from tests.support.workbooks import (
     Rows,
     biff,
@@ -47,6 +48,11 @@ CELLS = [
     (8, ""),
     (10, "601000006"),
 ]
+
+
+@pytest.fixture(autouse=True)
+def _here(monkeypatch: pytest.MonkeyPatch) -> None:
+    read_workbooks_here(monkeypatch)
 
 
 def write(path: Path, rows: Rows, hidden: tuple[int, ...] = ()) -> str:
@@ -141,6 +147,7 @@ def test_a_workbook_under_another_kinds_name_is_refused_and_told_apart(tmp_path:
         (b"\x1f\x8b\x08" + bytes(30), "a file packed with gzip"),
         (b"%PDF-1.7\n\x00", "a PDF document"),
         (b"{\\rtf1 601000001}", "a text document (RTF)"),
+        (b"\t\4\6\0\0\0\x10\0" + bytes(30), "a workbook of Excel 4 or before"),
         (compound_file({"WordDocument": b"x"}), "a document of another program"),
     ],
 )

@@ -13,7 +13,7 @@ from tests.benchmarks.figures import Figures
 _WAYS = ("way", "numbers", "CPU s", "CPU s a million", "wall s", "peak MB", "requests", "fewest possible")
 _RATIOS = ("turn by turn", "CPU", "wall", "peak")
 _BUDGETS = ("budget", "measured", "allowed", "")
-_OURS = ("aiohttp", "orjson", "pandas", "python-calamine")
+_OURS = ("aiohttp", "orjson", "pandas")
 
 
 def section(figures: Figures, rivals: str, disk: Path, tmpfs: Path) -> str:

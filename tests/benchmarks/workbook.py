@@ -1,7 +1,8 @@
 """What reading a workbook costs, against calamine alone: `python -m tests.benchmarks.workbook --rows 1000000`.
 
 Both read the same file, each in a process of its own, by turns. The table shows the processor's time, the time on the
-wall and the most memory of the whole process, and how many times calamine's they are.
+wall and the memory of the largest process, and how many times calamine's they are. `open_table` starts another process,
+whose time is counted, too.
 """
 
 import argparse

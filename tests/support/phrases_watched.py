@@ -28,6 +28,7 @@ def watched_phrases() -> Iterator[None]:
 
     Either would stay in English.
     """
+    sentences()  # now, before a test takes away what reading them needs
     making = Phrase.made.__func__  # type: ignore[attr-defined] # a class method has it
     plain_format = Phrase.__format__
     depth = 0

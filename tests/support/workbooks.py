@@ -4,9 +4,21 @@ import struct
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 from xml.sax.saxutils import escape, quoteattr
 
-Cell = str | int | float | bool | None
+Value = str | int | float | bool | None
+
+
+class Styled(NamedTuple):
+    """A cell in a style, counted from 1, and what is shown of it."""
+
+    value: Value
+    style: int
+    shown: str = ""
+
+
+Cell = Value | Styled
 Rows = Sequence[Sequence[Cell]]
 
 PACKAGE = "http://schemas.openxmlformats.org/package/2006"
@@ -42,7 +54,10 @@ def wide(text: str) -> bytes:
 
 def xlsb_cell(column: int, value: Cell) -> bytes:
     """Return the record of a cell: text in place, numbers as they are."""
-    head = struct.pack("<II", column, 0)
+    style = 0
+    if isinstance(value, Styled):
+        value, style, _ = value
+    head = struct.pack("<II", column, style)
     if isinstance(value, bool):
         return record(4, head + bytes([value]))
     if isinstance(value, str):
@@ -50,18 +65,28 @@ def xlsb_cell(column: int, value: Cell) -> bytes:
     return record(5, head + struct.pack("<d", value)) if value is not None else record(1, head)
 
 
-def xlsb_sheet(rows: Rows, hidden: Sequence[int] = ()) -> bytes:
-    """Return a sheet's part; `hidden` are rows as Excel numbers them."""
-    data = [record(129), record(148, struct.pack("<4I", 0, len(rows), 0, 9)), record(145)]
+def xlsb_styles(formats: Sequence[str]) -> bytes:
+    """Return the part of the styles: General, and one for each format."""
+    codes = b"".join(record(44, struct.pack("<H", 164 + place) + wide(code)) for place, code in enumerate(formats))
+    styles = b"".join(
+        record(47, struct.pack("<HH", 0, each) + bytes(12)) for each in (0, *range(164, 164 + len(formats)))
+    )
+    own = record(626) + record(47, struct.pack("<HH", 0, 14) + bytes(12)) + record(627)  # of styles with a name
+    return record(278) + codes + own + record(617) + styles + record(618) + record(279)
+
+
+def xlsb_sheet(rows: Rows, hidden: Sequence[int] = (), extra: bytes = b"", above: bytes = b"") -> bytes:
+    """Return a sheet's part; `hidden` are rows as Excel numbers them, `extra` and `above` records beside the rows."""
+    data = [record(129), record(148, struct.pack("<4I", 0, len(rows), 0, 9)), above, record(145)]
     for row, cells in enumerate(rows):
         flags = 0x10 if row + 1 in hidden else 0
         data.append(record(0, struct.pack("<IIHBBBI", row, 0, 300, 0, flags, 0, 0)))
         data += [xlsb_cell(column, value) for column, value in enumerate(cells)]
-    return b"".join([*data, record(146), record(130)])
+    return b"".join([*data, record(146), extra, record(130)])
 
 
-def write_xlsb(path: Path, sheets: Mapping[str, bytes]) -> None:
-    """Write an .xlsb of these sheets' parts."""
+def write_xlsb(path: Path, sheets: Mapping[str, bytes], parts: Mapping[str, bytes] | None = None) -> None:
+    """Write an .xlsb of these sheets' parts, and of others by their names: `styles`, `sharedStrings`."""
     names = list(sheets)
     bundle = b"".join(
         record(156, struct.pack("<II", 0, number) + wide(f"rId{number}") + wide(name))
@@ -91,8 +116,11 @@ def write_xlsb(path: Path, sheets: Mapping[str, bytes]) -> None:
                 f'<Relationship Id="rId{number}" Type="{OFFICE}/worksheet" Target="worksheets/sheet{number}.bin"/>'
                 for number in range(1, len(names) + 1)
             )
+            + "".join(f'<Relationship Id="{name}" Type="{OFFICE}/{name}" Target="{name}.bin"/>' for name in parts or {})
             + "</Relationships>",
         )
+        for name, content in (parts or {}).items():
+            archive.writestr(f"xl/{name}.bin", content)
         archive.writestr(
             "xl/workbook.bin", record(131) + record(153, bytes(12)) + record(143) + bundle + record(144) + record(132)
         )
@@ -107,7 +135,10 @@ def biff(kind: int, content: bytes = b"") -> bytes:
 
 def biff_cell(row: int, column: int, value: Cell) -> bytes:
     """Return the record of a cell: LABEL, NUMBER, BOOLERR."""
-    head = struct.pack("<HHH", row, column, 0)
+    style = 0
+    if isinstance(value, Styled):
+        value, style, _ = value
+    head = struct.pack("<HHH", row, column, style)
     if isinstance(value, bool):
         return biff(0x205, head + bytes([value, 0]))
     if isinstance(value, str):
@@ -117,18 +148,27 @@ def biff_cell(row: int, column: int, value: Cell) -> bytes:
     return biff(0x203, head + struct.pack("<d", value)) if value is not None else biff(0x201, head)
 
 
-def biff_sheet(rows: Rows, hidden: Sequence[int] = (), dimensions: bytes | None = None) -> bytes:
-    """Return a sheet's substream; `hidden` are rows as Excel numbers them."""
+def biff_sheet(rows: Rows, hidden: Sequence[int] = (), dimensions: bytes | None = None, extra: bytes = b"") -> bytes:
+    """Return a sheet's substream; `hidden` are rows as Excel numbers them, `extra` further records."""
     size = struct.pack("<IIHHH", 0, len(rows), 0, 9, 0) if dimensions is None else dimensions
     data = [biff(0x809, struct.pack("<HHHHII", 0x600, 0x10, 0, 0, 0, 6)), biff(0x200, size)]
     data += [biff(0x208, struct.pack("<HHHHHHI", row - 1, 0, 9, 300, 0, 0, 0x20)) for row in hidden]
     data += [biff_cell(row, column, value) for row, cells in enumerate(rows) for column, value in enumerate(cells)]
-    return b"".join([*data, biff(0x0A)])
+    return b"".join([*data, extra, biff(0x0A)])
+
+
+def biff_styles(formats: Sequence[str]) -> bytes:
+    """Return the records of the styles behind the first, which is General: one for each format."""
+    codes = [
+        struct.pack("<HHB", 164 + place, len(code), 1) + code.encode("utf-16-le") for place, code in enumerate(formats)
+    ]
+    styles = [struct.pack("<HH", 0, 164 + place) + bytes(16) for place in range(len(formats))]
+    return b"".join([*(biff(0x41E, code) for code in codes), *(biff(0xE0, style) for style in styles)])
 
 
 def workbook_stream(sheets: Mapping[str, bytes], extra: bytes = b"") -> bytes:
     """Return the stream of a workbook; `extra` are records of its own."""
-    start = biff(0x809, struct.pack("<HHHHII", 0x600, 0x05, 0, 0, 0, 6)) + extra + biff(0xE0, bytes(20))
+    start = biff(0x809, struct.pack("<HHHHII", 0x600, 0x05, 0, 0, 0, 6)) + biff(0xE0, bytes(20)) + extra
     named = {name: struct.pack("<BBB", 0, 0, len(name)) + b"\x01" + name.encode("utf-16-le") for name in sheets}
     at = len(start) + sum(len(name) + 8 for name in named.values()) + 4
     bundle = b""
@@ -180,6 +220,9 @@ def ods_cell(value: Cell) -> str:
         return f'<table:table-cell office:value-type="boolean" office:boolean-value="{str(value).lower()}"/>'
     if isinstance(value, str):
         return f'<table:table-cell office:value-type="string"><text:p>{escape(value)}</text:p></table:table-cell>'
+    if isinstance(value, Styled):
+        shown = f"<text:p>{escape(value.shown)}</text:p>"
+        return ods_cell(value.value).replace("/>", f">{shown}</table:table-cell>")
     return f'<table:table-cell office:value-type="float" office:value="{value}"/>'
 
 

@@ -2,15 +2,34 @@
 
 `places` says which files a name means, `packed` sets aside what is packed or piped in, `files` looks an input over
 before anything is parsed. Of CSV, `encoding` finds out the encoding, `dialect` the delimiter and `heading` the names of
-the columns; `delimited` reads it, and `ragged` what is too wide for that. `workbook` reads Excel's. Importing this
-package imports neither pandas nor calamine: that takes half a second.
+the columns; `delimited` reads it, and `ragged` what is too wide for that. Workbooks are read in another process:
+`workbook` asks it through `workbook_process`, `workbook_child` answers, and each kind has a reader of its own there.
+
+What is named here is loaded when it is first used: the other process needs hardly anything of it, and pandas takes half
+a second.
 """
 
-from bulk_remove.adapters.reader.files import SetAside
-from bulk_remove.adapters.reader.packed import set_aside
-from bulk_remove.adapters.reader.places import Places, find_files, is_readable, is_report
-from bulk_remove.adapters.reader.reader import open_table
-from bulk_remove.adapters.reader.table import ReadOptions, Table
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from bulk_remove.adapters.reader.files import SetAside
+    from bulk_remove.adapters.reader.packed import set_aside
+    from bulk_remove.adapters.reader.places import Places, find_files, is_readable, is_report
+    from bulk_remove.adapters.reader.reader import open_table
+    from bulk_remove.adapters.reader.table import ReadOptions, Table
+
+_HOME = {
+    "Places": "places",
+    "ReadOptions": "table",
+    "SetAside": "files",
+    "Table": "table",
+    "find_files": "places",
+    "is_readable": "places",
+    "is_report": "places",
+    "open_table": "reader",
+    "set_aside": "packed",
+}
 
 __all__ = [
     "Places",
@@ -23,3 +42,9 @@ __all__ = [
     "open_table",
     "set_aside",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)

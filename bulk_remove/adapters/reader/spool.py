@@ -1,4 +1,7 @@
-"""Where what can be read only once, or only dearly, is set aside: a private temporary file without a name."""
+"""Where what can be read only once, or only dearly, is set aside: a private temporary file without a name.
+
+What is small stays in memory, so that a folder with a thousand small workbooks does not need a thousand open files.
+"""
 
 import io
 import tempfile
@@ -10,6 +13,8 @@ from typing import BinaryIO, cast
 from bulk_remove.errors import InputError, StorageError
 from bulk_remove.language import phrase
 
+_IN_MEMORY_BYTES = 1 << 17
+
 
 class Spool:
     """A temporary file that no other user can open and that is gone with the process, however that ends.
@@ -18,10 +23,9 @@ class Spool:
     """
 
     def __init__(self, folder: Path | None) -> None:
-        try:
-            self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - lives as long as the spool does
-        except OSError as error:
-            raise _no_room(error) from None
+        self._file = tempfile.SpooledTemporaryFile(  # noqa: SIM115 - lives as long as the spool does
+            _IN_MEMORY_BYTES, dir=None if folder is None else str(folder)
+        )
         weakref.finalize(self, self._file.close)
 
     def fill(self, name: str, pieces: Iterable[bytes], most_bytes: int) -> int:

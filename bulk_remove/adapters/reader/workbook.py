@@ -1,49 +1,47 @@
-"""Reads workbooks with calamine, which needs half the time and a third of the memory that pandas adds to it.
+"""Reads workbooks: another process does it, `sheets` chooses the sheet and its column, and the rows are set aside.
 
-`contents` tells what a file really is, `guard` looks it over before calamine holds it in memory, `sheets` chooses the
-sheet and its column.
+They lie in a private temporary file once they are read, so that the process need not outlive the opening: how many
+workbooks there are, and when their rows are wanted, costs no memory.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from bulk_remove.adapters.reader.cells import Value, campaign_text, cell_text, phone_texts
-from bulk_remove.adapters.reader.contents import check_contents
-from bulk_remove.adapters.reader.damage import failures_told
-from bulk_remove.adapters.reader.facts import SheetFacts
+import orjson
+
+from bulk_remove.adapters.reader.cells import FRAME, Wanted
 from bulk_remove.adapters.reader.files import LookedOver
-from bulk_remove.adapters.reader.guard import look_inside
-from bulk_remove.adapters.reader.sheets import find_sheet, is_blank
+from bulk_remove.adapters.reader.sheets import FoundSheet, find_sheet
+from bulk_remove.adapters.reader.spool import Spool
 from bulk_remove.adapters.reader.table import ReadOptions, Table
+from bulk_remove.adapters.reader.workbook_process import WorkbookProcess
 from bulk_remove.core.model import RowBlock, Source
+from bulk_remove.language import unpacked
 
-if TYPE_CHECKING:
-    from python_calamine import CalamineSheet
-
-T = TypeVar("T")
-_PART_ROWS = 200
-"""How many of calamine's rows are held at a time. With thousands, the processor's cache and Python's garbage
-collection cost a tenth more."""
+_MOST_BYTES = 8 << 30  # the process that reads it gives up before
 
 
 def open_workbook(looked_over: LookedOver, options: ReadOptions) -> Table:
-    """Choose the sheet and its column. Raises InputError when it cannot be used or more than one sheet could be."""
-    import python_calamine as calamine  # noqa: PLC0415 - only reading a workbook should pay for it
+    """Choose the sheet and its column, and read it.
 
-    name = looked_over.given.name
+    Raises InputError when it cannot be used or more than one sheet could be, StorageError when there is no room.
+    """
+    given = looked_over.given
+    rows = Spool(options.spool_dir)
     with looked_over.opened() as file:
-        family = check_contents(name, looked_over.given.kind, file)
-        facts = look_inside(name, family, file)
+        size_bytes = file.seek(0, 2)
         file.seek(0)
-        with failures_told(name), calamine.CalamineWorkbook.from_filelike(file) as workbook:
-            found = find_sheet(name, workbook, options)
+        with WorkbookProcess(given.name, given.kind, size_bytes) as workbook:
+            found = find_sheet(given.name, workbook, workbook.open(file), options)
+            wanted = _wanted(found, options)
+            rows.fill(given.name, workbook.read(wanted), _MOST_BYTES)
+            result = workbook.result
+        looked_over.check_unchanged(file)
     heading = found.heading
     source = Source(
-        file=looked_over.given.file,
-        sheet=found.sheet.name,
-        header=heading.names,
+        file=given.file,
+        sheet=found.name,
+        header=heading.names + ("",) * (result["width"] - len(heading.names)),
         column=heading.column.index,
         column_reason=heading.column.reason,
         encoding="",
@@ -53,83 +51,37 @@ def open_workbook(looked_over: LookedOver, options: ReadOptions) -> Table:
         header_row=heading.row,
         campaign_column=heading.campaign,
         code_column=heading.code,
-        notes=(
-            *heading.notes,
-            *found.notes,
-            *facts.get(found.sheet.name, SheetFacts()).notes(heading.column.index),
-        ),
+        notes=(*heading.notes, *found.notes, *map(unpacked, result["notes"])),
     )
-    return _Workbook(source, found.sheet, looked_over, options)
+    return _Workbook(source, rows, looked_over)
 
 
-class _Part(NamedTuple):
-    """Some consecutive rows: the number of the one after them, and what a RowBlock has."""
-
-    end: int
-    rows: Sequence[int]
-    cells: Sequence[str]
-    others: Sequence[tuple[str, ...]]
-    campaigns: Sequence[str]
-    codes: Sequence[str]
+def _wanted(found: FoundSheet, options: ReadOptions) -> Wanted:
+    heading = found.heading
+    return Wanted(
+        sheet=found.place,
+        header_row=heading.row,
+        column=heading.column.index,
+        campaign=heading.campaign,
+        code=heading.code,
+        keep=options.keep_columns,
+        block_rows=options.block_rows,
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class _Workbook:
     source: Source
-    _sheet: "CalamineSheet"
+    _rows: Spool
     _looked_over: LookedOver
-    _options: ReadOptions
 
     def blocks(self) -> Iterator[RowBlock]:
         """Yield the rows under the header; see Table."""
-        with failures_told(self._looked_over.given.name):
-            rows = islice(self._sheet.iter_rows(), self.source.header_row, None)
-            number = self.source.header_row + 1
-            while parts := list(self._parts(rows, number)):
-                number = parts[-1].end
-                numbers, cells = _joined(part.rows for part in parts), _joined(part.cells for part in parts)
-                others, campaigns = _joined(part.others for part in parts), _joined(part.campaigns for part in parts)
-                codes = _joined(part.codes for part in parts)
-                if numbers:
-                    yield RowBlock(self.source, numbers, cells, others, campaigns, codes=codes)
+        with self._rows.opened() as frames:
+            while head := frames.read(FRAME.size):
+                first, cells, others, campaigns, codes, shown = orjson.loads(frames.read(*FRAME.unpack(head)))
+                rows = range(first, first + len(cells)) if isinstance(first, int) else first
+                told = {int(place): text for place, text in shown.items()}
+                yield RowBlock(self.source, rows, cells, [*map(tuple, others)], campaigns, codes=codes, shown=told)
         with self._looked_over.opened() as file:
             self._looked_over.check_unchanged(file)
-
-    def _parts(self, rows: Iterator[list[Value]], number: int) -> Iterator[_Part]:
-        """Yield the parts of the next block, of whose rows the first has that number."""
-        left = self._options.block_rows
-        while values := list(islice(rows, min(_PART_ROWS, left))):
-            left -= len(values)
-            yield self._part(values, range(number, number + len(values)))
-            number += len(values)
-
-    def _part(self, values: list[list[Value]], numbers: range) -> _Part:
-        kept: Sequence[int] = numbers
-        cells = phone_texts(self._column(values, self.source.column))
-        if not all(map(str.strip, cells)):
-            filled = [index for index, cell in enumerate(cells) if cell.strip() or not is_blank(values[index])]
-            kept = [numbers[index] for index in filled]
-            cells = [cells[index] for index in filled]
-            values = [values[index] for index in filled]
-        others = [(*self._left, *map(cell_text, row)) for row in values] if self._options.keep_columns else ()
-        campaign = self.source.campaign_column
-        campaigns = () if campaign is None else [campaign_text(value) for value in self._column(values, campaign)]
-        code = self.source.code_column
-        codes = () if code is None else [cell_text(value) for value in self._column(values, code)]
-        return _Part(numbers.stop, kept, cells, others, campaigns, codes)
-
-    @property
-    def _left(self) -> tuple[str, ...]:
-        """The blank columns on the left, which calamine leaves out."""
-        return ("",) * (self._sheet.start[1] if self._sheet.start else 0)
-
-    def _column(self, values: list[list[Value]], column: int) -> list[Value]:
-        index = column - len(self._left)
-        return [row[index] for row in values] if index >= 0 else [""] * len(values)
-
-
-def _joined(lists: Iterable[Sequence[T]]) -> list[T]:
-    whole: list[T] = []
-    for part in lists:
-        whole += part
-    return whole

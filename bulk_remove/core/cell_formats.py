@@ -1,0 +1,276 @@
+"""What a spreadsheet shows of a cell under its number format, where that is not what the cell holds.
+
+A format such as `"+420 "000 000 000` shows a Czech number although the cell holds 601234501, `0,` shows thousands, and
+`;;;` shows nothing. ECMA-376, 18.8.31 has the syntax: up to four sections, for positive, negative, zero and text.
+"""
+
+import re
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from itertools import dropwhile
+from typing import NamedTuple
+
+_BUILT_IN = {
+    1: "0", 2: "0.00", 3: "#,##0", 4: "#,##0.00", 9: "0%", 10: "0.00%", 11: "0.00E+00", 12: "# ?/?", 13: "# ??/??",
+    37: "#,##0 ;(#,##0)", 38: "#,##0 ;(#,##0)", 39: "#,##0.00;(#,##0.00)", 40: "#,##0.00;(#,##0.00)",
+    41: "#,##0", 42: "#,##0", 43: "#,##0.00", 44: "#,##0.00", 46: "[h]:mm:ss", 48: "##0.0E+0", 49: "@",
+    **dict.fromkeys([*range(14, 18), *range(27, 37), *range(50, 59)], "yyyy-mm-dd"),
+    **dict.fromkeys([*range(18, 22), 45, 47], "h:mm:ss"), 22: "yyyy-mm-ddThh:mm",
+}  # fmt: skip
+"""The formats that a workbook names by a number without saying what they are."""
+_MOST_SECTIONS = 4
+_LONGEST_CODE = 4096
+_TOKEN = re.compile(
+    r'"(?P<quoted>[^"]*+)"?|[\\!](?P<escaped>.)|_(?P<room>.)|\*(?P<filling>.)|\[(?P<bracketed>[^\]]*+)\]?'
+    r"|(?P<general>general)|(?P<exponent>e[+-])|(?P<date>am/pm|a/p|[ymdhs]+)|(?P<digit>[0#?])|(?P<text>@)|(?P<other>.)",
+    re.IGNORECASE | re.DOTALL,
+)
+_CONDITION = re.compile(r"(<=|>=|<>|<|>|=)\s*(-?[0-9]{1,18}(?:\.[0-9]{1,18})?)")
+_BEHIND = re.compile(r"(?<=0),+(?=\.|$)")
+_ELAPSED = re.compile(r"h+|m+|s+", re.IGNORECASE)
+_COMPARED = {
+    "<": lambda value, bound: value < bound,
+    ">": lambda value, bound: value > bound,
+    "=": lambda value, bound: value == bound,
+    "<=": lambda value, bound: value <= bound,
+    ">=": lambda value, bound: value >= bound,
+    "<>": lambda value, bound: value != bound,
+}
+_SCIENTIFIC = re.compile(r"\s*[0-9](?:[.,][0-9]+)?[eE]\+?[0-9]+\s*")
+_ZEROS_BEHIND = re.compile(r"[.,]0+(?=[^0-9]*$)")
+_OVERFLOWING = "#"
+"""What is shown of a number for which there is no section."""
+
+
+class _Token(NamedTuple):
+    """`kind` is `literal`, `digit`, `point`, `number` (the whole number in one place) or `text`."""
+
+    kind: str
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Section:
+    """A part of a format. `scale` is by which power of ten a number is shown greater, a percentage by two."""
+
+    tokens: tuple[_Token, ...]
+    condition: tuple[str, float] | None = None
+    date: str = ""
+    scale: int = 0
+
+    def holds_for(self, value: float) -> bool:
+        return self.condition is None or bool(_COMPARED[self.condition[0]](value, self.condition[1]))
+
+    def literals(self) -> str:
+        return "".join(text for kind, text in self.tokens if kind == "literal")
+
+    def digits(self) -> list[str]:
+        """Return the places for digits before the point."""
+        kinds = [kind for kind, _ in self.tokens]
+        end = kinds.index("point") if "point" in kinds else len(kinds)
+        return [text for kind, text in self.tokens[:end] if kind == "digit"]
+
+
+@dataclass(frozen=True)
+class CellFormat:
+    """A number format, taken to pieces."""
+
+    sections: tuple[_Section, ...]
+
+    def moment(self, value: float) -> str:
+        """Return `date` for a number that is shown as a date or time, `elapsed` for a duration, else nothing."""
+        section = self._for_number(value)
+        return section.date if section else ""
+
+    @cached_property
+    def plain_digits(self) -> int | None:
+        """Return from how many digits on a whole number above zero is shown as it is; None where that is not certain.
+
+        It spares nearly all numbers a closer look.
+        """
+        first = self.sections[0]
+        kinds = [kind for kind, _ in first.tokens if kind not in {"literal", "point"}]
+        if first.condition or first.date or first.scale or _adds(first.literals()):
+            return None
+        if set(kinds) != {"digit"} and kinds != ["number"]:
+            return None
+        places = first.digits()
+        return len(places) - places.index("0") if "0" in places else 1
+
+    @cached_property
+    def is_plain_for_text(self) -> bool:
+        """Whether a text is shown as it is."""
+        section = self._for_text()
+        return section is None or (("text", "") in section.tokens and not _adds(section.literals()))
+
+    def shown(self, value: float | str) -> str | None:
+        """Return what is shown of a value, None where that is the value itself in whatever grouping.
+
+        Zeros behind the point are left out, and a number in scientific notation counts as shown whole.
+        """
+        text = self._shown_text(value) if isinstance(value, str) else self._shown_number(value)
+        if not text.strip():
+            return "" if str(value).strip() else None
+        return None if _is_same(text, value if isinstance(value, str) else _plain(value)) else text
+
+    def _shown_text(self, value: str) -> str:
+        section = self._for_text()
+        if section is None:
+            return value
+        return "".join(
+            value if kind == "text" else text for kind, text in section.tokens if kind in {"text", "literal"}
+        )
+
+    def _for_text(self) -> _Section | None:
+        """Return the section for text, None where text is shown as it is."""
+        last = self.sections[-1]
+        return last if len(self.sections) == _MOST_SECTIONS or any(kind == "text" for kind, _ in last.tokens) else None
+
+    def _shown_number(self, value: float) -> str:
+        section = self._for_number(value)
+        if section is None:
+            return _OVERFLOWING
+        sign = "-" if value < 0 and section is self.sections[0] else ""
+        return sign + _written(section, abs(value))
+
+    def _for_number(self, value: float) -> _Section | None:
+        numeric = self.sections[: _MOST_SECTIONS - 1]
+        if len(numeric) > 1 and any(kind == "text" for kind, _ in numeric[-1].tokens):
+            numeric = numeric[:-1]
+        if any(section.condition for section in numeric):
+            return next((section for section in numeric if section.holds_for(value)), None)
+        place = 1 if value < 0 else 2 if value == 0 else 0
+        return numeric[place] if place < len(numeric) else numeric[0]
+
+
+@lru_cache(maxsize=1 << 10)
+def cell_format(code: str) -> CellFormat:
+    """Return the format of a code. Never raises: what cannot be understood is shown as it stands."""
+    sections: list[list[re.Match[str]]] = [[]]
+    for token in _TOKEN.finditer(code[:_LONGEST_CODE] or "General"):
+        if token["other"] == ";" and len(sections) < _MOST_SECTIONS:
+            sections.append([])
+        else:
+            sections[-1].append(token)
+    return CellFormat(tuple(map(_section, sections)))
+
+
+def shown_instead(text: str, value: float) -> str | None:
+    """Return the text that a spreadsheet shows of a number, None where that is the number itself; see `shown`."""
+    held = _plain(value)
+    if not text.strip():
+        return ""
+    same = _SCIENTIFIC.fullmatch(text) or _is_same(text, held) or _is_same(_ZEROS_BEHIND.sub("", text), held)
+    return None if same else text
+
+
+def built_in_format(number: int) -> CellFormat:
+    """Return the format of a number for which the workbook has no code; General where there is none."""
+    return cell_format(_BUILT_IN.get(number, "General"))
+
+
+def _section(found: list[re.Match[str]]) -> _Section:
+    tokens: list[_Token] = []
+    condition = None
+    date = ""
+    scale = 0
+    for match in found:
+        kind, text = str(match.lastgroup), str(match[str(match.lastgroup)])
+        if kind == "bracketed":
+            if bracketed := _CONDITION.fullmatch(text):
+                condition = bracketed[1], float(bracketed[2])
+            elif _ELAPSED.fullmatch(text):
+                date = "elapsed"
+            elif text.startswith("$"):
+                tokens.append(_Token("literal", text[1:].partition("-")[0]))
+        elif kind == "date":
+            date = date or "date"
+        elif kind in _TOKENS:
+            tokens.append(_Token(_TOKENS[kind], text if kind in {"quoted", "escaped", "digit"} else ""))
+        elif kind == "other":
+            scale += 2 * (text == "%")
+            tokens.append(
+                _Token("point") if text == "." else _Token("comma") if text == "," else _Token("literal", text)
+            )
+    return _Section(tuple(_whole(tokens)), condition, date, scale - 3 * _commas_behind(tokens))
+
+
+_SLASH = _Token("literal", "/")
+_TOKENS = {
+    "quoted": "literal", "escaped": "literal", "general": "number", "exponent": "exponent", "digit": "digit",
+    "text": "text",
+}  # fmt: skip
+
+
+def _commas_behind(tokens: list[_Token]) -> int:
+    """Count the commas behind the digits, or behind those before the point: each divides by a thousand."""
+    places = "".join({"digit": "0", "comma": ",", "point": "."}.get(kind, "") for kind, _ in tokens)
+    return sum(map(len, _BEHIND.findall(places)))
+
+
+def _whole(tokens: list[_Token]) -> list[_Token]:
+    """Leave out the commas; put the number in one place where its digits do not stand one by one.
+
+    That is a fraction, scientific notation, or text in place of which a number is shown.
+    """
+    kinds = [kind for kind, _ in tokens]
+    at = kinds.index("digit") if "digit" in kinds else len(kinds)
+    slash = tokens.index(_SLASH) if _SLASH in tokens[at:] else 0
+    if slash or "exponent" in kinds[at:]:
+        behind = [*tokens[at + 1 : slash], *dropwhile(_may_divide, tokens[slash + 1 :])] if slash else tokens[at + 1 :]
+        return [*_literals(tokens[:at]), _Token("number"), *_literals(behind)]
+    return [token for token in tokens if token.kind not in {"comma", "exponent"}]
+
+
+def _may_divide(token: _Token) -> bool:
+    return token.kind == "digit" or (token.kind == "literal" and len(token.text) == 1 and token.text.isdecimal())
+
+
+def _literals(tokens: list[_Token]) -> list[_Token]:
+    return [token for token in tokens if token.kind == "literal"]
+
+
+def _written(section: _Section, value: float) -> str:
+    """Write a number that is not negative into the places of a section."""
+    scaled = value * 10.0 ** max(-300, min(300, section.scale))
+    places = section.digits()
+    behind = [text for kind, text in section.tokens if kind == "digit"][len(places) :]
+    whole, _, fraction = f"{scaled:.{len(behind)}f}".partition(".")
+    digits = whole.lstrip("0").rjust(len(places), " ")
+    lead, each = digits[: len(digits) - len(places)], iter(digits[len(digits) - len(places) :])
+    rest = iter(fraction.rstrip("0"))
+    written = ""
+    passed = False
+    for kind, text in section.tokens:
+        if kind in {"number", "text"}:
+            written += _plain(scaled)
+        elif kind == "point":
+            passed = True
+            written += "." if fraction.strip("0") else ""
+        elif kind == "digit" and passed:
+            written += next(rest, "")
+        elif kind == "digit":
+            digit = next(each)
+            written += lead + (digit.strip() or ("0" if text == "0" else ""))
+            lead = ""
+        else:
+            written += text
+    return written
+
+
+def _plain(value: float) -> str:
+    """Return a number as a cell without a format shows it, all digits of a whole one."""
+    return str(int(value)) if value == value // 1 else repr(value)
+
+
+def _is_same(shown: str, held: str) -> bool:
+    return _digits_of(shown) == _digits_of(held) and ("+" in shown) == ("+" in held)
+
+
+def _digits_of(text: str) -> str:
+    return "".join(letter for letter in text if letter.isdecimal())
+
+
+def _adds(literals: str) -> bool:
+    """Whether what is written around a number could be taken for a part of it."""
+    return "+" in literals or bool(_digits_of(literals))
