@@ -24,7 +24,7 @@ HOMES = {
     "jinja2": {"adapters/report_html/page.py"},
     "keyring": {"adapters/vault.py"},
     "numpy": {"adapters/distinct.py", "adapters/reader"},  # the reader names the arrays that pandas hands over
-    "orjson": {"core/reply_text.py", "adapters/ledger", "adapters/reporter.py", "adapters/client.py", "simulator"},
+    "orjson": {"core/reply_text.py", "adapters/ledger", "adapters/reporter.py", "simulator"},
     "pandas": {"adapters/reader"},
     "phonenumbers": {"core/regions.py"},
     "platformdirs": {"adapters/folders.py"},
