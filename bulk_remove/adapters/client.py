@@ -13,7 +13,6 @@ from typing import Literal, Self
 from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
-import orjson
 import yarl
 
 from bulk_remove import __version__
@@ -31,6 +30,7 @@ from bulk_remove.core.replies import (
     fault_of_status,
     read_reply,
 )
+from bulk_remove.core.reply_text import json_of
 from bulk_remove.errors import UsageError
 from bulk_remove.language import phrase
 
@@ -143,8 +143,8 @@ class Client:
         if status != 200:  # noqa: PLR2004 - the documented one
             return fault_of_status(status, body, read_retry_after(headers, now_s))
         try:
-            return Document(orjson.loads(body), parse_date(headers.get("Date")))
-        except orjson.JSONDecodeError:
+            return Document(json_of(body)[0], parse_date(headers.get("Date")))
+        except ValueError:
             return Fault(
                 Effect.UNTOUCHED, "unreadable reply", "The server's reply is not JSON: is the address right?", 200
             )

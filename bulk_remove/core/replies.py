@@ -59,7 +59,12 @@ class Fault:
 
     @property
     def may_be_length(self) -> bool:
-        """Whether a limit on the URL may be behind it: some proxies answer so, or break the connection."""
+        """Whether a limit on the URL may be behind it: some proxies answer so, or break the connection.
+
+        What has a request id is the server's own answer, for which the URL was short enough.
+        """
+        if self.request_id:
+            return False
         if self.effect is Effect.IN_DOUBT:
             return self.kind == CONNECTION_LOST or self.http_status >= _SERVER_ERROR
         return self.kind == f"HTTP {self.http_status}" and self.http_status not in _ABOUT_THE_USER

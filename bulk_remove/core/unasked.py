@@ -59,9 +59,13 @@ def _plain(key: str) -> str:
     return "".join(char if char.isprintable() else "?" for char in key[:_KEY_CHARS])
 
 
-def unasked_detail(removals: Sequence[Unasked]) -> str:
-    """Return the detail of a number that got no verdict in a reply with such removals, which it may explain."""
-    shown = ", ".join(map(_in_detail, removals[:_SHOWN]))
+def unasked_detail(removals: Sequence[Unasked], *, masked: bool = False) -> str:
+    """Return the detail of a number that got no verdict in a reply with such removals, which it may explain.
+
+    For the log the numbers are masked.
+    """
+    told = [each._replace(number=mask(each.number)) if masked else each for each in removals[:_SHOWN]]
+    shown = ", ".join(map(_in_detail, told))
     more = f" and {len(removals) - _SHOWN} more" if len(removals) > _SHOWN else ""
     return f"The reply named a removal that nobody asked for: {shown}{more}."
 

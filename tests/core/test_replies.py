@@ -383,6 +383,7 @@ def test_errors_beside_numbers_are_no_envelope() -> None:
     [
         *((fault_of_status(status, b"", None), True) for status in (400, 403, 404, 302, 500, 502)),
         *((fault_of_status(status, b"", None), False) for status in (401, 407, 408)),
+        *((fault_of_status(status, ENVELOPE, None), False) for status in (400, 403, 404, 500)),
         (Fault(Effect.IN_DOUBT, "connection lost", ""), True),
         (Fault(Effect.IN_DOUBT, "timeout", ""), False),
         (Fault(Effect.DENIED, "TLS", ""), False),

@@ -6,6 +6,7 @@ def test_the_detail_names_the_number_and_its_records() -> None:
     assert unasked_detail([Unasked("60123455", (5235,))]) == (
         "The reply named a removal that nobody asked for: 60123455 (record 5235)."
     )
+    assert "60*****5 (record 5235)" in unasked_detail([Unasked("60123455", (5235,))], masked=True)
     assert unasked_detail([Unasked("", ())]).endswith('asked for: "".')
     assert unasked_detail([Unasked("6", (1, 2, 3, 4))]).endswith("asked for: 6 (record 1, 2, 3, ...).")
     many = [Unasked(str(number), ()) for number in range(5)]

@@ -91,7 +91,7 @@ class Bookkeeper:
         self.fastest = NOTHING_SEEN
         self.line = LineLength(desk.settings.longest_line)
         self.size = desk.settings.size
-        self._answered = 0
+        self._went_through = 0
         self._refused_alone = Counter[int]()
         self._refused_forms: set[int] = set()
 
@@ -111,6 +111,7 @@ class Bookkeeper:
         now_s = desk.clock.wall_s()
         if reply.unasked:
             desk.halt.call(Ending.UNASKED)  # before anything else is sent
+            log.error("chunk %d: %s", chunk.chunk_id, unasked_detail(reply.unasked, masked=True))
         verdicts = _as_meant(chunk, reply)
         other_forms = self._other_forms(chunk, verdicts, now_s) if desk.settings.forms.others else {}
         verdicts = verdicts.but(dict.fromkeys(other_forms, Verdict(Event.NOT_IN_THIS_FORM)))
@@ -124,7 +125,7 @@ class Bookkeeper:
         await desk.journal.write(write)
         desk.gate.answered()
         self._refused_alone[chunk.form] = 0
-        self._answered += len(chunk.numbers)
+        self._went_through += len(states) - len(again)
         line_bytes = self._line_of(chunk) if chunk.chunk_id in self.line.splits else 0
         self._learn(self.line.answered(chunk.chunk_id, len(chunk.numbers), line_bytes))
         if reply.strangers:
@@ -135,8 +136,6 @@ class Bookkeeper:
         """Take note of numbers that nobody asked for; where the URL was cut for them, the next ones are shorter."""
         self._desk.tally.strangers(reply.strangers)
         log.warning("chunk %d: the reply spoke of %d numbers unasked", chunk.chunk_id, reply.strangers)
-        if reply.unasked:
-            log.error("chunk %d: the reply names %d removals that nobody asked for", chunk.chunk_id, len(reply.unasked))
         if reply.unasked or reply.cut_at is not None:
             arrived = len(chunk.numbers) // 2 if reply.cut_at is None else reply.cut_at
             self._learn(self.line.at_most(self._line_of(replace(chunk, numbers=chunk.numbers[: max(1, arrived)]))))
@@ -279,12 +278,12 @@ class Bookkeeper:
 
     def _with_its_past(self, fault: Fault) -> Fault:
         """Return a denial with since when it is so, where the server let requests through before."""
-        if fault.effect is not Effect.DENIED or not self._answered:
+        if fault.effect is not Effect.DENIED or not self._went_through:
             return fault
         since = datetime.fromtimestamp(self._desk.gate.denied_since_s).astimezone()
-        through = counted(self._answered, "{count:,} number went through", "{count:,} numbers went through")
+        through = counted(self._went_through, "{count:,} number went through", "{count:,} numbers went through")
         sentence = phrase(
-            "{problem} It has refused every request since {since}, after {through}.",
+            "{problem} It has refused since {since}, after {through}.",
             problem=ours(fault.sentence),
             since=f"{since:%H:%M}",
             through=through,

@@ -92,9 +92,12 @@ class Gate:
 
     @property
     def failing_for_s(self) -> float | None:
-        """For how long nobody has been answered, in seconds; None unless the server is only probed."""
+        """For how long nobody has been answered, in seconds; None unless the server is only probed.
+
+        A denial is an answer.
+        """
         since_us = self._breaker.failing_since_us
-        if since_us is None or not self.is_open:
+        if since_us is None or not self.is_open or self.denials:
             return None
         return (self._sending_us - since_us) / SECOND_US
 
@@ -258,11 +261,11 @@ class Gate:
 
     def faulted(self, fault: Fault, *, splits: bool) -> None:
         """Take note of a request without a reply; `splits` tells that its parts will be sent."""
-        denied = fault.effect is Effect.DENIED
-        if fault.effect is Effect.REFUSED or (denied and splits):
+        if fault.effect is Effect.REFUSED:
             self._is_there()  # to refuse a request is to be there
         else:
-            self._breaker = failed(self._breaker, self._sending_us, at_once=denied)
+            at_once = fault.effect is Effect.DENIED and not splits
+            self._breaker = failed(self._breaker, self._sending_us, at_once=at_once)
 
 
 def _asked_to_wait_s(answer: Reply | Fault) -> float:
