@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bulk_remove.adapters.ledger import Store, Trace, Verified, opened_for_reading, trace, verify
+from bulk_remove.adapters.ledger import Store, Trace, Verified, opened_for_reading, trace
 from bulk_remove.adapters.reporter import timestamp
 from bulk_remove.core.lifecycle import explain, status_of
 from bulk_remove.core.numbers import Normaliser
 from bulk_remove.errors import AlteredLedgerError, StorageError
 from bulk_remove.run.history import PastRun, past_runs
 from bulk_remove.run.prepare import LEDGER
-from bulk_remove.run.proof import noted_heads
+from bulk_remove.run.proof import checked_ledger
 from bulk_remove.settings import Settings
 
 _NOTHING = Trace((), (), ())
@@ -57,7 +57,7 @@ def explained(state_dir: Path, text: str, campaign: str | None = None) -> Iterat
 
 def _told(run: PastRun, store: Store, forms: Sequence[str], campaign: str | None) -> Explained:
     try:
-        sound = verify(store, [*noted_heads(run.folder).values()])
+        sound = checked_ledger(run.folder, store)
     except AlteredLedgerError as error:
         return Explained(run, forms[0], _read_altered(store, forms, campaign), error.sentence, altered=True)
     return Explained(run, forms[0], _in_campaign(trace(store, forms), campaign), sound=sound)

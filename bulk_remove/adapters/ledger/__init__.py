@@ -6,6 +6,7 @@ knows what earlier runs sent, `standing` looks at a run from outside, `tracing` 
 links all that happens, and `verifying` checks the links.
 """
 
+from bulk_remove.adapters.ledger.chain import WrittenFile
 from bulk_remove.adapters.ledger.history import PastRun, completed_run
 from bulk_remove.adapters.ledger.outcomes import Outcomes, RecordCount, Totals
 from bulk_remove.adapters.ledger.planning import Planning
@@ -34,6 +35,7 @@ __all__ = [
     "Totals",
     "Trace",
     "Verified",
+    "WrittenFile",
     "completed_run",
     "create",
     "history",

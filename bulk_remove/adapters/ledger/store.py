@@ -15,7 +15,7 @@ from bulk_remove.disk import private
 from bulk_remove.errors import StorageError
 from bulk_remove.language import phrase
 
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 7
 _PRAGMAS = (
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",
