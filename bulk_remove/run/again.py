@@ -4,17 +4,17 @@ Nothing is sent.
 """
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
-from bulk_remove.adapters.folders import Mark, lock_campaigns, mark
-from bulk_remove.adapters.ledger import Outcomes, Sending, Timing
+from bulk_remove.adapters.folders import Mark, lock_campaigns, lock_run, mark
+from bulk_remove.adapters.ledger import Outcomes, Sending, Timing, open_existing
 from bulk_remove.core.summary import Ending
 from bulk_remove.disk import Aside
 from bulk_remove.errors import CampaignLockedError, InputError
 from bulk_remove.language import phrase
 from bulk_remove.run.finish import Finished, Wanted, finish, note_files
-from bulk_remove.run.prepare import Prepared
+from bulk_remove.run.prepare import LEDGER, Prepared
 from bulk_remove.run.resume import EarlierRun, earlier_run, kept_of, plan_of, reopened
 from bulk_remove.settings import Settings
 
@@ -60,8 +60,8 @@ def close_run(folder: Path, now_s: float, *, abandoned: bool = False) -> Finishe
 
 def note_copies(folder: Path, copies: Iterable[Aside]) -> None:
     """Have the ledger of a run keep what copies of its reports were when they were made. Raises StorageError."""
-    with earlier_run(folder, {}) as run:
-        note_files(Outcomes(run.store), copies)
+    with lock_run(folder), closing(open_existing(folder / LEDGER)) as store:
+        note_files(Outcomes(store), copies)
 
 
 def _not_ended(run: EarlierRun, state_dir: Path) -> InputError | CampaignLockedError:

@@ -115,7 +115,7 @@ def _reports(store: Store, folder: Path) -> Iterator[ReportFile]:
     for packed, digests in written.items():
         path = Path(json.loads(packed))
         yield ReportFile(path, _found_at(path, digests, folder.name), digests[-1])
-    for report in dict.fromkeys((folder / REPORT, *noted_reports(folder))):
+    for report in dict.fromkeys((folder / REPORT, *noted_reports(folder).paths)):
         owner = _summary_at(report.with_suffix(_SUMMARY)).get("run_id") or folder.name
         found = Found.UNKNOWN if owner == folder.name else Found.ANOTHERS
         for path in dict.fromkeys((report, report.with_suffix(_SUMMARY))):

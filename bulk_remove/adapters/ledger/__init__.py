@@ -13,13 +13,14 @@ from bulk_remove.adapters.ledger.planning import Planning
 from bulk_remove.adapters.ledger.reopening import Reopening
 from bulk_remove.adapters.ledger.sending import Sending
 from bulk_remove.adapters.ledger.standing import History, Session, Tally, history, opened_for_reading
-from bulk_remove.adapters.ledger.store import Store, create, open_existing, was_approved
+from bulk_remove.adapters.ledger.store import DAMAGE, Store, create, damage_told, open_existing, was_approved
 from bulk_remove.adapters.ledger.timing import Timing
 from bulk_remove.adapters.ledger.tracing import Trace, trace
 from bulk_remove.adapters.ledger.verifying import Verified, verify
 from bulk_remove.adapters.ledger.writer import Journal
 
 __all__ = [
+    "DAMAGE",
     "History",
     "Journal",
     "Outcomes",
@@ -38,6 +39,7 @@ __all__ = [
     "WrittenFile",
     "completed_run",
     "create",
+    "damage_told",
     "history",
     "open_existing",
     "opened_for_reading",

@@ -28,7 +28,7 @@ from bulk_remove.adapters.ledger.chain import (
     session_row,
 )
 from bulk_remove.adapters.ledger.replaying import Replay
-from bulk_remove.adapters.ledger.store import Store, schema
+from bulk_remove.adapters.ledger.store import DAMAGE, Store, schema
 from bulk_remove.errors import AlteredLedgerError
 from bulk_remove.language import ours, phrase
 
@@ -78,16 +78,21 @@ def verify(store: Store, known: Collection[str] = ()) -> Verified:
     with store.reading() as connection:
         try:
             return _verified(connection, known)
-        except (_Altered, sqlite3.DatabaseError) as problem:
+        except (_Altered, *DAMAGE) as problem:
             what = (
                 ours(problem.args[0])
                 if isinstance(problem, _Altered)
-                else phrase("it cannot be read whole ({problem})", problem=problem)
+                else phrase("it cannot be read whole ({problem})", problem=_kind(problem))
             )
             raise AlteredLedgerError(
                 phrase("The ledger {path} is not as it was written: {what}.", path=store.path, what=what),
                 "Do not take it as proof of anything; put it back from a backup.",
             ) from None
+
+
+def _kind(problem: Exception) -> str:
+    """Return what is known of a failure: SQLite's words, else its kind alone, for its words may hold a number."""
+    return str(problem) if isinstance(problem, sqlite3.Error) else type(problem).__name__
 
 
 class _Altered(Exception):  # noqa: N818 - it says what was altered
