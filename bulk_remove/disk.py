@@ -13,7 +13,7 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from errno import EACCES, EINVAL, EISDIR, ELOOP, ENOTDIR, ENXIO
+from errno import EACCES, EEXIST, EINVAL, EISDIR, ELOOP, ENOTDIR, ENXIO
 from hashlib import file_digest
 from io import BufferedRandom, BufferedReader
 from pathlib import Path
@@ -116,6 +116,15 @@ def opened(path: Path | str, *, links: bool = False) -> BufferedReader:
     return _opened(path, None, links=links)
 
 
+def opened_again(aside: "Aside") -> BufferedReader:
+    """Open a file that was written here. Raises OSError when another has taken its place."""
+    file = opened(aside.path)
+    if aside.facts is None or not os.path.samestat(aside.facts, os.fstat(file.fileno())):
+        file.close()
+        raise FileExistsError(EEXIST, phrase("another file has taken its place"))
+    return file
+
+
 def _opened(path: Path | str, descriptor: int | None, *, links: bool) -> BufferedReader:
     flags = os.O_RDONLY | _BYTES | _WITHOUT_WAITING | (0 if links else _NO_LINK)
     try:
@@ -145,12 +154,13 @@ def _a_link() -> OSError:
 
 
 class Aside:
-    """A file that is being written under another name.
+    """A file that is being written under another name than `path`, its own.
 
-    Once it has its own, `sha256` (hex) is its content's and `facts` are what the system knows of it.
+    Once it has that, `sha256` (hex) is its content's and `facts` are what the system knows of it.
     """
 
-    def __init__(self, file: BufferedRandom) -> None:
+    def __init__(self, path: Path, file: BufferedRandom) -> None:
+        self.path = path
         self.file = file
         self.sha256 = ""
         self.facts: os.stat_result | None = None
@@ -224,7 +234,7 @@ class Folder:
         part, descriptor = self._part(name)
         try:
             with os.fdopen(descriptor, "w+b") as file:
-                aside = Aside(file)
+                aside = Aside(self.path / name, file)
                 yield aside
                 file.flush()
                 file.seek(0)

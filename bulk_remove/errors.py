@@ -9,7 +9,8 @@
     |-- CampaignLockedError   8    another run holds the campaign
     |-- RunLockedError        8    another process works on the run
     |-- StorageError         10    the disk or the ledger failed
-    |   `-- AlteredLedgerError     the ledger is not as it was written
+    |   |-- AlteredLedgerError     the ledger is not as it was written
+    |   `-- AlteredReportError     a report is not
     `-- StoppedError 129/130/143   SIGHUP, Ctrl-C or SIGTERM, safely
     InvariantError           1     a bug of ours: the one case that shows a traceback
 
@@ -143,6 +144,10 @@ class StorageError(BulkRemoveError):
 
 class AlteredLedgerError(StorageError):
     """A ledger is not as it was written."""
+
+
+class AlteredReportError(StorageError):
+    """A report is not as it was written."""
 
 
 class StoppedError(BulkRemoveError):

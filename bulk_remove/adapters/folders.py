@@ -13,7 +13,7 @@ from enum import StrEnum
 from hashlib import sha256
 from pathlib import Path
 from shutil import rmtree
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from filelock import FileLock, Timeout
 from platformdirs import user_config_path, user_state_path
@@ -130,17 +130,38 @@ def note_report(folder: Path, report: Path) -> None:
         raise _storage_error(folder, error) from None
 
 
-def noted_reports(folder: Path) -> list[Path]:
-    """Return where the reports of a run went, the latest last, whether they are there still or not."""
+class NotedReports(NamedTuple):
+    """Where the reports of a run went, the latest last, whether they are there still or not.
+
+    `whole` is False where some of it cannot be read any more. Of a run that was killed the last line may be cut short:
+    then its report was not begun, and it is whole all the same.
+    """
+
+    paths: tuple[Path, ...]
+    whole: bool
+
+
+def noted_reports(folder: Path) -> NotedReports:
+    """Return where the reports of a run went. Raises StorageError."""
     try:
-        lines = (folder / _REPORTS).read_text(encoding="utf-8").splitlines()
+        *lines, last = (folder / _REPORTS).read_bytes().split(b"\n")
     except FileNotFoundError:
-        return []
+        return NotedReports((), whole=True)
     except OSError as error:
         raise _storage_error(folder, error) from None
-    # Of a run that was killed the last line may be cut short: then its report was not begun.
-    paths = dict.fromkeys(reversed([json.loads(line) for line in lines if line[1:].endswith('"')]))
-    return [Path(path) for path in reversed(paths)]
+    noted = [_noted(line) for line in lines]
+    cut_short = not last or last.startswith(b'"')
+    paths = dict.fromkeys(path for path in reversed(noted) if path is not None)
+    return NotedReports(tuple(reversed(paths)), whole=None not in noted and cut_short)
+
+
+def _noted(line: bytes) -> Path | None:
+    """Return the path in a line, None where it holds none."""
+    try:
+        path = json.loads(line)
+    except ValueError:
+        return None
+    return Path(path) if isinstance(path, str) and "\0" not in path else None
 
 
 class Mark(StrEnum):

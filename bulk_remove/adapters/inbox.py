@@ -20,7 +20,7 @@ from typing import NamedTuple, Self
 
 from bulk_remove.core.model import harmless
 from bulk_remove.core.nights import Place, free_name, is_passing
-from bulk_remove.disk import Folder, NotOwnError, check_own
+from bulk_remove.disk import Aside, Folder, NotOwnError, check_own
 from bulk_remove.disk import opened as opened_once
 from bulk_remove.errors import InputError, StorageError, UsageError
 from bulk_remove.language import ours, phrase, translated
@@ -151,9 +151,10 @@ class Inbox:
         """Return where a report of a run goes: `report.csv` of `a.csv` beside it as `a.csv.report.csv`."""
         return self.folder / place.value / f"{name}.{report.name}"
 
-    def put_reports(self, place: Place, name: str, reports: Iterable[Path]) -> None:
-        """Put copies of a run's reports where the file `name` is to go. Raises StorageError."""
+    def put_reports(self, place: Place, name: str, reports: Iterable[Path]) -> list[Aside]:
+        """Put copies of a run's reports where the file `name` is to go; return them. Raises StorageError."""
         there = self._at(place)
+        copies = []
         for report in reports:
             target = self.beside(place, name, report)
             try:
@@ -161,6 +162,8 @@ class Inbox:
                     shutil.copyfileobj(original, aside.file)
             except OSError as error:
                 raise _failure(target, error) from None
+            copies.append(aside)
+        return copies
 
     def put_note(self, place: Place, name: str, text: str) -> Path:
         """Put a note where the file `name` is to go; returns its place. Raises StorageError."""

@@ -3,27 +3,31 @@
 import csv
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
+from io import TextIOWrapper
 from typing import IO
 
 from bulk_remove.core.model import REPORT_COLUMNS
 from bulk_remove.core.spreadsheet_text import kept_as_text
+from bulk_remove.disk import Aside, opened_again
 from bulk_remove.errors import StorageError
-from bulk_remove.language import phrase
+from bulk_remove.language import ours, phrase
 
 _AS_IT_STANDS = frozenset(REPORT_COLUMNS) - {"input", "number", "campaign", "record_ids"}
 """Words, counts and times of ours, which Excel takes as what they are."""
 _CELL = re.compile(r'(?:^|,)(?:"([^"]*(?:""[^"]*)*)"|([^",]*))')
 
 
-def read_rows(path: Path) -> Iterator[list[str]]:
-    """Yield the rows of a report.csv that this tool wrote, the header first. Raises StorageError."""
+def read_rows(report: Aside) -> Iterator[list[str]]:
+    """Yield the rows of a report.csv that was just written, the header first.
+
+    Raises StorageError, also when another file has taken its place.
+    """
     try:
-        with path.open(encoding="utf-8", newline="") as file:
+        with TextIOWrapper(opened_again(report), encoding="utf-8", newline="") as file:
             yield from _records(file)
     except OSError as error:
         raise StorageError(
-            phrase("{path} cannot be read back: {problem}.", path=path, problem=error.strerror),
+            phrase("{path} cannot be read back: {problem}.", path=report.path, problem=ours(str(error.strerror))),
             "Write it again with: bulk-remove report.",
         ) from None
 

@@ -17,7 +17,8 @@ from bulk_remove.core.alike import Ids, long_form
 from bulk_remove.core.lifecycle import explain, status_of
 from bulk_remove.core.model import NO_NUMBER, REPORT_COLUMNS, NumberState, OutcomeBlock, Source, Status, harmless
 from bulk_remove.core.summary import check_closed
-from bulk_remove.disk import Folder, written
+from bulk_remove.disk import Aside, Folder
+from bulk_remove.disk import written as write_aside
 from bulk_remove.errors import InputError, StorageError, UsageError
 from bulk_remove.language import ours, phrase
 
@@ -32,15 +33,21 @@ _QUOTED = re.compile('[",\r\n]')  # RFC 4180
 
 
 def write_report(
-    path: Path, blocks: Iterable[OutcomeBlock], expected_rows: int, kept: Sequence[str]
+    path: Path,
+    blocks: Iterable[OutcomeBlock],
+    expected_rows: int,
+    kept: Sequence[str],
+    written: list[Aside] | None = None,
 ) -> Counter[Status]:
     """Write report.csv; `kept` names the input's own columns, which then come first. Returns the rows by status.
+
+    What was written is added to `written`, as it is by all that follow.
 
     The sum must close before the file gets its name. Raises InvariantError when it does not, StorageError when the
     disk fails.
     """
     by_status: Counter[Status] = Counter()
-    with written_aside(path) as file:
+    with written_aside(path, written) as file:
         file.write(",".join([_cell(column) for column in _told_apart(kept)] + [*REPORT_COLUMNS]) + "\r\n")  # RFC 4180
         file.flush()
         # Past the text layer, which costs as much as all else here.
@@ -65,9 +72,9 @@ def kept_columns(sources: Sequence[Source]) -> tuple[str, ...]:
     return header
 
 
-def write_summary(path: Path, summary: dict[str, object]) -> None:
+def write_summary(path: Path, summary: dict[str, object], written: list[Aside] | None = None) -> None:
     """Write the summary as JSON. Raises StorageError."""
-    with written_aside(path) as file:
+    with written_aside(path, written) as file:
         json.dump(summary, file, ensure_ascii=False, allow_nan=False, indent=2)
         file.write("\n")
 
@@ -85,10 +92,10 @@ def check_place(path: Path) -> None:
 
 
 @contextmanager
-def written_aside(path: Path) -> Iterator[TextIO]:
+def written_aside(path: Path, written: list[Aside] | None = None) -> Iterator[TextIO]:
     """Open a file beside `path`, readable by its owner alone, that takes the name `path` once all of it is on disk."""
     try:
-        with written(path) as aside:
+        with write_aside(path) as aside:
             # The name of a file that is not UTF-8 holds surrogates: a question mark for each, not a report lost.
             file = TextIOWrapper(aside.file, encoding="utf-8", errors="replace", newline="")
             try:
@@ -97,6 +104,8 @@ def written_aside(path: Path) -> Iterator[TextIO]:
             finally:
                 with suppress(OSError):  # a full disk refuses once more what it has refused
                     file.detach()
+        if written is not None:
+            written.append(aside)
     except OSError as error:
         raise StorageError(
             phrase("{path} cannot be written: {problem}.", path=path, problem=ours(str(error.strerror))),

@@ -25,6 +25,8 @@ def in_short(run: PastRun) -> Iterator[str]:
         rows=counted(run.rows, "{count:,} row", "{count:,} rows"),
         numbers=counted(statuses.total(), "{count:,} number", "{count:,} numbers"),
     )
+    if run.problem:
+        yield phrase("    {problem}", problem=ours(run.problem))
     counts = [(status, statuses[status]) for status in Status if statuses[status]]
     counts += [(Status.INVALID, run.invalid)] if run.invalid else []
     told = [phrase("{status} {count:,}", status=status.value, count=count) for status, count in counts]

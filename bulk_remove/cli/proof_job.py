@@ -8,12 +8,20 @@ from bulk_remove.adapters.console import Screen
 from bulk_remove.cli.given import state_dir_from
 from bulk_remove.errors import ExitCode, UsageError
 from bulk_remove.language import counted, phrase
-from bulk_remove.run.proof import Proven, proof_as_json, proven
+from bulk_remove.run.proof import Found, Proven, proof_as_json, proven
 from bulk_remove.run.resume import find_run
+
+_TOLD = {
+    Found.AS_WRITTEN: "  As it was written: {path} (SHA-256 {sha256})",
+    Found.EARLIER: "  An earlier version lies there, written by this run: {path}",
+    Found.GONE: "  Not there any more, moved or deleted: {path} (SHA-256 {sha256})",
+    Found.ANOTHERS: "  The report of another run lies there by now: {path}",
+    Found.UNKNOWN: "  Not in the ledger, which therefore says nothing of it: {path}",
+}
 
 
 def verify_job(options: dict[str, Any]) -> int:
-    """Tell that a run's ledger is as it was written. Raises InputError, UsageError, StorageError."""
+    """Tell that a run's ledger and reports are as they were written. Raises InputError, UsageError, StorageError."""
     screen = Screen()
     head = (options["head"] or "").lower()
     if head and not re.fullmatch("[0-9a-f]{64}", head):
@@ -35,6 +43,8 @@ def _lines(proof: Proven, head: str) -> Iterator[str]:
         links=counted(links, "{count:,} link", "{count:,} links"),
     )
     yield phrase("  Head: {found}", found=found)
+    for report in proof.reports:
+        yield phrase(_TOLD[report.found], path=report.path, sha256=report.sha256)
     if not head and not proof.summaries:
         yield "  No summary of it was found: a ledger made anew whole shows only by a head kept elsewhere."
     for told in [phrase("the head that was given")] if head else [str(path) for path in proof.summaries]:

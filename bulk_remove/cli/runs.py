@@ -56,9 +56,10 @@ def show(**options: Any) -> int:
 @_json_option
 @state_dir_option
 def verify(**options: Any) -> int:
-    r"""Check that the ledger of a run, by its id, is as it was written; without one, of the latest.
+    r"""Check that the ledger of a run and its reports are as they were written; without an id, of the latest.
 
-    It is held against the `ledger_head` of the summary beside its report. Exit code 10 when it was altered.
+    The reports are held against the ledger, and that against the `ledger_head` of the summary beside them. Exit code 10
+    when one of them was altered.
 
     \b
     Example:  bulk-remove runs verify 20261124-021530-9f3a

@@ -8,11 +8,12 @@ from bulk_remove.adapters.console import Screen
 from bulk_remove.adapters.folders import run_folders
 from bulk_remove.cli.given import state_dir_from
 from bulk_remove.cli.history_text import in_short, local
+from bulk_remove.cli.signals import exit_of
 from bulk_remove.core.forms import told_forms
 from bulk_remove.core.model import OPEN_STATUSES, harmless
 from bulk_remove.core.progress import duration
-from bulk_remove.errors import ExitCode, GuardStop, InputError, RunLockedError, UsageError
-from bulk_remove.language import counted, joined, ours, phrase
+from bulk_remove.errors import ExitCode, GuardStop, InputError, RunLockedError, StoppedError, UsageError
+from bulk_remove.language import Phrase, counted, joined, ours, phrase
 from bulk_remove.run.again import close_run
 from bulk_remove.run.history import PastRun, details_as_json, past_run, past_runs, run_as_json
 from bulk_remove.run.prune import Doomed, delete, doomed
@@ -86,18 +87,29 @@ def prune_job(options: dict[str, Any]) -> int:
     if options["dry_run"]:
         _tell_left(screen, condemned)
         return ExitCode.OK
-    _check_wanted(screen, len(condemned), yes=options["yes"])
-    deleted = [one for one in condemned if _is_deleted(screen, one)]
-    files = sum(len(one.files) for one in deleted)
-    screen.tell(
-        phrase(
-            "Deleted for good: {count}, {files}.",
-            count=counted(len(deleted), "{count:,} run", "{count:,} runs"),
-            files=counted(files, "{count:,} file", "{count:,} files"),
-        )
-    )
+    deleted: list[Doomed] = []
+    try:
+        _check_wanted(screen, len(condemned), yes=options["yes"])
+        for one in condemned:
+            deleted += [one] if _is_deleted(screen, one) else []
+    except KeyboardInterrupt as stop:
+        raise StoppedError(
+            phrase("Stopped: {deleted}", deleted=_deleted(deleted) if deleted else phrase("nothing was deleted.")),
+            "Run it again to delete the rest; what is left of a run may hold phone numbers.",
+            exit_of(stop),
+        ) from None
+    screen.tell(_deleted(deleted))
     _tell_left(screen, deleted)
     return ExitCode.OK
+
+
+def _deleted(runs: Sequence[Doomed]) -> Phrase:
+    files = sum(len(one.files) for one in runs)
+    return phrase(
+        "Deleted for good: {count}, {files}.",
+        count=counted(len(runs), "{count:,} run", "{count:,} runs"),
+        files=counted(files, "{count:,} file", "{count:,} files"),
+    )
 
 
 def _check_wanted(screen: Screen, count: int, *, yes: bool) -> None:
@@ -133,6 +145,9 @@ def _tell_left(screen: Screen, runs: Sequence[Doomed]) -> None:
         screen.tell("Left where it is, because it was written elsewhere; it may hold phone numbers:")
     for path in left:
         screen.tell(f"  {path}")
+    for one in runs:
+        if one.run.problem:
+            screen.tell(phrase("  {run_id}: {problem}", run_id=one.run.run_id, problem=ours(one.run.problem)))
 
 
 def _what(one: Doomed) -> str:

@@ -3,29 +3,30 @@
 Nothing is sent.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
-from bulk_remove.adapters.folders import Mark, lock_campaigns, mark
-from bulk_remove.adapters.ledger import Sending, Timing
+from bulk_remove.adapters.folders import Mark, lock_campaigns, lock_run, mark
+from bulk_remove.adapters.ledger import Outcomes, Sending, Timing, open_existing
 from bulk_remove.core.summary import Ending
+from bulk_remove.disk import Aside
 from bulk_remove.errors import CampaignLockedError, InputError
 from bulk_remove.language import phrase
-from bulk_remove.run.finish import Finished, Wanted, finish
-from bulk_remove.run.prepare import Prepared
+from bulk_remove.run.finish import Finished, Wanted, finish, note_files
+from bulk_remove.run.prepare import LEDGER, Prepared
 from bulk_remove.run.resume import EarlierRun, earlier_run, kept_of, plan_of, reopened
 from bulk_remove.settings import Settings
 
 
 @contextmanager
 def ended_run(folder: Path, state_dir: Path) -> Iterator[tuple[Prepared, Settings, Ending]]:
-    """Open a run that has ended, with its last session's settings and ending; all is read as of one moment.
+    """Open a run that has ended, with its last session's settings and ending. Nobody else works on it meanwhile.
 
     Raises InputError for a run that never began to send or was killed, CampaignLockedError for one under way,
     StorageError for a ledger that is damaged.
     """
-    with earlier_run(folder, {}) as run, run.store.snapshot():
+    with earlier_run(folder, {}) as run:
         timing = Timing(run.store)
         sessions = timing.sessions()
         if not sessions or not sessions[-1].ending:
@@ -55,6 +56,12 @@ def close_run(folder: Path, now_s: float, *, abandoned: bool = False) -> Finishe
         settings = Settings.read_back(timing.last_settings())
         wanted = Wanted(run.destination.csv_for, run.destination.also)
         return finish(ready, settings, Ending(sessions[-1].ending or Ending.KILLED), None, wanted)
+
+
+def note_copies(folder: Path, copies: Iterable[Aside]) -> None:
+    """Have the ledger of a run keep what copies of its reports were when they were made. Raises StorageError."""
+    with lock_run(folder), closing(open_existing(folder / LEDGER)) as store:
+        note_files(Outcomes(store), copies)
 
 
 def _not_ended(run: EarlierRun, state_dir: Path) -> InputError | CampaignLockedError:

@@ -60,8 +60,8 @@ class EarlierRuns:
                 return
             alike = all(settings.get(name) == self._settings[name] for name in _WHERE)
             if facts.approved_by and destination["host"] == self._host and alike:
-                files = frozenset(source.file for source in facts.sources)
-                contents = frozenset(source.sha256 for source in facts.sources)
+                files = frozenset(str(source.file) for source in facts.sources)
+                contents = frozenset(str(source.sha256) for source in facts.sources)
                 self._known.append(_Known(folder, files, contents, settings))
 
     def left_over(self, inbox: Path) -> Iterator[Left]:

@@ -1,18 +1,19 @@
 """What all runs of this machine did with one number."""
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bulk_remove.adapters.ledger import Store, Trace, Verified, opened_for_reading, trace, verify
+from bulk_remove.adapters.ledger import DAMAGE, Store, Trace, Verified, opened_for_reading, trace
 from bulk_remove.adapters.reporter import timestamp
 from bulk_remove.core.lifecycle import explain, status_of
 from bulk_remove.core.numbers import Normaliser
 from bulk_remove.errors import AlteredLedgerError, StorageError
 from bulk_remove.run.history import PastRun, past_runs
 from bulk_remove.run.prepare import LEDGER
-from bulk_remove.run.proof import noted_heads
+from bulk_remove.run.proof import checked_ledger
 from bulk_remove.settings import Settings
 
 _NOTHING = Trace((), (), ())
@@ -45,9 +46,10 @@ def explained(state_dir: Path, text: str, campaign: str | None = None) -> Iterat
             if run.problem:
                 yield Explained(run, "", _NOTHING, run.problem)
             continue
-        forms = _forms(Settings.read_back(run.settings), text)
+        forms: Sequence[str] = [text.strip()]
         try:
             with opened_for_reading(run.folder / LEDGER) as store:
+                forms = _forms(Settings.read_back(run.settings), text)
                 told = _told(run, store, forms, campaign)
         except StorageError as error:
             told = Explained(run, forms[0], _NOTHING, error.sentence)
@@ -57,19 +59,19 @@ def explained(state_dir: Path, text: str, campaign: str | None = None) -> Iterat
 
 def _told(run: PastRun, store: Store, forms: Sequence[str], campaign: str | None) -> Explained:
     try:
-        sound = verify(store, [*noted_heads(run.folder).values()])
+        sound = checked_ledger(run.folder, store)
     except AlteredLedgerError as error:
-        return Explained(run, forms[0], _read_altered(store, forms, campaign), error.sentence, altered=True)
+        found = _read_altered(run, store, forms, campaign)
+        return Explained(run, forms[0], found, error.sentence, altered=True)
     return Explained(run, forms[0], _in_campaign(trace(store, forms), campaign), sound=sound)
 
 
-def _read_altered(store: Store, forms: Sequence[str], campaign: str | None) -> Trace:
+def _read_altered(run: PastRun, store: Store, forms: Sequence[str], campaign: str | None) -> Trace:
     """Return what an altered ledger says, nothing where it makes no sense any more."""
     try:
         found = _in_campaign(trace(store, forms), campaign)
-        for known in found.states:
-            status_of(known.state.phase)
-    except (ValueError, TypeError, LookupError):
+        json.dumps(explained_as_json(Explained(run, forms[0], found)))
+    except DAMAGE:
         return _NOTHING
     return found
 

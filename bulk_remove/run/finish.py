@@ -1,15 +1,17 @@
 """Ledger -> report and summary, and what is made of them; what the run amounts to."""
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from bulk_remove import __version__
 from bulk_remove.adapters.distinct import RowKeys
 from bulk_remove.adapters.folders import note_report
-from bulk_remove.adapters.ledger import Outcomes, RecordCount, Timing, Totals
+from bulk_remove.adapters.ledger import Outcomes, RecordCount, Timing, Totals, WrittenFile
 from bulk_remove.adapters.report_copies import read_rows, write_for_polish_excel
 from bulk_remove.adapters.reporter import check_place, timestamp, write_report, write_summary, written_aside
 from bulk_remove.core.advice import Advice, about_a_guess, advise, resumable
@@ -19,7 +21,8 @@ from bulk_remove.core.plan import Plan
 from bulk_remove.core.proof import NoneFound, Proof, none_found
 from bulk_remove.core.summary import Ending, exit_code
 from bulk_remove.core.unasked import UnaskedRemoval
-from bulk_remove.errors import ExitCode, UsageError
+from bulk_remove.disk import Aside
+from bulk_remove.errors import ExitCode, StorageError, UsageError
 from bulk_remove.language import phrase
 from bulk_remove.run.counting import RowCounter
 from bulk_remove.run.prepare import Prepared
@@ -67,8 +70,10 @@ class Finished:
     """report.csv, or what it was called."""
     summary: Path
     """The summary, as JSON."""
+    report_sha256: str
+    """What the report is, in hex."""
     ledger_head: str
-    """The head of the ledger's chain, in hex: kept elsewhere, it proves the ledger later."""
+    """The head of the ledger's chain, in hex: kept elsewhere, it proves the ledger and the report later."""
     also: tuple[Path, ...] = ()
     """The reports in other formats."""
     nothing: NoneFound | None = None
@@ -87,19 +92,20 @@ def finish(
 ) -> Finished:
     """Write report and summary, and what else is wanted; without `output` they go to the run's own folder.
 
-    Raises StorageError, and InvariantError when the sum does not close.
+    The ledger keeps what each file was when it was written, and the summary the head of that. Raises StorageError, and
+    InvariantError when the sum does not close.
     """
     wanted = wanted or Wanted()
     report = output or prepared.folder / REPORT
     _note(prepared, report, *wanted.places(report))
     course = _course_of(prepared) if ReportFormat.HTML in wanted.also else None
-    finished = _reported(prepared, settings, ending, report, course, wanted.places(report), prepared.folder)
-    summary = _summary(prepared.plan, settings, finished)
-    write_summary(finished.summary, summary)
-    for form, path in zip(wanted.also, finished.also, strict=True):
-        _write_copy(form, path, prepared, finished, summary, course)
-    if wanted.csv_for is CsvFor.EXCEL_PL:
-        _turn_for_excel(report)
+    with _place_aside(prepared) as aside:
+        finished, plain = _reported(prepared, settings, ending, report, wanted.csv_for, course, aside)
+        finished = replace(finished, also=wanted.places(report))
+        summary = _summary(prepared.plan, settings, finished)
+        _write(ReportFormat.JSON, finished.summary, prepared, finished, summary, course, plain)
+        for form, path in zip(wanted.also, finished.also, strict=True):
+            _write(form, path, prepared, finished, summary, course, plain)
     return finished
 
 
@@ -132,13 +138,30 @@ def write_again(
     """Write the report of an earlier run once more, in one format. Raises what `finish` does."""
     _note(prepared, path)
     course = _course_of(prepared) if form is ReportFormat.HTML else None
-    with TemporaryDirectory(dir=prepared.folder, prefix="report-") as aside:
-        plain = path if form is ReportFormat.CSV else Path(aside) / REPORT
-        finished = _reported(prepared, settings, ending, plain, course, (), Path(aside))
-        _write_copy(form, path, prepared, finished, _summary(prepared.plan, settings, finished), course)
-    if form is ReportFormat.CSV and csv_for is CsvFor.EXCEL_PL:
-        _turn_for_excel(path)
+    with _place_aside(prepared) as aside:
+        report = path if form is ReportFormat.CSV else aside / REPORT
+        finished, plain = _reported(prepared, settings, ending, report, csv_for, course, aside)
+        if form is not ReportFormat.CSV:
+            summary = _summary(prepared.plan, settings, finished)
+            _write(form, path, prepared, finished, summary, course, plain)
     return finished
+
+
+@contextmanager
+def _place_aside(prepared: Prepared) -> Iterator[Path]:
+    """Give a folder for what is needed only while a report is written. Raises StorageError."""
+    with ExitStack() as stack:
+        try:
+            place = TemporaryDirectory(dir=prepared.folder, prefix="report-", ignore_cleanup_errors=True)
+            aside = Path(stack.enter_context(place))
+        except OSError as error:
+            raise StorageError(
+                phrase(
+                    "The folder {folder} cannot be used: {problem}.", folder=prepared.folder, problem=error.strerror
+                ),
+                "Make room there, then write the report with: bulk-remove report.",
+            ) from None
+        yield aside
 
 
 def _note(prepared: Prepared, *places: Path) -> None:
@@ -160,20 +183,33 @@ def _reported(
     settings: Settings,
     ending: Ending,
     report: Path,
+    csv_for: CsvFor,
     course: Course | None,
-    also: tuple[Path, ...],
     aside: Path,
-) -> Finished:
-    """Write report.csv, in the form for programs, and count on the way; what the counting spills goes to `aside`."""
+) -> tuple[Finished, Aside]:
+    """Write report.csv, and count on the way; returns also the form of it that is for programs.
+
+    What is needed only meanwhile goes to `aside`; a report that is written there is no report.
+    """
     outcomes = Outcomes(prepared.store)
+    written: list[Aside] = []
+    plain = aside / f"plain.{REPORT}" if csv_for is CsvFor.EXCEL_PL else report
     with RowKeys(aside / "ids.tmp") as keys:
         counter = RowCounter(keys)
         blocks = counter.through(outcomes.blocks())
         shown = course.through(blocks) if course else blocks
-        by_status = write_report(report, shown, prepared.plan.rows, prepared.kept)
+        by_status = write_report(plain, shown, prepared.plan.rows, prepared.kept, written)
         removed = counter.distinct_records()
+    if csv_for is CsvFor.EXCEL_PL:
+        with written_aside(report, written) as file:
+            write_for_polish_excel(file, read_rows(written[0]))
+    digest = written[-1].sha256
+    if report.parent == aside:
+        digest = _written_before(outcomes) or digest
+    else:
+        note_files(outcomes, written[-1:])
     nothing = none_found(counter.results(prepared.plan))
-    return Finished(
+    finished = Finished(
         by_status,
         counter.removed.total(),
         counter.doubted.total() > 0,
@@ -185,10 +221,25 @@ def _reported(
         exit_code(ending, by_status, nothing),
         report,
         report.with_suffix(".summary.json"),
+        digest,
         outcomes.chain_head(),
-        also,
-        nothing,
-        _guess(prepared.plan, settings, nothing),
+        nothing=nothing,
+        guess=_guess(prepared.plan, settings, nothing),
+    )
+    return finished, written[0]
+
+
+def _written_before(outcomes: Outcomes) -> str:
+    """Return the SHA-256 (hex) of the latest report.csv of the run; empty where none was written whole."""
+    digests = [file.sha256 for file in outcomes.written() if json.loads(file.path).endswith(".csv")]
+    return digests[-1] if digests else ""
+
+
+def note_files(outcomes: Outcomes, files: Iterable[Aside]) -> None:
+    """Have the ledger keep what files of the report were when they were written. Raises StorageError."""
+    outcomes.wrote(
+        WrittenFile(json.dumps(str(file.path.absolute())), file.sha256, file.facts.st_size if file.facts else 0)
+        for file in files
     )
 
 
@@ -203,22 +254,24 @@ def _guess(plan: Plan, settings: Settings, nothing: NoneFound | None) -> Advice 
     return about_a_guess(plan.run_id, nothing, held, settings.forms(), settings.region)
 
 
-def _write_copy(
+def _write(
     form: ReportFormat,
     path: Path,
     prepared: Prepared,
     finished: Finished,
     summary: dict[str, object],
     course: Course | None,
+    plain: Aside,
 ) -> None:
     """Write what is made of report.csv and the ledger: the summary, the workbook or the page."""
+    written: list[Aside] = []
     if form is ReportFormat.JSON:
-        write_summary(path, summary)
+        write_summary(path, summary, written)
     elif form is ReportFormat.XLSX:
         from bulk_remove.adapters.report_xlsx import write_workbook  # noqa: PLC0415 - only where it is asked for
 
-        with written_aside(path) as file:
-            write_workbook(file.buffer, read_rows(finished.report), prepared.folder)
+        with written_aside(path, written) as file:
+            write_workbook(file.buffer, read_rows(plain), prepared.folder)
     elif course is not None:
         from bulk_remove.adapters.report_html import write_page  # noqa: PLC0415 - likewise
 
@@ -230,13 +283,9 @@ def _write_copy(
             unasked=finished.unasked,
             guess=finished.guess,
         )
-        with written_aside(path) as file:
+        with written_aside(path, written) as file:
             write_page(file, summary, course, Timing(prepared.store).reply_times_s(), advice)
-
-
-def _turn_for_excel(report: Path) -> None:
-    with written_aside(report) as file:
-        write_for_polish_excel(file, read_rows(report))
+    note_files(Outcomes(prepared.store), written)
 
 
 def _proofs(
@@ -308,6 +357,7 @@ def _summary(plan: Plan, settings: Settings, finished: Finished) -> dict[str, ob
             {"campaign": campaign.campaign, "held": campaign.held, "confirmed": campaign.confirmed}
             for campaign in plan.campaigns
         ],
+        "report_sha256": finished.report_sha256,
         "ledger_head": finished.ledger_head,
         "settings": settings.public(),
     }

@@ -10,7 +10,7 @@ from bulk_remove.adapters.folders import Mark, begun_s, is_marked, noted_reports
 from bulk_remove.adapters.ledger import History, history, opened_for_reading, was_approved
 from bulk_remove.adapters.reporter import timestamp
 from bulk_remove.core.advice import RESUMED
-from bulk_remove.core.forms import Held
+from bulk_remove.core.forms import Held, told_forms
 from bulk_remove.core.lifecycle import status_of
 from bulk_remove.core.model import OPEN_STATUSES, Status
 from bulk_remove.core.proof import CampaignResult, NoneFound, none_found
@@ -25,6 +25,7 @@ KILLED_PLANNING = "killed while it planned: nothing was sent"
 NOT_BEGUN = "approved, but stopped before it sent anything"
 UNREADABLE = "its ledger cannot be read"
 ABANDONED = phrase("abandoned")
+_LOST = "Where some of its reports went cannot be read any more."
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +33,8 @@ class PastRun:
     """A run of before, or one that is under way.
 
     `state` is how its last session ended (a value of Ending) or one of the words above; `told` is what its ledger
-    says, None where there is none that can be read; `problem` says why not. `last_s` is when something last happened,
-    in Unix seconds. `reports` are where its reports went, whether they are there still or not.
+    says, None where there is none that can be read; `problem` says what cannot be read. `last_s` is when something last
+    happened, in Unix seconds. `reports` are where its reports went, whether they are there still or not.
     """
 
     folder: Path
@@ -61,7 +62,7 @@ class PastRun:
     @property
     def campaigns(self) -> tuple[str, ...]:
         """The campaigns of its plan."""
-        return tuple(campaign["campaign"] for campaign in self._plan.get("campaigns", ()))
+        return tuple(str(campaign["campaign"]) for campaign in self._plan.get("campaigns", ()))
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -76,17 +77,17 @@ class PastRun:
     @property
     def rows(self) -> int:
         """The rows of its input."""
-        return sum(source["rows"] for source in self._plan.get("sources", ()))
+        return sum(int(source["rows"]) for source in self._plan.get("sources", ()))
 
     @property
     def duplicates(self) -> int:
         """The rows whose number stood in an earlier one."""
-        return sum(source["duplicates"] for source in self._plan.get("sources", ()))
+        return sum(int(source["duplicates"]) for source in self._plan.get("sources", ()))
 
     @property
     def invalid(self) -> int:
         """The rows without a phone number."""
-        return sum(count for source in self._plan.get("sources", ()) for _, count in source["problems"])
+        return sum(int(count) for source in self._plan.get("sources", ()) for _, count in source["problems"])
 
     @property
     def numbers_by_status(self) -> Counter[Status]:
@@ -177,9 +178,8 @@ def past_runs(state_dir: Path) -> Iterator[PastRun]:
 
 def past_run(folder: Path) -> PastRun:
     """Return what is known of the run in this folder. Raises StorageError where it cannot be looked at at all."""
-    reports = tuple(noted_reports(folder))
-    if (folder / REPORT).exists():
-        reports = (folder / REPORT, *reports)
+    noted = noted_reports(folder)
+    reports = (folder / REPORT, *noted.paths) if (folder / REPORT).exists() else noted.paths
     held = under_way(folder)
     ledger = folder / LEDGER
     if not ledger.is_file() or not was_approved(ledger):
@@ -187,9 +187,19 @@ def past_run(folder: Path) -> PastRun:
     try:
         with opened_for_reading(ledger) as store:
             told = history(store)
+            state = UNDER_WAY if held else _ending(folder, told)
+            run = PastRun(folder, state, told.last_s, told, "" if noted.whole else _LOST, reports)
+            _look_through(run)
+            return run
     except StorageError as error:
         return PastRun(folder, UNDER_WAY if held else UNREADABLE, begun_s(folder), None, error.sentence, reports)
-    return PastRun(folder, UNDER_WAY if held else _ending(folder, told), told.last_s, told, "", reports)
+
+
+def _look_through(run: PastRun) -> None:
+    """Ask a run for all that may be asked of it later, so that what its cells raise is raised while they are read."""
+    details_as_json(run)
+    for held in run.held.values():
+        told_forms(held, run.settings.get("region", "PL"))
 
 
 def _ending(folder: Path, told: History) -> str:

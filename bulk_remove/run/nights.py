@@ -22,6 +22,7 @@ from bulk_remove.core.nights import LONGEST_NAME, Place, ends_the_night, place_o
 from bulk_remove.core.summary import Ending
 from bulk_remove.errors import BulkRemoveError, ExitCode, GuardStop, InputError
 from bulk_remove.language import ours, phrase
+from bulk_remove.run.again import note_copies
 from bulk_remove.run.carry_out import Carried
 from bulk_remove.run.earlier import EarlierRuns, Left
 from bulk_remove.run.finish import REPORT, Finished
@@ -302,7 +303,9 @@ class Night:
         report = left.folder / REPORT
         for path in (report, *also):
             note_report(left.folder, self._inbox.beside(place, new_name, path))
-        self._inbox.put_reports(place, new_name, (report, report.with_suffix(".summary.json"), *also))
+        note_copies(
+            left.folder, self._inbox.put_reports(place, new_name, (report, report.with_suffix(".summary.json"), *also))
+        )
 
     def _begun_name(self, left: Left, place: Place) -> str:
         """Return the name under which a night that died put the report, but not yet the file; empty: none did."""

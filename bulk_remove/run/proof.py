@@ -1,57 +1,147 @@
-"""Whether the ledger of a run is as it was written, held against the heads that its summaries noted."""
+"""Whether the ledger of a run is as it was written, and its reports are, too.
+
+The ledger keeps what each file of a report was when it was written, and the summary has the head of the ledger's chain
+then. So the reports are held against the ledger, and the ledger against those summaries that are as they were written.
+"""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from enum import StrEnum
+from hashlib import file_digest
 from pathlib import Path
 from typing import NamedTuple
 
 from bulk_remove.adapters.folders import noted_reports
-from bulk_remove.adapters.ledger import Verified, opened_for_reading, verify, was_approved
-from bulk_remove.errors import InputError
-from bulk_remove.language import phrase
+from bulk_remove.adapters.ledger import Outcomes, Store, Verified, opened_for_reading, verify, was_approved
+from bulk_remove.disk import opened
+from bulk_remove.errors import AlteredReportError, InputError
+from bulk_remove.language import joined, phrase
 from bulk_remove.run.finish import REPORT
 from bulk_remove.run.prepare import LEDGER
 
+_SUMMARY = ".summary.json"
+
+
+class Found(StrEnum):
+    """What lies where a file of a report was written."""
+
+    AS_WRITTEN = "as_written"
+    EARLIER = "earlier"
+    GONE = "gone"
+    ANOTHERS = "another_run"
+    ALTERED = "altered"
+    UNKNOWN = "not_in_ledger"
+
+
+class ReportFile(NamedTuple):
+    """A place to which a file of a report was written, what lies there, and what was written last (SHA-256, hex).
+
+    The latter is empty where the ledger does not know of it, as when the process died before it could say so.
+    """
+
+    path: Path
+    found: Found
+    sha256: str
+
 
 class Proven(NamedTuple):
-    """A run whose ledger is sound: what its chain covers, and the summaries that it agrees with."""
+    """A run whose ledger is sound: what its chain covers, its reports, and the summaries that it agrees with."""
 
     run_id: str
     verified: Verified
+    reports: tuple[ReportFile, ...]
     summaries: tuple[Path, ...]
 
 
 def proven(folder: Path, head: str) -> Proven:
-    """Check a run's ledger; it must hold the head (hex) that is given, or without one those of its summaries.
+    """Check a run's ledger and its reports; it must hold the head (hex) that is given, else those of its summaries.
 
-    Raises AlteredLedgerError with what is not as it was written, InputError for a run that never began to send,
-    StorageError when the ledger cannot be read.
+    Raises AlteredLedgerError with what is not as it was written, AlteredReportError likewise, InputError for a run that
+    never began to send, StorageError when the ledger cannot be read.
     """
     if not was_approved(folder / LEDGER):
         raise InputError(
             phrase("Run {name} ended before its plan was approved, so its ledger has no chain.", name=folder.name),
             "Nothing was sent by it; name another run.",
         )
-    noted = {} if head else noted_heads(folder)
     with opened_for_reading(folder / LEDGER) as store:
+        reports = tuple(_reports(store, folder))
+        noted = {} if head else _heads(folder.name, reports)
         verified = verify(store, [head] if head else [*noted.values()])
-    return Proven(folder.name, verified, tuple(noted))
+    altered = [str(report.path) for report in reports if report.found is Found.ALTERED]
+    if altered:
+        raise AlteredReportError(
+            phrase("{files} is not as the ledger says that it was written.", files=joined(", ", altered)),
+            "Do not take it as proof of anything; write it again with: bulk-remove report.",
+        )
+    return Proven(folder.name, verified, reports, tuple(noted))
 
 
-def noted_heads(folder: Path) -> Mapping[Path, str]:
-    """Return the heads (hex) in the summaries beside a run's reports, as far as these are there and still its own."""
-    reports = dict.fromkeys((folder / REPORT, *noted_reports(folder)))
-    return {path: head for report in reports for path, head in _noted(report, folder.name)}
+def checked_ledger(folder: Path, store: Store) -> Verified:
+    """Check a run's open ledger against the heads of its summaries. Raises AlteredLedgerError, StorageError."""
+    return verify(store, [*_heads(folder.name, tuple(_reports(store, folder))).values()])
 
 
-def _noted(report: Path, run_id: str) -> Iterator[tuple[Path, str]]:
-    path = report.with_suffix(".summary.json")
+def _heads(run_id: str, reports: Sequence[ReportFile]) -> Mapping[Path, str]:
+    """Return the heads (hex) in a run's own summaries. One that was altered says nothing of the ledger."""
+    return {
+        report.path: head
+        for report in reports
+        if report.path.name.endswith(_SUMMARY) and report.found is not Found.ALTERED
+        for head in _head_in(report.path, run_id)
+    }
+
+
+def _head_in(path: Path, run_id: str) -> Iterator[str]:
+    summary = _summary_at(path)
+    if summary.get("run_id") == run_id and isinstance(summary.get("ledger_head"), str):
+        yield str(summary["ledger_head"])
+
+
+def _summary_at(path: Path) -> Mapping[str, object]:
+    """Return a summary; empty where it was moved away, or where something else stands in its place."""
     try:
         summary = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):  # moved away, or in its place stands something else
-        return
-    if isinstance(summary, dict) and summary.get("run_id") == run_id and isinstance(summary.get("ledger_head"), str):
-        yield path, summary["ledger_head"]
+    except (OSError, ValueError):
+        return {}
+    return summary if isinstance(summary, dict) else {}
+
+
+def _reports(store: Store, folder: Path) -> Iterator[ReportFile]:
+    """Yield the places to which files of a run's report were written, the first one first, and what lies there."""
+    written: dict[str, list[str]] = {}
+    for file in Outcomes(store).written():
+        written.setdefault(file.path, []).append(file.sha256)
+    for packed, digests in written.items():
+        path = Path(json.loads(packed))
+        yield ReportFile(path, _found_at(path, digests, folder.name), digests[-1])
+    for report in dict.fromkeys((folder / REPORT, *noted_reports(folder).paths)):
+        owner = _summary_at(report.with_suffix(_SUMMARY)).get("run_id") or folder.name
+        found = Found.UNKNOWN if owner == folder.name else Found.ANOTHERS
+        for path in dict.fromkeys((report, report.with_suffix(_SUMMARY))):
+            if path.exists() and json.dumps(str(path.absolute())) not in written:
+                yield ReportFile(path, found, "")
+
+
+def _found_at(path: Path, digests: Sequence[str], run_id: str) -> Found:
+    try:
+        with opened(path, links=True) as file:
+            digest = file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return Found.GONE
+    if digest == digests[-1]:
+        return Found.AS_WRITTEN
+    if digest in digests:
+        return Found.EARLIER
+    return Found.ANOTHERS if _is_of_another(path, digest, run_id) else Found.ALTERED
+
+
+def _is_of_another(path: Path, digest: str, run_id: str) -> bool:
+    """Tell whether a later run wrote its own report to this place, as one of every night does."""
+    summary = _summary_at(path if path.name.endswith(_SUMMARY) else path.with_suffix(_SUMMARY))
+    if not summary.get("run_id") or summary["run_id"] == run_id:
+        return False
+    return path.suffix != ".csv" or summary.get("report_sha256") == digest
 
 
 def proof_as_json(proof: Proven) -> dict[str, object]:
@@ -62,6 +152,9 @@ def proof_as_json(proof: Proven) -> dict[str, object]:
         "links": proof.verified.links,
         "ledger_head": proof.verified.head,
         "attempts_without_an_end": proof.verified.unended,
+        "reports": [
+            {"path": str(report.path), "found": report.found.value, "sha256": report.sha256} for report in proof.reports
+        ],
         "compared_with": [str(path) for path in proof.summaries],
         "links_after_the_head": proof.verified.later,
     }

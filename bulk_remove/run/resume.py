@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from bulk_remove.adapters.folders import Mark, is_marked, lock_run, run_folders
-from bulk_remove.adapters.ledger import Reopening, Store, history, open_existing, was_approved
+from bulk_remove.adapters.ledger import Reopening, Store, damage_told, history, open_existing, verify, was_approved
 from bulk_remove.core.advice import RESUMED
 from bulk_remove.core.lifecycle import status_of
 from bulk_remove.core.model import Status
@@ -71,26 +71,33 @@ def check_not_abandoned(folder: Path) -> None:
 def earlier_run(folder: Path, changes: Mapping[str, Any]) -> Iterator[EarlierRun]:
     """Open the ledger of an earlier run; `changes` replace its settings by name.
 
-    Raises StorageError for a ledger that is damaged, InputError for a run that never began to send, RunLockedError for
-    one that is under way.
+    Raises StorageError for a ledger that is damaged or altered: what is asked for again comes out of it. InputError for
+    a run that never began to send, RunLockedError for one that is under way, UsageError for changes that cannot be.
     """
     with lock_run(folder), closing(open_existing(folder / LEDGER)) as store:
-        facts = Reopening(store).facts()
-        if not facts.approved_by:
-            raise InputError(
-                phrase("Run {run_id} ended before its plan was approved: nothing was sent.", run_id=facts.run_id),
-                "Run its input again.",
-            )
-        told = Settings.read_back(_dict(facts.request["settings"]))
-        yield EarlierRun(
-            folder,
-            store,
-            replace(told, **changes),
-            told,
-            Destination.read_back(_dict(facts.request["destination"])),
-            Consent(facts.approved_by),
-            tuple(campaign["campaign"] for campaign in _dict(facts.plan)["campaigns"]),
+        with damage_told(store.path):
+            run = _read(folder, store)
+        verify(store)
+        yield replace(run, settings=replace(run.settings, **changes))
+
+
+def _read(folder: Path, store: Store) -> EarlierRun:
+    facts = Reopening(store).facts()
+    if not facts.approved_by:
+        raise InputError(
+            phrase("Run {run_id} ended before its plan was approved: nothing was sent.", run_id=facts.run_id),
+            "Run its input again.",
         )
+    told = Settings.read_back(_dict(facts.request["settings"]))
+    return EarlierRun(
+        folder,
+        store,
+        told,
+        told,
+        Destination.read_back(_dict(facts.request["destination"])),
+        Consent(facts.approved_by),
+        tuple(campaign["campaign"] for campaign in _dict(facts.plan)["campaigns"]),
+    )
 
 
 def check_same_server(run: EarlierRun, given: Destination | None) -> None:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from bulk_remove.adapters.report_copies import read_rows, write_for_polish_excel
 from bulk_remove.core.model import REPORT_COLUMNS
+from bulk_remove.disk import written
 from bulk_remove.errors import StorageError
 
 ROW = ["601 234 555", "leads-2026.csv", "2", "0048 601", "0048601234555", "00001", "REMOVED", "2", "7 8", "1", "0"]
@@ -45,12 +46,23 @@ def test_a_report_is_read_back_whatever_is_in_its_cells_and_nothing_of_the_proce
     tmp_path_factory: pytest.TempPathFactory, rows: list[list[str]]
 ) -> None:
     tmp_path, limit = tmp_path_factory.mktemp("report"), csv.field_size_limit()
-    with (tmp_path / "report.csv").open("w", encoding="utf-8", newline="") as file:
-        csv.writer(file, lineterminator="\r\n").writerows(rows)
-    assert [*read_rows(tmp_path / "report.csv")] == rows
+    with written(tmp_path / "report.csv") as report:
+        text = StringIO(newline="")
+        csv.writer(text, lineterminator="\r\n").writerows(rows)
+        report.file.write(text.getvalue().encode())
+    assert [*read_rows(report)] == rows
     assert csv.field_size_limit() == limit
 
 
-def test_a_report_that_is_gone_is_a_storage_error(tmp_path: Path) -> None:
+@pytest.mark.parametrize("how", ["gone", "replaced", "a link"])
+def test_a_report_in_whose_place_is_nothing_or_another_file_is_not_read_back(tmp_path: Path, how: str) -> None:
+    path = tmp_path / "report.csv"
+    with written(path) as report:
+        report.file.write(b"a\r\n")
+    path.rename(tmp_path / "moved.csv")
+    if how == "replaced":
+        path.write_text("a\r\n", encoding="utf-8", newline="")
+    elif how == "a link":
+        path.symlink_to("moved.csv")
     with pytest.raises(StorageError, match=r"report\.csv cannot be read back"):
-        next(read_rows(tmp_path / "report.csv"))
+        next(read_rows(report))

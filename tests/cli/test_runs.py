@@ -276,4 +276,42 @@ def test_the_places_of_reports_are_kept_each_once_and_a_line_cut_short_is_none(t
         note_report(tmp_path, tmp_path / name)
     with (tmp_path / "reports.jsonl").open("a", encoding="utf-8") as file:
         file.write('"/some/wh')
-    assert noted_reports(tmp_path) == [tmp_path / 'b".csv', tmp_path / "a.csv"]
+    assert noted_reports(tmp_path) == ((tmp_path / 'b".csv', tmp_path / "a.csv"), True)
+
+
+@pytest.mark.parametrize("damage", [b"\xff\xfe", b"[1]", b"7", b"{", b'"a\\u0000"', b'"cut\n', b"\x00" * 9], ids=repr)
+def test_a_damaged_line_among_the_places_of_reports_is_told_and_costs_no_other(tmp_path: Path, damage: bytes) -> None:
+    note_report(tmp_path, tmp_path / "a.csv")
+    with (tmp_path / "reports.jsonl").open("ab") as file:
+        file.write(damage + b"\n")
+    note_report(tmp_path, tmp_path / "b.csv")
+    assert noted_reports(tmp_path) == ((tmp_path / "a.csv", tmp_path / "b.csv"), False)
+
+
+@pytest.mark.parametrize("place", ["bulk_remove.cli.runs_jobs._check_wanted", "bulk_remove.cli.runs_jobs.delete"])
+def test_a_stop_while_pruning_says_what_was_deleted_and_nothing_of_what_was_sent(
+    server: Running, tmp_path: Path, numbers: Path, place: str
+) -> None:
+    for _ in range(3):
+        assert bulk_remove(*removal(server, tmp_path, numbers, *BUSY)).returncode == 3
+    before = _STRUCK_AT_SECOND.format(name=place.rpartition(".")[2], at=1 if "wanted" in place else 2)
+    words = ("runs", "prune", "--older-than", "0s", "--yes", "--state-dir", tmp_path / "state")
+    done = bulk_remove(*words, before=before)
+    assert done.returncode == 130, done.stderr
+    left = len([*(tmp_path / "state" / "runs").iterdir()])
+    told = "nothing was deleted." if left == 3 else "Deleted for good: 1 run, "
+    assert left == (3 if "wanted" in place else 2)
+    assert f"Stopped: {told}" in done.stderr
+    assert "sent" not in done.stderr
+
+
+_STRUCK_AT_SECOND = """
+from bulk_remove.cli import runs_jobs
+whole, calls = runs_jobs.{name}, []
+def struck(*words, **named):
+    calls.append(1)
+    if len(calls) == {at}:
+        raise KeyboardInterrupt
+    return whole(*words, **named)
+runs_jobs.{name} = struck
+"""

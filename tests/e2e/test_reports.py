@@ -7,6 +7,7 @@ import sqlite3
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import openpyxl
 import pytest
@@ -60,6 +61,13 @@ def again(folder: Path, *words: str | Path) -> Path:
     return Path(found[1])
 
 
+def summary_but_head(path: Path) -> dict[str, Any]:
+    """Return a summary without the head of the ledger, which has moved on when a report was written meanwhile."""
+    summary: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    del summary["ledger_head"]
+    return summary
+
+
 def figures_of(page: Path) -> tuple[Element, dict[str, int]]:
     root = parse_html(page.read_text(encoding="utf-8"))
     cells = [cell for cell in root.all("td") if cell["data-status"]]
@@ -105,7 +113,7 @@ def test_a_report_written_again_is_the_one_that_the_run_wrote(tmp_path: Path, nu
     assert again(tmp_path, first, "-o", tmp_path / "again.html").read_bytes() == (tmp_path / "report.html").read_bytes()
     latest = again(tmp_path, "--format", "json")
     assert latest.name == "report.summary.json"
-    assert latest.read_bytes() == (tmp_path / "report.summary.json").read_bytes()
+    assert summary_but_head(latest) == summary_but_head(tmp_path / "report.summary.json")
     assert again(tmp_path).read_bytes() == (tmp_path / "report.csv").read_bytes()
     assert again(tmp_path, "--format", "xlsx").stat().st_size > 5_000
     assert latest.parent == max((tmp_path / "state" / "runs").iterdir())
@@ -141,7 +149,8 @@ def test_a_run_that_was_stopped_says_how_to_go_on_and_resume_writes_what_the_run
     assert (tmp_path / "report.csv").read_bytes().startswith(b"\xef\xbb\xbffile;row;")
     summary = json.loads(again(tmp_path, "--format", "json").read_text(encoding="utf-8"))
     assert summary["settings"]["rate"] == 7.0
-    assert summary == json.loads((tmp_path / "report.summary.json").read_text(encoding="utf-8"))
+    del summary["ledger_head"]
+    assert summary == summary_but_head(tmp_path / "report.summary.json")
 
 
 def test_a_report_for_a_polish_excel_keeps_numbers_as_text_and_reads_back_in_a_rerun(

@@ -2,9 +2,9 @@
 
 It begins with the plan as it was approved. Each link is SHA-256 over the link before it and over one event: the ending
 of an attempt (with its chunk as it left it: the numbers as sent, and what is known of them now), the beginning or the
-ending of a session, a note of the canary and the counted records. So no event can be changed, left out, added or moved
-without all later links being made anew, and then the head differs from the one in the summary. Nothing is secret here:
-who can write both can forge both.
+ending of a session, a note of the canary and the counted records, a file of a report that was written. So no event can
+be changed, left out, added or moved without all later links being made anew, and then the head differs from the one in
+the summary. Nothing is secret here: who can write both can forge both.
 """
 
 import sqlite3
@@ -29,7 +29,8 @@ _AS_APPROVED = {
 _ROWS_AT_ONCE = 1000  # many rows are small: a duplicate is two integers
 _HEAD = (
     "SELECT no, link FROM (SELECT ended_no AS no, link FROM attempt UNION ALL SELECT began_no, began_link FROM session"
-    " UNION ALL SELECT ended_no, ended_link FROM session UNION ALL SELECT no, link FROM note)"
+    " UNION ALL SELECT ended_no, ended_link FROM session UNION ALL SELECT no, link FROM note"
+    " UNION ALL SELECT no, link FROM report)"
     " WHERE no IS NOT NULL ORDER BY no DESC LIMIT 1"
 )
 _NOTED = {
@@ -69,6 +70,14 @@ class AttemptRow(NamedTuple):
 
 CHUNK = ", ".join(ChunkRow._fields)
 ATTEMPT = ", ".join(AttemptRow._fields)
+
+
+class WrittenFile(NamedTuple):
+    """A file of a report as it was written: its place (as JSON, which takes any), its SHA-256 (hex) and its size."""
+
+    path: str
+    sha256: str
+    size_bytes: int
 
 
 class Head(NamedTuple):
@@ -136,6 +145,13 @@ class Chain:
         text = noted(connection)
         no, link = self.append(connection, note_event(text))
         connection.execute("INSERT INTO note VALUES (?, ?, ?)", (no, text, link))
+
+    def wrote(self, connection: sqlite3.Connection, file: WrittenFile) -> None:
+        """Note a file of a report that was written."""
+        no, link = self.append(connection, report_event(file))
+        connection.execute(
+            "INSERT INTO report (path, sha256, size_bytes, no, link) VALUES (?, ?, ?, ?, ?)", (*file, no, link)
+        )
 
     def link_session(self, connection: sqlite3.Connection, session_no: int, moment: str) -> None:
         """Link a session as its row now is; `moment` is 'began' or 'ended'."""
@@ -222,6 +238,11 @@ def noted(connection: sqlite3.Connection) -> str:
 def note_event(text: str) -> bytes:
     """Return what is linked of a note."""
     return orjson.dumps(("note", text))
+
+
+def report_event(file: WrittenFile) -> bytes:
+    """Return what is linked of a file of a report."""
+    return orjson.dumps(("report", *file))
 
 
 def session_row(connection: sqlite3.Connection, session_no: int) -> dict[str, Any]:

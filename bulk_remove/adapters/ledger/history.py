@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import orjson
 
+from bulk_remove.adapters.ledger.store import damage_told
 from bulk_remove.core.summary import Ending
 from bulk_remove.errors import StorageError
 from bulk_remove.language import phrase
@@ -39,8 +40,10 @@ def completed_run(path: Path) -> PastRun | None:
         ) from None
     if facts is None:
         return None
-    request, plan = map(orjson.loads, facts)
-    campaigns = plan["campaigns"]
-    if any(campaign["settled"] for campaign in campaigns):
-        return None
-    return PastRun(request["destination"]["host"], {one["campaign"]: one["numbers"] for one in campaigns})
+    with damage_told(path):
+        request, plan = map(orjson.loads, facts)
+        campaigns = plan["campaigns"]
+        if any(campaign["settled"] for campaign in campaigns):
+            return None
+        sent = {str(one["campaign"]): int(one["numbers"]) for one in campaigns}
+        return PastRun(str(request["destination"]["host"]), sent)

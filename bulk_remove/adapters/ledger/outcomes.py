@@ -6,11 +6,11 @@ them, so rows and states meet in one pass. What a duplicate will need is set asi
 
 import sqlite3
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from bulk_remove.adapters.ledger.chain import head
+from bulk_remove.adapters.ledger.chain import Chain, WrittenFile, head
 from bulk_remove.adapters.ledger.packing import pack_state, unpack_state, unpack_states, unpack_unasked
 from bulk_remove.adapters.ledger.planning import blocks_of
 from bulk_remove.adapters.ledger.store import Store
@@ -48,7 +48,7 @@ class RecordCount(NamedTuple):
 
 
 class Outcomes:
-    """Reads a ledger that nobody writes to at the same time."""
+    """Reads a ledger that nobody writes to at the same time, and notes in it what was made of it."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -106,6 +106,19 @@ class Outcomes:
         """Return the head (hex) of the chain of all that happened; it differs once anything before it is changed."""
         with self._store.reading() as connection:
             return head(connection).link.hex()
+
+    def wrote(self, files: Iterable[WrittenFile]) -> None:
+        """Note files of the report that were written, in the chain. Raises StorageError."""
+        chain = Chain()
+        with self._store.transaction() as connection:
+            for file in files:
+                chain.wrote(connection, file)
+
+    def written(self) -> list[WrittenFile]:
+        """Return the files of reports that were written, in order. Raises StorageError."""
+        with self._store.reading() as connection:
+            rows = connection.execute("SELECT path, sha256, size_bytes FROM report ORDER BY report_no")
+            return [WrittenFile(*row) for row in rows]
 
     def record_counts(self) -> list[RecordCount]:
         """Return how many records the server counted in each campaign; none when it was not to be asked."""

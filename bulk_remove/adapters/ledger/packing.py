@@ -10,7 +10,7 @@ kept as a question mark.
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import Any, get_type_hints
 
 import orjson
 
@@ -18,6 +18,8 @@ from bulk_remove.core.alike import Alike, RecordId
 from bulk_remove.core.lifecycle import NEW
 from bulk_remove.core.model import Again, Chunk, NumberedBlock, NumberState, RowBlock, Source
 from bulk_remove.core.unasked import Unasked
+
+_PLAIN = {name: kind for name, kind in get_type_hints(Source).items() if kind in {str, int}}
 
 
 def pack_states(states: Alike[NumberState]) -> bytes:
@@ -86,8 +88,10 @@ def pack_source(source: Source) -> str:
 
 
 def unpack_source(packed: str) -> Source:
-    """Return what `pack_source` packed."""
+    """Return what `pack_source` packed. Raises TypeError where it is of other types, among others."""
     properties = orjson.loads(packed)
+    if any(type(properties.get(name, kind())) is not kind for name, kind in _PLAIN.items()):
+        raise TypeError(Source.__name__)
     return Source(**{**properties, "header": tuple(properties["header"]), "notes": tuple(properties["notes"])})
 
 

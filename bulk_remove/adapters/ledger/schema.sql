@@ -1,8 +1,8 @@
 -- The ledger of one run: what was to be done, what was done, what came back.
 -- Times are Unix seconds (REAL). Phases are the letters of core/lifecycle.py.
 -- What happens is chained (chain.py): every ending of an attempt, every beginning and ending of a session, every note of
--- the canary and the counted records has its place in one order (`..._no`, from 1), and a link, which is SHA-256 over
--- the link before it and over what happened.
+-- the canary and the counted records, every file of a report that was written has its place in one order (`..._no`, from
+-- 1), and a link, which is SHA-256 over the link before it and over what happened.
 
 CREATE TABLE run (
     one           INTEGER PRIMARY KEY CHECK (one = 1),  -- a ledger holds one run
@@ -46,6 +46,15 @@ CREATE TABLE note (                                     -- what the two tables a
     no   INTEGER PRIMARY KEY,                           -- its place in the chain
     text TEXT NOT NULL,                                 -- JSON: their rows
     link BLOB NOT NULL
+) STRICT;
+
+CREATE TABLE report (                                   -- a file of the report as it was written; of one place the latest counts
+    report_no  INTEGER PRIMARY KEY,
+    path       TEXT NOT NULL,                           -- JSON: where it was put
+    sha256     TEXT NOT NULL,                           -- of its content, hex
+    size_bytes INTEGER NOT NULL,
+    no         INTEGER NOT NULL,                        -- its place in the chain
+    link       BLOB NOT NULL
 ) STRICT;
 
 CREATE TABLE source (

@@ -7,11 +7,9 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-import orjson
-
 from bulk_remove.adapters.ledger.outcomes import CampaignStates
 from bulk_remove.adapters.ledger.reopening import Reopening, RunFacts
-from bulk_remove.adapters.ledger.store import SCHEMA_VERSION, Store
+from bulk_remove.adapters.ledger.store import SCHEMA_VERSION, Store, damage_told
 from bulk_remove.errors import StorageError
 from bulk_remove.language import phrase
 
@@ -49,7 +47,7 @@ class History(NamedTuple):
 def opened_for_reading(path: Path) -> Iterator[Store]:
     """Open a ledger as it is at this moment, whoever else writes to it.
 
-    Raises StorageError when it is missing, damaged or of another version.
+    Raises StorageError when it is missing, damaged or of another version, also for what its cells raise in the context.
     """
     try:
         with ExitStack() as stack:
@@ -73,12 +71,8 @@ def opened_for_reading(path: Path) -> Iterator[Store]:
                 ),
                 "Look at that run with the version that began it.",
             )
-        yield Store(path, connection)
-    except orjson.JSONDecodeError:
-        raise StorageError(
-            phrase("The ledger {path} is damaged: a cell is not what was written.", path=path),
-            "Put it back from a backup.",
-        ) from None
+        with damage_told(path):
+            yield Store(path, connection)
     finally:
         connection.close()
 

@@ -12,16 +12,35 @@ from pathlib import Path
 
 from bulk_remove.adapters.ledger.packing import pack_settings
 from bulk_remove.disk import private
-from bulk_remove.errors import StorageError
+from bulk_remove.errors import StorageError, UsageError
 from bulk_remove.language import phrase
 
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 7
 _PRAGMAS = (
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",
     "PRAGMA foreign_keys = ON",
     "PRAGMA temp_store = FILE",  # what is set aside while reporting must not grow in memory
 )
+
+
+DAMAGE = (sqlite3.Error, ValueError, TypeError, LookupError, AttributeError, OverflowError, OSError, UsageError)
+"""What is raised by cells that are not what was written: they cannot be decoded, are of another type or out of range.
+
+OSError is what the system says of a time that it does not know.
+"""
+
+
+@contextmanager
+def damage_told(path: Path) -> Iterator[None]:
+    """Tell what a damaged cell raises as StorageError. Enter it only to make values out of cells."""
+    try:
+        yield
+    except DAMAGE:
+        raise StorageError(
+            phrase("The ledger {path} is damaged: a cell is not what was written.", path=path),
+            "Put it back from a backup.",
+        ) from None
 
 
 class Store:

@@ -15,6 +15,7 @@ from bulk_remove.adapters.ledger.chain import (
     CHUNK,
     AttemptRow,
     ChunkRow,
+    WrittenFile,
     attempt_event,
     chunk_digest,
     first_link,
@@ -22,11 +23,12 @@ from bulk_remove.adapters.ledger.chain import (
     linked,
     note_event,
     noted,
+    report_event,
     session_event,
     session_row,
 )
 from bulk_remove.adapters.ledger.replaying import Replay
-from bulk_remove.adapters.ledger.store import Store, schema
+from bulk_remove.adapters.ledger.store import DAMAGE, Store, schema
 from bulk_remove.errors import AlteredLedgerError
 from bulk_remove.language import ours, phrase
 
@@ -35,7 +37,7 @@ _EVENTS = (
     "SELECT ended_no AS no, 'attempt', attempt_id FROM attempt WHERE ended_no IS NOT NULL"
     " UNION ALL SELECT began_no, 'began', session_no FROM session WHERE began_no IS NOT NULL"
     " UNION ALL SELECT ended_no, 'ended', session_no FROM session WHERE ended_no IS NOT NULL"
-    " UNION ALL SELECT no, 'note', no FROM note ORDER BY no"
+    " UNION ALL SELECT no, 'note', no FROM note UNION ALL SELECT no, 'report', report_no FROM report ORDER BY no"
 )
 _UNLINKED = (
     ("SELECT session_no FROM session WHERE began_no IS NULL", "session {key} is not in its chain"),
@@ -58,7 +60,8 @@ _NOTHING_NOTED = '{"canary":[],"record_count":[]}'
 class Verified(NamedTuple):
     """What a sound ledger's chain covers: how many links, its head (hex), and how many attempts have no end yet.
 
-    `later` is how many links came after the latest head that was asked about; all of them, if none was.
+    `later` is how many links came after the latest head that was asked about; all of them, if none was. Those of
+    reports do not count: they come after their own summary.
     """
 
     links: int
@@ -75,16 +78,21 @@ def verify(store: Store, known: Collection[str] = ()) -> Verified:
     with store.reading() as connection:
         try:
             return _verified(connection, known)
-        except (_Altered, sqlite3.DatabaseError) as problem:
+        except (_Altered, *DAMAGE) as problem:
             what = (
                 ours(problem.args[0])
                 if isinstance(problem, _Altered)
-                else phrase("it cannot be read whole ({problem})", problem=problem)
+                else phrase("it cannot be read whole ({problem})", problem=_kind(problem))
             )
             raise AlteredLedgerError(
                 phrase("The ledger {path} is not as it was written: {what}.", path=store.path, what=what),
                 "Do not take it as proof of anything; put it back from a backup.",
             ) from None
+
+
+def _kind(problem: Exception) -> str:
+    """Return what is known of a failure: SQLite's words, else its kind alone, for its words may hold a number."""
+    return str(problem) if isinstance(problem, sqlite3.Error) else type(problem).__name__
 
 
 class _Altered(Exception):  # noqa: N818 - it says what was altered
@@ -94,7 +102,7 @@ class _Altered(Exception):  # noqa: N818 - it says what was altered
 def _verified(connection: sqlite3.Connection, known: Collection[str]) -> Verified:
     _check_pages(connection)
     _check_plan(connection)
-    for table in ("attempt", "chunk", "session"):
+    for table in ("attempt", "chunk", "session", "report"):
         _check_numbering(connection, table)
     links, head, places = _walked(connection, known)
     for each in known:
@@ -103,7 +111,9 @@ def _verified(connection: sqlite3.Connection, known: Collection[str]) -> Verifie
     _check_unlinked(connection)
     unended = _unended(connection)
     _check_chunks(connection)
-    return Verified(links, head.hex(), unended, links - max(places.values(), default=0))
+    asked = max(places.values(), default=0)
+    (reports,) = connection.execute("SELECT count(*) FROM report WHERE no > ?", (asked,)).fetchone()
+    return Verified(links, head.hex(), unended, links - asked - reports)
 
 
 def _check_pages(connection: sqlite3.Connection) -> None:
@@ -131,7 +141,7 @@ def _check_plan(connection: sqlite3.Connection) -> None:
 
 def _check_numbering(connection: sqlite3.Connection, table: str) -> None:
     """No row of these tables is ever deleted, and each gets the next number."""
-    key = f"{table}_no" if table == "session" else f"{table}_id"
+    key = f"{table}_no" if table in {"session", "report"} else f"{table}_id"
     for expected, (found,) in enumerate(connection.execute(f"SELECT {key} FROM {table} ORDER BY {key}"), start=1):  # noqa: S608 - names from above
         if found != expected:
             raise _Altered(phrase("{table} {expected} is missing", table=table, expected=expected))
@@ -163,6 +173,11 @@ def _event(connection: sqlite3.Connection, kind: str, key: int) -> tuple[bytes, 
     """Return what is linked, its link as stored, and what it is called."""
     if kind == "attempt":
         return *_attempt(connection, key), phrase("attempt {key}", key=key)
+    if kind == "report":
+        *file, link = connection.execute(
+            "SELECT path, sha256, size_bytes, link FROM report WHERE report_no = ?", (key,)
+        ).fetchone()
+        return report_event(WrittenFile(*file)), link, phrase("file {key} of the report", key=key)
     if kind == "note":
         text, link = connection.execute("SELECT text, link FROM note WHERE no = ?", (key,)).fetchone()
         return note_event(text), link, phrase("a note of the canary and the counted records")
