@@ -146,6 +146,11 @@ def say(template: str, /, **values: Any) -> str:
     return translated(phrase(template, **values))
 
 
+def say_counted(count: int, one: str, many: str, /, **values: Any) -> str:
+    """Return a text with a count in the language in use."""
+    return translated(counted(count, one, many, **values))
+
+
 def _in_the_middle(text: str) -> str:
     return str(text).removesuffix(".")
 

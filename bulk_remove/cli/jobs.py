@@ -64,6 +64,7 @@ def plan_job(options: dict[str, Any]) -> int:
             screen.tell_json(plan_as_json(ready.plan, ready.settings, known))
         else:
             show_plan(screen, ready, known)
+        check_holds_numbers(ready.plan)
         check_plan(ready.plan, settings)
         tell_notes()
     return ExitCode.OK
@@ -210,9 +211,9 @@ def resume_run(screen: Screen, options: dict[str, Any], held: Collection[str]) -
             approved = approve(ready.plan, run.consent)
             screen.note(
                 phrase(
-                    "Resuming run {run_id}: {numbers:,} numbers on {host}.",
+                    "Resuming run {run_id}: {numbers} on {host}.",
                     run_id=ready.plan.run_id,
-                    numbers=ready.plan.numbers,
+                    numbers=counted(ready.plan.numbers, "{count:,} number", "{count:,} numbers"),
                     host=ready.plan.host,
                 )
             )
@@ -243,7 +244,13 @@ def check_job(options: dict[str, Any]) -> int:
         )
     )
     for name, records in findings.records.items():
-        screen.tell(phrase("Campaign {name} holds {records:,} records.", name=name, records=records))
+        screen.tell(
+            phrase(
+                "Campaign {name} holds {records}.",
+                name=name,
+                records=counted(records, "{count:,} record", "{count:,} records"),
+            )
+        )
     for name, held in findings.held.items():
         told = told_forms(held, settings.region)
         screen.tell(phrase("Campaign {name} holds numbers as {told}.", name=name, told=told))

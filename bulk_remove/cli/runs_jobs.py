@@ -155,9 +155,9 @@ def _what(one: Doomed) -> str:
     words: list[str] = [
         run.run_id,
         phrase(
-            "{count}, {size_bytes:,} bytes",
-            count=counted(len(one.files), "{count:,} file", "{count:,} files"),
-            size_bytes=one.size_bytes,
+            "{files}, {size}",
+            files=counted(len(one.files), "{count:,} file", "{count:,} files"),
+            size=counted(one.size_bytes, "{count:,} byte", "{count:,} bytes"),
         ),
     ]
     if run.told:
@@ -181,10 +181,10 @@ def _in_full(run: PastRun) -> Iterator[str]:
         for source in run.told.facts.sources:
             sheet = phrase(", sheet {sheet}", sheet=harmless(source.sheet)) if source.sheet else ""
             yield phrase(
-                "Input: {file}{sheet}, {size_bytes:,} bytes, SHA-256 {sha256}",
+                "Input: {file}{sheet}, {size}, SHA-256 {sha256}",
                 file=harmless(source.file),
                 sheet=sheet,
-                size_bytes=source.size_bytes,
+                size=counted(source.size_bytes, "{count:,} byte", "{count:,} bytes"),
                 sha256=source.sha256,
             )
         for campaign, held in run.held.items():

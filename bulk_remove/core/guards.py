@@ -11,7 +11,7 @@ from math import ceil
 from typing import NamedTuple
 
 from bulk_remove.errors import GuardStop, UsageError
-from bulk_remove.language import Phrase, joined, ours, phrase
+from bulk_remove.language import Phrase, counted, joined, ours, phrase
 
 MAX_INVALID = 0.05
 """The share of the rows that may be invalid. A kept list has few; a wrong column or a damaged export has many."""
@@ -50,10 +50,12 @@ def check_invalid_share(
     more = phrase("; for example {listed}", listed=joined(", ", shown)) if shown else ""
     share = Fraction(invalid, rows)
     raise GuardStop(
-        phrase(
-            "{invalid:,} of {rows:,} rows ({share}) hold no number that can be sent, and at most "
-            "{max_share:g}% may: {reasons}{more}. Nothing was sent.",
-            invalid=invalid,
+        counted(
+            invalid,
+            "{count:,} of {rows:,} rows ({share}) holds no number that can be sent, and at most {max_share:g}% may: "
+            "{reasons}{more}. Nothing was sent.",
+            "{count:,} of {rows:,} rows ({share}) hold no number that can be sent, and at most {max_share:g}% may: "
+            "{reasons}{more}. Nothing was sent.",
             rows=rows,
             share=_rounded_up(share, 1),
             max_share=100 * max_share,
@@ -139,9 +141,10 @@ def check_limits(to_send: Mapping[str, int], limits: Limits, known: Known) -> No
 
 def _breaches(campaign: str, count: int, limits: Limits, known: Known) -> Iterator[_Breach]:
     if limits.max_numbers is not None and count > limits.max_numbers:
-        told = phrase(
+        told = counted(
+            count,
+            "{count:,} number would be sent to campaign {campaign}, and at most {max_numbers:,} may",
             "{count:,} numbers would be sent to campaign {campaign}, and at most {max_numbers:,} may",
-            count=count,
             campaign=campaign,
             max_numbers=limits.max_numbers,
         )
@@ -153,10 +156,12 @@ def _breaches(campaign: str, count: int, limits: Limits, known: Known) -> Iterat
     if limits.max_times_usual is not None and usual and count / usual > limits.max_times_usual:
         times = Fraction(count) / Fraction(usual)
         runs = len(known.earlier[campaign])
-        told = phrase(
-            "{count:,} numbers are {times} times the {usual:,g} that a run of campaign {campaign} "
-            "usually sends (median of {runs:,}), and at most {max_times_usual:g} times may be",
-            count=count,
+        told = counted(
+            count,
+            "{count:,} number is {times} times the {usual:,.10g} that a run of campaign {campaign} "
+            "usually sends (median of {runs:,}), and at most {max_times_usual:,.10g} times may be",
+            "{count:,} numbers are {times} times the {usual:,.10g} that a run of campaign {campaign} "
+            "usually sends (median of {runs:,}), and at most {max_times_usual:,.10g} times may be",
             times=_decimals_up(times, 1),
             usual=usual,
             campaign=campaign,
@@ -177,11 +182,12 @@ def _share_breach(campaign: str, count: int, max_share: float, records: int | No
         )
         yield _Breach(phrase("{told} cannot be checked", told=told), "--max-share")
     elif not records or count / records > max_share:
-        told = phrase(
-            "{count:,} numbers are {share} of the {records:,} records of campaign {campaign}",
-            count=count,
+        told = counted(
+            count,
+            "{count:,} number is {share} of {records} of campaign {campaign}",
+            "{count:,} numbers are {share} of {records} of campaign {campaign}",
             share=_precisely_up(Fraction(count, records)) if records else phrase("more than all"),
-            records=records,
+            records=counted(records, "the {count:,} record", "the {count:,} records"),
             campaign=campaign,
         )
         yield _Breach(phrase("{told}, and at most {share:g}% may be", told=told, share=100 * max_share), "--max-share")
@@ -192,10 +198,11 @@ def emptied(to_send: Mapping[str, int], known: Known) -> Iterator[str]:
     for campaign, count in to_send.items():
         records = known.records.get(campaign)
         if records is not None and count >= max(records, 1):
-            yield phrase(
-                "{count:,} numbers for the {records:,} records of campaign {campaign}: the run may empty it.",
-                count=count,
-                records=records,
+            yield counted(
+                count,
+                "{count:,} number for {records} of campaign {campaign}: the run may empty it.",
+                "{count:,} numbers for {records} of campaign {campaign}: the run may empty it.",
+                records=counted(records, "the {count:,} record", "the {count:,} records"),
                 campaign=campaign,
             )
 

@@ -36,6 +36,17 @@ def fresh(learned: Learned, now_s: float) -> Learned:
     return learned
 
 
+def paced(known: Learned, rate: float, ceiling: float, numbers: int, now_s: float) -> Learned:
+    """Return what is known after a run that sent `rate` requests a second under a ceiling, with `numbers` in each.
+
+    At the ceiling it was the operator who allowed no more: that the server accepts less than it did is not learned, and
+    what is known of it grows no younger.
+    """
+    if rate >= ceiling and known.rate is not None and known.rate >= rate:
+        return replace(known, numbers=numbers)
+    return replace(known, rate=round(rate, 3), numbers=numbers, pace_at_s=now_s)
+
+
 def started(ceilings: Ceilings, learned: Learned, now_s: float) -> Ceilings:
     """Return the ceilings with a start as high as was borne, the less so the longer ago."""
     if learned.rate is None:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from math import ceil, floor
 from typing import NamedTuple
 
 from bulk_remove.core.lifecycle import IN_A_CALL, SETTLED, Phase
@@ -77,6 +78,13 @@ def remaining_s(unsent: int, numbers_per_second: float) -> float | None:
     What waits for calls to end is not in it: nobody knows how long people talk.
     """
     return unsent / numbers_per_second if numbers_per_second > 0 else None
+
+
+def rounded(value: float) -> float:
+    """Return a value with two digits, or from ten on with one decimal; what is less or more than hundred stays so."""
+    if value < 10:  # noqa: PLR2004 - two digits
+        return float(f"{value:.2g}")
+    return (floor if value < 100 else ceil)(round(10 * value, 6)) / 10  # noqa: PLR2004 - the whole, in percent
 
 
 def duration(seconds: float) -> str:

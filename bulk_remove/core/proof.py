@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from bulk_remove.core.model import Status
-from bulk_remove.language import Phrase, ours, phrase
+from bulk_remove.language import Phrase, counted, ours, phrase
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,45 +35,46 @@ class Proof:
     def sentence(self) -> str:
         """Say what the counts amount to, and what a difference may mean."""
         held = phrase(
-            "Campaign {campaign}: {before} records before, {after} after",
+            "Campaign {campaign}: {before} before, {after} after",
             campaign=self.campaign,
-            before=_count(self.before),
-            after=_count(self.after),
+            before=phrase("unknown records")
+            if self.before is None
+            else counted(self.before, "{count:,} record", "{count:,} records"),
+            after=phrase("unknown") if self.after is None else phrase("{after:,}", after=self.after),
         )
         ids = phrase(" and {without_id:,} without an id", without_id=self.without_id) if self.without_id else ""
-        removed = phrase(
-            "at least {removed:,} different records{ids} were removed by this run"
-            if self.at_least
-            else "{removed:,} different records{ids} were removed by this run",
-            removed=self.removed,
+        removed = counted(
+            self.removed,
+            "{count:,} different record{ids} was removed by this run",
+            "{count:,} different records{ids} were removed by this run",
             ids=ids,
         )
+        if self.at_least:
+            removed = phrase("at least {removed}", removed=removed)
         if self.unexplained is None:
             note = phrase(" {note}", note=ours(self.note)) if self.note else ""
             return phrase("{held}; {removed}.{note}", held=held, removed=removed, note=note)
         if not self.unexplained:
             return phrase("{held}; {removed}: the counts agree.", held=held, removed=removed)
-        return phrase(self._difference(), held=held, removed=removed, count=abs(self.unexplained))
-
-    def _difference(self) -> str:
-        if (self.unexplained or 0) < 0:
-            return (
-                "{held}; {removed}. {count:,} fewer are gone than that: others added records at the same time, "
-                "or the server counts with a delay."
-            )
-        if self.at_least:
-            return (
-                "{held}; {removed}. {count:,} more are gone than that: a request that brought no verdict removed them, "
-                "or others did at the same time, or the server counts with a delay."
-            )
-        return (
-            "{held}; {removed}. {count:,} more are gone than that: others removed records at the same time, "
-            "or the server counts with a delay."
+        count = abs(self.unexplained)
+        differs = (
+            counted(count, "{count:,} more is gone than that", "{count:,} more are gone than that")
+            if self.unexplained > 0
+            else counted(count, "{count:,} fewer is gone than that", "{count:,} fewer are gone than that")
+        )
+        return phrase(
+            "{held}; {removed}. {differs}: {why}.", held=held, removed=removed, differs=differs, why=self._why()
         )
 
-
-def _count(records: int | None) -> Phrase:
-    return phrase("unknown") if records is None else phrase("{records:,}", records=records)
+    def _why(self) -> Phrase:
+        if (self.unexplained or 0) < 0:
+            return phrase("others added records at the same time, or the server counts with a delay")
+        if self.at_least:
+            return phrase(
+                "a request that brought no verdict removed them, or others did at the same time, or the server counts "
+                "with a delay"
+            )
+        return phrase("others removed records at the same time, or the server counts with a delay")
 
 
 ENOUGH_NUMBERS = 10

@@ -76,6 +76,4 @@ def pressed(steering: Steering, key: Key) -> tuple[Steering, str]:
 
 
 def _told(ceilings: Ceilings) -> str:
-    return phrase(
-        "at most {rate:.3g} requests a second and {at_once} at once", rate=ceilings.rate, at_once=ceilings.at_once
-    )
+    return phrase("at most {rate:,.10g} requests/s and {at_once} at once", rate=ceilings.rate, at_once=ceilings.at_once)

@@ -79,12 +79,14 @@ def headline(by_status: Mapping[Status, int], ending: Ending, nothing: NoneFound
     if nothing and ending is Ending.DONE and not still_open and (nothing.confirmed or nothing.proves_nothing):
         return _none_found(nothing)
     left = (
-        phrase("{still_open:,} rows have no final answer", still_open=still_open)
+        counted(still_open, "{count:,} row has no final answer", "{count:,} rows have no final answer")
         if still_open
         else phrase("every number has its final answer")
     )
     if ending is Ending.DONE:
         return phrase("Finished: {left}.", left=left)
+    if not still_open:
+        return phrase("Every number has its final answer; {ending}.", ending=ours(ending.value))
     return phrase("Ended early ({ending}): {left}.", ending=ours(ending.value), left=left)
 
 

@@ -16,19 +16,19 @@ from bulk_remove.adapters.folders import account_file, keep_learned, learned_of
 from bulk_remove.adapters.ledger import Journal, Outcomes, Planning, Sending
 from bulk_remove.adapters.pool import Outside, Pool, PoolSettings
 from bulk_remove.core.canary import canary_declined, judge_canary
-from bulk_remove.core.learned import Learned, first_size, started
+from bulk_remove.core.learned import Learned, first_size, paced, started
 from bulk_remove.core.lifecycle import status_of
 from bulk_remove.core.model import NumberState, Status
 from bulk_remove.core.pacing import SECOND_US
 from bulk_remove.core.plan import ApprovedPlan, Plan
-from bulk_remove.core.progress import Snapshot
+from bulk_remove.core.progress import Snapshot, rounded
 from bulk_remove.core.replies import Fault
 from bulk_remove.core.request_size import size_from
 from bulk_remove.core.retry import BusyPolicy, RetryPolicy
 from bulk_remove.core.summary import Ending
 from bulk_remove.core.unasked import unasked_stop
 from bulk_remove.errors import ExitCode, GuardStop, StorageError
-from bulk_remove.language import phrase
+from bulk_remove.language import counted, phrase
 from bulk_remove.run.preflight import NONE_COUNTED, counted_after
 from bulk_remove.run.prepare import Prepared
 from bulk_remove.settings import Address, Login, Settings
@@ -139,7 +139,7 @@ async def carry_out(
                 await journal.write(lambda steps: steps.records_after(counts, note))
         ended_s = clock.wall_s()
         await journal.write(lambda steps: steps.end_session(session_no, ended_s, ending.value))
-    _keep(prepared.state_dir, approved.plan.host, known, pool, ended_s)
+    _keep(prepared.state_dir, approved.plan.host, _learned(known, pool, settings, ended_s), known)
     if ending is Ending.UNASKED:
         guard = unasked_stop(Outcomes(prepared.store).unasked_removals(), approved.plan.run_id)
     return Sent(ending, pool.fault, pool.snapshot(), guard)
@@ -166,7 +166,7 @@ async def _canary(
     mix = Counter[Status]()
     for phase, count in (await journal.write(lambda steps: steps.canary_phases())).items():
         mix[status_of(phase)] += count
-    guard = judge_canary(mix, settings.canary_max_not_exist, plan.run_id)
+    guard = judge_canary(mix, settings.canary_max_not_exist, plan.run_id, plan.to_send - mix.total())
     ending = hooks.on_canary(mix, guard)
     if guard is not None:
         return Ending.GUARD, guard
@@ -181,14 +181,17 @@ def _account(prepared: Prepared, host: str, user: str, settings: Settings) -> Ac
     return Account(path, settings.ceilings().rate, prepared.folder.name)
 
 
-def _keep(state_dir: Path, host: str, known: Learned, pool: Pool, now_s: float) -> None:
-    """Remember what was learned of a host, if it can be written: the report must not fail over it."""
+def _learned(known: Learned, pool: Pool, settings: Settings, now_s: float) -> Learned:
+    """Return what is known of a host after the sending."""
     learned = known
     # What refuses a few numbers as well does not do so because of their length.
     if pool.longest_line != known.longest_line and (pool.longest_line or 0) >= _SHORTEST_LINE:
         learned = replace(learned, longest_line=pool.longest_line, line_at_s=now_s)
-    if pool.rate is not None:
-        learned = replace(learned, rate=round(pool.rate, 3), numbers=pool.numbers, pace_at_s=now_s)
+    return learned if pool.rate is None else paced(learned, pool.rate, settings.ceilings().rate, pool.numbers, now_s)
+
+
+def _keep(state_dir: Path, host: str, learned: Learned, known: Learned) -> None:
+    """Remember what was learned of a host, if it can be written: the report must not fail over it."""
     try:
         if learned != known:
             keep_learned(state_dir, host, learned)
@@ -200,21 +203,22 @@ def notes_of(settings: Settings, state_dir: Path, host: str, now_s: float) -> It
     """Yield what earlier runs learned of a host and this one begins with. `now_s` in Unix seconds."""
     known = learned_of(state_dir, host, now_s)
     ceilings = settings.ceilings()
-    if ceilings.adaptive and known.rate is not None:
-        begins = started(ceilings, known, now_s).start_rate
+    begins = started(ceilings, known, now_s).start_rate
+    if ceilings.adaptive and known.rate is not None and begins > ceilings.start_rate:
         yield phrase(
-            "{host} was found to bear {rate:.2g} requests a second; this run begins with {begins:.2g}.",
+            "Starting at {begins:,.10g} requests/s: in an earlier run {host} accepted {rate:,.10g} requests/s.",
             host=host,
-            rate=known.rate,
-            begins=begins,
+            rate=rounded(known.rate),
+            begins=rounded(begins),
         )
     most = settings.max_numbers_per_request
     size = first_size(most, known, now_s)
     if size < most:
-        yield phrase(
-            "{host} was found to be slow about large requests: this run begins with {size:,} numbers in each.",
+        yield counted(
+            size,
+            "Starting with {count:,} number in a request: in an earlier run {host} was slow with more.",
+            "Starting with {count:,} numbers in a request: in an earlier run {host} was slow with more.",
             host=host,
-            size=size,
         )
 
 

@@ -16,7 +16,7 @@ from bulk_remove.core.guards import Known
 from bulk_remove.core.pacing import SECOND_US
 from bulk_remove.core.replies import Document, Fault
 from bulk_remove.errors import StorageError
-from bulk_remove.language import phrase
+from bulk_remove.language import counted
 from bulk_remove.run.carry_out import connection
 from bulk_remove.run.preflight import Findings, Glance, inspect_campaigns
 from bulk_remove.run.prepare import LEDGER
@@ -50,8 +50,10 @@ def known_of(
             earlier[campaign].append(run.sent[campaign])
         wanted -= {campaign for campaign, sizes in earlier.items() if len(sizes) >= RECENT_RUNS}
     known = Known(records, {campaign: tuple(sizes) for campaign, sizes in earlier.items()})
-    note = phrase(
-        "{unread:,} earlier ledgers could not be read, so what is usual was told without them.", unread=unread
+    note = counted(
+        unread,
+        "{count:,} earlier ledger could not be read, so what is usual was told without it.",
+        "{count:,} earlier ledgers could not be read, so what is usual was told without them.",
     )
     return known, (note,) if unread else ()
 

@@ -21,7 +21,7 @@ from bulk_remove.core.model import harmless
 from bulk_remove.core.nights import LONGEST_NAME, Place, ends_the_night, place_of
 from bulk_remove.core.summary import Ending
 from bulk_remove.errors import BulkRemoveError, ExitCode, GuardStop, InputError
-from bulk_remove.language import ours, phrase
+from bulk_remove.language import counted, ours, phrase
 from bulk_remove.run.again import note_copies
 from bulk_remove.run.carry_out import Carried
 from bulk_remove.run.earlier import EarlierRuns, Left
@@ -281,9 +281,11 @@ class Night:
         """Put the report where the file goes, then the file, unless another night can finish it."""
         run = past_run(carried.folder)
         place = place_of(carried.exit_code, run.resumable_numbers, run.sessions_to_the_end)
-        word = "none was found, which proves nothing" if run.proves_nothing else "every number is final"
+        word: str = "none was found, which proves nothing" if run.proves_nothing else "every number is final"
         if run.open_numbers:
-            word = phrase("{open_numbers:,} numbers without a final answer", open_numbers=run.open_numbers)
+            word = counted(
+                run.open_numbers, "{count:,} number without a final answer", "{count:,} numbers without a final answer"
+            )
         if place is not Place.INBOX:
             self._put_away(left, carried, place)
         self._end(FileEnd(left.name, carried.exit_code, place, carried.folder, word), stop=carried.stop_wished)

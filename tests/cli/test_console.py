@@ -2,7 +2,9 @@
 
 import asyncio
 import io
+import json
 import os
+import re
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -11,10 +13,12 @@ import pytest
 from rich.console import Console
 
 from bulk_remove.adapters.console import Live
+from bulk_remove.adapters.console.figures import percent
 from bulk_remove.adapters.console.outlet import outlet
 from bulk_remove.core.progress import Snapshot
 from bulk_remove.simulator.audit import read_audit
 from tests.support.processes import Running, altered, bulk_remove, environment, removal, report_of, simulator
+from tests.support.terminal import at_a_terminal
 
 _OFTEN = "import bulk_remove.adapters.console.live as live\nlive._LINE_EVERY_S = 0.02\n"
 Place = Callable[[], AbstractContextManager[int]]
@@ -148,3 +152,75 @@ def test_a_stream_that_was_closed_meanwhile_takes_nothing_and_nobody_notices() -
     closed.flush()
     assert not closed.isatty()
     closed.close()
+
+
+@pytest.mark.parametrize("columns", ["0", "1", "19"])
+def test_where_nobody_knows_the_width_everything_is_shown(tmp_path: Path, numbers: Path, columns: str) -> None:
+    words = ("plan", numbers, "-c", "00001", "--state-dir", tmp_path)
+    usual = bulk_remove(*words)
+    assert "numbers to remove from 00001" in usual.stdout
+    assert bulk_remove(*words, env=environment(COLUMNS=columns)).stdout == usual.stdout
+
+
+@pytest.mark.parametrize("width", [40, 57, 80])
+def test_at_a_terminal_lines_are_broken_between_words_alone(tmp_path: Path, numbers: Path, width: int) -> None:
+    words = ("plan", numbers, "-c", "00001", "--state-dir", tmp_path, "--also-try", "plus,zeros", "--canary")
+    shown, code = at_a_terminal(words, env=environment(COLUMNS=str(width)))
+    assert code == 0
+    plain = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", shown).replace("\r", "")
+    lines = plain[plain.index("Plan for") :].splitlines()
+    assert all(len(line.rstrip()) <= width or len(line.split()) == 1 for line in lines)
+    told = bulk_remove(*words).stdout
+    assert [word for word in plain[plain.index("Plan for") :].split() if word not in told.split()] == []
+
+
+def test_json_is_never_broken_at_a_terminal(tmp_path: Path, numbers: Path) -> None:
+    words = ("plan", numbers, "-c", "00001", "--state-dir", tmp_path, "--json")
+    shown, _ = at_a_terminal(words, env=environment(COLUMNS="40"))
+    assert json.loads(shown[shown.index("{") :])["numbers"] == 40
+
+
+@pytest.mark.parametrize(
+    ("count", "language", "told"),
+    [
+        (1, "en", "1 row: 1 number, 0 duplicates, 0 INVALID"),
+        (2, "en", "2 rows: 2 numbers, 0 duplicates, 0 INVALID"),
+        (1, "pl", "1 wiersz: 1 numer, 0 powtórzeń, INVALID: 0"),
+        (2, "pl", "2 wiersze: 2 numery, 0 powtórzeń, INVALID: 0"),
+        (5, "pl", "5 wierszy: 5 numerów, 0 powtórzeń, INVALID: 0"),
+    ],
+)
+def test_what_is_counted_has_the_form_of_its_count(tmp_path: Path, count: int, language: str, told: str) -> None:
+    source = tmp_path / "few.csv"
+    source.write_text("telefon\n" + "\n".join(str(500_000_000 + index) for index in range(count)), encoding="utf-8")
+    done = bulk_remove("plan", source, "-c", "00001", "--state-dir", tmp_path, "--lang", language)
+    assert told in done.stdout
+
+
+@pytest.mark.parametrize("json_too", [(), ("--json",)], ids=["", "json"])
+def test_a_plan_without_any_number_is_4_as_the_run_would_be(tmp_path: Path, json_too: tuple[str, ...]) -> None:
+    source = tmp_path / "none.csv"
+    source.write_text("telefon\nbrak\n", encoding="utf-8")
+    words = (source, "-c", "00001", "--column", "1", "--trust-column", "--state-dir", tmp_path)
+    planned = bulk_remove("plan", *words, *json_too)
+    assert planned.returncode == 4
+    assert "telefon" in planned.stdout
+    assert "The input holds no phone number that could be sent." in planned.stderr
+
+
+@pytest.mark.parametrize(
+    ("share", "told"),
+    [
+        (0.0, "0%"),
+        (0.00000001, "under 0.01%"),
+        (0.000123, "0.012%"),
+        (0.0567, "5.7%"),
+        (0.5321, "53.2%"),
+        (0.99999, "99.9%"),
+        (1.0, "100%"),
+        (1.00001, "100.1%"),
+        (1234.5, "123,450%"),
+    ],
+)
+def test_a_share_is_told_as_people_write_it(share: float, told: str) -> None:
+    assert percent(share) == told

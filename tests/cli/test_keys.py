@@ -88,9 +88,9 @@ def test_plus_and_minus_are_answered_and_noted_and_other_keys_are_explained(tmp_
     with sitting(*words_for(server, tmp_path)) as at:
         at.until(LEGEND)
         for key, answer in [
-            ("-", "Slower: at most 3 requests a second and 3 at once."),
-            ("+", "Faster: at most 4 requests a second and 4 at once."),
-            ("+", "Not above what was given: at most 4 requests a second and 4 at once."),
+            ("-", "Slower: at most 3 requests/s and 3 at once."),
+            ("+", "Faster: at most 4 requests/s and 4 at once."),
+            ("+", "Not above what was given: at most 4 requests/s and 4 at once."),
             ("\x1b[A", LEGEND),
             ("q", "Stopping, as Ctrl-C does."),
         ]:

@@ -30,11 +30,11 @@ from bulk_remove.errors import ExitCode
 def test_the_rest_follows_when_enough_of_the_first_numbers_are_there(
     mix: dict[Status, int], limit: float, *, stops: bool
 ) -> None:
-    assert (judge_canary(mix, limit, "r1") is not None) is stops
+    assert (judge_canary(mix, limit, "r1", 5) is not None) is stops
 
 
 def test_a_stop_tells_the_figures_and_how_to_go_on() -> None:
-    stop = judge_canary({Status.REMOVED: 20, Status.NOT_EXIST: 279, Status.FAILED: 1}, 0.9, "r1")
+    stop = judge_canary({Status.REMOVED: 20, Status.NOT_EXIST: 279, Status.FAILED: 1}, 0.9, "r1", 5)
     assert stop is not None
     assert stop.exit_code is ExitCode.GUARD
     assert stop.sentence == (
@@ -43,8 +43,17 @@ def test_a_stop_tells_the_figures_and_how_to_go_on() -> None:
     assert stop.hint.endswith("bulk-remove resume r1 --canary-max-not-exist 94%.")
 
 
+def test_a_canary_that_was_the_whole_list_speaks_of_no_rest() -> None:
+    stop = judge_canary({Status.NOT_EXIST: 1}, 0.9, "r1", 0)
+    assert stop is not None
+    assert stop.sentence == (
+        "The 1 number sent first (100%) is not there, and at most 90% may be missing. That was the whole list."
+    )
+    assert "resume" not in stop.hint
+
+
 def test_a_canary_that_told_nothing_says_so() -> None:
-    stop = judge_canary({Status.IN_DOUBT: 7}, 0.9, "r1")
+    stop = judge_canary({Status.IN_DOUBT: 7}, 0.9, "r1", 5)
     assert stop is not None
     assert stop.sentence.startswith("Of 7 numbers sent first none is known to have been there")
     assert "--canary-max-not-exist 100%" in stop.hint
@@ -53,8 +62,8 @@ def test_a_canary_that_told_nothing_says_so() -> None:
 @given(st.integers(0, 1000), st.integers(0, 1000))
 def test_the_limit_in_the_hint_lets_the_rest_follow(there: int, missing: int) -> None:
     mix = {Status.REMOVED: there, Status.NOT_EXIST: missing}
-    if stop := judge_canary(mix, 0.0, "r1"):
-        assert judge_canary(mix, parse_share(stop.hint.rpartition(" ")[2].rstrip(".")), "r1") is None
+    if stop := judge_canary(mix, 0.0, "r1", 5):
+        assert judge_canary(mix, parse_share(stop.hint.rpartition(" ")[2].rstrip(".")), "r1", 5) is None
     else:
         assert not missing
 

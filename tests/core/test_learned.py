@@ -1,6 +1,8 @@
+from dataclasses import replace
+
 import pytest
 
-from bulk_remove.core.learned import LINE_LASTS_S, PACE_LASTS_S, Learned, first_size, fresh, started
+from bulk_remove.core.learned import LINE_LASTS_S, PACE_LASTS_S, Learned, first_size, fresh, paced, started
 from bulk_remove.core.throttle import LEVELS, Level
 
 NOON_S = 1_700_000_000.0
@@ -38,3 +40,22 @@ def test_what_a_wrong_clock_dated_far_ahead_does_not_last_until_then() -> None:
     assert fresh(LEARNED, NOON_S - 3600.0) == LEARNED
     assert fresh(LEARNED, NOON_S - PACE_LASTS_S) == Learned(4000, NOON_S, None, None, NOON_S)
     assert fresh(LEARNED, NOON_S - LINE_LASTS_S).longest_line is None
+
+
+@pytest.mark.parametrize(
+    ("rate", "ceiling", "known"),
+    [
+        (2.0, 2.0, 10.0),  # --rate 2: the server's limit is still where it was
+        (12.0, 12.0, 12.0),
+        (3.0, 5.0, 3.0),  # below the ceiling it was the server
+        (11.0, 20.0, 11.0),
+    ],
+)
+def test_a_ceiling_of_the_operator_is_never_learned_as_the_servers_limit(
+    rate: float, ceiling: float, known: float
+) -> None:
+    learned = paced(LEARNED, rate, ceiling, 50, NOON_S + 5)
+    assert learned.rate == known
+    assert (learned == replace(LEARNED, numbers=50)) is (known == LEARNED.rate)
+    assert learned.longest_line == LEARNED.longest_line
+    assert paced(Learned(), 2.0, 2.0, 50, NOON_S) == Learned(rate=2.0, numbers=50, pace_at_s=NOON_S)

@@ -32,13 +32,13 @@ def test_p_holds_and_p_goes_on() -> None:
 
 def test_slower_and_faster_are_steps_told_in_figures() -> None:
     slower, answer = pressed(steering_from(STEADY), Key.SLOWER)
-    assert answer == "Slower: at most 3.75 requests a second and 3 at once."
+    assert answer == "Slower: at most 3.75 requests/s and 3 at once."
     faster, answer = pressed(slower, Key.FASTER)
-    assert answer == "Faster: at most 5 requests a second and 4 at once."
+    assert answer == "Faster: at most 5 requests/s and 4 at once."
     assert faster == steering_from(STEADY)
     assert pressed(faster, Key.FASTER) == (
         faster,
-        "Not above what was given: at most 5 requests a second and 4 at once.",
+        "Not above what was given: at most 5 requests/s and 4 at once.",
     )
 
 
@@ -46,7 +46,7 @@ def test_the_slowest_still_sends() -> None:
     steering = steering_from(STEADY)
     for _ in ladder(STEADY):
         steering, answer = pressed(steering, Key.SLOWER)
-    assert answer == "This is the slowest: at most 0.5 requests a second and 1 at once. p pauses."
+    assert answer == "This is the slowest: at most 0.5 requests/s and 1 at once. p pauses."
     assert steering.ceilings == ladder(STEADY)[0]
 
 

@@ -88,6 +88,13 @@ def test_the_headline_says_why_a_run_ended_early_and_what_is_left() -> None:
     assert headline({Status.UNSENT: 1200}, Ending.DEADLINE) == (
         "Ended early (the deadline came first): 1,200 rows have no final answer."
     )
+    assert headline({Status.UNSENT: 1}, Ending.DEADLINE).endswith(": 1 row has no final answer.")
+
+
+def test_a_run_that_left_nothing_open_did_not_end_early() -> None:
+    assert headline({Status.NOT_EXIST: 5}, Ending.GUARD) == (
+        "Every number has its final answer; stopped after the canary."
+    )
 
 
 def test_what_stopped_a_run_is_named_as_what_it_was() -> None:

@@ -80,3 +80,25 @@ def test_what_is_read_is_what_people_edit(source: Path) -> None:
         else:
             one, many = text
             assert {compiled.ngettext(one, many, count) for count in range(200)} == {*told}
+
+
+_COUNTED = re.compile(
+    r"(?:\{\w+:,(?:\.\d+g)?\}|\{(?:count|before|after)\}) (?:\w+ )?"
+    r"(?:rows?|numbers?|records?|requests?|runs?|files?|cells?|links?|attempts?|ledgers?|duplicates?|sessions?|bytes?"
+    r"|characters?|columns?|campaigns?|formulas?|sheets?)\b(?!/s)"
+)
+_LARGE_OR_MANY = {
+    "{name} holds more than {most_bytes:,} bytes, which is more than its size lets expect.",
+    "{name}: a cell of row {row} has more than {most:,} characters.",
+    "{name}: row {row} has {cells:,} cells under a header of {count:,}.",
+    "{host} was found to refuse request lines over {max_request_line:,} bytes.",
+    "The campaign column holds more than {max_campaigns:,} different cells.",
+    "{count} columns are named '{name}'; {listed}.",
+    "Column '{name}' has no phone number in its first {count} rows",
+}
+"""Texts whose count is never one, or stands where it changes no word."""
+
+
+def test_every_count_of_something_has_its_plural_forms() -> None:
+    """`1 rows` is wrong in English, and `2 żądań` in Polish."""
+    assert {text for text in all_texts() if isinstance(text, str) and _COUNTED.search(text)} <= _LARGE_OR_MANY

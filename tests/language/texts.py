@@ -91,8 +91,9 @@ def _help_of(command: click.Command) -> Iterator[str]:
             yield from _help_of(each)
 
 
-def _page() -> Iterator[str]:
+def _page() -> Iterator[Said]:
     template = (PACKAGE / "adapters" / "report_html" / "page.html.j2").read_text(encoding="utf-8")
     for one, other in re.findall(r"""say\((?:'([^']*)'|"([^"]*)")""", template):
         if re.search("[A-Za-z]{2}", _FIELD.sub("", one or other)):
             yield one or other
+    yield from re.findall(r"""counted\([^']*, '([^']*)', '([^']*)'""", template)

@@ -3,7 +3,18 @@
 from rich.table import Table
 from rich.text import Text
 
-from bulk_remove.language import one_line, say, translated
+from bulk_remove.core.progress import rounded
+from bulk_remove.language import Phrase, one_line, phrase, say, translated
+
+_LEAST_PERCENT = 0.01
+
+
+def percent(share: float) -> Phrase:
+    """Return a share of 1 in percent: as precise as it is small, and 100% for neither less nor more."""
+    value = 100 * share
+    if 0 < value < _LEAST_PERCENT:
+        return phrase("under {least:g}%", least=_LEAST_PERCENT)
+    return phrase("{share:,.10g}%", share=rounded(value))
 
 
 class Figures:

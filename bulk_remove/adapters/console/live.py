@@ -13,8 +13,8 @@ from rich.table import Table
 from rich.text import Text
 
 from bulk_remove.core.lifecycle import Phase
-from bulk_remove.core.progress import RATE_WINDOW_S, Snapshot, duration, remaining_s, speed
-from bulk_remove.language import phrase, say, translated
+from bulk_remove.core.progress import RATE_WINDOW_S, Snapshot, duration, remaining_s, rounded, speed
+from bulk_remove.language import counted, phrase, say, translated
 
 _REDRAW_S = 0.25
 _LINE_EVERY_S = 10.0
@@ -34,7 +34,9 @@ class Live:
             yield lambda _: None
             return
         with self._console.status(translated("Reading ...")) as status:
-            yield lambda rows: status.update(say("Reading: {rows:,} rows", rows=rows))
+            yield lambda rows: status.update(
+                say("Reading: {rows}", rows=counted(rows, "{count:,} row", "{count:,} rows"))
+            )
 
     @asynccontextmanager
     async def sending(
@@ -106,18 +108,29 @@ class _Scene:
         removed = phases.get(Phase.REMOVED, 0) + phases.get(Phase.REMOVED_AT_LEAST, 0)
         absent = phases.get(Phase.NOT_EXIST, 0) + phases.get(Phase.PRESUMED_REMOVED, 0)
         facts = [
-            phrase("{settled:,} of {numbers:,} numbers", settled=now.settled, numbers=self._numbers),
+            counted(
+                self._numbers,
+                "{settled:,} of {count:,} number",
+                "{settled:,} of {count:,} numbers",
+                settled=now.settled,
+            ),
             phrase("{removed:,} removed", removed=removed),
             phrase("{absent:,} not there", absent=absent),
         ]
         if now.in_a_call:
             facts.append(phrase("{in_a_call:,} in a call", in_a_call=now.in_a_call))
         if now.faults:
-            facts.append(phrase("{faults:,} requests without verdicts", faults=sum(now.faults.values())))
+            facts.append(
+                counted(
+                    sum(now.faults.values()),
+                    "{count:,} request without verdicts",
+                    "{count:,} requests without verdicts",
+                )
+            )
         return [*facts, *self._pace(), self._standstill() or self._outlook()]
 
     def _pace(self) -> list[str]:
-        below = phrase(", pace {rate:.2g}", rate=self._now.rate) if self._now.rate < self._rate else ""
+        below = phrase(", pace {rate:,.10g}", rate=rounded(self._now.rate)) if self._now.rate < self._rate else ""
         # Of few samples the first and the last request count for too short a time; the ceiling is never passed.
         sent = min(self._rate, speed(self._requests))
         return [phrase("{sent:.1f} requests/s (ceiling {rate:g}{below})", sent=sent, rate=self._rate, below=below)]

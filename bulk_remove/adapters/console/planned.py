@@ -4,12 +4,12 @@ from collections.abc import Iterator, Sequence
 
 from rich.table import Table
 
-from bulk_remove.adapters.console.figures import Figures
+from bulk_remove.adapters.console.figures import Figures, percent
 from bulk_remove.core.forms import AlsoTry, Forms, form_examples, told_forms
 from bulk_remove.core.guards import MAX_SHARE, Known, Limits
 from bulk_remove.core.model import Source, harmless
 from bulk_remove.core.plan import CampaignPlan, Plan, SourcePlan
-from bulk_remove.core.progress import duration
+from bulk_remove.core.progress import duration, rounded
 from bulk_remove.language import counted, joined, ours, phrase
 
 
@@ -21,10 +21,10 @@ def source_lines(plan: SourcePlan) -> Iterator[str]:
         yield phrase("  {note}", note=ours(note))
     rest = plan.rows - plan.invalid - plan.empty - plan.duplicates
     yield phrase(
-        "  {rows:,} rows: {rest:,} numbers, {duplicates:,} duplicates, {invalid:,} INVALID, {empty:,} empty",
-        rows=plan.rows,
-        rest=rest,
-        duplicates=plan.duplicates,
+        "  {rows}: {numbers}, {duplicates}, {invalid:,} INVALID, {empty:,} empty",
+        rows=counted(plan.rows, "{count:,} row", "{count:,} rows"),
+        numbers=counted(rest, "{count:,} number", "{count:,} numbers"),
+        duplicates=counted(plan.duplicates, "{count:,} duplicate", "{count:,} duplicates"),
         invalid=plan.invalid,
         empty=plan.empty,
     )
@@ -169,21 +169,21 @@ def _facts(campaign: CampaignPlan, known: Known) -> Iterator[str]:
     """Yield what is known of a campaign beside how many numbers would be sent."""
     held = known.records.get(campaign.campaign)
     if held is not None:
-        share = phrase(" ({share:.2g}%)", share=100 * campaign.to_send / held) if held else ""
-        yield phrase("of {held:,} records in it{share}", held=held, share=share)
+        share = phrase(" ({share})", share=percent(campaign.to_send / held)) if held else ""
+        yield counted(held, "of {count:,} record in it{share}", "of {count:,} records in it{share}", share=share)
     usual = known.usual(campaign.campaign)
     if usual:
         yield phrase(
-            "its runs usually send {usual:,.10g}, this is {times:.2g} times that",
+            "its runs usually send {usual:,.10g}, this is {times:,.10g} times that",
             usual=usual,
-            times=campaign.to_send / usual,
+            times=rounded(campaign.to_send / usual),
         )
 
 
 def _limits(limits: Limits) -> str:
     told = []
     if limits.max_numbers is not None:
-        told.append(phrase("at most {most:,} numbers", most=limits.max_numbers))
+        told.append(counted(limits.max_numbers, "at most {count:,} number", "at most {count:,} numbers"))
     share = MAX_SHARE if limits.max_share is None else limits.max_share
     if share < 1:
         told.append(phrase("{share:g}% of its records", share=100 * share))
@@ -196,15 +196,15 @@ def question(plan: Plan, known: Known) -> str:
     """Return what the operator is asked to confirm."""
     names = ", ".join(campaign.campaign for campaign in plan.campaigns if campaign.to_send)
     asked = phrase(
-        "About to remove {to_send:,} numbers from campaign {names} on {host}",
-        to_send=plan.to_send,
+        "About to remove {numbers} from campaign {names} on {host}",
+        numbers=counted(plan.to_send, "{count:,} number", "{count:,} numbers"),
         names=names,
         host=plan.host,
     )
     shares = [
         phrase(
-            "{share:.2g}% of {campaign}" if len(plan.campaigns) > 1 else "{share:.2g}%",
-            share=100 * campaign.to_send / held,
+            "{share} of {campaign}" if len(plan.campaigns) > 1 else "{share}",
+            share=percent(campaign.to_send / held),
             campaign=campaign.campaign,
         )
         for campaign in plan.campaigns

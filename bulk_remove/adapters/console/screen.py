@@ -1,12 +1,14 @@
 """The plan, the question before the first DELETE, the summary, the errors."""
 
 import json
+import os
 import re
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
@@ -22,6 +24,10 @@ from bulk_remove.core.summary import MEANING, Ending, headline
 from bulk_remove.errors import BulkRemoveError, ExitCode
 from bulk_remove.language import counted, joined, one_line, ours, phrase, translated
 
+_USUAL_COLUMNS, _FEWEST_COLUMNS = 80, 20
+_CONTINUED = 2
+"""Columns by which the rest of a broken line is indented."""
+_WORD = re.compile(r"\s*\S+\s*")
 _TRIES = 3
 """So often an answer that is neither yes nor no may be typed again: a slip must not cost the plan of a long list."""
 
@@ -42,15 +48,15 @@ class Screen:
 
     def note(self, sentence: str) -> None:
         """Tell something in passing."""
-        self.err.print(_text(sentence))
+        _print(self.err, _text(sentence))
 
     def tell(self, sentence: str) -> None:
         """Tell a result."""
-        self.out.print(_text(sentence))
+        _print(self.out, _text(sentence))
 
     def warn(self, sentence: str) -> None:
         """Tell something that must not be passed over."""
-        self.err.print(_text(sentence, "bold red"))
+        _print(self.err, _text(sentence, "bold red"))
 
     def tell_json(self, value: object) -> None:
         """Tell a result to machines."""
@@ -59,8 +65,8 @@ class Screen:
 
     def error(self, error: BulkRemoveError) -> None:
         """Tell what is wrong and what to do."""
-        self.err.print(Text.assemble((translated("Error: "), "bold red"), _text(error.sentence)))
-        self.err.print(Text.assemble("       ", _text(error.hint)))
+        _print(self.err, Text.assemble((translated("Error: "), "bold red"), _text(error.sentence)))
+        _print(self.err, Text.assemble("       ", _text(error.hint)))
 
     def plan(self, plan: Plan, known: Known, also_try: Sequence[str], forms: Iterable[str] = ()) -> None:
         """Show what would be done, and what is known of the campaigns.
@@ -68,12 +74,12 @@ class Screen:
         `also_try` names the forms in which a number that is not there is asked for again; `forms` are sentences on how
         the campaigns hold their numbers.
         """
-        self.out.print(_text(phrase("Plan for {host}", host=plan.host), "bold"))
+        _print(self.out, _text(phrase("Plan for {host}", host=plan.host), "bold"))
         for source in plan.sources:
             for line in source_lines(source):
-                self.out.print(Text.assemble("  ", _text(line)))
+                _print(self.out, Text.assemble("  ", _text(line)))
         for line in forms:
-            self.out.print(Text.assemble("  ", _text(line)))
+            _print(self.out, Text.assemble("  ", _text(line)))
         self.out.print(plan_figures(plan, known, also_try))
 
     def standing(self, left: Plan, done: Mapping[Status, int]) -> None:
@@ -82,7 +88,7 @@ class Screen:
         title = phrase(
             "Run {run_id} of campaign {campaigns} on {host}", run_id=left.run_id, campaigns=campaigns, host=left.host
         )
-        self.out.print(_text(title, "bold"))
+        _print(self.out, _text(title, "bold"))
         for source in left.sources:
             rows = counted(source.rows, "{count:,} row", "{count:,} rows")
             self.tell(phrase("  {file}: {rows}", file=harmless(source.source.file), rows=rows))
@@ -92,8 +98,9 @@ class Screen:
 
     def confirm(self, plan: Plan, known: Known) -> bool:
         """Ask the operator to type the count (or yes, for few numbers); True when that was typed."""
-        self.err.print(
-            Text.assemble((one_line(translated(question(plan, known))), "bold"), translated("This cannot be undone."))
+        _print(
+            self.err,
+            Text.assemble((one_line(translated(question(plan, known))), "bold"), translated("This cannot be undone.")),
         )
         many = phrase("the number of phone numbers ({count:,})", count=plan.to_send)
         what = many if plan.to_send >= TYPED_COUNT_FROM else "yes"
@@ -102,11 +109,18 @@ class Screen:
     def confirm_rest(self, left: int) -> bool:
         """Ask the operator whether the numbers that are left are to follow the canary; True when yes was typed."""
         # One yes: the count was typed before the canary.
-        return self._answered(phrase("Type yes to send the {left:,} numbers that are left: ", left=left), 1)
+        return self._answered(
+            counted(
+                left,
+                "Type yes to send the {count:,} number that is left: ",
+                "Type yes to send the {count:,} numbers that are left: ",
+            ),
+            1,
+        )
 
     def _answered(self, prompt: str, numbers: int) -> bool:
         for _ in range(_TRIES):
-            self.err.print(_text(prompt), end="")
+            _print(self.err, _text(prompt), end="")
             answer = read_answer(typed_line(), numbers)
             if answer is not None:
                 return answer
@@ -114,14 +128,22 @@ class Screen:
 
     def asked(self, sentence: str, word: str) -> bool:
         """Tell what is about to happen and ask the operator to type a word; True when that was typed."""
-        self.err.print(_text(sentence, "bold"))
-        self.err.print(_text(phrase("Type {word} to go on: ", word=word)), end="")
+        _print(self.err, _text(sentence, "bold"))
+        _print(self.err, _text(phrase("Type {word} to go on: ", word=word)), end="")
         return typed_line().strip().lower() == word
 
     def canary(self, mix: Mapping[Status, int]) -> None:
         """Show what became of the numbers that were sent first."""
-        self.out.print(
-            _text(phrase("The first request brought, for {count:,} numbers:", count=sum(mix.values())), "bold")
+        _print(
+            self.out,
+            _text(
+                counted(
+                    sum(mix.values()),
+                    "The first request brought, for {count:,} number:",
+                    "The first request brought, for {count:,} numbers:",
+                ),
+                "bold",
+            ),
         )
         self.out.print(_by_status(mix).drawn)
 
@@ -140,7 +162,7 @@ class Screen:
         `nothing` says that none of the numbers was found, where that is so.
         """
         style = "bold green" if exit_code is ExitCode.OK else "bold yellow"
-        self.out.print(_text(headline(by_status, ending, nothing), style))
+        _print(self.out, _text(headline(by_status, ending, nothing), style))
         table = _by_status(by_status)
         table.add("rows in the input", sum(by_status.values()), "each of them is in the report once")
         self.out.print(table.drawn)
@@ -151,10 +173,12 @@ class Screen:
             )
             self.tell(phrase("  Requests without verdicts: {told}.", told=told))
         if strangers:
-            told = phrase(
-                "  Replies spoke of {strangers:,} numbers that nobody asked for: see the log.", strangers=strangers
+            told = counted(
+                strangers,
+                "  Replies spoke of {count:,} number that nobody asked for: see the log.",
+                "  Replies spoke of {count:,} numbers that nobody asked for: see the log.",
             )
-            self.out.print(_text(told, "bold red"))
+            _print(self.out, _text(told, "bold red"))
 
     def files(self, report: Path, summary: Path, also: Sequence[Path]) -> None:
         """Say where the report is, and what was made of it."""
@@ -178,9 +202,41 @@ def _escaped(found: re.Match[str]) -> str:
 
 
 def _console(stream: IO[str] | None) -> Console:
-    """Return a console on a stream. What is no terminal gets no escape codes, whatever FORCE_COLOR says."""
+    """Return a console on a stream. What is no terminal gets no escape codes, whatever FORCE_COLOR says.
+
+    Nothing can be written in no columns, or in a few: some environments say COLUMNS=0 where nobody knows.
+    """
     to = outlet(stream)
-    return Console(file=to, highlight=False, soft_wrap=True, force_terminal=None if to.isatty() else False)
+    told = os.environ.get("COLUMNS", "")
+    width = _USUAL_COLUMNS if told.isdecimal() and int(told) < _FEWEST_COLUMNS else None
+    terminal = None if to.isatty() else False
+    return Console(file=to, width=width, highlight=False, soft_wrap=True, force_terminal=terminal)
+
+
+def _print(console: Console, text: Text, end: str = "\n") -> None:
+    """Print a text; a terminal would break its lines inside words, so they are broken before words, and indented."""
+    if console.is_terminal:
+        text = Text("\n").join(_broken(line, console.width) for line in text.split("\n", allow_blank=True))
+    console.print(text, end=end)
+
+
+def _broken(line: Text, width: int) -> Text:
+    indent = len(line.plain) - len(line.plain.lstrip()) + _CONTINUED
+    parts = line.divide([*_breaks(line.plain, width, indent)])
+    for part in parts[:-1]:
+        part.rstrip()
+    return Text(f"\n{' ' * indent}").join(parts)
+
+
+def _breaks(text: str, width: int, indent: int) -> Iterator[int]:
+    """Yield where a new line begins, so that none is wider, but for those of a single long word."""
+    used = 0
+    for word in _WORD.finditer(text):
+        wide = cell_len(word[0].rstrip())
+        if used + wide > width and word.start() and used > indent:
+            yield word.start()
+            used = indent
+        used += cell_len(word[0])
 
 
 def _by_status(counts: Mapping[Status, int]) -> Figures:

@@ -16,7 +16,7 @@ from bulk_remove.core.model import FINAL_STATUSES, Status, harmless
 from bulk_remove.core.progress import duration
 from bulk_remove.core.proof import NoneFound
 from bulk_remove.core.summary import MEANING, Ending, headline
-from bulk_remove.language import Phrase, joined, language_in_use, one_line, ours, phrase, say, translated
+from bulk_remove.language import Phrase, joined, language_in_use, one_line, ours, phrase, say, say_counted, translated
 
 _MOST_REASONS = 50
 _SHARES = {
@@ -71,7 +71,7 @@ def _template() -> jinja2.Template:
     environment.filters |= {"told": translated, "ours": lambda text: translated(ours(text))}
     environment.filters["harmless"] = harmless
     environment.filters["clock"] = lambda iso: iso[:19].replace("T", " ")
-    environment.globals["say"] = say
+    environment.globals |= {"say": say, "counted": say_counted}
     environment.globals["style"] = here.joinpath("style.css").read_text(encoding="utf-8")
     return environment.from_string(here.joinpath("page.html.j2").read_text(encoding="utf-8"))
 
