@@ -106,8 +106,6 @@ def test_a_region_that_there_is_not_is_refused(region: str) -> None:
 def test_each_field_has_a_flag_and_each_flag_leads_back_to_its_field() -> None:
     flags = {flag for param in settings_of(program).values() for flag in param.opts}
     for field in fields(Settings):
-        if field.name == "internal_numbers":  # the campaign's own records tell; on the command line nobody needs to
-            continue
         assert flag_of(field.name) in flags
         assert in_python(f"Check {flag_of(field.name)}.") == f"Check {field.name}."
 

@@ -93,7 +93,7 @@ def test_a_ledger_that_cannot_be_read_is_left_out_and_told(tmp_path: Path) -> No
     ran(tmp_path, "2", [of(9)], Ending.DONE).write_bytes(b"no database" * 1000)
     known, (note,) = known_of(tmp_path, HOST, ["00001"], {})
     assert known.usual("00001") == 7
-    assert note == "1 earlier ledgers could not be read, so what is usual was told without them."
+    assert note == "1 earlier ledger could not be read, so what is usual was told without it."
 
 
 def test_the_latest_runs_say_what_is_usual(tmp_path: Path) -> None:

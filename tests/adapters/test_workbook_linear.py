@@ -198,5 +198,6 @@ def work(kind: str, content: bytes) -> float:
 @pytest.mark.parametrize(("kind", "make"), HOSTILE.values(), ids=HOSTILE)
 def test_four_times_the_text_takes_about_four_times_the_work(kind: str, make: Callable[[int], bytes]) -> None:
     small, large = make(BYTES), make(4 * BYTES)
-    least = max(SURE_SECONDS, min(work(kind, small) for _ in range(2)))
-    assert min(work(kind, large) for _ in range(2)) < MOST_TIMES * least
+    # The processor's time wavers with what else the machine does; what is quadratic is so each time.
+    least = max(SURE_SECONDS, min(work(kind, small) for _ in range(3)))
+    assert any(work(kind, large) < MOST_TIMES * least for _ in range(5))

@@ -186,11 +186,11 @@ def test_a_report_for_a_polish_excel_keeps_numbers_as_text_and_reads_back_in_a_r
 def test_a_run_that_is_under_way_has_no_report_yet_and_one_that_was_cut_off_is_resumed_first(
     tmp_path: Path, numbers: Path
 ) -> None:
+    dies = "import os; from bulk_remove.adapters.ledger import Sending; Sending.end_session = lambda *_: os._exit(9)"
     with simulator(tmp_path) as server:
-        name = run(server, tmp_path, numbers)
-    (ledger,) = tmp_path.glob("state/runs/*/ledger.sqlite")
-    with closing(sqlite3.connect(ledger)) as connection, connection:
-        connection.execute("UPDATE session SET ended_at_s = NULL, ending = NULL")
+        assert bulk_remove(*removal(server, tmp_path, numbers), before=dies).returncode == 9
+    (folder,) = (tmp_path / "state" / "runs").iterdir()
+    name = folder.name
     asked = ("report", name, "--state-dir", tmp_path / "state", "-o", tmp_path / "again.csv")
     done = bulk_remove(*asked)
     assert done.returncode == 4

@@ -95,6 +95,12 @@ _LARGE_OR_MANY = {
     "The campaign column holds more than {max_campaigns:,} different cells.",
     "{count} columns are named '{name}'; {listed}.",
     "Column '{name}' has no phone number in its first {count} rows",
+    (
+        "Finished, but this proves nothing: none of {numbers:,} numbers was found, perhaps because the campaign holds "
+        "them in another form."
+    ),
+    "Finished: none of the {numbers:,} numbers is in its campaign.",
+    "{path} has more than {count:,} sheets.",
 }
 """Texts whose count is never one, or stands where it changes no word."""
 

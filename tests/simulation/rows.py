@@ -20,6 +20,7 @@ _SPELLINGS = ("{0}", "+48 {0}", "0048{0}", "48{0}", "{1} {2} {3}", "{1}-{2}-{3}"
 _FIRST_LINE = 2
 _LOCAL_DIGITS = 9
 _CODE, _ANOTHER_CODE = "48", "420"
+_ROUNDED = ("511000000", "48 512 000 000")
 _LOSSLESS: tuple[Callable[[str], str], ...] = (
     lambda it: f"{it}.0",
     lambda it: f"48{it}.00",
@@ -128,6 +129,8 @@ def with_campaigns(drawn: Iterable[Row], dice: random.Random) -> Iterator[Row]:
     before: list[Row] = []
     for row in drawn:
         twin = dice.choice(before) if before and dice.random() < 0.1 else row
+        if row.cell in _ROUNDED:  # of two that differ neither is a number; one alone would be
+            twin = row
         before.append(row)
         campaign = dice.choice(campaigns) if dice.random() > 0.07 else ""
         cell = dice.choice(_CAMPAIGN_SPELLINGS).format(campaign) if campaign else dice.choice(_NO_CAMPAIGN)
@@ -154,7 +157,7 @@ def with_odd_cells(drawn: Sequence[Row], dice: random.Random) -> tuple[Row, ...]
         changed.append(Row(last, whole[: dice.randint(1, len(whole) - 1)], "", ""))
     if flavour is Flavour.ROUNDED:
         last = changed[-1].line
-        changed += [Row(last + 1, "511000000", "", ""), Row(last + 2, "48 512 000 000", "", "")]
+        changed += [Row(last + place, cell, "", "") for place, cell in enumerate(_ROUNDED, start=1)]
     if flavour is Flavour.CODES:
         changed = [replace(row, code_cell=_CODE) if row.code_cell == "" else row for row in changed]
     return tuple(changed)

@@ -34,7 +34,11 @@ def source_lines(plan: SourcePlan) -> Iterator[str]:
         kinds = joined(", ", (phrase("{count:,} {kind}", count=count, kind=ours(kind)) for kind, count in plan.kinds))
         yield phrase("  read as numbers: {kinds}", kinds=kinds)
     if plan.internal:
-        yield phrase("  {count:,} internal numbers of 3 to 6 digits are sent as they are", count=plan.internal)
+        yield counted(
+            plan.internal,
+            "  {count:,} internal number of 3 to 6 digits is sent as it is",
+            "  {count:,} internal numbers of 3 to 6 digits are sent as they are",
+        )
     for row, cell, became in plan.samples:
         yield phrase("    row {row}: {cell} -> {became}", row=row, cell=cell or phrase("(empty)"), became=ours(became))
 

@@ -76,12 +76,14 @@ class _Workbook:
     _looked_over: LookedOver
 
     def blocks(self) -> Iterator[RowBlock]:
-        """Yield the rows under the header; see Table."""
+        """Yield the rows under the header; see Table. A row that ends before the header does is as wide as that."""
+        width = len(self.source.header)
         with self._rows.opened() as frames:
             while head := frames.read(FRAME.size):
                 first, cells, others, campaigns, codes, shown = orjson.loads(frames.read(*FRAME.unpack(head)))
                 rows = range(first, first + len(cells)) if isinstance(first, int) else first
                 told = {int(place): text for place, text in shown.items()}
-                yield RowBlock(self.source, rows, cells, [*map(tuple, others)], campaigns, codes=codes, shown=told)
+                whole = [(*kept, *([""] * (width - len(kept)))) for kept in others]
+                yield RowBlock(self.source, rows, cells, whole, campaigns, codes=codes, shown=told)
         with self._looked_over.opened() as file:
             self._looked_over.check_unchanged(file)
