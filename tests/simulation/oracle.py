@@ -139,12 +139,14 @@ class Timing:
             self.statuses |= {"IN_DOUBT"}
             self.between, self.perhaps_between = False, self.between or self.perhaps_between
 
-    def refused(self) -> None:
+    def refused(self, *, compared: bool) -> None:
         """A request for it alone was refused; in a form besides the planned one, that is as good as none."""
         if self.form == self.forms[0]:
             self.statuses, self.alone_refused = frozenset({"FAILED"}), True
-        else:
-            self._not_in_this_form()
+            return
+        if not compared and not self.left:  # that it was never there needs more than a guess
+            self.doubt, self.shown = max(self.doubt, Doubt.EITHER), max(self.shown, Doubt.EITHER)
+        self._not_in_this_form()
 
     def answered(self, entries: Entries | None, now_s: float) -> None:
         """A reply came; `entries` is what it says of this number."""
@@ -249,7 +251,7 @@ def _move(
     compared |= request.told_s - request.sent_s > UNCOMPARED_S
     history.turned_away(_doubt_of(request, number), compared=compared)
     if attempt.result in REFUSED and len(attempt.numbers) == 1:
-        history.refused()
+        history.refused(compared=compared)
 
 
 def _doubt_of(request: Request, number: str) -> Doubt:
