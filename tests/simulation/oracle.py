@@ -163,7 +163,7 @@ class Timing:
             self.busy_rounds += 1
             self.busy_moments_s.append(now_s)
         elif all("status" not in entry for entry in entries):
-            self.refused()
+            self.refused(compared=True)
         elif told - {"REMOVED", "NOT_EXIST"}:
             self.statuses = frozenset({"UNRECOGNISED"})
         elif "REMOVED" in told:
