@@ -69,6 +69,7 @@ bench: $(READY) ## Measure the whole job beside curl, jq and a script, then read
 	@$(BIN)/python -m tests.benchmarks.whole --write docs/benchmarks.md
 	@$(BIN)/python -m tests.benchmarks.planning
 	@$(BIN)/python -m tests.benchmarks.workbook
+	@$(BIN)/python -m tests.benchmarks.linear
 
 pace: $(READY) ## Hold the pace against hidden limits and other rules; writes docs/pace.md and docs/pace.svg
 	@$(BIN)/python -m tests.benchmarks.pace

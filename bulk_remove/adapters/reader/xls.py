@@ -58,7 +58,7 @@ def sheets_of_xls(stream: bytes) -> list[Sheet]:
     places: list[tuple[bytes, int]] = []
     from_1904 = False
     strings: list[str] = []
-    for kind, record, more in _records(stream, 0):
+    for kind, record, more in _records(memoryview(stream)):
         if kind == _FILE_PASS:
             raise ProtectedError
         if kind == _CODE_PAGE:
@@ -76,15 +76,23 @@ def sheets_of_xls(stream: bytes) -> list[Sheet]:
             places.append((record, int.from_bytes(record[:4], "little")))
     formats = [cell_format(codes[each]) if each in codes else built_in_format(each) for each in styles]
     values = _Values(Formats(formats, from_1904), strings, texts)
-    return [_Sheet(record, stream, at, values) for record, at in places]
+    return [_Sheet(record, memoryview(stream)[at:end], values) for record, at, end in _apart(places, len(stream))]
+
+
+def _apart(places: Sequence[tuple[bytes, int]], size: int) -> Iterator[tuple[bytes, int, int]]:
+    """Yield each sheet's record and where it begins and ends; sheets that share bytes would be read many times over."""
+    begins = sorted(at for _, at in places)
+    ends = dict(zip(begins, [*begins[1:], size], strict=True))
+    if len(ends) < len(places):
+        raise DamagedError
+    return ((record, at, ends[at]) for record, at in places)
 
 
 class _Sheet(Sheet):
-    def __init__(self, place: bytes, stream: bytes, at: int, values: "_Values") -> None:
+    def __init__(self, place: bytes, stream: memoryview, values: "_Values") -> None:
         self.name = values.texts.counted(place[6:], short=True)
         self.hidden = bool(place[4] & _NOT_VISIBLE)
         self._stream = stream
-        self._at = at
         self._values = values
 
     def rows(self, columns: Sequence[int] | None, layout: Layout) -> Iterator[Row]:
@@ -92,7 +100,7 @@ class _Sheet(Sheet):
         rows: defaultdict[int, dict[int, Cell]] = defaultdict(dict)
         hidden: set[int] = set()
         last = (0, 0, 0)
-        for kind, record, more in _records(self._stream, self._at):
+        for kind, record, more in _records(self._stream):
             if kind in _CELLS:
                 for last, cell in self._values.cells(kind, record):
                     row, column, _ = last
@@ -244,13 +252,13 @@ def _shared_strings(records: Sequence[bytes]) -> list[str]:
     return strings
 
 
-def _records(stream: bytes, at: int) -> Iterator[tuple[int, bytes, list[bytes]]]:
+def _records(stream: memoryview) -> Iterator[tuple[int, bytes, list[bytes]]]:
     """Yield the records of a substream, each with those that go on with it; others inside it are left out."""
-    depth = 0
+    at = depth = 0
     whole: tuple[int, bytes, list[bytes]] | None = None
     while True:
         kind, size = struct.unpack_from("<HH", stream, at)
-        record = stream[at + 4 : at + 4 + size]
+        record = bytes(stream[at + 4 : at + 4 + size])
         if len(record) < size or (not depth and kind != _BOF):
             raise DamagedError
         at += 4 + size
