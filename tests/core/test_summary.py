@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from bulk_remove.core.model import FINAL_STATUSES, Status, mask
-from bulk_remove.core.progress import Snapshot, duration, remaining_s, speed
+from bulk_remove.core.progress import Snapshot, duration, remaining_s, rounded, speed
 from bulk_remove.core.proof import NoneFound
 from bulk_remove.core.summary import MEANING, Ending, check_closed, exit_code, headline
 from bulk_remove.errors import ExitCode, InvariantError
@@ -142,3 +142,11 @@ def test_that_none_was_found_in_a_form_that_the_records_show_is_said_plainly(
     assert headline(by_status, Ending.DONE, sure) == told
     assert exit_code(Ending.DONE, by_status, sure) is ExitCode.OK
     assert "no final answer" in headline({**by_status, Status.FAILED: 1}, Ending.DONE, sure)
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [(0.1234, 0.12), (0.0123, 0.012), (7.77, 7.8), (12.34, 12.3), (99.99, 99.9), (100.0, 100.0), (100.01, 100.1)],
+)
+def test_a_figure_is_rounded_to_what_is_read_and_never_to_the_whole(value: float, told: float) -> None:
+    assert rounded(value) == told
