@@ -8,7 +8,7 @@ from tests.simulation.replay import replay
 from tests.simulation.rows import CAMPAIGNS
 from tests.simulation.scenario import Kind
 
-_SEEDS = 300  # `make sim` plays as many more as there is time for
+_SEEDS = 200  # `make sim` plays as many more as there is time for
 _BLOCK = 20
 _ENDINGS = {Ending.DONE, Ending.INTERRUPTED, Ending.UNAVAILABLE, Ending.DENIED, Ending.GUARD, Ending.UNASKED}
 _ENDINGS |= {Ending.DEADLINE}
@@ -29,16 +29,25 @@ def test_a_seed_always_plays_alike() -> None:
     assert len(first) > 10
 
 
-def test_everything_that_can_happen_does_happen() -> None:
-    story: list[str] = []
-    for seed in range(200):
-        replay(seed, story.append)
+def unseen(story: list[str]) -> set[object]:
+    """Return what can happen in a world and did not in this story."""
     told = "\n".join(story)
-    assert [fate for fate in Fate if f": {fate}" not in told] == []
-    endings = {line.partition(" ended: ")[2] for line in story if " ended: " in line}
-    assert endings >= {"Killed", "StorageError", "CancelledError", *_ENDINGS}
-    assert [kind for kind in Kind if f": {kind} at " not in told] == []
-    assert {request.rpartition("; ")[2][:5] for request in story if " attempt " in request} == {*CAMPAIGNS}
+    missing: set[object] = {fate for fate in Fate if f": {fate}" not in told}
+    missing |= {kind for kind in Kind if f": {kind} at " not in told}
+    ended = {line.partition(" ended: ")[2] for line in story if " ended: " in line}
+    missing |= {"Killed", "StorageError", "CancelledError", *_ENDINGS} - ended
+    missing |= {*CAMPAIGNS} - {request.rpartition("; ")[2][:5] for request in story if " attempt " in request}
     for fate in (Fate.ANSWERED, Fate.POISONED, Fate.DROPPED_AFTER):
         leads = {lead for line in story if f": {fate}" in line for lead in re.findall(r" (\+?[048]*)[0-9]{9}\b", line)}
-        assert leads == {"", "48", "+48", "0048"}, fate
+        missing |= {(fate, lead) for lead in {"", "48", "+48", "0048"} ^ leads}
+    return missing
+
+
+def test_everything_that_can_happen_does_happen() -> None:
+    story: list[str] = []
+    # Together these show all; where a change of the worlds takes that away, others are looked for.
+    for seed in (6, 47, 48, 71, 92, 122, *range(200)):
+        replay(seed, story.append)
+        if not (missing := unseen(story)):
+            break
+    assert missing == set()
