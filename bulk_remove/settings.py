@@ -22,10 +22,12 @@ from bulk_remove.core.field_checks import (
     share,
     text,
     whole,
+    windows,
     yes_or_no,
 )
 from bulk_remove.core.forms import AlsoTry, Forms, Held, chosen_forms, holds_internal
 from bulk_remove.core.guards import MAX_INVALID, Limits
+from bulk_remove.core.hours import Window, read_window
 from bulk_remove.core.model import Brackets, CsvFor, NumberFormat, ReportFormat
 from bulk_remove.core.numbers import NumberRules
 from bulk_remove.core.regions import region_of
@@ -211,6 +213,8 @@ class Settings:
     """The ceiling in requests a second, for all runs of one user. None: that of `pace`."""
     concurrency: Annotated[int | None, optional(whole(1, MAX_CONCURRENCY)), LATER] = None
     """The ceiling in requests at once. None: that of `pace`."""
+    hours: Annotated[tuple[str, ...], windows, LATER] = ()
+    """When numbers may be removed, by the clock on the wall: "20:00-06:00", "mon-fri 20:00-06:00". Empty: always."""
     tries: Annotated[int, whole(1, 100), LATER] = 6
     """How often a request is tried that finds no answer while others do."""
     give_up_after_s: Annotated[float, number(0, 7 * 86_400), LATER] = 900.0
@@ -273,6 +277,11 @@ class Settings:
         """
         forms = self.forms()
         return forms.confirmed_by(held) and (not self.additional_numbers or {*forms.asked} == {*AlsoTry})
+
+    @property
+    def windows(self) -> tuple[Window, ...]:
+        """The hours, read."""
+        return tuple(window for text in self.hours if (window := read_window(text)) is not None)
 
     def ceilings(self) -> Ceilings:
         """Return what is never passed, and where to start."""

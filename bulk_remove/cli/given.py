@@ -39,7 +39,7 @@ def changes_from(options: dict[str, Any], *, typed_only: bool) -> dict[str, Any]
     given = {
         setting: options[name]
         for name, setting in names.items()
-        if options.get(name) not in {None, ""} and not (typed_only and not _was_typed(name))
+        if options.get(name) not in (None, "", ()) and not (typed_only and not _was_typed(name))
     }
     return given | {name: convert(given[name]) for name, convert in _CONVERTED.items() if name in given}
 

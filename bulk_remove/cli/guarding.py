@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from bulk_remove.adapters.console import Screen
-from bulk_remove.adapters.console.planned import form_lines, form_warnings
+from bulk_remove.adapters.console.planned import form_lines, form_warnings, when_lines, when_notes
 from bulk_remove.cli.credentials import password_for
 from bulk_remove.cli.given import state_dir_from
 from bulk_remove.cli.signals import answered
@@ -54,18 +55,33 @@ def known_before(screen: Screen, ready: Prepared, options: dict[str, Any]) -> Kn
     """Return what is known of the plan's campaigns; show the plan and all that is to be said of it."""
     plan, findings = ready.plan, ready.findings
     known, notes = known_of(state_dir_from(options), plan.host, plan.campaign_ids, findings.records)
-    show_plan(screen, ready, known)
+    show_plan(screen, ready, known, options)
     for note in (*findings.notes, *notes, *passed(plan, known)):
         screen.note(note)
     return known
 
 
-def show_plan(screen: Screen, ready: Prepared, known: Known) -> None:
-    """Show a plan, and how its campaigns hold their numbers."""
+def show_plan(screen: Screen, ready: Prepared, known: Known, options: dict[str, Any]) -> None:
+    """Show a plan, how its campaigns hold their numbers, and when these are removed."""
     forms, region = ready.settings.forms(), ready.settings.region
-    screen.plan(ready.plan, known, ready.settings.also_try, form_lines(ready.plan, forms, region))
+    lines = [*form_lines(ready.plan, forms, region), *when_lines(ready.settings.hours, *_moments(options))]
+    screen.plan(ready.plan, known, ready.settings.also_try, lines)
     for warning in form_warnings(ready.plan, forms, region):
         screen.note(warning)
+    show_when(screen, ready.settings, options)
+
+
+def show_when(screen: Screen, settings: Settings, options: dict[str, Any]) -> None:
+    """Say what may come as a surprise in when numbers are removed."""
+    for note in when_notes(settings.windows, *_moments(options)):
+        screen.note(note)
+
+
+def _moments(options: dict[str, Any]) -> tuple[datetime | None, datetime]:
+    """Return the deadline, if there is one, and now, as a clock on the wall shows them."""
+    until_s = options.get("until")
+    until = None if until_s is None else datetime.fromtimestamp(until_s)  # noqa: DTZ006 - local time is meant
+    return until, datetime.now()  # noqa: DTZ005 - likewise
 
 
 def known_to_plan(

@@ -26,6 +26,7 @@ from bulk_remove.cli.guarding import (
     looking,
     looking_if_possible,
     show_plan,
+    show_when,
 )
 from bulk_remove.cli.keys import steered_by_keys
 from bulk_remove.cli.reports import wanted_of
@@ -63,7 +64,7 @@ def plan_job(options: dict[str, Any]) -> int:
         if options["as_json"]:
             screen.tell_json(plan_as_json(ready.plan, ready.settings, known))
         else:
-            show_plan(screen, ready, known)
+            show_plan(screen, ready, known, options)
         check_holds_numbers(ready.plan)
         check_plan(ready.plan, settings)
         tell_notes()
@@ -203,6 +204,7 @@ def resume_run(screen: Screen, options: dict[str, Any], held: Collection[str]) -
         with lock_campaigns(state_dir, address.host, {*run.campaigns} - {*held}):
             left, done = standing_of(run)
             screen.standing(left, done)
+            show_when(screen, run.settings, options)
             if left.to_send:
                 _need_consent(screen, options)
                 if not options["yes"] and not screen.confirm(left, NOTHING_KNOWN):
@@ -321,6 +323,10 @@ def _tell(screen: Screen, ready: Prepared, settings: Settings, sent: Sent, finis
         screen.warn(phrase("  {removals}", removals=unasked_told(finished.unasked)))
     if settings.additional_numbers:
         screen.tell("  Records were removed, too, when a number was among their additional ones.")
+    if settings.hours:
+        screen.tell(
+            phrase("  In this session numbers were removed only within {hours}.", hours="; ".join(settings.hours))
+        )
     for proof in finished.proofs[:_SHOWN_PROOFS]:
         screen.tell(phrase("  {told}", told=proof.sentence()))
     if len(finished.proofs) > _SHOWN_PROOFS:

@@ -5,10 +5,11 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from bulk_remove.adapters.console import Screen, typed_keys
+from bulk_remove.adapters.console import Screen, moment_of, typed_keys
 from bulk_remove.adapters.pool import Pool
 from bulk_remove.core.steering import LEGEND, Key, key_of, pressed
 from bulk_remove.core.summary import Ending
+from bulk_remove.language import phrase
 
 log = logging.getLogger("bulk_remove.keys")
 
@@ -42,4 +43,7 @@ def _answer(pool: Pool, key: Key) -> str:
         return "Stopping, as Ctrl-C does."
     wanted, answer = pressed(pool.steering, key)
     pool.steer(wanted)
+    opens_s = pool.snapshot().opens_s
+    if key is Key.PAUSE and not wanted.paused and opens_s is not None:
+        return phrase("Not paused any more; outside --hours: goes on at {moment}.", moment=moment_of(opens_s))
     return answer

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import click
 
 from bulk_remove.core.guards import parse_share
+from bulk_remove.core.hours import read_window
 from bulk_remove.core.model import Brackets, CsvFor, NumberFormat, ReportFormat
 from bulk_remove.core.throttle import Level
 from bulk_remove.errors import UsageError
@@ -68,6 +69,26 @@ class Share(click.ParamType[float]):
             self.fail(translated(joined(" ", [ours(error.sentence), ours(error.hint)])), param, ctx)
 
 
+class Window(click.ParamType[str]):
+    """`mon-fri 20:00-06:00`, kept as it is; several stand in one variable, with semicolons between them."""
+
+    name = "window"
+    envvar_list_splitter = ";"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the text of a window."""
+        if read_window(str(value)) is None:
+            told = say("{value!r} is not a window; write 20:00-06:00 or mon-fri 20:00-06:00.", value=value)
+            self.fail(told, param, ctx)
+        return str(value).strip()
+
+
+_HOURS: dict[str, Any] = {
+    "type": Window(),
+    "multiple": True,
+    "metavar": "WINDOW",
+    "help": "Remove only in these hours, mon-fri 20:00-06:00; may be repeated.",
+}
 _INTERNAL = "Send numbers of 3 to 6 digits; else only if most of the numbers are such."
 _ALSO_TRY = "Ask for what is not there in other forms as well: plus,international,zeros,national."
 
@@ -200,6 +221,7 @@ request_options = _all(
         show_default=True,
         help="A reply that takes longer makes requests smaller.",
     ),
+    _option("--hours", **_HOURS),
     _option("--rate", type=float, help="The ceiling in requests a second; else that of --pace."),
     _option("--concurrency", type=int, help="The ceiling in requests at once; else that of --pace."),
 )
@@ -261,6 +283,7 @@ retry_options = _all(
 change_options = _all(
     _option("--pace", type=click.Choice([level.value for level in Level]), help="How much of the server to use."),
     _option("--slow-reply", type=Duration(), help="A reply that takes longer makes requests smaller."),
+    _option("--hours", **_HOURS),
     _option("--rate", type=float, help="The ceiling in requests a second."),
     _option("--concurrency", type=int, help="The ceiling in requests at once."),
     _option("--tries", type=int, help="Tries of a request that finds no answer."),

@@ -29,12 +29,13 @@ MOST_KINDS = 50
 
 
 class SessionSpan(NamedTuple):
-    """A time of sending, in Unix seconds, its ceiling in requests a second, and why it ended."""
+    """A time of sending, in Unix seconds, its ceiling in requests a second, why it ended, and its `--hours`, if any."""
 
     began_s: float
     ended_s: float
     rate: float
     ending: str
+    hours: tuple[str, ...] = ()
 
 
 class Attempt(NamedTuple):

@@ -11,6 +11,7 @@ from numbers import Integral, Real
 from typing import Any, TypeVar
 
 from bulk_remove.core.campaigns import is_campaign
+from bulk_remove.core.hours import read_window
 from bulk_remove.core.model import mask
 from bulk_remove.errors import UsageError
 from bulk_remove.language import phrase
@@ -116,6 +117,18 @@ def several_of(kinds: type[E]) -> Callable[[Any], tuple[E, ...]]:
         return tuple(dict.fromkeys(map(member, value)))
 
     return check
+
+
+def windows(value: Any) -> tuple[str, ...]:
+    """Check a list of texts such as `mon-fri 20:00-06:00`, which are kept as texts."""
+    hint = phrase("Give a list, such as {example}.", example=["mon-fri 20:00-06:00"])
+    if isinstance(value, str) or not isinstance(value, Iterable):
+        raise Unfit(phrase("which is not a list"), hint)
+    kept = tuple(map(text, value))
+    other = next((each for each in kept if read_window(each) is None), None)
+    if other is not None:
+        raise Unfit(phrase("in which {other} is not a window", other=_shown(other)), hint)
+    return kept
 
 
 def text(value: Any) -> str:

@@ -68,6 +68,12 @@ def next_opening(windows: Sequence[Window], local: datetime) -> datetime:
     return min(begin for begin, _ in _around(windows, local, range(len(_DAYS) + 1)) if begin > local)
 
 
+def told_moment(moment: datetime, now: datetime) -> str:
+    """Return a later moment as people say it: its time of day, with the date where that comes another time before."""
+    within_a_day = moment - now < timedelta(days=1)
+    return f"{moment:%H:%M}" if within_a_day else f"{moment:%Y-%m-%d %H:%M}"
+
+
 def _around(windows: Iterable[Window], local: datetime, days: range) -> Iterable[tuple[datetime, datetime]]:
     """Return when the windows begin and end that begin so many days from a local time."""
     midnight = datetime.combine(local.date(), time())

@@ -44,6 +44,8 @@ class Snapshot:
     """For how many seconds the operator has held the run; None while it goes on."""
     wait: Wait | None = None
     """The wait that the server asked for, while nothing is sent because of it."""
+    opens_s: float | None = None
+    """When the hours in which the run may send begin, Unix seconds; None within them."""
 
     @property
     def settled(self) -> int:

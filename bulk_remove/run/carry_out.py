@@ -239,4 +239,5 @@ def _pool_settings(settings: Settings, known: Learned, now_s: float) -> PoolSett
         settings.forms(),
         size_from(most, round(settings.slow_reply_s * SECOND_US), first_size(most, known, now_s)),
         known.longest_line,
+        settings.windows,
     )

@@ -23,6 +23,7 @@ def plan_as_json(plan: Plan, settings: Settings, known: Known) -> dict[str, obje
         "also_try": list(settings.also_try),
         "additional_numbers": plan.additional_numbers,
         "canary": plan.canary,
+        "hours": list(settings.hours),
         "limits": asdict(plan.limits),
         "campaigns": [_campaign(campaign, known) for campaign in plan.campaigns],
         "files": [_source(source) for source in plan.sources],

@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -96,6 +97,35 @@ def test_after_a_pause_the_speed_is_that_of_the_sending(lines_of: Lines) -> None
     lines = lines_of(at, 635.0)
     assert lines[2].endswith("PAUSED for 10 s, 2 under way: p goes on, q stops")
     assert lines[-1].endswith("about 1 min 10 s left")
+
+
+def test_outside_the_hours_it_says_once_when_it_goes_on_and_then_the_speed_is_that_of_the_sending(
+    lines_of: Lines,
+) -> None:
+    opens_s = datetime.now().replace(hour=20, minute=0).timestamp()
+
+    def at(now_s: float) -> Snapshot:
+        sent_s = min(now_s, 20.0) + max(0.0, now_s - 36_020.0)
+        done = round(100 * sent_s)
+        outside = 20.0 <= now_s < 36_020.0
+        under_way = 2 if now_s < 35.0 else 0
+        began = replace(BEGIN, phases={"R": 90_000 + done, "U": 10_000 - done}, under_way=under_way)
+        return replace(began, opens_s=opens_s if outside else None)
+
+    lines = lines_of(at, 36_035.0)
+    assert [line.partition("), ")[2] for line in lines[1:4]] == [
+        "outside --hours, 2 under way; goes on at 20:00",
+        "outside --hours; goes on at 20:00",
+        "time left unknown yet",
+    ]
+    assert lines[-1].endswith("about 1 min 10 s left")
+    assert len(lines) == 5
+
+
+def test_a_pause_outside_the_hours_is_told_with_both(lines_of: Lines) -> None:
+    opens_s = datetime.now().replace(hour=20, minute=0).timestamp()
+    (line,) = lines_of(lambda now_s: replace(BEGIN, paused_for_s=now_s, opens_s=opens_s), 15.0)
+    assert line.endswith("PAUSED for 10 s, outside --hours until 20:00: p goes on, q stops")
 
 
 def numbers_in(folder: Path, count: int) -> Path:

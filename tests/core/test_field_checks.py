@@ -21,6 +21,7 @@ from bulk_remove.core.field_checks import (
     share,
     text,
     whole,
+    windows,
     yes_or_no,
 )
 from bulk_remove.errors import UsageError
@@ -53,6 +54,8 @@ ANY = [None, object(), b"x", {}, Kind]
         (one_of(Kind), Kind.ONE, Kind.ONE),
         (several_of(Kind), ["two", Kind.ONE, "two"], (Kind.TWO, Kind.ONE)),
         (several_of(Kind), (), ()),
+        (windows, ["20:00-06:00", "sat 00:00-24:00"], ("20:00-06:00", "sat 00:00-24:00")),
+        (windows, (), ()),
         (text, "x", "x"),
         (text, Kind.ONE, "one"),
         (path, Path("a") / "b", str(Path("a") / "b")),
@@ -84,6 +87,9 @@ def test_what_can_be_is_kept_in_one_form(check: Check, given: Any, kept: Any) ->
         (one_of(Kind), ["three", "", 1, *ANY], "unknown", "one of one, two."),
         (several_of(Kind), ["one", b"one"[0], None], "not a list", "['one']"),
         (several_of(Kind), [["three"], [None]], "unknown", "one of one, two."),
+        (windows, ["20:00-06:00", None, 20], "not a list", "['mon-fri 20:00-06:00']"),
+        (windows, [["20:00-06:00", "25:00-06:00"]], "'25:00-06:00' is not a window", "['mon-fri 20:00-06:00']"),
+        (windows, [[20], [None]], "not text", "in quotes"),
         (text, [""], "empty", "leave it out"),
         (text, [1, Path("x"), *ANY], "not text", "in quotes"),
         (path, [1, *ANY], "not text", "in quotes"),

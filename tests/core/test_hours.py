@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bulk_remove.core.hours import Window, is_open, next_opening, read_window
+from bulk_remove.core.hours import Window, is_open, next_opening, read_window, told_moment
 
 FRIDAY = datetime(2026, 11, 27)  # noqa: DTZ001 - local time, as a clock on the wall shows it
 EVERY_DAY = frozenset(range(7))
@@ -80,6 +80,14 @@ def test_without_a_window_a_run_may_always_send() -> None:
 )
 def test_the_next_opening_is_found_within_a_week(text: str, hours: int) -> None:
     assert next_opening(windows_of(text), FRIDAY + timedelta(hours=12)) == FRIDAY + timedelta(hours=hours)
+
+
+@pytest.mark.parametrize(
+    ("hours", "told"),
+    [(0.5, "00:30"), (20, "20:00"), (23.75, "23:45"), (24, "2026-11-28 00:00"), (70, "2026-11-29 22:00")],
+)
+def test_a_moment_has_its_date_where_its_time_of_day_comes_another_time_before(hours: float, told: str) -> None:
+    assert told_moment(FRIDAY + timedelta(hours=hours), FRIDAY) == told
 
 
 @given(

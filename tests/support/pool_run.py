@@ -10,6 +10,7 @@ from bulk_remove.adapters.ledger import Outcomes
 from bulk_remove.adapters.pool import Outside, Pool, PoolSettings
 from bulk_remove.core.chunker import RequestShape
 from bulk_remove.core.forms import AlsoTry, Forms
+from bulk_remove.core.hours import Window
 from bulk_remove.core.lifecycle import status_of
 from bulk_remove.core.model import Chunk, NumberState, Status
 from bulk_remove.core.numbers import NumberRules
@@ -90,6 +91,8 @@ class Run:
         clock_set: Shifts = (),
         slept: Shifts = (),
         until_s: float | None = None,
+        windows: Sequence[Window] = (),
+        look_at_s: Sequence[float] = (),
     ) -> None:
         self.server = server
         self.settled: Counter[str] = Counter()
@@ -97,6 +100,8 @@ class Run:
         self._stop_after_s = stop_after_s
         self._keys = keys
         self._clock_set, self._slept = clock_set, slept
+        self._look_at_s = look_at_s
+        self.looks: list[Snapshot] = []
         forms = Forms(NumberRules(), also_try)
         settings = PoolSettings(
             Ceilings(rate, concurrency, rate, concurrency),
@@ -104,6 +109,7 @@ class Run:
             BusyPolicy(busy_for_s),
             forms,
             size_from(per_request, 10_000_000, per_request),
+            windows=tuple(windows),
             until_s=until_s,
         )
         plan = Plan("r1", "h", (SourcePlan(SOURCE, numbers, 0, ()),), (CampaignPlan("00001", numbers, 1),), rate)
@@ -130,6 +136,8 @@ class Run:
             loop.call_later(self._stop_after_s, pool.stop, Ending.INTERRUPTED)
         for moment_s, key in self._keys:
             loop.call_at(moment_s, _press, pool, key)
+        for moment_s in self._look_at_s:
+            loop.call_at(moment_s, lambda: self.looks.append(pool.snapshot()))
         ending = await pool.drain()
         self.longest_line = pool.longest_line
         return ending, pool.fault, pool.snapshot(), loop.time()

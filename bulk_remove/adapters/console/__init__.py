@@ -4,7 +4,7 @@ And what the operator types: `typed` for whole lines, `keyboard` for single keys
 """
 
 from bulk_remove.adapters.console.keyboard import typed_keys
-from bulk_remove.adapters.console.live import Live
+from bulk_remove.adapters.console.live import Live, moment_of
 from bulk_remove.adapters.console.screen import Screen
 
-__all__ = ["Live", "Screen", "typed_keys"]
+__all__ = ["Live", "Screen", "moment_of", "typed_keys"]

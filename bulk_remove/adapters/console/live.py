@@ -5,6 +5,7 @@ import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from datetime import datetime
 
 from rich.console import Console
 from rich.live import Live as RichLive
@@ -12,12 +13,18 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from bulk_remove.core.hours import told_moment
 from bulk_remove.core.lifecycle import Phase
 from bulk_remove.core.progress import RATE_WINDOW_S, Snapshot, duration, remaining_s, rounded, speed
 from bulk_remove.language import counted, phrase, say, translated
 
 _REDRAW_S = 0.25
 _LINE_EVERY_S = 10.0
+
+
+def moment_of(moment_s: float) -> str:
+    """Return a later moment (Unix seconds) as a clock on the wall shows it here."""
+    return told_moment(datetime.fromtimestamp(moment_s), datetime.now())  # noqa: DTZ005, DTZ006 - local time is meant
 
 
 class Live:
@@ -68,10 +75,15 @@ class Live:
 
     async def _lines(self, scene: "_Scene", snapshot: Callable[[], Snapshot]) -> None:
         scene.look(snapshot())
+        shown: list[str] = []
         while True:
             await asyncio.sleep(_LINE_EVERY_S)
-            scene.look(snapshot())
-            self._console.print(Text(", ".join(map(translated, scene.facts()))))
+            now = snapshot()
+            scene.look(now)
+            facts = scene.facts()
+            if now.opens_s is None or facts != shown:  # a night that waits all day says so once
+                self._console.print(Text(", ".join(map(translated, facts))))
+            shown = facts
 
 
 class _Scene:
@@ -94,7 +106,7 @@ class _Scene:
             (self._asked, self._numbers - now.unsent),
             (self._requests, now.requests),
         ):
-            if now.paused_for_s is not None:  # what is held has no speed
+            if now.paused_for_s is not None or now.opens_s is not None:  # what is held has no speed
                 samples.clear()
                 continue
             samples.append((moment_s, count))
@@ -138,12 +150,20 @@ class _Scene:
     def _standstill(self) -> str:
         """Say why nothing, or next to nothing, is sent; empty where that is not so."""
         now = self._now
+        finishing = phrase(", {under_way} under way", under_way=now.under_way) if now.under_way else ""
         if now.paused_for_s is not None:
-            finishing = phrase(", {under_way} under way", under_way=now.under_way) if now.under_way else ""
+            outside = (
+                "" if now.opens_s is None else phrase(", outside --hours until {moment}", moment=moment_of(now.opens_s))
+            )
             return phrase(
-                "PAUSED for {paused_for}{finishing}: p goes on, q stops",
+                "PAUSED for {paused_for}{outside}{finishing}: p goes on, q stops",
                 paused_for=duration(now.paused_for_s),
+                outside=outside,
                 finishing=finishing,
+            )
+        if now.opens_s is not None:
+            return phrase(
+                "outside --hours{finishing}; goes on at {moment}", finishing=finishing, moment=moment_of(now.opens_s)
             )
         if now.wait is not None:
             return phrase(

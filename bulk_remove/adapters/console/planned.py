@@ -1,12 +1,14 @@
 """A plan as the operator reads it: each source and what was made of it, then what would be sent."""
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 
 from rich.table import Table
 
 from bulk_remove.adapters.console.figures import Figures, percent
 from bulk_remove.core.forms import AlsoTry, Forms, form_examples, told_forms
 from bulk_remove.core.guards import MAX_SHARE, Known, Limits
+from bulk_remove.core.hours import Window, next_opening, told_moment
 from bulk_remove.core.model import Source, harmless
 from bulk_remove.core.plan import CampaignPlan, Plan, SourcePlan
 from bulk_remove.core.progress import duration, rounded
@@ -137,6 +139,28 @@ def form_warnings(plan: Plan, forms: Forms, region: str) -> Iterator[str]:
 
 
 _SHOWN_CAMPAIGNS = 10
+
+
+def when_lines(hours: Sequence[str], until: datetime | None, now: datetime) -> Iterator[str]:
+    """Yield when numbers are removed, where that is limited; times as a clock on the wall shows them."""
+    if hours:
+        yield phrase("numbers are removed only within {hours}", hours="; ".join(hours))
+    if until is not None and until.date() > now.date():
+        yield phrase("the run stops safely tomorrow at {until}", until=f"{until:%H:%M} ({until:%Y-%m-%d})")
+    elif until is not None:
+        yield phrase("the run stops safely today at {until}", until=f"{until:%H:%M}")
+
+
+def when_notes(windows: Sequence[Window], until: datetime | None, now: datetime) -> Iterator[str]:
+    """Yield what may come as a surprise in when numbers are removed."""
+    if until is not None and until.date() > now.date():
+        yield phrase("{until} is over for today: --until means tomorrow.", until=f"{until:%H:%M}")
+    opens = next_opening(windows, now)
+    if opens == now:
+        return
+    yield phrase("Outside --hours: no number is removed before {moment}.", moment=told_moment(opens, now))
+    if until is not None and until <= opens:
+        yield "--until comes before that: no number will be removed."
 
 
 def plan_figures(plan: Plan, known: Known, also_try: Sequence[str]) -> Table:

@@ -37,8 +37,9 @@ class Timing:
                 f"SELECT began_at_s, {SESSION_END}, settings, ifnull(ending, '') FROM session ORDER BY session_no"  # noqa: S608 - a constant
             ).fetchall()
         return tuple(
-            SessionSpan(began_s, ended_s, _ceiling(orjson.loads(settings)), ending)
-            for began_s, ended_s, settings, ending in rows
+            SessionSpan(began_s, ended_s, _ceiling(settings), ending, tuple(settings.get("hours", ())))
+            for began_s, ended_s, packed, ending in rows
+            for settings in [orjson.loads(packed)]
         )
 
     def last_settings(self) -> dict[str, object]:

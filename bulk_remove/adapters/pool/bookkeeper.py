@@ -14,6 +14,7 @@ from bulk_remove.adapters.pool.tally import Tally
 from bulk_remove.core.alike import Alike
 from bulk_remove.core.chunker import RequestShape
 from bulk_remove.core.forms import Forms
+from bulk_remove.core.hours import Window
 from bulk_remove.core.lifecycle import (
     BETWEEN_FORMS,
     IN_A_CALL,
@@ -49,7 +50,8 @@ class PoolSettings:
 
     `forms` are those in which a number that is not there is asked for again. `longest_line` is the longest request
     line that the server is known to take, in bytes; None while unknown. `size` is how many numbers a request may hold
-    at the start. `until_s` is the deadline by the machine's clock, Unix seconds; None: there is none.
+    at the start. `windows` are the hours in which to send, always where there are none. `until_s` is the deadline. Both
+    are held against the machine's clock: local time, and Unix seconds (None: there is none).
     """
 
     ceilings: Ceilings
@@ -58,6 +60,7 @@ class PoolSettings:
     forms: Forms
     size: RequestSize
     longest_line: int | None = None
+    windows: tuple[Window, ...] = ()
     until_s: float | None = None
 
 

@@ -2,10 +2,13 @@
 
 import asyncio
 import logging
+from collections.abc import Sequence
+from datetime import datetime
 
 from bulk_remove.adapters.pool.halt import Halt
 from bulk_remove.adapters.pool.ports import Account, Clock
 from bulk_remove.core.breaker import Breaker, RetryBudget, admit, answered, earn, failed, spend
+from bulk_remove.core.hours import Window, next_opening, told_moment
 from bulk_remove.core.pacing import SECOND_US
 from bulk_remove.core.pauses import Pauses, begun, ended, held_us
 from bulk_remove.core.progress import Wait, duration
@@ -33,7 +36,7 @@ from bulk_remove.core.throttle import (
 log = logging.getLogger("bulk_remove.pool")
 
 _LOOK_EVERY_S = 1.0
-"""How often to look at the clock for the deadline while nothing is sent: it may be set, or the machine may sleep."""
+"""How often to look at the machine's clock while nothing is sent: it may be set, or the machine may sleep."""
 
 
 class Gate:
@@ -41,7 +44,8 @@ class Gate:
 
     `answered_at_us` is when the server last answered anybody, None before the first time. `denials` counts how often in
     a row it denied requests, each sent when the denial before was known, since `denied_since_s` (Unix seconds). After
-    `until_s`, Unix seconds by the machine's clock, nobody passes any more.
+    `until_s`, Unix seconds by the machine's clock, nobody passes any more. `opens_s` is when the hours that it keeps to
+    begin (Unix seconds), None within them.
     """
 
     def __init__(
@@ -65,6 +69,9 @@ class Gate:
         self._turn = asyncio.Lock()
         self._freed = asyncio.Event()
         self._pauses = Pauses()
+        self._keyed_us: int | None = None
+        self._windows: Sequence[Window] = ()
+        self.opens_s: float | None = None
         self.answered_at_us: int | None = None
         self.denials = 0
         self.denied_since_s = 0.0
@@ -108,8 +115,8 @@ class Gate:
 
     @property
     def paused_for_s(self) -> float | None:
-        """For how long the run has been held, in seconds; None while it goes on or is being stopped."""
-        since_us = self._pauses.since_us
+        """For how long the operator has held the run, in seconds; None while nobody does or it is being stopped."""
+        since_us = self._keyed_us
         return None if since_us is None or not self._halt.paused else (self._clock.now_us() - since_us) / SECOND_US
 
     @property
@@ -130,7 +137,31 @@ class Gate:
             eased = wanted.ceilings != wanted.given
             self._throttle = recapped(self._throttle, wanted.ceilings, eased=eased, now_us=now_us)
             self._freed.set()
-        if wanted.paused:
+        if not wanted.paused:
+            self._keyed_us = None
+        elif self._keyed_us is None:
+            self._keyed_us = now_us
+        self._hold()
+
+    def keep_to(self, windows: Sequence[Window]) -> None:
+        """Hold the run outside these hours from now on; without any it may send at all times."""
+        self._windows = windows
+        self._mind_hours(self._clock.time_of_day_s())
+
+    def _mind_hours(self, now_s: float) -> None:
+        """Hold the run if the clock on the wall shows a time outside the hours, else let it go on."""
+        now = datetime.fromtimestamp(now_s)  # noqa: DTZ006 - the hours are those of the clock on the wall
+        opens = next_opening(self._windows, now)
+        was_outside, self.opens_s = self.opens_s is not None, None if opens == now else opens.timestamp()
+        if self._windows and was_outside != (self.opens_s is not None):
+            told = "outside the hours: goes on at %s" if opens != now else "within the hours since %s"
+            log.info(told, told_moment(opens, now))
+        self._hold()
+
+    def _hold(self) -> None:
+        """Hold the run while the operator or the hours want that, else let it go on. Together they are one pause."""
+        now_us = self._clock.now_us()
+        if self._keyed_us is not None or self.opens_s is not None:
             self._halt.pause()
             self._pauses = begun(self._pauses, now_us)
         elif self._pauses.since_us is not None:
@@ -177,7 +208,7 @@ class Gate:
 
     async def departure(self) -> Trip | None:
         """Wait until a request may really go; it must go at once. None when the run is being stopped or held."""
-        while not self._stopping() and not self._halt.paused:
+        while not self._looked() and not self._halt.paused:
             now_us = self._clock.now_us()
             throttle, wait_us = departure(self._throttle, now_us)
             wait_us = wait_us or self._account.depart(now_us)
@@ -187,15 +218,18 @@ class Gate:
             await self._halt.nap(wait_us / SECOND_US)
         return None
 
-    def _stopping(self) -> bool:
-        """Stop the run if its deadline has come; returns whether it is being stopped."""
-        if self._until_s is not None and self._clock.time_of_day_s() >= self._until_s:
+    def _looked(self) -> bool:
+        """Look at the machine's clock for the deadline and the hours; returns whether the run is being stopped."""
+        now_s = self._clock.time_of_day_s()
+        if self._until_s is not None and now_s >= self._until_s:
             self._halt.call(Ending.DEADLINE)
+        if self._windows:
+            self._mind_hours(now_s)
         return self._halt.called
 
     async def stopped(self) -> None:
-        """Wait until the run is being stopped, be it by its deadline."""
-        while not self._stopping():
+        """Wait until the run is being stopped, be it by its deadline, and mind the hours meanwhile."""
+        while not self._looked():
             await self._halt.nap(_LOOK_EVERY_S)
 
     def came_back(self, trip: Trip | None, answer: Reply | Fault) -> None:

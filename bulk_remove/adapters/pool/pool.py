@@ -113,6 +113,7 @@ class Pool:
             under_way=gate.under_way,
             paused_for_s=gate.paused_for_s,
             wait=gate.wait,
+            opens_s=gate.opens_s,
         )
 
     def steer(self, wanted: Steering) -> None:
@@ -170,13 +171,17 @@ class Pool:
             self._begun = True
             log.info("sending %d numbers in %d requests", self._plan.numbers, self._plan.requests)
             self._desk.tally.waits(await self._desk.journal.write(lambda steps: steps.waiting_stragglers()))
-        workers = [asyncio.create_task(self._work()) for _ in range(self._desk.settings.ceilings.at_once)]
-        watch = asyncio.create_task(self._watch()) if self._desk.settings.until_s is not None else None
+        settings, gate = self._desk.settings, self._desk.gate
+        gate.keep_to(settings.windows)
+        workers = [asyncio.create_task(self._work()) for _ in range(settings.ceilings.at_once)]
+        watched = settings.until_s is not None or settings.windows
+        watch = asyncio.create_task(self._watch()) if watched else None
         try:
             results = await asyncio.gather(*workers, return_exceptions=True)
         finally:
             for task in (*workers, *([watch] if watch else [])):
                 task.cancel()
+            gate.keep_to(())  # what follows removes nothing, and the report need not wait for the evening
         for result in results:
             if result is not None:
                 raise result
@@ -184,7 +189,7 @@ class Pool:
         return self._desk.halt.ending
 
     async def _watch(self) -> None:
-        """Have those who wait for something else take note of the deadline."""
+        """Have those who wait for something else take note of the deadline, and of the hours."""
         await self._desk.gate.stopped()
         self._desk.feeder.wake()
 

@@ -49,6 +49,7 @@ def write_page(
         "part_s": course.timeline.part_s,
         "axis_s": course.timeline.part_s * course.timeline.parts,
         "sessions": course.timeline.sessions,
+        "limited_hours": any(span.hours for span in course.timeline.sessions),
         "replies": _replies(course, reply_times_s),
         "calls": _calls(course),
         "faults": sorted(course.faults.items(), key=lambda item: (-item[1].count, item[0])),
