@@ -4,6 +4,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -34,7 +35,7 @@ def busy(_now_s: float, numbers: Sequence[str]) -> Reply:
 
 def between(from_min: int, to_min: int) -> Window:
     """Return the window from one minute to another after `MINUTE_S`, every day."""
-    local = datetime.fromtimestamp(BEGAN_S + MINUTE_S)
+    local = datetime.fromtimestamp(BEGAN_S + MINUTE_S).astimezone()
     begin = 60 * local.hour + local.minute + from_min
     return Window(begin % 1440, begin % 1440 + to_min - from_min, frozenset(range(7)))
 
@@ -203,7 +204,7 @@ def test_the_hours_are_right_in_the_night_in_which_the_clocks_are_changed(
         stop_after_s=2.5 * 3600.0,
     )
     turns_s = [3600 * hour for hour in sent_h]
-    sent = [left(run, begin, end) for begin, end in zip(turns_s, turns_s[1:], strict=False)]
+    sent = [left(run, begin, end) for begin, end in pairwise(turns_s)]
     assert sum(sent[::2]) == len(run.server.moments_s)
     assert min(sent[::2]) > 30
 

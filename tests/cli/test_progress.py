@@ -102,7 +102,7 @@ def test_after_a_pause_the_speed_is_that_of_the_sending(lines_of: Lines) -> None
 def test_outside_the_hours_it_says_once_when_it_goes_on_and_then_the_speed_is_that_of_the_sending(
     lines_of: Lines,
 ) -> None:
-    opens_s = datetime.now().replace(hour=20, minute=0).timestamp()
+    opens_s = datetime.now().astimezone().replace(hour=20, minute=0).timestamp()
 
     def at(now_s: float) -> Snapshot:
         sent_s = min(now_s, 20.0) + max(0.0, now_s - 36_020.0)
@@ -123,7 +123,7 @@ def test_outside_the_hours_it_says_once_when_it_goes_on_and_then_the_speed_is_th
 
 
 def test_a_pause_outside_the_hours_is_told_with_both(lines_of: Lines) -> None:
-    opens_s = datetime.now().replace(hour=20, minute=0).timestamp()
+    opens_s = datetime.now().astimezone().replace(hour=20, minute=0).timestamp()
     (line,) = lines_of(lambda now_s: replace(BEGIN, paused_for_s=now_s, opens_s=opens_s), 15.0)
     assert line.endswith("PAUSED for 10 s, outside --hours until 20:00: p goes on, q stops")
 

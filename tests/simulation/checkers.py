@@ -38,6 +38,7 @@ CHECKERS: tuple[Callable[[Evidence], None], ...] = (
     traffic.numbers_in_a_call_are_asked_until_the_budget_ends,
     traffic.no_number_in_a_call_is_asked_for_beyond_its_budget,
     traffic.no_request_leaves_after_the_deadline,
+    traffic.no_request_leaves_outside_the_hours,
     reported.a_run_that_ends_by_itself_asked_for_every_number,
     totals.the_summary_adds_up,
     totals.the_summary_has_true_seconds,

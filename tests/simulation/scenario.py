@@ -3,6 +3,7 @@
 import math
 import random
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import partial
 
@@ -12,6 +13,7 @@ from bulk_remove.settings import Settings
 from tests.simulation.clocks import Clocks, clocks
 from tests.simulation.forms import Forms, forms_of
 from tests.simulation.rows import CAMPAIGN, Row, Target, judged, rows, with_campaigns, with_odd_cells
+from tests.support.virtual_time import BEGAN_S
 
 _CAMPAIGN_COLUMN = "kampania"
 _CODE_COLUMN = "phone_code"
@@ -25,6 +27,8 @@ _CANARIES = 1 / 4
 """The share of runs that send one chunk alone first."""
 _LOOKING = 1 / 4
 """The share of runs (that ask in one form) whose form is left to what the campaigns' own records show."""
+_KEEPING_HOURS = 1 / 6
+"""The share of runs that may not send for some minutes of each day."""
 _ELSEWHERE = 1 / 10
 """The share of the others in which none of the numbers is where it is looked for."""
 
@@ -71,6 +75,13 @@ class Scenario:
     looking: bool = False
     elsewhere: bool = False
 
+    def is_closed(self, now_s: float) -> bool:
+        """Tell whether our clock on the wall shows a time outside the hours, at a virtual time."""
+        shown = datetime.fromtimestamp(self.clocks.shown_s(now_s)).astimezone().strftime("%H:%M")
+        for begin, end in (hours.split("-") for hours in self.settings.hours):
+            return not (begin <= shown < end if begin < end else shown >= begin or shown < end)
+        return False
+
     def lines(self) -> list[str]:
         """Return the input as it is written."""
         codes = any(row.code_cell for row in self.rows)
@@ -107,6 +118,9 @@ def scenario(seed: int) -> Scenario:
     if more.random() < _CANARIES:
         # Of a limit below 1 nobody knows whether a calm world will bring the run to its end.
         settings = replace(settings, canary=True, canary_max_not_exist=1.0)
+    clock = random.Random(f"hours {seed}")
+    if clock.random() < _KEEPING_HOURS:
+        settings = replace(settings, hours=(_all_day_but_some_minutes(clock),))
     targets = tuple(dict.fromkeys(row.target for row in drawn if row.target))
     forms = forms_of(dict.fromkeys(target.number for target in targets), settings.also_try)
     held = random.Random(f"held {seed}")
@@ -129,6 +143,14 @@ def _settings(dice: random.Random, number_format: NumberFormat) -> Settings:
         connect_timeout_s=3.0,
         timeout_s=dice.choice((5.0, 30.0, 60.0)),
     )
+
+
+def _all_day_but_some_minutes(dice: random.Random) -> str:
+    """Return hours that end within the first minutes of a run, or before it, and begin again some minutes later."""
+    began = datetime.fromtimestamp(BEGAN_S).astimezone()
+    end = began + timedelta(minutes=dice.choice((0, 1, 1, 2, 5)))
+    begin = end + timedelta(minutes=dice.choice((1, 3, 20)))
+    return f"{begin:%H:%M}-{end:%H:%M}"
 
 
 def _trouble(dice: random.Random) -> Trouble:

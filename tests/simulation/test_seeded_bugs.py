@@ -274,6 +274,20 @@ def a_deadline_that_does_not_look_at_the_clock_again(broken: pytest.MonkeyPatch)
     broken.setattr(SystemClock, "time_of_day_s", SystemClock.wall_s)
 
 
+def hours_looked_at_only_now_and_then(broken: pytest.MonkeyPatch) -> None:
+    mind = Gate._mind_hours
+
+    def seldom(self: Gate, now_s: float) -> None:
+        if not self._windows or int(now_s) % 30 == 0:
+            mind(self, now_s)
+
+    broken.setattr(Gate, "_mind_hours", seldom)
+
+
+def the_time_for_calls_used_up_outside_the_hours(broken: pytest.MonkeyPatch) -> None:
+    broken.setattr("bulk_remove.adapters.pool.gate.held_us", lambda *_: 0)
+
+
 def records_forgotten_over_rounds(broken: pytest.MonkeyPatch) -> None:
     with_verdict = lifecycle.with_verdict
 
@@ -367,6 +381,8 @@ CASES: tuple[tuple[Bug, str], ...] = (
     (the_time_for_calls_taken_from_a_clock_that_is_set, "no_number_in_a_call_is_asked_for_beyond_its_budget"),
     (times_taken_from_a_clock_that_is_set, TOLD),
     (a_deadline_that_does_not_look_at_the_clock_again, "no_request_leaves_after_the_deadline"),
+    (hours_looked_at_only_now_and_then, "no_request_leaves_outside_the_hours"),
+    (the_time_for_calls_used_up_outside_the_hours, "numbers_in_a_call_are_asked_until_the_budget_ends"),
     (records_forgotten_over_rounds, TOLD),
     (a_verdict_counted_but_not_written, "the_progress_shown_was_true"),
     (the_rest_sent_before_the_canary_is_judged, "the_canary_goes_alone"),
