@@ -121,7 +121,7 @@ def several_of(kinds: type[E]) -> Callable[[Any], tuple[E, ...]]:
 
 def windows(value: Any) -> tuple[str, ...]:
     """Check a list of texts such as `mon-fri 20:00-06:00`, which are kept as texts."""
-    hint = phrase("Give a list, such as {example}.", example=["mon-fri 20:00-06:00"])
+    hint = phrase("Give a list, such as {example}.", example=["20:00-06:00"])
     if isinstance(value, str) or not isinstance(value, Iterable):
         raise Unfit(phrase("which is not a list"), hint)
     kept = tuple(map(text, value))

@@ -1,5 +1,6 @@
 """What must hold of what was sent, and when. Each function is a promise; it raises AssertionError."""
 
+from collections.abc import Sequence
 from itertools import pairwise
 from math import ceil
 
@@ -185,7 +186,7 @@ def numbers_in_a_call_are_asked_until_the_budget_ends(evidence: Evidence) -> Non
             moments_s = [moment for moment in history.busy_moments_s if moment >= evidence.result.session.began_s]
             assert moments_s, f"{number}: CALL_IN_PROGRESS, but not asked for in this session"
             asked_for_s = moments_s[-1] - moments_s[0]
-            asked_for_s -= _outside_s(evidence, moments_s[0], asked_for_s)
+            asked_for_s -= _outside_s(evidence, moments_s, asked_for_s)
             assert asked_for_s >= budget_s - least_s - _late_s(evidence), f"{number}: given up after {asked_for_s} s"
 
 
@@ -194,18 +195,21 @@ def no_number_in_a_call_is_asked_for_beyond_its_budget(evidence: Evidence) -> No
     for number, history in evidence.histories.items():
         moments_s = [moment for moment in history.busy_moments_s if moment >= evidence.result.session.began_s]
         asked_for_s = moments_s[-2] - moments_s[0] if moments_s[2:] else 0.0
-        asked_for_s -= _outside_s(evidence, moments_s[0], asked_for_s)
+        asked_for_s -= _outside_s(evidence, moments_s, asked_for_s)
         assert asked_for_s <= evidence.settings.busy_for_s + _late_s(evidence), (
             f"{number}: asked again after {asked_for_s} s"
         )
 
 
-def _outside_s(evidence: Evidence, from_s: float, seconds: float) -> int:
-    """Return how many of so many seconds were outside the hours: the time of numbers in a call stands still then."""
+def _outside_s(evidence: Evidence, moments_s: Sequence[float], seconds: float) -> int:
+    """Return how many of so many seconds after the first moment were outside the hours.
+
+    The time of numbers in a call stands still then.
+    """
     scenario = evidence.result.scenario
-    if not scenario.settings.hours:
+    if not scenario.settings.hours or not seconds:
         return 0
-    return sum(map(scenario.is_closed, range(int(from_s), int(from_s + seconds))))
+    return sum(map(scenario.is_closed, range(int(moments_s[0]), int(moments_s[0] + seconds))))
 
 
 def _late_s(evidence: Evidence) -> float:

@@ -154,8 +154,10 @@ class Gate:
         opens = next_opening(self._windows, now)
         was_outside, self.opens_s = self.opens_s is not None, None if opens == now else opens.timestamp()
         if self._windows and was_outside != (self.opens_s is not None):
-            told = "outside the hours: goes on at %s" if opens != now else "within the hours since %s"
-            log.info(told, told_moment(opens, now))
+            if opens != now:
+                log.info("outside the hours: no request leaves before %s", told_moment(opens, now))
+            else:
+                log.info("within the hours: going on")
         self._hold()
 
     def _hold(self) -> None:
