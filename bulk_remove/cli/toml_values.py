@@ -51,6 +51,7 @@ def checked(param: click.Parameter, value: Any, place: Place) -> Any:
 
 def _single(param: click.Parameter, value: Any, place: Place) -> Any:
     types, wanted, given = _wanted(param)
+    given = f"[{given}]" if param.multiple or param.nargs == -1 else given
     if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
         raise place.error(
             phrase("is {kind}, not {wanted}", kind=_kind(value), wanted=wanted),

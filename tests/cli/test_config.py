@@ -87,7 +87,9 @@ def test_every_setting_is_taken_from_the_file_and_its_source_is_shown(write: Wri
         (click.Choice, f'"{next(iter(getattr(param.type, "choices", [""])))}"'),
     ]  # fmt: skip
     value = next((text for kind, text in kinds if isinstance(param.type, kind)), '"07:00"')
-    value = {"duration": '"7s"', "share": '"7%"', "formats": '"html,xlsx"'}.get(param.type.name, value)
+    value = {
+        "duration": '"7s"', "share": '"7%"', "formats": '"html,xlsx"', "window": '"07:00-08:00"'
+    }.get(param.type.name, value)  # fmt: skip
     value = f"[{value}]" if param.multiple or param.nargs == -1 else value
     file = write(f"[defaults]\n{key} = {value}\n")
     assert shown()[key][1] == f"{file}, [defaults] {key}"
