@@ -222,11 +222,10 @@ class Gate:
 
     def _looked(self) -> bool:
         """Look at the machine's clock for the deadline and the hours; returns whether the run is being stopped."""
-        now_s = self._clock.time_of_day_s()
-        if self._until_s is not None and now_s >= self._until_s:
+        if self._until_s is not None and self._clock.time_of_day_s() >= self._until_s:
             self._halt.call(Ending.DEADLINE)
         if self._windows:
-            self._mind_hours(now_s)
+            self._mind_hours(self._clock.time_of_day_s())
         return self._halt.called
 
     async def stopped(self) -> None:
