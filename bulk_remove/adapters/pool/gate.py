@@ -146,7 +146,8 @@ class Gate:
     def keep_to(self, windows: Sequence[Window]) -> None:
         """Hold the run outside these hours from now on; without any it may send at all times."""
         self._windows = windows
-        self._mind_hours(self._clock.time_of_day_s())
+        if windows or self.opens_s is not None:
+            self._mind_hours(self._clock.time_of_day_s())
 
     def _mind_hours(self, now_s: float) -> None:
         """Hold the run if the clock on the wall shows a time outside the hours, else let it go on."""
