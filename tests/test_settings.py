@@ -10,6 +10,7 @@ from bulk_remove import errors
 from bulk_remove.cli.commands import program
 from bulk_remove.cli.profile import settings_of
 from bulk_remove.core.forms import AlsoTry, Held, Rest
+from bulk_remove.core.hours import Window
 from bulk_remove.core.model import Brackets, NumberFormat
 from bulk_remove.core.throttle import Level
 from bulk_remove.errors import UsageError, flag_of, in_python
@@ -52,6 +53,7 @@ def test_enums_lists_paths_and_places_may_be_given_as_they_are_written() -> None
         "brackets": "raw",
         "pace": "gentle",
         "also_try": ["national", "zeros"],
+        "hours": ["mon-fri 20:00-06:00"],
         "ca_file": Path("ca.pem"),
         "column": 2,
     }
@@ -60,6 +62,7 @@ def test_enums_lists_paths_and_places_may_be_given_as_they_are_written() -> None
     assert settings.brackets is Brackets.RAW
     assert settings.pace is Level.GENTLE
     assert settings.also_try == (AlsoTry.NATIONAL, AlsoTry.ZEROS)
+    assert settings.windows == (Window(1200, 1800, frozenset(range(5))),)
     assert (settings.ca_file, settings.column) == ("ca.pem", "2")
     assert Settings.read_back(settings.public()) == settings
 
@@ -186,3 +189,9 @@ def test_settings_are_read_back_as_they_were_settled() -> None:
     settled = Settings("00001").in_forms_of({"00001": {PLUS: 8, Rest.INTERNAL: 2, ZEROS: 1}})
     assert Settings.read_back(json.loads(json.dumps(settled.public()))) == settled
     assert settled.number_format is NumberFormat.E164
+
+
+def test_a_run_that_was_begun_before_there_were_hours_has_none() -> None:
+    public = Settings("00001").public()
+    del public["hours"]
+    assert Settings.read_back(public).windows == ()
