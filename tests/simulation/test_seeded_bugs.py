@@ -433,6 +433,7 @@ CASES: tuple[tuple[Bug, str], ...] = (
 SHOWS_FIRST_IN = {
     "a_denial_never_believed": 365,
     "refusals_held_against_the_half_of_the_only_reply": 471,
+    "the_time_for_calls_used_up_outside_the_hours": 146,
     "the_time_for_calls_taken_from_a_clock_that_is_set": 117,
     "refusals_held_against_the_whole_of_the_fastest_reply": 102,
     "a_deadline_that_does_not_look_at_the_clock_again": 71,
@@ -445,6 +446,7 @@ SHOWS_FIRST_IN = {
     "a_refusal_in_a_success_read_as_strangers": 33,
     "the_run_stopped_only_once_the_removal_is_on_disk": 31,
     "statuses_that_contradict_each_other_believed": 23,
+    "hours_looked_at_only_now_and_then": 18,
     "the_rest_sent_before_the_canary_is_judged": 18,
     "none_in_one_form_taken_as_final": 15,
     "internal_numbers_never_sent": 15,
