@@ -324,9 +324,7 @@ def _tell(screen: Screen, ready: Prepared, settings: Settings, sent: Sent, finis
     if settings.additional_numbers:
         screen.tell("  Records were removed, too, when a number was among their additional ones.")
     if settings.hours:
-        screen.tell(
-            phrase("  In this session numbers were removed only within {hours}.", hours="; ".join(settings.hours))
-        )
+        screen.tell(phrase("  This session kept to the hours {hours}.", hours="; ".join(settings.hours)))
     for proof in finished.proofs[:_SHOWN_PROOFS]:
         screen.tell(phrase("  {told}", told=proof.sentence()))
     if len(finished.proofs) > _SHOWN_PROOFS:

@@ -70,7 +70,7 @@ def test_a_run_outside_its_hours_waits_and_is_stopped_resumed_and_given_others(
     told, noted = stopped_while_waiting(words, tmp_path)
     assert f"numbers are removed only within {hours}" in told
     assert f"Outside --hours: no number is removed before {begins}." in noted
-    assert f"In this session numbers were removed only within {hours}." in told
+    assert f"This session kept to the hours {hours}." in told
     assert {row["status"] for row in report_of(tmp_path)} == {"UNSENT"}
     resume = ("resume", "--yes", "--state-dir", tmp_path / "state")
     _, noted = stopped_while_waiting(resume, tmp_path)
