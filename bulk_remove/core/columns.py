@@ -3,18 +3,21 @@
 A column is recognised by its name, folded to small letters and digits without accents. A *strong* name says that the
 cells are phone numbers and is believed when one of them looks like it. A *weak* name could mean any number, so most
 of its cells must look like whole phone numbers. More than one candidate is never decided here: the wrong column
-would remove the wrong numbers.
+would remove the wrong numbers. A *rival* is another candidate that a name does not make one: most of its cells are
+phone numbers, and its name has a word of phones, of numbers or of removal in it (`stary_numer`, `numer_do_usuniecia`).
 """
 
 import difflib
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from bulk_remove.core.lookalikes import look_alike
-from bulk_remove.core.model import mask
+from bulk_remove.core.model import NumberFormat, mask
+from bulk_remove.core.numbers import Normaliser, NumberRules
+from bulk_remove.core.regions import problem_in_plan
 from bulk_remove.core.spelling import EXPONENT, misspelling, reading
 from bulk_remove.errors import InputError
 from bulk_remove.language import Phrase, counted, ours, phrase
@@ -39,6 +42,19 @@ _WEAK = "numer numery nr number numbers num no nummer kontakt contact"
 WEAK_NAMES = frozenset(_WEAK.split())
 """Folded names that may mean a phone number as well as an order's or a customer's."""
 
+# What stands in the name of a column, or of a sheet, folded: in one word or in several.
+_OF_REMOVAL = re.compile(
+    "usun|usuw|kasow|kasuj|wykresl|wypis|rezygn|odwolan|cofnie|wycofan|sprzeciw|odmow|niedzwon|bezzgody|brakzgody"
+    "|czarnalist|optout|optedout|delet|remov|unsub|eras|donotcall|dontcall|nocall|blacklist|suppress|withdraw|revoke"
+    "|losch|abmeld|widerruf"
+)
+# The same as words; what stands at the beginning of one is enough for the longer ones.
+_OF_PHONES = re.compile(
+    r"\b(?:tel|kom|cell?|handy)\b|telefon|phone|mobil|komork|msisdn|gsm|rufnummer|callerid|whatsapp"
+)
+_OF_NUMBERS = re.compile(r"\b(?:nr|nry|no|num)\b|numer|number|nummer|kontakt|contact")
+_OF_OTHERS = re.compile("pesel|regon|iban|\\bnip\\b")
+
 _FORMATTING = re.compile(r"[\s().\-/+\u2010-\u2015\u200b-\u200f\u202a-\u202e\u2060\ufeff]+")
 _SHORTEST_PHONE, _LONGEST_PHONE = 3, 15  # an internal number; ITU-T E.164
 _SHORTEST_WHOLE_PHONE = 7  # shorter ones are internal numbers, and ordinals and customer ids far more often
@@ -49,20 +65,29 @@ _LISTED_COLUMNS = 30
 
 @dataclass(frozen=True, slots=True)
 class ChosenColumn:
-    """The phone column: its index from 0, and a short phrase that says why it was chosen."""
+    """The phone column: its index from 0, and a short phrase that says why it was chosen.
+
+    `notes` are sentences on what speaks against it.
+    """
 
     index: int
     reason: str
+    notes: tuple[str, ...] = ()
 
 
 def choose_column(
-    header: Sequence[str], samples: Sequence[Sequence[str]], wanted: str | None, *, trust: bool = False
+    header: Sequence[str],
+    samples: Sequence[Sequence[str]],
+    wanted: str | None,
+    *,
+    trust: bool = False,
+    region: str = "PL",
 ) -> ChosenColumn:
     """Return the column that certainly holds the phone numbers.
 
     `header` is the first row, `samples` the next ones (each may be shorter or longer than the header), `wanted` the
     value of --column: a name, or a position counted from 1. `trust` takes a column that looks like something else.
-    Raises InputError when nothing is certain.
+    `region` is the country of numbers without a country code. Raises InputError when nothing is certain.
     """
     chosen = (
         _by_name(header, samples)
@@ -82,6 +107,10 @@ def choose_column(
             ),
             "Choose another with --column, or add --trust-column when it really holds phone numbers.",
         )
+    if wanted is not None:
+        return replace(chosen, notes=tuple(_doubts(header, samples, chosen.index, region)))
+    if rivals := _rivals(header, samples, chosen.index, region):
+        raise _several(sorted([chosen.index, *rivals]), header, samples)
     return chosen
 
 
@@ -146,6 +175,11 @@ def is_whole_number(cell: str) -> bool:
     return _looks_like_phone(cell, _SHORTEST_WHOLE_PHONE)
 
 
+def may_be_number(cell: str) -> bool:
+    """Whether a cell may hold a whole phone number of any country: it has as many digits, and is no date."""
+    return is_whole_number(cell) and not misspelling(reading(cell).text)
+
+
 def fold(name: str) -> str:
     """Reduce a column's name to small letters and digits: `Nr telefonu`, `nr_telefonu` and `NR-TELEFONU` are one."""
     letters = unicodedata.normalize("NFKD", name.casefold().replace("ł", "l"))
@@ -161,10 +195,7 @@ def _by_name(header: Sequence[str], samples: Sequence[Sequence[str]]) -> ChosenC
     if not candidates:
         return None
     if len(candidates) > 1:
-        listed = ", ".join(f"'{_shown(header[index])}'" for index in candidates)
-        raise _uncertain(
-            phrase("More than one column may hold the phone numbers ({listed})", listed=listed), header, samples
-        )
+        raise _several(candidates, header, samples)
     index = candidates[0]
     name = _shown(header[index])
     cells = [cell for cell in _column(samples, index) if cell.strip()]
@@ -186,6 +217,75 @@ def _by_name(header: Sequence[str], samples: Sequence[Sequence[str]]) -> ChosenC
             phrase("Column '{name}' may hold phone numbers, but most cells do not look it", name=name), header, samples
         )
     return ChosenColumn(index, phrase("named '{name}'", name=name))
+
+
+def says_remove(name: str) -> bool:
+    """Whether the name of a column or of a sheet says that what is in it is to be removed, in any spelling."""
+    return bool(_OF_REMOVAL.search(fold(name)))
+
+
+def phone_columns(header: Sequence[str], samples: Sequence[Sequence[str]], region: str) -> list[int]:
+    """Return the indexes of the columns most of whose cells are numbers of the numbering plan, whatever their names."""
+    sure = _Sure(region).in_plan
+    return [index for index in range(len(header)) if _mostly(_column(samples, index), sure)]
+
+
+class _Sure:
+    """Tells how sure it is that a cell holds a whole phone number."""
+
+    def __init__(self, region: str) -> None:
+        self._normalise = Normaliser(NumberRules(NumberFormat.DIGITS, region))
+
+    def sendable(self, cell: str) -> bool:
+        """Tell whether it could be sent."""
+        return self._normalise(cell).number != ""
+
+    def in_plan(self, cell: str) -> bool:
+        """Tell whether there may be such a subscriber, which of other numbers as long as these few look like."""
+        number = self._normalise(cell).number
+        return number != "" and not problem_in_plan(number, certain=True)
+
+
+def _rivals(header: Sequence[str], samples: Sequence[Sequence[str]], chosen: int, region: str) -> list[int]:
+    """Return the indexes of the other columns that may hold the phone numbers, by their names and cells."""
+    sure = _Sure(region)
+    found = []
+    for index, name in enumerate(header):
+        words = _words(name)
+        passes: Callable[[str], bool] | None = None
+        if says_remove(name):
+            passes = may_be_number
+        elif _OF_PHONES.search(words):
+            passes = sure.sendable
+        elif not words or (_OF_NUMBERS.search(words) and not _OF_OTHERS.search(words)):
+            passes = sure.in_plan
+        if index != chosen and passes and _mostly(_column(samples, index), passes):
+            found.append(index)
+    return found
+
+
+def _doubts(header: Sequence[str], samples: Sequence[Sequence[str]], chosen: int, region: str) -> Iterator[str]:
+    """Yield what speaks against a column that was named: another one looks like phone numbers, perhaps it alone."""
+    rivals = _rivals(header, samples, chosen, region)
+    if _mostly(_column(samples, chosen), is_whole_number):
+        told = "Column '{other}' looks like phone numbers, too; '{name}' was chosen with --column."
+    else:
+        rivals = rivals or [index for index in phone_columns(header, samples, region) if index != chosen]
+        told = "Most cells of column '{name}' are not whole phone numbers, but those of column '{other}' are."
+    for other in rivals[:1]:
+        yield phrase(told, name=_shown(header[chosen]), other=_shown(header[other]))
+
+
+def _mostly(cells: Sequence[str], passes: Callable[[str], bool]) -> bool:
+    """Tell whether most cells that are filled pass, and are not something else together."""
+    filled = [cell for cell in cells if cell.strip()]
+    return 2 * sum(map(passes, filled)) > len(filled) and not look_alike(filled)
+
+
+def _words(name: str) -> str:
+    """Return the words of a column's name, folded, with spaces between: `nrTelKlienta` has three."""
+    apart = re.sub(r"(?<=[^\W\d_A-Z])(?=[A-Z])", " ", name)
+    return " ".join(filter(None, map(fold, re.split(r"[\W\d_]+", apart))))
 
 
 def _damage(cells: Sequence[str]) -> Phrase | None:
@@ -227,6 +327,13 @@ def _header_missing(header: Sequence[str]) -> InputError:
     return InputError(
         "The first row holds a phone number where the name of a column should be.",
         phrase("Put a row with the names of the columns on top, for example 'phone', or say {how}.", how=how),
+    )
+
+
+def _several(candidates: Sequence[int], header: Sequence[str], samples: Sequence[Sequence[str]]) -> InputError:
+    listed = ", ".join(f"'{_shown(header[index])}'" for index in candidates)
+    return _uncertain(
+        phrase("More than one column may hold the phone numbers ({listed})", listed=listed), header, samples
     )
 
 

@@ -188,6 +188,7 @@ def reading_of(settings: Settings, state_dir: Path) -> ReadOptions:
         sheet=settings.sheet,
         has_header=settings.has_header,
         trust_column=settings.trust_column,
+        region=settings.region,
         spool_dir=state_dir,
     )
 

@@ -23,11 +23,11 @@ def _here(monkeypatch: pytest.MonkeyPatch) -> None:
     read_workbooks_here(monkeypatch)
 
 
-def workbook(folder: Path, *sheets: Rows, hidden: tuple[int, ...] = ()) -> str:
+def workbook(folder: Path, *sheets: Rows, hidden: tuple[int, ...] = (), names: tuple[str, ...] = ()) -> str:
     book = openpyxl.Workbook()
     book.remove(book.worksheets[0])
     for number, rows in enumerate(sheets, start=1):
-        sheet = book.create_sheet(f"Sheet {number}")
+        sheet = book.create_sheet(names[number - 1] if names else f"Sheet {number}")
         sheet.sheet_state = "hidden" if number in hidden else "visible"
         for row in rows:
             sheet.append(row)
@@ -267,3 +267,37 @@ def test_a_date_in_text_is_no_number(tmp_path: Path, written: bytes, cell: str) 
 def test_sheets_with_the_same_strings_are_told_apart(tmp_path: Path) -> None:
     path = workbook(tmp_path, PHONES, [["x"], ["y"]], PHONES)
     assert "'Sheet 1': phone column, 'Sheet 2', 'Sheet 3': phone column" in refusal(path).sentence
+
+
+OTHERS: Rows = [["doradca", "x"], ["Jan", "601000003"], ["Ewa", "512000004"]]
+
+
+@pytest.mark.parametrize(
+    ("rows", "told"),
+    [
+        (OTHERS, True),
+        ([["telefon", "tel"], ["601000003", "601000004"]], True),
+        ([["zamówienie", "kwota"], ["100000123", "12,50"]], False),
+        ([["uwagi"], ["601000003 rano"]], False),
+        ([], False),
+    ],
+    ids=["no name", "two names", "other numbers", "prose", "blank"],
+)
+def test_a_sheet_that_is_passed_over_although_it_holds_phone_numbers_is_named(
+    tmp_path: Path, rows: Rows, *, told: bool
+) -> None:
+    source = open_table(workbook(tmp_path, PHONES, rows), ReadOptions()).source
+    note = "Sheet 'Sheet 2' holds phone numbers, too, but is not read: its phone column is not certain."
+    assert (source.sheet, source.notes) == ("Sheet 1", (note,) * told)
+
+
+@pytest.mark.parametrize("name", ["do usunięcia", "OPT-OUT 2026", "Rezygnacje", "delete me", "Unsubscribed"])
+def test_a_sheet_whose_name_says_remove_is_not_passed_over_until_the_sheet_is_named(tmp_path: Path, name: str) -> None:
+    rows: Rows = [["klient", "x"], ["Jan", "22 123 45"], ["Ewa", "brak"]]
+    path = workbook(tmp_path, PHONES, rows, names=("Klienci", name))
+    error = refusal(path)
+    assert f"sheet '{name}' holds phone numbers, too, and its name says that they are to be removed" in error.sentence
+    assert "--sheet" in error.hint
+    assert open_table(path, ReadOptions(sheet="Klienci")).source.sheet == "Klienci"
+    without_numbers = workbook(tmp_path, PHONES, [["klient"], ["Jan"]], names=("Klienci", name))
+    assert open_table(without_numbers, ReadOptions()).source.notes == ()

@@ -13,6 +13,7 @@ from bulk_remove.core.columns import (
     fold,
     is_whole_number,
     may_be_header,
+    says_remove,
 )
 from bulk_remove.errors import InputError
 
@@ -61,8 +62,103 @@ def test_two_candidates_are_refused(header: list[str]) -> None:
 
 
 def test_a_strong_name_beats_a_weak_one() -> None:
-    assert chosen(["numer", "phone_number"]) == 1
-    assert chosen(["numer", "tel"], ["601000123", "123"]) == 1
+    assert chosen(["numer", "phone_number"], ["1001", "601000123"]) == 1
+    assert chosen(["numer", "tel"], ["123", "601000123"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("other", "cell"),
+    [
+        *[
+            (name, NUMBER)
+            for name in ("numer", "stary_numer", "Numer 2 (stary)", "nrKlienta", "nowy nr", "kontakt do", "")
+        ],
+        *[
+            (name, "512000123")
+            for name in ("telefon_alt", "tel. doradcy", "drugi tel", "whatsapp", "old mobile", "Kom. żony")
+        ],
+        *[
+            (name, "22 123 45")
+            for name in ("numer_do_usuniecia", "Do usunięcia", "OPT-OUT", "rezygnacja", "unsubscribed")
+        ],
+    ],
+)
+def test_another_column_of_phone_numbers_with_a_name_for_them_makes_the_choice_uncertain(other: str, cell: str) -> None:
+    rows = [["1", "601000124", cell], ["2", "601000125", cell], ["3", "601000126", ""]]
+    header = ["id", "telefon", other]
+    error = refusal(header, *rows)
+    assert error.sentence.startswith(f"More than one column may hold the phone numbers ('telefon', '{other}'); ")
+    assert cell not in error.sentence
+    assert "--column" in error.hint
+    assert [chosen(header, *rows, wanted=place) for place in ("telefon", "2", "3")] == [1, 1, 2]
+    assert "More than one column" in refusal([other, "nr"], *[row[:0:-1] for row in rows]).sentence
+
+
+@pytest.mark.parametrize(
+    ("other", "cell"),
+    [
+        *[("nr_zamowienia", "100000123"), ("numer umowy", "2026123"), ("kontakt", "Jan"), ("telefon_typ", "dom")],
+        *[("data_usuniecia", "2026-01-05"), ("rezygnacja", "TAK"), ("opt_out", "1"), ("do_usuniecia", "")],
+        *[("faks", "601000123"), ("doradca", "601000123"), ("nr pesel", "44051401359"), ("NIP nr", "601000123")],
+        *[("phone_id", "1001"), ("kod tel", "+48"), ("", "x")],
+    ],
+)
+def test_a_column_of_something_else_is_not_a_rival_whatever_its_name(other: str, cell: str) -> None:
+    assert chosen(["telefon", other], ["601000124", cell], ["601000125", cell]) == 0
+
+
+def test_what_is_as_long_as_a_phone_number_only_now_and_then_is_not_a_rival() -> None:
+    rows = [[f"60100012{digit}", "601000123" if digit < 3 else "100000123"] for digit in range(6)]
+    assert chosen(["telefon", "numer sprawy"], *rows) == 0
+    assert "More than one column" in refusal(["telefon", "numer sprawy"], *rows[:3]).sentence
+
+
+def notes_of(header: list[str], *rows: list[str], wanted: str) -> tuple[str, ...]:
+    return choose_column(header, rows, wanted).notes
+
+
+@pytest.mark.parametrize("wanted", ["1", "kod"])
+def test_a_named_column_that_looks_unlike_phone_numbers_beside_one_that_looks_like_them_is_told(wanted: str) -> None:
+    for other in ("telefon", "x"):
+        assert notes_of(["kod", other], ["77", "601000123"], ["78", "601000124"], wanted=wanted) == (
+            f"Most cells of column 'kod' are not whole phone numbers, but those of column '{other}' are.",
+        )
+    assert notes_of(["kod", "x"], ["77", "b"], ["78", "c"], wanted=wanted) == ()
+
+
+def test_a_named_column_beside_another_that_may_be_the_one_is_told() -> None:
+    assert notes_of(["numer", "tel"], ["601000123", "512000123"], wanted="numer") == (
+        "Column 'tel' looks like phone numbers, too; 'numer' was chosen with --column.",
+    )
+    assert notes_of(["numer", "x"], ["601000123", "512000123"], wanted="numer") == ()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *[
+            "do usunięcia",
+            "DO USUNIĘCIA",
+            "Do_usuniecia",
+            "usunąć",
+            "usun",
+            "opt-out",
+            "OptOut",
+            "opt out",
+            "Opted out",
+        ],
+        *["rezygnacje", "Rezygnacja z kontaktu", "delete", "to be deleted", "Unsubscribe", "unsubscribed", "remove"],
+        *["wypisani", "nie dzwonić", "NIE-DZWON", "sprzeciwy", "cofnięte zgody", "do not call", "czarna lista"],
+        *["skasuj", "wykreślić", "Löschen", "brak zgody", "erasure requests"],
+    ],
+)
+def test_a_name_says_that_something_is_to_be_removed_in_any_spelling(name: str) -> None:
+    assert says_remove(name)
+
+
+@pytest.mark.parametrize("name", ["", "telefon", "Arkusz1", "aktywni", "klienci", "konsultanci", "notes", "Sheet 1"])
+def test_a_name_of_something_else_does_not_say_so(name: str) -> None:
+    assert not says_remove(name)
 
 
 @pytest.mark.parametrize(

@@ -62,7 +62,7 @@ def _at(name: str, cut: Cut, number: int, options: ReadOptions) -> Heading:
     campaign = choose_campaign(name, names, samples, options, column.index)
     code = choose_code(name, names, samples, options, column.index)
     width = max(len(cells) for _, cells in cut.rows)
-    return Heading(cut.delimiter, number, names, column, campaign, width, code=code)
+    return Heading(cut.delimiter, number, names, column, campaign, width, column.notes, code)
 
 
 def _without(name: str, cut: Cut, options: ReadOptions) -> Heading:
@@ -78,10 +78,10 @@ def _without(name: str, cut: Cut, options: ReadOptions) -> Heading:
         )
     column = choose(name, names, samples, replace(options, column=wanted))
     if options.column is None:
-        column = ChosenColumn(column.index, "the only column")
+        column = replace(column, reason="the only column")
     campaign = choose_campaign(name, names, samples, options, column.index)
     found = () if options.has_header is False else ("The first row is a phone number: there is no header.",)
-    return Heading(cut.delimiter, 0, names, column, campaign, max(map(len, samples)), found)
+    return Heading(cut.delimiter, 0, names, column, campaign, max(map(len, samples)), (*found, *column.notes))
 
 
 def _numbers_alone(cut: Cut, options: ReadOptions) -> bool:
@@ -114,7 +114,8 @@ def _below_titles(name: str, cuts: Sequence[Cut], options: ReadOptions) -> Headi
                 "The names of the columns stand in row {number}; what stands above it was not read as rows.",
                 number=number,
             )
-            return replace(_at(name, cut, number, options), notes=(note,))
+            heading = _at(name, cut, number, options)
+            return replace(heading, notes=(note, *heading.notes))
     return None
 
 

@@ -9,6 +9,7 @@ from typing import Protocol
 from bulk_remove.adapters.reader.dialect import Cut
 from bulk_remove.adapters.reader.heading import Heading, find_heading
 from bulk_remove.adapters.reader.table import ReadOptions
+from bulk_remove.core.columns import may_be_number, phone_columns, says_remove
 from bulk_remove.core.model import harmless
 from bulk_remove.errors import InputError
 from bulk_remove.language import Phrase, joined, phrase
@@ -34,6 +35,7 @@ class FoundSheet:
     notes: tuple[str, ...] = ()
 
 
+_WHICH = "Name the sheet that is meant with --sheet and its name, or its position counted from 1."
 _Sheets = Sequence[tuple[str, bool]]
 """The sheets that can hold rows: their names, and whether each is hidden."""
 
@@ -81,15 +83,17 @@ def _wanted(path: str, sheets: _Sheets, wanted: str) -> int:
 def _only_sheet(path: str, workbook: Samples, sheets: _Sheets, options: ReadOptions) -> FoundSheet:
     certain: list[FoundSheet] = []
     refused: list[InputError] = []
+    passed: list[int] = []
     for place in range(len(sheets)):
         try:
             found = _candidate(path, workbook, sheets, place, options)
         except InputError as error:
             refused.append(error)
+            passed.append(place)
         else:
             certain += [found] if found else []
     if len(certain) == 1 and not certain[0].hidden:
-        return certain[0]
+        return _beside(path, workbook, sheets, certain[0], passed, options.region)
     if not certain and len(refused) == 1:
         raise refused[0]
     if not certain and not refused:
@@ -104,8 +108,41 @@ def _only_sheet(path: str, workbook: Samples, sheets: _Sheets, options: ReadOpti
             path=path,
             listed=_listed(sheets, names),
         ),
-        "Name the sheet that is meant with --sheet and its name, or its position counted from 1.",
+        _WHICH,
     )
+
+
+def _beside(
+    path: str, workbook: Samples, sheets: _Sheets, found: FoundSheet, passed: Sequence[int], region: str
+) -> FoundSheet:
+    """Return the only certain sheet with a note on each one passed over that holds phone numbers.
+
+    Raises InputError when the name of one says that its numbers are those to be removed.
+    """
+    notes = []
+    for place in passed:
+        name = harmless(sheets[place][0])
+        rows = [cells for _, cells in workbook.sample(place)]
+        if says_remove(sheets[place][0]) and any(may_be_number(cell) for cells in rows for cell in cells):
+            raise InputError(
+                phrase(
+                    "{path}: the phone column of sheet '{found}' is certain, but sheet '{name}' holds phone numbers, "
+                    "too, and its name says that they are to be removed; the sheets are {listed}.",
+                    path=path,
+                    found=harmless(found.name),
+                    name=name,
+                    listed=_listed(sheets, [found.name]),
+                ),
+                _WHICH,
+            )
+        if phone_columns(rows[0], rows[1:] or rows, region):
+            notes.append(
+                phrase(
+                    "Sheet '{name}' holds phone numbers, too, but is not read: its phone column is not certain.",
+                    name=name,
+                )
+            )
+    return replace(found, notes=tuple(notes))
 
 
 def _candidate(path: str, workbook: Samples, sheets: _Sheets, place: int, options: ReadOptions) -> FoundSheet | None:

@@ -23,7 +23,8 @@ class ReadOptions:
     `keep_columns` keeps all cells, not the phone's alone. `encoding` is a name that Python knows, `delimiter` one
     character, `sheet` a name or a position from 1. `has_header` says whether the first row holds the names of the
     columns. `trust_column` takes a phone column that looks like something else, `code_column` looks for one with
-    country or area codes. `spool_dir` is where what can be read only once is set aside, None for the platform's place.
+    country or area codes. `region` is the country of numbers without a country code. `spool_dir` is where what can be
+    read only once is set aside, None for the platform's place.
     """
 
     column: str | None = None
@@ -36,6 +37,7 @@ class ReadOptions:
     has_header: bool | None = None
     trust_column: bool = False
     code_column: bool = True
+    region: str = "PL"
     spool_dir: Path | None = None
 
 
@@ -57,7 +59,7 @@ class Table(Protocol):
 def choose(place: str, header: Sequence[str], samples: Sequence[Sequence[str]], options: ReadOptions) -> ChosenColumn:
     """Choose the phone column; the InputError of a table where none is certain begins with `place`."""
     try:
-        return choose_column(header, samples, options.column, trust=options.trust_column)
+        return choose_column(header, samples, options.column, trust=options.trust_column, region=options.region)
     except InputError as error:
         raise InputError(phrase("{place}: {problem}", place=place, problem=ours(error.sentence)), error.hint) from None
 
