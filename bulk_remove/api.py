@@ -25,7 +25,7 @@ from typing import Any
 
 from bulk_remove.adapters.folders import default_state_dir, lock_campaigns
 from bulk_remove.adapters.ledger import Outcomes
-from bulk_remove.adapters.reader import find_files, open_table
+from bulk_remove.adapters.reader import open_tables
 from bulk_remove.core.field_checks import checked, path, several_of, text
 from bulk_remove.core.lifecycle import SETTLED
 from bulk_remove.core.model import Outcome, ReportFormat, RowBlock, Source, Status
@@ -338,11 +338,9 @@ def _read(
     names: Sequence[str], settings: Settings, destination: Destination, folder: Path, look: Look, on_rows: OnRows
 ) -> Iterator[Prepared]:
     """Find and read files and plan them."""
-    found = find_files(names)
-    for note in found.notes:
+    tables, notes = open_tables(names, reading_of(settings, folder))
+    for note in notes:
         log.info("%s", note)
-    reading = reading_of(settings, folder)
-    tables = [open_table(file, reading) for file in found.files]
     with prepared(tables, settings, destination, folder, time.time(), Sight(look, on_rows)) as ready:
         yield ready
 

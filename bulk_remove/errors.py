@@ -3,6 +3,7 @@
     BulkRemoveError
     |-- UsageError            2    a flag, a variable or a setting
     |-- InputError            4    the file cannot be used; nothing was sent
+    |   `-- OwnReportError         it is a report of this tool
     |-- GuardStop             5    stopped by a guard: before anything was sent, after the canary, or later
     |-- RefusedError          6    credentials, permission, campaign, TLS, redirect
     |-- UnavailableError      7    the server stayed out of reach
@@ -104,6 +105,10 @@ class InputError(BulkRemoveError):
     """The input cannot be used as it is; nothing was sent."""
 
     exit_code = ExitCode.INPUT
+
+
+class OwnReportError(InputError):
+    """The input is a report of this tool, not a list of numbers."""
 
 
 class GuardStop(BulkRemoveError):  # noqa: N818 - a guard stopping a run is not an error

@@ -14,7 +14,7 @@ from bulk_remove.adapters.console import Live, Screen
 from bulk_remove.adapters.folders import lock_campaigns
 from bulk_remove.adapters.ledger import Outcomes
 from bulk_remove.adapters.pool import Pool
-from bulk_remove.adapters.reader import Places, SetAside, find_files, open_table
+from bulk_remove.adapters.reader import SetAside, open_table, open_tables
 from bulk_remove.cli.aftermath import Aftermath, aftermath
 from bulk_remove.cli.configured import without_profile
 from bulk_remove.cli.credentials import login_from
@@ -369,11 +369,10 @@ def _prepared(
 ) -> Iterator[Prepared]:
     state_dir = state_dir_from(options)
     copy: SetAside | None = options.get("copy")  # of the one file that a night takes out of its inbox
-    found = Places(options["files"], ()) if copy else find_files(options["files"])
-    for note in found.notes:
+    files, reading = options["files"], reading_of(settings, state_dir)
+    tables, notes = ([open_table(files[0], reading, copy)], ()) if copy else open_tables(files, reading)
+    for note in notes:
         screen.note(note)
-    reading = reading_of(settings, state_dir)
-    tables = [open_table(file, reading, copy) for file in found.files]
     show_numbers = options["show_numbers"]
     with ExitStack() as stack:
         with Live(screen.err).reading() as on_rows:

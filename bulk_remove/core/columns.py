@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from bulk_remove.core.lookalikes import look_alike
-from bulk_remove.core.model import NumberFormat, mask
+from bulk_remove.core.model import REPORT_COLUMNS, NumberFormat, mask
 from bulk_remove.core.numbers import Normaliser, NumberRules
 from bulk_remove.core.regions import problem_in_plan
 from bulk_remove.core.spelling import EXPONENT, misspelling, reading
@@ -168,6 +168,12 @@ def may_be_header(cells: Sequence[str], wanted: str | None) -> bool:
     if wanted is not None:
         return bool(fold(wanted)) and fold(wanted) in names
     return any(name.rstrip("0123456789") in STRONG_NAMES | WEAK_NAMES for name in names)
+
+
+def is_report_header(cells: Sequence[str]) -> bool:
+    """Whether a row has most of the names of a report's columns, in whatever order and however it was cut."""
+    names = set(map(fold, re.split(r"[,;\t|]", ",".join(cells))))
+    return 2 * sum(fold(name) in names for name in REPORT_COLUMNS) > len(REPORT_COLUMNS)
 
 
 def is_whole_number(cell: str) -> bool:

@@ -16,11 +16,11 @@ from typing import NamedTuple
 
 from bulk_remove.adapters.folders import Mark, mark, note_report
 from bulk_remove.adapters.inbox import REPORT_END, Inbox, Look, Seen
-from bulk_remove.adapters.reader import SetAside, is_readable, is_report, set_aside
+from bulk_remove.adapters.reader import SetAside, is_readable, own_report, set_aside
 from bulk_remove.core.model import harmless
 from bulk_remove.core.nights import LONGEST_NAME, Place, ends_the_night, place_of
 from bulk_remove.core.summary import Ending
-from bulk_remove.errors import BulkRemoveError, ExitCode, GuardStop, InputError
+from bulk_remove.errors import BulkRemoveError, ExitCode, GuardStop, InputError, OwnReportError
 from bulk_remove.language import counted, ours, phrase
 from bulk_remove.run.again import note_copies
 from bulk_remove.run.carry_out import Carried
@@ -242,10 +242,11 @@ class Night:
 
     def _run(self, name: str, look: Look, copy: SetAside) -> None:
         try:
-            carried = self._started(name, copy)
+            carried = self._doing.start(self._inbox.path(name), copy)
         except (InputError, GuardStop) as error:
             self._doing.tell_error(error)
-            note = phrase("{problem}\n{hint}\nNothing was sent.", problem=ours(error.sentence), hint=ours(error.hint))
+            hint = ours(self._hint(name, error))
+            note = phrase("{problem}\n{hint}\nNothing was sent.", problem=ours(error.sentence), hint=hint)
             self._away(name, look, Place.FAILED, note)
             self._end(FileEnd(name, error.exit_code, Place.FAILED, None, error.sentence))
         except BulkRemoveError as error:
@@ -254,14 +255,11 @@ class Night:
             self._earlier.add(carried.folder)
             self._conclude(Left(carried.folder, name, copy.sha256), carried)
 
-    def _started(self, name: str, copy: SetAside) -> Carried:
-        with copy.spool.opened() as file:
-            if is_report(file):
-                raise InputError(
-                    phrase("{name} is a report of this tool.", name=harmless(name)),
-                    "Ask again for what it left open with: rerun.",
-                )
-        return self._doing.start(self._inbox.path(name), copy)
+    def _hint(self, name: str, error: BulkRemoveError) -> str:
+        """Return what to do about a file that goes to `failed`; a report is named by where it will lie."""
+        if not isinstance(error, OwnReportError):
+            return error.hint
+        return own_report(str(self._inbox.folder / Place.FAILED / self._inbox.free_name(Place.FAILED, name))).hint
 
     def _away(self, name: str, look: Look, place: Place, note: str) -> None:
         new_name = self._inbox.free_name(place, name)

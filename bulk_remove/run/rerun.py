@@ -12,7 +12,7 @@ from typing import Any
 
 from bulk_remove.adapters.distinct import RowKeys
 from bulk_remove.adapters.ledger import Outcomes, Planning, Reopening
-from bulk_remove.adapters.reader import ReadOptions, open_table
+from bulk_remove.adapters.reader import ReadOptions, is_readable, open_table
 from bulk_remove.core.chunker import in_requests
 from bulk_remove.core.forms import AlsoTry, Forms, Held, chosen_forms, forms_held
 from bulk_remove.core.lifecycle import SETTLED, asked_anew, is_doubted, status_of
@@ -63,7 +63,7 @@ class EarlierRows:
 
 def is_report(earlier: str) -> bool:
     """Tell whether an earlier run is named by its report, and not by its id."""
-    return Path(earlier).suffix.lower() in {".csv", ".xlsx"}
+    return is_readable(Path(earlier))
 
 
 @contextmanager
@@ -78,7 +78,9 @@ def earlier_rows(
     if is_report(earlier):
         settings = Settings(**({} if "campaign" in changes else {"campaign_column": "campaign"}) | dict(changes))
         # Its own column and its short numbers are right whatever they look like: they were sent before.
-        reading = ReadOptions("number", keep_columns=True, has_header=True, trust_column=True, code_column=False)
+        reading = ReadOptions(
+            "number", keep_columns=True, has_header=True, trust_column=True, code_column=False, own_report=True
+        )
         report = OldReport(open_table(earlier, reading), replace(settings.rules, internal_numbers=True))
         yield EarlierRows(report.rows, report.kept, settings, given or Destination())
         return

@@ -10,7 +10,9 @@ from bulk_remove.core.numbers import NumberRules
 from bulk_remove.errors import InputError
 from bulk_remove.run.old_report import OldReport
 
-READING = ReadOptions("number", keep_columns=True, has_header=True, trust_column=True, code_column=False)
+READING = ReadOptions(
+    "number", keep_columns=True, has_header=True, trust_column=True, code_column=False, own_report=True
+)
 HEADER = "country_code,phone_code,row,input,number,campaign,status,detail"
 
 

@@ -38,7 +38,7 @@ from bulk_remove import (
     rerun,
     resume,
 )
-from bulk_remove.adapters.reader import open_table
+from bulk_remove.adapters.reader import open_tables
 from bulk_remove.run.finish import finish
 from bulk_remove.simulator.api import Rules
 from bulk_remove.simulator.faults import Fault, Faults
@@ -368,12 +368,12 @@ async def test_the_event_loop_goes_on_while_files_are_read_and_reports_are_writt
         return working
 
     with (
-        patch("bulk_remove.api.open_table", noted(open_table)),
+        patch("bulk_remove.api.open_tables", noted(open_tables)),
         patch("bulk_remove.api.finish", noted(finish)),
     ):
         async with running(world()) as simulator:
             await remove_files(source, SETTINGS, server_at(simulator.url, tmp_path), approve=lambda _: True)
-    assert threads == {"open_table in a thread", "finish in a thread"}
+    assert threads == {"open_tables in a thread", "finish in a thread"}
 
 
 @pytest.mark.parametrize(

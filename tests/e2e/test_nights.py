@@ -214,7 +214,8 @@ def test_a_tool_s_own_report_in_the_inbox_is_not_run(server: Running, inbox: Pat
     assert night(server, inbox).returncode == 0
     (inbox / "done" / "a.csv.report.csv").rename(inbox / "again.csv")
     assert night(server, inbox).returncode == 4
-    assert "rerun" in (inbox / "failed" / "again.csv.note.txt").read_text(encoding="utf-8")
+    note = (inbox / "failed" / "again.csv.note.txt").read_text(encoding="utf-8")
+    assert f"bulk-remove rerun {inbox / 'failed' / 'again.csv'}\n" in note
 
 
 def test_a_file_that_a_stopped_night_left_is_finished_first_and_what_is_settled_is_not_asked_again(

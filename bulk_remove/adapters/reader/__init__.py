@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from bulk_remove.adapters.reader.files import SetAside
     from bulk_remove.adapters.reader.packed import set_aside
-    from bulk_remove.adapters.reader.places import Places, find_files, is_readable, is_report
-    from bulk_remove.adapters.reader.reader import open_table
-    from bulk_remove.adapters.reader.table import ReadOptions, Table
+    from bulk_remove.adapters.reader.places import Places, find_files, is_readable
+    from bulk_remove.adapters.reader.reader import open_table, open_tables
+    from bulk_remove.adapters.reader.table import ReadOptions, Table, own_report
 
 _HOME = {
     "Places": "places",
@@ -26,8 +26,9 @@ _HOME = {
     "Table": "table",
     "find_files": "places",
     "is_readable": "places",
-    "is_report": "places",
     "open_table": "reader",
+    "open_tables": "reader",
+    "own_report": "table",
     "set_aside": "packed",
 }
 
@@ -38,8 +39,9 @@ __all__ = [
     "Table",
     "find_files",
     "is_readable",
-    "is_report",
     "open_table",
+    "open_tables",
+    "own_report",
     "set_aside",
 ]
 

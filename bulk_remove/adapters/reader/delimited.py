@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 from bulk_remove.adapters.reader.dialect import best, check_quotes, first_rows
 from bulk_remove.adapters.reader.encoding import decoded
 from bulk_remove.adapters.reader.files import LookedOver
-from bulk_remove.adapters.reader.heading import Heading, find_heading
+from bulk_remove.adapters.reader.heading import Heading, check_is_list, find_heading
 from bulk_remove.adapters.reader.ragged import check_width, ragged_blocks, too_wide
 from bulk_remove.adapters.reader.table import ReadOptions, Table
 from bulk_remove.adapters.reader.text import TextFile, without_separator_line
@@ -56,6 +56,7 @@ def open_delimited(looked_over: LookedOver, options: ReadOptions) -> Table:
 
 def _heading(text: TextFile, options: ReadOptions) -> Heading:
     cuts = first_rows(text, options.delimiter)
+    check_is_list(text.looked_over.given.path, cuts[0], options)
     try:
         return find_heading(text.name, cuts, options)
     except InputError:

@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from bulk_remove.adapters.reader.dialect import TITLE_ROWS, Cut, best
-from bulk_remove.adapters.reader.table import ReadOptions, choose, choose_campaign, choose_code
-from bulk_remove.core.columns import ChosenColumn, is_whole_number, may_be_header
+from bulk_remove.adapters.reader.table import ReadOptions, choose, choose_campaign, choose_code, own_report
+from bulk_remove.core.columns import ChosenColumn, is_report_header, is_whole_number, may_be_header
 from bulk_remove.errors import InputError
 from bulk_remove.language import phrase
 
@@ -35,6 +35,15 @@ class Heading:
     width: int
     notes: tuple[str, ...] = ()
     code: int | None = None
+
+
+def check_is_list(path: str, cut: Cut, options: ReadOptions) -> None:
+    """Raise OwnReportError when a row among the first ones is the header of a report of this tool.
+
+    Its numbers were removed already, perhaps from another campaign.
+    """
+    if not options.own_report and any(is_report_header(cells) for _, cells in cut.rows[:TITLE_ROWS]):
+        raise own_report(path)
 
 
 def find_heading(name: str, cuts: Sequence[Cut], options: ReadOptions) -> Heading:

@@ -3,43 +3,64 @@
 from collections.abc import Iterator, Sequence
 from glob import glob, has_magic
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import NamedTuple
 
-from bulk_remove.adapters.reader.files import STANDARD_INPUT, opened
+from bulk_remove.adapters.reader.files import STANDARD_INPUT
 from bulk_remove.adapters.reader.kinds import READABLE_KINDS
 from bulk_remove.adapters.reader.packed import PACKED_KINDS
-from bulk_remove.core.model import REPORT_COLUMNS, harmless
+from bulk_remove.core.model import harmless
+from bulk_remove.core.nights import Place
 from bulk_remove.errors import InputError
 from bulk_remove.language import phrase
 
-_PEEK_BYTES = 1 << 16
-_REPORT_SIGN = ",".join(REPORT_COLUMNS[:6])
+_OF_NIGHTS = frozenset({Place.DONE.value, Place.FAILED.value})
+_BESIDE_REPORTS = (".summary.json", ".note.txt")
 
 
 class Places(NamedTuple):
-    """The files to read, in order, and sentences on what was left out."""
+    """The files to read, in order, sentences on what was left out, and which of the files nobody named themselves."""
 
     files: tuple[str, ...]
     notes: tuple[str, ...]
+    found: frozenset[str] = frozenset()
 
 
 def find_files(names: Sequence[str]) -> Places:
     """Return the files that these names mean.
 
     A folder means the files of a readable kind in it (not in folders below), a pattern what it matches; both by name.
-    Reports of this tool are left out of these: their numbers were removed already, perhaps from another campaign. A
-    file that is named twice is read once. Raises InputError for a folder or a pattern without any file.
+    What nights have put into `done` and `failed`, and what lies beside reports, is left out of these; so are those two
+    folders where a shell may have named them, among others. A file that is named twice is read once. Raises InputError
+    for a folder or a pattern without any file.
     """
     files: dict[Path | str, str] = {}
     notes: list[str] = []
+    found: set[str] = set()
     for name in names:
-        found = [name] if _is_one(name) else [*_several(name, notes)]
-        for file in found:
+        if len(names) > 1 and Path(name).name in _OF_NIGHTS and Path(name).is_dir():
+            notes.append(_left_out(Path(name)))
+            continue
+        meant = [name] if _is_one(name) else [*_several(name, notes)]
+        found.update(meant if meant != [name] else [])
+        for file in meant:
             identity = file if file == STANDARD_INPUT else Path(file).resolve()
             if identity in files:
                 notes.append(phrase("{file} is named twice; it is read once.", file=harmless(file)))
             files.setdefault(identity, file)
-    return Places(tuple(files.values()), tuple(notes))
+    return Places(tuple(files.values()), tuple(notes), frozenset(found))
+
+
+def nothing_to_read(name: str) -> InputError:
+    """Return the error of a folder, a pattern or names that mean no file that can be read."""
+    return InputError(
+        phrase(
+            "{name} holds no file that can be read."
+            if Path(name).is_dir()
+            else "{name} matches no file that can be read.",
+            name=harmless(name),
+        ),
+        phrase("Files of these kinds are read: {kinds}, also packed.", kinds=", ".join(sorted(READABLE_KINDS))),
+    )
 
 
 def _is_one(name: str) -> bool:
@@ -48,23 +69,42 @@ def _is_one(name: str) -> bool:
 
 
 def _several(name: str, notes: list[str]) -> Iterator[str]:
-    folder = Path(name).is_dir()
-    if folder:
-        found = [str(path) for path in sorted(Path(name).iterdir()) if path.is_file() and is_readable(path)]
+    if Path(name).is_dir():
+        notes += [_left_out(Path(name) / place) for place in sorted(_OF_NIGHTS) if (Path(name) / place).is_dir()]
+        found = [path for path in sorted(Path(name).iterdir()) if path.is_file() and is_readable(path)]
     else:
         # Not Path.glob: it takes no pattern from the root of the disk on.
-        found = sorted(path for path in glob(name, recursive=True) if Path(path).is_file())  # noqa: PTH207 - as said
-    reports = [file for file in found if _is_report(file)]
-    notes += [phrase("{file} is a report of this tool; it is left out.", file=harmless(file)) for file in reports]
-    if len(reports) == len(found):
-        raise InputError(
-            phrase(
-                "{name} holds no file that can be read." if folder else "{name} matches no file that can be read.",
-                name=harmless(name),
-            ),
-            phrase("Files of these kinds are read: {kinds}, also packed.", kinds=", ".join(sorted(READABLE_KINDS))),
-        )
-    yield from (file for file in found if file not in reports)
+        matches = [Path(path) for path in sorted(glob(name, recursive=True))]  # noqa: PTH207 - as said
+        done = {path: folder for path in matches if (folder := _folder_of_nights(path, Path(name)))}
+        notes += [_left_out(folder) for folder in dict.fromkeys(done.values())]
+        found = [path for path in matches if path.is_file() and path not in done]
+    beside = [path for path in found if _is_beside_report(path)]
+    notes += [
+        phrase("{file} was written beside a report of this tool; it is left out.", file=harmless(str(path)))
+        for path in beside
+    ]
+    if len(beside) == len(found):
+        raise nothing_to_read(name)
+    yield from (str(path) for path in found if path not in beside)
+
+
+def _folder_of_nights(path: Path, pattern: Path) -> Path | None:
+    """Return the `done` or `failed` in which a file lies that a pattern matches without naming that folder."""
+    named = {part.lower() for part in pattern.parts}
+    return next((folder for folder in path.parents if folder.name in _OF_NIGHTS - named), None)
+
+
+def _left_out(folder: Path) -> str:
+    return phrase(
+        "{folder} is left out: inbox puts files there when it is done with them. To read it, name it alone.",
+        folder=harmless(str(folder)),
+    )
+
+
+def _is_beside_report(path: Path) -> bool:
+    if path.name.endswith(_BESIDE_REPORTS):
+        return True
+    return path.suffix == ".html" and path.with_suffix(".summary.json").is_file()
 
 
 def is_readable(path: Path) -> bool:
@@ -75,17 +115,3 @@ def is_readable(path: Path) -> bool:
     if suffixes[-1] in PACKED_KINDS:
         return suffixes[-1] == ".zip" or (suffixes[-2:-1] != [] and suffixes[-2] in READABLE_KINDS)
     return suffixes[-1] in READABLE_KINDS
-
-
-def is_report(file: BinaryIO) -> bool:
-    """Tell whether the first line of an open file is that of a report, whatever a spreadsheet has made of it."""
-    first = file.readline(_PEEK_BYTES).decode(errors="replace")
-    return _REPORT_SIGN in first.replace(";", ",").replace("\t", ",").replace('"', "")
-
-
-def _is_report(path: str) -> bool:
-    try:
-        with opened(path) as file:
-            return is_report(file)
-    except (InputError, OSError):
-        return False  # opening it will tell why

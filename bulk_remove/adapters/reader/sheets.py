@@ -2,16 +2,16 @@
 
 import difflib
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
 from bulk_remove.adapters.reader.dialect import Cut
-from bulk_remove.adapters.reader.heading import Heading, find_heading
+from bulk_remove.adapters.reader.heading import Heading, check_is_list, find_heading
 from bulk_remove.adapters.reader.table import ReadOptions
 from bulk_remove.core.columns import may_be_number, phone_columns, says_remove
 from bulk_remove.core.model import harmless
-from bulk_remove.errors import InputError
+from bulk_remove.errors import InputError, OwnReportError
 from bulk_remove.language import Phrase, joined, phrase
 
 _POSITION = re.compile(r"[1-9][0-9]{0,3}")
@@ -82,20 +82,19 @@ def _wanted(path: str, sheets: _Sheets, wanted: str) -> int:
 
 def _only_sheet(path: str, workbook: Samples, sheets: _Sheets, options: ReadOptions) -> FoundSheet:
     certain: list[FoundSheet] = []
-    refused: list[InputError] = []
-    passed: list[int] = []
+    refused: dict[int, InputError] = {}
     for place in range(len(sheets)):
         try:
             found = _candidate(path, workbook, sheets, place, options)
         except InputError as error:
-            refused.append(error)
-            passed.append(place)
+            refused[place] = error
         else:
             certain += [found] if found else []
     if len(certain) == 1 and not certain[0].hidden:
-        return _beside(path, workbook, sheets, certain[0], passed, options.region)
-    if not certain and len(refused) == 1:
-        raise refused[0]
+        return _beside(path, workbook, sheets, certain[0], refused, options.region)
+    reports = [error for error in refused.values() if isinstance(error, OwnReportError)]
+    if not certain and (reports or len(refused) == 1):
+        raise next(iter(reports or refused.values()))
     if not certain and not refused:
         raise InputError(
             phrase("{path} holds no text.", path=path),
@@ -113,15 +112,18 @@ def _only_sheet(path: str, workbook: Samples, sheets: _Sheets, options: ReadOpti
 
 
 def _beside(
-    path: str, workbook: Samples, sheets: _Sheets, found: FoundSheet, passed: Sequence[int], region: str
+    path: str, workbook: Samples, sheets: _Sheets, found: FoundSheet, refused: Mapping[int, InputError], region: str
 ) -> FoundSheet:
     """Return the only certain sheet with a note on each one passed over that holds phone numbers.
 
     Raises InputError when the name of one says that its numbers are those to be removed.
     """
     notes = []
-    for place in passed:
+    for place, error in refused.items():
         name = harmless(sheets[place][0])
+        if isinstance(error, OwnReportError):
+            notes.append(phrase("Sheet '{name}' is a report of this tool; it is left out.", name=name))
+            continue
         rows = [cells for _, cells in workbook.sample(place)]
         if says_remove(sheets[place][0]) and any(may_be_number(cell) for cells in rows for cell in cells):
             raise InputError(
@@ -151,8 +153,10 @@ def _candidate(path: str, workbook: Samples, sheets: _Sheets, place: int, option
     if not first:
         return None
     name, hidden = sheets[place]
+    cut = Cut("", tuple(first))
+    check_is_list(path, cut, options)
     where = phrase("{path}, sheet '{name}'", path=path, name=harmless(name))
-    return FoundSheet(place, name, hidden, find_heading(where, [Cut("", tuple(first))], options))
+    return FoundSheet(place, name, hidden, find_heading(where, [cut], options))
 
 
 def _listed(sheets: _Sheets, certain: Sequence[str] = ()) -> Phrase:

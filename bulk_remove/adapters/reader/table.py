@@ -3,12 +3,14 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 from typing import Protocol
 
+from bulk_remove.adapters.reader.files import STANDARD_INPUT
 from bulk_remove.core.code_column import find_code_column
 from bulk_remove.core.columns import ChosenColumn, choose_column, find_campaign_column, fold
-from bulk_remove.core.model import RowBlock, Source
-from bulk_remove.errors import InputError
+from bulk_remove.core.model import RowBlock, Source, harmless
+from bulk_remove.errors import InputError, OwnReportError
 from bulk_remove.language import ours, phrase
 
 SAMPLE_ROWS = 200
@@ -24,7 +26,7 @@ class ReadOptions:
     character, `sheet` a name or a position from 1. `has_header` says whether the first row holds the names of the
     columns. `trust_column` takes a phone column that looks like something else, `code_column` looks for one with
     country or area codes. `region` is the country of numbers without a country code. `spool_dir` is where what can be
-    read only once is set aside, None for the platform's place.
+    read only once is set aside, None for the platform's place. `own_report` takes a report of this tool.
     """
 
     column: str | None = None
@@ -39,6 +41,7 @@ class ReadOptions:
     code_column: bool = True
     region: str = "PL"
     spool_dir: Path | None = None
+    own_report: bool = False
 
 
 class Table(Protocol):
@@ -93,6 +96,21 @@ def choose_code(
         return find_code_column(header, folded, samples)
     except InputError as error:
         raise InputError(phrase("{place}: {problem}", place=place, problem=ours(error.sentence)), error.hint) from None
+
+
+def own_report(path: str) -> OwnReportError:
+    """Return the error of a report of this tool that is given as a list; `path` is as the user gave it."""
+    piped = path == STANDARD_INPUT
+    return OwnReportError(
+        phrase(
+            "{name} is a report of this tool, not a list of numbers.",
+            name=phrase("Standard input") if piped else harmless(path),
+        ),
+        phrase(
+            "Ask again for what it left open with: bulk-remove rerun {path}",
+            path="report.csv" if piped else quote(harmless(path)),
+        ),
+    )
 
 
 def no_rows(path: str) -> InputError:
