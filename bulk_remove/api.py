@@ -142,6 +142,8 @@ async def remove_numbers(
     check_callable(approve)
     if settings.campaign_column is not None:
         raise UsageError("Numbers alone have no column of campaigns.", "Give the settings a campaign.")
+    if settings.where:
+        raise UsageError("Numbers alone have no columns to choose rows by.", "Give the settings no --where.")
     settings, table = _learned(settings, server), _Numbers(numbers)
     planning = partial(_planning, [table], settings, server)
     async with _held(planning, server, settings.campaign) as ready:

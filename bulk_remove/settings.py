@@ -12,6 +12,7 @@ from bulk_remove.core.canary import MAX_NOT_EXIST
 from bulk_remove.core.chunker import MAX_NUMBERS_PER_REQUEST, MAX_REQUEST_LINE, RequestShape
 from bulk_remove.core.field_checks import (
     checked,
+    conditions,
     identifier,
     number,
     one_of,
@@ -170,6 +171,8 @@ class Settings:
     """The separator of a CSV file, one ASCII character. None: it is found out."""
     has_header: Annotated[bool | None, optional(yes_or_no)] = None
     """Whether the first row names the columns. None: it is found out."""
+    where: Annotated[tuple[str, ...], conditions] = ()
+    """Conditions as "COLUMN=VALUE": only rows that meet all of them are taken. A column is a name, or its place."""
     split_cells: Annotated[bool, yes_or_no] = False
     """Whether each number of a cell that holds several whole ones is taken."""
     max_invalid: Annotated[float, share] = MAX_INVALID

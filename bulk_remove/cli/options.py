@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
+from bulk_remove.core.conditions import Condition
 from bulk_remove.core.guards import parse_share
 from bulk_remove.core.hours import read_window
 from bulk_remove.core.model import Brackets, CsvFor, NumberFormat, ReportFormat
@@ -89,6 +90,23 @@ _HOURS: dict[str, Any] = {
     "metavar": "WINDOW",
     "help": "Remove only in these hours, mon-fri 20:00-06:00; may be repeated.",
 }
+
+
+class Conditions(click.ParamType[str]):
+    """`zgoda=NIE`; a variable may hold several with semicolons between them."""
+
+    name = "condition"
+    envvar_list_splitter = ";"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the condition as it was given."""
+        try:
+            Condition.parse(str(value))
+        except UsageError as error:
+            self.fail(translated(joined(" ", [ours(error.sentence), ours(error.hint)])), param, ctx)
+        return str(value)
+
+
 _INTERNAL = "Send numbers of 3 to 6 digits; else only if most of the numbers are such."
 _ALSO_TRY = "Ask for what is not there in other forms as well: plus,international,zeros,national."
 
@@ -107,6 +125,13 @@ input_options = _all(
     _option("--delimiter", help="The separator of a CSV file, one character or 'tab'; else it is found out."),
     _option("--header/--no-header", "has_header", default=None, help="Whether the first row names the columns."),
     _option("--internal-numbers/--no-internal-numbers", default=None, help=_INTERNAL),
+    _option(
+        "--where",
+        type=Conditions(),
+        multiple=True,
+        metavar="COLUMN=VALUE",
+        help="Take only rows with this value; may be repeated, then all must hold.",
+    ),
     _option("--split-cells", is_flag=True, help="Take each number of a cell that holds several whole ones."),
     _option(
         "--max-invalid",

@@ -11,6 +11,7 @@ from numbers import Integral, Real
 from typing import Any, TypeVar
 
 from bulk_remove.core.campaigns import is_campaign
+from bulk_remove.core.conditions import Condition
 from bulk_remove.core.hours import read_window
 from bulk_remove.core.model import mask
 from bulk_remove.errors import UsageError
@@ -129,6 +130,16 @@ def windows(value: Any) -> tuple[str, ...]:
     if other is not None:
         raise Unfit(phrase("in which {other} is not a window", other=_shown(other)), hint)
     return kept
+
+
+def conditions(value: Any) -> tuple[str, ...]:
+    """Check a list of conditions on rows, each as COLUMN=VALUE. Raises UsageError, too."""
+    if isinstance(value, str) or not isinstance(value, Iterable):
+        raise Unfit(phrase("which is not a list"), phrase("Give a list, such as {example}.", example=["zgoda=NIE"]))
+    texts = tuple(dict.fromkeys(map(text, value)))
+    for each in texts:
+        Condition.parse(each)
+    return texts
 
 
 def text(value: Any) -> str:

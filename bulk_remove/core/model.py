@@ -90,7 +90,8 @@ class Source:
     `file` is the path as the user gave it; `sheet` is empty for CSV. `header` holds the column names as they
     stand in the file, or made-up ones where `header_row` is 0: a file without a header. `column` is the index of the
     phone column and `column_reason` says why it was chosen; `campaign_column` is that of the campaigns, `code_column`
-    that of country or area codes, None without one. `encoding` and `delimiter` are empty for workbooks. `notes` are
+    that of country or area codes, None without one. `beside` are the indexes of other columns that are read: those of
+    conditions, and those that say yes or no. `encoding` and `delimiter` are empty for workbooks. `notes` are
     whole sentences for the operator: what was done to read the file that is not plain.
     """
 
@@ -107,6 +108,7 @@ class Source:
     campaign_column: int | None = None
     code_column: int | None = None
     notes: tuple[str, ...] = ()
+    beside: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +118,7 @@ class RowBlock:
     `rows[i]` is the row's number in the file as a spreadsheet shows it (the first line is 1, the header counts),
     `cells[i]` its phone cell as text, `others[i]` all its cells when they are to be kept in the report, else `others`
     is empty. `campaigns[i]` is its campaign cell as text, `codes[i]` the one with its country or area code; each is
-    empty where the file has no such column.
+    empty where the file has no such column. `beside` holds the cells of each of the source's columns of that name.
     `problems` says by index why a row must not be sent whatever its cell says: a sentence without any digit. `shown`
     says by index what a spreadsheet shows of a phone cell, where that is not what the cell holds.
     """
@@ -129,6 +131,7 @@ class RowBlock:
     problems: Mapping[int, str] = field(default_factory=dict)
     codes: Sequence[str] = ()
     shown: Mapping[int, str] = field(default_factory=dict)
+    beside: Sequence[Sequence[str]] = ()
 
 
 class NumberedBlock(NamedTuple):

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
 
+from bulk_remove.core.conditions import is_left_out
 from bulk_remove.core.guards import NO_LIMITS, NOTHING_KNOWN, Known, Limits, check_limits, emptied, unchecked
 from bulk_remove.core.model import Source
 from bulk_remove.core.spelling import EMPTY
@@ -75,6 +76,8 @@ class SourcePlan:
     """Cells that are written as no number is and were read as one all the same: (kind, how many)."""
     internal: int = 0
     """Internal numbers to be sent."""
+    notes: tuple[str, ...] = ()
+    """Sentences on what its rows are like together."""
 
     @property
     def empty(self) -> int:
@@ -84,7 +87,12 @@ class SourcePlan:
     @property
     def damage(self) -> tuple[tuple[str, int], ...]:
         """The reasons why cells with something in them hold no number."""
-        return tuple(problem for problem in self.problems if problem[0] != EMPTY)
+        return tuple(problem for problem in self.problems if problem[0] != EMPTY and not is_left_out(problem[0]))
+
+    @property
+    def left_out(self) -> int:
+        """Rows that do not meet the conditions."""
+        return sum(count for reason, count in self.problems if is_left_out(reason))
 
     @property
     def invalid(self) -> int:
@@ -94,7 +102,7 @@ class SourcePlan:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a run would do. `rows` = `numbers` + `invalid` + `empty` + `duplicates`."""
+    """What a run would do. `rows` = `numbers` + `invalid` + `empty` + `left_out` + `duplicates`."""
 
     run_id: str
     """The run's id, by which it is found later."""
@@ -127,6 +135,11 @@ class Plan:
     def empty(self) -> int:
         """Rows whose phone cell is empty."""
         return sum(source.empty for source in self.sources)
+
+    @property
+    def left_out(self) -> int:
+        """Rows that do not meet the conditions."""
+        return sum(source.left_out for source in self.sources)
 
     @property
     def duplicates(self) -> int:
@@ -226,11 +239,12 @@ class ApprovedPlan:
 
 def check_holds_numbers(plan: Plan) -> None:
     """Raise InputError when there is nothing to send, InvariantError when the sum of its rows does not close."""
-    if plan.rows != plan.numbers + plan.invalid + plan.empty + plan.duplicates:
+    if plan.rows != plan.numbers + plan.invalid + plan.empty + plan.left_out + plan.duplicates:
         raise InvariantError("the plan's rows are not the sum of its numbers, invalid and empty cells and duplicates")
     if not plan.numbers:
         nothing = "The input holds no phone number that could be sent."
-        reason, count = plan.problems[0] if plan.problems else ("", 0)
+        left_out = [problem for source in plan.sources for problem in source.problems if is_left_out(problem[0])]
+        reason, count = next(iter([*left_out, *plan.problems]), ("", 0))
         commonest = counted(
             plan.rows,
             "{nothing} {damaged:,} of {count:,} row: {reason}",

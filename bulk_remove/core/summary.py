@@ -36,7 +36,7 @@ MEANING = {
     Status.FAILED: "refused, or never given a verdict",
     Status.UNRECOGNISED: "the server said something undocumented",
     Status.UNSENT: "never asked: the run stopped first",
-    Status.INVALID: "not a phone number: never sent",
+    Status.INVALID: "not a phone number, or left out: never sent",
 }
 """What each status means, in a few words for people."""
 

@@ -91,7 +91,8 @@ class EarlierRuns:
             forms = _words(own["also_try"]) <= _words(earlier["also_try"])
         else:
             forms = all(earlier[name] == own[name] for name in ("number_format", "also_try"))
-        return forms and all(earlier.get(name) == own[name] for name in _READING)
+        rows = earlier.get("where", []) == own["where"]  # ledgers of earlier versions have none
+        return forms and rows and all(earlier.get(name) == own[name] for name in _READING)
 
 
 def _words(value: object) -> set[str]:

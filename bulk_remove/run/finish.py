@@ -323,6 +323,7 @@ def _summary(plan: Plan, settings: Settings, finished: Finished) -> dict[str, ob
         "numbers_asked": finished.asked_numbers,
         "duplicate_rows": plan.duplicates,
         "empty_cells": plan.empty,
+        "left_out_rows": plan.left_out,
         "invalid_cells_by_reason": dict(plan.problems),
         "removed_records": finished.removed_records,
         "removed_records_at_least": finished.at_least,

@@ -9,15 +9,16 @@ from itertools import islice
 from bulk_remove.adapters.distinct import RowKeys
 from bulk_remove.core.campaigns import read_campaign
 from bulk_remove.core.code_column import CodeColumn
-from bulk_remove.core.columns import fold
-from bulk_remove.core.model import NumberedBlock, RowBlock, Source, mask
+from bulk_remove.core.columns import find_column, fold
+from bulk_remove.core.conditions import Condition, YesNo, is_left_out, left_out
+from bulk_remove.core.model import NumberedBlock, RowBlock, Source, harmless, mask
 from bulk_remove.core.numbers import JudgedBlock, Normaliser, NumberRules
 from bulk_remove.core.plan import Sample, SourcePlan
 from bulk_remove.core.spelling import EMPTY
 from bulk_remove.core.splitting import split_cell
 from bulk_remove.core.whole_input import WholeInput
 from bulk_remove.errors import InputError
-from bulk_remove.language import phrase
+from bulk_remove.language import counted, phrase
 from bulk_remove.settings import Settings
 
 SAMPLE_ROWS = 5
@@ -49,10 +50,13 @@ class Intake:
 
     def through(self, source: Source, blocks: Iterator[RowBlock], keys: RowKeys) -> Iterator[NumberedBlock]:
         """Yield the blocks of a source with what became of each row; its keys go to `keys`. Raises InputError."""
-        counts = _Counts(source, self.rows)
+        counts = _Counts(source, self.rows, self._settings.where)
         self._counts.append(counts)
+        conditions = self._conditions_on(source)
         for block in blocks:
-            numbered, judged = self._numbered(block)
+            for column, cells in zip(counts.beside, block.beside, strict=True):
+                column.add(cells)
+            numbered, judged = self._numbered(self._chosen(block, conditions))
             keys.add(numbered.numbers, numbered.campaigns if source.campaign_column is not None else ())
             counts.add(numbered, self._shown)
             counts.kinds.update(judged.kinds)
@@ -72,16 +76,46 @@ class Intake:
         """Return what each source holds."""
         return tuple(counts.plan() for counts in self._counts)
 
+    def _conditions_on(self, source: Source) -> Sequence[tuple[int, Condition]]:
+        """Return the conditions, each with the place of its column among those that are read beside the phones."""
+        return [
+            (source.beside.index(find_column(source.header, (), condition.column, "--where")), condition)
+            for condition in map(Condition.parse, self._settings.where)
+        ]
+
+    def _chosen(self, block: RowBlock, conditions: Sequence[tuple[int, Condition]]) -> RowBlock:
+        """Return the block with a problem for each row that does not meet the conditions, and without their cells."""
+        if conditions:
+            reason = left_out(self._settings.where)
+            out = {
+                index: reason
+                for index in range(len(block.cells))
+                if not all(condition.holds(block.beside[place][index]) for place, condition in conditions)
+            }
+            block = replace(block, problems={**block.problems, **out})
+        return replace(block, beside=())
+
+    def _judge(self, block: RowBlock) -> JudgedBlock:
+        """Judge the cells but those of rows that were left out, which say nothing of the others."""
+        out = {index for index, problem in block.problems.items() if is_left_out(problem)}
+        cells = ["" if index in out else cell for index, cell in enumerate(block.cells)] if out else block.cells
+        return self._normalise.block(cells)
+
     def _numbered(self, block: RowBlock) -> tuple[NumberedBlock, JudgedBlock]:
         if block.codes:
             block = self._with_codes(block)
-        judged = self._normalise.block(block.cells)
+        judged = self._judge(block)
         if judged.problems and self._settings.split_cells:
             cells = block.cells
-            parts = {index: found for index in judged.problems if (found := split_cell(cells[index], self._normalise))}
+            parts = {
+                index: found
+                for index in judged.problems
+                if not is_left_out(block.problems.get(index, ""))
+                and (found := split_cell(cells[index], self._normalise))
+            }
             if parts:
                 block = _with_parts(block, parts)
-                judged = self._normalise.block(block.cells)
+                judged = self._judge(block)
         self.whole.add(judged)  # before a row is refused for what stands beside its cell
         numbers, problems = judged.numbers, judged.problems
         for index, shown in block.shown.items():
@@ -127,14 +161,19 @@ class Intake:
 
 
 class _Counts:
-    """What a source was found to hold; `first_place` is the place of its first row in the whole input."""
+    """What a source was found to hold; `first_place` is the place of its first row in the whole input.
 
-    def __init__(self, source: Source, first_place: int) -> None:
+    `beside` counts the columns that are read beside the phones, `where` are the conditions on the rows.
+    """
+
+    def __init__(self, source: Source, first_place: int, where: Sequence[str]) -> None:
         self.first_place = first_place
         self.duplicates = 0
         self.kinds = Counter[str]()
         self.internal = 0
+        self.beside = [YesNo() for _ in source.beside]
         self._source = source
+        self._where = where
         self._rows = 0
         self._problems = Counter[str]()
         self._samples: list[Sample] = []
@@ -145,9 +184,23 @@ class _Counts:
         self._problems.update(block.problems.values())
         for index in range(min(len(block.numbers), SAMPLE_ROWS - len(self._samples))):
             self._samples.append(_sample(block, index, shown))
-        damaged = (index for index in sorted(block.problems) if block.problems[index] != EMPTY)
+        damaged = (index for index in sorted(block.problems) if _is_damage(block.problems[index]))
         for index in islice(damaged, SAMPLE_ROWS - len(self._examples)):
             self._examples.append(_sample(block, index, shown))
+
+    def _notes(self) -> Iterator[str]:
+        for index, column in zip(self._source.beside, self.beside, strict=True):
+            if told := column.told(self._source.header[index], chosen=bool(self._where)):
+                yield told
+        if self._where:
+            out = sum(count for reason, count in self._problems.items() if is_left_out(reason))
+            yield counted(
+                self._rows,
+                "--where {where} takes {taken:,} of {count:,} row; what it leaves out is INVALID and never sent.",
+                "--where {where} takes {taken:,} of {count:,} rows; what it leaves out is INVALID and never sent.",
+                where=harmless(" --where ".join(self._where)),
+                taken=self._rows - out,
+            )
 
     def plan(self) -> SourcePlan:
         return SourcePlan(
@@ -159,7 +212,12 @@ class _Counts:
             tuple(self._examples),
             tuple(self.kinds.most_common()),
             self.internal,
+            tuple(self._notes()),
         )
+
+
+def _is_damage(problem: str) -> bool:
+    return problem != EMPTY and not is_left_out(problem)
 
 
 def _sample(block: NumberedBlock, index: int, shown: Callable[[str], str]) -> Sample:

@@ -16,6 +16,7 @@ from bulk_remove.adapters.ledger import Planning, Store, create
 from bulk_remove.adapters.reader import ReadOptions
 from bulk_remove.adapters.reporter import kept_columns
 from bulk_remove.core.chunker import in_requests
+from bulk_remove.core.conditions import Condition
 from bulk_remove.core.guards import check_invalid_share
 from bulk_remove.core.model import RowBlock, Source
 from bulk_remove.core.numbers import NumberRules
@@ -188,15 +189,20 @@ def reading_of(settings: Settings, state_dir: Path) -> ReadOptions:
         sheet=settings.sheet,
         has_header=settings.has_header,
         trust_column=settings.trust_column,
+        where=tuple(map(Condition.parse, settings.where)),
         region=settings.region,
         spool_dir=state_dir,
     )
 
 
 def check_plan(plan: Plan, settings: Settings) -> None:
-    """Raise GuardStop when too great a share of the rows, those with an empty cell left out, holds no number."""
+    """Raise GuardStop when too great a share of the rows holds no number.
+
+    Rows with an empty cell do not count, nor those that were left out.
+    """
     examples = [sample for source in plan.sources for sample in source.examples]
-    check_invalid_share(plan.rows - plan.empty, plan.invalid, plan.problems, settings.max_invalid, examples)
+    rows = plan.rows - plan.empty - plan.left_out
+    check_invalid_share(rows, plan.invalid, plan.problems, settings.max_invalid, examples)
 
 
 @contextmanager

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from bulk_remove.adapters.reader import ReadOptions, open_table
+from bulk_remove.adapters.reader import ReadOptions, Table, open_table
+from bulk_remove.core.conditions import Condition
 from bulk_remove.errors import InputError, UsageError
 from tests.support.tables import kept_of, problems_of, refusal, rows_of, written
 
@@ -198,3 +199,48 @@ def test_a_campaign_column_that_is_not_there_or_holds_the_numbers_is_refused(tmp
     error = refusal(written(tmp_path, "phone,campaign\n601000001,00001\n"), ReadOptions(campaign_column=wanted))
     assert "the columns are 1 'phone' (60*****01), 2 'campaign'" in error.sentence
     assert "--campaign-column" in error.hint
+
+
+BESIDE = "telefon;zgoda;miasto;rodo\n601000001;TAK;Łódź;x\n\n601000002;;Kraków;\n601000003\n601000004;NIE;Łódź;\n"
+
+
+def beside_of(table: Table) -> list[list[str]]:
+    columns: list[list[str]] = [[] for _ in table.source.beside]
+    for block in table.blocks():
+        for column, cells in zip(columns, block.beside, strict=True):
+            column.extend(cells)
+    return columns
+
+
+@pytest.mark.parametrize("keep", [False, True])
+def test_the_columns_of_conditions_and_those_that_say_yes_or_no_are_read(tmp_path: Path, *, keep: bool) -> None:
+    where = tuple(map(Condition.parse, ("Miasto=łódź", "4=x", "telefon=601000001")))
+    path = written(tmp_path, BESIDE)
+    table = open_table(path, ReadOptions(where=where, keep_columns=keep, block_rows=2))
+    assert table.source.beside == (2, 3, 0, 1)
+    assert beside_of(table) == [
+        ["Łódź", "Kraków", "", "Łódź"],
+        ["x", "", "", ""],
+        ["601000001", "601000002", "601000003", "601000004"],
+        ["TAK", "", "", "NIE"],
+    ]
+    assert open_table(path, ReadOptions()).source.beside == (1, 3)
+    wide = open_table(written(tmp_path, BESIDE + "601000005;TAK;x;x;" + ";" * 200 + "y\n"), ReadOptions(where=where))
+    assert [column[-2:] for column in beside_of(wide)] == [
+        ["Łódź", "x"],
+        ["", "x"],
+        ["601000004", "601000005"],
+        ["NIE", "TAK"],
+    ]
+
+
+def test_a_condition_on_a_column_that_is_not_there_is_refused_with_the_columns(tmp_path: Path) -> None:
+    error = refusal(written(tmp_path, BESIDE), ReadOptions(where=(Condition("zgody", "x"),)))
+    assert "There is no column 'zgody'; the columns are 1 'telefon'" in error.sentence
+    assert error.hint == "Did you mean --where 'zgoda'?"
+
+
+def test_a_condition_on_a_file_without_a_header_goes_by_the_place(tmp_path: Path) -> None:
+    options = ReadOptions("1", has_header=False, where=(Condition("2", "x"),))
+    table = open_table(written(tmp_path, "601000001;x;\n601000002;;\n"), options)
+    assert (table.source.beside, beside_of(table)) == ((1,), [["x", ""]])

@@ -8,6 +8,7 @@ import pytest
 from openpyxl.worksheet.worksheet import Worksheet
 
 from bulk_remove.adapters.reader import ReadOptions, Table, open_table
+from bulk_remove.core.conditions import Condition
 from bulk_remove.errors import InputError
 from tests.support.workbook_here import read_workbooks_here
 from tests.support.workbooks import changed_zip
@@ -301,3 +302,15 @@ def test_a_sheet_whose_name_says_remove_is_not_passed_over_until_the_sheet_is_na
     assert open_table(path, ReadOptions(sheet="Klienci")).source.sheet == "Klienci"
     without_numbers = workbook(tmp_path, PHONES, [["klient"], ["Jan"]], names=("Klienci", name))
     assert open_table(without_numbers, ReadOptions()).source.notes == ()
+
+
+@pytest.mark.parametrize("keep", [False, True])
+def test_truth_values_and_the_columns_of_conditions_are_read_beside_the_phones(tmp_path: Path, *, keep: bool) -> None:
+    rows: Rows = [["zgoda", "phone", "kampania", "kod"], [True, "601000001", 1, 7], [False, "601000002", 2, None]]
+    where = (Condition("kod", "7"), Condition("kampania", "1"))
+    options = ReadOptions(campaign_column="kampania", where=where, keep_columns=keep)
+    table = open_table(workbook(tmp_path, rows), options)
+    assert table.source.beside == (3, 2, 0)
+    (block,) = table.blocks()
+    assert [*block.beside] == [["7", ""], ["1", "2"], ["TRUE", "FALSE"]]
+    assert ([*block.cells], [*block.campaigns]) == (["601000001", "601000002"], ["00001", "00002"])

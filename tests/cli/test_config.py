@@ -88,7 +88,8 @@ def test_every_setting_is_taken_from_the_file_and_its_source_is_shown(write: Wri
     ]  # fmt: skip
     value = next((text for kind, text in kinds if isinstance(param.type, kind)), '"07:00"')
     value = {
-        "duration": '"7s"', "share": '"7%"', "formats": '"html,xlsx"', "window": '"07:00-08:00"'
+        "duration": '"7s"', "share": '"7%"', "formats": '"html,xlsx"', "window": '"07:00-08:00"',
+        "condition": '"zgoda=NIE"',
     }.get(param.type.name, value)  # fmt: skip
     value = f"[{value}]" if param.multiple or param.nargs == -1 else value
     file = write(f"[defaults]\n{key} = {value}\n")

@@ -110,3 +110,53 @@ def test_numbers_held_in_other_forms_are_found_and_reported_in_theirs(tmp_path: 
     entries = list(read_audit(server.audit))
     assert sum(len(ids) for entry in entries for ids in entry.removed.values()) == 40
     assert int(report[-1]["attempts"]) == 1
+
+
+def test_only_the_rows_of_the_conditions_are_sent_and_the_others_are_reported_and_no_reason_to_stop(
+    tmp_path: Path,
+) -> None:
+    source = tmp_path / "numbers.csv"
+    values = ["NIE;x", "TAK;x", "nie;", "", "Nie;X"]
+    rows = [f"{600_000_001 + index};{values[index % 5]}" for index in range(50)]
+    source.write_text("\n".join(["telefon;zgoda;rodo", *rows, "brak;NIE;x"]) + "\n", encoding="utf-8")
+    where = ("--where", "zgoda=NIE", "--where", "3=x")
+    with simulator(tmp_path) as server:
+        words = removal(server, tmp_path, source, *FAST, *where, "--report", "html,xlsx")
+        done = bulk_remove(*words)
+        assert done.returncode == 0, done.stderr
+        again = bulk_remove("report", "--state-dir", tmp_path / "state", "-o", tmp_path / "again.csv")
+        assert again.returncode == 0, again.stderr
+    wanted = {row.split(";")[0] for place, row in enumerate(rows) if place % 5 in {0, 4}}
+    assert {number for entry in read_audit(server.audit) for number in entry.asked} == wanted
+    report = report_of(tmp_path)
+    reason = "Left out by --where zgoda=NIE --where 3=x."
+    assert [row["row"] for row in report] == [str(2 + place) for place in range(51)]
+    assert {row["number"] for row in report if row["status"] == "REMOVED"} == wanted
+    assert [row["status"] for row in report].count("INVALID") == 31
+    assert [row["detail"] for row in report].count(reason) == 30
+    assert (tmp_path / "again.csv").read_bytes() == (tmp_path / "report.csv").read_bytes()
+    assert "takes 21 of 51 rows; what it leaves out is INVALID and never sent" in " ".join(done.stdout.split())
+    summary = json.loads((tmp_path / "report.summary.json").read_text(encoding="utf-8"))
+    assert (summary["left_out_rows"], summary["invalid_cells_by_reason"]) == (30, {report[-1]["detail"]: 1})
+    assert summary["settings"]["where"] == ["zgoda=NIE", "3=x"]
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "Rows: 21 = " in page
+    assert "Left out by --where zgoda=NIE --where 3=x: 30." in page
+
+
+def test_a_rerun_leaves_out_what_the_run_left_out_from_its_ledger_and_from_its_report(tmp_path: Path) -> None:
+    source = tmp_path / "numbers.csv"
+    rows = [f"{600_000_001 + index};{'NIE' if index % 2 else 'TAK'}" for index in range(20)]
+    source.write_text("\n".join(["telefon;zgoda", *rows]) + "\n", encoding="utf-8")
+    with simulator(tmp_path, "--busy-share", "0.5", "--busy-seconds", "2") as server:
+        first = bulk_remove(*removal(server, tmp_path, source, *FAST, "--where", "zgoda=NIE", "--busy-for", "0"))
+        assert first.returncode == 3, first.stderr
+        own = ("--url", server.url, "--user", "demo", "--yes", "--rate", "200", "--busy-delay", "300ms")
+        place = ("--state-dir", tmp_path / "state", "-o", tmp_path / "2.csv")
+        assert bulk_remove("rerun", tmp_path / "report.csv", *own, *place).returncode == 0
+    summary = json.loads((tmp_path / "2.summary.json").read_text(encoding="utf-8"))
+    assert (summary["left_out_rows"], summary["invalid_cells_by_reason"]) == (10, {})
+    assert summary["rows_by_status"]["REMOVED"] == 10
+    assert {number for entry in read_audit(server.audit) for number in entry.asked} == {
+        row.split(";")[0] for row in rows[1::2]
+    }

@@ -127,6 +127,9 @@ def test_content_that_was_done_is_not_sent_again_unless_it_is_to_be_read_otherwi
     (inbox / "b.csv").write_bytes(content)
     assert night(server, inbox, "--number-format", "e164").returncode == 0
     assert times_asked(server, [f"+48{number}" for number in numbers]) == {1}
+    (inbox / "b.csv").write_bytes(content)
+    assert night(server, inbox, "--where", f"telefon={numbers[0]}").returncode == 0
+    assert (times_asked(server, numbers[:1]), times_asked(server, numbers[1:])) == ({2}, {1})
 
 
 def test_content_is_known_again_whatever_form_its_campaign_was_found_to_use(tmp_path: Path, inbox: Path) -> None:

@@ -19,10 +19,10 @@ def source_lines(plan: SourcePlan) -> Iterator[str]:
     """Yield what was found in a source and what becomes of its rows; samples are masked already."""
     source = plan.source
     yield phrase("{file}: {how}; {columns}", file=harmless(source.file), how=_written(source), columns=_columns(source))
-    for note in source.notes:
+    for note in (*source.notes, *plan.notes):
         yield phrase("  {note}", note=ours(note))
-    rest = plan.rows - plan.invalid - plan.empty - plan.duplicates
-    yield phrase(
+    rest = plan.rows - plan.invalid - plan.empty - plan.left_out - plan.duplicates
+    told = phrase(
         "  {rows}: {numbers}, {duplicates}, {invalid:,} INVALID, {empty:,} empty",
         rows=counted(plan.rows, "{count:,} row", "{count:,} rows"),
         numbers=counted(rest, "{count:,} number", "{count:,} numbers"),
@@ -30,6 +30,7 @@ def source_lines(plan: SourcePlan) -> Iterator[str]:
         invalid=plan.invalid,
         empty=plan.empty,
     )
+    yield phrase("{told}, {count:,} left out", told=told, count=plan.left_out) if plan.left_out else told
     for problem, count in plan.damage:
         yield phrase("    {count:,} x {problem}", count=count, problem=ours(problem))
     if plan.kinds:
@@ -170,6 +171,8 @@ def plan_figures(plan: Plan, known: Known, also_try: Sequence[str]) -> Table:
     table.add("not a phone number", plan.invalid, "INVALID, never sent")
     if plan.empty:
         table.add("empty cells", plan.empty, "INVALID, never sent")
+    if plan.left_out:
+        table.add("rows left out by --where", plan.left_out, "INVALID, never sent")
     table.add("duplicates", plan.duplicates, "sent once")
     if plan.settled:
         table.add("settled by an earlier run", plan.settled, "not sent again")

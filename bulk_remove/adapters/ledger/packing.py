@@ -92,7 +92,8 @@ def unpack_source(packed: str) -> Source:
     properties = orjson.loads(packed)
     if any(type(properties.get(name, kind())) is not kind for name, kind in _PLAIN.items()):
         raise TypeError(Source.__name__)
-    return Source(**{**properties, "header": tuple(properties["header"]), "notes": tuple(properties["notes"])})
+    lists = {name: tuple(properties[name]) for name in ("header", "notes", "beside") if name in properties}
+    return Source(**{**properties, **lists})
 
 
 def pack_settings(settings: Mapping[str, object]) -> str:

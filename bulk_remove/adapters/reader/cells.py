@@ -112,6 +112,7 @@ class Wanted(NamedTuple):
     column: int
     campaign: int | None
     code: int | None
+    beside: Sequence[int]
     keep: bool
     block_rows: int
 

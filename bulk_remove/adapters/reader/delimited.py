@@ -49,6 +49,7 @@ def open_delimited(looked_over: LookedOver, options: ReadOptions) -> Table:
         header_row=heading.row,
         campaign_column=heading.campaign,
         code_column=heading.code,
+        beside=heading.beside,
         notes=(*(looked_over.given.aside.notes if looked_over.given.aside else ()), *text.notes, *heading.notes),
     )
     return _Delimited(source, text, min(heading.width, len(heading.names) + _MOST_TRAILING), options)
@@ -98,7 +99,7 @@ class _Delimited:
         import pandas as pd  # noqa: PLC0415 - half a second that only reading a CSV file should pay
 
         columns = range(self._width + 1)
-        kept = {self.source.column, self.source.campaign_column, self.source.code_column}
+        kept = {self.source.column, self.source.campaign_column, self.source.code_column, *self.source.beside}
         if self._options.keep_columns:
             kept.update(range(len(self.source.header)))
         yield from pd.read_csv(
@@ -132,7 +133,8 @@ class _Delimited:
             for column in (self.source.campaign_column, self.source.code_column)
         )
         problems = dict.fromkeys(wide, too_wide(self.source))
-        return RowBlock(self.source, rows, cells, others, campaigns, problems, codes)
+        beside = [columns[index].tolist() for index in self.source.beside]
+        return RowBlock(self.source, rows, cells, others, campaigns, problems, codes, beside=beside)
 
 
 def _filled(beyond: "Sequence[npt.NDArray[np.bytes_]]") -> Sequence[int]:

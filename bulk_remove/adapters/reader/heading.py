@@ -10,7 +10,14 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from bulk_remove.adapters.reader.dialect import TITLE_ROWS, Cut, best
-from bulk_remove.adapters.reader.table import ReadOptions, choose, choose_campaign, choose_code, own_report
+from bulk_remove.adapters.reader.table import (
+    ReadOptions,
+    choose,
+    choose_beside,
+    choose_campaign,
+    choose_code,
+    own_report,
+)
 from bulk_remove.core.columns import ChosenColumn, is_report_header, is_whole_number, may_be_header
 from bulk_remove.errors import InputError
 from bulk_remove.language import phrase
@@ -24,7 +31,7 @@ class Heading:
     """The names of the columns and the row in which they stand: 0 when there are none and they are made up.
 
     `width` is the most cells of a row among the first ones; `campaign` is the index of the campaigns' column, `code`
-    that of country or area codes.
+    that of country or area codes, `beside` are those of the other columns that are read.
     """
 
     delimiter: str
@@ -35,6 +42,7 @@ class Heading:
     width: int
     notes: tuple[str, ...] = ()
     code: int | None = None
+    beside: tuple[int, ...] = ()
 
 
 def check_is_list(path: str, cut: Cut, options: ReadOptions) -> None:
@@ -71,7 +79,8 @@ def _at(name: str, cut: Cut, number: int, options: ReadOptions) -> Heading:
     campaign = choose_campaign(name, names, samples, options, column.index)
     code = choose_code(name, names, samples, options, column.index)
     width = max(len(cells) for _, cells in cut.rows)
-    return Heading(cut.delimiter, number, names, column, campaign, width, column.notes, code)
+    beside = choose_beside(name, names, samples, options, {column.index, campaign, code})
+    return Heading(cut.delimiter, number, names, column, campaign, width, column.notes, code, beside)
 
 
 def _without(name: str, cut: Cut, options: ReadOptions) -> Heading:
@@ -90,7 +99,9 @@ def _without(name: str, cut: Cut, options: ReadOptions) -> Heading:
         column = replace(column, reason="the only column")
     campaign = choose_campaign(name, names, samples, options, column.index)
     found = () if options.has_header is False else ("The first row is a phone number: there is no header.",)
-    return Heading(cut.delimiter, 0, names, column, campaign, max(map(len, samples)), (*found, *column.notes))
+    beside = choose_beside(name, names, samples, options, {column.index, campaign})
+    width = max(map(len, samples))
+    return Heading(cut.delimiter, 0, names, column, campaign, width, (*found, *column.notes), None, beside)
 
 
 def _numbers_alone(cut: Cut, options: ReadOptions) -> bool:

@@ -95,4 +95,5 @@ def _block(source: Source, first_row: int, records: list[list[str]], *, keep: bo
             if len(cells) > width and not is_blank(cells[width:])
         },
         codes,
+        beside=[[cells[column] for cells in whole] for column in source.beside],
     )

@@ -1,6 +1,6 @@
 """What every kind of file is read as."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
@@ -8,7 +8,8 @@ from typing import Protocol
 
 from bulk_remove.adapters.reader.files import STANDARD_INPUT
 from bulk_remove.core.code_column import find_code_column
-from bulk_remove.core.columns import ChosenColumn, choose_column, find_campaign_column, fold
+from bulk_remove.core.columns import ChosenColumn, choose_column, find_campaign_column, find_column, fold
+from bulk_remove.core.conditions import Condition, yes_no_columns
 from bulk_remove.core.model import RowBlock, Source, harmless
 from bulk_remove.errors import InputError, OwnReportError
 from bulk_remove.language import ours, phrase
@@ -25,8 +26,9 @@ class ReadOptions:
     `keep_columns` keeps all cells, not the phone's alone. `encoding` is a name that Python knows, `delimiter` one
     character, `sheet` a name or a position from 1. `has_header` says whether the first row holds the names of the
     columns. `trust_column` takes a phone column that looks like something else, `code_column` looks for one with
-    country or area codes. `region` is the country of numbers without a country code. `spool_dir` is where what can be
-    read only once is set aside, None for the platform's place. `own_report` takes a report of this tool.
+    country or area codes. `where` are conditions on other columns. `region` is the country of numbers without a country
+    code. `spool_dir` is where what can be read only once is set aside, None for the platform's place. `own_report`
+    takes a report of this tool.
     """
 
     column: str | None = None
@@ -39,6 +41,7 @@ class ReadOptions:
     has_header: bool | None = None
     trust_column: bool = False
     code_column: bool = True
+    where: tuple[Condition, ...] = ()
     region: str = "PL"
     spool_dir: Path | None = None
     own_report: bool = False
@@ -96,6 +99,26 @@ def choose_code(
         return find_code_column(header, folded, samples)
     except InputError as error:
         raise InputError(phrase("{place}: {problem}", place=place, problem=ours(error.sentence)), error.hint) from None
+
+
+def choose_beside(
+    place: str,
+    header: Sequence[str],
+    samples: Sequence[Sequence[str]],
+    options: ReadOptions,
+    others: Collection[int | None],
+) -> tuple[int, ...]:
+    """Return the indexes of the columns of the conditions, and of those that say yes or no.
+
+    `others` are the columns with a meaning of their own. Raises InputError, which begins with `place`, when the column
+    of a condition is not there.
+    """
+    try:
+        asked = [find_column(header, samples, each.column, "--where") for each in options.where]
+    except InputError as error:
+        raise InputError(phrase("{place}: {problem}", place=place, problem=ours(error.sentence)), error.hint) from None
+    told = [] if options.own_report else yes_no_columns(header, samples, others)
+    return tuple(dict.fromkeys([*asked, *told]))
 
 
 def own_report(path: str) -> OwnReportError:

@@ -51,6 +51,7 @@ def open_workbook(looked_over: LookedOver, options: ReadOptions) -> Table:
         header_row=heading.row,
         campaign_column=heading.campaign,
         code_column=heading.code,
+        beside=heading.beside,
         notes=(*heading.notes, *found.notes, *map(unpacked, result["notes"])),
     )
     return _Workbook(source, rows, looked_over)
@@ -64,6 +65,7 @@ def _wanted(found: FoundSheet, options: ReadOptions) -> Wanted:
         column=heading.column.index,
         campaign=heading.campaign,
         code=heading.code,
+        beside=heading.beside,
         keep=options.keep_columns,
         block_rows=options.block_rows,
     )
@@ -80,10 +82,10 @@ class _Workbook:
         width = len(self.source.header)
         with self._rows.opened() as frames:
             while head := frames.read(FRAME.size):
-                first, cells, others, campaigns, codes, shown = orjson.loads(frames.read(*FRAME.unpack(head)))
+                first, cells, others, campaigns, codes, beside, shown = orjson.loads(frames.read(*FRAME.unpack(head)))
                 rows = range(first, first + len(cells)) if isinstance(first, int) else first
                 told = {int(place): text for place, text in shown.items()}
                 whole = [(*kept, *([""] * (width - len(kept)))) for kept in others]
-                yield RowBlock(self.source, rows, cells, whole, campaigns, codes=codes, shown=told)
+                yield RowBlock(self.source, rows, cells, whole, campaigns, codes=codes, shown=told, beside=beside)
         with self._looked_over.opened() as file:
             self._looked_over.check_unchanged(file)

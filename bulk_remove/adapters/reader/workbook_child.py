@@ -131,8 +131,8 @@ class _Reading:
     def __init__(self, wanted: Wanted, sheet: Sheet) -> None:
         self._wanted = wanted
         self._layout = Layout()
-        columns = [wanted.column, *(each for each in (wanted.campaign, wanted.code) if each is not None)]
-        self._columns = columns
+        wished = (wanted.column, wanted.campaign, wanted.code, *wanted.beside)
+        self._columns = columns = [each for each in dict.fromkeys(wished) if each is not None]
         self._rows: Iterator[Row] = sheet.rows(None if wanted.keep else columns, self._layout)
         self._filled = array("I")
         self._hidden_rows = self._unseen = 0
@@ -140,7 +140,9 @@ class _Reading:
         self.width = 0
 
     def blocks(self) -> Iterator[tuple[Any, ...]]:
-        """Yield rows, phone cells, all cells, campaigns, codes, and what is shown instead of a phone cell by its place.
+        """Yield rows, phone cells, all cells, campaigns, codes, other columns, and what is shown of phone cells.
+
+        What is shown instead of a phone cell stands under its place.
 
         Consecutive rows are the first of them alone.
         """
@@ -153,9 +155,10 @@ class _Reading:
                 texts = [[*map(cell_text, cells)] for cells in columns]
                 self.width = max(self.width, *map(len, texts))
                 columns = [picked(cells, self._columns) for cells in columns]
-            phones, *beside = zip(*columns, strict=True)
-            campaigns = () if self._wanted.campaign is None else beside[0]
-            codes = () if self._wanted.code is None else beside[-1]
+            by_column = dict(zip(self._columns, zip(*columns, strict=True), strict=True))
+            phones = by_column[self._wanted.column]
+            campaigns = () if self._wanted.campaign is None else by_column[self._wanted.campaign]
+            codes = () if self._wanted.code is None else by_column[self._wanted.code]
             cells = phone_texts(phones)
             self._filled.extend(number for number, cell in zip(numbers, cells, strict=True) if cell.strip())
             plain = numbers[-1] - numbers[0] == len(numbers) - 1
@@ -165,6 +168,7 @@ class _Reading:
                 texts,
                 [*map(campaign_text, campaigns)],
                 [*map(cell_text, codes)],
+                [[*map(cell_text, by_column[each])] for each in self._wanted.beside],
                 {} if _PLAIN.issuperset(map(type, phones)) else self._odd(phones),
             )
 

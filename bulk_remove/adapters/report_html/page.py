@@ -196,10 +196,12 @@ def _counted(status: Status, count: int) -> Phrase:
 def _invalid(summary: Mapping[str, Any], course: Course) -> dict[str, Any]:
     reasons = sorted(summary["invalid_cells_by_reason"].items(), key=lambda item: (-item[1], item[0]))
     shown, rest = reasons[:_MOST_REASONS], reasons[_MOST_REASONS:]
-    empty = summary["empty_cells"]
+    empty, left_out = summary["empty_cells"], summary["left_out_rows"]
     return {
-        "count": summary["rows_by_status"][Status.INVALID] - empty,
+        "count": summary["rows_by_status"][Status.INVALID] - empty - left_out,
         "empty": empty,
+        "left_out": left_out,
+        "where": harmless(" ".join(f"--where {each}" for each in summary["settings"]["where"])),
         "reasons": [(reason, count, course.examples.get(reason, ())) for reason, count in shown],
         "other": sum(count for _, count in rest),
     }
