@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from bulk_remove.core.lookalikes import look_alike
+from bulk_remove.core.lookalikes import count_up, look_alike
 from bulk_remove.core.model import REPORT_COLUMNS, NumberFormat, mask
 from bulk_remove.core.numbers import Normaliser, NumberRules
 from bulk_remove.core.regions import problem_in_plan
@@ -107,11 +107,12 @@ def choose_column(
             ),
             "Choose another with --column, or add --trust-column when it really holds phone numbers.",
         )
-    if wanted is not None:
-        return replace(chosen, notes=tuple(_doubts(header, samples, chosen.index, region)))
-    if rivals := _rivals(header, samples, chosen.index, region):
+    notes = [*_doubts(header, samples, chosen.index, region)] if wanted is not None else []
+    if wanted is None and (rivals := _rivals(header, samples, chosen.index, region)):
         raise _several(sorted([chosen.index, *rivals]), header, samples)
-    return chosen
+    if count_up(_column(samples, chosen.index)):
+        notes.append("The numbers count up by one: a spreadsheet may have made them out of the first one.")
+    return replace(chosen, notes=tuple(notes))
 
 
 def find_column(header: Sequence[str], samples: Sequence[Sequence[str]], wanted: str, flag: str) -> int:

@@ -23,7 +23,7 @@ Cells that repeat count once where a check digit decides: one number in every ro
 import re
 from collections.abc import Callable, Sequence
 from datetime import date
-from itertools import pairwise
+from itertools import pairwise, takewhile
 from typing import NamedTuple
 
 from bulk_remove.core.spelling import AMOUNT, DATE, EMAIL, misspelling, unwrapped
@@ -67,6 +67,25 @@ def look_alike(cells: Sequence[str]) -> str:
         if len(judged) >= kind.least and sum(map(kind.passes, judged)) >= kind.share * len(judged):
             return kind.name
     return "row numbers (counting up)" if _count_up(texts) else ""
+
+
+def count_up(cells: Sequence[str]) -> bool:
+    """Tell whether the numbers of a column count up by one, whatever they look like.
+
+    A range that belongs to one customer does, and so do those that a spreadsheet has made of the first one.
+    """
+    digits = [re.sub("[^0-9]", "", unwrapped(cell)[0]) for cell in cells if cell.strip()]
+    return len(digits) >= _SEVERAL and all(map(len, digits)) and _steps_of_one(digits)
+
+
+def is_cut_off(last: str, others: Sequence[str]) -> bool:
+    """Tell whether a number, behind which a file ends, begins like the others and has fewer digits than each."""
+    mine, *theirs = (re.sub("[^0-9]", "", unwrapped(cell)[0]) for cell in (last, *others))
+    theirs = [digits for digits in theirs if digits]
+    if len(theirs) < _FEW or not mine or len(mine) >= min(map(len, theirs)):
+        return False
+    alike = takewhile(lambda pair: pair[0] == pair[1], zip(min(theirs), max(theirs), strict=False))
+    return mine.startswith("".join(sign for sign, _ in alike)[: len(mine)][:_LONGEST_CODE])
 
 
 def _remainder(digits: str, weights: Sequence[int], divisor: int) -> int:
@@ -122,11 +141,17 @@ def _is_amount(text: str) -> bool:
 def _count_up(texts: Sequence[str]) -> bool:
     if len(texts) < _FEW or not all(_SMALL.fullmatch(text) for text in texts):
         return False
-    steps = [int(later) - int(earlier) for earlier, later in pairwise(texts)]
+    return _steps_of_one(texts)
+
+
+def _steps_of_one(digits: Sequence[str]) -> bool:
+    steps = [int(later) - int(earlier) for earlier, later in pairwise(digits)]
     return steps.count(1) >= _MOST * len(steps)
 
 
 _FEW = 5
+_SEVERAL = 10
+_LONGEST_CODE = 3
 _MANY = 20
 _KINDS = (
     _Kind("PESEL numbers", _is_pesel, _FEW),

@@ -24,6 +24,7 @@ from bulk_remove.settings import Settings
 SAMPLE_ROWS = 5
 MAX_CAMPAIGNS = 1000
 """More than this in one column are no campaigns, but something else with five characters."""
+_MANY_DUPLICATES = 10
 SHOWN_OTHERWISE = "The spreadsheet shows another number than the cell holds: the format adds or leaves out digits."
 
 
@@ -192,6 +193,14 @@ class _Counts:
         for index, column in zip(self._source.beside, self.beside, strict=True):
             if told := column.told(self._source.header[index], chosen=bool(self._where)):
                 yield told
+        with_number = self._rows - sum(self._problems.values())
+        if self.duplicates >= _MANY_DUPLICATES and 2 * self.duplicates > with_number:
+            yield counted(
+                self.duplicates,
+                "{count:,} of {rows:,} numbers stands in an earlier row, too: perhaps lists were put together twice.",
+                "{count:,} of {rows:,} numbers stand in an earlier row, too: perhaps lists were put together twice.",
+                rows=with_number,
+            )
         if self._where:
             out = sum(count for reason, count in self._problems.items() if is_left_out(reason))
             yield counted(

@@ -224,3 +224,35 @@ def test_what_is_piped_in_is_set_aside_where_the_state_is_and_gone_afterwards(tm
         )
         assert (done.returncode, "Traceback" in done.stderr) == (code, False), done.stderr
     assert [path.name for path in state.iterdir()] == ["runs"]
+
+
+@pytest.mark.parametrize(("twice", "told"), [(11, 1), (9, 0), (30, 1)])
+def test_a_list_of_mostly_duplicates_is_told(tmp_path: Path, twice: int, *, told: int) -> None:
+    path = written(tmp_path / "numbers.csv", "telefon", *["600000007"] * twice, "600000001", "brak", "600000005")
+    (file,) = planned(tmp_path, path)["files"]
+    note = f"{twice - 1} of {twice + 2} numbers stand in an earlier row, too: perhaps lists were put together twice."
+    assert file["notes"] == [note] * told
+
+
+def test_what_is_chosen_with_where_and_what_says_yes_or_no_is_in_the_plan(tmp_path: Path) -> None:
+    lines = ["telefon;Zgoda RODO", "600000001;TAK", "600000002;nie", "600000005;NIE", "brak;TAK"]
+    path = written(tmp_path / "numbers.csv", *lines)
+    (file,) = planned(tmp_path, path)["files"]
+    (note,) = file["notes"]
+    assert note.startswith("Column 'Zgoda RODO' says yes or no: 2 x TAK, 2 x nie. All rows are taken; --where ")
+    plan = planned(tmp_path, path, "--where", "zgoda rodo=Nie", "--max-invalid", "0%")
+    assert (plan["rows"], plan["numbers"], plan["invalid"], plan["left_out"]) == (4, 2, 0, 2)
+    assert plan["where"] == ["zgoda rodo=Nie"]
+    assert plan["files"][0]["samples"][0]["became"] == "Left out by --where zgoda rodo=Nie."
+    assert plan["files"][0]["invalid_examples"] == []
+
+
+def test_conditions_that_no_row_meets_are_4_and_say_so(tmp_path: Path) -> None:
+    path = written(tmp_path / "numbers.csv", "telefon;zgoda", "600000001;TAK", "600000002;NIE")
+    words = ("plan", path, "-c", "00001", "--state-dir", tmp_path / "state", "--where", "zgoda=N")
+    done = bulk_remove(*words)
+    assert done.returncode == 4
+    assert "2 of 2 rows: Left out by --where zgoda=N." in " ".join(done.stderr.split())
+    shown = bulk_remove(*words, "--where", "zgoda")
+    assert shown.returncode == 2
+    assert "COLUMN=VALUE" in shown.stderr

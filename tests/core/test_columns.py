@@ -11,10 +11,12 @@ from bulk_remove.core.columns import (
     find_campaign_column,
     find_column,
     fold,
+    is_report_header,
     is_whole_number,
     may_be_header,
     says_remove,
 )
+from bulk_remove.core.model import REPORT_COLUMNS
 from bulk_remove.errors import InputError
 
 NUMBER = "48 601 000 123"
@@ -354,3 +356,11 @@ def test_an_internal_number_is_no_whole_number() -> None:
 def test_a_missing_header_says_how_to_go_on() -> None:
     assert refusal(["48601000123"]).hint.endswith("or say --no-header.")
     assert "--no-header --column 2" in refusal(["Jan", "48601000123"]).hint
+
+
+def test_a_report_is_known_by_most_of_its_columns_however_they_are_cut_and_written() -> None:
+    whole = ["telefon", *REPORT_COLUMNS]
+    for cells in (whole, whole[::-1], [name.upper() for name in whole], [";".join(whole)], whole[:8], ["x\ty", *whole]):
+        assert is_report_header(cells)
+    for cells in (whole[:7], ["telefon", "status"], []):
+        assert not is_report_header(cells)

@@ -9,7 +9,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from bulk_remove.core.columns import choose_column
-from bulk_remove.core.lookalikes import look_alike
+from bulk_remove.core.lookalikes import count_up, is_cut_off, look_alike
 from bulk_remove.errors import InputError
 
 
@@ -150,3 +150,40 @@ def test_a_chosen_column_that_looks_like_something_else_is_refused_unless_it_is_
     assert "--column" in caught.value.hint
     assert "--trust-column" in caught.value.hint
     assert choose_column(header, rows, wanted, trust=True).index == 1
+
+
+UP = [f"601 000 0{place}" for place in range(10, 30)]
+
+
+@pytest.mark.parametrize("cells", [UP, [f"+48{cell}" for cell in UP], [*UP[:15], "", "512000999", *UP[15:]], UP[:10]])
+def test_numbers_that_count_up_by_one_are_told(cells: list[str]) -> None:
+    assert count_up(cells)
+    note = choose_column(["telefon"], [[cell] for cell in cells], None).notes
+    assert note == ("The numbers count up by one: a spreadsheet may have made them out of the first one.",)
+
+
+@pytest.mark.parametrize("cells", [UP[:9], UP[::-1], UP[::2], ["601000001"] * 20, [*UP, "brak"], []])
+def test_other_numbers_do_not_count_up(cells: list[str]) -> None:
+    assert not count_up(cells)
+
+
+NATIONAL = ["601000001", "512 000 002", "22 123 45 67", "733000004", "690000005"]
+CODED = [f"+48 {cell}" for cell in NATIONAL]
+
+
+@pytest.mark.parametrize(
+    ("last", "others", "cut"),
+    [
+        *[(last, NATIONAL, True) for last in ("60100000", "6", "22 123 45")],
+        *[(last, NATIONAL, False) for last in ("601000006", "+48601000006", "", "brak", "0601000006")],
+        *[(last, CODED, True) for last in ("+48 601 000 0", "486010000", "+4", "+48")],
+        *[(last, CODED, False) for last in ("601000006", "+48 601 000 006", "512000006")],
+        ("60100000", NATIONAL[:4], False),
+        ("60100000", [*NATIONAL, "441"], False),
+        ("60100000", [*NATIONAL[:4], "", "brak"], False),
+    ],
+)
+def test_a_last_number_is_cut_off_that_begins_like_all_others_and_is_shorter(
+    last: str, others: list[str], *, cut: bool
+) -> None:
+    assert is_cut_off(last, others) is cut

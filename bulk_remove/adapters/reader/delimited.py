@@ -1,17 +1,19 @@
 """Reads CSV with pandas' C parser, a block at a time."""
 
+import csv
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, BinaryIO, cast
 
-from bulk_remove.adapters.reader.dialect import best, check_quotes, first_rows
+from bulk_remove.adapters.reader.dialect import ShortRows, best, check_quotes, first_rows
 from bulk_remove.adapters.reader.encoding import decoded
 from bulk_remove.adapters.reader.files import LookedOver
 from bulk_remove.adapters.reader.heading import Heading, check_is_list, find_heading
 from bulk_remove.adapters.reader.ragged import check_width, ragged_blocks, too_wide
-from bulk_remove.adapters.reader.table import ReadOptions, Table
+from bulk_remove.adapters.reader.table import ReadOptions, Table, headers_again
 from bulk_remove.adapters.reader.text import TextFile, without_separator_line
+from bulk_remove.core.lookalikes import is_cut_off
 from bulk_remove.core.model import RowBlock, Source
 from bulk_remove.errors import InputError
 
@@ -24,6 +26,7 @@ _PEEK_BYTES = 32
 """Of a cell that is not kept, enough is read to tell a blank one; text costs five times as much."""
 _MOST_TRAILING = 64
 """How many columns past the header pandas is given: empty cells at the end of rows. Each costs _PEEK_BYTES a row."""
+_CUT_OFF = "The file ends here without a line end, and the number is shorter than the others: it may be cut off."
 _TOO_MANY_CELLS = re.compile(r"Expected \d+ fields in line (\d+), saw (\d+)")
 
 
@@ -34,8 +37,9 @@ def open_delimited(looked_over: LookedOver, options: ReadOptions) -> Table:
     """
     text = without_separator_line(decoded(looked_over, options.encoding))
     heading = _heading(text, options)
-    if text.has_quotes:
-        check_quotes(text, heading.delimiter)
+    shorter = ShortRows(heading.delimiter, len(heading.names), heading.column.index, heading.row)
+    if text.has_quotes or shorter.may_be_in(looked_over):
+        check_quotes(text, heading.delimiter, shorter)
     source = Source(
         file=looked_over.given.file,
         sheet="",
@@ -50,9 +54,26 @@ def open_delimited(looked_over: LookedOver, options: ReadOptions) -> Table:
         campaign_column=heading.campaign,
         code_column=heading.code,
         beside=heading.beside,
-        notes=(*(looked_over.given.aside.notes if looked_over.given.aside else ()), *text.notes, *heading.notes),
+        notes=(
+            *(looked_over.given.aside.notes if looked_over.given.aside else ()),
+            *text.notes,
+            *heading.notes,
+            *shorter.notes(),
+        ),
     )
-    return _Delimited(source, text, min(heading.width, len(heading.names) + _MOST_TRAILING), options)
+    width = min(heading.width, len(heading.names) + _MOST_TRAILING)
+    return _Delimited(source, text, width, options, _ends_inside_a_number(text, heading))
+
+
+def _ends_inside_a_number(text: TextFile, heading: Heading) -> bool:
+    """Tell whether the file ends, without a line end, behind a phone number that is shorter than the others."""
+    if not text.looked_over.ends_open:
+        return False
+    *_, last = [[], *csv.reader([text.last_line()], delimiter=heading.delimiter)]
+    (cut,) = first_rows(text, heading.delimiter)
+    others = [cells for cells in cut.below(heading.row) if cells != tuple(last)]
+    place = heading.column.index
+    return len(last) == place + 1 and is_cut_off(last[place], [cells[place] for cells in others if place < len(cells)])
 
 
 def _heading(text: TextFile, options: ReadOptions) -> Heading:
@@ -72,9 +93,23 @@ class _Delimited:
     _text: TextFile
     _width: int
     _options: ReadOptions
+    _cut_off: bool
 
     def blocks(self) -> Iterator[RowBlock]:
         """Yield the rows under the header; see Table."""
+        blocks = self._blocks()
+        if not self._cut_off:
+            yield from blocks
+            return
+        last = next(blocks, None)
+        for block in blocks:
+            if last:
+                yield last
+            last = block
+        if last:
+            yield replace(last, problems={**last.problems, len(last.rows) - 1: _CUT_OFF})
+
+    def _blocks(self) -> Iterator[RowBlock]:
         import pandas as pd  # noqa: PLC0415 - half a second that only reading a CSV file should pay
 
         row = 0  # the line that _WithWidth puts in front
@@ -133,6 +168,7 @@ class _Delimited:
             for column in (self.source.campaign_column, self.source.code_column)
         )
         problems = dict.fromkeys(wide, too_wide(self.source))
+        problems |= headers_again(self.source, rows, {**dict(enumerate(columns[:width])), self.source.column: cells})
         beside = [columns[index].tolist() for index in self.source.beside]
         return RowBlock(self.source, rows, cells, others, campaigns, problems, codes, beside=beside)
 

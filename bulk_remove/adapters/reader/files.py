@@ -3,7 +3,7 @@
 import codecs
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import BinaryIO
@@ -17,6 +17,7 @@ from bulk_remove.language import phrase
 
 READ_BYTES = 1 << 18
 STANDARD_INPUT = "-"
+_SIGNS = ",;\t|\n"
 _NAME_ONE = "Name a file, or - to read what is piped in."
 
 
@@ -77,7 +78,7 @@ class LookedOver:
 
     `fingerprint` and `sha256` are those of the file as given. `text_fault` says why what is inside is not UTF-8 text,
     as the end of a sentence, or is empty. `has_quotes` and `has_bom` are those of UTF-8 text. Its first bytes are
-    `start`.
+    `start`. `signs` counts separators and line ends, as bytes; `ends_open` says that there is no line end at the end.
     """
 
     given: Given
@@ -86,6 +87,8 @@ class LookedOver:
     start: bytes
     text_fault: str
     has_quotes: bool
+    signs: Mapping[str, int]
+    ends_open: bool
 
     @property
     def has_bom(self) -> bool:
@@ -137,7 +140,8 @@ def look_over(given: Given) -> LookedOver:
     """Read the input once, for its hash and for what is not text. Raises InputError when it cannot be read."""
     digest = hashlib.sha256()
     text = _TextCheck()
-    start = b""
+    start = end = b""
+    signs = dict.fromkeys(_SIGNS, 0)
     with given.opened() as file:
         before = given.aside.fingerprint if given.aside else fingerprint(file)
         while piece := file.read(READ_BYTES):
@@ -145,13 +149,16 @@ def look_over(given: Given) -> LookedOver:
             if given.aside is None:
                 digest.update(piece)
             text.add(piece, last=False)
+            for sign in signs:
+                signs[sign] += piece.count(sign.encode())
+            end = piece.rstrip(b"\0")[-1:]
         text.add(b"", last=True)
     if not start:
         raise InputError(
             phrase("{name} is empty.", name=given.name), "Check that the export that wrote it has ended well."
         )
     sha256 = given.aside.sha256 if given.aside else digest.hexdigest()
-    return LookedOver(given, before, sha256, start, text.fault, text.has_quotes)
+    return LookedOver(given, before, sha256, start, text.fault, text.has_quotes, signs, end not in {b"\n", b"\r"})
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from itertools import islice
 
 from bulk_remove.adapters.reader.dialect import is_blank
-from bulk_remove.adapters.reader.table import ReadOptions
+from bulk_remove.adapters.reader.table import ReadOptions, headers_again
 from bulk_remove.adapters.reader.text import TextFile
 from bulk_remove.core.model import RowBlock, Source
 from bulk_remove.errors import InputError
@@ -79,6 +79,12 @@ def _block(source: Source, first_row: int, records: list[list[str]], *, keep: bo
     kept = [(row, cells) for row, cells in enumerate(records, start=first_row) if not is_blank(cells)]
     empty = [""] * width
     whole = [tuple((cells + empty)[:width]) for _, cells in kept]
+    problems = {
+        index: too_wide(source)
+        for index, (_, cells) in enumerate(kept)
+        if len(cells) > width and not is_blank(cells[width:])
+    }
+    problems |= headers_again(source, [row for row, _ in kept], dict(enumerate(zip(*whole, strict=True))))
     campaigns, codes = (
         [] if column is None else [cells[column] for cells in whole]
         for column in (source.campaign_column, source.code_column)
@@ -89,11 +95,7 @@ def _block(source: Source, first_row: int, records: list[list[str]], *, keep: bo
         [cells[source.column] for cells in whole],
         whole if keep else [],
         campaigns,
-        {
-            index: too_wide(source)
-            for index, (_, cells) in enumerate(kept)
-            if len(cells) > width and not is_blank(cells[width:])
-        },
+        problems,
         codes,
         beside=[[cells[column] for cells in whole] for column in source.beside],
     )

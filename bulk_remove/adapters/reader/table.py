@@ -1,10 +1,11 @@
 """What every kind of file is read as."""
 
-from collections.abc import Collection, Iterator, Sequence
+import codecs
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
-from typing import Protocol
+from typing import Any, Protocol
 
 from bulk_remove.adapters.reader.files import STANDARD_INPUT
 from bulk_remove.core.code_column import find_code_column
@@ -134,6 +135,50 @@ def own_report(path: str) -> OwnReportError:
             path="report.csv" if piped else quote(harmless(path)),
         ),
     )
+
+
+_HEADER_AGAIN = "The header again, in the middle of the rows."
+_ANOTHER_NAME = "The name of another column: perhaps the header again, in another order."
+_COMPARED_BYTES = 32
+
+
+def _name_key(text: str | bytes) -> bytes:
+    """Return of a cell, perhaps only its beginning, what is compared with a column's name."""
+    whole = text if isinstance(text, bytes) else text.encode(errors="replace")
+    return whole.removeprefix(codecs.BOM_UTF8)[:_COMPARED_BYTES].strip()  # of a second file behind the first one
+
+
+def headers_again(source: Source, rows: Sequence[int], columns: Mapping[int, Any]) -> dict[int, str]:
+    """Return, by its index, why a row whose phone cell is the name of a column must not be sent.
+
+    `columns` are the cells that are known, as sequences by column, perhaps only their beginnings. Raises InputError
+    when the names stand in a row in another order: below it, nothing is where the first header says.
+    """
+    phones = columns.get(source.column, ())
+    again = {name for name in source.header if name.strip()} if source.header_row else set()
+    again |= {f"\ufeff{name}" for name in again}
+    if again.isdisjoint(phones):
+        return {}
+    names = [_name_key(name) for name in source.header]
+    problems = {}
+    for index, cell in enumerate(phones):
+        if cell in again:
+            known = {place: key for place, cells in columns.items() if (key := _name_key(cells[index]))}
+            problems[index] = _header_again(source, rows[index], names, known)
+    return {index: problem for index, problem in problems.items() if problem}
+
+
+def _header_again(source: Source, row: int, names: Sequence[bytes], known: Mapping[int, bytes]) -> str:
+    """Return why a row with these cells is not sent; empty where it is only its phone cell. Raises InputError."""
+    if all(names[place] == key for place, key in known.items()):
+        return _HEADER_AGAIN
+    again = sum(key in names for key in known.values())
+    if again > 1 and 2 * again > len(known):
+        raise InputError(
+            phrase("{name}: row {row} is a header, too, but in another order.", name=harmless(source.file), row=row),
+            "Put each table into a file of its own, or bring the columns of both into one order.",
+        )
+    return "" if known[source.column] == names[source.column] else _ANOTHER_NAME
 
 
 def no_rows(path: str) -> InputError:

@@ -15,6 +15,7 @@ _UTF8 = frozenset({"utf-8", "utf-8-sig"})
 _BOM = "\ufeff"
 _SEPARATOR_LINE = re.compile(r"""("?)sep=([\t !#-/:-@\[-`{-~])\1(\r\n|\r|\n|\Z)""", re.IGNORECASE)
 _SEPARATOR_LINE_CHARACTERS = 9
+_LAST_BYTES = 1 << 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,14 @@ class TextFile:
                 yield text
             finally:
                 text.detach()  # it would close the file, which is looked at once more
+
+    def last_line(self) -> str:
+        """Return what stands behind the last line end, or the end of it when that is very long."""
+        with self._checked() as file:
+            end = file.seek(0, 2)
+            file.seek(max(0, end - _LAST_BYTES) & ~3)  # no encoding has longer characters of one length
+            tail = file.read().decode("utf-8" if self.encoding in _UTF8 else self.encoding, errors="replace")
+        return re.split(r"[\r\n]", tail.removeprefix(_BOM))[-1]
 
     @contextmanager
     def utf8(self) -> Iterator[Callable[[int], bytes]]:

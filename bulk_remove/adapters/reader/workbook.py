@@ -13,7 +13,7 @@ from bulk_remove.adapters.reader.cells import FRAME, Wanted
 from bulk_remove.adapters.reader.files import LookedOver
 from bulk_remove.adapters.reader.sheets import FoundSheet, find_sheet
 from bulk_remove.adapters.reader.spool import Spool
-from bulk_remove.adapters.reader.table import ReadOptions, Table
+from bulk_remove.adapters.reader.table import ReadOptions, Table, headers_again
 from bulk_remove.adapters.reader.workbook_process import WorkbookProcess
 from bulk_remove.core.model import RowBlock, Source
 from bulk_remove.language import unpacked
@@ -86,6 +86,11 @@ class _Workbook:
                 rows = range(first, first + len(cells)) if isinstance(first, int) else first
                 told = {int(place): text for place, text in shown.items()}
                 whole = [(*kept, *([""] * (width - len(kept)))) for kept in others]
-                yield RowBlock(self.source, rows, cells, whole, campaigns, codes=codes, shown=told, beside=beside)
+                columns = {self.source.column: cells, **dict(zip(self.source.beside, beside, strict=True))}
+                if self.source.campaign_column is not None:
+                    columns[self.source.campaign_column] = campaigns
+                columns |= dict(enumerate(zip(*whole, strict=True)))
+                problems = headers_again(self.source, rows, columns)
+                yield RowBlock(self.source, rows, cells, whole, campaigns, problems, codes, told, beside)
         with self._looked_over.opened() as file:
             self._looked_over.check_unchanged(file)
