@@ -211,7 +211,7 @@ def test_a_file_that_changes_while_it_is_read_is_left_and_one_that_changes_later
     (place.inbox / "a.csv").write_text("\n".join(["telefon", *numbers]), encoding="utf-8")
     # Its time is put back: what was copied counts, and not what lies there.
     script = swapped(
-        "bulk_remove.run.nights.Night._started",
+        "bulk_remove.run.nights.Night._run",
         f"then = os.stat({file!r})",
         f"open({file!r}, 'r+').write('telefon\\n{SECRET}\\n')",
         f"os.utime({file!r}, ns=(then.st_atime_ns, then.st_mtime_ns))",
