@@ -28,7 +28,7 @@ from bulk_remove.adapters.ledger import Outcomes
 from bulk_remove.adapters.reader import find_files, open_table
 from bulk_remove.core.field_checks import checked, path, several_of, text
 from bulk_remove.core.lifecycle import SETTLED
-from bulk_remove.core.model import Outcome, ReportFormat, RowBlock, Source, Status
+from bulk_remove.core.model import Outcome, ReportFormat, RowBlock, Source, unsent_status
 from bulk_remove.core.plan import ApprovedPlan, Consent, Plan, check_holds_numbers, check_within_limits, passed
 from bulk_remove.core.plan import approve as approve_plan
 from bulk_remove.errors import UnavailableError, UsageError
@@ -133,9 +133,9 @@ async def remove_numbers(
 ) -> AsyncGenerator[Outcome, None]:
     """Remove numbers; yields an outcome for each distinct one as soon as it is final and on disk.
 
-    A text that is no phone number comes first, as INVALID, under its own text. Numbers without a final answer come
-    last; if the server ended the run early, RefusedError or UnavailableError is raised after them, and GuardStop if
-    the canary did. `bulk-remove report RUN` writes a report of it.
+    A text that is no phone number comes first, as INVALID, under its own text; so does a kept number, as KEPT. Numbers
+    without a final answer come last; if the server ended the run early, RefusedError or UnavailableError is raised
+    after them, and GuardStop if the canary did. `bulk-remove report RUN` writes a report of it.
     Raises what else `bulk_remove.errors` lists; GuardStop when `approve` returns False, TypeError for another answer.
     """
     ties = Ties(on_progress)
@@ -149,7 +149,7 @@ async def remove_numbers(
         approved = await _approved(ready, server, approve)
         for row in Outcomes(ready.store).rows():
             if row.state is None:
-                yield Outcome(row.cell, Status.INVALID, 0, (), 0, 0, row.problem, 0.0)
+                yield Outcome(row.cell, unsent_status(row.problem), 0, (), 0, 0, row.problem, 0.0)
         sending = asyncio.create_task(_sent(ready, approved, server, ties))
         sending.add_done_callback(ties.end)
         try:

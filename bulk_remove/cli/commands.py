@@ -20,6 +20,7 @@ from bulk_remove.cli.options import (
     inbox_options,
     input_options,
     kept_guard_options,
+    kept_keep_options,
     login_options,
     output_options,
     region_option,
@@ -129,6 +130,7 @@ def resume(**options: Any) -> int:
 @program.command()
 @click.argument("earlier", metavar="RUN|REPORT", type=RunOrReport())
 @form_options
+@kept_keep_options
 @kept_guard_options
 @change_options
 @login_options

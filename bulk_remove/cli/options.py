@@ -71,6 +71,15 @@ class Share(click.ParamType[float]):
 _INTERNAL = "Send numbers of 3 to 6 digits; else only if most of the numbers are such."
 _ALSO_TRY = "Ask for what is not there in other forms as well: plus,international,zeros,national."
 
+# The same for a rerun, where what is not given stays as it was.
+keep_options, kept_keep_options = (
+    _all(
+        _option("--keep", multiple=True, type=_FILE, help="Never remove the numbers of this file; may be repeated."),
+        _option("--keep-skips/--no-keep-skips", default=default, help="Leave such numbers out instead of stopping."),
+    )
+    for default in (False, None)
+)
+
 campaign_option = _option("--campaign", "-c", help="A campaign to look for.")
 region_option = _option(
     "--region", default="PL", show_default=True, help="The country of numbers without a country code."
@@ -96,6 +105,7 @@ input_options = _all(
     ),
     _option("--also-try", default="", metavar="FORMS", help=_ALSO_TRY),
     click.option("--show-numbers", is_flag=True, help="Show the sample cells of the plan unmasked."),
+    keep_options,
     _option("--keep-columns", is_flag=True, help="Put the input's own columns first in the report."),
     _option(
         "--number-format",

@@ -12,10 +12,10 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from bulk_remove.core.guards import NO_LIMITS, NOTHING_KNOWN, Known, Limits, check_limits, emptied, unchecked
-from bulk_remove.core.model import Source
+from bulk_remove.core.model import ON_KEEP_LIST, Source, harmless
 from bulk_remove.core.spelling import EMPTY
 from bulk_remove.errors import GuardStop, InputError, InvariantError
-from bulk_remove.language import counted, ours
+from bulk_remove.language import counted, joined, ours, phrase
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +55,35 @@ class Sample(NamedTuple):
     became: str
 
 
+NO_DAMAGE = frozenset({EMPTY, ON_KEEP_LIST})
+"""Reasons why a row has no number to ask for that say nothing against its file."""
+
+
+class KeepList(NamedTuple):
+    """A table of numbers that must never be removed."""
+
+    file: str
+    """The file, with the sheet of a workbook behind it."""
+    sha256: str
+    """What the file is, in hex."""
+    numbers: int
+    """How many numbers it holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """The keep lists of a plan, and what of its input stands on them."""
+
+    lists: tuple[KeepList, ...] = ()
+    """The lists, in the order in which they were named."""
+    skips: bool = False
+    """Whether their numbers are left out, and all others are sent; else nothing is."""
+    rows: int = 0
+    """Rows of the input that would be sent if their numbers were on none of the lists."""
+    examples: tuple[Sample, ...] = ()
+    """The first of them, masked."""
+
+
 @dataclass(frozen=True, slots=True)
 class SourcePlan:
     """What a source holds."""
@@ -84,7 +113,12 @@ class SourcePlan:
     @property
     def damage(self) -> tuple[tuple[str, int], ...]:
         """The reasons why cells with something in them hold no number."""
-        return tuple(problem for problem in self.problems if problem[0] != EMPTY)
+        return tuple(problem for problem in self.problems if problem[0] not in NO_DAMAGE)
+
+    @property
+    def kept(self) -> int:
+        """Rows whose number is on a keep list."""
+        return dict(self.problems).get(ON_KEEP_LIST, 0)
 
     @property
     def invalid(self) -> int:
@@ -94,7 +128,7 @@ class SourcePlan:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a run would do. `rows` = `numbers` + `invalid` + `empty` + `duplicates`."""
+    """What a run would do. `rows` = `numbers` + `invalid` + `empty` + `kept` + `duplicates`."""
 
     run_id: str
     """The run's id, by which it is found later."""
@@ -112,6 +146,8 @@ class Plan:
     """Whether a record goes, too, when a number is among its additional ones."""
     canary: bool = False
     """Whether one request is sent alone before the others."""
+    keep: Keep = Keep()
+    """The lists of numbers that must never be removed, and what of the input is on them."""
 
     @property
     def rows(self) -> int:
@@ -127,6 +163,11 @@ class Plan:
     def empty(self) -> int:
         """Rows whose phone cell is empty."""
         return sum(source.empty for source in self.sources)
+
+    @property
+    def kept(self) -> int:
+        """Rows whose number is on a keep list; they are never sent."""
+        return sum(source.kept for source in self.sources)
 
     @property
     def duplicates(self) -> int:
@@ -225,9 +266,17 @@ class ApprovedPlan:
 
 
 def check_holds_numbers(plan: Plan) -> None:
-    """Raise InputError when there is nothing to send, InvariantError when the sum of its rows does not close."""
-    if plan.rows != plan.numbers + plan.invalid + plan.empty + plan.duplicates:
-        raise InvariantError("the plan's rows are not the sum of its numbers, invalid and empty cells and duplicates")
+    """Raise InputError when there is nothing to send, InvariantError when the sum of its rows does not close.
+
+    Where the reason is a keep list, GuardStop as `check_kept`.
+    """
+    if plan.rows != plan.numbers + plan.invalid + plan.empty + plan.kept + plan.duplicates:
+        raise InvariantError("the plan's rows are not the sum of its numbers and of those that are not sent")
+    if not plan.numbers and plan.kept:
+        check_kept(plan)
+        raise InputError(
+            "All numbers of the input are on a --keep list.", "Check the list: nothing else is left to remove."
+        )
     if not plan.numbers:
         nothing = "The input holds no phone number that could be sent."
         reason, count = plan.problems[0] if plan.problems else ("", 0)
@@ -248,11 +297,36 @@ def check_holds_numbers(plan: Plan) -> None:
 def passed(plan: Plan, known: Known) -> tuple[str, ...]:
     """Return sentences on what a plan's limits let through and an operator should know nevertheless."""
     to_send = {campaign.campaign: campaign.to_send for campaign in plan.campaigns}
-    return (*unchecked(plan.campaign_ids, plan.limits, known), *emptied(to_send, known))
+    unseen = plan.keep.lists and plan.additional_numbers
+    return (*unchecked(plan.campaign_ids, plan.limits, known), *emptied(to_send, known), *[_UNSEEN] * bool(unseen))
+
+
+_UNSEEN = (
+    "A record may hold a number of a --keep list as well: with --additional-numbers it is removed all the same, "
+    "because the server does not show these numbers."
+)
+
+
+def check_kept(plan: Plan) -> None:
+    """Raise GuardStop when numbers of the input must never be removed, unless they are to be left out."""
+    keep = plan.keep
+    if not keep.rows or keep.skips:
+        return
+    raise GuardStop(
+        counted(
+            keep.rows,
+            "{count:,} row holds a number of a --keep list ({lists}): {examples}. Nothing was sent.",
+            "{count:,} rows hold numbers of a --keep list ({lists}): {examples}. Nothing was sent.",
+            lists=", ".join(harmless(each.file) for each in keep.lists),
+            examples=joined(", ", (phrase("row {row} '{cell}'", row=row, cell=cell) for row, cell, _ in keep.examples)),
+        ),
+        "Look whether the right file was given. To remove only the other numbers, add --keep-skips.",
+    )
 
 
 def check_within_limits(plan: Plan, known: Known) -> None:
-    """Raise GuardStop when the plan asks more of a campaign than its limits allow."""
+    """Raise GuardStop when the plan asks more of a campaign than its limits allow, or for a number to be kept."""
+    check_kept(plan)
     check_limits({campaign.campaign: campaign.to_send for campaign in plan.campaigns}, plan.limits, known)
 
 

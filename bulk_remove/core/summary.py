@@ -37,6 +37,7 @@ MEANING = {
     Status.UNRECOGNISED: "the server said something undocumented",
     Status.UNSENT: "never asked: the run stopped first",
     Status.INVALID: "not a phone number: never sent",
+    Status.KEPT: "on a --keep list: never sent",
 }
 """What each status means, in a few words for people."""
 

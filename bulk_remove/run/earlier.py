@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from bulk_remove.adapters.folders import Mark, is_marked, run_folders
 from bulk_remove.adapters.ledger import Reopening, opened_for_reading
-from bulk_remove.core.model import NumberFormat
+from bulk_remove.core.model import NumberFormat, Status
 from bulk_remove.core.summary import Ending
 from bulk_remove.errors import StorageError
 from bulk_remove.run.history import PastRun, past_run
@@ -77,7 +77,8 @@ class EarlierRuns:
         for known in reversed(self._known):
             if content in known.contents and self._reads_alike(known.settings):
                 run = past_run(known.folder)
-                if run.state == Ending.DONE and not run.open_numbers and not run.proves_nothing:
+                kept = run.unsent_rows[Status.KEPT]  # which the lists of today may not hold any more
+                if run.state == Ending.DONE and not run.open_numbers and not run.proves_nothing and not kept:
                     return run
         return None
 

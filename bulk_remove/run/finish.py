@@ -317,6 +317,7 @@ def _summary(plan: Plan, settings: Settings, finished: Finished) -> dict[str, ob
             }
             for source in (planned.source for planned in plan.sources)
         ],
+        "keep": [each._asdict() for each in plan.keep.lists],
         "rows": plan.rows,
         "rows_by_status": {status.value: finished.by_status.get(status, 0) for status in Status},
         "numbers": plan.numbers,

@@ -14,6 +14,7 @@ def plan_as_json(plan: Plan, settings: Settings, known: Known) -> dict[str, obje
         "rows": plan.rows,
         "invalid": plan.invalid,
         "empty": plan.empty,
+        "kept": plan.kept,
         "duplicates": plan.duplicates,
         "numbers": plan.numbers,
         "requests": plan.requests,
@@ -24,6 +25,7 @@ def plan_as_json(plan: Plan, settings: Settings, known: Known) -> dict[str, obje
         "additional_numbers": plan.additional_numbers,
         "canary": plan.canary,
         "limits": asdict(plan.limits),
+        "keep": [each._asdict() for each in plan.keep.lists],
         "campaigns": [_campaign(campaign, known) for campaign in plan.campaigns],
         "files": [_source(source) for source in plan.sources],
     }
@@ -62,6 +64,7 @@ def _source(plan: SourcePlan) -> dict[str, object]:
         "invalid": plan.invalid,
         "invalid_by_reason": dict(plan.damage),
         "empty": plan.empty,
+        "kept": plan.kept,
         "read_as_numbers": dict(plan.kinds),
         "internal_numbers": plan.internal,
         "duplicates": plan.duplicates,

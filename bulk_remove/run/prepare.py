@@ -19,9 +19,10 @@ from bulk_remove.core.chunker import in_requests
 from bulk_remove.core.guards import check_invalid_share
 from bulk_remove.core.model import RowBlock, Source
 from bulk_remove.core.numbers import NumberRules
-from bulk_remove.core.plan import CampaignPlan, Plan
+from bulk_remove.core.plan import CampaignPlan, Keep, Plan
 from bulk_remove.core.whole_input import WholeInput
 from bulk_remove.run.intake import Intake
+from bulk_remove.run.keep import KeepLists, read_keep_lists
 from bulk_remove.run.preflight import NOT_ASKED, Findings
 from bulk_remove.settings import Destination, Settings
 
@@ -97,7 +98,8 @@ def prepared(
     Raises InputError, UsageError, StorageError, and what the look does.
     """
     settings.shape(settings.campaign, destination.base_path)  # one in which no number fits is found before all else
-    planning = _Planner(tables, destination, state_dir, now_s, sight)
+    keep = read_keep_lists(settings, make_private(state_dir))
+    planning = _Planner(tables, destination, state_dir, now_s, sight, keep)
     known = sight.look([settings.campaign]) if settings.campaign else None
     first = settings.in_forms_of(known.held if known else {})
     with planning.planned(first, first.rules, known) as (ready, whole):
@@ -119,6 +121,7 @@ class _Planner:
     state_dir: Path
     now_s: float
     sight: Sight
+    keep: KeepLists
 
     @contextmanager
     def planned(
@@ -131,7 +134,13 @@ class _Planner:
         kept = kept_columns([table.source for table in self.tables]) if settings.keep_columns else ()
         with new_run(self.state_dir, settings, self.destination, self.now_s) as (folder, store):
             planning = Planning(store)
-            intake = Intake(settings, rules, self.sight.on_rows, show_numbers=self.sight.show_numbers)
+            intake = Intake(
+                settings,
+                rules,
+                self.sight.on_rows,
+                self.keep.under(rules),
+                show_numbers=self.sight.show_numbers,
+            )
             with RowKeys(folder / "keys.tmp") as keys:
                 for table in self.tables:
                     planning.add_source(table.source)
@@ -153,6 +162,7 @@ class _Planner:
                 limits=settings.limits,
                 additional_numbers=settings.additional_numbers,
                 canary=settings.canary,
+                keep=Keep(self.keep.lists, settings.keep_skips, intake.kept_rows, tuple(intake.kept_examples)),
             )
             planning.finish(counts_of(plan, kept))
             yield Prepared(folder, store, plan, kept, settings, findings), intake.whole
@@ -231,4 +241,5 @@ def counts_of(plan: Plan, kept: Sequence[str]) -> dict[str, object]:
         ],
         "campaigns": [asdict(campaign) for campaign in plan.campaigns],
         "kept": kept,
+        "keep": [each._asdict() for each in plan.keep.lists],
     }

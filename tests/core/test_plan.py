@@ -6,12 +6,15 @@ import numpy as np
 import pytest
 
 from bulk_remove.core.guards import Known, Limits
-from bulk_remove.core.model import Source
+from bulk_remove.core.model import ON_KEEP_LIST, Source
 from bulk_remove.core.plan import (
     ApprovedPlan,
     CampaignPlan,
     Consent,
+    Keep,
+    KeepList,
     Plan,
+    Sample,
     SourcePlan,
     approve,
     check_answer,
@@ -69,6 +72,32 @@ def test_a_plan_without_a_number_names_the_commonest_reason() -> None:
     with pytest.raises(InputError) as caught:
         approve(empty, Consent.CODE)
     assert caught.value.sentence == "The input holds no phone number that could be sent. 2 of 3 rows: A date."
+
+
+VIP = Keep((KeepList("vip.csv", "0" * 64, 3),), rows=2, examples=(Sample(3, "60*****03", "kept"),))
+
+
+def kept(rows: int, numbers: int, *, skips: bool) -> Plan:
+    source = SourcePlan(SOURCE, rows, 0, ((ON_KEEP_LIST, rows - numbers),))
+    return replace(plan(rows, numbers), sources=(source,), keep=replace(VIP, skips=skips))
+
+
+def test_a_number_of_a_keep_list_is_never_sent_and_stops_the_run_unless_it_is_skipped() -> None:
+    made = kept(10, 8, skips=True)
+    assert (made.kept, made.invalid, made.problems) == (2, 0, ())
+    assert approve(made, Consent.FLAG).plan is made
+    with pytest.raises(GuardStop, match=r"2 rows hold numbers of a keep list \(vip.csv\): row 3 '60\*+03'"):
+        approve(kept(10, 8, skips=False), Consent.FLAG)
+    with pytest.raises(GuardStop):
+        approve(kept(2, 0, skips=False), Consent.FLAG)
+    with pytest.raises(InputError, match="All numbers of the input are on a keep list"):
+        approve(kept(2, 0, skips=True), Consent.FLAG)
+
+
+def test_what_a_keep_list_cannot_hold_back_is_said() -> None:
+    made = replace(kept(10, 8, skips=True), additional_numbers=True)
+    assert "removed all the same" in passed(made, Known())[0]
+    assert passed(replace(made, keep=Keep()), Known()) == passed(kept(10, 8, skips=True), Known()) == ()
 
 
 def test_empty_cells_count_apart_and_close_the_sum() -> None:

@@ -8,7 +8,7 @@ from bulk_remove.adapters.console.figures import Figures, percent
 from bulk_remove.core.forms import AlsoTry, Forms, form_examples, told_forms
 from bulk_remove.core.guards import MAX_SHARE, Known, Limits
 from bulk_remove.core.model import Source, harmless
-from bulk_remove.core.plan import CampaignPlan, Plan, SourcePlan
+from bulk_remove.core.plan import CampaignPlan, Keep, Plan, SourcePlan
 from bulk_remove.core.progress import duration, rounded
 from bulk_remove.language import counted, joined, ours, phrase
 
@@ -19,7 +19,7 @@ def source_lines(plan: SourcePlan) -> Iterator[str]:
     yield phrase("{file}: {how}; {columns}", file=harmless(source.file), how=_written(source), columns=_columns(source))
     for note in source.notes:
         yield phrase("  {note}", note=ours(note))
-    rest = plan.rows - plan.invalid - plan.empty - plan.duplicates
+    rest = plan.rows - plan.invalid - plan.empty - plan.kept - plan.duplicates
     yield phrase(
         "  {rows}: {numbers}, {duplicates}, {invalid:,} INVALID, {empty:,} empty",
         rows=counted(plan.rows, "{count:,} row", "{count:,} rows"),
@@ -28,6 +28,12 @@ def source_lines(plan: SourcePlan) -> Iterator[str]:
         invalid=plan.invalid,
         empty=plan.empty,
     )
+    if plan.kept:
+        yield counted(
+            plan.kept,
+            "  {count:,} row holds a number of a --keep list: KEPT, never sent",
+            "  {count:,} rows hold numbers of a --keep list: KEPT, never sent",
+        )
     for problem, count in plan.damage:
         yield phrase("    {count:,} x {problem}", count=count, problem=ours(problem))
     if plan.kinds:
@@ -41,6 +47,18 @@ def source_lines(plan: SourcePlan) -> Iterator[str]:
         )
     for row, cell, became in plan.samples:
         yield phrase("    row {row}: {cell} -> {became}", row=row, cell=cell or phrase("(empty)"), became=ours(became))
+
+
+def keep_lines(keep: Keep) -> Iterator[str]:
+    """Yield what the lists of numbers are that must never be removed."""
+    for each in keep.lists:
+        yield counted(
+            each.numbers,
+            "keep list {file}: {count:,} number that is never removed (SHA-256 {sha256})",
+            "keep list {file}: {count:,} numbers that are never removed (SHA-256 {sha256})",
+            file=harmless(each.file),
+            sha256=each.sha256,
+        )
 
 
 def _written(source: Source) -> str:
@@ -146,6 +164,8 @@ def plan_figures(plan: Plan, known: Known, also_try: Sequence[str]) -> Table:
     table.add("not a phone number", plan.invalid, "INVALID, never sent")
     if plan.empty:
         table.add("empty cells", plan.empty, "INVALID, never sent")
+    if plan.kept:
+        table.add("on a --keep list", plan.kept, "KEPT, never sent")
     table.add("duplicates", plan.duplicates, "sent once")
     if plan.settled:
         table.add("settled by an earlier run", plan.settled, "not sent again")

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from bulk_remove.adapters.console.figures import Figures
 from bulk_remove.adapters.console.outlet import outlet
-from bulk_remove.adapters.console.planned import plan_figures, question, source_lines
+from bulk_remove.adapters.console.planned import keep_lines, plan_figures, question, source_lines
 from bulk_remove.adapters.console.typed import typed_line
 from bulk_remove.core.guards import Known
 from bulk_remove.core.model import Status, harmless
@@ -78,7 +78,7 @@ class Screen:
         for source in plan.sources:
             for line in source_lines(source):
                 _print(self.out, Text.assemble("  ", _text(line)))
-        for line in forms:
+        for line in (*keep_lines(plan.keep), *forms):
             _print(self.out, Text.assemble("  ", _text(line)))
         self.out.print(plan_figures(plan, known, also_try))
 

@@ -91,6 +91,7 @@ def _verdicts(by_status: Mapping[Status, int]) -> dict[str, Any]:
             for status, count in present
         ],
         "total": total,
+        "kept": by_status.get(Status.KEPT, 0),
     }
 
 
