@@ -45,10 +45,11 @@ from bulk_remove.run.caller import (
 )
 from bulk_remove.run.carry_out import Sent, carry_out, with_learned_limit
 from bulk_remove.run.evidence import known_of, look_at
-from bulk_remove.run.finish import Finished, Wanted, check_places, finish
+from bulk_remove.run.finish import Finished, Wanted, finish
+from bulk_remove.run.places import Job, check_places
 from bulk_remove.run.preflight import NOT_ASKED, Findings, error_of
 from bulk_remove.run.prepare import BLIND, Look, Prepared, Sight, Table, check_plan, prepared, reading_of
-from bulk_remove.run.rerun import earlier_rows, is_report, prepared_again
+from bulk_remove.run.rerun import earlier_rows, prepared_again
 from bulk_remove.run.resume import check_same_server, earlier_run, find_run, reopened
 from bulk_remove.settings import CHANGEABLE, Address, Destination, Login, Settings
 
@@ -168,26 +169,30 @@ async def remove_numbers(
             raise sent.guard
 
 
-async def remove_files(
+async def remove_files(  # noqa: PLR0913 - six of them by name alone
     files: Files,
     settings: Settings,
     server: Server,
     *,
     approve: Approve,
     output: str | PathLike[str] | None = None,
+    overwrite: bool = False,
     also: Sequence[ReportFormat | str] = (),
     on_progress: OnProgress | None = None,
 ) -> Finished:
     """Remove the numbers of files and write the report; what `bulk-remove run` does.
 
     Without `output` the report goes to the run's own folder; `also` names what else is written beside it, "html" or
-    "xlsx". Whatever ended the sending early is in what is returned.
+    "xlsx". What is at these places and is not the report of an earlier run of the same campaign is replaced only with
+    `overwrite`. Whatever ended the sending early is in what is returned.
     Raises what `bulk_remove.errors` lists; GuardStop when `approve` returns False, TypeError for another answer.
     """
     ties = Ties(on_progress)
     check_callable(approve)
     names = _names(files)
-    report = _report(output, Wanted(also=checked("--also", also, several_of(ReportFormat))), names)
+    job = Job(server.folder, server.address.host, settings, overwrite=overwrite)
+    read = [*find_files(names).files, *settings.keep, settings.ca_file]
+    report = _report(output, Wanted(also=checked("--also", also, several_of(ReportFormat))), read, job)
     settings = _learned(settings, server)
     planning = partial(_read, names, settings, report.told(server), server.folder, _looking(settings, server))
     async with _held(planning, server, settings.campaign) as ready:
@@ -203,6 +208,7 @@ async def resume(
     approve: Approve,
     changes: Mapping[str, Any] | None = None,
     output: str | PathLike[str] | None = None,
+    overwrite: bool = False,
     on_progress: OnProgress | None = None,
 ) -> Finished:
     """Finish a run that was stopped, by its id, and write its report whole; an empty id means the latest run.
@@ -216,7 +222,9 @@ async def resume(
     async with entered(earlier_run(find_run(server.folder, run_id), told)) as run:
         check_same_server(run, server.destination)
         to = run.destination
-        report = _report(output or to.output, Wanted(to.csv_for, to.also), [])
+        job = Job(server.folder, to.host, run_id=run.folder.name, overwrite=overwrite)
+        read = [*run.settings.keep, run.settings.ca_file]
+        report = _report(output or to.output, Wanted(to.csv_for, to.also), read, job)
         with lock_campaigns(server.folder, to.host, run.campaigns):
             ready = await threaded(reopened, run, time.time())
             await check_asked(approve, ready.plan)
@@ -231,6 +239,7 @@ async def rerun(
     approve: Approve,
     changes: Mapping[str, Any] | None = None,
     output: str | PathLike[str] | None = None,
+    overwrite: bool = False,
     on_progress: OnProgress | None = None,
 ) -> Finished:
     """Ask again for what an earlier run left without a final answer; the new report is whole.
@@ -241,10 +250,11 @@ async def rerun(
     ties = Ties(on_progress)
     check_callable(approve)
     name = checked("--earlier", earlier, path)
-    report = _report(output, Wanted(), [name] if is_report(name) else [])
     told = _changes(changes, [*Settings.__dataclass_fields__])
     async with entered(earlier_rows(name, told, server.folder, server.destination)) as done:
         settings = _learned(done.settings, server)
+        job = Job(server.folder, server.address.host, settings, overwrite=overwrite)
+        report = _report(output, Wanted(), [name, *settings.keep, settings.ca_file], job)
         look = _looking(settings, server)
         again = prepared_again(done, settings, report.told(server), server.folder, time.time(), look)
         async with _held(lambda _: again, server, settings.campaign) as ready:
@@ -360,11 +370,11 @@ class _Report:
         return replace(server.destination, output=output, csv_for=self.wanted.csv_for, also=self.wanted.also)
 
 
-def _report(output: str | PathLike[str] | None, wanted: Wanted, inputs: Sequence[str]) -> _Report:
-    """Try the places of the report before anything is done. Raises UsageError."""
+def _report(output: str | PathLike[str] | None, wanted: Wanted, read: Sequence[str], job: Job) -> _Report:
+    """Try the places of the report before anything is done. Raises UsageError, StorageError."""
     place = checked("--output", output or "", path)
     if place:
-        check_places(Path(place), wanted, inputs)
+        check_places(Path(place), wanted, read, job)
     return _Report(Path(place) if place else None, wanted)
 
 

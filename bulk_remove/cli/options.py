@@ -315,6 +315,8 @@ formats_option = _all(
     _option("--csv-for", **_CSV_FOR),
 )
 
+_OVERWRITE = click.option("--overwrite", is_flag=True, help="Replace whatever is at the report's place.")
+
 report_option = _all(
     _option(
         "--output", "-o", type=click.Path(path_type=Path, dir_okay=False), help="The report; else in the run's folder."
@@ -336,11 +338,13 @@ again_options = _all(
         type=click.Path(path_type=Path, dir_okay=False),
         help="Where to write it; else in the run's folder.",
     ),
+    _OVERWRITE,
     click.option("--csv-for", default=CsvFor.PROGRAMS.value, show_default=True, **_CSV_FOR),
 )
 
 output_options = _all(
     report_option,
+    _OVERWRITE,
     click.option("--yes", "-y", is_flag=True, help="Do not ask before removing."),
 )
 

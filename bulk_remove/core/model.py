@@ -54,6 +54,14 @@ REPORT_COLUMNS = (
 """The columns of the report, in their order; the input's own may stand in front."""
 
 
+class Rehearsal(StrEnum):
+    """Why what a run brings is not to be taken for proof: the server says that it is none, or it is this machine."""
+
+    NONE = ""
+    STAND_IN = "stand-in"
+    LOOPBACK = "loopback"
+
+
 class Brackets(StrEnum):
     """How the `[]` of `phone_number[]` is written: RFC 3986 asks for `encoded`, Thulium's page shows `raw`."""
 

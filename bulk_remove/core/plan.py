@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from bulk_remove.core.guards import NO_LIMITS, NOTHING_KNOWN, Known, Limits, check_limits, emptied, unchecked
-from bulk_remove.core.model import ON_KEEP_LIST, Source, harmless
+from bulk_remove.core.model import ON_KEEP_LIST, Rehearsal, Source, harmless
 from bulk_remove.core.spelling import EMPTY
 from bulk_remove.errors import GuardStop, InputError, InvariantError
 from bulk_remove.language import counted, joined, ours, phrase
@@ -146,8 +146,17 @@ class Plan:
     """Whether a record goes, too, when a number is among its additional ones."""
     canary: bool = False
     """Whether one request is sent alone before the others."""
+    stand_in: bool = False
+    """Whether the server says of itself that it is a stand-in for Thulium."""
     keep: Keep = Keep()
     """The lists of numbers that must never be removed, and what of the input is on them."""
+
+    @property
+    def rehearsal(self) -> Rehearsal:
+        """Whether this is, or may be, a rehearsal."""
+        if self.stand_in:
+            return Rehearsal.STAND_IN
+        return Rehearsal.LOOPBACK if self.host.startswith(_LOOPBACK) else Rehearsal.NONE
 
     @property
     def rows(self) -> int:
@@ -216,6 +225,20 @@ class Plan:
     def least_duration_s(self) -> float:
         """The shortest time that the ceiling on the rate allows, in seconds."""
         return max(0, self.requests - 1) / self.rate
+
+
+_LOOPBACK = ("127.", "[::1]", "localhost")
+
+
+def rehearsal_told(plan: Plan) -> str:
+    """Return a sentence on a server that is not, or may not be, Thulium; empty for any other one."""
+    if plan.rehearsal is Rehearsal.STAND_IN:
+        return phrase("A rehearsal: {host} is a stand-in for Thulium, and the result proves nothing.", host=plan.host)
+    if plan.rehearsal is Rehearsal.LOOPBACK:
+        return phrase(
+            "{host} is this machine: unless a tunnel leads from there to Thulium, this is a rehearsal.", host=plan.host
+        )
+    return ""
 
 
 TYPED_COUNT_FROM = 100

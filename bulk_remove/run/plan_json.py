@@ -11,6 +11,7 @@ def plan_as_json(plan: Plan, settings: Settings, known: Known) -> dict[str, obje
     """Return what `plan --json` says; times in seconds, columns counted from 1, samples as the plan shows them."""
     return {
         "host": plan.host,
+        "rehearsal": plan.rehearsal.value or None,
         "rows": plan.rows,
         "invalid": plan.invalid,
         "empty": plan.empty,

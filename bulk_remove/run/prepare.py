@@ -162,6 +162,7 @@ class _Planner:
                 limits=settings.limits,
                 additional_numbers=settings.additional_numbers,
                 canary=settings.canary,
+                stand_in=findings.stand_in,
                 keep=Keep(self.keep.lists, settings.keep_skips, intake.kept_rows, tuple(intake.kept_examples)),
             )
             planning.finish(counts_of(plan, kept))
@@ -241,5 +242,6 @@ def counts_of(plan: Plan, kept: Sequence[str]) -> dict[str, object]:
         ],
         "campaigns": [asdict(campaign) for campaign in plan.campaigns],
         "kept": kept,
+        "stand_in": plan.stand_in,
         "keep": [each._asdict() for each in plan.keep.lists],
     }

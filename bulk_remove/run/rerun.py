@@ -160,6 +160,7 @@ def prepared_again(
             limits=settings.limits,
             additional_numbers=settings.additional_numbers,
             canary=settings.canary,
+            stand_in=findings.stand_in,
             keep=Keep(keep.lists, settings.keep_skips, kept.rows, tuple(kept.examples)),
         )
         planning.finish(counts_of(plan, earlier.kept))

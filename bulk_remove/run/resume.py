@@ -156,6 +156,7 @@ def plan_of(run: EarlierRun) -> Plan:
         rate=run.settings.ceilings().rate,
         additional_numbers=run.settings.additional_numbers,
         canary=run.settings.canary,
+        stand_in=counts.get("stand_in", False),
         keep=Keep(tuple(KeepList(**each) for each in counts.get("keep", ())), skips=True),
     )
 

@@ -20,6 +20,7 @@ from bulk_remove.core.plan import (
     check_answer,
     passed,
     read_answer,
+    rehearsal_told,
 )
 from bulk_remove.errors import GuardStop, InputError, InvariantError
 
@@ -174,3 +175,19 @@ def test_a_plan_is_confirmed_when_the_records_of_each_campaign_show_its_forms() 
     seen = CampaignPlan("00001", 5, 1, held={"plus": 3}, confirmed=True)
     assert replace(plan(10, 5), campaigns=(seen,)).confirmed
     assert not replace(plan(10, 7), campaigns=(seen, CampaignPlan("00002", 2, 1))).confirmed
+
+
+@pytest.mark.parametrize(
+    ("host", "stand_in", "told"),
+    [
+        ("acme.thulium.com", False, ""),
+        ("acme.thulium.com", True, "A rehearsal: acme.thulium.com is a stand-in for Thulium"),
+        ("127.0.0.1:8080", True, "A rehearsal: 127.0.0.1:8080 is a stand-in for Thulium"),
+        ("127.0.0.1:8080", False, "127.0.0.1:8080 is this machine: unless a tunnel leads"),
+        ("[::1]:8080", False, "[::1]:8080 is this machine: unless a tunnel leads"),
+    ],
+)
+def test_a_server_that_is_not_thulium_or_may_not_be_is_named(host: str, stand_in: bool, told: str) -> None:
+    made = replace(plan(1, 1), host=host, stand_in=stand_in)
+    assert rehearsal_told(made).startswith(told)
+    assert bool(rehearsal_told(made)) == bool(made.rehearsal) == bool(told)

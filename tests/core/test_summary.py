@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from bulk_remove.core.model import FINAL_STATUSES, NEVER_SENT, Status, mask
+from bulk_remove.core.model import FINAL_STATUSES, NEVER_SENT, Rehearsal, Status, mask
 from bulk_remove.core.progress import Snapshot, duration, remaining_s, speed
 from bulk_remove.core.proof import NoneFound
 from bulk_remove.core.summary import MEANING, Ending, check_closed, exit_code, headline
@@ -142,3 +142,9 @@ def test_that_none_was_found_in_a_form_that_the_records_show_is_said_plainly(
     assert headline(by_status, Ending.DONE, sure) == told
     assert exit_code(Ending.DONE, by_status, sure) is ExitCode.OK
     assert "no final answer" in headline({**by_status, Status.FAILED: 1}, Ending.DONE, sure)
+
+
+def test_a_rehearsal_is_not_taken_for_proof() -> None:
+    by_status = {Status.REMOVED: 1}
+    assert headline(by_status, Ending.DONE, rehearsal=Rehearsal.STAND_IN).startswith("Rehearsal on a stand-in. Fin")
+    assert "perhaps a rehearsal. Finished" in headline(by_status, Ending.DONE, rehearsal=Rehearsal.LOOPBACK)

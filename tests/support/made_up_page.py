@@ -81,6 +81,7 @@ def summary(**changes: Any) -> dict[str, Any]:
         "run_id": RUN,
         "tool_version": "0.1.0",
         "host": "acme.thulium.com",
+        "rehearsal": None,
         "campaigns": ["00001", "00002"],
         "input": [{"file": SOURCE.file, "sheet": "Luty", "sha256": SOURCE.sha256, "size_bytes": 12_345, "column": "p"}],
         "rows": sum(ROWS_BY_STATUS.values()),

@@ -7,7 +7,7 @@ from rich.table import Table
 from bulk_remove.adapters.console.figures import Figures, percent
 from bulk_remove.core.forms import AlsoTry, Forms, form_examples, told_forms
 from bulk_remove.core.guards import MAX_SHARE, Known, Limits
-from bulk_remove.core.model import Source, harmless
+from bulk_remove.core.model import Rehearsal, Source, harmless
 from bulk_remove.core.plan import CampaignPlan, Keep, Plan, SourcePlan
 from bulk_remove.core.progress import duration, rounded
 from bulk_remove.language import counted, joined, ours, phrase
@@ -223,7 +223,7 @@ def question(plan: Plan, known: Known) -> str:
         "About to remove {numbers} from campaign {names} on {host}",
         numbers=counted(plan.to_send, "{count:,} number", "{count:,} numbers"),
         names=names,
-        host=plan.host,
+        host=_host_told(plan),
     )
     shares = [
         phrase(
@@ -239,6 +239,16 @@ def question(plan: Plan, known: Known) -> str:
     wider = phrase("; {wider}", wider=WIDER) if plan.additional_numbers else ""
     first = phrase("; one request goes first") if plan.canary else ""
     return phrase("{asked}{share}{wider}{first}. ", asked=asked, share=share, wider=wider, first=first)
+
+
+def _host_told(plan: Plan) -> str:
+    match plan.rehearsal:
+        case Rehearsal.STAND_IN:
+            return phrase("{host} (a rehearsal on a stand-in)", host=plan.host)
+        case Rehearsal.LOOPBACK:
+            return phrase("{host} (this machine, perhaps a rehearsal)", host=plan.host)
+        case Rehearsal.NONE:
+            return plan.host
 
 
 _SHOWN_SHARES = 5
