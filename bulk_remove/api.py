@@ -44,6 +44,7 @@ from bulk_remove.run.caller import (
     to_the_end,
 )
 from bulk_remove.run.carry_out import Sent, carry_out, with_learned_limit
+from bulk_remove.run.earlier import EarlierRuns
 from bulk_remove.run.evidence import known_of, look_at
 from bulk_remove.run.finish import Finished, Wanted, finish
 from bulk_remove.run.places import Job, check_places
@@ -267,11 +268,17 @@ async def _approved(ready: Prepared, server: Server, ask: Approve) -> ApprovedPl
     plan, findings = ready.plan, ready.findings
     check_holds_numbers(plan)
     known, notes = await threaded(known_of, server.folder, plan.host, plan.campaign_ids, findings.records)
-    for note in (*findings.notes, *notes, *passed(plan, known)):
+    again = await threaded(_run_before, ready, server) if ready.phases is None else ()
+    for note in (*findings.notes, *notes, *passed(plan, known), *again):
         log.info("%s", note)
     check_within_limits(plan, known)
     await check_asked(ask, plan)
     return approve_plan(plan, Consent.CODE, known)
+
+
+def _run_before(ready: Prepared, server: Server) -> tuple[str, ...]:
+    earlier = EarlierRuns(server.folder, ready.plan.host, ready.settings)
+    return tuple(earlier.told_of(source.source for source in ready.plan.sources))
 
 
 async def _finished(ready: Prepared, approved: ApprovedPlan, server: Server, ties: Ties, report: "_Report") -> Finished:

@@ -38,6 +38,8 @@ class CampaignPlan:
     """Settled numbers of which the earlier run may have removed more records."""
     held: Mapping[str, int] = field(default_factory=dict)
     """How numbers are written in those of its records that were looked at (`core.forms.Held`)."""
+    name: str = ""
+    """What it is called, where the server told."""
     confirmed: bool = False
     """Whether these show the forms in which numbers are asked for; else those are a guess."""
 
@@ -45,6 +47,16 @@ class CampaignPlan:
     def to_send(self) -> int:
         """Distinct numbers to be sent."""
         return self.numbers - self.settled
+
+    @property
+    def told(self) -> str:
+        """Its identifier, with its name beside it."""
+        if not self.name:
+            return self.campaign
+        return f"{self.campaign} '{harmless(self.name, LONGEST_NAME)}'"
+
+
+LONGEST_NAME = 60
 
 
 class Sample(NamedTuple):
@@ -233,7 +245,7 @@ _LOOPBACK = ("127.", "[::1]", "localhost")
 def rehearsal_told(plan: Plan) -> str:
     """Return a sentence on a server that is not, or may not be, Thulium; empty for any other one."""
     if plan.rehearsal is Rehearsal.STAND_IN:
-        return phrase("A rehearsal: {host} is a stand-in for Thulium, and the result proves nothing.", host=plan.host)
+        return phrase("A rehearsal: {host} is a stand-in for Thulium, so no real campaign is touched.", host=plan.host)
     if plan.rehearsal is Rehearsal.LOOPBACK:
         return phrase(
             "{host} is this machine: unless a tunnel leads from there to Thulium, this is a rehearsal.", host=plan.host

@@ -287,6 +287,7 @@ def _summary(plan: Plan, settings: Settings, finished: Finished) -> dict[str, ob
         "host": plan.host,
         "rehearsal": plan.rehearsal.value or None,
         "campaigns": [campaign.campaign for campaign in plan.campaigns],
+        "campaign_names": {each.campaign: each.name for each in plan.campaigns if each.name},
         "input": [
             {
                 "file": source.file,

@@ -35,6 +35,7 @@ def plan_as_json(plan: Plan, settings: Settings, known: Known) -> dict[str, obje
 def _campaign(plan: CampaignPlan, known: Known) -> dict[str, object]:
     return {
         "campaign": plan.campaign,
+        "name": plan.name or None,
         "numbers": plan.numbers,
         "requests": plan.requests,
         "records": known.records.get(plan.campaign),

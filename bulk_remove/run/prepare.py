@@ -178,7 +178,10 @@ def with_forms(campaigns: Iterable[CampaignPlan], settings: Settings, findings: 
     def looked_at(campaign: CampaignPlan) -> CampaignPlan:
         held = findings.held.get(campaign.campaign, {})
         return replace(
-            campaign, held=held, confirmed=campaign.campaign in findings.empty or settings.confirmed_by(held)
+            campaign,
+            held=held,
+            name=findings.names.get(campaign.campaign, campaign.name),
+            confirmed=campaign.campaign in findings.empty or settings.confirmed_by(held),
         )
 
     return tuple(map(looked_at, campaigns))

@@ -153,7 +153,7 @@ def test_a_rehearsal_is_named_as_such_wherever_it_could_be_taken_for_proof(
     tmp_path: Path, server: Running, numbers: Path
 ) -> None:
     told = (
-        f"A rehearsal: {server.url.removeprefix('http://')} is a stand-in for Thulium, and the result proves nothing."
+        f"A rehearsal: {server.url.removeprefix('http://')} is a stand-in for Thulium, so no real campaign is touched."
     )
     own = ("--url", server.url, "--user", "demo", "-c", "00001", "--state-dir", tmp_path / "state")
     planned = bulk_remove("plan", numbers, *own)

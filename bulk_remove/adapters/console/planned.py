@@ -8,7 +8,7 @@ from bulk_remove.adapters.console.figures import Figures, percent
 from bulk_remove.core.forms import AlsoTry, Forms, form_examples, told_forms
 from bulk_remove.core.guards import MAX_SHARE, Known, Limits
 from bulk_remove.core.model import Rehearsal, Source, harmless
-from bulk_remove.core.plan import CampaignPlan, Keep, Plan, SourcePlan
+from bulk_remove.core.plan import LONGEST_NAME, CampaignPlan, Keep, Plan, SourcePlan
 from bulk_remove.core.progress import duration, rounded
 from bulk_remove.language import counted, joined, ours, phrase
 
@@ -202,6 +202,8 @@ def _facts(campaign: CampaignPlan, known: Known) -> Iterator[str]:
             usual=usual,
             times=rounded(campaign.to_send / usual),
         )
+    if campaign.name:
+        yield f"'{harmless(campaign.name, LONGEST_NAME)}'"
 
 
 def _limits(limits: Limits) -> str:
@@ -218,7 +220,7 @@ def _limits(limits: Limits) -> str:
 
 def question(plan: Plan, known: Known) -> str:
     """Return what the operator is asked to confirm."""
-    names = ", ".join(campaign.campaign for campaign in plan.campaigns if campaign.to_send)
+    names = joined(", ", (campaign.told for campaign in plan.campaigns if campaign.to_send))
     asked = phrase(
         "About to remove {numbers} from campaign {names} on {host}",
         numbers=counted(plan.to_send, "{count:,} number", "{count:,} numbers"),

@@ -85,7 +85,7 @@ class Screen:
 
     def standing(self, left: Plan, done: Mapping[Status, int]) -> None:
         """Show what a run has done that is to go on, as numbers by status, and what is `left` of its plan."""
-        campaigns = ", ".join(left.campaign_ids)
+        campaigns = joined(", ", (campaign.told for campaign in left.campaigns))
         title = phrase(
             "Run {run_id} of campaign {campaigns} on {host}", run_id=left.run_id, campaigns=campaigns, host=left.host
         )
