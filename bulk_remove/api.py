@@ -25,10 +25,10 @@ from typing import Any
 
 from bulk_remove.adapters.folders import default_state_dir, lock_campaigns
 from bulk_remove.adapters.ledger import Outcomes
-from bulk_remove.adapters.reader import open_tables
+from bulk_remove.adapters.reader import find_files, open_tables
 from bulk_remove.core.field_checks import checked, path, several_of, text
 from bulk_remove.core.lifecycle import SETTLED
-from bulk_remove.core.model import Outcome, ReportFormat, RowBlock, Source, Status
+from bulk_remove.core.model import Outcome, ReportFormat, RowBlock, Source, unsent_status
 from bulk_remove.core.plan import ApprovedPlan, Consent, Plan, check_holds_numbers, check_within_limits, passed
 from bulk_remove.core.plan import approve as approve_plan
 from bulk_remove.errors import UnavailableError, UsageError
@@ -44,11 +44,13 @@ from bulk_remove.run.caller import (
     to_the_end,
 )
 from bulk_remove.run.carry_out import Sent, carry_out, with_learned_limit
+from bulk_remove.run.earlier import EarlierRuns
 from bulk_remove.run.evidence import known_of, look_at
-from bulk_remove.run.finish import Finished, Wanted, check_places, finish
+from bulk_remove.run.finish import Finished, Wanted, finish
+from bulk_remove.run.places import Job, check_places
 from bulk_remove.run.preflight import NOT_ASKED, Findings, error_of
 from bulk_remove.run.prepare import BLIND, Look, Prepared, Sight, Table, check_plan, prepared, reading_of
-from bulk_remove.run.rerun import earlier_rows, is_report, prepared_again
+from bulk_remove.run.rerun import earlier_rows, prepared_again
 from bulk_remove.run.resume import check_same_server, earlier_run, find_run, reopened
 from bulk_remove.settings import CHANGEABLE, Address, Destination, Login, Settings
 
@@ -133,9 +135,9 @@ async def remove_numbers(
 ) -> AsyncGenerator[Outcome, None]:
     """Remove numbers; yields an outcome for each distinct one as soon as it is final and on disk.
 
-    A text that is no phone number comes first, as INVALID, under its own text. Numbers without a final answer come
-    last; if the server ended the run early, RefusedError or UnavailableError is raised after them, and GuardStop if
-    the canary did. `bulk-remove report RUN` writes a report of it.
+    A text that is no phone number comes first, as INVALID, under its own text; so does a kept number, as KEPT. Numbers
+    without a final answer come last; if the server ended the run early, RefusedError or UnavailableError is raised
+    after them, and GuardStop if the canary did. `bulk-remove report RUN` writes a report of it.
     Raises what else `bulk_remove.errors` lists; GuardStop when `approve` returns False, TypeError for another answer.
     """
     ties = Ties(on_progress)
@@ -151,7 +153,7 @@ async def remove_numbers(
         approved = await _approved(ready, server, approve)
         for row in Outcomes(ready.store).rows():
             if row.state is None:
-                yield Outcome(row.cell, Status.INVALID, 0, (), 0, 0, row.problem, 0.0)
+                yield Outcome(row.cell, unsent_status(row.problem), 0, (), 0, 0, row.problem, 0.0)
         sending = asyncio.create_task(_sent(ready, approved, server, ties))
         sending.add_done_callback(ties.end)
         try:
@@ -170,26 +172,30 @@ async def remove_numbers(
             raise sent.guard
 
 
-async def remove_files(
+async def remove_files(  # noqa: PLR0913 - six of them by name alone
     files: Files,
     settings: Settings,
     server: Server,
     *,
     approve: Approve,
     output: str | PathLike[str] | None = None,
+    overwrite: bool = False,
     also: Sequence[ReportFormat | str] = (),
     on_progress: OnProgress | None = None,
 ) -> Finished:
     """Remove the numbers of files and write the report; what `bulk-remove run` does.
 
     Without `output` the report goes to the run's own folder; `also` names what else is written beside it, "html" or
-    "xlsx". Whatever ended the sending early is in what is returned.
+    "xlsx". What is at these places and is not the report of an earlier run of the same campaign is replaced only with
+    `overwrite`. Whatever ended the sending early is in what is returned.
     Raises what `bulk_remove.errors` lists; GuardStop when `approve` returns False, TypeError for another answer.
     """
     ties = Ties(on_progress)
     check_callable(approve)
     names = _names(files)
-    report = _report(output, Wanted(also=checked("--also", also, several_of(ReportFormat))), names)
+    job = Job(server.folder, server.address.host, settings, overwrite=overwrite)
+    read = [*find_files(names).files, *settings.keep, settings.ca_file]
+    report = _report(output, Wanted(also=checked("--also", also, several_of(ReportFormat))), read, job)
     settings = _learned(settings, server)
     planning = partial(_read, names, settings, report.told(server), server.folder, _looking(settings, server))
     async with _held(planning, server, settings.campaign) as ready:
@@ -205,6 +211,7 @@ async def resume(
     approve: Approve,
     changes: Mapping[str, Any] | None = None,
     output: str | PathLike[str] | None = None,
+    overwrite: bool = False,
     on_progress: OnProgress | None = None,
 ) -> Finished:
     """Finish a run that was stopped, by its id, and write its report whole; an empty id means the latest run.
@@ -218,7 +225,9 @@ async def resume(
     async with entered(earlier_run(find_run(server.folder, run_id), told)) as run:
         check_same_server(run, server.destination)
         to = run.destination
-        report = _report(output or to.output, Wanted(to.csv_for, to.also), [])
+        job = Job(server.folder, to.host, run_id=run.folder.name, overwrite=overwrite)
+        read = [*run.settings.keep, run.settings.ca_file]
+        report = _report(output or to.output, Wanted(to.csv_for, to.also), read, job)
         with lock_campaigns(server.folder, to.host, run.campaigns):
             ready = await threaded(reopened, run, time.time())
             await check_asked(approve, ready.plan)
@@ -233,6 +242,7 @@ async def rerun(
     approve: Approve,
     changes: Mapping[str, Any] | None = None,
     output: str | PathLike[str] | None = None,
+    overwrite: bool = False,
     on_progress: OnProgress | None = None,
 ) -> Finished:
     """Ask again for what an earlier run left without a final answer; the new report is whole.
@@ -243,10 +253,11 @@ async def rerun(
     ties = Ties(on_progress)
     check_callable(approve)
     name = checked("--earlier", earlier, path)
-    report = _report(output, Wanted(), [name] if is_report(name) else [])
     told = _changes(changes, [*Settings.__dataclass_fields__])
     async with entered(earlier_rows(name, told, server.folder, server.destination)) as done:
         settings = _learned(done.settings, server)
+        job = Job(server.folder, server.address.host, settings, overwrite=overwrite)
+        report = _report(output, Wanted(), [name, *settings.keep, settings.ca_file], job)
         look = _looking(settings, server)
         again = prepared_again(done, settings, report.told(server), server.folder, time.time(), look)
         async with _held(lambda _: again, server, settings.campaign) as ready:
@@ -259,11 +270,17 @@ async def _approved(ready: Prepared, server: Server, ask: Approve) -> ApprovedPl
     plan, findings = ready.plan, ready.findings
     check_holds_numbers(plan)
     known, notes = await threaded(known_of, server.folder, plan.host, plan.campaign_ids, findings.records)
-    for note in (*findings.notes, *notes, *passed(plan, known)):
+    again = await threaded(_run_before, ready, server) if ready.phases is None else ()
+    for note in (*findings.notes, *notes, *passed(plan, known), *again):
         log.info("%s", note)
     check_within_limits(plan, known)
     await check_asked(ask, plan)
     return approve_plan(plan, Consent.CODE, known)
+
+
+def _run_before(ready: Prepared, server: Server) -> tuple[str, ...]:
+    earlier = EarlierRuns(server.folder, ready.plan.host, ready.settings)
+    return tuple(earlier.told_of(source.source for source in ready.plan.sources))
 
 
 async def _finished(ready: Prepared, approved: ApprovedPlan, server: Server, ties: Ties, report: "_Report") -> Finished:
@@ -360,11 +377,11 @@ class _Report:
         return replace(server.destination, output=output, csv_for=self.wanted.csv_for, also=self.wanted.also)
 
 
-def _report(output: str | PathLike[str] | None, wanted: Wanted, inputs: Sequence[str]) -> _Report:
-    """Try the places of the report before anything is done. Raises UsageError."""
+def _report(output: str | PathLike[str] | None, wanted: Wanted, read: Sequence[str], job: Job) -> _Report:
+    """Try the places of the report before anything is done. Raises UsageError, StorageError."""
     place = checked("--output", output or "", path)
     if place:
-        check_places(Path(place), wanted, inputs)
+        check_places(Path(place), wanted, read, job)
     return _Report(Path(place) if place else None, wanted)
 
 

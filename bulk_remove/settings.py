@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from ipaddress import ip_address
+from pathlib import Path
 from typing import Annotated, Any, get_type_hints
 from urllib.parse import urlsplit
 
@@ -18,6 +19,7 @@ from bulk_remove.core.field_checks import (
     one_of,
     optional,
     path,
+    paths,
     place,
     several_of,
     share,
@@ -191,6 +193,10 @@ class Settings:
     """The forms in which a number that is not there is asked for again, in this order."""
     additional_numbers: Annotated[bool, yes_or_no] = False
     """Whether the server looks among the additional numbers of records, too: that removes more."""
+    keep: Annotated[tuple[str, ...], paths] = ()
+    """Files with numbers that must never be removed: any of them in the input stops the run."""
+    keep_skips: Annotated[bool, yes_or_no] = False
+    """Whether such numbers are left out instead, each as KEPT in the report, and all others are sent."""
     keep_columns: Annotated[bool, yes_or_no] = False
     """Whether the input's own columns come first in the report."""
     number_format: Annotated[NumberFormat, one_of(NumberFormat)] = NumberFormat.AUTO
@@ -240,6 +246,8 @@ class Settings:
     def __post_init__(self) -> None:
         for name, (check, *_) in _CHECKS.items():
             object.__setattr__(self, name, checked(flag_of(name), getattr(self, name), check))
+        # A later session may begin in another folder.
+        object.__setattr__(self, "keep", tuple(str(Path(each).absolute()) for each in self.keep))
         if bool(self.campaign) == bool(self.campaign_column):
             raise UsageError(
                 "Both --campaign and --campaign-column are given." if self.campaign else "No campaign is given.",

@@ -35,6 +35,8 @@ from bulk_remove.errors import UsageError
 from bulk_remove.language import phrase
 
 USER_AGENT = f"bulk-remove/{__version__}"
+STAND_IN = "X-Stand-In"
+"""The header of a server that is not Thulium and says so; `simulate` sends it."""
 Departure = Callable[[], Awaitable[bool]]
 """Waits until a request may go; False when it may not any more."""
 
@@ -143,7 +145,7 @@ class Client:
         if status != 200:  # noqa: PLR2004 - the documented one
             return fault_of_status(status, body, read_retry_after(headers, now_s))
         try:
-            return Document(json_of(body)[0], parse_date(headers.get("Date")))
+            return Document(json_of(body)[0], parse_date(headers.get("Date")), STAND_IN in headers)
         except ValueError:
             return Fault(
                 Effect.UNTOUCHED, "unreadable reply", "The server's reply is not JSON: is the address right?", 200

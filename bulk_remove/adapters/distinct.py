@@ -5,7 +5,7 @@ memory. Exact: two numbers share a key only when they are the same text, and row
 never alike.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from errno import EIO
 from pathlib import Path
@@ -30,6 +30,50 @@ _RECORD = np.dtype([("key", np.uint64), ("group", np.uint32), ("place", np.int64
 _NO_NUMBER = 1
 _PLAIN_DIGITS = 18  # with a digit in front they cannot overflow 64 bits
 _MIX = np.uint64(0x9E3779B97F4A7C15)  # 2**64 / golden ratio (Knuth, TAOCP 6.4): spreads runs of numbers evenly
+
+
+class NumberSet:
+    """Numbers by their digits alone, whatever stands in front: eight bytes each, however many there are.
+
+    Each number has at most 18 digits.
+    """
+
+    def __init__(self, blocks: Iterable[Sequence[str]]) -> None:
+        self._sorted = np.unique(np.concatenate([np.empty(0, dtype=np.uint64), *map(_digits, blocks)]))
+
+    def __len__(self) -> int:
+        return len(self._sorted)
+
+    def __contains__(self, number: int) -> bool:
+        return bool(self._holds(np.array([number], dtype=np.uint64))[0])
+
+    def places(self, numbers: Sequence[str], code: str) -> list[int]:
+        """Return the places of the numbers that are in the set as they are, or with a country code in front.
+
+        Those of some others, too, that are not: digits may be a number with a code or one without.
+        """
+        digits = _digits(numbers)
+        found = self._holds(digits)
+        # With the zeros in front of them and without: some countries' numbers begin with one.
+        for sizes in ([*map(len, numbers)], np.searchsorted(_POWERS, digits, side="right")):
+            behind = _POWERS[np.minimum(sizes, _MOST_BEHIND_A_CODE)]
+            found |= self._holds(digits + np.uint64(code) * behind)
+        return np.flatnonzero(found & (digits > 0)).tolist()
+
+    def _holds(self, digits: Keys) -> npt.NDArray[np.bool_]:
+        if not len(self):
+            return np.zeros(len(digits), dtype=np.bool_)
+        at = np.minimum(np.searchsorted(self._sorted, digits), len(self) - 1)
+        held: npt.NDArray[np.bool_] = self._sorted[at] == digits
+        return held
+
+
+_POWERS = np.array([10**digits for digits in range(19)], dtype=np.uint64)
+_MOST_BEHIND_A_CODE = 15  # digits; behind the three of a code they cannot overflow 64 bits
+
+
+def _digits(numbers: Sequence[str]) -> Keys:
+    return np.array([int(number or "0") for number in numbers], dtype=np.uint64)
 
 
 class RowKeys:

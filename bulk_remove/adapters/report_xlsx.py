@@ -12,7 +12,7 @@ from xlsxwriter.exceptions import FileCreateError
 from xlsxwriter.format import Format
 from xlsxwriter.worksheet import Worksheet
 
-from bulk_remove.core.model import OPEN_STATUSES, REPORT_COLUMNS, Status
+from bulk_remove.core.model import NEVER_SENT, OPEN_STATUSES, REPORT_COLUMNS, Status
 
 SHEET_ROWS = 1_048_576
 """All that a sheet of a workbook holds, its header included (ECMA-376; Excel's own limit)."""
@@ -23,7 +23,7 @@ _COLOURS = {  # what is in the cell and what is behind it; told apart without co
     Status.REMOVED: ("#0B5A23", "#D3F2DC"),
     Status.NOT_EXIST: ("#2F4458", "#E1E9F1"),
     Status.PRESUMED_REMOVED: ("#07575C", "#D0F0F2"),
-    Status.INVALID: ("#4A5057", "#ECEEF0"),
+    **dict.fromkeys(NEVER_SENT, ("#4A5057", "#ECEEF0")),
     **dict.fromkeys(OPEN_STATUSES, ("#8A1520", "#FCE0E2")),
     Status.CALL_IN_PROGRESS: ("#6B4600", "#FDEBC3"),
 }

@@ -15,7 +15,16 @@ from typing import TextIO, cast
 
 from bulk_remove.core.alike import Ids, long_form
 from bulk_remove.core.lifecycle import explain, status_of
-from bulk_remove.core.model import NO_NUMBER, REPORT_COLUMNS, NumberState, OutcomeBlock, Source, Status, harmless
+from bulk_remove.core.model import (
+    NO_NUMBER,
+    REPORT_COLUMNS,
+    NumberState,
+    OutcomeBlock,
+    Source,
+    Status,
+    harmless,
+    unsent_status,
+)
 from bulk_remove.core.summary import check_closed
 from bulk_remove.disk import Aside, Folder
 from bulk_remove.disk import written as write_aside
@@ -177,7 +186,7 @@ def _kept(cells: Sequence[str], width: int) -> str:
 
 
 def _status(state: NumberState) -> Status:
-    return Status.INVALID if state.phase == NO_NUMBER else status_of(state.phase)
+    return unsent_status(state.detail) if state.phase == NO_NUMBER else status_of(state.phase)
 
 
 def _of_kind(state: NumberState) -> tuple[str, str]:

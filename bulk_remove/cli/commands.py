@@ -20,6 +20,7 @@ from bulk_remove.cli.options import (
     inbox_options,
     input_options,
     kept_guard_options,
+    kept_keep_options,
     login_options,
     output_options,
     region_option,
@@ -129,6 +130,7 @@ def resume(**options: Any) -> int:
 @program.command()
 @click.argument("earlier", metavar="RUN|REPORT", type=RunOrReport())
 @form_options
+@kept_keep_options
 @kept_guard_options
 @change_options
 @login_options
@@ -246,7 +248,12 @@ def inbox(**options: Any) -> int:
 @click.option("--rate-limit", type=click.FloatRange(0), default=0.0, help="Requests a second before a 429; 0: none.")
 @click.option("--latency", type=click.FloatRange(0), default=0.0, help="Seconds that each reply takes.")
 @click.option("--seed", type=int, default=0, show_default=True)
-@click.option("--forbid", type=click.Choice(("records", "stats")), multiple=True, help="What the user may not ask for.")
+@click.option(
+    "--forbid",
+    type=click.Choice(("records", "stats", "campaigns")),
+    multiple=True,
+    help="What the user may not ask for.",
+)
 @click.option("--audit", help="A JSONL file for what was really done.")
 def simulate(**options: Any) -> int:
     r"""Serve a stand-in for Thulium on this machine, to rehearse against.

@@ -75,6 +75,31 @@ def _rows(ctx: click.Context, typed: dict[str, Any]) -> Iterator[tuple[str, str,
                 yield key_of(param), _shown(param, _as_written(ctx, param)), place or translated("default")
 
 
+def untyped_notes() -> Iterator[str]:
+    """Yield a sentence on each place from which the running command has settings that nobody typed now, with these."""
+    ctx = click.get_current_context()
+    profile = profile_of(ctx)
+    told: dict[str, list[str]] = {}
+    for param in ctx.command.get_params(ctx):
+        source = ctx.get_parameter_source(str(param.name))
+        if is_setting(param) and source in {ParameterSource.ENVIRONMENT, ParameterSource.DEFAULT_MAP}:
+            table = profile.entries[key_of(param)].place.table if source is ParameterSource.DEFAULT_MAP else ""
+            told.setdefault(table, []).append(f"{key_of(param)} = {_shown(param, _as_written(ctx, param))}")
+    for table, listed in told.items():
+        settings = ", ".join(listed)
+        if not table:
+            yield phrase("Not typed now, but from variables: {settings}.", settings=settings)
+            continue
+        why = _why(ctx) if profile.name and table != "defaults" else ""
+        yield phrase(
+            "Not typed now, but from [{table}]{why} in {file}: {settings}.",
+            table=table,
+            why=why,
+            file=profile.file,
+            settings=settings,
+        )
+
+
 def _flag(param: click.Parameter) -> str:
     return say("flag {flag}", flag=param.opts[0]) if isinstance(param, click.Option) else translated("argument")
 

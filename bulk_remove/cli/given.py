@@ -33,13 +33,14 @@ _DURATIONS = tuple(name.removesuffix("_s") for name in Settings.__dataclass_fiel
 def changes_from(options: dict[str, Any], *, typed_only: bool) -> dict[str, Any]:
     """Return the settings that were given, by name, for a command whose settings are those of an earlier run.
 
-    With `typed_only` what the environment says does not count: it was not meant for that run.
+    With `typed_only` what the environment says does not count: it was not meant for that run. But numbers that must
+    never be removed count wherever they are named.
     """
     names = {**{name: f"{name}_s" for name in _DURATIONS}, **{name: name for name in Settings.__dataclass_fields__}}
     given = {
         setting: options[name]
         for name, setting in names.items()
-        if options.get(name) not in (None, "", ()) and not (typed_only and not _was_typed(name))
+        if options.get(name) not in (None, "", ()) and (not typed_only or name == "keep" or _was_typed(name))
     }
     return given | {name: convert(given[name]) for name, convert in _CONVERTED.items() if name in given}
 

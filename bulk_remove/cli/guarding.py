@@ -1,6 +1,6 @@
 """What is looked at and asked before a run, and between its canary and the rest."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -8,6 +8,7 @@ from typing import Any
 
 from bulk_remove.adapters.console import Screen
 from bulk_remove.adapters.console.planned import form_lines, form_warnings, when_lines, when_notes
+from bulk_remove.cli.config_jobs import untyped_notes
 from bulk_remove.cli.credentials import password_for
 from bulk_remove.cli.given import state_dir_from
 from bulk_remove.cli.signals import answered
@@ -17,6 +18,7 @@ from bulk_remove.core.plan import Plan, check_within_limits, passed
 from bulk_remove.core.summary import Ending
 from bulk_remove.errors import GuardStop, UnavailableError
 from bulk_remove.language import ours, phrase
+from bulk_remove.run.earlier import EarlierRuns
 from bulk_remove.run.evidence import known_of, look_at
 from bulk_remove.run.preflight import NOT_ASKED, Findings
 from bulk_remove.run.prepare import Look, Prepared
@@ -56,9 +58,18 @@ def known_before(screen: Screen, ready: Prepared, options: dict[str, Any]) -> Kn
     plan, findings = ready.plan, ready.findings
     known, notes = known_of(state_dir_from(options), plan.host, plan.campaign_ids, findings.records)
     show_plan(screen, ready, known, options)
-    for note in (*findings.notes, *notes, *passed(plan, known)):
+    for note in (*findings.notes, *notes, *passed(plan, known), *_asides(ready, options)):
         screen.note(note)
     return known
+
+
+def _asides(ready: Prepared, options: dict[str, Any]) -> Iterator[str]:
+    """Yield what nobody typed now, and which files were run before; a rerun has that from its run."""
+    if ready.phases is not None:
+        return
+    yield from untyped_notes()
+    earlier = EarlierRuns(state_dir_from(options), ready.plan.host, ready.settings)
+    yield from earlier.told_of(source.source for source in ready.plan.sources)
 
 
 def show_plan(screen: Screen, ready: Prepared, known: Known, options: dict[str, Any]) -> None:
@@ -97,6 +108,7 @@ def known_to_plan(
     if address is not None:
         known, more = known_of(state_dir_from(options), plan.host, plan.campaign_ids, findings.records)
         notes = (*notes, *more, *passed(plan, known))
+    notes = (*notes, *_asides(ready, options))
     limits = plan.limits
     if not findings.asked and limits.max_share is not None:
         notes = (*notes, "--max-share was not checked: for that the server is asked, which takes --url and --user.")

@@ -28,7 +28,7 @@ def in_short(run: PastRun) -> Iterator[str]:
     if run.problem:
         yield phrase("    {problem}", problem=ours(run.problem))
     counts = [(status, statuses[status]) for status in Status if statuses[status]]
-    counts += [(Status.INVALID, run.invalid)] if run.invalid else []
+    counts += sorted(run.unsent_rows.items())
     told = [phrase("{status} {count:,}", status=status.value, count=count) for status, count in counts]
     yield phrase("    {told}", told=joined(", ", told) if told else phrase("no number"))
     if run.unasked:

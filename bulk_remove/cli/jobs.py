@@ -9,14 +9,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import click
+
 from bulk_remove.adapters.client import Client
 from bulk_remove.adapters.console import Live, Screen
 from bulk_remove.adapters.folders import lock_campaigns
 from bulk_remove.adapters.ledger import Outcomes
 from bulk_remove.adapters.pool import Pool
-from bulk_remove.adapters.reader import SetAside, open_table, open_tables
+from bulk_remove.adapters.reader import SetAside, find_files, open_table, open_tables
 from bulk_remove.cli.aftermath import Aftermath, aftermath
-from bulk_remove.cli.configured import without_profile
+from bulk_remove.cli.configured import profile_of, without_profile
 from bulk_remove.cli.credentials import login_from
 from bulk_remove.cli.given import address_from, changes_from, settings_from, state_dir_from
 from bulk_remove.cli.guarding import (
@@ -36,12 +38,13 @@ from bulk_remove.core.forms import told_forms
 from bulk_remove.core.guards import NOTHING_KNOWN
 from bulk_remove.core.plan import ApprovedPlan, Consent, approve, check_holds_numbers, check_within_limits
 from bulk_remove.core.progress import duration
-from bulk_remove.core.summary import Ending
+from bulk_remove.core.summary import Ending, headline
 from bulk_remove.core.unasked import CAUSE, UnaskedRemoval, unasked_told
 from bulk_remove.errors import ExitCode, GuardStop, UsageError
 from bulk_remove.language import counted, ours, phrase
 from bulk_remove.run.carry_out import Carried, Hooks, Sent, carry_out, connection, notes_of, with_learned_limit
-from bulk_remove.run.finish import Finished, check_places, finish
+from bulk_remove.run.finish import Finished, finish
+from bulk_remove.run.places import Job, check_places
 from bulk_remove.run.plan_json import plan_as_json
 from bulk_remove.run.preflight import Findings, Glance, error_of, inspect_campaigns, inspect_server
 from bulk_remove.run.prepare import Look, Prepared, Sight, check_plan, prepared, reading_of
@@ -90,7 +93,7 @@ def run_anew(screen: Screen, options: dict[str, Any], held: Collection[str]) -> 
     look = looking(settings, address, login, state_dir)
     with (
         lock_campaigns(state_dir, address.host, {*known} - {*held}),
-        _prepared(options, settings, _destination(address, login, options), screen, look) as ready,
+        _prepared(options, settings, _destination(address, login, options, settings), screen, look) as ready,
         lock_campaigns(state_dir, address.host, {*ready.plan.campaign_ids} - {*known} - {*held}),
     ):
         return _asked_and_carried_out(screen, ready, address, login, options)
@@ -125,7 +128,7 @@ def _rerun(screen: Screen, options: dict[str, Any]) -> Carried:
         login = login_from({**options, "user": options["user"] or told.user}, address)
         settings = _learned(screen, again.settings, state_dir, address)
         look = looking(settings, address, login, state_dir)
-        destination = _destination(address, login, options)
+        destination = _destination(address, login, options, settings)
         with (
             prepared_again(again, settings, destination, state_dir, time.time(), look) as ready,
             lock_campaigns(state_dir, address.host, ready.plan.campaign_ids),
@@ -154,12 +157,20 @@ def _need_consent(screen: Screen, options: dict[str, Any]) -> None:
         raise UsageError("There is no terminal to confirm at.", "Look at the plan first, then add --yes.")
 
 
-def _destination(address: Address, login: Login, options: dict[str, Any]) -> Destination:
+def _destination(address: Address, login: Login, options: dict[str, Any], settings: Settings) -> Destination:
     output, wanted = options["output"], wanted_of(options)
     if output:
-        check_places(output, wanted, [*options.get("files", ()), options.get("earlier", "")])
+        files = find_files(options["files"]).files if "files" in options else (options["earlier"],)
+        job = Job(state_dir_from(options), address.host, settings, overwrite=options["overwrite"])
+        check_places(output, wanted, [*files, *_read_besides(settings, options)], job)
     told = address.destination(login.user, str(output.absolute()) if output else "")
     return replace(told, csv_for=wanted.csv_for, also=wanted.also)
+
+
+def _read_besides(settings: Settings, options: dict[str, Any]) -> Sequence[str]:
+    """Return the files that a run reads besides its input."""
+    profile = profile_of(click.get_current_context()).file
+    return (*settings.keep, settings.ca_file, options["password_file"], str(profile))
 
 
 def _asked_and_carried_out(
@@ -200,7 +211,8 @@ def resume_run(screen: Screen, options: dict[str, Any], held: Collection[str]) -
         output = options["output"] or (Path(run.destination.output) if run.destination.output else None)
         wanted = wanted_of(options, run.destination)
         if output:
-            check_places(output, wanted, ())
+            job = Job(state_dir, address.host, run_id=folder.name, overwrite=bool(options.get("overwrite")))
+            check_places(output, wanted, _read_besides(run.settings, options), job)
         with lock_campaigns(state_dir, address.host, {*run.campaigns} - {*held}):
             left, done = standing_of(run)
             screen.standing(left, done)
@@ -311,13 +323,12 @@ def _carried_out(
 def _tell(screen: Screen, ready: Prepared, settings: Settings, sent: Sent, finished: Finished) -> None:
     """Say what the run amounts to, where the report is, and how to go on."""
     screen.summary(
+        headline(finished.by_status, sent.ending, finished.nothing, ready.plan.rehearsal),
         finished.by_status,
         _done_by(finished),
         finished.totals.faults,
         finished.totals.strangers,
-        sent.ending,
         finished.exit_code,
-        finished.nothing,
     )
     if finished.unasked and sent.ending is not Ending.UNASKED:  # else that is why it ended
         screen.warn(phrase("  {removals}", removals=unasked_told(finished.unasked)))

@@ -110,6 +110,15 @@ class Conditions(click.ParamType[str]):
 _INTERNAL = "Send numbers of 3 to 6 digits; else only if most of the numbers are such."
 _ALSO_TRY = "Ask for what is not there in other forms as well: plus,international,zeros,national."
 
+# The same for a rerun, where what is not given stays as it was.
+keep_options, kept_keep_options = (
+    _all(
+        _option("--keep", multiple=True, type=_FILE, help="Never remove the numbers of this file; may be repeated."),
+        _option("--keep-skips/--no-keep-skips", default=default, help="Leave such numbers out instead of stopping."),
+    )
+    for default in (False, None)
+)
+
 campaign_option = _option("--campaign", "-c", help="A campaign to look for.")
 region_option = _option(
     "--region", default="PL", show_default=True, help="The country of numbers without a country code."
@@ -142,6 +151,7 @@ input_options = _all(
     ),
     _option("--also-try", default="", metavar="FORMS", help=_ALSO_TRY),
     click.option("--show-numbers", is_flag=True, help="Show the sample cells of the plan unmasked."),
+    keep_options,
     _option("--keep-columns", is_flag=True, help="Put the input's own columns first in the report."),
     _option(
         "--number-format",
@@ -353,6 +363,8 @@ formats_option = _all(
     _option("--csv-for", **_CSV_FOR),
 )
 
+_OVERWRITE = click.option("--overwrite", is_flag=True, help="Replace whatever is at the report's place.")
+
 report_option = _all(
     _option(
         "--output", "-o", type=click.Path(path_type=Path, dir_okay=False), help="The report; else in the run's folder."
@@ -374,11 +386,13 @@ again_options = _all(
         type=click.Path(path_type=Path, dir_okay=False),
         help="Where to write it; else in the run's folder.",
     ),
+    _OVERWRITE,
     click.option("--csv-for", default=CsvFor.PROGRAMS.value, show_default=True, **_CSV_FOR),
 )
 
 output_options = _all(
     report_option,
+    _OVERWRITE,
     click.option("--yes", "-y", is_flag=True, help="Do not ask before removing."),
 )
 

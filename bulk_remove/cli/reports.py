@@ -11,6 +11,7 @@ from bulk_remove.errors import ExitCode, UsageError
 from bulk_remove.language import phrase
 from bulk_remove.run.again import ended_run
 from bulk_remove.run.finish import Wanted, write_again
+from bulk_remove.run.places import Job, check_replaceable
 from bulk_remove.run.resume import find_run
 from bulk_remove.settings import Destination
 
@@ -30,6 +31,7 @@ def report_job(options: dict[str, Any]) -> int:
     path = options["output"] or folder / f"report.{'summary.' if form is ReportFormat.JSON else ''}{form}"
     check_place(path)
     with ended_run(folder, state_dir) as (ready, settings, ending):
+        check_replaceable(path, Job(state_dir, ready.plan.host, settings, folder.name, overwrite=options["overwrite"]))
         write_again(ready, settings, ending, form, path, csv_for)
     screen.tell(phrase("The report of run {name}: {path}", name=folder.name, path=path))
     return ExitCode.OK

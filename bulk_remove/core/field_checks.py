@@ -157,6 +157,13 @@ def path(value: Any) -> str:
     return "" if found == "" else text(found)
 
 
+def paths(value: Any) -> tuple[str, ...]:
+    """Check a list of paths; what repeats counts once."""
+    if isinstance(value, str) or hasattr(value, "__fspath__") or not isinstance(value, Iterable):
+        raise Unfit(phrase("which is not a list"), phrase("Give a list, such as {example}.", example=["keep.csv"]))
+    return tuple(dict.fromkeys(text(path(each)) for each in value))
+
+
 def place(value: Any) -> str:
     """Check what names a column or a sheet: its name, or its place counted from 1."""
     if isinstance(value, bool) or not isinstance(value, Integral):

@@ -23,12 +23,16 @@ class Status(StrEnum):
     UNRECOGNISED = "UNRECOGNISED"
     UNSENT = "UNSENT"
     INVALID = "INVALID"
+    KEPT = "KEPT"
 
 
 FINAL_STATUSES = frozenset({Status.REMOVED, Status.NOT_EXIST, Status.PRESUMED_REMOVED})
 """Nothing more can be learnt by asking again."""
 
-OPEN_STATUSES = frozenset(set(Status) - FINAL_STATUSES - {Status.INVALID})
+NEVER_SENT = frozenset({Status.INVALID, Status.KEPT})
+"""Of rows without a number to ask for: nothing is open there."""
+
+OPEN_STATUSES = frozenset(set(Status) - FINAL_STATUSES - NEVER_SENT)
 """A run that ends with one of these ends with exit code 3 or worse."""
 
 
@@ -48,6 +52,14 @@ REPORT_COLUMNS = (
     "duplicate_of_row",
 )
 """The columns of the report, in their order; the input's own may stand in front."""
+
+
+class Rehearsal(StrEnum):
+    """Why what a run brings is not to be taken for proof: the server says that it is none, or it is this machine."""
+
+    NONE = ""
+    STAND_IN = "stand-in"
+    LOOPBACK = "loopback"
 
 
 class Brackets(StrEnum):
@@ -147,7 +159,14 @@ class NumberedBlock(NamedTuple):
 
 
 NO_NUMBER = ""
-"""In place of a phase: the row holds no number."""
+"""In place of a phase: the row holds no number, or one that is kept."""
+ON_KEEP_LIST = "It is on a --keep list, so it was never sent."
+"""In place of what is wrong with a cell: nothing is, but its number must stay."""
+
+
+def unsent_status(problem: str) -> Status:
+    """Return the status of a row without a number to ask for, by the reason why there is none."""
+    return Status.KEPT if problem == ON_KEEP_LIST else Status.INVALID
 
 
 class NumberState(NamedTuple):

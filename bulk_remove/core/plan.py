@@ -13,10 +13,10 @@ from typing import NamedTuple
 
 from bulk_remove.core.conditions import is_left_out
 from bulk_remove.core.guards import NO_LIMITS, NOTHING_KNOWN, Known, Limits, check_limits, emptied, unchecked
-from bulk_remove.core.model import Source
+from bulk_remove.core.model import ON_KEEP_LIST, Rehearsal, Source, harmless
 from bulk_remove.core.spelling import EMPTY
 from bulk_remove.errors import GuardStop, InputError, InvariantError
-from bulk_remove.language import counted, ours
+from bulk_remove.language import counted, joined, ours, phrase
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +39,8 @@ class CampaignPlan:
     """Settled numbers of which the earlier run may have removed more records."""
     held: Mapping[str, int] = field(default_factory=dict)
     """How numbers are written in those of its records that were looked at (`core.forms.Held`)."""
+    name: str = ""
+    """What it is called, where the server told."""
     confirmed: bool = False
     """Whether these show the forms in which numbers are asked for; else those are a guess."""
 
@@ -47,6 +49,16 @@ class CampaignPlan:
         """Distinct numbers to be sent."""
         return self.numbers - self.settled
 
+    @property
+    def told(self) -> str:
+        """Its identifier, with its name beside it."""
+        if not self.name:
+            return self.campaign
+        return f"{self.campaign} '{harmless(self.name, LONGEST_NAME)}'"
+
+
+LONGEST_NAME = 60
+
 
 class Sample(NamedTuple):
     """A cell and what it became, a number or a problem; both masked unless the operator wants to see numbers."""
@@ -54,6 +66,35 @@ class Sample(NamedTuple):
     row: int
     cell: str
     became: str
+
+
+NO_DAMAGE = frozenset({EMPTY, ON_KEEP_LIST})
+"""Reasons why a row has no number to ask for that say nothing against its file."""
+
+
+class KeepList(NamedTuple):
+    """A table of numbers that must never be removed."""
+
+    file: str
+    """The file, with the sheet of a workbook behind it."""
+    sha256: str
+    """What the file is, in hex."""
+    numbers: int
+    """How many numbers it holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """The keep lists of a plan, and what of its input stands on them."""
+
+    lists: tuple[KeepList, ...] = ()
+    """The lists, in the order in which they were named."""
+    skips: bool = False
+    """Whether their numbers are left out, and all others are sent; else nothing is."""
+    rows: int = 0
+    """Rows of the input that would be sent if their numbers were on none of the lists."""
+    examples: tuple[Sample, ...] = ()
+    """The first of them, masked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +128,19 @@ class SourcePlan:
     @property
     def damage(self) -> tuple[tuple[str, int], ...]:
         """The reasons why cells with something in them hold no number."""
-        return tuple(problem for problem in self.problems if problem[0] != EMPTY and not is_left_out(problem[0]))
+        return tuple(
+            problem for problem in self.problems if problem[0] not in NO_DAMAGE and not is_left_out(problem[0])
+        )
 
     @property
     def left_out(self) -> int:
         """Rows that do not meet the conditions."""
         return sum(count for reason, count in self.problems if is_left_out(reason))
+
+    @property
+    def kept(self) -> int:
+        """Rows whose number is on a keep list."""
+        return dict(self.problems).get(ON_KEEP_LIST, 0)
 
     @property
     def invalid(self) -> int:
@@ -102,7 +150,7 @@ class SourcePlan:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a run would do. `rows` = `numbers` + `invalid` + `empty` + `left_out` + `duplicates`."""
+    """What a run would do. `rows` = `numbers` + `invalid` + `empty` + `left_out` + `kept` + `duplicates`."""
 
     run_id: str
     """The run's id, by which it is found later."""
@@ -120,6 +168,17 @@ class Plan:
     """Whether a record goes, too, when a number is among its additional ones."""
     canary: bool = False
     """Whether one request is sent alone before the others."""
+    stand_in: bool = False
+    """Whether the server says of itself that it is a stand-in for Thulium."""
+    keep: Keep = Keep()
+    """The lists of numbers that must never be removed, and what of the input is on them."""
+
+    @property
+    def rehearsal(self) -> Rehearsal:
+        """Whether this is, or may be, a rehearsal."""
+        if self.stand_in:
+            return Rehearsal.STAND_IN
+        return Rehearsal.LOOPBACK if self.host.startswith(_LOOPBACK) else Rehearsal.NONE
 
     @property
     def rows(self) -> int:
@@ -140,6 +199,11 @@ class Plan:
     def left_out(self) -> int:
         """Rows that do not meet the conditions."""
         return sum(source.left_out for source in self.sources)
+
+    @property
+    def kept(self) -> int:
+        """Rows whose number is on a keep list; they are never sent."""
+        return sum(source.kept for source in self.sources)
 
     @property
     def duplicates(self) -> int:
@@ -190,6 +254,20 @@ class Plan:
         return max(0, self.requests - 1) / self.rate
 
 
+_LOOPBACK = ("127.", "[::1]", "localhost")
+
+
+def rehearsal_told(plan: Plan) -> str:
+    """Return a sentence on a server that is not, or may not be, Thulium; empty for any other one."""
+    if plan.rehearsal is Rehearsal.STAND_IN:
+        return phrase("A rehearsal: {host} is a stand-in for Thulium, so no real campaign is touched.", host=plan.host)
+    if plan.rehearsal is Rehearsal.LOOPBACK:
+        return phrase(
+            "{host} is this machine: unless a tunnel leads from there to Thulium, this is a rehearsal.", host=plan.host
+        )
+    return ""
+
+
 TYPED_COUNT_FROM = 100
 """From so many numbers on, the operator types how many there are instead of yes."""
 _YES, _NO = frozenset({"y", "yes", "t", "tak"}), frozenset({"", "n", "no", "nie"})
@@ -238,9 +316,17 @@ class ApprovedPlan:
 
 
 def check_holds_numbers(plan: Plan) -> None:
-    """Raise InputError when there is nothing to send, InvariantError when the sum of its rows does not close."""
-    if plan.rows != plan.numbers + plan.invalid + plan.empty + plan.left_out + plan.duplicates:
-        raise InvariantError("the plan's rows are not the sum of its numbers, invalid and empty cells and duplicates")
+    """Raise InputError when there is nothing to send, InvariantError when the sum of its rows does not close.
+
+    Where the reason is a keep list, GuardStop as `check_kept`.
+    """
+    if plan.rows != plan.numbers + plan.invalid + plan.empty + plan.left_out + plan.kept + plan.duplicates:
+        raise InvariantError("the plan's rows are not the sum of its numbers and of those that are not sent")
+    if not plan.numbers and plan.kept:
+        check_kept(plan)
+        raise InputError(
+            "All numbers of the input are on a --keep list.", "Check the list: nothing else is left to remove."
+        )
     if not plan.numbers:
         nothing = "The input holds no phone number that could be sent."
         left_out = [problem for source in plan.sources for problem in source.problems if is_left_out(problem[0])]
@@ -262,11 +348,36 @@ def check_holds_numbers(plan: Plan) -> None:
 def passed(plan: Plan, known: Known) -> tuple[str, ...]:
     """Return sentences on what a plan's limits let through and an operator should know nevertheless."""
     to_send = {campaign.campaign: campaign.to_send for campaign in plan.campaigns}
-    return (*unchecked(plan.campaign_ids, plan.limits, known), *emptied(to_send, known))
+    unseen = plan.keep.lists and plan.additional_numbers
+    return (*unchecked(plan.campaign_ids, plan.limits, known), *emptied(to_send, known), *[_UNSEEN] * bool(unseen))
+
+
+_UNSEEN = (
+    "A record may hold a number of a --keep list as well: with --additional-numbers it is removed all the same, "
+    "because the server does not show these numbers."
+)
+
+
+def check_kept(plan: Plan) -> None:
+    """Raise GuardStop when numbers of the input must never be removed, unless they are to be left out."""
+    keep = plan.keep
+    if not keep.rows or keep.skips:
+        return
+    raise GuardStop(
+        counted(
+            keep.rows,
+            "{count:,} row holds a number of a --keep list ({lists}): {examples}. Nothing was sent.",
+            "{count:,} rows hold numbers of a --keep list ({lists}): {examples}. Nothing was sent.",
+            lists=", ".join(harmless(each.file) for each in keep.lists),
+            examples=joined(", ", (phrase("row {row} '{cell}'", row=row, cell=cell) for row, cell, _ in keep.examples)),
+        ),
+        "Look whether the right file was given. To remove only the other numbers, add --keep-skips.",
+    )
 
 
 def check_within_limits(plan: Plan, known: Known) -> None:
-    """Raise GuardStop when the plan asks more of a campaign than its limits allow."""
+    """Raise GuardStop when the plan asks more of a campaign than its limits allow, or for a number to be kept."""
+    check_kept(plan)
     check_limits({campaign.campaign: campaign.to_send for campaign in plan.campaigns}, plan.limits, known)
 
 

@@ -121,10 +121,14 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A readable reply to a read-only call: decoded JSON, and the server's clock (Unix seconds) if it told."""
+    """A readable reply to a read-only call: decoded JSON, and the server's clock (Unix seconds) if it told.
+
+    `stand_in` says that the server is none of Thulium's, by its own word.
+    """
 
     content: object
     server_time_s: float | None
+    stand_in: bool = False
 
 
 OK = 200

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from enum import StrEnum
 
-from bulk_remove.core.model import OPEN_STATUSES, Status
+from bulk_remove.core.model import OPEN_STATUSES, Rehearsal, Status
 from bulk_remove.core.proof import NoneFound
 from bulk_remove.errors import ExitCode, InvariantError
 from bulk_remove.language import counted, ours, phrase
@@ -37,6 +37,7 @@ MEANING = {
     Status.UNRECOGNISED: "the server said something undocumented",
     Status.UNSENT: "never asked: the run stopped first",
     Status.INVALID: "not a phone number, or left out: never sent",
+    Status.KEPT: "on a --keep list: never sent",
 }
 """What each status means, in a few words for people."""
 
@@ -73,8 +74,24 @@ def exit_code(ending: Ending, by_status: Mapping[Status, int], nothing: NoneFoun
     return ExitCode.NOT_FINAL if still_open or (nothing and nothing.proves_nothing) else ExitCode.OK
 
 
-def headline(by_status: Mapping[Status, int], ending: Ending, nothing: NoneFound | None = None) -> str:
+def headline(
+    by_status: Mapping[Status, int],
+    ending: Ending,
+    nothing: NoneFound | None = None,
+    rehearsal: Rehearsal = Rehearsal.NONE,
+) -> str:
     """Say in one sentence what a run amounts to; `nothing` as for `exit_code`."""
+    told = _amounts_to(by_status, ending, nothing)
+    match rehearsal:
+        case Rehearsal.STAND_IN:
+            return phrase("Rehearsal on a stand-in. {told}", told=told)
+        case Rehearsal.LOOPBACK:
+            return phrase("Sent to this machine, perhaps a rehearsal. {told}", told=told)
+        case Rehearsal.NONE:
+            return told
+
+
+def _amounts_to(by_status: Mapping[Status, int], ending: Ending, nothing: NoneFound | None) -> str:
     still_open = sum(by_status.get(status, 0) for status in OPEN_STATUSES)
     if nothing and ending is Ending.DONE and not still_open and (nothing.confirmed or nothing.proves_nothing):
         return _none_found(nothing)

@@ -1,16 +1,18 @@
-"""The earlier runs that matter to an inbox: by what was in the file, and by where it lay."""
+"""The earlier runs that matter to a file: by what was in it and, of an inbox, by where it lay."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from bulk_remove.adapters.folders import Mark, is_marked, run_folders
+from bulk_remove.adapters.folders import Mark, begun_s, is_marked, run_folders
 from bulk_remove.adapters.ledger import Reopening, opened_for_reading
-from bulk_remove.core.model import NumberFormat
+from bulk_remove.core.model import NumberFormat, Source, Status, harmless
 from bulk_remove.core.summary import Ending
 from bulk_remove.errors import StorageError
+from bulk_remove.language import phrase
 from bulk_remove.run.history import PastRun, past_run
 from bulk_remove.run.prepare import LEDGER
 from bulk_remove.settings import Settings
@@ -77,9 +79,17 @@ class EarlierRuns:
         for known in reversed(self._known):
             if content in known.contents and self._reads_alike(known.settings):
                 run = past_run(known.folder)
-                if run.state == Ending.DONE and not run.open_numbers and not run.proves_nothing:
+                kept = run.unsent_rows[Status.KEPT]  # which the lists of today may not hold any more
+                if run.state == Ending.DONE and not run.open_numbers and not run.proves_nothing and not kept:
                     return run
         return None
+
+    def told_of(self, sources: Iterable[Source]) -> Iterator[str]:
+        """Yield a sentence on each source whose content an approved run had already; the latest one counts."""
+        for source in sources:
+            known = next((each for each in reversed(self._known) if source.sha256 in each.contents), None)
+            if known is not None:
+                yield _told(harmless(source.file), past_run(known.folder))
 
     def _reads_alike(self, earlier: Mapping[str, object]) -> bool:
         """Tell whether a run took the same numbers, and asked for them in the forms that are wanted now, or in more."""
@@ -93,6 +103,18 @@ class EarlierRuns:
             forms = all(earlier[name] == own[name] for name in ("number_format", "also_try"))
         rows = earlier.get("where", []) == own["where"]  # ledgers of earlier versions have none
         return forms and rows and all(earlier.get(name) == own[name] for name in _READING)
+
+
+def _told(file: str, run: PastRun) -> str:
+    began = f"{datetime.fromtimestamp(begun_s(run.folder)).astimezone():%Y-%m-%d %H:%M}"
+    told = phrase(
+        "{file} was run before: run {run} of {began} had the same content", file=file, run=run.run_id, began=began
+    )
+    if not run.open_numbers:
+        return phrase("{told}, and every number has its final answer.", told=told)
+    if run.resumable_numbers:
+        return phrase("{told} and can be finished: bulk-remove resume {run}", told=told, run=run.run_id)
+    return phrase("{told}, and some numbers have no final answer.", told=told)
 
 
 def _words(value: object) -> set[str]:

@@ -62,7 +62,7 @@ def look_at(campaigns: Sequence[str], settings: Settings, address: Address, logi
     """Look at the records of campaigns, in a loop of its own. Raises what `inspect_campaigns` does, and StorageError.
 
     The requests keep to the ceiling together with those of all runs of the same user, and are no more for a campaign
-    than may leave in one second.
+    than may leave in one second, and one for the names of all.
     """
     make_private(state_dir)
     file = account_file(state_dir, address.host, login.user)

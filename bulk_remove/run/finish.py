@@ -13,7 +13,7 @@ from bulk_remove.adapters.distinct import RowKeys
 from bulk_remove.adapters.folders import note_report
 from bulk_remove.adapters.ledger import Outcomes, RecordCount, Timing, Totals, WrittenFile
 from bulk_remove.adapters.report_copies import read_rows, write_for_polish_excel
-from bulk_remove.adapters.reporter import check_place, timestamp, write_report, write_summary, written_aside
+from bulk_remove.adapters.reporter import timestamp, write_report, write_summary, written_aside
 from bulk_remove.core.advice import Advice, about_a_guess, advise, resumable
 from bulk_remove.core.course import Course, Timeline
 from bulk_remove.core.model import CsvFor, ReportFormat, Status
@@ -22,12 +22,14 @@ from bulk_remove.core.proof import NoneFound, Proof, none_found
 from bulk_remove.core.summary import Ending, exit_code
 from bulk_remove.core.unasked import UnaskedRemoval
 from bulk_remove.disk import Aside
-from bulk_remove.errors import ExitCode, StorageError, UsageError
+from bulk_remove.errors import ExitCode, StorageError
 from bulk_remove.language import phrase
 from bulk_remove.run.counting import RowCounter
 from bulk_remove.run.prepare import Prepared
 from bulk_remove.settings import Settings
 
+SUMMARY = ".summary.json"
+"""What stands in place of the ending of the report's name in its summary's."""
 REPORT = "report.csv"
 """The report's name in a run's own folder."""
 
@@ -107,29 +109,6 @@ def finish(
         for form, path in zip(wanted.also, finished.also, strict=True):
             _write(form, path, prepared, finished, summary, course, plain)
     return finished
-
-
-def check_places(output: Path, wanted: Wanted, inputs: Iterable[str]) -> None:
-    """Try all places of a report before anything is sent. Raises UsageError when one cannot be written to."""
-    places = (output, *wanted.places(output))
-    if len(set(places)) < len(places):
-        raise UsageError(
-            phrase("--output {output} has the name of another report.", output=output),
-            "Name the CSV, for example report.csv.",
-        )
-    resolved = {path.resolve(): path for path in places}
-    for name in filter(None, inputs):
-        if (path := resolved.get(Path(name).resolve())) is not None:
-            what = (
-                phrase("is the input itself")
-                if path == output
-                else phrase("would put {path} in the place of the input", path=path)
-            )
-            raise UsageError(
-                phrase("--output {output} {what}.", output=output, what=what), "Name another file for the report."
-            )
-    for path in places:
-        check_place(path)
 
 
 def write_again(
@@ -220,7 +199,7 @@ def _reported(
         ending,
         exit_code(ending, by_status, nothing),
         report,
-        report.with_suffix(".summary.json"),
+        report.with_suffix(SUMMARY),
         digest,
         outcomes.chain_head(),
         nothing=nothing,
@@ -306,7 +285,9 @@ def _summary(plan: Plan, settings: Settings, finished: Finished) -> dict[str, ob
         "run_id": plan.run_id,
         "tool_version": __version__,
         "host": plan.host,
+        "rehearsal": plan.rehearsal.value or None,
         "campaigns": [campaign.campaign for campaign in plan.campaigns],
+        "campaign_names": {each.campaign: each.name for each in plan.campaigns if each.name},
         "input": [
             {
                 "file": source.file,
@@ -317,6 +298,7 @@ def _summary(plan: Plan, settings: Settings, finished: Finished) -> dict[str, ob
             }
             for source in (planned.source for planned in plan.sources)
         ],
+        "keep": [each._asdict() for each in plan.keep.lists],
         "rows": plan.rows,
         "rows_by_status": {status.value: finished.by_status.get(status, 0) for status in Status},
         "numbers": plan.numbers,

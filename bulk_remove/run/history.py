@@ -12,7 +12,7 @@ from bulk_remove.adapters.reporter import timestamp
 from bulk_remove.core.advice import RESUMED
 from bulk_remove.core.forms import Held, told_forms
 from bulk_remove.core.lifecycle import status_of
-from bulk_remove.core.model import OPEN_STATUSES, Status
+from bulk_remove.core.model import OPEN_STATUSES, Status, unsent_status
 from bulk_remove.core.proof import CampaignResult, NoneFound, none_found
 from bulk_remove.core.summary import Ending
 from bulk_remove.errors import StorageError
@@ -85,9 +85,13 @@ class PastRun:
         return sum(int(source["duplicates"]) for source in self._plan.get("sources", ()))
 
     @property
-    def invalid(self) -> int:
-        """The rows without a phone number."""
-        return sum(int(count) for source in self._plan.get("sources", ()) for _, count in source["problems"])
+    def unsent_rows(self) -> Counter[Status]:
+        """The rows without a number to ask for, by their status."""
+        counted: Counter[Status] = Counter()
+        for source in self._plan.get("sources", ()):
+            for problem, count in source["problems"]:
+                counted[unsent_status(problem)] += int(count)
+        return counted
 
     @property
     def numbers_by_status(self) -> Counter[Status]:
@@ -219,7 +223,8 @@ def run_as_json(run: PastRun) -> dict[str, object]:
         "rows": run.rows,
         "numbers": run.numbers_by_status.total(),
         "duplicate_rows": run.duplicates,
-        "invalid_rows": run.invalid,
+        "invalid_rows": run.unsent_rows[Status.INVALID],
+        "kept_rows": run.unsent_rows[Status.KEPT],
         "numbers_by_status": {status.value: run.numbers_by_status[status] for status in Status},
         "open_numbers": run.open_numbers,
         "resumable_numbers": run.resumable_numbers,

@@ -11,10 +11,9 @@ from bulk_remove.core.campaigns import read_campaign
 from bulk_remove.core.code_column import CodeColumn
 from bulk_remove.core.columns import find_column, fold
 from bulk_remove.core.conditions import Condition, YesNo, is_left_out, left_out
-from bulk_remove.core.model import NumberedBlock, RowBlock, Source, harmless, mask
+from bulk_remove.core.model import ON_KEEP_LIST, NumberedBlock, RowBlock, Source, harmless, mask
 from bulk_remove.core.numbers import JudgedBlock, Normaliser, NumberRules
-from bulk_remove.core.plan import Sample, SourcePlan
-from bulk_remove.core.spelling import EMPTY
+from bulk_remove.core.plan import NO_DAMAGE, Sample, SourcePlan
 from bulk_remove.core.splitting import split_cell
 from bulk_remove.core.whole_input import WholeInput
 from bulk_remove.errors import InputError
@@ -31,14 +30,23 @@ SHOWN_OTHERWISE = "The spreadsheet shows another number than the cell holds: the
 class Intake:
     """Turns cells into numbers and counts what it meets.
 
-    `on_rows` is told how many rows have been read so far. With `show_numbers` samples are not masked. `whole` is what
-    the cells that passed say of each other.
+    `on_rows` is told how many rows have been read so far. `kept` returns the places of the numbers that must never be
+    removed. With `show_numbers` samples are not masked. `whole` is what the cells that passed say of each other.
     """
 
     def __init__(
-        self, settings: Settings, rules: NumberRules, on_rows: Callable[[int], None], *, show_numbers: bool
+        self,
+        settings: Settings,
+        rules: NumberRules,
+        on_rows: Callable[[int], None] = lambda _rows: None,
+        kept: Callable[[Sequence[str]], Sequence[int]] = lambda _numbers: (),
+        *,
+        show_numbers: bool = False,
     ) -> None:
         self.whole = WholeInput()
+        self.kept_rows = 0
+        self.kept_examples: list[Sample] = []
+        self._kept = kept
         self._settings = settings
         self._rules = rules
         self._normalise = Normaliser(rules)
@@ -57,7 +65,8 @@ class Intake:
         for block in blocks:
             for column, cells in zip(counts.beside, block.beside, strict=True):
                 column.add(cells)
-            numbered, judged = self._numbered(self._chosen(block, conditions))
+            numbered, judged = self.numbered(self._chosen(block, conditions))
+            self._count_kept(numbered)
             keys.add(numbered.numbers, numbered.campaigns if source.campaign_column is not None else ())
             counts.add(numbered, self._shown)
             counts.kinds.update(judged.kinds)
@@ -102,7 +111,14 @@ class Intake:
         cells = ["" if index in out else cell for index, cell in enumerate(block.cells)] if out else block.cells
         return self._normalise.block(cells)
 
-    def _numbered(self, block: RowBlock) -> tuple[NumberedBlock, JudgedBlock]:
+    def _count_kept(self, block: NumberedBlock) -> None:
+        places = [index for index, problem in block.problems.items() if problem == ON_KEEP_LIST]
+        self.kept_rows += len(places)
+        shown = sorted(places)[: SAMPLE_ROWS - len(self.kept_examples)]
+        self.kept_examples += [_sample(block, index, self._shown) for index in shown]
+
+    def numbered(self, block: RowBlock) -> tuple[NumberedBlock, JudgedBlock]:
+        """Return a block with what became of each row, and what its cells say of each other. Raises InputError."""
         if block.codes:
             block = self._with_codes(block)
         judged = self._judge(block)
@@ -119,11 +135,10 @@ class Intake:
                 judged = self._judge(block)
         self.whole.add(judged)  # before a row is refused for what stands beside its cell
         numbers, problems = judged.numbers, judged.problems
-        for index, shown in block.shown.items():
-            if numbers[index] and not self._is_same(shown, numbers[index]):
-                numbers[index], problems[index] = "", SHOWN_OTHERWISE
-        for index, problem in block.problems.items():
+        for index, problem in self._withheld(block, numbers):
             numbers[index], problems[index] = "", problem
+        for index in self._kept(numbers):
+            numbers[index], problems[index] = "", ON_KEEP_LIST
         if block.source.campaign_column is None:
             return NumberedBlock(block, numbers, [self._settings.campaign] * len(numbers), problems), judged
         campaigns = [self._campaign(cell) for cell in block.campaigns]
@@ -131,6 +146,13 @@ class Intake:
             if problem and numbers[index]:
                 numbers[index], problems[index] = "", problem
         return NumberedBlock(block, numbers, [campaign for campaign, _ in campaigns], problems), judged
+
+    def _withheld(self, block: RowBlock, numbers: Sequence[str]) -> Iterator[tuple[int, str]]:
+        """Yield why rows must not be sent whatever their cells say, by index."""
+        for index, shown in block.shown.items():
+            if numbers[index] and not self._is_same(shown, numbers[index]):
+                yield index, SHOWN_OTHERWISE
+        yield from block.problems.items()
 
     def _with_codes(self, block: RowBlock) -> RowBlock:
         """Return the block with each cell and its code put together."""
@@ -226,7 +248,7 @@ class _Counts:
 
 
 def _is_damage(problem: str) -> bool:
-    return problem != EMPTY and not is_left_out(problem)
+    return problem not in NO_DAMAGE and not is_left_out(problem)
 
 
 def _sample(block: NumberedBlock, index: int, shown: Callable[[str], str]) -> Sample:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from bulk_remove.core.lifecycle import status_of
 from bulk_remove.core.metrics import Gauge, Sample
-from bulk_remove.core.model import Status
+from bulk_remove.core.model import NEVER_SENT, Status
 from bulk_remove.errors import ExitCode
 from bulk_remove.run.history import PastRun
 
@@ -35,7 +35,7 @@ class _Figures:
         ended = [(session.began_at_s, session.ended_at_s) for session in run.told.sessions]
         lasted_s = sum(ended_s - began_s for began_s, ended_s in ended if ended_s is not None)
         self.seconds[key] = self.seconds.get(key, 0.0) + lasted_s
-        self.numbers.update({(key, status.value): 0 for status in Status if status is not Status.INVALID})
+        self.numbers.update({(key, status.value): 0 for status in Status if status not in NEVER_SENT})
         tally = run.told.tallies.get(key[1])
         if tally is not None:
             for phase, count in tally.phases.items():

@@ -25,7 +25,7 @@ from bulk_remove.language import counted, ours, phrase
 from bulk_remove.run.again import note_copies
 from bulk_remove.run.carry_out import Carried
 from bulk_remove.run.earlier import EarlierRuns, Left
-from bulk_remove.run.finish import REPORT, Finished
+from bulk_remove.run.finish import REPORT, SUMMARY, Finished
 from bulk_remove.run.history import past_run
 
 
@@ -303,9 +303,7 @@ class Night:
         report = left.folder / REPORT
         for path in (report, *also):
             note_report(left.folder, self._inbox.beside(place, new_name, path))
-        note_copies(
-            left.folder, self._inbox.put_reports(place, new_name, (report, report.with_suffix(".summary.json"), *also))
-        )
+        note_copies(left.folder, self._inbox.put_reports(place, new_name, (report, report.with_suffix(SUMMARY), *also)))
 
     def _begun_name(self, left: Left, place: Place) -> str:
         """Return the name under which a night that died put the report, but not yet the file; empty: none did."""

@@ -8,6 +8,8 @@ from bulk_remove.core.forms import AlsoTry, Forms
 from bulk_remove.core.lifecycle import read_back
 from bulk_remove.core.model import (
     FINAL_STATUSES,
+    NEVER_SENT,
+    ON_KEEP_LIST,
     REPORT_COLUMNS,
     NumberFormat,
     NumberState,
@@ -89,7 +91,7 @@ class OldReport:
         try:
             status = Status(values["status"].strip())
             row = int(values["row"])
-            state = None if status is Status.INVALID else _state(status, values)
+            state = None if status in NEVER_SENT else _state(status, values)
         except ValueError:
             raise InputError(
                 phrase("{where}: a row, a status or a count is not what a report holds.", where=where),
@@ -97,7 +99,8 @@ class OldReport:
             ) from None
         number = values["number"].strip()
         if state is None:
-            return RowOutcome(source, row, values["input"], others, "", "", None, values["detail"], "")
+            problem = ON_KEEP_LIST if status is Status.KEPT else values["detail"]
+            return RowOutcome(source, row, values["input"], others, "", "", None, problem, "")
         # It may stand in another form of the same number, the one in which it was found. Digits that are the input's
         # own were sent so, whatever is thought of such a number now.
         cell = values["input"]

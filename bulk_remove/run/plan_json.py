@@ -11,11 +11,13 @@ def plan_as_json(plan: Plan, settings: Settings, known: Known) -> dict[str, obje
     """Return what `plan --json` says; times in seconds, columns counted from 1, samples as the plan shows them."""
     return {
         "host": plan.host,
+        "rehearsal": plan.rehearsal.value or None,
         "rows": plan.rows,
         "invalid": plan.invalid,
         "empty": plan.empty,
         "left_out": plan.left_out,
         "where": list(settings.where),
+        "kept": plan.kept,
         "duplicates": plan.duplicates,
         "numbers": plan.numbers,
         "requests": plan.requests,
@@ -27,6 +29,7 @@ def plan_as_json(plan: Plan, settings: Settings, known: Known) -> dict[str, obje
         "canary": plan.canary,
         "hours": list(settings.hours),
         "limits": asdict(plan.limits),
+        "keep": [each._asdict() for each in plan.keep.lists],
         "campaigns": [_campaign(campaign, known) for campaign in plan.campaigns],
         "files": [_source(source) for source in plan.sources],
     }
@@ -35,6 +38,7 @@ def plan_as_json(plan: Plan, settings: Settings, known: Known) -> dict[str, obje
 def _campaign(plan: CampaignPlan, known: Known) -> dict[str, object]:
     return {
         "campaign": plan.campaign,
+        "name": plan.name or None,
         "numbers": plan.numbers,
         "requests": plan.requests,
         "records": known.records.get(plan.campaign),
@@ -66,6 +70,7 @@ def _source(plan: SourcePlan) -> dict[str, object]:
         "invalid_by_reason": dict(plan.damage),
         "empty": plan.empty,
         "left_out": plan.left_out,
+        "kept": plan.kept,
         "read_as_numbers": dict(plan.kinds),
         "internal_numbers": plan.internal,
         "duplicates": plan.duplicates,

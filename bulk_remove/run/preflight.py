@@ -39,7 +39,8 @@ class Findings:
 
     `held` says how the numbers in the records that were looked at are written, by campaign; of the records themselves
     nothing is kept. `empty` are the campaigns whose list was seen to hold none. `asked` is whether the server was asked
-    at all.
+    at all; `names` are what the campaigns are called, where it told; `stand_in` whether it said of itself that it is a
+    stand-in for Thulium.
     """
 
     records: Mapping[str, int] = field(default_factory=dict)
@@ -47,6 +48,8 @@ class Findings:
     held: Mapping[str, Held] = field(default_factory=dict)
     empty: frozenset[str] = frozenset()
     asked: bool = True
+    names: Mapping[str, str] = field(default_factory=dict)
+    stand_in: bool = False
 
 
 NOT_ASKED = Findings(asked=False)
@@ -76,12 +79,14 @@ async def inspect_campaigns(
     held: dict[str, Held] = {}
     empty: set[str] = set()
     pages_left = MORE_PAGES
+    stand_in = False
     clock_s = asyncio.get_running_loop().time
     for campaign in campaigns:
         began_s = clock_s()
         found, numbers = await _first_page(asker, base_path, campaign, clock(), PAGE_RECORDS if glance else 1)
         records |= found.records
         notes |= dict.fromkeys(found.notes)
+        stand_in = stand_in or found.stand_in
         if glance is not None and numbers:
             pages = 1 if clock_s() - began_s > _SLOW_S else glance.pages
             offsets = _more_offsets(found.records.get(campaign, 0), pages)[:pages_left]
@@ -97,7 +102,16 @@ async def inspect_campaigns(
         notes |= {"Nor do the statistics tell how many records it holds.": None}
     if not pages_left:
         notes |= {"There are many campaigns: of most of them only the first page of records was looked at.": None}
-    return Findings(records, tuple(notes), held, frozenset(empty))
+    names = await _names(asker, base_path, campaigns, clock()) if glance is not None else {}
+    return Findings(records, tuple(notes), held, frozenset(empty), names=names, stand_in=stand_in)
+
+
+async def _names(asker: Asker, base_path: str, campaigns: Sequence[str], now_s: float) -> dict[str, str]:
+    """Return what the campaigns are called; none where the server does not tell, which nothing depends on."""
+    answer = await asker.get(f"{base_path}/api/outbounds", now_s)
+    entries = answer.content if isinstance(answer, Document) and isinstance(answer.content, list) else []
+    named = {str(entry.get("id")): entry.get("name") for entry in entries if isinstance(entry, dict)}
+    return {campaign: name for campaign in campaigns if isinstance(name := named.get(campaign), str) and name.strip()}
 
 
 async def _by_statistics(asker: Asker, base_path: str, campaigns: Sequence[str], now_s: float) -> dict[str, int]:
@@ -162,9 +176,9 @@ async def _first_page(
     numbers = _numbers(answer)
     count = answer.content.get("count") if isinstance(answer.content, dict) else None
     if _is_count(count):
-        return Findings({campaign: count}, _clock_notes(answer, now_s)), numbers
+        return Findings({campaign: count}, _clock_notes(answer, now_s), stand_in=answer.stand_in), numbers
     note = "The server's list of records is not as documented, so the campaign could not be counted."
-    return Findings({}, (note, *_clock_notes(answer, now_s))), numbers
+    return Findings({}, (note, *_clock_notes(answer, now_s)), stand_in=answer.stand_in), numbers
 
 
 async def _more_pages(

@@ -20,9 +20,10 @@ from bulk_remove.core.conditions import Condition
 from bulk_remove.core.guards import check_invalid_share
 from bulk_remove.core.model import RowBlock, Source
 from bulk_remove.core.numbers import NumberRules
-from bulk_remove.core.plan import CampaignPlan, Plan
+from bulk_remove.core.plan import CampaignPlan, Keep, Plan
 from bulk_remove.core.whole_input import WholeInput
 from bulk_remove.run.intake import Intake
+from bulk_remove.run.keep import KeepLists, read_keep_lists
 from bulk_remove.run.preflight import NOT_ASKED, Findings
 from bulk_remove.settings import Destination, Settings
 
@@ -98,7 +99,8 @@ def prepared(
     Raises InputError, UsageError, StorageError, and what the look does.
     """
     settings.shape(settings.campaign, destination.base_path)  # one in which no number fits is found before all else
-    planning = _Planner(tables, destination, state_dir, now_s, sight)
+    keep = read_keep_lists(settings, make_private(state_dir))
+    planning = _Planner(tables, destination, state_dir, now_s, sight, keep)
     known = sight.look([settings.campaign]) if settings.campaign else None
     first = settings.in_forms_of(known.held if known else {})
     with planning.planned(first, first.rules, known) as (ready, whole):
@@ -120,6 +122,7 @@ class _Planner:
     state_dir: Path
     now_s: float
     sight: Sight
+    keep: KeepLists
 
     @contextmanager
     def planned(
@@ -132,7 +135,13 @@ class _Planner:
         kept = kept_columns([table.source for table in self.tables]) if settings.keep_columns else ()
         with new_run(self.state_dir, settings, self.destination, self.now_s) as (folder, store):
             planning = Planning(store)
-            intake = Intake(settings, rules, self.sight.on_rows, show_numbers=self.sight.show_numbers)
+            intake = Intake(
+                settings,
+                rules,
+                self.sight.on_rows,
+                self.keep.under(rules),
+                show_numbers=self.sight.show_numbers,
+            )
             with RowKeys(folder / "keys.tmp") as keys:
                 for table in self.tables:
                     planning.add_source(table.source)
@@ -154,6 +163,8 @@ class _Planner:
                 limits=settings.limits,
                 additional_numbers=settings.additional_numbers,
                 canary=settings.canary,
+                stand_in=findings.stand_in,
+                keep=Keep(self.keep.lists, settings.keep_skips, intake.kept_rows, tuple(intake.kept_examples)),
             )
             planning.finish(counts_of(plan, kept))
             yield Prepared(folder, store, plan, kept, settings, findings), intake.whole
@@ -168,7 +179,10 @@ def with_forms(campaigns: Iterable[CampaignPlan], settings: Settings, findings: 
     def looked_at(campaign: CampaignPlan) -> CampaignPlan:
         held = findings.held.get(campaign.campaign, {})
         return replace(
-            campaign, held=held, confirmed=campaign.campaign in findings.empty or settings.confirmed_by(held)
+            campaign,
+            held=held,
+            name=findings.names.get(campaign.campaign, campaign.name),
+            confirmed=campaign.campaign in findings.empty or settings.confirmed_by(held),
         )
 
     return tuple(map(looked_at, campaigns))
@@ -238,4 +252,6 @@ def counts_of(plan: Plan, kept: Sequence[str]) -> dict[str, object]:
         ],
         "campaigns": [asdict(campaign) for campaign in plan.campaigns],
         "kept": kept,
+        "stand_in": plan.stand_in,
+        "keep": [each._asdict() for each in plan.keep.lists],
     }

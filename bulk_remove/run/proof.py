@@ -16,10 +16,8 @@ from bulk_remove.adapters.ledger import Outcomes, Store, Verified, opened_for_re
 from bulk_remove.disk import opened
 from bulk_remove.errors import AlteredReportError, InputError
 from bulk_remove.language import joined, phrase
-from bulk_remove.run.finish import REPORT
+from bulk_remove.run.finish import REPORT, SUMMARY
 from bulk_remove.run.prepare import LEDGER
-
-_SUMMARY = ".summary.json"
 
 
 class Found(StrEnum):
@@ -87,7 +85,7 @@ def _heads(run_id: str, reports: Sequence[ReportFile]) -> Mapping[Path, str]:
     return {
         report.path: head
         for report in reports
-        if report.path.name.endswith(_SUMMARY) and report.found is not Found.ALTERED
+        if report.path.name.endswith(SUMMARY) and report.found is not Found.ALTERED
         for head in _head_in(report.path, run_id)
     }
 
@@ -116,9 +114,9 @@ def _reports(store: Store, folder: Path) -> Iterator[ReportFile]:
         path = Path(json.loads(packed))
         yield ReportFile(path, _found_at(path, digests, folder.name), digests[-1])
     for report in dict.fromkeys((folder / REPORT, *noted_reports(folder).paths)):
-        owner = _summary_at(report.with_suffix(_SUMMARY)).get("run_id") or folder.name
+        owner = _summary_at(report.with_suffix(SUMMARY)).get("run_id") or folder.name
         found = Found.UNKNOWN if owner == folder.name else Found.ANOTHERS
-        for path in dict.fromkeys((report, report.with_suffix(_SUMMARY))):
+        for path in dict.fromkeys((report, report.with_suffix(SUMMARY))):
             if path.exists() and json.dumps(str(path.absolute())) not in written:
                 yield ReportFile(path, found, "")
 
@@ -138,7 +136,7 @@ def _found_at(path: Path, digests: Sequence[str], run_id: str) -> Found:
 
 def _is_of_another(path: Path, digest: str, run_id: str) -> bool:
     """Tell whether a later run wrote its own report to this place, as one of every night does."""
-    summary = _summary_at(path if path.name.endswith(_SUMMARY) else path.with_suffix(_SUMMARY))
+    summary = _summary_at(path if path.name.endswith(SUMMARY) else path.with_suffix(SUMMARY))
     if not summary.get("run_id") or summary["run_id"] == run_id:
         return False
     return path.suffix != ".csv" or summary.get("report_sha256") == digest

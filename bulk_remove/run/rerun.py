@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from bulk_remove.adapters.distinct import RowKeys
+from bulk_remove.adapters.folders import make_private
 from bulk_remove.adapters.ledger import Outcomes, Planning, Reopening
 from bulk_remove.adapters.reader import ReadOptions, is_readable, open_table
 from bulk_remove.core.chunker import in_requests
@@ -18,6 +19,7 @@ from bulk_remove.core.forms import AlsoTry, Forms, Held, chosen_forms, forms_hel
 from bulk_remove.core.lifecycle import SETTLED, asked_anew, is_doubted, status_of
 from bulk_remove.core.model import (
     FINAL_STATUSES,
+    ON_KEEP_LIST,
     NumberedBlock,
     NumberFormat,
     NumberState,
@@ -25,11 +27,13 @@ from bulk_remove.core.model import (
     RowOutcome,
     Source,
     harmless,
+    mask,
 )
-from bulk_remove.core.plan import CampaignPlan, Plan, SourcePlan
+from bulk_remove.core.plan import CampaignPlan, Keep, Plan, Sample, SourcePlan
 from bulk_remove.core.unasked import UnaskedRemoval
-from bulk_remove.errors import InputError
+from bulk_remove.errors import GuardStop, InputError
 from bulk_remove.language import phrase
+from bulk_remove.run.keep import read_keep_lists
 from bulk_remove.run.old_report import OldReport
 from bulk_remove.run.preflight import NOT_ASKED
 from bulk_remove.run.prepare import Look, Prepared, counts_of, new_run, with_forms
@@ -40,6 +44,7 @@ Rows = Callable[[], Iterator[RowOutcome]]
 """Gives the rows of the earlier run, anew each time."""
 
 _BLOCK_ROWS = 5000
+_SHOWN_ROWS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +111,10 @@ def prepared_again(
     """Plan a new run out of an earlier one's rows; what is final is not asked for again.
 
     But for numbers that were in none of the forms that the earlier run asked for: where these settings ask for others,
-    they may be there after all. Raises InputError, StorageError, and what `look` does.
+    they may be there after all. Numbers of a keep list that were never asked for are left out. Raises InputError,
+    StorageError, GuardStop for such a number whose answer is open, and what `look` does.
     """
+    keep = read_keep_lists(settings, make_private(state_dir))
     rows, campaigns, told = earlier.rows, earlier.campaigns, earlier.told
     if told is None:
         campaigns, told = _told_by(rows, settings)
@@ -122,14 +129,15 @@ def prepared_again(
         planned = Forms(settings.rules, tuple(AlsoTry)).planned  # in whatever form the earlier run wrote them
     # Of its numbers that were not there a report tells the planned form alone.
     sure = settings if other_forms or earlier.told else replace(told, also_try=())
+    kept = _Kept(rows, keep.under(settings.rules), other_forms=other_forms)
     with new_run(state_dir, settings, destination, now_s) as (folder, store):
         planning = Planning(store)
         with RowKeys(folder / "keys.tmp") as keys:
             intake = _Intake(settings.campaign, planned, keys)
-            planning.add_blocks(intake.through(rows()))
+            planning.add_blocks(intake.through(kept.apart()))
             planning.set_duplicates(intake.counting(keys.duplicates()))
         records = _Records()
-        carried = _distinct(rows(), planning.duplicate_places(), planned, other_forms=other_forms)
+        carried = _distinct(kept.apart(), planning.duplicate_places(), planned, other_forms=other_forms)
         numbers = planning.add_carried(records.through(carried))
         reopening = Reopening(store)
         phases = reopening.reopen(now_s)
@@ -154,6 +162,8 @@ def prepared_again(
             limits=settings.limits,
             additional_numbers=settings.additional_numbers,
             canary=settings.canary,
+            stand_in=findings.stand_in,
+            keep=Keep(keep.lists, settings.keep_skips, kept.rows, tuple(kept.examples)),
         )
         planning.finish(counts_of(plan, earlier.kept))
         yield Prepared(folder, store, plan, earlier.kept, settings, findings, phases)
@@ -172,6 +182,47 @@ def _told_by(rows: Rows, settings: Settings) -> tuple[Sequence[str], Settings]:
     number_format, _ = chosen_forms(forms_held(numbers(), settings.region), (), settings.region)
     mine = [settings.campaign] if settings.campaign else sorted(campaigns)
     return mine, replace(settings, number_format=number_format)
+
+
+class _Kept:
+    """Sets rows apart whose numbers must never be removed; `rows` and `examples` are those of the latest pass."""
+
+    def __init__(self, rows: Rows, kept: Callable[[Sequence[str]], Sequence[int]], *, other_forms: bool) -> None:
+        self.rows = 0
+        self.examples: list[Sample] = []
+        self._given = rows
+        self._kept = kept
+        self._other_forms = other_forms
+
+    def apart(self) -> Iterator[RowOutcome]:
+        """Yield all rows, those without their number. Raises GuardStop where one was asked for already."""
+        self.rows, self.examples = 0, []
+        rows = self._given()
+        while block := list(islice(rows, _BLOCK_ROWS)):
+            for place in self._kept([row.number for row in block]):
+                if self._is_open(block[place]):
+                    block[place] = self._set_apart(block[place])
+            yield from block
+
+    def _is_open(self, row: RowOutcome) -> bool:
+        return row.state is not None and asked_anew(row.state, other_forms=self._other_forms).phase not in SETTLED
+
+    def _set_apart(self, row: RowOutcome) -> RowOutcome:
+        if row.state and row.state.attempts:
+            raise GuardStop(
+                phrase(
+                    "{file}, row {row}: '{cell}' is on a --keep list, but the earlier run asked for it, "
+                    "and its answer is open. Nothing was sent.",
+                    file=harmless(row.source.file),
+                    row=row.row,
+                    cell=mask(row.cell),
+                ),
+                "Take it off the list, or leave the earlier run as it is.",
+            )
+        self.rows += 1
+        if len(self.examples) < _SHOWN_ROWS:
+            self.examples.append(Sample(row.row, mask(row.cell), ON_KEEP_LIST))
+        return row._replace(number="", state=None, problem=ON_KEEP_LIST, duplicate_of="")
 
 
 class _Records:

@@ -12,7 +12,7 @@ from bulk_remove.adapters.ledger import Reopening, Store, damage_told, history, 
 from bulk_remove.core.advice import RESUMED
 from bulk_remove.core.lifecycle import status_of
 from bulk_remove.core.model import Status
-from bulk_remove.core.plan import CampaignPlan, Consent, Plan, SourcePlan
+from bulk_remove.core.plan import CampaignPlan, Consent, Keep, KeepList, Plan, SourcePlan
 from bulk_remove.errors import InputError, UsageError
 from bulk_remove.language import phrase
 from bulk_remove.run.prepare import LEDGER, Prepared
@@ -156,6 +156,8 @@ def plan_of(run: EarlierRun) -> Plan:
         rate=run.settings.ceilings().rate,
         additional_numbers=run.settings.additional_numbers,
         canary=run.settings.canary,
+        stand_in=counts.get("stand_in", False),
+        keep=Keep(tuple(KeepList(**each) for each in counts.get("keep", ())), skips=True),
     )
 
 

@@ -131,7 +131,7 @@ def _stats(campaign: Campaign) -> dict[str, object]:
 
 
 def _name(campaign: Campaign) -> dict[str, object]:
-    return {"id": campaign.campaign_id, "name": f"Campaign {campaign.campaign_id}"}
+    return {"id": campaign.campaign_id, "name": f"Stand-in {campaign.campaign_id.lstrip('0')}"}
 
 
 def _record_json(record: Record) -> dict[str, object]:

@@ -50,6 +50,9 @@ _RESHAPING: Final = frozenset(
 
 _NOTHING: Final[RecordIds] = MappingProxyType({})
 
+STAND_IN: Final = ("X-Stand-In", "bulk-remove simulate")
+"""The header by which every reply says that it is none of Thulium's."""
+
 _TLS_ALERT = b"\x15\x03\x01\x00\x02\x02\x0a"
 
 
@@ -184,7 +187,10 @@ class Simulator:
     async def _deliver(self, request: web.BaseRequest, outcome: _Outcome) -> web.StreamResponse:
         answer, fault, _ = outcome
         response = web.Response(
-            status=answer.status, body=answer.body, content_type=answer.content_type, headers=answer.headers
+            status=answer.status,
+            body=answer.body,
+            content_type=answer.content_type,
+            headers=(*answer.headers, STAND_IN),
         )
         # nginx reads no further on a connection whose request line it could not.
         if self._is_last_on_connection(request) or answer.status == HTTPStatus.REQUEST_URI_TOO_LONG:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bulk_remove.adapters import distinct
-from bulk_remove.adapters.distinct import RowKeys
+from bulk_remove.adapters.distinct import NumberSet, RowKeys
 from bulk_remove.errors import StorageError
 from tests.support.full_device import fill, needs_a_full_device
 
@@ -149,3 +149,21 @@ def test_ids_of_one_group_that_were_there_before_are_found(
             keys.add_ids([record_id], group)
         found = dict(keys.duplicates())
     assert found == {place: ids.index(one) for place, one in enumerate(ids) if ids.index(one) < place}
+
+
+def test_a_set_of_numbers_finds_them_with_a_country_code_and_without() -> None:
+    held = NumberSet([["48601234555", "441"], [], ["390612345678", "441"]])
+    assert len(held) == 3
+    assert held.places(["", "601234555", "+48601234555", "0048601234555", "0601234555", "441", "0612345678"], "48") == [
+        1, 2, 3, 4, 5,
+    ]  # fmt: skip
+    assert held.places(["0612345678", "612345678"], "39") == [0]
+    assert NumberSet([]).places(["601234555"], "48") == []
+
+
+def test_a_set_of_a_million_numbers_needs_eight_bytes_for_each() -> None:
+    held = NumberSet(
+        [str(number) for number in range(first, first + 5000)] for first in range(10**9, 10**9 + 10**6, 5000)
+    )
+    assert len(held) == 10**6
+    assert held._sorted.nbytes == 8 * 10**6

@@ -25,10 +25,15 @@ class Asker:
         self._answer = answer
         self._took_s = [*took_s]
         self.asked: list[str] = []
+        self.asked_names = 0
+        self.names: object = None
 
     async def get(self, target: str, _now_s: float) -> Document | Fault:
-        self.asked.append(target)
         parts = urlsplit(target)
+        if parts.path.endswith("/api/outbounds"):
+            self.asked_names += 1
+            return Document(self.names, None) if isinstance(self.names, list) else fault(403)
+        self.asked.append(target)
         query = {name: int(values[0]) for name, values in parse_qs(parts.query).items()}
         if self._took_s:
             await asyncio.sleep(self._took_s.pop(0))
@@ -241,3 +246,24 @@ def test_statistics_are_read_past_what_is_not_as_documented(stats: object) -> No
 def test_a_count_that_is_none_is_not_taken_from_the_statistics(count: object) -> None:
     stats = [{"id": "00001", "records_count": count}]
     assert looked(Asker(lambda path, *_: stats if path.endswith("/stats") else fault(403))).records == {}
+
+
+@pytest.mark.parametrize(
+    ("names", "found"),
+    [
+        ([{"id": "00001", "name": "Opt-outs"}, {"id": "00003", "name": "Other"}], {"00001": "Opt-outs"}),
+        ([{"id": "00001", "name": 7}, {"id": "00002", "name": " "}, "odd", {}], {}),
+        ([], {}),
+        (None, {}),
+    ],
+)
+def test_the_campaigns_are_asked_for_their_names_once_and_done_without_them(
+    names: object, found: dict[str, str]
+) -> None:
+    asker = Asker(listing([]))
+    asker.names = names
+    assert looked(asker, "00001", "00002").names == found
+    assert asker.asked_names == 1
+    without = Asker(listing([]))
+    assert looked(without, "00001", glance=None).names == {}
+    assert without.asked_names == 0

@@ -62,7 +62,7 @@ def test_numbers_are_text_counts_are_numbers_and_nothing_is_a_formula(tmp_path: 
 def test_the_header_is_frozen_and_filters_and_statuses_have_colours(tmp_path: Path) -> None:
     (sheet,) = written(tmp_path, [line(index + 2, status) for index, status in enumerate(Status)])
     assert sheet.freeze_panes == "A2"
-    assert sheet.auto_filter.ref == "A1:N10"
+    assert sheet.auto_filter.ref == "A1:N11"
     colours = {row[6].value: row[6].fill.fgColor.rgb for row in sheet.iter_rows(min_row=2)}
     assert set(colours) == {status.value for status in Status}
     assert colours["REMOVED"] != colours["NOT_EXIST"] != colours["FAILED"] == colours["UNSENT"]

@@ -27,7 +27,7 @@ def test_each_row_becomes_what_it_must(case: dict[str, Any], monkeypatch: pytest
     became = {
         str(row): number or "INVALID"
         for block in table.blocks()
-        for numbered, _ in [intake._numbered(block)]
+        for numbered, _ in [intake.numbered(block)]
         for row, number in zip(numbered.rows.rows, numbered.numbers, strict=True)
     }
     assert became.keys() == case["rows"].keys()

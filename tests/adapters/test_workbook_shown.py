@@ -135,7 +135,7 @@ def test_dates_are_known_by_their_format(tmp_path: Path, kind: str) -> None:
 
 def numbered(block: RowBlock, number_format: NumberFormat = NumberFormat.NATIONAL) -> tuple[list[str], dict[int, str]]:
     settings = Settings("00001", number_format=number_format)
-    found, _ = Intake(settings, settings.rules, lambda _: None, show_numbers=False)._numbered(block)
+    found, _ = Intake(settings, settings.rules, lambda _: None, show_numbers=False).numbered(block)
     return [*found.numbers], dict(found.problems)
 
 
@@ -170,7 +170,7 @@ def test_what_is_shown_stays_with_its_row_where_others_are_split(tmp_path: Path)
     path = write(tmp_path, "xlsx", [(several, "@", ""), (601234501, '"+420 "0', ""), (601234502, "0", "")])
     (block,) = open_table(str(path), ReadOptions(trust_column=True)).blocks()
     settings = Settings("00001", split_cells=True)
-    found, _ = Intake(settings, settings.rules, lambda _: None, show_numbers=False)._numbered(block)
+    found, _ = Intake(settings, settings.rules, lambda _: None, show_numbers=False).numbered(block)
     assert [*found.numbers] == ["601234507", "601234508", "", "601234502"]
     assert [*found.rows.rows] == [2, 2, 3, 4]
 

@@ -215,5 +215,5 @@ def test_the_report_never_replaces_the_input(server: Running, tmp_path: Path, nu
     before = numbers.read_text(encoding="utf-8")
     done = bulk_remove(*removal(server, tmp_path, numbers), "-o", numbers)
     assert done.returncode == 2
-    assert "is the input itself" in done.stderr
+    assert "is a file that this run reads" in done.stderr
     assert numbers.read_text(encoding="utf-8") == before

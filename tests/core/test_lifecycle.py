@@ -28,7 +28,7 @@ from bulk_remove.core.lifecycle import (
     with_verdict,
     without_verdict,
 )
-from bulk_remove.core.model import FINAL_STATUSES, NumberState, Status
+from bulk_remove.core.model import FINAL_STATUSES, NEVER_SENT, NumberState, Status
 from bulk_remove.errors import InvariantError
 
 OPEN = sorted(set(Phase) - SETTLED)
@@ -299,7 +299,7 @@ def test_the_detail_explains_what_is_not_plain(state: NumberState, words: str) -
 
 
 @pytest.mark.parametrize("detail", ["", "why", f"why {DOUBT}", AT_LEAST])
-@pytest.mark.parametrize("status", sorted(set(Status) - {Status.INVALID}))
+@pytest.mark.parametrize("status", sorted(set(Status) - NEVER_SENT))
 def test_a_status_of_a_report_is_read_back_as_a_phase_of_that_status(status: Status, detail: str) -> None:
     assert status_of(read_back(status, detail).phase) is status
 

@@ -6,17 +6,21 @@ import numpy as np
 import pytest
 
 from bulk_remove.core.guards import Known, Limits
-from bulk_remove.core.model import Source
+from bulk_remove.core.model import ON_KEEP_LIST, Source
 from bulk_remove.core.plan import (
     ApprovedPlan,
     CampaignPlan,
     Consent,
+    Keep,
+    KeepList,
     Plan,
+    Sample,
     SourcePlan,
     approve,
     check_answer,
     passed,
     read_answer,
+    rehearsal_told,
 )
 from bulk_remove.errors import GuardStop, InputError, InvariantError
 
@@ -69,6 +73,32 @@ def test_a_plan_without_a_number_names_the_commonest_reason() -> None:
     with pytest.raises(InputError) as caught:
         approve(empty, Consent.CODE)
     assert caught.value.sentence == "The input holds no phone number that could be sent. 2 of 3 rows: A date."
+
+
+VIP = Keep((KeepList("vip.csv", "0" * 64, 3),), rows=2, examples=(Sample(3, "60*****03", "kept"),))
+
+
+def kept(rows: int, numbers: int, *, skips: bool) -> Plan:
+    source = SourcePlan(SOURCE, rows, 0, ((ON_KEEP_LIST, rows - numbers),))
+    return replace(plan(rows, numbers), sources=(source,), keep=replace(VIP, skips=skips))
+
+
+def test_a_number_of_a_keep_list_is_never_sent_and_stops_the_run_unless_it_is_skipped() -> None:
+    made = kept(10, 8, skips=True)
+    assert (made.kept, made.invalid, made.problems) == (2, 0, ())
+    assert approve(made, Consent.FLAG).plan is made
+    with pytest.raises(GuardStop, match=r"2 rows hold numbers of a keep list \(vip.csv\): row 3 '60\*+03'"):
+        approve(kept(10, 8, skips=False), Consent.FLAG)
+    with pytest.raises(GuardStop):
+        approve(kept(2, 0, skips=False), Consent.FLAG)
+    with pytest.raises(InputError, match="All numbers of the input are on a keep list"):
+        approve(kept(2, 0, skips=True), Consent.FLAG)
+
+
+def test_what_a_keep_list_cannot_hold_back_is_said() -> None:
+    made = replace(kept(10, 8, skips=True), additional_numbers=True)
+    assert "removed all the same" in passed(made, Known())[0]
+    assert passed(replace(made, keep=Keep()), Known()) == passed(kept(10, 8, skips=True), Known()) == ()
 
 
 def test_empty_cells_count_apart_and_close_the_sum() -> None:
@@ -145,3 +175,19 @@ def test_a_plan_is_confirmed_when_the_records_of_each_campaign_show_its_forms() 
     seen = CampaignPlan("00001", 5, 1, held={"plus": 3}, confirmed=True)
     assert replace(plan(10, 5), campaigns=(seen,)).confirmed
     assert not replace(plan(10, 7), campaigns=(seen, CampaignPlan("00002", 2, 1))).confirmed
+
+
+@pytest.mark.parametrize(
+    ("host", "stand_in", "told"),
+    [
+        ("acme.thulium.com", False, ""),
+        ("acme.thulium.com", True, "A rehearsal: acme.thulium.com is a stand-in for Thulium"),
+        ("127.0.0.1:8080", True, "A rehearsal: 127.0.0.1:8080 is a stand-in for Thulium"),
+        ("127.0.0.1:8080", False, "127.0.0.1:8080 is this machine: unless a tunnel leads"),
+        ("[::1]:8080", False, "[::1]:8080 is this machine: unless a tunnel leads"),
+    ],
+)
+def test_a_server_that_is_not_thulium_or_may_not_be_is_named(host: str, stand_in: bool, told: str) -> None:
+    made = replace(plan(1, 1), host=host, stand_in=stand_in)
+    assert rehearsal_told(made).startswith(told)
+    assert bool(rehearsal_told(made)) == bool(made.rehearsal) == bool(told)

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from bulk_remove.core.model import FINAL_STATUSES, Status, mask
+from bulk_remove.core.model import FINAL_STATUSES, NEVER_SENT, Rehearsal, Status, mask
 from bulk_remove.core.progress import Snapshot, duration, remaining_s, rounded, speed
 from bulk_remove.core.proof import NoneFound
 from bulk_remove.core.summary import MEANING, Ending, check_closed, exit_code, headline
@@ -17,7 +17,7 @@ def test_the_sum_of_the_statuses_must_be_the_rows() -> None:
 
 @pytest.mark.parametrize("status", Status)
 def test_a_finished_run_is_0_only_when_every_number_is_final(status: Status) -> None:
-    final = status in FINAL_STATUSES or status is Status.INVALID
+    final = status in FINAL_STATUSES | NEVER_SENT
     assert exit_code(Ending.DONE, {Status.REMOVED: 5, status: 1}) is (ExitCode.OK if final else ExitCode.NOT_FINAL)
     assert exit_code(Ending.DONE, {status: 0}) is ExitCode.OK
 
@@ -150,3 +150,9 @@ def test_that_none_was_found_in_a_form_that_the_records_show_is_said_plainly(
 )
 def test_a_figure_is_rounded_to_what_is_read_and_never_to_the_whole(value: float, told: float) -> None:
     assert rounded(value) == told
+
+
+def test_a_rehearsal_is_not_taken_for_proof() -> None:
+    by_status = {Status.REMOVED: 1}
+    assert headline(by_status, Ending.DONE, rehearsal=Rehearsal.STAND_IN).startswith("Rehearsal on a stand-in. Fin")
+    assert "perhaps a rehearsal. Finished" in headline(by_status, Ending.DONE, rehearsal=Rehearsal.LOOPBACK)

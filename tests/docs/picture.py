@@ -57,19 +57,19 @@ _FRAME = """\
 
 
 def typed(url: str) -> list[str]:
-    """Return the words of the command in the picture; the rest of its settings are in its environment."""
+    """Return the words of the command in the picture; the picture leaves the rest of its settings out."""
     return ["run", "opt-outs.csv", "-c", "00001", "--url", url, "--user", "demo", "-o", "report.csv"]
 
 
-def shown_by(url: str, folder: Path, numbers: int, **settings: str) -> str:
+def shown_by(url: str, folder: Path, numbers: int, *more: str) -> str:
     """Run the command at a terminal on a made-up file of so many numbers; returns all that it showed, as it came.
 
-    The settings are variables of the command. Its report and all else that it keeps are in the folder.
+    `more` are further words of the command. Its report and all else that it keeps are in the folder.
     """
     cells = [*_ODD_CELLS, *(f"{500_000_000 + 7 * index}" for index in range(numbers))]
     (folder / "opt-outs.csv").write_text("Lp.;Telefon\n" + "".join(f"1;{cell}\n" for cell in cells), "utf-8")
-    settings |= {"BULK_REMOVE_STATE_DIR": str(folder / "state")}
-    with contextlib.chdir(folder), sitting(*typed(url), env=environment(**settings)) as at:
+    words = (*typed(url), "--state-dir", str(folder / "state"), *more)
+    with contextlib.chdir(folder), sitting(*words, env=environment()) as at:
         at.resize(COLUMNS, 60)
         at.until("to go on: ")
         (wanted,) = re.findall(r"Type .*?([\w,]+)\)? to go on: ", at.shown)
@@ -132,7 +132,7 @@ def drawn(lines: list[str]) -> str:
 def main() -> None:
     """Run the command and write the picture."""
     with tempfile.TemporaryDirectory() as name, simulator(Path(name), "--port", PORT, *WORLD) as server:
-        shown = shown_by(server.url, Path(name), NUMBERS, BULK_REMOVE_BUSY_DELAY="4s")
+        shown = shown_by(server.url, Path(name), NUMBERS, "--busy-delay", "4s")
     PLACE.write_text(drawn(moments(shown)) + "\n", encoding="utf-8")
 
 

@@ -17,7 +17,7 @@ _STYLES = re.compile(r"\x1b\[[?\d;]*[A-Za-z]")
 _WORLD = ("--busy-share", "0.05", "--busy-seconds", "1", "--absent-share", "0.05", "--fault", "dropped_after=0.1")
 _SEED = ("--seed", "22")
 """Of the first seventeen removals the third alone gets no answer."""
-_FEW = {"BULK_REMOVE_PACE": "fixed", "BULK_REMOVE_MAX_NUMBERS_PER_REQUEST": "100", "BULK_REMOVE_BUSY_DELAY": "1s"}
+_FEW = ("--pace", "fixed", "--max-numbers-per-request", "100", "--busy-delay", "1s")
 
 
 def words(text: str) -> str:
@@ -44,7 +44,7 @@ def test_no_phone_number_is_in_the_picture_unmasked() -> None:
 @pytest.mark.skipif(os.name != "posix", reason="needs a pseudo-terminal")
 def test_every_line_of_the_picture_is_one_that_a_run_shows(tmp_path: Path) -> None:
     with simulator(tmp_path, *_WORLD, *_SEED) as server:
-        shown = _STYLES.sub("", shown_by(server.url, tmp_path, 1_100, **_FEW))
+        shown = _STYLES.sub("", shown_by(server.url, tmp_path, 1_100, *_FEW))
     lines = [*re.split(r"[\r\n]", shown), f"$ bulk-remove {' '.join(typed(server.url))}", _STYLES.sub("", LATER)]
     known = {words(part) for line in lines for part in (line, *line.split(" · "))} - {""} | {"·"}
     (matrix,) = (group for group in ET.fromstring(PICTURE).iter(f"{SVG}g") if group.get("class") == "run-matrix")  # noqa: S314

@@ -423,7 +423,7 @@ async def test_files_and_outputs_that_cannot_be_are_refused_before_anything_is_r
         ({"files": []}, "No file is given"),
         ({"files": [""]}, "No file is given"),
         ({"files": [5]}, "files is 5"),
-        ({"files": source, "output": source}, "output .* is the input itself"),
+        ({"files": source, "output": source}, "output .* is a file that this run reads"),
         ({"files": source, "output": 5}, "output is 5"),
         ({"files": source, "also": "html"}, "also is 'html', which is not a list"),
         ({"files": source, "also": ["pdf"]}, "also is .*, which is unknown"),

@@ -137,9 +137,9 @@ async def test_cancelled_before_the_last_rows_it_reads_no_further(tmp_path: Path
 
     from bulk_remove.run.intake import Intake  # noqa: PLC0415 - what is patched
 
-    numbered = Intake._numbered
+    numbered = Intake.numbered
     async with serving(tmp_path) as (simulator, server):
-        with patch.object(Intake, "_numbered", slowly):
+        with patch.object(Intake, "numbered", slowly):
             task = asyncio.create_task(remove_files(source, SETTINGS, server, approve=approve_all))
             await until(lambda: read)
             task.cancel()

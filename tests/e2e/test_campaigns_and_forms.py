@@ -25,7 +25,7 @@ def test_each_number_leaves_the_campaign_of_its_row_and_no_other(tmp_path: Path)
     assert done.returncode == 0, done.stderr
     asked: defaultdict[str, set[str]] = defaultdict(set)
     removed: defaultdict[tuple[str, str], int] = defaultdict(int)
-    for entry in read_audit(server.audit):
+    for entry in (entry for entry in read_audit(server.audit) if entry.campaign):  # not the list of their names
         asked[entry.campaign].update(entry.asked)
         for number, ids in entry.removed.items():
             removed[entry.campaign, number] += len(ids)

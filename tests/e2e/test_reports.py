@@ -241,7 +241,7 @@ def test_a_report_that_cannot_be_as_it_is_asked_for_is_2(
     [
         (("--report", "pdf"), "'pdf' is not written beside report.csv"),
         (("--report", "html", "-o", "report.html"), "has the name of another report"),
-        (("--report", "xlsx", "-o", "leads.csv"), "is the input itself"),
+        (("--report", "xlsx", "-o", "leads.csv"), "is a file that this run reads"),
     ],
 )
 def test_a_report_that_would_take_the_place_of_another_file_is_2_before_anything_is_sent(
@@ -263,7 +263,7 @@ def test_a_workbook_beside_the_report_never_takes_the_place_of_the_input(tmp_pat
     with simulator(tmp_path) as server:
         done = bulk_remove(*removal(server, tmp_path, tmp_path / "report.xlsx", "--report", "xlsx"))
     assert done.returncode == 2
-    assert "in the place of the input" in done.stderr
+    assert "in the place of a file that this run reads" in done.stderr
 
 
 def test_the_times_on_the_page_are_those_of_the_run(tmp_path: Path, numbers: Path) -> None:

@@ -102,8 +102,10 @@ class World:
         return number_format is NumberFormat.NATIONAL or any(number.startswith("+") for number in listed)
 
     async def get(self, target: str, _now_s: float) -> Document:
-        """Answer a read-only call: a page of a campaign's records."""
+        """Answer a read-only call: the names of the campaigns, or a page of a campaign's records."""
         path, _, query = target.partition("?")
+        if not query:
+            return Document([{"id": campaign, "name": f"Campaign {campaign}"} for campaign in self.campaigns], None)
         (limit, offset) = (int(pair.partition("=")[2]) for pair in query.split("&"))
         listed = self.campaigns[path.split("/")[-2]].listed()
         page = [{"phone_number": number} for number in listed[offset : offset + min(100, limit)]]

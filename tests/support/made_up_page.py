@@ -6,7 +6,7 @@ from typing import Any
 from bulk_remove.adapters.report_html import write_page
 from bulk_remove.core.advice import advise
 from bulk_remove.core.course import Attempt, Course, SessionSpan, Timeline
-from bulk_remove.core.model import NumberState, RowOutcome, Source, Status
+from bulk_remove.core.model import NEVER_SENT, ON_KEEP_LIST, NumberState, RowOutcome, Source, Status
 from bulk_remove.core.summary import Ending
 from tests.support.outcome_blocks import outcome_blocks
 
@@ -31,13 +31,13 @@ ROWS_BY_STATUS = {status: 1200 if status is Status.REMOVED else 7 for status in 
 
 
 def rows() -> list[RowOutcome]:
-    """Return the rows of the run: each number once, and invalid cells."""
+    """Return the rows of the run: each number once, invalid cells, and kept numbers."""
     whole: list[RowOutcome] = []
     for status, count in ROWS_BY_STATUS.items():
         for index in range(count):
             number = str(601_000_000 + len(whole))
             state = None
-            if status is not Status.INVALID:
+            if status not in NEVER_SENT:
                 moment_s = 1.79e9 + index / 3 if status is not Status.UNSENT else 0.0
                 state = NumberState(_PHASES[status], 1, (index,), 1, index % 9 == 0, 0.0, moment_s)
             whole.append(
@@ -49,7 +49,7 @@ def rows() -> list[RowOutcome]:
                     number if state else "",
                     "00001",
                     state,
-                    "" if state else f"A reason with {HOSTILE}.",
+                    "" if state else ON_KEEP_LIST if status is Status.KEPT else f"A reason with {HOSTILE}.",
                     "",
                 )
             )
@@ -81,11 +81,12 @@ def summary(**changes: Any) -> dict[str, Any]:
         "run_id": RUN,
         "tool_version": "0.1.0",
         "host": "acme.thulium.com",
+        "rehearsal": None,
         "campaigns": ["00001", "00002"],
         "input": [{"file": SOURCE.file, "sheet": "Luty", "sha256": SOURCE.sha256, "size_bytes": 12_345, "column": "p"}],
         "rows": sum(ROWS_BY_STATUS.values()),
         "rows_by_status": {status.value: count for status, count in ROWS_BY_STATUS.items()},
-        "numbers": sum(ROWS_BY_STATUS.values()) - invalid,
+        "numbers": sum(ROWS_BY_STATUS.values()) - invalid - ROWS_BY_STATUS[Status.KEPT],
         "numbers_asked": 1,
         "duplicate_rows": 0,
         "empty_cells": 3,

@@ -9,8 +9,8 @@ from bulk_remove.adapters.console.figures import Figures, percent
 from bulk_remove.core.forms import AlsoTry, Forms, form_examples, told_forms
 from bulk_remove.core.guards import MAX_SHARE, Known, Limits
 from bulk_remove.core.hours import Window, next_opening, told_moment
-from bulk_remove.core.model import Source, harmless
-from bulk_remove.core.plan import CampaignPlan, Plan, SourcePlan
+from bulk_remove.core.model import Rehearsal, Source, harmless
+from bulk_remove.core.plan import LONGEST_NAME, CampaignPlan, Keep, Plan, SourcePlan
 from bulk_remove.core.progress import duration, rounded
 from bulk_remove.language import counted, joined, ours, phrase
 
@@ -21,7 +21,7 @@ def source_lines(plan: SourcePlan) -> Iterator[str]:
     yield phrase("{file}: {how}; {columns}", file=harmless(source.file), how=_written(source), columns=_columns(source))
     for note in (*source.notes, *plan.notes):
         yield phrase("  {note}", note=ours(note))
-    rest = plan.rows - plan.invalid - plan.empty - plan.left_out - plan.duplicates
+    rest = plan.rows - plan.invalid - plan.empty - plan.left_out - plan.kept - plan.duplicates
     told = phrase(
         "  {rows}: {numbers}, {duplicates}, {invalid:,} INVALID, {empty:,} empty",
         rows=counted(plan.rows, "{count:,} row", "{count:,} rows"),
@@ -31,6 +31,12 @@ def source_lines(plan: SourcePlan) -> Iterator[str]:
         empty=plan.empty,
     )
     yield phrase("{told}, {count:,} left out", told=told, count=plan.left_out) if plan.left_out else told
+    if plan.kept:
+        yield counted(
+            plan.kept,
+            "  {count:,} row holds a number of a --keep list: KEPT, never sent",
+            "  {count:,} rows hold numbers of a --keep list: KEPT, never sent",
+        )
     for problem, count in plan.damage:
         yield phrase("    {count:,} x {problem}", count=count, problem=ours(problem))
     if plan.kinds:
@@ -44,6 +50,18 @@ def source_lines(plan: SourcePlan) -> Iterator[str]:
         )
     for row, cell, became in plan.samples:
         yield phrase("    row {row}: {cell} -> {became}", row=row, cell=cell or phrase("(empty)"), became=ours(became))
+
+
+def keep_lines(keep: Keep) -> Iterator[str]:
+    """Yield what the lists of numbers are that must never be removed."""
+    for each in keep.lists:
+        yield counted(
+            each.numbers,
+            "keep list {file}: {count:,} number that is never removed (SHA-256 {sha256})",
+            "keep list {file}: {count:,} numbers that are never removed (SHA-256 {sha256})",
+            file=harmless(each.file),
+            sha256=each.sha256,
+        )
 
 
 def _written(source: Source) -> str:
@@ -173,6 +191,8 @@ def plan_figures(plan: Plan, known: Known, also_try: Sequence[str]) -> Table:
         table.add("empty cells", plan.empty, "INVALID, never sent")
     if plan.left_out:
         table.add("rows left out by --where", plan.left_out, "INVALID, never sent")
+    if plan.kept:
+        table.add("on a --keep list", plan.kept, "KEPT, never sent")
     table.add("duplicates", plan.duplicates, "sent once")
     if plan.settled:
         table.add("settled by an earlier run", plan.settled, "not sent again")
@@ -209,6 +229,8 @@ def _facts(campaign: CampaignPlan, known: Known) -> Iterator[str]:
             usual=usual,
             times=rounded(campaign.to_send / usual),
         )
+    if campaign.name:
+        yield f"'{harmless(campaign.name, LONGEST_NAME)}'"
 
 
 def _limits(limits: Limits) -> str:
@@ -225,12 +247,12 @@ def _limits(limits: Limits) -> str:
 
 def question(plan: Plan, known: Known) -> str:
     """Return what the operator is asked to confirm."""
-    names = ", ".join(campaign.campaign for campaign in plan.campaigns if campaign.to_send)
+    names = joined(", ", (campaign.told for campaign in plan.campaigns if campaign.to_send))
     asked = phrase(
         "About to remove {numbers} from campaign {names} on {host}",
         numbers=counted(plan.to_send, "{count:,} number", "{count:,} numbers"),
         names=names,
-        host=plan.host,
+        host=_host_told(plan),
     )
     shares = [
         phrase(
@@ -246,6 +268,16 @@ def question(plan: Plan, known: Known) -> str:
     wider = phrase("; {wider}", wider=WIDER) if plan.additional_numbers else ""
     first = phrase("; one request goes first") if plan.canary else ""
     return phrase("{asked}{share}{wider}{first}. ", asked=asked, share=share, wider=wider, first=first)
+
+
+def _host_told(plan: Plan) -> str:
+    match plan.rehearsal:
+        case Rehearsal.STAND_IN:
+            return phrase("{host} (a rehearsal on a stand-in)", host=plan.host)
+        case Rehearsal.LOOPBACK:
+            return phrase("{host} (this machine, perhaps a rehearsal)", host=plan.host)
+        case Rehearsal.NONE:
+            return plan.host
 
 
 _SHOWN_SHARES = 5

@@ -14,13 +14,12 @@ from rich.text import Text
 
 from bulk_remove.adapters.console.figures import Figures
 from bulk_remove.adapters.console.outlet import outlet
-from bulk_remove.adapters.console.planned import plan_figures, question, source_lines
+from bulk_remove.adapters.console.planned import keep_lines, plan_figures, question, source_lines
 from bulk_remove.adapters.console.typed import typed_line
 from bulk_remove.core.guards import Known
 from bulk_remove.core.model import Status, harmless
-from bulk_remove.core.plan import TYPED_COUNT_FROM, Plan, read_answer
-from bulk_remove.core.proof import NoneFound
-from bulk_remove.core.summary import MEANING, Ending, headline
+from bulk_remove.core.plan import TYPED_COUNT_FROM, Plan, read_answer, rehearsal_told
+from bulk_remove.core.summary import MEANING
 from bulk_remove.errors import BulkRemoveError, ExitCode
 from bulk_remove.language import counted, joined, one_line, ours, phrase, translated
 
@@ -75,20 +74,24 @@ class Screen:
         the campaigns hold their numbers.
         """
         _print(self.out, _text(phrase("Plan for {host}", host=plan.host), "bold"))
+        if told := rehearsal_told(plan):
+            _print(self.out, _text(told, "bold yellow"))
         for source in plan.sources:
             for line in source_lines(source):
                 _print(self.out, Text.assemble("  ", _text(line)))
-        for line in forms:
+        for line in (*keep_lines(plan.keep), *forms):
             _print(self.out, Text.assemble("  ", _text(line)))
         self.out.print(plan_figures(plan, known, also_try))
 
     def standing(self, left: Plan, done: Mapping[Status, int]) -> None:
         """Show what a run has done that is to go on, as numbers by status, and what is `left` of its plan."""
-        campaigns = ", ".join(left.campaign_ids)
+        campaigns = joined(", ", (campaign.told for campaign in left.campaigns))
         title = phrase(
             "Run {run_id} of campaign {campaigns} on {host}", run_id=left.run_id, campaigns=campaigns, host=left.host
         )
         _print(self.out, _text(title, "bold"))
+        if told := rehearsal_told(left):
+            _print(self.out, _text(told, "bold yellow"))
         for source in left.sources:
             rows = counted(source.rows, "{count:,} row", "{count:,} rows")
             self.tell(phrase("  {file}: {rows}", file=harmless(source.source.file), rows=rows))
@@ -149,20 +152,16 @@ class Screen:
 
     def summary(
         self,
+        amounts_to: str,
         by_status: Mapping[Status, int],
         done_by: str,
         faults: Mapping[str, int],
         strangers: int,
-        ending: Ending,
         exit_code: ExitCode,
-        nothing: NoneFound | None = None,
     ) -> None:
-        """Say what the run amounts to, for a tired person at 2 a.m.; `done_by` says by how many requests.
-
-        `nothing` says that none of the numbers was found, where that is so.
-        """
+        """Say what the run amounts to, for a tired person at 2 a.m.; `done_by` says by how many requests."""
         style = "bold green" if exit_code is ExitCode.OK else "bold yellow"
-        _print(self.out, _text(headline(by_status, ending, nothing), style))
+        _print(self.out, _text(amounts_to, style))
         table = _by_status(by_status)
         table.add("rows in the input", sum(by_status.values()), "each of them is in the report once")
         self.out.print(table.drawn)

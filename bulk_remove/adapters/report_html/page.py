@@ -12,7 +12,7 @@ import jinja2
 from bulk_remove.adapters.report_html.charts import bars, growth, marks, round_top, stacked, steps
 from bulk_remove.core.advice import Advice
 from bulk_remove.core.course import MOST_ROUNDS, REPLY_EDGES_S, Course
-from bulk_remove.core.model import FINAL_STATUSES, Status, harmless
+from bulk_remove.core.model import FINAL_STATUSES, Rehearsal, Status, harmless
 from bulk_remove.core.progress import duration
 from bulk_remove.core.proof import NoneFound
 from bulk_remove.core.summary import MEANING, Ending, headline
@@ -40,7 +40,7 @@ def write_page(
     context = {
         "summary": summary,
         "language": language_in_use().code,
-        "headline": headline(by_status, Ending(summary["ending"]), nothing),
+        "headline": headline(by_status, Ending(summary["ending"]), nothing, Rehearsal(summary["rehearsal"] or "")),
         "advice": advice,
         "verdicts": _verdicts(by_status),
         "progress": _progress(summary, course),
@@ -92,6 +92,7 @@ def _verdicts(by_status: Mapping[Status, int]) -> dict[str, Any]:
             for status, count in present
         ],
         "total": total,
+        "kept": by_status.get(Status.KEPT, 0),
     }
 
 

@@ -1,0 +1,136 @@
+"""Where a report may go: nothing that belongs to somebody else is overwritten.
+
+A file that is there already is replaced only where it is the report of a run of the same campaign, as it was written,
+and that run's ledger is still there: then nothing is lost, for `report` writes it again.
+"""
+
+import json
+import os
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from hashlib import file_digest
+from pathlib import Path
+from typing import BinaryIO
+
+from bulk_remove.adapters.folders import noted_reports, run_folders
+from bulk_remove.adapters.ledger import Outcomes, Reopening, Store, opened_for_reading
+from bulk_remove.adapters.reporter import check_place
+from bulk_remove.core.columns import is_report_header
+from bulk_remove.core.model import harmless
+from bulk_remove.disk import opened
+from bulk_remove.errors import StorageError, UsageError
+from bulk_remove.language import phrase
+from bulk_remove.run.finish import SUMMARY, Wanted
+from bulk_remove.run.prepare import LEDGER
+from bulk_remove.settings import Settings
+
+_PEEK_BYTES = 1 << 16
+_ANOTHER_PLACE = "Name another file for the report."
+_OR_OVERWRITE = "Name another file for the report. If nobody needs what is there, add --overwrite."
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Whose reports may be replaced: those of runs in a state folder with these settings' campaign on a host.
+
+    `run_id` is the run's own where it has one already. With `overwrite` whatever is there is replaced, but for files
+    that the run reads.
+    """
+
+    state_dir: Path
+    host: str
+    settings: Settings | None = None
+    run_id: str = ""
+    overwrite: bool = False
+
+
+def check_places(output: Path, wanted: Wanted, read: Iterable[str], job: Job) -> None:
+    """Try all places of a report before anything is sent; `read` names the files that the run reads.
+
+    Raises UsageError when one cannot be written to, or holds what must not be replaced; StorageError.
+    """
+    places = (output, output.with_suffix(SUMMARY), *wanted.places(output))
+    if len(set(places)) < len(places):
+        raise UsageError(
+            phrase("--output {output} has the name of another report.", output=output),
+            "Name the CSV, for example report.csv.",
+        )
+    check_no_input(output, places, read)
+    for path in places:
+        check_place(path)
+        check_replaceable(path, job)
+
+
+def check_no_input(output: Path, places: Iterable[Path], read: Iterable[str]) -> None:
+    """Raise UsageError when one of the places is a file that the run reads, by whatever name or link."""
+    named = [*map(Path, filter(None, read))]
+    for path in places:
+        file = next((each for each in named if _is_same(each, path)), None)
+        if file is None:
+            continue
+        what = (
+            phrase("is a file that this run reads")
+            if path == output
+            else phrase("would put {path} in the place of a file that this run reads", path=harmless(str(path)))
+        )
+        raise UsageError(phrase("--output {output} {what}.", output=output, what=what), _ANOTHER_PLACE)
+
+
+def _is_same(one: Path, other: Path) -> bool:
+    try:
+        return one.resolve() == other.resolve() or one.samefile(other)
+    except (OSError, ValueError, RuntimeError):  # one of them is not there, or is no path at all
+        return False
+
+
+def check_replaceable(path: Path, job: Job) -> None:
+    """Raise UsageError where something is at a place of a report that must not be replaced."""
+    runs = job.state_dir / "runs"
+    if job.overwrite or not os.path.lexists(path) or (job.run_id and _is_same(path.parent, runs / job.run_id)):
+        return
+    why = phrase("is not a report of a run whose ledger is in {state_dir}", state_dir=harmless(str(job.state_dir)))
+    writers = (folder for folder in reversed(run_folders(job.state_dir)) if _wrote_to(folder, path))
+    folder = next(writers, None)
+    if folder is not None:
+        with suppress(StorageError), opened_for_reading(folder / LEDGER) as store:  # else nobody could write it again
+            if folder.name != job.run_id and not _is_of(Reopening(store).facts().request, job):
+                why = phrase("is the report of run {run}, of another campaign or server", run=folder.name)
+            elif _is_as_written(path, store):
+                return
+            else:
+                why = phrase("is not as run {run} wrote it", run=folder.name)
+    raise UsageError(phrase("{path} is there already, and {why}.", path=harmless(str(path)), why=why), _OR_OVERWRITE)
+
+
+def _wrote_to(folder: Path, path: Path) -> bool:
+    """Tell whether a run wrote a file of its report to a place, or was about to."""
+    try:
+        noted = noted_reports(folder).paths
+    except StorageError:
+        return False
+    return any(_is_same(path, place) for report in noted for place in (report, report.with_suffix(SUMMARY)))
+
+
+def _is_of(request: Mapping[str, object], job: Job) -> bool:
+    """Tell whether an earlier run was one of the same job."""
+    settings, destination = request.get("settings"), request.get("destination")
+    if job.settings is None or not isinstance(settings, dict) or not isinstance(destination, dict):
+        return False
+    where = (job.host, job.settings.campaign, job.settings.campaign_column)
+    return where == (destination.get("host"), settings.get("campaign"), settings.get("campaign_column"))
+
+
+def _is_as_written(path: Path, store: Store) -> bool:
+    """Tell whether a file is what a run wrote there. One that died before it could say so wrote it, too."""
+    written = [(Path(json.loads(file.path)), file.sha256) for file in Outcomes(store).written()]
+    digests = {digest for place, digest in written if _is_same(place, path)}
+    try:
+        with opened(path, links=True) as file:
+            return file_digest(file, "sha256").hexdigest() in digests if digests else _is_report(file)
+    except OSError:
+        return False
+
+
+def _is_report(file: BinaryIO) -> bool:
+    return is_report_header([file.readline(_PEEK_BYTES).decode("utf-8-sig", errors="replace").replace('"', "")])

@@ -1,0 +1,255 @@
+"""Numbers that must never be removed: the real command with --keep, held against what the server was really asked."""
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bulk_remove import Outcome, Server, Settings, remove_numbers
+from bulk_remove.simulator.api import DEMO_PASSWORD
+from bulk_remove.simulator.audit import read_audit
+from tests.support.processes import Running, bulk_remove, environment, removal, report_of, simulator
+
+PACE = ("--rate", "100", "--busy-for", "0", "--max-numbers-per-request", "10")
+
+
+def written(path: Path, *lines: str) -> Path:
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+@pytest.fixture(name="numbers")
+def numbers_fixture(tmp_path: Path) -> Path:
+    return written(tmp_path / "numbers.csv", "telefon", *(str(600_000_000 + index) for index in range(20)), "brak")
+
+
+@pytest.fixture(name="server")
+def server_fixture(tmp_path: Path) -> Iterator[Running]:
+    with simulator(tmp_path) as running:
+        yield running
+
+
+def asked(server: Running) -> set[str]:
+    return {number for entry in read_audit(server.audit) if entry.method == "DELETE" for number in entry.asked}
+
+
+def summary_of(folder: Path, name: str = "report") -> dict[str, Any]:
+    summary: dict[str, Any] = json.loads((folder / f"{name}.summary.json").read_text(encoding="utf-8"))
+    return summary
+
+
+def statuses(folder: Path) -> dict[str, str]:
+    return {row["input"]: row["status"] for row in report_of(folder)}
+
+
+def test_a_number_of_a_keep_list_stops_the_run_with_a_count_and_masked_examples(
+    tmp_path: Path, server: Running, numbers: Path
+) -> None:
+    keep = written(tmp_path / "vip.csv", "telefon", "+48 600 000 003", "48600000005", "601999999")
+    done = bulk_remove(*removal(server, tmp_path, numbers, *PACE), "--keep", keep)
+    assert done.returncode == 5
+    assert f"2 rows hold numbers of a --keep list ({keep}): row 5 '60*****03', row 7 '60*****05'." in done.stderr
+    assert "add --keep-skips" in done.stderr
+    assert "600000003" not in done.stdout + done.stderr
+    assert f"keep list {keep}: 3 numbers that are never removed (SHA-256 " in done.stdout
+    assert "on a --keep list 2 KEPT, never sent" in " ".join(done.stdout.split())
+    assert asked(server) == set()
+    assert list((tmp_path / "state" / "runs").iterdir()) == []
+
+
+def test_with_keep_skips_such_rows_are_kept_and_all_others_are_sent(
+    tmp_path: Path, server: Running, numbers: Path
+) -> None:
+    keep = written(tmp_path / "vip.csv", "telefon", "0048 600 000 003", "", "(600) 000-005")
+    words = removal(server, tmp_path, numbers, *PACE, "--report", "html")
+    done = bulk_remove(*words, "--keep", keep, "--keep-skips", "--max-invalid", "5%")
+    assert done.returncode == 0, done.stderr
+    assert asked(server) == {str(600_000_000 + index) for index in range(20)} - {"600000003", "600000005"}
+    rows = report_of(tmp_path)
+    kept = [row for row in rows if row["status"] == "KEPT"]
+    assert [(row["row"], row["input"], row["number"]) for row in kept] == [
+        ("5", "600000003", ""),
+        ("7", "600000005", ""),
+    ]
+    assert kept[0]["detail"] == "It is on a --keep list, so it was never sent."
+    summary = summary_of(tmp_path)
+    assert (summary["rows_by_status"]["KEPT"], summary["rows_by_status"]["INVALID"]) == (2, 1)
+    assert [(each["file"], each["numbers"]) for each in summary["keep"]] == [(str(keep), 2)]
+    assert summary["keep"][0]["sha256"]
+    assert "KEPT 2 on a --keep list: never sent" in " ".join(done.stdout.split())
+    assert "2 more are kept" in (tmp_path / "report.html").read_text(encoding="utf-8")
+    listed = bulk_remove("runs", "list", "--state-dir", tmp_path / "state")
+    assert "KEPT 2" in listed.stdout
+    told = json.loads(bulk_remove("runs", "list", "--state-dir", tmp_path / "state", "--json").stdout)
+    run = (told["runs"] if isinstance(told, dict) else told)[0]
+    assert (run["kept_rows"], run["invalid_rows"]) == (2, 1)
+
+
+FORMS = ["600000003", "48600000003", "+48600000003", "0048 600-000-003"]
+
+
+@pytest.mark.parametrize("sent", [*FORMS, "0600000003"])
+@pytest.mark.parametrize("form", ["national", "digits", "e164", "as-is"])
+def test_the_number_is_compared_and_not_how_it_is_written(tmp_path: Path, sent: str, form: str) -> None:
+    keep = written(tmp_path / "vip.csv", "telefon", FORMS[0])
+    source = written(tmp_path / "numbers.csv", "telefon", "601234555", sent)
+    for held in FORMS:
+        written(keep, "telefon", held)
+        words = ("-c", "00001", "--state-dir", tmp_path / "state", "--number-format", form, "--max-invalid", "50%")
+        done = bulk_remove("plan", source, *words, "--keep", keep)
+        # What is never sent need not be kept.
+        assert done.returncode == (0 if sent[:2] == "06" and form != "as-is" else 5), done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("lines", "why"),
+    [
+        (["telefon", "601234555", "60123455"], "Row 3 of the --keep list {keep} is not certainly one phone number"),
+        (["telefon", "601234555", "brak"], "Row 3 of the --keep list {keep} is not certainly one phone number"),
+        (["telefon", "601234555", "6.01E+08"], "Row 3 of the --keep list {keep} is not certainly one phone number"),
+        (
+            ["telefon", *[str(601234500 + i) for i in range(50)], *[f"60{i}000000" for i in range(1, 10)]],
+            "Row 52 of the --keep list {keep} is not certainly",
+        ),
+        (["telefon"], "has no rows under its header"),
+        (["telefon;imie", ";Jan", ";Ewa"], "{keep}"),
+        (["imie", "Jan", "Ewa"], "A --keep list is read without such options"),
+    ],
+)
+def test_a_keep_list_that_is_not_certain_stops_the_run(
+    tmp_path: Path, server: Running, numbers: Path, lines: list[str], why: str
+) -> None:
+    keep = written(tmp_path / "vip.csv", *lines)
+    done = bulk_remove(*removal(server, tmp_path, numbers, *PACE), "--keep", keep, "--keep-skips")
+    assert done.returncode == 4, done.stdout
+    assert why.format(keep=keep) in done.stderr
+    assert asked(server) == set()
+
+
+def test_several_lists_a_profile_and_internal_numbers(tmp_path: Path, server: Running) -> None:
+    source = written(tmp_path / "numbers.csv", "telefon", "441", "442", "443", "600000001")
+    first = written(tmp_path / "first.csv", "telefon", "442")
+    second = written(tmp_path / "second.csv", "telefon", "600 000 001 / 600 000 002", "600000009")
+    config = tmp_path / "config.toml"
+    config.write_text(f'[defaults]\nkeep = ["{first}", "{second}"]\nkeep_skips = true\n', encoding="utf-8")
+    config.chmod(0o600)
+    env = environment(BULK_REMOVE_CONFIG=str(config))
+    done = bulk_remove(*removal(server, tmp_path, source, *PACE, "--internal-numbers"), env=env)
+    assert done.returncode == 0, done.stderr
+    assert statuses(tmp_path) == {"441": "REMOVED", "442": "KEPT", "443": "REMOVED", "600000001": "KEPT"}
+    assert asked(server) == {"441", "443"}
+
+
+def test_a_list_that_holds_all_numbers_leaves_nothing_to_send(tmp_path: Path, server: Running, numbers: Path) -> None:
+    words = (*removal(server, tmp_path, numbers, *PACE), "--keep", written(tmp_path / "vip.csv", *FORMS[:1]))
+    all_of_it = written(tmp_path / "all.csv", *numbers.read_text(encoding="utf-8").split("\n")[:-2])
+    assert bulk_remove(*words, "--keep", all_of_it).returncode == 5
+    done = bulk_remove(*words, "--keep", all_of_it, "--keep-skips")
+    assert done.returncode == 4
+    assert "All numbers of the input are on a --keep list." in done.stderr
+    assert asked(server) == set()
+
+
+def test_with_additional_numbers_it_is_said_what_the_list_cannot_hold_back(tmp_path: Path, numbers: Path) -> None:
+    keep = written(tmp_path / "vip.csv", "telefon", "601999999")
+    words = ("plan", numbers, "-c", "00001", "--state-dir", tmp_path / "state", "--url", "http://127.0.0.1:9")
+    told = "with --additional-numbers it is removed all the same"
+    assert told in bulk_remove(*words, "--keep", keep, "--additional-numbers").stderr
+    assert told not in bulk_remove(*words, "--keep", keep).stderr
+    assert told not in bulk_remove(*words, "--additional-numbers").stderr
+
+
+def test_a_resume_keeps_what_was_planned_and_a_rerun_takes_the_lists_again(tmp_path: Path, server: Running) -> None:
+    source = written(tmp_path / "numbers.csv", "telefon", *(str(600_000_000 + index) for index in range(40)))
+    keep = written(tmp_path / "vip.csv", "telefon", "600000003")
+    words = removal(server, tmp_path, source, *PACE, "--keep", keep, "--keep-skips")
+    stopped = bulk_remove(*words, "--canary", "--canary-max-not-exist", "0%")
+    assert stopped.returncode == 0, stopped.stderr
+    run_id = summary_of(tmp_path)["run_id"]
+    # As if nothing but the first request had been sent.
+    ledger = tmp_path / "state" / "runs" / run_id / "ledger.sqlite"
+    with closing(sqlite3.connect(ledger)) as connection:
+        assert '"keep_skips":true' in connection.execute("SELECT request FROM run").fetchone()[0].replace(" ", "")
+    own = ("--url", server.url, "--user", "demo", "--state-dir", tmp_path / "state", "--yes", "--rate", "100")
+    keep.unlink()
+    gone = bulk_remove("rerun", run_id, *own, "-o", tmp_path / "again.csv")
+    assert gone.returncode == 4
+    assert f"There is no file {keep}." in gone.stderr
+    other = written(tmp_path / "other.csv", "telefon", "601999999")
+    again = bulk_remove("rerun", run_id, *own, "--keep", other, "-o", tmp_path / "again.csv")
+    assert again.returncode == 0, again.stderr
+    assert summary_of(tmp_path, "again")["rows_by_status"]["KEPT"] == 1
+    assert "600000003" not in asked(server)
+
+
+def open_report(tmp_path: Path) -> Path:
+    head = "file,row,input,number,campaign,status,removed_records,record_ids,attempts,busy_rounds,detail,answered_at,"
+    rows = [
+        "a.csv,2,600000001,600000001,00001,REMOVED,1,17,1,0,,2026-11-20T10:00:00.000Z,",
+        "a.csv,3,600000002,600000002,00001,UNSENT,0,,0,0,,,",
+        "a.csv,4,600000003,600000003,00001,UNSENT,0,,0,0,,,",
+        "a.csv,5,600000003,600000003,00001,UNSENT,0,,0,0,,,4",
+        "a.csv,6,600000004,600000004,00001,IN_DOUBT,0,,2,0,Lost.,,",
+        "a.csv,7,600000005,,00001,KEPT,0,,0,0,,,",
+    ]
+    return written(tmp_path / "earlier.csv", f"{head}duplicate_of_row", *rows)
+
+
+def test_a_rerun_sets_apart_what_was_never_asked_for_and_stops_at_what_was(tmp_path: Path, server: Running) -> None:
+    earlier = open_report(tmp_path)
+    own = ("--url", server.url, "--user", "demo", "--state-dir", tmp_path / "state", "--yes", "--rate", "100")
+    words = ("rerun", earlier, *own, "-o", tmp_path / "report.csv")
+    keep = written(tmp_path / "vip.csv", "telefon", "+48600000001", "+48600000003")
+    stopped = bulk_remove(*words, "--keep", keep)
+    assert stopped.returncode == 5
+    assert "2 rows hold numbers of a --keep list" in stopped.stderr
+    doubted = bulk_remove(*words, "--keep", written(tmp_path / "more.csv", "tel", "600000004"), "--keep-skips")
+    assert doubted.returncode == 5
+    assert "a.csv, row 6: '60*****04' is on a --keep list, but the earlier run asked for it" in doubted.stderr
+    assert asked(server) == set()
+    done = bulk_remove(*words, "--keep", keep, "--keep-skips")
+    assert done.returncode == 0, done.stderr
+    assert asked(server) == {"600000002", "600000004"}
+    assert [(row["input"][-1], row["status"]) for row in report_of(tmp_path)] == [
+        ("1", "REMOVED"),
+        ("2", "REMOVED"),
+        ("3", "KEPT"),
+        ("3", "KEPT"),
+        ("4", "REMOVED"),
+        ("5", "KEPT"),
+    ]
+
+
+def test_a_file_of_an_inbox_that_holds_a_kept_number_is_set_aside(tmp_path: Path, server: Running) -> None:
+    inbox = tmp_path / "inbox"
+    inbox.mkdir()
+    written(inbox / "list.csv", "telefon", "600000001", "600000002")
+    keep = written(tmp_path / "vip.csv", "telefon", "48600000002")
+    own = ("--url", server.url, "--user", "demo", "-c", "00001", "--state-dir", tmp_path / "state", "--yes")
+    words = ("inbox", inbox, *own, "--settle", "10ms", "--keep", keep)
+    assert bulk_remove(*words).returncode == 5
+    assert (inbox / "failed" / "list.csv").exists()
+    written(inbox / "list.csv", "telefon", "600000001", "600000002")
+    assert bulk_remove(*words, "--keep-skips").returncode == 0
+    assert asked(server) == {"600000001"}
+    # Once the list has let the number go, the same file is another wish.
+    written(keep, "telefon", "601999999")
+    written(inbox / "list.csv", "telefon", "600000001", "600000002")
+    assert bulk_remove(*words, "--keep-skips").returncode == 0
+    assert asked(server) == {"600000001", "600000002"}
+
+
+async def test_from_python_kept_numbers_come_as_kept(tmp_path: Path, server: Running) -> None:
+    keep = written(tmp_path / "vip.csv", "telefon", "48600000002")
+    settings = Settings("00001", keep=[keep], keep_skips=True, rate=100.0)  # type: ignore[arg-type]
+    own = Server(server.url, "demo", DEMO_PASSWORD, tmp_path / "state")
+    found: list[Outcome] = [
+        outcome
+        async for outcome in remove_numbers(["600000001", "600000002"], settings, own, approve=lambda _plan: True)
+    ]
+    assert {outcome.number: outcome.status.value for outcome in found} == {"600000002": "KEPT", "600000001": "REMOVED"}
+    assert asked(server) == {"600000001"}

@@ -1,0 +1,177 @@
+"""Nothing that belongs to somebody else is overwritten by a report: the real command, and Python."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bulk_remove import Server, Settings, UsageError, remove_files, rerun
+from bulk_remove.simulator.api import DEMO_PASSWORD
+from bulk_remove.simulator.audit import read_audit
+from tests.support.processes import Running, bulk_remove, environment, removal, simulator
+
+PACE = ("--rate", "100")
+NUMBERS = "telefon\n600000001\n600000002\n"
+
+
+@pytest.fixture(name="server", scope="module")
+def server_fixture(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    with simulator(tmp_path_factory.mktemp("server"), "--campaign", "00001", "--campaign", "00002") as running:
+        yield running
+
+
+@pytest.fixture(name="numbers")
+def numbers_fixture(tmp_path: Path) -> Path:
+    source = tmp_path / "lists" / "numbers.csv"
+    source.parent.mkdir()
+    source.write_text(NUMBERS, encoding="utf-8")
+    return source
+
+
+def words(server: Running, folder: Path, output: Path, *more: str | Path) -> tuple[str | Path, ...]:
+    own = ("--url", server.url, "--user", "demo", "-c", "00001", "--state-dir", folder / "state", "--yes")
+    return ("run", *own, *PACE, "-o", output, *more)
+
+
+def requests(server: Running) -> int:
+    return sum(entry.method == "DELETE" for entry in read_audit(server.audit))
+
+
+def test_no_file_that_the_run_reads_is_replaced_by_whatever_name(
+    tmp_path: Path, server: Running, numbers: Path
+) -> None:
+    link = tmp_path / "link.csv"
+    link.symlink_to(numbers)
+    other = tmp_path / "other.csv"
+    keep = tmp_path / "vip.csv"
+    keep.write_text("telefon\n601999999\n", encoding="utf-8")
+    config = tmp_path / "profile.csv"
+    config.touch(mode=0o600)
+    env = environment(BULK_REMOVE_CONFIG=str(config))
+    before = requests(server)
+    for output, more in (
+        (numbers, [numbers]),
+        (numbers, [numbers.parent]),
+        (numbers, [f"{tmp_path}/*/*.csv"]),
+        (numbers, [link]),
+        (numbers.parent / ".." / "lists" / "numbers.csv", [link]),
+        (keep, [numbers, "--keep", keep]),
+        (config, [numbers]),
+    ):
+        for overwrite in ([], ["--overwrite"]):
+            done = bulk_remove(*words(server, tmp_path, output, *more, *overwrite), env=env)
+            assert done.returncode == 2, done.stdout + done.stderr
+            assert "is a file that this run reads. " in " ".join(done.stderr.split("\n")), done.stderr
+    xlsx = shutil.copy(numbers, tmp_path / "report.html")
+    beside = bulk_remove(*words(server, tmp_path, tmp_path / "report.csv", "--report", "html", "--keep", xlsx, numbers))
+    assert beside.returncode == 2
+    assert f"would put {xlsx} in the place of a file that this run reads" in beside.stderr
+    assert (numbers.read_text(encoding="utf-8"), requests(server)) == (NUMBERS, before)
+    assert not other.exists()
+
+
+@pytest.mark.parametrize("name", ["report.csv", "report.summary.json", "report.html", "report.xlsx"])
+def test_what_is_not_a_report_of_ours_is_replaced_only_if_that_is_said(
+    tmp_path: Path, server: Running, numbers: Path, name: str
+) -> None:
+    somebodys = tmp_path / name
+    somebodys.write_text("mine", encoding="utf-8")
+    run = words(server, tmp_path, tmp_path / "report.csv", "--report", "html,xlsx", numbers)
+    done = bulk_remove(*run)
+    assert done.returncode == 2
+    assert f"{somebodys} is there already, and is not a report of a run whose ledger is in" in done.stderr
+    assert "add --overwrite" in done.stderr
+    assert somebodys.read_text(encoding="utf-8") == "mine"
+    assert bulk_remove(*run, "--overwrite").returncode == 0
+    assert somebodys.read_bytes() != b"mine"
+
+
+def test_a_nightly_job_replaces_its_own_report_while_the_ledger_of_that_run_is_there(
+    tmp_path: Path, server: Running, numbers: Path
+) -> None:
+    report = tmp_path / "report.csv"
+    run = words(server, tmp_path, report, "--report", "html", numbers)
+    for _ in range(3):
+        done = bulk_remove(*run)
+        assert done.returncode == 0, done.stderr
+    other = bulk_remove(*run, "-c", "00002")
+    assert other.returncode == 2
+    assert "of another campaign or server" in other.stderr
+    whole = report.read_bytes()
+    report.write_bytes(whole + b"a remark\n")
+    altered = bulk_remove(*run)
+    assert altered.returncode == 2
+    assert f"{report} is there already, and is not as run " in altered.stderr
+    report.write_bytes(whole)
+    last = max((tmp_path / "state" / "runs").iterdir())
+    for folder in (tmp_path / "state" / "runs").iterdir():
+        if folder != last:
+            shutil.rmtree(folder)
+    assert bulk_remove(*run).returncode == 0
+    for folder in (tmp_path / "state" / "runs").iterdir():
+        shutil.rmtree(folder)
+    gone = bulk_remove(*run)
+    assert gone.returncode == 2
+    assert "is not a report of a run whose ledger is in" in gone.stderr
+
+
+def test_a_report_written_again_replaces_its_run_s_own_and_no_other(
+    tmp_path: Path, server: Running, numbers: Path
+) -> None:
+    assert bulk_remove(*removal(server, tmp_path, numbers, *PACE)).returncode == 0
+    state = ("--state-dir", tmp_path / "state")
+    for _ in range(2):
+        for place in ((), ("-o", tmp_path / "report.csv"), ("-o", tmp_path / "page.html")):
+            done = bulk_remove("report", *state, *place)
+            assert done.returncode == 0, done.stderr
+    note = tmp_path / "note.html"
+    note.write_text("mine", encoding="utf-8")
+    refused = bulk_remove("report", *state, "-o", note)
+    assert refused.returncode == 2
+    assert note.read_text(encoding="utf-8") == "mine"
+    assert bulk_remove("report", *state, "-o", note, "--overwrite").returncode == 0
+
+
+async def test_from_python_it_is_the_same(tmp_path: Path, server: Running, numbers: Path) -> None:
+    own = Server(server.url, "demo", DEMO_PASSWORD, tmp_path / "state")
+    settings = Settings("00001", rate=100.0)
+    report = tmp_path / "report.csv"
+    report.write_text("mine", encoding="utf-8")
+    with pytest.raises(UsageError, match="is there already"):
+        await remove_files(numbers, settings, own, approve=lambda _plan: True, output=report)
+    with pytest.raises(UsageError, match="is a file that this run reads"):
+        await remove_files(numbers.parent, settings, own, approve=lambda _plan: True, output=numbers, overwrite=True)
+    done = await remove_files(numbers, settings, own, approve=lambda _plan: True, output=report, overwrite=True)
+    with pytest.raises(UsageError, match="is a file that this run reads"):
+        await rerun(report, own, approve=lambda _plan: True, output=report, overwrite=True)
+    assert (done.report, done.exit_code.value) == (report, 0)
+
+
+def test_a_rehearsal_is_named_as_such_wherever_it_could_be_taken_for_proof(
+    tmp_path: Path, server: Running, numbers: Path
+) -> None:
+    told = (
+        f"A rehearsal: {server.url.removeprefix('http://')} is a stand-in for Thulium, so no real campaign is touched."
+    )
+    own = ("--url", server.url, "--user", "demo", "-c", "00001", "--state-dir", tmp_path / "state")
+    planned = bulk_remove("plan", numbers, *own)
+    assert told in planned.stdout
+    assert json.loads(bulk_remove("plan", numbers, *own, "--json").stdout)["rehearsal"] == "stand-in"
+    done = bulk_remove(*words(server, tmp_path, tmp_path / "report.csv", "--report", "html", numbers))
+    assert done.returncode == 0, done.stderr
+    assert "Rehearsal on a stand-in. Finished: " in done.stdout
+    assert "Rehearsal on a stand-in. Finished" in (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert json.loads((tmp_path / "report.summary.json").read_text(encoding="utf-8"))["rehearsal"] == "stand-in"
+    # Also what is written later, from the ledger alone.
+    assert bulk_remove("report", "--state-dir", tmp_path / "state", "-o", tmp_path / "page.html").returncode == 0
+    assert "Rehearsal on a stand-in. Finished" in (tmp_path / "page.html").read_text(encoding="utf-8")
+
+
+def test_a_server_on_this_machine_may_be_a_tunnel_and_is_named_all_the_same(tmp_path: Path, numbers: Path) -> None:
+    for url in ("http://127.0.0.1:9", "http://[::1]:9", "http://localhost:9"):
+        plan = bulk_remove("plan", numbers, "-c", "00001", "--state-dir", tmp_path / "state", "--url", url)
+        assert "is this machine: unless a tunnel leads from there to Thulium, this is a rehearsal." in plan.stdout
+    real = bulk_remove("plan", numbers, "-c", "00001", "--state-dir", tmp_path / "state", "--system", "acme")
+    assert "rehearsal" not in real.stdout
