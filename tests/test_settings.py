@@ -144,7 +144,11 @@ _NOT_FROM_PYTHON = {"yes", "config", "notify", "password_env", "password_file", 
 
 
 def test_no_sentence_names_a_setting_that_python_knows_by_another_name() -> None:
-    known = {field.name for field in fields(Settings)} | {"url", "user", "output", "state_dir"} | _NOT_FROM_PYTHON
+    known = (
+        {field.name for field in fields(Settings)}
+        | {"url", "user", "output", "overwrite", "state_dir"}
+        | _NOT_FROM_PYTHON
+    )
     below = ("core/", "run/", "adapters/", "settings.py")
     for text, place in all_texts().items():
         for each in (text,) if isinstance(text, str) else text:

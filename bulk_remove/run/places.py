@@ -5,7 +5,6 @@ and that run's ledger is still there: then nothing is lost, for `report` writes 
 """
 
 import json
-import os
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -58,14 +57,14 @@ def check_places(output: Path, wanted: Wanted, read: Iterable[str], job: Job) ->
         )
     check_no_input(output, places, read)
     for path in places:
-        check_place(path)
         check_replaceable(path, job)
+        check_place(path)
 
 
 def check_no_input(output: Path, places: Iterable[Path], read: Iterable[str]) -> None:
     """Raise UsageError when one of the places is a file that the run reads, by whatever name or link."""
     named = [*map(Path, filter(None, read))]
-    for path in places:
+    for path in filter(Path.is_file, places):
         file = next((each for each in named if _is_same(each, path)), None)
         if file is None:
             continue
@@ -85,9 +84,14 @@ def _is_same(one: Path, other: Path) -> bool:
 
 
 def check_replaceable(path: Path, job: Job) -> None:
-    """Raise UsageError where something is at a place of a report that must not be replaced."""
+    """Raise UsageError where a file must not be replaced by a report; `check_place` refuses what is none."""
     runs = job.state_dir / "runs"
-    if job.overwrite or not os.path.lexists(path) or (job.run_id and _is_same(path.parent, runs / job.run_id)):
+    if (
+        job.overwrite
+        or path.is_symlink()
+        or not path.is_file()
+        or (job.run_id and _is_same(path.parent, runs / job.run_id))
+    ):
         return
     why = phrase("is not a report of a run whose ledger is in {state_dir}", state_dir=harmless(str(job.state_dir)))
     writers = (folder for folder in reversed(run_folders(job.state_dir)) if _wrote_to(folder, path))
@@ -113,12 +117,12 @@ def _wrote_to(folder: Path, path: Path) -> bool:
 
 
 def _is_of(request: Mapping[str, object], job: Job) -> bool:
-    """Tell whether an earlier run was one of the same job."""
+    """Tell whether an earlier run was one of the same job; with campaigns in the rows the server alone says so."""
     settings, destination = request.get("settings"), request.get("destination")
     if job.settings is None or not isinstance(settings, dict) or not isinstance(destination, dict):
         return False
-    where = (job.host, job.settings.campaign, job.settings.campaign_column)
-    return where == (destination.get("host"), settings.get("campaign"), settings.get("campaign_column"))
+    campaigns = {job.settings.campaign, settings.get("campaign")} - {"", None}
+    return destination.get("host") == job.host and len(campaigns) <= 1
 
 
 def _is_as_written(path: Path, store: Store) -> bool:
