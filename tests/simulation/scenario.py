@@ -101,15 +101,15 @@ def scenario(seed: int) -> Scenario:
     """Draw the scenario of a seed."""
     dice = random.Random(f"scenario {seed}")
     number_format = dice.choice((NumberFormat.NATIONAL,) * 3 + (NumberFormat.E164,))
-    drawn = with_odd_cells(rows(dice, number_format), random.Random(f"cells {seed}"))
+    plain = rows(dice, number_format)
     settings = _settings(dice, number_format)
     troubles = tuple(_trouble(dice) for _ in range(dice.choice((0, 1, 1, 2, 2, 3, 4))))
     # Dice of their own, so that a seed without them plays as if there were no such features.
     features = random.Random(f"features {seed}")
     if features.random() < _ALSO_TRYING:
         settings = replace(settings, also_try=tuple(features.sample(tuple(AlsoTry), features.randint(1, 4))))
-        drawn = drawn[:_MOST_ROWS]
-    before = drawn
+        plain = plain[:_MOST_ROWS]
+    before = drawn = with_odd_cells(plain, random.Random(f"cells {seed}"))
     if features.random() < _BY_CAMPAIGN:
         settings = replace(settings, campaign="", campaign_column=_CAMPAIGN_COLUMN)
         drawn = tuple(with_campaigns(drawn, features))
