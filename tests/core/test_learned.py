@@ -59,3 +59,8 @@ def test_a_ceiling_of_the_operator_is_never_learned_as_the_servers_limit(
     assert (learned == replace(LEARNED, numbers=50)) is (known == LEARNED.rate)
     assert learned.longest_line == LEARNED.longest_line
     assert paced(Learned(), 2.0, 2.0, 50, NOON_S) == Learned(rate=2.0, numbers=50, pace_at_s=NOON_S)
+
+
+def test_a_pace_that_only_reached_the_ceiling_is_not_known_anew_and_another_is_kept_to_three_decimals() -> None:
+    assert paced(LEARNED, 10.0, 10.0, 50, NOON_S + 5) == replace(LEARNED, numbers=50)
+    assert paced(LEARNED, 3.14159, 5.0, 50, NOON_S + 5).rate == 3.142

@@ -145,3 +145,9 @@ def test_a_plan_is_confirmed_when_the_records_of_each_campaign_show_its_forms() 
     seen = CampaignPlan("00001", 5, 1, held={"plus": 3}, confirmed=True)
     assert replace(plan(10, 5), campaigns=(seen,)).confirmed
     assert not replace(plan(10, 7), campaigns=(seen, CampaignPlan("00002", 2, 1))).confirmed
+
+
+def test_a_plan_without_a_row_names_no_reason() -> None:
+    with pytest.raises(InputError) as caught:
+        approve(plan(0, 0), Consent.CODE)
+    assert caught.value.sentence == "The input holds no phone number that could be sent."

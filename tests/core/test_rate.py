@@ -335,8 +335,9 @@ WHERE_IT_WAS = {"hold": 60.0, "good": 10.0, "saved_up": 0.75, "wall": 294 / 30.5
             {"good": 10.0, "saved_up": 3.0, "wall": 294 / 33.5, "level": 0},
             id="much may have been saved up",
         ),
+        pytest.param(PROBING._replace(wall=10.6), 0.0, WHERE_IT_WAS, id="nearly where it was"),
         pytest.param(
-            PROBING._replace(wall=11.0),
+            PROBING._replace(wall=10.7),
             0.0,
             {"good": 10.0, "saved_up": 0.75, "wall": 294 / 30.5, "level": 0},
             id="near",
@@ -522,6 +523,11 @@ def spread_out(period_s: float, sent: int, **more: Any) -> dict[str, Any]:
         ),
         pytest.param(
             SHUT._replace(period_us=60 * SECOND_US), spread_out(22.0, 215, hold=120.0, level=1), id="another budget"
+        ),
+        pytest.param(
+            SHUT._replace(span_us=20 * SECOND_US + 1),
+            spread_out(22.000001, 225 * 22.000001 / 23, hold=120.0, level=1),
+            id="a second that is not whole",
         ),
         pytest.param(
             SHUT._replace(span_us=119 * SECOND_US),
