@@ -140,7 +140,7 @@ def test_a_name_that_is_a_digit_comes_before_a_position() -> None:
     assert chosen(["a", "b", "1"], wanted="1") == 2
 
 
-@pytest.mark.parametrize("wanted", ["0", "4", "-1", "", " ", "1_0", "²", "99999999"])
+@pytest.mark.parametrize("wanted", ["0", "4", "-1", "", " ", "1_0", "²", "000001", "99999999"])
 def test_a_wanted_column_that_is_not_there_is_refused_with_the_columns(wanted: str) -> None:
     error = refusal(["id", "", "imię"], wanted=wanted)
     assert error.sentence.startswith("There is no column")
@@ -229,6 +229,9 @@ def test_a_column_that_is_not_found_is_told_with_its_flag() -> None:
 
 def test_the_phone_column_cannot_hold_the_campaigns_too() -> None:
     with pytest.raises(InputError) as caught:
+        find_campaign_column(["phone", "x"], [], "y", 0)
+    assert caught.value.hint.startswith("Give --campaign-column one of")
+    with pytest.raises(InputError) as caught:
         find_campaign_column(["phone", "x"], [], "1", 0)
     assert caught.value.sentence == (
         "Column 'phone' holds the phone numbers, not the campaigns; the columns are 1 'phone', 2 'x'."
@@ -258,3 +261,18 @@ def test_an_internal_number_is_no_whole_number() -> None:
 def test_a_missing_header_says_how_to_go_on() -> None:
     assert refusal(["48601000123"]).hint.endswith("or say --no-header.")
     assert "--no-header --column 2" in refusal(["Jan", "48601000123"]).hint
+
+
+def test_a_number_at_the_end_of_a_name_hides_no_candidate() -> None:
+    for digit in range(10):
+        assert refusal(["phone", f"phone{digit}"]).sentence.startswith("More than one column")
+
+
+def test_a_strong_name_is_enough_where_there_is_no_row_to_look_at() -> None:
+    assert choose_column(["phone"], [], None).index == 0
+
+
+def test_a_long_name_is_cut_and_one_with_a_number_is_cut_before_it_is_masked() -> None:
+    assert "1 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa...'" in refusal(["a" * 41], ["x"]).sentence
+    assert f"1 '{'a' * 40}'" in refusal(["a" * 40], ["x"]).sentence
+    assert "1 'ab**************7890'" in refusal(["abcdefghij1234567890klm"], ["x"]).sentence

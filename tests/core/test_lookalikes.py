@@ -54,6 +54,7 @@ def column(make: Callable[[random.Random], str], count: int, seed: int = 1) -> l
         ("PESEL numbers", ["44051401458", "02070803628", "90090515836", "92071314764", "55030101193"]),
         ("PESEL numbers", [cell.lstrip("0") for cell in column(pesel, 200)]),
         ("PESEL numbers", [*column(pesel, 9), "brak", ""]),
+        ("PESEL numbers", ["00210112344", "00211512341", "00222912349", "00230112346", "00231512343"]),
         ("NIP numbers", column(nip, 5)),
         ("NIP numbers", ["123-456-32-18", "PL5260250274", "526-10-40-828", "525-23-44-078", "PL 7740001454"]),
         ("REGON numbers", column(regon, 20)),
@@ -74,6 +75,11 @@ def column(make: Callable[[random.Random], str], count: int, seed: int = 1) -> l
         ("row numbers (counting up)", ["1", "2", "3", "4", "5"]),
         ("row numbers (counting up)", ["1007", "1008", "1009", "1010", "1011", "1012"]),
         ("row numbers (counting up)", [str(n) for n in range(1, 100) if n % 20]),
+        ("row numbers (counting up)", [str(n) for n in range(999_990, 1_000_000)]),
+        (
+            "bank accounts (IBAN)",
+            ["CZ6508000000192000145399", "CZ65 0800 0000 1920 0014 5399", "CZ65-0800-0000-1920-0014-5399"],
+        ),
     ],
 )
 def test_a_column_of_something_else_is_told(kind: str, cells: list[str]) -> None:
@@ -100,6 +106,9 @@ def test_a_column_of_something_else_is_told(kind: str, cells: list[str]) -> None
         ["441.0", "442.0", "443.0", "444.0", "445.0"],
         ["1", "2", "3", "4"],
         ["441", "443", "442", "447", "500"],
+        ["441", "442", "449", "460", "473", "487"],
+        [str(n) for n in range(1_000_001, 1_000_011)],
+        ["12345000", "22345000", "32345000", "42345000", "52345000"],
         ["601235000", "602113000", "603123000", "604123000"],
         ["601235000", "602113000", "603123000", "604123000", "605123100", "606123000"],
         [str(221234500 + place) for place in range(50)],

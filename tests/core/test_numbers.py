@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from bulk_remove.core.model import NumberFormat
 from bulk_remove.core.numbers import Normalised, Normaliser, NumberRules
+from bulk_remove.core.regions import is_country_code, is_name_of
 from bulk_remove.core.spelling import MAX_CELL_CHARS
 from bulk_remove.errors import UsageError
 
@@ -391,3 +392,22 @@ def test_plain_cells_need_no_look_into_a_numbering_plan() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
+
+
+def test_while_the_form_is_not_known_numbers_are_read_as_national_ones() -> None:
+    assert NumberRules(NumberFormat.AUTO) == NumberRules(NumberFormat.NATIONAL)
+
+
+@pytest.mark.parametrize("cell", ["486012345 01", "4860123 45-01-", "+48 6-0-1-2-3-4-5-0 - 1", "22 123 45 08-12"])
+def test_a_cell_that_is_spelt_in_an_odd_way_passes_the_gates_also_within_a_block(cell: str) -> None:
+    normalise = Normaliser(NumberRules())
+    block = normalise.block(["601 234 501", cell])
+    assert (block.numbers[1], block.problems.get(1, "")) == normalise(cell)
+
+
+def test_a_country_code_has_no_zero_in_front_and_a_region_is_named_in_any_case() -> None:
+    assert is_country_code("48")
+    assert not is_country_code("048")
+    assert is_name_of("pl", "PL")
+    assert is_name_of("pl", "POL")
+    assert not is_name_of("pl", "CZ")

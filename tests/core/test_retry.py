@@ -137,3 +137,13 @@ def test_a_budget_shorter_than_the_first_delay_still_gives_one_question_and_ends
 
 def test_no_budget_means_no_question() -> None:
     assert busy_delay_s(BusyPolicy(budget_s=0.0), 1, used_s=0.0, draw=0.0) is None
+
+
+def test_the_jitter_after_a_wait_that_the_server_asked_for_is_a_share_of_the_first_step() -> None:
+    policy = RetryPolicy(backoff_first_s=4.0)
+    assert decide(policy, fault(Effect.UNTOUCHED, 30.0), trial(), 0.5) == Decision(Step.RETRY, 32.0)
+
+
+def test_what_nobody_sets_is_as_the_guide_says() -> None:
+    assert RetryPolicy() == RetryPolicy(6, 900.0, 1.0, 60.0)
+    assert BusyPolicy() == BusyPolicy(1800.0, 30.0, 300.0)
