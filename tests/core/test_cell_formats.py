@@ -98,6 +98,7 @@ OTHERWISE = {
     "[<700000000]0,;0": "601235",
     "[>700000000]0;0,": "601235",
     '[<5]0;[<6]0;[<7]0;"none"': "#",
+    '0"12" ?/?': "60123450112 ",
     '"\u0664\u0662\u0660"0': "\u0664\u0662\u0660601234501",  # 420 in Arabic digits
 }
 
@@ -124,6 +125,9 @@ def test_a_format_that_shows_nothing_is_told(code: str) -> None:
         ("[>5]0;0", -NUMBER, None),
         ('0;0"7";@', -NUMBER, "6012345017"),
         ('0;0"7"', -NUMBER, "6012345017"),
+        ('"+420 "0', -NUMBER, "-+420 601234501"),
+        ("0E+0", 601234504.5, None),
+        ('0;"+420 "@', -NUMBER, None),
         ("0;-0;" + '"none"', 0, "none"),
         ("0;-0", 0, None),
         ("General", 1e300, None),
@@ -235,6 +239,7 @@ def test_no_digit_of_a_number_is_lost_or_moved(code: str, number: int) -> None:
         ("601.234.501,00 zł", None),
         ("6.01E+08", None),
         ("6,01E8", None),
+        ("6E+08", None),
         ("+420 601 234 501", "+420 601 234 501"),
         ("+601234501", "+601234501"),
         ("60123450100%", "60123450100%"),
@@ -271,3 +276,9 @@ def test_the_numbered_formats_of_the_far_east_are_dates(number: int) -> None:
 def test_the_numbered_formats_of_amounts_show_the_number(number: int) -> None:
     form = built_in_format(number)
     assert [form.shown(float(value)) for value in (NUMBER, -NUMBER, 0)] == [None] * 3
+
+
+def test_a_number_is_shown_as_it_is_from_as_many_digits_on_as_the_format_fills_up_with_zeros() -> None:
+    assert [cell_format(code).plain_digits for code in ("000 000", "#00", "#", "0", "General", "0%")] == [
+        6, 2, 1, 1, 1, None,
+    ]  # fmt: skip

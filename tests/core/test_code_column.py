@@ -114,6 +114,7 @@ def test_what_is_not_certain_is_refused_and_never_sent_without_its_code(code: st
         ("kierunkowy", "022", "1234507", "The cell in the column of the code holds none."),
         ("kierunkowy", "+22", "1234507", NEITHER),
         ("area_code", "48", "601234507", NEITHER),
+        ("area_code", "48", "+48 601 234 507", "The number begins with another code than the one in its own column."),
         ("area_code", "22", "+48 601 234 507", "The number begins with another code than the one in its own column."),
         ("area_code", "PL", "601234507", "The cell in the column of the code holds none."),
         ("country_code", "22", "1234507", NEITHER),
@@ -211,7 +212,7 @@ def test_two_columns_of_codes_are_refused() -> None:
         (Kind(country=True, area=True), ["phone_code", "dial_code", "dialing code", "prefix", "Prefiks", "tel_prefix"]),
         (
             Kind(country=True, area=True),
-            ["Prefix telefonu", "kierunkowy", "Nr kierunkowy", "Vorwahl", "kod telefoniczny"],
+            ["Prefix telefonu", "kierunkowy", "Nr kierunkowy", "Vorwahl", "kod telefoniczny", "predvolba"],
         ),
         (None, ["code", "kod", "kod pocztowy", "postal code", "promo_code", "country", "kraj", "area", "nr", "number"]),
         (None, ["phone", "telefon", "numer telefonu", "", "prefix_id", "kierunek", "phone type", "kod klienta"]),

@@ -276,3 +276,8 @@ def test_a_long_name_is_cut_and_one_with_a_number_is_cut_before_it_is_masked() -
     assert "1 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa...'" in refusal(["a" * 41], ["x"]).sentence
     assert f"1 '{'a' * 40}'" in refusal(["a" * 40], ["x"]).sentence
     assert "1 'ab**************7890'" in refusal(["abcdefghij1234567890klm"], ["x"]).sentence
+
+
+def test_only_where_there_is_one_column_is_an_internal_number_in_its_first_row_a_missing_header() -> None:
+    assert refusal(["123"]).sentence.startswith("The first row holds a phone number")
+    assert not refusal(["123", "x"]).sentence.startswith("The first row holds a phone number")

@@ -158,3 +158,9 @@ def test_a_round_without_a_light_reply_in_two_minutes_asks_for_some(lights: int,
 def test_a_request_that_is_lost_ends_the_beginning() -> None:
     assert lost(Limit(16, 8)) == Limit(16, 6, starting=False)
     assert lost(Limit(16, 1)).allowed == 1
+
+
+def test_what_nobody_has_seen_is_not_known_at_the_start() -> None:
+    seen = limit_from(2, 16)._asdict()
+    assert {name: value for name, value in seen.items() if value} == {"ceiling": 16, "allowed": 2, "starting": True}
+    assert limit_from(20, 16).allowed == 16

@@ -157,3 +157,10 @@ def test_the_last_moment_of_a_session_within_another_is_its_own() -> None:
 def test_a_reason_that_is_known_gets_its_examples_also_when_no_other_is_kept_any_more() -> None:
     course = course_of(*(replace_row(index) for index in range(MOST_KINDS)), replace_row(0))
     assert len(course.examples["Reason 0."]) == 2
+
+
+def test_reply_times_are_told_apart_from_a_twentieth_of_a_second_to_a_minute() -> None:
+    course = Course(Timeline.of([SessionSpan(0.0, 100.0, 5.0, "done")]))
+    edges_s = [0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 60.0]
+    course.add_attempts(Attempt(0.0, edge_s, "verdicts", "") for edge_s in edges_s)
+    assert course.replies == [0, *[1] * len(edges_s)]

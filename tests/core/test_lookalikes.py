@@ -59,6 +59,7 @@ def column(make: Callable[[random.Random], str], count: int, seed: int = 1) -> l
         ("NIP numbers", ["123-456-32-18", "PL5260250274", "526-10-40-828", "525-23-44-078", "PL 7740001454"]),
         ("REGON numbers", column(regon, 20)),
         ("bank accounts (IBAN)", column(nrb, 2)),
+        ("bank accounts (IBAN)", ["GB29NWBK60161331926819", "GB82 WEST 1234 5698 7654 32"]),
         ("bank accounts (IBAN)", ["PL61 1090 1014 0000 0712 1981 2874", "DE89 3704 0044 0532 0130 00"]),
         ("postal codes", ["00-950", "31-042", "80-001", "00-950", "00-950"]),
         ("dates", ["20240131", "20240229", "20231231", "19991231", "20240601"]),

@@ -411,3 +411,9 @@ def test_a_country_code_has_no_zero_in_front_and_a_region_is_named_in_any_case()
     assert is_name_of("pl", "PL")
     assert is_name_of("pl", "POL")
     assert not is_name_of("pl", "CZ")
+
+
+def test_a_number_that_is_one_with_its_country_code_and_without_has_none_for_certain() -> None:
+    normalise = Normaliser(NumberRules(DIGITS, "DE"))
+    assert normalise.country_code_and_number("4915112345678") == ""
+    assert normalise.country_code_and_number("15112345678") == "4915112345678"

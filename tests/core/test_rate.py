@@ -621,3 +621,17 @@ def test_a_ceiling_that_is_raised_is_climbed_to_from_the_old_one_and_from_now_on
     assert changed(paused, recapped(paused, 8.0, 60 * SECOND_US)) == {"ceiling": 8.0}
     below = Rate(4.0, 2.0, 0, seeking=False)
     assert changed(below, recapped(below, 8.0, SECOND_US)) == {"ceiling": 8.0}
+
+
+def test_what_nobody_has_seen_of_the_server_is_not_known_at_the_start() -> None:
+    seen = rate_from(2.0, CEILING, 5)._asdict()
+    known = {"ceiling": CEILING, "base": 2.0, "since_us": 5, "dropped_us": 5, "recent_at_us": 5, "recent": (0,)}
+    assumed = {"seeking": True, "fresh": True, "hold_us": HOLD_FIRST_US, "saved_up_us": SECOND_US}
+    assert {name: value for name, value in seen.items() if value} == known | assumed
+    assert rate_from(30.0, CEILING, 5).base == CEILING
+
+
+def test_a_pause_longer_than_a_budget_leaves_at_least_a_second_to_measure() -> None:
+    rate = HOLDING._replace(dropped_us=-70 * SECOND_US, period_us=40 * SECOND_US)
+    after_it = refused(rate, 30 * SECOND_US, 5, NOW_US, 45 * SECOND_US)
+    assert (after_it.wall, after_it.base) == (5 / 40, FLOOR)

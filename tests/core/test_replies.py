@@ -228,6 +228,7 @@ def test_a_colon_in_the_server_s_words_is_no_key() -> None:
         ([{"status": "REMOVED", "record_id": "x\n\x1b" + "y" * 100}], (Unasked("60123455", ("x??" + "y" * 37,)),)),
         ([NONE], ()),
         ([BUSY, ODD], ()),
+        ([{"status": "NOT_REMOVED"}], ()),
         (["REMOVED"], ()),
         ("REMOVED", ()),
     ],
@@ -518,3 +519,18 @@ def test_an_envelope_has_all_its_messages_and_a_request_id_that_may_be_a_number(
 def test_verdicts_may_come_with_four_of_the_successes_and_no_attempt_slows_nobody_down() -> None:
     assert {200, 201, 203, 207} == WITH_VERDICTS
     assert not NOT_SENT.throttled
+
+
+def test_a_plain_reply_has_no_stranger_and_strangers_change_no_verdict() -> None:
+    assert (replied({"441": [GONE]}, "441").strangers, replied({"441": [GONE]}, "441").stranger_sample) == (0, "")
+    assert replied({"441": [GONE], "x": [NONE], "y": [NONE]}, "441").verdicts == (Verdict(Event.REMOVED, 1, (5235,)),)
+
+
+def test_a_key_that_stands_twice_is_noticed_also_where_its_last_value_is_nothing() -> None:
+    reply = read_reply(b'{"441":[%b],"441":null}' % orjson.dumps(GONE), ["441"])
+    assert isinstance(reply, Reply)
+    assert reply.verdicts[0].event is Event.REMOVED
+
+
+def test_twenty_errors_of_an_envelope_are_read() -> None:
+    assert read_envelope(orjson.dumps({"errors": [{"message": "x"}] * 30})).message == "; ".join("x" * 20)

@@ -62,3 +62,7 @@ def test_what_says_nothing_of_the_size_leaves_it(numbers: int, took_us: int, ans
 )
 def test_a_fast_reply_adds_a_tenth_and_a_slow_one_leaves_half(most: int, numbers: int, took_us: int, then: int) -> None:
     assert timed(RequestSize(300, SLOW_US, most), numbers, took_us, answered=True).most == then
+
+
+def test_a_run_begins_with_the_size_given_but_never_above_the_ceiling() -> None:
+    assert [size_from(100, SLOW_US, start).most for start in (50, 100, 300)] == [50, 100, 100]

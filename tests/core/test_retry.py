@@ -29,6 +29,7 @@ def trial(tries: int = 1, server_errors: int = 0, numbers: int = 10, *, alive: b
         pytest.param(Effect.IN_DOUBT, trial(4), Step.GIVE_UP, id="in doubt, tries used up"),
         pytest.param(Effect.IN_DOUBT, trial(99, alive=False), Step.RETRY, id="in doubt while nobody is answered"),
         pytest.param(Effect.IN_DOUBT, trial(3, 3), Step.SPLIT, id="the server trips over the chunk"),
+        pytest.param(Effect.IN_DOUBT, trial(3, 3, 2), Step.SPLIT, id="it trips over one of two"),
         pytest.param(Effect.IN_DOUBT, trial(3, 2), Step.RETRY, id="not yet often enough"),
         pytest.param(Effect.IN_DOUBT, trial(3, 3, 1), Step.RETRY, id="one number cannot be split"),
         pytest.param(Effect.IN_DOUBT, trial(3, 3, alive=False), Step.SPLIT, id="it trips, and nobody else is answered"),

@@ -195,3 +195,7 @@ def test_only_a_refusal_that_lowers_the_rate_puts_the_next_slot_off() -> None:
     throttle = pushed_back(throttle, trip, SECOND_US, None)
     late = pushed_back(throttle, trip, 2 * SECOND_US, None)
     assert late.pace == throttle.pace
+
+
+def test_how_many_at_once_is_learned_unless_the_pace_is_fixed() -> None:
+    assert [throttle_for(LEVELS[level], 0).at_once for level in (Level.GENTLE, Level.STEADY, Level.FIXED)] == [1, 2, 4]

@@ -155,3 +155,14 @@ def test_a_number_that_ends_in_six_zeros_is_refused_where_others_do(number_forma
     judged = strict.block([*WHOLE, cell])
     assert judged.problems == {len(WHOLE): strict(cell).problem}
     assert strict("601230000").number
+
+
+def test_what_only_some_blocks_show_counts_for_the_whole_input() -> None:
+    coded = ["48601234501", "48601234502", "48601234503"]
+    assert rules_of(["481234567"], [*coded]).coded
+    assert rules_of([*coded], ["481234567"]).coded
+
+
+def test_bare_digits_with_the_country_code_must_be_more_than_half() -> None:
+    assert not rules_of(["48601234501", "481234567"]).coded
+    assert rules_of(["48601234501", "48601234502", "481234567"]).coded
