@@ -117,3 +117,9 @@ def test_the_only_record_id_of_a_number_stands_for_itself_wherever_values_come_f
     assert alike.ids == [7, (8, 9)]
     assert alike.but({1: one}).ids == [7, 7]
     assert [*Alike.chained([alike, Alike.of([NumberState("N")]), alike])] == [one, two, NumberState("N"), one, two]
+
+
+def test_a_kind_is_counted_only_where_it_occurs_and_added_once() -> None:
+    one, other = NumberState("R", 1, (7,)), NumberState("N")
+    assert [*Alike.of([one])[0:0].counted()] == []
+    assert len(Alike.of([one, one]).but({0: other, 1: other}).kinds) == 2

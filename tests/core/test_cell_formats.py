@@ -99,6 +99,7 @@ OTHERWISE = {
     "[>700000000]0;0,": "601235",
     '[<5]0;[<6]0;[<7]0;"none"': "#",
     '0"12" ?/?': "60123450112 ",
+    '"+4""20 "0E+0': "+420 601234501",
     '"\u0664\u0662\u0660"0': "\u0664\u0662\u0660601234501",  # 420 in Arabic digits
 }
 
@@ -279,6 +280,6 @@ def test_the_numbered_formats_of_amounts_show_the_number(number: int) -> None:
 
 
 def test_a_number_is_shown_as_it_is_from_as_many_digits_on_as_the_format_fills_up_with_zeros() -> None:
-    assert [cell_format(code).plain_digits for code in ("000 000", "#00", "#", "0", "General", "0%")] == [
-        6, 2, 1, 1, 1, None,
+    assert [cell_format(code).plain_digits for code in ("000 000", "#00", "#", "0", "General", "0%", "[>5]0")] == [
+        6, 2, 1, 1, 1, None, None,
     ]  # fmt: skip

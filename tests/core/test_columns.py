@@ -231,6 +231,8 @@ def test_the_phone_column_cannot_hold_the_campaigns_too() -> None:
     with pytest.raises(InputError) as caught:
         find_campaign_column(["phone", "x"], [], "y", 0)
     assert caught.value.hint.startswith("Give --campaign-column one of")
+    with pytest.raises(InputError, match=r"Column '48\*\*\*\*\*0123'") as caught:
+        find_campaign_column(["48601000123", "x"], [], "1", 0)
     with pytest.raises(InputError) as caught:
         find_campaign_column(["phone", "x"], [], "1", 0)
     assert caught.value.sentence == (
@@ -266,6 +268,7 @@ def test_a_missing_header_says_how_to_go_on() -> None:
 def test_a_number_at_the_end_of_a_name_hides_no_candidate() -> None:
     for digit in range(10):
         assert refusal(["phone", f"phone{digit}"]).sentence.startswith("More than one column")
+        assert may_be_header([f"phone{digit}"], None)
 
 
 def test_a_strong_name_is_enough_where_there_is_no_row_to_look_at() -> None:

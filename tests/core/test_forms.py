@@ -371,3 +371,7 @@ def test_digits_are_enough_for_a_whole_number_where_they_are_as_many_as_the_shor
         {Rest.NO_NUMBER: 1},
         {Rest.OTHERWISE: 1},
     ]
+
+
+def test_a_number_abroad_with_the_prefix_before_its_own_code_is_written_as_no_form_writes_it() -> None:
+    assert forms_held(["01112025550123"], "US") == {Rest.OTHERWISE: 1}

@@ -398,7 +398,9 @@ def test_while_the_form_is_not_known_numbers_are_read_as_national_ones() -> None
     assert NumberRules(NumberFormat.AUTO) == NumberRules(NumberFormat.NATIONAL)
 
 
-@pytest.mark.parametrize("cell", ["486012345 01", "4860123 45-01-", "+48 6-0-1-2-3-4-5-0 - 1", "22 123 45 08-12"])
+@pytest.mark.parametrize(
+    "cell", ["486012345 01", "48 123 45 06 12", "4860123 45-01-", "+48 6-0-1-2-3-4-5-0 - 1", "22 123 45 08-12"]
+)
 def test_a_cell_that_is_spelt_in_an_odd_way_passes_the_gates_also_within_a_block(cell: str) -> None:
     normalise = Normaliser(NumberRules())
     block = normalise.block(["601 234 501", cell])

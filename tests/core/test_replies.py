@@ -26,6 +26,7 @@ GONE_TOO = {"http_status": 200, "record_id": 5226, "status": "REMOVED"}
 NONE = {"http_status": 404, "status": "NOT_EXIST"}
 BUSY = {"http_status": 409, "record_id": 7, "status": "CALL_IN_PROGRESS"}
 ODD = {"http_status": 200, "status": "ARCHIVED"}
+ODD_TEXT = orjson.dumps(ODD).decode()
 SILENCE = Verdict(Event.PASSED_OVER, 0, (), "The reply did not speak of this number.")
 
 
@@ -60,6 +61,8 @@ def test_verdicts_are_joined_by_number_and_never_by_position() -> None:
         pytest.param([{"status": "REMOVED", "record_id": True}], Verdict(Event.REMOVED, 1), id="an id that is none"),
         pytest.param(GONE, Verdict(Event.REMOVED, 1, (5235,)), id="the bare entry"),
         pytest.param({"0": GONE, "1": BUSY}, Verdict(Event.BUSY, 1, (5235,)), id="a list as an object"),
+        pytest.param({"a": ODD}, Verdict(Event.UNKNOWN, 0, (), f'The server said: {{"a":{ODD_TEXT}}}'), id="odd entry"),
+        pytest.param({"0": "x"}, Verdict(Event.UNKNOWN, 0, (), 'The server said: {"0":"x"}'), id="another odd entry"),
         pytest.param([], SILENCE, id="no entries"),
         pytest.param({}, SILENCE, id="no entry"),
         pytest.param(None, SILENCE, id="nothing"),
@@ -229,6 +232,7 @@ def test_a_colon_in_the_server_s_words_is_no_key() -> None:
         ([NONE], ()),
         ([BUSY, ODD], ()),
         ([{"status": "NOT_REMOVED"}], ()),
+        ([{"status": ["NOT_EXIST"]}], ()),
         (["REMOVED"], ()),
         ("REMOVED", ()),
     ],
@@ -269,6 +273,7 @@ def test_a_hostile_reply_is_kept_to_a_bound() -> None:
         pytest.param(["601234555", "+48601234556"], ["601234555", "+4860"], 1, id="in one with a plus"),
         pytest.param(["601234555", "0048601234556"], ["601234555", "48601"], 1, id="in one with zeros"),
         pytest.param(["601234555"], ["60"], 0, id="in the first"),
+        pytest.param(["441", "442", "601234555"], ["441", "442", "60"], 2, id="in the third"),
         pytest.param(["601234555", "601234556"], ["601234555", "70"], None, id="another beginning"),
         pytest.param(["601234555", "601234556"], ["601234556", "6012"], None, id="the last one has arrived"),
         pytest.param(["601234555", "601234556"], ["601234555"], None, id="only silence"),

@@ -148,3 +148,7 @@ def test_the_jitter_after_a_wait_that_the_server_asked_for_is_a_share_of_the_fir
 def test_what_nobody_sets_is_as_the_guide_says() -> None:
     assert RetryPolicy() == RetryPolicy(6, 900.0, 1.0, 60.0)
     assert BusyPolicy() == BusyPolicy(1800.0, 30.0, 300.0)
+
+
+def test_half_of_the_step_is_certain_and_the_other_half_is_drawn() -> None:
+    assert [backoff_s(POLICY, 2, draw) for draw in (0.0, 0.5, 1.0)] == [1.0, 1.5, 2.0]

@@ -199,3 +199,10 @@ def test_only_a_refusal_that_lowers_the_rate_puts_the_next_slot_off() -> None:
 
 def test_how_many_at_once_is_learned_unless_the_pace_is_fixed() -> None:
     assert [throttle_for(LEVELS[level], 0).at_once for level in (Level.GENTLE, Level.STEADY, Level.FIXED)] == [1, 2, 4]
+
+
+def test_a_reply_after_a_refusal_tells_that_the_server_is_open_again() -> None:
+    throttle, trip = gone(throttle_for(STEADY, 0), 0)
+    throttle, trip = gone(pushed_back(throttle, trip, SECOND_US, None), 2 * SECOND_US)
+    assert not throttle.rate.fresh
+    assert answered(throttle, trip, 3 * SECOND_US).rate.fresh
