@@ -106,3 +106,8 @@ def test_a_budget_is_filled_by_first_tries_and_by_time_up_to_a_hundred_and_begin
     assert spend(RetryBudget(left=0.0), 0) == (RetryBudget(left=0.0), 10_000_001)
     assert spend(RetryBudget(left=0.0), 9_999_999)[1] > 0
     assert spend(RetryBudget(left=0.0), 10_000_000) == (RetryBudget(left=0.0, updated_us=10_000_000), 0)
+
+
+def test_the_wait_for_a_retry_is_in_whole_microseconds() -> None:
+    wait_us = spend(RetryBudget(left=1 / 3), 0)[1]
+    assert (type(wait_us), wait_us) == (int, 6_666_668)

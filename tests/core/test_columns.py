@@ -284,3 +284,7 @@ def test_a_long_name_is_cut_and_one_with_a_number_is_cut_before_it_is_masked() -
 def test_only_where_there_is_one_column_is_an_internal_number_in_its_first_row_a_missing_header() -> None:
     assert refusal(["123"]).sentence.startswith("The first row holds a phone number")
     assert not refusal(["123", "x"]).sentence.startswith("The first row holds a phone number")
+
+
+def test_digits_of_another_script_are_no_phone_number_of_a_column() -> None:
+    assert not is_whole_number("\u0666\u0660\u0661\u0662\u0663\u0664\u0665\u0665\u0665")

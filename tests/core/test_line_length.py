@@ -77,3 +77,8 @@ def test_a_part_that_fails_again_adds_to_the_failures_of_its_whole() -> None:
     assert {part: (split.numbers, split.failures) for part, split in state.splits.items()} == dict.fromkeys(
         (3, 4, 5), (LONG, 2)
     )
+
+
+def test_a_guilty_number_acquits_only_the_length_of_its_own_request() -> None:
+    state = LineLength().parted(1, (2, 3), LONG, suspect=True).parted(4, (5, 6), LONG, suspect=True)
+    assert {*state.blamed(6).splits} == {2, 3}

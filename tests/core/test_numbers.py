@@ -419,3 +419,17 @@ def test_a_number_that_is_one_with_its_country_code_and_without_has_none_for_cer
     normalise = Normaliser(NumberRules(DIGITS, "DE"))
     assert normalise.country_code_and_number("4915112345678") == ""
     assert normalise.country_code_and_number("15112345678") == "4915112345678"
+
+
+def test_a_cell_of_more_than_sixty_four_characters_is_prose() -> None:
+    normalise = Normaliser(NumberRules())
+    assert normalise("6" * 64).problem.startswith("More than fifteen digits")
+    assert normalise("6" * 65).problem.startswith("Too long a text")
+
+
+@pytest.mark.parametrize(
+    ("cell", "number"),
+    [("48.601234501E9", "601234501"), ("486.01234501E+008", "601234501"), ("4860.1234501E07", "")],
+)
+def test_scientific_notation_with_all_digits_has_at_most_three_in_front(cell: str, number: str) -> None:
+    assert Normaliser(NumberRules())(cell).number == number

@@ -150,3 +150,10 @@ def test_that_none_was_found_in_a_form_that_the_records_show_is_said_plainly(
 )
 def test_a_figure_is_rounded_to_what_is_read_and_never_to_the_whole(value: float, told: float) -> None:
     assert rounded(value) == told
+
+
+def test_a_length_of_time_is_told_in_seconds_then_minutes_then_hours() -> None:
+    lengths_s = (0.4, 59.4, 59.6, 60, 3599, 3600, 7140, 7199, 7200, 90_061)
+    assert [duration(length_s) for length_s in lengths_s] == [
+        "0 s", "59 s", "1 min 0 s", "1 min 0 s", "59 min 59 s", "1:00 h", "1:59 h", "1:59 h", "2:00 h", "25:01 h",
+    ]  # fmt: skip
