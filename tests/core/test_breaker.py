@@ -111,3 +111,9 @@ def test_a_budget_is_filled_by_first_tries_and_by_time_up_to_a_hundred_and_begin
 def test_the_wait_for_a_retry_is_in_whole_microseconds() -> None:
     wait_us = spend(RetryBudget(left=1 / 3), 0)[1]
     assert (type(wait_us), wait_us) == (int, 6_666_668)
+
+
+def test_a_reply_to_a_probe_ends_the_probing() -> None:
+    probing, wait_us = admit(tripped(), 5 * SECOND)
+    assert (probing.probing, wait_us) == (True, 0)
+    assert answered(probing) == Breaker(3, 900 * SECOND)

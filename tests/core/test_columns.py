@@ -149,6 +149,7 @@ def test_a_wanted_column_that_is_not_there_is_refused_with_the_columns(wanted: s
 
 def test_the_nearest_name_is_offered() -> None:
     assert refusal(["id", "Telefon"], wanted="telefno").hint == "Did you mean --column 'Telefon'?"
+    assert refusal(["id", "TELEFON"], wanted="telefno").hint == "Did you mean --column 'TELEFON'?"
 
 
 def test_a_wanted_name_that_two_columns_have_is_refused_and_a_position_settles_it() -> None:
@@ -179,7 +180,7 @@ def test_a_first_row_that_is_itself_a_number_is_no_header(header: list[str], wan
 
 
 def test_a_refusal_lists_the_columns_with_masked_samples() -> None:
-    error = refusal(["klient", "stan"], ["", ""], ["Jan Nowak 601000123", "ok"])
+    error = refusal(["klient", "stan"], ["", ""], [" Jan Nowak 601000123", " ok "])
     assert error.sentence.endswith("the columns are 1 'klient' (Ja*************0123), 2 'stan' (**).")
     assert "--column" in error.hint
 

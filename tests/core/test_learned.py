@@ -68,3 +68,7 @@ def test_a_pace_that_only_reached_the_ceiling_is_not_known_anew_and_another_is_k
 
 def test_a_day_and_thirty_days_are_meant() -> None:
     assert (PACE_LASTS_S, LINE_LASTS_S) == (86_400.0, 30 * 86_400.0)
+
+
+def test_of_an_unknown_host_nothing_is_known() -> None:
+    assert Learned() == Learned(None, 0.0, None, None, 0.0)

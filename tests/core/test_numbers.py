@@ -413,6 +413,7 @@ def test_a_country_code_has_no_zero_in_front_and_a_region_is_named_in_any_case()
     assert is_name_of("pl", "PL")
     assert is_name_of("pl", "POL")
     assert not is_name_of("pl", "CZ")
+    assert not is_name_of("pl", "POLA")
 
 
 def test_a_number_that_is_one_with_its_country_code_and_without_has_none_for_certain() -> None:

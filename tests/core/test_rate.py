@@ -335,6 +335,12 @@ WHERE_IT_WAS = {"hold": 60.0, "good": 10.0, "saved_up": 0.75, "wall": 294 / 30.5
         ),
         pytest.param(PROBING._replace(wall=10.6), 0.0, WHERE_IT_WAS, id="nearly where it was"),
         pytest.param(
+            PROBING._replace(recent=(40,) * 20 + PROBING.recent[1:]),
+            0.0,
+            WHERE_IT_WAS,
+            id="more than half a minute ago",
+        ),
+        pytest.param(
             PROBING._replace(wall=10.7),
             0.0,
             {"good": 10.0, "saved_up": 0.75, "wall": 294 / 30.5, "level": 0},

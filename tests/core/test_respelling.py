@@ -14,6 +14,7 @@ from bulk_remove.core.respelling import AMBIGUOUS, meant
 
 GERMANY = region_of("DE")
 AMERICA = region_of("US")
+AUSTRALIA = region_of("AU")
 
 Same = tuple[str, str]
 SAME: list[tuple[Region, str, str]] = [
@@ -36,6 +37,7 @@ SAME: list[tuple[Region, str, str]] = [
     (GERMANY, "030123456", "+4930123456"),
     (GERMANY, "15123456789", "4915123456789"),
     (AMERICA, "2025550123", "12025550123"),
+    (AUSTRALIA, "412345678", "61412345678"),
     (AMERICA, "2025550123", "01112025550123"),
 ]
 OTHERS: list[tuple[Region, str, str]] = [

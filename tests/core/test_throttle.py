@@ -206,3 +206,9 @@ def test_a_reply_after_a_refusal_tells_that_the_server_is_open_again() -> None:
     throttle, trip = gone(pushed_back(throttle, trip, SECOND_US, None), 2 * SECOND_US)
     assert not throttle.rate.fresh
     assert answered(throttle, trip, 3 * SECOND_US).rate.fresh
+
+
+def test_ceilings_that_are_moved_by_hand_are_those_of_the_throttle() -> None:
+    lower = replace(STEADY, rate=0.5, at_once=1)
+    eased = recapped(throttle_for(STEADY, 0), lower, eased=True, now_us=0)
+    assert (eased.ceilings, eased.rate.ceiling, eased.limit.ceiling, eased.eased) == (lower, 0.5, 1, True)
