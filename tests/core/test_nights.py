@@ -29,7 +29,7 @@ def test_a_name_that_says_it_is_passing_is_left_alone(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["a.csv", "part.csv", "tmp.xlsx", "a.part.csv", "opt-outs~2.csv", "counterpart", "afilepart"]
+    "name", ["a.csv", "part.csv", "tmp.xlsx", "a.part.csv", "opt-outs~2.csv", "counterpart", "afilepart", "~a.csv"]
 )
 def test_a_name_that_only_looks_like_it_is_taken(name: str) -> None:
     assert not is_passing(name)
@@ -89,3 +89,11 @@ def test_a_name_that_is_taken_gets_a_number() -> None:
 
 def test_the_folders_have_the_names_that_the_guide_says() -> None:
     assert [*Place] == ["inbox", "done", "failed"]
+
+
+def test_two_nights_more_are_given_to_numbers_that_stay_open() -> None:
+    assert [place_of(ExitCode.NOT_FINAL, 1, nights) for nights in (1, 2, 3)] == [
+        Place.INBOX,
+        Place.INBOX,
+        Place.FAILED,
+    ]
