@@ -150,6 +150,7 @@ def test_a_wanted_column_that_is_not_there_is_refused_with_the_columns(wanted: s
 def test_the_nearest_name_is_offered() -> None:
     assert refusal(["id", "Telefon"], wanted="telefno").hint == "Did you mean --column 'Telefon'?"
     assert refusal(["id", "TELEFON"], wanted="telefno").hint == "Did you mean --column 'TELEFON'?"
+    assert refusal(["id", "telefon"], wanted="TELEFNO").hint == "Did you mean --column 'telefon'?"
 
 
 def test_a_wanted_name_that_two_columns_have_is_refused_and_a_position_settles_it() -> None:

@@ -38,6 +38,7 @@ SAME: list[tuple[Region, str, str]] = [
     (GERMANY, "15123456789", "4915123456789"),
     (AMERICA, "2025550123", "12025550123"),
     (AUSTRALIA, "412345678", "61412345678"),
+    (POLAND, "1234567", "+481234567"),
     (AMERICA, "2025550123", "01112025550123"),
 ]
 OTHERS: list[tuple[Region, str, str]] = [
@@ -63,6 +64,7 @@ OTHERS: list[tuple[Region, str, str]] = [
     (POLAND, "601234555", ""),
     (POLAND, "601234555", "000"),
     (POLAND, "000", "00"),
+    (POLAND, "123456", "+48123456"),
     (POLAND, "1", f"{'0' * 40}1"),
     (AMERICA, "2025550123", "+01112025550123"),
     (GERMANY, "15123456789", "4815123456789"),

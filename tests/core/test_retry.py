@@ -152,3 +152,7 @@ def test_what_nobody_sets_is_as_the_guide_says() -> None:
 
 def test_half_of_the_step_is_certain_and_the_other_half_is_drawn() -> None:
     assert [backoff_s(POLICY, 2, draw) for draw in (0.0, 0.5, 1.0)] == [1.0, 1.5, 2.0]
+
+
+def test_half_of_the_first_delay_is_left_or_no_question_follows() -> None:
+    assert [busy_delay_s(BUSY, 9, used_s, draw=0.5) for used_s in (1784.0, 1785.0, 1785.1)] == [16.0, 15.0, None]
