@@ -41,7 +41,7 @@ def check_invalid_share(
     every invalid row stops it. An input without any number is not stopped here: there is no guard to lift, and
     `core.plan.approve` refuses it.
     """
-    if not invalid or invalid >= rows or invalid / rows <= max_share:
+    if invalid >= rows or invalid / rows <= max_share:
         return
     if max_share and invalid < FEW_INVALID and 2 * invalid <= rows:
         return

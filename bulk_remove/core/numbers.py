@@ -212,7 +212,7 @@ class Normaliser:
         if digits := self.from_country_code(number):
             return "" if self._problem_with_code(digits) else digits
         if self.is_whole(number):
-            return "" if self._is_ambiguous(number) or self._problem_with_code(code + number) else code + number
+            return "" if self._is_ambiguous(number) else code + number
         return number if self._format is NumberFormat.DIGITS and self._is_abroad(number) else ""
 
     def _judged(self, cell: str) -> _Judged:
@@ -345,8 +345,7 @@ class Normaliser:
             return Normalised(number, "")
         if self._is_ambiguous(number):
             return Normalised("", _AMBIGUOUS)
-        problem = self._problem_with_code(region.country_code + number)
-        return Normalised("" if problem else self._plain_lead + number, problem)
+        return Normalised(self._plain_lead + number, "")
 
     def _is_ambiguous(self, number: str) -> bool:
         """Tell whether a whole national number would be one as well if it began with the country code."""

@@ -78,7 +78,7 @@ class Rate(NamedTuple):
     `good` is a rate that was held for its whole time before the last refusal, 0.0 if there was none. `dropped_us` is
     when a refusal last lowered the rate; `sent` requests have left since, and whether one of them was accepted is
     `fresh`. `bold` tells that the rate was lowered to what may have been saved up only. `pause_us` is how long the
-    server asked to wait then; `span` and `span_us` are the requests and the time before. `shut_us` is the distance of
+    server asked to wait then, `span_us` the time before. `shut_us` is the distance of
     requests while all are refused, 0 when they are not, since `shut_from_us`. `wall` is where the limit was last
     found, `level` how often in a row, `refusals` how many were refused that time. `recent` counts departures by
     second, the last since `recent_at_us`.
@@ -97,7 +97,6 @@ class Rate(NamedTuple):
     saved_up_us: int = SAVED_UP_US
     bold: bool = False
     pause_us: int = 0
-    span: int = 0
     span_us: int = 0
     shut_us: int = 0
     shut_from_us: int = 0
@@ -239,7 +238,6 @@ def refused(rate: Rate, departed_us: int, later: int, now_us: int, pause_us: int
         sent=0,
         fresh=False,
         pause_us=pause_us,
-        span=span,
         span_us=span_us,
         wall=wall,
         level=level,

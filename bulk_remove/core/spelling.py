@@ -218,7 +218,7 @@ def misspelling(text: str) -> str:
         return next(reason for pattern, reason in _EXPLANATIONS if pattern.search(text))
     for vetoed, reason in _VETOES:  # a generator would cost as much as all the patterns
         if vetoed(text):
-            return "" if reason == DECIMAL and _behind_country_code(text) else reason
+            return "" if _behind_country_code(text) else reason
     return ""
 
 

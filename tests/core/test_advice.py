@@ -120,3 +120,8 @@ def test_what_proves_nothing_is_never_called_a_proof() -> None:
     assert [step.command for step in stopped] == ["", guess.command, f"bulk-remove resume {RUN}"]
     (proof,) = advise(RUN, Ending.DONE, by_status, strangers=0)
     assert "the proof" in proof.sentence
+
+
+def test_a_status_that_nobody_counted_is_that_of_no_row() -> None:
+    (step,) = advise(RUN, Ending.DENIED, {}, strangers=0)
+    assert step.sentence.startswith("Nothing is left to ask")

@@ -109,3 +109,17 @@ def test_what_is_decided_is_decided_once_for_each_pair_of_kinds() -> None:
 def test_sequences_of_different_lengths_are_not_joined() -> None:
     with pytest.raises(ValueError, match="argument 2 is shorter"):
         Alike.of(repeat(NumberState("U"), 2)).joined(Alike.of([NumberState("R")]), added)
+
+
+def test_the_only_record_id_of_a_number_stands_for_itself_wherever_values_come_from() -> None:
+    one, two = NumberState("R", 1, (7,)), NumberState("R", 2, (8, 9))
+    alike = Alike.of([one, two])
+    assert alike.ids == [7, (8, 9)]
+    assert alike.but({1: one}).ids == [7, 7]
+    assert [*Alike.chained([alike, Alike.of([NumberState("N")]), alike])] == [one, two, NumberState("N"), one, two]
+
+
+def test_a_kind_is_counted_only_where_it_occurs_and_added_once() -> None:
+    one, other = NumberState("R", 1, (7,)), NumberState("N")
+    assert [*Alike.of([one])[0:0].counted()] == []
+    assert len(Alike.of([one, one]).but({0: other, 1: other}).kinds) == 2

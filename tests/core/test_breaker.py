@@ -97,3 +97,23 @@ def test_an_empty_budget_says_how_long_until_the_next_drip() -> None:
     budget, wait_us = spend(budget, SECOND)
     assert wait_us == 5 * SECOND + 1
     assert spend(budget, SECOND + wait_us)[1] == 0
+
+
+def test_a_budget_is_filled_by_first_tries_and_by_time_up_to_a_hundred_and_begins_with_ten() -> None:
+    assert earn(RetryBudget()).left == 11
+    assert earn(RetryBudget(left=99.5)).left == 100
+    assert spend(RetryBudget(left=100.0), 3600 * 1_000_000)[0].left == 99
+    assert spend(RetryBudget(left=0.0), 0) == (RetryBudget(left=0.0), 10_000_001)
+    assert spend(RetryBudget(left=0.0), 9_999_999)[1] > 0
+    assert spend(RetryBudget(left=0.0), 10_000_000) == (RetryBudget(left=0.0, updated_us=10_000_000), 0)
+
+
+def test_the_wait_for_a_retry_is_in_whole_microseconds() -> None:
+    wait_us = spend(RetryBudget(left=1 / 3), 0)[1]
+    assert (type(wait_us), wait_us) == (int, 6_666_668)
+
+
+def test_a_reply_to_a_probe_ends_the_probing() -> None:
+    probing, wait_us = admit(tripped(), 5 * SECOND)
+    assert (probing.probing, wait_us) == (True, 0)
+    assert answered(probing) == Breaker(3, 900 * SECOND)

@@ -70,3 +70,8 @@ def test_the_limit_in_the_hint_lets_the_rest_follow(there: int, missing: int) ->
 
 def test_who_declines_learns_how_to_go_on() -> None:
     assert canary_declined("r1").hint.endswith("bulk-remove resume r1.")
+
+
+def test_where_nothing_was_sent_first_nothing_is_judged() -> None:
+    assert judge_canary({}, 0.5, "r1", 9) is None
+    assert judge_canary({Status.REMOVED: 0}, 0.5, "r1", 9) is None

@@ -69,6 +69,9 @@ def test_a_country_code_and_the_rest_make_a_whole_number(code: str, cell: str, n
         ("420", "48601234501", "The number begins with another code"),
         ("48", "0049 1512 3456789", "The number begins with another code"),
         ("48", "441", NEITHER),
+        ("420", "4915112345678", NEITHER),
+        ("48601", "601234501", "The cell in the column of the code holds none"),
+        ("Polska (+4860)", "601234501", "The cell in the column of the code holds none"),
         ("48", "60123450", NEITHER),
         ("48", "1234567", NEITHER),
         ("420", "0601234502", NEITHER),
@@ -82,6 +85,7 @@ def test_a_country_code_and_the_rest_make_a_whole_number(code: str, cell: str, n
         ("x" * 41, "601234501", "The cell in the column of the code holds none"),
         ("-", "601234501", "The cell in the column of the code holds none"),
         ("048", "601234501", "The cell in the column of the code holds none"),
+        ("CZ/SK", "601234501", "The cell in the column of the code holds none"),
         ("420", "", "The cell is empty."),
         ("420", "brak", "A word that says there is no number."),
         ("420", "601234502/3", "Perhaps more than one number."),
@@ -105,9 +109,13 @@ def test_what_is_not_certain_is_refused_and_never_sent_without_its_code(code: st
         ("prefiks", "420", "601234507", "00420601234507"),
         ("kierunkowy", "22", "601234507", NEITHER),
         ("kierunkowy", "22", "123450", NEITHER),
+        ("kierunkowy", "12", "19340", NEITHER),
+        ("kod", "+48", "601234507", "601234507"),
+        ("kod", "CZ", "601234507", "Its own column names another country: write the number with its country code."),
         ("kierunkowy", "022", "1234507", "The cell in the column of the code holds none."),
         ("kierunkowy", "+22", "1234507", NEITHER),
         ("area_code", "48", "601234507", NEITHER),
+        ("area_code", "48", "+48 601 234 507", "The number begins with another code than the one in its own column."),
         ("area_code", "22", "+48 601 234 507", "The number begins with another code than the one in its own column."),
         ("area_code", "PL", "601234507", "The cell in the column of the code holds none."),
         ("country_code", "22", "1234507", NEITHER),
@@ -164,6 +172,8 @@ def test_the_rest_is_never_sent_without_its_code(code: str, cell: str, name: str
         (["phone", "city"], [["1", "48"]], None),
         (["phone", "kod"], [["1", "+48"], ["1", ""], ["1", "(+420)"]], 1),
         (["phone", "kod"], [["1", "+48"], ["1", "20"]], None),
+        (["phone", "kod"], [["1", "+48"], ["1", " "]], 1),
+        (["", "kod"], [["+48", "x"]], None),
         (["phone", "strefa"], [["1", "+1"], ["1", "+2"]], None),
         (["phone", "zmiana"], [["1", "+10"], ["1", "+20"]], None),
         (["phone", "country_code"], [["1", "Czech Republic"]], 1),
@@ -203,7 +213,7 @@ def test_two_columns_of_codes_are_refused() -> None:
         (Kind(country=True, area=True), ["phone_code", "dial_code", "dialing code", "prefix", "Prefiks", "tel_prefix"]),
         (
             Kind(country=True, area=True),
-            ["Prefix telefonu", "kierunkowy", "Nr kierunkowy", "Vorwahl", "kod telefoniczny"],
+            ["Prefix telefonu", "kierunkowy", "Nr kierunkowy", "Vorwahl", "kod telefoniczny", "predvolba"],
         ),
         (None, ["code", "kod", "kod pocztowy", "postal code", "promo_code", "country", "kraj", "area", "nr", "number"]),
         (None, ["phone", "telefon", "numer telefonu", "", "prefix_id", "kierunek", "phone type", "kod klienta"]),
@@ -215,3 +225,8 @@ def test_the_name_of_a_column_says_what_its_codes_are_of(kind: Kind | None, name
 
 def test_no_name_of_a_phone_column_means_codes() -> None:
     assert not [name for name in STRONG_NAMES | WEAK_NAMES if Kind.named(name)]
+
+
+def test_codes_and_cells_of_different_rows_are_a_bug() -> None:
+    with pytest.raises(ValueError, match="longer"):
+        CodeColumn("prefiks", NumberRules()).joined(["48"], ["601234501", "601234502"])

@@ -238,7 +238,7 @@ def test_a_name_that_is_a_digit_comes_before_a_position() -> None:
     assert chosen(["a", "b", "1"], wanted="1") == 2
 
 
-@pytest.mark.parametrize("wanted", ["0", "4", "-1", "", " ", "1_0", "²", "99999999"])
+@pytest.mark.parametrize("wanted", ["0", "4", "-1", "", " ", "1_0", "²", "000001", "99999999"])
 def test_a_wanted_column_that_is_not_there_is_refused_with_the_columns(wanted: str) -> None:
     error = refusal(["id", "", "imię"], wanted=wanted)
     assert error.sentence.startswith("There is no column")
@@ -247,6 +247,8 @@ def test_a_wanted_column_that_is_not_there_is_refused_with_the_columns(wanted: s
 
 def test_the_nearest_name_is_offered() -> None:
     assert refusal(["id", "Telefon"], wanted="telefno").hint == "Did you mean --column 'Telefon'?"
+    assert refusal(["id", "TELEFON"], wanted="telefno").hint == "Did you mean --column 'TELEFON'?"
+    assert refusal(["id", "telefon"], wanted="TELEFNO").hint == "Did you mean --column 'telefon'?"
 
 
 def test_a_wanted_name_that_two_columns_have_is_refused_and_a_position_settles_it() -> None:
@@ -277,7 +279,7 @@ def test_a_first_row_that_is_itself_a_number_is_no_header(header: list[str], wan
 
 
 def test_a_refusal_lists_the_columns_with_masked_samples() -> None:
-    error = refusal(["klient", "stan"], ["", ""], ["Jan Nowak 601000123", "ok"])
+    error = refusal(["klient", "stan"], ["", ""], [" Jan Nowak 601000123", " ok "])
     assert error.sentence.endswith("the columns are 1 'klient' (Ja*************0123), 2 'stan' (**).")
     assert "--column" in error.hint
 
@@ -327,6 +329,11 @@ def test_a_column_that_is_not_found_is_told_with_its_flag() -> None:
 
 def test_the_phone_column_cannot_hold_the_campaigns_too() -> None:
     with pytest.raises(InputError) as caught:
+        find_campaign_column(["phone", "x"], [], "y", 0)
+    assert caught.value.hint.startswith("Give --campaign-column one of")
+    with pytest.raises(InputError, match=r"Column '48\*\*\*\*\*0123'") as caught:
+        find_campaign_column(["48601000123", "x"], [], "1", 0)
+    with pytest.raises(InputError) as caught:
         find_campaign_column(["phone", "x"], [], "1", 0)
     assert caught.value.sentence == (
         "Column 'phone' holds the phone numbers, not the campaigns; the columns are 1 'phone', 2 'x'."
@@ -358,9 +365,35 @@ def test_a_missing_header_says_how_to_go_on() -> None:
     assert "--no-header --column 2" in refusal(["Jan", "48601000123"]).hint
 
 
+<<<<<<< HEAD
 def test_a_report_is_known_by_most_of_its_columns_however_they_are_cut_and_written() -> None:
     whole = ["telefon", *REPORT_COLUMNS]
     for cells in (whole, whole[::-1], [name.upper() for name in whole], [";".join(whole)], whole[:8], ["x\ty", *whole]):
         assert is_report_header(cells)
     for cells in (whole[:7], ["telefon", "status"], []):
         assert not is_report_header(cells)
+=======
+def test_a_number_at_the_end_of_a_name_hides_no_candidate() -> None:
+    for digit in range(10):
+        assert refusal(["phone", f"phone{digit}"]).sentence.startswith("More than one column")
+        assert may_be_header([f"phone{digit}"], None)
+
+
+def test_a_strong_name_is_enough_where_there_is_no_row_to_look_at() -> None:
+    assert choose_column(["phone"], [], None).index == 0
+
+
+def test_a_long_name_is_cut_and_one_with_a_number_is_cut_before_it_is_masked() -> None:
+    assert "1 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa...'" in refusal(["a" * 41], ["x"]).sentence
+    assert f"1 '{'a' * 40}'" in refusal(["a" * 40], ["x"]).sentence
+    assert "1 'ab**************7890'" in refusal(["abcdefghij1234567890klm"], ["x"]).sentence
+
+
+def test_only_where_there_is_one_column_is_an_internal_number_in_its_first_row_a_missing_header() -> None:
+    assert refusal(["123"]).sentence.startswith("The first row holds a phone number")
+    assert not refusal(["123", "x"]).sentence.startswith("The first row holds a phone number")
+
+
+def test_digits_of_another_script_are_no_phone_number_of_a_column() -> None:
+    assert not is_whole_number("\u0666\u0660\u0661\u0662\u0663\u0664\u0665\u0665\u0665")
+>>>>>>> mutants

@@ -140,3 +140,32 @@ def test_a_few_invalid_cells_of_each_reason_are_kept_masked() -> None:
 
 def replace_row(index: int) -> RowOutcome:
     return row(None, "", f"Reason {index}.")._replace(source=replace(SOURCE, file="b.csv"))
+
+
+def test_the_length_of_a_part_is_the_least_round_one_that_is_enough() -> None:
+    lengths_s = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 28_800, 86_400]
+    for length_s, longer_s in zip(lengths_s, [*lengths_s[1:], 86_401], strict=True):
+        for total_s, part_s in ((length_s * 120, length_s), (length_s * 120 + 1, longer_s)):
+            assert Timeline.of([SessionSpan(0.0, total_s, 5.0, "done")]).part_s == part_s
+
+
+def test_the_last_moment_of_a_session_within_another_is_its_own() -> None:
+    timeline = Timeline.of([SessionSpan(9000.0, 9100.0, 5.0, ""), SessionSpan(9010.0, 9020.0, 5.0, "done")])
+    assert timeline.part_of(9020.0) == 109
+
+
+def test_a_reason_that_is_known_gets_its_examples_also_when_no_other_is_kept_any_more() -> None:
+    course = course_of(*(replace_row(index) for index in range(MOST_KINDS)), replace_row(0))
+    assert len(course.examples["Reason 0."]) == 2
+
+
+def test_reply_times_are_told_apart_from_a_twentieth_of_a_second_to_a_minute() -> None:
+    course = Course(Timeline.of([SessionSpan(0.0, 100.0, 5.0, "done")]))
+    edges_s = [0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 60.0]
+    course.add_attempts(Attempt(0.0, edge_s, "verdicts", "") for edge_s in edges_s)
+    assert course.replies == [0, *[1] * len(edges_s)]
+
+
+def test_a_part_before_a_session_has_not_its_ceiling() -> None:
+    slow, fast = SessionSpan(0.0, 100.0, 2.0, "stopped"), SessionSpan(200.0, 300.0, 5.0, "done")
+    assert Timeline.of([slow, fast]).ceilings() == [2.0] * 50 + [5.0] * 50

@@ -128,3 +128,10 @@ def test_a_value_is_shown_short_with_numbers_masked_and_of_odd_types_only_the_ty
     assert refusal("x" * 100, one_of(Kind)) == f"--x is '{'x' * 39}..., which is unknown."
     assert refusal(["a secret"], text) == "--x is list, which is not text."
     assert refusal(Decimal(5), share) == "--x is decimal.Decimal, which is not a share from 0 to 1."
+
+
+def test_digits_of_a_number_are_masked_from_seven_on() -> None:
+    for digits, shown in (("123456", "123456"), ("1234567", "12*****")):
+        with pytest.raises(UsageError) as caught:
+            checked("--x", f"a{digits}", whole(1, 5))
+        assert shown in caught.value.sentence

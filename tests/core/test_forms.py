@@ -119,10 +119,11 @@ def test_forms_of_numbers_that_are_taken_as_they_are_cannot_be_known() -> None:
 
 def test_what_is_no_form_of_any_number_is_its_own_planned_form() -> None:
     forms = Forms(NumberRules(), EVERY)
-    assert [forms.planned(number) for number in ("12", "+999123456", "00999123456")] == [
+    assert [forms.planned(number) for number in ("12", "+999123456", "00999123456", "0943839667")] == [
         "12",
         "+999123456",
         "00999123456",
+        "0943839667",
     ]
     assert chain(forms, "+999123456") == ["+999123456"]
 
@@ -355,3 +356,22 @@ def test_what_was_seen_is_told_by_examples_that_are_nobodys_numbers() -> None:
 def test_each_region_has_an_example_of_its_own() -> None:
     assert form_examples((NATIONAL_FORM, PLUS), "DE") == "15123456789, +4915123456789"
     assert form_examples((ZEROS,), "US") == "0012015550123"
+
+
+def test_a_form_that_is_named_twice_is_tried_once() -> None:
+    assert Forms(NumberRules(), [PLUS, ZEROS, PLUS]).also_try == (PLUS, ZEROS)
+
+
+def test_a_record_is_read_by_the_numbering_of_its_own_region() -> None:
+    assert forms_held(["+4915112345678", "15112345678"], "DE") == {PLUS: 1, NATIONAL_FORM: 1}
+
+
+def test_digits_are_enough_for_a_whole_number_where_they_are_as_many_as_the_shortest_one_has() -> None:
+    assert [forms_held([text], "DE") for text in ("151 234 567", "151 234 567 8")] == [
+        {Rest.NO_NUMBER: 1},
+        {Rest.OTHERWISE: 1},
+    ]
+
+
+def test_a_number_abroad_with_the_prefix_before_its_own_code_is_written_as_no_form_writes_it() -> None:
+    assert forms_held(["01112025550123"], "US") == {Rest.OTHERWISE: 1}

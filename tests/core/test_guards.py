@@ -104,6 +104,7 @@ def test_the_share_in_the_hint_lets_through_and_one_percent_less_does_not(rows: 
         ("0%", 0.0),
         ("29%", 0.29),
         (".5", 0.5),
+        (".25", 0.25),
         ("0.1%", 0.001),
     ],
 )
@@ -230,3 +231,13 @@ def test_a_campaign_without_earlier_runs_passes_and_is_named() -> None:
     assert told.startswith("No completed run of campaign 99999 is known on this machine: --max-times-usual")
     (many,) = unchecked(["1", "2", "3", "4"], limits, KNOWN)
     assert "campaign 1, 2, 3, ... is" in many
+
+
+@pytest.mark.parametrize(
+    ("count", "told"), [(100, "10%"), (1009, "101%"), (101, "11%"), (99, "9.9%"), (1, "0.1%"), (12, "1.2%")]
+)
+def test_a_share_is_told_in_whole_percent_from_a_tenth_on_and_more_precisely_below(count: int, told: str) -> None:
+    with pytest.raises(GuardStop, match=rf"numbers? (?:is|are) {told} of the 1,000"):
+        check_limits({"00001": count}, Limits(max_share=0.0), Known({"00001": 1000}))
+    with pytest.raises(GuardStop, match=r"are 0.0334% of"):
+        check_limits({"00001": 3}, Limits(max_share=0.0), Known({"00001": 9000}))

@@ -82,3 +82,8 @@ def test_a_hostile_text_costs_linear_time() -> None:
 @pytest.mark.parametrize("number", ["\x1b[2J1234567\x1b[0m", "12345\n67", "\u202e12345678"])
 def test_a_mask_shows_no_control_either(number: str) -> None:
     assert one_line(mask(number)) == mask(number)
+
+
+def test_a_text_of_just_the_greatest_length_is_not_cut() -> None:
+    assert harmless("a" * SHOWN_CHARACTERS) == "a" * SHOWN_CHARACTERS
+    assert harmless("a" * (SHOWN_CHARACTERS + 1)) == "a" * (SHOWN_CHARACTERS - 3) + "..."

@@ -59,3 +59,16 @@ def test_a_ceiling_of_the_operator_is_never_learned_as_the_servers_limit(
     assert (learned == replace(LEARNED, numbers=50)) is (known == LEARNED.rate)
     assert learned.longest_line == LEARNED.longest_line
     assert paced(Learned(), 2.0, 2.0, 50, NOON_S) == Learned(rate=2.0, numbers=50, pace_at_s=NOON_S)
+
+
+def test_a_pace_that_only_reached_the_ceiling_is_not_known_anew_and_another_is_kept_to_three_decimals() -> None:
+    assert paced(LEARNED, 10.0, 10.0, 50, NOON_S + 5) == replace(LEARNED, numbers=50)
+    assert paced(LEARNED, 3.14159, 5.0, 50, NOON_S + 5).rate == 3.142
+
+
+def test_a_day_and_thirty_days_are_meant() -> None:
+    assert (PACE_LASTS_S, LINE_LASTS_S) == (86_400.0, 30 * 86_400.0)
+
+
+def test_of_an_unknown_host_nothing_is_known() -> None:
+    assert Learned() == Learned(None, 0.0, None, None, 0.0)

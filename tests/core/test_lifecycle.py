@@ -487,3 +487,12 @@ def test_a_sum_is_a_lower_bound_where_there_is_doubt_or_a_status_that_nobody_kno
     assert hides_records(phase) == (is_doubted(phase) or status_of(phase) in unclear)
     assert hides_records(Phase.UNRECOGNISED)
     assert not hides_records(Phase.REMOVED)
+
+
+def test_as_long_as_there_is_nothing_to_compare_with_the_least_doubt_counts_only_against_never_having_been_there() -> (
+    None
+):
+    doubted = NEW._replace(doubt_us=1)
+    assert with_verdict(doubted, Event.NOT_EXIST, 0, (), "", 90.0).phase == Phase.PRESUMED_REMOVED
+    assert with_verdict(doubted, Event.REMOVED, 1, (7,), "", 90.0).phase == Phase.REMOVED
+    assert with_verdict(doubted, Event.NOT_EXIST, 0, (), "", 90.0, SEEN).phase == Phase.NOT_EXIST

@@ -70,3 +70,15 @@ def test_only_a_part_of_which_another_went_through_is_told_apart() -> None:
 @pytest.mark.parametrize(("known", "line", "longest"), [(None, 500, 500), (400, 500, 400), (600, 500, 500)])
 def test_the_shortest_limit_counts(known: int | None, line: int, longest: int) -> None:
     assert LineLength(known).at_most(line).longest == longest
+
+
+def test_a_part_that_fails_again_adds_to_the_failures_of_its_whole() -> None:
+    state = LineLength().parted(1, (2, 3), LONG, suspect=True).parted(2, (4, 5), HALF, suspect=True)
+    assert {part: (split.numbers, split.failures) for part, split in state.splits.items()} == dict.fromkeys(
+        (3, 4, 5), (LONG, 2)
+    )
+
+
+def test_a_guilty_number_acquits_only_the_length_of_its_own_request() -> None:
+    state = LineLength().parted(1, (2, 3), LONG, suspect=True).parted(4, (5, 6), LONG, suspect=True)
+    assert {*state.blamed(6).splits} == {2, 3}

@@ -11,6 +11,13 @@ from bulk_remove.errors import ExitCode
         "~$open.xlsx",
         "a.csv.part",
         "a.csv.filepart",
+        "a.partial",
+        "a.temp",
+        "a.download",
+        "a.upload",
+        ".a.swp",
+        "a.csv.swp",
+        "Desktop.ini",
         "a.csv.TMP",
         "a.csv~",
         "a.xlsx.crdownload",
@@ -21,7 +28,9 @@ def test_a_name_that_says_it_is_passing_is_left_alone(name: str) -> None:
     assert is_passing(name)
 
 
-@pytest.mark.parametrize("name", ["a.csv", "part.csv", "tmp.xlsx", "a.part.csv", "opt-outs~2.csv"])
+@pytest.mark.parametrize(
+    "name", ["a.csv", "part.csv", "tmp.xlsx", "a.part.csv", "opt-outs~2.csv", "counterpart", "afilepart", "~a.csv"]
+)
 def test_a_name_that_only_looks_like_it_is_taken(name: str) -> None:
     assert not is_passing(name)
 
@@ -76,3 +85,15 @@ def test_a_name_that_is_taken_gets_a_number() -> None:
     assert free_name("a.csv", {"b.csv"}.__contains__) == "a.csv"
     assert free_name("a.csv.gz", {"a.csv.gz", "a.csv.2.gz"}.__contains__) == "a.csv.3.gz"
     assert free_name("a", {"a"}.__contains__) == "a.2"
+
+
+def test_the_folders_have_the_names_that_the_guide_says() -> None:
+    assert [*Place] == ["inbox", "done", "failed"]
+
+
+def test_two_nights_more_are_given_to_numbers_that_stay_open() -> None:
+    assert [place_of(ExitCode.NOT_FINAL, 1, nights) for nights in (1, 2, 3)] == [
+        Place.INBOX,
+        Place.INBOX,
+        Place.FAILED,
+    ]

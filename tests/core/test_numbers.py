@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from bulk_remove.core.model import NumberFormat
 from bulk_remove.core.numbers import Normalised, Normaliser, NumberRules
+from bulk_remove.core.regions import is_country_code, is_name_of
 from bulk_remove.core.spelling import MAX_CELL_CHARS
 from bulk_remove.errors import UsageError
 
@@ -391,3 +392,45 @@ def test_plain_cells_need_no_look_into_a_numbering_plan() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
+
+
+def test_while_the_form_is_not_known_numbers_are_read_as_national_ones() -> None:
+    assert NumberRules(NumberFormat.AUTO) == NumberRules(NumberFormat.NATIONAL)
+
+
+@pytest.mark.parametrize(
+    "cell", ["486012345 01", "48 123 45 06 12", "4860123 45-01-", "+48 6-0-1-2-3-4-5-0 - 1", "22 123 45 08-12"]
+)
+def test_a_cell_that_is_spelt_in_an_odd_way_passes_the_gates_also_within_a_block(cell: str) -> None:
+    normalise = Normaliser(NumberRules())
+    block = normalise.block(["601 234 501", cell])
+    assert (block.numbers[1], block.problems.get(1, "")) == normalise(cell)
+
+
+def test_a_country_code_has_no_zero_in_front_and_a_region_is_named_in_any_case() -> None:
+    assert is_country_code("48")
+    assert not is_country_code("048")
+    assert is_name_of("pl", "PL")
+    assert is_name_of("pl", "POL")
+    assert not is_name_of("pl", "CZ")
+    assert not is_name_of("pl", "POLA")
+
+
+def test_a_number_that_is_one_with_its_country_code_and_without_has_none_for_certain() -> None:
+    normalise = Normaliser(NumberRules(DIGITS, "DE"))
+    assert normalise.country_code_and_number("4915112345678") == ""
+    assert normalise.country_code_and_number("15112345678") == "4915112345678"
+
+
+def test_a_cell_of_more_than_sixty_four_characters_is_prose() -> None:
+    normalise = Normaliser(NumberRules())
+    assert normalise("6" * 64).problem.startswith("More than fifteen digits")
+    assert normalise("6" * 65).problem.startswith("Too long a text")
+
+
+@pytest.mark.parametrize(
+    ("cell", "number"),
+    [("48.601234501E9", "601234501"), ("486.01234501E+008", "601234501"), ("4860.1234501E07", "")],
+)
+def test_scientific_notation_with_all_digits_has_at_most_three_in_front(cell: str, number: str) -> None:
+    assert Normaliser(NumberRules())(cell).number == number

@@ -191,3 +191,9 @@ def test_a_server_that_is_not_thulium_or_may_not_be_is_named(host: str, stand_in
     made = replace(plan(1, 1), host=host, stand_in=stand_in)
     assert rehearsal_told(made).startswith(told)
     assert bool(rehearsal_told(made)) == bool(made.rehearsal) == bool(told)
+
+
+def test_a_plan_without_a_row_names_no_reason() -> None:
+    with pytest.raises(InputError) as caught:
+        approve(plan(0, 0), Consent.CODE)
+    assert caught.value.sentence == "The input holds no phone number that could be sent."

@@ -110,3 +110,10 @@ def test_each_campaign_has_forms_of_its_own() -> None:
     sure = [one._replace(confirmed=True) for one in few]
     assert none_found(sure) == NoneFound(10, tuple(one.campaign for one in few), confirmed=True)
     assert none_found([*sure[:4], few[4]]) == NoneFound(2, ("00004",), confirmed=False)
+
+
+def test_without_either_count_nothing_is_unexplained() -> None:
+    for before, after in ((None, 5), (9, None), (None, None)):
+        proof = Proof("00001", before, after, 4, 0, "")
+        assert proof.unexplained is None
+        assert "agree" not in proof.sentence()

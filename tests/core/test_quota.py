@@ -119,7 +119,18 @@ def test_no_header_breaks_the_reading_or_asks_for_more_than_a_year(headers: dict
     assert asked_s is None or 0.0 <= asked_s <= YEAR_S
 
 
-@pytest.mark.parametrize(("remaining", "reset_s", "few"), [(10, 60.0, True), (600, 3600.0, False), (100, 5.0, False)])
+@pytest.mark.parametrize(
+    ("remaining", "reset_s", "few"),
+    [
+        (10, 60.0, True),
+        (600, 3600.0, False),
+        (100, 5.0, False),
+        (299, 3600.0, True),
+        (300, 3600.0, False),
+        (24, 5.0, True),
+        (25, 5.0, False),
+    ],
+)
 def test_what_is_used_up_within_a_minute_and_before_the_reset_is_few(remaining: int, reset_s: float, few: bool) -> None:
     assert Quota(remaining, reset_s).is_few_at(5.0) is few
 

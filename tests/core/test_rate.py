@@ -1,6 +1,7 @@
 """The rate against events of any kind, and against limiters of a few; the worlds are in tests/benchmarks/pace."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -12,9 +13,11 @@ from bulk_remove.core.rate import (
     HOLD_FIRST_US,
     HOLD_MAX_US,
     MARGIN,
+    PERIOD_MAX_S,
     PERIOD_MAX_US,
     SECOND_US,
     SHUT_MAX_US,
+    TELLING,
     Rate,
     accepted,
     borne_at,
@@ -281,3 +284,356 @@ def test_a_limit_over_a_longer_time_is_forgotten_when_more_is_let_through_at_onc
     held = Rate(CEILING, 5.0, 0, seeking=False, period_us=30 * SECOND_US, fresh=False)
     let_through = accepted(held, SECOND_US, SECOND_US)
     assert (let_through.period_us, let_through.wall) == (0, 5.0 / MARGIN)
+
+
+def changed(before: Rate, after: Rate) -> dict[str, Any]:
+    """Return what is different, seconds for microseconds; `sent` and `dropped_us` begin anew with each drop."""
+    pairs = {name: (getattr(before, name), getattr(after, name)) for name in Rate._fields}
+    return {
+        name.removesuffix("_us"): new / SECOND_US if name.endswith("_us") else pytest.approx(new)
+        for name, (old, new) in pairs.items()
+        if new != old and name not in {"sent", "dropped_us"}
+    }
+
+
+# Ten requests a second for half a minute, the limit a little above when it was last found, and a refusal now.
+NOW_US = 30 * SECOND_US + SECOND_US // 2
+PROBING = Rate(
+    CEILING, 10.0, 0, seeking=False, sent=305, wall=10.2, level=3, recent=(10,) * 30 + (5,), recent_at_us=30 * SECOND_US
+)
+HOLDING = PROBING._replace(since_us=25 * SECOND_US)
+SHUT = HOLDING._replace(
+    fresh=False, dropped_us=29 * SECOND_US, span_us=20 * SECOND_US, pause_us=SECOND_US,
+    shut_us=SECOND_US // 2, shut_from_us=28 * SECOND_US,
+)  # fmt: skip
+FOUND = {"since": 30.5, "fresh": False, "span": 30.0, "refusals": 1}
+
+
+def pushed_back(rate: Rate, pause_s: float = 0.0) -> dict[str, Any]:
+    """Return what a refusal of the request that left half a second ago changes; five have left since."""
+    after_it = refused(rate, 30 * SECOND_US, 5, NOW_US, round(pause_s * SECOND_US))
+    if after_it.shut_us == 0:
+        assert (after_it.sent, after_it.dropped_us) == (0, NOW_US)
+    return changed(rate, after_it)
+
+
+WHERE_IT_WAS = {"hold": 60.0, "good": 10.0, "saved_up": 0.75, "wall": 294 / 30.5, "level": 4}
+
+
+@pytest.mark.parametrize(
+    ("rate", "pause_s", "changes"),
+    [
+        pytest.param(PROBING, 0.0, WHERE_IT_WAS, id="where it was"),
+        pytest.param(
+            PROBING, 5.0, WHERE_IT_WAS | {"since": 35.5, "hold": 300.0, "pause": 5.0}, id="where it was, and a pause"
+        ),
+        pytest.param(
+            PROBING._replace(saved_up_us=4 * SECOND_US),
+            0.0,
+            {"good": 10.0, "saved_up": 3.0, "wall": 294 / 33.5, "level": 0},
+            id="much may have been saved up",
+        ),
+        pytest.param(PROBING._replace(wall=10.6), 0.0, WHERE_IT_WAS, id="nearly where it was"),
+        pytest.param(
+            PROBING._replace(recent=(40,) * 20 + PROBING.recent[1:]),
+            0.0,
+            WHERE_IT_WAS,
+            id="more than half a minute ago",
+        ),
+        pytest.param(
+            PROBING._replace(wall=10.7),
+            0.0,
+            {"good": 10.0, "saved_up": 0.75, "wall": 294 / 30.5, "level": 0},
+            id="near",
+        ),
+        *(
+            pytest.param(
+                PROBING._replace(wall=wall),
+                0.0,
+                {"good": 10.0, "saved_up": 0.75, "bold": True, "wall": 294 / 29.5, "level": 0},
+                id=f"far {where}",
+            )
+            for wall, where in ((5.0, "above"), (14.0, "below"))
+        ),
+        pytest.param(
+            PROBING._replace(bold=True, saved_up_us=2 * SECOND_US),
+            0.0,
+            {"hold": 60.0, "good": 10.0, "saved_up": 0.0, "bold": False, "wall": 294 / 29.5, "level": 4},
+            id="what was tried boldly was borne",
+        ),
+        pytest.param(
+            Rate(CEILING, 2.0, 15 * SECOND_US, sent=60, recent=(2, 3, 4, 5, 6, 7, 8, 9, 10, 5), recent_at_us=NOW_US),
+            0.0,
+            {"base": MARGIN * 14.0, "seeking": False, "bold": True, "wall": 14.0},
+            id="sought for the first time",
+        ),
+        pytest.param(
+            PROBING._replace(period_us=15 * SECOND_US),
+            0.0,
+            {"hold": 60.0, "good": 10.0, "saved_up": 0.75},
+            id="within a budget, whose end will show it",
+        ),
+        pytest.param(
+            PROBING._replace(base=5.0, since_us=-100 * SECOND_US, period_us=40 * SECOND_US),
+            0.0,
+            {"base": MARGIN * 294 / 30.5, "good": 5.0, "period": 0.0, "hold": 60.0, "wall": 294 / 30.5, "level": 4},
+            id="so far above that there is no budget any more",
+        ),
+    ],
+)
+def test_a_limit_that_was_climbed_to_is_what_went_through_lately(
+    rate: Rate, pause_s: float, changes: dict[str, Any]
+) -> None:
+    assert pushed_back(rate, pause_s) == FOUND | changes
+
+
+@pytest.mark.parametrize(
+    ("rate", "changes"),
+    [
+        pytest.param(HOLDING, {"base": MARGIN * 9.95, "hold": 20.0, "wall": 9.95, "level": 1}, id="a little lower"),
+        pytest.param(
+            HOLDING._replace(sent=255, pause_us=2 * SECOND_US),
+            {"base": MARGIN * 248.5 / 29, "wall": 248.5 / 29, "level": 0, "span": 28.0, "pause": 0.0},
+            id="since a pause, of which a second was saved up",
+        ),
+        pytest.param(
+            HOLDING._replace(sent=255, pause_us=SECOND_US // 2),
+            {"base": MARGIN * 248.5 / 30, "wall": 248.5 / 30, "level": 0, "span": 29.5, "pause": 0.0},
+            id="since a short pause",
+        ),
+        pytest.param(HOLDING._replace(sent=9), {"base": 4.9, "wall": 5.0, "level": 0}, id="the half at the least"),
+        pytest.param(
+            HOLDING._replace(sent=8),
+            {"base": MARGIN * BLIND_DROP * 10, "wall": 7.0, "level": 0},
+            id="too few to measure",
+        ),
+    ],
+)
+def test_a_limit_below_what_was_held_is_what_went_through_since_the_last_drop(
+    rate: Rate, changes: dict[str, Any]
+) -> None:
+    assert pushed_back(rate) == FOUND | changes
+
+
+@pytest.mark.parametrize(
+    ("saved_up_s", "good", "bold", "then_s"),
+    [(3.0, 9.0, False, 6.0), (5.0, 9.0, False, 8.0), (0.25, 9.0, False, 1.0), (0.5, 0.0, True, 1.0), (2, 0.0, True, 2)],
+)
+def test_a_limit_that_is_lower_than_the_climb_showed_tells_that_more_was_saved_up(
+    saved_up_s: float, good: float, bold: bool, then_s: float
+) -> None:
+    rate = HOLDING._replace(saved_up_us=round(saved_up_s * SECOND_US), good=good, bold=bold)
+    after_it = refused(rate, 30 * SECOND_US, 5, NOW_US)
+    assert (after_it.saved_up_us, after_it.bold, after_it.good) == (then_s * SECOND_US, False, 0.0)
+    assert refused(HOLDING._replace(saved_up_us=5), 30 * SECOND_US, 5, NOW_US).saved_up_us == 5
+
+
+@pytest.mark.parametrize(
+    ("rate", "pause_s", "period_s", "hold_s", "limit"),
+    [
+        pytest.param(HOLDING, 30.0, 60.0, 90.0, 295 / 60, id="half of the time was paused"),
+        pytest.param(HOLDING, 15.0, 45.0, 67.5, 295 / 45, id="a third"),
+        pytest.param(HOLDING._replace(dropped_us=12 * SECOND_US), 10.0, 28.0, 42.0, 175 / 28, id="ten seconds"),
+        pytest.param(HOLDING._replace(period_us=40 * SECOND_US), 1.0, 40.0, 60.0, 305 / 40, id="a known budget"),
+        pytest.param(
+            HOLDING._replace(period_us=40 * SECOND_US), 14.0, 40.0, 60.0, 255 / 40, id="a known one, and a longer pause"
+        ),
+        pytest.param(HOLDING._replace(dropped_us=-20 * SECOND_US), 100.0, 120.0, 180.0, 305 / 150, id="at most"),
+    ],
+)
+def test_a_pause_that_is_long_for_the_time_before_it_shows_a_budget_for_both_times_together(
+    rate: Rate, pause_s: float, period_s: float, hold_s: float, limit: float
+) -> None:
+    after_it = refused(rate, 30 * SECOND_US, 5, NOW_US, round(pause_s * SECOND_US))
+    assert (after_it.period_us, hold_of(after_it)) == (period_s * SECOND_US, hold_s * SECOND_US)
+    assert (after_it.wall, after_it.base) == (pytest.approx(limit), pytest.approx(MARGIN * limit))
+    assert (after_it.since_us, after_it.pause_us) == (NOW_US + pause_s * SECOND_US, pause_s * SECOND_US)
+
+
+@pytest.mark.parametrize(
+    ("rate", "pause_s"),
+    [(HOLDING, 14.999999), (HOLDING._replace(dropped_us=29 * SECOND_US), 9.999999), (HOLDING._replace(sent=8), 30.0)],
+)
+def test_a_short_pause_or_one_after_hardly_any_request_shows_no_budget(rate: Rate, pause_s: float) -> None:
+    assert refused(rate, 30 * SECOND_US, 5, NOW_US, round(pause_s * SECOND_US)).period_us == 0
+
+
+@pytest.mark.parametrize(
+    ("rate", "pause_s", "changes"),
+    [
+        pytest.param(SHUT._replace(shut_us=0), 0.0, {"shut": 0.5, "shut_from": 29.0}, id="the first knock"),
+        pytest.param(SHUT, 0.0, {"shut": 1.0}, id="the second"),
+        pytest.param(SHUT, 3.0, {"since": 33.5, "shut": 1.0}, id="after the pause"),
+        pytest.param(SHUT._replace(shut_us=2 * SECOND_US), 0.0, {"shut": 2.5}, id="the rarest"),
+        pytest.param(SHUT._replace(shut_us=0, base=FLOOR), 0.0, {"shut": 4.0, "shut_from": 29.0}, id="never faster"),
+        pytest.param(SHUT._replace(shut_us=0, base=1.3), 0.0, {"shut": 0.769231, "shut_from": 29.0}, id="rounded up"),
+    ],
+)
+def test_a_server_that_lets_nothing_through_is_knocked_at(rate: Rate, pause_s: float, changes: dict[str, Any]) -> None:
+    assert pushed_back(rate, pause_s) == {"since": 30.5, "refusals": 1} | changes
+    late = refused(rate, rate.dropped_us - 1, 5, NOW_US)
+    assert late == rate._replace(refusals=1)
+
+
+def let_in(rate: Rate) -> dict[str, Any]:
+    """Return what changes once a request that left half a second ago was accepted, the first one after all others."""
+    after_it = accepted(rate, 30 * SECOND_US, NOW_US)
+    assert (after_it.sent, after_it.dropped_us) == (1, 30 * SECOND_US)
+    return changed(rate, after_it)
+
+
+OPEN = {"since": 30.5, "fresh": True, "pause": 0.0, "shut": 0.0}
+
+
+@pytest.mark.parametrize(
+    ("rate", "changes"),
+    [
+        pytest.param(SHUT._replace(shut_from_us=28 * SECOND_US + 1), {"base": 7.0, "hold": 60.0}, id="two seconds"),
+        pytest.param(
+            SHUT._replace(base=1.0, shut_from_us=26 * SECOND_US + 1), {"base": 0.7, "hold": 60.0}, id="four requests"
+        ),
+    ],
+)
+def test_to_be_shut_out_for_a_moment_is_no_budget(rate: Rate, changes: dict[str, Any]) -> None:
+    assert let_in(rate) == OPEN | changes
+    assert let_in(rate._replace(good=9.0)) == OPEN | changes | {"base": 9.0}
+
+
+def spread_out(period_s: float, sent: int, **more: Any) -> dict[str, Any]:
+    limit = sent / period_s
+    return {"base": pytest.approx(MARGIN * limit), "wall": pytest.approx(limit), "period": period_s, **more}
+
+
+@pytest.mark.parametrize(
+    ("rate", "changes"),
+    [
+        pytest.param(SHUT, spread_out(22.0, 215, hold=120.0, level=1), id="two seconds"),
+        pytest.param(
+            SHUT._replace(base=1.0, shut_from_us=26 * SECOND_US),
+            spread_out(24.0, 235, hold=240.0, level=1),
+            id="four requests",
+        ),
+        pytest.param(
+            SHUT._replace(period_us=40 * SECOND_US, shut_from_us=29 * SECOND_US),
+            spread_out(21.0, 205, hold=60.0, level=1),
+            id="a moment, and a budget is known",
+        ),
+        pytest.param(
+            SHUT._replace(period_us=60 * SECOND_US, good=9.0),
+            spread_out(22.0, 215, hold=120.0, level=4),
+            id="a shorter budget than was borne",
+        ),
+        pytest.param(
+            SHUT._replace(period_us=60 * SECOND_US), spread_out(22.0, 215, hold=120.0, level=1), id="another budget"
+        ),
+        pytest.param(
+            SHUT._replace(span_us=20 * SECOND_US + 1),
+            spread_out(22.000001, 225 * 22.000001 / 23, hold=120.0, level=1),
+            id="a second that is not whole",
+        ),
+        pytest.param(
+            SHUT._replace(span_us=119 * SECOND_US),
+            spread_out(120.0, 305, hold=180.0, level=0),
+            id="two minutes at most",
+        ),
+    ],
+)
+def test_to_be_shut_out_for_long_shows_a_budget_that_is_used_up(rate: Rate, changes: dict[str, Any]) -> None:
+    assert let_in(rate) == OPEN | changes
+
+
+def test_a_budget_that_was_borne_for_several_periods_is_not_taken_for_a_longer_one() -> None:
+    ten_s = SHUT._replace(period_us=10 * SECOND_US, good=9.0)
+    assert let_in(ten_s) == OPEN | {"base": MARGIN * 9.5, "wall": 9.5, "hold": 120.0, "level": 4}
+
+
+def test_a_rate_climbs_by_a_tenth_and_then_doubles_what_it_added_the_slower_the_longer_the_budget_is_for() -> None:
+    for period_s, slowness in ((0, 1), (19, 1), (20, 2), (120, 12)):
+        rate = PROBING._replace(ceiling=1000.0, period_us=period_s * SECOND_US)
+        for seconds, share in ((-1, 0.0), (0, 0.0), (10, 0.05), (20, 0.1), (23, 0.2), (26, 0.4)):
+            moment_us = HOLD_FIRST_US + slowness * seconds * SECOND_US
+            assert rate_at(rate, moment_us) == pytest.approx(10 * (1 + share))
+    seeking = rate_from(2.0, 1000.0, 0)
+    assert [rate_at(seeking, seconds * SECOND_US) for seconds in (0, 4, 8, 12)] == [2.0, 4.0, 8.0, 16.0]
+
+
+@pytest.mark.parametrize(
+    ("refusals", "level", "hold_s"), [(0, 1, 10.0), (1, 1, 20.0), (3, 1, 60.0), (99, 1, 600.0), (3, 0, 10.0)]
+)
+def test_two_hundred_requests_are_held_for_each_one_refused(refusals: int, level: int, hold_s: float) -> None:
+    assert hold_of(PROBING._replace(refusals=refusals, level=level)) == hold_s * SECOND_US
+
+
+@pytest.mark.parametrize(("level", "hold_s"), [(0, 10.0), (1, 20.0), (2, 40.0), (3, 60.0), (30, 60.0)])
+def test_a_limit_is_held_twice_as_long_each_time_that_it_is_found_again_up_to_a_minute(
+    level: int, hold_s: float
+) -> None:
+    rate = PROBING._replace(level=level - 1) if level else PROBING._replace(wall=11.0)
+    assert pushed_back(rate).get("hold", 10.0) == hold_s
+
+
+def test_departures_are_counted_by_the_second_for_as_long_as_the_longest_budget_lasts() -> None:
+    rate = departed(Rate(CEILING, 10.0, 0, recent=(7,)), SECOND_US - 1)
+    assert (rate.recent, rate.recent_at_us, rate.sent) == ((8,), 0, 1)
+    rate = departed(rate, 3 * SECOND_US + 5)
+    assert (rate.recent, rate.recent_at_us, rate.sent) == ((8, 0, 0, 1), 3 * SECOND_US, 2)
+    for seconds in range(4, 4 + PERIOD_MAX_S):
+        rate = departed(rate, seconds * SECOND_US)
+    assert rate.recent == (1,) * PERIOD_MAX_S
+    rate = departed(rate, 10_000 * SECOND_US)
+    assert rate.recent == (0,) * (PERIOD_MAX_S - 1) + (1,)
+
+
+def test_a_rate_is_told_once_twenty_requests_have_left_lately() -> None:
+    assert borne_at(PROBING._replace(recent=(10, TELLING - 11)), NOW_US) is None
+    assert borne_at(PROBING._replace(recent=(10, TELLING - 10)), NOW_US) == 10.0
+    assert borne_at(PROBING._replace(recent=(TELLING,), ceiling=8.0), NOW_US) == 8.0
+
+
+@pytest.mark.parametrize(
+    ("rate", "same"),
+    [
+        (HOLDING._replace(fresh=False), False),
+        (HOLDING._replace(fresh=False, dropped_us=30 * SECOND_US + 1), True),
+        (HOLDING._replace(period_us=SECOND_US), True),
+        (HOLDING._replace(fresh=False, period_us=SECOND_US, pause_us=1), False),
+        (HOLDING._replace(fresh=False, period_us=SECOND_US, seeking=True), False),
+    ],
+)
+def test_the_first_request_that_is_accepted_after_a_drop_changes_nothing_else(rate: Rate, *, same: bool) -> None:
+    assert changed(rate, accepted(rate, 30 * SECOND_US, NOW_US)) == ({} if same else {"fresh": True})
+
+
+def test_a_rest_moves_what_came_before_it_and_leaves_what_lies_behind_it() -> None:
+    moments_s = {0: 30, 4: 34, 5: 35, 20: 35, 35: 35, 40: 40}
+    for before_s, after_s in moments_s.items():
+        before, after_it = (
+            HOLDING._replace(
+                **dict.fromkeys(("since_us", "dropped_us", "shut_from_us", "recent_at_us"), at_s * SECOND_US)
+            )
+            for at_s in (before_s, after_s)
+        )
+        assert rested(before, 5 * SECOND_US, 35 * SECOND_US) == after_it
+
+
+def test_a_ceiling_that_is_raised_is_climbed_to_from_the_old_one_and_from_now_on() -> None:
+    lowered = Rate(4.0, 2.0, 0)
+    assert changed(lowered, recapped(lowered, 8.0, 60 * SECOND_US)) == {"ceiling": 8.0, "base": 4.0, "since": 60.0}
+    paused = Rate(4.0, 10.0, 90 * SECOND_US, seeking=False)
+    assert changed(paused, recapped(paused, 8.0, 60 * SECOND_US)) == {"ceiling": 8.0}
+    below = Rate(4.0, 2.0, 0, seeking=False)
+    assert changed(below, recapped(below, 8.0, SECOND_US)) == {"ceiling": 8.0}
+
+
+def test_what_nobody_has_seen_of_the_server_is_not_known_at_the_start() -> None:
+    seen = rate_from(2.0, CEILING, 5)._asdict()
+    known = {"ceiling": CEILING, "base": 2.0, "since_us": 5, "dropped_us": 5, "recent_at_us": 5, "recent": (0,)}
+    assumed = {"seeking": True, "fresh": True, "hold_us": HOLD_FIRST_US, "saved_up_us": SECOND_US}
+    assert {name: value for name, value in seen.items() if value} == known | assumed
+    assert rate_from(30.0, CEILING, 5).base == CEILING
+
+
+def test_a_pause_longer_than_a_budget_leaves_at_least_a_second_to_measure() -> None:
+    rate = HOLDING._replace(dropped_us=-70 * SECOND_US, period_us=40 * SECOND_US)
+    after_it = refused(rate, 30 * SECOND_US, 5, NOW_US, 45 * SECOND_US)
+    assert (after_it.wall, after_it.base) == (5 / 40, FLOOR)

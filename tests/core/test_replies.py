@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 
 from bulk_remove.core.lifecycle import EVER_US, Event
 from bulk_remove.core.replies import (
+    NOT_SENT,
+    WITH_VERDICTS,
     Effect,
     Fault,
     Reply,
@@ -24,6 +26,7 @@ GONE_TOO = {"http_status": 200, "record_id": 5226, "status": "REMOVED"}
 NONE = {"http_status": 404, "status": "NOT_EXIST"}
 BUSY = {"http_status": 409, "record_id": 7, "status": "CALL_IN_PROGRESS"}
 ODD = {"http_status": 200, "status": "ARCHIVED"}
+ODD_TEXT = orjson.dumps(ODD).decode()
 SILENCE = Verdict(Event.PASSED_OVER, 0, (), "The reply did not speak of this number.")
 
 
@@ -58,6 +61,8 @@ def test_verdicts_are_joined_by_number_and_never_by_position() -> None:
         pytest.param([{"status": "REMOVED", "record_id": True}], Verdict(Event.REMOVED, 1), id="an id that is none"),
         pytest.param(GONE, Verdict(Event.REMOVED, 1, (5235,)), id="the bare entry"),
         pytest.param({"0": GONE, "1": BUSY}, Verdict(Event.BUSY, 1, (5235,)), id="a list as an object"),
+        pytest.param({"a": ODD}, Verdict(Event.UNKNOWN, 0, (), f'The server said: {{"a":{ODD_TEXT}}}'), id="odd entry"),
+        pytest.param({"0": "x"}, Verdict(Event.UNKNOWN, 0, (), 'The server said: {"0":"x"}'), id="another odd entry"),
         pytest.param([], SILENCE, id="no entries"),
         pytest.param({}, SILENCE, id="no entry"),
         pytest.param(None, SILENCE, id="nothing"),
@@ -92,6 +97,9 @@ def test_a_number_in_the_reply_that_was_not_asked_for_is_noticed_and_masked() ->
     [
         (200, "REMOVED", True),
         (204, "REMOVED", True),
+        (299, "REMOVED", True),
+        (199, "REMOVED", False),
+        (300, "REMOVED", False),
         ("200", "REMOVED", True),
         (None, "REMOVED", True),
         (404, "REMOVED", False),
@@ -100,6 +108,9 @@ def test_a_number_in_the_reply_that_was_not_asked_for_is_noticed_and_masked() ->
         ("two hundred", "REMOVED", False),
         ([200], "REMOVED", False),
         (404, "NOT_EXIST", True),
+        ("404", "NOT_EXIST", True),
+        ("410", "NOT_EXIST", True),
+        ("405", "NOT_EXIST", False),
         (410, "NOT_EXIST", True),
         (200, "NOT_EXIST", False),
         (409, "CALL_IN_PROGRESS", True),
@@ -223,6 +234,8 @@ def test_a_colon_in_the_server_s_words_is_no_key() -> None:
         ([{"status": "REMOVED", "record_id": "x\n\x1b" + "y" * 100}], (Unasked("60123455", ("x??" + "y" * 37,)),)),
         ([NONE], ()),
         ([BUSY, ODD], ()),
+        ([{"status": "NOT_REMOVED"}], ()),
+        ([{"status": ["NOT_EXIST"]}], ()),
         (["REMOVED"], ()),
         ("REMOVED", ()),
     ],
@@ -263,6 +276,7 @@ def test_a_hostile_reply_is_kept_to_a_bound() -> None:
         pytest.param(["601234555", "+48601234556"], ["601234555", "+4860"], 1, id="in one with a plus"),
         pytest.param(["601234555", "0048601234556"], ["601234555", "48601"], 1, id="in one with zeros"),
         pytest.param(["601234555"], ["60"], 0, id="in the first"),
+        pytest.param(["441", "442", "601234555"], ["441", "442", "60"], 2, id="in the third"),
         pytest.param(["601234555", "601234556"], ["601234555", "70"], None, id="another beginning"),
         pytest.param(["601234555", "601234556"], ["601234556", "6012"], None, id="the last one has arrived"),
         pytest.param(["601234555", "601234556"], ["601234555"], None, id="only silence"),
@@ -458,3 +472,73 @@ def test_a_verdict_does_not_depend_on_what_else_the_reply_says(found: list[Any])
     together = replied(dict(zip(numbers, found, strict=True)), *numbers).verdicts
     alone = [replied({"441": of_one}, "441").verdicts[0] for of_one in found]
     assert together == alone
+
+
+def test_records_that_are_not_removed_give_no_record_id_whatever_stands_beside_them() -> None:
+    absent, busy = NONE | {"record_id": 9}, BUSY
+    reply = replied({"441": [GONE], "442": [absent], "443": [busy]}, "441", "442", "443")
+    assert reply.verdicts == (Verdict(Event.REMOVED, 1, (5235,)), Verdict(Event.NOT_EXIST), Verdict(Event.BUSY))
+    assert replied({"442": [absent]}, "442").verdicts == (Verdict(Event.NOT_EXIST),)
+
+
+_LEAST_SETTLED_FIRST = [BUSY, ODD, {"http_status": 503}, {"http_status": 400}, GONE, NONE]
+
+
+@pytest.mark.parametrize("first", range(6))
+@pytest.mark.parametrize("second", range(6))
+def test_of_two_records_the_less_settled_one_decides(first: int, second: int) -> None:
+    events = [replied({"441": [entry]}, "441").verdicts[0].event for entry in _LEAST_SETTLED_FIRST]
+    both = [_LEAST_SETTLED_FIRST[first], _LEAST_SETTLED_FIRST[second]]
+    assert replied({"441": both}, "441").verdicts[0].event is events[min(first, second)]
+    assert len({*events}) == len(events)
+
+
+def test_what_several_records_say_is_said_once_and_kept_short() -> None:
+    odd_too = {"status": "PAUSED"}
+    (verdict,) = replied({"441": [ODD, odd_too, ODD]}, "441").verdicts
+    assert verdict.detail == "The server said: 'ARCHIVED'; The server said: 'PAUSED'"
+    (verdict,) = replied({"441": [{"status": "X" * 250}, {"status": "Y" * 250}]}, "441").verdicts
+    assert len(verdict.detail) == DETAIL_MAX_CHARS
+
+
+def test_what_was_said_of_a_number_that_stands_twice_is_kept() -> None:
+    (verdict,) = replied({"441": [ODD], "+441": [GONE]}, "441").verdicts
+    assert verdict.detail == f"The server said: 'ARCHIVED' {SEVERAL_KEYS}"
+
+
+def test_a_page_is_told_from_a_reply_that_is_cut_short() -> None:
+    for body, problem in ((b" \n<html>", "it is an HTML page"), (b'{"441', "it is cut short or damaged")):
+        fault = read_reply(body, ["441"])
+        assert isinstance(fault, Fault)
+        assert fault.sentence.endswith(f"is not the documented JSON: {problem}.")
+
+
+def test_a_key_of_blanks_is_one_that_was_cut_before_its_number() -> None:
+    assert replied({"601234555": [NONE], " ": [NONE]}, "601234555", "601234556").cut_at == 1
+
+
+def test_an_envelope_has_all_its_messages_and_a_request_id_that_may_be_a_number() -> None:
+    messages = [{"message": "One."}, {"message": "Two."}]
+    envelope = read_envelope(orjson.dumps({"errors": messages, "request_id": 7}))
+    assert (envelope.message, envelope.request_id) == ("One.; Two.", "7")
+    assert len(read_envelope(orjson.dumps({"errors": [{"message": "x " * 100}] * 9})).message) == DETAIL_MAX_CHARS
+
+
+def test_verdicts_may_come_with_four_of_the_successes_and_no_attempt_slows_nobody_down() -> None:
+    assert {200, 201, 203, 207} == WITH_VERDICTS
+    assert not NOT_SENT.throttled
+
+
+def test_a_plain_reply_has_no_stranger_and_strangers_change_no_verdict() -> None:
+    assert (replied({"441": [GONE]}, "441").strangers, replied({"441": [GONE]}, "441").stranger_sample) == (0, "")
+    assert replied({"441": [GONE], "x": [NONE], "y": [NONE]}, "441").verdicts == (Verdict(Event.REMOVED, 1, (5235,)),)
+
+
+def test_a_key_that_stands_twice_is_noticed_also_where_its_last_value_is_nothing() -> None:
+    reply = read_reply(b'{"441":[%b],"441":null}' % orjson.dumps(GONE), ["441"])
+    assert isinstance(reply, Reply)
+    assert reply.verdicts[0].event is Event.REMOVED
+
+
+def test_twenty_errors_of_an_envelope_are_read() -> None:
+    assert read_envelope(orjson.dumps({"errors": [{"message": "x"}] * 30})).message == "; ".join("x" * 20)

@@ -43,3 +43,26 @@ def test_slow_replies_to_requests_that_left_together_count_once() -> None:
 def test_what_says_nothing_of_the_size_leaves_it(numbers: int, took_us: int, answered: bool) -> None:
     size = RequestSize(300, SLOW_US, 100)
     assert timed(size, numbers, took_us, answered=answered) == size
+
+
+@pytest.mark.parametrize(
+    ("most", "numbers", "took_us", "then"),
+    [
+        (100, 100, 2_500_000, 110),
+        (100, 100, 2_500_001, 100),
+        (100, 51, 1, 110),
+        (100, 50, 1, 100),
+        (9, 9, 1, 10),
+        (295, 295, 1, 300),
+        (300, 30, SLOW_US + 1, 15),
+        (300, 19, SLOW_US + 1, LEAST),
+        (12, 300, SLOW_US + 1, 12),
+        (100, 100, SLOW_US, 100),
+    ],
+)
+def test_a_fast_reply_adds_a_tenth_and_a_slow_one_leaves_half(most: int, numbers: int, took_us: int, then: int) -> None:
+    assert timed(RequestSize(300, SLOW_US, most), numbers, took_us, answered=True).most == then
+
+
+def test_a_run_begins_with_the_size_given_but_never_above_the_ceiling() -> None:
+    assert [size_from(100, SLOW_US, start).most for start in (50, 100, 300)] == [50, 100, 100]

@@ -14,6 +14,7 @@ from bulk_remove.core.respelling import AMBIGUOUS, meant
 
 GERMANY = region_of("DE")
 AMERICA = region_of("US")
+AUSTRALIA = region_of("AU")
 
 Same = tuple[str, str]
 SAME: list[tuple[Region, str, str]] = [
@@ -32,9 +33,12 @@ SAME: list[tuple[Region, str, str]] = [
     (POLAND, "0441", "441"),
     (POLAND, "441", "0441"),
     (POLAND, "481234567", "48481234567"),
+    (POLAND, "1", f"{'0' * 39}1"),
     (GERMANY, "030123456", "+4930123456"),
     (GERMANY, "15123456789", "4915123456789"),
     (AMERICA, "2025550123", "12025550123"),
+    (AUSTRALIA, "412345678", "61412345678"),
+    (POLAND, "1234567", "+481234567"),
     (AMERICA, "2025550123", "01112025550123"),
 ]
 OTHERS: list[tuple[Region, str, str]] = [
@@ -45,6 +49,7 @@ OTHERS: list[tuple[Region, str, str]] = [
     (POLAND, "601234555", "6012345550"),
     (POLAND, "601234555", "+49601234555"),
     (POLAND, "601234555", "0049601234555"),
+    (POLAND, "+48601234555", "00601234555"),
     (POLAND, "601234555", "4848601234555"),
     (POLAND, "601234555", "234555"),
     (POLAND, "441", "48441"),
@@ -58,6 +63,10 @@ OTHERS: list[tuple[Region, str, str]] = [
     (POLAND, "601234555", "\u0666\u0660\u0661\u0662\u0663\u0664\u0665\u0665\u0665"),
     (POLAND, "601234555", ""),
     (POLAND, "601234555", "000"),
+    (POLAND, "000", "00"),
+    (POLAND, "123456", "+48123456"),
+    (POLAND, "1", f"{'0' * 40}1"),
+    (AMERICA, "2025550123", "+01112025550123"),
     (GERMANY, "15123456789", "4815123456789"),
 ]
 

@@ -29,6 +29,7 @@ def trial(tries: int = 1, server_errors: int = 0, numbers: int = 10, *, alive: b
         pytest.param(Effect.IN_DOUBT, trial(4), Step.GIVE_UP, id="in doubt, tries used up"),
         pytest.param(Effect.IN_DOUBT, trial(99, alive=False), Step.RETRY, id="in doubt while nobody is answered"),
         pytest.param(Effect.IN_DOUBT, trial(3, 3), Step.SPLIT, id="the server trips over the chunk"),
+        pytest.param(Effect.IN_DOUBT, trial(3, 3, 2), Step.SPLIT, id="it trips over one of two"),
         pytest.param(Effect.IN_DOUBT, trial(3, 2), Step.RETRY, id="not yet often enough"),
         pytest.param(Effect.IN_DOUBT, trial(3, 3, 1), Step.RETRY, id="one number cannot be split"),
         pytest.param(Effect.IN_DOUBT, trial(3, 3, alive=False), Step.SPLIT, id="it trips, and nobody else is answered"),
@@ -137,3 +138,21 @@ def test_a_budget_shorter_than_the_first_delay_still_gives_one_question_and_ends
 
 def test_no_budget_means_no_question() -> None:
     assert busy_delay_s(BusyPolicy(budget_s=0.0), 1, used_s=0.0, draw=0.0) is None
+
+
+def test_the_jitter_after_a_wait_that_the_server_asked_for_is_a_share_of_the_first_step() -> None:
+    policy = RetryPolicy(backoff_first_s=4.0)
+    assert decide(policy, fault(Effect.UNTOUCHED, 30.0), trial(), 0.5) == Decision(Step.RETRY, 32.0)
+
+
+def test_what_nobody_sets_is_as_the_guide_says() -> None:
+    assert RetryPolicy() == RetryPolicy(6, 900.0, 1.0, 60.0)
+    assert BusyPolicy() == BusyPolicy(1800.0, 30.0, 300.0)
+
+
+def test_half_of_the_step_is_certain_and_the_other_half_is_drawn() -> None:
+    assert [backoff_s(POLICY, 2, draw) for draw in (0.0, 0.5, 1.0)] == [1.0, 1.5, 2.0]
+
+
+def test_half_of_the_first_delay_is_left_or_no_question_follows() -> None:
+    assert [busy_delay_s(BUSY, 9, used_s, draw=0.5) for used_s in (1784.0, 1785.0, 1785.1)] == [16.0, 15.0, None]

@@ -5,7 +5,9 @@ from hypothesis import strategies as st
 from bulk_remove.core.spreadsheet_text import kept_as_text, read_as_text
 
 
-@pytest.mark.parametrize("cell", ["601234555", "0048601234555", "+48 601 234 555", "00001", "4.86E+10", "1-2", "12/05"])
+@pytest.mark.parametrize(
+    "cell", ["601234555", "0048601234555", "+48 601 234 555", "00001", "4.86E+10", "1-2", "12/05", "1" * 255]
+)
 def test_what_excel_would_turn_into_a_number_or_a_date_is_kept_as_text(cell: str) -> None:
     assert kept_as_text(cell) == f'="{cell}"'
     assert read_as_text(kept_as_text(cell)) == cell

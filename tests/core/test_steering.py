@@ -66,3 +66,14 @@ def test_each_step_differs_from_the_next(given_: Ceilings) -> None:
     assert steps[-1] == given_
     for lower, higher in pairwise(steps):
         assert (lower.rate, lower.at_once) < (higher.rate, higher.at_once)
+
+
+def test_the_steps_are_shares_of_the_ceilings_rounded_to_whole_requests() -> None:
+    steps = ladder(Ceilings(20.0, 16, 2.0, 2))
+    assert [(step.rate, step.at_once) for step in steps] == [
+        (2.0, 2), (3.0, 2), (5.0, 4), (7.0, 6), (10.0, 8), (15.0, 12), (20.0, 16),
+    ]  # fmt: skip
+
+
+def test_half_a_request_is_rounded_up() -> None:
+    assert [step.at_once for step in ladder(Ceilings(20.0, 6, 2.0, 2))] == [1, 1, 2, 2, 3, 5, 6]

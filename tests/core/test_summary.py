@@ -156,3 +156,10 @@ def test_a_rehearsal_is_not_taken_for_proof() -> None:
     by_status = {Status.REMOVED: 1}
     assert headline(by_status, Ending.DONE, rehearsal=Rehearsal.STAND_IN).startswith("Rehearsal on a stand-in. Fin")
     assert "perhaps a rehearsal. Finished" in headline(by_status, Ending.DONE, rehearsal=Rehearsal.LOOPBACK)
+
+
+def test_a_length_of_time_is_told_in_seconds_then_minutes_then_hours() -> None:
+    lengths_s = (0.4, 59.4, 59.6, 60, 3599, 3600, 7140, 7199, 7200, 90_061)
+    assert [duration(length_s) for length_s in lengths_s] == [
+        "0 s", "59 s", "1 min 0 s", "1 min 0 s", "59 min 59 s", "1:00 h", "1:59 h", "1:59 h", "2:00 h", "25:01 h",
+    ]  # fmt: skip

@@ -160,3 +160,55 @@ def test_after_a_pause_the_next_request_may_go_at_once_and_the_one_after_it_one_
     throttle, first = gone(throttle, 3600 * SECOND_US)
     throttle, second = gone(throttle, first.departed_us)
     assert (first.departed_us, second.departed_us) == (3600 * SECOND_US, 3600 * SECOND_US + SECOND_US // 5)
+
+
+def test_the_levels_are_those_of_the_guide() -> None:
+    assert {
+        level: (each.rate, each.at_once, each.start_rate, each.start_at_once) for level, each in LEVELS.items()
+    } == {
+        Level.GENTLE: (2.0, 2, 1.0, 1),
+        Level.STEADY: (5.0, 4, 2.0, 2),
+        Level.FULL: (20.0, 16, 2.0, 2),
+        Level.FIXED: (5.0, 4, 5.0, 4),
+    }
+
+
+def test_the_time_for_which_a_slot_was_free_is_left_out_but_for_how_late_a_worker_wakes() -> None:
+    throttle = throttle_for(STEADY, 0)
+    late_us = pacing.LATENESS_US
+    for free_us, left_out_us in ((0, 0), (late_us, 0), (late_us + 1, 1), (SECOND_US, SECOND_US - late_us)):
+        asked, _ = slot(throttle, throttle.pace.next_slot_us + free_us)
+        assert asked.rate.since_us - throttle.rate.since_us == left_out_us
+    later = throttle._replace(rate=throttle.rate._replace(since_us=SECOND_US))
+    assert slot(later, 3 * SECOND_US // 2)[0].rate.since_us == 3 * SECOND_US // 2 - late_us
+    assert slot(later, SECOND_US // 2)[0].rate.since_us == SECOND_US
+
+
+def test_a_reply_counts_with_the_time_since_its_departure() -> None:
+    throttle = throttle_for(STEADY, 0)._replace(under_way=1)
+    after = answered(throttle, Trip(3 * SECOND_US, 1), 5 * SECOND_US)
+    assert (after.limit.light_us, after.limit.light_at_us, after.under_way) == (2 * SECOND_US, 5 * SECOND_US, 0)
+
+
+def test_only_a_refusal_that_lowers_the_rate_puts_the_next_slot_off() -> None:
+    throttle, trip = gone(throttle_for(STEADY, 0), 0)
+    throttle = pushed_back(throttle, trip, SECOND_US, None)
+    late = pushed_back(throttle, trip, 2 * SECOND_US, None)
+    assert late.pace == throttle.pace
+
+
+def test_how_many_at_once_is_learned_unless_the_pace_is_fixed() -> None:
+    assert [throttle_for(LEVELS[level], 0).at_once for level in (Level.GENTLE, Level.STEADY, Level.FIXED)] == [1, 2, 4]
+
+
+def test_a_reply_after_a_refusal_tells_that_the_server_is_open_again() -> None:
+    throttle, trip = gone(throttle_for(STEADY, 0), 0)
+    throttle, trip = gone(pushed_back(throttle, trip, SECOND_US, None), 2 * SECOND_US)
+    assert not throttle.rate.fresh
+    assert answered(throttle, trip, 3 * SECOND_US).rate.fresh
+
+
+def test_ceilings_that_are_moved_by_hand_are_those_of_the_throttle() -> None:
+    lower = replace(STEADY, rate=0.5, at_once=1)
+    eased = recapped(throttle_for(STEADY, 0), lower, eased=True, now_us=0)
+    assert (eased.ceilings, eased.rate.ceiling, eased.limit.ceiling, eased.eased) == (lower, 0.5, 1, True)

@@ -1,4 +1,4 @@
-from bulk_remove.core.unasked import Unasked, UnaskedRemoval, unasked_detail, unasked_stop
+from bulk_remove.core.unasked import Unasked, UnaskedRemoval, unasked_detail, unasked_stop, unasked_told
 from bulk_remove.errors import ExitCode
 
 
@@ -20,3 +20,8 @@ def test_the_run_stops_with_masked_numbers_the_likely_cause_and_how_to_go_on() -
     assert "60123455" not in stop.sentence
     assert "proxy that cuts long URLs" in stop.hint
     assert "bulk-remove resume r1" in stop.hint
+
+
+def test_a_removal_without_a_record_id_is_told_without_one() -> None:
+    told = unasked_told([UnaskedRemoval("60123455", (), "00001", 1.0, 7)])
+    assert told.endswith("nobody asked for: 60*****5 in campaign 00001.")

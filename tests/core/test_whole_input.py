@@ -1,5 +1,6 @@
 """What the cells of an input say of each other."""
 
+from collections import Counter
 from collections.abc import Sequence
 
 import pytest
@@ -7,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bulk_remove.core.model import NumberFormat
-from bulk_remove.core.numbers import Normaliser, NumberRules
+from bulk_remove.core.numbers import JudgedBlock, Normaliser, NumberRules
 from bulk_remove.core.whole_input import WholeInput
 
 WHOLE = [str(601234500 + place) for place in range(20)]
@@ -155,3 +156,33 @@ def test_a_number_that_ends_in_six_zeros_is_refused_where_others_do(number_forma
     judged = strict.block([*WHOLE, cell])
     assert judged.problems == {len(WHOLE): strict(cell).problem}
     assert strict("601230000").number
+
+
+def test_what_only_some_blocks_show_counts_for_the_whole_input() -> None:
+    coded = ["48601234501", "48601234502", "48601234503"]
+    assert rules_of(["481234567"], [*coded]).coded
+    assert rules_of([*coded], ["481234567"]).coded
+
+
+def test_bare_digits_with_the_country_code_must_be_more_than_half() -> None:
+    assert not rules_of(["48601234501", "481234567"]).coded
+    assert rules_of(["48601234501", "48601234502", "481234567"]).coded
+
+
+@pytest.mark.parametrize(
+    ("numbers", "rounded", "refused"),
+    [
+        (400_000, ["601000000", "602000000"], False),
+        (399_999, ["601000000", "602000000"], True),
+        (900_000, ["601000000"] * 4, False),
+        (900_000, ["601000000"] * 5, True),
+        (1_000_000, ["601000000"] * 5, False),
+    ],
+)
+def test_numbers_that_end_in_six_zeros_are_refused_where_they_are_more_than_chance_makes(
+    numbers: int, rounded: list[str], *, refused: bool
+) -> None:
+    whole = WholeInput()
+    whole.add(JudgedBlock(["601234501"] * numbers, {}, Counter(), 0, 0, 0, rounded))
+    assert whole.rules(NumberRules(), internal_numbers=None, trusted=False).rounded is refused
+    assert not whole.rules(NumberRules(), internal_numbers=None, trusted=True).rounded
