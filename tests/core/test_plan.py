@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bulk_remove.core.guards import Known, Limits
-from bulk_remove.core.model import ON_KEEP_LIST, Source
+from bulk_remove.core.model import ON_KEEP_LIST, Source, Status, unsent_status
 from bulk_remove.core.plan import (
     ApprovedPlan,
     CampaignPlan,
@@ -191,3 +191,13 @@ def test_a_server_that_is_not_thulium_or_may_not_be_is_named(host: str, stand_in
     made = replace(plan(1, 1), host=host, stand_in=stand_in)
     assert rehearsal_told(made).startswith(told)
     assert bool(rehearsal_told(made)) == bool(made.rehearsal) == bool(told)
+
+
+def test_a_campaign_is_told_with_its_name_where_it_is_known_and_harmless() -> None:
+    made = CampaignPlan("00001", 1, 1)
+    assert made.told == "00001"
+    assert replace(made, name="Opt-outs\x1b[2J\n601234555").told == "00001 'Opt-outs?[2J 60*****55'"
+
+
+def test_only_what_is_on_a_keep_list_is_kept() -> None:
+    assert (unsent_status(ON_KEEP_LIST), unsent_status("A date.")) == (Status.KEPT, Status.INVALID)
