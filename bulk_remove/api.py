@@ -194,8 +194,9 @@ async def remove_files(  # noqa: PLR0913 - six of them by name alone
     check_callable(approve)
     names = _names(files)
     job = Job(server.folder, server.address.host, settings, overwrite=overwrite)
-    read = [*find_files(names).files, *settings.keep, settings.ca_file]
-    report = _report(output, Wanted(also=checked("--also", also, several_of(ReportFormat))), read, job)
+    given = find_files(names)
+    read = [*given.files, *settings.keep, settings.ca_file]
+    report = _report(output, Wanted(also=checked("--also", also, several_of(ReportFormat))), read, job, given.found)
     settings = _learned(settings, server)
     planning = partial(_read, names, settings, report.told(server), server.folder, _looking(settings, server))
     async with _held(planning, server, settings.campaign) as ready:
@@ -377,11 +378,13 @@ class _Report:
         return replace(server.destination, output=output, csv_for=self.wanted.csv_for, also=self.wanted.also)
 
 
-def _report(output: str | PathLike[str] | None, wanted: Wanted, read: Sequence[str], job: Job) -> _Report:
+def _report(
+    output: str | PathLike[str] | None, wanted: Wanted, read: Sequence[str], job: Job, found: Collection[str] = ()
+) -> _Report:
     """Try the places of the report before anything is done. Raises UsageError, StorageError."""
     place = checked("--output", output or "", path)
     if place:
-        check_places(Path(place), wanted, read, job)
+        check_places(Path(place), wanted, read, job, found)
     return _Report(Path(place) if place else None, wanted)
 
 

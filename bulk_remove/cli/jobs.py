@@ -16,7 +16,7 @@ from bulk_remove.adapters.console import Live, Screen
 from bulk_remove.adapters.folders import lock_campaigns
 from bulk_remove.adapters.ledger import Outcomes
 from bulk_remove.adapters.pool import Pool
-from bulk_remove.adapters.reader import SetAside, find_files, open_table, open_tables
+from bulk_remove.adapters.reader import Places, SetAside, find_files, open_table, open_tables
 from bulk_remove.cli.aftermath import Aftermath, aftermath
 from bulk_remove.cli.configured import profile_of, without_profile
 from bulk_remove.cli.credentials import login_from
@@ -160,9 +160,9 @@ def _need_consent(screen: Screen, options: dict[str, Any]) -> None:
 def _destination(address: Address, login: Login, options: dict[str, Any], settings: Settings) -> Destination:
     output, wanted = options["output"], wanted_of(options)
     if output:
-        files = find_files(options["files"]).files if "files" in options else (options["earlier"],)
+        given = find_files(options["files"]) if "files" in options else Places((options["earlier"],), ())
         job = Job(state_dir_from(options), address.host, settings, overwrite=options["overwrite"])
-        check_places(output, wanted, [*files, *_read_besides(settings, options)], job)
+        check_places(output, wanted, [*given.files, *_read_besides(settings, options)], job, given.found)
     told = address.destination(login.user, str(output.absolute()) if output else "")
     return replace(told, csv_for=wanted.csv_for, also=wanted.also)
 

@@ -82,13 +82,11 @@ def headline(
 ) -> str:
     """Say in one sentence what a run amounts to; `nothing` as for `exit_code`."""
     told = _amounts_to(by_status, ending, nothing)
-    match rehearsal:
-        case Rehearsal.STAND_IN:
-            return phrase("Rehearsal on a stand-in. {told}", told=told)
-        case Rehearsal.LOOPBACK:
-            return phrase("Sent to this machine, perhaps a rehearsal. {told}", told=told)
-        case Rehearsal.NONE:
-            return told
+    if rehearsal is Rehearsal.STAND_IN:
+        return phrase("Rehearsal on a stand-in. {told}", told=told)
+    if rehearsal is Rehearsal.LOOPBACK:
+        return phrase("Sent to this machine, perhaps a rehearsal. {told}", told=told)
+    return told
 
 
 def _amounts_to(by_status: Mapping[Status, int], ending: Ending, nothing: NoneFound | None) -> str:

@@ -5,9 +5,9 @@ and that run's ledger is still there: then nothing is lost, for `report` writes 
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import file_digest
 from pathlib import Path
 from typing import BinaryIO
@@ -44,8 +44,12 @@ class Job:
     overwrite: bool = False
 
 
-def check_places(output: Path, wanted: Wanted, read: Iterable[str], job: Job) -> None:
+def check_places(
+    output: Path, wanted: Wanted, read: Iterable[str], job: Job, found: Collection[str] = frozenset()
+) -> None:
     """Try all places of a report before anything is sent; `read` names the files that the run reads.
+
+    Those of them that were `found` in a folder or by a pattern are not read where they are reports of earlier runs.
 
     Raises UsageError when one cannot be written to, or holds what must not be replaced; StorageError.
     """
@@ -55,13 +59,15 @@ def check_places(output: Path, wanted: Wanted, read: Iterable[str], job: Job) ->
             phrase("--output {output} has the name of another report.", output=output),
             "Name the CSV, for example report.csv.",
         )
-    check_no_input(output, places, read)
+    strict = replace(job, overwrite=False)
+    beside = {name for name in found if not _is_own_report(Path(name), places, strict)}
+    _check_no_input(output, places, [name for name in read if name not in found or name in beside])
     for path in places:
         check_replaceable(path, job)
         check_place(path)
 
 
-def check_no_input(output: Path, places: Iterable[Path], read: Iterable[str]) -> None:
+def _check_no_input(output: Path, places: Iterable[Path], read: Iterable[str]) -> None:
     """Raise UsageError when one of the places is a file that the run reads, by whatever name or link."""
     named = [*map(Path, filter(None, read))]
     for path in filter(Path.is_file, places):
@@ -74,6 +80,17 @@ def check_no_input(output: Path, places: Iterable[Path], read: Iterable[str]) ->
             else phrase("would put {path} in the place of a file that this run reads", path=harmless(str(path)))
         )
         raise UsageError(phrase("--output {output} {what}.", output=output, what=what), _ANOTHER_PLACE)
+
+
+def _is_own_report(found: Path, places: Iterable[Path], job: Job) -> bool:
+    """Tell whether a file at one of the places is the report of an earlier run, which is left out of the input."""
+    if not any(_is_same(found, path) for path in places):
+        return False
+    try:
+        check_replaceable(found, job)
+    except UsageError:
+        return False
+    return True
 
 
 def _is_same(one: Path, other: Path) -> bool:

@@ -365,14 +365,14 @@ def test_a_missing_header_says_how_to_go_on() -> None:
     assert "--no-header --column 2" in refusal(["Jan", "48601000123"]).hint
 
 
-<<<<<<< HEAD
 def test_a_report_is_known_by_most_of_its_columns_however_they_are_cut_and_written() -> None:
     whole = ["telefon", *REPORT_COLUMNS]
     for cells in (whole, whole[::-1], [name.upper() for name in whole], [";".join(whole)], whole[:8], ["x\ty", *whole]):
         assert is_report_header(cells)
     for cells in (whole[:7], ["telefon", "status"], []):
         assert not is_report_header(cells)
-=======
+
+
 def test_a_number_at_the_end_of_a_name_hides_no_candidate() -> None:
     for digit in range(10):
         assert refusal(["phone", f"phone{digit}"]).sentence.startswith("More than one column")
@@ -396,4 +396,3 @@ def test_only_where_there_is_one_column_is_an_internal_number_in_its_first_row_a
 
 def test_digits_of_another_script_are_no_phone_number_of_a_column() -> None:
     assert not is_whole_number("\u0666\u0660\u0661\u0662\u0663\u0664\u0665\u0665\u0665")
->>>>>>> mutants

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bulk_remove.core.guards import Known, Limits
-from bulk_remove.core.model import ON_KEEP_LIST, Source
+from bulk_remove.core.model import ON_KEEP_LIST, Source, Status, unsent_status
 from bulk_remove.core.plan import (
     ApprovedPlan,
     CampaignPlan,
@@ -197,3 +197,13 @@ def test_a_plan_without_a_row_names_no_reason() -> None:
     with pytest.raises(InputError) as caught:
         approve(plan(0, 0), Consent.CODE)
     assert caught.value.sentence == "The input holds no phone number that could be sent."
+
+
+def test_a_campaign_is_told_with_its_name_where_it_is_known_and_harmless() -> None:
+    made = CampaignPlan("00001", 1, 1)
+    assert made.told == "00001"
+    assert replace(made, name="Opt-outs\x1b[2J\n601234555").told == "00001 'Opt-outs?[2J 60*****55'"
+
+
+def test_only_what_is_on_a_keep_list_is_kept() -> None:
+    assert (unsent_status(ON_KEEP_LIST), unsent_status("A date.")) == (Status.KEPT, Status.INVALID)

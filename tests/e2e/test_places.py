@@ -117,6 +117,17 @@ def test_a_nightly_job_replaces_its_own_report_while_the_ledger_of_that_run_is_t
     assert "is not a report of a run whose ledger is in" in gone.stderr
 
 
+def test_a_nightly_job_over_a_folder_may_put_its_report_into_it(tmp_path: Path, server: Running, numbers: Path) -> None:
+    run = words(server, tmp_path, numbers.parent / "report.csv", "--report", "html,xlsx", numbers.parent)
+    for _ in range(2):
+        done = bulk_remove(*run)
+        assert done.returncode == 0, done.stderr
+    assert "report.csv is a report of this tool; it is left out." in done.stderr
+    other = numbers.parent / "report.xlsx"
+    shutil.copy(numbers, other.with_suffix(".csv"))
+    assert bulk_remove(*run).returncode == 2
+
+
 def test_a_report_written_again_replaces_its_run_s_own_and_no_other(
     tmp_path: Path, server: Running, numbers: Path
 ) -> None:
