@@ -609,7 +609,10 @@ def test_a_rest_moves_what_came_before_it_and_leaves_what_lies_behind_it() -> No
     for before_s, after_s in moments_s.items():
         before, after_it = (
             HOLDING._replace(
-                **dict.fromkeys(("since_us", "dropped_us", "shut_from_us", "recent_at_us"), at_s * SECOND_US)
+                since_us=at_s * SECOND_US,
+                dropped_us=at_s * SECOND_US,
+                shut_from_us=at_s * SECOND_US,
+                recent_at_us=at_s * SECOND_US,
             )
             for at_s in (before_s, after_s)
         )

@@ -18,7 +18,7 @@ from bulk_remove.core.throttle import Level
     [
         (
             Status,
-            "REMOVED NOT_EXIST PRESUMED_REMOVED CALL_IN_PROGRESS IN_DOUBT FAILED UNRECOGNISED UNSENT INVALID",
+            "REMOVED NOT_EXIST PRESUMED_REMOVED CALL_IN_PROGRESS IN_DOUBT FAILED UNRECOGNISED UNSENT INVALID KEPT",
         ),
         (Phase, "U u B b m O o R r N n F f X x"),
         (NumberFormat, "auto national digits e164 as-is"),
