@@ -446,7 +446,7 @@ def test_a_pause_that_is_long_for_the_time_before_it_shows_a_budget_for_both_tim
 ) -> None:
     after_it = refused(rate, 30 * SECOND_US, 5, NOW_US, round(pause_s * SECOND_US))
     assert (after_it.period_us, hold_of(after_it)) == (period_s * SECOND_US, hold_s * SECOND_US)
-    assert (after_it.wall, after_it.base) == (pytest.approx(limit), pytest.approx(MARGIN * limit))
+    assert [after_it.wall, after_it.base] == pytest.approx([limit, MARGIN * limit])
     assert (after_it.since_us, after_it.pause_us) == (NOW_US + pause_s * SECOND_US, pause_s * SECOND_US)
 
 
@@ -499,7 +499,7 @@ def test_to_be_shut_out_for_a_moment_is_no_budget(rate: Rate, changes: dict[str,
     assert let_in(rate._replace(good=9.0)) == OPEN | changes | {"base": 9.0}
 
 
-def spread_out(period_s: float, sent: int, **more: Any) -> dict[str, Any]:
+def spread_out(period_s: float, sent: float, **more: Any) -> dict[str, Any]:
     limit = sent / period_s
     return {"base": pytest.approx(MARGIN * limit), "wall": pytest.approx(limit), "period": period_s, **more}
 
