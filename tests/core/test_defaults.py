@@ -26,7 +26,8 @@ from bulk_remove.core.verdicts import Verdict
 
 def said(value: Any) -> dict[str, Any]:
     """Return the fields of a value that say something."""
-    names = value._fields if isinstance(value, tuple) else [field.name for field in dataclasses.fields(value)]
+    fields = dataclasses.fields(value) if dataclasses.is_dataclass(value) else ()
+    names = [field.name for field in fields] or value._fields
     return {name: getattr(value, name) for name in names if getattr(value, name)}
 
 
