@@ -340,11 +340,14 @@ WHERE_IT_WAS = {"hold": 60.0, "good": 10.0, "saved_up": 0.75, "wall": 294 / 30.5
             WHERE_IT_WAS,
             id="more than half a minute ago",
         ),
-        pytest.param(
-            PROBING._replace(wall=10.7),
-            0.0,
-            {"good": 10.0, "saved_up": 0.75, "wall": 294 / 30.5, "level": 0},
-            id="near",
+        *(
+            pytest.param(
+                PROBING._replace(wall=wall),
+                0.0,
+                {"good": 10.0, "saved_up": 0.75, "wall": 294 / 30.5, "level": 0},
+                id=f"near, {where}",
+            )
+            for wall, where in ((8.67, "above"), (6.75, "well above"), (10.61, "below"), (12.53, "well below"))
         ),
         *(
             pytest.param(
@@ -353,7 +356,7 @@ WHERE_IT_WAS = {"hold": 60.0, "good": 10.0, "saved_up": 0.75, "wall": 294 / 30.5
                 {"good": 10.0, "saved_up": 0.75, "bold": True, "wall": 294 / 29.5, "level": 0},
                 id=f"far {where}",
             )
-            for wall, where in ((5.0, "above"), (14.0, "below"))
+            for wall, where in ((6.74, "above"), (12.54, "below"))
         ),
         pytest.param(
             PROBING._replace(bold=True, saved_up_us=2 * SECOND_US),
