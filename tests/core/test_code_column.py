@@ -86,6 +86,7 @@ def test_a_country_code_and_the_rest_make_a_whole_number(code: str, cell: str, n
         ("-", "601234501", "The cell in the column of the code holds none"),
         ("048", "601234501", "The cell in the column of the code holds none"),
         ("CZ/SK", "601234501", "The cell in the column of the code holds none"),
+        ("Pol+ska +48", "601234501", "The cell in the column of the code holds none"),
         ("420", "", "The cell is empty."),
         ("420", "brak", "A word that says there is no number."),
         ("420", "601234502/3", "Perhaps more than one number."),

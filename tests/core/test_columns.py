@@ -396,3 +396,8 @@ def test_only_where_there_is_one_column_is_an_internal_number_in_its_first_row_a
 
 def test_digits_of_another_script_are_no_phone_number_of_a_column() -> None:
     assert not is_whole_number("\u0666\u0660\u0661\u0662\u0663\u0664\u0665\u0665\u0665")
+
+
+def test_two_digits_are_no_number_of_any_column() -> None:
+    assert refusal(["tel", "x"], ["12", "a"]).sentence.startswith("Column 'tel' has no phone number")
+    assert chosen(["tel", "x"], ["112", "a"]) == 0

@@ -68,6 +68,9 @@ def column(make: Callable[[random.Random], str], count: int, seed: int = 1) -> l
         ("amounts", ["12,50", "1 234,00", "0.99", "199.90", "12.5"]),
         ("amounts", ["12 zł", "100 PLN", "€5", "1 234,56 zł", "-3,00 zl"]),
         ("e-mail addresses", ["jan@example.pl", "ewa@example.com"]),
+        ("amounts", ["12,50"] * 5),
+        ("dates", ["2024-01-31"] * 5),
+        ("e-mail addresses", ["jan@example.pl"] * 2),
         (
             "numbers that lost their last digits",
             ["601235000", "602113000", "22 123 4000", "+48 601 000 000", "48505000000"],

@@ -340,11 +340,14 @@ WHERE_IT_WAS = {"hold": 60.0, "good": 10.0, "saved_up": 0.75, "wall": 294 / 30.5
             WHERE_IT_WAS,
             id="more than half a minute ago",
         ),
-        pytest.param(
-            PROBING._replace(wall=10.7),
-            0.0,
-            {"good": 10.0, "saved_up": 0.75, "wall": 294 / 30.5, "level": 0},
-            id="near",
+        *(
+            pytest.param(
+                PROBING._replace(wall=wall),
+                0.0,
+                {"good": 10.0, "saved_up": 0.75, "wall": 294 / 30.5, "level": 0},
+                id=f"near, {where}",
+            )
+            for wall, where in ((8.67, "above"), (6.75, "well above"), (10.61, "below"), (12.53, "well below"))
         ),
         *(
             pytest.param(
@@ -353,7 +356,7 @@ WHERE_IT_WAS = {"hold": 60.0, "good": 10.0, "saved_up": 0.75, "wall": 294 / 30.5
                 {"good": 10.0, "saved_up": 0.75, "bold": True, "wall": 294 / 29.5, "level": 0},
                 id=f"far {where}",
             )
-            for wall, where in ((5.0, "above"), (14.0, "below"))
+            for wall, where in ((6.74, "above"), (12.54, "below"))
         ),
         pytest.param(
             PROBING._replace(bold=True, saved_up_us=2 * SECOND_US),
@@ -446,7 +449,8 @@ def test_a_pause_that_is_long_for_the_time_before_it_shows_a_budget_for_both_tim
 ) -> None:
     after_it = refused(rate, 30 * SECOND_US, 5, NOW_US, round(pause_s * SECOND_US))
     assert (after_it.period_us, hold_of(after_it)) == (period_s * SECOND_US, hold_s * SECOND_US)
-    assert [after_it.wall, after_it.base] == pytest.approx([limit, MARGIN * limit])
+    assert after_it.wall == pytest.approx(limit)
+    assert after_it.base == pytest.approx(MARGIN * limit)
     assert (after_it.since_us, after_it.pause_us) == (NOW_US + pause_s * SECOND_US, pause_s * SECOND_US)
 
 
@@ -605,18 +609,14 @@ def test_the_first_request_that_is_accepted_after_a_drop_changes_nothing_else(ra
 
 
 def test_a_rest_moves_what_came_before_it_and_leaves_what_lies_behind_it() -> None:
-    moments_s = {0: 30, 4: 34, 5: 35, 20: 35, 35: 35, 40: 40}
-    for before_s, after_s in moments_s.items():
-        before, after_it = (
-            HOLDING._replace(
-                since_us=at_s * SECOND_US,
-                dropped_us=at_s * SECOND_US,
-                shut_from_us=at_s * SECOND_US,
-                recent_at_us=at_s * SECOND_US,
-            )
-            for at_s in (before_s, after_s)
+    def at(moment_s: int) -> Rate:
+        moment_us = moment_s * SECOND_US
+        return HOLDING._replace(
+            since_us=moment_us, dropped_us=moment_us, shut_from_us=moment_us, recent_at_us=moment_us
         )
-        assert rested(before, 5 * SECOND_US, 35 * SECOND_US) == after_it
+
+    for before_s, after_s in {0: 30, 4: 34, 5: 35, 20: 35, 35: 35, 40: 40}.items():
+        assert rested(at(before_s), 5 * SECOND_US, 35 * SECOND_US) == at(after_s)
 
 
 def test_a_ceiling_that_is_raised_is_climbed_to_from_the_old_one_and_from_now_on() -> None:

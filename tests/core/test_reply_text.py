@@ -52,6 +52,8 @@ def test_verdicts_are_read_with_a_byte_order_mark_and_php_s_notices_around_them(
         DOCUMENTED + b"[]",
         b"[]" + DOCUMENTED,
         b"see " + DOCUMENTED,
+        b"# a remark\n" + DOCUMENTED,
+        b"Fatal error:Uncaught x in /a.php:3\n" + DOCUMENTED,
         b"Notice: x in /a.php on line \n" + DOCUMENTED,
         DOCUMENTED + b"}",
         HTML_NOTICE,
