@@ -79,11 +79,11 @@ def test_a_report_that_finds_no_room_is_written_by_resume(tmp_path: Path, number
         assert bulk_remove(*removal(server, tmp_path, numbers, *PACE)).returncode == 0
         whole = report_of(tmp_path)
         (tmp_path / "report.csv").write_text("the report of before", encoding="utf-8")
-        done = limited(200_000, "resume", "--state-dir", tmp_path / "state")
+        done = limited(200_000, "resume", "--overwrite", "--state-dir", tmp_path / "state")
         assert done.returncode == 10, done.stdout
         assert "report.csv cannot be written" in done.stderr
         assert (tmp_path / "report.csv").read_text(encoding="utf-8") == "the report of before"
-        assert bulk_remove("resume", "--state-dir", tmp_path / "state").returncode == 0
+        assert bulk_remove("resume", "--overwrite", "--state-dir", tmp_path / "state").returncode == 0
     assert report_of(tmp_path) == whole
     assert not list(tmp_path.glob(".*.part"))
 
