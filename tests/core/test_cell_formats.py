@@ -131,6 +131,7 @@ def test_a_format_that_shows_nothing_is_told(code: str) -> None:
         ('"+420 "0', -NUMBER, "-+420 601234501"),
         ("0E+0", 601234504.5, None),
         ('0;"+420 "@', -NUMBER, None),
+        ('0;0;"7"@', 0, None),
         ("0;-0;" + '"none"', 0, "none"),
         ("0;-0", 0, None),
         ("General", 1e300, None),
@@ -282,6 +283,6 @@ def test_the_numbered_formats_of_amounts_show_the_number(number: int) -> None:
 
 
 def test_a_number_is_shown_as_it_is_from_as_many_digits_on_as_the_format_fills_up_with_zeros() -> None:
-    assert [cell_format(code).plain_digits for code in ("000 000", "#00", "#", "0", "General", "0%", "[>5]0")] == [
-        6, 2, 1, 1, 1, None, None,
+    assert [cell_format(code).plain_digits for code in ("000 000", "#00", "#", "0", "General", "0%", "[>5]0", r"\40", '"4"0')] == [
+        6, 2, 1, 1, 1, None, None, None, None,
     ]  # fmt: skip

@@ -434,3 +434,11 @@ def test_a_cell_of_more_than_sixty_four_characters_is_prose() -> None:
 )
 def test_scientific_notation_with_all_digits_has_at_most_three_in_front(cell: str, number: str) -> None:
     assert Normaliser(NumberRules())(cell).number == number
+
+
+@pytest.mark.parametrize(
+    ("cell", "number"),
+    [("+48.601234501", "601234501"), ("+420.601234502", "00420601234502"), ("+1.2025550123", "0012025550123")],
+)
+def test_a_dot_may_stand_behind_a_country_code(cell: str, number: str) -> None:
+    assert Normaliser(NumberRules())(cell).number == number
