@@ -419,6 +419,8 @@ def test_a_country_code_has_no_zero_in_front_and_a_region_is_named_in_any_case()
 def test_a_number_that_is_one_with_its_country_code_and_without_has_none_for_certain() -> None:
     normalise = Normaliser(NumberRules(DIGITS, "DE"))
     assert normalise.country_code_and_number("4915112345678") == ""
+    assert normalise.country_code_and_number("492112345") == "49492112345"
+    assert normalise.country_code_and_number("30123456") == "4930123456"
     assert normalise.country_code_and_number("15112345678") == "4915112345678"
 
 
@@ -442,3 +444,21 @@ def test_scientific_notation_with_all_digits_has_at_most_three_in_front(cell: st
 )
 def test_a_dot_may_stand_behind_a_country_code(cell: str, number: str) -> None:
     assert Normaliser(NumberRules())(cell).number == number
+
+
+@pytest.mark.parametrize(
+    ("region", "cells", "coded", "in_doubt"),
+    [
+        ("PL", ["48601234501", "48 601 234 502", "48601234503.0", "481234567", "601234501", "+48601234504"], 3, 1),
+        ("PL", ["48601234501", "brak", "481234567", "48 123 45 67", "60123", "48601234501 x"], 1, 2),
+        ("DE", ["491511234567", "4915112345678", "4921123456", "49211234567", "15112345678", "x"], 2, 2),
+        ("DE", ["49 151 1234567", "+491511234567", "49 21123456"], 1, 1),
+    ],
+)
+def test_each_cell_of_a_block_counts_once_as_one_that_begins_with_the_country_code(
+    region: str, cells: list[str], coded: int, in_doubt: int
+) -> None:
+    normalise = Normaliser(NumberRules(region=region))
+    block = normalise.block(cells)
+    assert (block.coded, block.in_doubt) == (coded, in_doubt)
+    assert sum(normalise.block([cell]).coded for cell in cells) == coded
