@@ -161,8 +161,8 @@ class Reading(NamedTuple):
     """
 
     text: str
-    kinds: tuple[str, ...]
-    or_else: str
+    kinds: tuple[str, ...] = ()
+    or_else: str = ""
 
 
 def reading(cell: str) -> Reading:

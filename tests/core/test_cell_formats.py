@@ -132,6 +132,7 @@ def test_a_format_that_shows_nothing_is_told(code: str) -> None:
         ("0E+0", 601234504.5, None),
         ('0;"+420 "@', -NUMBER, None),
         ('0;0;"7"@', 0, None),
+        ('"+420 "0', 0, "+420 0"),
         ("0;-0;" + '"none"', 0, "none"),
         ("0;-0", 0, None),
         ("General", 1e300, None),

@@ -19,6 +19,7 @@ from bulk_remove.core.regions import MAX_DIGITS, POLAND, region_of
 from bulk_remove.core.replies import NOT_SENT, Effect, Fault
 from bulk_remove.core.reply_text import DETAIL_MAX_CHARS
 from bulk_remove.core.retry import Decision, Step, Trial
+from bulk_remove.core.spelling import Reading
 from bulk_remove.core.steering import steering_from
 from bulk_remove.core.throttle import LEVELS, START_SHARE, Ceilings, Level, throttle_for
 from bulk_remove.core.verdicts import Verdict
@@ -38,6 +39,7 @@ def said(value: Any) -> dict[str, Any]:
         (NOTHING_SEEN, {}),
         (Verdict(Event.BUSY), {"event": Event.BUSY}),
         (Breaker(3, 9), {"threshold": 3, "patience_us": 9, "probe_first_us": 5_000_000, "probe_max_us": 60_000_000}),
+        (Reading("x"), {"text": "x"}),
         (RetryBudget(), {"left": 10.0, "most": 100.0, "drip_us": 10_000_000}),
         (Trial(1, 0, 1, alive=True), {"tries": 1, "numbers": 1, "alive": True, "passed": True}),
         (Decision(Step.SPLIT), {"step": Step.SPLIT}),
