@@ -120,6 +120,7 @@ def test_what_is_not_certain_is_refused_and_never_sent_without_its_code(code: st
         ("kierunkowy", "+22", "1234507", NEITHER),
         ("area_code", "48", "601234507", NEITHER),
         ("area_code", "48", "+48 601 234 507", "The number begins with another code than the one in its own column."),
+        ("area_code", "+22", "+48 22 123 45 07", "The number begins with another code than the one in its own column."),
         ("area_code", "22", "+48 601 234 507", "The number begins with another code than the one in its own column."),
         ("area_code", "PL", "601234507", "The cell in the column of the code holds none."),
         ("country_code", "22", "1234507", NEITHER),
