@@ -462,3 +462,26 @@ def test_each_cell_of_a_block_counts_once_as_one_that_begins_with_the_country_co
     block = normalise.block(cells)
     assert (block.coded, block.in_doubt) == (coded, in_doubt)
     assert sum(normalise.block([cell]).coded for cell in cells) == coded
+
+
+def test_where_rounded_numbers_are_refused_only_those_are() -> None:
+    normalise = Normaliser(NumberRules(rounded=True))
+    assert [normalise(cell).number for cell in ("(601) 234-501", "601234501", "+48601234501.0")] == ["601234501"] * 3
+    for cell in ("(601) 000-000", "601000000", "+48601000000"):
+        assert normalise(cell).problem.startswith("It ends in zeros")
+
+
+def test_bare_digits_too_long_for_the_region_need_only_the_length_of_a_number_abroad() -> None:
+    assert Normaliser(NumberRules(DIGITS))("4205466118339").number == "4205466118339"
+
+
+def test_a_number_of_the_region_itself_is_never_called_one_abroad() -> None:
+    normalise = Normaliser(NumberRules(NATIONAL, "AU"))
+    assert normalise("+61 13 12 34").problem == "No number of its country looks like this."
+    assert normalise("+48601234555").problem.startswith("A number abroad is dialled in more than one way")
+
+
+def test_as_is_keeps_what_stands_in_front() -> None:
+    normalise = Normaliser(NumberRules(AS_IS))
+    for cell in ("+48 601 234 501", "0048601234501", "48601234501", "601-234-501"):
+        assert normalise(cell).number == cell.replace(" ", "").replace("-", "")
