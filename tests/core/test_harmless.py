@@ -53,7 +53,7 @@ def test_a_phone_number_is_masked_however_it_is_grouped(number: str) -> None:
     [
         "opt-outs-2026-11-24.csv", "20261124.csv", "2026.11.24", "20261124-021530-9f3a", "2026-11-24 02:15:30 UTC",
         "2026-11-24T02:15", "53678450401cf", "8f14e45f-ceea-467f-a83d-1234567890ab", "HTTP 404", "3 of 12 in 2 s",
-        "1,234,567 records", "Python 3.11.7", "10.0.0.1", "ab" * 32, "1 2 3 4", "12 34 56",
+        "1,234,567 records", "Python 3.11.7", "10.0.0.1", "ab" * 32, "1 2 3 4", "12 34 56", "1234 5",
     ],
 )  # fmt: skip
 def test_what_is_no_phone_number_stays(text: str) -> None:
