@@ -444,6 +444,7 @@ def test_scientific_notation_with_all_digits_has_at_most_three_in_front(cell: st
 )
 def test_a_dot_may_stand_behind_a_country_code(cell: str, number: str) -> None:
     assert Normaliser(NumberRules())(cell).number == number
+    assert Normaliser(NumberRules())(cell[: cell.index(".") + 7]).problem == "A decimal number, not a phone number."
 
 
 @pytest.mark.parametrize(
