@@ -82,7 +82,7 @@ def replied(limit: Limit, reply_us: int, under_way: int, now_us: int) -> Limit:
 
 
 def _lightly(limit: Limit, reply_us: int, now_us: int) -> Limit:
-    weight = max(LIGHT_WEIGHT, 1 / (limit.lights + 1)) if limit.lights < LIGHT_FIRST else LIGHT_WEIGHT
+    weight = 1 / (limit.lights + 1) if limit.lights < LIGHT_FIRST else LIGHT_WEIGHT
     limit = limit._replace(
         light_us=limit.light_us + weight * (reply_us - limit.light_us),
         lights=limit.lights + 1,

@@ -171,7 +171,6 @@ class Normaliser:
         text = "\n".join(lines)
         numbers: list[str] = self._plain_lines.findall(text) if lines else []
         framed = f"\n{text}\n"
-        like_code: list[str] = self._like_code(framed)
         if lead := self._plain_lead:
             numbers = [number and lead + number for number in numbers]
         rounded = [number for number in numbers if number.endswith(ROUNDED)] if f"{ROUNDED}\n" in framed else []
@@ -179,8 +178,10 @@ class Normaliser:
         for index, judged in odd.items():
             numbers[index] = judged.normalised.number
             rounded += [numbers[index]] * numbers[index].endswith(ROUNDED)
-        # Cells without a space are looked at as they are; those with one, and all that are odd, by their digits.
-        like_code += self._like_code("\n".join(["", *(judged.digits for judged in odd.values()), ""])) if odd else []
+        if odd:  # what is odd is looked at by its digits, and not as it stands as well
+            digits = (odd[index].digits if index in odd else line for index, line in enumerate(lines))
+            framed = "\n".join(["", *digits, ""])
+        like_code: list[str] = self._like_code(framed)
         kinds = Counter(kind for judged in odd.values() if judged.normalised.number for kind in judged.kinds)
         problems = {index: judged.normalised.problem for index, judged in odd.items() if judged.normalised.problem}
         internal = sum(judged.internal for judged in odd.values())

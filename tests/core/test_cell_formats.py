@@ -101,6 +101,7 @@ OTHERWISE = {
     "[>700000000]0;0,": "601235",
     '[<5]0;[<6]0;[<7]0;"none"': "#",
     '0"12" ?/?': "60123450112 ",
+    '0/"12"': "60123450112",
     '"+4""20 "0E+0': "+420 601234501",
     '"\u0664\u0662\u0660"0': "\u0664\u0662\u0660601234501",  # 420 in Arabic digits
 }
@@ -131,6 +132,8 @@ def test_a_format_that_shows_nothing_is_told(code: str) -> None:
         ('"+420 "0', -NUMBER, "-+420 601234501"),
         ("0E+0", 601234504.5, None),
         ('0;"+420 "@', -NUMBER, None),
+        ('0;0;"7"@', 0, None),
+        ('"+420 "0', 0, "+420 0"),
         ("0;-0;" + '"none"', 0, "none"),
         ("0;-0", 0, None),
         ("General", 1e300, None),
@@ -159,6 +162,8 @@ def test_no_format_is_too_odd(code: str, value: float) -> None:
         ('0;"+420 "@', "+420 601234501"),
         ('0;0;"+420 "@', "+420 601234501"),
         ('"+"@', "+601234501"),
+        (r"\4@", "4601234501"),
+        (r"\ @\ ", None),
         ('0;0;0;"none"', "none"),
         ("0;0;0;", ""),
         (";;;", ""),
@@ -282,6 +287,6 @@ def test_the_numbered_formats_of_amounts_show_the_number(number: int) -> None:
 
 
 def test_a_number_is_shown_as_it_is_from_as_many_digits_on_as_the_format_fills_up_with_zeros() -> None:
-    assert [cell_format(code).plain_digits for code in ("000 000", "#00", "#", "0", "General", "0%", "[>5]0")] == [
-        6, 2, 1, 1, 1, None, None,
-    ]  # fmt: skip
+    filled = {"000 000": 6, "#00": 2, "#": 1, "0": 1, "General": 1}
+    odd = dict.fromkeys(("0%", "[>5]0", r"\40", '"4"0', "+0"))
+    assert {code: cell_format(code).plain_digits for code in filled | odd} == filled | odd

@@ -401,3 +401,8 @@ def test_digits_of_another_script_are_no_phone_number_of_a_column() -> None:
 def test_two_digits_are_no_number_of_any_column() -> None:
     assert refusal(["tel", "x"], ["12", "a"]).sentence.startswith("Column 'tel' has no phone number")
     assert chosen(["tel", "x"], ["112", "a"]) == 0
+
+
+def test_a_name_with_three_digits_may_hold_a_part_of_a_number_and_is_masked() -> None:
+    assert "1 'Nr 12'" in refusal(["Nr 12"], ["x"]).sentence
+    assert "1 '******'" in refusal(["Nr 123"], ["x"]).sentence

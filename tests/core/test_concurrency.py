@@ -147,7 +147,7 @@ def test_with_one_at_a_time_two_are_tried_after_a_round() -> None:
 
 @pytest.mark.parametrize(("lights", "age_us", "looking"), [(0, 0, LOOK_DOWN), (9, 1, LOOK_DOWN), (9, 0, 0)])
 def test_a_round_without_a_light_reply_in_two_minutes_asks_for_some(lights: int, age_us: int, looking: int) -> None:
-    assert (LIGHT_LASTS_US, LOOK_DOWN) == (120 * SECOND_US, 8)
+    assert (LIGHT_LASTS_US, LOOK_DOWN, ROUND_LEAST) == (120 * SECOND_US, 8, 12)
     limit = Limit(16, 4, light_us=100.0, lights=lights, light_at_us=SECOND_US - LIGHT_LASTS_US - age_us)
     after = after_a_round(limit, 100)
     assert (after.looking, after.replies, after.total_us) == (looking, 0, 0)

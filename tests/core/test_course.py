@@ -164,8 +164,15 @@ def test_reply_times_are_told_apart_from_a_twentieth_of_a_second_to_a_minute() -
     edges_s = [0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 60.0]
     course.add_attempts(Attempt(0.0, edge_s, "verdicts", "") for edge_s in edges_s)
     assert course.replies == [0, *[1] * len(edges_s)]
+    course.add_attempts(Attempt(0.0, edge_s - 1e-6, "verdicts", "") for edge_s in edges_s)
+    assert course.replies == [1, *[2] * (len(edges_s) - 1), 1]
 
 
 def test_a_part_before_a_session_has_not_its_ceiling() -> None:
     slow, fast = SessionSpan(0.0, 100.0, 2.0, "stopped"), SessionSpan(200.0, 300.0, 5.0, "done")
     assert Timeline.of([slow, fast]).ceilings() == [2.0] * 50 + [5.0] * 50
+
+
+def test_the_place_of_an_example_shows_no_number() -> None:
+    course = course_of(row(None, "x", "A letter.")._replace(source=replace(SOURCE, file="48601000123\x1b.csv")))
+    assert course.examples["A letter."] == [("48*****0123?.csv, row 7", "*")]

@@ -219,3 +219,8 @@ def test_what_a_spreadsheet_can_take_away_without_a_trace_changes_nothing() -> N
     """The plus, both zeros, or the mark of text of a number of the region."""
     for cell in ("+48601234555", "0048601234555", "48601234555", "'48601234555"):
         assert NORMALISERS[NumberFormat.NATIONAL](cell) == ("601234555", "")
+
+
+@pytest.mark.parametrize("cell", ['="441"', "'441", "'441'"])
+def test_quotes_around_an_internal_number_lose_nothing(cell: str) -> None:
+    assert Normaliser(NumberRules(internal_numbers=True))(cell).number == "441"

@@ -6,11 +6,12 @@ from typing import Any
 import pytest
 
 from bulk_remove.core import canary, chunker, guards, nights, numbers, plan, progress, proof, quota, request_size
+from bulk_remove.core.alike import Alike
 from bulk_remove.core.breaker import Breaker, RetryBudget
 from bulk_remove.core.chunker import RequestShape
 from bulk_remove.core.lifecycle import NEW, NOTHING_SEEN, Event
 from bulk_remove.core.line_length import LineLength, Split
-from bulk_remove.core.model import Brackets, NumberFormat
+from bulk_remove.core.model import Brackets, Chunk, NumberFormat, NumberState
 from bulk_remove.core.numbers import NumberRules
 from bulk_remove.core.pacing import LATENESS_US, pace_for
 from bulk_remove.core.plan import CampaignPlan, Plan
@@ -19,6 +20,7 @@ from bulk_remove.core.regions import MAX_DIGITS, POLAND, region_of
 from bulk_remove.core.replies import NOT_SENT, Effect, Fault
 from bulk_remove.core.reply_text import DETAIL_MAX_CHARS
 from bulk_remove.core.retry import Decision, Step, Trial
+from bulk_remove.core.spelling import Reading
 from bulk_remove.core.steering import steering_from
 from bulk_remove.core.throttle import LEVELS, START_SHARE, Ceilings, Level, throttle_for
 from bulk_remove.core.verdicts import Verdict
@@ -38,6 +40,11 @@ def said(value: Any) -> dict[str, Any]:
         (NOTHING_SEEN, {}),
         (Verdict(Event.BUSY), {"event": Event.BUSY}),
         (Breaker(3, 9), {"threshold": 3, "patience_us": 9, "probe_first_us": 5_000_000, "probe_max_us": 60_000_000}),
+        (Reading("x"), {"text": "x"}),
+        (
+            Chunk(1, "00001", (), (), Alike[NumberState]((), ()), first=True),
+            {"chunk_id": 1, "campaign": "00001", "first": True},
+        ),
         (RetryBudget(), {"left": 10.0, "most": 100.0, "drip_us": 10_000_000}),
         (Trial(1, 0, 1, alive=True), {"tries": 1, "numbers": 1, "alive": True, "passed": True}),
         (Decision(Step.SPLIT), {"step": Step.SPLIT}),

@@ -113,7 +113,7 @@ def test_a_share_is_read_exactly(text: str, share: float) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "5", "1", "1.0", "101%", "-5%", "5%%", "five", "1/20", "nan", "0,05", "1e-2", "\u0665%"]
+    "text", ["", "5", "1", "1.0", "101%", "-5%", "5%%", ".", ".%", "five", "1/20", "nan", "0,05", "1e-2", "\u0665%"]
 )
 def test_what_is_no_share_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="max_invalid") as caught:

@@ -97,3 +97,11 @@ def test_two_nights_more_are_given_to_numbers_that_stay_open() -> None:
         Place.INBOX,
         Place.FAILED,
     ]
+
+
+@pytest.mark.parametrize(
+    "end", ["part", "partial", "tmp", "temp", "filepart", "crdownload", "download", "upload", "swp"]
+)
+def test_an_end_of_a_name_counts_only_behind_a_dot(end: str) -> None:
+    assert is_passing(f"a.{end}")
+    assert not is_passing(f"a{end}")

@@ -419,6 +419,8 @@ def test_a_country_code_has_no_zero_in_front_and_a_region_is_named_in_any_case()
 def test_a_number_that_is_one_with_its_country_code_and_without_has_none_for_certain() -> None:
     normalise = Normaliser(NumberRules(DIGITS, "DE"))
     assert normalise.country_code_and_number("4915112345678") == ""
+    assert normalise.country_code_and_number("492112345") == "49492112345"
+    assert normalise.country_code_and_number("30123456") == "4930123456"
     assert normalise.country_code_and_number("15112345678") == "4915112345678"
 
 
@@ -434,3 +436,53 @@ def test_a_cell_of_more_than_sixty_four_characters_is_prose() -> None:
 )
 def test_scientific_notation_with_all_digits_has_at_most_three_in_front(cell: str, number: str) -> None:
     assert Normaliser(NumberRules())(cell).number == number
+
+
+@pytest.mark.parametrize(
+    ("cell", "number"),
+    [("+48.601234501", "601234501"), ("+420.601234502", "00420601234502"), ("+1.2025550123", "0012025550123")],
+)
+def test_a_dot_may_stand_behind_a_country_code(cell: str, number: str) -> None:
+    assert Normaliser(NumberRules())(cell).number == number
+    assert Normaliser(NumberRules())(cell[: cell.index(".") + 7]).problem == "A decimal number, not a phone number."
+
+
+@pytest.mark.parametrize(
+    ("region", "cells", "coded", "in_doubt"),
+    [
+        ("PL", ["48601234501", "48 601 234 502", "48601234503.0", "481234567", "601234501", "+48601234504"], 3, 1),
+        ("PL", ["48601234501", "brak", "481234567", "48 123 45 67", "60123", "48601234501 x"], 1, 2),
+        ("DE", ["491511234567", "4915112345678", "4921123456", "49211234567", "15112345678", "x"], 2, 2),
+        ("DE", ["49 151 1234567", "+491511234567", "49 21123456"], 1, 1),
+    ],
+)
+def test_each_cell_of_a_block_counts_once_as_one_that_begins_with_the_country_code(
+    region: str, cells: list[str], coded: int, in_doubt: int
+) -> None:
+    normalise = Normaliser(NumberRules(region=region))
+    block = normalise.block(cells)
+    assert (block.coded, block.in_doubt) == (coded, in_doubt)
+    assert sum(normalise.block([cell]).coded for cell in cells) == coded
+
+
+def test_where_rounded_numbers_are_refused_only_those_are() -> None:
+    normalise = Normaliser(NumberRules(rounded=True))
+    assert [normalise(cell).number for cell in ("(601) 234-501", "601234501", "+48601234501.0")] == ["601234501"] * 3
+    for cell in ("(601) 000-000", "601000000", "+48601000000"):
+        assert normalise(cell).problem.startswith("It ends in zeros")
+
+
+def test_bare_digits_too_long_for_the_region_need_only_the_length_of_a_number_abroad() -> None:
+    assert Normaliser(NumberRules(DIGITS))("4205466118339").number == "4205466118339"
+
+
+def test_a_number_of_the_region_itself_is_never_called_one_abroad() -> None:
+    normalise = Normaliser(NumberRules(NATIONAL, "AU"))
+    assert normalise("+61 13 12 34").problem == "No number of its country looks like this."
+    assert normalise("+48601234555").problem.startswith("A number abroad is dialled in more than one way")
+
+
+def test_as_is_keeps_what_stands_in_front() -> None:
+    normalise = Normaliser(NumberRules(AS_IS))
+    for cell in ("+48 601 234 501", "0048601234501", "48601234501", "601-234-501"):
+        assert normalise(cell).number == cell.replace(" ", "").replace("-", "")

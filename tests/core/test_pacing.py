@@ -125,3 +125,9 @@ def test_what_is_left_is_spread_until_the_limit_begins_anew() -> None:
 @pytest.mark.parametrize(("rate", "interval_us"), [(1.0, 1_000_000), (3.0, 333_334), (2.5, 400_000), (0.1, 10_000_000)])
 def test_slots_stand_one_interval_apart_rounded_up(rate: float, interval_us: int) -> None:
     assert pace_for(rate).interval_us == interval_us
+
+
+def test_a_pause_counts_also_where_the_window_is_full() -> None:
+    pace, _ = depart(pace_for(1.0), 0)
+    assert depart(pace, 500_000)[1] == 500_000
+    assert depart(paused(pace, 5 * SECOND_US), 500_000)[1] == 4_500_000

@@ -153,6 +153,7 @@ def test_the_limits_are_for_each_campaign_and_for_what_is_sent_alone() -> None:
         *((word, 8000, True) for word in ("8000", "8,000", "8 000", "8.000", "8'000", "8\u00a0000\n", " 8\u202f000 ")),
         *((word, 8000, False) for word in ("", "\n", "n", "nie")),
         *((word, 8000, None) for word in ("yes", "tak", "8", "80,00", "8,0,0,0", "8 00", "08000", "-8000", "8000.0")),
+        ("1234,567", 1_234_567, None),
         ("1,234,567", 1_234_567, True),
         ("100", 100, True),
         ("yes", 100, None),

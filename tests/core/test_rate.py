@@ -377,10 +377,16 @@ WHERE_IT_WAS = {"hold": 60.0, "good": 10.0, "saved_up": 0.75, "wall": 294 / 30.5
             id="within a budget, whose end will show it",
         ),
         pytest.param(
-            PROBING._replace(base=5.0, since_us=-100 * SECOND_US, period_us=40 * SECOND_US),
+            PROBING._replace(base=6.0, since_us=-100 * SECOND_US, period_us=40 * SECOND_US),
             0.0,
-            {"base": MARGIN * 294 / 30.5, "good": 5.0, "period": 0.0, "hold": 60.0, "wall": 294 / 30.5, "level": 4},
+            {"base": MARGIN * 294 / 30.5, "good": 6.0, "period": 0.0, "hold": 60.0, "wall": 294 / 30.5, "level": 4},
             id="so far above that there is no budget any more",
+        ),
+        pytest.param(
+            PROBING._replace(base=7.0, since_us=-100 * SECOND_US, period_us=40 * SECOND_US),
+            0.0,
+            {"base": MARGIN * 294 / 30.5, "good": 7.0, "hold": 60.0},
+            id="not so far above, within a budget",
         ),
     ],
 )

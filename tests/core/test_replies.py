@@ -144,6 +144,12 @@ def test_an_entry_without_a_status_is_about_its_number_alone(http_status: object
     assert "Agent not found." in reply.verdicts[0].detail
 
 
+def test_a_failure_over_one_number_is_told_with_the_words_about_it_if_there_are_any() -> None:
+    for message, said in (("Try later.", " It said: Try later."), (" ", ""), (None, ""), (5, "")):
+        (verdict,) = replied({"441": [{"http_status": 503, "message": message}]}, "441").verdicts
+        assert verdict.detail == f"The server failed over this number (http_status 503).{said}"
+
+
 def test_a_refusal_of_one_number_without_words_is_one_too() -> None:
     (verdict,) = replied({"441": [{"http_status": 400}]}, "441").verdicts
     assert verdict == Verdict(Event.REFUSED, detail="The server refused this number (http_status 400).")
@@ -542,3 +548,9 @@ def test_a_key_that_stands_twice_is_noticed_also_where_its_last_value_is_nothing
 
 def test_twenty_errors_of_an_envelope_are_read() -> None:
     assert read_envelope(orjson.dumps({"errors": [{"message": "x"}] * 30})).message == "; ".join("x" * 20)
+
+
+def test_an_entry_in_which_something_else_stands_twice_is_still_a_verdict() -> None:
+    reply = read_reply(b'{"441":[{"note":1,"note":2,"http_status":200,"record_id":5235,"status":"REMOVED"}]}', ["441"])
+    assert isinstance(reply, Reply)
+    assert reply.verdicts == (Verdict(Event.REMOVED, 1, (5235,)),)

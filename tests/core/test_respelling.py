@@ -64,6 +64,7 @@ OTHERS: list[tuple[Region, str, str]] = [
     (POLAND, "601234555", ""),
     (POLAND, "601234555", "000"),
     (POLAND, "000", "00"),
+    (POLAND, "x", "y"),
     (POLAND, "123456", "+48123456"),
     (POLAND, "1", f"{'0' * 40}1"),
     (AMERICA, "2025550123", "+01112025550123"),
