@@ -54,7 +54,10 @@ def said(value: Any) -> dict[str, Any]:
         (LineLength(), {}),
         (pace_for(1.0), {"interval_us": 1_000_000, "window_us": 1_000_000, "per_window": 1}),
         (CampaignPlan("00001", 5, 1), {"campaign": "00001", "numbers": 5, "requests": 1}),
-        (Plan("r", "h", (), (), 2.0), {"run_id": "r", "host": "h", "rate": 2.0, "limits": guards.NO_LIMITS}),
+        (
+            Plan("r", "h", (), (), 2.0),
+            {"run_id": "r", "host": "h", "rate": 2.0, "limits": guards.NO_LIMITS, "keep": plan.Keep()},
+        ),
         (guards.NO_LIMITS, {"max_share": 1}),
         (
             Proof("00001", 1, 1, 1, 1, "x"),
