@@ -117,3 +117,7 @@ def test_a_reply_to_a_probe_ends_the_probing() -> None:
     probing, wait_us = admit(tripped(), 5 * SECOND)
     assert (probing.probing, wait_us) == (True, 0)
     assert answered(probing) == Breaker(3, 900 * SECOND)
+
+
+def test_a_retry_earlier_than_the_last_one_takes_nothing_more() -> None:
+    assert spend(RetryBudget(left=5.0, updated_us=10 * SECOND), 0)[0].left == 4

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bulk_remove.core.chunker import RequestShape, in_requests, pack
+from bulk_remove.core.chunker import Packer, RequestShape, in_requests, pack
 from bulk_remove.core.model import Brackets
 from bulk_remove.errors import UsageError
 
@@ -107,3 +107,10 @@ def test_a_line_too_short_for_one_number_is_refused_with_the_least_that_works() 
     with pytest.raises(UsageError):
         RequestShape("00001", max_request_line=least - 1)
     assert RequestShape("00001", max_request_line=least).line_bytes("0" * 16) == least
+
+
+def test_what_is_left_is_a_request_like_all_others() -> None:
+    shape = RequestShape("00001", max_numbers=2)
+    packer = Packer(shape)
+    assert [*packer.add(["441"]), *packer.add(["442"]), *packer.add(["443", "444"])] == [("441", "442")]
+    assert [*packer.rest(), *packer.rest()] == [("443", "444")]

@@ -224,3 +224,9 @@ def test_what_a_spreadsheet_can_take_away_without_a_trace_changes_nothing() -> N
 @pytest.mark.parametrize("cell", ['="441"', "'441", "'441'"])
 def test_quotes_around_an_internal_number_lose_nothing(cell: str) -> None:
     assert Normaliser(NumberRules(internal_numbers=True))(cell).number == "441"
+
+
+@pytest.mark.parametrize("digits", ["601234501", "48601234501", "4860123", "441", "0601"])
+def test_a_wide_plus_is_a_plus(digits: str) -> None:
+    normalise = Normaliser(NumberRules())
+    assert normalise(f"\uff0b{digits}") == normalise(f"+{digits}")

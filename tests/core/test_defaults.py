@@ -11,7 +11,7 @@ from bulk_remove.core.breaker import Breaker, RetryBudget
 from bulk_remove.core.chunker import RequestShape
 from bulk_remove.core.lifecycle import NEW, NOTHING_SEEN, Event
 from bulk_remove.core.line_length import LineLength, Split
-from bulk_remove.core.model import Brackets, Chunk, NumberFormat, NumberState
+from bulk_remove.core.model import Brackets, Chunk, NumberFormat, NumberState, Outcome, Status
 from bulk_remove.core.numbers import NumberRules
 from bulk_remove.core.pacing import LATENESS_US, pace_for
 from bulk_remove.core.plan import CampaignPlan, Plan
@@ -105,3 +105,7 @@ def test_the_figures_are_those_that_the_documents_name() -> None:
 
 def test_what_is_known_of_poland_without_asking_is_what_libphonenumber_knows() -> None:
     assert region_of("PL") == POLAND
+
+
+def test_a_count_of_records_is_exact_unless_it_is_said_to_be_a_lower_bound() -> None:
+    assert not Outcome("601234501", Status.REMOVED, 1, (7,), 1, 0, "", 1.0).at_least

@@ -241,3 +241,11 @@ def test_a_share_is_told_in_whole_percent_from_a_tenth_on_and_more_precisely_bel
         check_limits({"00001": count}, Limits(max_share=0.0), Known({"00001": 1000}))
     with pytest.raises(GuardStop, match=r"are 0.0334% of"):
         check_limits({"00001": 3}, Limits(max_share=0.0), Known({"00001": 9000}))
+
+
+def test_one_breach_more_than_is_shown_is_counted() -> None:
+    with pytest.raises(GuardStop, match=r"; and 1 more of this kind\. Nothing was sent\."):
+        check_limits({"00001": 4000, "00002": 4000}, Limits(2000, 0.2), KNOWN)
+    with pytest.raises(GuardStop) as caught:
+        check_limits({"00001": 4000}, Limits(2000, 0.2, 1.5), KNOWN)
+    assert "more of this kind" not in caught.value.sentence

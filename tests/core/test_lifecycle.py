@@ -496,3 +496,8 @@ def test_as_long_as_there_is_nothing_to_compare_with_the_least_doubt_counts_only
     assert with_verdict(doubted, Event.NOT_EXIST, 0, (), "", 90.0).phase == Phase.PRESUMED_REMOVED
     assert with_verdict(doubted, Event.REMOVED, 1, (7,), "", 90.0).phase == Phase.REMOVED
     assert with_verdict(doubted, Event.NOT_EXIST, 0, (), "", 90.0, SEEN).phase == Phase.NOT_EXIST
+
+
+def test_blanks_behind_the_sentence_of_doubt_hide_it_from_nobody() -> None:
+    state = read_back(Status.REMOVED, f"Two keys. {AT_LEAST} \n")
+    assert (state.phase, state.detail) == (Phase.REMOVED_AT_LEAST, "Two keys.")

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from bulk_remove.core.model import NumberFormat
 from bulk_remove.core.numbers import Normalised, Normaliser, NumberRules
-from bulk_remove.core.regions import is_country_code, is_name_of
+from bulk_remove.core.regions import is_country_code, is_name_of, is_subscriber
 from bulk_remove.core.spelling import MAX_CELL_CHARS
 from bulk_remove.errors import UsageError
 
@@ -486,3 +486,29 @@ def test_as_is_keeps_what_stands_in_front() -> None:
     normalise = Normaliser(NumberRules(AS_IS))
     for cell in ("+48 601 234 501", "0048601234501", "48601234501", "601-234-501"):
         assert normalise(cell).number == cell.replace(" ", "").replace("-", "")
+
+
+def test_where_whole_numbers_are_as_short_as_internal_ones_they_are_whole() -> None:
+    assert Normaliser(NumberRules(region="FK"))("51234") == Normalised("51234", "")
+    assert Normaliser(NumberRules(region="FK")).block(["51 234", "51234"]).internal == 0
+
+
+def test_digits_no_longer_than_a_national_number_never_begin_with_a_country_code() -> None:
+    normalise = Normaliser(NumberRules(region="AT"))
+    assert normalise.from_country_code("4366412345678") == ""
+    assert normalise("4366412345678").number == "4366412345678"
+
+
+def test_among_coded_numbers_a_whole_one_that_begins_otherwise_is_taken() -> None:
+    assert Normaliser(NumberRules(region="DE", coded=True))("30123456").number == "30123456"
+    assert Normaliser(NumberRules(region="DE", coded=True))("492112345").problem.startswith(
+        "It begins with the country"
+    )
+
+
+@pytest.mark.parametrize(
+    ("digits", "is_one"),
+    [("48601234501", True), ("48221234567", True), ("12025550123", True), ("48800123456", False), ("4899", False)],
+)
+def test_a_subscriber_has_a_telephone_and_no_free_number(digits: str, is_one: bool) -> None:
+    assert is_subscriber(digits) is is_one

@@ -131,3 +131,10 @@ def test_a_pause_counts_also_where_the_window_is_full() -> None:
     pace, _ = depart(pace_for(1.0), 0)
     assert depart(pace, 500_000)[1] == 500_000
     assert depart(paused(pace, 5 * SECOND_US), 500_000)[1] == 4_500_000
+
+
+def test_the_window_is_rounded_up_and_a_spread_is_never_faster_than_the_ceiling() -> None:
+    window_us = pace_for(0.3).window_us
+    assert (type(window_us), window_us) == (int, 3_333_334)
+    pace, _ = take_slot(spread(pace_for(1.0), 100, 0, 2 * SECOND_US), LATENESS_US, 1.0)
+    assert pace.next_slot_us == SECOND_US

@@ -439,7 +439,9 @@ def test_a_phone_number_in_the_servers_words_is_masked() -> None:
     ("http_status", "too_long"), [(413, True), (414, True), (431, True), (400, False), (429, False)]
 )
 def test_a_request_that_is_too_long_is_told_from_one_that_is_wrong(http_status: int, too_long: bool) -> None:
-    assert fault_of_status(http_status, b"", None).too_long is too_long
+    fault = fault_of_status(http_status, b"", None)
+    assert fault.too_long is too_long
+    assert fault.sentence.startswith("The request is too long for the server") is too_long
 
 
 entries = st.lists(

@@ -156,3 +156,8 @@ def test_half_of_the_step_is_certain_and_the_other_half_is_drawn() -> None:
 
 def test_half_of_the_first_delay_is_left_or_no_question_follows() -> None:
     assert [busy_delay_s(BUSY, 9, used_s, draw=0.5) for used_s in (1784.0, 1785.0, 1785.1)] == [16.0, 15.0, None]
+
+
+def test_the_backoff_begins_with_the_first_step_and_ends_with_the_longest_however_often_it_was_tried() -> None:
+    policy = RetryPolicy(backoff_first_s=2.0, backoff_max_s=50.0)
+    assert [backoff_s(policy, tries, 1.0) for tries in (1, 2, 5, 6, 5000)] == [2.0, 4.0, 32.0, 50.0, 50.0]

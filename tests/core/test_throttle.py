@@ -212,3 +212,8 @@ def test_ceilings_that_are_moved_by_hand_are_those_of_the_throttle() -> None:
     lower = replace(STEADY, rate=0.5, at_once=1)
     eased = recapped(throttle_for(STEADY, 0), lower, eased=True, now_us=0)
     assert (eased.ceilings, eased.rate.ceiling, eased.limit.ceiling, eased.eased) == (lower, 0.5, 1, True)
+
+
+def test_a_quota_counts_from_the_moment_at_which_it_was_told() -> None:
+    paused = told(throttle_for(FIXED, 0), Quota(0, 30.0), 5 * SECOND_US)
+    assert slot(paused, 5 * SECOND_US)[1] == 30 * SECOND_US
