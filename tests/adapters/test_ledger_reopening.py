@@ -14,7 +14,7 @@ from tests.support.inline_journal import planned
 NUMBERS = [f"{600 + index}" for index in range(8)]
 REMOVED = NumberState("R", 1, (7,), 1, 0, 0.0, 50.0)
 BUSY = NumberState("B", 1, (7,), 1, 1, 40.0, 50.0)
-GIVEN_UP = NumberState("u", attempts=6, detail="The server did not answer in time.")
+GIVEN_UP = NumberState("u", attempts=6, detail="The server did not answer in time.", doubt_us=EVER_US)
 NOW_S = 1000.0
 
 
