@@ -131,7 +131,7 @@ _NONE_FOUND = BETWEEN_FORMS | {Phase.NOT_EXIST, Phase.PRESUMED_REMOVED}
 DOUBT = "A request for it brought no verdict and may have removed records."
 AT_LEAST = "At least this many records: a request for it brought no verdict and may have removed more."
 """What the report's `detail` ends with where there is doubt that the status, or the count of records, does not show."""
-GONE_MEANWHILE = "It was in a call when it was asked for before, and is gone now; no request removed it."
+GONE_MEANWHILE = "It was in a call when it was asked for before, and is gone now; no reply said that it was removed."
 _SENTENCES = (DOUBT, AT_LEAST, "A request for it went unanswered.")
 """Those two, and what stood for them in earlier reports."""
 

@@ -136,14 +136,16 @@ class World:
     def _moments(self, request: Request, fate: Fate, now_s: float) -> tuple[float, float]:
         """Draw when a request is acted upon and when it is answered."""
         draw, latency_s = self._dice.uniform, self.climate.latency_s
-        share = len(request.numbers) / self._largest if self.climate.sized else 1.0
-        surely = min(LEAST_SHARE, share) if self.climate.sized else 1.0
+        share = len(request.numbers) / self._largest
+        surely = min(LEAST_SHARE, share)  # the client does not know whether the size counts here
         if fate in AT_THE_DOOR:
             hasty = self.is_calm or self._dice.random() < 0.75
             request.at_once = hasty and latency_s >= _DECIDABLE_S
             told_s = now_s + latency_s * (surely * draw(0.0, 0.1) if hasty else draw(0.3, 3.0))
             return told_s, told_s
-        latency_s *= max(LEAST_SHARE, share)
+        # Where the size counts, other things do, too: the same request takes longer another time.
+        if self.climate.sized:
+            latency_s *= max(LEAST_SHARE, share) * self._more.choice((1.0, 1.0, 4.0))
         if fate is Fate.LATE:
             return now_s + draw(0.0, 150.0), _NEVER_S
         # The first request of all finds cold caches.
