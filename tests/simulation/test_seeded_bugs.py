@@ -9,7 +9,7 @@ import pytest
 from bulk_remove.adapters import client, reporter
 from bulk_remove.adapters.account import Account
 from bulk_remove.adapters.clock import SystemClock
-from bulk_remove.adapters.ledger import Outcomes, Sending, packing, reopening, sending
+from bulk_remove.adapters.ledger import Outcomes, Sending, packing, reopening
 from bulk_remove.adapters.pool import Pool, bookkeeper, pool
 from bulk_remove.adapters.pool.bookkeeper import Bookkeeper
 from bulk_remove.adapters.pool.feeder import Feeder
@@ -20,7 +20,6 @@ from bulk_remove.core.chunker import RequestShape
 from bulk_remove.core.lifecycle import (
     EVER_US,
     NEXT,
-    NOTHING_SEEN,
     SETTLED,
     Event,
     Fastest,
@@ -114,13 +113,6 @@ def refusals_held_against_the_half_of_the_only_reply(broken: pytest.MonkeyPatch)
 def refusals_held_against_replies_of_any_size(broken: pytest.MonkeyPatch) -> None:
     may_have_acted = Fastest.may_have_acted
     broken.setattr(Fastest, "may_have_acted", lambda seen, took_us, _each_ns: may_have_acted(seen, took_us, -1))
-
-
-def doubt_withdrawn_by_a_slower_session(broken: pytest.MonkeyPatch) -> None:
-    as_it_was = lambda state, _: state._replace(busy_since_s=0.0)  # noqa: E731
-    broken.setattr(sending, "taken_up", as_it_was)
-    broken.setattr(reopening, "taken_up", as_it_was)
-    broken.setattr(Sending, "fastest", lambda _: NOTHING_SEEN)
 
 
 def replies_timed_to_the_end_of_their_bodies(broken: pytest.MonkeyPatch) -> None:
