@@ -75,6 +75,20 @@ def test_a_body_that_trickles_makes_no_refusal_look_impossible(tmp_path: Path) -
     assert len(campaign.removed_unsaid) == 10
 
 
+def test_a_small_request_may_be_carried_out_sooner_than_any_large_one(tmp_path: Path) -> None:
+    refused_once: list[Sequence[str]] = []
+
+    def refuses(_request: int, numbers: Sequence[str]) -> bool:
+        last = len(numbers) == 1 and not refused_once
+        refused_once.extend([numbers] * last)
+        return last
+
+    campaign = Campaign(503, refuses, carried_out=True)
+    run = Run(tmp_path, FakeServer(campaign, ANSWERS_IN_S, fault_s=ANSWERS_IN_S / 5), numbers=41, concurrency=1)
+    check_nothing_untrue_is_said(run, campaign)
+    assert len(campaign.removed_unsaid) == 1
+
+
 @pytest.mark.parametrize("after_s", [ANSWERS_IN_S, 3.0], ids=["as fast as others", "slowly"])
 @pytest.mark.parametrize("http_status", [*SLOW_DOWNS, *REFUSALS])
 @pytest.mark.parametrize("times", [1, 2], ids=["some records gone", "all records gone"])

@@ -110,11 +110,6 @@ def refusals_held_against_the_half_of_the_only_reply(broken: pytest.MonkeyPatch)
     _judging(broken, lambda seen, took_us: took_us >= (seen.us // 2 if seen.replies else 1_000_000))
 
 
-def refusals_held_against_replies_of_any_size(broken: pytest.MonkeyPatch) -> None:
-    may_have_acted = Fastest.may_have_acted
-    broken.setattr(Fastest, "may_have_acted", lambda seen, took_us, _each_ns: may_have_acted(seen, took_us, -1))
-
-
 def replies_timed_to_the_end_of_their_bodies(broken: pytest.MonkeyPatch) -> None:
     took = Bookkeeper.took
 
@@ -375,7 +370,6 @@ CASES: tuple[tuple[Bug, str], ...] = (
     (a_denial_taken_for_nothing_done, TOLD),
     (refusals_held_against_the_whole_of_the_fastest_reply, TRUE),
     (replies_timed_to_the_end_of_their_bodies, TRUE),
-    (refusals_held_against_replies_of_any_size, TRUE),
     (refusals_held_against_the_half_of_the_only_reply, SAID),
     (refusals_judged_once_and_for_all_when_they_come, TRUE),
     (halves_that_do_not_inherit_doubt, SAID),
