@@ -39,6 +39,8 @@ STAND_IN = "X-Stand-In"
 """The header of a server that is not Thulium and says so; `simulate` sends it."""
 Departure = Callable[[], Awaitable[bool]]
 """Waits until a request may go; False when it may not any more."""
+Arrival = Callable[[], None]
+"""Is told when the status and the headers of a reply are here: how long the body takes says nothing of the work."""
 
 KEEPALIVE_S = 3.0
 """Idle connections are dropped before the server drops them: Apache does after 5 s (KeepAliveTimeout)."""
@@ -116,16 +118,21 @@ class Client:
         await self._session.close()
 
     async def delete(
-        self, chunk: Chunk, shape: RequestShape, now_s: float, departure: Departure | None = None
+        self,
+        chunk: Chunk,
+        shape: RequestShape,
+        now_s: float,
+        departure: Departure | None = None,
+        arrival: Arrival | None = None,
     ) -> Reply | Fault:
         """Send one DELETE for a chunk, once.
 
         `now_s` (Unix seconds) is what moments in the reply's headers are held against where it has no date of its own.
         `departure` is awaited when the connection stands and the next thing is the first byte; when it says no, nothing
-        is sent and NOT_SENT returned.
+        is sent and NOT_SENT returned. `arrival` is called when the head of the reply is here, before its body.
         """
         try:
-            status, headers, body = await self._request("DELETE", shape.target(chunk.numbers), departure)
+            status, headers, body = await self._request("DELETE", shape.target(chunk.numbers), departure, arrival)
         except _Failed as failed:
             return failed.fault
         answer = (
@@ -152,7 +159,7 @@ class Client:
             )
 
     async def _request(
-        self, method: str, target: str, departure: Departure | None = None
+        self, method: str, target: str, departure: Departure | None = None, arrival: Arrival | None = None
     ) -> tuple[int, Mapping[str, str], bytes]:
         # encoded=True: the query stays, byte for byte, what the chunker counted.
         url = yarl.URL(f"{self._connection.base_url}{target}", encoded=True)
@@ -166,6 +173,8 @@ class Client:
                 proxy_headers=self._route.tunnel_headers,
                 trace_request_ctx=departure,
             ) as response:
+                if arrival is not None:
+                    arrival()
                 return response.status, _headers(response), await _bounded_body(response)
         except (aiohttp.ClientError, OSError) as error:
             fault = fault_of_exception(error)

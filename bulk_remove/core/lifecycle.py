@@ -68,26 +68,41 @@ _BLUR_US = 10_000
 
 
 class Fastest(NamedTuple):
-    """The fastest of so many replies with verdicts, in microseconds from the departure to the reply."""
+    """The fastest of so many replies with verdicts, from the departure until the head of the reply was there.
+
+    `us` is its time in microseconds, `each_ns` that for each number of a request, in nanoseconds; they need not be of
+    the same reply. Both are what can be relied on: what a busy machine may have noticed late is left out.
+    """
 
     us: int = 0
     replies: int = 0
+    each_ns: int = 0
 
-    def and_reply(self, took_us: int) -> "Fastest":
-        """Return what is known after one more reply."""
-        return Fastest(min(self.us, took_us) if self.replies else took_us, self.replies + 1)
+    def and_reply(self, took_us: int, numbers: int) -> "Fastest":
+        """Return what is known after one more reply to a request of so many numbers; more than a few do not matter."""
+        sure_us = min(took_us, 2 * max(0, took_us - _BLUR_US))  # half of it is what counts
+        each_ns = sure_us * 1000 // numbers
+        if self.replies:
+            sure_us, each_ns = min(self.us, sure_us), min(self.each_ns, each_ns)
+        return Fastest(sure_us, min(self.replies + 1, _TRUSTED_REPLIES), each_ns)
 
-    def may_have_acted(self, took_us: int) -> bool:
+    def may_have_acted(self, took_us: int, each_ns: int) -> bool:
         """Tell whether a request that brought no verdicts after so long may have been carried out; 0: it never left.
 
-        It was not if it came back in less than half the time of the fastest reply. Half, since the fastest so far is
-        not the fastest there can be, and a request that fails may have done only a part of the work; and less of the
-        first few replies (an eighth of the only one), which may have been slow.
+        It was not if it came back in less than half the time of the fastest reply, and of the share that so many
+        numbers have of that: the least, over all replies to n numbers in t, of t * min(1, m / n) for a request of m.
+        Half, since the fastest so far is not the fastest there can be, and a request that fails may have done only a
+        part of the work; and less of the first few replies (an eighth of the only one), which may have been slow.
         """
         if not self.replies:
             return took_us > _UNCOMPARED_US
-        trusted_us = self.us * min(self.replies, _TRUSTED_REPLIES) // (2 * _TRUSTED_REPLIES)
-        return took_us > 0 and took_us >= min(trusted_us, self.us - _BLUR_US)
+        whole, each = (time * self.replies // (2 * _TRUSTED_REPLIES) for time in (self.us, self.each_ns))
+        return took_us > 0 and (took_us >= whole or each_ns >= each)
+
+
+def for_each(took_us: int, numbers: int) -> int:
+    """Return the time of a request for each of its numbers, in nanoseconds, rounded up."""
+    return -(-took_us * 1000 // numbers)
 
 
 NOTHING_SEEN = Fastest()
@@ -116,6 +131,7 @@ _NONE_FOUND = BETWEEN_FORMS | {Phase.NOT_EXIST, Phase.PRESUMED_REMOVED}
 DOUBT = "A request for it brought no verdict and may have removed records."
 AT_LEAST = "At least this many records: a request for it brought no verdict and may have removed more."
 """What the report's `detail` ends with where there is doubt that the status, or the count of records, does not show."""
+GONE_MEANWHILE = "It was in a call when it was asked for before, and is gone now; no reply said that it was removed."
 _SENTENCES = (DOUBT, AT_LEAST, "A request for it went unanswered.")
 """Those two, and what stood for them in earlier reports."""
 
@@ -196,6 +212,11 @@ def nowhere(state: NumberState) -> bool:
     return state.phase in _NONE_FOUND and not state.removed
 
 
+def gone_meanwhile(state: NumberState) -> bool:
+    """Tell whether a record was found, in a call, and none is there any more, though none is known to be removed."""
+    return state.busy_rounds > 0 and nowhere(state)
+
+
 _PHASE = {
     Status.UNSENT: Phase.UNSENT,
     Status.IN_DOUBT: Phase.IN_DOUBT,
@@ -207,12 +228,14 @@ _PHASE = {
     Status.UNRECOGNISED: Phase.UNRECOGNISED,
 }
 _NEVER_DOUBTED = frozenset({Status.UNSENT, Status.NOT_EXIST})
+_WITHOUT_VERDICT = frozenset({Status.UNSENT, Status.FAILED})
 
 
-def read_back(status: Status, detail: str) -> NumberState:
+def read_back(status: Status, detail: str, attempts: int = 0, *, answered: bool = False) -> NumberState:
     """Return where a number of an earlier report stands, with its detail without the sentence of doubt.
 
-    Raises ValueError for INVALID, which is no number.
+    A report does not have the times: a number that was asked for so often and has no verdict is in doubt, unless its
+    only request was `answered` by a reply that spoke of it. Raises ValueError for INVALID, which is no number.
     """
     if status not in _PHASE:
         raise ValueError(f"{status.value} is not the status of a number")
@@ -220,6 +243,8 @@ def read_back(status: Status, detail: str) -> NumberState:
     sentence = next((sentence for sentence in _SENTENCES if told.endswith(sentence)), "")
     if sentence and status not in _NEVER_DOUBTED:
         phase, detail = doubtful(phase), told.removesuffix(sentence).rstrip()
+    elif status in _WITHOUT_VERDICT and attempts > answered:
+        phase = doubtful(phase)
     return NumberState(phase, detail=detail, doubt_us=EVER_US if is_doubted(phase) else 0)
 
 
@@ -243,10 +268,8 @@ def asked_anew(state: NumberState, *, other_forms: bool = False) -> NumberState:
     phase, doubt_us = Phase(state.phase), state.doubt_us
     if phase not in IN_A_CALL | {Phase.UNSENT, Phase.IN_DOUBT}:
         phase = Phase.BUSY if state.removed else Phase.UNSENT
-    if status is Status.UNRECOGNISED:
-        doubt_us = EVER_US
     if is_doubted(state.phase) or status is Status.UNRECOGNISED:
-        phase = doubtful(phase)
+        phase, doubt_us = doubtful(phase), EVER_US
     return state._replace(phase=phase, busy_since_s=0.0, doubt_us=doubt_us)
 
 
@@ -256,7 +279,12 @@ def explain(state: NumberState) -> str:
     `read_back` understands it.
     """
     detail = state.detail or _meaning(state)
-    return " ".join(filter(None, (detail, _doubt(state, explained=bool(detail)))))
+    told = detail if state.phase != Phase.NOT_EXIST or not gone_meanwhile(state) else _with_its_call(detail)
+    return " ".join(filter(None, (told, _doubt(state, explained=bool(detail)))))
+
+
+def _with_its_call(detail: str) -> str:
+    return detail if GONE_MEANWHILE in detail else f"{detail} {GONE_MEANWHILE}".strip()
 
 
 def _doubt(state: NumberState, *, explained: bool) -> str:
@@ -270,6 +298,8 @@ def _doubt(state: NumberState, *, explained: bool) -> str:
 
 def _meaning(state: NumberState) -> str:
     match Phase(state.phase):
+        case Phase.UNSENT if state.attempts:
+            return "Asked without a verdict: the run stopped before it was asked again."
         case Phase.UNSENT:
             return "Never asked: the run stopped first."
         case Phase.OTHER_FORM | Phase.OTHER_FORM_IN_DOUBT:
@@ -283,21 +313,27 @@ def _meaning(state: NumberState) -> str:
 
 
 def without_verdict(
-    state: NumberState, event: Event, detail: str, took_us: int = 0, fastest: Fastest = NOTHING_SEEN
+    state: NumberState,
+    event: Event,
+    detail: str,
+    took_us: int = 0,
+    fastest: Fastest = NOTHING_SEEN,
+    numbers: int = 1,
 ) -> NumberState:
     """Return the state after an attempt that brought no verdict: `LOST`, `UNTOUCHED` or `REFUSED`.
 
     Also after one that was refused for the form of the number: `NOT_IN_THIS_FORM`, or `NOT_EXIST` for the last. What
     has not touched a number explains only why it is still unsent; any other standing has its own reason. `took_us` is
-    how long the attempt took if it may have been carried out, as far as its kind tells; without it nobody knows of a
-    lost one.
+    how long the attempt for so many `numbers` took if it may have been carried out, as far as its kind tells; without
+    it nobody knows of a lost one.
     """
     if event is Event.UNTOUCHED and state.phase != Phase.UNSENT:
         detail = state.detail
     doubt_us = max(state.doubt_us, took_us or (EVER_US if event is Event.LOST else 0))
-    event, doubted = _judged(state, event, doubt_us, fastest)
+    state = state._replace(doubt_us=doubt_us, doubt_each_ns=max(state.doubt_each_ns, for_each(took_us, numbers)))
+    event, doubted = _judged(state, event, fastest)
     phase = next_phase(state.phase, event, doubted=doubted)
-    return state._replace(phase=phase, attempts=state.attempts + 1, detail=detail, doubt_us=doubt_us)
+    return state._replace(phase=phase, attempts=state.attempts + 1, detail=detail)
 
 
 def with_verdict(
@@ -310,8 +346,9 @@ def with_verdict(
     fastest: Fastest = NOTHING_SEEN,
 ) -> NumberState:
     """Return the state after a reply that spoke of this number (or passed it over) at `now_s`, Unix seconds."""
-    doubt_us = EVER_US if event is Event.PASSED_OVER else state.doubt_us
-    event, doubted = _judged(state, event, doubt_us, fastest)
+    if event is Event.PASSED_OVER:
+        state = state._replace(doubt_us=EVER_US)
+    event, doubted = _judged(state, event, fastest)
     busy = event is Event.BUSY
     return NumberState(
         next_phase(state.phase, event, doubted=doubted),
@@ -322,17 +359,36 @@ def with_verdict(
         state.busy_since_s or (now_s if busy else 0.0),
         now_s,
         detail,
-        doubt_us,
+        state.doubt_us,
+        state.doubt_each_ns,
     )
 
 
-def _judged(state: NumberState, event: Event, doubt_us: int, fastest: Fastest) -> tuple[Event, bool]:
+def judged_again(state: NumberState, fastest: Fastest) -> NumberState:
+    """Return a state as it is to be understood by all replies until now; a final verdict and doubt stay as they are."""
+    if status_of(state.phase) in FINAL_STATUSES or not fastest.may_have_acted(state.doubt_us, state.doubt_each_ns):
+        return state
+    return state._replace(phase=doubtful(Phase(state.phase)))
+
+
+def taken_up(state: NumberState, fastest: Fastest) -> NumberState:
+    """Return the state from which a later session goes on, by all replies of those before it.
+
+    Doubt that was reported is not a matter of time any more: the server may be slower now. The time for asking again
+    about a number in a call begins anew.
+    """
+    state = judged_again(state, fastest)._replace(busy_since_s=0.0)
+    return state._replace(doubt_us=EVER_US) if is_doubted(state.phase) else state
+
+
+def _judged(state: NumberState, event: Event, fastest: Fastest) -> tuple[Event, bool]:
     """Return the event as it is to be understood, and whether the number is in doubt from now on.
 
     None found now is none left, where earlier attempts removed some and no other can have removed more. That a number
     was never there needs more than a guess: without a reply to compare with, any doubt counts.
     """
-    doubted = fastest.may_have_acted(doubt_us) or (event is Event.NOT_EXIST and doubt_us > 0 and not fastest.replies)
+    doubted = fastest.may_have_acted(state.doubt_us, state.doubt_each_ns)
+    doubted |= event is Event.NOT_EXIST and state.doubt_us > 0 and not fastest.replies
     if event is Event.NOT_EXIST and state.removed and not doubted:
         return Event.REMOVED, False
     return event, doubted

@@ -177,7 +177,8 @@ class NumberState(NamedTuple):
     that found it in a call; `busy_since_s` is the time of the first of these in this session (0.0 = never), by a clock
     that stands still while nobody can ask; `answered_at_s` is that of the last reply about it, Unix seconds. `detail`
     explains what is not plain. `doubt_us` is how long, in microseconds, the longest request took that brought no
-    verdict and may have been carried out; 0 without one.
+    verdict and may have been carried out; 0 without one. `doubt_each_ns` is the longest for each number of its request,
+    in nanoseconds: a small request is carried out sooner than a large one.
     """
 
     phase: str
@@ -189,6 +190,7 @@ class NumberState(NamedTuple):
     answered_at_s: float = 0.0
     detail: str = ""
     doubt_us: int = 0
+    doubt_each_ns: int = 0
 
 
 @dataclass(frozen=True, slots=True)

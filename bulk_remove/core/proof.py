@@ -88,23 +88,25 @@ _NOT_THERE = (Status.NOT_EXIST, Status.PRESUMED_REMOVED)
 class CampaignResult(NamedTuple):
     """What became of a campaign's distinct numbers, and how many records were removed from it.
 
-    It is `confirmed` when its own records showed the forms that were asked for.
+    It is `confirmed` when its own records showed the forms that were asked for. `gone` counts the numbers that were
+    there, in a call, and are not any more.
     """
 
     campaign: str
     by_status: Mapping[Status, int]
     confirmed: bool
     removed: int = 0
+    gone: int = 0
 
     @property
     def missing(self) -> int:
-        """How many numbers were not there."""
-        return sum(self.by_status.get(status, 0) for status in _NOT_THERE)
+        """How many numbers were never there."""
+        return sum(self.by_status.get(status, 0) for status in _NOT_THERE) - self.gone
 
     @property
     def there(self) -> bool:
         """Whether any number was there."""
-        return bool(self.removed) or any(self.by_status.get(status, 0) for status in _THERE)
+        return bool(self.removed or self.gone) or any(self.by_status.get(status, 0) for status in _THERE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from bulk_remove.core.regions import POLAND, Region
 from bulk_remove.core.reply_text import DETAIL_MAX_CHARS, Several, json_of, masked_words, may_repeat, with_repeats
 from bulk_remove.core.respelling import AMBIGUOUS, digits_of, meant
 from bulk_remove.core.unasked import Unasked, unasked_in
-from bulk_remove.core.verdicts import SEVERAL_KEYS, Verdict, entries_of, plain_verdicts, put_together, verdicts_of
+from bulk_remove.core.verdicts import SEVERAL_KEYS, Verdict, plain_verdicts, put_together, verdicts_of
 from bulk_remove.language import ours, phrase
 
 
@@ -188,7 +188,7 @@ def _joined(document: Mapping[str, Any], numbers: Sequence[str], region: Region)
         verdicts.but({index: _of_several(verdicts[index]) for index in several}),
         len(strangers),
         mask(strangers[0]) if strangers else "",
-        unasked=unasked_in((key, entries_of(document[key])) for key in strangers if key not in owners),
+        unasked=unasked_in((key, document[key]) for key in strangers if key not in owners),
         cut_at=_cut_at(numbers, found, strangers, region),
     )
 
@@ -279,7 +279,7 @@ _UNTOUCHED = {
 SLOW_DOWNS = frozenset(f"HTTP {http_status}" for http_status in _UNTOUCHED)
 """The kinds of fault by which a server asks for a slower pace."""
 _TOO_LONG = {413, 414, 431}
-_NOT_CARRIED_OUT = {0, 407, *_TOO_LONG}  # 0: no server was reached
+_NOT_CARRIED_OUT = {0, *_TOO_LONG}  # 0: no server was reached
 _NO_ANSWER = {408}
 
 

@@ -3,7 +3,8 @@
 A proxy that cuts a long URL in the middle of a number makes another number of it, and the server removes that one.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from typing import Any, NamedTuple
 
 from bulk_remove.core.alike import RecordId
@@ -34,25 +35,42 @@ class UnaskedRemoval(NamedTuple):
     attempt_id: int
 
 
-def unasked_in(strangers: Iterable[tuple[str, Sequence[Any]]]) -> tuple[Unasked, ...]:
-    """Return the removals among (key, entries) of a reply that mean no number asked for.
+def unasked_in(strangers: Iterable[tuple[str, Any]]) -> tuple[Unasked, ...]:
+    """Return the removals among (key, what stands under it) of a reply that mean no number asked for.
 
     A key with no digit is a word of another kind of reply; one without any character may be a number cut to nothing.
+    The reply need not be as documented: that something was removed is heard however it is said.
     """
     found: list[Unasked] = []
-    for key, entries in strangers:
-        gone = [entry for entry in entries if isinstance(entry, dict) and _is_removed(entry.get("status"))]
-        if gone and (not key.strip() or any(map(str.isdigit, key))):
-            ids = [entry.get("record_id") for entry in gone[:_MOST]]
-            named = [each for each in ids if isinstance(each, int | str) and not isinstance(each, bool)]
+    for key, value in strangers:
+        if (not key.strip() or any(map(str.isdigit, key))) and (gone := [*islice(_removals(value), _MOST)]):
+            named = [each for each in gone if isinstance(each, int | str) and not isinstance(each, bool)]
             found.append(Unasked(_plain(key), tuple(_plain(each) if isinstance(each, str) else each for each in named)))
             if len(found) == _MOST:
                 break
     return tuple(found)
 
 
+def _removals(value: Any) -> Iterator[Any]:
+    """Yield the record id, None without one, of whatever in a value says that it was removed, in its order."""
+    left = [value]
+    while left:  # a hostile reply is nested more deeply than calls may be
+        each = left.pop()
+        if isinstance(each, dict):
+            if _is_removed(each.get("status")):
+                yield each.get("record_id")
+            else:
+                left += reversed([inner for inner in each.values() if isinstance(inner, dict | list)])
+        elif isinstance(each, list):
+            left += reversed(each)
+        elif _is_removed(each):
+            yield None
+
+
 def _is_removed(status: object) -> bool:
-    return status == "REMOVED" or (isinstance(status, list) and "REMOVED" in status)
+    if isinstance(status, list):
+        return any(isinstance(each, str) and _is_removed(each) for each in status)
+    return isinstance(status, str) and status.strip().upper() == "REMOVED"
 
 
 def _plain(key: str) -> str:

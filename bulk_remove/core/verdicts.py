@@ -4,7 +4,7 @@ An entry has a documented `status`, and an `http_status` that agrees with it. An
 number alone. Whatever else it is, it is reported in the server's own words, and nothing is read into it.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from operator import itemgetter
 from typing import Any, NamedTuple
 
@@ -35,6 +35,7 @@ _USUAL = {"REMOVED": 200, "NOT_EXIST": 404, "CALL_IN_PROGRESS": 409}
 _GONE = frozenset({404, 410})
 _ASK_AGAIN = frozenset({408, 425, 429})
 _MOST_DIGITS = 9
+_ID_CHARS = 64
 _PASSED_OVER = Verdict(Event.PASSED_OVER, detail="The reply did not speak of this number.")
 
 
@@ -64,6 +65,8 @@ def plain_verdicts(values: Sequence[Any]) -> Plain | None:
     types = {*map(type, found)}
     if not (as_documented and types <= _PLAIN_IDS):
         return None
+    if str in types:
+        found = [plain_id(record_id) if isinstance(record_id, str) else record_id for record_id in found]
     keys = sum(map(len, records))
     if [*kinds] == ["REMOVED"] and type(None) not in types:
         return Plain(Alike(tuple(kinds.values()), [0] * len(found), found), keys)
@@ -101,6 +104,13 @@ def entries_of(value: object) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
+def plain_id(text: str) -> str:
+    """Return a record's id that came as a text as one short word, which the report can list and be read back from."""
+    if text.isascii() and text.isalnum() and len(text) <= _ID_CHARS:
+        return text
+    return "".join(char if char.isprintable() and not char.isspace() else "?" for char in text[:_ID_CHARS])
+
+
 def put_together(values: Sequence[Any]) -> list[Any]:
     """Return the entries of a number that stands in the reply more than once; the same words are the same record."""
     return [*{words_of(entry): entry for value in values for entry in entries_of(value)}.values()]
@@ -113,13 +123,21 @@ def verdict_of(value: object) -> Verdict:
         return _PASSED_OVER
     if len(entries) == 1:
         return _of_entry(entries[0])
-    each = [_of_entry(entry) for entry in entries]
+    each = _without_repeats(map(_of_entry, entries))
     return Verdict(
         _governing({verdict.event for verdict in each}),
         sum(verdict.removed for verdict in each),
         tuple(record_id for verdict in each for record_id in verdict.record_ids),
         "; ".join(dict.fromkeys(verdict.detail for verdict in each if verdict.detail))[:DETAIL_MAX_CHARS],
     )
+
+
+def _without_repeats(verdicts: Iterable[Verdict]) -> list[Verdict]:
+    """Return the verdicts on a number's records, each record that was removed once: by its id, where it has one."""
+    each: dict[object, Verdict] = {}
+    for place, verdict in enumerate(verdicts):
+        each.setdefault(tuple(map(str, verdict.record_ids)) or place, verdict)
+    return [*each.values()]
 
 
 def _governing(events: set[Event]) -> Event:
@@ -142,7 +160,7 @@ def _of_entry(entry: object) -> Verdict:
         return Verdict(Event.UNKNOWN, detail=f"The server contradicts itself: {words_of(entry):.{DETAIL_MAX_CHARS}}")
     record_id = entry.get("record_id")
     if verdict.removed and isinstance(record_id, int | str) and not isinstance(record_id, bool):
-        return verdict._replace(record_ids=(record_id,))
+        return verdict._replace(record_ids=(plain_id(record_id) if isinstance(record_id, str) else record_id,))
     return verdict
 
 

@@ -8,7 +8,7 @@ from typing import cast
 
 from bulk_remove.adapters.distinct import RowKeys
 from bulk_remove.core.alike import Ids, long_form
-from bulk_remove.core.lifecycle import hides_records, status_of
+from bulk_remove.core.lifecycle import gone_meanwhile, hides_records, status_of
 from bulk_remove.core.model import NO_NUMBER, NumberState, OutcomeBlock, Status
 from bulk_remove.core.plan import Plan
 from bulk_remove.core.proof import CampaignResult
@@ -24,6 +24,7 @@ class RowCounter:
         self.removed = Counter[str]()
         self.doubted = Counter[str]()
         self.ids = Counter[str]()
+        self._gone = Counter[str]()
         self.asked = 0
         self._statuses: defaultdict[str, Counter[Status]] = defaultdict(Counter)
         self._keys = keys
@@ -64,6 +65,7 @@ class RowCounter:
         self.asked += rows * (state.attempts > 0)
         if state.phase != NO_NUMBER:
             self.doubted[campaign] += rows * hides_records(state.phase)
+            self._gone[campaign] += rows * gone_meanwhile(state)
             self._statuses[campaign][status_of(state.phase)] += rows
 
     def _keep(self, campaign: str, found: Sequence[Ids]) -> None:
@@ -81,6 +83,7 @@ class RowCounter:
                 self._statuses[campaign.campaign],
                 campaign.confirmed,
                 self.removed[campaign.campaign],
+                self._gone[campaign.campaign],
             )
             for campaign in plan.campaigns
         ]

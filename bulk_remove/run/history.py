@@ -116,7 +116,8 @@ class PastRun:
             tally = self.told.tallies.get(campaign["campaign"]) if self.told else None
             for phase, count in tally.phases.items() if tally else ():
                 statuses[status_of(phase)] += count
-            results.append(CampaignResult(campaign["campaign"], statuses, campaign.get("confirmed", False)))
+            gone = tally.gone if tally else 0
+            results.append(CampaignResult(campaign["campaign"], statuses, campaign.get("confirmed", False), gone=gone))
         return none_found(results)
 
     @property

@@ -118,10 +118,12 @@ def _state(status: Status, values: Mapping[str, str]) -> NumberState:
     """Return what a report's row knows of its number. Raises ValueError."""
     ids = values.get("record_ids", "").split()
     answered = values.get("answered_at", "").strip()
-    return read_back(status, values["detail"])._replace(
+    attempts, busy_rounds = (int(values.get(column) or 0) for column in ("attempts", "busy_rounds"))
+    known = read_back(status, values["detail"], attempts, answered=bool(answered) and not busy_rounds)
+    return known._replace(
         removed=int(values.get("removed_records") or 0),
         record_ids=tuple(int(record_id) if record_id.isdecimal() else record_id for record_id in ids),
-        attempts=int(values.get("attempts") or 0),
-        busy_rounds=int(values.get("busy_rounds") or 0),
+        attempts=attempts,
+        busy_rounds=busy_rounds,
         answered_at_s=datetime.fromisoformat(answered).timestamp() if answered else 0.0,
     )

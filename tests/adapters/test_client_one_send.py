@@ -11,7 +11,7 @@ from bulk_remove.simulator.api import Rules
 from bulk_remove.simulator.faults import Fault, Faults
 from bulk_remove.simulator.serving import running
 from tests.support.one_removal import CHUNK, SHAPE, connection, world
-from tests.support.raw_server import After, Answer, answering, closed_port, http
+from tests.support.raw_server import LOOPBACK, After, Answer, answering, closed_port, http
 
 DROPS = pytest.mark.parametrize("drop", [Fault.DROPPED_BEFORE, Fault.DROPPED_AFTER])
 BREAKS = pytest.mark.parametrize("after", [After.CLOSED, After.RESET])
@@ -137,3 +137,20 @@ async def test_a_connection_that_never_stands_asks_for_no_departure() -> None:
         fault = await client.delete(CHUNK, SHAPE, 0.0, departure)
     assert isinstance(fault, ReplyFault)
     assert fault.effect is Effect.UNTOUCHED
+
+
+@pytest.mark.parametrize("status", ["200 OK", "503 Service Unavailable"])
+async def test_a_reply_is_here_when_its_head_is_however_long_its_body_takes(status: str) -> None:
+    here = asyncio.Event()
+
+    async def trickle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(f"HTTP/1.1 {status}\r\nContent-Length: 2\r\n\r\n{{".encode())
+        await here.wait()  # the body goes on once the client has taken note of the head
+        writer.write(b"}")
+        writer.close()
+
+    server = await asyncio.start_server(trickle, LOOPBACK, 0)
+    async with server, Client(connection(f"http://{LOOPBACK}:{server.sockets[0].getsockname()[1]}")) as client:
+        await asyncio.wait_for(client.delete(CHUNK, SHAPE, 0.0, arrival=here.set), 10.0)
+        assert here.is_set()

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from bulk_remove.adapters.ledger import Outcomes, Store
-from bulk_remove.core.lifecycle import NEW
-from tests.support.ledger_victim import NUMBERS, REMOVED
+from bulk_remove.core.lifecycle import status_of
+from bulk_remove.core.model import Status
+from tests.support.ledger_victim import NUMBERS
 
 ROOT = Path(__file__).parents[2]
 
@@ -52,8 +53,11 @@ def check(folder: Path, told: list[str]) -> None:
         assert settled == {begun[attempt_id] for attempt_id in ended}  # a verdict is there whole or not at all
         rows = list(Outcomes(Store(folder / "ledger.sqlite", connection)).rows())
         assert [row.number for row in rows] == NUMBERS
-        assert [row.state for row in rows] == [
-            REMOVED if index // 3 + 1 in settled else NEW for index in range(len(NUMBERS))
+        under_way = {*begun.values()} - settled
+        statuses = [status_of(row.state.phase) if row.state else None for row in rows]
+        assert statuses == [
+            Status.REMOVED if chunk_id in settled else Status.IN_DOUBT if chunk_id in under_way else Status.UNSENT
+            for chunk_id in (index // 3 + 1 for index in range(len(NUMBERS)))
         ]
 
 

@@ -4,17 +4,17 @@ from pathlib import Path
 
 import pytest
 
-from bulk_remove.adapters.ledger import Outcomes, Reopening, Sending, Store
+from bulk_remove.adapters.ledger import Outcomes, Reopening, Sending, Store, history, trace
 from bulk_remove.core.alike import Alike
 from bulk_remove.core.chunker import RequestShape
-from bulk_remove.core.lifecycle import EVER_US, NEW
-from bulk_remove.core.model import Again, Chunk, NumberState
+from bulk_remove.core.lifecycle import EVER_US, NEW, NOTHING_SEEN, status_of
+from bulk_remove.core.model import Again, Chunk, NumberState, Status
 from tests.support.inline_journal import planned
 
 NUMBERS = [f"{600 + index}" for index in range(8)]
 REMOVED = NumberState("R", 1, (7,), 1, 0, 0.0, 50.0)
 BUSY = NumberState("B", 1, (7,), 1, 1, 40.0, 50.0)
-GIVEN_UP = NumberState("u", attempts=6, detail="The server did not answer in time.")
+GIVEN_UP = NumberState("u", attempts=6, detail="The server did not answer in time.", doubt_us=EVER_US)
 NOW_S = 1000.0
 
 
@@ -169,3 +169,29 @@ def test_a_number_goes_on_in_the_form_in_which_it_was_asked_for_last(store: Stor
 
 def open_chunks_of(steps: Sending) -> list[Chunk]:
     return steps.planned_chunks(0, 100)
+
+
+def test_a_later_session_holds_refusals_against_the_replies_of_those_before_and_keeps_their_doubt(store: Store) -> None:
+    seen = NOTHING_SEEN.and_reply(100_000, 4).and_reply(90_000, 4)
+    quick, slow = (NEW._replace(attempts=1, doubt_us=us, doubt_each_ns=us * 250) for us in (1_000, 90_000))
+    chunk = open_chunks(store)[0]
+    attempt_ids: list[int] = []
+    step(store, lambda steps: attempt_ids.append(steps.begin_attempt(chunk.chunk_id, 1.0)))
+    step(store, lambda steps: steps.keep_states(chunk, Alike.of([quick, quick, slow, slow])))
+    step(store, lambda steps: steps.keep_fastest(seen))
+    step(store, lambda steps: steps.end_attempt(attempt_ids[0], 2.0, "HTTP 503", "", 0))
+    assert [status_of(state.phase) for state in states(store)[:4]] == [Status.UNSENT] * 2 + [Status.IN_DOUBT] * 2
+    Reopening(store).reopen(NOW_S)
+    again = open_chunks(store)[0].states
+    assert [state.doubt_us for state in again] == [1_000, 1_000, EVER_US, EVER_US]
+    with store.transaction() as connection:
+        assert Sending(connection).fastest() == seen
+
+
+def test_a_number_is_in_doubt_everywhere_before_the_run_is_taken_up_again(store: Store) -> None:
+    chunk = open_chunks(store)[0]
+    step(store, lambda steps: steps.begin_attempt(chunk.chunk_id, 1.0))
+    assert [status_of(state.phase) for state in states(store)] == [Status.IN_DOUBT] * 4 + [Status.UNSENT] * 4
+    assert history(store).tallies["00001"].phases == {"u": 4, "U": 4}
+    (known,) = trace(store, NUMBERS[:1]).states
+    assert (status_of(known.state.phase), known.state.attempts) == (Status.IN_DOUBT, 1)

@@ -13,7 +13,7 @@ from bulk_remove.core.summary import Ending
 from bulk_remove.core.verdicts import Verdict
 from tests.support.pool_run import FakeServer, Run
 
-ANSWERS_IN_S, AT_ONCE_S = 0.1, 0.005
+ANSWERS_IN_S, AT_ONCE_S = 0.1, 0.001
 SLOW_DOWNS, REFUSALS, DENIALS = (425, 429, 503), (400, 409, 422, 444, 499), (302, 401, 403, 404)
 BEFORE_ALL = (413, 414, 431)
 
@@ -50,8 +50,9 @@ class Campaign:
         return Verdict(Event.REMOVED, left, tuple(range(left))) if left else Verdict(Event.NOT_EXIST)
 
 
-def refused(folder: Path, campaign: Campaign, after_s: float, concurrency: int = 1) -> Run:
-    return Run(folder, FakeServer(campaign, ANSWERS_IN_S, fault_s=after_s), concurrency=concurrency)
+def refused(folder: Path, campaign: Campaign, after_s: float, concurrency: int = 1, body_s: float = 0.0) -> Run:
+    server = FakeServer(campaign, ANSWERS_IN_S, fault_s=after_s, body_s=body_s)
+    return Run(folder, server, concurrency=concurrency)
 
 
 def check_nothing_untrue_is_said(run: Run, campaign: Campaign) -> None:
@@ -65,6 +66,27 @@ def check_nothing_untrue_is_said(run: Run, campaign: Campaign) -> None:
 def is_told_as_doubted(state: NumberState) -> bool:
     told = explain(state).endswith((DOUBT, AT_LEAST))
     return told or status_of(state.phase) in {Status.PRESUMED_REMOVED, Status.IN_DOUBT}
+
+
+def test_a_body_that_trickles_makes_no_refusal_look_impossible(tmp_path: Path) -> None:
+    campaign = Campaign(503, lambda request, _: request == 6, carried_out=True)
+    run = refused(tmp_path, campaign, ANSWERS_IN_S, body_s=30 * ANSWERS_IN_S)
+    check_nothing_untrue_is_said(run, campaign)
+    assert len(campaign.removed_unsaid) == 10
+
+
+def test_a_small_request_may_be_carried_out_sooner_than_any_large_one(tmp_path: Path) -> None:
+    refused_once: list[Sequence[str]] = []
+
+    def refuses(_request: int, numbers: Sequence[str]) -> bool:
+        last = len(numbers) == 1 and not refused_once
+        refused_once.extend([numbers] * last)
+        return last
+
+    campaign = Campaign(503, refuses, carried_out=True)
+    run = Run(tmp_path, FakeServer(campaign, ANSWERS_IN_S, fault_s=ANSWERS_IN_S / 5), numbers=41, concurrency=1)
+    check_nothing_untrue_is_said(run, campaign)
+    assert len(campaign.removed_unsaid) == 1
 
 
 @pytest.mark.parametrize("after_s", [ANSWERS_IN_S, 3.0], ids=["as fast as others", "slowly"])

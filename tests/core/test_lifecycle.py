@@ -3,7 +3,7 @@ from functools import reduce
 from itertools import product
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from bulk_remove.core.lifecycle import (
@@ -11,6 +11,7 @@ from bulk_remove.core.lifecycle import (
     BETWEEN_FORMS,
     DOUBT,
     EVER_US,
+    GONE_MEANWHILE,
     NEW,
     NOTHING_SEEN,
     SETTLED,
@@ -19,12 +20,16 @@ from bulk_remove.core.lifecycle import (
     Phase,
     asked_anew,
     explain,
+    for_each,
+    gone_meanwhile,
     hides_records,
     is_doubted,
+    judged_again,
     next_phase,
     nowhere,
     read_back,
     status_of,
+    taken_up,
     with_verdict,
     without_verdict,
 )
@@ -39,7 +44,14 @@ EXCLUDED = {
     (Phase.OTHER_FORM_IN_DOUBT, Event.REFUSED),
 }
 SECOND_US = 1_000_000
-SEEN = Fastest(100_000, 10)
+
+
+def seen(took_us: int, replies: int, numbers: int = 1) -> Fastest:
+    """What is known after so many replies that took so long, to requests of so many numbers."""
+    return reduce(lambda known, _: known.and_reply(took_us, numbers), range(replies), NOTHING_SEEN)
+
+
+SEEN = seen(100_000, 10)
 QUICK_US, SLOW_US = 40_000, 60_000
 
 
@@ -165,38 +177,97 @@ def test_every_phase_has_a_status(phase: Phase) -> None:
     ("took_us", "fastest", "doubted"),
     [
         pytest.param(0, NOTHING_SEEN, False, id="it never left"),
-        pytest.param(0, Fastest(0, 9), False, id="it never left, whatever was seen"),
+        pytest.param(0, seen(0, 9), False, id="it never left, whatever was seen"),
         pytest.param(SECOND_US, NOTHING_SEEN, False, id="a second, and nothing to compare with"),
         pytest.param(SECOND_US + 1, NOTHING_SEEN, True, id="more than a second, and nothing to compare with"),
         pytest.param(EVER_US, NOTHING_SEEN, True, id="of no answer no time tells"),
-        pytest.param(EVER_US, Fastest(EVER_US // 2, 9), True, id="not even the slowest server's"),
-        pytest.param(49_999, Fastest(100_000, 4), False, id="less than half of the fastest"),
-        pytest.param(50_000, Fastest(100_000, 4), True, id="half of it"),
-        pytest.param(50_000, Fastest(100_000, 4000), True, id="half of it, however many were seen"),
-        pytest.param(37_499, Fastest(100_000, 3), False, id="of three replies, three eighths"),
-        pytest.param(37_500, Fastest(100_000, 3), True, id="not less"),
-        pytest.param(12_499, Fastest(100_000, 1), False, id="of the only reply, an eighth"),
-        pytest.param(12_500, Fastest(100_000, 1), True, id="not less than that"),
-        pytest.param(1, Fastest(9_000, 99), True, id="where all are so fast that nothing can be told"),
-        pytest.param(4_999, Fastest(15_000, 99), False, id="a hundredth of a second faster"),
-        pytest.param(5_000, Fastest(15_000, 99), True, id="not quite so much faster"),
+        pytest.param(EVER_US, seen(EVER_US // 2, 9), True, id="not even the slowest server's"),
+        pytest.param(49_999, seen(100_000, 4), False, id="less than half of the fastest"),
+        pytest.param(50_000, seen(100_000, 4), True, id="half of it"),
+        pytest.param(50_000, seen(100_000, 4000), True, id="half of it, however many were seen"),
+        pytest.param(37_499, seen(100_000, 3), False, id="of three replies, three eighths"),
+        pytest.param(37_500, seen(100_000, 3), True, id="not less"),
+        pytest.param(12_499, seen(100_000, 1), False, id="of the only reply, an eighth"),
+        pytest.param(12_500, seen(100_000, 1), True, id="not less than that"),
+        pytest.param(1, seen(9_000, 99), True, id="where all are so fast that nothing can be told"),
+        pytest.param(4_999, seen(15_000, 99), False, id="a hundredth of a second faster"),
+        pytest.param(5_000, seen(15_000, 99), True, id="not quite so much faster"),
     ],
 )
 def test_a_refusal_that_came_back_faster_than_any_execution_leaves_no_doubt(
     took_us: int, fastest: Fastest, doubted: bool
 ) -> None:
-    assert fastest.may_have_acted(took_us) is doubted
+    assert fastest.may_have_acted(took_us, for_each(took_us, 1)) is doubted
 
 
-def test_the_fastest_reply_is_remembered_and_all_are_counted() -> None:
-    assert NOTHING_SEEN.and_reply(300).and_reply(200).and_reply(500) == Fastest(200, 3)
+@pytest.mark.parametrize(
+    ("took_us", "numbers", "doubted"),
+    [
+        pytest.param(149_999, 300, False, id="as large as those that were carried out"),
+        pytest.param(150_000, 300, True, id="half of their time"),
+        pytest.param(74_999, 150, False, id="half as large"),
+        pytest.param(75_000, 150, True, id="a quarter of their time"),
+        pytest.param(5_000, 3, True, id="a hundredth of the size"),
+        pytest.param(1_499, 3, False, id="less than that share of the time"),
+        pytest.param(150_000, 600, True, id="twice as large: not twice the time"),
+        pytest.param(149_999, 600, False, id="faster than any, however large"),
+    ],
+)
+def test_a_small_request_is_carried_out_sooner_than_a_large_one(took_us: int, numbers: int, doubted: bool) -> None:
+    fastest = seen(300_000, 9, 300)
+    assert fastest.may_have_acted(took_us, for_each(took_us, numbers)) is doubted
+    refused = without_verdict(NEW, Event.UNTOUCHED, "HTTP 503", took_us, NOTHING_SEEN, numbers)
+    gone = with_verdict(refused, Event.NOT_EXIST, 0, (), "", 90.0, fastest)
+    assert gone.phase == (Phase.PRESUMED_REMOVED if doubted else Phase.NOT_EXIST)
 
 
-@given(st.integers(0, EVER_US), st.lists(st.integers(1, 10**8), min_size=1))
-def test_a_fast_reply_more_never_takes_a_doubt_away(took_us: int, replies_us: list[int]) -> None:
-    seen = reduce(Fastest.and_reply, replies_us, Fastest(10**8, 9))
-    if seen.may_have_acted(took_us):
-        assert seen.and_reply(min(replies_us)).may_have_acted(took_us)
+@given(
+    st.lists(st.tuples(st.integers(20_000, 10**8), st.integers(1, 300)), min_size=4),
+    st.lists(st.tuples(st.integers(1, 10**8), st.integers(1, 300)), min_size=1),
+)
+def test_two_minima_judge_several_refusals_as_each_execution_would(
+    executions: list[tuple[int, int]], refusals: list[tuple[int, int]]
+) -> None:
+    fastest = reduce(lambda known, told: known.and_reply(*told), executions, NOTHING_SEEN)
+    state = NEW
+    for took_us, numbers in refusals:
+        state = without_verdict(state, Event.UNTOUCHED, "HTTP 503", took_us, NOTHING_SEEN, numbers)
+    least = [min(took * min(1, numbers / n) for took, n in executions) / 2 for _, numbers in refusals]
+    margins = [took_us - bar for (took_us, _), bar in zip(refusals, least, strict=True)]
+    assume(all(abs(margin) > 2 for margin in margins))  # rounded to a microsecond, and half of it
+    assert fastest.may_have_acted(state.doubt_us, state.doubt_each_ns) == any(margin > 0 for margin in margins)
+
+
+def test_the_fastest_reply_is_remembered_and_the_first_few_are_counted() -> None:
+    replies = ((300_000, 10), (200_000, 1), (500_000, 100))
+    assert reduce(lambda known, told: known.and_reply(*told), replies, NOTHING_SEEN) == Fastest(200_000, 3, 5_000_000)
+    assert seen(300_000, 99) == seen(300_000, 4)
+
+
+@given(st.integers(0, EVER_US), st.lists(st.integers(1, 10**8), min_size=1), st.integers(1, 300))
+def test_a_fast_reply_more_never_takes_a_doubt_away(took_us: int, replies_us: list[int], numbers: int) -> None:
+    known = reduce(lambda known, reply_us: known.and_reply(reply_us, 300), replies_us, seen(10**8, 9))
+    each_ns = for_each(took_us, numbers)
+    if known.may_have_acted(took_us, each_ns):
+        assert known.and_reply(min(replies_us), 300).may_have_acted(took_us, each_ns)
+
+
+@pytest.mark.parametrize("phase", Phase)
+def test_what_is_not_final_is_judged_by_all_replies_until_now_and_doubt_stays(phase: Phase) -> None:
+    state = NumberState(phase, 0, (), 3, 1, 50.0, 60.0, "why", SLOW_US, for_each(SLOW_US, 1))
+    final = status_of(phase) in FINAL_STATUSES
+    assert judged_again(state, SEEN).phase == (phase if final else phase.lower())
+    assert judged_again(state, seen(9 * SLOW_US, 9)).phase == phase
+    later = taken_up(state, SEEN)
+    assert (later.phase, later.busy_since_s) == (phase if final else phase.lower(), 0.0)
+    assert (later.doubt_us == EVER_US) == is_doubted(later.phase)
+
+
+def test_a_slower_server_takes_no_doubt_away_that_an_earlier_session_had() -> None:
+    doubted = without_verdict(NEW, Event.LOST, "HTTP 503", SLOW_US, SEEN)
+    for later in (taken_up(doubted, SEEN), asked_anew(doubted)):
+        gone = with_verdict(later, Event.NOT_EXIST, 0, (), "", 90.0, seen(9 * SLOW_US, 9))
+        assert gone.phase == Phase.PRESUMED_REMOVED
 
 
 @pytest.mark.parametrize(("took_us", "removed", "status"), [
@@ -214,12 +285,12 @@ def test_none_found_after_a_refusal_means_what_the_time_of_that_tells(
 
 
 def test_what_was_in_doubt_is_judged_again_by_all_that_is_known_at_the_verdict() -> None:
-    slow_one = Fastest(400_000, 1)
+    slow_one = seen(400_000, 1)
     doubted = without_verdict(NEW, Event.LOST, "HTTP 503", SLOW_US, slow_one)
     assert doubted.phase == Phase.IN_DOUBT
-    cleared = with_verdict(doubted, Event.NOT_EXIST, 0, (), "", 90.0, Fastest(400_000, 4))
+    cleared = with_verdict(doubted, Event.NOT_EXIST, 0, (), "", 90.0, seen(400_000, 4))
     assert cleared.phase == Phase.NOT_EXIST
-    innocent = without_verdict(NEW, Event.UNTOUCHED, "HTTP 503", SLOW_US, Fastest(400_000, 4))
+    innocent = without_verdict(NEW, Event.UNTOUCHED, "HTTP 503", SLOW_US, seen(400_000, 4))
     assert innocent.phase == Phase.UNSENT
     found_out = with_verdict(innocent, Event.NOT_EXIST, 0, (), "", 90.0, SEEN)
     assert found_out.phase == Phase.PRESUMED_REMOVED
@@ -329,6 +400,35 @@ def test_doubt_that_a_report_does_not_show_is_not_invented() -> None:
     assert read_back(Status.FAILED, "why") == NumberState(Phase.FAILED, detail="why")
     assert read_back(Status.UNRECOGNISED, f"{DOUBT} why") == NumberState(Phase.UNRECOGNISED, detail=f"{DOUBT} why")
     assert read_back(Status.NOT_EXIST, DOUBT) == NumberState(Phase.NOT_EXIST, detail=DOUBT)
+
+
+@pytest.mark.parametrize("status", [Status.UNSENT, Status.FAILED])
+def test_a_number_of_a_report_that_was_asked_for_without_a_verdict_is_in_doubt(status: Status) -> None:
+    asked = read_back(status, "HTTP 404", 1)
+    assert (is_doubted(asked.phase), asked.doubt_us) == (True, EVER_US)
+    assert asked_anew(asked).phase == Phase.IN_DOUBT
+    assert not is_doubted(read_back(status, "why", 0).phase)
+    assert not is_doubted(read_back(status, "The server refused this number.", 1, answered=True).phase)
+    assert is_doubted(read_back(status, "why", 2, answered=True).phase)
+
+
+def test_a_number_that_was_in_a_call_and_is_gone_was_there_and_was_not_removed() -> None:
+    busy = with_verdict(NEW, Event.BUSY, 0, (), "", 50.0)
+    gone = with_verdict(busy, Event.NOT_EXIST, 0, (), "", 90.0)
+    assert (gone.phase, gone_meanwhile(gone), explain(gone)) == (Phase.NOT_EXIST, True, GONE_MEANWHILE)
+    known = read_back(Status.NOT_EXIST, explain(gone), 2, answered=True)._replace(busy_rounds=1)
+    assert explain(known) == GONE_MEANWHILE
+    assert explain(gone._replace(detail="Said.")) == f"Said. {GONE_MEANWHILE}"
+    doubted = gone._replace(phase=Phase.PRESUMED_REMOVED)
+    assert gone_meanwhile(doubted)
+    assert GONE_MEANWHILE not in explain(doubted)
+    assert not gone_meanwhile(with_verdict(busy, Event.REMOVED, 1, (7,), "", 90.0))
+    assert not gone_meanwhile(met(NEW, Event.NOT_EXIST))
+
+
+def test_what_was_asked_is_not_told_as_never_asked() -> None:
+    assert explain(NEW) == "Never asked: the run stopped first."
+    assert explain(NEW._replace(attempts=1)) == "Asked without a verdict: the run stopped before it was asked again."
 
 
 def test_the_doubt_of_an_earlier_version_is_understood() -> None:

@@ -99,6 +99,14 @@ def test_none_found_is_an_answer_only_where_the_records_show_the_form(
     assert none_found(results) == nothing
 
 
+def test_a_number_that_was_in_a_call_and_is_gone_was_there() -> None:
+    assert none_found([result(NOT_EXIST=60)._replace(gone=1)]) is None
+    assert none_found([result(NOT_EXIST=3)._replace(gone=3), result("00002", NOT_EXIST=10)]) == NoneFound(
+        10, ("00002",), confirmed=False, proves_nothing=True
+    )
+    assert none_found([result(NOT_EXIST=10, confirmed=True)._replace(gone=10)]) is None
+
+
 def test_each_campaign_has_forms_of_its_own() -> None:
     theirs = result("00002", REMOVED=50, NOT_EXIST=10)
     assert none_found([result(NOT_EXIST=10), theirs]) == NoneFound(10, ("00001",), confirmed=False, proves_nothing=True)

@@ -58,6 +58,21 @@ def test_verdicts_are_joined_by_number_and_never_by_position() -> None:
         pytest.param([ODD], Verdict(Event.UNKNOWN, 0, (), "The server said: 'ARCHIVED'"), id="unknown alone"),
         pytest.param([{"status": "REMOVED"}], Verdict(Event.REMOVED, 1), id="removed without a record id"),
         pytest.param([{"status": "REMOVED", "record_id": "a1"}], Verdict(Event.REMOVED, 1, ("a1",)), id="text id"),
+        pytest.param(
+            [{"status": "REMOVED", "record_id": "\x1b[31ma b\nc;" + "d" * 99}],
+            Verdict(Event.REMOVED, 1, ("?[31ma?b?c;" + "d" * 53,)),
+            id="an id that steers a screen",
+        ),
+        pytest.param([GONE, GONE], Verdict(Event.REMOVED, 1, (5235,)), id="one record twice"),
+        pytest.param(
+            [GONE, GONE_TOO, GONE | {"record_id": "5235"}], Verdict(Event.REMOVED, 2, (5235, 5226)), id="as a text, too"
+        ),
+        pytest.param([{"status": "REMOVED"}] * 2, Verdict(Event.REMOVED, 2), id="two records without an id"),
+        pytest.param(
+            [{"status": "REMOVED", "record_id": "a\n"}, BUSY],
+            Verdict(Event.BUSY, 1, ("a?",)),
+            id="an odd id beside a call",
+        ),
         pytest.param([{"status": "REMOVED", "record_id": True}], Verdict(Event.REMOVED, 1), id="an id that is none"),
         pytest.param(GONE, Verdict(Event.REMOVED, 1, (5235,)), id="the bare entry"),
         pytest.param({"0": GONE, "1": BUSY}, Verdict(Event.BUSY, 1, (5235,)), id="a list as an object"),
@@ -242,8 +257,8 @@ def test_a_colon_in_the_server_s_words_is_no_key() -> None:
         ([BUSY, ODD], ()),
         ([{"status": "NOT_REMOVED"}], ()),
         ([{"status": ["NOT_EXIST"]}], ()),
-        (["REMOVED"], ()),
-        ("REMOVED", ()),
+        (["REMOVED"], (Unasked("60123455", ()),)),
+        ("REMOVED", (Unasked("60123455", ()),)),
     ],
 )
 def test_a_removal_that_nobody_asked_for_is_told_with_its_records(
@@ -341,7 +356,8 @@ def test_a_status_is_sorted_by_what_is_to_follow(http_status: int, effect: Effec
     [
         *((status, 700) for status in (301, 302, 307, 400, 401, 403, 404, 405, 409, 422, 425, 429, 444, 499, 503)),
         *((status, EVER_US) for status in (204, 206, 408, 500, 502, 504, 520, 599)),
-        *((status, 0) for status in (407, 413, 414, 431)),
+        *((status, 0) for status in (413, 414, 431)),
+        (407, 700),  # a proxy of ours that gives no tunnel lets nothing depart
     ],
 )
 def test_the_doubt_that_a_status_leaves_is_a_question_of_time_unless_it_says_nothing_or_comes_before_all(

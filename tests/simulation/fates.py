@@ -85,7 +85,8 @@ class Climate:
     `denied_as` are the statuses of denials, `too_long_as` what becomes of a request that is too long (0: the connection
     breaks). A URL with more than `uncut` numbers is cut in the next one. `misspelling`, `repeating` and `dressing` are
     shares of replies: that give a number's verdict to another, that name a number twice, that PHP has put its mark on.
-    With `errors_in_200` a refusal for a number has status 200.
+    With `errors_in_200` a refusal for a number has status 200. `trickling` is the share of replies whose body comes
+    long after their head. Where it is `sized`, a smaller request takes less time, down to `LEAST_SHARE`.
     """
 
     mishaps: float
@@ -104,6 +105,8 @@ class Climate:
     repeating: float = 0.0
     dressing: float = 0.0
     errors_in_200: bool = False
+    trickling: float = 0.0
+    sized: bool = False
 
     def weather(self, now_s: float) -> Fate | None:
         """Return the fate of every request of this moment, if they all share one."""
@@ -111,10 +114,12 @@ class Climate:
 
     def calmed(self) -> "Climate":
         """Return the climate in which the same server answers every request, as fast as before."""
-        return Climate(0.0, (), (), self.latency_s, 1_000, 0.0, 0, 0.0, 0.0)
+        return Climate(0.0, (), (), self.latency_s, 1_000, 0.0, 0, 0.0, 0.0, sized=self.sized)
 
 
 _ERRORS_IN_200 = 1 / 4
+LEAST_SHARE = 0.25
+"""So much of the time of the largest request any request takes, however small."""
 
 
 def climate(dice: random.Random, more: random.Random) -> Climate:
@@ -131,6 +136,8 @@ def climate(dice: random.Random, more: random.Random) -> Climate:
         repeating=more.choice((0.0, 0.0, 0.0, 0.3)),
         dressing=more.choice((0.0, 0.0, 0.0, 0.5)),
         errors_in_200=more.random() < _ERRORS_IN_200,
+        trickling=more.choice((0.0, 0.0, 0.0, 1.0)),
+        sized=more.choice((False, True)),
     )
 
 

@@ -11,7 +11,7 @@ from urllib.parse import unquote_plus
 
 import aiohttp
 
-from bulk_remove.adapters.client import Client, Connection, Departure, _Failed, fault_of_exception
+from bulk_remove.adapters.client import Arrival, Client, Connection, Departure, _Failed, fault_of_exception
 from bulk_remove.adapters.ledger import Sending, Store
 from bulk_remove.core.replies import NOT_SENT
 from tests.simulation.audit import Request
@@ -101,7 +101,7 @@ class Line(Client):
         self._witness.close()
 
     async def _request(
-        self, method: str, target: str, departure: Departure | None = None
+        self, method: str, target: str, departure: Departure | None = None, arrival: Arrival | None = None
     ) -> tuple[int, Mapping[str, str], bytes]:
         assert method == "DELETE"
         assert departure is not None
@@ -110,8 +110,11 @@ class Line(Client):
         request = self._noted(target)
         loop = asyncio.get_running_loop()
         try:
-            async with asyncio.timeout(self._timeout_s):
+            async with asyncio.timeout(self._timeout_s) as limit:
                 answer = await self._process.world.answer(request)
+                assert arrival is not None
+                arrival()
+                await asyncio.sleep(min(answer.body_s, ((limit.when() or 0.0) - loop.time()) / 2))
         except (aiohttp.ClientError, OSError) as error:
             request.told = request.told or "timeout"
             request.told_s = loop.time()

@@ -20,7 +20,6 @@ from bulk_remove.core.chunker import RequestShape
 from bulk_remove.core.lifecycle import (
     EVER_US,
     NEXT,
-    NOTHING_SEEN,
     SETTLED,
     Event,
     Fastest,
@@ -69,7 +68,8 @@ def the_intent_written_after_the_send(broken: pytest.MonkeyPatch) -> None:
         async def departure() -> bool:
             return await desk.gate.departure() is not None
 
-        answer = await self._sender.delete(chunk, self._shape_of(chunk.campaign), begun_s, departure)
+        shape = self._shape_of(chunk.campaign)
+        answer = await self._sender.delete(chunk, shape, begun_s, departure, lambda: None)
         desk.gate.came_back(None, answer)
         return await desk.journal.write(lambda steps: steps.begin_attempt(chunk.chunk_id, begun_s)), answer, 0
 
@@ -110,13 +110,20 @@ def refusals_held_against_the_half_of_the_only_reply(broken: pytest.MonkeyPatch)
     _judging(broken, lambda seen, took_us: took_us >= (seen.us // 2 if seen.replies else 1_000_000))
 
 
+def replies_timed_to_the_end_of_their_bodies(broken: pytest.MonkeyPatch) -> None:
+    took = Bookkeeper.took
+
+    def whole(self: Bookkeeper, chunk: Chunk, _took_us: int, whole_us: int, answer: Reply | Fault) -> None:
+        took(self, chunk, whole_us, whole_us, answer)
+
+    broken.setattr(Bookkeeper, "took", whole)
+
+
 def refusals_judged_once_and_for_all_when_they_come(broken: pytest.MonkeyPatch) -> None:
     without_verdict = lifecycle.without_verdict
 
-    def hasty(
-        state: NumberState, event: Event, detail: str, took_us: int = 0, seen: Fastest = NOTHING_SEEN
-    ) -> NumberState:
-        known = without_verdict(state, event, detail, took_us, seen)
+    def hasty(state: NumberState, event: Event, detail: str, took_us: int, seen: Fastest, numbers: int) -> NumberState:
+        known = without_verdict(state, event, detail, took_us, seen, numbers)
         return known._replace(doubt_us=EVER_US if is_doubted(known.phase) else 0)
 
     broken.setattr(bookkeeper, "without_verdict", hasty)
@@ -163,10 +170,15 @@ def each_request_sent_twice(broken: pytest.MonkeyPatch) -> None:
     once = client.Client.delete
 
     async def twice(
-        self: client.Client, chunk: Chunk, shape: RequestShape, now_s: float, departure: client.Departure
+        self: client.Client,
+        chunk: Chunk,
+        shape: RequestShape,
+        now_s: float,
+        departure: client.Departure,
+        arrival: client.Arrival,
     ) -> Reply | Fault:
-        first = await once(self, chunk, shape, now_s, departure)
-        return await once(self, chunk, shape, now_s, departure) if isinstance(first, Fault) else first
+        first = await once(self, chunk, shape, now_s, departure, arrival)
+        return await once(self, chunk, shape, now_s, departure, arrival) if isinstance(first, Fault) else first
 
     broken.setattr(client.Client, "delete", twice)
 
@@ -338,7 +350,7 @@ def _doubting(broken: pytest.MonkeyPatch, doubt: Callable[[Fault, int | None], i
 
 
 def _judging(broken: pytest.MonkeyPatch, judge: Callable[[Fastest, int], bool]) -> None:
-    broken.setattr(Fastest, "may_have_acted", judge)
+    broken.setattr(Fastest, "may_have_acted", lambda seen, took_us, _each_ns: judge(seen, took_us))
 
 
 STOPS = "a_removal_that_nobody_asked_for_stops_the_run"
@@ -357,6 +369,7 @@ CASES: tuple[tuple[Bug, str], ...] = (
     (every_refusal_taken_for_an_execution, SAID),
     (a_denial_taken_for_nothing_done, TOLD),
     (refusals_held_against_the_whole_of_the_fastest_reply, TRUE),
+    (replies_timed_to_the_end_of_their_bodies, TRUE),
     (refusals_held_against_the_half_of_the_only_reply, SAID),
     (refusals_judged_once_and_for_all_when_they_come, TRUE),
     (halves_that_do_not_inherit_doubt, SAID),

@@ -85,7 +85,12 @@ def the_progress_shown_was_true(evidence: Evidence) -> None:
     shown: Counter[str] = Counter()
     for phase, count in snapshot.phases.items():
         shown[_STATUS_OF_PHASE[phase]] += count
-    assert shown == Counter(row["status"] for row in evidence.firsts.values())
+    reported = Counter(row["status"] for row in evidence.firsts.values())
+    # The report is written by all replies: a refusal that looked harmless when it came may be in doubt by then.
+    doubted_later = reported["IN_DOUBT"] - shown["IN_DOUBT"]
+    assert 0 <= doubted_later <= shown["UNSENT"]
+    shown.update({"IN_DOUBT": doubted_later, "UNSENT": -doubted_later})
+    assert +shown == +reported
     assert snapshot.requests == len(session)
     assert snapshot.strangers == sum(request.strangers for request in session)
     assert snapshot.faults == Counter(request.told for request in session if request.told != "verdicts")

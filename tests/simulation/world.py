@@ -16,7 +16,7 @@ from bulk_remove.core.replies import Document
 from tests.simulation import wording
 from tests.simulation.audit import Audit, Entries, Request
 from tests.simulation.campaign import Campaign
-from tests.simulation.fates import ACTS, AT_THE_DOOR, MIDWAY, REFUSED_LATE, Fate, climate
+from tests.simulation.fates import ACTS, AT_THE_DOOR, LEAST_SHARE, MIDWAY, REFUSED_LATE, Fate, climate
 from tests.simulation.forms import LOCAL_DIGITS
 from tests.simulation.scenario import Scenario
 
@@ -33,11 +33,12 @@ _STAND_BY = 0.3
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What comes back over the wire."""
+    """What comes back over the wire; the body takes so much longer than the head."""
 
     status: int
     headers: dict[str, str]
     body: bytes
+    body_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,7 @@ class World:
             for campaign in self.campaigns.values():
                 campaign.holds_none_of(scenario.forms.planned)
         self._denials = self.climate.denials
+        self._largest = scenario.settings.max_numbers_per_request
         self._tokens, self._tokens_at_s = 1.0, 0.0
         self._to_do: list[tuple[float, int, Request]] = []
         self._order = count()
@@ -134,11 +136,16 @@ class World:
     def _moments(self, request: Request, fate: Fate, now_s: float) -> tuple[float, float]:
         """Draw when a request is acted upon and when it is answered."""
         draw, latency_s = self._dice.uniform, self.climate.latency_s
+        share = len(request.numbers) / self._largest
+        surely = min(LEAST_SHARE, share)  # the client does not know whether the size counts here
         if fate in AT_THE_DOOR:
             hasty = self.is_calm or self._dice.random() < 0.75
             request.at_once = hasty and latency_s >= _DECIDABLE_S
-            told_s = now_s + latency_s * (draw(0.0, 0.1) if hasty else draw(0.3, 3.0))
+            told_s = now_s + latency_s * (surely * draw(0.0, 0.1) if hasty else draw(0.3, 3.0))
             return told_s, told_s
+        # Where the size counts, other things do, too: the same request takes longer another time.
+        if self.climate.sized:
+            latency_s *= max(LEAST_SHARE, share) * self._more.choice((1.0, 1.0, 4.0))
         if fate is Fate.LATE:
             return now_s + draw(0.0, 150.0), _NEVER_S
         # The first request of all finds cold caches.
@@ -286,7 +293,9 @@ class World:
         }
         body, request.strangers = wording.reply_body(request.said, others, self.climate, self._dice)
         request.told = "verdicts"
-        return Answer(self._more.choice((200, 201, 203, 207)) if self.climate.dressing else 200, {}, body)
+        trickles = self.climate.trickling and self._more.random() < self.climate.trickling
+        body_s = self._more.uniform(0.0, 5.0) if trickles else 0.0
+        return Answer(self._more.choice((200, 201, 203, 207)) if self.climate.dressing else 200, {}, body, body_s)
 
     def _misspelt(self, number: str) -> str:
         """Spell a number as another, of which the input does not speak."""

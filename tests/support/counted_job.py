@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import NamedTuple, Self
 from unittest.mock import patch
 
-from bulk_remove.adapters.client import Client, Connection, Departure
+from bulk_remove.adapters.client import Arrival, Client, Connection, Departure
 from bulk_remove.adapters.ledger import Store, store, writer
 from bulk_remove.adapters.reader import ReadOptions, open_table
 from bulk_remove.core.model import Status
@@ -63,11 +63,13 @@ class _AnsweringClient(Client):
         """There is nothing to close."""
 
     async def _request(
-        self, method: str, target: str, departure: Departure | None = None
+        self, method: str, target: str, departure: Departure | None = None, arrival: Arrival | None = None
     ) -> tuple[int, Mapping[str, str], bytes]:
         assert method == "DELETE"
         assert departure is not None
+        assert arrival is not None
         assert await departure()
+        arrival()
         numbers = target.partition("?")[2].replace(_KEY, "").split("&")
         first, self._next_record = self._next_record, self._next_record + len(numbers)
         entries = [

@@ -23,6 +23,7 @@ def states_in(phases: Iterable[str]) -> st.SearchStrategy[NumberState]:
         answered_at_s=moments_s,
         detail=st.sampled_from(["", "The server said: 'zażółć'"]) | st.text(max_size=5),
         doubt_us=st.sampled_from([0, 4711, EVER_US]),
+        doubt_each_ns=st.sampled_from([0, 4711, 1000 * EVER_US]),
     )
 
 

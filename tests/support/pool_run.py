@@ -31,15 +31,22 @@ Answer = Callable[[float, Sequence[str]], Reply | Fault]
 class FakeServer:
     """Answers after a while, and keeps the moments at which requests came and how many were under way.
 
-    `fault_s` is how long a fault takes, `latency_s` anything else, and faults as well where there is no `fault_s`.
+    `fault_s` is how long a fault takes, `latency_s` anything else, and faults as well where there is no `fault_s`. That
+    is until the head of the reply is there; the body of one that can be read takes `body_s` more.
     """
 
     def __init__(
-        self, answer: Answer, latency_s: float = 0.0, connect_s: float = 0.0, fault_s: float | None = None
+        self,
+        answer: Answer,
+        latency_s: float = 0.0,
+        connect_s: float = 0.0,
+        fault_s: float | None = None,
+        body_s: float = 0.0,
     ) -> None:
         self._answer = answer
         self._connect_s = connect_s
         self._latency_s = latency_s
+        self._body_s = body_s
         self._fault_s = latency_s if fault_s is None else fault_s
         self.moments_s: list[float] = []
         self.asked: list[tuple[str, ...]] = []
@@ -47,7 +54,12 @@ class FakeServer:
         self._under_way = 0
 
     async def delete(
-        self, chunk: Chunk, shape: RequestShape, now_s: float, departure: Callable[[], Awaitable[bool]]
+        self,
+        chunk: Chunk,
+        shape: RequestShape,
+        now_s: float,
+        departure: Callable[[], Awaitable[bool]],
+        arrival: Callable[[], None],
     ) -> Reply | Fault:
         assert shape.campaign == chunk.campaign
         assert now_s >= BEGAN_S + asyncio.get_running_loop().time()
@@ -61,6 +73,8 @@ class FakeServer:
         self.most_at_once = max(self.most_at_once, self._under_way)
         answer = self._answer(now, chunk.numbers)
         await asyncio.sleep(self._latency_s if isinstance(answer, Reply) else self._fault_s)
+        arrival()
+        await asyncio.sleep(self._body_s if isinstance(answer, Reply) else 0.0)
         self._under_way -= 1
         return answer
 

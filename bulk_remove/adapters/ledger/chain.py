@@ -2,9 +2,9 @@
 
 It begins with the plan as it was approved. Each link is SHA-256 over the link before it and over one event: the ending
 of an attempt (with its chunk as it left it: the numbers as sent, and what is known of them now), the beginning or the
-ending of a session, a note of the canary and the counted records, a file of a report that was written. So no event can
-be changed, left out, added or moved without all later links being made anew, and then the head differs from the one in
-the summary. Nothing is secret here: who can write both can forge both.
+ending of a session, a note of the canary, the counted records and the fastest reply, a file of a report that was
+written. So no event can be changed, left out, added or moved without all later links being made anew, and then the head
+differs from the one in the summary. Nothing is secret here: who can write both can forge both.
 """
 
 import sqlite3
@@ -36,6 +36,7 @@ _HEAD = (
 _NOTED = {
     "canary": "SELECT first_ordinal, last_ordinal, planned, passed FROM canary",
     "record_count": "SELECT campaign, before, after, note FROM record_count ORDER BY campaign",
+    "fastest": "SELECT us, replies, each_ns FROM fastest",
 }
 NOT_SESSION = frozenset({"began_no", "began_link", "ended_no", "ended_link"})
 """The columns of a session that are its links, and no part of what they say."""
@@ -141,7 +142,7 @@ class Chain:
         return (begun_at_s, chunk) if chunk is not None and chunk.chunk_id == chunk_id else None
 
     def note(self, connection: sqlite3.Connection) -> None:
-        """Link the canary and the counted records as they now are."""
+        """Link the canary, the counted records and the fastest reply as they now are."""
         text = noted(connection)
         no, link = self.append(connection, note_event(text))
         connection.execute("INSERT INTO note VALUES (?, ?, ?)", (no, text, link))
@@ -230,7 +231,7 @@ def _read(connection: sqlite3.Connection, attempt_id: int) -> tuple[float, Chunk
 
 
 def noted(connection: sqlite3.Connection) -> str:
-    """Return the canary and the counted records as they now are, as JSON."""
+    """Return the canary, the counted records and the fastest reply as they now are, as JSON."""
     tables = {table: connection.execute(query).fetchall() for table, query in _NOTED.items()}
     return orjson.dumps(tables).decode()
 

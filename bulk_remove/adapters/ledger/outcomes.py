@@ -8,19 +8,22 @@ import sqlite3
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, NamedTuple
 
 from bulk_remove.adapters.ledger.chain import Chain, WrittenFile, head
 from bulk_remove.adapters.ledger.packing import pack_state, unpack_state, unpack_states, unpack_unasked
 from bulk_remove.adapters.ledger.planning import blocks_of
+from bulk_remove.adapters.ledger.sending import fastest_of
 from bulk_remove.adapters.ledger.store import Store
 from bulk_remove.adapters.ledger.timing import SESSION_END
 from bulk_remove.core.alike import Alike
-from bulk_remove.core.lifecycle import nowhere
+from bulk_remove.core.lifecycle import Event, judged_again, nowhere, without_verdict
 from bulk_remove.core.model import NO_NUMBER, NumberedBlock, NumberState, OutcomeBlock, RowOutcome
 from bulk_remove.core.unasked import UnaskedRemoval
 
 _WAITS = NumberState(NO_NUMBER)
+_NO_REPLY_YET = "A request for it has brought no reply yet."
 
 
 class Totals(NamedTuple):
@@ -137,12 +140,29 @@ class Outcomes:
         return counted
 
 
+class Standing:
+    """How the states in a ledger are to be understood now: by all replies until now, and by what is still under way."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._fastest = fastest_of(connection)
+        self._under_way = {
+            chunk_id for (chunk_id,) in connection.execute("SELECT chunk_id FROM attempt WHERE ended_at_s IS NULL")
+        }
+
+    def of(self, state: NumberState, chunk_id: int | None) -> NumberState:
+        """Return the state of a number that this chunk carries; what got no reply yet may be gone or not."""
+        if chunk_id in self._under_way:
+            state = without_verdict(state, Event.LOST, _NO_REPLY_YET)
+        return judged_again(state, self._fastest)
+
+
 class CampaignStates:
     """The distinct numbers of a campaign as they were asked for last, and their states, by ordinal."""
 
     def __init__(self, connection: sqlite3.Connection, campaign: str) -> None:
         self._connection = connection
         self._campaign = campaign
+        self._standing = Standing(connection)
         self._chunks = self.chunks()
         self._asked: list[str] = []
         self._states: Alike[NumberState] = Alike((), ())
@@ -163,21 +183,24 @@ class CampaignStates:
         """Yield the same, chunk by chunk."""
         stragglers = _Cursor(
             self._connection.execute(
-                "SELECT ordinal, number, state FROM straggler WHERE campaign = ? ORDER BY ordinal", (self._campaign,)
+                "SELECT ordinal, number, state, chunk_id FROM straggler WHERE campaign = ? ORDER BY ordinal",
+                (self._campaign,),
             )
         )
         chunks = self._connection.execute(
-            "SELECT numbers, first_ordinal, states FROM chunk"
+            "SELECT numbers, first_ordinal, states, chunk_id FROM chunk"
             " WHERE campaign = ? AND first_ordinal IS NOT NULL ORDER BY first_ordinal",
             (self._campaign,),
         )
-        for joined, first_ordinal, packed in chunks:
+        standing = self._standing
+        for joined, first_ordinal, packed, planned_id in chunks:
             asked = joined.split("\n")
             newer = {}
-            for ordinal, (number, state) in stragglers.until(first_ordinal + len(asked)):
+            for ordinal, (number, state, chunk_id) in stragglers.until(first_ordinal + len(asked)):
                 asked[ordinal - first_ordinal] = number
-                newer[ordinal - first_ordinal] = unpack_state(state)
-            yield asked, unpack_states(packed, len(asked)).but(newer)
+                newer[ordinal - first_ordinal] = standing.of(unpack_state(state), chunk_id)
+            planned = unpack_states(packed, len(asked)).each(partial(standing.of, chunk_id=planned_id))
+            yield asked, planned.but(newer)
 
 
 class _Cursor:

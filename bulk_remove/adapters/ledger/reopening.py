@@ -13,9 +13,10 @@ import orjson
 from bulk_remove.adapters.ledger.chain import Chain
 from bulk_remove.adapters.ledger.outcomes import Outcomes
 from bulk_remove.adapters.ledger.packing import pack_state, pack_states, unpack_source, unpack_state, unpack_states
+from bulk_remove.adapters.ledger.sending import fastest_of
 from bulk_remove.adapters.ledger.store import Store
 from bulk_remove.core.alike import Alike
-from bulk_remove.core.lifecycle import SETTLED, Event, without_verdict
+from bulk_remove.core.lifecycle import SETTLED, Event, taken_up, without_verdict
 from bulk_remove.core.model import NumberState, Source
 
 _PAGE_ROWS = 5000
@@ -56,8 +57,9 @@ class Reopening:
     def reopen(self, now_s: float) -> Counter[str]:
         """Make every number that is not settled ready to be asked for; returns the numbers by phase.
 
-        Attempts without an end were under way when the process died: their numbers are in doubt from now on. The time
-        for asking again about numbers in a call begins anew. `now_s` in Unix seconds. Raises StorageError.
+        Attempts without an end were under way when the process died: their numbers are in doubt from now on, as those
+        are of which the run has said so. The time for asking again about numbers in a call begins anew. `now_s` in Unix
+        seconds. Raises StorageError.
         """
         with self._store.transaction() as connection:
             self._lose_unanswered(connection, now_s)
@@ -108,14 +110,14 @@ class Reopening:
 
     def _make_due(self, connection: sqlite3.Connection, now_s: float) -> None:
         """Make every straggler that is not settled due now, some thousands at a time."""
-        ordinal = -1
+        fastest, ordinal = fastest_of(connection), -1
         while rows := connection.execute(
             "SELECT ordinal, state FROM straggler WHERE ordinal > ? ORDER BY ordinal LIMIT ?", (ordinal, _PAGE_ROWS)
         ).fetchall():
             connection.executemany(
                 "UPDATE straggler SET state = ?, due_at_s = ?, chunk_id = NULL WHERE ordinal = ?",
                 [
-                    (pack_state(state._replace(busy_since_s=0.0)), now_s, ordinal)
+                    (pack_state(taken_up(state, fastest)), now_s, ordinal)
                     for ordinal, state in ((ordinal, unpack_state(packed)) for ordinal, packed in rows)
                     if state.phase not in SETTLED
                 ],

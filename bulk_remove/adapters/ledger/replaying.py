@@ -2,7 +2,7 @@
 
 A straggler says again what the last chunk that carried it says, and in which form that chunk left it; or, when it was
 made as the run was taken up again, what its planned chunk says. Taking a run up again also lets the time for calls
-begin anew, which no chunk says.
+begin anew and settles what is in doubt, which no chunk says.
 """
 
 import sqlite3
@@ -12,7 +12,7 @@ import orjson
 
 from bulk_remove.adapters.ledger.chain import ChunkRow
 from bulk_remove.adapters.ledger.packing import pack_state, unpack_again, unpack_state, unpack_states
-from bulk_remove.core.lifecycle import SETTLED
+from bulk_remove.core.lifecycle import EVER_US, SETTLED, Phase, doubtful
 from bulk_remove.core.model import NumberState
 from bulk_remove.language import phrase
 
@@ -68,7 +68,7 @@ class Replay:
             if wanted is None or [campaign, number, form] != wanted[:3]:
                 return phrase("straggler {ordinal} is not the number that its chunk left open", ordinal=ordinal)
             known = _read(state)
-            if known is None or (state != wanted[3] and known != _anew(unpack_state(wanted[3]))):
+            if known is None or (state != wanted[3] and known not in _anew(unpack_state(wanted[3]))):
                 return phrase(
                     "straggler {ordinal} does not say what the last chunk that carried it says", ordinal=ordinal
                 )
@@ -114,5 +114,7 @@ def _read(packed: str) -> NumberState | None:
         return None
 
 
-def _anew(state: NumberState) -> NumberState:
-    return state._replace(busy_since_s=0.0)
+def _anew(state: NumberState) -> tuple[NumberState, NumberState]:
+    """Return how a later session may have taken a number up: as it was, or in doubt by what was seen until then."""
+    undoubted = state._replace(busy_since_s=0.0)
+    return undoubted, undoubted._replace(phase=doubtful(Phase(state.phase)), doubt_us=EVER_US)

@@ -1,7 +1,7 @@
 -- The ledger of one run: what was to be done, what was done, what came back.
 -- Times are Unix seconds (REAL). Phases are the letters of core/lifecycle.py.
 -- What happens is chained (chain.py): every ending of an attempt, every beginning and ending of a session, every note of
--- the canary and the counted records, every file of a report that was written has its place in one order (`..._no`, from
+-- the canary, the counted records and the fastest reply, every file of a report that was written has its place in one order (`..._no`, from
 -- 1), and a link, which is SHA-256 over the link before it and over what happened.
 
 CREATE TABLE run (
@@ -42,7 +42,14 @@ CREATE TABLE record_count (                             -- how many records the 
     note     TEXT NOT NULL                              -- why a count is not known
 ) STRICT;
 
-CREATE TABLE note (                                     -- what the two tables above said after each change of them
+CREATE TABLE fastest (                                  -- the fastest reply with verdicts: what a refusal is held against
+    one     INTEGER PRIMARY KEY CHECK (one = 1),
+    us      INTEGER NOT NULL,                           -- microseconds until its head was there
+    replies INTEGER NOT NULL,                           -- how many were seen; more than a few are not counted
+    each_ns INTEGER NOT NULL                            -- the fastest for each number of a request, nanoseconds
+) STRICT;
+
+CREATE TABLE note (                                     -- what the three tables above said after each change of them
     no   INTEGER PRIMARY KEY,                           -- its place in the chain
     text TEXT NOT NULL,                                 -- JSON: their rows
     link BLOB NOT NULL

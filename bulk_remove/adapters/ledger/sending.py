@@ -10,6 +10,7 @@ the chunk then says (`chain`). What is changed without a request is an attempt t
 import sqlite3
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import orjson
@@ -25,6 +26,7 @@ from bulk_remove.adapters.ledger.packing import (
     unpack_states,
 )
 from bulk_remove.core.alike import Alike
+from bulk_remove.core.lifecycle import NOTHING_SEEN, Fastest, taken_up
 from bulk_remove.core.model import Again, Chunk, NumberState
 from bulk_remove.core.replies import NOT_SENT
 from bulk_remove.core.unasked import Unasked
@@ -54,13 +56,17 @@ class Sending:
         self._chain = chain or Chain()
 
     def planned_chunks(self, after_id: int, limit: int) -> list[Chunk]:
-        """Return the next chunks of the plan that are still open, by id."""
+        """Return the next chunks of the plan that are still open, by id.
+
+        What is known of their numbers is from an earlier session.
+        """
         rows = self._connection.execute(
             "SELECT chunk_id, campaign, numbers, first_ordinal, states FROM chunk"
             " WHERE progress = 'open' AND chunk_id > ? AND first_ordinal IS NOT NULL ORDER BY chunk_id LIMIT ?",
             (after_id, limit),
         )
-        return [_planned_chunk(*row) for row in rows.fetchall()]
+        chunks, fastest = [_planned_chunk(*row) for row in rows.fetchall()], self.fastest()
+        return [replace(chunk, states=chunk.states.each(lambda state: taken_up(state, fastest))) for chunk in chunks]
 
     def due_stragglers(self, until_s: float, limit: int, within: Span = EVERYWHERE) -> Due | None:
         """Return numbers due by `until_s` that may share a request with the one that is due longest; None: none is.
@@ -205,6 +211,17 @@ class Sending:
         )
         self._chain.link_session(self._connection, session_no, "ended")
 
+    def fastest(self) -> Fastest:
+        """Return the fastest of all replies with verdicts until now."""
+        return fastest_of(self._connection)
+
+    def keep_fastest(self, fastest: Fastest) -> None:
+        """Note what the fastest reply is now."""
+        self._connection.execute(
+            "INSERT OR REPLACE INTO fastest (one, us, replies, each_ns) VALUES (1, ?, ?, ?)", fastest
+        )
+        self._chain.note(self._connection)
+
     def canary(self) -> Span | None:
         """Return the ordinals of the canary, None while there is none."""
         found: Span | None = self._connection.execute("SELECT first_ordinal, last_ordinal FROM canary").fetchone()
@@ -266,6 +283,12 @@ class Sending:
             ((count, campaign) for campaign, count in records.items()),
         )
         self._chain.note(self._connection)
+
+
+def fastest_of(connection: sqlite3.Connection) -> Fastest:
+    """Return the fastest of all replies with verdicts that a ledger knows of."""
+    found = connection.execute("SELECT us, replies, each_ns FROM fastest").fetchone()
+    return Fastest(*found) if found else NOTHING_SEEN
 
 
 def _as_row(chunk: Chunk, states: bytes, again: str | None, progress: str) -> ChunkRow:

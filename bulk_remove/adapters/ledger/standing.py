@@ -10,6 +10,7 @@ from typing import NamedTuple
 from bulk_remove.adapters.ledger.outcomes import CampaignStates
 from bulk_remove.adapters.ledger.reopening import Reopening, RunFacts
 from bulk_remove.adapters.ledger.store import SCHEMA_VERSION, Store, damage_told
+from bulk_remove.core.lifecycle import gone_meanwhile
 from bulk_remove.errors import StorageError
 from bulk_remove.language import phrase
 
@@ -23,10 +24,14 @@ class Session(NamedTuple):
 
 
 class Tally(NamedTuple):
-    """What was done for one campaign: distinct numbers by phase, and requests by result ('' : none yet)."""
+    """What was done for one campaign: distinct numbers by phase, and requests by result ('' : none yet).
+
+    `gone` counts the numbers that were there, in a call, and are not any more.
+    """
 
     phases: Counter[str]
     requests: Counter[str]
+    gone: int
 
 
 class History(NamedTuple):
@@ -93,7 +98,7 @@ def history(store: Store) -> History:
 
 def _tallies(connection: sqlite3.Connection) -> dict[str, Tally]:
     campaigns = connection.execute("SELECT DISTINCT campaign FROM chunk ORDER BY campaign").fetchall()
-    tallies = {campaign: Tally(_phases(connection, campaign), Counter()) for (campaign,) in campaigns}
+    tallies = {campaign: _tally(connection, campaign) for (campaign,) in campaigns}
     requests = connection.execute(
         "SELECT campaign, ifnull(result, ''), count(*) FROM attempt JOIN chunk USING (chunk_id)"
         " WHERE result IS NOT 'not sent' GROUP BY 1, 2"
@@ -103,10 +108,12 @@ def _tallies(connection: sqlite3.Connection) -> dict[str, Tally]:
     return tallies
 
 
-def _phases(connection: sqlite3.Connection, campaign: str) -> Counter[str]:
-    """Count a campaign's numbers by phase."""
+def _tally(connection: sqlite3.Connection, campaign: str) -> Tally:
+    """Count a campaign's numbers; its requests are counted later."""
     phases: Counter[str] = Counter()
+    gone = 0
     for _, states in CampaignStates(connection, campaign).chunks():
         for state, count in states.counted():
             phases[state.phase] += count
-    return phases
+            gone += count * gone_meanwhile(state)
+    return Tally(phases, Counter(), gone)

@@ -15,7 +15,7 @@ from bulk_remove.disk import private
 from bulk_remove.errors import StorageError, UsageError
 from bulk_remove.language import phrase
 
-SCHEMA_VERSION = 7
+SCHEMA_VERSION = 8
 _PRAGMAS = (
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import orjson
 
+from bulk_remove.adapters.ledger.outcomes import Standing
 from bulk_remove.adapters.ledger.packing import unpack_block, unpack_source, unpack_state, unpack_states
 from bulk_remove.adapters.ledger.store import Store
 from bulk_remove.core.lifecycle import nowhere
@@ -123,11 +124,13 @@ def _requests(connection: sqlite3.Connection, carrier: _Carrier) -> Iterator[Tra
 
 
 def _states(connection: sqlite3.Connection, carriers: Sequence[_Carrier]) -> Iterator[TracedState]:
+    standing = Standing(connection)
     for carrier in carriers:
         if carrier.planned is None:
             continue
         newer = connection.execute(
-            "SELECT number, state FROM straggler WHERE ordinal = ?", (carrier.ordinal,)
+            "SELECT number, state, chunk_id FROM straggler WHERE ordinal = ?", (carrier.ordinal,)
         ).fetchone()
-        last, state = (newer[0], unpack_state(newer[1])) if newer else (carrier.sent, carrier.planned)
+        last, packed, chunk_id = newer or (carrier.sent, "", carrier.chunk_id)
+        state = standing.of(unpack_state(packed) if newer else carrier.planned, chunk_id)
         yield TracedState(carrier.campaign, carrier.sent if nowhere(state) else last, state)

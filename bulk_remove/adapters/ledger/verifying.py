@@ -54,7 +54,7 @@ _UNLINKED = (
         "attempt {key} has no end, though its chunk is closed",
     ),
 )
-_NOTHING_NOTED = '{"canary":[],"record_count":[]}'
+_NOTHING_NOTED = '{"canary":[],"record_count":[],"fastest":[]}'
 
 
 class Verified(NamedTuple):

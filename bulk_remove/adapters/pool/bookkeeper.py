@@ -21,6 +21,7 @@ from bulk_remove.core.lifecycle import (
     NOTHING_SEEN,
     Event,
     Phase,
+    for_each,
     nowhere,
     with_verdict,
     without_verdict,
@@ -86,27 +87,34 @@ class Bookkeeper:
     """Writes every answer to the ledger, then counts it.
 
     `line` is what is known of how long a request line the server takes; `size` follows how long its replies take, and
-    `fastest` is the fastest of them.
+    `fastest` is the fastest of them, in all sessions of the run: the ledger keeps it.
     """
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
-        self.fastest = NOTHING_SEEN
+        self.fastest = self._kept = NOTHING_SEEN
         self.line = LineLength(desk.settings.longest_line)
         self.size = desk.settings.size
         self._went_through = 0
         self._refused_alone = Counter[int]()
         self._refused_forms: set[int] = set()
 
-    def took(self, chunk: Chunk, took_us: int, answer: Reply | Fault) -> None:
-        """Take note how long a request took, if that says something of its size or of the time that others need."""
+    def took(self, chunk: Chunk, took_us: int, whole_us: int, answer: Reply | Fault) -> None:
+        """Take note how long a request took, if that says something of its size or of the time that others need.
+
+        It took so long until the head of its reply was here, and `whole_us` until its body was.
+        """
         if isinstance(answer, Reply):
-            self.fastest = self.fastest.and_reply(took_us)
+            self.fastest = self.fastest.and_reply(took_us, len(chunk.numbers))
         if isinstance(answer, Reply) or answer.effect is Effect.IN_DOUBT:
             most = self.size.most
-            self.size = timed(self.size, len(chunk.numbers), took_us, answered=isinstance(answer, Reply))
+            self.size = timed(self.size, len(chunk.numbers), whole_us, answered=isinstance(answer, Reply))
             if self.size.most < most:
                 log.warning("replies are slow: from now on %d numbers in a request at most", self.size.most)
+
+    async def begin(self) -> None:
+        """Take up what earlier sessions have seen. Raises StorageError."""
+        self.fastest = self._kept = await self._desk.journal.write(lambda steps: steps.fastest())
 
     async def replied(self, chunk: Chunk, attempt_id: int, reply: Reply) -> None:
         """Settle a chunk by a reply; numbers that it left open are to be asked for again. Raises StorageError."""
@@ -120,10 +128,13 @@ class Bookkeeper:
         verdicts = verdicts.but(dict.fromkeys(other_forms, Verdict(Event.NOT_IN_THIS_FORM)))
         states = self._moved(chunk, verdicts, now_s)
         again = {**self._due_again(chunk, states, now_s), **other_forms}
+        kept, self._kept = self._kept, self.fastest
 
         def write(steps: Steps) -> None:
             steps.settle(chunk, states, again)
             steps.end_attempt(attempt_id, now_s, "verdicts", "", reply.strangers, reply.unasked)
+            if self._kept != kept:
+                steps.keep_fastest(self._kept)
 
         await desk.journal.write(write)
         desk.gate.answered()
@@ -218,7 +229,8 @@ class Bookkeeper:
         again: dict[int, Again] = {}
         alone = step is Step.SPLIT and len(chunk.numbers) == 1
         doubt = doubt_us(fault, took_us)
-        lost = self.fastest.may_have_acted(doubt)
+        numbers = len(chunk.numbers)
+        lost = self.fastest.may_have_acted(doubt, for_each(doubt, numbers))
         event = Event.REFUSED if alone else Event.LOST if lost else Event.UNTOUCHED
         splits = step in {Step.SPLIT, Step.PROBE} and not alone
         # Of a request refused as a whole nobody knows yet which number was meant.
@@ -226,7 +238,9 @@ class Bookkeeper:
         if alone and _is_about_the_form(chunk):
             states, again = self._past_this_form(chunk, detail, now_s, doubt)
         else:
-            states = chunk.states.each(lambda state: without_verdict(state, event, detail, doubt, self.fastest))
+            states = chunk.states.each(
+                lambda state: without_verdict(state, event, detail, doubt, self.fastest, numbers)
+            )
         closes = alone or step is Step.GIVE_UP
 
         def write(steps: Steps) -> tuple[Chunk, ...]:
@@ -317,9 +331,9 @@ class Bookkeeper:
         """Return what follows when a form is refused: the next form, or that the number does not exist."""
         hows = [self._next_form(number, now_s) for number in chunk.numbers]
         states = Alike.of(
-            without_verdict(state, Event.NOT_IN_THIS_FORM, "", doubt, self.fastest)
+            without_verdict(state, Event.NOT_IN_THIS_FORM, "", doubt, self.fastest, len(hows))
             if how
-            else without_verdict(state, Event.NOT_EXIST, detail, doubt, self.fastest)
+            else without_verdict(state, Event.NOT_EXIST, detail, doubt, self.fastest, len(hows))
             for state, how in zip(chunk.states, hows, strict=True)
         )
         return states, {index: how for index, how in enumerate(hows) if how}

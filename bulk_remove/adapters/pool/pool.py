@@ -170,6 +170,7 @@ class Pool:
         if not self._begun:
             self._begun = True
             log.info("sending %d numbers in %d requests", self._plan.numbers, self._plan.requests)
+            await self._books.begin()
             self._desk.tally.waits(await self._desk.journal.write(lambda steps: steps.waiting_stragglers()))
         settings, gate = self._desk.settings, self._desk.gate
         gate.keep_to(settings.windows)
@@ -276,6 +277,7 @@ class Pool:
         """Send a request that has its slot; returns what came of it."""
         desk = self._desk
         trip: Trip | None = None
+        arrived_us: int | None = None
         answer: Reply | Fault = NOT_SENT
 
         async def departure() -> bool:
@@ -283,15 +285,22 @@ class Pool:
             trip = await desk.gate.departure()
             return trip is not None
 
+        def arrival() -> None:
+            nonlocal arrived_us
+            arrived_us = desk.clock.now_us()
+
         try:
             begun_s = desk.clock.wall_s()
             attempt_id = await desk.journal.write(lambda steps: steps.begin_attempt(chunk.chunk_id, begun_s))
-            answer = await self._sender.delete(chunk, self._shape_of(chunk.campaign), desk.clock.wall_s(), departure)
+            shape, now_s = self._shape_of(chunk.campaign), desk.clock.wall_s()
+            answer = await self._sender.delete(chunk, shape, now_s, departure, arrival)
         finally:
             desk.gate.came_back(trip, answer)
-        took_us = None if trip is None else desk.clock.now_us() - trip.departed_us
-        if took_us is not None:
-            self._books.took(chunk, took_us, answer)
+        took_us = None
+        if trip is not None:
+            now_us = desk.clock.now_us()
+            took_us = (now_us if arrived_us is None else arrived_us) - trip.departed_us
+            self._books.took(chunk, took_us, now_us - trip.departed_us, answer)
         if answer is NOT_SENT:
             await desk.journal.write(lambda steps: steps.end_attempt(attempt_id, begun_s, answer.kind, "", 0))
             return _Asked(attempt_id, None)

@@ -6,6 +6,7 @@ from typing import Protocol, TypeVar
 
 from bulk_remove.core.alike import Alike
 from bulk_remove.core.chunker import RequestShape
+from bulk_remove.core.lifecycle import Fastest
 from bulk_remove.core.model import Again, Chunk, NumberState
 from bulk_remove.core.replies import Fault, Reply
 from bulk_remove.core.unasked import Unasked
@@ -33,11 +34,17 @@ class Sender(Protocol):
     """Sends one request for a chunk, once."""
 
     async def delete(
-        self, chunk: Chunk, shape: RequestShape, now_s: float, departure: Callable[[], Awaitable[bool]]
+        self,
+        chunk: Chunk,
+        shape: RequestShape,
+        now_s: float,
+        departure: Callable[[], Awaitable[bool]],
+        arrival: Callable[[], None],
     ) -> Reply | Fault:
         """Return what came of it; never raises for what the network or the server does.
 
         Awaits `departure` right before the first byte; when it says no, sends nothing and returns NOT_SENT.
+        Calls `arrival` when the head of a reply is here, before its body.
         """
 
 
@@ -78,6 +85,8 @@ class Steps(Protocol):
     def split(  # noqa: D102
         self, chunk: Chunk, states: Alike[NumberState], now_s: float, first: int | None = ...
     ) -> tuple[Chunk, Chunk]: ...
+    def fastest(self) -> Fastest: ...  # noqa: D102
+    def keep_fastest(self, fastest: Fastest) -> None: ...  # noqa: D102
     def canary(self) -> tuple[int, int] | None: ...  # noqa: D102
     def begin_canary(self, ordinals: Sequence[int], *, planned: bool) -> tuple[int, int]: ...  # noqa: D102
 
