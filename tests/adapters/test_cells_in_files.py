@@ -171,7 +171,22 @@ SHAPES: dict[str, tuple[list[str], list[str]]] = {
     "a file with country codes, cut off": (["telefon", *[f"48{it}" for it in WHOLE], "486012345"], [*WHOLE, INVALID]),
     "floats with country codes, cut off": (["telefon", *[f"48{it}.0" for it in WHOLE], "486012345"], [*WHOLE, INVALID]),
     "a number of Radom among others": (["telefon", *WHOLE, "486012345"], [*WHOLE, "486012345"]),
-    "internal numbers": (["telefon", "441", "442", "601234503", "19 115"], ["441", "442", "601234503", "19115"]),
+    "internal numbers": (
+        [
+            "telefon",
+            "441",
+            "442",
+            "443",
+            "444",
+            "601234503",
+            "441 442",
+            "441-445",
+            "12-05",
+            "441-442-443",
+            "22 123 45 03",
+        ],
+        ["441", "442", "443", "444", "601234503", INVALID, INVALID, INVALID, INVALID, "221234503"],
+    ),
     "internal numbers among whole ones": (["telefon", "441", *WHOLE, "442"], [INVALID, *WHOLE, INVALID]),
     "digits lost in an earlier save": (
         ["telefon", "601000000", "48602000000", "+48 603 000 000", *WHOLE],
