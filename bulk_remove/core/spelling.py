@@ -56,6 +56,8 @@ _NOTHING = (
     r"|keine?|unbekannt"
 )
 
+NO_STORED_RESULT = "(formula)"
+"""What a workbook's cell reads as that holds a formula, which no spreadsheet has calculated yet."""
 DECIMAL = "A decimal number, not a phone number."
 EMPTY = "The cell is empty."
 EXPONENT = "Scientific notation: a spreadsheet has lost digits."
@@ -97,6 +99,7 @@ _EXPLANATIONS = tuple(
             "The error of a formula in a spreadsheet.",
         ),
         (rf"\A[\W_]*(?:{_NOTHING})[\W_]*\Z", "A word that says there is no number."),
+        (rf"\A{re.escape(NO_STORED_RESULT)}\Z", "A formula without a stored result: open and save it in Excel."),
         (r"\A#+\Z", "A spreadsheet's sign that the column was too narrow for its value."),
         (r"\A\S+@\S+\.\S+\Z", EMAIL),
         (r"\A[-_?*./ ]+\Z", "A mark that says there is no number."),

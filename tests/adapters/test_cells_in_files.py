@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import openpyxl
 import pytest
 
 from bulk_remove.adapters.ledger.planning import blocks_of
@@ -58,6 +59,21 @@ def test_each_row_of_a_file_that_went_wrong_becomes_what_it_may(tmp_path: Path, 
     assert not {*sent.values()} & {*case.get("never", ())}
     for row, may in case["rows"].items():
         assert sent[int(row)] in may, row
+
+
+def test_errors_and_formulas_without_a_result_are_damage_and_not_empty(tmp_path: Path) -> None:
+    book = openpyxl.Workbook()
+    for cells in [["phone", "x"], *[[number, "x"] for number in WHOLE], ["#DIV/0!", "x"], ["=A2+1", "x"], [None, "x"]]:
+        book.worksheets[0].append(cells)
+    book.save(tmp_path / "numbers.xlsx")
+    plan, became, why = read(tmp_path / "numbers.xlsx", tmp_path, **LET_THROUGH)
+    assert [*became.values()][len(WHOLE) :] == [INVALID] * 3
+    assert [*why.values()][len(WHOLE) :] == [
+        "The error of a formula in a spreadsheet.",
+        "A formula without a stored result: open and save it in Excel.",
+        "The cell is empty.",
+    ]
+    assert (plan.invalid, plan.empty) == (2, 1)
 
 
 def test_every_file_has_its_case() -> None:
