@@ -63,8 +63,8 @@ def test_each_row_of_a_file_that_went_wrong_becomes_what_it_may(tmp_path: Path, 
 
 def test_errors_and_formulas_without_a_result_are_damage_and_not_empty(tmp_path: Path) -> None:
     book = openpyxl.Workbook()
-    for cells in [["phone", "x"], *[[number, "x"] for number in WHOLE], ["#DIV/0!", "x"], ["=A2+1", "x"], [None, "x"]]:
-        book.worksheets[0].append(cells)
+    for cell in ["phone", *WHOLE, "#DIV/0!", "=A2+1", None]:
+        book.worksheets[0].append([cell, "x"])
     book.save(tmp_path / "numbers.xlsx")
     plan, became, why = read(tmp_path / "numbers.xlsx", tmp_path, **LET_THROUGH)
     assert [*became.values()][len(WHOLE) :] == [INVALID] * 3

@@ -43,7 +43,7 @@ class ShortRows:
         while len(named) > phone + 1 and not named[-1]:
             named.pop()
         self._delimiter, self._width, self._phone, self._header_row = cut.delimiter, len(named), phone, header_row
-        whole = [cells for cells in below if len(cells) >= self._width]
+        whole = [cells for cells in below if len(cells) >= self._width and is_blank(cells[self._width :])]
         self._shapes = [frozenset(map(_shape, _cells_of(whole, place))) for place in range(self._width)]
         self._is_sendable = Normaliser(NumberRules(region=region))
         self._shifted = array("Q")
