@@ -6,38 +6,55 @@ already, code included, is taken as it is if it does not contradict its code.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple, Self
 
+from bulk_remove.core.columns import fold
+from bulk_remove.core.model import harmless
 from bulk_remove.core.numbers import Normaliser, NumberRules
 from bulk_remove.core.regions import is_country_code, is_name_of, problem_in_plan, region_of
 from bulk_remove.core.spelling import reading
 from bulk_remove.errors import InputError
-from bulk_remove.language import phrase
+from bulk_remove.language import counted, phrase
 
 _OF_A_COUNTRY = (
     r"country|calling|isd|idd|intl|international|miedzynarodow[ay]|krajow[ay]|kraju|landes|laender|lander|statu"
 )
 _OF_A_PHONE = r"phone|telephone|tel|telefon|telefonu|telefoniczny|mobile|cell|gsm|dial|dialing|dialling"
 _NEUTRAL = r"nr|numer|numeru|number|no|do"
-_A_CODE = r"codes?|kod|prefix|prefiks|kierunkow[ya]|vorwahl|predvolba"
+_A_CODE = r"codes?|kod|prefix|prefiks|kierunkow[ya]|kier|vorwahl|predvolba|predcisli"
 # Folded names: what the code is of, perhaps in several words, in front of it and behind it.
 _NAME = re.compile(
     rf"(?=.*(?:{_A_CODE}))(?P<words>(?:{_OF_A_COUNTRY}|{_OF_A_PHONE}|{_NEUTRAL}|area|stref[ay]|orts|{_A_CODE})+)[0-9]*"
 )
-_WITHOUT_MORE = re.compile(r".*(?:prefix|prefiks|kierunkow[ya]|vorwahl|predvolba)")
+_WITHOUT_MORE = re.compile(r".*(?:prefix|prefiks|kierunkow[ya]|kier|vorwahl|predvolba|predcisli)")
 """A code or a kod alone may be of anything."""
-_COUNTRY_OF_A_PHONE = re.compile(rf"(?:{_OF_A_PHONE})(?:country|kraj)|isd|idd")
+_ISO = "(?:alpha)?(?:[23]|31661)?"
+_COUNTRY_OF_A_PHONE = re.compile(
+    rf"(?:{_OF_A_PHONE})(?:country|kraj)|isd|idd|(?:country|kraju?)?(?:codes?|kod)?iso{_ISO}"
+    rf"(?:codes?|kod)?(?:country|kraju?)?(?:codes?|kod)?{_ISO}"
+)
+_A_COUNTRY = re.compile(r"(?:country|countries|kraj|panstwo|land|staat|nation|zeme)(?:name|nazwa|of.*|klienta|tel.*)?")
+"""Where somebody lives, or of which country the number is: as a rule the same."""
+_PERHAPS_CODES = re.compile(r"|codes?|kod")
+_OF_FIGURES = re.compile(
+    r"(?:age|wiek|lat|lata|qty|quantity|ilosc|szt|sztuk|liczba|count|id|lp|nr|no|num|number|numer|rank|score|rok|year|month|"
+    r"miesiac|dzien|day|poz|pozycja|row|wiersz|index|proby|attempts?|kwota|amount|cena|price|suma|sum|total)"
+)
 _COUNTRY, _PHONE, _AREA = (
     re.compile(f".*(?:{words})") for words in (_OF_A_COUNTRY, _OF_A_PHONE, "area|stref[ay]|orts")
 )
 
 _FIGURES = re.compile(r"\(? *(\+|00)? *([1-9][0-9]{0,3}) *\)?")
 _BEHIND_A_NAME = re.compile(r"[^\W\d_][^0-9+]*\(?(\+)([1-9][0-9]{0,2})\)?")
-_PLAIN_CODE = re.compile(r"\(?\+[1-9][0-9]{1,2}\)?")
+_PLAIN_CODE = re.compile(r"\(?(?:\+|00)[1-9][0-9]{1,2}\)?")
 """With two digits at least: `+1` may be the difference of a time zone."""
+_LONGEST_CODE = 3
+_MANY = 10
+"""By chance two thirds of the figures from 1 to 66 are the codes of countries: so many cells are not all."""
 _LONGEST_NAME = 40
 
 _CONTRADICTS = "The number begins with another code than the one in its own column."
@@ -75,23 +92,47 @@ class Kind:
         return cls(country=True, area=True) if _PHONE.match(words) or _WITHOUT_MORE.match(words) else None
 
 
-def find_code_column(header: Sequence[str], folded: Sequence[str], samples: Sequence[Sequence[str]]) -> int | None:
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """The phone column, by its index, beside which codes may stand, and the country of its national numbers.
+
+    `trust` says that no column may hold codes but one whose name says so.
+    """
+
+    phone: int
+    region: str = "PL"
+    trust: bool = False
+
+
+def find_code_column(header: Sequence[str], samples: Sequence[Sequence[str]], beside: Beside) -> int | None:
     """Return the index of the column that holds codes, None where there is none.
 
-    `folded` are the names of the header as `columns.fold` returns them, empty for the phone column. A column with such
-    a name but without a single code among the samples is another one: a prefix may be a title. One with nothing but
-    codes with a plus needs no name. Raises InputError where two columns hold codes.
+    A column that is named so, but without a single code among the samples, is another one: a prefix may be a title. One
+    with nothing but codes with a plus or zeros needs no name, one with nothing but the bare codes of countries that of
+    a country. Raises InputError where two columns hold codes, and where one without such a name may hold them.
     """
     seen: dict[int, list[_Code]] = {}
-    for index, name in enumerate(folded):
-        cells = [row[index] for row in samples if name and index < len(row) and row[index].strip()]
+    for index, heading in enumerate(header):
+        cells = [row[index] for row in samples if index < len(row) and row[index].strip()]
+        name = fold(heading)
         kind = Kind.named(name)
-        codes = [_read(cell) for cell in cells] if kind else []
+        codes = [_read(cell) for cell in cells]
+        if index == beside.phone:
+            continue
         letters_too = kind == Kind(country=True)
-        if kind and (not cells or any(code.digits or (code.letters and letters_too) for code in codes)):
+        if kind:
+            if not cells or any(code.digits or (code.letters and letters_too) for code in codes):
+                seen[index] = codes
+        elif cells and (all(map(_is_plain_code, cells)) or _are_of_countries(name, codes)):
             seen[index] = codes
-        elif not kind and cells and all(map(_is_plain_code, cells)):
-            seen[index] = [_read(cell) for cell in cells]
+        elif not beside.trust and _may_be_codes(index, name, samples, beside):
+            raise InputError(
+                phrase(
+                    "Column '{name}' may hold the country codes of the numbers.",
+                    name=harmless(heading.strip()) or str(index + 1),
+                ),
+                "Name it 'country_code' if it does; if it does not, delete it, or add --trust-column.",
+            )
     # `country_code` with PL beside `phone_code` with 48: the digits say all.
     found = [index for index, codes in seen.items() if any(code.digits for code in codes)] or [*seen]
     filled = [index for index in found if seen[index]] or found[:1]
@@ -106,9 +147,83 @@ def find_code_column(header: Sequence[str], folded: Sequence[str], samples: Sequ
     return filled[0] if filled else None
 
 
+def names_countries(name: str) -> bool:
+    """Tell whether a column's name says that it holds the names of countries."""
+    return bool(_A_COUNTRY.fullmatch(fold(name)))
+
+
+class Countries:
+    """Counts the rows that are of another country, by a column of such names; its size does not grow with them."""
+
+    def __init__(self, region: str) -> None:
+        self._region = region
+        self._abroad = self._rows = 0
+
+    def add(self, cells: Iterable[str]) -> None:
+        """Add cells."""
+        for cell, count in Counter(cells).items():
+            letters = _read(cell).letters
+            self._rows += count
+            self._abroad += count if letters and not is_name_of(self._region, letters) else 0
+
+    def told(self, name: str, *, chosen: bool) -> str:
+        """Return a sentence on the column of this name; empty where all rows are of the region, or were `chosen`."""
+        if chosen or not self._abroad:
+            return ""
+        return counted(
+            self._rows,
+            "Column '{name}' names another country in {abroad:,} of {count:,} row: "
+            "a number without a country code is read as one of {region} all the same.",
+            "Column '{name}' names another country in {abroad:,} of {count:,} rows: "
+            "a number without a country code is read as one of {region} all the same.",
+            name=harmless(name),
+            abroad=self._abroad,
+            region=self._region.upper(),
+        )
+
+
 def _is_plain_code(cell: str) -> bool:
     text = reading(cell).text
-    return bool(_PLAIN_CODE.fullmatch(text)) and is_country_code(text.strip("(+)"))
+    return bool(_PLAIN_CODE.fullmatch(text)) and is_country_code(text.strip("(+)").removeprefix("00"))
+
+
+def _are_codes(codes: Sequence[_Code]) -> bool:
+    return all(0 < len(code.digits) <= _LONGEST_CODE and is_country_code(code.digits) for code in codes)
+
+
+def _are_of_countries(name: str, codes: Sequence[_Code]) -> bool:
+    """Tell whether a column that is named after countries, or `cc`, holds nothing but their codes.
+
+    Those of one digit alone may number the countries.
+    """
+    named = name == "cc" or _A_COUNTRY.fullmatch(name)
+    return bool(named) and _are_codes(codes) and any(len(code.digits) > 1 for code in codes)
+
+
+def _may_be_codes(index: int, name: str, samples: Sequence[Sequence[str]], beside: Beside) -> bool:
+    """Tell whether a column whose name says nothing of codes holds nothing but them, and makes whole numbers.
+
+    Many cells must, or codes of three digits, unless its name leaves it open; and it stands next to the phones.
+    """
+    perhaps = bool(_PERHAPS_CODES.fullmatch(name))
+    if not perhaps and (abs(index - beside.phone) > 1 or _OF_FIGURES.match(name) or name.endswith("id")):
+        return False
+    phone = beside.phone
+    pairs = [(_read(row[index]), row[phone]) for row in samples if max(index, phone) < len(row) and row[index].strip()]
+    if not pairs or not _are_codes([code for code, _ in pairs]):
+        return False
+    own = region_of(beside.region).country_code
+    foreign = {code.digits for code, _ in pairs} - {own}
+    if not foreign or not (perhaps or len(pairs) >= _MANY or any(len(code) == _LONGEST_CODE for code in foreign)):
+        return False
+    normalise = Normaliser(NumberRules(region=beside.region))
+    digits = [(code.digits, normalise.spelt(cell)) for code, cell in pairs]
+    fits = [
+        (code, rest)
+        for code, rest in digits
+        if rest and (normalise.is_whole(rest) if code == own else not problem_in_plan(code + rest, certain=True))
+    ]
+    return 2 * len(fits) > len(pairs) and any(code != own for code, _ in fits)
 
 
 @lru_cache(maxsize=1024)

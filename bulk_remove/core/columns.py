@@ -56,6 +56,11 @@ _OF_NUMBERS = re.compile(r"\b(?:nr|nry|no|num)\b|numer|number|nummer|kontakt|con
 _OF_OTHERS = re.compile("pesel|regon|iban|\\bnip\\b")
 
 _FORMATTING = re.compile(r"[\s().\-/+\u2010-\u2015\u200b-\u200f\u202a-\u202e\u2060\ufeff]+")
+_RUN_OF_DIGITS = re.compile(r"[0-9](?:[ ().+-]{0,3}[0-9])*")
+_DAY = re.compile(
+    r"(?<![0-9])(?:[0-9]{4}[-./][0-9]{1,2}[-./][0-9]{1,2}|[0-9]{1,2}[-./][0-9]{1,2}[-./][0-9]{4}"
+    r"|(?:19|20)[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01]))(?![0-9])"
+)
 _SHORTEST_PHONE, _LONGEST_PHONE = 3, 15  # an internal number; ITU-T E.164
 _SHORTEST_WHOLE_PHONE = 7  # shorter ones are internal numbers, and ordinals and customer ids far more often
 _DIGITS_TO_MASK = 3
@@ -96,7 +101,7 @@ def choose_column(
     )
     if chosen is None:
         raise _no_header(header) or _uncertain("No column is certain to hold the phone numbers", header, samples)
-    if _looks_like_phone(header[chosen.index], _SHORTEST_WHOLE_PHONE):
+    if _holds_number(header[chosen.index], _column(samples, chosen.index)):
         raise _header_missing(header)
     if not trust and (kind := look_alike(_column(samples, chosen.index))):
         raise InputError(
@@ -201,6 +206,8 @@ def _by_name(header: Sequence[str], samples: Sequence[Sequence[str]]) -> ChosenC
     candidates = strong or weak
     if not candidates:
         return None
+    if any(_holds_number(header[index], _column(samples, index)) for index in candidates):
+        raise _header_missing(header)
     if len(candidates) > 1:
         raise _several(candidates, header, samples)
     index = candidates[0]
@@ -325,7 +332,8 @@ def _nearest(header: Sequence[str], wanted: str, flag: str) -> str:
 
 def _no_header(header: Sequence[str]) -> InputError | None:
     shortest = _SHORTEST_PHONE if len(header) == 1 else _SHORTEST_WHOLE_PHONE
-    return _header_missing(header) if any(_looks_like_phone(cell, shortest) for cell in header) else None
+    found = any(_looks_like_phone(cell, shortest) or _holds_number(cell, ()) for cell in header)
+    return _header_missing(header) if found else None
 
 
 def _header_missing(header: Sequence[str]) -> InputError:
@@ -369,6 +377,19 @@ def _column(samples: Sequence[Sequence[str]], index: int) -> list[str]:
 def _looks_like_phone(cell: str, shortest: int = _SHORTEST_PHONE) -> bool:
     digits = _FORMATTING.sub("", reading(cell).text)
     return digits.isascii() and digits.isdigit() and shortest <= len(digits) <= _LONGEST_PHONE
+
+
+def _holds_number(name: str, cells: Sequence[str]) -> bool:
+    """Tell whether what stands in place of a column's name is a phone number, perhaps behind a word: `kom. 601234555`.
+
+    A few digits are a number only where most cells below are as short, and not behind a `_`: `tel_2024`.
+    """
+    counts = [sum(map(str.isdigit, found[0])) for found in _RUN_OF_DIGITS.finditer(_DAY.sub(" / ", reading(name).text))]
+    if any(count >= _SHORTEST_WHOLE_PHONE for count in counts):
+        return True
+    filled = [cell for cell in cells if cell.strip()]
+    short = [len(cell.strip()) for cell in filled if _looks_like_phone(cell) and not is_whole_number(cell)]
+    return "_" not in name and 2 * len(short) > len(filled) and not set(counts).isdisjoint(short)
 
 
 def _shown(name: str) -> str:

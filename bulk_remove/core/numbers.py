@@ -44,7 +44,7 @@ from bulk_remove.core.regions import (
     problem_in_plan,
     region_of,
 )
-from bulk_remove.core.spelling import EXTENSION, ZEROS, misspelling, reading, without_formatting
+from bulk_remove.core.spelling import EXTENSION, SEVERAL, ZEROS, misspelling, reading, without_formatting
 
 MIN_DIGITS, MAX_INTERNAL_DIGITS = 3, 6
 """Thulium documents short internal numbers such as 441."""
@@ -99,13 +99,15 @@ class NumberRules:
     While the form is not known, numbers are read as national ones.
 
     The rest is what a cell alone does not say, but the whole input or the operator (`core.whole_input`):
-    `internal_numbers` lets numbers of three to six digits through. `coded` refuses national numbers that begin with
+    `internal_numbers` lets numbers of three to six digits through; where they are `mostly_internal`, several groups of
+    so many digits are several numbers. `coded` refuses national numbers that begin with
     the digits of the country code, `rounded` those that end in six zeros: both may have lost digits.
     """
 
     number_format: NumberFormat = NumberFormat.NATIONAL
     region: str = "PL"
     internal_numbers: bool = False
+    mostly_internal: bool = False
     coded: bool = False
     rounded: bool = False
 
@@ -115,6 +117,7 @@ class NumberRules:
 
 
 _INTERNAL = "An internal number, or one that lost digits: --internal-numbers lets it through."
+_GROUPED = "Too few digits, in groups: several internal numbers, or one that lost digits."
 LOST_PLUS = "It seems that a plus or zeros in front are lost: the digits begin with a country code."
 _AMBIGUOUS = "The digits are a number with a country code and without: write a plus, here or by the number format."
 _CUT_SHORT = "It begins with the country code, as the other numbers do, but is too short for that: digits may be lost."
@@ -127,6 +130,8 @@ _ZEROS_AT_THE_END = "More than fifteen digits, zeros at the end: a spreadsheet h
 _SHORTEST_BY_PLAN = 8
 """Shorter numbers are whole only where mobile ones are as short: a few places in a plan prove too little."""
 _MOST_EXTENSION_DIGITS = 4
+_LOCAL, _MORE = 7, 2
+"""The digits of a number without its area code, and of an extension that makes it as long as a whole one."""
 _LANDLINE = (2, 3, 2, 2)
 """How the digits of a landline are grouped behind the country code, and behind no area code."""
 
@@ -167,7 +172,7 @@ class Normaliser:
 
         The same as cell by cell, but whole blocks of cells in usual spellings cost one search each.
         """
-        lines = _lines(cells, self._may_go_on)
+        lines = _lines(cells, self._may_be_more)
         text = "\n".join(lines)
         numbers: list[str] = self._plain_lines.findall(text) if lines else []
         framed = f"\n{text}\n"
@@ -243,6 +248,10 @@ class Normaliser:
                 return Normalised("", EXTENSION)
             if not explicit and self._goes_on(digits, sizes):
                 return Normalised("", EXTENSION)
+            if self._is_local(explicit, digits, sizes):
+                return Normalised("", EXTENSION)
+            if not explicit and (problem := self._problem_with_groups(digits, sizes)):
+                return Normalised("", problem)
         if plain:
             return Normalised(self._plain_lead + plain[self._kept], "")
         formed = self._formed(digits)
@@ -268,6 +277,35 @@ class Normaliser:
             return False
         (full,) = region.full_lengths
         return full in accumulate(sizes[:-1]) and not problem_in_plan(region.country_code + digits[:full], certain=True)
+
+    def _is_local(self, explicit: str, digits: str, sizes: Sequence[int]) -> bool:
+        """Tell whether a number of the region is one of seven digits, as they were without an area code, and two more.
+
+        No number is written with a last group of two behind seven digits, or behind three and four.
+        """
+        national = (explicit or digits).removeprefix(self._region.country_code if explicit else "")
+        own = not explicit or explicit.startswith(self._region.country_code)
+        return own and (bool(explicit) or self.is_whole(national)) and self._ends_local(sizes)
+
+    def _ends_local(self, sizes: Sequence[int]) -> bool:
+        """Tell whether groups of so many digits end with seven in one or in two, and two more."""
+        if self._region.full_lengths != {_LOCAL + _MORE} or sum(sizes) < _LOCAL + _MORE:
+            return False
+        ends = [*accumulate(reversed(sizes))]
+        return ends[0] == _MORE and (ends[1] > _LOCAL or (ends[1] == _LOCAL - 1 and ends[2] > _LOCAL))
+
+    def _problem_with_groups(self, digits: str, sizes: Sequence[int]) -> str:
+        """Return why groups of digits without a code may be several internal numbers, or an empty text."""
+        if self._is_internal(digits):
+            return _GROUPED
+        return SEVERAL if self._rules.mostly_internal and _are_internal(sizes) else ""
+
+    def _may_be_more(self, sizes: Sequence[int]) -> bool:
+        """Tell whether groups of so many digits may be something else than one whole number."""
+        if len(sizes) == 1:
+            return self._may_go_on(sizes)
+        several = self._rules.mostly_internal and _are_internal(sizes)
+        return several or self._may_go_on(sizes) or self._ends_local(sizes)
 
     def _may_go_on(self, sizes: Sequence[int]) -> bool:
         """Tell whether groups of so many digits may be a number with its code, or one without and a group more."""
@@ -391,10 +429,14 @@ class Normaliser:
         return len(number) > max(region.full_lengths) and not problem_in_plan(number, certain=certain)
 
 
-def _lines(cells: Sequence[str], may_go_on: Callable[[Sequence[int]], bool]) -> Sequence[str]:
+def _are_internal(sizes: Sequence[int]) -> bool:
+    return all(MIN_DIGITS <= size <= MAX_INTERNAL_DIGITS for size in sizes)
+
+
+def _lines(cells: Sequence[str], may_be_more: Callable[[Sequence[int]], bool]) -> Sequence[str]:
     """Return each cell as one line without spaces and dashes; an empty one for a cell that needs all the gates.
 
-    `may_go_on` tells of the sizes of groups whether these may be an extension's.
+    `may_be_more` tells of the sizes of groups whether these may be something else than one number.
     """
     text = "\n".join(cells)
     if not cells or (" " not in text and "-" not in text and text.count("\n") < len(cells)):
@@ -402,11 +444,11 @@ def _lines(cells: Sequence[str], may_go_on: Callable[[Sequence[int]], bool]) -> 
     # A file has few spellings, digits apart: each is looked at once.
     spellings = text.translate(_ANY_DIGIT).split("\n")
     if len(spellings) != len(cells):  # a cell of several lines
-        return _lines([cell if "\n" not in cell else "" for cell in cells], may_go_on)
+        return _lines([cell if "\n" not in cell else "" for cell in cells], may_be_more)
     odd = {
         spelling
         for spelling in set(spellings)
-        if not _CLEAN.fullmatch(spelling) or may_go_on([len(group) for group in _GROUP.findall(spelling)])
+        if not _CLEAN.fullmatch(spelling) or may_be_more([len(group) for group in _GROUP.findall(spelling)])
     }
     if odd:
         text = "\n".join(["" if spelling in odd else cell for cell, spelling in zip(cells, spellings, strict=True)])

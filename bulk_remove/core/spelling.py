@@ -56,15 +56,20 @@ _NOTHING = (
     r"|keine?|unbekannt"
 )
 
+NO_STORED_RESULT = "(formula)"
+"""What a workbook's cell reads as that holds a formula, which no spreadsheet has calculated yet."""
 DECIMAL = "A decimal number, not a phone number."
 EMPTY = "The cell is empty."
 EXPONENT = "Scientific notation: a spreadsheet has lost digits."
 EXTENSION = "An extension, which cannot be sent."
 LETTERS = "Letters in the cell."
-_SEVERAL = "Perhaps more than one number."
+SEVERAL = "Perhaps more than one number."
 DATE = "A date."
 AMOUNT = "An amount of money."
 EMAIL = "An e-mail address."
+_IP_ADDRESS = "An IP address."
+_OCTET = "(?:[01]?[0-9]{1,2}|2[0-4][0-9]|25[0-5])"
+_GROUPS_OF_A_NUMBER = r"[0-9]{2}\.[0-9]{3}\.[0-9]{2}\.[0-9]{2}|[0-9]{3}(?:\.[0-9]{2}){3}"
 
 _VETOES = tuple(
     (re.compile(pattern).fullmatch, reason)
@@ -72,10 +77,12 @@ _VETOES = tuple(
         (r".*\( *0 *\).*", "A zero in parentheses: nobody can tell whether it belongs to the number."),
         (r"[0-9]{1,3}\. +[0-9(].*", "A number in a list, it seems: digits, a dot and a space in front."),
         (_NUMERIC_DATE, DATE),
+        (rf"(?!(?:{_GROUPS_OF_A_NUMBER})\Z){_OCTET}(?:\.{_OCTET}){{3}}", _IP_ADDRESS),
         # What stands behind a single dot is a decimal, whatever stands in front: a coordinate has as many digits as a
         # number. And no group of a number has a single digit.
         (r"[^.]*\.[ -]{0,2}[0-9]+|.*\.[0-9](?:[^0-9].*)?", DECIMAL),
-        (r"\+?[0-9]{9,} +[0-9(].*", _SEVERAL),
+        (r"[0-9]{1,3}(?:\.[0-9]{3})+\.[0-9]{2}", AMOUNT),
+        (r"\+?[0-9]{9,} +[0-9(].*", SEVERAL),
         (r".*[0-9)][ .-]*\([0-9 -]{1,6}\)", EXTENSION),
     )
 )
@@ -84,7 +91,7 @@ _VETOES = tuple(
 _EXPLANATIONS = tuple(
     (re.compile(pattern, re.DOTALL | re.IGNORECASE), reason)
     for pattern, reason in (
-        (r"[0-9].*[\r\n].*[0-9]", _SEVERAL),
+        (r"[0-9].*[\r\n].*[0-9]", SEVERAL),
         (r"[\x00-\x1f\x7f-\x9f]", "Control characters in the cell."),
         # Excel's, LibreOffice's, in several languages: #N/A, #ARG!, #DZIEL/0!, Err:502.
         (
@@ -92,6 +99,7 @@ _EXPLANATIONS = tuple(
             "The error of a formula in a spreadsheet.",
         ),
         (rf"\A[\W_]*(?:{_NOTHING})[\W_]*\Z", "A word that says there is no number."),
+        (rf"\A{re.escape(NO_STORED_RESULT)}\Z", "A formula without a stored result: open and save it in Excel."),
         (r"\A#+\Z", "A spreadsheet's sign that the column was too narrow for its value."),
         (r"\A\S+@\S+\.\S+\Z", EMAIL),
         (r"\A[-_?*./ ]+\Z", "A mark that says there is no number."),
@@ -109,7 +117,7 @@ _EXPLANATIONS = tuple(
             r"[0-9]\W*(?:w|wew\w*|ext\w*|x|#)\W*[0-9]|\A\W*(?:w|wew\w*|ext\w*|x|#)\W*[0-9]{1,5}\Z",
             EXTENSION,
         ),
-        (rf"[0-9].*(?:{SEPARATORS}).*[0-9]", _SEVERAL),
+        (rf"[0-9].*(?:{SEPARATORS}).*[0-9]", SEVERAL),
         # Latin, Greek and Cyrillic ones.
         (
             r"\A[0-9ol .()+i\u039f\u0406\u041e-]*[o\u039f\u041e][0-9ol .()+i\u039f\u0406\u041e-]*\Z",

@@ -40,7 +40,8 @@ class WholeInput:
         """Return the rules under which the input is to be read, given those under which it was added.
 
         * Short numbers are internal ones where they are more than the whole ones, if `internal_numbers` is None; a
-          short one among whole ones is what a file that was cut off ends with.
+          short one among whole ones is what a file that was cut off ends with. Several of them in one cell are no
+          whole number then.
         * Where most numbers are bare digits with the country code, a national number that begins with the same digits
           is one of them that has lost its end.
         * Six zeros at the end of several different numbers, or of one in many rows, are what a spreadsheet has made of
@@ -48,9 +49,12 @@ class WholeInput:
         """
         several = self._rounded_differ or self._rounded >= _SAME_ROUNDED
         too_many = self._rounded * _ONE_ROUNDED_IN > self._numbers
+        whole = self._numbers - self._internal * rules.internal_numbers
+        mostly = self._internal > whole
         return replace(
             rules,
-            internal_numbers=self._internal > self._numbers if internal_numbers is None else internal_numbers,
+            internal_numbers=mostly if internal_numbers is None else internal_numbers,
+            mostly_internal=mostly and internal_numbers is not False,
             coded=bool(self._in_doubt) and 2 * self._coded > self._numbers,
             rounded=several and too_many and not trusted,
         )

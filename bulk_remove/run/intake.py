@@ -8,7 +8,7 @@ from itertools import islice
 
 from bulk_remove.adapters.distinct import RowKeys
 from bulk_remove.core.campaigns import read_campaign
-from bulk_remove.core.code_column import CodeColumn
+from bulk_remove.core.code_column import CodeColumn, Countries, names_countries
 from bulk_remove.core.columns import find_column, fold
 from bulk_remove.core.conditions import Condition, YesNo, is_left_out, left_out
 from bulk_remove.core.model import ON_KEEP_LIST, NumberedBlock, RowBlock, Source, harmless, mask
@@ -59,7 +59,7 @@ class Intake:
 
     def through(self, source: Source, blocks: Iterator[RowBlock], keys: RowKeys) -> Iterator[NumberedBlock]:
         """Yield the blocks of a source with what became of each row; its keys go to `keys`. Raises InputError."""
-        counts = _Counts(source, self.rows, self._settings.where)
+        counts = _Counts(source, self.rows, self._settings.where, self._rules.region)
         self._counts.append(counts)
         conditions = self._conditions_on(source)
         for block in blocks:
@@ -189,12 +189,14 @@ class _Counts:
     `beside` counts the columns that are read beside the phones, `where` are the conditions on the rows.
     """
 
-    def __init__(self, source: Source, first_place: int, where: Sequence[str]) -> None:
+    def __init__(self, source: Source, first_place: int, where: Sequence[str], region: str) -> None:
         self.first_place = first_place
         self.duplicates = 0
         self.kinds = Counter[str]()
         self.internal = 0
-        self.beside = [YesNo() for _ in source.beside]
+        self.beside = [
+            Countries(region) if names_countries(source.header[column]) else YesNo() for column in source.beside
+        ]
         self._source = source
         self._where = where
         self._rows = 0

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import openpyxl
 import pytest
 
 from bulk_remove.adapters.ledger.planning import blocks_of
@@ -58,6 +59,21 @@ def test_each_row_of_a_file_that_went_wrong_becomes_what_it_may(tmp_path: Path, 
     assert not {*sent.values()} & {*case.get("never", ())}
     for row, may in case["rows"].items():
         assert sent[int(row)] in may, row
+
+
+def test_errors_and_formulas_without_a_result_are_damage_and_not_empty(tmp_path: Path) -> None:
+    book = openpyxl.Workbook()
+    for cell in ["phone", *WHOLE, "#DIV/0!", "=A2+1", None]:
+        book.worksheets[0].append([cell, "x"])
+    book.save(tmp_path / "numbers.xlsx")
+    plan, became, why = read(tmp_path / "numbers.xlsx", tmp_path, **LET_THROUGH)
+    assert [*became.values()][len(WHOLE) :] == [INVALID] * 3
+    assert [*why.values()][len(WHOLE) :] == [
+        "The error of a formula in a spreadsheet.",
+        "A formula without a stored result: open and save it in Excel.",
+        "The cell is empty.",
+    ]
+    assert (plan.invalid, plan.empty) == (2, 1)
 
 
 def test_every_file_has_its_case() -> None:
@@ -171,7 +187,22 @@ SHAPES: dict[str, tuple[list[str], list[str]]] = {
     "a file with country codes, cut off": (["telefon", *[f"48{it}" for it in WHOLE], "486012345"], [*WHOLE, INVALID]),
     "floats with country codes, cut off": (["telefon", *[f"48{it}.0" for it in WHOLE], "486012345"], [*WHOLE, INVALID]),
     "a number of Radom among others": (["telefon", *WHOLE, "486012345"], [*WHOLE, "486012345"]),
-    "internal numbers": (["telefon", "441", "442", "601234503", "19 115"], ["441", "442", "601234503", "19115"]),
+    "internal numbers": (
+        [
+            "telefon",
+            "441",
+            "442",
+            "443",
+            "444",
+            "601234503",
+            "441 442",
+            "441-445",
+            "12-05",
+            "441-442-443",
+            "22 123 45 03",
+        ],
+        ["441", "442", "443", "444", "601234503", INVALID, INVALID, INVALID, INVALID, "221234503"],
+    ),
     "internal numbers among whole ones": (["telefon", "441", *WHOLE, "442"], [INVALID, *WHOLE, INVALID]),
     "digits lost in an earlier save": (
         ["telefon", "601000000", "48602000000", "+48 603 000 000", *WHOLE],

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import openpyxl
 import pytest
 
 from bulk_remove.adapters.reader import ReadOptions, Table, open_table
@@ -128,6 +129,31 @@ def test_the_first_row_is_the_header_where_the_options_say_so(tmp_path: Path) ->
 def test_an_uncertain_header_below_titles_is_refused_with_its_row(tmp_path: Path) -> None:
     error = refusal(written(tmp_path, "Eksport\n\ntelefon;mobile\n601000001;601000002\n"))
     assert "row 3: More than one column may hold the phone numbers" in error.sentence
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "kom. 601000001\n602000002\n603000003\n",
+        "Raport\nkom. 601000001\n602000002\n603000003\n",
+        "Jan;Tel 601 000 001\nEwa;602000002\n",
+        "Baza\n\nJan;phone: 601000001\nEwa;602000002\n",
+        "kom. 601000001\nphone\n602000002\n",
+        "tel. 441\n442\n991\n817\n",
+    ],
+)
+def test_a_word_with_a_number_in_the_first_row_is_never_taken_as_the_header(tmp_path: Path, content: str) -> None:
+    assert "The first row holds a phone number" in refusal(written(tmp_path, content)).sentence
+    book = openpyxl.Workbook()
+    for line in content.splitlines():
+        book.worksheets[0].append(line.split(";"))
+    book.save(tmp_path / "list.xlsx")
+    assert "The first row holds a phone number" in refusal(str(tmp_path / "list.xlsx")).sentence
+
+
+def test_a_word_with_a_number_is_a_row_where_there_is_no_header(tmp_path: Path) -> None:
+    path = written(tmp_path, "kom. 601000001\n602000002\n")
+    assert rows_of(open_table(path, NO_HEADER)) == [(1, "kom. 601000001"), (2, "602000002")]
 
 
 @pytest.mark.parametrize("first", ["sep=;", "SEP=;", '"sep=;"'])

@@ -30,13 +30,100 @@ def test_rows_that_end_before_their_phone_cells_are_told(tmp_path: Path, quote: 
 
 @pytest.mark.parametrize("quote", ["", '"'], ids=["plain", "with quotes"])
 def test_rows_whose_phone_cell_may_have_shifted_because_one_is_missing_are_told(tmp_path: Path, quote: str) -> None:
-    content = f"imię;telefon;miasto\nAnna;601000001;{quote}Łódź{quote}\n{quote}601000002{quote};601000003\n"
+    content = f"imię;telefon;miasto\nAnna;601000001;{quote}Łódź{quote}\n{quote}Ewa{quote};601000003\n"
     (note,) = open_table(written(tmp_path, content), ReadOptions()).source.notes
     assert note == (
         "1 row has fewer cells than the header (row 3): if one in front is missing, its phone cell has shifted."
     )
-    (note,) = open_table(written(tmp_path, content + "601000004;5\n"), ReadOptions()).source.notes
+    (note,) = open_table(written(tmp_path, content + "Iga;601000004\n"), ReadOptions()).source.notes
     assert note.startswith("2 rows have fewer cells than the header (the first is row 3): ")
+
+
+TOO_SHORT = "The row has fewer cells than the header: the phone may stand in another column."
+WHOLE = "1;5260250274;601000001;590096454\n3;5260250274;603000003;012100784\n"
+MORE = "4;5260250274;604000004;590096454;x\n"
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        *["2;602000002;630303023", "2;;630303023", "602000002;630303023", "5260250274;602000002;630303023"],
+        *[
+            "2;60200000;630303023",
+            "2;+48 602 000 002;630303023",
+            "2;602000002",
+            "602000002",
+            "Jan;5260250274;602000002",
+        ],
+        *['2;"602000002";630303023', '"2;2";602000002;630303023', '"2";;"630303023"'],
+    ],
+)
+@pytest.mark.parametrize(
+    "more", ["", MORE, "x;" * 100 + "\n"], ids=["alone", "beside a wider row", "and a very wide one"]
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "cp1250"])
+@pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])
+def test_a_shorter_row_with_another_number_may_have_shifted(
+    tmp_path: Path, row: str, more: str, encoding: str, newline: str
+) -> None:
+    path = tmp_path / "numbers.csv"
+    content = f"id;nip;phone;regon\n{WHOLE}\n{more}{row}\n{WHOLE}"
+    path.write_bytes(content.replace("\n", newline).encode(encoding))
+    problems = problems_of(open_table(str(path), ReadOptions(block_rows=2)))
+    assert {row: problem for row, problem in problems.items() if row != 5} | {} == ({6: TOO_SHORT} if more else {})
+    assert more or problems == {5: TOO_SHORT}
+
+
+@pytest.mark.parametrize(
+    ("header", "rows", "row"),
+    [
+        ("phone;regon;name", "601000001;590096454;Jan\n", "590096454;Ewa"),
+        ("name;phone;city;fax", "Jan;601000001;x;221234567\n", "Ewa;221234567"),
+        ("name;phone;fax", "Jan;601000001;221234567\n", "Ewa;221234568"),
+        ("id;name;phone;city", "1;Jan;601000001;x\n", "2;34;601000002"),
+        ("id;name;phone;city", "1;Jan;601000001;x\n", "Jan;Lis;601000002"),
+        ("id;nip;phone;", "1;5260250274;601000001;590096454\n", "2;602000002;630303023"),
+        ("id;nip;phone;x", "2;602000002;630303023\n", "3;603000003;630303023"),
+    ],
+)
+def test_a_shorter_row_that_does_not_fit_the_others_may_have_shifted(
+    tmp_path: Path, header: str, rows: str, row: str
+) -> None:
+    table = open_table(written(tmp_path, f"{header}\n{rows}{row}\n"), ReadOptions(column="phone"))
+    assert problems_of(table)[3] == TOO_SHORT
+
+
+@pytest.mark.parametrize(
+    ("header", "rows", "row"),
+    [
+        ("id;nip;phone;notes", "1;5260250274;601000001;x\n", "2;7010023456;602000002"),
+        ("id;nip;phone;notes", "1;5260250274;601000001;\n", "2;;602000002"),
+        ("phone;name;city", "601000001;Jan;x\n", "602000002;Ewa"),
+        ("phone;name;city", "601000001;Jan;x\n", "602000002"),
+        ("id;phone;date", "1;601000001;2024-01-05\n", "2;602000002"),
+        ("id;phone;", "1;601000001\n", "2;602000002"),
+        ("id;nip;phone;;", "1;5260250274;601000001\n", "2;602000002;603000003"),
+        ("imię;phone;city", "Jan;601000001\n", "Ewa;602000002"),
+    ],
+)
+def test_a_shorter_row_without_its_last_cells_is_sent(tmp_path: Path, header: str, rows: str, row: str) -> None:
+    table = open_table(written(tmp_path, f"{header}\n{rows}{row}\n"), ReadOptions(column="phone"))
+    assert (problems_of(table), len(rows_of(table))) == ({}, 2)
+
+
+def test_where_most_rows_are_short_only_one_number_in_a_row_is_sent(tmp_path: Path) -> None:
+    short = "".join(f"{place};Jan;60100000{place}\n" for place in range(9))
+    path = written(tmp_path, f"id;name;phone;city\n{short}10;602000002;603000003\n")
+    assert problems_of(open_table(path, ReadOptions())) == {11: TOO_SHORT}
+    path = written(tmp_path, f"{short}10;602000002;603000003\n11;602000002\n")
+    problem = "The row has fewer cells than the first row: the phone may stand in another column."
+    assert problems_of(open_table(path, ReadOptions(has_header=False, column="3"))) == {11: problem}
+
+
+def test_a_file_with_very_many_kinds_of_lines_is_looked_at_row_by_row(tmp_path: Path) -> None:
+    rows = "".join(f"{place};x;601{place:06};{';' * (place % 40)}{'|' * (place // 40)}\n" for place in range(1100))
+    path = written(tmp_path, f"id;name;phone;city\n{rows}1;602000002;603000003\n")
+    assert problems_of(open_table(path, ReadOptions()))[1102] == TOO_SHORT
 
 
 @pytest.mark.parametrize(

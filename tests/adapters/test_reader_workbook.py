@@ -59,7 +59,7 @@ def refusal(path: str, column: str | None = None) -> InputError:
         (dt.time(3, 4), "time 03:04:00", "03:04:00"),
         (dt.timedelta(hours=30), "timedelta 1 day, 6:00:00", "1 day, 6:00:00"),
         (None, "", ""),
-        ("=1/0", "", ""),
+        ("=1/0", "(formula)", "(formula)"),
     ],
 )
 def test_a_cell_becomes_the_text_that_shows_what_it_was(tmp_path: Path, value: object, phone: str, kept: str) -> None:

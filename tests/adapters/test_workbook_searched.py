@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bulk_remove.adapters.reader import xlsx
-from bulk_remove.adapters.reader.cells import Area, DamagedError, Given, Layout, Row, Unread
+from bulk_remove.adapters.reader.cells import NO_RESULT, Area, DamagedError, Given, Layout, Row
 from bulk_remove.adapters.reader.contents import open_sheets
 from bulk_remove.errors import InputError
 
@@ -140,4 +140,4 @@ def test_rows_as_most_programs_write_them_are_not_parsed(
     found = read(workbook(rows), columns)
     assert not isinstance(found, str)
     assert [(row, hidden) for row, hidden, _ in found[0]] == [(row, row == 5) for row in (1, 2, 3, 5, 6, 11)]
-    assert found[0][-1][2] == ([""] if columns == [0] else ["", Unread.NO_RESULT])
+    assert found[0][-1][2] == ([""] if columns == [0] else ["", NO_RESULT])

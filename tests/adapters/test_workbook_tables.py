@@ -215,17 +215,23 @@ def test_a_formula_is_read_as_its_stored_result(tmp_path: Path) -> None:
 
     changed_zip(path, with_result)
     table = open_table(str(path), ReadOptions(keep_columns=True))
-    assert rows_of(table) == [(2, "601000001"), (3, "601000002"), (4, "")]
-    assert table.source.notes == (
-        "1 formula has no stored result, which is read as empty; opened and saved in Excel, it is stored.",
-    )
+    assert rows_of(table) == [(2, "601000001"), (3, "601000002"), (4, "(formula)")]
+    assert table.source.notes == ()
 
 
-def test_an_error_cell_reads_as_empty_and_the_operator_is_told(tmp_path: Path) -> None:
+def test_an_error_cell_reads_as_its_error(tmp_path: Path) -> None:
     path = workbook(tmp_path, [["phone", "x"], ["601000001", "a"], ["#N/A", "b"], ["#REF!", "c"]])
     table = open_table(path, ReadOptions())
-    assert rows_of(table) == [(2, "601000001"), (3, ""), (4, "")]
-    assert table.source.notes == ("2 cells hold an error such as #N/A instead of a value; that is read as empty.",)
+    assert rows_of(table) == [(2, "601000001"), (3, "#N/A"), (4, "#REF!")]
+    assert table.source.notes == ()
+
+
+def test_a_number_that_is_stored_as_an_error_is_none(tmp_path: Path) -> None:
+    path = workbook(tmp_path, [["phone", "x"], ["601000001", "a"], ["#N/A", "b"]])
+    changed_zip(
+        Path(path), lambda name, content: content.replace(b"#N/A", b"601000002") if "sheet" in name else content
+    )
+    assert rows_of(open_table(path, ReadOptions())) == [(2, "601000001"), (3, "#ERROR!")]
 
 
 @pytest.mark.parametrize(("column", "notes"), [("A", ("The phone column is hidden in the sheet.",)), ("B", ())])

@@ -234,6 +234,14 @@ def test_a_list_of_mostly_duplicates_is_told(tmp_path: Path, twice: int, *, told
     assert file["notes"] == [note] * told
 
 
+def test_a_column_that_names_countries_is_in_the_plan_and_its_rows_are_taken(tmp_path: Path) -> None:
+    path = written(tmp_path / "numbers.csv", "kraj;telefon", "Polska;600000001", "Niemcy;600000002", "PL;600000005")
+    (file,) = planned(tmp_path, path)["files"]
+    assert (file["rows"], file["invalid"], file["code_column"]) == (3, 0, None)
+    (note,) = file["notes"]
+    assert note.startswith("Column 'kraj' names another country in 1 of 3 rows: ")
+
+
 def test_what_is_chosen_with_where_and_what_says_yes_or_no_is_in_the_plan(tmp_path: Path) -> None:
     lines = ["telefon;Zgoda RODO", "600000001;TAK", "600000002;nie", "600000005;NIE", "brak;TAK"]
     path = written(tmp_path / "numbers.csv", *lines)

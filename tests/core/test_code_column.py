@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bulk_remove.core.code_column import CodeColumn, Kind, find_code_column
+from bulk_remove.core.code_column import Beside, CodeColumn, Countries, Kind, find_code_column, names_countries
 from bulk_remove.core.columns import STRONG_NAMES, WEAK_NAMES, fold
 from bulk_remove.core.model import NumberFormat
 from bulk_remove.core.numbers import Normaliser, NumberRules
@@ -23,7 +23,7 @@ def became(code: str, cell: str, name: str = "country_code", region: str = "PL")
 
 
 def found(header: list[str], *rows: list[str]) -> int | None:
-    return find_code_column(header, [fold(name) for name in header], rows)
+    return find_code_column(header, rows, Beside(header.index("phone") if "phone" in header else 0))
 
 
 @pytest.mark.parametrize(
@@ -203,6 +203,93 @@ def test_two_columns_of_codes_are_refused() -> None:
     assert "one column" in caught.value.hint
 
 
+NUMBERS = ["601234556", "601 234 557", "602345666"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["cc", "country", "kraj", "Kraj klienta", "Państwo", "Land", "predcisli", "kier", "kod kraju", "iso", "prefiks"],
+)
+@pytest.mark.parametrize(
+    "codes", [["420", "420", "420"], ["48", "420", "48"], ["+420", "", "48"], ["0049", "0049", "00420"], ["48"] * 3]
+)
+def test_codes_below_a_name_of_the_kind_are_found_whatever_is_in_front_of_them(name: str, codes: list[str]) -> None:
+    rows = [[code, cell] for code, cell in zip(codes, NUMBERS, strict=True)]
+    assert found([name, "phone"], *rows) == 0
+    assert found(["phone", "x", name], *([cell, "", code] for code, cell in rows)) == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "codes"),
+    [
+        ("", ["420", "48", "420"]),
+        ("code", ["420", "48", "48"]),
+        ("kod", ["49", "420", "48"]),
+        ("rynek", ["420", "48", "420"]),
+        ("x", ["421", "421", "421"]),
+        ("oddzial", ["48"] * 6 + ["34", "33", "34", "34"]),
+    ],
+)
+def test_codes_below_a_name_that_says_nothing_of_them_are_refused(name: str, codes: list[str]) -> None:
+    header, rows = [name, "phone"], [[code, NUMBERS[place % 3]] for place, code in enumerate(codes)]
+    with pytest.raises(InputError) as caught:
+        found(header, *rows)
+    assert caught.value.sentence == f"Column '{name or '1'}' may hold the country codes of the numbers."
+    assert "--trust-column" in caught.value.hint
+    assert find_code_column(header, rows, Beside(1, trust=True)) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "cells"),
+    [
+        ("wiek", ["34", "45", "51"]),
+        ("age", ["420", "420", "420"]),
+        ("id", ["420", "421", "423"]),
+        ("customer_id", ["420", "421", "423"]),
+        ("ilosc", ["1", "1", "7"]),
+        ("lp", ["1", "2", "3"]),
+        ("x", ["1", "2", "3"]),
+        ("x", ["34", "34", "33"]),
+        ("x", ["420", "48", "12"]),
+        ("x", ["420", "420", "PL"]),
+        ("x", ["48", "48", "48"]),
+        ("oddzial", ["45", "46", "47"] * 4),
+        ("oddzial", ["999", "420", "48"]),
+        ("country", ["1", "1", "1"]),
+        ("country", ["420", "48", "2"]),
+        ("cc", ["jan@example.com", "", "420"]),
+        ("kod", ["48", "48", "48"]),
+        ("kod", ["00-950", "48", "420"]),
+        ("code", ["A", "B", "420"]),
+    ],
+)
+def test_small_figures_beside_the_phones_are_no_codes(name: str, cells: list[str]) -> None:
+    assert found([name, "phone"], *([cell, NUMBERS[place % 3]] for place, cell in enumerate(cells))) is None
+
+
+def test_codes_without_a_name_count_only_next_to_the_phones_and_beside_whole_numbers() -> None:
+    rows = [["420", cell] for cell in NUMBERS]
+    assert found(["x", "y", "phone"], *([code, "a", cell] for code, cell in rows)) is None
+    assert found(["x", "phone"], *(["420", cell] for cell in ("441", "442", "", "601234556"))) is None
+    assert found(["x", "phone"], ["420"], ["421"]) is None
+    assert found(["x", "phone"], *(["420", "441"], ["48", "601234555"], ["48", "601234556"])) is None
+
+
+def test_a_column_that_names_countries_is_told_with_its_counts() -> None:
+    assert [
+        name for name in ("country", "Kraj", "Land", "Country name", "landline", "county") if names_countries(name)
+    ] == [*["country", "Kraj", "Land", "Country name"]]
+    countries = Countries("PL")
+    countries.add(["Polska", "PL", "", "Poland"])
+    assert countries.told("kraj", chosen=False) == ""
+    countries.add(["Niemcy", "CZ", "7"])
+    assert countries.told("kraj", chosen=False) == (
+        "Column 'kraj' names another country in 2 of 7 rows: a number without a country code is read as one of PL all "
+        "the same."
+    )
+    assert countries.told("kraj", chosen=True) == ""
+
+
 @pytest.mark.parametrize(
     ("kind", "names"),
     [
@@ -215,11 +302,24 @@ def test_two_columns_of_codes_are_refused() -> None:
             ["Prefiks kraju", "prefiks międzynarodowy", "nr kierunkowy kraju", "ISD code", "Intl. Code"],
         ),
         (Kind(country=True), ["numer kierunkowy do kraju", "phone_country", "Landesvorwahl", "country_phone_code2"]),
+        (
+            Kind(country=True),
+            ["iso", "iso2", "ISO 3166-1", "country_iso", "country_iso2", "iso_country", "ISO kod kraju"],
+        ),
         (Kind(area=True), ["area_code", "Phone Area Code", "kod strefy", "Ortsvorwahl"]),
         (Kind(country=True, area=True), ["phone_code", "dial_code", "dialing code", "prefix", "Prefiks", "tel_prefix"]),
         (
             Kind(country=True, area=True),
-            ["Prefix telefonu", "kierunkowy", "Nr kierunkowy", "Vorwahl", "kod telefoniczny", "predvolba"],
+            [
+                "predčíslí",
+                "kier.",
+                "Prefix telefonu",
+                "kierunkowy",
+                "Nr kierunkowy",
+                "Vorwahl",
+                "kod telefoniczny",
+                "predvolba",
+            ],
         ),
         (None, ["code", "kod", "kod pocztowy", "postal code", "promo_code", "country", "kraj", "area", "nr", "number"]),
         (None, ["phone", "telefon", "numer telefonu", "", "prefix_id", "kierunek", "phone type", "kod klienta"]),

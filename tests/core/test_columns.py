@@ -386,7 +386,7 @@ def test_a_strong_name_is_enough_where_there_is_no_row_to_look_at() -> None:
 def test_a_long_name_is_cut_and_one_with_a_number_is_cut_before_it_is_masked() -> None:
     assert "1 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa...'" in refusal(["a" * 41], ["x"]).sentence
     assert f"1 '{'a' * 40}'" in refusal(["a" * 40], ["x"]).sentence
-    assert "1 'ab**************7890'" in refusal(["abcdefghij1234567890klm"], ["x"]).sentence
+    assert "1 'ab**************3456'" in refusal(["abcdefghijklmn123456op"], ["x"]).sentence
 
 
 def test_only_where_there_is_one_column_is_an_internal_number_in_its_first_row_a_missing_header() -> None:
@@ -406,3 +406,38 @@ def test_two_digits_are_no_number_of_any_column() -> None:
 def test_a_name_with_three_digits_may_hold_a_part_of_a_number_and_is_masked() -> None:
     assert "1 'Nr 12'" in refusal(["Nr 12"], ["x"]).sentence
     assert "1 '******'" in refusal(["Nr 123"], ["x"]).sentence
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *["kom. 601234555", "Tel 601 234 555", "phone: 601234555", "Nr telefonu: 601-234-555", "nr 601234555"],
+        *["tel. +48 (22) 123-45-67", "Telefon 48601234555", "601234555 (tel)", "kom.601.234.555", "tel. 30-12-345"],
+    ],
+)
+@pytest.mark.parametrize("beside", [[], ["x"]])
+def test_a_word_with_a_phone_number_is_a_number_and_no_name_of_a_column(name: str, beside: list[str]) -> None:
+    rows = [[NUMBER, *beside], ["602 345 666", *beside]]
+    for wanted in [None, "1", name]:
+        assert refusal([name, *beside], *rows, wanted=wanted).sentence.startswith("The first row holds a phone number")
+
+
+def test_two_words_with_phone_numbers_are_numbers() -> None:
+    assert refusal(["tel 601234555", "tel 602345666"]).sentence.startswith("The first row holds a phone number")
+
+
+@pytest.mark.parametrize("name", ["tel. 441", "Tel 441", "tel441", "nr wew. 441, tel. 223"])
+def test_among_internal_numbers_a_word_with_one_is_a_number(name: str) -> None:
+    found = refusal([name], ["442"], ["991"], ["817"], wanted="1")
+    assert found.sentence.startswith("The first row holds a phone number")
+
+
+@pytest.mark.parametrize(
+    "name", ["telefon 1", "phone2", "tel_2024", "Telefon 48", "tel 2024-01-05", "telefon_20240105", "tel. 441"]
+)
+def test_a_name_with_a_few_digits_or_a_date_stays_a_name(name: str) -> None:
+    assert chosen([name, "city"], [NUMBER, "441"], wanted="1") == 0
+
+
+def test_a_year_is_no_internal_number() -> None:
+    assert chosen(["tel_2024"], ["4410"], ["4411"], ["8100"]) == 0

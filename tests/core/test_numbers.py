@@ -137,7 +137,15 @@ def test_a_number_takes_the_form_of_the_campaign(cell: str, national: str, digit
         ("Too short for its country", ["+48", "+48 12", "+48441", "00441", "+49 1"]),
         ("Too long for its country", ["+48601234555123", "+3545551234567", "+1 20155501 2345"]),
         ("No number of its country", ["+48 60123455", "+48 1234567", "+1 5551234", "+48 22 19115", "+48 64 123456"]),
-        ("An internal number", ["441", "044", "19 115", "601234", "'441", '="441"']),
+        ("An internal number", ["441", "044", "601234", "'441", '="441"']),
+        ("Too few digits, in groups", ["19 115", "441 442", "441-445", "12-05", "601 23", "(44)1", "4.41-4"]),
+        ("An extension", ["3012345-46", "3012345 46", "621 2345 12", "621-2345-12", "(621) 2345-12", "6212345 (12)"]),
+        ("An extension", ["+48 3012345-46", "+48621 2345 12", "0048 621 2345 12", "48 6212345 12", "48-621-2345-12"]),
+        (
+            "An IP address",
+            ["83.12.145.67", "91.12.145.67", "83.12.45.167", "10.20.30.40", "192.168.10.12", "8.8.255.10"],
+        ),
+        ("An amount", ["1.234.567.89", "12.345.67", "123.456.789.00", "12.345.678.90"]),
         ("Too few digits", ["6012345", "60123455", "2219115", "64123456"]),
         ("Too many digits", ["6012345551", "9-601234555", "4848601234555", "8001234567", "123456789012345"]),
         ("Digits of another script", ["\uff16\uff10\uff11234555", "\u0666\u0660\u0661"]),
@@ -290,12 +298,44 @@ def test_a_number_that_is_not_whole_is_sent_only_as_an_internal_one_and_never_wi
     assert taken == {cell if len(cell) <= 6 else ""}
 
 
-@pytest.mark.parametrize("cell", ["441", "044", "19 115", "'441", '="441"', "44-1"])
+@pytest.mark.parametrize("cell", ["441", "044", "19115", "'441", '="441"'])
 @FORMATS
 def test_internal_numbers_are_taken_as_they_are_where_they_are_let_through(
     number_format: NumberFormat, cell: str
 ) -> None:
     assert INTERNAL_TOO[number_format](cell) == (re.sub("[^0-9]", "", cell), "")
+
+
+MOSTLY_INTERNAL = Normaliser(NumberRules(internal_numbers=True, mostly_internal=True))
+
+
+@pytest.mark.parametrize("cell", ["441 442", "441-445", "12-05", "19 115", "44-1", "(44) 1", "441.442"])
+def test_groups_of_few_digits_are_no_internal_number(cell: str) -> None:
+    for normalise in [*INTERNAL_TOO.values(), MOSTLY_INTERNAL]:
+        assert normalise(cell).problem
+
+
+@pytest.mark.parametrize("cell", ["441-442-443", "441 442 443", "601-602-603", "441.442.443", "48 441 442 443"])
+def test_among_internal_numbers_groups_as_long_as_these_are_no_whole_number(cell: str) -> None:
+    number = normalised(cell).number
+    assert number
+    expected = "" if cell[:2] != "48" else number
+    assert MOSTLY_INTERNAL(cell).number == MOSTLY_INTERNAL.block([cell, "441"]).numbers[0] == expected
+
+
+@pytest.mark.parametrize("cell", ["22 123 45 67", "601234555", "+48 441 442 443", "60 123 45 55", "601 23 45 55"])
+def test_among_internal_numbers_other_spellings_of_a_whole_number_are_one(cell: str) -> None:
+    assert (
+        MOSTLY_INTERNAL(cell).number == MOSTLY_INTERNAL.block([cell, "441"]).numbers[0] == normalised(cell).number != ""
+    )
+
+
+@pytest.mark.parametrize(
+    "cell",
+    ["301-23-45 46", "621-23-45-12", "22 1234567", "22.123.45.67", "123.45.67.89", "+49 621 2345 12"],
+)
+def test_a_usual_grouping_is_no_extension_and_no_address(cell: str) -> None:
+    assert normalised(cell).number
 
 
 @pytest.mark.parametrize("cell", ["12", "441.0", "tel:441", "4.41E+2", "441-", "0012", "60123455", "1234567"])

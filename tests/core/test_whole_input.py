@@ -22,9 +22,10 @@ def rules_of(
     region: str = "PL",
     internal_numbers: bool | None = None,
     trusted: bool = False,
+    let_through: bool = False,
 ) -> NumberRules:
     """Return the rules under which blocks of cells are to be read."""
-    given_rules = NumberRules(number_format, region)
+    given_rules = NumberRules(number_format, region, internal_numbers=let_through)
     normalise, whole = Normaliser(given_rules), WholeInput()
     for cells in blocks:
         whole.add(normalise.block(cells))
@@ -186,3 +187,11 @@ def test_numbers_that_end_in_six_zeros_are_refused_where_they_are_more_than_chan
     whole.add(JudgedBlock(["601234501"] * numbers, {}, Counter(), 0, 0, 0, rounded))
     assert whole.rules(NumberRules(), internal_numbers=None, trusted=False).rounded is refused
     assert not whole.rules(NumberRules(), internal_numbers=None, trusted=True).rounded
+
+
+def test_where_internal_numbers_are_most_several_in_a_cell_are_no_whole_number() -> None:
+    assert rules_of(["441", "442", "601234503"]).mostly_internal
+    assert not rules_of(["441", "601234503", "602345604"], internal_numbers=True).mostly_internal
+    assert not rules_of(["441", "442"], internal_numbers=False).mostly_internal
+    assert rules_of(["441", "442", "601234503"], let_through=True).mostly_internal
+    assert not rules_of(["441", "602345604"], let_through=True).mostly_internal

@@ -10,21 +10,20 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from enum import Enum, auto
 from functools import lru_cache
 from itertools import islice
 from typing import NamedTuple
 
 from bulk_remove.core.cell_formats import CellFormat, cell_format
+from bulk_remove.core.spelling import NO_STORED_RESULT
 
 Value = int | float | str | bool | dt.time | dt.date | dt.datetime | dt.timedelta
 
 
-class Unread(Enum):
-    """A cell with an error such as #N/A, or a formula without a stored result: read as empty, and told."""
+class Unread(NamedTuple):
+    """A cell without a value: `text` is its error, such as #N/A, or says that it is a formula without a result."""
 
-    ERROR = auto()
-    NO_RESULT = auto()
+    text: str
 
 
 class Odd(NamedTuple):
@@ -74,6 +73,18 @@ class Sheet(ABC):
         return [*islice(self.rows(None, Layout()), count)]
 
 
+NO_RESULT = Unread(NO_STORED_RESULT)
+_UNKNOWN_ERROR = "#ERROR!"
+_ERRORS = {
+    0x00: "#NULL!",
+    0x07: "#DIV/0!",
+    0x0F: "#VALUE!",
+    0x17: "#REF!",
+    0x1D: "#NAME?",
+    0x24: "#NUM!",
+    0x2A: "#N/A",
+    0x2B: "#GETTING_DATA",
+}
 MOST_ROWS, MOST_COLUMNS = 1 << 20, 1 << 14
 """No spreadsheet program has more."""
 _EXACT_BELOW = 1e15  # Excel keeps 15 digits; a longer number is not the one that was typed
@@ -180,6 +191,12 @@ def written_date(text: str) -> Value:
     return f"date {text}"
 
 
+def error_cell(written: str | int) -> Unread:
+    """Return the cell of an error by its text or, in a file of records, by its code."""
+    text = _ERRORS.get(written, "") if isinstance(written, int) else written.strip()
+    return Unread(text if text.startswith(("#", "Err:")) else _UNKNOWN_ERROR)
+
+
 def is_blank(cells: Iterable[Cell]) -> bool:
     """Whether a row holds nothing but white space."""
     return all(isinstance(cell, str) and not cell.strip() for cell in cells)
@@ -192,7 +209,7 @@ def picked(cells: Sequence[Cell], columns: Sequence[int] | None) -> Sequence[Cel
 
 def value_of(cell: Cell) -> Value:
     """Return what a cell holds, whatever is shown."""
-    return "" if isinstance(cell, Unread) else cell.value if isinstance(cell, Odd) else cell
+    return cell.text if isinstance(cell, Unread) else cell.value if isinstance(cell, Odd) else cell
 
 
 def phone_text(cell: Cell) -> str:

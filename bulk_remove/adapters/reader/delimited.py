@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, BinaryIO, cast
 
-from bulk_remove.adapters.reader.dialect import ShortRows, best, check_quotes, first_rows
+from bulk_remove.adapters.reader.dialect import Cut, best, first_rows
 from bulk_remove.adapters.reader.encoding import decoded
 from bulk_remove.adapters.reader.files import LookedOver
 from bulk_remove.adapters.reader.heading import Heading, check_is_list, find_heading
-from bulk_remove.adapters.reader.ragged import check_width, ragged_blocks, too_wide
+from bulk_remove.adapters.reader.ragged import ShortRows, check_quotes, check_width, ragged_blocks, too_wide
 from bulk_remove.adapters.reader.table import ReadOptions, Table, headers_again
 from bulk_remove.adapters.reader.text import TextFile, without_separator_line
 from bulk_remove.core.lookalikes import is_cut_off
@@ -37,8 +37,9 @@ def open_delimited(looked_over: LookedOver, options: ReadOptions) -> Table:
     """
     text = without_separator_line(decoded(looked_over, options.encoding))
     heading = _heading(text, options)
-    shorter = ShortRows(heading.delimiter, len(heading.names), heading.column.index, heading.row)
-    if text.has_quotes or shorter.may_be_in(looked_over):
+    (cut,) = first_rows(text, heading.delimiter)
+    shorter = ShortRows(cut, heading.names, heading.row, heading.column.index, options.region)
+    if text.has_quotes or shorter.may_be_in(text):
         check_quotes(text, heading.delimiter, shorter)
     source = Source(
         file=looked_over.given.file,
@@ -62,15 +63,14 @@ def open_delimited(looked_over: LookedOver, options: ReadOptions) -> Table:
         ),
     )
     width = min(heading.width, len(heading.names) + _MOST_TRAILING)
-    return _Delimited(source, text, width, options, _ends_inside_a_number(text, heading))
+    return _Delimited(source, text, width, options, _ends_inside_a_number(text, heading, cut), shorter)
 
 
-def _ends_inside_a_number(text: TextFile, heading: Heading) -> bool:
+def _ends_inside_a_number(text: TextFile, heading: Heading, cut: Cut) -> bool:
     """Tell whether the file ends, without a line end, behind a phone number that is shorter than the others."""
     if not text.looked_over.ends_open:
         return False
     *_, last = [[], *csv.reader([text.last_line()], delimiter=heading.delimiter)]
-    (cut,) = first_rows(text, heading.delimiter)
     others = [cells for cells in cut.below(heading.row) if cells != tuple(last)]
     place = heading.column.index
     return len(last) == place + 1 and is_cut_off(last[place], [cells[place] for cells in others if place < len(cells)])
@@ -94,6 +94,7 @@ class _Delimited:
     _width: int
     _options: ReadOptions
     _cut_off: bool
+    _shorter: ShortRows
 
     def blocks(self) -> Iterator[RowBlock]:
         """Yield the rows under the header; see Table."""
@@ -127,7 +128,9 @@ class _Delimited:
             if not too_many:  # what was looked over has neither an open quote nor bytes that are not text
                 raise
             check_width(self._text.name, self.source, int(too_many[1]) - 1, int(too_many[2]))
-        yield from ragged_blocks(self._text, self.source, max(row - 1, self.source.header_row), self._options)
+        yield from ragged_blocks(
+            self._text, self.source, max(row - 1, self.source.header_row), self._options, self._shorter
+        )
 
     def _frames(self, read: Callable[[int], bytes]) -> Iterator["pd.DataFrame"]:
         """Yield what pandas makes of the file, `_WithWidth`'s line and the header included."""
@@ -168,6 +171,7 @@ class _Delimited:
             for column in (self.source.campaign_column, self.source.code_column)
         )
         problems = dict.fromkeys(wide, too_wide(self.source))
+        problems |= self._shorter.problems(rows)
         problems |= headers_again(self.source, rows, {**dict(enumerate(columns[:width])), self.source.column: cells})
         beside = [columns[index].tolist() for index in self.source.beside]
         return RowBlock(self.source, rows, cells, others, campaigns, problems, codes, beside=beside)

@@ -3,7 +3,7 @@
 import codecs
 import hashlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import BinaryIO
@@ -17,8 +17,9 @@ from bulk_remove.language import phrase
 
 READ_BYTES = 1 << 18
 STANDARD_INPUT = "-"
-_SIGNS = ",;\t|\n"
-_NO_SIGNS = bytes({*range(256)} - {*_SIGNS.encode()})
+_NO_SIGNS = bytes({*range(256)} - {*b",;\t|\r\n"})
+_MOST_SHAPES = 1000
+_LONGEST_SHAPE = 1 << 16
 _NAME_ONE = "Name a file, or - to read what is piped in."
 
 
@@ -79,7 +80,8 @@ class LookedOver:
 
     `fingerprint` and `sha256` are those of the file as given. `text_fault` says why what is inside is not UTF-8 text,
     as the end of a sentence, or is empty. `has_quotes` and `has_bom` are those of UTF-8 text. Its first bytes are
-    `start`. `signs` counts separators and line ends, as bytes; `ends_open` says that there is no line end at the end.
+    `start`. `shapes` are the lines of the file, of which only separators are left, each once; None where these are too
+    many. `ends_open` says that there is no line end at the end.
     """
 
     given: Given
@@ -88,7 +90,7 @@ class LookedOver:
     start: bytes
     text_fault: str
     has_quotes: bool
-    signs: Mapping[str, int]
+    shapes: frozenset[bytes] | None
     ends_open: bool
 
     @property
@@ -109,6 +111,26 @@ class LookedOver:
         """Raise InputError when the open file is not what was looked over; what was set aside cannot change."""
         if self.given.aside is None:
             check_unchanged(self.given.path, file, self.fingerprint)
+
+
+class _Shapes:
+    """Collects what is left of lines without anything but separators, while the file goes by in pieces."""
+
+    def __init__(self) -> None:
+        self._found: set[bytes] | None = set()
+        self._rest = b""
+
+    def add(self, piece: bytes) -> None:
+        if self._found is None:
+            return
+        *lines, self._rest = (self._rest + piece.translate(None, _NO_SIGNS)).split(b"\n")
+        self._found.update(lines)
+        if len(self._found) > _MOST_SHAPES or len(self._rest) > _LONGEST_SHAPE:
+            self._found = None
+
+    def found(self) -> frozenset[bytes] | None:
+        """Return the shapes; of a file that ends with a line end, nothing stands behind it."""
+        return None if self._found is None else frozenset({*self._found, *filter(None, [self._rest])})
 
 
 class _TextCheck:
@@ -142,7 +164,7 @@ def look_over(given: Given) -> LookedOver:
     digest = hashlib.sha256()
     text = _TextCheck()
     start = end = b""
-    signs = dict.fromkeys(_SIGNS, 0)
+    shapes = _Shapes()
     with given.opened() as file:
         before = given.aside.fingerprint if given.aside else fingerprint(file)
         while piece := file.read(READ_BYTES):
@@ -150,9 +172,7 @@ def look_over(given: Given) -> LookedOver:
             if given.aside is None:
                 digest.update(piece)
             text.add(piece, last=False)
-            alone = piece.translate(None, _NO_SIGNS)  # spares four looks at all the rest
-            for sign in signs:
-                signs[sign] += alone.count(sign.encode())
+            shapes.add(piece)
             end = piece.rstrip(b"\0")[-1:]
         text.add(b"", last=True)
     if not start:
@@ -160,7 +180,9 @@ def look_over(given: Given) -> LookedOver:
             phrase("{name} is empty.", name=given.name), "Check that the export that wrote it has ended well."
         )
     sha256 = given.aside.sha256 if given.aside else digest.hexdigest()
-    return LookedOver(given, before, sha256, start, text.fault, text.has_quotes, signs, end not in {b"\n", b"\r"})
+    return LookedOver(
+        given, before, sha256, start, text.fault, text.has_quotes, shapes.found(), end not in {b"\n", b"\r"}
+    )
 
 
 @contextmanager

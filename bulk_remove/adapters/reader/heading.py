@@ -99,9 +99,10 @@ def _without(name: str, cut: Cut, options: ReadOptions) -> Heading:
         column = replace(column, reason="the only column")
     campaign = choose_campaign(name, names, samples, options, column.index)
     found = () if options.has_header is False else ("The first row is a phone number: there is no header.",)
-    beside = choose_beside(name, names, samples, options, {column.index, campaign})
+    code = choose_code(name, names, samples, options, column.index)
+    beside = choose_beside(name, names, samples, options, {column.index, campaign, code})
     width = max(map(len, samples))
-    return Heading(cut.delimiter, 0, names, column, campaign, width, (*found, *column.notes), None, beside)
+    return Heading(cut.delimiter, 0, names, column, campaign, width, (*found, *column.notes), code, beside)
 
 
 def _numbers_alone(cut: Cut, options: ReadOptions) -> bool:

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from bulk_remove.adapters.reader.cells import (
     MOST_COLUMNS,
     MOST_ROWS,
+    NO_RESULT,
     Area,
     Cell,
     DamagedError,
@@ -18,7 +19,7 @@ from bulk_remove.adapters.reader.cells import (
     Odd,
     Row,
     Sheet,
-    Unread,
+    error_cell,
     is_blank,
     picked,
     written_date,
@@ -238,7 +239,7 @@ class _CellText:
         text = "".join(self._text)
         kind = found.get("office:value-type", "")
         if found.get("calcext:value-type") == "error":
-            return Unread.ERROR
+            return error_cell(text)
         if kind in _NUMBERS:
             return self._number(found.get("office:value", ""), text)
         if kind in {"boolean", "time"}:
@@ -247,7 +248,7 @@ class _CellText:
         if kind == "date":
             return written_date(found.get("office:date-value", ""))
         no_result = not kind and not text and "table:formula" in found
-        return Unread.NO_RESULT if no_result else found.get("office:string-value", text)
+        return NO_RESULT if no_result else found.get("office:string-value", text)
 
     def _number(self, written: str, text: str) -> Cell:
         if not _NUMBER.fullmatch(written):

@@ -1,25 +1,203 @@
-"""Reads the rest of a CSV file from the first row that is far wider than its header.
+"""Rows of a CSV file that have more or fewer cells than its header, or quotes that are not closed.
 
-pandas stops at such a row, and a table as wide as it would cost memory for every other row, too. Python's csv module
-takes each row as wide as it is, and reads the rows that both can read alike.
+What stands in the phone column of a shorter row may be another number, which has moved there: such rows are compared
+with those that are whole. From the first row that is far wider than the header the rest of the file is read here, since
+pandas stops at it, and a table as wide as it would cost memory for every other row, too. Python's csv module takes each
+row as wide as it is, and reads the rows that both can read alike.
 """
 
 import csv
-from collections.abc import Iterator
+from array import array
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
-from bulk_remove.adapters.reader.dialect import is_blank
+from bulk_remove.adapters.reader.dialect import Cut, is_blank
 from bulk_remove.adapters.reader.table import ReadOptions, headers_again
 from bulk_remove.adapters.reader.text import TextFile
+from bulk_remove.core.columns import may_be_number
 from bulk_remove.core.model import RowBlock, Source
+from bulk_remove.core.numbers import Normaliser, NumberRules
 from bulk_remove.errors import InputError
-from bulk_remove.language import phrase
+from bulk_remove.language import counted, phrase
 
+_TOO_SHORT = "The row has fewer cells than the header: the phone may stand in another column."
+_SHORTER_THAN_THE_FIRST = "The row has fewer cells than the first row: the phone may stand in another column."
+_FIGURES, _TEXT = "0", "-"
+"""Shapes of cells that have not as many digits as a phone number."""
 _MOST_CELLS_MORE = 1000
 """A row with more cells than this past the header is no row of this table, and nothing below it can be trusted."""
 
 
-def ragged_blocks(text: TextFile, source: Source, done: int, options: ReadOptions) -> Iterator[RowBlock]:
+class ShortRows:
+    """Finds the rows with fewer cells than the header, which pandas fills up with empty ones.
+
+    `rows` are the first ones with all their cells, the header in row `header_row` (0 without one) among them; `phone`
+    is the index of the phone column. Names without any cell below them at the end of a header count for nothing.
+    """
+
+    def __init__(self, cut: Cut, header: Sequence[str], header_row: int, phone: int, region: str) -> None:
+        below = cut.below(header_row)
+        behind = range(phone + 1, len(header))
+        named = [*header[: phone + 1], *(header[place] or _cells_of(below, place) for place in behind)]
+        while len(named) > phone + 1 and not named[-1]:
+            named.pop()
+        self._delimiter, self._width, self._phone, self._header_row = cut.delimiter, len(named), phone, header_row
+        whole = [cells for cells in below if len(cells) >= self._width and is_blank(cells[self._width :])]
+        self._shapes = [frozenset(map(_shape, _cells_of(whole, place))) for place in range(self._width)]
+        self._is_sendable = Normaliser(NumberRules(region=region))
+        self._shifted = array("Q")
+        self._ended, self._shorter = (0, 0), (0, 0)  # how many rows, and the first of them
+
+    def may_be_in(self, text: TextFile) -> bool:
+        """Tell whether a file without quotes has a line with too few separators, as far as its shapes are known."""
+        shapes = text.looked_over.shapes
+        if shapes is None or not text.is_utf8:
+            return True
+        sign = self._delimiter.encode()
+        return any(shape.count(sign) < self._width - 1 or b"\r" in shape.rstrip(b"\r") for shape in shapes)
+
+    def add_line(self, row: int, line: str) -> None:
+        """Add a row without quotes."""
+        if line.count(self._delimiter) + 1 < self._width and not line.isspace():
+            self._add(row, line.rstrip("\r\n").split(self._delimiter))
+
+    def add_record(self, row: int, cells: Sequence[str]) -> None:
+        """Add a row with quotes."""
+        if len(cells) < self._width and not is_blank(cells):
+            self._add(row, cells)
+
+    def problems(self, rows: Sequence[int]) -> dict[int, str]:
+        """Return why rows among these must not be sent, by index."""
+        if not self._shifted or not rows:
+            return {}
+        first, end = bisect_left(self._shifted, rows[0]), bisect_right(self._shifted, rows[-1])
+        found = set(self._shifted[first:end])
+        problem = _TOO_SHORT if self._header_row else _SHORTER_THAN_THE_FIRST
+        return {index: problem for index, row in enumerate(rows) if row in found} if found else {}
+
+    def _add(self, row: int, cells: Sequence[str]) -> None:
+        if row <= self._header_row:
+            return
+        if self._may_have_shifted(cells):
+            self._shifted.append(row)
+        elif len(cells) <= self._phone:
+            self._ended = self._ended[0] + 1, self._ended[1] or row
+        else:
+            self._shorter = self._shorter[0] + 1, self._shorter[1] or row
+
+    def _may_have_shifted(self, cells: Sequence[str]) -> bool:
+        """Tell whether a cell in front of the row's end may be missing, the phone number another cell.
+
+        It may where another cell could be sent, or is not like those of its column in whole rows; and where the phone
+        cell is like those of a column behind it, from which it would have come.
+        """
+        shapes = [_shape(cell) for cell in cells]
+        phone = self._phone
+        for place, (cell, shape, known) in enumerate(zip(cells, shapes, self._shapes, strict=False)):
+            if place == phone or not shape:
+                continue
+            if _is_number(shape) and (shape not in known or self._is_sendable(cell).number):
+                return True
+            if (
+                known
+                and phone < len(cells)
+                and shape not in known
+                and (shape.isdigit() != any(map(str.isdigit, known)))
+            ):
+                return True
+        if phone >= len(cells) or not _is_number(shapes[phone]):
+            return False
+        missing = min(self._width - len(cells), self._width - 1 - phone)
+        return any(shapes[phone] in known for known in self._shapes[phone + 1 : phone + 1 + missing])
+
+    def notes(self) -> Iterator[str]:
+        """Yield a sentence on the rows without a phone cell, and on those that are sent although they are shorter."""
+        count, first = self._ended
+        if count:
+            yield counted(
+                count,
+                "{count:,} row ends before its phone cell (row {first}); that is read as empty.",
+                "{count:,} rows end before their phone cells (the first is row {first}); these are read as empty.",
+                first=first,
+            )
+        count, first = self._shorter
+        if count and self._phone:
+            yield counted(
+                count,
+                "{count:,} row has fewer cells than the header (row {first}): if one in front is missing, "
+                "its phone cell has shifted.",
+                "{count:,} rows have fewer cells than the header (the first is row {first}): if one in front is "
+                "missing, their phone cells have shifted.",
+                first=first,
+            )
+
+
+def _cells_of(rows: Sequence[Sequence[str]], place: int) -> list[str]:
+    """Return the cells of a column that are not blank."""
+    return [row[place] for row in rows if place < len(row) and row[place].strip()]
+
+
+def _shape(cell: str) -> str:
+    """Return how many digits a cell has that looks like a whole phone number; what else is in it; empty for nothing."""
+    if not cell.strip():
+        return ""
+    if may_be_number(cell):
+        return str(sum(map(str.isdigit, cell)))
+    return _FIGURES if cell.strip().isdecimal() else _TEXT
+
+
+def _is_number(shape: str) -> bool:
+    return shape not in {"", _FIGURES, _TEXT}
+
+
+def check_quotes(text: TextFile, delimiter: str, shorter: ShortRows | None = None) -> None:
+    """Raise InputError where a quote is not closed, or closed in the middle of a cell; find shorter rows on the way.
+
+    pandas reads on until the next quote, wherever that is: whole rows would end up inside a cell, and be lost.
+    """
+    with text.characters() as characters:
+        lines = _QuotedLines(characters, shorter)
+        reader = csv.reader(lines, delimiter=delimiter, strict=True)
+        try:
+            for cells in reader:
+                lines.record_ended()
+                if shorter:
+                    shorter.add_record(lines.row, cells)
+        except csv.Error:
+            raise InputError(
+                phrase("{name}: the quotes of row {row} are not balanced.", name=text.name, row=lines.row),
+                'Write a quote inside a quoted cell twice (""), and close every quote.',
+            ) from None
+
+
+class _QuotedLines(Iterator[str]):
+    """The lines that belong to a record with a quote. The others are only counted, which is ten times as fast."""
+
+    def __init__(self, lines: Iterable[str], shorter: ShortRows | None) -> None:
+        self._lines = iter(lines)
+        self._shorter = shorter
+        self._inside = False
+        self.row = 0
+
+    def __next__(self) -> str:
+        for line in self._lines:
+            if not self._inside:
+                self.row += 1
+            if self._inside or '"' in line:
+                self._inside = True
+                return line
+            if self._shorter:
+                self._shorter.add_line(self.row, line)
+        raise StopIteration
+
+    def record_ended(self) -> None:
+        self._inside = False
+
+
+def ragged_blocks(
+    text: TextFile, source: Source, done: int, options: ReadOptions, shorter: ShortRows
+) -> Iterator[RowBlock]:
     """Yield the blocks of the rows after the row with the number `done`.
 
     Raises InputError for a row that no table has.
@@ -28,7 +206,7 @@ def ragged_blocks(text: TextFile, source: Source, done: int, options: ReadOption
         records = islice(_records(text.name, csv.reader(characters, delimiter=source.delimiter), source), done, None)
         row = done + 1
         while records_of_block := list(islice(records, options.block_rows)):
-            block = _block(source, row, records_of_block, keep=options.keep_columns)
+            block = _block(source, row, records_of_block, shorter, keep=options.keep_columns)
             row += len(records_of_block)
             if block.rows:
                 yield block
@@ -74,7 +252,7 @@ def _records(name: str, reader: Iterator[list[str]], source: Source) -> Iterator
         ) from None
 
 
-def _block(source: Source, first_row: int, records: list[list[str]], *, keep: bool) -> RowBlock:
+def _block(source: Source, first_row: int, records: list[list[str]], shorter: ShortRows, *, keep: bool) -> RowBlock:
     width = len(source.header)
     kept = [(row, cells) for row, cells in enumerate(records, start=first_row) if not is_blank(cells)]
     empty = [""] * width
@@ -84,6 +262,7 @@ def _block(source: Source, first_row: int, records: list[list[str]], *, keep: bo
         for index, (_, cells) in enumerate(kept)
         if len(cells) > width and not is_blank(cells[width:])
     }
+    problems |= shorter.problems([row for row, _ in kept])
     problems |= headers_again(source, [row for row, _ in kept], dict(enumerate(zip(*whole, strict=True))))
     campaigns, codes = (
         [] if column is None else [cells[column] for cells in whole]

@@ -8,8 +8,8 @@ from shlex import quote
 from typing import Any, Protocol
 
 from bulk_remove.adapters.reader.files import STANDARD_INPUT
-from bulk_remove.core.code_column import find_code_column
-from bulk_remove.core.columns import ChosenColumn, choose_column, find_campaign_column, find_column, fold
+from bulk_remove.core.code_column import Beside, find_code_column, names_countries
+from bulk_remove.core.columns import ChosenColumn, choose_column, find_campaign_column, find_column
 from bulk_remove.core.conditions import Condition, yes_no_columns
 from bulk_remove.core.model import RowBlock, Source, harmless
 from bulk_remove.errors import InputError, OwnReportError
@@ -95,9 +95,8 @@ def choose_code(
     """
     if not options.code_column:
         return None
-    folded = ["" if index == phone else fold(name) for index, name in enumerate(header)]
     try:
-        return find_code_column(header, folded, samples)
+        return find_code_column(header, samples, Beside(phone, options.region, options.trust_column))
     except InputError as error:
         raise InputError(phrase("{place}: {problem}", place=place, problem=ours(error.sentence)), error.hint) from None
 
@@ -109,7 +108,7 @@ def choose_beside(
     options: ReadOptions,
     others: Collection[int | None],
 ) -> tuple[int, ...]:
-    """Return the indexes of the columns of the conditions, and of those that say yes or no.
+    """Return the indexes of the columns of the conditions, and of those that say yes or no or name countries.
 
     `others` are the columns with a meaning of their own. Raises InputError, which begins with `place`, when the column
     of a condition is not there.
@@ -119,7 +118,8 @@ def choose_beside(
     except InputError as error:
         raise InputError(phrase("{place}: {problem}", place=place, problem=ours(error.sentence)), error.hint) from None
     told = [] if options.own_report else yes_no_columns(header, samples, others)
-    return tuple(dict.fromkeys([*asked, *told]))
+    countries = [index for index, name in enumerate(header) if index not in others and names_countries(name)]
+    return tuple(dict.fromkeys([*asked, *told, *countries[: 0 if options.own_report else None]]))
 
 
 def own_report(path: str) -> OwnReportError:

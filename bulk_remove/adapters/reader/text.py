@@ -38,13 +38,18 @@ class TextFile:
         """What messages call it."""
         return self.looked_over.name
 
+    @property
+    def is_utf8(self) -> bool:
+        """Whether its bytes are those of UTF-8."""
+        return self.encoding in _UTF8
+
     @contextmanager
     def characters(self) -> Iterator[io.TextIOWrapper]:
         """Open it as text, line ends as they are, without a byte order mark and without `above`.
 
         Raises InputError when it is not what was looked over, or changes meanwhile.
         """
-        codec = "utf-8" if self.encoding in _UTF8 else self.encoding
+        codec = "utf-8" if self.is_utf8 else self.encoding
         with self._checked() as file:
             text = io.TextIOWrapper(file, encoding=codec, newline="")
             try:
@@ -69,7 +74,7 @@ class TextFile:
 
         A file that is UTF-8 is handed over as it stands, at no cost. Raises as `characters` does.
         """
-        if self.encoding in _UTF8:
+        if self.is_utf8:
             with self._checked() as file:
                 file.seek(self.above + len(codecs.BOM_UTF8) * self.looked_over.has_bom)
                 yield file.read

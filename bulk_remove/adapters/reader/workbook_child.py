@@ -31,7 +31,6 @@ from bulk_remove.adapters.reader.cells import (
     ProtectedError,
     Row,
     Sheet,
-    Unread,
     Wanted,
     campaign_text,
     cell_text,
@@ -136,7 +135,6 @@ class _Reading:
         self._rows: Iterator[Row] = sheet.rows(None if wanted.keep else columns, self._layout)
         self._filled = array("I")
         self._hidden_rows = self._unseen = 0
-        self._unread = dict.fromkeys(Unread, 0)
         self.width = 0
 
     def blocks(self) -> Iterator[tuple[Any, ...]]:
@@ -178,9 +176,6 @@ class _Reading:
             yield row
 
     def _odd(self, phones: Sequence[Cell]) -> dict[int, str]:
-        for cell in phones:
-            if isinstance(cell, Unread):
-                self._unread[cell] += 1
         odd = {place: cell.shown for place, cell in enumerate(phones) if isinstance(cell, Odd)}
         self._unseen += sum(not shown for shown in odd.values())
         return {place: shown for place, shown in odd.items() if shown}
@@ -188,7 +183,6 @@ class _Reading:
     def notes(self) -> Iterator[str]:
         """Yield a sentence for each thing that is not plain, when all rows were read."""
         covered = sum(map(self._count_covered, self._layout.merged))
-        errors, formulas = self._unread[Unread.ERROR], self._unread[Unread.NO_RESULT]
         if rows := self._hidden_rows:
             yield counted(
                 rows,
@@ -208,20 +202,6 @@ class _Reading:
                 unseen,
                 "{count} phone cell has a number format that shows nothing; it is read like the others.",
                 "{count} phone cells have a number format that shows nothing; they are read like the others.",
-            )
-        if errors:
-            yield counted(
-                errors,
-                "{count} cell holds an error such as #N/A instead of a value; that is read as empty.",
-                "{count} cells hold an error such as #N/A instead of a value; that is read as empty.",
-            )
-        if formulas:
-            yield counted(
-                formulas,
-                "{count} formula has no stored result, which is read as empty; "
-                "opened and saved in Excel, it is stored.",
-                "{count} formulas have no stored result, which is read as empty; "
-                "opened and saved in Excel, it is stored.",
             )
 
     def _count_covered(self, area: tuple[int, int, int, int]) -> int:

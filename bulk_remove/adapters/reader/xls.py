@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 from bulk_remove.adapters.reader.cells import (
+    NO_RESULT,
     Area,
     Cell,
     DamagedError,
@@ -17,7 +18,7 @@ from bulk_remove.adapters.reader.cells import (
     ProtectedError,
     Row,
     Sheet,
-    Unread,
+    error_cell,
     is_blank,
 )
 from bulk_remove.core.cell_formats import built_in_format, cell_format
@@ -156,11 +157,11 @@ class _Values:
         elif kind in {_TEXT, _RICH_TEXT}:
             yield place, self._formats.text(self.texts.counted(record[6:]), style)
         elif kind == _BOOLEAN_OR_ERROR:
-            yield place, Unread.ERROR if record[7] else bool(record[6])
+            yield place, error_cell(record[6]) if record[7] else bool(record[6])
         elif record[12:14] != _NO_NUMBER:
             yield place, self._formats.number(float_number(record, 6), style)
         else:  # a text follows in a record of its own
-            yield place, (Unread.NO_RESULT, bool(record[8]), Unread.ERROR, "")[record[6]]
+            yield place, (NO_RESULT, bool(record[8]), error_cell(record[8]), "")[record[6]]
 
     def text(self, records: Sequence[bytes], style: int) -> Cell:
         """Return the cell of a formula's text."""

@@ -16,7 +16,7 @@ from bulk_remove.adapters.reader.cells import (
     Layout,
     Row,
     Sheet,
-    Unread,
+    error_cell,
     is_blank,
     picked,
 )
@@ -113,7 +113,7 @@ class _Sheet(Sheet):
             return self._formats.text(_wide(record, 8)[0], style)
         if kind == _RICH_TEXT:
             return self._formats.text(_wide(record, 9)[0], style)
-        return Unread.ERROR if kind in {_ERROR, _FORMULA_ERROR} else bool(record[8])
+        return error_cell(record[8]) if kind in {_ERROR, _FORMULA_ERROR} else bool(record[8])
 
 
 def _lay_out(layout: Layout, kind: int, record: bytes) -> None:

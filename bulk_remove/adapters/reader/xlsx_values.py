@@ -4,7 +4,7 @@ import re
 from array import array
 from collections.abc import Callable, Iterable, Mapping
 
-from bulk_remove.adapters.reader.cells import Cell, DamagedError, Formats, Unread, written_date
+from bulk_remove.adapters.reader.cells import NO_RESULT, Cell, DamagedError, Formats, error_cell, written_date
 from bulk_remove.adapters.reader.package import Events
 from bulk_remove.core.cell_formats import CellFormat, built_in_format, cell_format
 
@@ -125,12 +125,12 @@ class Values:
 
 
 _OTHERS: Mapping[str, Callable[[str, bool], Cell]] = {
-    "": lambda _, formula: Unread.NO_RESULT if formula else "",
-    "n": lambda _, formula: Unread.NO_RESULT if formula else "",
+    "": lambda _, formula: NO_RESULT if formula else "",
+    "n": lambda _, formula: NO_RESULT if formula else "",
     "s": lambda *_: "",
     "b": lambda text, _: text in TRUE,
     "d": lambda text, _: written_date(text) if text else "",
-    "e": lambda *_: Unread.ERROR,
+    "e": lambda text, _: error_cell(text),
 }
 """What cells hold that are neither number nor text."""
 

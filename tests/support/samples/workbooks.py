@@ -70,8 +70,8 @@ def _kinds_of_cells() -> Sample:
         (6e20, "6.000000000000000e+20", "Scientific notation: a spreadsheet has lost digits."),
         (-600_000_363, "-600000363", "A minus in front."),
         ("6.00E+08", "6.00E+08", "Scientific notation: a spreadsheet has lost digits."),
-        ("=1/0", "", empty),
-        ("=600000364+1", "", empty),
+        ("=1/0", "(formula)", "A formula without a stored result: open and save it in Excel."),
+        ("=600000364+1", "(formula)", "A formula without a stored result: open and save it in Excel."),
         ("600000366.0", "600000366.0", ""),  # nothing is lost
     )
     persons = people(701)
