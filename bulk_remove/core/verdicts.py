@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from bulk_remove.core.alike import Alike, RecordId
 from bulk_remove.core.lifecycle import Event
-from bulk_remove.core.reply_text import DETAIL_MAX_CHARS, Several, masked_words, words_of
+from bulk_remove.core.reply_text import DETAIL_MAX_CHARS, masked_words, words_of
 
 
 class Verdict(NamedTuple):
@@ -96,8 +96,6 @@ def _ids_of(records: Sequence[Any]) -> list[Any]:
 
 def entries_of(value: object) -> list[Any]:
     """Return what stands under a key as a list: a list may be an object with the keys 0, 1, 2 ..., or its one entry."""
-    if isinstance(value, Several):
-        return put_together(value)
     if isinstance(value, dict):
         is_list = all(key.isdecimal() and isinstance(entry, dict) for key, entry in value.items())
         return [*value.values()] if is_list else [value]
