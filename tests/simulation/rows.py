@@ -4,6 +4,7 @@ What becomes of a cell is written beside it here, by hand, and is no business of
 """
 
 import random
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -53,6 +54,7 @@ _DAMAGED: tuple[Callable[[str], str], ...] = (
     lambda it: f"48{it[2:]}-12",
 )
 """What makes none of it, and no other number either."""
+_THREES = re.compile(r"\(?[0-9]{3}\)?[ -][0-9]{3}[ -][0-9]{3}")
 _FEWEST_INTERNAL_DIGITS, _MOST_INTERNAL_DIGITS = 3, 6
 
 
@@ -183,15 +185,15 @@ def _odd(row: Row, flavour: Flavour, dice: random.Random) -> Row:
 def judged(drawn: Iterable[Row], before: Iterable[Row]) -> tuple[Row, ...]:
     """Leave out the internal numbers, unless they are more than the whole ones; both count by their cells.
 
-    `before` are the rows as they were when each cell's number still stood beside it.
+    Where they are more, three groups of three digits may be three of them. `before` are the rows as they were when each
+    cell's number still stood beside it.
     """
     rows_ = tuple(drawn)
     meant = {row.cell: row.number for row in before}
     internal = sum(_is_internal(row.cell) for row in rows_)
     whole = sum(bool(meant[row.cell]) and not _is_internal(row.cell) for row in rows_)
-    if internal > whole:
-        return rows_
-    return tuple(replace(row, number="", campaign="") if _is_internal(row.cell) else row for row in rows_)
+    unsure = _THREES.fullmatch if internal > whole else _is_internal
+    return tuple(replace(row, number="", campaign="") if unsure(row.cell) else row for row in rows_)
 
 
 def _is_internal(cell: str) -> bool:
