@@ -122,8 +122,8 @@ LEAST_SHARE = 0.25
 """So much of the time of the largest request any request takes, however small."""
 
 
-def climate(dice: random.Random, more: random.Random) -> Climate:
-    """Draw a climate; `more` draws what came later, so that it changes nothing of what was drawn before."""
+def climate(dice: random.Random, more: random.Random, latest: random.Random) -> Climate:
+    """Draw a climate; `more` and `latest` draw what came later, so that they change nothing drawn before."""
     drawn = _climate(dice)
     return replace(
         drawn,
@@ -136,8 +136,8 @@ def climate(dice: random.Random, more: random.Random) -> Climate:
         repeating=more.choice((0.0, 0.0, 0.0, 0.3)),
         dressing=more.choice((0.0, 0.0, 0.0, 0.5)),
         errors_in_200=more.random() < _ERRORS_IN_200,
-        trickling=more.choice((0.0, 0.0, 0.0, 1.0)),
-        sized=more.choice((False, True)),
+        trickling=latest.choice((0.0, 0.0, 0.0, 1.0)),
+        sized=latest.choice((False, True)),
     )
 
 

@@ -65,7 +65,8 @@ class World:
         self.clocks = scenario.clocks
         self.campaigns = self._campaigns(scenario, self._dice.choice((0.0, 0.1, 0.4)))
         self._more = random.Random(f"more of the world {scenario.seed}")
-        self.climate = self.began_as = climate(self._dice, self._more)
+        self._latest = random.Random(f"latest of the world {scenario.seed}")
+        self.climate = self.began_as = climate(self._dice, self._more, self._latest)
         self.odd = Oddities(*(self._some(scenario.forms.planned, self._dice) for _ in range(4)))
         self._make_odder(scenario)
         self.refused_rank = self._refuse_a_form(scenario.forms.rank)
@@ -145,7 +146,7 @@ class World:
             return told_s, told_s
         # Where the size counts, other things do, too: the same request takes longer another time.
         if self.climate.sized:
-            latency_s *= max(LEAST_SHARE, share) * self._more.choice((1.0, 1.0, 4.0))
+            latency_s *= max(LEAST_SHARE, share) * (1.0 if self.is_calm else self._latest.choice((1.0, 1.0, 4.0)))
         if fate is Fate.LATE:
             return now_s + draw(0.0, 150.0), _NEVER_S
         # The first request of all finds cold caches.
@@ -293,8 +294,8 @@ class World:
         }
         body, request.strangers = wording.reply_body(request.said, others, self.climate, self._dice)
         request.told = "verdicts"
-        trickles = self.climate.trickling and self._more.random() < self.climate.trickling
-        body_s = self._more.uniform(0.0, 5.0) if trickles else 0.0
+        trickles = self.climate.trickling and self._latest.random() < self.climate.trickling
+        body_s = self._latest.uniform(0.0, 5.0) if trickles else 0.0
         return Answer(self._more.choice((200, 201, 203, 207)) if self.climate.dressing else 200, {}, body, body_s)
 
     def _misspelt(self, number: str) -> str:
