@@ -23,6 +23,9 @@ _WORDS = (("tak", "nie"), ("yes", "no"), ("true", "false"), ("ja", "nein"), ("on
 _SIGNS = (("1", "0"), ("t", "n"), ("y", "n"), ("j", "n"), ("+", "-"))
 """Signs may mean anything: both must be there, or the column's name must say that it is about a consent."""
 _KNOWN = frozenset(value for pair in (*_WORDS, *_SIGNS) for value in pair) | {""}
+_OPERATOR = re.compile(r"^\s*[!~<>^\-\u00ac]|[!~<>^]\s*$")
+"""What stands around a column's name where another comparison is meant; a column of such a name has its place."""
+_OTHER_THAN = re.compile(r"\s*(?:[=~!]|<>)")
 _OTHER = "?"
 _OF_CONSENT = re.compile("zgod|consent|agree|permi|activ|aktywn|subscri|newsletter|marketing|optin|dzwon|kontaktowac")
 _MOST_COLUMNS = 5
@@ -39,6 +42,11 @@ class Condition:
     def parse(cls, text: str) -> "Condition":
         """Read `COLUMN=VALUE`; an empty value means an empty cell. Raises UsageError."""
         column, sign, value = text.partition("=")
+        if sign and (_OPERATOR.search(unicodedata.normalize("NFKC", column)) or _OTHER_THAN.match(value)):
+            raise UsageError(
+                phrase("--where is '{text}', but only COLUMN=VALUE is understood.", text=harmless(text)),
+                "Give the value of the rows that are meant, as zgoda=NIE, or with the column's place: 3=NIE.",
+            )
         if not sign or not column.strip():
             raise UsageError(
                 phrase("--where is '{text}', which is not a column and a value.", text=harmless(text)),

@@ -9,7 +9,7 @@ from itertools import islice
 from bulk_remove.adapters.distinct import RowKeys
 from bulk_remove.core.campaigns import read_campaign
 from bulk_remove.core.code_column import CodeColumn
-from bulk_remove.core.columns import find_column, fold
+from bulk_remove.core.columns import find_condition_column, fold
 from bulk_remove.core.conditions import Condition, YesNo, is_left_out, left_out
 from bulk_remove.core.model import ON_KEEP_LIST, NumberedBlock, RowBlock, Source, harmless, mask
 from bulk_remove.core.numbers import JudgedBlock, Normaliser, NumberRules
@@ -89,7 +89,7 @@ class Intake:
     def _conditions_on(self, source: Source) -> Sequence[tuple[int, Condition]]:
         """Return the conditions, each with the place of its column among those that are read beside the phones."""
         return [
-            (source.beside.index(find_column(source.header, (), condition.column, "--where")), condition)
+            (source.beside.index(find_condition_column(source.header, (), condition.column)), condition)
             for condition in map(Condition.parse, self._settings.where)
         ]
 

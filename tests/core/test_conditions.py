@@ -16,12 +16,28 @@ def test_a_condition_is_a_column_and_a_value(text: str, column: str, value: str)
     assert Condition.parse(text) == Condition(column, value)
 
 
-@pytest.mark.parametrize("text", ["zgoda", "=NIE", " =x", ""])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *["zgoda", "=NIE", " =x", "", "zgoda!=TAK", "zgoda !=TAK", "!zgoda=TAK", "-zgoda=TAK", "~zgoda=TAK"],
+        *[
+            "zgoda>=1",
+            "zgoda<=1",
+            "zgoda==TAK",
+            "zgoda~=TAK",
+            "zgoda=~TAK",
+            "zgoda\u2260TAK",
+            "zgoda<>TAK",
+            "\u00aczgoda=x",
+        ],
+        *["zgoda^=TAK", "zgoda\uff01=TAK", "zgoda=!TAK", "zgoda=<>TAK"],
+    ],
+)
 def test_what_is_not_a_column_and_a_value_is_refused_with_an_example(text: str) -> None:
     with pytest.raises(UsageError) as refused:
         Condition.parse(text)
     assert "--where" in refused.value.sentence
-    assert "COLUMN=VALUE" in refused.value.hint
+    assert "COLUMN=VALUE" in f"{refused.value.sentence} {refused.value.hint}"
 
 
 @pytest.mark.parametrize(

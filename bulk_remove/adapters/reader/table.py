@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from bulk_remove.adapters.reader.files import STANDARD_INPUT
 from bulk_remove.core.code_column import find_code_column
-from bulk_remove.core.columns import ChosenColumn, choose_column, find_campaign_column, find_column, fold
+from bulk_remove.core.columns import ChosenColumn, choose_column, find_campaign_column, find_condition_column, fold
 from bulk_remove.core.conditions import Condition, yes_no_columns
 from bulk_remove.core.model import RowBlock, Source, harmless
 from bulk_remove.errors import InputError, OwnReportError
@@ -115,7 +115,7 @@ def choose_beside(
     of a condition is not there.
     """
     try:
-        asked = [find_column(header, samples, each.column, "--where") for each in options.where]
+        asked = [find_condition_column(header, samples, each.column) for each in options.where]
     except InputError as error:
         raise InputError(phrase("{place}: {problem}", place=place, problem=ours(error.sentence)), error.hint) from None
     told = [] if options.own_report else yes_no_columns(header, samples, others)
