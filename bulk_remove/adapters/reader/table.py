@@ -8,6 +8,7 @@ from shlex import quote
 from typing import Any, Protocol
 
 from bulk_remove.adapters.reader.files import STANDARD_INPUT
+from bulk_remove.core.campaigns import names_campaigns
 from bulk_remove.core.code_column import find_code_column
 from bulk_remove.core.columns import ChosenColumn, choose_column, find_campaign_column, find_condition_column, fold
 from bulk_remove.core.conditions import Condition, yes_no_columns
@@ -109,7 +110,7 @@ def choose_beside(
     options: ReadOptions,
     others: Collection[int | None],
 ) -> tuple[int, ...]:
-    """Return the indexes of the columns of the conditions, and of those that say yes or no.
+    """Return the indexes of the columns of the conditions, of campaigns, and of those that say yes or no.
 
     `others` are the columns with a meaning of their own. Raises InputError, which begins with `place`, when the column
     of a condition is not there.
@@ -119,7 +120,8 @@ def choose_beside(
     except InputError as error:
         raise InputError(phrase("{place}: {problem}", place=place, problem=ours(error.sentence)), error.hint) from None
     told = [] if options.own_report else yes_no_columns(header, samples, others)
-    return tuple(dict.fromkeys([*asked, *told]))
+    campaigns = [index for index, name in enumerate(header) if names_campaigns(name) and not options.own_report]
+    return tuple(dict.fromkeys([*asked, *(index for index in campaigns if index not in others), *told]))
 
 
 def own_report(path: str) -> OwnReportError:
