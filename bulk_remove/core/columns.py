@@ -186,6 +186,11 @@ def may_be_header(cells: Sequence[str], wanted: str | None) -> bool:
     return any(name.rstrip("0123456789") in STRONG_NAMES | WEAK_NAMES for name in names)
 
 
+def names_phones(folded: str) -> bool:
+    """Whether a folded cell is a known name of a phone column; a `no` is the answer to a question far more often."""
+    return folded != "no" and folded.rstrip("0123456789") in STRONG_NAMES | WEAK_NAMES
+
+
 def is_report_header(cells: Sequence[str]) -> bool:
     """Whether a row has most of the names of a report's columns, in whatever order and however it was cut."""
     names = set(map(fold, re.split(r"[,;\t|]", ",".join(cells))))

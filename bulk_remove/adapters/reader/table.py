@@ -1,8 +1,10 @@
 """What every kind of file is read as."""
 
 import codecs
+import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from shlex import quote
 from typing import Any, Protocol
@@ -10,7 +12,14 @@ from typing import Any, Protocol
 from bulk_remove.adapters.reader.files import STANDARD_INPUT
 from bulk_remove.core.campaigns import names_campaigns
 from bulk_remove.core.code_column import find_code_column
-from bulk_remove.core.columns import ChosenColumn, choose_column, find_campaign_column, find_condition_column, fold
+from bulk_remove.core.columns import (
+    ChosenColumn,
+    choose_column,
+    find_campaign_column,
+    find_condition_column,
+    fold,
+    names_phones,
+)
 from bulk_remove.core.conditions import Condition, yes_no_columns
 from bulk_remove.core.model import RowBlock, Source, harmless
 from bulk_remove.errors import InputError, OwnReportError
@@ -141,7 +150,9 @@ def own_report(path: str) -> OwnReportError:
 
 _HEADER_AGAIN = "The header again, in the middle of the rows."
 _ANOTHER_NAME = "The name of another column: perhaps the header again, in another order."
+_TABLES_APART = "Put each table into a file of its own, or bring the columns of both into one order."
 _COMPARED_BYTES = 32
+_WORDS = re.compile(r"\D*")
 
 
 def _name_key(text: str | bytes) -> bytes:
@@ -156,6 +167,12 @@ def headers_again(source: Source, rows: Sequence[int], columns: Mapping[int, Any
     `columns` are the cells that are known, as sequences by column, perhaps only their beginnings. Raises InputError
     when the names stand in a row in another order: below it, nothing is where the first header says.
     """
+    problems = _headers_again(source, rows, columns)
+    _check_one_table(source, rows, columns)
+    return problems
+
+
+def _headers_again(source: Source, rows: Sequence[int], columns: Mapping[int, Any]) -> dict[int, str]:
     phones = columns.get(source.column, ())
     again = {name for name in source.header if name.strip()} if source.header_row else set()
     again |= {f"\ufeff{name}" for name in again}
@@ -170,6 +187,53 @@ def headers_again(source: Source, rows: Sequence[int], columns: Mapping[int, Any
     return {index: problem for index, problem in problems.items() if problem}
 
 
+def _check_one_table(source: Source, rows: Sequence[int], columns: Mapping[int, Any]) -> None:
+    """Raise InputError when a row names a phone column in another place than the first header does.
+
+    It has words only. A column in which ordinary rows say the same, such as how somebody is reached, is none.
+    """
+    phones = columns.get(source.column, ())
+    words = [index for index, cell in enumerate(phones) if not cell[-1:].isdigit() and cell and _WORDS.fullmatch(cell)]
+    own = fold(source.header[source.column])
+    words = [index for index in words if not _names_phones(phones[index], own)]
+    if not words:
+        return
+    for place, cells in columns.items():
+        named = [] if place == source.column else [index for index in words if _names_phones(cells[index], own)]
+        if not named:
+            continue
+        ordinary = {_folded(cell) for index, cell in enumerate(cells) if phones[index] and index not in {*words}}
+        for index in named:
+            others = [text for each in columns.values() if (text := _text(each[index])) and not text.isspace()]
+            if _folded(cells[index]) not in ordinary and not any(map(_is_value, others)):
+                raise InputError(
+                    phrase(
+                        "{name}: row {row} is the header of another table, with the phone numbers in another column.",
+                        name=harmless(source.file),
+                        row=rows[index],
+                    ),
+                    _TABLES_APART,
+                )
+
+
+def _is_value(text: str) -> bool:
+    return any(map(str.isdigit, text)) and not any(map(str.isalpha, text))
+
+
+def _text(cell: str | bytes) -> str:
+    return cell if isinstance(cell, str) else cell.decode(errors="ignore")
+
+
+@lru_cache(maxsize=1 << 12)
+def _folded(cell: str | bytes) -> str:
+    return fold(_text(cell)[:_COMPARED_BYTES])
+
+
+def _names_phones(cell: str | bytes, own: str) -> bool:
+    name = _folded(cell)
+    return name != "" and (name == own or names_phones(name))
+
+
 def _header_again(source: Source, row: int, names: Sequence[bytes], known: Mapping[int, bytes]) -> str:
     """Return why a row with these cells is not sent; empty where it is only its phone cell. Raises InputError."""
     if all(names[place] == key for place, key in known.items()):
@@ -178,7 +242,7 @@ def _header_again(source: Source, row: int, names: Sequence[bytes], known: Mappi
     if again > 1 and 2 * again > len(known):
         raise InputError(
             phrase("{name}: row {row} is a header, too, but in another order.", name=harmless(source.file), row=row),
-            "Put each table into a file of its own, or bring the columns of both into one order.",
+            _TABLES_APART,
         )
     return "" if known[source.column] == names[source.column] else _ANOTHER_NAME
 
