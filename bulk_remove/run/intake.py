@@ -11,7 +11,7 @@ from bulk_remove.adapters.distinct import RowKeys
 from bulk_remove.core.campaigns import names_campaigns, other_campaigns, read_campaign
 from bulk_remove.core.code_column import CodeColumn
 from bulk_remove.core.columns import find_condition_column, fold
-from bulk_remove.core.conditions import Condition, YesNo, is_left_out, left_out
+from bulk_remove.core.conditions import CellCounts, Condition, is_left_out, left_out
 from bulk_remove.core.model import ON_KEEP_LIST, NumberedBlock, RowBlock, Source, harmless, mask
 from bulk_remove.core.numbers import JudgedBlock, Normaliser, NumberRules
 from bulk_remove.core.plan import NO_DAMAGE, Sample, SourcePlan
@@ -239,7 +239,7 @@ class _Counts:
         self.duplicates = 0
         self.kinds = Counter[str]()
         self.internal = 0
-        self.beside = [YesNo() for _ in source.beside]
+        self.beside = [CellCounts() for _ in source.beside]
         self._source = source
         self._where = where
         self._rows = 0

@@ -20,7 +20,7 @@ from bulk_remove.core.columns import (
     fold,
     names_phones,
 )
-from bulk_remove.core.conditions import Condition, yes_no_columns
+from bulk_remove.core.conditions import Condition, telling_columns
 from bulk_remove.core.model import RowBlock, Source, harmless
 from bulk_remove.errors import InputError, OwnReportError
 from bulk_remove.language import ours, phrase
@@ -119,7 +119,7 @@ def choose_beside(
     options: ReadOptions,
     others: Collection[int | None],
 ) -> tuple[int, ...]:
-    """Return the indexes of the columns of the conditions, of campaigns, and of those that say yes or no.
+    """Return the indexes of the columns of the conditions, of campaigns, and of those that say which rows are meant.
 
     `others` are the columns with a meaning of their own. Raises InputError, which begins with `place`, when the column
     of a condition is not there.
@@ -128,7 +128,7 @@ def choose_beside(
         asked = [find_condition_column(header, samples, each.column) for each in options.where]
     except InputError as error:
         raise InputError(phrase("{place}: {problem}", place=place, problem=ours(error.sentence)), error.hint) from None
-    told = [] if options.own_report else yes_no_columns(header, samples, others)
+    told = [] if options.own_report else telling_columns(header, samples, others)
     campaigns = [index for index, name in enumerate(header) if names_campaigns(name) and not options.own_report]
     return tuple(dict.fromkeys([*asked, *(index for index in campaigns if index not in others), *told]))
 
