@@ -255,6 +255,8 @@ def test_conditions_that_no_row_meets_are_4_and_say_so(tmp_path: Path) -> None:
     done = bulk_remove(*words)
     assert done.returncode == 4
     assert "2 of 2 rows: Left out by --where zgoda=N." in " ".join(done.stderr.split())
+    assert "give --where one of them" in done.stderr
+    assert "--column" not in done.stderr
     shown = bulk_remove(*words, "--where", "zgoda")
     assert shown.returncode == 2
     assert "COLUMN=VALUE" in shown.stderr

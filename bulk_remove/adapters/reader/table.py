@@ -75,6 +75,8 @@ class Table(Protocol):
 
 def choose(place: str, header: Sequence[str], samples: Sequence[Sequence[str]], options: ReadOptions) -> ChosenColumn:
     """Choose the phone column; the InputError of a table where none is certain begins with `place`."""
+    if options.own_report and fold(str(options.column)) not in map(fold, header):
+        raise not_a_report(place, str(options.column))
     try:
         return choose_column(header, samples, options.column, trust=options.trust_column, region=options.region)
     except InputError as error:
@@ -145,6 +147,14 @@ def own_report(path: str) -> OwnReportError:
             "Ask again for what it left open with: bulk-remove rerun {path}",
             path="report.csv" if piped else quote(harmless(path)),
         ),
+    )
+
+
+def not_a_report(name: str, missing: str) -> InputError:
+    """Return the error of a file that is given as a report and is none; `missing` names the columns it needs."""
+    return InputError(
+        phrase("{file} is not a report: it has no column {missing}.", file=name, missing=missing),
+        "Give a report.csv of an earlier run, or the run's id; a list of numbers is for: bulk-remove run",
     )
 
 
