@@ -57,7 +57,6 @@ _NO_CSV = frozenset(
         ".doc",
         ".docx",
         ".json",
-        ".jsonl",
         ".xml",
         ".zip",
         ".gz",
