@@ -231,7 +231,7 @@ def inbox(**options: Any) -> int:
 @program.command()
 @click.option("--port", type=click.IntRange(0, 65535), default=8080, show_default=True, help="0 takes a free one.")
 @click.option("--campaign", "-c", "campaigns", multiple=True, default=("00001",), show_default=True)
-@click.option("--numbers", help="A CSV whose first column holds the campaign; else every number asked for exists.")
+@click.option("--numbers", help="CSV of the campaign's numbers (first column); else any number exists.")
 @click.option("--additional-column", default="", help="Its column of additional numbers, between semicolons.")
 @click.option("--busy-share", type=click.FloatRange(0, 1), default=0.0, help="Share of numbers in a call.")
 @click.option("--busy-seconds", type=click.FloatRange(0), default=60.0, show_default=True, help="How long calls last.")

@@ -120,14 +120,21 @@ def choose_column(
     return replace(chosen, notes=tuple(notes))
 
 
-def find_column(header: Sequence[str], samples: Sequence[Sequence[str]], wanted: str, flag: str) -> int:
+def find_column(
+    header: Sequence[str],
+    samples: Sequence[Sequence[str]],
+    wanted: str,
+    flag: str,
+    folded_by: Callable[[str], str] | None = None,
+) -> int:
     """Return the index of the column with that name, exact or folded, or at that position counted from 1.
 
-    `flag` is the option that named it. Raises InputError with the list of the columns when there is none, or more
-    than one of that name.
+    `flag` is the option that named it, `folded_by` another way of folding than `fold`. Raises InputError with the list
+    of the columns when there is none, or more than one of that name.
     """
     exact = [index for index, name in enumerate(header) if name == wanted and wanted.strip()]
-    folded = [index for index, name in enumerate(header) if fold(name) == fold(wanted) and fold(wanted)]
+    same = folded_by or fold
+    folded = [index for index, name in enumerate(header) if same(name) == same(wanted) and same(wanted)]
     matches = exact or folded
     if len(matches) > 1:
         raise InputError(
@@ -148,6 +155,14 @@ def find_column(header: Sequence[str], samples: Sequence[Sequence[str]], wanted:
             or phrase("Give {flag} one of these names, or a position counted from 1.", flag=flag),
         )
     return matches[0]
+
+
+def find_condition_column(header: Sequence[str], samples: Sequence[Sequence[str]], wanted: str) -> int:
+    """Return the index of the column of a condition. A sign in the name may mean a no, so that none is dropped.
+
+    Raises InputError as `find_column` does.
+    """
+    return find_column(header, samples, wanted, "--where", _fold_but_signs)
 
 
 def find_campaign_column(header: Sequence[str], samples: Sequence[Sequence[str]], wanted: str, phone: int) -> int:
@@ -176,6 +191,11 @@ def may_be_header(cells: Sequence[str], wanted: str | None) -> bool:
     return any(name.rstrip("0123456789") in STRONG_NAMES | WEAK_NAMES for name in names)
 
 
+def names_phones(folded: str) -> bool:
+    """Whether a folded cell is a known name of a phone column; a `no` is the answer to a question far more often."""
+    return folded != "no" and folded.rstrip("0123456789") in STRONG_NAMES | WEAK_NAMES
+
+
 def is_report_header(cells: Sequence[str]) -> bool:
     """Whether a row has most of the names of a report's columns, in whatever order and however it was cut."""
     names = set(map(fold, re.split(r"[,;\t|]", ",".join(cells))))
@@ -194,8 +214,12 @@ def may_be_number(cell: str) -> bool:
 
 def fold(name: str) -> str:
     """Reduce a column's name to small letters and digits: `Nr telefonu`, `nr_telefonu` and `NR-TELEFONU` are one."""
+    return "".join(letter for letter in _fold_but_signs(name) if letter.isalnum())
+
+
+def _fold_but_signs(name: str) -> str:
     letters = unicodedata.normalize("NFKD", name.casefold().replace("ł", "l"))
-    return "".join(letter for letter in letters if letter.isalnum())
+    return "".join(letter for letter in letters if not letter.isspace() and not unicodedata.combining(letter))
 
 
 def _by_name(header: Sequence[str], samples: Sequence[Sequence[str]]) -> ChosenColumn | None:

@@ -19,12 +19,29 @@ from bulk_remove.language import joined, phrase
 _LEFT_OUT = "Left out by --where {conditions}."
 _EXCEL_SHOWS = {"prawda": "true", "fałsz": "false", "wahr": "true", "falsch": "false"}
 """What a spreadsheet shows of a truth value in other languages than the file holds."""
-_WORDS = (("tak", "nie"), ("yes", "no"), ("true", "false"), ("ja", "nein"), ("on", "off"), ("x", ""))
-_SIGNS = (("1", "0"), ("t", "n"), ("y", "n"), ("j", "n"), ("+", "-"))
+_YES_NO = """
+tak nie yes no true false ja nein on off
+usun usunac usuniety usunieta zostaw zostawic zachowaj zachowac pozostaw pozostawic delete deleted remove removed keep
+kept leave retain loschen behalten
+aktywny aktywna aktywne nieaktywny nieaktywna active inactive zgoda brakzgody sprzeciw odmowa udzielona cofnieta
+wycofana optin optout optedin optedout subscribed unsubscribed zablokowany blocked nieaktualny
+"""
+_WORDS = frozenset(_YES_NO.split())
+"""Folded words that say which rows are meant, whatever else stands in the same column."""
+_NOTHING = frozenset(["", "brak", "na", "nd", "niedotyczy", "null", "none", "unknown", "nieznany"])
+_SIGNS = (("1", "0"), ("t", "n"), ("y", "n"), ("j", "n"), ("+", "-"), ("x", ""))
 """Signs may mean anything: both must be there, or the column's name must say that it is about a consent."""
-_KNOWN = frozenset(value for pair in (*_WORDS, *_SIGNS) for value in pair) | {""}
+_FEW = 4
+_LONGEST = 40
+_GIVEN_UP = 1000
+_OPERATOR = re.compile(r"^\s*[!~<>^\-\u00ac]|[!~<>^]\s*$")
+"""What stands around a column's name where another comparison is meant; a column of such a name has its place."""
+_OTHER_THAN = re.compile(r"\s*(?:[=~!]|<>)")
 _OTHER = "?"
-_OF_CONSENT = re.compile("zgod|consent|agree|permi|activ|aktywn|subscri|newsletter|marketing|optin|dzwon|kontaktowac")
+_OF_CONSENT = re.compile(
+    "zgod|consent|agree|permi|activ|aktywn|subscri|newsletter|marketing|optin|dzwon|kontaktowac|rodo|gdpr|decyzj|decision"
+    "|status|keep|zachow|zostaw"
+)
 _MOST_COLUMNS = 5
 
 
@@ -39,6 +56,11 @@ class Condition:
     def parse(cls, text: str) -> "Condition":
         """Read `COLUMN=VALUE`; an empty value means an empty cell. Raises UsageError."""
         column, sign, value = text.partition("=")
+        if sign and (_OPERATOR.search(unicodedata.normalize("NFKC", column)) or _OTHER_THAN.match(value)):
+            raise UsageError(
+                phrase("--where is '{text}', but only COLUMN=VALUE is understood.", text=harmless(text)),
+                "Give the value of the rows that are meant, as zgoda=NIE, or with the column's place: 3=NIE.",
+            )
         if not sign or not column.strip():
             raise UsageError(
                 phrase("--where is '{text}', which is not a column and a value.", text=harmless(text)),
@@ -61,67 +83,93 @@ def is_left_out(reason: str) -> bool:
     return reason.startswith(_LEFT_OUT.partition("{")[0])
 
 
-def yes_no_columns(
+def telling_columns(
     header: Sequence[str], samples: Sequence[Sequence[str]], others: Collection[int | None]
 ) -> Sequence[int]:
-    """Return the indexes of the columns that say yes or no; `others` are those with a meaning of their own."""
-    found = []
+    """Return the indexes of the columns that may say which rows are meant, as far as the first rows can show it.
+
+    `others` are those with a meaning of their own.
+    """
+    certain, possible = [], []
     for index, name in enumerate(header):
-        cells = Counter(_alike(row[index]) if index < len(row) else "" for row in samples)
-        if index not in others and _says_yes_or_no(name, cells):
-            found.append(index)
-    return found[:_MOST_COLUMNS]
+        counts = CellCounts()
+        counts.add(row[index] if index < len(row) else "" for row in samples)
+        if index not in others and counts.tells(name):
+            certain.append(index)
+        elif index not in others and name.strip() and counts.may_tell():
+            possible.append(index)
+    return [*certain, *possible][:_MOST_COLUMNS]
 
 
-class YesNo:
+class CellCounts:
     """Counts what the cells of a column say; its size does not grow with them."""
 
     def __init__(self) -> None:
         self._counts = Counter[str]()
         self._shown: dict[str, str] = {}
+        self._more = 0
 
     def add(self, cells: Iterable[str]) -> None:
-        """Add cells."""
+        """Add cells; a column that holds mostly other things is not counted to its end."""
+        if self._more > max(_GIVEN_UP, self._counts.total()):
+            return
         for cell, count in Counter(cells).items():
             value = _alike(cell)
-            key = value if value in _KNOWN else _OTHER
-            self._counts[key] += count
-            self._shown.setdefault(key, cell.strip())
+            if value in self._shown or len(self._shown) <= _FEW or _is_word(value):
+                self._counts[value] += count
+                self._shown.setdefault(value, cell.strip())
+            else:
+                self._more += count
+
+    def tells(self, name: str) -> bool:
+        """Tell whether the column of this name says which rows are meant: by its name, or by a word for yes or no."""
+        values = self._shown.keys()
+        filled = values - {""}
+        words = [value for value in values if _is_word(value)]
+        if not filled or any(_is_no_answer(self._shown[value]) for value in values):
+            return False
+        if len(values) > _FEW or self._more:
+            return 2 * sum(self._counts[word] for word in words) > self._counts.total() + self._more - self._counts[""]
+        if _OF_CONSENT.search(fold(name)) or says_remove(name):
+            return True
+        return len(values) > 1 and (bool(words) or any(values - {""} == {*pair} - {""} for pair in _SIGNS))
+
+    def may_tell(self) -> bool:
+        """Tell whether all cells are of one side: the other one may come further down."""
+        values = self._shown.keys()
+        known = any(values <= {*pair, ""} for pair in _SIGNS)
+        return not self._more and (known or all(_is_word(value) or fold(value) in _NOTHING for value in values))
 
     def told(self, name: str, *, chosen: bool) -> str:
-        """Return a sentence on the column of this name; empty where it does not say yes or no after all.
+        """Return a sentence on the column of this name; empty where it does not say which rows are meant after all.
 
         `chosen` tells whether conditions were given.
         """
-        counts = self._counts
-        if 2 * counts[_OTHER] > counts.total() or not counts.keys() - {"", _OTHER}:
+        if not self.tells(name):
             return ""
-        named = {"": phrase("empty"), _OTHER: phrase("something else")}
-        told = joined(
-            ", ",
-            (
-                phrase("{count:,} x {value}", count=count, value=named.get(value, self._shown.get(value, "")))
-                for value, count in counts.most_common()
-                if count
-            ),
-        )
+        counts = [(self._shown[value] or phrase("empty"), count) for value, count in self._counts.most_common()]
+        counts += [(phrase("something else"), self._more)] if self._more else []
+        told = joined(", ", (phrase("{count:,} x {value}", count=count, value=value) for value, count in counts))
         if chosen:
-            return phrase("Column '{name}' says yes or no: {told}.", name=harmless(name), told=told)
+            return phrase("Column '{name}' may say which rows are meant: {told}.", name=harmless(name), told=told)
         return phrase(
-            "Column '{name}' says yes or no: {told}. All rows are taken; --where COLUMN=VALUE takes only some.",
+            "Column '{name}' may say which rows are meant: {told}. All rows are taken; --where COLUMN=VALUE takes only "
+            "some.",
             name=harmless(name),
             told=told,
         )
 
 
-def _says_yes_or_no(name: str, cells: Counter[str]) -> bool:
-    filled = cells.keys() - {""}
-    if not filled:
-        return False
-    named = bool(_OF_CONSENT.search(fold(name))) or says_remove(name)
-    if any(filled <= {*pair} for pair in _WORDS):
-        return named or len(cells) > 1
-    return any(filled <= {*pair} for pair in _SIGNS) and (named or len(filled) > 1)
+def _is_word(value: str) -> bool:
+    return _folded(value) in _WORDS or (value != "" and says_remove(value))
+
+
+def _is_no_answer(shown: str) -> bool:
+    """Whether a cell is a text or a number, which is not shown either."""
+    return len(shown) > _LONGEST or harmless(shown) != shown
+
+
+_folded = lru_cache(maxsize=1 << 12)(fold)
 
 
 @lru_cache(maxsize=1 << 12)

@@ -186,7 +186,7 @@ def _share_breach(campaign: str, count: int, max_share: float, records: int | No
             count,
             "{count:,} number is {share} of {records} of campaign {campaign}",
             "{count:,} numbers are {share} of {records} of campaign {campaign}",
-            share=_precisely_up(Fraction(count, records)) if records else phrase("more than all"),
+            share=share_told(count, records) if records else phrase("more than all"),
             records=counted(records, "the {count:,} record", "the {count:,} records"),
             campaign=campaign,
         )
@@ -241,9 +241,10 @@ def _rounded_up(share: Fraction, decimals: int) -> str:
     return f"{_decimals_up(share * 100, decimals)}%"
 
 
-def _precisely_up(share: Fraction) -> str:
-    """Return a share in percent that is not less than it, the more precisely the smaller it is."""
-    return _rounded_up(share, 0 if share * 10 >= 1 else 4)
+def share_told(count: int, records: int) -> str:
+    """Return the share of the records in percent, not less than it is, the more precisely the smaller it is."""
+    share = Fraction(count, records)
+    return _rounded_up(share, 1 if share * 10 >= 1 else 4)
 
 
 def _decimals_up(value: Fraction, decimals: int) -> str:

@@ -103,8 +103,8 @@ class Source:
     stand in the file, or made-up ones where `header_row` is 0: a file without a header. `column` is the index of the
     phone column and `column_reason` says why it was chosen; `campaign_column` is that of the campaigns, `code_column`
     that of country or area codes, None without one. `beside` are the indexes of other columns that are read: those of
-    conditions, and those that say yes or no. `encoding` and `delimiter` are empty for workbooks. `notes` are
-    whole sentences for the operator: what was done to read the file that is not plain.
+    conditions, and those that may say which rows are meant. `encoding` and `delimiter` are empty for workbooks. `notes`
+    are whole sentences for the operator: what was done to read the file that is not plain.
     """
 
     file: str

@@ -341,7 +341,9 @@ def check_holds_numbers(plan: Plan) -> None:
         )
         raise InputError(
             commonest if reason else nothing,
-            "Look at the column and the reasons in the plan; choose another with --column.",
+            "Look at the values of its column in the file, and give --where one of them."
+            if left_out
+            else "Look at the column and the reasons in the plan; choose another with --column.",
         )
 
 

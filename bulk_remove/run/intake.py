@@ -5,25 +5,27 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
+from shlex import quote
 
 from bulk_remove.adapters.distinct import RowKeys
-from bulk_remove.core.campaigns import read_campaign
+from bulk_remove.core.campaigns import names_campaigns, other_campaigns, read_campaign
 from bulk_remove.core.code_column import CodeColumn, Countries, names_countries
-from bulk_remove.core.columns import find_column, fold
-from bulk_remove.core.conditions import Condition, YesNo, is_left_out, left_out
+from bulk_remove.core.columns import find_condition_column, fold
+from bulk_remove.core.conditions import CellCounts, Condition, is_left_out, left_out
 from bulk_remove.core.model import ON_KEEP_LIST, NumberedBlock, RowBlock, Source, harmless, mask
 from bulk_remove.core.numbers import JudgedBlock, Normaliser, NumberRules
 from bulk_remove.core.plan import NO_DAMAGE, Sample, SourcePlan
 from bulk_remove.core.splitting import split_cell
 from bulk_remove.core.whole_input import WholeInput
 from bulk_remove.errors import InputError
-from bulk_remove.language import counted, phrase
+from bulk_remove.language import counted, joined, phrase
 from bulk_remove.settings import Settings
 
 SAMPLE_ROWS = 5
 MAX_CAMPAIGNS = 1000
 """More than this in one column are no campaigns, but something else with five characters."""
 _MANY_DUPLICATES = 10
+_SHOWN_CAMPAIGNS = 3
 SHOWN_OTHERWISE = "The spreadsheet shows another number than the cell holds: the format adds or leaves out digits."
 
 
@@ -62,10 +64,16 @@ class Intake:
         counts = _Counts(source, self.rows, self._settings.where, self._rules.region)
         self._counts.append(counts)
         conditions = self._conditions_on(source)
+        campaigns = self._campaigns_beside(source, conditions)
         for block in blocks:
             for column, cells in zip(counts.beside, block.beside, strict=True):
                 column.add(cells)
-            numbered, judged = self.numbered(self._chosen(block, conditions))
+            chosen = self._chosen(block, conditions)
+            for place, found in campaigns.items():
+                taken = _taken(block.beside[place], chosen.problems) if conditions else block.beside[place]
+                if len(found) <= MAX_CAMPAIGNS:
+                    found.update(taken)
+            numbered, judged = self.numbered(chosen)
             self._count_kept(numbered)
             keys.add(numbered.numbers, numbered.campaigns if source.campaign_column is not None else ())
             counts.add(numbered, self._shown)
@@ -74,6 +82,8 @@ class Intake:
             self.rows += len(numbered.numbers)
             self._on_rows(self.rows)
             yield numbered
+        for place, found in campaigns.items():
+            self._check_campaign(source, source.header[source.beside[place]], found)
 
     def counting(self, duplicates: Iterator[tuple[int, int]]) -> Iterator[tuple[int, int]]:
         """Pass on the duplicates, (row's place in the whole input, place of the first), and count them by source."""
@@ -89,9 +99,44 @@ class Intake:
     def _conditions_on(self, source: Source) -> Sequence[tuple[int, Condition]]:
         """Return the conditions, each with the place of its column among those that are read beside the phones."""
         return [
-            (source.beside.index(find_column(source.header, (), condition.column, "--where")), condition)
+            (source.beside.index(find_condition_column(source.header, (), condition.column)), condition)
             for condition in map(Condition.parse, self._settings.where)
         ]
+
+    def _campaigns_beside(self, source: Source, conditions: Sequence[tuple[int, Condition]]) -> dict[int, set[str]]:
+        """Return room for the cells of each column of campaigns that nobody named, by its place in `beside`."""
+        asked = {place for place, _ in conditions}
+        if not self._settings.campaign:
+            return {}
+        return {
+            place: set()
+            for place, index in enumerate(source.beside)
+            if place not in asked and names_campaigns(source.header[index])
+        }
+
+    def _check_campaign(self, source: Source, name: str, cells: set[str]) -> None:
+        """Raise InputError when a column of campaigns names others than the one that is asked for."""
+        campaign = self._settings.campaign
+        others = other_campaigns(cells, campaign) if len(cells) <= MAX_CAMPAIGNS else []
+        if not others:
+            return
+        same = [cell.strip() for cell in cells if cell.strip().zfill(len(campaign)) == campaign]
+        raise InputError(
+            phrase(
+                "{file}: column '{name}' names other campaigns than {campaign}: {others}.",
+                file=harmless(source.file),
+                name=harmless(name),
+                campaign=campaign,
+                others=joined(", ", [*others[:_SHOWN_CAMPAIGNS], *(["..."] if others[_SHOWN_CAMPAIGNS:] else [])]),
+            ),
+            phrase(
+                "Ask each row's own campaign with --campaign-column {column} instead of --campaign, or take only the "
+                "rows of {campaign} with --where {condition}.",
+                column=quote(harmless(name)),
+                campaign=campaign,
+                condition=quote(f"{harmless(name)}={min(same, default=campaign)}"),
+            ),
+        )
 
     def _chosen(self, block: RowBlock, conditions: Sequence[tuple[int, Condition]]) -> RowBlock:
         """Return the block with a problem for each row that does not meet the conditions, and without their cells."""
@@ -195,7 +240,7 @@ class _Counts:
         self.kinds = Counter[str]()
         self.internal = 0
         self.beside = [
-            Countries(region) if names_countries(source.header[column]) else YesNo() for column in source.beside
+            Countries(region) if names_countries(source.header[column]) else CellCounts() for column in source.beside
         ]
         self._source = source
         self._where = where
@@ -247,6 +292,11 @@ class _Counts:
             self.internal,
             tuple(self._notes()),
         )
+
+
+def _taken(cells: Sequence[str], problems: Mapping[int, str]) -> list[str]:
+    """Return the cells of the rows that no condition leaves out."""
+    return [cell for index, cell in enumerate(cells) if not is_left_out(problems.get(index, ""))]
 
 
 def _is_damage(problem: str) -> bool:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 
+from bulk_remove.adapters.reader.table import not_a_report
 from bulk_remove.core.forms import AlsoTry, Forms
 from bulk_remove.core.lifecycle import read_back
 from bulk_remove.core.model import (
@@ -44,14 +45,7 @@ class OldReport:
         self._places = {name: header.index(name) for name in REPORT_COLUMNS if name in header}
         missing = [name for name in _NEEDED if name not in self._places]
         if missing:
-            raise InputError(
-                phrase(
-                    "{file} is no report: it has no column {missing}.",
-                    file=harmless(table.source.file),
-                    missing=", ".join(missing),
-                ),
-                "Give a report.csv of an earlier run, or the run's id.",
-            )
+            raise not_a_report(harmless(table.source.file), ", ".join(missing))
         self._kept = [index for index, name in enumerate(header) if name not in REPORT_COLUMNS]
         self.kept = tuple(header[index] for index in self._kept)
 

@@ -44,6 +44,26 @@ class Job:
     overwrite: bool = False
 
 
+_NO_CSV = frozenset(
+    [
+        ".htm",
+        ".html",
+        ".xls",
+        ".xlsb",
+        ".xlsm",
+        ".xlsx",
+        ".ods",
+        ".pdf",
+        ".doc",
+        ".docx",
+        ".json",
+        ".xml",
+        ".zip",
+        ".gz",
+    ]
+)
+
+
 def check_places(
     output: Path, wanted: Wanted, read: Iterable[str], job: Job, found: Collection[str] = frozenset()
 ) -> None:
@@ -58,6 +78,11 @@ def check_places(
         raise UsageError(
             phrase("--output {output} has the name of another report.", output=output),
             "Name the CSV, for example report.csv.",
+        )
+    if output.name == "-" or output.suffix.lower() in _NO_CSV:
+        raise UsageError(
+            phrase("--output {output} is not a name for a CSV file, which the report is.", output=output),
+            "Name the CSV, for example report.csv; --report html,xlsx also writes the page and the workbook beside it.",
         )
     strict = replace(job, overwrite=False)
     beside = {name for name in found if not _is_own_report(Path(name), places, strict)}

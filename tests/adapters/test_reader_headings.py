@@ -269,4 +269,4 @@ def test_a_condition_on_a_column_that_is_not_there_is_refused_with_the_columns(t
 def test_a_condition_on_a_file_without_a_header_goes_by_the_place(tmp_path: Path) -> None:
     options = ReadOptions("1", has_header=False, where=(Condition("2", "x"),))
     table = open_table(written(tmp_path, "601000001;x;\n601000002;;\n"), options)
-    assert (table.source.beside, beside_of(table)) == ((1,), [["x", ""]])
+    assert (table.source.beside, beside_of(table)) == ((1, 2), [["x", ""], ["", ""]])

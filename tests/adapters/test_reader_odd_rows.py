@@ -148,9 +148,10 @@ def test_rows_that_are_whole_or_begin_with_the_phone_are_not(tmp_path: Path, con
         ("imię;telefon;miasto", " imię ;telefon;"),
         ("telefon;imię", "\ufefftelefon;imię"),
         ("telefon", "telefon"),
+        ("telefon;kontakt", "telefon;kontakt"),
         (f"{'x' * 40};telefon", f"{'x' * 40};telefon"),
     ],
-    ids=["the same", "spaces and a blank cell", "of a second file", "one column", "a long name"],
+    ids=["the same", "spaces and a blank cell", "of a second file", "one column", "two phone names", "a long name"],
 )
 @pytest.mark.parametrize("keep", [False, True])
 @pytest.mark.parametrize("wide", ["", ";" * 200 + "x\n"], ids=["by pandas", "by csv"])
@@ -171,6 +172,44 @@ def test_the_header_in_another_order_is_refused_with_its_row(tmp_path: Path, aga
     error = refusal(written(tmp_path, f"imię;telefon;doradca\nAnna;601000001;Jan\n{wide}{again}\n5;6;7\n"))
     assert isinstance(error, InputError)
     assert error.sentence.endswith(f": row {3 + bool(wide)} is a header, too, but in another order.")
+
+
+@pytest.mark.parametrize("wide", ["", ";" * 200 + "x\n"], ids=["by pandas", "by csv"])
+@pytest.mark.parametrize("keep", [False, True])
+@pytest.mark.parametrize(
+    ("header", "again"),
+    [
+        ("id;telefon;imię", "klient;doradca;telefon"),
+        ("id;telefon;imię", "klient;doradca;numer"),
+        ("id;telefon;imię", "Nr telefonu;klient;"),
+        ("id;linia;imię", "klient;doradca;LINIA"),
+        ("id;telefon;imię", "klient;doradca;telefon 2"),
+    ],
+    ids=["the same name", "a weak name", "another name", "the name that was chosen", "a second one"],
+)
+def test_the_header_of_another_table_is_refused_with_its_row(
+    tmp_path: Path, header: str, again: str, *, keep: bool, wide: str
+) -> None:
+    path = written(tmp_path, f"{header}\n1;601000001;Jan\n{wide}2;601000002;Ewa\n{again}\nJan;601000003;601000004\n")
+    error = refusal(path, ReadOptions("2", keep_columns=keep))
+    assert f": row {4 + bool(wide)} is the header of another table" in error.sentence
+    assert "a file of its own" in error.hint
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        "1;brak;telefon\n",  # with a number, it is a row
+        "Ewa;brak;telefon\nIga;601000002;telefon\n",  # the column says how to reach somebody
+        "Ewa;brak;mail\n",
+        "Ewa;;telefon\n",
+        "Ewa;601000002;telefon\n",
+    ],
+)
+def test_a_row_with_the_word_for_phone_in_another_column_is_a_row(tmp_path: Path, rows: str) -> None:
+    table = open_table(written(tmp_path, f"imię;telefon;jak\nJan;601000001;mail\n{rows}"), ReadOptions())
+    assert problems_of(table) == {}
+    assert len(rows_of(table)) == 1 + rows.count("\n")
 
 
 def test_a_cell_with_the_name_of_a_column_alone_is_only_a_cell(tmp_path: Path) -> None:

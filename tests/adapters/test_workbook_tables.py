@@ -296,6 +296,9 @@ def test_a_sheet_that_is_passed_over_although_it_holds_phone_numbers_is_named(
     source = open_table(workbook(tmp_path, PHONES, rows), ReadOptions()).source
     note = "Sheet 'Sheet 2' holds phone numbers, too, but is not read: its phone column is not certain."
     assert (source.sheet, source.notes) == ("Sheet 1", (note,) * told)
+    named = open_table(workbook(tmp_path, PHONES, rows), ReadOptions(sheet="1")).source
+    note = "Sheet 'Sheet 2' holds phone numbers, too; 'Sheet 1' was chosen with --sheet."
+    assert (named.sheet, named.notes) == ("Sheet 1", (note,) * told)
 
 
 @pytest.mark.parametrize("name", ["do usunięcia", "OPT-OUT 2026", "Rezygnacje", "delete me", "Unsubscribed"])

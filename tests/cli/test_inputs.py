@@ -247,7 +247,9 @@ def test_what_is_chosen_with_where_and_what_says_yes_or_no_is_in_the_plan(tmp_pa
     path = written(tmp_path / "numbers.csv", *lines)
     (file,) = planned(tmp_path, path)["files"]
     (note,) = file["notes"]
-    assert note.startswith("Column 'Zgoda RODO' says yes or no: 2 x TAK, 2 x nie. All rows are taken; --where ")
+    assert note.startswith(
+        "Column 'Zgoda RODO' may say which rows are meant: 2 x TAK, 2 x nie. All rows are taken; --where "
+    )
     plan = planned(tmp_path, path, "--where", "zgoda rodo=Nie", "--max-invalid", "0%")
     assert (plan["rows"], plan["numbers"], plan["invalid"], plan["left_out"]) == (4, 2, 0, 2)
     assert plan["where"] == ["zgoda rodo=Nie"]
@@ -261,6 +263,48 @@ def test_conditions_that_no_row_meets_are_4_and_say_so(tmp_path: Path) -> None:
     done = bulk_remove(*words)
     assert done.returncode == 4
     assert "2 of 2 rows: Left out by --where zgoda=N." in " ".join(done.stderr.split())
+    assert "give --where one of them" in done.stderr
+    assert "--column" not in done.stderr
     shown = bulk_remove(*words, "--where", "zgoda")
     assert shown.returncode == 2
     assert "COLUMN=VALUE" in shown.stderr
+
+
+def of_campaigns(folder: Path, *cells: str, name: str = "kampania") -> tuple[str | Path, ...]:
+    lines = [f"60000000{place + 1};{cell}" for place, cell in enumerate(cells)]
+    path = written(folder / "numbers.csv", f"telefon;{name}", *lines)
+    return ("plan", path, "-c", "00001", "--state-dir", folder / "state")
+
+
+@pytest.mark.parametrize("cells", [["00002", "00001"], ["00001"] * 7 + ["00002"], ["00002"], ["1", "2"]])
+@pytest.mark.parametrize("name", ["kampania", "Campaign ID"])
+def test_a_column_with_other_campaigns_than_the_one_typed_is_refused(
+    tmp_path: Path, cells: list[str], name: str
+) -> None:
+    done = bulk_remove(*of_campaigns(tmp_path, *cells, name=name))
+    told = " ".join(done.stderr.split())
+    assert done.returncode == 4
+    assert f"column '{name}' names other campaigns than 00001: {cells[-1] if cells[0] != '00002' else '00002'}." in told
+    assert "--campaign-column" in told
+    wanted = "1" if "1" in cells else "00001"
+    assert f"--where {name}={wanted}." in told or f"--where '{name}={wanted}'." in told
+
+
+def test_a_column_of_the_campaign_that_was_typed_is_fine_and_so_is_one_that_is_chosen(tmp_path: Path) -> None:
+    for number, words in enumerate((("00001", ""), ("Wiosna", "Lipca"))):
+        (tmp_path / str(number)).mkdir()
+        done = bulk_remove(*of_campaigns(tmp_path / str(number), *words))
+        assert done.returncode == 0, done.stderr
+    two = of_campaigns(tmp_path, "00001", "00002", "00001")
+    chosen = bulk_remove(*two, "--where", "kampania=00001", "--json")
+    assert json.loads(chosen.stdout)["numbers"] == 2
+    named = bulk_remove(*two[:2], *two[4:], "--campaign-column", "kampania", "--json")
+    assert json.loads(named.stdout)["numbers"] == 3
+    assert bulk_remove(*two, "--where", "telefon=600000001").returncode == 0
+
+
+def test_a_row_of_another_campaign_in_a_later_block_is_found(tmp_path: Path) -> None:
+    lines = [f"6010{place:05d};00001" for place in range(6000)]
+    path = written(tmp_path / "numbers.csv", "telefon;kampania", *lines, "601234567;00002")
+    done = bulk_remove("plan", path, "-c", "00001", "--state-dir", tmp_path / "state")
+    assert (done.returncode, "00002" in done.stderr) == (4, True)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bulk_remove.core.campaigns import is_campaign, read_campaign
+from bulk_remove.core.campaigns import is_campaign, names_campaigns, other_campaigns, read_campaign
 from bulk_remove.errors import UsageError
 from bulk_remove.settings import Settings
 
@@ -46,3 +46,39 @@ def test_the_flag_goes_by_the_same_rule(text: str) -> None:
     else:
         with pytest.raises(UsageError, match="campaign"):
             Settings(text)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *["kampania", "Kampanie", "campaign", "campaign_id", "Campaign ID", "outbound", "ID kampanii", "nr kampanii"],
+        *["KAMPANIA_ID", "outbound_campaign", "id", "kod kampanii", "Thulium campaign", "telefon", "kampania 2026"],
+        *["campaign_priority", "data kampanii", "utm_campaign", ""],
+    ],
+)
+def test_a_column_of_campaigns_is_known_by_its_name(name: str) -> None:
+    others = {"id", "telefon", "kampania 2026", "campaign_priority", "data kampanii", "utm_campaign", ""}
+    assert names_campaigns(name) is (name not in others)
+
+
+@pytest.mark.parametrize(
+    ("cells", "campaign", "others"),
+    [
+        (["00001", " 00001 ", "", "'00001"], "00001", []),
+        (["00001", "00002", "", "00003"], "00001", ["00002", "00003"]),
+        (["00002"], "00001", ["00002"]),
+        (["1", "2"], "00001", ["2"]),  # a spreadsheet took the zeros
+        (["1", ""], "00001", []),
+        (["00002", "1"], "00001", ["00002"]),
+        (["00001", "3"], "00001", ["3"]),
+        (["2", "3"], "00001", []),  # nothing says that these are campaigns
+        (["1", "0"], "00001", []),
+        (["Lipca", "Promo"], "00001", []),
+        (["A0001", "Promo"], "00001", ["A0001"]),
+        (["ABCDE", "VWXYZ"], "ABCDE", ["VWXYZ"]),
+        (["Wiosna 2026", "x"], "00001", []),
+        (["\u00b2\u00b2\u00b2\u00b2\u00b2", "12345678"], "00001", []),
+    ],
+)
+def test_cells_that_name_another_campaign_are_found(cells: list[str], campaign: str, others: list[str]) -> None:
+    assert other_campaigns(cells, campaign) == others

@@ -10,6 +10,7 @@ from bulk_remove.core.columns import (
     choose_column,
     find_campaign_column,
     find_column,
+    find_condition_column,
     fold,
     is_report_header,
     is_whole_number,
@@ -441,3 +442,19 @@ def test_a_name_with_a_few_digits_or_a_date_stays_a_name(name: str) -> None:
 
 def test_a_year_is_no_internal_number() -> None:
     assert chosen(["tel_2024"], ["4410"], ["4411"], ["8100"]) == 0
+
+
+@pytest.mark.parametrize("wanted", ["zgoda", "ZGODA", " Zgoda ", "zgodą", "zgo da", "2"])
+def test_the_column_of_a_condition_is_found_whatever_its_case_accents_and_spaces(wanted: str) -> None:
+    assert find_condition_column(["telefon", "Zgoda"], [], wanted) == 1
+
+
+@pytest.mark.parametrize("wanted", ["!zgoda", "zgoda!", "-zgoda", "not zgoda", "zgoda>", "zgoda?", "~zgoda"])
+def test_the_column_of_a_condition_has_no_other_sign(wanted: str) -> None:
+    with pytest.raises(InputError) as refused:
+        find_condition_column(["telefon", "zgoda"], [], wanted)
+    assert "There is no column" in refused.value.sentence
+
+
+def test_the_columns_of_conditions_differ_by_a_sign() -> None:
+    assert find_condition_column(["telefon", "zgoda", "!zgoda"], [], "!ZGODA") == 2

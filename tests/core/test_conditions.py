@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from bulk_remove.core.conditions import Condition, YesNo, is_left_out, left_out, yes_no_columns
+from bulk_remove.core.conditions import CellCounts, Condition, is_left_out, left_out, telling_columns
 from bulk_remove.errors import UsageError
 
 
@@ -16,12 +16,28 @@ def test_a_condition_is_a_column_and_a_value(text: str, column: str, value: str)
     assert Condition.parse(text) == Condition(column, value)
 
 
-@pytest.mark.parametrize("text", ["zgoda", "=NIE", " =x", ""])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *["zgoda", "=NIE", " =x", "", "zgoda!=TAK", "zgoda !=TAK", "!zgoda=TAK", "-zgoda=TAK", "~zgoda=TAK"],
+        *[
+            "zgoda>=1",
+            "zgoda<=1",
+            "zgoda==TAK",
+            "zgoda~=TAK",
+            "zgoda=~TAK",
+            "zgoda\u2260TAK",
+            "zgoda<>TAK",
+            "\u00aczgoda=x",
+        ],
+        *["zgoda^=TAK", "zgoda\uff01=TAK", "zgoda=!TAK", "zgoda=<>TAK"],
+    ],
+)
 def test_what_is_not_a_column_and_a_value_is_refused_with_an_example(text: str) -> None:
     with pytest.raises(UsageError) as refused:
         Condition.parse(text)
     assert "--where" in refused.value.sentence
-    assert "COLUMN=VALUE" in refused.value.hint
+    assert "COLUMN=VALUE" in f"{refused.value.sentence} {refused.value.hint}"
 
 
 @pytest.mark.parametrize(
@@ -59,41 +75,77 @@ def test_the_reason_of_a_row_that_is_left_out_has_the_conditions_and_shows_no_nu
 )
 def test_a_column_that_says_yes_or_no_is_found(name: str, cells: list[str]) -> None:
     rows = [["601000123", cell, "Kraków"] for cell in cells] + [["601000124"]] * ("" in cells)
-    assert yes_no_columns(["telefon", name, "miasto"], rows, {0}) == [1]
-    assert yes_no_columns(["telefon", name, "miasto"], rows, {0, 1}) == []
+    assert telling_columns(["telefon", name, "miasto"], rows, {0}) == [1]
+    assert telling_columns(["telefon", name, "miasto"], rows, {0, 1}) == []
 
 
 @pytest.mark.parametrize(
     ("name", "cells"),
     [
-        *[("kolumna", cells) for cells in (["TAK"], ["1"], ["1", ""], ["n", ""], ["", ""], ["TAK", "0"], ["1", "2"])],
-        *[("zgoda", cells) for cells in (["TAK", "NIE", "może"], ["", " "], ["2026-01-05", ""], ["x", "TAK"])],
+        *[("kolumna", cells) for cells in (["TAK"], ["1"], ["n", ""], ["", ""], ["1", "2"], ["Łódź", "Kraków"])],
+        *[("kolumna", cells) for cells in (["nowy", "stary", ""], ["a", "b", "c", "d", "TAK"], ["brak", ""])],
+        *[("zgoda", cells) for cells in (["", " "], ["601000123", "TAK"], ["a" * 41, "TAK"], list("abcdef"))],
+        *[("numer do usunięcia", ["601000123", ""])],
     ],
 )
-def test_another_column_is_not(name: str, cells: list[str]) -> None:
-    assert yes_no_columns(["telefon", name], [["601000123", cell] for cell in cells], {0}) == []
+def test_another_column_is_not_told(name: str, cells: list[str]) -> None:
+    assert told([cells], name=name) == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "cells"),
+    [
+        *[("kolumna", cells) for cells in (["TAK", "NIE", "brak", ""], ["TAK", "0"], ["TAK", "może"], ["x", "", ""])],
+        *[("kolumna", cells) for cells in (["usunąć", "zostawić"], ["aktywny", "rezygnacja"], ["Do usunięcia", ""])],
+        *[
+            ("kolumna", cells)
+            for cells in (["keep", "delete"], ["Opt-out", ""], ["active", "new"], ["brak zgody", "A"])
+        ],
+        *[(name, ["A", "B"]) for name in ("status", "Zgoda RODO", "decyzja", "opt_out", "USUNĄĆ", "active", "GDPR")],
+        *[("zgoda", cells) for cells in (["TAK", "NIE", "może"], ["2", ""], ["TAK"], ["NIE", *"abcd", *["TAK"] * 9])],
+    ],
+)
+def test_a_column_that_says_which_rows_are_meant_is_told(name: str, cells: list[str]) -> None:
+    assert told([cells], name=name).startswith(f"Column '{name}' may say which rows are meant: ")
+
+
+def test_a_column_whose_other_side_comes_below_the_first_rows_is_looked_at() -> None:
+    header = ["telefon", "a", "b", "c", "d", "", "miasto"]
+    rows = [["601000123", "TAK", "", "1", "brak", "", "Kraków"]] * 200
+    assert telling_columns(header, rows, {0}) == [1, 2, 3, 4]
+    assert told([["TAK"] * 250, ["NIE"] * 10], name="a").startswith(
+        "Column 'a' may say which rows are meant: 250 x TAK, 10 x NIE. All rows are taken"
+    )
 
 
 def test_no_more_than_a_few_columns_are_told() -> None:
-    header = ["telefon", *[f"zgoda {place}" for place in range(9)]]
-    assert yes_no_columns(header, [["601000123", *["TAK"] * 9]], {0}) == [1, 2, 3, 4, 5]
+    header = ["telefon", "pusta", *[f"zgoda {place}" for place in range(9)]]
+    assert telling_columns(header, [["601000123", "", *["TAK"] * 9]], {0}) == [2, 3, 4, 5, 6]
 
 
-def told(cells: Sequence[Sequence[str]], *, chosen: bool = False) -> str:
-    column = YesNo()
+def told(cells: Sequence[Sequence[str]], *, chosen: bool = False, name: str = "zgoda") -> str:
+    column = CellCounts()
     for block in cells:
         column.add(block)
-    return column.told("zgoda", chosen=chosen)
+    return column.told(name, chosen=chosen)
 
 
 def test_a_column_is_told_with_the_counts_of_all_its_cells() -> None:
-    cells = [["TAK"] * 1200 + ["nie", "Tak"], ["NIE", "", "0048 601", "x"]]
+    cells = [["TAK"] * 1200 + ["nie", "Tak"], ["NIE", "", "a"], ["b", "c", "TAK", "a"], ["d"]]
     assert told(cells, chosen=True) == (
-        "Column 'zgoda' says yes or no: 1,201 x TAK, 2 x nie, 1 x empty, 1 x something else, 1 x x."
+        "Column 'zgoda' may say which rows are meant: "
+        "1,202 x TAK, 2 x nie, 2 x a, 1 x empty, 1 x b, 2 x something else."
     )
     assert told([["1"], ["0"]]).endswith("1 x 1, 1 x 0. All rows are taken; --where COLUMN=VALUE takes only some.")
 
 
-@pytest.mark.parametrize("cells", [[["TAK"], ["Kraków", "Łódź"]], [[""], ["a"]], [["", ""]], []])
+@pytest.mark.parametrize(
+    "cells",
+    [
+        [["TAK"], [f"miasto {'ab'[place % 2]}{'x' * place}" for place in range(9)]],
+        [],
+        [["TAK"], [f"{place} a" for place in range(1500)], ["b", "TAK"]],
+    ],
+)
 def test_a_column_that_only_began_with_yes_and_no_is_not_told(cells: list[list[str]]) -> None:
     assert told(cells) == ""

@@ -234,9 +234,9 @@ def test_a_campaign_without_earlier_runs_passes_and_is_named() -> None:
 
 
 @pytest.mark.parametrize(
-    ("count", "told"), [(100, "10%"), (1009, "101%"), (101, "11%"), (99, "9.9%"), (1, "0.1%"), (12, "1.2%")]
+    ("count", "told"), [(100, "10%"), (1009, "100.9%"), (101, "10.1%"), (99, "9.9%"), (1, "0.1%"), (12, "1.2%")]
 )
-def test_a_share_is_told_in_whole_percent_from_a_tenth_on_and_more_precisely_below(count: int, told: str) -> None:
+def test_a_share_is_told_with_one_decimal_from_a_tenth_on_and_more_precisely_below(count: int, told: str) -> None:
     with pytest.raises(GuardStop, match=rf"numbers? (?:is|are) {told} of the 1,000"):
         check_limits({"00001": count}, Limits(max_share=0.0), Known({"00001": 1000}))
     with pytest.raises(GuardStop, match=r"are 0.0334% of"):

@@ -241,6 +241,11 @@ def test_a_report_that_cannot_be_as_it_is_asked_for_is_2(
     [
         (("--report", "pdf"), "'pdf' is not written beside report.csv"),
         (("--report", "html", "-o", "report.html"), "has the name of another report"),
+        (("-o", "report.xlsx"), "report.xlsx is not a name for a CSV file"),
+        (("-o", "report.XLS"), "report.XLS is not a name for a CSV file"),
+        (("-o", "report.ods"), "--report html,xlsx"),
+        (("--report", "xlsx", "-o", "report.html"), "report.html is not a name for a CSV file"),
+        (("-o", "-"), "--output - is not a name for a CSV file"),
         (("--report", "xlsx", "-o", "leads.csv"), "is a file that this run reads"),
     ],
 )

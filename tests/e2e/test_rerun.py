@@ -208,14 +208,18 @@ def test_a_rerun_of_what_is_final_sends_nothing_and_writes_the_same_report(tmp_p
     assert second_report(tmp_path) == report_of(tmp_path)
 
 
-def test_a_file_that_is_no_report_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("header", "missing"), [("number,name", "row, input"), ("telefon,name", "number")])
+def test_a_file_that_is_no_report_is_refused(tmp_path: Path, header: str, missing: str) -> None:
     wrong = tmp_path / "wrong.csv"
-    wrong.write_text("number,name\n601234555,x\n", encoding="utf-8")
+    wrong.write_text(f"{header}\n601234555,x\n", encoding="utf-8")
     done = bulk_remove(
         "rerun", wrong, "--url", "http://127.0.0.1:9", "--user", "demo", "--yes", "--state-dir", tmp_path
     )
     assert done.returncode == 4
-    assert "is no report" in done.stderr
+    told = " ".join(done.stderr.split())
+    assert f"is not a report: it has no column {missing}" in told
+    assert "a list of numbers is for: bulk-remove run" in told
+    assert "--column" not in told
 
 
 @pytest.mark.skipif(os.name != "posix", reason="sends POSIX signals")

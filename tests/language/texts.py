@@ -25,7 +25,7 @@ _NOT_SAID = {
 """Names and formats that no operator reads."""
 _SQL_OR_PATTERN = re.compile(
     r"\s*(SELECT|INSERT|UPDATE|DELETE FROM|CREATE|PRAGMA|BEGIN|FROM|coalesce|instr|import sys)\b"
-    r"|.*\\\S|\nphone phones|\ncountrycode |\nprefix |areacode |brak\(|\[0-2"
+    r"|.*\\\S|\nphone phones|\ntak nie |\ncountrycode |\nprefix |areacode |brak\(|\[0-2"
 )
 _SAYING = {"phrase", "say", "ours", "translated", "table.add"}
 _NOT_SAYING = ("log.", "re.", "InvariantError", "cast")

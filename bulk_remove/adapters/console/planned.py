@@ -5,9 +5,9 @@ from datetime import datetime
 
 from rich.table import Table
 
-from bulk_remove.adapters.console.figures import Figures, percent
+from bulk_remove.adapters.console.figures import Figures
 from bulk_remove.core.forms import AlsoTry, Forms, form_examples, told_forms
-from bulk_remove.core.guards import MAX_SHARE, Known, Limits
+from bulk_remove.core.guards import MAX_SHARE, Known, Limits, share_told
 from bulk_remove.core.hours import Window, next_opening, told_moment
 from bulk_remove.core.model import Rehearsal, Source, harmless
 from bulk_remove.core.plan import LONGEST_NAME, CampaignPlan, Keep, Plan, SourcePlan
@@ -220,7 +220,7 @@ def _facts(campaign: CampaignPlan, known: Known) -> Iterator[str]:
     """Yield what is known of a campaign beside how many numbers would be sent."""
     held = known.records.get(campaign.campaign)
     if held is not None:
-        share = phrase(" ({share})", share=percent(campaign.to_send / held)) if held else ""
+        share = phrase(" ({share})", share=share_told(campaign.to_send, held)) if held else ""
         yield counted(held, "of {count:,} record in it{share}", "of {count:,} records in it{share}", share=share)
     usual = known.usual(campaign.campaign)
     if usual:
@@ -257,7 +257,7 @@ def question(plan: Plan, known: Known) -> str:
     shares = [
         phrase(
             "{share} of {campaign}" if len(plan.campaigns) > 1 else "{share}",
-            share=percent(campaign.to_send / held),
+            share=share_told(campaign.to_send, held),
             campaign=campaign.campaign,
         )
         for campaign in plan.campaigns

@@ -2,14 +2,14 @@
 
 import difflib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
 from bulk_remove.adapters.reader.dialect import Cut
 from bulk_remove.adapters.reader.heading import Heading, check_is_list, find_heading
 from bulk_remove.adapters.reader.table import ReadOptions
-from bulk_remove.core.columns import may_be_number, phone_columns, says_remove
+from bulk_remove.core.columns import is_report_header, may_be_number, phone_columns, says_remove
 from bulk_remove.core.model import harmless
 from bulk_remove.errors import InputError, OwnReportError
 from bulk_remove.language import Phrase, joined, phrase
@@ -55,7 +55,24 @@ def find_sheet(path: str, workbook: Samples, sheets: _Sheets, options: ReadOptio
             phrase("Its sheets are {listed}.", listed=_listed(sheets)),
         )
     notes = (phrase("Sheet '{name}' is hidden.", name=harmless(found.name)),) if found.hidden else ()
-    return replace(found, notes=notes)
+    return replace(found, notes=(*notes, *_others(workbook, sheets, found, options.region)))
+
+
+def _others(workbook: Samples, sheets: _Sheets, found: FoundSheet, region: str) -> Iterator[str]:
+    """Yield a note on each other sheet with phone numbers than the one that was named."""
+    for place, (name, _) in enumerate(sheets):
+        if place == found.place:
+            continue
+        try:
+            rows = [cells for _, cells in workbook.sample(place)]
+        except InputError:  # it is not asked for, and may be damaged
+            continue
+        if rows and not is_report_header(rows[0]) and phone_columns(rows[0], rows[1:] or rows, region):
+            yield phrase(
+                "Sheet '{name}' holds phone numbers, too; '{found}' was chosen with --sheet.",
+                name=harmless(name),
+                found=harmless(found.name),
+            )
 
 
 def _wanted(path: str, sheets: _Sheets, wanted: str) -> int:

@@ -1,16 +1,26 @@
 """What every kind of file is read as."""
 
 import codecs
+import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from shlex import quote
 from typing import Any, Protocol
 
 from bulk_remove.adapters.reader.files import STANDARD_INPUT
+from bulk_remove.core.campaigns import names_campaigns
 from bulk_remove.core.code_column import Beside, find_code_column, names_countries
-from bulk_remove.core.columns import ChosenColumn, choose_column, find_campaign_column, find_column
-from bulk_remove.core.conditions import Condition, yes_no_columns
+from bulk_remove.core.columns import (
+    ChosenColumn,
+    choose_column,
+    find_campaign_column,
+    find_condition_column,
+    fold,
+    names_phones,
+)
+from bulk_remove.core.conditions import Condition, telling_columns
 from bulk_remove.core.model import RowBlock, Source, harmless
 from bulk_remove.errors import InputError, OwnReportError
 from bulk_remove.language import ours, phrase
@@ -65,6 +75,8 @@ class Table(Protocol):
 
 def choose(place: str, header: Sequence[str], samples: Sequence[Sequence[str]], options: ReadOptions) -> ChosenColumn:
     """Choose the phone column; the InputError of a table where none is certain begins with `place`."""
+    if options.own_report and fold(str(options.column)) not in map(fold, header):
+        raise not_a_report(place, str(options.column))
     try:
         return choose_column(header, samples, options.column, trust=options.trust_column, region=options.region)
     except InputError as error:
@@ -108,18 +120,20 @@ def choose_beside(
     options: ReadOptions,
     others: Collection[int | None],
 ) -> tuple[int, ...]:
-    """Return the indexes of the columns of the conditions, and of those that say yes or no or name countries.
+    """Return the columns, by index, of the conditions, of campaigns and countries, and that say which rows are meant.
 
     `others` are the columns with a meaning of their own. Raises InputError, which begins with `place`, when the column
     of a condition is not there.
     """
     try:
-        asked = [find_column(header, samples, each.column, "--where") for each in options.where]
+        asked = [find_condition_column(header, samples, each.column) for each in options.where]
     except InputError as error:
         raise InputError(phrase("{place}: {problem}", place=place, problem=ours(error.sentence)), error.hint) from None
-    told = [] if options.own_report else yes_no_columns(header, samples, others)
-    countries = [index for index, name in enumerate(header) if index not in others and names_countries(name)]
-    return tuple(dict.fromkeys([*asked, *told, *countries[: 0 if options.own_report else None]]))
+    if options.own_report:
+        return tuple(dict.fromkeys(asked))
+    named = [index for index, name in enumerate(header) if names_campaigns(name) or names_countries(name)]
+    told = telling_columns(header, samples, others)
+    return tuple(dict.fromkeys([*asked, *(index for index in named if index not in others), *told]))
 
 
 def own_report(path: str) -> OwnReportError:
@@ -137,9 +151,19 @@ def own_report(path: str) -> OwnReportError:
     )
 
 
+def not_a_report(name: str, missing: str) -> InputError:
+    """Return the error of a file that is given as a report and is none; `missing` names the columns it needs."""
+    return InputError(
+        phrase("{file} is not a report: it has no column {missing}.", file=name, missing=missing),
+        "Give a report.csv of an earlier run, or the run's id; a list of numbers is for: bulk-remove run",
+    )
+
+
 _HEADER_AGAIN = "The header again, in the middle of the rows."
 _ANOTHER_NAME = "The name of another column: perhaps the header again, in another order."
+_TABLES_APART = "Put each table into a file of its own, or bring the columns of both into one order."
 _COMPARED_BYTES = 32
+_WORDS = re.compile(r"\D*")
 
 
 def _name_key(text: str | bytes) -> bytes:
@@ -154,6 +178,12 @@ def headers_again(source: Source, rows: Sequence[int], columns: Mapping[int, Any
     `columns` are the cells that are known, as sequences by column, perhaps only their beginnings. Raises InputError
     when the names stand in a row in another order: below it, nothing is where the first header says.
     """
+    problems = _headers_again(source, rows, columns)
+    _check_one_table(source, rows, columns)
+    return problems
+
+
+def _headers_again(source: Source, rows: Sequence[int], columns: Mapping[int, Any]) -> dict[int, str]:
     phones = columns.get(source.column, ())
     again = {name for name in source.header if name.strip()} if source.header_row else set()
     again |= {f"\ufeff{name}" for name in again}
@@ -168,6 +198,53 @@ def headers_again(source: Source, rows: Sequence[int], columns: Mapping[int, Any
     return {index: problem for index, problem in problems.items() if problem}
 
 
+def _check_one_table(source: Source, rows: Sequence[int], columns: Mapping[int, Any]) -> None:
+    """Raise InputError when a row names a phone column in another place than the first header does.
+
+    It has words only. A column in which ordinary rows say the same, such as how somebody is reached, is none.
+    """
+    phones = columns.get(source.column, ())
+    words = [index for index, cell in enumerate(phones) if not cell[-1:].isdigit() and cell and _WORDS.fullmatch(cell)]
+    own = fold(source.header[source.column])
+    words = [index for index in words if not _names_phones(phones[index], own)]
+    if not words:
+        return
+    for place, cells in columns.items():
+        named = [] if place == source.column else [index for index in words if _names_phones(cells[index], own)]
+        if not named:
+            continue
+        ordinary = {_folded(cell) for index, cell in enumerate(cells) if phones[index] and index not in {*words}}
+        for index in named:
+            others = [text for each in columns.values() if (text := _text(each[index])) and not text.isspace()]
+            if _folded(cells[index]) not in ordinary and not any(map(_is_value, others)):
+                raise InputError(
+                    phrase(
+                        "{name}: row {row} is the header of another table, with the phone numbers in another column.",
+                        name=harmless(source.file),
+                        row=rows[index],
+                    ),
+                    _TABLES_APART,
+                )
+
+
+def _is_value(text: str) -> bool:
+    return any(map(str.isdigit, text)) and not any(map(str.isalpha, text))
+
+
+def _text(cell: str | bytes) -> str:
+    return cell if isinstance(cell, str) else cell.decode(errors="ignore")
+
+
+@lru_cache(maxsize=1 << 12)
+def _folded(cell: str | bytes) -> str:
+    return fold(_text(cell)[:_COMPARED_BYTES])
+
+
+def _names_phones(cell: str | bytes, own: str) -> bool:
+    name = _folded(cell)
+    return name != "" and (name == own or names_phones(name))
+
+
 def _header_again(source: Source, row: int, names: Sequence[bytes], known: Mapping[int, bytes]) -> str:
     """Return why a row with these cells is not sent; empty where it is only its phone cell. Raises InputError."""
     if all(names[place] == key for place, key in known.items()):
@@ -176,7 +253,7 @@ def _header_again(source: Source, row: int, names: Sequence[bytes], known: Mappi
     if again > 1 and 2 * again > len(known):
         raise InputError(
             phrase("{name}: row {row} is a header, too, but in another order.", name=harmless(source.file), row=row),
-            "Put each table into a file of its own, or bring the columns of both into one order.",
+            _TABLES_APART,
         )
     return "" if known[source.column] == names[source.column] else _ANOTHER_NAME
 
