@@ -124,6 +124,33 @@ def check_replaceable(path: Path, job: Job) -> None:
     raise UsageError(phrase("{path} is there already, and {why}.", path=harmless(str(path)), why=why), _OR_OVERWRITE)
 
 
+def host_of_report(report: Path, sha256: str, state_dir: Path) -> str:
+    """Return the host of the run that wrote a report, as far as this machine knows it; else nothing.
+
+    A ledger that holds its digest says so for certain; else the summary beside it does, and at last where it lies: it
+    may have been saved once more by a spreadsheet.
+    """
+    place = ""
+    for folder in reversed(run_folders(state_dir)):
+        with suppress(StorageError), opened_for_reading(folder / LEDGER) as store:
+            host = str(_dict(Reopening(store).facts().request.get("destination")).get("host", ""))
+            if sha256 in {file.sha256 for file in Outcomes(store).written()}:
+                return host
+            place = place or (host if _wrote_to(folder, report) else "")
+    return _host_in(report.with_suffix(SUMMARY)) or place
+
+
+def _host_in(summary: Path) -> str:
+    try:
+        return str(_dict(json.loads(summary.read_text(encoding="utf-8"))).get("host", ""))
+    except (OSError, ValueError):
+        return ""
+
+
+def _dict(value: object) -> dict[str, object]:
+    return value if isinstance(value, dict) else {}
+
+
 def _wrote_to(folder: Path, path: Path) -> bool:
     """Tell whether a run wrote a file of its report to a place, or was about to."""
     try:
