@@ -35,6 +35,16 @@ class Duration(click.ParamType[float]):
         return float(found[1]) * _UNIT_S[found[2]]
 
 
+class Age(Duration):
+    """`90d` -> seconds; the unit is needed where a slip deletes what is no older than a minute."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return seconds."""
+        if str(value).strip()[-1:].isdecimal():
+            self.fail(say("{value!r} has no unit; write 90d for days, or 12h for hours.", value=value), param, ctx)
+        return super().convert(value, param, ctx)
+
+
 def _option(name: str, *names: str, **properties: Any) -> Callable[[F], F]:
     variable = f"BULK_REMOVE_{name.partition('/')[0].removeprefix('--').replace('-', '_').upper()}"
     return click.option(name, *names, envvar=variable, show_envvar=True, **properties)
