@@ -368,9 +368,7 @@ def _done_by(finished: Finished) -> str:
         "At least {records} removed by {requests} in {spent}."
         if finished.at_least
         else "{records} removed by {requests} in {spent}.",
-        records=counted(
-            finished.removed_records - finished.removed_before, "{count:,} record", "{count:,} records"
-        ),
+        records=counted(finished.removed_records - finished.removed_before, "{count:,} record", "{count:,} records"),
         requests=counted(requests, "{count:,} request", "{count:,} requests"),
         spent=duration(finished.totals.seconds),
     )
