@@ -32,6 +32,7 @@ from bulk_remove.core.model import Outcome, ReportFormat, RowBlock, Source, unse
 from bulk_remove.core.plan import ApprovedPlan, Consent, Plan, check_holds_numbers, check_within_limits, passed
 from bulk_remove.core.plan import approve as approve_plan
 from bulk_remove.errors import UnavailableError, UsageError
+from bulk_remove.run.again import nothing_left
 from bulk_remove.run.caller import (
     Approve,
     OnProgress,
@@ -226,10 +227,12 @@ async def resume(
     async with entered(earlier_run(find_run(server.folder, run_id), told)) as run:
         check_same_server(run, server.destination)
         to = run.destination
-        job = Job(server.folder, to.host, run_id=run.folder.name, overwrite=overwrite)
+        job = Job(server.folder, to.host, run.settings, run_id=run.folder.name, overwrite=overwrite)
         read = [*run.settings.keep, run.settings.ca_file]
         report = _report(output or to.output, Wanted(to.csv_for, to.also), read, job)
         with lock_campaigns(server.folder, to.host, run.campaigns):
+            if (ended := nothing_left(run)) is not None:
+                return await threaded(finish, *ended, report.output, report.wanted)
             ready = await threaded(reopened, run, time.time())
             await check_asked(approve, ready.plan)
             approved = approve_plan(ready.plan, run.consent)

@@ -4,6 +4,7 @@ They are read before all else and need eight bytes of memory a number. Where it 
 such a list means, the run stops: it may be the very one that must stay.
 """
 
+import re
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -26,15 +27,9 @@ _SAMPLE_ROWS = 200
 """In so many rows of each block other columns are looked at."""
 _ONE_COLUMN = "A --keep list is read without such options: leave one column in it, with whole phone numbers."
 _NOTHING_ELSE = "Leave one sheet and one column in it, with a whole phone number in each row."
-_NO_DOUBT = (
-    "The archive holds one file",
-    "The first line, 'sep=",
-    "The text is not UTF-8",
-    "The first row is a phone number",
-    "The names of the columns stand in row",
-    "The phone column is hidden",
-    "The numbers count up by one",  # as a company's own lines do
-    "read like the others",
+_NO_DOUBT = re.compile(
+    r"archive\sholds\sone|first\sline,\s'sep=|text\sis\snot\sUTF-8|first\srow\sis\sa\sphone|names\sof\sthe\scolumns\sstand|"
+    r"phone\scolumn\sis\shidden|read\slike\sthe\sothers|numbers\scount\sup"  # as a company's own lines do
 )
 """What is said of an input of which all is read all the same. Whatever else is said leaves a doubt."""
 
@@ -83,7 +78,7 @@ def _opened(file: str, reading: ReadOptions) -> ReadTable:
             raise
         # The options are those of the input, which may have other columns.
         raise InputError(error.sentence, _ONE_COLUMN) from None
-    doubt = next((note for note in table.source.notes if not any(told in note for told in _NO_DOUBT)), None)
+    doubt = next((note for note in table.source.notes if not _NO_DOUBT.search(note)), None)
     if doubt is not None:
         raise InputError(
             phrase(

@@ -6,8 +6,8 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
-from itertools import count
 from datetime import date
+from itertools import count
 from pathlib import Path
 
 import pytest
