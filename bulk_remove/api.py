@@ -48,7 +48,7 @@ from bulk_remove.run.carry_out import Sent, carry_out, with_learned_limit
 from bulk_remove.run.earlier import EarlierRuns
 from bulk_remove.run.evidence import known_of, look_at
 from bulk_remove.run.finish import Finished, Wanted, finish
-from bulk_remove.run.places import Job, check_places
+from bulk_remove.run.places import Job, check_places, place_now, taken_meanwhile
 from bulk_remove.run.preflight import NOT_ASKED, Findings, error_of
 from bulk_remove.run.prepare import BLIND, Look, Prepared, Sight, Table, check_plan, prepared, reading_of
 from bulk_remove.run.rerun import earlier_rows, prepared_again
@@ -292,7 +292,7 @@ async def _finished(ready: Prepared, approved: ApprovedPlan, server: Server, tie
 
     async def reported() -> Finished:
         sent = await _sent(ready, approved, server, ties)
-        return await threaded(finish, ready, ready.settings, sent.ending, report.output, report.wanted)
+        return await threaded(finish, ready, ready.settings, sent.ending, report.place_now(ready), report.wanted)
 
     finished = await to_the_end(asyncio.create_task(reported()), ties.stop)
     ties.check()
@@ -374,6 +374,16 @@ class _Report:
 
     output: Path | None
     wanted: Wanted
+    overwrite: bool
+
+    def place_now(self, ready: Prepared) -> Path | None:
+        """Return where it goes after all; that is logged where it is not the place that was named."""
+        if self.output is None:
+            return None
+        place = place_now(self.output, self.wanted, ready, overwrite=self.overwrite)
+        if place != self.output:
+            log.warning("%s", taken_meanwhile(self.output, place))
+        return place
 
     def told(self, server: Server) -> Destination:
         """Return what the ledger notes for a later session."""
@@ -388,7 +398,7 @@ def _report(
     place = checked("--output", output or "", path)
     if place:
         check_places(Path(place), wanted, read, job, found)
-    return _Report(Path(place) if place else None, wanted)
+    return _Report(Path(place) if place else None, wanted, job.overwrite)
 
 
 def _names(files: Files) -> list[str]:

@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from hashlib import file_digest
+from itertools import chain, count
 from pathlib import Path
 from typing import BinaryIO
 
@@ -21,7 +22,7 @@ from bulk_remove.disk import opened
 from bulk_remove.errors import StorageError, UsageError
 from bulk_remove.language import phrase
 from bulk_remove.run.finish import SUMMARY, Wanted
-from bulk_remove.run.prepare import LEDGER
+from bulk_remove.run.prepare import LEDGER, Prepared
 from bulk_remove.settings import Settings
 
 _PEEK_BYTES = 1 << 16
@@ -65,6 +66,33 @@ def check_places(
     for path in places:
         check_replaceable(path, job)
         check_place(path)
+
+
+def place_now(output: Path, wanted: Wanted, ready: Prepared, *, overwrite: bool) -> Path:
+    """Return where the report goes now that it is to be written: beside `output` if that has been taken meanwhile."""
+    job = Job(ready.state_dir, ready.plan.host, ready.settings, ready.folder.name, overwrite)
+    names = chain((output,), (output.with_stem(f"{output.stem}-{number}") for number in count(2)))
+    return next(place for place in names if _are_free((place, place.with_suffix(SUMMARY), *wanted.places(place)), job))
+
+
+def taken_meanwhile(output: Path, place: Path) -> str:
+    """Return the sentence on a report that went beside the place that was meant."""
+    return phrase(
+        "Something else lies at {output} or beside it by now, so the report was written to {place}.",
+        output=harmless(str(output)),
+        place=harmless(str(place)),
+    )
+
+
+def _are_free(places: Iterable[Path], job: Job) -> bool:
+    try:
+        for path in places:
+            check_replaceable(path, job)
+            if path.is_symlink() or (path.exists() and not path.is_file()):
+                return False
+    except UsageError:
+        return False
+    return True
 
 
 def _check_no_input(output: Path, places: Iterable[Path], read: Iterable[str]) -> None:
