@@ -32,6 +32,7 @@ from bulk_remove.core.model import Outcome, ReportFormat, RowBlock, Source, unse
 from bulk_remove.core.plan import ApprovedPlan, Consent, Plan, check_holds_numbers, check_within_limits, passed
 from bulk_remove.core.plan import approve as approve_plan
 from bulk_remove.errors import UnavailableError, UsageError
+from bulk_remove.run.again import nothing_left
 from bulk_remove.run.caller import (
     Approve,
     OnProgress,
@@ -47,7 +48,7 @@ from bulk_remove.run.carry_out import Sent, carry_out, with_learned_limit
 from bulk_remove.run.earlier import EarlierRuns
 from bulk_remove.run.evidence import known_of, look_at
 from bulk_remove.run.finish import Finished, Wanted, finish
-from bulk_remove.run.places import Job, check_places
+from bulk_remove.run.places import Job, check_places, place_now, taken_meanwhile
 from bulk_remove.run.preflight import NOT_ASKED, Findings, error_of
 from bulk_remove.run.prepare import BLIND, Look, Prepared, Sight, Table, check_plan, prepared, reading_of
 from bulk_remove.run.rerun import earlier_rows, prepared_again
@@ -226,10 +227,12 @@ async def resume(
     async with entered(earlier_run(find_run(server.folder, run_id), told)) as run:
         check_same_server(run, server.destination)
         to = run.destination
-        job = Job(server.folder, to.host, run_id=run.folder.name, overwrite=overwrite)
+        job = Job(server.folder, to.host, run.settings, run_id=run.folder.name, overwrite=overwrite)
         read = [*run.settings.keep, run.settings.ca_file]
         report = _report(output or to.output, Wanted(to.csv_for, to.also), read, job)
         with lock_campaigns(server.folder, to.host, run.campaigns):
+            if (ended := nothing_left(run)) is not None:
+                return await threaded(finish, *ended, report.output, report.wanted)
             ready = await threaded(reopened, run, time.time())
             await check_asked(approve, ready.plan)
             approved = approve_plan(ready.plan, run.consent)
@@ -289,7 +292,7 @@ async def _finished(ready: Prepared, approved: ApprovedPlan, server: Server, tie
 
     async def reported() -> Finished:
         sent = await _sent(ready, approved, server, ties)
-        return await threaded(finish, ready, ready.settings, sent.ending, report.output, report.wanted)
+        return await threaded(finish, ready, ready.settings, sent.ending, report.place_now(ready), report.wanted)
 
     finished = await to_the_end(asyncio.create_task(reported()), ties.stop)
     ties.check()
@@ -371,6 +374,16 @@ class _Report:
 
     output: Path | None
     wanted: Wanted
+    overwrite: bool
+
+    def place_now(self, ready: Prepared) -> Path | None:
+        """Return where it goes after all; that is logged where it is not the place that was named."""
+        if self.output is None:
+            return None
+        place = place_now(self.output, self.wanted, ready, overwrite=self.overwrite)
+        if place != self.output:
+            log.warning("%s", taken_meanwhile(self.output, place))
+        return place
 
     def told(self, server: Server) -> Destination:
         """Return what the ledger notes for a later session."""
@@ -385,7 +398,7 @@ def _report(
     place = checked("--output", output or "", path)
     if place:
         check_places(Path(place), wanted, read, job, found)
-    return _Report(Path(place) if place else None, wanted)
+    return _Report(Path(place) if place else None, wanted, job.overwrite)
 
 
 def _names(files: Files) -> list[str]:

@@ -14,7 +14,7 @@ import click
 from click.core import ParameterSource
 
 from bulk_remove.adapters.folders import default_config_file
-from bulk_remove.cli.profile import RIVALS, Profile, is_setting, key_of, load, settings_of
+from bulk_remove.cli.profile import ADDED_UP, RIVALS, Profile, is_setting, key_of, load, settings_of
 from bulk_remove.cli.spoken import language_option, speak_as_asked
 from bulk_remove.errors import UsageError
 from bulk_remove.language import joined, ours, phrase, translated
@@ -95,6 +95,9 @@ class Configured(click.Command):
         rest = super().parse_args(ctx, args)
         for rivals in RIVALS:
             _keep_the_nearest(ctx, rivals)
+        for param in self.get_params(ctx):
+            if param.name in ADDED_UP and not ctx.resilient_parsing:
+                ctx.params[param.name] = _added_up(ctx, param)
         for told in _overruled(ctx):
             click.echo(translated(told), err=True)
         return rest
@@ -155,13 +158,22 @@ def _keep_the_nearest(ctx: click.Context, rivals: Sequence[str]) -> None:
             ctx.set_parameter_source(name, ParameterSource.DEFAULT)
 
 
+def _added_up(ctx: click.Context, param: click.Parameter) -> tuple[str, ...]:
+    """Return what an option says in all places together: on the command line, in its variable, in the profile."""
+    told = param.type_cast_value(ctx, param.value_from_envvar(ctx)) or ()
+    entry = profile_of(ctx).entries.get(key_of(param))
+    return tuple(dict.fromkeys((*ctx.params[str(param.name)], *told, *(entry.value if entry else ()))))
+
+
 def _overruled(ctx: click.Context) -> Iterator[str]:
     """Say which variables take the place of what stands in a profile that was named: they may be forgotten ones."""
     if ctx.get_parameter_source("profile") is not ParameterSource.COMMANDLINE:
         return
     entries = profile_of(ctx).entries
     for param in ctx.command.get_params(ctx):
-        if is_setting(param) and ctx.get_parameter_source(str(param.name)) is ParameterSource.ENVIRONMENT:
+        if not is_setting(param) or param.name in ADDED_UP:
+            continue
+        if ctx.get_parameter_source(str(param.name)) is ParameterSource.ENVIRONMENT:
             key = key_of(param)
             group = next((rivals for rivals in RIVALS if key in rivals), (key,))
             for place in (entries[each].place for each in group if each in entries):

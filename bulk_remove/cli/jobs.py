@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
@@ -36,15 +36,17 @@ from bulk_remove.cli.run_log import logged
 from bulk_remove.cli.signals import report_kept, stopped_by_signals, told_truly
 from bulk_remove.core.forms import told_forms
 from bulk_remove.core.guards import NOTHING_KNOWN
+from bulk_remove.core.model import Status
 from bulk_remove.core.plan import ApprovedPlan, Consent, approve, check_holds_numbers, check_within_limits
 from bulk_remove.core.progress import duration
-from bulk_remove.core.summary import Ending, headline
+from bulk_remove.core.summary import Ending, exit_code, headline
 from bulk_remove.core.unasked import CAUSE, UnaskedRemoval, unasked_told
 from bulk_remove.errors import ExitCode, GuardStop, UsageError
 from bulk_remove.language import counted, ours, phrase
+from bulk_remove.run.again import nothing_left
 from bulk_remove.run.carry_out import Carried, Hooks, Sent, carry_out, connection, notes_of, with_learned_limit
-from bulk_remove.run.finish import Finished, finish
-from bulk_remove.run.places import Job, check_places
+from bulk_remove.run.finish import REPORT, SUMMARY, Finished, Wanted, finish
+from bulk_remove.run.places import Job, check_places, place_now, taken_meanwhile
 from bulk_remove.run.plan_json import plan_as_json
 from bulk_remove.run.preflight import Findings, Glance, error_of, inspect_campaigns, inspect_server
 from bulk_remove.run.prepare import Look, Prepared, Sight, check_plan, prepared, reading_of
@@ -211,11 +213,15 @@ def resume_run(screen: Screen, options: dict[str, Any], held: Collection[str]) -
         output = options["output"] or (Path(run.destination.output) if run.destination.output else None)
         wanted = wanted_of(options, run.destination)
         if output:
-            job = Job(state_dir, address.host, run_id=folder.name, overwrite=bool(options.get("overwrite")))
+            job = Job(
+                state_dir, address.host, run.settings, run_id=folder.name, overwrite=bool(options.get("overwrite"))
+            )
             check_places(output, wanted, _read_besides(run.settings, options), job)
         with lock_campaigns(state_dir, address.host, {*run.campaigns} - {*held}):
             left, done = standing_of(run)
             screen.standing(left, done)
+            if (finished := nothing_left(run)) is not None:
+                return _left_as_it_is(screen, finished, output, wanted, done)
             show_when(screen, run.settings, options)
             if left.to_send:
                 _need_consent(screen, options)
@@ -234,6 +240,26 @@ def resume_run(screen: Screen, options: dict[str, Any], held: Collection[str]) -
             _tell_unasked(screen, Outcomes(run.store).unasked_removals())
             told = {**options, "output": output, "also": wanted.also, "csv_for": wanted.csv_for}
             return _carried_out(screen, ready, approved, address, login, told)
+
+
+def _left_as_it_is(
+    screen: Screen,
+    finished: tuple[Prepared, Settings, Ending],
+    output: Path | None,
+    wanted: Wanted,
+    done: Mapping[Status, int],
+) -> Carried:
+    """Say that nothing is left of a run, and write its report from the ledger where it is missing."""
+    ready, settings, ending = finished
+    report = output or ready.folder / REPORT
+    places = (report, report.with_suffix(SUMMARY), *wanted.places(report))
+    screen.tell("Nothing is left to ask for: this run is finished, and nothing was sent.")
+    if all(place.exists() for place in places):
+        screen.files(places[0], places[1], places[2:])
+        return Carried(ready.folder, exit_code(ending, done), None, places[2:])
+    written = finish(ready, settings, ending, output, wanted)
+    screen.files(written.report, written.summary, written.also)
+    return Carried(ready.folder, written.exit_code, None, written.also)
 
 
 def _tell_unasked(screen: Screen, removals: Sequence[UnaskedRemoval]) -> None:
@@ -315,9 +341,20 @@ def _carried_out(
                 watching, stopping, lambda _numbers, _states: None, judge, _steering(screen, options), options["until"]
             )
             sent = asyncio.run(carry_out(ready, approved, settings, address, login, hooks))
-            finished = finish(ready, settings, sent.ending, options["output"], wanted_of(options))
+            finished = finish(ready, settings, sent.ending, _place_now(screen, ready, options), wanted_of(options))
         _tell(screen, ready, settings, sent, finished)
     return Carried(ready.folder, finished.exit_code, next(iter(wishes), None), finished.also)
+
+
+def _place_now(screen: Screen, ready: Prepared, options: dict[str, Any]) -> Path | None:
+    """Return where the report goes after all; say so where it is not the place that was named."""
+    output: Path | None = options["output"]
+    if output is None:
+        return None
+    place = place_now(output, wanted_of(options), ready, overwrite=bool(options.get("overwrite")))
+    if place != output:
+        screen.warn(taken_meanwhile(output, place))
+    return place
 
 
 def _tell(screen: Screen, ready: Prepared, settings: Settings, sent: Sent, finished: Finished) -> None:
@@ -368,7 +405,7 @@ def _done_by(finished: Finished) -> str:
         "At least {records} removed by {requests} in {spent}."
         if finished.at_least
         else "{records} removed by {requests} in {spent}.",
-        records=records,
+        records=counted(finished.removed_records - finished.removed_before, "{count:,} record", "{count:,} records"),
         requests=counted(requests, "{count:,} request", "{count:,} requests"),
         spent=duration(finished.totals.seconds),
     )

@@ -35,6 +35,16 @@ class Duration(click.ParamType[float]):
         return float(found[1]) * _UNIT_S[found[2]]
 
 
+class Age(Duration):
+    """`90d` -> seconds; the unit is needed where a slip deletes what is no older than a minute."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return seconds."""
+        if str(value).strip()[-1:].isdecimal():
+            self.fail(say("{value!r} has no unit; write 90d for days, or 12h for hours.", value=value), param, ctx)
+        return super().convert(value, param, ctx)
+
+
 def _option(name: str, *names: str, **properties: Any) -> Callable[[F], F]:
     variable = f"BULK_REMOVE_{name.partition('/')[0].removeprefix('--').replace('-', '_').upper()}"
     return click.option(name, *names, envvar=variable, show_envvar=True, **properties)
@@ -262,10 +272,17 @@ request_options = _all(
 )
 
 
+_MOMENT = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2}[T ])?[0-9]{2}:[0-9]{2}(:[0-9]{2})?")
+
+
 def _next_moment(value: str) -> float | None:
-    """Return when a time of day comes next, Unix seconds."""
+    """Return when a time of day comes next, or a day and a time of it, Unix seconds."""
+    if not _MOMENT.fullmatch(value):
+        return None  # Python's own reading takes 06 for six o'clock, and the -08:00 of a range for a time zone
     try:
-        at = time.fromisoformat(value)
+        at = time.fromisoformat(value) if value[2] == ":" else None
+        if at is None:
+            return datetime.fromisoformat(value).astimezone().timestamp()
     except ValueError:
         return None
     now = datetime.now().astimezone()
@@ -283,6 +300,8 @@ class TimeOfDay(click.ParamType[float]):
         """Return Unix seconds."""
         moment_s = value if isinstance(value, float) else _next_moment(str(value))
         if moment_s is None:
+            if read_window(str(value)):
+                self.fail(say("{value!r} is a range of hours; give it to --hours.", value=value), param, ctx)
             self.fail(say("{value!r} is no time of day; write 06:00.", value=value), param, ctx)
         return moment_s
 

@@ -19,6 +19,9 @@ RIVALS = (
 )
 """Of each of these one is wanted: what is told nearer by takes the place of all of them."""
 
+ADDED_UP = ("keep",)
+"""What is told in several places holds together: a number that one list keeps is kept, whatever else is typed."""
+
 CHOOSERS = ("config", "profile")
 """The options that choose a profile; they cannot stand in one."""
 
@@ -147,4 +150,6 @@ def _table(file: Path, name: str, table: object, known: Mapping[str, click.Param
 def _over(defaults: Mapping[str, Entry], own: Mapping[str, Entry]) -> dict[str, Entry]:
     """Lay a profile over the defaults; what it says replaces the rivals, too."""
     replaced = {key for rivals in RIVALS if own.keys() & set(rivals) for key in rivals}
-    return {key: entry for key, entry in defaults.items() if key not in replaced} | dict(own)
+    both = {key for key in ADDED_UP if key in defaults and key in own}
+    added = {key: Entry([*defaults[key].value, *own[key].value], own[key].place) for key in both}
+    return {key: entry for key, entry in defaults.items() if key not in replaced} | dict(own) | added

@@ -6,7 +6,7 @@ import click
 
 from bulk_remove.cli.completion import RunId
 from bulk_remove.cli.configured import Program
-from bulk_remove.cli.options import Duration, state_dir_option
+from bulk_remove.cli.options import Age, state_dir_option
 
 
 @click.group(cls=Program)
@@ -87,7 +87,7 @@ def abandon(**options: Any) -> int:
 
 @runs.command()
 @click.option(
-    "--older-than", type=Duration(), required=True, metavar="AGE", help="For example 90d: nothing happened for so long."
+    "--older-than", type=Age(), required=True, metavar="AGE", help="For example 90d: nothing happened for so long."
 )
 @click.option("--dry-run", is_flag=True, help="Only say what would be deleted.")
 @click.option("--yes", "-y", is_flag=True, help="Do not ask before deleting.")

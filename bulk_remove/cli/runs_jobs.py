@@ -89,7 +89,7 @@ def prune_job(options: dict[str, Any]) -> int:
         return ExitCode.OK
     deleted: list[Doomed] = []
     try:
-        _check_wanted(screen, len(condemned), yes=options["yes"])
+        _check_wanted(screen, condemned, yes=options["yes"])
         for one in condemned:
             deleted += [one] if _is_deleted(screen, one) else []
     except KeyboardInterrupt as stop:
@@ -112,15 +112,16 @@ def _deleted(runs: Sequence[Doomed]) -> Phrase:
     )
 
 
-def _check_wanted(screen: Screen, count: int, *, yes: bool) -> None:
+def _check_wanted(screen: Screen, condemned: Sequence[Doomed], *, yes: bool) -> None:
     if yes:
         return
     if not screen.can_ask:
         raise UsageError("There is no terminal to confirm at.", "Look with --dry-run first, then add --yes.")
     if not screen.asked(
         phrase(
-            "About to delete {count} for good. What is open cannot be resumed.",
-            count=counted(count, "{count:,} run", "{count:,} runs"),
+            "About to delete {count} for good: nothing happened in them since {when}. What is open cannot be resumed.",
+            count=counted(len(condemned), "{count:,} run", "{count:,} runs"),
+            when=local(max(one.run.last_s for one in condemned)),
         ),
         "delete",
     ):
@@ -170,6 +171,7 @@ def _what(one: Doomed) -> str:
             )
         )
     words.append(ours(run.state))
+    words.append(phrase("nothing happened since {when}", when=local(run.last_s)))
     if run.open_numbers:
         words.append(phrase("{open_numbers:,} without a final answer", open_numbers=run.open_numbers))
     return joined("; ", words)

@@ -15,7 +15,7 @@ from bulk_remove.errors import CampaignLockedError, InputError
 from bulk_remove.language import phrase
 from bulk_remove.run.finish import Finished, Wanted, finish, note_files
 from bulk_remove.run.prepare import LEDGER, Prepared
-from bulk_remove.run.resume import EarlierRun, earlier_run, kept_of, plan_of, reopened
+from bulk_remove.run.resume import EarlierRun, earlier_run, kept_of, plan_of, reopened, standing_of
 from bulk_remove.settings import Settings
 
 
@@ -56,6 +56,20 @@ def close_run(folder: Path, now_s: float, *, abandoned: bool = False) -> Finishe
         settings = Settings.read_back(timing.last_settings())
         wanted = Wanted(run.destination.csv_for, run.destination.also)
         return finish(ready, settings, Ending(sessions[-1].ending or Ending.KILLED), None, wanted)
+
+
+def nothing_left(run: EarlierRun) -> tuple[Prepared, Settings, Ending] | None:
+    """Return what a report is written from, with the last session's settings and ending, of a run that is finished.
+
+    None where it ended too early to say so, or something is left that a later session would ask for.
+    """
+    timing = Timing(run.store)
+    sessions = timing.sessions()
+    left, _ = standing_of(run)
+    if left.to_send or not sessions or sessions[-1].ending != Ending.DONE:
+        return None
+    settings = Settings.read_back(timing.last_settings())
+    return Prepared(run.folder, run.store, plan_of(run), kept_of(run), settings), settings, Ending.DONE
 
 
 def note_copies(folder: Path, copies: Iterable[Aside]) -> None:

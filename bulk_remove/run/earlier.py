@@ -47,6 +47,7 @@ class EarlierRuns:
         self._host = host
         self._settings = _plain(settings.public())
         self._known: list[_Known] = []
+        self._elsewhere: list[_Known] = []  # for other campaigns
         for folder in run_folders(state_dir):
             self.add(folder)
 
@@ -61,10 +62,10 @@ class EarlierRuns:
             if not (isinstance(settings, dict) and isinstance(destination, dict)):
                 return
             alike = all(settings.get(name) == self._settings[name] for name in _WHERE)
-            if facts.approved_by and destination["host"] == self._host and alike:
+            if facts.approved_by and destination["host"] == self._host:
                 files = frozenset(str(source.file) for source in facts.sources)
                 contents = frozenset(str(source.sha256) for source in facts.sources)
-                self._known.append(_Known(folder, files, contents, settings))
+                (self._known if alike else self._elsewhere).append(_Known(folder, files, contents, settings))
 
     def left_over(self, inbox: Path) -> Iterator[Left]:
         """Yield the runs of single files of an inbox that were not brought to their end."""
@@ -87,9 +88,11 @@ class EarlierRuns:
     def told_of(self, sources: Iterable[Source]) -> Iterator[str]:
         """Yield a sentence on each source whose content an approved run had already; the latest one counts."""
         for source in sources:
-            known = next((each for each in reversed(self._known) if source.sha256 in each.contents), None)
+            runs = [*self._elsewhere, *self._known]  # those with this campaign say more
+            known = next((each for each in reversed(runs) if source.sha256 in each.contents), None)
             if known is not None:
-                yield _told(harmless(source.file), past_run(known.folder))
+                file, run = harmless(source.file), past_run(known.folder)
+                yield _told(file, run) if known in self._known else _told_elsewhere(file, run)
 
     def _reads_alike(self, earlier: Mapping[str, object]) -> bool:
         """Tell whether a run took the same numbers, and asked for them in the forms that are wanted now, or in more."""
@@ -106,15 +109,28 @@ class EarlierRuns:
 
 
 def _told(file: str, run: PastRun) -> str:
-    began = f"{datetime.fromtimestamp(begun_s(run.folder)).astimezone():%Y-%m-%d %H:%M}"
     told = phrase(
-        "{file} was run before: run {run} of {began} had the same content", file=file, run=run.run_id, began=began
+        "{file} was run before: run {run} of {began} had the same content", file=file, run=run.run_id, began=_began(run)
     )
     if not run.open_numbers:
         return phrase("{told}, and every number has its final answer.", told=told)
     if run.resumable_numbers:
         return phrase("{told} and can be finished: bulk-remove resume {run}", told=told, run=run.run_id)
     return phrase("{told}, and some numbers have no final answer.", told=told)
+
+
+def _told_elsewhere(file: str, run: PastRun) -> str:
+    return phrase(
+        "{file} was run before for campaign {campaigns}: run {run} of {began} had the same content.",
+        file=file,
+        campaigns=", ".join(run.campaigns),
+        run=run.run_id,
+        began=_began(run),
+    )
+
+
+def _began(run: PastRun) -> str:
+    return f"{datetime.fromtimestamp(begun_s(run.folder)).astimezone():%Y-%m-%d %H:%M}"
 
 
 def _words(value: object) -> set[str]:

@@ -82,6 +82,8 @@ class Finished:
     """That none of the numbers was found, where that is so."""
     guess: Advice | None = None
     """What to do where that proves nothing."""
+    removed_before: int = 0
+    """Of the removed records those that the earlier run of a rerun removed."""
 
     @property
     def resumable(self) -> bool:
@@ -204,6 +206,7 @@ def _reported(
         outcomes.chain_head(),
         nothing=nothing,
         guess=_guess(prepared.plan, settings, nothing),
+        removed_before=sum(campaign.removed_before for campaign in prepared.plan.campaigns),
     )
     return finished, written[0]
 

@@ -4,14 +4,16 @@ They are read before all else and need eight bytes of memory a number. Where it 
 such a list means, the run stops: it may be the very one that must stay.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+import re
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from bulk_remove.adapters.distinct import NumberSet
 from bulk_remove.adapters.reader import ReadOptions, open_table
 from bulk_remove.adapters.reader import Table as ReadTable
-from bulk_remove.core.model import NumberFormat, harmless
+from bulk_remove.core.columns import phone_columns
+from bulk_remove.core.model import NumberedBlock, NumberFormat, Source, harmless
 from bulk_remove.core.numbers import Normaliser, NumberRules
 from bulk_remove.core.plan import KeepList
 from bulk_remove.core.regions import region_of
@@ -20,6 +22,16 @@ from bulk_remove.errors import InputError
 from bulk_remove.language import ours, phrase
 from bulk_remove.run.intake import Intake
 from bulk_remove.settings import Settings
+
+_SAMPLE_ROWS = 200
+"""In so many rows of each block other columns are looked at."""
+_ONE_COLUMN = "A --keep list is read without such options: leave one column in it, with whole phone numbers."
+_NOTHING_ELSE = "Leave one sheet and one column in it, with a whole phone number in each row."
+_NO_DOUBT = re.compile(
+    r"archive\sholds\sone|first\sline,\s'sep=|text\sis\snot\sUTF-8|first\srow\sis\sa\sphone|names\sof\sthe\scolumns\sstand|"
+    r"phone\scolumn\sis\shidden|read\slike\sthe\sothers|numbers\scount\sup"  # as a company's own lines do
+)
+"""What is said of an input of which all is read all the same. Whatever else is said leaves a doubt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,22 +64,31 @@ def read_keep_lists(settings: Settings, spool_dir: Path) -> KeepLists:
     if not settings.keep:
         return KeepLists()
     # In this format every number is written from its country code on.
-    reads = replace(
-        settings, number_format=NumberFormat.DIGITS, internal_numbers=True, also_try=(), split_cells=True, keep=()
-    )
-    tables = [_opened(file, ReadOptions(region=settings.region, spool_dir=spool_dir)) for file in settings.keep]
+    reads = replace(settings, number_format=NumberFormat.DIGITS, also_try=(), split_cells=True, keep=())
+    reading = ReadOptions(keep_columns=True, region=settings.region, spool_dir=spool_dir)
+    tables = [_opened(file, reading) for file in settings.keep]
     return KeepLists(*_read(tables, reads))
 
 
 def _opened(file: str, reading: ReadOptions) -> ReadTable:
     try:
-        return open_table(file, reading)
+        table = open_table(file, reading)
     except InputError as error:
         if "--" not in error.hint:
             raise
         # The options are those of the input, which may have other columns.
-        hint = "A --keep list is read without such options: leave one column in it, with whole phone numbers."
-        raise InputError(error.sentence, hint) from None
+        raise InputError(error.sentence, _ONE_COLUMN) from None
+    doubt = next((note for note in table.source.notes if not _NO_DOUBT.search(note)), None)
+    if doubt is not None:
+        raise InputError(
+            phrase(
+                "The --keep list {file} may hold more numbers than can be read: {doubt}",
+                file=harmless(table.source.file),
+                doubt=ours(doubt),
+            ),
+            _NOTHING_ELSE,
+        )
+    return table
 
 
 def _read(tables: Sequence[ReadTable], settings: Settings) -> tuple[tuple[KeepList, ...], NumberSet]:
@@ -75,10 +96,8 @@ def _read(tables: Sequence[ReadTable], settings: Settings) -> tuple[tuple[KeepLi
 
     def numbers() -> Iterator[list[str]]:
         for table in tables:
-            source, count = table.source, 0
-            for block in _numbers_of(table, settings):
-                count += len(block)
-                yield block
+            source = table.source
+            count = yield from _numbers_of(table, settings)
             if not count:
                 raise InputError(
                     phrase("The --keep list {file} holds no number.", file=harmless(source.file)),
@@ -92,31 +111,58 @@ def _read(tables: Sequence[ReadTable], settings: Settings) -> tuple[tuple[KeepLi
     return tuple(lists), held
 
 
-def _numbers_of(table: ReadTable, settings: Settings) -> Iterator[list[str]]:
-    """Yield the numbers of a table, block by block. Raises InputError for the first cell that is not certainly one."""
-    intake = Intake(settings, settings.rules)
-    yield from _certain(table, intake)
-    rules = intake.whole.rules(settings.rules, internal_numbers=True, trusted=False)
-    if rules != settings.rules:  # what is a number by itself has lost digits among the others
-        for _ in _certain(table, Intake(settings, rules)):
-            pass
+def _numbers_of(table: ReadTable, settings: Settings) -> Generator[list[str], None, int]:
+    """Yield the numbers of a table, block by block, and return how many there are.
+
+    Raises InputError for the first cell that is not certainly one, and for another column of phone numbers.
+    """
+    count, rules = 0, settings.rules
+    while True:
+        intake, doubt, before = Intake(settings, rules), None, rules
+        for block in table.blocks():
+            _check_other_columns(table.source, block.others[:_SAMPLE_ROWS], settings.region)
+            numbered, _ = intake.numbered(block)
+            doubt = doubt or _first_doubt(table.source, numbered)
+            numbers = [*filter(None, numbered.numbers)]
+            count += len(numbers)
+            yield numbers
+        # As of an input: what is a number by itself may be none among the others, or the other way round.
+        rules = intake.whole.rules(settings.rules, internal_numbers=settings.internal_numbers, trusted=False)
+        if rules == before or before != settings.rules:
+            break
+        count = 0
+    if doubt is not None:
+        raise doubt
+    return count
 
 
-def _certain(table: ReadTable, intake: Intake) -> Iterator[list[str]]:
-    for block in table.blocks():
-        numbered, _ = intake.numbered(block)
-        uncertain = (index for index in sorted(numbered.problems) if numbered.problems[index] != EMPTY)
-        if (index := next(uncertain, None)) is not None:
-            raise _uncertain(table, numbered.rows.rows[index], numbered.problems[index])
-        yield [*filter(None, numbered.numbers)]
+def _first_doubt(source: Source, block: NumberedBlock) -> InputError | None:
+    uncertain = (index for index in sorted(block.problems) if block.problems[index] != EMPTY)
+    index = next(uncertain, None)
+    return None if index is None else _uncertain(source, block.rows.rows[index], block.problems[index])
 
 
-def _uncertain(table: ReadTable, row: int, problem: str) -> InputError:
+def _check_other_columns(source: Source, rows: Sequence[Sequence[str]], region: str) -> None:
+    """Raise InputError where there is another column whose cells are phone numbers, whatever its name."""
+    other = next((place for place in phone_columns(source.header, rows, region) if place != source.column), None)
+    if other is not None:
+        raise InputError(
+            phrase(
+                "The --keep list {file} has phone numbers in column {place} '{name}', too.",
+                file=harmless(source.file),
+                place=other + 1,
+                name=harmless(source.header[other]),
+            ),
+            _NOTHING_ELSE,
+        )
+
+
+def _uncertain(source: Source, row: int, problem: str) -> InputError:
     return InputError(
         phrase(
             "Row {row} of the --keep list {file} is not certainly one phone number: {problem}",
             row=row,
-            file=harmless(table.source.file),
+            file=harmless(source.file),
             problem=ours(problem),
         ),
         "Correct it: it may be the very number that must stay.",

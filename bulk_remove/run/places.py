@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from hashlib import file_digest
+from itertools import chain, count
 from pathlib import Path
 from typing import BinaryIO
 
@@ -21,7 +22,7 @@ from bulk_remove.disk import opened
 from bulk_remove.errors import StorageError, UsageError
 from bulk_remove.language import phrase
 from bulk_remove.run.finish import SUMMARY, Wanted
-from bulk_remove.run.prepare import LEDGER
+from bulk_remove.run.prepare import LEDGER, Prepared
 from bulk_remove.settings import Settings
 
 _PEEK_BYTES = 1 << 16
@@ -92,6 +93,33 @@ def check_places(
         check_place(path)
 
 
+def place_now(output: Path, wanted: Wanted, ready: Prepared, *, overwrite: bool) -> Path:
+    """Return where the report goes now that it is to be written: beside `output` if that has been taken meanwhile."""
+    job = Job(ready.state_dir, ready.plan.host, ready.settings, ready.folder.name, overwrite)
+    names = chain((output,), (output.with_stem(f"{output.stem}-{number}") for number in count(2)))
+    return next(place for place in names if _are_free((place, place.with_suffix(SUMMARY), *wanted.places(place)), job))
+
+
+def taken_meanwhile(output: Path, place: Path) -> str:
+    """Return the sentence on a report that went beside the place that was meant."""
+    return phrase(
+        "Something else lies at {output} or beside it by now, so the report was written to {place}.",
+        output=harmless(str(output)),
+        place=harmless(str(place)),
+    )
+
+
+def _are_free(places: Iterable[Path], job: Job) -> bool:
+    try:
+        for path in places:
+            check_replaceable(path, job)
+            if path.is_symlink() or (path.exists() and not path.is_file()):
+                return False
+    except UsageError:
+        return False
+    return True
+
+
 def _check_no_input(output: Path, places: Iterable[Path], read: Iterable[str]) -> None:
     """Raise UsageError when one of the places is a file that the run reads, by whatever name or link."""
     named = [*map(Path, filter(None, read))]
@@ -147,6 +175,33 @@ def check_replaceable(path: Path, job: Job) -> None:
             else:
                 why = phrase("is not as run {run} wrote it", run=folder.name)
     raise UsageError(phrase("{path} is there already, and {why}.", path=harmless(str(path)), why=why), _OR_OVERWRITE)
+
+
+def host_of_report(report: Path, sha256: str, state_dir: Path) -> str:
+    """Return the host of the run that wrote a report, as far as this machine knows it; else nothing.
+
+    A ledger that holds its digest says so for certain; else the summary beside it does, and at last where it lies: it
+    may have been saved once more by a spreadsheet.
+    """
+    place = ""
+    for folder in reversed(run_folders(state_dir)):
+        with suppress(StorageError), opened_for_reading(folder / LEDGER) as store:
+            host = str(_dict(Reopening(store).facts().request.get("destination")).get("host", ""))
+            if sha256 in {file.sha256 for file in Outcomes(store).written()}:
+                return host
+            place = place or (host if _wrote_to(folder, report) else "")
+    return _host_in(report.with_suffix(SUMMARY)) or place
+
+
+def _host_in(summary: Path) -> str:
+    try:
+        return str(_dict(json.loads(summary.read_text(encoding="utf-8"))).get("host", ""))
+    except (OSError, ValueError):
+        return ""
+
+
+def _dict(value: object) -> dict[str, object]:
+    return value if isinstance(value, dict) else {}
 
 
 def _wrote_to(folder: Path, path: Path) -> bool:

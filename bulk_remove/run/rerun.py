@@ -31,13 +31,14 @@ from bulk_remove.core.model import (
 )
 from bulk_remove.core.plan import CampaignPlan, Keep, Plan, Sample, SourcePlan
 from bulk_remove.core.unasked import UnaskedRemoval
-from bulk_remove.errors import GuardStop, InputError
+from bulk_remove.errors import GuardStop, InputError, UsageError
 from bulk_remove.language import phrase
 from bulk_remove.run.keep import read_keep_lists
 from bulk_remove.run.old_report import OldReport
+from bulk_remove.run.places import host_of_report
 from bulk_remove.run.preflight import NOT_ASKED
 from bulk_remove.run.prepare import Look, Prepared, counts_of, new_run, with_forms
-from bulk_remove.run.resume import check_same_server, earlier_run, find_run, kept_of, plan_of
+from bulk_remove.run.resume import ANOTHER_SERVER, check_same_server, earlier_run, find_run, kept_of, plan_of
 from bulk_remove.settings import Destination, Settings
 
 Rows = Callable[[], Iterator[RowOutcome]]
@@ -77,7 +78,8 @@ def earlier_rows(
 ) -> Iterator[EarlierRows]:
     """Give the rows of an earlier run, named by its id or its report; `changes` replace its settings by name.
 
-    A run is never asked again of another server than its own, which `given` may name. Raises InputError, UsageError,
+    A run is never asked again of another server than its own, which `given` may name; nor is a report, as far as it is
+    known whose it is. Raises InputError, UsageError,
     StorageError, RunLockedError.
     """
     if is_report(earlier):
@@ -86,7 +88,9 @@ def earlier_rows(
         reading = ReadOptions(
             "number", keep_columns=True, has_header=True, trust_column=True, code_column=False, own_report=True
         )
-        report = OldReport(open_table(earlier, reading), replace(settings.rules, internal_numbers=True))
+        table = open_table(earlier, reading)
+        _check_its_server(Path(earlier), table.source.sha256, state_dir, given)
+        report = OldReport(table, replace(settings.rules, internal_numbers=True))
         yield EarlierRows(report.rows, report.kept, settings, given or Destination())
         return
     with earlier_run(find_run(state_dir, earlier), changes) as run:
@@ -101,6 +105,21 @@ def earlier_rows(
             run.campaigns,
             {campaign.campaign: campaign.held for campaign in plan_of(run).campaigns if campaign.held},
             outcomes.unasked_removals(),
+        )
+
+
+def _check_its_server(report: Path, sha256: str, state_dir: Path, given: Destination | None) -> None:
+    """Raise UsageError where a report is known to be of a run against another server than the given one."""
+    host = host_of_report(report, sha256, state_dir)
+    if host and given is not None and given.host != host:
+        raise UsageError(
+            phrase(
+                "{file} is the report of a run against {host}; a rerun goes there, not to {other}.",
+                file=harmless(str(report)),
+                host=host,
+                other=given.host,
+            ),
+            ANOTHER_SERVER,
         )
 
 

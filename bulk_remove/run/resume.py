@@ -18,6 +18,9 @@ from bulk_remove.language import phrase
 from bulk_remove.run.prepare import LEDGER, Prepared
 from bulk_remove.settings import Destination, Settings
 
+ANOTHER_SERVER = "Name its own server. To send all its numbers to another one, `run` the original list there."
+"""What to do where an earlier run is to be asked again of a server that never saw it."""
+
 
 @dataclass(frozen=True, slots=True)
 class EarlierRun:
@@ -111,7 +114,7 @@ def check_same_server(run: EarlierRun, given: Destination | None) -> None:
                 host=told.host,
                 other=given.host,
             ),
-            "Leave --url, --system and BULK_REMOVE_URL out; to send elsewhere, rerun its report.csv.",
+            ANOTHER_SERVER,
         )
 
 

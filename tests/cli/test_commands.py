@@ -6,10 +6,13 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
+import click
 import pytest
 
+from bulk_remove.cli.options import TimeOfDay
 from tests.support.processes import COMMAND, Running, bulk_remove, environment, removal, report_of, simulator
 from tests.support.terminal import at_a_terminal
 
@@ -199,16 +202,19 @@ def test_a_rerun_of_a_run_never_goes_to_another_server_whatever_the_environment_
     assert here.returncode == 0, here.stderr
 
 
+@pytest.mark.parametrize(("typed", "rate"), [((), 7.0), (("--rate", "3"), 3.0)])
 def test_resume_keeps_the_ceilings_of_its_run_unless_others_are_typed(
-    server: Running, tmp_path: Path, numbers: Path
+    tmp_path: Path, numbers: Path, typed: tuple[str, ...], rate: float
 ) -> None:
-    assert bulk_remove(*removal(server, tmp_path, numbers, "--rate", "7", "--concurrency", "2")).returncode == 0
-    fast = environment(BULK_REMOVE_RATE="100", BULK_REMOVE_CONCURRENCY="9")
-    for typed, rate in (((), 7.0), (("--rate", "3"), 3.0)):
-        done = bulk_remove("resume", "--yes", "--state-dir", tmp_path / "state", *typed, env=fast)
-        assert done.returncode == 0, done.stderr
-        settings = json.loads((tmp_path / "report.summary.json").read_text(encoding="utf-8"))["settings"]
-        assert (settings["rate"], settings["concurrency"]) == (rate, 2)
+    with simulator(tmp_path, "--busy-share", "1", "--busy-seconds", "1") as server:
+        words = removal(server, tmp_path, numbers, "--rate", "7", "--concurrency", "2", "--busy-for", "0")
+        assert bulk_remove(*words).returncode == 3
+        fast = environment(BULK_REMOVE_RATE="100", BULK_REMOVE_CONCURRENCY="9")
+        own = ("--yes", "--state-dir", tmp_path / "state", "--busy-for", "30s", "--busy-delay", "300ms")
+        done = bulk_remove("resume", *own, *typed, env=fast)
+    assert done.returncode == 0, done.stderr
+    settings = json.loads((tmp_path / "report.summary.json").read_text(encoding="utf-8"))["settings"]
+    assert (settings["rate"], settings["concurrency"]) == (rate, 2)
 
 
 def test_the_report_never_replaces_the_input(server: Running, tmp_path: Path, numbers: Path) -> None:
@@ -217,3 +223,22 @@ def test_the_report_never_replaces_the_input(server: Running, tmp_path: Path, nu
     assert done.returncode == 2
     assert "is a file that this run reads" in done.stderr
     assert numbers.read_text(encoding="utf-8") == before
+
+
+@pytest.mark.parametrize("until", ["06", "0600", "6:00", "T06:00", "06:00Z", "06:00+01:00", "06:00:30.5", "24:00", ""])
+def test_what_is_no_plain_time_of_day_is_refused(until: str) -> None:
+    with pytest.raises(click.BadParameter, match="is no time of day; write 06:00"):
+        TimeOfDay().convert(until, None, None)
+
+
+def test_a_range_of_hours_is_no_deadline() -> None:
+    with pytest.raises(click.BadParameter, match="is a range of hours; give it to --hours"):
+        TimeOfDay().convert("06:00-08:00", None, None)
+
+
+def test_a_deadline_is_a_time_of_day_or_a_day_and_a_time_of_it() -> None:
+    for until in ("06:00", "06:00:30"):
+        assert f"{datetime.fromtimestamp(TimeOfDay().convert(until, None, None)):%H:%M}" == "06:00"  # noqa: DTZ006 - local
+    moment = datetime(2031, 2, 3, 6, 30)  # noqa: DTZ001 - likewise
+    for until in ("2031-02-03T06:30", "2031-02-03 06:30:00"):
+        assert TimeOfDay().convert(until, None, None) == moment.timestamp()

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
+from datetime import date
 from itertools import count
 from pathlib import Path
 
@@ -163,7 +164,16 @@ def test_at_a_terminal_nothing_is_deleted_before_the_word_is_typed(
     words = ["runs", "prune", "--older-than", "0s", "--state-dir", str(tmp_path / "state")]
     shown, ended = at_a_terminal(words, ("to go on:", typed))
     assert (ended, folder.exists()) == (code, code != 0), shown
-    assert "for good. What is open cannot be resumed." in shown
+    assert f"nothing happened in them since {date.today():%Y}-" in shown  # noqa: DTZ011 - as the machine's clock says
+    assert "; nothing happened since " in shown
+
+
+@pytest.mark.parametrize("age", ["90", "0", "1.5"])
+def test_an_age_without_a_unit_deletes_nothing(tmp_path: Path, age: str) -> None:
+    """Ninety seconds are not what somebody means who leaves the days out."""
+    done = runs(tmp_path, "prune", "--older-than", age, "--yes")
+    assert done.returncode == 2
+    assert "has no unit; write 90d" in " ".join(done.stderr.split())
 
 
 def test_what_a_run_left_that_was_killed_while_it_planned_goes_after_an_hour(tmp_path: Path) -> None:

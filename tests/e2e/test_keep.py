@@ -7,6 +7,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import openpyxl
 import pytest
 
 from bulk_remove import Outcome, Server, Settings, remove_numbers
@@ -115,6 +116,19 @@ def test_the_number_is_compared_and_not_how_it_is_written(tmp_path: Path, sent: 
             ["telefon", *[str(601234500 + i) for i in range(50)], *[f"60{i}000000" for i in range(1, 10)]],
             "Row 52 of the --keep list {keep} is not certainly",
         ),
+        # Cut off in the middle of a number that is as long as an internal one; and one short among whole ones.
+        (["telefon", *[str(601234500 + i) for i in range(9)], "502371"], "Row 11 of the --keep list {keep} is not"),
+        (["telefon", *[str(601234500 + i) for i in range(9)], "50"], "Row 11 of the --keep list {keep} is not"),
+        (["telefon", "442", "601234555", "601234556"], "Row 2 of the --keep list {keep} is not certainly"),
+        (
+            ["telefon;opiekun", *[f"{601234500 + 7 * i};{602234500 + 3 * i}" for i in range(9)]],
+            "column 2 'opiekun', too",
+        ),
+        (["imie;telefon;uwagi", "Jan;601234555;", "Ewa;601234556;", "601234557"], "may hold more numbers than can be"),
+        (
+            ["imie;telefon;uwagi", "Jan;601234555;", "Ewa;601234556;", "x;601234557"],
+            "may hold more numbers than can be",
+        ),
         (["telefon"], "has no rows under its header"),
         (["telefon;imie", ";Jan", ";Ewa"], "{keep}"),
         (["imie", "Jan", "Ewa"], "A --keep list is read without such options"),
@@ -142,6 +156,53 @@ def test_several_lists_a_profile_and_internal_numbers(tmp_path: Path, server: Ru
     assert done.returncode == 0, done.stderr
     assert statuses(tmp_path) == {"441": "REMOVED", "442": "KEPT", "443": "REMOVED", "600000001": "KEPT"}
     assert asked(server) == {"441", "443"}
+
+
+def test_another_sheet_with_phone_numbers_stops_the_run(tmp_path: Path, server: Running, numbers: Path) -> None:
+    book = openpyxl.Workbook()
+    for row in (["telefon"], *([str(601234500 + 7 * place)] for place in range(9))):
+        book.worksheets[0].append(row)
+    for place in range(9):
+        book.create_sheet("VIP2") if place == 0 else None
+        book["VIP2"].append([f"klient {place}", str(602234500 + 7 * place)])
+    book.save(tmp_path / "vip.xlsx")
+    done = bulk_remove(*removal(server, tmp_path, numbers, *PACE), "--keep", tmp_path / "vip.xlsx", "--keep-skips")
+    assert done.returncode == 4, done.stdout
+    assert "may hold more numbers than can be read: Sheet 'VIP2' holds phone numbers, too" in done.stderr
+    assert asked(server) == set()
+
+
+def test_a_list_of_internal_numbers_is_one_where_most_are_such_or_where_that_is_said(
+    tmp_path: Path, server: Running
+) -> None:
+    source = written(tmp_path / "numbers.csv", "telefon", "441", "442", "443")
+    few = written(tmp_path / "few.csv", "telefon", "442", "601234555", "601234556")
+    most = written(tmp_path / "most.csv", "telefon", "442", "449", "601234555")
+    words = (*removal(server, tmp_path, source, *PACE), "--keep-skips", "--keep")
+    assert bulk_remove(*words, few).returncode == 4
+    done = bulk_remove(*words, most)
+    assert done.returncode == 0, done.stderr
+    assert statuses(tmp_path) == {"441": "REMOVED", "442": "KEPT", "443": "REMOVED"}
+    assert bulk_remove(*words, few, "--internal-numbers", "--overwrite").returncode == 0
+    assert asked(server) == {"441", "443"}
+
+
+def test_the_lists_of_the_flag_the_variable_and_the_profile_hold_together(tmp_path: Path, server: Running) -> None:
+    places = ("flag", "variable", "defaults", "profile")
+    lists = {name: written(tmp_path / f"{name}.csv", "telefon", f"60000000{at}") for at, name in enumerate(places)}
+    source = written(tmp_path / "numbers.csv", "telefon", *(f"60000000{at}" for at in range(6)))
+    config = tmp_path / "config.toml"
+    config.write_text(
+        f'[defaults]\nkeep = ["{lists["defaults"]}"]\n[profile.acme]\nkeep = ["{lists["profile"]}"]\n', encoding="utf-8"
+    )
+    config.chmod(0o600)
+    env = environment(BULK_REMOVE_CONFIG=str(config), BULK_REMOVE_KEEP=str(lists["variable"]))
+    words = removal(server, tmp_path, source, *PACE, "--profile", "acme", "--keep", lists["flag"], "--keep-skips")
+    done = bulk_remove(*words, env=env)
+    assert done.returncode == 0, done.stderr
+    assert "takes the place" not in done.stderr
+    assert asked(server) == {"600000004", "600000005"}
+    assert [Path(each["file"]).stem for each in summary_of(tmp_path)["keep"]] == [*places]
 
 
 def test_a_list_that_holds_all_numbers_leaves_nothing_to_send(tmp_path: Path, server: Running, numbers: Path) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 from bulk_remove import Server, Settings, UsageError, remove_files, rerun
 from bulk_remove.simulator.api import DEMO_PASSWORD
 from bulk_remove.simulator.audit import read_audit
-from tests.support.processes import Running, bulk_remove, environment, removal, simulator
+from tests.support.processes import COMMAND, Running, bulk_remove, environment, removal, simulator
 
 PACE = ("--rate", "100")
 NUMBERS = "telefon\n600000001\n600000002\n"
@@ -186,3 +187,26 @@ def test_a_server_on_this_machine_may_be_a_tunnel_and_is_named_all_the_same(tmp_
         assert "is this machine: unless a tunnel leads from there to Thulium, this is a rehearsal." in plan.stdout
     real = bulk_remove("plan", numbers, "-c", "00001", "--state-dir", tmp_path / "state", "--system", "acme")
     assert "rehearsal" not in real.stdout
+
+
+@pytest.mark.parametrize("name", ["report.csv", "report.summary.json"])
+def test_what_was_put_at_the_report_s_place_while_the_run_went_on_stays(
+    tmp_path: Path, server: Running, numbers: Path, name: str
+) -> None:
+    numbers.write_text("telefon\n" + "".join(f"{601_000_000 + 37 * at}\n" for at in range(30)), encoding="utf-8")
+    slow = ("--max-numbers-per-request", "1", "--rate", "10", "--max-share", "100%")
+    run = [str(word) for word in words(server, tmp_path, tmp_path / "report.csv", *slow, numbers)]
+    before = requests(server)
+    with subprocess.Popen(
+        [*COMMAND, *run], env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        while requests(server) < before + 2:
+            assert process.poll() is None
+        (tmp_path / name).write_text("mine", encoding="utf-8")
+        out, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    assert (tmp_path / name).read_text(encoding="utf-8") == "mine"
+    assert (tmp_path / "report-2.csv").read_text(encoding="utf-8").count("\n") == 31
+    assert json.loads((tmp_path / "report-2.summary.json").read_text(encoding="utf-8"))["rows"] == 30
+    assert str(tmp_path / "report-2.csv") in out.decode()
+    assert "so the report was written to" in err.decode()

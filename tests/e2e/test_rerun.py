@@ -2,6 +2,7 @@
 
 import csv
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -271,3 +272,65 @@ def test_a_deadline_stops_safely_with_9(tmp_path: Path, numbers: Path) -> None:
     statuses = Counter(row["status"] for row in report_of(tmp_path))
     assert statuses["REMOVED"] > 0
     assert statuses["UNSENT"] > 100
+
+
+@pytest.mark.parametrize("known", ["ledger", "summary", "place"])
+def test_a_report_is_never_asked_again_of_a_server_that_did_not_see_it(
+    tmp_path: Path, numbers: Path, known: str
+) -> None:
+    """What one server removed, as in a rehearsal, is no verdict of another."""
+    with simulator(tmp_path, *BUSY) as server:
+        first_run(server, tmp_path, numbers)
+    report = tmp_path / "report.csv"
+    if known == "ledger":
+        report = report.rename(tmp_path / "sent by mail.csv")
+    elif known == "summary":
+        shutil.rmtree(tmp_path / "state")
+    else:
+        saved(report, "saved by a Polish Excel").replace(report)
+        (tmp_path / "report.summary.json").unlink()
+    other = tmp_path / "other"
+    other.mkdir()
+    with simulator(other) as server:
+        done = again(server, tmp_path, report)
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert "is the report of a run against 127.0.0.1:" in done.stderr
+    assert "`run` the original list there" in done.stderr
+    assert not (tmp_path / "report-2.csv").exists()
+    assert not any(entry.method == "DELETE" for entry in read_audit(other / "audit.jsonl"))
+
+
+def test_a_rerun_counts_only_the_records_that_it_removed(tmp_path: Path, numbers: Path) -> None:
+    with simulator(tmp_path, *BUSY) as server:
+        first_run(server, tmp_path, numbers)
+        before = removed_in(server)
+        done = again(server, tmp_path, tmp_path / "report.csv")
+        assert done.returncode == 0, done.stderr
+        assert before > 0
+        assert f"  {removed_in(server) - before} records removed by " in done.stdout
+
+
+def removed_in(server: Running) -> int:
+    return sum(len(ids) for entry in read_audit(server.audit) for ids in entry.removed.values())
+
+
+def test_a_resume_of_a_finished_run_changes_nothing_but_a_missing_report(tmp_path: Path, numbers: Path) -> None:
+    """What others removed since is no matter of that run, whose counts were true when it ended."""
+    with simulator(tmp_path) as server:
+        assert bulk_remove(*removal(server, tmp_path, numbers)).returncode == 0
+        later = tmp_path / "later.csv"
+        later.write_text("telefon\n" + "".join(f"{601_000_000 + at * 37}\n" for at in range(90)), encoding="utf-8")
+        (run,) = (tmp_path / "state" / "runs").iterdir()
+        words = ("--url", server.url, "--user", "demo", "-c", "00001", "--state-dir", tmp_path / "state", "--yes")
+        assert bulk_remove("run", later, *words, "-o", tmp_path / "later-report.csv").returncode == 0
+        requests = len([*read_audit(server.audit)])
+        before = {path: path.read_bytes() for path in (tmp_path / "report.csv", tmp_path / "report.summary.json")}
+        done = bulk_remove("resume", run.name, "--yes", "--state-dir", tmp_path / "state")
+        assert done.returncode == 0, done.stderr
+        assert "Nothing is left to ask for" in done.stdout
+        assert {path: path.read_bytes() for path in before} == before
+        report = tmp_path / "report.csv"
+        report.unlink()
+        assert bulk_remove("resume", run.name, "--yes", "--state-dir", tmp_path / "state").returncode == 0
+        assert report.read_bytes() == before[report]
+        assert len([*read_audit(server.audit)]) == requests

@@ -104,3 +104,11 @@ def test_who_may_not_list_campaigns_does_without_their_names(tmp_path: Path, num
         assert (
             sum(entry.method == "GET" for entry in read_audit(server.audit)) == 5
         )  # three pages, the names, the count
+
+
+def test_the_same_content_for_another_campaign_is_told(tmp_path: Path, numbers: Path) -> None:
+    with simulator(tmp_path, "--campaign", "00001", "--campaign", "00002") as server:
+        assert bulk_remove(*removal(server, tmp_path, numbers)).returncode == 0
+        own = ("--url", server.url, "--user", "demo", "--state-dir", tmp_path / "state")
+        done = bulk_remove("plan", numbers, "-c", "00002", *own)
+        assert f"{numbers} was run before for campaign 00001: run " in done.stderr, done.stderr

@@ -15,7 +15,7 @@ from rich.text import Text
 from bulk_remove.adapters.console.figures import Figures
 from bulk_remove.adapters.console.outlet import outlet
 from bulk_remove.adapters.console.planned import keep_lines, plan_figures, question, source_lines
-from bulk_remove.adapters.console.typed import typed_line
+from bulk_remove.adapters.console.typed import forget_typed, typed_line
 from bulk_remove.core.guards import Known
 from bulk_remove.core.model import Status, harmless
 from bulk_remove.core.plan import TYPED_COUNT_FROM, Plan, read_answer, rehearsal_told
@@ -123,6 +123,7 @@ class Screen:
 
     def _answered(self, prompt: str, numbers: int) -> bool:
         for _ in range(_TRIES):
+            forget_typed()
             _print(self.err, _text(prompt), end="")
             answer = read_answer(typed_line(), numbers)
             if answer is not None:
@@ -132,6 +133,7 @@ class Screen:
     def asked(self, sentence: str, word: str) -> bool:
         """Tell what is about to happen and ask the operator to type a word; True when that was typed."""
         _print(self.err, _text(sentence, "bold"))
+        forget_typed()
         _print(self.err, _text(phrase("Type {word} to go on: ", word=word)), end="")
         return typed_line().strip().lower() == word
 

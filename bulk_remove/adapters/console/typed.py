@@ -5,7 +5,7 @@ import signal
 import socket
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 
 @contextmanager
@@ -26,6 +26,15 @@ def signal_socket() -> Iterator[socket.socket]:
             yield ours
         finally:
             signal.set_wakeup_fd(before)
+
+
+def forget_typed() -> None:
+    """Throw away what was typed at the terminal before a question was shown: it is the answer to nothing."""
+    if sys.platform != "win32":
+        import termios  # noqa: PLC0415 - POSIX alone has it
+
+        with suppress(termios.error):  # the terminal is gone: so is what was typed
+            termios.tcflush(sys.stdin, termios.TCIFLUSH)
 
 
 def typed_line() -> str:
