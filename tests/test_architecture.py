@@ -126,9 +126,8 @@ def test_every_outside_library_has_a_place() -> None:
 
 @pytest.mark.parametrize("path", MODULES, ids=name_of)
 def test_nothing_is_posix_only(path: Path) -> None:
-    may = (
-        {"termios"} if name_of(path) in {"adapters/console/keyboard.py", "adapters/console/typed.py"} else set()
-    )  # where it gives up on Windows
+    at_a_terminal = {"adapters/console/keyboard.py", "adapters/console/typed.py"}
+    may = {"termios"} if name_of(path) in at_a_terminal else set()  # where it gives up on Windows
     assert not {name.split(".")[0] for name in imports(path)} & POSIX_ONLY - may
 
 

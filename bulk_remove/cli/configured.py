@@ -16,10 +16,15 @@ from click.core import ParameterSource
 from bulk_remove.adapters.folders import default_config_file
 from bulk_remove.cli.profile import ADDED_UP, RIVALS, Profile, is_setting, key_of, load, settings_of
 from bulk_remove.cli.spoken import language_option, speak_as_asked
+from bulk_remove.cli.toml_values import nearest
+from bulk_remove.core.model import harmless
 from bulk_remove.errors import UsageError
 from bulk_remove.language import joined, ours, phrase, translated
 
 PASSWORD = "BULK_REMOVE_PASSWORD"  # noqa: S105 - a variable's name
+_PREFIX = "BULK_REMOVE_"
+_OTHER_VARIABLES = {"BULK_REMOVE_CONFIG", "BULK_REMOVE_PROFILE", "BULK_REMOVE_LANG"}
+_SAID_ONCE = {"campaign", "campaign_column", "column", "sheet", "output"}
 _NEAREST_FIRST = (
     ParameterSource.COMMANDLINE,
     ParameterSource.ENVIRONMENT,
@@ -92,6 +97,9 @@ class Configured(click.Command):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Read the options; of those that exclude each other the one told nearer by stays."""
+        if not ctx.resilient_parsing:
+            _check_said_once(self.make_parser(ctx).parse_args([*args])[2])
+            _check_variables(ctx)
         rest = super().parse_args(ctx, args)
         for rivals in RIVALS:
             _keep_the_nearest(ctx, rivals)
@@ -147,6 +155,22 @@ def _take_password(ctx: click.Context) -> None:
 def _with_marks(text: str | None) -> str | None:
     r"""Return a docstring with click's mark for lines that stay as they are: a raw one spells it `\b`."""
     return None if text is None else text.replace("\\b\n", "\b\n")
+
+
+def _check_said_once(said: Sequence[click.Parameter]) -> None:
+    """Raise UsageError where what is removed, or the report, is named twice: click takes the last one silently."""
+    once = [param for param in said if param.name in _SAID_ONCE and not param.multiple]
+    twice = next((param for place, param in enumerate(once) if param in once[:place]), None)
+    if twice is not None:
+        raise UsageError(phrase("{flag} is given twice.", flag=twice.opts[0]), "It takes one value: keep one of them.")
+
+
+def _check_variables(ctx: click.Context) -> None:
+    """Raise UsageError for a variable with our prefix that no option has: a guard that was misspelt would not hold."""
+    known = {str(param.envvar) for param in settings_of(ctx.find_root().command).values()} | _OTHER_VARIABLES
+    for name in sorted(os.environ):
+        if name.startswith(_PREFIX) and name not in known and "PASSWORD" not in name:  # whose names are free
+            raise UsageError(phrase("{variable} is not a setting.", variable=harmless(name)), nearest(name, [*known]))
 
 
 def _keep_the_nearest(ctx: click.Context, rivals: Sequence[str]) -> None:

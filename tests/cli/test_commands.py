@@ -242,3 +242,21 @@ def test_a_deadline_is_a_time_of_day_or_a_day_and_a_time_of_it() -> None:
     moment = datetime(2031, 2, 3, 6, 30)  # noqa: DTZ001 - likewise
     for until in ("2031-02-03T06:30", "2031-02-03 06:30:00"):
         assert TimeOfDay().convert(until, None, None) == moment.timestamp()
+
+
+@pytest.mark.parametrize(
+    "words", [("--sheet", "A", "--sheet", "B"), ("-c", "00001", "--campaign", "00002"), ("-o", "a.csv", "-o", "b.csv")]
+)
+def test_what_is_removed_and_where_the_report_goes_is_said_once(tmp_path: Path, words: tuple[str, ...]) -> None:
+    done = bulk_remove("run", "numbers.csv", *words, "--yes", "--state-dir", tmp_path)
+    assert done.returncode == 2
+    assert "is given twice. " in " ".join(done.stderr.split("\n"))
+
+
+def test_a_variable_that_no_setting_has_is_refused(tmp_path: Path) -> None:
+    done = bulk_remove("runs", "list", "--state-dir", tmp_path, env=environment(BULK_REMOVE_MAX_NUMBER="5"))
+    assert done.returncode == 2
+    assert "BULK_REMOVE_MAX_NUMBER is not a setting." in done.stderr
+    assert "BULK_REMOVE_MAX_NUMBERS" in done.stderr
+    known = environment(BULK_REMOVE_ACME_PASSWORD="x", BULK_REMOVE_LANG="en", BULK_REMOVE_MAX_NUMBERS="5")
+    assert bulk_remove("runs", "list", "--state-dir", tmp_path, env=known).returncode == 0
