@@ -99,8 +99,10 @@ def removal(server: Running, folder: Path, *words: str | Path) -> tuple[str | Pa
 
     It does not look for the pace that the server bears, for that takes a run its first minute.
     """
-    own = ("--url", server.url, "--user", "demo", "-c", "00001", "--state-dir", folder / "state")
-    return ("run", "--pace", "fixed", *words, *own, "--yes", "-o", folder / "report.csv")
+    own: list[str | Path] = ["--url", server.url, "--user", "demo", "--state-dir", folder / "state"]
+    for flag, name, value in (("-c", "--campaign", "00001"), ("-o", "--output", folder / "report.csv")):
+        own += [] if flag in words or name in words else [flag, value]
+    return ("run", "--pace", "fixed", *words, *own, "--yes")
 
 
 def report_of(folder: Path) -> list[dict[str, str]]:
