@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
@@ -36,16 +36,15 @@ from bulk_remove.cli.run_log import logged
 from bulk_remove.cli.signals import report_kept, stopped_by_signals, told_truly
 from bulk_remove.core.forms import told_forms
 from bulk_remove.core.guards import NOTHING_KNOWN
-from bulk_remove.core.model import Status
 from bulk_remove.core.plan import ApprovedPlan, Consent, approve, check_holds_numbers, check_within_limits
 from bulk_remove.core.progress import duration
-from bulk_remove.core.summary import Ending, exit_code, headline
+from bulk_remove.core.summary import Ending, headline
 from bulk_remove.core.unasked import CAUSE, UnaskedRemoval, unasked_told
 from bulk_remove.errors import ExitCode, GuardStop, UsageError
 from bulk_remove.language import counted, ours, phrase
 from bulk_remove.run.again import nothing_left
 from bulk_remove.run.carry_out import Carried, Hooks, Sent, carry_out, connection, notes_of, with_learned_limit
-from bulk_remove.run.finish import REPORT, SUMMARY, Finished, Wanted, finish
+from bulk_remove.run.finish import REPORT, SUMMARY, Finished, Wanted, finish, told_again
 from bulk_remove.run.places import Job, check_places, place_now, taken_meanwhile
 from bulk_remove.run.plan_json import plan_as_json
 from bulk_remove.run.preflight import Findings, Glance, error_of, inspect_campaigns, inspect_server
@@ -221,7 +220,7 @@ def resume_run(screen: Screen, options: dict[str, Any], held: Collection[str]) -
             left, done = standing_of(run)
             screen.standing(left, done)
             if (finished := nothing_left(run)) is not None:
-                return _left_as_it_is(screen, finished, output, wanted, done)
+                return _left_as_it_is(screen, finished, output, wanted, anew=bool(options.get("overwrite")))
             show_when(screen, run.settings, options)
             if left.to_send:
                 _need_consent(screen, options)
@@ -247,19 +246,19 @@ def _left_as_it_is(
     finished: tuple[Prepared, Settings, Ending],
     output: Path | None,
     wanted: Wanted,
-    done: Mapping[Status, int],
+    *,
+    anew: bool,
 ) -> Carried:
-    """Say that nothing is left of a run, and write its report from the ledger where it is missing."""
+    """Say that nothing is left of a run, and write its report from the ledger where it is missing, or `anew`."""
     ready, settings, ending = finished
     report = output or ready.folder / REPORT
     places = (report, report.with_suffix(SUMMARY), *wanted.places(report))
     screen.tell("Nothing is left to ask for: this run is finished, and nothing was sent.")
-    if all(place.exists() for place in places):
-        screen.files(places[0], places[1], places[2:])
-        return Carried(ready.folder, exit_code(ending, done), None, places[2:])
-    written = finish(ready, settings, ending, output, wanted)
-    screen.files(written.report, written.summary, written.also)
-    return Carried(ready.folder, written.exit_code, None, written.also)
+    there = not anew and all(place.exists() for place in places)
+    told = told_again(ready, settings, ending) if there else finish(ready, settings, ending, output, wanted)
+    screen.tell(headline(told.by_status, ending, told.nothing, ready.plan.rehearsal))
+    screen.files(places[0], places[1], places[2:])
+    return Carried(ready.folder, told.exit_code, None, places[2:])
 
 
 def _tell_unasked(screen: Screen, removals: Sequence[UnaskedRemoval]) -> None:

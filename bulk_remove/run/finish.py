@@ -113,6 +113,12 @@ def finish(
     return finished
 
 
+def told_again(prepared: Prepared, settings: Settings, ending: Ending) -> Finished:
+    """Return what an earlier run amounts to, without a report of it. Raises what `finish` does."""
+    with _place_aside(prepared) as aside:
+        return _reported(prepared, settings, ending, aside / REPORT, CsvFor.PROGRAMS, None, aside)[0]
+
+
 def write_again(
     prepared: Prepared, settings: Settings, ending: Ending, form: ReportFormat, path: Path, csv_for: CsvFor
 ) -> Finished:

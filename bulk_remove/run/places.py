@@ -83,7 +83,7 @@ def check_places(
     if output.name == "-" or output.suffix.lower() in _NO_CSV:
         raise UsageError(
             phrase("--output {output} is not a name for a CSV file, which the report is.", output=output),
-            "Name the CSV, for example report.csv; --report html,xlsx also writes the page and the workbook beside it.",
+            "Name the CSV, for example report.csv. Page and workbook are written beside it where you ask for them.",
         )
     strict = replace(job, overwrite=False)
     beside = {name for name in found if not _is_own_report(Path(name), places, strict)}

@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from itertools import cycle, islice
@@ -28,9 +28,19 @@ from bulk_remove.adapters.ledger import (
 )
 from bulk_remove.adapters.ledger.chain import begin
 from bulk_remove.adapters.ledger.planning import CAMPAIGN_ORDINALS
+from bulk_remove.adapters.ledger.sending import fastest_of
 from bulk_remove.core.alike import Alike
 from bulk_remove.core.chunker import RequestShape, in_requests
-from bulk_remove.core.lifecycle import NEW, SETTLED, Event, nowhere, without_verdict
+from bulk_remove.core.lifecycle import (
+    NEW,
+    SETTLED,
+    Event,
+    Fastest,
+    judged_again,
+    nowhere,
+    taken_up,
+    without_verdict,
+)
 from bulk_remove.core.model import Again, Chunk, NumberedBlock, NumberState, RowBlock, RowOutcome, Source
 from tests.support.ledger_values import number_states, open_states
 
@@ -59,7 +69,8 @@ class Model:
     due_s: dict[Key, float]
     attempts: dict[int, tuple[int, float, float | None, str | None, str, int]]
 
-    def outcomes(self) -> Iterable[RowOutcome]:
+    def outcomes(self, fastest: Fastest, under_way: Collection[Key]) -> Iterable[RowOutcome]:
+        """Return what a report says by the fastest reply; what brought no reply yet may be gone or not."""
         first: dict[Key, tuple[str, int]] = {}
         for source, row, cell, others, key in self.rows:
             campaign, number = key
@@ -70,6 +81,9 @@ class Model:
             place = "" if not file else f"{first_row}" if file == source.file else f"{file}:{first_row}"
             first.setdefault(key, (source.file, row))
             state = self.states[key]
+            if key in under_way:
+                state = without_verdict(state, Event.LOST, "A request for it has brought no reply yet.")
+            state = judged_again(state, fastest)
             shown = number if nowhere(state) else self.asked_as(key)
             yield RowOutcome(source, row, cell, others, shown, campaign, state, "", place)
 
@@ -296,7 +310,7 @@ class Ledger(RuleBasedStateMachine):
                     states[key] = without_verdict(states[key], Event.LOST, LOST)
         planned = {(campaign, number) for campaign, chunk in self.planned for number in chunk}
         again = [key for key, state in states.items() if state.phase not in SETTLED and key not in planned]
-        states |= {key: states[key]._replace(busy_since_s=0.0) for key in again}
+        states |= {key: taken_up(states[key], fastest_of(self.store.connection)) for key in again}
         self.model.due_s = dict.fromkeys(again, self.now_s)
         self.held, self.last_planned_id, self.unfetched = [], 0, [*self.planned]
         assert Reopening(self.store).reopen(self.now_s) == Counter(state.phase for state in states.values())
@@ -315,10 +329,15 @@ class Ledger(RuleBasedStateMachine):
 
     @rule()
     def report(self) -> None:
-        assert list(Outcomes(self.store).rows()) == list(self.model.outcomes())
+        assert list(Outcomes(self.store).rows()) == self._reported(self.store)
         with opened_for_reading(self.path) as store:
             tallies = history(store).tallies.values()
         assert sum((tally.phases for tally in tallies), Counter()) == Outcomes(self.store).phases()
+
+    def _reported(self, store: Store) -> list[RowOutcome]:
+        carried = [chunk for chunk in self.held if chunk.chunk_id in self.under_way]
+        under_way = {key for chunk in carried for key in self.model.keys_of(chunk)}
+        return [*self.model.outcomes(fastest_of(store.connection), under_way)]
 
     def teardown(self) -> None:
         try:
@@ -331,7 +350,8 @@ class Ledger(RuleBasedStateMachine):
         self.report()
         self.store.close()
         with closing(sqlite3.connect(self.path)) as connection:
-            assert list(Outcomes(Store(self.path, connection)).rows()) == list(self.model.outcomes())
+            store = Store(self.path, connection)
+            assert list(Outcomes(store).rows()) == self._reported(store)
             columns = "attempt_id, chunk_id, begun_at_s, ended_at_s, result, request_id, strangers"
             attempts = connection.execute(f"SELECT {columns} FROM attempt")  # noqa: S608 - the columns stand above
             assert {attempt_id: tuple(rest) for attempt_id, *rest in attempts} == self.model.attempts

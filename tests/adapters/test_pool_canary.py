@@ -102,7 +102,7 @@ def test_a_canary_that_must_be_split_is_sent_whole_before_the_rest(tmp_path: Pat
 
     trial = Trial(tmp_path, stumbling)
     assert {number for numbers in trial.first for number in numbers} == {*NUMBERS[:10]}
-    assert trial.mix == {Phase.REMOVED: 9, Phase.FAILED: 1}
+    assert trial.mix == {Phase.REMOVED: 9, Phase.FAILED_IN_DOUBT: 1}  # one number takes no time of its own
 
 
 @pytest.mark.parametrize(

@@ -219,7 +219,7 @@ def test_resume_keeps_the_ceilings_of_its_run_unless_others_are_typed(
 
 def test_the_report_never_replaces_the_input(server: Running, tmp_path: Path, numbers: Path) -> None:
     before = numbers.read_text(encoding="utf-8")
-    done = bulk_remove(*removal(server, tmp_path, numbers), "-o", numbers)
+    done = bulk_remove(*removal(server, tmp_path, numbers, "-o", numbers))
     assert done.returncode == 2
     assert "is a file that this run reads" in done.stderr
     assert numbers.read_text(encoding="utf-8") == before

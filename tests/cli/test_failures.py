@@ -45,7 +45,7 @@ def test_a_wrong_password_is_6_and_shown_nowhere(server: Running, tmp_path: Path
 
 
 def test_an_unknown_campaign_is_6(server: Running, tmp_path: Path, numbers: Path) -> None:
-    code, error = told((*removal(server, tmp_path, numbers), "-c", "99999"))
+    code, error = told(removal(server, tmp_path, numbers, "-c", "99999"))
     assert code == 6
     assert "knows no such campaign" in error
     assert "Check campaign 99999" in error
@@ -120,7 +120,7 @@ def test_no_terminal_and_no_yes_is_2(server: Running, tmp_path: Path, numbers: P
 def test_a_setting_that_cannot_be_is_2(
     server: Running, tmp_path: Path, numbers: Path, options: tuple[str, ...], env: dict[str, str], sentence: str
 ) -> None:
-    code, error = told((*removal(server, tmp_path, numbers), *options), environment(**env))
+    code, error = told(removal(server, tmp_path, numbers, *options), environment(**env))
     assert code == 2, error
     assert sentence in error
 

@@ -86,7 +86,7 @@ def test_numbers_can_be_piped_in(tmp_path: Path) -> None:
 def test_internal_numbers_that_are_piped_in_are_read_once_more_and_sent(tmp_path: Path) -> None:
     done = subprocess.run(
         [*COMMAND, "plan", "-", "-c", "00001", "--state-dir", tmp_path / "state", "--no-header", "--column", "1"],
-        input="441\n442\n600000001\n19 115\n",
+        input="441\n442\n600000001\n19115\n",
         env=environment(),
         capture_output=True,
         text=True,

@@ -15,6 +15,7 @@ from bulk_remove.core.columns import (
     is_report_header,
     is_whole_number,
     may_be_header,
+    names_phones,
     says_remove,
 )
 from bulk_remove.core.model import REPORT_COLUMNS
@@ -458,3 +459,8 @@ def test_the_column_of_a_condition_has_no_other_sign(wanted: str) -> None:
 
 def test_the_columns_of_conditions_differ_by_a_sign() -> None:
     assert find_condition_column(["telefon", "zgoda", "!zgoda"], [], "!ZGODA") == 2
+
+
+@pytest.mark.parametrize(("cell", "named"), [("telefon", True), ("tel2", True), ("no", False), ("miasto", False)])
+def test_a_cell_may_be_a_known_name_of_a_phone_column(cell: str, named: bool) -> None:
+    assert names_phones(cell) is named

@@ -243,7 +243,7 @@ def test_a_report_that_cannot_be_as_it_is_asked_for_is_2(
         (("--report", "html", "-o", "report.html"), "has the name of another report"),
         (("-o", "report.xlsx"), "report.xlsx is not a name for a CSV file"),
         (("-o", "report.XLS"), "report.XLS is not a name for a CSV file"),
-        (("-o", "report.ods"), "--report html,xlsx"),
+        (("-o", "report.ods"), "Page and workbook are written beside it"),
         (("--report", "xlsx", "-o", "report.html"), "report.html is not a name for a CSV file"),
         (("-o", "-"), "--output - is not a name for a CSV file"),
         (("--report", "xlsx", "-o", "leads.csv"), "is a file that this run reads"),
@@ -254,7 +254,7 @@ def test_a_report_that_would_take_the_place_of_another_file_is_2_before_anything
 ) -> None:
     with simulator(tmp_path) as server:
         placed = [str(tmp_path / word) if word.startswith(("report.", "leads.")) else word for word in words]
-        done = bulk_remove(*removal(server, tmp_path, numbers, *PACE), *placed)
+        done = bulk_remove(*removal(server, tmp_path, numbers, *PACE, *placed))
     assert done.returncode == 2
     assert sentence in done.stderr
     assert not [entry for entry in read_audit(tmp_path / "audit.jsonl") if entry.method == "DELETE"]

@@ -28,7 +28,7 @@ FORMS = ("--also-try", "international,zeros", "--canary", "--canary-max-not-exis
 PLANS_ONLY = {("straggler", "due_at_s"), ("straggler", "chunk_id")}
 TABLES = (
     "run", "session", "canary", "record_count", "note", "report", "source", "block", "duplicate", "chunk", "attempt",
-    "straggler",
+    "straggler", "fastest",
 )  # fmt: skip
 
 

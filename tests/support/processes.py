@@ -99,10 +99,15 @@ def removal(server: Running, folder: Path, *words: str | Path) -> tuple[str | Pa
 
     It does not look for the pace that the server bears, for that takes a run its first minute.
     """
-    own: list[str | Path] = ["--url", server.url, "--user", "demo", "--state-dir", folder / "state"]
-    for flag, name, value in (("-c", "--campaign", "00001"), ("-o", "--output", folder / "report.csv")):
-        own += [] if flag in words or name in words else [flag, value]
-    return ("run", "--pace", "fixed", *words, *own, "--yes")
+    own: dict[tuple[str, ...], str | Path] = {
+        ("--url",): server.url,
+        ("--user",): "demo",
+        ("--state-dir",): folder / "state",
+        ("-c", "--campaign"): "00001",
+        ("-o", "--output"): folder / "report.csv",
+    }
+    more = [word for names, value in own.items() if not {*names} & {*words} for word in (names[0], value)]
+    return ("run", "--pace", "fixed", "--yes", *words, *more)
 
 
 def report_of(folder: Path) -> list[dict[str, str]]:
