@@ -164,15 +164,20 @@ class Ledger(RuleBasedStateMachine):
         del self.unfetched[:limit]
         for chunk in chunks:
             assert chunk.first
-            self._check(chunk)
+            self._check(chunk, taken_up_again=True)
             self.last_planned_id = chunk.chunk_id
         self.held += chunks
 
-    def _check(self, chunk: Chunk) -> None:
+    def _check(self, chunk: Chunk, *, taken_up_again: bool = False) -> None:
+        """Hold a chunk against the model; one of the plan that an earlier session had asked for is taken up again."""
         keys = self.model.keys_of(chunk)
+        states = [self.model.states[key] for key in keys]
+        if taken_up_again:
+            fastest = fastest_of(self.store.connection)
+            states = [taken_up(state, fastest) for state in states]
         assert [self.model.asked_as(key) for key in keys] == list(chunk.numbers)
         assert {self.model.forms.get(key, 0) for key in keys} == {chunk.form}
-        assert chunk.states == tuple(self.model.states[key] for key in keys)
+        assert chunk.states == tuple(states)
         assert {campaign for campaign, _ in keys} == {chunk.campaign}
 
     def _take(self, which: int, states: list[NumberState]) -> tuple[Chunk, Alike[NumberState]]:
@@ -310,10 +315,12 @@ class Ledger(RuleBasedStateMachine):
                     states[key] = without_verdict(states[key], Event.LOST, LOST)
         planned = {(campaign, number) for campaign, chunk in self.planned for number in chunk}
         again = [key for key, state in states.items() if state.phase not in SETTLED and key not in planned]
-        states |= {key: taken_up(states[key], fastest_of(self.store.connection)) for key in again}
+        fastest = fastest_of(self.store.connection)
+        states |= {key: taken_up(states[key], fastest) for key in again}
         self.model.due_s = dict.fromkeys(again, self.now_s)
         self.held, self.last_planned_id, self.unfetched = [], 0, [*self.planned]
-        assert Reopening(self.store).reopen(self.now_s) == Counter(state.phase for state in states.values())
+        phases = Counter(judged_again(state, fastest).phase for state in states.values())
+        assert Reopening(self.store).reopen(self.now_s) == phases
 
     @invariant()
     def the_next_due_time_is_the_earliest(self) -> None:
