@@ -21,7 +21,8 @@ needs_two_users = pytest.mark.skipif(
     not hasattr(os, "geteuid") or os.geteuid() != 0, reason="needs root, who alone can become two users"
 )
 _BECOME = """
-import difflib, encodings.idna, encodings.unicode_escape, importlib.readers, importlib.resources.readers, os, tomllib
+import difflib, encodings.idna, encodings.unicode_escape, importlib.readers, importlib.resources._adapters
+import importlib.resources.readers, os, tomllib
 os.setgroups([])
 os.setgid({user})
 os.setuid({user})
