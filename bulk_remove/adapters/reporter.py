@@ -17,9 +17,11 @@ from bulk_remove.core.alike import Ids, long_form
 from bulk_remove.core.lifecycle import explain, status_of
 from bulk_remove.core.model import (
     NO_NUMBER,
+    REHEARSED,
     REPORT_COLUMNS,
     NumberState,
     OutcomeBlock,
+    Rehearsal,
     Source,
     Status,
     harmless,
@@ -47,10 +49,12 @@ def write_report(
     expected_rows: int,
     kept: Sequence[str],
     written: list[Aside] | None = None,
+    rehearsal: Rehearsal = Rehearsal.NONE,
 ) -> Counter[Status]:
     """Write report.csv; `kept` names the input's own columns, which then come first. Returns the rows by status.
 
-    What was written is added to `written`, as it is by all that follow.
+    What was written is added to `written`, as it is by all that follow. The `detail` of each number says of a rehearsal
+    that it is one: the file may be read without all else that says so.
 
     The sum must close before the file gets its name. Raises InvariantError when it does not, StorageError when the
     disk fails.
@@ -59,8 +63,9 @@ def write_report(
     with written_aside(path, written) as file:
         file.write(",".join([_cell(column) for column in _told_apart(kept)] + [*REPORT_COLUMNS]) + "\r\n")  # RFC 4180
         file.flush()
+        lines = _written(blocks, len(kept), by_status, REHEARSED[rehearsal])
         # Past the text layer, which costs as much as all else here.
-        file.buffer.writelines(text.encode(errors="replace") for text in _written(blocks, len(kept), by_status))
+        file.buffer.writelines(text.encode(errors="replace") for text in lines)
         check_closed(expected_rows, by_status)
     return by_status
 
@@ -133,7 +138,7 @@ def _told_apart(kept: Sequence[str]) -> list[str]:
     return [*taken][len(REPORT_COLUMNS) :]
 
 
-def _written(blocks: Iterable[OutcomeBlock], width: int, by_status: Counter[Status]) -> Iterator[str]:
+def _written(blocks: Iterable[OutcomeBlock], width: int, by_status: Counter[Status], said: str) -> Iterator[str]:
     """Yield the lines of each block as one text. What rows have in common is written once for each kind of row."""
     for block in blocks:
         for state, count in block.states.counted():
@@ -142,7 +147,7 @@ def _written(blocks: Iterable[OutcomeBlock], width: int, by_status: Counter[Stat
         file = _cell(f"{source.file}!{source.sheet}" if source.sheet else source.file)
         start = [f"{_kept(others, width)}{file}," for others in block.others] or repeat(f"{',' * width}{file},")
         cells = _cells(block.cells)
-        middle, end = _around_the_ids(block)
+        middle, end = _around_the_ids(block, said)
         yield "".join(
             [
                 f"{before}{row},{cell},{number},{between}{ids}{after}"
@@ -160,10 +165,10 @@ def _written(blocks: Iterable[OutcomeBlock], width: int, by_status: Counter[Stat
         )
 
 
-def _around_the_ids(block: OutcomeBlock) -> tuple[Iterable[str], Iterable[str]]:
+def _around_the_ids(block: OutcomeBlock, said: str) -> tuple[Iterable[str], Iterable[str]]:
     """Return for each row what stands before its record ids, from the campaign on, and what after them."""
     states, campaigns = block.states, block.campaigns
-    before, after = zip(*map(_of_kind, states.kinds), strict=True)
+    before, after = zip(*(_of_kind(kind, said) for kind in states.kinds), strict=True)
     if campaigns.count(campaigns[0]) == len(campaigns):
         campaign = _cell(campaigns[0])
         middle = _each([f"{campaign},{text}" for text in before], states.which)
@@ -189,9 +194,9 @@ def _status(state: NumberState) -> Status:
     return unsent_status(state.detail) if state.phase == NO_NUMBER else status_of(state.phase)
 
 
-def _of_kind(state: NumberState) -> tuple[str, str]:
+def _of_kind(state: NumberState, said: str) -> tuple[str, str]:
     """Return what stands before and after the record ids: status and removed_records, attempts to answered_at."""
-    detail = state.detail if state.phase == NO_NUMBER else explain(state)
+    detail = state.detail if state.phase == NO_NUMBER else " ".join(filter(None, (said, explain(state))))
     answered = timestamp(state.answered_at_s) if state.answered_at_s else ""
     return (
         f"{_status(state).value},{state.removed},",

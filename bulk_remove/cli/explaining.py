@@ -8,7 +8,7 @@ from bulk_remove.adapters.ledger import Trace
 from bulk_remove.cli.given import state_dir_from
 from bulk_remove.cli.history_text import local
 from bulk_remove.core.lifecycle import explain, status_of
-from bulk_remove.core.model import harmless
+from bulk_remove.core.model import REHEARSED, harmless
 from bulk_remove.errors import AlteredLedgerError, ExitCode, InputError
 from bulk_remove.language import counted, joined, ours, phrase
 from bulk_remove.run.explain import Explained, explained, explained_as_json
@@ -59,6 +59,8 @@ def _in_full(one: Explained) -> Iterator[str]:
     began_s = one.run.told.created_at_s if one.run.told else one.run.last_s
     about = phrase("{run_id}  {when}", run_id=one.run.run_id, when=local(began_s))
     yield joined("  ", filter(None, [about, one.run.host, ours(one.run.state)]))
+    if one.run.rehearsal:
+        yield phrase("    {rehearsed}", rehearsed=ours(REHEARSED[one.run.rehearsal]))
     if one.problem:
         yield phrase("    {problem}", problem=ours(one.problem))
     if one.run.proves_nothing:

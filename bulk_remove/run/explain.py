@@ -103,6 +103,7 @@ def explained_as_json(one: Explained) -> dict[str, Any]:
     return {
         "run_id": one.run.run_id,
         "host": one.run.host,
+        "rehearsal": one.run.rehearsal.value or None,
         "ending": one.run.state,
         "problem": one.problem,
         "proves_nothing": one.run.proves_nothing,

@@ -185,7 +185,7 @@ def _reported(
         counter = RowCounter(keys)
         blocks = counter.through(outcomes.blocks())
         shown = course.through(blocks) if course else blocks
-        by_status = write_report(plain, shown, prepared.plan.rows, prepared.kept, written)
+        by_status = write_report(plain, shown, prepared.plan.rows, prepared.kept, written, prepared.plan.rehearsal)
         removed = counter.distinct_records()
     if csv_for is CsvFor.EXCEL_PL:
         with written_aside(report, written) as file:

@@ -12,7 +12,7 @@ from bulk_remove.adapters.reporter import timestamp
 from bulk_remove.core.advice import RESUMED
 from bulk_remove.core.forms import Held, told_forms
 from bulk_remove.core.lifecycle import status_of
-from bulk_remove.core.model import OPEN_STATUSES, Status, unsent_status
+from bulk_remove.core.model import OPEN_STATUSES, Rehearsal, Status, unsent_status
 from bulk_remove.core.proof import CampaignResult, NoneFound, none_found
 from bulk_remove.core.summary import Ending
 from bulk_remove.errors import StorageError
@@ -58,6 +58,11 @@ class PastRun:
     def host(self) -> str:
         """The server, as it is shown."""
         return str(self._destination.get("host", ""))
+
+    @property
+    def rehearsal(self) -> Rehearsal:
+        """Whether it was, or may have been, a rehearsal."""
+        return Rehearsal.of(self.host, stand_in=bool(self._plan.get("stand_in")))
 
     @property
     def campaigns(self) -> tuple[str, ...]:
@@ -220,6 +225,7 @@ def run_as_json(run: PastRun) -> dict[str, object]:
         "began_at": timestamp(run.told.created_at_s if run.told else run.last_s),
         "last_at": timestamp(run.last_s),
         "host": run.host,
+        "rehearsal": run.rehearsal.value or None,
         "campaigns": list(run.campaigns),
         "rows": run.rows,
         "numbers": run.numbers_by_status.total(),

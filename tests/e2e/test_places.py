@@ -1,6 +1,7 @@
 """Nothing that belongs to somebody else is overwritten by a report: the real command, and Python."""
 
 import json
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ import pytest
 from bulk_remove import Server, Settings, UsageError, remove_files, rerun
 from bulk_remove.simulator.api import DEMO_PASSWORD
 from bulk_remove.simulator.audit import read_audit
-from tests.support.processes import COMMAND, Running, bulk_remove, environment, removal, simulator
+from tests.support.processes import COMMAND, Running, bulk_remove, environment, removal, report_of, simulator
 
 PACE = ("--rate", "100")
 NUMBERS = "telefon\n600000001\n600000002\n"
@@ -176,6 +177,13 @@ def test_a_rehearsal_is_named_as_such_wherever_it_could_be_taken_for_proof(
     assert "Rehearsal on a stand-in. Finished: " in done.stdout
     assert "Rehearsal on a stand-in. Finished" in (tmp_path / "report.html").read_text(encoding="utf-8")
     assert json.loads((tmp_path / "report.summary.json").read_text(encoding="utf-8"))["rehearsal"] == "stand-in"
+    assert [row["detail"] for row in report_of(tmp_path)] == ["Rehearsal on a stand-in."] * 2
+    run_id = json.loads((tmp_path / "report.summary.json").read_text(encoding="utf-8"))["run_id"]
+    state = ("--state-dir", tmp_path / "state")
+    for asked in (("runs", "list"), ("runs", "show", run_id), ("runs", "verify"), ("explain", "600000001")):
+        assert "Rehearsal on a stand-in." in bulk_remove(*asked, *state).stdout
+        whole = bulk_remove(*asked, *state, "--json").stdout
+        assert '"rehearsal":"stand-in"' in re.sub(r"\s", "", whole)
     # Also what is written later, from the ledger alone.
     assert bulk_remove("report", "--state-dir", tmp_path / "state", "-o", tmp_path / "page.html").returncode == 0
     assert "Rehearsal on a stand-in. Finished" in (tmp_path / "page.html").read_text(encoding="utf-8")
