@@ -99,6 +99,11 @@ class PastRun:
         return counted
 
     @property
+    def keep_lists(self) -> tuple[str, ...]:
+        """The files of numbers that it must never remove."""
+        return tuple(str(each["file"]) for each in self._plan.get("keep", ()))
+
+    @property
     def numbers_by_status(self) -> Counter[Status]:
         """Its distinct numbers by status, all campaigns together."""
         counted: Counter[Status] = Counter()
@@ -208,6 +213,7 @@ def past_run(folder: Path) -> PastRun:
 def _look_through(run: PastRun) -> None:
     """Ask a run for all that may be asked of it later, so that what its cells raise is raised while they are read."""
     details_as_json(run)
+    _ = run.keep_lists
     for held in run.held.values():
         told_forms(held, run.settings.get("region", "PL"))
 
