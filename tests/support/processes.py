@@ -97,9 +97,11 @@ def started(
 def removal(server: Running, folder: Path, *words: str | Path) -> tuple[str | Path, ...]:
     """Return the words of a run against the simulator, reporting to report.csv in the folder.
 
-    It does not look for the pace that the server bears, for that takes a run its first minute.
+    It does not look for the pace that the server bears, for that takes a run its first minute. What the words say
+    themselves is not added.
     """
     own: dict[tuple[str, ...], str | Path] = {
+        ("--pace",): "fixed",
         ("--url",): server.url,
         ("--user",): "demo",
         ("--state-dir",): folder / "state",
@@ -107,7 +109,7 @@ def removal(server: Running, folder: Path, *words: str | Path) -> tuple[str | Pa
         ("-o", "--output"): folder / "report.csv",
     }
     more = [word for names, value in own.items() if not {*names} & {*words} for word in (names[0], value)]
-    return ("run", "--pace", "fixed", "--yes", *words, *more)
+    return ("run", "--yes", *words, *more)
 
 
 def report_of(folder: Path) -> list[dict[str, str]]:
