@@ -30,7 +30,7 @@ from bulk_remove.core.model import (
 from bulk_remove.core.summary import check_closed
 from bulk_remove.disk import Aside, Folder
 from bulk_remove.disk import written as write_aside
-from bulk_remove.errors import InputError, StorageError, UsageError
+from bulk_remove.errors import InputError, PlaceTakenError, StorageError, UsageError
 from bulk_remove.language import ours, phrase
 
 _SEPARATORS = ",;\t\r\n"
@@ -50,6 +50,8 @@ def write_report(
     kept: Sequence[str],
     written: list[Aside] | None = None,
     rehearsal: Rehearsal = Rehearsal.NONE,
+    *,
+    replacing: bool = True,
 ) -> Counter[Status]:
     """Write report.csv; `kept` names the input's own columns, which then come first. Returns the rows by status.
 
@@ -57,10 +59,10 @@ def write_report(
     that it is one: the file may be read without all else that says so.
 
     The sum must close before the file gets its name. Raises InvariantError when it does not, StorageError when the
-    disk fails.
+    disk fails, PlaceTakenError as `written_aside` does, like all that follow.
     """
     by_status: Counter[Status] = Counter()
-    with written_aside(path, written) as file:
+    with written_aside(path, written, replacing=replacing) as file:
         file.write(",".join([_cell(column) for column in _told_apart(kept)] + [*REPORT_COLUMNS]) + "\r\n")  # RFC 4180
         file.flush()
         lines = _written(blocks, len(kept), by_status, REHEARSED[rehearsal])
@@ -86,9 +88,11 @@ def kept_columns(sources: Sequence[Source]) -> tuple[str, ...]:
     return header
 
 
-def write_summary(path: Path, summary: dict[str, object], written: list[Aside] | None = None) -> None:
+def write_summary(
+    path: Path, summary: dict[str, object], written: list[Aside] | None = None, *, replacing: bool = True
+) -> None:
     """Write the summary as JSON. Raises StorageError."""
-    with written_aside(path, written) as file:
+    with written_aside(path, written, replacing=replacing) as file:
         json.dump(summary, file, ensure_ascii=False, allow_nan=False, indent=2)
         file.write("\n")
 
@@ -106,10 +110,13 @@ def check_place(path: Path) -> None:
 
 
 @contextmanager
-def written_aside(path: Path, written: list[Aside] | None = None) -> Iterator[TextIO]:
-    """Open a file beside `path`, readable by its owner alone, that takes the name `path` once all of it is on disk."""
+def written_aside(path: Path, written: list[Aside] | None = None, *, replacing: bool = True) -> Iterator[TextIO]:
+    """Open a file beside `path`, readable by its owner alone, that takes the name `path` once all of it is on disk.
+
+    Raises StorageError; it is PlaceTakenError where something has that name by then, unless that is to be replaced.
+    """
     try:
-        with write_aside(path) as aside:
+        with write_aside(path, replacing=replacing) as aside:
             # The name of a file that is not UTF-8 holds surrogates: a question mark for each, not a report lost.
             file = TextIOWrapper(aside.file, encoding="utf-8", errors="replace", newline="")
             try:
@@ -121,7 +128,8 @@ def written_aside(path: Path, written: list[Aside] | None = None) -> Iterator[Te
         if written is not None:
             written.append(aside)
     except OSError as error:
-        raise StorageError(
+        kind = PlaceTakenError if isinstance(error, FileExistsError) else StorageError
+        raise kind(
             phrase("{path} cannot be written: {problem}.", path=path, problem=ours(str(error.strerror))),
             "Make room or choose another place with --output. The verdicts are safe in the ledger.",
         ) from None

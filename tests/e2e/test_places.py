@@ -5,11 +5,15 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, TextIO
 
 import pytest
 
 from bulk_remove import Server, Settings, UsageError, remove_files, rerun
+from bulk_remove.adapters import reporter
+from bulk_remove.run import finish as finishing
 from bulk_remove.simulator.api import DEMO_PASSWORD
 from bulk_remove.simulator.audit import read_audit
 from tests.support.processes import COMMAND, Running, bulk_remove, environment, removal, report_of, simulator
@@ -34,7 +38,7 @@ def numbers_fixture(tmp_path: Path) -> Path:
 
 def words(server: Running, folder: Path, output: Path, *more: str | Path) -> tuple[str | Path, ...]:
     own = ("--url", server.url, "--user", "demo", "-c", "00001", "--state-dir", folder / "state", "--yes")
-    return ("run", *own, *PACE, "-o", output, *more)
+    return ("run", *own, *(() if "--rate" in more else PACE), "-o", output, *more)
 
 
 def requests(server: Running) -> int:
@@ -218,3 +222,34 @@ def test_what_was_put_at_the_report_s_place_while_the_run_went_on_stays(
     assert json.loads((tmp_path / "report-2.summary.json").read_text(encoding="utf-8"))["rows"] == 30
     assert str(tmp_path / "report-2.csv") in out.decode()
     assert "so the report was written to" in err.decode()
+
+
+@pytest.mark.parametrize("name", ["report.csv", "report.summary.json", "report.html"])
+async def test_what_comes_to_the_report_s_place_while_it_is_being_written_stays(
+    tmp_path: Path, server: Running, numbers: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    mine, undisturbed = tmp_path / name, reporter.written_aside
+
+    @contextmanager
+    def disturbed(path: Path, *told: Any, **also_told: Any) -> Iterator[TextIO]:
+        with undisturbed(path, *told, **also_told) as file:
+            yield file
+            if path == mine:
+                mine.write_text("mine", encoding="utf-8")  # between the last look and the rename
+
+    for module in (reporter, finishing):
+        monkeypatch.setattr(module, "written_aside", disturbed)
+    own = Server(server.url, "demo", DEMO_PASSWORD, tmp_path / "state")
+    done = await remove_files(
+        numbers,
+        Settings("00001", rate=100.0),
+        own,
+        approve=lambda _plan: True,
+        output=tmp_path / "report.csv",
+        also=["html"],
+    )
+    assert mine.read_text(encoding="utf-8") == "mine"
+    assert (done.report.name, done.summary.name) == ("report-2.csv", "report-2.summary.json")
+    assert [path.name for path in done.also] == ["report-2.html"]
+    assert done.report.read_bytes().count(b"\n") == 3
+    assert bulk_remove("runs", "verify", "--state-dir", tmp_path / "state").returncode == 0
