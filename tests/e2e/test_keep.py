@@ -153,6 +153,15 @@ def test_the_number_is_compared_and_not_how_it_is_written(tmp_path: Path, sent: 
             ["imie;telefon;uwagi", "Jan;601234555;", "Ewa;601234556;", "x;601234557"],
             "may hold more numbers than can be",
         ),
+        *(
+            # The second number of a few rows, wherever they stand and whatever stands in the others.
+            (
+                ["telefon;drugi", *[f"{601234500 + 7 * i};{602234500 + i if i in at else rest}" for i in range(5300)]],
+                told,
+            )
+            for at in ({250}, {4999, 5100, 5299}, range(1000, 1020))
+            for rest, told in (("", "column 2 'drugi', too"), ("brak", "column 2 'drugi', too"))
+        ),
         (["telefon"], "has no rows under its header"),
         (["telefon;imie", ";Jan", ";Ewa"], "{keep}"),
         (["imie", "Jan", "Ewa"], "A --keep list is read without such options"),
