@@ -16,7 +16,7 @@ from bulk_remove.adapters import reporter
 from bulk_remove.run import finish as finishing
 from bulk_remove.simulator.api import DEMO_PASSWORD
 from bulk_remove.simulator.audit import read_audit
-from tests.support.processes import COMMAND, Running, bulk_remove, environment, removal, report_of, simulator
+from tests.support.processes import COMMAND, Running, bulk_remove, environment, removal, report_of, simulator, unsaid
 
 PACE = ("--rate", "100")
 NUMBERS = "telefon\n600000001\n600000002\n"
@@ -37,8 +37,8 @@ def numbers_fixture(tmp_path: Path) -> Path:
 
 
 def words(server: Running, folder: Path, output: Path, *more: str | Path) -> tuple[str | Path, ...]:
-    own = ("--url", server.url, "--user", "demo", "-c", "00001", "--state-dir", folder / "state", "--yes")
-    return ("run", *own, *(() if "--rate" in more else PACE), "-o", output, *more)
+    own = ("--url", server.url, "--user", "demo", "-c", "00001", "--state-dir", folder / "state")
+    return ("run", "--yes", *unsaid((*own, *PACE, "-o", output), more), *more)
 
 
 def requests(server: Running) -> int:
