@@ -386,11 +386,11 @@ Night._end = and_stops
 _STOPPED_WHILE_REPORTING = """
 import os, signal
 from bulk_remove.cli import jobs
-whole = jobs.finish
-def and_stops(*words):
+whole = jobs.finish_there
+def and_stops(*words, **named):
     os.kill(os.getpid(), signal.SIGTERM)
-    return whole(*words)
-jobs.finish = and_stops
+    return whole(*words, **named)
+jobs.finish_there = and_stops
 """
 
 

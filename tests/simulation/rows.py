@@ -80,8 +80,8 @@ class Target(NamedTuple):
 class Row:
     """A row of the input as it will be written.
 
-    `number` is what must be sent to `campaign`; both are empty where one of the two cells holds nothing of its kind, and
-    where the number is `kept`.
+    `number` is what must be sent to `campaign`; both are empty where one of the two cells holds nothing of its kind,
+    and where the number is `kept`.
     """
 
     line: int
