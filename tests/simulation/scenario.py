@@ -118,7 +118,8 @@ def scenario(seed: int) -> Scenario:
     if features.random() < _BY_CAMPAIGN:
         settings = replace(settings, campaign="", campaign_column=_CAMPAIGN_COLUMN)
         drawn = tuple(with_campaigns(drawn, features))
-    drawn, keep = judged(drawn, before), ()
+    drawn = judged(drawn, before)
+    keep: tuple[str, ...] = ()
     lists = random.Random(f"keep {seed}")
     if lists.random() < _KEEPING:
         drawn, keep = with_keep_list(drawn, lists)
