@@ -31,6 +31,7 @@ from bulk_remove.core.lifecycle import SETTLED
 from bulk_remove.core.model import Outcome, ReportFormat, RowBlock, Source, unsent_status
 from bulk_remove.core.plan import ApprovedPlan, Consent, Plan, check_holds_numbers, check_within_limits, passed
 from bulk_remove.core.plan import approve as approve_plan
+from bulk_remove.core.summary import Ending
 from bulk_remove.errors import UnavailableError, UsageError
 from bulk_remove.run.again import nothing_left
 from bulk_remove.run.caller import (
@@ -48,7 +49,7 @@ from bulk_remove.run.carry_out import Sent, carry_out, with_learned_limit
 from bulk_remove.run.earlier import EarlierRuns
 from bulk_remove.run.evidence import known_of, look_at
 from bulk_remove.run.finish import Finished, Wanted, finish
-from bulk_remove.run.places import Job, check_places, place_now, taken_meanwhile
+from bulk_remove.run.places import Job, check_places, finish_there, taken_meanwhile
 from bulk_remove.run.preflight import NOT_ASKED, Findings, error_of
 from bulk_remove.run.prepare import BLIND, Look, Prepared, Sight, Table, check_plan, prepared, reading_of
 from bulk_remove.run.rerun import earlier_rows, prepared_again
@@ -292,7 +293,7 @@ async def _finished(ready: Prepared, approved: ApprovedPlan, server: Server, tie
 
     async def reported() -> Finished:
         sent = await _sent(ready, approved, server, ties)
-        return await threaded(finish, ready, ready.settings, sent.ending, report.place_now(ready), report.wanted)
+        return await threaded(report.finish, ready, sent.ending)
 
     finished = await to_the_end(asyncio.create_task(reported()), ties.stop)
     ties.check()
@@ -376,14 +377,12 @@ class _Report:
     wanted: Wanted
     overwrite: bool
 
-    def place_now(self, ready: Prepared) -> Path | None:
-        """Return where it goes after all; that is logged where it is not the place that was named."""
-        if self.output is None:
-            return None
-        place = place_now(self.output, self.wanted, ready, overwrite=self.overwrite)
-        if place != self.output:
-            log.warning("%s", taken_meanwhile(self.output, place))
-        return place
+    def finish(self, ready: Prepared, ending: Ending) -> Finished:
+        """Write it; what is logged is that it did not go to the place that was named."""
+        done = finish_there(ready, ready.settings, ending, self.output, self.wanted, overwrite=self.overwrite)
+        if self.output is not None and done.report != self.output:
+            log.warning("%s", taken_meanwhile(self.output, done.report))
+        return done
 
     def told(self, server: Server) -> Destination:
         """Return what the ledger notes for a later session."""

@@ -225,10 +225,12 @@ class Folder:
         return Folder(self.path / name, self)
 
     @contextmanager
-    def written(self, name: str, mode: int = _OWNERS) -> Iterator[Aside]:
+    def written(self, name: str, mode: int = _OWNERS, *, replacing: bool = True) -> Iterator[Aside]:
         """Give a new file that takes a name once all of it is on disk; what had the name before is replaced.
 
-        Nothing but a regular file, or a link itself, is ever replaced. With another `mode` others may look at it.
+        Nothing but a regular file, or a link itself, is ever replaced, and nothing at all unless `replacing`: then
+        FileExistsError is raised, also for what came while the file was written. With another `mode` others may look at
+        it.
         """
         self._check_replaceable(name)
         part, descriptor = self._part(name)
@@ -243,7 +245,10 @@ class Folder:
                     os.fchmod(file.fileno(), mode)
                 os.fsync(file.fileno())
                 aside.facts = os.fstat(file.fileno())
-            os.replace(self.here(part), self.here(name), src_dir_fd=self.descriptor, dst_dir_fd=self.descriptor)
+            if replacing:
+                self._rename(part, name)
+            else:
+                self._name(part, name)
         finally:
             self.remove(part)
 
@@ -262,6 +267,20 @@ class Folder:
         if found and not (stat.S_ISREG(found.st_mode) or stat.S_ISLNK(found.st_mode)):
             raise NotRegularError  # root would replace /dev/null itself
 
+    def _rename(self, part: str, name: str) -> None:
+        os.replace(self.here(part), self.here(name), src_dir_fd=self.descriptor, dst_dir_fd=self.descriptor)
+
+    def _name(self, part: str, name: str) -> None:
+        """Give a file a name that nothing has: to rename it would replace what has just come there."""
+        try:
+            os.link(self.here(part), self.here(name), src_dir_fd=self.descriptor, dst_dir_fd=self.descriptor)
+        except FileExistsError:
+            raise
+        except OSError:  # no links on this disk: an empty file takes the name, and is replaced
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NO_LINK
+            os.close(os.open(self.here(name), flags, _OWNERS, dir_fd=self.descriptor))
+            self._rename(part, name)
+
     def _part(self, name: str) -> tuple[str, int]:
         """Make a new file beside a name; return its own and its descriptor."""
         part = f".{name}.{token_hex(8)}{PART}"
@@ -279,7 +298,7 @@ class Folder:
 
 
 @contextmanager
-def written(path: Path, mode: int = _OWNERS) -> Iterator[Aside]:
+def written(path: Path, mode: int = _OWNERS, *, replacing: bool = True) -> Iterator[Aside]:
     """Give a new file that takes the name `path`, as `Folder.written` does. Raises OSError."""
-    with Folder(path.parent) as folder, folder.written(path.name, mode) as aside:
+    with Folder(path.parent) as folder, folder.written(path.name, mode, replacing=replacing) as aside:
         yield aside

@@ -147,6 +147,10 @@ class StorageError(BulkRemoveError):
     exit_code = ExitCode.STORAGE
 
 
+class PlaceTakenError(StorageError):
+    """Something came to the place of a file while it was being written."""
+
+
 class AlteredLedgerError(StorageError):
     """A ledger is not as it was written."""
 

@@ -3,13 +3,15 @@
 import os
 import socket
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from errno import EPERM
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
 from bulk_remove import disk
-from bulk_remove.disk import Folder, NotOwnError, check_own, make_private, opened, private, written
+from bulk_remove.disk import Folder, NotOwnError, check_own, make_private, opened, opened_again, private, written
 
 posix_only = pytest.mark.skipif(os.name != "posix", reason="modes and links are POSIX's")
 
@@ -163,3 +165,33 @@ def test_a_file_that_is_added_to_is_never_a_link(tmp_path: Path, request: pytest
     (tmp_path / "log").symlink_to(tmp_path / "other")
     with pytest.raises(OSError, match="symbolic"), open(tmp_path / "log", "a", encoding="utf-8", opener=private):
         pytest.fail("it would be followed")
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_what_comes_to_a_fresh_place_while_a_file_is_written_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, links: bool
+) -> None:
+    def no_link(*_places: object, **_descriptors: object) -> None:
+        raise PermissionError(EPERM, os.strerror(EPERM))  # as FAT does
+
+    if not links:
+        monkeypatch.setattr(os, "link", no_link)
+
+    def write(name: str, come: Callable[[Path], object]) -> None:
+        with written(tmp_path / name, replacing=False) as aside:
+            aside.file.write(b"ours")
+            come(tmp_path / name)
+
+    with pytest.raises(FileExistsError):
+        write("one", lambda path: path.write_bytes(b"mine"))
+    with pytest.raises(FileExistsError):
+        write("two", lambda path: path.symlink_to("gone"))
+    assert (tmp_path / "one").read_bytes() == b"mine"
+    assert (tmp_path / "two").readlink() == Path("gone")
+    with written(tmp_path / "three", replacing=False) as aside:
+        aside.file.write(b"ours")
+    assert (tmp_path / "three").read_bytes() == b"ours"
+    assert aside.sha256 == sha256(b"ours").hexdigest()
+    opened_again(aside).close()
+    assert (tmp_path / "three").stat().st_nlink == 1
+    assert {path.name for path in tmp_path.iterdir()} == {"one", "two", "three"}

@@ -17,9 +17,11 @@ from bulk_remove.core.alike import Ids, long_form
 from bulk_remove.core.lifecycle import explain, status_of
 from bulk_remove.core.model import (
     NO_NUMBER,
+    REHEARSED,
     REPORT_COLUMNS,
     NumberState,
     OutcomeBlock,
+    Rehearsal,
     Source,
     Status,
     harmless,
@@ -28,7 +30,7 @@ from bulk_remove.core.model import (
 from bulk_remove.core.summary import check_closed
 from bulk_remove.disk import Aside, Folder
 from bulk_remove.disk import written as write_aside
-from bulk_remove.errors import InputError, StorageError, UsageError
+from bulk_remove.errors import InputError, PlaceTakenError, StorageError, UsageError
 from bulk_remove.language import ours, phrase
 
 _SEPARATORS = ",;\t\r\n"
@@ -47,20 +49,25 @@ def write_report(
     expected_rows: int,
     kept: Sequence[str],
     written: list[Aside] | None = None,
+    rehearsal: Rehearsal = Rehearsal.NONE,
+    *,
+    replacing: bool = True,
 ) -> Counter[Status]:
     """Write report.csv; `kept` names the input's own columns, which then come first. Returns the rows by status.
 
-    What was written is added to `written`, as it is by all that follow.
+    What was written is added to `written`, as it is by all that follow. The `detail` of each number says of a rehearsal
+    that it is one: the file may be read without all else that says so.
 
     The sum must close before the file gets its name. Raises InvariantError when it does not, StorageError when the
-    disk fails.
+    disk fails, PlaceTakenError as `written_aside` does, like all that follow.
     """
     by_status: Counter[Status] = Counter()
-    with written_aside(path, written) as file:
+    with written_aside(path, written, replacing=replacing) as file:
         file.write(",".join([_cell(column) for column in _told_apart(kept)] + [*REPORT_COLUMNS]) + "\r\n")  # RFC 4180
         file.flush()
+        lines = _written(blocks, len(kept), by_status, REHEARSED[rehearsal])
         # Past the text layer, which costs as much as all else here.
-        file.buffer.writelines(text.encode(errors="replace") for text in _written(blocks, len(kept), by_status))
+        file.buffer.writelines(text.encode(errors="replace") for text in lines)
         check_closed(expected_rows, by_status)
     return by_status
 
@@ -81,9 +88,11 @@ def kept_columns(sources: Sequence[Source]) -> tuple[str, ...]:
     return header
 
 
-def write_summary(path: Path, summary: dict[str, object], written: list[Aside] | None = None) -> None:
+def write_summary(
+    path: Path, summary: dict[str, object], written: list[Aside] | None = None, *, replacing: bool = True
+) -> None:
     """Write the summary as JSON. Raises StorageError."""
-    with written_aside(path, written) as file:
+    with written_aside(path, written, replacing=replacing) as file:
         json.dump(summary, file, ensure_ascii=False, allow_nan=False, indent=2)
         file.write("\n")
 
@@ -101,10 +110,13 @@ def check_place(path: Path) -> None:
 
 
 @contextmanager
-def written_aside(path: Path, written: list[Aside] | None = None) -> Iterator[TextIO]:
-    """Open a file beside `path`, readable by its owner alone, that takes the name `path` once all of it is on disk."""
+def written_aside(path: Path, written: list[Aside] | None = None, *, replacing: bool = True) -> Iterator[TextIO]:
+    """Open a file beside `path`, readable by its owner alone, that takes the name `path` once all of it is on disk.
+
+    Raises StorageError; it is PlaceTakenError where something has that name by then, unless that is to be replaced.
+    """
     try:
-        with write_aside(path) as aside:
+        with write_aside(path, replacing=replacing) as aside:
             # The name of a file that is not UTF-8 holds surrogates: a question mark for each, not a report lost.
             file = TextIOWrapper(aside.file, encoding="utf-8", errors="replace", newline="")
             try:
@@ -116,7 +128,8 @@ def written_aside(path: Path, written: list[Aside] | None = None) -> Iterator[Te
         if written is not None:
             written.append(aside)
     except OSError as error:
-        raise StorageError(
+        kind = PlaceTakenError if isinstance(error, FileExistsError) else StorageError
+        raise kind(
             phrase("{path} cannot be written: {problem}.", path=path, problem=ours(str(error.strerror))),
             "Make room or choose another place with --output. The verdicts are safe in the ledger.",
         ) from None
@@ -133,7 +146,7 @@ def _told_apart(kept: Sequence[str]) -> list[str]:
     return [*taken][len(REPORT_COLUMNS) :]
 
 
-def _written(blocks: Iterable[OutcomeBlock], width: int, by_status: Counter[Status]) -> Iterator[str]:
+def _written(blocks: Iterable[OutcomeBlock], width: int, by_status: Counter[Status], said: str) -> Iterator[str]:
     """Yield the lines of each block as one text. What rows have in common is written once for each kind of row."""
     for block in blocks:
         for state, count in block.states.counted():
@@ -142,7 +155,7 @@ def _written(blocks: Iterable[OutcomeBlock], width: int, by_status: Counter[Stat
         file = _cell(f"{source.file}!{source.sheet}" if source.sheet else source.file)
         start = [f"{_kept(others, width)}{file}," for others in block.others] or repeat(f"{',' * width}{file},")
         cells = _cells(block.cells)
-        middle, end = _around_the_ids(block)
+        middle, end = _around_the_ids(block, said)
         yield "".join(
             [
                 f"{before}{row},{cell},{number},{between}{ids}{after}"
@@ -160,10 +173,10 @@ def _written(blocks: Iterable[OutcomeBlock], width: int, by_status: Counter[Stat
         )
 
 
-def _around_the_ids(block: OutcomeBlock) -> tuple[Iterable[str], Iterable[str]]:
+def _around_the_ids(block: OutcomeBlock, said: str) -> tuple[Iterable[str], Iterable[str]]:
     """Return for each row what stands before its record ids, from the campaign on, and what after them."""
     states, campaigns = block.states, block.campaigns
-    before, after = zip(*map(_of_kind, states.kinds), strict=True)
+    before, after = zip(*(_of_kind(kind, said) for kind in states.kinds), strict=True)
     if campaigns.count(campaigns[0]) == len(campaigns):
         campaign = _cell(campaigns[0])
         middle = _each([f"{campaign},{text}" for text in before], states.which)
@@ -189,9 +202,9 @@ def _status(state: NumberState) -> Status:
     return unsent_status(state.detail) if state.phase == NO_NUMBER else status_of(state.phase)
 
 
-def _of_kind(state: NumberState) -> tuple[str, str]:
+def _of_kind(state: NumberState, said: str) -> tuple[str, str]:
     """Return what stands before and after the record ids: status and removed_records, attempts to answered_at."""
-    detail = state.detail if state.phase == NO_NUMBER else explain(state)
+    detail = state.detail if state.phase == NO_NUMBER else " ".join(filter(None, (said, explain(state))))
     answered = timestamp(state.answered_at_s) if state.answered_at_s else ""
     return (
         f"{_status(state).value},{state.removed},",

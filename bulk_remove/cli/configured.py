@@ -6,6 +6,7 @@ It is click's own mechanism, `default_map`, so that a value is checked in the sa
 import os
 import re
 from collections.abc import Iterator, Sequence
+from copy import copy
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,6 @@ from bulk_remove.language import joined, ours, phrase, translated
 PASSWORD = "BULK_REMOVE_PASSWORD"  # noqa: S105 - a variable's name
 _PREFIX = "BULK_REMOVE_"
 _OTHER_VARIABLES = {"BULK_REMOVE_CONFIG", "BULK_REMOVE_PROFILE", "BULK_REMOVE_LANG"}
-_SAID_ONCE = {"campaign", "campaign_column", "column", "sheet", "output"}
 _NEAREST_FIRST = (
     ParameterSource.COMMANDLINE,
     ParameterSource.ENVIRONMENT,
@@ -98,7 +98,7 @@ class Configured(click.Command):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Read the options; of those that exclude each other the one told nearer by stays."""
         if not ctx.resilient_parsing:
-            _check_said_once(self.make_parser(ctx).parse_args([*args])[2])
+            check_said_once(self, ctx, args)
             _check_variables(ctx)
         rest = super().parse_args(ctx, args)
         for rivals in RIVALS:
@@ -157,12 +157,21 @@ def _with_marks(text: str | None) -> str | None:
     return None if text is None else text.replace("\\b\n", "\b\n")
 
 
-def _check_said_once(said: Sequence[click.Parameter]) -> None:
-    """Raise UsageError where what is removed, or the report, is named twice: click takes the last one silently."""
-    once = [param for param in said if param.name in _SAID_ONCE and not param.multiple]
-    twice = next((param for place, param in enumerate(once) if param in once[:place]), None)
+def check_said_once(command: click.Command, ctx: click.Context, args: Sequence[str]) -> None:
+    """Raise UsageError where an option of one value is given two that differ: click takes the last one silently."""
+    every = copy(command)
+    every.params = [copy(param) for param in command.params]
+    single = [param for param in every.params if isinstance(param, click.Option) and not param.multiple]
+    for param in single:
+        param.multiple = True
+    given = every.make_parser(ctx).parse_args([*args])[0]
+    twice = next((param for param in single if len({*given.get(str(param.name), ())}) > 1), None)
     if twice is not None:
-        raise UsageError(phrase("{flag} is given twice.", flag=twice.opts[0]), "It takes one value: keep one of them.")
+        flags = "/".join([max(twice.opts, key=len), *twice.secondary_opts])
+        raise UsageError(
+            phrase("{flag} is given twice, with different values.", flag=flags),
+            "It takes one value: keep one of them.",
+        )
 
 
 def _check_variables(ctx: click.Context) -> None:

@@ -1,6 +1,6 @@
 """`bulk-remove explain`: what all runs did with one number."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from bulk_remove.adapters.console import Screen
@@ -8,7 +8,7 @@ from bulk_remove.adapters.ledger import Trace
 from bulk_remove.cli.given import state_dir_from
 from bulk_remove.cli.history_text import local
 from bulk_remove.core.lifecycle import explain, status_of
-from bulk_remove.core.model import harmless
+from bulk_remove.core.model import ON_KEEP_LIST, REHEARSED, harmless
 from bulk_remove.errors import AlteredLedgerError, ExitCode, InputError
 from bulk_remove.language import counted, joined, ours, phrase
 from bulk_remove.run.explain import Explained, explained, explained_as_json
@@ -59,6 +59,8 @@ def _in_full(one: Explained) -> Iterator[str]:
     began_s = one.run.told.created_at_s if one.run.told else one.run.last_s
     about = phrase("{run_id}  {when}", run_id=one.run.run_id, when=local(began_s))
     yield joined("  ", filter(None, [about, one.run.host, ours(one.run.state)]))
+    if one.run.rehearsal:
+        yield phrase("    {rehearsed}", rehearsed=ours(REHEARSED[one.run.rehearsal]))
     if one.problem:
         yield phrase("    {problem}", problem=ours(one.problem))
     if one.run.proves_nothing:
@@ -73,10 +75,11 @@ def _in_full(one: Explained) -> Iterator[str]:
             else ""
         )
         yield phrase("    its ledger is as it was written{rest}", rest=rest)
+    yield from (phrase("    {line}", line=line) for line in _rows(one.trace, one.run.keep_lists))
     yield from (phrase("    {line}", line=line) for line in _what_happened(one.trace))
 
 
-def _what_happened(found: Trace) -> Iterator[str]:
+def _rows(found: Trace, keep_lists: Sequence[str]) -> Iterator[str]:
     for row in found.rows:
         sheet = phrase(", sheet {sheet}", sheet=harmless(row.sheet)) if row.sheet else ""
         yield phrase(
@@ -87,6 +90,18 @@ def _what_happened(found: Trace) -> Iterator[str]:
             cell=repr(row.cell),
             campaign=row.campaign,
         )
+        if row.problem == ON_KEEP_LIST and keep_lists:
+            yield counted(
+                len(keep_lists),
+                "  never sent for this row: kept by the --keep list {lists}",
+                "  never sent for this row: kept by one of the --keep lists {lists}",
+                lists=joined(", ", map(harmless, keep_lists)),
+            )
+        elif row.problem:
+            yield phrase("  never sent for this row: {problem}", problem=ours(row.problem))
+
+
+def _what_happened(found: Trace) -> Iterator[str]:
     for request in found.requests:
         others = (
             phrase("with {others}", others=counted(request.others, "{count:,} other", "{count:,} others"))

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import datetime
 
-from bulk_remove.core.model import Status
+from bulk_remove.core.model import REHEARSED, Status
 from bulk_remove.language import counted, joined, ours, phrase
 from bulk_remove.run.history import PastRun
 
@@ -25,6 +25,8 @@ def in_short(run: PastRun) -> Iterator[str]:
         rows=counted(run.rows, "{count:,} row", "{count:,} rows"),
         numbers=counted(statuses.total(), "{count:,} number", "{count:,} numbers"),
     )
+    if run.rehearsal:
+        yield phrase("    {rehearsed}", rehearsed=ours(REHEARSED[run.rehearsal]))
     if run.problem:
         yield phrase("    {problem}", problem=ours(run.problem))
     counts = [(status, statuses[status]) for status in Status if statuses[status]]

@@ -45,7 +45,7 @@ from bulk_remove.language import counted, ours, phrase
 from bulk_remove.run.again import nothing_left
 from bulk_remove.run.carry_out import Carried, Hooks, Sent, carry_out, connection, notes_of, with_learned_limit
 from bulk_remove.run.finish import REPORT, SUMMARY, Finished, Wanted, finish, told_again
-from bulk_remove.run.places import Job, check_places, place_now, taken_meanwhile
+from bulk_remove.run.places import Job, check_places, finish_there, taken_meanwhile
 from bulk_remove.run.plan_json import plan_as_json
 from bulk_remove.run.preflight import Findings, Glance, error_of, inspect_campaigns, inspect_server
 from bulk_remove.run.prepare import Look, Prepared, Sight, check_plan, prepared, reading_of
@@ -340,20 +340,12 @@ def _carried_out(
                 watching, stopping, lambda _numbers, _states: None, judge, _steering(screen, options), options["until"]
             )
             sent = asyncio.run(carry_out(ready, approved, settings, address, login, hooks))
-            finished = finish(ready, settings, sent.ending, _place_now(screen, ready, options), wanted_of(options))
+            output, overwrite = options["output"], bool(options.get("overwrite"))
+            finished = finish_there(ready, settings, sent.ending, output, wanted_of(options), overwrite=overwrite)
+            if output not in {None, finished.report}:
+                screen.warn(taken_meanwhile(output, finished.report))
         _tell(screen, ready, settings, sent, finished)
     return Carried(ready.folder, finished.exit_code, next(iter(wishes), None), finished.also)
-
-
-def _place_now(screen: Screen, ready: Prepared, options: dict[str, Any]) -> Path | None:
-    """Return where the report goes after all; say so where it is not the place that was named."""
-    output: Path | None = options["output"]
-    if output is None:
-        return None
-    place = place_now(output, wanted_of(options), ready, overwrite=bool(options.get("overwrite")))
-    if place != output:
-        screen.warn(taken_meanwhile(output, place))
-    return place
 
 
 def _tell(screen: Screen, ready: Prepared, settings: Settings, sent: Sent, finished: Finished) -> None:

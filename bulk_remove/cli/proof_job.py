@@ -6,6 +6,7 @@ from typing import Any
 
 from bulk_remove.adapters.console import Screen
 from bulk_remove.cli.given import state_dir_from
+from bulk_remove.core.model import REHEARSED
 from bulk_remove.errors import ExitCode, UsageError
 from bulk_remove.language import counted, phrase
 from bulk_remove.run.proof import Found, Proven, proof_as_json, proven
@@ -37,6 +38,8 @@ def verify_job(options: dict[str, Any]) -> int:
 
 def _lines(proof: Proven, head: str) -> Iterator[str]:
     links, found, unended, later = proof.verified
+    if proof.rehearsal:
+        yield REHEARSED[proof.rehearsal]
     yield phrase(
         "The ledger of run {run_id} is as it was written: {links} after the plan.",
         run_id=proof.run_id,

@@ -20,7 +20,7 @@ campaign, so there a refusal counts as "none found".
 from enum import StrEnum
 from typing import NamedTuple
 
-from bulk_remove.core.model import FINAL_STATUSES, NumberState, Status
+from bulk_remove.core.model import FINAL_STATUSES, REHEARSED, NumberState, Status
 from bulk_remove.errors import InvariantError
 
 
@@ -232,13 +232,16 @@ _WITHOUT_VERDICT = frozenset({Status.UNSENT, Status.FAILED})
 
 
 def read_back(status: Status, detail: str, attempts: int = 0, *, answered: bool = False) -> NumberState:
-    """Return where a number of an earlier report stands, with its detail without the sentence of doubt.
+    """Return where a number of an earlier report stands, with its detail without the sentences on doubt and rehearsal.
 
     A report does not have the times: a number that was asked for so often and has no verdict is in doubt, unless its
     only request was `answered` by a reply that spoke of it. Raises ValueError for INVALID, which is no number.
     """
     if status not in _PHASE:
         raise ValueError(f"{status.value} is not the status of a number")
+    for rehearsed in REHEARSED.values():
+        detail = detail.removeprefix(rehearsed)
+    detail = detail.lstrip()
     phase, told = _PHASE[status], detail.rstrip()
     sentence = next((sentence for sentence in _SENTENCES if told.endswith(sentence)), "")
     if sentence and status not in _NEVER_DOUBTED:

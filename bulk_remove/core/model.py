@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import repeat
-from typing import NamedTuple
+from typing import Final, NamedTuple, Self
 
 from bulk_remove.core.alike import Alike, RecordId
 from bulk_remove.language import one_line
@@ -60,6 +60,22 @@ class Rehearsal(StrEnum):
     NONE = ""
     STAND_IN = "stand-in"
     LOOPBACK = "loopback"
+
+    @classmethod
+    def of(cls, host: str, *, stand_in: bool) -> Self:
+        """Return what a run is that goes to a host, which may have said of itself that it is a stand-in."""
+        if stand_in:
+            return cls("stand-in")
+        return cls("loopback" if host.startswith(_THIS_MACHINE) else "")
+
+
+_THIS_MACHINE = ("127.", "[::1]", "localhost")
+REHEARSED: Final[Mapping[Rehearsal, str]] = {
+    Rehearsal.NONE: "",
+    Rehearsal.STAND_IN: "Rehearsal on a stand-in.",
+    Rehearsal.LOOPBACK: "Sent to this machine, perhaps a rehearsal.",
+}
+"""What is said of it wherever the result is."""
 
 
 class Brackets(StrEnum):

@@ -176,9 +176,7 @@ class Plan:
     @property
     def rehearsal(self) -> Rehearsal:
         """Whether this is, or may be, a rehearsal."""
-        if self.stand_in:
-            return Rehearsal.STAND_IN
-        return Rehearsal.LOOPBACK if self.host.startswith(_LOOPBACK) else Rehearsal.NONE
+        return Rehearsal.of(self.host, stand_in=self.stand_in)
 
     @property
     def rows(self) -> int:
@@ -252,9 +250,6 @@ class Plan:
     def least_duration_s(self) -> float:
         """The shortest time that the ceiling on the rate allows, in seconds."""
         return max(0, self.requests - 1) / self.rate
-
-
-_LOOPBACK = ("127.", "[::1]", "localhost")
 
 
 def rehearsal_told(plan: Plan) -> str:

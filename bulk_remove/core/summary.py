@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from enum import StrEnum
 
-from bulk_remove.core.model import OPEN_STATUSES, Rehearsal, Status
+from bulk_remove.core.model import OPEN_STATUSES, REHEARSED, Rehearsal, Status
 from bulk_remove.core.proof import NoneFound
 from bulk_remove.errors import ExitCode, InvariantError
-from bulk_remove.language import counted, ours, phrase
+from bulk_remove.language import counted, joined, ours, phrase
 
 
 class Ending(StrEnum):
@@ -82,11 +82,7 @@ def headline(
 ) -> str:
     """Say in one sentence what a run amounts to; `nothing` as for `exit_code`."""
     told = _amounts_to(by_status, ending, nothing)
-    if rehearsal is Rehearsal.STAND_IN:
-        return phrase("Rehearsal on a stand-in. {told}", told=told)
-    if rehearsal is Rehearsal.LOOPBACK:
-        return phrase("Sent to this machine, perhaps a rehearsal. {told}", told=told)
-    return told
+    return joined(" ", filter(None, [ours(REHEARSED[rehearsal]), told]))
 
 
 def _amounts_to(by_status: Mapping[Status, int], ending: Ending, nothing: NoneFound | None) -> str:

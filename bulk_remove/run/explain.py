@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -49,31 +49,30 @@ def explained(state_dir: Path, text: str, campaign: str | None = None) -> Iterat
         forms: Sequence[str] = [text.strip()]
         try:
             with opened_for_reading(run.folder / LEDGER) as store:
-                forms = _forms(Settings.read_back(run.settings), text)
-                told = _told(run, store, forms, campaign)
+                settings = Settings.read_back(run.settings)
+                forms = _forms(settings, text)
+                told = _told(run, store, forms, Normaliser(settings.rules), campaign)
         except StorageError as error:
             told = Explained(run, forms[0], _NOTHING, error.sentence)
         if told.trace.rows or told.problem:
             yield told
 
 
-def _told(run: PastRun, store: Store, forms: Sequence[str], campaign: str | None) -> Explained:
+def _told(run: PastRun, store: Store, forms: Sequence[str], normalise: Normaliser, campaign: str | None) -> Explained:
+    def read(cells: Sequence[str]) -> Sequence[str]:
+        return normalise.block(cells).numbers
+
     try:
         sound = checked_ledger(run.folder, store)
     except AlteredLedgerError as error:
-        found = _read_altered(run, store, forms, campaign)
-        return Explained(run, forms[0], found, error.sentence, altered=True)
-    return Explained(run, forms[0], _in_campaign(trace(store, forms), campaign), sound=sound)
-
-
-def _read_altered(run: PastRun, store: Store, forms: Sequence[str], campaign: str | None) -> Trace:
-    """Return what an altered ledger says, nothing where it makes no sense any more."""
-    try:
-        found = _in_campaign(trace(store, forms), campaign)
-        json.dumps(explained_as_json(Explained(run, forms[0], found)))
-    except DAMAGE:
-        return _NOTHING
-    return found
+        told = Explained(run, forms[0], _NOTHING, error.sentence, altered=True)
+        try:
+            told = replace(told, trace=_in_campaign(trace(store, forms, read), campaign))
+            json.dumps(explained_as_json(told))
+        except DAMAGE:  # it makes no sense any more
+            return replace(told, trace=_NOTHING)
+        return told
+    return Explained(run, forms[0], _in_campaign(trace(store, forms, read), campaign), sound=sound)
 
 
 def _forms(settings: Settings, text: str) -> Sequence[str]:
@@ -103,6 +102,7 @@ def explained_as_json(one: Explained) -> dict[str, Any]:
     return {
         "run_id": one.run.run_id,
         "host": one.run.host,
+        "rehearsal": one.run.rehearsal.value or None,
         "ending": one.run.state,
         "problem": one.problem,
         "proves_nothing": one.run.proves_nothing,
@@ -110,6 +110,7 @@ def explained_as_json(one: Explained) -> dict[str, Any]:
         "ledger_head": one.sound.head if one.sound else None,
         "attempts_without_an_end": one.sound.unended if one.sound else None,
         "number": one.number,
+        "keep": list(one.run.keep_lists),
         "rows": [row._asdict() for row in one.trace.rows],
         "requests": [
             {

@@ -1,6 +1,7 @@
 """Ledger -> report and summary, and what is made of them; what the run amounts to."""
 
 import json
+import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -96,11 +97,13 @@ def finish(
 ) -> Finished:
     """Write report and summary, and what else is wanted; without `output` they go to the run's own folder.
 
-    The ledger keeps what each file was when it was written, and the summary the head of that. Raises StorageError, and
+    The ledger keeps what each file was when it was written, and the summary the head of that. Only what lies at their
+    places now is replaced. Raises StorageError, PlaceTakenError where something comes there meanwhile, and
     InvariantError when the sum does not close.
     """
     wanted = wanted or Wanted()
     report = output or prepared.folder / REPORT
+    prepared = _replacing(prepared, report, report.with_suffix(SUMMARY), *wanted.places(report))
     _note(prepared, report, *wanted.places(report))
     course = _course_of(prepared) if ReportFormat.HTML in wanted.also else None
     with _place_aside(prepared) as aside:
@@ -123,6 +126,7 @@ def write_again(
     prepared: Prepared, settings: Settings, ending: Ending, form: ReportFormat, path: Path, csv_for: CsvFor
 ) -> Finished:
     """Write the report of an earlier run once more, in one format. Raises what `finish` does."""
+    prepared = _replacing(prepared, path)
     _note(prepared, path)
     course = _course_of(prepared) if form is ReportFormat.HTML else None
     with _place_aside(prepared) as aside:
@@ -149,6 +153,11 @@ def _place_aside(prepared: Prepared) -> Iterator[Path]:
                 "Make room there, then write the report with: bulk-remove report.",
             ) from None
         yield aside
+
+
+def _replacing(prepared: Prepared, *places: Path) -> Prepared:
+    """Return the run with those of its report's places at which something lies, which is to be replaced."""
+    return replace(prepared, replaced=frozenset(filter(os.path.lexists, places)))
 
 
 def _note(prepared: Prepared, *places: Path) -> None:
@@ -185,10 +194,18 @@ def _reported(
         counter = RowCounter(keys)
         blocks = counter.through(outcomes.blocks())
         shown = course.through(blocks) if course else blocks
-        by_status = write_report(plain, shown, prepared.plan.rows, prepared.kept, written)
+        by_status = write_report(
+            plain,
+            shown,
+            prepared.plan.rows,
+            prepared.kept,
+            written,
+            prepared.plan.rehearsal,
+            replacing=plain in prepared.replaced,
+        )
         removed = counter.distinct_records()
     if csv_for is CsvFor.EXCEL_PL:
-        with written_aside(report, written) as file:
+        with written_aside(report, written, replacing=report in prepared.replaced) as file:
             write_for_polish_excel(file, read_rows(written[0]))
     digest = written[-1].sha256
     if report.parent == aside:
@@ -253,12 +270,13 @@ def _write(
 ) -> None:
     """Write what is made of report.csv and the ledger: the summary, the workbook or the page."""
     written: list[Aside] = []
+    replacing = path in prepared.replaced
     if form is ReportFormat.JSON:
-        write_summary(path, summary, written)
+        write_summary(path, summary, written, replacing=replacing)
     elif form is ReportFormat.XLSX:
         from bulk_remove.adapters.report_xlsx import write_workbook  # noqa: PLC0415 - only where it is asked for
 
-        with written_aside(path, written) as file:
+        with written_aside(path, written, replacing=replacing) as file:
             write_workbook(file.buffer, read_rows(plain), prepared.folder)
     elif course is not None:
         from bulk_remove.adapters.report_html import write_page  # noqa: PLC0415 - likewise
@@ -271,7 +289,7 @@ def _write(
             unasked=finished.unasked,
             guess=finished.guess,
         )
-        with written_aside(path, written) as file:
+        with written_aside(path, written, replacing=replacing) as file:
             write_page(file, summary, course, Timing(prepared.store).reply_times_s(), advice)
     note_files(Outcomes(prepared.store), written)
 

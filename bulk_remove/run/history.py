@@ -12,7 +12,7 @@ from bulk_remove.adapters.reporter import timestamp
 from bulk_remove.core.advice import RESUMED
 from bulk_remove.core.forms import Held, told_forms
 from bulk_remove.core.lifecycle import status_of
-from bulk_remove.core.model import OPEN_STATUSES, Status, unsent_status
+from bulk_remove.core.model import OPEN_STATUSES, Rehearsal, Status, unsent_status
 from bulk_remove.core.proof import CampaignResult, NoneFound, none_found
 from bulk_remove.core.summary import Ending
 from bulk_remove.errors import StorageError
@@ -60,6 +60,11 @@ class PastRun:
         return str(self._destination.get("host", ""))
 
     @property
+    def rehearsal(self) -> Rehearsal:
+        """Whether it was, or may have been, a rehearsal."""
+        return Rehearsal.of(self.host, stand_in=bool(self._plan.get("stand_in")))
+
+    @property
     def campaigns(self) -> tuple[str, ...]:
         """The campaigns of its plan."""
         return tuple(str(campaign["campaign"]) for campaign in self._plan.get("campaigns", ()))
@@ -92,6 +97,11 @@ class PastRun:
             for problem, count in source["problems"]:
                 counted[unsent_status(problem)] += int(count)
         return counted
+
+    @property
+    def keep_lists(self) -> tuple[str, ...]:
+        """The files of numbers that it must never remove."""
+        return tuple(str(each["file"]) for each in self._plan.get("keep", ()))
 
     @property
     def numbers_by_status(self) -> Counter[Status]:
@@ -203,6 +213,7 @@ def past_run(folder: Path) -> PastRun:
 def _look_through(run: PastRun) -> None:
     """Ask a run for all that may be asked of it later, so that what its cells raise is raised while they are read."""
     details_as_json(run)
+    _ = run.keep_lists
     for held in run.held.values():
         told_forms(held, run.settings.get("region", "PL"))
 
@@ -220,6 +231,7 @@ def run_as_json(run: PastRun) -> dict[str, object]:
         "began_at": timestamp(run.told.created_at_s if run.told else run.last_s),
         "last_at": timestamp(run.last_s),
         "host": run.host,
+        "rehearsal": run.rehearsal.value or None,
         "campaigns": list(run.campaigns),
         "rows": run.rows,
         "numbers": run.numbers_by_status.total(),

@@ -7,6 +7,7 @@ such a list means, the run stops: it may be the very one that must stay.
 import re
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import zip_longest
 from pathlib import Path
 
 from bulk_remove.adapters.distinct import NumberSet
@@ -23,8 +24,9 @@ from bulk_remove.language import ours, phrase
 from bulk_remove.run.intake import Intake
 from bulk_remove.settings import Settings
 
-_SAMPLE_ROWS = 200
-"""In so many rows of each block other columns are looked at."""
+_SAMPLE_CELLS = 200
+"""So many cells of each block are looked at in each other column, from its first row to its last."""
+_DIGIT = re.compile(r"\d")
 _ONE_COLUMN = "A --keep list is read without such options: leave one column in it, with whole phone numbers."
 _NOTHING_ELSE = "Leave one sheet and one column in it, with a whole phone number in each row."
 _NO_DOUBT = re.compile(
@@ -120,7 +122,9 @@ def _numbers_of(table: ReadTable, settings: Settings) -> Generator[list[str], No
     while True:
         intake, doubt, before = Intake(settings, rules), None, rules
         for block in table.blocks():
-            _check_other_columns(table.source, block.others[:_SAMPLE_ROWS], settings.region)
+            # A row with a problem stops the run by that.
+            others = [cells for index, cells in enumerate(block.others) if index not in block.problems]
+            _check_other_columns(table.source, others, settings.region)
             numbered, _ = intake.numbered(block)
             doubt = doubt or _first_doubt(table.source, numbered)
             numbers = [*filter(None, numbered.numbers)]
@@ -144,7 +148,8 @@ def _first_doubt(source: Source, block: NumberedBlock) -> InputError | None:
 
 def _check_other_columns(source: Source, rows: Sequence[Sequence[str]], region: str) -> None:
     """Raise InputError where there is another column whose cells are phone numbers, whatever its name."""
-    other = next((place for place in phone_columns(source.header, rows, region) if place != source.column), None)
+    samples = [*zip_longest(*(_sample_of(rows, place) for place in range(len(source.header))), fillvalue="")]
+    other = next((place for place in phone_columns(source.header, samples, region) if place != source.column), None)
     if other is not None:
         raise InputError(
             phrase(
@@ -155,6 +160,12 @@ def _check_other_columns(source: Source, rows: Sequence[Sequence[str]], region: 
             ),
             _NOTHING_ELSE,
         )
+
+
+def _sample_of(rows: Sequence[Sequence[str]], place: int) -> list[str]:
+    """Return cells of a column that hold a digit, all of them where they are few: a second number may be rare."""
+    cells = [row[place] for row in rows if place < len(row) and _DIGIT.search(row[place])]
+    return cells[:: -(-len(cells) // _SAMPLE_CELLS) or 1]
 
 
 def _uncertain(source: Source, row: int, problem: str) -> InputError:

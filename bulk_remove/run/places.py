@@ -18,10 +18,11 @@ from bulk_remove.adapters.ledger import Outcomes, Reopening, Store, opened_for_r
 from bulk_remove.adapters.reporter import check_place
 from bulk_remove.core.columns import is_report_header
 from bulk_remove.core.model import harmless
+from bulk_remove.core.summary import Ending
 from bulk_remove.disk import opened
-from bulk_remove.errors import StorageError, UsageError
+from bulk_remove.errors import PlaceTakenError, StorageError, UsageError
 from bulk_remove.language import phrase
-from bulk_remove.run.finish import SUMMARY, Wanted
+from bulk_remove.run.finish import SUMMARY, Finished, Wanted, finish
 from bulk_remove.run.prepare import LEDGER, Prepared
 from bulk_remove.settings import Settings
 
@@ -93,11 +94,22 @@ def check_places(
         check_place(path)
 
 
-def place_now(output: Path, wanted: Wanted, ready: Prepared, *, overwrite: bool) -> Path:
-    """Return where the report goes now that it is to be written: beside `output` if that has been taken meanwhile."""
+def finish_there(
+    ready: Prepared, settings: Settings, ending: Ending, output: Path | None, wanted: Wanted, *, overwrite: bool
+) -> Finished:
+    """Write a run's report as `finish` does, beside `output` where that was taken while the run went on.
+
+    Raises what `finish` does.
+    """
     job = Job(ready.state_dir, ready.plan.host, ready.settings, ready.folder.name, overwrite)
-    names = chain((output,), (output.with_stem(f"{output.stem}-{number}") for number in count(2)))
-    return next(place for place in names if _are_free((place, place.with_suffix(SUMMARY), *wanted.places(place)), job))
+    while output is not None:
+        names = chain((output,), (output.with_stem(f"{output.stem}-{number}") for number in count(2)))
+        place = next(
+            place for place in names if _are_free((place, place.with_suffix(SUMMARY), *wanted.places(place)), job)
+        )
+        with suppress(PlaceTakenError):  # since it was looked at
+            return finish(ready, settings, ending, place, wanted)
+    return finish(ready, settings, ending, None, wanted)
 
 
 def taken_meanwhile(output: Path, place: Path) -> str:

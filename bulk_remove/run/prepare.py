@@ -64,7 +64,7 @@ class Prepared:
 
     `settings` are those it was planned with, the form of its numbers settled; `findings` are what was seen of its
     campaigns. `phases` counts its numbers by phase, for a run that is taken up again; None when nothing was asked for
-    yet.
+    yet. `replaced` are the places of its report at which something lies that the report takes the place of.
     """
 
     folder: Path
@@ -74,6 +74,7 @@ class Prepared:
     settings: Settings
     findings: Findings = NOT_ASKED
     phases: Mapping[str, int] | None = None
+    replaced: frozenset[Path] = frozenset()
 
     @property
     def state_dir(self) -> Path:

@@ -13,10 +13,12 @@ from typing import NamedTuple
 
 from bulk_remove.adapters.folders import noted_reports
 from bulk_remove.adapters.ledger import Outcomes, Store, Verified, opened_for_reading, verify, was_approved
+from bulk_remove.core.model import Rehearsal
 from bulk_remove.disk import opened
 from bulk_remove.errors import AlteredReportError, InputError
 from bulk_remove.language import joined, phrase
 from bulk_remove.run.finish import REPORT, SUMMARY
+from bulk_remove.run.history import past_run
 from bulk_remove.run.prepare import LEDGER
 
 
@@ -43,12 +45,16 @@ class ReportFile(NamedTuple):
 
 
 class Proven(NamedTuple):
-    """A run whose ledger is sound: what its chain covers, its reports, and the summaries that it agrees with."""
+    """A run whose ledger is sound: what its chain covers, its reports, and the summaries that it agrees with.
+
+    Sound as it is, what it says of a `rehearsal` is no proof of anything.
+    """
 
     run_id: str
     verified: Verified
     reports: tuple[ReportFile, ...]
     summaries: tuple[Path, ...]
+    rehearsal: Rehearsal
 
 
 def proven(folder: Path, head: str) -> Proven:
@@ -72,7 +78,7 @@ def proven(folder: Path, head: str) -> Proven:
             phrase("{files} is not as the ledger says that it was written.", files=joined(", ", altered)),
             "Do not take it as proof of anything; write it again with: bulk-remove report.",
         )
-    return Proven(folder.name, verified, reports, tuple(noted))
+    return Proven(folder.name, verified, reports, tuple(noted), past_run(folder).rehearsal)
 
 
 def checked_ledger(folder: Path, store: Store) -> Verified:
@@ -147,6 +153,7 @@ def proof_as_json(proof: Proven) -> dict[str, object]:
     return {
         "run_id": proof.run_id,
         "sound": True,
+        "rehearsal": proof.rehearsal.value or None,
         "links": proof.verified.links,
         "ledger_head": proof.verified.head,
         "attempts_without_an_end": proof.verified.unended,

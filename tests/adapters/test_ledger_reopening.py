@@ -193,5 +193,5 @@ def test_a_number_is_in_doubt_everywhere_before_the_run_is_taken_up_again(store:
     step(store, lambda steps: steps.begin_attempt(chunk.chunk_id, 1.0))
     assert [status_of(state.phase) for state in states(store)] == [Status.IN_DOUBT] * 4 + [Status.UNSENT] * 4
     assert history(store).tallies["00001"].phases == {"u": 4, "U": 4}
-    (known,) = trace(store, NUMBERS[:1]).states
+    (known,) = trace(store, NUMBERS[:1], list).states
     assert (status_of(known.state.phase), known.state.attempts) == (Status.IN_DOUBT, 1)

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from bulk_remove.adapters.report_copies import write_for_polish_excel
 from bulk_remove.adapters.reporter import kept_columns, timestamp, write_report, write_summary
 from bulk_remove.core.lifecycle import NEW
-from bulk_remove.core.model import REPORT_COLUMNS, NumberState, RowOutcome, Source, Status
+from bulk_remove.core.model import REPORT_COLUMNS, NumberState, Rehearsal, RowOutcome, Source, Status
 from bulk_remove.errors import InputError, InvariantError, StorageError
 from tests.support.full_device import fill, needs_a_full_device
 from tests.support.outcome_blocks import outcome_blocks
@@ -42,6 +42,24 @@ def written(folder: Path, rows: list[RowOutcome], kept: tuple[str, ...] = ()) ->
     write_report(folder / "report.csv", outcome_blocks(rows), len(rows), kept)
     with (folder / "report.csv").open(encoding="utf-8", newline="") as file:
         return list(csv.reader(file))
+
+
+@pytest.mark.parametrize(
+    ("rehearsal", "said"),
+    [
+        (Rehearsal.NONE, ""),
+        (Rehearsal.STAND_IN, "Rehearsal on a stand-in."),
+        (Rehearsal.LOOPBACK, "Sent to this machine, perhaps a rehearsal."),
+    ],
+)
+def test_each_number_of_a_rehearsal_says_so_and_what_else_there_is_to_say(
+    tmp_path: Path, rehearsal: Rehearsal, said: str
+) -> None:
+    rows = [outcome(), outcome(3, state=NEW), outcome(4, number="", campaign="", state=None, problem="Too short.")]
+    write_report(tmp_path / "report.csv", outcome_blocks(rows), 3, (), rehearsal=rehearsal)
+    with (tmp_path / "report.csv").open(encoding="utf-8", newline="") as file:
+        details = [row["detail"] for row in csv.DictReader(file)]
+    assert details == [said, f"{said} Never asked: the run stopped first.".strip(), "Too short."]
 
 
 def test_every_row_is_in_the_report_with_the_documented_columns(tmp_path: Path) -> None:

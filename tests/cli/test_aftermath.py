@@ -127,9 +127,7 @@ def test_a_command_that_fails_before_it_has_a_run_is_told_too(server: Running, t
     metrics = tmp_path / "bulk_remove.prom"
     with webhook() as (address, posted):
         done = bulk_remove(
-            *removal(server, tmp_path, numbers),
-            "--user",
-            "nobody",
+            *removal(server, tmp_path, numbers, "--user", "nobody"),
             "--metrics-file",
             metrics,
             env=environment(BULK_REMOVE_NOTIFY=address),

@@ -12,7 +12,10 @@ from pathlib import Path
 import click
 import pytest
 
+from bulk_remove.cli.commands import program
+from bulk_remove.cli.configured import check_said_once
 from bulk_remove.cli.options import TimeOfDay
+from bulk_remove.errors import UsageError
 from tests.support.processes import COMMAND, Running, bulk_remove, environment, removal, report_of, simulator
 from tests.support.terminal import at_a_terminal
 
@@ -244,13 +247,42 @@ def test_a_deadline_is_a_time_of_day_or_a_day_and_a_time_of_it() -> None:
         assert TimeOfDay().convert(until, None, None) == moment.timestamp()
 
 
+def _commands(group: click.Group) -> Iterator[click.Command]:
+    for command in group.commands.values():
+        yield from _commands(command) if isinstance(command, click.Group) else [command]
+
+
+def test_an_option_of_one_value_is_given_once_or_twice_the_same() -> None:
+    refused = 0
+    for command in _commands(program):
+        for param in command.params:
+            if not isinstance(param, click.Option) or (param.is_flag and not param.secondary_opts):
+                continue
+            on, off = [param.opts[-1]], [*param.secondary_opts]
+            once, other = (on, off) if param.is_flag else ([*on, "1"], [param.opts[0], "2"])
+            ctx = click.Context(command, info_name=command.name)
+            check_said_once(command, ctx, [*once, *once])
+            if param.multiple:
+                check_said_once(command, ctx, [*once, *other])
+                continue
+            with pytest.raises(UsageError) as found:
+                check_said_once(command, ctx, [*once, "numbers.csv", *other])
+            flags = "/".join([max(param.opts, key=len), *param.secondary_opts])
+            assert found.value.sentence == f"{flags} is given twice, with different values."
+            refused += 1
+    assert refused > 100
+
+
 @pytest.mark.parametrize(
-    "words", [("--sheet", "A", "--sheet", "B"), ("-c", "00001", "--campaign", "00002"), ("-o", "a.csv", "-o", "b.csv")]
+    "words", [("-c", "00001", "--campaign", "00002"), ("--rate", "5", "--rate=2"), ("--canary", "--no-canary")]
 )
-def test_what_is_removed_and_where_the_report_goes_is_said_once(tmp_path: Path, words: tuple[str, ...]) -> None:
+def test_whoever_contradicts_themselves_is_asked_what_is_meant(tmp_path: Path, words: tuple[str, ...]) -> None:
     done = bulk_remove("run", "numbers.csv", *words, "--yes", "--state-dir", tmp_path)
     assert done.returncode == 2
-    assert "is given twice. " in " ".join(done.stderr.split("\n"))
+    assert "is given twice, with different values. It takes one value: keep one of them." in " ".join(
+        done.stderr.split()
+    )
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_variable_that_no_setting_has_is_refused(tmp_path: Path) -> None:

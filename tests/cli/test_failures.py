@@ -128,7 +128,7 @@ def test_a_setting_that_cannot_be_is_2(
 def test_a_state_folder_that_cannot_be_made_is_10(server: Running, tmp_path: Path, numbers: Path) -> None:
     in_the_way = tmp_path / "file"
     in_the_way.touch()
-    code, error = told((*removal(server, tmp_path, numbers), "--state-dir", in_the_way / "state"))
+    code, error = told(removal(server, tmp_path, numbers, "--state-dir", in_the_way / "state"))
     assert code == 10
     assert "--state-dir" in error
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bulk_remove.simulator.api import DEMO_PASSWORD
-from tests.support.processes import Running, bulk_remove, environment, removal, report_of, simulator
+from tests.support.processes import Running, bulk_remove, environment, removal, report_of, simulator, unsaid
 from tests.support.terminal import at_a_terminal
 
 FILE_KEYRING = "tests.support.file_keyring.FileKeyring"
@@ -216,7 +216,7 @@ def test_a_password_in_the_keyring_is_for_its_own_server_alone(server: Running, 
 def test_login_stores_nothing_that_the_server_did_not_accept(
     server: Running, tmp_path: Path, words: tuple[str, ...], typed: str, code: int, told: str
 ) -> None:
-    own = ["login", "--url", server.url, "--user", "demo", *words]
+    own = ["login", *map(str, unsaid(("--url", server.url, "--user", "demo"), words)), *words]
     shown, ended = at_a_terminal(own, ("Password of demo", f"{typed}\n"), env=kept(tmp_path))
     assert ended == code, shown
     assert told in shown

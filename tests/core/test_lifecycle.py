@@ -33,7 +33,7 @@ from bulk_remove.core.lifecycle import (
     with_verdict,
     without_verdict,
 )
-from bulk_remove.core.model import FINAL_STATUSES, NEVER_SENT, NumberState, Status
+from bulk_remove.core.model import FINAL_STATUSES, NEVER_SENT, REHEARSED, NumberState, Rehearsal, Status
 from bulk_remove.errors import InvariantError
 
 OPEN = sorted(set(Phase) - SETTLED)
@@ -373,6 +373,13 @@ def test_the_detail_explains_what_is_not_plain(state: NumberState, words: str) -
 @pytest.mark.parametrize("status", sorted(set(Status) - NEVER_SENT))
 def test_a_status_of_a_report_is_read_back_as_a_phase_of_that_status(status: Status, detail: str) -> None:
     assert status_of(read_back(status, detail).phase) is status
+
+
+@pytest.mark.parametrize("rehearsal", Rehearsal)
+@pytest.mark.parametrize("detail", ["", "why", f"why {DOUBT}"])
+@pytest.mark.parametrize("status", sorted(set(Status) - NEVER_SENT))
+def test_that_a_report_is_one_of_a_rehearsal_is_read_over(status: Status, detail: str, rehearsal: Rehearsal) -> None:
+    assert read_back(status, f"{REHEARSED[rehearsal]} {detail}".strip()) == read_back(status, detail)
 
 
 @pytest.mark.parametrize("removed", [0, 1])

@@ -369,7 +369,7 @@ async def test_the_event_loop_goes_on_while_files_are_read_and_reports_are_writt
 
     with (
         patch("bulk_remove.api.open_tables", noted(open_tables)),
-        patch("bulk_remove.api.finish", noted(finish)),
+        patch("bulk_remove.run.places.finish", noted(finish)),
     ):
         async with running(world()) as simulator:
             await remove_files(source, SETTINGS, server_at(simulator.url, tmp_path), approve=lambda _: True)

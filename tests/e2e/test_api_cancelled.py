@@ -231,7 +231,7 @@ async def test_cancelled_while_the_report_is_written_it_is_written_to_the_end(
             "resume": lambda: resume("", server, approve=approve_all, output=report),
             "rerun": lambda: rerun(tmp_path / "first.csv", server, approve=approve_all, output=report),
         }
-        with patch("bulk_remove.api.finish", slowly):
+        with patch("bulk_remove.run.places.finish", slowly):
             task = asyncio.create_task(begin[way]())
             await until(writing.is_set)
             task.cancel()

@@ -149,12 +149,15 @@ def test_the_plan_tells_what_a_run_would_be_stopped_for(tmp_path: Path, server: 
     assert over.returncode == 5
     words = " ".join(over.stdout.split())
     assert "numbers to remove from 00001 30 of 100 records in it (30%)" in words
-    assert "limits for each campaign: 20% of its records" in words
+    assert "limits for each campaign: 20% of its records additional numbers" in words
     assert "canary one request goes alone first" in words
     assert "additional numbers a record goes, too" in words
     unasked = bulk_remove(*own, "--max-share", "20%")
     assert unasked.returncode == 0
     assert "--max-share was not checked" in unasked.stderr
+    assert "each campaign: 20% of its records (not checked without a count)" in " ".join(unasked.stdout.split())
+    offline = " ".join(bulk_remove(*own[:-2], "--max-times-usual", "2").stdout.split())
+    assert "each campaign: 50% of its records (not checked without a count), 2 times the usual (not checked" in offline
     known = json.loads(bulk_remove(*own, "--user", "demo", "--json", "--max-numbers", "50").stdout)
     assert known["campaigns"][0]["records"] == 100
     assert known["limits"] == {"max_numbers": 50, "max_share": None, "max_times_usual": None}

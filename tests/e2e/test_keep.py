@@ -90,6 +90,30 @@ def test_with_keep_skips_such_rows_are_kept_and_all_others_are_sent(
     assert (run["kept_rows"], run["invalid_rows"]) == (2, 1)
 
 
+def test_explain_says_of_a_row_that_was_never_sent_why_and_which_list_kept_it(tmp_path: Path, server: Running) -> None:
+    keep = [
+        written(tmp_path / name, "telefon", number) for name, number in (("a.csv", "600000003"), ("b.csv", "600000004"))
+    ]
+    source = written(tmp_path / "numbers.csv", "telefon;zgoda", "600000001;NIE", "+48 600 000 003;NIE", "600000002;TAK")
+    words = removal(server, tmp_path, source, *PACE, "--keep-skips", "--where", "zgoda=NIE")
+    assert bulk_remove(*words, "--keep", keep[0]).returncode == 0
+    explain = ("explain", "600 000 003", "--state-dir", tmp_path / "state")
+    told = bulk_remove(*explain)
+    assert told.returncode == 0, told.stderr
+    row_3 = "row 3: '+48 600 000 003', for campaign 00001\n"
+    assert f"{row_3}      never sent for this row: kept by the --keep list {keep[0]}" in told.stdout
+    assert bulk_remove(*words, "--keep", keep[0], "--keep", keep[1]).returncode == 0
+    assert f"kept by one of the --keep lists {keep[0]}, {keep[1]}" in bulk_remove(*explain).stdout
+    (run, _) = json.loads(bulk_remove(*explain, "--json").stdout)["runs"]
+    (row,) = run["rows"]
+    assert (row["row"], row["problem"]) == (3, "It is on a --keep list, so it was never sent.")
+    assert (run["keep"], run["requests"], run["verdicts"]) == ([str(keep[0])], [], [])
+    left_out = bulk_remove("explain", "600000002", "-c", "00001", "--state-dir", tmp_path / "state")
+    assert "never sent for this row: " in left_out.stdout
+    assert "zgoda" in left_out.stdout
+    assert bulk_remove("explain", "600000004", "--state-dir", tmp_path / "state").returncode == 4
+
+
 FORMS = ["600000003", "48600000003", "+48600000003", "0048 600-000-003"]
 
 
@@ -128,6 +152,15 @@ def test_the_number_is_compared_and_not_how_it_is_written(tmp_path: Path, sent: 
         (
             ["imie;telefon;uwagi", "Jan;601234555;", "Ewa;601234556;", "x;601234557"],
             "may hold more numbers than can be",
+        ),
+        *(
+            # The second number of a few rows, wherever they stand and whatever stands in the others.
+            (
+                ["telefon;drugi", *[f"{601234500 + 7 * i};{602234500 + i if i in at else rest}" for i in range(5300)]],
+                told,
+            )
+            for at in ({250}, {4999, 5100, 5299}, range(1000, 1020))
+            for rest, told in (("", "column 2 'drugi', too"), ("brak", "column 2 'drugi', too"))
         ),
         (["telefon"], "has no rows under its header"),
         (["telefon;imie", ";Jan", ";Ewa"], "{keep}"),

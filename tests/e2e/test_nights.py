@@ -15,7 +15,7 @@ import pytest
 
 from bulk_remove.adapters.folders import lock_campaign
 from bulk_remove.simulator.audit import read_audit
-from tests.support.processes import COMMAND, Running, bulk_remove, environment, simulator
+from tests.support.processes import COMMAND, Running, bulk_remove, environment, simulator, unsaid
 
 PACE = ("--max-numbers-per-request", "5", "--rate", "100", "--busy-delay", "200ms", "--settle", "50ms")
 _FIRST_NUMBERS = count(500_000_000, 1000)  # no test meets the numbers of another on their server
@@ -35,8 +35,8 @@ def inbox_fixture(tmp_path: Path) -> Path:
 
 
 def words(server: Running, inbox: Path, *more: str) -> tuple[str | Path, ...]:
-    own = ("--url", server.url, "--user", "demo", "-c", "00001", "--state-dir", inbox.parent / "state", "--yes")
-    return ("inbox", inbox, *own, *PACE, *more)
+    own = ("--url", server.url, "--user", "demo", "-c", "00001", "--state-dir", inbox.parent / "state")
+    return ("inbox", inbox, "--yes", *unsaid((*own, *PACE), more), *more)
 
 
 def night(server: Running, inbox: Path, *more: str) -> subprocess.CompletedProcess[str]:
@@ -180,7 +180,7 @@ def test_half_written_files_and_what_is_no_list_of_numbers_stay_where_they_are(s
 def test_a_file_that_is_still_being_written_is_left_for_the_next_time(server: Running, inbox: Path) -> None:
     drop(inbox, "a.csv")
     with subprocess.Popen(
-        [*COMMAND, *map(str, (*words(server, inbox), "--settle", "3s"))],
+        [*COMMAND, *map(str, words(server, inbox, "--settle", "3s"))],
         env=environment(),
         stdout=subprocess.PIPE,
         text=True,
@@ -207,7 +207,7 @@ def test_how_long_a_file_must_be_quiet_does_not_depend_on_a_clock_that_is_set(
     server: Running, inbox: Path, by_s: float
 ) -> None:
     drop(inbox, "a.csv")
-    done = bulk_remove(*words(server, inbox), "--settle", "1s", before=_CLOCK_SET.format(by_s=by_s))
+    done = bulk_remove(*words(server, inbox, "--settle", "1s"), before=_CLOCK_SET.format(by_s=by_s))
     assert done.returncode == 0, done.stderr
     assert lying_in(inbox) == []
 
@@ -386,11 +386,11 @@ Night._end = and_stops
 _STOPPED_WHILE_REPORTING = """
 import os, signal
 from bulk_remove.cli import jobs
-whole = jobs.finish
-def and_stops(*words):
+whole = jobs.finish_there
+def and_stops(*words, **named):
     os.kill(os.getpid(), signal.SIGTERM)
-    return whole(*words)
-jobs.finish = and_stops
+    return whole(*words, **named)
+jobs.finish_there = and_stops
 """
 
 

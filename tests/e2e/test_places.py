@@ -1,17 +1,22 @@
 """Nothing that belongs to somebody else is overwritten by a report: the real command, and Python."""
 
 import json
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, TextIO
 
 import pytest
 
 from bulk_remove import Server, Settings, UsageError, remove_files, rerun
+from bulk_remove.adapters import reporter
+from bulk_remove.run import finish as finishing
 from bulk_remove.simulator.api import DEMO_PASSWORD
 from bulk_remove.simulator.audit import read_audit
-from tests.support.processes import COMMAND, Running, bulk_remove, environment, removal, simulator
+from tests.support.processes import COMMAND, Running, bulk_remove, environment, removal, report_of, simulator, unsaid
 
 PACE = ("--rate", "100")
 NUMBERS = "telefon\n600000001\n600000002\n"
@@ -32,8 +37,8 @@ def numbers_fixture(tmp_path: Path) -> Path:
 
 
 def words(server: Running, folder: Path, output: Path, *more: str | Path) -> tuple[str | Path, ...]:
-    own = ("--url", server.url, "--user", "demo", "-c", "00001", "--state-dir", folder / "state", "--yes")
-    return ("run", *own, *PACE, "-o", output, *more)
+    own = ("--url", server.url, "--user", "demo", "-c", "00001", "--state-dir", folder / "state")
+    return ("run", "--yes", *unsaid((*own, *PACE, "-o", output), more), *more)
 
 
 def requests(server: Running) -> int:
@@ -176,6 +181,13 @@ def test_a_rehearsal_is_named_as_such_wherever_it_could_be_taken_for_proof(
     assert "Rehearsal on a stand-in. Finished: " in done.stdout
     assert "Rehearsal on a stand-in. Finished" in (tmp_path / "report.html").read_text(encoding="utf-8")
     assert json.loads((tmp_path / "report.summary.json").read_text(encoding="utf-8"))["rehearsal"] == "stand-in"
+    assert [row["detail"] for row in report_of(tmp_path)] == ["Rehearsal on a stand-in."] * 2
+    run_id = json.loads((tmp_path / "report.summary.json").read_text(encoding="utf-8"))["run_id"]
+    state = ("--state-dir", tmp_path / "state")
+    for asked in (("runs", "list"), ("runs", "show", run_id), ("runs", "verify"), ("explain", "600000001")):
+        assert "Rehearsal on a stand-in." in bulk_remove(*asked, *state).stdout
+        whole = bulk_remove(*asked, *state, "--json").stdout
+        assert '"rehearsal":"stand-in"' in re.sub(r"\s", "", whole)
     # Also what is written later, from the ledger alone.
     assert bulk_remove("report", "--state-dir", tmp_path / "state", "-o", tmp_path / "page.html").returncode == 0
     assert "Rehearsal on a stand-in. Finished" in (tmp_path / "page.html").read_text(encoding="utf-8")
@@ -210,3 +222,34 @@ def test_what_was_put_at_the_report_s_place_while_the_run_went_on_stays(
     assert json.loads((tmp_path / "report-2.summary.json").read_text(encoding="utf-8"))["rows"] == 30
     assert str(tmp_path / "report-2.csv") in out.decode()
     assert "so the report was written to" in err.decode()
+
+
+@pytest.mark.parametrize("name", ["report.csv", "report.summary.json", "report.html"])
+async def test_what_comes_to_the_report_s_place_while_it_is_being_written_stays(
+    tmp_path: Path, server: Running, numbers: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    mine, undisturbed = tmp_path / name, reporter.written_aside
+
+    @contextmanager
+    def disturbed(path: Path, *told: Any, **also_told: Any) -> Iterator[TextIO]:
+        with undisturbed(path, *told, **also_told) as file:
+            yield file
+            if path == mine:
+                mine.write_text("mine", encoding="utf-8")  # between the last look and the rename
+
+    for module in (reporter, finishing):
+        monkeypatch.setattr(module, "written_aside", disturbed)
+    own = Server(server.url, "demo", DEMO_PASSWORD, tmp_path / "state")
+    done = await remove_files(
+        numbers,
+        Settings("00001", rate=100.0),
+        own,
+        approve=lambda _plan: True,
+        output=tmp_path / "report.csv",
+        also=["html"],
+    )
+    assert mine.read_text(encoding="utf-8") == "mine"
+    assert (done.report.name, done.summary.name) == ("report-2.csv", "report-2.summary.json")
+    assert [path.name for path in done.also] == ["report-2.html"]
+    assert done.report.read_bytes().count(b"\n") == 3
+    assert bulk_remove("runs", "verify", "--state-dir", tmp_path / "state").returncode == 0

@@ -11,6 +11,7 @@ from bulk_remove.core.code_column import CodeColumn, Joined
 from bulk_remove.core.numbers import Normaliser, NumberRules
 from bulk_remove.core.spelling import DECIMAL, Reading, misspelling, reading
 from bulk_remove.core.whole_input import WholeInput
+from bulk_remove.run.keep import KeepLists
 
 
 def a_decimal_glued_on(broken: pytest.MonkeyPatch) -> None:
@@ -77,3 +78,22 @@ def the_code_in_another_column_ignored(broken: pytest.MonkeyPatch) -> None:
         return Joined(cells, {})
 
     broken.setattr(CodeColumn, "joined", alone)
+
+
+def kept_numbers_compared_as_they_are_written(broken: pytest.MonkeyPatch) -> None:
+    def under(self: KeepLists, _rules: NumberRules) -> Callable[[Sequence[str]], Sequence[int]]:
+        held = self.numbers
+        return lambda numbers: [at for at, number in enumerate(numbers) if number.isdigit() and int(number) in held]
+
+    broken.setattr(KeepLists, "under", under)
+
+
+def the_first_row_alone_of_a_kept_number_kept(broken: pytest.MonkeyPatch) -> None:
+    def under(self: KeepLists, rules: NumberRules) -> Callable[[Sequence[str]], Sequence[int]]:
+        kept = _UNDER(self, rules)
+        return lambda numbers: [at for at in kept(numbers) if numbers[at] not in numbers[:at]]
+
+    broken.setattr(KeepLists, "under", under)
+
+
+_UNDER = KeepLists.under

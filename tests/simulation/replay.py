@@ -71,6 +71,7 @@ def _setting(drawn: Scenario, life: Life) -> Iterator[str]:
     yield f"{len(drawn.rows)} rows, {len(drawn.targets)} numbers, at most {settings.max_numbers_per_request} a request"
     yield f"campaigns: {' '.join(world.campaigns)}; other forms: {' '.join(settings.also_try) or 'none'}"
     yield f"the form is {'looked for' if drawn.looking else 'given'}; numbers elsewhere: {drawn.elsewhere}"
+    yield f"{len(drawn.keep)} numbers on a keep list, {sum(row.kept for row in drawn.rows)} rows kept"
     yield f"rate {settings.rate}, concurrency {settings.concurrency}, tries {settings.tries}"
     yield f"busy for {settings.busy_for_s} s, every {settings.busy_delay_s} s or more rarely"
     yield f"timeout {settings.timeout_s} s, gives up after {settings.give_up_after_s} s"

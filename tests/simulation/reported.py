@@ -39,9 +39,16 @@ def the_number_shown_is_the_form_in_which_it_was_found(evidence: Evidence) -> No
 def invalid_rows_say_so_and_others_do_not(evidence: Evidence) -> None:
     """Promise 1: a cell without a number is INVALID with a reason, and no other is."""
     for row in evidence.result.report:
-        assert (row["status"] == "INVALID") == (not row["number"]), f"row {row['row']}: {row['status']}"
+        never_sent = row["status"] in {"INVALID", "KEPT"}
+        assert never_sent == (not row["number"]), f"row {row['row']}: {row['status']}"
         if row["status"] == "INVALID":
             assert row["detail"], f"row {row['row']}: INVALID without a reason"
+
+
+def every_kept_row_says_so_and_no_other_does(evidence: Evidence) -> None:
+    """Never remove what was not asked for: a row whose number is on a keep list is KEPT, however it is written."""
+    kept = [str(row.line) for row in evidence.result.scenario.rows if row.kept]
+    assert [row["row"] for row in evidence.result.report if row["status"] == "KEPT"] == kept
 
 
 def duplicates_carry_their_first_row(evidence: Evidence) -> None:

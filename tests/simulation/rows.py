@@ -80,7 +80,8 @@ class Target(NamedTuple):
 class Row:
     """A row of the input as it will be written.
 
-    `number` is what must be sent to `campaign`; both are empty where one of the two cells holds nothing of its kind.
+    `number` is what must be sent to `campaign`; both are empty where one of the two cells holds nothing of its kind,
+    and where the number is `kept`.
     """
 
     line: int
@@ -89,6 +90,7 @@ class Row:
     campaign: str
     campaign_cell: str = ""
     code_cell: str = ""
+    kept: bool = False
 
     @property
     def shown(self) -> str:
@@ -194,6 +196,25 @@ def judged(drawn: Iterable[Row], before: Iterable[Row]) -> tuple[Row, ...]:
     whole = sum(bool(meant[row.cell]) and not _is_internal(row.cell) for row in rows_)
     unsure = _THREES.fullmatch if internal > whole else _is_internal
     return tuple(replace(row, number="", campaign="") if unsure(row.cell) else row for row in rows_)
+
+
+def with_keep_list(drawn: Sequence[Row], dice: random.Random) -> tuple[tuple[Row, ...], tuple[str, ...]]:
+    """Take the numbers of some rows for kept ones; returns the rows, and the cells of a list of these and of others.
+
+    At least one number is left. None is kept that may stand in a cell of which nothing is sent for another reason.
+    """
+    unsure = "\n".join(re.sub("[^0-9]", "", row.cell) for row in drawn if not row.number)
+    locals_ = dict.fromkeys(row.number[-_LOCAL_DIGITS:] for row in drawn if row.number)
+    certain = [local for local in locals_ if len(local) == _LOCAL_DIGITS and local not in unsure]
+    kept = {*dice.sample(certain, dice.randint(0, min(len(certain), len(locals_) - 1)))}
+    strangers = [str(dice.randint(600_000_000, 699_999_999)) for _ in range(dice.randint(1, 5))]
+    listed = [*sorted(kept), *strangers]
+    dice.shuffle(listed)
+    cells = [dice.choice(_SPELLINGS).format(local, local[:3], local[3:6], local[6:]) for local in listed]
+    marked = (
+        replace(row, number="", campaign="", kept=True) if row.number[-_LOCAL_DIGITS:] in kept else row for row in drawn
+    )
+    return tuple(marked), tuple(cells)
 
 
 def _is_internal(cell: str) -> bool:

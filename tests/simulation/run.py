@@ -114,10 +114,15 @@ class Life:
         table = open_table(str(path), reading_of(self._scenario.settings, self._folder))
         destination = _ADDRESS.destination(_LOGIN.user)
         settings, sight = self._scenario.settings, Sight()
+        if self._scenario.keep:
+            keep = self._folder / "keep.csv"
+            keep.write_text("\n".join(("telefon", *self._scenario.keep)), encoding="utf-8")
+            settings = replace(settings, keep=(str(keep),), keep_skips=True)
         if self._looking:
             settings, sight = replace(settings, number_format=NumberFormat.AUTO), Sight(self._look)
         with prepared([table], settings, destination, self._folder, BEGAN_S, sight) as ready:
-            path.unlink()
+            for file in (path, *map(Path, settings.keep)):
+                file.unlink()
             return self._session(ready, approve(ready.plan, Consent.FLAG), trouble)
 
     def _look(self, campaigns: Sequence[str]) -> Findings:

@@ -12,7 +12,7 @@ from bulk_remove.core.model import NumberFormat
 from bulk_remove.settings import Settings
 from tests.simulation.clocks import Clocks, clocks
 from tests.simulation.forms import Forms, forms_of
-from tests.simulation.rows import CAMPAIGN, Row, Target, judged, rows, with_campaigns, with_odd_cells
+from tests.simulation.rows import CAMPAIGN, Row, Target, judged, rows, with_campaigns, with_keep_list, with_odd_cells
 from tests.support.virtual_time import BEGAN_S
 
 _CAMPAIGN_COLUMN = "kampania"
@@ -31,6 +31,10 @@ _KEEPING_HOURS = 1 / 6
 """The share of runs that may not send for some minutes of each day."""
 _ELSEWHERE = 1 / 10
 """The share of the others in which none of the numbers is where it is looked for."""
+
+
+_KEEPING = 1 / 4
+"""The share of runs with a list of numbers that must never be removed."""
 
 
 class Kind(StrEnum):
@@ -62,7 +66,7 @@ class Scenario:
     """Everything about a run that does not depend on how it goes. `targets` are all to be removed, once, in order.
 
     A run that is `looking` is told no form: the campaigns' records show that of the settings. `elsewhere` says that
-    there is not one record for any of the numbers.
+    there is not one record for any of the numbers. `keep` are the cells of a list of numbers to be kept.
     """
 
     seed: int
@@ -74,6 +78,7 @@ class Scenario:
     clocks: Clocks
     looking: bool = False
     elsewhere: bool = False
+    keep: tuple[str, ...] = ()
 
     def is_closed(self, now_s: float) -> bool:
         """Tell whether our clock on the wall shows a time outside the hours, at a virtual time."""
@@ -114,6 +119,10 @@ def scenario(seed: int) -> Scenario:
         settings = replace(settings, campaign="", campaign_column=_CAMPAIGN_COLUMN)
         drawn = tuple(with_campaigns(drawn, features))
     drawn = judged(drawn, before)
+    keep: tuple[str, ...] = ()
+    lists = random.Random(f"keep {seed}")
+    if lists.random() < _KEEPING:
+        drawn, keep = with_keep_list(drawn, lists)
     more = random.Random(f"canary {seed}")
     if more.random() < _CANARIES:
         # Of a limit below 1 nobody knows whether a calm world will bring the run to its end.
@@ -126,7 +135,7 @@ def scenario(seed: int) -> Scenario:
     held = random.Random(f"held {seed}")
     looking = not settings.also_try and held.random() < _LOOKING
     elsewhere = not looking and held.random() < _ELSEWHERE
-    return Scenario(seed, drawn, targets, forms, settings, troubles, clocks(seed), looking, elsewhere)
+    return Scenario(seed, drawn, targets, forms, settings, troubles, clocks(seed), looking, elsewhere, keep)
 
 
 def _settings(dice: random.Random, number_format: NumberFormat) -> Settings:

@@ -439,6 +439,8 @@ CASES: tuple[tuple[Bug, str], ...] = (
     (bugs_of_cells.internal_numbers_never_sent, "every_row_is_in_the_report_once_and_in_order"),
     (bugs_of_cells.a_number_that_lost_its_end_taken_for_another, SENT),
     (bugs_of_cells.rounded_numbers_sent, SENT),
+    (bugs_of_cells.kept_numbers_compared_as_they_are_written, "a_kept_number_is_never_sent"),
+    (bugs_of_cells.the_first_row_alone_of_a_kept_number_kept, "every_kept_row_says_so_and_no_other_does"),
     (bugs_of_cells.the_code_in_another_column_ignored, "every_row_is_in_the_report_once_and_in_order"),
 )
 

@@ -1,5 +1,6 @@
 """What must hold of what was sent, and when. Each function is a promise; it raises AssertionError."""
 
+import re
 from collections.abc import Sequence
 from itertools import pairwise
 from math import ceil
@@ -29,6 +30,14 @@ def only_valid_numbers_of_the_input_are_sent(evidence: Evidence) -> None:
         assert asked_for >= {*request.numbers}, f"sent, but not in the input: {request.numbers}"
         assert len(set(request.numbers)) == len(request.numbers), "a number twice in one request"
         assert len(request.numbers) <= evidence.settings.max_numbers_per_request
+
+
+def a_kept_number_is_never_sent(evidence: Evidence) -> None:
+    """Never remove what was not asked for: no number of a keep list, in whatever form it stands there, or is sent."""
+    kept = {re.sub("[^0-9]", "", cell)[-9:] for cell in evidence.result.scenario.keep}
+    for request in evidence.fresh:
+        sent = {*request.numbers, *request.arrived}
+        assert kept.isdisjoint(number[-9:] for number in sent), f"kept, but sent: {sent}"
 
 
 def each_request_goes_to_the_campaign_of_its_numbers(evidence: Evidence) -> None:

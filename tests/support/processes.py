@@ -5,7 +5,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,7 +33,7 @@ def simulator(folder: Path, *options: str) -> Iterator[Running]:
     told, tells = os.pipe()
     with (
         os.fdopen(told, encoding="utf-8") as said,
-        started("simulate", "--port", "0", "--audit", audit, *options, out=tells) as process,
+        started("simulate", *unsaid(("--port", "0", "--audit", audit), options), *options, out=tells) as process,
     ):
         os.close(tells)
         try:
@@ -97,17 +97,19 @@ def started(
 def removal(server: Running, folder: Path, *words: str | Path) -> tuple[str | Path, ...]:
     """Return the words of a run against the simulator, reporting to report.csv in the folder.
 
-    It does not look for the pace that the server bears, for that takes a run its first minute.
+    It does not look for the pace that the server bears, for that takes a run its first minute. What the words say
+    themselves is not added.
     """
-    own: dict[tuple[str, ...], str | Path] = {
-        ("--url",): server.url,
-        ("--user",): "demo",
-        ("--state-dir",): folder / "state",
-        ("-c", "--campaign"): "00001",
-        ("-o", "--output"): folder / "report.csv",
-    }
-    more = [word for names, value in own.items() if not {*names} & {*words} for word in (names[0], value)]
-    return ("run", "--pace", "fixed", "--yes", *words, *more)
+    campaign = () if {"-c", "--campaign"} & {*words} else ("-c", "00001")
+    output = () if {"-o", "--output"} & {*words} else ("-o", folder / "report.csv")
+    own = ("--pace", "fixed", "--url", server.url, "--user", "demo", "--state-dir", folder / "state")
+    return ("run", "--yes", *words, *unsaid(own, words), *campaign, *output)
+
+
+def unsaid(own: Sequence[str | Path], words: Sequence[str | Path]) -> tuple[str | Path, ...]:
+    """Return those of some options, each with its value, that the words do not have: none may be given twice."""
+    pairs = zip(own[::2], own[1::2], strict=True)
+    return tuple(word for flag, value in pairs if flag not in words for word in (flag, value))
 
 
 def report_of(folder: Path) -> list[dict[str, str]]:

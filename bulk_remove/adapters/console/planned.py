@@ -7,7 +7,7 @@ from rich.table import Table
 
 from bulk_remove.adapters.console.figures import Figures
 from bulk_remove.core.forms import AlsoTry, Forms, form_examples, told_forms
-from bulk_remove.core.guards import MAX_SHARE, Known, Limits, share_told
+from bulk_remove.core.guards import MAX_SHARE, Known, share_told
 from bulk_remove.core.hours import Window, next_opening, told_moment
 from bulk_remove.core.model import Rehearsal, Source, harmless
 from bulk_remove.core.plan import LONGEST_NAME, CampaignPlan, Keep, Plan, SourcePlan
@@ -206,7 +206,7 @@ def plan_figures(plan: Plan, known: Known, also_try: Sequence[str]) -> Table:
         table.add("more requests", None, phrase("for numbers that are not there, in other forms: {forms}", forms=forms))
     if plan.canary:
         table.add("canary", None, "one request goes alone first; the rest follows once it is judged")
-    if limits := _limits(plan.limits):
+    if limits := _limits(plan, known):
         table.add("limits", None, phrase("for each campaign: {limits}", limits=limits))
     if plan.additional_numbers:
         table.add("additional numbers", None, WIDER)
@@ -233,15 +233,25 @@ def _facts(campaign: CampaignPlan, known: Known) -> Iterator[str]:
         yield f"'{harmless(campaign.name, LONGEST_NAME)}'"
 
 
-def _limits(limits: Limits) -> str:
-    told = []
+def _limits(plan: Plan, known: Known) -> str:
+    """Return the limits, and which of them nothing was held against."""
+    limits, told = plan.limits, []
+    asked = [campaign.campaign for campaign in plan.campaigns if campaign.to_send]
     if limits.max_numbers is not None:
         told.append(counted(limits.max_numbers, "at most {count:,} number", "at most {count:,} numbers"))
     share = MAX_SHARE if limits.max_share is None else limits.max_share
     if share < 1:
-        told.append(phrase("{share:g}% of its records", share=100 * share))
+        counted_all = all(campaign in known.records for campaign in asked)
+        template = (
+            "{share:g}% of its records" if counted_all else "{share:g}% of its records (not checked without a count)"
+        )
+        told.append(phrase(template, share=100 * share))
     if limits.max_times_usual is not None:
-        told.append(phrase("{times:g} times the usual", times=limits.max_times_usual))
+        usual = all(known.usual(campaign) for campaign in asked)
+        template = (
+            "{times:g} times the usual" if usual else "{times:g} times the usual (not checked without earlier runs)"
+        )
+        told.append(phrase(template, times=limits.max_times_usual))
     return joined(", ", told)
 
 

@@ -4,7 +4,7 @@ Whole columns are searched by SQLite itself, so a run of millions is gone throug
 """
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import orjson
@@ -15,17 +15,19 @@ from bulk_remove.adapters.ledger.store import Store
 from bulk_remove.core.lifecycle import nowhere
 from bulk_remove.core.model import NumberState
 
+_HOLDS_UNSENT = "instr(char(10) || numbers || char(10), char(10) || char(10))"
 _HOLDS = "instr(char(10) || numbers || char(10), char(10) || ? || char(10))"
 
 
 class TracedRow(NamedTuple):
-    """A row of the input that held the number."""
+    """A row of the input that held the number; `problem` says why it was never sent for that row, where that is so."""
 
     file: str
     sheet: str
     row: int
     cell: str
     campaign: str
+    problem: str = ""
 
 
 class TracedRequest(NamedTuple):
@@ -70,10 +72,11 @@ class _Carrier(NamedTuple):
     planned: NumberState | None
 
 
-def trace(store: Store, forms: Sequence[str]) -> Trace:
+def trace(store: Store, forms: Sequence[str], read: Callable[[Sequence[str]], Sequence[str]]) -> Trace:
     """Gather what a ledger says of a number; `forms` are those in which it may stand there, the planned one first.
 
-    Raises StorageError.
+    `read` returns the number that each of some cells means, for rows whose number was not to be sent. Raises
+    StorageError.
     """
     with store.reading() as connection:
         carriers = [carrier for form in forms for carrier in _carriers(connection, form)]
@@ -81,22 +84,30 @@ def trace(store: Store, forms: Sequence[str]) -> Trace:
             (request for carrier in carriers for request in _requests(connection, carrier)),
             key=lambda request: request.begun_at_s,
         )
-        return Trace(tuple(_rows(connection, forms[0])), tuple(requests), tuple(_states(connection, carriers)))
+        return Trace(tuple(_rows(connection, forms[0], read)), tuple(requests), tuple(_states(connection, carriers)))
 
 
-def _rows(connection: sqlite3.Connection, number: str) -> Iterator[TracedRow]:
+def _rows(
+    connection: sqlite3.Connection, number: str, read: Callable[[Sequence[str]], Sequence[str]]
+) -> Iterator[TracedRow]:
     blocks = connection.execute(
         "SELECT properties, numbers, campaigns, contents FROM block JOIN source USING (source_no)"  # noqa: S608 - a constant
-        f" WHERE {_HOLDS} ORDER BY block_no",
+        f" WHERE {_HOLDS} OR {_HOLDS_UNSENT} ORDER BY block_no",
         (number,),
     )
     for properties, *packed in blocks:
         block = unpack_block(unpack_source(properties), *packed)
+        rows, unsent = block.rows, [*block.problems]
+        meant = dict(zip(unsent, read([rows.cells[place] for place in unsent]), strict=True))
         for place, held in enumerate(block.numbers):
-            if held == number:
-                rows = block.rows
+            if number in {held, meant.get(place)}:
                 yield TracedRow(
-                    rows.source.file, rows.source.sheet, rows.rows[place], rows.cells[place], block.campaigns[place]
+                    rows.source.file,
+                    rows.source.sheet,
+                    rows.rows[place],
+                    rows.cells[place],
+                    block.campaigns[place],
+                    block.problems.get(place, ""),
                 )
 
 
