@@ -48,7 +48,7 @@ from bulk_remove.run.caller import (
 from bulk_remove.run.carry_out import Sent, carry_out, with_learned_limit
 from bulk_remove.run.earlier import EarlierRuns
 from bulk_remove.run.evidence import known_of, look_at
-from bulk_remove.run.finish import Finished, Wanted, finish
+from bulk_remove.run.finish import Finished, Wanted
 from bulk_remove.run.places import Job, check_places, finish_there, taken_meanwhile
 from bulk_remove.run.preflight import NOT_ASKED, Findings, error_of
 from bulk_remove.run.prepare import BLIND, Look, Prepared, Sight, Table, check_plan, prepared, reading_of
@@ -233,7 +233,8 @@ async def resume(
         report = _report(output or to.output, Wanted(to.csv_for, to.also), read, job)
         with lock_campaigns(server.folder, to.host, run.campaigns):
             if (ended := nothing_left(run)) is not None:
-                return await threaded(finish, *ended, report.output, report.wanted)
+                ready, _, ending = ended
+                return await threaded(report.finish, ready, ending)
             ready = await threaded(reopened, run, time.time())
             await check_asked(approve, ready.plan)
             approved = approve_plan(ready.plan, run.consent)

@@ -44,7 +44,7 @@ from bulk_remove.errors import ExitCode, GuardStop, UsageError
 from bulk_remove.language import counted, ours, phrase
 from bulk_remove.run.again import nothing_left
 from bulk_remove.run.carry_out import Carried, Hooks, Sent, carry_out, connection, notes_of, with_learned_limit
-from bulk_remove.run.finish import REPORT, SUMMARY, Finished, Wanted, finish, told_again
+from bulk_remove.run.finish import REPORT, SUMMARY, Finished, Wanted, told_again
 from bulk_remove.run.places import Job, check_places, finish_there, taken_meanwhile
 from bulk_remove.run.plan_json import plan_as_json
 from bulk_remove.run.preflight import Findings, Glance, error_of, inspect_campaigns, inspect_server
@@ -254,11 +254,20 @@ def _left_as_it_is(
     report = output or ready.folder / REPORT
     places = (report, report.with_suffix(SUMMARY), *wanted.places(report))
     screen.tell("Nothing is left to ask for: this run is finished, and nothing was sent.")
-    there = not anew and all(place.exists() for place in places)
-    told = told_again(ready, settings, ending) if there else finish(ready, settings, ending, output, wanted)
+    if not anew and all(place.exists() for place in places):
+        told = told_again(ready, settings, ending)
+    else:
+        told = finish_there(ready, settings, ending, output, wanted, overwrite=anew)
+        _warn_of_place(screen, output, told.report)
+        places = (told.report, told.summary, *told.also)
     screen.tell(headline(told.by_status, ending, told.nothing, ready.plan.rehearsal))
     screen.files(places[0], places[1], places[2:])
     return Carried(ready.folder, told.exit_code, None, places[2:])
+
+
+def _warn_of_place(screen: Screen, meant: Path | None, place: Path) -> None:
+    if meant is not None and meant != place:
+        screen.warn(taken_meanwhile(meant, place))
 
 
 def _tell_unasked(screen: Screen, removals: Sequence[UnaskedRemoval]) -> None:
@@ -342,8 +351,7 @@ def _carried_out(
             sent = asyncio.run(carry_out(ready, approved, settings, address, login, hooks))
             output, overwrite = options["output"], bool(options.get("overwrite"))
             finished = finish_there(ready, settings, sent.ending, output, wanted_of(options), overwrite=overwrite)
-            if output not in {None, finished.report}:
-                screen.warn(taken_meanwhile(output, finished.report))
+            _warn_of_place(screen, output, finished.report)
         _tell(screen, ready, settings, sent, finished)
     return Carried(ready.folder, finished.exit_code, next(iter(wishes), None), finished.also)
 
