@@ -4,12 +4,14 @@ from collections.abc import Iterator
 from zlib import crc32
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from tests.support.phrases_watched import watched_phrases
 
-# Two runs of the tests say the same, also on a slow machine; `pytest --hypothesis-profile=default` looks for more.
-settings.register_profile("repeatable", deadline=None, derandomize=True)
+# Two runs of the tests say the same, also on a slow machine. They look at few examples, `make deep` at many others.
+ANY_MACHINE = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("repeatable", ANY_MACHINE, derandomize=True, max_examples=40)
+settings.register_profile("deep", ANY_MACHINE, max_examples=1000)
 settings.load_profile("repeatable")
 
 
@@ -26,8 +28,8 @@ def pytest_configure(config: pytest.Config) -> None:  # noqa: ARG001 - pytest's 
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:  # noqa: ARG001 - xdist's own name
-    """Return three times the cores: most of the time a test waits for a process of its own."""
-    return 3 * len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 3 * (os.cpu_count() or 1)
+    """Return twice the cores: a test often waits for a process of its own, but each worker imports and collects all."""
+    return 2 * len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2 * (os.cpu_count() or 1)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

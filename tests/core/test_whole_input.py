@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bulk_remove.core.model import NumberFormat
@@ -99,7 +99,6 @@ def test_among_national_numbers_one_that_begins_with_the_country_code_is_one_of_
 
 
 @given(st.lists(st.integers(10**8, 10**9 - 1), min_size=3, max_size=8), st.integers(1, 40), st.sampled_from(["", "48"]))
-@settings(max_examples=200)
 def test_a_file_that_was_cut_off_anywhere_sends_no_number_that_was_not_in_it(
     numbers: list[int], cut: int, code: str
 ) -> None:

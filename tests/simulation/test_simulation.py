@@ -8,8 +8,8 @@ from tests.simulation.replay import replay
 from tests.simulation.rows import CAMPAIGNS
 from tests.simulation.scenario import Kind
 
-_SEEDS = 200  # `make sim` plays as many more as there is time for
-_BLOCK = 20
+_SEEDS = 60  # `make sim` plays as many more as there is time for
+_BLOCK = 10
 _ENDINGS = {Ending.DONE, Ending.INTERRUPTED, Ending.UNAVAILABLE, Ending.DENIED, Ending.GUARD, Ending.UNASKED}
 _ENDINGS |= {Ending.DEADLINE}
 
