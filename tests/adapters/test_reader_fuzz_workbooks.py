@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 
 from tests.support.fuzzed import Fuzzed, Tally, held_against
 from tests.support.fuzzed_workbooks import Rows, fuzzed_workbooks, write
@@ -17,7 +17,7 @@ def test_a_fuzzed_workbook_is_read_as_it_was_made_up_or_refused_by_name(
     read_workbooks_here(monkeypatch)
     tally = Tally()
 
-    @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    @settings(max_examples=2 * settings.default.max_examples)
     @given(fuzzed_workbooks())
     def check(case: tuple[Fuzzed, Mapping[str, Rows]]) -> None:
         fuzzed, sheets = case

@@ -142,7 +142,7 @@ def test_two_such_numbers_among_very_many_may_be_real(others: int, *, refused: b
 
 def test_a_long_range_of_numbers_is_none_that_was_rounded() -> None:
     whole, normalise = WholeInput(), Normaliser(NumberRules())
-    for first in range(500_000_000, 503_000_000, 50_000):
+    for first in range(500_000_000, 501_050_000, 50_000):
         whole.add(normalise.block([str(first + place) for place in range(50_000)]))
     assert whole.rules(NumberRules(), internal_numbers=None, trusted=False) == NumberRules()
 
