@@ -10,7 +10,7 @@ from tests.support.phrases_watched import watched_phrases
 
 # Two runs of the tests say the same, also on a slow machine. They look at few examples, `make deep` at many others.
 ANY_MACHINE = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.register_profile("repeatable", ANY_MACHINE, derandomize=True, max_examples=40)
+settings.register_profile("repeatable", ANY_MACHINE, derandomize=True, max_examples=25)
 settings.register_profile("deep", ANY_MACHINE, max_examples=1000)
 settings.load_profile("repeatable")
 

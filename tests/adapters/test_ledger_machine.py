@@ -360,4 +360,4 @@ class Ledger(RuleBasedStateMachine):
 
 
 TestLedger = Ledger.TestCase
-TestLedger.settings = settings(stateful_step_count=30)
+TestLedger.settings = settings(max_examples=2 * settings().max_examples, stateful_step_count=30)

@@ -268,7 +268,7 @@ ROW = st.one_of(
 )
 
 
-@settings(max_examples=2 * settings.default.max_examples)
+@settings(max_examples=3 * settings().max_examples)
 @given(
     rows=st.lists(ROW, max_size=12),
     width=st.integers(2, 4),

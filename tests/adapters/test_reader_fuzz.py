@@ -5,16 +5,18 @@ The suite looks at some hundred files, always the same. To look at many others: 
 
 from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 
 from tests.support.fuzzed import Fuzzed, Tally, held_against
 from tests.support.fuzzed_text import fuzzed_lists, fuzzed_tables
 
 
+@pytest.mark.hypothesis
 def test_a_fuzzed_csv_file_is_read_as_it_was_made_up_or_refused_by_name(tmp_path: Path) -> None:
     tally = Tally()
 
-    @settings(max_examples=3 * settings.default.max_examples)
+    @settings(max_examples=5 * settings().max_examples)
     @given(fuzzed_tables())
     def check(case: tuple[Fuzzed, bytes]) -> None:
         fuzzed, content = case
@@ -26,6 +28,7 @@ def test_a_fuzzed_csv_file_is_read_as_it_was_made_up_or_refused_by_name(tmp_path
     tally.check(least_share=0.6)
 
 
+@pytest.mark.hypothesis
 def test_a_fuzzed_list_without_a_header_is_read_as_it_was_made_up_or_refused_by_name(tmp_path: Path) -> None:
     tally = Tally()
 

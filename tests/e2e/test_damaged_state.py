@@ -23,6 +23,7 @@ TABLES = (
     "straggler",
 )  # fmt: skip
 NUMBER = "601000003"
+_WHOLE: tuple[Any, ...] = ("x", [], None, -1, {})
 
 
 class Left(NamedTuple):
@@ -116,7 +117,7 @@ def in_json(cell: str) -> Iterator[str]:
         document = json.loads(cell)
     except ValueError:
         return
-    yield from (json.dumps(changed) for changed in ("x", [], None, -1, {}))
+    yield from (json.dumps(changed) for changed in _WHOLE)
     if not isinstance(document, dict):
         return
     for key, value in document.items():
