@@ -8,7 +8,7 @@ READY := $(VENV)/.ready
 # Bytecode is kept: to compile everything anew would cost each process more than most of its work.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test check format fix lint types cover rest pytest lowest sim bench pace torture reference picture translations lock clean
+.PHONY: help demo test check format fix lint types cover rest pytest lowest deep sim bench pace torture reference picture translations lock clean
 
 help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -60,6 +60,9 @@ lowest: $(READY) ## Run the tests with the lowest versions that pyproject.toml a
 	@$(BIN)/uv pip install --quiet --python .venv-lowest -r .venv-lowest/lowest.txt
 	@$(BIN)/uv pip install --quiet --python .venv-lowest --no-deps --no-build-isolation --editable .
 	@.venv-lowest/bin/python -m pytest -q
+
+deep: $(READY) ## Look for more: a thousand made-up cases of each property, and others each time
+	@$(BIN)/python -m pytest -q -m hypothesis --hypothesis-profile=deep
 
 SEEDS ?= 10000
 sim: $(READY) ## Play whole runs in made-up worlds, SEEDS=10000, killed and resumed; a failure says how to replay it

@@ -4,12 +4,14 @@ from collections.abc import Iterator
 from zlib import crc32
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from tests.support.phrases_watched import watched_phrases
 
-# Two runs of the tests say the same, also on a slow machine; `pytest --hypothesis-profile=default` looks for more.
-settings.register_profile("repeatable", deadline=None, derandomize=True)
+# Two runs of the tests say the same, also on a slow machine. They look at few examples, `make deep` at many others.
+ANY_MACHINE = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("repeatable", ANY_MACHINE, derandomize=True, max_examples=25)
+settings.register_profile("deep", ANY_MACHINE, max_examples=1000)
 settings.load_profile("repeatable")
 
 

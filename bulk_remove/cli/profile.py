@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +48,8 @@ class Profile:
     entries: Mapping[str, Entry] = field(default_factory=dict)
 
 
-def settings_of(command: click.Command) -> dict[str, click.Parameter]:
+@cache
+def settings_of(command: click.Command) -> Mapping[str, click.Parameter]:
     """Return what can be set in the file, by key: each option of a command, or of those below, with a variable."""
     if isinstance(command, click.Group):
         found: dict[str, click.Parameter] = {}

@@ -258,8 +258,8 @@ def test_a_limit_on_the_url_is_told_from_a_denial_whatever_it_answers_and_learne
     def answer(_now: float, numbers: Sequence[str]) -> Reply | Fault:
         return answered if len(numbers) > fitting else Reply(Alike.of([REMOVED] * len(numbers)), 0, "")
 
-    run = Run(tmp_path, FakeServer(answer), numbers=2_000, per_request=50, concurrency=concurrency)
-    assert (run.ending, run.statuses) == (Ending.DONE, {Status.REMOVED: 2_000})
+    run = Run(tmp_path, FakeServer(answer), numbers=1_200, per_request=50, concurrency=concurrency)
+    assert (run.ending, run.statuses) == (Ending.DONE, {Status.REMOVED: 1_200})
     assert run.longest_line is not None
     assert len(next(pack(["500000000"] * 50, replace(run.shape, max_request_line=run.longest_line)))) <= fitting
     late = [len(numbers) for numbers in run.server.asked[-20:]]

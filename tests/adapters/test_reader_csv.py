@@ -222,7 +222,7 @@ def test_a_file_that_is_replaced_by_one_of_the_same_size_and_time_is_refused(wri
 
 def test_a_file_that_becomes_unreadable_while_it_is_read_is_refused(write: Write) -> None:
     path = write("phone\n" + "601000001\n" * 100_000)
-    blocks = open_table(path, ReadOptions(block_rows=10)).blocks()
+    blocks = open_table(path, ReadOptions(block_rows=1_000)).blocks()
     next(blocks)
     with Path(path).open("r+b") as file:
         file.seek(-2, os.SEEK_END)
@@ -268,7 +268,7 @@ ROW = st.one_of(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=3 * settings().max_examples)
 @given(
     rows=st.lists(ROW, max_size=12),
     width=st.integers(2, 4),

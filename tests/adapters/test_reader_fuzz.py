@@ -1,22 +1,22 @@
 """Whatever is written as CSV is read back exactly, or refused by name; never something else.
 
-The suite looks at a few hundred files. To look at others, again and again until one fails:
-
-    while .venv/bin/python -m pytest -q -n0 --hypothesis-seed=$RANDOM tests/adapters/test_reader_fuzz*.py; do :; done
+The suite looks at some hundred files, always the same. To look at many others: make deep
 """
 
 from pathlib import Path
 
-from hypothesis import HealthCheck, given, settings
+import pytest
+from hypothesis import given, settings
 
 from tests.support.fuzzed import Fuzzed, Tally, held_against
 from tests.support.fuzzed_text import fuzzed_lists, fuzzed_tables
 
 
+@pytest.mark.hypothesis
 def test_a_fuzzed_csv_file_is_read_as_it_was_made_up_or_refused_by_name(tmp_path: Path) -> None:
     tally = Tally()
 
-    @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    @settings(max_examples=5 * settings().max_examples)
     @given(fuzzed_tables())
     def check(case: tuple[Fuzzed, bytes]) -> None:
         fuzzed, content = case
@@ -28,10 +28,10 @@ def test_a_fuzzed_csv_file_is_read_as_it_was_made_up_or_refused_by_name(tmp_path
     tally.check(least_share=0.6)
 
 
+@pytest.mark.hypothesis
 def test_a_fuzzed_list_without_a_header_is_read_as_it_was_made_up_or_refused_by_name(tmp_path: Path) -> None:
     tally = Tally()
 
-    @settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
     @given(fuzzed_lists())
     def check(case: tuple[Fuzzed, bytes]) -> None:
         fuzzed, content = case

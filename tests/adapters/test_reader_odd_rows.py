@@ -61,8 +61,9 @@ MORE = "4;5260250274;604000004;590096454;x\n"
 @pytest.mark.parametrize(
     "more", ["", MORE, "x;" * 100 + "\n"], ids=["alone", "beside a wider row", "and a very wide one"]
 )
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "cp1250"])
-@pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize(
+    ("encoding", "newline"), [("utf-8", "\n"), ("utf-16", "\r\n"), ("cp1250", "\r"), ("utf-16", "\r")]
+)
 def test_a_shorter_row_with_another_number_may_have_shifted(
     tmp_path: Path, row: str, more: str, encoding: str, newline: str
 ) -> None:

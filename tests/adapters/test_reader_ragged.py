@@ -4,7 +4,7 @@ import tracemalloc
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bulk_remove.adapters.reader import ReadOptions, open_table
@@ -99,7 +99,6 @@ def test_memory_does_not_grow_with_a_ragged_file(tmp_path: Path) -> None:
 CELL = st.sampled_from(["", " ", "601000001", "x", '"a,b"', '"a\nb"', '5" pipe', "ł"])
 
 
-@settings(max_examples=40, deadline=None)
 @given(
     rows=st.lists(st.lists(CELL, max_size=5), max_size=12),
     far=st.integers(0, 12),

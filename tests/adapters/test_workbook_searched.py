@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from io import BytesIO
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bulk_remove.adapters.reader import xlsx
@@ -104,7 +104,7 @@ def sheets(draw: st.DrawFn) -> str:
     return written
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=6 * settings().max_examples)
 @given(sheets(), st.sampled_from([None, [0], [1], [0, 2], [2, 0]]), st.sampled_from([1 << 18, 50]))
 def test_what_is_searched_is_what_is_parsed(rows: str, columns: list[int] | None, piece: int) -> None:
     before = '<cols><col min="2" max="3" hidden="1"/></cols>'

@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import subprocess
 import time
 from collections.abc import Iterator
 from datetime import datetime
@@ -16,8 +15,9 @@ from bulk_remove.cli.commands import program
 from bulk_remove.cli.configured import check_said_once
 from bulk_remove.cli.options import TimeOfDay
 from bulk_remove.errors import UsageError
-from tests.support.processes import COMMAND, Running, bulk_remove, environment, removal, report_of, simulator
+from tests.support.processes import Running, bulk_remove, environment, removal, report_of, simulator, started
 from tests.support.terminal import at_a_terminal
+from tests.support.warm import Warm
 
 SLOW = ("--max-numbers-per-request", "1", "--rate", "4", "--concurrency", "2")
 
@@ -122,7 +122,7 @@ def test_no_number_and_no_secret_is_in_the_log_or_on_the_screen(server: Running,
 
 
 def test_two_runs_never_hold_one_campaign(server: Running, tmp_path: Path, numbers: Path) -> None:
-    first = start(removal(server, tmp_path, numbers), SLOW)
+    first = started(*removal(server, tmp_path, numbers), *SLOW)
     wait_for_requests(server, first)
     second = bulk_remove(*removal(server, tmp_path, numbers))
     assert second.returncode == 8
@@ -131,15 +131,11 @@ def test_two_runs_never_hold_one_campaign(server: Running, tmp_path: Path, numbe
     assert first.wait(30) == 143
 
 
-def start(words: tuple[str | Path, ...], options: tuple[str, ...]) -> subprocess.Popen[bytes]:
-    return subprocess.Popen([*COMMAND, *map(str, words), *options], env=environment(), stdout=subprocess.DEVNULL)
-
-
 def requests_seen(server: Running) -> int:
     return server.audit.read_text(encoding="utf-8").count('"method":"DELETE"')
 
 
-def wait_for_requests(server: Running, process: subprocess.Popen[bytes], more: int = 3) -> None:
+def wait_for_requests(server: Running, process: Warm, more: int = 3) -> None:
     """Wait until the server has seen some more removals; there is nothing else to wait for."""
     before = requests_seen(server)
     for _ in range(600):
@@ -162,7 +158,7 @@ def wait_for_requests(server: Running, process: subprocess.Popen[bytes], more: i
 def test_a_signal_stops_safely_and_the_report_is_whole(
     server: Running, tmp_path: Path, numbers: Path, sent: signal.Signals, code: int, ending: str
 ) -> None:
-    run = start(removal(server, tmp_path, numbers), SLOW)
+    run = started(*removal(server, tmp_path, numbers), *SLOW)
     wait_for_requests(server, run)
     run.send_signal(sent)
     assert run.wait(30) == code

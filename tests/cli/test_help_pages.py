@@ -62,11 +62,14 @@ BASH = shutil.which("bash")
 
 def completed(folder: Path, *words: str) -> list[str]:
     """Source the script in a real bash and ask for completions of the last word."""
-    script = folder / "bulk-remove"
-    script.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m bulk_remove "$@"\n', encoding="utf-8")
-    script.chmod(0o700)
+    command = folder / "bulk-remove"
+    command.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m bulk_remove "$@"\n', encoding="utf-8")
+    command.chmod(0o700)
+    script = folder / "completion"
+    if not script.exists():
+        script.write_text(bulk_remove("completion", "bash").stdout, encoding="utf-8")
     asked = (
-        'eval "$(bulk-remove completion bash)"\n'
+        f'eval "$(cat {shlex.quote(str(script))})"\n'
         f"COMP_WORDS=(bulk-remove {shlex.join(words)})\n"
         f"COMP_CWORD={len(words)}\n"
         "$(complete -p bulk-remove | sed 's/.*-F \\([^ ]*\\).*/\\1/') bulk-remove\n"
@@ -104,12 +107,21 @@ def test_bash_completes_commands_flags_and_values(tmp_path: Path) -> None:
 
 
 @needs_bash
-@pytest.mark.parametrize("words", [("resume",), ("report",), ("runs", "show"), ("rerun",)], ids=" ".join)
-def test_bash_completes_the_ids_of_runs_the_latest_first(tmp_path: Path, state: Path, words: tuple[str, ...]) -> None:
-    before = (*words, "--state-dir", str(state))
+def test_bash_completes_the_ids_of_runs_the_latest_first(tmp_path: Path, state: Path) -> None:
+    before = ("resume", "--state-dir", str(state))
     assert completed(tmp_path, *before, "2026") == ["20261124-021530-0a1b", "20261123-021530-9f3a"]
-    assert completed(tmp_path, *before, "20261123") == ["20261123-021530-9f3a"]
-    assert completed(tmp_path, *before, "report") == []  # bash itself looks for files then, for rerun
+
+
+@pytest.mark.parametrize("words", [("resume",), ("report",), ("runs", "show"), ("rerun",)], ids=" ".join)
+def test_what_begins_like_ids_of_runs_is_completed_and_nothing_else(state: Path, words: tuple[str, ...]) -> None:
+    def offered(begun: str) -> list[str]:
+        typed = ["bulk-remove", *words, "--state-dir", str(state), begun]
+        asking = {"COMP_WORDS": shlex.join(typed), "COMP_CWORD": str(len(typed) - 1)}
+        return bulk_remove(env=environment(_BULK_REMOVE_COMPLETE="bash_complete", **asking)).stdout.split()
+
+    assert offered("2026") == ["plain,20261124-021530-0a1b", "plain,20261123-021530-9f3a"]
+    assert offered("20261123") == ["plain,20261123-021530-9f3a"]
+    assert not [said for said in offered("report") if said.startswith("plain,")]  # for rerun bash looks for files
 
 
 def test_the_ids_are_looked_for_where_the_environment_or_the_profile_says(tmp_path: Path, state: Path) -> None:

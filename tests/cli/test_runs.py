@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from bulk_remove.adapters.folders import lock_run, new_run_folder, note_report, noted_reports
-from tests.support.processes import COMMAND, Running, bulk_remove, environment, removal, report_of, simulator
+from tests.support.processes import Running, bulk_remove, removal, report_of, simulator, started
 from tests.support.terminal import at_a_terminal
 
 SLOW = ("--max-numbers-per-request", "1", "--rate", "4", "--concurrency", "1", "--busy-for", "0s")
@@ -51,8 +51,7 @@ def only_run(folder: Path) -> Path:
 def killed_while_sending(server: Running, folder: Path, numbers: Path, how: signal.Signals = signal.SIGKILL) -> Path:
     """Kill or stop a run after some of its requests; returns its folder."""
     before = server.audit.stat().st_size
-    words = map(str, (*removal(server, folder, numbers), *SLOW))
-    with subprocess.Popen([*COMMAND, *words], env=environment(), stdout=subprocess.DEVNULL) as process:
+    with started(*removal(server, folder, numbers), *SLOW) as process:
         for _ in range(3000):
             if server.audit.stat().st_size > before + 1000:
                 break

@@ -2,7 +2,7 @@
 
 import phonenumbers
 import pytest
-from hypothesis import assume, example, given, settings
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from bulk_remove.core.forms import (
@@ -130,7 +130,6 @@ def test_what_is_no_form_of_any_number_is_its_own_planned_form() -> None:
 
 @given(any_rules, cells, st.permutations(EVERY))
 @example(RULES[0], "+49151234567", EVERY)
-@settings(max_examples=150)
 def test_every_form_reads_back_to_the_planned_number_and_to_no_other(
     rules: NumberRules, cell: str, also_try: list[AlsoTry]
 ) -> None:
@@ -148,7 +147,6 @@ def test_every_form_reads_back_to_the_planned_number_and_to_no_other(
 
 
 @given(any_rules, cells, cells, st.sampled_from(["", "48", "+48", "0048", "00", "+", "43", "1"]))
-@settings(max_examples=150)
 def test_two_planned_numbers_never_share_a_form(rules: NumberRules, first: str, second: str, lead: str) -> None:
     normalise, forms = NORMALISERS[rules], FORMS[rules]
     numbers = {normalise(cell).number for cell in (first, second, lead + first, lead + second)} - {""}
@@ -239,7 +237,6 @@ def test_ways_of_writing_are_counted_and_the_numbers_are_not_kept() -> None:
 
 @given(st.sampled_from([rules for rules in RULES if rules.region == "PL"]), cells)
 @example(RULES[0], "+4915123456789")
-@settings(max_examples=100)
 def test_a_number_is_found_by_the_forms_that_its_own_record_shows(rules: NumberRules, cell: str) -> None:
     planned = NORMALISERS[rules](cell).number
     assume(planned)

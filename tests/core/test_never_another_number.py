@@ -8,7 +8,7 @@ import re
 
 import phonenumbers
 import pytest
-from hypothesis import assume, example, given, settings
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from bulk_remove.core.model import NumberFormat
@@ -17,7 +17,6 @@ from bulk_remove.core.numbers import Normaliser, NumberRules
 NORMALISERS = {number_format: Normaliser(NumberRules(number_format)) for number_format in NumberFormat}
 WITH_INTERNAL = Normaliser(NumberRules(internal_numbers=True))
 FORMATS = pytest.mark.parametrize("number_format", NumberFormat)
-THOROUGHLY = settings(max_examples=100)
 
 MOBILE = r"(?:45|5[0137]|6[069]|7[2389]|88)[0-9]{7}"
 LANDLINE = r"(?:1[2-8]|2[2-69]|3[2-4]|4[1-468]|5[24-689]|6[1-3578]|7[14-7]|8[1-79]|9[145])[02-9][0-9]{6}"
@@ -61,14 +60,12 @@ any_spelling = st.one_of(spelt(), foreign.map(lambda number: (number, number)))
 @example(("601234506", "601-234-506"), ".0")
 @example(("221234507", "(22)1234507"), ".0")
 @FORMATS
-@THOROUGHLY
 def test_a_decimal_is_never_glued_on(number_format: NumberFormat, cell: tuple[str, str], decimal: str) -> None:
     only(number_format, cell[1], cell[1] + decimal)
 
 
 @given(numbers, st.sampled_from(["", "48"]), st.integers(0, 14))
 @FORMATS
-@THOROUGHLY
 def test_what_a_float_makes_of_a_number_is_that_number_or_none(
     number_format: NumberFormat, number: str, code: str, precision: int
 ) -> None:
@@ -104,7 +101,6 @@ behind = st.sampled_from(
 @example(("481234506", "481-234-506"), "-", "12")
 @example(("601234508", "+420601234508"), "-", "12")
 @FORMATS
-@THOROUGHLY
 def test_a_group_behind_a_whole_number_is_never_glued_on(
     number_format: NumberFormat, cell: tuple[str, str], separator: str, group: str
 ) -> None:
@@ -116,7 +112,6 @@ def test_a_group_behind_a_whole_number_is_never_glued_on(
 
 @given(spelt(tuple(code for code in CODES if not code.startswith("48"))), st.data())
 @FORMATS
-@THOROUGHLY
 def test_a_cell_that_was_cut_off_is_never_a_number(
     number_format: NumberFormat, cell: tuple[str, str], data: st.DataObject
 ) -> None:
@@ -127,7 +122,6 @@ def test_a_cell_that_was_cut_off_is_never_a_number(
 
 @given(spelt(("48", "48 ", "48-")), st.data())
 @FORMATS
-@THOROUGHLY
 def test_a_number_with_a_bare_code_that_was_cut_off_is_none_but_where_two_digits_are_lost(
     number_format: NumberFormat, cell: tuple[str, str], data: st.DataObject
 ) -> None:
@@ -141,7 +135,6 @@ def test_a_number_with_a_bare_code_that_was_cut_off_is_none_but_where_two_digits
 
 @given(numbers, st.sampled_from(["", "+48", "0048", "48"]), st.integers(0, 8), st.sampled_from("0123456789"))
 @FORMATS
-@THOROUGHLY
 def test_a_digit_too_few_or_too_many_makes_no_number_of_the_region(
     number_format: NumberFormat, number: str, code: str, place: int, digit: str
 ) -> None:
@@ -179,7 +172,6 @@ def test_what_stands_in_front_of_a_whole_number_is_never_taken_for_a_part_of_it(
     ),
 )
 @FORMATS
-@THOROUGHLY
 def test_what_a_program_puts_around_a_number_changes_nothing(
     number_format: NumberFormat, cell: tuple[str, str], around: str
 ) -> None:

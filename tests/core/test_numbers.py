@@ -6,7 +6,7 @@ import sys
 
 import phonenumbers as oracle
 import pytest
-from hypothesis import assume, example, given, settings
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from bulk_remove.core.model import NumberFormat
@@ -263,7 +263,6 @@ def test_as_is_only_takes_the_formatting_away(spelling: tuple[str, str, bool]) -
 @example((NATIONAL, "RU"), "+78101234567")
 @example((DIGITS, "AT"), "6641234567")
 @example((DIGITS, "DE"), "+4930123456")
-@settings(max_examples=150)
 def test_any_text_gives_a_number_or_a_reason_and_the_number_gives_itself(
     rules: tuple[NumberFormat, str], cell: str
 ) -> None:
@@ -276,7 +275,6 @@ def test_any_text_gives_a_number_or_a_reason_and_the_number_gives_itself(
 
 
 @given(any_rules, st.one_of(phone_like, explicit))
-@settings(max_examples=150)
 def test_no_digit_is_lost_or_invented_but_for_the_codes_in_front(rules: tuple[NumberFormat, str], cell: str) -> None:
     number = NORMALISERS[rules](cell).number.removeprefix("+")
     if number:
@@ -376,7 +374,6 @@ cells_of_a_file = st.one_of(
 @example((NATIONAL, "PL"), ["", ""])
 @example((E164, "PL"), ["601234555\n", "601 234 555", "\n"])
 @example((AS_IS, "PL"), ["+48 601-234-555", "48 601 234 555"])
-@settings(max_examples=150)
 def test_a_block_of_cells_becomes_what_each_cell_becomes(rules: tuple[NumberFormat, str], cells: list[str]) -> None:
     normalise = NORMALISERS[rules]
     one_by_one = [normalise(cell) for cell in cells]

@@ -132,7 +132,7 @@ def test_twice_as_many_strange_keys_cost_twice_as_much_and_no_more() -> None:
 
 
 def test_a_reply_of_many_strange_keys_takes_memory_in_proportion_to_its_size() -> None:
-    body = orjson.dumps({str(key): [{"status": "REMOVED"}] for key in range(10**9, 10**9 + 100_000)})
+    body = orjson.dumps({str(key): [{"status": "REMOVED"}] for key in range(10**9, 10**9 + 20_000)})
     tracemalloc.start()
     try:
         reply = read_reply(body, ["601234555"])
@@ -140,5 +140,5 @@ def test_a_reply_of_many_strange_keys_takes_memory_in_proportion_to_its_size() -
     finally:
         tracemalloc.stop()
     assert isinstance(reply, Reply)
-    assert reply.strangers == 100_000
+    assert reply.strangers == 20_000
     assert peak_bytes < 30 * len(body)

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bulk_remove.core.model import NumberFormat
@@ -99,7 +99,6 @@ def test_among_national_numbers_one_that_begins_with_the_country_code_is_one_of_
 
 
 @given(st.lists(st.integers(10**8, 10**9 - 1), min_size=3, max_size=8), st.integers(1, 40), st.sampled_from(["", "48"]))
-@settings(max_examples=200)
 def test_a_file_that_was_cut_off_anywhere_sends_no_number_that_was_not_in_it(
     numbers: list[int], cut: int, code: str
 ) -> None:
@@ -143,7 +142,7 @@ def test_two_such_numbers_among_very_many_may_be_real(others: int, *, refused: b
 
 def test_a_long_range_of_numbers_is_none_that_was_rounded() -> None:
     whole, normalise = WholeInput(), Normaliser(NumberRules())
-    for first in range(500_000_000, 503_000_000, 50_000):
+    for first in range(500_000_000, 501_050_000, 50_000):
         whole.add(normalise.block([str(first + place) for place in range(50_000)]))
     assert whole.rules(NumberRules(), internal_numbers=None, trusted=False) == NumberRules()
 

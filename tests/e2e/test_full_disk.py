@@ -3,7 +3,6 @@
 import logging
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -12,30 +11,20 @@ from bulk_remove.adapters.console import Screen
 from bulk_remove.cli.run_log import logged
 from bulk_remove.simulator.audit import read_audit
 from tests.support.full_device import fill, needs_a_full_device
-from tests.support.processes import bulk_remove, environment, removal, report_of, simulator
+from tests.support.processes import bulk_remove, removal, report_of, simulator
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="limits file sizes the POSIX way")
 
 _LIMITED = """
-import resource, signal, sys
+import resource, signal
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))
-from bulk_remove.cli import main
-main()
 """
 
 
 def limited(limit_bytes: int, *words: str | Path) -> subprocess.CompletedProcess[str]:
     """Run the command where no file may grow beyond a size: to SQLite and Python alike, the disk is full."""
-    return subprocess.run(
-        [sys.executable, "-c", _LIMITED.format(limit=limit_bytes), *map(str, words)],
-        env=environment(),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=100,
-    )
+    return bulk_remove(*words, before=_LIMITED.format(limit=limit_bytes))
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ import pytest
 
 from bulk_remove.adapters.folders import lock_campaign
 from bulk_remove.simulator.audit import read_audit
-from tests.support.processes import COMMAND, Running, bulk_remove, environment, simulator, unsaid
+from tests.support.processes import Running, bulk_remove, simulator, started, unsaid
 
 PACE = ("--max-numbers-per-request", "5", "--rate", "100", "--busy-delay", "200ms", "--settle", "50ms")
 _FIRST_NUMBERS = count(500_000_000, 1000)  # no test meets the numbers of another on their server
@@ -54,11 +54,7 @@ def drop(inbox: Path, name: str, size: int = 20) -> list[str]:
 def stop_a_night(server: Running, inbox: Path, how: signal.Signals = signal.SIGTERM) -> None:
     """Stop a night in the middle of a file, after another was kept out."""
     before = server.audit.stat().st_size
-    with subprocess.Popen(
-        [*COMMAND, *map(str, words(server, inbox, "--rate", "1", "--concurrency", "1"))],
-        env=environment(),
-        stdout=subprocess.DEVNULL,
-    ) as process:
+    with started(*words(server, inbox, "--rate", "1", "--concurrency", "1")) as process:
         while server.audit.stat().st_size < before + 500:
             assert process.poll() is None
             time.sleep(0.01)
@@ -179,19 +175,17 @@ def test_half_written_files_and_what_is_no_list_of_numbers_stay_where_they_are(s
 
 def test_a_file_that_is_still_being_written_is_left_for_the_next_time(server: Running, inbox: Path) -> None:
     drop(inbox, "a.csv")
-    with subprocess.Popen(
-        [*COMMAND, *map(str, words(server, inbox, "--settle", "3s"))],
-        env=environment(),
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as process:
+    told = inbox.parent / "told"
+    with (
+        told.open("w", encoding="utf-8") as out,
+        started(*words(server, inbox, "--settle", "3s"), out=out.fileno()) as process,
+    ):
         while process.poll() is None:
             with (inbox / "a.csv").open("a", encoding="utf-8") as file:
                 file.write("\n601234555")
             time.sleep(0.02)
-        told = process.stdout.read() if process.stdout else ""
     assert process.returncode == 0
-    assert "a.csv is still being written" in told
+    assert "a.csv is still being written" in told.read_text(encoding="utf-8")
     assert lying_in(inbox) == ["a.csv"]
 
 
@@ -441,11 +435,9 @@ def test_nights_killed_at_any_moment_lose_no_file_and_end_with_true_reports(tmp_
     contents = {name: (inbox / name).read_bytes() for name in files}
     with simulator(tmp_path, "--latency", "0.03", "--fault", "dropped_after=0.05") as server:
         for kill in count():
-            with subprocess.Popen(
-                [*COMMAND, *map(str, words(server, inbox))], env=environment(), stdout=subprocess.DEVNULL
-            ) as process:
+            with started(*words(server, inbox)) as process:
                 try:
-                    code = process.wait(dice.uniform(0.8, 3.0) if kill < 8 else 60)
+                    code = process.wait(dice.uniform(0.2, 2.4) if kill < 8 else 60)
                 except subprocess.TimeoutExpired:
                     process.kill()
                     code = process.wait()

@@ -3,7 +3,7 @@
 import json
 import re
 import shutil
-import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +16,16 @@ from bulk_remove.adapters import reporter
 from bulk_remove.run import finish as finishing
 from bulk_remove.simulator.api import DEMO_PASSWORD
 from bulk_remove.simulator.audit import read_audit
-from tests.support.processes import COMMAND, Running, bulk_remove, environment, removal, report_of, simulator, unsaid
+from tests.support.processes import (
+    Running,
+    bulk_remove,
+    environment,
+    removal,
+    report_of,
+    simulator,
+    started,
+    unsaid,
+)
 
 PACE = ("--rate", "100")
 NUMBERS = "telefon\n600000001\n600000002\n"
@@ -207,21 +216,24 @@ def test_what_was_put_at_the_report_s_place_while_the_run_went_on_stays(
 ) -> None:
     numbers.write_text("telefon\n" + "".join(f"{601_000_000 + 37 * at}\n" for at in range(30)), encoding="utf-8")
     slow = ("--max-numbers-per-request", "1", "--rate", "10", "--max-share", "100%")
-    run = [str(word) for word in words(server, tmp_path, tmp_path / "report.csv", *slow, numbers)]
+    run = words(server, tmp_path, tmp_path / "report.csv", *slow, numbers)
     before = requests(server)
-    with subprocess.Popen(
-        [*COMMAND, *run], env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    ) as process:
+    told, complained = tmp_path / "told", tmp_path / "complained"
+    with (
+        told.open("w") as out,
+        complained.open("w") as err,
+        started(*run, out=out.fileno(), err=err.fileno()) as process,
+    ):
         while requests(server) < before + 2:
             assert process.poll() is None
+            time.sleep(0.01)
         (tmp_path / name).write_text("mine", encoding="utf-8")
-        out, err = process.communicate(timeout=60)
-    assert process.returncode == 0, err
+        assert process.wait(timeout=60) == 0
     assert (tmp_path / name).read_text(encoding="utf-8") == "mine"
     assert (tmp_path / "report-2.csv").read_text(encoding="utf-8").count("\n") == 31
     assert json.loads((tmp_path / "report-2.summary.json").read_text(encoding="utf-8"))["rows"] == 30
-    assert str(tmp_path / "report-2.csv") in out.decode()
-    assert "so the report was written to" in err.decode()
+    assert str(tmp_path / "report-2.csv") in told.read_text(encoding="utf-8")
+    assert "so the report was written to" in complained.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("name", ["report.csv", "report.summary.json", "report.html"])

@@ -6,6 +6,7 @@ import shutil
 import signal
 import sqlite3
 import subprocess
+import time
 from collections import Counter
 from contextlib import closing
 from datetime import datetime, timedelta
@@ -15,7 +16,7 @@ import openpyxl
 import pytest
 
 from bulk_remove.simulator.audit import read_audit
-from tests.support.processes import COMMAND, Running, bulk_remove, environment, removal, report_of, simulator
+from tests.support.processes import Running, bulk_remove, removal, report_of, simulator, started
 
 BUSY = ("--busy-share", "0.2", "--busy-seconds", "1.5", "--duplicate-share", "0.2")
 IMPATIENT = ("--busy-for", "0", "--max-numbers-per-request", "20", "--rate", "100")
@@ -226,11 +227,11 @@ def test_a_file_that_is_no_report_is_refused(tmp_path: Path, header: str, missin
 @pytest.mark.skipif(os.name != "posix", reason="sends POSIX signals")
 def test_a_stopped_run_is_finished_by_resume_though_its_input_is_gone(tmp_path: Path, numbers: Path) -> None:
     with simulator(tmp_path, *BUSY) as server:
-        words = [str(word) for word in removal(server, tmp_path, numbers, "--keep-columns")]
         slow = ("--max-numbers-per-request", "4", "--rate", "15", "--busy-delay", "300ms")
-        with subprocess.Popen([*COMMAND, *words, *slow], env=environment(), stdout=subprocess.DEVNULL) as run:
+        with started(*removal(server, tmp_path, numbers, "--keep-columns", *slow)) as run:
             while not (tmp_path / "audit.jsonl").read_text(encoding="utf-8").count("DELETE") > 5:
                 assert run.poll() is None
+                time.sleep(0.01)
             run.send_signal(signal.SIGTERM)
             assert run.wait(30) == 143
         first = report_of(tmp_path)

@@ -1,9 +1,8 @@
-import subprocess
 from bisect import bisect_left
 from pathlib import Path
 
 from bulk_remove.simulator.audit import read_audit
-from tests.support.processes import COMMAND, environment, simulator
+from tests.support.processes import simulator, started
 
 RATE = 12
 
@@ -15,19 +14,9 @@ def test_two_runs_of_one_account_keep_to_one_ceiling_together(tmp_path: Path) ->
     options += ["--rate", str(RATE), "--max-numbers-per-request", "1"]
     with simulator(tmp_path, "--campaign", "00001", "--campaign", "00002") as server:
         runs = [
-            subprocess.Popen(
-                [*COMMAND, "run", str(numbers), "-c", campaign, "--url", server.url, *options],
-                env=environment(),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
-                text=True,
-            )
-            for campaign in ("00001", "00002")
+            started("run", numbers, "-c", campaign, "--url", server.url, *options) for campaign in ("00001", "00002")
         ]
-        for run in runs:
-            _, errors = run.communicate(timeout=120)
-            assert run.returncode == 0, errors
+        assert [run.wait(timeout=120) for run in runs] == [0, 0]
     entries = [*read_audit(server.audit)]
     moments_s = sorted(entry.time_s for entry in entries)  # what was asked beforehand counts, too
     assert sum(entry.method == "DELETE" for entry in entries) == 120

@@ -19,7 +19,7 @@ from bulk_remove.adapters.ledger import opened_for_reading, verify
 from bulk_remove.adapters.ledger.chain import WrittenFile, linked, report_event, session_event, session_row
 from bulk_remove.adapters.ledger.store import Store
 from bulk_remove.errors import AlteredLedgerError, StorageError
-from tests.support.processes import COMMAND, Running, bulk_remove, environment, removal, simulator
+from tests.support.processes import Running, bulk_remove, removal, simulator, started
 
 PACE = ("--rate", "100", "--max-numbers-per-request", "8", "--busy-delay", "100ms", "--busy-for", "400ms")
 FORMS = ("--also-try", "international,zeros", "--canary", "--canary-max-not-exist", "100%", "--max-invalid", "50%")
@@ -267,8 +267,7 @@ def test_a_run_that_was_killed_is_sound_says_what_is_not_covered_and_is_sound_on
     source = tmp_path / "numbers.csv"
     source.write_text("\n".join(["telefon", *[str(601_000_100 + index) for index in range(30)]]), encoding="utf-8")
     slow = ("--max-numbers-per-request", "1", "--rate", "5", "--busy-for", "0s", "--tries", "2")
-    words = map(str, removal(server, tmp_path, source, *slow))
-    with subprocess.Popen([*COMMAND, *words], env=environment(), stdout=subprocess.DEVNULL) as process:
+    with started(*removal(server, tmp_path, source, *slow)) as process:
         for _ in range(3000):
             ledger = next(tmp_path.glob("state/runs/*/ledger.sqlite"), tmp_path)
             if ledger.is_file() and attempts(ledger) > 3:

@@ -2,7 +2,8 @@
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import cache
 from inspect import cleandoc
 from pathlib import Path
 
@@ -35,7 +36,8 @@ Said = str | tuple[str, str]
 """A text, or a pair of one for a single thing and one for many."""
 
 
-def all_texts() -> dict[Said, str]:
+@cache
+def all_texts() -> Mapping[Said, str]:
     """Return everything that can be said to an operator, each with where it stands."""
     found: dict[Said, str] = {}
     for path in sorted(PACKAGE.rglob("*.py")):

@@ -8,8 +8,8 @@ from tests.simulation.replay import replay
 from tests.simulation.rows import CAMPAIGNS
 from tests.simulation.scenario import Kind
 
-_SEEDS = 200  # `make sim` plays as many more as there is time for
-_BLOCK = 20
+_SEEDS = 60  # `make sim` plays as many more as there is time for
+_BLOCK = 10
 _ENDINGS = {Ending.DONE, Ending.INTERRUPTED, Ending.UNAVAILABLE, Ending.DENIED, Ending.GUARD, Ending.UNASKED}
 _ENDINGS |= {Ending.DEADLINE}
 
@@ -46,7 +46,7 @@ def unseen(story: list[str]) -> set[object]:
 def test_everything_that_can_happen_does_happen() -> None:
     story: list[str] = []
     # Together these show all; where a change of the worlds takes that away, others are looked for.
-    for seed in (6, 47, 48, 71, 92, 122, *range(200)):
+    for seed in (37, 115, 90, 88, 32, 98, 236, 84, 89, 92, *range(200)):
         replay(seed, story.append)
         if not (missing := unseen(story)):
             break

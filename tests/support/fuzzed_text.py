@@ -189,6 +189,7 @@ def expected(rows: Rows, first: int, width: int, phone: int, campaign: int | Non
             None if campaign is None else whole[campaign],
             tuple(whole[:width]) if keep else None,
             not blank(cells[width:]),
+            len(cells) < width or cells is rows[-1],
         )
         for number, cells in enumerate(rows, start=first)
         if not blank(cells)

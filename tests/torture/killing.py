@@ -16,7 +16,7 @@ from pathlib import Path
 from sqlite3 import connect
 
 from bulk_remove.simulator.audit import AuditEntry, read_audit
-from tests.support.processes import COMMAND, Running, environment, removal, report_of, simulator
+from tests.support.processes import Running, removal, report_of, simulator, started
 
 NUMBERS = 1_500
 WORLD = ("--busy-share", "0.1", "--busy-seconds", "1.5", "--duplicate-share", "0.1", "--absent-share", "0.1")
@@ -34,7 +34,7 @@ def torture(folder: Path, kills: int, seed: int) -> int:
     done = 0
     with simulator(folder, *WORLD, *FAULTS, "--seed", str(seed)) as server:
         for words in commands(server, folder, source):
-            left_s = dice.uniform(0.6, 3.0) if done < kills else None
+            left_s = dice.uniform(0.1, 2.4) if done < kills else None
             if run_for(words, left_s):
                 break
             done += 1
@@ -60,16 +60,14 @@ def is_approved(ledger: Path) -> bool:
 
 def run_for(words: list[str], seconds: float | None) -> bool:
     """Run the command, killing it after so many seconds; True when it ended by itself."""
-    with subprocess.Popen(
-        [*COMMAND, *words], env=environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    ) as process:
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as err, started(*words, err=err.fileno()) as process:
         try:
-            told = process.communicate(timeout=seconds)[1].decode()
+            code = process.wait(timeout=seconds)
         except subprocess.TimeoutExpired:
             process.kill()
-            process.communicate()
             return False
-        assert process.returncode in FINISHED, told
+        err.seek(0)
+        assert code in FINISHED, err.read()
         return True
 
 
