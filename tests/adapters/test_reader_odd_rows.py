@@ -204,6 +204,7 @@ def test_the_header_of_another_table_is_refused_with_its_row(
         "Ewa;brak;telefon\nIga;601000002;telefon\n",  # the column says how to reach somebody
         "Ewa;brak;mail\n",
         "Ewa;;telefon\n",
+        "Ewa; ;telefon\n",
         "Ewa;601000002;telefon\n",
     ],
 )

@@ -207,7 +207,7 @@ def _check_one_table(source: Source, rows: Sequence[int], columns: Mapping[int, 
     # Most cells end with a digit: to compare is cheaper than to ask each.
     words = [i for i, cell in enumerate(phones) if cell and not "0" <= cell[-1:] <= "9" and _WORDS.fullmatch(cell)]
     own = fold(source.header[source.column])
-    words = [index for index in words if not _names_phones(phones[index], own)]
+    words = [index for index in words if not (phones[index].isspace() or _names_phones(phones[index], own))]
     if not words:
         return
     for place, cells in columns.items():
