@@ -13,10 +13,9 @@ if TYPE_CHECKING:
     from bulk_remove.core.forms import AlsoTry
     from bulk_remove.core.model import Brackets, NumberFormat, Outcome, ReportFormat, Status
     from bulk_remove.core.plan import CampaignPlan, Plan, SourcePlan
-    from bulk_remove.core.progress import Snapshot
-    from bulk_remove.core.proof import Proof
-    from bulk_remove.core.summary import Ending
+    from bulk_remove.core.summary import Ending, Proof
     from bulk_remove.core.throttle import Level
+    from bulk_remove.core.timeline import Snapshot
     from bulk_remove.errors import (
         BulkRemoveError,
         CampaignLockedError,
@@ -47,13 +46,13 @@ _HOME = {
     "NumberFormat": "core.model",
     "Outcome": "core.model",
     "Plan": "core.plan",
-    "Proof": "core.proof",
+    "Proof": "core.summary",
     "RefusedError": "errors",
     "ReportFormat": "core.model",
     "RunLockedError": "errors",
     "Server": "api",
     "Settings": "settings",
-    "Snapshot": "core.progress",
+    "Snapshot": "core.timeline",
     "SourcePlan": "core.plan",
     "Status": "core.model",
     "StorageError": "errors",

@@ -23,45 +23,46 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
-from bulk_remove.adapters.folders import default_state_dir, lock_campaigns
-from bulk_remove.adapters.ledger import Outcomes
-from bulk_remove.adapters.reader import find_files, open_tables
-from bulk_remove.core.field_checks import checked, path, several_of, text
 from bulk_remove.core.lifecycle import SETTLED
 from bulk_remove.core.model import Outcome, ReportFormat, RowBlock, Source, unsent_status
 from bulk_remove.core.plan import ApprovedPlan, Consent, Plan, check_holds_numbers, check_within_limits, passed
 from bulk_remove.core.plan import approve as approve_plan
 from bulk_remove.core.summary import Ending
 from bulk_remove.errors import UnavailableError, UsageError
-from bulk_remove.run.again import nothing_left
-from bulk_remove.run.caller import (
+from bulk_remove.ledger import Outcomes
+from bulk_remove.reader import find_files, open_tables
+from bulk_remove.run.finish import Finished, Wanted
+from bulk_remove.run.folders import default_state_dir, lock_campaigns
+from bulk_remove.run.job import (
     Approve,
     OnProgress,
+    Sent,
     Ties,
+    carry_out,
     check_asked,
     check_callable,
     entered,
+    known_of,
+    look_at,
     outcome_of,
     threaded,
     to_the_end,
+    with_learned_limit,
 )
-from bulk_remove.run.carry_out import Sent, carry_out, with_learned_limit
-from bulk_remove.run.earlier import EarlierRuns
-from bulk_remove.run.evidence import known_of, look_at
-from bulk_remove.run.finish import Finished, Wanted
+from bulk_remove.run.past import EarlierRuns
 from bulk_remove.run.places import Job, check_places, finish_there, taken_meanwhile
 from bulk_remove.run.preflight import NOT_ASKED, Findings, error_of
-from bulk_remove.run.prepare import BLIND, Look, Prepared, Sight, Table, check_plan, prepared, reading_of
+from bulk_remove.run.prepare import BLIND, InputTable, Look, Prepared, Sight, check_plan, prepared, reading_of
 from bulk_remove.run.rerun import earlier_rows, prepared_again
-from bulk_remove.run.resume import check_same_server, earlier_run, find_run, reopened
-from bulk_remove.settings import CHANGEABLE, Address, Destination, Login, Settings
+from bulk_remove.run.resume import check_same_server, earlier_run, find_run, nothing_left, reopened
+from bulk_remove.settings import CHANGEABLE, Address, Destination, Login, Settings, checked, path, several_of, text
 
 log = logging.getLogger("bulk_remove.api")
 
 Files = str | PathLike[str] | Sequence[str | PathLike[str]]
 """Files, folders, patterns such as "exports/*.csv", or "-" for standard input."""
 OnRows = Callable[[int], None]
-Planning = Callable[[OnRows], AbstractContextManager[Prepared]]
+Planner = Callable[[OnRows], AbstractContextManager[Prepared]]
 _BLOCK_ROWS = 5000
 
 
@@ -324,7 +325,7 @@ def _glancing(settings: Settings, server: Server) -> Look:
 
 
 def _planning(
-    tables: Sequence[Table], settings: Settings, server: Server, on_rows: OnRows
+    tables: Sequence[InputTable], settings: Settings, server: Server, on_rows: OnRows
 ) -> AbstractContextManager[Prepared]:
     sight = Sight(_looking(settings, server), on_rows)
     return prepared(tables, settings, server.destination, server.folder, time.time(), sight)
@@ -335,7 +336,7 @@ def _learned(settings: Settings, server: Server) -> Settings:
 
 
 @asynccontextmanager
-async def _planned(planning: Planning) -> AsyncGenerator[Prepared, None]:
+async def _planned(planning: Planner) -> AsyncGenerator[Prepared, None]:
     """Plan; a cancellation ends that at the next rows, and leaves nothing behind."""
     cancelled = Event()
 
@@ -348,7 +349,7 @@ async def _planned(planning: Planning) -> AsyncGenerator[Prepared, None]:
 
 
 @asynccontextmanager
-async def _held(planning: Planning, server: Server, campaign: str) -> AsyncGenerator[Prepared, None]:
+async def _held(planning: Planner, server: Server, campaign: str) -> AsyncGenerator[Prepared, None]:
     """Plan while the campaign is held, where it is known, and hold all campaigns of the plan."""
     folder, host = server.folder, server.address.host
     first = {campaign} - {""}

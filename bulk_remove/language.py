@@ -6,9 +6,12 @@ are translated, never data: a column may be named like a word of ours. Nor can d
 whatever a phrase is given loses its control characters and its line ends (`one_line`).
 """
 
+import gettext
+import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from numbers import Real
+from pathlib import Path
 from string import Formatter
 from typing import Any, Self
 from unicodedata import category
@@ -167,3 +170,27 @@ class _Telling(Formatter):
         if isinstance(value, int | float) and format_spec:
             return written.translate({ord(","): _in_use.thousands, ord("."): _in_use.point})
         return written
+
+
+DOMAIN = "bulk_remove"
+LOCALE_FOLDER = Path(__file__).parent / "locale"
+
+_FIGURES = {"pl": ("\u00a0", ",")}
+"""How figures are written: between groups of three digits, and before decimals (CLDR)."""
+
+LANGUAGES = (ENGLISH.code, *_FIGURES)
+
+
+def load_language(code: str) -> Language:
+    """Return one of LANGUAGES."""
+    if code == ENGLISH.code:
+        return ENGLISH
+    catalogue = gettext.translation(DOMAIN, LOCALE_FOLDER, [code])
+    return Language(code, catalogue.gettext, catalogue.ngettext, *_FIGURES[code])
+
+
+def set_for_libraries(code: str) -> None:
+    """Have libraries that translate by gettext, as click does, take what they say from our catalogue, too."""
+    gettext.bindtextdomain(DOMAIN, str(LOCALE_FOLDER))
+    gettext.textdomain(DOMAIN)
+    os.environ["LANGUAGE"] = code  # where gettext looks first, and the only way to tell it

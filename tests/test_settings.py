@@ -8,11 +8,11 @@ import pytest
 
 from bulk_remove import errors
 from bulk_remove.cli.commands import program
-from bulk_remove.cli.profile import settings_of
+from bulk_remove.cli.profiles import settings_of
 from bulk_remove.core.forms import AlsoTry, Held, Rest
-from bulk_remove.core.hours import Window
 from bulk_remove.core.model import Brackets, NumberFormat
 from bulk_remove.core.throttle import Level
+from bulk_remove.core.timeline import Window
 from bulk_remove.errors import UsageError, flag_of, in_python
 from bulk_remove.settings import CHANGEABLE, Address, Settings
 from tests.language.texts import all_texts
@@ -149,7 +149,7 @@ def test_no_sentence_names_a_setting_that_python_knows_by_another_name() -> None
         | {"url", "user", "output", "overwrite", "state_dir"}
         | _NOT_FROM_PYTHON
     )
-    below = ("core/", "run/", "adapters/", "settings.py")
+    below = ("core/", "run/", "reader/", "ledger/", "sending/", "report/", "settings.py")
     for text, place in all_texts().items():
         for each in (text,) if isinstance(text, str) else text:
             if place.startswith(below) and "console/" not in place:

@@ -37,7 +37,7 @@ def main() -> None:
         _note("Stopped: nothing was sent.")
         sys.exit(exit_of(stop.__cause__ or stop))
     except BulkRemoveError as error:
-        from bulk_remove.adapters.console import Screen  # noqa: PLC0415 - rich only where something is shown
+        from bulk_remove.console import Screen  # noqa: PLC0415 - rich only where something is shown
 
         Screen().error(error)
         sys.exit(error.exit_code)
@@ -47,6 +47,6 @@ def main() -> None:
 
 
 def _note(text: str) -> None:
-    from bulk_remove.adapters.console import Screen  # noqa: PLC0415 - rich only where something is shown
+    from bulk_remove.console import Screen  # noqa: PLC0415 - rich only where something is shown
 
     Screen().note(text)

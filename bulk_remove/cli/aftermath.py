@@ -3,26 +3,185 @@
 Neither ever changes the exit code.
 """
 
+import json
+import logging
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from io import TextIOWrapper
+from pathlib import Path
+from typing import Any
 
-from bulk_remove.adapters.console import Screen
-from bulk_remove.adapters.metrics_file import write_metrics
-from bulk_remove.adapters.notifier import Notifier
 from bulk_remove.cli.given import address_from
-from bulk_remove.cli.history_text import in_short
 from bulk_remove.cli.signals import exit_of
-from bulk_remove.core.metrics import exposition
-from bulk_remove.errors import BulkRemoveError, ExitCode, StorageError
-from bulk_remove.language import joined, one_line, ours, phrase, translated
-from bulk_remove.run.history import PastRun, past_run
-from bulk_remove.run.metrics import Key, gauges_of
+from bulk_remove.console import Screen
+from bulk_remove.core.model import REHEARSED, Status
+from bulk_remove.disk import private, written
+from bulk_remove.errors import BulkRemoveError, ExitCode, StorageError, UsageError
+from bulk_remove.language import counted, joined, one_line, ours, phrase, translated
+from bulk_remove.run.after import SeriesKey, exposition, gauges_of
+from bulk_remove.run.past import PastRun, past_run
 
-if TYPE_CHECKING:
-    from pathlib import Path
+
+def in_short(run: PastRun) -> Iterator[str]:
+    """Yield what a run is and what became of its numbers; none of them is shown."""
+    if run.told is None:
+        yield phrase("{run_id}  {when}  {state}", run_id=run.run_id, when=local(run.last_s), state=ours(run.state))
+        if run.problem:
+            yield phrase("    {problem}", problem=ours(run.problem))
+        return
+    where = phrase("{campaigns} on {host}", campaigns=", ".join(run.campaigns), host=run.host)
+    statuses = run.numbers_by_status
+    yield phrase(
+        "{run_id}  {when}  {where}  {rows}, {numbers}",
+        run_id=run.run_id,
+        when=local(run.told.created_at_s),
+        where=where,
+        rows=counted(run.rows, "{count:,} row", "{count:,} rows"),
+        numbers=counted(statuses.total(), "{count:,} number", "{count:,} numbers"),
+    )
+    if run.rehearsal:
+        yield phrase("    {rehearsed}", rehearsed=ours(REHEARSED[run.rehearsal]))
+    if run.problem:
+        yield phrase("    {problem}", problem=ours(run.problem))
+    counts = [(status, statuses[status]) for status in Status if statuses[status]]
+    counts += sorted(run.unsent_rows.items())
+    told = [phrase("{status} {count:,}", status=status.value, count=count) for status, count in counts]
+    yield phrase("    {told}", told=joined(", ", told) if told else phrase("no number"))
+    if run.unasked:
+        yield phrase("    the server named a removal that nobody asked for: see the summary")
+    left, on = "", ""
+    if run.open_numbers:
+        left = phrase("; {open_numbers:,} without a final answer", open_numbers=run.open_numbers)
+    elif run.proves_nothing:
+        left = phrase("; none was found, which proves nothing")
+    if run.resumable_numbers:
+        on = phrase("; to go on: bulk-remove resume {run_id}", run_id=run.run_id)
+    yield phrase("    {state}{left}{on}", state=ours(run.state), left=left, on=on)
+
+
+def local(moment_s: float, *, seconds: bool = False) -> str:
+    """Return a moment (Unix seconds) as this machine's clock shows it, to the minute or to the second."""
+    return datetime.fromtimestamp(moment_s).astimezone().strftime(f"%Y-%m-%d %H:%M{':%S' if seconds else ''}")
+
+
+class _RunLog(logging.FileHandler):
+    """A log for its owner alone. When it can no longer be written the run goes on: the ledger is the proof."""
+
+    def __init__(self, path: Path, screen: Screen) -> None:
+        super().__init__(path, encoding="utf-8")
+        self._screen = screen
+        self._told = False
+
+    def _open(self) -> TextIOWrapper:
+        return open(self.baseFilename, "a", encoding="utf-8", errors="replace", opener=private)
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: ARG002, N802 - logging's own signature
+        """Say once that the log ends here."""
+        if not self._told:
+            self._told = True
+            self._screen.note("The log can no longer be written (is the disk full?); the run goes on without it.")
+
+
+class _JsonLines(logging.Formatter):
+    """One JSON object a line; its keys are stable."""
+
+    def __init__(self, run_id: str) -> None:
+        super().__init__()
+        self._run_id = run_id
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the record as one line."""
+        moment = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+        line = {
+            "time": moment.replace("+00:00", "Z"),
+            "level": record.levelname,
+            "logger": record.name,
+            "run": self._run_id,
+            "message": one_line(record.getMessage()),
+        }
+        return json.dumps(line, ensure_ascii=False)
+
+
+class _Lines(logging.Formatter):
+    """A line of text for each record."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the record as one line."""
+        return one_line(super().format(record))
+
+
+@contextmanager
+def logged(folder: Path, screen: Screen, log_format: str = "text") -> Iterator[None]:
+    """Keep the run's log in its folder, as text or JSON lines. It holds no phone number and no secret."""
+    log = logging.getLogger("bulk_remove")
+    try:
+        handler = _RunLog(folder / "run.log", screen)
+    except OSError as error:
+        raise StorageError(
+            phrase("The log in {folder} cannot be written: {problem}.", folder=folder, problem=error.strerror),
+            "Check free space and permissions.",
+        ) from None
+    text = _Lines("%(asctime)s %(levelname)s %(message)s")
+    handler.setFormatter(_JsonLines(folder.name) if log_format == "json" else text)
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
+        # What a full disk did not take stays in the buffer, and closing would try once more.
+        with suppress(OSError):
+            handler.close()
+
+
+def write_metrics(path: Path, text: str) -> None:
+    """Write the file aside and give it its name when it is whole; readable by everybody. Raises StorageError."""
+    try:
+        with written(path, mode=0o644) as aside:  # the collector reads *.prom alone, and this ends otherwise till then
+            aside.file.write(text.encode(errors="replace"))
+    except OSError as error:
+        raise StorageError(
+            phrase(
+                "The metrics file {path} cannot be written: {problem}.", path=path, problem=ours(str(error.strerror))
+            ),
+            "Name a file in a folder that exists.",
+        ) from None
+
+
+class Notifier:
+    """Sends a notification to each of some addresses, as Apprise writes them: https://github.com/caronc/apprise."""
+
+    def __init__(self, urls: Sequence[str]) -> None:
+        """Raise UsageError when Apprise is not there or does not know an address."""
+        try:
+            from apprise import Apprise  # noqa: PLC0415 - an optional library, wanted by few
+        except ImportError:
+            raise UsageError(
+                "--notify needs Apprise, which is not installed.", "Install it: pip install 'bulk-remove[notify]'"
+            ) from None
+        # What it logs may hold an address.
+        logger = logging.getLogger("apprise")
+        logger.addHandler(logging.NullHandler())
+        logger.propagate = False
+        self._receivers = [Apprise() for _ in urls]
+        for place, (receiver, url) in enumerate(zip(self._receivers, urls, strict=True), start=1):
+            if not receiver.add(url):
+                raise UsageError(
+                    phrase("--notify number {place} is no address that Apprise knows.", place=place),
+                    "Check it against https://github.com/caronc/apprise; it is not shown, for it may hold a secret.",
+                )
+
+    def notify(self, title: str, body: str) -> list[int]:
+        """Send to all; returns the places, from 1, of the addresses that could not be reached."""
+        return [
+            place
+            for place, receiver in enumerate(self._receivers, start=1)
+            if not receiver.notify(title=title, body=body)
+        ]
+
 
 _MEANING = {
     ExitCode.OK: "every number is final",
@@ -89,7 +248,7 @@ def _tell(screen: Screen, options: dict[str, Any], after: Aftermath, notifier: N
         _notify(screen, notifier, after, runs, _named(options))
 
 
-def _notify(screen: Screen, notifier: Notifier, after: Aftermath, runs: list[PastRun], named: Key) -> None:
+def _notify(screen: Screen, notifier: Notifier, after: Aftermath, runs: list[PastRun], named: SeriesKey) -> None:
     host, campaign = named
     if runs:
         host, campaign = runs[0].host, ", ".join(dict.fromkeys(one for run in runs for one in run.campaigns))
@@ -108,7 +267,7 @@ def _notify(screen: Screen, notifier: Notifier, after: Aftermath, runs: list[Pas
         screen.note(phrase("Notification number {place} could not be sent; that changes nothing else.", place=place))
 
 
-def _named(options: dict[str, Any]) -> Key:
+def _named(options: dict[str, Any]) -> SeriesKey:
     """Return the server and the campaign as the command was told them, where it was."""
     campaign = options.get("campaign") or ""
     try:

@@ -1,20 +1,22 @@
 """The commands. Heavy imports stay inside them, so that --help answers at once."""
 
+from collections.abc import Sequence
+from copy import copy
 from pathlib import Path
 from typing import Any
 
 import click
 
 from bulk_remove import __version__
-from bulk_remove.cli.completion import RunId, RunOrReport, completion
-from bulk_remove.cli.config_commands import COMMANDS
-from bulk_remove.cli.configured import Program
 from bulk_remove.cli.options import (
+    Age,
+    address_options,
     aftermath_options,
     again_options,
     campaign_option,
     canary_limit_option,
     change_options,
+    connection_options,
     form_options,
     guard_options,
     inbox_options,
@@ -29,8 +31,202 @@ from bulk_remove.cli.options import (
     server_options,
     state_dir_option,
     until_option,
+    user_option,
 )
-from bulk_remove.cli.runs import runs
+from bulk_remove.cli.profiles import CHOICE, PLACE, Configured, Program, RunId, RunOrReport, completion, settings_of
+
+_TYPED = "bulk_remove.typed"
+
+
+class Show(Configured):
+    """Takes every option that can be set in the file, whichever command it belongs to."""
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        """Return the settings of all commands, and the options that choose a profile."""
+        settings = [copy(param) for param in settings_of(ctx.find_root().command).values()]
+        for param in settings:
+            param.required = False  # what is not given is shown as such
+        return [*settings, *CHOICE, *super().get_params(ctx)]
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the options, and note them as they were typed."""
+        ctx.meta[_TYPED] = self.make_parser(ctx).parse_args([*args])[0]
+        return super().parse_args(ctx, args)
+
+
+@click.group(cls=Program)
+def config() -> None:
+    r"""Keep the settings of each system in a file, as profiles.
+
+    \b
+    Example:  bulk-remove config init
+    """
+
+
+@config.command(params=[PLACE])
+def init(config: Path | None) -> int:
+    r"""Write a file with every setting in it, commented out; an existing one is never overwritten.
+
+    \b
+    Example:  bulk-remove config init
+    """
+    from bulk_remove.cli.config_jobs import init_job  # noqa: PLC0415 - see above
+
+    return init_job(config)
+
+
+@config.command(params=[PLACE])
+def path(config: Path | None) -> int:
+    r"""Print where the file is looked for.
+
+    \b
+    Example:  "${EDITOR:-vi}" "$(bulk-remove config path)"
+    """
+    from bulk_remove.cli.config_jobs import path_job  # noqa: PLC0415 - see above
+
+    return path_job(config)
+
+
+@config.command("show", cls=Show)
+def show_settings(**_options: Any) -> int:
+    r"""Show every setting and where its value comes from: flag, variable, file and key, or default.
+
+    \b
+    Example:  bulk-remove config show --profile acme --rate 2
+    """
+    from bulk_remove.cli.config_jobs import show_job  # noqa: PLC0415 - see above
+
+    return show_job(click.get_current_context().meta[_TYPED])
+
+
+@click.command(cls=Configured)
+@user_option
+@connection_options
+@click.option("--check/--no-check", default=True, help="Whether to try the password first.")
+def login(**options: Any) -> int:
+    r"""Ask for the API user's password, try it, and store it in the system's keyring.
+
+    \b
+    Example:  bulk-remove login --system acme --user api
+    """
+    from bulk_remove.cli.config_jobs import login_job  # noqa: PLC0415 - see above
+
+    return login_job(options)
+
+
+@click.command(cls=Configured)
+@user_option
+@address_options
+def logout(**options: Any) -> int:
+    r"""Delete the API user's password from the system's keyring.
+
+    \b
+    Example:  bulk-remove logout --system acme --user api
+    """
+    from bulk_remove.cli.config_jobs import logout_job  # noqa: PLC0415 - see above
+
+    return logout_job(options)
+
+
+COMMANDS: Sequence[click.Command] = (config, login, logout)
+
+
+@click.group(cls=Program)
+def runs() -> None:
+    r"""Look at the runs of this machine, and delete old ones for good.
+
+    \b
+    Example:  bulk-remove runs list
+    """
+
+
+_json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for machines.")
+
+
+@runs.command("list")
+@_json_option
+@state_dir_option
+def list_runs(**options: Any) -> int:
+    r"""List all runs, oldest first: when, where to, what became of the numbers, what is open.
+
+    \b
+    Example:  bulk-remove runs list
+    """
+    from bulk_remove.cli.past_commands import list_job  # noqa: PLC0415 - see above
+
+    return list_job(options)
+
+
+@runs.command()
+@click.argument("run", metavar="RUN", type=RunId())
+@_json_option
+@state_dir_option
+def show(**options: Any) -> int:
+    r"""Show one run: its settings without secrets, its input, its sessions, its totals, where its report is.
+
+    \b
+    Example:  bulk-remove runs show 20261124-021530-9f3a
+    """
+    from bulk_remove.cli.past_commands import show_run_job  # noqa: PLC0415 - see above
+
+    return show_run_job(options)
+
+
+@runs.command()
+@click.argument("run", required=False, metavar="[RUN]", type=RunId())
+@click.option("--head", metavar="HEX", help="A head noted earlier, instead of those in the summaries.")
+@_json_option
+@state_dir_option
+def verify(**options: Any) -> int:
+    r"""Check that the ledger of a run and its reports are as they were written; without an id, of the latest.
+
+    The reports are held against the ledger, and that against the `ledger_head` of the summary beside them. Exit code 10
+    when one of them was altered.
+
+    \b
+    Example:  bulk-remove runs verify 20261124-021530-9f3a
+    """
+    from bulk_remove.cli.past_commands import verify_job  # noqa: PLC0415 - see above
+
+    return verify_job(options)
+
+
+@runs.command()
+@click.argument("run", metavar="RUN", type=RunId())
+@state_dir_option
+def abandon(**options: Any) -> int:
+    r"""Leave what a run left open for good: neither resume nor an inbox takes it up again.
+
+    Its ledger and its report stay. `rerun` can still ask for what is open, as a new run.
+
+    \b
+    Example:  bulk-remove runs abandon 20261124-021530-9f3a
+    """
+    from bulk_remove.cli.past_commands import abandon_job  # noqa: PLC0415 - see above
+
+    return abandon_job(options)
+
+
+@runs.command()
+@click.option(
+    "--older-than", type=Age(), required=True, metavar="AGE", help="For example 90d: nothing happened for so long."
+)
+@click.option("--dry-run", is_flag=True, help="Only say what would be deleted.")
+@click.option("--yes", "-y", is_flag=True, help="Do not ask before deleting.")
+@state_dir_option
+def prune(**options: Any) -> int:
+    r"""Delete the folders of old runs for good: ledger, log and the report in it.
+
+    A run that is under way is never touched. Reports that were written elsewhere stay, and are told. What a run left
+    that was killed while it planned goes as well, after an hour.
+
+    \b
+    Example:  bulk-remove runs prune --older-than 90d --dry-run
+    """
+    from bulk_remove.cli.past_commands import prune_job  # noqa: PLC0415 - see above
+
+    return prune_job(options)
+
 
 _FILES = click.argument(
     "files",
@@ -162,7 +358,7 @@ def report(**options: Any) -> int:
     \b
     Example:  bulk-remove report 20261124-021530-9f3a -o report.html
     """
-    from bulk_remove.cli.reports import report_job  # noqa: PLC0415 - see above
+    from bulk_remove.cli.past_commands import report_job  # noqa: PLC0415 - see above
 
     return report_job(options)
 
@@ -198,7 +394,7 @@ def explain(**options: Any) -> int:
     \b
     Example:  bulk-remove explain "601 234 555"
     """
-    from bulk_remove.cli.explaining import explain_job  # noqa: PLC0415 - see above
+    from bulk_remove.cli.past_commands import explain_job  # noqa: PLC0415 - see above
 
     return explain_job(options)
 

@@ -11,12 +11,26 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from bulk_remove.adapters.config_file import write_config
-from bulk_remove.adapters.vault import check_keyring, forget_password, store_password
-from bulk_remove.cli.configured import PASSWORD, config_file_of, profile_of, untyped_place
-from bulk_remove.cli.credentials import SOURCES, password_variable, server_of
-from bulk_remove.cli.given import address_from, settings_from
-from bulk_remove.cli.profile import is_setting, key_of, settings_of
+from bulk_remove.cli.given import (
+    SOURCES,
+    address_from,
+    check_keyring,
+    forget_password,
+    password_variable,
+    server_of,
+    settings_from,
+    store_password,
+)
+from bulk_remove.cli.profiles import (
+    PASSWORD,
+    config_file_of,
+    is_setting,
+    key_of,
+    profile_of,
+    settings_of,
+    untyped_place,
+    write_config,
+)
 from bulk_remove.cli.spoken import NAME as LANGUAGE
 from bulk_remove.cli.starter import starter
 from bulk_remove.errors import ExitCode, UsageError
@@ -169,9 +183,9 @@ def login_job(options: dict[str, Any]) -> int:
 
 
 async def _tried(options: dict[str, Any], address: Address, login: Login) -> None:
-    from bulk_remove.adapters.client import Client  # noqa: PLC0415 - heavy, and --no-check needs none of it
-    from bulk_remove.run.carry_out import connection  # noqa: PLC0415 - likewise
+    from bulk_remove.run.job import connection  # noqa: PLC0415 - likewise
     from bulk_remove.run.preflight import inspect_server  # noqa: PLC0415 - likewise
+    from bulk_remove.sending.client import Client  # noqa: PLC0415 - heavy, and --no-check needs none of it
 
     settings = settings_from({**options, "campaign": "00000"})  # none is asked for
     async with Client(connection(settings, address, login)) as client:

@@ -1,57 +1,211 @@
 """What the commands do, once they are called: settings, one call into `run`, the result on the screen."""
 
 import asyncio
+import logging
+import signal
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import replace
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 
-from bulk_remove.adapters.client import Client
-from bulk_remove.adapters.console import Live, Screen
-from bulk_remove.adapters.folders import lock_campaigns
-from bulk_remove.adapters.ledger import Outcomes
-from bulk_remove.adapters.pool import Pool
-from bulk_remove.adapters.reader import Places, SetAside, find_files, open_table, open_tables
-from bulk_remove.cli.aftermath import Aftermath, aftermath
-from bulk_remove.cli.configured import profile_of, without_profile
-from bulk_remove.cli.credentials import login_from
-from bulk_remove.cli.given import address_from, changes_from, settings_from, state_dir_from
-from bulk_remove.cli.guarding import (
-    canary_judge,
-    known_before,
-    known_to_plan,
-    looking,
-    looking_if_possible,
-    show_plan,
-    show_when,
-)
-from bulk_remove.cli.keys import steered_by_keys
-from bulk_remove.cli.reports import wanted_of
-from bulk_remove.cli.run_log import logged
-from bulk_remove.cli.signals import report_kept, stopped_by_signals, told_truly
+from bulk_remove.cli.aftermath import Aftermath, aftermath, logged
+from bulk_remove.cli.config_jobs import untyped_notes
+from bulk_remove.cli.given import address_from, changes_from, login_from, password_for, settings_from, state_dir_from
+from bulk_remove.cli.past_commands import wanted_of
+from bulk_remove.cli.profiles import profile_of, without_profile
+from bulk_remove.cli.signals import answered, report_kept, stopped_by_signals, told_truly
+from bulk_remove.console import Live, Screen, moment_of, typed_keys
+from bulk_remove.console.screen import form_lines, form_warnings, when_lines, when_notes
 from bulk_remove.core.forms import told_forms
-from bulk_remove.core.guards import NOTHING_KNOWN
-from bulk_remove.core.plan import ApprovedPlan, Consent, approve, check_holds_numbers, check_within_limits
-from bulk_remove.core.progress import duration
+from bulk_remove.core.limits import NOTHING_KNOWN, Known
+from bulk_remove.core.model import Status
+from bulk_remove.core.plan import ApprovedPlan, Consent, Plan, approve, check_holds_numbers, check_within_limits, passed
 from bulk_remove.core.summary import Ending, headline
-from bulk_remove.core.unasked import CAUSE, UnaskedRemoval, unasked_told
-from bulk_remove.errors import ExitCode, GuardStop, UsageError
+from bulk_remove.core.throttle import LEGEND, Key, key_of, pressed
+from bulk_remove.core.timeline import duration
+from bulk_remove.core.verdicts import CAUSE, UnaskedRemoval, unasked_told
+from bulk_remove.errors import ExitCode, GuardStop, UnavailableError, UsageError
 from bulk_remove.language import counted, ours, phrase
-from bulk_remove.run.again import nothing_left
-from bulk_remove.run.carry_out import Carried, Hooks, Sent, carry_out, connection, notes_of, with_learned_limit
+from bulk_remove.ledger import Outcomes
+from bulk_remove.reader import Places, SetAside, find_files, open_table, open_tables
 from bulk_remove.run.finish import REPORT, SUMMARY, Finished, Wanted, told_again
+from bulk_remove.run.folders import lock_campaigns
+from bulk_remove.run.job import (
+    Carried,
+    Hooks,
+    Sent,
+    carry_out,
+    connection,
+    known_of,
+    look_at,
+    notes_of,
+    with_learned_limit,
+)
+from bulk_remove.run.past import EarlierRuns
 from bulk_remove.run.places import Job, check_places, finish_there, taken_meanwhile
-from bulk_remove.run.plan_json import plan_as_json
-from bulk_remove.run.preflight import Findings, Glance, error_of, inspect_campaigns, inspect_server
-from bulk_remove.run.prepare import Look, Prepared, Sight, check_plan, prepared, reading_of
+from bulk_remove.run.preflight import NOT_ASKED, Findings, Glance, error_of, inspect_campaigns, inspect_server
+from bulk_remove.run.prepare import Look, Prepared, Sight, check_plan, plan_as_json, prepared, reading_of
 from bulk_remove.run.rerun import earlier_rows, is_report, prepared_again
-from bulk_remove.run.resume import check_not_abandoned, earlier_run, find_run, reopened, standing_of
+from bulk_remove.run.resume import check_not_abandoned, earlier_run, find_run, nothing_left, reopened, standing_of
+from bulk_remove.sending import Pool
+from bulk_remove.sending.client import Client
 from bulk_remove.settings import Address, Destination, Login, Settings
+
+
+def looking(settings: Settings, address: Address, login: Login, state_dir: Path) -> Look:
+    """Return what looks at campaigns. It raises UsageError, RefusedError, UnavailableError, StorageError."""
+    return lambda campaigns: look_at(campaigns, settings, address, login, state_dir)
+
+
+def looking_if_possible(settings: Settings, address: Address | None, options: dict[str, Any]) -> Look:
+    """Return what looks at campaigns where address, user and password are given and the server is there.
+
+    It raises UsageError, RefusedError, StorageError.
+    """
+
+    def look(campaigns: Sequence[str]) -> Findings:
+        if address is None or not options["user"]:
+            return NOT_ASKED
+        password = password_for(options, address)
+        if not password:
+            return NOT_ASKED
+        try:
+            return look_at(campaigns, settings, address, Login(options["user"], password), state_dir_from(options))
+        except UnavailableError as error:
+            note = phrase(
+                "The server could not be asked how many records there are: {problem}", problem=ours(error.sentence)
+            )
+            return replace(NOT_ASKED, notes=(note,))
+
+    return look
+
+
+def known_before(screen: Screen, ready: Prepared, options: dict[str, Any]) -> Known:
+    """Return what is known of the plan's campaigns; show the plan and all that is to be said of it."""
+    plan, findings = ready.plan, ready.findings
+    known, notes = known_of(state_dir_from(options), plan.host, plan.campaign_ids, findings.records)
+    show_plan(screen, ready, known, options)
+    for note in (*findings.notes, *notes, *passed(plan, known), *_asides(ready, options)):
+        screen.note(note)
+    return known
+
+
+def _asides(ready: Prepared, options: dict[str, Any]) -> Iterator[str]:
+    """Yield what nobody typed now, and which files were run before; a rerun has that from its run."""
+    if ready.phases is not None:
+        return
+    yield from untyped_notes()
+    earlier = EarlierRuns(state_dir_from(options), ready.plan.host, ready.settings)
+    yield from earlier.told_of(source.source for source in ready.plan.sources)
+
+
+def show_plan(screen: Screen, ready: Prepared, known: Known, options: dict[str, Any]) -> None:
+    """Show a plan, how its campaigns hold their numbers, and when these are removed."""
+    forms, region = ready.settings.forms(), ready.settings.region
+    lines = [*form_lines(ready.plan, forms, region), *when_lines(ready.settings.hours, *_moments(options))]
+    screen.plan(ready.plan, known, ready.settings.also_try, lines)
+    for warning in form_warnings(ready.plan, forms, region):
+        screen.note(warning)
+    show_when(screen, ready.settings, options)
+
+
+def show_when(screen: Screen, settings: Settings, options: dict[str, Any]) -> None:
+    """Say what may come as a surprise in when numbers are removed."""
+    for note in when_notes(settings.windows, *_moments(options)):
+        screen.note(note)
+
+
+def _moments(options: dict[str, Any]) -> tuple[datetime | None, datetime]:
+    """Return the deadline, if there is one, and now, as a clock on the wall shows them."""
+    until_s = options.get("until")
+    until = None if until_s is None else datetime.fromtimestamp(until_s)  # noqa: DTZ006 - local time is meant
+    return until, datetime.now()  # noqa: DTZ005 - likewise
+
+
+def known_to_plan(
+    screen: Screen, ready: Prepared, address: Address | None, options: dict[str, Any]
+) -> tuple[Known, Callable[[], None]]:
+    """Return what can be known of a plan that is only looked at, and a function that tells what is to be said of it.
+
+    That function raises GuardStop when the plan is over a limit; a limit on a share that nobody could be asked about is
+    told of and left out.
+    """
+    plan, findings = ready.plan, ready.findings
+    known, notes = Known(findings.records), findings.notes
+    if address is not None:
+        known, more = known_of(state_dir_from(options), plan.host, plan.campaign_ids, findings.records)
+        notes = (*notes, *more, *passed(plan, known))
+    notes = (*notes, *_asides(ready, options))
+    limits = plan.limits
+    if not findings.asked and limits.max_share is not None:
+        notes = (*notes, "--max-share was not checked: for that the server is asked, which takes --url and --user.")
+        limits = replace(limits, max_share=None)
+
+    def tell() -> None:
+        for note in notes:
+            screen.note(note)
+        check_within_limits(replace(plan, limits=limits), known)
+
+    return known, tell
+
+
+def canary_judge(
+    screen: Screen, plan: Plan, *, may_ask: bool
+) -> Callable[[Mapping[Status, int], GuardStop | None], Ending]:
+    """Return what shows the canary's verdicts and, where somebody can be asked, asks whether the rest may follow."""
+
+    def judge(mix: Mapping[Status, int], stop: GuardStop | None) -> Ending:
+        screen.canary(mix)
+        left = plan.to_send - sum(mix.values())
+        if stop is not None or not may_ask or left <= 0:
+            return Ending.DONE if stop is None else Ending.GUARD
+        return answered(lambda: screen.confirm_rest(left))
+
+    return judge
+
+
+log = logging.getLogger("bulk_remove.keys")
+
+
+@contextmanager
+def steered_by_keys(screen: Screen, pool: Pool) -> Iterator[None]:
+    """Let the operator hold, slow down and stop the sending. Enter it in the main thread, inside the loop."""
+
+    def press(typed: str) -> None:
+        keys = [key for key in map(key_of, typed) if key is not None]
+        if not keys:
+            screen.note(LEGEND)
+        for key in keys:
+            answer = _answer(pool, key)
+            log.info("key %s: %s", key, answer)
+            screen.note(answer)
+
+    with typed_keys(screen.err, press) as listening:
+        if listening:
+            screen.note(LEGEND)
+        yield
+
+
+def _answer(pool: Pool, key: Key) -> str:
+    """Do what a key says; returns the sentence that answers it."""
+    if pool.stopping:
+        return "Stopping already; Ctrl-C once more stops at once."
+    if key is Key.STOP:
+        pool.stop(Ending.KEY)
+        signal.raise_signal(signal.SIGINT)  # so that it is the first Ctrl-C, and the next one the second
+        return "Stopping, as Ctrl-C does."
+    wanted, answer = pressed(pool.steering, key)
+    pool.steer(wanted)
+    opens_s = pool.snapshot().opens_s
+    if key is Key.PAUSE and not wanted.paused and opens_s is not None:
+        return phrase("Not paused any more; outside --hours: goes on at {moment}.", moment=moment_of(opens_s))
+    return answer
 
 
 def plan_job(options: dict[str, Any]) -> int:

@@ -5,24 +5,22 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from bulk_remove.adapters.console import Screen
-from bulk_remove.adapters.folders import lock_campaigns, lock_inbox, make_private
-from bulk_remove.adapters.inbox import Inbox
-from bulk_remove.adapters.reader import SetAside
 from bulk_remove.cli.aftermath import Aftermath, aftermath
 from bulk_remove.cli.commands import resume
-from bulk_remove.cli.credentials import login_from
-from bulk_remove.cli.given import address_from, settings_from, state_dir_from
+from bulk_remove.cli.given import address_from, login_from, settings_from, state_dir_from
 from bulk_remove.cli.jobs import resume_run, run_anew
 from bulk_remove.cli.signals import exit_of, put_back
-from bulk_remove.core.nights import worst
+from bulk_remove.console import Screen
+from bulk_remove.core.summary import worst
 from bulk_remove.errors import ExitCode, StoppedError, UsageError
 from bulk_remove.language import ours, phrase
-from bulk_remove.run.again import close_run
-from bulk_remove.run.carry_out import Carried
-from bulk_remove.run.earlier import EarlierRuns
+from bulk_remove.reader import SetAside
 from bulk_remove.run.finish import REPORT, Finished
-from bulk_remove.run.nights import Doing, FileEnd, Night
+from bulk_remove.run.folders import lock_campaigns, lock_inbox, make_private
+from bulk_remove.run.inbox import Doing, FileEnd, Inbox, Night
+from bulk_remove.run.job import Carried
+from bulk_remove.run.past import EarlierRuns
+from bulk_remove.run.resume import close_run
 
 
 def inbox_job(options: dict[str, Any]) -> int:

@@ -9,10 +9,10 @@ from typing import Any, TypeVar
 import click
 
 from bulk_remove.core.conditions import Condition
-from bulk_remove.core.guards import parse_share
-from bulk_remove.core.hours import read_window
+from bulk_remove.core.limits import parse_share
 from bulk_remove.core.model import Brackets, CsvFor, NumberFormat, ReportFormat
 from bulk_remove.core.throttle import Level
+from bulk_remove.core.timeline import read_window
 from bulk_remove.errors import UsageError
 from bulk_remove.language import joined, ours, say, translated
 
@@ -80,7 +80,7 @@ class Share(click.ParamType[float]):
             self.fail(translated(joined(" ", [ours(error.sentence), ours(error.hint)])), param, ctx)
 
 
-class Window(click.ParamType[str]):
+class WindowOption(click.ParamType[str]):
     """`mon-fri 20:00-06:00`, kept as it is; several stand in one variable, with semicolons between them."""
 
     name = "window"
@@ -95,7 +95,7 @@ class Window(click.ParamType[str]):
 
 
 _HOURS: dict[str, Any] = {
-    "type": Window(),
+    "type": WindowOption(),
     "multiple": True,
     "metavar": "WINDOW",
     "help": "Remove only in these hours, mon-fri 20:00-06:00; may be repeated.",
@@ -351,7 +351,7 @@ change_options = _all(
 )
 
 
-class Formats(click.ParamType[tuple[ReportFormat, ...]]):
+class FormatsOption(click.ParamType[tuple[ReportFormat, ...]]):
     """`html,xlsx` -> both."""
 
     name = "formats"
@@ -378,7 +378,9 @@ _CSV_FOR: dict[str, Any] = {
 }
 
 formats_option = _all(
-    _option("--report", "also", type=Formats(), metavar="FORMATS", help="Also write html, xlsx or both beside it."),
+    _option(
+        "--report", "also", type=FormatsOption(), metavar="FORMATS", help="Also write html, xlsx or both beside it."
+    ),
     _option("--csv-for", **_CSV_FOR),
 )
 

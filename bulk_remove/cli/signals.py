@@ -163,7 +163,7 @@ def report_kept(notice: Callable[[ExitCode], None]) -> Iterator[Callable[[], Non
 @contextmanager
 def _woken_by_signals(loop: "asyncio.AbstractEventLoop") -> Iterator[None]:
     """Let a signal wake the loop even when it comes just as the loop begins to wait."""
-    from bulk_remove.adapters.console.typed import signal_socket  # noqa: PLC0415 - --help answers at once
+    from bulk_remove.console.keys import signal_socket  # noqa: PLC0415 - --help answers at once
 
     with ExitStack() as stack:
         woken = stack.enter_context(signal_socket())

@@ -9,11 +9,10 @@ import click
 
 from bulk_remove.errors import UsageError
 from bulk_remove.language import phrase
-from bulk_remove.simulator.api import Rules
+from bulk_remove.simulator.api import Operation, Rules
 from bulk_remove.simulator.faults import Faults
-from bulk_remove.simulator.habits import Habits
-from bulk_remove.simulator.query import Operation
-from bulk_remove.simulator.serving import Ready, SimulatorOptions, serve
+from bulk_remove.simulator.server import Ready, SimulatorOptions, serve
+from bulk_remove.simulator.world import Habits
 
 
 def simulate_job(options: dict[str, Any]) -> int:

@@ -8,8 +8,7 @@ from inspect import cleandoc
 import click
 from click.core import ParameterSource
 
-from bulk_remove.adapters.catalogue import LANGUAGES, load_language, set_for_libraries
-from bulk_remove.language import ENGLISH, language_in_use, translated, use
+from bulk_remove.language import ENGLISH, LANGUAGES, language_in_use, load_language, set_for_libraries, translated, use
 
 NAME = "lang"
 _VARIABLE = "BULK_REMOVE_LANG"

@@ -15,8 +15,7 @@ from typing import NamedTuple, Self
 from bulk_remove.core.columns import fold
 from bulk_remove.core.model import harmless
 from bulk_remove.core.numbers import Normaliser, NumberRules
-from bulk_remove.core.regions import is_country_code, is_name_of, problem_in_plan, region_of
-from bulk_remove.core.spelling import reading
+from bulk_remove.core.spelling import is_country_code, is_name_of, problem_in_plan, reading, region_of
 from bulk_remove.errors import InputError
 from bulk_remove.language import counted, phrase
 
@@ -73,7 +72,7 @@ class _Code(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class CodeKind:
     """What the codes of a column may be of, by its name: countries, areas of the region, or either."""
 
     country: bool = False
@@ -115,11 +114,11 @@ def find_code_column(header: Sequence[str], samples: Sequence[Sequence[str]], be
     for index, heading in enumerate(header):
         cells = [row[index] for row in samples if index < len(row) and row[index].strip()]
         name = fold(heading)
-        kind = Kind.named(name)
+        kind = CodeKind.named(name)
         codes = [_read(cell) for cell in cells]
         if index == beside.phone:
             continue
-        letters_too = kind == Kind(country=True)
+        letters_too = kind == CodeKind(country=True)
         if kind:
             if not cells or any(code.digits or (code.letters and letters_too) for code in codes):
                 seen[index] = codes
@@ -239,7 +238,7 @@ class CodeColumn:
     """Puts the cells of two columns together. `name` is that of the codes' column, folded."""
 
     def __init__(self, name: str, rules: NumberRules) -> None:
-        kind = Kind.named(name) or Kind(country=True)
+        kind = CodeKind.named(name) or CodeKind(country=True)
         self._country, self._area = kind.country, kind.area
         self._normalise = Normaliser(rules)
         self._region = rules.region

@@ -15,7 +15,7 @@ from enum import StrEnum
 
 from bulk_remove.core.model import NumberFormat
 from bulk_remove.core.numbers import LOST_PLUS, MIN_DIGITS, Normaliser, NumberRules
-from bulk_remove.core.regions import Region, region_of
+from bulk_remove.core.spelling import Region, region_of
 from bulk_remove.errors import InvariantError, UsageError
 from bulk_remove.language import Phrase, joined, phrase
 

@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from bulk_remove.core.conditions import is_left_out
-from bulk_remove.core.guards import NO_LIMITS, NOTHING_KNOWN, Known, Limits, check_limits, emptied, unchecked
+from bulk_remove.core.limits import NO_LIMITS, NOTHING_KNOWN, Known, Limits, check_limits, emptied, unchecked
 from bulk_remove.core.model import ON_KEEP_LIST, Rehearsal, Source, harmless
 from bulk_remove.core.spelling import EMPTY
 from bulk_remove.errors import GuardStop, InputError, InvariantError

@@ -1,12 +1,152 @@
 """The closed sum, and what the run amounts to."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
-from bulk_remove.core.model import OPEN_STATUSES, REHEARSED, Rehearsal, Status
-from bulk_remove.core.proof import NoneFound
+from bulk_remove.core.forms import AlsoTry, Forms, Held, Rest, form_examples, told_forms
+from bulk_remove.core.model import OPEN_STATUSES, REHEARSED, NumberFormat, Rehearsal, Status
+from bulk_remove.core.verdicts import CAUSE, UnaskedRemoval, unasked_told
 from bulk_remove.errors import ExitCode, InvariantError
-from bulk_remove.language import counted, joined, ours, phrase
+from bulk_remove.language import Phrase, counted, joined, ours, phrase
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What a campaign held before the run's first request and after its last, and what this run removed of it.
+
+    `before` and `after` are None where the server was not asked or did not tell; `note` then says why. `removed`
+    counts the different record ids that the replies named, `without_id` the records that came without one; it may be
+    more if `at_least`, for a request that brought no verdict may have removed some.
+    """
+
+    campaign: str
+    before: int | None
+    after: int | None
+    removed: int
+    without_id: int
+    note: str
+    at_least: bool = False
+
+    @property
+    def unexplained(self) -> int | None:
+        """By how many records more than were removed the campaign has shrunk; None where that is not known."""
+        if self.before is None or self.after is None:
+            return None
+        return self.before - self.after - self.removed - self.without_id
+
+    def sentence(self) -> str:
+        """Say what the counts amount to, and what a difference may mean."""
+        held = phrase(
+            "Campaign {campaign}: {before} before, {after} after",
+            campaign=self.campaign,
+            before=phrase("unknown records")
+            if self.before is None
+            else counted(self.before, "{count:,} record", "{count:,} records"),
+            after=phrase("unknown") if self.after is None else phrase("{after:,}", after=self.after),
+        )
+        ids = phrase(" and {without_id:,} without an id", without_id=self.without_id) if self.without_id else ""
+        removed = counted(
+            self.removed,
+            "{count:,} different record{ids} was removed by this run",
+            "{count:,} different records{ids} were removed by this run",
+            ids=ids,
+        )
+        if self.at_least:
+            removed = phrase("at least {removed}", removed=removed)
+        if self.unexplained is None:
+            note = phrase(" {note}", note=ours(self.note)) if self.note else ""
+            return phrase("{held}; {removed}.{note}", held=held, removed=removed, note=note)
+        if not self.unexplained:
+            return phrase("{held}; {removed}: the counts agree.", held=held, removed=removed)
+        count = abs(self.unexplained)
+        differs = (
+            counted(count, "{count:,} more is gone than that", "{count:,} more are gone than that")
+            if self.unexplained > 0
+            else counted(count, "{count:,} fewer is gone than that", "{count:,} fewer are gone than that")
+        )
+        return phrase(
+            "{held}; {removed}. {differs}: {why}.", held=held, removed=removed, differs=differs, why=self._why()
+        )
+
+    def _why(self) -> Phrase:
+        if (self.unexplained or 0) < 0:
+            return phrase("others added records at the same time, or the server counts with a delay")
+        if self.at_least:
+            return phrase(
+                "a request that brought no verdict removed them, or others did at the same time, or the server counts "
+                "with a delay"
+            )
+        return phrase("others removed records at the same time, or the server counts with a delay")
+
+
+ENOUGH_NUMBERS = 10
+"""That none of so many numbers is there is more likely a wrong form or a wrong campaign than an answer."""
+
+_THERE = (Status.REMOVED, Status.CALL_IN_PROGRESS)
+_NOT_THERE = (Status.NOT_EXIST, Status.PRESUMED_REMOVED)
+"""Gone after an unanswered request tells nothing: in a wrong form a number is not there either."""
+
+
+class CampaignResult(NamedTuple):
+    """What became of a campaign's distinct numbers, and how many records were removed from it.
+
+    It is `confirmed` when its own records showed the forms that were asked for. `gone` counts the numbers that were
+    there, in a call, and are not any more.
+    """
+
+    campaign: str
+    by_status: Mapping[Status, int]
+    confirmed: bool
+    removed: int = 0
+    gone: int = 0
+
+    @property
+    def missing(self) -> int:
+        """How many numbers were never there."""
+        return sum(self.by_status.get(status, 0) for status in _NOT_THERE) - self.gone
+
+    @property
+    def there(self) -> bool:
+        """Whether any number was there."""
+        return bool(self.removed or self.gone) or any(self.by_status.get(status, 0) for status in _THERE)
+
+
+@dataclass(frozen=True, slots=True)
+class NoneFound:
+    """That not one of a run's numbers was in these campaigns.
+
+    `confirmed` says that the campaigns' own records show the forms in which they were asked for, so that it is an
+    answer. Otherwise it is a guess, which `proves_nothing` when it is about enough numbers to be a bad sign.
+    """
+
+    numbers: int
+    campaigns: tuple[str, ...]
+    confirmed: bool
+    proves_nothing: bool = False
+
+
+def none_found(results: Sequence[CampaignResult]) -> NoneFound | None:
+    """Return in which campaigns none of the numbers was found; None where some were, or nothing is known.
+
+    Each campaign has forms of its own. So one in which none of enough numbers was found is told although others had
+    theirs, and campaigns with few numbers count together when none had any.
+    """
+    anywhere = any(result.there for result in results)
+    doubtful = [result for result in results if result.missing and not result.there and not result.confirmed]
+    if anywhere:
+        doubtful = [result for result in doubtful if result.missing >= ENOUGH_NUMBERS]
+    if doubtful:
+        numbers = sum(result.missing for result in doubtful)
+        campaigns = tuple(result.campaign for result in doubtful)
+        return NoneFound(numbers, campaigns, confirmed=False, proves_nothing=numbers >= ENOUGH_NUMBERS)
+    empty = [result for result in results if result.missing]
+    if anywhere or not empty or any(result.by_status.get(Status.PRESUMED_REMOVED, 0) for result in empty):
+        return None
+    return NoneFound(
+        sum(result.missing for result in empty), tuple(result.campaign for result in empty), confirmed=True
+    )
 
 
 class Ending(StrEnum):
@@ -115,3 +255,226 @@ def _none_found(nothing: NoneFound) -> str:
         "Finished: the number is not in the campaign.",
         "Finished: none of the {count:,} numbers is in the campaign.",
     )
+
+
+class Advice(NamedTuple):
+    """A sentence, and a command to type, empty where there is none."""
+
+    sentence: str
+    command: str = ""
+
+
+RESUMED = (Status.UNSENT, Status.IN_DOUBT, Status.CALL_IN_PROGRESS)
+"""What a later session asks for again."""
+_FIRST = {
+    Ending.DENIED: Advice(
+        "The server refused: look at the faults, then at the user's permissions and the campaign.", "bulk-remove check"
+    ),
+    Ending.UNAVAILABLE: Advice("The server stayed unavailable: wait until it answers again.", "bulk-remove check"),
+    Ending.GUARD: Advice(
+        "The canary was judged bad, and the rest was not sent: look at its numbers in report.csv first."
+    ),
+    Ending.STORAGE: Advice("The disk or the ledger failed: make room first."),
+}
+
+
+def resumable(by_status: Mapping[Status, int]) -> bool:
+    """Tell whether a later session could bring more numbers to an answer."""
+    return any(by_status.get(status, 0) for status in RESUMED)
+
+
+def advise(
+    run_id: str,
+    ending: Ending,
+    by_status: Mapping[Status, int],
+    *,
+    strangers: int,
+    unasked: Sequence[UnaskedRemoval] = (),
+    guess: Advice | None = None,
+) -> tuple[Advice, ...]:
+    """Return what is left to do, the most urgent first.
+
+    `strangers` counts numbers in replies that nobody asked for, `unasked` are those of them that were removed. `guess`
+    is what to do where none was found in a form that is a guess (`about_a_guess`): that is not a proof.
+    """
+    left = {status: by_status.get(status, 0) for status in OPEN_STATUSES}
+    advice: list[Advice] = []
+    if unasked:
+        advice.append(Advice(phrase("{removals} {cause}", removals=unasked_told(unasked), cause=ours(CAUSE))))
+    if strangers:
+        advice.append(
+            Advice(
+                phrase(
+                    "Replies spoke of {rows} that nobody asked for: look at the log.",
+                    rows=counted(strangers, "{count:,} number", "{count:,} numbers"),
+                )
+            )
+        )
+    if any(left.values()) and ending in _FIRST:
+        advice.append(_FIRST[ending])
+    if guess is not None:
+        advice.append(guess)
+    elif not any(left.values()):
+        advice.append(
+            Advice("Nothing is left to ask: every number has its final answer. Keep report.csv as the proof.")
+        )
+    if resumable(by_status):
+        count = sum(left[status] for status in RESUMED)
+        sentence = phrase("{rows} can still be brought to an answer: go on with this run.", rows=_rows(count))
+        advice.append(Advice(sentence, f"bulk-remove resume {run_id}"))
+    if failed := left[Status.FAILED] + left[Status.UNRECOGNISED]:
+        advice.append(
+            Advice(
+                phrase(
+                    "{rows} failed: report.csv says why in its column detail. Ask the server's support with "
+                    "the request_id, then ask for them again in a new run.",
+                    rows=_rows(failed),
+                ),
+                f"bulk-remove rerun {run_id}",
+            )
+        )
+    if invalid := by_status.get(Status.INVALID, 0):
+        advice.append(
+            Advice(
+                phrase(
+                    "{rows} held no phone number and were never sent: correct the cells and run those rows.",
+                    rows=_rows(invalid),
+                )
+            )
+        )
+    return tuple(advice)
+
+
+def about_a_guess(run_id: str, nothing: NoneFound, held: Held, forms: Forms, region: str) -> Advice:
+    """Say why it proves nothing that none of the numbers was found, and how to find out.
+
+    `held` is how the records of the campaigns are written, empty where they could not be looked at; `forms` are those
+    that were asked for.
+    """
+    told = phrase(
+        "{found_none} {why}", found_none=_found_none(nothing, forms, region), why=_why_a_guess(held, forms, region)
+    )
+    unasked = forms.unasked(held)
+    if unasked and {*unasked} == {Rest.OTHERWISE}:
+        return Advice(
+            phrase("{told} Look for them in the panel: no form finds numbers that are written so.", told=told)
+        )
+    others = [form for form in AlsoTry if form in unasked] or [form for form in AlsoTry if form not in forms.asked]
+    if not others:
+        return Advice(
+            phrase("{told} Give the API user the permission to list records, then look again.", told=told),
+            f"bulk-remove rerun {run_id} --number-format auto",
+        )
+    words = [] if forms.asked else [f"--number-format {NumberFormat.NATIONAL}"]
+    also_try = [*forms.also_try, *(form for form in others if forms.asked or form is not AlsoTry.NATIONAL)]
+    words += [f"--also-try {','.join(also_try)}"] if also_try else []
+    return Advice(
+        phrase("{told} Ask for them in other forms, too.", told=told),
+        f"bulk-remove rerun {run_id} {' '.join(words)}",
+    )
+
+
+def _found_none(nothing: NoneFound, forms: Forms, region: str) -> Phrase:
+    campaign, *others = nothing.campaigns
+    more = phrase(" and {count} more", count=len(others)) if others else ""
+    asked = phrase(", asked for as {forms}", forms=form_examples(forms.asked, region)) if forms.asked else ""
+    return counted(
+        nothing.numbers,
+        "The number was not found in campaign {campaign}{more}{asked}.",
+        "None of {count:,} numbers was found in campaign {campaign}{more}{asked}.",
+        campaign=campaign,
+        more=more,
+        asked=asked,
+    )
+
+
+def _why_a_guess(held: Held, forms: Forms, region: str) -> Phrase:
+    if forms.unasked(held):
+        return phrase("That proves nothing: its records hold numbers as {told}.", told=told_forms(held, region))
+    if forms.confirmed_by(held):
+        return phrase("That proves nothing: its list of records does not show how additional numbers are written.")
+    return phrase("That proves nothing: its records did not show how it holds its numbers.")
+
+
+def _rows(count: int) -> Phrase:
+    return counted(count, "{count:,} row", "{count:,} rows")
+
+
+NIGHTS = 3
+"""So often a file is taken up whose numbers stay open though the server answers; then a person must look."""
+
+LONGEST_FILE_NAME = 200
+"""In bytes. File systems take 255, and the names of a file's reports, while they are written, are 47 longer."""
+
+_PASSING_ENDS = (".part", ".partial", ".tmp", ".temp", ".filepart", ".crdownload", ".download", ".upload", ".swp", "~")
+_PASSING_STARTS = (".", "~$")
+_LITTER = frozenset({"thumbs.db", "desktop.ini"})
+
+# From mild to bad. A stop comes last but for our own bugs: what was not looked at any more is unknown.
+_BADNESS = (
+    ExitCode.OK,
+    ExitCode.NOT_FINAL,
+    ExitCode.DEADLINE,
+    ExitCode.GUARD,
+    ExitCode.INPUT,
+    ExitCode.LOCKED,
+    ExitCode.UNAVAILABLE,
+    ExitCode.REFUSED,
+    ExitCode.USAGE,
+    ExitCode.STORAGE,
+    ExitCode.HUNG_UP,
+    ExitCode.INTERRUPTED,
+    ExitCode.TERMINATED,
+    ExitCode.BUG,
+)
+_NEXT_FILE_ANYWAY = frozenset({ExitCode.OK, ExitCode.NOT_FINAL, ExitCode.GUARD, ExitCode.INPUT, ExitCode.LOCKED})
+
+
+class FilePlace(StrEnum):
+    """Where a file lies after its run; the folders of an inbox have these names."""
+
+    INBOX = "inbox"
+    DONE = "done"
+    FAILED = "failed"
+
+
+def is_passing(name: str) -> bool:
+    """Tell whether a file's name says that it is only passing: half-written, hidden, or an editor's own."""
+    small = name.lower()
+    return small.startswith(_PASSING_STARTS) or small.endswith(_PASSING_ENDS) or small in _LITTER
+
+
+def place_of(code: ExitCode, resumable: int, nights: int) -> FilePlace:
+    """Return where a file goes after a run, or a resumed one, that ended with `code`.
+
+    `resumable` numbers could be asked for again, after `nights` sessions that came to their end. What another night
+    can finish stays in the inbox; what needs a person goes to `failed`.
+    """
+    if code is ExitCode.OK:
+        return FilePlace.DONE
+    if code is ExitCode.NOT_FINAL:
+        return FilePlace.INBOX if resumable and nights < NIGHTS else FilePlace.FAILED
+    return FilePlace.FAILED if code in {ExitCode.INPUT, ExitCode.GUARD} else FilePlace.INBOX
+
+
+def ends_the_night(code: ExitCode, *, one_campaign: bool) -> bool:
+    """Tell whether the files that follow would fare no better, or nobody wants them to be begun.
+
+    A refusal may be about the campaign of one file, unless all files go to `one_campaign`.
+    """
+    return code not in _NEXT_FILE_ANYWAY and (code is not ExitCode.REFUSED or one_campaign)
+
+
+def worst(codes: Iterable[ExitCode]) -> ExitCode:
+    """Return the worst of some exit codes; OK of none."""
+    return max(codes, key=_BADNESS.index, default=ExitCode.OK)
+
+
+def free_name(name: str, taken: Callable[[str], bool]) -> str:
+    """Return the name, or the first of `name.2.csv`, `name.3.csv` ... that is not taken."""
+    stem, dot, end = name.rpartition(".")
+    count, free = 1, name
+    while taken(free):
+        count += 1
+        free = f"{stem}.{count}{dot}{end}" if stem else f"{end}.{count}"
+    return free

@@ -5,14 +5,13 @@ The order for one request: `slot`, `departure`, and one of `answered`, `pushed_b
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from math import floor
 from typing import NamedTuple
 
-from bulk_remove.core import concurrency, pacing
-from bulk_remove.core import rate as rates
-from bulk_remove.core.concurrency import Limit
-from bulk_remove.core.pacing import SECOND_US, Pace
-from bulk_remove.core.quota import PAUSE_MAX_S, Quota
-from bulk_remove.core.rate import Rate
+from bulk_remove.core import pace as pacing
+from bulk_remove.core.pace import FLOOR, SECOND_US, Limit, Pace, Rate
+from bulk_remove.core.replies import PAUSE_MAX_S, Quota
+from bulk_remove.language import phrase
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +72,7 @@ class Throttle(NamedTuple):
     @property
     def at_once(self) -> int:
         """How many requests may be under way now."""
-        return concurrency.allowed_now(self.limit) if self.ceilings.adaptive else self.ceilings.at_once
+        return pacing.allowed_now(self.limit) if self.ceilings.adaptive else self.ceilings.at_once
 
     @property
     def full(self) -> bool:
@@ -86,19 +85,19 @@ def throttle_for(ceilings: Ceilings, now_us: int) -> Throttle:
     return Throttle(
         ceilings,
         pacing.pace_for(ceilings.rate),
-        rates.rate_from(ceilings.start_rate, ceilings.rate, now_us),
-        concurrency.limit_from(ceilings.start_at_once, ceilings.at_once),
+        pacing.rate_from(ceilings.start_rate, ceilings.rate, now_us),
+        pacing.limit_from(ceilings.start_at_once, ceilings.at_once),
     )
 
 
 def rate_now(throttle: Throttle, now_us: int) -> float:
     """Return the present rate, in requests a second, at most the ceiling."""
-    return rates.rate_at(throttle.rate, now_us) if throttle.ceilings.adaptive else throttle.ceilings.rate
+    return pacing.rate_at(throttle.rate, now_us) if throttle.ceilings.adaptive else throttle.ceilings.rate
 
 
 def borne(throttle: Throttle, now_us: int) -> float | None:
     """Return the requests a second that the server bore, None where it is not known: the operator may have set it."""
-    return rates.borne_at(throttle.rate, now_us) if throttle.ceilings.adaptive and not throttle.eased else None
+    return pacing.borne_at(throttle.rate, now_us) if throttle.ceilings.adaptive and not throttle.eased else None
 
 
 def recapped(throttle: Throttle, ceilings: Ceilings, *, eased: bool, now_us: int) -> Throttle:
@@ -108,8 +107,8 @@ def recapped(throttle: Throttle, ceilings: Ceilings, *, eased: bool, now_us: int
     """
     return throttle._replace(
         ceilings=ceilings,
-        rate=rates.recapped(throttle.rate, ceilings.rate, now_us),
-        limit=concurrency.recapped(throttle.limit, ceilings.at_once),
+        rate=pacing.recapped(throttle.rate, ceilings.rate, now_us),
+        limit=pacing.recapped_limit(throttle.limit, ceilings.at_once),
         eased=eased,
     )
 
@@ -117,7 +116,7 @@ def recapped(throttle: Throttle, ceilings: Ceilings, *, eased: bool, now_us: int
 def rested(throttle: Throttle, from_us: int, now_us: int) -> Throttle:
     """Go on after a pause that the operator wanted, as if there had been none."""
     pace = throttle.pace._replace(next_slot_us=max(throttle.pace.next_slot_us, now_us))
-    return throttle._replace(pace=pace, rate=rates.rested(throttle.rate, from_us, now_us))
+    return throttle._replace(pace=pace, rate=pacing.rested(throttle.rate, from_us, now_us))
 
 
 def slot(throttle: Throttle, now_us: int) -> tuple[Throttle, int]:
@@ -127,7 +126,7 @@ def slot(throttle: Throttle, now_us: int) -> tuple[Throttle, int]:
     if wait_us:
         return throttle, wait_us
     idle_us = max(0, min(idle_us, now_us - throttle.rate.since_us) - pacing.LATENESS_US)
-    rate = rates.idled(throttle.rate, idle_us) if idle_us else throttle.rate
+    rate = pacing.idled(throttle.rate, idle_us) if idle_us else throttle.rate
     return throttle._replace(pace=pace, rate=rate, under_way=throttle.under_way + 1), 0
 
 
@@ -137,7 +136,7 @@ def departure(throttle: Throttle, now_us: int) -> tuple[Throttle, int]:
     return (
         (throttle, wait_us)
         if wait_us
-        else (throttle._replace(pace=pace, rate=rates.departed(throttle.rate, now_us)), 0)
+        else (throttle._replace(pace=pace, rate=pacing.departed(throttle.rate, now_us)), 0)
     )
 
 
@@ -151,8 +150,8 @@ class Trip(NamedTuple):
 def answered(throttle: Throttle, trip: Trip, now_us: int) -> Throttle:
     """Take note of a reply that shows no strain."""
     return throttle._replace(
-        rate=rates.accepted(throttle.rate, trip.departed_us, now_us),
-        limit=concurrency.replied(throttle.limit, now_us - trip.departed_us, trip.under_way, now_us),
+        rate=pacing.accepted(throttle.rate, trip.departed_us, now_us),
+        limit=pacing.replied(throttle.limit, now_us - trip.departed_us, trip.under_way, now_us),
         under_way=throttle.under_way - 1,
     )
 
@@ -162,9 +161,9 @@ def pushed_back(throttle: Throttle, trip: Trip, now_us: int, pause_us: int | Non
     pace = throttle.pace
     pause_us = None if pause_us is None else min(pause_us, _PAUSE_MAX_US)
     later = sum(departed_us > trip.departed_us for departed_us in pace.departures)
-    rate = rates.refused(throttle.rate, trip.departed_us, later, now_us, pause_us or 0)
+    rate = pacing.refused(throttle.rate, trip.departed_us, later, now_us, pause_us or 0)
     if throttle.ceilings.adaptive and rate.dropped_us == now_us:
-        pace = pacing.slowed(pace, now_us, rates.rate_at(rate, now_us))
+        pace = pacing.slowed(pace, now_us, pacing.rate_at(rate, now_us))
     if pause_us is not None:
         pace = pacing.paused(pace, now_us + pause_us)
     return throttle._replace(pace=pace, rate=rate, under_way=throttle.under_way - 1)
@@ -172,7 +171,7 @@ def pushed_back(throttle: Throttle, trip: Trip, now_us: int, pause_us: int | Non
 
 def unanswered(throttle: Throttle) -> Throttle:
     """Take note of a request that was lost: the server may be at its limit."""
-    return throttle._replace(limit=concurrency.lost(throttle.limit), under_way=throttle.under_way - 1)
+    return throttle._replace(limit=pacing.lost(throttle.limit), under_way=throttle.under_way - 1)
 
 
 def withdrawn(throttle: Throttle) -> Throttle:
@@ -188,3 +187,163 @@ def told(throttle: Throttle, quota: Quota, now_us: int) -> Throttle:
     if quota.is_few_at(rate_now(throttle, now_us)):
         return throttle._replace(pace=pacing.spread(throttle.pace, quota.remaining, now_us, until_us))
     return throttle
+
+
+@dataclass(frozen=True, slots=True)
+class Pauses:
+    """The pauses of a session: those that are `over`, as (from, to), and since when one lasts, None while none does."""
+
+    since_us: int | None = None
+    over: tuple[tuple[int, int], ...] = ()
+
+
+def begun(pauses: Pauses, now_us: int) -> Pauses:
+    """Begin a pause; one that lasts already goes on."""
+    return pauses if pauses.since_us is not None else replace(pauses, since_us=now_us)
+
+
+def ended(pauses: Pauses, now_us: int) -> Pauses:
+    """End the pause, if one lasts."""
+    if pauses.since_us is None:
+        return pauses
+    return Pauses(None, (*pauses.over, (pauses.since_us, now_us)))
+
+
+def held_us(pauses: Pauses, from_us: int, until_us: int) -> int:
+    """Return how much of a time was spent in pauses."""
+    lasting = [] if pauses.since_us is None else [(pauses.since_us, until_us)]
+    return sum(max(0, min(end, until_us) - max(begin, from_us)) for begin, end in (*pauses.over, *lasting))
+
+
+SHARES = (0.1, 0.15, 0.25, 0.35, 0.5, 0.75, 1.0)
+"""The steps of `+` and `-`: shares of the ceilings, each about two thirds of the next."""
+
+
+class Key(StrEnum):
+    """A key that means something."""
+
+    PAUSE = "p"
+    FASTER = "+"
+    SLOWER = "-"
+    STOP = "q"
+
+
+_ALSO = {"=": Key.FASTER, "_": Key.SLOWER}
+"""The same keys with and without Shift, on the keyboards where that makes the difference."""
+
+LEGEND = "Keys: p pauses and goes on, - slows down, + speeds up again, q stops safely."
+
+
+def key_of(typed: str) -> Key | None:
+    """Return the key that a character means, None for one that means nothing."""
+    if typed in _ALSO:
+        return _ALSO[typed]
+    return Key(typed.lower()) if typed.lower() in set(Key) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Steering:
+    """What the operator wants just now: the ceilings to keep to, at most those `given`, and whether to hold still."""
+
+    given: Ceilings
+    ceilings: Ceilings
+    paused: bool = False
+
+
+def steering_from(given: Ceilings) -> Steering:
+    """Return the state at the start: all that was given may be used."""
+    return Steering(given, given)
+
+
+def ladder(given: Ceilings) -> tuple[Ceilings, ...]:
+    """Return the ceilings of all steps, the lowest first, those given last."""
+    return tuple(dict.fromkeys(_eased(given, share) for share in SHARES))
+
+
+def _eased(given: Ceilings, share: float) -> Ceilings:
+    rate = max(share * given.rate, min(FLOOR, given.rate))
+    return replace(given, rate=rate, at_once=max(1, floor(share * given.at_once + 0.5)))
+
+
+def pressed(steering: Steering, key: Key) -> tuple[Steering, str]:
+    """Return what the operator wants after a key other than STOP, and the sentence that answers it."""
+    if key is Key.PAUSE:
+        if steering.paused:
+            return replace(steering, paused=False), "Going on."
+        held = "Paused: no new request leaves; those under way finish. p goes on."
+        return replace(steering, paused=True), held
+    steps = ladder(steering.given)
+    step = steps.index(steering.ceilings) + (1 if key is Key.FASTER else -1)
+    if step == len(steps):
+        return steering, phrase("Not above what was given: {told}.", told=_told(steering.ceilings))
+    if step < 0:
+        return steering, phrase("This is the slowest: {told}. p pauses.", told=_told(steering.ceilings))
+    answer = "Faster: {told}." if key is Key.FASTER else "Slower: {told}."
+    return replace(steering, ceilings=steps[step]), phrase(answer, told=_told(steps[step]))
+
+
+def _told(ceilings: Ceilings) -> str:
+    return phrase("at most {rate:,.10g} requests/s and {at_once} at once", rate=ceilings.rate, at_once=ceilings.at_once)
+
+
+LINE_LASTS_S = 30 * 86_400.0
+"""Servers are changed now and then: what was learned a month ago is learned anew."""
+PACE_LASTS_S = 86_400.0
+"""How much a server bears changes with the hour: from day to day nothing is left of it."""
+KNOWN_SHARE = 0.8
+"""The share of a pace learned just now that is safe to start with."""
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """What is known of a host; None or 0.0 where it is not.
+
+    `longest_line` is the longest request line that it takes, in bytes, known since `line_at_s`; `rate` how many
+    requests a second it bore and `numbers` how many numbers in each, known since `pace_at_s`.
+    """
+
+    longest_line: int | None = None
+    line_at_s: float = 0.0
+    rate: float | None = None
+    numbers: int | None = None
+    pace_at_s: float = 0.0
+
+
+def fresh(learned: Learned, now_s: float) -> Learned:
+    """Return what still counts. What was learned in a distant future was learned by a clock that was wrong."""
+    if abs(now_s - learned.line_at_s) >= LINE_LASTS_S:
+        learned = replace(learned, longest_line=None)
+    if abs(now_s - learned.pace_at_s) >= PACE_LASTS_S:
+        learned = replace(learned, rate=None, numbers=None)
+    return learned
+
+
+def paced(known: Learned, rate: float, ceiling: float, numbers: int, now_s: float) -> Learned:
+    """Return what is known after a run that sent `rate` requests a second under a ceiling, with `numbers` in each.
+
+    At the ceiling it was the operator who allowed no more: that the server accepts less than it did is not learned, and
+    what is known of it grows no younger.
+    """
+    if rate >= ceiling and known.rate is not None and known.rate >= rate:
+        return replace(known, numbers=numbers)
+    return replace(known, rate=round(rate, 3), numbers=numbers, pace_at_s=now_s)
+
+
+def started(ceilings: Ceilings, learned: Learned, now_s: float) -> Ceilings:
+    """Return the ceilings with a start as high as was borne, the less so the longer ago."""
+    if learned.rate is None:
+        return ceilings
+    known = KNOWN_SHARE * learned.rate * (1 - _age(learned, now_s))
+    return replace(ceilings, start_rate=min(ceilings.rate, max(ceilings.start_rate, known)))
+
+
+def first_size(ceiling: int, learned: Learned, now_s: float) -> int:
+    """Return how many numbers the first requests may hold: as many as were borne, the more the longer ago."""
+    if learned.numbers is None or learned.numbers >= ceiling:
+        return ceiling
+    return round(learned.numbers + (ceiling - learned.numbers) * _age(learned, now_s))
+
+
+def _age(learned: Learned, now_s: float) -> float:
+    """Return how old the pace is, from 0.0 (just now) to 1.0 (a day)."""
+    return min(1.0, max(0.0, now_s - learned.pace_at_s) / PACE_LASTS_S)

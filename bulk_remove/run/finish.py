@@ -2,32 +2,169 @@
 
 import json
 import os
-from collections import Counter
+from bisect import bisect_right
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, replace
+from hashlib import blake2b
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import cast
 
 from bulk_remove import __version__
-from bulk_remove.adapters.distinct import RowKeys
-from bulk_remove.adapters.folders import note_report
-from bulk_remove.adapters.ledger import Outcomes, RecordCount, Timing, Totals, WrittenFile
-from bulk_remove.adapters.report_copies import read_rows, write_for_polish_excel
-from bulk_remove.adapters.reporter import timestamp, write_report, write_summary, written_aside
-from bulk_remove.core.advice import Advice, about_a_guess, advise, resumable
-from bulk_remove.core.course import Course, Timeline
-from bulk_remove.core.model import CsvFor, ReportFormat, Status
+from bulk_remove.core.lifecycle import gone_meanwhile, hides_records, status_of
+from bulk_remove.core.model import (
+    NO_NUMBER,
+    CsvFor,
+    Ids,
+    NumberState,
+    OutcomeBlock,
+    ReportFormat,
+    Source,
+    Status,
+    long_form,
+)
 from bulk_remove.core.plan import Plan
-from bulk_remove.core.proof import NoneFound, Proof, none_found
-from bulk_remove.core.summary import Ending, exit_code
-from bulk_remove.core.unasked import UnaskedRemoval
+from bulk_remove.core.summary import (
+    Advice,
+    CampaignResult,
+    Ending,
+    NoneFound,
+    Proof,
+    about_a_guess,
+    advise,
+    exit_code,
+    none_found,
+    resumable,
+)
+from bulk_remove.core.timeline import Course, Timeline
+from bulk_remove.core.verdicts import UnaskedRemoval
 from bulk_remove.disk import Aside
 from bulk_remove.errors import ExitCode, StorageError
 from bulk_remove.language import phrase
-from bulk_remove.run.counting import RowCounter
+from bulk_remove.ledger import Outcomes, RecordCount, Timing, Totals, WrittenFile
+from bulk_remove.ledger.distinct import RowKeys
+from bulk_remove.report.csv import (
+    read_rows,
+    timestamp,
+    write_for_polish_excel,
+    write_report,
+    write_summary,
+    written_aside,
+)
+from bulk_remove.run.folders import note_report
 from bulk_remove.run.prepare import Prepared
 from bulk_remove.settings import Settings
+
+
+class RowCounter:
+    """Counts what became of the numbers of the rows that pass; a duplicate's fate is its first row's.
+
+    The record ids go to `keys`, which find those that were named twice; `_places` says where each campaign's begin.
+    """
+
+    def __init__(self, keys: RowKeys) -> None:
+        self.removed = Counter[str]()
+        self.doubted = Counter[str]()
+        self.ids = Counter[str]()
+        self._gone = Counter[str]()
+        self.asked = 0
+        self._statuses: defaultdict[str, Counter[Status]] = defaultdict(Counter)
+        self._keys = keys
+        self._places: list[tuple[int, str]] = []
+
+    def through(self, blocks: Iterator[OutcomeBlock]) -> Iterator[OutcomeBlock]:
+        """Yield the blocks again, and count them."""
+        for block in blocks:
+            if len({*block.campaigns} - {""}) > 1:
+                self._note_apart(block)
+            else:
+                self._note(block)
+            yield block
+
+    def _note(self, block: OutcomeBlock) -> None:
+        """Count a block of one campaign, by the kinds of its states."""
+        states, twice = block.states, block.duplicate_of
+        campaign = next(filter(None, block.campaigns), "")
+        for state, count in states.counted():
+            self._count(campaign, state, count)
+        for place in twice:
+            self._count(campaign, states[place], -1)
+        ids = states.ids or ()
+        self._keep(campaign, [found for place, found in enumerate(ids) if place not in twice] if twice else ids)
+
+    def _note_apart(self, block: OutcomeBlock) -> None:
+        """Count a block of several campaigns, row by row."""
+        ids: defaultdict[str, list[Ids]] = defaultdict(list)
+        for place, (campaign, state) in enumerate(zip(block.campaigns, block.states, strict=True)):
+            if place not in block.duplicate_of:
+                self._count(campaign, state, 1)
+                ids[campaign].append(state.record_ids)
+        for campaign, mine in ids.items():
+            self._keep(campaign, mine)
+
+    def _count(self, campaign: str, state: NumberState, rows: int) -> None:
+        self.removed[campaign] += rows * state.removed
+        self.asked += rows * (state.attempts > 0)
+        if state.phase != NO_NUMBER:
+            self.doubted[campaign] += rows * hides_records(state.phase)
+            self._gone[campaign] += rows * gone_meanwhile(state)
+            self._statuses[campaign][status_of(state.phase)] += rows
+
+    def _keep(self, campaign: str, found: Sequence[Ids]) -> None:
+        """Keep the record ids of a campaign's numbers."""
+        ids = _whole(found)
+        self._places.append((self.ids.total(), campaign))
+        self._keys.add_ids(ids, campaign)
+        self.ids[campaign] += len(ids)
+
+    def results(self, plan: Plan) -> list[CampaignResult]:
+        """Return what became of the numbers of each campaign."""
+        return [
+            CampaignResult(
+                campaign.campaign,
+                self._statuses[campaign.campaign],
+                campaign.confirmed,
+                self.removed[campaign.campaign],
+                self._gone[campaign.campaign],
+            )
+            for campaign in plan.campaigns
+        ]
+
+    def distinct_records(self) -> Counter[str]:
+        """Return how many different records of each campaign the replies named as removed. Raises StorageError."""
+        starts = [start for start, _ in self._places]
+        distinct = Counter(self.ids)
+        for place, _ in self._keys.duplicates():
+            distinct[self._places[bisect_right(starts, place) - 1][1]] -= 1
+        return distinct
+
+
+_MOST = 10**17
+
+
+def _whole(found: Sequence[Ids]) -> Sequence[int]:
+    """Return record ids as numbers: what is no whole number below 10**17 is hashed to one above that.
+
+    The documented ids are small whole numbers, and are passed on as they are: one look at each costs as much as all
+    else here. Two others are taken for one with a chance of one in 10**17.
+    """
+    if {*map(type, found)} == {int}:
+        ids = cast("Sequence[int]", found)
+        if min(ids) >= 0 and max(ids) < _MOST:
+            return ids
+    return [
+        record_id if isinstance(record_id, int) and 0 <= record_id < _MOST else _hashed(str(record_id))
+        for ids in found
+        for record_id in long_form(ids)
+    ]
+
+
+def _hashed(record_id: str) -> int:
+    digest = blake2b(record_id.encode(errors="surrogatepass"), digest_size=8).digest()
+    return _MOST + int.from_bytes(digest) % _MOST
+
 
 SUMMARY = ".summary.json"
 """What stands in place of the ending of the report's name in its summary's."""
@@ -274,12 +411,12 @@ def _write(
     if form is ReportFormat.JSON:
         write_summary(path, summary, written, replacing=replacing)
     elif form is ReportFormat.XLSX:
-        from bulk_remove.adapters.report_xlsx import write_workbook  # noqa: PLC0415 - only where it is asked for
+        from bulk_remove.report.xlsx import write_workbook  # noqa: PLC0415 - only where it is asked for
 
         with written_aside(path, written, replacing=replacing) as file:
             write_workbook(file.buffer, read_rows(plain), prepared.folder)
     elif course is not None:
-        from bulk_remove.adapters.report_html import write_page  # noqa: PLC0415 - likewise
+        from bulk_remove.report import write_page  # noqa: PLC0415 - likewise
 
         advice = advise(
             prepared.plan.run_id,
@@ -315,16 +452,7 @@ def _summary(plan: Plan, settings: Settings, finished: Finished) -> dict[str, ob
         "rehearsal": plan.rehearsal.value or None,
         "campaigns": [campaign.campaign for campaign in plan.campaigns],
         "campaign_names": {each.campaign: each.name for each in plan.campaigns if each.name},
-        "input": [
-            {
-                "file": source.file,
-                "sheet": source.sheet,
-                "sha256": source.sha256,
-                "size_bytes": source.size_bytes,
-                "column": source.header[source.column],
-            }
-            for source in (planned.source for planned in plan.sources)
-        ],
+        "input": [_input(source.source) for source in plan.sources],
         "keep": [each._asdict() for each in plan.keep.lists],
         "rows": plan.rows,
         "rows_by_status": {status.value: finished.by_status.get(status, 0) for status in Status},
@@ -339,16 +467,7 @@ def _summary(plan: Plan, settings: Settings, finished: Finished) -> dict[str, ob
         "additional_numbers": settings.additional_numbers,
         **_counted(finished.proofs),
         "numbers_in_replies_unasked": totals.strangers,
-        "unasked_removals": [
-            {
-                "number": each.number,
-                "record_ids": each.record_ids,
-                "campaign": each.campaign,
-                "at": timestamp(each.at_s),
-                "request": each.attempt_id,
-            }
-            for each in finished.unasked
-        ],
+        "unasked_removals": [_unasked(each) for each in finished.unasked],
         "requests": totals.requests,
         "requests_planned": plan.requests,
         "faults": totals.faults,
@@ -370,6 +489,26 @@ def _summary(plan: Plan, settings: Settings, finished: Finished) -> dict[str, ob
         "report_sha256": finished.report_sha256,
         "ledger_head": finished.ledger_head,
         "settings": settings.public(),
+    }
+
+
+def _input(source: Source) -> dict[str, object]:
+    return {
+        "file": source.file,
+        "sheet": source.sheet,
+        "sha256": source.sha256,
+        "size_bytes": source.size_bytes,
+        "column": source.header[source.column],
+    }
+
+
+def _unasked(removal: UnaskedRemoval) -> dict[str, object]:
+    return {
+        "number": removal.number,
+        "record_ids": removal.record_ids,
+        "campaign": removal.campaign,
+        "at": timestamp(removal.at_s),
+        "request": removal.attempt_id,
     }
 
 

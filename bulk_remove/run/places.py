@@ -13,16 +13,16 @@ from itertools import chain, count
 from pathlib import Path
 from typing import BinaryIO
 
-from bulk_remove.adapters.folders import noted_reports, run_folders
-from bulk_remove.adapters.ledger import Outcomes, Reopening, Store, opened_for_reading
-from bulk_remove.adapters.reporter import check_place
 from bulk_remove.core.columns import is_report_header
 from bulk_remove.core.model import harmless
 from bulk_remove.core.summary import Ending
 from bulk_remove.disk import opened
 from bulk_remove.errors import PlaceTakenError, StorageError, UsageError
 from bulk_remove.language import phrase
+from bulk_remove.ledger import Outcomes, Reopening, Store, opened_for_reading
+from bulk_remove.report.csv import check_place
 from bulk_remove.run.finish import SUMMARY, Finished, Wanted, finish
+from bulk_remove.run.folders import noted_reports, run_folders
 from bulk_remove.run.prepare import LEDGER, Prepared
 from bulk_remove.settings import Settings
 

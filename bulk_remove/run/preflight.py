@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol, TypeGuard
 
 from bulk_remove.core.forms import Held, forms_held
-from bulk_remove.core.progress import duration
 from bulk_remove.core.replies import Document, Effect, Fault
+from bulk_remove.core.timeline import duration
 from bulk_remove.errors import BulkRemoveError, RefusedError, UnavailableError
 from bulk_remove.language import joined, ours, phrase
 

@@ -6,7 +6,7 @@ from random import Random
 from typing import Final
 
 
-class Fault(StrEnum):
+class SimulatedFault(StrEnum):
     """What can go wrong with one request. *Before* and *after* are of the act: the removal of the records."""
 
     RATE_LIMITED = "rate_limited"
@@ -84,27 +84,29 @@ class Fault(StrEnum):
 
 _BEFORE: Final = frozenset(
     {
-        Fault.RATE_LIMITED,
-        Fault.UNAVAILABLE,
-        Fault.REFUSED_BEFORE,
-        Fault.ERROR_500_BEFORE,
-        Fault.ERROR_502_BEFORE,
-        Fault.ERROR_504_BEFORE,
-        Fault.DROPPED_BEFORE,
-        Fault.HTML_BEFORE,
-        Fault.REDIRECTED,
-        Fault.STRAY_401,
-        Fault.STRAY_403,
-        Fault.STRAY_404,
-        Fault.ERRORS_IN_200,
+        SimulatedFault.RATE_LIMITED,
+        SimulatedFault.UNAVAILABLE,
+        SimulatedFault.REFUSED_BEFORE,
+        SimulatedFault.ERROR_500_BEFORE,
+        SimulatedFault.ERROR_502_BEFORE,
+        SimulatedFault.ERROR_504_BEFORE,
+        SimulatedFault.DROPPED_BEFORE,
+        SimulatedFault.HTML_BEFORE,
+        SimulatedFault.REDIRECTED,
+        SimulatedFault.STRAY_401,
+        SimulatedFault.STRAY_403,
+        SimulatedFault.STRAY_404,
+        SimulatedFault.ERRORS_IN_200,
     }
 )
 
-_AT_THE_DOOR: Final = frozenset({Fault.RATE_LIMITED, Fault.UNAVAILABLE, Fault.REFUSED_BEFORE})
-REFUSED_LATE: Final = frozenset({Fault.REFUSED_AFTER, Fault.REFUSED_MIDWAY})
-REFUSED: Final = REFUSED_LATE | {Fault.REFUSED_BEFORE}
+_AT_THE_DOOR: Final = frozenset(
+    {SimulatedFault.RATE_LIMITED, SimulatedFault.UNAVAILABLE, SimulatedFault.REFUSED_BEFORE}
+)
+REFUSED_LATE: Final = frozenset({SimulatedFault.REFUSED_AFTER, SimulatedFault.REFUSED_MIDWAY})
+REFUSED: Final = REFUSED_LATE | {SimulatedFault.REFUSED_BEFORE}
 
-RATED: Final = tuple(fault for fault in Fault if fault is not Fault.RATE_LIMITED)
+RATED: Final = tuple(fault for fault in SimulatedFault if fault is not SimulatedFault.RATE_LIMITED)
 """Those with a rate of their own in `Faults`, under the same name."""
 
 
@@ -163,7 +165,7 @@ class Faults:
     repeated_keys: float = 0.0
     respelt_keys: float = 0.0
     foreign_keys: float = 0.0
-    script: tuple[Fault | None, ...] = ()
+    script: tuple[SimulatedFault | None, ...] = ()
     reads_too: bool = False
     rate_limit_per_s: float = 0.0
     rate_limit_burst: int = 0
@@ -197,7 +199,7 @@ class Faults:
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} must not be negative")
 
-    def rate(self, fault: Fault) -> float:
+    def rate(self, fault: SimulatedFault) -> float:
         """The share of requests that a rated fault befalls."""
         rate: float = getattr(self, fault.value)
         return rate
@@ -243,7 +245,7 @@ class FaultSource:
         jitter_s = self.faults.jitter_s
         return self.faults.latency_s + (self.random.uniform(0.0, jitter_s) if jitter_s else 0.0)
 
-    def draw(self, *, reading: bool) -> Fault | None:
+    def draw(self, *, reading: bool) -> SimulatedFault | None:
         """The fault of the next request, if it has one."""
         if reading and not self.faults.reads_too:
             return None

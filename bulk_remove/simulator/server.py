@@ -5,45 +5,155 @@ the way back (faults after the act). The audit is written once the act is done a
 """
 
 import asyncio
+import signal
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import replace
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
-from types import MappingProxyType
-from typing import Final, NamedTuple
+from pathlib import Path
+from types import FrameType, MappingProxyType, TracebackType
+from typing import Any, Final, NamedTuple, Self
 from weakref import WeakKeyDictionary
 
+import orjson
 from aiohttp import web
 
-from bulk_remove.simulator import answers
-from bulk_remove.simulator.answers import Answer
-from bulk_remove.simulator.api import Asked, LongLine, Rules, act
-from bulk_remove.simulator.audit import Audit, AuditEntry
-from bulk_remove.simulator.faults import REFUSED_LATE, Fault, Faults, FaultSource
-from bulk_remove.simulator.query import read_query, route
-from bulk_remove.simulator.world import RecordIds, Removal, World
+from bulk_remove.simulator import api as answers
+from bulk_remove.simulator.api import Answer, Asked, LongLine, Rules, act, read_query, route
+from bulk_remove.simulator.faults import REFUSED_LATE, Faults, FaultSource, SimulatedFault
+from bulk_remove.simulator.world import (
+    Campaign,
+    Habits,
+    ListedCampaign,
+    OnDemandCampaign,
+    RecordIds,
+    Removal,
+    World,
+    read_numbers,
+    records_of,
+)
 
-_SILENT: Final = frozenset({Fault.DROPPED_BEFORE, Fault.DROPPED_AFTER, Fault.STALLED_AFTER, Fault.GARBAGE_WIRE})
+_NOTHING_DONE: RecordIds = MappingProxyType({})
+_BY_NUMBER = ("removed", "in_call", "through_additional")
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEntry:
+    """One request.
+
+    `asked` are the numbers as they came, without the last `dropped` variables that `max_input_vars` cut off.
+    `removed` and `in_call` give the record ids by number, for what was done and what was not; where `acted`, a
+    number asked for that is in neither did not exist, or was not come to where the fault came midway;
+    `through_additional` are those removed of records that have the number among their additional ones alone.
+    `answered` is the HTTP status, 0 where no status line was sent; `fault` is what was injected, empty if nothing.
+    `whole` says whether the reply went out in full to a connection that was still open; a client that turned away at
+    that very moment cannot be known.
+    """
+
+    seq: int
+    time_s: float
+    method: str
+    campaign: str
+    answered: int
+    whole: bool
+    request_id: str = ""
+    fault: str = ""
+    acted: bool = False
+    asked: tuple[str, ...] = ()
+    dropped: int = 0
+    removed: RecordIds = field(default_factory=lambda: _NOTHING_DONE)
+    in_call: RecordIds = field(default_factory=lambda: _NOTHING_DONE)
+    through_additional: RecordIds = field(default_factory=lambda: _NOTHING_DONE)
+
+
+class Audit:
+    """Keeps the entries in memory, or in a JSONL file when given its path.
+
+    The file is made anew; it has one line a request, handed to the system before the reply goes out. `entries` is
+    only filled without a path. Raises OSError where the file cannot be made.
+    """
+
+    def __init__(self, path: Path | None = None) -> None:
+        self.entries: list[AuditEntry] = []
+        self._file = None if path is None else path.open("wb", buffering=0)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def add(self, entry: AuditEntry) -> None:
+        """Keep one entry."""
+        if self._file is None:
+            self.entries.append(entry)
+        else:
+            self._file.write(_line(entry))
+
+    def close(self) -> None:
+        """Close the file, if there is one."""
+        if self._file is not None:
+            self._file.close()
+
+
+def read_audit(path: Path) -> Iterator[AuditEntry]:
+    """The entries of an audit file, in the order of acting; a last line that is not whole is left out."""
+    with path.open("rb") as lines:
+        for line in lines:
+            if line.endswith(b"\n"):
+                yield _entry(orjson.loads(line))
+
+
+def _line(entry: AuditEntry) -> bytes:
+    values = {name: getattr(entry, name) for name in AuditEntry.__slots__}
+    for name in _BY_NUMBER:
+        values[name] = dict(values[name])  # orjson writes plain dicts only
+    return orjson.dumps(values, option=orjson.OPT_APPEND_NEWLINE)
+
+
+def _entry(values: dict[str, Any]) -> AuditEntry:
+    for name in _BY_NUMBER:
+        values[name] = MappingProxyType({number: tuple(ids) for number, ids in values[name].items()})
+    return AuditEntry(**{**values, "asked": tuple(values["asked"])})
+
+
+_SILENT: Final = frozenset(
+    {
+        SimulatedFault.DROPPED_BEFORE,
+        SimulatedFault.DROPPED_AFTER,
+        SimulatedFault.STALLED_AFTER,
+        SimulatedFault.GARBAGE_WIRE,
+    }
+)
 """Those that end without a status line."""
 
 _ANSWERED_BY_PROXY: Final = frozenset(
-    {Fault.ERROR_500_AFTER, Fault.ERROR_502_AFTER, Fault.ERROR_504_AFTER, *REFUSED_LATE, Fault.HTML_AFTER}
+    {
+        SimulatedFault.ERROR_500_AFTER,
+        SimulatedFault.ERROR_502_AFTER,
+        SimulatedFault.ERROR_504_AFTER,
+        *REFUSED_LATE,
+        SimulatedFault.HTML_AFTER,
+    }
 )
 
 _RESHAPING: Final = frozenset(
     {
-        Fault.MISSING_NUMBERS,
-        Fault.UNKNOWN_STATUS,
-        Fault.EXTRA_NUMBERS,
-        Fault.BYTE_ORDER_MARK,
-        Fault.NOTICES,
-        Fault.BARE_OBJECTS,
-        Fault.WITHOUT_STATUS,
-        Fault.CONTRADICTIONS,
-        Fault.REPEATED_KEYS,
-        Fault.RESPELT_KEYS,
-        Fault.FOREIGN_KEYS,
+        SimulatedFault.MISSING_NUMBERS,
+        SimulatedFault.UNKNOWN_STATUS,
+        SimulatedFault.EXTRA_NUMBERS,
+        SimulatedFault.BYTE_ORDER_MARK,
+        SimulatedFault.NOTICES,
+        SimulatedFault.BARE_OBJECTS,
+        SimulatedFault.WITHOUT_STATUS,
+        SimulatedFault.CONTRADICTIONS,
+        SimulatedFault.REPEATED_KEYS,
+        SimulatedFault.RESPELT_KEYS,
+        SimulatedFault.FOREIGN_KEYS,
     }
 )
 """Those that change a removal's reply: any other answer stays as it is, and then no fault happened."""
@@ -56,7 +166,7 @@ STAND_IN: Final = ("X-Stand-In", "bulk-remove simulate")
 _TLS_ALERT = b"\x15\x03\x01\x00\x02\x02\x0a"
 
 
-class Clock(NamedTuple):
+class ServerClock(NamedTuple):
     """The server's time: `now` in Unix seconds, `sleep` for the delays."""
 
     now: Callable[[], float] = time.time
@@ -67,7 +177,7 @@ class _Outcome(NamedTuple):
     """How a request ends: the answer made, the fault that befell it, and what was done to the world, if anything."""
 
     answer: Answer
-    fault: Fault | None
+    fault: SimulatedFault | None
     removal: Removal | None
 
 
@@ -78,7 +188,7 @@ class Simulator:
     `rules` may be replaced while it runs; `idle_close_s` alone is read at the start.
     """
 
-    def __init__(self, world: World, faults: Faults, rules: Rules, clock: Clock, audit: Audit) -> None:
+    def __init__(self, world: World, faults: Faults, rules: Rules, clock: ServerClock, audit: Audit) -> None:
         self.url = ""
         self.world = world
         self.rules = rules
@@ -147,12 +257,12 @@ class Simulator:
         if asked.line_bytes > self.rules.max_line_bytes:
             long_line = self.rules.long_line
             if long_line is LongLine.RESET:
-                return _Outcome(answers.page(500, "unsaid"), Fault.DROPPED_BEFORE, None)
+                return _Outcome(answers.page(500, "unsaid"), SimulatedFault.DROPPED_BEFORE, None)
             return _Outcome(answers.page(int(long_line), f"{long_line} Request Refused"), None, None)
         now_s = self._clock.now()
         if self._source.limited(now_s):
-            answer = answers.faulty_page(Fault.RATE_LIMITED, self._source.faults, now_s)
-            return _Outcome(answer, Fault.RATE_LIMITED, None)
+            answer = answers.faulty_page(SimulatedFault.RATE_LIMITED, self._source.faults, now_s)
+            return _Outcome(answer, SimulatedFault.RATE_LIMITED, None)
         return None
 
     async def _arrived(self, asked: Asked) -> _Outcome:
@@ -165,9 +275,9 @@ class Simulator:
             return _Outcome(answers.faulty_page(fault, source.faults, self._clock.now()), fault, None)
         return self._acted(asked, fault, source)
 
-    def _acted(self, asked: Asked, fault: Fault | None, source: FaultSource) -> _Outcome:
+    def _acted(self, asked: Asked, fault: SimulatedFault | None, source: FaultSource) -> _Outcome:
         now_s = self._clock.now()
-        if fault is Fault.REFUSED_MIDWAY:
+        if fault is SimulatedFault.REFUSED_MIDWAY:
             asked = _first_half(asked)
         done = act(asked, self.world, self.rules, now_s)
         if isinstance(done, Removal):
@@ -180,7 +290,7 @@ class Simulator:
             fault = None if fault in _RESHAPING else fault
         if fault in _ANSWERED_BY_PROXY:
             answer = answers.faulty_page(fault, source.faults, now_s)
-        elif fault is Fault.GARBAGE_BODY:
+        elif fault is SimulatedFault.GARBAGE_BODY:
             answer = answers.garbage(answer, source.random)
         return _Outcome(answer, fault, removal)
 
@@ -195,13 +305,13 @@ class Simulator:
         # nginx reads no further on a connection whose request line it could not.
         if self._is_last_on_connection(request) or answer.status == HTTPStatus.REQUEST_URI_TOO_LONG:
             response.force_close()
-        if fault is Fault.STALLED_AFTER:
+        if fault is SimulatedFault.STALLED_AFTER:
             await self._clock.sleep(self._source.faults.stall_s)
         elif fault in REFUSED_LATE:
             await self._clock.sleep(self._source.faults.refused_late_s)
-        elif fault is Fault.GARBAGE_WIRE and request.transport is not None:
+        elif fault is SimulatedFault.GARBAGE_WIRE and request.transport is not None:
             request.transport.write(_TLS_ALERT)
-        elif fault is Fault.CUT_SHORT:
+        elif fault is SimulatedFault.CUT_SHORT:
             return await _cut_short(request, answer)
         if fault in _SILENT:
             request.protocol.force_close()
@@ -243,7 +353,7 @@ def _audit_entry(asked: Asked, outcome: _Outcome, now_s: float, connected: bool)
         method=asked.method,
         campaign=asked.campaign,
         answered=0 if silent else answer.status,
-        whole=connected and not silent and fault is not Fault.CUT_SHORT,
+        whole=connected and not silent and fault is not SimulatedFault.CUT_SHORT,
         request_id=asked.request_id,
         fault="" if fault is None else fault.value,
         acted=removal is not None,
@@ -253,3 +363,138 @@ def _audit_entry(asked: Asked, outcome: _Outcome, now_s: float, connected: bool)
         in_call=removal.in_call if removal else _NOTHING,
         through_additional=removal.through_additional if removal else _NOTHING,
     )
+
+
+LOOPBACK = "127.0.0.1"
+
+_PARSER_LIMIT_BYTES = 1 << 20
+"""Far beyond any line that our own limit lets through: aiohttp's parser would answer 400 where nginx says 414."""
+
+_SHUTDOWN_S = 0.5
+"""Requests still in a delay when the server stops are given this long, in seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class SimulatorOptions:
+    """All that the simulator as a process can be told.
+
+    Each campaign holds the numbers of `numbers_csv` (column `csv_column`, empty = the first, and each record's further
+    ones in `additional_column`, empty = none), or every number that is asked for when there is no file.
+    `records_count` is what the statistics then claim at the start. `port` 0 takes a free one. `audit_path` is a JSONL
+    file, made anew; without it the audit is kept in memory.
+    """
+
+    host: str = LOOPBACK
+    port: int = 8080
+    campaigns: tuple[str, ...] = ("00001",)
+    numbers_csv: Path | None = None
+    csv_column: str = ""
+    additional_column: str = ""
+    records_count: int = 1_000_000
+    habits: Habits = field(default_factory=Habits)
+    faults: Faults = field(default_factory=Faults)
+    rules: Rules = field(default_factory=Rules)
+    audit_path: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """What one needs to know to use the server once it listens."""
+
+    url: str
+    user: str
+    password: str
+
+
+@asynccontextmanager
+async def running(
+    world: World,
+    faults: Faults | None = None,
+    rules: Rules | None = None,
+    *,
+    clock: ServerClock | None = None,
+    audit_path: Path | None = None,
+    host: str = LOOPBACK,
+    port: int = 0,
+) -> AsyncIterator[Simulator]:
+    """A simulator that listens within the running loop; its `url` is `http://HOST:PORT` without a slash at the end.
+
+    Raises OSError when the port is taken or the audit cannot be written.
+    """
+    with Audit(audit_path) as audit:
+        rules = rules or Rules()
+        simulator = Simulator(world, faults or Faults(), rules, clock or ServerClock(), audit)
+        server = web.Server(
+            simulator.handle,
+            access_log=None,
+            max_line_size=_PARSER_LIMIT_BYTES,
+            keepalive_timeout=rules.idle_close_s,
+        )
+        runner = web.ServerRunner(server, shutdown_timeout=_SHUTDOWN_S)
+        await runner.setup()
+        try:
+            await web.TCPSite(runner, host, port).start()
+            simulator.url = f"http://{host}:{runner.addresses[0][1]}"
+            yield simulator
+        finally:
+            await runner.cleanup()
+            await simulator.abandon()
+
+
+def serve(options: SimulatorOptions, ready: Callable[[Ready], None]) -> None:
+    """Serve until SIGINT or SIGTERM; `ready` is called once the socket listens. For the main thread.
+
+    Raises OSError when the port is taken or a file cannot be used, ValueError when `numbers_csv` has no such column.
+    """
+    asyncio.run(_serve(options, ready))
+
+
+def world_of(options: SimulatorOptions) -> World:
+    """The world that the options describe. Raises OSError or ValueError for a CSV file that cannot be used."""
+    if options.numbers_csv is None:
+        return World(
+            OnDemandCampaign(campaign, options.habits, options.records_count) for campaign in options.campaigns
+        )
+    numbers = list(read_numbers(options.numbers_csv, options.csv_column, options.additional_column))
+    campaigns: list[Campaign] = [
+        ListedCampaign(campaign, records_of(numbers, options.habits)) for campaign in options.campaigns
+    ]
+    return World(campaigns)
+
+
+async def _serve(options: SimulatorOptions, ready: Callable[[Ready], None]) -> None:
+    stop = asyncio.Event()
+    rules = options.rules
+    with _stopped_by_signals(asyncio.get_running_loop(), stop):
+        async with running(
+            world_of(options),
+            options.faults,
+            rules,
+            audit_path=options.audit_path,
+            host=options.host,
+            port=options.port,
+        ) as simulator:
+            ready(Ready(simulator.url, rules.user, rules.password))
+            await stop.wait()
+
+
+@contextmanager
+def _stopped_by_signals(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> Iterator[None]:
+    def set_stop(_number: int, _frame: FrameType | None) -> None:
+        loop.call_soon_threadsafe(stop.set)
+
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.getsignal(number) for number in numbers}
+    try:
+        for number in numbers:
+            try:
+                # A plain handler does not wake a loop that was just about to wait, for ever if nothing else happens.
+                loop.add_signal_handler(number, stop.set)
+            except NotImplementedError:  # Windows, whose loop is woken by every signal
+                signal.signal(number, set_stop)
+        yield
+    finally:
+        for number, handler in before.items():
+            with suppress(NotImplementedError):
+                loop.remove_signal_handler(number)
+            signal.signal(number, handler)

@@ -4,13 +4,95 @@ A number is found only as it is written in the campaign: with a plus, two zeros 
 Every record that is found for a number is removed, but for those in a call: these stay, and are said to be in one.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+import csv
+import re
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
+from hashlib import blake2b
+from itertools import accumulate, islice
+from pathlib import Path
 from types import MappingProxyType
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
-from bulk_remove.simulator.habits import Habits
+_WORD = 1 << 32
+_POLISH = re.compile(r"(?:\+48|0048|48)?([1-9][0-9]{2})([0-9]{3})([0-9]{3})")
+
+FORMS = {
+    "national": r"\1\2\3",
+    "digits": r"48\1\2\3",
+    "e164": r"+48\1\2\3",
+    "zeros": r"0048\1\2\3",
+    "spaced": r"\1 \2 \3",
+}
+"""How a Polish number may be written in a campaign."""
+
+
+class Fate(NamedTuple):
+    """What is so for one number: whether a record of it exists, how many, and for how long it stays in a call."""
+
+    exists: bool
+    records: int
+    busy_for_s: float
+
+
+PLAIN_FATE = Fate(exists=True, records=1, busy_for_s=0.0)
+_TWICE_FATE = Fate(exists=True, records=2, busy_for_s=0.0)
+_ABSENT_FATE = Fate(exists=False, records=0, busy_for_s=0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Habits:
+    """Shares (0..1) of the numbers, each drawn independently from `seed` and the number alone.
+
+    `busy_share` of them are in a call for `busy_for_s` seconds from their first being asked for, `duplicate_share`
+    have two records (of these only the first is in a call), `absent_share` do not exist. `forms` are those in which the
+    campaign holds whole Polish numbers, each with its weight; none: as they are asked for.
+    Raises ValueError for a share outside 0..1, a negative time, or an unknown form.
+    """
+
+    seed: int = 0
+    busy_share: float = 0.0
+    busy_for_s: float = 60.0
+    duplicate_share: float = 0.0
+    absent_share: float = 0.0
+    forms: tuple[tuple[str, float], ...] = ()
+
+    def __post_init__(self) -> None:
+        for name in ("busy_share", "duplicate_share", "absent_share"):
+            if not 0.0 <= getattr(self, name) <= 1.0:
+                raise ValueError(f"{name} must be between 0 and 1")
+        if self.busy_for_s < 0:
+            raise ValueError("busy_for_s must not be negative")
+        for name, weight in self.forms:
+            if name not in FORMS or weight <= 0:
+                raise ValueError(f"{name} is not a form, or its weight is not above 0")
+
+    @property
+    def plain(self) -> bool:
+        """Whether every number simply has one record that is free: then nothing needs to be drawn."""
+        return not (self.busy_share or self.duplicate_share or self.absent_share)
+
+    def fate(self, number: str) -> Fate:
+        """The fate of a number; the same for the same seed, on every machine and in every order of asking."""
+        digest = int.from_bytes(blake2b(f"{self.seed}:{number}".encode(), digest_size=12).digest(), "big")
+        if digest % _WORD < self.absent_share * _WORD:
+            return _ABSENT_FATE
+        records = 2 if (digest >> 32) % _WORD < self.duplicate_share * _WORD else 1
+        if (digest >> 64) < self.busy_share * _WORD:
+            return Fate(exists=True, records=records, busy_for_s=self.busy_for_s)
+        return PLAIN_FATE if records == 1 else _TWICE_FATE
+
+    def written(self, number: str) -> str:
+        """The number as the campaign holds it; its form is drawn by its own digits, however it was written before."""
+        whole = _POLISH.fullmatch(number) if self.forms else None
+        if whole is None:
+            return number
+        drawn = int.from_bytes(blake2b(f"{self.seed}:form:{''.join(whole.groups())}".encode(), digest_size=4).digest())
+        ends = [*accumulate(weight for _, weight in self.forms)]
+        name, _ = self.forms[bisect_right(ends, drawn / _WORD * ends[-1])]
+        return whole.expand(FORMS[name])
+
 
 RecordIds = Mapping[str, tuple[int, ...]]
 """Record ids by number."""
@@ -158,3 +240,146 @@ def records_of(numbers: Iterable[tuple[str, tuple[str, ...]]], habits: Habits) -
             written = habits.written(number)
             records.append(Record(len(records) + 1, written, additional, busy_for_s=busy_for_s))
     return records
+
+
+_PAGE_BYTES = 512
+"""4096 numbers a page: ten million in a row take 2 MB, ten million strewn over all 9-digit numbers 160 MB."""
+
+
+_FIRST_LISTED = 500_000_000
+
+
+class _Held(NamedTuple):
+    """A record in a call."""
+
+    record_id: int
+    free_at_s: float
+
+
+_Ids = tuple[tuple[int, ...], tuple[int, ...]]
+"""The record ids of one number: those removed, those in a call."""
+
+_NONE: _Ids = ((), ())
+
+
+class HeldNumbers:
+    """A set of digit strings, perhaps with a plus, as pages of bits; `007`, `7` and `+7` are different numbers."""
+
+    def __init__(self) -> None:
+        self._pages: dict[int, bytearray] = {}
+
+    def add(self, number: str) -> bool:
+        """Put the number in; whether it was not there before."""
+        # The leading 1, or 2 for a plus, keeps the zeros that int() would drop.
+        digits = f"2{number[1:]}" if number[0] == "+" else f"1{number}"
+        page_no, offset = divmod(int(digits), 8 * _PAGE_BYTES)
+        page = self._pages.get(page_no)
+        if page is None:
+            page = self._pages[page_no] = bytearray(_PAGE_BYTES)
+        bit = 1 << (offset & 7)
+        if page[offset >> 3] & bit:
+            return False
+        page[offset >> 3] |= bit
+        return True
+
+
+class OnDemandCampaign:
+    """Every number asked for exists, as `habits` say, until it is removed.
+
+    `records_count` is what the statistics claim before anything is removed: a round figure, for the records cannot
+    be counted before they are asked for. Record ids are given out in the order of first asking.
+    """
+
+    def __init__(self, campaign_id: str, habits: Habits, records_count: int = 1_000_000) -> None:
+        self.campaign_id = campaign_id
+        self.completion_percent = 0.0
+        self._habits = habits
+        self._drawn = not habits.plain
+        self._claimed = records_count
+        self._removed = 0
+        self._last_id = 0
+        self._asked = HeldNumbers()
+        self._held: dict[str, _Held] = {}
+
+    @property
+    def records_count(self) -> int:
+        """The claimed number of records less those removed."""
+        return max(0, self._claimed - self._removed)
+
+    def remove(self, numbers: tuple[str, ...], now_s: float, *, additional: bool) -> Removal:
+        """Remove every record of each number that is not in a call at `now_s`; there are no additional numbers."""
+        del additional
+        removed: dict[str, tuple[int, ...]] = {}
+        in_call: dict[str, tuple[int, ...]] = {}
+        for number in numbers:
+            gone, held = self._first_time(number, now_s) if self._asked.add(number) else self._again(number, now_s)
+            if gone:
+                removed[number] = gone
+            if held:
+                in_call[number] = held
+        self._removed += sum(map(len, removed.values()))
+        return Removal(numbers, MappingProxyType(removed), MappingProxyType(in_call))
+
+    def page(self, limit: int, offset: int) -> Sequence[Record]:
+        """Up to `limit` made-up records, as many in all as are claimed: real ones are there once they are asked for."""
+        places = range(offset, min(offset + limit, self.records_count))
+        return [Record(1 + place, self._habits.written(str(_FIRST_LISTED + place))) for place in places]
+
+    def _first_time(self, number: str, now_s: float) -> _Ids:
+        fate = self._habits.fate(number) if self._drawn else PLAIN_FATE
+        if self._habits.written(number) != number:
+            return _NONE
+        if not fate.exists:
+            return _NONE
+        first = self._last_id + 1
+        self._last_id += fate.records
+        ids = (first,) if fate.records == 1 else tuple(range(first, first + fate.records))
+        if not fate.busy_for_s:
+            return ids, ()
+        self._held[number] = _Held(first, now_s + fate.busy_for_s)
+        return ids[1:], (first,)
+
+    def _again(self, number: str, now_s: float) -> _Ids:
+        held = self._held.get(number)
+        if held is None:
+            return _NONE
+        if now_s < held.free_at_s:
+            return (), (held.record_id,)
+        del self._held[number]
+        return (held.record_id,), ()
+
+
+_PUNCTUATION = re.compile(r"[\s().\-/]")
+_NUMBER = re.compile(r"\+?[0-9]{3,15}")
+
+
+def read_numbers(path: Path, column: str = "", additional: str = "") -> Iterator[tuple[str, tuple[str, ...]]]:
+    """The numbers in the column of that name, or in the first: without spaces and brackets, other text passed over.
+
+    With each come those of the column `additional`, if it is named, between semicolons or commas. The file is UTF-8,
+    its delimiter whichever of comma, semicolon and tab is most frequent in the first line.
+    Raises OSError when it cannot be read, ValueError when it has no such column.
+    """
+    with path.open(encoding="utf-8-sig", newline="") as lines:
+        delimiter = max(",;\t", key=lines.readline().count)
+        lines.seek(0)
+        rows = csv.reader(lines, delimiter=delimiter)
+        header = next(rows, []) if column or additional else []
+        index = _index(header, column) if column else 0
+        aside = _index(header, additional) if additional else None
+        for row in rows:
+            cell = _number(row, index)
+            if cell:
+                others = () if aside is None or aside >= len(row) else re.split("[;,]", row[aside])
+                yield cell, tuple(filter(None, (_number((other,), 0) for other in others)))
+
+
+def _number(row: Sequence[str], index: int) -> str:
+    cell = _PUNCTUATION.sub("", row[index]) if index < len(row) else ""
+    return cell if _NUMBER.fullmatch(cell) else ""
+
+
+def _index(header: list[str], column: str) -> int:
+    if column not in header:
+        raise ValueError(f"no column {column!r} in the first line")
+    return header.index(column)

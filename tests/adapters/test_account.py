@@ -13,13 +13,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bulk_remove.adapters.account import Account
-from bulk_remove.adapters.folders import account_file
+from bulk_remove.run.folders import account_file
+from bulk_remove.sending.gate import AccountCeiling
 
 SECOND_US = 1_000_000
 
 
-def sent(runs: list[Account], turns: list[tuple[int, int]], now_us: int = 0) -> list[int]:
+def sent(runs: list[AccountCeiling], turns: list[tuple[int, int]], now_us: int = 0) -> list[int]:
     """Let runs ask by turns, each a while after the last; returns when requests left."""
     moments = []
     for which, later_us in turns:
@@ -38,7 +38,9 @@ def test_no_second_holds_more_than_the_highest_ceiling_and_none_more_than_the_lo
 ) -> None:
     path = tmp_path_factory.mktemp("account") / "account.sqlite"
     with ExitStack() as stack:
-        runs = [stack.enter_context(Account(path, ceiling, str(index))) for index, ceiling in enumerate(ceilings)]
+        runs = [
+            stack.enter_context(AccountCeiling(path, ceiling, str(index))) for index, ceiling in enumerate(ceilings)
+        ]
         moments = sent(runs, turns)
         for index, moment_us in enumerate(moments):
             assert bisect_left(moments, moment_us + SECOND_US) - index <= max(ceil(each) for each in ceilings)
@@ -55,7 +57,7 @@ def test_no_second_holds_more_than_the_highest_ceiling_and_none_more_than_the_lo
 
 def test_a_run_alone_has_the_whole_ceiling_and_what_it_is_told_to_wait_is_enough(tmp_path: Path) -> None:
     now_us = 0
-    with Account(tmp_path / "a.sqlite", 5.0, "one") as run:
+    with AccountCeiling(tmp_path / "a.sqlite", 5.0, "one") as run:
         for _ in range(50):
             wait_us = run.depart(now_us)
             if wait_us:
@@ -66,14 +68,14 @@ def test_a_run_alone_has_the_whole_ceiling_and_what_it_is_told_to_wait_is_enough
 
 def test_a_run_that_was_killed_leaves_no_debt(tmp_path: Path) -> None:
     path = tmp_path / "a.sqlite"
-    with Account(path, 0.1, "slow") as slow, Account(path, 10.0, "fast") as fast:
+    with AccountCeiling(path, 0.1, "slow") as slow, AccountCeiling(path, 10.0, "fast") as fast:
         assert slow.depart(0) == 0
         assert fast.depart(SECOND_US) > 0
         assert len(sent([fast], [(0, 10_000)] * 100, 11 * SECOND_US)) == 10
 
 
 def test_a_clock_that_began_anew_is_not_waited_for(tmp_path: Path) -> None:
-    with Account(tmp_path / "a.sqlite", 1.0, "one") as run:
+    with AccountCeiling(tmp_path / "a.sqlite", 1.0, "one") as run:
         assert run.depart(10**12) == 0
         assert run.depart(0) == 0
 
@@ -90,7 +92,7 @@ time.sleep(60)
 
 def test_a_run_killed_in_its_turn_is_waited_for_no_longer_than_it_lives(tmp_path: Path) -> None:
     path = account_file(tmp_path, "host", "user")
-    with Account(path, 1.0, "one") as run:
+    with AccountCeiling(path, 1.0, "one") as run:
         assert run.depart(-SECOND_US) == 0
         holder = subprocess.Popen([sys.executable, "-c", HOLDER, path], stdout=subprocess.PIPE)
         with holder:
@@ -108,7 +110,7 @@ def test_a_file_that_cannot_be_used_leaves_a_run_its_own_ceiling_and_is_told_onc
     folder.mkdir()
     other.write_text("no database" * 100, encoding="ascii")
     for path in (folder, other):
-        with Account(path, 5.0, "one") as run:
+        with AccountCeiling(path, 5.0, "one") as run:
             assert [run.depart(0) for _ in range(20)] == [0] * 20
     assert [record.message for record in caplog.records] == [
         f"the ceiling cannot be shared with other runs through {path}: {reason}"
@@ -119,7 +121,7 @@ def test_a_file_that_cannot_be_used_leaves_a_run_its_own_ceiling_and_is_told_onc
 @pytest.mark.skipif(os.name != "posix", reason="modes are POSIX's")
 def test_no_other_user_can_read_who_sends_when(tmp_path: Path) -> None:
     path = account_file(tmp_path, "host", "user")
-    with Account(path, 5.0, "one") as run:
+    with AccountCeiling(path, 5.0, "one") as run:
         run.depart(0)
         assert {stat.S_IMODE(file.stat().st_mode) for file in path.parent.iterdir()} == {0o600}
 

@@ -12,11 +12,11 @@ from typing import Any
 import openpyxl
 import pytest
 
-from bulk_remove.adapters.ledger.planning import blocks_of
-from bulk_remove.adapters.reader import open_table
 from bulk_remove.core.model import NumberFormat
 from bulk_remove.core.plan import Plan, check_holds_numbers
 from bulk_remove.errors import ExitCode, GuardStop, InputError
+from bulk_remove.ledger.write import blocks_of
+from bulk_remove.reader import open_table
 from bulk_remove.run.prepare import Sight, check_plan, prepared, reading_of
 from bulk_remove.settings import Destination, Settings
 

@@ -11,13 +11,13 @@ import aiohttp
 import pytest
 from aioresponses import aioresponses
 
-from bulk_remove.adapters import client as client_module
-from bulk_remove.adapters.client import BODY_MAX_BYTES, Client, Connection, fault_of_exception
 from bulk_remove.core.replies import Effect, Fault, Reply
 from bulk_remove.errors import UsageError
+from bulk_remove.sending import client as client_module
+from bulk_remove.sending.client import BODY_MAX_BYTES, Client, Connection, fault_of_exception
 from bulk_remove.simulator import faults as simulated
 from bulk_remove.simulator.faults import Faults
-from bulk_remove.simulator.serving import running
+from bulk_remove.simulator.server import running
 from tests.support.mocked_replies import add_reply
 from tests.support.one_removal import removed, world
 from tests.support.raw_server import LOOPBACK, SILENCE, After, Answer, answering, closed_port, http
@@ -35,25 +35,25 @@ def told(reply: Reply | Fault) -> tuple[Effect, str]:
 @pytest.mark.parametrize(
     ("fault", "effect", "kind"),
     [
-        (simulated.Fault.DROPPED_BEFORE, Effect.IN_DOUBT, "connection lost"),
-        (simulated.Fault.DROPPED_AFTER, Effect.IN_DOUBT, "connection lost"),
-        (simulated.Fault.STALLED_AFTER, Effect.IN_DOUBT, "timeout"),
-        (simulated.Fault.CUT_SHORT, Effect.IN_DOUBT, "reply cut short"),
-        (simulated.Fault.GARBAGE_WIRE, Effect.IN_DOUBT, "broken reply"),
-        (simulated.Fault.GARBAGE_BODY, Effect.IN_DOUBT, "unreadable reply"),
-        (simulated.Fault.HTML_BEFORE, Effect.IN_DOUBT, "unreadable reply"),
-        (simulated.Fault.HTML_AFTER, Effect.IN_DOUBT, "unreadable reply"),
-        (simulated.Fault.UNAVAILABLE, Effect.UNTOUCHED, "HTTP 503"),
-        (simulated.Fault.ERROR_500_AFTER, Effect.IN_DOUBT, "HTTP 500"),
-        (simulated.Fault.ERROR_502_AFTER, Effect.IN_DOUBT, "HTTP 502"),
-        (simulated.Fault.ERROR_504_AFTER, Effect.IN_DOUBT, "HTTP 504"),
+        (simulated.SimulatedFault.DROPPED_BEFORE, Effect.IN_DOUBT, "connection lost"),
+        (simulated.SimulatedFault.DROPPED_AFTER, Effect.IN_DOUBT, "connection lost"),
+        (simulated.SimulatedFault.STALLED_AFTER, Effect.IN_DOUBT, "timeout"),
+        (simulated.SimulatedFault.CUT_SHORT, Effect.IN_DOUBT, "reply cut short"),
+        (simulated.SimulatedFault.GARBAGE_WIRE, Effect.IN_DOUBT, "broken reply"),
+        (simulated.SimulatedFault.GARBAGE_BODY, Effect.IN_DOUBT, "unreadable reply"),
+        (simulated.SimulatedFault.HTML_BEFORE, Effect.IN_DOUBT, "unreadable reply"),
+        (simulated.SimulatedFault.HTML_AFTER, Effect.IN_DOUBT, "unreadable reply"),
+        (simulated.SimulatedFault.UNAVAILABLE, Effect.UNTOUCHED, "HTTP 503"),
+        (simulated.SimulatedFault.ERROR_500_AFTER, Effect.IN_DOUBT, "HTTP 500"),
+        (simulated.SimulatedFault.ERROR_502_AFTER, Effect.IN_DOUBT, "HTTP 502"),
+        (simulated.SimulatedFault.ERROR_504_AFTER, Effect.IN_DOUBT, "HTTP 504"),
     ],
 )
 async def test_a_server_that_fails_is_told_by_what_it_may_have_done(
-    fault: simulated.Fault, effect: Effect, kind: str
+    fault: simulated.SimulatedFault, effect: Effect, kind: str
 ) -> None:
     async with running(world(), Faults(script=(fault,))) as server:
-        timeout_s = 0.2 if fault is simulated.Fault.STALLED_AFTER else 10.0
+        timeout_s = 0.2 if fault is simulated.SimulatedFault.STALLED_AFTER else 10.0
         assert told(await removed(server.url, timeout_s=timeout_s)) == (effect, kind)
         assert server.seen == Counter(DELETE=1)
 
@@ -153,7 +153,7 @@ async def test_a_connection_that_does_not_come_about_in_time_touches_nothing() -
 async def test_a_redirect_is_not_followed(status: int) -> None:
     async with answering(http()) as elsewhere:
         to = f"http://127.0.0.1:{elsewhere.port}/login"
-        faults = Faults(script=(simulated.Fault.REDIRECTED,), redirect_status=status, redirect_to=to)
+        faults = Faults(script=(simulated.SimulatedFault.REDIRECTED,), redirect_status=status, redirect_to=to)
         async with running(world(), faults) as server:
             assert told(await removed(server.url)) == (Effect.DENIED, f"HTTP {status}")
             assert server.seen == Counter(DELETE=1)

@@ -3,17 +3,17 @@ import asyncio
 import aiohttp
 import pytest
 
-from bulk_remove.adapters import client as client_module
-from bulk_remove.adapters.client import Client
 from bulk_remove.core.replies import NOT_SENT, Effect, Reply
 from bulk_remove.core.replies import Fault as ReplyFault
+from bulk_remove.sending import client as client_module
+from bulk_remove.sending.client import Client
 from bulk_remove.simulator.api import Rules
-from bulk_remove.simulator.faults import Fault, Faults
-from bulk_remove.simulator.serving import running
+from bulk_remove.simulator.faults import Faults, SimulatedFault
+from bulk_remove.simulator.server import running
 from tests.support.one_removal import CHUNK, SHAPE, connection, world
 from tests.support.raw_server import LOOPBACK, After, Answer, answering, closed_port, http
 
-DROPS = pytest.mark.parametrize("drop", [Fault.DROPPED_BEFORE, Fault.DROPPED_AFTER])
+DROPS = pytest.mark.parametrize("drop", [SimulatedFault.DROPPED_BEFORE, SimulatedFault.DROPPED_AFTER])
 BREAKS = pytest.mark.parametrize("after", [After.CLOSED, After.RESET])
 
 
@@ -24,7 +24,7 @@ async def turns() -> None:
 
 
 @DROPS
-async def test_a_removal_leaves_once_when_a_kept_connection_is_dropped(drop: Fault) -> None:
+async def test_a_removal_leaves_once_when_a_kept_connection_is_dropped(drop: SimulatedFault) -> None:
     async with running(world(), Faults(script=(None, drop))) as server, Client(connection(server.url)) as client:
         assert isinstance(await client.delete(CHUNK, SHAPE, 0.0), Reply)
         lost = await client.delete(CHUNK, SHAPE, 0.0)
@@ -34,7 +34,7 @@ async def test_a_removal_leaves_once_when_a_kept_connection_is_dropped(drop: Fau
 
 
 @DROPS
-async def test_aiohttp_by_itself_would_send_the_dropped_removal_twice(drop: Fault) -> None:
+async def test_aiohttp_by_itself_would_send_the_dropped_removal_twice(drop: SimulatedFault) -> None:
     async with running(world(), Faults(script=(None, drop, drop))) as server, aiohttp.ClientSession() as session:
         url, headers = server.url + SHAPE.target(CHUNK.numbers), {"Authorization": Rules().authorization}
         async with session.delete(url, headers=headers) as response:
@@ -66,7 +66,7 @@ async def test_the_client_goes_on_over_a_new_connection_after_a_broken_one(after
 
 
 async def test_reading_too_leaves_once() -> None:
-    faults = Faults(script=(Fault.DROPPED_BEFORE, Fault.DROPPED_BEFORE), reads_too=True)
+    faults = Faults(script=(SimulatedFault.DROPPED_BEFORE, SimulatedFault.DROPPED_BEFORE), reads_too=True)
     async with running(world(), faults) as server, Client(connection(server.url)) as client:
         assert isinstance(await client.get("/api/outbounds/stats", 0.0), ReplyFault)
         assert server.seen["GET"] == 1

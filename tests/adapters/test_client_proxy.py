@@ -2,11 +2,11 @@ from base64 import b64encode
 
 import pytest
 
-from bulk_remove.adapters.client import Client
 from bulk_remove.core.replies import Effect, Fault, Reply
 from bulk_remove.errors import UsageError
+from bulk_remove.sending.client import Client
 from bulk_remove.simulator.api import Rules
-from bulk_remove.simulator.serving import running
+from bulk_remove.simulator.server import running
 from tests.support.loopback_proxy import proxying
 from tests.support.one_removal import connection, removed, world
 from tests.support.raw_server import CERTIFICATES, SILENCE, answering, certified, closed_port, http

@@ -6,11 +6,10 @@ from email.utils import format_datetime
 import pytest
 from aioresponses import aioresponses
 
-from bulk_remove.adapters.client import Client
 from bulk_remove.core.lifecycle import Event
-from bulk_remove.core.quota import Quota
-from bulk_remove.core.regions import region_of
-from bulk_remove.core.replies import Document, Effect, Fault, Reply
+from bulk_remove.core.replies import Document, Effect, Fault, Quota, Reply
+from bulk_remove.core.spelling import region_of
+from bulk_remove.sending.client import Client
 from tests.support.mocked_replies import add_reply
 from tests.support.one_removal import CHUNK, SHAPE, connection
 from tests.support.raw_server import LOOPBACK, answering, http

@@ -8,12 +8,11 @@ from pathlib import Path
 import pytest
 
 from bulk_remove import __version__
-from bulk_remove.adapters.client import Client, Connection, _Failed
-from bulk_remove.core.alike import Alike
 from bulk_remove.core.chunker import RequestShape
 from bulk_remove.core.lifecycle import NEW
-from bulk_remove.core.model import Brackets, Chunk
+from bulk_remove.core.model import Alike, Brackets, Chunk
 from bulk_remove.core.replies import Fault, Reply
+from bulk_remove.sending.client import Client, Connection, _Failed
 from tests.support.loopback_proxy import proxying
 from tests.support.one_removal import CHUNK, SHAPE, connection
 from tests.support.raw_server import SILENCE, After, Answer, answering, certified, closed_port, http

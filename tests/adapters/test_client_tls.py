@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from bulk_remove.adapters.client import Client
 from bulk_remove.core.replies import Effect, Fault, Reply
 from bulk_remove.errors import UsageError
+from bulk_remove.sending.client import Client
 from tests.support.one_removal import connection, removed
 from tests.support.raw_server import CERTIFICATES, LOOPBACK, SILENCE, answering, certified, http
 

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bulk_remove.adapters import distinct
-from bulk_remove.adapters.distinct import NumberSet, RowKeys
 from bulk_remove.errors import StorageError
+from bulk_remove.ledger import distinct
+from bulk_remove.ledger.distinct import NumberSet, RowKeys
 from tests.support.full_device import fill, needs_a_full_device
 
 numbers = st.sampled_from(["", "0", "00", "1", "01", "+1", "11", "+", "+0"]) | st.from_regex(

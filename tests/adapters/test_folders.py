@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from bulk_remove.adapters import folders
-from bulk_remove.adapters.folders import (
+from bulk_remove.core.throttle import LINE_LASTS_S, PACE_LASTS_S, Learned
+from bulk_remove.errors import CampaignLockedError, StorageError
+from bulk_remove.run import folders
+from bulk_remove.run.folders import (
     default_state_dir,
     keep_learned,
     learned_of,
@@ -18,8 +20,6 @@ from bulk_remove.adapters.folders import (
     new_run_folder,
     run_folders,
 )
-from bulk_remove.core.learned import LINE_LASTS_S, PACE_LASTS_S, Learned
-from bulk_remove.errors import CampaignLockedError, StorageError
 
 ROOT = Path(__file__).parents[2]
 NOON_S = 1_700_000_000.0

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from bulk_remove.adapters.ledger import Planning, Sending, completed_run, create
 from bulk_remove.core.model import Source
 from bulk_remove.core.plan import CampaignPlan, Consent, Plan, SourcePlan, approve
 from bulk_remove.core.summary import Ending
 from bulk_remove.errors import StorageError
-from bulk_remove.run.evidence import RECENT_RUNS, known_of
+from bulk_remove.ledger import Planning, Sending, completed_run, create
+from bulk_remove.run.job import RECENT_RUNS, known_of
 
 SOURCE = Source("numbers.csv", "", ("phone",), 0, "named 'phone'", "utf-8", "", "0" * 64, 0)
 HOST = "acme.thulium.com"

@@ -7,9 +7,9 @@ from threading import Event
 
 import pytest
 
-from bulk_remove.adapters.ledger import Journal, Sending, Store
 from bulk_remove.core.chunker import RequestShape
 from bulk_remove.errors import InvariantError, StorageError
+from bulk_remove.ledger import Journal, Sending, Store
 from tests.support.inline_journal import planned
 
 CALLS = 600

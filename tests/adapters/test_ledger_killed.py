@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from bulk_remove.adapters.ledger import Outcomes, Store
 from bulk_remove.core.lifecycle import status_of
 from bulk_remove.core.model import Status
+from bulk_remove.ledger import Outcomes, Store
 from tests.support.ledger_victim import NUMBERS
 
 ROOT = Path(__file__).parents[2]

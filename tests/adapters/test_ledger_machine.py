@@ -14,7 +14,10 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from bulk_remove.adapters.ledger import (
+from bulk_remove.core.chunker import RequestShape, in_requests
+from bulk_remove.core.lifecycle import NEW, SETTLED, Event, Fastest, judged_again, nowhere, taken_up, without_verdict
+from bulk_remove.core.model import Again, Alike, Chunk, NumberedBlock, NumberState, RowBlock, RowOutcome, Source
+from bulk_remove.ledger import (
     Outcomes,
     Planning,
     Reopening,
@@ -26,22 +29,8 @@ from bulk_remove.adapters.ledger import (
     opened_for_reading,
     verify,
 )
-from bulk_remove.adapters.ledger.chain import begin
-from bulk_remove.adapters.ledger.planning import CAMPAIGN_ORDINALS
-from bulk_remove.adapters.ledger.sending import fastest_of
-from bulk_remove.core.alike import Alike
-from bulk_remove.core.chunker import RequestShape, in_requests
-from bulk_remove.core.lifecycle import (
-    NEW,
-    SETTLED,
-    Event,
-    Fastest,
-    judged_again,
-    nowhere,
-    taken_up,
-    without_verdict,
-)
-from bulk_remove.core.model import Again, Chunk, NumberedBlock, NumberState, RowBlock, RowOutcome, Source
+from bulk_remove.ledger.proof import begin
+from bulk_remove.ledger.write import CAMPAIGN_ORDINALS, fastest_of
 from tests.support.ledger_values import number_states, open_states
 
 LOST = "The run was stopped hard before the reply came."

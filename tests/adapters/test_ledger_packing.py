@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bulk_remove.adapters.ledger.packing import (
+from bulk_remove.core.model import Alike, NumberedBlock, NumberState, RowBlock, Source
+from bulk_remove.ledger.store import (
     pack_block,
     pack_settings,
     pack_source,
@@ -17,8 +18,6 @@ from bulk_remove.adapters.ledger.packing import (
     unpack_state,
     unpack_states,
 )
-from bulk_remove.core.alike import Alike
-from bulk_remove.core.model import NumberedBlock, NumberState, RowBlock, Source
 from tests.support.ledger_values import number_states
 
 SOURCE = Source("numbers.csv", "", ("phone", "name"), 0, "named 'phone'", "utf-8", ";", "0" * 64, 12)

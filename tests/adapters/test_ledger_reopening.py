@@ -4,11 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from bulk_remove.adapters.ledger import Outcomes, Reopening, Sending, Store, history, trace
-from bulk_remove.core.alike import Alike
 from bulk_remove.core.chunker import RequestShape
 from bulk_remove.core.lifecycle import EVER_US, NEW, NOTHING_SEEN, status_of
-from bulk_remove.core.model import Again, Chunk, NumberState, Status
+from bulk_remove.core.model import Again, Alike, Chunk, NumberState, Status
+from bulk_remove.ledger import Outcomes, Reopening, Sending, Store, history, trace
 from tests.support.inline_journal import planned
 
 NUMBERS = [f"{600 + index}" for index in range(8)]
@@ -142,7 +141,7 @@ def test_reopening_twice_loses_an_attempt_once(store: Store) -> None:
 
 
 def test_more_stragglers_than_fit_a_page_are_all_made_due(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bulk_remove.adapters.ledger.reopening._PAGE_ROWS", 3)
+    monkeypatch.setattr("bulk_remove.ledger.reopening._PAGE_ROWS", 3)
     for chunk in open_chunks(store):
         settle(store, chunk, Alike.of([GIVEN_UP] * 4))
     Reopening(store).reopen(NOW_S)

@@ -6,14 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from bulk_remove.adapters.ledger import Outcomes, Planning, Reopening, Sending, Store, Totals, create, open_existing
-from bulk_remove.adapters.ledger.outcomes import CampaignStates
-from bulk_remove.core.alike import Alike
 from bulk_remove.core.chunker import RequestShape
 from bulk_remove.core.lifecycle import NEW
-from bulk_remove.core.model import Again, Chunk, Source
+from bulk_remove.core.model import Again, Alike, Chunk, Source
 from bulk_remove.core.plan import CampaignPlan, Consent, Plan, SourcePlan, approve
 from bulk_remove.errors import StorageError
+from bulk_remove.ledger import Outcomes, Planning, Reopening, Sending, Store, Totals, create, open_existing
+from bulk_remove.ledger.read import CampaignStates
 from tests.support.inline_journal import planned
 
 SOURCE = Source("numbers.csv", "", ("phone",), 0, "named 'phone'", "utf-8", "", "0" * 64, 0)
@@ -149,7 +148,7 @@ def due_numbers(sending: Sending, until_s: float, limit: int) -> list[str]:
 
 
 def test_numbers_carried_over_keep_their_states_and_are_not_sent(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bulk_remove.adapters.ledger.planning._CARRIED_NUMBERS", 2)
+    monkeypatch.setattr("bulk_remove.ledger.write._CARRIED_NUMBERS", 2)
     carried = [
         (campaign, f"{600 + index}", NEW._replace(phase=phase, removed=index))
         for index, (campaign, phase) in enumerate(zip(["00001", "00002", *["00001"] * 3], "RNnFu", strict=True))

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from bulk_remove.adapters.ledger import Outcomes, Sending, Store, Timing, create, open_existing
-from bulk_remove.core.course import Attempt, SessionSpan
+from bulk_remove.core.timeline import Attempt, SessionSpan
 from bulk_remove.errors import StorageError
+from bulk_remove.ledger import Outcomes, Sending, Store, Timing, create, open_existing
 
 TOLD: dict[str, object] = {"pace": "gentle", "rate": None, "concurrency": None}
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from bulk_remove.adapters.reader import ReadOptions, open_table
 from bulk_remove.core.numbers import NumberRules
 from bulk_remove.errors import InputError
-from bulk_remove.run.old_report import OldReport
+from bulk_remove.reader import ReadOptions, open_table
+from bulk_remove.run.rerun import OldReport
 
 READING = ReadOptions(
     "number", keep_columns=True, has_header=True, trust_column=True, code_column=False, own_report=True

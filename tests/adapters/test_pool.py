@@ -7,14 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from bulk_remove.core.alike import Alike
 from bulk_remove.core.chunker import RequestShape, pack
 from bulk_remove.core.lifecycle import Event, status_of
-from bulk_remove.core.model import Status
-from bulk_remove.core.progress import Wait, duration
-from bulk_remove.core.quota import Quota
-from bulk_remove.core.replies import Effect, Fault, Reply
+from bulk_remove.core.model import Alike, Status
+from bulk_remove.core.replies import Effect, Fault, Quota, Reply
 from bulk_remove.core.summary import Ending
+from bulk_remove.core.timeline import Wait, duration
 from bulk_remove.core.verdicts import Verdict
 from tests.support.pool_run import Answer, FakeServer, Run
 from tests.support.virtual_time import BEGAN_S

@@ -6,14 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from bulk_remove.adapters.clock import SystemClock, elapsed_s
-from bulk_remove.core.alike import Alike
 from bulk_remove.core.lifecycle import Event
-from bulk_remove.core.model import Status
+from bulk_remove.core.model import Alike, Status
 from bulk_remove.core.replies import Effect, Fault, Reply
-from bulk_remove.core.steering import Key
 from bulk_remove.core.summary import Ending
+from bulk_remove.core.throttle import Key
 from bulk_remove.core.verdicts import Verdict
+from bulk_remove.sending.client import SystemClock, elapsed_s
 from tests.support.pool_run import FakeServer, Run
 from tests.support.virtual_time import BEGAN_S, Shifts
 

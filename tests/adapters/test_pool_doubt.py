@@ -5,9 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from bulk_remove.core.alike import Alike
 from bulk_remove.core.lifecycle import AT_LEAST, DOUBT, Event, explain, status_of
-from bulk_remove.core.model import NumberState, Status
+from bulk_remove.core.model import Alike, NumberState, Status
 from bulk_remove.core.replies import Fault, Reply, fault_of_status
 from bulk_remove.core.summary import Ending
 from bulk_remove.core.verdicts import Verdict

@@ -9,13 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from bulk_remove.core.alike import Alike
-from bulk_remove.core.hours import Window, read_window
 from bulk_remove.core.lifecycle import Event
-from bulk_remove.core.model import Status
+from bulk_remove.core.model import Alike, Status
 from bulk_remove.core.replies import Effect, Fault, Reply
-from bulk_remove.core.steering import Key
 from bulk_remove.core.summary import Ending
+from bulk_remove.core.throttle import Key
+from bulk_remove.core.timeline import Window, read_window
 from bulk_remove.core.verdicts import Verdict
 from tests.support.pool_run import FakeServer, Run
 from tests.support.virtual_time import BEGAN_S, Shifts

@@ -16,8 +16,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bulk_remove.adapters.reader import ReadOptions, Table, open_table
 from bulk_remove.errors import InputError
+from bulk_remove.reader import ReadOptions, Table, open_table
 
 Write = Callable[..., str]
 ALL = ReadOptions(column="phone", keep_columns=True)
@@ -255,8 +255,8 @@ def test_memory_does_not_grow_with_the_file(write: Write) -> None:
 
 def test_importing_the_reader_imports_neither_pandas_nor_what_reads_workbooks() -> None:
     code = (
-        "import sys\nfrom bulk_remove.adapters.reader import open_table\n"
-        "sys.exit(bool({'pandas', 'olefile', 'bulk_remove.adapters.reader.xlsx'} & set(sys.modules)))"
+        "import sys\nfrom bulk_remove.reader import open_table\n"
+        "sys.exit(bool({'pandas', 'olefile', 'bulk_remove.reader.xlsx'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from bulk_remove.adapters.reader import ReadOptions, open_table
 from bulk_remove.errors import UsageError
+from bulk_remove.reader import ReadOptions, open_table
 from tests.support.tables import kept_of, refusal, rows_of, written
 
 ALL = ReadOptions(keep_columns=True)

@@ -5,9 +5,9 @@ from pathlib import Path
 import openpyxl
 import pytest
 
-from bulk_remove.adapters.reader import ReadOptions, Table, open_table
 from bulk_remove.core.conditions import Condition
 from bulk_remove.errors import InputError, UsageError
+from bulk_remove.reader import ReadOptions, Table, open_table
 from tests.support.tables import kept_of, problems_of, refusal, rows_of, written
 
 NO_HEADER = ReadOptions(has_header=False)

@@ -5,8 +5,8 @@ from pathlib import Path
 import openpyxl
 import pytest
 
-from bulk_remove.adapters.reader import ReadOptions, open_table
 from bulk_remove.errors import InputError
+from bulk_remove.reader import ReadOptions, open_table
 from tests.support.tables import problems_of, refusal, rows_of, written
 
 AGAIN = "The header again, in the middle of the rows."

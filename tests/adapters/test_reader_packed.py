@@ -19,8 +19,10 @@ if sys.version_info >= (3, 14):
 else:
     from backports import zstd
 
-from bulk_remove.adapters.reader import ReadOptions, open_table, packed, spool
 from bulk_remove.errors import InputError, StorageError
+from bulk_remove.reader import ReadOptions, open_table
+from bulk_remove.reader import source as packed
+from bulk_remove.reader import source as spool
 from tests.support.tables import kept_of, refusal, rows_of, written
 
 TEXT = "id;Imię;telefon\n1;Łucja;601000001\n\n2;Żaneta;601000002\n"
@@ -274,7 +276,7 @@ def test_an_endless_standard_input_is_refused(monkeypatch: pytest.MonkeyPatch) -
 
 def test_a_real_pipe_is_read() -> None:
     code = (
-        "from bulk_remove.adapters.reader import ReadOptions, open_table\n"
+        "from bulk_remove.reader import ReadOptions, open_table\n"
         "print([list(block.cells) for block in open_table('-', ReadOptions()).blocks()])"
     )
     done = subprocess.run(

@@ -9,10 +9,10 @@ from pathlib import Path
 import openpyxl
 import pytest
 
-from bulk_remove.adapters.reader import ReadOptions, find_files, open_table, open_tables
-from bulk_remove.adapters.report_copies import write_for_polish_excel
 from bulk_remove.core.model import REPORT_COLUMNS
 from bulk_remove.errors import InputError, OwnReportError
+from bulk_remove.reader import ReadOptions, find_files, open_table, open_tables
+from bulk_remove.report.csv import write_for_polish_excel
 from bulk_remove.run.rerun import is_report
 from tests.support.tables import written
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bulk_remove.adapters.reader import ReadOptions, open_table
+from bulk_remove.reader import ReadOptions, open_table
 from tests.support.tables import kept_of, problems_of, refusal, rows_of, written
 
 ALL = ReadOptions(keep_columns=True)

@@ -14,12 +14,12 @@ from pathlib import Path
 
 import pytest
 
-from bulk_remove.adapters.distinct import RowKeys
-from bulk_remove.adapters.reader import find_files, open_table
 from bulk_remove.cli.commands import plan
 from bulk_remove.cli.given import settings_from
 from bulk_remove.core.spelling import EMPTY
 from bulk_remove.errors import InputError
+from bulk_remove.ledger.distinct import RowKeys
+from bulk_remove.reader import find_files, open_table
 from bulk_remove.run.intake import Intake
 from bulk_remove.run.prepare import reading_of
 from bulk_remove.settings import Settings

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bulk_remove.adapters.report_html.charts import HEIGHT, WIDTH, Box, bars, growth, marks, round_top, stacked, steps
+from bulk_remove.report.html import HEIGHT, WIDTH, Box, bars, growth, marks, round_top, stacked, steps
 
 
 @given(st.lists(st.integers(0, 10**7), min_size=1, max_size=9).filter(any))

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from bulk_remove.adapters.report_copies import read_rows, write_for_polish_excel
 from bulk_remove.core.model import REPORT_COLUMNS
 from bulk_remove.disk import written
 from bulk_remove.errors import StorageError
+from bulk_remove.report.csv import read_rows, write_for_polish_excel
 
 ROW = ["601 234 555", "leads-2026.csv", "2", "0048 601", "0048601234555", "00001", "REMOVED", "2", "7 8", "1", "0"]
 

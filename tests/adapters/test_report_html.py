@@ -3,12 +3,12 @@ from importlib.resources import files
 
 import pytest
 
-from bulk_remove.core.course import MOST_PARTS, Attempt, Course, SessionSpan, Timeline
 from bulk_remove.core.model import OPEN_STATUSES, Status
+from bulk_remove.core.timeline import MOST_PARTS, Attempt, Course, SessionSpan, Timeline
 from tests.support.html_tree import Element, parse_html
 from tests.support.made_up_page import HOSTILE, ROWS_BY_STATUS, RUN, empty_page, page, rows, summary
 
-STYLE = files("bulk_remove.adapters.report_html").joinpath("style.css").read_text(encoding="utf-8")
+STYLE = files("bulk_remove.report").joinpath("style.css").read_text(encoding="utf-8")
 
 
 def figure(text: str) -> int:

@@ -9,8 +9,8 @@ from zipfile import ZipFile
 import openpyxl
 import pytest
 
-from bulk_remove.adapters.report_xlsx import write_workbook
 from bulk_remove.core.model import REPORT_COLUMNS, Status
+from bulk_remove.report.xlsx import write_workbook
 
 HEADER = ("name", *REPORT_COLUMNS)
 
@@ -109,7 +109,7 @@ def test_memory_does_not_grow_with_the_rows(tmp_path: Path) -> None:
     def peak_kib(rows: int) -> int:
         code = (
             "import resource, sys; from pathlib import Path\n"
-            "from bulk_remove.adapters.report_xlsx import write_workbook\n"
+            "from bulk_remove.report.xlsx import write_workbook\n"
             f"line = {line(2)!r}\n"
             f"rows = ([*line[:4], str(600000000 + index), *line[5:]] for index in range({rows}))\n"
             f"with open({str(tmp_path / 'report.xlsx')!r}, 'wb') as file:\n"

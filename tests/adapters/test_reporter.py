@@ -16,11 +16,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bulk_remove.adapters.report_copies import write_for_polish_excel
-from bulk_remove.adapters.reporter import kept_columns, timestamp, write_report, write_summary
 from bulk_remove.core.lifecycle import NEW
 from bulk_remove.core.model import REPORT_COLUMNS, NumberState, Rehearsal, RowOutcome, Source, Status
 from bulk_remove.errors import InputError, InvariantError, StorageError
+from bulk_remove.report.csv import kept_columns, timestamp, write_for_polish_excel, write_report, write_summary
 from tests.support.full_device import fill, needs_a_full_device
 from tests.support.outcome_blocks import outcome_blocks
 

@@ -5,8 +5,8 @@ from shlex import join
 
 import pytest
 
-from bulk_remove.adapters import secret
-from bulk_remove.adapters.secret import read_password
+from bulk_remove.cli import given as secret
+from bulk_remove.cli.given import read_password
 from bulk_remove.errors import UsageError
 
 PASSWORD = "s3cr3t zażółć"

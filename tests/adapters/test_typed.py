@@ -9,7 +9,7 @@ pytestmark = pytest.mark.skipif(os.name != "posix", reason="needs a pseudo-termi
 
 ASKER = """
 import os, signal, sys
-from bulk_remove.adapters.console.typed import typed_line
+from bulk_remove.console.keys import typed_line
 
 class Stop(Exception):
     pass
@@ -53,7 +53,7 @@ def test_a_signal_just_as_the_question_is_shown_is_not_slept_through_and_what_is
 
 
 QUESTION = """
-from bulk_remove.adapters.console import Screen
+from bulk_remove.console import Screen
 print("said yes" if Screen().{question} else "said no")
 """
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from bulk_remove.adapters.reader import ReadOptions, open_table
+from bulk_remove.reader import ReadOptions, open_table
 from bulk_remove.run.intake import Intake
 from bulk_remove.settings import Settings
 from tests.support.workbook_here import read_workbooks_here

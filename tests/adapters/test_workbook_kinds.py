@@ -7,8 +7,8 @@ from pathlib import Path
 import openpyxl
 import pytest
 
-from bulk_remove.adapters.reader import ReadOptions, Table, open_table
 from bulk_remove.errors import InputError
+from bulk_remove.reader import ReadOptions, Table, open_table
 from tests.support.workbook_here import read_workbooks_here
 from tests.support.workbooks import (
     Rows,

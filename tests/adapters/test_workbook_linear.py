@@ -14,7 +14,9 @@ from typing import Any
 
 import pytest
 
-from bulk_remove.adapters.reader import ods, package, sheets, xls, xlsb, xlsx, xlsx_values
+from bulk_remove.reader import ods, package, xls, xlsb, xlsx
+from bulk_remove.reader import workbook as sheets
+from bulk_remove.reader import xlsx as xlsx_values
 from tests.support.hostile_workbooks import HOSTILE, read_to_its_end
 
 BYTES = 3_000

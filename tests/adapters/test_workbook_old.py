@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from bulk_remove.adapters.reader import ReadOptions, open_table
 from bulk_remove.errors import InputError
+from bulk_remove.reader import ReadOptions, open_table
 from tests.support.workbook_here import read_workbooks_here
 from tests.support.workbooks import NOTHING, STREAM_END, TABLE, biff, compound_file, entry
 

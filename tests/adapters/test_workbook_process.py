@@ -13,10 +13,11 @@ from pathlib import Path
 import openpyxl
 import pytest
 
-from bulk_remove.adapters.reader import ReadOptions, open_table, workbook_child, workbook_process
-from bulk_remove.adapters.reader.cells import Given
-from bulk_remove.adapters.reader.workbook_process import WorkbookProcess
 from bulk_remove.errors import InputError
+from bulk_remove.reader import ReadOptions, open_table, workbook_child
+from bulk_remove.reader import workbook as workbook_process
+from bulk_remove.reader.cells import GivenWorkbook
+from bulk_remove.reader.workbook import WorkbookProcess
 from tests.support.workbooks import (
     Rows,
     biff,
@@ -79,7 +80,7 @@ def test_cells_far_apart_cost_no_memory(tmp_path: Path, make: Callable[[Path], P
     path = make(tmp_path)
     assert path.stat().st_size < 45_000
     code = (
-        "import resource, sys\nfrom bulk_remove.adapters.reader import ReadOptions, open_table\n"
+        "import resource, sys\nfrom bulk_remove.reader import ReadOptions, open_table\n"
         "table = open_table(sys.argv[1], ReadOptions(sheet='1'))\n"
         "print(sum(len(block.rows) for block in table.blocks()))\n"
         "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
@@ -231,8 +232,8 @@ def test_ctrl_c_is_left_to_the_parent(tmp_path: Path) -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems count memory in other ways")
 def test_it_limits_itself() -> None:
     code = (
-        "import resource\nfrom bulk_remove.adapters.reader import workbook_child as child\n"
-        "child._limit(child.Given('a', '', 1, 9, 300 << 20, 30))\n"
+        "import resource\nfrom bulk_remove.reader import workbook_child as child\n"
+        "child._limit(child.GivenWorkbook('a', '', 1, 9, 300 << 20, 30))\n"
         "kinds = resource.RLIMIT_DATA, resource.RLIMIT_CPU, resource.RLIMIT_CORE\n"
         "print([resource.getrlimit(each)[0] for each in kinds])"
     )
@@ -242,7 +243,7 @@ def test_it_limits_itself() -> None:
 
 def test_where_nothing_can_be_limited_it_reads_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "resource", None)
-    workbook_child._limit(Given("a", "", 1, 1, 1, 1))
+    workbook_child._limit(GivenWorkbook("a", "", 1, 1, 1, 1))
 
 
 def test_the_rows_of_many_workbooks_are_there_when_their_processes_are_gone(tmp_path: Path) -> None:

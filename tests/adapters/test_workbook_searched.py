@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bulk_remove.adapters.reader import xlsx
-from bulk_remove.adapters.reader.cells import NO_RESULT, Area, DamagedError, Given, Layout, Row
-from bulk_remove.adapters.reader.contents import open_sheets
 from bulk_remove.errors import InputError
+from bulk_remove.reader import xlsx
+from bulk_remove.reader.cells import NO_RESULT, Area, DamagedError, GivenWorkbook, Layout, Row
+from bulk_remove.reader.workbook_child import open_sheets
 
 MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 LINK = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
@@ -57,7 +57,7 @@ def workbook(rows: str, before: str = "", after: str = "") -> bytes:
 def read(content: bytes, columns: Sequence[int] | None) -> tuple[list[Row], Layout] | str:
     layout = Layout()
     try:
-        (sheet,) = open_sheets(Given("a.xlsx", ".xlsx", len(content), 20, 0, 0), BytesIO(content))
+        (sheet,) = open_sheets(GivenWorkbook("a.xlsx", ".xlsx", len(content), 20, 0, 0), BytesIO(content))
         return [(row, hidden, [*cells]) for row, hidden, cells in sheet.rows(columns, layout)], layout
     except REFUSED:
         return "refused"
@@ -110,7 +110,7 @@ def test_what_is_searched_is_what_is_parsed(rows: str, columns: list[int] | None
     before = '<cols><col min="2" max="3" hidden="1"/></cols>'
     after = '<mergeCells><mergeCell ref="A1:B2"/></mergeCells>'
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("bulk_remove.adapters.reader.package._READ_BYTES", piece)
+        patch.setattr("bulk_remove.reader.package._READ_BYTES", piece)
         searched = read(workbook(rows, before, after), columns)
     parsed = read(workbook(rows, COMMENT + before, after), columns)
     if isinstance(searched, str) or isinstance(parsed, str):

@@ -7,8 +7,8 @@ from pathlib import Path
 import openpyxl
 import pytest
 
-from bulk_remove.adapters.reader import ReadOptions, Table, open_table
 from bulk_remove.core.model import NumberFormat, RowBlock
+from bulk_remove.reader import ReadOptions, Table, open_table
 from bulk_remove.run.intake import SHOWN_OTHERWISE, Intake
 from bulk_remove.settings import Settings
 from tests.support.workbook_here import read_workbooks_here

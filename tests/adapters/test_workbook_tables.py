@@ -7,9 +7,9 @@ import openpyxl
 import pytest
 from openpyxl.worksheet.worksheet import Worksheet
 
-from bulk_remove.adapters.reader import ReadOptions, Table, open_table
 from bulk_remove.core.conditions import Condition
 from bulk_remove.errors import InputError
+from bulk_remove.reader import ReadOptions, Table, open_table
 from tests.support.workbook_here import read_workbooks_here
 from tests.support.workbooks import changed_zip
 

@@ -25,7 +25,7 @@ print(sum(1 for _ in workbook.get_sheet_by_name(workbook.sheet_names[0]).iter_ro
 CALAMINE_LISTS = CALAMINE.replace("sum(1 for _ in ", "len(").replace(".iter_rows())", ".to_python())")
 OURS = """
 import sys
-from bulk_remove.adapters.reader import ReadOptions, open_table
+from bulk_remove.reader import ReadOptions, open_table
 print(sum(len(block.cells) for block in open_table(sys.argv[1], ReadOptions()).blocks()))
 """
 CONTENDERS = {"calamine iter_rows": CALAMINE, "calamine to_python": CALAMINE_LISTS, "open_table": OURS}

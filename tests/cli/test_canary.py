@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bulk_remove.simulator.audit import read_audit
+from bulk_remove.simulator.server import read_audit
 from tests.support.processes import Running, bulk_remove, removal, report_of, simulator
 from tests.support.terminal import at_a_terminal
 

@@ -12,8 +12,8 @@ import click
 import pytest
 
 from bulk_remove.cli.commands import program
-from bulk_remove.cli.configured import check_said_once
 from bulk_remove.cli.options import TimeOfDay
+from bulk_remove.cli.profiles import check_said_once
 from bulk_remove.errors import UsageError
 from tests.support.processes import Running, bulk_remove, environment, removal, report_of, simulator, started
 from tests.support.terminal import at_a_terminal

@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from bulk_remove.cli.commands import program
-from bulk_remove.cli.profile import load, settings_of
+from bulk_remove.cli.profiles import load, settings_of
 from bulk_remove.errors import UsageError
 from tests.docs.pages import profiles
 

@@ -12,15 +12,15 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from bulk_remove.adapters.console import Live
-from bulk_remove.adapters.console.figures import percent
-from bulk_remove.adapters.console.outlet import outlet
-from bulk_remove.core.progress import Snapshot
-from bulk_remove.simulator.audit import read_audit
+from bulk_remove.console import Live
+from bulk_remove.console.live import outlet
+from bulk_remove.console.screen import percent
+from bulk_remove.core.timeline import Snapshot
+from bulk_remove.simulator.server import read_audit
 from tests.support.processes import Running, altered, bulk_remove, environment, removal, report_of, simulator
 from tests.support.terminal import at_a_terminal
 
-_OFTEN = "import bulk_remove.adapters.console.live as live\nlive._LINE_EVERY_S = 0.02\n"
+_OFTEN = "import bulk_remove.console.live as live\nlive._LINE_EVERY_S = 0.02\n"
 Place = Callable[[], AbstractContextManager[int]]
 BUFFERED = {"PYTHONUNBUFFERED": ""}  # what Python does by itself: what a stream did not take is tried again at the end
 PACE = ("--max-numbers-per-request", "1", "--rate", "40")

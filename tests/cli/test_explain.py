@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from bulk_remove.run.explain import explained, explained_as_json
-from bulk_remove.simulator.audit import read_audit
+from bulk_remove.run.proof import explained, explained_as_json
+from bulk_remove.simulator.server import read_audit
 from tests.support.processes import Running, bulk_remove, removal, report_of, simulator
 
 OPTIONS = ("--also-try", "plus,international", "--max-numbers-per-request", "7", "--rate", "100")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from bulk_remove.simulator.audit import read_audit
+from bulk_remove.simulator.server import read_audit
 from tests.support.processes import COMMAND, Running, bulk_remove, removal, report_of, simulator
 from tests.support.terminal import Sitting, sitting, sitting_in_a_shell
 
@@ -135,7 +135,7 @@ def test_a_paused_run_that_is_killed_and_resumed_loses_nothing(tmp_path: Path, s
 
 
 _BROKEN = """
-from bulk_remove.adapters.pool.tally import Tally
+from bulk_remove.sending.books import Tally
 def broken(self): raise RuntimeError("a bug")
 Tally.request = broken
 """
@@ -303,7 +303,7 @@ def test_a_question_in_the_middle_gets_a_whole_line_and_no_key_before_it(tmp_pat
 
 
 _DEAF = """
-import bulk_remove.adapters.console.keyboard as keyboard
+import bulk_remove.console.keys as keyboard
 keyboard._Keyboard._read = lambda self: self._loop.remove_reader(self._terminal)
 """
 

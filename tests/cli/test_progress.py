@@ -13,15 +13,15 @@ from types import SimpleNamespace
 import pytest
 from rich.console import Console
 
-from bulk_remove.adapters.console import Live, live
-from bulk_remove.core.progress import Snapshot, Wait
+from bulk_remove.console import Live, live
+from bulk_remove.core.timeline import Snapshot, Wait
 from tests.support.processes import bulk_remove, environment, removal, simulator
 from tests.support.terminal import sitting
 from tests.support.virtual_time import run_virtually
 
 BEGIN = Snapshot({"R": 90_000, "U": 10_000}, 0, 0, 0, {}, 5.0, 0)
 """A run of 100,000 numbers that is resumed for its last tenth."""
-_OFTEN = "import bulk_remove.adapters.console.live as live\nlive._LINE_EVERY_S = 0.1\n"
+_OFTEN = "import bulk_remove.console.live as live\nlive._LINE_EVERY_S = 0.1\n"
 needs_terminal = pytest.mark.skipif(os.name != "posix", reason="needs a pseudo-terminal")
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from bulk_remove.adapters.folders import lock_run, new_run_folder, note_report, noted_reports
+from bulk_remove.run.folders import lock_run, new_run_folder, note_report, noted_reports
 from tests.support.processes import Running, bulk_remove, removal, report_of, simulator, started
 from tests.support.terminal import at_a_terminal
 
@@ -272,7 +272,7 @@ def test_resume_shows_what_was_done_and_what_is_left_and_asks_at_a_terminal(
 def test_a_run_that_sent_nothing_is_abandoned_too_and_one_that_is_not_there_is_4(
     server: Running, tmp_path: Path, numbers: Path
 ) -> None:
-    dies = "import os\nfrom bulk_remove.adapters.ledger import Sending\nSending.begin_session = lambda *_: os._exit(9)"
+    dies = "import os\nfrom bulk_remove.ledger import Sending\nSending.begin_session = lambda *_: os._exit(9)"
     done = bulk_remove(*removal(server, tmp_path, numbers), before=dies)
     assert done.returncode == 9, done.stderr
     told = runs(tmp_path, "abandon", only_run(tmp_path).name)
@@ -297,7 +297,9 @@ def test_a_damaged_line_among_the_places_of_reports_is_told_and_costs_no_other(t
     assert noted_reports(tmp_path) == ((tmp_path / "a.csv", tmp_path / "b.csv"), False)
 
 
-@pytest.mark.parametrize("place", ["bulk_remove.cli.runs_jobs._check_wanted", "bulk_remove.cli.runs_jobs.delete"])
+@pytest.mark.parametrize(
+    "place", ["bulk_remove.cli.past_commands._check_wanted", "bulk_remove.cli.past_commands.delete"]
+)
 def test_a_stop_while_pruning_says_what_was_deleted_and_nothing_of_what_was_sent(
     server: Running, tmp_path: Path, numbers: Path, place: str
 ) -> None:
@@ -315,7 +317,7 @@ def test_a_stop_while_pruning_says_what_was_deleted_and_nothing_of_what_was_sent
 
 
 _STRUCK_AT_SECOND = """
-from bulk_remove.cli import runs_jobs
+from bulk_remove.cli import past_commands as runs_jobs
 whole, calls = runs_jobs.{name}, []
 def struck(*words, **named):
     calls.append(1)

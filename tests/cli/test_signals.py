@@ -21,7 +21,7 @@ EXITS = [
 ]
 _STRUCK_AT_ROWS = """
 import os
-from bulk_remove.adapters.ledger import Outcomes
+from bulk_remove.ledger import Outcomes
 blocks = Outcomes.blocks
 def struck(self):
     for block in blocks(self):
@@ -87,7 +87,7 @@ def test_a_second_signal_while_the_report_is_written_ends_it_and_resume_writes_i
 
 
 @pytest.mark.parametrize(("number", "code"), EXITS)
-@pytest.mark.parametrize("place", ["adapters.distinct.RowKeys.add", "adapters.ledger.Planning.finish"])
+@pytest.mark.parametrize("place", ["ledger.distinct.RowKeys.add", "ledger.Planning.finish"])
 def test_a_signal_while_planning_leaves_nothing_behind(
     tmp_path: Path, server: Running, words: tuple[str | Path, ...], place: str, number: int, code: int
 ) -> None:
@@ -103,7 +103,7 @@ def test_a_signal_while_planning_leaves_nothing_behind(
 def test_a_signal_after_the_approval_claims_nothing_and_resume_goes_on(
     tmp_path: Path, words: tuple[str | Path, ...], number: int, code: int
 ) -> None:
-    done = struck_after(number, "adapters.ledger.Planning.approve", *words)
+    done = struck_after(number, "ledger.Planning.approve", *words)
     assert done.returncode == code, done.stderr
     assert "bulk-remove resume" in done.stderr
     assert "nothing was sent" not in done.stderr
@@ -115,7 +115,7 @@ def test_a_signal_after_the_approval_claims_nothing_and_resume_goes_on(
 def test_a_signal_when_all_is_told_changes_nothing(
     tmp_path: Path, words: tuple[str | Path, ...], number: int, _code: int
 ) -> None:
-    done = struck_after(number, "adapters.ledger.Store.close", *words)
+    done = struck_after(number, "ledger.Store.close", *words)
     assert done.returncode == 0, done.stderr
     assert len(report_of(tmp_path)) == 40
 
@@ -127,11 +127,11 @@ def test_a_terminal_that_closes_says_so_several_times_and_that_is_one_stop(
     done = bulk_remove(*words, before=_STRUCK_AT_ROWS.format(times=5, number=int(signal.SIGHUP)))
     assert done.returncode == 0, done.stderr
     assert len(report_of(tmp_path)) == 40
-    planning = struck_after(signal.SIGHUP, "adapters.ledger.Planning.finish", *words)
+    planning = struck_after(signal.SIGHUP, "ledger.Planning.finish", *words)
     assert planning.returncode == 129, planning.stderr
 
 
-@pytest.mark.parametrize("place", ["adapters.ledger.Planning.approve", "adapters.pool.Pool.drain"])
+@pytest.mark.parametrize("place", ["ledger.Planning.approve", "sending.Pool.drain"])
 def test_what_is_told_to_outlive_its_terminal_does(tmp_path: Path, words: tuple[str | Path, ...], place: str) -> None:
     """As under nohup, which has SIGHUP ignored before the command begins."""
     module, owner, name = place.rsplit(".", 2)

@@ -1,12 +1,10 @@
 import pytest
 
-from bulk_remove.core.advice import Advice, about_a_guess, advise
 from bulk_remove.core.forms import AlsoTry, Forms, Held, Rest
 from bulk_remove.core.model import OPEN_STATUSES, NumberFormat, Status
 from bulk_remove.core.numbers import NumberRules
-from bulk_remove.core.proof import NoneFound
-from bulk_remove.core.summary import Ending
-from bulk_remove.core.unasked import UnaskedRemoval
+from bulk_remove.core.summary import Advice, Ending, NoneFound, about_a_guess, advise
+from bulk_remove.core.verdicts import UnaskedRemoval
 
 RUN = "20261124-021530-9f3a"
 E164 = NumberFormat.E164

@@ -5,8 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bulk_remove.core.alike import Alike, Ids
-from bulk_remove.core.model import NumberState
+from bulk_remove.core.model import Alike, Ids, NumberState
 
 ids = st.lists(st.integers(0, 3) | st.sampled_from(["a", "b"]), max_size=2).map(tuple)
 values = st.builds(NumberState, st.sampled_from("RN"), st.integers(0, 2), ids)

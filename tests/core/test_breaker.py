@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bulk_remove.core.breaker import Breaker, RetryBudget, admit, answered, earn, failed, spend
+from bulk_remove.core.retry import Breaker, RetryBudget, admit, answered, earn, failed, spend
 
 SECOND = 1_000_000
 

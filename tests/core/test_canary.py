@@ -4,8 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bulk_remove.core.canary import MAX_NOT_EXIST, canary_declined, judge_canary
-from bulk_remove.core.guards import parse_share
+from bulk_remove.core.limits import MAX_NOT_EXIST, canary_declined, judge_canary, parse_share
 from bulk_remove.core.model import Status
 from bulk_remove.errors import ExitCode
 

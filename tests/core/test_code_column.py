@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bulk_remove.core.code_column import Beside, CodeColumn, Countries, Kind, find_code_column, names_countries
+from bulk_remove.core.code_column import Beside, CodeColumn, CodeKind, Countries, find_code_column, names_countries
 from bulk_remove.core.columns import STRONG_NAMES, WEAK_NAMES, fold
 from bulk_remove.core.model import NumberFormat
 from bulk_remove.core.numbers import Normaliser, NumberRules
@@ -294,22 +294,28 @@ def test_a_column_that_names_countries_is_told_with_its_counts() -> None:
     ("kind", "names"),
     [
         (
-            Kind(country=True),
+            CodeKind(country=True),
             ["country_code", "Country Calling Code", "phone country code", "Kod kraju", "Kod kraju (tel.)"],
         ),
         (
-            Kind(country=True),
+            CodeKind(country=True),
             ["Prefiks kraju", "prefiks międzynarodowy", "nr kierunkowy kraju", "ISD code", "Intl. Code"],
         ),
-        (Kind(country=True), ["numer kierunkowy do kraju", "phone_country", "Landesvorwahl", "country_phone_code2"]),
         (
-            Kind(country=True),
+            CodeKind(country=True),
+            ["numer kierunkowy do kraju", "phone_country", "Landesvorwahl", "country_phone_code2"],
+        ),
+        (
+            CodeKind(country=True),
             ["iso", "iso2", "ISO 3166-1", "country_iso", "country_iso2", "iso_country", "ISO kod kraju"],
         ),
-        (Kind(area=True), ["area_code", "Phone Area Code", "kod strefy", "Ortsvorwahl"]),
-        (Kind(country=True, area=True), ["phone_code", "dial_code", "dialing code", "prefix", "Prefiks", "tel_prefix"]),
+        (CodeKind(area=True), ["area_code", "Phone Area Code", "kod strefy", "Ortsvorwahl"]),
         (
-            Kind(country=True, area=True),
+            CodeKind(country=True, area=True),
+            ["phone_code", "dial_code", "dialing code", "prefix", "Prefiks", "tel_prefix"],
+        ),
+        (
+            CodeKind(country=True, area=True),
             [
                 "predčíslí",
                 "kier.",
@@ -325,12 +331,12 @@ def test_a_column_that_names_countries_is_told_with_its_counts() -> None:
         (None, ["phone", "telefon", "numer telefonu", "", "prefix_id", "kierunek", "phone type", "kod klienta"]),
     ],
 )
-def test_the_name_of_a_column_says_what_its_codes_are_of(kind: Kind | None, names: list[str]) -> None:
-    assert {name: Kind.named(fold(name)) for name in names} == dict.fromkeys(names, kind)
+def test_the_name_of_a_column_says_what_its_codes_are_of(kind: CodeKind | None, names: list[str]) -> None:
+    assert {name: CodeKind.named(fold(name)) for name in names} == dict.fromkeys(names, kind)
 
 
 def test_no_name_of_a_phone_column_means_codes() -> None:
-    assert not [name for name in STRONG_NAMES | WEAK_NAMES if Kind.named(name)]
+    assert not [name for name in STRONG_NAMES | WEAK_NAMES if CodeKind.named(name)]
 
 
 def test_codes_and_cells_of_different_rows_are_a_bug() -> None:

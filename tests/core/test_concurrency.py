@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bulk_remove.core.concurrency import (
+from bulk_remove.core.pace import (
     LIGHT_LASTS_US,
     LOOK_DOWN,
     ROUND_LEAST,
@@ -12,7 +12,7 @@ from bulk_remove.core.concurrency import (
     allowed_now,
     limit_from,
     lost,
-    recapped,
+    recapped_limit,
     replied,
 )
 
@@ -89,9 +89,9 @@ def test_requests_that_are_lost_together_lower_the_limit_once() -> None:
 
 
 def test_a_lower_ceiling_is_kept_at_once_and_a_higher_one_is_grown_into() -> None:
-    limit = recapped(limit_from(8, 8), 3)
+    limit = recapped_limit(limit_from(8, 8), 3)
     assert allowed_now(limit) == 3
-    raised = recapped(limit, 8)
+    raised = recapped_limit(limit, 8)
     assert (raised.ceiling, allowed_now(raised)) == (8, 3)
 
 

@@ -4,7 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bulk_remove.core.course import (
+from bulk_remove.core.lifecycle import NEW
+from bulk_remove.core.model import NumberState, RowOutcome, Source, Status
+from bulk_remove.core.timeline import (
     MOST_EXAMPLES,
     MOST_IDS,
     MOST_KINDS,
@@ -14,8 +16,6 @@ from bulk_remove.core.course import (
     SessionSpan,
     Timeline,
 )
-from bulk_remove.core.lifecycle import NEW
-from bulk_remove.core.model import NumberState, RowOutcome, Source, Status
 from tests.support.outcome_blocks import outcome_blocks
 
 SOURCE = Source("numbers.csv", "", ("phone",), 0, "named 'phone'", "utf-8", ",", "0" * 64, 1)

@@ -8,16 +8,7 @@ from hypothesis import strategies as st
 
 from bulk_remove.core.model import NumberFormat
 from bulk_remove.core.numbers import Normaliser, NumberRules
-from bulk_remove.core.spelling import (
-    APOSTROPHES,
-    NAMED,
-    QUOTED,
-    WIDE_PLUS,
-    WRITTEN_OUT,
-    ZEROS,
-    misspelling,
-    reading,
-)
+from bulk_remove.core.spelling import APOSTROPHES, NAMED, QUOTED, WIDE_PLUS, WRITTEN_OUT, ZEROS, misspelling, reading
 
 NORMALISERS = {number_format: Normaliser(NumberRules(number_format)) for number_format in NumberFormat}
 

@@ -5,25 +5,26 @@ from typing import Any
 
 import pytest
 
-from bulk_remove.core import canary, chunker, guards, nights, numbers, plan, progress, proof, quota, request_size
-from bulk_remove.core.alike import Alike
-from bulk_remove.core.breaker import Breaker, RetryBudget
-from bulk_remove.core.chunker import RequestShape
+from bulk_remove.core import chunker, numbers, plan
+from bulk_remove.core import chunker as request_size
+from bulk_remove.core import limits as canary
+from bulk_remove.core import limits as guards
+from bulk_remove.core import replies as quota
+from bulk_remove.core import summary as nights
+from bulk_remove.core import summary as proof
+from bulk_remove.core import timeline as progress
+from bulk_remove.core.chunker import LineLength, RequestShape, Split
 from bulk_remove.core.lifecycle import NEW, NOTHING_SEEN, Event
-from bulk_remove.core.line_length import LineLength, Split
-from bulk_remove.core.model import Brackets, Chunk, NumberFormat, NumberState, Outcome, Status
+from bulk_remove.core.model import Alike, Brackets, Chunk, NumberFormat, NumberState, Outcome, Status
 from bulk_remove.core.numbers import NumberRules
-from bulk_remove.core.pacing import LATENESS_US, pace_for
+from bulk_remove.core.pace import LATENESS_US, pace_for
 from bulk_remove.core.plan import CampaignPlan, Plan
-from bulk_remove.core.proof import CampaignResult, NoneFound, Proof
-from bulk_remove.core.regions import MAX_DIGITS, POLAND, region_of
 from bulk_remove.core.replies import NOT_SENT, Effect, Fault
-from bulk_remove.core.reply_text import DETAIL_MAX_CHARS
-from bulk_remove.core.retry import Decision, Step, Trial
-from bulk_remove.core.spelling import Reading
-from bulk_remove.core.steering import steering_from
-from bulk_remove.core.throttle import LEVELS, START_SHARE, Ceilings, Level, throttle_for
-from bulk_remove.core.verdicts import Verdict
+from bulk_remove.core.retry import Breaker, Decision, RetryBudget, Step, Trial
+from bulk_remove.core.spelling import MAX_DIGITS, POLAND, Reading, region_of
+from bulk_remove.core.summary import CampaignResult, NoneFound, Proof
+from bulk_remove.core.throttle import LEVELS, START_SHARE, Ceilings, Level, steering_from, throttle_for
+from bulk_remove.core.verdicts import DETAIL_MAX_CHARS, Verdict
 
 
 def said(value: Any) -> dict[str, Any]:
@@ -99,7 +100,7 @@ def test_the_figures_are_those_that_the_documents_name() -> None:
     assert (canary.MAX_NOT_EXIST, proof.ENOUGH_NUMBERS, plan.TYPED_COUNT_FROM) == (0.9, 10, 100)
     assert (quota.PAUSE_MAX_S, quota.FEW_S, progress.RATE_WINDOW_S) == (3600.0, 60.0, 30.0)
     assert (numbers.MIN_DIGITS, numbers.MAX_INTERNAL_DIGITS, MAX_DIGITS) == (3, 6, 15)
-    assert (nights.NIGHTS, nights.LONGEST_NAME, DETAIL_MAX_CHARS) == (3, 200, 300)
+    assert (nights.NIGHTS, nights.LONGEST_FILE_NAME, DETAIL_MAX_CHARS) == (3, 200, 300)
     assert (LATENESS_US, START_SHARE) == (20_000, 10)
 
 

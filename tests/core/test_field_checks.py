@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bulk_remove.core.field_checks import (
+from bulk_remove.errors import UsageError
+from bulk_remove.settings import (
     Check,
     checked,
     conditions,
@@ -26,7 +27,6 @@ from bulk_remove.core.field_checks import (
     windows,
     yes_or_no,
 )
-from bulk_remove.errors import UsageError
 
 
 class Kind(StrEnum):

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bulk_remove.core.guards import (
+from bulk_remove.core.limits import (
     FEW_INVALID,
     MAX_INVALID,
     NO_LIMITS,

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bulk_remove.core.hours import Window, is_open, next_opening, read_window, told_moment
+from bulk_remove.core.timeline import Window, is_open, next_opening, read_window, told_moment
 
 FRIDAY = datetime(2026, 11, 27)  # noqa: DTZ001 - local time, as a clock on the wall shows it
 EVERY_DAY = frozenset(range(7))

@@ -2,8 +2,17 @@ from dataclasses import replace
 
 import pytest
 
-from bulk_remove.core.learned import LINE_LASTS_S, PACE_LASTS_S, Learned, first_size, fresh, paced, started
-from bulk_remove.core.throttle import LEVELS, Level
+from bulk_remove.core.throttle import (
+    LEVELS,
+    LINE_LASTS_S,
+    PACE_LASTS_S,
+    Learned,
+    Level,
+    first_size,
+    fresh,
+    paced,
+    started,
+)
 
 NOON_S = 1_700_000_000.0
 LEARNED = Learned(4000, NOON_S, 10.0, 100, NOON_S)

@@ -1,6 +1,6 @@
 import pytest
 
-from bulk_remove.core.line_length import LineLength
+from bulk_remove.core.chunker import LineLength
 
 LONG, HALF, QUARTER = 100, 50, 25
 

@@ -8,8 +8,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from bulk_remove.core.columns import choose_column
-from bulk_remove.core.lookalikes import count_up, is_cut_off, look_alike
+from bulk_remove.core.columns import choose_column, count_up, is_cut_off, look_alike
 from bulk_remove.errors import InputError
 
 

@@ -1,15 +1,17 @@
-from bulk_remove.core.metrics import Gauge, Sample, exposition
+from bulk_remove.run.after import Gauge, MetricSample, exposition
 
 
 def test_gauges_are_written_as_prometheus_reads_them() -> None:
-    gauge = Gauge("numbers", "Numbers.", (Sample({"host": "h", "status": "REMOVED"}, 3), Sample({"host": "g"}, 0.5)))
+    gauge = Gauge(
+        "numbers", "Numbers.", (MetricSample({"host": "h", "status": "REMOVED"}, 3), MetricSample({"host": "g"}, 0.5))
+    )
     assert exposition([gauge]) == (
         '# HELP numbers Numbers.\n# TYPE numbers gauge\nnumbers{host="h",status="REMOVED"} 3\nnumbers{host="g"} 0.5\n'
     )
 
 
 def test_what_would_end_a_label_or_a_line_is_escaped() -> None:
-    gauge = Gauge("a", 'one\nline with a \\ and a "', (Sample({"b": 'a"b\\c\nd\x1b'}, 1),))
+    gauge = Gauge("a", 'one\nline with a \\ and a "', (MetricSample({"b": 'a"b\\c\nd\x1b'}, 1),))
     assert exposition([gauge]).splitlines() == [
         r'# HELP a one\nline with a \\ and a "',
         "# TYPE a gauge",

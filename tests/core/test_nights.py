@@ -1,6 +1,6 @@
 import pytest
 
-from bulk_remove.core.nights import NIGHTS, Place, ends_the_night, free_name, is_passing, place_of, worst
+from bulk_remove.core.summary import NIGHTS, FilePlace, ends_the_night, free_name, is_passing, place_of, worst
 from bulk_remove.errors import ExitCode
 
 
@@ -38,21 +38,21 @@ def test_a_name_that_only_looks_like_it_is_taken(name: str) -> None:
 @pytest.mark.parametrize(
     ("code", "resumable", "nights", "place"),
     [
-        (ExitCode.OK, 0, 1, Place.DONE),
-        (ExitCode.NOT_FINAL, 3, 1, Place.INBOX),
-        (ExitCode.NOT_FINAL, 3, NIGHTS - 1, Place.INBOX),
-        (ExitCode.NOT_FINAL, 3, NIGHTS, Place.FAILED),
-        (ExitCode.NOT_FINAL, 0, 1, Place.FAILED),
-        (ExitCode.INPUT, 0, 0, Place.FAILED),
-        (ExitCode.GUARD, 0, 0, Place.FAILED),
-        (ExitCode.DEADLINE, 5, 0, Place.INBOX),
-        (ExitCode.UNAVAILABLE, 5, 0, Place.INBOX),
-        (ExitCode.REFUSED, 5, 0, Place.INBOX),
-        (ExitCode.TERMINATED, 5, 0, Place.INBOX),
+        (ExitCode.OK, 0, 1, FilePlace.DONE),
+        (ExitCode.NOT_FINAL, 3, 1, FilePlace.INBOX),
+        (ExitCode.NOT_FINAL, 3, NIGHTS - 1, FilePlace.INBOX),
+        (ExitCode.NOT_FINAL, 3, NIGHTS, FilePlace.FAILED),
+        (ExitCode.NOT_FINAL, 0, 1, FilePlace.FAILED),
+        (ExitCode.INPUT, 0, 0, FilePlace.FAILED),
+        (ExitCode.GUARD, 0, 0, FilePlace.FAILED),
+        (ExitCode.DEADLINE, 5, 0, FilePlace.INBOX),
+        (ExitCode.UNAVAILABLE, 5, 0, FilePlace.INBOX),
+        (ExitCode.REFUSED, 5, 0, FilePlace.INBOX),
+        (ExitCode.TERMINATED, 5, 0, FilePlace.INBOX),
     ],
 )
 def test_a_file_stays_as_long_as_another_night_can_finish_it(
-    code: ExitCode, resumable: int, nights: int, place: Place
+    code: ExitCode, resumable: int, nights: int, place: FilePlace
 ) -> None:
     assert place_of(code, resumable, nights) is place
 
@@ -88,14 +88,14 @@ def test_a_name_that_is_taken_gets_a_number() -> None:
 
 
 def test_the_folders_have_the_names_that_the_guide_says() -> None:
-    assert [*Place] == ["inbox", "done", "failed"]
+    assert [*FilePlace] == ["inbox", "done", "failed"]
 
 
 def test_two_nights_more_are_given_to_numbers_that_stay_open() -> None:
     assert [place_of(ExitCode.NOT_FINAL, 1, nights) for nights in (1, 2, 3)] == [
-        Place.INBOX,
-        Place.INBOX,
-        Place.FAILED,
+        FilePlace.INBOX,
+        FilePlace.INBOX,
+        FilePlace.FAILED,
     ]
 
 

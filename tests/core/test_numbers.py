@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 
 from bulk_remove.core.model import NumberFormat
 from bulk_remove.core.numbers import Normalised, Normaliser, NumberRules
-from bulk_remove.core.regions import is_country_code, is_name_of, is_subscriber
-from bulk_remove.core.spelling import MAX_CELL_CHARS
+from bulk_remove.core.spelling import MAX_CELL_CHARS, is_country_code, is_name_of, is_subscriber
 from bulk_remove.errors import UsageError
 
 NATIONAL, DIGITS, E164, AS_IS = NumberFormat.NATIONAL, NumberFormat.DIGITS, NumberFormat.E164, NumberFormat.AS_IS

@@ -1,5 +1,4 @@
-from bulk_remove.core.alike import Alike
-from bulk_remove.core.model import NO_NUMBER, NumberState, OutcomeBlock, RowOutcome, Source
+from bulk_remove.core.model import NO_NUMBER, Alike, NumberState, OutcomeBlock, RowOutcome, Source
 
 SOURCE = Source("numbers.csv", "", ("phone",), 0, "named 'phone'", "utf-8", ",", "0" * 64, 1)
 REMOVED = NumberState("R", 1, (7,))

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bulk_remove.core.pacing import (
+from bulk_remove.core.pace import (
     LATENESS_US,
     SECOND_US,
     Pace,

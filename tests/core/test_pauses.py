@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bulk_remove.core.pauses import Pauses, begun, ended, held_us
+from bulk_remove.core.throttle import Pauses, begun, ended, held_us
 
 
 def test_the_time_in_pauses_is_counted_within_any_bounds() -> None:

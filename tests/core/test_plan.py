@@ -5,7 +5,7 @@ from unittest.mock import Mock
 import numpy as np
 import pytest
 
-from bulk_remove.core.guards import Known, Limits
+from bulk_remove.core.limits import Known, Limits
 from bulk_remove.core.model import ON_KEEP_LIST, Source, Status, unsent_status
 from bulk_remove.core.plan import (
     ApprovedPlan,

@@ -3,7 +3,7 @@
 import pytest
 
 from bulk_remove.core.model import Status
-from bulk_remove.core.proof import CampaignResult, NoneFound, Proof, none_found
+from bulk_remove.core.summary import CampaignResult, NoneFound, Proof, none_found
 
 _DELAY = ", or the server counts with a delay."
 _MEANWHILE = f" at the same time{_DELAY}"

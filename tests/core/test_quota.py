@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bulk_remove.core.quota import Quota, parse_date, read_quota, read_retry_after
+from bulk_remove.core.replies import Quota, parse_date, read_quota, read_retry_after
 
 NOW_S = 1_800_000_000.0
 YEAR_S = 366 * 86_400.0

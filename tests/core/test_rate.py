@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bulk_remove.core.rate import (
+from bulk_remove.core.pace import (
     BLIND_DROP,
     FLOOR,
     HOLD_FIRST_US,

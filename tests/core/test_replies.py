@@ -17,9 +17,7 @@ from bulk_remove.core.replies import (
     read_envelope,
     read_reply,
 )
-from bulk_remove.core.reply_text import DETAIL_MAX_CHARS
-from bulk_remove.core.unasked import Unasked
-from bulk_remove.core.verdicts import SEVERAL_KEYS, Verdict
+from bulk_remove.core.verdicts import DETAIL_MAX_CHARS, SEVERAL_KEYS, Unasked, Verdict
 
 GONE = {"http_status": 200, "record_id": 5235, "status": "REMOVED"}
 GONE_TOO = {"http_status": 200, "record_id": 5226, "status": "REMOVED"}

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from bulk_remove.core.lifecycle import Event
 from bulk_remove.core.replies import Fault, Reply, read_reply
-from bulk_remove.core.reply_text import json_of, masked_words, may_repeat, with_repeats, words_of
+from bulk_remove.core.verdicts import json_of, masked_words, may_repeat, with_repeats, words_of
 
 DOCUMENTED = b'{"441":[{"http_status":200,"record_id":5235,"status":"REMOVED"}]}'
 HTML_NOTICE = b"<br />\n<b>Notice</b>:  Undefined index: x in <b>/var/www/a.php</b> on line <b>12</b><br />\n"

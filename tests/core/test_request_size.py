@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bulk_remove.core.request_size import LEAST, RequestSize, size_from, timed
+from bulk_remove.core.chunker import LEAST, RequestSize, size_from, timed
 
 SLOW_US = 10_000_000
 

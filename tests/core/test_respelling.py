@@ -8,9 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bulk_remove.core.regions import POLAND, Region, region_of
-from bulk_remove.core.replies import Reply, read_reply
-from bulk_remove.core.respelling import AMBIGUOUS, meant
+from bulk_remove.core.replies import AMBIGUOUS, Reply, meant, read_reply
+from bulk_remove.core.spelling import POLAND, Region, region_of
 
 GERMANY = region_of("DE")
 AMERICA = region_of("US")

@@ -7,8 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bulk_remove.core.model import NumberFormat
-from bulk_remove.core.numbers import Normaliser, NumberRules
-from bulk_remove.core.splitting import split_cell
+from bulk_remove.core.numbers import Normaliser, NumberRules, split_cell
 
 NORMALISERS = {number_format: Normaliser(NumberRules(number_format)) for number_format in NumberFormat}
 NATIONAL = NORMALISERS[NumberFormat.NATIONAL]

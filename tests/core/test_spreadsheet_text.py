@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bulk_remove.core.spreadsheet_text import kept_as_text, read_as_text
+from bulk_remove.core.cell_formats import kept_as_text, read_as_text
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bulk_remove.core.rate import FLOOR
-from bulk_remove.core.steering import Key, key_of, ladder, pressed, steering_from
-from bulk_remove.core.throttle import LEVELS, Ceilings, Level, ceilings_of
+from bulk_remove.core.pace import FLOOR
+from bulk_remove.core.throttle import LEVELS, Ceilings, Key, Level, ceilings_of, key_of, ladder, pressed, steering_from
 
 STEADY = LEVELS[Level.STEADY]
 givens = st.builds(ceilings_of, st.sampled_from(Level), st.floats(0.01, 1000), st.integers(1, 64))

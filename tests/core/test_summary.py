@@ -3,9 +3,8 @@ from dataclasses import replace
 import pytest
 
 from bulk_remove.core.model import FINAL_STATUSES, NEVER_SENT, Rehearsal, Status, mask
-from bulk_remove.core.progress import Snapshot, duration, remaining_s, rounded, speed
-from bulk_remove.core.proof import NoneFound
-from bulk_remove.core.summary import MEANING, Ending, check_closed, exit_code, headline
+from bulk_remove.core.summary import MEANING, Ending, NoneFound, check_closed, exit_code, headline
+from bulk_remove.core.timeline import Snapshot, duration, remaining_s, rounded, speed
 from bulk_remove.errors import ExitCode, InvariantError
 
 

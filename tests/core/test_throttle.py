@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bulk_remove.core import pacing
-from bulk_remove.core.pacing import SECOND_US
-from bulk_remove.core.quota import Quota
+from bulk_remove.core import pace as pacing
+from bulk_remove.core.pace import SECOND_US
+from bulk_remove.core.replies import Quota
 from bulk_remove.core.throttle import (
     LEVELS,
     Ceilings,

@@ -2,8 +2,8 @@ from typing import Any
 
 import pytest
 
-from bulk_remove.core.alike import RecordId
-from bulk_remove.core.unasked import Unasked, UnaskedRemoval, unasked_detail, unasked_in, unasked_stop, unasked_told
+from bulk_remove.core.model import RecordId
+from bulk_remove.core.verdicts import Unasked, UnaskedRemoval, unasked_detail, unasked_in, unasked_stop, unasked_told
 from bulk_remove.errors import ExitCode
 
 

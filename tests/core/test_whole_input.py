@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bulk_remove.core.conditions import WholeInput
 from bulk_remove.core.model import NumberFormat
 from bulk_remove.core.numbers import JudgedBlock, Normaliser, NumberRules
-from bulk_remove.core.whole_input import WholeInput
 
 WHOLE = [str(601234500 + place) for place in range(20)]
 ROUNDED = ["601000000", "48602000000", "600 000 000"]

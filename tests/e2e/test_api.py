@@ -38,15 +38,12 @@ from bulk_remove import (
     rerun,
     resume,
 )
-from bulk_remove.adapters.reader import open_tables
+from bulk_remove.reader import open_tables
 from bulk_remove.run.finish import finish
-from bulk_remove.simulator.api import Rules
-from bulk_remove.simulator.faults import Fault, Faults
-from bulk_remove.simulator.habits import Habits
-from bulk_remove.simulator.on_demand import OnDemandCampaign
-from bulk_remove.simulator.query import Operation
-from bulk_remove.simulator.serving import running
-from bulk_remove.simulator.world import World
+from bulk_remove.simulator.api import Operation, Rules
+from bulk_remove.simulator.faults import Faults, SimulatedFault
+from bulk_remove.simulator.server import running
+from bulk_remove.simulator.world import Habits, OnDemandCampaign, World
 
 SETTINGS = Settings("00001", rate=200.0, busy_delay_s=0.2, busy_for_s=20.0, max_numbers_per_request=10)
 NUMBERS = [str(500_000_000 + index) for index in range(300)]
@@ -82,7 +79,7 @@ async def test_every_number_streams_out_once_with_what_the_server_did(tmp_path: 
 
 
 async def test_a_count_of_records_that_may_be_more_is_marked_as_a_lower_bound(tmp_path: Path) -> None:
-    faults = Faults(script=(Fault.DROPPED_AFTER,))
+    faults = Faults(script=(SimulatedFault.DROPPED_AFTER,))
     async with running(world(busy_share=0.5, busy_for_s=0.5, duplicate_share=0.5), faults) as simulator:
         server = server_at(simulator.url, tmp_path)
         outcomes = [each async for each in remove_numbers(NUMBERS, SETTINGS, server, approve=lambda _: True)]
@@ -279,7 +276,7 @@ async def test_a_run_is_resumed_and_rerun_from_python(tmp_path: Path) -> None:
     source, report = tmp_path / "numbers.csv", tmp_path / "report.csv"
     source.write_text("telefon\n" + "\n".join(NUMBERS), encoding="utf-8")
     once: dict[str, Any] = {"rate": 200.0, "tries": 1, "max_numbers_per_request": 300}
-    async with running(world(), Faults(script=(Fault.ERROR_500_BEFORE,) * 2)) as simulator:
+    async with running(world(), Faults(script=(SimulatedFault.ERROR_500_BEFORE,) * 2)) as simulator:
         server = server_at(simulator.url, tmp_path)
         first = await remove_files(
             source, replace(SETTINGS, **once), server, approve=lambda _: True, output=report, also=["html"]
@@ -310,7 +307,7 @@ async def test_a_run_is_resumed_and_rerun_from_python(tmp_path: Path) -> None:
 async def test_what_may_not_be_taken_up_again_sends_nothing(tmp_path: Path) -> None:
     source = tmp_path / "numbers.csv"
     source.write_text("telefon\n" + "\n".join(NUMBERS), encoding="utf-8")
-    async with running(world(), Faults(script=(Fault.ERROR_500_BEFORE,))) as simulator:
+    async with running(world(), Faults(script=(SimulatedFault.ERROR_500_BEFORE,))) as simulator:
         server = server_at(simulator.url, tmp_path)
         await remove_files(source, replace(SETTINGS, tries=1), server, approve=lambda _: True)
         (run,) = runs_in(tmp_path)

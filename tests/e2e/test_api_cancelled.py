@@ -29,13 +29,9 @@ from bulk_remove import (
 )
 from bulk_remove.run.finish import finish
 from bulk_remove.simulator.api import DEMO_PASSWORD
-from bulk_remove.simulator.audit import read_audit
 from bulk_remove.simulator.faults import Faults
-from bulk_remove.simulator.habits import Habits
-from bulk_remove.simulator.on_demand import OnDemandCampaign
-from bulk_remove.simulator.server import Simulator
-from bulk_remove.simulator.serving import running
-from bulk_remove.simulator.world import World
+from bulk_remove.simulator.server import Simulator, read_audit, running
+from bulk_remove.simulator.world import Habits, OnDemandCampaign, World
 from tests.support.processes import Running, environment, report_of, simulator
 
 SETTINGS = Settings("00001", rate=200.0, max_numbers_per_request=10)

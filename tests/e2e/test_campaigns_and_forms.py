@@ -4,7 +4,7 @@ import json
 from collections import defaultdict
 from pathlib import Path
 
-from bulk_remove.simulator.audit import read_audit
+from bulk_remove.simulator.server import read_audit
 from tests.support.processes import bulk_remove, removal, report_of, simulator
 
 FAST = ("--rate", "200", "--busy-delay", "200ms", "--max-numbers-per-request", "15")

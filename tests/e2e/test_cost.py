@@ -8,16 +8,17 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 import orjson
 import pytest
 
-from bulk_remove.adapters import reporter
-from bulk_remove.adapters.ledger import Sending, packing, planning
-from bulk_remove.adapters.pool.bookkeeper import Bookkeeper
-from bulk_remove.adapters.pool.feeder import Feeder
 from bulk_remove.core import chunker, replies, verdicts
-from bulk_remove.core.alike import Alike
 from bulk_remove.core.chunker import RequestShape
-from bulk_remove.core.model import Chunk, NumberedBlock, OutcomeBlock
+from bulk_remove.core.model import Alike, Chunk, NumberedBlock, OutcomeBlock
 from bulk_remove.core.verdicts import Plain
-from bulk_remove.run import counting, prepare
+from bulk_remove.ledger import Sending
+from bulk_remove.ledger import store as packing
+from bulk_remove.ledger import write as planning
+from bulk_remove.report import csv as reporter
+from bulk_remove.run import finish as counting
+from bulk_remove.run import prepare
+from bulk_remove.sending.books import Bookkeeper, Feeder
 from tests.benchmarks.rivals import fewest_requests
 from tests.support.counted_costs import NUMBERS, Counted, calls, ledger, memory, warm_up
 

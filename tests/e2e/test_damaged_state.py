@@ -13,8 +13,8 @@ from click.testing import CliRunner
 
 from bulk_remove.cli.commands import program
 from bulk_remove.errors import BulkRemoveError
-from bulk_remove.run.earlier import EarlierRuns
-from bulk_remove.run.evidence import known_of
+from bulk_remove.run.job import known_of
+from bulk_remove.run.past import EarlierRuns
 from bulk_remove.settings import Settings
 from tests.support.processes import Running, bulk_remove, removal, simulator
 

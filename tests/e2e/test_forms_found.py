@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from bulk_remove import Server, Settings, remove_files
-from bulk_remove.simulator.audit import read_audit
-from bulk_remove.simulator.query import Operation
-from bulk_remove.simulator.serving import running
+from bulk_remove.simulator.api import Operation
+from bulk_remove.simulator.server import read_audit, running
 from bulk_remove.simulator.world import ListedCampaign, Record, World
 from tests.support.processes import Running, bulk_remove, removal, report_of, simulator
 

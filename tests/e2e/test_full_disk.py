@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from bulk_remove.adapters.console import Screen
-from bulk_remove.cli.run_log import logged
-from bulk_remove.simulator.audit import read_audit
+from bulk_remove.cli.aftermath import logged
+from bulk_remove.console import Screen
+from bulk_remove.simulator.server import read_audit
 from tests.support.full_device import fill, needs_a_full_device
 from tests.support.processes import bulk_remove, removal, report_of, simulator
 

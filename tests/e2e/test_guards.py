@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bulk_remove.simulator.audit import read_audit
+from bulk_remove.simulator.server import read_audit
 from tests.support.processes import Running, bulk_remove, removal, report_of, simulator
 
 PACE = ("--rate", "100", "--max-numbers-per-request", "10")

@@ -6,10 +6,8 @@ from bulk_remove import Server, Settings, remove_files
 from bulk_remove.core.lifecycle import AT_LEAST
 from bulk_remove.simulator.api import Rules
 from bulk_remove.simulator.faults import Faults
-from bulk_remove.simulator.habits import Habits
-from bulk_remove.simulator.on_demand import OnDemandCampaign
-from bulk_remove.simulator.serving import running
-from bulk_remove.simulator.world import World
+from bulk_remove.simulator.server import running
+from bulk_remove.simulator.world import Habits, OnDemandCampaign, World
 
 FAULTS = Faults(
     dropped_after=0.05, error_500_before=0.02, error_502_after=0.02, error_504_after=0.01, cut_short=0.02, seed=5

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import pytest
 
-from bulk_remove.simulator.audit import read_audit
+from bulk_remove.simulator.server import read_audit
 from tests.support.processes import Running, bulk_remove, environment, simulator
 from tests.support.two_users import OPERATOR, OTHER, made, needs_two_users, operator, other, shared_folder
 
@@ -175,7 +175,7 @@ def test_a_file_that_is_swapped_between_two_looks_at_it_is_neither_read_nor_move
     numbers = dropped(place, "a.csv")
     file = str(place.inbox / "a.csv")
     put = put.format(secret=str(place.home / "secret.csv"), file=file)
-    script = swapped(f"bulk_remove.adapters.inbox.Inbox.{moment}", f"os.rename({file!r}, {file!r} + '.1')", f"os.{put}")
+    script = swapped(f"bulk_remove.run.inbox.Inbox.{moment}", f"os.rename({file!r}, {file!r} + '.1')", f"os.{put}")
     done = operator(*words(place), before=script)
     assert done.returncode in {0, 4}, done.stderr
     assert ({*numbers} <= asked(server)) == (moment == "move")
@@ -204,14 +204,14 @@ def test_a_file_that_changes_while_it_is_read_is_left_and_one_that_changes_later
 ) -> None:
     numbers, file = dropped(place, "a.csv"), str(place.inbox / "a.csv")
     os.chown(file, OPERATOR, OPERATOR)  # the operator's process plays both parts
-    script = swapped("bulk_remove.adapters.reader.spool.Spool.fill", f"open({file!r}, 'a').write('\\n{SECRET}')")
+    script = swapped("bulk_remove.reader.source.Spool.fill", f"open({file!r}, 'a').write('\\n{SECRET}')")
     done = operator(*words(place), before=script)
     assert (done.returncode, "a.csv changed while it was read" in done.stdout) == (0, True), done.stderr
     assert not {*numbers} & asked(server)
     (place.inbox / "a.csv").write_text("\n".join(["telefon", *numbers]), encoding="utf-8")
     # Its time is put back: what was copied counts, and not what lies there.
     script = swapped(
-        "bulk_remove.run.nights.Night._run",
+        "bulk_remove.run.inbox.Night._run",
         f"then = os.stat({file!r})",
         f"open({file!r}, 'r+').write('telefon\\n{SECRET}\\n')",
         f"os.utime({file!r}, ns=(then.st_atime_ns, then.st_mtime_ns))",
@@ -228,7 +228,7 @@ def test_a_done_that_is_led_elsewhere_in_the_middle_of_a_night_leads_nothing_the
     done_folder, home = str(place.inbox / "done"), str(place.home)
     (place.home / "a.csv.report.csv").write_text("mine", encoding="utf-8")
     script = swapped(
-        "bulk_remove.adapters.inbox.Inbox.put_reports",
+        "bulk_remove.run.inbox.Inbox.put_reports",
         f"os.rename({done_folder!r}, {done_folder!r} + '.away')",
         f"os.symlink({home!r}, {done_folder!r})",
     )

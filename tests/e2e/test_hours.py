@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from bulk_remove.adapters.console.planned import when_lines, when_notes
-from bulk_remove.core.hours import read_window
-from bulk_remove.simulator.audit import read_audit
+from bulk_remove.console.screen import when_lines, when_notes
+from bulk_remove.core.timeline import read_window
+from bulk_remove.simulator.server import read_audit
 from tests.support.processes import Running, bulk_remove, environment, removal, report_of, simulator, started
 from tests.support.terminal import sitting
 
 NUMBERS = 12
-_OFTEN = "import bulk_remove.adapters.console.live as live\nlive._LINE_EVERY_S = 0.1\n"
+_OFTEN = "import bulk_remove.console.live as live\nlive._LINE_EVERY_S = 0.1\n"
 _EVENING = datetime(2026, 11, 27, 19, 30)  # noqa: DTZ001 - local time, as a clock on the wall shows it
 posix = pytest.mark.skipif(os.name != "posix", reason="needs signals or a pseudo-terminal")
 

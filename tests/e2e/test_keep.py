@@ -12,7 +12,7 @@ import pytest
 
 from bulk_remove import Outcome, Server, Settings, remove_numbers
 from bulk_remove.simulator.api import DEMO_PASSWORD
-from bulk_remove.simulator.audit import read_audit
+from bulk_remove.simulator.server import read_audit
 from tests.support.processes import Running, bulk_remove, environment, removal, report_of, simulator
 
 PACE = ("--rate", "100", "--busy-for", "0", "--max-numbers-per-request", "10")

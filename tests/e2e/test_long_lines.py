@@ -2,10 +2,8 @@ from pathlib import Path
 
 from bulk_remove import Server, Settings, Status, remove_files
 from bulk_remove.simulator.api import Rules
-from bulk_remove.simulator.habits import Habits
-from bulk_remove.simulator.on_demand import OnDemandCampaign
-from bulk_remove.simulator.serving import running
-from bulk_remove.simulator.world import World
+from bulk_remove.simulator.server import running
+from bulk_remove.simulator.world import Habits, OnDemandCampaign, World
 
 
 async def test_a_shorter_request_line_is_learned_once_and_kept_for_the_host(tmp_path: Path) -> None:

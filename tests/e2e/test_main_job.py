@@ -12,7 +12,7 @@ import openpyxl
 import pytest
 from filelock import FileLock
 
-from bulk_remove.simulator.audit import AuditEntry, read_audit
+from bulk_remove.simulator.server import AuditEntry, read_audit
 from tests.support.processes import bulk_remove, environment, removal, report_of, simulator
 
 ROWS = 40_000

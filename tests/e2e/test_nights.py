@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from bulk_remove.adapters.folders import lock_campaign
-from bulk_remove.simulator.audit import read_audit
+from bulk_remove.run.folders import lock_campaign
+from bulk_remove.simulator.server import read_audit
 from tests.support.processes import Running, bulk_remove, simulator, started, unsaid
 
 PACE = ("--max-numbers-per-request", "5", "--rate", "100", "--busy-delay", "200ms", "--settle", "50ms")
@@ -344,10 +344,10 @@ setattr(holder, name, and_dies)
 @pytest.mark.parametrize(
     ("script", "place"),
     [
-        (_DIES, "bulk_remove.run.nights.Night._conclude"),
-        (_DIES, "bulk_remove.adapters.inbox.Inbox.put_reports"),
-        (_DIES_AFTER, "bulk_remove.adapters.inbox.Inbox.put_reports"),
-        (_DIES_AFTER, "bulk_remove.adapters.inbox.Inbox.move"),
+        (_DIES, "bulk_remove.run.inbox.Night._conclude"),
+        (_DIES, "bulk_remove.run.inbox.Inbox.put_reports"),
+        (_DIES_AFTER, "bulk_remove.run.inbox.Inbox.put_reports"),
+        (_DIES_AFTER, "bulk_remove.run.inbox.Inbox.move"),
     ],
 )
 def test_a_night_that_dies_between_two_steps_leaves_the_file_in_one_place_and_the_next_one_ends_well(
@@ -370,7 +370,7 @@ def test_a_night_that_dies_between_two_steps_leaves_the_file_in_one_place_and_th
 
 _STOPPED_AFTER_A_FILE = """
 import os, signal
-from bulk_remove.run.nights import Night
+from bulk_remove.run.inbox import Night
 whole = Night._end
 def and_stops(*words, **named):
     whole(*words, **named)
@@ -406,7 +406,7 @@ def test_what_a_canary_held_back_is_left_to_a_person_and_never_resumed_by_a_nigh
 ) -> None:
     numbers = drop(inbox, "a.csv")
     with simulator(tmp_path, "--absent-share", "1") as server:
-        script = _DIES.format(place="bulk_remove.run.nights.Night._conclude") if dies else ""
+        script = _DIES.format(place="bulk_remove.run.inbox.Night._conclude") if dies else ""
         stopped = bulk_remove(*words(server, inbox, "--canary"), before=script)
         assert stopped.returncode == (9 if dies else 5), stopped.stderr
         assert night(server, inbox, "--canary").returncode == (5 if dies else 0)

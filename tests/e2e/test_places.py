@@ -12,10 +12,10 @@ from typing import Any, TextIO
 import pytest
 
 from bulk_remove import Server, Settings, UsageError, remove_files, rerun
-from bulk_remove.adapters import reporter
+from bulk_remove.report import csv as reporter
 from bulk_remove.run import finish as finishing
 from bulk_remove.simulator.api import DEMO_PASSWORD
-from bulk_remove.simulator.audit import read_audit
+from bulk_remove.simulator.server import read_audit
 from tests.support.processes import (
     Running,
     bulk_remove,

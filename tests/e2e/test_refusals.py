@@ -11,9 +11,8 @@ from bulk_remove import Server, Settings, remove_files
 from bulk_remove.core.lifecycle import AT_LEAST
 from bulk_remove.core.throttle import Level
 from bulk_remove.run.finish import Finished
-from bulk_remove.simulator.faults import Fault, Faults
-from bulk_remove.simulator.server import Simulator
-from bulk_remove.simulator.serving import running
+from bulk_remove.simulator.faults import Faults, SimulatedFault
+from bulk_remove.simulator.server import Simulator, running
 from bulk_remove.simulator.world import ListedCampaign, Record, World
 
 NUMBERS = [str(500_000_000 + 7 * index) for index in range(160)]
@@ -74,9 +73,9 @@ def check_nothing_untrue_is_said(came: Outcome) -> None:
 @pytest.mark.parametrize("late_s", [0.0, 0.15], ids=["at once", "slowly"])
 @pytest.mark.parametrize("latency_s", [0.0, 0.06], ids=["a fast server", "a slow one"])
 @pytest.mark.parametrize("http_status", [503, 429, 400])
-@pytest.mark.parametrize("fault", [Fault.REFUSED_AFTER, Fault.REFUSED_MIDWAY])
+@pytest.mark.parametrize("fault", [SimulatedFault.REFUSED_AFTER, SimulatedFault.REFUSED_MIDWAY])
 async def test_what_a_server_removed_and_then_refused_is_never_reported_as_not_there_nor_counted_as_all(
-    tmp_path: Path, fault: Fault, http_status: int, latency_s: float, late_s: float
+    tmp_path: Path, fault: SimulatedFault, http_status: int, latency_s: float, late_s: float
 ) -> None:
     # The very first request among them: there is nothing yet to compare it with.
     script = (fault, None, fault, None, None, fault, None, fault)
@@ -90,7 +89,7 @@ async def test_what_a_server_removed_and_then_refused_is_never_reported_as_not_t
 
 @pytest.mark.parametrize("latency_s", [0.0, 0.06], ids=["a fast server", "a slow one"])
 async def test_after_a_504_too(tmp_path: Path, latency_s: float) -> None:
-    script = (Fault.ERROR_504_AFTER, None, Fault.ERROR_504_AFTER)
+    script = (SimulatedFault.ERROR_504_AFTER, None, SimulatedFault.ERROR_504_AFTER)
     came = await outcome(tmp_path, Faults(script=script, latency_s=latency_s))
     check_nothing_untrue_is_said(came)
     assert came.statuses["PRESUMED_REMOVED"] > 8
@@ -100,7 +99,7 @@ async def test_after_a_504_too(tmp_path: Path, latency_s: float) -> None:
 @pytest.mark.parametrize("http_status", [503, 429, 400])
 async def test_refusals_at_once_cost_nothing(tmp_path: Path, http_status: int) -> None:
     # The second worker is refused when nobody has been answered yet.
-    script = (None, Fault.REFUSED_BEFORE, None, *[None] * 5, *[Fault.REFUSED_BEFORE] * 3)
+    script = (None, SimulatedFault.REFUSED_BEFORE, None, *[None] * 5, *[SimulatedFault.REFUSED_BEFORE] * 3)
     came = await outcome(tmp_path, Faults(script=script, refused_status=http_status, latency_s=0.4))
     assert came.statuses == {"REMOVED": len(NUMBERS) - len(ABSENT), "NOT_EXIST": len(ABSENT)}
     assert not [row for row in came.rows.values() if AT_LEAST in row["detail"]]

@@ -12,9 +12,9 @@ from typing import Any
 import openpyxl
 import pytest
 
-from bulk_remove.adapters.folders import lock_campaign
 from bulk_remove.core.lifecycle import AT_LEAST
-from bulk_remove.simulator.audit import read_audit
+from bulk_remove.run.folders import lock_campaign
+from bulk_remove.simulator.server import read_audit
 from tests.support.html_tree import Element, parse_html
 from tests.support.processes import Running, bulk_remove, environment, removal, report_of, simulator
 
@@ -186,7 +186,7 @@ def test_a_report_for_a_polish_excel_keeps_numbers_as_text_and_reads_back_in_a_r
 def test_a_run_that_is_under_way_has_no_report_yet_and_one_that_was_cut_off_is_resumed_first(
     tmp_path: Path, numbers: Path
 ) -> None:
-    dies = "import os; from bulk_remove.adapters.ledger import Sending; Sending.end_session = lambda *_: os._exit(9)"
+    dies = "import os; from bulk_remove.ledger import Sending; Sending.end_session = lambda *_: os._exit(9)"
     with simulator(tmp_path) as server:
         assert bulk_remove(*removal(server, tmp_path, numbers), before=dies).returncode == 9
     (folder,) = (tmp_path / "state" / "runs").iterdir()

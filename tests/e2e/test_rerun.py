@@ -15,7 +15,7 @@ from pathlib import Path
 import openpyxl
 import pytest
 
-from bulk_remove.simulator.audit import read_audit
+from bulk_remove.simulator.server import read_audit
 from tests.support.processes import Running, bulk_remove, removal, report_of, simulator, started
 
 BUSY = ("--busy-share", "0.2", "--busy-seconds", "1.5", "--duplicate-share", "0.2")

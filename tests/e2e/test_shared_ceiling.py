@@ -1,7 +1,7 @@
 from bisect import bisect_left
 from pathlib import Path
 
-from bulk_remove.simulator.audit import read_audit
+from bulk_remove.simulator.server import read_audit
 from tests.support.processes import simulator, started
 
 RATE = 12

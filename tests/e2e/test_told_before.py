@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bulk_remove.simulator.api import DEMO_PASSWORD
-from bulk_remove.simulator.audit import read_audit
+from bulk_remove.simulator.server import read_audit
 from tests.support.processes import Running, bulk_remove, environment, removal, simulator
 from tests.support.terminal import at_a_terminal
 

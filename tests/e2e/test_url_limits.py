@@ -12,15 +12,13 @@ from subprocess import CompletedProcess
 import pytest
 
 from bulk_remove import Server, Settings, Status, remove_files, remove_numbers
-from bulk_remove.adapters.pool import pool
-from bulk_remove.core.breaker import Breaker
 from bulk_remove.core.chunker import RequestShape
-from bulk_remove.core.retry import RetryPolicy
+from bulk_remove.core.retry import Breaker, RetryPolicy
 from bulk_remove.errors import GuardStop
-from bulk_remove.run import carry_out
+from bulk_remove.run import job as carry_out
+from bulk_remove.sending import pool
 from bulk_remove.simulator.api import DEMO_PASSWORD, DEMO_USER
-from bulk_remove.simulator.server import Simulator
-from bulk_remove.simulator.serving import running
+from bulk_remove.simulator.server import Simulator, running
 from bulk_remove.simulator.world import ListedCampaign, Record, World
 from tests.support.loopback_proxy import RESET, proxying
 from tests.support.processes import Running, bulk_remove, removal, report_of

@@ -15,10 +15,10 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from bulk_remove.adapters.ledger import opened_for_reading, verify
-from bulk_remove.adapters.ledger.chain import WrittenFile, linked, report_event, session_event, session_row
-from bulk_remove.adapters.ledger.store import Store
 from bulk_remove.errors import AlteredLedgerError, StorageError
+from bulk_remove.ledger import opened_for_reading, verify
+from bulk_remove.ledger.proof import WrittenFile, linked, report_event, session_event, session_row
+from bulk_remove.ledger.store import Store
 from tests.support.processes import Running, bulk_remove, removal, simulator, started
 
 PACE = ("--rate", "100", "--max-numbers-per-request", "8", "--busy-delay", "100ms", "--busy-for", "400ms")

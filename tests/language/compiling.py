@@ -7,12 +7,12 @@ from babel.messages.catalog import Catalog
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 
-from bulk_remove.adapters.catalogue import DOMAIN, FOLDER
+from bulk_remove.language import DOMAIN, LOCALE_FOLDER
 
 
 def sources() -> Iterator[Path]:
     """Yield the catalogues that people edit."""
-    yield from sorted(FOLDER.glob(f"*/LC_MESSAGES/{DOMAIN}.po"))
+    yield from sorted(LOCALE_FOLDER.glob(f"*/LC_MESSAGES/{DOMAIN}.po"))
 
 
 def catalogue(source: Path) -> Catalog:

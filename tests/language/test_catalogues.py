@@ -8,7 +8,7 @@ from string import Formatter
 import click
 import pytest
 
-from bulk_remove.adapters.catalogue import FOLDER, LANGUAGES
+from bulk_remove.language import LANGUAGES, LOCALE_FOLDER
 from tests.language.compiling import catalogue, sources
 from tests.language.texts import Said, all_texts
 
@@ -73,7 +73,7 @@ def test_what_is_typed_is_never_translated(source: Path) -> None:
 
 @each_catalogue
 def test_what_is_read_is_what_people_edit(source: Path) -> None:
-    compiled = gettext.translation("bulk_remove", FOLDER, [source.parents[1].name])
+    compiled = gettext.translation("bulk_remove", LOCALE_FOLDER, [source.parents[1].name])
     for text, told in translations(source).items():
         if isinstance(text, str):
             assert compiled.gettext(text) == told[0]

@@ -14,7 +14,7 @@ from bulk_remove.core.summary import Ending
 
 PACKAGE = Path(__file__).parents[2] / "bulk_remove"
 
-_FOR_MACHINES = {"api.py", "run/metrics.py", "cli/starter.py", "language.py"}
+_FOR_MACHINES = {"api.py", "run/after.py", "cli/starter.py", "language.py"}
 """Files whose texts are for programs, or are written into files that stay in English."""
 _NOT_SAID = {
     "gzip, deflate", "bold green", "bold yellow", "bold red", "no such table", "ModuleType | None", "K | Alike[K]",
@@ -94,7 +94,7 @@ def _help_of(command: click.Command) -> Iterator[str]:
 
 
 def _page() -> Iterator[Said]:
-    template = (PACKAGE / "adapters" / "report_html" / "page.html.j2").read_text(encoding="utf-8")
+    template = (PACKAGE / "report" / "page.html.j2").read_text(encoding="utf-8")
     for one, other in re.findall(r"""say\((?:'([^']*)'|"([^"]*)")""", template):
         if re.search("[A-Za-z]{2}", _FIELD.sub("", one or other)):
             yield one or other

@@ -8,10 +8,10 @@ import pytest
 
 from bulk_remove.core import numbers, spelling
 from bulk_remove.core.code_column import CodeColumn, Joined
+from bulk_remove.core.conditions import WholeInput
 from bulk_remove.core.numbers import Normaliser, NumberRules
 from bulk_remove.core.spelling import DECIMAL, Reading, misspelling, reading
-from bulk_remove.core.whole_input import WholeInput
-from bulk_remove.run.keep import KeepLists
+from bulk_remove.run.intake import KeepLists
 
 
 def a_decimal_glued_on(broken: pytest.MonkeyPatch) -> None:

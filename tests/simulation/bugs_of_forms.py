@@ -6,17 +6,18 @@ from typing import Any
 
 import pytest
 
-from bulk_remove.adapters.distinct import RowKeys
-from bulk_remove.adapters.ledger import Sending, outcomes
-from bulk_remove.adapters.ledger.packing import unpack_state
-from bulk_remove.adapters.ledger.sending import Due
-from bulk_remove.adapters.pool import bookkeeper
-from bulk_remove.adapters.pool.bookkeeper import Bookkeeper
-from bulk_remove.adapters.pool.ports import Steps
 from bulk_remove.core import lifecycle
 from bulk_remove.core.chunker import RequestShape
 from bulk_remove.core.lifecycle import Event, Phase, next_phase
 from bulk_remove.core.model import Chunk, NumberFormat, NumberState
+from bulk_remove.ledger import Sending
+from bulk_remove.ledger import read as outcomes
+from bulk_remove.ledger.distinct import RowKeys
+from bulk_remove.ledger.store import unpack_state
+from bulk_remove.ledger.write import Due
+from bulk_remove.sending import books as bookkeeper
+from bulk_remove.sending.books import Bookkeeper
+from bulk_remove.sending.gate import Steps
 from bulk_remove.settings import Settings
 
 

@@ -7,17 +7,16 @@ from typing import Any
 import orjson
 import pytest
 
-from bulk_remove.adapters import client
-from bulk_remove.adapters.ledger import Sending
-from bulk_remove.adapters.pool.bookkeeper import Bookkeeper
 from bulk_remove.core import replies, retry, verdicts
-from bulk_remove.core.alike import Alike
 from bulk_remove.core.lifecycle import Event
-from bulk_remove.core.model import Chunk, NumberState
-from bulk_remove.core.regions import Region
+from bulk_remove.core.model import Alike, Chunk, NumberState
 from bulk_remove.core.replies import Fault, Reply, read_reply
 from bulk_remove.core.retry import Decision, RetryPolicy, Step, Trial
+from bulk_remove.core.spelling import Region
 from bulk_remove.core.verdicts import Verdict
+from bulk_remove.ledger import Sending
+from bulk_remove.sending import client
+from bulk_remove.sending.books import Bookkeeper
 
 
 def a_removal_that_nobody_asked_for_passed_over(broken: pytest.MonkeyPatch) -> None:

@@ -11,9 +11,9 @@ from urllib.parse import unquote_plus
 
 import aiohttp
 
-from bulk_remove.adapters.client import Arrival, Client, Connection, Departure, _Failed, fault_of_exception
-from bulk_remove.adapters.ledger import Sending, Store
 from bulk_remove.core.replies import NOT_SENT
+from bulk_remove.ledger import Sending, Store
+from bulk_remove.sending.client import Arrival, Client, Connection, Departure, _Failed, fault_of_exception
 from tests.simulation.audit import Request
 from tests.simulation.clocks import DrawingClock
 from tests.simulation.scenario import Kind, Trouble

@@ -12,15 +12,15 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from bulk_remove.adapters.ledger import opened_for_reading, store, verify
-from bulk_remove.adapters.reader import open_table
 from bulk_remove.core.model import NumberFormat, NumberState, Status
 from bulk_remove.core.plan import ApprovedPlan, Consent, approve
-from bulk_remove.core.progress import Snapshot
 from bulk_remove.core.summary import Ending
+from bulk_remove.core.timeline import Snapshot
 from bulk_remove.errors import GuardStop, StorageError
-from bulk_remove.run.carry_out import Hooks, Sent, carry_out
+from bulk_remove.ledger import opened_for_reading, store, verify
+from bulk_remove.reader import open_table
 from bulk_remove.run.finish import Finished, finish
+from bulk_remove.run.job import Hooks, Sent, carry_out
 from bulk_remove.run.preflight import Findings, Glance, inspect_campaigns
 from bulk_remove.run.prepare import LEDGER, Prepared, Sight, prepared, reading_of
 from bulk_remove.run.resume import earlier_run, reopened
@@ -174,7 +174,7 @@ class Life:
         hooks = Hooks(_watching, stopping, listen, judge, until_s=session.until_s)
         try:
             with patch.multiple(
-                "bulk_remove.run.carry_out", Client=process.line, Journal=process.journal, SystemClock=process.clock
+                "bulk_remove.run.job", Client=process.line, Journal=process.journal, SystemClock=process.clock
             ):
                 job = carry_out(ready, approved, ready.settings, _ADDRESS, _LOGIN, hooks)
                 sent = run_virtually(process.living(job), loop)

@@ -6,36 +6,25 @@ from typing import Any
 
 import pytest
 
-from bulk_remove.adapters import client, reporter
-from bulk_remove.adapters.account import Account
-from bulk_remove.adapters.clock import SystemClock
-from bulk_remove.adapters.ledger import Outcomes, Sending, packing, reopening
-from bulk_remove.adapters.pool import Pool, bookkeeper, pool
-from bulk_remove.adapters.pool.bookkeeper import Bookkeeper
-from bulk_remove.adapters.pool.feeder import Feeder
-from bulk_remove.adapters.pool.gate import Gate
-from bulk_remove.core import lifecycle, pacing
-from bulk_remove.core.alike import Alike
+from bulk_remove.core import lifecycle
+from bulk_remove.core import pace as pacing
 from bulk_remove.core.chunker import RequestShape
-from bulk_remove.core.lifecycle import (
-    EVER_US,
-    NEXT,
-    SETTLED,
-    Event,
-    Fastest,
-    Phase,
-    is_doubted,
-    next_phase,
-)
-from bulk_remove.core.model import Again, Chunk, NumberState, OutcomeBlock
-from bulk_remove.core.pacing import Pace
-from bulk_remove.core.quota import read_retry_after
-from bulk_remove.core.regions import Region
-from bulk_remove.core.replies import Effect, Fault, Reply, doubt_us, read_reply
-from bulk_remove.core.reply_text import json_of
+from bulk_remove.core.lifecycle import EVER_US, NEXT, SETTLED, Event, Fastest, Phase, is_doubted, next_phase
+from bulk_remove.core.model import Again, Alike, Chunk, NumberState, OutcomeBlock
+from bulk_remove.core.pace import Pace
+from bulk_remove.core.replies import Effect, Fault, Reply, doubt_us, read_reply, read_retry_after
+from bulk_remove.core.spelling import Region
 from bulk_remove.core.throttle import Ceilings, Throttle, throttle_for
-from bulk_remove.core.verdicts import Verdict
-from bulk_remove.run import counting
+from bulk_remove.core.verdicts import Verdict, json_of
+from bulk_remove.ledger import Outcomes, Sending, reopening
+from bulk_remove.ledger import store as packing
+from bulk_remove.report import csv as reporter
+from bulk_remove.run import finish as counting
+from bulk_remove.sending import Pool, client, pool
+from bulk_remove.sending import books as bookkeeper
+from bulk_remove.sending.books import Bookkeeper, Feeder
+from bulk_remove.sending.client import SystemClock
+from bulk_remove.sending.gate import AccountCeiling, Gate
 from tests.simulation import bugs_of_cells, bugs_of_forms, bugs_of_replies
 from tests.simulation.replay import replay
 
@@ -157,7 +146,7 @@ def numbers_in_a_call_never_asked_again(broken: pytest.MonkeyPatch) -> None:
 
 def numbers_in_a_call_given_up_too_soon(broken: pytest.MonkeyPatch) -> None:
     broken.setattr(
-        "bulk_remove.adapters.pool.bookkeeper.busy_delay_s",
+        "bulk_remove.sending.books.busy_delay_s",
         lambda policy, rounds, _used_s, _draw: policy.delay_first_s if rounds < 2 else None,
     )
 
@@ -241,7 +230,7 @@ def twice_the_rate(broken: pytest.MonkeyPatch) -> None:
 
     # The ceiling is held twice: by the run itself, and by what it shares with others of its account.
     broken.setattr(pool, "throttle_for", hasty)
-    broken.setattr(Account, "depart", lambda *_: 0)
+    broken.setattr(AccountCeiling, "depart", lambda *_: 0)
 
 
 def one_worker_too_many(broken: pytest.MonkeyPatch) -> None:
@@ -297,7 +286,7 @@ def hours_looked_at_only_now_and_then(broken: pytest.MonkeyPatch) -> None:
 
 
 def the_time_for_calls_used_up_outside_the_hours(broken: pytest.MonkeyPatch) -> None:
-    broken.setattr("bulk_remove.adapters.pool.gate.held_us", lambda *_: 0)
+    broken.setattr("bulk_remove.sending.gate.held_us", lambda *_: 0)
 
 
 def records_forgotten_over_rounds(broken: pytest.MonkeyPatch) -> None:
@@ -308,7 +297,7 @@ def records_forgotten_over_rounds(broken: pytest.MonkeyPatch) -> None:
     ) -> NumberState:
         return with_verdict(state, event, removed, ids, *rest)._replace(removed=removed, record_ids=ids)
 
-    broken.setattr("bulk_remove.adapters.pool.bookkeeper.with_verdict", last_only)
+    broken.setattr("bulk_remove.sending.books.with_verdict", last_only)
 
 
 def a_verdict_counted_but_not_written(broken: pytest.MonkeyPatch) -> None:

@@ -3,14 +3,9 @@ from typing import Any
 
 import pytest
 
-from bulk_remove.simulator.answers import Problem
-from bulk_remove.simulator.api import Rules
-from bulk_remove.simulator.habits import Habits
-from bulk_remove.simulator.on_demand import OnDemandCampaign
-from bulk_remove.simulator.query import Operation
-from bulk_remove.simulator.server import Clock
-from bulk_remove.simulator.serving import running
-from bulk_remove.simulator.world import Call, ListedCampaign, Record, World
+from bulk_remove.simulator.api import Operation, Problem, Rules
+from bulk_remove.simulator.server import ServerClock, running
+from bulk_remove.simulator.world import Call, Habits, ListedCampaign, OnDemandCampaign, Record, World
 
 Ask = Callable[..., Coroutine[Any, Any, Any]]
 RECORDS = "/api/batch/outbounds/00001/records"
@@ -47,7 +42,7 @@ async def test_the_documented_removal_is_answered_as_documented(ask: Ask, slash:
 async def test_a_record_in_a_call_is_named_and_goes_once_the_call_is_over(ask: Ask) -> None:
     now_s = [50.0]
     world = small_world(calls=(Call(0.0, 100.0),))
-    async with running(world, clock=Clock(now=lambda: now_s[0])) as server:
+    async with running(world, clock=ServerClock(now=lambda: now_s[0])) as server:
         first = await ask(server, f"{RECORDS}?phone_number[]=441")
         now_s[0] = 100.0
         second = await ask(server, f"{RECORDS}?phone_number[]=441")

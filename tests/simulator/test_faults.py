@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bulk_remove.simulator.faults import RATED, Fault, Faults, FaultSource, TokenBucket
+from bulk_remove.simulator.faults import RATED, Faults, FaultSource, SimulatedFault, TokenBucket
 
 
 def test_nothing_goes_wrong_unless_it_is_asked_for() -> None:
@@ -18,20 +18,20 @@ def test_nothing_goes_wrong_unless_it_is_asked_for() -> None:
 def test_each_fault_befalls_its_share_of_the_requests() -> None:
     source = FaultSource(Faults(cut_short=0.2, dropped_after=0.1, html_before=0.3))
     drawn = Counter(source.draw(reading=False) for _ in range(10_000))
-    assert set(drawn) == {Fault.CUT_SHORT, Fault.DROPPED_AFTER, Fault.HTML_BEFORE, None}
-    assert drawn[Fault.CUT_SHORT] == pytest.approx(2000, abs=150)
-    assert drawn[Fault.DROPPED_AFTER] == pytest.approx(1000, abs=150)
-    assert drawn[Fault.HTML_BEFORE] == pytest.approx(3000, abs=150)
+    assert set(drawn) == {SimulatedFault.CUT_SHORT, SimulatedFault.DROPPED_AFTER, SimulatedFault.HTML_BEFORE, None}
+    assert drawn[SimulatedFault.CUT_SHORT] == pytest.approx(2000, abs=150)
+    assert drawn[SimulatedFault.DROPPED_AFTER] == pytest.approx(1000, abs=150)
+    assert drawn[SimulatedFault.HTML_BEFORE] == pytest.approx(3000, abs=150)
 
 
 @pytest.mark.parametrize("fault", RATED)
-def test_a_rate_of_one_befalls_every_request(fault: Fault) -> None:
+def test_a_rate_of_one_befalls_every_request(fault: SimulatedFault) -> None:
     source = FaultSource(Faults(**{fault.value: 1.0}))  # type: ignore[arg-type]  # a rate goes by its fault's name
     assert {source.draw(reading=False) for _ in range(50)} == {fault}
 
 
 def test_a_seed_decides_the_draws_and_the_delays() -> None:
-    def dealt(seed: int) -> list[tuple[Fault | None, float]]:
+    def dealt(seed: int) -> list[tuple[SimulatedFault | None, float]]:
         source = FaultSource(Faults(cut_short=0.5, latency_s=1.0, jitter_s=2.0, seed=seed))
         return [(source.draw(reading=False), source.delay_s()) for _ in range(30)]
 
@@ -41,14 +41,14 @@ def test_a_seed_decides_the_draws_and_the_delays() -> None:
 
 
 def test_a_script_comes_first_and_in_order() -> None:
-    source = FaultSource(Faults(script=(Fault.CUT_SHORT, None, Fault.DROPPED_AFTER), html_before=1.0))
+    source = FaultSource(Faults(script=(SimulatedFault.CUT_SHORT, None, SimulatedFault.DROPPED_AFTER), html_before=1.0))
     drawn = [source.draw(reading=False) for _ in range(4)]
-    assert drawn == [Fault.CUT_SHORT, None, Fault.DROPPED_AFTER, Fault.HTML_BEFORE]
+    assert drawn == [SimulatedFault.CUT_SHORT, None, SimulatedFault.DROPPED_AFTER, SimulatedFault.HTML_BEFORE]
 
 
 def test_reads_are_spared_unless_they_are_meant_too() -> None:
     assert FaultSource(Faults(cut_short=1.0)).draw(reading=True) is None
-    assert FaultSource(Faults(cut_short=1.0, reads_too=True)).draw(reading=True) is Fault.CUT_SHORT
+    assert FaultSource(Faults(cut_short=1.0, reads_too=True)).draw(reading=True) is SimulatedFault.CUT_SHORT
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,8 @@ import orjson
 import pytest
 
 from bulk_remove.simulator.api import LongLine, Rules
-from bulk_remove.simulator.faults import RATED, Fault, Faults, RetryAfter
-from bulk_remove.simulator.server import Clock
-from bulk_remove.simulator.serving import running
+from bulk_remove.simulator.faults import RATED, Faults, RetryAfter, SimulatedFault
+from bulk_remove.simulator.server import ServerClock, running
 from bulk_remove.simulator.world import ListedCampaign, Record, World
 
 Ask = Callable[..., Coroutine[Any, Any, Any]]
@@ -18,7 +17,12 @@ RECORDS = "/api/batch/outbounds/00001/records"
 NUMBERS = tuple(str(number) for number in range(500, 530))
 TARGET = f"{RECORDS}?" + "&".join(f"phone_number[]={number}" for number in NUMBERS)
 REMOVED = (200, "REMOVED")
-SILENT = {Fault.DROPPED_BEFORE, Fault.DROPPED_AFTER, Fault.STALLED_AFTER, Fault.GARBAGE_WIRE}
+SILENT = {
+    SimulatedFault.DROPPED_BEFORE,
+    SimulatedFault.DROPPED_AFTER,
+    SimulatedFault.STALLED_AFTER,
+    SimulatedFault.GARBAGE_WIRE,
+}
 
 
 def campaign() -> ListedCampaign:
@@ -35,14 +39,14 @@ async def turns() -> None:
         await asyncio.sleep(0)
 
 
-@pytest.mark.parametrize("fault", Fault)
-async def test_the_audit_tells_what_was_removed_whatever_the_client_saw(ask: Ask, fault: Fault) -> None:
+@pytest.mark.parametrize("fault", SimulatedFault)
+async def test_the_audit_tells_what_was_removed_whatever_the_client_saw(ask: Ask, fault: SimulatedFault) -> None:
     held = campaign()
     faults = Faults(script=(fault,))
-    async with running(World([held]), faults, clock=Clock(sleep=at_once)) as server:
+    async with running(World([held]), faults, clock=ServerClock(sleep=at_once)) as server:
         reply = await ask(server, TARGET)
         (entry,) = server.audit
-    acted_on = () if fault.before_the_act else NUMBERS[:15] if fault is Fault.REFUSED_MIDWAY else NUMBERS
+    acted_on = () if fault.before_the_act else NUMBERS[:15] if fault is SimulatedFault.REFUSED_MIDWAY else NUMBERS
     gone = {number: (int(number),) for number in acted_on}
     assert entry.fault == fault.value
     assert entry.acted is not fault.before_the_act
@@ -52,9 +56,9 @@ async def test_the_audit_tells_what_was_removed_whatever_the_client_saw(ask: Ask
 
 
 @pytest.mark.parametrize("fault", RATED)
-async def test_a_rate_of_one_befalls_a_removal_over_the_wire(ask: Ask, fault: Fault) -> None:
+async def test_a_rate_of_one_befalls_a_removal_over_the_wire(ask: Ask, fault: SimulatedFault) -> None:
     faults = Faults(**{fault.value: 1.0})  # type: ignore[arg-type]  # a rate goes by its fault's name
-    async with running(World([campaign()]), faults, clock=Clock(sleep=at_once)) as server:
+    async with running(World([campaign()]), faults, clock=ServerClock(sleep=at_once)) as server:
         await ask(server, TARGET)
         read = await ask(server, "/api/outbounds/stats", "GET")
         assert [entry.fault for entry in server.audit] == [fault.value, ""]
@@ -64,21 +68,21 @@ async def test_a_rate_of_one_befalls_a_removal_over_the_wire(ask: Ask, fault: Fa
 @pytest.mark.parametrize(
     ("fault", "status"),
     [
-        (Fault.UNAVAILABLE, 503),
-        (Fault.REFUSED_BEFORE, 503),
-        (Fault.REFUSED_AFTER, 503),
-        (Fault.REFUSED_MIDWAY, 503),
-        (Fault.ERROR_500_BEFORE, 500),
-        (Fault.ERROR_502_BEFORE, 502),
-        (Fault.ERROR_504_BEFORE, 504),
-        (Fault.ERROR_500_AFTER, 500),
-        (Fault.ERROR_502_AFTER, 502),
-        (Fault.ERROR_504_AFTER, 504),
-        (Fault.HTML_BEFORE, 200),
-        (Fault.HTML_AFTER, 200),
+        (SimulatedFault.UNAVAILABLE, 503),
+        (SimulatedFault.REFUSED_BEFORE, 503),
+        (SimulatedFault.REFUSED_AFTER, 503),
+        (SimulatedFault.REFUSED_MIDWAY, 503),
+        (SimulatedFault.ERROR_500_BEFORE, 500),
+        (SimulatedFault.ERROR_502_BEFORE, 502),
+        (SimulatedFault.ERROR_504_BEFORE, 504),
+        (SimulatedFault.ERROR_500_AFTER, 500),
+        (SimulatedFault.ERROR_502_AFTER, 502),
+        (SimulatedFault.ERROR_504_AFTER, 504),
+        (SimulatedFault.HTML_BEFORE, 200),
+        (SimulatedFault.HTML_AFTER, 200),
     ],
 )
-async def test_a_proxy_answers_with_its_status_and_a_page(ask: Ask, fault: Fault, status: int) -> None:
+async def test_a_proxy_answers_with_its_status_and_a_page(ask: Ask, fault: SimulatedFault, status: int) -> None:
     async with running(World([campaign()]), Faults(script=(fault,))) as server:
         reply = await ask(server, TARGET)
     assert (reply.status, reply.headers["content-type"]) == (status, "text/html")
@@ -87,34 +91,38 @@ async def test_a_proxy_answers_with_its_status_and_a_page(ask: Ask, fault: Fault
 
 
 @pytest.mark.parametrize("status", [302, 400, 401, 403, 404, 409, 422, 425, 429, 503])
-@pytest.mark.parametrize("fault", [Fault.REFUSED_BEFORE, Fault.REFUSED_AFTER, Fault.REFUSED_MIDWAY])
-async def test_a_refusal_has_the_status_that_is_wanted_at_once_or_late(ask: Ask, fault: Fault, status: int) -> None:
+@pytest.mark.parametrize(
+    "fault", [SimulatedFault.REFUSED_BEFORE, SimulatedFault.REFUSED_AFTER, SimulatedFault.REFUSED_MIDWAY]
+)
+async def test_a_refusal_has_the_status_that_is_wanted_at_once_or_late(
+    ask: Ask, fault: SimulatedFault, status: int
+) -> None:
     waits: list[float] = []
 
     async def wait(delay_s: float) -> None:
         waits.append(delay_s)
 
     faults = Faults(script=(fault,), refused_status=status, latency_s=0.25, refused_late_s=3.0)
-    async with running(World([campaign()]), faults, clock=Clock(sleep=wait)) as server:
+    async with running(World([campaign()]), faults, clock=ServerClock(sleep=wait)) as server:
         assert (await ask(server, TARGET)).status == status
     assert waits == ([] if fault.before_the_act else [0.25, 3.0])
 
 
-@pytest.mark.parametrize("fault", sorted(SILENT - {Fault.GARBAGE_WIRE}))
-async def test_a_dropped_connection_gives_not_a_byte(ask: Ask, fault: Fault) -> None:
-    async with running(World([campaign()]), Faults(script=(fault,)), clock=Clock(sleep=at_once)) as server:
+@pytest.mark.parametrize("fault", sorted(SILENT - {SimulatedFault.GARBAGE_WIRE}))
+async def test_a_dropped_connection_gives_not_a_byte(ask: Ask, fault: SimulatedFault) -> None:
+    async with running(World([campaign()]), Faults(script=(fault,)), clock=ServerClock(sleep=at_once)) as server:
         assert (await ask(server, TARGET)).wire == b""
 
 
 async def test_garbage_on_the_wire_is_not_http(ask: Ask) -> None:
-    async with running(World([campaign()]), Faults(script=(Fault.GARBAGE_WIRE,))) as server:
+    async with running(World([campaign()]), Faults(script=(SimulatedFault.GARBAGE_WIRE,))) as server:
         reply = await ask(server, TARGET)
     assert reply.wire
     assert not reply.wire.startswith(b"HTTP/")
 
 
 async def test_a_garbage_body_claims_to_be_json_and_is_none(ask: Ask) -> None:
-    async with running(World([campaign()]), Faults(script=(Fault.GARBAGE_BODY,))) as server:
+    async with running(World([campaign()]), Faults(script=(SimulatedFault.GARBAGE_BODY,))) as server:
         reply = await ask(server, TARGET)
     assert (reply.status, reply.headers["content-type"]) == (200, "application/json")
     with pytest.raises(orjson.JSONDecodeError):
@@ -122,14 +130,14 @@ async def test_a_garbage_body_claims_to_be_json_and_is_none(ask: Ask) -> None:
 
 
 async def test_a_reply_cut_short_promises_more_than_it_sends(ask: Ask) -> None:
-    async with running(World([campaign()]), Faults(script=(Fault.CUT_SHORT,))) as server:
+    async with running(World([campaign()]), Faults(script=(SimulatedFault.CUT_SHORT,))) as server:
         reply = await ask(server, TARGET)
     assert reply.status == 200
     assert 0 < len(reply.body) < int(reply.headers["content-length"])
 
 
 async def test_missing_unknown_and_extra_numbers_are_a_few_of_many(ask: Ask) -> None:
-    script = (Fault.MISSING_NUMBERS, Fault.UNKNOWN_STATUS, Fault.EXTRA_NUMBERS)
+    script = (SimulatedFault.MISSING_NUMBERS, SimulatedFault.UNKNOWN_STATUS, SimulatedFault.EXTRA_NUMBERS)
     async with running(World([campaign()]), Faults(script=script)) as server:
         missing, unknown, extra = [(await ask(server, TARGET)).json for _ in script]
     assert missing.keys() < set(NUMBERS)
@@ -141,33 +149,45 @@ async def test_missing_unknown_and_extra_numbers_are_a_few_of_many(ask: Ask) -> 
     assert all(extra[number][0]["status"] == "NOT_EXIST" for number in strangers)
 
 
-@pytest.mark.parametrize(("fault", "status"), [(Fault.STRAY_401, 401), (Fault.STRAY_403, 403), (Fault.STRAY_404, 404)])
-async def test_a_stray_denial_is_a_page_and_the_next_request_goes_through(ask: Ask, fault: Fault, status: int) -> None:
+@pytest.mark.parametrize(
+    ("fault", "status"),
+    [(SimulatedFault.STRAY_401, 401), (SimulatedFault.STRAY_403, 403), (SimulatedFault.STRAY_404, 404)],
+)
+async def test_a_stray_denial_is_a_page_and_the_next_request_goes_through(
+    ask: Ask, fault: SimulatedFault, status: int
+) -> None:
     async with running(World([campaign()]), Faults(script=(fault,))) as server:
         denied, answered = await ask(server, TARGET), await ask(server, TARGET)
     assert (denied.status, denied.headers["content-type"], answered.status) == (status, "text/html", 200)
 
 
 async def test_a_refusal_may_come_with_status_200(ask: Ask) -> None:
-    async with running(World([campaign()]), Faults(script=(Fault.ERRORS_IN_200,))) as server:
+    async with running(World([campaign()]), Faults(script=(SimulatedFault.ERRORS_IN_200,))) as server:
         reply = await ask(server, TARGET)
     assert (reply.status, [*reply.json]) == (200, ["request_id", "errors"])
 
 
 async def test_the_same_verdicts_come_in_all_the_forms_that_php_gives_them(ask: Ask) -> None:
-    forms = (Fault.BYTE_ORDER_MARK, Fault.NOTICES, Fault.BARE_OBJECTS, Fault.REPEATED_KEYS)
+    forms = (
+        SimulatedFault.BYTE_ORDER_MARK,
+        SimulatedFault.NOTICES,
+        SimulatedFault.BARE_OBJECTS,
+        SimulatedFault.REPEATED_KEYS,
+    )
     bodies = {}
     for fault in forms:
         async with running(World([campaign()]), Faults(script=(fault,))) as server:
             bodies[fault] = (await ask(server, TARGET)).body
     plain = {number: [{"http_status": 200, "record_id": int(number), "status": "REMOVED"}] for number in NUMBERS}
-    assert bodies[Fault.BYTE_ORDER_MARK] == b"\xef\xbb\xbf" + orjson.dumps(plain)
-    before, json, after = bodies[Fault.NOTICES].partition(orjson.dumps(plain))
+    assert bodies[SimulatedFault.BYTE_ORDER_MARK] == b"\xef\xbb\xbf" + orjson.dumps(plain)
+    before, json, after = bodies[SimulatedFault.NOTICES].partition(orjson.dumps(plain))
     assert json
     assert before == after
     assert b"on line <b>12</b>" in before
-    assert orjson.loads(bodies[Fault.BARE_OBJECTS]) == {number: entries[0] for number, entries in plain.items()}
-    repeated = bodies[Fault.REPEATED_KEYS]
+    assert orjson.loads(bodies[SimulatedFault.BARE_OBJECTS]) == {
+        number: entries[0] for number, entries in plain.items()
+    }
+    repeated = bodies[SimulatedFault.REPEATED_KEYS]
     assert repeated.startswith(orjson.dumps(plain)[:-1])
     hidden = [entries for entries in orjson.loads(repeated).values() if entries[0]["status"] == "NOT_EXIST"]
     assert 1 <= len(hidden) <= 3
@@ -175,7 +195,9 @@ async def test_the_same_verdicts_come_in_all_the_forms_that_php_gives_them(ask: 
 
 async def test_some_numbers_have_no_status_or_one_that_is_denied(ask: Ask) -> None:
     absent = TARGET.replace("phone_number[]=5", "phone_number[]=6")
-    async with running(World([campaign()]), Faults(script=(Fault.WITHOUT_STATUS, Fault.CONTRADICTIONS))) as server:
+    async with running(
+        World([campaign()]), Faults(script=(SimulatedFault.WITHOUT_STATUS, SimulatedFault.CONTRADICTIONS))
+    ) as server:
         refused, denied = (await ask(server, absent)).json, (await ask(server, TARGET)).json
     assert 1 <= sum("status" not in entries[0] for entries in refused.values()) <= 3
     odd = [entries[0] for entries in denied.values() if (entries[0]["http_status"], entries[0]["status"]) != REMOVED]
@@ -186,7 +208,9 @@ async def test_some_numbers_have_no_status_or_one_that_is_denied(ask: Ask) -> No
 async def test_keys_are_respelt_rightly_or_wrongly(ask: Ask) -> None:
     numbers = [f"{number}000000" for number in NUMBERS]
     target = f"{RECORDS}?" + "&".join(f"phone_number[]={number}" for number in numbers)
-    async with running(World([campaign()]), Faults(script=(Fault.RESPELT_KEYS, Fault.FOREIGN_KEYS))) as server:
+    async with running(
+        World([campaign()]), Faults(script=(SimulatedFault.RESPELT_KEYS, SimulatedFault.FOREIGN_KEYS))
+    ) as server:
         rightly, wrongly = (await ask(server, target)).json, (await ask(server, target)).json
     assert {key.lstrip("+0") for key in rightly} == {f"48{number}" for number in numbers}
     assert {key[:-9] for key in rightly} == {"48", "+48", "0048"}
@@ -213,20 +237,20 @@ async def test_a_line_that_is_too_long_fares_as_the_proxy_likes(ask: Ask, long_l
 
 
 async def test_the_last_number_missing_leaves_phps_empty_list(ask: Ask) -> None:
-    async with running(World([campaign()]), Faults(script=(Fault.MISSING_NUMBERS,))) as server:
+    async with running(World([campaign()]), Faults(script=(SimulatedFault.MISSING_NUMBERS,))) as server:
         reply = await ask(server, f"{RECORDS}?phone_number[]=500")
     assert reply.body == b"[]"
 
 
 async def test_a_fault_of_the_reply_does_not_befall_an_error(ask: Ask) -> None:
-    async with running(World([campaign()]), Faults(script=(Fault.MISSING_NUMBERS,))) as server:
+    async with running(World([campaign()]), Faults(script=(SimulatedFault.MISSING_NUMBERS,))) as server:
         reply = await ask(server, RECORDS)
         assert [(entry.fault, entry.answered) for entry in server.audit] == [("", 400)]
     assert reply.status == 400
 
 
 async def test_a_redirect_leads_to_a_login_page_that_looks_like_success(ask: Ask) -> None:
-    faults = Faults(script=(Fault.REDIRECTED,), redirect_status=303)
+    faults = Faults(script=(SimulatedFault.REDIRECTED,), redirect_status=303)
     async with running(World([campaign()]), faults) as server:
         redirect = await ask(server, TARGET)
         page = await ask(server, redirect.headers["location"], "GET", auth="")
@@ -237,7 +261,7 @@ async def test_a_redirect_leads_to_a_login_page_that_looks_like_success(ask: Ask
 async def test_the_rate_limit_admits_its_rate_and_nothing_is_removed_beyond_it(ask: Ask) -> None:
     now_s = [1000.0]
     faults = Faults(rate_limit_per_s=2.0)
-    async with running(World([campaign()]), faults, clock=Clock(now=lambda: now_s[0])) as server:
+    async with running(World([campaign()]), faults, clock=ServerClock(now=lambda: now_s[0])) as server:
         statuses = [(await ask(server, "/api/outbounds/stats", "GET")).status for _ in range(2)]
         refused = await ask(server, TARGET)
         now_s[0] += 0.5
@@ -247,11 +271,13 @@ async def test_the_rate_limit_admits_its_rate_and_nothing_is_removed_beyond_it(a
     assert [*statuses, refused.status, admitted.status] == [200, 200, 429, 200]
 
 
-@pytest.mark.parametrize("fault", [Fault.RATE_LIMITED, Fault.UNAVAILABLE])
+@pytest.mark.parametrize("fault", [SimulatedFault.RATE_LIMITED, SimulatedFault.UNAVAILABLE])
 @pytest.mark.parametrize("form", RetryAfter)
-async def test_retry_after_comes_in_the_form_that_was_asked_for(ask: Ask, fault: Fault, form: RetryAfter) -> None:
+async def test_retry_after_comes_in_the_form_that_was_asked_for(
+    ask: Ask, fault: SimulatedFault, form: RetryAfter
+) -> None:
     faults = Faults(script=(fault,), retry_after=form, retry_after_s=30)
-    async with running(World([campaign()]), faults, clock=Clock(now=lambda: 1_800_000_000.5)) as server:
+    async with running(World([campaign()]), faults, clock=ServerClock(now=lambda: 1_800_000_000.5)) as server:
         header = (await ask(server, TARGET)).headers.get("retry-after")
     if form is RetryAfter.DATE:
         assert header is not None
@@ -269,7 +295,7 @@ async def test_the_delay_passes_before_the_act(ask: Ask) -> None:
         now_s[0] += delay_s
 
     faults = Faults(latency_s=2.0, jitter_s=1.0)
-    async with running(World([campaign()]), faults, clock=Clock(lambda: now_s[0], sleep)) as server:
+    async with running(World([campaign()]), faults, clock=ServerClock(lambda: now_s[0], sleep)) as server:
         await ask(server, TARGET)
         assert [entry.time_s for entry in server.audit] == slept_s
     assert 2.0 <= slept_s[0] <= 3.0
@@ -298,7 +324,7 @@ async def give_up_waiting(url: str, gate: Gate) -> None:
 
 async def test_a_client_that_gave_up_while_waiting_is_known_to_have_got_nothing() -> None:
     gate = Gate()
-    clock = Clock(sleep=gate.sleep)
+    clock = ServerClock(sleep=gate.sleep)
     async with asyncio.timeout(10), running(World([campaign()]), Faults(latency_s=1.0), clock=clock) as server:
         await give_up_waiting(server.url, gate)
         gate.opened.set()
@@ -309,7 +335,7 @@ async def test_a_client_that_gave_up_while_waiting_is_known_to_have_got_nothing(
 
 async def test_nothing_is_done_any_more_once_the_server_has_stopped() -> None:
     gate, held = Gate(), campaign()
-    clock = Clock(sleep=gate.sleep)
+    clock = ServerClock(sleep=gate.sleep)
     async with asyncio.timeout(10), running(World([held]), Faults(latency_s=1.0), clock=clock) as server:
         await give_up_waiting(server.url, gate)
     gate.opened.set()
@@ -318,8 +344,8 @@ async def test_nothing_is_done_any_more_once_the_server_has_stopped() -> None:
 
 
 async def test_the_audit_is_there_before_the_client_knows_anything(ask: Ask) -> None:
-    gate, faults = Gate(), Faults(script=(Fault.STALLED_AFTER,))
-    clock = Clock(sleep=gate.sleep)
+    gate, faults = Gate(), Faults(script=(SimulatedFault.STALLED_AFTER,))
+    clock = ServerClock(sleep=gate.sleep)
     async with asyncio.timeout(10), running(World([campaign()]), faults, clock=clock) as server:
         asking = asyncio.create_task(ask(server, TARGET))
         await gate.reached.wait()
@@ -329,7 +355,7 @@ async def test_the_audit_is_there_before_the_client_knows_anything(ask: Ask) -> 
 
 
 async def test_every_request_that_came_in_is_counted_whatever_became_of_it(ask: Ask) -> None:
-    script = (Fault.DROPPED_BEFORE, Fault.DROPPED_AFTER, Fault.GARBAGE_WIRE, None)
+    script = (SimulatedFault.DROPPED_BEFORE, SimulatedFault.DROPPED_AFTER, SimulatedFault.GARBAGE_WIRE, None)
     async with running(World([campaign()]), Faults(script=script), Rules(max_line_bytes=2000)) as server:
         for _ in script:
             await ask(server, TARGET)

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bulk_remove.simulator.query import Operation, Query, read_query, route
+from bulk_remove.simulator.api import Operation, Query, read_query, route
 
 
 @pytest.mark.parametrize(

@@ -13,13 +13,9 @@ import pytest
 
 import bulk_remove.simulator
 from bulk_remove.simulator.api import Rules
-from bulk_remove.simulator.audit import read_audit
-from bulk_remove.simulator.faults import Fault, Faults
-from bulk_remove.simulator.habits import Habits
-from bulk_remove.simulator.numbers_csv import read_numbers
-from bulk_remove.simulator.on_demand import OnDemandCampaign
-from bulk_remove.simulator.serving import SimulatorOptions, running, world_of
-from bulk_remove.simulator.world import ListedCampaign, Record, World
+from bulk_remove.simulator.faults import Faults, SimulatedFault
+from bulk_remove.simulator.server import SimulatorOptions, read_audit, running, world_of
+from bulk_remove.simulator.world import Habits, ListedCampaign, OnDemandCampaign, Record, World, read_numbers
 
 Ask = Callable[..., Coroutine[Any, Any, Any]]
 TARGET = "/api/batch/outbounds/00001/records?phone_number[]=441&phone_number[]=442"
@@ -27,7 +23,7 @@ GET_LINE = f"GET /api/outbounds HTTP/1.1\r\nHost: x\r\nAuthorization: {Rules().a
 
 CHILD = """
 from pathlib import Path
-from bulk_remove.simulator.serving import SimulatorOptions, serve
+from bulk_remove.simulator.server import SimulatorOptions, serve
 options = SimulatorOptions(port=0, audit_path=Path({audit!r}))
 serve(options, lambda ready: print(ready.url, ready.user, ready.password, flush=True))
 print("stopped", flush=True)
@@ -35,7 +31,7 @@ print("stopped", flush=True)
 
 STRUCK_ELSEWHERE = """
 import signal, threading
-from bulk_remove.simulator.serving import SimulatorOptions, serve
+from bulk_remove.simulator.server import SimulatorOptions, serve
 def strike():  # another thread takes the signal: it interrupts nothing that the main thread waits for
     signal.pthread_kill(threading.get_ident(), {number})
 serve(SimulatorOptions(port=0), lambda _: threading.Timer(0.1, strike).start())
@@ -47,7 +43,7 @@ def world() -> World:
 
 
 async def test_an_audit_file_holds_what_the_memory_would(ask: Ask, tmp_path: Path) -> None:
-    script = (Fault.DROPPED_AFTER, None)
+    script = (SimulatedFault.DROPPED_AFTER, None)
     async with running(world(), Faults(script=script)) as in_memory:
         for _ in script:
             await ask(in_memory, TARGET)

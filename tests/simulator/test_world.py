@@ -4,9 +4,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bulk_remove.simulator.habits import Habits
-from bulk_remove.simulator.on_demand import NumberSet, OnDemandCampaign
-from bulk_remove.simulator.world import Call, ListedCampaign, Record, Removal, World, records_of
+from bulk_remove.simulator.world import (
+    Call,
+    Habits,
+    HeldNumbers,
+    ListedCampaign,
+    OnDemandCampaign,
+    Record,
+    Removal,
+    World,
+    records_of,
+)
 
 NUMBERS = tuple(f"{601_000_000 + count}" for count in range(4000))
 
@@ -159,7 +167,7 @@ def test_a_form_that_there_is_not_is_refused(form: tuple[str, float]) -> None:
 @given(st.lists(st.from_regex(r"[0-9]{3,5}", fullmatch=True)))
 def test_the_set_of_numbers_is_a_set(numbers: list[str]) -> None:
     seen: set[str] = set()
-    kept = NumberSet()
+    kept = HeldNumbers()
     for number in numbers:
         assert kept.add(number) is (number not in seen)
         seen.add(number)

@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from bulk_remove.adapters.folders import lock_campaign
+from bulk_remove.run.folders import lock_campaign
 
 if __name__ == "__main__":
     with lock_campaign(Path(sys.argv[1]), sys.argv[2], sys.argv[3]):

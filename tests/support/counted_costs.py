@@ -15,8 +15,7 @@ from types import FrameType
 from typing import Any, NamedTuple
 from unittest.mock import patch
 
-from bulk_remove.adapters import distinct
-from bulk_remove.adapters.ledger import Store
+from bulk_remove.ledger import Store, distinct
 from tests.support.counted_job import Done, Stage, carried_out
 
 NUMBERS = 10_000

@@ -10,16 +10,17 @@ from tempfile import TemporaryDirectory
 from typing import NamedTuple, Self
 from unittest.mock import patch
 
-from bulk_remove.adapters.client import Arrival, Client, Connection, Departure
-from bulk_remove.adapters.ledger import Store, store, writer
-from bulk_remove.adapters.reader import ReadOptions, open_table
 from bulk_remove.core.model import Status
 from bulk_remove.core.plan import Consent, approve
-from bulk_remove.core.progress import Snapshot
 from bulk_remove.core.summary import Ending
-from bulk_remove.run.carry_out import Hooks, carry_out
+from bulk_remove.core.timeline import Snapshot
+from bulk_remove.ledger import Store, store
+from bulk_remove.ledger import write as writer
+from bulk_remove.reader import ReadOptions, open_table
 from bulk_remove.run.finish import finish
+from bulk_remove.run.job import Hooks, carry_out
 from bulk_remove.run.prepare import LEDGER, prepared, reading_of
+from bulk_remove.sending.client import Arrival, Client, Connection, Departure
 from bulk_remove.settings import Address, Login, Settings
 
 _ADDRESS = Address.parse("https://demo.thulium.com")
@@ -108,7 +109,7 @@ def carried_out(numbers: int, watch: Watch, block_rows: int = BLOCK_ROWS) -> Don
             # Each call is a commit of its own: the most there can be, and the same however the threads fall.
             stack.enter_context(patch.object(writer, "_MOST_CALLS_PER_COMMIT", 1))
             stack.enter_context(
-                patch.multiple("bulk_remove.run.carry_out", Client=_AnsweringClient, SystemClock=_LeapingClock)
+                patch.multiple("bulk_remove.run.job", Client=_AnsweringClient, SystemClock=_LeapingClock)
             )
             requests, ledger = _in_stages(path, numbers, watch, block_rows, stack)
         return Done(requests, ledger.stat().st_size)

@@ -12,8 +12,8 @@ from typing import NamedTuple
 from hypothesis import event
 from hypothesis import strategies as st
 
-from bulk_remove.adapters.reader import ReadOptions, open_table
 from bulk_remove.errors import InputError
+from bulk_remove.reader import ReadOptions, open_table
 
 PHONE_NAMES = (
     *("phone", "Phone", "PHONE NUMBER", "phone_number", " phone ", "Mobile", "msisdn", "GSM", "Cell phone"),

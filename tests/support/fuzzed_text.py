@@ -9,7 +9,7 @@ from typing import Literal
 
 from hypothesis import strategies as st
 
-from bulk_remove.adapters.reader import ReadOptions
+from bulk_remove.reader import ReadOptions
 from tests.support.fuzzed import (
     CAMPAIGNS,
     DAMAGED,

@@ -7,7 +7,7 @@ from xml.sax.saxutils import escape
 import openpyxl
 from hypothesis import strategies as st
 
-from bulk_remove.adapters.reader import ReadOptions
+from bulk_remove.reader import ReadOptions
 from tests.support.fuzzed import GOOD, NASTY, OTHER_NAMES, PHONE_NAMES, PHONES, Fuzzed, Row, campaign_places
 from tests.support.workbooks import (
     biff_sheet,

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from io import BytesIO
 
-from bulk_remove.adapters.reader.cells import DamagedError, Given, Layout
-from bulk_remove.adapters.reader.contents import open_sheets
 from bulk_remove.errors import InputError
+from bulk_remove.reader.cells import DamagedError, GivenWorkbook, Layout
+from bulk_remove.reader.workbook_child import open_sheets
 from tests.support.workbooks import biff, compound_file, record
 
 MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
@@ -175,7 +175,7 @@ def read_to_its_end(kind: str, content: bytes) -> None:
     """Read each sheet of a workbook, its first column alone and all columns, to its end or to where it is refused."""
     refused = (DamagedError, InputError, ValueError, LookupError, struct.error)
     with suppress(*refused):
-        for sheet in open_sheets(Given("a", kind, len(content), 20, 0, 0), BytesIO(content)):
+        for sheet in open_sheets(GivenWorkbook("a", kind, len(content), 20, 0, 0), BytesIO(content)):
             for columns in ([0], None):
                 with suppress(*refused):
                     for _ in sheet.rows(columns, Layout()):

@@ -4,9 +4,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from bulk_remove.adapters.ledger import Planning, Sending, Store, create
 from bulk_remove.core.chunker import RequestShape, in_requests
 from bulk_remove.core.model import NumberedBlock, RowBlock, Source
+from bulk_remove.ledger import Planning, Sending, Store, create
 
 T = TypeVar("T")
 SOURCE = Source("numbers.csv", "", ("phone",), 0, "named 'phone'", "utf-8", "", "0" * 64, 0)

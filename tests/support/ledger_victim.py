@@ -11,10 +11,9 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
-from bulk_remove.adapters.ledger import Journal, Sending
-from bulk_remove.core.alike import Alike
 from bulk_remove.core.chunker import RequestShape
-from bulk_remove.core.model import Chunk, NumberState
+from bulk_remove.core.model import Alike, Chunk, NumberState
+from bulk_remove.ledger import Journal, Sending
 from tests.support.inline_journal import planned
 
 NUMBERS = [f"{500_000_000 + index}" for index in range(3000)]

@@ -1,11 +1,10 @@
 """A small removal, and a client to ask for it."""
 
-from bulk_remove.adapters.client import Client, Connection
-from bulk_remove.core.alike import Alike
 from bulk_remove.core.chunker import RequestShape
 from bulk_remove.core.lifecycle import NEW
-from bulk_remove.core.model import Chunk
+from bulk_remove.core.model import Alike, Chunk
 from bulk_remove.core.replies import Fault, Reply
+from bulk_remove.sending.client import Client, Connection
 from bulk_remove.simulator.api import DEMO_PASSWORD, DEMO_USER
 from bulk_remove.simulator.world import ListedCampaign, Record, World
 

@@ -3,8 +3,7 @@
 from collections.abc import Iterable, Iterator
 from itertools import groupby, islice
 
-from bulk_remove.core.alike import Alike
-from bulk_remove.core.model import NO_NUMBER, NumberState, OutcomeBlock, RowOutcome
+from bulk_remove.core.model import NO_NUMBER, Alike, NumberState, OutcomeBlock, RowOutcome
 
 
 def outcome_blocks(rows: Iterable[RowOutcome], size: int = 3) -> Iterator[OutcomeBlock]:

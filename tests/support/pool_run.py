@@ -6,22 +6,19 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 
-from bulk_remove.adapters.ledger import Outcomes
-from bulk_remove.adapters.pool import Outside, Pool, PoolSettings
-from bulk_remove.core.chunker import RequestShape
+from bulk_remove.core.chunker import RequestShape, size_from
 from bulk_remove.core.forms import AlsoTry, Forms
-from bulk_remove.core.hours import Window
 from bulk_remove.core.lifecycle import status_of
 from bulk_remove.core.model import Chunk, NumberState, Status
 from bulk_remove.core.numbers import NumberRules
 from bulk_remove.core.plan import ApprovedPlan, CampaignPlan, Consent, Plan, SourcePlan, approve
-from bulk_remove.core.progress import Snapshot
 from bulk_remove.core.replies import NOT_SENT, Fault, Reply
-from bulk_remove.core.request_size import size_from
 from bulk_remove.core.retry import BusyPolicy, RetryPolicy
-from bulk_remove.core.steering import Key, pressed
 from bulk_remove.core.summary import Ending
-from bulk_remove.core.throttle import Ceilings
+from bulk_remove.core.throttle import Ceilings, Key, pressed
+from bulk_remove.core.timeline import Snapshot, Window
+from bulk_remove.ledger import Outcomes
+from bulk_remove.sending import Outside, Pool, PoolSettings
 from tests.support.inline_journal import SOURCE, InlineJournal, planned
 from tests.support.virtual_time import BEGAN_S, Shifts, VirtualClock, run_virtually
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from bulk_remove.adapters.reader import ReadOptions, Table, open_table
 from bulk_remove.errors import BulkRemoveError
+from bulk_remove.reader import ReadOptions, Table, open_table
 
 
 def written(folder: Path, content: str | bytes, name: str = "numbers.csv") -> str:

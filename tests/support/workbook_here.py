@@ -7,8 +7,8 @@ from typing import Any
 import orjson
 import pytest
 
-from bulk_remove.adapters.reader.cells import Given
-from bulk_remove.adapters.reader.workbook_child import answers
+from bulk_remove.reader.cells import GivenWorkbook
+from bulk_remove.reader.workbook_child import answers
 
 
 class _Requests(BytesIO):
@@ -43,7 +43,7 @@ class _Answers:
 
     def read(self, size: int) -> bytes:
         if self._coming is None:
-            self._coming = answers(Given(*orjson.loads(self._requests.readline())), self._requests)
+            self._coming = answers(GivenWorkbook(*orjson.loads(self._requests.readline())), self._requests)
         while len(self._text) < size and (more := next(self._coming, b"")):
             self._text += more
         text, self._text = self._text[:size], self._text[size:]
@@ -69,4 +69,4 @@ class _Here:
 
 def read_workbooks_here(monkeypatch: pytest.MonkeyPatch) -> None:
     """Start no process for a workbook until the test ends; what is asked and answered stays the same."""
-    monkeypatch.setattr("bulk_remove.adapters.reader.workbook_process.subprocess.Popen", _Here)
+    monkeypatch.setattr("bulk_remove.reader.workbook.subprocess.Popen", _Here)

@@ -15,7 +15,7 @@ from contextlib import closing
 from pathlib import Path
 from sqlite3 import connect
 
-from bulk_remove.simulator.audit import AuditEntry, read_audit
+from bulk_remove.simulator.server import AuditEntry, read_audit
 from tests.support.processes import Running, removal, report_of, simulator, started
 
 NUMBERS = 1_500

@@ -7,7 +7,7 @@ import random
 from collections import deque
 from typing import Protocol
 
-from bulk_remove.core import pacing
+from bulk_remove.core import pace as pacing
 from bulk_remove.core.throttle import (
     LEVELS,
     Level,

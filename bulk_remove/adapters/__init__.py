@@ -1,1 +1,0 @@
-"""What touches the world: files, the network, the disk, the terminal. No adapter imports another."""

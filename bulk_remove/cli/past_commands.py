@@ -1,0 +1,445 @@
+"""What `bulk-remove runs` does, once it is called."""
+
+import re
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from bulk_remove.cli.aftermath import in_short, local
+from bulk_remove.cli.given import state_dir_from
+from bulk_remove.cli.signals import exit_of
+from bulk_remove.console import Screen
+from bulk_remove.core.forms import told_forms
+from bulk_remove.core.lifecycle import explain, status_of
+from bulk_remove.core.model import ON_KEEP_LIST, OPEN_STATUSES, REHEARSED, CsvFor, ReportFormat, harmless
+from bulk_remove.core.timeline import duration
+from bulk_remove.errors import (
+    AlteredLedgerError,
+    ExitCode,
+    GuardStop,
+    InputError,
+    RunLockedError,
+    StoppedError,
+    UsageError,
+)
+from bulk_remove.language import Phrase, counted, joined, ours, phrase
+from bulk_remove.ledger import Trace
+from bulk_remove.report.csv import check_place
+from bulk_remove.run.finish import Wanted, write_again
+from bulk_remove.run.folders import run_folders
+from bulk_remove.run.past import Doomed, PastRun, delete, details_as_json, doomed, past_run, past_runs, run_as_json
+from bulk_remove.run.places import Job, check_replaceable
+from bulk_remove.run.proof import Explained, Found, Proven, explained, explained_as_json, proof_as_json, proven
+from bulk_remove.run.resume import close_run, ended_run, find_run
+from bulk_remove.settings import Destination
+
+
+def list_job(options: dict[str, Any]) -> int:
+    """List the runs. Raises StorageError."""
+    screen = Screen()
+    state_dir = state_dir_from(options)
+    runs = past_runs(state_dir)
+    if options["as_json"]:
+        screen.tell_json({"runs": [run_as_json(run) for run in runs]})
+        return ExitCode.OK
+    count = 0
+    for count, run in enumerate(runs, start=1):  # noqa: B007 - how many there were
+        for line in in_short(run):
+            screen.tell(line)
+    if not count:
+        screen.tell(phrase("There is no run in {state_dir}.", state_dir=state_dir))
+    return ExitCode.OK
+
+
+def show_run_job(options: dict[str, Any]) -> int:
+    """Show one run. Raises InputError, StorageError."""
+    screen = Screen()
+    state_dir = state_dir_from(options)
+    folder = next((folder for folder in run_folders(state_dir) if folder.name == options["run"]), None)
+    if folder is None:
+        raise InputError(
+            phrase("There is no run {run} in {state_dir}.", run=options["run"], state_dir=state_dir),
+            "`bulk-remove runs list` names them; check --state-dir.",
+        )
+    run = past_run(folder)
+    if options["as_json"]:
+        screen.tell_json(details_as_json(run))
+        return ExitCode.OK
+    for line in (*in_short(run), *_in_full(run)):
+        screen.tell(line)
+    return ExitCode.OK
+
+
+def abandon_job(options: dict[str, Any]) -> int:
+    """Never take a run up again. Raises InputError, RunLockedError, StorageError."""
+    screen = Screen()
+    folder = find_run(state_dir_from(options), options["run"])
+    finished = close_run(folder, time.time(), abandoned=True)
+    screen.tell(phrase("Run {name} is abandoned: it is not taken up again.", name=folder.name))
+    if finished is None:
+        screen.tell("It has sent nothing.")
+        return ExitCode.OK
+    left = sum(finished.by_status.get(status, 0) for status in OPEN_STATUSES)
+    screen.tell(
+        phrase("  {left} without a final answer.", left=counted(left, "{count:,} row", "{count:,} rows"))
+        if left
+        else "  Every number has its final answer."
+    )
+    screen.files(finished.report, finished.summary, finished.also)
+    return ExitCode.OK
+
+
+def prune_job(options: dict[str, Any]) -> int:
+    """Delete old runs, after asking. Raises GuardStop, UsageError, StorageError."""
+    screen = Screen()
+    condemned = [*doomed(state_dir_from(options), options["older_than"], time.time())]
+    if not condemned:
+        screen.tell("Nothing is that old: nothing is deleted.")
+        return ExitCode.OK
+    for one in condemned:
+        screen.tell(phrase("Would delete: {what}" if options["dry_run"] else "To be deleted: {what}", what=_what(one)))
+    if options["dry_run"]:
+        _tell_left(screen, condemned)
+        return ExitCode.OK
+    deleted: list[Doomed] = []
+    try:
+        _check_wanted(screen, condemned, yes=options["yes"])
+        for one in condemned:
+            deleted += [one] if _is_deleted(screen, one) else []
+    except KeyboardInterrupt as stop:
+        raise StoppedError(
+            phrase("Stopped: {deleted}", deleted=_deleted(deleted) if deleted else phrase("nothing was deleted.")),
+            "Run it again to delete the rest; what is left of a run may hold phone numbers.",
+            exit_of(stop),
+        ) from None
+    screen.tell(_deleted(deleted))
+    _tell_left(screen, deleted)
+    return ExitCode.OK
+
+
+def _deleted(runs: Sequence[Doomed]) -> Phrase:
+    files = sum(len(one.files) for one in runs)
+    return phrase(
+        "Deleted for good: {count}, {files}.",
+        count=counted(len(runs), "{count:,} run", "{count:,} runs"),
+        files=counted(files, "{count:,} file", "{count:,} files"),
+    )
+
+
+def _check_wanted(screen: Screen, condemned: Sequence[Doomed], *, yes: bool) -> None:
+    if yes:
+        return
+    if not screen.can_ask:
+        raise UsageError("There is no terminal to confirm at.", "Look with --dry-run first, then add --yes.")
+    if not screen.asked(
+        phrase(
+            "About to delete {count} for good: nothing happened in them since {when}. What is open cannot be resumed.",
+            count=counted(len(condemned), "{count:,} run", "{count:,} runs"),
+            when=local(max(one.run.last_s for one in condemned)),
+        ),
+        "delete",
+    ):
+        raise GuardStop("Not confirmed: nothing was deleted.", "Run it again and type what is asked for.")
+
+
+def _is_deleted(screen: Screen, one: Doomed) -> bool:
+    try:
+        delete(one)
+    except RunLockedError as error:
+        screen.note(phrase("{problem} It stays.", problem=ours(error.sentence)))
+        return False
+    screen.tell(phrase("Deleted: {folder}", folder=one.run.folder))
+    for path in one.files:
+        screen.tell(f"  {path.relative_to(one.run.folder)}")
+    return True
+
+
+def _tell_left(screen: Screen, runs: Sequence[Doomed]) -> None:
+    left = dict.fromkeys(path for one in runs for path in one.left)
+    if left:
+        screen.tell("Left where it is, because it was written elsewhere; it may hold phone numbers:")
+    for path in left:
+        screen.tell(f"  {path}")
+    for one in runs:
+        if one.run.problem:
+            screen.tell(phrase("  {run_id}: {problem}", run_id=one.run.run_id, problem=ours(one.run.problem)))
+
+
+def _what(one: Doomed) -> str:
+    run = one.run
+    words: list[str] = [
+        run.run_id,
+        phrase(
+            "{files}, {size}",
+            files=counted(len(one.files), "{count:,} file", "{count:,} files"),
+            size=counted(one.size_bytes, "{count:,} byte", "{count:,} bytes"),
+        ),
+    ]
+    if run.told:
+        words.append(
+            phrase(
+                "{campaigns} on {host}, {numbers}",
+                campaigns=", ".join(run.campaigns),
+                host=run.host,
+                numbers=counted(run.numbers_by_status.total(), "{count:,} number", "{count:,} numbers"),
+            )
+        )
+    words.append(ours(run.state))
+    words.append(phrase("nothing happened since {when}", when=local(run.last_s)))
+    if run.open_numbers:
+        words.append(phrase("{open_numbers:,} without a final answer", open_numbers=run.open_numbers))
+    return joined("; ", words)
+
+
+def _in_full(run: PastRun) -> Iterator[str]:
+    if run.told is not None:
+        yield phrase("Sent as: {user}", user=run.user)
+        for source in run.told.facts.sources:
+            sheet = phrase(", sheet {sheet}", sheet=harmless(source.sheet)) if source.sheet else ""
+            yield phrase(
+                "Input: {file}{sheet}, {size}, SHA-256 {sha256}",
+                file=harmless(source.file),
+                sheet=sheet,
+                size=counted(source.size_bytes, "{count:,} byte", "{count:,} bytes"),
+                sha256=source.sha256,
+            )
+        for campaign, held in run.held.items():
+            told = told_forms(held, run.settings.get("region", "PL"))
+            yield phrase("Campaign {campaign} held numbers as {told}.", campaign=campaign, told=told)
+        yield phrase("Duplicates: {duplicates}", duplicates=counted(run.duplicates, "{count:,} row", "{count:,} rows"))
+        yield phrase("Requests: {requests:,}{faults}", requests=run.requests, faults=_faults(run.faults))
+        for session in run.told.sessions:
+            ended = local(session.ended_at_s) if session.ended_at_s is not None else "?"
+            lasted = f" ({duration(session.ended_at_s - session.began_at_s)})" if session.ended_at_s is not None else ""
+            yield phrase(
+                "Session: {began} to {ended}{lasted}: {ending}",
+                began=local(session.began_at_s),
+                ended=ended,
+                lasted=lasted,
+                ending=ours(session.ending or run.state),
+            )
+        yield phrase("Settings:")
+        for name, setting in run.settings.items():
+            if setting not in (None, "", [], ()):
+                yield f"  {name} = {setting}"
+    yield phrase("Folder: {folder}", folder=run.folder)
+    for path in run.reports:
+        yield phrase("Report: {path}{state}", path=path, state="" if path.exists() else phrase(" (gone)"))
+
+
+def _faults(faults: Mapping[str, int]) -> str:
+    told = [phrase("{count:,} x {kind}", count=faults[kind], kind=ours(kind)) for kind in sorted(faults)]
+    return phrase("; without verdicts: {told}", told=joined(", ", told)) if told else ""
+
+
+def explain_job(options: dict[str, Any]) -> int:
+    """Tell what became of a number in all runs.
+
+    Raises InputError when no run held it, AlteredLedgerError after all when a ledger is not as it was written,
+    StorageError.
+    """
+    screen = Screen()
+    state_dir = state_dir_from(options)
+    number, campaign = options["number"], options["campaign"]
+    runs = [*explained(state_dir, number, campaign)]
+    unread = sum(bool(one.problem) and not one.trace.rows for one in runs)
+    altered = [one.run.run_id for one in runs if one.altered]
+    if options["as_json"]:
+        screen.tell_json({"number": number, "runs": [explained_as_json(one) for one in runs]})
+    for one in runs if not options["as_json"] else ():
+        for line in _explained(one):
+            screen.tell(line)
+    if altered:
+        raise AlteredLedgerError(
+            phrase(
+                "The ledger of run {runs} is not as it was written: it may say more or less than was so.",
+                runs=", ".join(altered),
+            ),
+            "Put it back from a backup; `bulk-remove runs verify` says of each what was changed.",
+        )
+    if unread == len(runs):
+        among = phrase(", as far as they can be read: {unread:,} cannot", unread=unread) if unread else ""
+        where = phrase(" for campaign {campaign}", campaign=campaign) if campaign else ""
+        raise InputError(
+            phrase(
+                "No run in {state_dir} held {number}{where}{among}.",
+                state_dir=state_dir,
+                number=number,
+                where=where,
+                among=among,
+            ),
+            "Check the number and --state-dir; runs that were pruned are not known any more.",
+        )
+    return ExitCode.OK
+
+
+def _explained(one: Explained) -> Iterator[str]:
+    began_s = one.run.told.created_at_s if one.run.told else one.run.last_s
+    about = phrase("{run_id}  {when}", run_id=one.run.run_id, when=local(began_s))
+    yield joined("  ", filter(None, [about, one.run.host, ours(one.run.state)]))
+    if one.run.rehearsal:
+        yield phrase("    {rehearsed}", rehearsed=ours(REHEARSED[one.run.rehearsal]))
+    if one.problem:
+        yield phrase("    {problem}", problem=ours(one.problem))
+    if one.run.proves_nothing:
+        yield phrase("    none of its numbers was found, perhaps because the campaign holds them in another form")
+    if one.sound:
+        rest = (
+            phrase(
+                ", but for {unended} without an end",
+                unended=counted(one.sound.unended, "{count:,} attempt", "{count:,} attempts"),
+            )
+            if one.sound.unended
+            else ""
+        )
+        yield phrase("    its ledger is as it was written{rest}", rest=rest)
+    yield from (phrase("    {line}", line=line) for line in _rows(one.trace, one.run.keep_lists))
+    yield from (phrase("    {line}", line=line) for line in _what_happened(one.trace))
+
+
+def _rows(found: Trace, keep_lists: Sequence[str]) -> Iterator[str]:
+    for row in found.rows:
+        sheet = phrase(", sheet {sheet}", sheet=harmless(row.sheet)) if row.sheet else ""
+        yield phrase(
+            "in {file}{sheet}, row {row}: {cell}, for campaign {campaign}",
+            file=harmless(row.file),
+            sheet=sheet,
+            row=row.row,
+            cell=repr(row.cell),
+            campaign=row.campaign,
+        )
+        if row.problem == ON_KEEP_LIST and keep_lists:
+            yield counted(
+                len(keep_lists),
+                "  never sent for this row: kept by the --keep list {lists}",
+                "  never sent for this row: kept by one of the --keep lists {lists}",
+                lists=joined(", ", map(harmless, keep_lists)),
+            )
+        elif row.problem:
+            yield phrase("  never sent for this row: {problem}", problem=ours(row.problem))
+
+
+def _what_happened(found: Trace) -> Iterator[str]:
+    for request in found.requests:
+        others = (
+            phrase("with {others}", others=counted(request.others, "{count:,} other", "{count:,} others"))
+            if request.others
+            else phrase("alone")
+        )
+        result = ours("answered" if request.result == "verdicts" else request.result or "no answer yet")
+        named = phrase(" (request_id {request_id})", request_id=request.request_id) if request.request_id else ""
+        when = local(request.begun_at_s, seconds=True)
+        yield phrase(
+            "{when}  asked for as {sent} in {campaign}, {others}: {result}{named}",
+            when=when,
+            sent=request.sent,
+            campaign=request.campaign,
+            others=others,
+            result=result,
+            named=named,
+        )
+    for campaign, number, state in found.states:
+        words = [phrase("{status} as {number}", status=status_of(state.phase).value, number=number)]
+        if state.record_ids:
+            words.append(phrase("record {listed}", listed=", ".join(map(str, state.record_ids))))
+        if detail := explain(state):
+            words.append(ours(detail))
+        if state.answered_at_s:
+            words.append(phrase("answered at {moment}", moment=local(state.answered_at_s, seconds=True)))
+        yield phrase("in {campaign}: {words}", campaign=campaign, words=joined("; ", words))
+
+
+_TOLD = {
+    Found.AS_WRITTEN: "  As it was written: {path} (SHA-256 {sha256})",
+    Found.EARLIER: "  An earlier version lies there, written by this run: {path}",
+    Found.GONE: "  Not there any more, moved or deleted: {path} (SHA-256 {sha256})",
+    Found.ANOTHERS: "  The report of another run lies there by now: {path}",
+    Found.UNKNOWN: "  Not in the ledger, which therefore says nothing of it: {path}",
+}
+
+
+def verify_job(options: dict[str, Any]) -> int:
+    """Tell that a run's ledger and reports are as they were written. Raises InputError, UsageError, StorageError."""
+    screen = Screen()
+    head = (options["head"] or "").lower()
+    if head and not re.fullmatch("[0-9a-f]{64}", head):
+        raise UsageError("--head is no head of a ledger.", "Give the 64 digits and letters of `ledger_head`.")
+    proof = proven(find_run(state_dir_from(options), options["run"] or ""), head)
+    if options["as_json"]:
+        screen.tell_json(proof_as_json(proof))
+        return ExitCode.OK
+    for line in _lines(proof, head):
+        screen.tell(line)
+    return ExitCode.OK
+
+
+def _lines(proof: Proven, head: str) -> Iterator[str]:
+    links, found, unended, later = proof.verified
+    if proof.rehearsal:
+        yield REHEARSED[proof.rehearsal]
+    yield phrase(
+        "The ledger of run {run_id} is as it was written: {links} after the plan.",
+        run_id=proof.run_id,
+        links=counted(links, "{count:,} link", "{count:,} links"),
+    )
+    yield phrase("  Head: {found}", found=found)
+    for report in proof.reports:
+        yield phrase(_TOLD[report.found], path=report.path, sha256=report.sha256)
+    if not head and not proof.summaries:
+        yield "  No summary of it was found: a ledger made anew whole shows only by a head kept elsewhere."
+    for told in [phrase("the head that was given")] if head else [str(path) for path in proof.summaries]:
+        yield phrase("  Agrees with {told}.", told=told)
+    if (head or proof.summaries) and later:
+        yield phrase(
+            "  {later} came after that, and only the chain itself speaks for them.",
+            later=counted(later, "{count:,} link", "{count:,} links"),
+        )
+    if unended:
+        yield phrase(
+            "  Not covered: {unended} without an end, under way or cut off.",
+            unended=counted(unended, "{count:,} attempt", "{count:,} attempts"),
+        )
+
+
+def report_job(options: dict[str, Any]) -> int:
+    """Write a report of an earlier run again. Raises InputError, UsageError, CampaignLockedError, StorageError."""
+    screen = Screen()
+    state_dir = state_dir_from(options)
+    folder = find_run(state_dir, options["run"] or "")
+    form = _format_of(options["form"], options["output"])
+    csv_for = CsvFor(options["csv_for"])
+    if csv_for is not CsvFor.PROGRAMS and form is not ReportFormat.CSV:
+        raise UsageError(
+            phrase("--csv-for says how a CSV is written, not {form}.", form=form),
+            "Leave it out, or write --format csv.",
+        )
+    path = options["output"] or folder / f"report.{'summary.' if form is ReportFormat.JSON else ''}{form}"
+    check_place(path)
+    with ended_run(folder, state_dir) as (ready, settings, ending):
+        check_replaceable(path, Job(state_dir, ready.plan.host, settings, folder.name, overwrite=options["overwrite"]))
+        write_again(ready, settings, ending, form, path, csv_for)
+    screen.tell(phrase("The report of run {name}: {path}", name=folder.name, path=path))
+    return ExitCode.OK
+
+
+def _format_of(name: str | None, output: Path | None) -> ReportFormat:
+    """Return the format that is named, else that of the file's ending; both must agree where both say one."""
+    suffix = output.suffix.lower().removeprefix(".") if output else ""
+    by_file = ReportFormat(suffix) if suffix in set(ReportFormat) else None
+    if not name:
+        return by_file or ReportFormat.CSV
+    form = ReportFormat(name)
+    if by_file not in {None, form}:
+        raise UsageError(
+            phrase("--output {output} has the ending of another format than {form}.", output=output, form=form),
+            "Name one or the other.",
+        )
+    return form
+
+
+def wanted_of(options: dict[str, Any], told: Destination | None = None) -> Wanted:
+    """Return which reports are wanted; what is not given is as the earlier run was `told`."""
+    told = told or Destination()
+    also = told.also if options["also"] is None else options["also"]
+    return Wanted(CsvFor(options["csv_for"] or told.csv_for), also)

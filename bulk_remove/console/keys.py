@@ -1,0 +1,185 @@
+r"""Keys pressed at the terminal while something goes on: read one by one, without Enter and without being shown.
+
+The terminal is in another mode meanwhile: no lines, no echo, signals as ever (what `stty cbreak -echo` does). It is put
+back at the end, and before Ctrl-Z or Ctrl-\ take effect. Nothing is read and no mode changed while the command is in
+the background: that would stop it (SIGTTIN, SIGTTOU), or take away what is typed for somebody else.
+"""
+
+import asyncio
+import os
+import select
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from types import FrameType
+
+from rich.console import Console
+
+_LOOK_EVERY_S = 0.5
+"""How often to see whether the command is in the foreground: being put there is told by no signal for sure."""
+
+_SHOW_CURSOR, _HIDE_CURSOR = b"\x1b[?25h", b"\x1b[?25l"  # DEC private mode 25, as Rich's live display uses it
+
+
+@contextmanager
+def typed_keys(console: Console, on_keys: Callable[[str], None]) -> Iterator[bool]:
+    """Call `on_keys` with what is typed at standard input; gives whether there are keys to be had.
+
+    There are none where either of standard input and `console` is no terminal, or the terminal is not the one that
+    controls this process; nor on Windows, whose loop waits for no console. Enter it in the main thread, inside
+    the loop.
+    """
+    terminal = None if sys.stdin is None or not (sys.stdin.isatty() and console.is_terminal) else sys.stdin.fileno()
+    if sys.platform == "win32" or terminal is None or _group_in_front(terminal) is None:
+        yield False
+        return
+    keyboard = _Keyboard(terminal, console, on_keys)
+    before = {number: signal.getsignal(number) for number in (signal.SIGTSTP, signal.SIGQUIT)}
+    try:
+        for number in (number for number, handler in before.items() if handler is not signal.SIG_IGN):
+            signal.signal(number, keyboard.ended_by)
+        keyboard.look()
+        yield True
+    finally:
+        keyboard.close()
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _group_in_front(terminal: int) -> int | None:
+    """Return the process group in the terminal's foreground; None where it is not ours, or gone."""
+    try:
+        return os.tcgetpgrp(terminal)
+    except OSError:
+        return None
+
+
+class _Keyboard:
+    """The terminal, taken while the command is in its foreground."""
+
+    def __init__(self, terminal: int, console: Console, on_keys: Callable[[str], None]) -> None:
+        self._terminal = terminal
+        self._console = console
+        self._on_keys = on_keys
+        self._loop = asyncio.get_running_loop()
+        self._timer: asyncio.TimerHandle | None = None
+        self._taken = False
+        self._mode_before: list[int | list[bytes | int]] | None = None
+
+    @property
+    def _in_front(self) -> bool:
+        return _group_in_front(self._terminal) == os.getpgrp()
+
+    def look(self) -> None:
+        """Take the terminal if this command is in its foreground, else leave it alone; and look again soon."""
+        if self._in_front:
+            self._take()
+        elif self._taken:
+            self._loop.remove_reader(self._terminal)
+            self._taken = False
+        self._timer = self._loop.call_later(_LOOK_EVERY_S, self.look)
+
+    def close(self) -> None:
+        """Put the terminal back as it was."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._give_back()
+
+    def ended_by(self, number: int, _: FrameType | None) -> None:
+        """Put the terminal back, let a signal do what it does, and take the terminal again if the command goes on."""
+        handler = signal.getsignal(number)
+        self._give_back()
+        self._write(_SHOW_CURSOR)
+        signal.signal(number, signal.SIG_DFL)
+        signal.pthread_kill(threading.get_ident(), number)  # to this thread, so that it takes effect right here
+        signal.signal(number, handler)
+        if self._in_front:
+            self._write(_HIDE_CURSOR)
+            self._take()
+
+    def _write(self, code: bytes) -> None:
+        """Write past Rich, which a signal may find in the middle of a print: what it then is given, it keeps."""
+        with suppress(OSError):
+            os.write(self._console.file.fileno(), code)
+
+    def _take(self) -> None:
+        import termios  # noqa: PLC0415 - POSIX alone has it
+
+        with suppress(termios.error):  # the terminal is gone: so are its keys
+            mode = termios.tcgetattr(self._terminal)
+            if mode[3] & termios.ICANON:  # not taken yet, or a shell has put it back meanwhile
+                self._mode_before = [*mode[:6], [*mode[6]]]
+                mode[3] &= ~(termios.ICANON | termios.ECHO)
+                mode[6][termios.VMIN], mode[6][termios.VTIME] = 1, 0
+                termios.tcsetattr(self._terminal, termios.TCSANOW, mode)
+            if not self._taken:
+                self._loop.add_reader(self._terminal, self._read)
+                self._taken = True
+
+    def _give_back(self) -> None:
+        import termios  # noqa: PLC0415 - POSIX alone has it
+
+        if self._taken:
+            self._loop.remove_reader(self._terminal)
+        if self._taken and self._mode_before is not None and self._in_front:
+            with suppress(termios.error):
+                # A key pressed too late is an answer to nothing, least of all to the next question.
+                termios.tcflush(self._terminal, termios.TCIFLUSH)
+                termios.tcsetattr(self._terminal, termios.TCSANOW, self._mode_before)
+        self._taken = False
+
+    def _read(self) -> None:
+        if not self._in_front:  # another command's keys
+            self._loop.remove_reader(self._terminal)
+            self._taken = False
+            return
+        try:
+            typed = os.read(self._terminal, 64)
+        except OSError:
+            typed = b""
+        if typed:
+            self._on_keys(typed.decode("ascii", "replace"))
+        else:  # the terminal is gone; the signal that tells so may be ignored
+            self._loop.remove_reader(self._terminal)
+            self._taken = False
+
+
+@contextmanager
+def signal_socket() -> Iterator[socket.socket]:
+    """Give a socket from which a byte can be read for each signal. Enter it in the main thread.
+
+    Python's handlers run between two steps of Python: what is already past the last one before a system call that
+    waits would wait on, unless it waits for this socket, too.
+    """
+    ours, pythons = socket.socketpair()
+    with ours, pythons:
+        ours.settimeout(0.0)
+        pythons.settimeout(0.0)  # not blocking, as set_wakeup_fd demands
+        # A signal may end this at any step, and a closed socket's number may be the next file's.
+        before = signal.set_wakeup_fd(-1)
+        try:
+            signal.set_wakeup_fd(pythons.fileno(), warn_on_full_buffer=False)
+            yield ours
+        finally:
+            signal.set_wakeup_fd(before)
+
+
+def forget_typed() -> None:
+    """Throw away what was typed at the terminal before a question was shown: it is the answer to nothing."""
+    if sys.platform != "win32":
+        import termios  # noqa: PLC0415 - POSIX alone has it
+
+        with suppress(termios.error):  # the terminal is gone: so is what was typed
+            termios.tcflush(sys.stdin, termios.TCIFLUSH)
+
+
+def typed_line() -> str:
+    """Return the line that is typed at the terminal; a signal is handled while nothing is typed yet."""
+    if sys.platform != "win32":  # where select takes no terminal, and reading one returns at Ctrl-C
+        with signal_socket() as woken:
+            while sys.stdin not in select.select([sys.stdin, woken], [], [])[0]:
+                woken.recv(1024)
+    return sys.stdin.readline()

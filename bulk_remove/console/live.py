@@ -1,0 +1,271 @@
+"""The progress: redrawn in place on a terminal, a plain line now and then without one or on a dumb one."""
+
+import asyncio
+import io
+import os
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from datetime import datetime
+from typing import IO, cast
+
+from rich.console import Console
+from rich.live import Live as RichLive
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from bulk_remove.core.lifecycle import Phase
+from bulk_remove.core.timeline import RATE_WINDOW_S, Snapshot, duration, remaining_s, rounded, speed, told_moment
+from bulk_remove.language import counted, phrase, say, translated
+
+_REDRAW_S = 0.25
+_LINE_EVERY_S = 10.0
+
+
+def moment_of(moment_s: float) -> str:
+    """Return a later moment (Unix seconds) as a clock on the wall shows it here."""
+    return told_moment(datetime.fromtimestamp(moment_s), datetime.now())  # noqa: DTZ005, DTZ006 - local time is meant
+
+
+class Live:
+    """Shows progress on one console."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._redraws = console.is_terminal and not console.is_dumb_terminal
+
+    @contextmanager
+    def reading(self) -> Iterator[Callable[[int], None]]:
+        """Show how many rows have been read; gives the function to tell."""
+        if not self._redraws:
+            yield lambda _: None
+            return
+        with self._console.status(translated("Reading ...")) as status:
+            yield lambda rows: status.update(
+                say("Reading: {rows}", rows=counted(rows, "{count:,} row", "{count:,} rows"))
+            )
+
+    @asynccontextmanager
+    async def sending(
+        self, numbers: int, rate: float, give_up_after_s: float, snapshot: Callable[[], Snapshot]
+    ) -> AsyncIterator[None]:
+        """Show the sending of so many numbers.
+
+        `rate` is the ceiling in requests a second; after `give_up_after_s` without an answer the run ends.
+        Where showing fails the sending goes on without: a terminal's failure is passed over, a bug raised at the end.
+        """
+        scene = _Scene(numbers, rate, give_up_after_s)
+        show = self._redrawing if self._redraws else self._lines
+        task = asyncio.create_task(show(scene, snapshot))
+        try:
+            yield
+        finally:
+            task.cancel()
+            await asyncio.wait([task])
+            failure = None if task.cancelled() else task.exception()
+            if failure is not None and not isinstance(failure, OSError):
+                raise failure
+
+    async def _redrawing(self, scene: "_Scene", snapshot: Callable[[], Snapshot]) -> None:
+        with RichLive(console=self._console, auto_refresh=False, transient=True) as live:
+            while True:
+                scene.look(snapshot())
+                live.update(scene.picture(), refresh=True)
+                await asyncio.sleep(_REDRAW_S)
+
+    async def _lines(self, scene: "_Scene", snapshot: Callable[[], Snapshot]) -> None:
+        scene.look(snapshot())
+        shown: list[str] = []
+        while True:
+            await asyncio.sleep(_LINE_EVERY_S)
+            now = snapshot()
+            scene.look(now)
+            facts = scene.facts()
+            if now.opens_s is None or facts != shown:  # a night that waits all day says so once
+                self._console.print(Text(", ".join(map(translated, facts))))
+            shown = facts
+
+
+class _Scene:
+    """The latest snapshot and the speeds that follow from the last half minute."""
+
+    def __init__(self, numbers: int, rate: float, give_up_after_s: float) -> None:
+        self._numbers = numbers
+        self._rate = rate
+        self._give_up_after_s = give_up_after_s
+        self._settled: deque[tuple[float, int]] = deque()
+        self._asked: deque[tuple[float, int]] = deque()
+        self._requests: deque[tuple[float, int]] = deque()
+
+    def look(self, now: Snapshot) -> None:
+        """Take in a snapshot."""
+        self._now = now
+        moment_s = time.monotonic()
+        for samples, count in (
+            (self._settled, now.settled),
+            (self._asked, self._numbers - now.unsent),
+            (self._requests, now.requests),
+        ):
+            if now.paused_for_s is not None or now.opens_s is not None:  # what is held has no speed
+                samples.clear()
+                continue
+            samples.append((moment_s, count))
+            while samples[0][0] < moment_s - RATE_WINDOW_S:
+                samples.popleft()
+
+    def facts(self) -> list[str]:
+        """Return what is worth telling, most important first."""
+        now = self._now
+        phases = now.phases
+        removed = phases.get(Phase.REMOVED, 0) + phases.get(Phase.REMOVED_AT_LEAST, 0)
+        absent = phases.get(Phase.NOT_EXIST, 0) + phases.get(Phase.PRESUMED_REMOVED, 0)
+        facts = [
+            counted(
+                self._numbers,
+                "{settled:,} of {count:,} number",
+                "{settled:,} of {count:,} numbers",
+                settled=now.settled,
+            ),
+            phrase("{removed:,} removed", removed=removed),
+            phrase("{absent:,} not there", absent=absent),
+        ]
+        if now.in_a_call:
+            facts.append(phrase("{in_a_call:,} in a call", in_a_call=now.in_a_call))
+        if now.faults:
+            facts.append(
+                counted(
+                    sum(now.faults.values()),
+                    "{count:,} request without verdicts",
+                    "{count:,} requests without verdicts",
+                )
+            )
+        return [*facts, *self._pace(), self._standstill() or self._outlook()]
+
+    def _pace(self) -> list[str]:
+        below = phrase(", pace {rate:,.10g}", rate=rounded(self._now.rate)) if self._now.rate < self._rate else ""
+        # Of few samples the first and the last request count for too short a time; the ceiling is never passed.
+        sent = min(self._rate, speed(self._requests))
+        return [phrase("{sent:.1f} requests/s (ceiling {rate:g}{below})", sent=sent, rate=self._rate, below=below)]
+
+    def _standstill(self) -> str:
+        """Say why nothing, or next to nothing, is sent; empty where that is not so."""
+        now = self._now
+        finishing = phrase(", {under_way} under way", under_way=now.under_way) if now.under_way else ""
+        if now.paused_for_s is not None:
+            outside = (
+                "" if now.opens_s is None else phrase(", outside --hours until {moment}", moment=moment_of(now.opens_s))
+            )
+            return phrase(
+                "PAUSED for {paused_for}{outside}{finishing}: p goes on, q stops",
+                paused_for=duration(now.paused_for_s),
+                outside=outside,
+                finishing=finishing,
+            )
+        if now.opens_s is not None:
+            return phrase(
+                "outside --hours{finishing}; goes on at {moment}", finishing=finishing, moment=moment_of(now.opens_s)
+            )
+        if now.wait is not None:
+            return phrase(
+                "the server asked to wait {asked}: goes on in {left}",
+                asked=duration(now.wait.asked_s),
+                left=duration(now.wait.left_s),
+            )
+        if now.failing_for_s is not None:
+            return phrase(
+                "no answer for {failing_for}; gives up after {give_up_after}",
+                failing_for=duration(now.failing_for_s),
+                give_up_after=duration(self._give_up_after_s),
+            )
+        return ""
+
+    def _outlook(self) -> str:
+        now = self._now
+        if now.unsent:
+            left_s = remaining_s(now.unsent, speed(self._asked))
+            return "time left unknown yet" if left_s is None else phrase("about {left} left", left=duration(left_s))
+        if now.waiting and now.due_in_s is not None and now.due_in_s <= 0.0:
+            left_s = remaining_s(now.waiting, speed(self._settled))
+            left = "" if left_s is None else phrase(", about {left} left", left=duration(left_s))
+            return phrase("asking again for {waiting:,}{left}", waiting=now.waiting, left=left)
+        if now.waiting and now.due_in_s is not None:
+            return phrase(
+                "waiting for {waiting:,}, asked again in {left}", waiting=now.waiting, left=duration(now.due_in_s)
+            )
+        return phrase("finishing")
+
+    def picture(self) -> Table:
+        """Return the progress as it stands on a terminal."""
+        facts = [*map(translated, self.facts())]
+        picture = Table.grid()
+        picture.add_row(ProgressBar(total=max(1, self._numbers), completed=self._now.settled, width=60))
+        picture.add_row(Text(" · ".join(facts[:-2])))
+        picture.add_row(Text(" · ".join(facts[-2:]), style="dim"))
+        return picture
+
+
+class Outlet(io.TextIOBase):
+    """A standard stream that never fails: once it takes no more, what is printed is lost, and the run goes on.
+
+    A character that the stream's encoding lacks becomes a question mark. `stream` is None where the process was
+    started without it.
+    """
+
+    def __init__(self, stream: IO[str] | None) -> None:
+        self._stream = stream
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]  # the standard library's own streams make it a property too
+        """The stream's encoding: what is drawn depends on it."""
+        return getattr(self._stream, "encoding", None) or "utf-8"
+
+    @property
+    def _open(self) -> IO[str] | None:
+        return None if self._stream is None or self._stream.closed else self._stream
+
+    def isatty(self) -> bool:
+        """Whether a person looks at it."""
+        return self._open is not None and self._open.isatty()
+
+    def fileno(self) -> int:
+        """Return the stream's descriptor. Raises OSError where it has none."""
+        if self._open is None:
+            raise io.UnsupportedOperation
+        return self._open.fileno()
+
+    def write(self, text: str) -> int:
+        """Write as much as the stream takes; returns the length of the text."""
+        if (stream := self._open) is not None:
+            try:
+                stream.write(text)
+            except OSError:
+                self._give_up(stream)
+        return len(text)
+
+    def flush(self) -> None:
+        """Pass on what was written."""
+        if (stream := self._open) is not None:
+            try:
+                stream.flush()
+            except OSError:
+                self._give_up(stream)
+
+    def _give_up(self, stream: IO[str]) -> None:
+        """Write nothing more, and let what the stream still holds go nowhere.
+
+        Python flushes it once more at the end, and exits with 120 where that fails.
+        """
+        self._stream = None
+        with suppress(OSError):  # a stream without a descriptor holds nothing back
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, stream.fileno())
+            os.close(nowhere)
+
+
+def outlet(stream: IO[str] | None) -> IO[str]:
+    """Return an Outlet as Rich wants it, which asks for less of a file than its annotation does."""
+    return cast("IO[str]", Outlet(stream))

@@ -1,0 +1,563 @@
+"""The plan, the question before the first DELETE, the summary, the errors."""
+
+import json
+import os
+import re
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import IO
+
+from rich.cells import cell_len
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from bulk_remove.console.keys import forget_typed, typed_line
+from bulk_remove.console.live import outlet
+from bulk_remove.core.forms import AlsoTry, Forms, form_examples, told_forms
+from bulk_remove.core.limits import MAX_SHARE, Known, share_told
+from bulk_remove.core.model import Rehearsal, Source, Status, harmless
+from bulk_remove.core.plan import (
+    LONGEST_NAME,
+    TYPED_COUNT_FROM,
+    CampaignPlan,
+    Keep,
+    Plan,
+    SourcePlan,
+    read_answer,
+    rehearsal_told,
+)
+from bulk_remove.core.summary import MEANING
+from bulk_remove.core.timeline import Window, duration, next_opening, rounded, told_moment
+from bulk_remove.errors import BulkRemoveError, ExitCode
+from bulk_remove.language import Phrase, counted, joined, one_line, ours, phrase, say, translated
+
+_LEAST_PERCENT = 0.01
+
+
+def percent(share: float) -> Phrase:
+    """Return a share of 1 in percent: as precise as it is small, and 100% for neither less nor more."""
+    value = 100 * share
+    if 0 < value < _LEAST_PERCENT:
+        return phrase("under {least:g}%", least=_LEAST_PERCENT)
+    return phrase("{share:,.10g}%", share=rounded(value))
+
+
+class Figures:
+    """A table of a name, a figure and a word on it, in the operator's language."""
+
+    def __init__(self) -> None:
+        self.drawn = Table.grid(padding=(0, 2))
+        self.drawn.add_column()
+        self.drawn.add_column(justify="right")
+        self.drawn.add_column(style="dim")
+
+    def add(self, name: str, figure: int | None, word: str = "") -> None:
+        """Add a line; without a figure its place stays empty."""
+        told = "" if figure is None else say("{figure:,}", figure=figure)
+        self.drawn.add_row(*(Text(one_line(text)) for text in (translated(name), told, translated(word))))
+
+
+def source_lines(plan: SourcePlan) -> Iterator[str]:
+    """Yield what was found in a source and what becomes of its rows; samples are masked already."""
+    source = plan.source
+    yield phrase("{file}: {how}; {columns}", file=harmless(source.file), how=_written(source), columns=_columns(source))
+    for note in (*source.notes, *plan.notes):
+        yield phrase("  {note}", note=ours(note))
+    rest = plan.rows - plan.invalid - plan.empty - plan.left_out - plan.kept - plan.duplicates
+    told = phrase(
+        "  {rows}: {numbers}, {duplicates}, {invalid:,} INVALID, {empty:,} empty",
+        rows=counted(plan.rows, "{count:,} row", "{count:,} rows"),
+        numbers=counted(rest, "{count:,} number", "{count:,} numbers"),
+        duplicates=counted(plan.duplicates, "{count:,} duplicate", "{count:,} duplicates"),
+        invalid=plan.invalid,
+        empty=plan.empty,
+    )
+    yield phrase("{told}, {count:,} left out", told=told, count=plan.left_out) if plan.left_out else told
+    if plan.kept:
+        yield counted(
+            plan.kept,
+            "  {count:,} row holds a number of a --keep list: KEPT, never sent",
+            "  {count:,} rows hold numbers of a --keep list: KEPT, never sent",
+        )
+    for problem, count in plan.damage:
+        yield phrase("    {count:,} x {problem}", count=count, problem=ours(problem))
+    if plan.kinds:
+        kinds = joined(", ", (phrase("{count:,} {kind}", count=count, kind=ours(kind)) for kind, count in plan.kinds))
+        yield phrase("  read as numbers: {kinds}", kinds=kinds)
+    if plan.internal:
+        yield counted(
+            plan.internal,
+            "  {count:,} internal number of 3 to 6 digits is sent as it is",
+            "  {count:,} internal numbers of 3 to 6 digits are sent as they are",
+        )
+    for row, cell, became in plan.samples:
+        yield phrase("    row {row}: {cell} -> {became}", row=row, cell=cell or phrase("(empty)"), became=ours(became))
+
+
+def keep_lines(keep: Keep) -> Iterator[str]:
+    """Yield what the lists of numbers are that must never be removed."""
+    for each in keep.lists:
+        yield counted(
+            each.numbers,
+            "keep list {file}: {count:,} number that is never removed (SHA-256 {sha256})",
+            "keep list {file}: {count:,} numbers that are never removed (SHA-256 {sha256})",
+            file=harmless(each.file),
+            sha256=each.sha256,
+        )
+
+
+def _written(source: Source) -> str:
+    if source.encoding:
+        how = phrase("{encoding}, separator {named}", encoding=source.encoding, named=_named(source.delimiter))
+    elif source.sheet:
+        how = phrase("sheet '{sheet}'", sheet=harmless(source.sheet))
+    else:
+        return phrase("rows of an earlier run")
+    header = phrase("header in row {row}", row=source.header_row) if source.header_row else phrase("no header")
+    return phrase("{how}, {header}", how=how, header=header)
+
+
+def _columns(source: Source) -> str:
+    phone = phrase(
+        "phone column {column} '{header}', {reason}",
+        column=source.column + 1,
+        header=harmless(source.header[source.column]),
+        reason=ours(source.column_reason),
+    )
+    if source.code_column is not None:
+        phone = phrase(
+            "{phone} behind the codes of column {place} '{header}'",
+            phone=phone,
+            place=source.code_column + 1,
+            header=source.header[source.code_column],
+        )
+    if source.campaign_column is None:
+        return phone
+    return phrase(
+        "{phone}; campaign column {place} '{header}'",
+        phone=phone,
+        place=source.campaign_column + 1,
+        header=harmless(source.header[source.campaign_column]),
+    )
+
+
+def _named(delimiter: str) -> str:
+    return {"\t": phrase("tab"), "": phrase("none")}.get(delimiter, f"'{delimiter}'")
+
+
+def form_lines(plan: Plan, forms: Forms, region: str) -> Iterator[str]:
+    """Yield how each campaign holds its numbers, and in which forms they are asked for."""
+    for campaign in plan.campaigns[:_SHOWN_CAMPAIGNS]:
+        if campaign.held:
+            yield phrase(
+                "campaign {campaign} holds numbers as {told}",
+                campaign=campaign.campaign,
+                told=told_forms(campaign.held, region),
+            )
+        elif campaign.confirmed:
+            yield phrase("campaign {campaign} holds no records", campaign=campaign.campaign)
+        else:
+            yield phrase("campaign {campaign}: how it holds its numbers is not known", campaign=campaign.campaign)
+    if len(plan.campaigns) > _SHOWN_CAMPAIGNS:
+        yield counted(
+            len(plan.campaigns) - _SHOWN_CAMPAIGNS, "and {count:,} more campaign", "and {count:,} more campaigns"
+        )
+    asked = form_examples(forms.asked, region)
+    told = (
+        phrase("numbers are asked for as {forms}", forms=asked)
+        if asked
+        else phrase("numbers are asked for as they are")
+    )
+    if not plan.confirmed:
+        yield phrase("{told}, which is a guess: if none is found, that proves nothing", told=told)
+    elif any(campaign.held for campaign in plan.campaigns):
+        yield told
+    else:
+        yield phrase("{told}, which is a guess", told=told)
+
+
+def form_warnings(plan: Plan, forms: Forms, region: str) -> Iterator[str]:
+    """Yield a sentence for each campaign that holds numbers in forms that are not asked for."""
+    for campaign in plan.campaigns[:_SHOWN_CAMPAIGNS]:
+        unasked = forms.unasked(campaign.held)
+        if not unasked:
+            continue
+        also_try = [*forms.also_try, *(form for form in AlsoTry if form in unasked)]
+        found = phrase(
+            "Campaign {campaign} holds numbers that are not asked for as they are written there: {told}.",
+            campaign=campaign.campaign,
+            told=told_forms(unasked, region, campaign.held),
+        )
+        yield (
+            phrase(
+                "{found} Leave --number-format out, or add --also-try {also_try}.",
+                found=found,
+                also_try=",".join(also_try),
+            )
+            if {*unasked} & {*AlsoTry}
+            else found
+        )
+
+
+_SHOWN_CAMPAIGNS = 10
+
+
+def when_lines(hours: Sequence[str], until: datetime | None, now: datetime) -> Iterator[str]:
+    """Yield when numbers are removed, where that is limited; times as a clock on the wall shows them."""
+    if hours:
+        yield phrase("numbers are removed only within {hours}", hours="; ".join(hours))
+    if until is not None and until.date() > now.date():
+        yield phrase("the run stops safely tomorrow at {until}", until=f"{until:%H:%M} ({until:%Y-%m-%d})")
+    elif until is not None:
+        yield phrase("the run stops safely today at {until}", until=f"{until:%H:%M}")
+
+
+def when_notes(windows: Sequence[Window], until: datetime | None, now: datetime) -> Iterator[str]:
+    """Yield what may come as a surprise in when numbers are removed."""
+    if until is not None and until.date() > now.date():
+        yield phrase("{until} is over for today: --until means tomorrow.", until=f"{until:%H:%M}")
+    opens = next_opening(windows, now)
+    if opens == now:
+        return
+    yield phrase("Outside --hours: no number is removed before {moment}.", moment=told_moment(opens, now))
+    if until is not None and until <= opens:
+        yield "--until comes before that: no number will be removed."
+
+
+def plan_figures(plan: Plan, known: Known, also_try: Sequence[str]) -> Table:
+    """Return what would be sent, in figures; see `Screen.plan`."""
+    table = Figures()
+    table.add("rows", plan.rows)
+    table.add("not a phone number", plan.invalid, "INVALID, never sent")
+    if plan.empty:
+        table.add("empty cells", plan.empty, "INVALID, never sent")
+    if plan.left_out:
+        table.add("rows left out by --where", plan.left_out, "INVALID, never sent")
+    if plan.kept:
+        table.add("on a --keep list", plan.kept, "KEPT, never sent")
+    table.add("duplicates", plan.duplicates, "sent once")
+    if plan.settled:
+        table.add("settled by an earlier run", plan.settled, "not sent again")
+    for campaign in plan.campaigns:
+        name = phrase("numbers to remove from {campaign}", campaign=campaign.campaign)
+        table.add(name, campaign.to_send, joined("; ", _facts(campaign, known)))
+    lasts = duration(plan.least_duration_s)
+    table.add("requests", plan.requests, phrase("at least {lasts} at {rate:g} a second", lasts=lasts, rate=plan.rate))
+    if also_try:
+        forms = ", ".join(also_try)
+        table.add("more requests", None, phrase("for numbers that are not there, in other forms: {forms}", forms=forms))
+    if plan.canary:
+        table.add("canary", None, "one request goes alone first; the rest follows once it is judged")
+    if limits := _limits(plan, known):
+        table.add("limits", None, phrase("for each campaign: {limits}", limits=limits))
+    if plan.additional_numbers:
+        table.add("additional numbers", None, WIDER)
+    return table.drawn
+
+
+WIDER = phrase("a record goes, too, when a number is among its additional ones")
+
+
+def _facts(campaign: CampaignPlan, known: Known) -> Iterator[str]:
+    """Yield what is known of a campaign beside how many numbers would be sent."""
+    held = known.records.get(campaign.campaign)
+    if held is not None:
+        share = phrase(" ({share})", share=share_told(campaign.to_send, held)) if held else ""
+        yield counted(held, "of {count:,} record in it{share}", "of {count:,} records in it{share}", share=share)
+    usual = known.usual(campaign.campaign)
+    if usual:
+        yield phrase(
+            "its runs usually send {usual:,.10g}, this is {times:,.10g} times that",
+            usual=usual,
+            times=rounded(campaign.to_send / usual),
+        )
+    if campaign.name:
+        yield f"'{harmless(campaign.name, LONGEST_NAME)}'"
+
+
+def _limits(plan: Plan, known: Known) -> str:
+    """Return the limits, and which of them nothing was held against."""
+    limits, told = plan.limits, []
+    asked = [campaign.campaign for campaign in plan.campaigns if campaign.to_send]
+    if limits.max_numbers is not None:
+        told.append(counted(limits.max_numbers, "at most {count:,} number", "at most {count:,} numbers"))
+    share = MAX_SHARE if limits.max_share is None else limits.max_share
+    if share < 1:
+        counted_all = all(campaign in known.records for campaign in asked)
+        template = (
+            "{share:g}% of its records" if counted_all else "{share:g}% of its records (not checked without a count)"
+        )
+        told.append(phrase(template, share=100 * share))
+    if limits.max_times_usual is not None:
+        usual = all(known.usual(campaign) for campaign in asked)
+        template = (
+            "{times:g} times the usual" if usual else "{times:g} times the usual (not checked without earlier runs)"
+        )
+        told.append(phrase(template, times=limits.max_times_usual))
+    return joined(", ", told)
+
+
+def question(plan: Plan, known: Known) -> str:
+    """Return what the operator is asked to confirm."""
+    names = joined(", ", (campaign.told for campaign in plan.campaigns if campaign.to_send))
+    asked = phrase(
+        "About to remove {numbers} from campaign {names} on {host}",
+        numbers=counted(plan.to_send, "{count:,} number", "{count:,} numbers"),
+        names=names,
+        host=_host_told(plan),
+    )
+    shares = [
+        phrase(
+            "{share} of {campaign}" if len(plan.campaigns) > 1 else "{share}",
+            share=share_told(campaign.to_send, held),
+            campaign=campaign.campaign,
+        )
+        for campaign in plan.campaigns
+        if campaign.to_send and (held := known.records.get(campaign.campaign))
+    ]
+    more = ["..."] if len(shares) > _SHOWN_SHARES else []
+    share = phrase(" ({shares})", shares=joined(", ", [*shares[:_SHOWN_SHARES], *more])) if shares else ""
+    wider = phrase("; {wider}", wider=WIDER) if plan.additional_numbers else ""
+    first = phrase("; one request goes first") if plan.canary else ""
+    return phrase("{asked}{share}{wider}{first}. ", asked=asked, share=share, wider=wider, first=first)
+
+
+def _host_told(plan: Plan) -> str:
+    match plan.rehearsal:
+        case Rehearsal.STAND_IN:
+            return phrase("{host} (a rehearsal on a stand-in)", host=plan.host)
+        case Rehearsal.LOOPBACK:
+            return phrase("{host} (this machine, perhaps a rehearsal)", host=plan.host)
+        case Rehearsal.NONE:
+            return plan.host
+
+
+_SHOWN_SHARES = 5
+
+
+_USUAL_COLUMNS, _FEWEST_COLUMNS = 80, 20
+_CONTINUED = 2
+"""Columns by which the rest of a broken line is indented."""
+_WORD = re.compile(r"\s*\S+\s*")
+_TRIES = 3
+"""So often an answer that is neither yes nor no may be typed again: a slip must not cost the plan of a long list."""
+
+
+class Screen:
+    """Facts for pipes go to standard output; questions and errors to standard error.
+
+    Nothing that becomes of either can end a run: see Outlet.
+    """
+
+    def __init__(self) -> None:
+        self.out, self.err = _console(sys.stdout), _console(sys.stderr)
+
+    @property
+    def can_ask(self) -> bool:
+        """Whether there is a terminal to ask questions at."""
+        return sys.stdin is not None and sys.stdin.isatty() and self.err.is_terminal
+
+    def note(self, sentence: str) -> None:
+        """Tell something in passing."""
+        _print(self.err, _text(sentence))
+
+    def tell(self, sentence: str) -> None:
+        """Tell a result."""
+        _print(self.out, _text(sentence))
+
+    def warn(self, sentence: str) -> None:
+        """Tell something that must not be passed over."""
+        _print(self.err, _text(sentence, "bold red"))
+
+    def tell_json(self, value: object) -> None:
+        """Tell a result to machines."""
+        told = json.dumps(value, ensure_ascii=False, allow_nan=False, indent=2)
+        self.out.print(Text(_NOT_PRINTABLE.sub(_escaped, told)))
+
+    def error(self, error: BulkRemoveError) -> None:
+        """Tell what is wrong and what to do."""
+        _print(self.err, Text.assemble((translated("Error: "), "bold red"), _text(error.sentence)))
+        _print(self.err, Text.assemble("       ", _text(error.hint)))
+
+    def plan(self, plan: Plan, known: Known, also_try: Sequence[str], forms: Iterable[str] = ()) -> None:
+        """Show what would be done, and what is known of the campaigns.
+
+        `also_try` names the forms in which a number that is not there is asked for again; `forms` are sentences on how
+        the campaigns hold their numbers.
+        """
+        _print(self.out, _text(phrase("Plan for {host}", host=plan.host), "bold"))
+        if told := rehearsal_told(plan):
+            _print(self.out, _text(told, "bold yellow"))
+        for source in plan.sources:
+            for line in source_lines(source):
+                _print(self.out, Text.assemble("  ", _text(line)))
+        for line in (*keep_lines(plan.keep), *forms):
+            _print(self.out, Text.assemble("  ", _text(line)))
+        self.out.print(plan_figures(plan, known, also_try))
+
+    def standing(self, left: Plan, done: Mapping[Status, int]) -> None:
+        """Show what a run has done that is to go on, as numbers by status, and what is `left` of its plan."""
+        campaigns = joined(", ", (campaign.told for campaign in left.campaigns))
+        title = phrase(
+            "Run {run_id} of campaign {campaigns} on {host}", run_id=left.run_id, campaigns=campaigns, host=left.host
+        )
+        _print(self.out, _text(title, "bold"))
+        if told := rehearsal_told(left):
+            _print(self.out, _text(told, "bold yellow"))
+        for source in left.sources:
+            rows = counted(source.rows, "{count:,} row", "{count:,} rows")
+            self.tell(phrase("  {file}: {rows}", file=harmless(source.source.file), rows=rows))
+        table = _by_status(done)
+        table.add("numbers left to ask for", left.to_send)
+        self.out.print(table.drawn)
+
+    def confirm(self, plan: Plan, known: Known) -> bool:
+        """Ask the operator to type the count (or yes, for few numbers); True when that was typed."""
+        _print(
+            self.err,
+            Text.assemble((one_line(translated(question(plan, known))), "bold"), translated("This cannot be undone.")),
+        )
+        many = phrase("the number of phone numbers ({count:,})", count=plan.to_send)
+        what = many if plan.to_send >= TYPED_COUNT_FROM else "yes"
+        return self._answered(phrase("Type {what} to go on: ", what=what), plan.to_send)
+
+    def confirm_rest(self, left: int) -> bool:
+        """Ask the operator whether the numbers that are left are to follow the canary; True when yes was typed."""
+        # One yes: the count was typed before the canary.
+        return self._answered(
+            counted(
+                left,
+                "Type yes to send the {count:,} number that is left: ",
+                "Type yes to send the {count:,} numbers that are left: ",
+            ),
+            1,
+        )
+
+    def _answered(self, prompt: str, numbers: int) -> bool:
+        for _ in range(_TRIES):
+            forget_typed()
+            _print(self.err, _text(prompt), end="")
+            answer = read_answer(typed_line(), numbers)
+            if answer is not None:
+                return answer
+        return False
+
+    def asked(self, sentence: str, word: str) -> bool:
+        """Tell what is about to happen and ask the operator to type a word; True when that was typed."""
+        _print(self.err, _text(sentence, "bold"))
+        forget_typed()
+        _print(self.err, _text(phrase("Type {word} to go on: ", word=word)), end="")
+        return typed_line().strip().lower() == word
+
+    def canary(self, mix: Mapping[Status, int]) -> None:
+        """Show what became of the numbers that were sent first."""
+        _print(
+            self.out,
+            _text(
+                counted(
+                    sum(mix.values()),
+                    "The first request brought, for {count:,} number:",
+                    "The first request brought, for {count:,} numbers:",
+                ),
+                "bold",
+            ),
+        )
+        self.out.print(_by_status(mix).drawn)
+
+    def summary(
+        self,
+        amounts_to: str,
+        by_status: Mapping[Status, int],
+        done_by: str,
+        faults: Mapping[str, int],
+        strangers: int,
+        exit_code: ExitCode,
+    ) -> None:
+        """Say what the run amounts to, for a tired person at 2 a.m.; `done_by` says by how many requests."""
+        style = "bold green" if exit_code is ExitCode.OK else "bold yellow"
+        _print(self.out, _text(amounts_to, style))
+        table = _by_status(by_status)
+        table.add("rows in the input", sum(by_status.values()), "each of them is in the report once")
+        self.out.print(table.drawn)
+        self.tell(phrase("  {done_by}", done_by=ours(done_by)))
+        if faults:
+            told = joined(
+                ", ", (phrase("{count:,} x {kind}", count=faults[kind], kind=ours(kind)) for kind in sorted(faults))
+            )
+            self.tell(phrase("  Requests without verdicts: {told}.", told=told))
+        if strangers:
+            told = counted(
+                strangers,
+                "  Replies spoke of {count:,} number that nobody asked for: see the log.",
+                "  Replies spoke of {count:,} numbers that nobody asked for: see the log.",
+            )
+            _print(self.out, _text(told, "bold red"))
+
+    def files(self, report: Path, summary: Path, also: Sequence[Path]) -> None:
+        """Say where the report is, and what was made of it."""
+        self.tell(phrase("  Report:  {report}", report=report))
+        self.tell(phrase("  Summary: {summary}", summary=summary))
+        for path in also:
+            self.tell(phrase("  And:     {path}", path=path))
+
+
+def _text(sentence: str, style: str = "") -> Text:
+    """Return a sentence in the operator's language, as it may be shown; some of ours have several lines."""
+    return Text("\n".join(map(one_line, translated(sentence).split("\n"))), style)
+
+
+_NOT_PRINTABLE = re.compile(r"[^\n\x20-\x7e]")
+
+
+def _escaped(found: re.Match[str]) -> str:
+    """Return a letter of JSON as it stands if it can be seen, else as JSON escapes it."""
+    return found[0] if one_line(found[0]) == found[0] else json.dumps(found[0])[1:-1]
+
+
+def _console(stream: IO[str] | None) -> Console:
+    """Return a console on a stream. What is no terminal gets no escape codes, whatever FORCE_COLOR says.
+
+    Nothing can be written in no columns, or in a few: some environments say COLUMNS=0 where nobody knows.
+    """
+    to = outlet(stream)
+    told = os.environ.get("COLUMNS", "")
+    width = _USUAL_COLUMNS if told.isdecimal() and int(told) < _FEWEST_COLUMNS else None
+    terminal = None if to.isatty() else False
+    return Console(file=to, width=width, highlight=False, soft_wrap=True, force_terminal=terminal)
+
+
+def _print(console: Console, text: Text, end: str = "\n") -> None:
+    """Print a text; a terminal would break its lines inside words, so they are broken before words, and indented."""
+    if console.is_terminal:
+        text = Text("\n").join(_broken(line, console.width) for line in text.split("\n", allow_blank=True))
+    console.print(text, end=end)
+
+
+def _broken(line: Text, width: int) -> Text:
+    indent = len(line.plain) - len(line.plain.lstrip()) + _CONTINUED
+    parts = line.divide([*_breaks(line.plain, width, indent)])
+    for part in parts[:-1]:
+        part.rstrip()
+    return Text(f"\n{' ' * indent}").join(parts)
+
+
+def _breaks(text: str, width: int, indent: int) -> Iterator[int]:
+    """Yield where a new line begins, so that none is wider, but for those of a single long word."""
+    used = 0
+    for word in _WORD.finditer(text):
+        wide = cell_len(word[0].rstrip())
+        if used + wide > width and word.start() and used > indent:
+            yield word.start()
+            used = indent
+        used += cell_len(word[0])
+
+
+def _by_status(counts: Mapping[Status, int]) -> Figures:
+    table = Figures()
+    for status in Status:
+        if counts.get(status, 0):
+            table.add(status.value, counts[status], MEANING[status])
+    return table

@@ -1,0 +1,313 @@
+"""What stops a run although nothing is wrong with any single number of it.
+
+All of it is arithmetic on what is known before the first request: `core.plan.approve` holds a plan against it.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from math import ceil
+from typing import NamedTuple
+
+from bulk_remove.core.model import Status
+from bulk_remove.errors import GuardStop, UsageError
+from bulk_remove.language import Phrase, counted, joined, ours, phrase
+
+MAX_INVALID = 0.05
+"""The share of the rows that may be invalid. A kept list has few; a wrong column or a damaged export has many."""
+FEW_INVALID = 10
+"""Fewer invalid rows than these stop a run only when they are more than half of all rows."""
+MAX_SHARE = 0.5
+"""The share of a campaign's records that a run may ask for where nobody says otherwise and the records are counted."""
+
+_SHOWN_REASONS = 3
+_SHOWN_BREACHES = 3
+_SHOWN_EXAMPLES = 5
+_SHARE = re.compile(r"([0-9]+(?:\.[0-9]+)?|\.[0-9]+) *(%?)")
+
+
+def check_invalid_share(
+    rows: int,
+    invalid: int,
+    problems: Sequence[tuple[str, int]],
+    max_share: float,
+    examples: Sequence[tuple[int, str, str]],
+) -> None:
+    """Raise GuardStop when more than `max_share` (0 to 1) of the rows are invalid; empty cells are not among either.
+
+    `problems` are (reason, rows), the commonest first; `examples` are (row, masked cell, reason) of invalid rows, of
+    which five are shown. A short list is let through with a few bad rows, for one bad cell among twelve says nothing
+    about the others: fewer than `FEW_INVALID` rows stop it only when they are more than half of it. With a share of 0
+    every invalid row stops it. An input without any number is not stopped here: there is no guard to lift, and
+    `core.plan.approve` refuses it.
+    """
+    if invalid >= rows or invalid / rows <= max_share:
+        return
+    if max_share and invalid < FEW_INVALID and 2 * invalid <= rows:
+        return
+    reasons = joined("; ", (_reason(reason, count) for reason, count in problems[:_SHOWN_REASONS]))
+    shown = [phrase("row {row} '{cell}'", row=row, cell=cell) for row, cell, _ in examples[:_SHOWN_EXAMPLES]]
+    more = phrase("; for example {listed}", listed=joined(", ", shown)) if shown else ""
+    share = Fraction(invalid, rows)
+    raise GuardStop(
+        counted(
+            invalid,
+            "{count:,} of {rows:,} rows ({share}) holds no number that can be sent, and at most {max_share:g}% may: "
+            "{reasons}{more}. Nothing was sent.",
+            "{count:,} of {rows:,} rows ({share}) hold no number that can be sent, and at most {max_share:g}% may: "
+            "{reasons}{more}. Nothing was sent.",
+            rows=rows,
+            share=_rounded_up(share, 1),
+            max_share=100 * max_share,
+            reasons=reasons,
+            more=more,
+        ),
+        phrase(
+            "Look at them with plan: the column may be the wrong one, or the export damaged. If they "
+            "are right, let them through with --max-invalid {share}.",
+            share=_rounded_up(share, 0),
+        ),
+    )
+
+
+def _reason(reason: str, count: int) -> Phrase:
+    return phrase("{count:,} x {reason:bare}", count=count, reason=ours(reason))
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a run may at most ask of one campaign; None where there is no limit.
+
+    `max_numbers` is how many numbers, `max_share` what share of the campaign's records they may be (0 to 1, and 1 lets
+    everything through), `max_times_usual` how many times what the campaign's earlier runs sent. Without a `max_share`
+    it is `MAX_SHARE`, but only where the server says how many records there are, and there are any.
+    """
+
+    max_numbers: int | None = None
+    max_share: float | None = None
+    max_times_usual: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of the campaigns before anything is sent to them.
+
+    `records` is how many each holds, where the server told; `earlier` how many numbers each of its completed runs on
+    this machine sent, in any order.
+    """
+
+    records: Mapping[str, int] = field(default_factory=dict)
+    earlier: Mapping[str, Sequence[int]] = field(default_factory=dict)
+
+    def usual(self, campaign: str) -> float | None:
+        """Return the median of what the campaign's earlier runs sent; None when there was none."""
+        sizes = sorted(self.earlier.get(campaign, ()))
+        if not sizes:
+            return None
+        return (sizes[(len(sizes) - 1) // 2] + sizes[len(sizes) // 2]) / 2
+
+
+NO_LIMITS = Limits(max_share=1)
+NOTHING_KNOWN = Known()
+
+
+class _Breach(NamedTuple):
+    """What is over a limit, and the flag that raises it."""
+
+    sentence: str
+    flag: str
+
+
+def check_limits(to_send: Mapping[str, int], limits: Limits, known: Known) -> None:
+    """Raise GuardStop when the numbers to be sent to any campaign are over a limit.
+
+    A share of records that nobody could count is over every limit but 1: what cannot be checked must not pass in
+    silence. A campaign without earlier runs is over none; see `unchecked`.
+    """
+    breaches = [breach for campaign, count in to_send.items() for breach in _breaches(campaign, count, limits, known)]
+    if not breaches:
+        return
+    told = joined("; ", (breach.sentence for breach in breaches[:_SHOWN_BREACHES]))
+    left = len(breaches) - _SHOWN_BREACHES
+    more = phrase("; and {left:,} more of this kind", left=left) if left > 0 else ""
+    raise GuardStop(
+        phrase("{told}{more}. Nothing was sent.", told=told, more=more),
+        phrase(
+            "Check file and campaign in the plan. If both are right, set a higher limit with {flags}.",
+            flags=joined(", ", dict.fromkeys(breach.flag for breach in breaches)),
+        ),
+    )
+
+
+def _breaches(campaign: str, count: int, limits: Limits, known: Known) -> Iterator[_Breach]:
+    if limits.max_numbers is not None and count > limits.max_numbers:
+        told = counted(
+            count,
+            "{count:,} number would be sent to campaign {campaign}, and at most {max_numbers:,} may",
+            "{count:,} numbers would be sent to campaign {campaign}, and at most {max_numbers:,} may",
+            campaign=campaign,
+            max_numbers=limits.max_numbers,
+        )
+        yield _Breach(told, "--max-numbers")
+    records = known.records.get(campaign)
+    if count and (limits.max_share is not None or records):
+        yield from _share_breach(campaign, count, MAX_SHARE if limits.max_share is None else limits.max_share, records)
+    usual = known.usual(campaign)
+    if limits.max_times_usual is not None and usual and count / usual > limits.max_times_usual:
+        times = Fraction(count) / Fraction(usual)
+        runs = len(known.earlier[campaign])
+        told = counted(
+            count,
+            "{count:,} number is {times} times the {usual:,.10g} that a run of campaign {campaign} "
+            "usually sends (median of {runs:,}), and at most {max_times_usual:,.10g} times may be",
+            "{count:,} numbers are {times} times the {usual:,.10g} that a run of campaign {campaign} "
+            "usually sends (median of {runs:,}), and at most {max_times_usual:,.10g} times may be",
+            times=_decimals_up(times, 1),
+            usual=usual,
+            campaign=campaign,
+            runs=runs,
+            max_times_usual=limits.max_times_usual,
+        )
+        yield _Breach(told, "--max-times-usual")
+
+
+def _share_breach(campaign: str, count: int, max_share: float, records: int | None) -> Iterator[_Breach]:
+    if max_share >= 1:
+        return
+    if records is None:
+        told = phrase(
+            "how many records campaign {campaign} holds is not known, so --max-share {share:g}%",
+            campaign=campaign,
+            share=100 * max_share,
+        )
+        yield _Breach(phrase("{told} cannot be checked", told=told), "--max-share")
+    elif not records or count / records > max_share:
+        told = counted(
+            count,
+            "{count:,} number is {share} of {records} of campaign {campaign}",
+            "{count:,} numbers are {share} of {records} of campaign {campaign}",
+            share=share_told(count, records) if records else phrase("more than all"),
+            records=counted(records, "the {count:,} record", "the {count:,} records"),
+            campaign=campaign,
+        )
+        yield _Breach(phrase("{told}, and at most {share:g}% may be", told=told, share=100 * max_share), "--max-share")
+
+
+def emptied(to_send: Mapping[str, int], known: Known) -> Iterator[str]:
+    """Yield a sentence for each campaign that has no more records than numbers would be sent to it."""
+    for campaign, count in to_send.items():
+        records = known.records.get(campaign)
+        if records is not None and count >= max(records, 1):
+            yield counted(
+                count,
+                "{count:,} number for {records} of campaign {campaign}: the run may empty it.",
+                "{count:,} numbers for {records} of campaign {campaign}: the run may empty it.",
+                records=counted(records, "the {count:,} record", "the {count:,} records"),
+                campaign=campaign,
+            )
+
+
+def unchecked(campaigns: Sequence[str], limits: Limits, known: Known) -> tuple[str, ...]:
+    """Return sentences on the limits that let a campaign pass because there was nothing to hold it against."""
+    new = [campaign for campaign in campaigns if known.usual(campaign) is None]
+    if limits.max_times_usual is None or not new:
+        return ()
+    named = ", ".join(new[:_SHOWN_BREACHES]) + (", ..." if len(new) > _SHOWN_BREACHES else "")
+    return (
+        phrase(
+            "No completed run of campaign {named} is known on this machine: --max-times-usual had nothing to compare "
+            "with, and let it pass.",
+            named=named,
+        ),
+    )
+
+
+def parse_share(text: str, flag: str = "--max-invalid") -> float:
+    """Read a share such as `5%` or `0.05`, from 0 to 1; `flag` is what it was given with. Raises UsageError.
+
+    Without a percent sign it must be below 1: nobody can tell whether 1 means a hundredth or all.
+    """
+    found = _SHARE.fullmatch(text.strip())
+    share = Fraction(found[1]) / (100 if found[2] else 1) if found else None
+    if not found or share is None or share > 1 or (share == 1 and not found[2]):
+        raise UsageError(
+            phrase("{flag} is {text!r}, which is not a share.", flag=flag, text=text), "Give it as 5% or as 0.05."
+        )
+    return float(share)
+
+
+def _rounded_up(share: Fraction, decimals: int) -> str:
+    """Return a share in percent that is not less than it."""
+    return f"{_decimals_up(share * 100, decimals)}%"
+
+
+def share_told(count: int, records: int) -> str:
+    """Return the share of the records in percent, not less than it is, the more precisely the smaller it is."""
+    share = Fraction(count, records)
+    return _rounded_up(share, 1 if share * 10 >= 1 else 4)
+
+
+def _decimals_up(value: Fraction, decimals: int) -> str:
+    return f"{ceil(value * 10**decimals) / 10**decimals:,.10g}"
+
+
+MAX_NOT_EXIST = 0.9
+"""More of the first numbers than this that are not there, and the list, the campaign or the form is likely wrong."""
+
+_THERE = (Status.REMOVED, Status.CALL_IN_PROGRESS)
+
+
+def judge_canary(mix: Mapping[Status, int], max_not_exist: float, run_id: str, left: int) -> GuardStop | None:
+    """Return why the rest must not follow, None when it may. `mix` counts the canary's numbers by status.
+
+    `left` is how many numbers are left, none where the canary was the whole list.
+
+    The share of `NOT_EXIST` is that among the numbers of which the server said whether they are there; a number that
+    is gone after an unanswered request tells nothing. Where no number tells, only a limit of 1 lets the rest follow.
+    """
+    missing = mix.get(Status.NOT_EXIST, 0)
+    told = missing + sum(mix.get(status, 0) for status in _THERE)
+    if max_not_exist >= 1 or not sum(mix.values()) or (told and missing / told <= max_not_exist):
+        return None
+    if told:
+        percent = ceil(Fraction(missing, told) * 100)
+        what = counted(
+            told,
+            "The {count:,} number sent first ({percent}%) is not there",
+            "Of {count:,} numbers sent first {missing}",
+            percent=percent,
+            missing=counted(
+                missing, "{count:,} ({percent}%) is not there", "{count:,} ({percent}%) are not there", percent=percent
+            ),
+        )
+    else:
+        percent = 100
+        what = counted(
+            sum(mix.values()),
+            "The {count:,} number sent first is not known to have been there",
+            "Of {count:,} numbers sent first none is known to have been there",
+        )
+    over = phrase("{what}, and at most {max_not_exist:g}% may be missing", what=what, max_not_exist=100 * max_not_exist)
+    if not left:
+        return GuardStop(
+            phrase("{over}. That was the whole list.", over=over),
+            "Look at the report: the campaign or --number-format may be wrong.",
+        )
+    return GuardStop(
+        phrase("{over}: the rest was not sent.", over=over),
+        phrase(
+            "Look at the report: the campaign or --number-format may be wrong. If it is right, go on "
+            "with: bulk-remove resume {run_id} --canary-max-not-exist {percent}%.",
+            run_id=run_id,
+            percent=percent,
+        ),
+    )
+
+
+def canary_declined(run_id: str) -> GuardStop:
+    """Return how a run ends whose operator did not let the rest follow."""
+    return GuardStop(
+        "Not confirmed after the first request: the rest was not sent.",
+        phrase("Look at the report; to go on after all: bulk-remove resume {run_id}.", run_id=run_id),
+    )

@@ -1,0 +1,42 @@
+"""The run's SQLite file: every intent before its act, every verdict before it is counted.
+
+`store` opens the file and owns the transactions, `planning` writes the plan, `sending` keeps intents and verdicts,
+`outcomes` reads what became of every row, `timing` when what happened, `reopening` takes a run up again, `history`
+knows what earlier runs sent, `standing` looks at a run from outside, `tracing` follows one number through it. `chain`
+links all that happens, and `verifying` checks the links.
+"""
+
+from bulk_remove.ledger.proof import Verified, WrittenFile, verify
+from bulk_remove.ledger.read import Outcomes, RecordCount, SentBefore, Timing, Totals, Trace, completed_run, trace
+from bulk_remove.ledger.reopening import History, Reopening, Session, StandingTally, history, opened_for_reading
+from bulk_remove.ledger.store import DAMAGE, Store, create, damage_told, open_existing, was_approved
+from bulk_remove.ledger.write import Journal, Planning, Sending
+
+__all__ = [
+    "DAMAGE",
+    "History",
+    "Journal",
+    "Outcomes",
+    "Planning",
+    "RecordCount",
+    "Reopening",
+    "Sending",
+    "SentBefore",
+    "Session",
+    "StandingTally",
+    "Store",
+    "Timing",
+    "Totals",
+    "Trace",
+    "Verified",
+    "WrittenFile",
+    "completed_run",
+    "create",
+    "damage_told",
+    "history",
+    "open_existing",
+    "opened_for_reading",
+    "trace",
+    "verify",
+    "was_approved",
+]

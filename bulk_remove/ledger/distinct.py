@@ -1,0 +1,236 @@
+"""Finds the rows whose number stands in an earlier row, in memory that does not grow with the file.
+
+Twenty bytes a row are spilled to a file, sorted into buckets by the number, so that each bucket is small enough for
+memory. Exact: two numbers share a key only when they are the same text, and rows of different groups (campaigns) are
+never alike.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from errno import EIO
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+
+from bulk_remove.disk import private
+from bulk_remove.errors import StorageError
+from bulk_remove.language import ours, phrase
+
+Keys = npt.NDArray[np.uint64]
+RowPlaces = npt.NDArray[np.int64]
+Records = npt.NDArray[np.void]
+BATCH_ROWS = 250_000
+"""How many rows of a bucket are looked at at once; of ten million different numbers one holds 160,000."""
+_BUCKETS = 64
+_BUCKET_SHIFT = np.uint64(64 - 6)
+_SEGMENT_ROWS = 4096  # of one bucket are written at once: all that wait in memory are then 5 MB
+_RECORD = np.dtype([("key", np.uint64), ("group", np.uint32), ("place", np.int64)])
+_NO_NUMBER = 1
+_PLAIN_DIGITS = 18  # with a digit in front they cannot overflow 64 bits
+_MIX = np.uint64(0x9E3779B97F4A7C15)  # 2**64 / golden ratio (Knuth, TAOCP 6.4): spreads runs of numbers evenly
+
+
+class NumberSet:
+    """Numbers by their digits alone, whatever stands in front: eight bytes each, however many there are.
+
+    Each number has at most 18 digits.
+    """
+
+    def __init__(self, blocks: Iterable[Sequence[str]]) -> None:
+        self._sorted = np.unique(np.concatenate([np.empty(0, dtype=np.uint64), *map(_digits, blocks)]))
+
+    def __len__(self) -> int:
+        return len(self._sorted)
+
+    def __contains__(self, number: int) -> bool:
+        return bool(self._holds(np.array([number], dtype=np.uint64))[0])
+
+    def places(self, numbers: Sequence[str], code: str) -> list[int]:
+        """Return the places of the numbers that are in the set as they are, or with a country code in front.
+
+        Those of some others, too, that are not: digits may be a number with a code or one without.
+        """
+        digits = _digits(numbers)
+        found = self._holds(digits)
+        # With the zeros in front of them and without: some countries' numbers begin with one.
+        for sizes in ([*map(len, numbers)], np.searchsorted(_POWERS, digits, side="right")):
+            behind = _POWERS[np.minimum(sizes, _MOST_BEHIND_A_CODE)]
+            found |= self._holds(digits + np.uint64(code) * behind)
+        return np.flatnonzero(found & (digits > 0)).tolist()
+
+    def _holds(self, digits: Keys) -> npt.NDArray[np.bool_]:
+        if not len(self):
+            return np.zeros(len(digits), dtype=np.bool_)
+        at = np.minimum(np.searchsorted(self._sorted, digits), len(self) - 1)
+        held: npt.NDArray[np.bool_] = self._sorted[at] == digits
+        return held
+
+
+_POWERS = np.array([10**digits for digits in range(19)], dtype=np.uint64)
+_MOST_BEHIND_A_CODE = 15  # digits; behind the three of a code they cannot overflow 64 bits
+
+
+def _digits(numbers: Sequence[str]) -> Keys:
+    return np.array([int(number or "0") for number in numbers], dtype=np.uint64)
+
+
+class RowKeys:
+    """A spill file of one key a row, readable by its owner alone; a context manager that removes the file.
+
+    Each step raises StorageError when the disk fails.
+    """
+
+    def __init__(self, path: Path, batch_rows: int = BATCH_ROWS) -> None:
+        self._path = path
+        self._batch_rows = batch_rows
+        self._rows = 0
+        self._groups: dict[str, int] = {}
+        self._waiting: list[list[Records]] = [[] for _ in range(_BUCKETS)]
+        self._waiting_rows = [0] * _BUCKETS
+        self._segments: list[list[tuple[int, int]]] = [[] for _ in range(_BUCKETS)]  # of each bucket: offset, bytes
+        self._written = 0
+
+    def __enter__(self) -> Self:
+        with self._on_disk():
+            self._file = open(self._path, "w+b", opener=private)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with suppress(OSError):  # what a full disk did not take is no longer wanted
+            self._file.close()
+        self._path.unlink(missing_ok=True)
+
+    def add(self, numbers: Sequence[str], groups: Sequence[str] = ()) -> None:
+        """Add the numbers of the next rows; an empty text is a row without a number. `groups` are theirs, if several.
+
+        Numbers hold at most 18 digits (19 when the first is a zero) and perhaps a leading plus, which tells two
+        numbers apart. Raises OverflowError for longer ones.
+        """
+        if not numbers:
+            return
+        records = np.zeros(len(numbers), dtype=_RECORD)
+        records["key"] = _keys(numbers)
+        records["place"] = np.arange(self._rows, self._rows + len(numbers))
+        if groups:
+            for group in dict.fromkeys(groups):
+                self._groups.setdefault(group, len(self._groups))
+            records["group"] = [self._groups[group] for group in groups]
+        self._rows += len(numbers)
+        self._sort_in(records[records["key"] != _NO_NUMBER])
+
+    def add_ids(self, ids: Sequence[int], group: str) -> None:
+        """Add ids (0 to 10**18) of one group as the next rows, which costs less than texts. Not to be mixed with them.
+
+        Raises OverflowError for negative ids.
+        """
+        records = np.zeros(len(ids), dtype=_RECORD)
+        records["key"] = np.array(ids, dtype=np.uint64) + np.uint64(_NO_NUMBER + 1)
+        records["group"] = self._groups.setdefault(group, len(self._groups))
+        records["place"] = np.arange(self._rows, self._rows + len(ids))
+        self._rows += len(ids)
+        self._sort_in(records)
+
+    def _sort_in(self, records: Records) -> None:
+        """Add records to their buckets; in each they stay in the order of the input."""
+        buckets = ((records["key"] * _MIX) >> _BUCKET_SHIFT).astype(np.uint8)
+        records = records[np.argsort(buckets, kind="stable")]
+        ends = np.cumsum(np.bincount(buckets, minlength=_BUCKETS)).tolist()
+        start = 0
+        for bucket, end in enumerate(ends):
+            if end > start:
+                self._waiting[bucket].append(records[start:end])
+                self._waiting_rows[bucket] += end - start
+                if self._waiting_rows[bucket] >= _SEGMENT_ROWS:
+                    self._write(bucket)
+                start = end
+
+    def _write(self, bucket: int) -> None:
+        segment = b"".join(records.data for records in self._waiting[bucket])
+        with self._on_disk():
+            # Not ndarray.tofile: it does not notice when a full disk loses what it had buffered.
+            self._file.write(segment)
+        self._segments[bucket].append((self._written, len(segment)))
+        self._written += len(segment)
+        self._waiting[bucket].clear()
+        self._waiting_rows[bucket] = 0
+
+    def duplicates(self) -> Iterator[tuple[int, int]]:
+        """Yield (place, place of the first row with the same number), places from 0, in no certain order."""
+        for bucket in range(_BUCKETS):
+            if self._waiting[bucket]:
+                self._write(bucket)
+        with self._on_disk():
+            self._file.flush()
+        for bucket in range(_BUCKETS):
+            first_rows = np.empty(0, dtype=_RECORD)
+            # One batch, but for numbers that stand in a great many rows: of what came before, first rows are kept.
+            for batch in self._batches(bucket):
+                records = np.concatenate((first_rows, batch)) if len(first_rows) else batch
+                later, first = _repeats(records["key"], records["group"])
+                places = records["place"]
+                yield from zip(places[later].tolist(), places[first].tolist(), strict=True)
+                first_rows = np.delete(records, later)
+
+    def _batches(self, bucket: int) -> Iterator[Records]:
+        """Yield the records of a bucket in the order of the input, about `batch_rows` at once."""
+        batch: list[tuple[int, int]] = []
+        for segment in self._segments[bucket]:
+            batch.append(segment)
+            if sum(size for _, size in batch) >= self._batch_rows * _RECORD.itemsize:
+                yield self._read(batch)
+                batch.clear()
+        if batch:
+            yield self._read(batch)
+
+    def _read(self, segments: Sequence[tuple[int, int]]) -> Records:
+        """Return the records of these segments, read into one piece of memory."""
+        filled = memoryview(bytearray(sum(size for _, size in segments)))
+        start = 0
+        for offset, size in segments:
+            with self._on_disk():
+                self._file.seek(offset)
+                if self._file.readinto(filled[start : start + size]) < size:
+                    raise OSError(EIO, "it is shorter than what was written")
+            start += size
+        return np.frombuffer(filled, dtype=_RECORD)
+
+    @contextmanager
+    def _on_disk(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise StorageError(
+                phrase(
+                    "The temporary file {path} failed: {problem}.", path=self._path, problem=ours(str(error.strerror))
+                ),
+                "Make room there, or choose another place with --state-dir.",
+            ) from None
+
+
+def _repeats(keys: Keys, groups: npt.NDArray[np.uint32]) -> tuple[RowPlaces, RowPlaces]:
+    """Return the indices of the rows that are like an earlier one, and of the first like each.
+
+    Few rows repeat, as a rule: a plain sort of the keys, ten times as fast as one that keeps the order, finds which.
+    """
+    ordered = np.sort(keys)
+    shared = ordered[1:][ordered[1:] == ordered[:-1]]
+    if not len(shared):
+        return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
+    at = np.minimum(np.searchsorted(shared, keys), len(shared) - 1)
+    rows = np.flatnonzero(shared[at] == keys)
+    rows = rows[np.lexsort((keys[rows], groups[rows]))]
+    same = (keys[rows[1:]] == keys[rows[:-1]]) & (groups[rows[1:]] == groups[rows[:-1]])
+    fresh = np.concatenate((np.ones(1, dtype=bool), ~same))
+    firsts = rows[np.maximum.accumulate(np.where(fresh, np.arange(len(rows)), 0))]
+    return rows[~fresh], firsts[~fresh]
+
+
+def _keys(numbers: Sequence[str]) -> Keys:
+    """Return a key for each number; a digit in front keeps leading zeros, and tells a plus from none."""
+    if max(map(len, numbers)) <= _PLAIN_DIGITS:
+        # One parse for all of them: a fifth of what one each costs.
+        text = "\n1" + "\n1".join(numbers)
+        return np.fromstring(text.replace("\n1+", "\n2"), dtype=np.uint64, sep="\n")
+    return np.array([int("2" + number[1:] if number[:1] == "+" else "1" + number) for number in numbers], np.uint64)

@@ -1,0 +1,539 @@
+"""What became of every row, read back in the order of the input.
+
+A campaign's planned chunks come in the order of its numbers' ordinals, and a row with a new number takes the next of
+them, so rows and states meet in one pass. What a duplicate will need is set aside on disk when its first row passes.
+"""
+
+import sqlite3
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import replace
+from functools import partial
+from math import ceil
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import orjson
+
+from bulk_remove.core.lifecycle import Event, judged_again, nowhere, without_verdict
+from bulk_remove.core.model import NO_NUMBER, Alike, NumberedBlock, NumberState, OutcomeBlock, RowOutcome
+from bulk_remove.core.summary import Ending
+from bulk_remove.core.throttle import Level, ceilings_of
+from bulk_remove.core.timeline import Attempt, SessionSpan
+from bulk_remove.core.verdicts import UnaskedRemoval
+from bulk_remove.errors import StorageError
+from bulk_remove.language import phrase
+from bulk_remove.ledger.proof import Chain, WrittenFile, head
+from bulk_remove.ledger.store import (
+    Store,
+    damage_told,
+    pack_state,
+    unpack_block,
+    unpack_source,
+    unpack_state,
+    unpack_states,
+    unpack_unasked,
+)
+from bulk_remove.ledger.write import blocks_of, fastest_of
+
+_QUANTILES = (0.5, 0.95, 0.99, 1.0)
+_REPLIES = "FROM attempt WHERE result = 'verdicts'"
+
+SESSION_END = (
+    "coalesce(ended_at_s, (SELECT begun_at_s FROM attempt WHERE coalesce(ended_no, 9e17) BETWEEN began_no AND"
+    " coalesce((SELECT min(began_no) FROM session later WHERE later.session_no > session.session_no), 9e18)"
+    " ORDER BY attempt_id DESC LIMIT 1), began_at_s)"
+)
+"""When a session ended; one that was killed, with its last request.
+
+That is found by the order of what happened: between two sessions the clock may have been set back.
+"""
+
+
+class Timing:
+    """Reads a ledger that nobody writes to at the same time."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def sessions(self) -> tuple[SessionSpan, ...]:
+        """Return the times of sending in order; the ending is empty for one that was killed. Raises StorageError."""
+        with self._store.reading() as connection:
+            rows = connection.execute(
+                f"SELECT began_at_s, {SESSION_END}, settings, ifnull(ending, '') FROM session ORDER BY session_no"  # noqa: S608 - a constant
+            ).fetchall()
+        return tuple(
+            SessionSpan(began_s, ended_s, _ceiling(settings), ending, tuple(settings.get("hours", ())))
+            for began_s, ended_s, packed, ending in rows
+            for settings in [orjson.loads(packed)]
+        )
+
+    def last_settings(self) -> dict[str, object]:
+        """Return what the last session was told, as `Settings.public` gave it. There must be one."""
+        with self._store.reading() as connection:
+            (packed,) = connection.execute("SELECT settings FROM session ORDER BY session_no DESC LIMIT 1").fetchone()
+        settings: dict[str, object] = orjson.loads(packed)
+        return settings
+
+    def attempts(self) -> Iterator[Attempt]:
+        """Yield the requests that left, in the order in which they began. Raises StorageError."""
+        with self._store.reading() as connection:
+            for row in connection.execute(
+                "SELECT begun_at_s, ifnull(ended_at_s, begun_at_s), ifnull(result, 'no reply yet'), request_id"
+                " FROM attempt WHERE result IS NOT 'not sent' ORDER BY attempt_id"
+            ):
+                yield Attempt(*row)
+
+    def reply_times_s(self) -> dict[float, float]:
+        """Return how long requests waited for their verdicts, by share: 0.5 is the median, 1.0 the longest.
+
+        Empty where no request got verdicts; the rank is the nearest, so that each time is one that was measured.
+        Raises StorageError.
+        """
+        with self._store.reading() as connection:
+            (count,) = connection.execute(f"SELECT count(*) {_REPLIES}").fetchone()
+            if not count:
+                return {}
+            return {
+                share: connection.execute(
+                    f"SELECT ended_at_s - begun_at_s {_REPLIES} ORDER BY 1 LIMIT 1 OFFSET ?",
+                    (max(0, ceil(share * count) - 1),),
+                ).fetchone()[0]
+                for share in _QUANTILES
+            }
+
+
+def _ceiling(settings: dict[str, Any]) -> float:
+    return ceilings_of(Level(settings["pace"]), settings["rate"], settings["concurrency"]).rate
+
+
+_WAITS = NumberState(NO_NUMBER)
+_NO_REPLY_YET = "A request for it has brought no reply yet."
+
+
+class Totals(NamedTuple):
+    """What all sessions of a run did; `faults` counts requests without verdicts by kind, times are Unix seconds.
+
+    `seconds` is the time of sending, pauses between sessions left out.
+    """
+
+    requests: int
+    faults: dict[str, int]
+    strangers: int
+    sessions: int
+    began_at_s: float
+    ended_at_s: float
+    seconds: float
+
+
+class RecordCount(NamedTuple):
+    """The records of a campaign before the run and after it, None where not known; `note` says why."""
+
+    campaign: str
+    before: int | None
+    after: int | None
+    note: str
+
+
+class Outcomes:
+    """Reads a ledger that nobody writes to at the same time, and notes in it what was made of it."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def rows(self) -> Iterator[RowOutcome]:
+        """Yield every row of the input exactly once, in order."""
+        for block in self.blocks():
+            yield from block.outcomes()
+
+    def blocks(self) -> Iterator[OutcomeBlock]:
+        """Yield the same rows, some thousands of one source at a time."""
+        with self._store.reading() as connection:
+            connection.execute(
+                "CREATE TEMP TABLE IF NOT EXISTS carried (seq INTEGER PRIMARY KEY, file, row, number, state)"
+            )
+            connection.execute("DELETE FROM carried")
+            states: dict[str, CampaignStates] = {}
+            duplicates = _Cursor(connection.execute("SELECT seq, first_seq FROM duplicate ORDER BY seq"))
+            wanted = _Cursor(connection.execute("SELECT DISTINCT first_seq FROM duplicate ORDER BY first_seq"))
+            first_seq = 0
+            for block in blocks_of(self._store):
+                for campaign in {*block.campaigns} - {*states}:
+                    states[campaign] = CampaignStates(connection, campaign)
+                after_seq = first_seq + len(block.numbers)
+                earlier = {seq - first_seq: first for seq, (first,) in duplicates.until(after_seq)}
+                outcomes = _met(block, earlier, states)
+                _set_aside(connection, outcomes, first_seq, [seq - first_seq for seq, _ in wanted.until(after_seq)])
+                yield _doubled(connection, outcomes, earlier)
+                first_seq = after_seq
+
+    def totals(self) -> Totals:
+        """Add up the attempts of all sessions. A session that was killed ended with its last attempt."""
+        with self._store.reading() as connection:
+            results = dict(connection.execute("SELECT result, count(*) FROM attempt GROUP BY result").fetchall())
+            strangers = connection.execute("SELECT ifnull(sum(strangers), 0) FROM attempt").fetchone()[0]
+            sessions = connection.execute(
+                f"SELECT began_at_s, {SESSION_END} FROM session ORDER BY session_no"  # noqa: S608 - a constant
+            ).fetchall()
+        results.pop("not sent", None)
+        requests = sum(results.values())
+        results.pop("verdicts", None)
+        seconds = sum(max(0.0, ended_s - began_s) for began_s, ended_s in sessions)
+        return Totals(requests, results, strangers, len(sessions), sessions[0][0], sessions[-1][1], seconds)
+
+    def unasked_removals(self) -> list[UnaskedRemoval]:
+        """Return what replies say was removed though nobody asked for it, in the order of the requests."""
+        with self._store.reading() as connection:
+            rows = connection.execute(
+                "SELECT unasked, campaign, ended_at_s, attempt_id FROM attempt JOIN chunk USING (chunk_id)"
+                " WHERE unasked IS NOT NULL ORDER BY attempt_id"
+            ).fetchall()
+        return [UnaskedRemoval(*removal, *told) for packed, *told in rows for removal in unpack_unasked(packed)]
+
+    def chain_head(self) -> str:
+        """Return the head (hex) of the chain of all that happened; it differs once anything before it is changed."""
+        with self._store.reading() as connection:
+            return head(connection).link.hex()
+
+    def wrote(self, files: Iterable[WrittenFile]) -> None:
+        """Note files of the report that were written, in the chain. Raises StorageError."""
+        chain = Chain()
+        with self._store.transaction() as connection:
+            for file in files:
+                chain.wrote(connection, file)
+
+    def written(self) -> list[WrittenFile]:
+        """Return the files of reports that were written, in order. Raises StorageError."""
+        with self._store.reading() as connection:
+            rows = connection.execute("SELECT path, sha256, size_bytes FROM report ORDER BY report_no")
+            return [WrittenFile(*row) for row in rows]
+
+    def record_counts(self) -> list[RecordCount]:
+        """Return how many records the server counted in each campaign; none when it was not to be asked."""
+        with self._store.reading() as connection:
+            rows = connection.execute("SELECT campaign, before, after, note FROM record_count ORDER BY campaign")
+            return [RecordCount(*row) for row in rows]
+
+    def phases(self) -> Counter[str]:
+        """Count every distinct number by its phase."""
+        counted = Counter[str]()
+        with self._store.reading() as connection:
+            for (campaign,) in connection.execute("SELECT DISTINCT campaign FROM chunk").fetchall():
+                for _, states in CampaignStates(connection, campaign).chunks():
+                    for state, count in states.counted():
+                        counted[state.phase] += count
+        return counted
+
+
+class Standing:
+    """How the states in a ledger are to be understood now: by all replies until now, and by what is still under way."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._fastest = fastest_of(connection)
+        self._under_way = {
+            chunk_id for (chunk_id,) in connection.execute("SELECT chunk_id FROM attempt WHERE ended_at_s IS NULL")
+        }
+
+    def of(self, state: NumberState, chunk_id: int | None) -> NumberState:
+        """Return the state of a number that this chunk carries; what got no reply yet may be gone or not."""
+        if chunk_id in self._under_way:
+            state = without_verdict(state, Event.LOST, _NO_REPLY_YET)
+        return judged_again(state, self._fastest)
+
+
+class CampaignStates:
+    """The distinct numbers of a campaign as they were asked for last, and their states, by ordinal."""
+
+    def __init__(self, connection: sqlite3.Connection, campaign: str) -> None:
+        self._connection = connection
+        self._campaign = campaign
+        self._standing = Standing(connection)
+        self._chunks = self.chunks()
+        self._asked: list[str] = []
+        self._states: Alike[NumberState] = Alike((), ())
+
+    def take(self, count: int) -> tuple[list[str], Alike[NumberState]]:
+        """Return the next so many numbers and their states."""
+        asked: list[str] = []
+        states: list[Alike[NumberState]] = []
+        while (missing := count - len(asked)) > 0:
+            if not self._asked:
+                self._asked, self._states = next(self._chunks)
+            asked += self._asked[:missing]
+            states.append(self._states[:missing])
+            self._asked, self._states = self._asked[missing:], self._states[missing:]
+        return asked, Alike.chained(states)
+
+    def chunks(self) -> Iterator[tuple[list[str], Alike[NumberState]]]:
+        """Yield the same, chunk by chunk."""
+        stragglers = _Cursor(
+            self._connection.execute(
+                "SELECT ordinal, number, state, chunk_id FROM straggler WHERE campaign = ? ORDER BY ordinal",
+                (self._campaign,),
+            )
+        )
+        chunks = self._connection.execute(
+            "SELECT numbers, first_ordinal, states, chunk_id FROM chunk"
+            " WHERE campaign = ? AND first_ordinal IS NOT NULL ORDER BY first_ordinal",
+            (self._campaign,),
+        )
+        standing = self._standing
+        for joined, first_ordinal, packed, planned_id in chunks:
+            asked = joined.split("\n")
+            newer = {}
+            for ordinal, (number, state, chunk_id) in stragglers.until(first_ordinal + len(asked)):
+                asked[ordinal - first_ordinal] = number
+                newer[ordinal - first_ordinal] = standing.of(unpack_state(state), chunk_id)
+            planned = unpack_states(packed, len(asked)).each(partial(standing.of, chunk_id=planned_id))
+            yield asked, planned.but(newer)
+
+
+class _Cursor:
+    """A sorted result of (key, values ...) that is taken piece by piece."""
+
+    def __init__(self, rows: Iterator[tuple[Any, ...]]) -> None:
+        self._rows = rows
+        self._next = next(rows, None)
+
+    def until(self, end: int) -> Iterator[tuple[int, list[Any]]]:
+        """Yield the keys below `end` that were not taken yet, each with its values."""
+        while self._next is not None and self._next[0] < end:
+            key, *values = self._next
+            self._next = next(self._rows, None)
+            yield key, values
+
+
+def _met(block: NumberedBlock, earlier: Mapping[int, int], states: Mapping[str, CampaignStates]) -> OutcomeBlock:
+    """Bring rows and states together. Rows in `earlier`, by index, are duplicates: they still wait for theirs."""
+    numbers, campaigns = [*block.numbers], block.campaigns
+    size = len(numbers)
+    new = _new_rows(block, earlier)
+    parts: list[tuple[Sequence[int], Alike[NumberState]]] = [([*earlier], Alike((_WAITS,), [0] * len(earlier)))]
+    if block.problems:
+        campaigns = [campaign if number else "" for number, campaign in zip(numbers, campaigns, strict=True)]
+        without = sorted(block.problems)
+        parts.append((without, Alike.of(NumberState(NO_NUMBER, detail=block.problems[place]) for place in without)))
+    for campaign, places in new.items():
+        asked, known = states[campaign].take(len(places))
+        for index in known.where(nowhere):
+            asked[index] = numbers[places[index]]
+        if isinstance(places, range):
+            numbers[places.start : places.stop] = asked
+        else:
+            for place, number in zip(places, asked, strict=True):
+                numbers[place] = number
+        parts.append((places, known))
+    rows = block.rows
+    return OutcomeBlock(
+        rows.source, rows.rows, rows.cells, rows.others, numbers, campaigns, Alike.placed(size, parts), {}
+    )
+
+
+def _new_rows(block: NumberedBlock, earlier: Collection[int]) -> Mapping[str, Sequence[int]]:
+    """Return the places of the rows with a number that stands in no earlier row, by campaign."""
+    if not block.problems and not earlier and len({*block.campaigns}) == 1:
+        return {block.campaigns[0]: range(len(block.numbers))}
+    new: defaultdict[str, list[int]] = defaultdict(list)
+    for place, (number, campaign) in enumerate(zip(block.numbers, block.campaigns, strict=True)):
+        if number and place not in earlier:
+            new[campaign].append(place)
+    return new
+
+
+def _set_aside(connection: sqlite3.Connection, block: OutcomeBlock, first_seq: int, places: Sequence[int]) -> None:
+    """Keep what later duplicates of these rows will need."""
+    connection.executemany(
+        "INSERT INTO carried VALUES (?, ?, ?, ?, ?)",
+        [
+            (
+                first_seq + place,
+                block.source.file,
+                block.rows[place],
+                block.numbers[place],
+                pack_state(block.states[place]),
+            )
+            for place in places
+        ],
+    )
+
+
+def _doubled(connection: sqlite3.Connection, block: OutcomeBlock, earlier: Mapping[int, int]) -> OutcomeBlock:
+    """Give the duplicates the states of their first rows."""
+    if not earlier:
+        return block
+    numbers, states, duplicate_of = [*block.numbers], {}, {}
+    for place, first_seq in earlier.items():
+        file, row, numbers[place], packed = connection.execute(
+            "SELECT file, row, number, state FROM carried WHERE seq = ?", (first_seq,)
+        ).fetchone()
+        states[place] = unpack_state(packed)
+        duplicate_of[place] = str(row) if file == block.source.file else f"{file}:{row}"
+    return replace(block, numbers=numbers, states=block.states.but(states), duplicate_of=duplicate_of)
+
+
+_HOLDS_UNSENT = "instr(char(10) || numbers || char(10), char(10) || char(10))"
+_HOLDS = "instr(char(10) || numbers || char(10), char(10) || ? || char(10))"
+
+
+class TracedRow(NamedTuple):
+    """A row of the input that held the number; `problem` says why it was never sent for that row, where that is so."""
+
+    file: str
+    sheet: str
+    row: int
+    cell: str
+    campaign: str
+    problem: str = ""
+
+
+class TracedRequest(NamedTuple):
+    """A request that carried the number as `sent`, with `others` more; times in Unix seconds.
+
+    `result` is 'verdicts' or the kind of the fault; it is empty, and `ended_at_s` None, while nobody knows the end.
+    """
+
+    campaign: str
+    sent: str
+    others: int
+    begun_at_s: float
+    ended_at_s: float | None
+    result: str
+    request_id: str
+
+
+class TracedState(NamedTuple):
+    """What is known of the number in one campaign, in the form that the report shows."""
+
+    campaign: str
+    number: str
+    state: NumberState
+
+
+class Trace(NamedTuple):
+    """All of it; empty where the run has nothing to do with the number."""
+
+    rows: tuple[TracedRow, ...]
+    requests: tuple[TracedRequest, ...]
+    states: tuple[TracedState, ...]
+
+
+class _Carrier(NamedTuple):
+    """A chunk that carries the number."""
+
+    chunk_id: int
+    campaign: str
+    sent: str
+    others: int
+    ordinal: int
+    planned: NumberState | None
+
+
+def trace(store: Store, forms: Sequence[str], read: Callable[[Sequence[str]], Sequence[str]]) -> Trace:
+    """Gather what a ledger says of a number; `forms` are those in which it may stand there, the planned one first.
+
+    `read` returns the number that each of some cells means, for rows whose number was not to be sent. Raises
+    StorageError.
+    """
+    with store.reading() as connection:
+        carriers = [carrier for form in forms for carrier in _carriers(connection, form)]
+        requests = sorted(
+            (request for carrier in carriers for request in _requests(connection, carrier)),
+            key=lambda request: request.begun_at_s,
+        )
+        return Trace(tuple(_rows(connection, forms[0], read)), tuple(requests), tuple(_states(connection, carriers)))
+
+
+def _rows(
+    connection: sqlite3.Connection, number: str, read: Callable[[Sequence[str]], Sequence[str]]
+) -> Iterator[TracedRow]:
+    blocks = connection.execute(
+        "SELECT properties, numbers, campaigns, contents FROM block JOIN source USING (source_no)"  # noqa: S608 - a constant
+        f" WHERE {_HOLDS} OR {_HOLDS_UNSENT} ORDER BY block_no",
+        (number,),
+    )
+    for properties, *packed in blocks:
+        block = unpack_block(unpack_source(properties), *packed)
+        rows, unsent = block.rows, [*block.problems]
+        meant = dict(zip(unsent, read([rows.cells[place] for place in unsent]), strict=True))
+        for place, held in enumerate(block.numbers):
+            if number in {held, meant.get(place)}:
+                yield TracedRow(
+                    rows.source.file,
+                    rows.source.sheet,
+                    rows.rows[place],
+                    rows.cells[place],
+                    block.campaigns[place],
+                    block.problems.get(place, ""),
+                )
+
+
+def _carriers(connection: sqlite3.Connection, form: str) -> Iterator[_Carrier]:
+    chunks = connection.execute(
+        f"SELECT chunk_id, campaign, numbers, first_ordinal, ordinals, states FROM chunk WHERE {_HOLDS}",  # noqa: S608 - see above
+        (form,),
+    )
+    for chunk_id, campaign, joined, first_ordinal, ordinals, states in chunks:
+        numbers = joined.split("\n")
+        place = numbers.index(form)
+        planned = None if first_ordinal is None else unpack_states(states, len(numbers))[place]
+        ordinal = orjson.loads(ordinals)[place] if first_ordinal is None else first_ordinal + place
+        yield _Carrier(chunk_id, campaign, form, len(numbers) - 1, ordinal, planned)
+
+
+def _requests(connection: sqlite3.Connection, carrier: _Carrier) -> Iterator[TracedRequest]:
+    attempts = connection.execute(
+        "SELECT begun_at_s, ended_at_s, ifnull(result, ''), request_id FROM attempt"
+        " WHERE chunk_id = ? AND result IS NOT 'not sent' ORDER BY attempt_id",
+        (carrier.chunk_id,),
+    )
+    for attempt in attempts:
+        yield TracedRequest(carrier.campaign, carrier.sent, carrier.others, *attempt)
+
+
+def _states(connection: sqlite3.Connection, carriers: Sequence[_Carrier]) -> Iterator[TracedState]:
+    standing = Standing(connection)
+    for carrier in carriers:
+        if carrier.planned is None:
+            continue
+        newer = connection.execute(
+            "SELECT number, state, chunk_id FROM straggler WHERE ordinal = ?", (carrier.ordinal,)
+        ).fetchone()
+        last, packed, chunk_id = newer or (carrier.sent, "", carrier.chunk_id)
+        state = standing.of(unpack_state(packed) if newer else carrier.planned, chunk_id)
+        yield TracedState(carrier.campaign, carrier.sent if nowhere(state) else last, state)
+
+
+class SentBefore(NamedTuple):
+    """A run that came to its end: the server's name, and how many distinct numbers of each campaign it sent."""
+
+    host: str
+    sent: Mapping[str, int]
+
+
+def completed_run(path: Path) -> SentBefore | None:
+    """Return what a run sent; None when it did not come to its end, or was a rerun, which says nothing of the usual.
+
+    Raises StorageError when its ledger cannot be read.
+    """
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+            facts = connection.execute(
+                "SELECT request, plan FROM run WHERE approved_by IS NOT NULL AND ? ="
+                " (SELECT ending FROM session ORDER BY session_no DESC LIMIT 1)",
+                (Ending.DONE.value,),
+            ).fetchone()
+    except sqlite3.Error as error:
+        raise StorageError(
+            phrase("The ledger {path} cannot be read: {problem}.", path=path, problem=error),
+            "Put it back from a backup, or delete its folder.",
+        ) from None
+    if facts is None:
+        return None
+    with damage_told(path):
+        request, plan = map(orjson.loads, facts)
+        campaigns = plan["campaigns"]
+        if any(campaign["settled"] for campaign in campaigns):
+            return None
+        sent = {str(one["campaign"]): int(one["numbers"]) for one in campaigns}
+        return SentBefore(str(request["destination"]["host"]), sent)

@@ -1,0 +1,313 @@
+"""The SQLite file itself: made, opened, written in transactions; its failures told as StorageError.
+
+WAL with `synchronous=FULL`: a committed transaction survives a power cut, and a reader never blocks the writer.
+"""
+
+import json
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import asdict
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, get_type_hints
+
+import orjson
+
+from bulk_remove.core.lifecycle import NEW
+from bulk_remove.core.model import Again, Alike, Chunk, NumberedBlock, NumberState, RecordId, RowBlock, Source
+from bulk_remove.core.verdicts import Unasked
+from bulk_remove.disk import private
+from bulk_remove.errors import StorageError, UsageError
+from bulk_remove.language import phrase
+
+_PLAIN = {name: kind for name, kind in get_type_hints(Source).items() if kind in {str, int}}
+
+
+def pack_states(states: Alike[NumberState]) -> bytes:
+    """Pack the states of a chunk's numbers."""
+    which = None if len(states.kinds) == 1 else states.which
+    return _dumps([[tuple(kind) for kind in states.kinds], which, states.ids])
+
+
+def unpack_states(packed: bytes | None, size: int) -> Alike[NumberState]:
+    """Return what `pack_states` packed of so many numbers; None stands for numbers that no request has carried yet."""
+    if packed is None:
+        return Alike((NEW,), [0] * size)
+    kinds, which, ids = orjson.loads(packed)
+    return Alike(
+        tuple(_state(*kind) for kind in kinds),
+        [0] * size if which is None else which,
+        [tuple(found) if type(found) is list else found for found in ids] if ids and list in {*map(type, ids)} else ids,
+    )
+
+
+def pack_state(state: NumberState) -> str:
+    """Pack the state of one number."""
+    return _dumps(tuple(state)).decode()
+
+
+def unpack_state(packed: str) -> NumberState:
+    """Return what `pack_state` packed."""
+    return _state(*orjson.loads(packed))
+
+
+def _state(phase: str, removed: int, record_ids: Iterable[RecordId], *rest: Any) -> NumberState:
+    return NumberState(phase, removed, tuple(record_ids), *rest)
+
+
+def pack_again(again: Mapping[int, Again], chunk: Chunk) -> str | None:
+    """Pack which numbers of a chunk (by place) are asked for again, when, and as what if in another form."""
+    if not again:
+        return None
+    packed = [
+        (place, how.due_s) if (how.number, how.form) == (chunk.numbers[place], chunk.form) else (place, *how)
+        for place, how in again.items()
+    ]
+    return _dumps(packed).decode()
+
+
+def unpack_again(packed: str | None) -> dict[int, tuple[float, str | None, int | None]]:
+    """Return what `pack_again` packed, as (due, number, form); the last two are None for one in the same form."""
+    if packed is None:
+        return {}
+    return {place: (due_s, *(other or (None, None))) for place, due_s, *other in orjson.loads(packed)}
+
+
+def pack_unasked(removals: Sequence[Unasked]) -> str | None:
+    """Pack the removals of a reply that nobody asked for."""
+    return _dumps([tuple(each) for each in removals]).decode() if removals else None
+
+
+def unpack_unasked(packed: str) -> list[Unasked]:
+    """Return what `pack_unasked` packed."""
+    return [Unasked(number, tuple(record_ids)) for number, record_ids in orjson.loads(packed)]
+
+
+def pack_source(source: Source) -> str:
+    """Pack what is known of a source."""
+    return _dumps(asdict(source)).decode()
+
+
+def unpack_source(packed: str) -> Source:
+    """Return what `pack_source` packed. Raises TypeError where it is of other types, among others."""
+    properties = orjson.loads(packed)
+    if any(type(properties.get(name, kind())) is not kind for name, kind in _PLAIN.items()):
+        raise TypeError(Source.__name__)
+    lists = {name: tuple(properties[name]) for name in ("header", "notes", "beside") if name in properties}
+    return Source(**{**properties, **lists})
+
+
+def pack_settings(settings: Mapping[str, object]) -> str:
+    """Pack the run's settings."""
+    return _dumps(settings).decode()
+
+
+def pack_block(block: NumberedBlock) -> tuple[str, str, bytes]:
+    """Pack a block (of at least one row) into its numbers, its campaigns and the rest.
+
+    Cells that are what is sent, as in a clean file, are not written twice; neither is a campaign that all rows share.
+    """
+    rows, numbers, campaigns = block.rows, list(block.numbers), block.campaigns
+    cells = list(rows.cells)
+    rest = [
+        list(rows.rows),
+        None if cells == numbers else cells,
+        {str(index): problem for index, problem in block.problems.items()},
+        list(rows.others),
+    ]
+    shared = len(set(campaigns)) == 1
+    return "\n".join(numbers), campaigns[0] if shared else "\n".join(campaigns), _dumps(rest)
+
+
+def unpack_numbers(numbers: str, campaigns: str) -> tuple[list[str], list[str]]:
+    """Return the numbers of a packed block, and the campaign of each."""
+    each = numbers.split("\n")
+    return each, campaigns.split("\n") if "\n" in campaigns else [campaigns] * len(each)
+
+
+def unpack_block(source: Source, numbers: str, campaigns: str, contents: bytes) -> NumberedBlock:
+    """Return what `pack_block` packed; the campaign cells as they were read are not kept."""
+    each, campaign_of = unpack_numbers(numbers, campaigns)
+    rows, cells, problems, others = orjson.loads(contents)
+    block = RowBlock(source, rows, each if cells is None else cells, [tuple(cells) for cells in others])
+    return NumberedBlock(block, each, campaign_of, {int(index): problem for index, problem in problems.items()})
+
+
+def _dumps(value: object) -> bytes:
+    try:
+        return orjson.dumps(value)
+    except orjson.JSONEncodeError:  # it refuses surrogates, which is what makes it fast
+        return json.dumps(value, ensure_ascii=False).encode(errors="replace")
+
+
+SCHEMA_VERSION = 8
+_PRAGMAS = (
+    "PRAGMA journal_mode = WAL",
+    "PRAGMA synchronous = FULL",
+    "PRAGMA foreign_keys = ON",
+    "PRAGMA temp_store = FILE",  # what is set aside while reporting must not grow in memory
+)
+
+
+DAMAGE = (sqlite3.Error, ValueError, TypeError, LookupError, AttributeError, OverflowError, OSError, UsageError)
+"""What is raised by cells that are not what was written: they cannot be decoded, are of another type or out of range.
+
+OSError is what the system says of a time that it does not know.
+"""
+
+
+@contextmanager
+def damage_told(path: Path) -> Iterator[None]:
+    """Tell what a damaged cell raises as StorageError. Enter it only to make values out of cells."""
+    try:
+        yield
+    except DAMAGE:
+        raise StorageError(
+            phrase("The ledger {path} is damaged: a cell is not what was written.", path=path),
+            "Put it back from a backup.",
+        ) from None
+
+
+class Store:
+    """One open ledger. Used by one thread at a time."""
+
+    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+        self.path = path
+        self.connection = connection
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """Commit what happens inside, or nothing of it. Raises StorageError when the disk or the file fails."""
+        with self.reading():
+            self.connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self.connection
+                self.connection.execute("COMMIT")
+            finally:
+                if self.connection.in_transaction:
+                    self.connection.execute("ROLLBACK")
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """Give the connection to a reader; tell SQLite's failures as StorageError."""
+        try:
+            yield self.connection
+        except sqlite3.IntegrityError:
+            raise  # a broken CHECK is a bug of ours, not a failing disk
+        except sqlite3.Error as error:
+            raise StorageError(
+                phrase("The ledger {path} failed: {problem}.", path=self.path, problem=error),
+                "Make room there; if sending had begun, go on with: bulk-remove resume. What was committed is safe.",
+            ) from None
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """Read everything inside as of one moment, whoever writes meanwhile. Raises StorageError."""
+        with self.reading():
+            self.connection.execute("BEGIN")
+            try:
+                yield
+            finally:
+                self.connection.execute("ROLLBACK")
+
+    def approved(self) -> bool:
+        """Return whether the run's plan has been approved."""
+        with self.reading() as connection:
+            return bool(connection.execute("SELECT approved_by IS NOT NULL FROM run").fetchone()[0])
+
+    def close(self) -> None:
+        """Close the file; SQLite folds its write-ahead log back into it."""
+        self.connection.close()
+
+
+def schema() -> str:
+    """Return the script that makes the tables of a ledger."""
+    return files(__package__).joinpath("schema.sql").read_text(encoding="utf-8")
+
+
+def create(path: Path, run_id: str, tool_version: str, created_at_s: float, request: dict[str, object]) -> Store:
+    """Make a new ledger, readable by its owner alone. `request` must hold no secret. Raises StorageError."""
+    try:
+        os.close(private(str(path), os.O_RDWR | os.O_CREAT | os.O_EXCL))
+        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    except (OSError, sqlite3.Error) as error:
+        raise StorageError(
+            phrase("The ledger {path} cannot be made: {problem}.", path=path, problem=error),
+            "Choose another folder with --state-dir.",
+        ) from None
+    store = Store(path, connection)
+    with ExitStack() as on_failure:
+        on_failure.callback(store.close)
+        with store.reading():
+            for pragma in _PRAGMAS:
+                connection.execute(pragma)
+            connection.executescript(schema())
+        with store.transaction():
+            # Together with the run: a ledger that was killed while it was made has no version.
+            connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION:d}")
+            connection.execute(
+                "INSERT INTO run (one, run_id, tool_version, created_at_s, request) VALUES (1, ?, ?, ?, ?)",
+                (run_id, tool_version, created_at_s, pack_settings(request)),
+            )
+        on_failure.pop_all()
+    return store
+
+
+def open_existing(path: Path) -> Store:
+    """Open the ledger of an earlier run. Raises StorageError when it is missing, damaged or of another version.
+
+    A damaged ledger is refused, never repaired by guessing: what it says is proof.
+    """
+    if not path.is_file():
+        raise StorageError(phrase("There is no ledger {path}.", path=path), "Check the run's id and --state-dir.")
+    with ExitStack() as on_failure:
+        try:
+            connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+            on_failure.callback(connection.close)
+            for pragma in _PRAGMAS:
+                connection.execute(pragma)
+            sound = connection.execute("PRAGMA quick_check(1)").fetchone()[0] == "ok"
+            (version,) = connection.execute("PRAGMA user_version").fetchone()
+        except sqlite3.OperationalError as error:
+            raise StorageError(
+                phrase("The ledger {path} cannot be opened for writing: {problem}.", path=path, problem=error),
+                "Check permissions and free space.",
+            ) from None
+        except sqlite3.DatabaseError:
+            sound, version = False, SCHEMA_VERSION
+        _check_readable(path, version, sound=sound)
+        on_failure.pop_all()
+    return Store(path, connection)
+
+
+def _check_readable(path: Path, version: int, *, sound: bool) -> None:
+    if not sound:
+        raise StorageError(
+            phrase("The ledger {path} is damaged; nothing was sent.", path=path),
+            "Put it back from a backup, or run the input again: what is gone already will be NOT_EXIST.",
+        )
+    if version != SCHEMA_VERSION:
+        raise StorageError(
+            phrase(
+                "The ledger {path} was written by another version of this tool (format {version}).",
+                path=path,
+                version=version,
+            ),
+            "Finish that run with the version that began it.",
+        )
+
+
+def was_approved(path: Path) -> bool:
+    """Tell whether the plan of a run was ever approved; one that was not has sent nothing.
+
+    A ledger that cannot be read counts as approved, so that nobody passes over it in silence.
+    """
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+            return bool(connection.execute("SELECT count(approved_by) FROM run").fetchone()[0])
+    except sqlite3.OperationalError as error:
+        return "no such table" not in str(error)  # killed while the ledger was being made
+    except sqlite3.DatabaseError:
+        return True

@@ -1,0 +1,529 @@
+"""The plan, written down: sources, rows, duplicates, chunks."""
+
+import asyncio
+import sqlite3
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from queue import SimpleQueue
+from threading import Thread
+from typing import Any, NamedTuple, Self, TypeVar
+
+import orjson
+
+from bulk_remove.core.lifecycle import NOTHING_SEEN, Fastest, taken_up
+from bulk_remove.core.model import Again, Alike, Chunk, NumberedBlock, NumberState, Source
+from bulk_remove.core.plan import ApprovedPlan, CampaignPlan
+from bulk_remove.core.replies import NOT_SENT
+from bulk_remove.core.verdicts import Unasked
+from bulk_remove.ledger.proof import Chain, ChunkRow, begin
+from bulk_remove.ledger.store import (
+    Store,
+    pack_again,
+    pack_block,
+    pack_settings,
+    pack_source,
+    pack_state,
+    pack_states,
+    pack_unasked,
+    unpack_block,
+    unpack_numbers,
+    unpack_source,
+    unpack_state,
+    unpack_states,
+)
+
+CAMPAIGN_ORDINALS = 1 << 40
+"""Room for the ordinals of one campaign; SQLite's integers hold eight million such rooms."""
+_CARRIED_NUMBERS = 1000
+"""Numbers of an earlier run in one row of the ledger."""
+
+
+class Planning:
+    """What the planner writes to a new ledger, in this order: sources and blocks, duplicates, chunks, the approval."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._sources = 0
+        self._source_nos: dict[Source, int] = {}
+        self._ordinals = _Ordinals()
+
+    def add_source(self, source: Source) -> None:
+        """Begin a source; the blocks that follow and name it are its."""
+        with self._store.transaction() as connection:
+            self._insert_source(connection, source)
+
+    def add_blocks(self, blocks: Iterable[NumberedBlock]) -> None:
+        """Add blocks of rows with what became of each, in one transaction.
+
+        Sources may alternate; one that no block named before is added.
+        """
+        with self._store.transaction() as connection:
+            for block in blocks:
+                source = block.rows.source
+                if source not in self._source_nos:
+                    self._insert_source(connection, source)
+                connection.execute(
+                    "INSERT INTO block (source_no, numbers, campaigns, contents) VALUES (?, ?, ?, ?)",
+                    (self._source_nos[source], *pack_block(block)),
+                )
+
+    def _insert_source(self, connection: sqlite3.Connection, source: Source) -> None:
+        connection.execute("INSERT INTO source VALUES (?, ?)", (self._sources, pack_source(source)))
+        self._source_nos[source] = self._sources
+        self._sources += 1
+
+    def set_duplicates(self, pairs: Iterable[tuple[int, int]]) -> int:
+        """Note the rows (by place in the input, from 0) whose number stands in an earlier row, with that row.
+
+        Returns how many there were.
+        """
+        with self._store.transaction() as connection:
+            return connection.executemany("INSERT INTO duplicate VALUES (?, ?)", pairs).rowcount
+
+    def distinct_numbers(self) -> Iterator[tuple[str, list[str]]]:
+        """Yield every number once, as (campaign, numbers): each campaign's in the order of the input."""
+        duplicates = self.duplicate_places()
+        next_duplicate = next(duplicates, -1)
+        first_seq = 0
+        with self._store.reading() as connection:
+            for packed in connection.execute("SELECT numbers, campaigns FROM block ORDER BY block_no"):
+                numbers, campaigns = unpack_numbers(*packed)
+                while first_seq <= next_duplicate < first_seq + len(numbers):
+                    numbers[next_duplicate - first_seq] = ""
+                    next_duplicate = next(duplicates, -1)
+                first_seq += len(numbers)
+                for campaign in dict.fromkeys(campaigns):
+                    shared = campaigns.count(campaign) == len(campaigns)
+                    mine = numbers if shared else [n for n, c in zip(numbers, campaigns, strict=True) if c == campaign]
+                    if found := [*filter(None, mine)]:
+                        yield campaign, found
+
+    def add_chunks(self, chunks: Iterable[tuple[str, tuple[str, ...]]]) -> tuple[CampaignPlan, ...]:
+        """Add (campaign, numbers) as chunks, each campaign's in order; returns what there is for each campaign."""
+        numbers, requests = Counter[str](), Counter[str]()
+        with self._store.transaction() as connection:
+            for campaign, chunk in chunks:
+                connection.execute(
+                    "INSERT INTO chunk (campaign, numbers, first_ordinal, progress) VALUES (?, ?, ?, 'open')",
+                    (campaign, "\n".join(chunk), self._ordinals.take(campaign, len(chunk))),
+                )
+                numbers[campaign] += len(chunk)
+                requests[campaign] += 1
+        return tuple(CampaignPlan(campaign, numbers[campaign], requests[campaign]) for campaign in numbers)
+
+    def duplicate_places(self) -> Iterator[int]:
+        """Yield the places of the rows whose number stands in an earlier row, in order."""
+        with self._store.reading() as connection:
+            for (seq,) in connection.execute("SELECT seq FROM duplicate ORDER BY seq"):
+                yield seq
+
+    def add_carried(self, numbers: Iterable[tuple[str, str, NumberState]]) -> Counter[str]:
+        """Add distinct numbers as (campaign, number, what an earlier run knows of it), as closed chunks.
+
+        Returns how many there are for each campaign.
+        """
+        waiting: defaultdict[str, list[tuple[str, NumberState]]] = defaultdict(list)
+        counted = Counter[str]()
+        with self._store.transaction() as connection:
+            for campaign, number, state in numbers:
+                counted[campaign] += 1
+                waiting[campaign].append((number, state))
+                if len(waiting[campaign]) == _CARRIED_NUMBERS:
+                    self._insert_carried(connection, campaign, waiting.pop(campaign))
+            for campaign, rest in waiting.items():
+                self._insert_carried(connection, campaign, rest)
+        return counted
+
+    def _insert_carried(
+        self, connection: sqlite3.Connection, campaign: str, numbers: Sequence[tuple[str, NumberState]]
+    ) -> None:
+        texts, states = zip(*numbers, strict=True)
+        connection.execute(
+            "INSERT INTO chunk (campaign, numbers, first_ordinal, states, progress) VALUES (?, ?, ?, ?, 'settled')",
+            (campaign, "\n".join(texts), self._ordinals.take(campaign, len(numbers)), pack_states(Alike.of(states))),
+        )
+
+    def finish(self, counts: dict[str, object]) -> None:
+        """Mark the plan as complete, with its counts."""
+        with self._store.transaction() as connection:
+            connection.execute("UPDATE run SET plan = ?", (orjson.dumps(counts).decode(),))
+
+    def approve(self, approved: ApprovedPlan) -> None:
+        """Write down how the plan was approved, and begin the chain with it; a later session changes nothing."""
+        with self._store.transaction() as connection:
+            if connection.execute("SELECT genesis FROM run").fetchone() == (None,):
+                connection.execute("UPDATE run SET approved_by = ?", (approved.consent.value,))
+                begin(connection)
+
+
+class _Ordinals:
+    """Hands out ordinals: consecutive for each campaign, and no two alike."""
+
+    def __init__(self) -> None:
+        self._next: dict[str, int] = {}
+
+    def take(self, campaign: str, count: int) -> int:
+        """Return the first of the next so many ordinals of a campaign."""
+        first = self._next.setdefault(campaign, len(self._next) * CAMPAIGN_ORDINALS)
+        self._next[campaign] = first + count
+        return first
+
+
+def blocks_of(store: Store) -> Iterator[NumberedBlock]:
+    """Yield every block of rows, in the order of the input, with what became of each row."""
+    with store.reading() as connection:
+        sources = {
+            source_no: unpack_source(properties)
+            for source_no, properties in connection.execute("SELECT source_no, properties FROM source")
+        }
+        for source_no, *packed in connection.execute(
+            "SELECT source_no, numbers, campaigns, contents FROM block ORDER BY block_no"
+        ):
+            yield unpack_block(sources[source_no], *packed)
+
+
+Span = tuple[int, int]
+"""The first and the last ordinal of a range."""
+
+EVERYWHERE: Span = (0, 2**63 - 1)
+
+
+class Due(NamedTuple):
+    """Numbers of one campaign in one form, as (ordinal, number, state), longest due first."""
+
+    campaign: str
+    form: int
+    numbers: list[tuple[int, str, NumberState]]
+
+
+class Sending:
+    """The journal of the sending, on a connection that is inside a transaction.
+
+    A writer of many transactions gives them one chain, so that its head need not be read each time.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, chain: Chain | None = None) -> None:
+        self._connection = connection
+        self._chain = chain or Chain()
+
+    def planned_chunks(self, after_id: int, limit: int) -> list[Chunk]:
+        """Return the next chunks of the plan that are still open, by id.
+
+        What is known of their numbers is from an earlier session.
+        """
+        rows = self._connection.execute(
+            "SELECT chunk_id, campaign, numbers, first_ordinal, states FROM chunk"
+            " WHERE progress = 'open' AND chunk_id > ? AND first_ordinal IS NOT NULL ORDER BY chunk_id LIMIT ?",
+            (after_id, limit),
+        )
+        chunks, fastest = [_planned_chunk(*row) for row in rows.fetchall()], self.fastest()
+        return [replace(chunk, states=chunk.states.each(lambda state: taken_up(state, fastest))) for chunk in chunks]
+
+    def due_stragglers(self, until_s: float, limit: int, within: Span = EVERYWHERE) -> Due | None:
+        """Return numbers due by `until_s` that may share a request with the one that is due longest; None: none is.
+
+        Only those whose ordinals lie `within` (first, last).
+        """
+        # The plus keeps SQLite to the index on the due time.
+        alike = self._connection.execute(
+            "SELECT campaign, form FROM straggler WHERE due_at_s <= ? AND +ordinal BETWEEN ? AND ?"
+            " ORDER BY due_at_s, ordinal LIMIT 1",
+            (until_s, *within),
+        ).fetchone()
+        if alike is None:
+            return None
+        campaign, form = alike
+        rows = self._connection.execute(
+            "SELECT ordinal, number, state FROM straggler WHERE campaign = ? AND form = ? AND due_at_s <= ?"
+            " AND +ordinal BETWEEN ? AND ? ORDER BY due_at_s, ordinal LIMIT ?",
+            (campaign, form, until_s, *within, limit),
+        )
+        return Due(campaign, form, [(ordinal, number, unpack_state(state)) for ordinal, number, state in rows])
+
+    def next_due_s(self, within: Span = EVERYWHERE) -> float | None:
+        """Return when the next straggler is due (Unix seconds), or None when none waits `within` these ordinals."""
+        (due_at_s,) = self._connection.execute(
+            "SELECT min(due_at_s) FROM straggler WHERE due_at_s IS NOT NULL AND +ordinal BETWEEN ? AND ?", within
+        ).fetchone()
+        return None if due_at_s is None else float(due_at_s)
+
+    def waiting_stragglers(self) -> int:
+        """Return how many stragglers wait to be asked for."""
+        return int(self._connection.execute("SELECT count(*) FROM straggler WHERE due_at_s IS NOT NULL").fetchone()[0])
+
+    def pack_chunk(
+        self, campaign: str, form: int, numbers: Sequence[str], ordinals: Sequence[int], states: Sequence[NumberState]
+    ) -> Chunk:
+        """Make a chunk of stragglers, all in one form; they no longer wait."""
+        chunk_id = self._connection.execute(
+            "INSERT INTO chunk (campaign, numbers, ordinals, progress) VALUES (?, ?, ?, 'open')",
+            (campaign, "\n".join(numbers), orjson.dumps(list(ordinals)).decode()),
+        ).lastrowid
+        self._connection.executemany(
+            "UPDATE straggler SET due_at_s = NULL, chunk_id = ? WHERE ordinal = ?",
+            ((chunk_id, ordinal) for ordinal in ordinals),
+        )
+        return Chunk(
+            int(chunk_id or 0), campaign, tuple(numbers), tuple(ordinals), Alike.of(states), first=False, form=form
+        )
+
+    def begin_attempt(self, chunk_id: int, now_s: float) -> int:
+        """Write the intent to send a chunk; returns the attempt's id. Nothing may be sent before this is committed."""
+        attempt_id = int(
+            self._connection.execute(
+                "INSERT INTO attempt (chunk_id, begun_at_s) VALUES (?, ?)", (chunk_id, now_s)
+            ).lastrowid
+            or 0
+        )
+        self._chain.began(attempt_id, chunk_id, now_s)
+        return attempt_id
+
+    def end_attempt(
+        self,
+        attempt_id: int,
+        now_s: float,
+        result: str,
+        request_id: str,
+        strangers: int,
+        unasked: Sequence[Unasked] = (),
+    ) -> None:
+        """Write how an attempt ended: `result` is 'verdicts' or the kind of the fault.
+
+        What followed for its numbers must be written before, for the ending's link covers it.
+        """
+        self._chain.end_attempt(
+            self._connection, attempt_id, now_s, result, request_id, strangers, pack_unasked(unasked)
+        )
+
+    def end_unsent(self, chunk_id: int, now_s: float) -> None:
+        """Note an attempt that was not sent: the chunk's numbers were moved, as is written already, without one."""
+        self.end_attempt(self.begin_attempt(chunk_id, now_s), now_s, NOT_SENT.kind, "", 0)
+
+    def keep_states(self, chunk: Chunk, states: Alike[NumberState]) -> None:
+        """Write the numbers' states after an attempt; the chunk stays open."""
+        self._keep(chunk, states, "open", {})
+
+    def _keep(self, chunk: Chunk, states: Alike[NumberState], progress: str, again: Mapping[int, Again]) -> None:
+        row = _as_row(chunk, pack_states(states), pack_again(again, chunk), progress)
+        self._connection.execute(
+            "UPDATE chunk SET states = ?, again = ?, progress = ? WHERE chunk_id = ?", (*row[-3:], chunk.chunk_id)
+        )
+        self._chain.left(row)
+        if not chunk.first:
+            self._connection.executemany(
+                "UPDATE straggler SET state = ? WHERE ordinal = ?",
+                ((pack_state(state), ordinal) for ordinal, state in zip(chunk.ordinals, states, strict=True)),
+            )
+
+    def settle(self, chunk: Chunk, states: Alike[NumberState], again: Mapping[int, Again]) -> None:
+        """Close a chunk; `again` says by index which of its numbers are to be asked for again, when and how."""
+        self._keep(chunk, states, "settled", again)
+        self._connection.executemany(
+            "INSERT INTO straggler (ordinal, campaign, state, due_at_s, number, form) VALUES (?, ?, ?, ?, ?, ?)"
+            " ON CONFLICT (ordinal) DO UPDATE SET state = excluded.state, due_at_s = excluded.due_at_s,"
+            " number = excluded.number, form = excluded.form, chunk_id = NULL",
+            ((chunk.ordinals[index], chunk.campaign, pack_state(states[index]), *how) for index, how in again.items()),
+        )
+
+    def split(
+        self, chunk: Chunk, states: Alike[NumberState], now_s: float, first: int | None = None
+    ) -> tuple[Chunk, Chunk]:
+        """Close a chunk of two numbers or more and make two of it: its halves, or its `first` numbers and the rest."""
+        self.settle(
+            chunk, states, {index: Again(now_s, number, chunk.form) for index, number in enumerate(chunk.numbers)}
+        )
+        cut = first or len(states) // 2
+        left, right = slice(None, cut), slice(cut, None)
+        campaign, form = chunk.campaign, chunk.form
+        return (
+            self.pack_chunk(campaign, form, chunk.numbers[left], chunk.ordinals[left], states[left]),
+            self.pack_chunk(campaign, form, chunk.numbers[right], chunk.ordinals[right], states[right]),
+        )
+
+    def begin_session(self, now_s: float, settings: Mapping[str, object]) -> int:
+        """Note that a time of sending begins; returns its number. Times in Unix seconds; no secret in `settings`.
+
+        What was to be asked for after it began is due at once: the clock was set back since that was written.
+        """
+        self._connection.execute("UPDATE straggler SET due_at_s = ? WHERE due_at_s > ?", (now_s, now_s))
+        session_no = int(
+            self._connection.execute(
+                "INSERT INTO session (began_at_s, settings) VALUES (?, ?)", (now_s, pack_settings(settings))
+            ).lastrowid
+            or 0
+        )
+        self._chain.link_session(self._connection, session_no, "began")
+        return session_no
+
+    def end_session(self, session_no: int, now_s: float, ending: str) -> None:
+        """Note when and why a time of sending ended."""
+        self._connection.execute(
+            "UPDATE session SET ended_at_s = ?, ending = ? WHERE session_no = ?", (now_s, ending, session_no)
+        )
+        self._chain.link_session(self._connection, session_no, "ended")
+
+    def fastest(self) -> Fastest:
+        """Return the fastest of all replies with verdicts until now."""
+        return fastest_of(self._connection)
+
+    def keep_fastest(self, fastest: Fastest) -> None:
+        """Note what the fastest reply is now."""
+        self._connection.execute(
+            "INSERT OR REPLACE INTO fastest (one, us, replies, each_ns) VALUES (1, ?, ?, ?)", fastest
+        )
+        self._chain.note(self._connection)
+
+    def canary(self) -> Span | None:
+        """Return the ordinals of the canary, None while there is none."""
+        found: Span | None = self._connection.execute("SELECT first_ordinal, last_ordinal FROM canary").fetchone()
+        return found
+
+    def begin_canary(self, ordinals: Sequence[int], *, planned: bool) -> Span:
+        """Note the numbers that are sent alone: all of a planned chunk, or the stragglers that are due first."""
+        span = ordinals[0], ordinals[-1]
+        self._connection.execute("INSERT INTO canary VALUES (1, ?, ?, ?, 0)", (*span, planned))
+        self._chain.note(self._connection)
+        return span
+
+    def canary_phases(self) -> Counter[str]:
+        """Count the canary's numbers by phase; none when the run has no canary."""
+        span = self.canary()
+        if span is None:
+            return Counter()
+        rows = self._connection.execute("SELECT ordinal, state FROM straggler WHERE ordinal BETWEEN ? AND ?", span)
+        phases = {ordinal: unpack_state(packed).phase for ordinal, packed in rows}
+        planned = self._connection.execute(
+            "SELECT chunk_id, campaign, numbers, first_ordinal, states FROM chunk"
+            " WHERE first_ordinal = ? AND (SELECT planned FROM canary)",
+            span[:1],
+        ).fetchall()
+        for chunk in (_planned_chunk(*row) for row in planned):
+            phases = dict(zip(chunk.ordinals, (state.phase for state in chunk.states), strict=True)) | phases
+        return Counter(phases.values())
+
+    def canary_passed(self) -> bool:
+        """Return whether the rest of the run may follow its canary."""
+        return bool(self._connection.execute("SELECT sum(passed) FROM canary").fetchone()[0])
+
+    def pass_canary(self) -> None:
+        """Note that the rest of the run may follow."""
+        self._connection.execute("UPDATE canary SET passed = 1")
+        self._chain.note(self._connection)
+
+    def records_before(self, records: Mapping[str, int | None], note: str) -> None:
+        """Note how many records each campaign holds before the run's first request; a later session changes nothing.
+
+        `note` says why None is not known.
+        """
+        self._connection.executemany(
+            "INSERT OR IGNORE INTO record_count (campaign, before, note) VALUES (?, ?, ?)",
+            [(campaign, count, note if count is None else "") for campaign, count in records.items()],
+        )
+        self._chain.note(self._connection)
+
+    def counted_campaigns(self) -> list[str]:
+        """Return the campaigns whose records were counted before the run's first request."""
+        rows = self._connection.execute("SELECT campaign FROM record_count WHERE before IS NOT NULL ORDER BY campaign")
+        return [campaign for (campaign,) in rows]
+
+    def records_after(self, records: Mapping[str, int], note: str) -> None:
+        """Note how many records each campaign that was counted before holds now; `note` says why others are missing."""
+        self._connection.execute("UPDATE record_count SET after = NULL, note = ? WHERE before IS NOT NULL", (note,))
+        self._connection.executemany(
+            "UPDATE record_count SET after = ?, note = '' WHERE campaign = ?",
+            ((count, campaign) for campaign, count in records.items()),
+        )
+        self._chain.note(self._connection)
+
+
+def fastest_of(connection: sqlite3.Connection) -> Fastest:
+    """Return the fastest of all replies with verdicts that a ledger knows of."""
+    found = connection.execute("SELECT us, replies, each_ns FROM fastest").fetchone()
+    return Fastest(*found) if found else NOTHING_SEEN
+
+
+def _as_row(chunk: Chunk, states: bytes, again: str | None, progress: str) -> ChunkRow:
+    """Return a chunk as its table has it once this is written."""
+    first = chunk.ordinals[0] if chunk.first else None
+    ordinals = None if chunk.first else orjson.dumps(list(chunk.ordinals)).decode()
+    return ChunkRow(chunk.chunk_id, chunk.campaign, "\n".join(chunk.numbers), first, ordinals, states, again, progress)
+
+
+def _planned_chunk(chunk_id: int, campaign: str, numbers: str, first_ordinal: int, states: bytes | None) -> Chunk:
+    each = tuple(numbers.split("\n"))
+    known = unpack_states(states, len(each))
+    return Chunk(chunk_id, campaign, each, range(first_ordinal, first_ordinal + len(each)), known, first=True)
+
+
+T = TypeVar("T")
+Write = Callable[[Sending], object]
+Waiting = tuple[Write, asyncio.Future[Any]]
+_MOST_CALLS_PER_COMMIT = 256
+
+
+class Journal:
+    """`await journal.write(lambda sending: ...)`; a context manager that starts and stops the thread."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._chain = Chain()
+        self._calls: SimpleQueue[Waiting | None] = SimpleQueue()
+        self._thread = Thread(target=self._serve, name="ledger", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._calls.put(None)
+        self._thread.join()
+
+    async def write(self, call: Callable[[Sending], T]) -> T:
+        """Run a call in the writer's thread; returns its result once it is committed.
+
+        A cancelled caller does not undo its call: what was intended stays written. Raises StorageError.
+        """
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._calls.put((call, future))
+        result: T = await future
+        return result
+
+    def _serve(self) -> None:
+        while (first := self._calls.get()) is not None:
+            batch = [first]
+            closing = False
+            while len(batch) < _MOST_CALLS_PER_COMMIT and not self._calls.empty():
+                call = self._calls.get()
+                if call is None:
+                    closing = True
+                    break
+                batch.append(call)
+            self._commit(batch)
+            if closing:
+                return
+
+    def _commit(self, batch: list[Waiting]) -> None:
+        """Run and commit a batch; whatever happens to it happens to each of its callers."""
+        loop = batch[0][1].get_loop()
+        try:
+            with self._store.transaction() as connection:
+                sending = Sending(connection, self._chain)
+                results = [call(sending) for call, _ in batch]
+        except BaseException as error:  # noqa: BLE001 - handed to the callers, who await it
+            self._chain = Chain()  # it may have linked what is undone
+            loop.call_soon_threadsafe(_fail, batch, error)
+        else:
+            loop.call_soon_threadsafe(_tell, batch, results)
+
+
+def _tell(batch: Iterable[Waiting], results: Iterable[object]) -> None:
+    for (_, future), result in zip(batch, results, strict=True):
+        if not future.done():  # its caller was cancelled
+            future.set_result(result)
+
+
+def _fail(batch: Iterable[Waiting], error: BaseException) -> None:
+    for _, future in batch:
+        if not future.done():
+            future.set_exception(error)

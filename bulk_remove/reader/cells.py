@@ -1,0 +1,263 @@
+"""What a workbook's cell becomes as text: what is not a phone number must not look like one.
+
+All readers of workbooks hand over a row as its number, whether it is hidden, and its cells. They work in a process of
+their own; what it is told, and how it answers, stands here, too.
+"""
+
+import datetime as dt
+import struct
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import islice
+from typing import NamedTuple
+
+from bulk_remove.core.cell_formats import CellFormat, cell_format
+from bulk_remove.core.spelling import NO_STORED_RESULT
+
+Value = int | float | str | bool | dt.time | dt.date | dt.datetime | dt.timedelta
+
+
+class Unread(NamedTuple):
+    """A cell without a value: `text` is its error, such as #N/A, or says that it is a formula without a result."""
+
+    text: str
+
+
+class Odd(NamedTuple):
+    """A cell of which the spreadsheet shows something else than its value, perhaps nothing."""
+
+    value: Value
+    shown: str
+
+
+Cell = Value | Odd | Unread
+Row = tuple[int, bool, Sequence[Cell]]
+"""The row's number as a spreadsheet shows it, whether it is hidden or has no height, and its cells."""
+
+
+class Area(NamedTuple):
+    """A rectangle of cells that are merged into the first one; rows are counted from 1, columns from 0."""
+
+    top: int
+    bottom: int
+    left: int
+    right: int
+
+
+class Layout:
+    """What a reader has met on its way through a sheet apart from the rows. Columns are counted from 0."""
+
+    def __init__(self) -> None:
+        self.hidden_columns: list[range] = []
+        self.merged: list[Area] = []
+
+
+class Sheet(ABC):
+    """A sheet of a workbook, whatever its kind."""
+
+    name: str
+    hidden: bool
+
+    @abstractmethod
+    def rows(self, columns: Sequence[int] | None, layout: Layout) -> Iterator[Row]:
+        """Yield the rows that are not blank with the cells of these columns, all for None; fill in the layout.
+
+        Raises DamagedError, or another error that a broken file leads to.
+        """
+
+    def first_rows(self, count: int) -> Sequence[Row]:
+        """Return the first rows that are not blank with all their cells."""
+        return [*islice(self.rows(None, Layout()), count)]
+
+
+NO_RESULT = Unread(NO_STORED_RESULT)
+_UNKNOWN_ERROR = "#ERROR!"
+_ERRORS = {
+    0x00: "#NULL!",
+    0x07: "#DIV/0!",
+    0x0F: "#VALUE!",
+    0x17: "#REF!",
+    0x1D: "#NAME?",
+    0x24: "#NUM!",
+    0x2A: "#N/A",
+    0x2B: "#GETTING_DATA",
+}
+MOST_ROWS, MOST_COLUMNS = 1 << 20, 1 << 14
+"""No spreadsheet program has more."""
+_EXACT_BELOW = 1e15  # Excel keeps 15 digits; a longer number is not the one that was typed
+_CAMPAIGN_DIGITS = 5  # Thulium writes them so: 00001
+_GENERAL = cell_format("General")
+_OVERFLOWING = "#"
+_DAYS_1904 = 1462
+_FIRST_DAY = dt.datetime(1899, 12, 30)  # noqa: DTZ001 - a spreadsheet has no time zones
+_LAST_DAY = 2_958_466
+_NO_29_FEBRUARY = 60  # Excel's calendar has one in 1900, so that its days before are one off
+
+
+FRAME = struct.Struct(">I")
+"""Stands before each answer of the process that reads a workbook: how many bytes it has."""
+
+
+class GivenWorkbook(NamedTuple):
+    """A workbook for another process: what to call it, its suffix and size, and how much reading it may take.
+
+    `sampled_rows` is how many rows of a sheet are looked at to choose the column.
+    """
+
+    path: str
+    kind: str
+    size_bytes: int
+    sampled_rows: int
+    most_bytes: int
+    most_seconds: int
+
+
+class WantedCells(NamedTuple):
+    """A request for all rows of a sheet below the row `header_row`; without `keep` only these columns are read."""
+
+    sheet: int
+    header_row: int
+    column: int
+    campaign: int | None
+    code: int | None
+    beside: Sequence[int]
+    keep: bool
+    block_rows: int
+
+
+class DamagedError(Exception):
+    """A workbook is not what its kind asks for."""
+
+
+class ProtectedError(Exception):
+    """A workbook is encrypted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Formats:
+    """The cell formats of a workbook by style, and whether its days are counted from 1904 on."""
+
+    by_style: Sequence[CellFormat] = ()
+    from_1904: bool = False
+
+    def number(self, value: float, style: int) -> Cell:
+        """Return the cell of a number."""
+        form = self._of(style)
+        digits = form.plain_digits
+        if digits == 1 or (digits is not None and value >= 10 ** (digits - 1)):
+            return value
+        if kind := form.moment(value):
+            return _moment(value, kind, self.from_1904)
+        shown = form.shown(value)
+        return value if shown is None else Odd(value, shown)
+
+    def text(self, value: str, style: int) -> Cell:
+        """Return the cell of a text."""
+        form = self._of(style)
+        shown = None if form.is_plain_for_text else form.shown(value)
+        return value if shown is None else Odd(value, shown)
+
+    def are_plain(self, style: int) -> bool:
+        """Whether all whole numbers and texts of a style are shown as they are."""
+        form = self._of(style)
+        return form.plain_digits == 1 and form.is_plain_for_text
+
+    def _of(self, style: int) -> CellFormat:
+        return self.by_style[style] if 0 <= style < len(self.by_style) else _GENERAL
+
+
+@lru_cache(maxsize=1 << 12)
+def _moment(days: float, kind: str, from_1904: bool) -> Cell:
+    """Return a date, a time of day, both or a duration; a number that is none of these overflows its cell."""
+    if kind == "elapsed" and abs(days) < _LAST_DAY:
+        return dt.timedelta(seconds=round(days * 86400, 3))
+    since = days + (_DAYS_1904 if from_1904 else days < _NO_29_FEBRUARY)
+    if not 0 <= days <= since < _LAST_DAY:
+        return Odd(days, _OVERFLOWING)
+    if days < 1:
+        return (_FIRST_DAY + dt.timedelta(seconds=round(days * 86400, 3))).time()
+    moment = _FIRST_DAY + dt.timedelta(milliseconds=round(since * 86_400_000))
+    return moment.date() if days == days // 1 else moment
+
+
+def written_date(text: str) -> Value:
+    """Return a date or time as it stands in a file; what is in no known form says at least that it is a date."""
+    for kind in (dt.datetime,) if "T" in text else (dt.date, dt.time):
+        with suppress(ValueError):
+            return kind.fromisoformat(text)
+    return f"date {text}"
+
+
+def error_cell(written: str | int) -> Unread:
+    """Return the cell of an error by its text or, in a file of records, by its code."""
+    text = _ERRORS.get(written, "") if isinstance(written, int) else written.strip()
+    return Unread(text if text.startswith(("#", "Err:")) else _UNKNOWN_ERROR)
+
+
+def is_blank(cells: Iterable[Cell]) -> bool:
+    """Whether a row holds nothing but white space."""
+    return all(isinstance(cell, str) and not cell.strip() for cell in cells)
+
+
+def picked(cells: Sequence[Cell], columns: Sequence[int] | None) -> Sequence[Cell]:
+    """Return the cells of these columns, all for None."""
+    return cells if columns is None else [cells[each] if each < len(cells) else "" for each in columns]
+
+
+def value_of(cell: Cell) -> Value:
+    """Return what a cell holds, whatever is shown."""
+    return cell.text if isinstance(cell, Unread) else cell.value if isinstance(cell, Odd) else cell
+
+
+def phone_text(cell: Cell) -> str:
+    """Return a cell's text for a phone column, so that what is not a phone number cannot look like one.
+
+    A date without its dashes would be a number of eight digits, and a number past 15 digits is not the one that was
+    typed: the former says that it is a date, the latter keeps its exponent.
+    """
+    value = value_of(cell)
+    if isinstance(value, (dt.date, dt.time, dt.timedelta)):
+        return f"{type(value).__name__} {cell_text(value)}"
+    return cell_text(value)
+
+
+def phone_texts(cells: Iterable[Cell]) -> list[str]:
+    """Return `phone_text` of each cell; text and whole numbers, which nearly all are, without a call for each."""
+    return [
+        cell
+        if type(cell) is str
+        else str(whole)
+        if type(cell) is float and -_EXACT_BELOW < cell < _EXACT_BELOW and (whole := int(cell)) == cell
+        else phone_text(cell)
+        for cell in cells
+    ]
+
+
+def campaign_text(cell: Cell) -> str:
+    """Return a cell's text for a column of campaigns: a number gets the zeros in front that a spreadsheet drops.
+
+    `1` becomes `00001`; a text cell stays as it is, and so does a number that cannot be a campaign's.
+    """
+    value = value_of(cell)
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and value >= 0 and value == value // 1:
+        return cell_text(value).zfill(_CAMPAIGN_DIGITS)
+    return cell_text(value)
+
+
+def cell_text(cell: Cell) -> str:
+    """Return a cell's text for the report: whole numbers without a decimal point, dates year first."""
+    value = value_of(cell)
+    if isinstance(value, bool):
+        return str(value).upper()
+    if isinstance(value, (int, float)):
+        return _number_text(value)
+    return value if isinstance(value, str) else str(value)
+
+
+def _number_text(value: float) -> str:
+    if not abs(value) < _EXACT_BELOW:  # also what is no number at all
+        return f"{value:.15e}"
+    return str(int(value)) if value == int(value) else repr(value)

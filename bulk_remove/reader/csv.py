@@ -1,0 +1,483 @@
+"""Reads CSV with pandas' C parser, a block at a time."""
+
+import csv
+import re
+from array import array
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import TYPE_CHECKING, BinaryIO, cast
+
+from bulk_remove.core.columns import is_cut_off, may_be_number
+from bulk_remove.core.model import RowBlock, Source
+from bulk_remove.core.numbers import Normaliser, NumberRules
+from bulk_remove.errors import InputError
+from bulk_remove.language import counted, phrase
+from bulk_remove.reader.source import LookedOver
+from bulk_remove.reader.table import (
+    Cut,
+    Heading,
+    ReadOptions,
+    Table,
+    best,
+    check_is_list,
+    find_heading,
+    first_rows,
+    headers_again,
+    is_blank,
+)
+from bulk_remove.reader.text import TextFile, decoded, without_separator_line
+
+_TOO_SHORT = "The row has fewer cells than the header: the phone may stand in another column."
+_SHORTER_THAN_THE_FIRST = "The row has fewer cells than the first row: the phone may stand in another column."
+_FIGURES, _TEXT = "0", "-"
+"""Shapes of cells that have not as many digits as a phone number."""
+_MOST_CELLS_MORE = 1000
+"""A row with more cells than this past the header is no row of this table, and nothing below it can be trusted."""
+
+
+class ShortRows:
+    """Finds the rows with fewer cells than the header, which pandas fills up with empty ones.
+
+    `rows` are the first ones with all their cells, the header in row `header_row` (0 without one) among them; `phone`
+    is the index of the phone column. Names without any cell below them at the end of a header count for nothing.
+    """
+
+    def __init__(self, cut: Cut, header: Sequence[str], header_row: int, phone: int, region: str) -> None:
+        below = cut.below(header_row)
+        behind = range(phone + 1, len(header))
+        named = [*header[: phone + 1], *(header[place] or _cells_of(below, place) for place in behind)]
+        while len(named) > phone + 1 and not named[-1]:
+            named.pop()
+        self._delimiter, self._width, self._phone, self._header_row = cut.delimiter, len(named), phone, header_row
+        whole = [cells for cells in below if len(cells) >= self._width and is_blank(cells[self._width :])]
+        self._shapes = [frozenset(map(_shape, _cells_of(whole, place))) for place in range(self._width)]
+        self._is_sendable = Normaliser(NumberRules(region=region))
+        self._shifted = array("Q")
+        self._ended, self._shorter = (0, 0), (0, 0)  # how many rows, and the first of them
+
+    def may_be_in(self, text: TextFile) -> bool:
+        """Tell whether a file without quotes has a line with too few separators, as far as its shapes are known."""
+        shapes = text.looked_over.shapes
+        if shapes is None or not text.is_utf8:
+            return True
+        sign = self._delimiter.encode()
+        return any(shape.count(sign) < self._width - 1 or b"\r" in shape.rstrip(b"\r") for shape in shapes)
+
+    def add_line(self, row: int, line: str) -> None:
+        """Add a row without quotes."""
+        if line.count(self._delimiter) + 1 < self._width and not line.isspace():
+            self._add(row, line.rstrip("\r\n").split(self._delimiter))
+
+    def add_record(self, row: int, cells: Sequence[str]) -> None:
+        """Add a row with quotes."""
+        if len(cells) < self._width and not is_blank(cells):
+            self._add(row, cells)
+
+    def problems(self, rows: Sequence[int]) -> dict[int, str]:
+        """Return why rows among these must not be sent, by index."""
+        if not self._shifted or not rows:
+            return {}
+        first, end = bisect_left(self._shifted, rows[0]), bisect_right(self._shifted, rows[-1])
+        found = set(self._shifted[first:end])
+        problem = _TOO_SHORT if self._header_row else _SHORTER_THAN_THE_FIRST
+        return {index: problem for index, row in enumerate(rows) if row in found} if found else {}
+
+    def _add(self, row: int, cells: Sequence[str]) -> None:
+        if row <= self._header_row:
+            return
+        if self._may_have_shifted(cells):
+            self._shifted.append(row)
+        elif len(cells) <= self._phone:
+            self._ended = self._ended[0] + 1, self._ended[1] or row
+        else:
+            self._shorter = self._shorter[0] + 1, self._shorter[1] or row
+
+    def _may_have_shifted(self, cells: Sequence[str]) -> bool:
+        """Tell whether a cell in front of the row's end may be missing, the phone number another cell.
+
+        It may where another cell could be sent, or is not like those of its column in whole rows; and where the phone
+        cell is like those of a column behind it, from which it would have come.
+        """
+        shapes = [_shape(cell) for cell in cells]
+        phone = self._phone
+        for place, (cell, shape, known) in enumerate(zip(cells, shapes, self._shapes, strict=False)):
+            if place == phone or not shape:
+                continue
+            if _is_number(shape) and (shape not in known or self._is_sendable(cell).number):
+                return True
+            if (
+                known
+                and phone < len(cells)
+                and shape not in known
+                and (shape.isdigit() != any(map(str.isdigit, known)))
+            ):
+                return True
+        if phone >= len(cells) or not _is_number(shapes[phone]):
+            return False
+        missing = min(self._width - len(cells), self._width - 1 - phone)
+        return any(shapes[phone] in known for known in self._shapes[phone + 1 : phone + 1 + missing])
+
+    def notes(self) -> Iterator[str]:
+        """Yield a sentence on the rows without a phone cell, and on those that are sent although they are shorter."""
+        count, first = self._ended
+        if count:
+            yield counted(
+                count,
+                "{count:,} row ends before its phone cell (row {first}); that is read as empty.",
+                "{count:,} rows end before their phone cells (the first is row {first}); these are read as empty.",
+                first=first,
+            )
+        count, first = self._shorter
+        if count and self._phone:
+            yield counted(
+                count,
+                "{count:,} row has fewer cells than the header (row {first}): if one in front is missing, "
+                "its phone cell has shifted.",
+                "{count:,} rows have fewer cells than the header (the first is row {first}): if one in front is "
+                "missing, their phone cells have shifted.",
+                first=first,
+            )
+
+
+def _cells_of(rows: Sequence[Sequence[str]], place: int) -> list[str]:
+    """Return the cells of a column that are not blank."""
+    return [row[place] for row in rows if place < len(row) and row[place].strip()]
+
+
+def _shape(cell: str) -> str:
+    """Return how many digits a cell has that looks like a whole phone number; what else is in it; empty for nothing."""
+    if not cell.strip():
+        return ""
+    if may_be_number(cell):
+        return str(sum(map(str.isdigit, cell)))
+    return _FIGURES if cell.strip().isdecimal() else _TEXT
+
+
+def _is_number(shape: str) -> bool:
+    return shape not in {"", _FIGURES, _TEXT}
+
+
+def check_quotes(text: TextFile, delimiter: str, shorter: ShortRows | None = None) -> None:
+    """Raise InputError where a quote is not closed, or closed in the middle of a cell; find shorter rows on the way.
+
+    pandas reads on until the next quote, wherever that is: whole rows would end up inside a cell, and be lost.
+    """
+    with text.characters() as characters:
+        lines = _QuotedLines(characters, shorter)
+        reader = csv.reader(lines, delimiter=delimiter, strict=True)
+        try:
+            for cells in reader:
+                lines.record_ended()
+                if shorter:
+                    shorter.add_record(lines.row, cells)
+        except csv.Error:
+            raise InputError(
+                phrase("{name}: the quotes of row {row} are not balanced.", name=text.name, row=lines.row),
+                'Write a quote inside a quoted cell twice (""), and close every quote.',
+            ) from None
+
+
+class _QuotedLines(Iterator[str]):
+    """The lines that belong to a record with a quote. The others are only counted, which is ten times as fast."""
+
+    def __init__(self, lines: Iterable[str], shorter: ShortRows | None) -> None:
+        self._lines = iter(lines)
+        self._shorter = shorter
+        self._inside = False
+        self.row = 0
+
+    def __next__(self) -> str:
+        for line in self._lines:
+            if not self._inside:
+                self.row += 1
+            if self._inside or '"' in line:
+                self._inside = True
+                return line
+            if self._shorter:
+                self._shorter.add_line(self.row, line)
+        raise StopIteration
+
+    def record_ended(self) -> None:
+        self._inside = False
+
+
+def ragged_blocks(
+    text: TextFile, source: Source, done: int, options: ReadOptions, shorter: ShortRows
+) -> Iterator[RowBlock]:
+    """Yield the blocks of the rows after the row with the number `done`.
+
+    Raises InputError for a row that no table has.
+    """
+    with text.characters() as characters:
+        records = islice(_records(text.name, csv.reader(characters, delimiter=source.delimiter), source), done, None)
+        row = done + 1
+        while records_of_block := list(islice(records, options.block_rows)):
+            block = _block(source, row, records_of_block, shorter, keep=options.keep_columns)
+            row += len(records_of_block)
+            if block.rows:
+                yield block
+
+
+def check_width(name: str, source: Source, row: int, cells: int) -> None:
+    """Raise InputError when the row has so many cells that it cannot be a row of this table."""
+    if cells > len(source.header) + _MOST_CELLS_MORE:
+        raise InputError(
+            phrase(
+                "{name}: row {row} has {cells:,} cells under a header of {count:,}.",
+                name=name,
+                row=row,
+                cells=cells,
+                count=len(source.header),
+            ),
+            "Check the delimiter (--delimiter), and whether the export that wrote it has ended well.",
+        )
+
+
+def too_wide(source: Source) -> str:
+    """Return why a row with more cells than there are columns must not be sent."""
+    if source.header_row:
+        return "The row has more cells than the header: the phone cell may have shifted."
+    return "The row has more cells than the first row: the phone cell may have shifted."
+
+
+def _records(name: str, reader: Iterator[list[str]], source: Source) -> Iterator[list[str]]:
+    row = 1
+    try:
+        for row, cells in enumerate(reader, start=1):
+            check_width(name, source, row, len(cells))
+            yield cells
+    except csv.Error:
+        raise InputError(
+            phrase(
+                "{name}: a cell of row {row} has more than {most:,} characters.",
+                name=name,
+                row=row + 1,
+                most=csv.field_size_limit(),
+            ),
+            "Check whether the export that wrote it has ended well.",
+        ) from None
+
+
+def _block(source: Source, first_row: int, records: list[list[str]], shorter: ShortRows, *, keep: bool) -> RowBlock:
+    width = len(source.header)
+    kept = [(row, cells) for row, cells in enumerate(records, start=first_row) if not is_blank(cells)]
+    empty = [""] * width
+    whole = [tuple((cells + empty)[:width]) for _, cells in kept]
+    problems = {
+        index: too_wide(source)
+        for index, (_, cells) in enumerate(kept)
+        if len(cells) > width and not is_blank(cells[width:])
+    }
+    problems |= shorter.problems([row for row, _ in kept])
+    problems |= headers_again(source, [row for row, _ in kept], dict(enumerate(zip(*whole, strict=True))))
+    campaigns, codes = (
+        [] if column is None else [cells[column] for cells in whole]
+        for column in (source.campaign_column, source.code_column)
+    )
+    return RowBlock(
+        source,
+        [row for row, _ in kept],
+        [cells[source.column] for cells in whole],
+        whole if keep else [],
+        campaigns,
+        problems,
+        codes,
+        beside=[[cells[column] for cells in whole] for column in source.beside],
+    )
+
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+    import pandas as pd
+
+_PEEK_BYTES = 32
+"""Of a cell that is not kept, enough is read to tell a blank one; text costs five times as much."""
+_MOST_TRAILING = 64
+"""How many columns past the header pandas is given: empty cells at the end of rows. Each costs _PEEK_BYTES a row."""
+_CUT_OFF = "The file ends here without a line end, and the number is shorter than the others: it may be cut off."
+_TOO_MANY_CELLS = re.compile(r"Expected \d+ fields in line (\d+), saw (\d+)")
+
+
+def open_delimited(looked_over: LookedOver, options: ReadOptions) -> Table:
+    """Find out how the file is written and choose its column.
+
+    Raises InputError when it cannot be used, UsageError for an encoding or a delimiter that there is not.
+    """
+    text = without_separator_line(decoded(looked_over, options.encoding))
+    heading = _heading(text, options)
+    (cut,) = first_rows(text, heading.delimiter)
+    shorter = ShortRows(cut, heading.names, heading.row, heading.column.index, options.region)
+    if text.has_quotes or shorter.may_be_in(text):
+        check_quotes(text, heading.delimiter, shorter)
+    source = Source(
+        file=looked_over.given.file,
+        sheet="",
+        header=heading.names,
+        column=heading.column.index,
+        column_reason=heading.column.reason,
+        encoding=text.encoding,
+        delimiter=heading.delimiter,
+        sha256=looked_over.sha256,
+        size_bytes=looked_over.fingerprint.size_bytes,
+        header_row=heading.row,
+        campaign_column=heading.campaign,
+        code_column=heading.code,
+        beside=heading.beside,
+        notes=(
+            *(looked_over.given.aside.notes if looked_over.given.aside else ()),
+            *text.notes,
+            *heading.notes,
+            *shorter.notes(),
+        ),
+    )
+    width = min(heading.width, len(heading.names) + _MOST_TRAILING)
+    return _Delimited(source, text, width, options, _ends_inside_a_number(text, heading, cut), shorter)
+
+
+def _ends_inside_a_number(text: TextFile, heading: Heading, cut: Cut) -> bool:
+    """Tell whether the file ends, without a line end, behind a phone number that is shorter than the others."""
+    if not text.looked_over.ends_open:
+        return False
+    *_, last = [[], *csv.reader([text.last_line()], delimiter=heading.delimiter)]
+    others = [cells for cells in cut.below(heading.row) if cells != tuple(last)]
+    place = heading.column.index
+    return len(last) == place + 1 and is_cut_off(last[place], [cells[place] for cells in others if place < len(cells)])
+
+
+def _heading(text: TextFile, options: ReadOptions) -> Heading:
+    cuts = first_rows(text, options.delimiter)
+    check_is_list(text.looked_over.given.path, cuts[0], options)
+    try:
+        return find_heading(text.name, cuts, options)
+    except InputError:
+        if text.has_quotes:  # an open quote swallows whole rows, so nothing is where it should be
+            check_quotes(text, best([(cut, cut.rows[0][0]) for cut in cuts])[0].delimiter)
+        raise
+
+
+@dataclass(frozen=True, slots=True)
+class _Delimited:
+    source: Source
+    _text: TextFile
+    _width: int
+    _options: ReadOptions
+    _cut_off: bool
+    _shorter: ShortRows
+
+    def blocks(self) -> Iterator[RowBlock]:
+        """Yield the rows under the header; see Table."""
+        blocks = self._blocks()
+        if not self._cut_off:
+            yield from blocks
+            return
+        last = next(blocks, None)
+        for block in blocks:
+            if last:
+                yield last
+            last = block
+        if last:
+            yield replace(last, problems={**last.problems, len(last.rows) - 1: _CUT_OFF})
+
+    def _blocks(self) -> Iterator[RowBlock]:
+        import pandas as pd  # noqa: PLC0415 - half a second that only reading a CSV file should pay
+
+        row = 0  # the line that _WithWidth puts in front
+        try:
+            with self._text.utf8() as read:
+                for frame in self._frames(read):
+                    below_header = max(0, self.source.header_row + 1 - row)
+                    block = self._block(frame.iloc[below_header:], row + below_header)
+                    row += len(frame)
+                    if block.rows:
+                        yield block
+                return
+        except pd.errors.ParserError as error:
+            too_many = _TOO_MANY_CELLS.search(str(error))
+            if not too_many:  # what was looked over has neither an open quote nor bytes that are not text
+                raise
+            check_width(self._text.name, self.source, int(too_many[1]) - 1, int(too_many[2]))
+        yield from ragged_blocks(
+            self._text, self.source, max(row - 1, self.source.header_row), self._options, self._shorter
+        )
+
+    def _frames(self, read: Callable[[int], bytes]) -> Iterator["pd.DataFrame"]:
+        """Yield what pandas makes of the file, `_WithWidth`'s line and the header included."""
+        import pandas as pd  # noqa: PLC0415 - half a second that only reading a CSV file should pay
+
+        columns = range(self._width + 1)
+        kept = {self.source.column, self.source.campaign_column, self.source.code_column, *self.source.beside}
+        if self._options.keep_columns:
+            kept.update(range(len(self.source.header)))
+        yield from pd.read_csv(
+            # A cast: pandas' types ask for a whole file, its parser for read() alone.
+            cast("BinaryIO", _WithWidth(read, self.source.delimiter, self._width)),
+            engine="c",
+            sep=self.source.delimiter,
+            header=None,
+            names=columns,
+            dtype={column: object if column in kept else f"S{_PEEK_BYTES}" for column in columns},
+            na_filter=False,
+            skip_blank_lines=False,
+            chunksize=self._options.block_rows,
+        )
+
+    def _block(self, frame: "pd.DataFrame", first_row: int) -> RowBlock:
+        columns = [frame[name].to_numpy() for name in frame]
+        width = len(self.source.header)
+        wide = _filled(columns[width:])
+        cells: list[str] = columns[self.source.column].tolist()
+        rows: Sequence[int] = range(first_row, first_row + len(cells))
+        if "" in cells or any(map(str.isspace, cells)):
+            kept = [index for index in range(len(cells)) if not all(_is_blank(column[index]) for column in columns)]
+            rows = [first_row + index for index in kept]
+            cells = [cells[index] for index in kept]
+            columns = [column[kept] for column in columns]
+            wide = [index for index, row in enumerate(rows) if row - first_row in wide] if wide else wide
+        others = list(zip(*columns[:width], strict=True)) if self._options.keep_columns else []
+        campaigns, codes = (
+            [] if column is None else columns[column].tolist()
+            for column in (self.source.campaign_column, self.source.code_column)
+        )
+        problems = dict.fromkeys(wide, too_wide(self.source))
+        problems |= self._shorter.problems(rows)
+        problems |= headers_again(self.source, rows, {**dict(enumerate(columns[:width])), self.source.column: cells})
+        beside = [columns[index].tolist() for index in self.source.beside]
+        return RowBlock(self.source, rows, cells, others, campaigns, problems, codes, beside=beside)
+
+
+def _filled(beyond: "Sequence[npt.NDArray[np.bytes_]]") -> Sequence[int]:
+    """Return the indexes of the rows that hold more than white space in these columns."""
+    return sorted(
+        {index for column in beyond for index in (column != b"").nonzero()[0].tolist() if not _is_blank(column[index])}
+    )
+
+
+def _is_blank(cell: str | bytes) -> bool:
+    if isinstance(cell, str):
+        return not cell or cell.isspace()
+    # A cell that fills the peek may go on with text, and may be cut inside a character.
+    return not cell or (len(cell) < _PEEK_BYTES and cell.decode().isspace())
+
+
+class _WithWidth:
+    """The file with a line of empty cells in front, one more than any row should have.
+
+    pandas takes the width of the table from the first line; with this one it hands over what stands past the header
+    instead of dropping it. It reads bytes from here without decoding them first, which it would do for a plain file.
+    """
+
+    def __init__(self, read: Callable[[int], bytes], delimiter: str, width: int) -> None:
+        self._read = read
+        self._first = delimiter.encode() * width + b"\n"
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(lambda: self.read(1 << 16), b"")
+
+    def read(self, size: int) -> bytes:
+        if self._first:
+            first, self._first = self._first, b""
+            return first
+        return self._read(size)

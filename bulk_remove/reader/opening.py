@@ -1,0 +1,159 @@
+"""Opens an input as what it is."""
+
+from collections.abc import Iterator, Sequence
+from glob import glob, has_magic
+from pathlib import Path
+from typing import NamedTuple
+
+from bulk_remove.core.model import harmless
+from bulk_remove.core.summary import FilePlace
+from bulk_remove.errors import InputError, OwnReportError
+from bulk_remove.language import phrase
+from bulk_remove.reader.csv import open_delimited
+from bulk_remove.reader.source import PACKED_KINDS, STANDARD_INPUT, SetAside, look_over, take
+from bulk_remove.reader.table import ReadOptions, Table, no_rows
+from bulk_remove.reader.workbook import open_workbook
+
+TEXT_KINDS = frozenset({".csv", ".tsv", ".txt"})
+WORKBOOK_KINDS = frozenset({".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"})
+READABLE_KINDS = TEXT_KINDS | WORKBOOK_KINDS
+
+
+_OF_NIGHTS = frozenset({FilePlace.DONE.value, FilePlace.FAILED.value})
+_BESIDE_REPORTS = (".summary.json", ".note.txt")
+
+
+class Places(NamedTuple):
+    """The files to read, in order, sentences on what was left out, and which of the files nobody named themselves."""
+
+    files: tuple[str, ...]
+    notes: tuple[str, ...]
+    found: frozenset[str] = frozenset()
+
+
+def find_files(names: Sequence[str]) -> Places:
+    """Return the files that these names mean.
+
+    A folder means the files of a readable kind in it (not in folders below), a pattern what it matches; both by name.
+    What nights have put into `done` and `failed`, and what lies beside reports, is left out of these; so are those two
+    folders where a shell may have named them, among others. A file that is named twice is read once. Raises InputError
+    for a folder or a pattern without any file.
+    """
+    files: dict[Path | str, str] = {}
+    notes: list[str] = []
+    found: set[str] = set()
+    for name in names:
+        if len(names) > 1 and Path(name).name in _OF_NIGHTS and Path(name).is_dir():
+            notes.append(_left_out(Path(name)))
+            continue
+        meant = [name] if _is_one(name) else [*_several(name, notes)]
+        found.update(meant if meant != [name] else [])
+        for file in meant:
+            identity = file if file == STANDARD_INPUT else Path(file).resolve()
+            if identity in files:
+                notes.append(phrase("{file} is named twice; it is read once.", file=harmless(file)))
+            files.setdefault(identity, file)
+    return Places(tuple(files.values()), tuple(notes), frozenset(found))
+
+
+def nothing_to_read(name: str) -> InputError:
+    """Return the error of a folder, a pattern or names that mean no file that can be read."""
+    return InputError(
+        phrase(
+            "{name} holds no file that can be read."
+            if Path(name).is_dir()
+            else "{name} matches no file that can be read.",
+            name=harmless(name),
+        ),
+        phrase("Files of these kinds are read: {kinds}, also packed.", kinds=", ".join(sorted(READABLE_KINDS))),
+    )
+
+
+def _is_one(name: str) -> bool:
+    path = Path(name)
+    return name == STANDARD_INPUT or path.is_file() or not (path.is_dir() or has_magic(name))
+
+
+def _several(name: str, notes: list[str]) -> Iterator[str]:
+    if Path(name).is_dir():
+        notes += [_left_out(Path(name) / place) for place in sorted(_OF_NIGHTS) if (Path(name) / place).is_dir()]
+        found = [path for path in sorted(Path(name).iterdir()) if path.is_file() and is_readable(path)]
+    else:
+        # Not Path.glob: it takes no pattern from the root of the disk on.
+        matches = [Path(path) for path in sorted(glob(name, recursive=True))]  # noqa: PTH207 - as said
+        done = {path: folder for path in matches if (folder := _folder_of_nights(path, Path(name)))}
+        notes += [_left_out(folder) for folder in dict.fromkeys(done.values())]
+        found = [path for path in matches if path.is_file() and path not in done]
+    beside = [path for path in found if _is_beside_report(path)]
+    notes += [
+        phrase("{file} was written beside a report of this tool; it is left out.", file=harmless(str(path)))
+        for path in beside
+    ]
+    if len(beside) == len(found):
+        raise nothing_to_read(name)
+    yield from (str(path) for path in found if path not in beside)
+
+
+def _folder_of_nights(path: Path, pattern: Path) -> Path | None:
+    """Return the `done` or `failed` in which a file lies that a pattern matches without naming that folder."""
+    named = {part.lower() for part in pattern.parts}
+    return next((folder for folder in path.parents if folder.name in _OF_NIGHTS - named), None)
+
+
+def _left_out(folder: Path) -> str:
+    return phrase(
+        "{folder} is left out: inbox puts files there when it is done with them. To read it, name it alone.",
+        folder=harmless(str(folder)),
+    )
+
+
+def _is_beside_report(path: Path) -> bool:
+    if path.name.endswith(_BESIDE_REPORTS):
+        return True
+    return path.suffix == ".html" and path.with_suffix(".summary.json").is_file()
+
+
+def is_readable(path: Path) -> bool:
+    """Tell whether a file's name is that of a kind that is read."""
+    suffixes = [suffix.lower() for suffix in path.suffixes]
+    if path.name.startswith((".", "~$")) or not suffixes:  # hidden, or the mark of a workbook that Excel has open
+        return False
+    if suffixes[-1] in PACKED_KINDS:
+        return suffixes[-1] == ".zip" or (suffixes[-2:-1] != [] and suffixes[-2] in READABLE_KINDS)
+    return suffixes[-1] in READABLE_KINDS
+
+
+def open_tables(names: Sequence[str], options: ReadOptions) -> tuple[list[Table], tuple[str, ...]]:
+    """Open each file that these names mean; return the tables, and sentences on what was left out.
+
+    A report of this tool is left out where a folder or a pattern holds it, and refused where it was named. Raises what
+    `find_files` and `open_table` do.
+    """
+    places = find_files(names)
+    tables, notes = [], [*places.notes]
+    for file in places.files:
+        try:
+            tables.append(open_table(file, options))
+        except OwnReportError:
+            if file not in places.found:
+                raise
+            notes.append(phrase("{file} is a report of this tool; it is left out.", file=harmless(file)))
+    if not tables:
+        raise nothing_to_read(names[0])
+    return tables, tuple(notes)
+
+
+def open_table(path: str, options: ReadOptions, copy: SetAside | None = None) -> Table:
+    """Look the whole input over and choose its phone column; `path` is a file, or - for standard input.
+
+    A `copy` that `set_aside` made of the file is read in its place.
+
+    Raises InputError, with a sentence that names the file, when it cannot be used (nothing of it was read as rows
+    then), UsageError for an option that cannot be, StorageError when there is no room to unpack it.
+    """
+    given = take(path, READABLE_KINDS, options.spool_dir, copy)
+    looked_over = look_over(given)
+    table = (open_delimited if given.kind in TEXT_KINDS else open_workbook)(looked_over, options)
+    if next(table.blocks(), None) is None:
+        raise no_rows(given.name)
+    return table

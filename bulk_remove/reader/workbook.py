@@ -1,0 +1,422 @@
+"""Reads workbooks: another process does it, `sheets` chooses the sheet and its column, and the rows are set aside.
+
+They lie in a private temporary file once they are read, so that the process need not outlive the opening: how many
+workbooks there are, and when their rows are wanted, costs no memory.
+"""
+
+import difflib
+import os
+import re
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import TracebackType
+from typing import Any, BinaryIO, Protocol, Self, cast
+
+import orjson
+
+import bulk_remove
+from bulk_remove.core.columns import is_report_header, may_be_number, phone_columns, says_remove
+from bulk_remove.core.model import RowBlock, Source, harmless
+from bulk_remove.errors import InputError, OwnReportError
+from bulk_remove.language import Phrase, joined, phrase, unpacked
+from bulk_remove.reader.cells import FRAME, GivenWorkbook, WantedCells
+from bulk_remove.reader.source import LookedOver, Spool
+from bulk_remove.reader.table import (
+    SAMPLE_ROWS,
+    TITLE_ROWS,
+    Cut,
+    Heading,
+    ReadOptions,
+    Table,
+    check_is_list,
+    find_heading,
+    headers_again,
+)
+
+_POSITION = re.compile(r"[1-9][0-9]{0,3}")
+
+
+class Samples(Protocol):
+    """A workbook that is open somewhere."""
+
+    def sample(self, sheet: int) -> list[tuple[int, tuple[str, ...]]]:
+        """Return the first rows that are not blank of a sheet, with their numbers, all as wide as the widest."""
+
+
+@dataclass(frozen=True, slots=True)
+class FoundSheet:
+    """A sheet whose phone column is certain; `place` is its index among all."""
+
+    place: int
+    name: str
+    hidden: bool
+    heading: Heading
+    notes: tuple[str, ...] = ()
+
+
+_WHICH = "Name the sheet that is meant with --sheet and its name, or its position counted from 1."
+_Sheets = Sequence[tuple[str, bool]]
+"""The sheets that can hold rows: their names, and whether each is hidden."""
+
+
+def find_sheet(path: str, workbook: Samples, sheets: _Sheets, options: ReadOptions) -> FoundSheet:
+    """Return the sheet that was asked for, or the one visible sheet with a certain phone column.
+
+    Raises InputError when there is no such sheet, or not exactly one.
+    """
+    if options.sheet is None:
+        return _only_sheet(path, workbook, sheets, options)
+    place = _place_of(path, sheets, options.sheet)
+    found = _candidate(path, workbook, sheets, place, options)
+    if found is None:
+        raise InputError(
+            phrase("{path}, sheet '{name}' holds no text.", path=path, name=harmless(sheets[place][0])),
+            phrase("Its sheets are {listed}.", listed=_listed(sheets)),
+        )
+    notes = (phrase("Sheet '{name}' is hidden.", name=harmless(found.name)),) if found.hidden else ()
+    return replace(found, notes=(*notes, *_others(workbook, sheets, found, options.region)))
+
+
+def _others(workbook: Samples, sheets: _Sheets, found: FoundSheet, region: str) -> Iterator[str]:
+    """Yield a note on each other sheet with phone numbers than the one that was named."""
+    for place, (name, _) in enumerate(sheets):
+        if place == found.place:
+            continue
+        try:
+            rows = [cells for _, cells in workbook.sample(place)]
+        except InputError:  # it is not asked for, and may be damaged
+            continue
+        if rows and not is_report_header(rows[0]) and phone_columns(rows[0], rows[1:] or rows, region):
+            yield phrase(
+                "Sheet '{name}' holds phone numbers, too; '{found}' was chosen with --sheet.",
+                name=harmless(name),
+                found=harmless(found.name),
+            )
+
+
+def _place_of(path: str, sheets: _Sheets, wanted: str) -> int:
+    """Return the place of the sheet of that name, exact or but for small and capital letters, else of that position."""
+    by_name = {name: place for place, (name, _) in enumerate(sheets)}
+    folded = [name for name in by_name if name.strip().casefold() == wanted.strip().casefold()]
+    if wanted in by_name:
+        return by_name[wanted]
+    if len(folded) == 1:
+        return by_name[folded[0]]
+    if _POSITION.fullmatch(wanted) and int(wanted) <= len(sheets):
+        return int(wanted) - 1
+    small = {name.casefold(): name for name in by_name}
+    close = difflib.get_close_matches(wanted.casefold(), small, n=1)
+    raise InputError(
+        phrase(
+            "{path} has no sheet '{wanted}'; its sheets are {listed}.", path=path, wanted=wanted, listed=_listed(sheets)
+        ),
+        phrase("Did you mean --sheet '{sheet}'?", sheet=harmless(small[close[0]]))
+        if close
+        else "Give --sheet one of these names, or a position counted from 1.",
+    )
+
+
+def _only_sheet(path: str, workbook: Samples, sheets: _Sheets, options: ReadOptions) -> FoundSheet:
+    certain: list[FoundSheet] = []
+    refused: dict[int, InputError] = {}
+    for place in range(len(sheets)):
+        try:
+            found = _candidate(path, workbook, sheets, place, options)
+        except InputError as error:
+            refused[place] = error
+        else:
+            certain += [found] if found else []
+    if len(certain) == 1 and not certain[0].hidden:
+        return _beside(path, workbook, sheets, certain[0], refused, options.region)
+    reports = [error for error in refused.values() if isinstance(error, OwnReportError)]
+    if not certain and (reports or len(refused) == 1):
+        raise next(iter(reports or refused.values()))
+    if not certain and not refused:
+        raise InputError(
+            phrase("{path} holds no text.", path=path),
+            "Put a row with the names of the columns on top, then the numbers.",
+        )
+    names = [found.name for found in certain]
+    raise InputError(
+        phrase(
+            "{path} does not have exactly one visible sheet whose phone column is certain; its sheets are {listed}.",
+            path=path,
+            listed=_listed(sheets, names),
+        ),
+        _WHICH,
+    )
+
+
+def _beside(
+    path: str, workbook: Samples, sheets: _Sheets, found: FoundSheet, refused: Mapping[int, InputError], region: str
+) -> FoundSheet:
+    """Return the only certain sheet with a note on each one passed over that holds phone numbers.
+
+    Raises InputError when the name of one says that its numbers are those to be removed.
+    """
+    notes = []
+    for place, error in refused.items():
+        name = harmless(sheets[place][0])
+        if isinstance(error, OwnReportError):
+            notes.append(phrase("Sheet '{name}' is a report of this tool; it is left out.", name=name))
+            continue
+        rows = [cells for _, cells in workbook.sample(place)]
+        if says_remove(sheets[place][0]) and any(may_be_number(cell) for cells in rows for cell in cells):
+            raise InputError(
+                phrase(
+                    "{path}: the phone column of sheet '{found}' is certain, but sheet '{name}' holds phone numbers, "
+                    "too, and its name says that they are to be removed; the sheets are {listed}.",
+                    path=path,
+                    found=harmless(found.name),
+                    name=name,
+                    listed=_listed(sheets, [found.name]),
+                ),
+                _WHICH,
+            )
+        if phone_columns(rows[0], rows[1:] or rows, region):
+            notes.append(
+                phrase(
+                    "Sheet '{name}' holds phone numbers, too, but is not read: its phone column is not certain.",
+                    name=name,
+                )
+            )
+    return replace(found, notes=tuple(notes))
+
+
+def _candidate(path: str, workbook: Samples, sheets: _Sheets, place: int, options: ReadOptions) -> FoundSheet | None:
+    """Return the sheet with its column, None for a blank sheet. Raises InputError when no column is certain."""
+    first = workbook.sample(place)
+    if not first:
+        return None
+    name, hidden = sheets[place]
+    cut = Cut("", tuple(first))
+    check_is_list(path, cut, options)
+    where = phrase("{path}, sheet '{name}'", path=path, name=harmless(name))
+    return FoundSheet(place, name, hidden, find_heading(where, [cut], options))
+
+
+def _listed(sheets: _Sheets, certain: Sequence[str] = ()) -> Phrase:
+    return joined(", ", (_told(name, hidden=hidden, certain=name in certain) for name, hidden in sheets))
+
+
+def _told(name: str, *, hidden: bool, certain: bool) -> Phrase:
+    state = phrase(" (hidden)") if hidden else ""
+    use = phrase(": phone column") if certain else ""
+    return phrase("'{name}'{state}{use}", name=harmless(name), state=state, use=use)
+
+
+_CHILD = """\
+import sys
+sys.path.append(sys.argv[1])
+from bulk_remove.reader.workbook_child import main
+main()
+"""
+"""Started with -P and not with -m, so that nothing is imported from the working folder: it may be a drop folder."""
+_ALWAYS_BYTES, _MOST_MEMORY_BYTES, _BYTES_A_BYTE = 256 << 20, 4 << 30, 24
+_ALWAYS_SECONDS, _SECONDS_A_MEBIBYTE = 30, 10
+"""What reading may take. A million rows of four columns, 30 MB, take 180 MB of memory and 7 seconds."""
+_COPIED_BYTES = 1 << 18
+_AS_CSV = "Open it in the program that wrote it, and save the sheet with the numbers as CSV."
+
+
+class WorkbookProcess:
+    """A workbook in a process of its own, which ends with the block. All that is asked of it may raise InputError."""
+
+    def __init__(self, path: str, kind: str, size_bytes: int) -> None:
+        self._given = GivenWorkbook(
+            path,
+            kind,
+            size_bytes,
+            SAMPLE_ROWS + TITLE_ROWS,
+            min(_MOST_MEMORY_BYTES, _ALWAYS_BYTES + _BYTES_A_BYTE * size_bytes),
+            _ALWAYS_SECONDS + _SECONDS_A_MEBIBYTE * (size_bytes >> 20),
+        )
+        self._took_too_long = False
+
+    def __enter__(self) -> Self:
+        try:
+            self._process = subprocess.Popen(  # noqa: S603 - this very Python, with code of ours
+                [sys.executable, "-P", "-c", _CHILD, str(Path(bulk_remove.__file__).parents[1])],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                env={name: value for name, value in os.environ.items() if not name.startswith("BULK_REMOVE_")},
+                creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+            )
+        except OSError as error:
+            problem = error.strerror or type(error).__name__
+            raise InputError(
+                phrase(
+                    "{path} cannot be read: no process starts for it ({problem}).", path=self._path, problem=problem
+                ),
+                _AS_CSV,
+            ) from None
+        self._requests = cast("BinaryIO", self._process.stdin)
+        self._answers = cast("BinaryIO", self._process.stdout)
+        self._watch = threading.Timer(self._given.most_seconds, self._stop_for_time)
+        self._watch.daemon = True
+        self._watch.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._watch.cancel()
+        self._process.kill()
+        with suppress(BrokenPipeError):  # closing sends what is still buffered
+            self._requests.close()
+        self._answers.close()
+        self._process.wait()
+
+    @property
+    def _path(self) -> str:
+        return self._given.path
+
+    def open(self, file: BinaryIO) -> list[tuple[str, bool]]:
+        """Hand over the workbook and return the names of its sheets, and whether each is hidden."""
+        self._send(orjson.dumps([*self._given]) + b"\n")
+        while piece := file.read(_COPIED_BYTES):
+            self._send(piece)
+        return [(name, hidden) for name, hidden in self._answer()]
+
+    def sample(self, sheet: int) -> list[tuple[int, tuple[str, ...]]]:
+        """Return the first rows that are not blank of a sheet, with their numbers, all as wide as the widest."""
+        self._send(orjson.dumps({"sample": sheet}) + b"\n")
+        return [(number, tuple(cells)) for number, cells in self._answer()]
+
+    def read(self, wanted: WantedCells) -> Iterator[bytes]:
+        """Yield the blocks of rows as they come, each a frame for `blocks_in`; then `result` is there."""
+        self._send(orjson.dumps(wanted._asdict()) + b"\n")
+        while (frame := self._frame()).startswith(b"["):
+            yield FRAME.pack(len(frame)) + frame
+        self.result: dict[str, Any] = self._understood(frame)
+
+    def _send(self, message: bytes) -> None:
+        try:
+            self._requests.write(message)
+            self._requests.flush()
+        except BrokenPipeError:
+            self._answer()  # it may have said why it reads no more
+            raise self._ended() from None
+
+    def _answer(self) -> Any:
+        return self._understood(self._frame())
+
+    def _understood(self, frame: bytes) -> Any:
+        answer = orjson.loads(frame)
+        if isinstance(answer, dict) and "sentence" in answer:
+            raise InputError(unpacked(answer["sentence"]), unpacked(answer["hint"]))
+        return answer
+
+    def _frame(self) -> bytes:
+        head = self._answers.read(FRAME.size)
+        if len(head) == FRAME.size:
+            (size,) = FRAME.unpack(head)
+            frame = self._answers.read(size)
+            if len(frame) == size:
+                return frame
+        raise self._ended()
+
+    def _stop_for_time(self) -> None:
+        self._took_too_long = True
+        self._process.kill()
+
+    def _ended(self) -> InputError:
+        """Return the error of a process that ended without an answer."""
+        code = self._process.wait()
+        if self._took_too_long:
+            sentence = phrase(
+                "{path} takes more than {seconds} seconds to read, which no list of numbers does.",
+                path=self._path,
+                seconds=self._given.most_seconds,
+            )
+        else:
+            sentence = phrase(
+                "{path} cannot be read: the process that reads it broke off ({code}).",
+                path=self._path,
+                code=code,
+            )
+        return InputError(sentence, _AS_CSV)
+
+
+_MOST_BYTES = 8 << 30  # the process that reads it gives up before
+
+
+def open_workbook(looked_over: LookedOver, options: ReadOptions) -> Table:
+    """Choose the sheet and its column, and read it.
+
+    Raises InputError when it cannot be used or more than one sheet could be, StorageError when there is no room.
+    """
+    given = looked_over.given
+    rows = Spool(options.spool_dir)
+    with looked_over.opened() as file:
+        size_bytes = file.seek(0, 2)
+        file.seek(0)
+        with WorkbookProcess(given.name, given.kind, size_bytes) as workbook:
+            found = find_sheet(given.name, workbook, workbook.open(file), options)
+            wanted = _wanted(found, options)
+            rows.fill(given.name, workbook.read(wanted), _MOST_BYTES)
+            result = workbook.result
+        looked_over.check_unchanged(file)
+    heading = found.heading
+    source = Source(
+        file=given.file,
+        sheet=found.name,
+        header=heading.names + ("",) * (result["width"] - len(heading.names)),
+        column=heading.column.index,
+        column_reason=heading.column.reason,
+        encoding="",
+        delimiter="",
+        sha256=looked_over.sha256,
+        size_bytes=looked_over.fingerprint.size_bytes,
+        header_row=heading.row,
+        campaign_column=heading.campaign,
+        code_column=heading.code,
+        beside=heading.beside,
+        notes=(*heading.notes, *found.notes, *map(unpacked, result["notes"])),
+    )
+    return _Workbook(source, rows, looked_over)
+
+
+def _wanted(found: FoundSheet, options: ReadOptions) -> WantedCells:
+    heading = found.heading
+    return WantedCells(
+        sheet=found.place,
+        header_row=heading.row,
+        column=heading.column.index,
+        campaign=heading.campaign,
+        code=heading.code,
+        beside=heading.beside,
+        keep=options.keep_columns,
+        block_rows=options.block_rows,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Workbook:
+    source: Source
+    _rows: Spool
+    _looked_over: LookedOver
+
+    def blocks(self) -> Iterator[RowBlock]:
+        """Yield the rows under the header; see Table. A row that ends before the header does is as wide as that."""
+        width = len(self.source.header)
+        with self._rows.opened() as frames:
+            while head := frames.read(FRAME.size):
+                first, cells, others, campaigns, codes, beside, shown = orjson.loads(frames.read(*FRAME.unpack(head)))
+                rows = range(first, first + len(cells)) if isinstance(first, int) else first
+                told = {int(place): text for place, text in shown.items()}
+                whole = [(*kept, *([""] * (width - len(kept)))) for kept in others]
+                columns = {self.source.column: cells, **dict(zip(self.source.beside, beside, strict=True))}
+                if self.source.campaign_column is not None:
+                    columns[self.source.campaign_column] = campaigns
+                columns |= dict(enumerate(zip(*whole, strict=True)))
+                problems = headers_again(self.source, rows, columns)
+                yield RowBlock(self.source, rows, cells, whole, campaigns, problems, codes, told, beside)
+        with self._looked_over.opened() as file:
+            self._looked_over.check_unchanged(file)

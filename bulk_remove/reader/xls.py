@@ -1,0 +1,287 @@
+"""Reads .xls: records of BIFF8 or BIFF5 in a compound file, [MS-XLS] and [MS-CFB].
+
+A record has a type and a size of two bytes each; the workbook's own come first, then those of each sheet. At most
+65,536 rows go into a sheet, so all that is wanted of one is held at once.
+"""
+
+import struct
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+
+from bulk_remove.core.cell_formats import built_in_format, cell_format
+from bulk_remove.reader.cells import (
+    NO_RESULT,
+    Area,
+    Cell,
+    DamagedError,
+    Formats,
+    Layout,
+    ProtectedError,
+    Row,
+    Sheet,
+    error_cell,
+    is_blank,
+)
+
+_BOF, _EOF, _CONTINUE, _FILE_PASS, _CODE_PAGE, _FROM_1904 = 0x0809, 0x0A, 0x3C, 0x2F, 0x42, 0x22
+_SHEET, _FORMAT, _STYLE, _STRINGS = 0x85, 0x041E, 0xE0, 0xFC
+_NUMBER, _COMPACT, _COMPACTS, _SHARED_TEXT, _BOOLEAN_OR_ERROR = 0x0203, 0x027E, 0xBD, 0xFD, 0x0205
+_TEXT, _RICH_TEXT, _FORMULA, _FORMULA_TEXT = 0x0204, 0xD6, 0x06, 0x0207
+_CELLS = {_NUMBER, _COMPACT, _COMPACTS, _SHARED_TEXT, _BOOLEAN_OR_ERROR, _TEXT, _RICH_TEXT, _FORMULA}
+_ROW, _COLUMNS, _MERGED = 0x0208, 0x7D, 0xE5
+_MOST_COLUMNS = 1 << 8
+_BIFF8, _BIFF5 = 0x0600, 0x0500
+_WORKSHEET = 0
+_NOT_VISIBLE = 0x03
+_WIDE, _PHONETIC, _RICH = 0x01, 0x04, 0x08  # XLUnicodeRichExtendedString
+_ROW_HIDDEN, _HEIGHT = 0x20, 0x7FFF  # Row, fDyZero; miyRw
+_COLUMN_HIDDEN = 0x01
+_IS_HUNDREDFOLD, _IS_WHOLE = 0x01, 0x02  # RkNumber
+_NO_NUMBER = b"\xff\xff"
+_CODECS = {
+    367: "ascii",
+    1200: "utf-16-le",
+    10000: "mac-roman",
+    10029: "mac-latin2",
+    32768: "mac-roman",
+    32769: "cp1252",
+}
+
+
+def sheets_of_xls(stream: bytes) -> list[Sheet]:
+    """Return the sheets of a workbook that lies in this stream."""
+    version = int.from_bytes(stream[4:6], "little")
+    if version not in {_BIFF8, _BIFF5}:
+        raise DamagedError
+    texts = _Texts(old=version == _BIFF5)
+    codes: dict[int, str] = {}
+    styles: list[int] = []
+    places: list[tuple[bytes, int]] = []
+    from_1904 = False
+    strings: list[str] = []
+    for kind, record, more in _records(memoryview(stream)):
+        if kind == _FILE_PASS:
+            raise ProtectedError
+        if kind == _CODE_PAGE:
+            number = int.from_bytes(record[:2], "little")
+            texts.codec = _CODECS.get(number, f"cp{number}")
+        elif kind == _FROM_1904:
+            from_1904 = record[:1] == b"\1"
+        elif kind == _FORMAT:
+            codes[int.from_bytes(record[:2], "little")] = texts.counted(record[2:], short=texts.old)
+        elif kind == _STYLE:
+            styles.append(int.from_bytes(record[2:4], "little"))
+        elif kind == _STRINGS:
+            strings = _shared_strings([record, *more])
+        elif kind == _SHEET and record[5] == _WORKSHEET:
+            places.append((record, int.from_bytes(record[:4], "little")))
+    formats = [cell_format(codes[each]) if each in codes else built_in_format(each) for each in styles]
+    values = _Values(Formats(formats, from_1904), strings, texts)
+    return [_Sheet(record, memoryview(stream)[at:end], values) for record, at, end in _apart(places, len(stream))]
+
+
+def _apart(places: Sequence[tuple[bytes, int]], size: int) -> Iterator[tuple[bytes, int, int]]:
+    """Yield each sheet's record and where it begins and ends; sheets that share bytes would be read many times over."""
+    begins = sorted(at for _, at in places)
+    ends = dict(zip(begins, [*begins[1:], size], strict=True))
+    if len(ends) < len(places):
+        raise DamagedError
+    return ((record, at, ends[at]) for record, at in places)
+
+
+class _Sheet(Sheet):
+    def __init__(self, place: bytes, stream: memoryview, values: "_Values") -> None:
+        self.name = values.texts.counted(place[6:], short=True)
+        self.hidden = bool(place[4] & _NOT_VISIBLE)
+        self._stream = stream
+        self._values = values
+
+    def rows(self, columns: Sequence[int] | None, layout: Layout) -> Iterator[Row]:
+        """Yield the rows that are not blank with the cells of these columns, all for None; fill in the layout."""
+        rows: defaultdict[int, dict[int, Cell]] = defaultdict(dict)
+        hidden: set[int] = set()
+        last = (0, 0, 0)
+        for kind, record, more in _records(self._stream):
+            if kind in _CELLS:
+                for last, cell in self._values.cells(kind, record):
+                    row, column, _ = last
+                    if column >= _MOST_COLUMNS or column in rows[row]:
+                        raise DamagedError
+                    rows[row][column] = cell
+            elif kind == _FORMULA_TEXT:
+                row, column, style = last
+                rows[row][column] = self._values.text([record, *more], style)
+            elif kind == _ROW and (record[12] & _ROW_HIDDEN or not int.from_bytes(record[6:8], "little") & _HEIGHT):
+                hidden.add(int.from_bytes(record[:2], "little"))
+            else:
+                _lay_out(layout, kind, record)
+        for row in sorted(rows):
+            cells = rows[row]
+            if not is_blank(cells.values()):
+                wanted = range(max(cells) + 1) if columns is None else columns
+                yield row + 1, row in hidden, [cells.get(column, "") for column in wanted]
+
+
+def _lay_out(layout: Layout, kind: int, record: bytes) -> None:
+    if kind == _COLUMNS:
+        first, last, width, _, flags = struct.unpack_from("<5H", record)
+        if flags & _COLUMN_HIDDEN or not width:
+            layout.hidden_columns.append(range(first, last + 1))
+    elif kind == _MERGED:
+        for place in range(int.from_bytes(record[:2], "little")):
+            top, bottom, left, right = struct.unpack_from("<4H", record, 2 + 8 * place)
+            layout.merged.append(Area(top + 1, bottom + 1, left, right))
+
+
+class _Values:
+    """What the records of cells hold."""
+
+    def __init__(self, formats: Formats, strings: Sequence[str], texts: "_Texts") -> None:
+        self.texts = texts
+        self._formats = formats
+        self._strings = strings
+
+    def cells(self, kind: int, record: bytes) -> Iterator[tuple[tuple[int, int, int], Cell]]:
+        """Yield the row, column and style of each cell, and the cell."""
+        place = row, column, style = struct.unpack_from("<3H", record)
+        if kind == _NUMBER:
+            yield place, self._formats.number(float_number(record, 6), style)
+        elif kind == _COMPACT:
+            yield place, self._formats.number(compact_number(record, 6), style)
+        elif kind == _COMPACTS:
+            for at in range(4, len(record) - 2, 6):
+                style = int.from_bytes(record[at : at + 2], "little")
+                yield (row, column + at // 6, style), self._formats.number(compact_number(record, at + 2), style)
+        elif kind == _SHARED_TEXT:
+            yield place, self._formats.text(self._strings[int.from_bytes(record[6:10], "little")], style)
+        elif kind in {_TEXT, _RICH_TEXT}:
+            yield place, self._formats.text(self.texts.counted(record[6:]), style)
+        elif kind == _BOOLEAN_OR_ERROR:
+            yield place, error_cell(record[6]) if record[7] else bool(record[6])
+        elif record[12:14] != _NO_NUMBER:
+            yield place, self._formats.number(float_number(record, 6), style)
+        else:  # a text follows in a record of its own
+            yield place, (NO_RESULT, bool(record[8]), error_cell(record[8]), "")[record[6]]
+
+    def text(self, records: Sequence[bytes], style: int) -> Cell:
+        """Return the cell of a formula's text."""
+        if self.texts.old:
+            return self._formats.text(self.texts.counted(b"".join(records)), style)
+        spread = _Spread(records)
+        characters, flags = spread.unpacked("<HB")
+        return self._formats.text(spread.text(characters, wide=bool(flags & _WIDE)), style)
+
+
+class _Texts:
+    """How texts are written: before Excel 97 as bytes of a code page, since then as Unicode whatever page is named."""
+
+    def __init__(self, *, old: bool) -> None:
+        self.old = old
+        self.codec = "cp1252"
+
+    def counted(self, record: bytes, *, short: bool = False) -> str:
+        """Return a text that begins with how many characters it has, in one byte for a short one."""
+        size = 1 if short else 2
+        characters = int.from_bytes(record[:size], "little")
+        if self.old:
+            return record[size : size + characters].decode(self.codec, "replace")
+        return _Spread([record[size + 1 :]]).text(characters, wide=bool(record[size] & _WIDE))
+
+
+class _Spread:
+    """The content of a record that goes on in others. A text goes on behind a byte that says how it is written."""
+
+    def __init__(self, records: Sequence[bytes]) -> None:
+        self._records = iter(records)
+        self._record = next(self._records)
+        self._at = 0
+
+    def is_empty(self) -> bool:
+        if self._at >= len(self._record):
+            self._record, self._at = next(self._records, b""), 0
+        return not self._record
+
+    def unpacked(self, form: str) -> tuple[int, ...]:
+        return struct.unpack(form, self.taken(struct.calcsize(form)))
+
+    def taken(self, size: int) -> bytes:
+        taken = self._record[self._at : self._at + size]
+        self._at += len(taken)
+        while len(taken) < size:
+            self._next()
+            more = self._record[: size - len(taken)]
+            taken += more
+            self._at = len(more)
+        return taken
+
+    def text(self, characters: int, *, wide: bool) -> str:
+        text = ""
+        while characters:
+            width = 2 if wide else 1
+            count = min(characters, (len(self._record) - self._at) // width)
+            written = self._record[self._at : self._at + count * width]
+            text += written.decode("utf-16-le", "surrogatepass") if wide else written.decode("latin-1")
+            self._at += count * width
+            characters -= count
+            if characters:
+                if self._at < len(self._record):
+                    raise DamagedError
+                self._next()
+                wide = bool(self._record[0] & _WIDE)
+                self._at = 1
+        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+    def _next(self) -> None:
+        following = next(self._records, None)
+        if not following:
+            raise DamagedError
+        self._record, self._at = following, 0
+
+
+def _shared_strings(records: Sequence[bytes]) -> list[str]:
+    spread = _Spread(records)
+    _, count = spread.unpacked("<II")
+    strings = []
+    for _ in range(count):
+        if spread.is_empty():  # some programs promise more than there are
+            break
+        characters, flags = spread.unpacked("<HB")
+        runs = spread.unpacked("<H")[0] if flags & _RICH else 0
+        phonetic = spread.unpacked("<I")[0] if flags & _PHONETIC else 0
+        strings.append(spread.text(characters, wide=bool(flags & _WIDE)))
+        spread.taken(4 * runs + phonetic)
+    return strings
+
+
+def _records(stream: memoryview) -> Iterator[tuple[int, bytes, list[bytes]]]:
+    """Yield the records of a substream, each with those that go on with it; others inside it are left out."""
+    at = depth = 0
+    whole: tuple[int, bytes, list[bytes]] | None = None
+    while True:
+        kind, size = struct.unpack_from("<HH", stream, at)
+        record = bytes(stream[at + 4 : at + 4 + size])
+        if len(record) < size or (not depth and kind != _BOF):
+            raise DamagedError
+        at += 4 + size
+        if kind == _CONTINUE and whole:
+            whole[2].append(record)
+            continue
+        if whole:
+            yield whole
+        depth += (kind == _BOF) - (kind == _EOF)
+        whole = (kind, record, []) if depth == 1 else None
+        if not depth:
+            return
+
+
+def float_number(record: bytes, at: int) -> float:
+    """Return the number in eight bytes."""
+    (value,) = struct.unpack_from("<d", record, at)
+    return float(value)
+
+
+def compact_number(record: bytes, at: int) -> float:
+    """Return the number in four bytes: the upper half of a float or a whole number, perhaps a hundredfold."""
+    (written,) = struct.unpack_from("<i", record, at)
+    value = float(written >> 2) if written & _IS_WHOLE else float_number(struct.pack("<Ii", 0, written & ~3), 0)
+    return value / 100 if written & _IS_HUNDREDFOLD else value

@@ -1,0 +1,313 @@
+"""The report: every input row once, in order, written aside and renamed when whole. And its summary as JSON."""
+
+import csv
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from functools import lru_cache
+from io import StringIO, TextIOWrapper
+from itertools import repeat
+from pathlib import Path
+from typing import IO, TextIO, cast
+
+from bulk_remove.core.cell_formats import kept_as_text
+from bulk_remove.core.lifecycle import explain, status_of
+from bulk_remove.core.model import (
+    NO_NUMBER,
+    REHEARSED,
+    REPORT_COLUMNS,
+    Ids,
+    NumberState,
+    OutcomeBlock,
+    Rehearsal,
+    Source,
+    Status,
+    harmless,
+    long_form,
+    unsent_status,
+)
+from bulk_remove.core.summary import check_closed
+from bulk_remove.disk import Aside, Folder, opened_again
+from bulk_remove.disk import written as write_aside
+from bulk_remove.errors import InputError, PlaceTakenError, StorageError, UsageError
+from bulk_remove.language import ours, phrase
+
+_SEPARATORS = ",;\t\r\n"
+"""What stands between two cells for some reader or other, whatever stands around it."""
+_PASSED_OVER = r'\0-\x08\x0b\x0c\x0e-\x20\u00a0"'
+_RUN = r"=@+\-\uff1d\uff20\uff0b\uff0d"  # the last four are the full-width ones
+_FORMULA = re.compile(rf"(^|[{_SEPARATORS}])([{_PASSED_OVER}]*)([{_RUN}][^{_SEPARATORS}]*)")
+_NOT_PLAIN = re.compile(rf'[{_SEPARATORS}"]|^[{_PASSED_OVER}]*[{_RUN}]')
+_PLAIN_PLUS = re.compile(r"\+[0-9 \u00a0]+")
+_QUOTED = re.compile('[",\r\n]')  # RFC 4180
+
+
+def write_report(
+    path: Path,
+    blocks: Iterable[OutcomeBlock],
+    expected_rows: int,
+    kept: Sequence[str],
+    written: list[Aside] | None = None,
+    rehearsal: Rehearsal = Rehearsal.NONE,
+    *,
+    replacing: bool = True,
+) -> Counter[Status]:
+    """Write report.csv; `kept` names the input's own columns, which then come first. Returns the rows by status.
+
+    What was written is added to `written`, as it is by all that follow. The `detail` of each number says of a rehearsal
+    that it is one: the file may be read without all else that says so.
+
+    The sum must close before the file gets its name. Raises InvariantError when it does not, StorageError when the
+    disk fails, PlaceTakenError as `written_aside` does, like all that follow.
+    """
+    by_status: Counter[Status] = Counter()
+    with written_aside(path, written, replacing=replacing) as file:
+        file.write(",".join([_cell(column) for column in _told_apart(kept)] + [*REPORT_COLUMNS]) + "\r\n")  # RFC 4180
+        file.flush()
+        lines = _written(blocks, len(kept), by_status, REHEARSED[rehearsal])
+        # Past the text layer, which costs as much as all else here.
+        file.buffer.writelines(text.encode(errors="replace") for text in lines)
+        check_closed(expected_rows, by_status)
+    return by_status
+
+
+def kept_columns(sources: Sequence[Source]) -> tuple[str, ...]:
+    """Return the input's column names, which all its files must share. Raises InputError."""
+    header = sources[0].header
+    other = next((source for source in sources if source.header != header), None)
+    if other is not None:
+        raise InputError(
+            phrase(
+                "{file} has other columns than {first}, so --keep-columns cannot put both in one report.",
+                file=harmless(other.file),
+                first=harmless(sources[0].file),
+            ),
+            "Run the files one by one, or without --keep-columns.",
+        )
+    return header
+
+
+def write_summary(
+    path: Path, summary: dict[str, object], written: list[Aside] | None = None, *, replacing: bool = True
+) -> None:
+    """Write the summary as JSON. Raises StorageError."""
+    with written_aside(path, written, replacing=replacing) as file:
+        json.dump(summary, file, ensure_ascii=False, allow_nan=False, indent=2)
+        file.write("\n")
+
+
+def check_place(path: Path) -> None:
+    """Try whether a report can be written to `path`, before anything is sent. Raises UsageError when it cannot."""
+    try:
+        with Folder(path.parent) as folder:
+            folder.check_place(path.name)
+    except OSError as error:
+        raise UsageError(
+            phrase("--output {path} cannot be written: {problem}.", path=path, problem=ours(str(error.strerror))),
+            "Name a file in a folder that exists.",
+        ) from None
+
+
+@contextmanager
+def written_aside(path: Path, written: list[Aside] | None = None, *, replacing: bool = True) -> Iterator[TextIO]:
+    """Open a file beside `path`, readable by its owner alone, that takes the name `path` once all of it is on disk.
+
+    Raises StorageError; it is PlaceTakenError where something has that name by then, unless that is to be replaced.
+    """
+    try:
+        with write_aside(path, replacing=replacing) as aside:
+            # The name of a file that is not UTF-8 holds surrogates: a question mark for each, not a report lost.
+            file = TextIOWrapper(aside.file, encoding="utf-8", errors="replace", newline="")
+            try:
+                yield file
+                file.flush()
+            finally:
+                with suppress(OSError):  # a full disk refuses once more what it has refused
+                    file.detach()
+        if written is not None:
+            written.append(aside)
+    except OSError as error:
+        kind = PlaceTakenError if isinstance(error, FileExistsError) else StorageError
+        raise kind(
+            phrase("{path} cannot be written: {problem}.", path=path, problem=ours(str(error.strerror))),
+            "Make room or choose another place with --output. The verdicts are safe in the ledger.",
+        ) from None
+
+
+def _told_apart(kept: Sequence[str]) -> list[str]:
+    """Mark the input's columns that are named like ours or like one before, so that a reader by name finds each."""
+    taken = dict.fromkeys(REPORT_COLUMNS)
+    for column in kept:
+        name = _inert(column)
+        while name in taken:
+            name += " (input)"
+        taken[name] = None
+    return [*taken][len(REPORT_COLUMNS) :]
+
+
+def _written(blocks: Iterable[OutcomeBlock], width: int, by_status: Counter[Status], said: str) -> Iterator[str]:
+    """Yield the lines of each block as one text. What rows have in common is written once for each kind of row."""
+    for block in blocks:
+        for state, count in block.states.counted():
+            by_status[_status(state)] += count
+        source = block.source
+        file = _cell(f"{source.file}!{source.sheet}" if source.sheet else source.file)
+        start = [f"{_kept(others, width)}{file}," for others in block.others] or repeat(f"{',' * width}{file},")
+        cells = _cells(block.cells)
+        middle, end = _around_the_ids(block, said)
+        yield "".join(
+            [
+                f"{before}{row},{cell},{number},{between}{ids}{after}"
+                for before, row, cell, number, between, ids, after in zip(
+                    start,
+                    block.rows,
+                    cells,
+                    cells if block.numbers == block.cells else _cells(block.numbers),
+                    middle,
+                    _ids(block.states.ids),
+                    end,
+                    strict=False,  # what all rows share repeats for ever
+                )
+            ]
+        )
+
+
+def _around_the_ids(block: OutcomeBlock, said: str) -> tuple[Iterable[str], Iterable[str]]:
+    """Return for each row what stands before its record ids, from the campaign on, and what after them."""
+    states, campaigns = block.states, block.campaigns
+    before, after = zip(*(_of_kind(kind, said) for kind in states.kinds), strict=True)
+    if campaigns.count(campaigns[0]) == len(campaigns):
+        campaign = _cell(campaigns[0])
+        middle = _each([f"{campaign},{text}" for text in before], states.which)
+    else:
+        middle = [f"{name},{before[kind]}" for name, kind in zip(_cells(campaigns), states.which, strict=True)]
+    if not block.duplicate_of:
+        return middle, _each([f"{text}\r\n" for text in after], states.which)
+    duplicates = [_cell(block.duplicate_of.get(place, "")) for place in range(len(block.rows))]
+    return middle, [f"{after[kind]}{place}\r\n" for kind, place in zip(states.which, duplicates, strict=True)]
+
+
+def _each(kinds: Sequence[str], which: Sequence[int]) -> Iterable[str]:
+    """Return for each row the text of its kind; endless where all rows are of one kind."""
+    return repeat(kinds[0]) if len(kinds) == 1 else map(kinds.__getitem__, which)
+
+
+def _kept(cells: Sequence[str], width: int) -> str:
+    """Return the input's own cells, each with its comma; a short row is filled up."""
+    return "".join(f"{cell}," for cell in _cells([*cells[:width], *[""] * (width - len(cells))]))
+
+
+def _status(state: NumberState) -> Status:
+    return unsent_status(state.detail) if state.phase == NO_NUMBER else status_of(state.phase)
+
+
+def _of_kind(state: NumberState, said: str) -> tuple[str, str]:
+    """Return what stands before and after the record ids: status and removed_records, attempts to answered_at."""
+    detail = state.detail if state.phase == NO_NUMBER else " ".join(filter(None, (said, explain(state))))
+    answered = timestamp(state.answered_at_s) if state.answered_at_s else ""
+    return (
+        f"{_status(state).value},{state.removed},",
+        f",{state.attempts},{state.busy_rounds},{_cell(detail)},{answered},",
+    )
+
+
+def _ids(ids: Sequence[Ids] | None) -> Iterable[int | str]:
+    if ids is None:
+        return repeat("")
+    if {*map(type, ids)} == {int}:
+        return cast("Sequence[int]", ids)
+    return [found if type(found) is int else _cell(" ".join(map(str, long_form(found)))) for found in ids]
+
+
+def _cells(texts: Sequence[str]) -> Sequence[str]:
+    return texts if "".join(texts).isalnum() else [_cell(text) for text in texts]
+
+
+def _cell(text: str) -> str:
+    """Return a text as a cell of CSV that no spreadsheet runs."""
+    if not _NOT_PLAIN.search(text):
+        return text
+    inert = _inert(text)
+    if not _QUOTED.search(inert):
+        return inert
+    line = StringIO(newline="")
+    csv.writer(line, lineterminator="\r\n").writerow([inert])
+    return line.getvalue().removesuffix("\r\n")
+
+
+def _inert(cell: str) -> str:
+    """Put an apostrophe before whatever a spreadsheet would run as a formula (OWASP, CSV injection).
+
+    That is not only what a cell begins with: quotes mean nothing to a reader that cuts at another separator than ours,
+    so each separator may be where a cell begins. A plus with nothing but digits is a number to a spreadsheet, and stays
+    as it is.
+    """
+    return _FORMULA.sub(_told_off, cell)
+
+
+def _told_off(found: re.Match[str]) -> str:
+    before, passed_over, formula = found.groups()
+    return found[0] if _PLAIN_PLUS.fullmatch(formula) else f"{before}{passed_over}'{formula}"
+
+
+@lru_cache(maxsize=16)  # the numbers of one chunk share a moment
+def timestamp(moment_s: float) -> str:
+    """Return Unix seconds as ISO 8601 in UTC, to the millisecond."""
+    return datetime.fromtimestamp(moment_s, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+_AS_IT_STANDS = frozenset(REPORT_COLUMNS) - {"input", "number", "campaign", "record_ids"}
+"""Words, counts and times of ours, which Excel takes as what they are."""
+_CELL = re.compile(r'(?:^|,)(?:"([^"]*(?:""[^"]*)*)"|([^",]*))')
+
+
+def read_rows(report: Aside) -> Iterator[list[str]]:
+    """Yield the rows of a report.csv that was just written, the header first.
+
+    Raises StorageError, also when another file has taken its place.
+    """
+    try:
+        with TextIOWrapper(opened_again(report), encoding="utf-8", newline="") as file:
+            yield from _records(file)
+    except OSError as error:
+        raise StorageError(
+            phrase("{path} cannot be read back: {problem}.", path=report.path, problem=ours(str(error.strerror))),
+            "Write it again with: bulk-remove report.",
+        ) from None
+
+
+def _records(lines: Iterable[str]) -> Iterator[list[str]]:
+    """Yield the records of RFC 4180, whose lines `reporter` wrote.
+
+    Not with csv's reader: it refuses cells over a limit that holds for the whole process, and is not ours to change.
+    """
+    waiting: list[str] = []
+    quotes = 0
+    for line in lines:
+        if not waiting and '"' not in line:
+            yield line.removesuffix("\r\n").split(",")
+            continue
+        waiting.append(line)
+        quotes += line.count('"')
+        if quotes % 2 == 0:
+            record = "".join(waiting).removesuffix("\r\n")
+            yield [quoted.replace('""', '"') or plain for quoted, plain in _CELL.findall(record)]
+            waiting, quotes = [], 0
+
+
+def write_for_polish_excel(file: IO[str], rows: Iterable[Sequence[str]]) -> None:
+    """Write rows, the header first, as a Polish Excel reads them: UTF-8 with its mark, semicolons, numbers as text."""
+    file.write("\ufeff")
+    writer = csv.writer(file, delimiter=";", lineterminator="\r\n")
+    lines = iter(rows)
+    header = next(lines)
+    turned = [index for index, name in enumerate(header) if name not in _AS_IT_STANDS]
+    writer.writerow(header)
+    for row in lines:
+        cells = [*row]
+        for index in turned:
+            cells[index] = kept_as_text(cells[index])
+        writer.writerow(cells)

@@ -1,0 +1,543 @@
+"""One night of an inbox: what was left over first, then each finished file in turn.
+
+What is known of a file is in the ledger of its run, and nowhere else: after a night that died at any moment, the next
+finds the file in the inbox and its run in the state folder. A file is moved only once its report, or a note that says
+why there is none, lies where it goes; the run is marked as concluded after that.
+
+A run goes on only while its file lies there unchanged: that is the wish to have it done. Of a file that was removed or
+replaced a report says what was done before, and nothing more is sent.
+"""
+
+import os
+import shutil
+import stat
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from hashlib import file_digest
+from io import BufferedReader
+from pathlib import Path
+from types import TracebackType
+from typing import NamedTuple, Self
+
+from bulk_remove.core.model import harmless
+from bulk_remove.core.summary import (
+    LONGEST_FILE_NAME,
+    Ending,
+    FilePlace,
+    ends_the_night,
+    free_name,
+    is_passing,
+    place_of,
+)
+from bulk_remove.disk import Aside, Folder, NotOwnError, check_own
+from bulk_remove.disk import opened as opened_once
+from bulk_remove.errors import (
+    BulkRemoveError,
+    ExitCode,
+    GuardStop,
+    InputError,
+    OwnReportError,
+    StorageError,
+    UsageError,
+)
+from bulk_remove.language import counted, ours, phrase, translated
+from bulk_remove.reader import SetAside, is_readable, own_report, set_aside
+from bulk_remove.run.finish import REPORT, SUMMARY, Finished
+from bulk_remove.run.folders import Mark, mark, note_report
+from bulk_remove.run.job import Carried
+from bulk_remove.run.past import EarlierRuns, Left, past_run
+from bulk_remove.run.resume import note_copies
+
+REPORT_END = ".report.csv"
+NOTE_END = ".note.txt"
+
+
+class FileLook(NamedTuple):
+    """What tells a file from another one, and from itself after a change."""
+
+    device: int
+    inode: int
+    size_bytes: int
+    modified_ns: int
+
+
+class Seen(NamedTuple):
+    """A file that was read: what it looked like, and the SHA-256 (hex) of its content."""
+
+    look: FileLook
+    content: str
+
+
+class Inbox:
+    """A drop folder; `done` and `failed` below it are made when they are first needed.
+
+    A context manager: it holds the folders open while it is entered.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder.resolve()
+        self._open = ExitStack()
+        self._places: dict[FilePlace, Folder] = {}
+
+    def __enter__(self) -> Self:
+        """Raise UsageError when the folder is none, not ours to move files in, or has a `done` that is not ours."""
+        try:
+            self._here = self._open.enter_context(Folder(self.folder, listed=True))
+        except (FileNotFoundError, NotADirectoryError):
+            raise UsageError(
+                phrase("There is no folder {folder}.", folder=self.folder),
+                "Name the folder in which the files are dropped.",
+            ) from None
+        except OSError as error:
+            raise _failure(self.folder, error) from None
+        if not os.access(self.folder, os.W_OK | os.X_OK):
+            raise UsageError(
+                phrase("Files cannot be moved out of {folder}.", folder=self.folder),
+                "Give this user the right to write there.",
+            )
+        for place in (FilePlace.DONE, FilePlace.FAILED):
+            if self._here.look(place.value) is not None:
+                self._at(place)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._open.close()
+
+    def look(self) -> dict[str, FileLook]:
+        """Return the files by name, in order, but for those whose name says that they are only passing."""
+        try:
+            names = self._here.names()
+        except OSError as error:
+            raise _failure(self.folder, error) from None
+        looks = {name: self.look_at(name) for name in names if not is_passing(name)}
+        return {name: look for name, look in looks.items() if look is not None}
+
+    def look_at(self, name: str) -> FileLook | None:
+        """Return how a file looks now; None where there is none, or a folder or a link in its place."""
+        try:
+            found = self._here.look(name)
+        except OSError:  # it went away meanwhile
+            return None
+        return _look(found) if found and stat.S_ISREG(found.st_mode) else None
+
+    def path(self, name: str) -> Path:
+        """Return the place of a file in the inbox."""
+        return self.folder / name
+
+    @contextmanager
+    def opened(self, name: str) -> Iterator[tuple[BufferedReader, FileLook]]:
+        """Open a file for reading, once; what counts is what was opened. Raises InputError when that cannot be."""
+        try:
+            file = self._here.opened(name)
+        except OSError as error:
+            raise InputError(
+                phrase("{name} cannot be read: {problem}.", name=harmless(name), problem=ours(str(error.strerror))),
+                "Put a file there that this user may read.",
+            ) from None
+        with file:
+            facts = os.fstat(file.fileno())
+            if facts.st_nlink > 1:
+                raise InputError(
+                    phrase("{name} is a file that lies elsewhere, too (a hard link).", name=harmless(name)),
+                    "Put a copy there.",
+                )
+            yield file, _look(facts)
+
+    def seen(self, name: str) -> Seen | None:
+        """Read a file; None where there is no such file, or none that can be read."""
+        try:
+            with self.opened(name) as (file, look):
+                return Seen(look, file_digest(file, "sha256").hexdigest())
+        except InputError:
+            return None
+        except OSError as error:
+            raise _failure(self.path(name), error) from None
+
+    def holds(self, place: FilePlace, name: str, content: str) -> bool:
+        """Tell whether a file with this content (SHA-256, hex) lies in a place."""
+        try:
+            with self._at(place).opened(name) as file:
+                return file_digest(file, "sha256").hexdigest() == content
+        except OSError:
+            return False
+
+    def free_name(self, place: FilePlace, name: str) -> str:
+        """Return the name under which a file and what belongs to it find room in a place."""
+        there = self._at(place)
+        return free_name(
+            name, lambda free: any(there.look(f"{free}{end}") is not None for end in ("", REPORT_END, NOTE_END))
+        )
+
+    def beside(self, place: FilePlace, name: str, report: Path) -> Path:
+        """Return where a report of a run goes: `report.csv` of `a.csv` beside it as `a.csv.report.csv`."""
+        return self.folder / place.value / f"{name}.{report.name}"
+
+    def put_reports(self, place: FilePlace, name: str, reports: Iterable[Path]) -> list[Aside]:
+        """Put copies of a run's reports where the file `name` is to go; return them. Raises StorageError."""
+        there = self._at(place)
+        copies = []
+        for report in reports:
+            target = self.beside(place, name, report)
+            try:
+                with there.written(target.name) as aside, opened_once(report) as original:
+                    shutil.copyfileobj(original, aside.file)
+            except OSError as error:
+                raise _failure(target, error) from None
+            copies.append(aside)
+        return copies
+
+    def put_note(self, place: FilePlace, name: str, text: str) -> Path:
+        """Put a note where the file `name` is to go; returns its place. Raises StorageError."""
+        target = self.folder / place.value / f"{name}{NOTE_END}"
+        try:
+            with self._at(place).written(target.name) as aside:
+                aside.file.write(f"{translated(text)}\n".encode(errors="replace"))
+        except OSError as error:
+            raise _failure(target, error) from None
+        return target
+
+    def move(self, name: str, look: FileLook, place: FilePlace, new_name: str) -> bool:
+        """Move a file out of the inbox, where nothing has its new name; False when it is another one by now.
+
+        That one then stays, or is put back if it came in the last moment. Raises StorageError.
+        """
+        there = self._at(place)
+        if self.look_at(name) != look:
+            return False
+        try:
+            self._here.move(name, there, new_name)
+            moved = there.look(new_name)
+            if moved is not None and _look(moved) == look:
+                return True
+            there.move(new_name, self._here, free_name(name, lambda free: self._here.look(free) is not None))
+        except OSError as error:
+            raise _failure(self.folder / place.value / new_name, error) from None
+        return False
+
+    def _at(self, place: FilePlace) -> Folder:
+        """Return `done` or `failed`, held open. Raises UsageError when it is not this user's own, StorageError."""
+        if place not in self._places:
+            path = self.folder / place.value
+            try:
+                folder = self._open.enter_context(self._here.folder(place.value))
+                check_own(path, folder.facts())
+            except (NotOwnError, NotADirectoryError) as error:
+                raise UsageError(
+                    phrase("{path} cannot be used: {problem}.", path=path, problem=ours(str(error.strerror))),
+                    "Move it away: it is made anew when it is needed. Nobody but this user may be able to write there.",
+                ) from None
+            except OSError as error:
+                raise _failure(path, error) from None
+            self._places[place] = folder
+        return self._places[place]
+
+
+def _look(facts: os.stat_result) -> FileLook:
+    return FileLook(facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns)
+
+
+def _failure(path: Path, error: OSError) -> StorageError:
+    return StorageError(
+        phrase("{path} cannot be used: {problem}.", path=harmless(str(path)), problem=ours(str(error.strerror))),
+        "Check permissions and free space; the file stays in the inbox.",
+    )
+
+
+class FileEnd(NamedTuple):
+    """What became of a file: its exit code, where it lies now, its run (None: there is none), and a word on it."""
+
+    name: str
+    code: ExitCode
+    place: FilePlace
+    run: Path | None
+    word: str
+
+
+@dataclass(frozen=True, slots=True)
+class Doing:
+    """What a night does through others.
+
+    `start` runs a file, of which it reads the copy; `again` resumes the run in a folder, and `close` writes the report
+    of one that is not to go on (None: it sent nothing). All raise BulkRemoveError. `tell` says a sentence, `tell_error`
+    what is wrong. `time_of_day_s` is what the machine's clock says (Unix seconds), `elapsed_s` goes on whatever that
+    is set to, `sleep` waits for seconds. Copies are made in `spool_dir`.
+    """
+
+    start: Callable[[Path, SetAside], Carried]
+    again: Callable[[Path], Carried]
+    close: Callable[[Path], Finished | None]
+    tell: Callable[[str], None]
+    tell_error: Callable[[BulkRemoveError], None]
+    time_of_day_s: Callable[[], float]
+    elapsed_s: Callable[[], float]
+    sleep: Callable[[float], None]
+    spool_dir: Path
+
+
+class Night:
+    """Works through an inbox once. `ends` fills up with what became of the files.
+
+    A file is finished when nothing of it changes for `settle_s` seconds. No file is begun after `until_s` (Unix
+    seconds), if given. `one_campaign` says that all files go to one.
+    """
+
+    def __init__(
+        self,
+        inbox: Inbox,
+        earlier: EarlierRuns,
+        doing: Doing,
+        settle_s: float,
+        until_s: float | None,
+        *,
+        one_campaign: bool,
+    ) -> None:
+        self.ends: list[FileEnd] = []
+        self._inbox = inbox
+        self._earlier = earlier
+        self._doing = doing
+        self._settle_s = settle_s
+        self._until_s = until_s
+        self._one_campaign = one_campaign
+        self._over = False
+        self._stopped: ExitCode | None = None
+
+    def spend(self) -> None:
+        """Take up what was left over, then the finished files by name. Raises StorageError."""
+        first = self._inbox.look()
+        looked_s = self._doing.elapsed_s()
+        taken: set[str] = set()
+        for left in self._earlier.left_over(self._inbox.folder):
+            if not self._is_over(left.name):
+                taken |= self._taken_up(left)
+        waiting = [name for name in first if name not in taken]
+        if waiting and not self._over:
+            self._doing.sleep(max(0.0, looked_s + self._settle_s - self._doing.elapsed_s()))
+        for name in waiting:
+            look = first[name]
+            if self._is_over(name):
+                return
+            if self._inbox.look_at(name) == look:
+                self._take(name, look)
+            else:
+                self._doing.tell(
+                    phrase("{name} is still being written; it is left for the next time.", name=harmless(name))
+                )
+
+    def _is_over(self, name: str) -> bool:
+        """Tell whether the file is not to be begun any more; the first of them is noted for all."""
+        if not self._over and self._until_s is not None and self._doing.time_of_day_s() >= self._until_s:
+            self._end(FileEnd(name, ExitCode.DEADLINE, FilePlace.INBOX, None, "the deadline came before it was begun"))
+        elif self._stopped is not None:
+            self.ends.append(FileEnd("(the files after it)", self._stopped, FilePlace.INBOX, None, phrase("stopped")))
+            self._stopped = None
+        return self._over
+
+    def _taken_up(self, left: Left) -> set[str]:
+        """Go on with a run; returns the file's name, if it still holds what that run is about."""
+        seen = self._inbox.seen(left.name)
+        if seen is None or seen.content != left.content:
+            self._leave(left)
+            return set()
+        run = past_run(left.folder)
+        if run.state == Ending.GUARD or run.unasked:
+            self._give_up(left, seen, unasked=bool(run.unasked))
+            return {left.name}
+        self._doing.tell(
+            phrase(
+                "{name}: run {run} was left over; it is taken up again.", name=harmless(left.name), run=left.folder.name
+            )
+        )
+        try:
+            carried = self._doing.again(left.folder)
+        except BulkRemoveError as error:
+            self._stays(left.name, error, left.folder)
+        else:
+            self._conclude(left, carried)
+        return {left.name}
+
+    def _leave(self, left: Left) -> None:
+        """Report what a run did whose file was removed or replaced, and leave it at that."""
+        if self._has_left(left):
+            mark(left.folder, Mark.CONCLUDED)
+            return
+        try:
+            finished = self._doing.close(left.folder)
+        except BulkRemoveError as error:
+            self._stays(left.name, error, left.folder)
+            return
+        run = past_run(left.folder)
+        place = FilePlace.FAILED if run.open_numbers else FilePlace.DONE
+        word = phrase("removed or replaced after run {run} began, which was not continued", run=left.folder.name)
+        new_name = self._begun_name(left, place) or self._inbox.free_name(place, left.name)
+        if finished is not None:
+            self._put_reports(left, place, new_name, finished.also)
+        if place is FilePlace.FAILED:
+            note = phrase(
+                "{name}: {word}.\nThe report says what was done before. To go on: bulk-remove resume {run}",
+                name=harmless(left.name),
+                word=ours(word),
+                run=left.folder.name,
+            )
+            self._inbox.put_note(place, new_name, note)
+        mark(left.folder, Mark.CONCLUDED)
+        code = ExitCode.NOT_FINAL if run.open_numbers else ExitCode.OK
+        self._end(FileEnd(left.name, code, place, left.folder, word))
+
+    def _has_left(self, left: Left) -> bool:
+        """Tell whether a night moved the run's file, and died before it could note that."""
+        places = {self._inbox.folder / place.value: place for place in (FilePlace.DONE, FilePlace.FAILED)}
+        return any(
+            self._inbox.holds(places[report.parent], report.name.removesuffix(REPORT_END), left.content)
+            for report in past_run(left.folder).reports
+            if report.parent in places and report.name.endswith(REPORT_END)
+        )
+
+    def _give_up(self, left: Left, seen: Seen, *, unasked: bool) -> None:
+        """Leave a run to a person that was stopped for a reason, in a night that died before it could move the file.
+
+        To resume it would send what the guard held back.
+        """
+        word = (
+            phrase("run {name} was stopped: the server named a removal that nobody asked for", name=left.folder.name)
+            if unasked
+            else phrase("run {name} was stopped after its canary", name=left.folder.name)
+        )
+        note = phrase(
+            "{name}: {word}.\nLook at it, and to go on: bulk-remove resume {run}",
+            name=harmless(left.name),
+            word=ours(word),
+            run=left.folder.name,
+        )
+        self._away(left.name, seen.look, FilePlace.FAILED, note)
+        mark(left.folder, Mark.CONCLUDED)
+        self._end(FileEnd(left.name, ExitCode.GUARD, FilePlace.FAILED, left.folder, word))
+
+    def _take(self, name: str, look: FileLook) -> None:
+        if word := self._not_for_us(name, look):
+            self._end(FileEnd(name, ExitCode.INPUT, FilePlace.INBOX, None, word))
+            return
+        self._doing.tell(phrase("{name}:", name=harmless(name)))
+        try:
+            copy = self._copied(name, look)
+        except BulkRemoveError as error:
+            self._stays(name, error, None)
+            return
+        if copy is None:
+            self._doing.tell(
+                phrase("{name} changed while it was read; it is left for the next time.", name=harmless(name))
+            )
+            return
+        run = self._earlier.finished_with(copy.sha256)
+        if run is None:
+            self._run(name, look, copy)
+            return
+        word = phrase("the same content was done before, by run {run_id}; nothing was sent", run_id=run.run_id)
+        note = phrase(
+            "{name}: {word}.\nTo run it all the same: bulk-remove run FILE", name=harmless(name), word=ours(word)
+        )
+        self._away(name, look, FilePlace.DONE, note)
+        self._end(FileEnd(name, ExitCode.OK, FilePlace.DONE, None, word))
+
+    def _not_for_us(self, name: str, look: FileLook) -> str:
+        """Return why a file is left alone, empty for one that is taken."""
+        if not is_readable(self._inbox.path(name)):
+            return "no kind that is read; left alone"
+        if not look.size_bytes:
+            return "empty; left alone, for it may be about to be written"
+        if len(os.fsencode(name)) > LONGEST_FILE_NAME:
+            return phrase("its name is longer than {most} bytes; left alone", most=LONGEST_FILE_NAME)
+        return ""
+
+    def _copied(self, name: str, look: FileLook) -> SetAside | None:
+        """Copy a file out of others' reach; None when it is not any more what it looked like. Raises InputError."""
+        with self._inbox.opened(name) as (file, opened):
+            copy = set_aside(name, file, self._doing.spool_dir) if opened == look else None
+        return copy if self._inbox.look_at(name) == look else None
+
+    def _run(self, name: str, look: FileLook, copy: SetAside) -> None:
+        try:
+            carried = self._doing.start(self._inbox.path(name), copy)
+        except (InputError, GuardStop) as error:
+            self._doing.tell_error(error)
+            hint = ours(self._hint(name, error))
+            note = phrase("{problem}\n{hint}\nNothing was sent.", problem=ours(error.sentence), hint=hint)
+            self._away(name, look, FilePlace.FAILED, note)
+            self._end(FileEnd(name, error.exit_code, FilePlace.FAILED, None, error.sentence))
+        except BulkRemoveError as error:
+            self._stays(name, error, None)
+        else:
+            self._earlier.add(carried.folder)
+            self._conclude(Left(carried.folder, name, copy.sha256), carried)
+
+    def _hint(self, name: str, error: BulkRemoveError) -> str:
+        """Return what to do about a file that goes to `failed`; a report is named by where it will lie."""
+        if not isinstance(error, OwnReportError):
+            return error.hint
+        return own_report(
+            str(self._inbox.folder / FilePlace.FAILED / self._inbox.free_name(FilePlace.FAILED, name))
+        ).hint
+
+    def _away(self, name: str, look: FileLook, place: FilePlace, note: str) -> None:
+        new_name = self._inbox.free_name(place, name)
+        self._inbox.put_note(place, new_name, note)
+        self._move(name, look, place, new_name)
+
+    def _move(self, name: str, look: FileLook | None, place: FilePlace, new_name: str) -> None:
+        if look is None or not self._inbox.move(name, look, place, new_name):
+            self._doing.tell(
+                phrase(
+                    "{name} is gone or holds something else by now; the report of what was read is kept.",
+                    name=harmless(name),
+                )
+            )
+
+    def _conclude(self, left: Left, carried: Carried) -> None:
+        """Put the report where the file goes, then the file, unless another night can finish it."""
+        run = past_run(carried.folder)
+        place = place_of(carried.exit_code, run.resumable_numbers, run.sessions_to_the_end)
+        word: str = "none was found, which proves nothing" if run.proves_nothing else "every number is final"
+        if run.open_numbers:
+            word = counted(
+                run.open_numbers, "{count:,} number without a final answer", "{count:,} numbers without a final answer"
+            )
+        if place is not FilePlace.INBOX:
+            self._put_away(left, carried, place)
+        self._end(FileEnd(left.name, carried.exit_code, place, carried.folder, word), stop=carried.stop_wished)
+        if run.unasked and not self._over:
+            self._over = True
+            self._doing.tell("No other file is begun: something on the way to the server changes the requests.")
+
+    def _put_away(self, left: Left, carried: Carried, place: FilePlace) -> None:
+        new_name = self._begun_name(left, place) or self._inbox.free_name(place, left.name)
+        self._put_reports(left, place, new_name, carried.also)
+        seen = self._inbox.seen(left.name)
+        look = seen.look if seen is not None and seen.content == left.content else None
+        self._move(left.name, look, place, new_name)
+        mark(left.folder, Mark.CONCLUDED)
+
+    def _put_reports(self, left: Left, place: FilePlace, new_name: str, also: Sequence[Path]) -> None:
+        report = left.folder / REPORT
+        for path in (report, *also):
+            note_report(left.folder, self._inbox.beside(place, new_name, path))
+        note_copies(left.folder, self._inbox.put_reports(place, new_name, (report, report.with_suffix(SUMMARY), *also)))
+
+    def _begun_name(self, left: Left, place: FilePlace) -> str:
+        """Return the name under which a night that died put the report, but not yet the file; empty: none did."""
+        for report in past_run(left.folder).reports:
+            file = report.with_name(report.name.removesuffix(REPORT_END))
+            if file != report and file.parent == self._inbox.folder / place.value and not os.path.lexists(file):
+                return file.name
+        return ""
+
+    def _stays(self, name: str, error: BulkRemoveError, run: Path | None) -> None:
+        self._doing.tell_error(error)
+        self._end(FileEnd(name, error.exit_code, FilePlace.INBOX, run, error.sentence))
+
+    def _end(self, end: FileEnd, *, stop: ExitCode | None = None) -> None:
+        """Note what became of a file, and whether the night ends with it; `stop` is the exit code of a signal."""
+        self.ends.append(end._replace(name=harmless(end.name)))
+        self._stopped = self._stopped or stop
+        self._over = self._over or stop is not None or ends_the_night(end.code, one_campaign=self._one_campaign)

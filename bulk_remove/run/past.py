@@ -1,0 +1,453 @@
+"""The runs of this machine, as their ledgers tell them: what was done, what is open, where the reports are."""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from bulk_remove.core.forms import Held, told_forms
+from bulk_remove.core.lifecycle import status_of
+from bulk_remove.core.model import OPEN_STATUSES, NumberFormat, Rehearsal, Source, Status, harmless, unsent_status
+from bulk_remove.core.summary import RESUMED, CampaignResult, Ending, NoneFound, none_found
+from bulk_remove.errors import StorageError
+from bulk_remove.language import phrase
+from bulk_remove.ledger import History, Reopening, history, opened_for_reading, was_approved
+from bulk_remove.report.csv import timestamp
+from bulk_remove.run.finish import REPORT
+from bulk_remove.run.folders import Mark, begun_s, delete_run, is_marked, noted_reports, run_folders, under_way
+from bulk_remove.run.prepare import LEDGER
+from bulk_remove.settings import Settings
+
+UNDER_WAY = "under way"
+KILLED_PLANNING = "killed while it planned: nothing was sent"
+NOT_BEGUN = "approved, but stopped before it sent anything"
+UNREADABLE = "its ledger cannot be read"
+ABANDONED = phrase("abandoned")
+_LOST = "Where some of its reports went cannot be read any more."
+
+
+@dataclass(frozen=True, slots=True)
+class PastRun:
+    """A run of before, or one that is under way.
+
+    `state` is how its last session ended (a value of Ending) or one of the words above; `told` is what its ledger
+    says, None where there is none that can be read; `problem` says what cannot be read. `last_s` is when something last
+    happened, in Unix seconds. `reports` are where its reports went, whether they are there still or not.
+    """
+
+    folder: Path
+    state: str
+    last_s: float
+    told: History | None
+    problem: str
+    reports: tuple[Path, ...]
+
+    @property
+    def run_id(self) -> str:
+        """The run's id."""
+        return self.folder.name
+
+    @property
+    def may_have_sent(self) -> bool:
+        """Whether its plan was approved, as far as can be told."""
+        return self.state != KILLED_PLANNING
+
+    @property
+    def host(self) -> str:
+        """The server, as it is shown."""
+        return str(self._destination.get("host", ""))
+
+    @property
+    def rehearsal(self) -> Rehearsal:
+        """Whether it was, or may have been, a rehearsal."""
+        return Rehearsal.of(self.host, stand_in=bool(self._plan.get("stand_in")))
+
+    @property
+    def campaigns(self) -> tuple[str, ...]:
+        """The campaigns of its plan."""
+        return tuple(str(campaign["campaign"]) for campaign in self._plan.get("campaigns", ()))
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Its settings, without secrets."""
+        return dict(self._request.get("settings", {}))
+
+    @property
+    def user(self) -> str:
+        """The API user that it was sent as."""
+        return str(self._destination.get("user", ""))
+
+    @property
+    def rows(self) -> int:
+        """The rows of its input."""
+        return sum(int(source["rows"]) for source in self._plan.get("sources", ()))
+
+    @property
+    def duplicates(self) -> int:
+        """The rows whose number stood in an earlier one."""
+        return sum(int(source["duplicates"]) for source in self._plan.get("sources", ()))
+
+    @property
+    def unsent_rows(self) -> Counter[Status]:
+        """The rows without a number to ask for, by their status."""
+        counted: Counter[Status] = Counter()
+        for source in self._plan.get("sources", ()):
+            for problem, count in source["problems"]:
+                counted[unsent_status(problem)] += int(count)
+        return counted
+
+    @property
+    def keep_lists(self) -> tuple[str, ...]:
+        """The files of numbers that it must never remove."""
+        return tuple(str(each["file"]) for each in self._plan.get("keep", ()))
+
+    @property
+    def numbers_by_status(self) -> Counter[Status]:
+        """Its distinct numbers by status, all campaigns together."""
+        counted: Counter[Status] = Counter()
+        for tally in self.told.tallies.values() if self.told else ():
+            for phase, count in tally.phases.items():
+                counted[status_of(phase)] += count
+        return counted
+
+    @property
+    def open_numbers(self) -> int:
+        """How many numbers have no final answer."""
+        return sum(count for status, count in self.numbers_by_status.items() if status in OPEN_STATUSES)
+
+    @property
+    def nothing(self) -> NoneFound | None:
+        """That none of its numbers was found, where that is so."""
+        results = []
+        for campaign in self._plan.get("campaigns", ()):
+            statuses = Counter[Status]()
+            tally = self.told.tallies.get(campaign["campaign"]) if self.told else None
+            for phase, count in tally.phases.items() if tally else ():
+                statuses[status_of(phase)] += count
+            gone = tally.gone if tally else 0
+            results.append(CampaignResult(campaign["campaign"], statuses, campaign.get("confirmed", False), gone=gone))
+        return none_found(results)
+
+    @property
+    def proves_nothing(self) -> bool:
+        """Whether it came to its end, and its result is not an answer all the same."""
+        return self.state == Ending.DONE and self.nothing is not None and self.nothing.proves_nothing
+
+    @property
+    def held(self) -> dict[str, Held]:
+        """How its campaigns hold their numbers, where that was seen."""
+        campaigns = self._plan.get("campaigns", ())
+        return {campaign["campaign"]: campaign["held"] for campaign in campaigns if campaign.get("held")}
+
+    @property
+    def resumable_numbers(self) -> int:
+        """How many numbers `resume` would ask for again."""
+        if self.state == ABANDONED:
+            return 0
+        return sum(count for status, count in self.numbers_by_status.items() if status in RESUMED)
+
+    @property
+    def requests(self) -> int:
+        """How many requests left."""
+        return sum(tally.requests.total() for tally in self.told.tallies.values()) if self.told else 0
+
+    @property
+    def faults(self) -> Counter[str]:
+        """Requests without verdicts, by what became of them; those that nobody saw the end of are 'killed'."""
+        counted: Counter[str] = Counter()
+        for tally in self.told.tallies.values() if self.told else ():
+            counted.update({result or "killed": count for result, count in tally.requests.items()})
+        del counted["verdicts"]
+        return counted
+
+    @property
+    def unasked(self) -> bool:
+        """Whether the server named a removal that nobody asked for."""
+        return bool(self.told and self.told.unasked)
+
+    @property
+    def sessions_to_the_end(self) -> int:
+        """How many sessions ended by themselves, all that could be asked being asked."""
+        return sum(session.ending == Ending.DONE for session in self.told.sessions) if self.told else 0
+
+    @property
+    def _request(self) -> dict[str, Any]:
+        return self.told.facts.request if self.told else {}
+
+    @property
+    def _destination(self) -> dict[str, Any]:
+        return dict(self._request.get("destination", {}))
+
+    @property
+    def _plan(self) -> dict[str, Any]:
+        return (self.told.facts.plan or {}) if self.told else {}
+
+
+def past_runs(state_dir: Path) -> Iterator[PastRun]:
+    """Yield all runs of a state folder, oldest first. Raises StorageError where a folder cannot be read."""
+    for folder in run_folders(state_dir):
+        yield past_run(folder)
+
+
+def past_run(folder: Path) -> PastRun:
+    """Return what is known of the run in this folder. Raises StorageError where it cannot be looked at at all."""
+    noted = noted_reports(folder)
+    reports = (folder / REPORT, *noted.paths) if (folder / REPORT).exists() else noted.paths
+    held = under_way(folder)
+    ledger = folder / LEDGER
+    if not ledger.is_file() or not was_approved(ledger):
+        return PastRun(folder, UNDER_WAY if held else KILLED_PLANNING, begun_s(folder), None, "", reports)
+    try:
+        with opened_for_reading(ledger) as store:
+            told = history(store)
+            state = UNDER_WAY if held else _ending(folder, told)
+            run = PastRun(folder, state, told.last_s, told, "" if noted.whole else _LOST, reports)
+            _look_through(run)
+            return run
+    except StorageError as error:
+        return PastRun(folder, UNDER_WAY if held else UNREADABLE, begun_s(folder), None, error.sentence, reports)
+
+
+def _look_through(run: PastRun) -> None:
+    """Ask a run for all that may be asked of it later, so that what its cells raise is raised while they are read."""
+    details_as_json(run)
+    _ = run.keep_lists
+    for held in run.held.values():
+        told_forms(held, run.settings.get("region", "PL"))
+
+
+def _ending(folder: Path, told: History) -> str:
+    if is_marked(folder, Mark.ABANDONED):
+        return ABANDONED
+    return (told.sessions[-1].ending or Ending.KILLED.value) if told.sessions else NOT_BEGUN
+
+
+def run_as_json(run: PastRun) -> dict[str, object]:
+    """Return what `runs list --json` says of a run; the keys are stable."""
+    return {
+        "run_id": run.run_id,
+        "began_at": timestamp(run.told.created_at_s if run.told else run.last_s),
+        "last_at": timestamp(run.last_s),
+        "host": run.host,
+        "rehearsal": run.rehearsal.value or None,
+        "campaigns": list(run.campaigns),
+        "rows": run.rows,
+        "numbers": run.numbers_by_status.total(),
+        "duplicate_rows": run.duplicates,
+        "invalid_rows": run.unsent_rows[Status.INVALID],
+        "kept_rows": run.unsent_rows[Status.KEPT],
+        "numbers_by_status": {status.value: run.numbers_by_status[status] for status in Status},
+        "open_numbers": run.open_numbers,
+        "resumable_numbers": run.resumable_numbers,
+        "proves_nothing": run.proves_nothing,
+        "requests": run.requests,
+        "faults": dict(run.faults),
+        "sessions": len(run.told.sessions) if run.told else 0,
+        "ending": run.state,
+        "problem": run.problem,
+        "folder": str(run.folder),
+        "reports": [str(path) for path in run.reports if path.exists()],
+    }
+
+
+def details_as_json(run: PastRun) -> dict[str, object]:
+    """Return what `runs show --json` says of a run; the keys are stable."""
+    sources = run.told.facts.sources if run.told else ()
+    sessions = run.told.sessions if run.told else ()
+    return {
+        **run_as_json(run),
+        "user": run.user,
+        "settings": run.settings,
+        "input": [
+            {
+                "file": source.file,
+                "sheet": source.sheet,
+                "sha256": source.sha256,
+                "size_bytes": source.size_bytes,
+                "column": source.header[source.column],
+            }
+            for source in sources
+        ],
+        "session_times": [
+            {
+                "began_at": timestamp(session.began_at_s),
+                "ended_at": timestamp(session.ended_at_s) if session.ended_at_s is not None else None,
+                "ending": session.ending or None,
+            }
+            for session in sessions
+        ],
+    }
+
+
+_WHERE = ("campaign", "campaign_column")
+# What decides which numbers a file holds, and in which forms they are asked for.
+_READING = (*_WHERE, "column", "sheet", "encoding", "delimiter", "has_header", "split_cells", "region")
+
+
+class _Known(NamedTuple):
+    folder: Path
+    files: frozenset[str]
+    contents: frozenset[str]
+    settings: dict[str, object]
+
+
+class Left(NamedTuple):
+    """A run of a file of the inbox that did not leave it: the run's folder, the file's name and its SHA-256."""
+
+    folder: Path
+    name: str
+    content: str
+
+
+class EarlierRuns:
+    """The approved runs against one server with the campaign of these settings, oldest first.
+
+    Ledgers that cannot be read are passed over: `runs list` tells of them.
+    """
+
+    def __init__(self, state_dir: Path, host: str, settings: Settings) -> None:
+        self._host = host
+        self._settings = _plain(settings.public())
+        self._known: list[_Known] = []
+        self._elsewhere: list[_Known] = []  # for other campaigns
+        for folder in run_folders(state_dir):
+            self.add(folder)
+
+    def add(self, folder: Path) -> None:
+        """Take a run into account, if it is one of these."""
+        if not (folder / LEDGER).is_file():
+            return
+        with suppress(StorageError), opened_for_reading(folder / LEDGER) as store:
+            facts = Reopening(store).facts()
+            request = _plain(facts.request)
+            settings, destination = request["settings"], request["destination"]
+            if not (isinstance(settings, dict) and isinstance(destination, dict)):
+                return
+            alike = all(settings.get(name) == self._settings[name] for name in _WHERE)
+            if facts.approved_by and destination["host"] == self._host:
+                files = frozenset(str(source.file) for source in facts.sources)
+                contents = frozenset(str(source.sha256) for source in facts.sources)
+                (self._known if alike else self._elsewhere).append(_Known(folder, files, contents, settings))
+
+    def left_over(self, inbox: Path) -> Iterator[Left]:
+        """Yield the runs of single files of an inbox that were not brought to their end."""
+        for known in [*self._known]:
+            if len(known.files) == len(known.contents) == 1 and not any(is_marked(known.folder, each) for each in Mark):
+                (file,), (content,) = known.files, known.contents
+                if Path(file).parent == inbox:
+                    yield Left(known.folder, Path(file).name, content)
+
+    def finished_with(self, content: str) -> PastRun | None:
+        """Return the latest run that read this content in the same way and left nothing open; None: there is none."""
+        for known in reversed(self._known):
+            if content in known.contents and self._reads_alike(known.settings):
+                run = past_run(known.folder)
+                kept = run.unsent_rows[Status.KEPT]  # which the lists of today may not hold any more
+                if run.state == Ending.DONE and not run.open_numbers and not run.proves_nothing and not kept:
+                    return run
+        return None
+
+    def told_of(self, sources: Iterable[Source]) -> Iterator[str]:
+        """Yield a sentence on each source whose content an approved run had already; the latest one counts."""
+        for source in sources:
+            runs = [*self._elsewhere, *self._known]  # those with this campaign say more
+            known = next((each for each in reversed(runs) if source.sha256 in each.contents), None)
+            if known is not None:
+                file, run = harmless(source.file), past_run(known.folder)
+                yield _told(file, run) if known in self._known else _told_elsewhere(file, run)
+
+    def _reads_alike(self, earlier: Mapping[str, object]) -> bool:
+        """Tell whether a run took the same numbers, and asked for them in the forms that are wanted now, or in more."""
+        own = self._settings
+        if own["internal_numbers"] not in {None, earlier.get("internal_numbers")}:
+            return False
+        if own["number_format"] == NumberFormat.AUTO:
+            # What the records showed was settled in that run; what was wanted in any case was asked for, too.
+            forms = _words(own["also_try"]) <= _words(earlier["also_try"])
+        else:
+            forms = all(earlier[name] == own[name] for name in ("number_format", "also_try"))
+        rows = earlier.get("where", []) == own["where"]  # ledgers of earlier versions have none
+        return forms and rows and all(earlier.get(name) == own[name] for name in _READING)
+
+
+def _told(file: str, run: PastRun) -> str:
+    told = phrase(
+        "{file} was run before: run {run} of {began} had the same content", file=file, run=run.run_id, began=_began(run)
+    )
+    if not run.open_numbers:
+        return phrase("{told}, and every number has its final answer.", told=told)
+    if run.resumable_numbers:
+        return phrase("{told} and can be finished: bulk-remove resume {run}", told=told, run=run.run_id)
+    return phrase("{told}, and some numbers have no final answer.", told=told)
+
+
+def _told_elsewhere(file: str, run: PastRun) -> str:
+    return phrase(
+        "{file} was run before for campaign {campaigns}: run {run} of {began} had the same content.",
+        file=file,
+        campaigns=", ".join(run.campaigns),
+        run=run.run_id,
+        began=_began(run),
+    )
+
+
+def _began(run: PastRun) -> str:
+    return f"{datetime.fromtimestamp(begun_s(run.folder)).astimezone():%Y-%m-%d %H:%M}"
+
+
+def _words(value: object) -> set[str]:
+    return {*map(str, value)} if isinstance(value, list) else set()
+
+
+def _plain(values: dict[str, object]) -> dict[str, object]:
+    plain = json.loads(json.dumps(values))
+    return dict(plain)
+
+
+LEFTOVER_S = 3600.0
+"""What a run left that was killed while it planned goes after an hour: no run takes it up again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Doomed:
+    """A run that is to be deleted: its files, their size, and what stays elsewhere: reports, parts of them."""
+
+    run: PastRun
+    files: tuple[Path, ...]
+    size_bytes: int
+    left: tuple[Path, ...]
+
+
+def doomed(state_dir: Path, older_than_s: float, now_s: float) -> Iterator[Doomed]:
+    """Yield the runs in which nothing has happened for so long, oldest first; never one that is under way.
+
+    Raises StorageError.
+    """
+    for run in past_runs(state_dir):
+        longest_s = min(older_than_s, LEFTOVER_S) if run.state == KILLED_PLANNING else older_than_s
+        if run.state != UNDER_WAY and now_s - run.last_s >= longest_s:
+            files = tuple(sorted(path for path in run.folder.rglob("*") if not path.is_dir()))
+            yield Doomed(run, files, sum(path.lstat().st_size for path in files), tuple(_left(run)))
+
+
+def delete(one: Doomed) -> None:
+    """Delete a run's folder. Raises RunLockedError when it was taken up meanwhile, StorageError."""
+    delete_run(one.run.folder)
+
+
+def _left(run: PastRun) -> Iterator[Path]:
+    """Yield what this run wrote elsewhere: its reports, and parts of reports that a kill left beside them."""
+    for report in run.reports:
+        if run.folder not in report.parents:
+            if report.exists():
+                yield report
+            if report.parent.is_dir():
+                yield from sorted(path for path in report.parent.iterdir() if _is_part(path, report))
+
+
+def _is_part(path: Path, report: Path) -> bool:
+    return path.name.startswith(f".{report.name}.") and path.name.endswith(".part")

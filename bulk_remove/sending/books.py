@@ -1,0 +1,590 @@
+"""What follows an answer: states moved, written down, and only then counted and told."""
+
+import asyncio
+import logging
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from bulk_remove.core.chunker import LineLength, RequestShape, RequestSize, pack, timed
+from bulk_remove.core.forms import Forms
+from bulk_remove.core.lifecycle import (
+    BETWEEN_FORMS,
+    IN_A_CALL,
+    NOTHING_SEEN,
+    Event,
+    Phase,
+    for_each,
+    nowhere,
+    with_verdict,
+    without_verdict,
+)
+from bulk_remove.core.model import Again, Alike, Chunk, NumberState
+from bulk_remove.core.replies import Effect, Fault, Reply, doubt_us
+from bulk_remove.core.retry import BusyPolicy, RetryPolicy, Step, backoff_s, busy_delay_s
+from bulk_remove.core.summary import Ending
+from bulk_remove.core.throttle import Ceilings
+from bulk_remove.core.timeline import Snapshot, Window
+from bulk_remove.core.verdicts import Verdict, unasked_detail
+from bulk_remove.language import counted, ours, phrase
+from bulk_remove.sending.gate import Clock, DueStragglers, Gate, Halt, RunJournal, Steps
+
+_PATIENCE_S = 60.0
+"""How long a number that is due may wait for others to fill its chunk."""
+_LOOK_EVERY_S = 10.0
+"""How often to look whether a number is due: the loop's timers stand still while the machine sleeps."""
+
+
+class Feeder:
+    """Hands out chunks to the workers; each must be given back with `done`.
+
+    `next_due_s` is when the next number is to be asked for again, Unix seconds.
+    """
+
+    def __init__(
+        self,
+        journal: RunJournal,
+        clock: Clock,
+        halt: Halt,
+        shape_of: Callable[[str], RequestShape],
+        ahead: int,
+        linger_s: float,
+    ) -> None:
+        self._journal = journal
+        self._clock = clock
+        self._halt = halt
+        self._shape_of = shape_of
+        self._ahead = ahead
+        self._linger_s = linger_s
+        self._halves: list[Chunk] = []
+        self._planned: deque[Chunk] = deque()
+        self._last_planned_id = 0
+        self._canary: tuple[int, int] | None = None
+        self.next_due_s: float | None = None
+        self._out = 0
+        self._choosing = asyncio.Lock()
+        self._changed = asyncio.Event()
+
+    async def next(self) -> Chunk | None:
+        """Wait for the next chunk; None when there will be no more, or the run is being stopped."""
+        async with self._choosing:
+            while not self._halt.called:
+                self._changed.clear()
+                chunk = await self._choose()
+                if chunk is not None:
+                    self._out += 1
+                    return chunk
+                if not self._out and (self._canary or self.next_due_s is None):
+                    return None
+                await self._wait()
+        return None
+
+    def done(self, halves: Iterable[Chunk] = ()) -> None:
+        """Give a chunk back, and the halves it was split into."""
+        self._out -= 1
+        self._halves.extend(halves)
+        self._changed.set()
+
+    def wake(self) -> None:
+        """Let a waiting worker look again; the run may be stopping."""
+        self._changed.set()
+
+    def due_again(self, due_s: Iterable[float]) -> None:
+        """Take note that numbers are to be asked for again at these times (Unix seconds)."""
+        self.next_due_s = min((*due_s, *([] if self.next_due_s is None else [self.next_due_s])), default=None)
+
+    async def begin(self) -> None:
+        """Find what already waits in the ledger."""
+        self.next_due_s = await self._journal.write(self._next_due_s)
+
+    async def hold_to_canary(self) -> bool:
+        """Hand out only what belongs to the run's canary, chosen now if need be; False when there is nothing to send.
+
+        Nothing is waited for then but what is under way.
+        """
+        self._canary = await self._journal.write(self._canary_of)
+        return self._canary is not None
+
+    def release(self) -> None:
+        """Hand out everything again."""
+        self._canary = None
+
+    def _canary_of(self, steps: Steps) -> tuple[int, int] | None:
+        if (found := steps.canary()) is not None:
+            return found
+        for chunk in steps.planned_chunks(0, 1):
+            return steps.begin_canary(chunk.ordinals, planned=True)
+        due = steps.due_stragglers(self._clock.wall_s(), self._most_numbers)
+        if due is None:
+            return None
+        return steps.begin_canary([ordinal for ordinal, *_ in due.numbers[: self._fitting(due)]], planned=False)
+
+    def _next_due_s(self, steps: Steps) -> float | None:
+        return steps.next_due_s() if self._canary is None else steps.next_due_s(self._canary)
+
+    async def _wait(self) -> None:
+        """Wait until a number is due or something changed."""
+        if self.next_due_s is None:
+            await self._changed.wait()
+            return
+        while (left_s := self.next_due_s - self._clock.wall_s()) > 0.0:
+            try:
+                async with asyncio.timeout(min(left_s, _LOOK_EVERY_S)):
+                    await self._changed.wait()
+            except TimeoutError:
+                continue
+            return
+
+    async def _choose(self) -> Chunk | None:
+        if self._halves:
+            return self._halves.pop()  # the latest first: so the number that was meant is found soonest
+        if not self._planned:
+            await self._fetch_planned()
+        due = await self._pack_due(only_full=bool(self._planned))
+        if due is not None:
+            return due
+        return self._planned.popleft() if self._planned else None
+
+    async def _fetch_planned(self) -> None:
+        after_id = self._last_planned_id
+        chunks = await self._journal.write(lambda steps: steps.planned_chunks(after_id, self._ahead))
+        if self._canary is not None:
+            chunks = [chunk for chunk in chunks[:1] if chunk.ordinals[0] == self._canary[0]]
+        self._planned.extend(chunks)
+        if self._planned:
+            self._last_planned_id = self._planned[-1].chunk_id
+
+    async def _pack_due(self, *, only_full: bool) -> Chunk | None:
+        """Pack a chunk of numbers that are due; None when none is, or they may wait for a fuller chunk."""
+        now_s = self._clock.wall_s()
+        if self.next_due_s is None or self.next_due_s > now_s:
+            return None
+        only_full = only_full and now_s - self.next_due_s < _PATIENCE_S
+        until_s = now_s if only_full else now_s + self._linger_s
+        chunk, self.next_due_s = await self._journal.write(lambda steps: self._pack(steps, until_s, only_full))
+        return chunk
+
+    def _pack(self, steps: Steps, until_s: float, only_full: bool) -> tuple[Chunk | None, float | None]:
+        chunk = None
+        # One more than fits shows that the chunk is full.
+        most = self._most_numbers + 1
+        due = steps.due_stragglers(until_s, most, *([] if self._canary is None else [self._canary]))
+        if due is not None:
+            size = self._fitting(due)
+            if size < len(due.numbers) or not only_full:
+                ordinals, numbers, states = zip(*due.numbers[:size], strict=True)
+                chunk = steps.pack_chunk(due.campaign, due.form, numbers, ordinals, states)
+        return chunk, self._next_due_s(steps)
+
+    def _fitting(self, due: DueStragglers) -> int:
+        """Return how many of the numbers fit one request."""
+        return len(next(pack((number for _, number, _ in due.numbers), self._shape_of(due.campaign))))
+
+    @property
+    def _most_numbers(self) -> int:
+        return self._shape_of("00000").max_numbers
+
+
+class Tally:
+    """The running counts of this session; `phases` says where the numbers stand at its beginning."""
+
+    def __init__(self, phases: Mapping[str, int]) -> None:
+        self._phases: Counter[str] = Counter(phases)
+        self._faults: Counter[str] = Counter()
+        self._requests = 0
+        self._removed = 0
+        self._strangers = 0
+        self._waiting = 0
+
+    def waits(self, numbers: int) -> None:
+        """Count numbers that wait from an earlier session."""
+        self._waiting += numbers
+
+    def request(self) -> None:
+        """Count a request that left."""
+        self._requests += 1
+
+    def moved(self, before: Alike[NumberState], after: Alike[NumberState], waiting: int) -> None:
+        """Count numbers that moved on; `waiting` is how many more wait to be asked for again (may be negative)."""
+        for states, sign in ((before, -1), (after, 1)):
+            for state, count in states.counted():
+                self._phases[state.phase] += sign * count
+                self._removed += sign * count * state.removed
+        self._waiting += waiting
+
+    def fault(self, fault: Fault) -> None:
+        """Count a request without verdicts."""
+        self._faults[fault.kind] += 1
+
+    def strangers(self, count: int) -> None:
+        """Count numbers that a reply spoke of unasked."""
+        self._strangers += count
+
+    def snapshot(self, rate: float) -> Snapshot:
+        """Return the counts of this moment; `rate` is how many requests a second may be sent."""
+        phases = {phase: count for phase, count in self._phases.items() if count > 0}
+        return Snapshot(
+            phases,
+            self._requests,
+            self._removed,
+            self._strangers,
+            dict(self._faults),
+            rate,
+            self._waiting,
+        )
+
+
+log = logging.getLogger("bulk_remove.pool")
+
+REFUSED_ALONE = 10
+"""So many single numbers refused in a row, with no reply between them: the server refuses the request, not a number."""
+
+Settled = Callable[[Sequence[str], Sequence[NumberState]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class PoolSettings:
+    """The ceilings and the policies for asking again.
+
+    `forms` are those in which a number that is not there is asked for again. `longest_line` is the longest request
+    line that the server is known to take, in bytes; None while unknown. `size` is how many numbers a request may hold
+    at the start. `windows` are the hours in which to send, always where there are none. `until_s` is the deadline. Both
+    are held against the machine's clock: local time, and Unix seconds (None: there is none).
+    """
+
+    ceilings: Ceilings
+    retry: RetryPolicy
+    busy: BusyPolicy
+    forms: Forms
+    size: RequestSize
+    longest_line: int | None = None
+    windows: tuple[Window, ...] = ()
+    until_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What the workers share: who keeps time, the pace, the books and the queue.
+
+    `on_settled` is told the numbers of a chunk and their states once they are on disk.
+    """
+
+    settings: PoolSettings
+    journal: RunJournal
+    clock: Clock
+    halt: Halt
+    gate: Gate
+    feeder: Feeder
+    tally: Tally
+    shape_of: Callable[[str], RequestShape]
+    on_settled: Settled
+
+
+class Bookkeeper:
+    """Writes every answer to the ledger, then counts it.
+
+    `line` is what is known of how long a request line the server takes; `size` follows how long its replies take, and
+    `fastest` is the fastest of them, in all sessions of the run: the ledger keeps it.
+    """
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self.fastest = self._kept = NOTHING_SEEN
+        self.line = LineLength(desk.settings.longest_line)
+        self.size = desk.settings.size
+        self._went_through = 0
+        self._refused_alone = Counter[int]()
+        self._refused_forms: set[int] = set()
+
+    def took(self, chunk: Chunk, took_us: int, whole_us: int, answer: Reply | Fault) -> None:
+        """Take note how long a request took, if that says something of its size or of the time that others need.
+
+        It took so long until the head of its reply was here, and `whole_us` until its body was.
+        """
+        if isinstance(answer, Reply):
+            self.fastest = self.fastest.and_reply(took_us, len(chunk.numbers))
+        if isinstance(answer, Reply) or answer.effect is Effect.IN_DOUBT:
+            most = self.size.most
+            self.size = timed(self.size, len(chunk.numbers), whole_us, answered=isinstance(answer, Reply))
+            if self.size.most < most:
+                log.warning("replies are slow: from now on %d numbers in a request at most", self.size.most)
+
+    async def begin(self) -> None:
+        """Take up what earlier sessions have seen. Raises StorageError."""
+        self.fastest = self._kept = await self._desk.journal.write(lambda steps: steps.fastest())
+
+    async def replied(self, chunk: Chunk, attempt_id: int, reply: Reply) -> None:
+        """Settle a chunk by a reply; numbers that it left open are to be asked for again. Raises StorageError."""
+        desk = self._desk
+        now_s = desk.clock.wall_s()
+        if reply.unasked:
+            desk.halt.call(Ending.UNASKED)  # before anything else is sent
+            log.error("chunk %d: %s", chunk.chunk_id, unasked_detail(reply.unasked, masked=True))
+        verdicts = _as_meant(chunk, reply)
+        other_forms = self._other_forms(chunk, verdicts, now_s) if desk.settings.forms.others else {}
+        verdicts = verdicts.but(dict.fromkeys(other_forms, Verdict(Event.NOT_IN_THIS_FORM)))
+        states = self._moved(chunk, verdicts, now_s)
+        again = {**self._due_again(chunk, states, now_s), **other_forms}
+        kept, self._kept = self._kept, self.fastest
+
+        def write(steps: Steps) -> None:
+            steps.settle(chunk, states, again)
+            steps.end_attempt(attempt_id, now_s, "verdicts", "", reply.strangers, reply.unasked)
+            if self._kept != kept:
+                steps.keep_fastest(self._kept)
+
+        await desk.journal.write(write)
+        desk.gate.answered()
+        self._refused_alone[chunk.form] = 0
+        self._went_through += len(states) - len(again)
+        line_bytes = self._line_of(chunk) if chunk.chunk_id in self.line.splits else 0
+        self._learn(self.line.answered(chunk.chunk_id, len(chunk.numbers), line_bytes))
+        if reply.strangers:
+            self._heed_strangers(chunk, reply)
+        self._settled(chunk, states, again)
+
+    def _heed_strangers(self, chunk: Chunk, reply: Reply) -> None:
+        """Take note of numbers that nobody asked for; where the URL was cut for them, the next ones are shorter."""
+        self._desk.tally.strangers(reply.strangers)
+        log.warning("chunk %d: the reply spoke of %d numbers unasked", chunk.chunk_id, reply.strangers)
+        if reply.unasked or reply.cut_at is not None:
+            arrived = len(chunk.numbers) // 2 if reply.cut_at is None else reply.cut_at
+            self._learn(self.line.at_most(self._line_of(replace(chunk, numbers=chunk.numbers[: max(1, arrived)]))))
+
+    def _learn(self, line: LineLength) -> None:
+        if line.longest != self.line.longest:
+            log.warning("long requests do not get through: from now on %d bytes at most", line.longest)
+        self.line = line
+
+    def _line_of(self, chunk: Chunk) -> int:
+        return self._desk.shape_of(chunk.campaign).line_bytes(*chunk.numbers)
+
+    def _moved(self, chunk: Chunk, verdicts: Alike[Verdict], now_s: float) -> Alike[NumberState]:
+        """Return the numbers' states after a reply. The time of those in a call stands still when nobody could ask."""
+        sending_s = self._desk.gate.sending_s
+
+        def move(state: NumberState, verdict: Verdict) -> NumberState:
+            after = with_verdict(state, verdict.event, verdict.removed, (), verdict.detail, now_s, self.fastest)
+            found_just_now = after.busy_since_s != state.busy_since_s
+            return after._replace(busy_since_s=sending_s) if found_just_now else after
+
+        return chunk.states.joined(verdicts, move)
+
+    async def skip(self, chunk: Chunk) -> bool:
+        """Go on to the next form where the server refuses this one; True when the chunk need not be sent.
+
+        Numbers that were found in this form, or got no answer in it, are asked for nevertheless. Raises StorageError.
+        """
+        if chunk.form not in self._refused_forms or chunk.states.where(_was_asked_for):
+            return False
+        now_s = self._desk.clock.wall_s()
+        states, again = self._past_this_form(chunk, "", now_s, 0)
+        # Nothing was sent, so the attempt that a refusal counts is not one.
+        states = states.each(lambda state: state._replace(attempts=state.attempts - 1))
+
+        def write(steps: Steps) -> None:
+            steps.settle(chunk, states, again)
+            steps.end_unsent(chunk.chunk_id, now_s)
+
+        await self._desk.journal.write(write)
+        self._settled(chunk, states, again)
+        return True
+
+    async def cut(self, chunk: Chunk) -> tuple[Chunk, ...]:
+        """Halve a chunk that is known to be too long or too slow; returns the halves, none if it may go."""
+        desk = self._desk
+        if len(chunk.numbers) <= self.size.most and not self._is_too_long(chunk):
+            return ()
+        now_s = desk.clock.wall_s()
+
+        def write(steps: Steps) -> tuple[Chunk, ...]:
+            halves = steps.split(chunk, chunk.states, now_s)
+            steps.end_unsent(chunk.chunk_id, now_s)
+            return halves
+
+        halves = await desk.journal.write(write)
+        self._parted(chunk, halves, suspect=False)
+        desk.tally.moved(chunk.states, chunk.states, len(chunk.states) if chunk.first else 0)
+        return halves
+
+    def _is_too_long(self, chunk: Chunk) -> bool:
+        return self.line.longest is not None and len(chunk.numbers) > 1 and self._line_of(chunk) > self.line.longest
+
+    def _parted(self, chunk: Chunk, halves: Sequence[Chunk], *, suspect: bool) -> None:
+        parts = [half.chunk_id for half in halves]
+        self.line = self.line.parted(chunk.chunk_id, parts, len(chunk.numbers), suspect=suspect)
+
+    async def faulted(
+        self, chunk: Chunk, attempt_id: int, fault: Fault, took_us: int | None, step: Step
+    ) -> tuple[Chunk, tuple[Chunk, ...]]:
+        """Write what a fault left behind and take the step; returns the chunk as it now is, and its halves if split.
+
+        `took_us` is how long the request took, None if it never departed. Raises StorageError.
+        """
+        desk = self._desk
+        now_s = desk.clock.wall_s()
+        again: dict[int, Again] = {}
+        alone = step is Step.SPLIT and len(chunk.numbers) == 1
+        doubt = doubt_us(fault, took_us)
+        numbers = len(chunk.numbers)
+        lost = self.fastest.may_have_acted(doubt, for_each(doubt, numbers))
+        event = Event.REFUSED if alone else Event.LOST if lost else Event.UNTOUCHED
+        splits = step in {Step.SPLIT, Step.PROBE} and not alone
+        # Of a request refused as a whole nobody knows yet which number was meant.
+        detail = "" if splits and fault.effect is Effect.REFUSED else fault.detail
+        if alone and _is_about_the_form(chunk):
+            states, again = self._past_this_form(chunk, detail, now_s, doubt)
+        else:
+            states = chunk.states.each(
+                lambda state: without_verdict(state, event, detail, doubt, self.fastest, numbers)
+            )
+        closes = alone or step is Step.GIVE_UP
+
+        def write(steps: Steps) -> tuple[Chunk, ...]:
+            halves: tuple[Chunk, ...] = ()
+            if splits:
+                halves = steps.split(chunk, states, now_s, first=1 if step is Step.PROBE else None)
+            elif closes:
+                steps.settle(chunk, states, again)
+            else:
+                steps.keep_states(chunk, states)
+            steps.end_attempt(attempt_id, now_s, fault.kind, fault.request_id, 0)
+            return halves
+
+        halves = await desk.journal.write(write)
+        desk.tally.fault(fault)
+        desk.gate.faulted(fault, splits=step is Step.SPLIT)
+        if fault.too_long and splits:
+            self._learn(self.line.at_most(max(map(self._line_of, halves))))
+        elif splits:
+            self._parted(chunk, halves, suspect=fault.may_be_length)
+        elif closes:
+            self.line = self.line.blamed(chunk.chunk_id)
+        self._refused_alone[chunk.form] += alone
+        if closes:
+            self._settled(chunk, states, again)
+        else:
+            desk.tally.moved(chunk.states, states, len(states) if splits and chunk.first else 0)
+        self._end_if_hopeless(fault, step)
+        return replace(chunk, states=states), halves
+
+    def _settled(self, chunk: Chunk, states: Alike[NumberState], again: Mapping[int, Again]) -> None:
+        desk = self._desk
+        waited = 0 if chunk.first else len(states)
+        desk.tally.moved(chunk.states, states, len(again) - waited)
+        desk.feeder.due_again(how.due_s for how in again.values())
+        numbers = chunk.numbers
+        if chunk.form:
+            planned = desk.settings.forms.planned
+            numbers = tuple([planned(n) if nowhere(state) else n for n, state in zip(numbers, states, strict=True)])
+        desk.on_settled(numbers, states)
+
+    def _end_if_hopeless(self, fault: Fault, step: Step) -> None:
+        for form, times in self._refused_alone.items():
+            if times >= REFUSED_ALONE and form and form not in self._refused_forms:
+                self._refused_forms.add(form)
+                log.warning("the server refuses form %d of those also tried: it is left out from now on", form)
+        denied, ends = fault.effect is Effect.DENIED, step is Step.END_RUN
+        if (denied and ends) or self._refused_alone[0] >= REFUSED_ALONE:
+            self._desk.halt.call(Ending.DENIED, self._with_its_past(fault))
+        elif ends or (self._desk.gate.hopeless and not denied):
+            self._desk.halt.call(Ending.UNAVAILABLE, fault)
+
+    def _with_its_past(self, fault: Fault) -> Fault:
+        """Return a denial with since when it is so, where the server let requests through before."""
+        if fault.effect is not Effect.DENIED or not self._went_through:
+            return fault
+        since = datetime.fromtimestamp(self._desk.gate.denied_since_s).astimezone()
+        through = counted(self._went_through, "{count:,} number went through", "{count:,} numbers went through")
+        sentence = phrase(
+            "{problem} It has refused since {since}, after {through}.",
+            problem=ours(fault.sentence),
+            since=f"{since:%H:%M}",
+            through=through,
+        )
+        return replace(fault, sentence=sentence)
+
+    def _other_forms(self, chunk: Chunk, verdicts: Alike[Verdict], now_s: float) -> dict[int, Again]:
+        """Return by index how the numbers that are not there in this form are to be asked for in the next one."""
+        missing = [
+            index
+            for index in verdicts.where(lambda verdict: verdict.event is Event.NOT_EXIST)
+            if not chunk.states[index].removed
+        ]
+        found = {index: self._next_form(chunk.numbers[index], now_s) for index in missing}
+        return {index: how for index, how in found.items() if how is not None}
+
+    def _next_form(self, number: str, now_s: float) -> Again | None:
+        forms = self._desk.settings.forms
+        while number := forms.after(number):
+            form = forms.rank(number)
+            if form not in self._refused_forms:
+                return Again(now_s, number, form)
+        return None
+
+    def _past_this_form(
+        self, chunk: Chunk, detail: str, now_s: float, doubt: int
+    ) -> tuple[Alike[NumberState], dict[int, Again]]:
+        """Return what follows when a form is refused: the next form, or that the number does not exist."""
+        hows = [self._next_form(number, now_s) for number in chunk.numbers]
+        states = Alike.of(
+            without_verdict(state, Event.NOT_IN_THIS_FORM, "", doubt, self.fastest, len(hows))
+            if how
+            else without_verdict(state, Event.NOT_EXIST, detail, doubt, self.fastest, len(hows))
+            for state, how in zip(chunk.states, hows, strict=True)
+        )
+        return states, {index: how for index, how in enumerate(hows) if how}
+
+    def _due_again(self, chunk: Chunk, states: Alike[NumberState], now_s: float) -> dict[int, Again]:
+        """Return by index when the numbers that a reply left open are to be asked for again, as they were."""
+        settings, clock = self._desk.settings, self._desk.clock
+        again: dict[int, Again] = {}
+        for index in states.where(_is_open):
+            state, delay_s = states[index], None
+            if state.phase in IN_A_CALL:
+                used_s = self._desk.gate.sending_s - state.busy_since_s
+                delay_s = busy_delay_s(settings.busy, state.busy_rounds, used_s, clock.draw())
+            elif state.phase == Phase.PASSED_OVER and state.attempts < settings.retry.tries:
+                delay_s = backoff_s(settings.retry, state.attempts, clock.draw())
+            if delay_s is not None:
+                again[index] = Again(now_s + delay_s, chunk.numbers[index], chunk.form)
+        return again
+
+
+def _as_meant(chunk: Chunk, reply: Reply) -> Alike[Verdict]:
+    """Return the verdicts of a reply, as they count for numbers in this form.
+
+    A number refused in another form than planned is not in the campaign in it. Where the reply names a removal that
+    nobody asked for, that may be what became of a number of which it does not speak.
+    """
+    verdicts, changed = reply.verdicts, dict[int, Verdict]()
+    if reply.unasked:
+        detail = unasked_detail(reply.unasked)
+        passed_over = verdicts.where(lambda verdict: verdict.event is Event.PASSED_OVER)
+        changed |= {index: verdicts[index]._replace(detail=detail) for index in passed_over}
+    if chunk.form:
+        refused = verdicts.where(lambda verdict: verdict.event is Event.REFUSED)
+        changed |= {
+            index: verdicts[index]._replace(event=Event.NOT_EXIST)
+            for index in refused
+            if _is_about_the_form(chunk, index) and not verdicts[index].removed
+        }
+    # No kind may stay that is no number's any more: it may not be possible in this form.
+    return Alike.of(changed.get(index, verdict) for index, verdict in enumerate(verdicts)) if changed else verdicts
+
+
+def _was_asked_for(state: NumberState) -> bool:
+    """Tell whether a number was found in the form in which it stands, or got no answer in it."""
+    return state.phase not in BETWEEN_FORMS
+
+
+def _is_open(state: NumberState) -> bool:
+    """Tell whether a reply left a number to be asked for again as it is."""
+    return state.phase in IN_A_CALL or state.phase == Phase.PASSED_OVER
+
+
+def _is_about_the_form(chunk: Chunk, index: int = 0) -> bool:
+    """Tell whether the refusal of a single number is about its form: it was never found in it."""
+    state = chunk.states[index]
+    return chunk.form > 0 and not state.removed and state.phase not in IN_A_CALL
