@@ -8,7 +8,7 @@ READY := $(VENV)/.ready
 # Bytecode is kept: to compile everything anew would cost each process more than most of its work.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test check format fix lint types cover rest pytest lowest deep sim bench pace torture reference picture translations lock clean
+.PHONY: help demo test check format fix lint types cover rest pytest lowest deep sim bench pace torture walk reference picture translations lock clean
 
 help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -80,6 +80,9 @@ pace: $(READY) ## Hold the pace against hidden limits and other rules; writes do
 KILLS ?= 100
 torture: $(READY) ## Kill the real command again and again, KILLS=100, and hold its report against the audit
 	@$(BIN)/python -m tests.torture.killing --kills $(KILLS)
+
+walk: $(READY) ## Count the functions and files through which one number walks
+	@$(BIN)/python -m tests.walk
 
 reference: $(READY) ## Write docs/reference.md from the code
 	@$(BIN)/python -m tests.docs.reference --write

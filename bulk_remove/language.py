@@ -4,6 +4,10 @@ What is made up of parts is a `Phrase`: English to whoever treats it as text (th
 template with values to `translated`, which says it in the language in use. Of the values only those that are phrases
 are translated, never data: a column may be named like a word of ours. Nor can data take hold of what it is shown on:
 whatever a phrase is given loses its control characters and its line ends (`one_line`).
+
+Catalogues of translations, as gettext has them: `locale/LANGUAGE/LC_MESSAGES/bulk_remove.mo` in the package.
+
+The `.po` beside each is what people edit; it is compiled by `make translations`.
 """
 
 import gettext

@@ -1,6 +1,14 @@
 """What is told of a command when it has ended, however it ended: metrics for Prometheus, a notification.
 
 Neither ever changes the exit code.
+
+A run of before in three lines.
+
+The log of a run, in its folder. It holds no phone number and no secret.
+
+A metrics file for node_exporter's textfile collector, which may read it at any moment, as another user.
+
+A word to a webhook, a mailbox or a chat, by way of Apprise. Its addresses hold secrets and are never shown.
 """
 
 import json

@@ -1,4 +1,9 @@
-"""The commands. Heavy imports stay inside them, so that --help answers at once."""
+"""The commands. Heavy imports stay inside them, so that --help answers at once.
+
+The commands about settings and passwords: `config`, `login`, `logout`. Heavy imports stay inside them.
+
+`bulk-remove runs`: its commands. Heavy imports stay inside them, so that --help answers at once.
+"""
 
 from collections.abc import Sequence
 from copy import copy

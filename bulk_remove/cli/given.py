@@ -1,4 +1,13 @@
-"""What the options that were given amount to: settings, changes to a run's, the address, the state folder."""
+"""What the options that were given amount to: settings, changes to a run's, the address, the state folder.
+
+Who we are to the server: the user, and the password from the nearest of its sources.
+
+Where the password comes from: the environment, a file that is private, or a command. Never the command line.
+
+The system's keyring: a password for each server and user. An optional extra; it is loaded only where it is needed.
+
+A password is kept under its server's name, so that it is never offered to another one.
+"""
 
 import os
 import re

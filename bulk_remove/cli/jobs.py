@@ -1,4 +1,9 @@
-"""What the commands do, once they are called: settings, one call into `run`, the result on the screen."""
+"""What the commands do, once they are called: settings, one call into `run`, the result on the screen.
+
+What is looked at and asked before a run, and between its canary and the rest.
+
+The keys while a run sends: what is typed, turned into what the pool is to do, answered and noted in the log.
+"""
 
 import asyncio
 import logging

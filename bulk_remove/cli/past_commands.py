@@ -1,4 +1,11 @@
-"""What `bulk-remove runs` does, once it is called."""
+"""What `bulk-remove runs` does, once it is called.
+
+`bulk-remove explain`: what all runs did with one number.
+
+What `bulk-remove runs verify` does, once it is called.
+
+Which reports are written, and where; and the command that writes one again.
+"""
 
 import re
 import time

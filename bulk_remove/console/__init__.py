@@ -1,6 +1,6 @@
-"""What the operator sees: `screen` for the plan, the question, the summary and errors; `live` for the progress.
+"""What the operator sees and types.
 
-And what the operator types: `typed` for whole lines, `keyboard` for single keys.
+`screen` shows the plan, the question, the summary and errors, `live` the progress, and `keys` reads what is typed.
 """
 
 from bulk_remove.console.keys import typed_keys

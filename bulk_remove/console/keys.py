@@ -3,6 +3,8 @@ r"""Keys pressed at the terminal while something goes on: read one by one, witho
 The terminal is in another mode meanwhile: no lines, no echo, signals as ever (what `stty cbreak -echo` does). It is put
 back at the end, and before Ctrl-Z or Ctrl-\ take effect. Nothing is read and no mode changed while the command is in
 the background: that would stop it (SIGTTIN, SIGTTOU), or take away what is typed for somebody else.
+
+What is typed at the terminal, and signals that come just as something begins to wait.
 """
 
 import asyncio

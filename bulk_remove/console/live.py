@@ -1,4 +1,7 @@
-"""The progress: redrawn in place on a terminal, a plain line now and then without one or on a dumb one."""
+"""The progress: redrawn in place on a terminal, a plain line now and then without one or on a dumb one.
+
+Where all text leaves the program: a stream that may be closed, full or of few letters without anybody noticing.
+"""
 
 import asyncio
 import io

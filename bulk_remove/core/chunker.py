@@ -3,6 +3,18 @@
 The limit is on the whole request line as it stands on the wire, ` HTTP/1.1` included, because that is what servers
 measure: nginx answers 414 when the line does not fit one 8 KiB buffer, Apache at 8,190 bytes. The default number
 limit stays under PHP's `max_input_vars` of 1,000, past which PHP drops variables silently.
+
+How long a request line may be, found out from what becomes of requests. Lengths in bytes.
+
+A server says that a line is too long with HTTP 413, 414 or 431. Proxies on the way answer 400, 403, 404 or 500 instead,
+or break the connection. From a refused number, or an accident, such a failure is told by the parts of the request: if
+it had more numbers than any that was answered, and all its parts go through, it was the length. An accident befalls
+one request, so two failures must be explained in this way.
+
+How many numbers one request may hold, by how long its reply takes: PHP ends those that run too long.
+
+A reply slower than the limit halves the size; replies well under it win a tenth back each. What was planned is cut to
+that size and never put together again, so that the size comes back up to what was planned.
 """
 
 from bisect import bisect_right

@@ -5,6 +5,29 @@ cells are phone numbers and is believed when one of them looks like it. A *weak*
 of its cells must look like whole phone numbers. More than one candidate is never decided here: the wrong column
 would remove the wrong numbers. A *rival* is another candidate that a name does not make one: most of its cells are
 phone numbers, and its name has a word of phones, of numbers or of removal in it (`stary_numer`, `numer_do_usuniecia`).
+
+A column that holds something else: other numbers that have as many digits as a phone number.
+
+Each kind is told by a rule that a phone number passes by chance at most, and by so many cells that chance is out of
+the question. The chance that a column of phone numbers is taken for another kind, at the least count of cells (more
+cells make it smaller):
+
+* PESEL numbers: the month and day of a birth between 1900 and 2099 and a check digit. `48` and a mobile number never
+  have such a month (`45` to `88`); `48` and a landline's number passes 1 time in 32 at most (31 of 100 days, 1 of 10
+  check digits), 5 of them 1 time in 35 million; 5 of one switchboard, with the same "day", 1 time in 100,000.
+* NIP numbers: no number of ten digits is whole in Poland, but one in America is: 1 in 11 passes, 5 in a row 1 time in
+  161,000.
+* REGON numbers: nine digits, as a Polish number has: 1 in 10 passes, 20 in a row 1 time in 10 to the 20th.
+* Bank accounts: more digits than any phone number; remainder 1 of 97.
+* Dates without separators: 1 in 1,200 numbers of eight digits is one; 5 in a row 1 time in 10 to the 15th.
+* Numbers that lost their last digits end in three zeros at least: 1 in 1,000 does by chance, 5 in a row 1 time in 10
+  to the 15th. A program that writes six digits of a number leaves such ones.
+* The rest is spelt as no phone number is, but row numbers: those have at most six digits, so a range of a switchboard's
+  numbers is none of them.
+
+Cells that repeat count once where a check digit decides: one number in every row would pass as easily as one.
+
+What a campaign's identifier is: five letters or digits, as Thulium documents it. Zeros in front belong to it.
 """
 
 import difflib

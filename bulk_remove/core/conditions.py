@@ -2,6 +2,10 @@
 
 A file of all customers with a column `zgoda` is not a list of numbers to remove. Whether TAK or NIE is meant, nobody
 can tell from the file: such a column is told with its counts, and `--where` chooses.
+
+What the cells of an input say of each other: what is a number in one file has lost digits in another.
+
+The input is read once under the rules that were given. Where `WholeInput.rules` then returns others, it is read again.
 """
 
 import re

@@ -1,6 +1,8 @@
 """What stops a run although nothing is wrong with any single number of it.
 
 All of it is arithmetic on what is known before the first request: `core.plan.approve` holds a plan against it.
+
+The canary: one chunk that is sent alone, and judged before the others follow.
 """
 
 import re

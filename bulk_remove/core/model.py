@@ -1,4 +1,11 @@
-"""The value types that everything else is written in. All of them are frozen."""
+"""The value types that everything else is written in. All of them are frozen.
+
+Values of which most are alike, each kind of them kept once ("dictionary encoding", as in Parquet and Arrow).
+
+Of the thousands of numbers of a run nearly all share their fate with their neighbours: they differ in the ids of their
+records alone. So what is decided of a number is decided once for each kind in its chunk, not once for each number,
+and by the same functions; what is stored and reported is stored and written once for each kind.
+"""
 
 import re
 from collections import Counter

@@ -24,6 +24,8 @@ the next run's input.
 Bare digits that are too long for the region and that a plus in front would make a number are refused where the
 campaign's form writes that plus or the prefix: a spreadsheet takes both away. Sent as they stand they would be
 reported as not there, while the number with its prefix stays in the campaign.
+
+A cell that holds several numbers -> its parts, where that is certain.
 """
 
 import re

@@ -9,6 +9,33 @@ Two rules, both on values:
   holds more requests than the ceiling, and an uneven past is never caught up in a burst.
 
 How fast slots follow is core/pace.py's to say. The ceiling itself never moves.
+
+How many requests a second the server bears, found out by asking: a state machine on values.
+
+Rules like CUBIC's (RFC 9438; the adaptive retries of AWS's SDKs) saw up and down about the limit and have a few in a
+hundred requests refused for ever. This one looks for the limit, then stays just under it:
+
+* *Seek.* From a modest start the rate doubles every few seconds, until a request is refused.
+* *Drop.* A refusal (429, 503) lowers the rate at once to what was *measured*: a limiter that refuses is empty, so what
+  it accepts from one refusal to the next is what it lets through, exactly, whatever it had saved up before. A request
+  that left before the last drop tells nothing new. A limiter that lets nothing through for seconds has a budget for a
+  longer time, so the time shut out counts, too.
+* *Hold.* The rate stays a little below that. Each time that the limit is found at the same place, longer: as long as
+  keeps refusals and pauses rare.
+* *Probe.* Then it climbs, first hardly, then faster and faster: a limit that has not moved is met with a small excess
+  and the rate goes back to what was held; one that has moved far is found within half a minute.
+
+The clock of hold and probe stands still while the rate is not what holds requests up: what is not tried is not learnt.
+
+How many requests at once the server bears, by the time of its replies: a state machine on values.
+
+After TCP Vegas (Brakmo, Peterson, 1995) and the gradient limits of Netflix's concurrency-limits: replies that take
+longer than those to a lightly loaded server have waited in a queue; by Little's law, of n requests at once
+n * (1 - light / loaded) wait. A queue of one or two keeps the server busy; what is more only makes others wait.
+
+Replies differ much and are few, so only means over a round of replies are compared. The light reply time is a moving
+one: replies to requests that left while at most half of the allowed were under way keep it up to date, and where there
+were none for a while, a round is sent at half the limit to see.
 """
 
 from fractions import Fraction

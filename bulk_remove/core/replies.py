@@ -5,6 +5,20 @@ are joined by number, never by position. PHP writes an object with the keys 0, 1
 
 A fault is why there is no verdict. Its effect says what follows. Whether the server has acted nevertheless is another
 question, for no status tells: `doubt_us` measures it.
+
+Which of the numbers asked for a reply's key means: that number, or the same one with more or less in front of it.
+
+A server may lose a plus or zeros, and it may add or lose the country code. Only what a region's numbering makes
+certain counts: the region's own code, its international prefix, a plus, zeros. A number with the code of another
+country in front is another number. Each key is looked at once, so a reply of a million keys takes linear time.
+
+How long a server wants to be left alone, as the headers of a reply say it: Retry-After, and what is left of a quota.
+
+Two spellings of quotas are read: the IETF draft "RateLimit header fields for HTTP", in its older form of three fields
+and in its newer one of parameters, and the `X-RateLimit-*` of GitHub and many others, whose reset is in seconds or Unix
+time. Moments are those of the server's own clock. What makes no sense is not there.
+
+Headers are found in any case of their name; of one that came several times the values are joined by commas.
 """
 
 import re

@@ -7,6 +7,8 @@ reason names the damage where it can be told: what a spreadsheet, a form or a ha
 Programs write numbers in ways from which every digit can be had back: `="601234555"`, `601234555.0`, `6.01234555E+08`,
 `p:+48601234555`. `reading` undoes them and says which they were. A decimal is never glued to the digits in front of it:
 what stands behind a single dot or comma is taken away as zeros of a whole number, or the cell is refused.
+
+What is known of a country's numbers. All of it is libphonenumber's, by way of the phonenumbers package.
 """
 
 import re

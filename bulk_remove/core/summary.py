@@ -1,4 +1,11 @@
-"""The closed sum, and what the run amounts to."""
+"""The closed sum, and what the run amounts to.
+
+What to do next, once a run has ended: whole sentences, and the command where there is one.
+
+What a result proves: the campaign's own count beside what the replies said, and that none was there.
+
+A night of an inbox: which files are left alone, where a file goes after its run, what the night amounts to.
+"""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,6 +1,14 @@
 """All that holds a request back, together: pace, rate and requests at once. Values; times in microseconds.
 
 The order for one request: `slot`, `departure`, and one of `answered`, `pushed_back`, `unanswered` or `withdrawn`.
+
+When the operator held a run. That time counts against nobody: not against the server, not against a number.
+
+Times in microseconds of one monotonic clock.
+
+What the operator's keys do to a run that sends: hold it, or have it use less of its ceilings. Never more.
+
+What earlier runs learned of a host, and what of it still counts. Times in Unix seconds.
 """
 
 from dataclasses import dataclass, replace

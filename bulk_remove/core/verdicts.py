@@ -2,6 +2,15 @@
 
 An entry has a documented `status`, and an `http_status` that agrees with it. An entry without a status refuses this
 number alone. Whatever else it is, it is reported in the server's own words, and nothing is read into it.
+
+A removal that nobody asked for: the reply names a record as removed under a number that was not sent.
+
+A proxy that cuts a long URL in the middle of a number makes another number of it, and the server removes that one.
+
+The JSON of a reply, with what PHP may put around it, and with keys that stand in it twice.
+
+PHP writes notices into the body, before the JSON or after it, and a file with a byte order mark puts that in front.
+The JSON is taken only where it is one whole value and all around it is known to be such text; nothing is guessed.
 """
 
 import json

@@ -1,9 +1,8 @@
 """The run's SQLite file: every intent before its act, every verdict before it is counted.
 
-`store` opens the file and owns the transactions, `planning` writes the plan, `sending` keeps intents and verdicts,
-`outcomes` reads what became of every row, `timing` when what happened, `reopening` takes a run up again, `history`
-knows what earlier runs sent, `standing` looks at a run from outside, `tracing` follows one number through it. `chain`
-links all that happens, and `verifying` checks the links.
+`store` opens the file and owns the transactions. `write` keeps the plan, and intents and verdicts while requests are
+sent. `read` tells what became of each row, when what happened, and one number's story. `reopening` takes a run up
+again, and looks at a run from outside. `proof` links all that happens and checks it. `distinct` finds duplicates.
 """
 
 from bulk_remove.ledger.proof import Verified, WrittenFile, verify

@@ -5,6 +5,16 @@ of an attempt (with its chunk as it left it: the numbers as sent, and what is kn
 ending of a session, a note of the canary, the counted records and the fastest reply, a file of a report that was
 written. So no event can be changed, left out, added or moved without all later links being made anew, and then the head
 differs from the one in the summary. Nothing is secret here: who can write both can forge both.
+
+The stragglers made anew from the chunks that carried them, and compared with those that the ledger has.
+
+A straggler says again what the last chunk that carried it says, and in which form that chunk left it; or, when it was
+made as the run was taken up again, what its planned chunk says. Taking a run up again also lets the time for calls
+begin anew and settles what is in doubt, which no chunk says.
+
+Whether a ledger is as it was written: the plan, the chain of what happened, and the chunks that it covers.
+
+What an attempt without an end says is in no chain yet: it is there only while a session is under way or was killed.
 """
 
 import sqlite3

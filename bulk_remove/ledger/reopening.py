@@ -1,6 +1,8 @@
 """A run taken up again: what was lost with the process is noted, what is open is made ready to be asked for.
 
 Everything that a later session needs is in the ledger; the input may be gone or changed.
+
+What a ledger says of its run at this moment, read without changing it, even while the run is under way.
 """
 
 import sqlite3

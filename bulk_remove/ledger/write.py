@@ -1,4 +1,19 @@
-"""The plan, written down: sources, rows, duplicates, chunks."""
+"""The plan, written down: sources, rows, duplicates, chunks.
+
+Intents and verdicts: what the pool writes while it sends. Each method is one step inside a transaction.
+
+Every chunk keeps its numbers' states after its last attempt. As soon as a number needs more than its planned chunk, it
+becomes a straggler with a row of its own, which says what is newest; a chunk packed later carries stragglers.
+
+A chunk's states change only by an attempt, whose ending comes after them in the same transaction: its link covers what
+the chunk then says (`chain`). What is changed without a request is an attempt that was not sent.
+
+One thread that writes for all workers, with group commit.
+
+Each call is a small function of `Sending`. The thread takes every call that waits, runs them in one transaction,
+commits once (one fsync for all), and only then tells the callers, all at once: to wake the loop costs more than most
+calls. So an awaited call is on disk when it returns.
+"""
 
 import asyncio
 import sqlite3

@@ -1,12 +1,12 @@
 """Files in, blocks of rows out: CSV and Excel, every cell as the text that stands in the file.
 
-`places` says which files a name means, `packed` sets aside what is packed or piped in, `files` looks an input over
-before anything is parsed. Of CSV, `encoding` finds out the encoding, `dialect` the delimiter and `heading` the names of
-the columns; `delimited` reads it, and `ragged` what is too wide for that. Workbooks are read in another process:
-`workbook` asks it through `workbook_process`, `workbook_child` answers, and each kind has a reader of its own there.
+`opening` finds the files that a name means and opens each as what it is. `source` looks a file over before anything is
+parsed, and sets aside what is packed or piped in. `table` finds the delimiter, the header and the phone column. `csv`
+reads text files, with `text` for their encoding. `workbook` has another process, `workbook_child`, read workbooks; each
+kind (`xlsx`, `xlsb`, `xls`, `ods`) has a reader there, and `cells` says what a cell becomes as text.
 
-What is named here is loaded when it is first used: the other process needs hardly anything of it, and pandas takes half
-a second.
+A name of this package is loaded when it is first used: the other process needs hardly anything of it, and pandas takes
+half a second.
 """
 
 from importlib import import_module

@@ -1,4 +1,12 @@
-"""Reads CSV with pandas' C parser, a block at a time."""
+"""Reads CSV with pandas' C parser, a block at a time.
+
+Rows of a CSV file that have more or fewer cells than its header, or quotes that are not closed.
+
+What stands in the phone column of a shorter row may be another number, which has moved there: such rows are compared
+with those that are whole. From the first row that is far wider than the header the rest of the file is read here, since
+pandas stops at it, and a table as wide as it would cost memory for every other row, too. Python's csv module takes each
+row as wide as it is, and reads the rows that both can read alike.
+"""
 
 import csv
 import re

@@ -1,4 +1,9 @@
-"""Opens an input as what it is."""
+"""Opens an input as what it is.
+
+What the command line names, as files: files themselves, folders, patterns, standard input.
+
+The kinds of file that are read, by the ends of their names.
+"""
 
 from collections.abc import Iterator, Sequence
 from glob import glob, has_magic

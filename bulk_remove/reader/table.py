@@ -1,4 +1,12 @@
-"""What every kind of file is read as."""
+"""What every kind of file is read as.
+
+Where the names of a table's columns stand, and which column holds the phone numbers.
+
+As a rule in the first row. Titles may stand above them ("Export of 5 January"), or there may be none at all; both are
+taken only where nothing else can be meant, since a row that is wrongly taken as a heading would lose a number.
+
+How a CSV file is written: its delimiter and its first rows.
+"""
 
 import codecs
 import csv

@@ -1,4 +1,17 @@
-"""A text file as characters, and as the UTF-8 that pandas' parser reads, whatever encoding it is written in."""
+"""A text file as characters, and as the UTF-8 that pandas' parser reads, whatever encoding it is written in.
+
+Which encoding a text file is in, and whether every byte of it decodes.
+
+UTF-8 tells itself by its form, UTF-16 by its mark or its zeros, the rest by its letters. Phone numbers are ASCII in all
+of them: what hangs on the encoding are the names of the columns and the cells kept beside the numbers.
+
+Which encoding of one byte a letter makes words of a file's bytes.
+
+Nearly any bytes decode in nearly all of these, and cp1250 (Windows) and ISO-8859-2 differ in little but ą, ś and ź. So
+what comes out is looked at: whether the alphabet of one language holds it, and whether nothing stands between two
+letters that is none. Polish comes first; for other languages the answer must be the only one. charset-normalizer is
+asked about other scripts only: among Latin ones it takes French for Norwegian in cp1250.
+"""
 
 import codecs
 import io

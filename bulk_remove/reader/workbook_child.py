@@ -3,6 +3,8 @@
 Standard input brings a line that says what is given, the workbook itself, and then requests, each a line of JSON. The
 answers are JSON, each behind its length in four bytes: the sheets; the first rows of one; or all rows of one in blocks,
 and then what the operator must be told of them. Where the workbook cannot be read, the answer says so.
+
+Opens a workbook as what it really is: one under another kind's name is refused, not guessed at.
 """
 
 import datetime as dt

@@ -1,6 +1,6 @@
-"""The report for people: one HTML file that needs nothing else.
+"""The reports: `csv` with the summary, `xlsx`, and `html`, one page that needs nothing else.
 
-`page` says what stands in it, `charts` draws, `page.html.j2` and `style.css` are its form.
+`page.html.j2` and `style.css` are the form of the page.
 """
 
 from bulk_remove.report.html import write_page

@@ -1,4 +1,7 @@
-"""The report: every input row once, in order, written aside and renamed when whole. And its summary as JSON."""
+"""The report: every input row once, in order, written aside and renamed when whole. And its summary as JSON.
+
+A written report.csv as rows, and the same rows as CSV for a double click where Excel speaks Polish.
+"""
 
 import csv
 import json

@@ -1,4 +1,9 @@
-"""What a command did, as figures for Prometheus, by server and campaign."""
+"""What a command did, as figures for Prometheus, by server and campaign.
+
+Metrics as Prometheus reads them: the text format, version 0.0.4.
+
+https://prometheus.io/docs/instrumenting/exposition_formats/
+"""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence

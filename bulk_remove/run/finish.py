@@ -1,4 +1,7 @@
-"""Ledger -> report and summary, and what is made of them; what the run amounts to."""
+"""Ledger -> report and summary, and what is made of them; what the run amounts to.
+
+What the rows of a report add up to, counted while they are written.
+"""
 
 import json
 import os

@@ -6,6 +6,14 @@ why there is none, lies where it goes; the run is marked as concluded after that
 
 A run goes on only while its file lies there unchanged: that is the wish to have it done. Of a file that was removed or
 replaced a report says what was done before, and nothing more is sent.
+
+The drop folder: what lies in it, whether it is still being written, and how a file leaves it.
+
+A file leaves by one rename, and only after what was found out about it lies beside its new place. So whenever the
+process dies, the file is in the inbox, or in `done` or `failed` with its report or note.
+
+Whoever may write to the folder may put anything in it at any moment: a link, a pipe, another file under the same name.
+So a file is opened once and what was opened counts, the folders are held open, and `done` and `failed` are this user's.
 """
 
 import os

@@ -1,4 +1,10 @@
-"""Cells in, numbers out: each row of a table gets its number and its campaign, or the reason why it has none."""
+"""Cells in, numbers out: each row of a table gets its number and its campaign, or the reason why it has none.
+
+Numbers that must never be removed: the `--keep` lists, compared with the input by the number, whatever its form.
+
+They are read before all else and need eight bytes of memory a number. Where it is not certain which number a cell of
+such a list means, the run stops: it may be the very one that must stay.
+"""
 
 import re
 from bisect import bisect_right

@@ -1,4 +1,9 @@
-"""The runs of this machine, as their ledgers tell them: what was done, what is open, where the reports are."""
+"""The runs of this machine, as their ledgers tell them: what was done, what is open, where the reports are.
+
+The earlier runs that matter to a file: by what was in it and, of an inbox, by where it lay.
+
+Old runs, deleted for good: what is to go, and what stays behind elsewhere.
+"""
 
 import json
 from collections import Counter

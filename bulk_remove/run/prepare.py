@@ -1,4 +1,7 @@
-"""Input files -> ledger -> plan. Nothing is sent."""
+"""Input files -> ledger -> plan. Nothing is sent.
+
+A plan as JSON, for machines: `bulk-remove plan --json`.
+"""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager

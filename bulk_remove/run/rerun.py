@@ -1,4 +1,7 @@
-"""An earlier run's rows asked for again where their answer is not final; the old verdicts are kept."""
+"""An earlier run's rows asked for again where their answer is not final; the old verdicts are kept.
+
+A report read back: each of its rows with what is known of its number.
+"""
 
 import re
 from bisect import bisect_right

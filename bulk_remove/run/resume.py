@@ -1,4 +1,9 @@
-"""A run taken up again, from its ledger alone: the input may be gone or changed."""
+"""A run taken up again, from its ledger alone: the input may be gone or changed.
+
+An earlier run's report, written from its ledger alone: once more, or for good where the run is not to go on.
+
+Nothing is sent.
+"""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping

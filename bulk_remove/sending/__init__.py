@@ -1,8 +1,7 @@
 """The workers: pace, send, retry, ask again later.
 
-`ports` states what the pool needs from outside, `feeder` decides which chunk is next, `gate` keeps the pace,
-`pool` carries each chunk
-to an answer, `bookkeeper` writes down what follows from it.
+`pool` carries each chunk to an answer. `gate` holds requests back, and states as protocols what the pool needs from
+outside. `books` decides which chunk is next and writes down what follows from an answer. `client` speaks HTTP.
 """
 
 from bulk_remove.sending.books import PoolSettings

@@ -1,4 +1,9 @@
-"""What the API itself does with a request that reached it: permission, campaign, format, removal. Pure."""
+"""What the API itself does with a request that reached it: permission, campaign, format, removal. Pure.
+
+What is sent back: replies, errors and pages, as values. Pure.
+
+The request's target as the stack behind the API reads it: the route, and PHP's view of the query.
+"""
 
 import re
 from base64 import b64encode
