@@ -29,7 +29,7 @@ _SQL_OR_PATTERN = re.compile(
     r"|.*\\\S|\nphone phones|\ntak nie |\ncountrycode |\nprefix |areacode |brak\(|\[0-2"
 )
 _SAYING = {"phrase", "say", "ours", "translated", "table.add"}
-_NOT_SAYING = ("log.", "re.", "InvariantError", "cast")
+_NOT_SAYING = ("log.", "_account_log.", "re.", "InvariantError", "cast")
 _FIELD = re.compile(r"\{[^{}]*\}")
 
 Said = str | tuple[str, str]
