@@ -21,8 +21,8 @@ from bulk_remove.language import phrase
 from bulk_remove.ledger.proof import Chain
 from bulk_remove.ledger.read import CampaignStates, Outcomes
 from bulk_remove.ledger.store import (
-    SCHEMA_VERSION,
     Store,
+    check_format,
     damage_told,
     pack_state,
     pack_states,
@@ -207,15 +207,7 @@ def opened_for_reading(path: Path) -> Iterator[Store]:
             "Check permissions and the disk.",
         ) from None
     try:
-        if version != SCHEMA_VERSION:
-            raise StorageError(
-                phrase(
-                    "The ledger {path} was written by another version of this tool (format {version}).",
-                    path=path,
-                    version=version,
-                ),
-                "Look at that run with the version that began it.",
-            )
+        check_format(path, connection, version)
         with damage_told(path):
             yield Store(path, connection)
     finally:

@@ -285,26 +285,34 @@ def open_existing(path: Path) -> Store:
             ) from None
         except sqlite3.DatabaseError:
             sound, version = False, SCHEMA_VERSION
-        _check_readable(path, version, sound=sound)
+        if not sound:
+            raise StorageError(
+                phrase("The ledger {path} is damaged; nothing was sent.", path=path),
+                "Put it back from a backup, or run the input again: what is gone already will be NOT_EXIST.",
+            )
+        check_format(path, connection, version)
         on_failure.pop_all()
     return Store(path, connection)
 
 
-def _check_readable(path: Path, version: int, *, sound: bool) -> None:
-    if not sound:
-        raise StorageError(
-            phrase("The ledger {path} is damaged; nothing was sent.", path=path),
-            "Put it back from a backup, or run the input again: what is gone already will be NOT_EXIST.",
-        )
-    if version != SCHEMA_VERSION:
-        raise StorageError(
-            phrase(
-                "The ledger {path} was written by another version of this tool (format {version}).",
-                path=path,
-                version=version,
-            ),
-            "Finish that run with the version that began it.",
-        )
+def check_format(path: Path, connection: sqlite3.Connection, version: int) -> None:
+    """Raise StorageError for a ledger of a format that this version does not read; it names the version that does."""
+    if version == SCHEMA_VERSION:
+        return
+    try:
+        ((tool_version,),) = connection.execute("SELECT tool_version FROM run").fetchall()
+    except (sqlite3.Error, ValueError):  # no ledger at all, or one that was killed while it was made
+        tool_version = "?"
+    raise StorageError(
+        phrase(
+            "The ledger {path} was written by bulk-remove {tool_version} in format {version}; this one reads {own}.",
+            path=path,
+            tool_version=tool_version,
+            version=version,
+            own=SCHEMA_VERSION,
+        ),
+        "Use the version that began that run to finish it or to look at it.",
+    )
 
 
 def was_approved(path: Path) -> bool:

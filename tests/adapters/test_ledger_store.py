@@ -212,7 +212,7 @@ def block(path: Path) -> None:
         pytest.param(remove, "There is no ledger", id="missing"),
         pytest.param(cut, "is damaged; nothing was sent", id="cut in half"),
         pytest.param(scribble, "is damaged; nothing was sent", id="another file"),
-        pytest.param(empty, "another version of this tool (format 0)", id="killed while it was made"),
+        pytest.param(empty, "by bulk-remove ? in format 0", id="killed while it was made"),
         pytest.param(block, "cannot be opened for writing", id="no log can be made"),
     ],
 )

@@ -134,7 +134,8 @@ def _proves_nothing(evidence: Evidence) -> bool:
     there: set[str] = set()
     for target, row in evidence.firsts.items():
         missing[target.campaign] += row["status"] in {"NOT_EXIST", "PRESUMED_REMOVED"}
-        if row["status"] in {"REMOVED", "CALL_IN_PROGRESS"} or row["removed_records"] != "0":
+        seen = row["removed_records"] != "0" or row["busy_rounds"] != "0"
+        if seen or row["status"] in {"REMOVED", "CALL_IN_PROGRESS"}:
             there.add(target.campaign)
     lost = [count for campaign, count in missing.items() if campaign not in there]
     return not evidence.result.looked and (max(lost, default=0) >= 10 or (not there and sum(lost) >= 10))
