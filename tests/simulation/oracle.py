@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 from math import inf
+from operator import itemgetter
 
 from tests.simulation.audit import Entries, Request
 from tests.simulation.rows import Target
@@ -199,12 +200,13 @@ def refused(forms: frozenset[str], requests: Iterable[Request]) -> Refused:
     times: Counter[int] = Counter()
     known_s = inf
     # In the order in which the client was told: a request that left earlier may be answered later.
-    for request in sorted(requests, key=lambda each: inf if each.told_s is None else each.told_s):
+    # One that was under way when the process died may have been answered, but nobody was told.
+    told = [(request.told_s, request) for request in requests if request.told_s is not None]
+    for told_s, request in sorted(told, key=itemgetter(0)):
         if request.told in REFUSED and len(request.numbers) == 1 and forms.issuperset(request.numbers):
-            assert request.told_s is not None
             times[request.session] += 1
             if times[request.session] == REFUSED_ALONE:
-                known_s = min(known_s, request.told_s)
+                known_s = min(known_s, told_s)
     return Refused(forms, known_s)
 
 
