@@ -23,6 +23,8 @@ from tests.simulation.scenario import Scenario
 _NEVER_S = 1e9
 _DECIDABLE_S = 0.1
 """Where replies take less than this, nobody can tell from the time what was carried out."""
+_SHOWN_BY = 4
+"""So many replies show how fast the server is."""
 _SLOW_DOWNS, _REFUSALS = (425, 429, 503), (400, 409, 422)
 _UNDOCUMENTED: Entries = [{"http_status": 200, "status": "ARCHIVED"}]
 _REFUSED: Entries = [{"http_status": 400, "message": "Agent not found."}]
@@ -79,6 +81,7 @@ class World:
         self._to_do: list[tuple[float, int, Request]] = []
         self._order = count()
         self._cold = True
+        self._answered = 0
         self.is_calm = False
 
     def pause_s(self) -> float:
@@ -146,11 +149,14 @@ class World:
             return told_s, told_s
         # Where the size counts, other things do, too: the same request takes longer another time.
         if self.climate.sized:
-            latency_s *= max(LEAST_SHARE, share) * (1.0 if self.is_calm else self._latest.choice((1.0, 1.0, 4.0)))
+            slow = 1.0 if self.is_calm else self._latest.choice((1.0, 1.0, 4.0))
+            # Of a server whose first replies are all slow nobody can know how fast it carries a request out.
+            latency_s *= max(LEAST_SHARE, share) * (slow if self._answered >= _SHOWN_BY else 1.0)
         if fate is Fate.LATE:
             return now_s + draw(0.0, 150.0), _NEVER_S
         # The first request of all finds cold caches.
         cold, self._cold = draw(1.0, 4.0) if self._cold else 1.0, False
+        self._answered += fate is Fate.ANSWERED
         acts_s = now_s + cold * latency_s * draw(0.4, 1.0)
         answers_s = acts_s + cold * latency_s * draw(0.6, 0.99)
         if fate in REFUSED_LATE and not self.is_calm and self._dice.random() < 0.3:
