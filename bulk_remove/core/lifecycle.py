@@ -212,6 +212,11 @@ def nowhere(state: NumberState) -> bool:
     return state.phase in _NONE_FOUND and not state.removed
 
 
+def was_found(state: NumberState) -> bool:
+    """Tell whether a record was found for it at some time: then the campaign holds numbers in this form."""
+    return state.removed > 0 or state.busy_rounds > 0
+
+
 def gone_meanwhile(state: NumberState) -> bool:
     """Tell whether a record was found, in a call, and none is there any more, though none is known to be removed."""
     return state.busy_rounds > 0 and nowhere(state)
@@ -326,11 +331,12 @@ def without_verdict(
     """Return the state after an attempt that brought no verdict: `LOST`, `UNTOUCHED` or `REFUSED`.
 
     Also after one that was refused for the form of the number: `NOT_IN_THIS_FORM`, or `NOT_EXIST` for the last. What
-    has not touched a number explains only why it is still unsent; any other standing has its own reason. `took_us` is
+    has not touched a number explains only why it is still unsent; any other standing has its own reason, and so has one
+    that an earlier refusal may turn out to have brought about. `took_us` is
     how long the attempt for so many `numbers` took if it may have been carried out, as far as its kind tells; without
     it nobody knows of a lost one.
     """
-    if event is Event.UNTOUCHED and state.phase != Phase.UNSENT:
+    if event is Event.UNTOUCHED and (state.phase != Phase.UNSENT or (state.doubt_us and not took_us)):
         detail = state.detail
     doubt_us = max(state.doubt_us, took_us or (EVER_US if event is Event.LOST else 0))
     state = state._replace(doubt_us=doubt_us, doubt_each_ns=max(state.doubt_each_ns, for_each(took_us, numbers)))

@@ -97,16 +97,16 @@ _NOT_THERE = (Status.NOT_EXIST, Status.PRESUMED_REMOVED)
 
 
 class CampaignResult(NamedTuple):
-    """What became of a campaign's distinct numbers, and how many records were removed from it.
+    """What became of a campaign's distinct numbers.
 
-    It is `confirmed` when its own records showed the forms that were asked for. `gone` counts the numbers that were
-    there, in a call, and are not any more.
+    It is `confirmed` when its own records showed the forms that were asked for. `found` counts the numbers of which a
+    record was found at some time, `gone` those of them that were in a call and are not there any more.
     """
 
     campaign: str
     by_status: Mapping[Status, int]
     confirmed: bool
-    removed: int = 0
+    found: int = 0
     gone: int = 0
 
     @property
@@ -117,7 +117,7 @@ class CampaignResult(NamedTuple):
     @property
     def there(self) -> bool:
         """Whether any number was there."""
-        return bool(self.removed or self.gone) or any(self.by_status.get(status, 0) for status in _THERE)
+        return self.found > 0 or any(self.by_status.get(status, 0) for status in _THERE)
 
 
 @dataclass(frozen=True, slots=True)

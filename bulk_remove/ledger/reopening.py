@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import orjson
 
-from bulk_remove.core.lifecycle import SETTLED, Event, gone_meanwhile, taken_up, without_verdict
+from bulk_remove.core.lifecycle import SETTLED, Event, gone_meanwhile, taken_up, was_found, without_verdict
 from bulk_remove.core.model import Alike, NumberState, Source
 from bulk_remove.errors import StorageError
 from bulk_remove.language import phrase
@@ -166,11 +166,13 @@ class Session(NamedTuple):
 class StandingTally(NamedTuple):
     """What was done for one campaign: distinct numbers by phase, and requests by result ('' : none yet).
 
-    `gone` counts the numbers that were there, in a call, and are not any more.
+    `found` counts the numbers of which a record was found at some time, `gone` those of them that were in a call and
+    are not there any more.
     """
 
     phases: Counter[str]
     requests: Counter[str]
+    found: int
     gone: int
 
 
@@ -243,9 +245,10 @@ def _tallies(connection: sqlite3.Connection) -> dict[str, StandingTally]:
 def _tally(connection: sqlite3.Connection, campaign: str) -> StandingTally:
     """Count a campaign's numbers; its requests are counted later."""
     phases: Counter[str] = Counter()
-    gone = 0
+    found = gone = 0
     for _, states in CampaignStates(connection, campaign).chunks():
         for state, count in states.counted():
             phases[state.phase] += count
+            found += count * was_found(state)
             gone += count * gone_meanwhile(state)
-    return StandingTally(phases, Counter(), gone)
+    return StandingTally(phases, Counter(), found, gone)

@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 from typing import cast
 
 from bulk_remove import __version__
-from bulk_remove.core.lifecycle import gone_meanwhile, hides_records, status_of
+from bulk_remove.core.lifecycle import gone_meanwhile, hides_records, status_of, was_found
 from bulk_remove.core.model import (
     NO_NUMBER,
     CsvFor,
@@ -71,7 +71,7 @@ class RowCounter:
         self.removed = Counter[str]()
         self.doubted = Counter[str]()
         self.ids = Counter[str]()
-        self._gone = Counter[str]()
+        self._found, self._gone = Counter[str](), Counter[str]()
         self.asked = 0
         self._statuses: defaultdict[str, Counter[Status]] = defaultdict(Counter)
         self._keys = keys
@@ -112,6 +112,7 @@ class RowCounter:
         self.asked += rows * (state.attempts > 0)
         if state.phase != NO_NUMBER:
             self.doubted[campaign] += rows * hides_records(state.phase)
+            self._found[campaign] += rows * was_found(state)
             self._gone[campaign] += rows * gone_meanwhile(state)
             self._statuses[campaign][status_of(state.phase)] += rows
 
@@ -129,7 +130,7 @@ class RowCounter:
                 campaign.campaign,
                 self._statuses[campaign.campaign],
                 campaign.confirmed,
-                self.removed[campaign.campaign],
+                self._found[campaign.campaign],
                 self._gone[campaign.campaign],
             )
             for campaign in plan.campaigns

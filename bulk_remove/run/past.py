@@ -133,8 +133,9 @@ class PastRun:
             tally = self.told.tallies.get(campaign["campaign"]) if self.told else None
             for phase, count in tally.phases.items() if tally else ():
                 statuses[status_of(phase)] += count
-            gone = tally.gone if tally else 0
-            results.append(CampaignResult(campaign["campaign"], statuses, campaign.get("confirmed", False), gone=gone))
+            found, gone = (tally.found, tally.gone) if tally else (0, 0)
+            confirmed = campaign.get("confirmed", False)
+            results.append(CampaignResult(campaign["campaign"], statuses, confirmed, found, gone))
         return none_found(results)
 
     @property

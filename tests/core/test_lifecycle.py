@@ -156,6 +156,13 @@ def test_what_could_not_touch_a_number_explains_only_why_it_is_unsent() -> None:
     assert (doubted.detail, doubted.attempts, doubted.phase) == ("timeout", 2, Phase.IN_DOUBT)
 
 
+def test_an_attempt_that_never_reached_the_server_hides_no_refusal_that_may_have_been_carried_out() -> None:
+    refused = without_verdict(NEW, Event.UNTOUCHED, "HTTP 429", 5_000)
+    unreached = without_verdict(refused, Event.UNTOUCHED, "no connection")
+    assert (unreached.detail, unreached.attempts) == ("HTTP 429", 2)
+    assert without_verdict(unreached, Event.UNTOUCHED, "HTTP 503", 4_000).detail == "HTTP 503"
+
+
 def test_none_left_after_an_earlier_attempt_removed_some_is_removed() -> None:
     partly = with_verdict(NEW, Event.BUSY, 1, (7,), "", 50.0)
     assert with_verdict(partly, Event.NOT_EXIST, 0, (), "", 80.0).phase == Phase.REMOVED

@@ -69,8 +69,8 @@ def test_the_counts_are_told_with_what_a_difference_may_mean(
     assert proof.sentence() == f"Campaign 00001: {counts}{meaning}"
 
 
-def result(campaign: str = "00001", *, confirmed: bool = False, removed: int = 0, **counts: int) -> CampaignResult:
-    return CampaignResult(campaign, {Status[name]: count for name, count in counts.items()}, confirmed, removed)
+def result(campaign: str = "00001", *, confirmed: bool = False, found: int = 0, **counts: int) -> CampaignResult:
+    return CampaignResult(campaign, {Status[name]: count for name, count in counts.items()}, confirmed, found)
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def result(campaign: str = "00001", *, confirmed: bool = False, removed: int = 0
         ([result(NOT_EXIST=1, confirmed=True)], NoneFound(1, ("00001",), confirmed=True)),
         ([result(NOT_EXIST=60, REMOVED=1)], None),
         ([result(NOT_EXIST=60, CALL_IN_PROGRESS=1)], None),
-        ([result(NOT_EXIST=60, FAILED=1, removed=1)], None),
+        ([result(NOT_EXIST=60, FAILED=1, found=1)], None),
         ([result(NOT_EXIST=60, FAILED=1)], NoneFound(60, ("00001",), confirmed=False, proves_nothing=True)),
         ([result(REMOVED=60)], None),
         ([result(UNSENT=60, FAILED=3, IN_DOUBT=2)], None),
@@ -100,11 +100,12 @@ def test_none_found_is_an_answer_only_where_the_records_show_the_form(
 
 
 def test_a_number_that_was_in_a_call_and_is_gone_was_there() -> None:
-    assert none_found([result(NOT_EXIST=60)._replace(gone=1)]) is None
-    assert none_found([result(NOT_EXIST=3)._replace(gone=3), result("00002", NOT_EXIST=10)]) == NoneFound(
+    assert none_found([result(NOT_EXIST=60, IN_DOUBT=1, found=1)]) is None
+    assert none_found([result(NOT_EXIST=60, found=1)._replace(gone=1)]) is None
+    assert none_found([result(NOT_EXIST=3, found=3)._replace(gone=3), result("00002", NOT_EXIST=10)]) == NoneFound(
         10, ("00002",), confirmed=False, proves_nothing=True
     )
-    assert none_found([result(NOT_EXIST=10, confirmed=True)._replace(gone=10)]) is None
+    assert none_found([result(NOT_EXIST=10, confirmed=True, found=10)._replace(gone=10)]) is None
 
 
 def test_each_campaign_has_forms_of_its_own() -> None:
