@@ -174,7 +174,10 @@ def paths(value: Any) -> tuple[str, ...]:
     """Check a list of paths; what repeats counts once."""
     if isinstance(value, str) or hasattr(value, "__fspath__") or not isinstance(value, Iterable):
         raise Unfit(phrase("which is not a list"), phrase("Give a list, such as {example}.", example=["keep.csv"]))
-    return tuple(dict.fromkeys(text(path(each)) for each in value))
+    kept = tuple(dict.fromkeys(map(path, value)))
+    if "" in kept:
+        raise Unfit(phrase("in which a path is empty"), "Name it, or leave it out.")
+    return kept
 
 
 def place(value: Any) -> str:

@@ -108,7 +108,7 @@ def test_no_terminal_and_no_yes_is_2(server: Running, tmp_path: Path, numbers: P
         pytest.param(("--busy-for", "soon"), {}, "no length of time", id="duration"),
         pytest.param(("--region", "XX"), {}, "--region", id="region"),
         pytest.param(("--max-request-line", "60"), {}, "no room for a single number", id="request line"),
-        pytest.param(("--user", ""), {}, "No API user", id="no user"),
+        pytest.param(("--user", ""), {}, "--user is empty", id="no user"),
         pytest.param((), {"BULK_REMOVE_PASSWORD": ""}, "No password", id="no password"),
         pytest.param(("--ca-file", "nowhere.pem"), {}, "CA file", id="CA file"),
         pytest.param(("-o", "/nowhere/report.csv"), {}, "cannot be written", id="output in no folder"),
