@@ -19,6 +19,7 @@ from bulk_remove.core.limits import Known, check_invalid_share
 from bulk_remove.core.model import RowBlock, Source
 from bulk_remove.core.numbers import NumberRules
 from bulk_remove.core.plan import CampaignPlan, Keep, Plan, Sample, SourcePlan
+from bulk_remove.errors import UsageError
 from bulk_remove.ledger import Planning, Store, create
 from bulk_remove.ledger.distinct import RowKeys
 from bulk_remove.reader import ReadOptions
@@ -101,7 +102,7 @@ def prepared(
     Raises InputError, UsageError, StorageError, and what the look does.
     """
     settings.shape(settings.campaign, destination.base_path)  # one in which no number fits is found before all else
-    keep = read_keep_lists(settings, make_private(state_dir))
+    keep = kept_numbers(settings, state_dir)
     planning = _Planner(tables, destination, state_dir, now_s, sight, keep)
     known = sight.look([settings.campaign]) if settings.campaign else None
     first = settings.in_forms_of(known.held if known else {})
@@ -113,6 +114,16 @@ def prepared(
             return
     with planning.planned(wanted, rules, findings) as (ready, _):
         yield ready
+
+
+def kept_numbers(settings: Settings, state_dir: Path) -> KeepLists:
+    """Return the numbers that must stay. Raises InputError, UsageError, StorageError."""
+    if settings.keep_skips and not settings.keep:
+        raise UsageError(
+            "--keep-skips is given, but no --keep list: no number would be kept.",
+            "Name the list with --keep, or leave --keep-skips out.",
+        )
+    return read_keep_lists(settings, make_private(state_dir))
 
 
 @dataclass(frozen=True, slots=True)

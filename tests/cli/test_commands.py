@@ -230,6 +230,26 @@ def test_what_is_no_plain_time_of_day_is_refused(until: str) -> None:
         TimeOfDay().convert(until, None, None)
 
 
+@pytest.mark.parametrize("words", [("run", "--yes"), ("resume", "--yes"), ("rerun", "report.csv"), ("inbox", "--yes")])
+def test_a_day_and_time_in_the_past_is_no_deadline(tmp_path: Path, numbers: Path, words: tuple[str, ...]) -> None:
+    given = {"run": (numbers, "-c", "00001"), "inbox": (tmp_path, "-c", "00001")}.get(words[0], ())
+    env = environment(BULK_REMOVE_STATE_DIR=str(tmp_path / "state"))
+    done = bulk_remove(*words, *given, "--until", "2021-11-27T06:00", env=env)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "'2021-11-27T06:00' is in the past" in done.stderr
+
+
+def test_a_profile_with_a_moment_in_the_past_stops_only_the_commands_that_would_use_it(
+    tmp_path: Path, numbers: Path
+) -> None:
+    (tmp_path / "config.toml").write_text("[defaults]\nuntil = '2021-11-27T06:00'\n", encoding="utf-8")
+    env = environment(BULK_REMOVE_CONFIG=str(tmp_path / "config.toml"), BULK_REMOVE_STATE_DIR=str(tmp_path / "state"))
+    assert bulk_remove("runs", "list", env=env).returncode == 0
+    done = bulk_remove("run", numbers, "-c", "00001", "--yes", env=env)
+    assert done.returncode == 2
+    assert "is in the past" in done.stderr
+
+
 def test_a_range_of_hours_is_no_deadline() -> None:
     with pytest.raises(click.BadParameter, match="is a range of hours; give it to --hours"):
         TimeOfDay().convert("06:00-08:00", None, None)
