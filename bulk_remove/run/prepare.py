@@ -19,7 +19,7 @@ from bulk_remove.core.limits import Known, check_invalid_share
 from bulk_remove.core.model import RowBlock, Source
 from bulk_remove.core.numbers import NumberRules
 from bulk_remove.core.plan import CampaignPlan, Keep, Plan, Sample, SourcePlan
-from bulk_remove.errors import UsageError
+from bulk_remove.errors import InputError, OwnReportError, UsageError
 from bulk_remove.ledger import Planning, Store, create
 from bulk_remove.ledger.distinct import RowKeys
 from bulk_remove.reader import ReadOptions
@@ -123,7 +123,12 @@ def kept_numbers(settings: Settings, state_dir: Path) -> KeepLists:
             "--keep-skips is given, but no --keep list: no number would be kept.",
             "Name the list with --keep, or leave --keep-skips out.",
         )
-    return read_keep_lists(settings, make_private(state_dir))
+    try:
+        return read_keep_lists(settings, make_private(state_dir))
+    except OwnReportError as error:
+        # Its own hint is how to run a report again, which nobody wants of numbers that stay. An inbox would move the
+        # file that it runs.
+        raise InputError(error.sentence, "Give --keep a list of the numbers that must stay.") from None
 
 
 @dataclass(frozen=True, slots=True)

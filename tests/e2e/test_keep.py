@@ -111,6 +111,18 @@ def test_keep_skips_without_a_list_is_refused_wherever_it_is_said(tmp_path: Path
         asyncio.run(remove_files(source, settings, own, approve=lambda _: True))
 
 
+def test_an_own_report_as_keep_list_is_not_told_to_be_rerun(tmp_path: Path, server: Running) -> None:
+    source = written(tmp_path / "numbers.csv", "telefon", "600000001")
+    assert bulk_remove(*removal(server, tmp_path, source, *PACE)).returncode == 0
+    earlier = (tmp_path / "report.csv").rename(tmp_path / "vip.csv")
+    done = bulk_remove(*removal(server, tmp_path, source, *PACE, "--keep", earlier))
+    said = " ".join(done.stderr.split())
+    assert done.returncode == 4
+    assert f"{earlier} is a report of this tool, not a list of numbers." in said
+    assert "Give --keep a list of the numbers that must stay." in said
+    assert "rerun" not in said
+
+
 def test_explain_says_of_a_row_that_was_never_sent_why_and_which_list_kept_it(tmp_path: Path, server: Running) -> None:
     keep = [
         written(tmp_path / name, "telefon", number) for name, number in (("a.csv", "600000003"), ("b.csv", "600000004"))
