@@ -20,6 +20,7 @@ from bulk_remove.core.model import RowBlock, Source
 from bulk_remove.core.numbers import NumberRules
 from bulk_remove.core.plan import CampaignPlan, Keep, Plan, Sample, SourcePlan
 from bulk_remove.errors import InputError, OwnReportError, UsageError
+from bulk_remove.language import Phrase, phrase
 from bulk_remove.ledger import Planning, Store, create
 from bulk_remove.ledger.distinct import RowKeys
 from bulk_remove.reader import ReadOptions
@@ -126,9 +127,18 @@ def kept_numbers(settings: Settings, state_dir: Path) -> KeepLists:
     try:
         return read_keep_lists(settings, make_private(state_dir))
     except OwnReportError as error:
-        # Its own hint is how to run a report again, which nobody wants of numbers that stay. An inbox would move the
-        # file that it runs.
+        # Its own hint is how to run a report again, which nobody wants of numbers that stay.
         raise InputError(error.sentence, "Give --keep a list of the numbers that must stay.") from None
+    except InputError as error:
+        raise InputError(_without_flags(error.sentence), error.hint) from None
+
+
+def _without_flags(sentence: str) -> str:
+    """Return what is wrong with a cell of a --keep list; a flag that lets it through is meant for an input's cell."""
+    if isinstance(sentence, Phrase) and "--" in str(sentence.values.get("problem", "")):
+        problem = phrase("It may have lost digits.")
+        return Phrase.made(sentence.template, {**sentence.values, "problem": problem})
+    return sentence
 
 
 @dataclass(frozen=True, slots=True)

@@ -123,6 +123,22 @@ def test_an_own_report_as_keep_list_is_not_told_to_be_rerun(tmp_path: Path, serv
     assert "rerun" not in said
 
 
+@pytest.mark.parametrize(
+    "cells", [("601234555", "601234556", "60123"), ("601234555", "601234556", "601234557", "601000000", "602000000")]
+)
+def test_a_doubtful_cell_of_a_keep_list_is_not_told_to_be_let_through(tmp_path: Path, cells: tuple[str, ...]) -> None:
+    source = written(tmp_path / "numbers.csv", "telefon", "600000001")
+    keep = written(tmp_path / "vip.csv", "telefon", *cells)
+    plan = ("plan", source, "-c", "00001", "--state-dir", tmp_path / "state", "--keep", keep)
+    done = bulk_remove(*plan)
+    said = " ".join(done.stderr.split())
+    assert done.returncode == 4
+    assert "is not certainly one phone number: It may have lost digits. Correct it" in said
+    assert "lets it through" not in said
+    polish = " ".join(bulk_remove(*plan, "--lang", "pl").stderr.split())
+    assert "Mógł stracić cyfry." in polish
+
+
 def test_explain_says_of_a_row_that_was_never_sent_why_and_which_list_kept_it(tmp_path: Path, server: Running) -> None:
     keep = [
         written(tmp_path / name, "telefon", number) for name, number in (("a.csv", "600000003"), ("b.csv", "600000004"))
