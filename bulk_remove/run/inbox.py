@@ -45,6 +45,7 @@ from bulk_remove.errors import (
     ExitCode,
     GuardStop,
     InputError,
+    KeepListError,
     OwnReportError,
     StorageError,
     UsageError,
@@ -496,18 +497,23 @@ class Night:
     def _run(self, name: str, look: FileLook, copy: SetAside) -> None:
         try:
             carried = self._doing.start(self._inbox.path(name), copy)
-        except (InputError, GuardStop) as refusal:
-            error = self._where_it_will_lie(name) if isinstance(refusal, OwnReportError) else refusal
-            self._doing.tell_error(error)
-            hint = ours(error.hint)
-            note = phrase("{problem}\n{hint}\nNothing was sent.", problem=ours(error.sentence), hint=hint)
-            self._away(name, look, FilePlace.FAILED, note)
-            self._end(FileEnd(name, error.exit_code, FilePlace.FAILED, None, error.sentence))
+        except KeepListError as error:  # nothing is wrong with the file: the next night takes it
+            self._stays(name, error, None)
+        except OwnReportError:
+            self._refused(name, look, self._where_it_will_lie(name))
+        except (InputError, GuardStop) as error:
+            self._refused(name, look, error)
         except BulkRemoveError as error:
             self._stays(name, error, None)
         else:
             self._earlier.add(carried.folder)
             self._conclude(Left(carried.folder, name, copy.sha256), carried)
+
+    def _refused(self, name: str, look: FileLook, error: BulkRemoveError) -> None:
+        self._doing.tell_error(error)
+        note = phrase("{problem}\n{hint}\nNothing was sent.", problem=ours(error.sentence), hint=ours(error.hint))
+        self._away(name, look, FilePlace.FAILED, note)
+        self._end(FileEnd(name, error.exit_code, FilePlace.FAILED, None, error.sentence))
 
     def _where_it_will_lie(self, name: str) -> OwnReportError:
         """Return the error of a report, which goes to `failed`, with the place from which it can be rerun."""

@@ -19,7 +19,7 @@ from bulk_remove.core.limits import Known, check_invalid_share
 from bulk_remove.core.model import RowBlock, Source
 from bulk_remove.core.numbers import NumberRules
 from bulk_remove.core.plan import CampaignPlan, Keep, Plan, Sample, SourcePlan
-from bulk_remove.errors import InputError, OwnReportError, UsageError
+from bulk_remove.errors import InputError, KeepListError, OwnReportError, UsageError
 from bulk_remove.language import Phrase, phrase
 from bulk_remove.ledger import Planning, Store, create
 from bulk_remove.ledger.distinct import RowKeys
@@ -118,7 +118,7 @@ def prepared(
 
 
 def kept_numbers(settings: Settings, state_dir: Path) -> KeepLists:
-    """Return the numbers that must stay. Raises InputError, UsageError, StorageError."""
+    """Return the numbers that must stay. Raises KeepListError, UsageError, StorageError."""
     if settings.keep_skips and not settings.keep:
         raise UsageError(
             "--keep-skips is given, but no --keep list: no number would be kept.",
@@ -126,11 +126,11 @@ def kept_numbers(settings: Settings, state_dir: Path) -> KeepLists:
         )
     try:
         return read_keep_lists(settings, make_private(state_dir))
-    except OwnReportError as error:
-        # Its own hint is how to run a report again, which nobody wants of numbers that stay.
-        raise InputError(error.sentence, "Give --keep a list of the numbers that must stay.") from None
     except InputError as error:
-        raise InputError(_without_flags(error.sentence), error.hint) from None
+        # The hint of a report is how to run it again, which nobody wants of numbers that stay.
+        is_report = isinstance(error, OwnReportError)
+        hint = "Give --keep a list of the numbers that must stay." if is_report else error.hint
+        raise KeepListError(_without_flags(error.sentence), hint) from None
 
 
 def _without_flags(sentence: str) -> str:

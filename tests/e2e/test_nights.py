@@ -223,6 +223,21 @@ def test_a_tool_s_own_report_in_the_inbox_is_not_run(server: Running, inbox: Pat
     assert f"{inbox / 'again.csv'} is a report" not in said
 
 
+def test_a_file_stays_in_the_inbox_while_the_keep_list_is_wrong(server: Running, inbox: Path) -> None:
+    numbers = drop(inbox, "a.csv")
+    keep = inbox.parent / "vip.csv"
+    for content in ("", "telefon\n60123\nbrak\n", None):
+        keep.unlink() if content is None else keep.write_text(content, encoding="utf-8")
+        done = night(server, inbox, "--keep", str(keep))
+        assert done.returncode == 4, done.stderr
+        assert lying_in(inbox) == ["a.csv"]
+        assert lying_in(inbox / "failed") == []
+    assert times_asked(server, numbers) == {0}
+    keep.write_text("telefon\n601234555\n", encoding="utf-8")
+    assert night(server, inbox, "--keep", str(keep)).returncode == 0
+    assert times_asked(server, numbers) == {1}
+
+
 def test_a_keep_list_and_links_in_the_inbox_are_left_alone_and_named_once(server: Running, inbox: Path) -> None:
     numbers = drop(inbox, "a.csv")
     kept = drop(inbox, "vip.csv", 3)
