@@ -309,7 +309,7 @@ class TimeOfDay(click.ParamType[float]):
             if read_window(str(value)):
                 self.fail(say("{value!r} is a range of hours; give it to --hours.", value=value), param, ctx)
             self.fail(say("{value!r} is no time of day; write 06:00.", value=value), param, ctx)
-        if ctx is not None and moment_s <= time_s():  # a profile's is looked at only where it counts
+        if "-" in str(value) and ctx is not None and moment_s <= time_s():  # a profile's only where it counts
             self.fail(say("{value!r} is in the past; write a later moment, or 06:00 alone.", value=value), param, ctx)
         return moment_s
 
