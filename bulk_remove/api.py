@@ -85,7 +85,7 @@ class Server:
     def __post_init__(self) -> None:
         for flag, value in (("--url", self.url), ("--user", self.user), ("--password", self.password)):
             checked(flag, value, text)
-        checked("--state-dir", self.state_dir or "", path)
+        _folder(self.state_dir)
         _ = self.address, self.login
 
     @property
@@ -231,7 +231,7 @@ async def resume(
         to = run.destination
         job = Job(server.folder, to.host, run.settings, run_id=run.folder.name, overwrite=overwrite)
         read = [*run.settings.keep, run.settings.ca_file]
-        report = _report(output or to.output, Wanted(to.csv_for, to.also), read, job)
+        report = _report((to.output or None) if output is None else output, Wanted(to.csv_for, to.also), read, job)
         with lock_campaigns(server.folder, to.host, run.campaigns):
             if (ended := nothing_left(run)) is not None:
                 ready, _, ending = ended
@@ -259,7 +259,7 @@ async def rerun(
     """
     ties = Ties(on_progress)
     check_callable(approve)
-    name = checked("--earlier", earlier, path)
+    name = _named("--earlier", earlier)
     told = _changes(changes, [*Settings.__dataclass_fields__])
     async with entered(earlier_rows(name, told, server.folder, server.destination)) as done:
         settings = _learned(done.settings, server)
@@ -396,22 +396,26 @@ def _report(
     output: str | PathLike[str] | None, wanted: Wanted, read: Sequence[str], job: Job, found: Collection[str] = ()
 ) -> _Report:
     """Try the places of the report before anything is done. Raises UsageError, StorageError."""
-    place = checked("--output", output or "", path)
-    if place:
-        check_places(Path(place), wanted, read, job, found)
-    return _Report(Path(place) if place else None, wanted, job.overwrite)
+    place = None if output is None else Path(_named("--output", output))
+    if place is not None:
+        check_places(place, wanted, read, job, found)
+    return _Report(place, wanted, job.overwrite)
 
 
 def _names(files: Files) -> list[str]:
     several = [files] if isinstance(files, str | PathLike) else files
-    names = [checked("--files", each, path) for each in several]
-    if not all(names) or not names:
+    if not several:
         raise UsageError("No file is given.", "Name files, folders or patterns.")
-    return names
+    return [_named("--files", each) for each in several]
 
 
 def _folder(state_dir: str | PathLike[str] | None) -> Path:
-    return Path(state_dir) if state_dir else default_state_dir()
+    return Path(_named("--state-dir", state_dir)) if state_dir is not None else default_state_dir()
+
+
+def _named(flag: str, value: str | PathLike[str]) -> str:
+    """Return a path as text. Raises UsageError for an empty one: it would be the current folder."""
+    return str(checked(flag, value, lambda given: text(path(given))))
 
 
 def _changes(changes: Mapping[str, Any] | None, allowed: Collection[str]) -> dict[str, Any]:

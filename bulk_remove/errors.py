@@ -3,7 +3,8 @@
     BulkRemoveError
     |-- UsageError            2    a flag, a variable or a setting
     |-- InputError            4    the file cannot be used; nothing was sent
-    |   `-- OwnReportError         it is a report of this tool
+    |   |-- OwnReportError         it is a report of this tool
+    |   `-- KeepListError          a --keep list cannot be used, whatever the input is
     |-- GuardStop             5    stopped by a guard: before anything was sent, after the canary, or later
     |-- RefusedError          6    credentials, permission, campaign, TLS, redirect
     |-- UnavailableError      7    the server stayed out of reach
@@ -109,6 +110,10 @@ class InputError(BulkRemoveError):
 
 class OwnReportError(InputError):
     """The input is a report of this tool, not a list of numbers."""
+
+
+class KeepListError(InputError):
+    """A list of numbers that must stay cannot be used as it is; nothing was sent."""
 
 
 class GuardStop(BulkRemoveError):  # noqa: N818 - a guard stopping a run is not an error

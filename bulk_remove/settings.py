@@ -22,7 +22,7 @@ from bulk_remove.core.columns import is_campaign
 from bulk_remove.core.conditions import Condition
 from bulk_remove.core.forms import AlsoTry, Forms, Held, chosen_forms, holds_internal
 from bulk_remove.core.limits import MAX_INVALID, MAX_NOT_EXIST, Limits
-from bulk_remove.core.model import Brackets, CsvFor, NumberFormat, ReportFormat, mask
+from bulk_remove.core.model import Brackets, CsvFor, NumberFormat, ReportFormat, harmless, mask
 from bulk_remove.core.numbers import NumberRules
 from bulk_remove.core.spelling import region_of
 from bulk_remove.core.throttle import Ceilings, Level, ceilings_of
@@ -150,8 +150,18 @@ def conditions(value: Any) -> tuple[str, ...]:
     if isinstance(value, str) or not isinstance(value, Iterable):
         raise Unfit(phrase("which is not a list"), phrase("Give a list, such as {example}.", example=["zgoda=NIE"]))
     texts = tuple(dict.fromkeys(map(text, value)))
-    for each in texts:
-        Condition.parse(each)
+    read: dict[str, Condition] = {}
+    for condition in map(Condition.parse, texts):
+        other = read.setdefault(condition.column.casefold(), condition)
+        if not other.holds(condition.value):
+            raise UsageError(
+                phrase(
+                    "--where asks for '{one}' and for '{other}', but all must hold at once, which no row can meet.",
+                    one=harmless(f"{other.column}={other.value}"),
+                    other=harmless(f"{condition.column}={condition.value}"),
+                ),
+                "Give one value for each column. To take the rows of two values, run it once for each.",
+            )
     return texts
 
 
@@ -174,7 +184,10 @@ def paths(value: Any) -> tuple[str, ...]:
     """Check a list of paths; what repeats counts once."""
     if isinstance(value, str) or hasattr(value, "__fspath__") or not isinstance(value, Iterable):
         raise Unfit(phrase("which is not a list"), phrase("Give a list, such as {example}.", example=["keep.csv"]))
-    return tuple(dict.fromkeys(text(path(each)) for each in value))
+    kept = tuple(dict.fromkeys(map(path, value)))
+    if "" in kept:
+        raise Unfit(phrase("in which a path is empty"), "Name it, or leave it out.")
+    return kept
 
 
 def place(value: Any) -> str:

@@ -199,3 +199,15 @@ def test_a_run_that_was_begun_before_there_were_hours_has_none() -> None:
     public = Settings("00001").public()
     del public["hours"]
     assert Settings.read_back(public).windows == ()
+
+
+def test_conditions_that_no_row_can_meet_together_are_refused() -> None:
+    with pytest.raises(UsageError, match="'zgoda=NIE' and for 'Zgoda=TAK', but all must hold at once") as found:
+        Settings("00001", where=("zgoda=NIE", "city=TAK", "Zgoda=TAK"))
+    assert str(found.value).startswith("where asks for")
+    assert len(Settings("00001", where=("zgoda=NIE", "zgoda= nie ", "city=TAK")).where) == 3
+
+
+def test_a_list_of_paths_names_none_that_is_empty() -> None:
+    with pytest.raises(UsageError, match="in which a path is empty"):
+        Settings("00001", keep=("keep.csv", ""))

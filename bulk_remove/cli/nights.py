@@ -52,6 +52,7 @@ def _spent(screen: Screen, options: dict[str, Any], after: Aftermath) -> ExitCod
             options["settle"],
             options["until"],
             one_campaign=bool(held),
+            keep=settings.keep,
         )
         try:
             night.spend()

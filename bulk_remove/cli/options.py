@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from datetime import datetime, time, timedelta
 from pathlib import Path
+from time import time as time_s
 from typing import Any, TypeVar
 
 import click
@@ -18,6 +19,7 @@ from bulk_remove.language import joined, ours, say, translated
 
 F = TypeVar("F", bound=Callable[..., Any])
 _UNIT_S = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
+_DAY_MINUTES = 24 * 60
 
 
 class Duration(click.ParamType[float]):
@@ -88,10 +90,14 @@ class WindowOption(click.ParamType[str]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Return the text of a window."""
-        if read_window(str(value)) is None:
+        text = str(value).strip()
+        window = read_window(text)
+        if window is None:
             told = say("{value!r} is not a window; write 20:00-06:00 or mon-fri 20:00-06:00.", value=value)
             self.fail(told, param, ctx)
-        return str(value).strip()
+        elif window.end - window.begin == _DAY_MINUTES and not text.endswith("24:00"):
+            self.fail(say("{value!r} ends when it begins; a whole day is 00:00-24:00.", value=value), param, ctx)
+        return text
 
 
 _HOURS: dict[str, Any] = {
@@ -303,6 +309,8 @@ class TimeOfDay(click.ParamType[float]):
             if read_window(str(value)):
                 self.fail(say("{value!r} is a range of hours; give it to --hours.", value=value), param, ctx)
             self.fail(say("{value!r} is no time of day; write 06:00.", value=value), param, ctx)
+        if "-" in str(value) and ctx is not None and moment_s <= time_s():  # a profile's only where it counts
+            self.fail(say("{value!r} is in the past; write a later moment, or 06:00 alone.", value=value), param, ctx)
         return moment_s
 
 

@@ -14,7 +14,7 @@ The file with the profiles: read as TOML, and a first one written. What it may h
 import os
 import re
 import stat
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from copy import copy
 from dataclasses import dataclass, field
@@ -83,6 +83,8 @@ def _single(param: click.Parameter, value: Any, place: TomlPlace) -> Any:
         value = _path(str(value), place.file)
     elif str in types:
         value = str(value)  # our own types read text alone: 90 is as good as "90"
+    if isinstance(param.type, click.Path) and value == "" and param.default != "":
+        raise place.error("is empty", "Name it, or leave it out.")
     try:
         param.type.convert(value, param, None)
     except click.BadParameter as error:
@@ -408,8 +410,8 @@ class Configured(click.Command):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Read the options; of those that exclude each other the one told nearer by stays."""
         if not ctx.resilient_parsing:
-            check_said_once(self, ctx, args)
             _check_variables(ctx)
+            check_words(self, ctx, args)
         rest = super().parse_args(ctx, args)
         for rivals in RIVALS:
             _keep_the_nearest(ctx, rivals)
@@ -467,29 +469,91 @@ def _with_marks(text: str | None) -> str | None:
     return None if text is None else text.replace("\\b\n", "\b\n")
 
 
-def check_said_once(command: click.Command, ctx: click.Context, args: Sequence[str]) -> None:
-    """Raise UsageError where an option of one value is given two that differ: click takes the last one silently."""
+def check_words(command: click.Command, ctx: click.Context, args: Sequence[str]) -> None:
+    """Raise UsageError where a value is empty, or an option of one value is given two that differ.
+
+    Click takes the last one silently, and an empty path is the current folder to whoever opens it.
+    """
     every = copy(command)
     every.params = [copy(param) for param in command.params]
     single = [param for param in every.params if isinstance(param, click.Option) and not param.multiple]
     for param in single:
         param.multiple = True
     given = every.make_parser(ctx).parse_args([*args])[0]
+    for each in every.get_params(ctx):
+        value = given.get(str(each.name))
+        values = value if isinstance(value, list | tuple) else (value,)
+        if any(isinstance(text, str) and _is_empty(each, text) for text in values):
+            raise UsageError(
+                phrase("The value of {name} is empty.", name=_called(each)),
+                "Give it a value, or leave it out. A script's variable that is not set gives an empty value.",
+            )
     twice = next((param for param in single if len({*given.get(str(param.name), ())}) > 1), None)
     if twice is not None:
-        flags = "/".join([max(twice.opts, key=len), *twice.secondary_opts])
         raise UsageError(
-            phrase("{flag} is given twice, with different values.", flag=flags),
+            phrase(
+                "{flag} is given twice, with different values.", flag="/".join([_called(twice), *twice.secondary_opts])
+            ),
             "It takes one value: keep one of them.",
         )
 
 
+def _is_empty(param: click.Parameter, value: str) -> bool:
+    """Tell whether a value says nothing. Blanks do not either, but for a separator."""
+    return not value or (not value.strip() and param.name != "delimiter")
+
+
+def _called(param: click.Parameter) -> str:
+    """Return what a user calls a parameter: the flag, or the word for the argument in the help."""
+    if isinstance(param, click.Option):
+        return max(param.opts, key=len)
+    return (param.metavar or str(param.name).upper()).strip("[].")
+
+
+_MISSPELT = re.compile(r"bulk[-_]?remove[-_]", re.IGNORECASE)
+
+
 def _check_variables(ctx: click.Context) -> None:
-    """Raise UsageError for a variable with our prefix that no option has: a guard that was misspelt would not hold."""
-    known = {str(param.envvar) for param in settings_of(ctx.find_root().command).values()} | _OTHER_VARIABLES
+    """Raise UsageError for a variable that would not set what it seems to: a guard in it would not hold.
+
+    One is misspelt, also in its prefix, or is empty: click passes over those. The names of passwords are free.
+    """
+    root = ctx.find_root().command
+    settings = {str(param.envvar): param for param in settings_of(root).values()}
+    known = settings.keys() | _OTHER_VARIABLES
     for name in sorted(os.environ):
-        if name.startswith(_PREFIX) and name not in known and "PASSWORD" not in name:  # whose names are free
-            raise UsageError(phrase("{variable} is not a setting.", variable=harmless(name)), nearest(name, [*known]))
+        if not _MISSPELT.match(name) or "PASSWORD" in name.upper():
+            continue
+        if name not in known:
+            raise UsageError(
+                phrase("{variable} is not a setting.", variable=harmless(name)), _meant_by(name, known, root)
+            )
+        param = settings.get(name)
+        parts = [os.environ[name]]
+        if param is not None and (param.multiple or param.nargs == -1):
+            parts = [*param.type.split_envvar_value(parts[0])] or parts
+        if any(not part if param is None else _is_empty(param, part) for part in parts):
+            raise UsageError(
+                phrase("{variable} is set but empty.", variable=name)
+                if len(parts) == 1
+                else phrase("{variable} has an empty part.", variable=name),
+                "Unset it or give it a value.",
+            )
+
+
+def _meant_by(name: str, known: Collection[str], root: click.Command) -> str:
+    """Return a hint on a variable that is not a setting."""
+    meant = _MISSPELT.sub(_PREFIX, name, count=1).upper().replace("-", "_")
+    flag = f"--{meant.removeprefix(_PREFIX).lower().replace('_', '-')}"
+    if meant not in known and flag in _flags(root):
+        return phrase("{flag} is only a flag, which no variable sets: type it.", flag=flag)
+    return nearest(meant, [*known])
+
+
+def _flags(command: click.Command) -> set[str]:
+    if isinstance(command, click.Group):
+        return set[str]().union(*map(_flags, command.commands.values()))
+    return {flag for param in command.params for flag in param.opts}
 
 
 def _keep_the_nearest(ctx: click.Context, rivals: Sequence[str]) -> None:

@@ -49,7 +49,15 @@ def _value(param: click.Parameter) -> str:
     return _toml(_EXAMPLES.get(param.type.name, ""))
 
 
-_EXAMPLES: dict[str, Any] = {"integer": 1, "float": 1.0, "duration": "30s", "time": "06:00", "share": "5%"}
+_EXAMPLES: dict[str, Any] = {
+    "integer": 1,
+    "float": 1.0,
+    "duration": "30s",
+    "time": "06:00",
+    "share": "5%",
+    "directory": "...",
+    "file": "...",
+}
 
 
 def _toml(value: Any) -> str:

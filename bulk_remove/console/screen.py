@@ -10,7 +10,7 @@ import os
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import IO
 
@@ -214,7 +214,9 @@ def when_lines(hours: Sequence[str], until: datetime | None, now: datetime) -> I
     """Yield when numbers are removed, where that is limited; times as a clock on the wall shows them."""
     if hours:
         yield phrase("numbers are removed only within {hours}", hours="; ".join(hours))
-    if until is not None and until.date() > now.date():
+    if until is not None and until.date() > now.date() + timedelta(days=1):
+        yield phrase("the run stops safely on {until}", until=f"{until:%Y-%m-%d %H:%M}")
+    elif until is not None and until.date() > now.date():
         yield phrase("the run stops safely tomorrow at {until}", until=f"{until:%H:%M} ({until:%Y-%m-%d})")
     elif until is not None:
         yield phrase("the run stops safely today at {until}", until=f"{until:%H:%M}")
@@ -222,7 +224,7 @@ def when_lines(hours: Sequence[str], until: datetime | None, now: datetime) -> I
 
 def when_notes(windows: Sequence[Window], until: datetime | None, now: datetime) -> Iterator[str]:
     """Yield what may come as a surprise in when numbers are removed."""
-    if until is not None and until.date() > now.date():
+    if until is not None and until.date() > now.date() and until - now < timedelta(days=1):
         yield phrase("{until} is over for today: --until means tomorrow.", until=f"{until:%H:%M}")
     opens = next_opening(windows, now)
     if opens == now:

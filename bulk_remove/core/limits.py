@@ -115,10 +115,11 @@ NOTHING_KNOWN = Known()
 
 
 class _Breach(NamedTuple):
-    """What is over a limit, and the flag that raises it."""
+    """What is over a limit, and the flag that raises it; one that could not be `checked` is not raised."""
 
     sentence: str
     flag: str
+    checked: bool = True
 
 
 def check_limits(to_send: Mapping[str, int], limits: Limits, known: Known) -> None:
@@ -133,13 +134,18 @@ def check_limits(to_send: Mapping[str, int], limits: Limits, known: Known) -> No
     told = joined("; ", (breach.sentence for breach in breaches[:_SHOWN_BREACHES]))
     left = len(breaches) - _SHOWN_BREACHES
     more = phrase("; and {left:,} more of this kind", left=left) if left > 0 else ""
-    raise GuardStop(
-        phrase("{told}{more}. Nothing was sent.", told=told, more=more),
-        phrase(
+    raise GuardStop(phrase("{told}{more}. Nothing was sent.", told=told, more=more), joined(" ", _steps(breaches)))
+
+
+def _steps(breaches: Sequence[_Breach]) -> Iterator[str]:
+    """Yield what to do about the limits that are passed, and about those that could not be checked."""
+    if passed := [breach.flag for breach in breaches if breach.checked]:
+        yield phrase(
             "Check file and campaign in the plan. If both are right, set a higher limit with {flags}.",
-            flags=joined(", ", dict.fromkeys(breach.flag for breach in breaches)),
-        ),
-    )
+            flags=joined(", ", dict.fromkeys(passed)),
+        )
+    if len(passed) < len(breaches):
+        yield phrase("Give the API user the right to list the campaign's records, or leave --max-share out.")
 
 
 def _breaches(campaign: str, count: int, limits: Limits, known: Known) -> Iterator[_Breach]:
@@ -183,7 +189,7 @@ def _share_breach(campaign: str, count: int, max_share: float, records: int | No
             campaign=campaign,
             share=100 * max_share,
         )
-        yield _Breach(phrase("{told} cannot be checked", told=told), "--max-share")
+        yield _Breach(phrase("{told} cannot be checked", told=told), "--max-share", checked=False)
     elif not records or count / records > max_share:
         told = counted(
             count,
@@ -277,7 +283,7 @@ def judge_canary(mix: Mapping[Status, int], max_not_exist: float, run_id: str, l
         what = counted(
             told,
             "The {count:,} number sent first ({percent}%) is not there",
-            "Of {count:,} numbers sent first {missing}",
+            "Of {count:,} numbers sent first, {missing}",
             percent=percent,
             missing=counted(
                 missing, "{count:,} ({percent}%) is not there", "{count:,} ({percent}%) are not there", percent=percent
@@ -288,7 +294,7 @@ def judge_canary(mix: Mapping[Status, int], max_not_exist: float, run_id: str, l
         what = counted(
             sum(mix.values()),
             "The {count:,} number sent first is not known to have been there",
-            "Of {count:,} numbers sent first none is known to have been there",
+            "Of {count:,} numbers sent first, none is known to have been there",
         )
     over = phrase("{what}, and at most {max_not_exist:g}% may be missing", what=what, max_not_exist=100 * max_not_exist)
     if not left:

@@ -20,7 +20,7 @@ import os
 import shutil
 import stat
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import file_digest
 from io import BufferedReader
@@ -45,6 +45,7 @@ from bulk_remove.errors import (
     ExitCode,
     GuardStop,
     InputError,
+    KeepListError,
     OwnReportError,
     StorageError,
     UsageError,
@@ -122,6 +123,14 @@ class Inbox:
             raise _failure(self.folder, error) from None
         looks = {name: self.look_at(name) for name in names if not is_passing(name)}
         return {name: look for name, look in looks.items() if look is not None}
+
+    def not_files(self) -> Iterator[tuple[str, bool]]:
+        """Yield the names of what is neither a file nor a folder, each with whether it is a link."""
+        for name in self._here.names():
+            with suppress(OSError):  # it went away meanwhile
+                found = self._here.look(name)
+                if found and not is_passing(name) and not (stat.S_ISREG(found.st_mode) or stat.S_ISDIR(found.st_mode)):
+                    yield name, stat.S_ISLNK(found.st_mode)
 
     def look_at(self, name: str) -> FileLook | None:
         """Return how a file looks now; None where there is none, or a folder or a link in its place."""
@@ -289,7 +298,7 @@ class Night:
     """Works through an inbox once. `ends` fills up with what became of the files.
 
     A file is finished when nothing of it changes for `settle_s` seconds. No file is begun after `until_s` (Unix
-    seconds), if given. `one_campaign` says that all files go to one.
+    seconds), if given. `one_campaign` says that all files go to one. Files that are a `keep` list are left alone.
     """
 
     def __init__(
@@ -301,6 +310,7 @@ class Night:
         until_s: float | None,
         *,
         one_campaign: bool,
+        keep: Iterable[str] = (),
     ) -> None:
         self.ends: list[FileEnd] = []
         self._inbox = inbox
@@ -309,6 +319,7 @@ class Night:
         self._settle_s = settle_s
         self._until_s = until_s
         self._one_campaign = one_campaign
+        self._keep = keep
         self._over = False
         self._stopped: ExitCode | None = None
 
@@ -316,6 +327,7 @@ class Night:
         """Take up what was left over, then the finished files by name. Raises StorageError."""
         first = self._inbox.look()
         looked_s = self._doing.elapsed_s()
+        self._leave_alone(first)
         taken: set[str] = set()
         for left in self._earlier.left_over(self._inbox.folder):
             if not self._is_over(left.name):
@@ -333,6 +345,23 @@ class Night:
                 self._doing.tell(
                     phrase("{name} is still being written; it is left for the next time.", name=harmless(name))
                 )
+
+    def _leave_alone(self, first: dict[str, FileLook]) -> None:
+        """Take the --keep lists out of the files, and name them and what is not a file at all."""
+        keep = set[tuple[int, int]]()
+        for path in self._keep:
+            with suppress(OSError):  # what reads it says so
+                facts = os.stat(path)  # noqa: PTH116 - as the others
+                keep.add((facts.st_dev, facts.st_ino))
+        for name in [name for name, look in first.items() if (look.device, look.inode) in keep]:
+            del first[name]
+            self._doing.tell(phrase("{name} is a --keep list; it is left alone.", name=harmless(name)))
+        for name, is_link in self._inbox.not_files():
+            self._doing.tell(
+                phrase("{name} is a link; it is left alone.", name=harmless(name))
+                if is_link
+                else phrase("{name} is not a regular file; it is left alone.", name=harmless(name))
+            )
 
     def _is_over(self, name: str) -> bool:
         """Tell whether the file is not to be begun any more; the first of them is noted for all."""
@@ -468,25 +497,27 @@ class Night:
     def _run(self, name: str, look: FileLook, copy: SetAside) -> None:
         try:
             carried = self._doing.start(self._inbox.path(name), copy)
+        except KeepListError as error:  # nothing is wrong with the file: the next night takes it
+            self._stays(name, error, None)
+        except OwnReportError:
+            self._refused(name, look, self._where_it_will_lie(name))
         except (InputError, GuardStop) as error:
-            self._doing.tell_error(error)
-            hint = ours(self._hint(name, error))
-            note = phrase("{problem}\n{hint}\nNothing was sent.", problem=ours(error.sentence), hint=hint)
-            self._away(name, look, FilePlace.FAILED, note)
-            self._end(FileEnd(name, error.exit_code, FilePlace.FAILED, None, error.sentence))
+            self._refused(name, look, error)
         except BulkRemoveError as error:
             self._stays(name, error, None)
         else:
             self._earlier.add(carried.folder)
             self._conclude(Left(carried.folder, name, copy.sha256), carried)
 
-    def _hint(self, name: str, error: BulkRemoveError) -> str:
-        """Return what to do about a file that goes to `failed`; a report is named by where it will lie."""
-        if not isinstance(error, OwnReportError):
-            return error.hint
-        return own_report(
-            str(self._inbox.folder / FilePlace.FAILED / self._inbox.free_name(FilePlace.FAILED, name))
-        ).hint
+    def _refused(self, name: str, look: FileLook, error: BulkRemoveError) -> None:
+        self._doing.tell_error(error)
+        note = phrase("{problem}\n{hint}\nNothing was sent.", problem=ours(error.sentence), hint=ours(error.hint))
+        self._away(name, look, FilePlace.FAILED, note)
+        self._end(FileEnd(name, error.exit_code, FilePlace.FAILED, None, error.sentence))
+
+    def _where_it_will_lie(self, name: str) -> OwnReportError:
+        """Return the error of a report, which goes to `failed`, with the place from which it can be rerun."""
+        return own_report(str(self._inbox.folder / FilePlace.FAILED / self._inbox.free_name(FilePlace.FAILED, name)))
 
     def _away(self, name: str, look: FileLook, place: FilePlace, note: str) -> None:
         new_name = self._inbox.free_name(place, name)

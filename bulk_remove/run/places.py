@@ -20,6 +20,7 @@ from bulk_remove.disk import opened
 from bulk_remove.errors import PlaceTakenError, StorageError, UsageError
 from bulk_remove.language import phrase
 from bulk_remove.ledger import Outcomes, Reopening, Store, opened_for_reading
+from bulk_remove.reader import is_readable
 from bulk_remove.report.csv import check_place
 from bulk_remove.run.finish import SUMMARY, Finished, Wanted, finish
 from bulk_remove.run.folders import noted_reports, run_folders
@@ -46,26 +47,6 @@ class Job:
     overwrite: bool = False
 
 
-_NO_CSV = frozenset(
-    [
-        ".htm",
-        ".html",
-        ".xls",
-        ".xlsb",
-        ".xlsm",
-        ".xlsx",
-        ".ods",
-        ".pdf",
-        ".doc",
-        ".docx",
-        ".json",
-        ".xml",
-        ".zip",
-        ".gz",
-    ]
-)
-
-
 def check_places(
     output: Path, wanted: Wanted, read: Iterable[str], job: Job, found: Collection[str] = frozenset()
 ) -> None:
@@ -81,7 +62,7 @@ def check_places(
             phrase("--output {output} has the name of another report.", output=output),
             "Name the CSV, for example report.csv.",
         )
-    if output.name == "-" or output.suffix.lower() in _NO_CSV:
+    if output.suffix.lower() != ".csv" or not is_readable(output):  # a rerun reads it back
         raise UsageError(
             phrase("--output {output} is not a name for a CSV file, which the report is.", output=output),
             "Name the CSV, for example report.csv. Page and workbook are written beside it where you ask for them.",

@@ -19,6 +19,8 @@ from bulk_remove.core.limits import Known, check_invalid_share
 from bulk_remove.core.model import RowBlock, Source
 from bulk_remove.core.numbers import NumberRules
 from bulk_remove.core.plan import CampaignPlan, Keep, Plan, Sample, SourcePlan
+from bulk_remove.errors import InputError, KeepListError, OwnReportError, UsageError
+from bulk_remove.language import Phrase, phrase
 from bulk_remove.ledger import Planning, Store, create
 from bulk_remove.ledger.distinct import RowKeys
 from bulk_remove.reader import ReadOptions
@@ -101,7 +103,7 @@ def prepared(
     Raises InputError, UsageError, StorageError, and what the look does.
     """
     settings.shape(settings.campaign, destination.base_path)  # one in which no number fits is found before all else
-    keep = read_keep_lists(settings, make_private(state_dir))
+    keep = kept_numbers(settings, state_dir)
     planning = _Planner(tables, destination, state_dir, now_s, sight, keep)
     known = sight.look([settings.campaign]) if settings.campaign else None
     first = settings.in_forms_of(known.held if known else {})
@@ -113,6 +115,30 @@ def prepared(
             return
     with planning.planned(wanted, rules, findings) as (ready, _):
         yield ready
+
+
+def kept_numbers(settings: Settings, state_dir: Path) -> KeepLists:
+    """Return the numbers that must stay. Raises KeepListError, UsageError, StorageError."""
+    if settings.keep_skips and not settings.keep:
+        raise UsageError(
+            "--keep-skips is given, but no --keep list: no number would be kept.",
+            "Name the list with --keep, or leave --keep-skips out.",
+        )
+    try:
+        return read_keep_lists(settings, make_private(state_dir))
+    except InputError as error:
+        # The hint of a report is how to run it again, which nobody wants of numbers that stay.
+        is_report = isinstance(error, OwnReportError)
+        hint = "Give --keep a list of the numbers that must stay." if is_report else error.hint
+        raise KeepListError(_without_flags(error.sentence), hint) from None
+
+
+def _without_flags(sentence: str) -> str:
+    """Return what is wrong with a cell of a --keep list; a flag that lets it through is meant for an input's cell."""
+    if isinstance(sentence, Phrase) and "--" in str(sentence.values.get("problem", "")):
+        problem = phrase("It may have lost digits.")
+        return Phrase.made(sentence.template, {**sentence.values, "problem": problem})
+    return sentence
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,11 +43,9 @@ from bulk_remove.ledger import Outcomes, Planning, Reopening
 from bulk_remove.ledger.distinct import RowKeys
 from bulk_remove.reader import ReadOptions, is_readable, open_table
 from bulk_remove.reader.table import not_a_report
-from bulk_remove.run.folders import make_private
-from bulk_remove.run.intake import read_keep_lists
 from bulk_remove.run.places import host_of_report
 from bulk_remove.run.preflight import NOT_ASKED
-from bulk_remove.run.prepare import InputTable, Look, Prepared, counts_of, new_run, with_forms
+from bulk_remove.run.prepare import InputTable, Look, Prepared, counts_of, kept_numbers, new_run, with_forms
 from bulk_remove.run.resume import ANOTHER_SERVER, check_same_server, earlier_run, find_run, kept_of, plan_of
 from bulk_remove.settings import Destination, Settings
 
@@ -241,7 +239,7 @@ def prepared_again(
     they may be there after all. Numbers of a keep list that were never asked for are left out. Raises InputError,
     StorageError, GuardStop for such a number whose answer is open, and what `look` does.
     """
-    keep = read_keep_lists(settings, make_private(state_dir))
+    keep = kept_numbers(settings, state_dir)
     rows, campaigns, told = earlier.rows, earlier.campaigns, earlier.told
     if told is None:
         campaigns, told = _told_by(rows, settings)

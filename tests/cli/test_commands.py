@@ -13,7 +13,7 @@ import pytest
 
 from bulk_remove.cli.commands import program
 from bulk_remove.cli.options import TimeOfDay
-from bulk_remove.cli.profiles import check_said_once
+from bulk_remove.cli.profiles import check_words
 from bulk_remove.errors import UsageError
 from tests.support.processes import Running, bulk_remove, environment, removal, report_of, simulator, started
 from tests.support.terminal import at_a_terminal
@@ -230,6 +230,26 @@ def test_what_is_no_plain_time_of_day_is_refused(until: str) -> None:
         TimeOfDay().convert(until, None, None)
 
 
+@pytest.mark.parametrize("words", [("run", "--yes"), ("resume", "--yes"), ("rerun", "report.csv"), ("inbox", "--yes")])
+def test_a_day_and_time_in_the_past_is_no_deadline(tmp_path: Path, numbers: Path, words: tuple[str, ...]) -> None:
+    given = {"run": (numbers, "-c", "00001"), "inbox": (tmp_path, "-c", "00001")}.get(words[0], ())
+    env = environment(BULK_REMOVE_STATE_DIR=str(tmp_path / "state"))
+    done = bulk_remove(*words, *given, "--until", "2021-11-27T06:00", env=env)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "'2021-11-27T06:00' is in the past" in done.stderr
+
+
+def test_a_profile_with_a_moment_in_the_past_stops_only_the_commands_that_would_use_it(
+    tmp_path: Path, numbers: Path
+) -> None:
+    (tmp_path / "config.toml").write_text("[defaults]\nuntil = '2021-11-27T06:00'\n", encoding="utf-8")
+    env = environment(BULK_REMOVE_CONFIG=str(tmp_path / "config.toml"), BULK_REMOVE_STATE_DIR=str(tmp_path / "state"))
+    assert bulk_remove("runs", "list", env=env).returncode == 0
+    done = bulk_remove("run", numbers, "-c", "00001", "--yes", env=env)
+    assert done.returncode == 2
+    assert "is in the past" in done.stderr
+
+
 def test_a_range_of_hours_is_no_deadline() -> None:
     with pytest.raises(click.BadParameter, match="is a range of hours; give it to --hours"):
         TimeOfDay().convert("06:00-08:00", None, None)
@@ -257,16 +277,104 @@ def test_an_option_of_one_value_is_given_once_or_twice_the_same() -> None:
             on, off = [param.opts[-1]], [*param.secondary_opts]
             once, other = (on, off) if param.is_flag else ([*on, "1"], [param.opts[0], "2"])
             ctx = click.Context(command, info_name=command.name)
-            check_said_once(command, ctx, [*once, *once])
+            check_words(command, ctx, [*once, *once])
             if param.multiple:
-                check_said_once(command, ctx, [*once, *other])
+                check_words(command, ctx, [*once, *other])
                 continue
             with pytest.raises(UsageError) as found:
-                check_said_once(command, ctx, [*once, "numbers.csv", *other])
+                check_words(command, ctx, [*once, "numbers.csv", *other])
             flags = "/".join([max(param.opts, key=len), *param.secondary_opts])
             assert found.value.sentence == f"{flags} is given twice, with different values."
             refused += 1
     assert refused > 100
+
+
+def test_no_value_of_an_option_or_argument_is_empty() -> None:
+    refused = 0
+    for command in _commands(program):
+        ctx = click.Context(command, info_name=command.name)
+        for param in command.get_params(ctx):
+            if isinstance(param, click.Option) and (param.is_flag or param.name == "help"):
+                continue
+            empties = ("",) if param.name == "delimiter" else ("", "  ")
+            for empty in empties:
+                words = [empty] if isinstance(param, click.Argument) else [param.opts[-1], empty]
+                with pytest.raises(UsageError, match=r" is empty\.") as found:
+                    check_words(command, ctx, words)
+                name = found.value.sentence.removeprefix("The value of ").removesuffix(" is empty.")
+                assert name in (param.opts if isinstance(param, click.Option) else str(param.metavar or "NUMBER SHELL"))
+                refused += 1
+        for argument in (each for each in command.params if isinstance(each, click.Argument) and each.nargs == -1):
+            with pytest.raises(UsageError, match=r"^The value of FILE is empty\."):
+                check_words(command, ctx, ["a.csv", ""])
+            assert argument.name == "files"
+    assert refused > 300
+
+
+@pytest.mark.parametrize(
+    ("words", "name"),
+    [
+        (("run", ""), "FILE"),
+        (("plan", "a.csv", ""), "FILE"),
+        (("inbox", "", "--yes"), "DIR"),
+        (("run", "a.csv", "-o", ""), "--output"),
+        (("run", "a.csv", "--output="), "--output"),
+        (("run", "a.csv", "--state-dir", ""), "--state-dir"),
+        (("run", "a.csv", "--config", ""), "--config"),
+        (("plan", "a.csv", "--keep", ""), "--keep"),
+        (("rerun", ""), "RUN|REPORT"),
+        (("resume", ""), "RUN"),
+        (("report", "-o", ""), "--output"),
+        (("config", "init", "--config", ""), "--config"),
+        (("config", "show", "--state-dir", ""), "--state-dir"),
+        (("runs", "list", "--state-dir", ""), "--state-dir"),
+        (("simulate", "--audit", ""), "--audit"),
+    ],
+)
+def test_an_empty_path_is_never_the_current_folder(tmp_path: Path, words: tuple[str, ...], name: str) -> None:
+    (tmp_path / "a.csv").write_text("telefon\n601234555\n", encoding="utf-8")
+    own = ("-c", "00001", "--yes") if words[0] == "run" else ()
+    done = bulk_remove(*words, *own, env=environment(BULK_REMOVE_URL="http://127.0.0.1:9"), cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"{name} is empty." in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["a.csv"]
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "sentence"),
+    [
+        ("BULK_REMOVE_KEEP", "", "BULK_REMOVE_KEEP is set but empty."),
+        ("BULK_REMOVE_KEEP", f"a.csv{os.pathsep}", "BULK_REMOVE_KEEP has an empty part."),
+        ("BULK_REMOVE_MAX_NUMBERS", "", "BULK_REMOVE_MAX_NUMBERS is set but empty."),
+        ("BULK_REMOVE_WHERE", "", "BULK_REMOVE_WHERE is set but empty."),
+        ("BULK_REMOVE_WHERE", " ", "BULK_REMOVE_WHERE is set but empty."),
+        ("BULK_REMOVE_CANARY", "", "BULK_REMOVE_CANARY is set but empty."),
+        ("BULK_REMOVE_FILES", "", "BULK_REMOVE_FILES is set but empty."),
+        ("BULK_REMOVE_LANG", "", "BULK_REMOVE_LANG is set but empty."),
+        ("BULK_REMOVE_PROFILE", "", "BULK_REMOVE_PROFILE is set but empty."),
+        ("BULKREMOVE_KEEP", "a.csv", "BULKREMOVE_KEEP is not a setting. Did you mean BULK_REMOVE_KEEP?"),
+        (
+            "bulk_remove_max_number",
+            "5",
+            "bulk_remove_max_number is not a setting. Did you mean BULK_REMOVE_MAX_NUMBERS?",
+        ),
+        ("Bulk-Remove-Keep", "a.csv", "Bulk-Remove-Keep is not a setting. Did you mean BULK_REMOVE_KEEP?"),
+        (
+            "BULK_REMOVE_YES",
+            "1",
+            "BULK_REMOVE_YES is not a setting. --yes is only a flag, which no variable sets: type it.",
+        ),
+        ("BULK_REMOVE_OVERWRITE", "1", "BULK_REMOVE_OVERWRITE is not a setting. --overwrite is only a flag"),
+    ],
+)
+def test_a_variable_that_would_set_nothing_stops_the_command(
+    tmp_path: Path, numbers: Path, variable: str, value: str, sentence: str
+) -> None:
+    if os.name == "nt" and variable != variable.upper():
+        pytest.skip("names of variables are capitals there")
+    done = bulk_remove("plan", numbers, "-c", "00001", "--state-dir", tmp_path, env=environment(**{variable: value}))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert sentence in " ".join(done.stderr.split())
 
 
 @pytest.mark.parametrize(

@@ -74,7 +74,8 @@ def test_a_flag_wins_over_a_variable_that_over_the_profile_and_that_over_the_def
 ) -> None:  # fmt: skip
     tables = {"defaults": defaults, "profile.acme": profile}
     file = write("".join(f"[{name}]\n" + (f"rate = {rate}\n" if rate else "") for name, rate in tables.items()))
-    monkeypatch.setenv("BULK_REMOVE_RATE", variable)
+    if variable:
+        monkeypatch.setenv("BULK_REMOVE_RATE", variable)
     value, source = shown("--profile", "acme", *(["--rate", flag] if flag else []))["rate"]
     assert (value, source) == (expected[0], expected[1].format(file=file))
 

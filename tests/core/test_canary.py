@@ -37,7 +37,7 @@ def test_a_stop_tells_the_figures_and_how_to_go_on() -> None:
     assert stop is not None
     assert stop.exit_code is ExitCode.GUARD
     assert stop.sentence == (
-        "Of 299 numbers sent first 279 (94%) are not there, and at most 90% may be missing: the rest was not sent."
+        "Of 299 numbers sent first, 279 (94%) are not there, and at most 90% may be missing: the rest was not sent."
     )
     assert stop.hint.endswith("bulk-remove resume r1 --canary-max-not-exist 94%.")
 
@@ -54,7 +54,7 @@ def test_a_canary_that_was_the_whole_list_speaks_of_no_rest() -> None:
 def test_a_canary_that_told_nothing_says_so() -> None:
     stop = judge_canary({Status.IN_DOUBT: 7}, 0.9, "r1", 5)
     assert stop is not None
-    assert stop.sentence.startswith("Of 7 numbers sent first none is known to have been there")
+    assert stop.sentence.startswith("Of 7 numbers sent first, none is known to have been there")
     assert "--canary-max-not-exist 100%" in stop.hint
 
 

@@ -145,7 +145,6 @@ KNOWN = Known({"00001": 1000, "00002": 0}, {"00001": (90, 10, 110), "00002": (10
         (Limits(max_share=0.2), {"00001": 5000}, "--max-share"),
         (Limits(max_share=1.0), {"00001": 5000, "99999": 1}, None),
         (Limits(max_share=0.2), {"00002": 1}, "--max-share"),
-        (Limits(max_share=0.2), {"99999": 1}, "--max-share"),
         (Limits(max_share=0.2), {"99999": 0, "00002": 0}, None),
         (Limits(max_times_usual=5), {"00001": 450}, None),
         (Limits(max_share=1, max_times_usual=5), {"00001": 451}, "--max-times-usual"),
@@ -184,6 +183,16 @@ def test_records_that_nobody_counted_never_pass_in_silence() -> None:
     assert "how many records campaign 00001 holds is not known, so --max-share 50% cannot be checked" in (
         caught.value.sentence
     )
+
+
+def test_a_limit_that_could_not_be_checked_is_not_one_to_raise() -> None:
+    right = "Give the API user the right to list the campaign's records, or leave --max-share out."
+    with pytest.raises(GuardStop) as caught:
+        check_limits({"00001": 1}, Limits(max_share=0.5), NOTHING_KNOWN)
+    assert caught.value.hint == right
+    with pytest.raises(GuardStop) as caught:
+        check_limits({"00001": 5}, Limits(max_numbers=3, max_share=0.5), NOTHING_KNOWN)
+    assert caught.value.hint.endswith(f"set a higher limit with --max-numbers. {right}")
 
 
 def test_a_campaign_that_holds_nothing_is_told_as_such() -> None:

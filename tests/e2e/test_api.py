@@ -384,6 +384,7 @@ async def test_the_event_loop_goes_on_while_files_are_read_and_reports_are_writt
         ({"password": None}, "password is None, which is not text"),
         ({"password": b"secret"}, "password is bytes, which is not text"),
         ({"state_dir": 7}, "state_dir is 7, which is not text"),
+        ({"state_dir": ""}, "state_dir is '', which is empty"),
     ],
 )
 def test_a_server_that_cannot_be_is_refused_by_the_name_of_the_field(named: dict[str, Any], told: str) -> None:
@@ -418,7 +419,9 @@ async def test_files_and_outputs_that_cannot_be_are_refused_before_anything_is_r
     server = Server("http://127.0.0.1:9", "demo", "x", tmp_path / "state")
     wrong: list[tuple[dict[str, Any], str]] = [
         ({"files": []}, "No file is given"),
-        ({"files": [""]}, "No file is given"),
+        ({"files": [""]}, "files is '', which is empty"),
+        ({"files": ""}, "files is '', which is empty"),
+        ({"files": source, "output": ""}, "output is '', which is empty"),
         ({"files": [5]}, "files is 5"),
         ({"files": source, "output": source}, "output .* is a file that this run reads"),
         ({"files": source, "output": 5}, "output is 5"),

@@ -137,6 +137,13 @@ def test_hours_come_from_the_environment_a_profile_and_flags_and_a_wrong_one_is_
     assert json.loads(bulk_remove(*plan, "--json", *flags).stdout)["hours"] == ["01:00-02:00", "sun 03:00-04:00"]
     wrong = bulk_remove(*plan, "--hours", "20-6")
     assert (wrong.returncode, "'20-6' is not a window; write 20:00-06:00" in wrong.stderr) == (2, True)
+    for same in ("06:00-06:00", "6:00 - 06:00", "mon 20:00-20:00"):
+        wrong = bulk_remove(*plan, "--hours", same)
+        assert (wrong.returncode, f"'{same}' ends when it begins; a whole day is 00:00-24:00." in wrong.stderr) == (
+            2,
+            True,
+        )
+    assert bulk_remove(*plan, "--hours", "00:00-24:00").returncode == 0
     config.write_text('[defaults]\nhours = "20:00-06:00"\n', encoding="utf-8")
     wrong = bulk_remove(*plan, "--config", config)
     assert (wrong.returncode, "hours is text, not a list" in wrong.stderr) == (2, True)
@@ -154,6 +161,8 @@ def test_hours_come_from_the_environment_a_profile_and_flags_and_a_wrong_one_is_
             ["06:00 is over for today: --until means tomorrow."],
             id="until tomorrow",
         ),
+        pytest.param((), (29, 6), ["the run stops safely on 2026-11-29 06:00"], [], id="until a later day"),
+        pytest.param((), (28, 22), ["the run stops safely tomorrow at 22:00 (2026-11-28)"], [], id="a day and more"),
         pytest.param(
             ("19:00-06:00",), None, ["numbers are removed only within 19:00-06:00"], [], id="within the hours"
         ),

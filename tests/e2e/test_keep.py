@@ -1,5 +1,6 @@
 """Numbers that must never be removed: the real command with --keep, held against what the server was really asked."""
 
+import asyncio
 import json
 import sqlite3
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ from typing import Any
 import openpyxl
 import pytest
 
-from bulk_remove import Outcome, Server, Settings, remove_numbers
+from bulk_remove import Outcome, Server, Settings, UsageError, remove_files, remove_numbers
 from bulk_remove.simulator.api import DEMO_PASSWORD
 from bulk_remove.simulator.server import read_audit
 from tests.support.processes import Running, bulk_remove, environment, removal, report_of, simulator
@@ -88,6 +89,54 @@ def test_with_keep_skips_such_rows_are_kept_and_all_others_are_sent(
     told = json.loads(bulk_remove("runs", "list", "--state-dir", tmp_path / "state", "--json").stdout)
     run = (told["runs"] if isinstance(told, dict) else told)[0]
     assert (run["kept_rows"], run["invalid_rows"]) == (2, 1)
+
+
+def test_keep_skips_without_a_list_is_refused_wherever_it_is_said(tmp_path: Path, server: Running) -> None:
+    source = written(tmp_path / "numbers.csv", "telefon", "600000001")
+    words = removal(server, tmp_path, source, *PACE)
+    for done in (
+        bulk_remove(*words, "--keep-skips"),
+        bulk_remove(*words, env=environment(BULK_REMOVE_KEEP_SKIPS="1")),
+        bulk_remove("plan", source, "-c", "00001", "--state-dir", tmp_path / "state", "--keep-skips"),
+    ):
+        assert done.returncode == 2
+        assert "--keep-skips is given, but no --keep list: no number would be kept." in done.stderr
+    assert bulk_remove(*words).returncode == 0
+    again = removal(server, tmp_path, tmp_path / "report.csv", "-o", tmp_path / "again.csv", "--keep-skips")[1:]
+    done = bulk_remove("rerun", *again)
+    assert (done.returncode, "--keep-skips is given, but no --keep list" in done.stderr) == (2, True)
+    settings = Settings("00001", keep_skips=True)
+    own = Server(server.url, "demo", DEMO_PASSWORD, tmp_path / "api")
+    with pytest.raises(UsageError, match="keep_skips is given, but no keep list"):
+        asyncio.run(remove_files(source, settings, own, approve=lambda _: True))
+
+
+def test_an_own_report_as_keep_list_is_not_told_to_be_rerun(tmp_path: Path, server: Running) -> None:
+    source = written(tmp_path / "numbers.csv", "telefon", "600000001")
+    assert bulk_remove(*removal(server, tmp_path, source, *PACE)).returncode == 0
+    earlier = (tmp_path / "report.csv").rename(tmp_path / "vip.csv")
+    done = bulk_remove(*removal(server, tmp_path, source, *PACE, "--keep", earlier))
+    said = " ".join(done.stderr.split())
+    assert done.returncode == 4
+    assert f"{earlier} is a report of this tool, not a list of numbers." in said
+    assert "Give --keep a list of the numbers that must stay." in said
+    assert "rerun" not in said
+
+
+@pytest.mark.parametrize(
+    "cells", [("601234555", "601234556", "60123"), ("601234555", "601234556", "601234557", "601000000", "602000000")]
+)
+def test_a_doubtful_cell_of_a_keep_list_is_not_told_to_be_let_through(tmp_path: Path, cells: tuple[str, ...]) -> None:
+    source = written(tmp_path / "numbers.csv", "telefon", "600000001")
+    keep = written(tmp_path / "vip.csv", "telefon", *cells)
+    plan = ("plan", source, "-c", "00001", "--state-dir", tmp_path / "state", "--keep", keep)
+    done = bulk_remove(*plan)
+    said = " ".join(done.stderr.split())
+    assert done.returncode == 4
+    assert "is not certainly one phone number: It may have lost digits. Correct it" in said
+    assert "lets it through" not in said
+    polish = " ".join(bulk_remove(*plan, "--lang", "pl").stderr.split())
+    assert "Mógł stracić cyfry." in polish
 
 
 def test_explain_says_of_a_row_that_was_never_sent_why_and_which_list_kept_it(tmp_path: Path, server: Running) -> None:

@@ -213,6 +213,49 @@ def test_a_tool_s_own_report_in_the_inbox_is_not_run(server: Running, inbox: Pat
     assert night(server, inbox).returncode == 4
     note = (inbox / "failed" / "again.csv.note.txt").read_text(encoding="utf-8")
     assert f"bulk-remove rerun {inbox / 'failed' / 'again.csv'}\n" in note
+    (inbox / "failed" / "again.csv").rename(inbox / "again.csv")
+    done = night(server, inbox)
+    lies = inbox / "failed" / "again.2.csv"
+    assert lies.is_file()
+    said = " ".join((done.stdout + done.stderr).split())
+    assert f"{lies} is a report of this tool, not a list of numbers." in said
+    assert f"bulk-remove rerun {lies}" in said
+    assert f"{inbox / 'again.csv'} is a report" not in said
+
+
+def test_a_file_stays_in_the_inbox_while_the_keep_list_is_wrong(server: Running, inbox: Path) -> None:
+    numbers = drop(inbox, "a.csv")
+    keep = inbox.parent / "vip.csv"
+    for content in ("", "telefon\n60123\nbrak\n", None):
+        keep.unlink() if content is None else keep.write_text(content, encoding="utf-8")
+        done = night(server, inbox, "--keep", str(keep))
+        assert done.returncode == 4, done.stderr
+        assert lying_in(inbox) == ["a.csv"]
+        assert lying_in(inbox / "failed") == []
+    assert times_asked(server, numbers) == {0}
+    keep.write_text("telefon\n601234555\n", encoding="utf-8")
+    assert night(server, inbox, "--keep", str(keep)).returncode == 0
+    assert times_asked(server, numbers) == {1}
+
+
+def test_a_keep_list_and_links_in_the_inbox_are_left_alone_and_named_once(server: Running, inbox: Path) -> None:
+    numbers = drop(inbox, "a.csv")
+    kept = drop(inbox, "vip.csv", 3)
+    (inbox / "link.csv").symlink_to(inbox / "a.csv")
+    (inbox / "dead.csv").symlink_to(inbox / "nothing")
+    os.mkfifo(inbox / "pipe.csv")
+    for _ in range(2):
+        done = night(server, inbox, "--keep", str(inbox / "vip.csv"))
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.count("vip.csv is a --keep list; it is left alone.") == 1
+        assert not [line for line in done.stdout.splitlines() if line.strip().startswith("vip.csv:")]
+        assert "link.csv is a link; it is left alone." in done.stdout
+        assert "dead.csv is a link; it is left alone." in done.stdout
+        assert "pipe.csv is not a regular file; it is left alone." in done.stdout
+    assert times_asked(server, numbers) == {1}
+    assert times_asked(server, kept) == {0}
+    assert lying_in(inbox) == ["vip.csv"]
+    assert lying_in(inbox / "done") == ["a.csv", "a.csv.report.csv", "a.csv.report.summary.json"]
 
 
 def test_a_file_that_a_stopped_night_left_is_finished_first_and_what_is_settled_is_not_asked_again(
