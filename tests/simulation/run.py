@@ -116,7 +116,7 @@ class Life:
         settings, sight = self._scenario.settings, Sight()
         if self._scenario.keep:
             keep = self._folder / "keep.csv"
-            keep.write_text("\n".join(("telefon", *self._scenario.keep)), encoding="utf-8")
+            keep.write_text("\n".join(("telefon", *self._scenario.keep, "")), encoding="utf-8")
             settings = replace(settings, keep=(str(keep),), keep_skips=True)
         if self._looking:
             settings, sight = replace(settings, number_format=NumberFormat.AUTO), Sight(self._look)
