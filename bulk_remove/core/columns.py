@@ -588,7 +588,7 @@ def _shown(name: str) -> str:
 
 _CAMPAIGN = re.compile(r"[0-9A-Za-z]{5}")
 _LENGTH = 5
-_BESIDE = "id|nr|no|num|numer|number|kod|code|thulium"
+_BESIDE = "id|nr|no|num|numer|number|kod|code|thulium|nazwa|nazwy|names?|tytul|title"
 _NAME = re.compile(f"(?:{_BESIDE})*(?:kampani[aei]|campaigns?|kampagne|outbounds?)+(?:{_BESIDE})*")
 
 
@@ -610,20 +610,32 @@ def read_campaign(cell: str) -> tuple[str, str]:
 
 
 def names_campaigns(name: str) -> bool:
-    """Tell whether a column of this name holds the campaign of each row."""
+    """Tell whether a column of this name holds the campaign of each row, by its identifier or by its name."""
     return bool(_NAME.fullmatch(fold(name)))
 
 
 def other_campaigns(cells: Collection[str], campaign: str) -> list[str]:
-    """Return those cells of a column of campaigns that name another one than `campaign`, sorted.
+    """Return those cells of a column of campaigns that name another one than `campaign` by its identifier, sorted.
 
-    A spreadsheet makes `2` of `00002`: such cells count where the same column names a campaign in full, or `campaign`.
-    Five letters may be a word, and count only where the campaign has no digit either.
+    A spreadsheet makes `2` of `00002`. Five letters may be a word, and count only where the campaign has no digit
+    either.
     """
-    texts = {cell.strip().removeprefix("'").strip() for cell in cells}
-    letters = campaign.isalpha()
-    whole = {text for text in texts if is_campaign(text) and (letters or not text.isalpha())}
-    short = {text for text in texts if text.isascii() and text.isdigit() and int(text) > 0 and len(text) < _LENGTH}
-    if not whole and campaign not in {text.zfill(_LENGTH) for text in short}:
-        return []
-    return sorted(text for text in whole | short if text.zfill(_LENGTH) != campaign)
+    return sorted(text for text in _named_beside(cells, campaign) if _is_identifier(text, campaign))
+
+
+def campaign_names(cells: Collection[str], campaign: str) -> list[str]:
+    """Return those cells of a column of campaigns that may be the names of some, sorted. A zero is a no."""
+    named = _named_beside(cells, campaign)
+    return sorted(text for text in named if text.strip("0") and not _is_identifier(text, campaign))
+
+
+def _named_beside(cells: Collection[str], campaign: str) -> set[str]:
+    """Return what cells name beside the campaign, without what a program has put around it."""
+    texts = {reading(cell).text for cell in cells}
+    return {text for text in texts if text and text.zfill(_LENGTH) != campaign}
+
+
+def _is_identifier(text: str, campaign: str) -> bool:
+    if is_campaign(text):
+        return campaign.isalpha() or not text.isalpha()
+    return text.isascii() and text.isdigit() and len(text) < _LENGTH and int(text) > 0

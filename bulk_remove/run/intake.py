@@ -17,6 +17,7 @@ from shlex import quote
 
 from bulk_remove.core.code_column import CodeColumn, Countries, names_countries
 from bulk_remove.core.columns import (
+    campaign_names,
     find_condition_column,
     fold,
     names_campaigns,
@@ -28,7 +29,7 @@ from bulk_remove.core.conditions import CellCounts, Condition, WholeInput, is_le
 from bulk_remove.core.model import ON_KEEP_LIST, NumberedBlock, NumberFormat, RowBlock, Source, harmless, mask
 from bulk_remove.core.numbers import JudgedBlock, Normaliser, NumberRules, split_cell
 from bulk_remove.core.plan import NO_DAMAGE, KeepList, Sample, SourcePlan
-from bulk_remove.core.spelling import EMPTY, region_of
+from bulk_remove.core.spelling import EMPTY, reading, region_of
 from bulk_remove.errors import InputError
 from bulk_remove.language import counted, joined, ours, phrase
 from bulk_remove.ledger.distinct import NumberSet, RowKeys
@@ -41,6 +42,7 @@ MAX_CAMPAIGNS = 1000
 """More than this in one column are no campaigns, but something else with five characters."""
 _MANY_DUPLICATES = 10
 _SHOWN_CAMPAIGNS = 3
+_SHOWN_CHARACTERS = 40
 SHOWN_OTHERWISE = "The spreadsheet shows another number than the cell holds: the format adds or leaves out digits."
 
 
@@ -98,7 +100,10 @@ class Intake:
             self._on_rows(self.rows)
             yield numbered
         for place, found in campaigns.items():
-            self._check_campaign(source, source.header[source.beside[place]], found)
+            if len(found) <= MAX_CAMPAIGNS:
+                name = source.header[source.beside[place]]
+                self._check_campaign(source, name, found)
+                counts.said += _named_campaigns(name, campaign_names(found, self._settings.campaign), self._settings)
 
     def counting(self, duplicates: Iterator[tuple[int, int]]) -> Iterator[tuple[int, int]]:
         """Pass on the duplicates, (row's place in the whole input, place of the first), and count them by source."""
@@ -132,10 +137,10 @@ class Intake:
     def _check_campaign(self, source: Source, name: str, cells: set[str]) -> None:
         """Raise InputError when a column of campaigns names others than the one that is asked for."""
         campaign = self._settings.campaign
-        others = other_campaigns(cells, campaign) if len(cells) <= MAX_CAMPAIGNS else []
+        others = other_campaigns(cells, campaign)
         if not others:
             return
-        same = [cell.strip() for cell in cells if cell.strip().zfill(len(campaign)) == campaign]
+        same = [cell.strip() for cell in cells if reading(cell).text.zfill(len(campaign)) == campaign]
         raise InputError(
             phrase(
                 "{file}: column '{name}' names other campaigns than {campaign}: {others}.",
@@ -149,7 +154,13 @@ class Intake:
                 "rows of {campaign} with --where {condition}.",
                 column=quote(harmless(name)),
                 campaign=campaign,
-                condition=quote(f"{harmless(name)}={min(same, default=campaign)}"),
+                condition=quote(f"{harmless(name)}={min(same)}"),
+            )
+            if same
+            else phrase(
+                "Ask each row's own campaign with --campaign-column {column} instead of --campaign. If the column "
+                "means something else, give it another name.",
+                column=quote(harmless(name)),
             ),
         )
 
@@ -246,7 +257,8 @@ class Intake:
 class _Counts:
     """What a source was found to hold; `first_place` is the place of its first row in the whole input.
 
-    `beside` counts the columns that are read beside the phones, `where` are the conditions on the rows.
+    `beside` counts the columns that are read beside the phones, `where` are the conditions on the rows. `said` are
+    notes from elsewhere.
     """
 
     def __init__(self, source: Source, first_place: int, where: Sequence[str], region: str) -> None:
@@ -254,6 +266,7 @@ class _Counts:
         self.duplicates = 0
         self.kinds = Counter[str]()
         self.internal = 0
+        self.said: list[str] = []
         self.beside = [
             Countries(region) if names_countries(source.header[column]) else CellCounts() for column in source.beside
         ]
@@ -274,6 +287,7 @@ class _Counts:
             self._examples.append(_sample(block, index, shown))
 
     def _notes(self) -> Iterator[str]:
+        yield from self.said
         for index, column in zip(self._source.beside, self.beside, strict=True):
             if told := column.told(self._source.header[index], chosen=bool(self._where)):
                 yield told
@@ -312,6 +326,23 @@ class _Counts:
 def _taken(cells: Sequence[str], problems: Mapping[int, str]) -> list[str]:
     """Return the cells of the rows that no condition leaves out."""
     return [cell for index, cell in enumerate(cells) if not is_left_out(problems.get(index, ""))]
+
+
+def _named_campaigns(name: str, named: Sequence[str], settings: Settings) -> Iterator[str]:
+    """Yield a note on a column of campaigns that gives these by names, which nobody can hold against an identifier."""
+    if not named:
+        return
+    shown = [harmless(text if len(text) <= _SHOWN_CHARACTERS else text[:_SHOWN_CHARACTERS] + "...") for text in named]
+    more = len(shown) - _SHOWN_CAMPAIGNS
+    listed = ", ".join(f"'{text}'" for text in shown[:_SHOWN_CAMPAIGNS])
+    yield phrase(
+        "Column '{name}' names campaigns ({named}). All rows taken are asked of campaign {campaign}.",
+        name=harmless(name),
+        named=counted(more, "{listed} and {count:,} other", "{listed} and {count:,} others", listed=listed)
+        if more > 0
+        else listed,
+        campaign=settings.campaign,
+    )
 
 
 def _is_damage(problem: str) -> bool:

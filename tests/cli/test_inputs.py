@@ -5,6 +5,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import openpyxl
 import pytest
 
 from tests.support.processes import COMMAND, bulk_remove, environment
@@ -276,7 +277,7 @@ def of_campaigns(folder: Path, *cells: str, name: str = "kampania") -> tuple[str
     return ("plan", path, "-c", "00001", "--state-dir", folder / "state")
 
 
-@pytest.mark.parametrize("cells", [["00002", "00001"], ["00001"] * 7 + ["00002"], ["00002"], ["1", "2"]])
+@pytest.mark.parametrize("cells", [["00002", "00001"], ["00001"] * 7 + ["00002"], ["1", "2"]])
 @pytest.mark.parametrize("name", ["kampania", "Campaign ID"])
 def test_a_column_with_other_campaigns_than_the_one_typed_is_refused(
     tmp_path: Path, cells: list[str], name: str
@@ -288,6 +289,45 @@ def test_a_column_with_other_campaigns_than_the_one_typed_is_refused(
     assert "--campaign-column" in told
     wanted = "1" if "1" in cells else "00001"
     assert f"--where {name}={wanted}." in told or f"--where '{name}={wanted}'." in told
+
+
+@pytest.mark.parametrize("cell", ["00002", "2", "2.0", '"=""00002"""'])
+def test_a_column_with_one_other_campaign_without_its_zeros_is_refused(tmp_path: Path, cell: str) -> None:
+    words = of_campaigns(tmp_path, cell, cell)
+    done = bulk_remove(*words)
+    told = " ".join(done.stderr.split())
+    assert (done.returncode, "column 'kampania' names other campaigns than 00001: " in told) == (4, True)
+    assert "--campaign-column kampania" in told
+    assert "give it another name" in told
+    assert bulk_remove(*words, "--where", "kampania=2").returncode == (0 if cell == "2" else 4)
+
+
+@pytest.mark.parametrize(("cell", "code"), [(2, 4), (2.0, 4), ("00002", 4), (1, 0), ("00001", 0)])
+def test_a_number_cell_of_a_workbook_is_a_campaign_that_lost_its_zeros(
+    tmp_path: Path, cell: float | str, code: int
+) -> None:
+    book = openpyxl.Workbook()
+    for row in (["telefon", "kampania"], ["600000001", cell], ["600000009", cell]):
+        book.worksheets[0].append(row)
+    book.save(tmp_path / "a.xlsx")
+    done = bulk_remove("plan", tmp_path / "a.xlsx", "-c", "00001", "--state-dir", tmp_path / "state")
+    assert (done.returncode, "names other campaigns" in " ".join(done.stderr.split())) == (code, code == 4)
+
+
+@pytest.mark.parametrize("name", ["kampania", "nazwa kampanii", "campaign_name"])
+def test_the_names_of_campaigns_are_in_the_plan(tmp_path: Path, name: str) -> None:
+    def notes(*cells: str) -> list[str]:
+        done = bulk_remove(*of_campaigns(tmp_path, *cells, name=name), "--json")
+        told: list[str] = json.loads(done.stdout)["files"][0]["notes"]
+        return told
+
+    rest = "All rows taken are asked of campaign 00001."
+    assert notes("Windykacja B", "1", "Windykacja B") == [f"Column '{name}' names campaigns ('Windykacja B'). {rest}"]
+    assert notes("E" * 50, "Ala", "B", "C", "D", "0") == [
+        f"Column '{name}' names campaigns ('Ala', 'B', 'C' and 2 others). {rest}"
+    ]
+    assert notes("00001", "1", "") == []
+    assert notes("601234555 VIP") == [f"Column '{name}' names campaigns ('60*****55 VIP'). {rest}"]
 
 
 def test_a_column_of_the_campaign_that_was_typed_is_fine_and_so_is_one_that_is_chosen(tmp_path: Path) -> None:
