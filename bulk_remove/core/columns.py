@@ -42,7 +42,17 @@ from typing import NamedTuple
 
 from bulk_remove.core.model import REPORT_COLUMNS, NumberFormat, mask
 from bulk_remove.core.numbers import Normaliser, NumberRules
-from bulk_remove.core.spelling import AMOUNT, DATE, EMAIL, EXPONENT, misspelling, problem_in_plan, reading, unwrapped
+from bulk_remove.core.spelling import (
+    AMOUNT,
+    DATE,
+    EMAIL,
+    EXPONENT,
+    misspelling,
+    problem_in_plan,
+    reading,
+    region_of,
+    unwrapped,
+)
 from bulk_remove.errors import InputError
 from bulk_remove.language import Phrase, counted, ours, phrase
 
@@ -104,6 +114,33 @@ def is_cut_off(last: str, others: Sequence[str]) -> bool:
         return False
     alike = takewhile(lambda pair: pair[0] == pair[1], zip(min(theirs), max(theirs), strict=False))
     return mine.startswith("".join(sign for sign, _ in alike)[: len(mine)][:_LONGEST_CODE])
+
+
+class CutCode:
+    """Tells whether a national number, behind which a file ends, may be one with its country code that lost its end.
+
+    It may where more cells that begin like it, without a plus, have a country code than are national numbers.
+    """
+
+    def __init__(self, last: str, region: str) -> None:
+        self._read = Normaliser(NumberRules(NumberFormat.DIGITS, region))
+        code = region_of(region).country_code
+        digits = self._read.spelt(last)
+        self._begins = code if digits.startswith(code) else digits[:_LONGEST_CODE]
+        self.possible = digits.isdecimal() and self._read.is_whole(digits)
+        self._coded, self._national = 0, -1  # which will be itself
+
+    def add(self, cells: Sequence[str]) -> None:
+        """Add cells; the last one is among them once."""
+        for cell in cells:
+            if self._begins in cell and (digits := self._read.spelt(cell)).startswith(self._begins):
+                self._coded += self._read(cell).number == digits
+                self._national += self._read.is_whole(digits)
+
+    @property
+    def found(self) -> bool:
+        """Whether it may be cut off, by the cells that were added."""
+        return self.possible and self._coded > self._national
 
 
 def _remainder(digits: str, weights: Sequence[int], divisor: int) -> int:

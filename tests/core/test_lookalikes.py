@@ -8,7 +8,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from bulk_remove.core.columns import choose_column, count_up, is_cut_off, look_alike
+from bulk_remove.core.columns import CutCode, choose_column, count_up, is_cut_off, look_alike
 from bulk_remove.errors import InputError
 
 
@@ -204,3 +204,30 @@ def test_a_last_number_is_cut_off_that_begins_like_all_others_and_is_shorter(
     last: str, others: list[str], *, cut: bool
 ) -> None:
     assert is_cut_off(last, others) is cut
+
+
+MIXED = [cell for number in NATIONAL for cell in (number, f"48 {number}")]
+
+
+@pytest.mark.parametrize(
+    ("last", "others", "cut"),
+    [
+        *[(last, MIXED, True) for last in ("486010000", "48 601 00 00", "482212345")],
+        ("486010000", [*NATIONAL, "48601000001"], True),
+        ("486010000", [*MIXED, "48 362 00 01", "483620002"], True),
+        ("486010000", ["601000001", "48601000001", "483620001"], False),
+        *[("486010000", others, False) for others in (NATIONAL, CODED, [], ["brak", "", "480", "48"])],
+        *[(last, MIXED, False) for last in ("601000006", "60100000", "48601000006", "+4860100000", "", "brak")],
+        ("420601000", ["601000001", "420601000001", "420 602 000 001"], True),
+        ("420601000", ["601000001", "420601001", "+420601000001"], False),
+        ("601000002", ["6010000011", "601000001"], False),
+        ("601000002", ["6010000011"], False),
+    ],
+)
+def test_a_national_last_number_may_be_a_cut_one_where_others_have_the_code_it_begins_with(
+    last: str, others: list[str], *, cut: bool
+) -> None:
+    code = CutCode(last, "PL")
+    for cell in [*others, last] if code.possible else []:
+        code.add([cell])
+    assert code.found is cut
