@@ -247,6 +247,11 @@ _OF_REMOVAL = re.compile(
     "|czarnalist|optout|optedout|delet|remov|unsub|eras|donotcall|dontcall|nocall|blacklist|suppress|withdraw|revoke"
     "|losch|abmeld|widerruf"
 )
+_OF_KEEPING = re.compile(
+    "zachow|zostaw|keep|retain|behalten|donottouch|donttouch|nieruszac|bialalista|whitelist"
+    "|(?:nie|no|not|never|nigdy|dont|nicht)(?:do|wolno|nalezy|to|tobe|be|for|zu)?"
+    "(?:usun|usuw|kasow|kasuj|skasow|wykresl|delet|remov|eras|losch|geloscht)"
+)
 # The same as words; what stands at the beginning of one is enough for the longer ones.
 _OF_PHONES = re.compile(
     r"\b(?:tel|kom|cell?|handy)\b|telefon|phone|mobil|komork|msisdn|gsm|rufnummer|callerid|whatsapp"
@@ -265,6 +270,7 @@ _SHORTEST_WHOLE_PHONE = 7  # shorter ones are internal numbers, and ordinals and
 _DIGITS_TO_MASK = 3
 _SHOWN_CHARACTERS = 20
 _LISTED_COLUMNS = 30
+_LONGEST_TITLE = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -458,7 +464,17 @@ def _by_name(header: Sequence[str], samples: Sequence[Sequence[str]]) -> ChosenC
 
 def says_remove(name: str) -> bool:
     """Whether the name of a column or of a sheet says that what is in it is to be removed, in any spelling."""
-    return bool(_OF_REMOVAL.search(fold(name)))
+    return bool(_OF_REMOVAL.search(fold(name))) and not says_keep(name)
+
+
+def says_keep(name: str) -> bool:
+    """Whether the name of a column, of a sheet or of a table says that what is in it must stay, in any spelling."""
+    return bool(_OF_KEEPING.search(fold(name)))
+
+
+def is_title(text: str) -> bool:
+    """Whether a text that stands alone in its row may be the title of a table: words, no phone number."""
+    return any(map(str.isalpha, text)) and len(text) <= _LONGEST_TITLE and not _holds_number(text, ())
 
 
 def phone_columns(header: Sequence[str], samples: Sequence[Sequence[str]], region: str) -> list[int]:

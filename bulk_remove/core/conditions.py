@@ -15,7 +15,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from bulk_remove.core.columns import fold, says_remove
+from bulk_remove.core.columns import fold, says_keep, says_remove
 from bulk_remove.core.model import harmless
 from bulk_remove.core.numbers import JudgedBlock, NumberRules
 from bulk_remove.errors import UsageError
@@ -135,7 +135,7 @@ class CellCounts:
             return False
         if len(values) > _FEW or self._more:
             return 2 * sum(self._counts[word] for word in words) > self._counts.total() + self._more - self._counts[""]
-        if _OF_CONSENT.search(fold(name)) or says_remove(name):
+        if _OF_CONSENT.search(fold(name)) or says_remove(name) or says_keep(name):
             return True
         return len(values) > 1 and (bool(words) or any(values - {""} == {*pair} - {""} for pair in _SIGNS))
 
@@ -166,7 +166,7 @@ class CellCounts:
 
 
 def _is_word(value: str) -> bool:
-    return _folded(value) in _WORDS or (value != "" and says_remove(value))
+    return _folded(value) in _WORDS or (value != "" and (says_remove(value) or says_keep(value)))
 
 
 def _is_no_answer(shown: str) -> bool:

@@ -34,6 +34,7 @@ from bulk_remove.reader.table import (
     first_rows,
     headers_again,
     is_blank,
+    titles_of,
 )
 from bulk_remove.reader.text import TextFile, decoded, without_separator_line
 
@@ -279,7 +280,8 @@ def _block(source: Source, first_row: int, records: list[list[str]], shorter: Sh
         if len(cells) > width and not is_blank(cells[width:])
     }
     problems |= shorter.problems([row for row, _ in kept])
-    problems |= headers_again(source, [row for row, _ in kept], dict(enumerate(zip(*whole, strict=True))))
+    columns = dict(enumerate(zip(*whole, strict=True)))
+    problems |= headers_again(source, [row for row, _ in kept], columns)
     campaigns, codes = (
         [] if column is None else [cells[column] for cells in whole]
         for column in (source.campaign_column, source.code_column)
@@ -293,6 +295,7 @@ def _block(source: Source, first_row: int, records: list[list[str]], shorter: Sh
         problems,
         codes,
         beside=[[cells[column] for cells in whole] for column in source.beside],
+        titles=titles_of(source, columns, problems),
     )
 
 
@@ -466,9 +469,11 @@ class _Delimited:
         )
         problems = dict.fromkeys(wide, too_wide(self.source))
         problems |= self._shorter.problems(rows)
-        problems |= headers_again(self.source, rows, {**dict(enumerate(columns[:width])), self.source.column: cells})
+        named = {**dict(enumerate(columns[:width])), self.source.column: cells}
+        problems |= headers_again(self.source, rows, named)
         beside = [columns[index].tolist() for index in self.source.beside]
-        return RowBlock(self.source, rows, cells, others, campaigns, problems, codes, beside=beside)
+        titles = titles_of(self.source, named, problems)
+        return RowBlock(self.source, rows, cells, others, campaigns, problems, codes, beside=beside, titles=titles)
 
 
 def _filled(beyond: "Sequence[npt.NDArray[np.bytes_]]") -> Sequence[int]:

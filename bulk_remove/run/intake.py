@@ -24,6 +24,7 @@ from bulk_remove.core.columns import (
     other_campaigns,
     phone_columns,
     read_campaign,
+    says_keep,
 )
 from bulk_remove.core.conditions import CellCounts, Condition, WholeInput, is_left_out, left_out
 from bulk_remove.core.model import ON_KEEP_LIST, NumberedBlock, NumberFormat, RowBlock, Source, harmless, mask
@@ -73,6 +74,7 @@ class Intake:
         self._shown: Callable[[str], str] = str if show_numbers else mask
         self._campaigns: dict[str, tuple[str, str]] = {}
         self._codes: dict[Source, CodeColumn] = {}
+        self._keep_title: tuple[Source, int, str] | None = None
         self._counts: list[_Counts] = []
         self.rows = 0
 
@@ -91,6 +93,8 @@ class Intake:
                 if len(found) <= MAX_CAMPAIGNS:
                     found.update(taken)
             numbered, judged = self.numbered(chosen)
+            titles = [*self._titles_in(numbered)]
+            counts.said = counts.said or titles[:1]
             self._count_kept(numbered)
             keys.add(numbered.numbers, numbered.campaigns if source.campaign_column is not None else ())
             counts.add(numbered, self._shown)
@@ -163,6 +167,38 @@ class Intake:
                 column=quote(harmless(name)),
             ),
         )
+
+    def _titles_in(self, block: NumberedBlock) -> Iterator[str]:
+        """Yield a note on each title of another table among the rows, if its words do not say that numbers must stay.
+
+        Raises InputError when they do and numbers follow.
+        """
+        rows = block.rows
+        if self._keep_title and self._keep_title[0] != rows.source:
+            self._keep_title = None  # it was the last row of its table
+        if not (rows.titles or self._keep_title):
+            return
+        for index, number in enumerate(block.numbers):
+            title = rows.titles.get(index)
+            if number and self._keep_title:
+                _, row, text = self._keep_title
+                raise InputError(
+                    phrase(
+                        "{file}: row {row} says '{title}' above numbers that would be removed.",
+                        file=harmless(rows.source.file),
+                        row=row,
+                        title=text,
+                    ),
+                    "Put each table into a file of its own, and give that of the numbers that must stay with --keep.",
+                )
+            if title and says_keep(title):
+                self._keep_title = rows.source, rows.rows[index], harmless(title)
+            elif title:
+                yield phrase(
+                    "Row {row} seems to be the title of another table, '{title}'; the rows below it are taken, too.",
+                    row=rows.rows[index],
+                    title=harmless(title),
+                )
 
     def _chosen(self, block: RowBlock, conditions: Sequence[tuple[int, Condition]]) -> RowBlock:
         """Return the block with a problem for each row that does not meet the conditions, and without their cells."""
@@ -365,6 +401,7 @@ def _with_parts(block: RowBlock, parts: Mapping[int, Sequence[str]]) -> RowBlock
         campaigns=[block.campaigns[index] for index, _ in picks] if block.campaigns else (),
         problems={place: block.problems[index] for place, (index, _) in enumerate(picks) if index in block.problems},
         shown={place: block.shown[index] for place, (index, _) in enumerate(picks) if index in block.shown},
+        titles={place: block.titles[index] for place, (index, _) in enumerate(picks) if index in block.titles},
     )
 
 
@@ -411,7 +448,7 @@ def read_keep_lists(settings: Settings, spool_dir: Path) -> KeepLists:
         return KeepLists()
     # In this format every number is written from its country code on.
     reads = replace(settings, number_format=NumberFormat.DIGITS, also_try=(), split_cells=True, keep=())
-    reading = ReadOptions(keep_columns=True, region=settings.region, spool_dir=spool_dir)
+    reading = ReadOptions(keep_columns=True, region=settings.region, spool_dir=spool_dir, to_keep=True)
     tables = [_opened(file, reading) for file in settings.keep]
     return KeepLists(*_read(tables, reads))
 

@@ -348,3 +348,100 @@ def test_a_row_of_another_campaign_in_a_later_block_is_found(tmp_path: Path) -> 
     path = written(tmp_path / "numbers.csv", "telefon;kampania", *lines, "601234567;00002")
     done = bulk_remove("plan", path, "-c", "00001", "--state-dir", tmp_path / "state")
     assert (done.returncode, "00002" in done.stderr) == (4, True)
+
+
+def written_as(path: Path, rows: list[list[str]]) -> Path:
+    """Write rows as the file's kind asks for: a workbook, or lines whose last empty cells are there or not."""
+    if path.suffix != ".xlsx":
+        lines = [";".join(row) for row in rows]
+        return written(path, *(lines if path.stem == "full" else [line.rstrip(";") for line in lines]))
+    book = openpyxl.Workbook()
+    for row in rows:
+        book.worksheets[0].append([cell or None for cell in row])
+    book.save(path)
+    return path
+
+
+FILES = pytest.mark.parametrize("name", ["full.csv", "short.csv", "a.xlsx"])
+FIRST = [["telefon", "imię"], ["600000001", "Ala"], ["600000005", "Ewa"]]
+SECOND = [["600000002", "Jan"], ["600000009", "Iga"]]
+
+
+def turned(rows: list[list[str]]) -> list[list[str]]:
+    """Return the rows with the phone cells last; a title stays in the first column."""
+    return [row[::-1] if row[-1] else row for row in rows]
+
+
+@FILES
+@pytest.mark.parametrize("title", ["Do zachowania", "Nie usuwać!", "do not remove", "KEEP"])
+@pytest.mark.parametrize("header", [[], FIRST[:1]])
+@pytest.mark.parametrize("last", [False, True])
+def test_a_second_table_whose_title_says_keep_is_refused_with_its_row(
+    tmp_path: Path, name: str, title: str, header: list[list[str]], *, last: bool
+) -> None:
+    rows = [*FIRST, ["", ""], [title, ""], *header, *SECOND]
+    path = written_as(tmp_path / name, turned(rows) if last else rows)
+    code, error = refused(tmp_path, path, "-c", "00001")
+    told = " ".join(error.split())
+    assert (code, f"row 5 says '{title}' above numbers that would be removed" in told) == (4, True), error
+    assert "file of its own" in told
+
+
+@FILES
+@pytest.mark.parametrize("last", [False, True])
+def test_a_second_table_with_another_title_is_told_with_its_row(tmp_path: Path, name: str, *, last: bool) -> None:
+    rows = [*FIRST, ["Część 2", ""], FIRST[0], *SECOND, ["Część 3", ""], FIRST[0], *SECOND]
+    path = written_as(tmp_path / name, turned(rows) if last else rows)
+    (file,) = planned(tmp_path, path, "--max-invalid", "90%")["files"]
+    notes = [note for note in file["notes"] if "title" in note]
+    assert notes == ["Row 4 seems to be the title of another table, 'Część 2'; the rows below it are taken, too."]
+
+
+@FILES
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [*FIRST, ["Zachowaj poufność", ""]],  # a footer
+        [*FIRST, ["zostawić", "Jan"], *SECOND],  # a cell of one row
+        [["stan", "telefon"], ["zachować", ""], ["zachować", "600000001"], ["usunąć", "600000005"]],  # an answer
+        [*FIRST, ["", "Nie usuwać"], *SECOND],
+    ],
+    ids=["a footer", "a cell", "an answer", "a remark"],
+)
+def test_what_is_not_the_title_of_a_table_is_no_reason_to_refuse_it(
+    tmp_path: Path, name: str, rows: list[list[str]]
+) -> None:
+    path = written_as(tmp_path / name, rows)
+    done = bulk_remove("plan", path, "-c", "00001", "--max-invalid", "90%", "--state-dir", tmp_path / "state")
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_title_that_says_keep_counts_in_the_blocks_below_but_not_in_the_next_file(tmp_path: Path) -> None:
+    rows = [f"6010{place:05d}" for place in range(0, 30000, 3)]
+    for place in (4999, 9999):
+        path = written(tmp_path / "a.csv", "telefon", *rows[:place], "nie usuwać", *rows[place:])
+        assert refused(tmp_path, path, "-c", "00001")[0] == 4
+    first = written(tmp_path / "a.csv", "telefon", *rows[:20], "nie usuwać")
+    assert planned(tmp_path, first, written(tmp_path / "b.csv", "telefon", *rows[20:]))["rows"] == 10001
+
+
+@pytest.mark.parametrize("name", ["Nie usuwać", "keep", "do not remove", "Klienci do zachowania"])
+def test_a_sheet_whose_name_says_keep_is_read_only_where_it_is_named(tmp_path: Path, name: str) -> None:
+    book = openpyxl.Workbook()
+    book.worksheets[0].title = name
+    for cell in ("telefon", "600000001", "600000005"):
+        book.worksheets[0].append([cell])
+    path = tmp_path / "a.xlsx"
+    book.save(path)
+    code, error = refused(tmp_path, path, "-c", "00001")
+    assert (code, f"sheet '{name}' says that its numbers must stay" in " ".join(error.split())) == (4, True), error
+    assert "--sheet" in error
+    assert planned(tmp_path, path, "--sheet", name)["numbers"] == 2
+    numbers = written(tmp_path / "b.csv", "telefon", "600000001", "600000007")
+    assert planned(tmp_path, numbers, "--keep", path, "--keep-skips")["numbers"] == 1
+    book.create_sheet("notatki").append(["uwagi", "klienta"])
+    book.save(path)
+    assert refused(tmp_path, path, "-c", "00001")[0] == 4
+    book.worksheets[0].title = "do usunięcia"
+    book.save(path)
+    assert planned(tmp_path, path)["numbers"] == 2
