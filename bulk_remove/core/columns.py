@@ -17,7 +17,8 @@ cells make it smaller):
   check digits), 5 of them 1 time in 35 million; 5 of one switchboard, with the same "day", 1 time in 100,000.
 * NIP numbers: no number of ten digits is whole in Poland, but one in America is: 1 in 11 passes, 5 in a row 1 time in
   161,000.
-* REGON numbers: nine digits, as a Polish number has: 1 in 10 passes, 20 in a row 1 time in 10 to the 20th.
+* REGON numbers: nine digits, as a Polish number has: 1 in 10 passes, 20 in a row 1 time in 10 to the 20th. Where the
+  name does not say phones, nine of ten are enough.
 * Bank accounts: more digits than any phone number; remainder 1 of 97.
 * Dates without separators: 1 in 1,200 numbers of eight digits is one; 5 in a row 1 time in 10 to the 15th.
 * Numbers that lost their last digits end in three zeros at least: 1 in 1,000 does by chance, 5 in a row 1 time in 10
@@ -166,6 +167,15 @@ def _is_regon(text: str) -> bool:
     return bool(_REGON.fullmatch(text)) and _remainder(text, _REGON_WEIGHTS, 11) % 10 == int(text[8])
 
 
+def _are_regons(cells: Sequence[str], share: float) -> bool:
+    """Tell whether the check digits of such a share of at least ten cells are those of a REGON.
+
+    Ten phone numbers have them by chance 1 time in 10 to the 10th, nine of ten 1 time in 100 million.
+    """
+    texts = dict.fromkeys(text for cell in cells if (text := unwrapped(cell)[0]))
+    return len(texts) >= _SEVERAL and sum(map(_is_regon, texts)) >= share * len(texts)
+
+
 def _is_account(text: str) -> bool:
     """Tell whether a text is an IBAN, or a Polish account's number without its PL (ISO 13616: remainder 1 of 97)."""
     packed = text.replace(" ", "").replace("-", "").upper()
@@ -308,7 +318,11 @@ def choose_column(
         raise _no_header(header) or _uncertain("No column is certain to hold the phone numbers", header, samples)
     if _holds_number(header[chosen.index], _column(samples, chosen.index)):
         raise _header_missing(header)
-    if not trust and (kind := look_alike(_column(samples, chosen.index))):
+    cells = _column(samples, chosen.index)
+    kind = look_alike(cells)
+    if not kind and not _is_of_phones(header[chosen.index]) and _are_regons(cells, _MOST):
+        kind = "REGON numbers"
+    if kind and not trust:
         raise InputError(
             phrase(
                 "Column '{name}' looks like {kind}, not like phone numbers.",
@@ -320,7 +334,9 @@ def choose_column(
     notes = [*_doubts(header, samples, chosen.index, region)] if wanted is not None else []
     if wanted is None and (rivals := _rivals(header, samples, chosen.index, region)):
         raise _several(sorted([chosen.index, *rivals]), header, samples)
-    if count_up(_column(samples, chosen.index)):
+    if not kind and _are_regons(cells, 1.0):
+        notes.append("All check digits are those of REGON numbers: the column may hold these, not phone numbers.")
+    if count_up(cells):
         notes.append("The numbers count up by one: a spreadsheet may have made them out of the first one.")
     return replace(chosen, notes=tuple(notes))
 
@@ -483,6 +499,16 @@ def phone_columns(header: Sequence[str], samples: Sequence[Sequence[str]], regio
     return [index for index in range(len(header)) if _mostly(_column(samples, index), sure)]
 
 
+def _is_of_phones(name: str) -> bool:
+    """Whether a column's name says for certain that it holds phone numbers."""
+    return fold(name).rstrip("0123456789") in STRONG_NAMES or bool(_OF_PHONES.search(_words(name)))
+
+
+def made_up_name(place: int) -> str:
+    """Return what a column without a name is called, by its place counted from 1."""
+    return f"column {place}"
+
+
 class _Sure:
     """Tells how sure it is that a cell holds a whole phone number."""
 
@@ -504,7 +530,7 @@ def _rivals(header: Sequence[str], samples: Sequence[Sequence[str]], chosen: int
     sure = _Sure(region)
     found = []
     for index, name in enumerate(header):
-        words = _words(name)
+        words = "" if name == made_up_name(index + 1) else _words(name)
         passes: Callable[[str], bool] | None = None
         if says_remove(name):
             passes = may_be_number

@@ -37,6 +37,10 @@ _NOTHING = frozenset(["", "brak", "na", "nd", "niedotyczy", "null", "none", "unk
 _SIGNS = (("1", "0"), ("t", "n"), ("y", "n"), ("j", "n"), ("+", "-"), ("x", ""))
 """Signs may mean anything: both must be there, or the column's name must say that it is about a consent."""
 _FEW = 4
+_MANY = 8
+"""A column of a consent may have so many different answers, each of which stands in several rows."""
+_ROWS_OF_AN_ANSWER = 3
+_SHOWN = 3
 _LONGEST = 40
 _GIVEN_UP = 1000
 _OPERATOR = re.compile(r"^\s*[!~<>^\-\u00ac]|[!~<>^]\s*$")
@@ -47,6 +51,8 @@ _OF_CONSENT = re.compile(
     "zgod|consent|agree|permi|activ|aktywn|subscri|newsletter|marketing|optin|dzwon|kontaktowac|rodo|gdpr|decyzj|decision"
     "|status|keep|zachow|zostaw"
 )
+_OF_CONSENT_ALONE = re.compile("(?!data|date)(?:.*(?:zgod|consent|permi|optin|optout|optedin|optedout|rodo|gdpr))")
+"""What the column of a call's results, or of dates, is not named."""
 _MOST_COLUMNS = 5
 
 
@@ -120,7 +126,7 @@ class CellCounts:
             return
         for cell, count in Counter(cells).items():
             value = _alike(cell)
-            if value in self._shown or len(self._shown) <= _FEW or _is_word(value):
+            if value in self._shown or len(self._shown) <= _MANY or _is_word(value):
                 self._counts[value] += count
                 self._shown.setdefault(value, cell.strip())
             else:
@@ -134,6 +140,10 @@ class CellCounts:
         if not filled or any(_is_no_answer(self._shown[value]) for value in values):
             return False
         if len(values) > _FEW or self._more:
+            rows = self._counts.total() - self._counts[""]
+            several = not self._more and len(filled) <= _MANY and rows >= _ROWS_OF_AN_ANSWER * len(filled)
+            if several and _OF_CONSENT_ALONE.match(fold(name)):
+                return True
             return 2 * sum(self._counts[word] for word in words) > self._counts.total() + self._more - self._counts[""]
         if _OF_CONSENT.search(fold(name)) or says_remove(name) or says_keep(name):
             return True
@@ -153,7 +163,9 @@ class CellCounts:
         if not self.tells(name):
             return ""
         counts = [(self._shown[value] or phrase("empty"), count) for value, count in self._counts.most_common()]
-        counts += [(phrase("something else"), self._more)] if self._more else []
+        shown = len(counts) if len(counts) <= _FEW + 1 else _SHOWN
+        more = self._more + sum(count for _, count in counts[shown:])
+        counts = [*counts[:shown], *([(phrase("something else"), more)] if more else [])]
         told = joined(", ", (phrase("{count:,} x {value}", count=count, value=value) for value, count in counts))
         if chosen:
             return phrase("Column '{name}' may say which rows are meant: {told}.", name=harmless(name), told=told)

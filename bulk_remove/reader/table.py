@@ -30,6 +30,7 @@ from bulk_remove.core.columns import (
     is_report_header,
     is_title,
     is_whole_number,
+    made_up_name,
     may_be_header,
     names_campaigns,
     names_phones,
@@ -465,7 +466,7 @@ def _without(name: str, cut: Cut, options: ReadOptions) -> Heading:
     """Make up the names of the columns of a file without any. Raises InputError unless it is plain which one counts."""
     samples = tuple(cells for _, cells in cut.rows)
     only = _only_column(cut)
-    names = tuple(f"column {place}" for place in range(1, (only or len(samples[0])) + 1))
+    names = tuple(made_up_name(place) for place in range(1, (only or len(samples[0])) + 1))
     wanted = options.column or (str(only) if only else "")
     if not _POSITION.fullmatch(wanted):
         raise InputError(

@@ -42,6 +42,7 @@ SHOWN_ROWS = 5
 MAX_CAMPAIGNS = 1000
 """More than this in one column are no campaigns, but something else with five characters."""
 _MANY_DUPLICATES = 10
+_SEVERAL_IN_DOUBT = 3
 _SHOWN_CAMPAIGNS = 3
 _SHOWN_CHARACTERS = 40
 SHOWN_OTHERWISE = "The spreadsheet shows another number than the cell holds: the format adds or leaves out digits."
@@ -99,6 +100,7 @@ class Intake:
             keys.add(numbered.numbers, numbered.campaigns if source.campaign_column is not None else ())
             counts.add(numbered, self._shown)
             counts.kinds.update(judged.kinds)
+            counts.in_doubt += judged.in_doubt
             counts.internal += judged.internal if self._rules.internal_numbers else 0
             self.rows += len(numbered.numbers)
             self._on_rows(self.rows)
@@ -302,12 +304,14 @@ class _Counts:
         self.duplicates = 0
         self.kinds = Counter[str]()
         self.internal = 0
+        self.in_doubt = 0
         self.said: list[str] = []
         self.beside = [
             Countries(region) if names_countries(source.header[column]) else CellCounts() for column in source.beside
         ]
         self._source = source
         self._where = where
+        self._region = region
         self._rows = 0
         self._problems = Counter[str]()
         self._samples: list[Sample] = []
@@ -328,6 +332,14 @@ class _Counts:
             if told := column.told(self._source.header[index], chosen=bool(self._where)):
                 yield told
         with_number = self._rows - sum(self._problems.values())
+        if self.in_doubt >= _SEVERAL_IN_DOUBT and 2 * self.in_doubt > with_number:
+            yield phrase(
+                "{in_doubt:,} of {count:,} numbers begin with {code}, the country code, but are too short to have one: "
+                "perhaps their last digits are cut off.",
+                in_doubt=self.in_doubt,
+                count=max(with_number, self.in_doubt),
+                code=region_of(self._region).country_code,
+            )
         if self.duplicates >= _MANY_DUPLICATES and 2 * self.duplicates > with_number:
             yield counted(
                 self.duplicates,

@@ -445,3 +445,37 @@ def test_a_sheet_whose_name_says_keep_is_read_only_where_it_is_named(tmp_path: P
     book.worksheets[0].title = "do usunięcia"
     book.save(path)
     assert planned(tmp_path, path)["numbers"] == 2
+
+
+def test_a_column_without_a_name_that_looks_unlike_phones_is_told_beside_one_that_does(tmp_path: Path) -> None:
+    lines = [f"{1_000_321 + 17 * place};{601_000_321 + 1717 * place}" for place in range(20)]
+    path = written(tmp_path / "a.csv", *lines)
+    words = (path, "--no-header", "--column", "1", "--max-invalid", "100%")
+    done = bulk_remove("plan", *words, "-c", "00001", "--state-dir", tmp_path / "state")
+    told = " ".join((done.stdout + done.stderr).split())
+    assert "Column 'column 2' looks like phone numbers, too; 'column 1' was chosen with --column." in told
+    assert planned(tmp_path, path, "--no-header", "--column", "2")["files"][0]["notes"] == []
+
+
+CUT = (
+    "3 of 3 numbers begin with 48, the country code, but are too short to have one: "
+    "perhaps their last digits are cut off."
+)
+
+
+@pytest.mark.parametrize(
+    ("cells", "notes"),
+    [
+        (["486010000", "486020003", "486910002"], [CUT]),
+        (["48 601 00 00", "486020003", "+48601000001", "486910002"], [CUT.replace("of 3", "of 4")]),
+        (["486010000", "486020003", "", "brak", "486910002"], [CUT]),
+        (["486010000", "486020003"], []),
+        (["486010000", "486020003", "486910002", "601000001", "602000004", "603000005"], []),
+        (["+48486010000", "+48486020003", "+48486910002"], []),
+    ],
+)
+def test_a_column_cut_to_nine_digits_behind_country_codes_is_told(
+    tmp_path: Path, cells: list[str], notes: list[str]
+) -> None:
+    path = written(tmp_path / "a.csv", "telefon", *cells)
+    assert planned(tmp_path, path, "--max-invalid", "50%")["files"][0]["notes"] == notes
