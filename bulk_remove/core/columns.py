@@ -283,6 +283,9 @@ _LISTED_COLUMNS = 30
 _LONGEST_TITLE = 80
 
 
+COUNTS_UP = "The numbers count up by one: a spreadsheet may have made them out of the first one."
+
+
 @dataclass(frozen=True, slots=True)
 class ChosenColumn:
     """The phone column: its index from 0, and a short phrase that says why it was chosen.
@@ -337,7 +340,7 @@ def choose_column(
     if not kind and _are_regons(cells, 1.0):
         notes.append("All check digits are those of REGON numbers: the column may hold these, not phone numbers.")
     if count_up(cells):
-        notes.append("The numbers count up by one: a spreadsheet may have made them out of the first one.")
+        notes.append(COUNTS_UP)
     return replace(chosen, notes=tuple(notes))
 
 

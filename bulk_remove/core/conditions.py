@@ -11,15 +11,16 @@ The input is read once under the rules that were given. Where `WholeInput.rules`
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from bulk_remove.core.columns import fold, says_keep, says_remove
 from bulk_remove.core.model import harmless
 from bulk_remove.core.numbers import JudgedBlock, NumberRules
+from bulk_remove.core.spelling import region_of
 from bulk_remove.errors import UsageError
-from bulk_remove.language import joined, phrase
+from bulk_remove.language import counted, joined, phrase
 
 _LEFT_OUT = "Left out by --where {conditions}."
 _EXCEL_SHOWS = {"prawda": "true", "fałsz": "false", "wahr": "true", "falsch": "false"}
@@ -247,3 +248,81 @@ class WholeInput:
             coded=bool(self._in_doubt) and 2 * self._coded > self._numbers,
             rounded=several and too_many and not trusted,
         )
+
+
+_STEPS = frozenset({1, 2, 3, 5, 10, -1, -2, -3, -5, -10})
+_RUN = 10
+"""So many numbers in equal steps are no chance."""
+_SHORTEST = 7
+"""Internal numbers do count up."""
+_DIGITS = 10
+
+
+class MadeUp:
+    """Counts the numbers of a source that somebody, or a spreadsheet, may have made up; its size does not grow."""
+
+    def __init__(self, region: str) -> None:
+        own = region_of(region)
+        leads = ("", own.country_code, f"+{own.country_code}", f"{own.international_prefix}{own.country_code}")
+        self._placeholders = frozenset(
+            lead + "".join(str((first + step * place) % _DIGITS) for place in range(length))
+            for length in own.full_lengths
+            for first in range(1, _DIGITS)
+            for step in (-1, 0, 1)
+            for lead in leads
+        )
+        self._like_one = self._first_like_one = 0
+        self._in_runs = self._first_in_run = self._last_in_run = self._step = 0
+        self._before: tuple[list[int], list[str]] = [], []
+
+    def add(self, rows: Sequence[int], numbers: Sequence[str]) -> None:
+        """Add the next numbers with their rows; empty ones do not count."""
+        if found := self._placeholders.intersection(numbers):
+            places = [place for place, number in enumerate(numbers) if number in found]
+            self._like_one += len(places)
+            self._first_like_one = self._first_like_one or rows[places[0]]
+        filled = [*rows], [*numbers]
+        if "" in numbers:
+            kept = [place for place, number in enumerate(numbers) if number]
+            filled = [rows[place] for place in kept], [numbers[place] for place in kept]
+        rows, numbers = self._before[0] + filled[0], self._before[1] + filled[1]
+        self._find_runs(rows, numbers)
+        self._before = rows[1 - _RUN :], numbers[1 - _RUN :]
+
+    def _find_runs(self, rows: Sequence[int], numbers: Sequence[str]) -> None:
+        """Find runs by one step of each nine: a run of ten numbers has nine."""
+        apart, end = _RUN - 1, 0
+        pairs = zip(map(int, numbers[::apart]), map(int, numbers[1::apart]), strict=False)
+        for place in [apart * pair for pair, (first, second) in enumerate(pairs) if second - first in _STEPS]:
+            if place < end or len(numbers[place]) < _SHORTEST:
+                continue
+            step = int(numbers[place + 1]) - int(numbers[place])
+            start, end = place, place + 1
+            while start and int(numbers[start]) - int(numbers[start - 1]) == step:
+                start -= 1
+            while end + 1 < len(numbers) and int(numbers[end + 1]) - int(numbers[end]) == step:
+                end += 1
+            if end - start >= apart:
+                self._in_runs += sum(row > self._last_in_run for row in rows[start : end + 1])
+                self._last_in_run = rows[end]
+                self._step = self._step or step
+                self._first_in_run = self._first_in_run or rows[start]
+
+    def notes(self, *, all_count_up: bool) -> Iterator[str]:
+        """Yield sentences on them; that `all_count_up` was said already."""
+        if self._like_one:
+            yield counted(
+                self._like_one,
+                "{count:,} number (row {row}) looks made up: one digit again and again, or digits that count.",
+                "{count:,} numbers (the first in row {row}) look made up: one digit again and again, or digits that "
+                "count.",
+                row=self._first_like_one,
+            )
+        if self._in_runs and not all_count_up:
+            yield phrase(
+                "{count:,} numbers follow each other in equal steps, the first ones by {step} from row {row} on: "
+                "a spreadsheet may have made them up.",
+                count=self._in_runs,
+                step=self._step,
+                row=self._first_in_run,
+            )

@@ -17,6 +17,7 @@ from shlex import quote
 
 from bulk_remove.core.code_column import CodeColumn, Countries, names_countries
 from bulk_remove.core.columns import (
+    COUNTS_UP,
     campaign_names,
     find_condition_column,
     fold,
@@ -26,7 +27,7 @@ from bulk_remove.core.columns import (
     read_campaign,
     says_keep,
 )
-from bulk_remove.core.conditions import CellCounts, Condition, WholeInput, is_left_out, left_out
+from bulk_remove.core.conditions import CellCounts, Condition, MadeUp, WholeInput, is_left_out, left_out
 from bulk_remove.core.model import ON_KEEP_LIST, NumberedBlock, NumberFormat, RowBlock, Source, harmless, mask
 from bulk_remove.core.numbers import JudgedBlock, Normaliser, NumberRules, split_cell
 from bulk_remove.core.plan import NO_DAMAGE, KeepList, Sample, SourcePlan
@@ -312,6 +313,7 @@ class _Counts:
         self._source = source
         self._where = where
         self._region = region
+        self._made_up = MadeUp(region)
         self._rows = 0
         self._problems = Counter[str]()
         self._samples: list[Sample] = []
@@ -319,6 +321,7 @@ class _Counts:
 
     def add(self, block: NumberedBlock, shown: Callable[[str], str]) -> None:
         self._rows += len(block.numbers)
+        self._made_up.add(block.rows.rows, block.numbers)
         self._problems.update(block.problems.values())
         for index in range(min(len(block.numbers), SHOWN_ROWS - len(self._samples))):
             self._samples.append(_sample(block, index, shown))
@@ -347,6 +350,7 @@ class _Counts:
                 "{count:,} of {rows:,} numbers stand in an earlier row, too: perhaps lists were put together twice.",
                 rows=with_number,
             )
+        yield from self._made_up.notes(all_count_up=COUNTS_UP in self._source.notes)
         if self._where:
             out = sum(count for reason, count in self._problems.items() if is_left_out(reason))
             yield counted(
