@@ -129,14 +129,18 @@ class CutCode:
         digits = self._read.spelt(last)
         self._begins = code if digits.startswith(code) else digits[:_LONGEST_CODE]
         self.possible = digits.isdecimal() and self._read.is_whole(digits)
+        self._like_it = re.compile(
+            rf"^[=\"']*({re.escape(self._begins)}[0-9]*)(?:[.,]0{{1,2}})?[\"']*$", re.MULTILINE
+        ).findall
         self._coded, self._national = 0, -1  # which will be itself
 
     def add(self, cells: Sequence[str]) -> None:
-        """Add cells; the last one is among them once."""
-        for cell in cells:
-            if self._begins in cell and (digits := self._read.spelt(cell)).startswith(self._begins):
-                self._coded += self._read(cell).number == digits
-                self._national += self._read.is_whole(digits)
+        """Add cells; the last one is among them once. Of those that are as long, one stands for all."""
+        like_it = self._like_it("\n".join(cells).replace(" ", "").replace("-", ""))
+        counts = Counter(map(len, like_it))
+        for length, digits in dict(zip(map(len, like_it), like_it, strict=True)).items():
+            self._coded += counts[length] * (self._read(digits).number == digits)
+            self._national += counts[length] * self._read.is_whole(digits)
 
     @property
     def found(self) -> bool:

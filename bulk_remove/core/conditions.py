@@ -10,6 +10,7 @@ The input is read once under the rules that were given. Where `WholeInput.rules`
 
 import re
 import unicodedata
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -293,17 +294,20 @@ class MadeUp:
         """Find runs by one step of each nine: a run of ten numbers has nine."""
         apart, end = _RUN - 1, 0
         pairs = zip(map(int, numbers[::apart]), map(int, numbers[1::apart]), strict=False)
-        for place in [apart * pair for pair, (first, second) in enumerate(pairs) if second - first in _STEPS]:
+        hits = [apart * pair for pair, (first, second) in enumerate(pairs) if second - first in _STEPS]
+        values = [*map(int, numbers)] if hits else []
+        last = len(values) - 1
+        for place in hits:
             if place < end or len(numbers[place]) < _SHORTEST:
                 continue
-            step = int(numbers[place + 1]) - int(numbers[place])
+            step = values[place + 1] - values[place]
             start, end = place, place + 1
-            while start and int(numbers[start]) - int(numbers[start - 1]) == step:
+            while start and values[start] - values[start - 1] == step:
                 start -= 1
-            while end + 1 < len(numbers) and int(numbers[end + 1]) - int(numbers[end]) == step:
+            while end < last and values[end + 1] - values[end] == step:
                 end += 1
             if end - start >= apart:
-                self._in_runs += sum(row > self._last_in_run for row in rows[start : end + 1])
+                self._in_runs += end + 1 - bisect_right(rows, self._last_in_run, start, end + 1)
                 self._last_in_run = rows[end]
                 self._step = self._step or step
                 self._first_in_run = self._first_in_run or rows[start]
@@ -319,10 +323,12 @@ class MadeUp:
                 row=self._first_like_one,
             )
         if self._in_runs and not all_count_up:
-            yield phrase(
+            yield counted(
+                self._in_runs,
+                "{count:,} number follows the one before in equal steps, the first ones by {step} from row {row} on: "
+                "a spreadsheet may have made them up.",
                 "{count:,} numbers follow each other in equal steps, the first ones by {step} from row {row} on: "
                 "a spreadsheet may have made them up.",
-                count=self._in_runs,
                 step=self._step,
                 row=self._first_in_run,
             )

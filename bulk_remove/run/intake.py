@@ -336,11 +336,13 @@ class _Counts:
                 yield told
         with_number = self._rows - sum(self._problems.values())
         if self.in_doubt >= _SEVERAL_IN_DOUBT and 2 * self.in_doubt > with_number:
-            yield phrase(
+            yield counted(
+                max(with_number, self.in_doubt),
+                "{in_doubt:,} of {count:,} number begins with {code}, the country code, but is too short to have one: "
+                "perhaps its last digits are cut off.",
                 "{in_doubt:,} of {count:,} numbers begin with {code}, the country code, but are too short to have one: "
                 "perhaps their last digits are cut off.",
                 in_doubt=self.in_doubt,
-                count=max(with_number, self.in_doubt),
                 code=region_of(self._region).country_code,
             )
         if self.duplicates >= _MANY_DUPLICATES and 2 * self.duplicates > with_number:
