@@ -479,3 +479,11 @@ def test_a_column_cut_to_nine_digits_behind_country_codes_is_told(
 ) -> None:
     path = written(tmp_path / "a.csv", "telefon", *cells)
     assert planned(tmp_path, path, "--max-invalid", "50%")["files"][0]["notes"] == notes
+
+
+def test_numbers_that_were_made_up_are_told_with_their_first_row(tmp_path: Path) -> None:
+    lines = [str(601_000_321 + 1717 * place) for place in range(20)]
+    path = written(tmp_path / "a.csv", "telefon", *lines, "111111111", *[str(602_000_000 + 5 * at) for at in range(12)])
+    placeholder, steps = planned(tmp_path, path)["files"][0]["notes"]
+    assert placeholder.startswith("1 number (row 22) looks made up: ")
+    assert steps.startswith("12 numbers follow each other in equal steps, the first ones by 5 from row 23 on: ")
