@@ -117,6 +117,9 @@ def is_cut_off(last: str, others: Sequence[str]) -> bool:
     return mine.startswith("".join(sign for sign, _ in alike)[: len(mine)][:_LONGEST_CODE])
 
 
+_GROUPING = str.maketrans("", "", " -()")
+
+
 class CutCode:
     """Tells whether a national number, behind which a file ends, may be one with its country code that lost its end.
 
@@ -136,7 +139,7 @@ class CutCode:
 
     def add(self, cells: Sequence[str]) -> None:
         """Add cells; the last one is among them once. Of those that are as long, one stands for all."""
-        like_it = self._like_it("\n".join(cells).replace(" ", "").replace("-", ""))
+        like_it = self._like_it("\n".join(cells).translate(_GROUPING))
         counts = Counter(map(len, like_it))
         for length, digits in dict(zip(map(len, like_it), like_it, strict=True)).items():
             self._coded += counts[length] * (self._read(digits).number == digits)
@@ -145,7 +148,7 @@ class CutCode:
     @property
     def found(self) -> bool:
         """Whether it may be cut off, by the cells that were added."""
-        return self.possible and self._coded > self._national
+        return self.possible and self._coded > max(0, self._national)
 
 
 def _remainder(digits: str, weights: Sequence[int], divisor: int) -> int:

@@ -274,6 +274,8 @@ MIXED = [cell for number in NATIONAL for cell in (number, f"48 {number}")]
         ("420601000", ["601000001", "420601001", "+420601000001"], False),
         ("601000002", ["6010000011", "601000001"], False),
         ("601000002", ["6010000011"], False),
+        *[(last, [*NATIONAL, "0048601000001"], False) for last in ("(544) 267 834", "601.000.002", "48.601.00.00")],
+        ("(48) 601 00 00", MIXED, True),
     ],
 )
 def test_a_national_last_number_may_be_a_cut_one_where_others_have_the_code_it_begins_with(
