@@ -17,7 +17,8 @@ cells make it smaller):
   check digits), 5 of them 1 time in 35 million; 5 of one switchboard, with the same "day", 1 time in 100,000.
 * NIP numbers: no number of ten digits is whole in Poland, but one in America is: 1 in 11 passes, 5 in a row 1 time in
   161,000.
-* REGON numbers: nine digits, as a Polish number has: 1 in 10 passes, 20 in a row 1 time in 10 to the 20th.
+* REGON numbers: nine digits, as a Polish number has: 1 in 10 passes, 20 in a row 1 time in 10 to the 20th. Where the
+  name does not say phones, nine of ten are enough.
 * Bank accounts: more digits than any phone number; remainder 1 of 97.
 * Dates without separators: 1 in 1,200 numbers of eight digits is one; 5 in a row 1 time in 10 to the 15th.
 * Numbers that lost their last digits end in three zeros at least: 1 in 1,000 does by chance, 5 in a row 1 time in 10
@@ -42,7 +43,17 @@ from typing import NamedTuple
 
 from bulk_remove.core.model import REPORT_COLUMNS, NumberFormat, mask
 from bulk_remove.core.numbers import Normaliser, NumberRules
-from bulk_remove.core.spelling import AMOUNT, DATE, EMAIL, EXPONENT, misspelling, problem_in_plan, reading, unwrapped
+from bulk_remove.core.spelling import (
+    AMOUNT,
+    DATE,
+    EMAIL,
+    EXPONENT,
+    misspelling,
+    problem_in_plan,
+    reading,
+    region_of,
+    unwrapped,
+)
 from bulk_remove.errors import InputError
 from bulk_remove.language import Phrase, counted, ours, phrase
 
@@ -106,6 +117,40 @@ def is_cut_off(last: str, others: Sequence[str]) -> bool:
     return mine.startswith("".join(sign for sign, _ in alike)[: len(mine)][:_LONGEST_CODE])
 
 
+_GROUPING = str.maketrans("", "", " -()")
+
+
+class CutCode:
+    """Tells whether a national number, behind which a file ends, may be one with its country code that lost its end.
+
+    It may where more cells that begin like it, without a plus, have a country code than are national numbers.
+    """
+
+    def __init__(self, last: str, region: str) -> None:
+        self._read = Normaliser(NumberRules(NumberFormat.DIGITS, region))
+        code = region_of(region).country_code
+        digits = self._read.spelt(last)
+        self._begins = code if digits.startswith(code) else digits[:_LONGEST_CODE]
+        self.possible = digits.isdecimal() and self._read.is_whole(digits)
+        self._like_it = re.compile(
+            rf"^[=\"']*({re.escape(self._begins)}[0-9]*)(?:[.,]0{{1,2}})?[\"']*$", re.MULTILINE
+        ).findall
+        self._coded, self._national = 0, -1  # which will be itself
+
+    def add(self, cells: Sequence[str]) -> None:
+        """Add cells; the last one is among them once. Of those that are as long, one stands for all."""
+        like_it = self._like_it("\n".join(cells).translate(_GROUPING))
+        counts = Counter(map(len, like_it))
+        for length, digits in dict(zip(map(len, like_it), like_it, strict=True)).items():
+            self._coded += counts[length] * (self._read(digits).number == digits)
+            self._national += counts[length] * self._read.is_whole(digits)
+
+    @property
+    def found(self) -> bool:
+        """Whether it may be cut off, by the cells that were added."""
+        return self.possible and self._coded > max(0, self._national)
+
+
 def _remainder(digits: str, weights: Sequence[int], divisor: int) -> int:
     return sum(int(digit) * weight for digit, weight in zip(digits, weights, strict=False)) % divisor
 
@@ -127,6 +172,15 @@ def _is_nip(text: str) -> bool:
 
 def _is_regon(text: str) -> bool:
     return bool(_REGON.fullmatch(text)) and _remainder(text, _REGON_WEIGHTS, 11) % 10 == int(text[8])
+
+
+def _are_regons(cells: Sequence[str], share: float) -> bool:
+    """Tell whether the check digits of such a share of at least ten cells are those of a REGON.
+
+    Ten phone numbers have them by chance 1 time in 10 to the 10th, nine of ten 1 time in 100 million.
+    """
+    texts = dict.fromkeys(text for cell in cells if (text := unwrapped(cell)[0]))
+    return len(texts) >= _SEVERAL and sum(map(_is_regon, texts)) >= share * len(texts)
 
 
 def _is_account(text: str) -> bool:
@@ -210,6 +264,11 @@ _OF_REMOVAL = re.compile(
     "|czarnalist|optout|optedout|delet|remov|unsub|eras|donotcall|dontcall|nocall|blacklist|suppress|withdraw|revoke"
     "|losch|abmeld|widerruf"
 )
+_OF_KEEPING = re.compile(
+    "zachow|zostaw|keep|retain|behalten|donottouch|donttouch|nieruszac|bialalista|whitelist"
+    "|(?:nie|no|not|never|nigdy|dont|nicht)(?:do|wolno|nalezy|to|tobe|be|for|zu)?"
+    "(?:usun|usuw|kasow|kasuj|skasow|wykresl|delet|remov|eras|losch|geloscht)"
+)
 # The same as words; what stands at the beginning of one is enough for the longer ones.
 _OF_PHONES = re.compile(
     r"\b(?:tel|kom|cell?|handy)\b|telefon|phone|mobil|komork|msisdn|gsm|rufnummer|callerid|whatsapp"
@@ -228,6 +287,10 @@ _SHORTEST_WHOLE_PHONE = 7  # shorter ones are internal numbers, and ordinals and
 _DIGITS_TO_MASK = 3
 _SHOWN_CHARACTERS = 20
 _LISTED_COLUMNS = 30
+_LONGEST_TITLE = 80
+
+
+COUNTS_UP = "The numbers count up by one: a spreadsheet may have made them out of the first one."
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,7 +328,11 @@ def choose_column(
         raise _no_header(header) or _uncertain("No column is certain to hold the phone numbers", header, samples)
     if _holds_number(header[chosen.index], _column(samples, chosen.index)):
         raise _header_missing(header)
-    if not trust and (kind := look_alike(_column(samples, chosen.index))):
+    cells = _column(samples, chosen.index)
+    kind = look_alike(cells)
+    if not kind and not _is_of_phones(header[chosen.index]) and _are_regons(cells, _MOST):
+        kind = "REGON numbers"
+    if kind and not trust:
         raise InputError(
             phrase(
                 "Column '{name}' looks like {kind}, not like phone numbers.",
@@ -277,8 +344,10 @@ def choose_column(
     notes = [*_doubts(header, samples, chosen.index, region)] if wanted is not None else []
     if wanted is None and (rivals := _rivals(header, samples, chosen.index, region)):
         raise _several(sorted([chosen.index, *rivals]), header, samples)
-    if count_up(_column(samples, chosen.index)):
-        notes.append("The numbers count up by one: a spreadsheet may have made them out of the first one.")
+    if not kind and _are_regons(cells, 1.0):
+        notes.append("All check digits are those of REGON numbers: the column may hold these, not phone numbers.")
+    if count_up(cells):
+        notes.append(COUNTS_UP)
     return replace(chosen, notes=tuple(notes))
 
 
@@ -421,13 +490,33 @@ def _by_name(header: Sequence[str], samples: Sequence[Sequence[str]]) -> ChosenC
 
 def says_remove(name: str) -> bool:
     """Whether the name of a column or of a sheet says that what is in it is to be removed, in any spelling."""
-    return bool(_OF_REMOVAL.search(fold(name)))
+    return bool(_OF_REMOVAL.search(fold(name))) and not says_keep(name)
+
+
+def says_keep(name: str) -> bool:
+    """Whether the name of a column, of a sheet or of a table says that what is in it must stay, in any spelling."""
+    return bool(_OF_KEEPING.search(fold(name)))
+
+
+def is_title(text: str) -> bool:
+    """Whether a text that stands alone in its row may be the title of a table: words, no phone number."""
+    return any(map(str.isalpha, text)) and len(text) <= _LONGEST_TITLE and not _holds_number(text, ())
 
 
 def phone_columns(header: Sequence[str], samples: Sequence[Sequence[str]], region: str) -> list[int]:
     """Return the indexes of the columns most of whose cells are numbers of the numbering plan, whatever their names."""
     sure = _Sure(region).in_plan
     return [index for index in range(len(header)) if _mostly(_column(samples, index), sure)]
+
+
+def _is_of_phones(name: str) -> bool:
+    """Whether a column's name says for certain that it holds phone numbers."""
+    return fold(name).rstrip("0123456789") in STRONG_NAMES or bool(_OF_PHONES.search(_words(name)))
+
+
+def made_up_name(place: int) -> str:
+    """Return what a column without a name is called, by its place counted from 1."""
+    return f"column {place}"
 
 
 class _Sure:
@@ -451,7 +540,7 @@ def _rivals(header: Sequence[str], samples: Sequence[Sequence[str]], chosen: int
     sure = _Sure(region)
     found = []
     for index, name in enumerate(header):
-        words = _words(name)
+        words = "" if name == made_up_name(index + 1) else _words(name)
         passes: Callable[[str], bool] | None = None
         if says_remove(name):
             passes = may_be_number
@@ -588,7 +677,7 @@ def _shown(name: str) -> str:
 
 _CAMPAIGN = re.compile(r"[0-9A-Za-z]{5}")
 _LENGTH = 5
-_BESIDE = "id|nr|no|num|numer|number|kod|code|thulium"
+_BESIDE = "id|nr|no|num|numer|number|kod|code|thulium|nazwa|nazwy|names?|tytul|title"
 _NAME = re.compile(f"(?:{_BESIDE})*(?:kampani[aei]|campaigns?|kampagne|outbounds?)+(?:{_BESIDE})*")
 
 
@@ -610,20 +699,32 @@ def read_campaign(cell: str) -> tuple[str, str]:
 
 
 def names_campaigns(name: str) -> bool:
-    """Tell whether a column of this name holds the campaign of each row."""
+    """Tell whether a column of this name holds the campaign of each row, by its identifier or by its name."""
     return bool(_NAME.fullmatch(fold(name)))
 
 
 def other_campaigns(cells: Collection[str], campaign: str) -> list[str]:
-    """Return those cells of a column of campaigns that name another one than `campaign`, sorted.
+    """Return those cells of a column of campaigns that name another one than `campaign` by its identifier, sorted.
 
-    A spreadsheet makes `2` of `00002`: such cells count where the same column names a campaign in full, or `campaign`.
-    Five letters may be a word, and count only where the campaign has no digit either.
+    A spreadsheet makes `2` of `00002`. Five letters may be a word, and count only where the campaign has no digit
+    either.
     """
-    texts = {cell.strip().removeprefix("'").strip() for cell in cells}
-    letters = campaign.isalpha()
-    whole = {text for text in texts if is_campaign(text) and (letters or not text.isalpha())}
-    short = {text for text in texts if text.isascii() and text.isdigit() and int(text) > 0 and len(text) < _LENGTH}
-    if not whole and campaign not in {text.zfill(_LENGTH) for text in short}:
-        return []
-    return sorted(text for text in whole | short if text.zfill(_LENGTH) != campaign)
+    return sorted(text for text in _named_beside(cells, campaign) if _is_identifier(text, campaign))
+
+
+def campaign_names(cells: Collection[str], campaign: str) -> list[str]:
+    """Return those cells of a column of campaigns that may be the names of some, sorted. A zero is a no."""
+    named = _named_beside(cells, campaign)
+    return sorted(text for text in named if text.strip("0") and not _is_identifier(text, campaign))
+
+
+def _named_beside(cells: Collection[str], campaign: str) -> set[str]:
+    """Return what cells name beside the campaign, without what a program has put around it."""
+    texts = {reading(cell).text for cell in cells}
+    return {text for text in texts if text and text.zfill(_LENGTH) != campaign}
+
+
+def _is_identifier(text: str, campaign: str) -> bool:
+    if is_campaign(text):
+        return campaign.isalpha() or not text.isalpha()
+    return text.isascii() and text.isdigit() and len(text) < _LENGTH and int(text) > 0

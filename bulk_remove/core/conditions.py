@@ -10,16 +10,18 @@ The input is read once under the rules that were given. Where `WholeInput.rules`
 
 import re
 import unicodedata
+from bisect import bisect_right
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from bulk_remove.core.columns import fold, says_remove
+from bulk_remove.core.columns import fold, says_keep, says_remove
 from bulk_remove.core.model import harmless
 from bulk_remove.core.numbers import JudgedBlock, NumberRules
+from bulk_remove.core.spelling import region_of
 from bulk_remove.errors import UsageError
-from bulk_remove.language import joined, phrase
+from bulk_remove.language import counted, joined, phrase
 
 _LEFT_OUT = "Left out by --where {conditions}."
 _EXCEL_SHOWS = {"prawda": "true", "fałsz": "false", "wahr": "true", "falsch": "false"}
@@ -37,6 +39,10 @@ _NOTHING = frozenset(["", "brak", "na", "nd", "niedotyczy", "null", "none", "unk
 _SIGNS = (("1", "0"), ("t", "n"), ("y", "n"), ("j", "n"), ("+", "-"), ("x", ""))
 """Signs may mean anything: both must be there, or the column's name must say that it is about a consent."""
 _FEW = 4
+_MANY = 8
+"""A column of a consent may have so many different answers, each of which stands in several rows."""
+_ROWS_OF_AN_ANSWER = 3
+_SHOWN = 3
 _LONGEST = 40
 _GIVEN_UP = 1000
 _OPERATOR = re.compile(r"^\s*[!~<>^\-\u00ac]|[!~<>^]\s*$")
@@ -47,6 +53,8 @@ _OF_CONSENT = re.compile(
     "zgod|consent|agree|permi|activ|aktywn|subscri|newsletter|marketing|optin|dzwon|kontaktowac|rodo|gdpr|decyzj|decision"
     "|status|keep|zachow|zostaw"
 )
+_OF_CONSENT_ALONE = re.compile("(?!data|date)(?:.*(?:zgod|consent|permi|optin|optout|optedin|optedout|rodo|gdpr))")
+"""What the column of a call's results, or of dates, is not named."""
 _MOST_COLUMNS = 5
 
 
@@ -120,7 +128,7 @@ class CellCounts:
             return
         for cell, count in Counter(cells).items():
             value = _alike(cell)
-            if value in self._shown or len(self._shown) <= _FEW or _is_word(value):
+            if value in self._shown or len(self._shown) <= _MANY or _is_word(value):
                 self._counts[value] += count
                 self._shown.setdefault(value, cell.strip())
             else:
@@ -134,8 +142,12 @@ class CellCounts:
         if not filled or any(_is_no_answer(self._shown[value]) for value in values):
             return False
         if len(values) > _FEW or self._more:
+            rows = self._counts.total() - self._counts[""]
+            several = not self._more and len(filled) <= _MANY and rows >= _ROWS_OF_AN_ANSWER * len(filled)
+            if several and _OF_CONSENT_ALONE.match(fold(name)):
+                return True
             return 2 * sum(self._counts[word] for word in words) > self._counts.total() + self._more - self._counts[""]
-        if _OF_CONSENT.search(fold(name)) or says_remove(name):
+        if _OF_CONSENT.search(fold(name)) or says_remove(name) or says_keep(name):
             return True
         return len(values) > 1 and (bool(words) or any(values - {""} == {*pair} - {""} for pair in _SIGNS))
 
@@ -153,7 +165,9 @@ class CellCounts:
         if not self.tells(name):
             return ""
         counts = [(self._shown[value] or phrase("empty"), count) for value, count in self._counts.most_common()]
-        counts += [(phrase("something else"), self._more)] if self._more else []
+        shown = len(counts) if len(counts) <= _FEW + 1 else _SHOWN
+        more = self._more + sum(count for _, count in counts[shown:])
+        counts = [*counts[:shown], *([(phrase("something else"), more)] if more else [])]
         told = joined(", ", (phrase("{count:,} x {value}", count=count, value=value) for value, count in counts))
         if chosen:
             return phrase("Column '{name}' may say which rows are meant: {told}.", name=harmless(name), told=told)
@@ -166,7 +180,7 @@ class CellCounts:
 
 
 def _is_word(value: str) -> bool:
-    return _folded(value) in _WORDS or (value != "" and says_remove(value))
+    return _folded(value) in _WORDS or (value != "" and (says_remove(value) or says_keep(value)))
 
 
 def _is_no_answer(shown: str) -> bool:
@@ -235,3 +249,86 @@ class WholeInput:
             coded=bool(self._in_doubt) and 2 * self._coded > self._numbers,
             rounded=several and too_many and not trusted,
         )
+
+
+_STEPS = frozenset({1, 2, 3, 5, 10, -1, -2, -3, -5, -10})
+_RUN = 10
+"""So many numbers in equal steps are no chance."""
+_SHORTEST = 7
+"""Internal numbers do count up."""
+_DIGITS = 10
+
+
+class MadeUp:
+    """Counts the numbers of a source that somebody, or a spreadsheet, may have made up; its size does not grow."""
+
+    def __init__(self, region: str) -> None:
+        own = region_of(region)
+        leads = ("", own.country_code, f"+{own.country_code}", f"{own.international_prefix}{own.country_code}")
+        self._placeholders = frozenset(
+            lead + "".join(str((first + step * place) % _DIGITS) for place in range(length))
+            for length in own.full_lengths
+            for first in range(1, _DIGITS)
+            for step in (-1, 0, 1)
+            for lead in leads
+        )
+        self._like_one = self._first_like_one = 0
+        self._in_runs = self._first_in_run = self._last_in_run = self._step = 0
+        self._before: tuple[list[int], list[str]] = [], []
+
+    def add(self, rows: Sequence[int], numbers: Sequence[str]) -> None:
+        """Add the next numbers with their rows; empty ones do not count."""
+        if found := self._placeholders.intersection(numbers):
+            places = [place for place, number in enumerate(numbers) if number in found]
+            self._like_one += len(places)
+            self._first_like_one = self._first_like_one or rows[places[0]]
+        filled = [*rows], [*numbers]
+        if "" in numbers:
+            kept = [place for place, number in enumerate(numbers) if number]
+            filled = [rows[place] for place in kept], [numbers[place] for place in kept]
+        rows, numbers = self._before[0] + filled[0], self._before[1] + filled[1]
+        self._find_runs(rows, numbers)
+        self._before = rows[1 - _RUN :], numbers[1 - _RUN :]
+
+    def _find_runs(self, rows: Sequence[int], numbers: Sequence[str]) -> None:
+        """Find runs by one step of each nine: a run of ten numbers has nine."""
+        apart, end = _RUN - 1, 0
+        pairs = zip(map(int, numbers[::apart]), map(int, numbers[1::apart]), strict=False)
+        hits = [apart * pair for pair, (first, second) in enumerate(pairs) if second - first in _STEPS]
+        values = [*map(int, numbers)] if hits else []
+        last = len(values) - 1
+        for place in hits:
+            if place < end or len(numbers[place]) < _SHORTEST:
+                continue
+            step = values[place + 1] - values[place]
+            start, end = place, place + 1
+            while start and values[start] - values[start - 1] == step:
+                start -= 1
+            while end < last and values[end + 1] - values[end] == step:
+                end += 1
+            if end - start >= apart:
+                self._in_runs += end + 1 - bisect_right(rows, self._last_in_run, start, end + 1)
+                self._last_in_run = rows[end]
+                self._step = self._step or step
+                self._first_in_run = self._first_in_run or rows[start]
+
+    def notes(self, *, all_count_up: bool) -> Iterator[str]:
+        """Yield sentences on them; that `all_count_up` was said already."""
+        if self._like_one:
+            yield counted(
+                self._like_one,
+                "{count:,} number (row {row}) looks made up: one digit again and again, or digits that count.",
+                "{count:,} numbers (the first in row {row}) look made up: one digit again and again, or digits that "
+                "count.",
+                row=self._first_like_one,
+            )
+        if self._in_runs and not all_count_up:
+            yield counted(
+                self._in_runs,
+                "{count:,} number follows the one before in equal steps, the first ones by {step} from row {row} on: "
+                "a spreadsheet may have made them up.",
+                "{count:,} numbers follow each other in equal steps, the first ones by {step} from row {row} on: "
+                "a spreadsheet may have made them up.",
+                step=self._step,
+                row=self._first_in_run,
+            )

@@ -317,7 +317,8 @@ class RowBlock:
     is empty. `campaigns[i]` is its campaign cell as text, `codes[i]` the one with its country or area code; each is
     empty where the file has no such column. `beside` holds the cells of each of the source's columns of that name.
     `problems` says by index why a row must not be sent whatever its cell says: a sentence without any digit. `shown`
-    says by index what a spreadsheet shows of a phone cell, where that is not what the cell holds.
+    says by index what a spreadsheet shows of a phone cell, where that is not what the cell holds. `titles` are
+    texts, by index, that stand alone in their rows as the title of another table does.
     """
 
     source: Source
@@ -329,6 +330,7 @@ class RowBlock:
     codes: Sequence[str] = ()
     shown: Mapping[int, str] = field(default_factory=dict)
     beside: Sequence[Sequence[str]] = ()
+    titles: Mapping[int, str] = field(default_factory=dict)
 
 
 class NumberedBlock(NamedTuple):

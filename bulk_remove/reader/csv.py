@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING, BinaryIO, cast
 
-from bulk_remove.core.columns import is_cut_off, may_be_number
+from bulk_remove.core.columns import CutCode, is_cut_off, may_be_number
 from bulk_remove.core.model import RowBlock, Source
 from bulk_remove.core.numbers import Normaliser, NumberRules
 from bulk_remove.errors import InputError
@@ -34,6 +34,7 @@ from bulk_remove.reader.table import (
     first_rows,
     headers_again,
     is_blank,
+    titles_of,
 )
 from bulk_remove.reader.text import TextFile, decoded, without_separator_line
 
@@ -279,7 +280,8 @@ def _block(source: Source, first_row: int, records: list[list[str]], shorter: Sh
         if len(cells) > width and not is_blank(cells[width:])
     }
     problems |= shorter.problems([row for row, _ in kept])
-    problems |= headers_again(source, [row for row, _ in kept], dict(enumerate(zip(*whole, strict=True))))
+    columns = dict(enumerate(zip(*whole, strict=True)))
+    problems |= headers_again(source, [row for row, _ in kept], columns)
     campaigns, codes = (
         [] if column is None else [cells[column] for cells in whole]
         for column in (source.campaign_column, source.code_column)
@@ -293,6 +295,7 @@ def _block(source: Source, first_row: int, records: list[list[str]], shorter: Sh
         problems,
         codes,
         beside=[[cells[column] for cells in whole] for column in source.beside],
+        titles=titles_of(source, columns, problems),
     )
 
 
@@ -306,6 +309,10 @@ _PEEK_BYTES = 32
 _MOST_TRAILING = 64
 """How many columns past the header pandas is given: empty cells at the end of rows. Each costs _PEEK_BYTES a row."""
 _CUT_OFF = "The file ends here without a line end, and the number is shorter than the others: it may be cut off."
+_CUT_CODE = (
+    "The file ends here without a line end, and the number is shorter than others that begin with the same "
+    "country code: it may be cut off."
+)
 _TOO_MANY_CELLS = re.compile(r"Expected \d+ fields in line (\d+), saw (\d+)")
 
 
@@ -342,17 +349,22 @@ def open_delimited(looked_over: LookedOver, options: ReadOptions) -> Table:
         ),
     )
     width = min(heading.width, len(heading.names) + _MOST_TRAILING)
-    return _Delimited(source, text, width, options, _ends_inside_a_number(text, heading, cut), shorter)
+    return _Delimited(source, text, width, options, _last_number(text, heading, cut), shorter)
 
 
-def _ends_inside_a_number(text: TextFile, heading: Heading, cut: Cut) -> bool:
-    """Tell whether the file ends, without a line end, behind a phone number that is shorter than the others."""
-    if not text.looked_over.ends_open:
-        return False
-    *_, last = [[], *csv.reader([text.last_line()], delimiter=heading.delimiter)]
-    others = [cells for cells in cut.below(heading.row) if cells != tuple(last)]
+def _last_number(text: TextFile, heading: Heading, cut: Cut) -> tuple[str, bool]:
+    """Return the phone cell behind which the file ends without a line end, and whether it is shorter than the others.
+
+    It is empty where the file does not end so.
+    """
     place = heading.column.index
-    return len(last) == place + 1 and is_cut_off(last[place], [cells[place] for cells in others if place < len(cells)])
+    last: list[str] = []
+    if text.looked_over.ends_open:
+        *_, last = [[], *csv.reader([text.last_line()], delimiter=heading.delimiter)]
+    if len(last) != place + 1:
+        return "", False
+    others = [cells[place] for cells in cut.below(heading.row) if cells != tuple(last) and place < len(cells)]
+    return last[place], is_cut_off(last[place], others)
 
 
 def _heading(text: TextFile, options: ReadOptions) -> Heading:
@@ -372,22 +384,28 @@ class _Delimited:
     _text: TextFile
     _width: int
     _options: ReadOptions
-    _cut_off: bool
+    _last: tuple[str, bool]
     _shorter: ShortRows
 
     def blocks(self) -> Iterator[RowBlock]:
         """Yield the rows under the header; see Table."""
-        blocks = self._blocks()
-        if not self._cut_off:
-            yield from blocks
+        cell, is_shorter = self._last
+        code = CutCode(cell, self._options.region)
+        if not (is_shorter or code.possible):
+            yield from self._blocks()
             return
-        last = next(blocks, None)
-        for block in blocks:
+        last = None
+        for block in self._blocks():
             if last:
                 yield last
             last = block
+            if not is_shorter:
+                code.add(block.cells)
+        if last and (is_shorter or code.found):
+            problem = _CUT_OFF if is_shorter else _CUT_CODE
+            last = replace(last, problems={**last.problems, len(last.rows) - 1: problem})
         if last:
-            yield replace(last, problems={**last.problems, len(last.rows) - 1: _CUT_OFF})
+            yield last
 
     def _blocks(self) -> Iterator[RowBlock]:
         import pandas as pd  # noqa: PLC0415 - half a second that only reading a CSV file should pay
@@ -451,9 +469,11 @@ class _Delimited:
         )
         problems = dict.fromkeys(wide, too_wide(self.source))
         problems |= self._shorter.problems(rows)
-        problems |= headers_again(self.source, rows, {**dict(enumerate(columns[:width])), self.source.column: cells})
+        named = {**dict(enumerate(columns[:width])), self.source.column: cells}
+        problems |= headers_again(self.source, rows, named)
         beside = [columns[index].tolist() for index in self.source.beside]
-        return RowBlock(self.source, rows, cells, others, campaigns, problems, codes, beside=beside)
+        titles = titles_of(self.source, named, problems)
+        return RowBlock(self.source, rows, cells, others, campaigns, problems, codes, beside=beside, titles=titles)
 
 
 def _filled(beyond: "Sequence[npt.NDArray[np.bytes_]]") -> Sequence[int]:

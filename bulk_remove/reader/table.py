@@ -28,10 +28,13 @@ from bulk_remove.core.columns import (
     find_condition_column,
     fold,
     is_report_header,
+    is_title,
     is_whole_number,
+    made_up_name,
     may_be_header,
     names_campaigns,
     names_phones,
+    says_keep,
 )
 from bulk_remove.core.conditions import Condition, telling_columns
 from bulk_remove.core.model import RowBlock, Source, harmless
@@ -54,7 +57,7 @@ class ReadOptions:
     columns. `trust_column` takes a phone column that looks like something else, `code_column` looks for one with
     country or area codes. `where` are conditions on other columns. `region` is the country of numbers without a country
     code. `spool_dir` is where what can be read only once is set aside, None for the platform's place. `own_report`
-    takes a report of this tool.
+    takes a report of this tool. `to_keep` says that the numbers are not to be removed, but must stay.
     """
 
     column: str | None = None
@@ -71,6 +74,7 @@ class ReadOptions:
     region: str = "PL"
     spool_dir: Path | None = None
     own_report: bool = False
+    to_keep: bool = False
 
 
 class Table(Protocol):
@@ -261,6 +265,38 @@ def _names_phones(cell: str | bytes, own: str) -> bool:
     return name != "" and (name == own or names_phones(name))
 
 
+def titles_of(source: Source, columns: Mapping[int, Any], problems: Mapping[int, str]) -> dict[int, str]:
+    """Return, by index, what looks like the title of another table in the middle of the rows.
+
+    It stands alone in its row, in the first column or that of the phones, and says that numbers must stay, or has the
+    header again below it (`problems`). `columns` are as for `headers_again`. What ordinary rows say, too, such as an
+    answer, is none.
+    """
+    phones = columns.get(source.column, ())
+    first = columns.get(0, phones)
+    above = {index - 1 for index, problem in problems.items() if problem == _HEADER_AGAIN}
+    titles = {}
+    for index, phone in enumerate(phones):
+        if "0" <= phone[-1:] <= "9" and index not in above:  # as a rule
+            continue
+        cell = phone if phone and not phone.isspace() else first[index]
+        if not (index in above or _says_keep(cell)) or problems.get(index) in {_HEADER_AGAIN, _ANOTHER_NAME}:
+            continue
+        filled = [cells[index] for cells in columns.values() if cells[index] and not cells[index].isspace()]
+        if len(filled) == 1 and cell in filled and is_title(title := _text(cell).strip()):
+            titles[index] = title
+    if not titles:
+        return {}
+    with_number = {index for index, phone in enumerate(phones) if any(map(str.isdigit, phone))} - titles.keys()
+    ordinary = {_folded(first[index]) for index in with_number}
+    return {index: title for index, title in titles.items() if _folded(title) not in ordinary}
+
+
+@lru_cache(maxsize=1 << 12)
+def _says_keep(cell: str | bytes) -> bool:
+    return says_keep(_text(cell))
+
+
 def _header_again(source: Source, row: int, names: Sequence[bytes], known: Mapping[int, bytes]) -> str:
     """Return why a row with these cells is not sent; empty where it is only its phone cell. Raises InputError."""
     if all(names[place] == key for place, key in known.items()):
@@ -430,7 +466,7 @@ def _without(name: str, cut: Cut, options: ReadOptions) -> Heading:
     """Make up the names of the columns of a file without any. Raises InputError unless it is plain which one counts."""
     samples = tuple(cells for _, cells in cut.rows)
     only = _only_column(cut)
-    names = tuple(f"column {place}" for place in range(1, (only or len(samples[0])) + 1))
+    names = tuple(made_up_name(place) for place in range(1, (only or len(samples[0])) + 1))
     wanted = options.column or (str(only) if only else "")
     if not _POSITION.fullmatch(wanted):
         raise InputError(

@@ -26,7 +26,7 @@ from typing import Any, BinaryIO, Protocol, Self, cast
 import orjson
 
 import bulk_remove
-from bulk_remove.core.columns import is_report_header, may_be_number, phone_columns, says_remove
+from bulk_remove.core.columns import is_report_header, may_be_number, phone_columns, says_keep, says_remove
 from bulk_remove.core.model import RowBlock, Source, harmless
 from bulk_remove.errors import InputError, OwnReportError
 from bulk_remove.language import Phrase, joined, phrase, unpacked
@@ -42,6 +42,7 @@ from bulk_remove.reader.table import (
     check_is_list,
     find_heading,
     headers_again,
+    titles_of,
 )
 
 _POSITION = re.compile(r"[1-9][0-9]{0,3}")
@@ -138,6 +139,15 @@ def _only_sheet(path: str, workbook: Samples, sheets: _Sheets, options: ReadOpti
         else:
             certain += [found] if found else []
     if len(certain) == 1 and not certain[0].hidden:
+        if says_keep(certain[0].name) and not options.to_keep:
+            raise InputError(
+                phrase(
+                    "{path}: the name of sheet '{name}' says that its numbers must stay, not be removed.",
+                    path=path,
+                    name=harmless(certain[0].name),
+                ),
+                "If they are to be removed, name the sheet with --sheet; if they must stay, give the file with --keep.",
+            )
         return _beside(path, workbook, sheets, certain[0], refused, options.region)
     reports = [error for error in refused.values() if isinstance(error, OwnReportError)]
     if not certain and (reports or len(refused) == 1):
@@ -397,10 +407,15 @@ def _wanted(found: FoundSheet, options: ReadOptions) -> WantedCells:
         column=heading.column.index,
         campaign=heading.campaign,
         code=heading.code,
-        beside=heading.beside,
+        beside=(*heading.beside, _beside_phones(heading.column.index)),
         keep=options.keep_columns,
         block_rows=options.block_rows,
     )
+
+
+def _beside_phones(phone: int) -> int:
+    """Return the index of the column in which a title stands, or that is blank beside one in the phone column."""
+    return 0 if phone else 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -418,11 +433,14 @@ class _Workbook:
                 rows = range(first, first + len(cells)) if isinstance(first, int) else first
                 told = {int(place): text for place, text in shown.items()}
                 whole = [(*kept, *([""] * (width - len(kept)))) for kept in others]
+                *beside, titled = beside
                 columns = {self.source.column: cells, **dict(zip(self.source.beside, beside, strict=True))}
                 if self.source.campaign_column is not None:
                     columns[self.source.campaign_column] = campaigns
                 columns |= dict(enumerate(zip(*whole, strict=True)))
                 problems = headers_again(self.source, rows, columns)
-                yield RowBlock(self.source, rows, cells, whole, campaigns, problems, codes, told, beside)
+                columns[_beside_phones(self.source.column)] = titled
+                titles = titles_of(self.source, columns, problems)
+                yield RowBlock(self.source, rows, cells, whole, campaigns, problems, codes, told, beside, titles)
         with self._looked_over.opened() as file:
             self._looked_over.check_unchanged(file)

@@ -17,18 +17,21 @@ from shlex import quote
 
 from bulk_remove.core.code_column import CodeColumn, Countries, names_countries
 from bulk_remove.core.columns import (
+    COUNTS_UP,
+    campaign_names,
     find_condition_column,
     fold,
     names_campaigns,
     other_campaigns,
     phone_columns,
     read_campaign,
+    says_keep,
 )
-from bulk_remove.core.conditions import CellCounts, Condition, WholeInput, is_left_out, left_out
+from bulk_remove.core.conditions import CellCounts, Condition, MadeUp, WholeInput, is_left_out, left_out
 from bulk_remove.core.model import ON_KEEP_LIST, NumberedBlock, NumberFormat, RowBlock, Source, harmless, mask
 from bulk_remove.core.numbers import JudgedBlock, Normaliser, NumberRules, split_cell
 from bulk_remove.core.plan import NO_DAMAGE, KeepList, Sample, SourcePlan
-from bulk_remove.core.spelling import EMPTY, region_of
+from bulk_remove.core.spelling import EMPTY, reading, region_of
 from bulk_remove.errors import InputError
 from bulk_remove.language import counted, joined, ours, phrase
 from bulk_remove.ledger.distinct import NumberSet, RowKeys
@@ -40,7 +43,9 @@ SHOWN_ROWS = 5
 MAX_CAMPAIGNS = 1000
 """More than this in one column are no campaigns, but something else with five characters."""
 _MANY_DUPLICATES = 10
+_SEVERAL_IN_DOUBT = 3
 _SHOWN_CAMPAIGNS = 3
+_SHOWN_CHARACTERS = 40
 SHOWN_OTHERWISE = "The spreadsheet shows another number than the cell holds: the format adds or leaves out digits."
 
 
@@ -71,6 +76,7 @@ class Intake:
         self._shown: Callable[[str], str] = str if show_numbers else mask
         self._campaigns: dict[str, tuple[str, str]] = {}
         self._codes: dict[Source, CodeColumn] = {}
+        self._keep_title: tuple[Source, int, str] | None = None
         self._counts: list[_Counts] = []
         self.rows = 0
 
@@ -89,16 +95,22 @@ class Intake:
                 if len(found) <= MAX_CAMPAIGNS:
                     found.update(taken)
             numbered, judged = self.numbered(chosen)
+            titles = [*self._titles_in(numbered)]
+            counts.said = counts.said or titles[:1]
             self._count_kept(numbered)
             keys.add(numbered.numbers, numbered.campaigns if source.campaign_column is not None else ())
             counts.add(numbered, self._shown)
             counts.kinds.update(judged.kinds)
+            counts.in_doubt += judged.in_doubt
             counts.internal += judged.internal if self._rules.internal_numbers else 0
             self.rows += len(numbered.numbers)
             self._on_rows(self.rows)
             yield numbered
         for place, found in campaigns.items():
-            self._check_campaign(source, source.header[source.beside[place]], found)
+            if len(found) <= MAX_CAMPAIGNS:
+                name = source.header[source.beside[place]]
+                self._check_campaign(source, name, found)
+                counts.said += _named_campaigns(name, campaign_names(found, self._settings.campaign), self._settings)
 
     def counting(self, duplicates: Iterator[tuple[int, int]]) -> Iterator[tuple[int, int]]:
         """Pass on the duplicates, (row's place in the whole input, place of the first), and count them by source."""
@@ -132,10 +144,10 @@ class Intake:
     def _check_campaign(self, source: Source, name: str, cells: set[str]) -> None:
         """Raise InputError when a column of campaigns names others than the one that is asked for."""
         campaign = self._settings.campaign
-        others = other_campaigns(cells, campaign) if len(cells) <= MAX_CAMPAIGNS else []
+        others = other_campaigns(cells, campaign)
         if not others:
             return
-        same = [cell.strip() for cell in cells if cell.strip().zfill(len(campaign)) == campaign]
+        same = [cell.strip() for cell in cells if reading(cell).text.zfill(len(campaign)) == campaign]
         raise InputError(
             phrase(
                 "{file}: column '{name}' names other campaigns than {campaign}: {others}.",
@@ -149,9 +161,47 @@ class Intake:
                 "rows of {campaign} with --where {condition}.",
                 column=quote(harmless(name)),
                 campaign=campaign,
-                condition=quote(f"{harmless(name)}={min(same, default=campaign)}"),
+                condition=quote(f"{harmless(name)}={min(same)}"),
+            )
+            if same
+            else phrase(
+                "Ask each row's own campaign with --campaign-column {column} instead of --campaign. If the column "
+                "means something else, give it another name.",
+                column=quote(harmless(name)),
             ),
         )
+
+    def _titles_in(self, block: NumberedBlock) -> Iterator[str]:
+        """Yield a note on each title of another table among the rows, if its words do not say that numbers must stay.
+
+        Raises InputError when they do and numbers follow.
+        """
+        rows = block.rows
+        if self._keep_title and self._keep_title[0] != rows.source:
+            self._keep_title = None  # it was the last row of its table
+        if not (rows.titles or self._keep_title):
+            return
+        for index, number in enumerate(block.numbers):
+            title = rows.titles.get(index)
+            if number and self._keep_title:
+                _, row, text = self._keep_title
+                raise InputError(
+                    phrase(
+                        "{file}: row {row} says '{title}' above numbers that would be removed.",
+                        file=harmless(rows.source.file),
+                        row=row,
+                        title=text,
+                    ),
+                    "Put each table into a file of its own, and give that of the numbers that must stay with --keep.",
+                )
+            if title and says_keep(title):
+                self._keep_title = rows.source, rows.rows[index], harmless(title)
+            elif title:
+                yield phrase(
+                    "Row {row} seems to be the title of another table, '{title}'; the rows below it are taken, too.",
+                    row=rows.rows[index],
+                    title=harmless(title),
+                )
 
     def _chosen(self, block: RowBlock, conditions: Sequence[tuple[int, Condition]]) -> RowBlock:
         """Return the block with a problem for each row that does not meet the conditions, and without their cells."""
@@ -246,7 +296,8 @@ class Intake:
 class _Counts:
     """What a source was found to hold; `first_place` is the place of its first row in the whole input.
 
-    `beside` counts the columns that are read beside the phones, `where` are the conditions on the rows.
+    `beside` counts the columns that are read beside the phones, `where` are the conditions on the rows. `said` are
+    notes from elsewhere.
     """
 
     def __init__(self, source: Source, first_place: int, where: Sequence[str], region: str) -> None:
@@ -254,11 +305,15 @@ class _Counts:
         self.duplicates = 0
         self.kinds = Counter[str]()
         self.internal = 0
+        self.in_doubt = 0
+        self.said: list[str] = []
         self.beside = [
             Countries(region) if names_countries(source.header[column]) else CellCounts() for column in source.beside
         ]
         self._source = source
         self._where = where
+        self._region = region
+        self._made_up = MadeUp(region)
         self._rows = 0
         self._problems = Counter[str]()
         self._samples: list[Sample] = []
@@ -266,6 +321,7 @@ class _Counts:
 
     def add(self, block: NumberedBlock, shown: Callable[[str], str]) -> None:
         self._rows += len(block.numbers)
+        self._made_up.add(block.rows.rows, block.numbers)
         self._problems.update(block.problems.values())
         for index in range(min(len(block.numbers), SHOWN_ROWS - len(self._samples))):
             self._samples.append(_sample(block, index, shown))
@@ -274,10 +330,21 @@ class _Counts:
             self._examples.append(_sample(block, index, shown))
 
     def _notes(self) -> Iterator[str]:
+        yield from self.said
         for index, column in zip(self._source.beside, self.beside, strict=True):
             if told := column.told(self._source.header[index], chosen=bool(self._where)):
                 yield told
         with_number = self._rows - sum(self._problems.values())
+        if self.in_doubt >= _SEVERAL_IN_DOUBT and 2 * self.in_doubt > with_number:
+            yield counted(
+                max(with_number, self.in_doubt),
+                "{in_doubt:,} of {count:,} number begins with {code}, the country code, but is too short to have one: "
+                "perhaps its last digits are cut off.",
+                "{in_doubt:,} of {count:,} numbers begin with {code}, the country code, but are too short to have one: "
+                "perhaps their last digits are cut off.",
+                in_doubt=self.in_doubt,
+                code=region_of(self._region).country_code,
+            )
         if self.duplicates >= _MANY_DUPLICATES and 2 * self.duplicates > with_number:
             yield counted(
                 self.duplicates,
@@ -285,6 +352,7 @@ class _Counts:
                 "{count:,} of {rows:,} numbers stand in an earlier row, too: perhaps lists were put together twice.",
                 rows=with_number,
             )
+        yield from self._made_up.notes(all_count_up=COUNTS_UP in self._source.notes)
         if self._where:
             out = sum(count for reason, count in self._problems.items() if is_left_out(reason))
             yield counted(
@@ -314,6 +382,23 @@ def _taken(cells: Sequence[str], problems: Mapping[int, str]) -> list[str]:
     return [cell for index, cell in enumerate(cells) if not is_left_out(problems.get(index, ""))]
 
 
+def _named_campaigns(name: str, named: Sequence[str], settings: Settings) -> Iterator[str]:
+    """Yield a note on a column of campaigns that gives these by names, which nobody can hold against an identifier."""
+    if not named:
+        return
+    shown = [harmless(text if len(text) <= _SHOWN_CHARACTERS else text[:_SHOWN_CHARACTERS] + "...") for text in named]
+    more = len(shown) - _SHOWN_CAMPAIGNS
+    listed = ", ".join(f"'{text}'" for text in shown[:_SHOWN_CAMPAIGNS])
+    yield phrase(
+        "Column '{name}' names campaigns ({named}). All rows taken are asked of campaign {campaign}.",
+        name=harmless(name),
+        named=counted(more, "{listed} and {count:,} other", "{listed} and {count:,} others", listed=listed)
+        if more > 0
+        else listed,
+        campaign=settings.campaign,
+    )
+
+
 def _is_damage(problem: str) -> bool:
     return problem not in NO_DAMAGE and not is_left_out(problem)
 
@@ -334,6 +419,7 @@ def _with_parts(block: RowBlock, parts: Mapping[int, Sequence[str]]) -> RowBlock
         campaigns=[block.campaigns[index] for index, _ in picks] if block.campaigns else (),
         problems={place: block.problems[index] for place, (index, _) in enumerate(picks) if index in block.problems},
         shown={place: block.shown[index] for place, (index, _) in enumerate(picks) if index in block.shown},
+        titles={place: block.titles[index] for place, (index, _) in enumerate(picks) if index in block.titles},
     )
 
 
@@ -380,7 +466,7 @@ def read_keep_lists(settings: Settings, spool_dir: Path) -> KeepLists:
         return KeepLists()
     # In this format every number is written from its country code on.
     reads = replace(settings, number_format=NumberFormat.DIGITS, also_try=(), split_cells=True, keep=())
-    reading = ReadOptions(keep_columns=True, region=settings.region, spool_dir=spool_dir)
+    reading = ReadOptions(keep_columns=True, region=settings.region, spool_dir=spool_dir, to_keep=True)
     tables = [_opened(file, reading) for file in settings.keep]
     return KeepLists(*_read(tables, reads))
 

@@ -1,5 +1,6 @@
 """Rows that are not like the others: too short, the header once more, the last one of a file that was cut off."""
 
+import gzip
 from pathlib import Path
 
 import openpyxl
@@ -259,3 +260,29 @@ def test_a_shorter_number_behind_which_the_file_ends_is_not_sent(
 )
 def test_a_last_row_that_is_whole_is_sent_with_or_without_a_line_end(tmp_path: Path, last: str) -> None:
     assert problems_of(open_table(written(tmp_path, f"imię;telefon;miasto\n{FIVE}{last}"), ReadOptions())) == {}
+
+
+@pytest.mark.parametrize("block_rows", [1, 4, 5000])
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize(
+    ("lines", "cut"),
+    [
+        (["601234555", "48601234555"] * 3 + ["486012345"], True),
+        (["601234555"] * 250 + ["48601234555", "486012345"], True),  # far below what is looked at first
+        (["601234555", "48601234555"] * 3 + ["486012345", ""], False),
+        (["601234555", "48601234555"] * 3 + ["602234555"], False),
+        (["601234555"] * 9 + ["483621234"], False),  # Radom
+        (["601234555", "48601234555", "483621235", "483621234"], False),
+    ],
+)
+def test_a_last_number_that_is_whole_only_without_its_country_code_is_not_sent(
+    tmp_path: Path, lines: list[str], block_rows: int, *, packed: bool, cut: bool
+) -> None:
+    content = "\n".join(["telefon", *lines]).encode()
+    name = "numbers.csv.gz" if packed else "numbers.csv"
+    path = written(tmp_path, gzip.compress(content) if packed else content, name)
+    table = open_table(path, ReadOptions(block_rows=block_rows))
+    problems = problems_of(table)
+    assert [*problems] == [len(lines) + 1] * cut
+    assert all("the same country code: it may be cut off" in problem for problem in problems.values())
+    assert len(rows_of(table)) == len([line for line in lines if line])

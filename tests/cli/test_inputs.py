@@ -5,6 +5,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import openpyxl
 import pytest
 
 from tests.support.processes import COMMAND, bulk_remove, environment
@@ -276,7 +277,7 @@ def of_campaigns(folder: Path, *cells: str, name: str = "kampania") -> tuple[str
     return ("plan", path, "-c", "00001", "--state-dir", folder / "state")
 
 
-@pytest.mark.parametrize("cells", [["00002", "00001"], ["00001"] * 7 + ["00002"], ["00002"], ["1", "2"]])
+@pytest.mark.parametrize("cells", [["00002", "00001"], ["00001"] * 7 + ["00002"], ["1", "2"]])
 @pytest.mark.parametrize("name", ["kampania", "Campaign ID"])
 def test_a_column_with_other_campaigns_than_the_one_typed_is_refused(
     tmp_path: Path, cells: list[str], name: str
@@ -288,6 +289,45 @@ def test_a_column_with_other_campaigns_than_the_one_typed_is_refused(
     assert "--campaign-column" in told
     wanted = "1" if "1" in cells else "00001"
     assert f"--where {name}={wanted}." in told or f"--where '{name}={wanted}'." in told
+
+
+@pytest.mark.parametrize("cell", ["00002", "2", "2.0", '"=""00002"""'])
+def test_a_column_with_one_other_campaign_without_its_zeros_is_refused(tmp_path: Path, cell: str) -> None:
+    words = of_campaigns(tmp_path, cell, cell)
+    done = bulk_remove(*words)
+    told = " ".join(done.stderr.split())
+    assert (done.returncode, "column 'kampania' names other campaigns than 00001: " in told) == (4, True)
+    assert "--campaign-column kampania" in told
+    assert "give it another name" in told
+    assert bulk_remove(*words, "--where", "kampania=2").returncode == (0 if cell == "2" else 4)
+
+
+@pytest.mark.parametrize(("cell", "code"), [(2, 4), (2.0, 4), ("00002", 4), (1, 0), ("00001", 0)])
+def test_a_number_cell_of_a_workbook_is_a_campaign_that_lost_its_zeros(
+    tmp_path: Path, cell: float | str, code: int
+) -> None:
+    book = openpyxl.Workbook()
+    for row in (["telefon", "kampania"], ["600000001", cell], ["600000009", cell]):
+        book.worksheets[0].append(row)
+    book.save(tmp_path / "a.xlsx")
+    done = bulk_remove("plan", tmp_path / "a.xlsx", "-c", "00001", "--state-dir", tmp_path / "state")
+    assert (done.returncode, "names other campaigns" in " ".join(done.stderr.split())) == (code, code == 4)
+
+
+@pytest.mark.parametrize("name", ["kampania", "nazwa kampanii", "campaign_name"])
+def test_the_names_of_campaigns_are_in_the_plan(tmp_path: Path, name: str) -> None:
+    def notes(*cells: str) -> list[str]:
+        done = bulk_remove(*of_campaigns(tmp_path, *cells, name=name), "--json")
+        told: list[str] = json.loads(done.stdout)["files"][0]["notes"]
+        return told
+
+    rest = "All rows taken are asked of campaign 00001."
+    assert notes("Windykacja B", "1", "Windykacja B") == [f"Column '{name}' names campaigns ('Windykacja B'). {rest}"]
+    assert notes("E" * 50, "Ala", "B", "C", "D", "0") == [
+        f"Column '{name}' names campaigns ('Ala', 'B', 'C' and 2 others). {rest}"
+    ]
+    assert notes("00001", "1", "") == []
+    assert notes("601234555 VIP") == [f"Column '{name}' names campaigns ('60*****55 VIP'). {rest}"]
 
 
 def test_a_column_of_the_campaign_that_was_typed_is_fine_and_so_is_one_that_is_chosen(tmp_path: Path) -> None:
@@ -308,3 +348,142 @@ def test_a_row_of_another_campaign_in_a_later_block_is_found(tmp_path: Path) -> 
     path = written(tmp_path / "numbers.csv", "telefon;kampania", *lines, "601234567;00002")
     done = bulk_remove("plan", path, "-c", "00001", "--state-dir", tmp_path / "state")
     assert (done.returncode, "00002" in done.stderr) == (4, True)
+
+
+def written_as(path: Path, rows: list[list[str]]) -> Path:
+    """Write rows as the file's kind asks for: a workbook, or lines whose last empty cells are there or not."""
+    if path.suffix != ".xlsx":
+        lines = [";".join(row) for row in rows]
+        return written(path, *(lines if path.stem == "full" else [line.rstrip(";") for line in lines]))
+    book = openpyxl.Workbook()
+    for row in rows:
+        book.worksheets[0].append([cell or None for cell in row])
+    book.save(path)
+    return path
+
+
+FILES = pytest.mark.parametrize("name", ["full.csv", "short.csv", "a.xlsx"])
+FIRST = [["telefon", "imię"], ["600000001", "Ala"], ["600000005", "Ewa"]]
+SECOND = [["600000002", "Jan"], ["600000009", "Iga"]]
+
+
+def turned(rows: list[list[str]]) -> list[list[str]]:
+    """Return the rows with the phone cells last; a title stays in the first column."""
+    return [row[::-1] if row[-1] else row for row in rows]
+
+
+@FILES
+@pytest.mark.parametrize("title", ["Do zachowania", "Nie usuwać!", "do not remove", "KEEP"])
+@pytest.mark.parametrize("header", [[], FIRST[:1]])
+@pytest.mark.parametrize("last", [False, True])
+def test_a_second_table_whose_title_says_keep_is_refused_with_its_row(
+    tmp_path: Path, name: str, title: str, header: list[list[str]], *, last: bool
+) -> None:
+    rows = [*FIRST, ["", ""], [title, ""], *header, *SECOND]
+    path = written_as(tmp_path / name, turned(rows) if last else rows)
+    code, error = refused(tmp_path, path, "-c", "00001")
+    told = " ".join(error.split())
+    assert (code, f"row 5 says '{title}' above numbers that would be removed" in told) == (4, True), error
+    assert "file of its own" in told
+
+
+@FILES
+@pytest.mark.parametrize("last", [False, True])
+def test_a_second_table_with_another_title_is_told_with_its_row(tmp_path: Path, name: str, *, last: bool) -> None:
+    rows = [*FIRST, ["Część 2", ""], FIRST[0], *SECOND, ["Część 3", ""], FIRST[0], *SECOND]
+    path = written_as(tmp_path / name, turned(rows) if last else rows)
+    (file,) = planned(tmp_path, path, "--max-invalid", "90%")["files"]
+    notes = [note for note in file["notes"] if "title" in note]
+    assert notes == ["Row 4 seems to be the title of another table, 'Część 2'; the rows below it are taken, too."]
+
+
+@FILES
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [*FIRST, ["Zachowaj poufność", ""]],  # a footer
+        [*FIRST, ["zostawić", "Jan"], *SECOND],  # a cell of one row
+        [["stan", "telefon"], ["zachować", ""], ["zachować", "600000001"], ["usunąć", "600000005"]],  # an answer
+        [*FIRST, ["", "Nie usuwać"], *SECOND],
+    ],
+    ids=["a footer", "a cell", "an answer", "a remark"],
+)
+def test_what_is_not_the_title_of_a_table_is_no_reason_to_refuse_it(
+    tmp_path: Path, name: str, rows: list[list[str]]
+) -> None:
+    path = written_as(tmp_path / name, rows)
+    done = bulk_remove("plan", path, "-c", "00001", "--max-invalid", "90%", "--state-dir", tmp_path / "state")
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_title_that_says_keep_counts_in_the_blocks_below_but_not_in_the_next_file(tmp_path: Path) -> None:
+    rows = [f"6010{place:05d}" for place in range(0, 30000, 3)]
+    for place in (4999, 9999):
+        path = written(tmp_path / "a.csv", "telefon", *rows[:place], "nie usuwać", *rows[place:])
+        assert refused(tmp_path, path, "-c", "00001")[0] == 4
+    first = written(tmp_path / "a.csv", "telefon", *rows[:20], "nie usuwać")
+    assert planned(tmp_path, first, written(tmp_path / "b.csv", "telefon", *rows[20:]))["rows"] == 10001
+
+
+@pytest.mark.parametrize("name", ["Nie usuwać", "keep", "do not remove", "Klienci do zachowania"])
+def test_a_sheet_whose_name_says_keep_is_read_only_where_it_is_named(tmp_path: Path, name: str) -> None:
+    book = openpyxl.Workbook()
+    book.worksheets[0].title = name
+    for cell in ("telefon", "600000001", "600000005"):
+        book.worksheets[0].append([cell])
+    path = tmp_path / "a.xlsx"
+    book.save(path)
+    code, error = refused(tmp_path, path, "-c", "00001")
+    assert (code, f"sheet '{name}' says that its numbers must stay" in " ".join(error.split())) == (4, True), error
+    assert "--sheet" in error
+    assert planned(tmp_path, path, "--sheet", name)["numbers"] == 2
+    numbers = written(tmp_path / "b.csv", "telefon", "600000001", "600000007")
+    assert planned(tmp_path, numbers, "--keep", path, "--keep-skips")["numbers"] == 1
+    book.create_sheet("notatki").append(["uwagi", "klienta"])
+    book.save(path)
+    assert refused(tmp_path, path, "-c", "00001")[0] == 4
+    book.worksheets[0].title = "do usunięcia"
+    book.save(path)
+    assert planned(tmp_path, path)["numbers"] == 2
+
+
+def test_a_column_without_a_name_that_looks_unlike_phones_is_told_beside_one_that_does(tmp_path: Path) -> None:
+    lines = [f"{1_000_321 + 17 * place};{601_000_321 + 1717 * place}" for place in range(20)]
+    path = written(tmp_path / "a.csv", *lines)
+    words = (path, "--no-header", "--column", "1", "--max-invalid", "100%")
+    done = bulk_remove("plan", *words, "-c", "00001", "--state-dir", tmp_path / "state")
+    told = " ".join((done.stdout + done.stderr).split())
+    assert "Column 'column 2' looks like phone numbers, too; 'column 1' was chosen with --column." in told
+    assert planned(tmp_path, path, "--no-header", "--column", "2")["files"][0]["notes"] == []
+
+
+CUT = (
+    "3 of 3 numbers begin with 48, the country code, but are too short to have one: "
+    "perhaps their last digits are cut off."
+)
+
+
+@pytest.mark.parametrize(
+    ("cells", "notes"),
+    [
+        (["486010000", "486020003", "486910002"], [CUT]),
+        (["48 601 00 00", "486020003", "+48601000001", "486910002"], [CUT.replace("of 3", "of 4")]),
+        (["486010000", "486020003", "", "brak", "486910002"], [CUT]),
+        (["486010000", "486020003"], []),
+        (["486010000", "486020003", "486910002", "601000001", "602000004", "603000005"], []),
+        (["+48486010000", "+48486020003", "+48486910002"], []),
+    ],
+)
+def test_a_column_cut_to_nine_digits_behind_country_codes_is_told(
+    tmp_path: Path, cells: list[str], notes: list[str]
+) -> None:
+    path = written(tmp_path / "a.csv", "telefon", *cells)
+    assert planned(tmp_path, path, "--max-invalid", "50%")["files"][0]["notes"] == notes
+
+
+def test_numbers_that_were_made_up_are_told_with_their_first_row(tmp_path: Path) -> None:
+    lines = [str(601_000_321 + 1717 * place) for place in range(20)]
+    path = written(tmp_path / "a.csv", "telefon", *lines, "111111111", *[str(602_000_000 + 5 * at) for at in range(12)])
+    placeholder, steps = planned(tmp_path, path)["files"][0]["notes"]
+    assert placeholder.startswith("1 number (row 22) looks made up: ")
+    assert steps.startswith("12 numbers follow each other in equal steps, the first ones by 5 from row 23 on: ")

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bulk_remove.core.columns import is_campaign, names_campaigns, other_campaigns, read_campaign
+from bulk_remove.core.columns import campaign_names, is_campaign, names_campaigns, other_campaigns, read_campaign
 from bulk_remove.errors import UsageError
 from bulk_remove.settings import Settings
 
@@ -52,6 +52,7 @@ def test_the_flag_goes_by_the_same_rule(text: str) -> None:
     "name",
     [
         *["kampania", "Kampanie", "campaign", "campaign_id", "Campaign ID", "outbound", "ID kampanii", "nr kampanii"],
+        *["nazwa kampanii", "campaign_name", "Kampania - nazwa", "Campaign title"],
         *["KAMPANIA_ID", "outbound_campaign", "id", "kod kampanii", "Thulium campaign", "telefon", "kampania 2026"],
         *["campaign_priority", "data kampanii", "utm_campaign", ""],
     ],
@@ -71,7 +72,15 @@ def test_a_column_of_campaigns_is_known_by_its_name(name: str) -> None:
         (["1", ""], "00001", []),
         (["00002", "1"], "00001", ["00002"]),
         (["00001", "3"], "00001", ["3"]),
-        (["2", "3"], "00001", []),  # nothing says that these are campaigns
+        (["2", "3"], "00001", ["2", "3"]),
+        (["2.0"], "00001", ["2"]),
+        (["2,00", "1.0"], "00001", ["2"]),
+        (['="00002"', '="00001"'], "00001", ["00002"]),
+        (["'2"], "00001", ["2"]),
+        (["0001", "012"], "00001", ["012"]),
+        (["12"], "00012", []),
+        (["2"], "ABCDE", ["2"]),
+        (["2.5", "-2", "123456", "0", "0.0", "00000"], "00001", ["00000"]),
         (["1", "0"], "00001", []),
         (["Lipca", "Promo"], "00001", []),
         (["A0001", "Promo"], "00001", ["A0001"]),
@@ -82,3 +91,16 @@ def test_a_column_of_campaigns_is_known_by_its_name(name: str) -> None:
 )
 def test_cells_that_name_another_campaign_are_found(cells: list[str], campaign: str, others: list[str]) -> None:
     assert other_campaigns(cells, campaign) == others
+
+
+@pytest.mark.parametrize(
+    ("cells", "names"),
+    [
+        (["Windykacja B", " Windykacja B", "", "Promo"], ["Promo", "Windykacja B"]),
+        (["1", "00001", "1.0", '="00001"', "0", ""], []),
+        (["2", "00002", "A0001"], []),
+        (["123456", "Wiosna 2026"], ["123456", "Wiosna 2026"]),
+    ],
+)
+def test_cells_that_may_be_the_names_of_campaigns_are_found(cells: list[str], names: list[str]) -> None:
+    assert campaign_names(cells, "00001") == names

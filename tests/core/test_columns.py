@@ -13,9 +13,11 @@ from bulk_remove.core.columns import (
     find_condition_column,
     fold,
     is_report_header,
+    is_title,
     is_whole_number,
     may_be_header,
     names_phones,
+    says_keep,
     says_remove,
 )
 from bulk_remove.core.model import REPORT_COLUMNS
@@ -464,3 +466,32 @@ def test_the_columns_of_conditions_differ_by_a_sign() -> None:
 @pytest.mark.parametrize(("cell", "named"), [("telefon", True), ("tel2", True), ("no", False), ("miasto", False)])
 def test_a_cell_may_be_a_known_name_of_a_phone_column(cell: str, named: bool) -> None:
     assert names_phones(cell) is named
+
+
+@pytest.mark.parametrize(
+    ("name", "keeps", "removes"),
+    [
+        *[(name, True, False) for name in ("Do zachowania", "Nie usuwać!", "do not remove", "NIE_USUWAĆ", "Zostawić")],
+        *[
+            (name, True, False)
+            for name in ("keep", "KEEP - VIP", "nie do usunięcia", "Don't delete", "not to be removed")
+        ],
+        *[(name, True, False) for name in ("nie wolno kasować", "Never remove", "nicht löschen", "Biała lista")],
+        *[
+            (name, False, True)
+            for name in ("Do usunięcia", "usunąć", "to delete", "Nie dzwonić", "czarna lista", "opt-out")
+        ],
+        *[(name, False, False) for name in ("Klienci", "Arkusz1", "numery", "Kraków", "", "notatki", "nowe")],
+    ],
+)
+def test_words_say_whether_numbers_are_to_be_removed_or_must_stay(name: str, *, keeps: bool, removes: bool) -> None:
+    assert (says_keep(name), says_remove(name)) == (keeps, removes)
+
+
+@pytest.mark.parametrize(
+    ("text", "title"),
+    [("Nie usuwać!", True), ("Część 2", True), ("Lista z 2026-01-05", True), ("x" * 80, True)]
+    + [(text, False) for text in ("", "-", "601234555", "tel. 601 234 555", "x" * 81, "12")],
+)
+def test_a_title_has_words_and_no_phone_number(text: str, *, title: bool) -> None:
+    assert is_title(text) is title

@@ -133,8 +133,7 @@ def told(cells: Sequence[Sequence[str]], *, chosen: bool = False, name: str = "z
 def test_a_column_is_told_with_the_counts_of_all_its_cells() -> None:
     cells = [["TAK"] * 1200 + ["nie", "Tak"], ["NIE", "", "a"], ["b", "c", "TAK", "a"], ["d"]]
     assert told(cells, chosen=True) == (
-        "Column 'zgoda' may say which rows are meant: "
-        "1,202 x TAK, 2 x nie, 2 x a, 1 x empty, 1 x b, 2 x something else."
+        "Column 'zgoda' may say which rows are meant: 1,202 x TAK, 2 x nie, 2 x a, 4 x something else."
     )
     assert told([["1"], ["0"]]).endswith("1 x 1, 1 x 0. All rows are taken; --where COLUMN=VALUE takes only some.")
 
@@ -149,3 +148,35 @@ def test_a_column_is_told_with_the_counts_of_all_its_cells() -> None:
 )
 def test_a_column_that_only_began_with_yes_and_no_is_not_told(cells: list[list[str]]) -> None:
     assert told(cells) == ""
+
+
+ANSWERS = ["pełna", "tylko e-mail", "telefon", "częściowa", "papierowa", "ustna"]
+
+
+@pytest.mark.parametrize("name", ["rodo", "Zgoda", "zgoda_marketing", "opt-in", "GDPR consent", "optout_reason"])
+@pytest.mark.parametrize("answers", [ANSWERS, [*ANSWERS, "inna", "dawna"], [*ANSWERS, ""]])
+def test_a_column_of_a_consent_with_several_answers_is_told_by_its_name(name: str, answers: list[str]) -> None:
+    cells = [*answers * 3, *ANSWERS[:3] * 2, ANSWERS[0]]
+    rest = 3 * (len(answers) - 3)
+    assert told([cells], name=name).startswith(
+        f"Column '{name}' may say which rows are meant: 6 x pełna, 5 x tylko e-mail, 5 x telefon, "
+        f"{rest} x something else. All rows are taken"
+    )
+    assert telling_columns(["telefon", name], [["601000123", cell] for cell in cells], {0}) == [1]
+    assert told([ANSWERS[:5] * 3], name=name).count(" x ") == 5
+
+
+@pytest.mark.parametrize(
+    ("name", "cells"),
+    [
+        *[
+            (name, ANSWERS * 9)
+            for name in ("status", "miasto", "decyzja", "data zgody", "Date of consent", "newsletter")
+        ],
+        ("rodo", ANSWERS * 2),
+        ("rodo", [*ANSWERS, "a", "b", "c"] * 9),
+        ("rodo", [*ANSWERS, "601000123"] * 9),
+    ],
+)
+def test_a_column_with_several_texts_and_another_name_is_not_told(name: str, cells: list[str]) -> None:
+    assert told([cells], name=name) == ""

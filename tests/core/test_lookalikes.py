@@ -8,7 +8,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from bulk_remove.core.columns import choose_column, count_up, is_cut_off, look_alike
+from bulk_remove.core.columns import CutCode, choose_column, count_up, is_cut_off, look_alike
 from bulk_remove.errors import InputError
 
 
@@ -169,6 +169,58 @@ def test_a_chosen_column_that_looks_like_something_else_is_refused_unless_it_is_
     assert choose_column(header, rows, wanted, trust=True).index == 1
 
 
+REGON_NOTE = "All check digits are those of REGON numbers: the column may hold these, not phone numbers."
+
+
+def chosen_regons(name: str, cells: list[str], *, trust: bool = False) -> tuple[str, ...]:
+    return choose_column(["x", name], [["", cell] for cell in cells], "2", trust=trust).notes
+
+
+@pytest.mark.parametrize("name", ["numer", "nr", "identyfikator", "REGON", "column 2", "kontakt"])
+@pytest.mark.parametrize("cells", [column(regon, 10), [*column(regon, 9), "601234555"], column(regon, 19)])
+def test_ten_regons_under_another_name_than_that_of_phones_are_refused(name: str, cells: list[str]) -> None:
+    with pytest.raises(InputError, match="looks like REGON numbers"):
+        chosen_regons(name, cells)
+    assert REGON_NOTE not in chosen_regons(name, cells, trust=True)
+
+
+@pytest.mark.parametrize("name", ["telefon", "Nr telefonu", "phone2", "telefon firmy", "numer komórkowy"])
+def test_ten_regons_under_the_name_of_phones_are_told(name: str) -> None:
+    assert chosen_regons(name, column(regon, 10)) == (REGON_NOTE,)
+    assert chosen_regons(name, [*column(regon, 9), "601234555"]) == ()
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [column(regon, 9), [*column(regon, 8), "601234555", "602234555"], column(regon, 1) * 30, column(regon, 0)],
+)
+def test_fewer_regons_are_let_be(cells: list[str]) -> None:
+    assert REGON_NOTE not in chosen_regons("numer", cells)
+
+
+ORDERS = [f"ZAM/{7 * place}" for place in range(20)]
+IDS = [str(1_000_321 + 17 * place) for place in range(20)]
+PHONES = [str(601_000_321 + 1717 * place) for place in range(20)]
+
+
+@pytest.mark.parametrize(
+    ("cells", "told"),
+    [
+        (ORDERS, "Most cells of column 'column 1' are not whole phone numbers, but those of column '{other}' are."),
+        (IDS, "Column '{other}' looks like phone numbers, too; 'column 1' was chosen with --column."),
+    ],
+)
+def test_columns_without_names_are_held_against_each_other_by_their_cells(cells: list[str], told: str) -> None:
+    def notes(*columns: list[str]) -> tuple[str, ...]:
+        header = [f"column {place}" for place in range(1, len(columns) + 1)]
+        return choose_column(header, [[*row] for row in zip(*columns, strict=True)], "1").notes
+
+    assert notes(cells, PHONES) == (told.format(other="column 2"),)
+    assert notes(cells, ["Kraków"] * 20, PHONES) == (told.format(other="column 3"),)
+    assert notes(cells, ["12"] * 20, ["Kraków"] * 20) == ()
+    assert notes(PHONES, ORDERS) == ()
+
+
 UP = [f"601 000 0{place}" for place in range(10, 30)]
 
 
@@ -204,3 +256,32 @@ def test_a_last_number_is_cut_off_that_begins_like_all_others_and_is_shorter(
     last: str, others: list[str], *, cut: bool
 ) -> None:
     assert is_cut_off(last, others) is cut
+
+
+MIXED = [cell for number in NATIONAL for cell in (number, f"48 {number}")]
+
+
+@pytest.mark.parametrize(
+    ("last", "others", "cut"),
+    [
+        *[(last, MIXED, True) for last in ("486010000", "48 601 00 00", "482212345")],
+        ("486010000", [*NATIONAL, "48601000001"], True),
+        ("486010000", [*MIXED, "48 362 00 01", "483620002"], True),
+        ("486010000", ["601000001", "48601000001", "483620001"], False),
+        *[("486010000", others, False) for others in (NATIONAL, CODED, [], ["brak", "", "480", "48"])],
+        *[(last, MIXED, False) for last in ("601000006", "60100000", "48601000006", "+4860100000", "", "brak")],
+        ("420601000", ["601000001", "420601000001", "420 602 000 001"], True),
+        ("420601000", ["601000001", "420601001", "+420601000001"], False),
+        ("601000002", ["6010000011", "601000001"], False),
+        ("601000002", ["6010000011"], False),
+        *[(last, [*NATIONAL, "0048601000001"], False) for last in ("(544) 267 834", "601.000.002", "48.601.00.00")],
+        ("(48) 601 00 00", MIXED, True),
+    ],
+)
+def test_a_national_last_number_may_be_a_cut_one_where_others_have_the_code_it_begins_with(
+    last: str, others: list[str], *, cut: bool
+) -> None:
+    code = CutCode(last, "PL")
+    for cell in [*others, last] if code.possible else []:
+        code.add([cell])
+    assert code.found is cut

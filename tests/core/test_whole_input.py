@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bulk_remove.core.conditions import WholeInput
+from bulk_remove.core.conditions import MadeUp, WholeInput
 from bulk_remove.core.model import NumberFormat
 from bulk_remove.core.numbers import JudgedBlock, Normaliser, NumberRules
 
@@ -194,3 +194,73 @@ def test_where_internal_numbers_are_most_several_in_a_cell_are_no_whole_number()
     assert not rules_of(["441", "442"], internal_numbers=False).mostly_internal
     assert rules_of(["441", "442", "601234503"], let_through=True).mostly_internal
     assert not rules_of(["441", "602345604"], let_through=True).mostly_internal
+
+
+APART = [str(601_000_321 + 1717 * place) for place in range(40)]
+
+
+def made_up(*blocks: Sequence[str], region: str = "PL", all_count_up: bool = False) -> list[str]:
+    found, row = MadeUp(region), 2
+    for cells in blocks:
+        found.add(range(row, row + len(cells)), cells)
+        row += len(cells)
+    return [*found.notes(all_count_up=all_count_up)]
+
+
+@pytest.mark.parametrize(
+    "number",
+    [
+        *["111111111", "999999999", "123456789", "987654321", "234567890", "+48555555555", "48123456789"],
+        "0048876543210",
+    ],
+)
+def test_a_number_that_somebody_made_up_is_told_with_its_row(number: str) -> None:
+    rest = "look made up: one digit again and again, or digits that count."
+    assert made_up([*APART, number]) == [f"1 number (row 42) {rest.replace('look', 'looks')}"]
+    assert made_up(APART[:9], [number, "", number], APART[:4], ["111111111"]) == [
+        f"3 numbers (the first in row 11) {rest}"
+    ]
+
+
+@pytest.mark.parametrize("number", ["111111112", "601234567", "123456798", "1111111111", "+49111111111", "600000000"])
+def test_a_number_that_is_only_a_little_like_that_is_not(number: str) -> None:
+    assert made_up([*APART, number]) == []
+
+
+def test_the_length_of_a_number_that_somebody_made_up_is_that_of_the_region() -> None:
+    assert made_up(["11111111111"], region="DE")
+    assert not made_up(["111111111"], region="DE")
+
+
+def steps(step: int, count: int, first: int = 602_000_000) -> list[str]:
+    return [str(first + step * place) for place in range(count)]
+
+
+@pytest.mark.parametrize("step", [1, 2, 3, 5, 10, -1, -10])
+@pytest.mark.parametrize("before", [0, 1, 8, 9, 17, 40])
+@pytest.mark.parametrize("size", [1, 3, 7, 100])
+def test_ten_numbers_in_equal_steps_are_told_wherever_they_stand(step: int, before: int, size: int) -> None:
+    cells = [*APART[:before], *steps(step, 5), "", *steps(step, 6, 602_000_000 + 5 * step), *APART[:15]]
+    blocks = [cells[place : place + size] for place in range(0, len(cells), size)]
+    (note,) = made_up(*blocks)
+    assert note.startswith(
+        f"11 numbers follow each other in equal steps, the first ones by {step} from row {before + 2} "
+    )
+    assert made_up(*blocks, all_count_up=True) == []
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        *(steps(1, 9), steps(4, 30), steps(7, 30), steps(0, 30), steps(1, 30, 441)),
+        [*steps(1, 9), *steps(2, 9, 603_000_000)],
+        [cell for pair in zip(steps(1, 20), APART, strict=False) for cell in pair],
+    ],
+)
+def test_other_numbers_are_not_in_equal_steps(cells: list[str]) -> None:
+    assert made_up(cells) == []
+
+
+def test_several_runs_are_counted_together_and_the_first_is_told() -> None:
+    (note,) = made_up([*APART, *steps(2, 10), *APART, *steps(1, 12)])
+    assert note.startswith("22 numbers follow each other in equal steps, the first ones by 2 from row 42 on: ")

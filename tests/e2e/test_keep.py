@@ -398,3 +398,15 @@ async def test_from_python_kept_numbers_come_as_kept(tmp_path: Path, server: Run
     ]
     assert {outcome.number: outcome.status.value for outcome in found} == {"600000002": "KEPT", "600000001": "REMOVED"}
     assert asked(server) == {"600000001"}
+
+
+def test_a_keep_list_that_was_cut_off_behind_a_country_code_stops_the_run(
+    tmp_path: Path, server: Running, numbers: Path
+) -> None:
+    keep = tmp_path / "vip.csv"
+    for last, code in (("486012345", 4), ("486012345\n", 5), ("600000001", 5)):
+        keep.write_text("telefon\n" + "600000001\n48600000002\n" * 3 + last, encoding="utf-8")
+        done = bulk_remove(*removal(server, tmp_path, numbers, *PACE), "--keep", keep)
+        assert done.returncode == code, done.stderr
+        assert ("Row 8 of the --keep list" in done.stderr) is (code == 4)
+    assert asked(server) == set()
