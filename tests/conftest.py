@@ -42,3 +42,11 @@ def watched_phrases_fixture() -> Iterator[None]:
     """Let no test pass in which a text could not be translated any more."""
     with watched_phrases():
         yield
+
+
+@pytest.fixture(autouse=True)
+def _no_proxy_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the environment says of proxies would lead requests away from loopback."""
+    for name in tuple(os.environ):
+        if name.lower().endswith("_proxy"):
+            monkeypatch.delenv(name)

@@ -602,7 +602,10 @@ def _damage(cells: Sequence[str]) -> Phrase | None:
 def _nearest(header: Sequence[str], wanted: str, flag: str) -> str:
     by_folded = {fold(name): name for name in header}
     close = difflib.get_close_matches(fold(wanted), by_folded, n=1)
-    return phrase("Did you mean {flag} '{name}'?", flag=flag, name=_shown(by_folded[close[0]])) if close else ""
+    if not close:
+        return ""
+    name = _shown(by_folded[close[0]])
+    return phrase("Did you mean {flag} '{name}'?", flag=flag, name=f"{name}=VALUE" if flag == "--where" else name)
 
 
 def _no_header(header: Sequence[str]) -> InputError | None:

@@ -10,7 +10,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple
 
-CERTIFICATES = Path(__file__).parent.parent / "adapters" / "certificates"
+CERTIFICATES = Path(__file__).parent.parent / "sending" / "certificates"
 LOOPBACK = "127.0.0.1"
 _PIECE_BYTES = 64 * 1024
 """A huge answer is written piece by piece, so that this end of it takes no memory where a test measures it."""

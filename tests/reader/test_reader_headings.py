@@ -263,7 +263,7 @@ def test_the_columns_of_conditions_and_those_that_say_yes_or_no_are_read(tmp_pat
 def test_a_condition_on_a_column_that_is_not_there_is_refused_with_the_columns(tmp_path: Path) -> None:
     error = refusal(written(tmp_path, BESIDE), ReadOptions(where=(Condition("zgody", "x"),)))
     assert "There is no column 'zgody'; the columns are 1 'telefon'" in error.sentence
-    assert error.hint == "Did you mean --where 'zgoda'?"
+    assert error.hint == "Did you mean --where 'zgoda=VALUE'?"
 
 
 def test_a_condition_on_a_file_without_a_header_goes_by_the_place(tmp_path: Path) -> None:
