@@ -18,8 +18,7 @@ from typing import Annotated, Any, TypeVar, get_type_hints
 from urllib.parse import urlsplit
 
 from bulk_remove.core.chunker import MAX_NUMBERS_PER_REQUEST, MAX_REQUEST_LINE, RequestShape
-from bulk_remove.core.columns import is_campaign
-from bulk_remove.core.conditions import Condition
+from bulk_remove.core.conditions import Condition, is_campaign
 from bulk_remove.core.forms import AlsoTry, Forms, Held, chosen_forms, holds_internal
 from bulk_remove.core.limits import MAX_INVALID, MAX_NOT_EXIST, Limits
 from bulk_remove.core.model import Brackets, CsvFor, NumberFormat, ReportFormat, harmless, mask

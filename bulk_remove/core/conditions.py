@@ -6,6 +6,8 @@ can tell from the file: such a column is told with its counts, and `--where` cho
 What the cells of an input say of each other: what is a number in one file has lost digits in another.
 
 The input is read once under the rules that were given. Where `WholeInput.rules` then returns others, it is read again.
+
+What a campaign's identifier is: five letters or digits, as Thulium documents it. Zeros in front belong to it.
 """
 
 import re
@@ -19,7 +21,7 @@ from functools import lru_cache
 from bulk_remove.core.columns import fold, says_keep, says_remove
 from bulk_remove.core.model import harmless
 from bulk_remove.core.numbers import JudgedBlock, NumberRules
-from bulk_remove.core.spelling import region_of
+from bulk_remove.core.spelling import reading, region_of
 from bulk_remove.errors import UsageError
 from bulk_remove.language import counted, joined, phrase
 
@@ -332,3 +334,58 @@ class MadeUp:
                 step=self._step,
                 row=self._first_in_run,
             )
+
+
+_CAMPAIGN = re.compile(r"[0-9A-Za-z]{5}")
+_LENGTH = 5
+_BESIDE = "id|nr|no|num|numer|number|kod|code|thulium|nazwa|nazwy|names?|tytul|title"
+_NAME = re.compile(f"(?:{_BESIDE})*(?:kampani[aei]|campaigns?|kampagne|outbounds?)+(?:{_BESIDE})*")
+
+
+def is_campaign(text: str) -> bool:
+    """Tell whether the text is a campaign's identifier, letter for letter."""
+    return bool(_CAMPAIGN.fullmatch(text))
+
+
+def read_campaign(cell: str) -> tuple[str, str]:
+    """Return the campaign's identifier in a cell, or what is wrong with it; exactly one is non-empty.
+
+    Never a guess: a spreadsheet makes `1` of `00001`, and nobody can tell that from another damage. The sentence has
+    no digit.
+    """
+    text = cell.strip().removeprefix("'").strip()  # a spreadsheet's mark of text
+    if not text:
+        return "", "No campaign in the row."
+    return (text, "") if is_campaign(text) else ("", "The campaign is not five letters or digits.")
+
+
+def names_campaigns(name: str) -> bool:
+    """Tell whether a column of this name holds the campaign of each row, by its identifier or by its name."""
+    return bool(_NAME.fullmatch(fold(name)))
+
+
+def other_campaigns(cells: Collection[str], campaign: str) -> list[str]:
+    """Return those cells of a column of campaigns that name another one than `campaign` by its identifier, sorted.
+
+    A spreadsheet makes `2` of `00002`. Five letters may be a word, and count only where the campaign has no digit
+    either.
+    """
+    return sorted(text for text in _named_beside(cells, campaign) if _is_identifier(text, campaign))
+
+
+def campaign_names(cells: Collection[str], campaign: str) -> list[str]:
+    """Return those cells of a column of campaigns that may be the names of some, sorted. A zero is a no."""
+    named = _named_beside(cells, campaign)
+    return sorted(text for text in named if text.strip("0") and not _is_identifier(text, campaign))
+
+
+def _named_beside(cells: Collection[str], campaign: str) -> set[str]:
+    """Return what cells name beside the campaign, without what a program has put around it."""
+    texts = {reading(cell).text for cell in cells}
+    return {text for text in texts if text and text.zfill(_LENGTH) != campaign}
+
+
+def _is_identifier(text: str, campaign: str) -> bool:
+    if is_campaign(text):
+        return campaign.isalpha() or not text.isalpha()
+    return text.isascii() and text.isdigit() and len(text) < _LENGTH and int(text) > 0

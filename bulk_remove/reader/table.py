@@ -32,11 +32,10 @@ from bulk_remove.core.columns import (
     is_whole_number,
     made_up_name,
     may_be_header,
-    names_campaigns,
     names_phones,
     says_keep,
 )
-from bulk_remove.core.conditions import Condition, telling_columns
+from bulk_remove.core.conditions import Condition, names_campaigns, telling_columns
 from bulk_remove.core.model import RowBlock, Source, harmless
 from bulk_remove.errors import InputError, OwnReportError, UsageError
 from bulk_remove.language import ours, phrase

@@ -16,18 +16,19 @@ from pathlib import Path
 from shlex import quote
 
 from bulk_remove.core.code_column import CodeColumn, Countries, names_countries
-from bulk_remove.core.columns import (
-    COUNTS_UP,
+from bulk_remove.core.columns import COUNTS_UP, find_condition_column, fold, phone_columns, says_keep
+from bulk_remove.core.conditions import (
+    CellCounts,
+    Condition,
+    MadeUp,
+    WholeInput,
     campaign_names,
-    find_condition_column,
-    fold,
+    is_left_out,
+    left_out,
     names_campaigns,
     other_campaigns,
-    phone_columns,
     read_campaign,
-    says_keep,
 )
-from bulk_remove.core.conditions import CellCounts, Condition, MadeUp, WholeInput, is_left_out, left_out
 from bulk_remove.core.model import ON_KEEP_LIST, NumberedBlock, NumberFormat, RowBlock, Source, harmless, mask
 from bulk_remove.core.numbers import JudgedBlock, Normaliser, NumberRules, split_cell
 from bulk_remove.core.plan import NO_DAMAGE, KeepList, Sample, SourcePlan

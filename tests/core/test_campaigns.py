@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bulk_remove.core.columns import campaign_names, is_campaign, names_campaigns, other_campaigns, read_campaign
+from bulk_remove.core.conditions import campaign_names, is_campaign, names_campaigns, other_campaigns, read_campaign
 from bulk_remove.errors import UsageError
 from bulk_remove.settings import Settings
 
