@@ -113,7 +113,8 @@ class World:
         if not query:
             return Document([{"id": campaign, "name": f"Campaign {campaign}"} for campaign in self.campaigns], None)
         (limit, offset) = (int(pair.partition("=")[2]) for pair in query.split("&"))
-        listed = self.campaigns[path.split("/")[-2]].listed()
+        asked = self.campaigns.get(path.split("/")[-2])  # none: all its numbers are on a keep list
+        listed = asked.listed() if asked else []
         page = [{"phone_number": number} for number in listed[offset : offset + min(100, limit)]]
         return Document({"count": len(listed), "result": page}, None)
 
