@@ -30,6 +30,7 @@ from bulk_remove.core.lifecycle import (
     read_back,
     status_of,
     taken_up,
+    was_found,
     with_verdict,
     without_verdict,
 )
@@ -161,6 +162,12 @@ def test_an_attempt_that_never_reached_the_server_hides_no_refusal_that_may_have
     unreached = without_verdict(refused, Event.UNTOUCHED, "no connection")
     assert (unreached.detail, unreached.attempts) == ("HTTP 429", 2)
     assert without_verdict(unreached, Event.UNTOUCHED, "HTTP 503", 4_000).detail == "HTTP 503"
+
+
+def test_a_number_was_found_where_records_of_it_were_removed_or_in_a_call() -> None:
+    in_a_call = met(NEW, Event.BUSY)
+    assert not any(was_found(state) for state in (NEW, met(NEW, Event.NOT_EXIST), met(NEW, Event.LOST)))
+    assert all(was_found(state) for state in (in_a_call, met(in_a_call, Event.LOST), met(NEW, Event.REMOVED, 1)))
 
 
 def test_none_left_after_an_earlier_attempt_removed_some_is_removed() -> None:
