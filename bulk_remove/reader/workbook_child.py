@@ -166,6 +166,8 @@ def _is_text(start: bytes) -> bool:
 
 _DAMAGE = (ArithmeticError, LookupError, OSError, ValueError, struct.error, zlib.error)
 """What comes of numbers, places and sizes in a file that cannot be."""
+_LEAST_SAMPLED, _SAMPLED_CELLS = 30, 200_000
+"""Rows that are shown to whoever chooses the column, and cells: to judge each costs microseconds."""
 _MORE_SECONDS = 5
 """After these the system ends this process, if nobody is left to do it."""
 _PLAIN = {str, int, float, bool, dt.date, dt.datetime, dt.time, dt.timedelta}
@@ -240,8 +242,9 @@ def _refusal(error: InputError) -> bytes:
 
 
 def _sample(rows: Sequence[Row]) -> list[tuple[int, list[str]]]:
-    """Return the numbers and texts of rows, all as wide as the widest of them."""
+    """Return the numbers and texts of rows, all as wide as the widest of them; of very wide ones only the first."""
     width = max((len(cells) for _, _, cells in rows), default=0)
+    rows = rows[: max(_LEAST_SAMPLED, _SAMPLED_CELLS // max(1, width))]
     return [(number, [*map(phone_text, cells)] + [""] * (width - len(cells))) for number, _, cells in rows]
 
 
