@@ -5,9 +5,8 @@ template with values to `translated`, which says it in the language in use. Of t
 are translated, never data: a column may be named like a word of ours. Nor can data take hold of what it is shown on:
 whatever a phrase is given loses its control characters and its line ends (`one_line`).
 
-Catalogues of translations, as gettext has them: `locale/LANGUAGE/LC_MESSAGES/bulk_remove.mo` in the package.
-
-The `.po` beside each is what people edit; it is compiled by `make translations`.
+Translations are gettext catalogues: `locale/LANGUAGE/LC_MESSAGES/bulk_remove.mo` in the package. People edit the `.po`
+beside each; `make translations` compiles it.
 """
 
 import gettext

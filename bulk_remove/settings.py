@@ -1,9 +1,8 @@
-"""What a run is told, checked once and then frozen. A setting that cannot be is a UsageError that names it.
+"""The settings of a run, checked once and then frozen. A setting that cannot be is a UsageError that names it.
 
-What the value of a setting may be, kind by kind, and what is said of one that is not.
-
-A check returns the value as it is kept: enums by their values, lists as tuples, paths as text. It raises Unfit. Whoever
-is told reads the field's name in Python and the flag's on the command line; see `bulk_remove.errors`.
+Each field stands beside the check for its kind of value. A check returns the value as it is kept: enums by their
+values, lists as tuples, paths as text. It raises Unfit. Python users read the field's name, others the flag's; see
+`bulk_remove.errors`.
 """
 
 import re

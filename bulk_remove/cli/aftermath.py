@@ -1,14 +1,8 @@
-"""What is told of a command when it has ended, however it ended: metrics for Prometheus, a notification.
+"""What is told when a command has ended, however it ended: metrics, a notification. Neither changes the exit code.
 
-Neither ever changes the exit code.
-
-A run of before in three lines.
-
-The log of a run, in its folder. It holds no phone number and no secret.
-
-A metrics file for node_exporter's textfile collector, which may read it at any moment, as another user.
-
-A word to a webhook, a mailbox or a chat, by way of Apprise. Its addresses hold secrets and are never shown.
+The metrics file is for node_exporter's textfile collector, which may read it at any moment as another user.
+Notifications go through Apprise; their addresses hold secrets and are never shown. The log of a run lies in its folder
+and holds no phone number and no secret. `in_short` describes an earlier run in three lines.
 """
 
 import json

@@ -1,8 +1,6 @@
 """The commands. Heavy imports stay inside them, so that --help answers at once.
 
-The commands about settings and passwords: `config`, `login`, `logout`. Heavy imports stay inside them.
-
-`bulk-remove runs`: its commands. Heavy imports stay inside them, so that --help answers at once.
+`config`, `login`, `logout` and `runs` are here as well.
 """
 
 from collections.abc import Sequence

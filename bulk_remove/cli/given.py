@@ -1,12 +1,8 @@
-"""What the options that were given amount to: settings, changes to a run's, the address, the state folder.
+"""What the options amount to: settings, changes to a run's, the address, the state folder, and the login.
 
-Who we are to the server: the user, and the password from the nearest of its sources.
-
-Where the password comes from: the environment, a file that is private, or a command. Never the command line.
-
-The system's keyring: a password for each server and user. An optional extra; it is loaded only where it is needed.
-
-A password is kept under its server's name, so that it is never offered to another one.
+The password comes from the nearest of its sources: the environment, a private file, a command or the system's keyring,
+never the command line. The keyring is an optional extra and is loaded only where it is needed. A password in it stands
+under its server's name, so that it is never offered to another one.
 """
 
 import os

@@ -1,8 +1,7 @@
 """What the commands do, once they are called: settings, one call into `run`, the result on the screen.
 
-What is looked at and asked before a run, and between its canary and the rest.
-
-The keys while a run sends: what is typed, turned into what the pool is to do, answered and noted in the log.
+It also asks before a run and after its canary, and turns keys that are pressed while a run sends into orders to the
+pool.
 """
 
 import asyncio

@@ -1,10 +1,6 @@
-"""What `bulk-remove runs` does, once it is called.
+"""The commands about earlier runs: `runs`, `runs verify`, `explain`, and `report`, which writes a report again.
 
-`bulk-remove explain`: what all runs did with one number.
-
-What `bulk-remove runs verify` does, once it is called.
-
-Which reports are written, and where; and the command that writes one again.
+Which reports are written beside the CSV, and where, is decided here, too.
 """
 
 import re

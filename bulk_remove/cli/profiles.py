@@ -1,14 +1,8 @@
 """Commands whose options have a profile's values as defaults: a flag wins over a variable, and that over the profile.
 
-It is click's own mechanism, `default_map`, so that a value is checked in the same way wherever it comes from.
-
-A profile: the settings of one system, out of a TOML file. Its values become defaults of the commands' options.
-
-A value of the file with the profiles, held against the option that it stands for.
-
-What a shell completes: the script for it, and the ids of runs. Click itself completes commands, flags and files.
-
-The file with the profiles: read as TOML, and a first one written. What it may hold is the command line's to say.
+It is click's own mechanism, `default_map`, so that a value is checked in the same way wherever it comes from. A profile
+holds the settings of one system, in a TOML file; each value is held against its option. The module also completes run
+ids in a shell; click itself completes commands, flags and files.
 """
 
 import os

@@ -4,7 +4,7 @@ The terminal is in another mode meanwhile: no lines, no echo, signals as ever (w
 back at the end, and before Ctrl-Z or Ctrl-\ take effect. Nothing is read and no mode changed while the command is in
 the background: that would stop it (SIGTTIN, SIGTTOU), or take away what is typed for somebody else.
 
-What is typed at the terminal, and signals that come just as something begins to wait.
+Whole lines are read here, too, with signals that come just as something begins to wait.
 """
 
 import asyncio

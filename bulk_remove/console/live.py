@@ -1,6 +1,6 @@
 """The progress: redrawn in place on a terminal, a plain line now and then without one or on a dumb one.
 
-Where all text leaves the program: a stream that may be closed, full or of few letters without anybody noticing.
+All text leaves the program through `Outlet`. Its stream may be closed, be full or know few letters; nothing fails then.
 """
 
 import asyncio

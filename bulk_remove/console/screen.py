@@ -1,8 +1,6 @@
 """The plan, the question before the first DELETE, the summary, the errors.
 
-A plan as the operator reads it: each source and what was made of it, then what would be sent.
-
-Figures as people read them.
+A plan shows each source and what was made of it, then what would be sent.
 """
 
 import json

@@ -319,9 +319,8 @@ class MadeUp:
         if self._like_one:
             yield counted(
                 self._like_one,
-                "{count:,} number (row {row}) looks made up: one digit again and again, or digits that count.",
-                "{count:,} numbers (the first in row {row}) look made up: one digit again and again, or digits that "
-                "count.",
+                "{count:,} number (row {row}) looks made up: one repeated digit, or digits in order.",
+                "{count:,} numbers (the first in row {row}) look made up: one repeated digit, or digits in order.",
                 row=self._first_like_one,
             )
         if self._in_runs and not all_count_up:

@@ -1,8 +1,7 @@
-"""What stops a run although nothing is wrong with any single number of it.
+"""The limits that stop a run although nothing is wrong with any single number, and the canary's.
 
-All of it is arithmetic on what is known before the first request: `core.plan.approve` holds a plan against it.
-
-The canary: one chunk that is sent alone, and judged before the others follow.
+All of it is arithmetic on what is known before the first request: `core.plan.approve` holds a plan against it. The
+canary is one chunk that is sent alone; its result is judged before the others follow.
 """
 
 import re

@@ -25,7 +25,7 @@ Bare digits that are too long for the region and that a plus in front would make
 campaign's form writes that plus or the prefix: a spreadsheet takes both away. Sent as they stand they would be
 reported as not there, while the number with its prefix stays in the campaign.
 
-A cell that holds several numbers -> its parts, where that is certain.
+A cell with several numbers is split where that is certain.
 """
 
 import re

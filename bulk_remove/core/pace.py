@@ -8,12 +8,10 @@ Two rules, both on values:
   n-th departure back (n = the ceiling, rounded up) is at least n/ceiling seconds old. So no window of one second ever
   holds more requests than the ceiling, and an uneven past is never caught up in a burst.
 
-How fast slots follow is core/pace.py's to say. The ceiling itself never moves.
-
-How many requests a second the server bears, found out by asking: a state machine on values.
-
-Rules like CUBIC's (RFC 9438; the adaptive retries of AWS's SDKs) saw up and down about the limit and have a few in a
-hundred requests refused for ever. This one looks for the limit, then stays just under it:
+The ceiling itself never moves. How fast slots follow is the rate: how many requests a second the server accepts, found
+by trying. It is a state machine on values. Rules like CUBIC's (RFC 9438; the adaptive retries of AWS's SDKs) saw up and
+down about the limit and have a few in a hundred requests refused for ever. This one looks for the limit, then stays
+just under it:
 
 * *Seek.* From a modest start the rate doubles every few seconds, until a request is refused.
 * *Drop.* A refusal (429, 503) lowers the rate at once to what was *measured*: a limiter that refuses is empty, so what
@@ -27,11 +25,10 @@ hundred requests refused for ever. This one looks for the limit, then stays just
 
 The clock of hold and probe stands still while the rate is not what holds requests up: what is not tried is not learnt.
 
-How many requests at once the server bears, by the time of its replies: a state machine on values.
-
-After TCP Vegas (Brakmo, Peterson, 1995) and the gradient limits of Netflix's concurrency-limits: replies that take
-longer than those to a lightly loaded server have waited in a queue; by Little's law, of n requests at once
-n * (1 - light / loaded) wait. A queue of one or two keeps the server busy; what is more only makes others wait.
+How many requests are sent at once depends on the reply times, by another state machine. After TCP Vegas (Brakmo,
+Peterson, 1995) and the gradient limits of Netflix's concurrency-limits: replies that take longer than those to a
+lightly loaded server have waited in a queue; by Little's law, of n requests at once n * (1 - light / loaded) wait. A
+queue of one or two keeps the server busy; what is more only makes others wait.
 
 Replies differ much and are few, so only means over a round of replies are compared. The light reply time is a moving
 one: replies to requests that left while at most half of the allowed were under way keep it up to date, and where there

@@ -2,13 +2,12 @@
 
 Backoff is exponential with jitter (Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015). Numbers in
 a call are no fault: they have delays of their own, shaped like calls. Whether the server is there at all is another
-question, which core/retry.py answers for all chunks together.
+question, which the breaker answers.
 
-Is the server there? One answer for all workers; times in microseconds of one monotonic clock.
-
-The breaker opens after so many faults in a row, from whichever chunks, with no reply between them. Then one request
-at a time probes the server, at growing intervals; any reply closes it (Nygard, "Release It!", 2007). When nobody has
-been answered for the whole patience, the run gives up and everything can be resumed.
+The breaker gives all workers one answer; its times are microseconds of one monotonic clock. It opens after so many
+faults in a row, from whichever chunks, with no reply between them. Then one request at a time probes the server, at
+growing intervals; any reply closes it (Nygard, "Release It!", 2007). When nobody has been answered for the whole
+patience, the run gives up and everything can be resumed.
 
 The budget keeps retries from outnumbering first tries: each first try earns one, each retry spends one, and a slow
 drip keeps the last chunks moving ("retry budget": Beyer et al., "Site Reliability Engineering", 2016, chapter 21).

@@ -8,7 +8,7 @@ Programs write numbers in ways from which every digit can be had back: `="601234
 `p:+48601234555`. `reading` undoes them and says which they were. A decimal is never glued to the digits in front of it:
 what stands behind a single dot or comma is taken away as zeros of a whole number, or the cell is refused.
 
-What is known of a country's numbers. All of it is libphonenumber's, by way of the phonenumbers package.
+What is known about a country's numbers comes from libphonenumber, through the phonenumbers package.
 """
 
 import re

@@ -1,10 +1,8 @@
-"""The closed sum, and what the run amounts to.
+"""The totals of a run, what they amount to, and what to do next.
 
-What to do next, once a run has ended: whole sentences, and the command where there is one.
-
-What a result proves: the campaign's own count beside what the replies said, and that none was there.
-
-A night of an inbox: which files are left alone, where a file goes after its run, what the night amounts to.
+`Proof` holds the campaign's own count beside what the replies said. `NoneFound` says that no number was found, and
+whether that is an answer. The advice is whole sentences, with a command where there is one. A night of an inbox is
+summed up here as well: which files are left alone, where a file goes after its run, which exit code the night has.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence

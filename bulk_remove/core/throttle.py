@@ -2,13 +2,9 @@
 
 The order for one request: `slot`, `departure`, and one of `answered`, `pushed_back`, `unanswered` or `withdrawn`.
 
-When the operator held a run. That time counts against nobody: not against the server, not against a number.
-
-Times in microseconds of one monotonic clock.
-
-What the operator's keys do to a run that sends: hold it, or have it use less of its ceilings. Never more.
-
-What earlier runs learned of a host, and what of it still counts. Times in Unix seconds.
+The time for which the operator held a run counts against nobody: not against the server, not against a number. The
+operator's keys hold a run or lower its ceilings, and never raise them. What earlier runs learned about a host ages
+here; its times are Unix seconds.
 """
 
 from dataclasses import dataclass, replace

@@ -3,12 +3,10 @@
 Time is the time of sending: the pauses between the sessions of a run are left out, as they are in its totals. It is
 cut into at most `MOST_PARTS` parts of one length.
 
-How far a run is, and how long it will still take.
-
-The hours in which a run may send: `20:00-06:00`, `sat,sun 00:00-24:00`. Local wall-clock time.
-
-A window that ends at or before its beginning goes on past midnight and belongs to the day on which it begins, so
-`fri 20:00-06:00` ends on Saturday morning. A window is open from its first minute until just before its last.
+The module also estimates how long a run will still take, and knows the hours in which it may send: `20:00-06:00`,
+`sat,sun 00:00-24:00`, in local wall-clock time. A window that ends at or before its beginning goes on past midnight and
+belongs to the day on which it begins, so `fri 20:00-06:00` ends on Saturday morning. A window is open from its first
+minute until just before its last.
 """
 
 import re

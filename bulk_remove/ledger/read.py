@@ -3,13 +3,9 @@
 A campaign's planned chunks come in the order of its numbers' ordinals, and a row with a new number takes the next of
 them, so rows and states meet in one pass. What a duplicate will need is set aside on disk when its first row passes.
 
-When what happened: the sessions and requests of a run, in order.
-
-All that a ledger says of one number: the rows that held it, the requests that carried it, what is known of it.
-
-Whole columns are searched by SQLite itself, so a run of millions is gone through in seconds and kept nowhere.
-
-What earlier runs on this machine sent, read from their ledgers without opening them for writing.
+`Timing` has the sessions and requests of a run in order. `trace` finds all that a ledger says about one number: its
+rows, its requests, its state. SQLite searches whole columns, so a run of millions takes seconds and nothing is kept in
+memory. `completed_run` tells what an earlier run sent, without opening its ledger for writing.
 """
 
 import sqlite3

@@ -2,7 +2,7 @@
 
 Everything that a later session needs is in the ledger; the input may be gone or changed.
 
-What a ledger says of its run at this moment, read without changing it, even while the run is under way.
+`opened_for_reading` and `history` read a ledger without changing it, even while the run is under way.
 """
 
 import sqlite3

@@ -1,6 +1,6 @@
 -- The ledger of one run: what was to be done, what was done, what came back.
 -- Times are Unix seconds (REAL). Phases are the letters of core/lifecycle.py.
--- What happens is chained (chain.py): every ending of an attempt, every beginning and ending of a session, every note of
+-- What happens is chained (ledger/proof.py): every ending of an attempt, every beginning and ending of a session, every note of
 -- the canary, the counted records and the fastest reply, every file of a report that was written has its place in one order (`..._no`, from
 -- 1), and a link, which is SHA-256 over the link before it and over what happened.
 

@@ -4,7 +4,7 @@ WAL with `synchronous=FULL`: a committed transaction survives a power cut, and a
 
 How many values become one cell of the ledger: JSON columns, the plain case short.
 
-Of a chunk's states each kind is stored once (core/alike.py): most chunks are settled by one reply, so most
+Of a chunk's states each kind is stored once (core/model.py): most chunks are settled by one reply, so most
 hold one or two kinds, and a record id for each number.
 
 A lone surrogate (in the name of a file that is not UTF-8, or in a text given by a program) is no character: it is

@@ -1,8 +1,6 @@
-"""Opens an input as what it is.
+"""Finds the files that the command line names and opens each as what it is.
 
-What the command line names, as files: files themselves, folders, patterns, standard input.
-
-The kinds of file that are read, by the ends of their names.
+A name may be a file, a folder, a pattern or standard input. The kind of a file follows from the end of its name.
 """
 
 from collections.abc import Iterator, Sequence

@@ -1,10 +1,8 @@
-"""An input is looked over once before it is parsed: its hash, its size, and whether it is UTF-8 text.
+"""Looks an input over once before it is parsed: its hash, its size, and whether it is UTF-8 text.
 
-Inputs that come packed (.gz, .zst, .zip with one file) or through a pipe: set aside once, then read like files.
-
-Where what can be read only once, or only dearly, is set aside: a private temporary file without a name.
-
-What is small stays in memory, so that a folder with a thousand small workbooks does not need a thousand open files.
+Packed inputs (.gz, .zst, .zip with one file) and pipes are first copied to a private temporary file without a name,
+then read like files. Small ones stay in memory, so that a folder of a thousand workbooks does not need a thousand open
+files.
 """
 
 import codecs

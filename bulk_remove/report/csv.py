@@ -1,6 +1,6 @@
-"""The report: every input row once, in order, written aside and renamed when whole. And its summary as JSON.
+"""The report: every input row once, in order, written aside and renamed when whole, and its summary as JSON.
 
-A written report.csv as rows, and the same rows as CSV for a double click where Excel speaks Polish.
+A written report.csv is also read back as rows, and written once more as a CSV that a Polish Excel opens.
 """
 
 import csv

@@ -1,8 +1,7 @@
 """What stands on the page. All totals are those of the summary; what happened when comes from the course of the run.
 
-Charts as numbers: where a shape stands in a plot of 1000 by 100 units, which the page stretches to its width.
-
-The labels are the page's own text, so that they keep their size on a telephone.
+Charts are positions in a plot of 1000 by 100 units, which the page stretches to its width. The labels are the page's
+own text, so that they keep their size on a telephone.
 """
 
 from collections.abc import Mapping, Sequence

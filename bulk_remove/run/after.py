@@ -1,8 +1,6 @@
 """What a command did, as figures for Prometheus, by server and campaign.
 
-Metrics as Prometheus reads them: the text format, version 0.0.4.
-
-https://prometheus.io/docs/instrumenting/exposition_formats/
+The text format is version 0.0.4: https://prometheus.io/docs/instrumenting/exposition_formats/
 """
 
 from collections import Counter

@@ -1,7 +1,4 @@
-"""Ledger -> report and summary, and what is made of them; what the run amounts to.
-
-What the rows of a report add up to, counted while they are written.
-"""
+"""Ledger -> report and summary, and what is made of them. Rows are added up while they are written."""
 
 import json
 import os

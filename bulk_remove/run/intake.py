@@ -1,8 +1,7 @@
 """Cells in, numbers out: each row of a table gets its number and its campaign, or the reason why it has none.
 
-Numbers that must never be removed: the `--keep` lists, compared with the input by the number, whatever its form.
-
-They are read before all else and need eight bytes of memory a number. Where it is not certain which number a cell of
+Numbers on a `--keep` list must never be removed. They are compared by the number, whatever its form. The lists are read
+before all else and need eight bytes of memory a number. Where it is not certain which number a cell of
 such a list means, the run stops: it may be the very one that must stay.
 """
 
@@ -158,16 +157,16 @@ class Intake:
                 others=joined(", ", [*others[:_SHOWN_CAMPAIGNS], *(["..."] if others[_SHOWN_CAMPAIGNS:] else [])]),
             ),
             phrase(
-                "Ask each row's own campaign with --campaign-column {column} instead of --campaign, or take only the "
-                "rows of {campaign} with --where {condition}.",
+                "Use --campaign-column {column} instead of --campaign to remove each number from the campaign of its "
+                "row, or take only the rows of {campaign} with --where {condition}.",
                 column=quote(harmless(name)),
                 campaign=campaign,
                 condition=quote(f"{harmless(name)}={min(same)}"),
             )
             if same
             else phrase(
-                "Ask each row's own campaign with --campaign-column {column} instead of --campaign. If the column "
-                "means something else, give it another name.",
+                "Use --campaign-column {column} instead of --campaign to remove each number from the campaign of its "
+                "row. If the column means something else, rename it.",
                 column=quote(harmless(name)),
             ),
         )
@@ -391,7 +390,8 @@ def _named_campaigns(name: str, named: Sequence[str], settings: Settings) -> Ite
     more = len(shown) - _SHOWN_CAMPAIGNS
     listed = ", ".join(f"'{text}'" for text in shown[:_SHOWN_CAMPAIGNS])
     yield phrase(
-        "Column '{name}' names campaigns ({named}). All rows taken are asked of campaign {campaign}.",
+        "Column '{name}' names campaigns ({named}). All numbers that are taken from the file are removed from "
+        "campaign {campaign}.",
         name=harmless(name),
         named=counted(more, "{listed} and {count:,} other", "{listed} and {count:,} others", listed=listed)
         if more > 0

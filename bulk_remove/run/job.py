@@ -1,11 +1,7 @@
-"""Sends an approved plan.
+"""Sends an approved plan, after a look at its campaigns.
 
-What ties a run to the program that asks for it, in an event loop.
-
-The plan goes out and the approval comes in, then progress and outcomes, and the wish to stop. What has begun is awaited
-to its end, so that a run can be cancelled at any time.
-
-What is known of the campaigns before anything is sent: the server's records, and this machine's earlier runs.
+The look reads the server's records and this machine's earlier runs. A program hands in the approval, gets progress and
+outcomes, and may ask for a stop. What has begun is awaited to its end, so that a run can be cancelled at any time.
 """
 
 import asyncio

@@ -1,8 +1,7 @@
 """The runs of this machine, as their ledgers tell them: what was done, what is open, where the reports are.
 
-The earlier runs that matter to a file: by what was in it and, of an inbox, by where it lay.
-
-Old runs, deleted for good: what is to go, and what stays behind elsewhere.
+`EarlierRuns` finds those that matter to a file: by its content and, in an inbox, by its place. `prune` deletes old runs
+for good and tells what stays elsewhere.
 """
 
 import json

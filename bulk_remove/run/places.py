@@ -64,7 +64,7 @@ def check_places(
         )
     if output.suffix.lower() != ".csv" or not is_readable(output):  # a rerun reads it back
         raise UsageError(
-            phrase("--output {output} is not a name for a CSV file, which the report is.", output=output),
+            phrase("--output {output} does not name a CSV file, but the report is one.", output=output),
             "Name the CSV, for example report.csv. Page and workbook are written beside it where you ask for them.",
         )
     strict = replace(job, overwrite=False)
@@ -96,7 +96,7 @@ def finish_there(
 def taken_meanwhile(output: Path, place: Path) -> str:
     """Return the sentence on a report that went beside the place that was meant."""
     return phrase(
-        "Something else lies at {output} or beside it by now, so the report was written to {place}.",
+        "Another file lies at {output} or beside it now, so the report was written to {place}.",
         output=harmless(str(output)),
         place=harmless(str(place)),
     )

@@ -1,7 +1,4 @@
-"""Input files -> ledger -> plan. Nothing is sent.
-
-A plan as JSON, for machines: `bulk-remove plan --json`.
-"""
+"""Input files -> ledger -> plan, also as JSON (`bulk-remove plan --json`). Nothing is sent."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager

@@ -3,7 +3,7 @@
 The ledger keeps what each file of a report was when it was written, and the summary has the head of the ledger's chain
 then. So the reports are held against the ledger, and the ledger against those summaries that are as they were written.
 
-What all runs of this machine did with one number.
+`explain` tells what all runs of this machine did with one number.
 """
 
 import json

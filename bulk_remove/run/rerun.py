@@ -1,6 +1,6 @@
-"""An earlier run's rows asked for again where their answer is not final; the old verdicts are kept.
+"""Asks again for the rows of an earlier run that have no final answer; the old verdicts are kept.
 
-A report read back: each of its rows with what is known of its number.
+The rows come from that run's ledger, or from its report alone.
 """
 
 import re

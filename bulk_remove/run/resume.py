@@ -1,8 +1,7 @@
-"""A run taken up again, from its ledger alone: the input may be gone or changed.
+"""Takes a run up again from its ledger alone: the input may be gone or changed.
 
-An earlier run's report, written from its ledger alone: once more, or for good where the run is not to go on.
-
-Nothing is sent.
+It also writes an earlier run's report from the ledger: once more, or for good where the run is not to go on. Then
+nothing is sent.
 """
 
 from collections import Counter

@@ -1,13 +1,12 @@
 """What follows an answer: states moved, written down, and only then counted and told.
 
-Which chunk is next: halves of a split one, then numbers due again, then the plan's own.
-
-Numbers due again are packed into full chunks while the plan still has work; after that, those that are due soon go
-along with the first that is due. Only a few chunks are ever in memory.
+The feeder hands out the next chunk: halves of a split one, then numbers due again, then the plan's own. Numbers due
+again are packed into full chunks while the plan still has work; after that, those that are due soon go along with the
+first that is due. Only a few chunks are ever in memory.
 
 While it is held to the canary it hands out that chunk alone, its halves, and what of its numbers is due at once.
 
-What has been done so far, counted only after it is on disk.
+The tally counts what has been done, only after it is on disk.
 """
 
 import asyncio

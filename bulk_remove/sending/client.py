@@ -4,10 +4,9 @@ aiohttp sends an idempotent request again by itself when a kept connection break
 ours turns each failure into an exception of our own, which aiohttp does not catch, so nothing is ever sent twice.
 No exception of aiohttp leaves this module: their texts hold the URL, which holds the numbers, or the credentials.
 
-The clocks and the dice: everything that differs from run to run comes in here.
-
-Nothing that a session waits for or adds up depends on the machine's clock, which may be set while it lasts: `now_us`
-goes on only while the machine is awake, `wall_s` also while it sleeps. Only `time_of_day_s` can jump.
+The clocks and the dice are here, too: everything that differs from run to run. Nothing that a session waits for or adds
+up depends on the machine's clock, which may be set while it lasts: `now_us` goes on only while the machine is awake,
+`wall_s` also while it sleeps. Only `time_of_day_s` can jump.
 """
 
 import asyncio

@@ -1,12 +1,10 @@
 """The one gate that all workers pass before a request: core/retry.py and core/throttle.py, made to wait.
 
-Stopping: said once, kept, and noticed by everyone who waits. And holding still, which ends.
+A stop is said once and noticed by everyone who waits; a pause ends. The protocols say what the pool needs from outside;
+the ledger, the client and the clock satisfy them.
 
-What the pool needs from outside, as protocols. The ledger, the client and the clock satisfy them.
-
-The ceiling that all runs of one account on this machine keep to together: a small database that all of them share.
-
-It holds when the latest requests left, whichever run they were of, so that the rule of core/pacing.py counts them all:
+All runs of one account on this machine share one ceiling, by way of a small database. It holds when the latest requests
+left, whichever run they were of, so that the rule of core/pace.py counts them all:
 the sum is never above the ceiling, not even while a run joins. Nothing is reserved: a run that is killed leaves no
 debt, for departures older than the window do not count. Where the runs have different ceilings, the lowest of those
 that asked lately counts for all; else the others would leave it nothing.

@@ -1,8 +1,7 @@
 """What the API itself does with a request that reached it: permission, campaign, format, removal. Pure.
 
-What is sent back: replies, errors and pages, as values. Pure.
-
-The request's target as the stack behind the API reads it: the route, and PHP's view of the query.
+Replies, errors and pages are values. The request's target is read as the stack behind the API reads it: the route, and
+PHP's view of the query.
 """
 
 import re

@@ -3,9 +3,8 @@
 In the order of the real stack: the proxy's limits (414, 429), the way there (delay, faults before the act), the API,
 the way back (faults after the act). The audit is written once the act is done and before the first byte of reply.
 
-Putting the simulator on a socket: for tests within a loop, or as a process of its own until it is told to stop.
-
-The audit: what the server really did, request by request, whatever the client was told.
+It runs within a loop for tests, or as a process of its own until it is stopped. The audit says what the server really
+did, request by request, whatever the client was told.
 """
 
 import asyncio

@@ -3,13 +3,11 @@
 A number is found only as it is written in the campaign: with a plus, two zeros or a country code it is another one.
 Every record that is found for a number is removed, but for those in a call: these stay, and are said to be in one.
 
-A campaign in which every number asked for exists, in the form that it is held in; made for millions of numbers.
+A campaign on demand holds every number that is asked for, in the form that it is held in. Nothing is kept of a number
+but one bit once it is gone, and its record while that is in a call.
 
-Nothing is kept of a number but one bit once it is gone, and its record while that is in a call.
-
-How the numbers of a made-up campaign behave, decided for each number by a seeded hash.
-
-The numbers of a campaign from a CSV file. Much simpler than the reader it is used to test, on purpose.
+A seeded hash decides how each number of such a campaign behaves. Numbers may also come from a CSV file; its reader is
+much simpler than the one that it is used to test, on purpose.
 """
 
 import csv

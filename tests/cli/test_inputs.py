@@ -298,7 +298,7 @@ def test_a_column_with_one_other_campaign_without_its_zeros_is_refused(tmp_path:
     told = " ".join(done.stderr.split())
     assert (done.returncode, "column 'kampania' names other campaigns than 00001: " in told) == (4, True)
     assert "--campaign-column kampania" in told
-    assert "give it another name" in told
+    assert "rename it" in told
     assert bulk_remove(*words, "--where", "kampania=2").returncode == (0 if cell == "2" else 4)
 
 
@@ -321,7 +321,7 @@ def test_the_names_of_campaigns_are_in_the_plan(tmp_path: Path, name: str) -> No
         told: list[str] = json.loads(done.stdout)["files"][0]["notes"]
         return told
 
-    rest = "All rows taken are asked of campaign 00001."
+    rest = "All numbers that are taken from the file are removed from campaign 00001."
     assert notes("Windykacja B", "1", "Windykacja B") == [f"Column '{name}' names campaigns ('Windykacja B'). {rest}"]
     assert notes("E" * 50, "Ala", "B", "C", "D", "0") == [
         f"Column '{name}' names campaigns ('Ala', 'B', 'C' and 2 others). {rest}"

@@ -215,7 +215,7 @@ def made_up(*blocks: Sequence[str], region: str = "PL", all_count_up: bool = Fal
     ],
 )
 def test_a_number_that_somebody_made_up_is_told_with_its_row(number: str) -> None:
-    rest = "look made up: one digit again and again, or digits that count."
+    rest = "look made up: one repeated digit, or digits in order."
     assert made_up([*APART, number]) == [f"1 number (row 42) {rest.replace('look', 'looks')}"]
     assert made_up(APART[:9], [number, "", number], APART[:4], ["111111111"]) == [
         f"3 numbers (the first in row 11) {rest}"

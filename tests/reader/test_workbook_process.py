@@ -229,6 +229,13 @@ def test_ctrl_c_is_left_to_the_parent(tmp_path: Path) -> None:
         assert workbook.sample(0)[0] == (1, ("phone", "x"))
 
 
+@pytest.mark.parametrize(("columns", "rows"), [(9, 100), (2_000, 100), (4_000, 50), (16_000, 30)])
+def test_the_wider_a_sheet_the_fewer_of_its_rows_are_judged(columns: int, rows: int) -> None:
+    """A few kilobytes may stand for millions of cells, and each costs whoever chooses the column microseconds."""
+    sheet = [(number, False, ["x"] * columns) for number in range(1, 101)]
+    assert [number for number, _ in workbook_child._sample(sheet)] == [*range(1, rows + 1)]
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems count memory in other ways")
 def test_it_limits_itself() -> None:
     code = (
