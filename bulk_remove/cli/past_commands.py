@@ -288,15 +288,10 @@ def _explained(one: Explained) -> Iterator[str]:
     if one.run.proves_nothing:
         yield phrase("    none of its numbers was found, perhaps because the campaign holds them in another form")
     if one.sound:
-        rest = (
-            phrase(
-                ", but for {unended} without an end",
-                unended=counted(one.sound.unended, "{count:,} attempt", "{count:,} attempts"),
-            )
-            if one.sound.unended
-            else ""
-        )
-        yield phrase("    its ledger is as it was written{rest}", rest=rest)
+        told = "    its ledger is as it was written"
+        if one.sound.unproved:
+            told = "    its ledger is as it was written, but what its last session did is not proved yet"
+        yield phrase(told)
     yield from (phrase("    {line}", line=line) for line in _rows(one.trace, one.run.keep_lists))
     yield from (phrase("    {line}", line=line) for line in _what_happened(one.trace))
 
@@ -378,14 +373,13 @@ def verify_job(options: dict[str, Any]) -> int:
 
 
 def _lines(proof: Proven, head: str) -> Iterator[str]:
-    links, found, unended, later = proof.verified
+    _, found, later, unended, unproved, cut_off = proof.verified
     if proof.rehearsal:
         yield REHEARSED[proof.rehearsal]
-    yield phrase(
-        "The ledger of run {run_id} is as it was written: {links} after the plan.",
-        run_id=proof.run_id,
-        links=counted(links, "{count:,} link", "{count:,} links"),
-    )
+    told = "The ledger of run {run_id} is as it was written: its plan, and every session."
+    if unproved:
+        told = "The ledger of run {run_id} is as it was written: its plan, and the sessions that were proved."
+    yield phrase(told, run_id=proof.run_id)
     yield phrase("  Head: {found}", found=found)
     for report in proof.reports:
         yield phrase(_TOLD[report.found], path=report.path, sha256=report.sha256)
@@ -394,14 +388,17 @@ def _lines(proof: Proven, head: str) -> Iterator[str]:
     for told in [phrase("the head that was given")] if head else [str(path) for path in proof.summaries]:
         yield phrase("  Agrees with {told}.", told=told)
     if (head or proof.summaries) and later:
+        yield "  The run went on after that, and only the ledger itself speaks for what came then."
+    if cut_off:
         yield phrase(
-            "  {later} came after that, and only the chain itself speaks for them.",
-            later=counted(later, "{count:,} link", "{count:,} links"),
+            "  {sessions} cut off, and proved only when the run was taken up again.",
+            sessions=counted(cut_off, "{count:,} session was", "{count:,} sessions were"),
         )
-    if unended:
+    if unproved:
         yield phrase(
-            "  Not covered: {unended} without an end, under way or cut off.",
-            unended=counted(unended, "{count:,} attempt", "{count:,} attempts"),
+            "  Not proved: what session {unproved} did, which is under way or was cut off; {unended} without an end.",
+            unproved=unproved,
+            unended=counted(unended, "{count:,} request", "{count:,} requests"),
         )
 
 

@@ -28,7 +28,7 @@ from bulk_remove.core.timeline import Attempt, SessionSpan
 from bulk_remove.core.verdicts import UnaskedRemoval
 from bulk_remove.errors import StorageError
 from bulk_remove.language import phrase
-from bulk_remove.ledger.proof import Chain, WrittenFile, head
+from bulk_remove.ledger.proof import WrittenFile, add_file, head, written_files
 from bulk_remove.ledger.store import (
     Store,
     damage_told,
@@ -45,13 +45,13 @@ _QUANTILES = (0.5, 0.95, 0.99, 1.0)
 _REPLIES = "FROM attempt WHERE result = 'verdicts'"
 
 SESSION_END = (
-    "coalesce(ended_at_s, (SELECT begun_at_s FROM attempt WHERE coalesce(ended_no, 9e17) BETWEEN began_no AND"
-    " coalesce((SELECT min(began_no) FROM session later WHERE later.session_no > session.session_no), 9e18)"
+    "coalesce(ended_at_s, (SELECT begun_at_s FROM attempt WHERE attempt_id >= first_attempt AND attempt_id <"
+    " coalesce((SELECT first_attempt FROM session later WHERE later.session_no = session.session_no + 1), 9e18)"
     " ORDER BY attempt_id DESC LIMIT 1), began_at_s)"
 )
 """When a session ended; one that was killed, with its last request.
 
-That is found by the order of what happened: between two sessions the clock may have been set back.
+That is found by the order of the requests: between two sessions the clock may have been set back.
 """
 
 
@@ -195,23 +195,21 @@ class Outcomes:
             ).fetchall()
         return [UnaskedRemoval(*removal, *told) for packed, *told in rows for removal in unpack_unasked(packed)]
 
-    def chain_head(self) -> str:
-        """Return the head (hex) of the chain of all that happened; it differs once anything before it is changed."""
+    def head(self) -> str:
+        """Return the last link (hex) of the proof; it differs once anything before it is changed."""
         with self._store.reading() as connection:
-            return head(connection).link.hex()
+            return head(connection)
 
     def wrote(self, files: Iterable[WrittenFile]) -> None:
-        """Note files of the report that were written, in the chain. Raises StorageError."""
-        chain = Chain()
+        """Add files of the report that were written to the proof. Raises StorageError."""
         with self._store.transaction() as connection:
             for file in files:
-                chain.wrote(connection, file)
+                add_file(connection, file)
 
     def written(self) -> list[WrittenFile]:
         """Return the files of reports that were written, in order. Raises StorageError."""
         with self._store.reading() as connection:
-            rows = connection.execute("SELECT path, sha256, size_bytes FROM report ORDER BY report_no")
-            return [WrittenFile(*row) for row in rows]
+            return written_files(connection)
 
     def record_counts(self) -> list[RecordCount]:
         """Return how many records the server counted in each campaign; none when it was not to be asked."""

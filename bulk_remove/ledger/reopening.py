@@ -7,7 +7,7 @@ Everything that a later session needs is in the ledger; the input may be gone or
 
 import sqlite3
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -15,10 +15,10 @@ from typing import NamedTuple
 import orjson
 
 from bulk_remove.core.lifecycle import SETTLED, Event, gone_meanwhile, taken_up, was_found, without_verdict
-from bulk_remove.core.model import Alike, NumberState, Source
+from bulk_remove.core.model import NumberState, Source
 from bulk_remove.errors import StorageError
 from bulk_remove.language import phrase
-from bulk_remove.ledger.proof import Chain
+from bulk_remove.ledger.proof import altered, seal
 from bulk_remove.ledger.read import CampaignStates, Outcomes
 from bulk_remove.ledger.store import (
     Store,
@@ -33,6 +33,11 @@ from bulk_remove.ledger.store import (
 from bulk_remove.ledger.write import fastest_of
 
 _PAGE_ROWS = 5000
+_PLANNED = (
+    "SELECT straggler.ordinal, straggler.number, numbers, ordinal - first_ordinal FROM straggler LEFT JOIN chunk"
+    " ON chunk.campaign = straggler.campaign AND first_ordinal = (SELECT max(first_ordinal) FROM chunk planned"
+    " WHERE planned.campaign = straggler.campaign AND planned.first_ordinal <= ordinal) ORDER BY ordinal"
+)
 _LOST = "The run was stopped hard before the reply came."
 
 
@@ -79,6 +84,7 @@ class Reopening:
             connection.execute("UPDATE chunk SET progress = 'settled' WHERE first_ordinal IS NULL")
             self._make_stragglers(connection)
             self._make_due(connection, now_s)
+            seal(connection)
         return Outcomes(self._store).phases()
 
     def waiting_numbers(self) -> Iterator[tuple[str, str]]:
@@ -88,21 +94,36 @@ class Reopening:
                 "SELECT campaign, number FROM straggler WHERE due_at_s IS NOT NULL ORDER BY due_at_s, ordinal"
             )
 
+    def check_stragglers(self, planned: Callable[[str], str]) -> None:
+        """Check that each straggler is a number of the plan; `planned` returns the planned form of any other.
+
+        What a session that was cut off wrote is in no proof yet. Raises AlteredLedgerError.
+        """
+        with self._store.reading() as connection:
+            last, each = "", [""]
+            for ordinal, number, numbers, place in connection.execute(_PLANNED):
+                if numbers != last:
+                    last, each = numbers, (numbers or "").split("\n")
+                if numbers is None or place >= len(each) or planned(number) != planned(each[place]):
+                    what = phrase("straggler {ordinal} is not a number of the plan", ordinal=ordinal)
+                    raise altered(self._store.path, what)
+
     def _lose_unanswered(self, connection: sqlite3.Connection, now_s: float) -> None:
         unanswered = connection.execute(
             "SELECT attempt_id, chunk_id FROM attempt WHERE ended_at_s IS NULL ORDER BY attempt_id"
         ).fetchall()
-        chain = Chain()
         for attempt_id, chunk_id in unanswered:
             numbers, ordinals, states = connection.execute(
                 "SELECT numbers, ordinals, states FROM chunk WHERE chunk_id = ?", (chunk_id,)
             ).fetchone()
             if ordinals is None:
                 lost = unpack_states(states, numbers.count("\n") + 1).each(_lose)
+                connection.execute("UPDATE chunk SET states = ? WHERE chunk_id = ?", (pack_states(lost), chunk_id))
             else:
-                lost = _lose_stragglers(connection, orjson.loads(ordinals))
-            connection.execute("UPDATE chunk SET states = ? WHERE chunk_id = ?", (pack_states(lost), chunk_id))
-            chain.end_attempt(connection, attempt_id, now_s, "killed", "", 0)
+                _lose_stragglers(connection, orjson.loads(ordinals))
+            connection.execute(
+                "UPDATE attempt SET ended_at_s = ?, result = 'killed' WHERE attempt_id = ?", (now_s, attempt_id)
+            )
 
     def _make_stragglers(self, connection: sqlite3.Connection) -> None:
         """Give every open number of a closed planned chunk a row of its own."""
@@ -138,17 +159,11 @@ class Reopening:
             ordinal = rows[-1][0]
 
 
-def _lose_stragglers(connection: sqlite3.Connection, ordinals: list[int]) -> Alike[NumberState]:
-    packed = [
-        connection.execute("SELECT state FROM straggler WHERE ordinal = ?", (ordinal,)).fetchone()[0]
-        for ordinal in ordinals
-    ]
-    lost = [_lose(unpack_state(state)) for state in packed]
-    connection.executemany(
-        "UPDATE straggler SET state = ? WHERE ordinal = ?",
-        [(pack_state(state), ordinal) for ordinal, state in zip(ordinals, lost, strict=True)],
-    )
-    return Alike.of(lost)
+def _lose_stragglers(connection: sqlite3.Connection, ordinals: list[int]) -> None:
+    for ordinal in ordinals:
+        (packed,) = connection.execute("SELECT state FROM straggler WHERE ordinal = ?", (ordinal,)).fetchone()
+        lost = pack_state(_lose(unpack_state(packed)))
+        connection.execute("UPDATE straggler SET state = ? WHERE ordinal = ?", (lost, ordinal))
 
 
 def _lose(state: NumberState) -> NumberState:

@@ -1,8 +1,6 @@
 -- The ledger of one run: what was to be done, what was done, what came back.
 -- Times are Unix seconds (REAL). Phases are the letters of core/lifecycle.py.
--- What happens is chained (ledger/proof.py): every ending of an attempt, every beginning and ending of a session, every note of
--- the canary, the counted records and the fastest reply, every file of a report that was written has its place in one order (`..._no`, from
--- 1), and a link, which is SHA-256 over the link before it and over what happened.
+-- What the tables held when the plan was approved and when each session ended is in `proof` (ledger/proof.py).
 
 CREATE TABLE run (
     one           INTEGER PRIMARY KEY CHECK (one = 1),  -- a ledger holds one run
@@ -11,20 +9,16 @@ CREATE TABLE run (
     created_at_s  REAL NOT NULL,
     request       TEXT NOT NULL,                        -- JSON: settings, server, user, output; no secret
     plan          TEXT,                                 -- JSON: the plan's counts; NULL until the plan is complete
-    approved_by   TEXT,                                 -- how the plan was approved; NULL: nothing may be sent
-    genesis       TEXT                                  -- JSON: SHA-256 of each table as approved; the chain begins here
+    approved_by   TEXT                                  -- how the plan was approved; NULL: nothing may be sent
 ) STRICT;
 
 CREATE TABLE session (                                  -- one time of sending: the run itself, then each resume
-    session_no INTEGER PRIMARY KEY,
-    began_at_s REAL NOT NULL,
-    ended_at_s REAL,                                    -- NULL: under way, or killed
-    ending     TEXT,                                    -- why it ended
-    settings   TEXT NOT NULL,                           -- JSON: what it was told; a resume may have another ceiling
-    began_no   INTEGER,                                 -- its beginning's place in the chain
-    began_link BLOB,
-    ended_no   INTEGER,                                 -- its ending's place in the chain
-    ended_link BLOB
+    session_no    INTEGER PRIMARY KEY,
+    began_at_s    REAL NOT NULL,
+    ended_at_s    REAL,                                 -- NULL: under way, or killed
+    ending        TEXT,                                 -- why it ended
+    settings      TEXT NOT NULL,                        -- JSON: what it was told; a resume may have another ceiling
+    first_attempt INTEGER NOT NULL                      -- its attempts are those from this one on
 ) STRICT;
 
 CREATE TABLE canary (                                   -- what is sent alone, before the rest of the run
@@ -49,19 +43,10 @@ CREATE TABLE fastest (                                  -- the fastest reply wit
     each_ns INTEGER NOT NULL                            -- the fastest for each number of a request, nanoseconds
 ) STRICT;
 
-CREATE TABLE note (                                     -- what the three tables above said after each change of them
-    no   INTEGER PRIMARY KEY,                           -- its place in the chain
-    text TEXT NOT NULL,                                 -- JSON: their rows
-    link BLOB NOT NULL
-) STRICT;
-
-CREATE TABLE report (                                   -- a file of the report as it was written; of one place the latest counts
-    report_no  INTEGER PRIMARY KEY,
-    path       TEXT NOT NULL,                           -- JSON: where it was put
-    sha256     TEXT NOT NULL,                           -- of its content, hex
-    size_bytes INTEGER NOT NULL,
-    no         INTEGER NOT NULL,                        -- its place in the chain
-    link       BLOB NOT NULL
+CREATE TABLE proof (                                    -- what the tables held, and which files of a report were written
+    no   INTEGER PRIMARY KEY,                           -- from 1, without a gap
+    said TEXT NOT NULL,                                 -- JSON: the digest of each table; or where a file was put, its SHA-256
+    link TEXT NOT NULL                                  -- SHA-256 (hex) over the link before it and over what it says
 ) STRICT;
 
 CREATE TABLE source (
@@ -88,8 +73,7 @@ CREATE TABLE chunk (
     numbers       TEXT NOT NULL,                        -- one a line, in the order sent and as sent
     first_ordinal INTEGER,                              -- of a planned chunk: its numbers' ordinals are consecutive
     ordinals      TEXT,                                 -- of a chunk packed later: JSON list of its numbers' places
-    states        BLOB,                                 -- once asked: JSON columns, a state a number after its last attempt
-    again         TEXT,                                 -- JSON: which numbers are asked for again, when, as what; NULL: none
+    states        BLOB,                                 -- of a planned chunk: JSON columns, a state a number after its last attempt
     progress      TEXT NOT NULL CHECK (progress IN ('open', 'settled')),
     CHECK ((first_ordinal IS NULL) <> (ordinals IS NULL))
 ) STRICT;
@@ -105,10 +89,7 @@ CREATE TABLE attempt (                                  -- one request for a chu
     result       TEXT,                                  -- 'verdicts', the kind of the fault, or 'not sent'
     request_id   TEXT NOT NULL DEFAULT '',              -- the server's, of a fault
     strangers    INTEGER NOT NULL DEFAULT 0,            -- numbers in the reply that were not asked for
-    unasked      TEXT,                                  -- JSON: those of them that it says were removed; NULL: none
-    ended_no     INTEGER,                               -- its ending's place in the chain; NULL: it has no end
-    chunk_digest BLOB,                                  -- SHA-256 of its chunk as it left it: a later attempt changes that
-    link         BLOB
+    unasked      TEXT                                   -- JSON: those of them that it says were removed; NULL: none
 ) STRICT;
 
 CREATE TABLE straggler (                                -- a number that its planned chunk did not settle; newer than the

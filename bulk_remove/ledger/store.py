@@ -24,7 +24,7 @@ from typing import Any, get_type_hints
 import orjson
 
 from bulk_remove.core.lifecycle import NEW
-from bulk_remove.core.model import Again, Alike, Chunk, NumberedBlock, NumberState, RecordId, RowBlock, Source
+from bulk_remove.core.model import Alike, NumberedBlock, NumberState, RecordId, RowBlock, Source
 from bulk_remove.core.verdicts import Unasked
 from bulk_remove.disk import private
 from bulk_remove.errors import StorageError, UsageError
@@ -63,24 +63,6 @@ def unpack_state(packed: str) -> NumberState:
 
 def _state(phase: str, removed: int, record_ids: Iterable[RecordId], *rest: Any) -> NumberState:
     return NumberState(phase, removed, tuple(record_ids), *rest)
-
-
-def pack_again(again: Mapping[int, Again], chunk: Chunk) -> str | None:
-    """Pack which numbers of a chunk (by place) are asked for again, when, and as what if in another form."""
-    if not again:
-        return None
-    packed = [
-        (place, how.due_s) if (how.number, how.form) == (chunk.numbers[place], chunk.form) else (place, *how)
-        for place, how in again.items()
-    ]
-    return _dumps(packed).decode()
-
-
-def unpack_again(packed: str | None) -> dict[int, tuple[float, str | None, int | None]]:
-    """Return what `pack_again` packed, as (due, number, form); the last two are None for one in the same form."""
-    if packed is None:
-        return {}
-    return {place: (due_s, *(other or (None, None))) for place, due_s, *other in orjson.loads(packed)}
 
 
 def pack_unasked(removals: Sequence[Unasked]) -> str | None:
@@ -150,7 +132,7 @@ def _dumps(value: object) -> bytes:
         return json.dumps(value, ensure_ascii=False).encode(errors="replace")
 
 
-SCHEMA_VERSION = 8
+SCHEMA_VERSION = 9
 _PRAGMAS = (
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",

@@ -2,11 +2,8 @@
 
 Intents and verdicts: what the pool writes while it sends. Each method is one step inside a transaction.
 
-Every chunk keeps its numbers' states after its last attempt. As soon as a number needs more than its planned chunk, it
-becomes a straggler with a row of its own, which says what is newest; a chunk packed later carries stragglers.
-
-A chunk's states change only by an attempt, whose ending comes after them in the same transaction: its link covers what
-the chunk then says (`chain`). What is changed without a request is an attempt that was not sent.
+A planned chunk keeps its numbers' states after its last attempt. As soon as a number needs more than that, it becomes a
+straggler with a row of its own, which says what is newest; a chunk packed later carries stragglers.
 
 One thread that writes for all workers, with group commit.
 
@@ -29,12 +26,10 @@ import orjson
 from bulk_remove.core.lifecycle import NOTHING_SEEN, Fastest, taken_up
 from bulk_remove.core.model import Again, Alike, Chunk, NumberedBlock, NumberState, Source
 from bulk_remove.core.plan import ApprovedPlan, CampaignPlan
-from bulk_remove.core.replies import NOT_SENT
 from bulk_remove.core.verdicts import Unasked
-from bulk_remove.ledger.proof import Chain, ChunkRow, begin
+from bulk_remove.ledger.proof import seal
 from bulk_remove.ledger.store import (
     Store,
-    pack_again,
     pack_block,
     pack_settings,
     pack_source,
@@ -165,11 +160,11 @@ class Planning:
             connection.execute("UPDATE run SET plan = ?", (orjson.dumps(counts).decode(),))
 
     def approve(self, approved: ApprovedPlan) -> None:
-        """Write down how the plan was approved, and begin the chain with it; a later session changes nothing."""
+        """Write down how the plan was approved, and begin the proof with it; a later session changes nothing."""
         with self._store.transaction() as connection:
-            if connection.execute("SELECT genesis FROM run").fetchone() == (None,):
+            if connection.execute("SELECT approved_by FROM run").fetchone() == (None,):
                 connection.execute("UPDATE run SET approved_by = ?", (approved.consent.value,))
-                begin(connection)
+                seal(connection)
 
 
 class _Ordinals:
@@ -213,14 +208,10 @@ class Due(NamedTuple):
 
 
 class Sending:
-    """The journal of the sending, on a connection that is inside a transaction.
+    """The journal of the sending, on a connection that is inside a transaction."""
 
-    A writer of many transactions gives them one chain, so that its head need not be read each time.
-    """
-
-    def __init__(self, connection: sqlite3.Connection, chain: Chain | None = None) -> None:
+    def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
-        self._chain = chain or Chain()
 
     def planned_chunks(self, after_id: int, limit: int) -> list[Chunk]:
         """Return the next chunks of the plan that are still open, by id.
@@ -285,14 +276,8 @@ class Sending:
 
     def begin_attempt(self, chunk_id: int, now_s: float) -> int:
         """Write the intent to send a chunk; returns the attempt's id. Nothing may be sent before this is committed."""
-        attempt_id = int(
-            self._connection.execute(
-                "INSERT INTO attempt (chunk_id, begun_at_s) VALUES (?, ?)", (chunk_id, now_s)
-            ).lastrowid
-            or 0
-        )
-        self._chain.began(attempt_id, chunk_id, now_s)
-        return attempt_id
+        cursor = self._connection.execute("INSERT INTO attempt (chunk_id, begun_at_s) VALUES (?, ?)", (chunk_id, now_s))
+        return int(cursor.lastrowid or 0)
 
     def end_attempt(
         self,
@@ -303,28 +288,22 @@ class Sending:
         strangers: int,
         unasked: Sequence[Unasked] = (),
     ) -> None:
-        """Write how an attempt ended: `result` is 'verdicts' or the kind of the fault.
-
-        What followed for its numbers must be written before, for the ending's link covers it.
-        """
-        self._chain.end_attempt(
-            self._connection, attempt_id, now_s, result, request_id, strangers, pack_unasked(unasked)
+        """Write how an attempt ended: `result` is 'verdicts' or the kind of the fault."""
+        self._connection.execute(
+            "UPDATE attempt SET ended_at_s = ?, result = ?, request_id = ?, strangers = ?, unasked = ?"
+            " WHERE attempt_id = ?",
+            (now_s, result, request_id, strangers, pack_unasked(unasked), attempt_id),
         )
-
-    def end_unsent(self, chunk_id: int, now_s: float) -> None:
-        """Note an attempt that was not sent: the chunk's numbers were moved, as is written already, without one."""
-        self.end_attempt(self.begin_attempt(chunk_id, now_s), now_s, NOT_SENT.kind, "", 0)
 
     def keep_states(self, chunk: Chunk, states: Alike[NumberState]) -> None:
         """Write the numbers' states after an attempt; the chunk stays open."""
-        self._keep(chunk, states, "open", {})
+        self._keep(chunk, states, "open")
 
-    def _keep(self, chunk: Chunk, states: Alike[NumberState], progress: str, again: Mapping[int, Again]) -> None:
-        row = _as_row(chunk, pack_states(states), pack_again(again, chunk), progress)
+    def _keep(self, chunk: Chunk, states: Alike[NumberState], progress: str) -> None:
         self._connection.execute(
-            "UPDATE chunk SET states = ?, again = ?, progress = ? WHERE chunk_id = ?", (*row[-3:], chunk.chunk_id)
+            "UPDATE chunk SET states = ?, progress = ? WHERE chunk_id = ?",
+            (pack_states(states) if chunk.first else None, progress, chunk.chunk_id),
         )
-        self._chain.left(row)
         if not chunk.first:
             self._connection.executemany(
                 "UPDATE straggler SET state = ? WHERE ordinal = ?",
@@ -333,7 +312,7 @@ class Sending:
 
     def settle(self, chunk: Chunk, states: Alike[NumberState], again: Mapping[int, Again]) -> None:
         """Close a chunk; `again` says by index which of its numbers are to be asked for again, when and how."""
-        self._keep(chunk, states, "settled", again)
+        self._keep(chunk, states, "settled")
         self._connection.executemany(
             "INSERT INTO straggler (ordinal, campaign, state, due_at_s, number, form) VALUES (?, ?, ?, ?, ?, ?)"
             " ON CONFLICT (ordinal) DO UPDATE SET state = excluded.state, due_at_s = excluded.due_at_s,"
@@ -362,21 +341,19 @@ class Sending:
         What was to be asked for after it began is due at once: the clock was set back since that was written.
         """
         self._connection.execute("UPDATE straggler SET due_at_s = ? WHERE due_at_s > ?", (now_s, now_s))
-        session_no = int(
-            self._connection.execute(
-                "INSERT INTO session (began_at_s, settings) VALUES (?, ?)", (now_s, pack_settings(settings))
-            ).lastrowid
-            or 0
+        cursor = self._connection.execute(
+            "INSERT INTO session (began_at_s, settings, first_attempt)"
+            " SELECT ?, ?, ifnull(max(attempt_id), 0) + 1 FROM attempt",
+            (now_s, pack_settings(settings)),
         )
-        self._chain.link_session(self._connection, session_no, "began")
-        return session_no
+        return int(cursor.lastrowid or 0)
 
     def end_session(self, session_no: int, now_s: float, ending: str) -> None:
-        """Note when and why a time of sending ended."""
+        """Note when and why a time of sending ended, and seal the ledger as it now is."""
         self._connection.execute(
             "UPDATE session SET ended_at_s = ?, ending = ? WHERE session_no = ?", (now_s, ending, session_no)
         )
-        self._chain.link_session(self._connection, session_no, "ended")
+        seal(self._connection)
 
     def fastest(self) -> Fastest:
         """Return the fastest of all replies with verdicts until now."""
@@ -387,7 +364,6 @@ class Sending:
         self._connection.execute(
             "INSERT OR REPLACE INTO fastest (one, us, replies, each_ns) VALUES (1, ?, ?, ?)", fastest
         )
-        self._chain.note(self._connection)
 
     def canary(self) -> Span | None:
         """Return the ordinals of the canary, None while there is none."""
@@ -398,7 +374,6 @@ class Sending:
         """Note the numbers that are sent alone: all of a planned chunk, or the stragglers that are due first."""
         span = ordinals[0], ordinals[-1]
         self._connection.execute("INSERT INTO canary VALUES (1, ?, ?, ?, 0)", (*span, planned))
-        self._chain.note(self._connection)
         return span
 
     def canary_phases(self) -> Counter[str]:
@@ -424,7 +399,6 @@ class Sending:
     def pass_canary(self) -> None:
         """Note that the rest of the run may follow."""
         self._connection.execute("UPDATE canary SET passed = 1")
-        self._chain.note(self._connection)
 
     def records_before(self, records: Mapping[str, int | None], note: str) -> None:
         """Note how many records each campaign holds before the run's first request; a later session changes nothing.
@@ -435,7 +409,6 @@ class Sending:
             "INSERT OR IGNORE INTO record_count (campaign, before, note) VALUES (?, ?, ?)",
             [(campaign, count, note if count is None else "") for campaign, count in records.items()],
         )
-        self._chain.note(self._connection)
 
     def counted_campaigns(self) -> list[str]:
         """Return the campaigns whose records were counted before the run's first request."""
@@ -449,20 +422,12 @@ class Sending:
             "UPDATE record_count SET after = ?, note = '' WHERE campaign = ?",
             ((count, campaign) for campaign, count in records.items()),
         )
-        self._chain.note(self._connection)
 
 
 def fastest_of(connection: sqlite3.Connection) -> Fastest:
     """Return the fastest of all replies with verdicts that a ledger knows of."""
     found = connection.execute("SELECT us, replies, each_ns FROM fastest").fetchone()
     return Fastest(*found) if found else NOTHING_SEEN
-
-
-def _as_row(chunk: Chunk, states: bytes, again: str | None, progress: str) -> ChunkRow:
-    """Return a chunk as its table has it once this is written."""
-    first = chunk.ordinals[0] if chunk.first else None
-    ordinals = None if chunk.first else orjson.dumps(list(chunk.ordinals)).decode()
-    return ChunkRow(chunk.chunk_id, chunk.campaign, "\n".join(chunk.numbers), first, ordinals, states, again, progress)
 
 
 def _planned_chunk(chunk_id: int, campaign: str, numbers: str, first_ordinal: int, states: bytes | None) -> Chunk:
@@ -482,7 +447,6 @@ class Journal:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._chain = Chain()
         self._calls: SimpleQueue[Waiting | None] = SimpleQueue()
         self._thread = Thread(target=self._serve, name="ledger", daemon=True)
 
@@ -523,10 +487,9 @@ class Journal:
         loop = batch[0][1].get_loop()
         try:
             with self._store.transaction() as connection:
-                sending = Sending(connection, self._chain)
+                sending = Sending(connection)
                 results = [call(sending) for call, _ in batch]
         except BaseException as error:  # noqa: BLE001 - handed to the callers, who await it
-            self._chain = Chain()  # it may have linked what is undone
             loop.call_soon_threadsafe(_fail, batch, error)
         else:
             loop.call_soon_threadsafe(_tell, batch, results)

@@ -1,6 +1,5 @@
 """Ledger -> report and summary, and what is made of them. Rows are added up while they are written."""
 
-import json
 import os
 from bisect import bisect_right
 from collections import Counter, defaultdict
@@ -214,7 +213,7 @@ class Finished:
     report_sha256: str
     """What the report is, in hex."""
     ledger_head: str
-    """The head of the ledger's chain, in hex: kept elsewhere, it proves the ledger and the report later."""
+    """The head of the ledger's proof, in hex: kept elsewhere, it proves the ledger and the report later."""
     also: tuple[Path, ...] = ()
     """The reports in other formats."""
     nothing: NoneFound | None = None
@@ -364,7 +363,7 @@ def _reported(
         report,
         report.with_suffix(SUMMARY),
         digest,
-        outcomes.chain_head(),
+        outcomes.head(),
         nothing=nothing,
         guess=_guess(prepared.plan, settings, nothing),
         removed_before=sum(campaign.removed_before for campaign in prepared.plan.campaigns),
@@ -374,15 +373,14 @@ def _reported(
 
 def _written_before(outcomes: Outcomes) -> str:
     """Return the SHA-256 (hex) of the latest report.csv of the run; empty where none was written whole."""
-    digests = [file.sha256 for file in outcomes.written() if json.loads(file.path).endswith(".csv")]
+    digests = [file.sha256 for file in outcomes.written() if file.path.suffix == ".csv"]
     return digests[-1] if digests else ""
 
 
 def note_files(outcomes: Outcomes, files: Iterable[Aside]) -> None:
     """Have the ledger keep what files of the report were when they were written. Raises StorageError."""
     outcomes.wrote(
-        WrittenFile(json.dumps(str(file.path.absolute())), file.sha256, file.facts.st_size if file.facts else 0)
-        for file in files
+        WrittenFile(file.path.absolute(), file.sha256, file.facts.st_size if file.facts else 0) for file in files
     )
 
 

@@ -217,7 +217,7 @@ def _is_of(request: Mapping[str, object], job: Job) -> bool:
 
 def _is_as_written(path: Path, store: Store) -> bool:
     """Tell whether a file is what a run wrote there. One that died before it could say so wrote it, too."""
-    written = [(Path(json.loads(file.path)), file.sha256) for file in Outcomes(store).written()]
+    written = [(file.path, file.sha256) for file in Outcomes(store).written()]
     digests = {digest for place, digest in written if _is_same(place, path)}
     try:
         with opened(path, links=True) as file:

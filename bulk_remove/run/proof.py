@@ -1,6 +1,6 @@
 """Whether the ledger of a run is as it was written, and its reports are, too.
 
-The ledger keeps what each file of a report was when it was written, and the summary has the head of the ledger's chain
+The ledger keeps what each file of a report was when it was written, and the summary has the head of the ledger's proof
 then. So the reports are held against the ledger, and the ledger against those summaries that are as they were written.
 
 `explain` tells what all runs of this machine did with one number.
@@ -52,7 +52,7 @@ class ReportFile(NamedTuple):
 
 
 class Proven(NamedTuple):
-    """A run whose ledger is sound: what its chain covers, its reports, and the summaries that it agrees with.
+    """A run whose ledger is sound: what of it is proved, its reports, and the summaries that it agrees with.
 
     Sound as it is, what it says of a `rehearsal` is no proof of anything.
     """
@@ -72,7 +72,7 @@ def proven(folder: Path, head: str) -> Proven:
     """
     if not was_approved(folder / LEDGER):
         raise InputError(
-            phrase("Run {name} ended before its plan was approved, so its ledger has no chain.", name=folder.name),
+            phrase("Run {name} ended before its plan was approved, so its ledger proves nothing.", name=folder.name),
             "Nothing was sent by it; name another run.",
         )
     with opened_for_reading(folder / LEDGER) as store:
@@ -120,17 +120,16 @@ def _summary_at(path: Path) -> Mapping[str, object]:
 
 def _reports(store: Store, folder: Path) -> Iterator[ReportFile]:
     """Yield the places to which files of a run's report were written, the first one first, and what lies there."""
-    written: dict[str, list[str]] = {}
+    written: dict[Path, list[str]] = {}
     for file in Outcomes(store).written():
         written.setdefault(file.path, []).append(file.sha256)
-    for packed, digests in written.items():
-        path = Path(json.loads(packed))
+    for path, digests in written.items():
         yield ReportFile(path, _found_at(path, digests, folder.name), digests[-1])
     for report in dict.fromkeys((folder / REPORT, *noted_reports(folder).paths)):
         owner = _summary_at(report.with_suffix(SUMMARY)).get("run_id") or folder.name
         found = Found.UNKNOWN if owner == folder.name else Found.ANOTHERS
         for path in dict.fromkeys((report, report.with_suffix(SUMMARY))):
-            if path.exists() and json.dumps(str(path.absolute())) not in written:
+            if path.exists() and path.absolute() not in written:
                 yield ReportFile(path, found, "")
 
 
@@ -164,6 +163,8 @@ def proof_as_json(proof: Proven) -> dict[str, object]:
         "links": proof.verified.links,
         "ledger_head": proof.verified.head,
         "attempts_without_an_end": proof.verified.unended,
+        "session_without_proof": proof.verified.unproved or None,
+        "sessions_cut_off": proof.verified.cut_off,
         "reports": [
             {"path": str(report.path), "found": report.found.value, "sha256": report.sha256} for report in proof.reports
         ],
@@ -180,7 +181,7 @@ class Explained:
     """A run that had to do with the number, which it sent as `number`; or one whose ledger cannot be relied on.
 
     `trace` is what its ledger says. `problem` tells why it cannot be read or, with `altered`, what in it is not as it
-    was written: then it may say more or less than was so. `sound` is what its chain covers, None with a problem.
+    was written: then it may say more or less than was so. `sound` is what of it is proved, None with a problem.
     """
 
     run: PastRun
@@ -265,6 +266,7 @@ def explained_as_json(one: Explained) -> dict[str, Any]:
         "sound": one.sound is not None,
         "ledger_head": one.sound.head if one.sound else None,
         "attempts_without_an_end": one.sound.unended if one.sound else None,
+        "session_without_proof": (one.sound.unproved or None) if one.sound else None,
         "number": one.number,
         "keep": list(one.run.keep_lists),
         "rows": [row._asdict() for row in one.trace.rows],

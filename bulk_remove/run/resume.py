@@ -97,7 +97,9 @@ def earlier_run(folder: Path, changes: Mapping[str, Any]) -> Iterator[EarlierRun
     with lock_run(folder), closing(open_existing(folder / LEDGER)) as store:
         with damage_told(store.path):
             run = _read(folder, store)
-        verify(store)
+        if verify(store).unproved:
+            with damage_told(store.path):
+                Reopening(store).check_stragglers(run.told.forms().planned)
         yield replace(run, settings=replace(run.settings, **changes))
 
 

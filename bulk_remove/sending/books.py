@@ -392,11 +392,7 @@ class Bookkeeper:
         # Nothing was sent, so the attempt that a refusal counts is not one.
         states = states.each(lambda state: state._replace(attempts=state.attempts - 1))
 
-        def write(steps: Steps) -> None:
-            steps.settle(chunk, states, again)
-            steps.end_unsent(chunk.chunk_id, now_s)
-
-        await self._desk.journal.write(write)
+        await self._desk.journal.write(lambda steps: steps.settle(chunk, states, again))
         self._settled(chunk, states, again)
         return True
 
@@ -407,12 +403,7 @@ class Bookkeeper:
             return ()
         now_s = desk.clock.wall_s()
 
-        def write(steps: Steps) -> tuple[Chunk, ...]:
-            halves = steps.split(chunk, chunk.states, now_s)
-            steps.end_unsent(chunk.chunk_id, now_s)
-            return halves
-
-        halves = await desk.journal.write(write)
+        halves = await desk.journal.write(lambda steps: steps.split(chunk, chunk.states, now_s))
         self._parted(chunk, halves, suspect=False)
         desk.tally.moved(chunk.states, chunk.states, len(chunk.states) if chunk.first else 0)
         return halves

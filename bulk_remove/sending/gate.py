@@ -174,7 +174,6 @@ class Steps(Protocol):
         strangers: int,
         unasked: Sequence[Unasked] = ...,
     ) -> None: ...
-    def end_unsent(self, chunk_id: int, now_s: float) -> None: ...  # noqa: D102
     def keep_states(self, chunk: Chunk, states: Alike[NumberState]) -> None: ...  # noqa: D102
     def settle(self, chunk: Chunk, states: Alike[NumberState], again: Mapping[int, Again]) -> None: ...  # noqa: D102
     def split(  # noqa: D102

@@ -29,7 +29,7 @@ from bulk_remove.ledger import (
     opened_for_reading,
     verify,
 )
-from bulk_remove.ledger.proof import begin
+from bulk_remove.ledger.proof import seal
 from bulk_remove.ledger.write import CAMPAIGN_ORDINALS, fastest_of
 from tests.support.ledger_values import number_states, open_states
 
@@ -97,7 +97,9 @@ class Ledger(RuleBasedStateMachine):
         self.last_planned_id = 0
         self.unfetched: list[tuple[str, tuple[str, ...]]] = []
         self.held: list[Chunk] = []
-        self.heads: list[str] = []  # what the chain ended with at one time or another
+        self.heads: list[str] = []  # what the proof ended with at one time or another
+        self.proved = 0  # sessions, as far as the proof reaches
+        self.sessions = 0
         self.under_way: dict[int, int] = {}  # attempts by chunk
 
     @initialize(files=inputs, size=st.integers(1, 7), kept=st.booleans())
@@ -123,8 +125,9 @@ class Ledger(RuleBasedStateMachine):
         self.unfetched = [*self.planned]
         planning.finish({"rows": len(self.model.rows)})
         with self.store.transaction() as connection:
-            begin(connection)
-            Sending(connection).begin_session(self.now_s, {})
+            connection.execute("UPDATE run SET approved_by = '--yes'")
+            seal(connection)
+            self.sessions = Sending(connection).begin_session(self.now_s, {})
 
     def _blocks(self, source: Source, numbers: Sequence[Key], *, kept: bool) -> Iterable[NumberedBlock]:
         for start in range(0, len(numbers), 3):
@@ -310,18 +313,24 @@ class Ledger(RuleBasedStateMachine):
         self.held, self.last_planned_id, self.unfetched = [], 0, [*self.planned]
         phases = Counter(judged_again(state, fastest).phase for state in states.values())
         assert Reopening(self.store).reopen(self.now_s) == phases
+        self.proved = self.sessions
+        assert verify(self.store).unproved == 0
+        with self.store.transaction() as connection:
+            self.sessions = Sending(connection).begin_session(self.now_s, {})
 
     @invariant()
     def the_next_due_time_is_the_earliest(self) -> None:
         assert Sending(self.store.connection).next_due_s() == min(self.model.due_s.values(), default=None)
 
     @rule()
-    def check_the_chain(self) -> None:
+    def check_the_proof(self) -> None:
         verified = verify(self.store)
-        assert verified.unended == len(self.under_way)
-        assert verified.head == Outcomes(self.store).chain_head()
+        assert (verified.unended, verified.unproved) == (len(self.under_way), self.sessions)
+        assert verified.cut_off == self.proved
+        assert verified.head == Outcomes(self.store).head()
         self.heads.append(verified.head)
         assert verify(self.store, self.heads) == verified._replace(later=0)
+        Reopening(self.store).check_stragglers(lambda number: number.rstrip("7"))
 
     @rule()
     def report(self) -> None:

@@ -34,7 +34,7 @@ def test_a_new_ledger_says_what_run_it_is_of(store: Store) -> None:
     run = store.connection.execute("SELECT tool_version, created_at_s FROM run").fetchone()
     assert run == ("1.2.3", 12.5)
     assert Reopening(store).facts() == ("r1", {"rate": 5.0, "column": "tel?"}, None, "", ())
-    assert value(store, "PRAGMA user_version") == 8
+    assert value(store, "PRAGMA user_version") == 9
 
 
 def test_a_commit_survives_a_power_cut_and_temporary_tables_stay_out_of_memory(store: Store) -> None:

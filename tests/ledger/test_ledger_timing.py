@@ -17,7 +17,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
     """A ledger of two sessions, the first of which was killed."""
     with closing(create(tmp_path / "ledger.sqlite", "run", "0", 0.0, {})) as made:
         with made.transaction() as connection:
-            connection.execute("INSERT INTO chunk VALUES (1, '00001', '601', 0, NULL, NULL, NULL, 'open')")
+            connection.execute("INSERT INTO chunk VALUES (1, '00001', '601', 0, NULL, NULL, 'open')")
             sending = Sending(connection)
             sending.begin_session(100.0, TOLD | {"rate": 5.0})
             attempts = [(101.0, 101.5, "verdicts", ""), (102.0, 105.0, "HTTP 429", "r1"), (103.0, 500.0, "killed", "")]
@@ -46,7 +46,7 @@ def test_a_killed_session_ends_with_its_own_last_request_though_the_clock_was_se
 ) -> None:
     with closing(create(tmp_path / "ledger.sqlite", "run", "0", 0.0, {})) as store:
         with store.transaction() as connection:
-            connection.execute("INSERT INTO chunk VALUES (1, '00001', '601', 0, NULL, NULL, NULL, 'open')")
+            connection.execute("INSERT INTO chunk VALUES (1, '00001', '601', 0, NULL, NULL, 'open')")
             sending = Sending(connection)
             sending.begin_session(9000.0, TOLD)
             add(sending, 9001.0, 9002.0, "verdicts", "")

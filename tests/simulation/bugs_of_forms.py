@@ -17,7 +17,6 @@ from bulk_remove.ledger.store import unpack_state
 from bulk_remove.ledger.write import Due
 from bulk_remove.sending import books as bookkeeper
 from bulk_remove.sending.books import Bookkeeper
-from bulk_remove.sending.gate import Steps
 from bulk_remove.settings import Settings
 
 
@@ -31,11 +30,7 @@ def the_next_form_asked_for_before_an_answer(broken: pytest.MonkeyPatch) -> None
         hows = [self._next_form(number, now_s) for number in chunk.numbers]
         again = {index: how for index, how in enumerate(hows) if how}
 
-        def write(steps: Steps) -> None:
-            steps.settle(chunk, chunk.states, again)
-            steps.end_unsent(chunk.chunk_id, now_s)  # else the ledger's chain would notice first
-
-        await self._desk.journal.write(write)
+        await self._desk.journal.write(lambda steps: steps.settle(chunk, chunk.states, again))
         self._settled(chunk, chunk.states, again)
         return True
 

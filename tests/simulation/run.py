@@ -190,7 +190,7 @@ class Life:
     def _check_ledger(self, ledger: Path, head: str) -> None:
         with opened_for_reading(ledger) as store:
             verified = verify(store, [head])
-        assert (verified.later, verified.unended) == (0, 0)
+        assert (verified.later, verified.unended, verified.unproved) == (0, 0, 0)
 
     def _result(self, finished: Finished, snapshot: Snapshot, ledger: Path) -> Result:
         before = self._report
