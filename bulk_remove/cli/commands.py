@@ -17,19 +17,16 @@ from bulk_remove.cli.options import (
     aftermath_options,
     again_options,
     campaign_option,
-    canary_limit_option,
-    change_options,
     connection_options,
-    form_options,
     guard_options,
     inbox_options,
     input_options,
-    kept_guard_options,
-    kept_keep_options,
     login_options,
     output_options,
     region_option,
     request_options,
+    rerun_options,
+    resume_options,
     retry_options,
     server_options,
     state_dir_option,
@@ -305,8 +302,7 @@ def run(**options: Any) -> int:
 
 @program.command()
 @click.argument("run", required=False, metavar="[RUN]", type=RunId())
-@change_options
-@canary_limit_option
+@resume_options
 @login_options
 @until_option
 @aftermath_options
@@ -328,10 +324,7 @@ def resume(**options: Any) -> int:
 
 @program.command()
 @click.argument("earlier", metavar="RUN|REPORT", type=RunOrReport())
-@form_options
-@kept_keep_options
-@kept_guard_options
-@change_options
+@rerun_options
 @login_options
 @until_option
 @aftermath_options

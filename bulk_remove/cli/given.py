@@ -10,7 +10,7 @@ import re
 import shlex
 import stat
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,28 +18,21 @@ import click
 from click.core import ParameterSource
 
 from bulk_remove.cli.profiles import PASSWORD, Profile, profile_of
-from bulk_remove.core.forms import parse_also_try
 from bulk_remove.errors import UsageError
 from bulk_remove.language import phrase
 from bulk_remove.run.folders import default_state_dir
-from bulk_remove.settings import Address, Login, Settings
+from bulk_remove.settings import SETTINGS, Address, Login, Settings
 
 
 def settings_from(options: dict[str, Any]) -> Settings:
     """Build the settings out of whichever options a command has. Raises UsageError."""
-    own = {name: options[name] for name in Settings.__dataclass_fields__ if name in options}
-    own |= {name: convert(options[name]) for name, convert in _CONVERTED.items() if name in options}
-    own |= {f"{name}_s": options[name] for name in _DURATIONS if name in options}
-    return Settings(**own)
+    given = {name: options[each.option] for name, each in SETTINGS.items() if each.option in options}
+    return Settings(**{name: _read(name, value) for name, value in given.items()})
 
 
-def _delimiter(value: str | None) -> str | None:
-    return {"tab": "\t", "\\t": "\t"}.get(value, value) if value else None
-
-
-# How the text of an option becomes a setting, where the setting does not take the text.
-_CONVERTED: dict[str, Callable[[str], Any]] = {"also_try": parse_also_try, "delimiter": _delimiter}
-_DURATIONS = tuple(name.removesuffix("_s") for name in Settings.__dataclass_fields__ if name.endswith("_s"))
+def _read(name: str, value: Any) -> Any:
+    read = SETTINGS[name].read
+    return value if read is None or value is None else read(value)
 
 
 def changes_from(options: dict[str, Any], *, typed_only: bool) -> dict[str, Any]:
@@ -48,13 +41,12 @@ def changes_from(options: dict[str, Any], *, typed_only: bool) -> dict[str, Any]
     With `typed_only` what the environment says does not count: it was not meant for that run. But numbers that must
     never be removed count wherever they are named.
     """
-    names = {**{name: f"{name}_s" for name in _DURATIONS}, **{name: name for name in Settings.__dataclass_fields__}}
-    given = {
-        setting: options[name]
-        for name, setting in names.items()
-        if options.get(name) not in (None, "", ()) and (not typed_only or name == "keep" or _was_typed(name))
+    given = {name: options[each.option] for name, each in SETTINGS.items() if each.option in options}
+    return {
+        name: _read(name, value)
+        for name, value in given.items()
+        if value not in (None, "", ()) and (not typed_only or name == "keep" or _was_typed(SETTINGS[name].option))
     }
-    return given | {name: convert(given[name]) for name, convert in _CONVERTED.items() if name in given}
 
 
 def _was_typed(name: str) -> bool:
