@@ -16,6 +16,7 @@ from bulk_remove.core.model import CsvFor, ReportFormat
 from bulk_remove.core.timeline import read_window
 from bulk_remove.errors import UsageError
 from bulk_remove.language import joined, ours, say, translated
+from bulk_remove.run.folders import default_state_dir
 from bulk_remove.settings import SETTINGS, Check, Later, Part, Setting, conditions, path, paths, share, windows
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -65,8 +66,16 @@ def _all(*options: Callable[[F], F]) -> Callable[[F], F]:
 # What becomes of a file that is not there, or not readable, is told by what reads it.
 _FILE = click.Path(readable=False)
 
+
+def _state_dir(ctx: click.Context, _param: click.Parameter, value: Path | None) -> Path | None:
+    return value if value or ctx.resilient_parsing else default_state_dir()
+
+
 state_dir_option = _option(
-    "--state-dir", type=click.Path(path_type=Path, file_okay=False), help="Where runs keep their ledgers and logs."
+    "--state-dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    callback=_state_dir,
+    help="Where runs keep their ledgers and logs.",
 )
 
 
