@@ -55,7 +55,7 @@ from bulk_remove.run.preflight import NOT_ASKED, Findings, error_of
 from bulk_remove.run.prepare import BLIND, InputTable, Look, Prepared, Sight, check_plan, prepared, reading_of
 from bulk_remove.run.rerun import earlier_rows, prepared_again
 from bulk_remove.run.resume import check_same_server, earlier_run, find_run, nothing_left, reopened
-from bulk_remove.settings import CHANGEABLE, Address, Destination, Login, Settings, checked, path, several_of, text
+from bulk_remove.settings import SETTINGS, Address, Destination, Later, Login, Settings, checked, path, several_of, text
 
 log = logging.getLogger("bulk_remove.api")
 
@@ -225,7 +225,7 @@ async def resume(
     """
     ties = Ties(on_progress)
     check_callable(approve)
-    told = _changes(changes, CHANGEABLE)
+    told = _changes(changes, [name for name, each in SETTINGS.items() if each.later is Later.RESUME])
     async with entered(earlier_run(find_run(server.folder, run_id), told)) as run:
         check_same_server(run, server.destination)
         to = run.destination
@@ -260,7 +260,7 @@ async def rerun(
     ties = Ties(on_progress)
     check_callable(approve)
     name = _named("--earlier", earlier)
-    told = _changes(changes, [*Settings.__dataclass_fields__])
+    told = _changes(changes, SETTINGS)
     async with entered(earlier_rows(name, told, server.folder, server.destination)) as done:
         settings = _learned(done.settings, server)
         job = Job(server.folder, server.address.host, settings, overwrite=overwrite)

@@ -49,20 +49,13 @@ class ExitCode(IntEnum):
 _FLAG = re.compile(r"--(no-)?([a-z][a-z-]*[a-z])(?: ('[^']*'|[0-9]+(?:[.,][0-9]+)*%?))?")
 _QUOTE = "'"
 _COMMAND = re.compile("(bulk-remove [^`]*)")
-_FIELDS = {
-    "header": "has_header",
-    "system": "url",
-    **{
-        flag: f"{flag.replace('-', '_')}_s"
-        for flag in ("busy-for", "busy-delay", "give-up-after", "connect-timeout", "timeout", "slow-reply")
-    },
-}
-"""The fields that have another name than their flag."""
+FIELDS = {"system": "url"}
+"""The fields by their flags, where they have another name; `bulk_remove.settings` adds its own."""
 
 
 def flag_of(field: str) -> str:
     """Return the flag of a field."""
-    return "--" + next((flag for flag, name in _FIELDS.items() if name == field), field.replace("_", "-"))
+    return "--" + next((flag for flag, name in FIELDS.items() if name == field), field.replace("_", "-"))
 
 
 def in_python(text: str) -> str:
@@ -74,7 +67,7 @@ def in_python(text: str) -> str:
 
 def _as_field(flag: re.Match[str]) -> str:
     no, name, value = flag.groups()
-    field = _FIELDS.get(name, name.replace("-", "_"))
+    field = FIELDS.get(name, name.replace("-", "_"))
     if no or value is None:
         return f"{field}=False" if no else field
     if value.endswith("%"):

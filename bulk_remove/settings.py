@@ -1,31 +1,33 @@
 """The settings of a run, checked once and then frozen. A setting that cannot be is a UsageError that names it.
 
-Each field stands beside the check for its kind of value. A check returns the value as it is kept: enums by their
-values, lists as tuples, paths as text. It raises Unfit. Python users read the field's name, others the flag's; see
-`bulk_remove.errors`.
+`Settings` is the one table of them: each field has its type, its default and a `Setting`, from which its flag, its
+variable, its key in profiles, its help, and whether a later run may change it follow. A check returns the value as it
+is kept: enums by their values, lists as tuples, paths as text. It raises Unfit. Python users read the field's name,
+others the flag's; see `bulk_remove.errors`.
 """
 
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass, field, replace
-from enum import StrEnum
+from dataclasses import asdict, dataclass, field, fields, replace
+from enum import Enum, IntEnum, StrEnum, auto
+from functools import partial
 from ipaddress import ip_address
 from numbers import Integral, Real
 from pathlib import Path
-from typing import Annotated, Any, TypeVar, get_type_hints
+from typing import Annotated, Any, TypeVar, get_args, get_type_hints
 from urllib.parse import urlsplit
 
 from bulk_remove.core.chunker import MAX_NUMBERS_PER_REQUEST, MAX_REQUEST_LINE, RequestShape
 from bulk_remove.core.conditions import Condition, is_campaign
-from bulk_remove.core.forms import AlsoTry, Forms, Held, chosen_forms, holds_internal
+from bulk_remove.core.forms import AlsoTry, Forms, Held, chosen_forms, holds_internal, parse_also_try
 from bulk_remove.core.limits import MAX_INVALID, MAX_NOT_EXIST, Limits
 from bulk_remove.core.model import Brackets, CsvFor, NumberFormat, ReportFormat, harmless, mask
 from bulk_remove.core.numbers import NumberRules
 from bulk_remove.core.spelling import region_of
 from bulk_remove.core.throttle import Ceilings, Level, ceilings_of
 from bulk_remove.core.timeline import Window, read_window
-from bulk_remove.errors import UsageError, flag_of
+from bulk_remove.errors import FIELDS, UsageError
 from bulk_remove.language import phrase
 
 E = TypeVar("E", bound=StrEnum)
@@ -174,8 +176,12 @@ def text(value: Any) -> str:
 
 def path(value: Any) -> str:
     """Check a path, as text or as a Path; an empty text stands for none."""
-    found = value.__fspath__() if hasattr(value, "__fspath__") else value
-    return "" if found == "" else text(found)
+    return text_or_none(value.__fspath__() if hasattr(value, "__fspath__") else value)
+
+
+def text_or_none(value: Any) -> str:
+    """Check a text; an empty one stands for none."""
+    return "" if value == "" else text(value)
 
 
 def paths(value: Any) -> tuple[str, ...]:
@@ -204,17 +210,8 @@ def identifier(value: Any) -> str:
     return str(value)
 
 
-def optional(check: Check) -> Check:
-    """Let None pass, which leaves the decision to the tool."""
-    return lambda value: None if value is None else check(value)
-
-
 _SYSTEM = re.compile(r"[0-9A-Za-z]([0-9A-Za-z-]*[0-9A-Za-z])?")
 _DEFAULT_PORT = {"https": 443, "http": 80}
-MAX_RATE = 1000.0
-MAX_CONCURRENCY = 100
-LATER = "later"
-"""Marks a setting that a run which is taken up again may be given anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,6 +319,60 @@ class Login:
             )
 
 
+class Part(Enum):
+    """What a setting is about; commands take the settings of whole parts."""
+
+    INPUT = auto()
+    GUARD = auto()
+    REQUEST = auto()
+    RETRY = auto()
+    CONNECTION = auto()
+
+
+class Later(IntEnum):
+    """Which commands on an earlier run may change a setting: none, only a rerun, or a resume as well."""
+
+    NEVER = 0
+    RERUN = 1
+    RESUME = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """How a field of `Settings` is checked and how the command line offers it.
+
+    `again` is the help of a command that may change it for an earlier run, where that is another one. `read` makes the
+    value of an option's text, where the field does not take the text itself. What follows it is filled in by `_table`:
+    the field's name, flag, types and default.
+    """
+
+    part: Part
+    check: Check
+    help: str
+    later: Later = Later.NEVER
+    again: str = ""
+    read: Callable[[str], Any] | None = None
+    short: str = ""
+    metavar: str = ""
+    field: str = ""
+    flag: str = ""
+    kinds: frozenset[Any] = frozenset()
+    default: Any = None
+
+    @property
+    def option(self) -> str:
+        """The name of its option's value."""
+        return self.field.removesuffix("_s")
+
+
+_input, _guard, _request, _retry, _connection = (partial(Setting, part) for part in Part)
+_RERUN, _RESUME = Later.RERUN, Later.RESUME
+
+
+def _delimiter(value: str) -> str:
+    return {"tab": "\t", "\\t": "\t"}.get(value, value)
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """How a run reads, plans and sends. Each field is checked; the defaults are those of the command line.
@@ -329,95 +380,217 @@ class Settings:
     Enums may be given by their values, paths as `Path`. Raises UsageError, which names the field.
     """
 
-    campaign: Annotated[str, identifier] = ""
+    campaign: Annotated[
+        str,
+        _input(
+            identifier,
+            "The campaign's five characters, for example 00001.",
+            _RERUN,
+            "The campaign; else the report's own.",
+            short="-c",
+        ),
+    ] = ""
     """The campaign of all rows: five letters or digits, leading zeros and all."""
-    campaign_column: Annotated[str | None, optional(place)] = None
+    campaign_column: Annotated[
+        str | None, _input(place, "Or the column with the campaign of each row: its name or place.")
+    ] = None
     """Or the column that holds the campaign of each row: its name, or its place counted from 1."""
-    column: Annotated[str | None, optional(place)] = None
+    column: Annotated[str | None, _input(place, "The phone column: its name, or its place counted from 1.")] = None
     """The phone column: its name, or its place counted from 1. None: it is found out, or the file refused."""
-    trust_column: Annotated[bool, yes_or_no] = False
+    trust_column: Annotated[bool, _input(yes_or_no, "Take the phone column even if it looks like something else.")] = (
+        False
+    )
     """Whether the phone column is taken even if it looks like something else."""
-    sheet: Annotated[str | None, optional(place)] = None
+    sheet: Annotated[str | None, _input(place, "The sheet of a workbook: its name, or its place counted from 1.")] = (
+        None
+    )
     """The sheet of a workbook: its name, or its place counted from 1. None: it is found out."""
-    encoding: Annotated[str | None, optional(text)] = None
+    encoding: Annotated[
+        str | None, _input(text, "The encoding of a CSV file, for example cp1250; else it is found out.")
+    ] = None
     """The encoding of a CSV file, as Python names it. None: it is found out."""
-    delimiter: Annotated[str | None, optional(text)] = None
+    delimiter: Annotated[
+        str | None,
+        _input(text, "The separator of a CSV file, one character or 'tab'; else it is found out.", read=_delimiter),
+    ] = None
     """The separator of a CSV file, one ASCII character. None: it is found out."""
-    has_header: Annotated[bool | None, optional(yes_or_no)] = None
+    has_header: Annotated[
+        bool | None, _input(yes_or_no, "Whether the first row names the columns.", flag="--header")
+    ] = None
     """Whether the first row names the columns. None: it is found out."""
-    where: Annotated[tuple[str, ...], conditions] = ()
-    """Conditions as "COLUMN=VALUE": only rows that meet all of them are taken. A column is a name, or its place."""
-    split_cells: Annotated[bool, yes_or_no] = False
-    """Whether each number of a cell that holds several whole ones is taken."""
-    max_invalid: Annotated[float, share] = MAX_INVALID
-    """The share of the rows, 0 to 1, that may hold no number; more stop the run before it sends anything."""
-    max_numbers: Annotated[int | None, optional(whole(1, 1_000_000_000))] = None
-    """How many numbers may be sent to one campaign; more stop the run. None: any."""
-    max_share: Annotated[float | None, optional(share)] = None
-    """What share of a campaign's records, 0 to 1, they may be; 1 lets everything through. None: half, if counted."""
-    max_times_usual: Annotated[float | None, optional(number(0.1, 1_000_000))] = None
-    """How many times what the campaign's runs usually send they may be. None: any."""
-    canary: Annotated[bool, yes_or_no] = False
-    """Whether one request goes alone first; the others follow once its verdicts are judged."""
-    canary_max_not_exist: Annotated[float, share, LATER] = MAX_NOT_EXIST
-    """What share of the canary's numbers, 0 to 1, may not be in the campaign; more stop the run."""
-    also_try: Annotated[tuple[AlsoTry, ...], several_of(AlsoTry)] = ()
-    """The forms in which a number that is not there is asked for again, in this order."""
-    additional_numbers: Annotated[bool, yes_or_no] = False
-    """Whether the server looks among the additional numbers of records, too: that removes more."""
-    keep: Annotated[tuple[str, ...], paths] = ()
-    """Files with numbers that must never be removed: any of them in the input stops the run."""
-    keep_skips: Annotated[bool, yes_or_no] = False
-    """Whether such numbers are left out instead, each as KEPT in the report, and all others are sent."""
-    keep_columns: Annotated[bool, yes_or_no] = False
-    """Whether the input's own columns come first in the report."""
-    number_format: Annotated[NumberFormat, one_of(NumberFormat)] = NumberFormat.AUTO
-    """The form in which the campaign holds its numbers. AUTO: its own records show that."""
-    region: Annotated[str, text] = "PL"
-    """The country of numbers without a country code, by its two letters."""
-    internal_numbers: Annotated[bool | None, optional(yes_or_no)] = None
+    internal_numbers: Annotated[
+        bool | None, _input(yes_or_no, "Send numbers of 3 to 6 digits; else only if most of the numbers are such.")
+    ] = None
     """Whether numbers of three to six digits are taken. None: it is found out."""
-    brackets: Annotated[Brackets, one_of(Brackets)] = Brackets.ENCODED
+    where: Annotated[
+        tuple[str, ...],
+        _input(
+            conditions, "Take only rows with this value; may be repeated, then all must hold.", metavar="COLUMN=VALUE"
+        ),
+    ] = ()
+    """Conditions as "COLUMN=VALUE": only rows that meet all of them are taken. A column is a name, or its place."""
+    split_cells: Annotated[bool, _input(yes_or_no, "Take each number of a cell that holds several whole ones.")] = False
+    """Whether each number of a cell that holds several whole ones is taken."""
+    max_invalid: Annotated[
+        float, _input(share, "Stop if more filled rows are invalid; fewer than 10 pass up to 50%.")
+    ] = MAX_INVALID
+    """The share of the rows, 0 to 1, that may hold no number; more stop the run before it sends anything."""
+    also_try: Annotated[
+        tuple[AlsoTry, ...],
+        _input(
+            several_of(AlsoTry),
+            "Ask for what is not there in other forms as well: plus,international,zeros,national.",
+            _RERUN,
+            read=parse_also_try,
+            metavar="FORMS",
+        ),
+    ] = ()
+    """The forms in which a number that is not there is asked for again, in this order."""
+    keep: Annotated[
+        tuple[str, ...], _input(paths, "Never remove the numbers of this file; may be repeated.", _RERUN)
+    ] = ()
+    """Files with numbers that must never be removed: any of them in the input stops the run."""
+    keep_skips: Annotated[bool, _input(yes_or_no, "Leave such numbers out instead of stopping.", _RERUN)] = False
+    """Whether such numbers are left out instead, each as KEPT in the report, and all others are sent."""
+    keep_columns: Annotated[bool, _input(yes_or_no, "Put the input's own columns first in the report.")] = False
+    """Whether the input's own columns come first in the report."""
+    number_format: Annotated[
+        NumberFormat,
+        _input(
+            one_of(NumberFormat),
+            "How the campaign holds its numbers; auto: as its own records show.",
+            _RERUN,
+            "As in the earlier run; auto: look again.",
+        ),
+    ] = NumberFormat.AUTO
+    """The form in which the campaign holds its numbers. AUTO: its own records show that."""
+    region: Annotated[
+        str, _input(text, "The country of numbers without a country code.", _RERUN, "As in the earlier run.")
+    ] = "PL"
+    """The country of numbers without a country code, by its two letters."""
+
+    max_numbers: Annotated[
+        int | None,
+        _guard(whole(1, 1_000_000_000), "Stop when more numbers than this would be sent to a campaign.", _RERUN),
+    ] = None
+    """How many numbers may be sent to one campaign; more stop the run. None: any."""
+    max_share: Annotated[
+        float | None, _guard(share, "Stop above this share of the campaign's records (50% if counted).", _RERUN)
+    ] = None
+    """What share of a campaign's records, 0 to 1, they may be; 1 lets everything through. None: half, if counted."""
+    max_times_usual: Annotated[
+        float | None,
+        _guard(
+            number(0.1, 1_000_000),
+            "Stop when they are more than so many times what the campaign's runs usually send.",
+            _RERUN,
+        ),
+    ] = None
+    """How many times what the campaign's runs usually send they may be. None: any."""
+    additional_numbers: Annotated[
+        bool, _guard(yes_or_no, "Remove a record, too, when a number is among its additional ones.", _RERUN)
+    ] = False
+    """Whether the server looks among the additional numbers of records, too: that removes more."""
+    canary: Annotated[
+        bool, _guard(yes_or_no, "Send one request alone first, and the rest once its verdicts are judged.", _RERUN)
+    ] = False
+    """Whether one request goes alone first; the others follow once its verdicts are judged."""
+    canary_max_not_exist: Annotated[
+        float, _guard(share, "The share of the first numbers that may not be there.", _RESUME)
+    ] = MAX_NOT_EXIST
+    """What share of the canary's numbers, 0 to 1, may not be in the campaign; more stop the run."""
+
+    brackets: Annotated[
+        Brackets, _request(one_of(Brackets), "How the [] of phone_number[] is written.", _RERUN, "How [] is written.")
+    ] = Brackets.ENCODED
     """How the [] of phone_number[] is written."""
-    trailing_slash: Annotated[bool, yes_or_no] = False
+    trailing_slash: Annotated[bool, _request(yes_or_no, "Write .../records/ with a slash at the end.")] = False
     """Whether the path of a request ends with a slash."""
-    max_request_line: Annotated[int, whole(1, 1_000_000)] = MAX_REQUEST_LINE
+    max_request_line: Annotated[int, _request(whole(1, 1_000_000), "Bytes of the whole request line.", _RERUN)] = (
+        MAX_REQUEST_LINE
+    )
     """The longest request line, in bytes."""
-    max_numbers_per_request: Annotated[int, whole(1, 100_000)] = MAX_NUMBERS_PER_REQUEST
+    max_numbers_per_request: Annotated[int, _request(whole(1, 100_000), "Numbers in one request.", _RERUN)] = (
+        MAX_NUMBERS_PER_REQUEST
+    )
     """The most numbers in one request."""
-    pace: Annotated[Level, one_of(Level), LATER] = Level.STEADY
+    pace: Annotated[
+        Level,
+        _request(
+            one_of(Level),
+            "How much of the server to use; fixed: the ceilings, whatever it bears.",
+            _RESUME,
+            "How much of the server to use.",
+        ),
+    ] = Level.STEADY
     """How much of the server to use: it names ceilings, which `rate` and `concurrency` overrule.
 
     The API documents no limit, and its server also runs live calls.
     """
-    rate: Annotated[float | None, optional(number(0.01, MAX_RATE)), LATER] = None
-    """The ceiling in requests a second, for all runs of one user. None: that of `pace`."""
-    concurrency: Annotated[int | None, optional(whole(1, MAX_CONCURRENCY)), LATER] = None
-    """The ceiling in requests at once. None: that of `pace`."""
-    hours: Annotated[tuple[str, ...], windows, LATER] = ()
-    """When numbers may be removed, by the clock on the wall: "20:00-06:00", "mon-fri 20:00-06:00". Empty: always."""
-    tries: Annotated[int, whole(1, 100), LATER] = 6
-    """How often a request is tried that finds no answer while others do."""
-    give_up_after_s: Annotated[float, number(0, 7 * 86_400), LATER] = 900.0
-    """For how many seconds the server may answer nobody before the run ends."""
-    busy_for_s: Annotated[float, number(0, 7 * 86_400), LATER] = 1800.0
-    """For how many seconds a number in a call is asked for again."""
-    busy_delay_s: Annotated[float, number(0.1, 86_400), LATER] = 30.0
-    """The first wait for a call to end, in seconds; it doubles."""
-    connect_timeout_s: Annotated[float, number(0.1, 3600), LATER] = 10.0
-    """How many seconds a connection may take."""
-    timeout_s: Annotated[float, number(0.1, 3600), LATER] = 60.0
-    """How many seconds a whole request may take."""
-    slow_reply_s: Annotated[float, number(0.1, 3600), LATER] = 10.0
+    slow_reply_s: Annotated[
+        float, _request(number(0.1, 3600), "A reply that takes longer makes requests smaller.", _RESUME)
+    ] = 10.0
     """A reply that takes more seconds makes requests smaller. By default a third of what PHP gives a request."""
-    ca_file: Annotated[str, path, LATER] = ""
+    hours: Annotated[
+        tuple[str, ...], _request(windows, "Remove only in these hours, mon-fri 20:00-06:00; may be repeated.", _RESUME)
+    ] = ()
+    """When numbers may be removed, by the clock on the wall: "20:00-06:00", "mon-fri 20:00-06:00". Empty: always."""
+    rate: Annotated[
+        float | None,
+        _request(
+            number(0.01, 1000),
+            "The ceiling in requests a second; else that of --pace.",
+            _RESUME,
+            "The ceiling in requests a second.",
+        ),
+    ] = None
+    """The ceiling in requests a second, for all runs of one user. None: that of `pace`."""
+    concurrency: Annotated[
+        int | None,
+        _request(
+            whole(1, 100),
+            "The ceiling in requests at once; else that of --pace.",
+            _RESUME,
+            "The ceiling in requests at once.",
+        ),
+    ] = None
+    """The ceiling in requests at once. None: that of `pace`."""
+
+    tries: Annotated[int, _retry(whole(1, 100), "Tries of a request that finds no answer.", _RESUME)] = 6
+    """How often a request is tried that finds no answer while others do."""
+    give_up_after_s: Annotated[
+        float, _retry(number(0, 7 * 86_400), "How long the server may answer nobody.", _RESUME)
+    ] = 900.0
+    """For how many seconds the server may answer nobody before the run ends."""
+    busy_for_s: Annotated[
+        float,
+        _retry(
+            number(0, 7 * 86_400),
+            "How long to ask again for a number in a call.",
+            _RESUME,
+            "How long to ask again for a number in a call, from now.",
+        ),
+    ] = 1800.0
+    """For how many seconds a number in a call is asked for again."""
+    busy_delay_s: Annotated[
+        float, _retry(number(0.1, 86_400), "The first wait for a call to end; it doubles.", _RESUME)
+    ] = 30.0
+    """The first wait for a call to end, in seconds; it doubles."""
+
+    ca_file: Annotated[str, _connection(path, "A PEM file with a CA to trust besides the system's.", _RESUME)] = ""
     """A PEM file with a CA to trust besides the system's; empty for none."""
-    proxy: Annotated[str, path, LATER] = ""
+    proxy: Annotated[str, _connection(text_or_none, "The proxy to use instead of HTTPS_PROXY.", _RESUME)] = ""
     """The proxy to use instead of HTTPS_PROXY; empty for none. It may hold a user and a password."""
+    connect_timeout_s: Annotated[float, _connection(number(0.1, 3600), "For a connection.", _RESUME)] = 10.0
+    """How many seconds a connection may take."""
+    timeout_s: Annotated[float, _connection(number(0.1, 3600), "For a whole request.", _RESUME)] = 60.0
+    """How many seconds a whole request may take."""
 
     def __post_init__(self) -> None:
-        for name, (check, *_) in _CHECKS.items():
-            object.__setattr__(self, name, checked(flag_of(name), getattr(self, name), check))
+        for name, setting in SETTINGS.items():
+            given = getattr(self, name)
+            if given is not None or type(None) not in setting.kinds:
+                object.__setattr__(self, name, checked(setting.flag, given, setting.check))
         # A later session may begin in another folder.
         object.__setattr__(self, "keep", tuple(str(Path(each).absolute()) for each in self.keep))
         if bool(self.campaign) == bool(self.campaign_column):
@@ -494,9 +667,17 @@ class Settings:
         return cls(**public)
 
 
-_CHECKS: dict[str, tuple[Any, ...]] = {
-    name: kind.__metadata__ for name, kind in get_type_hints(Settings, include_extras=True).items()
-}
+def _table() -> dict[str, Setting]:
+    hints = get_type_hints(Settings, include_extras=True)
+    table = {}
+    for each in fields(Settings):
+        kind, setting = get_args(hints[each.name])
+        kinds = frozenset(get_args(kind) or {kind})
+        flag = setting.flag or f"--{each.name.removesuffix('_s').replace('_', '-')}"
+        FIELDS[flag.removeprefix("--")] = each.name
+        table[each.name] = replace(setting, field=each.name, flag=flag, kinds=kinds, default=each.default)
+    return table
 
-CHANGEABLE = tuple(name for name, (_, *marks) in _CHECKS.items() if LATER in marks)
-"""The settings that a run which is taken up again may be given anew."""
+
+SETTINGS: Mapping[str, Setting] = _table()
+"""Every setting by the name of its field."""

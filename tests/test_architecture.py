@@ -163,6 +163,17 @@ def test_no_two_types_have_one_name() -> None:
     assert not {name: places for name, places in where.items() if len(places) > 1}
 
 
+def test_options_and_settings_are_handed_on_as_typed_values() -> None:
+    for path in modules_under("cli/", "run/", "api.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.arg) and node.annotation is not None:
+                kind = ast.unparse(node.annotation)
+                assert not kind.startswith("dict[str, Any]"), f"{name_of(path)}:{node.lineno}"
+                assert node.arg != "options" or not kind.startswith(("Mapping", "dict")), (
+                    f"{name_of(path)}:{node.lineno}"
+                )
+
+
 def test_most_functions_are_short() -> None:
     lengths = sorted(
         (node.end_lineno or 0) - node.lineno + 1

@@ -14,9 +14,8 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from io import TextIOWrapper
 from pathlib import Path
-from typing import Any
 
-from bulk_remove.cli.given import address_from
+from bulk_remove.cli.given import AftermathOptions
 from bulk_remove.cli.signals import exit_of
 from bulk_remove.console import Screen
 from bulk_remove.core.model import REHEARSED, Status
@@ -218,9 +217,9 @@ class Aftermath:
 
 
 @contextmanager
-def aftermath(screen: Screen, options: dict[str, Any]) -> Iterator[Aftermath]:
+def aftermath(screen: Screen, options: AftermathOptions) -> Iterator[Aftermath]:
     """Tell how the command ends that is carried out inside; it sets `code`. Raises UsageError for a bad --notify."""
-    notifier = Notifier(options["notify"]) if options["notify"] else None
+    notifier = Notifier(options.notify) if options.notify else None
     after = Aftermath()
     try:
         yield after
@@ -235,18 +234,18 @@ def aftermath(screen: Screen, options: dict[str, Any]) -> Iterator[Aftermath]:
         _tell(screen, options, after, notifier)
 
 
-def _tell(screen: Screen, options: dict[str, Any], after: Aftermath, notifier: Notifier | None) -> None:
-    if options["metrics_file"] is None and notifier is None:
+def _tell(screen: Screen, options: AftermathOptions, after: Aftermath, notifier: Notifier | None) -> None:
+    if options.metrics_file is None and notifier is None:
         return
     try:
         runs = [past_run(folder) for folder in dict.fromkeys(after.runs)]
-        if options["metrics_file"] is not None:
+        if options.metrics_file is not None:
             gauges = gauges_of(runs, _named(options), after.code, time.time(), after.files)
-            write_metrics(options["metrics_file"], exposition(gauges))
+            write_metrics(options.metrics_file, exposition(gauges))
     except StorageError as error:
         screen.note(joined(" ", [ours(error.sentence), ours(error.hint)]))
         runs = []
-    if notifier is not None and (options["notify_on"] == "always" or after.code is not ExitCode.OK):
+    if notifier is not None and (options.notify_on == "always" or after.code is not ExitCode.OK):
         _notify(screen, notifier, after, runs, _named(options))
 
 
@@ -269,10 +268,9 @@ def _notify(screen: Screen, notifier: Notifier, after: Aftermath, runs: list[Pas
         screen.note(phrase("Notification number {place} could not be sent; that changes nothing else.", place=place))
 
 
-def _named(options: dict[str, Any]) -> SeriesKey:
+def _named(options: AftermathOptions) -> SeriesKey:
     """Return the server and the campaign as the command was told them, where it was."""
-    campaign = options.get("campaign") or ""
     try:
-        return (address_from({"url": None, "system": None, **options}).host, campaign)
+        return (options.server.address().host, options.campaign or "")
     except BulkRemoveError:
-        return ("", campaign)
+        return ("", options.campaign or "")

@@ -5,31 +5,41 @@
 
 from collections.abc import Sequence
 from copy import copy
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
 
 from bulk_remove import __version__
+from bulk_remove.cli.given import (
+    AftermathOptions,
+    AgainOptions,
+    InboxOptions,
+    PlanOptions,
+    RerunOptions,
+    ResumeOptions,
+    RunOptions,
+    ServerAccess,
+    SimulateOptions,
+    take,
+)
 from bulk_remove.cli.options import (
     Age,
     address_options,
     aftermath_options,
     again_options,
     campaign_option,
-    canary_limit_option,
-    change_options,
     connection_options,
-    form_options,
     guard_options,
     inbox_options,
     input_options,
-    kept_guard_options,
-    kept_keep_options,
     login_options,
     output_options,
     region_option,
     request_options,
+    rerun_options,
+    resume_options,
     retry_options,
     server_options,
     state_dir_option,
@@ -106,7 +116,7 @@ def show_settings(**_options: Any) -> int:
 @user_option
 @connection_options
 @click.option("--check/--no-check", default=True, help="Whether to try the password first.")
-def login(**options: Any) -> int:
+def login(**given: Any) -> int:
     r"""Ask for the API user's password, try it, and store it in the system's keyring.
 
     \b
@@ -114,13 +124,13 @@ def login(**options: Any) -> int:
     """
     from bulk_remove.cli.config_jobs import login_job  # noqa: PLC0415 - see above
 
-    return login_job(options)
+    return login_job(take(ServerAccess, given))
 
 
 @click.command(cls=Configured)
 @user_option
 @address_options
-def logout(**options: Any) -> int:
+def logout(**given: Any) -> int:
     r"""Delete the API user's password from the system's keyring.
 
     \b
@@ -128,7 +138,7 @@ def logout(**options: Any) -> int:
     """
     from bulk_remove.cli.config_jobs import logout_job  # noqa: PLC0415 - see above
 
-    return logout_job(options)
+    return logout_job(take(ServerAccess, given))
 
 
 COMMANDS: Sequence[click.Command] = (config, login, logout)
@@ -149,7 +159,7 @@ _json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON,
 @runs.command("list")
 @_json_option
 @state_dir_option
-def list_runs(**options: Any) -> int:
+def list_runs(state_dir: Path, *, as_json: bool) -> int:
     r"""List all runs, oldest first: when, where to, what became of the numbers, what is open.
 
     \b
@@ -157,14 +167,14 @@ def list_runs(**options: Any) -> int:
     """
     from bulk_remove.cli.past_commands import list_job  # noqa: PLC0415 - see above
 
-    return list_job(options)
+    return list_job(state_dir, as_json=as_json)
 
 
 @runs.command()
 @click.argument("run", metavar="RUN", type=RunId())
 @_json_option
 @state_dir_option
-def show(**options: Any) -> int:
+def show(run: str, state_dir: Path, *, as_json: bool) -> int:
     r"""Show one run: its settings without secrets, its input, its sessions, its totals, where its report is.
 
     \b
@@ -172,7 +182,7 @@ def show(**options: Any) -> int:
     """
     from bulk_remove.cli.past_commands import show_run_job  # noqa: PLC0415 - see above
 
-    return show_run_job(options)
+    return show_run_job(run, state_dir, as_json=as_json)
 
 
 @runs.command()
@@ -180,7 +190,7 @@ def show(**options: Any) -> int:
 @click.option("--head", metavar="HEX", help="A head noted earlier, instead of those in the summaries.")
 @_json_option
 @state_dir_option
-def verify(**options: Any) -> int:
+def verify(run: str | None, head: str | None, state_dir: Path, *, as_json: bool) -> int:
     r"""Check that the ledger of a run and its reports are as they were written; without an id, of the latest.
 
     The reports are held against the ledger, and that against the `ledger_head` of the summary beside them. Exit code 10
@@ -191,13 +201,13 @@ def verify(**options: Any) -> int:
     """
     from bulk_remove.cli.past_commands import verify_job  # noqa: PLC0415 - see above
 
-    return verify_job(options)
+    return verify_job(run or "", head or "", state_dir, as_json=as_json)
 
 
 @runs.command()
 @click.argument("run", metavar="RUN", type=RunId())
 @state_dir_option
-def abandon(**options: Any) -> int:
+def abandon(run: str, state_dir: Path) -> int:
     r"""Leave what a run left open for good: neither resume nor an inbox takes it up again.
 
     Its ledger and its report stay. `rerun` can still ask for what is open, as a new run.
@@ -207,7 +217,7 @@ def abandon(**options: Any) -> int:
     """
     from bulk_remove.cli.past_commands import abandon_job  # noqa: PLC0415 - see above
 
-    return abandon_job(options)
+    return abandon_job(run, state_dir)
 
 
 @runs.command()
@@ -217,7 +227,7 @@ def abandon(**options: Any) -> int:
 @click.option("--dry-run", is_flag=True, help="Only say what would be deleted.")
 @click.option("--yes", "-y", is_flag=True, help="Do not ask before deleting.")
 @state_dir_option
-def prune(**options: Any) -> int:
+def prune(older_than: float, state_dir: Path, *, dry_run: bool, yes: bool) -> int:
     r"""Delete the folders of old runs for good: ledger, log and the report in it.
 
     A run that is under way is never touched. Reports that were written elsewhere stay, and are told. What a run left
@@ -228,8 +238,11 @@ def prune(**options: Any) -> int:
     """
     from bulk_remove.cli.past_commands import prune_job  # noqa: PLC0415 - see above
 
-    return prune_job(options)
+    return prune_job(state_dir, older_than, dry_run=dry_run, yes=yes)
 
+
+_OF_ITS_OWN = ("user", "output")
+"""What a profile says of these is not meant for a run that is taken up again: it has its own."""
 
 _FILES = click.argument(
     "files",
@@ -264,7 +277,7 @@ def program() -> None:
 @server_options
 @state_dir_option
 @click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON, for machines.")
-def plan(**options: Any) -> int:
+def plan(**given: Any) -> int:
     r"""Show what a run would do; nothing is removed.
 
     With a server, a user and a password the server is asked how many records the campaign holds, and in which form.
@@ -276,7 +289,7 @@ def plan(**options: Any) -> int:
     """
     from bulk_remove.cli.jobs import plan_job  # noqa: PLC0415 - see above
 
-    return plan_job(options)
+    return plan_job(take(PlanOptions, given))
 
 
 @program.command()
@@ -290,7 +303,7 @@ def plan(**options: Any) -> int:
 @aftermath_options
 @output_options
 @state_dir_option
-def run(**options: Any) -> int:
+def run(**given: Any) -> int:
     r"""Remove the numbers of the files from the campaign, and report on each.
 
     FILE may be a folder, a pattern such as "exports/*.csv", or - for standard input.
@@ -300,19 +313,18 @@ def run(**options: Any) -> int:
     """
     from bulk_remove.cli.jobs import run_job  # noqa: PLC0415 - see above
 
-    return run_job(options)
+    return run_job(take(RunOptions, given))
 
 
 @program.command()
 @click.argument("run", required=False, metavar="[RUN]", type=RunId())
-@change_options
-@canary_limit_option
+@resume_options
 @login_options
 @until_option
 @aftermath_options
 @output_options
 @state_dir_option
-def resume(**options: Any) -> int:
+def resume(**given: Any) -> int:
     r"""Finish a run that was stopped, by its id; without one, the latest.
 
     It shows what was done and what is left, and asks. Only the ledger is needed: the input may be gone. The report is
@@ -323,21 +335,18 @@ def resume(**options: Any) -> int:
     """
     from bulk_remove.cli.jobs import resume_job  # noqa: PLC0415 - see above
 
-    return resume_job(options)
+    return resume_job(take(ResumeOptions, given, *_OF_ITS_OWN))
 
 
 @program.command()
 @click.argument("earlier", metavar="RUN|REPORT", type=RunOrReport())
-@form_options
-@kept_keep_options
-@kept_guard_options
-@change_options
+@rerun_options
 @login_options
 @until_option
 @aftermath_options
 @output_options
 @state_dir_option
-def rerun(**options: Any) -> int:
+def rerun(**given: Any) -> int:
     r"""Ask again for what an earlier run left without a final answer.
 
     The earlier run is named by its id, or by its report.csv alone, on whatever machine. The new report is whole: the
@@ -347,15 +356,22 @@ def rerun(**options: Any) -> int:
     Example:  bulk-remove rerun report.csv --system acme --user api -o report-2.csv
     """
     from bulk_remove.cli.jobs import rerun_job  # noqa: PLC0415 - see above
+    from bulk_remove.reader import is_readable  # noqa: PLC0415 - likewise
 
-    return rerun_job(options)
+    # A report says where it was sent to as little as who sent it.
+    own = (
+        ("campaign", "output")
+        if is_readable(Path(given["earlier"]))
+        else ("campaign", "output", "url", "system", "user")
+    )
+    return rerun_job(replace(take(RerunOptions, given, *own), aftermath=take(AftermathOptions, given)))
 
 
 @program.command()
 @click.argument("run", required=False, metavar="[RUN]", type=RunId())
 @again_options
 @state_dir_option
-def report(**options: Any) -> int:
+def report(**given: Any) -> int:
     r"""Write the report of an earlier run again, by its id; without one, of the latest. Nothing is sent.
 
     \b
@@ -363,14 +379,14 @@ def report(**options: Any) -> int:
     """
     from bulk_remove.cli.past_commands import report_job  # noqa: PLC0415 - see above
 
-    return report_job(options)
+    return report_job(take(AgainOptions, given))
 
 
 @program.command()
 @campaign_option
 @region_option
 @server_options
-def check(**options: Any) -> int:
+def check(**given: Any) -> int:
     r"""Try the address, TLS, the credentials and the campaign; nothing is removed.
 
     \b
@@ -378,7 +394,7 @@ def check(**options: Any) -> int:
     """
     from bulk_remove.cli.jobs import check_job  # noqa: PLC0415 - see above
 
-    return check_job(options)
+    return check_job(take(ServerAccess, given))
 
 
 program.add_command(runs)
@@ -389,7 +405,7 @@ program.add_command(runs)
 @click.option("--campaign", "-c", help="In this campaign alone.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for machines.")
 @state_dir_option
-def explain(**options: Any) -> int:
+def explain(number: str, campaign: str | None, state_dir: Path, *, as_json: bool) -> int:
     r"""Tell all that the runs of this machine did with one number: rows, requests, verdicts.
 
     The number may be written in any way; each run reads it by its own rules.
@@ -399,7 +415,7 @@ def explain(**options: Any) -> int:
     """
     from bulk_remove.cli.past_commands import explain_job  # noqa: PLC0415 - see above
 
-    return explain_job(options)
+    return explain_job(number, campaign, state_dir, as_json=as_json)
 
 
 @program.command()
@@ -413,7 +429,7 @@ def explain(**options: Any) -> int:
 @aftermath_options
 @inbox_options
 @state_dir_option
-def inbox(**options: Any) -> int:
+def inbox(**given: Any) -> int:
     r"""Run each finished file of a drop folder, and move it to done/ or failed/ with its report beside it.
 
     What an earlier night left unfinished is resumed first. Made for cron and systemd: the exit code is the worst of
@@ -424,7 +440,8 @@ def inbox(**options: Any) -> int:
     """
     from bulk_remove.cli.nights import inbox_job  # noqa: PLC0415 - see above
 
-    return inbox_job(options)
+    options = take(InboxOptions, given)
+    return inbox_job(replace(options, resume=take(ResumeOptions, given, *_OF_ITS_OWN)))
 
 
 @program.command()
@@ -454,7 +471,7 @@ def inbox(**options: Any) -> int:
     help="What the user may not ask for.",
 )
 @click.option("--audit", help="A JSONL file for what was really done.")
-def simulate(**options: Any) -> int:
+def simulate(**given: Any) -> int:
     r"""Serve a stand-in for Thulium on this machine, to rehearse against.
 
     \b
@@ -462,7 +479,7 @@ def simulate(**options: Any) -> int:
     """
     from bulk_remove.cli.simulation import simulate_job  # noqa: PLC0415 - see above
 
-    return simulate_job(options)
+    return simulate_job(take(SimulateOptions, given))
 
 
 for command in (*COMMANDS, completion):

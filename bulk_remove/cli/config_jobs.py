@@ -4,7 +4,7 @@ import asyncio
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +13,11 @@ from click.core import ParameterSource
 
 from bulk_remove.cli.given import (
     SOURCES,
-    address_from,
+    ServerAccess,
     check_keyring,
     forget_password,
     password_variable,
     server_of,
-    settings_from,
     store_password,
 )
 from bulk_remove.cli.profiles import (
@@ -35,7 +34,7 @@ from bulk_remove.cli.spoken import NAME as LANGUAGE
 from bulk_remove.cli.starter import starter
 from bulk_remove.errors import ExitCode, UsageError
 from bulk_remove.language import language_in_use, phrase, say, translated
-from bulk_remove.settings import Address, Login
+from bulk_remove.settings import Address, Login, Settings
 
 _HIDDEN = phrase("(not shown)")
 
@@ -54,12 +53,13 @@ def path_job(config: Path | None) -> int:
     return ExitCode.OK
 
 
-def show_job(typed: dict[str, Any]) -> int:
+def show_job(typed: Mapping[str, object]) -> int:
     """Print every setting, its value and where it comes from. `typed` are the options as they were typed."""
     ctx = click.get_current_context()
     profile = profile_of(ctx)
     # The one setting that no command is handed: it has taken effect already.
-    ctx.params[LANGUAGE] = typed[LANGUAGE] = language_in_use().code
+    ctx.params[LANGUAGE] = language = language_in_use().code
+    typed = {**typed, LANGUAGE: language}
     click.echo(say("File:    {file}{state}", file=profile.file, state="" if profile.there else phrase(" (not there)")))
     click.echo(
         say("Profile: {name}{why}\n", name=profile.name or phrase("(none)"), why=_why(ctx) if profile.name else "")
@@ -79,7 +79,7 @@ def _why(ctx: click.Context) -> str:
     return " (default_profile)"
 
 
-def _rows(ctx: click.Context, typed: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
+def _rows(ctx: click.Context, typed: Mapping[str, object]) -> Iterator[tuple[str, str, str]]:
     for param in ctx.command.get_params(ctx):
         if is_setting(param):
             place = untyped_place(ctx, param)
@@ -163,9 +163,9 @@ def _password(ctx: click.Context) -> tuple[str, str]:
     )
 
 
-def login_job(options: dict[str, Any]) -> int:
+def login_job(options: ServerAccess) -> int:
     """Ask for a password, try it, store it. Raises UsageError, RefusedError, UnavailableError."""
-    address = address_from(options)
+    address = options.server.address()
     user = _user(options)
     check_keyring()
     if sys.stdin is None or not sys.stdin.isatty():
@@ -174,27 +174,26 @@ def login_job(options: dict[str, Any]) -> int:
         user,
         click.prompt(say("Password of {user} at {host}", user=user, host=address.host), hide_input=True, err=True),
     )
-    if options["check"]:
-        asyncio.run(_tried(options, address, login))
+    if options.check:
+        asyncio.run(_tried(options.given.settings(campaign="00000"), address, login))  # none is asked for
         click.echo(say("{host} accepts this user.", host=address.host))
     name = store_password(server_of(address), user, login.password)
     click.echo(say("The password is stored in the keyring: {name}.", name=name))
     return ExitCode.OK
 
 
-async def _tried(options: dict[str, Any], address: Address, login: Login) -> None:
+async def _tried(settings: Settings, address: Address, login: Login) -> None:
     from bulk_remove.run.job import connection  # noqa: PLC0415 - likewise
     from bulk_remove.run.preflight import inspect_server  # noqa: PLC0415 - likewise
     from bulk_remove.sending.client import Client  # noqa: PLC0415 - heavy, and --no-check needs none of it
 
-    settings = settings_from({**options, "campaign": "00000"})  # none is asked for
     async with Client(connection(settings, address, login)) as client:
         await inspect_server(client, address.base_path, time.time())
 
 
-def logout_job(options: dict[str, Any]) -> int:
+def logout_job(options: ServerAccess) -> int:
     """Delete a stored password. Raises UsageError."""
-    address, user = address_from(options), _user(options)
+    address, user = options.server.address(), _user(options)
     found = forget_password(server_of(address), user)
     told = (
         "The password of {user} at {host} is deleted from the keyring."
@@ -205,7 +204,7 @@ def logout_job(options: dict[str, Any]) -> int:
     return ExitCode.OK
 
 
-def _user(options: dict[str, Any]) -> str:
-    if not options["user"]:
+def _user(options: ServerAccess) -> str:
+    if not options.user.user:
         raise UsageError("No API user is given.", "Set --user or BULK_REMOVE_USER.")
-    return str(options["user"])
+    return options.user.user

@@ -1,4 +1,4 @@
-"""What the options amount to: settings, changes to a run's, the address, the state folder, and the login.
+"""What was given to a command: its options as one typed value, the settings in them, and the login.
 
 The password comes from the nearest of its sources: the environment, a private file, a command or the system's keyring,
 never the command line. The keyring is an optional extra and is loaded only where it is needed. A password in it stands
@@ -10,74 +10,260 @@ import re
 import shlex
 import stat
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, is_dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
 import click
 from click.core import ParameterSource
 
 from bulk_remove.cli.profiles import PASSWORD, Profile, profile_of
-from bulk_remove.core.forms import parse_also_try
+from bulk_remove.core.model import ReportFormat
 from bulk_remove.errors import UsageError
 from bulk_remove.language import phrase
-from bulk_remove.run.folders import default_state_dir
-from bulk_remove.settings import Address, Login, Settings
+from bulk_remove.settings import SETTINGS, Address, Later, Login, Settings
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    from bulk_remove.reader import SetAside
+
+T = TypeVar("T")
 
 
-def settings_from(options: dict[str, Any]) -> Settings:
-    """Build the settings out of whichever options a command has. Raises UsageError."""
-    own = {name: options[name] for name in Settings.__dataclass_fields__ if name in options}
-    own |= {name: convert(options[name]) for name, convert in _CONVERTED.items() if name in options}
-    own |= {f"{name}_s": options[name] for name in _DURATIONS if name in options}
-    return Settings(**own)
+@dataclass(frozen=True, slots=True)
+class GivenSettings:
+    """Settings by field as the options give them, before they are checked. `typed` are those that were typed now."""
 
+    values: Mapping[str, Any]
+    typed: frozenset[str]
 
-def _delimiter(value: str | None) -> str | None:
-    return {"tab": "\t", "\\t": "\t"}.get(value, value) if value else None
-
-
-# How the text of an option becomes a setting, where the setting does not take the text.
-_CONVERTED: dict[str, Callable[[str], Any]] = {"also_try": parse_also_try, "delimiter": _delimiter}
-_DURATIONS = tuple(name.removesuffix("_s") for name in Settings.__dataclass_fields__ if name.endswith("_s"))
-
-
-def changes_from(options: dict[str, Any], *, typed_only: bool) -> dict[str, Any]:
-    """Return the settings that were given, by name, for a command whose settings are those of an earlier run.
-
-    With `typed_only` what the environment says does not count: it was not meant for that run. But numbers that must
-    never be removed count wherever they are named.
-    """
-    names = {**{name: f"{name}_s" for name in _DURATIONS}, **{name: name for name in Settings.__dataclass_fields__}}
-    given = {
-        setting: options[name]
-        for name, setting in names.items()
-        if options.get(name) not in (None, "", ()) and (not typed_only or name == "keep" or _was_typed(name))
-    }
-    return given | {name: convert(given[name]) for name, convert in _CONVERTED.items() if name in given}
-
-
-def _was_typed(name: str) -> bool:
-    return click.get_current_context().get_parameter_source(name) is ParameterSource.COMMANDLINE
-
-
-def address_from(options: dict[str, Any]) -> Address:
-    """Return the server's address. Raises UsageError."""
-    url, system = options["url"], options["system"]
-    if url and system:
-        raise UsageError("Both --url and --system are given.", "Give one of them.")
-    if system:
-        return Address.of_system(system)
-    if not url:
-        raise UsageError(
-            "No server is given.", "Set --url, --system or BULK_REMOVE_URL, or use a profile: bulk-remove config."
+    @classmethod
+    def of(cls, given: Mapping[str, Any]) -> Self:
+        """Return those among a command's options."""
+        ctx = click.get_current_context()
+        named = {name: each.option for name, each in SETTINGS.items() if each.option in given}
+        typed = (
+            name for name, option in named.items() if ctx.get_parameter_source(option) is ParameterSource.COMMANDLINE
         )
-    return Address.parse(url)
+        return cls({name: given[option] for name, option in named.items()}, frozenset(typed))
+
+    def settings(self, **others: str) -> Settings:
+        """Return the settings, of which `others` are given by the command itself. Raises UsageError."""
+        return Settings(**{name: _read(name, value) for name, value in {**self.values, **others}.items()})
+
+    def changes(self, later: Later, *, typed_only: bool) -> dict[str, Any]:
+        """Return what is to be changed of an earlier run's settings, of those that may be.
+
+        With `typed_only` what the environment says does not count: it was not meant for that run. But numbers that must
+        never be removed count wherever they are named. Raises UsageError.
+        """
+        return {
+            name: _read(name, value)
+            for name, value in self.values.items()
+            if value not in (None, "", ())
+            and SETTINGS[name].later >= later
+            and (not typed_only or name == "keep" or name in self.typed)
+        }
 
 
-def state_dir_from(options: dict[str, Any]) -> Path:
-    """Return the folder for the state of all runs."""
-    return options["state_dir"] or default_state_dir()
+def _read(name: str, value: Any) -> Any:
+    read = SETTINGS[name].read
+    return value if read is None or value is None else read(value)
+
+
+@dataclass(frozen=True, slots=True)
+class ServerOptions:
+    """Which server: by its address, or by its system's name."""
+
+    url: str | None = None
+    system: str | None = None
+
+    @property
+    def named(self) -> bool:
+        """Whether one is given."""
+        return bool(self.url or self.system)
+
+    def address(self) -> Address:
+        """Return the server's address. Raises UsageError."""
+        if self.url and self.system:
+            raise UsageError("Both --url and --system are given.", "Give one of them.")
+        if self.system:
+            return Address.of_system(self.system)
+        if not self.url:
+            raise UsageError(
+                "No server is given.", "Set --url, --system or BULK_REMOVE_URL, or use a profile: bulk-remove config."
+            )
+        return Address.parse(self.url)
+
+
+@dataclass(frozen=True, slots=True)
+class UserOptions:
+    """The API user, and where its password may come from."""
+
+    user: str | None
+    password_env: str = ""
+    password_file: str = ""
+    password_command: str = ""
+
+    def login(self, address: Address, earlier_user: str = "") -> Login:
+        """Return the user, else that of an earlier run, with the password for a server. Raises UsageError."""
+        user = self.user or earlier_user
+        return Login(user, replace(self, user=user).password(address))
+
+    def password(self, address: Address) -> str:
+        """Return the user's password for a server, empty where there is none. Raises UsageError.
+
+        A source that was typed comes before BULK_REMOVE_PASSWORD, and that before one of the profile. Without any of
+        them the system's keyring is asked.
+        """
+        environment = {**os.environ, PASSWORD: password_variable()}
+        if not environment[PASSWORD]:
+            _check_whose(address)
+        password = read_password(environment, self.password_env, self.password_file, self.password_command)
+        if not password and self.user:
+            password = stored_password(server_of(address), self.user)
+        return password
+
+
+@dataclass(frozen=True, slots=True)
+class ReportOptions:
+    """Where the report goes, and what is written; `yes` agrees to the removal beforehand."""
+
+    yes: bool
+    also: tuple[ReportFormat, ...] | None
+    csv_for: str | None
+    output: Path | None = None
+    overwrite: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AftermathOptions:
+    """What is told when a command has ended; server and campaign name it where no run was carried out."""
+
+    log_format: str
+    metrics_file: Path | None
+    notify: tuple[str, ...]
+    notify_on: str
+    server: ServerOptions
+    campaign: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanOptions:
+    """The options of `plan`, and those of `run` that say what is read. `copy` is what a night took of its file."""
+
+    given: GivenSettings
+    server: ServerOptions
+    user: UserOptions
+    state_dir: Path
+    show_numbers: bool
+    files: tuple[str, ...] = ()
+    copy: "SetAside | None" = None
+    as_json: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOptions(PlanOptions):
+    """The options of `run`; of `inbox` they are those of each file's run."""
+
+    report: ReportOptions
+    aftermath: AftermathOptions
+    until: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResumeOptions:
+    """The options of `resume`. An empty `run` means the latest one."""
+
+    given: GivenSettings
+    user: UserOptions
+    report: ReportOptions
+    aftermath: AftermathOptions
+    until: float | None
+    state_dir: Path
+    run: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RerunOptions(ResumeOptions):
+    """The options of `rerun`; `earlier` is a run's id or a report."""
+
+    server: ServerOptions
+    earlier: str
+
+
+@dataclass(frozen=True, slots=True)
+class InboxOptions:
+    """The options of `inbox`: those of each file's run, and of the runs that are taken up again."""
+
+    run: RunOptions
+    resume: ResumeOptions
+    folder: Path
+    settle: float
+
+
+@dataclass(frozen=True, slots=True)
+class ServerAccess:
+    """The options of `check`, `login` and `logout`. Without `check` a new password is not tried."""
+
+    given: GivenSettings
+    server: ServerOptions
+    user: UserOptions
+    campaign: str | None = None
+    check: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class AgainOptions:
+    """The options of `report`, which writes an earlier run's report again. Without `run` it is the latest."""
+
+    run: str | None
+    form: str | None
+    output: Path | None
+    csv_for: str
+    overwrite: bool
+    state_dir: Path
+
+
+@dataclass(frozen=True, slots=True)
+class SimulateOptions:
+    """The options of `simulate`."""
+
+    port: int
+    campaigns: tuple[str, ...]
+    numbers: str | None
+    additional_column: str
+    busy_share: float
+    busy_seconds: float
+    duplicate_share: float
+    forms: tuple[str, ...]
+    absent_share: float
+    faults: tuple[str, ...]
+    rate_limit: float
+    latency: float
+    seed: int
+    forbid: tuple[str, ...]
+    audit: str | None
+
+
+def take(kind: type[T], given: Mapping[str, Any], *not_of_profile: str) -> T:
+    """Return a command's options, with the groups of options in them, out of what click read.
+
+    What a profile says of `not_of_profile` does not count: it was not meant for an earlier run.
+    """
+    ctx = click.get_current_context()
+    left_out = [name for name in not_of_profile if ctx.get_parameter_source(name) is ParameterSource.DEFAULT_MAP]
+    return cast("T", _taken(kind, {**given, **dict.fromkeys(left_out)}))
+
+
+def _taken(kind: Any, given: Mapping[str, Any]) -> Any:
+    if kind is GivenSettings:
+        return GivenSettings.of(given)
+    groups = {each.name: each.type for each in fields(kind) if is_dataclass(each.type)}
+    taken = {each.name: given[each.name] for each in fields(kind) if each.name in given}
+    return kind(**{**taken, **{name: _taken(group, given) for name, group in groups.items()}})
 
 
 _COMMAND_TIMEOUT_S = 60.0
@@ -174,9 +360,6 @@ def _first_line(contents: bytes) -> str:
     return contents.split(b"\n", 1)[0].decode("utf-8-sig").rstrip("\r")
 
 
-if TYPE_CHECKING:
-    from types import ModuleType
-
 _ELSEWHERE = phrase("use --password-file, --password-command or BULK_REMOVE_PASSWORD.")
 
 
@@ -268,27 +451,6 @@ def _unusable(error: Exception) -> UsageError:
 
 
 SOURCES = ("password_env", "password_file", "password_command")
-
-
-def login_from(options: dict[str, Any], address: Address) -> Login:
-    """Return the API user with its password for a server. Raises UsageError."""
-    return Login(options["user"] or "", password_for(options, address))
-
-
-def password_for(options: dict[str, Any], address: Address) -> str:
-    """Return the user's password for a server, empty where there is none. Raises UsageError.
-
-    A source that was typed comes before BULK_REMOVE_PASSWORD, and that before one of the profile. Without any of them
-    the system's keyring is asked.
-    """
-    user = options["user"] or ""
-    environment = {**os.environ, PASSWORD: password_variable()}
-    if not environment[PASSWORD]:
-        _check_whose(address)
-    password = read_password(environment, *(options[source] for source in SOURCES))
-    if not password and user:
-        password = stored_password(server_of(address), user)
-    return password
 
 
 def password_variable() -> str:

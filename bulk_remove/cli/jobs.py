@@ -14,15 +14,22 @@ from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import click
 
 from bulk_remove.cli.aftermath import Aftermath, aftermath, logged
 from bulk_remove.cli.config_jobs import untyped_notes
-from bulk_remove.cli.given import address_from, changes_from, login_from, password_for, settings_from, state_dir_from
+from bulk_remove.cli.given import (
+    PlanOptions,
+    ReportOptions,
+    RerunOptions,
+    ResumeOptions,
+    RunOptions,
+    ServerAccess,
+    UserOptions,
+)
 from bulk_remove.cli.past_commands import wanted_of
-from bulk_remove.cli.profiles import profile_of, without_profile
+from bulk_remove.cli.profiles import profile_of
 from bulk_remove.cli.signals import answered, report_kept, stopped_by_signals, told_truly
 from bulk_remove.console import Live, Screen, moment_of, typed_keys
 from bulk_remove.console.screen import form_lines, form_warnings, when_lines, when_notes
@@ -37,7 +44,7 @@ from bulk_remove.core.verdicts import CAUSE, UnaskedRemoval, unasked_told
 from bulk_remove.errors import ExitCode, GuardStop, UnavailableError, UsageError
 from bulk_remove.language import counted, ours, phrase
 from bulk_remove.ledger import Outcomes
-from bulk_remove.reader import Places, SetAside, find_files, open_table, open_tables
+from bulk_remove.reader import Places, find_files, open_table, open_tables
 from bulk_remove.run.finish import REPORT, SUMMARY, Finished, Wanted, told_again
 from bulk_remove.run.folders import lock_campaigns
 from bulk_remove.run.job import (
@@ -59,7 +66,7 @@ from bulk_remove.run.rerun import earlier_rows, is_report, prepared_again
 from bulk_remove.run.resume import check_not_abandoned, earlier_run, find_run, nothing_left, reopened, standing_of
 from bulk_remove.sending import Pool
 from bulk_remove.sending.client import Client
-from bulk_remove.settings import Address, Destination, Login, Settings
+from bulk_remove.settings import Address, Destination, Later, Login, Settings
 
 
 def looking(settings: Settings, address: Address, login: Login, state_dir: Path) -> Look:
@@ -67,20 +74,20 @@ def looking(settings: Settings, address: Address, login: Login, state_dir: Path)
     return lambda campaigns: look_at(campaigns, settings, address, login, state_dir)
 
 
-def looking_if_possible(settings: Settings, address: Address | None, options: dict[str, Any]) -> Look:
+def looking_if_possible(settings: Settings, address: Address | None, options: PlanOptions) -> Look:
     """Return what looks at campaigns where address, user and password are given and the server is there.
 
     It raises UsageError, RefusedError, StorageError.
     """
 
     def look(campaigns: Sequence[str]) -> Findings:
-        if address is None or not options["user"]:
+        if address is None or not options.user.user:
             return NOT_ASKED
-        password = password_for(options, address)
+        password = options.user.password(address)
         if not password:
             return NOT_ASKED
         try:
-            return look_at(campaigns, settings, address, Login(options["user"], password), state_dir_from(options))
+            return look_at(campaigns, settings, address, Login(options.user.user, password), options.state_dir)
         except UnavailableError as error:
             note = phrase(
                 "The server could not be asked how many records there are: {problem}", problem=ours(error.sentence)
@@ -90,51 +97,48 @@ def looking_if_possible(settings: Settings, address: Address | None, options: di
     return look
 
 
-def known_before(screen: Screen, ready: Prepared, options: dict[str, Any]) -> Known:
+def known_before(screen: Screen, ready: Prepared, until: float | None) -> Known:
     """Return what is known of the plan's campaigns; show the plan and all that is to be said of it."""
     plan, findings = ready.plan, ready.findings
-    known, notes = known_of(state_dir_from(options), plan.host, plan.campaign_ids, findings.records)
-    show_plan(screen, ready, known, options)
-    for note in (*findings.notes, *notes, *passed(plan, known), *_asides(ready, options)):
+    known, notes = known_of(ready.state_dir, plan.host, plan.campaign_ids, findings.records)
+    show_plan(screen, ready, known, until)
+    for note in (*findings.notes, *notes, *passed(plan, known), *_asides(ready)):
         screen.note(note)
     return known
 
 
-def _asides(ready: Prepared, options: dict[str, Any]) -> Iterator[str]:
+def _asides(ready: Prepared) -> Iterator[str]:
     """Yield what nobody typed now, and which files were run before; a rerun has that from its run."""
     if ready.phases is not None:
         return
     yield from untyped_notes()
-    earlier = EarlierRuns(state_dir_from(options), ready.plan.host, ready.settings)
+    earlier = EarlierRuns(ready.state_dir, ready.plan.host, ready.settings)
     yield from earlier.told_of(source.source for source in ready.plan.sources)
 
 
-def show_plan(screen: Screen, ready: Prepared, known: Known, options: dict[str, Any]) -> None:
+def show_plan(screen: Screen, ready: Prepared, known: Known, until: float | None = None) -> None:
     """Show a plan, how its campaigns hold their numbers, and when these are removed."""
     forms, region = ready.settings.forms(), ready.settings.region
-    lines = [*form_lines(ready.plan, forms, region), *when_lines(ready.settings.hours, *_moments(options))]
+    lines = [*form_lines(ready.plan, forms, region), *when_lines(ready.settings.hours, *_moments(until))]
     screen.plan(ready.plan, known, ready.settings.also_try, lines)
     for warning in form_warnings(ready.plan, forms, region):
         screen.note(warning)
-    show_when(screen, ready.settings, options)
+    show_when(screen, ready.settings, until)
 
 
-def show_when(screen: Screen, settings: Settings, options: dict[str, Any]) -> None:
+def show_when(screen: Screen, settings: Settings, until: float | None) -> None:
     """Say what may come as a surprise in when numbers are removed."""
-    for note in when_notes(settings.windows, *_moments(options)):
+    for note in when_notes(settings.windows, *_moments(until)):
         screen.note(note)
 
 
-def _moments(options: dict[str, Any]) -> tuple[datetime | None, datetime]:
+def _moments(until_s: float | None) -> tuple[datetime | None, datetime]:
     """Return the deadline, if there is one, and now, as a clock on the wall shows them."""
-    until_s = options.get("until")
     until = None if until_s is None else datetime.fromtimestamp(until_s)  # noqa: DTZ006 - local time is meant
     return until, datetime.now()  # noqa: DTZ005 - likewise
 
 
-def known_to_plan(
-    screen: Screen, ready: Prepared, address: Address | None, options: dict[str, Any]
-) -> tuple[Known, Callable[[], None]]:
+def known_to_plan(screen: Screen, ready: Prepared, address: Address | None) -> tuple[Known, Callable[[], None]]:
     """Return what can be known of a plan that is only looked at, and a function that tells what is to be said of it.
 
     That function raises GuardStop when the plan is over a limit; a limit on a share that nobody could be asked about is
@@ -143,9 +147,9 @@ def known_to_plan(
     plan, findings = ready.plan, ready.findings
     known, notes = Known(findings.records), findings.notes
     if address is not None:
-        known, more = known_of(state_dir_from(options), plan.host, plan.campaign_ids, findings.records)
+        known, more = known_of(ready.state_dir, plan.host, plan.campaign_ids, findings.records)
         notes = (*notes, *more, *passed(plan, known))
-    notes = (*notes, *_asides(ready, options))
+    notes = (*notes, *_asides(ready))
     limits = plan.limits
     if not findings.asked and limits.max_share is not None:
         notes = (*notes, "--max-share was not checked: for that the server is asked, which takes --url and --user.")
@@ -212,56 +216,56 @@ def _answer(pool: Pool, key: Key) -> str:
     return answer
 
 
-def plan_job(options: dict[str, Any]) -> int:
+def plan_job(options: PlanOptions) -> int:
     """Show the plan. Raises InputError, UsageError, StorageError."""
     screen = Screen()
-    settings = settings_from(options)
-    address = address_from(options) if options["url"] or options["system"] else None
+    settings = options.given.settings()
+    address = options.server.address() if options.server.named else None
     if address:
-        settings = _learned(screen, settings, state_dir_from(options), address)
+        settings = _learned(screen, settings, options.state_dir, address)
     destination = address.destination("") if address else Destination(host=phrase("a server yet to be named"))
     look = looking_if_possible(settings, address, options)
     with _prepared(options, settings, destination, screen, look) as ready:
-        known, tell_notes = known_to_plan(screen, ready, address, options)
-        if options["as_json"]:
+        known, tell_notes = known_to_plan(screen, ready, address)
+        if options.as_json:
             screen.tell_json(plan_as_json(ready.plan, ready.settings, known))
         else:
-            show_plan(screen, ready, known, options)
+            show_plan(screen, ready, known)
         check_holds_numbers(ready.plan)
         check_plan(ready.plan, settings)
         tell_notes()
     return ExitCode.OK
 
 
-def run_job(options: dict[str, Any]) -> int:
+def run_job(options: RunOptions) -> int:
     """Plan, ask, remove, report; returns the exit code. Raises every BulkRemoveError."""
     screen = Screen()
-    with aftermath(screen, options) as after:
+    with aftermath(screen, options.aftermath) as after:
         return _ended(after, run_anew(screen, options, ()))
 
 
-def run_anew(screen: Screen, options: dict[str, Any], held: Collection[str]) -> Carried:
+def run_anew(screen: Screen, options: RunOptions, held: Collection[str]) -> Carried:
     """Plan, ask, remove, report. The campaigns `held` are locked already. Raises every BulkRemoveError."""
-    settings = settings_from(options)
-    address = address_from(options)
-    login = login_from(options, address)
-    _need_consent(screen, options)
-    settings = _learned(screen, settings, state_dir_from(options), address)
-    state_dir = state_dir_from(options)
+    settings = options.given.settings()
+    address = options.server.address()
+    login = options.user.login(address)
+    _need_consent(screen, options.report)
+    state_dir = options.state_dir
+    settings = _learned(screen, settings, state_dir, address)
     known = [settings.campaign] if settings.campaign else []
     look = looking(settings, address, login, state_dir)
     with (
         lock_campaigns(state_dir, address.host, {*known} - {*held}),
-        _prepared(options, settings, _destination(address, login, options, settings), screen, look) as ready,
+        _prepared(options, settings, _destination_of_run(address, login, options, settings), screen, look) as ready,
         lock_campaigns(state_dir, address.host, {*ready.plan.campaign_ids} - {*known} - {*held}),
     ):
         return _asked_and_carried_out(screen, ready, address, login, options)
 
 
-def rerun_job(options: dict[str, Any]) -> int:
+def rerun_job(options: RerunOptions) -> int:
     """Ask again for what an earlier run left open; returns the exit code. Raises every BulkRemoveError."""
     screen = Screen()
-    with aftermath(screen, options) as after:
+    with aftermath(screen, options.aftermath) as after:
         return _ended(after, _rerun(screen, options))
 
 
@@ -271,23 +275,19 @@ def _ended(after: Aftermath, carried: Carried) -> int:
     return carried.exit_code
 
 
-def _rerun(screen: Screen, options: dict[str, Any]) -> Carried:
-    options = without_profile(options, "campaign", "output")
-    earlier = options["earlier"]
-    if not is_report(earlier):
-        options = without_profile(options, "url", "system", "user")
-    state_dir = state_dir_from(options)
-    _need_consent(screen, options)
-    given = address_from(options).destination("") if options["url"] or options["system"] else None
-    changes = changes_from(options, typed_only=not is_report(earlier))
+def _rerun(screen: Screen, options: RerunOptions) -> Carried:
+    earlier, state_dir = options.earlier, options.state_dir
+    _need_consent(screen, options.report)
+    given = options.server.address().destination("") if options.server.named else None
+    changes = options.given.changes(Later.RERUN, typed_only=not is_report(earlier))
     with earlier_rows(earlier, changes, state_dir, given) as again:
         _tell_unasked(screen, again.unasked)
         told = again.destination
-        address = Address.parse(told.url) if told.url else address_from(options)
-        login = login_from({**options, "user": options["user"] or told.user}, address)
+        address = Address.parse(told.url) if told.url else options.server.address()
+        login = options.user.login(address, told.user)
         settings = _learned(screen, again.settings, state_dir, address)
         look = looking(settings, address, login, state_dir)
-        destination = _destination(address, login, options, settings)
+        destination = _destination(address, login, options, settings, Places((earlier,), ()))
         with (
             prepared_again(again, settings, destination, state_dir, time.time(), look) as ready,
             lock_campaigns(state_dir, address.host, ready.plan.campaign_ids),
@@ -311,39 +311,45 @@ def _learned(screen: Screen, settings: Settings, state_dir: Path, address: Addre
     return learned
 
 
-def _need_consent(screen: Screen, options: dict[str, Any]) -> None:
-    if not options["yes"] and not screen.can_ask:
+def _need_consent(screen: Screen, options: ReportOptions) -> None:
+    if not options.yes and not screen.can_ask:
         raise UsageError("There is no terminal to confirm at.", "Look at the plan first, then add --yes.")
 
 
-def _destination(address: Address, login: Login, options: dict[str, Any], settings: Settings) -> Destination:
-    output, wanted = options["output"], wanted_of(options)
+def _destination_of_run(address: Address, login: Login, options: RunOptions, settings: Settings) -> Destination:
+    given = find_files(options.files) if options.report.output else Places((), ())
+    return _destination(address, login, options, settings, given)
+
+
+def _destination(
+    address: Address, login: Login, options: RunOptions | RerunOptions, settings: Settings, given: Places
+) -> Destination:
+    output, wanted = options.report.output, wanted_of(options.report)
     if output:
-        given = find_files(options["files"]) if "files" in options else Places((options["earlier"],), ())
-        job = Job(state_dir_from(options), address.host, settings, overwrite=options["overwrite"])
-        check_places(output, wanted, [*given.files, *_read_besides(settings, options)], job, given.found)
+        job = Job(options.state_dir, address.host, settings, overwrite=options.report.overwrite)
+        check_places(output, wanted, [*given.files, *_read_besides(settings, options.user)], job, given.found)
     told = address.destination(login.user, str(output.absolute()) if output else "")
     return replace(told, csv_for=wanted.csv_for, also=wanted.also)
 
 
-def _read_besides(settings: Settings, options: dict[str, Any]) -> Sequence[str]:
+def _read_besides(settings: Settings, user: UserOptions) -> Sequence[str]:
     """Return the files that a run reads besides its input."""
     profile = profile_of(click.get_current_context()).file
-    return (*settings.keep, settings.ca_file, options["password_file"], str(profile))
+    return (*settings.keep, settings.ca_file, user.password_file, str(profile))
 
 
 def _asked_and_carried_out(
-    screen: Screen, ready: Prepared, address: Address, login: Login, options: dict[str, Any]
+    screen: Screen, ready: Prepared, address: Address, login: Login, options: RunOptions | RerunOptions
 ) -> Carried:
     """Show the plan, ask for consent, and carry it out."""
     check_holds_numbers(ready.plan)
-    known = known_before(screen, ready, options)
-    if "max_invalid" in options:  # a rerun's rows were let through before
+    known = known_before(screen, ready, options.until)
+    if ready.phases is None:  # a rerun's rows were let through before
         check_plan(ready.plan, ready.settings)
     check_within_limits(ready.plan, known)
-    if ready.plan.to_send and not options["yes"] and not screen.confirm(ready.plan, known):
+    if ready.plan.to_send and not options.report.yes and not screen.confirm(ready.plan, known):
         raise _not_confirmed()
-    approved = approve(ready.plan, Consent.FLAG if options["yes"] else Consent.TYPED, known)
+    approved = approve(ready.plan, Consent.FLAG if options.report.yes else Consent.TYPED, known)
     return _carried_out(screen, ready, approved, address, login, options)
 
 
@@ -351,38 +357,35 @@ def _not_confirmed() -> GuardStop:
     return GuardStop("Not confirmed: nothing was sent.", "Run it again and type what is asked for.")
 
 
-def resume_job(options: dict[str, Any]) -> int:
+def resume_job(options: ResumeOptions) -> int:
     """Finish an earlier run from its ledger; returns the exit code. Raises every BulkRemoveError."""
     screen = Screen()
-    with aftermath(screen, options) as after:
+    with aftermath(screen, options.aftermath) as after:
         return _ended(after, resume_run(screen, options, ()))
 
 
-def resume_run(screen: Screen, options: dict[str, Any], held: Collection[str]) -> Carried:
+def resume_run(screen: Screen, options: ResumeOptions, held: Collection[str]) -> Carried:
     """Finish an earlier run from its ledger. The campaigns `held` are locked already. Raises every BulkRemoveError."""
-    options = without_profile(options, "user", "output")
-    state_dir = state_dir_from(options)
-    folder = find_run(state_dir, options["run"] or "")
+    state_dir = options.state_dir
+    folder = find_run(state_dir, options.run or "")
     check_not_abandoned(folder)
-    with earlier_run(folder, changes_from(options, typed_only=True)) as run:
+    with earlier_run(folder, options.given.changes(Later.RESUME, typed_only=True)) as run:
         address = Address.parse(run.destination.url)
-        login = login_from({**options, "user": options["user"] or run.destination.user}, address)
-        output = options["output"] or (Path(run.destination.output) if run.destination.output else None)
-        wanted = wanted_of(options, run.destination)
+        login = options.user.login(address, run.destination.user)
+        output = options.report.output or (Path(run.destination.output) if run.destination.output else None)
+        wanted = wanted_of(options.report, run.destination)
         if output:
-            job = Job(
-                state_dir, address.host, run.settings, run_id=folder.name, overwrite=bool(options.get("overwrite"))
-            )
-            check_places(output, wanted, _read_besides(run.settings, options), job)
+            job = Job(state_dir, address.host, run.settings, run_id=folder.name, overwrite=options.report.overwrite)
+            check_places(output, wanted, _read_besides(run.settings, options.user), job)
         with lock_campaigns(state_dir, address.host, {*run.campaigns} - {*held}):
             left, done = standing_of(run)
             screen.standing(left, done)
             if (finished := nothing_left(run)) is not None:
-                return _left_as_it_is(screen, finished, output, wanted, anew=bool(options.get("overwrite")))
-            show_when(screen, run.settings, options)
+                return _left_as_it_is(screen, finished, output, wanted, anew=options.report.overwrite)
+            show_when(screen, run.settings, options.until)
             if left.to_send:
-                _need_consent(screen, options)
-                if not options["yes"] and not screen.confirm(left, NOTHING_KNOWN):
+                _need_consent(screen, options.report)
+                if not options.report.yes and not screen.confirm(left, NOTHING_KNOWN):
                     raise _not_confirmed()
             ready = reopened(run, time.time())
             approved = approve(ready.plan, run.consent)
@@ -395,8 +398,8 @@ def resume_run(screen: Screen, options: dict[str, Any], held: Collection[str]) -
                 )
             )
             _tell_unasked(screen, Outcomes(run.store).unasked_removals())
-            told = {**options, "output": output, "also": wanted.also, "csv_for": wanted.csv_for}
-            return _carried_out(screen, ready, approved, address, login, told)
+            report = replace(options.report, output=output, also=wanted.also, csv_for=wanted.csv_for)
+            return _carried_out(screen, ready, approved, address, login, replace(options, report=report))
 
 
 def _left_as_it_is(
@@ -434,13 +437,13 @@ def _tell_unasked(screen: Screen, removals: Sequence[UnaskedRemoval]) -> None:
         screen.warn(phrase("{removals} {cause}", removals=unasked_told(removals), cause=ours(CAUSE)))
 
 
-def check_job(options: dict[str, Any]) -> int:
+def check_job(options: ServerAccess) -> int:
     """Try everything that can be tried without removing. Raises UsageError, RefusedError, UnavailableError."""
     screen = Screen()
-    address = address_from(options)
-    login = login_from(options, address)
-    campaign = options["campaign"]
-    settings = settings_from({**options, "campaign": campaign or _NO_CAMPAIGN})
+    address = options.server.address()
+    login = options.user.login(address)
+    campaign = options.campaign
+    settings = options.given.settings(campaign=campaign or _NO_CAMPAIGN)
     findings = asyncio.run(_checked(settings, address, login, campaign))
     screen.tell(
         phrase(
@@ -483,7 +486,7 @@ def _carried_out(
     approved: ApprovedPlan,
     address: Address,
     login: Login,
-    options: dict[str, Any],
+    options: RunOptions | ResumeOptions,
 ) -> Carried:
     """Send, report, and tell; a signal while the report is written leaves the exit code as it is."""
     settings = ready.settings
@@ -495,20 +498,22 @@ def _carried_out(
 
     with told_truly(ready.plan.run_id, ready.store.approved):
         with (
-            logged(ready.folder, screen, options["log_format"]),
+            logged(ready.folder, screen, options.aftermath.log_format),
             report_kept(keep_on) as spare,
         ):
             watching = partial(
                 Live(screen.err).sending, ready.plan.numbers, settings.ceilings().rate, settings.give_up_after_s
             )
             stopping = partial(_stopping, screen, spare)
-            judge = canary_judge(screen, ready.plan, may_ask=screen.can_ask and not options.get("yes"))
+            judge = canary_judge(screen, ready.plan, may_ask=screen.can_ask and not options.report.yes)
             hooks = Hooks(
-                watching, stopping, lambda _numbers, _states: None, judge, _steering(screen, options), options["until"]
+                watching, stopping, lambda _numbers, _states: None, judge, _steering(screen, options), options.until
             )
             sent = asyncio.run(carry_out(ready, approved, settings, address, login, hooks))
-            output, overwrite = options["output"], bool(options.get("overwrite"))
-            finished = finish_there(ready, settings, sent.ending, output, wanted_of(options), overwrite=overwrite)
+            output, overwrite = options.report.output, options.report.overwrite
+            finished = finish_there(
+                ready, settings, sent.ending, output, wanted_of(options.report), overwrite=overwrite
+            )
             _warn_of_place(screen, output, finished.report)
         _tell(screen, ready, settings, sent, finished)
     return Carried(ready.folder, finished.exit_code, next(iter(wishes), None), finished.also)
@@ -570,26 +575,26 @@ def _done_by(finished: Finished) -> str:
 
 @contextmanager
 def _prepared(
-    options: dict[str, Any], settings: Settings, destination: Destination, screen: Screen, look: Look
+    options: PlanOptions, settings: Settings, destination: Destination, screen: Screen, look: Look
 ) -> Iterator[Prepared]:
-    state_dir = state_dir_from(options)
-    copy: SetAside | None = options.get("copy")  # of the one file that a night takes out of its inbox
-    files, reading = options["files"], reading_of(settings, state_dir)
+    state_dir, files, copy = options.state_dir, options.files, options.copy
+    reading = reading_of(settings, state_dir)
     tables, notes = ([open_table(files[0], reading, copy)], ()) if copy else open_tables(files, reading)
     for note in notes:
         screen.note(note)
-    show_numbers = options["show_numbers"]
     with ExitStack() as stack:
         with Live(screen.err).reading() as on_rows:
             ready = stack.enter_context(
-                prepared(tables, settings, destination, state_dir, time.time(), Sight(look, on_rows, show_numbers))
+                prepared(
+                    tables, settings, destination, state_dir, time.time(), Sight(look, on_rows, options.show_numbers)
+                )
             )
         yield ready
 
 
-def _steering(screen: Screen, options: dict[str, Any]) -> Callable[[Pool], AbstractContextManager[None]]:
+def _steering(screen: Screen, options: RunOptions | ResumeOptions) -> Callable[[Pool], AbstractContextManager[None]]:
     """Return what lets the operator's keys steer; nothing is read where the numbers came from standard input."""
-    return (lambda _pool: nullcontext()) if "-" in options.get("files", ()) else partial(steered_by_keys, screen)
+    return (lambda _pool: nullcontext()) if "-" in getattr(options, "files", ()) else partial(steered_by_keys, screen)
 
 
 @contextmanager

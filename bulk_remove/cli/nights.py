@@ -2,12 +2,11 @@
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from bulk_remove.cli.aftermath import Aftermath, aftermath
-from bulk_remove.cli.commands import resume
-from bulk_remove.cli.given import address_from, login_from, settings_from, state_dir_from
+from bulk_remove.cli.given import InboxOptions
 from bulk_remove.cli.jobs import resume_run, run_anew
 from bulk_remove.cli.signals import exit_of, put_back
 from bulk_remove.console import Screen
@@ -23,34 +22,34 @@ from bulk_remove.run.past import EarlierRuns
 from bulk_remove.run.resume import close_run
 
 
-def inbox_job(options: dict[str, Any]) -> int:
+def inbox_job(options: InboxOptions) -> int:
     """Spend a night; returns the worst exit code of its files. Raises BulkRemoveError where it cannot begin."""
     screen = Screen()
-    with aftermath(screen, options) as after:
+    with aftermath(screen, options.run.aftermath) as after:
         after.code = _spent(screen, options, after)
     return after.code
 
 
-def _spent(screen: Screen, options: dict[str, Any], after: Aftermath) -> ExitCode:
-    if not options["yes"]:
+def _spent(screen: Screen, options: InboxOptions, after: Aftermath) -> ExitCode:
+    if not options.run.report.yes:
         raise UsageError("An inbox asks nobody before it removes.", "Try a file with plan first, then add --yes.")
-    settings = settings_from(options)
-    address = address_from(options)
-    login_from(options, address)  # what is wrong with it is told before anything is looked at
-    state_dir = state_dir_from(options)
+    settings = options.run.given.settings()
+    address = options.run.server.address()
+    options.run.user.login(address)  # what is wrong with it is told before anything is looked at
+    state_dir = options.run.state_dir
     make_private(state_dir)
     held = [settings.campaign] if settings.campaign else []
     with (
-        Inbox(options["folder"]) as inbox,
+        Inbox(options.folder) as inbox,
         lock_inbox(state_dir, inbox.folder),
         lock_campaigns(state_dir, address.host, held),
     ):
         night = Night(
             inbox,
             EarlierRuns(state_dir, address.host, settings),
-            _doing(screen, options, held, state_dir),
-            options["settle"],
-            options["until"],
+            _doing(screen, options, held),
+            options.settle,
+            options.run.until,
             one_campaign=bool(held),
             keep=settings.keep,
         )
@@ -67,23 +66,22 @@ def _spent(screen: Screen, options: dict[str, Any], after: Aftermath) -> ExitCod
     return worst(end.code for end in night.ends)
 
 
-def _doing(screen: Screen, options: dict[str, Any], held: Sequence[str], state_dir: Path) -> Doing:
+def _doing(screen: Screen, options: InboxOptions, held: Sequence[str]) -> Doing:
     def start(path: Path, copy: SetAside) -> Carried:
         with put_back():
-            return run_anew(screen, {**options, "files": (str(path),), "copy": copy, "output": None}, held)
+            return run_anew(screen, replace(options.run, files=(str(path),), copy=copy), held)
 
     def again(folder: Path) -> Carried:
         # What of tonight's options counts is what `resume` has: the run goes on as it was told when it began.
-        known = {param.name for param in resume.params}
-        counting = {name: value for name, value in options.items() if name in known}
+        report = replace(options.resume.report, output=folder / REPORT)
         with put_back():
-            return resume_run(screen, {**counting, "run": folder.name, "output": folder / REPORT}, held)
+            return resume_run(screen, replace(options.resume, run=folder.name, report=report), held)
 
     def close(folder: Path) -> Finished | None:
         return close_run(folder, time.time())
 
     tell, tell_error = screen.tell, screen.error
-    return Doing(start, again, close, tell, tell_error, time.time, time.monotonic, time.sleep, state_dir)
+    return Doing(start, again, close, tell, tell_error, time.time, time.monotonic, time.sleep, options.run.state_dir)
 
 
 def _tell(screen: Screen, ends: Sequence[FileEnd], after: Aftermath) -> None:

@@ -1,8 +1,9 @@
 """The options, each also an environment variable: `--max-request-line` is `BULK_REMOVE_MAX_REQUEST_LINE`."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, time, timedelta
+from enum import StrEnum
 from pathlib import Path
 from time import time as time_s
 from typing import Any, TypeVar
@@ -11,11 +12,12 @@ import click
 
 from bulk_remove.core.conditions import Condition
 from bulk_remove.core.limits import parse_share
-from bulk_remove.core.model import Brackets, CsvFor, NumberFormat, ReportFormat
-from bulk_remove.core.throttle import Level
+from bulk_remove.core.model import CsvFor, ReportFormat
 from bulk_remove.core.timeline import read_window
 from bulk_remove.errors import UsageError
 from bulk_remove.language import joined, ours, say, translated
+from bulk_remove.run.folders import default_state_dir
+from bulk_remove.settings import SETTINGS, Check, Later, Part, Setting, conditions, path, paths, share, windows
 
 F = TypeVar("F", bound=Callable[..., Any])
 _UNIT_S = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
@@ -64,8 +66,16 @@ def _all(*options: Callable[[F], F]) -> Callable[[F], F]:
 # What becomes of a file that is not there, or not readable, is told by what reads it.
 _FILE = click.Path(readable=False)
 
+
+def _state_dir(ctx: click.Context, _param: click.Parameter, value: Path | None) -> Path | None:
+    return value if value or ctx.resilient_parsing else default_state_dir()
+
+
 state_dir_option = _option(
-    "--state-dir", type=click.Path(path_type=Path, file_okay=False), help="Where runs keep their ledgers and logs."
+    "--state-dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    callback=_state_dir,
+    help="Where runs keep their ledgers and logs.",
 )
 
 
@@ -100,14 +110,6 @@ class WindowOption(click.ParamType[str]):
         return text
 
 
-_HOURS: dict[str, Any] = {
-    "type": WindowOption(),
-    "multiple": True,
-    "metavar": "WINDOW",
-    "help": "Remove only in these hours, mon-fri 20:00-06:00; may be repeated.",
-}
-
-
 class Conditions(click.ParamType[str]):
     """`zgoda=NIE`; a variable may hold several with semicolons between them."""
 
@@ -123,102 +125,73 @@ class Conditions(click.ParamType[str]):
         return str(value)
 
 
-_INTERNAL = "Send numbers of 3 to 6 digits; else only if most of the numbers are such."
-_ALSO_TRY = "Ask for what is not there in other forms as well: plus,international,zeros,national."
+_SHARED: Mapping[Check, Mapping[str, Any]] = {
+    share: {"type": Share()},
+    windows: {"type": WindowOption(), "multiple": True},
+    conditions: {"type": Conditions(), "multiple": True},
+    paths: {"type": _FILE, "multiple": True},
+    path: {"type": _FILE},
+}
+"""The options of settings whose check says more than their type."""
 
-# The same for a rerun, where what is not given stays as it was.
-keep_options, kept_keep_options = (
-    _all(
-        _option("--keep", multiple=True, type=_FILE, help="Never remove the numbers of this file; may be repeated."),
-        _option("--keep-skips/--no-keep-skips", default=default, help="Leave such numbers out instead of stopping."),
-    )
-    for default in (False, None)
-)
 
-campaign_option = _option("--campaign", "-c", help="A campaign to look for.")
-region_option = _option(
-    "--region", default="PL", show_default=True, help="The country of numbers without a country code."
-)
+def setting_option(setting: Setting, *, again: bool = False) -> Callable[[F], F]:
+    """Return the option of a setting; `again` for an earlier run, where what is not given stays as it was."""
+    flag, properties = setting.flag, dict(_properties_of(setting))
+    if bool in setting.kinds and (setting.later or setting.default is None):
+        flag, properties = f"{flag}/--no-{flag.removeprefix('--')}", {"default": None if again else setting.default}
+    elif not again and not properties.keys() & {"multiple", "is_flag"}:
+        properties |= {"default": _default_of(setting), "show_default": setting.default not in ("", None, ())}
+    if setting.metavar:
+        properties["metavar"] = setting.metavar
+    help_text = (again and setting.again) or setting.help
+    return _option(flag, *filter(None, [setting.short]), setting.option, help=help_text, **properties)
+
+
+def _properties_of(setting: Setting) -> Mapping[str, Any]:
+    if setting.check in _SHARED:
+        return _SHARED[setting.check]
+    if setting.field != setting.option:
+        return {"type": Duration()}
+    if bool in setting.kinds:
+        return {"is_flag": True}
+    if isinstance(setting.default, StrEnum):
+        return {"type": click.Choice([member.value for member in type(setting.default)])}
+    return {"type": next(({int: int, float: float}[kind] for kind in setting.kinds if kind in (int, float)), str)}
+
+
+def _default_of(setting: Setting) -> Any:
+    """Return the default as it would be typed."""
+    if setting.check is share and setting.default is not None:
+        return f"{setting.default:.0%}"
+    if setting.field != setting.option:
+        seconds = setting.default
+        return f"{seconds:g}s" if seconds <= _UNIT_S["m"] else f"{seconds / _UNIT_S['m']:g}m"
+    if isinstance(setting.default, StrEnum):
+        return setting.default.value
+    return "" if setting.default == () else setting.default
+
+
+def _settings(*parts: Part, later: Later = Later.NEVER) -> Callable[[F], F]:
+    """Return the options of these parts' settings; with `later`, of those that may be changed for an earlier run."""
+    chosen = [setting for setting in SETTINGS.values() if setting.part in parts and setting.later >= later]
+    return _all(*(setting_option(setting, again=later is not Later.NEVER) for setting in chosen))
+
 
 input_options = _all(
-    _option("--campaign", "-c", default="", help="The campaign's five characters, for example 00001."),
-    _option("--campaign-column", help="Or the column with the campaign of each row: its name or place."),
-    _option("--column", help="The phone column: its name, or its place counted from 1."),
-    _option("--trust-column", is_flag=True, help="Take the phone column even if it looks like something else."),
-    _option("--sheet", help="The sheet of a workbook: its name, or its place counted from 1."),
-    _option("--encoding", help="The encoding of a CSV file, for example cp1250; else it is found out."),
-    _option("--delimiter", help="The separator of a CSV file, one character or 'tab'; else it is found out."),
-    _option("--header/--no-header", "has_header", default=None, help="Whether the first row names the columns."),
-    _option("--internal-numbers/--no-internal-numbers", default=None, help=_INTERNAL),
-    _option(
-        "--where",
-        type=Conditions(),
-        multiple=True,
-        metavar="COLUMN=VALUE",
-        help="Take only rows with this value; may be repeated, then all must hold.",
-    ),
-    _option("--split-cells", is_flag=True, help="Take each number of a cell that holds several whole ones."),
-    _option(
-        "--max-invalid",
-        type=Share(),
-        default="5%",
-        show_default=True,
-        help="Stop if more filled rows are invalid; fewer than 10 pass up to 50%.",
-    ),
-    _option("--also-try", default="", metavar="FORMS", help=_ALSO_TRY),
+    _settings(Part.INPUT),
     click.option("--show-numbers", is_flag=True, help="Show the sample cells of the plan unmasked."),
-    keep_options,
-    _option("--keep-columns", is_flag=True, help="Put the input's own columns first in the report."),
-    _option(
-        "--number-format",
-        type=click.Choice([form.value for form in NumberFormat]),
-        default=NumberFormat.AUTO.value,
-        show_default=True,
-        help="How the campaign holds its numbers; auto: as its own records show.",
-    ),
-    region_option,
 )
+guard_options = _settings(Part.GUARD)
+request_options = _settings(Part.REQUEST)
+retry_options = _settings(Part.RETRY)
+region_option = setting_option(SETTINGS["region"])
+campaign_option = _option("--campaign", "-c", help="A campaign to look for.")
 
-_MAX_NUMBERS = "Stop when more numbers than this would be sent to a campaign."
-_MAX_SHARE = "Stop above this share of the campaign's records (50% if counted)."
-_MAX_TIMES = "Stop when they are more than so many times what the campaign's runs usually send."
-_CANARY = "Send one request alone first, and the rest once its verdicts are judged."
-_MAX_NOT_EXIST = "The share of the first numbers that may not be there."
-_ADDITIONAL = "Remove a record, too, when a number is among its additional ones."
-
-guard_options = _all(
-    _option("--max-numbers", type=int, help=_MAX_NUMBERS),
-    _option("--max-share", type=Share(), help=_MAX_SHARE),
-    _option("--max-times-usual", type=float, help=_MAX_TIMES),
-    _option("--additional-numbers/--no-additional-numbers", default=False, help=_ADDITIONAL),
-    _option("--canary/--no-canary", default=False, help=_CANARY),
-    _option("--canary-max-not-exist", type=Share(), default="90%", show_default=True, help=_MAX_NOT_EXIST),
-)
-
-canary_limit_option = _option("--canary-max-not-exist", type=Share(), help=_MAX_NOT_EXIST)
-
-# The same for a rerun: what is not given stays as it was.
-kept_guard_options = _all(
-    _option("--max-numbers", type=int, help=_MAX_NUMBERS),
-    _option("--max-share", type=Share(), help=_MAX_SHARE),
-    _option("--max-times-usual", type=float, help=_MAX_TIMES),
-    _option("--additional-numbers/--no-additional-numbers", default=None, help=_ADDITIONAL),
-    _option("--canary/--no-canary", default=None, help=_CANARY),
-    canary_limit_option,
-)
-
-form_options = _all(
-    _option("--campaign", "-c", help="The campaign; else the report's own."),
-    _option("--also-try", metavar="FORMS", help=_ALSO_TRY),
-    _option(
-        "--number-format",
-        type=click.Choice([form.value for form in NumberFormat]),
-        help="As in the earlier run; auto: look again.",
-    ),
-    _option("--region", help="As in the earlier run."),
-    _option("--brackets", type=click.Choice([form.value for form in Brackets]), help="How [] is written."),
-    _option("--max-request-line", type=int, help="Bytes of the whole request line."),
-    _option("--max-numbers-per-request", type=int, help="Numbers in one request."),
+# What a later command may change of an earlier run.
+resume_options = _settings(*Part, later=Later.RESUME)
+rerun_options = _all(
+    _settings(*Part, later=Later.RERUN),
     _option("--url", help="The system's address; else the earlier run's."),
     _option("--system", help="Or only the system's name."),
 )
@@ -237,45 +210,9 @@ address_options = _all(
     _option("--system", help="Or only the system's name: SYSTEM."),
 )
 
-connection_options = _all(
-    address_options,
-    _option("--ca-file", type=_FILE, default="", help="A PEM file with a CA to trust besides the system's."),
-    _option("--proxy", default="", help="The proxy to use instead of HTTPS_PROXY."),
-    _option("--connect-timeout", type=Duration(), default="10s", show_default=True, help="For a connection."),
-    _option("--timeout", type=Duration(), default="60s", show_default=True, help="For a whole request."),
-)
+connection_options = _all(address_options, _settings(Part.CONNECTION))
 
 server_options = _all(login_options, connection_options)
-
-request_options = _all(
-    _option(
-        "--brackets",
-        type=click.Choice([form.value for form in Brackets]),
-        default=Brackets.ENCODED.value,
-        show_default=True,
-        help="How the [] of phone_number[] is written.",
-    ),
-    _option("--trailing-slash", is_flag=True, help="Write .../records/ with a slash at the end."),
-    _option("--max-request-line", type=int, default=8000, show_default=True, help="Bytes of the whole request line."),
-    _option("--max-numbers-per-request", type=int, default=900, show_default=True, help="Numbers in one request."),
-    _option(
-        "--pace",
-        type=click.Choice([level.value for level in Level]),
-        default=Level.STEADY.value,
-        show_default=True,
-        help="How much of the server to use; fixed: the ceilings, whatever it bears.",
-    ),
-    _option(
-        "--slow-reply",
-        type=Duration(),
-        default="10s",
-        show_default=True,
-        help="A reply that takes longer makes requests smaller.",
-    ),
-    _option("--hours", **_HOURS),
-    _option("--rate", type=float, help="The ceiling in requests a second; else that of --pace."),
-    _option("--concurrency", type=int, help="The ceiling in requests at once; else that of --pace."),
-)
 
 
 _MOMENT = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2}[T ])?[0-9]{2}:[0-9]{2}(:[0-9]{2})?")
@@ -315,48 +252,6 @@ class TimeOfDay(click.ParamType[float]):
 
 
 until_option = _option("--until", type=TimeOfDay(), help="Stop safely at this time of day, for example 06:00.")
-
-retry_options = _all(
-    _option("--tries", type=int, default=6, show_default=True, help="Tries of a request that finds no answer."),
-    _option(
-        "--give-up-after",
-        type=Duration(),
-        default="15m",
-        show_default=True,
-        help="How long the server may answer nobody.",
-    ),
-    _option(
-        "--busy-for",
-        type=Duration(),
-        default="30m",
-        show_default=True,
-        help="How long to ask again for a number in a call.",
-    ),
-    _option(
-        "--busy-delay",
-        type=Duration(),
-        default="30s",
-        show_default=True,
-        help="The first wait for a call to end; it doubles.",
-    ),
-)
-
-# What a later session may change of an earlier run; without a default, so that what is not given stays as it was.
-change_options = _all(
-    _option("--pace", type=click.Choice([level.value for level in Level]), help="How much of the server to use."),
-    _option("--slow-reply", type=Duration(), help="A reply that takes longer makes requests smaller."),
-    _option("--hours", **_HOURS),
-    _option("--rate", type=float, help="The ceiling in requests a second."),
-    _option("--concurrency", type=int, help="The ceiling in requests at once."),
-    _option("--tries", type=int, help="Tries of a request that finds no answer."),
-    _option("--give-up-after", type=Duration(), help="How long the server may answer nobody."),
-    _option("--busy-for", type=Duration(), help="How long to ask again for a number in a call, from now."),
-    _option("--busy-delay", type=Duration(), help="The first wait for a call to end; it doubles."),
-    _option("--connect-timeout", type=Duration(), help="For a connection."),
-    _option("--timeout", type=Duration(), help="For a whole request."),
-    _option("--ca-file", type=_FILE, help="A PEM file with a CA to trust besides the system's."),
-    _option("--proxy", help="The proxy to use instead of HTTPS_PROXY."),
-)
 
 
 class FormatsOption(click.ParamType[tuple[ReportFormat, ...]]):

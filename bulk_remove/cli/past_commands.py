@@ -7,10 +7,9 @@ import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from bulk_remove.cli.aftermath import in_short, local
-from bulk_remove.cli.given import state_dir_from
+from bulk_remove.cli.given import AgainOptions, ReportOptions
 from bulk_remove.cli.signals import exit_of
 from bulk_remove.console import Screen
 from bulk_remove.core.forms import told_forms
@@ -38,12 +37,11 @@ from bulk_remove.run.resume import close_run, ended_run, find_run
 from bulk_remove.settings import Destination
 
 
-def list_job(options: dict[str, Any]) -> int:
+def list_job(state_dir: Path, *, as_json: bool) -> int:
     """List the runs. Raises StorageError."""
     screen = Screen()
-    state_dir = state_dir_from(options)
     runs = past_runs(state_dir)
-    if options["as_json"]:
+    if as_json:
         screen.tell_json({"runs": [run_as_json(run) for run in runs]})
         return ExitCode.OK
     count = 0
@@ -55,18 +53,17 @@ def list_job(options: dict[str, Any]) -> int:
     return ExitCode.OK
 
 
-def show_run_job(options: dict[str, Any]) -> int:
+def show_run_job(name: str, state_dir: Path, *, as_json: bool) -> int:
     """Show one run. Raises InputError, StorageError."""
     screen = Screen()
-    state_dir = state_dir_from(options)
-    folder = next((folder for folder in run_folders(state_dir) if folder.name == options["run"]), None)
+    folder = next((folder for folder in run_folders(state_dir) if folder.name == name), None)
     if folder is None:
         raise InputError(
-            phrase("There is no run {run} in {state_dir}.", run=options["run"], state_dir=state_dir),
+            phrase("There is no run {run} in {state_dir}.", run=name, state_dir=state_dir),
             "`bulk-remove runs list` names them; check --state-dir.",
         )
     run = past_run(folder)
-    if options["as_json"]:
+    if as_json:
         screen.tell_json(details_as_json(run))
         return ExitCode.OK
     for line in (*in_short(run), *_in_full(run)):
@@ -74,10 +71,10 @@ def show_run_job(options: dict[str, Any]) -> int:
     return ExitCode.OK
 
 
-def abandon_job(options: dict[str, Any]) -> int:
+def abandon_job(name: str, state_dir: Path) -> int:
     """Never take a run up again. Raises InputError, RunLockedError, StorageError."""
     screen = Screen()
-    folder = find_run(state_dir_from(options), options["run"])
+    folder = find_run(state_dir, name)
     finished = close_run(folder, time.time(), abandoned=True)
     screen.tell(phrase("Run {name} is abandoned: it is not taken up again.", name=folder.name))
     if finished is None:
@@ -93,21 +90,21 @@ def abandon_job(options: dict[str, Any]) -> int:
     return ExitCode.OK
 
 
-def prune_job(options: dict[str, Any]) -> int:
+def prune_job(state_dir: Path, older_than_s: float, *, dry_run: bool, yes: bool) -> int:
     """Delete old runs, after asking. Raises GuardStop, UsageError, StorageError."""
     screen = Screen()
-    condemned = [*doomed(state_dir_from(options), options["older_than"], time.time())]
+    condemned = [*doomed(state_dir, older_than_s, time.time())]
     if not condemned:
         screen.tell("Nothing is that old: nothing is deleted.")
         return ExitCode.OK
     for one in condemned:
-        screen.tell(phrase("Would delete: {what}" if options["dry_run"] else "To be deleted: {what}", what=_what(one)))
-    if options["dry_run"]:
+        screen.tell(phrase("Would delete: {what}" if dry_run else "To be deleted: {what}", what=_what(one)))
+    if dry_run:
         _tell_left(screen, condemned)
         return ExitCode.OK
     deleted: list[Doomed] = []
     try:
-        _check_wanted(screen, condemned, yes=options["yes"])
+        _check_wanted(screen, condemned, yes=yes)
         for one in condemned:
             deleted += [one] if _is_deleted(screen, one) else []
     except KeyboardInterrupt as stop:
@@ -236,21 +233,19 @@ def _faults(faults: Mapping[str, int]) -> str:
     return phrase("; without verdicts: {told}", told=joined(", ", told)) if told else ""
 
 
-def explain_job(options: dict[str, Any]) -> int:
+def explain_job(number: str, campaign: str | None, state_dir: Path, *, as_json: bool) -> int:
     """Tell what became of a number in all runs.
 
     Raises InputError when no run held it, AlteredLedgerError after all when a ledger is not as it was written,
     StorageError.
     """
     screen = Screen()
-    state_dir = state_dir_from(options)
-    number, campaign = options["number"], options["campaign"]
     runs = [*explained(state_dir, number, campaign)]
     unread = sum(bool(one.problem) and not one.trace.rows for one in runs)
     altered = [one.run.run_id for one in runs if one.altered]
-    if options["as_json"]:
+    if as_json:
         screen.tell_json({"number": number, "runs": [explained_as_json(one) for one in runs]})
-    for one in runs if not options["as_json"] else ():
+    for one in runs if not as_json else ():
         for line in _explained(one):
             screen.tell(line)
     if altered:
@@ -357,14 +352,14 @@ _TOLD = {
 }
 
 
-def verify_job(options: dict[str, Any]) -> int:
+def verify_job(name: str, head: str, state_dir: Path, *, as_json: bool) -> int:
     """Tell that a run's ledger and reports are as they were written. Raises InputError, UsageError, StorageError."""
     screen = Screen()
-    head = (options["head"] or "").lower()
+    head = head.lower()
     if head and not re.fullmatch("[0-9a-f]{64}", head):
         raise UsageError("--head is no head of a ledger.", "Give the 64 digits and letters of `ledger_head`.")
-    proof = proven(find_run(state_dir_from(options), options["run"] or ""), head)
-    if options["as_json"]:
+    proof = proven(find_run(state_dir, name), head)
+    if as_json:
         screen.tell_json(proof_as_json(proof))
         return ExitCode.OK
     for line in _lines(proof, head):
@@ -402,22 +397,21 @@ def _lines(proof: Proven, head: str) -> Iterator[str]:
         )
 
 
-def report_job(options: dict[str, Any]) -> int:
+def report_job(options: AgainOptions) -> int:
     """Write a report of an earlier run again. Raises InputError, UsageError, CampaignLockedError, StorageError."""
     screen = Screen()
-    state_dir = state_dir_from(options)
-    folder = find_run(state_dir, options["run"] or "")
-    form = _format_of(options["form"], options["output"])
-    csv_for = CsvFor(options["csv_for"])
+    state_dir, folder = options.state_dir, find_run(options.state_dir, options.run or "")
+    form = _format_of(options.form, options.output)
+    csv_for = CsvFor(options.csv_for)
     if csv_for is not CsvFor.PROGRAMS and form is not ReportFormat.CSV:
         raise UsageError(
             phrase("--csv-for says how a CSV is written, not {form}.", form=form),
             "Leave it out, or write --format csv.",
         )
-    path = options["output"] or folder / f"report.{'summary.' if form is ReportFormat.JSON else ''}{form}"
+    path = options.output or folder / f"report.{'summary.' if form is ReportFormat.JSON else ''}{form}"
     check_place(path)
     with ended_run(folder, state_dir) as (ready, settings, ending):
-        check_replaceable(path, Job(state_dir, ready.plan.host, settings, folder.name, overwrite=options["overwrite"]))
+        check_replaceable(path, Job(state_dir, ready.plan.host, settings, folder.name, overwrite=options.overwrite))
         write_again(ready, settings, ending, form, path, csv_for)
     screen.tell(phrase("The report of run {name}: {path}", name=folder.name, path=path))
     return ExitCode.OK
@@ -438,8 +432,8 @@ def _format_of(name: str | None, output: Path | None) -> ReportFormat:
     return form
 
 
-def wanted_of(options: dict[str, Any], told: Destination | None = None) -> Wanted:
+def wanted_of(options: ReportOptions, told: Destination | None = None) -> Wanted:
     """Return which reports are wanted; what is not given is as the earlier run was `told`."""
     told = told or Destination()
-    also = told.also if options["also"] is None else options["also"]
-    return Wanted(CsvFor(options["csv_for"] or told.csv_for), also)
+    also = told.also if options.also is None else options.also
+    return Wanted(CsvFor(options.csv_for or told.csv_for), also)

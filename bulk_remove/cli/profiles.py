@@ -418,6 +418,8 @@ class Configured(click.Command):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command. A UsageError about a setting that was not typed says where it stands."""
+        if "profile" in ctx.params:  # has been chosen by now
+            ctx.params = {name: value for name, value in ctx.params.items() if name not in CHOOSERS}
         try:
             return super().invoke(ctx)
         except UsageError as error:
@@ -594,13 +596,6 @@ def untyped_place(ctx: click.Context, param: click.Parameter) -> str:
     if source is ParameterSource.DEFAULT_MAP:
         return str(profile_of(ctx).entries[key_of(param)].place)
     return ""
-
-
-def without_profile(options: dict[str, Any], *names: str) -> dict[str, Any]:
-    """Return the options without what the profile says of some: it was not meant for an earlier run."""
-    ctx = click.get_current_context()
-    told = {name for name in names if ctx.get_parameter_source(name) is ParameterSource.DEFAULT_MAP}
-    return {name: None if name in told else value for name, value in options.items()}
 
 
 VARIABLE = "_BULK_REMOVE_COMPLETE"
