@@ -49,7 +49,7 @@ class Age(Duration):
 
 def _option(name: str, *names: str, **properties: Any) -> Callable[[F], F]:
     variable = f"BULK_REMOVE_{name.partition('/')[0].removeprefix('--').replace('-', '_').upper()}"
-    return click.option(name, *names, envvar=variable, show_envvar=True, **properties)
+    return click.option(name, *names, envvar=variable, **properties)
 
 
 def _all(*options: Callable[[F], F]) -> Callable[[F], F]:
@@ -129,7 +129,7 @@ _ALSO_TRY = "Ask for what is not there in other forms as well: plus,internationa
 # The same for a rerun, where what is not given stays as it was.
 keep_options, kept_keep_options = (
     _all(
-        _option("--keep", multiple=True, type=_FILE, help="Never remove the numbers of this file; may be repeated."),
+        _option("--keep", multiple=True, type=_FILE, help="Never remove numbers in this file; may be repeated."),
         _option("--keep-skips/--no-keep-skips", default=default, help="Leave such numbers out instead of stopping."),
     )
     for default in (False, None)
@@ -143,7 +143,7 @@ region_option = _option(
 input_options = _all(
     _option("--campaign", "-c", default="", help="The campaign's five characters, for example 00001."),
     _option("--campaign-column", help="Or the column with the campaign of each row: its name or place."),
-    _option("--column", help="The phone column: its name, or its place counted from 1."),
+    _option("--column", help="The phone column: its name, or its place from 1."),
     _option("--trust-column", is_flag=True, help="Take the phone column even if it looks like something else."),
     _option("--sheet", help="The sheet of a workbook: its name, or its place counted from 1."),
     _option("--encoding", help="The encoding of a CSV file, for example cp1250; else it is found out."),
@@ -155,7 +155,7 @@ input_options = _all(
         type=Conditions(),
         multiple=True,
         metavar="COLUMN=VALUE",
-        help="Take only rows with this value; may be repeated, then all must hold.",
+        help="Remove only rows with this value; may be repeated.",
     ),
     _option("--split-cells", is_flag=True, help="Take each number of a cell that holds several whole ones."),
     _option(
@@ -179,10 +179,10 @@ input_options = _all(
     region_option,
 )
 
-_MAX_NUMBERS = "Stop when more numbers than this would be sent to a campaign."
+_MAX_NUMBERS = "Stop if more numbers than this are for one campaign."
 _MAX_SHARE = "Stop above this share of the campaign's records (50% if counted)."
 _MAX_TIMES = "Stop when they are more than so many times what the campaign's runs usually send."
-_CANARY = "Send one request alone first, and the rest once its verdicts are judged."
+_CANARY = "Send one request first, check it, then the rest."
 _MAX_NOT_EXIST = "The share of the first numbers that may not be there."
 _ADDITIONAL = "Remove a record, too, when a number is among its additional ones."
 
@@ -220,7 +220,7 @@ form_options = _all(
     _option("--max-request-line", type=int, help="Bytes of the whole request line."),
     _option("--max-numbers-per-request", type=int, help="Numbers in one request."),
     _option("--url", help="The system's address; else the earlier run's."),
-    _option("--system", help="Or only the system's name."),
+    _option("--system", help="The system's name; else the earlier run's."),
 )
 
 user_option = _option("--user", help="The API user.")
@@ -234,7 +234,7 @@ login_options = _all(
 
 address_options = _all(
     _option("--url", help="The system's address: https://SYSTEM.thulium.com."),
-    _option("--system", help="Or only the system's name: SYSTEM."),
+    _option("--system", help="The system's name: NAME in https://NAME.thulium.com."),
 )
 
 connection_options = _all(
@@ -396,7 +396,10 @@ _OVERWRITE = click.option("--overwrite", is_flag=True, help="Replace whatever is
 
 report_option = _all(
     _option(
-        "--output", "-o", type=click.Path(path_type=Path, dir_okay=False), help="The report; else in the run's folder."
+        "--output",
+        "-o",
+        type=click.Path(path_type=Path, dir_okay=False),
+        help="Write the report here; default: the run's folder.",
     ),
     formats_option,
 )
@@ -462,5 +465,5 @@ inbox_options = _all(
         show_default=True,
         help="How long a file must not change before it is taken.",
     ),
-    click.option("--yes", "-y", is_flag=True, help="Remove without asking; an inbox never asks, so it is needed."),
+    click.option("--yes", "-y", is_flag=True, help="Needed: an inbox removes without asking."),
 )
