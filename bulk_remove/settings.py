@@ -395,8 +395,8 @@ class Settings:
         str | None, _input(place, "Or the column with the campaign of each row: its name or place.")
     ] = None
     """Or the column that holds the campaign of each row: its name, or its place counted from 1."""
-    column: Annotated[str | None, _input(place, "The phone column: its name, or its place counted from 1.")] = None
-    """The phone column: its name, or its place counted from 1. None: it is found out, or the file refused."""
+    column: Annotated[str | None, _input(place, "The phone column: its name, or its place from 1.")] = None
+    """The phone column: its name, or its place from 1. None: it is found out, or the file refused."""
     trust_column: Annotated[bool, _input(yes_or_no, "Take the phone column even if it looks like something else.")] = (
         False
     )
@@ -424,9 +424,7 @@ class Settings:
     """Whether numbers of three to six digits are taken. None: it is found out."""
     where: Annotated[
         tuple[str, ...],
-        _input(
-            conditions, "Take only rows with this value; may be repeated, then all must hold.", metavar="COLUMN=VALUE"
-        ),
+        _input(conditions, "Remove only rows with this value; may be repeated.", metavar="COLUMN=VALUE"),
     ] = ()
     """Conditions as "COLUMN=VALUE": only rows that meet all of them are taken. A column is a name, or its place."""
     split_cells: Annotated[bool, _input(yes_or_no, "Take each number of a cell that holds several whole ones.")] = False
@@ -446,9 +444,7 @@ class Settings:
         ),
     ] = ()
     """The forms in which a number that is not there is asked for again, in this order."""
-    keep: Annotated[
-        tuple[str, ...], _input(paths, "Never remove the numbers of this file; may be repeated.", _RERUN)
-    ] = ()
+    keep: Annotated[tuple[str, ...], _input(paths, "Never remove numbers in this file; may be repeated.", _RERUN)] = ()
     """Files with numbers that must never be removed: any of them in the input stops the run."""
     keep_skips: Annotated[bool, _input(yes_or_no, "Leave such numbers out instead of stopping.", _RERUN)] = False
     """Whether such numbers are left out instead, each as KEPT in the report, and all others are sent."""
@@ -471,7 +467,7 @@ class Settings:
 
     max_numbers: Annotated[
         int | None,
-        _guard(whole(1, 1_000_000_000), "Stop when more numbers than this would be sent to a campaign.", _RERUN),
+        _guard(whole(1, 1_000_000_000), "Stop if more numbers than this are for one campaign.", _RERUN),
     ] = None
     """How many numbers may be sent to one campaign; more stop the run. None: any."""
     max_share: Annotated[
@@ -491,9 +487,7 @@ class Settings:
         bool, _guard(yes_or_no, "Remove a record, too, when a number is among its additional ones.", _RERUN)
     ] = False
     """Whether the server looks among the additional numbers of records, too: that removes more."""
-    canary: Annotated[
-        bool, _guard(yes_or_no, "Send one request alone first, and the rest once its verdicts are judged.", _RERUN)
-    ] = False
+    canary: Annotated[bool, _guard(yes_or_no, "Send one request first, check it, then the rest.", _RERUN)] = False
     """Whether one request goes alone first; the others follow once its verdicts are judged."""
     canary_max_not_exist: Annotated[
         float, _guard(share, "The share of the first numbers that may not be there.", _RESUME)

@@ -24,6 +24,7 @@ from bulk_remove.cli.given import (
     SimulateOptions,
     take,
 )
+from bulk_remove.cli.help_pages import help_on
 from bulk_remove.cli.options import (
     Age,
     address_options,
@@ -54,6 +55,8 @@ _TYPED = "bulk_remove.typed"
 class Show(Configured):
     """Takes every option that can be set in the file, whichever command it belongs to."""
 
+    many_flags = True
+
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
         """Return the settings of all commands, and the options that choose a profile."""
         settings = [copy(param) for param in settings_of(ctx.find_root().command).values()]
@@ -69,7 +72,7 @@ class Show(Configured):
 
 @click.group(cls=Program)
 def config() -> None:
-    r"""Keep the settings of each system in a file, as profiles.
+    r"""Keep settings in a file, as profiles.
 
     \b
     Example:  bulk-remove config init
@@ -78,7 +81,9 @@ def config() -> None:
 
 @config.command(params=[PLACE])
 def init(config: Path | None) -> int:
-    r"""Write a file with every setting in it, commented out; an existing one is never overwritten.
+    r"""Write a file with every setting in it, commented out.
+
+    An existing file is never overwritten.
 
     \b
     Example:  bulk-remove config init
@@ -90,7 +95,7 @@ def init(config: Path | None) -> int:
 
 @config.command(params=[PLACE])
 def path(config: Path | None) -> int:
-    r"""Print where the file is looked for.
+    r"""Print where the settings file is expected.
 
     \b
     Example:  "${EDITOR:-vi}" "$(bulk-remove config path)"
@@ -102,7 +107,7 @@ def path(config: Path | None) -> int:
 
 @config.command("show", cls=Show)
 def show_settings(**_options: Any) -> int:
-    r"""Show every setting and where its value comes from: flag, variable, file and key, or default.
+    r"""Show every setting, its value and where the value comes from.
 
     \b
     Example:  bulk-remove config show --profile acme --rate 2
@@ -117,7 +122,9 @@ def show_settings(**_options: Any) -> int:
 @connection_options
 @click.option("--check/--no-check", default=True, help="Whether to try the password first.")
 def login(**given: Any) -> int:
-    r"""Ask for the API user's password, try it, and store it in the system's keyring.
+    r"""Store the API user's password in the system's keyring.
+
+    You are asked for it, and it is tried first.
 
     \b
     Example:  bulk-remove login --system acme --user api
@@ -131,7 +138,7 @@ def login(**given: Any) -> int:
 @user_option
 @address_options
 def logout(**given: Any) -> int:
-    r"""Delete the API user's password from the system's keyring.
+    r"""Delete the API user's password from the keyring.
 
     \b
     Example:  bulk-remove logout --system acme --user api
@@ -146,7 +153,7 @@ COMMANDS: Sequence[click.Command] = (config, login, logout)
 
 @click.group(cls=Program)
 def runs() -> None:
-    r"""Look at the runs of this machine, and delete old ones for good.
+    r"""List, check and delete earlier runs of this machine.
 
     \b
     Example:  bulk-remove runs list
@@ -160,7 +167,7 @@ _json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON,
 @_json_option
 @state_dir_option
 def list_runs(state_dir: Path, *, as_json: bool) -> int:
-    r"""List all runs, oldest first: when, where to, what became of the numbers, what is open.
+    r"""List all runs, oldest first.
 
     \b
     Example:  bulk-remove runs list
@@ -175,7 +182,7 @@ def list_runs(state_dir: Path, *, as_json: bool) -> int:
 @_json_option
 @state_dir_option
 def show(run: str, state_dir: Path, *, as_json: bool) -> int:
-    r"""Show one run: its settings without secrets, its input, its sessions, its totals, where its report is.
+    r"""Show one run: settings, input, sessions, totals, report.
 
     \b
     Example:  bulk-remove runs show 20261124-021530-9f3a
@@ -191,10 +198,9 @@ def show(run: str, state_dir: Path, *, as_json: bool) -> int:
 @_json_option
 @state_dir_option
 def verify(run: str | None, head: str | None, state_dir: Path, *, as_json: bool) -> int:
-    r"""Check that the ledger of a run and its reports are as they were written; without an id, of the latest.
+    r"""Check that nobody altered a run's ledger or report.
 
-    The reports are held against the ledger, and that against the `ledger_head` of the summary beside them. Exit code 10
-    when one of them was altered.
+    Without RUN it checks the latest. Exit code 10 means that something was altered.
 
     \b
     Example:  bulk-remove runs verify 20261124-021530-9f3a
@@ -208,9 +214,9 @@ def verify(run: str | None, head: str | None, state_dir: Path, *, as_json: bool)
 @click.argument("run", metavar="RUN", type=RunId())
 @state_dir_option
 def abandon(run: str, state_dir: Path) -> int:
-    r"""Leave what a run left open for good: neither resume nor an inbox takes it up again.
+    r"""Give a run up: neither resume nor an inbox goes on with it.
 
-    Its ledger and its report stay. `rerun` can still ask for what is open, as a new run.
+    Its ledger and its report stay. `rerun` can still ask for the open numbers, as a new run.
 
     \b
     Example:  bulk-remove runs abandon 20261124-021530-9f3a
@@ -228,10 +234,9 @@ def abandon(run: str, state_dir: Path) -> int:
 @click.option("--yes", "-y", is_flag=True, help="Do not ask before deleting.")
 @state_dir_option
 def prune(older_than: float, state_dir: Path, *, dry_run: bool, yes: bool) -> int:
-    r"""Delete the folders of old runs for good: ledger, log and the report in it.
+    r"""Delete old runs for good: ledger, log and report.
 
-    A run that is under way is never touched. Reports that were written elsewhere stay, and are told. What a run left
-    that was killed while it planned goes as well, after an hour.
+    A run that is under way is never deleted. Reports that were written elsewhere stay; the command lists them.
 
     \b
     Example:  bulk-remove runs prune --older-than 90d --dry-run
@@ -261,11 +266,13 @@ _FILES = click.argument(
 )
 @click.version_option(__version__, message="bulk-remove %(version)s")
 def program() -> None:
-    r"""Remove phone numbers from a Thulium campaign, with a verdict for every one of them.
+    r"""Remove phone numbers from a Thulium campaign, and report on every row.
+
+    The flags of a command: bulk-remove help COMMAND
 
     \b
     Example:  bulk-remove plan opt-outs.csv -c 00001
-              bulk-remove run opt-outs.csv -c 00001 --system acme --user api -o report.csv
+              bulk-remove run opt-outs.csv -c 00001 --system acme --user api
     """
 
 
@@ -280,7 +287,7 @@ def program() -> None:
 def plan(**given: Any) -> int:
     r"""Show what a run would do; nothing is removed.
 
-    With a server, a user and a password the server is asked how many records the campaign holds, and in which form.
+    With a system, a user and a password it asks the server how many records the campaign holds, and in which form.
 
     FILE may be a folder, a pattern such as "exports/*.csv", or - for standard input.
 
@@ -304,12 +311,12 @@ def plan(**given: Any) -> int:
 @output_options
 @state_dir_option
 def run(**given: Any) -> int:
-    r"""Remove the numbers of the files from the campaign, and report on each.
+    r"""Remove the numbers in FILE from a campaign; it asks first.
 
     FILE may be a folder, a pattern such as "exports/*.csv", or - for standard input.
 
     \b
-    Example:  bulk-remove run opt-outs.csv -c 00001 --system acme --user api -o report.csv
+    Example:  bulk-remove run opt-outs.csv -c 00001 --system acme --user api
     """
     from bulk_remove.cli.jobs import run_job  # noqa: PLC0415 - see above
 
@@ -325,10 +332,10 @@ def run(**given: Any) -> int:
 @output_options
 @state_dir_option
 def resume(**given: Any) -> int:
-    r"""Finish a run that was stopped, by its id; without one, the latest.
+    r"""Finish a run that was stopped: the latest one, or RUN.
 
-    It shows what was done and what is left, and asks. Only the ledger is needed: the input may be gone. The report is
-    whole.
+    It shows what was done and what is left, and asks. It needs only the ledger: the input may be gone. The report
+    covers the whole run.
 
     \b
     Example:  bulk-remove resume 20261124-021530-9f3a
@@ -347,13 +354,13 @@ def resume(**given: Any) -> int:
 @output_options
 @state_dir_option
 def rerun(**given: Any) -> int:
-    r"""Ask again for what an earlier run left without a final answer.
+    r"""Ask again for the numbers that an earlier run left open.
 
-    The earlier run is named by its id, or by its report.csv alone, on whatever machine. The new report is whole: the
-    old verdicts are kept.
+    Name the earlier run by its id, or by its report.csv, on any machine. The new report covers all rows and keeps the
+    old verdicts.
 
     \b
-    Example:  bulk-remove rerun report.csv --system acme --user api -o report-2.csv
+    Example:  bulk-remove rerun report.csv --system acme --user api -o new.csv
     """
     from bulk_remove.cli.jobs import rerun_job  # noqa: PLC0415 - see above
     from bulk_remove.reader import is_readable  # noqa: PLC0415 - likewise
@@ -372,7 +379,9 @@ def rerun(**given: Any) -> int:
 @again_options
 @state_dir_option
 def report(**given: Any) -> int:
-    r"""Write the report of an earlier run again, by its id; without one, of the latest. Nothing is sent.
+    r"""Write the report of an earlier run again; nothing is sent.
+
+    Without RUN it is the latest.
 
     \b
     Example:  bulk-remove report 20261124-021530-9f3a -o report.html
@@ -387,7 +396,7 @@ def report(**given: Any) -> int:
 @region_option
 @server_options
 def check(**given: Any) -> int:
-    r"""Try the address, TLS, the credentials and the campaign; nothing is removed.
+    r"""Check address, login and campaign; nothing is removed.
 
     \b
     Example:  bulk-remove check --system acme --user api -c 00001
@@ -406,9 +415,9 @@ program.add_command(runs)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for machines.")
 @state_dir_option
 def explain(number: str, campaign: str | None, state_dir: Path, *, as_json: bool) -> int:
-    r"""Tell all that the runs of this machine did with one number: rows, requests, verdicts.
+    r"""Show what the runs of this machine did with one number.
 
-    The number may be written in any way; each run reads it by its own rules.
+    It lists rows, requests and verdicts. Write the number as you like: each run reads it by its own rules.
 
     \b
     Example:  bulk-remove explain "601 234 555"
@@ -430,13 +439,14 @@ def explain(number: str, campaign: str | None, state_dir: Path, *, as_json: bool
 @inbox_options
 @state_dir_option
 def inbox(**given: Any) -> int:
-    r"""Run each finished file of a drop folder, and move it to done/ or failed/ with its report beside it.
+    r"""Run each file of a drop folder; made for cron and systemd.
 
-    What an earlier night left unfinished is resumed first. Made for cron and systemd: the exit code is the worst of
-    the files'.
+    A finished file moves to done/ or failed/, with its report beside it.
+
+    What an earlier night left open is resumed first. The exit code is the worst of the files'.
 
     \b
-    Example:  bulk-remove inbox /srv/opt-outs -c 00001 --system acme --user api --until 06:00 --yes
+    Example:  bulk-remove inbox /srv/opt-outs -c 00001 --system acme --user api --yes
     """
     from bulk_remove.cli.nights import inbox_job  # noqa: PLC0415 - see above
 
@@ -472,7 +482,7 @@ def inbox(**given: Any) -> int:
 )
 @click.option("--audit", help="A JSONL file for what was really done.")
 def simulate(**given: Any) -> int:
-    r"""Serve a stand-in for Thulium on this machine, to rehearse against.
+    r"""Serve a stand-in for Thulium, to rehearse against.
 
     \b
     Example:  bulk-remove simulate --busy-share 0.02 --busy-seconds 20
@@ -480,6 +490,17 @@ def simulate(**given: Any) -> int:
     from bulk_remove.cli.simulation import simulate_job  # noqa: PLC0415 - see above
 
     return simulate_job(take(SimulateOptions, given))
+
+
+@program.command("help")
+@click.argument("words", nargs=-1, metavar="[COMMAND]...")
+def help_(words: Sequence[str]) -> None:
+    r"""Show the help page of a command.
+
+    \b
+    Example:  bulk-remove help run all
+    """
+    click.echo(help_on(click.get_current_context().find_root(), words))
 
 
 for command in (*COMMANDS, completion):

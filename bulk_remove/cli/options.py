@@ -51,7 +51,7 @@ class Age(Duration):
 
 def _option(name: str, *names: str, **properties: Any) -> Callable[[F], F]:
     variable = f"BULK_REMOVE_{name.partition('/')[0].removeprefix('--').replace('-', '_').upper()}"
-    return click.option(name, *names, envvar=variable, show_envvar=True, **properties)
+    return click.option(name, *names, envvar=variable, **properties)
 
 
 def _all(*options: Callable[[F], F]) -> Callable[[F], F]:
@@ -193,7 +193,7 @@ resume_options = _settings(*Part, later=Later.RESUME)
 rerun_options = _all(
     _settings(*Part, later=Later.RERUN),
     _option("--url", help="The system's address; else the earlier run's."),
-    _option("--system", help="Or only the system's name."),
+    _option("--system", help="The system's name; else the earlier run's."),
 )
 
 user_option = _option("--user", help="The API user.")
@@ -207,7 +207,7 @@ login_options = _all(
 
 address_options = _all(
     _option("--url", help="The system's address: https://SYSTEM.thulium.com."),
-    _option("--system", help="Or only the system's name: SYSTEM."),
+    _option("--system", help="The system's name: NAME in https://NAME.thulium.com."),
 )
 
 connection_options = _all(address_options, _settings(Part.CONNECTION))
@@ -291,7 +291,10 @@ _OVERWRITE = click.option("--overwrite", is_flag=True, help="Replace whatever is
 
 report_option = _all(
     _option(
-        "--output", "-o", type=click.Path(path_type=Path, dir_okay=False), help="The report; else in the run's folder."
+        "--output",
+        "-o",
+        type=click.Path(path_type=Path, dir_okay=False),
+        help="Write the report here; default: the run's folder.",
     ),
     formats_option,
 )
@@ -357,5 +360,5 @@ inbox_options = _all(
         show_default=True,
         help="How long a file must not change before it is taken.",
     ),
-    click.option("--yes", "-y", is_flag=True, help="Remove without asking; an inbox never asks, so it is needed."),
+    click.option("--yes", "-y", is_flag=True, help="Needed: an inbox removes without asking."),
 )

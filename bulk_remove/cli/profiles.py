@@ -21,6 +21,7 @@ import click
 from click.core import ParameterSource
 from click.shell_completion import BashComplete, CompletionItem, FishComplete, ZshComplete
 
+from bulk_remove.cli.help_pages import Helpful, HelpfulGroup
 from bulk_remove.cli.spoken import language_option, speak_as_asked
 from bulk_remove.core.model import harmless
 from bulk_remove.disk import NotOwnError, check_own, private
@@ -368,7 +369,6 @@ def _config(**properties: Any) -> click.Option:
         ["--config"],
         type=click.Path(path_type=Path, dir_okay=False, readable=False),
         envvar="BULK_REMOVE_CONFIG",
-        show_envvar=True,
         help="The file with the profiles; else the platform's place.",
         **properties,
     )
@@ -382,7 +382,6 @@ CHOICE = (
         is_eager=True,
         callback=_choose,
         envvar="BULK_REMOVE_PROFILE",
-        show_envvar=True,
         help="The profile to use; else the file's default.",
     ),
     _config(is_eager=True, callback=_choose),
@@ -390,7 +389,7 @@ CHOICE = (
 """Chooses a profile. Eager: what it holds must be known before the other options are read."""
 
 
-class Configured(click.Command):
+class Configured(Helpful):
     """A command; where it has settings, also options to choose the profile that they come from."""
 
     def __init__(
@@ -433,7 +432,7 @@ class Configured(click.Command):
             raise UsageError(error.sentence, hint) from None
 
 
-class Program(click.Group):
+class Program(HelpfulGroup):
     """A group whose commands, and those of groups in it, are configured."""
 
     command_class = Configured
@@ -647,7 +646,7 @@ def _places(ctx: click.Context) -> Iterator[Any]:
 @click.command(cls=Configured)
 @click.argument("shell", type=click.Choice([*_SHELLS]))
 def completion(shell: str) -> None:
-    r"""Print what makes a shell complete commands, flags, files and the ids of runs.
+    r"""Print the script with which a shell completes commands.
 
     \b
     Example:  echo 'eval "$(bulk-remove completion bash)"' >> ~/.bashrc

@@ -22,7 +22,6 @@ def language_option() -> click.Option:
         default=ENGLISH.code,
         show_default=True,
         envvar=_VARIABLE,
-        show_envvar=True,
         expose_value=False,
         callback=_chosen,
         help="The language of all that is shown; files and JSON stay in English.",

@@ -113,7 +113,7 @@ def test_no_terminal_and_no_yes_is_2(server: Running, tmp_path: Path, numbers: P
         pytest.param(("--ca-file", "nowhere.pem"), {}, "CA file", id="CA file"),
         pytest.param(("-o", "/nowhere/report.csv"), {}, "cannot be written", id="output in no folder"),
         pytest.param(("-o", "/dev/null"), {}, "does not name a CSV file", id="output is no CSV"),
-        pytest.param(("--nonsense",), {}, "No such option", id="unknown flag"),
+        pytest.param(("--nonsense",), {}, "has no flag --nonsense", id="unknown flag"),
         pytest.param((), {"BULK_REMOVE_CONCURRENCY": "0"}, "--concurrency is 0", id="an environment variable"),
     ],
 )

@@ -61,7 +61,7 @@ def commands(command: click.Command, *before: str) -> Iterator[tuple[str, ...]]:
 
 @pytest.mark.parametrize("words", [*commands(program)], ids=" ".join)
 def test_every_page_of_help_is_polish(words: tuple[str, ...]) -> None:
-    english, polish = (bulk_remove(*words, "--help", *more).stdout for more in ((), POLISH))
+    english, polish = (bulk_remove(*words, "--help", "all", *more).stdout for more in ((), POLISH))
     assert polish.startswith("Użycie: ")
     assert "Przykład: " in polish
     left = left_in_english(english, polish, "bulk-remove")
