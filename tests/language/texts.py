@@ -17,7 +17,7 @@ PACKAGE = Path(__file__).parents[2] / "bulk_remove"
 _FOR_MACHINES = {"api.py", "run/after.py", "cli/starter.py", "language.py"}
 """Files whose texts are for programs, or are written into files that stay in English."""
 _NOT_SAID = {
-    "gzip, deflate", "bold green", "bold yellow", "bold red", "no such table", "ModuleType | None", "K | Alike[K]",
+    "gzip, deflate", "bold green", "bold yellow", "bold red", "no such table", "K | Alike[K]",
     "bulk-remove %(version)s", "bulk-remove check", " (request_id {request_id})", "{problem} (request_id {request_id})",
     "%(asctime)s %(levelname)s %(message)s", "not exist", "not in this form", "passed over", "give up",
     "end the run", "read back from {file}", "the ledger's JSON is not an object",
@@ -55,6 +55,8 @@ def _said_in(tree: ast.Module) -> Iterator[Said]:
     for node in ast.walk(tree):
         if isinstance(node, ast.JoinedStr) or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)):
             not_said |= _constants(node)
+        for types in (getattr(node, "annotation", None), getattr(node, "returns", None)):
+            not_said |= _constants(types) if isinstance(types, ast.AST) else set()
         if isinstance(node, ast.Call) and (called := ast.unparse(node.func)):
             if called == "counted":
                 one, many = (ast.literal_eval(each) for each in node.args[1:3])
