@@ -352,10 +352,7 @@ _TRIES = 3
 
 
 class Screen:
-    """Facts for pipes go to standard output; questions and errors to standard error.
-
-    Nothing that becomes of either can end a run: see Outlet.
-    """
+    """Facts for pipes go to standard output; questions and errors to standard error."""
 
     def __init__(self) -> None:
         self.out, self.err = _console(sys.stdout), _console(sys.stderr)
@@ -388,11 +385,7 @@ class Screen:
         _print(self.err, Text.assemble("       ", _text(error.hint)))
 
     def plan(self, plan: Plan, known: Known, also_try: Sequence[str], forms: Iterable[str] = ()) -> None:
-        """Show what would be done, and what is known of the campaigns.
-
-        `also_try` names the forms in which a number that is not there is asked for again; `forms` are sentences on how
-        the campaigns hold their numbers.
-        """
+        """Show what would be done, and what is known of the campaigns."""
         _print(self.out, _text(phrase("Plan for {host}", host=plan.host), "bold"))
         if told := rehearsal_told(plan):
             _print(self.out, _text(told, "bold yellow"))
@@ -523,10 +516,7 @@ def _escaped(found: re.Match[str]) -> str:
 
 
 def _console(stream: IO[str] | None) -> Console:
-    """Return a console on a stream. What is no terminal gets no escape codes, whatever FORCE_COLOR says.
-
-    Nothing can be written in no columns, or in a few: some environments say COLUMNS=0 where nobody knows.
-    """
+    """Return a console on a stream. What is no terminal gets no escape codes, whatever FORCE_COLOR says."""
     to = outlet(stream)
     told = os.environ.get("COLUMNS", "")
     width = _USUAL_COLUMNS if told.isdecimal() and int(told) < _FEWEST_COLUMNS else None

@@ -90,10 +90,7 @@ class CellFormat:
 
     @cached_property
     def plain_digits(self) -> int | None:
-        """Return from how many digits on a whole number above zero is shown as it is; None where that is not certain.
-
-        It spares nearly all numbers a closer look.
-        """
+        """Return from how many digits on a positive whole number is shown as it is, None where that is not certain."""
         first = self.sections[0]
         kinds = [kind for kind, _ in first.tokens if kind not in {"literal", "point"}]
         if first.condition or first.date or first.scale or _adds(first.literals()):
@@ -110,10 +107,7 @@ class CellFormat:
         return section is None or (("text", "") in section.tokens and not _adds(section.literals()))
 
     def shown(self, value: float | str) -> str | None:
-        """Return what is shown of a value, None where that is the value itself in whatever grouping.
-
-        Zeros behind the point are left out, and a number in scientific notation counts as shown whole.
-        """
+        """Return what is shown of a value, None where that is the value itself in whatever grouping."""
         text = self._shown_text(value) if isinstance(value, str) else self._shown_number(value)
         if not text.strip():
             return "" if str(value).strip() else None
@@ -215,10 +209,7 @@ def _commas_behind(tokens: list[_Token]) -> int:
 
 
 def _whole(tokens: list[_Token]) -> list[_Token]:
-    """Leave out the commas; put the number in one place where its digits do not stand one by one.
-
-    That is a fraction, scientific notation, or text in place of which a number is shown.
-    """
+    """Leave out the commas; put the number in one place where its digits do not stand one by one."""
     kinds = [kind for kind, _ in tokens]
     at = kinds.index("digit") if "digit" in kinds else len(kinds)
     slash = tokens.index(_SLASH) if _SLASH in tokens[at:] else 0

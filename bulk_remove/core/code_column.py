@@ -93,10 +93,7 @@ class CodeKind:
 
 @dataclass(frozen=True, slots=True)
 class Beside:
-    """The phone column, by its index, beside which codes may stand, and the country of its national numbers.
-
-    `trust` says that no column may hold codes but one whose name says so.
-    """
+    """The phone column, by its index, beside which codes may stand, and the country of its national numbers."""
 
     phone: int
     region: str = "PL"
@@ -104,12 +101,7 @@ class Beside:
 
 
 def find_code_column(header: Sequence[str], samples: Sequence[Sequence[str]], beside: Beside) -> int | None:
-    """Return the index of the column that holds codes, None where there is none.
-
-    A column that is named so, but without a single code among the samples, is another one: a prefix may be a title. One
-    with nothing but codes with a plus or zeros needs no name, one with nothing but the bare codes of countries that of
-    a country. Raises InputError where two columns hold codes, and where one without such a name may hold them.
-    """
+    """Return the index of the column that holds codes, None where there is none."""
     seen: dict[int, list[_Code]] = {}
     for index, heading in enumerate(header):
         cells = [row[index] for row in samples if index < len(row) and row[index].strip()]
@@ -191,19 +183,13 @@ def _are_codes(codes: Sequence[_Code]) -> bool:
 
 
 def _are_of_countries(name: str, codes: Sequence[_Code]) -> bool:
-    """Tell whether a column that is named after countries, or `cc`, holds nothing but their codes.
-
-    Those of one digit alone may number the countries.
-    """
+    """Tell whether a column that is named after countries, or `cc`, holds nothing but their codes."""
     named = name == "cc" or _A_COUNTRY.fullmatch(name)
     return bool(named) and _are_codes(codes) and any(len(code.digits) > 1 for code in codes)
 
 
 def _may_be_codes(index: int, name: str, samples: Sequence[Sequence[str]], beside: Beside) -> bool:
-    """Tell whether a column whose name says nothing of codes holds nothing but them, and makes whole numbers.
-
-    Many cells must, or codes of three digits, unless its name leaves it open; and it stands next to the phones.
-    """
+    """Tell whether a column whose name says nothing of codes holds nothing but them, and makes whole numbers."""
     perhaps = bool(_PERHAPS_CODES.fullmatch(name))
     if not perhaps and (abs(index - beside.phone) > 1 or _OF_FIGURES.match(name) or name.endswith("id")):
         return False

@@ -84,10 +84,7 @@ class _Kind(NamedTuple):
 
 
 def look_alike(cells: Sequence[str]) -> str:
-    """Return what the cells of a column look like instead of phone numbers, in the plural, or an empty text.
-
-    Blank cells do not count.
-    """
+    """Return what the cells of a column look like instead of phone numbers, in the plural, or an empty text."""
     texts = [text for cell in cells if (text := unwrapped(cell)[0])]
     for kind in _KINDS:
         judged = list(dict.fromkeys(texts)) if kind.distinct else texts
@@ -97,10 +94,7 @@ def look_alike(cells: Sequence[str]) -> str:
 
 
 def count_up(cells: Sequence[str]) -> bool:
-    """Tell whether the numbers of a column count up by one, whatever they look like.
-
-    A range that belongs to one customer does, and so do those that a spreadsheet has made of the first one.
-    """
+    """Tell whether the numbers of a column count up by one, whatever they look like."""
     digits = [re.sub("[^0-9]", "", unwrapped(cell)[0]) for cell in cells if cell.strip()]
     return len(digits) >= _SEVERAL and all(map(len, digits)) and _steps_of_one(digits)
 
@@ -119,10 +113,7 @@ _GROUPING = str.maketrans("", "", " -()")
 
 
 class CutCode:
-    """Tells whether a national number, behind which a file ends, may be one with its country code that lost its end.
-
-    It may where more cells that begin like it, without a plus, have a country code than are national numbers.
-    """
+    """Tells whether a national number, behind which a file ends, may be one with its country code that lost its end."""
 
     def __init__(self, last: str, region: str) -> None:
         self._read = Normaliser(NumberRules(NumberFormat.DIGITS, region))
@@ -173,10 +164,7 @@ def _is_regon(text: str) -> bool:
 
 
 def _are_regons(cells: Sequence[str], share: float) -> bool:
-    """Tell whether the check digits of such a share of at least ten cells are those of a REGON.
-
-    Ten phone numbers have them by chance 1 time in 10 to the 10th, nine of ten 1 time in 100 million.
-    """
+    """Tell whether the check digits of such a share of at least ten cells are those of a REGON."""
     texts = dict.fromkeys(text for cell in cells if (text := unwrapped(cell)[0]))
     return len(texts) >= _SEVERAL and sum(map(_is_regon, texts)) >= share * len(texts)
 
@@ -293,10 +281,7 @@ COUNTS_UP = "The numbers count up by one: a spreadsheet may have made them out o
 
 @dataclass(frozen=True, slots=True)
 class ChosenColumn:
-    """The phone column: its index from 0, and a short phrase that says why it was chosen.
-
-    `notes` are sentences on what speaks against it.
-    """
+    """The phone column: its index from 0, and a short phrase that says why it was chosen."""
 
     index: int
     reason: str
@@ -311,12 +296,7 @@ def choose_column(
     trust: bool = False,
     region: str = "PL",
 ) -> ChosenColumn:
-    """Return the column that certainly holds the phone numbers.
-
-    `header` is the first row, `samples` the next ones (each may be shorter or longer than the header), `wanted` the
-    value of --column: a name, or a position counted from 1. `trust` takes a column that looks like something else.
-    `region` is the country of numbers without a country code. Raises InputError when nothing is certain.
-    """
+    """Return the column that certainly holds the phone numbers."""
     chosen = (
         _by_name(header, samples)
         if wanted is None
@@ -356,11 +336,7 @@ def find_column(
     flag: str,
     folded_by: Callable[[str], str] | None = None,
 ) -> int:
-    """Return the index of the column with that name, exact or folded, or at that position counted from 1.
-
-    `flag` is the option that named it, `folded_by` another way of folding than `fold`. Raises InputError with the list
-    of the columns when there is none, or more than one of that name.
-    """
+    """Return the index of the column with that name, exact or folded, or at that position counted from 1."""
     exact = [index for index, name in enumerate(header) if name == wanted and wanted.strip()]
     same = folded_by or fold
     folded = [index for index, name in enumerate(header) if same(name) == same(wanted) and same(wanted)]
@@ -387,18 +363,12 @@ def find_column(
 
 
 def find_condition_column(header: Sequence[str], samples: Sequence[Sequence[str]], wanted: str) -> int:
-    """Return the index of the column of a condition. A sign in the name may mean a no, so that none is dropped.
-
-    Raises InputError as `find_column` does.
-    """
+    """Return the index of the column of a condition. A sign in the name may mean a no, so that none is dropped."""
     return find_column(header, samples, wanted, "--where", _fold_but_signs)
 
 
 def find_campaign_column(header: Sequence[str], samples: Sequence[Sequence[str]], wanted: str, phone: int) -> int:
-    """Return the index of the column that --campaign-column names; `phone` is that of the phone column.
-
-    Raises InputError with the list of the columns when there is none, or when it is the phone column.
-    """
+    """Return the index of the column that --campaign-column names; `phone` is that of the phone column."""
     index = find_column(header, samples, wanted, "--campaign-column")
     if index == phone:
         raise InputError(
@@ -657,10 +627,7 @@ def _looks_like_phone(cell: str, shortest: int = _SHORTEST_PHONE) -> bool:
 
 
 def _holds_number(name: str, cells: Sequence[str]) -> bool:
-    """Tell whether what stands in place of a column's name is a phone number, perhaps behind a word: `kom. 601234555`.
-
-    A few digits are a number only where most cells below are as short, and not behind a `_`: `tel_2024`.
-    """
+    """Tell whether a column's name is a phone number, perhaps behind a word (`kom. 601234555`, but not `tel_2024`)."""
     counts = [sum(map(str.isdigit, found[0])) for found in _RUN_OF_DIGITS.finditer(_DAY.sub(" / ", reading(name).text))]
     if any(count >= _SHORTEST_WHOLE_PHONE for count in counts):
         return True

@@ -77,12 +77,7 @@ def parse_also_try(text: str) -> tuple[AlsoTry, ...]:
 
 
 class Forms:
-    """The forms of each number under some rules: `asked` are all in their order, `also_try` those after the first.
-
-    The numbers given must not be empty. A number whose country code is not certain (an internal or a short one) has its
-    planned form alone. Raises UsageError for an unknown region, and for other forms of numbers that are taken as they
-    are.
-    """
+    """The forms of each number under some rules: `asked` are all in their order, `also_try` those after the first."""
 
     def __init__(self, rules: NumberRules, also_try: Sequence[AlsoTry]) -> None:
         if also_try and rules.number_format is NumberFormat.AS_IS:
@@ -128,20 +123,14 @@ class Forms:
         return read.number or number
 
     def after(self, number: str) -> str:
-        """Return the form to ask for after this one, empty when none is left.
-
-        The planned form comes first, then the others in the order given. Raises InvariantError as `rank` does.
-        """
+        """Return the form to ask for after this one, empty when none is left."""
         forms = self._ranked(number)
         if not any(form == number for form, _ in forms):
             raise _not_asked_for()
         return next(forms, ("", 0))[0]
 
     def rank(self, number: str) -> int:
-        """Return 0 for the planned form, else the place of the form, from 1, among those to be tried besides.
-
-        Raises InvariantError for a form that is none of them.
-        """
+        """Return 0 for the planned form, else the place of the form, from 1, among those to be tried besides."""
         for form, rank in self._ranked(number):
             if form == number:
                 return rank
@@ -206,10 +195,7 @@ def _way(text: str, region: Region, digits: str) -> AlsoTry | Rest:
 
 
 def chosen_forms(held: Held, also_try: Sequence[AlsoTry], region: str) -> tuple[NumberFormat, tuple[AlsoTry, ...]]:
-    """Return the format to plan with, the commonest that the records show, and which forms to try besides.
-
-    `also_try` are those that are wanted in any case; where the records show none, the national one is a guess.
-    """
+    """Return the format to plan with, the commonest that the records show, and which forms to try besides."""
     forms = [form for form in sorted(AlsoTry, key=lambda form: -held.get(form, 0)) if held.get(form)]
     planned = next((form for form in forms if form in _PLANNED), AlsoTry.NATIONAL)
     if planned is not AlsoTry.NATIONAL and held.get(Rest.ABROAD) and region_of(region).international_prefix == "00":
@@ -224,10 +210,7 @@ def holds_internal(held: Held) -> bool:
 
 
 def told_forms(held: Held, region_name: str, of: Held | None = None) -> Phrase:
-    """Say how numbers are written, the commonest way first, by an example that is nobody's number.
-
-    `of` are all that were looked at, where these are some of them only.
-    """
+    """Say how numbers are written, the commonest way first, by an example that is nobody's number."""
     ways = sorted((way for way in held if held[way]), key=lambda way: (way == Rest.NO_NUMBER, -held[way]))
     first, *others = [_example(way, region_of(region_name)) for way in ways]
     looked_at = sum((held if of is None else of).values())

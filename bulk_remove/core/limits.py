@@ -35,14 +35,7 @@ def check_invalid_share(
     max_share: float,
     examples: Sequence[tuple[int, str, str]],
 ) -> None:
-    """Raise GuardStop when more than `max_share` (0 to 1) of the rows are invalid; empty cells are not among either.
-
-    `problems` are (reason, rows), the commonest first; `examples` are (row, masked cell, reason) of invalid rows, of
-    which five are shown. A short list is let through with a few bad rows, for one bad cell among twelve says nothing
-    about the others: fewer than `FEW_INVALID` rows stop it only when they are more than half of it. With a share of 0
-    every invalid row stops it. An input without any number is not stopped here: there is no guard to lift, and
-    `core.plan.approve` refuses it.
-    """
+    """Raise GuardStop when more than `max_share` (0 to 1) of the rows are invalid; empty cells are not among either."""
     if invalid >= rows or invalid / rows <= max_share:
         return
     if max_share and invalid < FEW_INVALID and 2 * invalid <= rows:
@@ -78,12 +71,7 @@ def _reason(reason: str, count: int) -> Phrase:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a run may at most ask of one campaign; None where there is no limit.
-
-    `max_numbers` is how many numbers, `max_share` what share of the campaign's records they may be (0 to 1, and 1 lets
-    everything through), `max_times_usual` how many times what the campaign's earlier runs sent. Without a `max_share`
-    it is `MAX_SHARE`, but only where the server says how many records there are, and there are any.
-    """
+    """What a run may at most ask of one campaign; None where there is no limit."""
 
     max_numbers: int | None = None
     max_share: float | None = None
@@ -92,11 +80,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What is known of the campaigns before anything is sent to them.
-
-    `records` is how many each holds, where the server told; `earlier` how many numbers each of its completed runs on
-    this machine sent, in any order.
-    """
+    """What is known of the campaigns before anything is sent to them."""
 
     records: Mapping[str, int] = field(default_factory=dict)
     earlier: Mapping[str, Sequence[int]] = field(default_factory=dict)
@@ -122,11 +106,7 @@ class _Breach(NamedTuple):
 
 
 def check_limits(to_send: Mapping[str, int], limits: Limits, known: Known) -> None:
-    """Raise GuardStop when the numbers to be sent to any campaign are over a limit.
-
-    A share of records that nobody could count is over every limit but 1: what cannot be checked must not pass in
-    silence. A campaign without earlier runs is over none; see `unchecked`.
-    """
+    """Raise GuardStop when the numbers to be sent to any campaign are over a limit."""
     breaches = [breach for campaign, count in to_send.items() for breach in _breaches(campaign, count, limits, known)]
     if not breaches:
         return
@@ -231,10 +211,7 @@ def unchecked(campaigns: Sequence[str], limits: Limits, known: Known) -> tuple[s
 
 
 def parse_share(text: str, flag: str = "--max-invalid") -> float:
-    """Read a share such as `5%` or `0.05`, from 0 to 1; `flag` is what it was given with. Raises UsageError.
-
-    Without a percent sign it must be below 1: nobody can tell whether 1 means a hundredth or all.
-    """
+    """Read a share such as `5%` or `0.05`, from 0 to 1; `flag` is what it was given with. Raises UsageError."""
     found = _SHARE.fullmatch(text.strip())
     share = Fraction(found[1]) / (100 if found[2] else 1) if found else None
     if not found or share is None or share > 1 or (share == 1 and not found[2]):
@@ -266,13 +243,7 @@ _THERE = (Status.REMOVED, Status.CALL_IN_PROGRESS)
 
 
 def judge_canary(mix: Mapping[Status, int], max_not_exist: float, run_id: str, left: int) -> GuardStop | None:
-    """Return why the rest must not follow, None when it may. `mix` counts the canary's numbers by status.
-
-    `left` is how many numbers are left, none where the canary was the whole list.
-
-    The share of `NOT_EXIST` is that among the numbers of which the server said whether they are there; a number that
-    is gone after an unanswered request tells nothing. Where no number tells, only a limit of 1 lets the rest follow.
-    """
+    """Return why the rest must not follow, None when it may. `mix` counts the canary's numbers by status."""
     missing = mix.get(Status.NOT_EXIST, 0)
     told = missing + sum(mix.get(status, 0) for status in _THERE)
     if max_not_exist >= 1 or not sum(mix.values()) or (told and missing / told <= max_not_exist):

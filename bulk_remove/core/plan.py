@@ -270,10 +270,7 @@ _COUNT = re.compile("[0-9]+|[0-9]{1,3}(?:[ \u00a0\u202f,.'][0-9]{3})+")
 
 
 def read_answer(typed: str, numbers: int) -> bool | None:
-    """Return what the operator's answer to "remove so many numbers?" means; None when it is neither yes nor no.
-
-    For few numbers yes is `y`, `yes`, `t` or `tak`. For many it is their count, with or without separators.
-    """
+    """Return what the operator's answer to "remove so many numbers?" means; None when it is neither yes nor no."""
     text = typed.strip().lower()
     if text in _NO:
         return False
@@ -295,10 +292,7 @@ _SEAL = object()
 
 @dataclass(frozen=True, slots=True)
 class ApprovedPlan:
-    """A plan that is within its limits and that somebody answered for. Made by `approve` alone.
-
-    `known` is what it was held against.
-    """
+    """A plan that is within its limits and that somebody answered for. Made by `approve` alone."""
 
     plan: Plan
     consent: Consent
@@ -311,10 +305,7 @@ class ApprovedPlan:
 
 
 def check_holds_numbers(plan: Plan) -> None:
-    """Raise InputError when there is nothing to send, InvariantError when the sum of its rows does not close.
-
-    Where the reason is a keep list, GuardStop as `check_kept`.
-    """
+    """Raise InputError when there is nothing to send, InvariantError when the sum of its rows does not close."""
     if plan.rows != plan.numbers + plan.invalid + plan.empty + plan.left_out + plan.kept + plan.duplicates:
         raise InvariantError("the plan's rows are not the sum of its numbers and of those that are not sent")
     if not plan.numbers and plan.kept:
@@ -379,11 +370,7 @@ def check_within_limits(plan: Plan, known: Known) -> None:
 
 
 def check_answer(answer: object) -> None:
-    """Hold what a program answered to a plan: True approves it.
-
-    Raises GuardStop for False, and TypeError for all else, however true it may look: an answer that somebody forgot to
-    await, or a count, says nothing about the plan.
-    """
+    """Hold what a program answered to a plan: True approves it."""
     if answer is False:
         raise GuardStop("The plan was not approved: nothing was sent.", "Look at the plan that approve was given.")
     if answer is not True:
@@ -391,11 +378,7 @@ def check_answer(answer: object) -> None:
 
 
 def approve(plan: Plan, consent: Consent, known: Known = NOTHING_KNOWN) -> ApprovedPlan:
-    """Approve a plan, which is held against what is known.
-
-    Raises InputError when there is nothing to send, GuardStop when it is over one of its limits, TypeError when it does
-    not say who consented.
-    """
+    """Approve a plan, which is held against what is known."""
     if not isinstance(consent, Consent):
         raise TypeError(f"a plan is approved by a Consent, not by {type(consent).__name__}; nothing was sent")
     check_holds_numbers(plan)

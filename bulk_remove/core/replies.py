@@ -79,11 +79,7 @@ def _owner(key: str, owners: Mapping[str, set[int]], region: Region) -> int | No
 
 
 def _readings(text: str, region: Region) -> Sequence[str]:
-    """Return what a spelling may mean; two spellings of one number have a reading in common.
-
-    `=...` are the digits as they stand, without zeros in front, `+...` those from the country code on. Bare digits
-    carry the region's code only when a whole number of the region follows it: 481234567 is a number of Radom.
-    """
+    """Return what a spelling may mean; two spellings of one number have a reading in common."""
     digits, has_code = digits_of(text, region)
     if not digits:
         return ()
@@ -98,10 +94,7 @@ def _readings(text: str, region: Region) -> Sequence[str]:
 
 
 def digits_of(text: str, region: Region) -> tuple[str, bool]:
-    """Return a number's digits without prefix and zeros in front, and whether a plus or a prefix announces a code.
-
-    Both are empty for a text that is not a number.
-    """
+    """Return a number's digits without prefix and zeros in front, and whether a plus or a prefix announces a code."""
     found = _KEY.fullmatch(text)
     if found is None:
         return "", False
@@ -139,20 +132,13 @@ class Quota:
 
 
 def read_retry_after(headers: Mapping[str, str], now_s: float) -> float | None:
-    """Read Retry-After: seconds or an HTTP date (RFC 9110, 10.2.3). Returns whole seconds, None where it says nothing.
-
-    Of several values the greatest counts. `now_s` (Unix seconds) is what a date is held against where the reply has no
-    date of its own.
-    """
+    """Return the whole seconds of Retry-After, a number or an HTTP date (RFC 9110, 10.2.3); None without any."""
     waits_s = [_seconds(value, headers, now_s) for value in _values(headers.get("Retry-After", ""))]
     return max((wait_s for wait_s in waits_s if wait_s is not None), default=None)
 
 
 def read_quota(headers: Mapping[str, str], now_s: float) -> Quota | None:
-    """Read what is left, of several quotas the one that is used up first; None where nothing is said.
-
-    `now_s` (Unix seconds) is what a moment is held against where the reply has no date of its own.
-    """
+    """Read what is left, of several quotas the one that is used up first; None where nothing is said."""
     pairs = [*_parameters(headers.get("RateLimit", ""))]
     for prefix in ("RateLimit", "X-RateLimit", "X-Rate-Limit"):
         remaining, resets = (_values(headers.get(f"{prefix}-{what}", "")) for what in ("Remaining", "Reset"))
@@ -223,18 +209,13 @@ class Effect(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Why a request brought no verdicts.
-
-    `kind` is a short stable label for logs and counts; `sentence` is for people. `throttled` marks the server's own
-    request to slow down, `retry_after_s` (seconds) how long it asked us to wait. `request_id` is what the server's
-    support asks for, empty where none was given, `quota` what the server said of its limit, if it did.
-    """
+    """Why a request brought no verdicts."""
 
     effect: Effect
-    kind: str
+    kind: str  # a short stable label for logs and counts
     sentence: str
     http_status: int = 0
-    throttled: bool = False
+    throttled: bool = False  # the server asked for a slower pace
     retry_after_s: float | None = None
     request_id: str = ""
     quota: Quota | None = None
@@ -246,10 +227,7 @@ class Fault:
 
     @property
     def may_be_length(self) -> bool:
-        """Whether a limit on the URL may be behind it: some proxies answer so, or break the connection.
-
-        What has a request id is the server's own answer, for which the URL was short enough.
-        """
+        """Whether a limit on the URL may be behind it: some proxies answer so, or break the connection."""
         if self.request_id:
             return False
         if self.effect is Effect.IN_DOUBT:
@@ -276,12 +254,7 @@ NOT_SENT = Fault(Effect.UNTOUCHED, "not sent", "The run was stopped before this 
 
 
 def doubt_us(fault: Fault, took_us: int | None) -> int:
-    """Return how much doubt a fault leaves about the numbers of its request, as `lifecycle.Fastest` weighs it.
-
-    A refusal, whatever its status, may come before the request is carried out or after it: that shows in the time
-    that it took, in microseconds from the departure. Of no answer, and of a failure, no time tells. No doubt is left
-    by what never departed (`took_us` is None), nor by what is decided before any request is carried out.
-    """
+    """Return how much doubt a fault leaves about the numbers of its request, as `lifecycle.Fastest` weighs it."""
     if took_us is None:
         return 0
     if fault.effect is Effect.IN_DOUBT:
@@ -291,31 +264,23 @@ def doubt_us(fault: Fault, took_us: int | None) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A reply that could be read: `verdicts[i]` belongs to the i-th number asked for.
-
-    `strangers` counts keys that mean no number asked for, or more than one; `stranger_sample` is one of them, masked.
-    `unasked` are those that were removed though nobody asked for it. Where the URL was cut on its way, `cut_at` is the
-    index of the number in which that happened. `quota` is what the server said of its limit, if it did.
-    """
+    """A reply that could be read: `verdicts[i]` belongs to the i-th number asked for."""
 
     verdicts: Alike[Verdict]
-    strangers: int
-    stranger_sample: str
+    strangers: int  # keys that mean no number asked for, or more than one
+    stranger_sample: str  # one of them, masked
     quota: Quota | None = None
-    unasked: tuple[Unasked, ...] = ()
-    cut_at: int | None = None
+    unasked: tuple[Unasked, ...] = ()  # removed though nobody asked for them
+    cut_at: int | None = None  # the index of the number at which the URL was cut on its way
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A readable reply to a read-only call: decoded JSON, and the server's clock (Unix seconds) if it told.
-
-    `stand_in` says that the server is none of Thulium's, by its own word.
-    """
+    """A readable reply to a read-only call: decoded JSON, and the server's clock (Unix seconds) if it told."""
 
     content: object
     server_time_s: float | None
-    stand_in: bool = False
+    stand_in: bool = False  # the server says that it is not Thulium's
 
 
 OK = 200
@@ -325,10 +290,7 @@ _MOST_ERRORS = 20
 
 
 def read_reply(body: bytes, numbers: Sequence[str], region: Region = POLAND, http_status: int = OK) -> Reply | Fault:
-    """Join a reply's body to the numbers asked for, by number; the order of either says nothing.
-
-    `region` tells which other spellings mean the same number.
-    """
+    """Join a reply's body to the numbers asked for, by number; the order of either says nothing."""
     try:
         document, text = json_of(body)
         if isinstance(document, list):
@@ -392,10 +354,7 @@ def _of_several(verdict: Verdict) -> Verdict:
 
 
 def _cut_at(numbers: Sequence[str], found: Collection[int], strangers: Iterable[str], region: Region) -> int | None:
-    """Return where the URL was cut on its way, None where nothing points to that.
-
-    Then the reply speaks of none of the last numbers, but of a beginning of the first of them.
-    """
+    """Return where the URL was cut on its way, None where nothing points to that."""
     place = max(found, default=-1) + 1
     if place == len(numbers):
         return None

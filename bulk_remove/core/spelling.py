@@ -34,13 +34,7 @@ ZERO = "A zero in front or after the country code: nobody can tell whether it be
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """What there is to know of a region, with its figures for PL.
-
-    `country_code` is 48. `international_prefix` is 00, empty where a country has several: which digits are the
-    prefix and which the country code would be a guess. `full_lengths` are those of a mobile number, 9: subscribers'
-    numbers of other lengths cannot be told from internal ones. `longest` is the longest national number, 10.
-    `example` is a national number that is nobody's data.
-    """
+    """What there is to know of a region, with its figures for PL."""
 
     country_code: str
     international_prefix: str
@@ -89,13 +83,7 @@ def is_name_of(region: str, text: str) -> bool:
 
 
 def problem_in_plan(digits: str, *, certain: bool) -> str:
-    """Return why the country's numbering plan has no such number, or an empty text.
-
-    `digits` begin with a country code. As a rule the length decides, for plans change. What must be `certain` goes by
-    the plan's ranges: in the own country, where a length of its own stands for a service, and wherever nothing but the
-    digits tells where the country code ends. So does a zero after the country code: Italy's numbers have one,
-    elsewhere it is a habit.
-    """
+    """Return why the country's numbering plan has no such number, or an empty text."""
     from phonenumbers import (  # noqa: PLC0415 - costs 30 ms, and importing this module must not
         NumberParseException,
         ValidationResult,
@@ -124,10 +112,7 @@ def problem_in_plan(digits: str, *, certain: bool) -> str:
 
 
 def is_subscriber(digits: str) -> bool:
-    """Tell whether digits that begin with their country code are certainly a telephone's number.
-
-    Freephone numbers and pagers are none: in Poland theirs have other lengths, as a number that lost a digit has.
-    """
+    """Tell whether digits that begin with their country code are certainly a telephone's number."""
     from phonenumbers import PhoneNumberType, number_type, parse  # noqa: PLC0415 - as above
 
     telephones = {
@@ -289,10 +274,7 @@ _REGISTRARS = re.compile(r"\+([0-9]{1,3})\.[0-9]{7,}")
 
 
 class Reading(NamedTuple):
-    """A cell as it is understood: `text` is what is left of it, `kinds` say what was taken away, each once.
-
-    What is left must be a whole number where `or_else` is not empty; where it is not, that is what is wrong.
-    """
+    """A cell as it is understood: `text` is what is left of it, `kinds` say what was taken away, each once."""
 
     text: str
     kinds: tuple[str, ...] = ()

@@ -19,12 +19,7 @@ from bulk_remove.language import Phrase, counted, joined, ours, phrase
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """What a campaign held before the run's first request and after its last, and what this run removed of it.
-
-    `before` and `after` are None where the server was not asked or did not tell; `note` then says why. `removed`
-    counts the different record ids that the replies named, `without_id` the records that came without one; it may be
-    more if `at_least`, for a request that brought no verdict may have removed some.
-    """
+    """What a campaign held before the run's first request and after its last, and what this run removed of it."""
 
     campaign: str
     before: int | None
@@ -95,11 +90,7 @@ _NOT_THERE = (Status.NOT_EXIST, Status.PRESUMED_REMOVED)
 
 
 class CampaignResult(NamedTuple):
-    """What became of a campaign's distinct numbers.
-
-    It is `confirmed` when its own records showed the forms that were asked for. `found` counts the numbers of which a
-    record was found at some time, `gone` those of them that were in a call and are not there any more.
-    """
+    """What became of a campaign's distinct numbers."""
 
     campaign: str
     by_status: Mapping[Status, int]
@@ -120,11 +111,7 @@ class CampaignResult(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class NoneFound:
-    """That not one of a run's numbers was in these campaigns.
-
-    `confirmed` says that the campaigns' own records show the forms in which they were asked for, so that it is an
-    answer. Otherwise it is a guess, which `proves_nothing` when it is about enough numbers to be a bad sign.
-    """
+    """That not one of a run's numbers was in these campaigns."""
 
     numbers: int
     campaigns: tuple[str, ...]
@@ -133,11 +120,7 @@ class NoneFound:
 
 
 def none_found(results: Sequence[CampaignResult]) -> NoneFound | None:
-    """Return in which campaigns none of the numbers was found; None where some were, or nothing is known.
-
-    Each campaign has forms of its own. So one in which none of enough numbers was found is told although others had
-    theirs, and campaigns with few numbers count together when none had any.
-    """
+    """Return in which campaigns none of the numbers was found; None where some were, or nothing is known."""
     anywhere = any(result.there for result in results)
     doubtful = [result for result in results if result.missing and not result.there and not result.confirmed]
     if anywhere:
@@ -209,10 +192,7 @@ def check_closed(rows: int, by_status: Mapping[Status, int]) -> None:
 
 
 def exit_code(ending: Ending, by_status: Mapping[Status, int], nothing: NoneFound | None = None) -> ExitCode:
-    """Return the run's exit code: why it ended early, else whether every number is final and that proves anything.
-
-    `nothing` is that none of the numbers was found, where that is so. A run that was killed had no code of its own.
-    """
+    """Return the run's exit code: why it ended early, else whether every number is final and that proves anything."""
     if ending in _EXIT:
         return _EXIT[ending]
     still_open = any(by_status.get(status, 0) for status in OPEN_STATUSES)
@@ -297,11 +277,7 @@ def advise(
     unasked: Sequence[UnaskedRemoval] = (),
     guess: Advice | None = None,
 ) -> tuple[Advice, ...]:
-    """Return what is left to do, the most urgent first.
-
-    `strangers` counts numbers in replies that nobody asked for, `unasked` are those of them that were removed. `guess`
-    is what to do where none was found in a form that is a guess (`about_a_guess`): that is not a proof.
-    """
+    """Return what is left to do, the most urgent first."""
     left = {status: by_status.get(status, 0) for status in OPEN_STATUSES}
     advice: list[Advice] = []
     if unasked:
@@ -351,11 +327,7 @@ def advise(
 
 
 def about_a_guess(run_id: str, nothing: NoneFound, held: Held, forms: Forms, region: str) -> Advice:
-    """Say why it proves nothing that none of the numbers was found, and how to find out.
-
-    `held` is how the records of the campaigns are written, empty where they could not be looked at; `forms` are those
-    that were asked for.
-    """
+    """Say why it proves nothing that none of the numbers was found, and how to find out."""
     told = phrase(
         "{found_none} {why}", found_none=_found_none(nothing, forms, region), why=_why_a_guess(held, forms, region)
     )
@@ -450,11 +422,7 @@ def is_passing(name: str) -> bool:
 
 
 def place_of(code: ExitCode, resumable: int, nights: int) -> FilePlace:
-    """Return where a file goes after a run, or a resumed one, that ended with `code`.
-
-    `resumable` numbers could be asked for again, after `nights` sessions that came to their end. What another night
-    can finish stays in the inbox; what needs a person goes to `failed`.
-    """
+    """Return where a file goes after a run, or a resumed one, that ended with `code`."""
     if code is ExitCode.OK:
         return FilePlace.DONE
     if code is ExitCode.NOT_FINAL:
@@ -463,10 +431,7 @@ def place_of(code: ExitCode, resumable: int, nights: int) -> FilePlace:
 
 
 def ends_the_night(code: ExitCode, *, one_campaign: bool) -> bool:
-    """Tell whether the files that follow would fare no better, or nobody wants them to be begun.
-
-    A refusal may be about the campaign of one file, unless all files go to `one_campaign`.
-    """
+    """Tell whether the files that follow would fare no better, or nobody wants them to be begun."""
     return code not in _NEXT_FILE_ANYWAY and (code is not ExitCode.REFUSED or one_campaign)
 
 

@@ -51,11 +51,7 @@ class UnaskedRemoval(NamedTuple):
 
 
 def unasked_in(strangers: Iterable[tuple[str, Any]]) -> tuple[Unasked, ...]:
-    """Return the removals among (key, what stands under it) of a reply that mean no number asked for.
-
-    A key with no digit is a word of another kind of reply; one without any character may be a number cut to nothing.
-    The reply need not be as documented: that something was removed is heard however it is said.
-    """
+    """Return the removals among (key, what stands under it) of a reply that mean no number asked for."""
     found: list[Unasked] = []
     for key, value in strangers:
         if (not key.strip() or any(map(str.isdigit, key))) and (gone := [*islice(_removals(value), _MOST)]):
@@ -93,10 +89,7 @@ def _plain(key: str) -> str:
 
 
 def unasked_detail(removals: Sequence[Unasked], *, masked: bool = False) -> str:
-    """Return the detail of a number that got no verdict in a reply with such removals, which it may explain.
-
-    For the log the numbers are masked.
-    """
+    """Return the detail of a number that got no verdict in a reply with such removals, which it may explain."""
     told = [each._replace(number=mask(each.number)) if masked else each for each in removals[:_SHOWN]]
     shown = ", ".join(map(_in_detail, told))
     more = f" and {len(removals) - _SHOWN} more" if len(removals) > _SHOWN else ""
@@ -185,11 +178,7 @@ def _is_notices(text: str) -> bool:
 
 
 def may_repeat(text: bytes, document: Mapping[str, Any]) -> bool:
-    """Tell whether a key may stand twice in this object of lists of objects; False is certain.
-
-    Of a key that stands twice the decoder keeps the last. The text has a colon for each key, and perhaps some in its
-    strings, so that as many colons as decoded keys leave room for no other key.
-    """
+    """Tell whether a key may stand twice in this object of lists of objects; False is certain."""
     try:
         keys = sum(map(len, chain.from_iterable(document.values())))
     except TypeError:  # some value is not a list of objects

@@ -63,10 +63,7 @@ class Sheet(ABC):
 
     @abstractmethod
     def rows(self, columns: Sequence[int] | None, layout: Layout) -> Iterator[Row]:
-        """Yield the rows that are not blank with the cells of these columns, all for None; fill in the layout.
-
-        Raises DamagedError, or another error that a broken file leads to.
-        """
+        """Yield the rows that are not blank with the cells of these columns, all for None; fill in the layout."""
 
     def first_rows(self, count: int) -> Sequence[Row]:
         """Return the first rows that are not blank with all their cells."""
@@ -102,10 +99,7 @@ FRAME = struct.Struct(">I")
 
 
 class GivenWorkbook(NamedTuple):
-    """A workbook for another process: what to call it, its suffix and size, and how much reading it may take.
-
-    `sampled_rows` is how many rows of a sheet are looked at to choose the column.
-    """
+    """A workbook for another process: what to call it, its suffix and size, and how much reading it may take."""
 
     path: str
     kind: str
@@ -213,11 +207,7 @@ def value_of(cell: Cell) -> Value:
 
 
 def phone_text(cell: Cell) -> str:
-    """Return a cell's text for a phone column, so that what is not a phone number cannot look like one.
-
-    A date without its dashes would be a number of eight digits, and a number past 15 digits is not the one that was
-    typed: the former says that it is a date, the latter keeps its exponent.
-    """
+    """Return a cell's text for a phone column, so that what is not a phone number cannot look like one."""
     value = value_of(cell)
     if isinstance(value, (dt.date, dt.time, dt.timedelta)):
         return f"{type(value).__name__} {cell_text(value)}"
@@ -237,10 +227,7 @@ def phone_texts(cells: Iterable[Cell]) -> list[str]:
 
 
 def campaign_text(cell: Cell) -> str:
-    """Return a cell's text for a column of campaigns: a number gets the zeros in front that a spreadsheet drops.
-
-    `1` becomes `00001`; a text cell stays as it is, and so does a number that cannot be a campaign's.
-    """
+    """Return a cell's text for a column of campaigns: a number gets the zeros in front that a spreadsheet drops."""
     value = value_of(cell)
     if isinstance(value, (int, float)) and not isinstance(value, bool) and value >= 0 and value == value // 1:
         return cell_text(value).zfill(_CAMPAIGN_DIGITS)

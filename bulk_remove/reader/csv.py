@@ -47,11 +47,7 @@ _MOST_CELLS_MORE = 1000
 
 
 class ShortRows:
-    """Finds the rows with fewer cells than the header, which pandas fills up with empty ones.
-
-    `rows` are the first ones with all their cells, the header in row `header_row` (0 without one) among them; `phone`
-    is the index of the phone column. Names without any cell below them at the end of a header count for nothing.
-    """
+    """Finds the rows with fewer cells than the header, which pandas fills up with empty ones."""
 
     def __init__(self, cut: Cut, header: Sequence[str], header_row: int, phone: int, region: str) -> None:
         below = cut.below(header_row)
@@ -104,11 +100,7 @@ class ShortRows:
             self._shorter = self._shorter[0] + 1, self._shorter[1] or row
 
     def _may_have_shifted(self, cells: Sequence[str]) -> bool:
-        """Tell whether a cell in front of the row's end may be missing, the phone number another cell.
-
-        It may where another cell could be sent, or is not like those of its column in whole rows; and where the phone
-        cell is like those of a column behind it, from which it would have come.
-        """
+        """Tell whether a cell in front of the row's end may be missing, the phone number another cell."""
         shapes = [_shape(cell) for cell in cells]
         phone = self._phone
         for place, (cell, shape, known) in enumerate(zip(cells, shapes, self._shapes, strict=False)):
@@ -169,10 +161,7 @@ def _is_number(shape: str) -> bool:
 
 
 def check_quotes(text: TextFile, delimiter: str, shorter: ShortRows | None = None) -> None:
-    """Raise InputError where a quote is not closed, or closed in the middle of a cell; find shorter rows on the way.
-
-    pandas reads on until the next quote, wherever that is: whole rows would end up inside a cell, and be lost.
-    """
+    """Raise InputError where quotes are not balanced (pandas would lose whole rows in a cell); find shorter rows."""
     with text.characters() as characters:
         lines = _QuotedLines(characters, shorter)
         reader = csv.reader(lines, delimiter=delimiter, strict=True)
@@ -215,10 +204,7 @@ class _QuotedLines(Iterator[str]):
 def ragged_blocks(
     text: TextFile, source: Source, done: int, options: ReadOptions, shorter: ShortRows
 ) -> Iterator[RowBlock]:
-    """Yield the blocks of the rows after the row with the number `done`.
-
-    Raises InputError for a row that no table has.
-    """
+    """Yield the blocks of the rows after the row with the number `done`."""
     with text.characters() as characters:
         records = islice(_records(text.name, csv.reader(characters, delimiter=source.delimiter), source), done, None)
         row = done + 1
@@ -317,10 +303,7 @@ _TOO_MANY_CELLS = re.compile(r"Expected \d+ fields in line (\d+), saw (\d+)")
 
 
 def open_delimited(looked_over: LookedOver, options: ReadOptions) -> Table:
-    """Find out how the file is written and choose its column.
-
-    Raises InputError when it cannot be used, UsageError for an encoding or a delimiter that there is not.
-    """
+    """Find out how the file is written and choose its column."""
     text = without_separator_line(decoded(looked_over, options.encoding))
     heading = _heading(text, options)
     (cut,) = first_rows(text, heading.delimiter)
@@ -353,10 +336,7 @@ def open_delimited(looked_over: LookedOver, options: ReadOptions) -> Table:
 
 
 def _last_number(text: TextFile, heading: Heading, cut: Cut) -> tuple[str, bool]:
-    """Return the phone cell behind which the file ends without a line end, and whether it is shorter than the others.
-
-    It is empty where the file does not end so.
-    """
+    """Return the phone cell with which the file ends without a line end, and whether it is shorter than the others."""
     place = heading.column.index
     last: list[str] = []
     if text.looked_over.ends_open:
@@ -491,11 +471,7 @@ def _is_blank(cell: str | bytes) -> bool:
 
 
 class _WithWidth:
-    """The file with a line of empty cells in front, one more than any row should have.
-
-    pandas takes the width of the table from the first line; with this one it hands over what stands past the header
-    instead of dropping it. It reads bytes from here without decoding them first, which it would do for a plain file.
-    """
+    """The file with a line of empty cells in front: pandas takes the width of the table from the first line."""
 
     def __init__(self, read: Callable[[int], bytes], delimiter: str, width: int) -> None:
         self._read = read

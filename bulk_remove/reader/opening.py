@@ -35,13 +35,7 @@ class Places(NamedTuple):
 
 
 def find_files(names: Sequence[str]) -> Places:
-    """Return the files that these names mean.
-
-    A folder means the files of a readable kind in it (not in folders below), a pattern what it matches; both by name.
-    What nights have put into `done` and `failed`, and what lies beside reports, is left out of these; so are those two
-    folders where a shell may have named them, among others. A file that is named twice is read once. Raises InputError
-    for a folder or a pattern without any file.
-    """
+    """Return the files that these names mean."""
     files: dict[Path | str, str] = {}
     notes: list[str] = []
     found: set[str] = set()
@@ -127,11 +121,7 @@ def is_readable(path: Path) -> bool:
 
 
 def open_tables(names: Sequence[str], options: ReadOptions) -> tuple[list[Table], tuple[str, ...]]:
-    """Open each file that these names mean; return the tables, and sentences on what was left out.
-
-    A report of this tool is left out where a folder or a pattern holds it, and refused where it was named. Raises what
-    `find_files` and `open_table` do.
-    """
+    """Open each file that these names mean; return the tables, and sentences on what was left out."""
     places = find_files(names)
     tables, notes = [], [*places.notes]
     for file in places.files:
@@ -147,13 +137,7 @@ def open_tables(names: Sequence[str], options: ReadOptions) -> tuple[list[Table]
 
 
 def open_table(path: str, options: ReadOptions, copy: SetAside | None = None) -> Table:
-    """Look the whole input over and choose its phone column; `path` is a file, or - for standard input.
-
-    A `copy` that `set_aside` made of the file is read in its place.
-
-    Raises InputError, with a sentence that names the file, when it cannot be used (nothing of it was read as rows
-    then), UsageError for an option that cannot be, StorageError when there is no room to unpack it.
-    """
+    """Look the whole input over and choose its phone column; `path` is a file, or - for standard input."""
     given = take(path, READABLE_KINDS, options.spool_dir, copy)
     looked_over = look_over(given)
     table = (open_delimited if given.kind in TEXT_KINDS else open_workbook)(looked_over, options)

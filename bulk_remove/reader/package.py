@@ -84,10 +84,7 @@ class Package:
         return self.content(name)
 
     def sheets(self, workbook: str, sheets_of: Callable[[bytes], Iterable[SheetPlace]]) -> list[SheetPlace]:
-        """Return the sheets that can hold rows, in their order.
-
-        `sheets_of` reads the workbook's own part, and names in place of each part its relationship.
-        """
+        """Return the sheets that can hold rows, in their order."""
         targets = self.targets(workbook, "/worksheet")
         found = sheets_of(self.index(workbook))
         return [SheetPlace(name, hidden, targets[link]) for name, hidden, link in found if link in targets]
@@ -124,10 +121,7 @@ def expands_too_far(path: str, most_bytes: int) -> InputError:
 
 
 class Events:
-    """XML parsed by events; the names of elements come without their prefixes. What is missing is passed over.
-
-    expat expands no entity from outside; a document type, which alone could define others, is refused.
-    """
+    """XML parsed by events; the names of elements come without their prefixes. What is missing is passed over."""
 
     def __init__(
         self,

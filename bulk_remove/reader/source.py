@@ -33,10 +33,7 @@ _IN_MEMORY_BYTES = 1 << 17
 
 
 class Spool:
-    """A temporary file that no other user can open and that is gone with the process, however that ends.
-
-    It is filled once and then read as often as needed. `folder` is where it lies, None for the platform's place.
-    """
+    """A temporary file that no other user can open and that is gone with the process, however that ends."""
 
     def __init__(self, folder: Path | None) -> None:
         self._file = tempfile.SpooledTemporaryFile(  # noqa: SIM115 - lives as long as the spool does
@@ -45,11 +42,7 @@ class Spool:
         weakref.finalize(self, self._file.close)
 
     def fill(self, name: str, pieces: Iterable[bytes], most_bytes: int) -> int:
-        """Write the pieces and return how many bytes they are.
-
-        Raises InputError, before it is written, when more than `most_bytes` come out of the input called `name`;
-        StorageError when the disk has no room.
-        """
+        """Write the pieces and return how many bytes they are."""
         size_bytes = 0
         for piece in pieces:
             size_bytes += len(piece)
@@ -137,11 +130,7 @@ class Fingerprint:
 
 @dataclass(frozen=True, slots=True)
 class SetAside:
-    """What can be read only once or dearly, kept in a private temporary file.
-
-    `spool` holds it unpacked; `fingerprint` and `sha256` are those of the file as it was given (of standard input:
-    of what came). `notes` are sentences for the operator.
-    """
+    """What can be read only once or dearly, kept in a private temporary file."""
 
     spool: Spool
     fingerprint: Fingerprint
@@ -151,11 +140,7 @@ class SetAside:
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """An input as it was given: `path` as the user wrote it.
-
-    `kind` is the suffix, small and with its dot, of what is inside, empty for a workbook that came without a name;
-    `aside` is None for a file that is read where it lies.
-    """
+    """An input as it was given: `path` as the user wrote it."""
 
     path: str
     kind: str
@@ -178,13 +163,7 @@ class Given:
 
 @dataclass(frozen=True, slots=True)
 class LookedOver:
-    """What is known of an input without parsing it.
-
-    `fingerprint` and `sha256` are those of the file as given. `text_fault` says why what is inside is not UTF-8 text,
-    as the end of a sentence, or is empty. `has_quotes` and `has_bom` are those of UTF-8 text. Its first bytes are
-    `start`. `shapes` are the lines of the file, of which only separators are left, each once; None where these are too
-    many. `ends_open` says that there is no line end at the end.
-    """
+    """What is known of an input without parsing it."""
 
     given: Given
     fingerprint: Fingerprint
@@ -351,11 +330,7 @@ class _Readable(Protocol):
 
 
 def take(path: str, kinds: Collection[str], spool_dir: Path | None, copy: SetAside | None = None) -> Given:
-    """Return what was given, set aside if it was packed or piped in; `kinds` are the suffixes that can be read.
-
-    A `copy` of the file is read instead of it. Raises InputError for another kind and for what cannot be unpacked,
-    StorageError when there is no room for it.
-    """
+    """Return what was given, set aside if it was packed or piped in; `kinds` are the suffixes that can be read."""
     if path == STANDARD_INPUT:
         return _from_standard_input(spool_dir)
     kind = Path(path).suffix.lower()
@@ -365,10 +340,7 @@ def take(path: str, kinds: Collection[str], spool_dir: Path | None, copy: SetAsi
 
 
 def set_aside(name: str, file: BinaryIO, spool_dir: Path | None) -> SetAside:
-    """Copy an open file, called `name`, that others may change meanwhile, and take its SHA-256 on the way.
-
-    Raises InputError when it has no end, StorageError when there is no room for it.
-    """
+    """Copy an open file, called `name`, that others may change meanwhile, and take its SHA-256 on the way."""
     digest = hashlib.sha256()
     spool = Spool(spool_dir)
     spool.fill(name, _digested(_pieces(file), digest.update), MOST_BYTES)

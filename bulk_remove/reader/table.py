@@ -48,16 +48,7 @@ SAMPLE_ROWS = 200
 
 @dataclass(frozen=True, slots=True)
 class ReadOptions:
-    """How to read; what is None is found out.
-
-    `column` and `campaign_column` are names or positions from 1; without the latter a file has one campaign.
-    `keep_columns` keeps all cells, not the phone's alone. `encoding` is a name that Python knows, `delimiter` one
-    character, `sheet` a name or a position from 1. `has_header` says whether the first row holds the names of the
-    columns. `trust_column` takes a phone column that looks like something else, `code_column` looks for one with
-    country or area codes. `where` are conditions on other columns. `region` is the country of numbers without a country
-    code. `spool_dir` is where what can be read only once is set aside, None for the platform's place. `own_report`
-    takes a report of this tool. `to_keep` says that the numbers are not to be removed, but must stay.
-    """
+    """How to read; what is None is found out."""
 
     column: str | None = None
     keep_columns: bool = False
@@ -84,11 +75,7 @@ class Table(Protocol):
         """What is read."""
 
     def blocks(self) -> Iterator[RowBlock]:
-        """Yield the rows in order; a row whose cells are all blank is none, but it counts in the numbering.
-
-        Can be called again, and then reads again. Raises InputError when the file is not well formed after all,
-        or is no longer the one that was opened.
-        """
+        """Yield the rows in order; a row whose cells are all blank is none, but it counts in the numbering."""
 
 
 def choose(place: str, header: Sequence[str], samples: Sequence[Sequence[str]], options: ReadOptions) -> ChosenColumn:
@@ -104,10 +91,7 @@ def choose(place: str, header: Sequence[str], samples: Sequence[Sequence[str]], 
 def choose_campaign(
     place: str, header: Sequence[str], samples: Sequence[Sequence[str]], options: ReadOptions, phone: int
 ) -> int | None:
-    """Return the index of the column of the campaigns, None without one; `phone` is that of the phone numbers.
-
-    Raises InputError, which begins with `place`, when it is not there.
-    """
+    """Return the index of the column of the campaigns, None without one; `phone` is that of the phone numbers."""
     if options.campaign_column is None:
         return None
     try:
@@ -119,10 +103,7 @@ def choose_campaign(
 def choose_code(
     place: str, header: Sequence[str], samples: Sequence[Sequence[str]], options: ReadOptions, phone: int
 ) -> int | None:
-    """Return the index of the column of country or area codes, None without one; `phone` is that of the phone numbers.
-
-    Raises InputError, which begins with `place`, when there are two.
-    """
+    """Return the index of the column of country or area codes, None without one."""
     if not options.code_column:
         return None
     try:
@@ -138,11 +119,7 @@ def choose_beside(
     options: ReadOptions,
     others: Collection[int | None],
 ) -> tuple[int, ...]:
-    """Return the columns, by index, of the conditions, of campaigns and countries, and that say which rows are meant.
-
-    `others` are the columns with a meaning of their own. Raises InputError, which begins with `place`, when the column
-    of a condition is not there.
-    """
+    """Return the indexes of other columns to read: of conditions, campaigns, countries, and which rows are meant."""
     try:
         asked = [find_condition_column(header, samples, each.column) for each in options.where]
     except InputError as error:
@@ -191,11 +168,7 @@ def _name_key(text: str | bytes) -> bytes:
 
 
 def headers_again(source: Source, rows: Sequence[int], columns: Mapping[int, Any]) -> dict[int, str]:
-    """Return, by its index, why a row whose phone cell is the name of a column must not be sent.
-
-    `columns` are the cells that are known, as sequences by column, perhaps only their beginnings. Raises InputError
-    when the names stand in a row in another order: below it, nothing is where the first header says.
-    """
+    """Return, by its index, why a row whose phone cell is the name of a column must not be sent."""
     problems = _headers_again(source, rows, columns)
     _check_one_table(source, rows, columns)
     return problems
@@ -217,10 +190,7 @@ def _headers_again(source: Source, rows: Sequence[int], columns: Mapping[int, An
 
 
 def _check_one_table(source: Source, rows: Sequence[int], columns: Mapping[int, Any]) -> None:
-    """Raise InputError when a row names a phone column in another place than the first header does.
-
-    It has words only. A column in which ordinary rows say the same, such as how somebody is reached, is none.
-    """
+    """Raise InputError when a row names a phone column in another place than the first header does."""
     phones = columns.get(source.column, ())
     # Most cells end with a digit: to compare is cheaper than to ask each.
     words = [i for i, cell in enumerate(phones) if cell and not "0" <= cell[-1:] <= "9" and _WORDS.fullmatch(cell)]
@@ -265,12 +235,7 @@ def _names_phones(cell: str | bytes, own: str) -> bool:
 
 
 def titles_of(source: Source, columns: Mapping[int, Any], problems: Mapping[int, str]) -> dict[int, str]:
-    """Return, by index, what looks like the title of another table in the middle of the rows.
-
-    It stands alone in its row, in the first column or that of the phones, and says that numbers must stay, or has the
-    header again below it (`problems`). `columns` are as for `headers_again`. What ordinary rows say, too, such as an
-    answer, is none.
-    """
+    """Return, by index, what looks like the title of another table in the middle of the rows."""
     phones = columns.get(source.column, ())
     first = columns.get(0, phones)
     above = {index - 1 for index, problem in problems.items() if problem == _HEADER_AGAIN}
@@ -354,10 +319,7 @@ def is_blank(cells: Iterable[str]) -> bool:
 
 
 def first_rows(text: TextFile, delimiter: str | None) -> list[Cut]:
-    """Cut the first rows by the delimiter, or by each that there may be when that is None.
-
-    Raises InputError when there is no text at all, UsageError for a delimiter that cannot be one.
-    """
+    """Cut the first rows by the delimiter, or by each that there may be when that is None."""
     if delimiter is not None and (len(delimiter) != 1 or not delimiter.isascii() or delimiter in '"\r\n\0'):
         raise UsageError("The delimiter is not one ASCII character.", "Name one character, for example ';'.")
     with text.characters() as characters:
@@ -373,12 +335,7 @@ def first_rows(text: TextFile, delimiter: str | None) -> list[Cut]:
 
 
 def best(headings: Sequence[tuple[Cut, int]]) -> tuple[Cut, int]:
-    """Choose among delimiters, each with the number of the row that would be the heading.
-
-    It is the one that cuts the heading into the most cells, then the most rows below it into as many. Where none cuts
-    the heading, it is the one that cuts some row below into the most: such a row is not sent then, whereas taken as
-    one cell it could hide a second number.
-    """
+    """Choose among delimiters, each with the number of the row that would be the heading."""
     if max(len(cut.at(number)) for cut, number in headings) == 1:
         return max(headings, key=lambda heading: heading[0].width(heading[1]))
     return max(headings, key=lambda heading: (len(heading[0].at(heading[1])), heading[0].consistent(heading[1])))
@@ -406,11 +363,7 @@ _POSITION = re.compile(r"[1-9][0-9]{0,4}")
 
 @dataclass(frozen=True, slots=True)
 class Heading:
-    """The names of the columns and the row in which they stand: 0 when there are none and they are made up.
-
-    `width` is the most cells of a row among the first ones; `campaign` is the index of the campaigns' column, `code`
-    that of country or area codes, `beside` are those of the other columns that are read.
-    """
+    """The names of the columns and the row in which they stand: 0 when there are none and they are made up."""
 
     delimiter: str
     row: int
@@ -424,19 +377,13 @@ class Heading:
 
 
 def check_is_list(path: str, cut: Cut, options: ReadOptions) -> None:
-    """Raise OwnReportError when a row among the first ones is the header of a report of this tool.
-
-    Its numbers were removed already, perhaps from another campaign.
-    """
+    """Raise OwnReportError when a row among the first ones is the header of a report of this tool."""
     if not options.own_report and any(is_report_header(cells) for _, cells in cut.rows[:TITLE_ROWS]):
         raise own_report(path)
 
 
 def find_heading(name: str, cuts: Sequence[Cut], options: ReadOptions) -> Heading:
-    """Return the heading of the table called `name`, cut in each way that it may be; a sheet is cut in one.
-
-    Raises InputError, which begins with `name`, when no phone column is certain.
-    """
+    """Return the heading of the table called `name`, cut in each way that it may be; a sheet is cut in one."""
     cut, first = best([(cut, cut.rows[0][0]) for cut in cuts])
     if options.has_header is False:
         return _without(name, cut, options)

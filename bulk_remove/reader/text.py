@@ -37,11 +37,7 @@ _LAST_BYTES = 1 << 12
 
 @dataclass(frozen=True, slots=True)
 class TextFile:
-    """A text file whose encoding is known and whose every byte decodes.
-
-    `notes` say how the encoding was found. `above` counts the characters of a first line that is for spreadsheets
-    alone (`sep=;`), and `separator` is what it says, empty without one.
-    """
+    """A text file whose encoding is known and whose every byte decodes."""
 
     looked_over: LookedOver
     encoding: str
@@ -62,10 +58,7 @@ class TextFile:
 
     @contextmanager
     def characters(self) -> Iterator[io.TextIOWrapper]:
-        """Open it as text, line ends as they are, without a byte order mark and without `above`.
-
-        Raises InputError when it is not what was looked over, or changes meanwhile.
-        """
+        """Open it as text, line ends as they are, without a byte order mark and without `above`."""
         codec = "utf-8" if self.is_utf8 else self.encoding
         with self._checked() as file:
             text = io.TextIOWrapper(file, encoding=codec, newline="")
@@ -87,10 +80,7 @@ class TextFile:
 
     @contextmanager
     def utf8(self) -> Iterator[Callable[[int], bytes]]:
-        """Open the same as UTF-8: a function that returns the next bytes, about as many as it is asked for.
-
-        A file that is UTF-8 is handed over as it stands, at no cost. Raises as `characters` does.
-        """
+        """Open the same as UTF-8: a function that returns the next bytes, about as many as it is asked for."""
         if self.is_utf8:
             with self._checked() as file:
                 file.seek(self.above + len(codecs.BOM_UTF8) * self.looked_over.has_bom)
@@ -112,10 +102,7 @@ class TextFile:
 
 
 def without_separator_line(text: TextFile) -> TextFile:
-    """Return the file below a first line `sep=;`, which Excel writes and reads for itself.
-
-    Excel and LibreOffice do not show that line: the one below it is their row 1. So it is ours.
-    """
+    """Return the file below a first line `sep=;`, which Excel writes and reads for itself."""
     with text.characters() as characters:
         found = _SEPARATOR_LINE.match(characters.read(_SEPARATOR_LINE_CHARACTERS))
     if not found:
@@ -147,10 +134,7 @@ _HIGH_RUN = re.compile(rb"[\x80-\xff]+")
 
 @dataclass(frozen=True, slots=True)
 class Census:
-    """The bytes past ASCII of a whole file: how many of each, and how many of them beside a letter and between two.
-
-    `sample` is some of its lines.
-    """
+    """The bytes past ASCII of a whole file: how many of each, and how many of them beside a letter and between two."""
 
     all: Counter[int]
     beside: Counter[int]
@@ -275,10 +259,7 @@ _NOT_OF_FILES = {"idna", "punycode", "raw-unicode-escape", "unicode-escape"}
 
 
 def decoded(looked_over: LookedOver, wanted: str | None) -> TextFile:
-    """Return the text in the wanted encoding, or in the one that is found out when that is None.
-
-    Raises InputError when none is certain or some byte does not decode, UsageError for an encoding Python has not.
-    """
+    """Return the text in the wanted encoding, or in the one that is found out when that is None."""
     if wanted is not None:
         return _wanted(looked_over, wanted)
     if not looked_over.text_fault:

@@ -72,10 +72,7 @@ _Sheets = Sequence[tuple[str, bool]]
 
 
 def find_sheet(path: str, workbook: Samples, sheets: _Sheets, options: ReadOptions) -> FoundSheet:
-    """Return the sheet that was asked for, or the one visible sheet with a certain phone column.
-
-    Raises InputError when there is no such sheet, or not exactly one.
-    """
+    """Return the sheet that was asked for, or the one visible sheet with a certain phone column."""
     if options.sheet is None:
         return _only_sheet(path, workbook, sheets, options)
     place = _place_of(path, sheets, options.sheet)
@@ -171,10 +168,7 @@ def _only_sheet(path: str, workbook: Samples, sheets: _Sheets, options: ReadOpti
 def _beside(
     path: str, workbook: Samples, sheets: _Sheets, found: FoundSheet, refused: Mapping[int, InputError], region: str
 ) -> FoundSheet:
-    """Return the only certain sheet with a note on each one passed over that holds phone numbers.
-
-    Raises InputError when the name of one says that its numbers are those to be removed.
-    """
+    """Return the only certain sheet with a note on each one passed over that holds phone numbers."""
     notes = []
     for place, error in refused.items():
         name = harmless(sheets[place][0])
@@ -364,10 +358,7 @@ _MOST_BYTES = 8 << 30  # the process that reads it gives up before
 
 
 def open_workbook(looked_over: LookedOver, options: ReadOptions) -> Table:
-    """Choose the sheet and its column, and read it.
-
-    Raises InputError when it cannot be used or more than one sheet could be, StorageError when there is no room.
-    """
+    """Choose the sheet and its column, and read it."""
     given = looked_over.given
     rows = Spool(options.spool_dir)
     with looked_over.opened() as file:

@@ -71,10 +71,7 @@ _EXCEL_2003 = b"urn:schemas-microsoft-com:office:spreadsheet"
 
 
 def open_sheets(given: GivenWorkbook, file: BinaryIO) -> Sequence[Sheet]:
-    """Return the sheets of a workbook that is what its suffix says; an empty one says nothing.
-
-    Raises InputError that says what it is instead, ProtectedError, or DamagedError.
-    """
+    """Return the sheets of a workbook that is what its suffix says; an empty one says nothing."""
     start = file.read(_LOOKED_AT_BYTES)
     file.seek(0)
     if start.startswith(_OLE_START):
@@ -262,12 +259,7 @@ class _Reading:
         self.width = 0
 
     def blocks(self) -> Iterator[tuple[Any, ...]]:
-        """Yield rows, phone cells, all cells, campaigns, codes, other columns, and what is shown of phone cells.
-
-        What is shown instead of a phone cell stands under its place.
-
-        Consecutive rows are the first of them alone.
-        """
+        """Yield rows, phone cells, all cells, campaigns, codes, other columns, and what is shown of phone cells."""
         rows = dropwhile(lambda row: row[0] <= self._wanted.header_row, self._counted())
         while block := list(islice(rows, self._wanted.block_rows)):
             numbers = [number for number, _, _ in block]

@@ -58,14 +58,7 @@ def write_report(
     *,
     replacing: bool = True,
 ) -> Counter[Status]:
-    """Write report.csv; `kept` names the input's own columns, which then come first. Returns the rows by status.
-
-    What was written is added to `written`, as it is by all that follow. The `detail` of each number says of a rehearsal
-    that it is one: the file may be read without all else that says so.
-
-    The sum must close before the file gets its name. Raises InvariantError when it does not, StorageError when the
-    disk fails, PlaceTakenError as `written_aside` does, like all that follow.
-    """
+    """Write report.csv; `kept` names the input's own columns, which then come first. Returns the rows by status."""
     by_status: Counter[Status] = Counter()
     with written_aside(path, written, replacing=replacing) as file:
         file.write(",".join([_cell(column) for column in _told_apart(kept)] + [*REPORT_COLUMNS]) + "\r\n")  # RFC 4180
@@ -116,10 +109,7 @@ def check_place(path: Path) -> None:
 
 @contextmanager
 def written_aside(path: Path, written: list[Aside] | None = None, *, replacing: bool = True) -> Iterator[TextIO]:
-    """Open a file beside `path`, readable by its owner alone, that takes the name `path` once all of it is on disk.
-
-    Raises StorageError; it is PlaceTakenError where something has that name by then, unless that is to be replaced.
-    """
+    """Open a file beside `path`, readable by its owner alone, that takes the name `path` once all of it is on disk."""
     try:
         with write_aside(path, replacing=replacing) as aside:
             # The name of a file that is not UTF-8 holds surrogates: a question mark for each, not a report lost.
@@ -242,12 +232,7 @@ def _cell(text: str) -> str:
 
 
 def _inert(cell: str) -> str:
-    """Put an apostrophe before whatever a spreadsheet would run as a formula (OWASP, CSV injection).
-
-    That is not only what a cell begins with: quotes mean nothing to a reader that cuts at another separator than ours,
-    so each separator may be where a cell begins. A plus with nothing but digits is a number to a spreadsheet, and stays
-    as it is.
-    """
+    """Put an apostrophe before whatever a spreadsheet would run as a formula (OWASP, CSV injection)."""
     return _FORMULA.sub(_told_off, cell)
 
 
@@ -268,10 +253,7 @@ _CELL = re.compile(r'(?:^|,)(?:"([^"]*(?:""[^"]*)*)"|([^",]*))')
 
 
 def read_rows(report: Aside) -> Iterator[list[str]]:
-    """Yield the rows of a report.csv that was just written, the header first.
-
-    Raises StorageError, also when another file has taken its place.
-    """
+    """Yield the rows of a report.csv that was just written, the header first."""
     try:
         with TextIOWrapper(opened_again(report), encoding="utf-8", newline="") as file:
             yield from _records(file)
@@ -283,10 +265,7 @@ def read_rows(report: Aside) -> Iterator[list[str]]:
 
 
 def _records(lines: Iterable[str]) -> Iterator[list[str]]:
-    """Yield the records of RFC 4180, whose lines `reporter` wrote.
-
-    Not with csv's reader: it refuses cells over a limit that holds for the whole process, and is not ours to change.
-    """
+    """Yield the records of RFC 4180, whose lines `reporter` wrote."""
     waiting: list[str] = []
     quotes = 0
     for line in lines:

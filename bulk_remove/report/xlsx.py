@@ -30,10 +30,7 @@ _COLOURS = {  # what is in the cell and what is behind it; told apart without co
 
 
 def write_workbook(file: IO[bytes], rows: Iterable[Sequence[str]], folder: Path, sheet_rows: int = SHEET_ROWS) -> None:
-    """Write rows, the header first, to a binary file; what does not fit one sheet goes on in the next.
-
-    Unfinished sheets are set aside in `folder`, as large as they are before they are packed. Raises OSError.
-    """
+    """Write rows, the header first, to a binary file; what does not fit one sheet goes on in the next."""
     # By default XlsxWriter would leave phone numbers in the common folder for temporary files when it is killed.
     with TemporaryDirectory(dir=folder, prefix="xlsx-", ignore_cleanup_errors=True) as aside:
         target = _Target(file)

@@ -312,14 +312,7 @@ class LongLine(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """How the system is set up.
-
-    `forbidden` are the methods that the user may not call (403). `poison` are numbers that fail a whole request, as
-    malformed ones do. `max_line_bytes` is the longest request line, without its line end: 8190 fits a buffer of
-    8 KiB (nginx, Apache); `long_line` is what becomes of a longer one. `max_input_vars` is PHP's. An idle connection is
-    closed after `idle_close_s` (nginx 75, Apache 5), any connection after `requests_per_connection` (nginx 1000,
-    Apache 100).
-    """
+    """How the system is set up."""
 
     user: str = DEMO_USER
     password: str = DEMO_PASSWORD

@@ -120,16 +120,7 @@ class RetryAfter(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Faults:
-    """What goes wrong, and how often.
-
-    Each rate (0..1) is the share of requests that the fault befalls; one request has one fault at most, so the rates
-    add up to 1 at most. They befall removals alone, unless `reads_too`. `script` is used up first: the faults of the
-    first requests in order, None for a request without. What is refused gets `refused_status`, and if that is after the
-    act, `refused_late_s` later. `rate_limit_per_s` (0 = none) admits that many requests a
-    second on average and `rate_limit_burst` at once (0 = one second's worth); `latency_s` and up to `jitter_s` more
-    pass before each request is acted upon, but for those that end at the door: these three meet every request. Raises
-    ValueError for what cannot be.
-    """
+    """What goes wrong, and how often."""
 
     unavailable: float = 0.0
     refused_before: float = 0.0

@@ -44,16 +44,7 @@ _BY_NUMBER = ("removed", "in_call", "through_additional")
 
 @dataclass(frozen=True, slots=True)
 class AuditEntry:
-    """One request.
-
-    `asked` are the numbers as they came, without the last `dropped` variables that `max_input_vars` cut off.
-    `removed` and `in_call` give the record ids by number, for what was done and what was not; where `acted`, a
-    number asked for that is in neither did not exist, or was not come to where the fault came midway;
-    `through_additional` are those removed of records that have the number among their additional ones alone.
-    `answered` is the HTTP status, 0 where no status line was sent; `fault` is what was injected, empty if nothing.
-    `whole` says whether the reply went out in full to a connection that was still open; a client that turned away at
-    that very moment cannot be known.
-    """
+    """One request."""
 
     seq: int
     time_s: float
@@ -72,11 +63,7 @@ class AuditEntry:
 
 
 class Audit:
-    """Keeps the entries in memory, or in a JSONL file when given its path.
-
-    The file is made anew; it has one line a request, handed to the system before the reply goes out. `entries` is
-    only filled without a path. Raises OSError where the file cannot be made.
-    """
+    """Keeps the entries in memory, or in a JSONL file when given its path."""
 
     def __init__(self, path: Path | None = None) -> None:
         self.entries: list[AuditEntry] = []
@@ -185,11 +172,7 @@ class _Outcome(NamedTuple):
 
 
 class Simulator:
-    """The server's side of every request.
-
-    `seen` counts the requests by method the moment they come in, whatever becomes of them; `url` is where it listens.
-    `rules` may be replaced while it runs; `idle_close_s` alone is read at the start.
-    """
+    """The server's side of every request."""
 
     def __init__(self, world: World, faults: Faults, rules: Rules, clock: ServerClock, audit: Audit) -> None:
         self.url = ""
@@ -379,13 +362,7 @@ _SHUTDOWN_S = 0.5
 
 @dataclass(frozen=True, slots=True)
 class SimulatorOptions:
-    """All that the simulator as a process can be told.
-
-    Each campaign holds the numbers of `numbers_csv` (column `csv_column`, empty = the first, and each record's further
-    ones in `additional_column`, empty = none), or every number that is asked for when there is no file.
-    `records_count` is what the statistics then claim at the start. `port` 0 takes a free one. `audit_path` is a JSONL
-    file, made anew; without it the audit is kept in memory.
-    """
+    """All that the simulator as a process can be told."""
 
     host: str = LOOPBACK
     port: int = 8080
@@ -420,10 +397,7 @@ async def running(
     host: str = LOOPBACK,
     port: int = 0,
 ) -> AsyncIterator[Simulator]:
-    """A simulator that listens within the running loop; its `url` is `http://HOST:PORT` without a slash at the end.
-
-    Raises OSError when the port is taken or the audit cannot be written.
-    """
+    """A simulator that listens within the running loop; its `url` is `http://HOST:PORT` without a slash at the end."""
     with Audit(audit_path) as audit:
         rules = rules or Rules()
         simulator = Simulator(world, faults or Faults(), rules, clock or ServerClock(), audit)
@@ -445,10 +419,7 @@ async def running(
 
 
 def serve(options: SimulatorOptions, ready: Callable[[Ready], None]) -> None:
-    """Serve until SIGINT or SIGTERM; `ready` is called once the socket listens. For the main thread.
-
-    Raises OSError when the port is taken or a file cannot be used, ValueError when `numbers_csv` has no such column.
-    """
+    """Serve until SIGINT or SIGTERM; `ready` is called once the socket listens. For the main thread."""
     asyncio.run(_serve(options, ready))
 
 
