@@ -344,8 +344,7 @@ _SHOWN_SHARES = 5
 
 
 _USUAL_COLUMNS, _FEWEST_COLUMNS = 80, 20
-_CONTINUED = 2
-"""Columns by which the rest of a broken line is indented."""
+_CONTINUED = 2  # columns by which the rest of a broken line is indented
 _WORD = re.compile(r"\s*\S+\s*")
 _TRIES = 3
 """So often an answer that is neither yes nor no may be typed again: a slip must not cost the plan of a long list."""

@@ -17,7 +17,7 @@ from bulk_remove.core.model import harmless
 from bulk_remove.core.numbers import Normaliser, NumberRules
 from bulk_remove.core.spelling import is_country_code, is_name_of, problem_in_plan, reading, region_of
 from bulk_remove.errors import InputError
-from bulk_remove.language import counted, phrase
+from bulk_remove.language import counted
 
 _OF_A_COUNTRY = (
     r"country|calling|isd|idd|intl|international|miedzynarodow[ay]|krajow[ay]|kraju|landes|laender|lander|statu"
@@ -52,8 +52,7 @@ _BEHIND_A_NAME = re.compile(r"[^\W\d_][^0-9+]*\(?(\+)([1-9][0-9]{0,2})\)?")
 _PLAIN_CODE = re.compile(r"\(?(?:\+|00)[1-9][0-9]{1,2}\)?")
 """With two digits at least: `+1` may be the difference of a time zone."""
 _LONGEST_CODE = 3
-_MANY = 10
-"""By chance two thirds of the figures from 1 to 66 are the codes of countries: so many cells are not all."""
+_MANY = 10  # by chance two thirds of the figures from 1 to 66 are the codes of countries: so many cells are not all
 _LONGEST_NAME = 40
 
 _CONTRADICTS = "The number begins with another code than the one in its own column."
@@ -118,22 +117,18 @@ def find_code_column(header: Sequence[str], samples: Sequence[Sequence[str]], be
             seen[index] = codes
         elif not beside.trust and _may_be_codes(index, name, samples, beside):
             raise InputError(
-                phrase(
-                    "Column '{name}' may hold the country codes of the numbers.",
-                    name=harmless(heading.strip()) or str(index + 1),
-                ),
+                "Column '{name}' may hold the country codes of the numbers.",
                 "Name it 'country_code' if it does; if it does not, delete it, or add --trust-column.",
+                name=harmless(heading.strip()) or str(index + 1),
             )
     # `country_code` with PL beside `phone_code` with 48: the digits say all.
     found = [index for index, codes in seen.items() if any(code.digits for code in codes)] or [*seen]
     filled = [index for index in found if seen[index]] or found[:1]
     if len(filled) > 1:
         raise InputError(
-            phrase(
-                "Parts of the numbers stand in several columns of their own ({listed}).",
-                listed=", ".join(f"'{header[index]}'" for index in filled),
-            ),
+            "Parts of the numbers stand in several columns of their own ({listed}).",
             "Put the whole number into one column, with a plus and the country code, and leave the others out.",
+            listed=", ".join(f"'{header[index]}'" for index in filled),
         )
     return filled[0] if filled else None
 

@@ -241,8 +241,7 @@ STRONG_NAMES = frozenset(_STRONG.split())
 """Folded names that mean a phone number: English and Polish, and what a neighbour's export says."""
 
 _WEAK = "numer numery nr number numbers num no nummer kontakt contact"
-WEAK_NAMES = frozenset(_WEAK.split())
-"""Folded names that may mean a phone number as well as an order's or a customer's."""
+WEAK_NAMES = frozenset(_WEAK.split())  # folded names that may mean a phone number as well as an order's or a customer's
 
 # What stands in the name of a column, or of a sheet, folded: in one word or in several.
 _OF_REMOVAL = re.compile(
@@ -312,12 +311,10 @@ def choose_column(
         kind = "REGON numbers"
     if kind and not trust:
         raise InputError(
-            phrase(
-                "Column '{name}' looks like {kind}, not like phone numbers.",
-                name=_shown(header[chosen.index]),
-                kind=ours(kind),
-            ),
+            "Column '{name}' looks like {kind}, not like phone numbers.",
             "Choose another with --column, or add --trust-column when it really holds phone numbers.",
+            name=_shown(header[chosen.index]),
+            kind=ours(kind),
         )
     notes = [*_doubts(header, samples, chosen.index, region)] if wanted is not None else []
     if wanted is None and (rivals := _rivals(header, samples, chosen.index, region)):
@@ -343,13 +340,13 @@ def find_column(
     matches = exact or folded
     if len(matches) > 1:
         raise InputError(
-            phrase(
-                "{count} columns are named '{name}'; {listed}.",
-                count=len(matches),
-                name=_shown(wanted),
-                listed=_listed(header, samples),
-            ),
-            phrase("Name it by its position instead, for example {flag} {place}.", flag=flag, place=matches[0] + 1),
+            "{count} columns are named '{name}'; {listed}.",
+            "Name it by its position instead, for example {flag} {place}.",
+            count=len(matches),
+            name=_shown(wanted),
+            listed=_listed(header, samples),
+            flag=flag,
+            place=matches[0] + 1,
         )
     if not matches and re.fullmatch(r"[0-9]{1,5}", wanted) and 1 <= int(wanted) <= len(header):
         matches = [int(wanted) - 1]
@@ -372,12 +369,10 @@ def find_campaign_column(header: Sequence[str], samples: Sequence[Sequence[str]]
     index = find_column(header, samples, wanted, "--campaign-column")
     if index == phone:
         raise InputError(
-            phrase(
-                "Column '{name}' holds the phone numbers, not the campaigns; {listed}.",
-                name=_shown(header[index]),
-                listed=_listed(header, samples),
-            ),
+            "Column '{name}' holds the phone numbers, not the campaigns; {listed}.",
             "Give --campaign-column another of these names, or its position counted from 1.",
+            name=_shown(header[index]),
+            listed=_listed(header, samples),
         )
     return index
 
@@ -441,8 +436,10 @@ def _by_name(header: Sequence[str], samples: Sequence[Sequence[str]]) -> ChosenC
     like_phones = sum(_looks_like_phone(cell, least) for cell in cells)
     if cells and not like_phones and (damage := _damage(cells)):
         raise InputError(
-            phrase("Column '{name}' has no whole phone number: {damage}.", name=name, damage=damage),
+            "Column '{name}' has no whole phone number: {damage}.",
             "Export the numbers again, as text; or name another column with --column.",
+            name=name,
+            damage=damage,
         )
     if strong and samples and not like_phones:
         raise _uncertain(
@@ -601,8 +598,10 @@ def _several(candidates: Sequence[int], header: Sequence[str], samples: Sequence
 
 def _uncertain(sentence: str, header: Sequence[str], samples: Sequence[Sequence[str]]) -> InputError:
     return InputError(
-        phrase("{sentence}; {listed}.", sentence=ours(sentence), listed=_listed(header, samples)),
+        "{sentence}; {listed}.",
         "Say which one with --column and its name, or its position counted from 1.",
+        sentence=ours(sentence),
+        listed=_listed(header, samples),
     )
 
 

@@ -41,8 +41,7 @@ _NOTHING = frozenset(["", "brak", "na", "nd", "niedotyczy", "null", "none", "unk
 _SIGNS = (("1", "0"), ("t", "n"), ("y", "n"), ("j", "n"), ("+", "-"), ("x", ""))
 """Signs may mean anything: both must be there, or the column's name must say that it is about a consent."""
 _FEW = 4
-_MANY = 8
-"""A column of a consent may have so many different answers, each of which stands in several rows."""
+_MANY = 8  # A column of a consent may have so many different answers, each of which stands in several rows
 _ROWS_OF_AN_ANSWER = 3
 _SHOWN = 3
 _LONGEST = 40
@@ -73,13 +72,15 @@ class Condition:
         column, sign, value = text.partition("=")
         if sign and (_OPERATOR.search(unicodedata.normalize("NFKC", column)) or _OTHER_THAN.match(value)):
             raise UsageError(
-                phrase("--where is '{text}', but only COLUMN=VALUE is understood.", text=harmless(text)),
+                "--where is '{text}', but only COLUMN=VALUE is understood.",
                 "Give the value of the rows that are meant, as zgoda=NIE, or with the column's place: 3=NIE.",
+                text=harmless(text),
             )
         if not sign or not column.strip():
             raise UsageError(
-                phrase("--where is '{text}', which is not a column and a value.", text=harmless(text)),
+                "--where is '{text}', which is not a column and a value.",
                 "Give it as COLUMN=VALUE, for example zgoda=NIE.",
+                text=harmless(text),
             )
         return cls(column.strip(), value)
 
@@ -194,8 +195,7 @@ def _alike(cell: str) -> str:
     return _EXCEL_SHOWS.get(text, text)
 
 
-_SAME_ROUNDED = 5
-"""So many rows with one number that ends in six zeros are as suspicious as two different ones."""
+_SAME_ROUNDED = 5  # so many rows with one number that ends in six zeros are as suspicious as two different ones
 _ONE_ROUNDED_IN = 200_000
 """Chance alone lets one number in a million end so; where there are five times as many, it was not chance."""
 
@@ -239,10 +239,8 @@ class WholeInput:
 
 
 _STEPS = frozenset({1, 2, 3, 5, 10, -1, -2, -3, -5, -10})
-_RUN = 10
-"""So many numbers in equal steps are no chance."""
-_SHORTEST = 7
-"""Internal numbers do count up."""
+_RUN = 10  # so many numbers in equal steps are no chance
+_SHORTEST = 7  # internal numbers do count up
 _DIGITS = 10
 
 

@@ -23,14 +23,10 @@ from bulk_remove.language import Phrase, joined, phrase
 class AlsoTry(StrEnum):
     """A form besides the planned one; the figures are those of a number in PL."""
 
-    PLUS = "plus"
-    """+48601234555"""
-    INTERNATIONAL = "international"
-    """48601234555"""
-    ZEROS = "zeros"
-    """0048601234555, in every region: so a switchboard writes a plus"""
-    NATIONAL = "national"
-    """601234555; a number abroad has none"""
+    PLUS = "plus"  # +48601234555
+    INTERNATIONAL = "international"  # 48601234555
+    ZEROS = "zeros"  # 0048601234555, in every region: so a switchboard writes a plus
+    NATIONAL = "national"  # 601234555; a number abroad has none
 
 
 class Rest(StrEnum):
@@ -38,16 +34,13 @@ class Rest(StrEnum):
 
     ABROAD = "abroad"
     """A number abroad as it is dialled: in `national` form, and in `zeros` where two zeros are dialled."""
-    INTERNAL = "internal"
-    """Three to six digits, which have one form alone."""
+    INTERNAL = "internal"  # three to six digits, which have one form alone
     OTHERWISE = "otherwise"
     """Digits enough for a whole number, written as no form writes them: it can be asked for in none."""
-    NO_NUMBER = "no number"
-    """Anything else, which is none of the numbers that are sent."""
+    NO_NUMBER = "no number"  # anything else, which is none of the numbers that are sent
 
 
-Held = Mapping[str, int]
-"""How many of the numbers looked at are written in which way: by `AlsoTry`, or by `Rest`."""
+Held = Mapping[str, int]  # how many of the numbers looked at are written in which way: by `AlsoTry`, or by `Rest`
 
 _PLANNED = {
     AlsoTry.PLUS: NumberFormat.E164,
@@ -163,8 +156,7 @@ _CLEAN = re.compile(r"\+?[0-9]+")
 _INTERNAL_DIGITS = range(MIN_DIGITS, 7)
 _INTERNAL_SHARE = 0.1
 """One short number among many may be a trial of somebody: it is not a sign that the campaign calls such numbers."""
-_LONGEST = 200
-"""What is longer is no phone number, whatever is in it."""
+_LONGEST = 200  # what is longer is no phone number, whatever is in it
 
 
 def forms_held(numbers: Iterable[object], region_name: str) -> Held:

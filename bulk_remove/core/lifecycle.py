@@ -58,13 +58,11 @@ class Event(StrEnum):
     UNTOUCHED = "untouched"  # no verdict: the server has not acted
 
 
-EVER_US = 10**15
-"""So long, in microseconds, counts a request of which no time could tell that it was not carried out."""
+EVER_US = 10**15  # so long, in microseconds, counts a request of which no time could tell that it was not carried out
 _UNCOMPARED_US = 1_000_000
 """As long as there is no reply to compare with, a request that took longer than this may have been carried out."""
 _TRUSTED_REPLIES = 4
-_BLUR_US = 10_000
-"""Smaller differences say nothing: so late a busy machine may notice an answer."""
+_BLUR_US = 10_000  # smaller differences say nothing: so late a busy machine may notice an answer
 
 
 class Fastest(NamedTuple):
@@ -158,8 +156,7 @@ _STATUS = {
 
 _TOLD_BY_STATUS = frozenset({Status.IN_DOUBT, Status.PRESUMED_REMOVED})
 
-NEW = NumberState(Phase.UNSENT)
-"""A number that no request has carried yet."""
+NEW = NumberState(Phase.UNSENT)  # A number that no request has carried yet
 
 
 def next_phase(phase: str, event: Event, *, doubted: bool) -> Phase:

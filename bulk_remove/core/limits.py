@@ -17,8 +17,7 @@ from bulk_remove.language import Phrase, counted, joined, ours, phrase
 
 MAX_INVALID = 0.05
 """The share of the rows that may be invalid. A kept list has few; a wrong column or a damaged export has many."""
-FEW_INVALID = 10
-"""Fewer invalid rows than these stop a run only when they are more than half of all rows."""
+FEW_INVALID = 10  # fewer invalid rows than these stop a run only when they are more than half of all rows
 MAX_SHARE = 0.5
 """The share of a campaign's records that a run may ask for where nobody says otherwise and the records are counted."""
 
@@ -215,9 +214,7 @@ def parse_share(text: str, flag: str = "--max-invalid") -> float:
     found = _SHARE.fullmatch(text.strip())
     share = Fraction(found[1]) / (100 if found[2] else 1) if found else None
     if not found or share is None or share > 1 or (share == 1 and not found[2]):
-        raise UsageError(
-            phrase("{flag} is {text!r}, which is not a share.", flag=flag, text=text), "Give it as 5% or as 0.05."
-        )
+        raise UsageError("{flag} is {text!r}, which is not a share.", "Give it as 5% or as 0.05.", flag=flag, text=text)
     return float(share)
 
 
@@ -269,17 +266,17 @@ def judge_canary(mix: Mapping[Status, int], max_not_exist: float, run_id: str, l
     over = phrase("{what}, and at most {max_not_exist:g}% may be missing", what=what, max_not_exist=100 * max_not_exist)
     if not left:
         return GuardStop(
-            phrase("{over}. That was the whole list.", over=over),
+            "{over}. That was the whole list.",
             "Look at the report: the campaign or --number-format may be wrong.",
+            over=over,
         )
     return GuardStop(
-        phrase("{over}: the rest was not sent.", over=over),
-        phrase(
-            "Look at the report: the campaign or --number-format may be wrong. If it is right, go on "
-            "with: bulk-remove resume {run_id} --canary-max-not-exist {percent}%.",
-            run_id=run_id,
-            percent=percent,
-        ),
+        "{over}: the rest was not sent.",
+        "Look at the report: the campaign or --number-format may be wrong. If it is right, go on "
+        "with: bulk-remove resume {run_id} --canary-max-not-exist {percent}%.",
+        over=over,
+        run_id=run_id,
+        percent=percent,
     )
 
 

@@ -18,8 +18,7 @@ from typing import Any, Final, Generic, NamedTuple, Protocol, Self, TypeVar, ove
 from bulk_remove.language import one_line
 
 RecordId = int | str
-Ids = RecordId | tuple[RecordId, ...]
-"""One record's id stands for itself, since most numbers have one record."""
+Ids = RecordId | tuple[RecordId, ...]  # one record's id stands for itself, since most numbers have one record
 
 
 class Kind(Protocol):
@@ -192,8 +191,7 @@ class Status(StrEnum):
 FINAL_STATUSES = frozenset({Status.REMOVED, Status.NOT_EXIST, Status.PRESUMED_REMOVED})
 """Nothing more can be learnt by asking again."""
 
-NEVER_SENT = frozenset({Status.INVALID, Status.KEPT})
-"""Of rows without a number to ask for: nothing is open there."""
+NEVER_SENT = frozenset({Status.INVALID, Status.KEPT})  # of rows without a number to ask for: nothing is open there
 
 OPEN_STATUSES = frozenset(set(Status) - FINAL_STATUSES - NEVER_SENT)
 """A run that ends with one of these ends with exit code 3 or worse."""
@@ -319,8 +317,7 @@ class NumberedBlock(NamedTuple):
     problems: Mapping[int, str]
 
 
-NO_NUMBER = ""
-"""In place of a phase: the row holds no number, or one that is kept."""
+NO_NUMBER = ""  # in place of a phase: the row holds no number, or one that is kept
 ON_KEEP_LIST = "It is on a --keep list, so it was never sent."
 """In place of what is wrong with a cell: nothing is, but its number must stay."""
 
@@ -349,22 +346,14 @@ class NumberState(NamedTuple):
 class Outcome:
     """What became of one number, as it stands in the report."""
 
-    number: str
-    """As it was sent; of a text that is no phone number the text itself."""
-    status: Status
-    """What the server really did, as far as that is known."""
-    removed_records: int
-    """How many records it said it removed."""
-    record_ids: tuple[int | str, ...]
-    """Their ids, where it told them."""
-    attempts: int
-    """How many requests left for this number."""
-    busy_rounds: int
-    """How many of them found it in a call."""
-    detail: str
-    """What is not plain, in words; else empty."""
-    answered_at_s: float
-    """When the last reply about it came, in Unix seconds; 0.0 for never."""
+    number: str  # as it was sent; of a text that is no phone number the text itself
+    status: Status  # what the server really did, as far as that is known
+    removed_records: int  # how many records it said it removed
+    record_ids: tuple[int | str, ...]  # their ids, where it told them
+    attempts: int  # how many requests left for this number
+    busy_rounds: int  # how many of them found it in a call
+    detail: str  # what is not plain, in words; else empty
+    answered_at_s: float  # when the last reply about it came, in Unix seconds; 0.0 for never
     at_least: bool = False
     """Whether `removed_records` is a lower bound: a request that brought no verdict may have removed more."""
 

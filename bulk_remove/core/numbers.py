@@ -54,10 +54,8 @@ from bulk_remove.core.spelling import (
     without_formatting,
 )
 
-MIN_DIGITS, MAX_INTERNAL_DIGITS = 3, 6
-"""Thulium documents short internal numbers such as 441."""
-ROUNDED = "000000"
-"""A number that ends so is one in a million; where a spreadsheet has rounded numbers, most do."""
+MIN_DIGITS, MAX_INTERNAL_DIGITS = 3, 6  # Thulium documents short internal numbers such as 441
+ROUNDED = "000000"  # A number that ends so is one in a million; where a spreadsheet has rounded numbers, most do
 
 
 class Normalised(NamedTuple):
@@ -120,8 +118,7 @@ _SHORTEST_BY_PLAN = 8
 _MOST_EXTENSION_DIGITS = 4
 _LOCAL, _MORE = 7, 2
 """The digits of a number without its area code, and of an extension that makes it as long as a whole one."""
-_LANDLINE = (2, 3, 2, 2)
-"""How the digits of a landline are grouped behind the country code, and behind no area code."""
+_LANDLINE = (2, 3, 2, 2)  # how the digits of a landline are grouped behind the country code, and behind no area code
 
 # Spellings that need no gate but the plain one once their spaces and dashes are gone: no date, no list and no decimal
 # number has these groups. A part of what core.spelling lets through.

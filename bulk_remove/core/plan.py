@@ -23,26 +23,17 @@ from bulk_remove.language import counted, joined, ours, phrase
 class CampaignPlan:
     """What would be asked of one campaign."""
 
-    campaign: str
-    """Its identifier."""
-    numbers: int
-    """Distinct numbers, settled ones included."""
-    requests: int
-    """Requests that the first pass takes; numbers in a call and retries take more."""
-    settled: int = 0
-    """Numbers that have their final answer from an earlier run and are not sent again."""
-    removed_before: int = 0
-    """Records that the earlier run removed."""
-    ids_before: int = 0
-    """Those of them whose ids it was told."""
-    doubted_before: int = 0
-    """Settled numbers of which the earlier run may have removed more records."""
+    campaign: str  # its identifier
+    numbers: int  # distinct numbers, settled ones included
+    requests: int  # requests that the first pass takes; numbers in a call and retries take more
+    settled: int = 0  # numbers that have their final answer from an earlier run and are not sent again
+    removed_before: int = 0  # records that the earlier run removed
+    ids_before: int = 0  # those of them whose ids it was told
+    doubted_before: int = 0  # settled numbers of which the earlier run may have removed more records
     held: Mapping[str, int] = field(default_factory=dict)
     """How numbers are written in those of its records that were looked at (`core.forms.Held`)."""
-    name: str = ""
-    """What it is called, where the server told."""
-    confirmed: bool = False
-    """Whether these show the forms in which numbers are asked for; else those are a guess."""
+    name: str = ""  # what it is called, where the server told
+    confirmed: bool = False  # whether these show the forms in which numbers are asked for; else those are a guess
 
     @property
     def to_send(self) -> int:
@@ -75,50 +66,35 @@ NO_DAMAGE = frozenset({EMPTY, ON_KEEP_LIST})
 class KeepList(NamedTuple):
     """A table of numbers that must never be removed."""
 
-    file: str
-    """The file, with the sheet of a workbook behind it."""
-    sha256: str
-    """What the file is, in hex."""
-    numbers: int
-    """How many numbers it holds."""
+    file: str  # the file, with the sheet of a workbook behind it
+    sha256: str  # what the file is, in hex
+    numbers: int  # how many numbers it holds
 
 
 @dataclass(frozen=True, slots=True)
 class Keep:
     """The keep lists of a plan, and what of its input stands on them."""
 
-    lists: tuple[KeepList, ...] = ()
-    """The lists, in the order in which they were named."""
-    skips: bool = False
-    """Whether their numbers are left out, and all others are sent; else nothing is."""
-    rows: int = 0
-    """Rows of the input that would be sent if their numbers were on none of the lists."""
-    examples: tuple[Sample, ...] = ()
-    """The first of them, masked."""
+    lists: tuple[KeepList, ...] = ()  # the lists, in the order in which they were named
+    skips: bool = False  # whether their numbers are left out, and all others are sent; else nothing is
+    rows: int = 0  # rows of the input that would be sent if their numbers were on none of the lists
+    examples: tuple[Sample, ...] = ()  # the first of them, masked
 
 
 @dataclass(frozen=True, slots=True)
 class SourcePlan:
     """What a source holds."""
 
-    source: Source
-    """The file or the sheet, and how it is read."""
-    rows: int
-    """Its rows."""
-    duplicates: int
-    """Rows whose number stands in an earlier row, of this source or of one before."""
-    problems: tuple[tuple[str, int], ...]
-    """Its invalid cells: (reason, how many), the commonest first."""
-    samples: tuple[Sample, ...] = ()
-    """Its first rows: (row, cell, what became of it), masked."""
-    examples: tuple[Sample, ...] = ()
-    """Its first invalid rows, likewise."""
+    source: Source  # the file or the sheet, and how it is read
+    rows: int  # its rows
+    duplicates: int  # rows whose number stands in an earlier row, of this source or of one before
+    problems: tuple[tuple[str, int], ...]  # its invalid cells: (reason, how many), the commonest first
+    samples: tuple[Sample, ...] = ()  # its first rows: (row, cell, what became of it), masked
+    examples: tuple[Sample, ...] = ()  # its first invalid rows, likewise
     kinds: tuple[tuple[str, int], ...] = ()
     """Cells that are written as no number is and were read as one all the same: (kind, how many)."""
-    internal: int = 0
-    """Internal numbers to be sent."""
-    notes: tuple[str, ...] = ()
-    """Sentences on what its rows are like together."""
+    internal: int = 0  # internal numbers to be sent
+    notes: tuple[str, ...] = ()  # sentences on what its rows are like together
 
     @property
     def empty(self) -> int:
@@ -152,26 +128,16 @@ class SourcePlan:
 class Plan:
     """What a run would do. `rows` = `numbers` + `invalid` + `empty` + `left_out` + `kept` + `duplicates`."""
 
-    run_id: str
-    """The run's id, by which it is found later."""
-    host: str
-    """The server; empty for a plan without one."""
-    sources: tuple[SourcePlan, ...]
-    """What was read, in its order."""
-    campaigns: tuple[CampaignPlan, ...]
-    """What would be asked of each campaign."""
-    rate: float
-    """The ceiling in requests a second."""
-    limits: Limits = NO_LIMITS
-    """What it is held against before it is approved."""
-    additional_numbers: bool = False
-    """Whether a record goes, too, when a number is among its additional ones."""
-    canary: bool = False
-    """Whether one request is sent alone before the others."""
-    stand_in: bool = False
-    """Whether the server says of itself that it is a stand-in for Thulium."""
-    keep: Keep = Keep()
-    """The lists of numbers that must never be removed, and what of the input is on them."""
+    run_id: str  # the run's id, by which it is found later
+    host: str  # the server; empty for a plan without one
+    sources: tuple[SourcePlan, ...]  # what was read, in its order
+    campaigns: tuple[CampaignPlan, ...]  # what would be asked of each campaign
+    rate: float  # the ceiling in requests a second
+    limits: Limits = NO_LIMITS  # what it is held against before it is approved
+    additional_numbers: bool = False  # whether a record goes, too, when a number is among its additional ones
+    canary: bool = False  # whether one request is sent alone before the others
+    stand_in: bool = False  # whether the server says of itself that it is a stand-in for Thulium
+    keep: Keep = Keep()  # the lists of numbers that must never be removed, and what of the input is on them
 
     @property
     def rehearsal(self) -> Rehearsal:
@@ -263,8 +229,7 @@ def rehearsal_told(plan: Plan) -> str:
     return ""
 
 
-TYPED_COUNT_FROM = 100
-"""From so many numbers on, the operator types how many there are instead of yes."""
+TYPED_COUNT_FROM = 100  # from so many numbers on, the operator types how many there are instead of yes
 _YES, _NO = frozenset({"y", "yes", "t", "tak"}), frozenset({"", "n", "no", "nie"})
 _COUNT = re.compile("[0-9]+|[0-9]{1,3}(?:[ \u00a0\u202f,.'][0-9]{3})+")
 

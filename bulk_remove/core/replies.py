@@ -55,10 +55,8 @@ from bulk_remove.language import ours, phrase
 _KEY = re.compile(r"([+ ]?)([0-9][0-9 ()./-]{0,39})")
 """A leading space is a plus that was decoded as one. A longer text is not a phone number."""
 _FORMATTING = str.maketrans("", "", " ()./-")
-_LOCAL_DIGITS = 7
-"""Fewer are an internal number, which no country code belongs to."""
-AMBIGUOUS = -1
-"""In place of a number's index: the key may mean more than one number."""
+_LOCAL_DIGITS = 7  # fewer are an internal number, which no country code belongs to
+AMBIGUOUS = -1  # in place of a number's index: the key may mean more than one number
 
 
 def meant(keys: Iterable[str], numbers: Sequence[str], region: Region) -> dict[str, int]:
@@ -104,14 +102,10 @@ def digits_of(text: str, region: Region) -> tuple[str, bool]:
     return digits[len(prefix) if prefixed else 0 :].lstrip("0"), bool(sign) or prefixed
 
 
-PAUSE_MAX_S = 3600.0
-"""No server is taken at its word for more than an hour: then it is asked again."""
-FEW_S = 60.0
-"""What would be used up in so short a time at the present rate is few, and is spread."""
-_LONGEST_S = 366 * 86_400.0
-"""Whoever says more than a year has no idea; it only has to be a number that can be shown."""
-_UNIX_FROM = 1_000_000_000
-"""A reset from here on is a moment, not a wait: 2001 in Unix seconds, or thirty years."""
+PAUSE_MAX_S = 3600.0  # no server is taken at its word for more than an hour: then it is asked again
+FEW_S = 60.0  # what would be used up in so short a time at the present rate is few, and is spread
+_LONGEST_S = 366 * 86_400.0  # whoever says more than a year has no idea; it only has to be a number that can be shown
+_UNIX_FROM = 1_000_000_000  # A reset from here on is a moment, not a wait: 2001 in Unix seconds, or thirty years
 _DECIMAL = r"\"?(\d{1,18}(?:\.\d{0,18})?)\"?"
 _NUMBER = re.compile(rf"\s*{_DECIMAL}\s*(?:;.*)?", re.ASCII)
 _PARAMETER = re.compile(rf"\b(?:(remaining|r)|reset|t)\s*=\s*{_DECIMAL}", re.ASCII | re.IGNORECASE)
@@ -244,8 +238,7 @@ class Fault:
         )
 
 
-CONNECTION_LOST = "connection lost"
-"""The kind of fault when the connection broke before the reply."""
+CONNECTION_LOST = "connection lost"  # the kind of fault when the connection broke before the reply
 _SERVER_ERROR = 500
 _ABOUT_THE_USER = frozenset({401, 407})
 
@@ -284,8 +277,7 @@ class Document:
 
 
 OK = 200
-WITH_VERDICTS = frozenset({OK, 201, 203, 207})
-"""The HTTP statuses whose body may be the documented one."""
+WITH_VERDICTS = frozenset({OK, 201, 203, 207})  # the HTTP statuses whose body may be the documented one
 _MOST_ERRORS = 20
 
 

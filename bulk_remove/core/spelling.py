@@ -18,14 +18,12 @@ from typing import NamedTuple
 
 from bulk_remove.errors import UsageError
 
-MAX_DIGITS = 15
-"""The most that ITU-T E.164 allows, country code included."""
+MAX_DIGITS = 15  # the most that ITU-T E.164 allows, country code included
 
 TOO_MANY_DIGITS = "More than fifteen digits: perhaps more than one number, and no spreadsheet keeps so many."
 """Excel keeps fifteen digits and makes zeros of the rest."""
 
-_EXAMPLES = {"PL": "601234555"}
-"""That of the documents; for other regions libphonenumber has one."""
+_EXAMPLES = {"PL": "601234555"}  # that of the documents; for other regions libphonenumber has one
 NO_SUCH_NUMBER = "No number of its country looks like this."
 _LETTERS_OF_A_REGION = 2
 TOO_SHORT = "Too short for its country."
@@ -125,11 +123,9 @@ def is_subscriber(digits: str) -> bool:
     return not problem_in_plan(digits, certain=True) and number_type(parse(f"+{digits}")) in telephones
 
 
-MAX_CELL_CHARS = 64
-"""Twice the longest number with generous formatting; longer cells are prose."""
+MAX_CELL_CHARS = 64  # twice the longest number with generous formatting; longer cells are prose
 
-SEPARATORS = r"[/,;|&\r\n]|\b(?:lub|albo|oraz|i|or|and|oder|und)\b"
-"""What stands between two numbers in one cell."""
+SEPARATORS = r"[/,;|&\r\n]|\b(?:lub|albo|oraz|i|or|and|oder|und)\b"  # what stands between two numbers in one cell
 
 _SPACES = "\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000"
 _DASHES = "\u2010\u2011\u2012\u2013\u2014\u2015\u2212"

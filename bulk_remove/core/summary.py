@@ -249,8 +249,7 @@ class Advice(NamedTuple):
     command: str = ""
 
 
-RESUMED = (Status.UNSENT, Status.IN_DOUBT, Status.CALL_IN_PROGRESS)
-"""What a later session asks for again."""
+RESUMED = (Status.UNSENT, Status.IN_DOUBT, Status.CALL_IN_PROGRESS)  # what a later session asks for again
 _FIRST = {
     Ending.DENIED: Advice(
         "The server refused: look at the faults, then at the user's permissions and the campaign.", "bulk-remove check"
@@ -377,8 +376,7 @@ def _rows(count: int) -> Phrase:
     return counted(count, "{count:,} row", "{count:,} rows")
 
 
-NIGHTS = 3
-"""So often a file is taken up whose numbers stay open though the server answers; then a person must look."""
+NIGHTS = 3  # so often a file is taken up whose numbers stay open though the server answers; then a person must look
 
 LONGEST_FILE_NAME = 200
 """In bytes. File systems take 255, and the names of a file's reports, while they are written, are 47 longer."""

@@ -133,8 +133,7 @@ def unasked_stop(removals: Sequence[UnaskedRemoval], run_id: str) -> GuardStop:
     )
 
 
-DETAIL_MAX_CHARS = 300
-"""How much of a server's own words is kept; its pages of HTML are not worth more."""
+DETAIL_MAX_CHARS = 300  # how much of a server's own words is kept; its pages of HTML are not worth more
 _BEGINNING = re.compile(r'\{\s*["}]|\[\s*[\[{"\]]')
 _NOTICE = re.compile(
     r"(?:PHP )?(?:[A-Z][a-z]+ )?(?:Notice|Warning|Deprecated|Standards|error): .* on line \d+"

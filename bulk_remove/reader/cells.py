@@ -82,8 +82,7 @@ _ERRORS = {
     0x2A: "#N/A",
     0x2B: "#GETTING_DATA",
 }
-MOST_ROWS, MOST_COLUMNS = 1 << 20, 1 << 14
-"""No spreadsheet program has more."""
+MOST_ROWS, MOST_COLUMNS = 1 << 20, 1 << 14  # no spreadsheet program has more
 _EXACT_BELOW = 1e15  # Excel keeps 15 digits; a longer number is not the one that was typed
 _CAMPAIGN_DIGITS = 5  # Thulium writes them so: 00001
 _GENERAL = cell_format("General")
@@ -94,8 +93,7 @@ _LAST_DAY = 2_958_466
 _NO_29_FEBRUARY = 60  # Excel's calendar has one in 1900, so that its days before are one off
 
 
-FRAME = struct.Struct(">I")
-"""Stands before each answer of the process that reads a workbook: how many bytes it has."""
+FRAME = struct.Struct(">I")  # stands before each answer of the process that reads a workbook: how many bytes it has
 
 
 class GivenWorkbook(NamedTuple):

@@ -21,7 +21,7 @@ from bulk_remove.core.columns import CutCode, is_cut_off, may_be_number
 from bulk_remove.core.model import RowBlock, Source
 from bulk_remove.core.numbers import Normaliser, NumberRules
 from bulk_remove.errors import InputError
-from bulk_remove.language import counted, phrase
+from bulk_remove.language import counted
 from bulk_remove.reader.source import LookedOver
 from bulk_remove.reader.table import (
     Cut,
@@ -40,8 +40,7 @@ from bulk_remove.reader.text import TextFile, decoded, without_separator_line
 
 _TOO_SHORT = "The row has fewer cells than the header: the phone may stand in another column."
 _SHORTER_THAN_THE_FIRST = "The row has fewer cells than the first row: the phone may stand in another column."
-_FIGURES, _TEXT = "0", "-"
-"""Shapes of cells that have not as many digits as a phone number."""
+_FIGURES, _TEXT = "0", "-"  # shapes of cells that have not as many digits as a phone number
 _MOST_CELLS_MORE = 1000
 """A row with more cells than this past the header is no row of this table, and nothing below it can be trusted."""
 
@@ -172,8 +171,10 @@ def check_quotes(text: TextFile, delimiter: str, shorter: ShortRows | None = Non
                     shorter.add_record(lines.row, cells)
         except csv.Error:
             raise InputError(
-                phrase("{name}: the quotes of row {row} are not balanced.", name=text.name, row=lines.row),
+                "{name}: the quotes of row {row} are not balanced.",
                 'Write a quote inside a quoted cell twice (""), and close every quote.',
+                name=text.name,
+                row=lines.row,
             ) from None
 
 
@@ -219,14 +220,12 @@ def check_width(name: str, source: Source, row: int, cells: int) -> None:
     """Raise InputError when the row has so many cells that it cannot be a row of this table."""
     if cells > len(source.header) + _MOST_CELLS_MORE:
         raise InputError(
-            phrase(
-                "{name}: row {row} has {cells:,} cells under a header of {count:,}.",
-                name=name,
-                row=row,
-                cells=cells,
-                count=len(source.header),
-            ),
+            "{name}: row {row} has {cells:,} cells under a header of {count:,}.",
             "Check the delimiter (--delimiter), and whether the export that wrote it has ended well.",
+            name=name,
+            row=row,
+            cells=cells,
+            count=len(source.header),
         )
 
 
@@ -245,13 +244,11 @@ def _records(name: str, reader: Iterator[list[str]], source: Source) -> Iterator
             yield cells
     except csv.Error:
         raise InputError(
-            phrase(
-                "{name}: a cell of row {row} has more than {most:,} characters.",
-                name=name,
-                row=row + 1,
-                most=csv.field_size_limit(),
-            ),
+            "{name}: a cell of row {row} has more than {most:,} characters.",
             "Check whether the export that wrote it has ended well.",
+            name=name,
+            row=row + 1,
+            most=csv.field_size_limit(),
         ) from None
 
 
@@ -290,8 +287,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     import pandas as pd
 
-_PEEK_BYTES = 32
-"""Of a cell that is not kept, enough is read to tell a blank one; text costs five times as much."""
+_PEEK_BYTES = 32  # of a cell that is not kept, enough is read to tell a blank one; text costs five times as much
 _MOST_TRAILING = 64
 """How many columns past the header pandas is given: empty cells at the end of rows. Each costs _PEEK_BYTES a row."""
 _CUT_OFF = "The file ends here without a line end, and the number is shorter than the others: it may be cut off."

@@ -56,13 +56,10 @@ def find_files(names: Sequence[str]) -> Places:
 def nothing_to_read(name: str) -> InputError:
     """Return the error of a folder, a pattern or names that mean no file that can be read."""
     return InputError(
-        phrase(
-            "{name} holds no file that can be read."
-            if Path(name).is_dir()
-            else "{name} matches no file that can be read.",
-            name=harmless(name),
-        ),
-        phrase("Files of these kinds are read: {kinds}, also packed.", kinds=", ".join(sorted(READABLE_KINDS))),
+        "{name} holds no file that can be read." if Path(name).is_dir() else "{name} matches no file that can be read.",
+        "Files of these kinds are read: {kinds}, also packed.",
+        name=harmless(name),
+        kinds=", ".join(sorted(READABLE_KINDS)),
     )
 
 

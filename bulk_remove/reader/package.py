@@ -13,7 +13,6 @@ from typing import BinaryIO, NamedTuple
 from xml.parsers import expat
 
 from bulk_remove.errors import InputError
-from bulk_remove.language import phrase
 from bulk_remove.reader.cells import DamagedError, ProtectedError
 
 _READ_BYTES = 1 << 18  # what fits into the cache of a processor is searched a fifth faster than a megabyte
@@ -111,12 +110,10 @@ def most_expanded_bytes(size_bytes: int) -> int:
 def expands_too_far(path: str, most_bytes: int) -> InputError:
     """Return the error of a workbook of which more than that came out."""
     return InputError(
-        phrase(
-            "{path} would expand to more than {size} MB, which no list of numbers does.",
-            path=path,
-            size=most_bytes >> 20,
-        ),
+        "{path} would expand to more than {size} MB, which no list of numbers does.",
         "Delete what is not needed, or save the sheet with the numbers as CSV.",
+        path=path,
+        size=most_bytes >> 20,
     )
 
 

@@ -48,12 +48,10 @@ class Spool:
             size_bytes += len(piece)
             if size_bytes > most_bytes:
                 raise InputError(
-                    phrase(
-                        "{name} holds more than {most_bytes:,} bytes, which is more than its size lets expect.",
-                        name=name,
-                        most_bytes=most_bytes,
-                    ),
+                    "{name} holds more than {most_bytes:,} bytes, which is more than its size lets expect.",
                     "Check where it comes from; if it is what it should be, unpack it into a file and give that.",
+                    name=name,
+                    most_bytes=most_bytes,
                 )
             try:
                 self._file.write(piece)
@@ -105,8 +103,9 @@ class _View(io.RawIOBase):
 
 def _no_room(error: OSError) -> StorageError:
     return StorageError(
-        phrase("The input cannot be set aside in a temporary file: {problem}.", problem=error.strerror),
+        "The input cannot be set aside in a temporary file: {problem}.",
         "Make room on that disk or name another with --state-dir, or unpack the input into a file and give that.",
+        problem=error.strerror,
     )
 
 
@@ -257,9 +256,7 @@ def look_over(given: Given) -> LookedOver:
             end = piece.rstrip(b"\0")[-1:]
         text.add(b"", last=True)
     if not start:
-        raise InputError(
-            phrase("{name} is empty.", name=given.name), "Check that the export that wrote it has ended well."
-        )
+        raise InputError("{name} is empty.", "Check that the export that wrote it has ended well.", name=given.name)
     sha256 = given.aside.sha256 if given.aside else digest.hexdigest()
     return LookedOver(
         given, before, sha256, start, text.fault, text.has_quotes, shapes.found(), end not in {b"\n", b"\r"}
@@ -272,21 +269,21 @@ def opened(path: str) -> Iterator[BinaryIO]:
     try:
         file = opened_once(path, links=True)
     except FileNotFoundError:
-        raise InputError(
-            phrase("There is no file {path}.", path=harmless(path)), "Check the name and the folder."
-        ) from None
+        raise InputError("There is no file {path}.", "Check the name and the folder.", path=harmless(path)) from None
     except PermissionError:
         raise InputError(
-            phrase("{path} may not be read by this user.", path=harmless(path)), "Change its permissions, or the user."
+            "{path} may not be read by this user.", "Change its permissions, or the user.", path=harmless(path)
         ) from None
     except IsADirectoryError:
-        raise InputError(phrase("{path} is a folder.", path=harmless(path)), _NAME_ONE) from None
+        raise InputError("{path} is a folder.", _NAME_ONE, path=harmless(path)) from None
     except NotRegularError:
-        raise InputError(phrase("{path} is not a regular file.", path=harmless(path)), _NAME_ONE) from None
+        raise InputError("{path} is not a regular file.", _NAME_ONE, path=harmless(path)) from None
     except OSError as error:
         raise InputError(
-            phrase("{path} cannot be opened: {problem}.", path=harmless(path), problem=error.strerror),
+            "{path} cannot be opened: {problem}.",
             "Check the path and the disk.",
+            path=harmless(path),
+            problem=error.strerror,
         ) from None
     with file:
         yield file
@@ -302,13 +299,13 @@ def check_unchanged(path: str, file: BinaryIO, before: Fingerprint) -> None:
     """Raise InputError when the open file is not, or no longer, the one that was looked over."""
     if fingerprint(file) != before:
         raise InputError(
-            phrase("{path} changed while it was read.", path=harmless(path)),
+            "{path} changed while it was read.",
             "Wait until it is written whole, then start again.",
+            path=harmless(path),
         )
 
 
-MOST_BYTES = 8 << 30
-"""More is not set aside: ten million rows of 800 bytes. An endless pipe must not fill the disk."""
+MOST_BYTES = 8 << 30  # More is not set aside: ten million rows of 800 bytes. An endless pipe must not fill the disk.
 ALWAYS_BYTES = 64 << 20
 MOST_TIMES = 200
 """How far an archive may expand: to 200 times its size, or to 64 MiB whatever its size.
@@ -362,7 +359,7 @@ def _unpacked(
         file.seek(0)
         if not before.size_bytes:
             raise InputError(
-                phrase("{path} is empty.", path=harmless(path)), "Check that the export that wrote it has ended well."
+                "{path} is empty.", "Check that the export that wrote it has ended well.", path=harmless(path)
             )
         bound = min(MOST_BYTES, max(ALWAYS_BYTES, MOST_TIMES * before.size_bytes))
         spool = Spool(spool_dir)
@@ -420,20 +417,17 @@ def _only_member(path: str, archive: zipfile.ZipFile) -> zipfile.ZipInfo:
             phrase(" and {count} more", count=len(members) - _LISTED_MEMBERS) if len(members) > _LISTED_MEMBERS else ""
         )
         raise InputError(
-            phrase(
-                "{path} does not hold exactly one file, but {listed}{more}."
-                if members
-                else "{path} does not hold exactly one file; it is empty.",
-                path=harmless(path),
-                listed=listed,
-                more=more,
-            ),
+            "{path} does not hold exactly one file, but {listed}{more}."
+            if members
+            else "{path} does not hold exactly one file; it is empty.",
             "Unpack it, and give the file that is meant.",
+            path=harmless(path),
+            listed=listed,
+            more=more,
         )
     if members[0].flag_bits & _ENCRYPTED:
         raise InputError(
-            phrase("{path} is protected with a password.", path=harmless(path)),
-            "Unpack it yourself, and give the file in it.",
+            "{path} is protected with a password.", "Unpack it yourself, and give the file in it.", path=harmless(path)
         )
     return members[0]
 
@@ -444,12 +438,10 @@ def _damage_told(path: str) -> Iterator[None]:
         yield
     except _DAMAGE as error:
         raise InputError(
-            phrase(
-                "{path} cannot be unpacked: it is damaged, cut short or not what its name says ({kind}).",
-                path=harmless(path),
-                kind=type(error).__name__,
-            ),
+            "{path} cannot be unpacked: it is damaged, cut short or not what its name says ({kind}).",
             "Copy or export it again, or unpack it yourself and give the file in it.",
+            path=harmless(path),
+            kind=type(error).__name__,
         ) from None
 
 
@@ -469,7 +461,7 @@ def _from_standard_input(spool_dir: Path | None) -> Given:
     try:
         size_bytes = spool.fill(name, watched(_pieces(sys.stdin.buffer)), MOST_BYTES)
     except (OSError, ValueError, AttributeError):  # a closed one, or none at all as under pythonw
-        raise InputError(phrase("{name} cannot be read.", name=name), "Pipe the numbers in, or name a file.") from None
+        raise InputError("{name} cannot be read.", "Pipe the numbers in, or name a file.", name=name) from None
     kind = "" if start.startswith((_ZIP_START, _OLE_START)) else ".csv"
     aside = SetAside(spool, Fingerprint(0, 0, size_bytes, 0), digest.hexdigest())
     return Given(STANDARD_INPUT, kind, aside)
@@ -493,12 +485,9 @@ def _readable(path: str, kind: str, kinds: Collection[str]) -> str:
         return kind
     *others, last = sorted(kinds)
     raise InputError(
-        phrase(
-            "{path} is not of a kind that is read: these are {others} and {last}, alone or packed as "
-            ".gz, .zst or .zip.",
-            path=harmless(path),
-            others=", ".join(others),
-            last=last,
-        ),
+        "{path} is not of a kind that is read: these are {others} and {last}, alone or packed as .gz, .zst or .zip.",
         "Save it as one of them; in Excel, File > Save as > Excel workbook (.xlsx).",
+        path=harmless(path),
+        others=", ".join(others),
+        last=last,
     )

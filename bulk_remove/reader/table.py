@@ -42,8 +42,7 @@ from bulk_remove.language import ours, phrase
 from bulk_remove.reader.source import STANDARD_INPUT
 from bulk_remove.reader.text import TextFile
 
-SAMPLE_ROWS = 200
-"""How many rows are looked at to choose the column."""
+SAMPLE_ROWS = 200  # how many rows are looked at to choose the column
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,22 +134,20 @@ def own_report(path: str) -> OwnReportError:
     """Return the error of a report of this tool that is given as a list; `path` is as the user gave it."""
     piped = path == STANDARD_INPUT
     return OwnReportError(
-        phrase(
-            "{name} is a report of this tool, not a list of numbers.",
-            name=phrase("Standard input") if piped else harmless(path),
-        ),
-        phrase(
-            "Ask again for what it left open with: bulk-remove rerun {path}",
-            path="report.csv" if piped else quote(harmless(path)),
-        ),
+        "{name} is a report of this tool, not a list of numbers.",
+        "Ask again for what it left open with: bulk-remove rerun {path}",
+        name=phrase("Standard input") if piped else harmless(path),
+        path="report.csv" if piped else quote(harmless(path)),
     )
 
 
 def not_a_report(name: str, missing: str) -> InputError:
     """Return the error of a file that is given as a report and is none; `missing` names the columns it needs."""
     return InputError(
-        phrase("{file} is not a report: it has no column {missing}.", file=name, missing=missing),
+        "{file} is not a report: it has no column {missing}.",
         "Give a report.csv of an earlier run, or the run's id; a list of numbers is for: bulk-remove run",
+        file=name,
+        missing=missing,
     )
 
 
@@ -207,12 +204,10 @@ def _check_one_table(source: Source, rows: Sequence[int], columns: Mapping[int, 
             others = [text for each in columns.values() if (text := _text(each[index])) and not text.isspace()]
             if _folded(cells[index]) not in ordinary and not any(map(_is_value, others)):
                 raise InputError(
-                    phrase(
-                        "{name}: row {row} is the header of another table, with the phone numbers in another column.",
-                        name=harmless(source.file),
-                        row=rows[index],
-                    ),
+                    "{name}: row {row} is the header of another table, with the phone numbers in another column.",
                     _TABLES_APART,
+                    name=harmless(source.file),
+                    row=rows[index],
                 )
 
 
@@ -268,8 +263,10 @@ def _header_again(source: Source, row: int, names: Sequence[bytes], known: Mappi
     again = sum(key in names for key in known.values())
     if again > 1 and 2 * again > len(known):
         raise InputError(
-            phrase("{name}: row {row} is a header, too, but in another order.", name=harmless(source.file), row=row),
+            "{name}: row {row} is a header, too, but in another order.",
             _TABLES_APART,
+            name=harmless(source.file),
+            row=row,
         )
     return "" if known[source.column] == names[source.column] else _ANOTHER_NAME
 
@@ -277,12 +274,11 @@ def _header_again(source: Source, row: int, names: Sequence[bytes], known: Mappi
 def no_rows(path: str) -> InputError:
     """Return the error of a file without any row under its header."""
     return InputError(
-        phrase("{path} has no rows under its header.", path=path), "Check that the export that wrote it has ended well."
+        "{path} has no rows under its header.", "Check that the export that wrote it has ended well.", path=path
     )
 
 
-TITLE_ROWS = 20
-"""Among how many first rows, blank ones left out, the names of the columns are looked for."""
+TITLE_ROWS = 20  # among how many first rows, blank ones left out, the names of the columns are looked for
 _DELIMITERS = (",", ";", "\t", "|")
 _SAMPLE_CHARACTERS = 1 << 16
 
@@ -328,8 +324,7 @@ def first_rows(text: TextFile, delimiter: str | None) -> list[Cut]:
     cuts = [_cut(start, delimiter) for delimiter in ((known,) if known else _DELIMITERS)]
     if not all(cut.rows for cut in cuts):
         raise InputError(
-            phrase("{name} holds no text.", name=text.name),
-            "Put a row with the names of the columns on top, then the numbers.",
+            "{name} holds no text.", "Put a row with the names of the columns on top, then the numbers.", name=text.name
         )
     return cuts
 
@@ -416,8 +411,9 @@ def _without(name: str, cut: Cut, options: ReadOptions) -> Heading:
     wanted = options.column or (str(only) if only else "")
     if not _POSITION.fullmatch(wanted):
         raise InputError(
-            phrase("{name} has no names of columns, so the phone column has to be named by its position.", name=name),
+            "{name} has no names of columns, so the phone column has to be named by its position.",
             "Count from 1, for example --no-header --column 2.",
+            name=name,
         )
     column = choose(name, names, samples, replace(options, column=wanted))
     if options.column is None:

@@ -282,8 +282,9 @@ def _wanted(looked_over: LookedOver, wanted: str) -> TextFile:
     encoding = _known(wanted)
     if encoding is None or encoding in _NOT_OF_FILES:
         raise UsageError(
-            phrase("There is no text encoding '{name}'.", name=mask(wanted)),
+            "There is no text encoding '{name}'.",
             "Name one that Python knows, for example --encoding cp1250.",
+            name=mask(wanted),
         )
     if encoding in {"utf-8", "utf-8-sig"}:
         if looked_over.text_fault:
@@ -291,12 +292,10 @@ def _wanted(looked_over: LookedOver, wanted: str) -> TextFile:
         return decoded(looked_over, None)
     if looked_over.has_bom:
         raise InputError(
-            phrase(
-                "{name} begins with the mark of UTF-8, so it is not {encoding}.",
-                name=looked_over.name,
-                encoding=encoding,
-            ),
+            "{name} begins with the mark of UTF-8, so it is not {encoding}.",
             "Leave out --encoding.",
+            name=looked_over.name,
+            encoding=encoding,
         )
     return _checked(looked_over, encoding, ())
 
@@ -360,15 +359,18 @@ def _utf16(looked_over: LookedOver) -> str | None:
 
 def _not_in(name: str, encoding: str, line: int) -> InputError:
     return InputError(
-        phrase(
-            "{name} holds bytes that are no text in {encoding} (line {line}).", name=name, encoding=encoding, line=line
-        ),
+        "{name} holds bytes that are no text in {encoding} (line {line}).",
         "Name the encoding that it is in with --encoding, or save it as UTF-8; in Excel, File > Save as > CSV UTF-8.",
+        name=name,
+        encoding=encoding,
+        line=line,
     )
 
 
 def _undecided(name: str, fault: str) -> InputError:
     return InputError(
-        phrase("{name} {fault}, and no other encoding is certain.", name=name, fault=fault),
+        "{name} {fault}, and no other encoding is certain.",
         "Save it as UTF-8 (in Excel, File > Save as > CSV UTF-8), or name its encoding, for example --encoding cp1250.",
+        name=name,
+        fault=fault,
     )

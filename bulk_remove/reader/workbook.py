@@ -67,8 +67,7 @@ class FoundSheet:
 
 
 _WHICH = "Name the sheet that is meant with --sheet and its name, or its position counted from 1."
-_Sheets = Sequence[tuple[str, bool]]
-"""The sheets that can hold rows: their names, and whether each is hidden."""
+_Sheets = Sequence[tuple[str, bool]]  # the sheets that can hold rows: their names, and whether each is hidden
 
 
 def find_sheet(path: str, workbook: Samples, sheets: _Sheets, options: ReadOptions) -> FoundSheet:
@@ -79,8 +78,11 @@ def find_sheet(path: str, workbook: Samples, sheets: _Sheets, options: ReadOptio
     found = _candidate(path, workbook, sheets, place, options)
     if found is None:
         raise InputError(
-            phrase("{path}, sheet '{name}' holds no text.", path=path, name=harmless(sheets[place][0])),
-            phrase("Its sheets are {listed}.", listed=_listed(sheets)),
+            "{path}, sheet '{name}' holds no text.",
+            "Its sheets are {listed}.",
+            path=path,
+            name=harmless(sheets[place][0]),
+            listed=_listed(sheets),
         )
     notes = (phrase("Sheet '{name}' is hidden.", name=harmless(found.name)),) if found.hidden else ()
     return replace(found, notes=(*notes, *_others(workbook, sheets, found, options.region)))
@@ -138,12 +140,10 @@ def _only_sheet(path: str, workbook: Samples, sheets: _Sheets, options: ReadOpti
     if len(certain) == 1 and not certain[0].hidden:
         if says_keep(certain[0].name) and not options.to_keep:
             raise InputError(
-                phrase(
-                    "{path}: the name of sheet '{name}' says that its numbers must stay, not be removed.",
-                    path=path,
-                    name=harmless(certain[0].name),
-                ),
+                "{path}: the name of sheet '{name}' says that its numbers must stay, not be removed.",
                 "If they are to be removed, name the sheet with --sheet; if they must stay, give the file with --keep.",
+                path=path,
+                name=harmless(certain[0].name),
             )
         return _beside(path, workbook, sheets, certain[0], refused, options.region)
     reports = [error for error in refused.values() if isinstance(error, OwnReportError)]
@@ -151,17 +151,14 @@ def _only_sheet(path: str, workbook: Samples, sheets: _Sheets, options: ReadOpti
         raise next(iter(reports or refused.values()))
     if not certain and not refused:
         raise InputError(
-            phrase("{path} holds no text.", path=path),
-            "Put a row with the names of the columns on top, then the numbers.",
+            "{path} holds no text.", "Put a row with the names of the columns on top, then the numbers.", path=path
         )
     names = [found.name for found in certain]
     raise InputError(
-        phrase(
-            "{path} does not have exactly one visible sheet whose phone column is certain; its sheets are {listed}.",
-            path=path,
-            listed=_listed(sheets, names),
-        ),
+        "{path} does not have exactly one visible sheet whose phone column is certain; its sheets are {listed}.",
         _WHICH,
+        path=path,
+        listed=_listed(sheets, names),
     )
 
 
@@ -178,15 +175,13 @@ def _beside(
         rows = [cells for _, cells in workbook.sample(place)]
         if says_remove(sheets[place][0]) and any(may_be_number(cell) for cells in rows for cell in cells):
             raise InputError(
-                phrase(
-                    "{path}: the phone column of sheet '{found}' is certain, but sheet '{name}' holds phone numbers, "
-                    "too, and its name says that they are to be removed; the sheets are {listed}.",
-                    path=path,
-                    found=harmless(found.name),
-                    name=name,
-                    listed=_listed(sheets, [found.name]),
-                ),
+                "{path}: the phone column of sheet '{found}' is certain, but sheet '{name}' holds phone numbers, "
+                "too, and its name says that they are to be removed; the sheets are {listed}.",
                 _WHICH,
+                path=path,
+                found=harmless(found.name),
+                name=name,
+                listed=_listed(sheets, [found.name]),
             )
         if phone_columns(rows[0], rows[1:] or rows, region):
             notes.append(
@@ -261,10 +256,10 @@ class WorkbookProcess:
         except OSError as error:
             problem = error.strerror or type(error).__name__
             raise InputError(
-                phrase(
-                    "{path} cannot be read: no process starts for it ({problem}).", path=self._path, problem=problem
-                ),
+                "{path} cannot be read: no process starts for it ({problem}).",
                 _AS_CSV,
+                path=self._path,
+                problem=problem,
             ) from None
         self._requests = cast("BinaryIO", self._process.stdin)
         self._answers = cast("BinaryIO", self._process.stdout)

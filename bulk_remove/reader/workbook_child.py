@@ -91,8 +91,10 @@ def open_sheets(given: GivenWorkbook, file: BinaryIO) -> Sequence[Sheet]:
         sheets = sheets_of_xlsx(package) if found == ".xlsx" else sheets_of_xlsb(package)
     if len(sheets) > _MOST_SHEETS:
         raise InputError(
-            phrase("{path} has more than {count:,} sheets.", path=given.path, count=_MOST_SHEETS),
+            "{path} has more than {count:,} sheets.",
             "Save the sheet with the numbers as CSV.",
+            path=given.path,
+            count=_MOST_SHEETS,
         )
     return sheets
 
@@ -165,8 +167,7 @@ _DAMAGE = (ArithmeticError, LookupError, OSError, ValueError, struct.error, zlib
 """What comes of numbers, places and sizes in a file that cannot be."""
 _LEAST_SAMPLED, _SAMPLED_CELLS = 30, 200_000
 """Rows that are shown to whoever chooses the column, and cells: to judge each costs microseconds."""
-_MORE_SECONDS = 5
-"""After these the system ends this process, if nobody is left to do it."""
+_MORE_SECONDS = 5  # after these the system ends this process, if nobody is left to do it
 _PLAIN = {str, int, float, bool, dt.date, dt.datetime, dt.time, dt.timedelta}
 
 
@@ -331,24 +332,24 @@ class _Reading:
 
 def _damaged(path: str) -> InputError:
     return InputError(
-        phrase("{path} is damaged, or not a workbook.", path=path),
+        "{path} is damaged, or not a workbook.",
         "Check that it was copied or downloaded whole; else open it in Excel and save it again as .xlsx.",
+        path=path,
     )
 
 
 def _protected(path: str) -> InputError:
     return InputError(
-        phrase("{path} is protected with a password.", path=path),
+        "{path} is protected with a password.",
         "Open it in the program that wrote it and save it without a password; in Excel, File > Info > Protect.",
+        path=path,
     )
 
 
 def _too_large(given: GivenWorkbook) -> InputError:
     return InputError(
-        phrase(
-            "{path} takes more than {size} MB of memory to read, which no list of numbers does.",
-            path=given.path,
-            size=given.most_bytes >> 20,
-        ),
+        "{path} takes more than {size} MB of memory to read, which no list of numbers does.",
         "Delete what is not needed, or save the sheet with the numbers as CSV.",
+        path=given.path,
+        size=given.most_bytes >> 20,
     )

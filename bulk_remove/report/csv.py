@@ -38,8 +38,7 @@ from bulk_remove.disk import written as write_aside
 from bulk_remove.errors import InputError, PlaceTakenError, StorageError, UsageError
 from bulk_remove.language import ours, phrase
 
-_SEPARATORS = ",;\t\r\n"
-"""What stands between two cells for some reader or other, whatever stands around it."""
+_SEPARATORS = ",;\t\r\n"  # what stands between two cells for some reader or other, whatever stands around it
 _PASSED_OVER = r'\0-\x08\x0b\x0c\x0e-\x20\u00a0"'
 _RUN = r"=@+\-\uff1d\uff20\uff0b\uff0d"  # the last four are the full-width ones
 _FORMULA = re.compile(rf"(^|[{_SEPARATORS}])([{_PASSED_OVER}]*)([{_RUN}][^{_SEPARATORS}]*)")
@@ -76,12 +75,10 @@ def kept_columns(sources: Sequence[Source]) -> tuple[str, ...]:
     other = next((source for source in sources if source.header != header), None)
     if other is not None:
         raise InputError(
-            phrase(
-                "{file} has other columns than {first}, so --keep-columns cannot put both in one report.",
-                file=harmless(other.file),
-                first=harmless(sources[0].file),
-            ),
+            "{file} has other columns than {first}, so --keep-columns cannot put both in one report.",
             "Run the files one by one, or without --keep-columns.",
+            file=harmless(other.file),
+            first=harmless(sources[0].file),
         )
     return header
 
@@ -102,8 +99,10 @@ def check_place(path: Path) -> None:
             folder.check_place(path.name)
     except OSError as error:
         raise UsageError(
-            phrase("--output {path} cannot be written: {problem}.", path=path, problem=ours(str(error.strerror))),
+            "--output {path} cannot be written: {problem}.",
             "Name a file in a folder that exists.",
+            path=path,
+            problem=ours(str(error.strerror)),
         ) from None
 
 
@@ -259,8 +258,10 @@ def read_rows(report: Aside) -> Iterator[list[str]]:
             yield from _records(file)
     except OSError as error:
         raise StorageError(
-            phrase("{path} cannot be read back: {problem}.", path=report.path, problem=ours(str(error.strerror))),
+            "{path} cannot be read back: {problem}.",
             "Write it again with: bulk-remove report.",
+            path=report.path,
+            problem=ours(str(error.strerror)),
         ) from None
 
 

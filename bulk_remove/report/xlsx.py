@@ -14,8 +14,7 @@ from xlsxwriter.worksheet import Worksheet
 
 from bulk_remove.core.model import NEVER_SENT, OPEN_STATUSES, REPORT_COLUMNS, Status
 
-SHEET_ROWS = 1_048_576
-"""All that a sheet of a workbook holds, its header included (ECMA-376; Excel's own limit)."""
+SHEET_ROWS = 1_048_576  # all that a sheet of a workbook holds, its header included (ECMA-376; Excel's own limit)
 _COUNTS = frozenset({"row", "removed_records", "attempts", "busy_rounds"})
 _WIDTHS = {"file": 18, "row": 9, "status": 20, "detail": 50, "answered_at": 24, "record_ids": 18}
 _WIDTH = 16

@@ -229,8 +229,7 @@ class Operation(StrEnum):
     STATS = "stats"
     CAMPAIGNS = "campaigns"
     RECORDS = "records"
-    LOGIN_PAGE = "login_page"
-    """Not of the API: where a redirect leads to."""
+    LOGIN_PAGE = "login_page"  # not of the API: where a redirect leads to
 
 
 _ROUTES = (
@@ -289,8 +288,7 @@ def _plain_numbers(query: str) -> list[str] | None:
 DEMO_USER = "demo"
 DEMO_PASSWORD = "demo-password"  # noqa: S105 - made up, and printed by the command that serves it
 
-_PAGE_LIMIT = 100
-"""Records a page at most, as documented."""
+_PAGE_LIMIT = 100  # records a page at most, as documented
 
 _NUMBER = re.compile(r"\+?[0-9]{3,15}")
 """Short internal numbers are documented; 15 digits are the most that E.164 allows."""
@@ -304,10 +302,8 @@ class LongLine(StrEnum):
     REFUSED_403 = "403"
     REFUSED_404 = "404"
     FAILED_500 = "500"
-    RESET = "reset"
-    """The connection is closed without a byte of reply."""
-    CUT = "cut"
-    """It goes on without its end, and nobody is told."""
+    RESET = "reset"  # the connection is closed without a byte of reply
+    CUT = "cut"  # it goes on without its end, and nobody is told
 
 
 @dataclass(frozen=True, slots=True)

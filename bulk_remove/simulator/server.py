@@ -356,8 +356,7 @@ LOOPBACK = "127.0.0.1"
 _PARSER_LIMIT_BYTES = 1 << 20
 """Far beyond any line that our own limit lets through: aiohttp's parser would answer 400 where nginx says 414."""
 
-_SHUTDOWN_S = 0.5
-"""Requests still in a delay when the server stops are given this long, in seconds."""
+_SHUTDOWN_S = 0.5  # requests still in a delay when the server stops are given this long, in seconds
 
 
 @dataclass(frozen=True, slots=True)

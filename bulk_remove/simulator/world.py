@@ -94,8 +94,7 @@ class Habits:
         return whole.expand(FORMS[name])
 
 
-RecordIds = Mapping[str, tuple[int, ...]]
-"""Record ids by number."""
+RecordIds = Mapping[str, tuple[int, ...]]  # record ids by number
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,8 +249,7 @@ class _Held(NamedTuple):
     free_at_s: float
 
 
-_Ids = tuple[tuple[int, ...], tuple[int, ...]]
-"""The record ids of one number: those removed, those in a call."""
+_Ids = tuple[tuple[int, ...], tuple[int, ...]]  # the record ids of one number: those removed, those in a call
 
 _NONE: _Ids = ((), ())
 
