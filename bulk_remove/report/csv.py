@@ -7,19 +7,20 @@ import csv
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from functools import lru_cache
 from io import StringIO, TextIOWrapper
 from itertools import repeat
 from pathlib import Path
-from typing import IO, TextIO, cast
+from typing import IO, Any, TextIO, cast
 
 from bulk_remove.core.cell_formats import kept_as_text
 from bulk_remove.core.lifecycle import explain, status_of
 from bulk_remove.core.model import (
     NO_NUMBER,
+    OPEN_STATUSES,
     REHEARSED,
     REPORT_COLUMNS,
     Ids,
@@ -36,7 +37,7 @@ from bulk_remove.core.summary import check_closed
 from bulk_remove.disk import Aside, Folder, opened_again
 from bulk_remove.disk import written as write_aside
 from bulk_remove.errors import InputError, PlaceTakenError, StorageError, UsageError
-from bulk_remove.language import ours, phrase
+from bulk_remove.language import counted, one_line, ours, phrase
 
 _SEPARATORS = ",;\t\r\n"  # what stands between two cells for some reader or other, whatever stands around it
 _PASSED_OVER = r'\0-\x08\x0b\x0c\x0e-\x20\u00a0"'
@@ -90,6 +91,111 @@ def write_summary(
     with written_aside(path, written, replacing=replacing) as file:
         json.dump(summary, file, ensure_ascii=False, allow_nan=False, indent=2)
         file.write("\n")
+
+
+_SHOWN_CAMPAIGNS = 20
+
+
+def facts_of(summary: Mapping[str, Any]) -> Iterator[tuple[str, Sequence[str]]]:
+    """Yield what a reader asks first about a run, each with the lines that answer it."""
+    names = summary["campaign_names"]
+    campaigns = [f"{each} '{harmless(names[each])}'" if each in names else each for each in summary["campaigns"]]
+    more = len(campaigns) - _SHOWN_CAMPAIGNS
+    yield (
+        phrase("Asked for"),
+        [
+            phrase(
+                "Removal of {numbers} from {campaigns} on {host}. The input has {rows}.",
+                numbers=counted(summary["numbers"], "{count:,} phone number", "{count:,} phone numbers"),
+                campaigns=counted(
+                    len(campaigns),
+                    "campaign {named}",
+                    "campaigns {named}",
+                    named=", ".join(campaigns[:_SHOWN_CAMPAIGNS]) + (f", ... (+{more})" if more > 0 else ""),
+                ),
+                host=summary["host"],
+                rows=counted(summary["rows"], "{count:,} row", "{count:,} rows"),
+            )
+        ],
+    )
+    by = summary["asked_by"]
+    people = [phrase("API user: {user}", user=harmless(by["api_user"]))] if by["api_user"] else []
+    people += [phrase("user of the computer: {user}", user=harmless(by["system_user"]))] if by["system_user"] else []
+    how = phrase("the option --yes, without a question") if by["approved_by"] == "--yes" else ours(by["approved_by"])
+    yield phrase("By"), [*people, phrase("approved by: {how}", how=how)]
+    yield phrase("From"), [moment_told(summary["began_at"])]
+    yield phrase("Until"), [moment_told(summary["ended_at"])]
+    counts = [ours(each["sentence"]) for each in summary["records_by_campaign"][:_SHOWN_CAMPAIGNS]]
+    yield phrase("Records counted by the server"), counts or [phrase("The server was not asked for them.")]
+    left = sum(summary["rows_by_status"].get(status, 0) for status in OPEN_STATUSES)
+    yield (
+        phrase("Open"),
+        [
+            counted(left, "{count:,} row has no final answer.", "{count:,} rows have no final answer.")
+            if left
+            else phrase("Nothing: every number has its final answer.")
+        ],
+    )
+    yield phrase("It proves"), [*_proves(summary)]
+    yield phrase("It does not prove"), [*_does_not_prove(summary)]
+    yield (
+        phrase("Digests (SHA-256)"),
+        [
+            phrase("report.csv: {sha256}", sha256=summary["report_sha256"]),
+            phrase("ledger: {sha256}", sha256=summary["ledger_head"]),
+            phrase("To check both, type: bulk-remove verify {run}", run=summary["run_id"]),
+        ],
+    )
+
+
+def settings_of(summary: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield the settings of a run that are not empty or off, with their values."""
+    for name, value in summary["settings"].items():
+        if value not in (None, False, "", [], ()):
+            text = ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+            yield name, one_line(text) if name == "campaign" or isinstance(value, int | float) else harmless(text)
+
+
+def moment_told(iso: str) -> str:
+    """Return a moment, written as `timestamp` does, by the clock and the zone of this computer and in UTC."""
+    utc = datetime.fromisoformat(iso)
+    local, told = utc.astimezone(), f"{utc:%Y-%m-%d %H:%M:%S} UTC"
+    return f"{local:%Y-%m-%d %H:%M:%S} {one_line(str(local.tzname()))} ({told})" if local.utcoffset() else told
+
+
+def _proves(summary: Mapping[str, Any]) -> Iterator[str]:
+    if summary["rehearsal"] or summary["proves_nothing"]:
+        yield phrase("Nothing about records in Thulium; see below.")
+        return
+    yield phrase("Each row of the input has exactly one result in report.csv.")
+    yield phrase(
+        "For a number with REMOVED or NOT_EXIST the server gave this answer at the time in the column answered_at; "
+        "the record ids are the server's."
+    )
+    yield phrase("report.csv and the ledger have not been changed as long as their digests are those shown here.")
+
+
+def _does_not_prove(summary: Mapping[str, Any]) -> Iterator[str]:
+    if summary["rehearsal"]:
+        yield ours(REHEARSED[Rehearsal(summary["rehearsal"])])
+    if summary["proves_nothing"]:
+        yield ours(summary["proves_nothing"])
+    yield phrase(
+        "That other campaigns, recordings, exports and backups hold nothing: only the campaigns above were asked."
+    )
+    yield phrase(
+        "That a number with NOT_EXIST is not there in another spelling: it was looked for only as report.csv shows it, "
+        "and in the forms of --also-try."
+    )
+    yield phrase("That a number stays away: it can be added again at any time.")
+    if presumed := summary["rows_by_status"].get(Status.PRESUMED_REMOVED, 0):
+        yield counted(
+            presumed,
+            "That the run removed {count:,} row with PRESUMED_REMOVED: the number is not there now, "
+            "but no answer confirmed its removal.",
+            "That the run removed {count:,} rows with PRESUMED_REMOVED: the numbers are not there now, "
+            "but no answer confirmed their removal.",
+        )
 
 
 def check_place(path: Path) -> None:

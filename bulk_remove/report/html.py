@@ -19,6 +19,7 @@ from bulk_remove.core.model import FINAL_STATUSES, Rehearsal, Status, harmless
 from bulk_remove.core.summary import MEANING, Advice, Ending, NoneFound, headline
 from bulk_remove.core.timeline import MOST_ROUNDS, REPLY_EDGES_S, Course, duration
 from bulk_remove.language import Phrase, joined, language_in_use, one_line, ours, phrase, say, say_counted, translated
+from bulk_remove.report.csv import facts_of, settings_of
 
 WIDTH = 1000.0
 HEIGHT = 100.0
@@ -120,6 +121,8 @@ def write_page(
         "language": language_in_use().code,
         "headline": headline(by_status, Ending(summary["ending"]), nothing, Rehearsal(summary["rehearsal"] or "")),
         "advice": advice,
+        "facts": [*facts_of(summary)],
+        "settings": [*settings_of(summary)],
         "verdicts": _verdicts(by_status),
         "progress": _progress(summary, course),
         "pace": _pace(course),

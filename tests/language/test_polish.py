@@ -104,7 +104,9 @@ def test_the_page_is_polish(server: Running, tmp_path: Path, numbers: Path) -> N
     english, polish = pages
     assert polish.all("html")[0]["lang"] == "pl"
     texts = [[element.text for element in page.all("body")] for page in pages]
-    assert not left_in_english(texts[0][0], texts[1][0], "request_id", "SHA-256", tmp_path, "numbers.csv", "demo")
+    settings = [row.text.strip() for row in polish.all("tr") if row["class"] == "setting"]
+    known: list[str | Path] = ["request_id", "SHA-256", tmp_path, "numbers.csv", "demo", *settings]
+    assert not left_in_english(texts[0][0], texts[1][0], *known)
     assert [td["data-status"] for td in english.all("td") if "data-status" in td.attributes] == [
         td["data-status"] for td in polish.all("td") if "data-status" in td.attributes
     ]
