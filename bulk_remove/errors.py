@@ -27,7 +27,7 @@ import re
 from enum import IntEnum
 from typing import Any
 
-from bulk_remove.language import phrase
+from bulk_remove.language import Phrase, phrase
 
 
 class ExitCode(IntEnum):
@@ -92,7 +92,7 @@ class BulkRemoveError(Exception):
 
     def __init__(self, sentence: str, hint: str, /, **values: Any) -> None:
         if values:
-            sentence, hint = phrase(sentence, **values), phrase(hint, **values)
+            sentence, hint = (each if isinstance(each, Phrase) else phrase(each, **values) for each in (sentence, hint))
         super().__init__(sentence, hint)
         self.sentence = sentence
         self.hint = hint

@@ -15,7 +15,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import TYPE_CHECKING, BinaryIO, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from bulk_remove.core.columns import CutCode, is_cut_off, may_be_number
 from bulk_remove.core.model import RowBlock, Source
@@ -26,15 +26,15 @@ from bulk_remove.reader.source import LookedOver
 from bulk_remove.reader.table import (
     Cut,
     Heading,
+    OddRows,
     ReadOptions,
     Table,
     best,
+    block_of,
     check_is_list,
     find_heading,
     first_rows,
-    headers_again,
     is_blank,
-    titles_of,
 )
 from bulk_remove.reader.text import TextFile, decoded, without_separator_line
 
@@ -255,31 +255,14 @@ def _records(name: str, reader: Iterator[list[str]], source: Source) -> Iterator
 def _block(source: Source, first_row: int, records: list[list[str]], shorter: ShortRows, *, keep: bool) -> RowBlock:
     width = len(source.header)
     kept = [(row, cells) for row, cells in enumerate(records, start=first_row) if not is_blank(cells)]
-    empty = [""] * width
-    whole = [tuple((cells + empty)[:width]) for _, cells in kept]
-    problems = {
-        index: too_wide(source)
-        for index, (_, cells) in enumerate(kept)
-        if len(cells) > width and not is_blank(cells[width:])
-    }
-    problems |= shorter.problems([row for row, _ in kept])
-    columns = dict(enumerate(zip(*whole, strict=True)))
-    problems |= headers_again(source, [row for row, _ in kept], columns)
-    campaigns, codes = (
-        [] if column is None else [cells[column] for cells in whole]
-        for column in (source.campaign_column, source.code_column)
-    )
-    return RowBlock(
-        source,
-        [row for row, _ in kept],
-        [cells[source.column] for cells in whole],
-        whole if keep else [],
-        campaigns,
-        problems,
-        codes,
-        beside=[[cells[column] for cells in whole] for column in source.beside],
-        titles=titles_of(source, columns, problems),
-    )
+    rows = [row for row, _ in kept]
+    whole = [tuple((cells + [""] * width)[:width]) for _, cells in kept]
+    wide = [index for index, (_, cells) in enumerate(kept) if len(cells) > width and not is_blank(cells[width:])]
+    columns = {place: [*cells] for place, cells in enumerate(zip(*whole, strict=True))}
+    odd = OddRows(source, rows, columns or {place: [] for place in range(width)}, dict.fromkeys(wide, too_wide(source)))
+    odd.problems |= shorter.problems(rows)
+    odd.find_headers()
+    return block_of(odd, whole if keep else [])
 
 
 if TYPE_CHECKING:
@@ -306,27 +289,7 @@ def open_delimited(looked_over: LookedOver, options: ReadOptions) -> Table:
     shorter = ShortRows(cut, heading.names, heading.row, heading.column.index, options.region)
     if text.has_quotes or shorter.may_be_in(text):
         check_quotes(text, heading.delimiter, shorter)
-    source = Source(
-        file=looked_over.given.file,
-        sheet="",
-        header=heading.names,
-        column=heading.column.index,
-        column_reason=heading.column.reason,
-        encoding=text.encoding,
-        delimiter=heading.delimiter,
-        sha256=looked_over.sha256,
-        size_bytes=looked_over.fingerprint.size_bytes,
-        header_row=heading.row,
-        campaign_column=heading.campaign,
-        code_column=heading.code,
-        beside=heading.beside,
-        notes=(
-            *(looked_over.given.aside.notes if looked_over.given.aside else ()),
-            *text.notes,
-            *heading.notes,
-            *shorter.notes(),
-        ),
-    )
+    source = heading.source(looked_over, (*text.notes, *heading.notes, *shorter.notes()), encoding=text.encoding)
     width = min(heading.width, len(heading.names) + _MOST_TRAILING)
     return _Delimited(source, text, width, options, _last_number(text, heading, cut), shorter)
 
@@ -439,17 +402,18 @@ class _Delimited:
             columns = [column[kept] for column in columns]
             wide = [index for index, row in enumerate(rows) if row - first_row in wide] if wide else wide
         others = list(zip(*columns[:width], strict=True)) if self._options.keep_columns else []
-        campaigns, codes = (
-            [] if column is None else columns[column].tolist()
-            for column in (self.source.campaign_column, self.source.code_column)
+        odd = OddRows(
+            self.source, rows, self._named(columns[:width], cells), dict.fromkeys(wide, too_wide(self.source))
         )
-        problems = dict.fromkeys(wide, too_wide(self.source))
-        problems |= self._shorter.problems(rows)
-        named = {**dict(enumerate(columns[:width])), self.source.column: cells}
-        problems |= headers_again(self.source, rows, named)
-        beside = [columns[index].tolist() for index in self.source.beside]
-        titles = titles_of(self.source, named, problems)
-        return RowBlock(self.source, rows, cells, others, campaigns, problems, codes, beside=beside, titles=titles)
+        odd.problems |= self._shorter.problems(rows)
+        odd.find_headers()
+        return block_of(odd, others)
+
+    def _named(self, columns: "Sequence[npt.NDArray[Any]]", cells: list[str]) -> dict[int, Any]:
+        """Return the columns by their places, those that are handed on as lists."""
+        on = {self.source.campaign_column, self.source.code_column, *self.source.beside}
+        named: dict[int, Any] = {place: each.tolist() if place in on else each for place, each in enumerate(columns)}
+        return {**named, self.source.column: cells}
 
 
 def _filled(beyond: "Sequence[npt.NDArray[np.bytes_]]") -> Sequence[int]:

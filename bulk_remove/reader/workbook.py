@@ -37,12 +37,12 @@ from bulk_remove.reader.table import (
     TITLE_ROWS,
     Cut,
     Heading,
+    OddRows,
     ReadOptions,
     Table,
+    block_of,
     check_is_list,
     find_heading,
-    headers_again,
-    titles_of,
 )
 
 _POSITION = re.compile(r"[1-9][0-9]{0,3}")
@@ -366,21 +366,11 @@ def open_workbook(looked_over: LookedOver, options: ReadOptions) -> Table:
             result = workbook.result
         looked_over.check_unchanged(file)
     heading = found.heading
-    source = Source(
-        file=given.file,
+    source = heading.source(
+        looked_over,
+        (*heading.notes, *found.notes, *map(unpacked, result["notes"])),
         sheet=found.name,
         header=heading.names + ("",) * (result["width"] - len(heading.names)),
-        column=heading.column.index,
-        column_reason=heading.column.reason,
-        encoding="",
-        delimiter="",
-        sha256=looked_over.sha256,
-        size_bytes=looked_over.fingerprint.size_bytes,
-        header_row=heading.row,
-        campaign_column=heading.campaign,
-        code_column=heading.code,
-        beside=heading.beside,
-        notes=(*heading.notes, *found.notes, *map(unpacked, result["notes"])),
     )
     return _Workbook(source, rows, looked_over)
 
@@ -417,16 +407,17 @@ class _Workbook:
             while head := frames.read(FRAME.size):
                 first, cells, others, campaigns, codes, beside, shown = orjson.loads(frames.read(*FRAME.unpack(head)))
                 rows = range(first, first + len(cells)) if isinstance(first, int) else first
-                told = {int(place): text for place, text in shown.items()}
                 whole = [(*kept, *([""] * (width - len(kept)))) for kept in others]
                 *beside, titled = beside
                 columns = {self.source.column: cells, **dict(zip(self.source.beside, beside, strict=True))}
+                if self.source.code_column is not None:
+                    columns[self.source.code_column] = codes
                 if self.source.campaign_column is not None:
                     columns[self.source.campaign_column] = campaigns
-                columns |= dict(enumerate(zip(*whole, strict=True)))
-                problems = headers_again(self.source, rows, columns)
-                columns[_beside_phones(self.source.column)] = titled
-                titles = titles_of(self.source, columns, problems)
-                yield RowBlock(self.source, rows, cells, whole, campaigns, problems, codes, told, beside, titles)
+                odd = OddRows(self.source, rows, {**columns, **dict(enumerate(zip(*whole, strict=True)))})
+                odd.find_headers()
+                odd.columns = {**odd.columns, _beside_phones(self.source.column): titled}
+                block = block_of(odd, whole, {int(place): text for place, text in shown.items()})
+                yield replace(block, campaigns=campaigns, beside=beside)  # a campaign is written otherwise for itself
         with self._looked_over.opened() as file:
             self._looked_over.check_unchanged(file)
