@@ -173,7 +173,7 @@ def check_quotes(text: TextFile, delimiter: str, shorter: ShortRows | None = Non
             raise InputError(
                 "{name}: the quotes of row {row} are not balanced.",
                 'Write a quote inside a quoted cell twice (""), and close every quote.',
-                name=text.name,
+                name=text.looked_over.name,
                 row=lines.row,
             ) from None
 
@@ -207,7 +207,9 @@ def ragged_blocks(
 ) -> Iterator[RowBlock]:
     """Yield the blocks of the rows after the row with the number `done`."""
     with text.characters() as characters:
-        records = islice(_records(text.name, csv.reader(characters, delimiter=source.delimiter), source), done, None)
+        records = islice(
+            _records(text.looked_over.name, csv.reader(characters, delimiter=source.delimiter), source), done, None
+        )
         row = done + 1
         while records_of_block := list(islice(records, options.block_rows)):
             block = _block(source, row, records_of_block, shorter, keep=options.keep_columns)
@@ -308,9 +310,9 @@ def _last_number(text: TextFile, heading: Heading, cut: Cut) -> tuple[str, bool]
 
 def _heading(text: TextFile, options: ReadOptions) -> Heading:
     cuts = first_rows(text, options.delimiter)
-    check_is_list(text.looked_over.given.path, cuts[0], options)
+    check_is_list(text.looked_over.path, cuts[0], options)
     try:
-        return find_heading(text.name, cuts, options)
+        return find_heading(text.looked_over.name, cuts, options)
     except InputError:
         if text.has_quotes:  # an open quote swallows whole rows, so nothing is where it should be
             check_quotes(text, best([(cut, cut.rows[0][0]) for cut in cuts])[0].delimiter)
@@ -363,7 +365,7 @@ class _Delimited:
             too_many = _TOO_MANY_CELLS.search(str(error))
             if not too_many:  # what was looked over has neither an open quote nor bytes that are not text
                 raise
-            check_width(self._text.name, self.source, int(too_many[1]) - 1, int(too_many[2]))
+            check_width(self._text.looked_over.name, self.source, int(too_many[1]) - 1, int(too_many[2]))
         yield from ragged_blocks(
             self._text, self.source, max(row - 1, self.source.header_row), self._options, self._shorter
         )

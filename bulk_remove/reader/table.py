@@ -115,7 +115,7 @@ class Heading:
     ) -> Source:
         """Return the table below this heading; the notes are added to those on how the file was unpacked."""
         return Source(
-            looked_over.given.file,
+            looked_over.file,
             sheet,
             header or self.names,
             self.column.index,
@@ -127,7 +127,7 @@ class Heading:
             self.row,
             self.campaign,
             self.code,
-            (*(looked_over.given.aside.notes if looked_over.given.aside else ()), *notes),
+            (*(looked_over.aside.notes if looked_over.aside else ()), *notes),
             self.beside,
         )
 
@@ -305,7 +305,9 @@ def first_rows(text: TextFile, delimiter: str | None) -> list[Cut]:
     cuts = [_cut(start, delimiter) for delimiter in ((known,) if known else _DELIMITERS)]
     if not all(cut.rows for cut in cuts):
         raise InputError(
-            "{name} holds no text.", "Put a row with the names of the columns on top, then the numbers.", name=text.name
+            "{name} holds no text.",
+            "Put a row with the names of the columns on top, then the numbers.",
+            name=text.looked_over.name,
         )
     return cuts
 

@@ -47,11 +47,6 @@ class TextFile:
     separator: str = ""
 
     @property
-    def name(self) -> str:
-        """What messages call it."""
-        return self.looked_over.name
-
-    @property
     def is_utf8(self) -> bool:
         """Whether its bytes are those of UTF-8."""
         return self.encoding in _UTF8

@@ -354,15 +354,14 @@ _MOST_BYTES = 8 << 30  # the process that reads it gives up before
 
 def open_workbook(looked_over: LookedOver, options: ReadOptions) -> Table:
     """Choose the sheet and its column, and read it."""
-    given = looked_over.given
     rows = Spool(options.spool_dir)
     with looked_over.opened() as file:
         size_bytes = file.seek(0, 2)
         file.seek(0)
-        with WorkbookProcess(given.name, given.kind, size_bytes) as workbook:
-            found = find_sheet(given.name, workbook, workbook.open(file), options)
+        with WorkbookProcess(looked_over.name, looked_over.kind, size_bytes) as workbook:
+            found = find_sheet(looked_over.name, workbook, workbook.open(file), options)
             wanted = _wanted(found, options)
-            rows.fill(given.name, workbook.read(wanted), _MOST_BYTES)
+            rows.fill(looked_over.name, workbook.read(wanted), _MOST_BYTES)
             result = workbook.result
         looked_over.check_unchanged(file)
     heading = found.heading
