@@ -11,6 +11,7 @@ beside each; `make translations` compiles it.
 
 import gettext
 import os
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from numbers import Real
@@ -171,6 +172,13 @@ _FIGURES = {"pl": ("\u00a0", ",")}
 """How figures are written: between groups of three digits, and before decimals (CLDR)."""
 
 LANGUAGES = (ENGLISH.code, *_FIGURES)
+
+
+def language_of(environment: Mapping[str, str]) -> str:
+    """Return which of LANGUAGES an environment asks for by the variables of POSIX, else English."""
+    asked = next(filter(None, map(environment.get, ("LC_ALL", "LC_MESSAGES", "LANG"))), "")
+    code = re.split("[_.@]", asked)[0].lower()
+    return code if code in LANGUAGES else ENGLISH.code
 
 
 def load_language(code: str) -> Language:

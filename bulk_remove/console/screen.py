@@ -9,6 +9,7 @@ import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from itertools import chain
 from pathlib import Path
 from typing import IO
 
@@ -345,7 +346,11 @@ _SHOWN_SHARES = 5
 
 _USUAL_COLUMNS, _FEWEST_COLUMNS = 80, 20
 _CONTINUED = 2  # columns by which the rest of a broken line is indented
-_WORD = re.compile(r"\s*\S+\s*")
+_COMMAND = (
+    r"bulk-remove(?: (?:runs|config))? [a-z-]+"
+    r"(?: (?:--?[a-z][\w-]*(?:[ =][^\s-]\S*)?|\S*[0-9/'\"%]\S*|\S+\.csv))*"
+)
+_WORD = re.compile(rf"\s*(?:{_COMMAND}\S*|\S+)\s*")  # a command is copied, so it stays in one piece
 _TRIES = 3
 """So often an answer that is neither yes nor no may be typed again: a slip must not cost the plan of a long list."""
 
@@ -361,17 +366,17 @@ class Screen:
         """Whether there is a terminal to ask questions at."""
         return sys.stdin is not None and sys.stdin.isatty() and self.err.is_terminal
 
-    def note(self, sentence: str) -> None:
+    def note(self, sentence: str, style: str = "") -> None:
         """Tell something in passing."""
-        _print(self.err, _text(sentence))
+        _print(self.err, _text(sentence, style))
 
-    def tell(self, sentence: str) -> None:
+    def tell(self, sentence: str, style: str = "", indent: str = "") -> None:
         """Tell a result."""
-        _print(self.out, _text(sentence))
+        _print(self.out, Text.assemble(indent, _text(sentence, style)))
 
     def warn(self, sentence: str) -> None:
         """Tell something that must not be passed over."""
-        _print(self.err, _text(sentence, "bold red"))
+        self.note(sentence, "bold red")
 
     def tell_json(self, value: object) -> None:
         """Tell a result to machines."""
@@ -385,14 +390,11 @@ class Screen:
 
     def plan(self, plan: Plan, known: Known, also_try: Sequence[str], forms: Iterable[str] = ()) -> None:
         """Show what would be done, and what is known of the campaigns."""
-        _print(self.out, _text(phrase("Plan for {host}", host=plan.host), "bold"))
+        self.tell(phrase("Plan for {host}", host=plan.host), "bold")
         if told := rehearsal_told(plan):
-            _print(self.out, _text(told, "bold yellow"))
-        for source in plan.sources:
-            for line in source_lines(source):
-                _print(self.out, Text.assemble("  ", _text(line)))
-        for line in (*keep_lines(plan.keep), *forms):
-            _print(self.out, Text.assemble("  ", _text(line)))
+            self.tell(told, "bold yellow")
+        for line in (*chain.from_iterable(map(source_lines, plan.sources)), *keep_lines(plan.keep), *forms):
+            self.tell(line, indent="  ")
         self.out.print(plan_figures(plan, known, also_try))
 
     def standing(self, left: Plan, done: Mapping[Status, int]) -> None:
@@ -401,9 +403,9 @@ class Screen:
         title = phrase(
             "Run {run_id} of campaign {campaigns} on {host}", run_id=left.run_id, campaigns=campaigns, host=left.host
         )
-        _print(self.out, _text(title, "bold"))
+        self.tell(title, "bold")
         if told := rehearsal_told(left):
-            _print(self.out, _text(told, "bold yellow"))
+            self.tell(told, "bold yellow")
         for source in left.sources:
             rows = counted(source.rows, "{count:,} row", "{count:,} rows")
             self.tell(phrase("  {file}: {rows}", file=harmless(source.source.file), rows=rows))
@@ -418,7 +420,7 @@ class Screen:
             Text.assemble((one_line(translated(question(plan, known))), "bold"), translated("This cannot be undone.")),
         )
         many = phrase("the number of phone numbers ({count:,})", count=plan.to_send)
-        what = many if plan.to_send >= TYPED_COUNT_FROM else "yes"
+        what = many if plan.to_send >= TYPED_COUNT_FROM else phrase("yes")
         return self._answered(phrase("Type {what} to go on: ", what=what), plan.to_send)
 
     def confirm_rest(self, left: int) -> bool:
@@ -444,24 +446,19 @@ class Screen:
 
     def asked(self, sentence: str, word: str) -> bool:
         """Tell what is about to happen and ask the operator to type a word; True when that was typed."""
-        _print(self.err, _text(sentence, "bold"))
+        self.note(sentence, "bold")
         forget_typed()
         _print(self.err, _text(phrase("Type {word} to go on: ", word=word)), end="")
         return typed_line().strip().lower() == word
 
     def canary(self, mix: Mapping[Status, int]) -> None:
         """Show what became of the numbers that were sent first."""
-        _print(
-            self.out,
-            _text(
-                counted(
-                    sum(mix.values()),
-                    "The first request brought, for {count:,} number:",
-                    "The first request brought, for {count:,} numbers:",
-                ),
-                "bold",
-            ),
+        told = counted(
+            sum(mix.values()),
+            "The first request brought, for {count:,} number:",
+            "The first request brought, for {count:,} numbers:",
         )
+        self.tell(told, "bold")
         self.out.print(_by_status(mix).drawn)
 
     def summary(
@@ -474,8 +471,7 @@ class Screen:
         exit_code: ExitCode,
     ) -> None:
         """Say what the run amounts to, for a tired person at 2 a.m.; `done_by` says by how many requests."""
-        style = "bold green" if exit_code is ExitCode.OK else "bold yellow"
-        _print(self.out, _text(amounts_to, style))
+        self.tell(amounts_to, "bold green" if exit_code is ExitCode.OK else "bold yellow")
         table = _by_status(by_status)
         table.add("rows in the input", sum(by_status.values()), "each of them is in the report once")
         self.out.print(table.drawn)
@@ -491,7 +487,7 @@ class Screen:
                 "  Replies spoke of {count:,} number that nobody asked for: see the log.",
                 "  Replies spoke of {count:,} numbers that nobody asked for: see the log.",
             )
-            _print(self.out, _text(told, "bold red"))
+            self.tell(told, "bold red")
 
     def files(self, report: Path, summary: Path, also: Sequence[Path]) -> None:
         """Say where the report is, and what was made of it."""

@@ -262,7 +262,7 @@ def _block(source: Source, first_row: int, records: list[list[str]], shorter: Sh
     wide = [index for index, (_, cells) in enumerate(kept) if len(cells) > width and not is_blank(cells[width:])]
     columns = {place: [*cells] for place, cells in enumerate(zip(*whole, strict=True))}
     odd = OddRows(source, rows, columns or {place: [] for place in range(width)}, dict.fromkeys(wide, too_wide(source)))
-    odd.problems |= shorter.problems(rows)
+    odd.problems.update(shorter.problems(rows))
     odd.find_headers()
     return block_of(odd, whole if keep else [])
 
@@ -407,7 +407,7 @@ class _Delimited:
         odd = OddRows(
             self.source, rows, self._named(columns[:width], cells), dict.fromkeys(wide, too_wide(self.source))
         )
-        odd.problems |= self._shorter.problems(rows)
+        odd.problems.update(self._shorter.problems(rows))
         odd.find_headers()
         return block_of(odd, others)
 

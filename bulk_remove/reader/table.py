@@ -167,7 +167,7 @@ _COMPARED_BYTES = 32
 _WORDS = re.compile(r"\D*")
 
 
-@dataclass
+@dataclass(frozen=True, slots=True)
 class OddRows:
     """Finds, in a block of rows, headers and titles of further tables; `columns` are the known cells by column."""
 
@@ -184,7 +184,7 @@ class OddRows:
         if not again.isdisjoint(phones):
             names = [_name_key(name) for name in self.source.header]
             found = {index: self._header_again(index, names) for index, cell in enumerate(phones) if cell in again}
-            self.problems |= {index: problem for index, problem in found.items() if problem}
+            self.problems.update((index, problem) for index, problem in found.items() if problem)
         self._check_one_table(phones)
 
     def _header_again(self, index: int, names: Sequence[bytes]) -> str:

@@ -21,7 +21,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, Protocol, Self, cast
+from typing import Any, BinaryIO, Self, cast
 
 import orjson
 
@@ -48,13 +48,6 @@ from bulk_remove.reader.table import (
 _POSITION = re.compile(r"[1-9][0-9]{0,3}")
 
 
-class Samples(Protocol):
-    """A workbook that is open somewhere."""
-
-    def sample(self, sheet: int) -> list[tuple[int, tuple[str, ...]]]:
-        """Return the first rows that are not blank of a sheet, with their numbers, all as wide as the widest."""
-
-
 @dataclass(frozen=True, slots=True)
 class FoundSheet:
     """A sheet whose phone column is certain; `place` is its index among all."""
@@ -70,7 +63,7 @@ _WHICH = "Name the sheet that is meant with --sheet and its name, or its positio
 _Sheets = Sequence[tuple[str, bool]]  # the sheets that can hold rows: their names, and whether each is hidden
 
 
-def find_sheet(path: str, workbook: Samples, sheets: _Sheets, options: ReadOptions) -> FoundSheet:
+def find_sheet(path: str, workbook: "WorkbookProcess", sheets: _Sheets, options: ReadOptions) -> FoundSheet:
     """Return the sheet that was asked for, or the one visible sheet with a certain phone column."""
     if options.sheet is None:
         return _only_sheet(path, workbook, sheets, options)
@@ -88,7 +81,7 @@ def find_sheet(path: str, workbook: Samples, sheets: _Sheets, options: ReadOptio
     return replace(found, notes=(*notes, *_others(workbook, sheets, found, options.region)))
 
 
-def _others(workbook: Samples, sheets: _Sheets, found: FoundSheet, region: str) -> Iterator[str]:
+def _others(workbook: "WorkbookProcess", sheets: _Sheets, found: FoundSheet, region: str) -> Iterator[str]:
     """Yield a note on each other sheet with phone numbers than the one that was named."""
     for place, (name, _) in enumerate(sheets):
         if place == found.place:
@@ -127,7 +120,7 @@ def _place_of(path: str, sheets: _Sheets, wanted: str) -> int:
     )
 
 
-def _only_sheet(path: str, workbook: Samples, sheets: _Sheets, options: ReadOptions) -> FoundSheet:
+def _only_sheet(path: str, workbook: "WorkbookProcess", sheets: _Sheets, options: ReadOptions) -> FoundSheet:
     certain: list[FoundSheet] = []
     refused: dict[int, InputError] = {}
     for place in range(len(sheets)):
@@ -163,7 +156,12 @@ def _only_sheet(path: str, workbook: Samples, sheets: _Sheets, options: ReadOpti
 
 
 def _beside(
-    path: str, workbook: Samples, sheets: _Sheets, found: FoundSheet, refused: Mapping[int, InputError], region: str
+    path: str,
+    workbook: "WorkbookProcess",
+    sheets: _Sheets,
+    found: FoundSheet,
+    refused: Mapping[int, InputError],
+    region: str,
 ) -> FoundSheet:
     """Return the only certain sheet with a note on each one passed over that holds phone numbers."""
     notes = []
@@ -193,7 +191,9 @@ def _beside(
     return replace(found, notes=tuple(notes))
 
 
-def _candidate(path: str, workbook: Samples, sheets: _Sheets, place: int, options: ReadOptions) -> FoundSheet | None:
+def _candidate(
+    path: str, workbook: "WorkbookProcess", sheets: _Sheets, place: int, options: ReadOptions
+) -> FoundSheet | None:
     """Return the sheet with its column, None for a blank sheet. Raises InputError when no column is certain."""
     first = workbook.sample(place)
     if not first:
@@ -415,7 +415,7 @@ class _Workbook:
                     columns[self.source.campaign_column] = campaigns
                 odd = OddRows(self.source, rows, {**columns, **dict(enumerate(zip(*whole, strict=True)))})
                 odd.find_headers()
-                odd.columns = {**odd.columns, _beside_phones(self.source.column): titled}
+                odd = replace(odd, columns={**odd.columns, _beside_phones(self.source.column): titled})
                 block = block_of(odd, whole, {int(place): text for place, text in shown.items()})
                 yield replace(block, campaigns=campaigns, beside=beside)  # a campaign is written otherwise for itself
         with self._looked_over.opened() as file:

@@ -138,21 +138,9 @@ def _missing(reply: ReplyBody, random: Random) -> ReplyBody:
     return {number: entries for number, entries in reply.items() if number not in hit}
 
 
-def _unknown(reply: ReplyBody, random: Random) -> ReplyBody:
-    return {**reply, **dict.fromkeys(_some(reply, random), _QUEUED)}
-
-
-def _with_others(reply: ReplyBody, random: Random) -> ReplyBody:
-    return {**dict.fromkeys([f"999{random.randrange(10**9):09}" for _ in _some(reply, random)], _NOT_EXIST), **reply}
-
-
 def _without_status(reply: ReplyBody, random: Random) -> ReplyBody:
     absent = {number: entries for number, entries in reply.items() if entries == _NOT_EXIST}
     return {**reply, **dict.fromkeys(_some(absent, random), _MESSAGE)}
-
-
-def _contradicting(reply: ReplyBody, random: Random) -> ReplyBody:
-    return {**reply, **{number: _contradicted(reply[number]) for number in _some(reply, random)}}
 
 
 def _bare(reply: ReplyBody, _random: Random) -> ReplyBody:
@@ -173,10 +161,16 @@ def _foreign(reply: ReplyBody, random: Random) -> ReplyBody:
 
 _CHANGES: Mapping[SimulatedFault | None, Callable[[ReplyBody, Random], ReplyBody]] = {
     SimulatedFault.MISSING_NUMBERS: _missing,
-    SimulatedFault.UNKNOWN_STATUS: _unknown,
-    SimulatedFault.EXTRA_NUMBERS: _with_others,
+    SimulatedFault.UNKNOWN_STATUS: lambda reply, random: {**reply, **dict.fromkeys(_some(reply, random), _QUEUED)},
+    SimulatedFault.EXTRA_NUMBERS: lambda reply, random: {
+        **dict.fromkeys([f"999{random.randrange(10**9):09}" for _ in _some(reply, random)], _NOT_EXIST),
+        **reply,
+    },
     SimulatedFault.WITHOUT_STATUS: _without_status,
-    SimulatedFault.CONTRADICTIONS: _contradicting,
+    SimulatedFault.CONTRADICTIONS: lambda reply, random: {
+        **reply,
+        **{number: _contradicted(reply[number]) for number in _some(reply, random)},
+    },
     SimulatedFault.BARE_OBJECTS: _bare,
     SimulatedFault.RESPELT_KEYS: _respelt,
     SimulatedFault.FOREIGN_KEYS: _foreign,

@@ -61,32 +61,20 @@ class SimulatedFault(StrEnum):
         return self in _AT_THE_DOOR
 
 
-_BEFORE: Final = frozenset(
-    {
-        SimulatedFault.RATE_LIMITED,
-        SimulatedFault.UNAVAILABLE,
-        SimulatedFault.REFUSED_BEFORE,
-        SimulatedFault.ERROR_500_BEFORE,
-        SimulatedFault.ERROR_502_BEFORE,
-        SimulatedFault.ERROR_504_BEFORE,
-        SimulatedFault.DROPPED_BEFORE,
-        SimulatedFault.HTML_BEFORE,
-        SimulatedFault.REDIRECTED,
-        SimulatedFault.STRAY_401,
-        SimulatedFault.STRAY_403,
-        SimulatedFault.STRAY_404,
-        SimulatedFault.ERRORS_IN_200,
-    }
-)
+def faults_named(names: str) -> frozenset[SimulatedFault]:
+    """Return faults by their names, with spaces between."""
+    return frozenset(map(SimulatedFault, names.split()))
 
-_AT_THE_DOOR: Final = frozenset(
-    {SimulatedFault.RATE_LIMITED, SimulatedFault.UNAVAILABLE, SimulatedFault.REFUSED_BEFORE}
-)
-REFUSED_LATE: Final = frozenset({SimulatedFault.REFUSED_AFTER, SimulatedFault.REFUSED_MIDWAY})
-REFUSED: Final = REFUSED_LATE | {SimulatedFault.REFUSED_BEFORE}
 
+_BEFORE: Final = faults_named(
+    "rate_limited unavailable refused_before error_500_before error_502_before error_504_before dropped_before "
+    "html_before redirected stray_401 stray_403 stray_404 errors_in_200"
+)
+_AT_THE_DOOR: Final = faults_named("rate_limited unavailable refused_before")
+REFUSED_LATE: Final = faults_named("refused_after refused_midway")
+REFUSED: Final = REFUSED_LATE | faults_named("refused_before")
+# Those with a rate of their own in `Faults`, under the same name.
 RATED: Final = tuple(fault for fault in SimulatedFault if fault is not SimulatedFault.RATE_LIMITED)
-"""Those with a rate of their own in `Faults`, under the same name."""
 
 
 class RetryAfter(StrEnum):
@@ -157,16 +145,8 @@ class Faults:
                 raise ValueError(f"{name} must be between 0 and 1")
         if sum(rates.values()) > 1.0 + 1e-9:
             raise ValueError("the rates of all faults must add up to 1 at most")
-        for name in (
-            "rate_limit_per_s",
-            "rate_limit_burst",
-            "retry_after_s",
-            "latency_s",
-            "jitter_s",
-            "stall_s",
-            "refused_late_s",
-        ):
-            if getattr(self, name) < 0:
+        for name in self.__slots__:
+            if name.endswith(("_s", "_burst")) and getattr(self, name) < 0:
                 raise ValueError(f"{name} must not be negative")
 
     def rate(self, fault: SimulatedFault) -> float:

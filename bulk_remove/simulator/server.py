@@ -12,12 +12,12 @@ import signal
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, closing, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from pathlib import Path
-from types import FrameType, MappingProxyType, TracebackType
-from typing import Any, Final, NamedTuple, Self
+from types import FrameType, MappingProxyType
+from typing import Any, Final, NamedTuple
 from weakref import WeakKeyDictionary
 
 import orjson
@@ -25,7 +25,7 @@ from aiohttp import web
 
 from bulk_remove.simulator import api as answers
 from bulk_remove.simulator.api import Answer, Asked, LongLine, Rules, act, read_query, route
-from bulk_remove.simulator.faults import REFUSED_LATE, Faults, FaultSource, SimulatedFault
+from bulk_remove.simulator.faults import REFUSED_LATE, Faults, FaultSource, SimulatedFault, faults_named
 from bulk_remove.simulator.world import (
     Campaign,
     Habits,
@@ -69,14 +69,6 @@ class Audit:
         self.entries: list[AuditEntry] = []
         self._file = None if path is None else path.open("wb", buffering=0)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
     def add(self, entry: AuditEntry) -> None:
         """Keep one entry."""
         if self._file is None:
@@ -111,44 +103,14 @@ def _entry(values: dict[str, Any]) -> AuditEntry:
     return AuditEntry(**{**values, "asked": tuple(values["asked"])})
 
 
-_SILENT: Final = frozenset(
-    {
-        SimulatedFault.DROPPED_BEFORE,
-        SimulatedFault.DROPPED_AFTER,
-        SimulatedFault.STALLED_AFTER,
-        SimulatedFault.GARBAGE_WIRE,
-    }
+# Those that end without a status line.
+_SILENT: Final = faults_named("dropped_before dropped_after stalled_after garbage_wire")
+_ANSWERED_BY_PROXY: Final = REFUSED_LATE | faults_named("error_500_after error_502_after error_504_after html_after")
+# Those that change a removal's reply: any other answer stays as it is, and then no fault happened.
+_RESHAPING: Final = faults_named(
+    "missing_numbers unknown_status extra_numbers byte_order_mark notices bare_objects without_status contradictions "
+    "repeated_keys respelt_keys foreign_keys"
 )
-"""Those that end without a status line."""
-
-_ANSWERED_BY_PROXY: Final = frozenset(
-    {
-        SimulatedFault.ERROR_500_AFTER,
-        SimulatedFault.ERROR_502_AFTER,
-        SimulatedFault.ERROR_504_AFTER,
-        *REFUSED_LATE,
-        SimulatedFault.HTML_AFTER,
-    }
-)
-
-_RESHAPING: Final = frozenset(
-    {
-        SimulatedFault.MISSING_NUMBERS,
-        SimulatedFault.UNKNOWN_STATUS,
-        SimulatedFault.EXTRA_NUMBERS,
-        SimulatedFault.BYTE_ORDER_MARK,
-        SimulatedFault.NOTICES,
-        SimulatedFault.BARE_OBJECTS,
-        SimulatedFault.WITHOUT_STATUS,
-        SimulatedFault.CONTRADICTIONS,
-        SimulatedFault.REPEATED_KEYS,
-        SimulatedFault.RESPELT_KEYS,
-        SimulatedFault.FOREIGN_KEYS,
-    }
-)
-"""Those that change a removal's reply: any other answer stays as it is, and then no fault happened."""
-
-_NOTHING: Final[RecordIds] = MappingProxyType({})
 
 STAND_IN: Final = ("X-Stand-In", "bulk-remove simulate")
 """The header by which every reply says that it is none of Thulium's."""
@@ -345,9 +307,9 @@ def _audit_entry(asked: Asked, outcome: _Outcome, now_s: float, connected: bool)
         acted=removal is not None,
         asked=asked.query.numbers,
         dropped=asked.query.dropped,
-        removed=removal.removed if removal else _NOTHING,
-        in_call=removal.in_call if removal else _NOTHING,
-        through_additional=removal.through_additional if removal else _NOTHING,
+        removed=removal.removed if removal else _NOTHING_DONE,
+        in_call=removal.in_call if removal else _NOTHING_DONE,
+        through_additional=removal.through_additional if removal else _NOTHING_DONE,
     )
 
 
@@ -397,7 +359,7 @@ async def running(
     port: int = 0,
 ) -> AsyncIterator[Simulator]:
     """A simulator that listens within the running loop; its `url` is `http://HOST:PORT` without a slash at the end."""
-    with Audit(audit_path) as audit:
+    with closing(Audit(audit_path)) as audit:
         rules = rules or Rules()
         simulator = Simulator(world, faults or Faults(), rules, clock or ServerClock(), audit)
         server = web.Server(
