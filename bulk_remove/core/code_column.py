@@ -113,7 +113,7 @@ def find_code_column(header: Sequence[str], samples: Sequence[Sequence[str]], be
         if kind:
             if not cells or any(code.digits or (code.letters and letters_too) for code in codes):
                 seen[index] = codes
-        elif cells and (all(map(_is_plain_code, cells)) or _are_of_countries(name, codes)):
+        elif cells and (_are_plain_codes(cells) or _are_of_countries(name, codes)):
             seen[index] = codes
         elif not beside.trust and _may_be_codes(index, name, samples, beside):
             raise InputError(
@@ -168,19 +168,19 @@ class Countries:
         )
 
 
-def _is_plain_code(cell: str) -> bool:
-    text = reading(cell).text
-    return bool(_PLAIN_CODE.fullmatch(text)) and is_country_code(text.strip("(+)").removeprefix("00"))
+def _are_plain_codes(cells: Sequence[str]) -> bool:
+    texts = [reading(cell).text for cell in cells]
+    return all(_PLAIN_CODE.fullmatch(text) and is_country_code(text.strip("(+)").removeprefix("00")) for text in texts)
+
+
+def _are_of_countries(name: str, codes: "Sequence[_Code]") -> bool:
+    """Tell whether a column that is named after countries, or `cc`, holds nothing but their codes."""
+    named = name == "cc" or bool(_A_COUNTRY.fullmatch(name))
+    return named and _are_codes(codes) and any(len(code.digits) > 1 for code in codes)
 
 
 def _are_codes(codes: Sequence[_Code]) -> bool:
     return all(0 < len(code.digits) <= _LONGEST_CODE and is_country_code(code.digits) for code in codes)
-
-
-def _are_of_countries(name: str, codes: Sequence[_Code]) -> bool:
-    """Tell whether a column that is named after countries, or `cc`, holds nothing but their codes."""
-    named = name == "cc" or _A_COUNTRY.fullmatch(name)
-    return bool(named) and _are_codes(codes) and any(len(code.digits) > 1 for code in codes)
 
 
 def _may_be_codes(index: int, name: str, samples: Sequence[Sequence[str]], beside: Beside) -> bool:
@@ -215,6 +215,13 @@ def _read(cell: str) -> _Code:
     return _Code(letters=text.upper()) if is_name and any(map(str.isalpha, text)) else _Code()
 
 
+class Joined(NamedTuple):
+    """The cells of a block with their codes, and by index why a row has no number."""
+
+    cells: Sequence[str]
+    problems: Mapping[int, str]
+
+
 class CodeColumn:
     """Puts the cells of two columns together. `name` is that of the codes' column, folded."""
 
@@ -226,7 +233,7 @@ class CodeColumn:
         self._own = region_of(rules.region).country_code
         self._blank_is_own: bool | None = None
 
-    def joined(self, codes: Sequence[str], cells: Sequence[str]) -> "Joined":
+    def joined(self, codes: Sequence[str], cells: Sequence[str]) -> Joined:
         """Return the cells of a block with their codes. Where most of the first block have none, none is needed."""
         if self._blank_is_own is None:
             self._blank_is_own = 2 * sum(not code.strip() for code in codes) > len(codes)
@@ -245,21 +252,16 @@ class CodeColumn:
         explicit = self._normalise.from_country_code(digits)
         code = _read(code_cell)
         if code.digits:
-            return self._agreeing(code, explicit, cell) if explicit else self._together(code, digits, cell)
-        if explicit:
+            country = self._country and explicit.startswith(code.digits)
+            area = self._area and not code.country and explicit.startswith(self._own + code.digits)
+            return (cell, "" if country or area else _CONTRADICTS) if explicit else self._together(code, digits, cell)
+        if explicit or (self._blank_is_own and not code_cell.strip()):
             return cell, ""
         if not code_cell.strip():
-            return cell, "" if self._blank_is_own else _MISSING
+            return cell, _MISSING
         if not (code.letters and self._country):
             return cell, _NO_CODE
         return cell, "" if is_name_of(self._region, code.letters) else _ABROAD
-
-    def _agreeing(self, code: _Code, explicit: str, cell: str) -> tuple[str, str]:
-        """Return a cell that has its country code, if it agrees with the other one."""
-        agrees = (self._country and explicit.startswith(code.digits)) or (
-            self._area and not code.country and explicit.startswith(self._own + code.digits)
-        )
-        return cell, "" if agrees else _CONTRADICTS
 
     def _together(self, code: _Code, digits: str, cell: str) -> tuple[str, str]:
         """Return bare digits with their code, if there is one way only to a whole number."""
@@ -278,11 +280,3 @@ class CodeColumn:
             elif digits.startswith(code.digits) and self._normalise.is_whole(digits):
                 found[self._own + digits] = cell
         return (next(iter(found.values())), "") if len(found) == 1 else (cell, _UNCERTAIN)
-
-
-@dataclass(frozen=True, slots=True)
-class Joined:
-    """The cells of a block with their codes, and by index why a row has no number."""
-
-    cells: Sequence[str]
-    problems: Mapping[int, str]

@@ -90,7 +90,8 @@ def look_alike(cells: Sequence[str]) -> str:
         judged = list(dict.fromkeys(texts)) if kind.distinct else texts
         if len(judged) >= kind.least and sum(map(kind.passes, judged)) >= kind.share * len(judged):
             return kind.name
-    return "row numbers (counting up)" if _count_up(texts) else ""
+    small = len(texts) >= _FEW and all(map(_SMALL.fullmatch, texts))
+    return "row numbers (counting up)" if small and _steps_of_one(texts) else ""
 
 
 def count_up(cells: Sequence[str]) -> bool:
@@ -179,27 +180,12 @@ def _is_account(text: str) -> bool:
     return int("".join(str(int(sign, 36)) for sign in packed[4:] + packed[:4])) % 97 == 1
 
 
-def _is_date(text: str) -> bool:
-    found = _DIGITS_OF_A_DAY.fullmatch(text)
-    return _is_day(int(found[1]), int(found[2]), int(found[3])) if found else misspelling(text) == DATE
-
-
 def _is_day(year: int, month: int, day: int) -> bool:
     try:
         date(year, month, day)
     except ValueError:
         return False
     return True
-
-
-def _is_amount(text: str) -> bool:
-    return bool(_DECIMALS.fullmatch(text)) or misspelling(text) == AMOUNT
-
-
-def _count_up(texts: Sequence[str]) -> bool:
-    if len(texts) < _FEW or not all(_SMALL.fullmatch(text) for text in texts):
-        return False
-    return _steps_of_one(texts)
 
 
 def _steps_of_one(digits: Sequence[str]) -> bool:
@@ -217,8 +203,17 @@ _KINDS = (
     _Kind("REGON numbers", _is_regon, _MANY, share=1.0),
     _Kind("bank accounts (IBAN)", _is_account, 2),
     _Kind("postal codes", lambda text: bool(_POSTAL_CODE.fullmatch(text)), _FEW, distinct=False),
-    _Kind("dates", _is_date, _FEW, distinct=False),
-    _Kind("amounts", _is_amount, _FEW, distinct=False),
+    _Kind(
+        "dates",
+        lambda text: (
+            _is_day(*map(int, found.groups()))
+            if (found := _DIGITS_OF_A_DAY.fullmatch(text))
+            else misspelling(text) == DATE
+        ),
+        _FEW,
+        distinct=False,
+    ),
+    _Kind("amounts", lambda text: bool(_DECIMALS.fullmatch(text)) or misspelling(text) == AMOUNT, _FEW, distinct=False),
     _Kind("numbers that lost their last digits", lambda text: bool(_ZEROS_AT_THE_END.fullmatch(text)), _FEW),
     _Kind("e-mail addresses", lambda text: misspelling(text) == EMAIL, 2, distinct=False),
 )
@@ -471,7 +466,7 @@ def is_title(text: str) -> bool:
 
 def phone_columns(header: Sequence[str], samples: Sequence[Sequence[str]], region: str) -> list[int]:
     """Return the indexes of the columns most of whose cells are numbers of the numbering plan, whatever their names."""
-    sure = _Sure(region).in_plan
+    sure = _in_plan(Normaliser(NumberRules(NumberFormat.DIGITS, region)))
     return [index for index in range(len(header)) if _mostly(_column(samples, index), sure)]
 
 
@@ -485,25 +480,19 @@ def made_up_name(place: int) -> str:
     return f"column {place}"
 
 
-class _Sure:
-    """Tells how sure it is that a cell holds a whole phone number."""
+def _in_plan(normalise: Normaliser) -> Callable[[str], bool]:
+    """Return what tells whether the numbering plan has a cell's number, which few other numbers look like."""
 
-    def __init__(self, region: str) -> None:
-        self._normalise = Normaliser(NumberRules(NumberFormat.DIGITS, region))
-
-    def sendable(self, cell: str) -> bool:
-        """Tell whether it could be sent."""
-        return self._normalise(cell).number != ""
-
-    def in_plan(self, cell: str) -> bool:
-        """Tell whether there may be such a subscriber, which of other numbers as long as these few look like."""
-        number = self._normalise(cell).number
+    def passes(cell: str) -> bool:
+        number = normalise(cell).number
         return number != "" and not problem_in_plan(number, certain=True)
+
+    return passes
 
 
 def _rivals(header: Sequence[str], samples: Sequence[Sequence[str]], chosen: int, region: str) -> list[int]:
     """Return the indexes of the other columns that may hold the phone numbers, by their names and cells."""
-    sure = _Sure(region)
+    normalise = Normaliser(NumberRules(NumberFormat.DIGITS, region))
     found = []
     for index, name in enumerate(header):
         words = "" if name == made_up_name(index + 1) else _words(name)
@@ -511,9 +500,9 @@ def _rivals(header: Sequence[str], samples: Sequence[Sequence[str]], chosen: int
         if says_remove(name):
             passes = may_be_number
         elif _OF_PHONES.search(words):
-            passes = sure.sendable
+            passes = lambda cell: normalise(cell).number != ""  # noqa: E731 - one of three
         elif not words or (_OF_NUMBERS.search(words) and not _OF_OTHERS.search(words)):
-            passes = sure.in_plan
+            passes = _in_plan(normalise)
         if index != chosen and passes and _mostly(_column(samples, index), passes):
             found.append(index)
     return found

@@ -118,16 +118,18 @@ class Forms:
     def after(self, number: str) -> str:
         """Return the form to ask for after this one, empty when none is left."""
         forms = self._ranked(number)
-        if not any(form == number for form, _ in forms):
-            raise _not_asked_for()
+        self._rank_in(forms, number)
         return next(forms, ("", 0))[0]
 
     def rank(self, number: str) -> int:
         """Return 0 for the planned form, else the place of the form, from 1, among those to be tried besides."""
-        for form, rank in self._ranked(number):
+        return self._rank_in(self._ranked(number), number)
+
+    def _rank_in(self, forms: Iterator[tuple[str, int]], number: str) -> int:
+        for form, rank in forms:
             if form == number:
                 return rank
-        raise _not_asked_for()
+        raise InvariantError("a number is in a form that is not asked for")
 
     def _ranked(self, number: str) -> Iterator[tuple[str, int]]:
         """Yield the forms in the order in which they are asked for; most calls need the first ones alone."""
@@ -146,10 +148,6 @@ class Forms:
         if lead is not None:
             return lead + digits
         return digits.removeprefix(self._country_code) if digits.startswith(self._country_code) else ""
-
-
-def _not_asked_for() -> InvariantError:
-    return InvariantError("a number is in a form that is not asked for")
 
 
 _CLEAN = re.compile(r"\+?[0-9]+")

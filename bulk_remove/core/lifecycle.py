@@ -18,30 +18,38 @@ campaign, so there a refusal counts as "none found".
 """
 
 from enum import StrEnum
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from bulk_remove.core.model import FINAL_STATUSES, REHEARSED, NumberState, Status
 from bulk_remove.errors import InvariantError
 
 
 class Phase(StrEnum):
-    """Where a number stands. The letters are what the ledger stores; a small one is that of a doubted number."""
+    """Where a number stands, and what the report calls that. A small letter, in the ledger, is that of doubt."""
 
-    UNSENT = "U"
-    IN_DOUBT = "u"
-    BUSY = "B"
-    BUSY_IN_DOUBT = "b"
-    PASSED_OVER = "m"
-    OTHER_FORM = "O"
-    OTHER_FORM_IN_DOUBT = "o"
-    REMOVED = "R"
-    REMOVED_AT_LEAST = "r"
-    NOT_EXIST = "N"
-    PRESUMED_REMOVED = "n"
-    FAILED = "F"
-    FAILED_IN_DOUBT = "f"
-    UNRECOGNISED = "X"
-    UNRECOGNISED_IN_DOUBT = "x"
+    status: Status
+
+    def __new__(cls, letter: str, status: Status = Status.UNSENT) -> Self:
+        """Make a phase of its letter and of its status."""
+        phase = str.__new__(cls, letter)
+        phase._value_, phase.status = letter, status
+        return phase
+
+    UNSENT = "U", Status.UNSENT
+    IN_DOUBT = "u", Status.IN_DOUBT
+    BUSY = "B", Status.CALL_IN_PROGRESS
+    BUSY_IN_DOUBT = "b", Status.CALL_IN_PROGRESS
+    PASSED_OVER = "m", Status.FAILED
+    OTHER_FORM = "O", Status.UNSENT
+    OTHER_FORM_IN_DOUBT = "o", Status.IN_DOUBT
+    REMOVED = "R", Status.REMOVED
+    REMOVED_AT_LEAST = "r", Status.REMOVED
+    NOT_EXIST = "N", Status.NOT_EXIST
+    PRESUMED_REMOVED = "n", Status.PRESUMED_REMOVED
+    FAILED = "F", Status.FAILED
+    FAILED_IN_DOUBT = "f", Status.FAILED
+    UNRECOGNISED = "X", Status.UNRECOGNISED
+    UNRECOGNISED_IN_DOUBT = "x", Status.UNRECOGNISED
 
 
 class Event(StrEnum):
@@ -96,19 +104,12 @@ def for_each(took_us: int, numbers: int) -> int:
 
 NOTHING_SEEN = Fastest()
 
+# No further attempt in this run: one that carries such a number is a bug.
 SETTLED = frozenset(
-    {
-        Phase.REMOVED,
-        Phase.REMOVED_AT_LEAST,
-        Phase.NOT_EXIST,
-        Phase.PRESUMED_REMOVED,
-        Phase.FAILED,
-        Phase.FAILED_IN_DOUBT,
-        Phase.UNRECOGNISED,
-        Phase.UNRECOGNISED_IN_DOUBT,
-    }
+    phase
+    for phase in Phase
+    if phase.status in FINAL_STATUSES | {Status.FAILED, Status.UNRECOGNISED} and phase is not Phase.PASSED_OVER
 )
-"""No further attempt in this run: one that carries such a number is a bug."""
 
 IN_A_CALL = frozenset({Phase.BUSY, Phase.BUSY_IN_DOUBT})
 
@@ -135,24 +136,6 @@ NEXT = {
     Event.LOST: Phase.IN_DOUBT,
 }
 """Where an event leads, doubt aside. `UNTOUCHED` leaves a number where it was."""
-
-_STATUS = {
-    Phase.UNSENT: Status.UNSENT,
-    Phase.IN_DOUBT: Status.IN_DOUBT,
-    Phase.BUSY: Status.CALL_IN_PROGRESS,
-    Phase.BUSY_IN_DOUBT: Status.CALL_IN_PROGRESS,
-    Phase.PASSED_OVER: Status.FAILED,
-    Phase.OTHER_FORM: Status.UNSENT,
-    Phase.OTHER_FORM_IN_DOUBT: Status.IN_DOUBT,
-    Phase.REMOVED: Status.REMOVED,
-    Phase.REMOVED_AT_LEAST: Status.REMOVED,
-    Phase.NOT_EXIST: Status.NOT_EXIST,
-    Phase.PRESUMED_REMOVED: Status.PRESUMED_REMOVED,
-    Phase.FAILED: Status.FAILED,
-    Phase.FAILED_IN_DOUBT: Status.FAILED,
-    Phase.UNRECOGNISED: Status.UNRECOGNISED,
-    Phase.UNRECOGNISED_IN_DOUBT: Status.UNRECOGNISED,
-}
 
 _TOLD_BY_STATUS = frozenset({Status.IN_DOUBT, Status.PRESUMED_REMOVED})
 
@@ -185,7 +168,7 @@ def hides_records(phase: str) -> bool:
 
 def status_of(phase: str) -> Status:
     """Return what the report says of a number in this phase."""
-    return _STATUS[Phase(phase)]
+    return Phase(phase).status
 
 
 def nowhere(state: NumberState) -> bool:
@@ -203,16 +186,7 @@ def gone_meanwhile(state: NumberState) -> bool:
     return state.busy_rounds > 0 and nowhere(state)
 
 
-_PHASE = {
-    Status.UNSENT: Phase.UNSENT,
-    Status.IN_DOUBT: Phase.IN_DOUBT,
-    Status.CALL_IN_PROGRESS: Phase.BUSY,
-    Status.REMOVED: Phase.REMOVED,
-    Status.NOT_EXIST: Phase.NOT_EXIST,
-    Status.PRESUMED_REMOVED: Phase.PRESUMED_REMOVED,
-    Status.FAILED: Phase.FAILED,
-    Status.UNRECOGNISED: Phase.UNRECOGNISED,
-}
+_PHASE = {phase.status: phase for phase in reversed(Phase)} | {Status.FAILED: Phase.FAILED}
 _NEVER_DOUBTED = frozenset({Status.UNSENT, Status.NOT_EXIST})
 _WITHOUT_VERDICT = frozenset({Status.UNSENT, Status.FAILED})
 
@@ -255,12 +229,9 @@ def asked_anew(state: NumberState, *, other_forms: bool = False) -> NumberState:
 def explain(state: NumberState) -> str:
     """Return the report's `detail`: what was said of the number, else what its status means where that is not plain."""
     detail = state.detail or _meaning(state)
-    told = detail if state.phase != Phase.NOT_EXIST or not gone_meanwhile(state) else _with_its_call(detail)
-    return " ".join(filter(None, (told, _doubt(state, explained=bool(detail)))))
-
-
-def _with_its_call(detail: str) -> str:
-    return detail if GONE_MEANWHILE in detail else f"{detail} {GONE_MEANWHILE}".strip()
+    call = GONE_MEANWHILE if state.phase == Phase.NOT_EXIST and gone_meanwhile(state) else ""
+    told = (detail, "" if call in detail else call, _doubt(state, explained=bool(detail)))
+    return " ".join(filter(None, told))
 
 
 def _doubt(state: NumberState, *, explained: bool) -> str:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from bulk_remove.core.model import Status
 from bulk_remove.errors import GuardStop, UsageError
-from bulk_remove.language import Phrase, counted, joined, ours, phrase
+from bulk_remove.language import counted, joined, ours, phrase
 
 MAX_INVALID = 0.05
 """The share of the rows that may be invalid. A kept list has few; a wrong column or a damaged export has many."""
@@ -39,7 +39,10 @@ def check_invalid_share(
         return
     if max_share and invalid < FEW_INVALID and 2 * invalid <= rows:
         return
-    reasons = joined("; ", (_reason(reason, count) for reason, count in problems[:_SHOWN_REASONS]))
+    shown_reasons = problems[:_SHOWN_REASONS]
+    reasons = joined(
+        "; ", (phrase("{count:,} x {reason:bare}", count=n, reason=ours(each)) for each, n in shown_reasons)
+    )
     shown = [phrase("row {row} '{cell}'", row=row, cell=cell) for row, cell, _ in examples[:_SHOWN_EXAMPLES]]
     more = phrase("; for example {listed}", listed=joined(", ", shown)) if shown else ""
     share = Fraction(invalid, rows)
@@ -62,10 +65,6 @@ def check_invalid_share(
             share=_rounded_up(share, 0),
         ),
     )
-
-
-def _reason(reason: str, count: int) -> Phrase:
-    return phrase("{count:,} x {reason:bare}", count=count, reason=ours(reason))
 
 
 @dataclass(frozen=True, slots=True)

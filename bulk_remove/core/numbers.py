@@ -366,7 +366,11 @@ class Normaliser:
             return "Fewer than three digits."
         if len(number) > MAX_DIGITS:
             return TOO_MANY_DIGITS if number[MAX_DIGITS:].strip("0") else _ZEROS_AT_THE_END
-        return self._problem_with_zeros(number) if number[0] == "0" else self._problem_with_length(number)
+        if number[0] == "0":
+            return self._problem_with_zeros(number)
+        if self._is_abroad(number):
+            return "" if self._format in {NumberFormat.DIGITS, NumberFormat.AS_IS} else LOST_PLUS
+        return _TOO_FEW if len(number) < min(self._region.full_lengths) else _TOO_MANY
 
     def _problem_with_zeros(self, number: str) -> str:
         if number.startswith("00"):
@@ -376,11 +380,6 @@ class Normaliser:
         if not self.is_whole(number[1:]):
             return ZERO
         return "" if self._format is NumberFormat.AS_IS else _TRUNK_ZERO
-
-    def _problem_with_length(self, number: str) -> str:
-        if self._is_abroad(number):
-            return "" if self._format in {NumberFormat.DIGITS, NumberFormat.AS_IS} else LOST_PLUS
-        return _TOO_FEW if len(number) < min(self._region.full_lengths) else _TOO_MANY
 
     def _is_internal(self, number: str) -> bool:
         """Tell whether digits are as few as those of an internal number, and no whole one."""
@@ -450,10 +449,10 @@ _SEPARATOR = re.compile(SEPARATORS, re.IGNORECASE)
 
 def split_cell(cell: str, normalise: Normaliser) -> tuple[str, ...]:
     """Return the texts of the numbers in the cell, in its order; nothing when it holds one or it is not certain."""
+
+    def is_whole(part: str) -> bool:
+        number = normalise(part).number
+        return bool(number) and bool(normalise.country_code_and_number(number))
+
     parts = tuple(part for text in _SEPARATOR.split(cell) if (part := text.strip()))
-    return parts if len(parts) > 1 and all(_is_whole(part, normalise) for part in parts) else ()
-
-
-def _is_whole(part: str, normalise: Normaliser) -> bool:
-    number = normalise(part).number
-    return bool(number) and bool(normalise.country_code_and_number(number))
+    return parts if len(parts) > 1 and all(map(is_whole, parts)) else ()

@@ -137,8 +137,8 @@ def read_quota(headers: Mapping[str, str], now_s: float) -> Quota | None:
     for prefix in ("RateLimit", "X-RateLimit", "X-Rate-Limit"):
         remaining, resets = (_values(headers.get(f"{prefix}-{what}", "")) for what in ("Remaining", "Reset"))
         pairs += zip(remaining, resets, strict=False)
-    quotas = [_quota(remaining, _seconds(reset, headers, now_s)) for remaining, reset in pairs]
-    left = [quota for quota in quotas if quota is not None]
+    found = ((_NUMBER.fullmatch(remaining), _seconds(reset, headers, now_s)) for remaining, reset in pairs)
+    left = [Quota(int(float(count[1])), reset_s) for count, reset_s in found if count and reset_s]
     return min(left, key=lambda quota: (quota.remaining / quota.reset_s, -quota.reset_s), default=None)
 
 
@@ -149,11 +149,6 @@ def parse_date(value: str | None) -> float | None:
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
     except (ValueError, OverflowError):
         return None
-
-
-def _quota(remaining: str, reset_s: float | None) -> Quota | None:
-    found = _NUMBER.fullmatch(remaining)
-    return Quota(int(float(found[1])), reset_s) if found and reset_s else None
 
 
 def _seconds(value: str, headers: Mapping[str, str], now_s: float) -> float | None:
@@ -324,9 +319,13 @@ def _joined(document: Mapping[str, Any], numbers: Sequence[str], region: Region)
     strangers = [key for key in others if owners.get(key, AMBIGUOUS) == AMBIGUOUS]
     found.pop(AMBIGUOUS, None)
     verdicts = verdicts_of([_together(found.get(index, ())) for index in range(len(numbers))])
-    several = [index for index, values in found.items() if len(values) > 1]
+    several = {
+        index: verdicts[index]._replace(detail=" ".join(filter(None, (verdicts[index].detail, SEVERAL_KEYS))))
+        for index, values in found.items()
+        if len(values) > 1
+    }
     return Reply(
-        verdicts.but({index: _of_several(verdicts[index]) for index in several}),
+        verdicts.but(several),
         len(strangers),
         mask(strangers[0]) if strangers else "",
         unasked=unasked_in((key, document[key]) for key in strangers if key not in owners),
@@ -339,10 +338,6 @@ def _together(values: Sequence[Any]) -> Any:
     if len(values) > 1:
         return put_together(values)
     return values[0] if values else None
-
-
-def _of_several(verdict: Verdict) -> Verdict:
-    return verdict._replace(detail=" ".join(filter(None, (verdict.detail, SEVERAL_KEYS))))
 
 
 def _cut_at(numbers: Sequence[str], found: Collection[int], strangers: Iterable[str], region: Region) -> int | None:
@@ -367,8 +362,8 @@ def read_envelope(body: bytes) -> ErrorEnvelope:
     try:
         document, _ = json_of(body)
     except ValueError:
-        return ErrorEnvelope("", "")
-    return _envelope(document) if isinstance(document, dict) else ErrorEnvelope("", "")
+        document = None
+    return _envelope(document if isinstance(document, dict) else {})
 
 
 def _envelope(document: Mapping[str, Any]) -> ErrorEnvelope:
@@ -442,15 +437,11 @@ def _effect_of(http_status: int) -> tuple[Effect, str]:
     if http_status in _UNTOUCHED:
         return Effect.UNTOUCHED, _UNTOUCHED[http_status]
     if http_status in _TOO_LONG:
-        return Effect.REFUSED, phrase(
-            "The request is too long for the server (HTTP {http_status}).", http_status=http_status
-        )
-    if 300 <= http_status < 400:  # noqa: PLR2004 - the class of redirects
-        return Effect.DENIED, phrase(
-            "The server sends us to another address (HTTP {http_status}).", http_status=http_status
-        )
-    if 400 <= http_status < 500 and http_status not in _NO_ANSWER:  # noqa: PLR2004 - the client's faults
-        return Effect.REFUSED, phrase("The server refused the request (HTTP {http_status}).", http_status=http_status)
-    return Effect.IN_DOUBT, phrase(
-        "The server failed or answered strangely (HTTP {http_status}).", http_status=http_status
-    )
+        effect, sentence = Effect.REFUSED, "The request is too long for the server (HTTP {http_status})."
+    elif 300 <= http_status < 400:  # noqa: PLR2004 - the class of redirects
+        effect, sentence = Effect.DENIED, "The server sends us to another address (HTTP {http_status})."
+    elif 400 <= http_status < 500 and http_status not in _NO_ANSWER:  # noqa: PLR2004 - the client's faults
+        effect, sentence = Effect.REFUSED, "The server refused the request (HTTP {http_status})."
+    else:
+        effect, sentence = Effect.IN_DOUBT, "The server failed or answered strangely (HTTP {http_status})."
+    return effect, phrase(sentence, http_status=http_status)

@@ -282,14 +282,8 @@ def advise(
     if unasked:
         advice.append(Advice(phrase("{removals} {cause}", removals=unasked_told(unasked), cause=ours(CAUSE))))
     if strangers:
-        advice.append(
-            Advice(
-                phrase(
-                    "Replies spoke of {rows} that nobody asked for: look at the log.",
-                    rows=counted(strangers, "{count:,} number", "{count:,} numbers"),
-                )
-            )
-        )
+        rows = counted(strangers, "{count:,} number", "{count:,} numbers")
+        advice.append(Advice(phrase("Replies spoke of {rows} that nobody asked for: look at the log.", rows=rows)))
     if any(left.values()) and ending in _FIRST:
         advice.append(_FIRST[ending])
     if guess is not None:
@@ -314,14 +308,8 @@ def advise(
             )
         )
     if invalid := by_status.get(Status.INVALID, 0):
-        advice.append(
-            Advice(
-                phrase(
-                    "{rows} held no phone number and were never sent: correct the cells and run those rows.",
-                    rows=_rows(invalid),
-                )
-            )
-        )
+        told = "{rows} held no phone number and were never sent: correct the cells and run those rows."
+        advice.append(Advice(phrase(told, rows=_rows(invalid))))
     return tuple(advice)
 
 
