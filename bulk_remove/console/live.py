@@ -146,7 +146,7 @@ class _Scene:
         below = phrase(", pace {rate:,.10g}", rate=rounded(self._now.rate)) if self._now.rate < self._rate else ""
         # Of few samples the first and the last request count for too short a time; the ceiling is never passed.
         sent = min(self._rate, speed(self._requests))
-        return [phrase("{sent:.1f} requests/s (ceiling {rate:g}{below})", sent=sent, rate=self._rate, below=below)]
+        return [phrase("{sent:.1f} requests/s (limit {rate:g}{below})", sent=sent, rate=self._rate, below=below)]
 
     def _standstill(self) -> str:
         """Say why nothing, or next to nothing, is sent; empty where that is not so."""
@@ -184,7 +184,7 @@ class _Scene:
         now = self._now
         if now.unsent:
             left_s = remaining_s(now.unsent, speed(self._asked))
-            return "time left unknown yet" if left_s is None else phrase("about {left} left", left=duration(left_s))
+            return "time left not known yet" if left_s is None else phrase("about {left} left", left=duration(left_s))
         if now.waiting and now.due_in_s is not None and now.due_in_s <= 0.0:
             left_s = remaining_s(now.waiting, speed(self._settled))
             left = "" if left_s is None else phrase(", about {left} left", left=duration(left_s))

@@ -164,7 +164,7 @@ def form_lines(plan: Plan, forms: Forms, region: str) -> Iterator[str]:
         elif campaign.confirmed:
             yield phrase("campaign {campaign} holds no records", campaign=campaign.campaign)
         else:
-            yield phrase("campaign {campaign}: how it holds its numbers is not known", campaign=campaign.campaign)
+            yield phrase("campaign {campaign}: how its numbers are written is not known", campaign=campaign.campaign)
     if len(plan.campaigns) > _SHOWN_CAMPAIGNS:
         yield counted(
             len(plan.campaigns) - _SHOWN_CAMPAIGNS, "and {count:,} more campaign", "and {count:,} more campaigns"
@@ -256,7 +256,7 @@ def plan_figures(plan: Plan, known: Known, also_try: Sequence[str]) -> Table:
         forms = ", ".join(also_try)
         table.add("more requests", None, phrase("for numbers that are not there, in other forms: {forms}", forms=forms))
     if plan.canary:
-        table.add("canary", None, "one request goes alone first; the rest follows once it is judged")
+        table.add("canary", None, "one request is sent first; the rest follows after its result is checked")
     if limits := _limits(plan, known):
         table.add("limits", None, phrase("for each campaign: {limits}", limits=limits))
     if plan.additional_numbers:
@@ -264,7 +264,7 @@ def plan_figures(plan: Plan, known: Known, also_try: Sequence[str]) -> Table:
     return table.drawn
 
 
-WIDER = phrase("a record goes, too, when a number is among its additional ones")
+WIDER = phrase("a record is also removed when a number is among its additional numbers")
 
 
 def _facts(campaign: CampaignPlan, known: Known) -> Iterator[str]:
@@ -327,7 +327,7 @@ def question(plan: Plan, known: Known) -> str:
     more = ["..."] if len(shares) > _SHOWN_SHARES else []
     share = phrase(" ({shares})", shares=joined(", ", [*shares[:_SHOWN_SHARES], *more])) if shares else ""
     wider = phrase("; {wider}", wider=WIDER) if plan.additional_numbers else ""
-    first = phrase("; one request goes first") if plan.canary else ""
+    first = phrase("; one request is sent first") if plan.canary else ""
     return phrase("{asked}{share}{wider}{first}. ", asked=asked, share=share, wider=wider, first=first)
 
 
@@ -484,8 +484,8 @@ class Screen:
         if strangers:
             told = counted(
                 strangers,
-                "  Replies spoke of {count:,} number that nobody asked for: see the log.",
-                "  Replies spoke of {count:,} numbers that nobody asked for: see the log.",
+                "  Replies named {count:,} number that nobody asked for: see the log.",
+                "  Replies named {count:,} numbers that nobody asked for: see the log.",
             )
             self.tell(told, "bold red")
 

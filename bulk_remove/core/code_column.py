@@ -55,11 +55,11 @@ _LONGEST_CODE = 3
 _MANY = 10  # by chance two thirds of the figures from 1 to 66 are the codes of countries: so many cells are not all
 _LONGEST_NAME = 40
 
-_CONTRADICTS = "The number begins with another code than the one in its own column."
-_UNCERTAIN = "With the code in its own column it is not certainly one whole number."
-_MISSING = "The code that other rows have in its own column is missing."
-_NO_CODE = "The cell in the column of the code holds none."
-_ABROAD = "Its own column names another country: write the number with its country code."
+_CONTRADICTS = "The number does not begin with the code in the code column."
+_UNCERTAIN = "Together with the code column it is not certainly one whole number."
+_MISSING = "The country or area code that other rows have is missing."
+_NO_CODE = "The cell of the code column does not hold a country or area code."
+_ABROAD = "The code column names another country: write the number with its country code."
 
 
 class _Code(NamedTuple):
@@ -126,7 +126,7 @@ def find_code_column(header: Sequence[str], samples: Sequence[Sequence[str]], be
     filled = [index for index in found if seen[index]] or found[:1]
     if len(filled) > 1:
         raise InputError(
-            "Parts of the numbers stand in several columns of their own ({listed}).",
+            "Parts of the numbers are in several columns ({listed}).",
             "Put the whole number into one column, with a plus and the country code, and leave the others out.",
             listed=", ".join(f"'{header[index]}'" for index in filled),
         )

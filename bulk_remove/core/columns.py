@@ -444,7 +444,9 @@ def _by_name(header: Sequence[str], samples: Sequence[Sequence[str]]) -> ChosenC
         )
     if not strong and 2 * like_phones <= len(cells):
         raise _uncertain(
-            phrase("Column '{name}' may hold phone numbers, but most cells do not look it", name=name), header, samples
+            phrase("Column '{name}' may hold phone numbers, but most of its cells do not look like them", name=name),
+            header,
+            samples,
         )
     return ChosenColumn(index, phrase("named '{name}'", name=name))
 

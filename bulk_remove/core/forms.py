@@ -61,7 +61,7 @@ def parse_also_try(text: str) -> tuple[AlsoTry, ...]:
         if word not in known:
             near = difflib.get_close_matches(word, known, n=1)
             raise UsageError(
-                phrase("--also-try knows no form {word!r}.", word=word),
+                phrase("--also-try does not know the form {word!r}.", word=word),
                 phrase("Did you mean {nearest}?", nearest=near[0])
                 if near
                 else phrase("Give one or more of {known}, with commas.", known=", ".join(known)),

@@ -49,9 +49,9 @@ def check_invalid_share(
     raise GuardStop(
         counted(
             invalid,
-            "{count:,} of {rows:,} rows ({share}) holds no number that can be sent, and at most {max_share:g}% may: "
+            "{count:,} of {rows:,} rows ({share}) has no number that can be sent; the limit is {max_share:g}%: "
             "{reasons}{more}. Nothing was sent.",
-            "{count:,} of {rows:,} rows ({share}) hold no number that can be sent, and at most {max_share:g}% may: "
+            "{count:,} of {rows:,} rows ({share}) have no number that can be sent; the limit is {max_share:g}%: "
             "{reasons}{more}. Nothing was sent.",
             rows=rows,
             share=_rounded_up(share, 1),
@@ -129,8 +129,8 @@ def _breaches(campaign: str, count: int, limits: Limits, known: Known) -> Iterat
     if limits.max_numbers is not None and count > limits.max_numbers:
         told = counted(
             count,
-            "{count:,} number would be sent to campaign {campaign}, and at most {max_numbers:,} may",
-            "{count:,} numbers would be sent to campaign {campaign}, and at most {max_numbers:,} may",
+            "{count:,} number would be sent to campaign {campaign}; the limit is {max_numbers:,}",
+            "{count:,} numbers would be sent to campaign {campaign}; the limit is {max_numbers:,}",
             campaign=campaign,
             max_numbers=limits.max_numbers,
         )
@@ -145,9 +145,9 @@ def _breaches(campaign: str, count: int, limits: Limits, known: Known) -> Iterat
         told = counted(
             count,
             "{count:,} number is {times} times the {usual:,.10g} that a run of campaign {campaign} "
-            "usually sends (median of {runs:,}), and at most {max_times_usual:,.10g} times may be",
+            "usually sends (median of {runs:,}); the limit is {max_times_usual:,.10g} times",
             "{count:,} numbers are {times} times the {usual:,.10g} that a run of campaign {campaign} "
-            "usually sends (median of {runs:,}), and at most {max_times_usual:,.10g} times may be",
+            "usually sends (median of {runs:,}); the limit is {max_times_usual:,.10g} times",
             times=_decimals_up(times, 1),
             usual=usual,
             campaign=campaign,
@@ -176,7 +176,7 @@ def _share_breach(campaign: str, count: int, max_share: float, records: int | No
             records=counted(records, "the {count:,} record", "the {count:,} records"),
             campaign=campaign,
         )
-        yield _Breach(phrase("{told}, and at most {share:g}% may be", told=told, share=100 * max_share), "--max-share")
+        yield _Breach(phrase("{told}; the limit is {share:g}%", told=told, share=100 * max_share), "--max-share")
 
 
 def emptied(to_send: Mapping[str, int], known: Known) -> Iterator[str]:
@@ -262,7 +262,7 @@ def judge_canary(mix: Mapping[Status, int], max_not_exist: float, run_id: str, l
             "The {count:,} number sent first is not known to have been there",
             "Of {count:,} numbers sent first, none is known to have been there",
         )
-    over = phrase("{what}, and at most {max_not_exist:g}% may be missing", what=what, max_not_exist=100 * max_not_exist)
+    over = phrase("{what}; the limit is {max_not_exist:g}%", what=what, max_not_exist=100 * max_not_exist)
     if not left:
         return GuardStop(
             "{over}. That was the whole list.",

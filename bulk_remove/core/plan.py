@@ -130,7 +130,7 @@ class Plan:
     campaigns: tuple[CampaignPlan, ...]  # what would be asked of each campaign
     rate: float  # the limit in requests a second
     limits: Limits = NO_LIMITS  # what it is held against before it is approved
-    additional_numbers: bool = False  # whether a record goes, too, when a number is among its additional ones
+    additional_numbers: bool = False  # whether a record is also removed when a number is among its additional numbers
     canary: bool = False  # whether one request is sent alone before the others
     stand_in: bool = False  # whether the server says of itself that it is a stand-in for Thulium
     keep: Keep = Keep()  # the lists of numbers that must never be removed, and what of the input is on them
@@ -276,7 +276,7 @@ def check_kept(plan: Plan) -> None:
             lists=", ".join(harmless(each.file) for each in keep.lists),
             examples=joined(", ", (phrase("row {row} '{cell}'", row=row, cell=cell) for row, cell, _ in keep.examples)),
         ),
-        "Look whether the right file was given. To remove only the other numbers, add --keep-skips.",
+        "Check that this is the right file. To remove only the other numbers, add --keep-skips.",
     )
 
 

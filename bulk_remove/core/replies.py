@@ -283,7 +283,7 @@ def read_reply(body: bytes, numbers: Sequence[str], region: Region = POLAND, htt
         if isinstance(document, list):
             document = {str(place): entry for place, entry in enumerate(document)}
         if not isinstance(document, dict):
-            return _unreadable(http_status, "it is no object keyed by number")
+            return _unreadable(http_status, "it is not an object keyed by number")
         plain = plain_verdicts([*map(document.get, numbers)]) if len(document) == len(numbers) else None
         # Each key has a colon: as many as there are keys leave room for no other, see `may_repeat`.
         if plain and text.count(b":") == len(document) + plain.keys:
@@ -386,7 +386,7 @@ def _refused_inside(document: Mapping[str, Any], http_status: int) -> Fault:
     """Return the refusal that the server put into a success."""
     envelope = _envelope(document)
     sentence = phrase(
-        "The server refused the request, though with HTTP {http_status}.{said}",
+        "The server refused the request, although it answered HTTP {http_status}.{said}",
         http_status=http_status,
         said=_said(envelope),
     )
@@ -400,12 +400,12 @@ def _said(envelope: ErrorEnvelope) -> str:
 _DENIED = {
     401: "The server does not accept this user and password (HTTP 401).",
     403: "The server forbids this call: the API user lacks the permission (HTTP 403).",
-    404: "The server knows no such campaign (HTTP 404).",
+    404: "The server does not know this campaign (HTTP 404).",
     405: "The server does not know this call (HTTP 405): is the address right?",
-    407: "The proxy wants credentials (HTTP 407).",
+    407: "The proxy asks for a user and password (HTTP 407).",
 }
 _UNTOUCHED = {
-    425: "The server would not begin yet (HTTP 425).",
+    425: "The server does not accept the request yet (HTTP 425).",
     429: "The server asked us to slow down (HTTP 429).",
     503: "The server is overloaded or down for a while (HTTP 503).",
 }
@@ -439,7 +439,7 @@ def _effect_of(http_status: int) -> tuple[Effect, str]:
     if http_status in _TOO_LONG:
         effect, sentence = Effect.REFUSED, "The request is too long for the server (HTTP {http_status})."
     elif 300 <= http_status < 400:  # noqa: PLR2004 - the class of redirects
-        effect, sentence = Effect.DENIED, "The server sends us to another address (HTTP {http_status})."
+        effect, sentence = Effect.DENIED, "The server redirects to another address (HTTP {http_status})."
     elif 400 <= http_status < 500 and http_status not in _NO_ANSWER:  # noqa: PLR2004 - the client's faults
         effect, sentence = Effect.REFUSED, "The server refused the request (HTTP {http_status})."
     else:

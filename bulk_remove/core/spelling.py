@@ -233,7 +233,7 @@ _EXPLANATIONS = tuple(
         (r"\A[0-9 .()+-]*[li\u0406][0-9li .()+\u0406-]*\Z", "A letter l or I that may be a one."),
         (r"[^\W\d_]", LETTERS),
         (r"[\u200f\u202b\u202e\u2067]", "Marks for right-to-left text: the digits may be meant in another order."),
-        (r"[^0-9 .()+-]", "A character that is no part of a phone number."),
+        (r"[^0-9 .()+-]", "A character that is not part of a phone number."),
         (r"\+.*\+", "More than one plus."),
         (r"\A-", "A minus in front."),
         (r"\A\.|[.-]\Z", "A dot or a dash at an end: perhaps a part is missing."),

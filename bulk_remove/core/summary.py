@@ -62,9 +62,11 @@ class Proof:
             return phrase("{held}; {removed}: the counts agree.", held=held, removed=removed)
         count = abs(self.unexplained)
         differs = (
-            counted(count, "{count:,} more is gone than that", "{count:,} more are gone than that")
+            counted(count, "{count:,} more is missing than was removed", "{count:,} more are missing than were removed")
             if self.unexplained > 0
-            else counted(count, "{count:,} fewer is gone than that", "{count:,} fewer are gone than that")
+            else counted(
+                count, "{count:,} fewer is missing than was removed", "{count:,} fewer are missing than were removed"
+            )
         )
         return phrase(
             "{held}; {removed}. {differs}: {why}.", held=held, removed=removed, differs=differs, why=self._why()
@@ -256,7 +258,7 @@ _FIRST = {
     ),
     Ending.UNAVAILABLE: Advice("The server stayed unavailable: wait until it answers again.", "bulk-remove check"),
     Ending.GUARD: Advice(
-        "The canary was judged bad, and the rest was not sent: look at its numbers in report.csv first."
+        "The first request did not pass its check, so the rest was not sent: look at its numbers in report.csv first."
     ),
     Ending.STORAGE: Advice("The disk or the ledger failed: make room first."),
 }
@@ -283,7 +285,7 @@ def advise(
         advice.append(Advice(phrase("{removals} {cause}", removals=unasked_told(unasked), cause=ours(CAUSE))))
     if strangers:
         rows = counted(strangers, "{count:,} number", "{count:,} numbers")
-        advice.append(Advice(phrase("Replies spoke of {rows} that nobody asked for: look at the log.", rows=rows)))
+        advice.append(Advice(phrase("Replies named {rows} that nobody asked for: look at the log.", rows=rows)))
     if any(left.values()) and ending in _FIRST:
         advice.append(_FIRST[ending])
     if guess is not None:
@@ -294,7 +296,7 @@ def advise(
         )
     if resumable(by_status):
         count = sum(left[status] for status in RESUMED)
-        sentence = phrase("{rows} can still be brought to an answer: go on with this run.", rows=_rows(count))
+        sentence = phrase("{rows} can still get a final answer: resume this run.", rows=_rows(count))
         advice.append(Advice(sentence, f"bulk-remove resume {run_id}"))
     if failed := left[Status.FAILED] + left[Status.UNRECOGNISED]:
         advice.append(

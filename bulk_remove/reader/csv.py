@@ -223,7 +223,7 @@ def check_width(name: str, source: Source, row: int, cells: int) -> None:
     if cells > len(source.header) + _MOST_CELLS_MORE:
         raise InputError(
             "{name}: row {row} has {cells:,} cells under a header of {count:,}.",
-            "Check the delimiter (--delimiter), and whether the export that wrote it has ended well.",
+            "Check the delimiter (--delimiter), and whether the export was finished.",
             name=name,
             row=row,
             cells=cells,
@@ -247,7 +247,7 @@ def _records(name: str, reader: Iterator[list[str]], source: Source) -> Iterator
     except csv.Error:
         raise InputError(
             "{name}: a cell of row {row} has more than {most:,} characters.",
-            "Check whether the export that wrote it has ended well.",
+            "Check that the export was finished.",
             name=name,
             row=row + 1,
             most=csv.field_size_limit(),

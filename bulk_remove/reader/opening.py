@@ -57,7 +57,7 @@ def nothing_to_read(name: str) -> InputError:
     """Return the error of a folder, a pattern or names that mean no file that can be read."""
     return InputError(
         "{name} holds no file that can be read." if Path(name).is_dir() else "{name} matches no file that can be read.",
-        "Files of these kinds are read: {kinds}, also packed.",
+        "Give a file of one of these kinds, also packed: {kinds}.",
         name=harmless(name),
         kinds=", ".join(sorted(READABLE_KINDS)),
     )
@@ -96,7 +96,7 @@ def _folder_of_nights(path: Path, pattern: Path) -> Path | None:
 
 def _left_out(folder: Path) -> str:
     return phrase(
-        "{folder} is left out: inbox puts files there when it is done with them. To read it, name it alone.",
+        "{folder} is left out: inbox puts files there when it is done with them. To read it, give only this folder.",
         folder=harmless(str(folder)),
     )
 

@@ -110,7 +110,7 @@ def most_expanded_bytes(size_bytes: int) -> int:
 def expands_too_far(path: str, most_bytes: int) -> InputError:
     """Return the error of a workbook of which more than that came out."""
     return InputError(
-        "{path} would expand to more than {size} MB, which no list of numbers does.",
+        "{path} would expand to more than {size} MB; a list of numbers does not.",
         "Delete what is not needed, or save the sheet with the numbers as CSV.",
         path=path,
         size=most_bytes >> 20,

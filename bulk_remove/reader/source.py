@@ -106,7 +106,7 @@ _NO_SIGNS = bytes({*range(256)} - {*b",;\t|\r\n"})
 _MOST_SHAPES = 1000
 _LONGEST_SHAPE = 1 << 16
 _NAME_ONE = "Name a file, or - to read what is piped in."
-_ENDED_WELL = "Check that the export that wrote it has ended well."
+_ENDED_WELL = "Check that the export was finished."
 
 
 class Fingerprint(NamedTuple):
@@ -418,7 +418,8 @@ def _readable(path: str, kind: str, kinds: Collection[str]) -> str:
         return kind
     *others, last = sorted(kinds)
     raise InputError(
-        "{path} is not of a kind that is read: these are {others} and {last}, alone or packed as .gz, .zst or .zip.",
+        "{path} is not a kind of file that can be read. These are {others} and {last}, also packed as "
+        ".gz, .zst or .zip.",
         "Save it as one of them; in Excel, File > Save as > Excel workbook (.xlsx).",
         path=harmless(path),
         others=", ".join(others),

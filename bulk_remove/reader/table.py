@@ -146,7 +146,7 @@ def own_report(path: str) -> OwnReportError:
 def not_a_report(name: str, missing: str) -> InputError:
     """Return the error of a file that is given as a report and is none; `missing` names the columns it needs."""
     return InputError(
-        "{file} is not a report: it has no column {missing}.",
+        "{file} is not a report: column {missing} is missing.",
         "Give a report.csv of an earlier run, or the run's id; a list of numbers is for: bulk-remove run",
         file=name,
         missing=missing,
@@ -155,9 +155,7 @@ def not_a_report(name: str, missing: str) -> InputError:
 
 def no_rows(path: str) -> InputError:
     """Return the error of a file without any row under its header."""
-    return InputError(
-        "{path} has no rows under its header.", "Check that the export that wrote it has ended well.", path=path
-    )
+    return InputError("{path} has no rows under its header.", "Check that the export was finished.", path=path)
 
 
 _HEADER_AGAIN = "The header again, in the middle of the rows."

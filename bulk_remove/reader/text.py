@@ -148,8 +148,8 @@ class Census:
 
     def _looks_like_utf8(self) -> bool:
         """Whether what is not ASCII is mostly well-formed UTF-8: then it is UTF-8 that was damaged."""
-        runs = _HIGH_RUN.findall(self.sample)
-        return 2 * sum(map(_is_utf8, runs)) >= len(runs)
+        runs: list[bytes] = _HIGH_RUN.findall(self.sample)
+        return 2 * sum(run.decode(errors="ignore").encode() == run for run in runs) >= len(runs)
 
     def _decoded(self, encoding: str) -> dict[int, str] | None:
         """Return what each byte is, None when some is nothing or a control character."""
@@ -213,32 +213,17 @@ def _count(bytes_seen: Counter[int], letters: Mapping[int, str], but: frozenset[
     return sum(count for byte, count in bytes_seen.items() if letters[byte] not in but)
 
 
-def _is_utf8(run: bytes) -> bool:
-    try:
-        run.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
 def _of_another_script(sample: bytes) -> str | None:
     """Return what charset-normalizer finds, when that has ASCII at its bottom and gives letters that are not Latin."""
     from charset_normalizer import from_bytes  # noqa: PLC0415 - rarely needed
 
     best = from_bytes(sample).best()
-    if best is None or not _extends_ascii(best.encoding):
+    if best is None or _ASCII.decode(best.encoding, "replace") != _ASCII.decode("ascii"):
         return None
     strange = {letter for letter in str(best) if not letter.isascii()}
     if len(strange) < _FEWEST_KINDS or not all(map(_of_a_word, strange)):
         return None
     return codecs.lookup(best.encoding).name
-
-
-def _extends_ascii(encoding: str) -> bool:
-    try:
-        return _ASCII.decode(encoding) == _ASCII.decode("ascii")
-    except UnicodeError:
-        return False
 
 
 def _of_a_word(letter: str) -> bool:
@@ -266,7 +251,7 @@ def decoded(looked_over: LookedOver, wanted: str | None) -> TextFile:
             encoding = census_of(file).encoding()
         if encoding:
             note = phrase(
-                "The text is not UTF-8: {encoding} was found out by its letters; --encoding names another.",
+                "The text is not UTF-8: it looks like {encoding}. If that is wrong, name its encoding with --encoding.",
                 encoding=encoding,
             )
             return _checked(looked_over, encoding, (note,))
@@ -354,7 +339,7 @@ def _utf16(looked_over: LookedOver) -> str | None:
 
 def _not_in(name: str, encoding: str, line: int) -> InputError:
     return InputError(
-        "{name} holds bytes that are no text in {encoding} (line {line}).",
+        "{name} has bytes that are not text in {encoding} (line {line}).",
         "Name the encoding that it is in with --encoding, or save it as UTF-8; in Excel, File > Save as > CSV UTF-8.",
         name=name,
         encoding=encoding,
@@ -364,7 +349,7 @@ def _not_in(name: str, encoding: str, line: int) -> InputError:
 
 def _undecided(name: str, fault: str) -> InputError:
     return InputError(
-        "{name} {fault}, and no other encoding is certain.",
+        "{name} {fault}, and its encoding is not certain.",
         "Save it as UTF-8 (in Excel, File > Save as > CSV UTF-8), or name its encoding, for example --encoding cp1250.",
         name=name,
         fault=fault,

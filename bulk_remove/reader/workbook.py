@@ -256,7 +256,7 @@ class WorkbookProcess:
         except OSError as error:
             problem = error.strerror or type(error).__name__
             raise InputError(
-                "{path} cannot be read: no process starts for it ({problem}).",
+                "{path} cannot be read: no process could be started for it ({problem}).",
                 _AS_CSV,
                 path=self._path,
                 problem=problem,
@@ -336,13 +336,13 @@ class WorkbookProcess:
         code = self._process.wait()
         if self._took_too_long:
             sentence = phrase(
-                "{path} takes more than {seconds} seconds to read, which no list of numbers does.",
+                "{path} takes more than {seconds} seconds to read; a list of numbers does not.",
                 path=self._path,
                 seconds=self._given.most_seconds,
             )
         else:
             sentence = phrase(
-                "{path} cannot be read: the process that reads it broke off ({code}).",
+                "{path} cannot be read: the process that was reading it failed ({code}).",
                 path=self._path,
                 code=code,
             )

@@ -63,7 +63,7 @@ _STARTS = (
     (b"\x1f\x8b", "a file packed with gzip"),
     (b"%PDF", "a PDF document"),
     (b"{\\rtf", "a text document (RTF)"),
-    *((start, "a workbook of Excel 4 or before") for start in (b"\t\0\4\0", b"\t\2\6\0", b"\t\4\6\0")),
+    *((start, "a workbook of Excel 4 or earlier") for start in (b"\t\0\4\0", b"\t\2\6\0", b"\t\4\6\0")),
 )
 _HTML = (b"<html", b"<!doctype html", b"<table", b"<head", b"<body", b"<meta")
 _FLAT_OPENDOCUMENT = b"urn:oasis:names:tc:opendocument"
@@ -348,7 +348,7 @@ def _protected(path: str) -> InputError:
 
 def _too_large(given: GivenWorkbook) -> InputError:
     return InputError(
-        "{path} takes more than {size} MB of memory to read, which no list of numbers does.",
+        "{path} takes more than {size} MB of memory to read; a list of numbers does not.",
         "Delete what is not needed, or save the sheet with the numbers as CSV.",
         path=given.path,
         size=given.most_bytes >> 20,

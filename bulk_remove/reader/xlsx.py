@@ -263,7 +263,7 @@ class _Sheet(Sheet):
         from bulk_remove.core.model import harmless  # noqa: PLC0415 - only this should pay for it
 
         return InputError(
-            "{path}, sheet '{sheet}': the rows are not in their order; row {row} follows row {last}.",
+            "{path}, sheet '{sheet}': the rows are not in order: row {row} follows row {last}.",
             "Open it in Excel and save it again as .xlsx.",
             path=self._package.path,
             sheet=harmless(self.name),

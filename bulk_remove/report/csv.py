@@ -231,7 +231,7 @@ def written_aside(path: Path, written: list[Aside] | None = None, *, replacing: 
         kind = PlaceTakenError if isinstance(error, FileExistsError) else StorageError
         raise kind(
             phrase("{path} cannot be written: {problem}.", path=path, problem=ours(str(error.strerror))),
-            "Make room or choose another place with --output. The verdicts are safe in the ledger.",
+            "Make room or choose another place with --output. The results are safe in the ledger.",
         ) from None
 
 

@@ -147,7 +147,7 @@ def test_a_run_that_was_stopped_says_how_to_go_on_and_resume_writes_what_the_run
         assert done.returncode == 0, done.stdout + done.stderr
     root, by_status = figures_of(tmp_path / "report.html")
     assert set(by_status) == {"REMOVED", "INVALID"}
-    assert "ceiling: 7, 50 a second" in " ".join(root.text.split())
+    assert "limit: 7, 50 a second" in " ".join(root.text.split())
     assert "in 2 sessions" in root.text
     assert (tmp_path / "report.csv").read_bytes().startswith(b"\xef\xbb\xbffile;row;")
     summary = json.loads(again(tmp_path, "--format", "json").read_text(encoding="utf-8"))
