@@ -25,6 +25,9 @@ name fields and arguments.
 
 import re
 from enum import IntEnum
+from typing import Any
+
+from bulk_remove.language import Phrase, phrase
 
 
 class ExitCode(IntEnum):
@@ -76,11 +79,13 @@ def _as_field(flag: re.Match[str]) -> str:
 
 
 class BulkRemoveError(Exception):
-    """An expected failure: `sentence` says what is wrong, `hint` what to do about it; `str` is both, for Python."""
+    """An expected failure: `sentence` says what is wrong, `hint` what to do; both may be templates of the values."""
 
     exit_code: ExitCode
 
-    def __init__(self, sentence: str, hint: str) -> None:
+    def __init__(self, sentence: str, hint: str, /, **values: Any) -> None:
+        if values:
+            sentence, hint = (each if isinstance(each, Phrase) else phrase(each, **values) for each in (sentence, hint))
         super().__init__(sentence, hint)
         self.sentence = sentence
         self.hint = hint

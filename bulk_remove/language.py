@@ -11,6 +11,7 @@ beside each; `make translations` compiles it.
 
 import gettext
 import os
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from numbers import Real
@@ -21,11 +22,7 @@ from unicodedata import category
 
 
 def one_line(text: str) -> str:
-    """Return a text without what could steer a terminal, end a line, or turn or hide what stands around it.
-
-    White space becomes a blank. A question mark takes the place of control characters, marks for the direction of
-    text, letters without width and what is no character at all.
-    """
+    """Return a text without what could steer a terminal, end a line, or turn or hide what stands around it."""
     if text.isprintable():
         return text
     return "".join(letter if letter.isprintable() or category(letter) == "Zs" else _instead(letter) for letter in text)
@@ -36,10 +33,7 @@ def _instead(letter: str) -> str:
 
 
 class Phrase(str):
-    """A text in English that remembers its template and its values.
-
-    `plural` is the template for other quantities than one, of texts that have both.
-    """
+    """A text in English that remembers its template and its values."""
 
     __slots__ = ("plural", "quantity", "template", "values")
     template: str
@@ -100,11 +94,7 @@ def unpacked(plain: Any) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Language:
-    """A catalogue: what stands for a text, what stands for one with a count, and how figures are written.
-
-    `text` and `counted` return what they are given where the catalogue lacks it. `thousands` stands between groups of
-    three digits, `point` before decimals.
-    """
+    """A catalogue: what stands for a text, what stands for one with a count, and how figures are written."""
 
     code: str
     text: Callable[[str], str]
@@ -182,6 +172,13 @@ _FIGURES = {"pl": ("\u00a0", ",")}
 """How figures are written: between groups of three digits, and before decimals (CLDR)."""
 
 LANGUAGES = (ENGLISH.code, *_FIGURES)
+
+
+def language_of(environment: Mapping[str, str]) -> str:
+    """Return which of LANGUAGES an environment asks for by the variables of POSIX, else English."""
+    asked = next(filter(None, map(environment.get, ("LC_ALL", "LC_MESSAGES", "LANG"))), "")
+    code = re.split("[_.@]", asked)[0].lower()
+    return code if code in LANGUAGES else ENGLISH.code
 
 
 def load_language(code: str) -> Language:

@@ -121,7 +121,7 @@ def _flag(param: click.Parameter) -> str:
 def _as_written(ctx: click.Context, param: click.Parameter) -> Any:
     """Return the value as it stands in its place: 30m is plainer than 1800.0."""
     source = ctx.get_parameter_source(str(param.name))
-    if source is ParameterSource.ENVIRONMENT and not isinstance(ctx.params[str(param.name)], bool):
+    if source is ParameterSource.ENVIRONMENT and not isinstance(ctx.params.get(str(param.name)), bool):
         return os.environ[str(param.envvar)]
     if source is ParameterSource.DEFAULT_MAP:
         return profile_of(ctx).entries[key_of(param)].value

@@ -2,13 +2,23 @@
 
 import os
 import re
+import sys
 from collections.abc import Iterator, Sequence
 from inspect import cleandoc
 
 import click
 from click.core import ParameterSource
 
-from bulk_remove.language import ENGLISH, LANGUAGES, language_in_use, load_language, set_for_libraries, translated, use
+from bulk_remove.language import (
+    ENGLISH,
+    LANGUAGES,
+    language_in_use,
+    language_of,
+    load_language,
+    set_for_libraries,
+    translated,
+    use,
+)
 
 NAME = "lang"
 _VARIABLE = "BULK_REMOVE_LANG"
@@ -24,7 +34,7 @@ def language_option() -> click.Option:
         envvar=_VARIABLE,
         expose_value=False,
         callback=_chosen,
-        help="The language of all that is shown; files and JSON stay in English.",
+        help="Language of all that is shown; by default that of LANG at a terminal.",
     )
 
 
@@ -32,9 +42,15 @@ def speak_as_asked(root: click.Command, words: Sequence[str]) -> None:
     """Take the language that is asked for among the words or in the variable, before anything is said."""
     asked = re.findall(rf"(?:^|\n)--{NAME}[=\n]([a-z]+)(?=\n|$)", "\n".join(words))
     code = asked[-1] if asked else os.environ.get(_VARIABLE, "")
+    if not code and _at_a_terminal():
+        code = language_of(os.environ)
     if code in LANGUAGES:
         _speak(code)
         _translate_help(root)
+
+
+def _at_a_terminal() -> bool:
+    return all(stream is not None and stream.isatty() for stream in (sys.stdout, sys.stderr))
 
 
 def _chosen(ctx: click.Context, param: click.Parameter, value: str) -> str:

@@ -28,12 +28,7 @@ _SHOW_CURSOR, _HIDE_CURSOR = b"\x1b[?25h", b"\x1b[?25l"  # DEC private mode 25, 
 
 @contextmanager
 def typed_keys(console: Console, on_keys: Callable[[str], None]) -> Iterator[bool]:
-    """Call `on_keys` with what is typed at standard input; gives whether there are keys to be had.
-
-    There are none where either of standard input and `console` is no terminal, or the terminal is not the one that
-    controls this process; nor on Windows, whose loop waits for no console. Enter it in the main thread, inside
-    the loop.
-    """
+    """Call `on_keys` with what is typed at standard input; gives whether there are keys to be had."""
     terminal = None if sys.stdin is None or not (sys.stdin.isatty() and console.is_terminal) else sys.stdin.fileno()
     if sys.platform == "win32" or terminal is None or _group_in_front(terminal) is None:
         yield False
@@ -151,11 +146,7 @@ class _Keyboard:
 
 @contextmanager
 def signal_socket() -> Iterator[socket.socket]:
-    """Give a socket from which a byte can be read for each signal. Enter it in the main thread.
-
-    Python's handlers run between two steps of Python: what is already past the last one before a system call that
-    waits would wait on, unless it waits for this socket, too.
-    """
+    """Give a socket from which a byte can be read for each signal. Enter it in the main thread."""
     ours, pythons = socket.socketpair()
     with ours, pythons:
         ours.settimeout(0.0)

@@ -54,11 +54,7 @@ class Live:
     async def sending(
         self, numbers: int, rate: float, give_up_after_s: float, snapshot: Callable[[], Snapshot]
     ) -> AsyncIterator[None]:
-        """Show the sending of so many numbers.
-
-        `rate` is the ceiling in requests a second; after `give_up_after_s` without an answer the run ends.
-        Where showing fails the sending goes on without: a terminal's failure is passed over, a bug raised at the end.
-        """
+        """Show the sending of so many numbers."""
         scene = _Scene(numbers, rate, give_up_after_s)
         show = self._redrawing if self._redraws else self._lines
         task = asyncio.create_task(show(scene, snapshot))
@@ -150,7 +146,7 @@ class _Scene:
         below = phrase(", pace {rate:,.10g}", rate=rounded(self._now.rate)) if self._now.rate < self._rate else ""
         # Of few samples the first and the last request count for too short a time; the ceiling is never passed.
         sent = min(self._rate, speed(self._requests))
-        return [phrase("{sent:.1f} requests/s (ceiling {rate:g}{below})", sent=sent, rate=self._rate, below=below)]
+        return [phrase("{sent:.1f} requests/s (limit {rate:g}{below})", sent=sent, rate=self._rate, below=below)]
 
     def _standstill(self) -> str:
         """Say why nothing, or next to nothing, is sent; empty where that is not so."""
@@ -188,7 +184,7 @@ class _Scene:
         now = self._now
         if now.unsent:
             left_s = remaining_s(now.unsent, speed(self._asked))
-            return "time left unknown yet" if left_s is None else phrase("about {left} left", left=duration(left_s))
+            return "time left not known yet" if left_s is None else phrase("about {left} left", left=duration(left_s))
         if now.waiting and now.due_in_s is not None and now.due_in_s <= 0.0:
             left_s = remaining_s(now.waiting, speed(self._settled))
             left = "" if left_s is None else phrase(", about {left} left", left=duration(left_s))
@@ -210,11 +206,7 @@ class _Scene:
 
 
 class Outlet(io.TextIOBase):
-    """A standard stream that never fails: once it takes no more, what is printed is lost, and the run goes on.
-
-    A character that the stream's encoding lacks becomes a question mark. `stream` is None where the process was
-    started without it.
-    """
+    """A standard stream that never fails: once it takes no more, what is printed is lost, and the run goes on."""
 
     def __init__(self, stream: IO[str] | None) -> None:
         self._stream = stream
@@ -258,10 +250,7 @@ class Outlet(io.TextIOBase):
                 self._give_up(stream)
 
     def _give_up(self, stream: IO[str]) -> None:
-        """Write nothing more, and let what the stream still holds go nowhere.
-
-        Python flushes it once more at the end, and exits with 120 where that fails.
-        """
+        """Write nothing more, and let what the stream still holds go nowhere."""
         self._stream = None
         with suppress(OSError):  # a stream without a descriptor holds nothing back
             nowhere = os.open(os.devnull, os.O_WRONLY)

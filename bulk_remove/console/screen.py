@@ -9,6 +9,7 @@ import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from itertools import chain
 from pathlib import Path
 from typing import IO
 
@@ -163,7 +164,7 @@ def form_lines(plan: Plan, forms: Forms, region: str) -> Iterator[str]:
         elif campaign.confirmed:
             yield phrase("campaign {campaign} holds no records", campaign=campaign.campaign)
         else:
-            yield phrase("campaign {campaign}: how it holds its numbers is not known", campaign=campaign.campaign)
+            yield phrase("campaign {campaign}: how its numbers are written is not known", campaign=campaign.campaign)
     if len(plan.campaigns) > _SHOWN_CAMPAIGNS:
         yield counted(
             len(plan.campaigns) - _SHOWN_CAMPAIGNS, "and {count:,} more campaign", "and {count:,} more campaigns"
@@ -255,7 +256,7 @@ def plan_figures(plan: Plan, known: Known, also_try: Sequence[str]) -> Table:
         forms = ", ".join(also_try)
         table.add("more requests", None, phrase("for numbers that are not there, in other forms: {forms}", forms=forms))
     if plan.canary:
-        table.add("canary", None, "one request goes alone first; the rest follows once it is judged")
+        table.add("canary", None, "one request is sent first; the rest follows after its result is checked")
     if limits := _limits(plan, known):
         table.add("limits", None, phrase("for each campaign: {limits}", limits=limits))
     if plan.additional_numbers:
@@ -263,7 +264,7 @@ def plan_figures(plan: Plan, known: Known, also_try: Sequence[str]) -> Table:
     return table.drawn
 
 
-WIDER = phrase("a record goes, too, when a number is among its additional ones")
+WIDER = phrase("a record is also removed when a number is among its additional numbers")
 
 
 def _facts(campaign: CampaignPlan, known: Known) -> Iterator[str]:
@@ -326,7 +327,7 @@ def question(plan: Plan, known: Known) -> str:
     more = ["..."] if len(shares) > _SHOWN_SHARES else []
     share = phrase(" ({shares})", shares=joined(", ", [*shares[:_SHOWN_SHARES], *more])) if shares else ""
     wider = phrase("; {wider}", wider=WIDER) if plan.additional_numbers else ""
-    first = phrase("; one request goes first") if plan.canary else ""
+    first = phrase("; one request is sent first") if plan.canary else ""
     return phrase("{asked}{share}{wider}{first}. ", asked=asked, share=share, wider=wider, first=first)
 
 
@@ -344,18 +345,18 @@ _SHOWN_SHARES = 5
 
 
 _USUAL_COLUMNS, _FEWEST_COLUMNS = 80, 20
-_CONTINUED = 2
-"""Columns by which the rest of a broken line is indented."""
-_WORD = re.compile(r"\s*\S+\s*")
+_CONTINUED = 2  # columns by which the rest of a broken line is indented
+_COMMAND = (
+    r"bulk-remove(?: (?:runs|config))? [a-z-]+"
+    r"(?: (?:--?[a-z][\w-]*(?:[ =][^\s-]\S*)?|\S*[0-9/'\"%]\S*|\S+\.csv))*"
+)
+_WORD = re.compile(rf"\s*(?:{_COMMAND}\S*|\S+)\s*")  # a command is copied, so it stays in one piece
 _TRIES = 3
 """So often an answer that is neither yes nor no may be typed again: a slip must not cost the plan of a long list."""
 
 
 class Screen:
-    """Facts for pipes go to standard output; questions and errors to standard error.
-
-    Nothing that becomes of either can end a run: see Outlet.
-    """
+    """Facts for pipes go to standard output; questions and errors to standard error."""
 
     def __init__(self) -> None:
         self.out, self.err = _console(sys.stdout), _console(sys.stderr)
@@ -365,17 +366,17 @@ class Screen:
         """Whether there is a terminal to ask questions at."""
         return sys.stdin is not None and sys.stdin.isatty() and self.err.is_terminal
 
-    def note(self, sentence: str) -> None:
+    def note(self, sentence: str, style: str = "") -> None:
         """Tell something in passing."""
-        _print(self.err, _text(sentence))
+        _print(self.err, _text(sentence, style))
 
-    def tell(self, sentence: str) -> None:
+    def tell(self, sentence: str, style: str = "", indent: str = "") -> None:
         """Tell a result."""
-        _print(self.out, _text(sentence))
+        _print(self.out, Text.assemble(indent, _text(sentence, style)))
 
     def warn(self, sentence: str) -> None:
         """Tell something that must not be passed over."""
-        _print(self.err, _text(sentence, "bold red"))
+        self.note(sentence, "bold red")
 
     def tell_json(self, value: object) -> None:
         """Tell a result to machines."""
@@ -388,19 +389,12 @@ class Screen:
         _print(self.err, Text.assemble("       ", _text(error.hint)))
 
     def plan(self, plan: Plan, known: Known, also_try: Sequence[str], forms: Iterable[str] = ()) -> None:
-        """Show what would be done, and what is known of the campaigns.
-
-        `also_try` names the forms in which a number that is not there is asked for again; `forms` are sentences on how
-        the campaigns hold their numbers.
-        """
-        _print(self.out, _text(phrase("Plan for {host}", host=plan.host), "bold"))
+        """Show what would be done, and what is known of the campaigns."""
+        self.tell(phrase("Plan for {host}", host=plan.host), "bold")
         if told := rehearsal_told(plan):
-            _print(self.out, _text(told, "bold yellow"))
-        for source in plan.sources:
-            for line in source_lines(source):
-                _print(self.out, Text.assemble("  ", _text(line)))
-        for line in (*keep_lines(plan.keep), *forms):
-            _print(self.out, Text.assemble("  ", _text(line)))
+            self.tell(told, "bold yellow")
+        for line in (*chain.from_iterable(map(source_lines, plan.sources)), *keep_lines(plan.keep), *forms):
+            self.tell(line, indent="  ")
         self.out.print(plan_figures(plan, known, also_try))
 
     def standing(self, left: Plan, done: Mapping[Status, int]) -> None:
@@ -409,9 +403,9 @@ class Screen:
         title = phrase(
             "Run {run_id} of campaign {campaigns} on {host}", run_id=left.run_id, campaigns=campaigns, host=left.host
         )
-        _print(self.out, _text(title, "bold"))
+        self.tell(title, "bold")
         if told := rehearsal_told(left):
-            _print(self.out, _text(told, "bold yellow"))
+            self.tell(told, "bold yellow")
         for source in left.sources:
             rows = counted(source.rows, "{count:,} row", "{count:,} rows")
             self.tell(phrase("  {file}: {rows}", file=harmless(source.source.file), rows=rows))
@@ -426,7 +420,7 @@ class Screen:
             Text.assemble((one_line(translated(question(plan, known))), "bold"), translated("This cannot be undone.")),
         )
         many = phrase("the number of phone numbers ({count:,})", count=plan.to_send)
-        what = many if plan.to_send >= TYPED_COUNT_FROM else "yes"
+        what = many if plan.to_send >= TYPED_COUNT_FROM else phrase("yes")
         return self._answered(phrase("Type {what} to go on: ", what=what), plan.to_send)
 
     def confirm_rest(self, left: int) -> bool:
@@ -452,24 +446,19 @@ class Screen:
 
     def asked(self, sentence: str, word: str) -> bool:
         """Tell what is about to happen and ask the operator to type a word; True when that was typed."""
-        _print(self.err, _text(sentence, "bold"))
+        self.note(sentence, "bold")
         forget_typed()
         _print(self.err, _text(phrase("Type {word} to go on: ", word=word)), end="")
         return typed_line().strip().lower() == word
 
     def canary(self, mix: Mapping[Status, int]) -> None:
         """Show what became of the numbers that were sent first."""
-        _print(
-            self.out,
-            _text(
-                counted(
-                    sum(mix.values()),
-                    "The first request brought, for {count:,} number:",
-                    "The first request brought, for {count:,} numbers:",
-                ),
-                "bold",
-            ),
+        told = counted(
+            sum(mix.values()),
+            "The first request brought, for {count:,} number:",
+            "The first request brought, for {count:,} numbers:",
         )
+        self.tell(told, "bold")
         self.out.print(_by_status(mix).drawn)
 
     def summary(
@@ -482,8 +471,7 @@ class Screen:
         exit_code: ExitCode,
     ) -> None:
         """Say what the run amounts to, for a tired person at 2 a.m.; `done_by` says by how many requests."""
-        style = "bold green" if exit_code is ExitCode.OK else "bold yellow"
-        _print(self.out, _text(amounts_to, style))
+        self.tell(amounts_to, "bold green" if exit_code is ExitCode.OK else "bold yellow")
         table = _by_status(by_status)
         table.add("rows in the input", sum(by_status.values()), "each of them is in the report once")
         self.out.print(table.drawn)
@@ -496,10 +484,10 @@ class Screen:
         if strangers:
             told = counted(
                 strangers,
-                "  Replies spoke of {count:,} number that nobody asked for: see the log.",
-                "  Replies spoke of {count:,} numbers that nobody asked for: see the log.",
+                "  Replies named {count:,} number that nobody asked for: see the log.",
+                "  Replies named {count:,} numbers that nobody asked for: see the log.",
             )
-            _print(self.out, _text(told, "bold red"))
+            self.tell(told, "bold red")
 
     def files(self, report: Path, summary: Path, also: Sequence[Path]) -> None:
         """Say where the report is, and what was made of it."""
@@ -523,10 +511,7 @@ def _escaped(found: re.Match[str]) -> str:
 
 
 def _console(stream: IO[str] | None) -> Console:
-    """Return a console on a stream. What is no terminal gets no escape codes, whatever FORCE_COLOR says.
-
-    Nothing can be written in no columns, or in a few: some environments say COLUMNS=0 where nobody knows.
-    """
+    """Return a console on a stream. What is no terminal gets no escape codes, whatever FORCE_COLOR says."""
     to = outlet(stream)
     told = os.environ.get("COLUMNS", "")
     width = _USUAL_COLUMNS if told.isdecimal() and int(told) < _FEWEST_COLUMNS else None

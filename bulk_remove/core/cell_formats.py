@@ -11,6 +11,7 @@ between the quotes, so nothing can break out of them and run.
 """
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import dropwhile
@@ -64,9 +65,6 @@ class _Section:
     date: str = ""
     scale: int = 0
 
-    def holds_for(self, value: float) -> bool:
-        return self.condition is None or bool(_COMPARED[self.condition[0]](value, self.condition[1]))
-
     def literals(self) -> str:
         return "".join(text for kind, text in self.tokens if kind == "literal")
 
@@ -90,10 +88,7 @@ class CellFormat:
 
     @cached_property
     def plain_digits(self) -> int | None:
-        """Return from how many digits on a whole number above zero is shown as it is; None where that is not certain.
-
-        It spares nearly all numbers a closer look.
-        """
+        """Return from how many digits on a positive whole number is shown as it is, None where that is not certain."""
         first = self.sections[0]
         kinds = [kind for kind, _ in first.tokens if kind not in {"literal", "point"}]
         if first.condition or first.date or first.scale or _adds(first.literals()):
@@ -110,10 +105,7 @@ class CellFormat:
         return section is None or (("text", "") in section.tokens and not _adds(section.literals()))
 
     def shown(self, value: float | str) -> str | None:
-        """Return what is shown of a value, None where that is the value itself in whatever grouping.
-
-        Zeros behind the point are left out, and a number in scientific notation counts as shown whole.
-        """
+        """Return what is shown of a value, None where that is the value itself in whatever grouping."""
         text = self._shown_text(value) if isinstance(value, str) else self._shown_number(value)
         if not text.strip():
             return "" if str(value).strip() else None
@@ -144,7 +136,10 @@ class CellFormat:
         if len(numeric) > 1 and any(kind == "text" for kind, _ in numeric[-1].tokens):
             numeric = numeric[:-1]
         if any(section.condition for section in numeric):
-            return next((section for section in numeric if section.holds_for(value)), None)
+            for section in numeric:
+                if section.condition is None or _COMPARED[section.condition[0]](value, section.condition[1]):
+                    return section
+            return None
         place = 1 if value < 0 else 2 if value == 0 else 0
         return numeric[place] if place < len(numeric) else numeric[0]
 
@@ -198,7 +193,9 @@ def _section(found: list[re.Match[str]]) -> _Section:
             tokens.append(
                 _Token("point") if text == "." else _Token("comma") if text == "," else _Token("literal", text)
             )
-    return _Section(tuple(_whole(tokens)), condition, date, scale - 3 * _commas_behind(tokens))
+    # Each comma behind the digits, or behind those before the point, divides by a thousand.
+    places = "".join({"digit": "0", "comma": ",", "point": "."}.get(kind, "") for kind, _ in tokens)
+    return _Section(tuple(_whole(tokens)), condition, date, scale - 3 * sum(map(len, _BEHIND.findall(places))))
 
 
 _SLASH = _Token("literal", "/")
@@ -208,32 +205,23 @@ _TOKENS = {
 }  # fmt: skip
 
 
-def _commas_behind(tokens: list[_Token]) -> int:
-    """Count the commas behind the digits, or behind those before the point: each divides by a thousand."""
-    places = "".join({"digit": "0", "comma": ",", "point": "."}.get(kind, "") for kind, _ in tokens)
-    return sum(map(len, _BEHIND.findall(places)))
-
-
 def _whole(tokens: list[_Token]) -> list[_Token]:
-    """Leave out the commas; put the number in one place where its digits do not stand one by one.
+    """Leave out the commas; put the number in one place where its digits do not stand one by one."""
 
-    That is a fraction, scientific notation, or text in place of which a number is shown.
-    """
+    def literals(some: Iterable[_Token]) -> list[_Token]:
+        return [token for token in some if token.kind == "literal"]
+
+    def may_divide(token: _Token) -> bool:
+        kind, text = token
+        return kind == "digit" or (kind == "literal" and len(text) == 1 and text.isdecimal())
+
     kinds = [kind for kind, _ in tokens]
     at = kinds.index("digit") if "digit" in kinds else len(kinds)
     slash = tokens.index(_SLASH) if _SLASH in tokens[at:] else 0
     if slash or "exponent" in kinds[at:]:
-        behind = [*tokens[at + 1 : slash], *dropwhile(_may_divide, tokens[slash + 1 :])] if slash else tokens[at + 1 :]
-        return [*_literals(tokens[:at]), _Token("number"), *_literals(behind)]
+        behind = [*tokens[at + 1 : slash], *dropwhile(may_divide, tokens[slash + 1 :])] if slash else tokens[at + 1 :]
+        return [*literals(tokens[:at]), _Token("number"), *literals(behind)]
     return [token for token in tokens if token.kind not in {"comma", "exponent"}]
-
-
-def _may_divide(token: _Token) -> bool:
-    return token.kind == "digit" or (token.kind == "literal" and len(token.text) == 1 and token.text.isdecimal())
-
-
-def _literals(tokens: list[_Token]) -> list[_Token]:
-    return [token for token in tokens if token.kind == "literal"]
 
 
 def _written(section: _Section, value: float) -> str:

@@ -17,7 +17,7 @@ from bulk_remove.core.model import harmless
 from bulk_remove.core.numbers import Normaliser, NumberRules
 from bulk_remove.core.spelling import is_country_code, is_name_of, problem_in_plan, reading, region_of
 from bulk_remove.errors import InputError
-from bulk_remove.language import counted, phrase
+from bulk_remove.language import counted
 
 _OF_A_COUNTRY = (
     r"country|calling|isd|idd|intl|international|miedzynarodow[ay]|krajow[ay]|kraju|landes|laender|lander|statu"
@@ -52,15 +52,14 @@ _BEHIND_A_NAME = re.compile(r"[^\W\d_][^0-9+]*\(?(\+)([1-9][0-9]{0,2})\)?")
 _PLAIN_CODE = re.compile(r"\(?(?:\+|00)[1-9][0-9]{1,2}\)?")
 """With two digits at least: `+1` may be the difference of a time zone."""
 _LONGEST_CODE = 3
-_MANY = 10
-"""By chance two thirds of the figures from 1 to 66 are the codes of countries: so many cells are not all."""
+_MANY = 10  # by chance two thirds of the figures from 1 to 66 are the codes of countries: so many cells are not all
 _LONGEST_NAME = 40
 
-_CONTRADICTS = "The number begins with another code than the one in its own column."
-_UNCERTAIN = "With the code in its own column it is not certainly one whole number."
-_MISSING = "The code that other rows have in its own column is missing."
-_NO_CODE = "The cell in the column of the code holds none."
-_ABROAD = "Its own column names another country: write the number with its country code."
+_CONTRADICTS = "The number does not begin with the code in the code column."
+_UNCERTAIN = "Together with the code column it is not certainly one whole number."
+_MISSING = "The country or area code that other rows have is missing."
+_NO_CODE = "The cell of the code column does not hold a country or area code."
+_ABROAD = "The code column names another country: write the number with its country code."
 
 
 class _Code(NamedTuple):
@@ -93,10 +92,7 @@ class CodeKind:
 
 @dataclass(frozen=True, slots=True)
 class Beside:
-    """The phone column, by its index, beside which codes may stand, and the country of its national numbers.
-
-    `trust` says that no column may hold codes but one whose name says so.
-    """
+    """The phone column, by its index, beside which codes may stand, and the country of its national numbers."""
 
     phone: int
     region: str = "PL"
@@ -104,12 +100,7 @@ class Beside:
 
 
 def find_code_column(header: Sequence[str], samples: Sequence[Sequence[str]], beside: Beside) -> int | None:
-    """Return the index of the column that holds codes, None where there is none.
-
-    A column that is named so, but without a single code among the samples, is another one: a prefix may be a title. One
-    with nothing but codes with a plus or zeros needs no name, one with nothing but the bare codes of countries that of
-    a country. Raises InputError where two columns hold codes, and where one without such a name may hold them.
-    """
+    """Return the index of the column that holds codes, None where there is none."""
     seen: dict[int, list[_Code]] = {}
     for index, heading in enumerate(header):
         cells = [row[index] for row in samples if index < len(row) and row[index].strip()]
@@ -122,26 +113,22 @@ def find_code_column(header: Sequence[str], samples: Sequence[Sequence[str]], be
         if kind:
             if not cells or any(code.digits or (code.letters and letters_too) for code in codes):
                 seen[index] = codes
-        elif cells and (all(map(_is_plain_code, cells)) or _are_of_countries(name, codes)):
+        elif cells and (_are_plain_codes(cells) or _are_of_countries(name, codes)):
             seen[index] = codes
         elif not beside.trust and _may_be_codes(index, name, samples, beside):
             raise InputError(
-                phrase(
-                    "Column '{name}' may hold the country codes of the numbers.",
-                    name=harmless(heading.strip()) or str(index + 1),
-                ),
+                "Column '{name}' may hold the country codes of the numbers.",
                 "Name it 'country_code' if it does; if it does not, delete it, or add --trust-column.",
+                name=harmless(heading.strip()) or str(index + 1),
             )
     # `country_code` with PL beside `phone_code` with 48: the digits say all.
     found = [index for index, codes in seen.items() if any(code.digits for code in codes)] or [*seen]
     filled = [index for index in found if seen[index]] or found[:1]
     if len(filled) > 1:
         raise InputError(
-            phrase(
-                "Parts of the numbers stand in several columns of their own ({listed}).",
-                listed=", ".join(f"'{header[index]}'" for index in filled),
-            ),
+            "Parts of the numbers are in several columns ({listed}).",
             "Put the whole number into one column, with a plus and the country code, and leave the others out.",
+            listed=", ".join(f"'{header[index]}'" for index in filled),
         )
     return filled[0] if filled else None
 
@@ -181,29 +168,23 @@ class Countries:
         )
 
 
-def _is_plain_code(cell: str) -> bool:
-    text = reading(cell).text
-    return bool(_PLAIN_CODE.fullmatch(text)) and is_country_code(text.strip("(+)").removeprefix("00"))
+def _are_plain_codes(cells: Sequence[str]) -> bool:
+    texts = [reading(cell).text for cell in cells]
+    return all(_PLAIN_CODE.fullmatch(text) and is_country_code(text.strip("(+)").removeprefix("00")) for text in texts)
+
+
+def _are_of_countries(name: str, codes: "Sequence[_Code]") -> bool:
+    """Tell whether a column that is named after countries, or `cc`, holds nothing but their codes."""
+    named = name == "cc" or bool(_A_COUNTRY.fullmatch(name))
+    return named and _are_codes(codes) and any(len(code.digits) > 1 for code in codes)
 
 
 def _are_codes(codes: Sequence[_Code]) -> bool:
     return all(0 < len(code.digits) <= _LONGEST_CODE and is_country_code(code.digits) for code in codes)
 
 
-def _are_of_countries(name: str, codes: Sequence[_Code]) -> bool:
-    """Tell whether a column that is named after countries, or `cc`, holds nothing but their codes.
-
-    Those of one digit alone may number the countries.
-    """
-    named = name == "cc" or _A_COUNTRY.fullmatch(name)
-    return bool(named) and _are_codes(codes) and any(len(code.digits) > 1 for code in codes)
-
-
 def _may_be_codes(index: int, name: str, samples: Sequence[Sequence[str]], beside: Beside) -> bool:
-    """Tell whether a column whose name says nothing of codes holds nothing but them, and makes whole numbers.
-
-    Many cells must, or codes of three digits, unless its name leaves it open; and it stands next to the phones.
-    """
+    """Tell whether a column whose name says nothing of codes holds nothing but them, and makes whole numbers."""
     perhaps = bool(_PERHAPS_CODES.fullmatch(name))
     if not perhaps and (abs(index - beside.phone) > 1 or _OF_FIGURES.match(name) or name.endswith("id")):
         return False
@@ -234,6 +215,13 @@ def _read(cell: str) -> _Code:
     return _Code(letters=text.upper()) if is_name and any(map(str.isalpha, text)) else _Code()
 
 
+class Joined(NamedTuple):
+    """The cells of a block with their codes, and by index why a row has no number."""
+
+    cells: Sequence[str]
+    problems: Mapping[int, str]
+
+
 class CodeColumn:
     """Puts the cells of two columns together. `name` is that of the codes' column, folded."""
 
@@ -245,7 +233,7 @@ class CodeColumn:
         self._own = region_of(rules.region).country_code
         self._blank_is_own: bool | None = None
 
-    def joined(self, codes: Sequence[str], cells: Sequence[str]) -> "Joined":
+    def joined(self, codes: Sequence[str], cells: Sequence[str]) -> Joined:
         """Return the cells of a block with their codes. Where most of the first block have none, none is needed."""
         if self._blank_is_own is None:
             self._blank_is_own = 2 * sum(not code.strip() for code in codes) > len(codes)
@@ -264,21 +252,16 @@ class CodeColumn:
         explicit = self._normalise.from_country_code(digits)
         code = _read(code_cell)
         if code.digits:
-            return self._agreeing(code, explicit, cell) if explicit else self._together(code, digits, cell)
-        if explicit:
+            country = self._country and explicit.startswith(code.digits)
+            area = self._area and not code.country and explicit.startswith(self._own + code.digits)
+            return (cell, "" if country or area else _CONTRADICTS) if explicit else self._together(code, digits, cell)
+        if explicit or (self._blank_is_own and not code_cell.strip()):
             return cell, ""
         if not code_cell.strip():
-            return cell, "" if self._blank_is_own else _MISSING
+            return cell, _MISSING
         if not (code.letters and self._country):
             return cell, _NO_CODE
         return cell, "" if is_name_of(self._region, code.letters) else _ABROAD
-
-    def _agreeing(self, code: _Code, explicit: str, cell: str) -> tuple[str, str]:
-        """Return a cell that has its country code, if it agrees with the other one."""
-        agrees = (self._country and explicit.startswith(code.digits)) or (
-            self._area and not code.country and explicit.startswith(self._own + code.digits)
-        )
-        return cell, "" if agrees else _CONTRADICTS
 
     def _together(self, code: _Code, digits: str, cell: str) -> tuple[str, str]:
         """Return bare digits with their code, if there is one way only to a whole number."""
@@ -297,11 +280,3 @@ class CodeColumn:
             elif digits.startswith(code.digits) and self._normalise.is_whole(digits):
                 found[self._own + digits] = cell
         return (next(iter(found.values())), "") if len(found) == 1 else (cell, _UNCERTAIN)
-
-
-@dataclass(frozen=True, slots=True)
-class Joined:
-    """The cells of a block with their codes, and by index why a row has no number."""
-
-    cells: Sequence[str]
-    problems: Mapping[int, str]

@@ -84,23 +84,18 @@ class _Kind(NamedTuple):
 
 
 def look_alike(cells: Sequence[str]) -> str:
-    """Return what the cells of a column look like instead of phone numbers, in the plural, or an empty text.
-
-    Blank cells do not count.
-    """
+    """Return what the cells of a column look like instead of phone numbers, in the plural, or an empty text."""
     texts = [text for cell in cells if (text := unwrapped(cell)[0])]
     for kind in _KINDS:
         judged = list(dict.fromkeys(texts)) if kind.distinct else texts
         if len(judged) >= kind.least and sum(map(kind.passes, judged)) >= kind.share * len(judged):
             return kind.name
-    return "row numbers (counting up)" if _count_up(texts) else ""
+    small = len(texts) >= _FEW and all(map(_SMALL.fullmatch, texts))
+    return "row numbers (counting up)" if small and _steps_of_one(texts) else ""
 
 
 def count_up(cells: Sequence[str]) -> bool:
-    """Tell whether the numbers of a column count up by one, whatever they look like.
-
-    A range that belongs to one customer does, and so do those that a spreadsheet has made of the first one.
-    """
+    """Tell whether the numbers of a column count up by one, whatever they look like."""
     digits = [re.sub("[^0-9]", "", unwrapped(cell)[0]) for cell in cells if cell.strip()]
     return len(digits) >= _SEVERAL and all(map(len, digits)) and _steps_of_one(digits)
 
@@ -119,10 +114,7 @@ _GROUPING = str.maketrans("", "", " -()")
 
 
 class CutCode:
-    """Tells whether a national number, behind which a file ends, may be one with its country code that lost its end.
-
-    It may where more cells that begin like it, without a plus, have a country code than are national numbers.
-    """
+    """Tells whether a national number, behind which a file ends, may be one with its country code that lost its end."""
 
     def __init__(self, last: str, region: str) -> None:
         self._read = Normaliser(NumberRules(NumberFormat.DIGITS, region))
@@ -173,10 +165,7 @@ def _is_regon(text: str) -> bool:
 
 
 def _are_regons(cells: Sequence[str], share: float) -> bool:
-    """Tell whether the check digits of such a share of at least ten cells are those of a REGON.
-
-    Ten phone numbers have them by chance 1 time in 10 to the 10th, nine of ten 1 time in 100 million.
-    """
+    """Tell whether the check digits of such a share of at least ten cells are those of a REGON."""
     texts = dict.fromkeys(text for cell in cells if (text := unwrapped(cell)[0]))
     return len(texts) >= _SEVERAL and sum(map(_is_regon, texts)) >= share * len(texts)
 
@@ -191,27 +180,12 @@ def _is_account(text: str) -> bool:
     return int("".join(str(int(sign, 36)) for sign in packed[4:] + packed[:4])) % 97 == 1
 
 
-def _is_date(text: str) -> bool:
-    found = _DIGITS_OF_A_DAY.fullmatch(text)
-    return _is_day(int(found[1]), int(found[2]), int(found[3])) if found else misspelling(text) == DATE
-
-
 def _is_day(year: int, month: int, day: int) -> bool:
     try:
         date(year, month, day)
     except ValueError:
         return False
     return True
-
-
-def _is_amount(text: str) -> bool:
-    return bool(_DECIMALS.fullmatch(text)) or misspelling(text) == AMOUNT
-
-
-def _count_up(texts: Sequence[str]) -> bool:
-    if len(texts) < _FEW or not all(_SMALL.fullmatch(text) for text in texts):
-        return False
-    return _steps_of_one(texts)
 
 
 def _steps_of_one(digits: Sequence[str]) -> bool:
@@ -229,8 +203,17 @@ _KINDS = (
     _Kind("REGON numbers", _is_regon, _MANY, share=1.0),
     _Kind("bank accounts (IBAN)", _is_account, 2),
     _Kind("postal codes", lambda text: bool(_POSTAL_CODE.fullmatch(text)), _FEW, distinct=False),
-    _Kind("dates", _is_date, _FEW, distinct=False),
-    _Kind("amounts", _is_amount, _FEW, distinct=False),
+    _Kind(
+        "dates",
+        lambda text: (
+            _is_day(*map(int, found.groups()))
+            if (found := _DIGITS_OF_A_DAY.fullmatch(text))
+            else misspelling(text) == DATE
+        ),
+        _FEW,
+        distinct=False,
+    ),
+    _Kind("amounts", lambda text: bool(_DECIMALS.fullmatch(text)) or misspelling(text) == AMOUNT, _FEW, distinct=False),
     _Kind("numbers that lost their last digits", lambda text: bool(_ZEROS_AT_THE_END.fullmatch(text)), _FEW),
     _Kind("e-mail addresses", lambda text: misspelling(text) == EMAIL, 2, distinct=False),
 )
@@ -253,8 +236,7 @@ STRONG_NAMES = frozenset(_STRONG.split())
 """Folded names that mean a phone number: English and Polish, and what a neighbour's export says."""
 
 _WEAK = "numer numery nr number numbers num no nummer kontakt contact"
-WEAK_NAMES = frozenset(_WEAK.split())
-"""Folded names that may mean a phone number as well as an order's or a customer's."""
+WEAK_NAMES = frozenset(_WEAK.split())  # folded names that may mean a phone number as well as an order's or a customer's
 
 # What stands in the name of a column, or of a sheet, folded: in one word or in several.
 _OF_REMOVAL = re.compile(
@@ -293,10 +275,7 @@ COUNTS_UP = "The numbers count up by one: a spreadsheet may have made them out o
 
 @dataclass(frozen=True, slots=True)
 class ChosenColumn:
-    """The phone column: its index from 0, and a short phrase that says why it was chosen.
-
-    `notes` are sentences on what speaks against it.
-    """
+    """The phone column: its index from 0, and a short phrase that says why it was chosen."""
 
     index: int
     reason: str
@@ -311,12 +290,7 @@ def choose_column(
     trust: bool = False,
     region: str = "PL",
 ) -> ChosenColumn:
-    """Return the column that certainly holds the phone numbers.
-
-    `header` is the first row, `samples` the next ones (each may be shorter or longer than the header), `wanted` the
-    value of --column: a name, or a position counted from 1. `trust` takes a column that looks like something else.
-    `region` is the country of numbers without a country code. Raises InputError when nothing is certain.
-    """
+    """Return the column that certainly holds the phone numbers."""
     chosen = (
         _by_name(header, samples)
         if wanted is None
@@ -332,12 +306,10 @@ def choose_column(
         kind = "REGON numbers"
     if kind and not trust:
         raise InputError(
-            phrase(
-                "Column '{name}' looks like {kind}, not like phone numbers.",
-                name=_shown(header[chosen.index]),
-                kind=ours(kind),
-            ),
+            "Column '{name}' looks like {kind}, not like phone numbers.",
             "Choose another with --column, or add --trust-column when it really holds phone numbers.",
+            name=_shown(header[chosen.index]),
+            kind=ours(kind),
         )
     notes = [*_doubts(header, samples, chosen.index, region)] if wanted is not None else []
     if wanted is None and (rivals := _rivals(header, samples, chosen.index, region)):
@@ -356,24 +328,20 @@ def find_column(
     flag: str,
     folded_by: Callable[[str], str] | None = None,
 ) -> int:
-    """Return the index of the column with that name, exact or folded, or at that position counted from 1.
-
-    `flag` is the option that named it, `folded_by` another way of folding than `fold`. Raises InputError with the list
-    of the columns when there is none, or more than one of that name.
-    """
+    """Return the index of the column with that name, exact or folded, or at that position counted from 1."""
     exact = [index for index, name in enumerate(header) if name == wanted and wanted.strip()]
     same = folded_by or fold
     folded = [index for index, name in enumerate(header) if same(name) == same(wanted) and same(wanted)]
     matches = exact or folded
     if len(matches) > 1:
         raise InputError(
-            phrase(
-                "{count} columns are named '{name}'; {listed}.",
-                count=len(matches),
-                name=_shown(wanted),
-                listed=_listed(header, samples),
-            ),
-            phrase("Name it by its position instead, for example {flag} {place}.", flag=flag, place=matches[0] + 1),
+            "{count} columns are named '{name}'; {listed}.",
+            "Name it by its position instead, for example {flag} {place}.",
+            count=len(matches),
+            name=_shown(wanted),
+            listed=_listed(header, samples),
+            flag=flag,
+            place=matches[0] + 1,
         )
     if not matches and re.fullmatch(r"[0-9]{1,5}", wanted) and 1 <= int(wanted) <= len(header):
         matches = [int(wanted) - 1]
@@ -387,27 +355,19 @@ def find_column(
 
 
 def find_condition_column(header: Sequence[str], samples: Sequence[Sequence[str]], wanted: str) -> int:
-    """Return the index of the column of a condition. A sign in the name may mean a no, so that none is dropped.
-
-    Raises InputError as `find_column` does.
-    """
+    """Return the index of the column of a condition. A sign in the name may mean a no, so that none is dropped."""
     return find_column(header, samples, wanted, "--where", _fold_but_signs)
 
 
 def find_campaign_column(header: Sequence[str], samples: Sequence[Sequence[str]], wanted: str, phone: int) -> int:
-    """Return the index of the column that --campaign-column names; `phone` is that of the phone column.
-
-    Raises InputError with the list of the columns when there is none, or when it is the phone column.
-    """
+    """Return the index of the column that --campaign-column names; `phone` is that of the phone column."""
     index = find_column(header, samples, wanted, "--campaign-column")
     if index == phone:
         raise InputError(
-            phrase(
-                "Column '{name}' holds the phone numbers, not the campaigns; {listed}.",
-                name=_shown(header[index]),
-                listed=_listed(header, samples),
-            ),
+            "Column '{name}' holds the phone numbers, not the campaigns; {listed}.",
             "Give --campaign-column another of these names, or its position counted from 1.",
+            name=_shown(header[index]),
+            listed=_listed(header, samples),
         )
     return index
 
@@ -471,8 +431,10 @@ def _by_name(header: Sequence[str], samples: Sequence[Sequence[str]]) -> ChosenC
     like_phones = sum(_looks_like_phone(cell, least) for cell in cells)
     if cells and not like_phones and (damage := _damage(cells)):
         raise InputError(
-            phrase("Column '{name}' has no whole phone number: {damage}.", name=name, damage=damage),
+            "Column '{name}' has no whole phone number: {damage}.",
             "Export the numbers again, as text; or name another column with --column.",
+            name=name,
+            damage=damage,
         )
     if strong and samples and not like_phones:
         raise _uncertain(
@@ -482,7 +444,9 @@ def _by_name(header: Sequence[str], samples: Sequence[Sequence[str]]) -> ChosenC
         )
     if not strong and 2 * like_phones <= len(cells):
         raise _uncertain(
-            phrase("Column '{name}' may hold phone numbers, but most cells do not look it", name=name), header, samples
+            phrase("Column '{name}' may hold phone numbers, but most of its cells do not look like them", name=name),
+            header,
+            samples,
         )
     return ChosenColumn(index, phrase("named '{name}'", name=name))
 
@@ -504,7 +468,7 @@ def is_title(text: str) -> bool:
 
 def phone_columns(header: Sequence[str], samples: Sequence[Sequence[str]], region: str) -> list[int]:
     """Return the indexes of the columns most of whose cells are numbers of the numbering plan, whatever their names."""
-    sure = _Sure(region).in_plan
+    sure = _in_plan(Normaliser(NumberRules(NumberFormat.DIGITS, region)))
     return [index for index in range(len(header)) if _mostly(_column(samples, index), sure)]
 
 
@@ -518,25 +482,19 @@ def made_up_name(place: int) -> str:
     return f"column {place}"
 
 
-class _Sure:
-    """Tells how sure it is that a cell holds a whole phone number."""
+def _in_plan(normalise: Normaliser) -> Callable[[str], bool]:
+    """Return what tells whether the numbering plan has a cell's number, which few other numbers look like."""
 
-    def __init__(self, region: str) -> None:
-        self._normalise = Normaliser(NumberRules(NumberFormat.DIGITS, region))
-
-    def sendable(self, cell: str) -> bool:
-        """Tell whether it could be sent."""
-        return self._normalise(cell).number != ""
-
-    def in_plan(self, cell: str) -> bool:
-        """Tell whether there may be such a subscriber, which of other numbers as long as these few look like."""
-        number = self._normalise(cell).number
+    def passes(cell: str) -> bool:
+        number = normalise(cell).number
         return number != "" and not problem_in_plan(number, certain=True)
+
+    return passes
 
 
 def _rivals(header: Sequence[str], samples: Sequence[Sequence[str]], chosen: int, region: str) -> list[int]:
     """Return the indexes of the other columns that may hold the phone numbers, by their names and cells."""
-    sure = _Sure(region)
+    normalise = Normaliser(NumberRules(NumberFormat.DIGITS, region))
     found = []
     for index, name in enumerate(header):
         words = "" if name == made_up_name(index + 1) else _words(name)
@@ -544,9 +502,9 @@ def _rivals(header: Sequence[str], samples: Sequence[Sequence[str]], chosen: int
         if says_remove(name):
             passes = may_be_number
         elif _OF_PHONES.search(words):
-            passes = sure.sendable
+            passes = lambda cell: normalise(cell).number != ""  # noqa: E731 - one of three
         elif not words or (_OF_NUMBERS.search(words) and not _OF_OTHERS.search(words)):
-            passes = sure.in_plan
+            passes = _in_plan(normalise)
         if index != chosen and passes and _mostly(_column(samples, index), passes):
             found.append(index)
     return found
@@ -631,8 +589,10 @@ def _several(candidates: Sequence[int], header: Sequence[str], samples: Sequence
 
 def _uncertain(sentence: str, header: Sequence[str], samples: Sequence[Sequence[str]]) -> InputError:
     return InputError(
-        phrase("{sentence}; {listed}.", sentence=ours(sentence), listed=_listed(header, samples)),
+        "{sentence}; {listed}.",
         "Say which one with --column and its name, or its position counted from 1.",
+        sentence=ours(sentence),
+        listed=_listed(header, samples),
     )
 
 
@@ -657,10 +617,7 @@ def _looks_like_phone(cell: str, shortest: int = _SHORTEST_PHONE) -> bool:
 
 
 def _holds_number(name: str, cells: Sequence[str]) -> bool:
-    """Tell whether what stands in place of a column's name is a phone number, perhaps behind a word: `kom. 601234555`.
-
-    A few digits are a number only where most cells below are as short, and not behind a `_`: `tel_2024`.
-    """
+    """Tell whether a column's name is a phone number, perhaps behind a word (`kom. 601234555`, but not `tel_2024`)."""
     counts = [sum(map(str.isdigit, found[0])) for found in _RUN_OF_DIGITS.finditer(_DAY.sub(" / ", reading(name).text))]
     if any(count >= _SHORTEST_WHOLE_PHONE for count in counts):
         return True

@@ -41,8 +41,7 @@ _NOTHING = frozenset(["", "brak", "na", "nd", "niedotyczy", "null", "none", "unk
 _SIGNS = (("1", "0"), ("t", "n"), ("y", "n"), ("j", "n"), ("+", "-"), ("x", ""))
 """Signs may mean anything: both must be there, or the column's name must say that it is about a consent."""
 _FEW = 4
-_MANY = 8
-"""A column of a consent may have so many different answers, each of which stands in several rows."""
+_MANY = 8  # A column of a consent may have so many different answers, each of which stands in several rows
 _ROWS_OF_AN_ANSWER = 3
 _SHOWN = 3
 _LONGEST = 40
@@ -73,13 +72,15 @@ class Condition:
         column, sign, value = text.partition("=")
         if sign and (_OPERATOR.search(unicodedata.normalize("NFKC", column)) or _OTHER_THAN.match(value)):
             raise UsageError(
-                phrase("--where is '{text}', but only COLUMN=VALUE is understood.", text=harmless(text)),
+                "--where is '{text}', but only COLUMN=VALUE is understood.",
                 "Give the value of the rows that are meant, as zgoda=NIE, or with the column's place: 3=NIE.",
+                text=harmless(text),
             )
         if not sign or not column.strip():
             raise UsageError(
-                phrase("--where is '{text}', which is not a column and a value.", text=harmless(text)),
+                "--where is '{text}', which is not a column and a value.",
                 "Give it as COLUMN=VALUE, for example zgoda=NIE.",
+                text=harmless(text),
             )
         return cls(column.strip(), value)
 
@@ -101,10 +102,7 @@ def is_left_out(reason: str) -> bool:
 def telling_columns(
     header: Sequence[str], samples: Sequence[Sequence[str]], others: Collection[int | None]
 ) -> Sequence[int]:
-    """Return the indexes of the columns that may say which rows are meant, as far as the first rows can show it.
-
-    `others` are those with a meaning of their own.
-    """
+    """Return the indexes of the columns that may say which rows are meant, as far as the first rows can show it."""
     certain, possible = [], []
     for index, name in enumerate(header):
         counts = CellCounts()
@@ -160,10 +158,7 @@ class CellCounts:
         return not self._more and (known or all(_is_word(value) or fold(value) in _NOTHING for value in values))
 
     def told(self, name: str, *, chosen: bool) -> str:
-        """Return a sentence on the column of this name; empty where it does not say which rows are meant after all.
-
-        `chosen` tells whether conditions were given.
-        """
+        """Return a sentence on the column of this name; empty where it does not say which rows are meant after all."""
         if not self.tells(name):
             return ""
         counts = [(self._shown[value] or phrase("empty"), count) for value, count in self._counts.most_common()]
@@ -200,8 +195,7 @@ def _alike(cell: str) -> str:
     return _EXCEL_SHOWS.get(text, text)
 
 
-_SAME_ROUNDED = 5
-"""So many rows with one number that ends in six zeros are as suspicious as two different ones."""
+_SAME_ROUNDED = 5  # so many rows with one number that ends in six zeros are as suspicious as two different ones
 _ONE_ROUNDED_IN = 200_000
 """Chance alone lets one number in a million end so; where there are five times as many, it was not chance."""
 
@@ -230,16 +224,7 @@ class WholeInput:
             self._rounded_differ = self._rounded_differ or number != self._first_rounded
 
     def rules(self, rules: NumberRules, *, internal_numbers: bool | None, trusted: bool) -> NumberRules:
-        """Return the rules under which the input is to be read, given those under which it was added.
-
-        * Short numbers are internal ones where they are more than the whole ones, if `internal_numbers` is None; a
-          short one among whole ones is what a file that was cut off ends with. Several of them in one cell are no
-          whole number then.
-        * Where most numbers are bare digits with the country code, a national number that begins with the same digits
-          is one of them that has lost its end.
-        * Six zeros at the end of several different numbers, or of one in many rows, are what a spreadsheet has made of
-          digits that it did not show, unless the column is `trusted`, or so few in a long list that they may be real.
-        """
+        """Return the rules under which the input is to be read, given those under which it was added."""
         several = self._rounded_differ or self._rounded >= _SAME_ROUNDED
         too_many = self._rounded * _ONE_ROUNDED_IN > self._numbers
         whole = self._numbers - self._internal * rules.internal_numbers
@@ -254,10 +239,8 @@ class WholeInput:
 
 
 _STEPS = frozenset({1, 2, 3, 5, 10, -1, -2, -3, -5, -10})
-_RUN = 10
-"""So many numbers in equal steps are no chance."""
-_SHORTEST = 7
-"""Internal numbers do count up."""
+_RUN = 10  # so many numbers in equal steps are no chance
+_SHORTEST = 7  # internal numbers do count up
 _DIGITS = 10
 
 
@@ -347,11 +330,7 @@ def is_campaign(text: str) -> bool:
 
 
 def read_campaign(cell: str) -> tuple[str, str]:
-    """Return the campaign's identifier in a cell, or what is wrong with it; exactly one is non-empty.
-
-    Never a guess: a spreadsheet makes `1` of `00001`, and nobody can tell that from another damage. The sentence has
-    no digit.
-    """
+    """Return the campaign's identifier in a cell, or what is wrong with it; exactly one is non-empty."""
     text = cell.strip().removeprefix("'").strip()  # a spreadsheet's mark of text
     if not text:
         return "", "No campaign in the row."
@@ -364,11 +343,7 @@ def names_campaigns(name: str) -> bool:
 
 
 def other_campaigns(cells: Collection[str], campaign: str) -> list[str]:
-    """Return those cells of a column of campaigns that name another one than `campaign` by its identifier, sorted.
-
-    A spreadsheet makes `2` of `00002`. Five letters may be a word, and count only where the campaign has no digit
-    either.
-    """
+    """Return those cells of a column of campaigns that name another one than `campaign` by its identifier, sorted."""
     return sorted(text for text in _named_beside(cells, campaign) if _is_identifier(text, campaign))
 
 

@@ -23,14 +23,10 @@ from bulk_remove.language import Phrase, joined, phrase
 class AlsoTry(StrEnum):
     """A form besides the planned one; the figures are those of a number in PL."""
 
-    PLUS = "plus"
-    """+48601234555"""
-    INTERNATIONAL = "international"
-    """48601234555"""
-    ZEROS = "zeros"
-    """0048601234555, in every region: so a switchboard writes a plus"""
-    NATIONAL = "national"
-    """601234555; a number abroad has none"""
+    PLUS = "plus"  # +48601234555
+    INTERNATIONAL = "international"  # 48601234555
+    ZEROS = "zeros"  # 0048601234555, in every region: so a switchboard writes a plus
+    NATIONAL = "national"  # 601234555; a number abroad has none
 
 
 class Rest(StrEnum):
@@ -38,16 +34,13 @@ class Rest(StrEnum):
 
     ABROAD = "abroad"
     """A number abroad as it is dialled: in `national` form, and in `zeros` where two zeros are dialled."""
-    INTERNAL = "internal"
-    """Three to six digits, which have one form alone."""
+    INTERNAL = "internal"  # three to six digits, which have one form alone
     OTHERWISE = "otherwise"
     """Digits enough for a whole number, written as no form writes them: it can be asked for in none."""
-    NO_NUMBER = "no number"
-    """Anything else, which is none of the numbers that are sent."""
+    NO_NUMBER = "no number"  # anything else, which is none of the numbers that are sent
 
 
-Held = Mapping[str, int]
-"""How many of the numbers looked at are written in which way: by `AlsoTry`, or by `Rest`."""
+Held = Mapping[str, int]  # how many of the numbers looked at are written in which way: by `AlsoTry`, or by `Rest`
 
 _PLANNED = {
     AlsoTry.PLUS: NumberFormat.E164,
@@ -68,7 +61,7 @@ def parse_also_try(text: str) -> tuple[AlsoTry, ...]:
         if word not in known:
             near = difflib.get_close_matches(word, known, n=1)
             raise UsageError(
-                phrase("--also-try knows no form {word!r}.", word=word),
+                phrase("--also-try does not know the form {word!r}.", word=word),
                 phrase("Did you mean {nearest}?", nearest=near[0])
                 if near
                 else phrase("Give one or more of {known}, with commas.", known=", ".join(known)),
@@ -77,12 +70,7 @@ def parse_also_try(text: str) -> tuple[AlsoTry, ...]:
 
 
 class Forms:
-    """The forms of each number under some rules: `asked` are all in their order, `also_try` those after the first.
-
-    The numbers given must not be empty. A number whose country code is not certain (an internal or a short one) has its
-    planned form alone. Raises UsageError for an unknown region, and for other forms of numbers that are taken as they
-    are.
-    """
+    """The forms of each number under some rules: `asked` are all in their order, `also_try` those after the first."""
 
     def __init__(self, rules: NumberRules, also_try: Sequence[AlsoTry]) -> None:
         if also_try and rules.number_format is NumberFormat.AS_IS:
@@ -128,24 +116,20 @@ class Forms:
         return read.number or number
 
     def after(self, number: str) -> str:
-        """Return the form to ask for after this one, empty when none is left.
-
-        The planned form comes first, then the others in the order given. Raises InvariantError as `rank` does.
-        """
+        """Return the form to ask for after this one, empty when none is left."""
         forms = self._ranked(number)
-        if not any(form == number for form, _ in forms):
-            raise _not_asked_for()
+        self._rank_in(forms, number)
         return next(forms, ("", 0))[0]
 
     def rank(self, number: str) -> int:
-        """Return 0 for the planned form, else the place of the form, from 1, among those to be tried besides.
+        """Return 0 for the planned form, else the place of the form, from 1, among those to be tried besides."""
+        return self._rank_in(self._ranked(number), number)
 
-        Raises InvariantError for a form that is none of them.
-        """
-        for form, rank in self._ranked(number):
+    def _rank_in(self, forms: Iterator[tuple[str, int]], number: str) -> int:
+        for form, rank in forms:
             if form == number:
                 return rank
-        raise _not_asked_for()
+        raise InvariantError("a number is in a form that is not asked for")
 
     def _ranked(self, number: str) -> Iterator[tuple[str, int]]:
         """Yield the forms in the order in which they are asked for; most calls need the first ones alone."""
@@ -166,16 +150,11 @@ class Forms:
         return digits.removeprefix(self._country_code) if digits.startswith(self._country_code) else ""
 
 
-def _not_asked_for() -> InvariantError:
-    return InvariantError("a number is in a form that is not asked for")
-
-
 _CLEAN = re.compile(r"\+?[0-9]+")
 _INTERNAL_DIGITS = range(MIN_DIGITS, 7)
 _INTERNAL_SHARE = 0.1
 """One short number among many may be a trial of somebody: it is not a sign that the campaign calls such numbers."""
-_LONGEST = 200
-"""What is longer is no phone number, whatever is in it."""
+_LONGEST = 200  # what is longer is no phone number, whatever is in it
 
 
 def forms_held(numbers: Iterable[object], region_name: str) -> Held:
@@ -206,10 +185,7 @@ def _way(text: str, region: Region, digits: str) -> AlsoTry | Rest:
 
 
 def chosen_forms(held: Held, also_try: Sequence[AlsoTry], region: str) -> tuple[NumberFormat, tuple[AlsoTry, ...]]:
-    """Return the format to plan with, the commonest that the records show, and which forms to try besides.
-
-    `also_try` are those that are wanted in any case; where the records show none, the national one is a guess.
-    """
+    """Return the format to plan with, the commonest that the records show, and which forms to try besides."""
     forms = [form for form in sorted(AlsoTry, key=lambda form: -held.get(form, 0)) if held.get(form)]
     planned = next((form for form in forms if form in _PLANNED), AlsoTry.NATIONAL)
     if planned is not AlsoTry.NATIONAL and held.get(Rest.ABROAD) and region_of(region).international_prefix == "00":
@@ -224,10 +200,7 @@ def holds_internal(held: Held) -> bool:
 
 
 def told_forms(held: Held, region_name: str, of: Held | None = None) -> Phrase:
-    """Say how numbers are written, the commonest way first, by an example that is nobody's number.
-
-    `of` are all that were looked at, where these are some of them only.
-    """
+    """Say how numbers are written, the commonest way first, by an example that is nobody's number."""
     ways = sorted((way for way in held if held[way]), key=lambda way: (way == Rest.NO_NUMBER, -held[way]))
     first, *others = [_example(way, region_of(region_name)) for way in ways]
     looked_at = sum((held if of is None else of).values())

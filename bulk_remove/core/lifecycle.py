@@ -18,30 +18,38 @@ campaign, so there a refusal counts as "none found".
 """
 
 from enum import StrEnum
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from bulk_remove.core.model import FINAL_STATUSES, REHEARSED, NumberState, Status
 from bulk_remove.errors import InvariantError
 
 
 class Phase(StrEnum):
-    """Where a number stands. The letters are what the ledger stores; a small one is that of a doubted number."""
+    """Where a number stands, and what the report calls that. A small letter, in the ledger, is that of doubt."""
 
-    UNSENT = "U"
-    IN_DOUBT = "u"
-    BUSY = "B"
-    BUSY_IN_DOUBT = "b"
-    PASSED_OVER = "m"
-    OTHER_FORM = "O"
-    OTHER_FORM_IN_DOUBT = "o"
-    REMOVED = "R"
-    REMOVED_AT_LEAST = "r"
-    NOT_EXIST = "N"
-    PRESUMED_REMOVED = "n"
-    FAILED = "F"
-    FAILED_IN_DOUBT = "f"
-    UNRECOGNISED = "X"
-    UNRECOGNISED_IN_DOUBT = "x"
+    status: Status
+
+    def __new__(cls, letter: str, status: Status = Status.UNSENT) -> Self:
+        """Make a phase of its letter and of its status."""
+        phase = str.__new__(cls, letter)
+        phase._value_, phase.status = letter, status
+        return phase
+
+    UNSENT = "U", Status.UNSENT
+    IN_DOUBT = "u", Status.IN_DOUBT
+    BUSY = "B", Status.CALL_IN_PROGRESS
+    BUSY_IN_DOUBT = "b", Status.CALL_IN_PROGRESS
+    PASSED_OVER = "m", Status.FAILED
+    OTHER_FORM = "O", Status.UNSENT
+    OTHER_FORM_IN_DOUBT = "o", Status.IN_DOUBT
+    REMOVED = "R", Status.REMOVED
+    REMOVED_AT_LEAST = "r", Status.REMOVED
+    NOT_EXIST = "N", Status.NOT_EXIST
+    PRESUMED_REMOVED = "n", Status.PRESUMED_REMOVED
+    FAILED = "F", Status.FAILED
+    FAILED_IN_DOUBT = "f", Status.FAILED
+    UNRECOGNISED = "X", Status.UNRECOGNISED
+    UNRECOGNISED_IN_DOUBT = "x", Status.UNRECOGNISED
 
 
 class Event(StrEnum):
@@ -58,25 +66,19 @@ class Event(StrEnum):
     UNTOUCHED = "untouched"  # no verdict: the server has not acted
 
 
-EVER_US = 10**15
-"""So long, in microseconds, counts a request of which no time could tell that it was not carried out."""
+EVER_US = 10**15  # so long, in microseconds, counts a request of which no time could tell that it was not carried out
 _UNCOMPARED_US = 1_000_000
 """As long as there is no reply to compare with, a request that took longer than this may have been carried out."""
 _TRUSTED_REPLIES = 4
-_BLUR_US = 10_000
-"""Smaller differences say nothing: so late a busy machine may notice an answer."""
+_BLUR_US = 10_000  # smaller differences say nothing: so late a busy machine may notice an answer
 
 
 class Fastest(NamedTuple):
-    """The fastest of so many replies with verdicts, from the departure until the head of the reply was there.
+    """The fastest of so many replies with verdicts, from the departure until the head of the reply was there."""
 
-    `us` is its time in microseconds, `each_ns` that for each number of a request, in nanoseconds; they need not be of
-    the same reply. Both are what can be relied on: what a busy machine may have noticed late is left out.
-    """
-
-    us: int = 0
+    us: int = 0  # its time; what a busy machine may have noticed late is left out
     replies: int = 0
-    each_ns: int = 0
+    each_ns: int = 0  # the least time for each number of a request, perhaps of another reply
 
     def and_reply(self, took_us: int, numbers: int) -> "Fastest":
         """Return what is known after one more reply to a request of so many numbers; more than a few do not matter."""
@@ -87,15 +89,10 @@ class Fastest(NamedTuple):
         return Fastest(sure_us, min(self.replies + 1, _TRUSTED_REPLIES), each_ns)
 
     def may_have_acted(self, took_us: int, each_ns: int) -> bool:
-        """Tell whether a request that brought no verdicts after so long may have been carried out; 0: it never left.
-
-        It was not if it came back in less than half the time of the fastest reply, and of the share that so many
-        numbers have of that: the least, over all replies to n numbers in t, of t * min(1, m / n) for a request of m.
-        Half, since the fastest so far is not the fastest there can be, and a request that fails may have done only a
-        part of the work; and less of the first few replies (an eighth of the only one), which may have been slow.
-        """
+        """Tell whether a request that brought no verdicts after so long may have been carried out; 0: it never left."""
         if not self.replies:
             return took_us > _UNCOMPARED_US
+        # Half: the fastest reply so far is not the fastest there can be, and less of the first few, which may be slow.
         whole, each = (time * self.replies // (2 * _TRUSTED_REPLIES) for time in (self.us, self.each_ns))
         return took_us > 0 and (took_us >= whole or each_ns >= each)
 
@@ -107,19 +104,12 @@ def for_each(took_us: int, numbers: int) -> int:
 
 NOTHING_SEEN = Fastest()
 
+# No further attempt in this run: one that carries such a number is a bug.
 SETTLED = frozenset(
-    {
-        Phase.REMOVED,
-        Phase.REMOVED_AT_LEAST,
-        Phase.NOT_EXIST,
-        Phase.PRESUMED_REMOVED,
-        Phase.FAILED,
-        Phase.FAILED_IN_DOUBT,
-        Phase.UNRECOGNISED,
-        Phase.UNRECOGNISED_IN_DOUBT,
-    }
+    phase
+    for phase in Phase
+    if phase.status in FINAL_STATUSES | {Status.FAILED, Status.UNRECOGNISED} and phase is not Phase.PASSED_OVER
 )
-"""No further attempt in this run: one that carries such a number is a bug."""
 
 IN_A_CALL = frozenset({Phase.BUSY, Phase.BUSY_IN_DOUBT})
 
@@ -147,36 +137,13 @@ NEXT = {
 }
 """Where an event leads, doubt aside. `UNTOUCHED` leaves a number where it was."""
 
-_STATUS = {
-    Phase.UNSENT: Status.UNSENT,
-    Phase.IN_DOUBT: Status.IN_DOUBT,
-    Phase.BUSY: Status.CALL_IN_PROGRESS,
-    Phase.BUSY_IN_DOUBT: Status.CALL_IN_PROGRESS,
-    Phase.PASSED_OVER: Status.FAILED,
-    Phase.OTHER_FORM: Status.UNSENT,
-    Phase.OTHER_FORM_IN_DOUBT: Status.IN_DOUBT,
-    Phase.REMOVED: Status.REMOVED,
-    Phase.REMOVED_AT_LEAST: Status.REMOVED,
-    Phase.NOT_EXIST: Status.NOT_EXIST,
-    Phase.PRESUMED_REMOVED: Status.PRESUMED_REMOVED,
-    Phase.FAILED: Status.FAILED,
-    Phase.FAILED_IN_DOUBT: Status.FAILED,
-    Phase.UNRECOGNISED: Status.UNRECOGNISED,
-    Phase.UNRECOGNISED_IN_DOUBT: Status.UNRECOGNISED,
-}
-
 _TOLD_BY_STATUS = frozenset({Status.IN_DOUBT, Status.PRESUMED_REMOVED})
 
-NEW = NumberState(Phase.UNSENT)
-"""A number that no request has carried yet."""
+NEW = NumberState(Phase.UNSENT)  # A number that no request has carried yet
 
 
 def next_phase(phase: str, event: Event, *, doubted: bool) -> Phase:
-    """Return where an event leads a number, which is `doubted` from then on or not.
-
-    Raises InvariantError for what the theory excludes: a settled number meets no event, and a form in which a number
-    was not found yet meets no refusal, for that counts as not found.
-    """
+    """Return where an event leads a number, which is `doubted` from then on or not."""
     if phase in SETTLED or (phase in BETWEEN_FORMS and event is Event.REFUSED):
         raise InvariantError(f"a number in phase {phase!r} cannot meet the event {event.value!r}")
     if event is Event.UNTOUCHED:
@@ -195,16 +162,13 @@ def is_doubted(phase: str) -> bool:
 
 
 def hides_records(phase: str) -> bool:
-    """Tell whether records of a number in this phase may be gone that no reply named: then a sum is a lower bound.
-
-    That is so where there is doubt, and where the server said something that nobody has documented.
-    """
+    """Tell whether records of a number in this phase may be gone that no reply named: then a sum is a lower bound."""
     return is_doubted(phase) or status_of(phase) is Status.UNRECOGNISED
 
 
 def status_of(phase: str) -> Status:
     """Return what the report says of a number in this phase."""
-    return _STATUS[Phase(phase)]
+    return Phase(phase).status
 
 
 def nowhere(state: NumberState) -> bool:
@@ -222,26 +186,13 @@ def gone_meanwhile(state: NumberState) -> bool:
     return state.busy_rounds > 0 and nowhere(state)
 
 
-_PHASE = {
-    Status.UNSENT: Phase.UNSENT,
-    Status.IN_DOUBT: Phase.IN_DOUBT,
-    Status.CALL_IN_PROGRESS: Phase.BUSY,
-    Status.REMOVED: Phase.REMOVED,
-    Status.NOT_EXIST: Phase.NOT_EXIST,
-    Status.PRESUMED_REMOVED: Phase.PRESUMED_REMOVED,
-    Status.FAILED: Phase.FAILED,
-    Status.UNRECOGNISED: Phase.UNRECOGNISED,
-}
+_PHASE = {phase.status: phase for phase in reversed(Phase)} | {Status.FAILED: Phase.FAILED}
 _NEVER_DOUBTED = frozenset({Status.UNSENT, Status.NOT_EXIST})
 _WITHOUT_VERDICT = frozenset({Status.UNSENT, Status.FAILED})
 
 
 def read_back(status: Status, detail: str, attempts: int = 0, *, answered: bool = False) -> NumberState:
-    """Return where a number of an earlier report stands, with its detail without the sentences on doubt and rehearsal.
-
-    A report does not have the times: a number that was asked for so often and has no verdict is in doubt, unless its
-    only request was `answered` by a reply that spoke of it. Raises ValueError for INVALID, which is no number.
-    """
+    """Return where a number of an earlier report stands. Raises ValueError for INVALID, which is not a number."""
     if status not in _PHASE:
         raise ValueError(f"{status.value} is not the status of a number")
     for rehearsed in REHEARSED.values():
@@ -249,6 +200,7 @@ def read_back(status: Status, detail: str, attempts: int = 0, *, answered: bool 
     detail = detail.lstrip()
     phase, told = _PHASE[status], detail.rstrip()
     sentence = next((sentence for sentence in _SENTENCES if told.endswith(sentence)), "")
+    # A report has no times: a number that was asked for and has no verdict is in doubt, unless a reply spoke of it.
     if sentence and status not in _NEVER_DOUBTED:
         phase, detail = doubtful(phase), told.removesuffix(sentence).rstrip()
     elif status in _WITHOUT_VERDICT and attempts > answered:
@@ -260,14 +212,7 @@ _NOT_THERE_YET = "Not there in the forms that an earlier run asked for; the othe
 
 
 def asked_anew(state: NumberState, *, other_forms: bool = False) -> NumberState:
-    """Return the state from which a later run goes on; a final verdict stays as it is, and so does doubt.
-
-    Refused numbers and those with an unknown status begin anew, but for records that were removed: these are in the
-    sum, so the number goes on like one of which some record was in a call. One that was passed over goes on like a
-    refused one in doubt, for a report does not tell the two apart; nobody knows what an unknown status means, so there
-    is doubt after it, too. One that was not asked for in all its forms begins with the first again; so does one that
-    was not there, where the later run asks for it in `other_forms`.
-    """
+    """Return the state from which a later run goes on; a final verdict stays as it is, and so does doubt."""
     if other_forms and state.phase == Phase.NOT_EXIST:
         return state._replace(phase=Phase.UNSENT, detail=_NOT_THERE_YET)
     status = status_of(state.phase)
@@ -282,17 +227,11 @@ def asked_anew(state: NumberState, *, other_forms: bool = False) -> NumberState:
 
 
 def explain(state: NumberState) -> str:
-    """Return the report's `detail`: what was said of the number, else what its status means where that is not plain.
-
-    `read_back` understands it.
-    """
+    """Return the report's `detail`: what was said of the number, else what its status means where that is not plain."""
     detail = state.detail or _meaning(state)
-    told = detail if state.phase != Phase.NOT_EXIST or not gone_meanwhile(state) else _with_its_call(detail)
-    return " ".join(filter(None, (told, _doubt(state, explained=bool(detail)))))
-
-
-def _with_its_call(detail: str) -> str:
-    return detail if GONE_MEANWHILE in detail else f"{detail} {GONE_MEANWHILE}".strip()
+    call = GONE_MEANWHILE if state.phase == Phase.NOT_EXIST and gone_meanwhile(state) else ""
+    told = (detail, "" if call in detail else call, _doubt(state, explained=bool(detail)))
+    return " ".join(filter(None, told))
 
 
 def _doubt(state: NumberState, *, explained: bool) -> str:
@@ -328,14 +267,7 @@ def without_verdict(
     fastest: Fastest = NOTHING_SEEN,
     numbers: int = 1,
 ) -> NumberState:
-    """Return the state after an attempt that brought no verdict: `LOST`, `UNTOUCHED` or `REFUSED`.
-
-    Also after one that was refused for the form of the number: `NOT_IN_THIS_FORM`, or `NOT_EXIST` for the last. What
-    has not touched a number explains only why it is still unsent; any other standing has its own reason, and so has one
-    that an earlier refusal may turn out to have brought about. `took_us` is
-    how long the attempt for so many `numbers` took if it may have been carried out, as far as its kind tells; without
-    it nobody knows of a lost one.
-    """
+    """Return the state after an attempt that brought no verdict: `LOST`, `UNTOUCHED` or `REFUSED`."""
     if event is Event.UNTOUCHED and (state.phase != Phase.UNSENT or (state.doubt_us and not took_us)):
         detail = state.detail
     doubt_us = max(state.doubt_us, took_us or (EVER_US if event is Event.LOST else 0))
@@ -381,21 +313,14 @@ def judged_again(state: NumberState, fastest: Fastest) -> NumberState:
 
 
 def taken_up(state: NumberState, fastest: Fastest) -> NumberState:
-    """Return the state from which a later session goes on, by all replies of those before it.
-
-    Doubt that was reported is not a matter of time any more: the server may be slower now. The time for asking again
-    about a number in a call begins anew.
-    """
+    """Return the state from which a later session goes on, by all replies of those before it."""
     state = judged_again(state, fastest)._replace(busy_since_s=0.0)
+    # The server may be slower now, so doubt that was reported is no longer a matter of time.
     return state._replace(doubt_us=EVER_US) if is_doubted(state.phase) else state
 
 
 def _judged(state: NumberState, event: Event, fastest: Fastest) -> tuple[Event, bool]:
-    """Return the event as it is to be understood, and whether the number is in doubt from now on.
-
-    None found now is none left, where earlier attempts removed some and no other can have removed more. That a number
-    was never there needs more than a guess: without a reply to compare with, any doubt counts.
-    """
+    """Return the event as it is to be understood, and whether the number is in doubt from now on."""
     doubted = fastest.may_have_acted(state.doubt_us, state.doubt_each_ns)
     doubted |= event is Event.NOT_EXIST and state.doubt_us > 0 and not fastest.replies
     if event is Event.NOT_EXIST and state.removed and not doubted:

@@ -13,12 +13,11 @@ from typing import NamedTuple
 
 from bulk_remove.core.model import Status
 from bulk_remove.errors import GuardStop, UsageError
-from bulk_remove.language import Phrase, counted, joined, ours, phrase
+from bulk_remove.language import counted, joined, ours, phrase
 
 MAX_INVALID = 0.05
 """The share of the rows that may be invalid. A kept list has few; a wrong column or a damaged export has many."""
-FEW_INVALID = 10
-"""Fewer invalid rows than these stop a run only when they are more than half of all rows."""
+FEW_INVALID = 10  # fewer invalid rows than these stop a run only when they are more than half of all rows
 MAX_SHARE = 0.5
 """The share of a campaign's records that a run may ask for where nobody says otherwise and the records are counted."""
 
@@ -35,28 +34,24 @@ def check_invalid_share(
     max_share: float,
     examples: Sequence[tuple[int, str, str]],
 ) -> None:
-    """Raise GuardStop when more than `max_share` (0 to 1) of the rows are invalid; empty cells are not among either.
-
-    `problems` are (reason, rows), the commonest first; `examples` are (row, masked cell, reason) of invalid rows, of
-    which five are shown. A short list is let through with a few bad rows, for one bad cell among twelve says nothing
-    about the others: fewer than `FEW_INVALID` rows stop it only when they are more than half of it. With a share of 0
-    every invalid row stops it. An input without any number is not stopped here: there is no guard to lift, and
-    `core.plan.approve` refuses it.
-    """
+    """Raise GuardStop when more than `max_share` (0 to 1) of the rows are invalid; empty cells are not among either."""
     if invalid >= rows or invalid / rows <= max_share:
         return
     if max_share and invalid < FEW_INVALID and 2 * invalid <= rows:
         return
-    reasons = joined("; ", (_reason(reason, count) for reason, count in problems[:_SHOWN_REASONS]))
+    shown_reasons = problems[:_SHOWN_REASONS]
+    reasons = joined(
+        "; ", (phrase("{count:,} x {reason:bare}", count=n, reason=ours(each)) for each, n in shown_reasons)
+    )
     shown = [phrase("row {row} '{cell}'", row=row, cell=cell) for row, cell, _ in examples[:_SHOWN_EXAMPLES]]
     more = phrase("; for example {listed}", listed=joined(", ", shown)) if shown else ""
     share = Fraction(invalid, rows)
     raise GuardStop(
         counted(
             invalid,
-            "{count:,} of {rows:,} rows ({share}) holds no number that can be sent, and at most {max_share:g}% may: "
+            "{count:,} of {rows:,} rows ({share}) has no number that can be sent; the limit is {max_share:g}%: "
             "{reasons}{more}. Nothing was sent.",
-            "{count:,} of {rows:,} rows ({share}) hold no number that can be sent, and at most {max_share:g}% may: "
+            "{count:,} of {rows:,} rows ({share}) have no number that can be sent; the limit is {max_share:g}%: "
             "{reasons}{more}. Nothing was sent.",
             rows=rows,
             share=_rounded_up(share, 1),
@@ -72,18 +67,9 @@ def check_invalid_share(
     )
 
 
-def _reason(reason: str, count: int) -> Phrase:
-    return phrase("{count:,} x {reason:bare}", count=count, reason=ours(reason))
-
-
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a run may at most ask of one campaign; None where there is no limit.
-
-    `max_numbers` is how many numbers, `max_share` what share of the campaign's records they may be (0 to 1, and 1 lets
-    everything through), `max_times_usual` how many times what the campaign's earlier runs sent. Without a `max_share`
-    it is `MAX_SHARE`, but only where the server says how many records there are, and there are any.
-    """
+    """What a run may at most ask of one campaign; None where there is no limit."""
 
     max_numbers: int | None = None
     max_share: float | None = None
@@ -92,11 +78,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What is known of the campaigns before anything is sent to them.
-
-    `records` is how many each holds, where the server told; `earlier` how many numbers each of its completed runs on
-    this machine sent, in any order.
-    """
+    """What is known of the campaigns before anything is sent to them."""
 
     records: Mapping[str, int] = field(default_factory=dict)
     earlier: Mapping[str, Sequence[int]] = field(default_factory=dict)
@@ -122,11 +104,7 @@ class _Breach(NamedTuple):
 
 
 def check_limits(to_send: Mapping[str, int], limits: Limits, known: Known) -> None:
-    """Raise GuardStop when the numbers to be sent to any campaign are over a limit.
-
-    A share of records that nobody could count is over every limit but 1: what cannot be checked must not pass in
-    silence. A campaign without earlier runs is over none; see `unchecked`.
-    """
+    """Raise GuardStop when the numbers to be sent to any campaign are over a limit."""
     breaches = [breach for campaign, count in to_send.items() for breach in _breaches(campaign, count, limits, known)]
     if not breaches:
         return
@@ -151,8 +129,8 @@ def _breaches(campaign: str, count: int, limits: Limits, known: Known) -> Iterat
     if limits.max_numbers is not None and count > limits.max_numbers:
         told = counted(
             count,
-            "{count:,} number would be sent to campaign {campaign}, and at most {max_numbers:,} may",
-            "{count:,} numbers would be sent to campaign {campaign}, and at most {max_numbers:,} may",
+            "{count:,} number would be sent to campaign {campaign}; the limit is {max_numbers:,}",
+            "{count:,} numbers would be sent to campaign {campaign}; the limit is {max_numbers:,}",
             campaign=campaign,
             max_numbers=limits.max_numbers,
         )
@@ -167,9 +145,9 @@ def _breaches(campaign: str, count: int, limits: Limits, known: Known) -> Iterat
         told = counted(
             count,
             "{count:,} number is {times} times the {usual:,.10g} that a run of campaign {campaign} "
-            "usually sends (median of {runs:,}), and at most {max_times_usual:,.10g} times may be",
+            "usually sends (median of {runs:,}); the limit is {max_times_usual:,.10g} times",
             "{count:,} numbers are {times} times the {usual:,.10g} that a run of campaign {campaign} "
-            "usually sends (median of {runs:,}), and at most {max_times_usual:,.10g} times may be",
+            "usually sends (median of {runs:,}); the limit is {max_times_usual:,.10g} times",
             times=_decimals_up(times, 1),
             usual=usual,
             campaign=campaign,
@@ -198,7 +176,7 @@ def _share_breach(campaign: str, count: int, max_share: float, records: int | No
             records=counted(records, "the {count:,} record", "the {count:,} records"),
             campaign=campaign,
         )
-        yield _Breach(phrase("{told}, and at most {share:g}% may be", told=told, share=100 * max_share), "--max-share")
+        yield _Breach(phrase("{told}; the limit is {share:g}%", told=told, share=100 * max_share), "--max-share")
 
 
 def emptied(to_send: Mapping[str, int], known: Known) -> Iterator[str]:
@@ -231,16 +209,11 @@ def unchecked(campaigns: Sequence[str], limits: Limits, known: Known) -> tuple[s
 
 
 def parse_share(text: str, flag: str = "--max-invalid") -> float:
-    """Read a share such as `5%` or `0.05`, from 0 to 1; `flag` is what it was given with. Raises UsageError.
-
-    Without a percent sign it must be below 1: nobody can tell whether 1 means a hundredth or all.
-    """
+    """Read a share such as `5%` or `0.05`, from 0 to 1; `flag` is what it was given with. Raises UsageError."""
     found = _SHARE.fullmatch(text.strip())
     share = Fraction(found[1]) / (100 if found[2] else 1) if found else None
     if not found or share is None or share > 1 or (share == 1 and not found[2]):
-        raise UsageError(
-            phrase("{flag} is {text!r}, which is not a share.", flag=flag, text=text), "Give it as 5% or as 0.05."
-        )
+        raise UsageError("{flag} is {text!r}, which is not a share.", "Give it as 5% or as 0.05.", flag=flag, text=text)
     return float(share)
 
 
@@ -266,13 +239,7 @@ _THERE = (Status.REMOVED, Status.CALL_IN_PROGRESS)
 
 
 def judge_canary(mix: Mapping[Status, int], max_not_exist: float, run_id: str, left: int) -> GuardStop | None:
-    """Return why the rest must not follow, None when it may. `mix` counts the canary's numbers by status.
-
-    `left` is how many numbers are left, none where the canary was the whole list.
-
-    The share of `NOT_EXIST` is that among the numbers of which the server said whether they are there; a number that
-    is gone after an unanswered request tells nothing. Where no number tells, only a limit of 1 lets the rest follow.
-    """
+    """Return why the rest must not follow, None when it may. `mix` counts the canary's numbers by status."""
     missing = mix.get(Status.NOT_EXIST, 0)
     told = missing + sum(mix.get(status, 0) for status in _THERE)
     if max_not_exist >= 1 or not sum(mix.values()) or (told and missing / told <= max_not_exist):
@@ -295,20 +262,20 @@ def judge_canary(mix: Mapping[Status, int], max_not_exist: float, run_id: str, l
             "The {count:,} number sent first is not known to have been there",
             "Of {count:,} numbers sent first, none is known to have been there",
         )
-    over = phrase("{what}, and at most {max_not_exist:g}% may be missing", what=what, max_not_exist=100 * max_not_exist)
+    over = phrase("{what}; the limit is {max_not_exist:g}%", what=what, max_not_exist=100 * max_not_exist)
     if not left:
         return GuardStop(
-            phrase("{over}. That was the whole list.", over=over),
+            "{over}. That was the whole list.",
             "Look at the report: the campaign or --number-format may be wrong.",
+            over=over,
         )
     return GuardStop(
-        phrase("{over}: the rest was not sent.", over=over),
-        phrase(
-            "Look at the report: the campaign or --number-format may be wrong. If it is right, go on "
-            "with: bulk-remove resume {run_id} --canary-max-not-exist {percent}%.",
-            run_id=run_id,
-            percent=percent,
-        ),
+        "{over}: the rest was not sent.",
+        "Look at the report: the campaign or --number-format may be wrong. If it is right, go on "
+        "with: bulk-remove resume {run_id} --canary-max-not-exist {percent}%.",
+        over=over,
+        run_id=run_id,
+        percent=percent,
     )
 
 

@@ -18,8 +18,7 @@ from typing import Any, Final, Generic, NamedTuple, Protocol, Self, TypeVar, ove
 from bulk_remove.language import one_line
 
 RecordId = int | str
-Ids = RecordId | tuple[RecordId, ...]
-"""One record's id stands for itself, since most numbers have one record."""
+Ids = RecordId | tuple[RecordId, ...]  # one record's id stands for itself, since most numbers have one record
 
 
 class Kind(Protocol):
@@ -38,10 +37,7 @@ B = TypeVar("B", bound=Kind)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Alike(Sequence[K], Generic[K]):
-    """A sequence of values: the i-th is `kinds[which[i]]` with the record ids `ids[i]`; no `ids` when none has any.
-
-    It equals any sequence of the same values.
-    """
+    """A sequence of values: the i-th is `kinds[which[i]]` with the record ids `ids[i]`; no `ids` when none has any."""
 
     kinds: tuple[K, ...]
     which: Sequence[int]
@@ -147,10 +143,7 @@ class Alike(Sequence[K], Generic[K]):
         return Alike(tuple(kinds), which, ids)
 
     def joined(self, other: "Alike[B]", join: Callable[[K, B], K]) -> "Alike[K]":
-        """Return `join` of each value and its counterpart, made once for each pair of kinds; record ids add up.
-
-        Raises ValueError when there are not as many.
-        """
+        """Return `join` of each value and its counterpart, made once for each pair of kinds; record ids add up."""
         if len(self.kinds) == 1 and len(self) == len(other):
             mine = self.kinds[0]
             return Alike(tuple(join(mine, theirs) for theirs in other.kinds), other.which, _added(self.ids, other.ids))
@@ -198,8 +191,7 @@ class Status(StrEnum):
 FINAL_STATUSES = frozenset({Status.REMOVED, Status.NOT_EXIST, Status.PRESUMED_REMOVED})
 """Nothing more can be learnt by asking again."""
 
-NEVER_SENT = frozenset({Status.INVALID, Status.KEPT})
-"""Of rows without a number to ask for: nothing is open there."""
+NEVER_SENT = frozenset({Status.INVALID, Status.KEPT})  # of rows without a number to ask for: nothing is open there
 
 OPEN_STATUSES = frozenset(set(Status) - FINAL_STATUSES - NEVER_SENT)
 """A run that ends with one of these ends with exit code 3 or worse."""
@@ -282,62 +274,42 @@ class NumberFormat(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One table of the input: a CSV file, or one sheet of a workbook, and the column chosen in it.
+    """One table of the input: a CSV file, or one sheet of a workbook, and the column chosen in it."""
 
-    `file` is the path as the user gave it; `sheet` is empty for CSV. `header` holds the column names as they
-    stand in the file, or made-up ones where `header_row` is 0: a file without a header. `column` is the index of the
-    phone column and `column_reason` says why it was chosen; `campaign_column` is that of the campaigns, `code_column`
-    that of country or area codes, None without one. `beside` are the indexes of other columns that are read: those of
-    conditions, and those that may say which rows are meant. `encoding` and `delimiter` are empty for workbooks. `notes`
-    are whole sentences for the operator: what was done to read the file that is not plain.
-    """
-
-    file: str
-    sheet: str
-    header: tuple[str, ...]
-    column: int
+    file: str  # as the user gave it
+    sheet: str  # empty for CSV
+    header: tuple[str, ...]  # made up where there is none
+    column: int  # the index of the phone column
     column_reason: str
-    encoding: str
+    encoding: str  # empty for workbooks, and so is the delimiter
     delimiter: str
     sha256: str
     size_bytes: int
-    header_row: int = 1
+    header_row: int = 1  # 0 for a file without a header
     campaign_column: int | None = None
     code_column: int | None = None
-    notes: tuple[str, ...] = ()
-    beside: tuple[int, ...] = ()
+    notes: tuple[str, ...] = ()  # sentences for the operator
+    beside: tuple[int, ...] = ()  # other columns that are read: of conditions, and that may say which rows are meant
 
 
 @dataclass(frozen=True, slots=True)
 class RowBlock:
-    """Up to some thousands of consecutive rows of one source, column-wise.
-
-    `rows[i]` is the row's number in the file as a spreadsheet shows it (the first line is 1, the header counts),
-    `cells[i]` its phone cell as text, `others[i]` all its cells when they are to be kept in the report, else `others`
-    is empty. `campaigns[i]` is its campaign cell as text, `codes[i]` the one with its country or area code; each is
-    empty where the file has no such column. `beside` holds the cells of each of the source's columns of that name.
-    `problems` says by index why a row must not be sent whatever its cell says: a sentence without any digit. `shown`
-    says by index what a spreadsheet shows of a phone cell, where that is not what the cell holds. `titles` are
-    texts, by index, that stand alone in their rows as the title of another table does.
-    """
+    """Up to some thousands of consecutive rows of one source, column-wise."""
 
     source: Source
-    rows: Sequence[int]
-    cells: Sequence[str]
-    others: Sequence[tuple[str, ...]]
-    campaigns: Sequence[str] = ()
-    problems: Mapping[int, str] = field(default_factory=dict)
-    codes: Sequence[str] = ()
-    shown: Mapping[int, str] = field(default_factory=dict)
-    beside: Sequence[Sequence[str]] = ()
-    titles: Mapping[int, str] = field(default_factory=dict)
+    rows: Sequence[int]  # as a spreadsheet counts them: the first line is 1
+    cells: Sequence[str]  # the phone cells
+    others: Sequence[tuple[str, ...]]  # all cells where they are kept for the report, else nothing
+    campaigns: Sequence[str] = ()  # empty where the file has no such column, and so are the codes
+    problems: Mapping[int, str] = field(default_factory=dict)  # why a row must not be sent, by index
+    codes: Sequence[str] = ()  # the cells with country or area codes
+    shown: Mapping[int, str] = field(default_factory=dict)  # what a spreadsheet shows instead of the cell, by index
+    beside: Sequence[Sequence[str]] = ()  # the columns that `Source.beside` names
+    titles: Mapping[int, str] = field(default_factory=dict)  # what stands alone in a row like a table's title
 
 
 class NumberedBlock(NamedTuple):
-    """Rows with what became of each.
-
-    `numbers[i]` is what is to be sent to the campaign `campaigns[i]`; both are empty where `problems[i]` says why not.
-    """
+    """Rows with what became of each."""
 
     rows: RowBlock
     numbers: Sequence[str]
@@ -345,8 +317,7 @@ class NumberedBlock(NamedTuple):
     problems: Mapping[int, str]
 
 
-NO_NUMBER = ""
-"""In place of a phase: the row holds no number, or one that is kept."""
+NO_NUMBER = ""  # in place of a phase: the row holds no number, or one that is kept
 ON_KEEP_LIST = "It is on a --keep list, so it was never sent."
 """In place of what is wrong with a cell: nothing is, but its number must stay."""
 
@@ -357,78 +328,53 @@ def unsent_status(problem: str) -> Status:
 
 
 class NumberState(NamedTuple):
-    """What is known of one number so far. A tuple, because a run makes one or more for each number.
+    """What is known of one number so far. A tuple, because a run makes one or more for each number."""
 
-    `phase` is a letter of `lifecycle.Phase`. `removed` counts the records that the server said it removed, over all
-    attempts; `record_ids` are theirs. `attempts` counts the requests that left for this number, `busy_rounds` those
-    that found it in a call; `busy_since_s` is the time of the first of these in this session (0.0 = never), by a clock
-    that stands still while nobody can ask; `answered_at_s` is that of the last reply about it, Unix seconds. `detail`
-    explains what is not plain. `doubt_us` is how long, in microseconds, the longest request took that brought no
-    verdict and may have been carried out; 0 without one. `doubt_each_ns` is the longest for each number of its request,
-    in nanoseconds: a small request is carried out sooner than a large one.
-    """
-
-    phase: str
-    removed: int = 0
+    phase: str  # a letter of `lifecycle.Phase`
+    removed: int = 0  # records that the server said it removed, over all attempts
     record_ids: tuple[RecordId, ...] = ()
-    attempts: int = 0
-    busy_rounds: int = 0
-    busy_since_s: float = 0.0
-    answered_at_s: float = 0.0
+    attempts: int = 0  # requests that left for this number
+    busy_rounds: int = 0  # how many of them found it in a call
+    busy_since_s: float = 0.0  # when the first of these did in this session, 0.0 for never
+    answered_at_s: float = 0.0  # when the last reply about it came, Unix seconds
     detail: str = ""
-    doubt_us: int = 0
-    doubt_each_ns: int = 0
+    doubt_us: int = 0  # how long the longest request without a verdict took that may have been carried out
+    doubt_each_ns: int = 0  # the same for each number of its request: a small one is carried out sooner
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What became of one number, as it stands in the report."""
 
-    number: str
-    """As it was sent; of a text that is no phone number the text itself."""
-    status: Status
-    """What the server really did, as far as that is known."""
-    removed_records: int
-    """How many records it said it removed."""
-    record_ids: tuple[int | str, ...]
-    """Their ids, where it told them."""
-    attempts: int
-    """How many requests left for this number."""
-    busy_rounds: int
-    """How many of them found it in a call."""
-    detail: str
-    """What is not plain, in words; else empty."""
-    answered_at_s: float
-    """When the last reply about it came, in Unix seconds; 0.0 for never."""
+    number: str  # as it was sent; of a text that is no phone number the text itself
+    status: Status  # what the server really did, as far as that is known
+    removed_records: int  # how many records it said it removed
+    record_ids: tuple[int | str, ...]  # their ids, where it told them
+    attempts: int  # how many requests left for this number
+    busy_rounds: int  # how many of them found it in a call
+    detail: str  # what is not plain, in words; else empty
+    answered_at_s: float  # when the last reply about it came, in Unix seconds; 0.0 for never
     at_least: bool = False
     """Whether `removed_records` is a lower bound: a request that brought no verdict may have removed more."""
 
 
 class RowOutcome(NamedTuple):
-    """A row of the input and what became of it.
-
-    `number` is what was sent, empty for a cell that holds none: then `state` is None and `problem` says why.
-    `duplicate_of` is empty, or the row in which this number stood first (`file:row` when in another file).
-    """
+    """A row of the input and what became of it."""
 
     source: Source
     row: int
     cell: str
     others: tuple[str, ...]
-    number: str
+    number: str  # empty for a cell without one: then `problem` says why
     campaign: str
     state: NumberState | None
     problem: str
-    duplicate_of: str
+    duplicate_of: str  # the row in which the number stood first, `file:row` in another file
 
 
 @dataclass(frozen=True, slots=True)
 class OutcomeBlock:
-    """Rows of one source and what became of each, column-wise; `outcomes` gives them one by one.
-
-    `states[i]` is what became of row i; of one that holds no number its phase is `NO_NUMBER` and `detail` the problem.
-    `others` is empty where they are not kept; `duplicate_of` holds but the rows that are duplicates, by index.
-    """
+    """Rows of one source and what became of each, column-wise; `outcomes` gives them one by one."""
 
     source: Source
     rows: Sequence[int]
@@ -436,8 +382,8 @@ class OutcomeBlock:
     others: Sequence[tuple[str, ...]]
     numbers: Sequence[str]
     campaigns: Sequence[str]
-    states: Alike[NumberState]
-    duplicate_of: Mapping[int, str]
+    states: Alike[NumberState]  # of a row without a number the phase is NO_NUMBER
+    duplicate_of: Mapping[int, str]  # by index
 
     def outcomes(self) -> Iterator[RowOutcome]:
         """Yield the rows in their order."""
@@ -458,21 +404,15 @@ class OutcomeBlock:
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """The numbers of one URL.
-
-    `ordinals[i]` is the place of `numbers[i]` among the distinct numbers of the run, in input order; `states[i]` is
-    what is known of it. `first` tells the chunk that the plan made (its ordinals are consecutive) from one packed
-    later out of numbers that needed asking again. `form` is 0 for numbers in their planned form, else the place of
-    their form in the order in which forms are tried (`forms.Forms.rank`).
-    """
+    """The numbers of one URL."""
 
     chunk_id: int
     campaign: str
     numbers: tuple[str, ...]
-    ordinals: Sequence[int]
+    ordinals: Sequence[int]  # the places of the numbers among the distinct ones of the run
     states: Alike[NumberState]
-    first: bool
-    form: int = 0
+    first: bool  # planned, not packed later of numbers that are asked for again
+    form: int = 0  # the rank of their form (`forms.Forms.rank`), 0 for the planned one
 
 
 class Again(NamedTuple):
@@ -508,12 +448,7 @@ _FEWEST_TOGETHER = re.compile(r"\d{5}")
 
 
 def harmless(text: str, most: int = SHOWN_CHARACTERS) -> str:
-    """Return a text from outside as it may stand on a screen, in a log, in a note or in a message.
-
-    That is what a server said, and the names of files, sheets and columns: one line of at most so many characters,
-    none of which steers anything, with phone numbers masked however they are grouped. Dates, request ids and digests
-    are not phone numbers. It is here because the core shows such texts, too, and knows what a phone number is.
-    """
+    """Return a text from outside as it may stand on a screen, in a log, in a note or in a message."""
     shown = _LIKE_A_NUMBER.sub(_masked, one_line(text[: 4 * most]))
     return shown if len(shown) <= most else f"{shown[: most - 3]}..."
 

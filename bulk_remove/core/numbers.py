@@ -54,27 +54,19 @@ from bulk_remove.core.spelling import (
     without_formatting,
 )
 
-MIN_DIGITS, MAX_INTERNAL_DIGITS = 3, 6
-"""Thulium documents short internal numbers such as 441."""
-ROUNDED = "000000"
-"""A number that ends so is one in a million; where a spreadsheet has rounded numbers, most do."""
+MIN_DIGITS, MAX_INTERNAL_DIGITS = 3, 6  # Thulium documents short internal numbers such as 441
+ROUNDED = "000000"  # A number that ends so is one in a million; where a spreadsheet has rounded numbers, most do
 
 
 class Normalised(NamedTuple):
-    """A number (digits, perhaps a plus in front), or what is wrong with the cell; exactly one is non-empty.
-
-    `problem` is a short sentence without any digit.
-    """
+    """A number (digits, perhaps a plus in front), or what is wrong with the cell; exactly one is non-empty."""
 
     number: str
     problem: str
 
 
 class _Judged(NamedTuple):
-    """What became of a cell, with the digits of one that is well spelt and the kinds of what was taken away.
-
-    `internal` tells whether the digits are as few as an internal number's.
-    """
+    """What became of a cell, with the digits of one that is well spelt and the kinds of what was taken away."""
 
     normalised: Normalised
     digits: str = ""
@@ -83,13 +75,7 @@ class _Judged(NamedTuple):
 
 
 class JudgedBlock(NamedTuple):
-    """What became of the cells of a block.
-
-    `numbers` are empty where there is none; `problems` say by index what is wrong with such a cell. `kinds` count the
-    cells that were read as numbers although they are not written so. `internal` counts those with as few digits as an
-    internal number, whether these are sent or not. Of bare digits `coded` counts those that begin with the region's
-    country code, `in_doubt` the national numbers that begin like it. `rounded` are the numbers that end in six zeros.
-    """
+    """What became of the cells of a block."""
 
     numbers: list[str]
     problems: dict[int, str]
@@ -102,15 +88,7 @@ class JudgedBlock(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class NumberRules:
-    """The form that the campaign uses, and the country of numbers without a country code (ISO 3166, two letters).
-
-    While the form is not known, numbers are read as national ones.
-
-    The rest is what a cell alone does not say, but the whole input or the operator (`core.whole_input`):
-    `internal_numbers` lets numbers of three to six digits through; where they are `mostly_internal`, several groups of
-    so many digits are several numbers. `coded` refuses national numbers that begin with
-    the digits of the country code, `rounded` those that end in six zeros: both may have lost digits.
-    """
+    """The form that the campaign uses, and the country of numbers without a country code (ISO 3166, two letters)."""
 
     number_format: NumberFormat = NumberFormat.NATIONAL
     region: str = "PL"
@@ -140,8 +118,7 @@ _SHORTEST_BY_PLAN = 8
 _MOST_EXTENSION_DIGITS = 4
 _LOCAL, _MORE = 7, 2
 """The digits of a number without its area code, and of an extension that makes it as long as a whole one."""
-_LANDLINE = (2, 3, 2, 2)
-"""How the digits of a landline are grouped behind the country code, and behind no area code."""
+_LANDLINE = (2, 3, 2, 2)  # how the digits of a landline are grouped behind the country code, and behind no area code
 
 # Spellings that need no gate but the plain one once their spaces and dashes are gone: no date, no list and no decimal
 # number has these groups. A part of what core.spelling lets through.
@@ -176,10 +153,7 @@ class Normaliser:
         return self._judged(cell).normalised
 
     def block(self, cells: Sequence[str]) -> JudgedBlock:
-        """Return what becomes of each cell, and what the cells say of each other.
-
-        The same as cell by cell, but whole blocks of cells in usual spellings cost one search each.
-        """
+        """Return what becomes of each cell, and what the cells say of each other."""
         lines = _lines(cells, self._may_be_more)
         text = "\n".join(lines)
         numbers: list[str] = self._plain_lines.findall(text) if lines else []
@@ -214,11 +188,7 @@ class Normaliser:
         return len(number) >= _SHORTEST_BY_PLAN and is_subscriber(region.country_code + number)
 
     def country_code_and_number(self, number: str) -> str:
-        """Return the digits from the country code on of a number in the campaign's form.
-
-        Empty where it has none for certain: an internal number, one that is too short or too long for a subscriber's
-        of the region, digits that are a number with the code and without. Never raises.
-        """
+        """Return the digits from the country code on of a number in the campaign's form."""
         region = self._region
         code = region.country_code
         if plain := self._plain(number):
@@ -275,11 +245,7 @@ class Normaliser:
         )
 
     def _goes_on(self, digits: str, sizes: Sequence[int]) -> bool:
-        """Tell whether bare digits in groups of these sizes begin with a whole national number and go on behind it.
-
-        Where all of them are a number with its country code in front, that is what was meant, unless it is as well one
-        without a code and a group more: `48 123 45 06 12`, when 48 is also the code of an area.
-        """
+        """Tell whether bare digits in groups of these sizes begin with a whole national number and go on behind it."""
         region = self._region
         if len(region.full_lengths) > 1 or (self.from_country_code(digits) and not self._may_go_on(sizes)):
             return False
@@ -287,10 +253,7 @@ class Normaliser:
         return full in accumulate(sizes[:-1]) and not problem_in_plan(region.country_code + digits[:full], certain=True)
 
     def _is_local(self, explicit: str, digits: str, sizes: Sequence[int]) -> bool:
-        """Tell whether a number of the region is one of seven digits, as they were without an area code, and two more.
-
-        No number is written with a last group of two behind seven digits, or behind three and four.
-        """
+        """Tell whether a number of the region is one of seven digits, as they once were, and two more."""
         national = (explicit or digits).removeprefix(self._region.country_code if explicit else "")
         own = not explicit or explicit.startswith(self._region.country_code)
         return own and (bool(explicit) or self.is_whole(national)) and self._ends_local(sizes)
@@ -349,11 +312,7 @@ class Normaliser:
         return Normalised(digits.removeprefix(code) if own else self._region.international_prefix + digits, "")
 
     def from_country_code(self, number: str) -> str:
-        """Return the digits from the country code on, or an empty text for a number without one.
-
-        Bare digits carry it when they are too long for a national number and what follows the region's own code is
-        as long as one: libphonenumber reads them so too.
-        """
+        """Return the digits from the country code on, or an empty text for a number without one."""
         if explicit := self._explicit(number):
             return explicit
         region = self._region
@@ -407,7 +366,11 @@ class Normaliser:
             return "Fewer than three digits."
         if len(number) > MAX_DIGITS:
             return TOO_MANY_DIGITS if number[MAX_DIGITS:].strip("0") else _ZEROS_AT_THE_END
-        return self._problem_with_zeros(number) if number[0] == "0" else self._problem_with_length(number)
+        if number[0] == "0":
+            return self._problem_with_zeros(number)
+        if self._is_abroad(number):
+            return "" if self._format in {NumberFormat.DIGITS, NumberFormat.AS_IS} else LOST_PLUS
+        return _TOO_FEW if len(number) < min(self._region.full_lengths) else _TOO_MANY
 
     def _problem_with_zeros(self, number: str) -> str:
         if number.startswith("00"):
@@ -418,20 +381,12 @@ class Normaliser:
             return ZERO
         return "" if self._format is NumberFormat.AS_IS else _TRUNK_ZERO
 
-    def _problem_with_length(self, number: str) -> str:
-        if self._is_abroad(number):
-            return "" if self._format in {NumberFormat.DIGITS, NumberFormat.AS_IS} else LOST_PLUS
-        return _TOO_FEW if len(number) < min(self._region.full_lengths) else _TOO_MANY
-
     def _is_internal(self, number: str) -> bool:
         """Tell whether digits are as few as those of an internal number, and no whole one."""
         return number[0] != "+" and MIN_DIGITS <= len(number) <= MAX_INTERNAL_DIGITS and not self.is_whole(number)
 
     def _is_abroad(self, number: str) -> bool:
-        """Tell whether bare digits, which are no whole national number, are one with a plus in front.
-
-        Where they are no longer than a national number may be, only the plan's ranges make that certain.
-        """
+        """Tell whether bare digits, which are no whole national number, are one with a plus in front."""
         region = self._region
         certain = number.startswith(region.country_code) or len(number) <= region.longest
         return len(number) > max(region.full_lengths) and not problem_in_plan(number, certain=certain)
@@ -442,10 +397,7 @@ def _are_internal(sizes: Sequence[int]) -> bool:
 
 
 def _lines(cells: Sequence[str], may_be_more: Callable[[Sequence[int]], bool]) -> Sequence[str]:
-    """Return each cell as one line without spaces and dashes; an empty one for a cell that needs all the gates.
-
-    `may_be_more` tells of the sizes of groups whether these may be something else than one number.
-    """
+    """Return each cell as one line without spaces and dashes; an empty one for a cell that needs all the gates."""
     text = "\n".join(cells)
     if not cells or (" " not in text and "-" not in text and text.count("\n") < len(cells)):
         return cells
@@ -464,12 +416,7 @@ def _lines(cells: Sequence[str], may_be_more: Callable[[Sequence[int]], bool]) -
 
 
 def _plain(region: Region, rules: NumberRules) -> tuple[str, str]:
-    """Return patterns of what most cells look like: perhaps the region's country code, and a whole number of it.
-
-    It spares them the gates, so it leaves out whatever these would have to look at: a zero in front, digits that
-    start like an international prefix (810 in some countries), lengths that are whole with the code and without it,
-    the code without a plus or a prefix where national numbers are as long, and what the rules refuse.
-    """
+    """Return patterns of what most cells look like: perhaps the region's country code, and a whole number of it."""
     code, prefix = region.country_code, region.international_prefix
     lengths = [
         f"[0-9]{{{length - 1}}}"
@@ -488,10 +435,7 @@ def _plain(region: Region, rules: NumberRules) -> tuple[str, str]:
 
 
 def _like_code(region: Region) -> str:
-    """Return a pattern of lines of bare digits that begin with the country code.
-
-    Its group is empty where they are as many as those of a national number, and else the digits behind the code.
-    """
+    """Return a pattern of lines of bare digits that begin with the country code."""
     code = region.country_code
     national, behind = (
         "|".join(f"[0-9]{{{length - less}}}" for length in sorted(region.full_lengths) if length > less)
@@ -504,16 +448,11 @@ _SEPARATOR = re.compile(SEPARATORS, re.IGNORECASE)
 
 
 def split_cell(cell: str, normalise: Normaliser) -> tuple[str, ...]:
-    """Return the texts of the numbers in the cell, in its order; nothing when it holds one or it is not certain.
+    """Return the texts of the numbers in the cell, in its order; nothing when it holds one or it is not certain."""
 
-    Each part must be a whole number by itself: as long as a subscriber's of the region, or with a valid country code.
-    A short one may be the end of a shortened second number (`22 123 45 67/68`), a group of digits (`601,234,555`) or
-    an extension, never only an internal number. Parts may repeat; what is blank between two separators is no part.
-    """
+    def is_whole(part: str) -> bool:
+        number = normalise(part).number
+        return bool(number) and bool(normalise.country_code_and_number(number))
+
     parts = tuple(part for text in _SEPARATOR.split(cell) if (part := text.strip()))
-    return parts if len(parts) > 1 and all(_is_whole(part, normalise) for part in parts) else ()
-
-
-def _is_whole(part: str, normalise: Normaliser) -> bool:
-    number = normalise(part).number
-    return bool(number) and bool(normalise.country_code_and_number(number))
+    return parts if len(parts) > 1 and all(map(is_whole, parts)) else ()

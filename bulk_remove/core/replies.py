@@ -55,10 +55,8 @@ from bulk_remove.language import ours, phrase
 _KEY = re.compile(r"([+ ]?)([0-9][0-9 ()./-]{0,39})")
 """A leading space is a plus that was decoded as one. A longer text is not a phone number."""
 _FORMATTING = str.maketrans("", "", " ()./-")
-_LOCAL_DIGITS = 7
-"""Fewer are an internal number, which no country code belongs to."""
-AMBIGUOUS = -1
-"""In place of a number's index: the key may mean more than one number."""
+_LOCAL_DIGITS = 7  # fewer are an internal number, which no country code belongs to
+AMBIGUOUS = -1  # in place of a number's index: the key may mean more than one number
 
 
 def meant(keys: Iterable[str], numbers: Sequence[str], region: Region) -> dict[str, int]:
@@ -79,11 +77,7 @@ def _owner(key: str, owners: Mapping[str, set[int]], region: Region) -> int | No
 
 
 def _readings(text: str, region: Region) -> Sequence[str]:
-    """Return what a spelling may mean; two spellings of one number have a reading in common.
-
-    `=...` are the digits as they stand, without zeros in front, `+...` those from the country code on. Bare digits
-    carry the region's code only when a whole number of the region follows it: 481234567 is a number of Radom.
-    """
+    """Return what a spelling may mean; two spellings of one number have a reading in common."""
     digits, has_code = digits_of(text, region)
     if not digits:
         return ()
@@ -98,10 +92,7 @@ def _readings(text: str, region: Region) -> Sequence[str]:
 
 
 def digits_of(text: str, region: Region) -> tuple[str, bool]:
-    """Return a number's digits without prefix and zeros in front, and whether a plus or a prefix announces a code.
-
-    Both are empty for a text that is not a number.
-    """
+    """Return a number's digits without prefix and zeros in front, and whether a plus or a prefix announces a code."""
     found = _KEY.fullmatch(text)
     if found is None:
         return "", False
@@ -111,14 +102,10 @@ def digits_of(text: str, region: Region) -> tuple[str, bool]:
     return digits[len(prefix) if prefixed else 0 :].lstrip("0"), bool(sign) or prefixed
 
 
-PAUSE_MAX_S = 3600.0
-"""No server is taken at its word for more than an hour: then it is asked again."""
-FEW_S = 60.0
-"""What would be used up in so short a time at the present rate is few, and is spread."""
-_LONGEST_S = 366 * 86_400.0
-"""Whoever says more than a year has no idea; it only has to be a number that can be shown."""
-_UNIX_FROM = 1_000_000_000
-"""A reset from here on is a moment, not a wait: 2001 in Unix seconds, or thirty years."""
+PAUSE_MAX_S = 3600.0  # no server is taken at its word for more than an hour: then it is asked again
+FEW_S = 60.0  # what would be used up in so short a time at the present rate is few, and is spread
+_LONGEST_S = 366 * 86_400.0  # whoever says more than a year has no idea; it only has to be a number that can be shown
+_UNIX_FROM = 1_000_000_000  # A reset from here on is a moment, not a wait: 2001 in Unix seconds, or thirty years
 _DECIMAL = r"\"?(\d{1,18}(?:\.\d{0,18})?)\"?"
 _NUMBER = re.compile(rf"\s*{_DECIMAL}\s*(?:;.*)?", re.ASCII)
 _PARAMETER = re.compile(rf"\b(?:(remaining|r)|reset|t)\s*=\s*{_DECIMAL}", re.ASCII | re.IGNORECASE)
@@ -139,26 +126,19 @@ class Quota:
 
 
 def read_retry_after(headers: Mapping[str, str], now_s: float) -> float | None:
-    """Read Retry-After: seconds or an HTTP date (RFC 9110, 10.2.3). Returns whole seconds, None where it says nothing.
-
-    Of several values the greatest counts. `now_s` (Unix seconds) is what a date is held against where the reply has no
-    date of its own.
-    """
+    """Return the whole seconds of Retry-After, a number or an HTTP date (RFC 9110, 10.2.3); None without any."""
     waits_s = [_seconds(value, headers, now_s) for value in _values(headers.get("Retry-After", ""))]
     return max((wait_s for wait_s in waits_s if wait_s is not None), default=None)
 
 
 def read_quota(headers: Mapping[str, str], now_s: float) -> Quota | None:
-    """Read what is left, of several quotas the one that is used up first; None where nothing is said.
-
-    `now_s` (Unix seconds) is what a moment is held against where the reply has no date of its own.
-    """
+    """Read what is left, of several quotas the one that is used up first; None where nothing is said."""
     pairs = [*_parameters(headers.get("RateLimit", ""))]
     for prefix in ("RateLimit", "X-RateLimit", "X-Rate-Limit"):
         remaining, resets = (_values(headers.get(f"{prefix}-{what}", "")) for what in ("Remaining", "Reset"))
         pairs += zip(remaining, resets, strict=False)
-    quotas = [_quota(remaining, _seconds(reset, headers, now_s)) for remaining, reset in pairs]
-    left = [quota for quota in quotas if quota is not None]
+    found = ((_NUMBER.fullmatch(remaining), _seconds(reset, headers, now_s)) for remaining, reset in pairs)
+    left = [Quota(int(float(count[1])), reset_s) for count, reset_s in found if count and reset_s]
     return min(left, key=lambda quota: (quota.remaining / quota.reset_s, -quota.reset_s), default=None)
 
 
@@ -169,11 +149,6 @@ def parse_date(value: str | None) -> float | None:
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
     except (ValueError, OverflowError):
         return None
-
-
-def _quota(remaining: str, reset_s: float | None) -> Quota | None:
-    found = _NUMBER.fullmatch(remaining)
-    return Quota(int(float(found[1])), reset_s) if found and reset_s else None
 
 
 def _seconds(value: str, headers: Mapping[str, str], now_s: float) -> float | None:
@@ -223,18 +198,13 @@ class Effect(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Why a request brought no verdicts.
-
-    `kind` is a short stable label for logs and counts; `sentence` is for people. `throttled` marks the server's own
-    request to slow down, `retry_after_s` (seconds) how long it asked us to wait. `request_id` is what the server's
-    support asks for, empty where none was given, `quota` what the server said of its limit, if it did.
-    """
+    """Why a request brought no verdicts."""
 
     effect: Effect
-    kind: str
+    kind: str  # a short stable label for logs and counts
     sentence: str
     http_status: int = 0
-    throttled: bool = False
+    throttled: bool = False  # the server asked for a slower pace
     retry_after_s: float | None = None
     request_id: str = ""
     quota: Quota | None = None
@@ -246,10 +216,7 @@ class Fault:
 
     @property
     def may_be_length(self) -> bool:
-        """Whether a limit on the URL may be behind it: some proxies answer so, or break the connection.
-
-        What has a request id is the server's own answer, for which the URL was short enough.
-        """
+        """Whether a limit on the URL may be behind it: some proxies answer so, or break the connection."""
         if self.request_id:
             return False
         if self.effect is Effect.IN_DOUBT:
@@ -266,8 +233,7 @@ class Fault:
         )
 
 
-CONNECTION_LOST = "connection lost"
-"""The kind of fault when the connection broke before the reply."""
+CONNECTION_LOST = "connection lost"  # the kind of fault when the connection broke before the reply
 _SERVER_ERROR = 500
 _ABOUT_THE_USER = frozenset({401, 407})
 
@@ -276,12 +242,7 @@ NOT_SENT = Fault(Effect.UNTOUCHED, "not sent", "The run was stopped before this 
 
 
 def doubt_us(fault: Fault, took_us: int | None) -> int:
-    """Return how much doubt a fault leaves about the numbers of its request, as `lifecycle.Fastest` weighs it.
-
-    A refusal, whatever its status, may come before the request is carried out or after it: that shows in the time
-    that it took, in microseconds from the departure. Of no answer, and of a failure, no time tells. No doubt is left
-    by what never departed (`took_us` is None), nor by what is decided before any request is carried out.
-    """
+    """Return how much doubt a fault leaves about the numbers of its request, as `lifecycle.Fastest` weighs it."""
     if took_us is None:
         return 0
     if fault.effect is Effect.IN_DOUBT:
@@ -291,50 +252,38 @@ def doubt_us(fault: Fault, took_us: int | None) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A reply that could be read: `verdicts[i]` belongs to the i-th number asked for.
-
-    `strangers` counts keys that mean no number asked for, or more than one; `stranger_sample` is one of them, masked.
-    `unasked` are those that were removed though nobody asked for it. Where the URL was cut on its way, `cut_at` is the
-    index of the number in which that happened. `quota` is what the server said of its limit, if it did.
-    """
+    """A reply that could be read: `verdicts[i]` belongs to the i-th number asked for."""
 
     verdicts: Alike[Verdict]
-    strangers: int
-    stranger_sample: str
+    strangers: int  # keys that mean no number asked for, or more than one
+    stranger_sample: str  # one of them, masked
     quota: Quota | None = None
-    unasked: tuple[Unasked, ...] = ()
-    cut_at: int | None = None
+    unasked: tuple[Unasked, ...] = ()  # removed though nobody asked for them
+    cut_at: int | None = None  # the index of the number at which the URL was cut on its way
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A readable reply to a read-only call: decoded JSON, and the server's clock (Unix seconds) if it told.
-
-    `stand_in` says that the server is none of Thulium's, by its own word.
-    """
+    """A readable reply to a read-only call: decoded JSON, and the server's clock (Unix seconds) if it told."""
 
     content: object
     server_time_s: float | None
-    stand_in: bool = False
+    stand_in: bool = False  # the server says that it is not Thulium's
 
 
 OK = 200
-WITH_VERDICTS = frozenset({OK, 201, 203, 207})
-"""The HTTP statuses whose body may be the documented one."""
+WITH_VERDICTS = frozenset({OK, 201, 203, 207})  # the HTTP statuses whose body may be the documented one
 _MOST_ERRORS = 20
 
 
 def read_reply(body: bytes, numbers: Sequence[str], region: Region = POLAND, http_status: int = OK) -> Reply | Fault:
-    """Join a reply's body to the numbers asked for, by number; the order of either says nothing.
-
-    `region` tells which other spellings mean the same number.
-    """
+    """Join a reply's body to the numbers asked for, by number; the order of either says nothing."""
     try:
         document, text = json_of(body)
         if isinstance(document, list):
             document = {str(place): entry for place, entry in enumerate(document)}
         if not isinstance(document, dict):
-            return _unreadable(http_status, "it is no object keyed by number")
+            return _unreadable(http_status, "it is not an object keyed by number")
         plain = plain_verdicts([*map(document.get, numbers)]) if len(document) == len(numbers) else None
         # Each key has a colon: as many as there are keys leave room for no other, see `may_repeat`.
         if plain and text.count(b":") == len(document) + plain.keys:
@@ -370,9 +319,13 @@ def _joined(document: Mapping[str, Any], numbers: Sequence[str], region: Region)
     strangers = [key for key in others if owners.get(key, AMBIGUOUS) == AMBIGUOUS]
     found.pop(AMBIGUOUS, None)
     verdicts = verdicts_of([_together(found.get(index, ())) for index in range(len(numbers))])
-    several = [index for index, values in found.items() if len(values) > 1]
+    several = {
+        index: verdicts[index]._replace(detail=" ".join(filter(None, (verdicts[index].detail, SEVERAL_KEYS))))
+        for index, values in found.items()
+        if len(values) > 1
+    }
     return Reply(
-        verdicts.but({index: _of_several(verdicts[index]) for index in several}),
+        verdicts.but(several),
         len(strangers),
         mask(strangers[0]) if strangers else "",
         unasked=unasked_in((key, document[key]) for key in strangers if key not in owners),
@@ -387,15 +340,8 @@ def _together(values: Sequence[Any]) -> Any:
     return values[0] if values else None
 
 
-def _of_several(verdict: Verdict) -> Verdict:
-    return verdict._replace(detail=" ".join(filter(None, (verdict.detail, SEVERAL_KEYS))))
-
-
 def _cut_at(numbers: Sequence[str], found: Collection[int], strangers: Iterable[str], region: Region) -> int | None:
-    """Return where the URL was cut on its way, None where nothing points to that.
-
-    Then the reply speaks of none of the last numbers, but of a beginning of the first of them.
-    """
+    """Return where the URL was cut on its way, None where nothing points to that."""
     place = max(found, default=-1) + 1
     if place == len(numbers):
         return None
@@ -416,8 +362,8 @@ def read_envelope(body: bytes) -> ErrorEnvelope:
     try:
         document, _ = json_of(body)
     except ValueError:
-        return ErrorEnvelope("", "")
-    return _envelope(document) if isinstance(document, dict) else ErrorEnvelope("", "")
+        document = None
+    return _envelope(document if isinstance(document, dict) else {})
 
 
 def _envelope(document: Mapping[str, Any]) -> ErrorEnvelope:
@@ -440,7 +386,7 @@ def _refused_inside(document: Mapping[str, Any], http_status: int) -> Fault:
     """Return the refusal that the server put into a success."""
     envelope = _envelope(document)
     sentence = phrase(
-        "The server refused the request, though with HTTP {http_status}.{said}",
+        "The server refused the request, although it answered HTTP {http_status}.{said}",
         http_status=http_status,
         said=_said(envelope),
     )
@@ -454,12 +400,12 @@ def _said(envelope: ErrorEnvelope) -> str:
 _DENIED = {
     401: "The server does not accept this user and password (HTTP 401).",
     403: "The server forbids this call: the API user lacks the permission (HTTP 403).",
-    404: "The server knows no such campaign (HTTP 404).",
+    404: "The server does not know this campaign (HTTP 404).",
     405: "The server does not know this call (HTTP 405): is the address right?",
-    407: "The proxy wants credentials (HTTP 407).",
+    407: "The proxy asks for a user and password (HTTP 407).",
 }
 _UNTOUCHED = {
-    425: "The server would not begin yet (HTTP 425).",
+    425: "The server does not accept the request yet (HTTP 425).",
     429: "The server asked us to slow down (HTTP 429).",
     503: "The server is overloaded or down for a while (HTTP 503).",
 }
@@ -491,15 +437,11 @@ def _effect_of(http_status: int) -> tuple[Effect, str]:
     if http_status in _UNTOUCHED:
         return Effect.UNTOUCHED, _UNTOUCHED[http_status]
     if http_status in _TOO_LONG:
-        return Effect.REFUSED, phrase(
-            "The request is too long for the server (HTTP {http_status}).", http_status=http_status
-        )
-    if 300 <= http_status < 400:  # noqa: PLR2004 - the class of redirects
-        return Effect.DENIED, phrase(
-            "The server sends us to another address (HTTP {http_status}).", http_status=http_status
-        )
-    if 400 <= http_status < 500 and http_status not in _NO_ANSWER:  # noqa: PLR2004 - the client's faults
-        return Effect.REFUSED, phrase("The server refused the request (HTTP {http_status}).", http_status=http_status)
-    return Effect.IN_DOUBT, phrase(
-        "The server failed or answered strangely (HTTP {http_status}).", http_status=http_status
-    )
+        effect, sentence = Effect.REFUSED, "The request is too long for the server (HTTP {http_status})."
+    elif 300 <= http_status < 400:  # noqa: PLR2004 - the class of redirects
+        effect, sentence = Effect.DENIED, "The server redirects to another address (HTTP {http_status})."
+    elif 400 <= http_status < 500 and http_status not in _NO_ANSWER:  # noqa: PLR2004 - the client's faults
+        effect, sentence = Effect.REFUSED, "The server refused the request (HTTP {http_status})."
+    else:
+        effect, sentence = Effect.IN_DOUBT, "The server failed or answered strangely (HTTP {http_status})."
+    return effect, phrase(sentence, http_status=http_status)

@@ -18,14 +18,12 @@ from typing import NamedTuple
 
 from bulk_remove.errors import UsageError
 
-MAX_DIGITS = 15
-"""The most that ITU-T E.164 allows, country code included."""
+MAX_DIGITS = 15  # the most that ITU-T E.164 allows, country code included
 
 TOO_MANY_DIGITS = "More than fifteen digits: perhaps more than one number, and no spreadsheet keeps so many."
 """Excel keeps fifteen digits and makes zeros of the rest."""
 
-_EXAMPLES = {"PL": "601234555"}
-"""That of the documents; for other regions libphonenumber has one."""
+_EXAMPLES = {"PL": "601234555"}  # that of the documents; for other regions libphonenumber has one
 NO_SUCH_NUMBER = "No number of its country looks like this."
 _LETTERS_OF_A_REGION = 2
 TOO_SHORT = "Too short for its country."
@@ -34,13 +32,7 @@ ZERO = "A zero in front or after the country code: nobody can tell whether it be
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """What there is to know of a region, with its figures for PL.
-
-    `country_code` is 48. `international_prefix` is 00, empty where a country has several: which digits are the
-    prefix and which the country code would be a guess. `full_lengths` are those of a mobile number, 9: subscribers'
-    numbers of other lengths cannot be told from internal ones. `longest` is the longest national number, 10.
-    `example` is a national number that is nobody's data.
-    """
+    """What there is to know of a region, with its figures for PL."""
 
     country_code: str
     international_prefix: str
@@ -89,13 +81,7 @@ def is_name_of(region: str, text: str) -> bool:
 
 
 def problem_in_plan(digits: str, *, certain: bool) -> str:
-    """Return why the country's numbering plan has no such number, or an empty text.
-
-    `digits` begin with a country code. As a rule the length decides, for plans change. What must be `certain` goes by
-    the plan's ranges: in the own country, where a length of its own stands for a service, and wherever nothing but the
-    digits tells where the country code ends. So does a zero after the country code: Italy's numbers have one,
-    elsewhere it is a habit.
-    """
+    """Return why the country's numbering plan has no such number, or an empty text."""
     from phonenumbers import (  # noqa: PLC0415 - costs 30 ms, and importing this module must not
         NumberParseException,
         ValidationResult,
@@ -124,10 +110,7 @@ def problem_in_plan(digits: str, *, certain: bool) -> str:
 
 
 def is_subscriber(digits: str) -> bool:
-    """Tell whether digits that begin with their country code are certainly a telephone's number.
-
-    Freephone numbers and pagers are none: in Poland theirs have other lengths, as a number that lost a digit has.
-    """
+    """Tell whether digits that begin with their country code are certainly a telephone's number."""
     from phonenumbers import PhoneNumberType, number_type, parse  # noqa: PLC0415 - as above
 
     telephones = {
@@ -140,11 +123,9 @@ def is_subscriber(digits: str) -> bool:
     return not problem_in_plan(digits, certain=True) and number_type(parse(f"+{digits}")) in telephones
 
 
-MAX_CELL_CHARS = 64
-"""Twice the longest number with generous formatting; longer cells are prose."""
+MAX_CELL_CHARS = 64  # twice the longest number with generous formatting; longer cells are prose
 
-SEPARATORS = r"[/,;|&\r\n]|\b(?:lub|albo|oraz|i|or|and|oder|und)\b"
-"""What stands between two numbers in one cell."""
+SEPARATORS = r"[/,;|&\r\n]|\b(?:lub|albo|oraz|i|or|and|oder|und)\b"  # what stands between two numbers in one cell
 
 _SPACES = "\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000"
 _DASHES = "\u2010\u2011\u2012\u2013\u2014\u2015\u2212"
@@ -252,7 +233,7 @@ _EXPLANATIONS = tuple(
         (r"\A[0-9 .()+-]*[li\u0406][0-9li .()+\u0406-]*\Z", "A letter l or I that may be a one."),
         (r"[^\W\d_]", LETTERS),
         (r"[\u200f\u202b\u202e\u2067]", "Marks for right-to-left text: the digits may be meant in another order."),
-        (r"[^0-9 .()+-]", "A character that is no part of a phone number."),
+        (r"[^0-9 .()+-]", "A character that is not part of a phone number."),
         (r"\+.*\+", "More than one plus."),
         (r"\A-", "A minus in front."),
         (r"\A\.|[.-]\Z", "A dot or a dash at an end: perhaps a part is missing."),
@@ -289,10 +270,7 @@ _REGISTRARS = re.compile(r"\+([0-9]{1,3})\.[0-9]{7,}")
 
 
 class Reading(NamedTuple):
-    """A cell as it is understood: `text` is what is left of it, `kinds` say what was taken away, each once.
-
-    What is left must be a whole number where `or_else` is not empty; where it is not, that is what is wrong.
-    """
+    """A cell as it is understood: `text` is what is left of it, `kinds` say what was taken away, each once."""
 
     text: str
     kinds: tuple[str, ...] = ()

@@ -19,12 +19,7 @@ from bulk_remove.language import Phrase, counted, joined, ours, phrase
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """What a campaign held before the run's first request and after its last, and what this run removed of it.
-
-    `before` and `after` are None where the server was not asked or did not tell; `note` then says why. `removed`
-    counts the different record ids that the replies named, `without_id` the records that came without one; it may be
-    more if `at_least`, for a request that brought no verdict may have removed some.
-    """
+    """What a campaign held before the run's first request and after its last, and what this run removed of it."""
 
     campaign: str
     before: int | None
@@ -67,9 +62,11 @@ class Proof:
             return phrase("{held}; {removed}: the counts agree.", held=held, removed=removed)
         count = abs(self.unexplained)
         differs = (
-            counted(count, "{count:,} more is gone than that", "{count:,} more are gone than that")
+            counted(count, "{count:,} more is missing than was removed", "{count:,} more are missing than were removed")
             if self.unexplained > 0
-            else counted(count, "{count:,} fewer is gone than that", "{count:,} fewer are gone than that")
+            else counted(
+                count, "{count:,} fewer is missing than was removed", "{count:,} fewer are missing than were removed"
+            )
         )
         return phrase(
             "{held}; {removed}. {differs}: {why}.", held=held, removed=removed, differs=differs, why=self._why()
@@ -95,11 +92,7 @@ _NOT_THERE = (Status.NOT_EXIST, Status.PRESUMED_REMOVED)
 
 
 class CampaignResult(NamedTuple):
-    """What became of a campaign's distinct numbers.
-
-    It is `confirmed` when its own records showed the forms that were asked for. `found` counts the numbers of which a
-    record was found at some time, `gone` those of them that were in a call and are not there any more.
-    """
+    """What became of a campaign's distinct numbers."""
 
     campaign: str
     by_status: Mapping[Status, int]
@@ -120,11 +113,7 @@ class CampaignResult(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class NoneFound:
-    """That not one of a run's numbers was in these campaigns.
-
-    `confirmed` says that the campaigns' own records show the forms in which they were asked for, so that it is an
-    answer. Otherwise it is a guess, which `proves_nothing` when it is about enough numbers to be a bad sign.
-    """
+    """That not one of a run's numbers was in these campaigns."""
 
     numbers: int
     campaigns: tuple[str, ...]
@@ -133,11 +122,7 @@ class NoneFound:
 
 
 def none_found(results: Sequence[CampaignResult]) -> NoneFound | None:
-    """Return in which campaigns none of the numbers was found; None where some were, or nothing is known.
-
-    Each campaign has forms of its own. So one in which none of enough numbers was found is told although others had
-    theirs, and campaigns with few numbers count together when none had any.
-    """
+    """Return in which campaigns none of the numbers was found; None where some were, or nothing is known."""
     anywhere = any(result.there for result in results)
     doubtful = [result for result in results if result.missing and not result.there and not result.confirmed]
     if anywhere:
@@ -209,10 +194,7 @@ def check_closed(rows: int, by_status: Mapping[Status, int]) -> None:
 
 
 def exit_code(ending: Ending, by_status: Mapping[Status, int], nothing: NoneFound | None = None) -> ExitCode:
-    """Return the run's exit code: why it ended early, else whether every number is final and that proves anything.
-
-    `nothing` is that none of the numbers was found, where that is so. A run that was killed had no code of its own.
-    """
+    """Return the run's exit code: why it ended early, else whether every number is final and that proves anything."""
     if ending in _EXIT:
         return _EXIT[ending]
     still_open = any(by_status.get(status, 0) for status in OPEN_STATUSES)
@@ -269,15 +251,14 @@ class Advice(NamedTuple):
     command: str = ""
 
 
-RESUMED = (Status.UNSENT, Status.IN_DOUBT, Status.CALL_IN_PROGRESS)
-"""What a later session asks for again."""
+RESUMED = (Status.UNSENT, Status.IN_DOUBT, Status.CALL_IN_PROGRESS)  # what a later session asks for again
 _FIRST = {
     Ending.DENIED: Advice(
         "The server refused: look at the faults, then at the user's permissions and the campaign.", "bulk-remove check"
     ),
     Ending.UNAVAILABLE: Advice("The server stayed unavailable: wait until it answers again.", "bulk-remove check"),
     Ending.GUARD: Advice(
-        "The canary was judged bad, and the rest was not sent: look at its numbers in report.csv first."
+        "The first request did not pass its check, so the rest was not sent: look at its numbers in report.csv first."
     ),
     Ending.STORAGE: Advice("The disk or the ledger failed: make room first."),
 }
@@ -297,24 +278,14 @@ def advise(
     unasked: Sequence[UnaskedRemoval] = (),
     guess: Advice | None = None,
 ) -> tuple[Advice, ...]:
-    """Return what is left to do, the most urgent first.
-
-    `strangers` counts numbers in replies that nobody asked for, `unasked` are those of them that were removed. `guess`
-    is what to do where none was found in a form that is a guess (`about_a_guess`): that is not a proof.
-    """
+    """Return what is left to do, the most urgent first."""
     left = {status: by_status.get(status, 0) for status in OPEN_STATUSES}
     advice: list[Advice] = []
     if unasked:
         advice.append(Advice(phrase("{removals} {cause}", removals=unasked_told(unasked), cause=ours(CAUSE))))
     if strangers:
-        advice.append(
-            Advice(
-                phrase(
-                    "Replies spoke of {rows} that nobody asked for: look at the log.",
-                    rows=counted(strangers, "{count:,} number", "{count:,} numbers"),
-                )
-            )
-        )
+        rows = counted(strangers, "{count:,} number", "{count:,} numbers")
+        advice.append(Advice(phrase("Replies named {rows} that nobody asked for: look at the log.", rows=rows)))
     if any(left.values()) and ending in _FIRST:
         advice.append(_FIRST[ending])
     if guess is not None:
@@ -325,7 +296,7 @@ def advise(
         )
     if resumable(by_status):
         count = sum(left[status] for status in RESUMED)
-        sentence = phrase("{rows} can still be brought to an answer: go on with this run.", rows=_rows(count))
+        sentence = phrase("{rows} can still get a final answer: resume this run.", rows=_rows(count))
         advice.append(Advice(sentence, f"bulk-remove resume {run_id}"))
     if failed := left[Status.FAILED] + left[Status.UNRECOGNISED]:
         advice.append(
@@ -339,23 +310,13 @@ def advise(
             )
         )
     if invalid := by_status.get(Status.INVALID, 0):
-        advice.append(
-            Advice(
-                phrase(
-                    "{rows} held no phone number and were never sent: correct the cells and run those rows.",
-                    rows=_rows(invalid),
-                )
-            )
-        )
+        told = "{rows} held no phone number and were never sent: correct the cells and run those rows."
+        advice.append(Advice(phrase(told, rows=_rows(invalid))))
     return tuple(advice)
 
 
 def about_a_guess(run_id: str, nothing: NoneFound, held: Held, forms: Forms, region: str) -> Advice:
-    """Say why it proves nothing that none of the numbers was found, and how to find out.
-
-    `held` is how the records of the campaigns are written, empty where they could not be looked at; `forms` are those
-    that were asked for.
-    """
+    """Say why it proves nothing that none of the numbers was found, and how to find out."""
     told = phrase(
         "{found_none} {why}", found_none=_found_none(nothing, forms, region), why=_why_a_guess(held, forms, region)
     )
@@ -405,8 +366,7 @@ def _rows(count: int) -> Phrase:
     return counted(count, "{count:,} row", "{count:,} rows")
 
 
-NIGHTS = 3
-"""So often a file is taken up whose numbers stay open though the server answers; then a person must look."""
+NIGHTS = 3  # so often a file is taken up whose numbers stay open though the server answers; then a person must look
 
 LONGEST_FILE_NAME = 200
 """In bytes. File systems take 255, and the names of a file's reports, while they are written, are 47 longer."""
@@ -450,11 +410,7 @@ def is_passing(name: str) -> bool:
 
 
 def place_of(code: ExitCode, resumable: int, nights: int) -> FilePlace:
-    """Return where a file goes after a run, or a resumed one, that ended with `code`.
-
-    `resumable` numbers could be asked for again, after `nights` sessions that came to their end. What another night
-    can finish stays in the inbox; what needs a person goes to `failed`.
-    """
+    """Return where a file goes after a run, or a resumed one, that ended with `code`."""
     if code is ExitCode.OK:
         return FilePlace.DONE
     if code is ExitCode.NOT_FINAL:
@@ -463,10 +419,7 @@ def place_of(code: ExitCode, resumable: int, nights: int) -> FilePlace:
 
 
 def ends_the_night(code: ExitCode, *, one_campaign: bool) -> bool:
-    """Tell whether the files that follow would fare no better, or nobody wants them to be begun.
-
-    A refusal may be about the campaign of one file, unless all files go to `one_campaign`.
-    """
+    """Tell whether the files that follow would fare no better, or nobody wants them to be begun."""
     return code not in _NEXT_FILE_ANYWAY and (code is not ExitCode.REFUSED or one_campaign)
 
 

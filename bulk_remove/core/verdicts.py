@@ -51,11 +51,7 @@ class UnaskedRemoval(NamedTuple):
 
 
 def unasked_in(strangers: Iterable[tuple[str, Any]]) -> tuple[Unasked, ...]:
-    """Return the removals among (key, what stands under it) of a reply that mean no number asked for.
-
-    A key with no digit is a word of another kind of reply; one without any character may be a number cut to nothing.
-    The reply need not be as documented: that something was removed is heard however it is said.
-    """
+    """Return the removals among (key, what stands under it) of a reply that mean no number asked for."""
     found: list[Unasked] = []
     for key, value in strangers:
         if (not key.strip() or any(map(str.isdigit, key))) and (gone := [*islice(_removals(value), _MOST)]):
@@ -93,19 +89,13 @@ def _plain(key: str) -> str:
 
 
 def unasked_detail(removals: Sequence[Unasked], *, masked: bool = False) -> str:
-    """Return the detail of a number that got no verdict in a reply with such removals, which it may explain.
-
-    For the log the numbers are masked.
-    """
+    """Return the detail of a number that got no verdict in a reply with such removals, which it may explain."""
     told = [each._replace(number=mask(each.number)) if masked else each for each in removals[:_SHOWN]]
-    shown = ", ".join(map(_in_detail, told))
+    shown = ", ".join(
+        (each.number or '""') + (f" (record {_listed(each.record_ids)})" if each.record_ids else "") for each in told
+    )
     more = f" and {len(removals) - _SHOWN} more" if len(removals) > _SHOWN else ""
     return f"The reply named a removal that nobody asked for: {shown}{more}."
-
-
-def _in_detail(removal: Unasked) -> str:
-    number = removal.number or '""'
-    return f"{number} (record {_listed(removal.record_ids)})" if removal.record_ids else number
 
 
 def _listed(record_ids: Sequence[RecordId]) -> str:
@@ -120,16 +110,16 @@ def unasked_told(removals: Sequence[UnaskedRemoval]) -> Phrase:
     latest = removals[-_SHOWN:]
     rest = len(removals) - len(latest)
     more = [counted(rest, "{count:,} more is in the summary.", "{count:,} more are in the summary.")] if rest else []
-    return joined(" ", [*map(_sentence, latest), *more])
-
-
-def _sentence(removal: UnaskedRemoval) -> Phrase:
-    return phrase(
-        "The server says that it removed a number that nobody asked for: {number}{records} in campaign {campaign}.",
-        number=mask(removal.number),
-        records=phrase(" (record {listed})", listed=_listed(removal.record_ids)) if removal.record_ids else "",
-        campaign=removal.campaign,
+    told = (
+        phrase(
+            "The server says that it removed a number that nobody asked for: {number}{records} in campaign {campaign}.",
+            number=mask(each.number),
+            records=phrase(" (record {listed})", listed=_listed(each.record_ids)) if each.record_ids else "",
+            campaign=each.campaign,
+        )
+        for each in latest
     )
+    return joined(" ", [*told, *more])
 
 
 def unasked_stop(removals: Sequence[UnaskedRemoval], run_id: str) -> GuardStop:
@@ -140,8 +130,7 @@ def unasked_stop(removals: Sequence[UnaskedRemoval], run_id: str) -> GuardStop:
     )
 
 
-DETAIL_MAX_CHARS = 300
-"""How much of a server's own words is kept; its pages of HTML are not worth more."""
+DETAIL_MAX_CHARS = 300  # how much of a server's own words is kept; its pages of HTML are not worth more
 _BEGINNING = re.compile(r'\{\s*["}]|\[\s*[\[{"\]]')
 _NOTICE = re.compile(
     r"(?:PHP )?(?:[A-Z][a-z]+ )?(?:Notice|Warning|Deprecated|Standards|error): .* on line \d+"
@@ -185,11 +174,7 @@ def _is_notices(text: str) -> bool:
 
 
 def may_repeat(text: bytes, document: Mapping[str, Any]) -> bool:
-    """Tell whether a key may stand twice in this object of lists of objects; False is certain.
-
-    Of a key that stands twice the decoder keeps the last. The text has a colon for each key, and perhaps some in its
-    strings, so that as many colons as decoded keys leave room for no other key.
-    """
+    """Tell whether a key may stand twice in this object of lists of objects; False is certain."""
     try:
         keys = sum(map(len, chain.from_iterable(document.values())))
     except TypeError:  # some value is not a list of objects
@@ -336,27 +321,21 @@ def verdict_of(value: object) -> Verdict:
         return _PASSED_OVER
     if len(entries) == 1:
         return _of_entry(entries[0])
-    each = _without_repeats(map(_of_entry, entries))
+    # Each record that was removed counts once: by its id, where it has one.
+    by_record: dict[object, Verdict] = {}
+    for place, verdict in enumerate(map(_of_entry, entries)):
+        by_record.setdefault(tuple(map(str, verdict.record_ids)) or place, verdict)
+    each = [*by_record.values()]
     return Verdict(
-        _governing({verdict.event for verdict in each}),
+        min((verdict.event for verdict in each), key=_ORDER.index),
         sum(verdict.removed for verdict in each),
         tuple(record_id for verdict in each for record_id in verdict.record_ids),
         "; ".join(dict.fromkeys(verdict.detail for verdict in each if verdict.detail))[:DETAIL_MAX_CHARS],
     )
 
 
-def _without_repeats(verdicts: Iterable[Verdict]) -> list[Verdict]:
-    """Return the verdicts on a number's records, each record that was removed once: by its id, where it has one."""
-    each: dict[object, Verdict] = {}
-    for place, verdict in enumerate(verdicts):
-        each.setdefault(tuple(map(str, verdict.record_ids)) or place, verdict)
-    return [*each.values()]
-
-
-def _governing(events: set[Event]) -> Event:
-    """Of several records' events the one that decides: what is least settled comes first."""
-    order = (Event.BUSY, Event.UNKNOWN, Event.PASSED_OVER, Event.REFUSED, Event.REMOVED, Event.NOT_EXIST)
-    return next(event for event in order if event in events)
+# Of several records' events the one that decides: what is least settled comes first.
+_ORDER = (Event.BUSY, Event.UNKNOWN, Event.PASSED_OVER, Event.REFUSED, Event.REMOVED, Event.NOT_EXIST)
 
 
 def _of_entry(entry: object) -> Verdict:

@@ -1,4 +1,4 @@
-"""What became of every row, read back in the order of the input.
+"""The result of every row, read back in the order of the input.
 
 A campaign's planned chunks come in the order of its numbers' ordinals, and a row with a new number takes the next of
 them, so rows and states meet in one pass. What a duplicate will need is set aside on disk when its first row passes.

@@ -63,10 +63,7 @@ class Sheet(ABC):
 
     @abstractmethod
     def rows(self, columns: Sequence[int] | None, layout: Layout) -> Iterator[Row]:
-        """Yield the rows that are not blank with the cells of these columns, all for None; fill in the layout.
-
-        Raises DamagedError, or another error that a broken file leads to.
-        """
+        """Yield the rows that are not blank with the cells of these columns, all for None; fill in the layout."""
 
     def first_rows(self, count: int) -> Sequence[Row]:
         """Return the first rows that are not blank with all their cells."""
@@ -85,8 +82,7 @@ _ERRORS = {
     0x2A: "#N/A",
     0x2B: "#GETTING_DATA",
 }
-MOST_ROWS, MOST_COLUMNS = 1 << 20, 1 << 14
-"""No spreadsheet program has more."""
+MOST_ROWS, MOST_COLUMNS = 1 << 20, 1 << 14  # no spreadsheet program has more
 _EXACT_BELOW = 1e15  # Excel keeps 15 digits; a longer number is not the one that was typed
 _CAMPAIGN_DIGITS = 5  # Thulium writes them so: 00001
 _GENERAL = cell_format("General")
@@ -97,15 +93,11 @@ _LAST_DAY = 2_958_466
 _NO_29_FEBRUARY = 60  # Excel's calendar has one in 1900, so that its days before are one off
 
 
-FRAME = struct.Struct(">I")
-"""Stands before each answer of the process that reads a workbook: how many bytes it has."""
+FRAME = struct.Struct(">I")  # stands before each answer of the process that reads a workbook: how many bytes it has
 
 
 class GivenWorkbook(NamedTuple):
-    """A workbook for another process: what to call it, its suffix and size, and how much reading it may take.
-
-    `sampled_rows` is how many rows of a sheet are looked at to choose the column.
-    """
+    """A workbook for another process: what to call it, its suffix and size, and how much reading it may take."""
 
     path: str
     kind: str
@@ -213,11 +205,7 @@ def value_of(cell: Cell) -> Value:
 
 
 def phone_text(cell: Cell) -> str:
-    """Return a cell's text for a phone column, so that what is not a phone number cannot look like one.
-
-    A date without its dashes would be a number of eight digits, and a number past 15 digits is not the one that was
-    typed: the former says that it is a date, the latter keeps its exponent.
-    """
+    """Return a cell's text for a phone column, so that what is not a phone number cannot look like one."""
     value = value_of(cell)
     if isinstance(value, (dt.date, dt.time, dt.timedelta)):
         return f"{type(value).__name__} {cell_text(value)}"
@@ -237,10 +225,7 @@ def phone_texts(cells: Iterable[Cell]) -> list[str]:
 
 
 def campaign_text(cell: Cell) -> str:
-    """Return a cell's text for a column of campaigns: a number gets the zeros in front that a spreadsheet drops.
-
-    `1` becomes `00001`; a text cell stays as it is, and so does a number that cannot be a campaign's.
-    """
+    """Return a cell's text for a column of campaigns: a number gets the zeros in front that a spreadsheet drops."""
     value = value_of(cell)
     if isinstance(value, (int, float)) and not isinstance(value, bool) and value >= 0 and value == value // 1:
         return cell_text(value).zfill(_CAMPAIGN_DIGITS)

@@ -32,8 +32,7 @@ _NOT_TEXT = {"annotation", "note", "ruby-text"}
 _BLANKS = {"tab": "\t", "line-break": "\n"}
 _NOTHING_HIGH = re.compile(r"0*(?:\.0*)?[a-z]*")
 _NUMBER = re.compile(r"[+-]?[0-9]{1,400}(?:\.[0-9]{1,400})?(?:[eE][+-]?[0-9]{1,4})?", re.ASCII)
-_IN_CELL = 2
-"""How deep the paragraphs of a cell lie: right in it."""
+_IN_CELL = 2  # how deep the paragraphs of a cell lie: right in it
 _MOST_DIGITS = 7
 _TIME = re.compile(r"PT([0-9]{1,2})H([0-5]?[0-9])M([0-5]?[0-9])(?:[.,]([0-9]{1,6}))?S")
 _HOURS_A_DAY = 24

@@ -35,13 +35,7 @@ class Places(NamedTuple):
 
 
 def find_files(names: Sequence[str]) -> Places:
-    """Return the files that these names mean.
-
-    A folder means the files of a readable kind in it (not in folders below), a pattern what it matches; both by name.
-    What nights have put into `done` and `failed`, and what lies beside reports, is left out of these; so are those two
-    folders where a shell may have named them, among others. A file that is named twice is read once. Raises InputError
-    for a folder or a pattern without any file.
-    """
+    """Return the files that these names mean."""
     files: dict[Path | str, str] = {}
     notes: list[str] = []
     found: set[str] = set()
@@ -62,13 +56,10 @@ def find_files(names: Sequence[str]) -> Places:
 def nothing_to_read(name: str) -> InputError:
     """Return the error of a folder, a pattern or names that mean no file that can be read."""
     return InputError(
-        phrase(
-            "{name} holds no file that can be read."
-            if Path(name).is_dir()
-            else "{name} matches no file that can be read.",
-            name=harmless(name),
-        ),
-        phrase("Files of these kinds are read: {kinds}, also packed.", kinds=", ".join(sorted(READABLE_KINDS))),
+        "{name} holds no file that can be read." if Path(name).is_dir() else "{name} matches no file that can be read.",
+        "Give a file of one of these kinds, also packed: {kinds}.",
+        name=harmless(name),
+        kinds=", ".join(sorted(READABLE_KINDS)),
     )
 
 
@@ -105,7 +96,7 @@ def _folder_of_nights(path: Path, pattern: Path) -> Path | None:
 
 def _left_out(folder: Path) -> str:
     return phrase(
-        "{folder} is left out: inbox puts files there when it is done with them. To read it, name it alone.",
+        "{folder} is left out: inbox puts files there when it is done with them. To read it, give only this folder.",
         folder=harmless(str(folder)),
     )
 
@@ -127,11 +118,7 @@ def is_readable(path: Path) -> bool:
 
 
 def open_tables(names: Sequence[str], options: ReadOptions) -> tuple[list[Table], tuple[str, ...]]:
-    """Open each file that these names mean; return the tables, and sentences on what was left out.
-
-    A report of this tool is left out where a folder or a pattern holds it, and refused where it was named. Raises what
-    `find_files` and `open_table` do.
-    """
+    """Open each file that these names mean; return the tables, and sentences on what was left out."""
     places = find_files(names)
     tables, notes = [], [*places.notes]
     for file in places.files:
@@ -147,13 +134,7 @@ def open_tables(names: Sequence[str], options: ReadOptions) -> tuple[list[Table]
 
 
 def open_table(path: str, options: ReadOptions, copy: SetAside | None = None) -> Table:
-    """Look the whole input over and choose its phone column; `path` is a file, or - for standard input.
-
-    A `copy` that `set_aside` made of the file is read in its place.
-
-    Raises InputError, with a sentence that names the file, when it cannot be used (nothing of it was read as rows
-    then), UsageError for an option that cannot be, StorageError when there is no room to unpack it.
-    """
+    """Look the whole input over and choose its phone column; `path` is a file, or - for standard input."""
     given = take(path, READABLE_KINDS, options.spool_dir, copy)
     looked_over = look_over(given)
     table = (open_delimited if given.kind in TEXT_KINDS else open_workbook)(looked_over, options)

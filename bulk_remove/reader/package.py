@@ -13,7 +13,6 @@ from typing import BinaryIO, NamedTuple
 from xml.parsers import expat
 
 from bulk_remove.errors import InputError
-from bulk_remove.language import phrase
 from bulk_remove.reader.cells import DamagedError, ProtectedError
 
 _READ_BYTES = 1 << 18  # what fits into the cache of a processor is searched a fifth faster than a megabyte
@@ -84,10 +83,7 @@ class Package:
         return self.content(name)
 
     def sheets(self, workbook: str, sheets_of: Callable[[bytes], Iterable[SheetPlace]]) -> list[SheetPlace]:
-        """Return the sheets that can hold rows, in their order.
-
-        `sheets_of` reads the workbook's own part, and names in place of each part its relationship.
-        """
+        """Return the sheets that can hold rows, in their order."""
         targets = self.targets(workbook, "/worksheet")
         found = sheets_of(self.index(workbook))
         return [SheetPlace(name, hidden, targets[link]) for name, hidden, link in found if link in targets]
@@ -114,20 +110,15 @@ def most_expanded_bytes(size_bytes: int) -> int:
 def expands_too_far(path: str, most_bytes: int) -> InputError:
     """Return the error of a workbook of which more than that came out."""
     return InputError(
-        phrase(
-            "{path} would expand to more than {size} MB, which no list of numbers does.",
-            path=path,
-            size=most_bytes >> 20,
-        ),
+        "{path} would expand to more than {size} MB; a list of numbers does not.",
         "Delete what is not needed, or save the sheet with the numbers as CSV.",
+        path=path,
+        size=most_bytes >> 20,
     )
 
 
 class Events:
-    """XML parsed by events; the names of elements come without their prefixes. What is missing is passed over.
-
-    expat expands no entity from outside; a document type, which alone could define others, is refused.
-    """
+    """XML parsed by events; the names of elements come without their prefixes. What is missing is passed over."""
 
     def __init__(
         self,

@@ -37,11 +37,7 @@ _LAST_BYTES = 1 << 12
 
 @dataclass(frozen=True, slots=True)
 class TextFile:
-    """A text file whose encoding is known and whose every byte decodes.
-
-    `notes` say how the encoding was found. `above` counts the characters of a first line that is for spreadsheets
-    alone (`sep=;`), and `separator` is what it says, empty without one.
-    """
+    """A text file whose encoding is known and whose every byte decodes."""
 
     looked_over: LookedOver
     encoding: str
@@ -51,21 +47,13 @@ class TextFile:
     separator: str = ""
 
     @property
-    def name(self) -> str:
-        """What messages call it."""
-        return self.looked_over.name
-
-    @property
     def is_utf8(self) -> bool:
         """Whether its bytes are those of UTF-8."""
         return self.encoding in _UTF8
 
     @contextmanager
     def characters(self) -> Iterator[io.TextIOWrapper]:
-        """Open it as text, line ends as they are, without a byte order mark and without `above`.
-
-        Raises InputError when it is not what was looked over, or changes meanwhile.
-        """
+        """Open it as text, line ends as they are, without a byte order mark and without `above`."""
         codec = "utf-8" if self.is_utf8 else self.encoding
         with self._checked() as file:
             text = io.TextIOWrapper(file, encoding=codec, newline="")
@@ -87,10 +75,7 @@ class TextFile:
 
     @contextmanager
     def utf8(self) -> Iterator[Callable[[int], bytes]]:
-        """Open the same as UTF-8: a function that returns the next bytes, about as many as it is asked for.
-
-        A file that is UTF-8 is handed over as it stands, at no cost. Raises as `characters` does.
-        """
+        """Open the same as UTF-8: a function that returns the next bytes, about as many as it is asked for."""
         if self.is_utf8:
             with self._checked() as file:
                 file.seek(self.above + len(codecs.BOM_UTF8) * self.looked_over.has_bom)
@@ -112,10 +97,7 @@ class TextFile:
 
 
 def without_separator_line(text: TextFile) -> TextFile:
-    """Return the file below a first line `sep=;`, which Excel writes and reads for itself.
-
-    Excel and LibreOffice do not show that line: the one below it is their row 1. So it is ours.
-    """
+    """Return the file below a first line `sep=;`, which Excel writes and reads for itself."""
     with text.characters() as characters:
         found = _SEPARATOR_LINE.match(characters.read(_SEPARATOR_LINE_CHARACTERS))
     if not found:
@@ -147,10 +129,7 @@ _HIGH_RUN = re.compile(rb"[\x80-\xff]+")
 
 @dataclass(frozen=True, slots=True)
 class Census:
-    """The bytes past ASCII of a whole file: how many of each, and how many of them beside a letter and between two.
-
-    `sample` is some of its lines.
-    """
+    """The bytes past ASCII of a whole file: how many of each, and how many of them beside a letter and between two."""
 
     all: Counter[int]
     beside: Counter[int]
@@ -169,8 +148,8 @@ class Census:
 
     def _looks_like_utf8(self) -> bool:
         """Whether what is not ASCII is mostly well-formed UTF-8: then it is UTF-8 that was damaged."""
-        runs = _HIGH_RUN.findall(self.sample)
-        return 2 * sum(map(_is_utf8, runs)) >= len(runs)
+        runs: list[bytes] = _HIGH_RUN.findall(self.sample)
+        return 2 * sum(run.decode(errors="ignore").encode() == run for run in runs) >= len(runs)
 
     def _decoded(self, encoding: str) -> dict[int, str] | None:
         """Return what each byte is, None when some is nothing or a control character."""
@@ -234,32 +213,17 @@ def _count(bytes_seen: Counter[int], letters: Mapping[int, str], but: frozenset[
     return sum(count for byte, count in bytes_seen.items() if letters[byte] not in but)
 
 
-def _is_utf8(run: bytes) -> bool:
-    try:
-        run.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
 def _of_another_script(sample: bytes) -> str | None:
     """Return what charset-normalizer finds, when that has ASCII at its bottom and gives letters that are not Latin."""
     from charset_normalizer import from_bytes  # noqa: PLC0415 - rarely needed
 
     best = from_bytes(sample).best()
-    if best is None or not _extends_ascii(best.encoding):
+    if best is None or _ASCII.decode(best.encoding, "replace") != _ASCII.decode("ascii"):
         return None
     strange = {letter for letter in str(best) if not letter.isascii()}
     if len(strange) < _FEWEST_KINDS or not all(map(_of_a_word, strange)):
         return None
     return codecs.lookup(best.encoding).name
-
-
-def _extends_ascii(encoding: str) -> bool:
-    try:
-        return _ASCII.decode(encoding) == _ASCII.decode("ascii")
-    except UnicodeError:
-        return False
 
 
 def _of_a_word(letter: str) -> bool:
@@ -275,10 +239,7 @@ _NOT_OF_FILES = {"idna", "punycode", "raw-unicode-escape", "unicode-escape"}
 
 
 def decoded(looked_over: LookedOver, wanted: str | None) -> TextFile:
-    """Return the text in the wanted encoding, or in the one that is found out when that is None.
-
-    Raises InputError when none is certain or some byte does not decode, UsageError for an encoding Python has not.
-    """
+    """Return the text in the wanted encoding, or in the one that is found out when that is None."""
     if wanted is not None:
         return _wanted(looked_over, wanted)
     if not looked_over.text_fault:
@@ -290,7 +251,7 @@ def decoded(looked_over: LookedOver, wanted: str | None) -> TextFile:
             encoding = census_of(file).encoding()
         if encoding:
             note = phrase(
-                "The text is not UTF-8: {encoding} was found out by its letters; --encoding names another.",
+                "The text is not UTF-8: it looks like {encoding}. If that is wrong, name its encoding with --encoding.",
                 encoding=encoding,
             )
             return _checked(looked_over, encoding, (note,))
@@ -301,8 +262,9 @@ def _wanted(looked_over: LookedOver, wanted: str) -> TextFile:
     encoding = _known(wanted)
     if encoding is None or encoding in _NOT_OF_FILES:
         raise UsageError(
-            phrase("There is no text encoding '{name}'.", name=mask(wanted)),
+            "There is no text encoding '{name}'.",
             "Name one that Python knows, for example --encoding cp1250.",
+            name=mask(wanted),
         )
     if encoding in {"utf-8", "utf-8-sig"}:
         if looked_over.text_fault:
@@ -310,12 +272,10 @@ def _wanted(looked_over: LookedOver, wanted: str) -> TextFile:
         return decoded(looked_over, None)
     if looked_over.has_bom:
         raise InputError(
-            phrase(
-                "{name} begins with the mark of UTF-8, so it is not {encoding}.",
-                name=looked_over.name,
-                encoding=encoding,
-            ),
+            "{name} begins with the mark of UTF-8, so it is not {encoding}.",
             "Leave out --encoding.",
+            name=looked_over.name,
+            encoding=encoding,
         )
     return _checked(looked_over, encoding, ())
 
@@ -379,15 +339,18 @@ def _utf16(looked_over: LookedOver) -> str | None:
 
 def _not_in(name: str, encoding: str, line: int) -> InputError:
     return InputError(
-        phrase(
-            "{name} holds bytes that are no text in {encoding} (line {line}).", name=name, encoding=encoding, line=line
-        ),
+        "{name} has bytes that are not text in {encoding} (line {line}).",
         "Name the encoding that it is in with --encoding, or save it as UTF-8; in Excel, File > Save as > CSV UTF-8.",
+        name=name,
+        encoding=encoding,
+        line=line,
     )
 
 
 def _undecided(name: str, fault: str) -> InputError:
     return InputError(
-        phrase("{name} {fault}, and no other encoding is certain.", name=name, fault=fault),
+        "{name} {fault}, and its encoding is not certain.",
         "Save it as UTF-8 (in Excel, File > Save as > CSV UTF-8), or name its encoding, for example --encoding cp1250.",
+        name=name,
+        fault=fault,
     )

@@ -21,7 +21,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, Protocol, Self, cast
+from typing import Any, BinaryIO, Self, cast
 
 import orjson
 
@@ -37,22 +37,15 @@ from bulk_remove.reader.table import (
     TITLE_ROWS,
     Cut,
     Heading,
+    OddRows,
     ReadOptions,
     Table,
+    block_of,
     check_is_list,
     find_heading,
-    headers_again,
-    titles_of,
 )
 
 _POSITION = re.compile(r"[1-9][0-9]{0,3}")
-
-
-class Samples(Protocol):
-    """A workbook that is open somewhere."""
-
-    def sample(self, sheet: int) -> list[tuple[int, tuple[str, ...]]]:
-        """Return the first rows that are not blank of a sheet, with their numbers, all as wide as the widest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,29 +60,28 @@ class FoundSheet:
 
 
 _WHICH = "Name the sheet that is meant with --sheet and its name, or its position counted from 1."
-_Sheets = Sequence[tuple[str, bool]]
-"""The sheets that can hold rows: their names, and whether each is hidden."""
+_Sheets = Sequence[tuple[str, bool]]  # the sheets that can hold rows: their names, and whether each is hidden
 
 
-def find_sheet(path: str, workbook: Samples, sheets: _Sheets, options: ReadOptions) -> FoundSheet:
-    """Return the sheet that was asked for, or the one visible sheet with a certain phone column.
-
-    Raises InputError when there is no such sheet, or not exactly one.
-    """
+def find_sheet(path: str, workbook: "WorkbookProcess", sheets: _Sheets, options: ReadOptions) -> FoundSheet:
+    """Return the sheet that was asked for, or the one visible sheet with a certain phone column."""
     if options.sheet is None:
         return _only_sheet(path, workbook, sheets, options)
     place = _place_of(path, sheets, options.sheet)
     found = _candidate(path, workbook, sheets, place, options)
     if found is None:
         raise InputError(
-            phrase("{path}, sheet '{name}' holds no text.", path=path, name=harmless(sheets[place][0])),
-            phrase("Its sheets are {listed}.", listed=_listed(sheets)),
+            "{path}, sheet '{name}' holds no text.",
+            "Its sheets are {listed}.",
+            path=path,
+            name=harmless(sheets[place][0]),
+            listed=_listed(sheets),
         )
     notes = (phrase("Sheet '{name}' is hidden.", name=harmless(found.name)),) if found.hidden else ()
     return replace(found, notes=(*notes, *_others(workbook, sheets, found, options.region)))
 
 
-def _others(workbook: Samples, sheets: _Sheets, found: FoundSheet, region: str) -> Iterator[str]:
+def _others(workbook: "WorkbookProcess", sheets: _Sheets, found: FoundSheet, region: str) -> Iterator[str]:
     """Yield a note on each other sheet with phone numbers than the one that was named."""
     for place, (name, _) in enumerate(sheets):
         if place == found.place:
@@ -128,7 +120,7 @@ def _place_of(path: str, sheets: _Sheets, wanted: str) -> int:
     )
 
 
-def _only_sheet(path: str, workbook: Samples, sheets: _Sheets, options: ReadOptions) -> FoundSheet:
+def _only_sheet(path: str, workbook: "WorkbookProcess", sheets: _Sheets, options: ReadOptions) -> FoundSheet:
     certain: list[FoundSheet] = []
     refused: dict[int, InputError] = {}
     for place in range(len(sheets)):
@@ -141,12 +133,10 @@ def _only_sheet(path: str, workbook: Samples, sheets: _Sheets, options: ReadOpti
     if len(certain) == 1 and not certain[0].hidden:
         if says_keep(certain[0].name) and not options.to_keep:
             raise InputError(
-                phrase(
-                    "{path}: the name of sheet '{name}' says that its numbers must stay, not be removed.",
-                    path=path,
-                    name=harmless(certain[0].name),
-                ),
+                "{path}: the name of sheet '{name}' says that its numbers must stay, not be removed.",
                 "If they are to be removed, name the sheet with --sheet; if they must stay, give the file with --keep.",
+                path=path,
+                name=harmless(certain[0].name),
             )
         return _beside(path, workbook, sheets, certain[0], refused, options.region)
     reports = [error for error in refused.values() if isinstance(error, OwnReportError)]
@@ -154,27 +144,26 @@ def _only_sheet(path: str, workbook: Samples, sheets: _Sheets, options: ReadOpti
         raise next(iter(reports or refused.values()))
     if not certain and not refused:
         raise InputError(
-            phrase("{path} holds no text.", path=path),
-            "Put a row with the names of the columns on top, then the numbers.",
+            "{path} holds no text.", "Put a row with the names of the columns on top, then the numbers.", path=path
         )
     names = [found.name for found in certain]
     raise InputError(
-        phrase(
-            "{path} does not have exactly one visible sheet whose phone column is certain; its sheets are {listed}.",
-            path=path,
-            listed=_listed(sheets, names),
-        ),
+        "{path} does not have exactly one visible sheet whose phone column is certain; its sheets are {listed}.",
         _WHICH,
+        path=path,
+        listed=_listed(sheets, names),
     )
 
 
 def _beside(
-    path: str, workbook: Samples, sheets: _Sheets, found: FoundSheet, refused: Mapping[int, InputError], region: str
+    path: str,
+    workbook: "WorkbookProcess",
+    sheets: _Sheets,
+    found: FoundSheet,
+    refused: Mapping[int, InputError],
+    region: str,
 ) -> FoundSheet:
-    """Return the only certain sheet with a note on each one passed over that holds phone numbers.
-
-    Raises InputError when the name of one says that its numbers are those to be removed.
-    """
+    """Return the only certain sheet with a note on each one passed over that holds phone numbers."""
     notes = []
     for place, error in refused.items():
         name = harmless(sheets[place][0])
@@ -184,15 +173,13 @@ def _beside(
         rows = [cells for _, cells in workbook.sample(place)]
         if says_remove(sheets[place][0]) and any(may_be_number(cell) for cells in rows for cell in cells):
             raise InputError(
-                phrase(
-                    "{path}: the phone column of sheet '{found}' is certain, but sheet '{name}' holds phone numbers, "
-                    "too, and its name says that they are to be removed; the sheets are {listed}.",
-                    path=path,
-                    found=harmless(found.name),
-                    name=name,
-                    listed=_listed(sheets, [found.name]),
-                ),
+                "{path}: the phone column of sheet '{found}' is certain, but sheet '{name}' holds phone numbers, "
+                "too, and its name says that they are to be removed; the sheets are {listed}.",
                 _WHICH,
+                path=path,
+                found=harmless(found.name),
+                name=name,
+                listed=_listed(sheets, [found.name]),
             )
         if phone_columns(rows[0], rows[1:] or rows, region):
             notes.append(
@@ -204,7 +191,9 @@ def _beside(
     return replace(found, notes=tuple(notes))
 
 
-def _candidate(path: str, workbook: Samples, sheets: _Sheets, place: int, options: ReadOptions) -> FoundSheet | None:
+def _candidate(
+    path: str, workbook: "WorkbookProcess", sheets: _Sheets, place: int, options: ReadOptions
+) -> FoundSheet | None:
     """Return the sheet with its column, None for a blank sheet. Raises InputError when no column is certain."""
     first = workbook.sample(place)
     if not first:
@@ -267,10 +256,10 @@ class WorkbookProcess:
         except OSError as error:
             problem = error.strerror or type(error).__name__
             raise InputError(
-                phrase(
-                    "{path} cannot be read: no process starts for it ({problem}).", path=self._path, problem=problem
-                ),
+                "{path} cannot be read: no process could be started for it ({problem}).",
                 _AS_CSV,
+                path=self._path,
+                problem=problem,
             ) from None
         self._requests = cast("BinaryIO", self._process.stdin)
         self._answers = cast("BinaryIO", self._process.stdout)
@@ -347,13 +336,13 @@ class WorkbookProcess:
         code = self._process.wait()
         if self._took_too_long:
             sentence = phrase(
-                "{path} takes more than {seconds} seconds to read, which no list of numbers does.",
+                "{path} takes more than {seconds} seconds to read; a list of numbers does not.",
                 path=self._path,
                 seconds=self._given.most_seconds,
             )
         else:
             sentence = phrase(
-                "{path} cannot be read: the process that reads it broke off ({code}).",
+                "{path} cannot be read: the process that was reading it failed ({code}).",
                 path=self._path,
                 code=code,
             )
@@ -364,37 +353,23 @@ _MOST_BYTES = 8 << 30  # the process that reads it gives up before
 
 
 def open_workbook(looked_over: LookedOver, options: ReadOptions) -> Table:
-    """Choose the sheet and its column, and read it.
-
-    Raises InputError when it cannot be used or more than one sheet could be, StorageError when there is no room.
-    """
-    given = looked_over.given
+    """Choose the sheet and its column, and read it."""
     rows = Spool(options.spool_dir)
     with looked_over.opened() as file:
         size_bytes = file.seek(0, 2)
         file.seek(0)
-        with WorkbookProcess(given.name, given.kind, size_bytes) as workbook:
-            found = find_sheet(given.name, workbook, workbook.open(file), options)
+        with WorkbookProcess(looked_over.name, looked_over.kind, size_bytes) as workbook:
+            found = find_sheet(looked_over.name, workbook, workbook.open(file), options)
             wanted = _wanted(found, options)
-            rows.fill(given.name, workbook.read(wanted), _MOST_BYTES)
+            rows.fill(looked_over.name, workbook.read(wanted), _MOST_BYTES)
             result = workbook.result
         looked_over.check_unchanged(file)
     heading = found.heading
-    source = Source(
-        file=given.file,
+    source = heading.source(
+        looked_over,
+        (*heading.notes, *found.notes, *map(unpacked, result["notes"])),
         sheet=found.name,
         header=heading.names + ("",) * (result["width"] - len(heading.names)),
-        column=heading.column.index,
-        column_reason=heading.column.reason,
-        encoding="",
-        delimiter="",
-        sha256=looked_over.sha256,
-        size_bytes=looked_over.fingerprint.size_bytes,
-        header_row=heading.row,
-        campaign_column=heading.campaign,
-        code_column=heading.code,
-        beside=heading.beside,
-        notes=(*heading.notes, *found.notes, *map(unpacked, result["notes"])),
     )
     return _Workbook(source, rows, looked_over)
 
@@ -431,16 +406,17 @@ class _Workbook:
             while head := frames.read(FRAME.size):
                 first, cells, others, campaigns, codes, beside, shown = orjson.loads(frames.read(*FRAME.unpack(head)))
                 rows = range(first, first + len(cells)) if isinstance(first, int) else first
-                told = {int(place): text for place, text in shown.items()}
                 whole = [(*kept, *([""] * (width - len(kept)))) for kept in others]
                 *beside, titled = beside
                 columns = {self.source.column: cells, **dict(zip(self.source.beside, beside, strict=True))}
+                if self.source.code_column is not None:
+                    columns[self.source.code_column] = codes
                 if self.source.campaign_column is not None:
                     columns[self.source.campaign_column] = campaigns
-                columns |= dict(enumerate(zip(*whole, strict=True)))
-                problems = headers_again(self.source, rows, columns)
-                columns[_beside_phones(self.source.column)] = titled
-                titles = titles_of(self.source, columns, problems)
-                yield RowBlock(self.source, rows, cells, whole, campaigns, problems, codes, told, beside, titles)
+                odd = OddRows(self.source, rows, {**columns, **dict(enumerate(zip(*whole, strict=True)))})
+                odd.find_headers()
+                odd = replace(odd, columns={**odd.columns, _beside_phones(self.source.column): titled})
+                block = block_of(odd, whole, {int(place): text for place, text in shown.items()})
+                yield replace(block, campaigns=campaigns, beside=beside)  # a campaign is written otherwise for itself
         with self._looked_over.opened() as file:
             self._looked_over.check_unchanged(file)

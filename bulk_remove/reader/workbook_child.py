@@ -63,7 +63,7 @@ _STARTS = (
     (b"\x1f\x8b", "a file packed with gzip"),
     (b"%PDF", "a PDF document"),
     (b"{\\rtf", "a text document (RTF)"),
-    *((start, "a workbook of Excel 4 or before") for start in (b"\t\0\4\0", b"\t\2\6\0", b"\t\4\6\0")),
+    *((start, "a workbook of Excel 4 or earlier") for start in (b"\t\0\4\0", b"\t\2\6\0", b"\t\4\6\0")),
 )
 _HTML = (b"<html", b"<!doctype html", b"<table", b"<head", b"<body", b"<meta")
 _FLAT_OPENDOCUMENT = b"urn:oasis:names:tc:opendocument"
@@ -71,10 +71,7 @@ _EXCEL_2003 = b"urn:schemas-microsoft-com:office:spreadsheet"
 
 
 def open_sheets(given: GivenWorkbook, file: BinaryIO) -> Sequence[Sheet]:
-    """Return the sheets of a workbook that is what its suffix says; an empty one says nothing.
-
-    Raises InputError that says what it is instead, ProtectedError, or DamagedError.
-    """
+    """Return the sheets of a workbook that is what its suffix says; an empty one says nothing."""
     start = file.read(_LOOKED_AT_BYTES)
     file.seek(0)
     if start.startswith(_OLE_START):
@@ -94,8 +91,10 @@ def open_sheets(given: GivenWorkbook, file: BinaryIO) -> Sequence[Sheet]:
         sheets = sheets_of_xlsx(package) if found == ".xlsx" else sheets_of_xlsb(package)
     if len(sheets) > _MOST_SHEETS:
         raise InputError(
-            phrase("{path} has more than {count:,} sheets.", path=given.path, count=_MOST_SHEETS),
+            "{path} has more than {count:,} sheets.",
             "Save the sheet with the numbers as CSV.",
+            path=given.path,
+            count=_MOST_SHEETS,
         )
     return sheets
 
@@ -168,8 +167,7 @@ _DAMAGE = (ArithmeticError, LookupError, OSError, ValueError, struct.error, zlib
 """What comes of numbers, places and sizes in a file that cannot be."""
 _LEAST_SAMPLED, _SAMPLED_CELLS = 30, 200_000
 """Rows that are shown to whoever chooses the column, and cells: to judge each costs microseconds."""
-_MORE_SECONDS = 5
-"""After these the system ends this process, if nobody is left to do it."""
+_MORE_SECONDS = 5  # after these the system ends this process, if nobody is left to do it
 _PLAIN = {str, int, float, bool, dt.date, dt.datetime, dt.time, dt.timedelta}
 
 
@@ -262,12 +260,7 @@ class _Reading:
         self.width = 0
 
     def blocks(self) -> Iterator[tuple[Any, ...]]:
-        """Yield rows, phone cells, all cells, campaigns, codes, other columns, and what is shown of phone cells.
-
-        What is shown instead of a phone cell stands under its place.
-
-        Consecutive rows are the first of them alone.
-        """
+        """Yield rows, phone cells, all cells, campaigns, codes, other columns, and what is shown of phone cells."""
         rows = dropwhile(lambda row: row[0] <= self._wanted.header_row, self._counted())
         while block := list(islice(rows, self._wanted.block_rows)):
             numbers = [number for number, _, _ in block]
@@ -339,24 +332,24 @@ class _Reading:
 
 def _damaged(path: str) -> InputError:
     return InputError(
-        phrase("{path} is damaged, or not a workbook.", path=path),
+        "{path} is damaged, or not a workbook.",
         "Check that it was copied or downloaded whole; else open it in Excel and save it again as .xlsx.",
+        path=path,
     )
 
 
 def _protected(path: str) -> InputError:
     return InputError(
-        phrase("{path} is protected with a password.", path=path),
+        "{path} is protected with a password.",
         "Open it in the program that wrote it and save it without a password; in Excel, File > Info > Protect.",
+        path=path,
     )
 
 
 def _too_large(given: GivenWorkbook) -> InputError:
     return InputError(
-        phrase(
-            "{path} takes more than {size} MB of memory to read, which no list of numbers does.",
-            path=given.path,
-            size=given.most_bytes >> 20,
-        ),
+        "{path} takes more than {size} MB of memory to read; a list of numbers does not.",
         "Delete what is not needed, or save the sheet with the numbers as CSV.",
+        path=given.path,
+        size=given.most_bytes >> 20,
     )

@@ -13,7 +13,6 @@ from functools import cache
 
 from bulk_remove.core.cell_formats import CellFormat, built_in_format, cell_format
 from bulk_remove.errors import InputError
-from bulk_remove.language import phrase
 from bulk_remove.reader.cells import (
     MOST_COLUMNS,
     MOST_ROWS,
@@ -264,14 +263,12 @@ class _Sheet(Sheet):
         from bulk_remove.core.model import harmless  # noqa: PLC0415 - only this should pay for it
 
         return InputError(
-            phrase(
-                "{path}, sheet '{sheet}': the rows are not in their order; row {row} follows row {last}.",
-                path=self._package.path,
-                sheet=harmless(self.name),
-                row=row,
-                last=last,
-            ),
+            "{path}, sheet '{sheet}': the rows are not in order: row {row} follows row {last}.",
             "Open it in Excel and save it again as .xlsx.",
+            path=self._package.path,
+            sheet=harmless(self.name),
+            row=row,
+            last=last,
         )
 
     def _searched(self, columns: Sequence[int] | None, layout: Layout) -> Iterator[Row]:

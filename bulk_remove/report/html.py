@@ -18,7 +18,8 @@ import jinja2
 from bulk_remove.core.model import FINAL_STATUSES, Rehearsal, Status, harmless
 from bulk_remove.core.summary import MEANING, Advice, Ending, NoneFound, headline
 from bulk_remove.core.timeline import MOST_ROUNDS, REPLY_EDGES_S, Course, duration
-from bulk_remove.language import Phrase, joined, language_in_use, one_line, ours, phrase, say, say_counted, translated
+from bulk_remove.language import joined, language_in_use, one_line, ours, phrase, say, say_counted, translated
+from bulk_remove.report.csv import facts_of, settings_of
 
 WIDTH = 1000.0
 HEIGHT = 100.0
@@ -50,15 +51,11 @@ def stacked(counts: Sequence[tuple[str, int]]) -> list[Box]:
 def bars(values: Sequence[float], top: float) -> list[Box]:
     """Return a bar for each value that is not 0; `top` is the value at the upper edge."""
     width = WIDTH / len(values)
+    highs = [HEIGHT * value / top for value in values]
     return [
-        Box(
-            _fine(index * width),
-            _fine(HEIGHT - HEIGHT * value / top),
-            _fine(width),
-            _fine(HEIGHT * value / top),
-        )
-        for index, value in enumerate(values)
-        if value
+        Box(_fine(index * width), _fine(HEIGHT - high), _fine(width), _fine(high))
+        for index, high in enumerate(highs)
+        if high
     ]
 
 
@@ -80,10 +77,8 @@ def steps(values: Sequence[float], top: float) -> str:
 def growth(values: Sequence[float], top: float) -> str:
     """Return an SVG path through the values, from the first at the left edge to the last at the right."""
     width = WIDTH / max(1, len(values) - 1)
-    points = (
-        f"{_fine(index * width):g},{_fine(HEIGHT - HEIGHT * value / top):g}" for index, value in enumerate(values)
-    )
-    return "M" + "L".join(points)
+    highs = (HEIGHT - HEIGHT * value / top for value in values)
+    return "M" + "L".join(f"{_fine(index * width):g},{_fine(high):g}" for index, high in enumerate(highs))
 
 
 def round_top(value: float) -> float:
@@ -97,12 +92,7 @@ def _fine(value: float) -> float:
 
 
 _MOST_REASONS = 50
-_SHARES = {
-    0.5: "half within {time}",
-    0.95: "95 % within {time}",
-    0.99: "99 % within {time}",
-    1.0: "the longest {time}",
-}
+_SHARES = {0.5: "half within {time}", 0.95: "95 % within {time}", 0.99: "99 % within {time}", 1.0: "the longest {time}"}
 
 
 def write_page(
@@ -120,6 +110,8 @@ def write_page(
         "language": language_in_use().code,
         "headline": headline(by_status, Ending(summary["ending"]), nothing, Rehearsal(summary["rehearsal"] or "")),
         "advice": advice,
+        "facts": [*facts_of(summary)],
+        "settings": [*settings_of(summary)],
         "verdicts": _verdicts(by_status),
         "progress": _progress(summary, course),
         "pace": _pace(course),
@@ -176,33 +168,26 @@ def _verdicts(by_status: Mapping[Status, int]) -> dict[str, Any]:
 
 def _progress(summary: Mapping[str, Any], course: Course) -> dict[str, Any]:
     known = [*accumulate(course.final, initial=course.final_before)]
-    return {
-        "path": growth(known, max(1, summary["numbers"])),
-        "before": course.final_before,
-        "untimed": course.final_untimed,
-        "at_end": known[-1],
-        "breaks": _breaks(course),
-    }
+    path = growth(known, max(1, summary["numbers"]))
+    before, untimed = course.final_before, course.final_untimed
+    return {"path": path, "before": before, "untimed": untimed, "at_end": known[-1], "breaks": _breaks(course)}
 
 
 def _pace(course: Course) -> dict[str, Any]:
     rates = [count / course.timeline.part_s for count in course.requests]
     ceilings = course.timeline.ceilings()
+    told = {span.rate for span in course.timeline.sessions}
     top = round_top(max(*rates, *ceilings))
     return {
         "bars": bars(rates, top),
         "ceiling": steps(ceilings, top),
-        "ceilings": joined(", ", (phrase("{rate:g}", rate=rate) for rate in sorted(_rates(course)))),
+        "ceilings": joined(", ", (phrase("{rate:g}", rate=rate) for rate in sorted(told))),
         "marks": marks(course.slow_down),
         "slow_downs": sum(course.slow_down),
         "highest": max(rates),
         "top": top,
         "breaks": _breaks(course),
     }
-
-
-def _rates(course: Course) -> set[float]:
-    return {span.rate for span in course.timeline.sessions}
 
 
 def _breaks(course: Course) -> list[float]:
@@ -261,15 +246,15 @@ def _calls(course: Course) -> dict[str, Any]:
     return {
         "count": course.waited.total(),
         "by_status": joined(
-            ", ", (_counted(status, course.waited[status]) for status in Status if course.waited[status])
+            ", ",
+            (
+                phrase("{count:,} {status}", count=course.waited[status], status=status.value)
+                for status in Status
+                if course.waited[status]
+            ),
         ),
-        "bars": bars(rounds, max(1, *rounds)),
         "rows": [*zip(labels, rounds, strict=True)],
     }
-
-
-def _counted(status: Status, count: int) -> Phrase:
-    return phrase("{count:,} {status}", count=count, status=status.value)
 
 
 def _invalid(summary: Mapping[str, Any], course: Course) -> dict[str, Any]:

@@ -1,24 +1,25 @@
 """The report as a workbook: text as text, never a formula; written row by row, so that memory does not grow."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import chain, islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import IO, cast
+from typing import IO, Any, cast
 
 import xlsxwriter
 from xlsxwriter.exceptions import FileCreateError
 from xlsxwriter.format import Format
 from xlsxwriter.worksheet import Worksheet
 
-from bulk_remove.core.model import NEVER_SENT, OPEN_STATUSES, REPORT_COLUMNS, Status
+from bulk_remove.core.model import NEVER_SENT, OPEN_STATUSES, REPORT_COLUMNS, Status, harmless
+from bulk_remove.report.csv import facts_of, settings_of
 
-SHEET_ROWS = 1_048_576
-"""All that a sheet of a workbook holds, its header included (ECMA-376; Excel's own limit)."""
+SHEET_ROWS = 1_048_576  # all that a sheet of a workbook holds, its header included (ECMA-376; Excel's own limit)
 _COUNTS = frozenset({"row", "removed_records", "attempts", "busy_rounds"})
 _WIDTHS = {"file": 18, "row": 9, "status": 20, "detail": 50, "answered_at": 24, "record_ids": 18}
 _WIDTH = 16
+_SHOWN_FILES = 50
 _COLOURS = {  # what is in the cell and what is behind it; told apart without colours, too, by the word itself
     Status.REMOVED: ("#0B5A23", "#D3F2DC"),
     Status.NOT_EXIST: ("#2F4458", "#E1E9F1"),
@@ -29,10 +30,16 @@ _COLOURS = {  # what is in the cell and what is behind it; told apart without co
 }
 
 
-def write_workbook(file: IO[bytes], rows: Iterable[Sequence[str]], folder: Path, sheet_rows: int = SHEET_ROWS) -> None:
+def write_workbook(
+    file: IO[bytes],
+    rows: Iterable[Sequence[str]],
+    folder: Path,
+    summary: Mapping[str, Any],
+    sheet_rows: int = SHEET_ROWS,
+) -> None:
     """Write rows, the header first, to a binary file; what does not fit one sheet goes on in the next.
 
-    Unfinished sheets are set aside in `folder`, as large as they are before they are packed. Raises OSError.
+    The summary stands on a sheet of its own, which is shown first. Programs find the rows on the first sheet.
     """
     # By default XlsxWriter would leave phone numbers in the common folder for temporary files when it is killed.
     with TemporaryDirectory(dir=folder, prefix="xlsx-", ignore_cleanup_errors=True) as aside:
@@ -40,6 +47,7 @@ def write_workbook(file: IO[bytes], rows: Iterable[Sequence[str]], folder: Path,
         book = xlsxwriter.Workbook(cast("IO[str]", target), {"constant_memory": True, "tmpdir": aside})
         try:
             _fill_sheets(book, iter(rows), sheet_rows)
+            _add_summary(book, summary)
             book.close()
         except FileCreateError as failure:
             raise failure.args[0] from None  # the OSError that it was made of
@@ -118,7 +126,36 @@ def _fill(
     return number
 
 
+def _add_summary(book: xlsxwriter.Workbook, summary: Mapping[str, Any]) -> None:
+    sheet = book.add_worksheet("Summary")
+    bold, wrapped = (book.add_format({"valign": "top", "text_wrap": True, "bold": each}) for each in (True, False))
+    sheet.set_column(0, 0, 24)
+    sheet.set_column(1, 1, 100)
+    counts = [f"{name}: {count:,}" for name, count in summary["rows_by_status"].items() if count]
+    settings = [f"{name} = {value}" for name, value in settings_of(summary)]
+    files = [f"{harmless(each['file'])} (SHA-256 {each['sha256']})" for each in summary["input"]]
+    more = [("Rows by status", counts), ("Files read", files[:_SHOWN_FILES]), ("Settings", settings)]
+    row = 0
+    for name, lines in [("Run", [summary["run_id"]]), *facts_of(summary), *more]:
+        for place, line in enumerate(lines):
+            if not place:
+                sheet.write_string(row, 0, str(name), bold)
+            sheet.write_string(row, 1, str(line), wrapped)
+            row += 1
+    _print_on_pages(sheet)
+    sheet.activate()
+
+
+def _print_on_pages(sheet: Worksheet) -> None:
+    sheet.set_landscape()
+    sheet.set_paper(9)  # A4
+    sheet.fit_to_pages(1, 0)
+    sheet.set_footer("&L&F&R&P / &N")
+
+
 def _finish(sheet: Worksheet, header: Sequence[str], count: int) -> None:
+    _print_on_pages(sheet)
+    sheet.repeat_rows(0)
     sheet.freeze_panes(1, 0)
     sheet.autofilter(0, 0, count, len(header) - 1)
     # Phone numbers are text on purpose: no green corner in each of their cells.

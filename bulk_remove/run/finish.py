@@ -42,7 +42,7 @@ from bulk_remove.core.verdicts import UnaskedRemoval
 from bulk_remove.disk import Aside
 from bulk_remove.errors import ExitCode, StorageError
 from bulk_remove.language import phrase
-from bulk_remove.ledger import Outcomes, RecordCount, Timing, Totals, WrittenFile
+from bulk_remove.ledger import Outcomes, RecordCount, Reopening, Timing, Totals, WrittenFile
 from bulk_remove.ledger.distinct import RowKeys
 from bulk_remove.report.csv import (
     read_rows,
@@ -246,7 +246,7 @@ def finish(
     with _place_aside(prepared) as aside:
         finished, plain = _reported(prepared, settings, ending, report, wanted.csv_for, course, aside)
         finished = replace(finished, also=wanted.places(report))
-        summary = _summary(prepared.plan, settings, finished)
+        summary = _summary(prepared, settings, finished)
         _write(ReportFormat.JSON, finished.summary, prepared, finished, summary, course, plain)
         for form, path in zip(wanted.also, finished.also, strict=True):
             _write(form, path, prepared, finished, summary, course, plain)
@@ -270,7 +270,7 @@ def write_again(
         report = path if form is ReportFormat.CSV else aside / REPORT
         finished, plain = _reported(prepared, settings, ending, report, csv_for, course, aside)
         if form is not ReportFormat.CSV:
-            summary = _summary(prepared.plan, settings, finished)
+            summary = _summary(prepared, settings, finished)
             _write(form, path, prepared, finished, summary, course, plain)
     return finished
 
@@ -413,7 +413,7 @@ def _write(
         from bulk_remove.report.xlsx import write_workbook  # noqa: PLC0415 - only where it is asked for
 
         with written_aside(path, written, replacing=replacing) as file:
-            write_workbook(file.buffer, read_rows(plain), prepared.folder)
+            write_workbook(file.buffer, read_rows(plain), prepared.folder, summary)
     elif course is not None:
         from bulk_remove.report import write_page  # noqa: PLC0415 - likewise
 
@@ -442,13 +442,19 @@ def _proofs(
         yield Proof(campaign, before, after, distinct[campaign] - mine.ids_before, unnamed, note, at_least)
 
 
-def _summary(plan: Plan, settings: Settings, finished: Finished) -> dict[str, object]:
-    totals = finished.totals
+def _summary(prepared: Prepared, settings: Settings, finished: Finished) -> dict[str, object]:
+    plan, totals = prepared.plan, finished.totals
+    facts = Reopening(prepared.store).facts()
     return {
         "run_id": plan.run_id,
         "tool_version": __version__,
         "host": plan.host,
         "rehearsal": plan.rehearsal.value or None,
+        "asked_by": {
+            "api_user": cast("Mapping[str, str]", facts.request["destination"])["user"],
+            "system_user": facts.request.get("system_user", ""),
+            "approved_by": facts.approved_by,
+        },
         "campaigns": [campaign.campaign for campaign in plan.campaigns],
         "campaign_names": {each.campaign: each.name for each in plan.campaigns if each.name},
         "input": [_input(source.source) for source in plan.sources],

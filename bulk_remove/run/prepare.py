@@ -1,9 +1,12 @@
 """Input files -> ledger -> plan, also as JSON (`bulk-remove plan --json`). Nothing is sent."""
 
+import getpass
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from functools import partial
+from importlib import import_module
 from operator import attrgetter
 from pathlib import Path
 from shutil import rmtree
@@ -255,7 +258,11 @@ def new_run(
     folder = new_run_folder(state_dir, now_s)
     nothing_sent = True
     try:
-        request: dict[str, object] = {"settings": settings.public(), "destination": asdict(destination)}
+        request: dict[str, object] = {
+            "settings": settings.public(),
+            "destination": asdict(destination),
+            "system_user": system_user(),
+        }
         with lock_run(folder), closing(create(folder / LEDGER, folder.name, __version__, now_s, request)) as store:
             nothing_sent = False
             try:
@@ -266,6 +273,18 @@ def new_run(
     finally:
         if nothing_sent:
             rmtree(folder, ignore_errors=True)
+
+
+def system_user() -> str:
+    """Return what the operating system calls the user who runs this, empty where it has no name."""
+    try:
+        return str(import_module("pwd").getpwuid(os.geteuid()).pw_name)
+    except ImportError:  # Windows
+        with suppress(ImportError, OSError):
+            return getpass.getuser()
+    except KeyError:  # a container may run under a number without a name
+        pass
+    return ""
 
 
 def counts_of(plan: Plan, kept: Sequence[str]) -> dict[str, object]:

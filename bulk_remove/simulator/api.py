@@ -138,21 +138,9 @@ def _missing(reply: ReplyBody, random: Random) -> ReplyBody:
     return {number: entries for number, entries in reply.items() if number not in hit}
 
 
-def _unknown(reply: ReplyBody, random: Random) -> ReplyBody:
-    return {**reply, **dict.fromkeys(_some(reply, random), _QUEUED)}
-
-
-def _with_others(reply: ReplyBody, random: Random) -> ReplyBody:
-    return {**dict.fromkeys([f"999{random.randrange(10**9):09}" for _ in _some(reply, random)], _NOT_EXIST), **reply}
-
-
 def _without_status(reply: ReplyBody, random: Random) -> ReplyBody:
     absent = {number: entries for number, entries in reply.items() if entries == _NOT_EXIST}
     return {**reply, **dict.fromkeys(_some(absent, random), _MESSAGE)}
-
-
-def _contradicting(reply: ReplyBody, random: Random) -> ReplyBody:
-    return {**reply, **{number: _contradicted(reply[number]) for number in _some(reply, random)}}
 
 
 def _bare(reply: ReplyBody, _random: Random) -> ReplyBody:
@@ -173,10 +161,16 @@ def _foreign(reply: ReplyBody, random: Random) -> ReplyBody:
 
 _CHANGES: Mapping[SimulatedFault | None, Callable[[ReplyBody, Random], ReplyBody]] = {
     SimulatedFault.MISSING_NUMBERS: _missing,
-    SimulatedFault.UNKNOWN_STATUS: _unknown,
-    SimulatedFault.EXTRA_NUMBERS: _with_others,
+    SimulatedFault.UNKNOWN_STATUS: lambda reply, random: {**reply, **dict.fromkeys(_some(reply, random), _QUEUED)},
+    SimulatedFault.EXTRA_NUMBERS: lambda reply, random: {
+        **dict.fromkeys([f"999{random.randrange(10**9):09}" for _ in _some(reply, random)], _NOT_EXIST),
+        **reply,
+    },
     SimulatedFault.WITHOUT_STATUS: _without_status,
-    SimulatedFault.CONTRADICTIONS: _contradicting,
+    SimulatedFault.CONTRADICTIONS: lambda reply, random: {
+        **reply,
+        **{number: _contradicted(reply[number]) for number in _some(reply, random)},
+    },
     SimulatedFault.BARE_OBJECTS: _bare,
     SimulatedFault.RESPELT_KEYS: _respelt,
     SimulatedFault.FOREIGN_KEYS: _foreign,
@@ -229,8 +223,7 @@ class Operation(StrEnum):
     STATS = "stats"
     CAMPAIGNS = "campaigns"
     RECORDS = "records"
-    LOGIN_PAGE = "login_page"
-    """Not of the API: where a redirect leads to."""
+    LOGIN_PAGE = "login_page"  # not of the API: where a redirect leads to
 
 
 _ROUTES = (
@@ -289,8 +282,7 @@ def _plain_numbers(query: str) -> list[str] | None:
 DEMO_USER = "demo"
 DEMO_PASSWORD = "demo-password"  # noqa: S105 - made up, and printed by the command that serves it
 
-_PAGE_LIMIT = 100
-"""Records a page at most, as documented."""
+_PAGE_LIMIT = 100  # records a page at most, as documented
 
 _NUMBER = re.compile(r"\+?[0-9]{3,15}")
 """Short internal numbers are documented; 15 digits are the most that E.164 allows."""
@@ -304,22 +296,13 @@ class LongLine(StrEnum):
     REFUSED_403 = "403"
     REFUSED_404 = "404"
     FAILED_500 = "500"
-    RESET = "reset"
-    """The connection is closed without a byte of reply."""
-    CUT = "cut"
-    """It goes on without its end, and nobody is told."""
+    RESET = "reset"  # the connection is closed without a byte of reply
+    CUT = "cut"  # it goes on without its end, and nobody is told
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """How the system is set up.
-
-    `forbidden` are the methods that the user may not call (403). `poison` are numbers that fail a whole request, as
-    malformed ones do. `max_line_bytes` is the longest request line, without its line end: 8190 fits a buffer of
-    8 KiB (nginx, Apache); `long_line` is what becomes of a longer one. `max_input_vars` is PHP's. An idle connection is
-    closed after `idle_close_s` (nginx 75, Apache 5), any connection after `requests_per_connection` (nginx 1000,
-    Apache 100).
-    """
+    """How the system is set up."""
 
     user: str = DEMO_USER
     password: str = DEMO_PASSWORD

@@ -12,12 +12,12 @@ import signal
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, closing, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from pathlib import Path
-from types import FrameType, MappingProxyType, TracebackType
-from typing import Any, Final, NamedTuple, Self
+from types import FrameType, MappingProxyType
+from typing import Any, Final, NamedTuple
 from weakref import WeakKeyDictionary
 
 import orjson
@@ -25,7 +25,7 @@ from aiohttp import web
 
 from bulk_remove.simulator import api as answers
 from bulk_remove.simulator.api import Answer, Asked, LongLine, Rules, act, read_query, route
-from bulk_remove.simulator.faults import REFUSED_LATE, Faults, FaultSource, SimulatedFault
+from bulk_remove.simulator.faults import REFUSED_LATE, Faults, FaultSource, SimulatedFault, faults_named
 from bulk_remove.simulator.world import (
     Campaign,
     Habits,
@@ -44,16 +44,7 @@ _BY_NUMBER = ("removed", "in_call", "through_additional")
 
 @dataclass(frozen=True, slots=True)
 class AuditEntry:
-    """One request.
-
-    `asked` are the numbers as they came, without the last `dropped` variables that `max_input_vars` cut off.
-    `removed` and `in_call` give the record ids by number, for what was done and what was not; where `acted`, a
-    number asked for that is in neither did not exist, or was not come to where the fault came midway;
-    `through_additional` are those removed of records that have the number among their additional ones alone.
-    `answered` is the HTTP status, 0 where no status line was sent; `fault` is what was injected, empty if nothing.
-    `whole` says whether the reply went out in full to a connection that was still open; a client that turned away at
-    that very moment cannot be known.
-    """
+    """One request."""
 
     seq: int
     time_s: float
@@ -72,23 +63,11 @@ class AuditEntry:
 
 
 class Audit:
-    """Keeps the entries in memory, or in a JSONL file when given its path.
-
-    The file is made anew; it has one line a request, handed to the system before the reply goes out. `entries` is
-    only filled without a path. Raises OSError where the file cannot be made.
-    """
+    """Keeps the entries in memory, or in a JSONL file when given its path."""
 
     def __init__(self, path: Path | None = None) -> None:
         self.entries: list[AuditEntry] = []
         self._file = None if path is None else path.open("wb", buffering=0)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def add(self, entry: AuditEntry) -> None:
         """Keep one entry."""
@@ -124,44 +103,14 @@ def _entry(values: dict[str, Any]) -> AuditEntry:
     return AuditEntry(**{**values, "asked": tuple(values["asked"])})
 
 
-_SILENT: Final = frozenset(
-    {
-        SimulatedFault.DROPPED_BEFORE,
-        SimulatedFault.DROPPED_AFTER,
-        SimulatedFault.STALLED_AFTER,
-        SimulatedFault.GARBAGE_WIRE,
-    }
+# Those that end without a status line.
+_SILENT: Final = faults_named("dropped_before dropped_after stalled_after garbage_wire")
+_ANSWERED_BY_PROXY: Final = REFUSED_LATE | faults_named("error_500_after error_502_after error_504_after html_after")
+# Those that change a removal's reply: any other answer stays as it is, and then no fault happened.
+_RESHAPING: Final = faults_named(
+    "missing_numbers unknown_status extra_numbers byte_order_mark notices bare_objects without_status contradictions "
+    "repeated_keys respelt_keys foreign_keys"
 )
-"""Those that end without a status line."""
-
-_ANSWERED_BY_PROXY: Final = frozenset(
-    {
-        SimulatedFault.ERROR_500_AFTER,
-        SimulatedFault.ERROR_502_AFTER,
-        SimulatedFault.ERROR_504_AFTER,
-        *REFUSED_LATE,
-        SimulatedFault.HTML_AFTER,
-    }
-)
-
-_RESHAPING: Final = frozenset(
-    {
-        SimulatedFault.MISSING_NUMBERS,
-        SimulatedFault.UNKNOWN_STATUS,
-        SimulatedFault.EXTRA_NUMBERS,
-        SimulatedFault.BYTE_ORDER_MARK,
-        SimulatedFault.NOTICES,
-        SimulatedFault.BARE_OBJECTS,
-        SimulatedFault.WITHOUT_STATUS,
-        SimulatedFault.CONTRADICTIONS,
-        SimulatedFault.REPEATED_KEYS,
-        SimulatedFault.RESPELT_KEYS,
-        SimulatedFault.FOREIGN_KEYS,
-    }
-)
-"""Those that change a removal's reply: any other answer stays as it is, and then no fault happened."""
-
-_NOTHING: Final[RecordIds] = MappingProxyType({})
 
 STAND_IN: Final = ("X-Stand-In", "bulk-remove simulate")
 """The header by which every reply says that it is none of Thulium's."""
@@ -185,11 +134,7 @@ class _Outcome(NamedTuple):
 
 
 class Simulator:
-    """The server's side of every request.
-
-    `seen` counts the requests by method the moment they come in, whatever becomes of them; `url` is where it listens.
-    `rules` may be replaced while it runs; `idle_close_s` alone is read at the start.
-    """
+    """The server's side of every request."""
 
     def __init__(self, world: World, faults: Faults, rules: Rules, clock: ServerClock, audit: Audit) -> None:
         self.url = ""
@@ -362,9 +307,9 @@ def _audit_entry(asked: Asked, outcome: _Outcome, now_s: float, connected: bool)
         acted=removal is not None,
         asked=asked.query.numbers,
         dropped=asked.query.dropped,
-        removed=removal.removed if removal else _NOTHING,
-        in_call=removal.in_call if removal else _NOTHING,
-        through_additional=removal.through_additional if removal else _NOTHING,
+        removed=removal.removed if removal else _NOTHING_DONE,
+        in_call=removal.in_call if removal else _NOTHING_DONE,
+        through_additional=removal.through_additional if removal else _NOTHING_DONE,
     )
 
 
@@ -373,19 +318,12 @@ LOOPBACK = "127.0.0.1"
 _PARSER_LIMIT_BYTES = 1 << 20
 """Far beyond any line that our own limit lets through: aiohttp's parser would answer 400 where nginx says 414."""
 
-_SHUTDOWN_S = 0.5
-"""Requests still in a delay when the server stops are given this long, in seconds."""
+_SHUTDOWN_S = 0.5  # requests still in a delay when the server stops are given this long, in seconds
 
 
 @dataclass(frozen=True, slots=True)
 class SimulatorOptions:
-    """All that the simulator as a process can be told.
-
-    Each campaign holds the numbers of `numbers_csv` (column `csv_column`, empty = the first, and each record's further
-    ones in `additional_column`, empty = none), or every number that is asked for when there is no file.
-    `records_count` is what the statistics then claim at the start. `port` 0 takes a free one. `audit_path` is a JSONL
-    file, made anew; without it the audit is kept in memory.
-    """
+    """All that the simulator as a process can be told."""
 
     host: str = LOOPBACK
     port: int = 8080
@@ -420,11 +358,8 @@ async def running(
     host: str = LOOPBACK,
     port: int = 0,
 ) -> AsyncIterator[Simulator]:
-    """A simulator that listens within the running loop; its `url` is `http://HOST:PORT` without a slash at the end.
-
-    Raises OSError when the port is taken or the audit cannot be written.
-    """
-    with Audit(audit_path) as audit:
+    """A simulator that listens within the running loop; its `url` is `http://HOST:PORT` without a slash at the end."""
+    with closing(Audit(audit_path)) as audit:
         rules = rules or Rules()
         simulator = Simulator(world, faults or Faults(), rules, clock or ServerClock(), audit)
         server = web.Server(
@@ -445,10 +380,7 @@ async def running(
 
 
 def serve(options: SimulatorOptions, ready: Callable[[Ready], None]) -> None:
-    """Serve until SIGINT or SIGTERM; `ready` is called once the socket listens. For the main thread.
-
-    Raises OSError when the port is taken or a file cannot be used, ValueError when `numbers_csv` has no such column.
-    """
+    """Serve until SIGINT or SIGTERM; `ready` is called once the socket listens. For the main thread."""
     asyncio.run(_serve(options, ready))
 
 

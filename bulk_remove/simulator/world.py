@@ -49,13 +49,7 @@ _ABSENT_FATE = Fate(exists=False, records=0, busy_for_s=0.0)
 
 @dataclass(frozen=True, slots=True)
 class Habits:
-    """Shares (0..1) of the numbers, each drawn independently from `seed` and the number alone.
-
-    `busy_share` of them are in a call for `busy_for_s` seconds from their first being asked for, `duplicate_share`
-    have two records (of these only the first is in a call), `absent_share` do not exist. `forms` are those in which the
-    campaign holds whole Polish numbers, each with its weight; none: as they are asked for.
-    Raises ValueError for a share outside 0..1, a negative time, or an unknown form.
-    """
+    """Shares (0..1) of the numbers, each drawn independently from `seed` and the number alone."""
 
     seed: int = 0
     busy_share: float = 0.0
@@ -100,16 +94,12 @@ class Habits:
         return whole.expand(FORMS[name])
 
 
-RecordIds = Mapping[str, tuple[int, ...]]
-"""Record ids by number."""
+RecordIds = Mapping[str, tuple[int, ...]]  # record ids by number
 
 
 @dataclass(frozen=True, slots=True)
 class Removal:
-    """What a removal did: a number of `numbers` that is neither in `removed` nor in `in_call` did not exist.
-
-    `through_additional` are those of `removed` whose record has the number among its additional ones alone.
-    """
+    """What a removal did: a number of `numbers` that is neither in `removed` nor in `in_call` did not exist."""
 
     numbers: tuple[str, ...]
     removed: RecordIds
@@ -234,10 +224,7 @@ class World:
 
 
 def records_of(numbers: Iterable[tuple[str, tuple[str, ...]]], habits: Habits) -> list[Record]:
-    """One record or more for each (number, additional numbers) that `habits` let exist, in order; ids from 1.
-
-    A number given twice has its records twice.
-    """
+    """One record or more for each (number, additional numbers) that `habits` let exist, in order; ids from 1."""
     records: list[Record] = []
     for number, additional in numbers:
         fate = habits.fate(number)
@@ -262,8 +249,7 @@ class _Held(NamedTuple):
     free_at_s: float
 
 
-_Ids = tuple[tuple[int, ...], tuple[int, ...]]
-"""The record ids of one number: those removed, those in a call."""
+_Ids = tuple[tuple[int, ...], tuple[int, ...]]  # the record ids of one number: those removed, those in a call
 
 _NONE: _Ids = ((), ())
 
@@ -290,11 +276,7 @@ class HeldNumbers:
 
 
 class OnDemandCampaign:
-    """Every number asked for exists, as `habits` say, until it is removed.
-
-    `records_count` is what the statistics claim before anything is removed: a round figure, for the records cannot
-    be counted before they are asked for. Record ids are given out in the order of first asking.
-    """
+    """Every number asked for exists, as `habits` say, until it is removed."""
 
     def __init__(self, campaign_id: str, habits: Habits, records_count: int = 1_000_000) -> None:
         self.campaign_id = campaign_id
@@ -360,12 +342,7 @@ _NUMBER = re.compile(r"\+?[0-9]{3,15}")
 
 
 def read_numbers(path: Path, column: str = "", additional: str = "") -> Iterator[tuple[str, tuple[str, ...]]]:
-    """The numbers in the column of that name, or in the first: without spaces and brackets, other text passed over.
-
-    With each come those of the column `additional`, if it is named, between semicolons or commas. The file is UTF-8,
-    its delimiter whichever of comma, semicolon and tab is most frequent in the first line.
-    Raises OSError when it cannot be read, ValueError when it has no such column.
-    """
+    """The numbers in the column of that name, or in the first: without spaces and brackets, other text passed over."""
     with path.open(encoding="utf-8-sig", newline="") as lines:
         delimiter = max(",;\t", key=lines.readline().count)
         lines.seek(0)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from bulk_remove.console import Live
+from bulk_remove.console import Live, Screen
 from bulk_remove.console.live import outlet
 from bulk_remove.console.screen import percent
 from bulk_remove.core.timeline import Snapshot
@@ -160,6 +160,20 @@ def test_where_nobody_knows_the_width_everything_is_shown(tmp_path: Path, number
     usual = bulk_remove(*words)
     assert "numbers to remove from 00001" in usual.stdout
     assert bulk_remove(*words, env=environment(COLUMNS=columns)).stdout == usual.stdout
+
+
+@pytest.mark.parametrize("width", [30, 50])
+def test_a_command_to_copy_is_never_broken_at_the_edge_of_the_terminal(
+    monkeypatch: pytest.MonkeyPatch, width: int
+) -> None:
+    command = "bulk-remove resume 20261124-021530-9f3a --canary-max-not-exist 95%"
+    written, screen = io.StringIO(), Screen()
+    console = Console(file=written, width=width, force_terminal=True, color_system=None, soft_wrap=True)
+    monkeypatch.setattr(screen, "out", console)
+    screen.tell(f"Look at the report. If it is right, go on with: {command}. All other words are broken as usual.")
+    shown = written.getvalue()
+    assert command in shown
+    assert all(len(line) <= width for line in shown.splitlines() if command not in line)
 
 
 @pytest.mark.parametrize("width", [40, 57, 80])

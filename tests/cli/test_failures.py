@@ -149,7 +149,7 @@ def test_a_bad_fault_for_the_simulator_is_2() -> None:
 
 @pytest.mark.parametrize(("campaign", "meant"), [("00001", "campaign 00001,"), ("", "the campaigns,")])
 def test_a_campaign_that_vanishes_while_sending_is_named_where_there_is_one(campaign: str, meant: str) -> None:
-    gone = Fault(Effect.DENIED, "HTTP 404", "The server knows no such campaign (HTTP 404).", 404)
+    gone = Fault(Effect.DENIED, "HTTP 404", "The server does not know this campaign (HTTP 404).", 404)
     assert error_of(gone, campaign).hint.startswith(f"Check {meant}")
 
 

@@ -58,14 +58,14 @@ def test_what_earlier_sessions_did_is_no_speed_of_this_one(lines_of: Lines) -> N
 
     first, second = lines_of(at, 25.0)
     assert first == (
-        "91,000 of 100,000 numbers, 91,000 removed, 0 not there, 1.0 requests/s (ceiling 5), about 1 min 30 s left"
+        "91,000 of 100,000 numbers, 91,000 removed, 0 not there, 1.0 requests/s (limit 5), about 1 min 30 s left"
     )
-    assert second.endswith("92,000 removed, 0 not there, 1.0 requests/s (ceiling 5), about 1 min 20 s left")
+    assert second.endswith("92,000 removed, 0 not there, 1.0 requests/s (limit 5), about 1 min 20 s left")
 
 
 def test_a_session_that_has_done_nothing_yet_knows_no_speed(lines_of: Lines) -> None:
     (line,) = lines_of(lambda _now: BEGIN, 15.0)
-    assert line.endswith("0.0 requests/s (ceiling 5), time left unknown yet")
+    assert line.endswith("0.0 requests/s (limit 5), time left not known yet")
 
 
 def test_what_is_due_already_is_asked_for_and_not_waited_for(lines_of: Lines) -> None:
@@ -116,7 +116,7 @@ def test_outside_the_hours_it_says_once_when_it_goes_on_and_then_the_speed_is_th
     assert [line.partition("), ")[2] for line in lines[1:4]] == [
         "outside --hours, 2 under way; goes on at 20:00",
         "outside --hours; goes on at 20:00",
-        "time left unknown yet",
+        "time left not known yet",
     ]
     assert lines[-1].endswith("about 1 min 10 s left")
     assert len(lines) == 5
@@ -230,4 +230,4 @@ def test_a_resumed_run_shows_where_it_stands_from_the_first_moment(tmp_path: Pat
 
 def test_no_speed_above_the_ceiling_is_shown(lines_of: Lines) -> None:
     (line,) = lines_of(lambda now_s: replace(BEGIN, requests=round(5.1 * now_s)), 15.0)
-    assert "5.0 requests/s (ceiling 5)" in line
+    assert "5.0 requests/s (limit 5)" in line

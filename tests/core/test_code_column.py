@@ -11,7 +11,7 @@ from bulk_remove.core.numbers import Normaliser, NumberRules
 from bulk_remove.errors import InputError
 
 NORMALISE = Normaliser(NumberRules())
-NEITHER = "With the code in its own column it is not certainly one whole number."
+NEITHER = "Together with the code column it is not certainly one whole number."
 
 
 def became(code: str, cell: str, name: str = "country_code", region: str = "PL") -> str:
@@ -115,14 +115,14 @@ def test_what_is_not_certain_is_refused_and_never_sent_without_its_code(code: st
         ("kierunkowy", "22", "123450", NEITHER),
         ("kierunkowy", "12", "19340", NEITHER),
         ("kod", "+48", "601234507", "601234507"),
-        ("kod", "CZ", "601234507", "Its own column names another country: write the number with its country code."),
-        ("kierunkowy", "022", "1234507", "The cell in the column of the code holds none."),
+        ("kod", "CZ", "601234507", "The code column names another country: write the number with its country code."),
+        ("kierunkowy", "022", "1234507", "The cell of the code column does not hold a country or area code."),
         ("kierunkowy", "+22", "1234507", NEITHER),
         ("area_code", "48", "601234507", NEITHER),
-        ("area_code", "48", "+48 601 234 507", "The number begins with another code than the one in its own column."),
-        ("area_code", "+22", "+48 22 123 45 07", "The number begins with another code than the one in its own column."),
-        ("area_code", "22", "+48 601 234 507", "The number begins with another code than the one in its own column."),
-        ("area_code", "PL", "601234507", "The cell in the column of the code holds none."),
+        ("area_code", "48", "+48 601 234 507", "The number does not begin with the code in the code column."),
+        ("area_code", "+22", "+48 22 123 45 07", "The number does not begin with the code in the code column."),
+        ("area_code", "22", "+48 601 234 507", "The number does not begin with the code in the code column."),
+        ("area_code", "PL", "601234507", "The cell of the code column does not hold a country or area code."),
         ("country_code", "22", "1234507", NEITHER),
     ],
 )
@@ -138,7 +138,7 @@ def test_what_makes_two_whole_numbers_is_none() -> None:
 
 def test_a_row_without_a_code_is_taken_only_where_most_have_none() -> None:
     cells = ["601234501", "601234502", "601234503", "+420601234504"]
-    missing = "The code that other rows have in its own column is missing."
+    missing = "The country or area code that other rows have is missing."
     seldom = CodeColumn("prefiks", NumberRules())
     joined = seldom.joined(["", " ", "420", ""], cells)
     assert ([NORMALISE(cell).number for cell in joined.cells], joined.problems) == (

@@ -117,7 +117,7 @@ def test_who_may_not_list_records_gets_a_guess_and_none_found_is_not_green(tmp_p
     with campaign(tmp_path, "--form", "e164", "--forbid", "records") as server:
         done = bulk_remove(*removal(server, tmp_path, written(tmp_path), *PACE, "--report", "html"))
         assert done.returncode == 3, done.stderr
-        assert "campaign 00001: how it holds its numbers is not known" in done.stdout
+        assert "campaign 00001: how its numbers are written is not known" in done.stdout
         assert "numbers are asked for as 601234555, which is a guess" in done.stdout
         assert NOT_GREEN in done.stdout
         assert "may not list records" in done.stderr

@@ -44,7 +44,7 @@ def summary_of(folder: Path) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("limit", "figures", "through"),
     [
-        (("--max-numbers", "29"), "30 numbers would be sent to campaign 00001, and at most 29 may", "30"),
+        (("--max-numbers", "29"), "30 numbers would be sent to campaign 00001; the limit is 29", "30"),
         (("--max-share", "29%"), "30 numbers are 30% of the 100 records of campaign 00001", "30%"),
     ],
 )
@@ -68,7 +68,7 @@ def test_half_of_a_counted_campaign_is_the_limit_that_nobody_has_to_set(tmp_path
     words = removal(server, tmp_path, more, *PACE)
     stopped = bulk_remove(*words)
     assert stopped.returncode == 5
-    assert "51 numbers are 51% of the 100 records of campaign 00001, and at most 50% may be" in stopped.stderr
+    assert "51 numbers are 51% of the 100 records of campaign 00001; the limit is 50%" in stopped.stderr
     assert asked(server) == []
     assert bulk_remove(*removal(server, tmp_path, half, *PACE)).returncode == 0
     through = bulk_remove(*words, *ALL)
@@ -176,7 +176,7 @@ def test_a_canary_that_is_judged_bad_leaves_all_others_unsent_and_resume_lets_th
     source = written(tmp_path, "numbers.csv", range(600_000_095, 600_000_125))
     done = bulk_remove(*removal(server, tmp_path, source, *PACE, "--canary", "--canary-max-not-exist", "40%"))
     assert done.returncode == 5, done.stderr
-    assert "Of 10 numbers sent first, 5 (50%) are not there, and at most 40% may be missing" in done.stdout
+    assert "Of 10 numbers sent first, 5 (50%) are not there; the limit is 40% missing" in done.stdout
     first = [tuple(str(number) for number in range(600_000_095, 600_000_105))]
     assert asked(server) == first
     rows = report_of(tmp_path)

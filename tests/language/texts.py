@@ -55,8 +55,7 @@ def _said_in(tree: ast.Module) -> Iterator[Said]:
     for node in ast.walk(tree):
         if isinstance(node, ast.JoinedStr) or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)):
             not_said |= _constants(node)
-        for types in (getattr(node, "annotation", None), getattr(node, "returns", None)):
-            not_said |= _constants(types) if isinstance(types, ast.AST) else set()
+        not_said |= _constants(getattr(node, "annotation", None)) | _constants(getattr(node, "returns", None))
         if isinstance(node, ast.Call) and (called := ast.unparse(node.func)):
             if called == "counted":
                 one, many = (ast.literal_eval(each) for each in node.args[1:3])
@@ -73,8 +72,8 @@ def _said_in(tree: ast.Module) -> Iterator[Said]:
                 yield text
 
 
-def _constants(node: ast.AST) -> set[int]:
-    return {id(each) for each in ast.walk(node) if isinstance(each, ast.Constant)}
+def _constants(node: ast.AST | None) -> set[int]:
+    return {id(each) for each in ast.walk(node) if isinstance(each, ast.Constant)} if node else set()
 
 
 def _alternatives(node: ast.expr) -> Iterator[str]:

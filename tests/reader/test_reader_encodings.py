@@ -188,7 +188,7 @@ def test_a_byte_that_is_no_text_in_the_named_encoding_is_refused_with_its_line(
     tmp_path: Path, content: bytes, encoding: str, line: int
 ) -> None:
     error = refusal(written(tmp_path, content), ReadOptions(encoding=encoding))
-    assert f"holds bytes that are no text in {encoding} (line {line})" in error.sentence
+    assert f"has bytes that are not text in {encoding} (line {line})" in error.sentence
     assert "--encoding" in error.hint
 
 

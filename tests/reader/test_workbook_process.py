@@ -113,7 +113,7 @@ def test_a_workbook_that_takes_too_much_memory_costs_one_sentence(tmp_path: Path
     done = subprocess.run([*command, "--keep-columns"], capture_output=True, text=True, check=False)
     assert done.returncode == 4
     assert " ".join((done.stdout + done.stderr).split()) == (
-        f"Error: {path} takes more than 256 MB of memory to read, which no list of numbers does. "
+        f"Error: {path} takes more than 256 MB of memory to read; a list of numbers does not. "
         "Delete what is not needed, or save the sheet with the numbers as CSV."
     )
 
@@ -149,7 +149,7 @@ def test_a_process_that_dies_costs_a_sentence_and_nothing_of_it_is_shown(
     path = write(tmp_path)
     with pytest.raises(InputError) as caught:
         open_table(str(path), ReadOptions())
-    assert caught.value.sentence.startswith(f"{path} cannot be read: the process that reads it broke off (")
+    assert caught.value.sentence.startswith(f"{path} cannot be read: the process that was reading it failed (")
     assert "save the sheet with the numbers as CSV" in caught.value.hint
     assert capfd.readouterr() == ("", "")
 
