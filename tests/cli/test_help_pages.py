@@ -222,7 +222,7 @@ def test_help_is_a_command_too() -> None:
         (("rnu", "x.csv"), "Did you mean run?"),
         (("runs", "lst"), "Did you mean list?"),
         (("x.csv",), "To look at a file first: bulk-remove plan FILE"),
-        (("frobnicate",), "Known: plan, run, resume"),
+        (("frobnicate",), "Known: check, completion, config"),
         (("run", "x.csv", "--max-numbr", "3"), "Did you mean --max-numbers?"),
         (("run", "x.csv", "--threads", "3"), "Use: --concurrency"),
         (("report", "--colour"), "Its flags: bulk-remove report --help all"),
