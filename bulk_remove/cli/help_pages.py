@@ -47,6 +47,8 @@ _MANY = 14
 _ALL = "all"
 _TOPIC = "bulk_remove.help_topic"
 
+_ORDER = ("check", "plan", "run", "resume", "rerun", "report", "runs", "explain", "inbox", "simulate", "help")
+
 _MEANT_COMMANDS = {
     "continue": "resume", "delete": "run", "dry-run": "plan", "history": "runs list", "init": "config init",
     "list": "runs list", "preview": "plan", "purge": "run", "remove": "run", "retry": "rerun", "rm": "run",
@@ -118,7 +120,13 @@ class Helpful(click.Command):
 
 
 class HelpfulGroup(Helpful, click.Group):
-    """A group that says which command an unknown one may have meant."""
+    """A group that lists its commands as they are used, and says which one an unknown one may have meant."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names of the commands, those of a first run in front."""
+        return sorted(
+            super().list_commands(ctx), key=lambda name: _ORDER.index(name) if name in _ORDER else len(_ORDER)
+        )
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

@@ -101,7 +101,7 @@ def state_fixture(tmp_path: Path) -> Path:
 
 @needs_bash
 def test_bash_completes_commands_flags_and_values(tmp_path: Path) -> None:
-    assert completed(tmp_path, "re") == ["report", "rerun", "resume"]
+    assert sorted(completed(tmp_path, "re")) == ["report", "rerun", "resume"]
     assert completed(tmp_path, "runs", "s") == ["show"]
     assert completed(tmp_path, "run", "--max-n") == ["--max-numbers", "--max-numbers-per-request"]
     assert completed(tmp_path, "run", "--pace", "f") == ["full", "fixed"]
