@@ -271,7 +271,8 @@ def program() -> None:
     The flags of a command: bulk-remove help COMMAND
 
     \b
-    Example:  bulk-remove plan opt-outs.csv -c 00001
+    Example:  bulk-remove check --system acme --user api -c 00001
+              bulk-remove plan opt-outs.csv -c 00001
               bulk-remove run opt-outs.csv -c 00001 --system acme --user api
     """
 

@@ -47,6 +47,8 @@ _MANY = 14
 _ALL = "all"
 _TOPIC = "bulk_remove.help_topic"
 
+_ORDER = ("check", "plan", "run", "resume", "rerun", "report", "runs", "explain", "inbox", "simulate", "help")
+
 _MEANT_COMMANDS = {
     "continue": "resume", "delete": "run", "dry-run": "plan", "history": "runs list", "init": "config init",
     "list": "runs list", "preview": "plan", "purge": "run", "remove": "run", "retry": "rerun", "rm": "run",
@@ -118,7 +120,13 @@ class Helpful(click.Command):
 
 
 class HelpfulGroup(Helpful, click.Group):
-    """A group that says which command an unknown one may have meant."""
+    """A group that lists its commands as they are used, and says which one an unknown one may have meant."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names of the commands, those of a first run in front."""
+        return sorted(
+            super().list_commands(ctx), key=lambda name: _ORDER.index(name) if name in _ORDER else len(_ORDER)
+        )
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -148,10 +156,8 @@ def _show(ctx: click.Context, _param: click.Parameter, topic: str | None) -> Non
 
 def _page(ctx: click.Context, topic: str) -> str:
     if topic not in {"", _ALL, *GROUPS}:
-        known = ", ".join([_ALL, *GROUPS])
         raise UsageError(
-            phrase("There is no help on {topic!r}.", topic=harmless(topic)),
-            _near(topic, GROUPS) or phrase("Known: {known}.", known=known),
+            phrase("There is no help on {topic!r}.", topic=harmless(topic)), nearest(topic, [_ALL, *GROUPS])
         )
     ctx.meta[_TOPIC] = topic
     return ctx.get_help()
@@ -229,13 +235,19 @@ def _no_such_flag(ctx: click.Context, option: str) -> UsageError:
 
 def _no_such_command(ctx: click.Context, name: str) -> UsageError:
     known = ctx.command.commands if isinstance(ctx.command, click.Group) else {}
+    hint: str
     if ctx.parent is None and name in _MEANT_COMMANDS:
         hint = phrase("Use: {command}", command=f"bulk-remove {_MEANT_COMMANDS[name]}")
     elif Path(name).suffix or Path(name).exists():
         hint = phrase("To look at a file first: bulk-remove plan FILE -c CAMPAIGN")
     else:
-        hint = _near(name, known) or phrase("Known: {known}.", known=", ".join(known))
+        hint = nearest(name, known)
     return UsageError(phrase("{command} has no command {name!r}.", command=ctx.command_path, name=harmless(name)), hint)
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Return a hint with the known name that is most like another, or with all of them."""
+    return _near(name, known) or phrase("Known: {known}.", known=", ".join(sorted(known)))
 
 
 def _near(name: str, known: Iterable[str]) -> Phrase | None:

@@ -21,7 +21,7 @@ import click
 from click.core import ParameterSource
 from click.shell_completion import BashComplete, CompletionItem, FishComplete, ZshComplete
 
-from bulk_remove.cli.help_pages import Helpful, HelpfulGroup
+from bulk_remove.cli.help_pages import Helpful, HelpfulGroup, nearest
 from bulk_remove.cli.spoken import language_option, speak_as_asked
 from bulk_remove.core.model import harmless
 from bulk_remove.disk import NotOwnError, check_own, private
@@ -44,15 +44,6 @@ class TomlPlace:
     def error(self, wrong: str, hint: str) -> UsageError:
         """Return the error that says what is wrong with the value. The value is not repeated: it may be a secret."""
         return UsageError(phrase("{place} {wrong}.", place=self, wrong=ours(wrong)), hint)
-
-
-def nearest(name: str, known: Sequence[str]) -> str:
-    """Return a hint with the known name that is most like another, or with all of them."""
-    from difflib import get_close_matches  # noqa: PLC0415 - only where something is wrong
-
-    if close := get_close_matches(name, known, 1, 0.6):
-        return phrase("Did you mean {nearest}?", nearest=close[0])
-    return phrase("Known: {known}.", known=", ".join(sorted(known)))
 
 
 def checked(param: click.Parameter, value: Any, place: TomlPlace) -> Any:

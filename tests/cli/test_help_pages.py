@@ -101,7 +101,7 @@ def state_fixture(tmp_path: Path) -> Path:
 
 @needs_bash
 def test_bash_completes_commands_flags_and_values(tmp_path: Path) -> None:
-    assert completed(tmp_path, "re") == ["report", "rerun", "resume"]
+    assert sorted(completed(tmp_path, "re")) == ["report", "rerun", "resume"]
     assert completed(tmp_path, "runs", "s") == ["show"]
     assert completed(tmp_path, "run", "--max-n") == ["--max-numbers", "--max-numbers-per-request"]
     assert completed(tmp_path, "run", "--pace", "f") == ["full", "fixed"]
@@ -222,7 +222,7 @@ def test_help_is_a_command_too() -> None:
         (("rnu", "x.csv"), "Did you mean run?"),
         (("runs", "lst"), "Did you mean list?"),
         (("x.csv",), "To look at a file first: bulk-remove plan FILE"),
-        (("frobnicate",), "Known: plan, run, resume"),
+        (("frobnicate",), "Known: check, completion, config"),
         (("run", "x.csv", "--max-numbr", "3"), "Did you mean --max-numbers?"),
         (("run", "x.csv", "--threads", "3"), "Use: --concurrency"),
         (("report", "--colour"), "Its flags: bulk-remove report --help all"),
