@@ -38,7 +38,7 @@ def in_short(run: PastRun) -> Iterator[str]:
     yield phrase(
         "{run_id}  {when}  {where}  {rows}, {numbers}",
         run_id=run.run_id,
-        when=local(run.told.created_at_s),
+        when=local(run.told.facts.created_at_s),
         where=where,
         rows=counted(run.rows, "{count:,} row", "{count:,} rows"),
         numbers=counted(statuses.total(), "{count:,} number", "{count:,} numbers"),

@@ -195,7 +195,7 @@ def _what(one: Doomed) -> str:
 def _in_full(run: PastRun) -> Iterator[str]:
     if run.told is not None:
         yield phrase("Sent as: {user}", user=run.user)
-        for source in run.told.facts.sources:
+        for source in (each.source for each in run.plan.sources):
             sheet = phrase(", sheet {sheet}", sheet=harmless(source.sheet)) if source.sheet else ""
             yield phrase(
                 "Input: {file}{sheet}, {size}, SHA-256 {sha256}",
@@ -273,7 +273,7 @@ def explain_job(number: str, campaign: str | None, state_dir: Path, *, as_json: 
 
 
 def _explained(one: Explained) -> Iterator[str]:
-    began_s = one.run.told.created_at_s if one.run.told else one.run.last_s
+    began_s = one.run.told.facts.created_at_s if one.run.told else one.run.last_s
     about = phrase("{run_id}  {when}", run_id=one.run.run_id, when=local(began_s))
     yield joined("  ", filter(None, [about, one.run.host, ours(one.run.state)]))
     if one.run.rehearsal:

@@ -6,9 +6,23 @@ again, and looks at a run from outside. `proof` links all that happens and check
 """
 
 from bulk_remove.ledger.proof import Verified, WrittenFile, verify
-from bulk_remove.ledger.read import Outcomes, RecordCount, SentBefore, Timing, Totals, Trace, completed_run, trace
-from bulk_remove.ledger.reopening import History, Reopening, Session, StandingTally, history, opened_for_reading
-from bulk_remove.ledger.store import DAMAGE, Store, create, damage_told, open_existing, was_approved
+from bulk_remove.ledger.read import (
+    History,
+    Outcomes,
+    RecordCount,
+    RunFacts,
+    Timing,
+    Totals,
+    Trace,
+    completed_run,
+    facts_of,
+    history,
+    opened_for_reading,
+    trace,
+    was_approved,
+)
+from bulk_remove.ledger.reopening import Reopening
+from bulk_remove.ledger.store import DAMAGE, Store, create, damage_told, open_existing
 from bulk_remove.ledger.write import Journal, Planning, Sending
 
 __all__ = [
@@ -19,10 +33,8 @@ __all__ = [
     "Planning",
     "RecordCount",
     "Reopening",
+    "RunFacts",
     "Sending",
-    "SentBefore",
-    "Session",
-    "StandingTally",
     "Store",
     "Timing",
     "Totals",
@@ -32,6 +44,7 @@ __all__ = [
     "completed_run",
     "create",
     "damage_told",
+    "facts_of",
     "history",
     "open_existing",
     "opened_for_reading",

@@ -239,8 +239,8 @@ def _compare(part: str, proved: Mapping[str, str], found: Mapping[str, str]) -> 
 def _unproved(connection: sqlite3.Connection, proved: int) -> int:
     """Return the number of the session that began after the last seal, 0 where none did."""
     later = connection.execute(
-        "SELECT session_no FROM session WHERE session_no > ? ORDER BY session_no", (proved,)
+        "SELECT session_no, ended_at_s, ending FROM session WHERE session_no > ? ORDER BY session_no", (proved,)
     ).fetchall()
-    if later not in ([], [(proved + 1,)]):
+    if later not in ([], [(proved + 1, None, None)]):
         raise _Altered(phrase("session {session} is missing in its proof", session=proved + 1))
     return int(later[0][0]) if later else 0

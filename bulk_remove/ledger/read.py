@@ -5,23 +5,28 @@ them, so rows and states meet in one pass. What a duplicate will need is set asi
 
 `Timing` has the sessions and requests of a run in order. `trace` finds all that a ledger says about one number: its
 rows, its requests, its state. SQLite searches whole columns, so a run of millions takes seconds and nothing is kept in
-memory. `completed_run` tells what an earlier run sent, without opening its ledger for writing.
+memory.
+
+`opened_for_reading` is how everything that looks at an earlier run opens its ledger, also one under way: a cell that is
+not what was written is one StorageError. `facts_of` says what the run is, `history` what became of it.
 """
 
 import sqlite3
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
-from functools import partial
+from functools import lru_cache, partial
 from math import ceil
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import orjson
 
-from bulk_remove.core.lifecycle import Event, judged_again, nowhere, without_verdict
+from bulk_remove.core.forms import AlsoTry, Rest
+from bulk_remove.core.lifecycle import Event, gone_meanwhile, judged_again, nowhere, was_found, without_verdict
 from bulk_remove.core.model import NO_NUMBER, Alike, NumberedBlock, NumberState, OutcomeBlock, RowOutcome
+from bulk_remove.core.plan import CampaignPlan, Keep, KeepList, Plan, SourcePlan
 from bulk_remove.core.summary import Ending
 from bulk_remove.core.throttle import Level, ceilings_of
 from bulk_remove.core.timeline import Attempt, SessionSpan
@@ -31,6 +36,9 @@ from bulk_remove.language import phrase
 from bulk_remove.ledger.proof import WrittenFile, add_file, head, written_files
 from bulk_remove.ledger.store import (
     Store,
+    UnmadeError,
+    check_format,
+    checked,
     damage_told,
     pack_state,
     unpack_block,
@@ -40,6 +48,7 @@ from bulk_remove.ledger.store import (
     unpack_unasked,
 )
 from bulk_remove.ledger.write import blocks_of, fastest_of
+from bulk_remove.settings import Destination, Settings
 
 _QUANTILES = (0.5, 0.95, 0.99, 1.0)
 _REPLIES = "FROM attempt WHERE result = 'verdicts'"
@@ -506,6 +515,172 @@ def _states(connection: sqlite3.Connection, carriers: Sequence[_Carrier]) -> Ite
         yield TracedState(carrier.campaign, carrier.sent if nowhere(state) else last, state)
 
 
+class RunFacts(NamedTuple):
+    """What the ledger says of its run. `approved_by` is empty, and `plan` None, where it did not come so far.
+
+    The plan has no limits any more: it was held against them when it was approved.
+    """
+
+    run_id: str
+    created_at_s: float
+    approved_by: str
+    settings: Settings
+    destination: Destination
+    plan: Plan | None
+    kept: tuple[str, ...]
+
+
+class Session(NamedTuple):
+    """One time of sending, in Unix seconds; `ended_at_s` is None, and `ending` empty, under way or after a kill."""
+
+    began_at_s: float
+    ended_at_s: float | None
+    ending: str
+
+
+class StandingTally(NamedTuple):
+    """What was done for one campaign: distinct numbers by phase, and requests by result ('' : none yet).
+
+    `found` counts the numbers of which a record was found at some time, `gone` those of them that were in a call and
+    are not there any more.
+    """
+
+    phases: Counter[str]
+    requests: Counter[str]
+    found: int
+    gone: int
+
+
+class History(NamedTuple):
+    """A run as its ledger tells it. `last_s` is when something last happened, `tallies` are by campaign.
+
+    `unasked` counts the requests after which a removal was named that nobody asked for.
+    """
+
+    facts: RunFacts
+    last_s: float
+    sessions: tuple[Session, ...]
+    tallies: dict[str, StandingTally]
+    unasked: int
+
+
+@contextmanager
+def opened_for_reading(path: Path) -> Iterator[Store]:
+    """Open a ledger as it is at this moment, whoever else writes to it.
+
+    Raises StorageError when it is missing, damaged or of another version, also for what its cells raise in the context.
+    """
+    try:
+        with ExitStack() as stack:
+            connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
+            stack.callback(connection.close)
+            connection.execute("BEGIN")
+            (version,) = connection.execute("PRAGMA user_version").fetchone()
+            stack.pop_all()
+    except sqlite3.Error as error:
+        raise StorageError(
+            phrase("The ledger {path} cannot be read: {problem}.", path=path, problem=error),
+            "Check permissions and the disk.",
+        ) from None
+    with closing(connection):
+        check_format(path, connection, version)
+        with damage_told(path):
+            yield Store(path, connection)
+
+
+def was_approved(path: Path) -> bool:
+    """Tell whether the plan of a run was ever approved; one that was not has sent nothing.
+
+    A ledger that cannot be read counts as approved, so that nobody passes over it in silence.
+    """
+    try:
+        with opened_for_reading(path) as store:
+            return store.approved()
+    except UnmadeError:
+        return False
+    except StorageError:
+        return True
+
+
+def facts_of(store: Store) -> RunFacts:
+    """Read what the run is. Raises StorageError, and what a damaged cell raises."""
+    with store.reading() as connection:
+        run_id, created_at_s, request, plan, approved_by = connection.execute(
+            "SELECT run_id, created_at_s, request, plan, ifnull(approved_by, '') FROM run"
+        ).fetchone()
+        sources = connection.execute("SELECT properties FROM source ORDER BY source_no").fetchall()
+    settings, destination = _requested(request)
+    counts = orjson.loads(plan) if plan is not None or approved_by else None
+    if counts is None:
+        return RunFacts(run_id, created_at_s, approved_by, settings, destination, None, ())
+    planned = Plan(
+        run_id,
+        destination.host,
+        tuple(_source_plan(packed, each) for (packed,), each in zip(sources, counts["sources"], strict=True)),
+        tuple(_campaign_plan(campaign) for campaign in counts["campaigns"]),
+        settings.ceilings().rate,
+        additional_numbers=settings.additional_numbers,
+        canary=settings.canary,
+        stand_in=counts["stand_in"] is True,
+        keep=Keep(tuple(checked(KeepList(**each)) for each in counts["keep"]), skips=True),
+    )
+    return RunFacts(run_id, created_at_s, approved_by, settings, destination, planned, tuple(counts["kept"]))
+
+
+@lru_cache(maxsize=64)  # the runs of every night share it, and to check settings takes longer than to open a ledger
+def _requested(request: str) -> tuple[Settings, Destination]:
+    told = orjson.loads(request)
+    return Settings.read_back(told["settings"]), checked(Destination.read_back(told["destination"]))
+
+
+def _source_plan(packed: str, counts: Mapping[str, Any]) -> SourcePlan:
+    problems = tuple((str(reason), int(count)) for reason, count in counts["problems"])
+    return checked(SourcePlan(**{**counts, "source": unpack_source(packed), "problems": problems}))
+
+
+def _campaign_plan(properties: Mapping[str, Any]) -> CampaignPlan:
+    if not {*properties["held"]} <= {*AlsoTry, *Rest} or not {*map(type, properties["held"].values())} <= {int}:
+        raise ValueError(properties["held"])
+    return checked(CampaignPlan(**properties))
+
+
+def history(store: Store) -> History:
+    """Read what became of the run so far. Raises StorageError, and what a damaged cell raises."""
+    with store.reading() as connection:
+        facts = facts_of(store)
+        rows = connection.execute("SELECT began_at_s, ended_at_s, ifnull(ending, '') FROM session ORDER BY session_no")
+        sessions = tuple(Session(*row) for row in rows)
+        (last_attempt_s,) = connection.execute("SELECT max(begun_at_s) FROM attempt").fetchone()
+        moments = [moment for session in sessions for moment in session[:2] if moment is not None]
+        last_s = max(facts.created_at_s, last_attempt_s or 0.0, *moments)
+        (unasked,) = connection.execute("SELECT count(unasked) FROM attempt").fetchone()
+        return History(facts, last_s, sessions, _tallies(connection), unasked)
+
+
+def _tallies(connection: sqlite3.Connection) -> dict[str, StandingTally]:
+    campaigns = connection.execute("SELECT DISTINCT campaign FROM chunk ORDER BY campaign").fetchall()
+    tallies = {campaign: _tally(connection, campaign) for (campaign,) in campaigns}
+    requests = connection.execute(
+        "SELECT campaign, ifnull(result, ''), count(*) FROM attempt JOIN chunk USING (chunk_id)"
+        " WHERE result IS NOT 'not sent' GROUP BY 1, 2"
+    )
+    for campaign, result, count in requests:
+        tallies[campaign].requests[result] += count
+    return tallies
+
+
+def _tally(connection: sqlite3.Connection, campaign: str) -> StandingTally:
+    """Count a campaign's numbers; its requests are counted later."""
+    phases: Counter[str] = Counter()
+    found = gone = 0
+    for _, states in CampaignStates(connection, campaign).chunks():
+        for state, count in states.counted():
+            phases[state.phase] += count
+            found += count * was_found(state)
+            gone += count * gone_meanwhile(state)
+    return StandingTally(phases, Counter(), found, gone)
+
+
 class SentBefore(NamedTuple):
     """A run that came to its end: the server's name, and how many distinct numbers of each campaign it sent."""
 
@@ -518,24 +693,12 @@ def completed_run(path: Path) -> SentBefore | None:
 
     Raises StorageError when its ledger cannot be read.
     """
-    try:
-        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
-            facts = connection.execute(
-                "SELECT request, plan FROM run WHERE approved_by IS NOT NULL AND ? ="
-                " (SELECT ending FROM session ORDER BY session_no DESC LIMIT 1)",
-                (Ending.DONE.value,),
-            ).fetchone()
-    except sqlite3.Error as error:
-        raise StorageError(
-            phrase("The ledger {path} cannot be read: {problem}.", path=path, problem=error),
-            "Put it back from a backup, or delete its folder.",
-        ) from None
-    if facts is None:
+    with opened_for_reading(path) as store, store.reading() as connection:
+        facts = facts_of(store)
+        ending = connection.execute("SELECT ending FROM session ORDER BY session_no DESC LIMIT 1").fetchone()
+    if not facts.approved_by or facts.plan is None or ending != (Ending.DONE.value,):
         return None
-    with damage_told(path):
-        request, plan = map(orjson.loads, facts)
-        campaigns = plan["campaigns"]
-        if any(campaign["settled"] for campaign in campaigns):
-            return None
-        sent = {str(one["campaign"]): int(one["numbers"]) for one in campaigns}
-        return SentBefore(str(request["destination"]["host"]), sent)
+    campaigns = facts.plan.campaigns
+    if any(campaign.settled for campaign in campaigns):
+        return None
+    return SentBefore(facts.destination.host, {campaign.campaign: campaign.numbers for campaign in campaigns})

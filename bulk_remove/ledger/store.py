@@ -15,11 +15,12 @@ import json
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any, TypeVar, get_type_hints
 
 import orjson
 
@@ -30,7 +31,21 @@ from bulk_remove.disk import private
 from bulk_remove.errors import StorageError, UsageError
 from bulk_remove.language import phrase
 
-_PLAIN = {name: kind for name, kind in get_type_hints(Source).items() if kind in {str, int}}
+T = TypeVar("T")
+
+
+def checked(value: T) -> T:
+    """Return a value that was made of JSON; raises TypeError where a text, a count or a flag is of another type."""
+    made: Any = type(value)  # mypy takes a class for one that cannot be hashed
+    for name, kind in _hints(made).items():
+        if kind in {str, int, bool} and type(getattr(value, name)) is not kind:
+            raise TypeError(name)
+    return value
+
+
+@cache
+def _hints(kind: type) -> dict[str, Any]:
+    return get_type_hints(kind)
 
 
 def pack_states(states: Alike[NumberState]) -> bytes:
@@ -83,10 +98,8 @@ def pack_source(source: Source) -> str:
 def unpack_source(packed: str) -> Source:
     """Return what `pack_source` packed. Raises TypeError where it is of other types, among others."""
     properties = orjson.loads(packed)
-    if any(type(properties.get(name, kind())) is not kind for name, kind in _PLAIN.items()):
-        raise TypeError(Source.__name__)
     lists = {name: tuple(properties[name]) for name in ("header", "notes", "beside") if name in properties}
-    return Source(**{**properties, **lists})
+    return checked(Source(**{**properties, **lists}))
 
 
 def pack_settings(settings: Mapping[str, object]) -> str:
@@ -146,6 +159,10 @@ DAMAGE = (sqlite3.Error, ValueError, TypeError, LookupError, AttributeError, Ove
 
 OSError is what the system says of a time that it does not know.
 """
+
+
+class UnmadeError(StorageError):
+    """A ledger has no tables: its run was killed before it made them."""
 
 
 @contextmanager
@@ -278,14 +295,19 @@ def open_existing(path: Path) -> Store:
 
 
 def check_format(path: Path, connection: sqlite3.Connection, version: int) -> None:
-    """Raise StorageError for a ledger of a format that this version does not read; it names the version that does."""
+    """Raise StorageError for a ledger of a format that this version does not read; it names the version that does.
+
+    It is UnmadeError for a file without tables.
+    """
     if version == SCHEMA_VERSION:
         return
+    kind = StorageError
     try:
         ((tool_version,),) = connection.execute("SELECT tool_version FROM run").fetchall()
-    except (sqlite3.Error, ValueError):  # no ledger at all, or one that was killed while it was made
+    except (sqlite3.Error, ValueError) as error:  # no ledger at all, or its run was killed while it was made
         tool_version = "?"
-    raise StorageError(
+        kind = UnmadeError if "no such table" in str(error) else kind
+    raise kind(
         phrase(
             "The ledger {path} was written by bulk-remove {tool_version} in format {version}; this one reads {own}.",
             path=path,
@@ -295,17 +317,3 @@ def check_format(path: Path, connection: sqlite3.Connection, version: int) -> No
         ),
         "Use the version that began that run to finish it or to look at it.",
     )
-
-
-def was_approved(path: Path) -> bool:
-    """Tell whether the plan of a run was ever approved; one that was not has sent nothing.
-
-    A ledger that cannot be read counts as approved, so that nobody passes over it in silence.
-    """
-    try:
-        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
-            return bool(connection.execute("SELECT count(approved_by) FROM run").fetchone()[0])
-    except sqlite3.OperationalError as error:
-        return "no such table" not in str(error)  # killed while the ledger was being made
-    except sqlite3.DatabaseError:
-        return True

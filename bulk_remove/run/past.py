@@ -6,20 +6,21 @@ for good and tells what stays elsewhere.
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from bulk_remove.core.forms import Held, told_forms
+from bulk_remove.core.forms import Held
 from bulk_remove.core.lifecycle import status_of
 from bulk_remove.core.model import OPEN_STATUSES, NumberFormat, Rehearsal, Source, Status, harmless, unsent_status
+from bulk_remove.core.plan import Plan
 from bulk_remove.core.summary import RESUMED, CampaignResult, Ending, NoneFound, none_found
 from bulk_remove.errors import StorageError
 from bulk_remove.language import phrase
-from bulk_remove.ledger import History, Reopening, history, opened_for_reading, was_approved
+from bulk_remove.ledger import History, RunFacts, facts_of, history, opened_for_reading, was_approved
 from bulk_remove.report.csv import timestamp
 from bulk_remove.run.finish import REPORT
 from bulk_remove.run.folders import Mark, begun_s, delete_run, is_marked, noted_reports, run_folders, under_way
@@ -61,53 +62,62 @@ class PastRun:
         return self.state != KILLED_PLANNING
 
     @property
+    def _facts(self) -> RunFacts | None:
+        return self.told.facts if self.told else None
+
+    @property
+    def plan(self) -> Plan:
+        """Its plan; an empty one where it is not known."""
+        return (self._facts and self._facts.plan) or Plan(self.run_id, "", (), (), 0.0)
+
+    @property
     def host(self) -> str:
         """The server, as it is shown."""
-        return str(self._destination.get("host", ""))
+        return self.plan.host
 
     @property
     def rehearsal(self) -> Rehearsal:
         """Whether it was, or may have been, a rehearsal."""
-        return Rehearsal.of(self.host, stand_in=bool(self._plan.get("stand_in")))
+        return self.plan.rehearsal
 
     @property
     def campaigns(self) -> tuple[str, ...]:
         """The campaigns of its plan."""
-        return tuple(str(campaign["campaign"]) for campaign in self._plan.get("campaigns", ()))
+        return self.plan.campaign_ids
 
     @property
     def settings(self) -> dict[str, Any]:
         """Its settings, without secrets."""
-        return dict(self._request.get("settings", {}))
+        return dict(json.loads(json.dumps(self._facts.settings.public()))) if self._facts else {}
 
     @property
     def user(self) -> str:
         """The API user that it was sent as."""
-        return str(self._destination.get("user", ""))
+        return self._facts.destination.user if self._facts else ""
 
     @property
     def rows(self) -> int:
         """The rows of its input."""
-        return sum(int(source["rows"]) for source in self._plan.get("sources", ()))
+        return self.plan.rows
 
     @property
     def duplicates(self) -> int:
         """The rows whose number stood in an earlier one."""
-        return sum(int(source["duplicates"]) for source in self._plan.get("sources", ()))
+        return self.plan.duplicates
 
     @property
     def unsent_rows(self) -> Counter[Status]:
         """The rows without a number to ask for, by their status."""
         counted: Counter[Status] = Counter()
-        for source in self._plan.get("sources", ()):
-            for problem, count in source["problems"]:
-                counted[unsent_status(problem)] += int(count)
+        for source in self.plan.sources:
+            for problem, count in source.problems:
+                counted[unsent_status(problem)] += count
         return counted
 
     @property
     def keep_lists(self) -> tuple[str, ...]:
         """The files of numbers that it must never remove."""
-        return tuple(str(each["file"]) for each in self._plan.get("keep", ()))
+        return tuple(each.file for each in self.plan.keep.lists)
 
     @property
     def numbers_by_status(self) -> Counter[Status]:
@@ -127,14 +137,13 @@ class PastRun:
     def nothing(self) -> NoneFound | None:
         """That none of its numbers was found, where that is so."""
         results = []
-        for campaign in self._plan.get("campaigns", ()):
+        for campaign in self.plan.campaigns:
             statuses = Counter[Status]()
-            tally = self.told.tallies.get(campaign["campaign"]) if self.told else None
+            tally = self.told.tallies.get(campaign.campaign) if self.told else None
             for phase, count in tally.phases.items() if tally else ():
                 statuses[status_of(phase)] += count
             found, gone = (tally.found, tally.gone) if tally else (0, 0)
-            confirmed = campaign.get("confirmed", False)
-            results.append(CampaignResult(campaign["campaign"], statuses, confirmed, found, gone))
+            results.append(CampaignResult(campaign.campaign, statuses, campaign.confirmed, found, gone))
         return none_found(results)
 
     @property
@@ -145,8 +154,7 @@ class PastRun:
     @property
     def held(self) -> dict[str, Held]:
         """How its campaigns hold their numbers, where that was seen."""
-        campaigns = self._plan.get("campaigns", ())
-        return {campaign["campaign"]: campaign["held"] for campaign in campaigns if campaign.get("held")}
+        return {campaign.campaign: campaign.held for campaign in self.plan.campaigns if campaign.held}
 
     @property
     def resumable_numbers(self) -> int:
@@ -179,18 +187,6 @@ class PastRun:
         """How many sessions ended by themselves, all that could be asked being asked."""
         return sum(session.ending == Ending.DONE for session in self.told.sessions) if self.told else 0
 
-    @property
-    def _request(self) -> dict[str, Any]:
-        return self.told.facts.request if self.told else {}
-
-    @property
-    def _destination(self) -> dict[str, Any]:
-        return dict(self._request.get("destination", {}))
-
-    @property
-    def _plan(self) -> dict[str, Any]:
-        return (self.told.facts.plan or {}) if self.told else {}
-
 
 def past_runs(state_dir: Path) -> Iterator[PastRun]:
     """Yield all runs of a state folder, oldest first. Raises StorageError where a folder cannot be read."""
@@ -211,18 +207,10 @@ def past_run(folder: Path) -> PastRun:
             told = history(store)
             state = UNDER_WAY if held else _ending(folder, told)
             run = PastRun(folder, state, told.last_s, told, "" if noted.whole else _LOST, reports)
-            _look_through(run)
+            details_as_json(run)  # what its cells raise is raised while they are read, and not later
             return run
     except StorageError as error:
         return PastRun(folder, UNDER_WAY if held else UNREADABLE, begun_s(folder), None, error.sentence, reports)
-
-
-def _look_through(run: PastRun) -> None:
-    """Ask a run for all that may be asked of it later, so that what its cells raise is raised while they are read."""
-    details_as_json(run)
-    _ = run.keep_lists
-    for held in run.held.values():
-        told_forms(held, run.settings.get("region", "PL"))
 
 
 def _ending(folder: Path, told: History) -> str:
@@ -235,7 +223,7 @@ def run_as_json(run: PastRun) -> dict[str, object]:
     """Return what `runs list --json` says of a run; the keys are stable."""
     return {
         "run_id": run.run_id,
-        "began_at": timestamp(run.told.created_at_s if run.told else run.last_s),
+        "began_at": timestamp(run.told.facts.created_at_s if run.told else run.last_s),
         "last_at": timestamp(run.last_s),
         "host": run.host,
         "rehearsal": run.rehearsal.value or None,
@@ -261,7 +249,6 @@ def run_as_json(run: PastRun) -> dict[str, object]:
 
 def details_as_json(run: PastRun) -> dict[str, object]:
     """Return what `runs show --json` says of a run; the keys are stable."""
-    sources = run.told.facts.sources if run.told else ()
     sessions = run.told.sessions if run.told else ()
     return {
         **run_as_json(run),
@@ -275,7 +262,7 @@ def details_as_json(run: PastRun) -> dict[str, object]:
                 "size_bytes": source.size_bytes,
                 "column": source.header[source.column],
             }
-            for source in sources
+            for source in (each.source for each in run.plan.sources)
         ],
         "session_times": [
             {
@@ -290,14 +277,14 @@ def details_as_json(run: PastRun) -> dict[str, object]:
 
 _WHERE = ("campaign", "campaign_column")
 # What decides which numbers a file holds, and in which forms they are asked for.
-_READING = (*_WHERE, "column", "sheet", "encoding", "delimiter", "has_header", "split_cells", "region")
+_READING = (*_WHERE, "column", "sheet", "encoding", "delimiter", "has_header", "split_cells", "region", "where")
 
 
 class _Known(NamedTuple):
     folder: Path
     files: frozenset[str]
     contents: frozenset[str]
-    settings: dict[str, object]
+    settings: Settings
 
 
 class Left(NamedTuple):
@@ -316,7 +303,7 @@ class EarlierRuns:
 
     def __init__(self, state_dir: Path, host: str, settings: Settings) -> None:
         self._host = host
-        self._settings = _plain(settings.public())
+        self._settings = settings
         self._known: list[_Known] = []
         self._elsewhere: list[_Known] = []  # for other campaigns
         for folder in run_folders(state_dir):
@@ -327,16 +314,12 @@ class EarlierRuns:
         if not (folder / LEDGER).is_file():
             return
         with suppress(StorageError), opened_for_reading(folder / LEDGER) as store:
-            facts = Reopening(store).facts()
-            request = _plain(facts.request)
-            settings, destination = request["settings"], request["destination"]
-            if not (isinstance(settings, dict) and isinstance(destination, dict)):
-                return
-            alike = all(settings.get(name) == self._settings[name] for name in _WHERE)
-            if facts.approved_by and destination["host"] == self._host:
-                files = frozenset(str(source.file) for source in facts.sources)
-                contents = frozenset(str(source.sha256) for source in facts.sources)
-                (self._known if alike else self._elsewhere).append(_Known(folder, files, contents, settings))
+            facts = facts_of(store)
+            if facts.approved_by and facts.plan and facts.destination.host == self._host:
+                files = frozenset(each.source.file for each in facts.plan.sources)
+                contents = frozenset(each.source.sha256 for each in facts.plan.sources)
+                runs = self._known if _alike(facts.settings, self._settings, _WHERE) else self._elsewhere
+                runs.append(_Known(folder, files, contents, facts.settings))
 
     def left_over(self, inbox: Path) -> Iterator[Left]:
         """Yield the runs of single files of an inbox that were not brought to their end."""
@@ -365,18 +348,21 @@ class EarlierRuns:
                 file, run = harmless(source.file), past_run(known.folder)
                 yield _told(file, run) if known in self._known else _told_elsewhere(file, run)
 
-    def _reads_alike(self, earlier: Mapping[str, object]) -> bool:
+    def _reads_alike(self, earlier: Settings) -> bool:
         """Tell whether a run took the same numbers, and asked for them in the forms that are wanted now, or in more."""
         own = self._settings
-        if own["internal_numbers"] not in {None, earlier.get("internal_numbers")}:
+        if own.internal_numbers not in {None, earlier.internal_numbers}:
             return False
-        if own["number_format"] == NumberFormat.AUTO:
+        if own.number_format is NumberFormat.AUTO:
             # What the records showed was settled in that run; what was wanted in any case was asked for, too.
-            forms = _words(own["also_try"]) <= _words(earlier["also_try"])
+            forms = {*own.also_try} <= {*earlier.also_try}
         else:
-            forms = all(earlier[name] == own[name] for name in ("number_format", "also_try"))
-        rows = earlier.get("where", []) == own["where"]  # ledgers of earlier versions have none
-        return forms and rows and all(earlier.get(name) == own[name] for name in _READING)
+            forms = _alike(own, earlier, ("number_format", "also_try"))
+        return forms and _alike(own, earlier, _READING)
+
+
+def _alike(one: Settings, other: Settings, names: Iterable[str]) -> bool:
+    return all(getattr(one, name) == getattr(other, name) for name in names)
 
 
 def _told(file: str, run: PastRun) -> str:
@@ -402,15 +388,6 @@ def _told_elsewhere(file: str, run: PastRun) -> str:
 
 def _began(run: PastRun) -> str:
     return f"{datetime.fromtimestamp(begun_s(run.folder)).astimezone():%Y-%m-%d %H:%M}"
-
-
-def _words(value: object) -> set[str]:
-    return {*map(str, value)} if isinstance(value, list) else set()
-
-
-def _plain(values: dict[str, object]) -> dict[str, object]:
-    plain = json.loads(json.dumps(values))
-    return dict(plain)
 
 
 LEFTOVER_S = 3600.0

@@ -5,7 +5,7 @@ and that run's ledger is still there: then nothing is lost, for `report` writes 
 """
 
 import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from hashlib import file_digest
@@ -19,7 +19,7 @@ from bulk_remove.core.summary import Ending
 from bulk_remove.disk import opened
 from bulk_remove.errors import PlaceTakenError, StorageError, UsageError
 from bulk_remove.language import phrase
-from bulk_remove.ledger import Outcomes, Reopening, Store, opened_for_reading
+from bulk_remove.ledger import Outcomes, RunFacts, Store, facts_of, opened_for_reading
 from bulk_remove.reader import is_readable
 from bulk_remove.report.csv import check_place
 from bulk_remove.run.finish import SUMMARY, Finished, Wanted, finish
@@ -161,7 +161,7 @@ def check_replaceable(path: Path, job: Job) -> None:
     folder = next(writers, None)
     if folder is not None:
         with suppress(StorageError), opened_for_reading(folder / LEDGER) as store:  # else nobody could write it again
-            if folder.name != job.run_id and not _is_of(Reopening(store).facts().request, job):
+            if folder.name != job.run_id and not _is_of(facts_of(store), job):
                 why = phrase("is the report of run {run}, of another campaign or server", run=folder.name)
             elif _is_as_written(path, store):
                 return
@@ -179,7 +179,7 @@ def host_of_report(report: Path, sha256: str, state_dir: Path) -> str:
     place = ""
     for folder in reversed(run_folders(state_dir)):
         with suppress(StorageError), opened_for_reading(folder / LEDGER) as store:
-            host = str(_dict(Reopening(store).facts().request.get("destination")).get("host", ""))
+            host = facts_of(store).destination.host
             if sha256 in {file.sha256 for file in Outcomes(store).written()}:
                 return host
             place = place or (host if _wrote_to(folder, report) else "")
@@ -188,13 +188,9 @@ def host_of_report(report: Path, sha256: str, state_dir: Path) -> str:
 
 def _host_in(summary: Path) -> str:
     try:
-        return str(_dict(json.loads(summary.read_text(encoding="utf-8"))).get("host", ""))
-    except (OSError, ValueError):
+        return str(json.loads(summary.read_text(encoding="utf-8"))["host"])
+    except (OSError, ValueError, TypeError, LookupError):
         return ""
-
-
-def _dict(value: object) -> dict[str, object]:
-    return value if isinstance(value, dict) else {}
 
 
 def _wrote_to(folder: Path, path: Path) -> bool:
@@ -206,13 +202,12 @@ def _wrote_to(folder: Path, path: Path) -> bool:
     return any(_is_same(path, place) for report in noted for place in (report, report.with_suffix(SUMMARY)))
 
 
-def _is_of(request: Mapping[str, object], job: Job) -> bool:
+def _is_of(facts: RunFacts, job: Job) -> bool:
     """Tell whether an earlier run was one of the same job; with campaigns in the rows the server alone says so."""
-    settings, destination = request.get("settings"), request.get("destination")
-    if job.settings is None or not isinstance(settings, dict) or not isinstance(destination, dict):
+    if job.settings is None:
         return False
-    campaigns = {job.settings.campaign, settings.get("campaign")} - {"", None}
-    return destination.get("host") == job.host and len(campaigns) <= 1
+    campaigns = {job.settings.campaign, facts.settings.campaign} - {""}
+    return facts.destination.host == job.host and len(campaigns) <= 1
 
 
 def _is_as_written(path: Path, store: Store) -> bool:

@@ -206,30 +206,31 @@ def explained(state_dir: Path, text: str, campaign: str | None = None) -> Iterat
         forms: Sequence[str] = [text.strip()]
         try:
             with opened_for_reading(run.folder / LEDGER) as store:
-                settings = Settings.read_back(run.settings)
+                settings = run.told.facts.settings
                 forms = _forms(settings, text)
-                told = _told(run, store, forms, Normaliser(settings.rules), campaign)
+                told = _told(run, store, settings, forms, campaign)
         except StorageError as error:
             told = Explained(run, forms[0], _NOTHING, error.sentence)
         if told.trace.rows or told.problem:
             yield told
 
 
-def _told(run: PastRun, store: Store, forms: Sequence[str], normalise: Normaliser, campaign: str | None) -> Explained:
-    def read(cells: Sequence[str]) -> Sequence[str]:
-        return normalise.block(cells).numbers
-
+def _told(run: PastRun, store: Store, settings: Settings, forms: Sequence[str], campaign: str | None) -> Explained:
+    normalise = Normaliser(settings.rules)
+    told = Explained(run, forms[0], _NOTHING)
     try:
-        sound = checked_ledger(run.folder, store)
+        told = replace(told, sound=checked_ledger(run.folder, store))
     except AlteredLedgerError as error:
-        told = Explained(run, forms[0], _NOTHING, error.sentence, altered=True)
-        try:
-            told = replace(told, trace=_in_campaign(trace(store, forms, read), campaign))
-            json.dumps(explained_as_json(told))
-        except DAMAGE:  # it makes no sense any more
-            return replace(told, trace=_NOTHING)
-        return told
-    return Explained(run, forms[0], _in_campaign(trace(store, forms, read), campaign), sound=sound)
+        told = replace(told, problem=error.sentence, altered=True)
+    try:
+        found = trace(store, forms, lambda cells: normalise.block(cells).numbers)
+        with_trace = replace(told, trace=_in_campaign(found, campaign))
+        explained_as_json(with_trace)  # what its cells raise is raised while they are read
+    except DAMAGE:
+        if not told.altered:
+            raise
+        return told  # it makes no sense any more
+    return with_trace
 
 
 def _forms(settings: Settings, text: str) -> Sequence[str]:

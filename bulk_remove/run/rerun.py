@@ -46,7 +46,7 @@ from bulk_remove.reader.table import not_a_report
 from bulk_remove.run.places import host_of_report
 from bulk_remove.run.preflight import NOT_ASKED
 from bulk_remove.run.prepare import InputTable, Look, Prepared, counts_of, kept_numbers, new_run, with_forms
-from bulk_remove.run.resume import ANOTHER_SERVER, check_same_server, earlier_run, find_run, kept_of, plan_of
+from bulk_remove.run.resume import ANOTHER_SERVER, check_same_server, earlier_run, find_run
 from bulk_remove.settings import Destination, Settings
 
 _NEEDED = ("row", "input", "number", "campaign", "status", "detail")
@@ -204,12 +204,12 @@ def earlier_rows(
         outcomes = Outcomes(run.store)
         yield EarlierRows(
             outcomes.rows,
-            kept_of(run),
+            run.kept,
             run.settings,
             run.destination,
             run.told,
             run.campaigns,
-            {campaign.campaign: campaign.held for campaign in plan_of(run).campaigns if campaign.held},
+            {campaign.campaign: campaign.held for campaign in run.plan.campaigns if campaign.held},
             outcomes.unasked_removals(),
         )
 

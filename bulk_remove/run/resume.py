@@ -13,7 +13,7 @@ from typing import Any
 
 from bulk_remove.core.lifecycle import status_of
 from bulk_remove.core.model import Status
-from bulk_remove.core.plan import CampaignPlan, Consent, Keep, KeepList, Plan, SourcePlan
+from bulk_remove.core.plan import Consent, Plan
 from bulk_remove.core.summary import RESUMED, Ending
 from bulk_remove.disk import Aside
 from bulk_remove.errors import CampaignLockedError, InputError, UsageError
@@ -25,6 +25,7 @@ from bulk_remove.ledger import (
     Store,
     Timing,
     damage_told,
+    facts_of,
     history,
     open_existing,
     verify,
@@ -53,6 +54,8 @@ class EarlierRun:
     destination: Destination
     consent: Consent
     campaigns: tuple[str, ...]
+    plan: Plan
+    kept: tuple[str, ...]
 
 
 def find_run(state_dir: Path, name: str) -> Path:
@@ -99,27 +102,36 @@ def earlier_run(folder: Path, changes: Mapping[str, Any]) -> Iterator[EarlierRun
             run = _read(folder, store)
         if verify(store).unproved:
             with damage_told(store.path):
-                Reopening(store).check_stragglers(run.told.forms().planned)
+                _look_through(run)
         yield replace(run, settings=replace(run.settings, **changes))
 
 
 def _read(folder: Path, store: Store) -> EarlierRun:
-    facts = Reopening(store).facts()
-    if not facts.approved_by:
+    facts = facts_of(store)
+    if not facts.approved_by or facts.plan is None:
         raise InputError(
             phrase("Run {run_id} ended before its plan was approved: nothing was sent.", run_id=facts.run_id),
             "Run its input again.",
         )
-    told = Settings.read_back(_dict(facts.request["settings"]))
     return EarlierRun(
         folder,
         store,
-        told,
-        told,
-        Destination.read_back(_dict(facts.request["destination"])),
+        facts.settings,
+        facts.settings,
+        facts.destination,
         Consent(facts.approved_by),
-        tuple(campaign["campaign"] for campaign in _dict(facts.plan)["campaigns"]),
+        facts.plan.campaign_ids,
+        facts.plan,
+        facts.kept,
     )
+
+
+def _look_through(run: EarlierRun) -> None:
+    """Read all that no proof covers yet, so that what a damaged cell raises is raised before anything goes by it."""
+    Reopening(run.store).check_stragglers(run.told.forms().planned)
+    standing_of(run)
+    Timing(run.store).sessions()
+    Settings.read_back(Timing(run.store).last_settings())
 
 
 def check_same_server(run: EarlierRun, given: Destination | None) -> None:
@@ -140,7 +152,7 @@ def check_same_server(run: EarlierRun, given: Destination | None) -> None:
 def reopened(run: EarlierRun, now_s: float) -> Prepared:
     """Make what is open in an earlier run ready to be sent. `now_s` in Unix seconds. Raises StorageError."""
     phases = Reopening(run.store).reopen(now_s)
-    return Prepared(run.folder, run.store, plan_of(run), kept_of(run), run.settings, phases=phases)
+    return Prepared(run.folder, run.store, plan_of(run), run.kept, run.settings, phases=phases)
 
 
 def standing_of(run: EarlierRun) -> tuple[Plan, Counter[Status]]:
@@ -161,37 +173,8 @@ def standing_of(run: EarlierRun) -> tuple[Plan, Counter[Status]]:
 
 
 def plan_of(run: EarlierRun) -> Plan:
-    """Return the plan of an earlier run. Raises StorageError.
-
-    It has no limits any more: it was held against them when it was approved.
-    """
-    facts = Reopening(run.store).facts()
-    counts = _dict(facts.plan)
-    return Plan(
-        run_id=facts.run_id,
-        host=run.destination.host,
-        sources=tuple(
-            SourcePlan(source, counted["rows"], counted["duplicates"], tuple(map(tuple, counted["problems"])))
-            for source, counted in zip(facts.sources, counts["sources"], strict=True)
-        ),
-        campaigns=tuple(CampaignPlan(**campaign) for campaign in counts["campaigns"]),
-        rate=run.settings.ceilings().rate,
-        additional_numbers=run.settings.additional_numbers,
-        canary=run.settings.canary,
-        stand_in=counts.get("stand_in", False),
-        keep=Keep(tuple(KeepList(**each) for each in counts.get("keep", ())), skips=True),
-    )
-
-
-def kept_of(run: EarlierRun) -> tuple[str, ...]:
-    """Return the input's columns that the run's report keeps."""
-    return tuple(_dict(Reopening(run.store).facts().plan)["kept"])
-
-
-def _dict(value: object) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise TypeError("the ledger's JSON is not an object")
-    return value
+    """Return the plan of an earlier run, at the rate of a later session."""
+    return replace(run.plan, rate=run.settings.ceilings().rate)
 
 
 @contextmanager
@@ -207,7 +190,7 @@ def ended_run(folder: Path, state_dir: Path) -> Iterator[tuple[Prepared, Setting
         if not sessions or not sessions[-1].ending:
             raise _not_ended(run, state_dir)
         settings = Settings.read_back(timing.last_settings())
-        yield Prepared(folder, run.store, plan_of(run), kept_of(run), settings), settings, Ending(sessions[-1].ending)
+        yield Prepared(folder, run.store, plan_of(run), run.kept, settings), settings, Ending(sessions[-1].ending)
 
 
 def close_run(folder: Path, now_s: float, *, abandoned: bool = False) -> Finished | None:
@@ -219,7 +202,7 @@ def close_run(folder: Path, now_s: float, *, abandoned: bool = False) -> Finishe
     with earlier_run(folder, {}) as run:
         timing = Timing(run.store)
         sessions = timing.sessions()
-        ready = Prepared(folder, run.store, plan_of(run), kept_of(run), run.settings)
+        ready = Prepared(folder, run.store, plan_of(run), run.kept, run.settings)
         if sessions and not sessions[-1].ending:
             ready = reopened(run, now_s)
             with run.store.transaction() as connection:
@@ -244,7 +227,7 @@ def nothing_left(run: EarlierRun) -> tuple[Prepared, Settings, Ending] | None:
     if left.to_send or not sessions or sessions[-1].ending != Ending.DONE:
         return None
     settings = Settings.read_back(timing.last_settings())
-    return Prepared(run.folder, run.store, plan_of(run), kept_of(run), settings), settings, Ending.DONE
+    return Prepared(run.folder, run.store, plan_of(run), run.kept, settings), settings, Ending.DONE
 
 
 def note_copies(folder: Path, copies: Iterable[Aside]) -> None:

@@ -5,6 +5,7 @@ import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,10 +13,13 @@ import pytest
 from click.testing import CliRunner
 
 from bulk_remove.cli.commands import program
-from bulk_remove.errors import BulkRemoveError
+from bulk_remove.errors import BulkRemoveError, ExitCode, UsageError
+from bulk_remove.run.after import gauges_of
 from bulk_remove.run.job import known_of
-from bulk_remove.run.past import EarlierRuns
+from bulk_remove.run.past import EarlierRuns, past_runs
+from bulk_remove.run.places import Job, check_replaceable, host_of_report
 from bulk_remove.settings import Settings
+from tests.support.inline_journal import SOURCE as INPUT
 from tests.support.processes import Running, bulk_remove, removal, simulator
 
 TABLES = (
@@ -23,6 +27,7 @@ TABLES = (
     "straggler",
 )  # fmt: skip
 NUMBER = "601000003"
+_CUT_OFF = "UPDATE session SET ended_at_s = NULL, ending = NULL; DELETE FROM proof WHERE no > 1;"
 _WHOLE: tuple[Any, ...] = ("x", [], None, -1, {})
 
 
@@ -95,6 +100,13 @@ def look_at_all(left: Left, out: Path) -> set[int]:
     for each in earlier.left_over(left.state):
         earlier.finished_with(each.content)
     earlier.finished_with("0" * 64)
+    assert [*earlier.told_of([replace(INPUT, sha256="0" * 64)])] == []
+    host_of_report(out, "0" * 64, left.state)
+    runs = [*past_runs(left.state)]
+    for report in [report for each in runs for report in each.reports]:
+        with suppress(UsageError):
+            check_replaceable(report, Job(left.state, host, Settings("00001")))
+    gauges_of(runs, (host, "00001"), ExitCode.OK, 0.0, {})
     return codes
 
 
@@ -135,10 +147,15 @@ def in_place_of(value: Any) -> list[Any]:
     return ["x", []] if isinstance(value, str | list) else ["x"]
 
 
+@pytest.mark.parametrize("ended", [True, False], ids=["ended", "cut off"])
 @pytest.mark.parametrize("table", TABLES)
-def test_a_damaged_cell_is_told_by_everything_that_looks_at_it(left: Left, copy: Left, table: str) -> None:
+def test_a_damaged_cell_is_told_by_everything_that_looks_at_it(copy: Left, table: str, *, ended: bool) -> None:
     seen: set[int] = set()
     with closing(sqlite3.connect(copy.ledger, isolation_level=None)) as connection:
+        if not ended:
+            connection.executescript(_CUT_OFF)
+        with closing(sqlite3.connect(copy.state / "sound")) as sound:
+            connection.backup(sound)
         cursor = connection.execute(f"SELECT * FROM {table} LIMIT 1")  # noqa: S608 - a name of the schema
         (row,) = cursor.fetchall()
         columns = [column[0] for column in cursor.description]
@@ -153,9 +170,9 @@ def test_a_damaged_cell_is_told_by_everything_that_looks_at_it(left: Left, copy:
                     codes = look_at_all(copy, copy.state / "out.csv")
                     assert codes <= {0, 4, 10}, (column, value)
                     seen |= codes
-                with closing(sqlite3.connect(left.ledger)) as sound:
+                with closing(sqlite3.connect(copy.state / "sound")) as sound:
                     sound.backup(connection)
-    assert 10 in seen
+    assert (10 in seen) or not ended
 
 
 def test_a_byte_anywhere_is_told_by_everything_that_looks_at_it(left: Left, copy: Left) -> None:
@@ -184,9 +201,6 @@ def test_other_files_of_a_run_are_no_less_read_for_being_damaged(copy: Left, fil
     assert look_at_all(copy, copy.state / "out.csv") <= {0, 4, 10}
 
 
-_CUT_OFF = "UPDATE session SET ended_at_s = NULL, ending = NULL; DELETE FROM proof WHERE no > 1;"
-
-
 def cut_off(damage: str) -> str:
     """Return what damages the ledger of a run that was killed in its first session."""
     return f"{_CUT_OFF} {damage}"
@@ -196,6 +210,9 @@ _REFUSED = (
     "UPDATE straggler SET due_at_s = NULL, chunk_id = 1",
     "UPDATE chunk SET progress = 'open' WHERE ordinals IS NOT NULL",
     cut_off("UPDATE straggler SET number = '601999999'"),
+    cut_off("UPDATE straggler SET state = '[]'"),
+    cut_off("UPDATE chunk SET states = x'00'"),
+    cut_off("UPDATE session SET settings = '{}'"),
     cut_off("UPDATE straggler SET ordinal = ordinal + 1000"),
     cut_off("UPDATE chunk SET numbers = replace(numbers, '601000004', '601999994')"),
     'UPDATE run SET request = replace(request, \'"region":"PL"\', \'"region":7\')',

@@ -13,6 +13,9 @@ from bulk_remove.core.summary import Ending
 from bulk_remove.errors import StorageError
 from bulk_remove.ledger import Planning, Sending, completed_run, create
 from bulk_remove.run.job import RECENT_RUNS, known_of
+from bulk_remove.run.prepare import counts_of
+from bulk_remove.settings import Destination
+from tests.support.inline_journal import REQUEST
 
 SOURCE = Source("numbers.csv", "", ("phone",), 0, "named 'phone'", "utf-8", "", "0" * 64, 0)
 HOST = "acme.thulium.com"
@@ -30,12 +33,13 @@ def ran(
     folder = state_dir / "runs" / name
     folder.mkdir(parents=True)
     path = folder / "ledger.sqlite"
-    with closing(create(path, name, "0", 0.0, {"destination": {"host": host}})) as store:
+    with closing(create(path, name, "0", 0.0, REQUEST | {"destination": asdict(Destination(host=host))})) as store:
         planning = Planning(store)
-        planning.finish({"campaigns": [asdict(campaign) for campaign in campaigns]})
         rows = sum(campaign.numbers for campaign in campaigns)
+        plan = Plan(name, host, (SourcePlan(SOURCE, rows, 0, ()),), tuple(campaigns), 5.0)
+        planning.add_source(SOURCE)
+        planning.finish(counts_of(plan, ()))
         if approved:
-            plan = Plan(name, host, (SourcePlan(SOURCE, rows, 0, ()),), tuple(campaigns), 5.0)
             planning.approve(approve(plan, Consent.FLAG))
         for ending in endings:
             with store.transaction() as connection:

@@ -17,6 +17,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from bulk_remove.core.chunker import RequestShape, in_requests
 from bulk_remove.core.lifecycle import NEW, SETTLED, Event, Fastest, judged_again, nowhere, taken_up, without_verdict
 from bulk_remove.core.model import Again, Alike, Chunk, NumberedBlock, NumberState, RowBlock, RowOutcome, Source
+from bulk_remove.core.plan import Keep, Plan, SourcePlan
 from bulk_remove.ledger import (
     Outcomes,
     Planning,
@@ -24,6 +25,7 @@ from bulk_remove.ledger import (
     Sending,
     Store,
     create,
+    facts_of,
     history,
     open_existing,
     opened_for_reading,
@@ -31,6 +33,9 @@ from bulk_remove.ledger import (
 )
 from bulk_remove.ledger.proof import seal
 from bulk_remove.ledger.write import CAMPAIGN_ORDINALS, fastest_of
+from bulk_remove.run.prepare import counts_of
+from bulk_remove.settings import Settings
+from tests.support.inline_journal import REQUEST
 from tests.support.ledger_values import number_states, open_states
 
 LOST = "The run was stopped hard before the reply came."
@@ -89,7 +94,7 @@ class Ledger(RuleBasedStateMachine):
         super().__init__()
         self.folder = Path(mkdtemp())
         self.path = self.folder / "ledger.sqlite"
-        self.store = create(self.path, "r1", "0", 0.0, {})
+        self.store = create(self.path, "r1", "0", 0.0, REQUEST)
         self.store.connection.execute("PRAGMA synchronous = OFF")
         self.model = Model([], {}, {}, {}, {}, {})
         self.now_s = 1000.0
@@ -105,8 +110,10 @@ class Ledger(RuleBasedStateMachine):
     @initialize(files=inputs, size=st.integers(1, 7), kept=st.booleans())
     def plan(self, files: list[list[Key]], size: int, *, kept: bool) -> None:
         planning = Planning(self.store)
+        sources = []
         for file_no, numbers in enumerate(files):
             source = Source(f"{file_no}.csv", "", ("phone", "name"), 0, "named 'phone'", "utf-8", ",", "0" * 64, 1)
+            sources.append(source)
             planning.add_source(source)
             planning.add_blocks(self._blocks(source, numbers, kept=kept))
         self._set_duplicates(planning, [number for numbers in files for number in numbers])
@@ -123,7 +130,9 @@ class Ledger(RuleBasedStateMachine):
                 self.model.places[plan.campaign, number] = place * CAMPAIGN_ORDINALS + index
         self.planned += chunks
         self.unfetched = [*self.planned]
-        planning.finish({"rows": len(self.model.rows)})
+        told = tuple(SourcePlan(source, len(numbers), 0, ()) for source, numbers in zip(sources, files, strict=True))
+        self.plan_made = Plan("r1", "", told, plans, Settings("00001").ceilings().rate, keep=Keep((), skips=True))
+        planning.finish(counts_of(self.plan_made, ()))
         with self.store.transaction() as connection:
             connection.execute("UPDATE run SET approved_by = '--yes'")
             seal(connection)
@@ -360,7 +369,7 @@ class Ledger(RuleBasedStateMachine):
             columns = "attempt_id, chunk_id, begun_at_s, ended_at_s, result, request_id, strangers"
             attempts = connection.execute(f"SELECT {columns} FROM attempt")  # noqa: S608 - the columns stand above
             assert {attempt_id: tuple(rest) for attempt_id, *rest in attempts} == self.model.attempts
-            assert Reopening(Store(self.path, connection)).facts().plan == {"rows": len(self.model.rows)}
+            assert facts_of(store).plan == self.plan_made
             assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
 
 

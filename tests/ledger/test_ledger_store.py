@@ -9,20 +9,21 @@ import pytest
 from bulk_remove.core.chunker import RequestShape
 from bulk_remove.core.lifecycle import NEW
 from bulk_remove.core.model import Again, Alike, Chunk, Source
-from bulk_remove.core.plan import CampaignPlan, Consent, Plan, SourcePlan, approve
+from bulk_remove.core.plan import CampaignPlan, Consent, Keep, KeepList, Plan, SourcePlan, approve
 from bulk_remove.errors import StorageError
-from bulk_remove.ledger import Outcomes, Planning, Reopening, Sending, Store, Totals, create, open_existing
+from bulk_remove.ledger import Outcomes, Planning, Reopening, Sending, Store, Totals, create, facts_of, open_existing
 from bulk_remove.ledger.read import CampaignStates
-from tests.support.inline_journal import planned
+from bulk_remove.run.prepare import counts_of
+from bulk_remove.settings import Destination, Settings
+from tests.support.inline_journal import REQUEST, planned
 
 SOURCE = Source("numbers.csv", "", ("phone",), 0, "named 'phone'", "utf-8", "", "0" * 64, 0)
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
-    with closing(
-        create(tmp_path / "ledger.sqlite", "r1", "1.2.3", 12.5, {"rate": 5.0, "column": "tel\udce9"})
-    ) as store:
+    request = {**REQUEST, "settings": Settings("00001", column="tel\udce9", rate=5.0).public()}
+    with closing(create(tmp_path / "ledger.sqlite", "r1", "1.2.3", 12.5, request)) as store:
         yield store
 
 
@@ -33,7 +34,8 @@ def value(store: Store, query: str) -> object:
 def test_a_new_ledger_says_what_run_it_is_of(store: Store) -> None:
     run = store.connection.execute("SELECT tool_version, created_at_s FROM run").fetchone()
     assert run == ("1.2.3", 12.5)
-    assert Reopening(store).facts() == ("r1", {"rate": 5.0, "column": "tel?"}, None, "", ())
+    told = Settings("00001", column="tel?", rate=5.0)
+    assert facts_of(store) == ("r1", 12.5, "", told, Destination(), None, ())
     assert value(store, "PRAGMA user_version") == 9
 
 
@@ -58,14 +60,22 @@ def test_what_a_later_session_needs_is_read_back(store: Store) -> None:
     sources = (replace(SOURCE, file="z.csv"), replace(SOURCE, file="a.csv"))
     for source in sources:
         planning.add_source(source)
-    planning.finish({"rows": 1, "problems": [["Too short.", 2]]})
+    plan = Plan(
+        "r1",
+        "",
+        tuple(SourcePlan(source, rows, 1, (("Too short.", 2),)) for source, rows in zip(sources, (3, 4), strict=True)),
+        (CampaignPlan("00001", 1, 1, held={"plus": 3}, name="Łódź", confirmed=True),),
+        5.0,
+        stand_in=True,
+        keep=Keep((KeepList("keep.csv", "0" * 64, 7),), skips=True),
+    )
+    planning.finish(counts_of(plan, ("phone",)))
     assert not store.approved()
-    plan = Plan("r1", "h", (SourcePlan(SOURCE, 1, 0, ()),), (CampaignPlan("00001", 1, 1),), 5.0)
     planning.approve(approve(plan, Consent.FLAG))
     assert store.approved()
     with closing(open_existing(store.path)) as again:
-        _, _, counts, approved_by, read_sources = Reopening(again).facts()
-    assert (counts, approved_by, read_sources) == ({"rows": 1, "problems": [["Too short.", 2]]}, "--yes", sources)
+        facts = facts_of(again)
+    assert (facts.plan, facts.approved_by, facts.kept) == (plan, "--yes", ("phone",))
 
 
 def test_the_plan_is_read_back_for_the_report_without_sorting_it(store: Store) -> None:
