@@ -20,7 +20,7 @@ _NOT_SAID = {
     "gzip, deflate", "bold green", "bold yellow", "bold red", "no such table", "ModuleType | None", "K | Alike[K]",
     "bulk-remove %(version)s", "bulk-remove check", " (request_id {request_id})", "{problem} (request_id {request_id})",
     "%(asctime)s %(levelname)s %(message)s", "not exist", "not in this form", "passed over", "give up",
-    "end the run", "read back from {file}", "the ledger's JSON is not an object",
+    "SetAside | None", "end the run", "read back from {file}", "the ledger's JSON is not an object",
     "(standard input)", "Permission denied", "numer numery nr number numbers num no nummer kontakt contact",
 }  # fmt: skip
 """Names and formats that no operator reads."""
