@@ -1,4 +1,4 @@
-"""What `run`, `resume`, `rerun`, `plan` and `check` do at a terminal: it shows, asks and says how it ended.
+"""What `run`, `resume`, `rerun`, `inbox`, `plan` and `check` do at a terminal: it shows, asks and says how it ended.
 
 The story of a run is told in `run/job.py`; the terminal is its operator here. Keys that are pressed while a run sends
 become orders to the pool.
@@ -19,6 +19,7 @@ import click
 from bulk_remove.cli.aftermath import Aftermath, aftermath, logged
 from bulk_remove.cli.config_jobs import untyped_notes
 from bulk_remove.cli.given import (
+    InboxOptions,
     PlanOptions,
     ReportOptions,
     RerunOptions,
@@ -29,21 +30,23 @@ from bulk_remove.cli.given import (
 )
 from bulk_remove.cli.past_commands import wanted_of
 from bulk_remove.cli.profiles import profile_of
-from bulk_remove.cli.signals import answered, report_kept, stopped_by_signals, told_truly
+from bulk_remove.cli.signals import answered, exit_of, put_back, report_kept, stopped_by_signals, told_truly
 from bulk_remove.console import Live, Screen, moment_of, typed_keys
 from bulk_remove.console.screen import form_lines, form_warnings, when_lines, when_notes
 from bulk_remove.core.forms import told_forms
 from bulk_remove.core.limits import Known
 from bulk_remove.core.model import Status
 from bulk_remove.core.plan import Consent, Plan, check_holds_numbers, check_within_limits, passed
-from bulk_remove.core.summary import Ending, headline
+from bulk_remove.core.summary import Ending, headline, worst
 from bulk_remove.core.throttle import LEGEND, Key, key_of, pressed
 from bulk_remove.core.timeline import Snapshot, duration
 from bulk_remove.core.verdicts import unasked_told
-from bulk_remove.errors import ExitCode, GuardStop, UnavailableError, UsageError
+from bulk_remove.errors import ExitCode, GuardStop, StoppedError, UnavailableError, UsageError
 from bulk_remove.language import counted, ours, phrase
 from bulk_remove.reader import find_files
-from bulk_remove.run.finish import Finished
+from bulk_remove.run.finish import REPORT, Finished
+from bulk_remove.run.folders import lock_campaigns, lock_inbox, make_private
+from bulk_remove.run.inbox import FileEnd, Inbox, Night, NightRules
 from bulk_remove.run.job import (
     Carried,
     Done,
@@ -357,6 +360,75 @@ def _rerun(screen: Screen, options: RerunOptions) -> Carried:
     terminal = _Terminal(screen, options)
     with plan_rerun(options.earlier, changes, (options.state_dir, given), job_of, terminal) as run:
         return terminal.carry_out(run)
+
+
+def inbox_job(options: InboxOptions) -> int:
+    """Spend a night; returns the worst exit code of its files. Raises BulkRemoveError where it cannot begin."""
+    screen = Screen()
+    with aftermath(screen, options.run.aftermath) as after:
+        after.code = _spend(screen, options, after)
+    return after.code
+
+
+def _spend(screen: Screen, options: InboxOptions, after: Aftermath) -> ExitCode:
+    run = options.run
+    if not run.report.yes:
+        raise UsageError("An inbox asks nobody before it removes.", "Try a file with plan first, then add --yes.")
+    settings, address = run.given.settings(), run.server.address()
+    run.user.login(address)  # what is wrong with it is told before anything is looked at
+    make_private(run.state_dir)
+    held = [settings.campaign] if settings.campaign else []
+    with (
+        Inbox(options.folder) as inbox,
+        lock_inbox(run.state_dir, inbox.folder),
+        lock_campaigns(run.state_dir, address.host, held),
+    ):
+        night = Night(
+            inbox,
+            NightRules(settings, address.host, run.state_dir, options.settle, run.until),
+            screen,
+            lambda path, copy: _run_file(screen, replace(run, files=(str(path),), copy=copy), held),
+            lambda folder: _resume_file(screen, options.resume, folder, held),
+        )
+        try:
+            night.spend()
+        except KeyboardInterrupt as stop:
+            raise StoppedError(
+                "Stopped between two requests to the server, or before any: nothing is lost.",
+                "The files that are left are in the inbox; the next night takes them.",
+                exit_of(stop),
+            ) from None
+        finally:
+            _tell_files(screen, night.ends, after)
+    return worst(end.code for end in night.ends)
+
+
+def _run_file(screen: Screen, options: RunOptions, held: Collection[str]) -> Carried:
+    with put_back():
+        return run_anew(screen, options, held)
+
+
+def _resume_file(screen: Screen, options: ResumeOptions, folder: Path, held: Collection[str]) -> Carried:
+    report = replace(options.report, output=folder / REPORT)
+    with put_back():
+        return resume_run(screen, replace(options, run=folder.name, report=report), held)
+
+
+def _tell_files(screen: Screen, ends: Sequence[FileEnd], after: Aftermath) -> None:
+    """Say what became of each file, on the screen and to whoever is told afterwards."""
+    screen.tell("The inbox:" if ends else "The inbox: no file to run.")
+    for end in ends:
+        word = phrase(
+            "{name}: {word}; {place}, exit {code}",
+            name=end.name,
+            word=ours(end.word),
+            place=end.place.value,
+            code=int(end.code),
+        )
+        screen.tell(phrase("  {word}", word=word))
+        after.words.append(word)
+        after.files[end.place.value] += 1
+        after.runs += [end.run] if end.run else []
 
 
 def check_consent(screen: Screen, options: ReportOptions) -> None:
