@@ -9,13 +9,13 @@ others the flag's; see `bulk_remove.errors`.
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, replace
 from enum import Enum, IntEnum, StrEnum, auto
 from functools import partial
 from ipaddress import ip_address
 from numbers import Integral, Real
 from pathlib import Path
-from typing import Annotated, Any, TypeVar, get_args, get_type_hints
+from typing import Any, TypeVar, get_args, get_type_hints
 from urllib.parse import urlsplit
 
 from bulk_remove.core.chunker import MAX_NUMBERS_PER_REQUEST, MAX_REQUEST_LINE, RequestShape
@@ -120,36 +120,36 @@ def one_of(kinds: type[E]) -> Callable[[Any], E]:
     return check
 
 
+def _listed(value: Any, example: str) -> Iterable[Any]:
+    if isinstance(value, str) or hasattr(value, "__fspath__") or not isinstance(value, Iterable):
+        raise Unfit(phrase("which is not a list"), phrase("Give a list, such as {example}.", example=[example]))
+    return value
+
+
 def several_of(kinds: type[E]) -> Callable[[Any], tuple[E, ...]]:
     """Check a list of members of an enumeration; what repeats counts once."""
     member = one_of(kinds)
 
     def check(value: Any) -> tuple[E, ...]:
-        if isinstance(value, str) or not isinstance(value, Iterable):
-            example = next(iter(kinds)).value
-            raise Unfit(phrase("which is not a list"), phrase("Give a list, such as {example}.", example=[example]))
-        return tuple(dict.fromkeys(map(member, value)))
+        return tuple(dict.fromkeys(map(member, _listed(value, next(iter(kinds)).value))))
 
     return check
 
 
 def windows(value: Any) -> tuple[str, ...]:
     """Check a list of texts such as `mon-fri 20:00-06:00`, which are kept as texts."""
-    hint = phrase("Give a list, such as {example}.", example=["20:00-06:00"])
-    if isinstance(value, str) or not isinstance(value, Iterable):
-        raise Unfit(phrase("which is not a list"), hint)
-    kept = tuple(map(text, value))
+    example = "20:00-06:00"
+    kept = tuple(map(text, _listed(value, example)))
     other = next((each for each in kept if read_window(each) is None), None)
     if other is not None:
+        hint = phrase("Give a list, such as {example}.", example=[example])
         raise Unfit(phrase("in which {other} is not a window", other=_shown(other)), hint)
     return kept
 
 
 def conditions(value: Any) -> tuple[str, ...]:
     """Check a list of conditions on rows, each as COLUMN=VALUE. Raises UsageError, too."""
-    if isinstance(value, str) or not isinstance(value, Iterable):
-        raise Unfit(phrase("which is not a list"), phrase("Give a list, such as {example}.", example=["zgoda=NIE"]))
-    texts = tuple(dict.fromkeys(map(text, value)))
+    texts = tuple(dict.fromkeys(map(text, _listed(value, "zgoda=NIE"))))
     read: dict[str, Condition] = {}
     for condition in map(Condition.parse, texts):
         other = read.setdefault(condition.column.casefold(), condition)
@@ -186,9 +186,7 @@ def text_or_none(value: Any) -> str:
 
 def paths(value: Any) -> tuple[str, ...]:
     """Check a list of paths; what repeats counts once."""
-    if isinstance(value, str) or hasattr(value, "__fspath__") or not isinstance(value, Iterable):
-        raise Unfit(phrase("which is not a list"), phrase("Give a list, such as {example}.", example=["keep.csv"]))
-    kept = tuple(dict.fromkeys(map(path, value)))
+    kept = tuple(dict.fromkeys(map(path, _listed(value, "keep.csv"))))
     if "" in kept:
         raise Unfit(phrase("in which a path is empty"), "Name it, or leave it out.")
     return kept
@@ -365,7 +363,11 @@ class Setting:
         return self.field.removesuffix("_s")
 
 
-_input, _guard, _request, _retry, _connection = (partial(Setting, part) for part in Part)
+def _declared(part: Part, default: object, *what: Any, **more: Any) -> Any:
+    return field(default=default, metadata={"setting": Setting(part, *what, **more)})
+
+
+_input, _guard, _request, _retry, _connection = (partial(_declared, part) for part in Part)
 _RERUN, _RESUME = Later.RERUN, Later.RESUME
 
 
@@ -380,204 +382,167 @@ class Settings:
     Enums may be given by their values, paths as `Path`. Raises UsageError, which names the field.
     """
 
-    campaign: Annotated[
-        str,
-        _input(
-            identifier,
-            "The campaign's five characters, for example 00001.",
-            _RERUN,
-            "The campaign; else the report's own.",
-            short="-c",
-        ),
-    ] = ""
+    campaign: str = _input(
+        "",
+        identifier,
+        "The campaign's five characters, for example 00001.",
+        _RERUN,
+        "The campaign; else the report's own.",
+        short="-c",
+    )
     """The campaign of all rows: five letters or digits, leading zeros and all."""
-    campaign_column: Annotated[
-        str | None, _input(place, "Or the column with the campaign of each row: its name or place.")
-    ] = None
+    campaign_column: str | None = _input(None, place, "Or the column with the campaign of each row: its name or place.")
     """Or the column that holds the campaign of each row: its name, or its place counted from 1."""
-    column: Annotated[str | None, _input(place, "The phone column: its name, or its place from 1.")] = None
+    column: str | None = _input(None, place, "The phone column: its name, or its place from 1.")
     """The phone column: its name, or its place from 1. None: it is found out, or the file refused."""
-    trust_column: Annotated[bool, _input(yes_or_no, "Take the phone column even if it looks like something else.")] = (
-        False
-    )
+    trust_column: bool = _input(False, yes_or_no, "Take the phone column even if it looks like something else.")
     """Whether the phone column is taken even if it looks like something else."""
-    sheet: Annotated[str | None, _input(place, "The sheet of a workbook: its name, or its place counted from 1.")] = (
-        None
-    )
+    sheet: str | None = _input(None, place, "The sheet of a workbook: its name, or its place counted from 1.")
     """The sheet of a workbook: its name, or its place counted from 1. None: it is found out."""
-    encoding: Annotated[
-        str | None, _input(text, "The encoding of a CSV file, for example cp1250; else it is found out.")
-    ] = None
+    encoding: str | None = _input(None, text, "The encoding of a CSV file, for example cp1250; else it is found out.")
     """The encoding of a CSV file, as Python names it. None: it is found out."""
-    delimiter: Annotated[
-        str | None,
-        _input(text, "The separator of a CSV file, one character or 'tab'; else it is found out.", read=_delimiter),
-    ] = None
+    delimiter: str | None = _input(
+        None, text, "The separator of a CSV file, one character or 'tab'; else it is found out.", read=_delimiter
+    )
     """The separator of a CSV file, one ASCII character. None: it is found out."""
-    has_header: Annotated[
-        bool | None, _input(yes_or_no, "Whether the first row names the columns.", flag="--header")
-    ] = None
+    has_header: bool | None = _input(None, yes_or_no, "Whether the first row names the columns.", flag="--header")
     """Whether the first row names the columns. None: it is found out."""
-    internal_numbers: Annotated[
-        bool | None, _input(yes_or_no, "Send numbers of 3 to 6 digits; else only if most of the numbers are such.")
-    ] = None
+    internal_numbers: bool | None = _input(
+        None, yes_or_no, "Send numbers of 3 to 6 digits; else only if most of the numbers are such."
+    )
     """Whether numbers of three to six digits are taken. None: it is found out."""
-    where: Annotated[
-        tuple[str, ...],
-        _input(conditions, "Remove only rows with this value; may be repeated.", metavar="COLUMN=VALUE"),
-    ] = ()
+    where: tuple[str, ...] = _input(
+        (), conditions, "Remove only rows with this value; may be repeated.", metavar="COLUMN=VALUE"
+    )
     """Conditions as "COLUMN=VALUE": only rows that meet all of them are taken. A column is a name, or its place."""
-    split_cells: Annotated[bool, _input(yes_or_no, "Take each number of a cell that holds several whole ones.")] = False
+    split_cells: bool = _input(False, yes_or_no, "Take each number of a cell that holds several whole ones.")
     """Whether each number of a cell that holds several whole ones is taken."""
-    max_invalid: Annotated[
-        float, _input(share, "Stop if more filled rows are invalid; fewer than 10 pass up to 50%.")
-    ] = MAX_INVALID
+    max_invalid: float = _input(
+        MAX_INVALID, share, "Stop if more filled rows are invalid; fewer than 10 pass up to 50%."
+    )
     """The share of the rows, 0 to 1, that may hold no number; more stop the run before it sends anything."""
-    also_try: Annotated[
-        tuple[AlsoTry, ...],
-        _input(
-            several_of(AlsoTry),
-            "Ask for what is not there in other forms as well: plus,international,zeros,national.",
-            _RERUN,
-            read=parse_also_try,
-            metavar="FORMS",
-        ),
-    ] = ()
+    also_try: tuple[AlsoTry, ...] = _input(
+        (),
+        several_of(AlsoTry),
+        "Ask for what is not there in other forms as well: plus,international,zeros,national.",
+        _RERUN,
+        read=parse_also_try,
+        metavar="FORMS",
+    )
     """The forms in which a number that is not there is asked for again, in this order."""
-    keep: Annotated[tuple[str, ...], _input(paths, "Never remove numbers in this file; may be repeated.", _RERUN)] = ()
+    keep: tuple[str, ...] = _input((), paths, "Never remove numbers in this file; may be repeated.", _RERUN)
     """Files with numbers that must never be removed: any of them in the input stops the run."""
-    keep_skips: Annotated[bool, _input(yes_or_no, "Leave such numbers out instead of stopping.", _RERUN)] = False
+    keep_skips: bool = _input(False, yes_or_no, "Leave such numbers out instead of stopping.", _RERUN)
     """Whether such numbers are left out instead, each as KEPT in the report, and all others are sent."""
-    keep_columns: Annotated[bool, _input(yes_or_no, "Put the input's own columns first in the report.")] = False
+    keep_columns: bool = _input(False, yes_or_no, "Put the input's own columns first in the report.")
     """Whether the input's own columns come first in the report."""
-    number_format: Annotated[
-        NumberFormat,
-        _input(
-            one_of(NumberFormat),
-            "How the campaign holds its numbers; auto: as its own records show.",
-            _RERUN,
-            "As in the earlier run; auto: look again.",
-        ),
-    ] = NumberFormat.AUTO
+    number_format: NumberFormat = _input(
+        NumberFormat.AUTO,
+        one_of(NumberFormat),
+        "How the campaign holds its numbers; auto: as its own records show.",
+        _RERUN,
+        "As in the earlier run; auto: look again.",
+    )
     """The form in which the campaign holds its numbers. AUTO: its own records show that."""
-    region: Annotated[
-        str, _input(text, "The country of numbers without a country code.", _RERUN, "As in the earlier run.")
-    ] = "PL"
+    region: str = _input("PL", text, "The country of numbers without a country code.", _RERUN, "As in the earlier run.")
     """The country of numbers without a country code, by its two letters."""
 
-    max_numbers: Annotated[
-        int | None,
-        _guard(whole(1, 1_000_000_000), "Stop if more numbers than this are for one campaign.", _RERUN),
-    ] = None
+    max_numbers: int | None = _guard(
+        None, whole(1, 1_000_000_000), "Stop if more numbers than this are for one campaign.", _RERUN
+    )
     """How many numbers may be sent to one campaign; more stop the run. None: any."""
-    max_share: Annotated[
-        float | None, _guard(share, "Stop above this share of the campaign's records (50% if counted).", _RERUN)
-    ] = None
+    max_share: float | None = _guard(
+        None, share, "Stop above this share of the campaign's records (50% if counted).", _RERUN
+    )
     """What share of a campaign's records, 0 to 1, they may be; 1 lets everything through. None: half, if counted."""
-    max_times_usual: Annotated[
-        float | None,
-        _guard(
-            number(0.1, 1_000_000),
-            "Stop when they are more than so many times what the campaign's runs usually send.",
-            _RERUN,
-        ),
-    ] = None
+    max_times_usual: float | None = _guard(
+        None,
+        number(0.1, 1_000_000),
+        "Stop when they are more than so many times what the campaign's runs usually send.",
+        _RERUN,
+    )
     """How many times what the campaign's runs usually send they may be. None: any."""
-    additional_numbers: Annotated[
-        bool, _guard(yes_or_no, "Remove a record, too, when a number is among its additional ones.", _RERUN)
-    ] = False
+    additional_numbers: bool = _guard(
+        False, yes_or_no, "Remove a record, too, when a number is among its additional ones.", _RERUN
+    )
     """Whether the server looks among the additional numbers of records, too: that removes more."""
-    canary: Annotated[bool, _guard(yes_or_no, "Send one request first, check it, then the rest.", _RERUN)] = False
+    canary: bool = _guard(False, yes_or_no, "Send one request first, check it, then the rest.", _RERUN)
     """Whether one request goes alone first; the others follow once its verdicts are judged."""
-    canary_max_not_exist: Annotated[
-        float, _guard(share, "The share of the first numbers that may not be there.", _RESUME)
-    ] = MAX_NOT_EXIST
+    canary_max_not_exist: float = _guard(
+        MAX_NOT_EXIST, share, "The share of the first numbers that may not be there.", _RESUME
+    )
     """What share of the canary's numbers, 0 to 1, may not be in the campaign; more stop the run."""
 
-    brackets: Annotated[
-        Brackets, _request(one_of(Brackets), "How the [] of phone_number[] is written.", _RERUN, "How [] is written.")
-    ] = Brackets.ENCODED
-    """How the [] of phone_number[] is written."""
-    trailing_slash: Annotated[bool, _request(yes_or_no, "Write .../records/ with a slash at the end.")] = False
-    """Whether the path of a request ends with a slash."""
-    max_request_line: Annotated[int, _request(whole(1, 1_000_000), "Bytes of the whole request line.", _RERUN)] = (
-        MAX_REQUEST_LINE
+    brackets: Brackets = _request(
+        Brackets.ENCODED, one_of(Brackets), "How the [] of phone_number[] is written.", _RERUN, "How [] is written."
     )
+    """How the [] of phone_number[] is written."""
+    trailing_slash: bool = _request(False, yes_or_no, "Write .../records/ with a slash at the end.")
+    """Whether the path of a request ends with a slash."""
+    max_request_line: int = _request(MAX_REQUEST_LINE, whole(1, 1_000_000), "Bytes of the whole request line.", _RERUN)
     """The longest request line, in bytes."""
-    max_numbers_per_request: Annotated[int, _request(whole(1, 100_000), "Numbers in one request.", _RERUN)] = (
-        MAX_NUMBERS_PER_REQUEST
+    max_numbers_per_request: int = _request(
+        MAX_NUMBERS_PER_REQUEST, whole(1, 100_000), "Numbers in one request.", _RERUN
     )
     """The most numbers in one request."""
-    pace: Annotated[
-        Level,
-        _request(
-            one_of(Level),
-            "How much of the server to use; fixed: the ceilings, whatever it bears.",
-            _RESUME,
-            "How much of the server to use.",
-        ),
-    ] = Level.STEADY
+    pace: Level = _request(
+        Level.STEADY,
+        one_of(Level),
+        "How much of the server to use; fixed: the ceilings, whatever it bears.",
+        _RESUME,
+        "How much of the server to use.",
+    )
     """How much of the server to use: it names ceilings, which `rate` and `concurrency` overrule.
 
     The API documents no limit, and its server also runs live calls.
     """
-    slow_reply_s: Annotated[
-        float, _request(number(0.1, 3600), "A reply that takes longer makes requests smaller.", _RESUME)
-    ] = 10.0
+    slow_reply_s: float = _request(
+        10.0, number(0.1, 3600), "A reply that takes longer makes requests smaller.", _RESUME
+    )
     """A reply that takes more seconds makes requests smaller. By default a third of what PHP gives a request."""
-    hours: Annotated[
-        tuple[str, ...], _request(windows, "Remove only in these hours, mon-fri 20:00-06:00; may be repeated.", _RESUME)
-    ] = ()
+    hours: tuple[str, ...] = _request(
+        (), windows, "Remove only in these hours, mon-fri 20:00-06:00; may be repeated.", _RESUME
+    )
     """When numbers may be removed, by the clock on the wall: "20:00-06:00", "mon-fri 20:00-06:00". Empty: always."""
-    rate: Annotated[
-        float | None,
-        _request(
-            number(0.01, 1000),
-            "The ceiling in requests a second; else that of --pace.",
-            _RESUME,
-            "The ceiling in requests a second.",
-        ),
-    ] = None
+    rate: float | None = _request(
+        None,
+        number(0.01, 1000),
+        "The ceiling in requests a second; else that of --pace.",
+        _RESUME,
+        "The ceiling in requests a second.",
+    )
     """The ceiling in requests a second, for all runs of one user. None: that of `pace`."""
-    concurrency: Annotated[
-        int | None,
-        _request(
-            whole(1, 100),
-            "The ceiling in requests at once; else that of --pace.",
-            _RESUME,
-            "The ceiling in requests at once.",
-        ),
-    ] = None
+    concurrency: int | None = _request(
+        None,
+        whole(1, 100),
+        "The ceiling in requests at once; else that of --pace.",
+        _RESUME,
+        "The ceiling in requests at once.",
+    )
     """The ceiling in requests at once. None: that of `pace`."""
 
-    tries: Annotated[int, _retry(whole(1, 100), "Tries of a request that finds no answer.", _RESUME)] = 6
+    tries: int = _retry(6, whole(1, 100), "Tries of a request that finds no answer.", _RESUME)
     """How often a request is tried that finds no answer while others do."""
-    give_up_after_s: Annotated[
-        float, _retry(number(0, 7 * 86_400), "How long the server may answer nobody.", _RESUME)
-    ] = 900.0
+    give_up_after_s: float = _retry(900.0, number(0, 7 * 86_400), "How long the server may answer nobody.", _RESUME)
     """For how many seconds the server may answer nobody before the run ends."""
-    busy_for_s: Annotated[
-        float,
-        _retry(
-            number(0, 7 * 86_400),
-            "How long to ask again for a number in a call.",
-            _RESUME,
-            "How long to ask again for a number in a call, from now.",
-        ),
-    ] = 1800.0
+    busy_for_s: float = _retry(
+        1800.0,
+        number(0, 7 * 86_400),
+        "How long to ask again for a number in a call.",
+        _RESUME,
+        "How long to ask again for a number in a call, from now.",
+    )
     """For how many seconds a number in a call is asked for again."""
-    busy_delay_s: Annotated[
-        float, _retry(number(0.1, 86_400), "The first wait for a call to end; it doubles.", _RESUME)
-    ] = 30.0
+    busy_delay_s: float = _retry(30.0, number(0.1, 86_400), "The first wait for a call to end; it doubles.", _RESUME)
     """The first wait for a call to end, in seconds; it doubles."""
 
-    ca_file: Annotated[str, _connection(path, "A PEM file with a CA to trust besides the system's.", _RESUME)] = ""
+    ca_file: str = _connection("", path, "A PEM file with a CA to trust besides the system's.", _RESUME)
     """A PEM file with a CA to trust besides the system's; empty for none."""
-    proxy: Annotated[str, _connection(text_or_none, "The proxy to use instead of HTTPS_PROXY.", _RESUME)] = ""
+    proxy: str = _connection("", text_or_none, "The proxy to use instead of HTTPS_PROXY.", _RESUME)
     """The proxy to use instead of HTTPS_PROXY; empty for none. It may hold a user and a password."""
-    connect_timeout_s: Annotated[float, _connection(number(0.1, 3600), "For a connection.", _RESUME)] = 10.0
+    connect_timeout_s: float = _connection(10.0, number(0.1, 3600), "For a connection.", _RESUME)
     """How many seconds a connection may take."""
-    timeout_s: Annotated[float, _connection(number(0.1, 3600), "For a whole request.", _RESUME)] = 60.0
+    timeout_s: float = _connection(60.0, number(0.1, 3600), "For a whole request.", _RESUME)
     """How many seconds a whole request may take."""
 
     def __post_init__(self) -> None:
@@ -662,14 +627,14 @@ class Settings:
 
 
 def _table() -> dict[str, Setting]:
-    hints = get_type_hints(Settings, include_extras=True)
     table = {}
-    for each in fields(Settings):
-        kind, setting = get_args(hints[each.name])
+    for name, kind in get_type_hints(Settings).items():
+        declared = Settings.__dataclass_fields__[name]
+        setting = declared.metadata["setting"]
+        flag = setting.flag or f"--{name.removesuffix('_s').replace('_', '-')}"
+        FIELDS[flag.removeprefix("--")] = name
         kinds = frozenset(get_args(kind) or {kind})
-        flag = setting.flag or f"--{each.name.removesuffix('_s').replace('_', '-')}"
-        FIELDS[flag.removeprefix("--")] = each.name
-        table[each.name] = replace(setting, field=each.name, flag=flag, kinds=kinds, default=each.default)
+        table[name] = replace(setting, field=name, flag=flag, kinds=kinds, default=declared.default)
     return table
 
 

@@ -449,7 +449,7 @@ def inbox(**given: Any) -> int:
     \b
     Example:  bulk-remove inbox /srv/opt-outs -c 00001 --system acme --user api --yes
     """
-    from bulk_remove.cli.nights import inbox_job  # noqa: PLC0415 - see above
+    from bulk_remove.cli.jobs import inbox_job  # noqa: PLC0415 - see above
 
     options = take(InboxOptions, given)
     return inbox_job(replace(options, resume=take(ResumeOptions, given, *_OF_ITS_OWN)))

@@ -1,7 +1,7 @@
-"""What the commands do, once they are called: settings, one call into `run`, the result on the screen.
+"""What `run`, `resume`, `rerun`, `inbox`, `plan` and `check` do at a terminal: it shows, asks and says how it ended.
 
-It also asks before a run and after its canary, and turns keys that are pressed while a run sends into orders to the
-pool.
+The story of a run is told in `run/job.py`; the terminal is its operator here. Keys that are pressed while a run sends
+become orders to the pool.
 """
 
 import asyncio
@@ -9,10 +9,9 @@ import logging
 import signal
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import replace
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 
 import click
@@ -20,6 +19,7 @@ import click
 from bulk_remove.cli.aftermath import Aftermath, aftermath, logged
 from bulk_remove.cli.config_jobs import untyped_notes
 from bulk_remove.cli.given import (
+    InboxOptions,
     PlanOptions,
     ReportOptions,
     RerunOptions,
@@ -30,105 +30,151 @@ from bulk_remove.cli.given import (
 )
 from bulk_remove.cli.past_commands import wanted_of
 from bulk_remove.cli.profiles import profile_of
-from bulk_remove.cli.signals import answered, report_kept, stopped_by_signals, told_truly
+from bulk_remove.cli.signals import answered, exit_of, put_back, report_kept, stopped_by_signals, told_truly
 from bulk_remove.console import Live, Screen, moment_of, typed_keys
 from bulk_remove.console.screen import form_lines, form_warnings, when_lines, when_notes
 from bulk_remove.core.forms import told_forms
-from bulk_remove.core.limits import NOTHING_KNOWN, Known
+from bulk_remove.core.limits import Known
 from bulk_remove.core.model import Status
-from bulk_remove.core.plan import ApprovedPlan, Consent, Plan, approve, check_holds_numbers, check_within_limits, passed
-from bulk_remove.core.summary import Ending, headline
+from bulk_remove.core.plan import Consent, Plan, check_holds_numbers, check_within_limits, passed
+from bulk_remove.core.summary import Ending, headline, worst
 from bulk_remove.core.throttle import LEGEND, Key, key_of, pressed
-from bulk_remove.core.timeline import duration
-from bulk_remove.core.verdicts import CAUSE, UnaskedRemoval, unasked_told
-from bulk_remove.errors import ExitCode, GuardStop, UnavailableError, UsageError
+from bulk_remove.core.timeline import Snapshot, duration
+from bulk_remove.core.verdicts import unasked_told
+from bulk_remove.errors import ExitCode, GuardStop, StoppedError, UnavailableError, UsageError
 from bulk_remove.language import counted, ours, phrase
-from bulk_remove.ledger import Outcomes
-from bulk_remove.reader import Places, find_files, open_table, open_tables
-from bulk_remove.run.finish import REPORT, SUMMARY, Finished, Wanted, told_again
-from bulk_remove.run.folders import lock_campaigns
+from bulk_remove.reader import find_files
+from bulk_remove.run.finish import REPORT, Finished
+from bulk_remove.run.folders import lock_campaigns, lock_inbox, make_private
+from bulk_remove.run.inbox import FileEnd, Inbox, Night, NightRules
 from bulk_remove.run.job import (
     Carried,
-    Hooks,
+    Done,
+    Job,
+    OnRows,
+    Operator,
+    Planned,
     Sent,
-    carry_out,
     connection,
+    from_files,
     known_of,
+    learned_settings,
     look_at,
-    notes_of,
-    with_learned_limit,
+    notes_on_input,
+    plan_rerun,
+    plan_resume,
+    plan_run,
+    read_files,
 )
-from bulk_remove.run.past import EarlierRuns
-from bulk_remove.run.places import Job, check_places, finish_there, taken_meanwhile
+from bulk_remove.run.places import ReportPlace
 from bulk_remove.run.preflight import NOT_ASKED, Findings, Glance, error_of, inspect_campaigns, inspect_server
-from bulk_remove.run.prepare import Look, Prepared, Sight, check_plan, plan_as_json, prepared, reading_of
-from bulk_remove.run.rerun import earlier_rows, is_report, prepared_again
-from bulk_remove.run.resume import check_not_abandoned, earlier_run, find_run, nothing_left, reopened, standing_of
+from bulk_remove.run.prepare import Look, Prepared, Sight, check_plan, plan_as_json
+from bulk_remove.run.rerun import EarlierRows, is_report
+from bulk_remove.run.resume import EarlierRun, find_run
 from bulk_remove.sending import Pool
 from bulk_remove.sending.client import Client
 from bulk_remove.settings import Address, Destination, Later, Login, Settings
 
 
-def looking(settings: Settings, address: Address, login: Login, state_dir: Path) -> Look:
-    """Return what looks at campaigns. It raises UsageError, RefusedError, UnavailableError, StorageError."""
-    return lambda campaigns: look_at(campaigns, settings, address, login, state_dir)
+class _Terminal(Operator):
+    """The operator at a terminal, or the log of a cron job: shows the plan, asks for consent, and follows the run.
 
-
-def looking_if_possible(settings: Settings, address: Address | None, options: PlanOptions) -> Look:
-    """Return what looks at campaigns where address, user and password are given and the server is there.
-
-    It raises UsageError, RefusedError, StorageError.
+    `files` are those that the run reads; `until_s` is its deadline.
     """
 
-    def look(campaigns: Sequence[str]) -> Findings:
-        if address is None or not options.user.user:
-            return NOT_ASKED
-        password = options.user.password(address)
-        if not password:
-            return NOT_ASKED
-        try:
-            return look_at(campaigns, settings, address, Login(options.user.user, password), options.state_dir)
-        except UnavailableError as error:
-            note = phrase(
-                "The server could not be asked how many records there are: {problem}", problem=ours(error.sentence)
-            )
-            return replace(NOT_ASKED, notes=(note,))
+    def __init__(self, screen: Screen, options: RunOptions | ResumeOptions, files: Sequence[str] = ()) -> None:
+        self.until_s = options.until
+        self._screen = screen
+        self._options = options
+        self._files = files
+        self._spare: Callable[[], None] = lambda: None
 
-    return look
+    def note(self, sentence: str) -> None:
+        self._screen.note(sentence)
+
+    def warn(self, sentence: str) -> None:
+        self._screen.warn(sentence)
+
+    def reading(self) -> AbstractContextManager[OnRows]:
+        return Live(self._screen.err).reading()
+
+    def show(self, run: Planned) -> None:
+        """Show the plan, or where an earlier run stands."""
+        if run.done is None:
+            show_plan(self._screen, run.ready, run.known, self.until_s)
+        else:
+            self._screen.standing(run.left, run.done)
+            if not run.ended:
+                _show_when(self._screen, run.ready.settings, self.until_s)
+        if run.done is None and run.ready.phases is None:  # a rerun has them from its run
+            for note in untyped_notes():
+                self.note(note)
+
+    async def approve(self, run: Planned) -> Consent:
+        """Ask, unless there is nothing to send, or --yes agreed to it beforehand."""
+        if run.left.to_send and not self._options.report.yes:
+            check_consent(self._screen, self._options.report)
+            if not self._screen.confirm(run.left, run.known):
+                raise GuardStop("Not confirmed: nothing was sent.", "Run it again and type what is asked for.")
+        return Consent.FLAG if self._options.report.yes else Consent.TYPED
+
+    @contextmanager
+    def stopping(self, stop: Callable[[Ending], None]) -> Iterator[None]:
+        """Stop safely at a signal; the report is then spared."""
+        notice = "Stopping: requests under way are finished first. Once more stops at once."
+        with stopped_by_signals(stop, lambda: self._screen.note(notice)):
+            self._spare()  # while these handlers still cover it, so that no signal falls between
+            yield
+
+    def watching(self, ready: Prepared, snapshot: Callable[[], Snapshot]) -> AbstractAsyncContextManager[None]:
+        give_up_after_s = ready.settings.give_up_after_s
+        return Live(self._screen.err).sending(ready.plan.numbers, ready.plan.rate, give_up_after_s, snapshot)
+
+    def steering(self, pool: Pool) -> AbstractContextManager[None]:
+        """Let keys steer; nothing is read where the numbers came from standard input."""
+        return nullcontext() if "-" in self._files else _steered_by_keys(self._screen, pool)
+
+    def judge_canary(self, plan: Plan, mix: Mapping[Status, int], stop: GuardStop | None) -> Ending:
+        """Show the canary's verdicts and, where somebody can be asked, ask whether the rest may follow."""
+        self._screen.canary(mix)
+        left = plan.to_send - sum(mix.values())
+        if stop is not None or self._options.report.yes or not self._screen.can_ask or left <= 0:
+            return Ending.DONE if stop is None else Ending.GUARD
+        return answered(lambda: self._screen.confirm_rest(left))
+
+    def carry_out(self, run: Planned) -> Carried:
+        """Carry a run out and tell; a signal while the report is written leaves the exit code as it is."""
+        wishes: list[ExitCode] = []
+
+        def keep_on(code: ExitCode) -> None:
+            wishes.append(code)
+            self._screen.note("The report is being written; once more stops at once.")
+
+        ready = run.ready
+        with told_truly(ready.plan.run_id, ready.store.approved):
+            with logged(ready.folder, self._screen, self._options.aftermath.log_format), report_kept(keep_on) as spare:
+                self._spare = spare
+                done = asyncio.run(run.carry_out(self))
+            if done.sent is None:
+                _tell_finished(self._screen, ready, done)
+            else:
+                _tell(self._screen, ready, done.sent, done.finished)
+        return Carried(ready.folder, done.finished.exit_code, next(iter(wishes), None), done.finished.also)
 
 
-def known_before(screen: Screen, ready: Prepared, until: float | None) -> Known:
-    """Return what is known of the plan's campaigns; show the plan and all that is to be said of it."""
-    plan, findings = ready.plan, ready.findings
-    known, notes = known_of(ready.state_dir, plan.host, plan.campaign_ids, findings.records)
-    show_plan(screen, ready, known, until)
-    for note in (*findings.notes, *notes, *passed(plan, known), *_asides(ready)):
-        screen.note(note)
-    return known
-
-
-def _asides(ready: Prepared) -> Iterator[str]:
-    """Yield what nobody typed now, and which files were run before; a rerun has that from its run."""
-    if ready.phases is not None:
-        return
-    yield from untyped_notes()
-    earlier = EarlierRuns(ready.state_dir, ready.plan.host, ready.settings)
-    yield from earlier.told_of(source.source for source in ready.plan.sources)
-
-
-def show_plan(screen: Screen, ready: Prepared, known: Known, until: float | None = None) -> None:
+def show_plan(screen: Screen, ready: Prepared, known: Known, until_s: float | None = None) -> None:
     """Show a plan, how its campaigns hold their numbers, and when these are removed."""
     forms, region = ready.settings.forms(), ready.settings.region
-    lines = [*form_lines(ready.plan, forms, region), *when_lines(ready.settings.hours, *_moments(until))]
+    lines = [*form_lines(ready.plan, forms, region), *when_lines(ready.settings.hours, *_moments(until_s))]
     screen.plan(ready.plan, known, ready.settings.also_try, lines)
     for warning in form_warnings(ready.plan, forms, region):
         screen.note(warning)
-    show_when(screen, ready.settings, until)
+    _show_when(screen, ready.settings, until_s)
 
 
-def show_when(screen: Screen, settings: Settings, until: float | None) -> None:
+def _show_when(screen: Screen, settings: Settings, until_s: float | None) -> None:
     """Say what may come as a surprise in when numbers are removed."""
-    for note in when_notes(settings.windows, *_moments(until)):
+    for note in when_notes(settings.windows, *_moments(until_s)):
         screen.note(note)
 
 
@@ -138,51 +184,11 @@ def _moments(until_s: float | None) -> tuple[datetime | None, datetime]:
     return until, datetime.now()  # noqa: DTZ005 - likewise
 
 
-def known_to_plan(screen: Screen, ready: Prepared, address: Address | None) -> tuple[Known, Callable[[], None]]:
-    """Return what can be known of a plan that is only looked at, and a function that tells what is to be said of it.
-
-    That function raises GuardStop when the plan is over a limit; a limit on a share that nobody could be asked about is
-    told of and left out.
-    """
-    plan, findings = ready.plan, ready.findings
-    known, notes = Known(findings.records), findings.notes
-    if address is not None:
-        known, more = known_of(ready.state_dir, plan.host, plan.campaign_ids, findings.records)
-        notes = (*notes, *more, *passed(plan, known))
-    notes = (*notes, *_asides(ready))
-    limits = plan.limits
-    if not findings.asked and limits.max_share is not None:
-        notes = (*notes, "--max-share was not checked: for that the server is asked, which takes --url and --user.")
-        limits = replace(limits, max_share=None)
-
-    def tell() -> None:
-        for note in notes:
-            screen.note(note)
-        check_within_limits(replace(plan, limits=limits), known)
-
-    return known, tell
-
-
-def canary_judge(
-    screen: Screen, plan: Plan, *, may_ask: bool
-) -> Callable[[Mapping[Status, int], GuardStop | None], Ending]:
-    """Return what shows the canary's verdicts and, where somebody can be asked, asks whether the rest may follow."""
-
-    def judge(mix: Mapping[Status, int], stop: GuardStop | None) -> Ending:
-        screen.canary(mix)
-        left = plan.to_send - sum(mix.values())
-        if stop is not None or not may_ask or left <= 0:
-            return Ending.DONE if stop is None else Ending.GUARD
-        return answered(lambda: screen.confirm_rest(left))
-
-    return judge
-
-
 log = logging.getLogger("bulk_remove.keys")
 
 
 @contextmanager
-def steered_by_keys(screen: Screen, pool: Pool) -> Iterator[None]:
+def _steered_by_keys(screen: Screen, pool: Pool) -> Iterator[None]:
     """Let the operator hold, slow down and stop the sending. Enter it in the main thread, inside the loop."""
 
     def press(typed: str) -> None:
@@ -222,19 +228,62 @@ def plan_job(options: PlanOptions) -> int:
     settings = options.given.settings()
     address = options.server.address() if options.server.named else None
     if address:
-        settings = _learned(screen, settings, options.state_dir, address)
+        settings = learned_settings(settings, options.state_dir, address.host, screen.note)
     destination = address.destination("") if address else Destination(host=phrase("a server yet to be named"))
-    look = looking_if_possible(settings, address, options)
-    with _prepared(options, settings, destination, screen, look) as ready:
-        known, tell_notes = known_to_plan(screen, ready, address)
+    with ExitStack() as stack:
+        with Live(screen.err).reading() as on_rows:
+            sight = Sight(_looking_if_possible(settings, address, options), on_rows, options.show_numbers)
+            reading = read_files(options.files, settings, destination, options.state_dir, sight, screen.note)
+            ready = stack.enter_context(reading)
+        known, notes = _known_to_plan(ready, address)
         if options.as_json:
             screen.tell_json(plan_as_json(ready.plan, ready.settings, known))
         else:
             show_plan(screen, ready, known)
         check_holds_numbers(ready.plan)
         check_plan(ready.plan, settings)
-        tell_notes()
-    return ExitCode.OK
+        for note in notes:
+            screen.note(note)
+        limits = ready.plan.limits
+        asked = ready.findings.asked
+        check_within_limits(ready.plan if asked else replace(ready.plan, limits=replace(limits, max_share=None)), known)
+        return ExitCode.OK
+
+
+def _looking_if_possible(settings: Settings, address: Address | None, options: PlanOptions) -> Look:
+    """Return what looks at campaigns where address, user and password are given and the server is there.
+
+    It raises UsageError, RefusedError, StorageError.
+    """
+
+    def look(campaigns: Sequence[str]) -> Findings:
+        if address is None or not options.user.user:
+            return NOT_ASKED
+        password = options.user.password(address)
+        if not password:
+            return NOT_ASKED
+        try:
+            return look_at(campaigns, settings, address, Login(options.user.user, password), options.state_dir)
+        except UnavailableError as error:
+            note = phrase(
+                "The server could not be asked how many records there are: {problem}", problem=ours(error.sentence)
+            )
+            return replace(NOT_ASKED, notes=(note,))
+
+    return look
+
+
+def _known_to_plan(ready: Prepared, address: Address | None) -> tuple[Known, Sequence[str]]:
+    """Return what can be known of a plan that is only looked at, and what is to be said of it."""
+    plan, findings = ready.plan, ready.findings
+    known, notes = Known(findings.records), [*findings.notes]
+    if address is not None:
+        known, more = known_of(ready.state_dir, plan.host, plan.campaign_ids, findings.records)
+        notes += [*more, *passed(plan, known)]
+    notes += [*untyped_notes(), *notes_on_input(ready)]
+    if not findings.asked and plan.limits.max_share is not None:
+        notes.append("--max-share was not checked: for that the server is asked, which takes --url and --user.")
+    return known, notes
 
 
 def run_job(options: RunOptions) -> int:
@@ -244,22 +293,11 @@ def run_job(options: RunOptions) -> int:
         return _ended(after, run_anew(screen, options, ()))
 
 
-def run_anew(screen: Screen, options: RunOptions, held: Collection[str]) -> Carried:
-    """Plan, ask, remove, report. The campaigns `held` are locked already. Raises every BulkRemoveError."""
-    settings = options.given.settings()
-    address = options.server.address()
-    login = options.user.login(address)
-    _need_consent(screen, options.report)
-    state_dir = options.state_dir
-    settings = _learned(screen, settings, state_dir, address)
-    known = [settings.campaign] if settings.campaign else []
-    look = looking(settings, address, login, state_dir)
-    with (
-        lock_campaigns(state_dir, address.host, {*known} - {*held}),
-        _prepared(options, settings, _destination_of_run(address, login, options, settings), screen, look) as ready,
-        lock_campaigns(state_dir, address.host, {*ready.plan.campaign_ids} - {*known} - {*held}),
-    ):
-        return _asked_and_carried_out(screen, ready, address, login, options)
+def resume_job(options: ResumeOptions) -> int:
+    """Finish an earlier run from its ledger; returns the exit code. Raises every BulkRemoveError."""
+    screen = Screen()
+    with aftermath(screen, options.aftermath) as after:
+        return _ended(after, resume_run(screen, options, ()))
 
 
 def rerun_job(options: RerunOptions) -> int:
@@ -275,166 +313,142 @@ def _ended(after: Aftermath, carried: Carried) -> int:
     return carried.exit_code
 
 
-def _rerun(screen: Screen, options: RerunOptions) -> Carried:
-    earlier, state_dir = options.earlier, options.state_dir
-    _need_consent(screen, options.report)
-    given = options.server.address().destination("") if options.server.named else None
-    changes = options.given.changes(Later.RERUN, typed_only=not is_report(earlier))
-    with earlier_rows(earlier, changes, state_dir, given) as again:
-        _tell_unasked(screen, again.unasked)
-        told = again.destination
-        address = Address.parse(told.url) if told.url else options.server.address()
-        login = options.user.login(address, told.user)
-        settings = _learned(screen, again.settings, state_dir, address)
-        look = looking(settings, address, login, state_dir)
-        destination = _destination(address, login, options, settings, Places((earlier,), ()))
-        with (
-            prepared_again(again, settings, destination, state_dir, time.time(), look) as ready,
-            lock_campaigns(state_dir, address.host, ready.plan.campaign_ids),
-        ):
-            return _asked_and_carried_out(screen, ready, address, login, options)
-
-
-def _learned(screen: Screen, settings: Settings, state_dir: Path, address: Address) -> Settings:
-    """Keep to the request line that the host was found to take; say so, and what else is known of it."""
-    learned = with_learned_limit(settings, state_dir, address.host, time.time())
-    if learned is not settings:
-        screen.note(
-            phrase(
-                "{host} was found to refuse request lines over {max_request_line:,} bytes.",
-                host=address.host,
-                max_request_line=learned.max_request_line,
-            )
-        )
-    for note in notes_of(settings, state_dir, address.host, time.time()):
-        screen.note(note)
-    return learned
-
-
-def _need_consent(screen: Screen, options: ReportOptions) -> None:
-    if not options.yes and not screen.can_ask:
-        raise UsageError("There is no terminal to confirm at.", "Look at the plan first, then add --yes.")
-
-
-def _destination_of_run(address: Address, login: Login, options: RunOptions, settings: Settings) -> Destination:
-    given = find_files(options.files) if options.report.output else Places((), ())
-    return _destination(address, login, options, settings, given)
-
-
-def _destination(
-    address: Address, login: Login, options: RunOptions | RerunOptions, settings: Settings, given: Places
-) -> Destination:
-    output, wanted = options.report.output, wanted_of(options.report)
-    if output:
-        job = Job(options.state_dir, address.host, settings, overwrite=options.report.overwrite)
-        check_places(output, wanted, [*given.files, *_read_besides(settings, options.user)], job, given.found)
-    told = address.destination(login.user, str(output.absolute()) if output else "")
-    return replace(told, csv_for=wanted.csv_for, also=wanted.also)
-
-
-def _read_besides(settings: Settings, user: UserOptions) -> Sequence[str]:
-    """Return the files that a run reads besides its input."""
-    profile = profile_of(click.get_current_context()).file
-    return (*settings.keep, settings.ca_file, user.password_file, str(profile))
-
-
-def _asked_and_carried_out(
-    screen: Screen, ready: Prepared, address: Address, login: Login, options: RunOptions | RerunOptions
-) -> Carried:
-    """Show the plan, ask for consent, and carry it out."""
-    check_holds_numbers(ready.plan)
-    known = known_before(screen, ready, options.until)
-    if ready.phases is None:  # a rerun's rows were let through before
-        check_plan(ready.plan, ready.settings)
-    check_within_limits(ready.plan, known)
-    if ready.plan.to_send and not options.report.yes and not screen.confirm(ready.plan, known):
-        raise _not_confirmed()
-    approved = approve(ready.plan, Consent.FLAG if options.report.yes else Consent.TYPED, known)
-    return _carried_out(screen, ready, approved, address, login, options)
-
-
-def _not_confirmed() -> GuardStop:
-    return GuardStop("Not confirmed: nothing was sent.", "Run it again and type what is asked for.")
-
-
-def resume_job(options: ResumeOptions) -> int:
-    """Finish an earlier run from its ledger; returns the exit code. Raises every BulkRemoveError."""
-    screen = Screen()
-    with aftermath(screen, options.aftermath) as after:
-        return _ended(after, resume_run(screen, options, ()))
+def run_anew(screen: Screen, options: RunOptions, held: Collection[str]) -> Carried:
+    """Plan, ask, remove, report. The campaigns `held` are locked already. Raises every BulkRemoveError."""
+    settings = options.given.settings()
+    address = options.server.address()
+    login = options.user.login(address)
+    check_consent(screen, options.report)
+    report = _report_of(options.report, options.user)
+    if report.output:
+        given = find_files(options.files)
+        report = replace(report, read=(*report.read, *given.files), found=given.found)
+    terminal = _Terminal(screen, options, options.files)
+    reading = from_files(options.files, screen.note, options.copy, show_numbers=options.show_numbers)
+    with plan_run(Job(settings, address, login, options.state_dir, report, held), reading, terminal) as run:
+        return terminal.carry_out(run)
 
 
 def resume_run(screen: Screen, options: ResumeOptions, held: Collection[str]) -> Carried:
     """Finish an earlier run from its ledger. The campaigns `held` are locked already. Raises every BulkRemoveError."""
-    state_dir = options.state_dir
-    folder = find_run(state_dir, options.run or "")
-    check_not_abandoned(folder)
-    with earlier_run(folder, options.given.changes(Later.RESUME, typed_only=True)) as run:
-        address = Address.parse(run.destination.url)
-        login = options.user.login(address, run.destination.user)
-        output = options.report.output or (Path(run.destination.output) if run.destination.output else None)
-        wanted = wanted_of(options.report, run.destination)
-        if output:
-            job = Job(state_dir, address.host, run.settings, run_id=folder.name, overwrite=options.report.overwrite)
-            check_places(output, wanted, _read_besides(run.settings, options.user), job)
-        with lock_campaigns(state_dir, address.host, {*run.campaigns} - {*held}):
-            left, done = standing_of(run)
-            screen.standing(left, done)
-            if (finished := nothing_left(run)) is not None:
-                return _left_as_it_is(screen, finished, output, wanted, anew=options.report.overwrite)
-            show_when(screen, run.settings, options.until)
-            if left.to_send:
-                _need_consent(screen, options.report)
-                if not options.report.yes and not screen.confirm(left, NOTHING_KNOWN):
-                    raise _not_confirmed()
-            ready = reopened(run, time.time())
-            approved = approve(ready.plan, run.consent)
-            screen.note(
-                phrase(
-                    "Resuming run {run_id}: {numbers} on {host}.",
-                    run_id=ready.plan.run_id,
-                    numbers=counted(ready.plan.numbers, "{count:,} number", "{count:,} numbers"),
-                    host=ready.plan.host,
-                )
-            )
-            _tell_unasked(screen, Outcomes(run.store).unasked_removals())
-            report = replace(options.report, output=output, also=wanted.also, csv_for=wanted.csv_for)
-            return _carried_out(screen, ready, approved, address, login, replace(options, report=report))
+
+    def job_of(run: EarlierRun) -> Job:
+        to = run.destination
+        address = Address.parse(to.url)
+        output = options.report.output or (Path(to.output) if to.output else None)
+        report = _report_of(replace(options.report, output=output), options.user, to)
+        return Job(run.settings, address, options.user.login(address, to.user), options.state_dir, report, held)
+
+    terminal = _Terminal(screen, options)
+    changes = options.given.changes(Later.RESUME, typed_only=True)
+    with plan_resume(find_run(options.state_dir, options.run or ""), changes, job_of, terminal) as run:
+        return terminal.carry_out(run)
 
 
-def _left_as_it_is(
-    screen: Screen,
-    finished: tuple[Prepared, Settings, Ending],
-    output: Path | None,
-    wanted: Wanted,
-    *,
-    anew: bool,
-) -> Carried:
-    """Say that nothing is left of a run, and write its report from the ledger where it is missing, or `anew`."""
-    ready, settings, ending = finished
-    report = output or ready.folder / REPORT
-    places = (report, report.with_suffix(SUMMARY), *wanted.places(report))
+def _rerun(screen: Screen, options: RerunOptions) -> Carried:
+    check_consent(screen, options.report)
+    given = options.server.address().destination("") if options.server.named else None
+    changes = options.given.changes(Later.RERUN, typed_only=not is_report(options.earlier))
+
+    def job_of(rows: EarlierRows) -> Job:
+        to = rows.destination
+        address = Address.parse(to.url) if to.url else options.server.address()
+        report = _report_of(options.report, options.user)
+        report = replace(report, read=(*report.read, options.earlier))
+        return Job(rows.settings, address, options.user.login(address, to.user), options.state_dir, report)
+
+    terminal = _Terminal(screen, options)
+    with plan_rerun(options.earlier, changes, (options.state_dir, given), job_of, terminal) as run:
+        return terminal.carry_out(run)
+
+
+def inbox_job(options: InboxOptions) -> int:
+    """Spend a night; returns the worst exit code of its files. Raises BulkRemoveError where it cannot begin."""
+    screen = Screen()
+    with aftermath(screen, options.run.aftermath) as after:
+        after.code = _spend(screen, options, after)
+    return after.code
+
+
+def _spend(screen: Screen, options: InboxOptions, after: Aftermath) -> ExitCode:
+    run = options.run
+    if not run.report.yes:
+        raise UsageError("An inbox asks nobody before it removes.", "Try a file with plan first, then add --yes.")
+    settings, address = run.given.settings(), run.server.address()
+    run.user.login(address)  # what is wrong with it is told before anything is looked at
+    make_private(run.state_dir)
+    held = [settings.campaign] if settings.campaign else []
+    with (
+        Inbox(options.folder) as inbox,
+        lock_inbox(run.state_dir, inbox.folder),
+        lock_campaigns(run.state_dir, address.host, held),
+    ):
+        night = Night(
+            inbox,
+            NightRules(settings, address.host, run.state_dir, options.settle, run.until),
+            screen,
+            lambda path, copy: _run_file(screen, replace(run, files=(str(path),), copy=copy), held),
+            lambda folder: _resume_file(screen, options.resume, folder, held),
+        )
+        try:
+            night.spend()
+        except KeyboardInterrupt as stop:
+            raise StoppedError(
+                "Stopped between two requests to the server, or before any: nothing is lost.",
+                "The files that are left are in the inbox; the next night takes them.",
+                exit_of(stop),
+            ) from None
+        finally:
+            _tell_files(screen, night.ends, after)
+    return worst(end.code for end in night.ends)
+
+
+def _run_file(screen: Screen, options: RunOptions, held: Collection[str]) -> Carried:
+    with put_back():
+        return run_anew(screen, options, held)
+
+
+def _resume_file(screen: Screen, options: ResumeOptions, folder: Path, held: Collection[str]) -> Carried:
+    report = replace(options.report, output=folder / REPORT)
+    with put_back():
+        return resume_run(screen, replace(options, run=folder.name, report=report), held)
+
+
+def _tell_files(screen: Screen, ends: Sequence[FileEnd], after: Aftermath) -> None:
+    """Say what became of each file, on the screen and to whoever is told afterwards."""
+    screen.tell("The inbox:" if ends else "The inbox: no file to run.")
+    for end in ends:
+        word = phrase(
+            "{name}: {word}; {place}, exit {code}",
+            name=end.name,
+            word=ours(end.word),
+            place=end.place.value,
+            code=int(end.code),
+        )
+        screen.tell(phrase("  {word}", word=word))
+        after.words.append(word)
+        after.files[end.place.value] += 1
+        after.runs += [end.run] if end.run else []
+
+
+def check_consent(screen: Screen, options: ReportOptions) -> None:
+    """Raise UsageError where nobody agreed to the removal, and nobody can be asked."""
+    if not options.yes and not screen.can_ask:
+        raise UsageError("There is no terminal to confirm at.", "Look at the plan first, then add --yes.")
+
+
+def _report_of(options: ReportOptions, user: UserOptions, told: Destination | None = None) -> ReportPlace:
+    """Return where the report goes; what the command reads besides its input is never replaced."""
+    read = (user.password_file, str(profile_of(click.get_current_context()).file))
+    return ReportPlace(options.output, wanted_of(options, told), options.overwrite, read)
+
+
+def _tell_finished(screen: Screen, ready: Prepared, done: Done) -> None:
+    """Say that nothing was left of a run, and where its report is."""
+    finished = done.finished
     screen.tell("Nothing is left to ask for: this run is finished, and nothing was sent.")
-    if not anew and all(place.exists() for place in places):
-        told = told_again(ready, settings, ending)
-    else:
-        told = finish_there(ready, settings, ending, output, wanted, overwrite=anew)
-        _warn_of_place(screen, output, told.report)
-        places = (told.report, told.summary, *told.also)
-    screen.tell(headline(told.by_status, ending, told.nothing, ready.plan.rehearsal))
-    screen.files(places[0], places[1], places[2:])
-    return Carried(ready.folder, told.exit_code, None, places[2:])
-
-
-def _warn_of_place(screen: Screen, meant: Path | None, place: Path) -> None:
-    if meant is not None and meant != place:
-        screen.warn(taken_meanwhile(meant, place))
-
-
-def _tell_unasked(screen: Screen, removals: Sequence[UnaskedRemoval]) -> None:
-    """Say again what an earlier session of a run removed that nobody asked for."""
-    if removals:
-        screen.warn(phrase("{removals} {cause}", removals=unasked_told(removals), cause=ours(CAUSE)))
+    screen.tell(headline(finished.by_status, Ending.DONE, finished.nothing, ready.plan.rehearsal))
+    screen.files(finished.report, finished.summary, finished.also)
 
 
 def check_job(options: ServerAccess) -> int:
@@ -480,47 +494,9 @@ _NO_CAMPAIGN = "00000"
 _SHOWN_PROOFS = 10
 
 
-def _carried_out(
-    screen: Screen,
-    ready: Prepared,
-    approved: ApprovedPlan,
-    address: Address,
-    login: Login,
-    options: RunOptions | ResumeOptions,
-) -> Carried:
-    """Send, report, and tell; a signal while the report is written leaves the exit code as it is."""
-    settings = ready.settings
-    wishes: list[ExitCode] = []
-
-    def keep_on(code: ExitCode) -> None:
-        wishes.append(code)
-        screen.note("The report is being written; once more stops at once.")
-
-    with told_truly(ready.plan.run_id, ready.store.approved):
-        with (
-            logged(ready.folder, screen, options.aftermath.log_format),
-            report_kept(keep_on) as spare,
-        ):
-            watching = partial(
-                Live(screen.err).sending, ready.plan.numbers, settings.ceilings().rate, settings.give_up_after_s
-            )
-            stopping = partial(_stopping, screen, spare)
-            judge = canary_judge(screen, ready.plan, may_ask=screen.can_ask and not options.report.yes)
-            hooks = Hooks(
-                watching, stopping, lambda _numbers, _states: None, judge, _steering(screen, options), options.until
-            )
-            sent = asyncio.run(carry_out(ready, approved, settings, address, login, hooks))
-            output, overwrite = options.report.output, options.report.overwrite
-            finished = finish_there(
-                ready, settings, sent.ending, output, wanted_of(options.report), overwrite=overwrite
-            )
-            _warn_of_place(screen, output, finished.report)
-        _tell(screen, ready, settings, sent, finished)
-    return Carried(ready.folder, finished.exit_code, next(iter(wishes), None), finished.also)
-
-
-def _tell(screen: Screen, ready: Prepared, settings: Settings, sent: Sent, finished: Finished) -> None:
+def _tell(screen: Screen, ready: Prepared, sent: Sent, finished: Finished) -> None:
     """Say what the run amounts to, where the report is, and how to go on."""
+    settings = ready.settings
     screen.summary(
         headline(finished.by_status, sent.ending, finished.nothing, ready.plan.rehearsal),
         finished.by_status,
@@ -571,37 +547,3 @@ def _done_by(finished: Finished) -> str:
         requests=counted(requests, "{count:,} request", "{count:,} requests"),
         spent=duration(finished.totals.seconds),
     )
-
-
-@contextmanager
-def _prepared(
-    options: PlanOptions, settings: Settings, destination: Destination, screen: Screen, look: Look
-) -> Iterator[Prepared]:
-    state_dir, files, copy = options.state_dir, options.files, options.copy
-    reading = reading_of(settings, state_dir)
-    tables, notes = ([open_table(files[0], reading, copy)], ()) if copy else open_tables(files, reading)
-    for note in notes:
-        screen.note(note)
-    with ExitStack() as stack:
-        with Live(screen.err).reading() as on_rows:
-            ready = stack.enter_context(
-                prepared(
-                    tables, settings, destination, state_dir, time.time(), Sight(look, on_rows, options.show_numbers)
-                )
-            )
-        yield ready
-
-
-def _steering(screen: Screen, options: RunOptions | ResumeOptions) -> Callable[[Pool], AbstractContextManager[None]]:
-    """Return what lets the operator's keys steer; nothing is read where the numbers came from standard input."""
-    return (lambda _pool: nullcontext()) if "-" in getattr(options, "files", ()) else partial(steered_by_keys, screen)
-
-
-@contextmanager
-def _stopping(screen: Screen, spare: Callable[[], None], stop: Callable[[Ending], None]) -> Iterator[None]:
-    """Stop safely at a signal; the report is then spared."""
-    with stopped_by_signals(
-        stop, lambda: screen.note("Stopping: requests under way are finished first. Once more stops at once.")
-    ):
-        spare()  # while these handlers still cover it, so that no signal falls between
-        yield

@@ -31,7 +31,7 @@ from bulk_remove.report.csv import check_place
 from bulk_remove.run.finish import Wanted, write_again
 from bulk_remove.run.folders import run_folders
 from bulk_remove.run.past import Doomed, PastRun, delete, details_as_json, doomed, past_run, past_runs, run_as_json
-from bulk_remove.run.places import Job, check_replaceable
+from bulk_remove.run.places import Owner, check_replaceable
 from bulk_remove.run.proof import Explained, Found, Proven, explained, explained_as_json, proof_as_json, proven
 from bulk_remove.run.resume import close_run, ended_run, find_run
 from bulk_remove.settings import Destination
@@ -411,7 +411,7 @@ def report_job(options: AgainOptions) -> int:
     path = options.output or folder / f"report.{'summary.' if form is ReportFormat.JSON else ''}{form}"
     check_place(path)
     with ended_run(folder, state_dir) as (ready, settings, ending):
-        check_replaceable(path, Job(state_dir, ready.plan.host, settings, folder.name, overwrite=options.overwrite))
+        check_replaceable(path, Owner(state_dir, ready.plan.host, settings, folder.name, options.overwrite))
         write_again(ready, settings, ending, form, path, csv_for)
     screen.tell(phrase("The report of run {name}: {path}", name=folder.name, path=path))
     return ExitCode.OK

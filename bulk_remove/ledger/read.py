@@ -528,6 +528,7 @@ class RunFacts(NamedTuple):
     destination: Destination
     plan: Plan | None
     kept: tuple[str, ...]
+    system_user: str
 
 
 class Session(NamedTuple):
@@ -609,10 +610,10 @@ def facts_of(store: Store) -> RunFacts:
             "SELECT run_id, created_at_s, request, plan, ifnull(approved_by, '') FROM run"
         ).fetchone()
         sources = connection.execute("SELECT properties FROM source ORDER BY source_no").fetchall()
-    settings, destination = _requested(request)
+    settings, destination, system_user = _requested(request)
     counts = orjson.loads(plan) if plan is not None or approved_by else None
     if counts is None:
-        return RunFacts(run_id, created_at_s, approved_by, settings, destination, None, ())
+        return RunFacts(run_id, created_at_s, approved_by, settings, destination, None, (), system_user)
     planned = Plan(
         run_id,
         destination.host,
@@ -624,13 +625,19 @@ def facts_of(store: Store) -> RunFacts:
         stand_in=counts["stand_in"] is True,
         keep=Keep(tuple(checked(KeepList(**each)) for each in counts["keep"]), skips=True),
     )
-    return RunFacts(run_id, created_at_s, approved_by, settings, destination, planned, tuple(counts["kept"]))
+    return RunFacts(
+        run_id, created_at_s, approved_by, settings, destination, planned, tuple(counts["kept"]), system_user
+    )
 
 
 @lru_cache(maxsize=64)  # the runs of every night share it, and to check settings takes longer than to open a ledger
-def _requested(request: str) -> tuple[Settings, Destination]:
+def _requested(request: str) -> tuple[Settings, Destination, str]:
     told = orjson.loads(request)
-    return Settings.read_back(told["settings"]), checked(Destination.read_back(told["destination"]))
+    return (
+        Settings.read_back(told["settings"]),
+        checked(Destination.read_back(told["destination"])),
+        str(told.get("system_user", "")),
+    )
 
 
 def _source_plan(packed: str, counts: Mapping[str, Any]) -> SourcePlan:

@@ -42,7 +42,7 @@ from bulk_remove.core.verdicts import UnaskedRemoval
 from bulk_remove.disk import Aside
 from bulk_remove.errors import ExitCode, StorageError
 from bulk_remove.language import phrase
-from bulk_remove.ledger import Outcomes, RecordCount, Reopening, Timing, Totals, WrittenFile
+from bulk_remove.ledger import Outcomes, RecordCount, Timing, Totals, WrittenFile, facts_of
 from bulk_remove.ledger.distinct import RowKeys
 from bulk_remove.report.csv import (
     read_rows,
@@ -444,15 +444,15 @@ def _proofs(
 
 def _summary(prepared: Prepared, settings: Settings, finished: Finished) -> dict[str, object]:
     plan, totals = prepared.plan, finished.totals
-    facts = Reopening(prepared.store).facts()
+    facts = facts_of(prepared.store)
     return {
         "run_id": plan.run_id,
         "tool_version": __version__,
         "host": plan.host,
         "rehearsal": plan.rehearsal.value or None,
         "asked_by": {
-            "api_user": cast("Mapping[str, str]", facts.request["destination"])["user"],
-            "system_user": facts.request.get("system_user", ""),
+            "api_user": facts.destination.user,
+            "system_user": facts.system_user,
             "approved_by": facts.approved_by,
         },
         "campaigns": [campaign.campaign for campaign in plan.campaigns],

@@ -292,7 +292,7 @@ def lock_campaign(state_dir: Path, host: str, campaign: str) -> Iterator[None]:
 @contextmanager
 def _held(state_dir: Path, name: str, taken: str) -> Iterator[None]:
     folder = make_private(state_dir, "locks")
-    lock = FileLock(folder / f"{name}.lock", mode=0o600, fallback_to_soft=False)
+    lock = FileLock(folder / f"{name}.lock", mode=0o600, fallback_to_soft=False, thread_local=False)
     try:
         lock.acquire(blocking=False)
     except Timeout:

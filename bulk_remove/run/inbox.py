@@ -1,16 +1,11 @@
-"""One night of an inbox: what was left over first, then each finished file in turn.
+"""One night of a drop folder: what was left over first, then each finished file in turn.
 
-What is known of a file is in the ledger of its run, and nowhere else: after a night that died at any moment, the next
-finds the file in the inbox and its run in the state folder. A file is moved only once its report, or a note that says
-why there is none, lies where it goes; the run is marked as concluded after that.
+What is known of a file is in the ledger of its run, and nowhere else. A file leaves by one rename, only after its
+report, or a note that says why there is none, lies where it goes; the run is marked as concluded after that. So
+whenever the process dies, the file is in the inbox, or in `done` or `failed` with its report or note.
 
 A run goes on only while its file lies there unchanged: that is the wish to have it done. Of a file that was removed or
 replaced a report says what was done before, and nothing more is sent.
-
-The drop folder: what lies in it, whether it is still being written, and how a file leaves it.
-
-A file leaves by one rename, and only after what was found out about it lies beside its new place. So whenever the
-process dies, the file is in the inbox, or in `done` or `failed` with its report or note.
 
 Whoever may write to the folder may put anything in it at any moment: a link, a pipe, another file under the same name.
 So a file is opened once and what was opened counts, the folders are held open, and `done` and `failed` are this user's.
@@ -19,15 +14,16 @@ So a file is opened once and what was opened counts, the folders are held open, 
 import os
 import shutil
 import stat
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
 from hashlib import file_digest
 from io import BufferedReader
 from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self
 
+from bulk_remove.console import Screen
 from bulk_remove.core.model import harmless
 from bulk_remove.core.summary import (
     LONGEST_FILE_NAME,
@@ -52,11 +48,12 @@ from bulk_remove.errors import (
 )
 from bulk_remove.language import counted, ours, phrase, translated
 from bulk_remove.reader import SetAside, is_readable, own_report, set_aside
-from bulk_remove.run.finish import REPORT, SUMMARY, Finished
+from bulk_remove.run.finish import REPORT, SUMMARY
 from bulk_remove.run.folders import Mark, mark, note_report
 from bulk_remove.run.job import Carried
 from bulk_remove.run.past import EarlierRuns, Left, past_run
-from bulk_remove.run.resume import note_copies
+from bulk_remove.run.resume import close_run, note_copies
+from bulk_remove.settings import Settings
 
 REPORT_END = ".report.csv"
 NOTE_END = ".note.txt"
@@ -273,60 +270,48 @@ class FileEnd(NamedTuple):
     word: str
 
 
-@dataclass(frozen=True, slots=True)
-class Doing:
-    """What a night does through others.
+class NightRules(NamedTuple):
+    """What a night goes by: the settings of its runs, where they are sent to and kept, and when files are taken.
 
-    `start` runs a file, of which it reads the copy; `again` resumes the run in a folder, and `close` writes the report
-    of one that is not to go on (None: it sent nothing). All raise BulkRemoveError. `tell` says a sentence, `tell_error`
-    what is wrong. `time_of_day_s` is what the machine's clock says (Unix seconds), `elapsed_s` goes on whatever that
-    is set to, `sleep` waits for seconds. Copies are made in `spool_dir`.
+    A file is finished when nothing of it changes for `settle_s` seconds. No file is begun after `until_s` (Unix
+    seconds), if given. Files that are a --keep list are left alone.
     """
 
-    start: Callable[[Path, SetAside], Carried]
-    again: Callable[[Path], Carried]
-    close: Callable[[Path], Finished | None]
-    tell: Callable[[str], None]
-    tell_error: Callable[[BulkRemoveError], None]
-    time_of_day_s: Callable[[], float]
-    elapsed_s: Callable[[], float]
-    sleep: Callable[[float], None]
-    spool_dir: Path
+    settings: Settings
+    host: str
+    state_dir: Path
+    settle_s: float
+    until_s: float | None
 
 
 class Night:
     """Works through an inbox once. `ends` fills up with what became of the files.
 
-    A file is finished when nothing of it changes for `settle_s` seconds. No file is begun after `until_s` (Unix
-    seconds), if given. `one_campaign` says that all files go to one. Files that are a `keep` list are left alone.
+    `start` runs a file, of which it reads the copy; `again` resumes the run in a folder. Both raise BulkRemoveError.
     """
 
     def __init__(
         self,
         inbox: Inbox,
-        earlier: EarlierRuns,
-        doing: Doing,
-        settle_s: float,
-        until_s: float | None,
-        *,
-        one_campaign: bool,
-        keep: Iterable[str] = (),
+        rules: NightRules,
+        screen: Screen,
+        start: Callable[[Path, SetAside], Carried],
+        again: Callable[[Path], Carried],
     ) -> None:
         self.ends: list[FileEnd] = []
         self._inbox = inbox
-        self._earlier = earlier
-        self._doing = doing
-        self._settle_s = settle_s
-        self._until_s = until_s
-        self._one_campaign = one_campaign
-        self._keep = keep
+        self._rules = rules
+        self._earlier = EarlierRuns(rules.state_dir, rules.host, rules.settings)
+        self._screen = screen
+        self._start = start
+        self._again = again
         self._over = False
         self._stopped: ExitCode | None = None
 
     def spend(self) -> None:
         """Take up what was left over, then the finished files by name. Raises StorageError."""
         first = self._inbox.look()
-        looked_s = self._doing.elapsed_s()
+        looked_s = time.monotonic()
         self._leave_alone(first)
         taken: set[str] = set()
         for left in self._earlier.left_over(self._inbox.folder):
@@ -334,7 +319,7 @@ class Night:
                 taken |= self._taken_up(left)
         waiting = [name for name in first if name not in taken]
         if waiting and not self._over:
-            self._doing.sleep(max(0.0, looked_s + self._settle_s - self._doing.elapsed_s()))
+            time.sleep(max(0.0, looked_s + self._rules.settle_s - time.monotonic()))
         for name in waiting:
             look = first[name]
             if self._is_over(name):
@@ -342,22 +327,22 @@ class Night:
             if self._inbox.look_at(name) == look:
                 self._take(name, look)
             else:
-                self._doing.tell(
+                self._screen.tell(
                     phrase("{name} is still being written; it is left for the next time.", name=harmless(name))
                 )
 
     def _leave_alone(self, first: dict[str, FileLook]) -> None:
         """Take the --keep lists out of the files, and name them and what is not a file at all."""
         keep = set[tuple[int, int]]()
-        for path in self._keep:
+        for path in self._rules.settings.keep:
             with suppress(OSError):  # what reads it says so
                 facts = os.stat(path)  # noqa: PTH116 - as the others
                 keep.add((facts.st_dev, facts.st_ino))
         for name in [name for name, look in first.items() if (look.device, look.inode) in keep]:
             del first[name]
-            self._doing.tell(phrase("{name} is a --keep list; it is left alone.", name=harmless(name)))
+            self._screen.tell(phrase("{name} is a --keep list; it is left alone.", name=harmless(name)))
         for name, is_link in self._inbox.not_files():
-            self._doing.tell(
+            self._screen.tell(
                 phrase("{name} is a link; it is left alone.", name=harmless(name))
                 if is_link
                 else phrase("{name} is not a regular file; it is left alone.", name=harmless(name))
@@ -365,7 +350,7 @@ class Night:
 
     def _is_over(self, name: str) -> bool:
         """Tell whether the file is not to be begun any more; the first of them is noted for all."""
-        if not self._over and self._until_s is not None and self._doing.time_of_day_s() >= self._until_s:
+        if not self._over and self._rules.until_s is not None and time.time() >= self._rules.until_s:
             self._end(FileEnd(name, ExitCode.DEADLINE, FilePlace.INBOX, None, "the deadline came before it was begun"))
         elif self._stopped is not None:
             self.ends.append(FileEnd("(the files after it)", self._stopped, FilePlace.INBOX, None, phrase("stopped")))
@@ -382,13 +367,13 @@ class Night:
         if run.state == Ending.GUARD or run.unasked:
             self._give_up(left, seen, unasked=bool(run.unasked))
             return {left.name}
-        self._doing.tell(
+        self._screen.tell(
             phrase(
                 "{name}: run {run} was left over; it is taken up again.", name=harmless(left.name), run=left.folder.name
             )
         )
         try:
-            carried = self._doing.again(left.folder)
+            carried = self._again(left.folder)
         except BulkRemoveError as error:
             self._stays(left.name, error, left.folder)
         else:
@@ -401,7 +386,7 @@ class Night:
             mark(left.folder, Mark.CONCLUDED)
             return
         try:
-            finished = self._doing.close(left.folder)
+            finished = close_run(left.folder, time.time())
         except BulkRemoveError as error:
             self._stays(left.name, error, left.folder)
             return
@@ -456,14 +441,14 @@ class Night:
         if word := self._not_for_us(name, look):
             self._end(FileEnd(name, ExitCode.INPUT, FilePlace.INBOX, None, word))
             return
-        self._doing.tell(phrase("{name}:", name=harmless(name)))
+        self._screen.tell(phrase("{name}:", name=harmless(name)))
         try:
             copy = self._copied(name, look)
         except BulkRemoveError as error:
             self._stays(name, error, None)
             return
         if copy is None:
-            self._doing.tell(
+            self._screen.tell(
                 phrase("{name} changed while it was read; it is left for the next time.", name=harmless(name))
             )
             return
@@ -491,12 +476,12 @@ class Night:
     def _copied(self, name: str, look: FileLook) -> SetAside | None:
         """Copy a file out of others' reach; None when it is not any more what it looked like. Raises InputError."""
         with self._inbox.opened(name) as (file, opened):
-            copy = set_aside(name, file, self._doing.spool_dir) if opened == look else None
+            copy = set_aside(name, file, self._rules.state_dir) if opened == look else None
         return copy if self._inbox.look_at(name) == look else None
 
     def _run(self, name: str, look: FileLook, copy: SetAside) -> None:
         try:
-            carried = self._doing.start(self._inbox.path(name), copy)
+            carried = self._start(self._inbox.path(name), copy)
         except KeepListError as error:  # nothing is wrong with the file: the next night takes it
             self._stays(name, error, None)
         except OwnReportError:
@@ -510,7 +495,7 @@ class Night:
             self._conclude(Left(carried.folder, name, copy.sha256), carried)
 
     def _refused(self, name: str, look: FileLook, error: BulkRemoveError) -> None:
-        self._doing.tell_error(error)
+        self._screen.error(error)
         note = phrase("{problem}\n{hint}\nNothing was sent.", problem=ours(error.sentence), hint=ours(error.hint))
         self._away(name, look, FilePlace.FAILED, note)
         self._end(FileEnd(name, error.exit_code, FilePlace.FAILED, None, error.sentence))
@@ -526,7 +511,7 @@ class Night:
 
     def _move(self, name: str, look: FileLook | None, place: FilePlace, new_name: str) -> None:
         if look is None or not self._inbox.move(name, look, place, new_name):
-            self._doing.tell(
+            self._screen.tell(
                 phrase(
                     "{name} is gone or holds something else by now; the report of what was read is kept.",
                     name=harmless(name),
@@ -547,7 +532,7 @@ class Night:
         self._end(FileEnd(left.name, carried.exit_code, place, carried.folder, word), stop=carried.stop_wished)
         if run.unasked and not self._over:
             self._over = True
-            self._doing.tell("No other file is begun: something on the way to the server changes the requests.")
+            self._screen.tell("No other file is begun: something on the way to the server changes the requests.")
 
     def _put_away(self, left: Left, carried: Carried, place: FilePlace) -> None:
         new_name = self._begun_name(left, place) or self._inbox.free_name(place, left.name)
@@ -572,11 +557,13 @@ class Night:
         return ""
 
     def _stays(self, name: str, error: BulkRemoveError, run: Path | None) -> None:
-        self._doing.tell_error(error)
+        self._screen.error(error)
         self._end(FileEnd(name, error.exit_code, FilePlace.INBOX, run, error.sentence))
 
     def _end(self, end: FileEnd, *, stop: ExitCode | None = None) -> None:
         """Note what became of a file, and whether the night ends with it; `stop` is the exit code of a signal."""
         self.ends.append(end._replace(name=harmless(end.name)))
         self._stopped = self._stopped or stop
-        self._over = self._over or stop is not None or ends_the_night(end.code, one_campaign=self._one_campaign)
+        self._over = (
+            self._over or stop is not None or ends_the_night(end.code, one_campaign=bool(self._rules.settings.campaign))
+        )

@@ -1,16 +1,16 @@
-"""Sends an approved plan, after a look at its campaigns.
+"""The story of a run, told once: for a new run, a resume and a rerun, whoever asks for it.
 
-The look reads the server's records and this machine's earlier runs. A program hands in the approval, gets progress and
-outcomes, and may ask for a stop. What has begun is awaited to its end, so that a run can be cancelled at any time.
+`plan_run` (a new run, a rerun) and `plan_resume` (a resume) lock the campaigns, look at them, plan, and hold the plan
+against its limits. What they give can be approved, sent and reported; `Planned.carry_out` does the three in their
+order. Everything that is asked or said on the way goes through one `Operator`: a terminal, a Python program, or a page.
 """
 
 import asyncio
-import inspect
 import logging
 import os
 import time
 from collections import Counter, defaultdict
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import (
     AbstractAsyncContextManager,
     AbstractContextManager,
@@ -25,27 +25,41 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from bulk_remove.core.chunker import size_from
-from bulk_remove.core.lifecycle import SETTLED, explain, is_doubted, status_of
-from bulk_remove.core.limits import Known, canary_declined, judge_canary
-from bulk_remove.core.model import NumberState, Outcome, Status
+from bulk_remove.core.lifecycle import status_of
+from bulk_remove.core.limits import NOTHING_KNOWN, Known, canary_declined, judge_canary
+from bulk_remove.core.model import NumberState, Status
 from bulk_remove.core.pace import SECOND_US
-from bulk_remove.core.plan import ApprovedPlan, Plan, check_answer
+from bulk_remove.core.plan import ApprovedPlan, Consent, Plan, approve, check_holds_numbers, check_within_limits, passed
 from bulk_remove.core.replies import Document, Fault
 from bulk_remove.core.retry import BusyPolicy, RetryPolicy
 from bulk_remove.core.summary import Ending
 from bulk_remove.core.throttle import Learned, first_size, paced, started
 from bulk_remove.core.timeline import Snapshot, rounded
-from bulk_remove.core.verdicts import unasked_stop
+from bulk_remove.core.verdicts import CAUSE, UnaskedRemoval, unasked_stop, unasked_told
 from bulk_remove.errors import ExitCode, GuardStop, StorageError
-from bulk_remove.language import counted, phrase
+from bulk_remove.language import counted, ours, phrase
 from bulk_remove.ledger import Journal, Outcomes, Planning, Sending, completed_run
-from bulk_remove.run.folders import account_file, keep_learned, learned_of, make_private, run_folders
+from bulk_remove.reader import SetAside, open_table, open_tables
+from bulk_remove.run.finish import Finished
+from bulk_remove.run.folders import account_file, keep_learned, learned_of, lock_campaigns, make_private, run_folders
+from bulk_remove.run.past import EarlierRuns
+from bulk_remove.run.places import ReportPlace, taken_meanwhile
 from bulk_remove.run.preflight import NONE_COUNTED, Findings, Glance, counted_after, inspect_campaigns
-from bulk_remove.run.prepare import LEDGER, Prepared
+from bulk_remove.run.prepare import LEDGER, Look, Prepared, Sight, check_plan, prepared, reading_of
+from bulk_remove.run.rerun import EarlierRows, earlier_rows, prepared_again
+from bulk_remove.run.resume import (
+    EarlierRun,
+    check_not_abandoned,
+    earlier_run,
+    nothing_left,
+    plan_of,
+    reopened,
+    standing_of,
+)
 from bulk_remove.sending import Outside, Pool, PoolSettings
 from bulk_remove.sending.client import Client, Connection, SystemClock
 from bulk_remove.sending.gate import AccountCeiling
-from bulk_remove.settings import Address, Login, Settings
+from bulk_remove.settings import Address, Destination, Login, Settings
 
 log = logging.getLogger("bulk_remove.run")
 
@@ -54,25 +68,295 @@ _SHORTEST_LINE = 500
 _UNCOUNTED = "The records were not counted before the run: the API user may not, or was not asked to."
 
 
-@dataclass(frozen=True, slots=True)
-class Hooks:
-    """What goes on around the sending.
+T = TypeVar("T")
+OnRows = Callable[[int], None]
 
-    `watching` shows the progress while it is entered; it is given a function that returns how far the run is.
-    `stopping` may call the function that it is given, while it is entered, to have the run end safely.
-    `steering` may hold and slow down the sending while it is entered, which is while it is watched.
-    `on_settled` is told the numbers of each chunk and their states, once they are on disk.
-    `on_canary` is told how many of the canary's numbers have which status, and why the rest must not follow, if that is
-    so; it returns DONE to let the rest follow, else why not. Nothing is under way meanwhile, so it may take its time.
-    `until_s` is the deadline by the machine's clock (Unix seconds), None where there is none.
+
+class Operator:
+    """Whoever asks for a run: it approves the plan, is told what happens, and may hold or stop the sending.
+
+    What is not overridden says nothing and stops nothing; but no plan is approved. `until_s` is the deadline by the
+    machine's clock (Unix seconds), None where there is none.
     """
 
-    watching: Callable[[Callable[[], Snapshot]], AbstractAsyncContextManager[None]]
-    stopping: Callable[[Callable[[Ending], None]], AbstractContextManager[None]]
-    on_settled: Callable[[Sequence[str], Sequence[NumberState]], None]
-    on_canary: Callable[[Mapping[Status, int], GuardStop | None], Ending] = lambda _mix, _stop: Ending.DONE
-    steering: Callable[[Pool], AbstractContextManager[None]] = lambda _pool: nullcontext()
     until_s: float | None = None
+
+    def note(self, sentence: str) -> None:
+        """Say a sentence about the run."""
+
+    def warn(self, sentence: str) -> None:
+        """Say what must not be overlooked."""
+        self.note(sentence)
+
+    def reading(self) -> AbstractContextManager[OnRows]:
+        """Show how many rows have been read while it is enter_in_thread; gives the function to tell."""
+        return nullcontext(lambda _rows: None)
+
+    def show(self, run: "Planned") -> None:
+        """Show what is to be done; whether it may be is asked afterwards."""
+
+    async def approve(self, run: "Planned") -> Consent:
+        """Return how the plan was approved. Raises GuardStop where it was not; nothing is approved by silence."""
+        raise NotImplementedError
+
+    async def do(self, work: Callable[[], T]) -> T:
+        """Do what blocks the event loop: files are read and written."""
+        return work()
+
+    def stopping(self, stop: Callable[[Ending], None]) -> AbstractContextManager[None]:
+        """While it is enter_in_thread, `stop` ends the run safely."""
+        del stop
+        return nullcontext()
+
+    def watching(self, ready: Prepared, snapshot: Callable[[], Snapshot]) -> AbstractAsyncContextManager[None]:
+        """While it is enter_in_thread, show how far the run is, which `snapshot` returns."""
+        del ready, snapshot
+        return nullcontext()
+
+    def steering(self, pool: Pool) -> AbstractContextManager[None]:
+        """While it is enter_in_thread, the pool may be held, slowed down and stopped."""
+        del pool
+        return nullcontext()
+
+    def settled(self, numbers: Sequence[str], states: Sequence[NumberState]) -> None:
+        """Take in the numbers of a chunk and their states, once they are on disk."""
+
+    def judge_canary(self, plan: Plan, mix: Mapping[Status, int], stop: GuardStop | None) -> Ending:
+        """Return DONE to let the rest follow the canary, else why not; `stop` is why it must not, if that is so.
+
+        Nothing is under way meanwhile, so it may take its time.
+        """
+        del plan, mix, stop
+        return Ending.DONE
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What is to be done: with which settings, where, as whom, and where the state and the report go.
+
+    The campaigns `held` are locked already.
+    """
+
+    settings: Settings
+    address: Address
+    login: Login
+    state_dir: Path
+    report: ReportPlace
+    held: Collection[str] = ()
+
+    @property
+    def destination(self) -> Destination:
+        """What a later session needs to know of where the run goes."""
+        return self.report.destination(self.address, self.login.user)
+
+    def look(self, campaigns: Sequence[str]) -> Findings:
+        """Look at campaigns before anything is planned for them. Raises what `look_at` does."""
+        return look_at(campaigns, self.settings, self.address, self.login, self.state_dir)
+
+    def lock(self, campaigns: Collection[str], but: Collection[str] = ()) -> AbstractContextManager[None]:
+        """Hold campaigns that are not held yet. Raises CampaignLockedError, StorageError."""
+        return lock_campaigns(self.state_dir, self.address.host, {*campaigns} - {*but, *self.held, ""})
+
+
+PlanJob = Callable[[Job, Look, OnRows], AbstractContextManager[Prepared]]
+"""Plans a job, with a look at its campaigns; is told how many rows were read."""
+
+
+def from_files(
+    files: Sequence[str], note: Callable[[str], None], copy: SetAside | None = None, *, show_numbers: bool = False
+) -> PlanJob:
+    """Return what plans the numbers of files; `copy` is what is read of the only one. Raises what `prepared` does."""
+
+    @contextmanager
+    def planning(job: Job, look: Look, on_rows: OnRows) -> Iterator[Prepared]:
+        sight = Sight(look, on_rows, show_numbers)
+        with read_files(files, job.settings, job.destination, job.state_dir, sight, note, copy) as ready:
+            yield ready
+
+    return planning
+
+
+@contextmanager
+def read_files(
+    files: Sequence[str],
+    settings: Settings,
+    destination: Destination,
+    state_dir: Path,
+    sight: Sight,
+    note: Callable[[str], None],
+    copy: SetAside | None = None,
+) -> Iterator[Prepared]:
+    """Find and read files and plan their numbers. Raises InputError, UsageError, StorageError."""
+    reading = reading_of(settings, state_dir)
+    tables, notes = ([open_table(files[0], reading, copy)], ()) if copy else open_tables(files, reading)
+    for each in notes:
+        note(each)
+    with prepared(tables, settings, destination, state_dir, time.time(), sight) as ready:
+        yield ready
+
+
+@contextmanager
+def plan_run(job: Job, planning: PlanJob, operator: Operator) -> Iterator["Planned"]:
+    """Plan a job, while its campaigns are held; a plan over its limits raises GuardStop.
+
+    Raises what `prepared` does, and CampaignLockedError, RefusedError, UnavailableError.
+    """
+    job.report.check(job.settings, job.address.host, job.state_dir)
+    job = replace(job, settings=learned_settings(job.settings, job.state_dir, job.address.host, operator.note))
+    known = [job.settings.campaign]
+    with ExitStack() as stack:
+        stack.enter_context(job.lock(known))
+        with operator.reading() as on_rows:
+            ready = stack.enter_context(planning(job, job.look, on_rows))
+        stack.enter_context(job.lock(ready.plan.campaign_ids, known))
+        yield _within_limits(job, ready, operator)
+
+
+def _within_limits(job: Job, ready: Prepared, operator: Operator) -> "Planned":
+    """Show a plan with what is known of it. Raises GuardStop, InputError where it must not be sent."""
+    plan, findings = ready.plan, ready.findings
+    check_holds_numbers(plan)
+    known, notes = known_of(job.state_dir, plan.host, plan.campaign_ids, findings.records)
+    shown = Planned(job, ready, plan, known)
+    operator.show(shown)
+    for note in (*findings.notes, *notes, *passed(plan, known), *notes_on_input(ready)):
+        operator.note(note)
+    if ready.phases is None:  # a rerun's rows were let through before
+        check_plan(plan, ready.settings)
+    check_within_limits(plan, known)
+    return shown
+
+
+def notes_on_input(ready: Prepared) -> Iterator[str]:
+    """Yield which files were run before; a rerun has that from its run."""
+    if ready.phases is None:
+        earlier = EarlierRuns(ready.state_dir, ready.plan.host, ready.settings)
+        yield from earlier.told_of(source.source for source in ready.plan.sources)
+
+
+@contextmanager
+def plan_rerun(
+    earlier: str,
+    changes: Mapping[str, Any],
+    server: tuple[Path, Destination | None],
+    job_of: Callable[[EarlierRows], Job],
+    operator: Operator,
+) -> Iterator["Planned"]:
+    """Plan what an earlier run left open, as `plan_run` does; `server` is the state folder, and where it is to go."""
+    with earlier_rows(earlier, changes, *server) as rows:
+        warn_of_unasked(rows.unasked, operator)
+
+        def planning(job: Job, look: Look, _on_rows: OnRows) -> AbstractContextManager[Prepared]:
+            return prepared_again(rows, job.settings, job.destination, job.state_dir, time.time(), look)
+
+        with plan_run(job_of(rows), planning, operator) as shown:
+            yield shown
+
+
+@contextmanager
+def plan_resume(
+    folder: Path, changes: Mapping[str, Any], job_of: Callable[[EarlierRun], Job], operator: Operator
+) -> Iterator["Planned"]:
+    """Show what is left of an earlier run, while its campaigns are held. Its ledger stays as it is.
+
+    Raises what `earlier_run` does, and InputError for a run that was abandoned.
+    """
+    check_not_abandoned(folder)
+    with earlier_run(folder, changes) as run:
+        job = job_of(run)
+        job.report.check(job.settings, job.address.host, job.state_dir, folder.name)
+        with job.lock(run.campaigns):
+            left, done = standing_of(run)
+            ended = nothing_left(run)
+            ready = Prepared(folder, run.store, plan_of(run), run.kept, ended[1] if ended else run.settings)
+            shown = Planned(job, ready, left, done=done, run=run, ended=ended is not None)
+            operator.show(shown)
+            yield shown
+
+
+def warn_of_unasked(removals: Sequence[UnaskedRemoval], operator: Operator) -> None:
+    """Say again what an earlier session of a run removed that nobody asked for."""
+    if removals:
+        operator.warn(phrase("{removals} {cause}", removals=unasked_told(removals), cause=ours(CAUSE)))
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """How this session of sending went. `fault` is the one that ended it, if one did, and `guard` likewise."""
+
+    ending: Ending
+    fault: Fault | None
+    snapshot: Snapshot
+    guard: GuardStop | None = None
+
+
+class Done(NamedTuple):
+    """What a run amounts to; `sent` is how this session of it went, None where nothing was left to ask for."""
+
+    finished: Finished
+    sent: Sent | None
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A run that may be sent once it is approved. `left` is the plan of what is not final yet, `known` what is known.
+
+    Of an earlier `run` that is taken up again `done` counts the numbers by status; it has `ended` where nothing is left
+    of it.
+    """
+
+    job: Job
+    ready: Prepared
+    left: Plan
+    known: Known = NOTHING_KNOWN
+    done: Mapping[Status, int] | None = None
+    run: EarlierRun | None = None
+    ended: bool = False
+
+    async def carry_out(self, operator: Operator) -> Done:
+        """Have the plan approved, send it, and write the report. Raises what the three do."""
+        if self.ended:
+            return Done(await operator.do(partial(self.job.report.finish_again, self.ready, Ending.DONE)), None)
+        return await (await self.ask(operator)).carry_out(operator)
+
+    async def ask(self, operator: Operator) -> "Approved":
+        """Ask the operator; what is returned can be sent. Raises GuardStop, StorageError."""
+        consent = await operator.approve(self)
+        if self.run is None:
+            return Approved(self.job, self.ready, approve(self.ready.plan, consent, self.known))
+        ready = await operator.do(partial(reopened, self.run, time.time()))
+        operator.note(
+            phrase(
+                "Resuming run {run_id}: {numbers} on {host}.",
+                run_id=ready.plan.run_id,
+                numbers=counted(ready.plan.numbers, "{count:,} number", "{count:,} numbers"),
+                host=ready.plan.host,
+            )
+        )
+        warn_of_unasked(Outcomes(ready.store).unasked_removals(), operator)
+        return Approved(self.job, ready, approve(ready.plan, self.run.consent))
+
+
+@dataclass(frozen=True, slots=True)
+class Approved:
+    """A run that is sent next, under the seal of its approval."""
+
+    job: Job
+    ready: Prepared
+    seal: ApprovedPlan
+
+    async def carry_out(self, operator: Operator) -> Done:
+        """Send the plan and write the report. Raises StorageError."""
+        sent = await self.send(operator)
+        finished = await operator.do(partial(self.job.report.finish, self.ready, sent.ending))
+        meant = self.job.report.output
+        if meant is not None and meant != finished.report:
+            operator.warn(taken_meanwhile(meant, finished.report))
+        return Done(finished, sent)
+
+    async def send(self, operator: Operator) -> Sent:
+        """Send everything that is left. Raises StorageError."""
+        return await carry_out(self.ready, self.seal, self.job.address, self.job.login, operator)
 
 
 class Carried(NamedTuple):
@@ -86,16 +370,6 @@ class Carried(NamedTuple):
     exit_code: ExitCode
     stop_wished: ExitCode | None
     also: tuple[Path, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Sent:
-    """How this session of sending went. `fault` is the one that ended it, if one did, and `guard` likewise."""
-
-    ending: Ending
-    fault: Fault | None
-    snapshot: Snapshot
-    guard: GuardStop | None = None
 
 
 def connection(settings: Settings, address: Address, login: Login) -> Connection:
@@ -113,18 +387,13 @@ def connection(settings: Settings, address: Address, login: Login) -> Connection
 
 
 async def carry_out(
-    prepared: Prepared,
-    approved: ApprovedPlan,
-    settings: Settings,
-    address: Address,
-    login: Login,
-    hooks: Hooks,
+    prepared: Prepared, approved: ApprovedPlan, address: Address, login: Login, operator: Operator
 ) -> Sent:
     """Send everything that the plan holds; the verdicts are in the ledger when this returns.
 
     Raises StorageError.
     """
-    clock = SystemClock()
+    clock, settings = SystemClock(), prepared.settings
     Planning(prepared.store).approve(approved)
     account = _account(prepared, approved.plan.host, login.user, settings)
     with Journal(prepared.store) as journal, account:
@@ -134,17 +403,17 @@ async def carry_out(
         async with Client(connection(settings, address, login)) as client:
             pool = Pool(
                 approved,
-                replace(_pool_settings(settings, known, began_s), until_s=hooks.until_s),
+                replace(_pool_settings(settings, known, began_s), until_s=operator.until_s),
                 cache(partial(settings.shape, base_path=address.base_path)),
                 Outside(journal, client, clock, account),
-                hooks.on_settled,
+                operator.settled,
                 prepared.phases,
             )
-            with hooks.stopping(pool.stop):
-                ending, guard = await _canary(pool, journal, settings, hooks, approved.plan)
+            with operator.stopping(pool.stop):
+                ending, guard = await _canary(pool, journal, prepared, operator)
                 if ending is Ending.DONE:
-                    async with hooks.watching(pool.snapshot):
-                        with hooks.steering(pool):
+                    async with operator.watching(prepared, pool.snapshot):
+                        with operator.steering(pool):
                             ending = await pool.drain()
                 counts, note = NONE_COUNTED
                 if ending is Ending.DONE:
@@ -166,14 +435,13 @@ def _begin(steps: Sending, approved: ApprovedPlan, settings: Settings, now_s: fl
     return steps.begin_session(now_s, settings.public())
 
 
-async def _canary(
-    pool: Pool, journal: Journal, settings: Settings, hooks: Hooks, plan: Plan
-) -> tuple[Ending, GuardStop | None]:
+async def _canary(pool: Pool, journal: Journal, ready: Prepared, operator: Operator) -> tuple[Ending, GuardStop | None]:
     """Send the canary, unless it passed before, and have it judged; returns DONE when the rest may follow."""
+    settings, plan = ready.settings, ready.plan
     if not settings.canary or await journal.write(lambda steps: steps.canary_passed()):
         return Ending.DONE, None
-    async with hooks.watching(pool.snapshot):
-        with hooks.steering(pool):
+    async with operator.watching(ready, pool.snapshot):
+        with operator.steering(pool):
             ending = await pool.try_canary()
     if ending is not Ending.DONE:
         return ending, None
@@ -181,7 +449,7 @@ async def _canary(
     for phase, count in (await journal.write(lambda steps: steps.canary_phases())).items():
         mix[status_of(phase)] += count
     guard = judge_canary(mix, settings.canary_max_not_exist, plan.run_id, plan.to_send - mix.total())
-    ending = hooks.on_canary(mix, guard)
+    ending = operator.judge_canary(plan, mix, guard)
     if guard is not None:
         return Ending.GUARD, guard
     if ending is Ending.DONE:
@@ -213,35 +481,40 @@ def _keep(state_dir: Path, host: str, learned: Learned, known: Learned) -> None:
         log.warning("%s", error.sentence)
 
 
-def notes_of(settings: Settings, state_dir: Path, host: str, now_s: float) -> Iterator[str]:
-    """Yield what earlier runs learned of a host and this one begins with. `now_s` in Unix seconds."""
-    known = learned_of(state_dir, host, now_s)
+def learned_settings(settings: Settings, state_dir: Path, host: str, note: Callable[[str], None]) -> Settings:
+    """Keep to the request line that a host was found to take; say so, and what else earlier runs learned of it."""
+    known, now_s = learned_of(state_dir, host, time.time()), time.time()
     ceilings = settings.ceilings()
     begins = started(ceilings, known, now_s).start_rate
+    limit = known.longest_line
+    if limit is not None and limit < settings.max_request_line:
+        note(
+            phrase(
+                "{host} was found to refuse request lines over {max_request_line:,} bytes.",
+                host=host,
+                max_request_line=limit,
+            )
+        )
     if ceilings.adaptive and known.rate is not None and begins > ceilings.start_rate:
-        yield phrase(
-            "Starting at {begins:,.10g} requests/s: in an earlier run {host} accepted {rate:,.10g} requests/s.",
-            host=host,
-            rate=rounded(known.rate),
-            begins=rounded(begins),
+        note(
+            phrase(
+                "Starting at {begins:,.10g} requests/s: in an earlier run {host} accepted {rate:,.10g} requests/s.",
+                host=host,
+                rate=rounded(known.rate),
+                begins=rounded(begins),
+            )
         )
-    most = settings.max_numbers_per_request
-    size = first_size(most, known, now_s)
-    if size < most:
-        yield counted(
-            size,
-            "Starting with {count:,} number in a request: in an earlier run {host} was slow with more.",
-            "Starting with {count:,} numbers in a request: in an earlier run {host} was slow with more.",
-            host=host,
+    size = first_size(settings.max_numbers_per_request, known, now_s)
+    if size < settings.max_numbers_per_request:
+        note(
+            counted(
+                size,
+                "Starting with {count:,} number in a request: in an earlier run {host} was slow with more.",
+                "Starting with {count:,} numbers in a request: in an earlier run {host} was slow with more.",
+                host=host,
+            )
         )
-
-
-def with_learned_limit(settings: Settings, state_dir: Path, host: str, now_s: float) -> Settings:
-    """Return the settings with the request line no longer than the host was found to take. `now_s` in Unix seconds."""
-    limit = learned_of(state_dir, host, now_s).longest_line
-    if limit is None or limit >= settings.max_request_line:
-        return settings
-    return replace(settings, max_request_line=limit)
+    return replace(settings, max_request_line=min(settings.max_request_line, limit or settings.max_request_line))
 
 
 def _pool_settings(settings: Settings, known: Learned, now_s: float) -> PoolSettings:
@@ -255,29 +528,6 @@ def _pool_settings(settings: Settings, known: Learned, now_s: float) -> PoolSett
         known.longest_line,
         settings.windows,
     )
-
-
-T = TypeVar("T")
-OnProgress = Callable[[Snapshot], None]
-Approve = Callable[[Plan], bool | Awaitable[bool]]
-_PROGRESS_S = 0.5
-_STOPPED = Ending.CODE
-
-
-def check_callable(approve: object) -> None:
-    """Raise TypeError for what cannot be asked."""
-    if not callable(approve):
-        raise TypeError(f"approve must be a function that is given the plan, not {type(approve).__name__}")
-
-
-async def check_asked(ask: Approve, plan: Plan) -> None:
-    """Show the plan to the program. Raises GuardStop for False, TypeError for an answer that is no bool."""
-    answer: object = ask(plan)
-    if inspect.isawaitable(answer):
-        answer = await answer
-    if inspect.iscoroutine(answer):
-        answer.close()  # it is refused below, and Python need not complain as well that nobody awaited it
-    check_answer(answer)
 
 
 async def to_the_end(task: asyncio.Task[T], stop: Callable[[], None] = lambda: None) -> T:
@@ -294,107 +544,19 @@ async def to_the_end(task: asyncio.Task[T], stop: Callable[[], None] = lambda: N
     return task.result()
 
 
-async def threaded(work: Callable[..., T], *values: Any) -> T:
+async def in_thread(work: Callable[..., T], *values: Any) -> T:
     """Do what would block in a thread, to the end: it may hold a file open."""
     return await to_the_end(asyncio.create_task(asyncio.to_thread(work, *values)))
 
 
 @asynccontextmanager
-async def entered(
+async def enter_in_thread(
     manager: AbstractContextManager[T], stop: Callable[[], None] = lambda: None
 ) -> AsyncGenerator[T, None]:
     """Enter a context in a thread, which `stop` may shorten, and leave it in the loop's."""
     with ExitStack() as stack:
         entering = asyncio.create_task(asyncio.to_thread(stack.enter_context, manager))
         yield await to_the_end(entering, stop)
-
-
-class Ties:
-    """What ties a run to the program that asked for it: outcomes and progress go out, the wish to stop comes in."""
-
-    def __init__(self, on_progress: OnProgress | None) -> None:
-        self._on_progress = on_progress
-        self._failure: BaseException | None = None
-        self._queue: asyncio.Queue[Outcome | None] = asyncio.Queue()
-        self._stop: Callable[[Ending], None] | None = None
-        self._wished = False
-
-    @property
-    def hooks(self) -> Hooks:
-        """What goes on around the sending."""
-        return Hooks(self._watching, self._stopping, self._settled)
-
-    def _settled(self, numbers: Sequence[str], states: Sequence[NumberState]) -> None:
-        for number, state in zip(numbers, states, strict=True):
-            if state.phase in SETTLED:
-                self._queue.put_nowait(outcome_of(number, state))
-
-    def end(self, _task: asyncio.Task[Sent]) -> None:
-        """End the outcomes, once nothing is sent any more."""
-        self._queue.put_nowait(None)
-
-    async def outcomes(self) -> AsyncIterator[Outcome]:
-        """Yield the outcomes of settled numbers as they come."""
-        while (outcome := await self._queue.get()) is not None:
-            yield outcome
-
-    def stop(self) -> None:
-        """Stop safely, now or as soon as the sending has begun."""
-        self._wished = True
-        if self._stop is not None:
-            self._stop(_STOPPED)
-
-    @contextmanager
-    def _stopping(self, stop: Callable[[Ending], None]) -> Iterator[None]:
-        self._stop = stop
-        if self._wished:
-            stop(_STOPPED)
-        yield
-
-    @asynccontextmanager
-    async def _watching(self, snapshot: Callable[[], Snapshot]) -> AsyncGenerator[None, None]:
-        task = asyncio.create_task(self._watch(snapshot))
-        try:
-            yield
-        finally:
-            task.cancel()
-            await asyncio.wait([task])
-            self._tell(snapshot)
-
-    async def _watch(self, snapshot: Callable[[], Snapshot]) -> None:
-        while True:
-            self._tell(snapshot)
-            await asyncio.sleep(_PROGRESS_S)
-
-    def _tell(self, snapshot: Callable[[], Snapshot]) -> None:
-        """Tell how far the run is. Where that fails the run stops safely, and `check` raises it once it has."""
-        if self._on_progress is None or self._failure is not None:
-            return
-        try:
-            self._on_progress(snapshot())
-        except Exception as error:  # noqa: BLE001 - whatever the caller's own function raises
-            self._failure = error
-            self.stop()
-
-    def check(self) -> None:
-        """Raise what telling of the progress raised."""
-        if self._failure is not None:
-            raise self._failure
-
-
-def outcome_of(number: str, state: NumberState) -> Outcome:
-    """Return what a state means to the program."""
-    return Outcome(
-        number,
-        status_of(state.phase),
-        state.removed,
-        state.record_ids,
-        state.attempts,
-        state.busy_rounds,
-        explain(state),
-        state.answered_at_s,
-        is_doubted(state.phase),
-    )
 
 
 RECENT_RUNS = 30

@@ -22,10 +22,10 @@ from bulk_remove.language import phrase
 from bulk_remove.ledger import Outcomes, RunFacts, Store, facts_of, opened_for_reading
 from bulk_remove.reader import is_readable
 from bulk_remove.report.csv import check_place
-from bulk_remove.run.finish import SUMMARY, Finished, Wanted, finish
+from bulk_remove.run.finish import REPORT, SUMMARY, Finished, Wanted, finish, told_again
 from bulk_remove.run.folders import noted_reports, run_folders
 from bulk_remove.run.prepare import LEDGER, Prepared
-from bulk_remove.settings import Settings
+from bulk_remove.settings import Address, Destination, Settings
 
 _PEEK_BYTES = 1 << 16
 _ANOTHER_PLACE = "Name another file for the report."
@@ -33,7 +33,7 @@ _OR_OVERWRITE = "Name another file for the report. If nobody needs what is there
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class Owner:
     """Whose reports may be replaced: those of runs in a state folder with these settings' campaign on a host.
 
     `run_id` is the run's own where it has one already. With `overwrite` whatever is there is replaced, but for files
@@ -47,50 +47,72 @@ class Job:
     overwrite: bool = False
 
 
-def check_places(
-    output: Path, wanted: Wanted, read: Iterable[str], job: Job, found: Collection[str] = frozenset()
-) -> None:
-    """Try all places of a report before anything is sent; `read` names the files that the run reads.
+@dataclass(frozen=True, slots=True)
+class ReportPlace:
+    """Where a run's report goes, None for its own folder, what is written, and whether anything may be replaced.
 
-    Those of them that were `found` in a folder or by a pattern are not read where they are reports of earlier runs.
-
-    Raises UsageError when one cannot be written to, or holds what must not be replaced; StorageError.
+    `read` names the files that the run reads. Those of them that were `found` in a folder or by a pattern are not read
+    where they are reports of earlier runs.
     """
-    places = (output, output.with_suffix(SUMMARY), *wanted.places(output))
-    if len(set(places)) < len(places):
-        raise UsageError(
-            phrase("--output {output} has the name of another report.", output=output),
-            "Name the CSV, for example report.csv.",
-        )
-    if output.suffix.lower() != ".csv" or not is_readable(output):  # a rerun reads it back
-        raise UsageError(
-            phrase("--output {output} does not name a CSV file, but the report is one.", output=output),
-            "Name the CSV, for example report.csv. Page and workbook are written beside it where you ask for them.",
-        )
-    strict = replace(job, overwrite=False)
-    beside = {name for name in found if not _is_own_report(Path(name), places, strict)}
-    _check_no_input(output, places, [name for name in read if name not in found or name in beside])
-    for path in places:
-        check_replaceable(path, job)
-        check_place(path)
 
+    output: Path | None
+    wanted: Wanted
+    overwrite: bool = False
+    read: tuple[str, ...] = ()
+    found: Collection[str] = ()
 
-def finish_there(
-    ready: Prepared, settings: Settings, ending: Ending, output: Path | None, wanted: Wanted, *, overwrite: bool
-) -> Finished:
-    """Write a run's report as `finish` does, beside `output` where that was taken while the run went on.
+    def check(self, settings: Settings, host: str, state_dir: Path, run_id: str = "") -> None:
+        """Try all places before anything is sent.
 
-    Raises what `finish` does.
-    """
-    job = Job(ready.state_dir, ready.plan.host, ready.settings, ready.folder.name, overwrite)
-    while output is not None:
-        names = chain((output,), (output.with_stem(f"{output.stem}-{number}") for number in count(2)))
-        place = next(
-            place for place in names if _are_free((place, place.with_suffix(SUMMARY), *wanted.places(place)), job)
-        )
-        with suppress(PlaceTakenError):  # since it was looked at
-            return finish(ready, settings, ending, place, wanted)
-    return finish(ready, settings, ending, None, wanted)
+        Raises UsageError when one cannot be written to, or holds what must not be replaced; StorageError.
+        """
+        if self.output is None:
+            return
+        places = (self.output, self.output.with_suffix(SUMMARY), *self.wanted.places(self.output))
+        if len(set(places)) < len(places):
+            raise UsageError(
+                phrase("--output {output} has the name of another report.", output=self.output),
+                "Name the CSV, for example report.csv.",
+            )
+        if self.output.suffix.lower() != ".csv" or not is_readable(self.output):  # a rerun reads it back
+            raise UsageError(
+                phrase("--output {output} does not name a CSV file, but the report is one.", output=self.output),
+                "Name the CSV, for example report.csv. Page and workbook are written beside it where you ask for them.",
+            )
+        owner = Owner(state_dir, host, settings, run_id)
+        beside = {name for name in self.found if not _is_own_report(Path(name), places, owner)}
+        read = [*self.read, *settings.keep, settings.ca_file]
+        _check_no_input(self.output, places, [name for name in read if name not in self.found or name in beside])
+        for path in places:
+            check_replaceable(path, replace(owner, overwrite=self.overwrite))
+            check_place(path)
+
+    def destination(self, address: Address, user: str) -> Destination:
+        """Return what a later session needs to know of where a run goes."""
+        told = address.destination(user, str(self.output.absolute()) if self.output else "")
+        return replace(told, csv_for=self.wanted.csv_for, also=self.wanted.also)
+
+    def finish(self, ready: Prepared, ending: Ending) -> Finished:
+        """Write the report, beside `output` where that was taken while the run went on. Raises what `finish` does."""
+        owner = Owner(ready.state_dir, ready.plan.host, ready.settings, ready.folder.name, self.overwrite)
+        while self.output is not None:
+            names = chain((self.output,), (self.output.with_stem(f"{self.output.stem}-{more}") for more in count(2)))
+            place = next(
+                place
+                for place in names
+                if _are_free((place, place.with_suffix(SUMMARY), *self.wanted.places(place)), owner)
+            )
+            with suppress(PlaceTakenError):  # since it was looked at
+                return finish(ready, ready.settings, ending, place, self.wanted)
+        return finish(ready, ready.settings, ending, None, self.wanted)
+
+    def finish_again(self, ready: Prepared, ending: Ending) -> Finished:
+        """Return what a finished run amounts to; its report is written where it is missing, or is to be replaced."""
+        report = self.output or ready.folder / REPORT
+        summary, also = report.with_suffix(SUMMARY), self.wanted.places(report)
+        if self.overwrite or not all(place.exists() for place in (report, summary, *also)):
+            return self.finish(ready, ending)
+        return replace(told_again(ready, ready.settings, ending), report=report, summary=summary, also=also)
 
 
 def taken_meanwhile(output: Path, place: Path) -> str:
@@ -102,10 +124,10 @@ def taken_meanwhile(output: Path, place: Path) -> str:
     )
 
 
-def _are_free(places: Iterable[Path], job: Job) -> bool:
+def _are_free(places: Iterable[Path], owner: Owner) -> bool:
     try:
         for path in places:
-            check_replaceable(path, job)
+            check_replaceable(path, owner)
             if path.is_symlink() or (path.exists() and not path.is_file()):
                 return False
     except UsageError:
@@ -128,12 +150,12 @@ def _check_no_input(output: Path, places: Iterable[Path], read: Iterable[str]) -
         raise UsageError(phrase("--output {output} {what}.", output=output, what=what), _ANOTHER_PLACE)
 
 
-def _is_own_report(found: Path, places: Iterable[Path], job: Job) -> bool:
+def _is_own_report(found: Path, places: Iterable[Path], owner: Owner) -> bool:
     """Tell whether a file at one of the places is the report of an earlier run, which is left out of the input."""
     if not any(_is_same(found, path) for path in places):
         return False
     try:
-        check_replaceable(found, job)
+        check_replaceable(found, owner)
     except UsageError:
         return False
     return True
@@ -146,22 +168,22 @@ def _is_same(one: Path, other: Path) -> bool:
         return False
 
 
-def check_replaceable(path: Path, job: Job) -> None:
+def check_replaceable(path: Path, owner: Owner) -> None:
     """Raise UsageError where a file must not be replaced by a report; `check_place` refuses what is none."""
-    runs = job.state_dir / "runs"
+    runs = owner.state_dir / "runs"
     if (
-        job.overwrite
+        owner.overwrite
         or path.is_symlink()
         or not path.is_file()
-        or (job.run_id and _is_same(path.parent, runs / job.run_id))
+        or (owner.run_id and _is_same(path.parent, runs / owner.run_id))
     ):
         return
-    why = phrase("is not a report of a run whose ledger is in {state_dir}", state_dir=harmless(str(job.state_dir)))
-    writers = (folder for folder in reversed(run_folders(job.state_dir)) if _wrote_to(folder, path))
+    why = phrase("is not a report of a run whose ledger is in {state_dir}", state_dir=harmless(str(owner.state_dir)))
+    writers = (folder for folder in reversed(run_folders(owner.state_dir)) if _wrote_to(folder, path))
     folder = next(writers, None)
     if folder is not None:
         with suppress(StorageError), opened_for_reading(folder / LEDGER) as store:  # else nobody could write it again
-            if folder.name != job.run_id and not _is_of(facts_of(store), job):
+            if folder.name != owner.run_id and not _is_of(facts_of(store), owner):
                 why = phrase("is the report of run {run}, of another campaign or server", run=folder.name)
             elif _is_as_written(path, store):
                 return
@@ -202,12 +224,12 @@ def _wrote_to(folder: Path, path: Path) -> bool:
     return any(_is_same(path, place) for report in noted for place in (report, report.with_suffix(SUMMARY)))
 
 
-def _is_of(facts: RunFacts, job: Job) -> bool:
+def _is_of(facts: RunFacts, owner: Owner) -> bool:
     """Tell whether an earlier run was one of the same job; with campaigns in the rows the server alone says so."""
-    if job.settings is None:
+    if owner.settings is None:
         return False
-    campaigns = {job.settings.campaign, facts.settings.campaign} - {""}
-    return facts.destination.host == job.host and len(campaigns) <= 1
+    campaigns = {owner.settings.campaign, facts.settings.campaign} - {""}
+    return facts.destination.host == owner.host and len(campaigns) <= 1
 
 
 def _is_as_written(path: Path, store: Store) -> bool:

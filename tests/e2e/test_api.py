@@ -3,6 +3,7 @@
 import ast
 import asyncio
 import inspect
+import shutil
 import threading
 from collections import Counter
 from collections.abc import Callable
@@ -23,6 +24,7 @@ from bulk_remove import (
     ExitCode,
     Finished,
     GuardStop,
+    InputError,
     Outcome,
     Plan,
     RefusedError,
@@ -40,6 +42,7 @@ from bulk_remove import (
 )
 from bulk_remove.reader import open_tables
 from bulk_remove.run.finish import finish
+from bulk_remove.run.resume import close_run
 from bulk_remove.simulator.api import Operation, Rules
 from bulk_remove.simulator.faults import Faults, SimulatedFault
 from bulk_remove.simulator.server import running
@@ -321,6 +324,11 @@ async def test_what_may_not_be_taken_up_again_sends_nothing(tmp_path: Path) -> N
                 await resume(run.name, server, approve=lambda _: True, changes=changes)
         with pytest.raises(GuardStop):
             await resume(run.name, server, approve=lambda _: False)
+        abandoned = replace(server, state_dir=tmp_path / "abandoned")
+        shutil.copytree(tmp_path / "state", tmp_path / "abandoned")
+        close_run(tmp_path / "abandoned" / "runs" / run.name, 0.0, abandoned=True)
+        with pytest.raises(InputError, match="was abandoned"):
+            await resume(run.name, abandoned, approve=lambda _: True)
         with pytest.raises(TypeError, match="approve must return"):
             await resume(run.name, server, approve=answering("yes"))
         elsewhere = replace(server, url="http://127.0.0.1:9")
@@ -365,7 +373,7 @@ async def test_the_event_loop_goes_on_while_files_are_read_and_reports_are_writt
         return working
 
     with (
-        patch("bulk_remove.api.open_tables", noted(open_tables)),
+        patch("bulk_remove.run.job.open_tables", noted(open_tables)),
         patch("bulk_remove.run.places.finish", noted(finish)),
     ):
         async with running(world()) as simulator:

@@ -422,12 +422,12 @@ Night._end = and_stops
 """
 _STOPPED_WHILE_REPORTING = """
 import os, signal
-from bulk_remove.cli import jobs
-whole = jobs.finish_there
+from bulk_remove.run.places import ReportPlace
+whole = ReportPlace.finish
 def and_stops(*words, **named):
     os.kill(os.getpid(), signal.SIGTERM)
     return whole(*words, **named)
-jobs.finish_there = and_stops
+ReportPlace.finish = and_stops
 """
 
 
