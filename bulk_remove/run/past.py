@@ -68,7 +68,7 @@ class PastRun:
     @property
     def plan(self) -> Plan:
         """Its plan; an empty one where it is not known."""
-        return (self._facts and self._facts.plan) or Plan(self.run_id, "", (), (), 0.0)
+        return (self._facts and self._facts.plan) or Plan(self.run_id, "", (), (), 1.0)
 
     @property
     def host(self) -> str:
