@@ -253,5 +253,6 @@ def nearest(name: str, known: Iterable[str]) -> str:
 def _near(name: str, known: Iterable[str]) -> Phrase | None:
     from difflib import get_close_matches  # noqa: PLC0415 - only where something is wrong
 
-    close = get_close_matches(name, [*known], 1, 0.6)
-    return phrase("Did you mean {nearest}?", nearest=close[0]) if close else None
+    bare = {each.lstrip("-"): each for each in known}  # dashes would make any two flags alike
+    close = get_close_matches(name.lstrip("-"), bare, 1, 0.6)
+    return phrase("Did you mean {nearest}?", nearest=bare[close[0]]) if close else None

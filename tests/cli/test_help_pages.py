@@ -225,6 +225,7 @@ def test_help_is_a_command_too() -> None:
         (("frobnicate",), "Known: check, completion, config"),
         (("run", "x.csv", "--max-numbr", "3"), "Did you mean --max-numbers?"),
         (("run", "x.csv", "--threads", "3"), "Use: --concurrency"),
+        (("run", "x.csv", "--force"), "Its flags: bulk-remove run --help all"),
         (("report", "--colour"), "Its flags: bulk-remove report --help all"),
         (("-c", "00001", "run", "x.csv"), "Flags follow the command"),
     ],
