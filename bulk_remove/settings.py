@@ -387,44 +387,44 @@ class Settings:
         identifier,
         "The campaign's five characters, for example 00001.",
         _RERUN,
-        "The campaign; else the report's own.",
+        "The campaign; default: the report's.",
         short="-c",
     )
     """The campaign of all rows: five letters or digits, leading zeros and all."""
-    campaign_column: str | None = _input(None, place, "Or the column with the campaign of each row: its name or place.")
+    campaign_column: str | None = _input(None, place, "Take each row's campaign from this column: its name or place.")
     """Or the column that holds the campaign of each row: its name, or its place counted from 1."""
     column: str | None = _input(None, place, "The phone column: its name, or its place from 1.")
     """The phone column: its name, or its place from 1. None: it is found out, or the file refused."""
     trust_column: bool = _input(False, yes_or_no, "Take the phone column even if it looks like something else.")
     """Whether the phone column is taken even if it looks like something else."""
-    sheet: str | None = _input(None, place, "The sheet of a workbook: its name, or its place counted from 1.")
+    sheet: str | None = _input(None, place, "Read this sheet of a workbook: its name, or its place from 1.")
     """The sheet of a workbook: its name, or its place counted from 1. None: it is found out."""
-    encoding: str | None = _input(None, text, "The encoding of a CSV file, for example cp1250; else it is found out.")
+    encoding: str | None = _input(None, text, "Encoding of a CSV file, such as cp1250; detected by default.")
     """The encoding of a CSV file, as Python names it. None: it is found out."""
     delimiter: str | None = _input(
-        None, text, "The separator of a CSV file, one character or 'tab'; else it is found out.", read=_delimiter
+        None, text, "Separator of a CSV file, a character or 'tab'; detected by default.", read=_delimiter
     )
     """The separator of a CSV file, one ASCII character. None: it is found out."""
-    has_header: bool | None = _input(None, yes_or_no, "Whether the first row names the columns.", flag="--header")
+    has_header: bool | None = _input(
+        None, yes_or_no, "Say whether the first row has the names of the columns.", flag="--header"
+    )
     """Whether the first row names the columns. None: it is found out."""
     internal_numbers: bool | None = _input(
-        None, yes_or_no, "Send numbers of 3 to 6 digits; else only if most of the numbers are such."
+        None, yes_or_no, "Send numbers of 3 to 6 digits; default: only if most are like that."
     )
     """Whether numbers of three to six digits are taken. None: it is found out."""
     where: tuple[str, ...] = _input(
         (), conditions, "Remove only rows with this value; may be repeated.", metavar="COLUMN=VALUE"
     )
     """Conditions as "COLUMN=VALUE": only rows that meet all of them are taken. A column is a name, or its place."""
-    split_cells: bool = _input(False, yes_or_no, "Take each number of a cell that holds several whole ones.")
+    split_cells: bool = _input(False, yes_or_no, "Send each number of a cell that contains several.")
     """Whether each number of a cell that holds several whole ones is taken."""
-    max_invalid: float = _input(
-        MAX_INVALID, share, "Stop if more filled rows are invalid; fewer than 10 pass up to 50%."
-    )
+    max_invalid: float = _input(MAX_INVALID, share, "Stop if more than this share of the filled rows is invalid.")
     """The share of the rows, 0 to 1, that may hold no number; more stop the run before it sends anything."""
     also_try: tuple[AlsoTry, ...] = _input(
         (),
         several_of(AlsoTry),
-        "Ask for what is not there in other forms as well: plus,international,zeros,national.",
+        "Ask again in other forms: plus,international,zeros,national.",
         _RERUN,
         read=parse_also_try,
         metavar="FORMS",
@@ -432,19 +432,25 @@ class Settings:
     """The forms in which a number that is not there is asked for again, in this order."""
     keep: tuple[str, ...] = _input((), paths, "Never remove numbers in this file; may be repeated.", _RERUN)
     """Files with numbers that must never be removed: any of them in the input stops the run."""
-    keep_skips: bool = _input(False, yes_or_no, "Leave such numbers out instead of stopping.", _RERUN)
+    keep_skips: bool = _input(False, yes_or_no, "Leave kept numbers out instead of stopping.", _RERUN)
     """Whether such numbers are left out instead, each as KEPT in the report, and all others are sent."""
     keep_columns: bool = _input(False, yes_or_no, "Put the input's own columns first in the report.")
     """Whether the input's own columns come first in the report."""
     number_format: NumberFormat = _input(
         NumberFormat.AUTO,
         one_of(NumberFormat),
-        "How the campaign holds its numbers; auto: as its own records show.",
+        "Write numbers in this form; auto: as the campaign's records show.",
         _RERUN,
-        "As in the earlier run; auto: look again.",
+        "Form of the numbers; default: the earlier run's; auto: look again.",
     )
     """The form in which the campaign holds its numbers. AUTO: its own records show that."""
-    region: str = _input("PL", text, "The country of numbers without a country code.", _RERUN, "As in the earlier run.")
+    region: str = _input(
+        "PL",
+        text,
+        "Country of numbers without a country code.",
+        _RERUN,
+        "Country of numbers without a code; default: the earlier run's.",
+    )
     """The country of numbers without a country code, by its two letters."""
 
     max_numbers: int | None = _guard(
@@ -458,46 +464,52 @@ class Settings:
     max_times_usual: float | None = _guard(
         None,
         number(0.1, 1_000_000),
-        "Stop when they are more than so many times what the campaign's runs usually send.",
+        "Stop above this multiple of the campaign's usual run.",
         _RERUN,
     )
     """How many times what the campaign's runs usually send they may be. None: any."""
     additional_numbers: bool = _guard(
-        False, yes_or_no, "Remove a record, too, when a number is among its additional ones.", _RERUN
+        False, yes_or_no, "Also remove a record if a number is among its additional ones.", _RERUN
     )
     """Whether the server looks among the additional numbers of records, too: that removes more."""
     canary: bool = _guard(False, yes_or_no, "Send one request first, check it, then the rest.", _RERUN)
     """Whether one request goes alone first; the others follow once its verdicts are judged."""
     canary_max_not_exist: float = _guard(
-        MAX_NOT_EXIST, share, "The share of the first numbers that may not be there.", _RESUME
+        MAX_NOT_EXIST, share, "Stop if more than this share of the first request is not there.", _RESUME
     )
     """What share of the canary's numbers, 0 to 1, may not be in the campaign; more stop the run."""
 
     brackets: Brackets = _request(
-        Brackets.ENCODED, one_of(Brackets), "How the [] of phone_number[] is written.", _RERUN, "How [] is written."
+        Brackets.ENCODED,
+        one_of(Brackets),
+        "Write the [] of phone_number[] encoded or raw.",
+        _RERUN,
+        "Write [] encoded or raw; default: as in the earlier run.",
     )
-    """How the [] of phone_number[] is written."""
-    trailing_slash: bool = _request(False, yes_or_no, "Write .../records/ with a slash at the end.")
+    """Write the [] of phone_number[] encoded or raw."""
+    trailing_slash: bool = _request(False, yes_or_no, "End the path with a slash: .../records/")
     """Whether the path of a request ends with a slash."""
-    max_request_line: int = _request(MAX_REQUEST_LINE, whole(1, 1_000_000), "Bytes of the whole request line.", _RERUN)
+    max_request_line: int = _request(
+        MAX_REQUEST_LINE, whole(1, 1_000_000), "Send request lines of at most this many bytes.", _RERUN
+    )
     """The longest request line, in bytes."""
     max_numbers_per_request: int = _request(
-        MAX_NUMBERS_PER_REQUEST, whole(1, 100_000), "Numbers in one request.", _RERUN
+        MAX_NUMBERS_PER_REQUEST, whole(1, 100_000), "Send at most this many numbers in a request.", _RERUN
     )
     """The most numbers in one request."""
     pace: Level = _request(
         Level.STEADY,
         one_of(Level),
-        "How much of the server to use; fixed: the ceilings, whatever it bears.",
+        "Use this much of the server; fixed: always at the limits.",
         _RESUME,
-        "How much of the server to use.",
+        "Use this much of the server.",
     )
     """How much of the server to use: it names ceilings, which `rate` and `concurrency` overrule.
 
     The API documents no limit, and its server also runs live calls.
     """
     slow_reply_s: float = _request(
-        10.0, number(0.1, 3600), "A reply that takes longer makes requests smaller.", _RESUME
+        10.0, number(0.1, 3600), "Send smaller requests after a reply slower than this.", _RESUME
     )
     """A reply that takes more seconds makes requests smaller. By default a third of what PHP gives a request."""
     hours: tuple[str, ...] = _request(
@@ -507,42 +519,46 @@ class Settings:
     rate: float | None = _request(
         None,
         number(0.01, 1000),
-        "The ceiling in requests a second; else that of --pace.",
+        "Limit on requests a second; default: that of --pace.",
         _RESUME,
-        "The ceiling in requests a second.",
+        "Limit on requests a second.",
     )
     """The ceiling in requests a second, for all runs of one user. None: that of `pace`."""
     concurrency: int | None = _request(
         None,
         whole(1, 100),
-        "The ceiling in requests at once; else that of --pace.",
+        "Limit on parallel requests; default: that of --pace.",
         _RESUME,
-        "The ceiling in requests at once.",
+        "Limit on parallel requests.",
     )
     """The ceiling in requests at once. None: that of `pace`."""
 
-    tries: int = _retry(6, whole(1, 100), "Tries of a request that finds no answer.", _RESUME)
+    tries: int = _retry(6, whole(1, 100), "Try a request without an answer this many times.", _RESUME)
     """How often a request is tried that finds no answer while others do."""
-    give_up_after_s: float = _retry(900.0, number(0, 7 * 86_400), "How long the server may answer nobody.", _RESUME)
+    give_up_after_s: float = _retry(
+        900.0, number(0, 7 * 86_400), "End the run if the server answers nothing for this long.", _RESUME
+    )
     """For how many seconds the server may answer nobody before the run ends."""
     busy_for_s: float = _retry(
         1800.0,
         number(0, 7 * 86_400),
-        "How long to ask again for a number in a call.",
+        "Ask again for a number in a call for this long.",
         _RESUME,
-        "How long to ask again for a number in a call, from now.",
+        "Ask again for a number in a call for this long from now.",
     )
     """For how many seconds a number in a call is asked for again."""
-    busy_delay_s: float = _retry(30.0, number(0.1, 86_400), "The first wait for a call to end; it doubles.", _RESUME)
+    busy_delay_s: float = _retry(
+        30.0, number(0.1, 86_400), "Wait this long for a call to end; each wait doubles.", _RESUME
+    )
     """The first wait for a call to end, in seconds; it doubles."""
 
-    ca_file: str = _connection("", path, "A PEM file with a CA to trust besides the system's.", _RESUME)
+    ca_file: str = _connection("", path, "Also trust the CA in this PEM file.", _RESUME)
     """A PEM file with a CA to trust besides the system's; empty for none."""
-    proxy: str = _connection("", text_or_none, "The proxy to use instead of HTTPS_PROXY.", _RESUME)
+    proxy: str = _connection("", text_or_none, "Use this proxy instead of HTTPS_PROXY.", _RESUME)
     """The proxy to use instead of HTTPS_PROXY; empty for none. It may hold a user and a password."""
-    connect_timeout_s: float = _connection(10.0, number(0.1, 3600), "For a connection.", _RESUME)
+    connect_timeout_s: float = _connection(10.0, number(0.1, 3600), "Give up a connection after this long.", _RESUME)
     """How many seconds a connection may take."""
-    timeout_s: float = _connection(60.0, number(0.1, 3600), "For a whole request.", _RESUME)
+    timeout_s: float = _connection(60.0, number(0.1, 3600), "Give up a request after this long.", _RESUME)
     """How many seconds a whole request may take."""
 
     def __post_init__(self) -> None:

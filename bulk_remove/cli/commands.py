@@ -120,7 +120,7 @@ def show_settings(**_options: Any) -> int:
 @click.command(cls=Configured)
 @user_option
 @connection_options
-@click.option("--check/--no-check", default=True, help="Whether to try the password first.")
+@click.option("--check/--no-check", default=True, help="Try the password before it is stored.")
 def login(**given: Any) -> int:
     r"""Store the API user's password in the system's keyring.
 
@@ -194,7 +194,7 @@ def show(run: str, state_dir: Path, *, as_json: bool) -> int:
 
 @runs.command()
 @click.argument("run", required=False, metavar="[RUN]", type=RunId())
-@click.option("--head", metavar="HEX", help="A head noted earlier, instead of those in the summaries.")
+@click.option("--head", metavar="HEX", help="Compare with this ledger_head, not with the summaries'.")
 @_json_option
 @state_dir_option
 def verify(run: str | None, head: str | None, state_dir: Path, *, as_json: bool) -> int:
@@ -228,9 +228,13 @@ def abandon(run: str, state_dir: Path) -> int:
 
 @runs.command()
 @click.option(
-    "--older-than", type=Age(), required=True, metavar="AGE", help="For example 90d: nothing happened for so long."
+    "--older-than",
+    type=Age(),
+    required=True,
+    metavar="AGE",
+    help="Delete runs without activity for this long, for example 90d.",
 )
-@click.option("--dry-run", is_flag=True, help="Only say what would be deleted.")
+@click.option("--dry-run", is_flag=True, help="Only show what would be deleted.")
 @click.option("--yes", "-y", is_flag=True, help="Do not ask before deleting.")
 @state_dir_option
 def prune(older_than: float, state_dir: Path, *, dry_run: bool, yes: bool) -> int:
@@ -412,7 +416,7 @@ program.add_command(runs)
 
 @program.command()
 @click.argument("number")
-@click.option("--campaign", "-c", help="In this campaign alone.")
+@click.option("--campaign", "-c", help="Show only this campaign.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for machines.")
 @state_dir_option
 def explain(number: str, campaign: str | None, state_dir: Path, *, as_json: bool) -> int:
@@ -444,7 +448,7 @@ def inbox(**given: Any) -> int:
 
     A finished file moves to done/ or failed/, with its report beside it.
 
-    What an earlier night left open is resumed first. The exit code is the worst of the files'.
+    It first resumes what earlier nights left open. The exit code is the worst of the files'.
 
     \b
     Example:  bulk-remove inbox /srv/opt-outs -c 00001 --system acme --user api --yes
@@ -479,7 +483,7 @@ def inbox(**given: Any) -> int:
     "--forbid",
     type=click.Choice(("records", "stats", "campaigns")),
     multiple=True,
-    help="What the user may not ask for.",
+    help="Refuse these calls to the user.",
 )
 @click.option("--audit", help="A JSONL file for what was really done.")
 def simulate(**given: Any) -> int:

@@ -75,7 +75,7 @@ state_dir_option = _option(
     "--state-dir",
     type=click.Path(path_type=Path, file_okay=False),
     callback=_state_dir,
-    help="Where runs keep their ledgers and logs.",
+    help="Keep ledgers and logs of runs in this folder.",
 )
 
 
@@ -186,7 +186,7 @@ guard_options = _settings(Part.GUARD)
 request_options = _settings(Part.REQUEST)
 retry_options = _settings(Part.RETRY)
 region_option = setting_option(SETTINGS["region"])
-campaign_option = _option("--campaign", "-c", help="A campaign to look for.")
+campaign_option = _option("--campaign", "-c", help="Check that this campaign exists.")
 
 # What a later command may change of an earlier run.
 resume_options = _settings(*Part, later=Later.RESUME)
@@ -200,13 +200,13 @@ user_option = _option("--user", help="The API user.")
 
 login_options = _all(
     user_option,
-    _option("--password-env", default="", help="The environment variable that holds the password, by its name."),
+    _option("--password-env", default="", help="Read the password from the environment variable of this name."),
     _option("--password-file", type=_FILE, default="", help="A private file whose first line is the password."),
-    _option("--password-command", default="", help="A command that prints the password."),
+    _option("--password-command", default="", help="Run this command, which prints the password."),
 )
 
 address_options = _all(
-    _option("--url", help="The system's address: https://SYSTEM.thulium.com."),
+    _option("--url", help="The system's address: https://NAME.thulium.com."),
     _option("--system", help="The system's name: NAME in https://NAME.thulium.com."),
 )
 
@@ -277,7 +277,7 @@ class FormatsOption(click.ParamType[tuple[ReportFormat, ...]]):
 _BESIDE = {ReportFormat.HTML.value, ReportFormat.XLSX.value}
 _CSV_FOR: dict[str, Any] = {
     "type": click.Choice([reader.value for reader in CsvFor]),
-    "help": "Whom report.csv is for: programs, or a double click in a Polish Excel.",
+    "help": "Write report.csv for programs, or for a double click in Polish Excel.",
 }
 
 formats_option = _all(
@@ -287,7 +287,7 @@ formats_option = _all(
     _option("--csv-for", **_CSV_FOR),
 )
 
-_OVERWRITE = click.option("--overwrite", is_flag=True, help="Replace whatever is at the report's place.")
+_OVERWRITE = click.option("--overwrite", is_flag=True, help="Replace an existing file at the report's place.")
 
 report_option = _all(
     _option(
@@ -305,13 +305,13 @@ again_options = _all(
         "--format",
         "form",
         type=click.Choice([form.value for form in ReportFormat]),
-        help="What to write; else by the name of the file, or csv.",
+        help="Write this format; default: by the file's name, or csv.",
     ),
     click.option(
         "--output",
         "-o",
         type=click.Path(path_type=Path, dir_okay=False),
-        help="Where to write it; else in the run's folder.",
+        help="Write the report here; default: the run's folder.",
     ),
     _OVERWRITE,
     click.option("--csv-for", default=CsvFor.PROGRAMS.value, show_default=True, **_CSV_FOR),
@@ -329,25 +329,25 @@ aftermath_options = _all(
         type=click.Choice(["text", "json"]),
         default="text",
         show_default=True,
-        help="The run's log as text, or as one JSON object a line.",
+        help="Write the run's log as text, or as one JSON object a line.",
     ),
     _option(
         "--metrics-file",
         type=click.Path(path_type=Path, dir_okay=False),
-        help="A .prom file for node_exporter's textfile collector, written at the end.",
+        help="Write figures for node_exporter to this .prom file at the end.",
     ),
     _option(
         "--notify",
         multiple=True,
         metavar="URL",
-        help="Where to tell how it ended, as Apprise writes addresses; may be repeated. Better in the environment.",
+        help="Send a message to this Apprise address at the end; may be repeated.",
     ),
     _option(
         "--notify-on",
         type=click.Choice(["problem", "always"]),
         default="problem",
         show_default=True,
-        help="When to notify: when the exit code is not 0, or always.",
+        help="Notify if the exit code is not 0, or always.",
     ),
 )
 
@@ -358,7 +358,7 @@ inbox_options = _all(
         type=Duration(),
         default="10s",
         show_default=True,
-        help="How long a file must not change before it is taken.",
+        help="Take a file only after it has not changed for this long.",
     ),
     click.option("--yes", "-y", is_flag=True, help="Needed: an inbox removes without asking."),
 )

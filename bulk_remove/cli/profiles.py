@@ -360,7 +360,7 @@ def _config(**properties: Any) -> click.Option:
         ["--config"],
         type=click.Path(path_type=Path, dir_okay=False, readable=False),
         envvar="BULK_REMOVE_CONFIG",
-        help="The file with the profiles; else the platform's place.",
+        help="Read profiles from this file; default: the platform's place.",
         **properties,
     )
 
@@ -373,7 +373,7 @@ CHOICE = (
         is_eager=True,
         callback=_choose,
         envvar="BULK_REMOVE_PROFILE",
-        help="The profile to use; else the file's default.",
+        help="Use this profile; default: the one that the file names.",
     ),
     _config(is_eager=True, callback=_choose),
 )
