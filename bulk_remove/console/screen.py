@@ -511,7 +511,7 @@ def _escaped(found: re.Match[str]) -> str:
 
 
 def _console(stream: IO[str] | None) -> Console:
-    """Return a console on a stream. What is no terminal gets no escape codes, whatever FORCE_COLOR says."""
+    """Return a console on a stream. Only a terminal gets escape codes, whatever FORCE_COLOR says."""
     to = outlet(stream)
     told = os.environ.get("COLUMNS", "")
     width = _USUAL_COLUMNS if told.isdecimal() and int(told) < _FEWEST_COLUMNS else None

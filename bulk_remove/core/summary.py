@@ -245,7 +245,7 @@ def _none_found(nothing: NoneFound) -> str:
 
 
 class Advice(NamedTuple):
-    """A sentence, and a command to type, empty where there is none."""
+    """A sentence, and a command to type, perhaps empty."""
 
     sentence: str
     command: str = ""
@@ -419,7 +419,7 @@ def place_of(code: ExitCode, resumable: int, nights: int) -> FilePlace:
 
 
 def ends_the_night(code: ExitCode, *, one_campaign: bool) -> bool:
-    """Tell whether the files that follow would fare no better, or nobody wants them to be begun."""
+    """Tell whether the files that follow would end in the same way, or must not be started."""
     return code not in _NEXT_FILE_ANYWAY and (code is not ExitCode.REFUSED or one_campaign)
 
 

@@ -163,7 +163,7 @@ class Formats:
 
 @lru_cache(maxsize=1 << 12)
 def _moment(days: float, kind: str, from_1904: bool) -> Cell:
-    """Return a date, a time of day, both or a duration; a number that is none of these overflows its cell."""
+    """Return a date, a time of day, both or a duration; any other number overflows its cell."""
     if kind == "elapsed" and abs(days) < _LAST_DAY:
         return dt.timedelta(seconds=round(days * 86400, 3))
     since = days + (_DAYS_1904 if from_1904 else days < _NO_29_FEBRUARY)
@@ -243,6 +243,6 @@ def cell_text(cell: Cell) -> str:
 
 
 def _number_text(value: float) -> str:
-    if not abs(value) < _EXACT_BELOW:  # also what is no number at all
+    if not abs(value) < _EXACT_BELOW:  # also what is not a number
         return f"{value:.15e}"
     return str(int(value)) if value == int(value) else repr(value)

@@ -27,7 +27,7 @@ _BESIDE_REPORTS = (".summary.json", ".note.txt")
 
 
 class Places(NamedTuple):
-    """The files to read, in order, sentences on what was left out, and which of the files nobody named themselves."""
+    """The files to read in order, sentences on what was left out, and which files a folder or pattern brought."""
 
     files: tuple[str, ...]
     notes: tuple[str, ...]

@@ -1,10 +1,8 @@
-"""The process that reads one workbook for another one: what is in a file can cost neither its memory nor its life.
+"""The process that reads one workbook for another one: a bad file can cost neither its memory nor its life.
 
 Standard input brings a line that says what is given, the workbook itself, and then requests, each a line of JSON. The
 answers are JSON, each behind its length in four bytes: the sheets; the first rows of one; or all rows of one in blocks,
-and then what the operator must be told of them. Where the workbook cannot be read, the answer says so.
-
-Opens a workbook as what it really is: one under another kind's name is refused, not guessed at.
+and then what the operator must be told. A workbook under another kind's name is refused.
 """
 
 import datetime as dt
@@ -167,7 +165,7 @@ _DAMAGE = (ArithmeticError, LookupError, OSError, ValueError, struct.error, zlib
 """What comes of numbers, places and sizes in a file that cannot be."""
 _LEAST_SAMPLED, _SAMPLED_CELLS = 30, 200_000
 """Rows that are shown to whoever chooses the column, and cells: to judge each costs microseconds."""
-_MORE_SECONDS = 5  # after these the system ends this process, if nobody is left to do it
+_MORE_SECONDS = 5  # after these the system ends this process, if the parent no longer can
 _PLAIN = {str, int, float, bool, dt.date, dt.datetime, dt.time, dt.timedelta}
 
 
@@ -177,7 +175,7 @@ def main() -> None:
     requests, replies = sys.stdin.buffer, sys.stdout.buffer
     given = GivenWorkbook(*orjson.loads(requests.readline()))
     _limit(given)
-    with suppress(BrokenPipeError):  # nobody wants to know any more
+    with suppress(BrokenPipeError):  # the parent is gone
         for answer in answers(given, requests):
             replies.write(answer)
             replies.flush()
@@ -247,7 +245,7 @@ def _sample(rows: Sequence[Row]) -> list[tuple[int, list[str]]]:
 
 
 class _Reading:
-    """Reads the rows of a sheet, and counts what the operator must be told of."""
+    """Reads the rows of a sheet, and counts what must be reported to the operator."""
 
     def __init__(self, wanted: WantedCells, sheet: Sheet) -> None:
         self._wanted = wanted

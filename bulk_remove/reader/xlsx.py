@@ -1,9 +1,7 @@
 """Reads .xlsx and .xlsm: XML in a zip archive, ECMA-376.
 
-A row that is written as most programs write it is searched rather than parsed, which takes an eighth of the time. Any
-other row is parsed by expat, and where comments or another encoding may hide something, so is the whole sheet.
-
-What the cells of an .xlsx hold: their types, the strings that they share, and the formats of their styles.
+A row that is written as most programs write it is searched, which takes an eighth of the time of parsing. Any other row
+is parsed by expat, and so is a whole sheet in which comments or another encoding may hide something.
 """
 
 import re
@@ -182,7 +180,7 @@ def index_of(text: str) -> int:
 
 
 def _unescaped(text: str) -> str:
-    """Turn `_x000D_` into the character that XML cannot hold; one that is none becomes a question mark."""
+    """Turn `_x000D_` into the character that XML cannot hold; an invalid one becomes a question mark."""
     if "_x" not in text:
         return text
     plain = _ESCAPED.sub(lambda found: chr(int(found[1], 16)), text)

@@ -214,7 +214,7 @@ def check_place(path: Path) -> None:
 
 @contextmanager
 def written_aside(path: Path, written: list[Aside] | None = None, *, replacing: bool = True) -> Iterator[TextIO]:
-    """Open a file beside `path`, readable by its owner alone, that takes the name `path` once all of it is on disk."""
+    """Open a file beside `path`, readable only by its owner, that takes the name `path` once all of it is on disk."""
     try:
         with write_aside(path, replacing=replacing) as aside:
             # The name of a file that is not UTF-8 holds surrogates: a question mark for each, not a report lost.
