@@ -225,17 +225,12 @@ def explain(state: NumberState) -> str:
     """Return the report's `detail`: what was said of the number, else what its status means where that is not plain."""
     detail = state.detail or _meaning(state)
     call = GONE_MEANWHILE if state.phase == Phase.NOT_EXIST and gone_meanwhile(state) else ""
-    told = (detail, "" if call in detail else call, _doubt(state, explained=bool(detail)))
-    return " ".join(filter(None, told))
-
-
-def _doubt(state: NumberState, *, explained: bool) -> str:
-    """Return the sentence of doubt where nothing else tells of it: neither the status nor what explains that."""
-    if not is_doubted(state.phase):
-        return ""
-    if state.removed:
-        return AT_LEAST
-    return "" if explained and status_of(state.phase) in _TOLD_BY_STATUS else DOUBT
+    doubt = ""
+    if is_doubted(state.phase):
+        # Where nothing else shows it: neither the status nor what explains that.
+        shown = detail and status_of(state.phase) in _TOLD_BY_STATUS
+        doubt = AT_LEAST if state.removed else "" if shown else DOUBT
+    return " ".join(filter(None, (detail, "" if call in detail else call, doubt)))
 
 
 def _meaning(state: NumberState) -> str:

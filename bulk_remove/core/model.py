@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import repeat
-from typing import Any, Final, Generic, NamedTuple, Protocol, Self, TypeVar, overload
+from typing import Final, Generic, NamedTuple, Protocol, Self, TypeVar, overload
 
 from bulk_remove.language import one_line
 
@@ -101,7 +101,7 @@ class Alike(Sequence[K], Generic[K]):
         return self._value(self.which[place], () if self.ids is None else self.ids[place])
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Sequence) and len(self) == len(other) and all(map(_same, self, other))
+        return isinstance(other, Sequence) and [*self] == [*other]
 
     def __hash__(self) -> int:
         return hash(tuple(self))
@@ -165,10 +165,6 @@ def _added(mine: Sequence[Ids] | None, more: Sequence[Ids] | None) -> Sequence[I
     if mine is None or more is None:
         return more if mine is None else mine
     return [_short(long_form(a) + long_form(b)) for a, b in zip(mine, more, strict=True)]
-
-
-def _same(mine: Any, other: Any) -> bool:
-    return bool(mine == other)
 
 
 class Status(StrEnum):

@@ -6,8 +6,7 @@ their own; what it is told, and how it answers, stands here, too.
 
 import datetime as dt
 import struct
-from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
@@ -55,19 +54,22 @@ class Layout:
         self.merged: list[Area] = []
 
 
-class Sheet(ABC):
-    """A sheet of a workbook, whatever its kind."""
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """A sheet of a workbook, whatever its kind; `read` and `first` are for its own methods."""
 
     name: str
     hidden: bool
+    read: Callable[[Sequence[int] | None, Layout], Iterator[Row]]
+    first: Sequence[Row] | None = None  # the first rows, where they are known from the opening
 
-    @abstractmethod
     def rows(self, columns: Sequence[int] | None, layout: Layout) -> Iterator[Row]:
         """Yield the rows that are not blank with the cells of these columns, all for None; fill in the layout."""
+        return self.read(columns, layout)
 
     def first_rows(self, count: int) -> Sequence[Row]:
         """Return the first rows that are not blank with all their cells."""
-        return [*islice(self.rows(None, Layout()), count)]
+        return [*islice(self.read(None, Layout()), count)] if self.first is None else self.first[:count]
 
 
 NO_RESULT = Unread(NO_STORED_RESULT)

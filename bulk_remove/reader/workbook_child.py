@@ -151,14 +151,10 @@ def _elsewhere(start: bytes) -> str:
         return "a spreadsheet in XML of Excel 2003"
     if small.startswith((b"<?xml", b"<")):
         return "a flat OpenDocument file" if _FLAT_OPENDOCUMENT in small else "an XML file"
-    if b"\0" not in start and _is_text(start):
+    control = sum(byte < ord(" ") and byte not in b"\t\r\n\f" for byte in start)
+    if not control and len(start.decode("utf-8", "ignore").encode()) > len(start) - 4:
         return "text, such as CSV"
     raise DamagedError
-
-
-def _is_text(start: bytes) -> bool:
-    control = sum(byte < ord(" ") and byte not in b"\t\r\n\f" for byte in start)
-    return not control and len(start.decode("utf-8", "ignore").encode()) > len(start) - 4
 
 
 _DAMAGE = (ArithmeticError, LookupError, OSError, ValueError, struct.error, zlib.error)
@@ -194,11 +190,30 @@ def answers(given: GivenWorkbook, requests: BinaryIO) -> Iterator[bytes]:
     except InputError as error:
         yield _refusal(error)
     except ProtectedError:
-        yield _refusal(_protected(given.path))
+        yield _refusal(
+            InputError(
+                "{path} is protected with a password.",
+                "Open it in the program that wrote it and save it without a password; in Excel, File > Info > Protect.",
+                path=given.path,
+            )
+        )
     except (DamagedError, *_DAMAGE):
-        yield _refusal(_damaged(given.path))
+        yield _refusal(
+            InputError(
+                "{path} is damaged, or not a workbook.",
+                "Check that it was copied or downloaded whole; else open it in Excel and save it again as .xlsx.",
+                path=given.path,
+            )
+        )
     except MemoryError:
-        yield _refusal(_too_large(given))
+        yield _refusal(
+            InputError(
+                "{path} takes more than {size} MB of memory to read; a list of numbers does not.",
+                "Delete what is not needed, or save the sheet with the numbers as CSV.",
+                path=given.path,
+                size=given.most_bytes >> 20,
+            )
+        )
 
 
 def _limit(given: GivenWorkbook) -> None:
@@ -259,7 +274,7 @@ class _Reading:
 
     def blocks(self) -> Iterator[tuple[Any, ...]]:
         """Yield rows, phone cells, all cells, campaigns, codes, other columns, and what is shown of phone cells."""
-        rows = dropwhile(lambda row: row[0] <= self._wanted.header_row, self._counted())
+        rows = dropwhile(lambda row: row[0] <= self._wanted.header_row, map(self._counted, self._rows))
         while block := list(islice(rows, self._wanted.block_rows)):
             numbers = [number for number, _, _ in block]
             texts: Sequence[Sequence[str]] = ()
@@ -285,10 +300,9 @@ class _Reading:
                 {} if _PLAIN.issuperset(map(type, phones)) else self._odd(phones),
             )
 
-    def _counted(self) -> Iterator[Row]:
-        for row in self._rows:
-            self._hidden_rows += row[1]
-            yield row
+    def _counted(self, row: Row) -> Row:
+        self._hidden_rows += row[1]
+        return row
 
     def _odd(self, phones: Sequence[Cell]) -> dict[int, str]:
         odd = {place: cell.shown for place, cell in enumerate(phones) if isinstance(cell, Odd)}
@@ -326,28 +340,3 @@ class _Reading:
             return 0
         first = top + (left == self._wanted.column)
         return max(0, bisect_right(self._filled, bottom) - bisect_left(self._filled, first))
-
-
-def _damaged(path: str) -> InputError:
-    return InputError(
-        "{path} is damaged, or not a workbook.",
-        "Check that it was copied or downloaded whole; else open it in Excel and save it again as .xlsx.",
-        path=path,
-    )
-
-
-def _protected(path: str) -> InputError:
-    return InputError(
-        "{path} is protected with a password.",
-        "Open it in the program that wrote it and save it without a password; in Excel, File > Info > Protect.",
-        path=path,
-    )
-
-
-def _too_large(given: GivenWorkbook) -> InputError:
-    return InputError(
-        "{path} takes more than {size} MB of memory to read; a list of numbers does not.",
-        "Delete what is not needed, or save the sheet with the numbers as CSV.",
-        path=given.path,
-        size=given.most_bytes >> 20,
-    )

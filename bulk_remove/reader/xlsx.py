@@ -215,7 +215,8 @@ def sheets_of_xlsx(package: Package) -> list[Sheet]:
     )
     formats = Formats(formats_of(package.index(styles)), from_1904)
     values = Values(formats, Strings(package.content(strings)))
-    return [_Sheet(place, package, values) for place in package.sheets(own, _places)]
+    sheets = package.sheets(own, _places)
+    return [Sheet(name, hidden, _Part(name, part, package, values).rows) for name, hidden, part in sheets]
 
 
 def _places(workbook: bytes) -> Iterator[SheetPlace]:
@@ -229,11 +230,11 @@ class _OddlyWrittenError(Exception):
     """What only a parser tells apart for certain."""
 
 
-class _Sheet(Sheet):
-    def __init__(self, place: SheetPlace, package: Package, values: Values) -> None:
-        self.name, self.hidden, self._part = place
-        self._package = package
-        self._values = values
+class _Part:
+    """The part of a package that holds the sheet of this name."""
+
+    def __init__(self, name: str, part: str, package: Package, values: Values) -> None:
+        self._name, self._part, self._package, self._values = name, part, package, values
 
     def rows(self, columns: Sequence[int] | None, layout: Layout) -> Iterator[Row]:
         """Yield the rows that are not blank with the cells of these columns, all for None; fill in the layout."""
@@ -264,7 +265,7 @@ class _Sheet(Sheet):
             "{path}, sheet '{sheet}': the rows are not in order: row {row} follows row {last}.",
             "Open it in Excel and save it again as .xlsx.",
             path=self._package.path,
-            sheet=harmless(self.name),
+            sheet=harmless(self._name),
             row=row,
             last=last,
         )
