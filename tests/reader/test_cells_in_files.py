@@ -333,7 +333,7 @@ def test_parts_of_a_number_in_several_columns_are_refused_with_their_names(
     tmp_path: Path, header: str, row: str
 ) -> None:
     names = [f"'{name}'" for name in header.split(",")[:2]]
-    with pytest.raises(InputError, match="Parts of the numbers stand in several columns") as caught:
+    with pytest.raises(InputError, match="Parts of the numbers are in several columns") as caught:
         read(written(tmp_path, [header, row]), tmp_path)
     assert all(name in caught.value.sentence for name in names)
     assert "numbers.csv" in caught.value.sentence
