@@ -38,7 +38,7 @@ from bulk_remove.errors import ExitCode, GuardStop, UnavailableError, UsageError
 from bulk_remove.language import counted, ours, phrase
 from bulk_remove.ledger import Outcomes
 from bulk_remove.reader import Places, SetAside, find_files, open_table, open_tables
-from bulk_remove.run.finish import REPORT, SUMMARY, Finished, Wanted, told_again
+from bulk_remove.run.finish import REPORT, SUMMARY, Finished, Wanted, sum_up
 from bulk_remove.run.folders import lock_campaigns
 from bulk_remove.run.job import (
     Carried,
@@ -413,7 +413,7 @@ def _left_as_it_is(
     places = (report, report.with_suffix(SUMMARY), *wanted.places(report))
     screen.tell("Nothing is left to ask for: this run is finished, and nothing was sent.")
     if not anew and all(place.exists() for place in places):
-        told = told_again(ready, settings, ending)
+        told = sum_up(ready, settings, ending)
     else:
         told = finish_there(ready, settings, ending, output, wanted, overwrite=anew)
         _warn_of_place(screen, output, told.report)

@@ -31,9 +31,9 @@ from bulk_remove.ledger import Trace
 from bulk_remove.report.csv import check_place
 from bulk_remove.run.finish import Wanted, write_again
 from bulk_remove.run.folders import run_folders
-from bulk_remove.run.past import Doomed, PastRun, delete, details_as_json, doomed, past_run, past_runs, run_as_json
+from bulk_remove.run.past import Doomed, PastRun, delete, details_as_json, past_run, past_runs, prunable, run_as_json
 from bulk_remove.run.places import Job, check_replaceable
-from bulk_remove.run.proof import Explained, Found, Proven, explained, explained_as_json, proof_as_json, proven
+from bulk_remove.run.proof import Explained, Found, Proven, explain_number, explained_as_json, proof_as_json, verify_run
 from bulk_remove.run.resume import close_run, ended_run, find_run
 from bulk_remove.settings import Destination
 
@@ -96,7 +96,7 @@ def abandon_job(options: dict[str, Any]) -> int:
 def prune_job(options: dict[str, Any]) -> int:
     """Delete old runs, after asking. Raises GuardStop, UsageError, StorageError."""
     screen = Screen()
-    condemned = [*doomed(state_dir_from(options), options["older_than"], time.time())]
+    condemned = [*prunable(state_dir_from(options), options["older_than"], time.time())]
     if not condemned:
         screen.tell("Nothing is that old: nothing is deleted.")
         return ExitCode.OK
@@ -245,7 +245,7 @@ def explain_job(options: dict[str, Any]) -> int:
     screen = Screen()
     state_dir = state_dir_from(options)
     number, campaign = options["number"], options["campaign"]
-    runs = [*explained(state_dir, number, campaign)]
+    runs = [*explain_number(state_dir, number, campaign)]
     unread = sum(bool(one.problem) and not one.trace.rows for one in runs)
     altered = [one.run.run_id for one in runs if one.altered]
     if options["as_json"]:
@@ -363,7 +363,7 @@ def verify_job(options: dict[str, Any]) -> int:
     head = (options["head"] or "").lower()
     if head and not re.fullmatch("[0-9a-f]{64}", head):
         raise UsageError("--head is no head of a ledger.", "Give the 64 digits and letters of `ledger_head`.")
-    proof = proven(find_run(state_dir_from(options), options["run"] or ""), head)
+    proof = verify_run(find_run(state_dir_from(options), options["run"] or ""), head)
     if options["as_json"]:
         screen.tell_json(proof_as_json(proof))
         return ExitCode.OK

@@ -147,10 +147,7 @@ class _Altered(Exception):  # noqa: N818 - it says what was altered
 
 
 def verify(store: Store, known: Collection[str] = ()) -> Verified:
-    """Check that an approved run's ledger is as it was written; `known` are heads (hex) that its proof must hold.
-
-    Raises AlteredLedgerError with the first thing that is not so, StorageError when the file cannot be read.
-    """
+    """Check that an approved run's ledger is as it was written and holds these heads. Raises AlteredLedgerError."""
     with store.reading() as connection:
         try:
             return _verified(connection, known)

@@ -55,10 +55,7 @@ _NUMBER = re.compile(r"\+?[0-9]{3,18}")
 
 
 class OldReport:
-    """A report.csv (or a copy saved by a spreadsheet) as the rows of a run.
-
-    Columns are found by name, in any order; others are kept. Raises InputError for a file that is no report.
-    """
+    """A report.csv (or a copy saved by a spreadsheet) as the rows of a run, columns by name. Raises InputError."""
 
     def __init__(self, table: InputTable, rules: NumberRules) -> None:
         self._table = table
@@ -242,7 +239,7 @@ def prepared_again(
     keep = kept_numbers(settings, state_dir)
     rows, campaigns, told = earlier.rows, earlier.campaigns, earlier.told
     if told is None:
-        campaigns, told = _told_by(rows, settings)
+        campaigns, told = _seen_in(rows, settings)
     findings = look(campaigns) if campaigns else NOT_ASKED
     findings = replace(findings, held={**earlier.held, **findings.held})
     if settings.number_format is NumberFormat.AUTO and not (earlier.told and findings.held):
@@ -302,7 +299,7 @@ def _to_ask(
     return waiting, requests
 
 
-def _told_by(rows: Rows, settings: Settings) -> tuple[Sequence[str], Settings]:
+def _seen_in(rows: Rows, settings: Settings) -> tuple[Sequence[str], Settings]:
     """Return the campaigns of a report, and the settings that its run had, as far as its numbers tell their form."""
     campaigns: set[str] = set()
 
@@ -359,10 +356,7 @@ class _Kept:
 
 
 class _Records:
-    """Counts the records that the earlier run removed from each campaign, and those of them whose ids it knows.
-
-    Also the numbers with a final answer of which it may have removed more.
-    """
+    """Counts by campaign what the earlier run removed, the ids that it knows, and the settled numbers in doubt."""
 
     def __init__(self) -> None:
         self._removed = Counter[str]()
