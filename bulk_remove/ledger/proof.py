@@ -55,7 +55,7 @@ _STANDING = {
         "SELECT ordinal, campaign, number, form, state, ifnull(due_at_s, ''), chunk_id FROM straggler ORDER BY ordinal"
     ),
 }
-_PAGE_ROWS = {"source": 1, "block": 1, "chunk": 64}
+_PAGE_ROWS = {"source": 1, "block": 1, "chunk": 32}
 _MOST_PAGE_ROWS = 1000
 _OBJECTS = "SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY type, name"
 

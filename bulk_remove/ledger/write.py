@@ -56,7 +56,7 @@ class Planning:
         self._store = store
         self._sources = 0
         self._source_nos: dict[Source, int] = {}
-        self._ordinals = _Ordinals()
+        self._next_ordinals: dict[str, int] = {}
 
     def add_source(self, source: Source) -> None:
         """Begin a source; the blocks that follow and name it are its."""
@@ -110,7 +110,7 @@ class Planning:
             for campaign, chunk in chunks:
                 connection.execute(
                     "INSERT INTO chunk (campaign, numbers, first_ordinal, progress) VALUES (?, ?, ?, 'open')",
-                    (campaign, "\n".join(chunk), self._ordinals.take(campaign, len(chunk))),
+                    (campaign, "\n".join(chunk), self._take_ordinals(campaign, len(chunk))),
                 )
                 numbers[campaign] += len(chunk)
                 requests[campaign] += 1
@@ -142,8 +142,14 @@ class Planning:
         texts, states = zip(*numbers, strict=True)
         connection.execute(
             "INSERT INTO chunk (campaign, numbers, first_ordinal, states, progress) VALUES (?, ?, ?, ?, 'settled')",
-            (campaign, "\n".join(texts), self._ordinals.take(campaign, len(numbers)), pack_states(Alike.of(states))),
+            (campaign, "\n".join(texts), self._take_ordinals(campaign, len(numbers)), pack_states(Alike.of(states))),
         )
+
+    def _take_ordinals(self, campaign: str, count: int) -> int:
+        """Return the first of the next so many ordinals: consecutive for each campaign, and no two alike."""
+        first = self._next_ordinals.setdefault(campaign, len(self._next_ordinals) * CAMPAIGN_ORDINALS)
+        self._next_ordinals[campaign] = first + count
+        return first
 
     def finish(self, counts: dict[str, object]) -> None:
         """Mark the plan as complete, with its counts."""
@@ -156,19 +162,6 @@ class Planning:
             if connection.execute("SELECT approved_by FROM run").fetchone() == (None,):
                 connection.execute("UPDATE run SET approved_by = ?", (approved.consent.value,))
                 seal(connection)
-
-
-class _Ordinals:
-    """Hands out ordinals: consecutive for each campaign, and no two alike."""
-
-    def __init__(self) -> None:
-        self._next: dict[str, int] = {}
-
-    def take(self, campaign: str, count: int) -> int:
-        """Return the first of the next so many ordinals of a campaign."""
-        first = self._next.setdefault(campaign, len(self._next) * CAMPAIGN_ORDINALS)
-        self._next[campaign] = first + count
-        return first
 
 
 def blocks_of(store: Store) -> Iterator[NumberedBlock]:

@@ -21,13 +21,12 @@ from platformdirs import user_config_path, user_state_path
 from bulk_remove.core.throttle import Learned, fresh
 from bulk_remove.disk import NotOwnError, check_own, make_new, private, written
 from bulk_remove.disk import make_private as make_folders
-from bulk_remove.errors import BulkRemoveError, CampaignLockedError, RunLockedError, StorageError
+from bulk_remove.errors import CampaignLockedError, RunLockedError, StorageError
 from bulk_remove.language import ours, phrase
 
 T = TypeVar("T")
 RUN_LOCK = "run.lock"
 _REPORTS = "reports.jsonl"
-_WAIT = "Wait for it to end, then run again."
 _LOOKED_AT_S = 1.0
 """So long a run's lock is waited for: `runs` holds it for a moment to see whether the run is under way."""
 
@@ -47,7 +46,10 @@ _PARTS_OF_A_SECOND = 0x10000
 
 
 def new_run_folder(state_dir: Path, now_s: float) -> Path:
-    """Make the folder of a new run; its name is the run's id, which sorts by time to a part of the second."""
+    """Make the folder of a new run; its name is the run's id, which sorts by time. Raises StorageError.
+
+    Its last four digits are the part of the second, so that also runs of one second sort by time.
+    """
     runs = make_private(state_dir, "runs")
     moment = round(now_s * _PARTS_OF_A_SECOND)
     while True:
@@ -116,7 +118,10 @@ def begun_s(folder: Path) -> float:
 
 
 def note_report(folder: Path, report: Path) -> None:
-    """Remember in a run's folder where its report goes, before it is written: `prune` tells what it leaves."""
+    """Remember in a run's folder where its report goes, before it is written: `prune` tells what it leaves.
+
+    Raises StorageError.
+    """
     line = json.dumps(str(report.absolute()))
     try:
         with open(folder / _REPORTS, "a", encoding="utf-8", opener=private) as file:
@@ -144,13 +149,13 @@ def noted_reports(folder: Path) -> NotedReports:
         return NotedReports((), whole=True)
     except OSError as error:
         raise _storage_error(folder, error) from None
-    noted = [_path_in(line) for line in lines]
+    noted = [_noted(line) for line in lines]
     cut_short = not last or last.startswith(b'"')
     paths = dict.fromkeys(path for path in reversed(noted) if path is not None)
     return NotedReports(tuple(reversed(paths)), whole=None not in noted and cut_short)
 
 
-def _path_in(line: bytes) -> Path | None:
+def _noted(line: bytes) -> Path | None:
     """Return the path in a line, None where it holds none."""
     try:
         path = json.loads(line)
@@ -186,10 +191,24 @@ def is_marked(folder: Path, as_what: Mark) -> bool:
 
 @contextmanager
 def lock_run(folder: Path) -> Iterator[None]:
-    """Hold a run's folder for this process, in any thread of it. Raises RunLockedError, StorageError."""
-    taken = RunLockedError(phrase("Run {name} is under way.", name=folder.name), "Wait for it to end, then try again.")
-    with _lock(folder / RUN_LOCK, taken, _LOOKED_AT_S):
+    """Hold a run's folder for this process while the context is entered; a process that dies lets it go.
+
+    It may be left in another thread than it was entered in. Raises RunLockedError when another process holds it,
+    StorageError when the lock cannot be made.
+    """
+    lock = FileLock(folder / RUN_LOCK, mode=0o600, fallback_to_soft=False, thread_local=False)
+    try:
+        lock.acquire(timeout=_LOOKED_AT_S)
+    except Timeout:
+        raise RunLockedError(
+            phrase("Run {name} is under way.", name=folder.name), "Wait for it to end, then try again."
+        ) from None
+    except OSError as error:
+        raise _storage_error(folder, error) from None
+    try:
         yield
+    finally:
+        lock.release()
 
 
 def under_way(folder: Path) -> bool:
@@ -227,7 +246,10 @@ def account_file(state_dir: Path, host: str, user: str) -> Path:
 
 
 def run_folders(state_dir: Path) -> list[Path]:
-    """Return the folders of all runs, oldest first. Raises StorageError for a state folder of somebody else."""
+    """Return the folders of all runs, oldest first. Raises StorageError for a state folder that is not the user's own.
+
+    What others may have put there is not looked at: it would be told as what this user's runs did.
+    """
     runs = state_dir / "runs"
     if not runs.is_dir():
         return []
@@ -252,29 +274,31 @@ def lock_campaigns(state_dir: Path, host: str, campaigns: Iterable[str]) -> Iter
 def lock_inbox(state_dir: Path, inbox: Path) -> Iterator[None]:
     """Hold a drop folder for this process while the context is entered, as `lock_campaign` does a campaign."""
     digest = sha256(os.fsencode(inbox)).hexdigest()[:16]
-    taken = phrase("Another night on this machine works on {inbox}.", inbox=inbox)
-    with _lock(make_private(state_dir, "locks") / f"inbox-{digest}.lock", CampaignLockedError(taken, _WAIT)):
+    with _held(state_dir, f"inbox-{digest}", phrase("Another night on this machine works on {inbox}.", inbox=inbox)):
         yield
 
 
 @contextmanager
 def lock_campaign(state_dir: Path, host: str, campaign: str) -> Iterator[None]:
-    """Hold the campaign for this process; one that dies lets it go. Raises CampaignLockedError, StorageError."""
+    """Hold the campaign for this process while the context is entered; a process that dies lets it go.
+
+    Raises CampaignLockedError when another run holds it, StorageError when the lock cannot be made.
+    """
     name = f"{_as_file_name(host)}-{campaign}"
-    taken = phrase("Another run on this machine holds campaign {campaign}.", campaign=campaign)
-    with _lock(make_private(state_dir, "locks") / f"{name}.lock", CampaignLockedError(taken, _WAIT)):
+    with _held(state_dir, name, phrase("Another run on this machine holds campaign {campaign}.", campaign=campaign)):
         yield
 
 
 @contextmanager
-def _lock(path: Path, taken: BulkRemoveError, timeout_s: float = 0.0) -> Iterator[None]:
-    lock = FileLock(path, mode=0o600, fallback_to_soft=False, thread_local=False)
+def _held(state_dir: Path, name: str, taken: str) -> Iterator[None]:
+    folder = make_private(state_dir, "locks")
+    lock = FileLock(folder / f"{name}.lock", mode=0o600, fallback_to_soft=False)
     try:
-        lock.acquire(timeout=timeout_s)
+        lock.acquire(blocking=False)
     except Timeout:
-        raise taken from None
+        raise CampaignLockedError(taken, "Wait for it to end, then run again.") from None
     except OSError as error:
-        raise _storage_error(path.parent, error) from None
+        raise _storage_error(folder, error) from None
     try:
         yield
     finally:
@@ -282,7 +306,10 @@ def _lock(path: Path, taken: BulkRemoveError, timeout_s: float = 0.0) -> Iterato
 
 
 def make_private(state_dir: Path, *below: str) -> Path:
-    """Make the state folder and one in it for their owner alone; return the lower one. Raises StorageError."""
+    """Make the state folder and a folder in it for their owner alone, if they are not there; return the lower one.
+
+    Raises StorageError when it cannot be written to, is another user's, or others can write to it.
+    """
     try:
         return make_folders(state_dir, *below)
     except OSError as error:

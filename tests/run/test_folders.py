@@ -5,7 +5,6 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 from filelock import FileLock
@@ -93,8 +92,8 @@ def test_a_campaign_is_free_again_as_soon_as_its_context_is_left(
 ) -> None:
     made: list[FileLock] = []  # so that nothing is freed only because it was collected
 
-    def remembered(path: Path, **how: Any) -> FileLock:
-        made.append(FileLock(path, **how))
+    def remembered(path: Path, mode: int, *, fallback_to_soft: bool) -> FileLock:
+        made.append(FileLock(path, mode=mode, fallback_to_soft=fallback_to_soft))
         return made[-1]
 
     monkeypatch.setattr(folders, "FileLock", remembered)
