@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from bulk_remove.core.summary import Ending
 from bulk_remove.errors import AlteredLedgerError
 from bulk_remove.language import ours, phrase
 from bulk_remove.ledger.store import DAMAGE, Store, schema
@@ -73,7 +74,7 @@ class Verified(NamedTuple):
 
     `later` of the seals came after the latest head that was asked about; all of them, if none was. `unended` attempts
     have no end. `unproved` is the number of the session that no seal covers yet, 0 where there is none. `cut_off`
-    sessions have no end, and were proved only when the run was taken up again.
+    sessions were proved only when the run was taken up again.
     """
 
     links: int
@@ -193,7 +194,8 @@ def _verified(connection: sqlite3.Connection, known: Collection[str]) -> Verifie
     asked = max((place for place, link in enumerate(links) if link in known), default=0)
     ((unended,),) = connection.execute("SELECT count(*) FROM attempt WHERE ended_at_s IS NULL").fetchall()
     ((cut_off,),) = connection.execute(
-        "SELECT count(*) FROM session WHERE ended_at_s IS NULL AND session_no IS NOT ?", (unproved,)
+        "SELECT count(*) FROM session WHERE (ended_at_s IS NULL OR ending = ?) AND session_no IS NOT ?",
+        (Ending.KILLED.value, unproved),
     ).fetchall()
     later = sum(place > asked for place, _ in seals)
     return Verified(len(links) - 1, links[-1], later, unended, unproved, cut_off)

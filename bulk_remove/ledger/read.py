@@ -24,8 +24,16 @@ from typing import Any, NamedTuple
 import orjson
 
 from bulk_remove.core.forms import AlsoTry, Rest
-from bulk_remove.core.lifecycle import Event, gone_meanwhile, judged_again, nowhere, was_found, without_verdict
-from bulk_remove.core.model import NO_NUMBER, Alike, NumberedBlock, NumberState, OutcomeBlock, RowOutcome
+from bulk_remove.core.lifecycle import (
+    Event,
+    gone_meanwhile,
+    judged_again,
+    nowhere,
+    status_of,
+    was_found,
+    without_verdict,
+)
+from bulk_remove.core.model import NO_NUMBER, Alike, NumberedBlock, NumberState, OutcomeBlock, RowOutcome, Status
 from bulk_remove.core.plan import CampaignPlan, Keep, KeepList, Plan, SourcePlan
 from bulk_remove.core.summary import Ending
 from bulk_remove.core.throttle import Level, ceilings_of
@@ -533,6 +541,14 @@ class StandingTally(NamedTuple):
     requests: Counter[str]
     found: int
     gone: int
+
+    @property
+    def statuses(self) -> Counter[Status]:
+        """The same numbers by status."""
+        counted: Counter[Status] = Counter()
+        for phase, count in self.phases.items():
+            counted[status_of(phase)] += count
+        return counted
 
 
 class History(NamedTuple):

@@ -14,13 +14,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from bulk_remove.core.forms import Held
-from bulk_remove.core.lifecycle import status_of
 from bulk_remove.core.model import OPEN_STATUSES, NumberFormat, Rehearsal, Source, Status, harmless, unsent_status
 from bulk_remove.core.plan import Plan
 from bulk_remove.core.summary import RESUMED, CampaignResult, Ending, NoneFound, none_found
 from bulk_remove.errors import StorageError
 from bulk_remove.language import phrase
-from bulk_remove.ledger import History, RunFacts, facts_of, history, opened_for_reading, was_approved
+from bulk_remove.ledger import History, RunFacts, StandingTally, facts_of, history, opened_for_reading, was_approved
 from bulk_remove.report.csv import timestamp
 from bulk_remove.run.finish import REPORT, source_as_json
 from bulk_remove.run.folders import Mark, begun_s, delete_run, is_marked, noted_reports, run_folders, under_way
@@ -115,13 +114,13 @@ class PastRun:
         return tuple(each.file for each in self.plan.keep.lists)
 
     @property
+    def _tallies(self) -> dict[str, StandingTally]:
+        return self.told.tallies if self.told else {}
+
+    @property
     def numbers_by_status(self) -> Counter[Status]:
         """Its distinct numbers by status, all campaigns together."""
-        counted: Counter[Status] = Counter()
-        for tally in self.told.tallies.values() if self.told else ():
-            for phase, count in tally.phases.items():
-                counted[status_of(phase)] += count
-        return counted
+        return sum((tally.statuses for tally in self._tallies.values()), Counter[Status]())
 
     @property
     def open_numbers(self) -> int:
@@ -131,15 +130,14 @@ class PastRun:
     @property
     def nothing(self) -> NoneFound | None:
         """That none of its numbers was found, where that is so."""
-        results = []
-        for campaign in self.plan.campaigns:
-            statuses = Counter[Status]()
-            tally = self.told.tallies.get(campaign.campaign) if self.told else None
-            for phase, count in tally.phases.items() if tally else ():
-                statuses[status_of(phase)] += count
-            found, gone = (tally.found, tally.gone) if tally else (0, 0)
-            results.append(CampaignResult(campaign.campaign, statuses, campaign.confirmed, found, gone))
-        return none_found(results)
+        none = StandingTally(Counter(), Counter(), 0, 0)
+        pairs = [(each, self._tallies.get(each.campaign, none)) for each in self.plan.campaigns]
+        return none_found(
+            [
+                CampaignResult(each.campaign, tally.statuses, each.confirmed, tally.found, tally.gone)
+                for each, tally in pairs
+            ]
+        )
 
     @property
     def proves_nothing(self) -> bool:
@@ -161,13 +159,13 @@ class PastRun:
     @property
     def requests(self) -> int:
         """How many requests left."""
-        return sum(tally.requests.total() for tally in self.told.tallies.values()) if self.told else 0
+        return sum(tally.requests.total() for tally in self._tallies.values())
 
     @property
     def faults(self) -> Counter[str]:
         """Requests without verdicts, by what became of them; those that nobody saw the end of are 'killed'."""
         counted: Counter[str] = Counter()
-        for tally in self.told.tallies.values() if self.told else ():
+        for tally in self._tallies.values():
             counted.update({result or "killed": count for result, count in tally.requests.items()})
         del counted["verdicts"]
         return counted

@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from bulk_remove.core.lifecycle import status_of
 from bulk_remove.core.model import Status
 from bulk_remove.core.plan import Consent, Plan
 from bulk_remove.core.summary import RESUMED, Ending
@@ -154,10 +153,8 @@ def standing_of(run: EarlierRun) -> tuple[Plan, Counter[Status]]:
     left: Counter[str] = Counter()
     by_status: Counter[Status] = Counter()
     for campaign, tally in history(run.store).tallies.items():
-        for phase, count in tally.phases.items():
-            status = status_of(phase)
-            by_status[status] += count
-            left[campaign] += count if status in RESUMED else 0
+        by_status += tally.statuses
+        left[campaign] = sum(count for status, count in tally.statuses.items() if status in RESUMED)
     campaigns = tuple(replace(each, settled=each.numbers - left[each.campaign]) for each in plan.campaigns)
     return replace(plan, campaigns=campaigns), by_status
 
@@ -167,16 +164,25 @@ def plan_of(run: EarlierRun) -> Plan:
     return replace(run.plan, rate=run.settings.ceilings().rate)
 
 
+def _last_session(run: EarlierRun) -> tuple[Prepared, Settings, Ending | None] | None:
+    """Return the run with the settings and the ending of its last session (None: cut off); None where none began."""
+    outcomes = Outcomes(run.store)
+    sessions = outcomes.sessions()
+    if not sessions:
+        return None
+    settings = Settings.read_back(outcomes.last_settings())
+    ending = Ending(sessions[-1].ending) if sessions[-1].ending else None
+    return Prepared(run.folder, run.store, plan_of(run), run.kept, settings), settings, ending
+
+
 @contextmanager
 def ended_run(folder: Path, state_dir: Path) -> Iterator[tuple[Prepared, Settings, Ending]]:
     """Open a run that has ended, with its last session's settings and ending. Raises InputError, StorageError."""
     with earlier_run(folder, {}) as run:
-        timing = Outcomes(run.store)
-        sessions = timing.sessions()
-        if not sessions or not sessions[-1].ending:
+        last = _last_session(run)
+        if last is None or last[2] is None:
             raise _not_ended(run, state_dir)
-        settings = Settings.read_back(timing.last_settings())
-        yield Prepared(folder, run.store, plan_of(run), run.kept, settings), settings, Ending(sessions[-1].ending)
+        yield last[0], last[1], last[2]
 
 
 def close_run(folder: Path, now_s: float, *, abandoned: bool = False) -> Finished | None:
@@ -186,31 +192,27 @@ def close_run(folder: Path, now_s: float, *, abandoned: bool = False) -> Finishe
     taken up again. `now_s` in Unix seconds. Raises what `earlier_run` does.
     """
     with earlier_run(folder, {}) as run:
-        timing = Outcomes(run.store)
-        sessions = timing.sessions()
-        ready = Prepared(folder, run.store, plan_of(run), run.kept, run.settings)
-        if sessions and not sessions[-1].ending:
-            ready = reopened(run, now_s)
+        last = _last_session(run)
+        if last and last[2] is None:
+            sessions = Outcomes(run.store).sessions()
+            reopened(run, now_s)
             with run.store.transaction() as connection:
                 Sending(connection).end_session(len(sessions), sessions[-1].ended_s, Ending.KILLED.value)
         if abandoned:
             mark(folder, Mark.ABANDONED)
-        if not sessions:
+        if last is None:
             return None
-        settings = Settings.read_back(timing.last_settings())
+        ready, settings, ending = last
         wanted = Wanted(run.destination.csv_for, run.destination.also)
-        return finish(ready, settings, Ending(sessions[-1].ending or Ending.KILLED), None, wanted)
+        return finish(ready, settings, ending or Ending.KILLED, None, wanted)
 
 
 def nothing_left(run: EarlierRun) -> tuple[Prepared, Settings, Ending] | None:
     """Return the run, its last settings and ending where nothing is left to ask for; else None."""
-    timing = Outcomes(run.store)
-    sessions = timing.sessions()
-    left, _ = standing_of(run)
-    if left.to_send or not sessions or sessions[-1].ending != Ending.DONE:
+    last = _last_session(run)
+    if last is None or last[2] is not Ending.DONE or standing_of(run)[0].to_send:
         return None
-    settings = Settings.read_back(timing.last_settings())
-    return Prepared(run.folder, run.store, plan_of(run), run.kept, settings), settings, Ending.DONE
+    return last[0], last[1], Ending.DONE
 
 
 def note_copies(folder: Path, copies: Iterable[Aside]) -> None:
