@@ -60,7 +60,7 @@ from bulk_remove.run.job import (
 )
 from bulk_remove.run.places import ReportPlace
 from bulk_remove.run.preflight import NOT_ASKED, Findings, error_of
-from bulk_remove.run.prepare import BLIND, Look, Prepared, Sight, prepared
+from bulk_remove.run.prepare import BLIND, Look, Prepared, Sight, prepare
 from bulk_remove.run.resume import EarlierRun, check_same_server, find_run
 from bulk_remove.settings import (
     SETTINGS,
@@ -484,4 +484,4 @@ class _Numbers:
     def plan(self, job: Job, look: Look, on_rows: OnRows) -> AbstractContextManager[Prepared]:
         """Plan them, as `from_files` plans those of files."""
         sight = Sight(look, on_rows)
-        return prepared([self], job.settings, job.destination, job.state_dir, time.time(), sight)
+        return prepare([self], job.settings, job.destination, job.state_dir, time.time(), sight)

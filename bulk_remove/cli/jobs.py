@@ -30,7 +30,14 @@ from bulk_remove.cli.given import (
 )
 from bulk_remove.cli.past_commands import wanted_of
 from bulk_remove.cli.profiles import profile_of
-from bulk_remove.cli.signals import answered, exit_of, put_back, report_kept, stopped_by_signals, told_truly
+from bulk_remove.cli.signals import (
+    ask_until_signal,
+    exit_of,
+    keep_report,
+    restore_handlers,
+    stop_on_signals,
+    stop_truthfully,
+)
 from bulk_remove.console import Live, Screen, moment_of, typed_keys
 from bulk_remove.console.screen import form_lines, form_warnings, when_lines, when_notes
 from bulk_remove.core.forms import told_forms
@@ -122,7 +129,7 @@ class _Terminal(Operator):
     def stopping(self, stop: Callable[[Ending], None]) -> Iterator[None]:
         """Stop safely at a signal; the report is then spared."""
         notice = "Stopping: requests under way are finished first. Once more stops at once."
-        with stopped_by_signals(stop, lambda: self._screen.note(notice)):
+        with stop_on_signals(stop, lambda: self._screen.note(notice)):
             self._spare()  # while these handlers still cover it, so that no signal falls between
             yield
 
@@ -132,7 +139,7 @@ class _Terminal(Operator):
 
     def steering(self, pool: Pool) -> AbstractContextManager[None]:
         """Let keys steer; nothing is read where the numbers came from standard input."""
-        return nullcontext() if "-" in self._files else _steered_by_keys(self._screen, pool)
+        return nullcontext() if "-" in self._files else _steer_by_keys(self._screen, pool)
 
     def judge_canary(self, plan: Plan, mix: Mapping[Status, int], stop: GuardStop | None) -> Ending:
         """Show the canary's verdicts and, where somebody can be asked, ask whether the rest may follow."""
@@ -140,7 +147,7 @@ class _Terminal(Operator):
         left = plan.to_send - sum(mix.values())
         if stop is not None or self._options.report.yes or not self._screen.can_ask or left <= 0:
             return Ending.DONE if stop is None else Ending.GUARD
-        return answered(lambda: self._screen.confirm_rest(left))
+        return ask_until_signal(lambda: self._screen.confirm_rest(left))
 
     def carry_out(self, run: Planned) -> Carried:
         """Carry a run out and tell; a signal while the report is written leaves the exit code as it is."""
@@ -151,8 +158,8 @@ class _Terminal(Operator):
             self._screen.note("The report is being written; once more stops at once.")
 
         ready = run.ready
-        with told_truly(ready.plan.run_id, ready.store.approved):
-            with logged(ready.folder, self._screen, self._options.aftermath.log_format), report_kept(keep_on) as spare:
+        with stop_truthfully(ready.plan.run_id, ready.store.approved):
+            with logged(ready.folder, self._screen, self._options.aftermath.log_format), keep_report(keep_on) as spare:
                 self._spare = spare
                 done = asyncio.run(run.carry_out(self))
             if done.sent is None:
@@ -188,7 +195,7 @@ log = logging.getLogger("bulk_remove.keys")
 
 
 @contextmanager
-def _steered_by_keys(screen: Screen, pool: Pool) -> Iterator[None]:
+def _steer_by_keys(screen: Screen, pool: Pool) -> Iterator[None]:
     """Let the operator hold, slow down and stop the sending. Enter it in the main thread, inside the loop."""
 
     def press(typed: str) -> None:
@@ -404,13 +411,13 @@ def _spend(screen: Screen, options: InboxOptions, after: Aftermath) -> ExitCode:
 
 
 def _run_file(screen: Screen, options: RunOptions, held: Collection[str]) -> Carried:
-    with put_back():
+    with restore_handlers():
         return run_anew(screen, options, held)
 
 
 def _resume_file(screen: Screen, options: ResumeOptions, folder: Path, held: Collection[str]) -> Carried:
     report = replace(options.report, output=folder / REPORT)
-    with put_back():
+    with restore_handlers():
         return resume_run(screen, replace(options, run=folder.name, report=report), held)
 
 

@@ -54,7 +54,7 @@ def nearest(name: str, known: Sequence[str]) -> str:
     return phrase("Known: {known}.", known=", ".join(sorted(known)))
 
 
-def checked(param: click.Parameter, value: Any, place: TomlPlace) -> Any:
+def check_entry(param: click.Parameter, value: Any, place: TomlPlace) -> Any:
     """Return a TOML value as the option's own default would be written. Raises UsageError when it cannot be."""
     if not (param.multiple or param.nargs == -1):
         return _single(param, value, place)
@@ -309,7 +309,7 @@ def _table(file: Path, name: str, table: object, known: Mapping[str, click.Param
             )
         if key not in known:
             raise place.error("is not a setting", nearest(key, [*known]))
-        entries[key] = Entry(checked(known[key], value, place), place)
+        entries[key] = Entry(check_entry(known[key], value, place), place)
     for rivals in RIVALS:
         both = [key for key in rivals if key in entries and entries[key].value]
         if len(both) > 1:

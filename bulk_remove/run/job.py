@@ -43,9 +43,9 @@ from bulk_remove.reader import SetAside, open_table, open_tables
 from bulk_remove.run.finish import Finished
 from bulk_remove.run.folders import account_file, keep_learned, learned_of, lock_campaigns, make_private, run_folders
 from bulk_remove.run.past import EarlierRuns
-from bulk_remove.run.places import ReportPlace, taken_meanwhile
-from bulk_remove.run.preflight import NONE_COUNTED, Findings, Glance, counted_after, inspect_campaigns
-from bulk_remove.run.prepare import LEDGER, Look, Prepared, Sight, check_plan, prepared, reading_of
+from bulk_remove.run.places import ReportPlace, note_on_place
+from bulk_remove.run.preflight import NONE_COUNTED, Findings, Glance, count_after, inspect_campaigns
+from bulk_remove.run.prepare import LEDGER, Look, Prepared, Sight, check_plan, prepare, reading_of
 from bulk_remove.run.rerun import EarlierRows, earlier_rows, prepared_again
 from bulk_remove.run.resume import (
     EarlierRun,
@@ -166,7 +166,7 @@ PlanJob = Callable[[Job, Look, OnRows], AbstractContextManager[Prepared]]
 def from_files(
     files: Sequence[str], note: Callable[[str], None], copy: SetAside | None = None, *, show_numbers: bool = False
 ) -> PlanJob:
-    """Return what plans the numbers of files; `copy` is what is read of the only one. Raises what `prepared` does."""
+    """Return what plans the numbers of files; `copy` is what is read of the only one. Raises what `prepare` does."""
 
     @contextmanager
     def planning(job: Job, look: Look, on_rows: OnRows) -> Iterator[Prepared]:
@@ -192,7 +192,7 @@ def read_files(
     tables, notes = ([open_table(files[0], reading, copy)], ()) if copy else open_tables(files, reading)
     for each in notes:
         note(each)
-    with prepared(tables, settings, destination, state_dir, time.time(), sight) as ready:
+    with prepare(tables, settings, destination, state_dir, time.time(), sight) as ready:
         yield ready
 
 
@@ -200,7 +200,7 @@ def read_files(
 def plan_run(job: Job, planning: PlanJob, operator: Operator) -> Iterator["Planned"]:
     """Plan a job, while its campaigns are held; a plan over its limits raises GuardStop.
 
-    Raises what `prepared` does, and CampaignLockedError, RefusedError, UnavailableError.
+    Raises what `prepare` does, and CampaignLockedError, RefusedError, UnavailableError.
     """
     job.report.check(job.settings, job.address.host, job.state_dir)
     job = replace(job, settings=learned_settings(job.settings, job.state_dir, job.address.host, operator.note))
@@ -352,7 +352,7 @@ class Approved:
         finished = await operator.do(partial(self.job.report.finish, self.ready, sent.ending))
         meant = self.job.report.output
         if meant is not None and meant != finished.report:
-            operator.warn(taken_meanwhile(meant, finished.report))
+            operator.warn(note_on_place(meant, finished.report))
         return Done(finished, sent)
 
     async def send(self, operator: Operator) -> Sent:
@@ -419,7 +419,7 @@ async def carry_out(
                 counts, note = NONE_COUNTED
                 if ending is Ending.DONE:
                     campaigns = await journal.write(lambda steps: steps.counted_campaigns())
-                    counts, note = await counted_after(client, address.base_path, campaigns, clock.wall_s, pool.turn)
+                    counts, note = await count_after(client, address.base_path, campaigns, clock.wall_s, pool.turn)
                 await journal.write(lambda steps: steps.records_after(counts, note))
         ended_s = clock.wall_s()
         await journal.write(lambda steps: steps.end_session(session_no, ended_s, ending.value))
