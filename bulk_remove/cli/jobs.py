@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import click
@@ -63,15 +64,14 @@ from bulk_remove.run.job import (
     Planned,
     Sent,
     connection,
-    from_files,
     known_of,
     learned_settings,
     look_at,
     notes_on_input,
+    plan_files,
     plan_rerun,
     plan_resume,
     plan_run,
-    read_files,
 )
 from bulk_remove.run.places import ReportPlace
 from bulk_remove.run.preflight import NOT_ASKED, Findings, Glance, error_of, inspect_campaigns, inspect_server
@@ -240,7 +240,7 @@ def plan_job(options: PlanOptions) -> int:
     with ExitStack() as stack:
         with Live(screen.err).reading() as on_rows:
             sight = Sight(_looking_if_possible(settings, address, options), on_rows, options.show_numbers)
-            reading = read_files(options.files, settings, destination, options.state_dir, sight, screen.note)
+            reading = plan_files(options.files, screen.note, None, settings, destination, options.state_dir, sight)
             ready = stack.enter_context(reading)
         known, notes = _known_to_plan(ready, address)
         if options.as_json:
@@ -331,8 +331,9 @@ def run_anew(screen: Screen, options: RunOptions, held: Collection[str]) -> Carr
         given = find_files(options.files)
         report = replace(report, read=(*report.read, *given.files), found=given.found)
     terminal = _Terminal(screen, options, options.files)
-    reading = from_files(options.files, screen.note, options.copy, show_numbers=options.show_numbers)
-    with plan_run(Job(settings, address, login, options.state_dir, report, held), reading, terminal) as run:
+    reading = partial(plan_files, options.files, screen.note, options.copy)
+    job = Job(settings, address, login, options.state_dir, report, held, options.show_numbers)
+    with plan_run(job, reading, terminal) as run:
         return terminal.carry_out(run)
 
 

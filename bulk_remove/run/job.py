@@ -45,7 +45,7 @@ from bulk_remove.run.folders import account_file, keep_learned, learned_of, lock
 from bulk_remove.run.past import EarlierRuns
 from bulk_remove.run.places import ReportPlace, note_on_place
 from bulk_remove.run.preflight import NONE_COUNTED, Findings, Glance, count_after, inspect_campaigns
-from bulk_remove.run.prepare import LEDGER, Look, Prepared, Sight, check_plan, prepare, reading_of
+from bulk_remove.run.prepare import LEDGER, Prepared, Sight, check_plan, prepare, reading_of
 from bulk_remove.run.rerun import EarlierRows, earlier_rows, prepared_again
 from bulk_remove.run.resume import (
     EarlierRun,
@@ -135,7 +135,7 @@ class Operator:
 class Job:
     """What is to be done: with which settings, where, as whom, and where the state and the report go.
 
-    The campaigns `held` are locked already.
+    The campaigns `held` are locked already. With `show_numbers` the plan's samples are not masked.
     """
 
     settings: Settings
@@ -144,6 +144,7 @@ class Job:
     state_dir: Path
     report: ReportPlace
     held: Collection[str] = ()
+    show_numbers: bool = False
 
     @property
     def destination(self) -> Destination:
@@ -159,35 +160,21 @@ class Job:
         return lock_campaigns(self.state_dir, self.address.host, {*campaigns} - {*but, *self.held, ""})
 
 
-PlanJob = Callable[[Job, Look, OnRows], AbstractContextManager[Prepared]]
-"""Plans a job, with a look at its campaigns; is told how many rows were read."""
-
-
-def from_files(
-    files: Sequence[str], note: Callable[[str], None], copy: SetAside | None = None, *, show_numbers: bool = False
-) -> PlanJob:
-    """Return what plans the numbers of files; `copy` is what is read of the only one. Raises what `prepare` does."""
-
-    @contextmanager
-    def planning(job: Job, look: Look, on_rows: OnRows) -> Iterator[Prepared]:
-        sight = Sight(look, on_rows, show_numbers)
-        with read_files(files, job.settings, job.destination, job.state_dir, sight, note, copy) as ready:
-            yield ready
-
-    return planning
+PlanInput = Callable[[Settings, Destination, Path, Sight], AbstractContextManager[Prepared]]
+"""Plans numbers with these settings for a destination, in a state folder."""
 
 
 @contextmanager
-def read_files(
+def plan_files(
     files: Sequence[str],
+    note: Callable[[str], None],
+    copy: SetAside | None,
     settings: Settings,
     destination: Destination,
     state_dir: Path,
     sight: Sight,
-    note: Callable[[str], None],
-    copy: SetAside | None = None,
 ) -> Iterator[Prepared]:
-    """Find and read files and plan their numbers. Raises InputError, UsageError, StorageError."""
+    """Read files and plan their numbers; `copy` is what is read of the only one. Raises what `prepare` does."""
     reading = reading_of(settings, state_dir)
     tables, notes = ([open_table(files[0], reading, copy)], ()) if copy else open_tables(files, reading)
     for each in notes:
@@ -197,7 +184,7 @@ def read_files(
 
 
 @contextmanager
-def plan_run(job: Job, planning: PlanJob, operator: Operator) -> Iterator["Planned"]:
+def plan_run(job: Job, planning: PlanInput, operator: Operator) -> Iterator["Planned"]:
     """Plan a job, while its campaigns are held; a plan over its limits raises GuardStop.
 
     Raises what `prepare` does, and CampaignLockedError, RefusedError, UnavailableError.
@@ -208,7 +195,8 @@ def plan_run(job: Job, planning: PlanJob, operator: Operator) -> Iterator["Plann
     with ExitStack() as stack:
         stack.enter_context(job.lock(known))
         with operator.reading() as on_rows:
-            ready = stack.enter_context(planning(job, job.look, on_rows))
+            sight = Sight(job.look, on_rows, job.show_numbers)
+            ready = stack.enter_context(planning(job.settings, job.destination, job.state_dir, sight))
         stack.enter_context(job.lock(ready.plan.campaign_ids, known))
         yield _within_limits(job, ready, operator)
 
@@ -247,8 +235,10 @@ def plan_rerun(
     with earlier_rows(earlier, changes, *server) as rows:
         warn_of_unasked(rows.unasked, operator)
 
-        def planning(job: Job, look: Look, _on_rows: OnRows) -> AbstractContextManager[Prepared]:
-            return prepared_again(rows, job.settings, job.destination, job.state_dir, time.time(), look)
+        def planning(
+            settings: Settings, destination: Destination, state_dir: Path, sight: Sight
+        ) -> AbstractContextManager[Prepared]:
+            return prepared_again(rows, settings, destination, state_dir, time.time(), sight.look)
 
         with plan_run(job_of(rows), planning, operator) as shown:
             yield shown
