@@ -295,29 +295,26 @@ def _known_to_plan(ready: Prepared, address: Address | None) -> tuple[Known, Seq
 
 def run_job(options: RunOptions) -> int:
     """Plan, ask, remove, report; returns the exit code. Raises every BulkRemoveError."""
-    screen = Screen()
-    with aftermath(screen, options.aftermath) as after:
-        return _ended(after, run_anew(screen, options, ()))
+    return _carried_out(options, lambda screen: run_anew(screen, options, ()))
 
 
 def resume_job(options: ResumeOptions) -> int:
     """Finish an earlier run from its ledger; returns the exit code. Raises every BulkRemoveError."""
-    screen = Screen()
-    with aftermath(screen, options.aftermath) as after:
-        return _ended(after, resume_run(screen, options, ()))
+    return _carried_out(options, lambda screen: resume_run(screen, options, ()))
 
 
 def rerun_job(options: RerunOptions) -> int:
     """Ask again for what an earlier run left open; returns the exit code. Raises every BulkRemoveError."""
+    return _carried_out(options, lambda screen: _rerun(screen, options))
+
+
+def _carried_out(options: RunOptions | ResumeOptions, run: Callable[[Screen], Carried]) -> int:
     screen = Screen()
     with aftermath(screen, options.aftermath) as after:
-        return _ended(after, _rerun(screen, options))
-
-
-def _ended(after: Aftermath, carried: Carried) -> int:
-    after.runs.append(carried.folder)
-    after.code = carried.exit_code
-    return carried.exit_code
+        carried = run(screen)
+        after.runs.append(carried.folder)
+        after.code = carried.exit_code
+    return after.code
 
 
 def run_anew(screen: Screen, options: RunOptions, held: Collection[str]) -> Carried:

@@ -553,7 +553,8 @@ def _flags(command: click.Command) -> set[str]:
 
 
 def _keep_the_nearest(ctx: click.Context, rivals: Sequence[str]) -> None:
-    given = {name: _rank(ctx, name) for name in rivals if ctx.params.get(name)}
+    sources = {name: ctx.get_parameter_source(name) for name in rivals if ctx.params.get(name)}
+    given = {name: _NEAREST_FIRST.index(source) if source in _NEAREST_FIRST else 0 for name, source in sources.items()}
     for param in ctx.command.get_params(ctx):
         name = str(param.name)
         if name in given and given[name] > min(given.values()):
@@ -581,11 +582,6 @@ def _overruled(ctx: click.Context) -> Iterator[str]:
             group = next((rivals for rivals in RIVALS if key in rivals), (key,))
             for place in (entries[each].place for each in group if each in entries):
                 yield phrase("{envvar} is set, and takes the place of {place}.", envvar=param.envvar, place=place)
-
-
-def _rank(ctx: click.Context, name: str) -> int:
-    source = ctx.get_parameter_source(name)
-    return _NEAREST_FIRST.index(source) if source in _NEAREST_FIRST else 0
 
 
 def untyped_place(ctx: click.Context, param: click.Parameter) -> str:

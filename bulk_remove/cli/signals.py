@@ -14,6 +14,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from threading import Event
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -57,24 +58,18 @@ def _raise(number: int, _: FrameType | None) -> None:
     raise KeyboardInterrupt if number == signal.SIGINT else Signalled(number)
 
 
-class _Hangups:
-    """Lets the first SIGHUP through to a handler, and no other."""
-
-    def __init__(self) -> None:
-        self._came = False
-
-    def once(self, handler: _Handler) -> _Handler:
-        """Return the handler for SIGHUP."""
-
-        def heed(number: int, frame: FrameType | None) -> None:
-            if not self._came:
-                self._came = True
-                handler(number, frame)
-
-        return heed
+_HUNG_UP = Event()
 
 
-_HANGUPS = _Hangups()
+def _once(handler: _Handler) -> _Handler:
+    """Return the handler for SIGHUP, of which only the first one counts."""
+
+    def heed(number: int, frame: FrameType | None) -> None:
+        if not _HUNG_UP.is_set():
+            _HUNG_UP.set()
+            handler(number, frame)
+
+    return heed
 
 
 @contextmanager
@@ -85,7 +80,7 @@ def _handlers(by: Mapping[signal.Signals, _Handler]) -> Iterator[None]:
             if _ENDINGS[number] is not Ending.HUNG_UP:
                 signal.signal(number, handler)
             elif before[number] is not signal.SIG_IGN:
-                signal.signal(number, _HANGUPS.once(handler))
+                signal.signal(number, _once(handler))
         yield
     finally:
         for number, handler_before in before.items():

@@ -386,7 +386,8 @@ async def carry_out(
     """
     clock, settings = SystemClock(), prepared.settings
     Planning(prepared.store).approve(approved)
-    account = _account(prepared, approved.plan.host, login.user, settings)
+    shared = account_file(prepared.state_dir, approved.plan.host, login.user)
+    account = AccountCeiling(shared, settings.ceilings().rate, prepared.folder.name)
     with Journal(prepared.store) as journal, account:
         began_s = clock.wall_s()
         known = learned_of(prepared.state_dir, approved.plan.host, began_s)
@@ -446,12 +447,6 @@ async def _canary(pool: Pool, journal: Journal, ready: Prepared, operator: Opera
     if ending is Ending.DONE:
         await journal.write(lambda steps: steps.pass_canary())
     return ending, canary_declined(plan.run_id) if ending is Ending.GUARD else None
-
-
-def _account(prepared: Prepared, host: str, user: str, settings: Settings) -> AccountCeiling:
-    """Return this run's part in the ceiling of all runs of one user. Raises StorageError."""
-    path = account_file(prepared.state_dir, host, user)
-    return AccountCeiling(path, settings.ceilings().rate, prepared.folder.name)
 
 
 def _learned(known: Learned, pool: Pool, settings: Settings, now_s: float) -> Learned:
