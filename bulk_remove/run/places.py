@@ -115,7 +115,7 @@ class ReportPlace:
         return replace(sum_up(ready, ready.settings, ending), report=report, summary=summary, also=also)
 
 
-def taken_meanwhile(output: Path, place: Path) -> str:
+def note_on_place(output: Path, place: Path) -> str:
     """Return the sentence on a report that went beside the place that was meant."""
     return phrase(
         "Another file lies at {output} or beside it now, so the report was written to {place}.",
