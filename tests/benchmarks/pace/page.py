@@ -78,8 +78,8 @@ def _misses(world: str, figures: Figures) -> bool:
 
 def _missed(world: str, figures: Figures) -> str:
     return (
-        f"\n* Missed: {world}, with {figures.goodput:.1%} goodput of {goal(world):.0%} and {figures.refused:.2%} refused."
-        f" {_REASONS.get(world, '')}".rstrip()
+        f"\n* Missed: {world}, with {figures.goodput:.1%} goodput of {goal(world):.0%} and {figures.refused:.2%}"
+        f" refused. {_REASONS.get(world, '')}".rstrip()
     )
 
 
