@@ -26,6 +26,7 @@ from collections.abc import (
 )
 from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from hashlib import sha256
 from itertools import islice
 from os import PathLike
@@ -49,18 +50,17 @@ from bulk_remove.run.job import (
     Operator,
     Planned,
     enter_in_thread,
-    from_files,
     in_thread,
     look_at,
     plan_rerun,
     plan_resume,
     plan_run,
-    read_files,
     to_the_end,
 )
+from bulk_remove.run.job import plan_files as _plan_files
 from bulk_remove.run.places import ReportPlace
 from bulk_remove.run.preflight import NOT_ASKED, Findings, error_of
-from bulk_remove.run.prepare import BLIND, Look, Prepared, Sight, prepared
+from bulk_remove.run.prepare import BLIND, Look, Prepared, Sight, prepare
 from bulk_remove.run.resume import EarlierRun, check_same_server, find_run
 from bulk_remove.settings import (
     SETTINGS,
@@ -151,7 +151,7 @@ async def plan_files(
     def planning() -> Iterator[Prepared]:
         with (
             program.reading() as on_rows,
-            read_files(names, settings, destination, folder, Sight(look, on_rows), program.note) as ready,
+            _plan_files(names, program.note, None, settings, destination, folder, Sight(look, on_rows)) as ready,
         ):
             yield ready
 
@@ -226,7 +226,8 @@ async def remove_files(  # noqa: PLR0913 - six of them by name alone
     given = find_files(names)
     report = _report(output, Wanted(also=checked("--also", also, several_of(ReportFormat))), overwrite, given.files)
     job = _job(settings, server, replace(report, found=given.found))
-    async with enter_in_thread(plan_run(job, from_files(names, program.note), program), program.cancel) as run:
+    planning = partial(_plan_files, names, program.note, None)
+    async with enter_in_thread(plan_run(job, planning, program), program.cancel) as run:
         return await program.carried_out(run)
 
 
@@ -481,7 +482,7 @@ class _Numbers:
             rows, cells = zip(*block, strict=True)
             yield RowBlock(self.source, rows, cells, ())
 
-    def plan(self, job: Job, look: Look, on_rows: OnRows) -> AbstractContextManager[Prepared]:
-        """Plan them, as `from_files` plans those of files."""
-        sight = Sight(look, on_rows)
-        return prepared([self], job.settings, job.destination, job.state_dir, time.time(), sight)
+    def plan(
+        self, settings: Settings, destination: Destination, state_dir: Path, sight: Sight
+    ) -> AbstractContextManager[Prepared]:
+        return prepare([self], settings, destination, state_dir, time.time(), sight)

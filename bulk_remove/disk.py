@@ -71,11 +71,7 @@ def check_own(path: Path, facts: os.stat_result, *, roots: bool = False) -> None
 
 
 def make_private(root: Path, *below: str) -> Path:
-    """Make `root` and the folders below it for this user alone, where they are not there; return the lowest.
-
-    Those that are there must be the user's own. Others cannot look into the ones below `root`, which may be a link, and
-    may have been made for something else as well. Raises OSError.
-    """
+    """Make `root` and the folders below it for this user alone; those there must be the user's. Return the lowest."""
     root.parent.mkdir(parents=True, exist_ok=True)
     folder = root
     for place, name in enumerate(("", *below)):
@@ -109,10 +105,7 @@ def private(path: str, flags: int) -> int:
 
 
 def opened(path: Path | str, *, links: bool = False) -> BufferedReader:
-    """Open a regular file for reading, once, without waiting for anybody; through links only if `links` says so.
-
-    Raises OSError.
-    """
+    """Open a regular file for reading, once, without waiting; through links only if `links` says so."""
     return _opened(path, None, links=links)
 
 
@@ -154,10 +147,7 @@ def _a_link() -> OSError:
 
 
 class Aside:
-    """A file that is being written under another name than `path`, its own.
-
-    Once it has that, `sha256` (hex) is its content's and `facts` are what the system knows of it.
-    """
+    """A file that is being written aside; once it has its `path`, `sha256` (hex) and `facts` are known."""
 
     def __init__(self, path: Path, file: BufferedRandom) -> None:
         self.path = path

@@ -1,4 +1,4 @@
-"""What can go wrong, as the user is told it.
+"""What can go wrong, as the user sees it.
 
     BulkRemoveError
     |-- UsageError            2    a flag, a variable or a setting

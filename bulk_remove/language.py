@@ -109,13 +109,13 @@ _in_use = ENGLISH
 
 
 def use(language: Language) -> None:
-    """Tell all texts from now on in this language."""
+    """Show all texts in this language from now on."""
     global _in_use  # noqa: PLW0603 - one operator, one language
     _in_use = language
 
 
 def language_in_use() -> Language:
-    """Return the language in which texts are told."""
+    """Return the language in use."""
     return _in_use
 
 

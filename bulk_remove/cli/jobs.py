@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import click
@@ -30,7 +31,14 @@ from bulk_remove.cli.given import (
 )
 from bulk_remove.cli.past_commands import wanted_of
 from bulk_remove.cli.profiles import profile_of
-from bulk_remove.cli.signals import answered, exit_of, put_back, report_kept, stopped_by_signals, told_truly
+from bulk_remove.cli.signals import (
+    ask_until_signal,
+    exit_of,
+    keep_report,
+    restore_handlers,
+    stop_on_signals,
+    stop_truthfully,
+)
 from bulk_remove.console import Live, Screen, moment_of, typed_keys
 from bulk_remove.console.screen import form_lines, form_warnings, when_lines, when_notes
 from bulk_remove.core.forms import told_forms
@@ -56,15 +64,14 @@ from bulk_remove.run.job import (
     Planned,
     Sent,
     connection,
-    from_files,
     known_of,
     learned_settings,
     look_at,
     notes_on_input,
+    plan_files,
     plan_rerun,
     plan_resume,
     plan_run,
-    read_files,
 )
 from bulk_remove.run.places import ReportPlace
 from bulk_remove.run.preflight import NOT_ASKED, Findings, Glance, error_of, inspect_campaigns, inspect_server
@@ -122,7 +129,7 @@ class _Terminal(Operator):
     def stopping(self, stop: Callable[[Ending], None]) -> Iterator[None]:
         """Stop safely at a signal; the report is then spared."""
         notice = "Stopping: requests under way are finished first. Once more stops at once."
-        with stopped_by_signals(stop, lambda: self._screen.note(notice)):
+        with stop_on_signals(stop, lambda: self._screen.note(notice)):
             self._spare()  # while these handlers still cover it, so that no signal falls between
             yield
 
@@ -132,7 +139,7 @@ class _Terminal(Operator):
 
     def steering(self, pool: Pool) -> AbstractContextManager[None]:
         """Let keys steer; nothing is read where the numbers came from standard input."""
-        return nullcontext() if "-" in self._files else _steered_by_keys(self._screen, pool)
+        return nullcontext() if "-" in self._files else _steer_by_keys(self._screen, pool)
 
     def judge_canary(self, plan: Plan, mix: Mapping[Status, int], stop: GuardStop | None) -> Ending:
         """Show the canary's verdicts and, where somebody can be asked, ask whether the rest may follow."""
@@ -140,7 +147,7 @@ class _Terminal(Operator):
         left = plan.to_send - sum(mix.values())
         if stop is not None or self._options.report.yes or not self._screen.can_ask or left <= 0:
             return Ending.DONE if stop is None else Ending.GUARD
-        return answered(lambda: self._screen.confirm_rest(left))
+        return ask_until_signal(lambda: self._screen.confirm_rest(left))
 
     def carry_out(self, run: Planned) -> Carried:
         """Carry a run out and tell; a signal while the report is written leaves the exit code as it is."""
@@ -151,8 +158,8 @@ class _Terminal(Operator):
             self._screen.note("The report is being written; once more stops at once.")
 
         ready = run.ready
-        with told_truly(ready.plan.run_id, ready.store.approved):
-            with logged(ready.folder, self._screen, self._options.aftermath.log_format), report_kept(keep_on) as spare:
+        with stop_truthfully(ready.plan.run_id, ready.store.approved):
+            with logged(ready.folder, self._screen, self._options.aftermath.log_format), keep_report(keep_on) as spare:
                 self._spare = spare
                 done = asyncio.run(run.carry_out(self))
             if done.sent is None:
@@ -188,7 +195,7 @@ log = logging.getLogger("bulk_remove.keys")
 
 
 @contextmanager
-def _steered_by_keys(screen: Screen, pool: Pool) -> Iterator[None]:
+def _steer_by_keys(screen: Screen, pool: Pool) -> Iterator[None]:
     """Let the operator hold, slow down and stop the sending. Enter it in the main thread, inside the loop."""
 
     def press(typed: str) -> None:
@@ -233,7 +240,7 @@ def plan_job(options: PlanOptions) -> int:
     with ExitStack() as stack:
         with Live(screen.err).reading() as on_rows:
             sight = Sight(_looking_if_possible(settings, address, options), on_rows, options.show_numbers)
-            reading = read_files(options.files, settings, destination, options.state_dir, sight, screen.note)
+            reading = plan_files(options.files, screen.note, None, settings, destination, options.state_dir, sight)
             ready = stack.enter_context(reading)
         known, notes = _known_to_plan(ready, address)
         if options.as_json:
@@ -288,29 +295,26 @@ def _known_to_plan(ready: Prepared, address: Address | None) -> tuple[Known, Seq
 
 def run_job(options: RunOptions) -> int:
     """Plan, ask, remove, report; returns the exit code. Raises every BulkRemoveError."""
-    screen = Screen()
-    with aftermath(screen, options.aftermath) as after:
-        return _ended(after, run_anew(screen, options, ()))
+    return _carried_out(options, lambda screen: run_anew(screen, options, ()))
 
 
 def resume_job(options: ResumeOptions) -> int:
     """Finish an earlier run from its ledger; returns the exit code. Raises every BulkRemoveError."""
-    screen = Screen()
-    with aftermath(screen, options.aftermath) as after:
-        return _ended(after, resume_run(screen, options, ()))
+    return _carried_out(options, lambda screen: resume_run(screen, options, ()))
 
 
 def rerun_job(options: RerunOptions) -> int:
     """Ask again for what an earlier run left open; returns the exit code. Raises every BulkRemoveError."""
+    return _carried_out(options, lambda screen: _rerun(screen, options))
+
+
+def _carried_out(options: RunOptions | ResumeOptions, run: Callable[[Screen], Carried]) -> int:
     screen = Screen()
     with aftermath(screen, options.aftermath) as after:
-        return _ended(after, _rerun(screen, options))
-
-
-def _ended(after: Aftermath, carried: Carried) -> int:
-    after.runs.append(carried.folder)
-    after.code = carried.exit_code
-    return carried.exit_code
+        carried = run(screen)
+        after.runs.append(carried.folder)
+        after.code = carried.exit_code
+    return after.code
 
 
 def run_anew(screen: Screen, options: RunOptions, held: Collection[str]) -> Carried:
@@ -324,8 +328,9 @@ def run_anew(screen: Screen, options: RunOptions, held: Collection[str]) -> Carr
         given = find_files(options.files)
         report = replace(report, read=(*report.read, *given.files), found=given.found)
     terminal = _Terminal(screen, options, options.files)
-    reading = from_files(options.files, screen.note, options.copy, show_numbers=options.show_numbers)
-    with plan_run(Job(settings, address, login, options.state_dir, report, held), reading, terminal) as run:
+    reading = partial(plan_files, options.files, screen.note, options.copy)
+    job = Job(settings, address, login, options.state_dir, report, held, options.show_numbers)
+    with plan_run(job, reading, terminal) as run:
         return terminal.carry_out(run)
 
 
@@ -404,13 +409,13 @@ def _spend(screen: Screen, options: InboxOptions, after: Aftermath) -> ExitCode:
 
 
 def _run_file(screen: Screen, options: RunOptions, held: Collection[str]) -> Carried:
-    with put_back():
+    with restore_handlers():
         return run_anew(screen, options, held)
 
 
 def _resume_file(screen: Screen, options: ResumeOptions, folder: Path, held: Collection[str]) -> Carried:
     report = replace(options.report, output=folder / REPORT)
-    with put_back():
+    with restore_handlers():
         return resume_run(screen, replace(options, run=folder.name, report=report), held)
 
 

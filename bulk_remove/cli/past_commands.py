@@ -30,9 +30,9 @@ from bulk_remove.ledger import Trace
 from bulk_remove.report.csv import check_place
 from bulk_remove.run.finish import Wanted, write_again
 from bulk_remove.run.folders import run_folders
-from bulk_remove.run.past import Doomed, PastRun, delete, details_as_json, doomed, past_run, past_runs, run_as_json
+from bulk_remove.run.past import Doomed, PastRun, delete, details_as_json, past_run, past_runs, prunable, run_as_json
 from bulk_remove.run.places import Owner, check_replaceable
-from bulk_remove.run.proof import Explained, Found, Proven, explained, explained_as_json, proof_as_json, proven
+from bulk_remove.run.proof import Explained, Found, Proven, explain_number, explained_as_json, proof_as_json, verify_run
 from bulk_remove.run.resume import close_run, ended_run, find_run
 from bulk_remove.settings import Destination
 
@@ -93,7 +93,7 @@ def abandon_job(name: str, state_dir: Path) -> int:
 def prune_job(state_dir: Path, older_than_s: float, *, dry_run: bool, yes: bool) -> int:
     """Delete old runs, after asking. Raises GuardStop, UsageError, StorageError."""
     screen = Screen()
-    condemned = [*doomed(state_dir, older_than_s, time.time())]
+    condemned = [*prunable(state_dir, older_than_s, time.time())]
     if not condemned:
         screen.tell("Nothing is that old: nothing is deleted.")
         return ExitCode.OK
@@ -240,7 +240,7 @@ def explain_job(number: str, campaign: str | None, state_dir: Path, *, as_json: 
     StorageError.
     """
     screen = Screen()
-    runs = [*explained(state_dir, number, campaign)]
+    runs = [*explain_number(state_dir, number, campaign)]
     unread = sum(bool(one.problem) and not one.trace.rows for one in runs)
     altered = [one.run.run_id for one in runs if one.altered]
     if as_json:
@@ -358,7 +358,7 @@ def verify_job(name: str, head: str, state_dir: Path, *, as_json: bool) -> int:
     head = head.lower()
     if head and not re.fullmatch("[0-9a-f]{64}", head):
         raise UsageError("--head is no head of a ledger.", "Give the 64 digits and letters of `ledger_head`.")
-    proof = proven(find_run(state_dir, name), head)
+    proof = verify_run(find_run(state_dir, name), head)
     if as_json:
         screen.tell_json(proof_as_json(proof))
         return ExitCode.OK

@@ -46,7 +46,7 @@ class TomlPlace:
         return UsageError(phrase("{place} {wrong}.", place=self, wrong=ours(wrong)), hint)
 
 
-def checked(param: click.Parameter, value: Any, place: TomlPlace) -> Any:
+def check_entry(param: click.Parameter, value: Any, place: TomlPlace) -> Any:
     """Return a TOML value as the option's own default would be written. Raises UsageError when it cannot be."""
     if not (param.multiple or param.nargs == -1):
         return _single(param, value, place)
@@ -301,7 +301,7 @@ def _table(file: Path, name: str, table: object, known: Mapping[str, click.Param
             )
         if key not in known:
             raise place.error("is not a setting", nearest(key, [*known]))
-        entries[key] = Entry(checked(known[key], value, place), place)
+        entries[key] = Entry(check_entry(known[key], value, place), place)
     for rivals in RIVALS:
         both = [key for key in rivals if key in entries and entries[key].value]
         if len(both) > 1:
@@ -543,7 +543,8 @@ def _flags(command: click.Command) -> set[str]:
 
 
 def _keep_the_nearest(ctx: click.Context, rivals: Sequence[str]) -> None:
-    given = {name: _rank(ctx, name) for name in rivals if ctx.params.get(name)}
+    sources = {name: ctx.get_parameter_source(name) for name in rivals if ctx.params.get(name)}
+    given = {name: _NEAREST_FIRST.index(source) if source in _NEAREST_FIRST else 0 for name, source in sources.items()}
     for param in ctx.command.get_params(ctx):
         name = str(param.name)
         if name in given and given[name] > min(given.values()):
@@ -571,11 +572,6 @@ def _overruled(ctx: click.Context) -> Iterator[str]:
             group = next((rivals for rivals in RIVALS if key in rivals), (key,))
             for place in (entries[each].place for each in group if each in entries):
                 yield phrase("{envvar} is set, and takes the place of {place}.", envvar=param.envvar, place=place)
-
-
-def _rank(ctx: click.Context, name: str) -> int:
-    source = ctx.get_parameter_source(name)
-    return _NEAREST_FIRST.index(source) if source in _NEAREST_FIRST else 0
 
 
 def untyped_place(ctx: click.Context, param: click.Parameter) -> str:

@@ -1,10 +1,10 @@
 """Ctrl-C, SIGTERM and SIGHUP: once stops safely, twice at once. Nothing is claimed that the ledger could not prove.
 
 before the approval      the command ends, and nothing is left behind (`terminable`)
-approved, not sending    the command ends; `resume` goes on (`told_truly`)
-asked after the canary   the run ends safely (`answered`)
-while sending            once: requests under way are finished; twice: the command ends (`stopped_by_signals`)
-report being written     once: a notice, and the run's own exit code; twice: the command ends (`report_kept`)
+approved, not sending    the command ends; `resume` goes on (`stop_truthfully`)
+asked after the canary   the run ends safely (`ask_until_signal`)
+while sending            once: requests under way are finished; twice: the command ends (`stop_on_signals`)
+report being written     once: a notice, and the run's own exit code; twice: the command ends (`keep_report`)
 
 A terminal that closes may send SIGHUP several times, so that one never counts twice. Where it was ignored from the
 start, as under nohup, it stays ignored.
@@ -14,6 +14,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from threading import Event
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -57,35 +58,29 @@ def _raise(number: int, _: FrameType | None) -> None:
     raise KeyboardInterrupt if number == signal.SIGINT else Signalled(number)
 
 
-class _Hangups:
-    """Lets the first SIGHUP through to a handler, and no other."""
-
-    def __init__(self) -> None:
-        self._came = False
-
-    def once(self, handler: _Handler) -> _Handler:
-        """Return the handler for SIGHUP."""
-
-        def heed(number: int, frame: FrameType | None) -> None:
-            if not self._came:
-                self._came = True
-                handler(number, frame)
-
-        return heed
+_HUNG_UP = Event()
 
 
-_HANGUPS = _Hangups()
+def _once(handler: _Handler) -> _Handler:
+    """Return the handler for SIGHUP, of which only the first one counts."""
+
+    def heed(number: int, frame: FrameType | None) -> None:
+        if not _HUNG_UP.is_set():
+            _HUNG_UP.set()
+            handler(number, frame)
+
+    return heed
 
 
 @contextmanager
-def _handled(by: Mapping[signal.Signals, _Handler]) -> Iterator[None]:
+def _handlers(by: Mapping[signal.Signals, _Handler]) -> Iterator[None]:
     before = {number: signal.getsignal(number) for number in _ENDINGS}
     try:
         for number, handler in by.items():
             if _ENDINGS[number] is not Ending.HUNG_UP:
                 signal.signal(number, handler)
             elif before[number] is not signal.SIG_IGN:
-                signal.signal(number, _HANGUPS.once(handler))
+                signal.signal(number, _once(handler))
         yield
     finally:
         for number, handler_before in before.items():
@@ -95,28 +90,28 @@ def _handled(by: Mapping[signal.Signals, _Handler]) -> Iterator[None]:
 @contextmanager
 def terminable() -> Iterator[None]:
     """Raise Signalled at what else ends a command; Ctrl-C raises KeyboardInterrupt by itself. For the main thread."""
-    with _handled(dict.fromkeys(_ENDINGS.keys() - {signal.SIGINT}, _raise)):
+    with _handlers(dict.fromkeys(_ENDINGS.keys() - {signal.SIGINT}, _raise)):
         yield
 
 
-def answered(ask: Callable[[], bool]) -> Ending:
+def ask_until_signal(ask: Callable[[], bool]) -> Ending:
     """Ask whether to go on while nothing is under way; signals are answers, too. DONE means to go on."""
     try:
-        with _handled(dict.fromkeys(_ENDINGS, _raise)):
+        with _handlers(dict.fromkeys(_ENDINGS, _raise)):
             return Ending.DONE if ask() else Ending.GUARD
     except KeyboardInterrupt as stop:
         return _ENDINGS[_number_of(stop)]
 
 
 @contextmanager
-def put_back() -> Iterator[None]:
+def restore_handlers() -> Iterator[None]:
     """Give back the handlers of before, where several runs follow one another in one command."""
-    with _handled({}):
+    with _handlers({}):
         yield
 
 
 @contextmanager
-def told_truly(run_id: str, approved: Callable[[], bool]) -> Iterator[None]:
+def stop_truthfully(run_id: str, approved: Callable[[], bool]) -> Iterator[None]:
     """Turn signals into StoppedError, unless the run's plan is not `approved` yet.
 
     At the end they are ignored: there is nothing left to stop, and what ends the command must not be disturbed.
@@ -137,7 +132,7 @@ def told_truly(run_id: str, approved: Callable[[], bool]) -> Iterator[None]:
 
 
 @contextmanager
-def report_kept(notice: Callable[[ExitCode], None]) -> Iterator[Callable[[], None]]:
+def keep_report(notice: Callable[[ExitCode], None]) -> Iterator[Callable[[], None]]:
     """Give a function; from its call on, the first signal brings only a notice, so that the report is completed.
 
     The run's exit code then stays its own, since everything asked for was done; `notice` is given the signal's. Any
@@ -156,12 +151,12 @@ def report_kept(notice: Callable[[ExitCode], None]) -> Iterator[Callable[[], Non
         spared = False
         notice(_exit_for(number))
 
-    with _handled(dict.fromkeys(_ENDINGS, handle)):
+    with _handlers(dict.fromkeys(_ENDINGS, handle)):
         yield spare
 
 
 @contextmanager
-def _woken_by_signals(loop: "asyncio.AbstractEventLoop") -> Iterator[None]:
+def _wake_on_signals(loop: "asyncio.AbstractEventLoop") -> Iterator[None]:
     """Let a signal wake the loop even when it comes just as the loop begins to wait."""
     from bulk_remove.console.keys import signal_socket  # noqa: PLC0415 - --help answers at once
 
@@ -178,7 +173,7 @@ def _woken_by_signals(loop: "asyncio.AbstractEventLoop") -> Iterator[None]:
 
 
 @contextmanager
-def stopped_by_signals(stop: Callable[[Ending], None], notice: Callable[[], None]) -> Iterator[None]:
+def stop_on_signals(stop: Callable[[Ending], None], notice: Callable[[], None]) -> Iterator[None]:
     """Turn the first signal into a call of `stop`, with a notice to the operator, and the second into StoppedError.
 
     Enter it in the main thread, inside the task to be stopped. Plain signal handlers, because event loops on Windows
@@ -199,7 +194,7 @@ def stopped_by_signals(stop: Callable[[Ending], None], notice: Callable[[], None
             loop.call_soon_threadsafe(task.cancel)
 
     try:
-        with _woken_by_signals(loop), _handled(dict.fromkeys(_ENDINGS, handle)):
+        with _wake_on_signals(loop), _handlers(dict.fromkeys(_ENDINGS, handle)):
             yield
     except asyncio.CancelledError:
         if len(received) < 2:  # noqa: PLR2004 - not the second signal: somebody else cancelled the task

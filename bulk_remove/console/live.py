@@ -144,7 +144,7 @@ class _Scene:
 
     def _pace(self) -> list[str]:
         below = phrase(", pace {rate:,.10g}", rate=rounded(self._now.rate)) if self._now.rate < self._rate else ""
-        # Of few samples the first and the last request count for too short a time; the ceiling is never passed.
+        # Of few samples the first and the last request count for too short a time; the limit is never exceeded.
         sent = min(self._rate, speed(self._requests))
         return [phrase("{sent:.1f} requests/s (limit {rate:g}{below})", sent=sent, rate=self._rate, below=below)]
 

@@ -115,7 +115,8 @@ def keep_lines(keep: Keep) -> Iterator[str]:
 
 def _written(source: Source) -> str:
     if source.encoding:
-        how = phrase("{encoding}, separator {named}", encoding=source.encoding, named=_named(source.delimiter))
+        named = {"\t": phrase("tab"), "": phrase("none")}.get(source.delimiter, f"'{source.delimiter}'")
+        how = phrase("{encoding}, separator {named}", encoding=source.encoding, named=named)
     elif source.sheet:
         how = phrase("sheet '{sheet}'", sheet=harmless(source.sheet))
     else:
@@ -146,10 +147,6 @@ def _columns(source: Source) -> str:
         place=source.campaign_column + 1,
         header=harmless(source.header[source.campaign_column]),
     )
-
-
-def _named(delimiter: str) -> str:
-    return {"\t": phrase("tab"), "": phrase("none")}.get(delimiter, f"'{delimiter}'")
 
 
 def form_lines(plan: Plan, forms: Forms, region: str) -> Iterator[str]:
@@ -313,7 +310,7 @@ def question(plan: Plan, known: Known) -> str:
         "About to remove {numbers} from campaign {names} on {host}",
         numbers=counted(plan.to_send, "{count:,} number", "{count:,} numbers"),
         names=names,
-        host=_host_told(plan),
+        host=phrase(_HOST[plan.rehearsal], host=plan.host),
     )
     shares = [
         phrase(
@@ -331,17 +328,12 @@ def question(plan: Plan, known: Known) -> str:
     return phrase("{asked}{share}{wider}{first}. ", asked=asked, share=share, wider=wider, first=first)
 
 
-def _host_told(plan: Plan) -> str:
-    match plan.rehearsal:
-        case Rehearsal.STAND_IN:
-            return phrase("{host} (a rehearsal on a stand-in)", host=plan.host)
-        case Rehearsal.LOOPBACK:
-            return phrase("{host} (this machine, perhaps a rehearsal)", host=plan.host)
-        case Rehearsal.NONE:
-            return plan.host
-
-
 _SHOWN_SHARES = 5
+_HOST = {
+    Rehearsal.NONE: "{host}",
+    Rehearsal.STAND_IN: "{host} (a rehearsal on a stand-in)",
+    Rehearsal.LOOPBACK: "{host} (this machine, perhaps a rehearsal)",
+}
 
 
 _USUAL_COLUMNS, _FEWEST_COLUMNS = 80, 20
@@ -511,7 +503,7 @@ def _escaped(found: re.Match[str]) -> str:
 
 
 def _console(stream: IO[str] | None) -> Console:
-    """Return a console on a stream. What is no terminal gets no escape codes, whatever FORCE_COLOR says."""
+    """Return a console on a stream. Only a terminal gets escape codes, whatever FORCE_COLOR says."""
     to = outlet(stream)
     told = os.environ.get("COLUMNS", "")
     width = _USUAL_COLUMNS if told.isdecimal() and int(told) < _FEWEST_COLUMNS else None

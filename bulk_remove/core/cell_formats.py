@@ -3,11 +3,8 @@
 A format such as `"+420 "000 000 000` shows a Czech number although the cell holds 601234501, `0,` shows thousands, and
 `;;;` shows nothing. ECMA-376, 18.8.31 has the syntax: up to four sections, for positive, negative, zero and text.
 
-Cells of a CSV file that a spreadsheet must not turn into numbers or dates.
-
-Excel reads `="0048601"` as the text 0048601. A leading tab would stay in the cell, so that nothing is found by its
-number any more, and a leading apostrophe is shown. Only letters, digits and the signs of numbers and dates are put
-between the quotes, so nothing can break out of them and run.
+For CSV files, `="0048601"` keeps a cell as text in Excel. Only letters, digits and the signs of numbers and dates are
+put between the quotes, so that nothing can break out of them and run.
 """
 
 import re

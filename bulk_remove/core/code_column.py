@@ -30,7 +30,7 @@ _NAME = re.compile(
     rf"(?=.*(?:{_A_CODE}))(?P<words>(?:{_OF_A_COUNTRY}|{_OF_A_PHONE}|{_NEUTRAL}|area|stref[ay]|orts|{_A_CODE})+)[0-9]*"
 )
 _WITHOUT_MORE = re.compile(r".*(?:prefix|prefiks|kierunkow[ya]|kier|vorwahl|predvolba|predcisli)")
-"""A code or a kod alone may be of anything."""
+"""Only "code" or "kod" may be a code of anything."""
 _ISO = "(?:alpha)?(?:[23]|31661)?"
 _COUNTRY_OF_A_PHONE = re.compile(
     rf"(?:{_OF_A_PHONE})(?:country|kraj)|isd|idd|(?:country|kraju?)?(?:codes?|kod)?iso{_ISO}"
@@ -245,7 +245,7 @@ class CodeColumn:
         return Joined(whole, problems)
 
     def _one(self, code_cell: str, cell: str) -> tuple[str, str]:
-        """Return the whole number of a row as a cell, or why it is none."""
+        """Return the whole number of a row as a cell, or what is wrong with it."""
         digits = self._normalise.spelt(cell)
         if not digits:
             return cell, ""  # it says itself what is wrong with it

@@ -1,32 +1,22 @@
 """Which column of a table holds the phone numbers: certain, or refused with the list of the columns.
 
 A column is recognised by its name, folded to small letters and digits without accents. A *strong* name says that the
-cells are phone numbers and is believed when one of them looks like it. A *weak* name could mean any number, so most
-of its cells must look like whole phone numbers. More than one candidate is never decided here: the wrong column
-would remove the wrong numbers. A *rival* is another candidate that a name does not make one: most of its cells are
-phone numbers, and its name has a word of phones, of numbers or of removal in it (`stary_numer`, `numer_do_usuniecia`).
+cells are phone numbers and is believed when one of them looks like it. A *weak* name could mean any number, so most of
+its cells must look like whole phone numbers. More than one candidate is never decided here: the wrong column would
+remove the wrong numbers. A *rival* is a column whose cells are mostly phone numbers and whose name has a word for
+phones, numbers or removal (`stary_numer`, `numer_do_usuniecia`).
 
-A column that holds something else: other numbers that have as many digits as a phone number.
+A column of other numbers is found by a rule that phone numbers pass only by chance, and by so many distinct cells that
+chance is out of the question:
 
-Each kind is told by a rule that a phone number passes by chance at most, and by so many cells that chance is out of
-the question. The chance that a column of phone numbers is taken for another kind, at the least count of cells (more
-cells make it smaller):
-
-* PESEL numbers: the month and day of a birth between 1900 and 2099 and a check digit. `48` and a mobile number never
-  have such a month (`45` to `88`); `48` and a landline's number passes 1 time in 32 at most (31 of 100 days, 1 of 10
-  check digits), 5 of them 1 time in 35 million; 5 of one switchboard, with the same "day", 1 time in 100,000.
-* NIP numbers: no number of ten digits is whole in Poland, but one in America is: 1 in 11 passes, 5 in a row 1 time in
-  161,000.
-* REGON numbers: nine digits, as a Polish number has: 1 in 10 passes, 20 in a row 1 time in 10 to the 20th. Where the
-  name does not say phones, nine of ten are enough.
-* Bank accounts: more digits than any phone number; remainder 1 of 97.
-* Dates without separators: 1 in 1,200 numbers of eight digits is one; 5 in a row 1 time in 10 to the 15th.
-* Numbers that lost their last digits end in three zeros at least: 1 in 1,000 does by chance, 5 in a row 1 time in 10
-  to the 15th. A program that writes six digits of a number leaves such ones.
-* The rest is spelt as no phone number is, but row numbers: those have at most six digits, so a range of a switchboard's
-  numbers is none of them.
-
-Cells that repeat count once where a check digit decides: one number in every row would pass as easily as one.
+* PESEL: a birth between 1900 and 2099 and a check digit. `48` and a mobile number never have such a month; with a
+  landline's number 5 cells pass 1 time in 35 million.
+* NIP: ten digits, which is a whole number only abroad; 5 cells pass 1 time in 161,000.
+* REGON: nine digits, as a Polish number has; 20 cells pass 1 time in 10 to the 20th. Where the name does not say
+  phones, nine of ten are enough.
+* Bank accounts: more digits than any phone number, remainder 1 of 97.
+* Dates of eight digits, and numbers that lost their last digits (three zeros at the end): 5 cells, 1 in 10 to the 15th.
+* The rest is not spelt like a phone number, except row numbers: those have at most six digits.
 """
 
 import difflib
@@ -398,7 +388,7 @@ def is_whole_number(cell: str) -> bool:
 
 
 def may_be_number(cell: str) -> bool:
-    """Whether a cell may hold a whole phone number of any country: it has as many digits, and is no date."""
+    """Whether a cell may hold a whole phone number of any country: it has as many digits, and is not a date."""
     return is_whole_number(cell) and not misspelling(reading(cell).text)
 
 
@@ -462,7 +452,7 @@ def says_keep(name: str) -> bool:
 
 
 def is_title(text: str) -> bool:
-    """Whether a text that stands alone in its row may be the title of a table: words, no phone number."""
+    """Whether a text that stands alone in its row may be the title of a table: words without a phone number."""
     return any(map(str.isalpha, text)) and len(text) <= _LONGEST_TITLE and not _holds_number(text, ())
 
 
@@ -511,7 +501,7 @@ def _rivals(header: Sequence[str], samples: Sequence[Sequence[str]], chosen: int
 
 
 def _doubts(header: Sequence[str], samples: Sequence[Sequence[str]], chosen: int, region: str) -> Iterator[str]:
-    """Yield what speaks against a column that was named: another one looks like phone numbers, perhaps it alone."""
+    """Yield what speaks against a column that was named: another one looks like phone numbers."""
     rivals = _rivals(header, samples, chosen, region)
     if _mostly(_column(samples, chosen), is_whole_number):
         told = "Column '{other}' looks like phone numbers, too; '{name}' was chosen with --column."

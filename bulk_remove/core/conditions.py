@@ -1,13 +1,12 @@
-"""Columns beside the phones that say which rows are meant: yes and no, and what `--where` asks of a row.
+"""What other columns and the whole input say about the rows: conditions, campaigns, and numbers that lost digits.
 
-A file of all customers with a column `zgoda` is not a list of numbers to remove. Whether TAK or NIE is meant, nobody
-can tell from the file: such a column is told with its counts, and `--where` chooses.
+A file of all customers with a column `zgoda` is not a list of numbers to remove. The file does not say whether TAK or
+NIE is meant, so such a column is reported with its counts, and `--where` chooses.
 
-What the cells of an input say of each other: what is a number in one file has lost digits in another.
+A number in one file may be damage in another (`WholeInput`): the input is read once under the given rules, and again
+where `WholeInput.rules` returns others.
 
-The input is read once under the rules that were given. Where `WholeInput.rules` then returns others, it is read again.
-
-What a campaign's identifier is: five letters or digits, as Thulium documents it. Zeros in front belong to it.
+A campaign's identifier is five letters or digits, as Thulium documents it; zeros in front belong to it.
 """
 
 import re
@@ -239,7 +238,7 @@ class WholeInput:
 
 
 _STEPS = frozenset({1, 2, 3, 5, 10, -1, -2, -3, -5, -10})
-_RUN = 10  # so many numbers in equal steps are no chance
+_RUN = 10  # so many numbers in equal steps are not chance
 _SHORTEST = 7  # internal numbers do count up
 _DIGITS = 10
 

@@ -34,10 +34,10 @@ class Rest(StrEnum):
 
     ABROAD = "abroad"
     """A number abroad as it is dialled: in `national` form, and in `zeros` where two zeros are dialled."""
-    INTERNAL = "internal"  # three to six digits, which have one form alone
+    INTERNAL = "internal"  # three to six digits, which have only one form
     OTHERWISE = "otherwise"
     """Digits enough for a whole number, written as no form writes them: it can be asked for in none."""
-    NO_NUMBER = "no number"  # anything else, which is none of the numbers that are sent
+    NO_NUMBER = "no number"  # anything else, which is never sent
 
 
 Held = Mapping[str, int]  # how many of the numbers looked at are written in which way: by `AlsoTry`, or by `Rest`
@@ -106,7 +106,7 @@ class Forms:
         return any(count for way, count in held.items() if way != Rest.NO_NUMBER) and not self.unasked(held)
 
     def planned(self, number: str) -> str:
-        """Return the planned form of a number in any of its forms; what is no form of any is returned as it is."""
+        """Return the planned form of a number in any of its forms; anything else is returned as it is."""
         if not self._leads:
             return number
         text = f"+{number[2:]}" if number.startswith("00") else number
@@ -132,7 +132,7 @@ class Forms:
         raise InvariantError("a number is in a form that is not asked for")
 
     def _ranked(self, number: str) -> Iterator[tuple[str, int]]:
-        """Yield the forms in the order in which they are asked for; most calls need the first ones alone."""
+        """Yield the forms in the order in which they are asked for; most calls need only the first ones."""
         planned = self.planned(number)
         yield planned, 0
         digits = self._normalise.country_code_and_number(planned) if self._leads else ""
@@ -154,13 +154,13 @@ _CLEAN = re.compile(r"\+?[0-9]+")
 _INTERNAL_DIGITS = range(MIN_DIGITS, 7)
 _INTERNAL_SHARE = 0.1
 """One short number among many may be a trial of somebody: it is not a sign that the campaign calls such numbers."""
-_LONGEST = 200  # what is longer is no phone number, whatever is in it
+_LONGEST = 200  # what is longer is not a phone number, whatever is in it
 
 
 def forms_held(numbers: Iterable[object], region_name: str) -> Held:
-    """Count how the numbers of a campaign's records are written; what is neither a text nor a whole number is none."""
+    """Count how the numbers of a campaign's records are written; only texts and whole numbers count."""
     region = region_of(region_name)
-    # Of all formats this one alone reads bare digits that begin with another country's code.
+    # Only this format reads bare digits that begin with another country's code.
     read = Normaliser(NumberRules(NumberFormat.DIGITS, region_name)).country_code_and_number
     texts = (str(number) if type(number) in {int, str} else "" for number in numbers)
     return dict(Counter(str(_way(text, region, read(text) if _CLEAN.fullmatch(text) else "")) for text in texts))

@@ -1,20 +1,15 @@
 """The life of a number: where it stands, what one attempt can mean for it, and what is in doubt.
 
-A number begins `UNSENT`. Each attempt that carries it ends in exactly one event for it, and each event moves it to
-the next phase. `next_phase` is the whole theory; what it excludes cannot happen, so it raises: that is a bug.
+A number begins `UNSENT`. Each attempt that carries it ends in exactly one event for it, and each event moves it to the
+next phase (`next_phase`). A transition that cannot happen raises: it is a bug.
 
-Doubt goes beside the phases. Once a request brought no verdict for a number and may have been carried out, "none
-found" no longer means "was never there", it means `PRESUMED_REMOVED`; and a count of records is a lower bound. Doubt
-is never forgotten, for a later run may ask again. A number that a reply passes over is doubted too, for the server may
-have understood it in another form and acted. Where the status does not tell of the doubt, the report's `detail` does,
-in one of two fixed sentences, so that a report alone is enough to go on from.
+A number is in doubt once a request for it that brought no verdict may have been carried out, or a reply left it out.
+Then "none found" means `PRESUMED_REMOVED`, and a count of records is a lower bound. Doubt is never forgotten: where the
+status does not show it, the report's `detail` ends with one of two fixed sentences, so that a report is enough to go on
+from. Whether a request may have been carried out is a question of time (`Fastest`), which each reply answers better.
 
-Whether a request without a verdict may have been carried out is a question of time (`Fastest`). The answer gets better
-with every reply, so each number keeps how long such a request took, and is judged by that when it gets its verdict.
-
-A number that may stand in the campaign in another form is asked for in one form after the other. While some are left,
-"none found" is no verdict on the number: it waits in `OTHER_FORM`. A form that the server refuses cannot be in the
-campaign, so there a refusal counts as "none found".
+With several forms of a number, "none found" is not a verdict while forms are left: the number waits in `OTHER_FORM`. A
+form that the server refuses cannot be in the campaign, so there a refusal counts as "none found".
 """
 
 from enum import StrEnum
@@ -230,17 +225,12 @@ def explain(state: NumberState) -> str:
     """Return the report's `detail`: what was said of the number, else what its status means where that is not plain."""
     detail = state.detail or _meaning(state)
     call = GONE_MEANWHILE if state.phase == Phase.NOT_EXIST and gone_meanwhile(state) else ""
-    told = (detail, "" if call in detail else call, _doubt(state, explained=bool(detail)))
-    return " ".join(filter(None, told))
-
-
-def _doubt(state: NumberState, *, explained: bool) -> str:
-    """Return the sentence of doubt where nothing else tells of it: neither the status nor what explains that."""
-    if not is_doubted(state.phase):
-        return ""
-    if state.removed:
-        return AT_LEAST
-    return "" if explained and status_of(state.phase) in _TOLD_BY_STATUS else DOUBT
+    doubt = ""
+    if is_doubted(state.phase):
+        # Where nothing else shows it: neither the status nor what explains that.
+        shown = detail and status_of(state.phase) in _TOLD_BY_STATUS
+        doubt = AT_LEAST if state.removed else "" if shown else DOUBT
+    return " ".join(filter(None, (detail, "" if call in detail else call, doubt)))
 
 
 def _meaning(state: NumberState) -> str:

@@ -54,7 +54,7 @@ def check_invalid_share(
             "{count:,} of {rows:,} rows ({share}) have no number that can be sent; the limit is {max_share:g}%: "
             "{reasons}{more}. Nothing was sent.",
             rows=rows,
-            share=_rounded_up(share, 1),
+            share=f"{_decimals_up(share * 100, 1)}%",
             max_share=100 * max_share,
             reasons=reasons,
             more=more,
@@ -62,7 +62,7 @@ def check_invalid_share(
         phrase(
             "Look at them with plan: the column may be the wrong one, or the export damaged. If they "
             "are right, let them through with --max-invalid {share}.",
-            share=_rounded_up(share, 0),
+            share=f"{_decimals_up(share * 100, 0)}%",
         ),
     )
 
@@ -217,15 +217,10 @@ def parse_share(text: str, flag: str = "--max-invalid") -> float:
     return float(share)
 
 
-def _rounded_up(share: Fraction, decimals: int) -> str:
-    """Return a share in percent that is not less than it."""
-    return f"{_decimals_up(share * 100, decimals)}%"
-
-
 def share_told(count: int, records: int) -> str:
     """Return the share of the records in percent, not less than it is, the more precisely the smaller it is."""
     share = Fraction(count, records)
-    return _rounded_up(share, 1 if share * 10 >= 1 else 4)
+    return f"{_decimals_up(share * 100, 1 if share * 10 >= 1 else 4)}%"
 
 
 def _decimals_up(value: Fraction, decimals: int) -> str:

@@ -1,10 +1,8 @@
 """The value types that everything else is written in. All of them are frozen.
 
-Values of which most are alike, each kind of them kept once ("dictionary encoding", as in Parquet and Arrow).
-
-Of the thousands of numbers of a run nearly all share their fate with their neighbours: they differ in the ids of their
-records alone. So what is decided of a number is decided once for each kind in its chunk, not once for each number,
-and by the same functions; what is stored and reported is stored and written once for each kind.
+Of the thousands of numbers of a run nearly all have the same fate and differ only in the ids of their records. So
+`Alike` keeps each kind of value once ("dictionary encoding", as in Parquet and Arrow): what is decided, stored or
+reported is done once for each kind.
 """
 
 import re
@@ -13,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import repeat
-from typing import Any, Final, Generic, NamedTuple, Protocol, Self, TypeVar, overload
+from typing import Final, Generic, NamedTuple, Protocol, Self, TypeVar, overload
 
 from bulk_remove.language import one_line
 
@@ -103,7 +101,7 @@ class Alike(Sequence[K], Generic[K]):
         return self._value(self.which[place], () if self.ids is None else self.ids[place])
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Sequence) and len(self) == len(other) and all(map(_same, self, other))
+        return isinstance(other, Sequence) and [*self] == [*other]
 
     def __hash__(self) -> int:
         return hash(tuple(self))
@@ -169,10 +167,6 @@ def _added(mine: Sequence[Ids] | None, more: Sequence[Ids] | None) -> Sequence[I
     return [_short(long_form(a) + long_form(b)) for a, b in zip(mine, more, strict=True)]
 
 
-def _same(mine: Any, other: Any) -> bool:
-    return bool(mine == other)
-
-
 class Status(StrEnum):
     """What the report says of a number."""
 
@@ -216,7 +210,7 @@ REPORT_COLUMNS = (
 
 
 class Rehearsal(StrEnum):
-    """Why what a run brings is not to be taken for proof: the server says that it is none, or it is this machine."""
+    """Why a run's result is not proof: the server says that it is a stand-in, or it is this machine."""
 
     NONE = ""
     STAND_IN = "stand-in"
@@ -346,10 +340,10 @@ class NumberState(NamedTuple):
 class Outcome:
     """What became of one number, as it stands in the report."""
 
-    number: str  # as it was sent; of a text that is no phone number the text itself
+    number: str  # as it was sent; or the text itself where it is not a phone number
     status: Status  # what the server really did, as far as that is known
     removed_records: int  # how many records it said it removed
-    record_ids: tuple[int | str, ...]  # their ids, where it told them
+    record_ids: tuple[int | str, ...]  # their ids, where it named them
     attempts: int  # how many requests left for this number
     busy_rounds: int  # how many of them found it in a call
     detail: str  # what is not plain, in words; else empty

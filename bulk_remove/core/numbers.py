@@ -12,18 +12,14 @@
 | `60123455`, `6012345551`      | refused          | refused         | refused          | refused           |
 | `441`, with internal numbers  | as it is         | as it is        | as it is         | as it is          |
 
-A cell passes three gates. *Spelling*: what a program puts around the digits is taken away, then a positive grammar
-holds: digits, single formatting characters, matched parentheses and one plus in front; what it does not know is
-refused, and only the reason is looked for. *Length*: with a country code (a plus, the region's international prefix,
-or digits too long for a national number of the region that go on after its code as long as a mobile one) the numbering
-plan decides. Without one the number is whole: as long as a mobile one, or a subscriber's by the plan; or it is an
-internal one of three to six digits, where these are let through. A whole number that goes on after a space or a dash
-has an extension. *Reading back*: the number formed must mean the same when it is read again, for the report may become
-the next run's input.
+A cell passes three gates. *Spelling*: only digits, single formatting characters, matched parentheses and one plus in
+front are accepted. *Length*: with a country code the numbering plan decides; without one the number must be as long
+as a mobile one, a subscriber's by the plan, or an internal one where these are allowed. What follows a whole number
+behind a space or a dash is an extension. *Reading back*: the number formed must mean the same when it is read again,
+because the report may become the next run's input.
 
-Bare digits that are too long for the region and that a plus in front would make a number are refused where the
-campaign's form writes that plus or the prefix: a spreadsheet takes both away. Sent as they stand they would be
-reported as not there, while the number with its prefix stays in the campaign.
+Bare digits that are too long for the region and that a plus would make a number are refused where the campaign's form
+writes that plus or prefix: a spreadsheet removes both, and the bare digits would be reported as not there.
 
 A cell with several numbers is split where that is certain.
 """
@@ -327,7 +323,7 @@ class Normaliser:
         return number.removeprefix(prefix) if prefix and number.startswith(prefix) else ""
 
     def _problem_with_code(self, digits: str) -> str:
-        """Return why digits with their country code are no number, or cannot be brought to the campaign's form."""
+        """Return why digits with their country code are not a number, or cannot be brought to the campaign's form."""
         region = self._region
         own = digits.startswith(region.country_code)
         national = digits.removeprefix(region.country_code)
@@ -359,7 +355,7 @@ class Normaliser:
         return number.startswith(code) and len(number) - len(code) in self._region.full_lengths
 
     def _problem_without_code(self, number: str) -> str:
-        """Return why digits that are no whole national number must not be sent, or an empty text."""
+        """Return why digits that are not a whole national number must not be sent, or an empty text."""
         if self._is_internal(number):
             return "" if self._rules.internal_numbers else _INTERNAL
         if len(number) < MIN_DIGITS:
@@ -386,7 +382,7 @@ class Normaliser:
         return number[0] != "+" and MIN_DIGITS <= len(number) <= MAX_INTERNAL_DIGITS and not self.is_whole(number)
 
     def _is_abroad(self, number: str) -> bool:
-        """Tell whether bare digits, which are no whole national number, are one with a plus in front."""
+        """Tell whether bare digits that are not a whole national number are one with a plus in front."""
         region = self._region
         certain = number.startswith(region.country_code) or len(number) <= region.longest
         return len(number) > max(region.full_lengths) and not problem_in_plan(number, certain=certain)

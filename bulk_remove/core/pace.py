@@ -8,22 +8,16 @@ Two rules, both on values:
   n-th departure back (n = the ceiling, rounded up) is at least n/ceiling seconds old. So no window of one second ever
   holds more requests than the ceiling, and an uneven past is never caught up in a burst.
 
-The ceiling itself never moves. How fast slots follow is the rate: how many requests a second the server accepts, found
-by trying. It is a state machine on values. Rules like CUBIC's (RFC 9438; the adaptive retries of AWS's SDKs) saw up and
-down about the limit and have a few in a hundred requests refused for ever. This one looks for the limit, then stays
-just under it:
+The rate, in three sentences. *It climbs*, fast at first and later ever more rarely and gently, until a request is
+refused. *A refusal lowers it* to what the server let through, where it is held the longer the more the refusal cost;
+and while everything is refused, one request at a time knocks ever more rarely. *If six refusals in a row come as often
+although each lowered the rate, they are noise*: the rate goes back to where it was, and as many refusals as that are
+tolerated from then on, until it asks anew.
 
-* *Seek.* From a modest start the rate doubles every few seconds, until a request is refused.
-* *Drop.* A refusal (429, 503) lowers the rate at once to what was *measured*: a limiter that refuses is empty, so what
-  it accepts from one refusal to the next is what it lets through, exactly, whatever it had saved up before. A request
-  that left before the last drop tells nothing new. A limiter that lets nothing through for seconds has a budget for a
-  longer time, so the time shut out counts, too.
-* *Hold.* The rate stays a little below that. Each time that the limit is found at the same place, longer: as long as
-  keeps refusals and pauses rare.
-* *Probe.* Then it climbs, first hardly, then faster and faster: a limit that has not moved is met with a small excess
-  and the rate goes back to what was held; one that has moved far is found within half a minute.
-
-The clock of hold and probe stands still while the rate is not what holds requests up: what is not tried is not learnt.
+In doubt a refusal means a limit. Six refusals that a limit causes do not look like noise: what a limiter accepts from
+one refusal to the next is what it lets through, whatever it had saved up before, so after two or three the rate is
+below it. More than a third of refusals is always a limit, and so is a time in which nothing is accepted: a penalty,
+or a budget for a longer time that is used up, in which case the time of waiting counts, too.
 
 How many requests are sent at once depends on the reply times, by another state machine. After TCP Vegas (Brakmo,
 Peterson, 1995) and the gradient limits of Netflix's concurrency-limits: replies that take longer than those to a
@@ -36,7 +30,6 @@ were none for a while, a round is sent at half the limit to see.
 """
 
 from fractions import Fraction
-from itertools import accumulate
 from math import ceil, exp2
 from typing import NamedTuple
 
@@ -115,66 +108,53 @@ def spread(pace: Pace, requests: int, now_us: int, until_us: int) -> Pace:
 
 
 FLOOR = 0.25
-"""Requests a second that are always tried, in the worst of times: one in four seconds."""
+"""Requests a second that are always tried while anything is accepted."""
 MARGIN = 0.98
-"""The share of the measured rate that is held."""
+"""The share of a limit that is held."""
 SEEK_DOUBLES_US = 4 * SECOND_US
-PROBE_LINEAR = 0.1
-PROBE_LINEAR_US = 20 * SECOND_US
-"""A probe adds this share evenly over that time: a limit that has not moved is met gently ..."""
-MOVED = 1.5
-"""A limit so many times higher than what was held is another one."""
-PROBE_DOUBLES_US = 3 * SECOND_US
-"""... and then doubles its excess this often: one that has moved is found soon."""
-HOLD_FIRST_US = 10 * SECOND_US
-HOLD_DOUBLED_US = 60 * SECOND_US
-HOLD_MAX_US = 600 * SECOND_US
-COST_SHARE = 60
-"""A pause after a failed probe is at most this part of the hold that follows."""
-REQUESTS_PER_REFUSAL = 200
-"""So many requests are held for each one refused: half a per cent at most."""
+PROBE_SHARE, PROBE_US, PROBE_DOUBLES_US = 0.1, 20 * SECOND_US, 3 * SECOND_US
+"""A probe adds this share evenly over that time, then doubles what it added: a limit that stayed is met gently."""
+HOLD_FIRST_US, HOLD_NOISE_US, HOLD_MAX_US = 10 * SECOND_US, 60 * SECOND_US, 600 * SECOND_US
+REQUESTS_PER_REFUSAL, TIMES_SHUT_OUT, CYCLES = 200, 60, 1.5
+"""For how many requests per refusal, times the wait, and times the whole cycle a limit found again is held."""
 SAME_PLACE = 0.1
-"""Limits that are closer together than this share are one limit."""
-ANOTHER_PLACE = 0.3
-"""Limits that are further apart have nothing to do with each other."""
-BLIND_DROP = 0.7
-"""What is left of the rate after a refusal before enough was accepted to measure anything."""
-MEASURABLE = 3
-"""So many accepted requests make a measurement."""
+LEAST_LEFT_FIRST, LEAST_LEFT, MOST_LEFT = 0.85, 0.7, 0.85
+"""What a refusal leaves of the rate: at the least the first time, then later, and at the most once many came."""
 SAVED_UP_US = SECOND_US
-"""What a limiter may save up while less is sent: a second's worth, the usual size of a bucket, until it shows more."""
-SAVED_UP_MAX_US = 8 * SECOND_US
-LONG_PAUSE_US = 10 * SECOND_US
-"""A shorter pause is a penalty, a longer one may be what is left of the time of a budget."""
+"""A limiter may save up requests while less is sent: those of a second, the usual size of a bucket."""
+KNOCK_FIRST_US, KNOCK_MAX_US = SECOND_US // 2, 60 * SECOND_US
+SHUT_OUT_US, SHUT_OUT_REQUESTS, LONG_WAIT_US = 2 * SECOND_US, 4, 10 * SECOND_US
+"""To be shut out is to wait for so long and for the time of so many requests; a long wait may be a used-up budget."""
+SLOWER_US, CYCLE_MAX_US = 10 * SECOND_US, 60 * SECOND_US
+"""A probe is slower by each so many microseconds from one time shut out to the next."""
+SIGNS = 6
+"""So many refusals in a row, each at a lower rate than the one before, tell noise from a limit."""
+RARER, CHANCE, ENOUGH_FIRST, ENOUGH_MAX = 2.5, 1 / 50, 60, 500
+DEEP_ENOUGH, DEEPEST = 0.7, 0.5
+NOISE_MOST, NOISE_LASTS = 1 / 3, 300
+"""More than this share of refusals is always a limit; after so many refusals noise is asked about anew."""
+TOLERATED, CREDIT_MOST = 2.5, 8.0
+"""So many times the known noise is tolerated, and a bunch of so many refusals."""
 TELLING = 20
-"""So many requests lately make a rate worth to be told."""
-SHUT_FIRST_US = SECOND_US // 2
-SHUT_MAX_US = 5 * SECOND_US // 2
-SHUT_LONG_US, SHUT_LONG = 2 * SECOND_US, 4
-"""Shut out for so long, and for the time of so many requests, is no matter of a moment: a budget for a longer time, its
-*period*, is used up."""
-PERIOD_MAX_S = 120
-PERIOD_MAX_US = PERIOD_MAX_S * SECOND_US
-PERIODS_HELD = 1.5
-"""A rate counts as borne when it was held for so many periods: one of them was whole."""
-SLOWER_PROBE_US = 10 * SECOND_US
-"""So many microseconds of a period make a probe slower once more: its excess must fit into one period."""
-LATELY_S = 30
-"""So many of the last seconds are looked at for what goes through lately."""
+
+
+class Trial(NamedTuple):
+    """Are the refusals noise? `base` and `seeking` are restored if so; `gaps` are the requests between refusals."""
+
+    base: float
+    seeking: bool
+    gaps: tuple[int, ...] = ()
 
 
 class Rate(NamedTuple):
     """What is known of the server's limit. Rates in requests a second, times in microseconds of one monotonic clock.
 
-    `base` is the rate that is sought from or held, since `since_us`, for `hold_us`. `period_us` is the time for which
-    the server has a budget, 0 where it seems to have none; `saved_up_us` is how much time's worth it seems to save up.
-    `good` is a rate that was held for its whole time before the last refusal, 0.0 if there was none. `dropped_us` is
-    when a refusal last lowered the rate; `sent` requests have left since, and whether one of them was accepted is
-    `fresh`. `bold` tells that the rate was lowered to what may have been saved up only. `pause_us` is how long the
-    server asked to wait then, `span_us` the time before. `shut_us` is the distance of
-    requests while all are refused, 0 when they are not, since `shut_from_us`. `wall` is where the limit was last
-    found, `level` how often in a row, `refusals` how many were refused that time. `recent` counts departures by
-    second, the last since `recent_at_us`.
+    `base` is sought from or held, since `since_us`, for `hold_us`; `wall` is where the limit was last found.
+    `taken` counts requests that were not refused, of which `marked` left before `mark_us`: from there on is measured.
+    `cut_us` is when the refused request left, None once one was accepted since; a request that left before `dropped_us`
+    tells nothing new. While all are refused they are `knock_us` apart; next time this begins with `silence_us`.
+    `cycle_us` is the time from one shut-out to the next. `noise` is the share of refusals that do not depend on the
+    rate, for the next `noise_left` of them, and `credit` how many may still come.
     """
 
     ceiling: float
@@ -182,62 +162,50 @@ class Rate(NamedTuple):
     since_us: int
     seeking: bool = True
     hold_us: int = HOLD_FIRST_US
-    period_us: int = 0
-    good: float = 0.0
-    dropped_us: int = 0
-    sent: int = 0
-    fresh: bool = True
-    saved_up_us: int = SAVED_UP_US
-    bold: bool = False
-    pause_us: int = 0
-    span_us: int = 0
-    shut_us: int = 0
-    shut_from_us: int = 0
     wall: float = 0.0
-    level: int = 0
-    refusals: int = 0
-    recent_at_us: int = 0
-    recent: tuple[int, ...] = (0,)
+    taken: int = 0
+    marked: int = 0
+    mark_us: int = 0
+    cut_us: int | None = None
+    dropped_us: int = 0
+    knock_us: int = 0
+    silence_us: int = KNOCK_FIRST_US
+    cycle_us: int = 0
+    noise: float = 0.0
+    noise_left: int = 0
+    credit: float = 0.0
+    trial: Trial | None = None
 
 
 def rate_from(start: float, ceiling: float, now_us: int) -> Rate:
     """Return the state at the start; `start` and `ceiling` in requests a second, greater than 0."""
-    return Rate(ceiling, min(start, ceiling), now_us, dropped_us=now_us, recent_at_us=now_us)
+    return Rate(ceiling, min(start, ceiling), now_us, dropped_us=now_us, mark_us=now_us - SAVED_UP_US)
 
 
 def rate_at(rate: Rate, now_us: int) -> float:
     """Return the requests a second that may be sent now, never above the ceiling."""
-    if rate.shut_us:
-        wanted = SECOND_US / rate.shut_us
-    elif rate.seeking:
+    if rate.knock_us:
+        return min(rate.ceiling, SECOND_US / rate.knock_us)
+    if rate.seeking:
         wanted = rate.base * exp2(min(32.0, (now_us - rate.since_us) / SEEK_DOUBLES_US))
     else:
-        wanted = rate.base * (1 + _excess(rate, now_us - rate.since_us - hold_of(rate)))
+        probing_us = now_us - rate.since_us - rate.hold_us
+        wanted = rate.base * (1 + _excess(probing_us / max(1.0, rate.cycle_us / SLOWER_US)))
     return min(rate.ceiling, max(FLOOR, wanted))
 
 
 def borne_at(rate: Rate, now_us: int) -> float | None:
-    """Return the rate that the server bore, what a probe adds left out; None before enough has left to tell."""
-    if rate.shut_us or sum(rate.recent) < TELLING:
+    """Return the rate that the server accepts, what a probe adds left out; None before enough has left to say."""
+    if rate.knock_us or rate.taken < TELLING:
         return None
     return rate_at(rate, now_us) if rate.seeking else min(rate.ceiling, rate.base)
 
 
-def _excess(rate: Rate, probing_us: int) -> float:
+def _excess(probing_us: float) -> float:
     """Return by which share of what is held a probe is above it."""
-    slowness = max(1, rate.period_us // SLOWER_PROBE_US)
-    linear_us = PROBE_LINEAR_US * slowness
-    if probing_us <= linear_us:
-        return PROBE_LINEAR * max(0, probing_us) / linear_us
-    return PROBE_LINEAR * exp2(min(32.0, (probing_us - linear_us) / (PROBE_DOUBLES_US * slowness)))
-
-
-def hold_of(rate: Rate) -> int:
-    """Return how long the rate is held, in microseconds: the longer, the more requests the last probe had refused."""
-    if not rate.level:
-        return rate.hold_us
-    earned_us = rate.refusals * REQUESTS_PER_REFUSAL * SECOND_US / rate.base
-    return min(HOLD_MAX_US, max(rate.hold_us, round(earned_us)))
+    if probing_us <= PROBE_US:
+        return PROBE_SHARE * max(0.0, probing_us) / PROBE_US
+    return PROBE_SHARE * exp2(min(32.0, (probing_us - PROBE_US) / PROBE_DOUBLES_US))
 
 
 def idled(rate: Rate, idle_us: int) -> Rate:
@@ -249,7 +217,7 @@ def recapped(rate: Rate, ceiling: float, now_us: int) -> Rate:
     """Keep to another ceiling from now on. What lay above the old one was never tried: it is climbed to from there."""
     if rate_at(rate, now_us) < rate.ceiling:
         return rate._replace(ceiling=ceiling)
-    base = rate.ceiling if rate.seeking else rate.base  # what was measured is known to be borne
+    base = rate.ceiling if rate.seeking else rate.base  # what was measured is known to be accepted
     return rate._replace(ceiling=ceiling, base=base, since_us=max(rate.since_us, now_us))
 
 
@@ -261,191 +229,145 @@ def rested(rate: Rate, from_us: int, now_us: int) -> Rate:
 
     return rate._replace(
         since_us=moved(rate.since_us),
+        mark_us=moved(rate.mark_us),
+        cut_us=None if rate.cut_us is None else moved(rate.cut_us),
         dropped_us=moved(rate.dropped_us),
-        shut_from_us=moved(rate.shut_from_us),
-        recent_at_us=moved(rate.recent_at_us),
     )
 
 
 def departed(rate: Rate, now_us: int) -> Rate:
-    """Take note that a request leaves."""
-    recent_at_us, recent = rate.recent_at_us, rate.recent
-    passed = (now_us - recent_at_us) // SECOND_US
-    if passed > 0:
-        recent = (*recent, *(0,) * min(passed, PERIOD_MAX_S))[-PERIOD_MAX_S:]
-        recent_at_us += passed * SECOND_US
-    recent = (*recent[:-1], recent[-1] + 1)
-    return rate._replace(sent=rate.sent + 1, recent=recent, recent_at_us=recent_at_us)
+    """Take note that a request leaves. What a probe finds is measured from its beginning."""
+    probe_us = rate.since_us + rate.hold_us
+    if not rate.seeking and rate.cut_us is None and rate.mark_us + SAVED_UP_US < probe_us <= now_us:
+        rate = rate._replace(mark_us=probe_us - SAVED_UP_US, marked=rate.taken)
+    return rate._replace(taken=rate.taken + 1)
 
 
-def accepted(rate: Rate, departed_us: int, now_us: int) -> Rate:
-    """Take note of a request that the server took on, when its reply came."""
-    if rate.fresh or departed_us < rate.dropped_us:
+def accepted(rate: Rate, departed_us: int, later: int, now_us: int) -> Rate:
+    """Take note of a request that the server took on, when its reply came; `later` ones have left after it."""
+    if rate.noise:
+        rate = rate._replace(credit=min(CREDIT_MOST, rate.credit + TOLERATED * rate.noise))
+    if rate.cut_us is None or departed_us < rate.dropped_us:
         return rate
-    rate = rate._replace(fresh=True)
-    if rate.shut_us:
-        return _reopened(rate, departed_us, now_us)
-    if rate.period_us and not rate.pause_us and not rate.seeking:
-        # More was let through at once: no budget is used up.
-        return rate._replace(period_us=0, wall=rate.base / MARGIN)
-    return rate
+    return _opened(rate, rate.cut_us, departed_us, later, now_us)
 
 
 def refused(rate: Rate, departed_us: int, later: int, now_us: int, pause_us: int = 0) -> Rate:
-    """Slow down at once, as the server asked for.
-
-    `later` is how many requests have left after this one, `pause_us` how long the server asked to wait, 0 when it did
-    not say.
-    """
+    """Slow down at once, unless it is noise. `pause_us` is how long the server asked to wait, 0 if it did not say."""
+    rate = rate._replace(taken=rate.taken - 1)
     if departed_us < rate.dropped_us:
-        return rate._replace(refusals=rate.refusals + 1)
-    if not rate.fresh:
-        return _shut_out(rate, now_us, pause_us)
-    was = rate_at(rate, now_us)
-    probing = not rate.seeking and now_us - rate.since_us > hold_of(rate)
-    good = rate.base if probing else 0.0
-    span = max(0, rate.sent - later - 1)
-    span_us = max(1, departed_us - rate.dropped_us - rate.pause_us)
-    cycle_us = _cycle_us(rate, span, span_us, pause_us)
-    if cycle_us:
-        found = _Found(_in_last(rate, cycle_us - pause_us, of_us=cycle_us), rate.saved_up_us)
-    elif probing or rate.seeking:
-        found = _climbed(rate, good, now_us)
-    else:
-        found = _exceeded(rate, was, span, span_us)
-    limit = min(was, found.limit)
-    period_us = min(PERIOD_MAX_US, cycle_us) or (rate.period_us if limit < MOVED * rate.base else 0)
-    level, wall = _level(rate, limit, borne=probing), limit
-    if period_us and not cycle_us:  # the end of the time shut out will show the limit
-        level, wall = rate.level, rate.wall
+        return rate
+    if rate.noise_left and rate.credit >= 1:
+        return rate._replace(credit=rate.credit - 1, noise_left=rate.noise_left - 1)
+    if rate.cut_us is not None:
+        return _knocking(rate, now_us, pause_us)
+    climbing = rate.seeking or now_us - rate.since_us > rate.hold_us
+    sent = max(0, rate.taken - rate.marked - later)
+    trial = None if climbing or rate.trial is None else rate.trial._replace(gaps=(*rate.trial.gaps, sent)[-SIGNS:])
+    if trial and rate_at(rate, now_us) <= DEEP_ENOUGH * trial.base and _no_rarer(trial.gaps):
+        return _restored(rate, trial, now_us + pause_us)
+    base = _cut(rate, trial, sent, departed_us, now_us, climbing=climbing)
+    noise = rate.noise if rate.noise_left else 0.0
     return rate._replace(
-        base=max(FLOOR, min(was, max(good, MARGIN * limit))),
+        base=base,
         since_us=now_us + pause_us,
         seeking=False,
-        hold_us=_hold_us(level, pause_us, period_us),
-        period_us=period_us,
-        good=good,
-        saved_up_us=found.saved_up_us,
-        bold=found.bold,
+        hold_us=HOLD_FIRST_US,
+        cut_us=departed_us,
         dropped_us=now_us,
-        sent=0,
-        fresh=False,
-        pause_us=pause_us,
-        span_us=span_us,
-        wall=wall,
-        level=level,
-        refusals=1 if probing else rate.refusals + 1,
+        noise=noise,
+        credit=CREDIT_MOST / 2 if noise else 0.0,
+        trial=None if noise else trial or Trial(base, rate.seeking and not rate.noise),
     )
 
 
-class _Found(NamedTuple):
-    """A limit that was met, how much time's worth the limiter seems to save up, and whether that was left out."""
-
-    limit: float
-    saved_up_us: int
-    bold: bool = False
-
-
-def _cycle_us(rate: Rate, span: int, span_us: int, pause_us: int) -> int:
-    """Return the time for which the server gives a budget, where a pause shows that; else 0.
-
-    What is used up in less than twice the time until there is more is a budget for both times together.
-    """
-    if pause_us >= max(LONG_PAUSE_US, span_us / 2) and span >= MEASURABLE:
-        return span_us + pause_us
-    return rate.period_us if pause_us else 0
+def _cut(rate: Rate, trial: Trial | None, sent: int, departed_us: int, now_us: int, *, climbing: bool) -> float:
+    """Return what a refusal leaves of the rate: what was let through since the mark, within bounds."""
+    was = rate_at(rate, now_us)
+    let_through = (sent - 1) * SECOND_US / max(1, departed_us - rate.mark_us) / (1 - rate.noise)
+    least = (LEAST_LEFT if trial or rate.noise else LEAST_LEFT_FIRST) * was
+    most = was
+    if trial:
+        least = max(least, DEEPEST * trial.base) if sent > 1 else least
+        most = MOST_LEFT * was if len(trial.gaps) > SIGNS // 2 - 1 else was
+    base = MARGIN * max(least, min(most, let_through))
+    if climbing and not rate.seeking and not rate.noise:
+        base = max(rate.base, base)  # it was held for its whole time
+    return max(FLOOR, min(was, base))
 
 
-def _climbed(rate: Rate, good: float, now_us: int) -> _Found:
-    """Return the limit that the rate climbed past; where it seems to be a new one, boldly."""
-    saved_up_us = 0 if good and rate.bold else rate.saved_up_us  # what was tried boldly was borne: nothing is saved up
-    limit = _lately(rate, now_us, saved_up_us)
-    if limit < good or saved_up_us > SAVED_UP_US:
-        saved_up_us = saved_up_us * 3 // 4
-    bold = abs(limit - rate.wall) > ANOTHER_PLACE * limit
-    return _Found(_lately(rate, now_us, 0) if bold else limit, saved_up_us, bold)
+def _no_rarer(gaps: tuple[int, ...]) -> bool:
+    """Tell whether so many refusals came as often at the lowest rates as at the first ones, amid accepted requests."""
+    half = SIGNS // 2
+    return len(gaps) == SIGNS and sum(gaps[half:]) <= RARER * sum(gaps[:half]) and _share(gaps) <= NOISE_MOST
 
 
-def _exceeded(rate: Rate, was: float, span: int, span_us: int) -> _Found:
-    """Return the limit that is lower than what was held: what went through since the last refusal."""
-    saved_up_us = rate.saved_up_us
-    if rate.good:  # just after a climb: more was saved up than was thought
-        saved_up_us = min(SAVED_UP_MAX_US, 2 * saved_up_us)
-    if rate.bold or rate.good:
-        saved_up_us = max(SAVED_UP_US, saved_up_us)
-    if span < MEASURABLE:
-        return _Found(BLIND_DROP * was, saved_up_us)
-    limit = (span - 0.5) * SECOND_US / (span_us + min(rate.pause_us, SAVED_UP_US))
-    return _Found(max(was / 2, limit), saved_up_us)
+def _share(gaps: tuple[int, ...]) -> float:
+    return len(gaps) / (len(gaps) + sum(gaps))
 
 
-def _level(rate: Rate, limit: float, *, borne: bool) -> int:
-    """Return how often the limit was found here, by probes from a rate that was borne; less sure where it was not."""
-    if abs(limit - rate.wall) > SAME_PLACE * limit:
-        return 0
-    return rate.level + 1 if borne else rate.level // 2
+def _enough(trial: Trial | None) -> float:
+    """Return after how many requests without a refusal they have become rarer: hardly ever by chance."""
+    gaps = trial.gaps if trial else ()
+    return min(ENOUGH_MAX, sum(gaps) * (CHANCE ** (-1 / len(gaps)) - 1)) if gaps else ENOUGH_FIRST
 
 
-def _hold_us(level: int, cost_us: int, period_us: int) -> int:
-    """Return how long to hold a limit that was found `level` times over, each time at the cost of a pause."""
-    hold_us = max(HOLD_FIRST_US, round(PERIODS_HELD * period_us))
-    if not level:
-        return hold_us
-    return min(HOLD_MAX_US, max(hold_us, min(HOLD_DOUBLED_US, HOLD_FIRST_US << min(level, 8)), COST_SHARE * cost_us))
-
-
-def _lately(rate: Rate, now_us: int, saved_up_us: int) -> float:
-    """Return the most that went through lately, less what a limiter may have saved up before: no more than its limit.
-
-    It is near the limit, because among the times that are looked at is the one since the limit was passed.
-    """
-    begun_us = now_us - rate.recent_at_us + saved_up_us
-    sums = enumerate(accumulate(reversed(rate.recent[-LATELY_S:])))
-    return max((sent - 1) * SECOND_US / max(SAVED_UP_US, begun_us + index * SECOND_US) for index, sent in sums)
-
-
-def _in_last(rate: Rate, time_us: int, of_us: int) -> float:
-    """Return what left in the last of the time, spread over the time that it is a budget of, in requests a second."""
-    seconds = max(1, ceil(time_us / SECOND_US))
-    return sum(rate.recent[-seconds:]) * SECOND_US / max(of_us, len(rate.recent[-seconds:]) * SECOND_US)
-
-
-def _shut_out(rate: Rate, now_us: int, pause_us: int) -> Rate:
-    """Nothing was accepted since the last drop: knock, ever more rarely, and never faster than the rate was."""
-    knock_us = min(SHUT_MAX_US, rate.shut_us * 2 or SHUT_FIRST_US)
+def _restored(rate: Rate, trial: Trial, at_us: int) -> Rate:
+    """Undo the cuts: the refusals are noise."""
     return rate._replace(
-        since_us=now_us + pause_us,
-        shut_from_us=rate.shut_from_us if rate.shut_us else rate.dropped_us,
-        shut_us=max(knock_us, ceil(SECOND_US / rate_at(rate, now_us))),
-        dropped_us=now_us,
-        refusals=rate.refusals + 1,
+        base=trial.base,
+        since_us=at_us,
+        seeking=trial.seeking,
+        hold_us=HOLD_NOISE_US,
+        marked=rate.taken,
+        mark_us=at_us - SAVED_UP_US,
+        noise=_share(trial.gaps),
+        noise_left=NOISE_LASTS,
+        credit=CREDIT_MOST / 2,
+        trial=None,
     )
 
 
-def _reopened(rate: Rate, departed_us: int, now_us: int) -> Rate:
-    """Something was accepted after all had been refused."""
-    shut_for_us = departed_us - rate.shut_from_us
-    base, wall, level, period_us = BLIND_DROP * rate.base, rate.wall, rate.level, rate.period_us
-    cost_us = 0
-    if shut_for_us >= max(SHUT_LONG_US, SHUT_LONG * SECOND_US / rate.base) or period_us:
-        cycle_us = min(PERIOD_MAX_US, rate.span_us + shut_for_us)
-        # What was borne for a whole period has gone through several of them.
-        period_us = min(period_us or cycle_us, cycle_us) if rate.good else cycle_us
-        wall = _in_last(rate, period_us, of_us=period_us)
-        base = MARGIN * wall
-        level = _level(rate, wall, borne=rate.good > 0)
-        cost_us = shut_for_us
+def _knocking(rate: Rate, now_us: int, pause_us: int) -> Rate:
+    """Nothing was accepted since the cut: knock, ever more rarely, and never faster than the rate was."""
+    knock_us = max(rate.knock_us * 3 // 2 or rate.silence_us, ceil(SECOND_US / rate_at(rate, now_us)))
+    return rate._replace(since_us=now_us + pause_us, knock_us=min(KNOCK_MAX_US, knock_us), dropped_us=now_us)
+
+
+def _opened(rate: Rate, cut_us: int, departed_us: int, later: int, now_us: int) -> Rate:
+    """Something was accepted after a refusal: hold the rate, for as long as the refusal cost."""
+    sent = rate.taken - rate.marked - later - 1
+    span_us, wait_us = max(1, cut_us - rate.mark_us), departed_us - cut_us
+    base, trial = rate.base, rate.trial
+    shut_out = wait_us >= max(SHUT_OUT_US, SHUT_OUT_REQUESTS * SECOND_US / base)
+    spent = shut_out and (rate.knock_us > 0 or wait_us >= LONG_WAIT_US)
+    if shut_out and trial and trial.seeking and not trial.gaps:
+        base *= LEAST_LEFT
+    elif spent and rate.cycle_us and trial and trial.gaps and 3 * wait_us >= span_us:
+        # Shut out once more, at a rate that was held: a budget for a longer time, which the wait is a part of.
+        base = min(base, max(LEAST_LEFT * base, MARGIN * sent * SECOND_US / (span_us + wait_us)))
+    limit = base / MARGIN
+    hold_us = max(HOLD_FIRST_US, _enough(trial) * SECOND_US / base, CYCLES * (span_us + wait_us) if shut_out else 0)
+    if abs(limit - rate.wall) <= SAME_PLACE * limit:
+        refusals = 1 + len(trial.gaps) if trial else CREDIT_MOST / 2
+        earned_us = refusals * REQUESTS_PER_REFUSAL * SECOND_US / base
+        hold_us = max(hold_us, earned_us, TIMES_SHUT_OUT * wait_us if shut_out else 0)
+    if spent:
+        silence_us = max(KNOCK_FIRST_US, rate.knock_us // 2)
+        rate = rate._replace(cycle_us=min(CYCLE_MAX_US, span_us + wait_us), silence_us=silence_us)
+    elif not (trial and trial.gaps):
+        rate = rate._replace(cycle_us=0)
     return rate._replace(
-        base=max(FLOOR, rate.good, base),
+        base=max(FLOOR, base),
         since_us=now_us,
-        hold_us=_hold_us(level, cost_us, period_us),
-        period_us=period_us,
-        dropped_us=departed_us,
-        sent=1,
-        pause_us=0,
-        shut_us=0,
-        wall=wall,
-        level=level,
+        hold_us=round(min(HOLD_MAX_US, hold_us)),
+        wall=limit,
+        marked=rate.taken - later - 1,
+        mark_us=departed_us - (SAVED_UP_US if shut_out else 0),
+        cut_us=None,
+        knock_us=0,
+        credit=CREDIT_MOST / 2 if rate.noise else 0.0,
+        trial=trial._replace(gaps=()) if trial and spent else trial,
     )
 
 

@@ -28,11 +28,11 @@ class CampaignPlan:
     requests: int  # requests that the first pass takes; numbers in a call and retries take more
     settled: int = 0  # numbers that have their final answer from an earlier run and are not sent again
     removed_before: int = 0  # records that the earlier run removed
-    ids_before: int = 0  # those of them whose ids it was told
+    ids_before: int = 0  # those of them whose ids the server named
     doubted_before: int = 0  # settled numbers of which the earlier run may have removed more records
     held: Mapping[str, int] = field(default_factory=dict)
     """How numbers are written in those of its records that were looked at (`core.forms.Held`)."""
-    name: str = ""  # what it is called, where the server told
+    name: str = ""  # what it is called, where the server named it
     confirmed: bool = False  # whether these show the forms in which numbers are asked for; else those are a guess
 
     @property
@@ -209,7 +209,7 @@ _SEAL = object()
 
 @dataclass(frozen=True, slots=True)
 class ApprovedPlan:
-    """A plan that is within its limits and that somebody answered for. Made by `approve` alone."""
+    """A plan that is within its limits and that somebody answered for. Only `approve` makes it."""
 
     plan: Plan
     consent: Consent
@@ -295,7 +295,7 @@ def check_answer(answer: object) -> None:
 
 
 def approve(plan: Plan, consent: Consent, known: Known = NOTHING_KNOWN) -> ApprovedPlan:
-    """Approve a plan, which is held against what is known."""
+    """Return the plan as approved. Raises InputError, GuardStop or TypeError where it cannot be."""
     if not isinstance(consent, Consent):
         raise TypeError(f"a plan is approved by a Consent, not by {type(consent).__name__}; nothing was sent")
     check_holds_numbers(plan)

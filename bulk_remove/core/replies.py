@@ -1,24 +1,18 @@
 """A reply and the numbers that were asked for, brought together: one verdict for each number, or one fault.
 
-A 200 is not success: it is a JSON object keyed by number, each value a list with one entry per record found. Replies
-are joined by number, never by position. PHP writes an object with the keys 0, 1, 2 ... as a list, an empty one as `[]`.
+A 200 is not success: it is a JSON object keyed by number, each value a list with one entry per record found. PHP
+writes an object with the keys 0, 1, 2 ... as a list, and an empty one as `[]`. Replies are joined by number, never by
+position.
 
-A fault is why there is no verdict. Its effect says what follows. Whether the server has acted nevertheless is another
-question, for no status tells: `doubt_us` measures it.
+A key means a number if it is that number, or that number with or without the region's country code, its international
+prefix, a plus or zeros. With the code of another country in front it is another number. Each key is looked at once, so
+that a reply of a million keys takes linear time.
 
-Which of the numbers asked for a reply's key means: that number, or the same one with more or less in front of it.
+A fault is why there is no verdict. Whether the server acted nevertheless no status can say: `doubt_us` measures it.
 
-A server may lose a plus or zeros, and it may add or lose the country code. Only what a region's numbering makes
-certain counts: the region's own code, its international prefix, a plus, zeros. A number with the code of another
-country in front is another number. Each key is looked at once, so a reply of a million keys takes linear time.
-
-How long a server wants to be left alone, as the headers of a reply say it: Retry-After, and what is left of a quota.
-
-Two spellings of quotas are read: the IETF draft "RateLimit header fields for HTTP", in its older form of three fields
-and in its newer one of parameters, and the `X-RateLimit-*` of GitHub and many others, whose reset is in seconds or Unix
-time. Moments are those of the server's own clock. What makes no sense is not there.
-
-Headers are found in any case of their name; of one that came several times the values are joined by commas.
+Retry-After and quotas say how long a server wants to be left alone. Two spellings of quotas are read: the IETF draft
+"RateLimit header fields for HTTP" in both its forms, and the `X-RateLimit-*` of GitHub and many others. Moments are
+those of the server's clock. Values that make no sense are ignored.
 """
 
 import re
@@ -264,7 +258,7 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A readable reply to a read-only call: decoded JSON, and the server's clock (Unix seconds) if it told."""
+    """A readable reply to a read-only call: decoded JSON, and the server's clock (Unix seconds) if it was given."""
 
     content: object
     server_time_s: float | None

@@ -193,7 +193,7 @@ _VETOES = tuple(
         (r".*[0-9)][ .-]*\([0-9 -]{1,6}\)", EXTENSION),
     )
 )
-"""What a whole cell may look like that is spelt like a phone number and yet is none."""
+"""What a whole cell may look like that is spelt like a phone number but is not one."""
 
 _EXPLANATIONS = tuple(
     (re.compile(pattern, re.DOTALL | re.IGNORECASE), reason)
@@ -325,7 +325,7 @@ def misspelling(text: str) -> str:
     if len(text) > MAX_CELL_CHARS:
         return "Too long a text for one phone number."
     if text.isascii() and text.isdecimal():
-        return ""  # digits alone need no grammar
+        return ""  # plain digits need no grammar
     if not _SPELT.fullmatch(text):
         return next(reason for pattern, reason in _EXPLANATIONS if pattern.search(text))
     for vetoed, reason in _VETOES:  # a generator would cost as much as all the patterns

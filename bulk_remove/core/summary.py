@@ -8,7 +8,7 @@ summed up here as well: which files are left alone, where a file goes after its 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from bulk_remove.core.forms import AlsoTry, Forms, Held, Rest, form_examples, told_forms
 from bulk_remove.core.model import OPEN_STATUSES, REHEARSED, NumberFormat, Rehearsal, Status
@@ -140,20 +140,28 @@ def none_found(results: Sequence[CampaignResult]) -> NoneFound | None:
 
 
 class Ending(StrEnum):
-    """Why the sending ended."""
+    """Why the sending ended, and the exit code of a run that ended early for it."""
+
+    code: ExitCode | None
+
+    def __new__(cls, text: str, code: ExitCode | None = None) -> Self:
+        """Make an ending of its text and its exit code."""
+        ending = str.__new__(cls, text)
+        ending._value_, ending.code = text, code
+        return ending
 
     DONE = "done"
-    INTERRUPTED = "stopped by Ctrl-C"
-    KEY = "stopped by the key q"
-    CODE = "stopped by the program that began it"
-    TERMINATED = "stopped by SIGTERM"
-    HUNG_UP = "stopped by SIGHUP"
-    UNAVAILABLE = "the server stayed unavailable"
-    DENIED = "the server refused"
-    DEADLINE = "the deadline came first"
-    STORAGE = "the disk or the ledger failed"
-    GUARD = "stopped after the canary"
-    UNASKED = "the reply named a removal that nobody asked for"
+    INTERRUPTED = "stopped by Ctrl-C", ExitCode.INTERRUPTED
+    KEY = "stopped by the key q", ExitCode.INTERRUPTED
+    CODE = "stopped by the program that began it", ExitCode.INTERRUPTED
+    TERMINATED = "stopped by SIGTERM", ExitCode.TERMINATED
+    HUNG_UP = "stopped by SIGHUP", ExitCode.HUNG_UP
+    UNAVAILABLE = "the server stayed unavailable", ExitCode.UNAVAILABLE
+    DENIED = "the server refused", ExitCode.REFUSED
+    DEADLINE = "the deadline came first", ExitCode.DEADLINE
+    STORAGE = "the disk or the ledger failed", ExitCode.STORAGE
+    GUARD = "stopped after the canary", ExitCode.GUARD
+    UNASKED = "the reply named a removal that nobody asked for", ExitCode.GUARD
     KILLED = "killed"
 
 
@@ -171,20 +179,6 @@ MEANING = {
 }
 """What each status means, in a few words for people."""
 
-_EXIT = {
-    Ending.INTERRUPTED: ExitCode.INTERRUPTED,
-    Ending.KEY: ExitCode.INTERRUPTED,
-    Ending.CODE: ExitCode.INTERRUPTED,
-    Ending.TERMINATED: ExitCode.TERMINATED,
-    Ending.HUNG_UP: ExitCode.HUNG_UP,
-    Ending.UNAVAILABLE: ExitCode.UNAVAILABLE,
-    Ending.DENIED: ExitCode.REFUSED,
-    Ending.DEADLINE: ExitCode.DEADLINE,
-    Ending.STORAGE: ExitCode.STORAGE,
-    Ending.GUARD: ExitCode.GUARD,
-    Ending.UNASKED: ExitCode.GUARD,
-}
-
 
 def check_closed(rows: int, by_status: Mapping[Status, int]) -> None:
     """Hold the first promise: every row has exactly one status. Raises InvariantError where the sum does not close."""
@@ -195,8 +189,8 @@ def check_closed(rows: int, by_status: Mapping[Status, int]) -> None:
 
 def exit_code(ending: Ending, by_status: Mapping[Status, int], nothing: NoneFound | None = None) -> ExitCode:
     """Return the run's exit code: why it ended early, else whether every number is final and that proves anything."""
-    if ending in _EXIT:
-        return _EXIT[ending]
+    if ending.code is not None:
+        return ending.code
     still_open = any(by_status.get(status, 0) for status in OPEN_STATUSES)
     return ExitCode.NOT_FINAL if still_open or (nothing and nothing.proves_nothing) else ExitCode.OK
 
@@ -245,7 +239,7 @@ def _none_found(nothing: NoneFound) -> str:
 
 
 class Advice(NamedTuple):
-    """A sentence, and a command to type, empty where there is none."""
+    """A sentence, and a command to type, perhaps empty."""
 
     sentence: str
     command: str = ""
@@ -419,7 +413,7 @@ def place_of(code: ExitCode, resumable: int, nights: int) -> FilePlace:
 
 
 def ends_the_night(code: ExitCode, *, one_campaign: bool) -> bool:
-    """Tell whether the files that follow would fare no better, or nobody wants them to be begun."""
+    """Tell whether the files that follow would end in the same way, or must not be started."""
     return code not in _NEXT_FILE_ANYWAY and (code is not ExitCode.REFUSED or one_campaign)
 
 

@@ -154,7 +154,7 @@ class Trip(NamedTuple):
 def answered(throttle: Throttle, trip: Trip, now_us: int) -> Throttle:
     """Take note of a reply that shows no strain."""
     return throttle._replace(
-        rate=pacing.accepted(throttle.rate, trip.departed_us, now_us),
+        rate=pacing.accepted(throttle.rate, trip.departed_us, _later(throttle, trip), now_us),
         limit=pacing.replied(throttle.limit, now_us - trip.departed_us, trip.under_way, now_us),
         under_way=throttle.under_way - 1,
     )
@@ -164,13 +164,17 @@ def pushed_back(throttle: Throttle, trip: Trip, now_us: int, pause_us: int | Non
     """Slow everybody down after a 429 or 503; `pause_us` is how long the server asked to wait, None if it did not."""
     pace = throttle.pace
     pause_us = None if pause_us is None else min(pause_us, _PAUSE_MAX_US)
-    later = sum(departed_us > trip.departed_us for departed_us in pace.departures)
-    rate = pacing.refused(throttle.rate, trip.departed_us, later, now_us, pause_us or 0)
+    rate = pacing.refused(throttle.rate, trip.departed_us, _later(throttle, trip), now_us, pause_us or 0)
     if throttle.ceilings.adaptive and rate.dropped_us == now_us:
         pace = pacing.slowed(pace, now_us, pacing.rate_at(rate, now_us))
     if pause_us is not None:
         pace = pacing.paused(pace, now_us + pause_us)
     return throttle._replace(pace=pace, rate=rate, under_way=throttle.under_way - 1)
+
+
+def _later(throttle: Throttle, trip: Trip) -> int:
+    """Return how many requests have left after one."""
+    return sum(departed_us > trip.departed_us for departed_us in throttle.pace.departures)
 
 
 def unanswered(throttle: Throttle) -> Throttle:

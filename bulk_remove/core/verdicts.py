@@ -1,16 +1,13 @@
 """What a reply says of one number: its entries, one for each record found, become one verdict.
 
-An entry has a documented `status`, and an `http_status` that agrees with it. An entry without a status refuses this
-number alone. Whatever else it is, it is reported in the server's own words, and nothing is read into it.
+An entry has a documented `status` and an `http_status` that agrees with it. An entry without a status refuses only this
+number. Anything else is reported in the server's own words.
 
-A removal that nobody asked for: the reply names a record as removed under a number that was not sent.
+A removal that nobody asked for is a record named as removed under a number that was not sent: a proxy that cuts a long
+URL in the middle of a number makes another number of it.
 
-A proxy that cuts a long URL in the middle of a number makes another number of it, and the server removes that one.
-
-The JSON of a reply, with what PHP may put around it, and with keys that stand in it twice.
-
-PHP writes notices into the body, before the JSON or after it, and a file with a byte order mark puts that in front.
-The JSON is taken only where it is one whole value and all around it is known to be such text; nothing is guessed.
+PHP writes notices before or after the JSON, and some files begin with a byte order mark. The JSON is read only where it
+is one whole value and everything around it is known to be such text.
 """
 
 import json

@@ -11,7 +11,7 @@ from bulk_remove.ledger.read import (
     Outcomes,
     RecordCount,
     RunFacts,
-    Timing,
+    StandingTally,
     Totals,
     Trace,
     completed_run,
@@ -22,7 +22,7 @@ from bulk_remove.ledger.read import (
     was_approved,
 )
 from bulk_remove.ledger.reopening import Reopening
-from bulk_remove.ledger.store import DAMAGE, Store, create, damage_told, open_existing
+from bulk_remove.ledger.store import DAMAGE, Store, create, damage_as_error, open_existing
 from bulk_remove.ledger.write import Journal, Planning, Sending
 
 __all__ = [
@@ -35,15 +35,15 @@ __all__ = [
     "Reopening",
     "RunFacts",
     "Sending",
+    "StandingTally",
     "Store",
-    "Timing",
     "Totals",
     "Trace",
     "Verified",
     "WrittenFile",
     "completed_run",
     "create",
-    "damage_told",
+    "damage_as_error",
     "facts_of",
     "history",
     "open_existing",

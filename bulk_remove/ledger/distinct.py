@@ -33,10 +33,7 @@ _MIX = np.uint64(0x9E3779B97F4A7C15)  # 2**64 / golden ratio (Knuth, TAOCP 6.4):
 
 
 class NumberSet:
-    """Numbers by their digits alone, whatever stands in front: eight bytes each, however many there are.
-
-    Each number has at most 18 digits.
-    """
+    """Numbers of at most 18 digits by their digits alone, whatever stands in front: eight bytes each."""
 
     def __init__(self, blocks: Iterable[Sequence[str]]) -> None:
         self._sorted = np.unique(np.concatenate([np.empty(0, dtype=np.uint64), *map(_digits, blocks)]))
@@ -48,10 +45,7 @@ class NumberSet:
         return bool(self._holds(np.array([number], dtype=np.uint64))[0])
 
     def places(self, numbers: Sequence[str], code: str) -> list[int]:
-        """Return the places of the numbers that are in the set as they are, or with a country code in front.
-
-        Those of some others, too, that are not: digits may be a number with a code or one without.
-        """
+        """Return the places of numbers in the set, as they are or with a country code in front, and of a few others."""
         digits = _digits(numbers)
         found = self._holds(digits)
         # With the zeros in front of them and without: some countries' numbers begin with one.
@@ -77,10 +71,7 @@ def _digits(numbers: Sequence[str]) -> Keys:
 
 
 class RowKeys:
-    """A spill file of one key a row, readable by its owner alone; a context manager that removes the file.
-
-    Each step raises StorageError when the disk fails.
-    """
+    """A spill file of one key a row, for its owner alone; a context manager that removes it. Raises StorageError."""
 
     def __init__(self, path: Path, batch_rows: int = BATCH_ROWS) -> None:
         self._path = path
@@ -121,10 +112,7 @@ class RowKeys:
         self._sort_in(records[records["key"] != _NO_NUMBER])
 
     def add_ids(self, ids: Sequence[int], group: str) -> None:
-        """Add ids (0 to 10**18) of one group as the next rows, which costs less than texts. Not to be mixed with them.
-
-        Raises OverflowError for negative ids.
-        """
+        """Add ids (0 to 10**18) of one group as the next rows, which costs less than texts; not to be mixed."""
         records = np.zeros(len(ids), dtype=_RECORD)
         records["key"] = np.array(ids, dtype=np.uint64) + np.uint64(_NO_NUMBER + 1)
         records["group"] = self._groups.setdefault(group, len(self._groups))

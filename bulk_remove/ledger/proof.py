@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from bulk_remove.core.summary import Ending
 from bulk_remove.errors import AlteredLedgerError
 from bulk_remove.language import ours, phrase
 from bulk_remove.ledger.store import DAMAGE, Store, schema
@@ -55,7 +56,7 @@ _STANDING = {
         "SELECT ordinal, campaign, number, form, state, ifnull(due_at_s, ''), chunk_id FROM straggler ORDER BY ordinal"
     ),
 }
-_PAGE_ROWS = {"source": 1, "block": 1, "chunk": 64}
+_PAGE_ROWS = {"source": 1, "block": 1, "chunk": 32}
 _MOST_PAGE_ROWS = 1000
 _OBJECTS = "SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY type, name"
 
@@ -73,7 +74,7 @@ class Verified(NamedTuple):
 
     `later` of the seals came after the latest head that was asked about; all of them, if none was. `unended` attempts
     have no end. `unproved` is the number of the session that no seal covers yet, 0 where there is none. `cut_off`
-    sessions have no end, and were proved only when the run was taken up again.
+    sessions were proved only when the run was taken up again.
     """
 
     links: int
@@ -147,10 +148,7 @@ class _Altered(Exception):  # noqa: N818 - it says what was altered
 
 
 def verify(store: Store, known: Collection[str] = ()) -> Verified:
-    """Check that an approved run's ledger is as it was written; `known` are heads (hex) that its proof must hold.
-
-    Raises AlteredLedgerError with the first thing that is not so, StorageError when the file cannot be read.
-    """
+    """Check that an approved run's ledger is as it was written and holds these heads. Raises AlteredLedgerError."""
     with store.reading() as connection:
         try:
             return _verified(connection, known)
@@ -196,7 +194,8 @@ def _verified(connection: sqlite3.Connection, known: Collection[str]) -> Verifie
     asked = max((place for place, link in enumerate(links) if link in known), default=0)
     ((unended,),) = connection.execute("SELECT count(*) FROM attempt WHERE ended_at_s IS NULL").fetchall()
     ((cut_off,),) = connection.execute(
-        "SELECT count(*) FROM session WHERE ended_at_s IS NULL AND session_no IS NOT ?", (unproved,)
+        "SELECT count(*) FROM session WHERE (ended_at_s IS NULL OR ending = ?) AND session_no IS NOT ?",
+        (Ending.KILLED.value, unproved),
     ).fetchall()
     later = sum(place > asked for place, _ in seals)
     return Verified(len(links) - 1, links[-1], later, unended, unproved, cut_off)

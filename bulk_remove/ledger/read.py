@@ -3,7 +3,7 @@
 A campaign's planned chunks come in the order of its numbers' ordinals, and a row with a new number takes the next of
 them, so rows and states meet in one pass. What a duplicate will need is set aside on disk when its first row passes.
 
-`Timing` has the sessions and requests of a run in order. `trace` finds all that a ledger says about one number: its
+`trace` finds all that a ledger says about one number: its
 rows, its requests, its state. SQLite searches whole columns, so a run of millions takes seconds and nothing is kept in
 memory.
 
@@ -24,8 +24,16 @@ from typing import Any, NamedTuple
 import orjson
 
 from bulk_remove.core.forms import AlsoTry, Rest
-from bulk_remove.core.lifecycle import Event, gone_meanwhile, judged_again, nowhere, was_found, without_verdict
-from bulk_remove.core.model import NO_NUMBER, Alike, NumberedBlock, NumberState, OutcomeBlock, RowOutcome
+from bulk_remove.core.lifecycle import (
+    Event,
+    gone_meanwhile,
+    judged_again,
+    nowhere,
+    status_of,
+    was_found,
+    without_verdict,
+)
+from bulk_remove.core.model import NO_NUMBER, Alike, NumberedBlock, NumberState, OutcomeBlock, RowOutcome, Status
 from bulk_remove.core.plan import CampaignPlan, Keep, KeepList, Plan, SourcePlan
 from bulk_remove.core.summary import Ending
 from bulk_remove.core.throttle import Level, ceilings_of
@@ -39,7 +47,7 @@ from bulk_remove.ledger.store import (
     UnmadeError,
     check_format,
     checked,
-    damage_told,
+    damage_as_error,
     pack_state,
     unpack_block,
     unpack_source,
@@ -64,59 +72,6 @@ That is found by the order of the requests: between two sessions the clock may h
 """
 
 
-class Timing:
-    """Reads a ledger that nobody writes to at the same time."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-
-    def sessions(self) -> tuple[SessionSpan, ...]:
-        """Return the times of sending in order; the ending is empty for one that was killed. Raises StorageError."""
-        with self._store.reading() as connection:
-            rows = connection.execute(
-                f"SELECT began_at_s, {SESSION_END}, settings, ifnull(ending, '') FROM session ORDER BY session_no"  # noqa: S608 - a constant
-            ).fetchall()
-        return tuple(
-            SessionSpan(began_s, ended_s, _ceiling(settings), ending, tuple(settings.get("hours", ())))
-            for began_s, ended_s, packed, ending in rows
-            for settings in [orjson.loads(packed)]
-        )
-
-    def last_settings(self) -> dict[str, object]:
-        """Return what the last session was told, as `Settings.public` gave it. There must be one."""
-        with self._store.reading() as connection:
-            (packed,) = connection.execute("SELECT settings FROM session ORDER BY session_no DESC LIMIT 1").fetchone()
-        settings: dict[str, object] = orjson.loads(packed)
-        return settings
-
-    def attempts(self) -> Iterator[Attempt]:
-        """Yield the requests that left, in the order in which they began. Raises StorageError."""
-        with self._store.reading() as connection:
-            for row in connection.execute(
-                "SELECT begun_at_s, ifnull(ended_at_s, begun_at_s), ifnull(result, 'no reply yet'), request_id"
-                " FROM attempt WHERE result IS NOT 'not sent' ORDER BY attempt_id"
-            ):
-                yield Attempt(*row)
-
-    def reply_times_s(self) -> dict[float, float]:
-        """Return how long requests waited for their verdicts, by share: 0.5 is the median, 1.0 the longest.
-
-        Empty where no request got verdicts; the rank is the nearest, so that each time is one that was measured.
-        Raises StorageError.
-        """
-        with self._store.reading() as connection:
-            (count,) = connection.execute(f"SELECT count(*) {_REPLIES}").fetchone()
-            if not count:
-                return {}
-            return {
-                share: connection.execute(
-                    f"SELECT ended_at_s - begun_at_s {_REPLIES} ORDER BY 1 LIMIT 1 OFFSET ?",
-                    (max(0, ceil(share * count) - 1),),
-                ).fetchone()[0]
-                for share in _QUANTILES
-            }
-
-
 def _ceiling(settings: dict[str, Any]) -> float:
     return ceilings_of(Level(settings["pace"]), settings["rate"], settings["concurrency"]).rate
 
@@ -126,10 +81,7 @@ _NO_REPLY_YET = "A request for it has brought no reply yet."
 
 
 class Totals(NamedTuple):
-    """What all sessions of a run did; `faults` counts requests without verdicts by kind, times are Unix seconds.
-
-    `seconds` is the time of sending, pauses between sessions left out.
-    """
+    """What all sessions did; `faults` counts requests without verdicts by kind, `seconds` leaves the pauses out."""
 
     requests: int
     faults: dict[str, int]
@@ -176,9 +128,9 @@ class Outcomes:
                     states[campaign] = CampaignStates(connection, campaign)
                 after_seq = first_seq + len(block.numbers)
                 earlier = {seq - first_seq: first for seq, (first,) in duplicates.until(after_seq)}
-                outcomes = _met(block, earlier, states)
+                outcomes = _join(block, earlier, states)
                 _set_aside(connection, outcomes, first_seq, [seq - first_seq for seq, _ in wanted.until(after_seq)])
-                yield _doubled(connection, outcomes, earlier)
+                yield _copy_to_duplicates(connection, outcomes, earlier)
                 first_seq = after_seq
 
     def totals(self) -> Totals:
@@ -225,6 +177,48 @@ class Outcomes:
         with self._store.reading() as connection:
             rows = connection.execute("SELECT campaign, before, after, note FROM record_count ORDER BY campaign")
             return [RecordCount(*row) for row in rows]
+
+    def sessions(self) -> tuple[SessionSpan, ...]:
+        """Return the times of sending in order; the ending is empty for one that was killed. Raises StorageError."""
+        with self._store.reading() as connection:
+            rows = connection.execute(
+                f"SELECT began_at_s, {SESSION_END}, settings, ifnull(ending, '') FROM session ORDER BY session_no"  # noqa: S608 - a constant
+            ).fetchall()
+        return tuple(
+            SessionSpan(began_s, ended_s, _ceiling(settings), ending, tuple(settings.get("hours", ())))
+            for began_s, ended_s, packed, ending in rows
+            for settings in [orjson.loads(packed)]
+        )
+
+    def last_settings(self) -> dict[str, object]:
+        """Return what the last session was told, as `Settings.public` gave it. There must be one."""
+        with self._store.reading() as connection:
+            (packed,) = connection.execute("SELECT settings FROM session ORDER BY session_no DESC LIMIT 1").fetchone()
+        settings: dict[str, object] = orjson.loads(packed)
+        return settings
+
+    def attempts(self) -> Iterator[Attempt]:
+        """Yield the requests that left, in the order in which they began. Raises StorageError."""
+        with self._store.reading() as connection:
+            for row in connection.execute(
+                "SELECT begun_at_s, ifnull(ended_at_s, begun_at_s), ifnull(result, 'no reply yet'), request_id"
+                " FROM attempt WHERE result IS NOT 'not sent' ORDER BY attempt_id"
+            ):
+                yield Attempt(*row)
+
+    def reply_times_s(self) -> dict[float, float]:
+        """Return how long requests waited for their verdicts, by share: 0.5 is the median, 1.0 the longest."""
+        with self._store.reading() as connection:
+            (count,) = connection.execute(f"SELECT count(*) {_REPLIES}").fetchone()
+            if not count:
+                return {}
+            return {
+                share: connection.execute(
+                    f"SELECT ended_at_s - begun_at_s {_REPLIES} ORDER BY 1 LIMIT 1 OFFSET ?",
+                    (max(0, ceil(share * count) - 1),),
+                ).fetchone()[0]
+                for share in _QUANTILES
+            }
 
     def phases(self) -> Counter[str]:
         """Count every distinct number by its phase."""
@@ -315,7 +309,7 @@ class _Cursor:
             yield key, values
 
 
-def _met(block: NumberedBlock, earlier: Mapping[int, int], states: Mapping[str, CampaignStates]) -> OutcomeBlock:
+def _join(block: NumberedBlock, earlier: Mapping[int, int], states: Mapping[str, CampaignStates]) -> OutcomeBlock:
     """Bring rows and states together. Rows in `earlier`, by index, are duplicates: they still wait for theirs."""
     numbers, campaigns = [*block.numbers], block.campaigns
     size = len(numbers)
@@ -369,7 +363,9 @@ def _set_aside(connection: sqlite3.Connection, block: OutcomeBlock, first_seq: i
     )
 
 
-def _doubled(connection: sqlite3.Connection, block: OutcomeBlock, earlier: Mapping[int, int]) -> OutcomeBlock:
+def _copy_to_duplicates(
+    connection: sqlite3.Connection, block: OutcomeBlock, earlier: Mapping[int, int]
+) -> OutcomeBlock:
     """Give the duplicates the states of their first rows."""
     if not earlier:
         return block
@@ -441,11 +437,7 @@ class _Carrier(NamedTuple):
 
 
 def trace(store: Store, forms: Sequence[str], read: Callable[[Sequence[str]], Sequence[str]]) -> Trace:
-    """Gather what a ledger says of a number; `forms` are those in which it may stand there, the planned one first.
-
-    `read` returns the number that each of some cells means, for rows whose number was not to be sent. Raises
-    StorageError.
-    """
+    """Gather what a ledger says of a number in these forms, the planned one first; `read` reads cells as numbers."""
     with store.reading() as connection:
         carriers = [carrier for form in forms for carrier in _carriers(connection, form)]
         requests = sorted(
@@ -551,6 +543,14 @@ class StandingTally(NamedTuple):
     found: int
     gone: int
 
+    @property
+    def statuses(self) -> Counter[Status]:
+        """The same numbers by status."""
+        counted: Counter[Status] = Counter()
+        for phase, count in self.phases.items():
+            counted[status_of(phase)] += count
+        return counted
+
 
 class History(NamedTuple):
     """A run as its ledger tells it. `last_s` is when something last happened, `tallies` are by campaign.
@@ -567,10 +567,7 @@ class History(NamedTuple):
 
 @contextmanager
 def opened_for_reading(path: Path) -> Iterator[Store]:
-    """Open a ledger as it is at this moment, whoever else writes to it.
-
-    Raises StorageError when it is missing, damaged or of another version, also for what its cells raise in the context.
-    """
+    """Open a ledger as it is now, whoever writes to it. What its cells raise in the context is StorageError, too."""
     try:
         with ExitStack() as stack:
             connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
@@ -585,15 +582,12 @@ def opened_for_reading(path: Path) -> Iterator[Store]:
         ) from None
     with closing(connection):
         check_format(path, connection, version)
-        with damage_told(path):
+        with damage_as_error(path):
             yield Store(path, connection)
 
 
 def was_approved(path: Path) -> bool:
-    """Tell whether the plan of a run was ever approved; one that was not has sent nothing.
-
-    A ledger that cannot be read counts as approved, so that nobody passes over it in silence.
-    """
+    """Tell whether a run may have sent something: its plan was approved, or its ledger cannot be read."""
     try:
         with opened_for_reading(path) as store:
             return store.approved()
@@ -610,7 +604,7 @@ def facts_of(store: Store) -> RunFacts:
             "SELECT run_id, created_at_s, request, plan, ifnull(approved_by, '') FROM run"
         ).fetchone()
         sources = connection.execute("SELECT properties FROM source ORDER BY source_no").fetchall()
-    settings, destination, system_user = _requested(request)
+    settings, destination, system_user = _read_request(request)
     counts = orjson.loads(plan) if plan is not None or approved_by else None
     if counts is None:
         return RunFacts(run_id, created_at_s, approved_by, settings, destination, None, (), system_user)
@@ -631,7 +625,7 @@ def facts_of(store: Store) -> RunFacts:
 
 
 @lru_cache(maxsize=64)  # the runs of every night share it, and to check settings takes longer than to open a ledger
-def _requested(request: str) -> tuple[Settings, Destination, str]:
+def _read_request(request: str) -> tuple[Settings, Destination, str]:
     told = orjson.loads(request)
     return (
         Settings.read_back(told["settings"]),
@@ -696,10 +690,7 @@ class SentBefore(NamedTuple):
 
 
 def completed_run(path: Path) -> SentBefore | None:
-    """Return what a run sent; None when it did not come to its end, or was a rerun, which says nothing of the usual.
-
-    Raises StorageError when its ledger cannot be read.
-    """
+    """Return what a run sent; None when it did not come to its end, or was a rerun, which says nothing of the usual."""
     with opened_for_reading(path) as store, store.reading() as connection:
         facts = facts_of(store)
         ending = connection.execute("SELECT ending FROM session ORDER BY session_no DESC LIMIT 1").fetchone()

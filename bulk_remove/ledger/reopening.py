@@ -61,10 +61,7 @@ class Reopening:
             )
 
     def check_stragglers(self, planned: Callable[[str], str]) -> None:
-        """Check that each straggler is a number of the plan; `planned` returns the planned form of any other.
-
-        What a session that was cut off wrote is in no proof yet. Raises AlteredLedgerError.
-        """
+        """Raise AlteredLedgerError unless each straggler is a number of the plan, in its `planned` form."""
         with self._store.reading() as connection:
             last, each = "", [""]
             for ordinal, number, numbers, place in connection.execute(_PLANNED):

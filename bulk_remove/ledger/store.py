@@ -108,10 +108,7 @@ def pack_settings(settings: Mapping[str, object]) -> str:
 
 
 def pack_block(block: NumberedBlock) -> tuple[str, str, bytes]:
-    """Pack a block (of at least one row) into its numbers, its campaigns and the rest.
-
-    Cells that are what is sent, as in a clean file, are not written twice; neither is a campaign that all rows share.
-    """
+    """Pack a block into its numbers, its campaigns and the rest; what is the same is written once."""
     rows, numbers, campaigns = block.rows, list(block.numbers), block.campaigns
     cells = list(rows.cells)
     rest = [
@@ -166,7 +163,7 @@ class UnmadeError(StorageError):
 
 
 @contextmanager
-def damage_told(path: Path) -> Iterator[None]:
+def damage_as_error(path: Path) -> Iterator[None]:
     """Tell what a damaged cell raises as StorageError. Enter it only to make values out of cells."""
     try:
         yield
@@ -263,10 +260,7 @@ def create(path: Path, run_id: str, tool_version: str, created_at_s: float, requ
 
 
 def open_existing(path: Path) -> Store:
-    """Open the ledger of an earlier run. Raises StorageError when it is missing, damaged or of another version.
-
-    A damaged ledger is refused, never repaired by guessing: what it says is proof.
-    """
+    """Open a ledger for writing; a damaged one is refused, never repaired by guessing. Raises StorageError."""
     if not path.is_file():
         raise StorageError(phrase("There is no ledger {path}.", path=path), "Check the run's id and --state-dir.")
     with ExitStack() as on_failure:
@@ -295,10 +289,7 @@ def open_existing(path: Path) -> Store:
 
 
 def check_format(path: Path, connection: sqlite3.Connection, version: int) -> None:
-    """Raise StorageError for a ledger of a format that this version does not read; it names the version that does.
-
-    It is UnmadeError for a file without tables.
-    """
+    """Raise StorageError for a ledger of another format, UnmadeError for a file without tables."""
     if version == SCHEMA_VERSION:
         return
     kind = StorageError

@@ -56,7 +56,7 @@ class Planning:
         self._store = store
         self._sources = 0
         self._source_nos: dict[Source, int] = {}
-        self._ordinals = _Ordinals()
+        self._next_ordinals: dict[str, int] = {}
 
     def add_source(self, source: Source) -> None:
         """Begin a source; the blocks that follow and name it are its."""
@@ -64,10 +64,7 @@ class Planning:
             self._insert_source(connection, source)
 
     def add_blocks(self, blocks: Iterable[NumberedBlock]) -> None:
-        """Add blocks of rows with what became of each, in one transaction.
-
-        Sources may alternate; one that no block named before is added.
-        """
+        """Add blocks of rows with what became of each, in one transaction, and their sources where they are new."""
         with self._store.transaction() as connection:
             for block in blocks:
                 source = block.rows.source
@@ -84,10 +81,7 @@ class Planning:
         self._sources += 1
 
     def set_duplicates(self, pairs: Iterable[tuple[int, int]]) -> int:
-        """Note the rows (by place in the input, from 0) whose number stands in an earlier row, with that row.
-
-        Returns how many there were.
-        """
+        """Note the places (from 0) of rows whose number stands in an earlier row, with that row; returns how many."""
         with self._store.transaction() as connection:
             return connection.executemany("INSERT INTO duplicate VALUES (?, ?)", pairs).rowcount
 
@@ -116,7 +110,7 @@ class Planning:
             for campaign, chunk in chunks:
                 connection.execute(
                     "INSERT INTO chunk (campaign, numbers, first_ordinal, progress) VALUES (?, ?, ?, 'open')",
-                    (campaign, "\n".join(chunk), self._ordinals.take(campaign, len(chunk))),
+                    (campaign, "\n".join(chunk), self._take_ordinals(campaign, len(chunk))),
                 )
                 numbers[campaign] += len(chunk)
                 requests[campaign] += 1
@@ -129,10 +123,7 @@ class Planning:
                 yield seq
 
     def add_carried(self, numbers: Iterable[tuple[str, str, NumberState]]) -> Counter[str]:
-        """Add distinct numbers as (campaign, number, what an earlier run knows of it), as closed chunks.
-
-        Returns how many there are for each campaign.
-        """
+        """Add (campaign, number, what an earlier run knows of it) as closed chunks; returns how many by campaign."""
         waiting: defaultdict[str, list[tuple[str, NumberState]]] = defaultdict(list)
         counted = Counter[str]()
         with self._store.transaction() as connection:
@@ -151,8 +142,14 @@ class Planning:
         texts, states = zip(*numbers, strict=True)
         connection.execute(
             "INSERT INTO chunk (campaign, numbers, first_ordinal, states, progress) VALUES (?, ?, ?, ?, 'settled')",
-            (campaign, "\n".join(texts), self._ordinals.take(campaign, len(numbers)), pack_states(Alike.of(states))),
+            (campaign, "\n".join(texts), self._take_ordinals(campaign, len(numbers)), pack_states(Alike.of(states))),
         )
+
+    def _take_ordinals(self, campaign: str, count: int) -> int:
+        """Return the first of the next so many ordinals: consecutive for each campaign, and no two alike."""
+        first = self._next_ordinals.setdefault(campaign, len(self._next_ordinals) * CAMPAIGN_ORDINALS)
+        self._next_ordinals[campaign] = first + count
+        return first
 
     def finish(self, counts: dict[str, object]) -> None:
         """Mark the plan as complete, with its counts."""
@@ -165,19 +162,6 @@ class Planning:
             if connection.execute("SELECT approved_by FROM run").fetchone() == (None,):
                 connection.execute("UPDATE run SET approved_by = ?", (approved.consent.value,))
                 seal(connection)
-
-
-class _Ordinals:
-    """Hands out ordinals: consecutive for each campaign, and no two alike."""
-
-    def __init__(self) -> None:
-        self._next: dict[str, int] = {}
-
-    def take(self, campaign: str, count: int) -> int:
-        """Return the first of the next so many ordinals of a campaign."""
-        first = self._next.setdefault(campaign, len(self._next) * CAMPAIGN_ORDINALS)
-        self._next[campaign] = first + count
-        return first
 
 
 def blocks_of(store: Store) -> Iterator[NumberedBlock]:
@@ -214,10 +198,7 @@ class Sending:
         self._connection = connection
 
     def planned_chunks(self, after_id: int, limit: int) -> list[Chunk]:
-        """Return the next chunks of the plan that are still open, by id.
-
-        What is known of their numbers is from an earlier session.
-        """
+        """Return the next chunks of the plan that are still open, by id, with what an earlier session knows."""
         rows = self._connection.execute(
             "SELECT chunk_id, campaign, numbers, first_ordinal, states FROM chunk"
             " WHERE progress = 'open' AND chunk_id > ? AND first_ordinal IS NOT NULL ORDER BY chunk_id LIMIT ?",
@@ -227,10 +208,7 @@ class Sending:
         return [replace(chunk, states=chunk.states.each(lambda state: taken_up(state, fastest))) for chunk in chunks]
 
     def due_stragglers(self, until_s: float, limit: int, within: Span = EVERYWHERE) -> Due | None:
-        """Return numbers due by `until_s` that may share a request with the one that is due longest; None: none is.
-
-        Only those whose ordinals lie `within` (first, last).
-        """
+        """Return numbers due by `until_s` that may share a request with the one that is due longest; None: none is."""
         # The plus keeps SQLite to the index on the due time.
         alike = self._connection.execute(
             "SELECT campaign, form FROM straggler WHERE due_at_s <= ? AND +ordinal BETWEEN ? AND ?"
@@ -401,10 +379,7 @@ class Sending:
         self._connection.execute("UPDATE canary SET passed = 1")
 
     def records_before(self, records: Mapping[str, int | None], note: str) -> None:
-        """Note how many records each campaign holds before the run's first request; a later session changes nothing.
-
-        `note` says why None is not known.
-        """
+        """Note the records of each campaign before the first request, once; `note` says why None is not known."""
         self._connection.executemany(
             "INSERT OR IGNORE INTO record_count (campaign, before, note) VALUES (?, ?, ?)",
             [(campaign, count, note if count is None else "") for campaign, count in records.items()],
@@ -459,10 +434,7 @@ class Journal:
         self._thread.join()
 
     async def write(self, call: Callable[[Sending], T]) -> T:
-        """Run a call in the writer's thread; returns its result once it is committed.
-
-        A cancelled caller does not undo its call: what was intended stays written. Raises StorageError.
-        """
+        """Run a call in the writer's thread; returns its result once committed, even if the caller is cancelled."""
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._calls.put((call, future))
         result: T = await future
@@ -490,18 +462,16 @@ class Journal:
                 sending = Sending(connection)
                 results = [call(sending) for call, _ in batch]
         except BaseException as error:  # noqa: BLE001 - handed to the callers, who await it
-            loop.call_soon_threadsafe(_fail, batch, error)
+            loop.call_soon_threadsafe(_tell, batch, [], error)
         else:
-            loop.call_soon_threadsafe(_tell, batch, results)
+            loop.call_soon_threadsafe(_tell, batch, results, None)
 
 
-def _tell(batch: Iterable[Waiting], results: Iterable[object]) -> None:
-    for (_, future), result in zip(batch, results, strict=True):
-        if not future.done():  # its caller was cancelled
-            future.set_result(result)
-
-
-def _fail(batch: Iterable[Waiting], error: BaseException) -> None:
-    for _, future in batch:
-        if not future.done():
+def _tell(batch: Sequence[Waiting], results: Sequence[object], error: BaseException | None) -> None:
+    for place, (_, future) in enumerate(batch):
+        if future.done():  # its caller was cancelled
+            continue
+        if error is not None:
             future.set_exception(error)
+        else:
+            future.set_result(results[place])

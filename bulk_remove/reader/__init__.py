@@ -13,38 +13,26 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from bulk_remove.reader.opening import Places, find_files, is_readable, open_table, open_tables
-    from bulk_remove.reader.source import SetAside, set_aside
-    from bulk_remove.reader.table import ReadOptions, Table, own_report
+    from bulk_remove.reader.opening import Places as Places
+    from bulk_remove.reader.opening import find_files as find_files
+    from bulk_remove.reader.opening import is_readable as is_readable
+    from bulk_remove.reader.opening import open_table as open_table
+    from bulk_remove.reader.opening import open_tables as open_tables
+    from bulk_remove.reader.source import SetAside as SetAside
+    from bulk_remove.reader.source import set_aside as set_aside
+    from bulk_remove.reader.table import ReadOptions as ReadOptions
+    from bulk_remove.reader.table import Table as Table
+    from bulk_remove.reader.table import own_report as own_report
 
-_HOME = {
-    "Places": "opening",
-    "ReadOptions": "table",
-    "SetAside": "source",
-    "Table": "table",
-    "find_files": "opening",
-    "is_readable": "opening",
-    "open_table": "opening",
-    "open_tables": "opening",
-    "own_report": "table",
-    "set_aside": "source",
+_HOMES = {
+    "opening": {"Places", "find_files", "is_readable", "open_table", "open_tables"},
+    "source": {"SetAside", "set_aside"},
+    "table": {"ReadOptions", "Table", "own_report"},
 }
-
-__all__ = [
-    "Places",
-    "ReadOptions",
-    "SetAside",
-    "Table",
-    "find_files",
-    "is_readable",
-    "open_table",
-    "open_tables",
-    "own_report",
-    "set_aside",
-]
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    for home, names in _HOMES.items():
+        if name in names:
+            return getattr(import_module(f"{__name__}.{home}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -6,8 +6,7 @@ their own; what it is told, and how it answers, stands here, too.
 
 import datetime as dt
 import struct
-from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
@@ -55,19 +54,22 @@ class Layout:
         self.merged: list[Area] = []
 
 
-class Sheet(ABC):
-    """A sheet of a workbook, whatever its kind."""
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """A sheet of a workbook, whatever its kind; `read` and `first` are for its own methods."""
 
     name: str
     hidden: bool
+    read: Callable[[Sequence[int] | None, Layout], Iterator[Row]]
+    first: Sequence[Row] | None = None  # the first rows, where they are known from the opening
 
-    @abstractmethod
     def rows(self, columns: Sequence[int] | None, layout: Layout) -> Iterator[Row]:
         """Yield the rows that are not blank with the cells of these columns, all for None; fill in the layout."""
+        return self.read(columns, layout)
 
     def first_rows(self, count: int) -> Sequence[Row]:
         """Return the first rows that are not blank with all their cells."""
-        return [*islice(self.rows(None, Layout()), count)]
+        return [*islice(self.read(None, Layout()), count)] if self.first is None else self.first[:count]
 
 
 NO_RESULT = Unread(NO_STORED_RESULT)
@@ -163,7 +165,7 @@ class Formats:
 
 @lru_cache(maxsize=1 << 12)
 def _moment(days: float, kind: str, from_1904: bool) -> Cell:
-    """Return a date, a time of day, both or a duration; a number that is none of these overflows its cell."""
+    """Return a date, a time of day, both or a duration; any other number overflows its cell."""
     if kind == "elapsed" and abs(days) < _LAST_DAY:
         return dt.timedelta(seconds=round(days * 86400, 3))
     since = days + (_DAYS_1904 if from_1904 else days < _NO_29_FEBRUARY)
@@ -243,6 +245,6 @@ def cell_text(cell: Cell) -> str:
 
 
 def _number_text(value: float) -> str:
-    if not abs(value) < _EXACT_BELOW:  # also what is no number at all
+    if not abs(value) < _EXACT_BELOW:  # also what is not a number
         return f"{value:.15e}"
     return str(int(value)) if value == int(value) else repr(value)

@@ -1,11 +1,8 @@
 """Reads CSV with pandas' C parser, a block at a time.
 
-Rows of a CSV file that have more or fewer cells than its header, or quotes that are not closed.
-
-What stands in the phone column of a shorter row may be another number, which has moved there: such rows are compared
-with those that are whole. From the first row that is far wider than the header the rest of the file is read here, since
-pandas stops at it, and a table as wide as it would cost memory for every other row, too. Python's csv module takes each
-row as wide as it is, and reads the rows that both can read alike.
+In a row with fewer cells than the header the phone cell may be another number that has moved there, so such rows are
+compared with whole ones. From the first row that is far wider than the header, Python's csv module reads the rest:
+pandas stops there, and a table that wide would cost memory for every row.
 """
 
 import csv
@@ -42,7 +39,7 @@ _TOO_SHORT = "The row has fewer cells than the header: the phone may stand in an
 _SHORTER_THAN_THE_FIRST = "The row has fewer cells than the first row: the phone may stand in another column."
 _FIGURES, _TEXT = "0", "-"  # shapes of cells that have not as many digits as a phone number
 _MOST_CELLS_MORE = 1000
-"""A row with more cells than this past the header is no row of this table, and nothing below it can be trusted."""
+"""A row with more cells than this past the header is not a row of this table, and nothing below it can be trusted."""
 
 
 class ShortRows:
@@ -379,7 +376,7 @@ class _Delimited:
         if self._options.keep_columns:
             kept.update(range(len(self.source.header)))
         yield from pd.read_csv(
-            # A cast: pandas' types ask for a whole file, its parser for read() alone.
+            # A cast: pandas' types ask for a whole file, its parser only for read().
             cast("BinaryIO", _WithWidth(read, self.source.delimiter, self._width)),
             engine="c",
             sep=self.source.delimiter,

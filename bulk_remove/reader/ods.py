@@ -6,7 +6,7 @@ than a spreadsheet program has.
 
 import datetime as dt
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from bulk_remove.core.cell_formats import shown_instead
 from bulk_remove.reader.cells import (
@@ -44,20 +44,11 @@ def sheets_of_ods(package: Package, sampled_rows: int) -> list[Sheet]:
     content = _Content(None, Layout(), sampled_rows)
     for _ in content.rows(package, None):
         pass
-    return [_Sheet(place, first, package) for place, first in content.sheets]
+    return [Sheet(name, hidden, _reader(part, package), first) for (name, hidden, part), first in content.sheets]
 
 
-class _Sheet(Sheet):
-    def __init__(self, place: SheetPlace, first: Sequence[Row], package: Package) -> None:
-        self.name, self.hidden, self._place = place
-        self._first = first
-        self._package = package
-
-    def rows(self, columns: Sequence[int] | None, layout: Layout) -> Iterator[Row]:
-        return _Content(self._place, layout).rows(self._package, columns)
-
-    def first_rows(self, count: int) -> Sequence[Row]:
-        return self._first[:count]
+def _reader(part: str, package: Package) -> Callable[[Sequence[int] | None, Layout], Iterator[Row]]:
+    return lambda columns, layout: _Content(part, layout).rows(package, columns)
 
 
 class _Content:

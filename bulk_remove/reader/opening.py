@@ -3,7 +3,7 @@
 A name may be a file, a folder, a pattern or standard input. The kind of a file follows from the end of its name.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from glob import glob, has_magic
 from pathlib import Path
 from typing import NamedTuple
@@ -27,7 +27,7 @@ _BESIDE_REPORTS = (".summary.json", ".note.txt")
 
 
 class Places(NamedTuple):
-    """The files to read, in order, sentences on what was left out, and which of the files nobody named themselves."""
+    """The files to read in order, sentences on what was left out, and which files a folder or pattern brought."""
 
     files: tuple[str, ...]
     notes: tuple[str, ...]
@@ -43,7 +43,9 @@ def find_files(names: Sequence[str]) -> Places:
         if len(names) > 1 and Path(name).name in _OF_NIGHTS and Path(name).is_dir():
             notes.append(_left_out(Path(name)))
             continue
-        meant = [name] if _is_one(name) else [*_several(name, notes)]
+        path = Path(name)
+        one = name == STANDARD_INPUT or path.is_file() or not (path.is_dir() or has_magic(name))
+        meant = [name] if one else _several(name, notes)
         found.update(meant if meant != [name] else [])
         for file in meant:
             identity = file if file == STANDARD_INPUT else Path(file).resolve()
@@ -63,35 +65,25 @@ def nothing_to_read(name: str) -> InputError:
     )
 
 
-def _is_one(name: str) -> bool:
-    path = Path(name)
-    return name == STANDARD_INPUT or path.is_file() or not (path.is_dir() or has_magic(name))
-
-
-def _several(name: str, notes: list[str]) -> Iterator[str]:
+def _several(name: str, notes: list[str]) -> list[str]:
     if Path(name).is_dir():
         notes += [_left_out(Path(name) / place) for place in sorted(_OF_NIGHTS) if (Path(name) / place).is_dir()]
         found = [path for path in sorted(Path(name).iterdir()) if path.is_file() and is_readable(path)]
     else:
         # Not Path.glob: it takes no pattern from the root of the disk on.
         matches = [Path(path) for path in sorted(glob(name, recursive=True))]  # noqa: PTH207 - as said
-        done = {path: folder for path in matches if (folder := _folder_of_nights(path, Path(name)))}
+        # What lies in `done` or `failed`, which the pattern does not name.
+        put_away = _OF_NIGHTS - {part.lower() for part in Path(name).parts}
+        done = {path: folder for path in matches for folder in path.parents if folder.name in put_away}
         notes += [_left_out(folder) for folder in dict.fromkeys(done.values())]
         found = [path for path in matches if path.is_file() and path not in done]
-    beside = [path for path in found if _is_beside_report(path)]
-    notes += [
-        phrase("{file} was written beside a report of this tool; it is left out.", file=harmless(str(path)))
-        for path in beside
-    ]
+    page = [path for path in found if path.suffix == ".html" and path.with_suffix(".summary.json").is_file()]
+    beside = [path for path in found if path.name.endswith(_BESIDE_REPORTS) or path in page]
+    told = "{file} was written beside a report of this tool; it is left out."
+    notes += [phrase(told, file=harmless(str(path))) for path in beside]
     if len(beside) == len(found):
         raise nothing_to_read(name)
-    yield from (str(path) for path in found if path not in beside)
-
-
-def _folder_of_nights(path: Path, pattern: Path) -> Path | None:
-    """Return the `done` or `failed` in which a file lies that a pattern matches without naming that folder."""
-    named = {part.lower() for part in pattern.parts}
-    return next((folder for folder in path.parents if folder.name in _OF_NIGHTS - named), None)
+    return [str(path) for path in found if path not in beside]
 
 
 def _left_out(folder: Path) -> str:
@@ -99,12 +91,6 @@ def _left_out(folder: Path) -> str:
         "{folder} is left out: inbox puts files there when it is done with them. To read it, give only this folder.",
         folder=harmless(str(folder)),
     )
-
-
-def _is_beside_report(path: Path) -> bool:
-    if path.name.endswith(_BESIDE_REPORTS):
-        return True
-    return path.suffix == ".html" and path.with_suffix(".summary.json").is_file()
 
 
 def is_readable(path: Path) -> bool:

@@ -413,7 +413,7 @@ def _pieces(content: _Readable, update: Callable[[bytes], object] = len) -> Iter
 
 
 def _readable(path: str, kind: str, kinds: Collection[str]) -> str:
-    """Return the kind. Raises InputError when it is none that can be read."""
+    """Return the kind. Raises InputError when it cannot be read."""
     if kind in kinds:
         return kind
     *others, last = sorted(kinds)

@@ -144,7 +144,7 @@ def own_report(path: str) -> OwnReportError:
 
 
 def not_a_report(name: str, missing: str) -> InputError:
-    """Return the error of a file that is given as a report and is none; `missing` names the columns it needs."""
+    """Return the error of a file that is given as a report and is not one; `missing` names a column it needs."""
     return InputError(
         "{file} is not a report: column {missing} is missing.",
         "Give a report.csv of an earlier run, or the run's id; a list of numbers is for: bulk-remove run",

@@ -1,16 +1,10 @@
-"""A text file as characters, and as the UTF-8 that pandas' parser reads, whatever encoding it is written in.
+"""A text file as characters, and as the UTF-8 that pandas reads, whatever encoding it is written in.
 
-Which encoding a text file is in, and whether every byte of it decodes.
-
-UTF-8 tells itself by its form, UTF-16 by its mark or its zeros, the rest by its letters. Phone numbers are ASCII in all
-of them: what hangs on the encoding are the names of the columns and the cells kept beside the numbers.
-
-Which encoding of one byte a letter makes words of a file's bytes.
-
-Nearly any bytes decode in nearly all of these, and cp1250 (Windows) and ISO-8859-2 differ in little but ą, ś and ź. So
-what comes out is looked at: whether the alphabet of one language holds it, and whether nothing stands between two
-letters that is none. Polish comes first; for other languages the answer must be the only one. charset-normalizer is
-asked about other scripts only: among Latin ones it takes French for Norwegian in cp1250.
+UTF-8 is recognised by its form, UTF-16 by its mark or its zeros, and encodings of one byte by their letters. Nearly
+any bytes decode in nearly all of these, so the result must be words in the alphabet of one language. Polish comes
+first; for other languages there must be only one answer. charset-normalizer decides only about other scripts: among
+Latin ones it takes French for Norwegian in cp1250. Phone numbers are ASCII in all of them; names of columns and other
+cells are not.
 """
 
 import codecs
@@ -86,7 +80,7 @@ class TextFile:
 
     @contextmanager
     def _checked(self) -> Iterator[BinaryIO]:
-        """Open the bytes; what goes wrong with them is told as a change when the file did change."""
+        """Open the bytes; any error is reported as a change when the file did change."""
         with self.looked_over.opened() as file:
             try:
                 yield file
@@ -165,7 +159,7 @@ class Census:
         return strange <= _STRANGERS * self.all.total()
 
     def _polish_letters(self, encoding: str) -> int:
-        """Return how many Polish letters stand in words, -1 when this is no Polish text in that encoding."""
+        """Return how many Polish letters stand in words, -1 when this is not Polish text in that encoding."""
         letters = self._decoded(encoding)
         if letters is None or not self._fits(letters, _POLISH | _NEIGHBOURS):
             return -1

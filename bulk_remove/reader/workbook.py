@@ -1,13 +1,8 @@
-"""Reads workbooks: another process does it, it chooses the sheet and its column, and the rows are set aside.
+"""Reads workbooks: another process reads the file, this one chooses the sheet and its column.
 
-They lie in a private temporary file once they are read, so that the process need not outlive the opening: how many
-workbooks there are, and when their rows are wanted, costs no memory.
-
-Which sheet of a workbook holds the phone numbers: the one that was named, or the only one that certainly does.
-
-Another process reads a workbook: a damaged or hostile file costs a sentence, whatever it does to its reader.
-
-Its memory and time are limited, it knows no password, and what it writes to standard error is shown to nobody.
+The process has limits on memory and time and no password, so a damaged or hostile file costs one sentence. The rows
+are put into a private temporary file, so that the process need not outlive the opening. The sheet is the one that was
+named, or the only one that certainly holds phone numbers.
 """
 
 import difflib

@@ -1,10 +1,8 @@
-"""The process that reads one workbook for another one: what is in a file can cost neither its memory nor its life.
+"""The process that reads one workbook for another one: a bad file can cost neither its memory nor its life.
 
 Standard input brings a line that says what is given, the workbook itself, and then requests, each a line of JSON. The
 answers are JSON, each behind its length in four bytes: the sheets; the first rows of one; or all rows of one in blocks,
-and then what the operator must be told of them. Where the workbook cannot be read, the answer says so.
-
-Opens a workbook as what it really is: one under another kind's name is refused, not guessed at.
+and then what the operator must be told. A workbook under another kind's name is refused.
 """
 
 import datetime as dt
@@ -153,21 +151,17 @@ def _elsewhere(start: bytes) -> str:
         return "a spreadsheet in XML of Excel 2003"
     if small.startswith((b"<?xml", b"<")):
         return "a flat OpenDocument file" if _FLAT_OPENDOCUMENT in small else "an XML file"
-    if b"\0" not in start and _is_text(start):
+    control = sum(byte < ord(" ") and byte not in b"\t\r\n\f" for byte in start)
+    if not control and len(start.decode("utf-8", "ignore").encode()) > len(start) - 4:
         return "text, such as CSV"
     raise DamagedError
-
-
-def _is_text(start: bytes) -> bool:
-    control = sum(byte < ord(" ") and byte not in b"\t\r\n\f" for byte in start)
-    return not control and len(start.decode("utf-8", "ignore").encode()) > len(start) - 4
 
 
 _DAMAGE = (ArithmeticError, LookupError, OSError, ValueError, struct.error, zlib.error)
 """What comes of numbers, places and sizes in a file that cannot be."""
 _LEAST_SAMPLED, _SAMPLED_CELLS = 30, 200_000
 """Rows that are shown to whoever chooses the column, and cells: to judge each costs microseconds."""
-_MORE_SECONDS = 5  # after these the system ends this process, if nobody is left to do it
+_MORE_SECONDS = 5  # after these the system ends this process, if the parent no longer can
 _PLAIN = {str, int, float, bool, dt.date, dt.datetime, dt.time, dt.timedelta}
 
 
@@ -177,7 +171,7 @@ def main() -> None:
     requests, replies = sys.stdin.buffer, sys.stdout.buffer
     given = GivenWorkbook(*orjson.loads(requests.readline()))
     _limit(given)
-    with suppress(BrokenPipeError):  # nobody wants to know any more
+    with suppress(BrokenPipeError):  # the parent is gone
         for answer in answers(given, requests):
             replies.write(answer)
             replies.flush()
@@ -196,11 +190,30 @@ def answers(given: GivenWorkbook, requests: BinaryIO) -> Iterator[bytes]:
     except InputError as error:
         yield _refusal(error)
     except ProtectedError:
-        yield _refusal(_protected(given.path))
+        yield _refusal(
+            InputError(
+                "{path} is protected with a password.",
+                "Open it in the program that wrote it and save it without a password; in Excel, File > Info > Protect.",
+                path=given.path,
+            )
+        )
     except (DamagedError, *_DAMAGE):
-        yield _refusal(_damaged(given.path))
+        yield _refusal(
+            InputError(
+                "{path} is damaged, or not a workbook.",
+                "Check that it was copied or downloaded whole; else open it in Excel and save it again as .xlsx.",
+                path=given.path,
+            )
+        )
     except MemoryError:
-        yield _refusal(_too_large(given))
+        yield _refusal(
+            InputError(
+                "{path} takes more than {size} MB of memory to read; a list of numbers does not.",
+                "Delete what is not needed, or save the sheet with the numbers as CSV.",
+                path=given.path,
+                size=given.most_bytes >> 20,
+            )
+        )
 
 
 def _limit(given: GivenWorkbook) -> None:
@@ -247,7 +260,7 @@ def _sample(rows: Sequence[Row]) -> list[tuple[int, list[str]]]:
 
 
 class _Reading:
-    """Reads the rows of a sheet, and counts what the operator must be told of."""
+    """Reads the rows of a sheet, and counts what must be reported to the operator."""
 
     def __init__(self, wanted: WantedCells, sheet: Sheet) -> None:
         self._wanted = wanted
@@ -261,7 +274,7 @@ class _Reading:
 
     def blocks(self) -> Iterator[tuple[Any, ...]]:
         """Yield rows, phone cells, all cells, campaigns, codes, other columns, and what is shown of phone cells."""
-        rows = dropwhile(lambda row: row[0] <= self._wanted.header_row, self._counted())
+        rows = dropwhile(lambda row: row[0] <= self._wanted.header_row, map(self._counted, self._rows))
         while block := list(islice(rows, self._wanted.block_rows)):
             numbers = [number for number, _, _ in block]
             texts: Sequence[Sequence[str]] = ()
@@ -287,10 +300,9 @@ class _Reading:
                 {} if _PLAIN.issuperset(map(type, phones)) else self._odd(phones),
             )
 
-    def _counted(self) -> Iterator[Row]:
-        for row in self._rows:
-            self._hidden_rows += row[1]
-            yield row
+    def _counted(self, row: Row) -> Row:
+        self._hidden_rows += row[1]
+        return row
 
     def _odd(self, phones: Sequence[Cell]) -> dict[int, str]:
         odd = {place: cell.shown for place, cell in enumerate(phones) if isinstance(cell, Odd)}
@@ -328,28 +340,3 @@ class _Reading:
             return 0
         first = top + (left == self._wanted.column)
         return max(0, bisect_right(self._filled, bottom) - bisect_left(self._filled, first))
-
-
-def _damaged(path: str) -> InputError:
-    return InputError(
-        "{path} is damaged, or not a workbook.",
-        "Check that it was copied or downloaded whole; else open it in Excel and save it again as .xlsx.",
-        path=path,
-    )
-
-
-def _protected(path: str) -> InputError:
-    return InputError(
-        "{path} is protected with a password.",
-        "Open it in the program that wrote it and save it without a password; in Excel, File > Info > Protect.",
-        path=path,
-    )
-
-
-def _too_large(given: GivenWorkbook) -> InputError:
-    return InputError(
-        "{path} takes more than {size} MB of memory to read; a list of numbers does not.",
-        "Delete what is not needed, or save the sheet with the numbers as CSV.",
-        path=given.path,
-        size=given.most_bytes >> 20,
-    )

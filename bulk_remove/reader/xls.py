@@ -7,6 +7,7 @@ A record has a type and a size of two bytes each; the workbook's own come first,
 import struct
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 from bulk_remove.core.cell_formats import built_in_format, cell_format
 from bulk_remove.reader.cells import (
@@ -77,7 +78,14 @@ def sheets_of_xls(stream: bytes) -> list[Sheet]:
             places.append((record, int.from_bytes(record[:4], "little")))
     formats = [cell_format(codes[each]) if each in codes else built_in_format(each) for each in styles]
     values = _Values(Formats(formats, from_1904), strings, texts)
-    return [_Sheet(record, memoryview(stream)[at:end], values) for record, at, end in _apart(places, len(stream))]
+    return [
+        Sheet(
+            texts.counted(record[6:], short=True),
+            bool(record[4] & _NOT_VISIBLE),
+            partial(_rows, memoryview(stream)[at:end], values),
+        )
+        for record, at, end in _apart(places, len(stream))
+    ]
 
 
 def _apart(places: Sequence[tuple[bytes, int]], size: int) -> Iterator[tuple[bytes, int, int]]:
@@ -89,37 +97,29 @@ def _apart(places: Sequence[tuple[bytes, int]], size: int) -> Iterator[tuple[byt
     return ((record, at, ends[at]) for record, at in places)
 
 
-class _Sheet(Sheet):
-    def __init__(self, place: bytes, stream: memoryview, values: "_Values") -> None:
-        self.name = values.texts.counted(place[6:], short=True)
-        self.hidden = bool(place[4] & _NOT_VISIBLE)
-        self._stream = stream
-        self._values = values
-
-    def rows(self, columns: Sequence[int] | None, layout: Layout) -> Iterator[Row]:
-        """Yield the rows that are not blank with the cells of these columns, all for None; fill in the layout."""
-        rows: defaultdict[int, dict[int, Cell]] = defaultdict(dict)
-        hidden: set[int] = set()
-        last = (0, 0, 0)
-        for kind, record, more in _records(self._stream):
-            if kind in _CELLS:
-                for last, cell in self._values.cells(kind, record):
-                    row, column, _ = last
-                    if column >= _MOST_COLUMNS or column in rows[row]:
-                        raise DamagedError
-                    rows[row][column] = cell
-            elif kind == _FORMULA_TEXT:
-                row, column, style = last
-                rows[row][column] = self._values.text([record, *more], style)
-            elif kind == _ROW and (record[12] & _ROW_HIDDEN or not int.from_bytes(record[6:8], "little") & _HEIGHT):
-                hidden.add(int.from_bytes(record[:2], "little"))
-            else:
-                _lay_out(layout, kind, record)
-        for row in sorted(rows):
-            cells = rows[row]
-            if not is_blank(cells.values()):
-                wanted = range(max(cells) + 1) if columns is None else columns
-                yield row + 1, row in hidden, [cells.get(column, "") for column in wanted]
+def _rows(stream: memoryview, values: "_Values", columns: Sequence[int] | None, layout: Layout) -> Iterator[Row]:
+    rows: defaultdict[int, dict[int, Cell]] = defaultdict(dict)
+    hidden: set[int] = set()
+    last = (0, 0, 0)
+    for kind, record, more in _records(stream):
+        if kind in _CELLS:
+            for last, cell in values.cells(kind, record):
+                row, column, _ = last
+                if column >= _MOST_COLUMNS or column in rows[row]:
+                    raise DamagedError
+                rows[row][column] = cell
+        elif kind == _FORMULA_TEXT:
+            row, column, style = last
+            rows[row][column] = values.text([record, *more], style)
+        elif kind == _ROW and (record[12] & _ROW_HIDDEN or not int.from_bytes(record[6:8], "little") & _HEIGHT):
+            hidden.add(int.from_bytes(record[:2], "little"))
+        else:
+            _lay_out(layout, kind, record)
+    for row in sorted(rows):
+        cells = rows[row]
+        if not is_blank(cells.values()):
+            wanted = range(max(cells) + 1) if columns is None else columns
+            yield row + 1, row in hidden, [cells.get(column, "") for column in wanted]
 
 
 def _lay_out(layout: Layout, kind: int, record: bytes) -> None:
@@ -137,7 +137,7 @@ class _Values:
     """What the records of cells hold."""
 
     def __init__(self, formats: Formats, strings: Sequence[str], texts: "_Texts") -> None:
-        self.texts = texts
+        self._texts = texts
         self._formats = formats
         self._strings = strings
 
@@ -155,7 +155,7 @@ class _Values:
         elif kind == _SHARED_TEXT:
             yield place, self._formats.text(self._strings[int.from_bytes(record[6:10], "little")], style)
         elif kind in {_TEXT, _RICH_TEXT}:
-            yield place, self._formats.text(self.texts.counted(record[6:]), style)
+            yield place, self._formats.text(self._texts.counted(record[6:]), style)
         elif kind == _BOOLEAN_OR_ERROR:
             yield place, error_cell(record[6]) if record[7] else bool(record[6])
         elif record[12:14] != _NO_NUMBER:
@@ -165,8 +165,8 @@ class _Values:
 
     def text(self, records: Sequence[bytes], style: int) -> Cell:
         """Return the cell of a formula's text."""
-        if self.texts.old:
-            return self._formats.text(self.texts.counted(b"".join(records)), style)
+        if self._texts.old:
+            return self._formats.text(self._texts.counted(b"".join(records)), style)
         spread = _Spread(records)
         characters, flags = spread.unpacked("<HB")
         return self._formats.text(spread.text(characters, wide=bool(flags & _WIDE)), style)

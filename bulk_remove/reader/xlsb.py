@@ -45,7 +45,8 @@ def sheets_of_xlsb(package: Package) -> list[Sheet]:
     formats = Formats(_formats(package.index(styles)), from_1904)
     records = _records(package.pieces(strings) if strings else ())
     texts = [_wide(record, 1)[0] for kind, record in records if kind == _STRING]
-    return [_Sheet(place, package, formats, texts) for place in package.sheets(own, _places)]
+    sheets = package.sheets(own, _places)
+    return [Sheet(name, hidden, _Part(part, package, formats, texts).rows) for name, hidden, part in sheets]
 
 
 def _places(workbook: bytes) -> Iterator[SheetPlace]:
@@ -69,12 +70,11 @@ def _formats(styles: bytes) -> list[CellFormat]:
     return formats
 
 
-class _Sheet(Sheet):
-    def __init__(self, place: SheetPlace, package: Package, formats: Formats, strings: Sequence[str]) -> None:
-        self.name, self.hidden, self._part = place
-        self._package = package
-        self._formats = formats
-        self._strings = strings
+class _Part:
+    """The part of a package that holds a sheet."""
+
+    def __init__(self, part: str, package: Package, formats: Formats, strings: Sequence[str]) -> None:
+        self._part, self._package, self._formats, self._strings = part, package, formats, strings
 
     def rows(self, columns: Sequence[int] | None, layout: Layout) -> Iterator[Row]:
         """Yield the rows that are not blank with the cells of these columns, all for None; fill in the layout."""

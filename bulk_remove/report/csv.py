@@ -214,7 +214,7 @@ def check_place(path: Path) -> None:
 
 @contextmanager
 def written_aside(path: Path, written: list[Aside] | None = None, *, replacing: bool = True) -> Iterator[TextIO]:
-    """Open a file beside `path`, readable by its owner alone, that takes the name `path` once all of it is on disk."""
+    """Open a file beside `path`, readable only by its owner, that takes the name `path` once all of it is on disk."""
     try:
         with write_aside(path, replacing=replacing) as aside:
             # The name of a file that is not UTF-8 holds surrogates: a question mark for each, not a report lost.
@@ -253,7 +253,10 @@ def _written(blocks: Iterable[OutcomeBlock], width: int, by_status: Counter[Stat
             by_status[_status(state)] += count
         source = block.source
         file = _cell(f"{source.file}!{source.sheet}" if source.sheet else source.file)
-        start = [f"{_kept(others, width)}{file}," for others in block.others] or repeat(f"{',' * width}{file},")
+        start: Iterable[str] = repeat(f"{',' * width}{file},")
+        if block.others:  # a short row is filled up
+            kept = (_cells([*cells[:width], *[""] * (width - len(cells))]) for cells in block.others)
+            start = ["".join([f"{cell}," for cell in cells]) + f"{file}," for cells in kept]
         cells = _cells(block.cells)
         middle, end = _around_the_ids(block, said)
         yield "".join(
@@ -291,11 +294,6 @@ def _around_the_ids(block: OutcomeBlock, said: str) -> tuple[Iterable[str], Iter
 def _each(kinds: Sequence[str], which: Sequence[int]) -> Iterable[str]:
     """Return for each row the text of its kind; endless where all rows are of one kind."""
     return repeat(kinds[0]) if len(kinds) == 1 else map(kinds.__getitem__, which)
-
-
-def _kept(cells: Sequence[str], width: int) -> str:
-    """Return the input's own cells, each with its comma; a short row is filled up."""
-    return "".join(f"{cell}," for cell in _cells([*cells[:width], *[""] * (width - len(cells))]))
 
 
 def _status(state: NumberState) -> Status:

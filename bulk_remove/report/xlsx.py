@@ -20,7 +20,7 @@ _COUNTS = frozenset({"row", "removed_records", "attempts", "busy_rounds"})
 _WIDTHS = {"file": 18, "row": 9, "status": 20, "detail": 50, "answered_at": 24, "record_ids": 18}
 _WIDTH = 16
 _SHOWN_FILES = 50
-_COLOURS = {  # what is in the cell and what is behind it; told apart without colours, too, by the word itself
+_COLOURS = {  # what is in the cell and what is behind it; the word itself tells them apart without colours
     Status.REMOVED: ("#0B5A23", "#D3F2DC"),
     Status.NOT_EXIST: ("#2F4458", "#E1E9F1"),
     Status.PRESUMED_REMOVED: ("#07575C", "#D0F0F2"),

@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from bulk_remove.core.lifecycle import status_of
 from bulk_remove.core.model import NEVER_SENT, Status
 from bulk_remove.errors import ExitCode
 from bulk_remove.language import one_line
@@ -78,8 +77,8 @@ class _Figures:
         self.numbers.update({(key, status.value): 0 for status in Status if status not in NEVER_SENT})
         tally = run.told.tallies.get(key[1])
         if tally is not None:
-            for phase, count in tally.phases.items():
-                self.numbers[key, status_of(phase).value] += count
+            for status, count in tally.statuses.items():
+                self.numbers[key, status.value] += count
             self.requests[key] += tally.requests.total()
             self.faults.update({(key, result or "killed"): count for result, count in tally.requests.items()})
             del self.faults[key, "verdicts"]

@@ -42,7 +42,7 @@ from bulk_remove.core.verdicts import UnaskedRemoval
 from bulk_remove.disk import Aside
 from bulk_remove.errors import ExitCode, StorageError
 from bulk_remove.language import phrase
-from bulk_remove.ledger import Outcomes, RecordCount, Timing, Totals, WrittenFile, facts_of
+from bulk_remove.ledger import Outcomes, RecordCount, Totals, WrittenFile, facts_of
 from bulk_remove.ledger.distinct import RowKeys
 from bulk_remove.report.csv import (
     read_rows,
@@ -58,10 +58,7 @@ from bulk_remove.settings import Settings
 
 
 class RowCounter:
-    """Counts what became of the numbers of the rows that pass; a duplicate's fate is its first row's.
-
-    The record ids go to `keys`, which find those that were named twice; `_places` says where each campaign's begin.
-    """
+    """Counts what became of the numbers of the rows that pass, and gives their record ids to `keys`."""
 
     def __init__(self, keys: RowKeys) -> None:
         self.removed = Counter[str]()
@@ -155,13 +152,13 @@ def _whole(found: Sequence[Ids]) -> Sequence[int]:
         if min(ids) >= 0 and max(ids) < _MOST:
             return ids
     return [
-        record_id if isinstance(record_id, int) and 0 <= record_id < _MOST else _hashed(str(record_id))
+        record_id if isinstance(record_id, int) and 0 <= record_id < _MOST else _hash(str(record_id))
         for ids in found
         for record_id in long_form(ids)
     ]
 
 
-def _hashed(record_id: str) -> int:
+def _hash(record_id: str) -> int:
     digest = blake2b(record_id.encode(errors="surrogatepass"), digest_size=8).digest()
     return _MOST + int.from_bytes(digest) % _MOST
 
@@ -244,7 +241,7 @@ def finish(
     _note(prepared, report, *wanted.places(report))
     course = _course_of(prepared) if ReportFormat.HTML in wanted.also else None
     with _place_aside(prepared) as aside:
-        finished, plain = _reported(prepared, settings, ending, report, wanted.csv_for, course, aside)
+        finished, plain = _write_csv(prepared, settings, ending, report, wanted.csv_for, course, aside)
         finished = replace(finished, also=wanted.places(report))
         summary = _summary(prepared, settings, finished)
         _write(ReportFormat.JSON, finished.summary, prepared, finished, summary, course, plain)
@@ -253,10 +250,10 @@ def finish(
     return finished
 
 
-def told_again(prepared: Prepared, settings: Settings, ending: Ending) -> Finished:
+def sum_up(prepared: Prepared, settings: Settings, ending: Ending) -> Finished:
     """Return what an earlier run amounts to, without a report of it. Raises what `finish` does."""
     with _place_aside(prepared) as aside:
-        return _reported(prepared, settings, ending, aside / REPORT, CsvFor.PROGRAMS, None, aside)[0]
+        return _write_csv(prepared, settings, ending, aside / REPORT, CsvFor.PROGRAMS, None, aside)[0]
 
 
 def write_again(
@@ -268,7 +265,7 @@ def write_again(
     course = _course_of(prepared) if form is ReportFormat.HTML else None
     with _place_aside(prepared) as aside:
         report = path if form is ReportFormat.CSV else aside / REPORT
-        finished, plain = _reported(prepared, settings, ending, report, csv_for, course, aside)
+        finished, plain = _write_csv(prepared, settings, ending, report, csv_for, course, aside)
         if form is not ReportFormat.CSV:
             summary = _summary(prepared, settings, finished)
             _write(form, path, prepared, finished, summary, course, plain)
@@ -305,13 +302,13 @@ def _note(prepared: Prepared, *places: Path) -> None:
 
 
 def _course_of(prepared: Prepared) -> Course:
-    timing = Timing(prepared.store)
+    timing = Outcomes(prepared.store)
     course = Course(Timeline.of(timing.sessions()))
     course.add_attempts(timing.attempts())
     return course
 
 
-def _reported(
+def _write_csv(
     prepared: Prepared,
     settings: Settings,
     ending: Ending,
@@ -320,10 +317,7 @@ def _reported(
     course: Course | None,
     aside: Path,
 ) -> tuple[Finished, Aside]:
-    """Write report.csv, and count on the way; returns also the form of it that is for programs.
-
-    What is needed only meanwhile goes to `aside`; a report that is written there is no report.
-    """
+    """Write report.csv, and count on the way; a report that goes to `aside` is only for what is made of it."""
     outcomes = Outcomes(prepared.store)
     written: list[Aside] = []
     plain = aside / f"plain.{REPORT}" if csv_for is CsvFor.EXCEL_PL else report
@@ -346,7 +340,7 @@ def _reported(
             write_for_polish_excel(file, read_rows(written[0]))
     digest = written[-1].sha256
     if report.parent == aside:
-        digest = _written_before(outcomes) or digest
+        digest = _last_digest(outcomes) or digest
     else:
         note_files(outcomes, written[-1:])
     nothing = none_found(counter.results(prepared.plan))
@@ -371,7 +365,7 @@ def _reported(
     return finished, written[0]
 
 
-def _written_before(outcomes: Outcomes) -> str:
+def _last_digest(outcomes: Outcomes) -> str:
     """Return the SHA-256 (hex) of the latest report.csv of the run; empty where none was written whole."""
     digests = [file.sha256 for file in outcomes.written() if file.path.suffix == ".csv"]
     return digests[-1] if digests else ""
@@ -426,7 +420,7 @@ def _write(
             guess=finished.guess,
         )
         with written_aside(path, written, replacing=replacing) as file:
-            write_page(file, summary, course, Timing(prepared.store).reply_times_s(), advice)
+            write_page(file, summary, course, Outcomes(prepared.store).reply_times_s(), advice)
     note_files(Outcomes(prepared.store), written)
 
 
@@ -457,7 +451,7 @@ def _summary(prepared: Prepared, settings: Settings, finished: Finished) -> dict
         },
         "campaigns": [campaign.campaign for campaign in plan.campaigns],
         "campaign_names": {each.campaign: each.name for each in plan.campaigns if each.name},
-        "input": [_input(source.source) for source in plan.sources],
+        "input": [source_as_json(source.source) for source in plan.sources],
         "keep": [each._asdict() for each in plan.keep.lists],
         "rows": plan.rows,
         "rows_by_status": {status.value: finished.by_status.get(status, 0) for status in Status},
@@ -470,9 +464,9 @@ def _summary(prepared: Prepared, settings: Settings, finished: Finished) -> dict
         "removed_records": finished.removed_records,
         "removed_records_at_least": finished.at_least,
         "additional_numbers": settings.additional_numbers,
-        **_counted(finished.proofs),
+        **_counts_as_json(finished.proofs),
         "numbers_in_replies_unasked": totals.strangers,
-        "unasked_removals": [_unasked(each) for each in finished.unasked],
+        "unasked_removals": [_removal_as_json(each) for each in finished.unasked],
         "requests": totals.requests,
         "requests_planned": plan.requests,
         "faults": totals.faults,
@@ -497,7 +491,8 @@ def _summary(prepared: Prepared, settings: Settings, finished: Finished) -> dict
     }
 
 
-def _input(source: Source) -> dict[str, object]:
+def source_as_json(source: Source) -> dict[str, object]:
+    """Return what summary and history say of a source."""
     return {
         "file": source.file,
         "sheet": source.sheet,
@@ -507,7 +502,7 @@ def _input(source: Source) -> dict[str, object]:
     }
 
 
-def _unasked(removal: UnaskedRemoval) -> dict[str, object]:
+def _removal_as_json(removal: UnaskedRemoval) -> dict[str, object]:
     return {
         "number": removal.number,
         "record_ids": removal.record_ids,
@@ -517,12 +512,12 @@ def _unasked(removal: UnaskedRemoval) -> dict[str, object]:
     }
 
 
-def _counted(proofs: Sequence[Proof]) -> dict[str, object]:
+def _counts_as_json(proofs: Sequence[Proof]) -> dict[str, object]:
     """Return the campaigns' records before and after: all together where each is known, and by campaign."""
     return {
-        "records_before": _total([proof.before for proof in proofs]),
-        "records_after": _total([proof.after for proof in proofs]),
-        "records_removed": _total([proof.removed for proof in proofs]),
+        "records_before": _sum_known([proof.before for proof in proofs]),
+        "records_after": _sum_known([proof.after for proof in proofs]),
+        "records_removed": _sum_known([proof.removed for proof in proofs]),
         "records_removed_at_least": any(proof.at_least for proof in proofs),
         "records_by_campaign": [
             {**asdict(proof), "unexplained": proof.unexplained, "sentence": proof.sentence()} for proof in proofs
@@ -530,6 +525,6 @@ def _counted(proofs: Sequence[Proof]) -> dict[str, object]:
     }
 
 
-def _total(counts: Sequence[int | None]) -> int | None:
+def _sum_known(counts: Sequence[int | None]) -> int | None:
     known = [count for count in counts if count is not None]
     return sum(known) if known and len(known) == len(counts) else None

@@ -142,7 +142,7 @@ class Inbox:
         return self.folder / name
 
     @contextmanager
-    def opened(self, name: str) -> Iterator[tuple[BufferedReader, FileLook]]:
+    def open(self, name: str) -> Iterator[tuple[BufferedReader, FileLook]]:
         """Open a file for reading, once; what counts is what was opened. Raises InputError when that cannot be."""
         try:
             file = self._here.opened(name)
@@ -160,10 +160,10 @@ class Inbox:
                 )
             yield file, _look(facts)
 
-    def seen(self, name: str) -> Seen | None:
+    def read(self, name: str) -> Seen | None:
         """Read a file; None where there is no such file, or none that can be read."""
         try:
-            with self.opened(name) as (file, look):
+            with self.open(name) as (file, look):
                 return Seen(look, file_digest(file, "sha256").hexdigest())
         except InputError:
             return None
@@ -316,7 +316,7 @@ class Night:
         taken: set[str] = set()
         for left in self._earlier.left_over(self._inbox.folder):
             if not self._is_over(left.name):
-                taken |= self._taken_up(left)
+                taken |= self._take_up(left)
         waiting = [name for name in first if name not in taken]
         if waiting and not self._over:
             time.sleep(max(0.0, looked_s + self._rules.settle_s - time.monotonic()))
@@ -357,9 +357,9 @@ class Night:
             self._stopped = None
         return self._over
 
-    def _taken_up(self, left: Left) -> set[str]:
+    def _take_up(self, left: Left) -> set[str]:
         """Go on with a run; returns the file's name, if it still holds what that run is about."""
-        seen = self._inbox.seen(left.name)
+        seen = self._inbox.read(left.name)
         if seen is None or seen.content != left.content:
             self._leave(left)
             return set()
@@ -375,7 +375,7 @@ class Night:
         try:
             carried = self._again(left.folder)
         except BulkRemoveError as error:
-            self._stays(left.name, error, left.folder)
+            self._leave_in_inbox(left.name, error, left.folder)
         else:
             self._conclude(left, carried)
         return {left.name}
@@ -388,7 +388,7 @@ class Night:
         try:
             finished = close_run(left.folder, time.time())
         except BulkRemoveError as error:
-            self._stays(left.name, error, left.folder)
+            self._leave_in_inbox(left.name, error, left.folder)
             return
         run = past_run(left.folder)
         place = FilePlace.FAILED if run.open_numbers else FilePlace.DONE
@@ -433,7 +433,7 @@ class Night:
             word=ours(word),
             run=left.folder.name,
         )
-        self._away(left.name, seen.look, FilePlace.FAILED, note)
+        self._move_with_note(left.name, seen.look, FilePlace.FAILED, note)
         mark(left.folder, Mark.CONCLUDED)
         self._end(FileEnd(left.name, ExitCode.GUARD, FilePlace.FAILED, left.folder, word))
 
@@ -443,9 +443,9 @@ class Night:
             return
         self._screen.tell(phrase("{name}:", name=harmless(name)))
         try:
-            copy = self._copied(name, look)
+            copy = self._copy(name, look)
         except BulkRemoveError as error:
-            self._stays(name, error, None)
+            self._leave_in_inbox(name, error, None)
             return
         if copy is None:
             self._screen.tell(
@@ -460,7 +460,7 @@ class Night:
         note = phrase(
             "{name}: {word}.\nTo run it all the same: bulk-remove run FILE", name=harmless(name), word=ours(word)
         )
-        self._away(name, look, FilePlace.DONE, note)
+        self._move_with_note(name, look, FilePlace.DONE, note)
         self._end(FileEnd(name, ExitCode.OK, FilePlace.DONE, None, word))
 
     def _not_for_us(self, name: str, look: FileLook) -> str:
@@ -473,9 +473,9 @@ class Night:
             return phrase("its name is longer than {most} bytes; left alone", most=LONGEST_FILE_NAME)
         return ""
 
-    def _copied(self, name: str, look: FileLook) -> SetAside | None:
+    def _copy(self, name: str, look: FileLook) -> SetAside | None:
         """Copy a file out of others' reach; None when it is not any more what it looked like. Raises InputError."""
-        with self._inbox.opened(name) as (file, opened):
+        with self._inbox.open(name) as (file, opened):
             copy = set_aside(name, file, self._rules.state_dir) if opened == look else None
         return copy if self._inbox.look_at(name) == look else None
 
@@ -483,28 +483,28 @@ class Night:
         try:
             carried = self._start(self._inbox.path(name), copy)
         except KeepListError as error:  # nothing is wrong with the file: the next night takes it
-            self._stays(name, error, None)
+            self._leave_in_inbox(name, error, None)
         except OwnReportError:
-            self._refused(name, look, self._where_it_will_lie(name))
+            self._refuse(name, look, self._where_it_will_lie(name))
         except (InputError, GuardStop) as error:
-            self._refused(name, look, error)
+            self._refuse(name, look, error)
         except BulkRemoveError as error:
-            self._stays(name, error, None)
+            self._leave_in_inbox(name, error, None)
         else:
             self._earlier.add(carried.folder)
             self._conclude(Left(carried.folder, name, copy.sha256), carried)
 
-    def _refused(self, name: str, look: FileLook, error: BulkRemoveError) -> None:
+    def _refuse(self, name: str, look: FileLook, error: BulkRemoveError) -> None:
         self._screen.error(error)
         note = phrase("{problem}\n{hint}\nNothing was sent.", problem=ours(error.sentence), hint=ours(error.hint))
-        self._away(name, look, FilePlace.FAILED, note)
+        self._move_with_note(name, look, FilePlace.FAILED, note)
         self._end(FileEnd(name, error.exit_code, FilePlace.FAILED, None, error.sentence))
 
     def _where_it_will_lie(self, name: str) -> OwnReportError:
         """Return the error of a report, which goes to `failed`, with the place from which it can be rerun."""
         return own_report(str(self._inbox.folder / FilePlace.FAILED / self._inbox.free_name(FilePlace.FAILED, name)))
 
-    def _away(self, name: str, look: FileLook, place: FilePlace, note: str) -> None:
+    def _move_with_note(self, name: str, look: FileLook, place: FilePlace, note: str) -> None:
         new_name = self._inbox.free_name(place, name)
         self._inbox.put_note(place, new_name, note)
         self._move(name, look, place, new_name)
@@ -537,7 +537,7 @@ class Night:
     def _put_away(self, left: Left, carried: Carried, place: FilePlace) -> None:
         new_name = self._begun_name(left, place) or self._inbox.free_name(place, left.name)
         self._put_reports(left, place, new_name, carried.also)
-        seen = self._inbox.seen(left.name)
+        seen = self._inbox.read(left.name)
         look = seen.look if seen is not None and seen.content == left.content else None
         self._move(left.name, look, place, new_name)
         mark(left.folder, Mark.CONCLUDED)
@@ -556,7 +556,7 @@ class Night:
                 return file.name
         return ""
 
-    def _stays(self, name: str, error: BulkRemoveError, run: Path | None) -> None:
+    def _leave_in_inbox(self, name: str, error: BulkRemoveError, run: Path | None) -> None:
         self._screen.error(error)
         self._end(FileEnd(name, error.exit_code, FilePlace.INBOX, run, error.sentence))
 

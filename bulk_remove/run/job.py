@@ -43,9 +43,9 @@ from bulk_remove.reader import SetAside, open_table, open_tables
 from bulk_remove.run.finish import Finished
 from bulk_remove.run.folders import account_file, keep_learned, learned_of, lock_campaigns, make_private, run_folders
 from bulk_remove.run.past import EarlierRuns
-from bulk_remove.run.places import ReportPlace, taken_meanwhile
-from bulk_remove.run.preflight import NONE_COUNTED, Findings, Glance, counted_after, inspect_campaigns
-from bulk_remove.run.prepare import LEDGER, Look, Prepared, Sight, check_plan, prepared, reading_of
+from bulk_remove.run.places import ReportPlace, note_on_place
+from bulk_remove.run.preflight import NONE_COUNTED, Findings, Glance, count_after, inspect_campaigns
+from bulk_remove.run.prepare import LEDGER, Prepared, Sight, check_plan, prepare, reading_of
 from bulk_remove.run.rerun import EarlierRows, earlier_rows, prepared_again
 from bulk_remove.run.resume import (
     EarlierRun,
@@ -134,7 +134,7 @@ class Operator:
 class Job:
     """What is to be done: with which settings, where, as whom, and where the state and the report go.
 
-    The campaigns `held` are locked already.
+    The campaigns `held` are locked already. With `show_numbers` the plan's samples are not masked.
     """
 
     settings: Settings
@@ -143,6 +143,7 @@ class Job:
     state_dir: Path
     report: ReportPlace
     held: Collection[str] = ()
+    show_numbers: bool = False
 
     @property
     def destination(self) -> Destination:
@@ -158,48 +159,34 @@ class Job:
         return lock_campaigns(self.state_dir, self.address.host, {*campaigns} - {*but, *self.held, ""})
 
 
-PlanJob = Callable[[Job, Look, OnRows], AbstractContextManager[Prepared]]
-"""Plans a job, with a look at its campaigns; is told how many rows were read."""
-
-
-def from_files(
-    files: Sequence[str], note: Callable[[str], None], copy: SetAside | None = None, *, show_numbers: bool = False
-) -> PlanJob:
-    """Return what plans the numbers of files; `copy` is what is read of the only one. Raises what `prepared` does."""
-
-    @contextmanager
-    def planning(job: Job, look: Look, on_rows: OnRows) -> Iterator[Prepared]:
-        sight = Sight(look, on_rows, show_numbers)
-        with read_files(files, job.settings, job.destination, job.state_dir, sight, note, copy) as ready:
-            yield ready
-
-    return planning
+PlanInput = Callable[[Settings, Destination, Path, Sight], AbstractContextManager[Prepared]]
+"""Plans numbers with these settings for a destination, in a state folder."""
 
 
 @contextmanager
-def read_files(
+def plan_files(
     files: Sequence[str],
+    note: Callable[[str], None],
+    copy: SetAside | None,
     settings: Settings,
     destination: Destination,
     state_dir: Path,
     sight: Sight,
-    note: Callable[[str], None],
-    copy: SetAside | None = None,
 ) -> Iterator[Prepared]:
-    """Find and read files and plan their numbers. Raises InputError, UsageError, StorageError."""
+    """Read files and plan their numbers; `copy` is what is read of the only one. Raises what `prepare` does."""
     reading = reading_of(settings, state_dir)
     tables, notes = ([open_table(files[0], reading, copy)], ()) if copy else open_tables(files, reading)
     for each in notes:
         note(each)
-    with prepared(tables, settings, destination, state_dir, time.time(), sight) as ready:
+    with prepare(tables, settings, destination, state_dir, time.time(), sight) as ready:
         yield ready
 
 
 @contextmanager
-def plan_run(job: Job, planning: PlanJob, operator: Operator) -> Iterator["Planned"]:
+def plan_run(job: Job, planning: PlanInput, operator: Operator) -> Iterator["Planned"]:
     """Plan a job, while its campaigns are held; a plan over its limits raises GuardStop.
 
-    Raises what `prepared` does, and CampaignLockedError, RefusedError, UnavailableError.
+    Raises what `prepare` does, and CampaignLockedError, RefusedError, UnavailableError.
     """
     job.report.check(job.settings, job.address.host, job.state_dir)
     job = replace(job, settings=learned_settings(job.settings, job.state_dir, job.address.host, operator.note))
@@ -207,7 +194,8 @@ def plan_run(job: Job, planning: PlanJob, operator: Operator) -> Iterator["Plann
     with ExitStack() as stack:
         stack.enter_context(job.lock(known))
         with operator.reading() as on_rows:
-            ready = stack.enter_context(planning(job, job.look, on_rows))
+            sight = Sight(job.look, on_rows, job.show_numbers)
+            ready = stack.enter_context(planning(job.settings, job.destination, job.state_dir, sight))
         stack.enter_context(job.lock(ready.plan.campaign_ids, known))
         yield _within_limits(job, ready, operator)
 
@@ -246,8 +234,10 @@ def plan_rerun(
     with earlier_rows(earlier, changes, *server) as rows:
         warn_of_unasked(rows.unasked, operator)
 
-        def planning(job: Job, look: Look, _on_rows: OnRows) -> AbstractContextManager[Prepared]:
-            return prepared_again(rows, job.settings, job.destination, job.state_dir, time.time(), look)
+        def planning(
+            settings: Settings, destination: Destination, state_dir: Path, sight: Sight
+        ) -> AbstractContextManager[Prepared]:
+            return prepared_again(rows, settings, destination, state_dir, time.time(), sight.look)
 
         with plan_run(job_of(rows), planning, operator) as shown:
             yield shown
@@ -351,7 +341,7 @@ class Approved:
         finished = await operator.do(partial(self.job.report.finish, self.ready, sent.ending))
         meant = self.job.report.output
         if meant is not None and meant != finished.report:
-            operator.warn(taken_meanwhile(meant, finished.report))
+            operator.warn(note_on_place(meant, finished.report))
         return Done(finished, sent)
 
     async def send(self, operator: Operator) -> Sent:
@@ -395,7 +385,8 @@ async def carry_out(
     """
     clock, settings = SystemClock(), prepared.settings
     Planning(prepared.store).approve(approved)
-    account = _account(prepared, approved.plan.host, login.user, settings)
+    shared = account_file(prepared.state_dir, approved.plan.host, login.user)
+    account = AccountCeiling(shared, settings.ceilings().rate, prepared.folder.name)
     with Journal(prepared.store) as journal, account:
         began_s = clock.wall_s()
         known = learned_of(prepared.state_dir, approved.plan.host, began_s)
@@ -418,7 +409,7 @@ async def carry_out(
                 counts, note = NONE_COUNTED
                 if ending is Ending.DONE:
                     campaigns = await journal.write(lambda steps: steps.counted_campaigns())
-                    counts, note = await counted_after(client, address.base_path, campaigns, clock.wall_s, pool.turn)
+                    counts, note = await count_after(client, address.base_path, campaigns, clock.wall_s, pool.turn)
                 await journal.write(lambda steps: steps.records_after(counts, note))
         ended_s = clock.wall_s()
         await journal.write(lambda steps: steps.end_session(session_no, ended_s, ending.value))
@@ -455,12 +446,6 @@ async def _canary(pool: Pool, journal: Journal, ready: Prepared, operator: Opera
     if ending is Ending.DONE:
         await journal.write(lambda steps: steps.pass_canary())
     return ending, canary_declined(plan.run_id) if ending is Ending.GUARD else None
-
-
-def _account(prepared: Prepared, host: str, user: str, settings: Settings) -> AccountCeiling:
-    """Return this run's part in the ceiling of all runs of one user. Raises StorageError."""
-    path = account_file(prepared.state_dir, host, user)
-    return AccountCeiling(path, settings.ceilings().rate, prepared.folder.name)
 
 
 def _learned(known: Learned, pool: Pool, settings: Settings, now_s: float) -> Learned:

@@ -14,15 +14,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from bulk_remove.core.forms import Held
-from bulk_remove.core.lifecycle import status_of
 from bulk_remove.core.model import OPEN_STATUSES, NumberFormat, Rehearsal, Source, Status, harmless, unsent_status
 from bulk_remove.core.plan import Plan
 from bulk_remove.core.summary import RESUMED, CampaignResult, Ending, NoneFound, none_found
 from bulk_remove.errors import StorageError
 from bulk_remove.language import phrase
-from bulk_remove.ledger import History, RunFacts, facts_of, history, opened_for_reading, was_approved
+from bulk_remove.ledger import History, RunFacts, StandingTally, facts_of, history, opened_for_reading, was_approved
 from bulk_remove.report.csv import timestamp
-from bulk_remove.run.finish import REPORT
+from bulk_remove.run.finish import REPORT, source_as_json
 from bulk_remove.run.folders import Mark, begun_s, delete_run, is_marked, noted_reports, run_folders, under_way
 from bulk_remove.run.prepare import LEDGER
 from bulk_remove.settings import Settings
@@ -55,11 +54,6 @@ class PastRun:
     def run_id(self) -> str:
         """The run's id."""
         return self.folder.name
-
-    @property
-    def may_have_sent(self) -> bool:
-        """Whether its plan was approved, as far as can be told."""
-        return self.state != KILLED_PLANNING
 
     @property
     def _facts(self) -> RunFacts | None:
@@ -120,13 +114,13 @@ class PastRun:
         return tuple(each.file for each in self.plan.keep.lists)
 
     @property
+    def _tallies(self) -> dict[str, StandingTally]:
+        return self.told.tallies if self.told else {}
+
+    @property
     def numbers_by_status(self) -> Counter[Status]:
         """Its distinct numbers by status, all campaigns together."""
-        counted: Counter[Status] = Counter()
-        for tally in self.told.tallies.values() if self.told else ():
-            for phase, count in tally.phases.items():
-                counted[status_of(phase)] += count
-        return counted
+        return sum((tally.statuses for tally in self._tallies.values()), Counter[Status]())
 
     @property
     def open_numbers(self) -> int:
@@ -136,15 +130,14 @@ class PastRun:
     @property
     def nothing(self) -> NoneFound | None:
         """That none of its numbers was found, where that is so."""
-        results = []
-        for campaign in self.plan.campaigns:
-            statuses = Counter[Status]()
-            tally = self.told.tallies.get(campaign.campaign) if self.told else None
-            for phase, count in tally.phases.items() if tally else ():
-                statuses[status_of(phase)] += count
-            found, gone = (tally.found, tally.gone) if tally else (0, 0)
-            results.append(CampaignResult(campaign.campaign, statuses, campaign.confirmed, found, gone))
-        return none_found(results)
+        none = StandingTally(Counter(), Counter(), 0, 0)
+        pairs = [(each, self._tallies.get(each.campaign, none)) for each in self.plan.campaigns]
+        return none_found(
+            [
+                CampaignResult(each.campaign, tally.statuses, each.confirmed, tally.found, tally.gone)
+                for each, tally in pairs
+            ]
+        )
 
     @property
     def proves_nothing(self) -> bool:
@@ -166,13 +159,13 @@ class PastRun:
     @property
     def requests(self) -> int:
         """How many requests left."""
-        return sum(tally.requests.total() for tally in self.told.tallies.values()) if self.told else 0
+        return sum(tally.requests.total() for tally in self._tallies.values())
 
     @property
     def faults(self) -> Counter[str]:
         """Requests without verdicts, by what became of them; those that nobody saw the end of are 'killed'."""
         counted: Counter[str] = Counter()
-        for tally in self.told.tallies.values() if self.told else ():
+        for tally in self._tallies.values():
             counted.update({result or "killed": count for result, count in tally.requests.items()})
         del counted["verdicts"]
         return counted
@@ -254,16 +247,7 @@ def details_as_json(run: PastRun) -> dict[str, object]:
         **run_as_json(run),
         "user": run.user,
         "settings": run.settings,
-        "input": [
-            {
-                "file": source.file,
-                "sheet": source.sheet,
-                "sha256": source.sha256,
-                "size_bytes": source.size_bytes,
-                "column": source.header[source.column],
-            }
-            for source in (each.source for each in run.plan.sources)
-        ],
+        "input": [source_as_json(each.source) for each in run.plan.sources],
         "session_times": [
             {
                 "began_at": timestamp(session.began_at_s),
@@ -282,9 +266,11 @@ _READING = (*_WHERE, "column", "sheet", "encoding", "delimiter", "has_header", "
 
 class _Known(NamedTuple):
     folder: Path
-    files: frozenset[str]
-    contents: frozenset[str]
+    sources: tuple[Source, ...]
     settings: Settings
+
+    def had(self, content: str) -> bool:
+        return any(source.sha256 == content for source in self.sources)
 
 
 class Left(NamedTuple):
@@ -296,10 +282,7 @@ class Left(NamedTuple):
 
 
 class EarlierRuns:
-    """The approved runs against one server with the campaign of these settings, oldest first.
-
-    Ledgers that cannot be read are passed over: `runs list` tells of them.
-    """
+    """The approved runs against one server with the campaign of these settings, oldest first, as far as readable."""
 
     def __init__(self, state_dir: Path, host: str, settings: Settings) -> None:
         self._host = host
@@ -316,23 +299,22 @@ class EarlierRuns:
         with suppress(StorageError), opened_for_reading(folder / LEDGER) as store:
             facts = facts_of(store)
             if facts.approved_by and facts.plan and facts.destination.host == self._host:
-                files = frozenset(each.source.file for each in facts.plan.sources)
-                contents = frozenset(each.source.sha256 for each in facts.plan.sources)
                 runs = self._known if _alike(facts.settings, self._settings, _WHERE) else self._elsewhere
-                runs.append(_Known(folder, files, contents, facts.settings))
+                runs.append(_Known(folder, tuple(each.source for each in facts.plan.sources), facts.settings))
 
     def left_over(self, inbox: Path) -> Iterator[Left]:
         """Yield the runs of single files of an inbox that were not brought to their end."""
         for known in [*self._known]:
-            if len(known.files) == len(known.contents) == 1 and not any(is_marked(known.folder, each) for each in Mark):
-                (file,), (content,) = known.files, known.contents
-                if Path(file).parent == inbox:
-                    yield Left(known.folder, Path(file).name, content)
+            files = {(Path(source.file), source.sha256) for source in known.sources}
+            if len(files) == 1 and not any(is_marked(known.folder, each) for each in Mark):
+                ((file, content),) = files
+                if file.parent == inbox:
+                    yield Left(known.folder, file.name, content)
 
     def finished_with(self, content: str) -> PastRun | None:
         """Return the latest run that read this content in the same way and left nothing open; None: there is none."""
         for known in reversed(self._known):
-            if content in known.contents and self._reads_alike(known.settings):
+            if known.had(content) and self._reads_alike(known.settings):
                 run = past_run(known.folder)
                 kept = run.unsent_rows[Status.KEPT]  # which the lists of today may not hold any more
                 if run.state == Ending.DONE and not run.open_numbers and not run.proves_nothing and not kept:
@@ -343,10 +325,10 @@ class EarlierRuns:
         """Yield a sentence on each source whose content an approved run had already; the latest one counts."""
         for source in sources:
             runs = [*self._elsewhere, *self._known]  # those with this campaign say more
-            known = next((each for each in reversed(runs) if source.sha256 in each.contents), None)
+            known = next((each for each in reversed(runs) if each.had(source.sha256)), None)
             if known is not None:
                 file, run = harmless(source.file), past_run(known.folder)
-                yield _told(file, run) if known in self._known else _told_elsewhere(file, run)
+                yield _note_on(file, run) if known in self._known else _note_elsewhere(file, run)
 
     def _reads_alike(self, earlier: Settings) -> bool:
         """Tell whether a run took the same numbers, and asked for them in the forms that are wanted now, or in more."""
@@ -365,9 +347,12 @@ def _alike(one: Settings, other: Settings, names: Iterable[str]) -> bool:
     return all(getattr(one, name) == getattr(other, name) for name in names)
 
 
-def _told(file: str, run: PastRun) -> str:
+def _note_on(file: str, run: PastRun) -> str:
     told = phrase(
-        "{file} was run before: run {run} of {began} had the same content", file=file, run=run.run_id, began=_began(run)
+        "{file} was run before: run {run} of {began} had the same content",
+        file=file,
+        run=run.run_id,
+        began=_begin_shown(run),
     )
     if not run.open_numbers:
         return phrase("{told}, and every number has its final answer.", told=told)
@@ -376,17 +361,17 @@ def _told(file: str, run: PastRun) -> str:
     return phrase("{told}, and some numbers have no final answer.", told=told)
 
 
-def _told_elsewhere(file: str, run: PastRun) -> str:
+def _note_elsewhere(file: str, run: PastRun) -> str:
     return phrase(
         "{file} was run before for campaign {campaigns}: run {run} of {began} had the same content.",
         file=file,
         campaigns=", ".join(run.campaigns),
         run=run.run_id,
-        began=_began(run),
+        began=_begin_shown(run),
     )
 
 
-def _began(run: PastRun) -> str:
+def _begin_shown(run: PastRun) -> str:
     return f"{datetime.fromtimestamp(begun_s(run.folder)).astimezone():%Y-%m-%d %H:%M}"
 
 
@@ -404,16 +389,13 @@ class Doomed:
     left: tuple[Path, ...]
 
 
-def doomed(state_dir: Path, older_than_s: float, now_s: float) -> Iterator[Doomed]:
-    """Yield the runs in which nothing has happened for so long, oldest first; never one that is under way.
-
-    Raises StorageError.
-    """
+def prunable(state_dir: Path, older_than_s: float, now_s: float) -> Iterator[Doomed]:
+    """Yield the runs in which nothing has happened for so long, oldest first; never one that is under way."""
     for run in past_runs(state_dir):
         longest_s = min(older_than_s, LEFTOVER_S) if run.state == KILLED_PLANNING else older_than_s
         if run.state != UNDER_WAY and now_s - run.last_s >= longest_s:
             files = tuple(sorted(path for path in run.folder.rglob("*") if not path.is_dir()))
-            yield Doomed(run, files, sum(path.lstat().st_size for path in files), tuple(_left(run)))
+            yield Doomed(run, files, sum(path.lstat().st_size for path in files), tuple(_stays_elsewhere(run)))
 
 
 def delete(one: Doomed) -> None:
@@ -421,7 +403,7 @@ def delete(one: Doomed) -> None:
     delete_run(one.run.folder)
 
 
-def _left(run: PastRun) -> Iterator[Path]:
+def _stays_elsewhere(run: PastRun) -> Iterator[Path]:
     """Yield what this run wrote elsewhere: its reports, and parts of reports that a kill left beside them."""
     for report in run.reports:
         if run.folder not in report.parents:

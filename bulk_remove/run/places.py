@@ -22,7 +22,7 @@ from bulk_remove.language import phrase
 from bulk_remove.ledger import Outcomes, RunFacts, Store, facts_of, opened_for_reading
 from bulk_remove.reader import is_readable
 from bulk_remove.report.csv import check_place
-from bulk_remove.run.finish import REPORT, SUMMARY, Finished, Wanted, finish, told_again
+from bulk_remove.run.finish import REPORT, SUMMARY, Finished, Wanted, finish, sum_up
 from bulk_remove.run.folders import noted_reports, run_folders
 from bulk_remove.run.prepare import LEDGER, Prepared
 from bulk_remove.settings import Address, Destination, Settings
@@ -112,10 +112,10 @@ class ReportPlace:
         summary, also = report.with_suffix(SUMMARY), self.wanted.places(report)
         if self.overwrite or not all(place.exists() for place in (report, summary, *also)):
             return self.finish(ready, ending)
-        return replace(told_again(ready, ready.settings, ending), report=report, summary=summary, also=also)
+        return replace(sum_up(ready, ready.settings, ending), report=report, summary=summary, also=also)
 
 
-def taken_meanwhile(output: Path, place: Path) -> str:
+def note_on_place(output: Path, place: Path) -> str:
     """Return the sentence on a report that went beside the place that was meant."""
     return phrase(
         "Another file lies at {output} or beside it now, so the report was written to {place}.",

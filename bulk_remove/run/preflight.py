@@ -126,7 +126,7 @@ def _is_count(count: object) -> TypeGuard[int]:
     return type(count) is int and 0 <= count <= _MOST_RECORDS
 
 
-async def counted_after(
+async def count_after(
     asker: Asker,
     base_path: str,
     campaigns: Sequence[str],

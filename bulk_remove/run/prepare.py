@@ -86,7 +86,7 @@ class Prepared:
 
 
 @contextmanager
-def prepared(
+def prepare(
     tables: Sequence[InputTable],
     settings: Settings,
     destination: Destination,
@@ -104,16 +104,16 @@ def prepared(
     """
     settings.shape(settings.campaign, destination.base_path)  # one in which no number fits is found before all else
     keep = kept_numbers(settings, state_dir)
-    planning = _Planner(tables, destination, state_dir, now_s, sight, keep)
+    planner = _Planner(tables, destination, state_dir, now_s, sight, keep)
     known = sight.look([settings.campaign]) if settings.campaign else None
     first = settings.in_forms_of(known.held if known else {})
-    with planning.planned(first, first.rules, known) as (ready, whole):
+    with planner.plan(first, first.rules, known) as (ready, whole):
         findings, wanted = ready.findings, settings.in_forms_of(ready.findings.held)
         rules = whole.rules(wanted.rules, internal_numbers=wanted.internal_numbers, trusted=wanted.trust_column)
         if (wanted, rules) == (first, first.rules):
             yield ready
             return
-    with planning.planned(wanted, rules, findings) as (ready, _):
+    with planner.plan(wanted, rules, findings) as (ready, _):
         yield ready
 
 
@@ -153,7 +153,7 @@ class _Planner:
     keep: KeepLists
 
     @contextmanager
-    def planned(
+    def plan(
         self, settings: Settings, rules: NumberRules, findings: Findings | None
     ) -> Iterator[tuple[Prepared, WholeInput]]:
         """Plan a run with these settings, and give what the cells say of each other.

@@ -41,10 +41,7 @@ class Found(StrEnum):
 
 
 class ReportFile(NamedTuple):
-    """A place to which a file of a report was written, what lies there, and what was written last (SHA-256, hex).
-
-    The latter is empty where the ledger does not know of it, as when the process died before it could say so.
-    """
+    """Where a file of a report was written, what lies there, and the SHA-256 of what was written last, if known."""
 
     path: Path
     found: Found
@@ -52,10 +49,7 @@ class ReportFile(NamedTuple):
 
 
 class Proven(NamedTuple):
-    """A run whose ledger is sound: what of it is proved, its reports, and the summaries that it agrees with.
-
-    Sound as it is, what it says of a `rehearsal` is no proof of anything.
-    """
+    """A run whose ledger is sound: what of it is proved, its reports, and the summaries that it agrees with."""
 
     run_id: str
     verified: Verified
@@ -64,12 +58,8 @@ class Proven(NamedTuple):
     rehearsal: Rehearsal
 
 
-def proven(folder: Path, head: str) -> Proven:
-    """Check a run's ledger and its reports; it must hold the head (hex) that is given, else those of its summaries.
-
-    Raises AlteredLedgerError with what is not as it was written, AlteredReportError likewise, InputError for a run that
-    never began to send, StorageError when the ledger cannot be read.
-    """
+def verify_run(folder: Path, head: str) -> Proven:
+    """Check a run's ledger and its reports against `head`, or the heads of its summaries. Raises Altered...Error."""
     if not was_approved(folder / LEDGER):
         raise InputError(
             phrase("Run {name} ended before its plan was approved, so its ledger proves nothing.", name=folder.name),
@@ -192,12 +182,8 @@ class Explained:
     sound: Verified | None = None
 
 
-def explained(state_dir: Path, text: str, campaign: str | None = None) -> Iterator[Explained]:
-    """Yield the runs that had to do with a number, oldest first; each reads the text by its own rules.
-
-    `campaign` leaves out the others. A run that was never approved sent nothing and is passed over. Raises StorageError
-    where the folder cannot be read.
-    """
+def explain_number(state_dir: Path, text: str, campaign: str | None = None) -> Iterator[Explained]:
+    """Yield the approved runs that had to do with a number, oldest first; each reads the text by its own rules."""
     for run in past_runs(state_dir):
         if run.told is None:
             if run.problem:
@@ -208,14 +194,16 @@ def explained(state_dir: Path, text: str, campaign: str | None = None) -> Iterat
             with opened_for_reading(run.folder / LEDGER) as store:
                 settings = run.told.facts.settings
                 forms = _forms(settings, text)
-                told = _told(run, store, settings, forms, campaign)
+                told = _explain_run(run, store, settings, forms, campaign)
         except StorageError as error:
             told = Explained(run, forms[0], _NOTHING, error.sentence)
         if told.trace.rows or told.problem:
             yield told
 
 
-def _told(run: PastRun, store: Store, settings: Settings, forms: Sequence[str], campaign: str | None) -> Explained:
+def _explain_run(
+    run: PastRun, store: Store, settings: Settings, forms: Sequence[str], campaign: str | None
+) -> Explained:
     normalise = Normaliser(settings.rules)
     told = Explained(run, forms[0], _NOTHING)
     try:

@@ -49,19 +49,18 @@ from bulk_remove.run.prepare import InputTable, Look, Prepared, counts_of, kept_
 from bulk_remove.run.resume import ANOTHER_SERVER, check_same_server, earlier_run, find_run
 from bulk_remove.settings import Destination, Settings
 
+_AS_WRITTEN = "Take the report as it was written."
 _NEEDED = ("row", "input", "number", "campaign", "status", "detail")
 _NUMBER = re.compile(r"\+?[0-9]{3,18}")
 """What a number looks like that nothing has reformatted; `RowKeys` takes no longer one."""
 
 
 class OldReport:
-    """A report.csv (or a copy saved by a spreadsheet) as the rows of a run.
-
-    Columns are found by name, in any order; others are kept. Raises InputError for a file that is no report.
-    """
+    """A report.csv (or a copy saved by a spreadsheet) as the rows of a run, columns by name. Raises InputError."""
 
     def __init__(self, table: InputTable, rules: NumberRules) -> None:
         self._table = table
+        self._file = harmless(table.source.file)
         self._normalise = Normaliser(rules)
         every_form = () if rules.number_format is NumberFormat.AS_IS else tuple(AlsoTry)
         self._planned = Forms(rules, every_form).planned
@@ -69,7 +68,7 @@ class OldReport:
         self._places = {name: header.index(name) for name in REPORT_COLUMNS if name in header}
         missing = [name for name in _NEEDED if name not in self._places]
         if missing:
-            raise not_a_report(harmless(table.source.file), ", ".join(missing))
+            raise not_a_report(self._file, ", ".join(missing))
         self._kept = [index for index, name in enumerate(header) if name not in REPORT_COLUMNS]
         self.kept = tuple(header[index] for index in self._kept)
 
@@ -83,15 +82,8 @@ class OldReport:
         for block in self._table.blocks():
             if block.problems:
                 index, problem = min(block.problems.items())
-                raise InputError(
-                    phrase(
-                        "{file}, row {row}: {problem}",
-                        file=harmless(self._table.source.file),
-                        row=block.rows[index],
-                        problem=ours(problem),
-                    ),
-                    "Take the report as it was written.",
-                )
+                where = phrase("{file}, row {place}", file=self._file, place=block.rows[index])
+                raise InputError(phrase("{where}: {problem}", where=where, problem=ours(problem)), _AS_WRITTEN)
             for place, cells in zip(block.rows, block.others, strict=True):
                 values = {name: read_as_text(cells[index]) for name, index in self._places.items()}
                 file = values.get("file", "") or self._table.source.file
@@ -101,20 +93,18 @@ class OldReport:
     def _source(self, file: str) -> Source:
         own = self._table.source
         header = (*self.kept, "number")
-        reason = phrase("read back from {file}", file=harmless(own.file))
+        reason = phrase("read back from {file}", file=self._file)
         return Source(file, "", header, len(self.kept), reason, "", "", own.sha256, own.size_bytes)
 
     def _row(self, place: int, source: Source, values: Mapping[str, str], others: tuple[str, ...]) -> RowOutcome:
-        where = phrase("{file}, row {place}", file=harmless(self._table.source.file), place=place)
+        where = phrase("{file}, row {place}", file=self._file, place=place)
         try:
             status = Status(values["status"].strip())
             row = int(values["row"])
             state = None if status in NEVER_SENT else _state(status, values)
         except ValueError:
-            raise InputError(
-                phrase("{where}: a row, a status or a count is not what a report holds.", where=where),
-                "Take the report as it was written.",
-            ) from None
+            told = phrase("{where}: a row, a status or a count is not what a report holds.", where=where)
+            raise InputError(told, _AS_WRITTEN) from None
         number = values["number"].strip()
         if state is None:
             problem = ON_KEEP_LIST if status is Status.KEPT else values["detail"]
@@ -242,7 +232,7 @@ def prepared_again(
     keep = kept_numbers(settings, state_dir)
     rows, campaigns, told = earlier.rows, earlier.campaigns, earlier.told
     if told is None:
-        campaigns, told = _told_by(rows, settings)
+        campaigns, told = _seen_in(rows, settings)
     findings = look(campaigns) if campaigns else NOT_ASKED
     findings = replace(findings, held={**earlier.held, **findings.held})
     if settings.number_format is NumberFormat.AUTO and not (earlier.told and findings.held):
@@ -302,7 +292,7 @@ def _to_ask(
     return waiting, requests
 
 
-def _told_by(rows: Rows, settings: Settings) -> tuple[Sequence[str], Settings]:
+def _seen_in(rows: Rows, settings: Settings) -> tuple[Sequence[str], Settings]:
     """Return the campaigns of a report, and the settings that its run had, as far as its numbers tell their form."""
     campaigns: set[str] = set()
 
@@ -359,27 +349,24 @@ class _Kept:
 
 
 class _Records:
-    """Counts the records that the earlier run removed from each campaign, and those of them whose ids it knows.
-
-    Also the numbers with a final answer of which it may have removed more.
-    """
+    """Counts by campaign what the earlier run removed, the ids that it knows, and the settled numbers in doubt."""
 
     def __init__(self) -> None:
-        self._removed = Counter[str]()
-        self._ids = Counter[str]()
-        self._doubted = Counter[str]()
+        self._counted = Counter[str](), Counter[str](), Counter[str]()
 
     def through(self, numbers: Iterator[tuple[str, str, NumberState]]) -> Iterator[tuple[str, str, NumberState]]:
         """Pass on numbers as (campaign, number, state)."""
+        removed, ids, doubted = self._counted
         for campaign, number, state in numbers:
-            self._removed[campaign] += state.removed
-            self._ids[campaign] += len(state.record_ids)
-            self._doubted[campaign] += state.phase in SETTLED and is_doubted(state.phase)
+            removed[campaign] += state.removed
+            ids[campaign] += len(state.record_ids)
+            doubted[campaign] += state.phase in SETTLED and is_doubted(state.phase)
             yield campaign, number, state
 
     def of(self, campaign: str) -> tuple[int, int, int]:
         """Return (records removed, ids known, numbers of which it may have removed more) of a campaign."""
-        return self._removed[campaign], self._ids[campaign], self._doubted[campaign]
+        removed, ids, doubted = self._counted
+        return removed[campaign], ids[campaign], doubted[campaign]
 
 
 class _Intake:

@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from bulk_remove.core.lifecycle import status_of
 from bulk_remove.core.model import Status
 from bulk_remove.core.plan import Consent, Plan
 from bulk_remove.core.summary import RESUMED, Ending
@@ -23,8 +22,7 @@ from bulk_remove.ledger import (
     Reopening,
     Sending,
     Store,
-    Timing,
-    damage_told,
+    damage_as_error,
     facts_of,
     history,
     open_existing,
@@ -42,10 +40,7 @@ ANOTHER_SERVER = "Name its own server. To send all its numbers to another one, `
 
 @dataclass(frozen=True, slots=True)
 class EarlierRun:
-    """An approved run of before: its open ledger, and what it was told.
-
-    `settings` are those for a later session, `told` those that the run had itself.
-    """
+    """An approved run and its open ledger; `settings` are those for a later session, `told` its own."""
 
     folder: Path
     store: Store
@@ -59,10 +54,7 @@ class EarlierRun:
 
 
 def find_run(state_dir: Path, name: str) -> Path:
-    """Return the folder of a run by its id, or the latest that may have sent something for an empty name.
-
-    Raises InputError when there is none.
-    """
+    """Return the folder of a run by its id; for an empty name the latest that may have sent. Raises InputError."""
     folders = [folder for folder in run_folders(state_dir) if (folder / LEDGER).is_file()]
     if not name:
         begun = next((folder for folder in reversed(folders) if was_approved(folder / LEDGER)), None)
@@ -98,10 +90,10 @@ def earlier_run(folder: Path, changes: Mapping[str, Any]) -> Iterator[EarlierRun
     a run that never began to send, RunLockedError for one that is under way, UsageError for changes that cannot be.
     """
     with lock_run(folder), closing(open_existing(folder / LEDGER)) as store:
-        with damage_told(store.path):
+        with damage_as_error(store.path):
             run = _read(folder, store)
         if verify(store).unproved:
-            with damage_told(store.path):
+            with damage_as_error(store.path):
                 _look_through(run)
         yield replace(run, settings=replace(run.settings, **changes))
 
@@ -130,8 +122,8 @@ def _look_through(run: EarlierRun) -> None:
     """Read all that no proof covers yet, so that what a damaged cell raises is raised before anything goes by it."""
     Reopening(run.store).check_stragglers(run.told.forms().planned)
     standing_of(run)
-    Timing(run.store).sessions()
-    Settings.read_back(Timing(run.store).last_settings())
+    Outcomes(run.store).sessions()
+    Settings.read_back(Outcomes(run.store).last_settings())
 
 
 def check_same_server(run: EarlierRun, given: Destination | None) -> None:
@@ -156,18 +148,13 @@ def reopened(run: EarlierRun, now_s: float) -> Prepared:
 
 
 def standing_of(run: EarlierRun) -> tuple[Plan, Counter[Status]]:
-    """Return the plan of what is left of an earlier run, and its numbers by status as they are now.
-
-    Raises StorageError.
-    """
+    """Return the plan of what is left of an earlier run, and its numbers by status as they are now."""
     plan = plan_of(run)
     left: Counter[str] = Counter()
     by_status: Counter[Status] = Counter()
     for campaign, tally in history(run.store).tallies.items():
-        for phase, count in tally.phases.items():
-            status = status_of(phase)
-            by_status[status] += count
-            left[campaign] += count if status in RESUMED else 0
+        by_status += tally.statuses
+        left[campaign] = sum(count for status, count in tally.statuses.items() if status in RESUMED)
     campaigns = tuple(replace(each, settled=each.numbers - left[each.campaign]) for each in plan.campaigns)
     return replace(plan, campaigns=campaigns), by_status
 
@@ -177,20 +164,25 @@ def plan_of(run: EarlierRun) -> Plan:
     return replace(run.plan, rate=run.settings.ceilings().rate)
 
 
+def _last_session(run: EarlierRun) -> tuple[Prepared, Settings, Ending | None] | None:
+    """Return the run with the settings and the ending of its last session (None: cut off); None where none began."""
+    outcomes = Outcomes(run.store)
+    sessions = outcomes.sessions()
+    if not sessions:
+        return None
+    settings = Settings.read_back(outcomes.last_settings())
+    ending = Ending(sessions[-1].ending) if sessions[-1].ending else None
+    return Prepared(run.folder, run.store, plan_of(run), run.kept, settings), settings, ending
+
+
 @contextmanager
 def ended_run(folder: Path, state_dir: Path) -> Iterator[tuple[Prepared, Settings, Ending]]:
-    """Open a run that has ended, with its last session's settings and ending. Nobody else works on it meanwhile.
-
-    Raises InputError for a run that never began to send or was killed, CampaignLockedError for one under way,
-    StorageError for a ledger that is damaged.
-    """
+    """Open a run that has ended, with its last session's settings and ending. Raises InputError, StorageError."""
     with earlier_run(folder, {}) as run:
-        timing = Timing(run.store)
-        sessions = timing.sessions()
-        if not sessions or not sessions[-1].ending:
+        last = _last_session(run)
+        if last is None or last[2] is None:
             raise _not_ended(run, state_dir)
-        settings = Settings.read_back(timing.last_settings())
-        yield Prepared(folder, run.store, plan_of(run), run.kept, settings), settings, Ending(sessions[-1].ending)
+        yield last[0], last[1], last[2]
 
 
 def close_run(folder: Path, now_s: float, *, abandoned: bool = False) -> Finished | None:
@@ -200,34 +192,27 @@ def close_run(folder: Path, now_s: float, *, abandoned: bool = False) -> Finishe
     taken up again. `now_s` in Unix seconds. Raises what `earlier_run` does.
     """
     with earlier_run(folder, {}) as run:
-        timing = Timing(run.store)
-        sessions = timing.sessions()
-        ready = Prepared(folder, run.store, plan_of(run), run.kept, run.settings)
-        if sessions and not sessions[-1].ending:
-            ready = reopened(run, now_s)
+        last = _last_session(run)
+        if last and last[2] is None:
+            sessions = Outcomes(run.store).sessions()
+            reopened(run, now_s)
             with run.store.transaction() as connection:
                 Sending(connection).end_session(len(sessions), sessions[-1].ended_s, Ending.KILLED.value)
         if abandoned:
             mark(folder, Mark.ABANDONED)
-        if not sessions:
+        if last is None:
             return None
-        settings = Settings.read_back(timing.last_settings())
+        ready, settings, ending = last
         wanted = Wanted(run.destination.csv_for, run.destination.also)
-        return finish(ready, settings, Ending(sessions[-1].ending or Ending.KILLED), None, wanted)
+        return finish(ready, settings, ending or Ending.KILLED, None, wanted)
 
 
 def nothing_left(run: EarlierRun) -> tuple[Prepared, Settings, Ending] | None:
-    """Return what a report is written from, with the last session's settings and ending, of a run that is finished.
-
-    None where it ended too early to say so, or something is left that a later session would ask for.
-    """
-    timing = Timing(run.store)
-    sessions = timing.sessions()
-    left, _ = standing_of(run)
-    if left.to_send or not sessions or sessions[-1].ending != Ending.DONE:
+    """Return the run, its last settings and ending where nothing is left to ask for; else None."""
+    last = _last_session(run)
+    if last is None or last[2] is not Ending.DONE or standing_of(run)[0].to_send:
         return None
-    settings = Settings.read_back(timing.last_settings())
-    return Prepared(run.folder, run.store, plan_of(run), run.kept, settings), settings, Ending.DONE
+    return last[0], last[1], Ending.DONE
 
 
 def note_copies(folder: Path, copies: Iterable[Aside]) -> None:

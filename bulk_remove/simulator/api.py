@@ -46,7 +46,7 @@ _PAGES = {
 
 Entries = Sequence[Mapping[str, object]] | Mapping[str, object]
 ReplyBody = Mapping[str, Entries]
-"""The body of a removal: for each number, an object for each record found; of one record perhaps that object alone."""
+"""The body of a removal: for each number, an object for each record found; for one record perhaps only that object."""
 
 
 @dataclass(frozen=True, slots=True)

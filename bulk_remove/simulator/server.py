@@ -1,10 +1,8 @@
 """The simulated server on aiohttp: takes requests in, lets the API or a fault answer, keeps the audit, sends replies.
 
 In the order of the real stack: the proxy's limits (414, 429), the way there (delay, faults before the act), the API,
-the way back (faults after the act). The audit is written once the act is done and before the first byte of reply.
-
-It runs within a loop for tests, or as a process of its own until it is stopped. The audit says what the server really
-did, request by request, whatever the client was told.
+the way back (faults after the act). The audit says what the server really did, whatever the client was told; it is
+written once the act is done and before the first byte of reply.
 """
 
 import asyncio
@@ -113,7 +111,7 @@ _RESHAPING: Final = faults_named(
 )
 
 STAND_IN: Final = ("X-Stand-In", "bulk-remove simulate")
-"""The header by which every reply says that it is none of Thulium's."""
+"""The header by which every reply says that it is not Thulium's."""
 
 _TLS_ALERT = b"\x15\x03\x01\x00\x02\x02\x0a"
 
@@ -201,7 +199,7 @@ class Simulator:
         )
 
     def _turned_away(self, asked: Asked) -> _Outcome | None:
-        """The proxy's own limits, which leave the API alone."""
+        """The proxy's own limits, which do not reach the API."""
         if asked.line_bytes > self.rules.max_line_bytes:
             long_line = self.rules.long_line
             if long_line is LongLine.RESET:
@@ -323,7 +321,7 @@ _SHUTDOWN_S = 0.5  # requests still in a delay when the server stops are given t
 
 @dataclass(frozen=True, slots=True)
 class SimulatorOptions:
-    """All that the simulator as a process can be told."""
+    """The options of the simulator as a process."""
 
     host: str = LOOPBACK
     port: int = 8080

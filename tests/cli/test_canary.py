@@ -44,7 +44,7 @@ def test_at_a_terminal_the_rest_follows_only_when_somebody_says_so(
 ) -> None:
     shown, ended = at_a_terminal(words, (FIRST, "yes\n"), (LEFT, typed))
     assert ended == code, shown
-    assert "one request goes first" in shown
+    assert "one request is sent first" in shown
     assert "The first request brought, for 5 numbers:" in shown
     assert len(asked(server)) == (40 if code == 0 else 5)
     statuses = [row["status"] for row in report_of(tmp_path)]

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from bulk_remove.run.proof import explained, explained_as_json
+from bulk_remove.run.proof import explain_number, explained_as_json
 from bulk_remove.simulator.server import read_audit
 from tests.support.processes import Running, bulk_remove, removal, report_of, simulator
 
@@ -51,7 +51,7 @@ def test_of_every_number_it_tells_the_rows_the_requests_and_the_verdict(server: 
     assert {row["status"] for row in rows} >= {"REMOVED", "NOT_EXIST", "CALL_IN_PROGRESS"}
     carried: Counter[str] = Counter()
     for row in rows:
-        first, second = map(explained_as_json, explained(folder / "state", row["input"]))
+        first, second = map(explained_as_json, explain_number(folder / "state", row["input"]))
         (verdict,) = first["verdicts"]
         for name in ("number", "campaign", "status"):
             assert verdict[name] == row[name], row

@@ -47,7 +47,7 @@ def test_a_wrong_password_is_6_and_shown_nowhere(server: Running, tmp_path: Path
 def test_an_unknown_campaign_is_6(server: Running, tmp_path: Path, numbers: Path) -> None:
     code, error = told(removal(server, tmp_path, numbers, "-c", "99999"))
     assert code == 6
-    assert "knows no such campaign" in error
+    assert "does not know this campaign" in error
     assert "Check campaign 99999" in error
 
 

@@ -176,7 +176,7 @@ def test_no_colour_is_shown_where_none_is_wanted(tmp_path: Path) -> None:
 def drawn(shown: str) -> list[str]:
     """Return the lines of the progress, without escape codes."""
     plain = re.sub(r"\x1b\[[\d;?]*[a-zA-Z]", "", shown)
-    return [line for line in re.split(r"[\r\n]+", plain) if "━" in line or " · " in line or "ceiling" in line]
+    return [line for line in re.split(r"[\r\n]+", plain) if "━" in line or " · " in line or "limit" in line]
 
 
 @needs_terminal

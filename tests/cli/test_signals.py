@@ -143,12 +143,12 @@ def test_what_is_told_to_outlive_its_terminal_does(tmp_path: Path, words: tuple[
 
 _STRUCK_ELSEWHERE = """
 import asyncio, signal, threading
-from bulk_remove.cli.signals import stopped_by_signals
+from bulk_remove.cli.signals import stop_on_signals
 def strike():  # another thread takes the signal: it interrupts nothing that the main thread waits for
     signal.pthread_kill(threading.get_ident(), {number})
 async def wait():
     stopped = asyncio.Event()
-    with stopped_by_signals(lambda ending: (print(ending.name), stopped.set()), lambda: None):
+    with stop_on_signals(lambda ending: (print(ending.name), stopped.set()), lambda: None):
         threading.Timer(0.1, strike).start()
         await stopped.wait()
 asyncio.run(wait())
@@ -172,10 +172,10 @@ def test_a_signal_wakes_a_run_that_waits_for_nothing_else(number: int, name: str
 
 _STRUCK_OFTEN = """
 import asyncio, os, signal
-from bulk_remove.cli.signals import stopped_by_signals
+from bulk_remove.cli.signals import stop_on_signals
 async def wait():
     stopped = asyncio.Event()
-    with stopped_by_signals(lambda ending: (print(ending.name), stopped.set()), lambda: print("noted")):
+    with stop_on_signals(lambda ending: (print(ending.name), stopped.set()), lambda: print("noted")):
         for number in {numbers}:
             os.kill(os.getpid(), number)
             await stopped.wait()

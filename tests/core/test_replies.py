@@ -83,7 +83,7 @@ def test_verdicts_are_joined_by_number_and_never_by_position() -> None:
         pytest.param(
             ["REMOVED"],
             Verdict(Event.UNKNOWN, 0, (), "The server's entry for this number is not an object."),
-            id="entry is no object",
+            id="entry is not an object",
         ),
         pytest.param([{}], Verdict(Event.UNKNOWN, 0, (), "The server said: {}"), id="entry without anything"),
         pytest.param([{"status": ["A"]}], Verdict(Event.UNKNOWN, 0, (), 'The server said: ["A"]'), id="status no text"),

@@ -151,8 +151,8 @@ def test_the_plan_tells_what_a_run_would_be_stopped_for(tmp_path: Path, server: 
     words = " ".join(over.stdout.split())
     assert "numbers to remove from 00001 30 of 100 records in it (30%)" in words
     assert "limits for each campaign: 20% of its records additional numbers" in words
-    assert "canary one request goes alone first" in words
-    assert "additional numbers a record goes, too" in words
+    assert "canary one request is sent first" in words
+    assert "additional numbers a record is also removed" in words
     unasked = bulk_remove(*own, "--max-share", "20%")
     assert unasked.returncode == 0
     assert "--max-share was not checked" in unasked.stderr
@@ -176,7 +176,7 @@ def test_a_canary_that_is_judged_bad_leaves_all_others_unsent_and_resume_lets_th
     source = written(tmp_path, "numbers.csv", range(600_000_095, 600_000_125))
     done = bulk_remove(*removal(server, tmp_path, source, *PACE, "--canary", "--canary-max-not-exist", "40%"))
     assert done.returncode == 5, done.stderr
-    assert "Of 10 numbers sent first, 5 (50%) are not there; the limit is 40% missing" in done.stdout
+    assert "Of 10 numbers sent first, 5 (50%) are not there; the limit is 40%" in done.stdout
     first = [tuple(str(number) for number in range(600_000_095, 600_000_105))]
     assert asked(server) == first
     rows = report_of(tmp_path)
@@ -261,7 +261,7 @@ def test_additional_numbers_are_searched_on_demand_and_told_and_kept(tmp_path: P
         wide = bulk_remove(*removal(server, tmp_path, source, *words))
         assert wide.returncode == 0, wide.stderr
         assert {row["status"] for row in report_of(tmp_path)} == {"REMOVED"}
-        assert "when a number is among its additional ones" in " ".join(wide.stdout.split())
+        assert "when a number is among its additional numbers" in " ".join(wide.stdout.split())
         assert "Records were removed, too, when a number was among their additional ones." in wide.stdout
         summary = summary_of(tmp_path)
         assert summary["additional_numbers"] is True

@@ -7,7 +7,7 @@ import pytest
 
 from bulk_remove.core.timeline import Attempt, SessionSpan
 from bulk_remove.errors import StorageError
-from bulk_remove.ledger import Outcomes, Sending, Store, Timing, create, open_existing
+from bulk_remove.ledger import Outcomes, Sending, Store, create, open_existing
 
 TOLD: dict[str, object] = {"pace": "gentle", "rate": None, "concurrency": None}
 
@@ -36,7 +36,7 @@ def add(sending: Sending, begun_s: float, ended_s: float, result: str, request_i
 
 
 def test_each_session_is_told_with_its_own_ceiling_and_ending(store: Store) -> None:
-    timing = Timing(store)
+    timing = Outcomes(store)
     assert timing.sessions() == (SessionSpan(100.0, 103.0, 5.0, ""), SessionSpan(500.0, 510.0, 2.0, "done"))
     assert timing.last_settings() == TOLD
 
@@ -54,13 +54,13 @@ def test_a_killed_session_ends_with_its_own_last_request_though_the_clock_was_se
             sending.begin_session(5400.0, TOLD)
             add(sending, 5410.0, 5411.0, "verdicts", "")
             sending.begin_attempt(1, 5430.0)
-        spans = [(span.began_s, span.ended_s) for span in Timing(store).sessions()]
+        spans = [(span.began_s, span.ended_s) for span in Outcomes(store).sessions()]
         assert spans == [(9000.0, 9040.0), (5400.0, 5430.0)]
         assert Outcomes(store).totals().seconds == 70.0
 
 
 def test_the_requests_that_left_are_told_in_order_and_are_as_many_as_in_the_totals(store: Store) -> None:
-    attempts = [*Timing(store).attempts()]
+    attempts = [*Outcomes(store).attempts()]
     assert attempts == [
         Attempt(101.0, 101.5, "verdicts", ""),
         Attempt(102.0, 105.0, "HTTP 429", "r1"),
@@ -71,22 +71,22 @@ def test_the_requests_that_left_are_told_in_order_and_are_as_many_as_in_the_tota
 
 
 def test_reply_times_are_times_that_were_measured(store: Store) -> None:
-    assert Timing(store).reply_times_s() == {0.5: 0.5, 0.95: 2.0, 0.99: 2.0, 1.0: 2.0}
+    assert Outcomes(store).reply_times_s() == {0.5: 0.5, 0.95: 2.0, 0.99: 2.0, 1.0: 2.0}
     with store.transaction() as connection:
         for index in range(98):
             add(Sending(connection), 505.0, 505.0 + 10 + index, "verdicts", "")
-    assert Timing(store).reply_times_s() == {0.5: 57.0, 0.95: 102.0, 0.99: 106.0, 1.0: 107.0}
+    assert Outcomes(store).reply_times_s() == {0.5: 57.0, 0.95: 102.0, 0.99: 106.0, 1.0: 107.0}
 
 
 def test_without_verdicts_there_are_no_reply_times(tmp_path: Path) -> None:
     with closing(create(tmp_path / "other.sqlite", "run", "0", 0.0, {})) as empty:
-        assert Timing(empty).reply_times_s() == {}
-        assert Timing(empty).sessions() == ()
-        assert [*Timing(empty).attempts()] == []
+        assert Outcomes(empty).reply_times_s() == {}
+        assert Outcomes(empty).sessions() == ()
+        assert [*Outcomes(empty).attempts()] == []
 
 
 def test_a_snapshot_does_not_see_what_is_written_meanwhile_and_sets_things_aside_nevertheless(store: Store) -> None:
-    timing = Timing(store)
+    timing = Outcomes(store)
     with closing(open_existing(store.path)) as other, store.snapshot():
         before = timing.sessions()
         with other.transaction() as connection:
@@ -102,4 +102,4 @@ def test_a_snapshot_of_a_damaged_ledger_is_a_storage_error(tmp_path: Path) -> No
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         damaged = Store(path, connection)
         with pytest.raises(StorageError, match="not a database"), damaged.snapshot():
-            Timing(damaged).sessions()
+            Outcomes(damaged).sessions()

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from bulk_remove.core.throttle import Key, pressed
 from bulk_remove.core.timeline import Snapshot
 from bulk_remove.errors import GuardStop, InputError
 from bulk_remove.run.finish import Wanted
-from bulk_remove.run.job import Job, Operator, Planned, enter_in_thread, from_files, in_thread, plan_resume, plan_run
+from bulk_remove.run.job import Job, Operator, Planned, enter_in_thread, in_thread, plan_files, plan_resume, plan_run
 from bulk_remove.run.places import ReportPlace
 from bulk_remove.run.resume import close_run
 from bulk_remove.sending import Pool
@@ -69,7 +70,7 @@ def job_at(simulator: Simulator, folder: Path) -> Job:
 
 
 async def carried_out(job: Job, page: Page, files: Sequence[str]) -> Ending | None:
-    async with enter_in_thread(plan_run(job, from_files(files, page.note), page)) as run:
+    async with enter_in_thread(plan_run(job, partial(plan_files, files, page.note, None), page)) as run:
         done = await run.carry_out(page)
         return done.sent.ending if done.sent else None
 

@@ -10,7 +10,7 @@ import pytest
 from bulk_remove.core.forms import AlsoTry, Rest
 from bulk_remove.core.replies import Document, Effect, Fault, fault_of_status
 from bulk_remove.errors import RefusedError, UnavailableError
-from bulk_remove.run.preflight import MORE_PAGES, Findings, Glance, counted_after, inspect_campaigns
+from bulk_remove.run.preflight import MORE_PAGES, Findings, Glance, count_after, inspect_campaigns
 from tests.support.virtual_time import VirtualLoop, run_virtually
 
 Numbers = Sequence[object]
@@ -121,7 +121,7 @@ async def test_the_count_afterwards_costs_one_request_a_campaign() -> None:
     async def turn() -> bool:
         return True
 
-    counts, note = await counted_after(asker, "", ("00001", "00002"), lambda: 0.0, turn)
+    counts, note = await count_after(asker, "", ("00001", "00002"), lambda: 0.0, turn)
     assert (counts, note, len(asker.asked)) == ({"00001": 1000, "00002": 1000}, "", 2)
 
 

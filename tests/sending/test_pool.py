@@ -354,7 +354,7 @@ def test_a_used_up_quota_is_a_wait_too_and_what_is_over_is_none(tmp_path: Path) 
 def test_strain_slows_everybody_down_and_the_pace_comes_back(tmp_path: Path) -> None:
     run = Run(tmp_path, FakeServer(by_turns(LIMITED)), numbers=1000, concurrency=1)
     gaps = [later - moment for moment, later in pairwise(run.server.moments_s)]
-    assert gaps[2] > 0.25
+    assert gaps[2] > 0.22  # a first refusal leaves at most what went through, or at least 85 %
     assert gaps[-1] == pytest.approx(0.2)
     assert run.snapshot.rate == 5.0
 

@@ -21,7 +21,7 @@ from bulk_remove.reader import open_table
 from bulk_remove.run.finish import Finished, finish
 from bulk_remove.run.job import Operator, Sent, carry_out
 from bulk_remove.run.preflight import Findings, Glance, inspect_campaigns
-from bulk_remove.run.prepare import LEDGER, Prepared, Sight, prepared, reading_of
+from bulk_remove.run.prepare import LEDGER, Prepared, Sight, prepare, reading_of
 from bulk_remove.run.resume import earlier_run, reopened
 from bulk_remove.settings import Address, Login
 from tests.simulation.audit import Audit, Session
@@ -119,7 +119,7 @@ class Life:
             settings = replace(settings, keep=(str(keep),), keep_skips=True)
         if self._looking:
             settings, sight = replace(settings, number_format=NumberFormat.AUTO), Sight(self._look)
-        with prepared([table], settings, destination, self._folder, BEGAN_S, sight) as ready:
+        with prepare([table], settings, destination, self._folder, BEGAN_S, sight) as ready:
             for file in (path, *map(Path, settings.keep)):
                 file.unlink()
             return self._session(ready, approve(ready.plan, Consent.FLAG), trouble)

@@ -17,7 +17,7 @@ from bulk_remove.ledger import write as writer
 from bulk_remove.reader import ReadOptions, open_table
 from bulk_remove.run.finish import finish
 from bulk_remove.run.job import Operator, carry_out
-from bulk_remove.run.prepare import LEDGER, prepared, reading_of
+from bulk_remove.run.prepare import LEDGER, prepare, reading_of
 from bulk_remove.sending.client import Arrival, Client, Connection, Departure
 from bulk_remove.settings import Address, Login, Settings
 
@@ -117,7 +117,7 @@ def _in_stages(path: Path, numbers: int, watch: Watch, block_rows: int, stack: E
     with watch(Stage.PLANNING, None):
         table = open_table(str(path), replace(reading_of(_SETTINGS, path.parent), block_rows=block_rows))
         destination = _ADDRESS.destination(_LOGIN.user)
-        ready = stack.enter_context(prepared([table], _SETTINGS, destination, path.parent, 0.0))
+        ready = stack.enter_context(prepare([table], _SETTINGS, destination, path.parent, 0.0))
     with watch(Stage.SENDING, ready.store):
         approved = approve(ready.plan, Consent.CODE)
         sent = asyncio.run(carry_out(ready, approved, _ADDRESS, _LOGIN, Operator()))

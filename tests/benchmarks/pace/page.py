@@ -6,7 +6,17 @@ from tests.benchmarks.pace.race import Figures
 from tests.benchmarks.pace.rules import AT_ONCE, CEILING
 
 GOODPUT_LEAST, REFUSED_MOST = 0.95, 0.01
-"""What is asked of ours in every world."""
+NOISE_GOODPUT_LEAST, BOTH_GOODPUT_LEAST = 0.9, 0.85
+"""What is asked of ours: where there is a limit, where refusals are noise, and where there is both."""
+
+
+def goal(world: str) -> float:
+    """Return the goodput that is asked of ours in a world."""
+    if "at random" not in world:
+        return GOODPUT_LEAST
+    return BOTH_GOODPUT_LEAST if " and " in world else NOISE_GOODPUT_LEAST
+
+
 _OURS = "ours"
 _ORACLE = "fixed, right"
 
@@ -19,6 +29,9 @@ hidden limit but *fixed, right*, an even rate set at it, and *fixed, twice*, set
 The others are written from their published descriptions. *tenacity* is `wait_random_exponential` for each request by
 itself; *botocore* is the rate limiter of the adaptive mode without the backoff of single requests that goes with it;
 both, like *AutoThrottle*, do not heed `Retry-After`. All keep to the ceilings.
+
+A share *at random* is refused with 503 by a proxy before the server, whatever the pace; with *Retry-After* each of
+these refusals asks for two seconds, which everybody waits: the best possible is what fits between the pauses.
 
 *Goodput*: the share of the best possible after the first minute. *Refused*: the share of all requests that got a 429
 or 503. *Found*: seconds until nine tenths of the best were kept for ten. *Others wait*: how much longer a request of
@@ -47,16 +60,36 @@ def _row(world: str, rule: str, figures: Figures) -> str:
 def _reading(table: Mapping[str, Mapping[str, Figures]]) -> list[str]:
     """Say how ours did, and where another rule did better."""
     ours = {world: by_rule[_OURS] for world, by_rule in table.items()}
-    worst = min(ours, key=lambda world: ours[world].goodput)
-    most = max(ours, key=lambda world: ours[world].refused)
     passed = ", ".join(world for world, figures in ours.items() if figures.passed)
     asked = (
-        f"* Asked for in every world: at least {GOODPUT_LEAST:.0%} goodput, at most {REFUSED_MOST:.0%} refused, the"
-        f" ceiling never passed. Ours: at the least {ours[worst].goodput:.1%} ({worst}), at the most"
-        f" {ours[most].refused:.2%} ({most}), the ceiling {'passed in ' + passed if passed else 'never passed'}."
+        f"* Asked for: at least {GOODPUT_LEAST:.0%} goodput and at most {REFUSED_MOST:.0%} refused under a limit, at"
+        f" least {NOISE_GOODPUT_LEAST:.0%} goodput under refusals at random, and {BOTH_GOODPUT_LEAST:.0%} under both."
+        f" The ceiling was {'passed in ' + passed if passed else 'never passed'}."
     )
+    missed = [_missed(world, figures) for world, figures in ours.items() if _misses(world, figures)]
+    asked += "".join(missed) if missed else " All of it was reached."
     return ["## What it says", "", asked, *(_compared(world, by_rule) for world, by_rule in table.items()), "", _CAVEAT]
 
+
+def _misses(world: str, figures: Figures) -> bool:
+    unrefused = "at random" in world or figures.refused <= REFUSED_MOST
+    return figures.goodput < goal(world) or not unrefused
+
+
+def _missed(world: str, figures: Figures) -> str:
+    return (
+        f"\n* Missed: {world}, with {figures.goodput:.1%} goodput of {goal(world):.0%} and {figures.refused:.2%}"
+        f" refused. {_REASONS.get(world, '')}".rstrip()
+    )
+
+
+_REASONS = {
+    "ban that knocks prolong": "Each time that the limit is looked for costs a ban, and then the wait until the one"
+    " knock that comes after it: 20 to 40 s, every ten minutes.",
+    "600 a minute": "How long the rest of a minute lasts is found out by knocks, which come ever more rarely.",
+    "10% at random": "Six refusals that come as often must be seen first, at a low rate where the first of them come"
+    " early; that takes up to two minutes.",
+}
 
 _CAVEAT = f"""So "never worse than the best of the others" does not hold to the letter. *{_ORACLE}* is told what nobody
 knows; ours pays for finding out, and for the margin in which it stays unrefused. *{_ORACLE}* itself fails as soon as
