@@ -243,3 +243,11 @@ def test_what_is_meant_instead_exists() -> None:
 
 def test_a_number_typed_as_a_command_or_a_flag_is_masked() -> None:
     assert "601234555" not in shown("601234555", code=2) + shown("run", "--601234555", code=2)
+
+
+@pytest.mark.parametrize("words", PAGES, ids=" ".join)
+def test_no_flag_needs_more_than_70_characters_of_help(words: tuple[str, ...]) -> None:
+    command = command_of([*words])
+    with click.Context(program) as root, click.Context(command, parent=root) as ctx:
+        flags = [each for each in command.get_params(ctx) if isinstance(each, click.Option)]
+    assert not [each.help for each in flags if len(each.help or "") > 70]
