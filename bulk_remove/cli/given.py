@@ -7,9 +7,7 @@ under its server's name, so that it is never offered to another one.
 
 import os
 import re
-import shlex
 import stat
-import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, is_dataclass, replace
@@ -336,6 +334,9 @@ def _check_readers(path: str, facts: os.stat_result) -> None:
 
 
 def _of_command(command: str) -> str:
+    import shlex  # noqa: PLC0415 - --help answers at once
+    import subprocess  # noqa: PLC0415 - likewise
+
     hint = "Try it by itself: it must print the password on its first line, in UTF-8, and exit 0."
     try:
         words = shlex.split(command, posix=os.name == "posix")
