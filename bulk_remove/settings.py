@@ -379,7 +379,9 @@ def _delimiter(value: str) -> str:
 class Settings:
     """How a run reads, plans and sends. Each field is checked; the defaults are those of the command line.
 
-    Enums may be given by their values, paths as `Path`. Raises UsageError, which names the field.
+    What a field is for stands in its help. None leaves it to the tool, or sets no limit; shares are from 0 to 1, and
+    fields that end with `_s` are seconds. Enums may be given by their values, paths as `Path`. Raises UsageError,
+    which names the field.
     """
 
     campaign: str = _input(
@@ -392,15 +394,10 @@ class Settings:
     )
     """The campaign of all rows: five letters or digits, leading zeros and all."""
     campaign_column: str | None = _input(None, place, "Take each row's campaign from this column: its name or place.")
-    """Or the column that holds the campaign of each row: its name, or its place counted from 1."""
     column: str | None = _input(None, place, "The phone column: its name, or its place from 1.")
-    """The phone column: its name, or its place from 1. None: it is found out, or the file refused."""
     trust_column: bool = _input(False, yes_or_no, "Take the phone column even if it looks like something else.")
-    """Whether the phone column is taken even if it looks like something else."""
     sheet: str | None = _input(None, place, "Read this sheet of a workbook: its name, or its place from 1.")
-    """The sheet of a workbook: its name, or its place counted from 1. None: it is found out."""
     encoding: str | None = _input(None, text, "Encoding of a CSV file, such as cp1250; detected by default.")
-    """The encoding of a CSV file, as Python names it. None: it is found out."""
     delimiter: str | None = _input(
         None, text, "Separator of a CSV file, a character or 'tab'; detected by default.", read=_delimiter
     )
@@ -408,17 +405,14 @@ class Settings:
     has_header: bool | None = _input(
         None, yes_or_no, "Say whether the first row has the names of the columns.", flag="--header"
     )
-    """Whether the first row names the columns. None: it is found out."""
     internal_numbers: bool | None = _input(
         None, yes_or_no, "Send numbers of 3 to 6 digits; default: only if most are like that."
     )
-    """Whether numbers of three to six digits are taken. None: it is found out."""
     where: tuple[str, ...] = _input(
         (), conditions, "Remove only rows with this value; may be repeated.", metavar="COLUMN=VALUE"
     )
     """Conditions as "COLUMN=VALUE": only rows that meet all of them are taken. A column is a name, or its place."""
     split_cells: bool = _input(False, yes_or_no, "Send each number of a cell that contains several.")
-    """Whether each number of a cell that holds several whole ones is taken."""
     max_invalid: float = _input(MAX_INVALID, share, "Stop if more than this share of the filled rows is invalid.")
     """The share of the rows, 0 to 1, that may hold no number; more stop the run before it sends anything."""
     also_try: tuple[AlsoTry, ...] = _input(
@@ -431,11 +425,9 @@ class Settings:
     )
     """The forms in which a number that is not there is asked for again, in this order."""
     keep: tuple[str, ...] = _input((), paths, "Never remove numbers in this file; may be repeated.", _RERUN)
-    """Files with numbers that must never be removed: any of them in the input stops the run."""
     keep_skips: bool = _input(False, yes_or_no, "Leave kept numbers out instead of stopping.", _RERUN)
     """Whether such numbers are left out instead, each as KEPT in the report, and all others are sent."""
     keep_columns: bool = _input(False, yes_or_no, "Put the input's own columns first in the report.")
-    """Whether the input's own columns come first in the report."""
     number_format: NumberFormat = _input(
         NumberFormat.AUTO,
         one_of(NumberFormat),
@@ -443,7 +435,6 @@ class Settings:
         _RERUN,
         "Form of the numbers; default: the earlier run's; auto: look again.",
     )
-    """The form in which the campaign holds its numbers. AUTO: its own records show that."""
     region: str = _input(
         "PL",
         text,
@@ -451,12 +442,10 @@ class Settings:
         _RERUN,
         "Country of numbers without a code; default: the earlier run's.",
     )
-    """The country of numbers without a country code, by its two letters."""
 
     max_numbers: int | None = _guard(
         None, whole(1, 1_000_000_000), "Stop if more numbers than this are for one campaign.", _RERUN
     )
-    """How many numbers may be sent to one campaign; more stop the run. None: any."""
     max_share: float | None = _guard(
         None, share, "Stop above this share of the campaign's records (50% if counted).", _RERUN
     )
@@ -467,7 +456,6 @@ class Settings:
         "Stop above this multiple of the campaign's usual run.",
         _RERUN,
     )
-    """How many times what the campaign's runs usually send they may be. None: any."""
     additional_numbers: bool = _guard(
         False, yes_or_no, "Also remove a record if a number is among its additional ones.", _RERUN
     )
@@ -486,17 +474,13 @@ class Settings:
         _RERUN,
         "Write [] encoded or raw; default: as in the earlier run.",
     )
-    """Write the [] of phone_number[] encoded or raw."""
     trailing_slash: bool = _request(False, yes_or_no, "End the path with a slash: .../records/")
-    """Whether the path of a request ends with a slash."""
     max_request_line: int = _request(
         MAX_REQUEST_LINE, whole(1, 1_000_000), "Send request lines of at most this many bytes.", _RERUN
     )
-    """The longest request line, in bytes."""
     max_numbers_per_request: int = _request(
         MAX_NUMBERS_PER_REQUEST, whole(1, 100_000), "Send at most this many numbers in a request.", _RERUN
     )
-    """The most numbers in one request."""
     pace: Level = _request(
         Level.STEADY,
         one_of(Level),
@@ -531,7 +515,6 @@ class Settings:
         _RESUME,
         "Limit on parallel requests.",
     )
-    """The ceiling in requests at once. None: that of `pace`."""
 
     tries: int = _retry(6, whole(1, 100), "Try a request without an answer this many times.", _RESUME)
     """How often a request is tried that finds no answer while others do."""
@@ -550,16 +533,12 @@ class Settings:
     busy_delay_s: float = _retry(
         30.0, number(0.1, 86_400), "Wait this long for a call to end; each wait doubles.", _RESUME
     )
-    """The first wait for a call to end, in seconds; it doubles."""
 
     ca_file: str = _connection("", path, "Also trust the CA in this PEM file.", _RESUME)
-    """A PEM file with a CA to trust besides the system's; empty for none."""
     proxy: str = _connection("", text_or_none, "Use this proxy instead of HTTPS_PROXY.", _RESUME)
     """The proxy to use instead of HTTPS_PROXY; empty for none. It may hold a user and a password."""
     connect_timeout_s: float = _connection(10.0, number(0.1, 3600), "Give up a connection after this long.", _RESUME)
-    """How many seconds a connection may take."""
     timeout_s: float = _connection(60.0, number(0.1, 3600), "Give up a request after this long.", _RESUME)
-    """How many seconds a whole request may take."""
 
     def __post_init__(self) -> None:
         for name, setting in SETTINGS.items():

@@ -12,18 +12,6 @@ from typing import Any
 import click
 
 from bulk_remove import __version__
-from bulk_remove.cli.given import (
-    AftermathOptions,
-    AgainOptions,
-    InboxOptions,
-    PlanOptions,
-    RerunOptions,
-    ResumeOptions,
-    RunOptions,
-    ServerAccess,
-    SimulateOptions,
-    take,
-)
 from bulk_remove.cli.help_pages import help_on
 from bulk_remove.cli.options import (
     Age,
@@ -130,6 +118,7 @@ def login(**given: Any) -> int:
     Example:  bulk-remove login --system acme --user api
     """
     from bulk_remove.cli.config_jobs import login_job  # noqa: PLC0415 - see above
+    from bulk_remove.cli.given import ServerAccess, take  # noqa: PLC0415 - see above
 
     return login_job(take(ServerAccess, given))
 
@@ -144,6 +133,7 @@ def logout(**given: Any) -> int:
     Example:  bulk-remove logout --system acme --user api
     """
     from bulk_remove.cli.config_jobs import logout_job  # noqa: PLC0415 - see above
+    from bulk_remove.cli.given import ServerAccess, take  # noqa: PLC0415 - see above
 
     return logout_job(take(ServerAccess, given))
 
@@ -299,6 +289,7 @@ def plan(**given: Any) -> int:
     \b
     Example:  bulk-remove plan opt-outs.csv -c 00001
     """
+    from bulk_remove.cli.given import PlanOptions, take  # noqa: PLC0415 - see above
     from bulk_remove.cli.jobs import plan_job  # noqa: PLC0415 - see above
 
     return plan_job(take(PlanOptions, given))
@@ -323,6 +314,7 @@ def run(**given: Any) -> int:
     \b
     Example:  bulk-remove run opt-outs.csv -c 00001 --system acme --user api
     """
+    from bulk_remove.cli.given import RunOptions, take  # noqa: PLC0415 - see above
     from bulk_remove.cli.jobs import run_job  # noqa: PLC0415 - see above
 
     return run_job(take(RunOptions, given))
@@ -345,6 +337,7 @@ def resume(**given: Any) -> int:
     \b
     Example:  bulk-remove resume 20261124-021530-9f3a
     """
+    from bulk_remove.cli.given import ResumeOptions, take  # noqa: PLC0415 - see above
     from bulk_remove.cli.jobs import resume_job  # noqa: PLC0415 - see above
 
     return resume_job(take(ResumeOptions, given, *_OF_ITS_OWN))
@@ -367,6 +360,7 @@ def rerun(**given: Any) -> int:
     \b
     Example:  bulk-remove rerun report.csv --system acme --user api -o new.csv
     """
+    from bulk_remove.cli.given import AftermathOptions, RerunOptions, take  # noqa: PLC0415 - see above
     from bulk_remove.cli.jobs import rerun_job  # noqa: PLC0415 - see above
     from bulk_remove.reader import is_readable  # noqa: PLC0415 - likewise
 
@@ -391,6 +385,7 @@ def report(**given: Any) -> int:
     \b
     Example:  bulk-remove report 20261124-021530-9f3a -o report.html
     """
+    from bulk_remove.cli.given import AgainOptions, take  # noqa: PLC0415 - see above
     from bulk_remove.cli.past_commands import report_job  # noqa: PLC0415 - see above
 
     return report_job(take(AgainOptions, given))
@@ -406,6 +401,7 @@ def check(**given: Any) -> int:
     \b
     Example:  bulk-remove check --system acme --user api -c 00001
     """
+    from bulk_remove.cli.given import ServerAccess, take  # noqa: PLC0415 - see above
     from bulk_remove.cli.jobs import check_job  # noqa: PLC0415 - see above
 
     return check_job(take(ServerAccess, given))
@@ -453,6 +449,7 @@ def inbox(**given: Any) -> int:
     \b
     Example:  bulk-remove inbox /srv/opt-outs -c 00001 --system acme --user api --yes
     """
+    from bulk_remove.cli.given import InboxOptions, ResumeOptions, take  # noqa: PLC0415 - see above
     from bulk_remove.cli.jobs import inbox_job  # noqa: PLC0415 - see above
 
     options = take(InboxOptions, given)
@@ -492,6 +489,7 @@ def simulate(**given: Any) -> int:
     \b
     Example:  bulk-remove simulate --busy-share 0.02 --busy-seconds 20
     """
+    from bulk_remove.cli.given import SimulateOptions, take  # noqa: PLC0415 - see above
     from bulk_remove.cli.simulation import simulate_job  # noqa: PLC0415 - see above
 
     return simulate_job(take(SimulateOptions, given))

@@ -7,10 +7,9 @@ under its server's name, so that it is never offered to another one.
 
 import os
 import re
-import shlex
 import stat
-import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, fields, is_dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
@@ -25,8 +24,6 @@ from bulk_remove.language import phrase
 from bulk_remove.settings import SETTINGS, Address, Later, Login, Settings
 
 if TYPE_CHECKING:
-    from types import ModuleType
-
     from bulk_remove.reader import SetAside
 
 T = TypeVar("T")
@@ -337,6 +334,9 @@ def _check_readers(path: str, facts: os.stat_result) -> None:
 
 
 def _of_command(command: str) -> str:
+    import shlex  # noqa: PLC0415 - --help answers at once
+    import subprocess  # noqa: PLC0415 - likewise
+
     hint = "Try it by itself: it must print the password on its first line, in UTF-8, and exit 0."
     try:
         words = shlex.split(command, posix=os.name == "posix")
@@ -368,31 +368,27 @@ def stored_password(server: str, user: str) -> str:
 
     Raises UsageError when there is a keyring that cannot be asked, as one that is locked.
     """
-    keyring = _loaded()
-    if keyring is None:
-        return ""
-    try:
-        return keyring.get_password(_service(server), user) or ""
-    except keyring.errors.NoKeyringError:
-        return ""
-    except (keyring.errors.KeyringError, OSError, RuntimeError) as error:
-        raise _unusable(error) from None
+    with _keyring(needed=False) as keyring:
+        if keyring is None:
+            return ""
+        try:
+            return keyring.get_password(_service(server), user) or ""
+        except keyring.errors.NoKeyringError:
+            return ""
 
 
 def check_keyring() -> None:
     """Raise UsageError where no password could be stored, before one is asked for."""
-    _needed()
+    with _keyring():
+        pass
 
 
 def store_password(server: str, user: str, password: str) -> str:
     """Keep a password, and read it back; returns the name of the keyring. Raises UsageError when it is not kept."""
-    keyring = _needed()
-    try:
+    with _keyring() as keyring:
         keyring.set_password(_service(server), user, password)
         kept = keyring.get_password(_service(server), user) == password
         name = str(keyring.get_keyring().name)
-    except (keyring.errors.KeyringError, OSError, RuntimeError) as error:
-        raise _unusable(error) from None
     if not kept:
         raise UsageError(
             phrase("The keyring ({name}) did not keep the password.", name=name),
@@ -403,13 +399,10 @@ def store_password(server: str, user: str, password: str) -> str:
 
 def forget_password(server: str, user: str) -> bool:
     """Delete a password; False when there was none. Raises UsageError when it may still be there."""
-    keyring = _needed()
-    try:
+    with _keyring() as keyring:
         if keyring.get_password(_service(server), user) is None:
             return False
         keyring.delete_password(_service(server), user)
-    except (keyring.errors.KeyringError, OSError, RuntimeError) as error:
-        raise _unusable(error) from None
     return True
 
 
@@ -417,29 +410,29 @@ def _service(server: str) -> str:
     return f"bulk-remove {server}"
 
 
-def _loaded() -> "ModuleType | None":
+@contextmanager
+def _keyring(*, needed: bool = True) -> Iterator[Any]:
+    """Give the keyring's module, None where it is not installed and not `needed`. What it raises is a UsageError."""
+    module: Any = None
+    failures: tuple[type[Exception], ...] = (OSError, RuntimeError)
     try:
         import keyring  # noqa: PLC0415 - an extra, and slow to load
         import keyring.errors  # noqa: PLC0415 - likewise
 
         keyring.get_keyring()  # chooses the backend, which may not be there
-    except ModuleNotFoundError as error:
-        if error.name == "keyring":
-            return None
-        raise _unusable(error) from None
+        module, failures = keyring, (*failures, keyring.errors.KeyringError)
     except (ImportError, AttributeError, ValueError, RuntimeError, OSError) as error:
-        raise _unusable(error) from None
-    return keyring
-
-
-def _needed() -> "ModuleType":
-    keyring = _loaded()
-    if keyring is None:
+        if not isinstance(error, ModuleNotFoundError) or error.name != "keyring":
+            raise _unusable(error) from None
+    if module is None and needed:
         raise UsageError(
             "The system keyring needs the package keyring, which is not installed.",
             phrase("Install it with pip install 'bulk-remove[keyring]', or {elsewhere}", elsewhere=_ELSEWHERE),
         )
-    return keyring
+    try:
+        yield module
+    except failures as error:
+        raise _unusable(error) from None
 
 
 def _unusable(error: Exception) -> UsageError:

@@ -29,7 +29,6 @@ from bulk_remove.cli.given import (
     ServerAccess,
     UserOptions,
 )
-from bulk_remove.cli.past_commands import wanted_of
 from bulk_remove.cli.profiles import profile_of
 from bulk_remove.cli.signals import (
     ask_until_signal,
@@ -43,7 +42,7 @@ from bulk_remove.console import Live, Screen, moment_of, typed_keys
 from bulk_remove.console.screen import form_lines, form_warnings, when_lines, when_notes
 from bulk_remove.core.forms import told_forms
 from bulk_remove.core.limits import Known
-from bulk_remove.core.model import Status
+from bulk_remove.core.model import CsvFor, Status
 from bulk_remove.core.plan import Consent, Plan, check_holds_numbers, check_within_limits, passed
 from bulk_remove.core.summary import Ending, headline, worst
 from bulk_remove.core.throttle import LEGEND, Key, key_of, pressed
@@ -52,7 +51,7 @@ from bulk_remove.core.verdicts import unasked_told
 from bulk_remove.errors import ExitCode, GuardStop, StoppedError, UnavailableError, UsageError
 from bulk_remove.language import counted, ours, phrase
 from bulk_remove.reader import find_files
-from bulk_remove.run.finish import REPORT, Finished
+from bulk_remove.run.finish import REPORT, Finished, Wanted
 from bulk_remove.run.folders import lock_campaigns, lock_inbox, make_private
 from bulk_remove.run.inbox import FileEnd, Inbox, Night, NightRules
 from bulk_remove.run.job import (
@@ -443,9 +442,14 @@ def check_consent(screen: Screen, options: ReportOptions) -> None:
 
 
 def _report_of(options: ReportOptions, user: UserOptions, told: Destination | None = None) -> ReportPlace:
-    """Return where the report goes; what the command reads besides its input is never replaced."""
+    """Return where the report goes and what is written; what is not given is as an earlier run was `told`.
+
+    What the command reads besides its input is never replaced.
+    """
+    told = told or Destination()
+    wanted = Wanted(CsvFor(options.csv_for or told.csv_for), told.also if options.also is None else options.also)
     read = (user.password_file, str(profile_of(click.get_current_context()).file))
-    return ReportPlace(options.output, wanted_of(options, told), options.overwrite, read)
+    return ReportPlace(options.output, wanted, options.overwrite, read)
 
 
 def _tell_finished(screen: Screen, ready: Prepared, done: Done) -> None:

@@ -1,7 +1,4 @@
-"""The commands about earlier runs: `runs`, `runs verify`, `explain`, and `report`, which writes a report again.
-
-Which reports are written beside the CSV, and where, is decided here, too.
-"""
+"""The commands about earlier runs: `runs`, `runs verify`, `explain`, and `report`, which writes a report again."""
 
 import re
 import time
@@ -9,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from bulk_remove.cli.aftermath import in_short, local
-from bulk_remove.cli.given import AgainOptions, ReportOptions
+from bulk_remove.cli.given import AgainOptions
 from bulk_remove.cli.signals import exit_of
 from bulk_remove.console import Screen
 from bulk_remove.core.forms import told_forms
@@ -28,13 +25,12 @@ from bulk_remove.errors import (
 from bulk_remove.language import Phrase, counted, joined, ours, phrase
 from bulk_remove.ledger import Trace
 from bulk_remove.report.csv import check_place
-from bulk_remove.run.finish import Wanted, write_again
+from bulk_remove.run.finish import write_again
 from bulk_remove.run.folders import run_folders
 from bulk_remove.run.past import Doomed, PastRun, delete, details_as_json, past_run, past_runs, prunable, run_as_json
 from bulk_remove.run.places import Owner, check_replaceable
 from bulk_remove.run.proof import Explained, Found, Proven, explain_number, explained_as_json, proof_as_json, verify_run
 from bulk_remove.run.resume import close_run, ended_run, find_run
-from bulk_remove.settings import Destination
 
 
 def list_job(state_dir: Path, *, as_json: bool) -> int:
@@ -430,10 +426,3 @@ def _format_of(name: str | None, output: Path | None) -> ReportFormat:
             "Name one or the other.",
         )
     return form
-
-
-def wanted_of(options: ReportOptions, told: Destination | None = None) -> Wanted:
-    """Return which reports are wanted; what is not given is as the earlier run was `told`."""
-    told = told or Destination()
-    also = told.also if options.also is None else options.also
-    return Wanted(CsvFor(options.csv_for or told.csv_for), also)

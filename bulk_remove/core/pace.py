@@ -138,7 +138,7 @@ TOLERATED, CREDIT_MOST = 2.5, 8.0
 TELLING = 20
 
 
-class Trial(NamedTuple):
+class NoiseTrial(NamedTuple):
     """Are the refusals noise? `base` and `seeking` are restored if so; `gaps` are the requests between refusals."""
 
     base: float
@@ -174,7 +174,7 @@ class Rate(NamedTuple):
     noise: float = 0.0
     noise_left: int = 0
     credit: float = 0.0
-    trial: Trial | None = None
+    trial: NoiseTrial | None = None
 
 
 def rate_from(start: float, ceiling: float, now_us: int) -> Rate:
@@ -277,11 +277,11 @@ def refused(rate: Rate, departed_us: int, later: int, now_us: int, pause_us: int
         dropped_us=now_us,
         noise=noise,
         credit=CREDIT_MOST / 2 if noise else 0.0,
-        trial=None if noise else trial or Trial(base, rate.seeking and not rate.noise),
+        trial=None if noise else trial or NoiseTrial(base, rate.seeking and not rate.noise),
     )
 
 
-def _cut(rate: Rate, trial: Trial | None, sent: int, departed_us: int, now_us: int, *, climbing: bool) -> float:
+def _cut(rate: Rate, trial: NoiseTrial | None, sent: int, departed_us: int, now_us: int, *, climbing: bool) -> float:
     """Return what a refusal leaves of the rate: what was let through since the mark, within bounds."""
     was = rate_at(rate, now_us)
     let_through = (sent - 1) * SECOND_US / max(1, departed_us - rate.mark_us) / (1 - rate.noise)
@@ -306,13 +306,13 @@ def _share(gaps: tuple[int, ...]) -> float:
     return len(gaps) / (len(gaps) + sum(gaps))
 
 
-def _enough(trial: Trial | None) -> float:
+def _enough(trial: NoiseTrial | None) -> float:
     """Return after how many requests without a refusal they have become rarer: hardly ever by chance."""
     gaps = trial.gaps if trial else ()
     return min(ENOUGH_MAX, sum(gaps) * (CHANCE ** (-1 / len(gaps)) - 1)) if gaps else ENOUGH_FIRST
 
 
-def _restored(rate: Rate, trial: Trial, at_us: int) -> Rate:
+def _restored(rate: Rate, trial: NoiseTrial, at_us: int) -> Rate:
     """Undo the cuts: the refusals are noise."""
     return rate._replace(
         base=trial.base,

@@ -18,8 +18,8 @@ from bulk_remove.core.pace import (
     SECOND_US,
     SIGNS,
     TELLING,
+    NoiseTrial,
     Rate,
-    Trial,
     accepted,
     borne_at,
     departed,
@@ -220,7 +220,7 @@ def test_noise_is_asked_about_anew_so_that_a_limit_is_not_taken_for_it_for_ever(
     rate = refused(rate, SECOND_US, 0, SECOND_US)
     assert (rate.noise, rate.credit) == (0.0, 0.0)
     assert rate.base < 10.0
-    assert rate.trial == Trial(rate.base, seeking=False)
+    assert rate.trial == NoiseTrial(rate.base, seeking=False)
 
 
 SEEN = Rate(
@@ -230,7 +230,7 @@ SEEN = Rate(
     seeking=False,
     hold_us=60 * SECOND_US,
     taken=20,
-    trial=Trial(10.0, seeking=True, gaps=(9, 8, 7, 9, 8)),
+    trial=NoiseTrial(10.0, seeking=True, gaps=(9, 8, 7, 9, 8)),
 )
 
 
@@ -251,7 +251,7 @@ def test_six_refusals_that_came_as_often_at_half_the_rate_are_noise_and_the_cuts
 )
 def test_in_doubt_refusals_mean_a_limit(gaps: tuple[int, ...], base: float) -> None:
     sent = 20 if gaps[0] > 1 else 1
-    rate = SEEN._replace(base=base, trial=Trial(10.0, seeking=True, gaps=gaps), taken=sent)
+    rate = SEEN._replace(base=base, trial=NoiseTrial(10.0, seeking=True, gaps=gaps), taken=sent)
     rate = refused(departed(rate, SECOND_US), SECOND_US, 0, SECOND_US)
     assert rate.noise == 0.0
     assert rate.base <= base

@@ -43,6 +43,7 @@ from bulk_remove import (
 from bulk_remove.reader import open_tables
 from bulk_remove.run.finish import finish
 from bulk_remove.run.resume import close_run
+from bulk_remove.settings import SETTINGS as TABLE
 from bulk_remove.simulator.api import Operation, Rules
 from bulk_remove.simulator.faults import Faults, SimulatedFault
 from bulk_remove.simulator.server import running
@@ -449,7 +450,12 @@ def test_all_that_is_public_completes_and_says_what_it_is() -> None:
         assert getattr(bulk_remove, name).__doc__, name
 
 
-@pytest.mark.parametrize("kind", [Settings, Server, Plan, CampaignPlan, SourcePlan, Outcome, Finished, Snapshot])
+def test_each_setting_says_what_it_is_for() -> None:
+    assert all(setting.help for setting in TABLE.values())
+    assert {*TABLE} == {*Settings.__dataclass_fields__}
+
+
+@pytest.mark.parametrize("kind", [Server, Plan, CampaignPlan, SourcePlan, Outcome, Finished, Snapshot])
 def test_each_public_field_says_what_it_holds(kind: type) -> None:
     (node,) = ast.parse(inspect.getsource(kind)).body
     assert isinstance(node, ast.ClassDef)
