@@ -409,6 +409,7 @@ class _Workbook:
                 odd.find_headers()
                 odd = replace(odd, columns={**odd.columns, _beside_phones(self.source.column): titled})
                 block = block_of(odd, whole, {int(place): text for place, text in shown.items()})
-                yield replace(block, campaigns=campaigns, beside=beside)  # a campaign is written otherwise for itself
+                # A phone cell and a campaign's become other texts than the same cells kept for the report.
+                yield replace(block, cells=cells, campaigns=campaigns, codes=codes, beside=beside)
         with self._looked_over.opened() as file:
             self._looked_over.check_unchanged(file)
