@@ -60,154 +60,151 @@ _Sheets = Sequence[tuple[str, bool]]  # the sheets that can hold rows: their nam
 
 def find_sheet(path: str, workbook: "WorkbookProcess", sheets: _Sheets, options: ReadOptions) -> FoundSheet:
     """Return the sheet that was asked for, or the one visible sheet with a certain phone column."""
-    if options.sheet is None:
-        return _only_sheet(path, workbook, sheets, options)
-    place = _place_of(path, sheets, options.sheet)
-    found = _candidate(path, workbook, sheets, place, options)
-    if found is None:
-        raise InputError(
-            "{path}, sheet '{name}' holds no text.",
-            "Its sheets are {listed}.",
-            path=path,
-            name=harmless(sheets[place][0]),
-            listed=_listed(sheets),
-        )
-    notes = (phrase("Sheet '{name}' is hidden.", name=harmless(found.name)),) if found.hidden else ()
-    return replace(found, notes=(*notes, *_others(workbook, sheets, found, options.region)))
+    choice = _Choice(path, workbook, sheets, options)
+    return choice.only() if options.sheet is None else choice.named(options.sheet)
 
 
-def _others(workbook: "WorkbookProcess", sheets: _Sheets, found: FoundSheet, region: str) -> Iterator[str]:
-    """Yield a note on each other sheet with phone numbers than the one that was named."""
-    for place, (name, _) in enumerate(sheets):
-        if place == found.place:
-            continue
-        try:
-            rows = [cells for _, cells in workbook.sample(place)]
-        except InputError:  # it is not asked for, and may be damaged
-            continue
-        if rows and not is_report_header(rows[0]) and phone_columns(rows[0], rows[1:] or rows, region):
-            yield phrase(
-                "Sheet '{name}' holds phone numbers, too; '{found}' was chosen with --sheet.",
-                name=harmless(name),
-                found=harmless(found.name),
-            )
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    """The sheets of an open workbook, one of which is to be read."""
 
+    path: str
+    workbook: "WorkbookProcess"
+    sheets: _Sheets
+    options: ReadOptions
 
-def _place_of(path: str, sheets: _Sheets, wanted: str) -> int:
-    """Return the place of the sheet of that name, exact or but for small and capital letters, else of that position."""
-    by_name = {name: place for place, (name, _) in enumerate(sheets)}
-    folded = [name for name in by_name if name.strip().casefold() == wanted.strip().casefold()]
-    if wanted in by_name:
-        return by_name[wanted]
-    if len(folded) == 1:
-        return by_name[folded[0]]
-    if _POSITION.fullmatch(wanted) and int(wanted) <= len(sheets):
-        return int(wanted) - 1
-    small = {name.casefold(): name for name in by_name}
-    close = difflib.get_close_matches(wanted.casefold(), small, n=1)
-    raise InputError(
-        phrase(
-            "{path} has no sheet '{wanted}'; its sheets are {listed}.", path=path, wanted=wanted, listed=_listed(sheets)
-        ),
-        phrase("Did you mean --sheet '{sheet}'?", sheet=harmless(small[close[0]]))
-        if close
-        else "Give --sheet one of these names, or a position counted from 1.",
-    )
-
-
-def _only_sheet(path: str, workbook: "WorkbookProcess", sheets: _Sheets, options: ReadOptions) -> FoundSheet:
-    certain: list[FoundSheet] = []
-    refused: dict[int, InputError] = {}
-    for place in range(len(sheets)):
-        try:
-            found = _candidate(path, workbook, sheets, place, options)
-        except InputError as error:
-            refused[place] = error
-        else:
-            certain += [found] if found else []
-    if len(certain) == 1 and not certain[0].hidden:
-        if says_keep(certain[0].name) and not options.to_keep:
+    def named(self, wanted: str) -> FoundSheet:
+        """Return the sheet of that name or position, with a note on each other one that holds phone numbers."""
+        place = self._place_of(wanted)
+        found = self._candidate(place)
+        if found is None:
             raise InputError(
-                "{path}: the name of sheet '{name}' says that its numbers must stay, not be removed.",
-                "If they are to be removed, name the sheet with --sheet; if they must stay, give the file with --keep.",
-                path=path,
-                name=harmless(certain[0].name),
+                "{path}, sheet '{name}' holds no text.",
+                "Its sheets are {listed}.",
+                path=self.path,
+                name=harmless(self.sheets[place][0]),
+                listed=self._listed(),
             )
-        return _beside(path, workbook, sheets, certain[0], refused, options.region)
-    reports = [error for error in refused.values() if isinstance(error, OwnReportError)]
-    if not certain and (reports or len(refused) == 1):
-        raise next(iter(reports or refused.values()))
-    if not certain and not refused:
-        raise InputError(
-            "{path} holds no text.", "Put a row with the names of the columns on top, then the numbers.", path=path
-        )
-    names = [found.name for found in certain]
-    raise InputError(
-        "{path} does not have exactly one visible sheet whose phone column is certain; its sheets are {listed}.",
-        _WHICH,
-        path=path,
-        listed=_listed(sheets, names),
-    )
+        shown = harmless(found.name)
+        notes = [phrase("Sheet '{name}' is hidden.", name=shown)] if found.hidden else []
+        for place, (name, _) in enumerate(self.sheets):
+            if place == found.place:
+                continue
+            try:
+                rows = [cells for _, cells in self.workbook.sample(place)]
+            except InputError:  # it is not asked for, and may be damaged
+                continue
+            if rows and not is_report_header(rows[0]) and self._has_phones(rows):
+                told = "Sheet '{name}' holds phone numbers, too; '{found}' was chosen with --sheet."
+                notes.append(phrase(told, name=harmless(name), found=shown))
+        return replace(found, notes=tuple(notes))
 
-
-def _beside(
-    path: str,
-    workbook: "WorkbookProcess",
-    sheets: _Sheets,
-    found: FoundSheet,
-    refused: Mapping[int, InputError],
-    region: str,
-) -> FoundSheet:
-    """Return the only certain sheet with a note on each one passed over that holds phone numbers."""
-    notes = []
-    for place, error in refused.items():
-        name = harmless(sheets[place][0])
-        if isinstance(error, OwnReportError):
-            notes.append(phrase("Sheet '{name}' is a report of this tool; it is left out.", name=name))
-            continue
-        rows = [cells for _, cells in workbook.sample(place)]
-        if says_remove(sheets[place][0]) and any(may_be_number(cell) for cells in rows for cell in cells):
-            raise InputError(
-                "{path}: the phone column of sheet '{found}' is certain, but sheet '{name}' holds phone numbers, "
-                "too, and its name says that they are to be removed; the sheets are {listed}.",
-                _WHICH,
-                path=path,
-                found=harmless(found.name),
-                name=name,
-                listed=_listed(sheets, [found.name]),
-            )
-        if phone_columns(rows[0], rows[1:] or rows, region):
-            notes.append(
-                phrase(
-                    "Sheet '{name}' holds phone numbers, too, but is not read: its phone column is not certain.",
-                    name=name,
+    def only(self) -> FoundSheet:
+        """Return the one visible sheet whose phone column is certain."""
+        certain: list[FoundSheet] = []
+        refused: dict[int, InputError] = {}
+        for place in range(len(self.sheets)):
+            try:
+                found = self._candidate(place)
+            except InputError as error:
+                refused[place] = error
+            else:
+                certain += [found] if found else []
+        if len(certain) == 1 and not certain[0].hidden:
+            if says_keep(certain[0].name) and not self.options.to_keep:
+                raise InputError(
+                    "{path}: the name of sheet '{name}' says that its numbers must stay, not be removed.",
+                    "If they are to be removed, name the sheet with --sheet; if they must stay, give the file with "
+                    "--keep.",
+                    path=self.path,
+                    name=harmless(certain[0].name),
                 )
-            )
-    return replace(found, notes=tuple(notes))
+            return replace(certain[0], notes=tuple(self._passed_over(certain[0], refused)))
+        reports = [error for error in refused.values() if isinstance(error, OwnReportError)]
+        if not certain and (reports or len(refused) == 1):
+            raise next(iter(reports or refused.values()))
+        if not certain and not refused:
+            hint = "Put a row with the names of the columns on top, then the numbers."
+            raise InputError("{path} holds no text.", hint, path=self.path)
+        raise InputError(
+            "{path} does not have exactly one visible sheet whose phone column is certain; its sheets are {listed}.",
+            _WHICH,
+            path=self.path,
+            listed=self._listed([found.name for found in certain]),
+        )
 
+    def _passed_over(self, found: FoundSheet, refused: Mapping[int, InputError]) -> Iterator[str]:
+        """Yield a note on each sheet passed over that holds phone numbers, unless its name says to remove them."""
+        for place, error in refused.items():
+            name = harmless(self.sheets[place][0])
+            if isinstance(error, OwnReportError):
+                yield phrase("Sheet '{name}' is a report of this tool; it is left out.", name=name)
+                continue
+            rows = [cells for _, cells in self.workbook.sample(place)]
+            if says_remove(self.sheets[place][0]) and any(may_be_number(cell) for cells in rows for cell in cells):
+                raise InputError(
+                    "{path}: the phone column of sheet '{found}' is certain, but sheet '{name}' holds phone numbers, "
+                    "too, and its name says that they are to be removed; the sheets are {listed}.",
+                    _WHICH,
+                    path=self.path,
+                    found=harmless(found.name),
+                    name=name,
+                    listed=self._listed([found.name]),
+                )
+            if self._has_phones(rows):
+                told = "Sheet '{name}' holds phone numbers, too, but is not read: its phone column is not certain."
+                yield phrase(told, name=name)
 
-def _candidate(
-    path: str, workbook: "WorkbookProcess", sheets: _Sheets, place: int, options: ReadOptions
-) -> FoundSheet | None:
-    """Return the sheet with its column, None for a blank sheet. Raises InputError when no column is certain."""
-    first = workbook.sample(place)
-    if not first:
-        return None
-    name, hidden = sheets[place]
-    cut = Cut("", tuple(first))
-    check_is_list(path, cut, options)
-    where = phrase("{path}, sheet '{name}'", path=path, name=harmless(name))
-    return FoundSheet(place, name, hidden, find_heading(where, [cut], options))
+    def _has_phones(self, rows: Sequence[Sequence[str]]) -> bool:
+        return bool(phone_columns(rows[0], rows[1:] or rows, self.options.region))
 
+    def _place_of(self, wanted: str) -> int:
+        """Return the place of the sheet of that name, whatever its capitals, else of that position."""
+        by_name = {name: place for place, (name, _) in enumerate(self.sheets)}
+        folded = [name for name in by_name if name.strip().casefold() == wanted.strip().casefold()]
+        if wanted in by_name:
+            return by_name[wanted]
+        if len(folded) == 1:
+            return by_name[folded[0]]
+        if _POSITION.fullmatch(wanted) and int(wanted) <= len(self.sheets):
+            return int(wanted) - 1
+        small = {name.casefold(): name for name in by_name}
+        close = difflib.get_close_matches(wanted.casefold(), small, n=1)
+        raise InputError(
+            "{path} has no sheet '{wanted}'; its sheets are {listed}.",
+            "Did you mean --sheet '{sheet}'?"
+            if close
+            else "Give --sheet one of these names, or a position counted from 1.",
+            path=self.path,
+            wanted=wanted,
+            listed=self._listed(),
+            sheet=harmless(small[close[0]]) if close else "",
+        )
 
-def _listed(sheets: _Sheets, certain: Sequence[str] = ()) -> Phrase:
-    return joined(", ", (_told(name, hidden=hidden, certain=name in certain) for name, hidden in sheets))
+    def _candidate(self, place: int) -> FoundSheet | None:
+        """Return the sheet with its column, None for a blank one. Raises InputError when no column is certain."""
+        first = self.workbook.sample(place)
+        if not first:
+            return None
+        name, hidden = self.sheets[place]
+        cut = Cut("", tuple(first))
+        check_is_list(self.path, cut, self.options)
+        where = phrase("{path}, sheet '{name}'", path=self.path, name=harmless(name))
+        return FoundSheet(place, name, hidden, find_heading(where, [cut], self.options))
 
-
-def _told(name: str, *, hidden: bool, certain: bool) -> Phrase:
-    state = phrase(" (hidden)") if hidden else ""
-    use = phrase(": phone column") if certain else ""
-    return phrase("'{name}'{state}{use}", name=harmless(name), state=state, use=use)
+    def _listed(self, certain: Sequence[str] = ()) -> Phrase:
+        return joined(
+            ", ",
+            (
+                phrase(
+                    "'{name}'{state}{use}",
+                    name=harmless(name),
+                    state=phrase(" (hidden)") if hidden else "",
+                    use=phrase(": phone column") if name in certain else "",
+                )
+                for name, hidden in self.sheets
+            ),
+        )
 
 
 _CHILD = """\
@@ -412,6 +409,7 @@ class _Workbook:
                 odd.find_headers()
                 odd = replace(odd, columns={**odd.columns, _beside_phones(self.source.column): titled})
                 block = block_of(odd, whole, {int(place): text for place, text in shown.items()})
-                yield replace(block, campaigns=campaigns, beside=beside)  # a campaign is written otherwise for itself
+                # A phone cell and a campaign's become other texts than the same cells kept for the report.
+                yield replace(block, cells=cells, campaigns=campaigns, codes=codes, beside=beside)
         with self._looked_over.opened() as file:
             self._looked_over.check_unchanged(file)

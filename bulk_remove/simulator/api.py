@@ -182,11 +182,6 @@ def _contradicted(entries: Entries) -> list[Mapping[str, object]]:
     return [{**entry, "http_status": 200 if entry["http_status"] == _GONE else _GONE} for entry in each]
 
 
-def garbage(answer: Answer, random: Random) -> Answer:
-    """The answer with random bytes for its body, which no JSON can begin with."""
-    return replace(answer, body=b"\xff" + random.randbytes(64))
-
-
 def _entries(removal: Removal, number: str) -> list[dict[str, object]]:
     entries: list[dict[str, object]] = [_removed(record_id) for record_id in removal.removed.get(number, ())]
     for record_id in removal.in_call.get(number, ()):

@@ -237,7 +237,7 @@ class Simulator:
         if fault in _ANSWERED_BY_PROXY:
             answer = answers.faulty_page(fault, source.faults, now_s)
         elif fault is SimulatedFault.GARBAGE_BODY:
-            answer = answers.garbage(answer, source.random)
+            answer = replace(answer, body=b"\xff" + source.random.randbytes(64))  # no JSON can begin so
         return _Outcome(answer, fault, removal)
 
     async def _deliver(self, request: web.BaseRequest, outcome: _Outcome) -> web.StreamResponse:
