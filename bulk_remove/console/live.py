@@ -54,8 +54,8 @@ class Live:
     async def sending(
         self, numbers: int, rate: float, give_up_after_s: float, snapshot: Callable[[], Snapshot]
     ) -> AsyncIterator[None]:
-        """Show the sending of so many numbers."""
-        scene = _Scene(numbers, rate, give_up_after_s)
+        """Show the sending of so many numbers; `rate` is the limit in requests a second."""
+        scene = _Scene(numbers, rate, give_up_after_s, keys=self._redraws)
         show = self._redrawing if self._redraws else self._lines
         task = asyncio.create_task(show(scene, snapshot))
         try:
@@ -90,7 +90,8 @@ class Live:
 class _Scene:
     """The latest snapshot and the speeds that follow from the last half minute."""
 
-    def __init__(self, numbers: int, rate: float, give_up_after_s: float) -> None:
+    def __init__(self, numbers: int, rate: float, give_up_after_s: float, *, keys: bool) -> None:
+        self._keys = keys
         self._numbers = numbers
         self._rate = rate
         self._give_up_after_s = give_up_after_s
@@ -190,8 +191,14 @@ class _Scene:
             left = "" if left_s is None else phrase(", about {left} left", left=duration(left_s))
             return phrase("asking again for {waiting:,}{left}", waiting=now.waiting, left=left)
         if now.waiting and now.due_in_s is not None:
+            now_s = time.time()
+            latest = "" if now.until_in_s is None else moment_of(now_s + now.until_in_s)
             return phrase(
-                "waiting for {waiting:,}, asked again in {left}", waiting=now.waiting, left=duration(now.due_in_s)
+                "waiting for {waiting:,}: asking again at {moment}{latest}{stops}",
+                waiting=now.waiting,
+                moment=moment_of(now_s + now.due_in_s),
+                latest=phrase(", until {latest} at the latest", latest=latest) if latest else "",
+                stops=phrase("; q stops") if self._keys else "",
             )
         return phrase("finishing")
 

@@ -139,9 +139,9 @@ def busy_delay_s(policy: BusyPolicy, rounds: int, used_s: float, draw: float) ->
     """Return after how many seconds to ask again for a number found in a call `rounds` times, or None: no more.
 
     `used_s` is how much of the budget is used up. The last question is put at its very end, so that all of it is used.
-    `draw` is in [0, 1).
+    `draw` is in [0, 1): it spreads the questions, and makes none later than the delay asks.
     """
-    delay_s = min(policy.delay_max_s, policy.delay_first_s * 2.0 ** min(rounds - 1, 32)) * (0.8 + 0.4 * draw)
+    delay_s = min(policy.delay_max_s, policy.delay_first_s * 2.0 ** min(rounds - 1, 32)) * (0.8 + 0.2 * draw)
     delay_s = min(delay_s, policy.budget_s - used_s)
     least_s = min(policy.delay_first_s / 2, policy.budget_s / 2)
     return delay_s if delay_s > 0.0 and delay_s >= least_s else None

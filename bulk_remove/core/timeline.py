@@ -233,6 +233,8 @@ class Snapshot:
     """Numbers that will be asked for again."""
     due_in_s: float | None = None
     """In how many seconds the first of them is: None when none waits, below 0 when it is due already."""
+    until_in_s: float | None = None
+    """In how many seconds numbers in a call are asked for the last time at the latest; None when that is not known."""
     failing_for_s: float | None = None
     """For how many seconds the server has answered nobody; None unless it is only probed."""
     under_way: int = 0

@@ -294,7 +294,8 @@ class Bookkeeper:
     """Writes every answer to the ledger, then counts it.
 
     `line` is what is known of how long a request line the server takes; `size` follows how long its replies take, and
-    `fastest` is the fastest of them, in all sessions of the run: the ledger keeps it.
+    `fastest` is the fastest of them, in all sessions of the run: the ledger keeps it. `busy_until_s` is when the
+    last number in a call is given up, by the gate's `sending_s`.
     """
 
     def __init__(self, desk: Desk) -> None:
@@ -302,6 +303,7 @@ class Bookkeeper:
         self.fastest = self._kept = NOTHING_SEEN
         self.line = LineLength(desk.settings.longest_line)
         self.size = desk.settings.size
+        self.busy_until_s = 0.0
         self._went_through = 0
         self._refused_alone = Counter[int]()
         self._refused_forms: set[int] = set()
@@ -544,6 +546,7 @@ class Bookkeeper:
             state, delay_s = states[index], None
             if state.phase in IN_A_CALL:
                 used_s = self._desk.gate.sending_s - state.busy_since_s
+                self.busy_until_s = max(self.busy_until_s, state.busy_since_s + settings.busy.budget_s)
                 delay_s = busy_delay_s(settings.busy, state.busy_rounds, used_s, clock.draw())
             elif state.phase == Phase.PASSED_OVER and state.attempts < settings.retry.tries:
                 delay_s = backoff_s(settings.retry, state.attempts, clock.draw())

@@ -103,6 +103,7 @@ class Pool:
         return replace(
             self._desk.tally.snapshot(gate.rate),
             due_in_s=None if due_s is None else due_s - self._desk.clock.wall_s(),
+            until_in_s=self._books.busy_until_s - gate.sending_s if self._books.busy_until_s else None,
             failing_for_s=gate.failing_for_s,
             under_way=gate.under_way,
             paused_for_s=gate.paused_for_s,

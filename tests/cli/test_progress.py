@@ -32,7 +32,7 @@ def lines_of_fixture(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[flo
     def now_s() -> float:
         return asyncio.get_running_loop().time()
 
-    monkeypatch.setattr(live, "time", SimpleNamespace(monotonic=now_s))
+    monkeypatch.setattr(live, "time", SimpleNamespace(monotonic=now_s, time=lambda: 1_700_000_000.0 + now_s()))
 
     def shown(snapshot: Callable[[float], Snapshot], seconds: float) -> list[str]:
         file = io.StringIO()
@@ -77,8 +77,15 @@ def test_what_is_due_already_is_asked_for_and_not_waited_for(lines_of: Lines) ->
 
     (line,) = lines_of(at, 15.0)
     assert line.endswith("asking again for 9,000, about 1 min 30 s left")
-    (line,) = lines_of(lambda now_s: replace(at(0), due_in_s=75.0 - now_s), 15.0)
-    assert line.endswith("waiting for 10,000, asked again in 1 min 5 s")
+
+
+def test_a_wait_for_calls_to_end_says_when_it_goes_on_and_when_it_ends(lines_of: Lines) -> None:
+    busy = replace(BEGIN, phases={"R": 90_000, "B": 10_000}, waiting=10_000, due_in_s=0.5)
+    (line,) = lines_of(lambda _: replace(busy, until_in_s=1800.0), 15.0)
+    moments = r"asking again at \d\d:\d\d, until (\d{4}-\d\d-\d\d )?\d\d:\d\d at the latest"
+    assert re.search(rf"waiting for 10,000: {moments}$", line)
+    (line,) = lines_of(lambda _: busy, 15.0)
+    assert re.search(r"waiting for 10,000: asking again at \d\d:\d\d$", line)
 
 
 def test_how_long_the_server_asked_to_wait_is_told_and_how_much_of_it_is_left(lines_of: Lines) -> None:
