@@ -221,6 +221,8 @@ def aftermath(screen: Screen, options: AftermathOptions) -> Iterator[Aftermath]:
     """Tell how the command ends that is carried out inside; it sets `code`. Raises UsageError for a bad --notify."""
     notifier = Notifier(options.notify) if options.notify else None
     after = Aftermath()
+    if options.quiet:
+        screen.hold_back()
     try:
         yield after
     except BulkRemoveError as error:
@@ -232,6 +234,8 @@ def aftermath(screen: Screen, options: AftermathOptions) -> Iterator[Aftermath]:
         raise
     finally:
         _tell(screen, options, after, notifier)
+        if after.code is not ExitCode.OK:
+            screen.release()
 
 
 def _tell(screen: Screen, options: AftermathOptions, after: Aftermath, notifier: Notifier | None) -> None:
@@ -243,7 +247,7 @@ def _tell(screen: Screen, options: AftermathOptions, after: Aftermath, notifier:
             gauges = gauges_of(runs, _named(options), after.code, time.time(), after.files)
             write_metrics(options.metrics_file, exposition(gauges))
     except StorageError as error:
-        screen.note(joined(" ", [ours(error.sentence), ours(error.hint)]))
+        screen.warn(joined(" ", [ours(error.sentence), ours(error.hint)]))
         runs = []
     if notifier is not None and (options.notify_on == "always" or after.code is not ExitCode.OK):
         _notify(screen, notifier, after, runs, _named(options))
@@ -265,7 +269,7 @@ def _notify(screen: Screen, notifier: Notifier, after: Aftermath, runs: list[Pas
     body = [*after.words, *(line for run in runs for line in in_short(run))]
     lines = [one_line(translated(line)) for line in body or [title]]
     for place in notifier.notify(one_line(translated(title)), "\n".join(lines)):
-        screen.note(phrase("Notification number {place} could not be sent; that changes nothing else.", place=place))
+        screen.warn(phrase("Notification number {place} could not be sent; that changes nothing else.", place=place))
 
 
 def _named(options: AftermathOptions) -> SeriesKey:

@@ -140,6 +140,7 @@ class AftermathOptions:
     """What is told when a command has ended; server and campaign name it where no run was carried out."""
 
     log_format: str
+    quiet: bool
     metrics_file: Path | None
     notify: tuple[str, ...]
     notify_on: str

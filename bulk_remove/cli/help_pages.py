@@ -24,8 +24,8 @@ GROUPS: Mapping[str, tuple[Phrase, tuple[str, ...]]] = {
         "canary-max-not-exist", "hours",
     )),
     "output": (phrase("Output"), (
-        "output", "report", "csv-for", "overwrite", "json", "show-numbers", "log-format", "metrics-file", "notify",
-        "notify-on", "lang",
+        "output", "report", "csv-for", "overwrite", "quiet", "json", "show-numbers", "log-format", "metrics-file",
+        "notify", "notify-on", "lang",
     )),
     "pace": (phrase("Pace"), (
         "pace", "rate", "concurrency", "slow-reply", "busy-for", "busy-delay", "tries", "give-up-after", "settle",

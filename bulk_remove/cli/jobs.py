@@ -438,7 +438,8 @@ def _tell_files(screen: Screen, ends: Sequence[FileEnd], after: Aftermath) -> No
 def check_consent(screen: Screen, options: ReportOptions) -> None:
     """Raise UsageError where nobody agreed to the removal, and nobody can be asked."""
     if not options.yes and not screen.can_ask:
-        raise UsageError("There is no terminal to confirm at.", "Look at the plan first, then add --yes.")
+        why = "--quiet shows no plan to confirm." if screen.is_quiet else "There is no terminal to confirm at."
+        raise UsageError(why, "Look at the plan first, then add --yes.")
 
 
 def _report_of(options: ReportOptions, user: UserOptions, told: Destination | None = None) -> ReportPlace:

@@ -324,6 +324,7 @@ output_options = _all(
 )
 
 aftermath_options = _all(
+    _option("--quiet", "-q", is_flag=True, help="Print nothing unless something is wrong; for cron."),
     _option(
         "--log-format",
         type=click.Choice(["text", "json"]),

@@ -92,6 +92,7 @@ class _Scene:
 
     def __init__(self, numbers: int, rate: float, give_up_after_s: float, *, keys: bool) -> None:
         self._keys = keys
+        self._began_s = time.monotonic()
         self._numbers = numbers
         self._rate = rate
         self._give_up_after_s = give_up_after_s
@@ -117,16 +118,20 @@ class _Scene:
 
     def facts(self) -> list[str]:
         """Return what is worth telling, most important first."""
+        return [*self._counts(), *self._course()]
+
+    def _counts(self) -> list[str]:
         now = self._now
         phases = now.phases
         removed = phases.get(Phase.REMOVED, 0) + phases.get(Phase.REMOVED_AT_LEAST, 0)
         absent = phases.get(Phase.NOT_EXIST, 0) + phases.get(Phase.PRESUMED_REMOVED, 0)
-        facts = [
+        facts: list[str] = [
             counted(
                 self._numbers,
-                "{settled:,} of {count:,} number",
-                "{settled:,} of {count:,} numbers",
+                "{settled:,} of {count:,} number ({percent}%)",
+                "{settled:,} of {count:,} numbers ({percent}%)",
                 settled=now.settled,
+                percent=100 * now.settled // max(1, self._numbers),  # rounded down: 100% is all of them
             ),
             phrase("{removed:,} removed", removed=removed),
             phrase("{absent:,} not there", absent=absent),
@@ -141,13 +146,19 @@ class _Scene:
                     "{count:,} requests without verdicts",
                 )
             )
-        return [*facts, *self._pace(), self._standstill() or self._outlook()]
+        return facts
 
-    def _pace(self) -> list[str]:
+    def _course(self) -> list[str]:
+        if standstill := self._standstill():
+            return [self._pace(), standstill]
+        elapsed = phrase("{elapsed} elapsed", elapsed=duration(time.monotonic() - self._began_s))
+        return [elapsed, self._pace(), self._outlook()]
+
+    def _pace(self) -> str:
         below = phrase(", pace {rate:,.10g}", rate=rounded(self._now.rate)) if self._now.rate < self._rate else ""
         # Of few samples the first and the last request count for too short a time; the limit is never exceeded.
         sent = min(self._rate, speed(self._requests))
-        return [phrase("{sent:.1f} requests/s (limit {rate:g}{below})", sent=sent, rate=self._rate, below=below)]
+        return phrase("{sent:.1f} requests/s (limit {rate:g}{below})", sent=sent, rate=self._rate, below=below)
 
     def _standstill(self) -> str:
         """Say why nothing, or next to nothing, is sent; empty where that is not so."""
@@ -184,8 +195,14 @@ class _Scene:
     def _outlook(self) -> str:
         now = self._now
         if now.unsent:
-            left_s = remaining_s(now.unsent, speed(self._asked))
-            return "time left not known yet" if left_s is None else phrase("about {left} left", left=duration(left_s))
+            left_s = remaining_s(now.unsent + now.waiting, speed(self._asked))
+            if left_s is None:
+                return "time left not known yet"
+            if not now.waiting:
+                return phrase("about {left} left", left=duration(left_s))
+            # How long people talk nobody knows: it takes at least until the first of them is asked for again.
+            left = duration(max(left_s, now.due_in_s or 0.0))
+            return phrase("at least {left} left, with the numbers in a call", left=left)
         if now.waiting and now.due_in_s is not None and now.due_in_s <= 0.0:
             left_s = remaining_s(now.waiting, speed(self._settled))
             left = "" if left_s is None else phrase(", about {left} left", left=duration(left_s))
@@ -204,11 +221,18 @@ class _Scene:
 
     def picture(self) -> Table:
         """Return the progress as it stands on a terminal."""
-        facts = [*map(translated, self.facts())]
         picture = Table.grid()
-        picture.add_row(ProgressBar(total=max(1, self._numbers), completed=self._now.settled, width=60))
-        picture.add_row(Text(" · ".join(facts[:-2])))
-        picture.add_row(Text(" · ".join(facts[-2:]), style="dim"))
+        bar = ProgressBar(
+            max(1, self._numbers),
+            self._now.settled,
+            width=60,
+            style="dim",
+            complete_style="cyan",
+            finished_style="cyan",
+        )
+        picture.add_row(bar)
+        picture.add_row(Text(" · ".join(map(translated, self._counts()))))
+        picture.add_row(Text(" · ".join(map(translated, self._course())), style="dim"))
         return picture
 
 

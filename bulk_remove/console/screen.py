@@ -3,6 +3,7 @@
 A plan shows each source and what was made of it, then what would be sent.
 """
 
+import io
 import json
 import os
 import re
@@ -11,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import chain
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 from rich.cells import cell_len
 from rich.console import Console
@@ -352,6 +353,27 @@ class Screen:
 
     def __init__(self) -> None:
         self.out, self.err = _console(sys.stdout), _console(sys.stderr)
+        self._held: list[tuple[IO[str], str]] | None = None
+
+    def hold_back(self) -> None:
+        """Keep what is said from now on in memory, until `release`, or until there is something to warn of."""
+        self._held = []
+        for console in (self.out, self.err):
+            console.file = cast("IO[str]", _Held(console.file, self._held))
+
+    def release(self) -> None:
+        """Say what was held back, in its order, and hold nothing back any more."""
+        for console in (self.out, self.err):
+            if isinstance(console.file, _Held):
+                console.file = console.file.to
+        for to, text in self._held or ():
+            to.write(text)
+        self._held = None
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether what is said is held back."""
+        return self._held is not None
 
     @property
     def can_ask(self) -> bool:
@@ -368,6 +390,7 @@ class Screen:
 
     def warn(self, sentence: str) -> None:
         """Tell something that must not be passed over."""
+        self.release()
         self.note(sentence, "bold red")
 
     def tell_json(self, value: object) -> None:
@@ -487,6 +510,18 @@ class Screen:
         self.tell(phrase("  Summary: {summary}", summary=summary))
         for path in also:
             self.tell(phrase("  And:     {path}", path=path))
+
+
+class _Held(io.TextIOBase):
+    """Takes what is written in place of a stream, in one list with that of others."""
+
+    def __init__(self, to: IO[str], held: list[tuple[IO[str], str]]) -> None:
+        self.to = to
+        self._held = held
+
+    def write(self, text: str) -> int:
+        self._held.append((self.to, text))
+        return len(text)
 
 
 def _text(sentence: str, style: str = "") -> Text:

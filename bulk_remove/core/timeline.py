@@ -274,10 +274,7 @@ def speed(samples: Sequence[tuple[float, int]]) -> float:
 
 
 def remaining_s(unsent: int, numbers_per_second: float) -> float | None:
-    """Return how long the numbers not yet asked for will take at this speed, in seconds; None while unknown.
-
-    What waits for calls to end is not in it: nobody knows how long people talk.
-    """
+    """Return how long so many numbers take at this speed, in seconds; None while unknown."""
     return unsent / numbers_per_second if numbers_per_second > 0 else None
 
 

@@ -5,6 +5,7 @@ import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from itertools import count
 from pathlib import Path
@@ -197,3 +198,51 @@ def test_an_address_that_nobody_knows_is_refused_before_anything_is_sent_and_not
 def test_apprise_is_not_loaded_by_a_run_that_notifies_nobody(server: Running, tmp_path: Path, numbers: Path) -> None:
     without = altered("import sys\nsys.modules['apprise'] = None", *removal(server, tmp_path, numbers))
     assert without.returncode == 0, without.stderr
+
+
+def test_quiet_says_nothing_of_a_run_that_went_well(server: Running, tmp_path: Path, numbers: Path) -> None:
+    done = bulk_remove(*removal(server, tmp_path, numbers, *PACE), "--quiet")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert len(report_of(tmp_path)) == 60
+
+
+@pytest.mark.parametrize(
+    ("options", "code"), [(("--max-numbers", "5"), 5), (("--system", "acme"), 2), (("--campaign", "99999"), 6)]
+)
+def test_quiet_says_all_of_it_where_something_is_wrong(
+    server: Running, tmp_path: Path, numbers: Path, options: tuple[str, ...], code: int
+) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    told, quiet = (
+        bulk_remove(*removal(server, tmp_path / name, numbers, *options, *more))
+        for name, more in (("a", ()), ("b", ("-q",)))
+    )
+    assert told.returncode == quiet.returncode == code
+    assert [line[:60] for line in quiet.stderr.splitlines()] == [line[:60] for line in told.stderr.splitlines()]
+    assert quiet.stdout.splitlines()[:1] == told.stdout.splitlines()[:1]
+
+
+def test_quiet_says_all_of_a_run_that_left_something_open(server: Running, tmp_path: Path, numbers: Path) -> None:
+    until = (datetime.now().astimezone() + timedelta(seconds=5)).strftime("%H:%M:%S")
+    slow = ("--max-numbers-per-request", "1", "--rate", "1", "--until", until)
+    done = bulk_remove(*removal(server, tmp_path, numbers, *slow), "--quiet")
+    assert done.returncode == 9
+    assert "UNSENT" in done.stdout
+    assert "bulk-remove resume" in done.stdout
+
+
+def test_quiet_asks_nobody(server: Running, tmp_path: Path, numbers: Path) -> None:
+    command = [part for part in removal(server, tmp_path, numbers, *PACE) if part != "--yes"]
+    done = bulk_remove(*command, "--quiet")
+    assert done.returncode == 2
+    assert "--quiet shows no plan to confirm." in done.stderr
+
+
+def test_quiet_warns_of_metrics_that_could_not_be_written(server: Running, tmp_path: Path, numbers: Path) -> None:
+    done = bulk_remove(
+        *removal(server, tmp_path, numbers, *PACE), "--quiet", "--metrics-file", tmp_path / "nowhere" / "x.prom"
+    )
+    assert done.returncode == 0
+    assert "x.prom" in done.stderr
+    assert "60 numbers" in done.stdout + done.stderr

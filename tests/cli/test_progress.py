@@ -58,9 +58,10 @@ def test_what_earlier_sessions_did_is_no_speed_of_this_one(lines_of: Lines) -> N
 
     first, second = lines_of(at, 25.0)
     assert first == (
-        "91,000 of 100,000 numbers, 91,000 removed, 0 not there, 1.0 requests/s (limit 5), about 1 min 30 s left"
+        "91,000 of 100,000 numbers (91%), 91,000 removed, 0 not there, 10 s elapsed, 1.0 requests/s (limit 5), "
+        "about 1 min 30 s left"
     )
-    assert second.endswith("92,000 removed, 0 not there, 1.0 requests/s (limit 5), about 1 min 20 s left")
+    assert second.endswith("92,000 removed, 0 not there, 20 s elapsed, 1.0 requests/s (limit 5), about 1 min 20 s left")
 
 
 def test_a_session_that_has_done_nothing_yet_knows_no_speed(lines_of: Lines) -> None:
@@ -120,7 +121,7 @@ def test_outside_the_hours_it_says_once_when_it_goes_on_and_then_the_speed_is_th
         return replace(began, opens_s=opens_s if outside else None)
 
     lines = lines_of(at, 36_035.0)
-    assert [line.partition("), ")[2] for line in lines[1:4]] == [
+    assert [line.partition("(limit 5), ")[2] for line in lines[1:4]] == [
         "outside --hours, 2 under way; goes on at 20:00",
         "outside --hours; goes on at 20:00",
         "time left not known yet",
@@ -150,7 +151,7 @@ def test_without_a_terminal_there_are_plain_lines_and_no_escape_code(tmp_path: P
         words = removal(server, tmp_path, numbers_in(tmp_path, 10), *PACE)
         done = bulk_remove(*words, env=environment(TERM="xterm-256color", **changes), before=_OFTEN)
     assert done.returncode == 0, done.stderr
-    lines = [line for line in done.stderr.splitlines() if " of 10 numbers, " in line]
+    lines = [line for line in done.stderr.splitlines() if " of 10 numbers (" in line]
     assert len(lines) > 3
     assert "\x1b" not in done.stdout + done.stderr
     assert "\r" not in done.stdout + done.stderr
@@ -161,7 +162,7 @@ def test_a_dumb_terminal_gets_plain_lines_and_still_takes_keys(tmp_path: Path) -
     with simulator(tmp_path) as server:
         words = removal(server, tmp_path, numbers_in(tmp_path, 40), *PACE)
         with sitting(*words, env={"TERM": "dumb"}, before=_OFTEN) as at:
-            at.until(" of 40 numbers, ")
+            at.until(" of 40 numbers (")
             at.type("p")
             at.until("Paused: ")
             at.until("PAUSED for")
@@ -231,7 +232,9 @@ def test_a_resumed_run_shows_where_it_stands_from_the_first_moment(tmp_path: Pat
             first = drawn(at.shown)
             at.type("q")
             assert at.ended() == 130, at.shown
-    assert any(line.startswith(f"{told[1]} of 40 numbers · {told[1]} removed") for line in first)
+    assert any(
+        line.startswith(f"{told[1]} of 40 numbers ({100 * int(told[1]) // 40}%) · {told[1]} removed") for line in first
+    )
     assert bulk_remove("runs", "list", "--state-dir", tmp_path / "state").returncode == 0
 
 
