@@ -362,11 +362,7 @@ class Normaliser:
             return "Fewer than three digits."
         if len(number) > MAX_DIGITS:
             return TOO_MANY_DIGITS if number[MAX_DIGITS:].strip("0") else _ZEROS_AT_THE_END
-        if number[0] == "0":
-            return self._problem_with_zeros(number)
-        if self._is_abroad(number):
-            return "" if self._format in {NumberFormat.DIGITS, NumberFormat.AS_IS} else LOST_PLUS
-        return _TOO_FEW if len(number) < min(self._region.full_lengths) else _TOO_MANY
+        return self._problem_with_zeros(number) if number[0] == "0" else self._problem_with_length(number)
 
     def _problem_with_zeros(self, number: str) -> str:
         if number.startswith("00"):
@@ -376,6 +372,11 @@ class Normaliser:
         if not self.is_whole(number[1:]):
             return ZERO
         return "" if self._format is NumberFormat.AS_IS else _TRUNK_ZERO
+
+    def _problem_with_length(self, number: str) -> str:
+        if self._is_abroad(number):
+            return "" if self._format in {NumberFormat.DIGITS, NumberFormat.AS_IS} else LOST_PLUS
+        return _TOO_FEW if len(number) < min(self._region.full_lengths) else _TOO_MANY
 
     def _is_internal(self, number: str) -> bool:
         """Tell whether digits are as few as those of an internal number, and no whole one."""

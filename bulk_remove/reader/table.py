@@ -146,7 +146,7 @@ def own_report(path: str) -> OwnReportError:
 def not_a_report(name: str, missing: str) -> InputError:
     """Return the error of a file that is given as a report and is not one; `missing` names a column it needs."""
     return InputError(
-        "{file} is not a report: column {missing} is missing.",
+        "{file} is not a report. Missing columns: {missing}.",
         "Give a report.csv of an earlier run, or the run's id; a list of numbers is for: bulk-remove run",
         file=name,
         missing=missing,

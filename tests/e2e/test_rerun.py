@@ -219,7 +219,7 @@ def test_a_file_that_is_no_report_is_refused(tmp_path: Path, header: str, missin
     )
     assert done.returncode == 4
     told = " ".join(done.stderr.split())
-    assert f"is not a report: column {missing} is missing" in told
+    assert f"is not a report. Missing columns: {missing}" in told
     assert "a list of numbers is for: bulk-remove run" in told
     assert "--column" not in told
 
