@@ -16,7 +16,7 @@ tolerated from then on, until it asks anew.
 
 In doubt a refusal means a limit. Six refusals that a limit causes do not look like noise: what a limiter accepts from
 one refusal to the next is what it lets through, whatever it had saved up before, so after two or three the rate is
-below it. More than a third of refusals is always a limit, and so is a time in which nothing is accepted: a penalty,
+below it. More than a fifth of refusals is always a limit, and so is a time in which nothing is accepted: a penalty,
 or a budget for a longer time that is used up, in which case the time of waiting counts, too.
 
 How many requests are sent at once depends on the reply times, by another state machine. After TCP Vegas (Brakmo,
@@ -129,9 +129,10 @@ SLOWER_US, CYCLE_MAX_US = 10 * SECOND_US, 60 * SECOND_US
 """A probe is slower by each so many microseconds from one time shut out to the next."""
 SIGNS = 6
 """So many refusals in a row, each at a lower rate than the one before, tell noise from a limit."""
-RARER, CHANCE, ENOUGH_FIRST, ENOUGH_MAX = 2.5, 1 / 50, 60, 500
-DEEP_ENOUGH, DEEPEST = 0.7, 0.5
-NOISE_MOST, NOISE_LASTS = 1 / 3, 300
+RARER, CHANGED, CHANCE, ENOUGH_FIRST, ENOUGH_MAX = 2.5, 4.0, 1 / 50, 60, 500
+DEEP_ENOUGH, DEEPEST, OFTEN = 0.7, 0.5, 6
+"""The shares of the rate at which refusals may be noise, and below which only those that come so often lower it."""
+NOISE_MOST, NOISE_LASTS = 1 / 5, 300
 """More than this share of refusals is always a limit; after so many refusals noise is asked about anew."""
 TOLERATED, CREDIT_MOST = 2.5, 8.0
 """So many times the known noise is tolerated, and a bunch of so many refusals."""
@@ -288,7 +289,7 @@ def _cut(rate: Rate, trial: Trial | None, sent: int, departed_us: int, now_us: i
     least = (LEAST_LEFT if trial or rate.noise else LEAST_LEFT_FIRST) * was
     most = was
     if trial:
-        least = max(least, DEEPEST * trial.base) if sent > 1 else least
+        least = max(least, DEEPEST * trial.base) if sent > OFTEN else least
         most = MOST_LEFT * was if len(trial.gaps) > SIGNS // 2 - 1 else was
     base = MARGIN * max(least, min(most, let_through))
     if climbing and not rate.seeking and not rate.noise:
@@ -298,8 +299,10 @@ def _cut(rate: Rate, trial: Trial | None, sent: int, departed_us: int, now_us: i
 
 def _no_rarer(gaps: tuple[int, ...]) -> bool:
     """Tell whether so many refusals came as often at the lowest rates as at the first ones, amid accepted requests."""
-    half = SIGNS // 2
-    return len(gaps) == SIGNS and sum(gaps[half:]) <= RARER * sum(gaps[:half]) and _share(gaps) <= NOISE_MOST
+    if len(gaps) < SIGNS or _share(gaps) > NOISE_MOST:
+        return False
+    first, last = sum(gaps[: SIGNS // 2]), sum(gaps[SIGNS // 2 :])
+    return last <= RARER * first and first <= CHANGED * last
 
 
 def _share(gaps: tuple[int, ...]) -> float:

@@ -245,12 +245,13 @@ def test_six_refusals_that_came_as_often_at_half_the_rate_are_noise_and_the_cuts
     [
         pytest.param((9, 8, 7, 9), 5.0, id="too few"),
         pytest.param((2, 3, 4, 9, 18), 5.0, id="they become rarer"),
-        pytest.param((1, 1, 1, 0, 1), 5.0, id="more than a third"),
+        pytest.param((60, 60, 60, 9, 9), 5.0, id="they became more frequent: the server changed"),
+        pytest.param((3, 3, 3, 3, 3), 5.0, id="more than a fifth"),
         pytest.param((9, 8, 7, 9, 8), 7.5, id="the rate is hardly lower"),
     ],
 )
 def test_in_doubt_refusals_mean_a_limit(gaps: tuple[int, ...], base: float) -> None:
-    sent = 20 if gaps[0] > 1 else 1
+    sent = 3 if gaps == (3,) * 5 else 20
     rate = SEEN._replace(base=base, trial=Trial(10.0, seeking=True, gaps=gaps), taken=sent)
     rate = refused(departed(rate, SECOND_US), SECOND_US, 0, SECOND_US)
     assert rate.noise == 0.0
