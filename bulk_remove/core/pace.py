@@ -129,7 +129,10 @@ SLOWER_US, CYCLE_MAX_US = 10 * SECOND_US, 60 * SECOND_US
 """A probe is slower by each so many microseconds from one time shut out to the next."""
 SIGNS = 6
 """So many refusals in a row, each at a lower rate than the one before, tell noise from a limit."""
-RARER, CHANGED, CHANCE, ENOUGH_FIRST, ENOUGH_MAX = 2.5, 4.0, 1 / 50, 60, 500
+RARER, CHANGED = 2.5, 4.0
+"""By so many times the gaps may grow or shrink from the first half of them to the second."""
+CHANCE, ENOUGH_FIRST, ENOUGH_MAX = 1 / 50, 60, 500
+"""So rarely chance alone leaves a gap that ends the row; so many requests are one at the least and at the most."""
 DEEP_ENOUGH, DEEPEST, OFTEN = 0.7, 0.5, 6
 """The shares of the rate at which refusals may be noise, and below which only those that come so often lower it."""
 NOISE_MOST, NOISE_LASTS = 1 / 5, 300
@@ -140,7 +143,7 @@ TELLING = 20
 
 
 class Cuts(NamedTuple):
-    """Cuts in a row, of refusals that may be noise: `base` and `seeking` are restored if so; `gaps` are the requests between refusals."""
+    """The refusals in a row that may be noise: `base` and `seeking` are restored then; `gaps` lie between them."""
 
     base: float
     seeking: bool
