@@ -16,7 +16,7 @@ tolerated from then on, until it asks anew.
 
 In doubt a refusal means a limit. Six refusals that a limit causes do not look like noise: what a limiter accepts from
 one refusal to the next is what it lets through, whatever it had saved up before, so after two or three the rate is
-below it. More than a third of refusals is always a limit, and so is a time in which nothing is accepted: a penalty,
+below it. More than a fifth of refusals is always a limit, and so is a time in which nothing is accepted: a penalty,
 or a budget for a longer time that is used up, in which case the time of waiting counts, too.
 
 How many requests are sent at once depends on the reply times, by another state machine. After TCP Vegas (Brakmo,
@@ -129,17 +129,21 @@ SLOWER_US, CYCLE_MAX_US = 10 * SECOND_US, 60 * SECOND_US
 """A probe is slower by each so many microseconds from one time shut out to the next."""
 SIGNS = 6
 """So many refusals in a row, each at a lower rate than the one before, tell noise from a limit."""
-RARER, CHANCE, ENOUGH_FIRST, ENOUGH_MAX = 2.5, 1 / 50, 60, 500
-DEEP_ENOUGH, DEEPEST = 0.7, 0.5
-NOISE_MOST, NOISE_LASTS = 1 / 3, 300
+RARER, CHANGED = 2.5, 4.0
+"""By so many times the gaps may grow or shrink from the first half of them to the second."""
+CHANCE, ENOUGH_FIRST, ENOUGH_MAX = 1 / 50, 60, 500
+"""So rarely chance alone leaves a gap that ends the row; so many requests are one at the least and at the most."""
+DEEP_ENOUGH, DEEPEST, OFTEN = 0.7, 0.5, 6
+"""The shares of the rate at which refusals may be noise, and below which only those that come so often lower it."""
+NOISE_MOST, NOISE_LASTS = 1 / 5, 300
 """More than this share of refusals is always a limit; after so many refusals noise is asked about anew."""
 TOLERATED, CREDIT_MOST = 2.5, 8.0
 """So many times the known noise is tolerated, and a bunch of so many refusals."""
 TELLING = 20
 
 
-class NoiseTrial(NamedTuple):
-    """Are the refusals noise? `base` and `seeking` are restored if so; `gaps` are the requests between refusals."""
+class Cuts(NamedTuple):
+    """The refusals in a row that may be noise: `base` and `seeking` are restored then; `gaps` lie between them."""
 
     base: float
     seeking: bool
@@ -174,7 +178,7 @@ class Rate(NamedTuple):
     noise: float = 0.0
     noise_left: int = 0
     credit: float = 0.0
-    trial: NoiseTrial | None = None
+    cuts: Cuts | None = None
 
 
 def rate_from(start: float, ceiling: float, now_us: int) -> Rate:
@@ -263,10 +267,10 @@ def refused(rate: Rate, departed_us: int, later: int, now_us: int, pause_us: int
         return _knocking(rate, now_us, pause_us)
     climbing = rate.seeking or now_us - rate.since_us > rate.hold_us
     sent = max(0, rate.taken - rate.marked - later)
-    trial = None if climbing or rate.trial is None else rate.trial._replace(gaps=(*rate.trial.gaps, sent)[-SIGNS:])
-    if trial and rate_at(rate, now_us) <= DEEP_ENOUGH * trial.base and _no_rarer(trial.gaps):
-        return _restored(rate, trial, now_us + pause_us)
-    base = _cut(rate, trial, sent, departed_us, now_us, climbing=climbing)
+    cuts = None if climbing or rate.cuts is None else rate.cuts._replace(gaps=(*rate.cuts.gaps, sent)[-SIGNS:])
+    if cuts and rate_at(rate, now_us) <= DEEP_ENOUGH * cuts.base and _no_rarer(cuts.gaps):
+        return _restored(rate, cuts, now_us + pause_us)
+    base = _left(rate, cuts, sent, departed_us, now_us, climbing=climbing)
     noise = rate.noise if rate.noise_left else 0.0
     return rate._replace(
         base=base,
@@ -277,19 +281,19 @@ def refused(rate: Rate, departed_us: int, later: int, now_us: int, pause_us: int
         dropped_us=now_us,
         noise=noise,
         credit=CREDIT_MOST / 2 if noise else 0.0,
-        trial=None if noise else trial or NoiseTrial(base, rate.seeking and not rate.noise),
+        cuts=None if noise else cuts or Cuts(base, rate.seeking and not rate.noise),
     )
 
 
-def _cut(rate: Rate, trial: NoiseTrial | None, sent: int, departed_us: int, now_us: int, *, climbing: bool) -> float:
+def _left(rate: Rate, cuts: Cuts | None, sent: int, departed_us: int, now_us: int, *, climbing: bool) -> float:
     """Return what a refusal leaves of the rate: what was let through since the mark, within bounds."""
     was = rate_at(rate, now_us)
     let_through = (sent - 1) * SECOND_US / max(1, departed_us - rate.mark_us) / (1 - rate.noise)
-    least = (LEAST_LEFT if trial or rate.noise else LEAST_LEFT_FIRST) * was
+    least = (LEAST_LEFT if cuts or rate.noise else LEAST_LEFT_FIRST) * was
     most = was
-    if trial:
-        least = max(least, DEEPEST * trial.base) if sent > 1 else least
-        most = MOST_LEFT * was if len(trial.gaps) > SIGNS // 2 - 1 else was
+    if cuts:
+        least = max(least, DEEPEST * cuts.base) if sent > OFTEN else least
+        most = MOST_LEFT * was if len(cuts.gaps) > SIGNS // 2 - 1 else was
     base = MARGIN * max(least, min(most, let_through))
     if climbing and not rate.seeking and not rate.noise:
         base = max(rate.base, base)  # it was held for its whole time
@@ -298,33 +302,35 @@ def _cut(rate: Rate, trial: NoiseTrial | None, sent: int, departed_us: int, now_
 
 def _no_rarer(gaps: tuple[int, ...]) -> bool:
     """Tell whether so many refusals came as often at the lowest rates as at the first ones, amid accepted requests."""
-    half = SIGNS // 2
-    return len(gaps) == SIGNS and sum(gaps[half:]) <= RARER * sum(gaps[:half]) and _share(gaps) <= NOISE_MOST
+    if len(gaps) < SIGNS or _share(gaps) > NOISE_MOST:
+        return False
+    first, last = sum(gaps[: SIGNS // 2]), sum(gaps[SIGNS // 2 :])
+    return last <= RARER * first and first <= CHANGED * last
 
 
 def _share(gaps: tuple[int, ...]) -> float:
     return len(gaps) / (len(gaps) + sum(gaps))
 
 
-def _enough(trial: NoiseTrial | None) -> float:
+def _enough(cuts: Cuts | None) -> float:
     """Return after how many requests without a refusal they have become rarer: hardly ever by chance."""
-    gaps = trial.gaps if trial else ()
+    gaps = cuts.gaps if cuts else ()
     return min(ENOUGH_MAX, sum(gaps) * (CHANCE ** (-1 / len(gaps)) - 1)) if gaps else ENOUGH_FIRST
 
 
-def _restored(rate: Rate, trial: NoiseTrial, at_us: int) -> Rate:
+def _restored(rate: Rate, cuts: Cuts, at_us: int) -> Rate:
     """Undo the cuts: the refusals are noise."""
     return rate._replace(
-        base=trial.base,
+        base=cuts.base,
         since_us=at_us,
-        seeking=trial.seeking,
+        seeking=cuts.seeking,
         hold_us=HOLD_NOISE_US,
         marked=rate.taken,
         mark_us=at_us - SAVED_UP_US,
-        noise=_share(trial.gaps),
+        noise=_share(cuts.gaps),
         noise_left=NOISE_LASTS,
         credit=CREDIT_MOST / 2,
-        trial=None,
+        cuts=None,
     )
 
 
@@ -338,24 +344,24 @@ def _opened(rate: Rate, cut_us: int, departed_us: int, later: int, now_us: int) 
     """Something was accepted after a refusal: hold the rate, for as long as the refusal cost."""
     sent = rate.taken - rate.marked - later - 1
     span_us, wait_us = max(1, cut_us - rate.mark_us), departed_us - cut_us
-    base, trial = rate.base, rate.trial
+    base, cuts = rate.base, rate.cuts
     shut_out = wait_us >= max(SHUT_OUT_US, SHUT_OUT_REQUESTS * SECOND_US / base)
     spent = shut_out and (rate.knock_us > 0 or wait_us >= LONG_WAIT_US)
-    if shut_out and trial and trial.seeking and not trial.gaps:
+    if shut_out and cuts and cuts.seeking and not cuts.gaps:
         base *= LEAST_LEFT
-    elif spent and rate.cycle_us and trial and trial.gaps and 3 * wait_us >= span_us:
+    elif spent and rate.cycle_us and cuts and cuts.gaps and 3 * wait_us >= span_us:
         # Shut out once more, at a rate that was held: a budget for a longer time, which the wait is a part of.
         base = min(base, max(LEAST_LEFT * base, MARGIN * sent * SECOND_US / (span_us + wait_us)))
     limit = base / MARGIN
-    hold_us = max(HOLD_FIRST_US, _enough(trial) * SECOND_US / base, CYCLES * (span_us + wait_us) if shut_out else 0)
+    hold_us = max(HOLD_FIRST_US, _enough(cuts) * SECOND_US / base, CYCLES * (span_us + wait_us) if shut_out else 0)
     if abs(limit - rate.wall) <= SAME_PLACE * limit:
-        refusals = 1 + len(trial.gaps) if trial else CREDIT_MOST / 2
+        refusals = 1 + len(cuts.gaps) if cuts else CREDIT_MOST / 2
         earned_us = refusals * REQUESTS_PER_REFUSAL * SECOND_US / base
         hold_us = max(hold_us, earned_us, TIMES_SHUT_OUT * wait_us if shut_out else 0)
     if spent:
         silence_us = max(KNOCK_FIRST_US, rate.knock_us // 2)
         rate = rate._replace(cycle_us=min(CYCLE_MAX_US, span_us + wait_us), silence_us=silence_us)
-    elif not (trial and trial.gaps):
+    elif not (cuts and cuts.gaps):
         rate = rate._replace(cycle_us=0)
     return rate._replace(
         base=max(FLOOR, base),
@@ -367,7 +373,7 @@ def _opened(rate: Rate, cut_us: int, departed_us: int, later: int, now_us: int) 
         cut_us=None,
         knock_us=0,
         credit=CREDIT_MOST / 2 if rate.noise else 0.0,
-        trial=trial._replace(gaps=()) if trial and spent else trial,
+        cuts=cuts._replace(gaps=()) if cuts and spent else cuts,
     )
 
 
