@@ -86,7 +86,7 @@ class SourcePlan:
     """What a source holds; the fields behind `notes` are counted from the problems."""
 
     source: Source  # the file or the sheet, and how it is read
-    rows: int
+    rows: int  # its rows
     duplicates: int  # rows whose number stands in an earlier row, of this source or of one before
     problems: tuple[tuple[str, int], ...]  # its invalid cells: (reason, how many), the commonest first
     samples: tuple[Sample, ...] = ()  # its first rows: (row, cell, what became of it), masked
@@ -135,7 +135,7 @@ class Plan:
     stand_in: bool = False  # whether the server says of itself that it is a stand-in for Thulium
     keep: Keep = Keep()  # the lists of numbers that must never be removed, and what of the input is on them
     # These follow from the above.
-    rows: int = field(init=False)
+    rows: int = field(init=False)  # rows of the input
     invalid: int = field(init=False)  # rows that hold something, but no number
     empty: int = field(init=False)  # rows whose phone cell is empty
     left_out: int = field(init=False)  # rows that do not meet the conditions
@@ -146,7 +146,7 @@ class Plan:
     to_send: int = field(init=False)  # distinct numbers to be sent
     requests: int = field(init=False)  # those of the first pass; numbers in a call and retries take more
     problems: tuple[tuple[str, int], ...] = field(init=False)  # the invalid cells by reason, the commonest first
-    campaign_ids: tuple[str, ...] = field(init=False)
+    campaign_ids: tuple[str, ...] = field(init=False)  # the identifiers of the campaigns
     confirmed: bool = field(init=False)  # whether each campaign's own records show the forms that are asked for
     least_duration_s: float = field(init=False)  # the shortest time that the limit on the rate allows, in seconds
     rehearsal: Rehearsal = field(init=False)  # whether this is, or may be, a rehearsal

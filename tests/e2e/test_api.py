@@ -457,9 +457,10 @@ def test_each_setting_says_what_it_is_for() -> None:
 
 @pytest.mark.parametrize("kind", [Server, Plan, CampaignPlan, SourcePlan, Outcome, Finished, Snapshot])
 def test_each_public_field_says_what_it_holds(kind: type) -> None:
-    (node,) = ast.parse(inspect.getsource(kind)).body
+    source = inspect.getsource(kind)
+    (node,) = ast.parse(source).body
     assert isinstance(node, ast.ClassDef)
-    for field, told in zip(node.body, node.body[1:], strict=False):
+    for field, told in zip(node.body, [*node.body[1:], None], strict=True):
         if isinstance(field, ast.AnnAssign):
-            assert isinstance(told, ast.Expr), ast.unparse(field)
-            assert isinstance(told.value, ast.Constant), ast.unparse(field)
+            below = isinstance(told, ast.Expr) and isinstance(told.value, ast.Constant)
+            assert below or "  # " in source.splitlines()[field.lineno - 1], ast.unparse(field)
