@@ -22,6 +22,11 @@ _ORACLE = "fixed, right"
 
 _HEAD = f"""# The pace, measured
 
+The rate climbs, fast at first and later ever more rarely and gently, until a request is refused. A refusal lowers it to
+what the server let through, where it is held the longer the more the refusal cost; and while everything is refused, one
+request at a time knocks ever more rarely. If six refusals in a row come as often although each lowered the rate, they
+are noise: the rate goes back to where it was, and as many refusals as that are tolerated, until it asks anew.
+
 Made by `make pace`: half an hour of virtual time in each world, the means over {{seeds}} seeds. The operator's ceilings
 are {CEILING:g} requests a second and {AT_ONCE} at once, twice and more of what each server bears. Nobody is told the
 hidden limit but *fixed, right*, an even rate set at it, and *fixed, twice*, set at its double.
