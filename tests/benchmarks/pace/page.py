@@ -94,6 +94,7 @@ _REASONS = {
     "600 a minute": "How long the rest of a minute lasts is found out by knocks, which come ever more rarely.",
     "10% at random": "Six refusals that come as often must be seen first, at a low rate where the first of them come"
     " early; that takes up to two minutes.",
+    "10% at random, Retry-After": "As above, and each of the first six refusals costs a pause besides.",
 }
 
 _CAVEAT = f"""So "never worse than the best of the others" does not hold to the letter. *{_ORACLE}* is told what nobody
