@@ -22,6 +22,11 @@ _ORACLE = "fixed, right"
 
 _HEAD = f"""# The pace, measured
 
+The rate climbs, fast at first and later ever more rarely and gently, until a request is refused. A refusal lowers it to
+what the server let through, where it is held the longer the more the refusal cost; and while everything is refused, one
+request at a time knocks ever more rarely. If six refusals in a row come as often although each lowered the rate, they
+are noise: the rate goes back to where it was, and as many refusals as that are tolerated, until it asks anew.
+
 Made by `make pace`: half an hour of virtual time in each world, the means over {{seeds}} seeds. The operator's ceilings
 are {CEILING:g} requests a second and {AT_ONCE} at once, twice and more of what each server bears. Nobody is told the
 hidden limit but *fixed, right*, an even rate set at it, and *fixed, twice*, set at its double.
@@ -89,6 +94,7 @@ _REASONS = {
     "600 a minute": "How long the rest of a minute lasts is found out by knocks, which come ever more rarely.",
     "10% at random": "Six refusals that come as often must be seen first, at a low rate where the first of them come"
     " early; that takes up to two minutes.",
+    "10% at random, Retry-After": "As above, and each of the first six refusals costs a pause besides.",
 }
 
 _CAVEAT = f"""So "never worse than the best of the others" does not hold to the letter. *{_ORACLE}* is told what nobody
