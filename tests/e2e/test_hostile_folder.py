@@ -168,7 +168,7 @@ def swapped(place: str, *lines: str) -> str:
 
 
 @pytest.mark.parametrize("put", ["symlink({secret!r}, {file!r})", "mkfifo({file!r})", "link({secret!r}, {file!r})"])
-@pytest.mark.parametrize("moment", ["opened", "move"])
+@pytest.mark.parametrize("moment", ["open", "move"])
 def test_a_file_that_is_swapped_between_two_looks_at_it_is_neither_read_nor_moved(
     place: Place, server: Running, put: str, moment: str
 ) -> None:
