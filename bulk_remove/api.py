@@ -236,7 +236,7 @@ async def resume(
     server: Server,
     *,
     approve: Approve,
-    changes: Mapping[str, Any] | None = None,
+    changes: Mapping[str, object] | None = None,
     output: str | PathLike[str] | None = None,
     overwrite: bool = False,
     on_progress: OnProgress | None = None,
@@ -265,7 +265,7 @@ async def rerun(
     server: Server,
     *,
     approve: Approve,
-    changes: Mapping[str, Any] | None = None,
+    changes: Mapping[str, object] | None = None,
     output: str | PathLike[str] | None = None,
     overwrite: bool = False,
     on_progress: OnProgress | None = None,
@@ -454,7 +454,7 @@ def _named(flag: str, value: str | PathLike[str]) -> str:
     return str(checked(flag, value, lambda given: text(path(given))))
 
 
-def _changes(changes: Mapping[str, Any] | None, allowed: Collection[str]) -> dict[str, Any]:
+def _changes(changes: Mapping[str, object] | None, allowed: Collection[str]) -> dict[str, Any]:
     other = next((name for name in changes or {} if name not in allowed), None)
     if other is not None:
         raise UsageError(f"{other} is not a setting that can be changed.", f"These can: {', '.join(allowed)}.")

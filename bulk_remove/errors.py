@@ -25,7 +25,6 @@ name fields and arguments.
 
 import re
 from enum import IntEnum
-from typing import Any
 
 from bulk_remove.language import Phrase, phrase
 
@@ -83,7 +82,7 @@ class BulkRemoveError(Exception):
 
     exit_code: ExitCode
 
-    def __init__(self, sentence: str, hint: str, /, **values: Any) -> None:
+    def __init__(self, sentence: str, hint: str, /, **values: object) -> None:
         if values:
             sentence, hint = (each if isinstance(each, Phrase) else phrase(each, **values) for each in (sentence, hint))
         super().__init__(sentence, hint)

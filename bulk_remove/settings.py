@@ -15,7 +15,7 @@ from functools import partial
 from ipaddress import ip_address
 from numbers import Integral, Real
 from pathlib import Path
-from typing import Any, TypeVar, get_args, get_type_hints
+from typing import Any, TypeVar, cast, get_args, get_type_hints
 from urllib.parse import urlsplit
 
 from bulk_remove.core.chunker import MAX_NUMBERS_PER_REQUEST, MAX_REQUEST_LINE, RequestShape
@@ -616,9 +616,9 @@ class Settings:
         return {**asdict(self), "proxy": self.proxy.rpartition("@")[2]}
 
     @classmethod
-    def read_back(cls, public: Mapping[str, Any]) -> "Settings":
+    def read_back(cls, public: Mapping[str, object]) -> "Settings":
         """Return the settings that `public` told, but for the proxy's credentials."""
-        return cls(**public)
+        return cls(**cast("Mapping[str, Any]", public))
 
 
 def _table() -> dict[str, Setting]:
