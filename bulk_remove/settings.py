@@ -256,7 +256,10 @@ class Address:
     def of_system(cls, system: str) -> "Address":
         """Return the address of a Thulium system by its name. Raises UsageError."""
         if not _SYSTEM.fullmatch(system):
-            raise UsageError("--system is not a system's name.", "Give only SYSTEM of https://SYSTEM.thulium.com.")
+            raise UsageError(
+                "--system is not a system's name.",
+                "Give only NAME of https://NAME.thulium.com. For another address use --url.",
+            )
         return cls.parse(f"https://{system.lower()}.thulium.com")
 
 
@@ -312,8 +315,7 @@ class Login:
         if not self.password:
             raise UsageError(
                 "No password is given.",
-                "Set BULK_REMOVE_PASSWORD, BULK_REMOVE_PASSWORD_FILE or BULK_REMOVE_PASSWORD_COMMAND; "
-                "or store it with: bulk-remove login",
+                "Name a private file with --password-file, set BULK_REMOVE_PASSWORD, or store it: bulk-remove login",
             )
 
 

@@ -168,18 +168,20 @@ def list_runs(state_dir: Path, *, as_json: bool) -> int:
 
 
 @runs.command()
-@click.argument("run", metavar="RUN", type=RunId())
+@click.argument("run", required=False, metavar="[RUN]", type=RunId())
 @_json_option
 @state_dir_option
-def show(run: str, state_dir: Path, *, as_json: bool) -> int:
+def show(run: str | None, state_dir: Path, *, as_json: bool) -> int:
     r"""Show one run: settings, input, sessions, totals, report.
+
+    Without RUN it shows the latest.
 
     \b
     Example:  bulk-remove runs show 20261124-021530-9f3a
     """
     from bulk_remove.cli.past_commands import show_run_job  # noqa: PLC0415 - see above
 
-    return show_run_job(run, state_dir, as_json=as_json)
+    return show_run_job(run or "", state_dir, as_json=as_json)
 
 
 @runs.command()
@@ -256,7 +258,8 @@ _FILES = click.argument(
 @click.group(
     cls=Program,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Exit codes: 0 every number is final, 3 some are not, 4 the input cannot be used, 6 refused, 7 unavailable.",
+    epilog="Exit codes: 0 every number is final, 2 usage, 3 some are not final, 4 the input cannot be used, 5 stopped "
+    "by a limit or not confirmed, 6 refused, 7 unavailable, 8 another run is using the campaign, 9 deadline, 10 disk.",
 )
 @click.version_option(__version__, message="bulk-remove %(version)s")
 def program() -> None:

@@ -59,6 +59,7 @@ _MEANT_FLAGS = {
     "--limit": "--max-numbers", "--out": "--output", "--parallel": "--concurrency", "--password": "--password-file",
     "--threads": "--concurrency", "--username": "--user", "--workers": "--concurrency",
 }  # fmt: skip
+_FILE_FLAGS = ("--file", "--input", "--csv", "--numbers")
 _DRY_RUN = ("--dry-run", "--dryrun", "--preview", "--simulate")
 
 
@@ -224,6 +225,8 @@ def _no_such_flag(ctx: click.Context, option: str) -> UsageError:
         hint = phrase("Leave it out: {command} shows what is left and asks before it sends anything.", command=command)
     elif option in _DRY_RUN:
         hint = phrase("Use: {command}", command="bulk-remove plan")
+    elif option in _FILE_FLAGS and any(isinstance(each, click.Argument) for each in ctx.command.params):
+        hint = phrase("Name the file without a flag: {command} FILE", command=command)
     elif meant in known:
         hint = phrase("Use: {command}", command=meant)
     elif isinstance(ctx.command, click.Group):

@@ -207,7 +207,7 @@ login_options = _all(
 
 address_options = _all(
     _option("--url", help="The system's address: https://NAME.thulium.com."),
-    _option("--system", help="The system's name: NAME in https://NAME.thulium.com."),
+    _option("--system", help="NAME in https://NAME.thulium.com; for another address: --url."),
 )
 
 connection_options = _all(address_options, _settings(Part.CONNECTION))

@@ -52,7 +52,8 @@ def list_job(state_dir: Path, *, as_json: bool) -> int:
 def show_run_job(name: str, state_dir: Path, *, as_json: bool) -> int:
     """Show one run. Raises InputError, StorageError."""
     screen = Screen()
-    folder = next((folder for folder in run_folders(state_dir) if folder.name == name), None)
+    folders = (folder for folder in run_folders(state_dir) if folder.name == name)
+    folder = next(folders, None) if name else find_run(state_dir, "")
     if folder is None:
         raise InputError(
             phrase("There is no run {run} in {state_dir}.", run=name, state_dir=state_dir),

@@ -80,6 +80,7 @@ def _rates(pairs: Sequence[str]) -> dict[str, Any]:
 
 
 def _announce(ready: Ready) -> None:
+    try_it = phrase("bulk-remove check --url {url} --user {user} -c 00001", url=ready.url, user=ready.user)
     click.echo(
         phrase(
             "Serving on {url} as user {user!r}, password {password!r}. Stop with Ctrl-C.",
@@ -87,4 +88,7 @@ def _announce(ready: Ready) -> None:
             user=ready.user,
             password=ready.password,
         )
+    )
+    click.echo(
+        phrase("In another terminal: BULK_REMOVE_PASSWORD={password} {try_it}", password=ready.password, try_it=try_it)
     )

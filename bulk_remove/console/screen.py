@@ -127,11 +127,13 @@ def _written(source: Source) -> str:
 
 
 def _columns(source: Source) -> str:
+    header = harmless(source.header[source.column])
+    by_name = source.column_reason == phrase("named '{name}'", name=header)
     phone = phrase(
         "phone column {column} '{header}', {reason}",
         column=source.column + 1,
-        header=harmless(source.header[source.column]),
-        reason=ours(source.column_reason),
+        header=header,
+        reason=phrase("found by its name") if by_name else ours(source.column_reason),
     )
     if source.code_column is not None:
         phone = phrase(
@@ -274,7 +276,7 @@ def _facts(campaign: CampaignPlan, known: Known) -> Iterator[str]:
     usual = known.usual(campaign.campaign)
     if usual:
         yield phrase(
-            "its runs usually send {usual:,.10g}, this is {times:,.10g} times that",
+            "its runs usually send {usual:,.10g}; this run: {times:,.10g} times as many",
             usual=usual,
             times=rounded(campaign.to_send / usual),
         )
@@ -434,9 +436,9 @@ class Screen:
             self.err,
             Text.assemble((one_line(translated(question(plan, known))), "bold"), translated("This cannot be undone.")),
         )
-        many = phrase("the number of phone numbers ({count:,})", count=plan.to_send)
+        many = phrase("{count:,}", count=plan.to_send)
         what = many if plan.to_send >= TYPED_COUNT_FROM else phrase("yes")
-        return self._answered(phrase("Type {what} to go on: ", what=what), plan.to_send)
+        return self._answered(phrase("Type {what} to remove them, or n to stop: ", what=what), plan.to_send, what)
 
     def confirm_rest(self, left: int) -> bool:
         """Ask the operator whether the numbers that are left are to follow the canary; True when yes was typed."""
@@ -448,15 +450,17 @@ class Screen:
                 "Type yes to send the {count:,} numbers that are left: ",
             ),
             1,
+            phrase("yes"),
         )
 
-    def _answered(self, prompt: str, numbers: int) -> bool:
+    def _answered(self, prompt: str, numbers: int, what: str) -> bool:
         for _ in range(_TRIES):
             forget_typed()
             _print(self.err, _text(prompt), end="")
             answer = read_answer(typed_line(), numbers)
             if answer is not None:
                 return answer
+            self.note(phrase("That was neither {what} nor n.", what=what))
         return False
 
     def asked(self, sentence: str, word: str) -> bool:

@@ -188,7 +188,8 @@ def plan_run(job: Job, planning: PlanInput, operator: Operator) -> Iterator["Pla
 
     Raises what `prepare` does, and CampaignLockedError, RefusedError, UnavailableError.
     """
-    job.report.check(job.settings, job.address.host, job.state_dir)
+    if replaced := job.report.check(job.settings, job.address.host, job.state_dir):
+        operator.note(replaced)
     job = replace(job, settings=learned_settings(job.settings, job.state_dir, job.address.host, operator.note))
     known = [job.settings.campaign]
     with ExitStack() as stack:

@@ -6,7 +6,7 @@ for good and tells what stays elsewhere.
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -259,6 +259,8 @@ def details_as_json(run: PastRun) -> dict[str, object]:
     }
 
 
+_LOOKED_AT = 20
+"""So many runs of one content are opened to name the one that removed something."""
 _WHERE = ("campaign", "campaign_column")
 # What decides which numbers a file holds, and in which forms they are asked for.
 _READING = (*_WHERE, "column", "sheet", "encoding", "delimiter", "has_header", "split_cells", "region", "where")
@@ -324,11 +326,11 @@ class EarlierRuns:
     def told_of(self, sources: Iterable[Source]) -> Iterator[str]:
         """Yield a sentence on each source whose content an approved run had already; the latest one counts."""
         for source in sources:
-            runs = [*self._elsewhere, *self._known]  # those with this campaign say more
-            known = next((each for each in reversed(runs) if each.had(source.sha256)), None)
-            if known is not None:
-                file, run = harmless(source.file), past_run(known.folder)
-                yield _note_on(file, run) if known in self._known else _note_elsewhere(file, run)
+            runs = self._known, self._elsewhere  # those with this campaign say more
+            alike = next(filter(None, ([each for each in kind if each.had(source.sha256)] for kind in runs)), None)
+            if alike is not None:
+                file, note = harmless(source.file), _note_on if alike[0] in self._known else _note_elsewhere
+                yield note(file, _telling([past_run(known.folder) for known in alike[-_LOOKED_AT:][::-1]]))
 
     def _reads_alike(self, earlier: Settings) -> bool:
         """Tell whether a run took the same numbers, and asked for them in the forms that are wanted now, or in more."""
@@ -341,6 +343,14 @@ class EarlierRuns:
         else:
             forms = _alike(own, earlier, ("number_format", "also_try"))
         return forms and _alike(own, earlier, _READING)
+
+
+def _telling(runs: Sequence[PastRun]) -> PastRun:
+    """Return the run to name of several, latest first: the latest, unless only an earlier one removed something."""
+    latest = runs[0]
+    return (
+        latest if latest.open_numbers else next((run for run in runs if run.numbers_by_status[Status.REMOVED]), latest)
+    )
 
 
 def _alike(one: Settings, other: Settings, names: Iterable[str]) -> bool:

@@ -61,13 +61,13 @@ class ReportPlace:
     read: tuple[str, ...] = ()
     found: Collection[str] = ()
 
-    def check(self, settings: Settings, host: str, state_dir: Path, run_id: str = "") -> None:
-        """Try all places before anything is sent.
+    def check(self, settings: Settings, host: str, state_dir: Path, run_id: str = "") -> str:
+        """Try all places before anything is sent; return a sentence on the report that is replaced, if one is.
 
         Raises UsageError when one cannot be written to, or holds what must not be replaced; StorageError.
         """
         if self.output is None:
-            return
+            return ""
         places = (self.output, self.output.with_suffix(SUMMARY), *self.wanted.places(self.output))
         if len(set(places)) < len(places):
             raise UsageError(
@@ -83,9 +83,17 @@ class ReportPlace:
         beside = {name for name in self.found if not _is_own_report(Path(name), places, owner)}
         read = [*self.read, *settings.keep, settings.ca_file]
         _check_no_input(self.output, places, [name for name in read if name not in self.found or name in beside])
+        replaced = {path: check_replaceable(path, replace(owner, overwrite=self.overwrite)) for path in places}
         for path in places:
-            check_replaceable(path, replace(owner, overwrite=self.overwrite))
             check_place(path)
+        run = replaced[self.output]
+        if not run or run == run_id:
+            return ""
+        return phrase(
+            "{output} is the report of run {run} and is replaced; to write that one again: bulk-remove report {run}",
+            output=harmless(str(self.output)),
+            run=run,
+        )
 
     def destination(self, address: Address, user: str) -> Destination:
         """Return what a later session needs to know of where a run goes."""
@@ -168,8 +176,11 @@ def _is_same(one: Path, other: Path) -> bool:
         return False
 
 
-def check_replaceable(path: Path, owner: Owner) -> None:
-    """Raise UsageError where a file must not be replaced by a report; `check_place` refuses what is none."""
+def check_replaceable(path: Path, owner: Owner) -> str:
+    """Return the id of the run whose report is at a place, empty for none that is known.
+
+    Raises UsageError where a file must not be replaced by a report; `check_place` refuses what is none.
+    """
     runs = owner.state_dir / "runs"
     if (
         owner.overwrite
@@ -177,7 +188,7 @@ def check_replaceable(path: Path, owner: Owner) -> None:
         or not path.is_file()
         or (owner.run_id and _is_same(path.parent, runs / owner.run_id))
     ):
-        return
+        return ""
     why = phrase("is not a report of a run whose ledger is in {state_dir}", state_dir=harmless(str(owner.state_dir)))
     writers = (folder for folder in reversed(run_folders(owner.state_dir)) if _wrote_to(folder, path))
     folder = next(writers, None)
@@ -186,7 +197,7 @@ def check_replaceable(path: Path, owner: Owner) -> None:
             if folder.name != owner.run_id and not _is_of(facts_of(store), owner):
                 why = phrase("is the report of run {run}, of another campaign or server", run=folder.name)
             elif _is_as_written(path, store):
-                return
+                return folder.name
             else:
                 why = phrase("is not as run {run} wrote it", run=folder.name)
     raise UsageError(phrase("{path} is there already, and {why}.", path=harmless(str(path)), why=why), _OR_OVERWRITE)

@@ -60,9 +60,9 @@ def test_what_was_typed_is_not_told_again(tmp_path: Path, server: Running, numbe
 def test_at_the_question_all_of_it_is_in_sight(tmp_path: Path, server: Running, numbers: Path) -> None:
     words = ("run", numbers, "--url", server.url, "--user", "demo", "--state-dir", tmp_path / "state")
     env = environment(BULK_REMOVE_CAMPAIGN="00001", COLUMNS="200")
-    first, code = at_a_terminal(words, ("to go on: ", "yes\n"), env=env)
+    first, code = at_a_terminal(words, ("n to stop: ", "yes\n"), env=env)
     assert code == 0, first
-    again, code = at_a_terminal(words, ("to go on: ", "no\n"), env=env)
+    again, code = at_a_terminal(words, ("n to stop: ", "no\n"), env=env)
     assert code == 5
     (run,) = (tmp_path / "state" / "runs").iterdir()
     for shown in (first, again):
