@@ -27,10 +27,10 @@ from aiohttp import web
 from bulk_remove.core.model import CsvFor, ReportFormat, harmless
 from bulk_remove.core.summary import Ending
 from bulk_remove.core.throttle import Key
-from bulk_remove.errors import BulkRemoveError, InputError, UsageError
+from bulk_remove.errors import BulkRemoveError, InputError, StorageError, UsageError
 from bulk_remove.language import LANGUAGES, language_in_use, load_language, one_line, phrase, translated, use
 from bulk_remove.page.shown import plan_shown, progress_shown, result_shown, run_shown
-from bulk_remove.page.work import Access, Stage, Work, of_file, of_run, unfinished
+from bulk_remove.page.work import Access, Planning, Stage, Work, of_file, of_run, unfinished
 from bulk_remove.reader import SetAside, set_aside
 from bulk_remove.report.html import speaking
 from bulk_remove.run.finish import REPORT, SUMMARY, write_again
@@ -90,6 +90,7 @@ class Site:
         self._most_bytes = most_bytes
         self._file: tuple[str, SetAside] | None = None
         self._choice = dict(_NOTHING_CHOSEN)
+        self._changing = asyncio.Lock()
 
     @property
     def link(self) -> str:
@@ -185,7 +186,7 @@ class Site:
 
     async def _start(self, _request: web.Request) -> web.Response:
         runs = await in_thread(_latest, self._state_dir, _LAST_RUNS)
-        chosen = self._choice.get("profile", "")
+        chosen = self._choice["profile"]
         mine = self._mine()
         return self._page(
             "start.html.j2",
@@ -200,7 +201,7 @@ class Site:
     async def _campaigns(self, request: web.Request) -> web.Response:
         access = await self._access((await request.post()).get("profile", ""))
         listed = await in_thread(list_all, access.settings, access.address, access.login, access.state_dir)
-        chosen = self._choice.get("campaign") or access.campaign
+        chosen = self._choice["campaign"] or access.campaign
         return self._part("campaigns.html.j2", campaigns=listed, chosen=chosen, host=access.address.host)
 
     def _part(self, template: str, **shown: Any) -> web.Response:
@@ -215,17 +216,25 @@ class Site:
         """Keep a file where nobody else can open it, and where it is gone with this process at the latest."""
         name = shown_name(unquote(request.headers.get("X-Name", "")))
         self._file, size = None, 0
-        with TemporaryFile(dir=self._state_dir) as file:
-            async for piece in request.content.iter_chunked(1 << 18):
-                size += len(piece)
-                if size > self._most_bytes:
-                    most = self._most_bytes >> 20
-                    raise InputError(phrase("The file is larger than {most:,} MB.", most=most), "Split it.")
-                file.write(piece)
-            if not size:
-                raise InputError("The file is empty.", "Choose another one.")
-            file.seek(0)
-            self._file = name, await in_thread(set_aside, name, file, self._state_dir)
+        try:
+            with TemporaryFile(dir=self._state_dir) as file:
+                async for piece in request.content.iter_chunked(1 << 18):
+                    size += len(piece)
+                    if size > self._most_bytes:
+                        most = self._most_bytes >> 20
+                        raise InputError(phrase("The file is larger than {most:,} MB.", most=most), "Split it.")
+                    file.write(piece)
+                if not size:
+                    raise InputError("The file is empty.", "Choose another one.")
+                file.seek(0)
+                self._file = name, await in_thread(set_aside, name, file, self._state_dir)
+        except OSError as error:
+            raise StorageError(
+                phrase(
+                    "The folder {folder} cannot be used: {problem}.", folder=self._state_dir, problem=error.strerror
+                ),
+                "Make room there.",
+            ) from None
         return web.json_response({})
 
     async def _plan(self, request: web.Request) -> web.Response:
@@ -233,11 +242,10 @@ class Site:
         given = {name: str(value).strip() for name, value in (await request.post()).items()}
         if self._file is None:
             raise InputError("No file is chosen.", "Choose the file with the numbers first.")
-        access = await self._access(given.get("profile", self._choice.get("profile", "")))
-        campaign = given.get("campaign") or self._choice.get("campaign", "")
+        access = await self._access(given.get("profile", self._choice["profile"]))
+        campaign = given.get("campaign") or self._choice["campaign"]
         if not campaign:
             raise UsageError("No campaign is chosen.", "Choose the campaign from which the numbers must go.")
-        await self._dropped()
         settings = replace(
             access.settings,
             campaign=campaign,
@@ -247,10 +255,16 @@ class Site:
             where=(given["where"],) if given.get("where") else access.settings.where,
             canary=given.get("canary", "yes") == "yes",
         )
-        self._choice = {**self._choice, **given, "profile": given.get("profile", self._choice.get("profile", ""))}
-        self._choice["campaign"] = campaign
-        self.work = Work(access, of_file(access, settings, *self._file))
+        planning = of_file(access, settings, *self._file)
+        await self._begin(access, planning)
+        self._choice = {**self._choice, **given, "campaign": campaign}
         return self._go_to("work")
+
+    async def _begin(self, access: Access, planning: Planning) -> None:
+        """Plan something else than before, in whichever tab it is asked for."""
+        async with self._changing:
+            await self._dropped()
+            self.work = Work(access, planning)
 
     async def _dropped(self) -> None:
         """Drop the plan that waits. A run that is being sent is not dropped: UsageError."""
@@ -269,7 +283,8 @@ class Site:
         return web.json_response({"go": f"{self.base}/{place}"})
 
     async def _discard(self, _request: web.Request) -> web.Response:
-        await self._dropped()
+        async with self._changing:
+            await self._dropped()
         self._file = None
         return self._go_to("")
 
@@ -355,8 +370,7 @@ class Site:
         given = await request.post()
         folder = self._folder(given.get("run"))
         access = await self._access_to(await in_thread(past_run, folder))
-        await self._dropped()
-        self.work = Work(access, of_run(access, folder.name, str(given.get("how"))))
+        await self._begin(access, of_run(access, folder.name, str(given.get("how"))))
         return self._go_to("work")
 
     async def _access_to(self, run: PastRun) -> Access:

@@ -124,7 +124,7 @@ class Work(Operator):
 
     def confirms(self, plan_id: str, typed: str) -> bool | None:
         """Take the answer to a plan: True begins to send it, False is not its count; None: it is not asked any more."""
-        if self.stage is not Stage.ASKING or plan_id != self.plan_id or self.shown is None:
+        if self.stage is not Stage.ASKING or self._dropped.is_set() or plan_id != self.plan_id or self.shown is None:
             return None
         count = self.shown.left.to_send
         right = typed.strip() == str(count) or (count >= TYPED_COUNT_FROM and bool(read_answer(typed, count)))
@@ -140,10 +140,13 @@ class Work(Operator):
         if key is Key.STOP:
             self.stop(Ending.PAGE)
             return "Stopping: requests under way are finished first."
-        wanted, answer = pressed(self._pool.steering, key)
+        before = self._pool.steering
+        wanted, answer = pressed(before, key)
         self._pool.steer(wanted)
         self.paused = wanted.paused
-        return answer
+        if key is Key.PAUSE:
+            return "Paused. Nothing new is sent." if wanted.paused else "Going on."
+        return "This is the slowest; you can pause." if wanted == before and key is Key.SLOWER else answer
 
     def stop(self, ending: Ending) -> None:
         """End it: a plan leaves nothing behind, a run finishes what is under way and can be resumed."""

@@ -1,6 +1,8 @@
 """The server of the page on a real socket: who gets in, what a plan needs to be sent, what is left behind."""
 
 import asyncio
+import errno
+import os
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -12,7 +14,9 @@ from typing import Any
 import aiohttp
 import pytest
 
+from bulk_remove.core.summary import Ending
 from bulk_remove.errors import StorageError
+from bulk_remove.page import server as page_server
 from bulk_remove.page import work as page_work
 from bulk_remove.page.server import MOST_BYTES, Site, serving, shown_name
 from bulk_remove.page.work import Access, Stage
@@ -154,6 +158,39 @@ async def test_the_plan_of_before_cannot_be_confirmed_once_another_was_made(visi
     await visitor.plan()
     assert (await visitor.post("confirm", {"plan": before, "typed": "120"}))[0] == 409
     assert visitor.removals == 0
+
+
+async def test_of_two_plans_made_at_once_one_is_left_which_holds_the_campaign(visitor: Visitor) -> None:
+    await visitor.plan()
+    before, chosen = visitor.plan_id, {"profile": "acme", "campaign": "00001"}
+    answers = await asyncio.gather(visitor.post("plan", chosen), visitor.post("plan", chosen))
+    assert [status for status, _ in answers] == [200, 200]
+    assert (await visitor.post("confirm", {"plan": before, "typed": "120"}))[0] == 409
+    await visitor.stage(Stage.ASKING, Stage.ENDED)
+    assert (await visitor.post("confirm", {"plan": visitor.plan_id, "typed": "120"}))[0] == 200
+    await visitor.stage(Stage.ENDED)
+    assert len(run_folders(visitor.folder / "state")) == 1
+
+
+async def test_a_plan_that_is_being_dropped_cannot_be_confirmed(visitor: Visitor) -> None:
+    await visitor.plan()
+    work = visitor.site.work
+    assert work
+    work.stop(Ending.PAGE)
+    assert work.confirms(work.plan_id, "120") is None
+    await work.ended()
+    assert not work.begun
+    assert visitor.removals == 0
+
+
+async def test_a_disk_without_room_for_the_file_is_said(visitor: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(**_options: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(page_server, "TemporaryFile", full)
+    status, answer = await visitor.post("upload", LIST.encode(), X_Name="opt-outs.csv")
+    assert status == 422
+    assert "No space left on device" in answer["problem"]
 
 
 @pytest.mark.parametrize(
