@@ -36,8 +36,8 @@ from bulk_remove.report.html import speaking
 from bulk_remove.run.finish import REPORT, SUMMARY, write_again
 from bulk_remove.run.folders import make_private, run_folders
 from bulk_remove.run.job import in_thread, list_all
-from bulk_remove.run.past import PastRun, past_run
-from bulk_remove.run.proof import explained, explained_as_json, proven
+from bulk_remove.run.past import KILLED_PLANNING, PastRun, past_run
+from bulk_remove.run.proof import explain_number, explained_as_json, verify_run
 from bulk_remove.run.resume import ended_run
 
 MOST_BYTES = 1 << 30
@@ -399,18 +399,18 @@ class Site:
 
     async def _verify(self, request: web.Request) -> web.Response:
         folder = self._folder((await request.post()).get("run"))
-        proof = await in_thread(proven, folder, "")
+        proof = await in_thread(verify_run, folder, "")
         return self._part("verified.html.j2", proof=proof)
 
 
 def _explained(state_dir: Path, number: str) -> list[tuple[dict[str, Any], Any]]:
-    return [(explained_as_json(one), one) for one in explained(state_dir, number)]
+    return [(explained_as_json(one), one) for one in explain_number(state_dir, number)]
 
 
 def _latest(state_dir: Path, most: int) -> list[PastRun]:
     """Return the latest runs that were approved, the newest first."""
     folders = reversed(run_folders(state_dir))
-    return [*islice((run for run in map(past_run, folders) if run.may_have_sent), most)]
+    return [*islice((run for run in map(past_run, folders) if run.state != KILLED_PLANNING), most)]
 
 
 def _write(folder: Path, state_dir: Path, form: ReportFormat, path: Path) -> None:

@@ -216,10 +216,10 @@ def run_shown(run: PastRun, mine: str) -> dict[str, Any]:
     ended_well = run.state == Ending.DONE and not run.open_numbers and not run.proves_nothing
     return {
         "run_id": run.run_id,
-        "when": local(run.told.created_at_s if run.told else run.last_s),
+        "when": local(run.told.facts.created_at_s if run.told else run.last_s),
         "campaigns": ", ".join(run.campaigns),
         "host": run.host,
-        "files": ", ".join(harmless(Path(each.file).name) for each in run.told.facts.sources) if run.told else "",
+        "files": ", ".join(harmless(Path(each.source.file).name) for each in run.plan.sources),
         "numbers": statuses.total(),
         "removed": statuses[Status.REMOVED],
         "open": run.open_numbers,
@@ -298,7 +298,7 @@ def _guess(run: PastRun, nothing: NoneFound) -> Advice:
     held = Counter[str]()
     for campaign in nothing.campaigns:
         held.update(run.held.get(campaign, {}))
-    settings = Settings.read_back(run.settings)
+    settings = run.told.facts.settings if run.told else Settings("00000")
     return about_a_guess(run.run_id, nothing, held, settings.forms(), settings.region)
 
 

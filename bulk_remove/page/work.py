@@ -230,7 +230,7 @@ class Work(Operator):
     @asynccontextmanager
     async def watching(self, ready: Prepared, snapshot: Callable[[], Snapshot]) -> AsyncGenerator[None, None]:
         """Keep the latest snapshot; the page asks for it whenever somebody looks."""
-        scene = self.scene or Scene(ready.plan.numbers, ready.plan.rate, ready.settings.give_up_after_s)
+        scene = self.scene or Scene(ready.plan.numbers, ready.plan.rate, ready.settings.give_up_after_s, keys=False)
         self.scene = scene
 
         async def watch() -> None:
