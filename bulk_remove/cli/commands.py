@@ -445,7 +445,7 @@ class Page(Configured):
 @login_options
 @address_options
 @state_dir_option
-@click.option("--browser/--no-browser", default=True, help="Open the page in the browser, or only print its link.")
+@click.option("--browser/--no-browser", default=True, help="Open the page in the browser, or only print its address.")
 def ui(**given: Any) -> int:
     r"""Open a page on this machine to check, confirm and watch a run in the browser.
 

@@ -238,7 +238,7 @@ class Site:
         return web.json_response({})
 
     async def _plan(self, request: web.Request) -> web.Response:
-        """Plan the file, once more where something else is chosen. The plan of before is dropped."""
+        """Plan the file, once more where something else is chosen. The earlier plan is dropped."""
         given = {name: str(value).strip() for name, value in (await request.post()).items()}
         if self._file is None:
             raise InputError("No file is chosen.", "Choose the file with the numbers first.")
@@ -319,7 +319,7 @@ class Site:
             return web.json_response(told, status=HTTPStatus.CONFLICT)
         if not right:
             raise UsageError(
-                "That is not the number of phone numbers.", "Type the number that stands there in large figures."
+                "That is not the number of phone numbers.", "Type the number shown in large figures."
             )
         self._file = None
         return self._go_to("work")
@@ -393,7 +393,7 @@ class Site:
     async def _explain(self, request: web.Request) -> web.Response:
         number = str((await request.post()).get("number", ""))[:_LONGEST_NUMBER]
         if not any(map(str.isdigit, number)):
-            raise InputError("That is not a phone number.", "Type it as it stands in your list.")
+            raise InputError("That is not a phone number.", "Type it as in your list.")
         found = await in_thread(_explained, self._state_dir, number)
         return self._part("explained.html.j2", found=found, number=number)
 

@@ -1,4 +1,4 @@
-"""What stands on the pages: the plan with its lights, the progress, what became of a run."""
+"""What the pages show: the plan with its lights, the progress, the result of a run."""
 
 import json
 from collections import Counter
@@ -237,7 +237,7 @@ def local(moment_s: float) -> str:
 
 
 def result_shown(run: PastRun, done: Done | None) -> dict[str, Any]:
-    """Return what became of a run, by its summary where there is one, else by its ledger alone.
+    """Return what became of a run, from its summary if there is one, else from its ledger.
 
     `done` is how it ended, where this process has sent it: that says why.
     """

@@ -248,7 +248,7 @@ class Work(Operator):
             self.snapshot = snapshot()
 
     def judge_canary(self, plan: Plan, mix: Mapping[Status, int], stop: GuardStop | None) -> Ending:
-        """Keep the canary's verdicts; the limit alone decides."""
+        """Keep the canary's verdicts; only the limit decides."""
         del plan
         self.canary = mix
         return Ending.DONE if stop is None else Ending.GUARD

@@ -135,7 +135,7 @@ async def test_each_profile_is_offered_with_its_own_limits_and_no_password_is_sh
                 await browser.post("upload", ("telefon\n" + "\n".join(NUMBERS)).encode())
                 await browser.post("plan", {"profile": profile, "campaign": "00001"})
                 assert "60 numbers would be sent" in (told := await browser.get("work", 'role="alert"><p'))
-                assert f"at most {most} may" in told
+                assert f"the limit is {most}" in told
                 assert DEMO_PASSWORD not in told
         process.send_signal(signal.SIGTERM)
         assert await asyncio.to_thread(process.wait, 60) == 0

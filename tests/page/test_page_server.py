@@ -335,8 +335,8 @@ async def test_a_hostile_name_is_shown_as_text(visitor: Visitor) -> None:
 @pytest.mark.parametrize(
     ("content", "records", "told"),
     [
-        (LIST, 200, "and at most 50% may be"),
-        (LIST + "brak\n" * 100, 1000, "hold no number that can be sent"),
+        (LIST, 200, "the limit is 50%"),
+        (LIST + "brak\n" * 100, 1000, "have no number that can be sent"),
         ("telefon\nbrak\n", 1000, "has no phone number in its first"),
         ("imie\nJan\nAnna\n", 1000, "column"),
     ],
