@@ -318,9 +318,7 @@ class Site:
             }
             return web.json_response(told, status=HTTPStatus.CONFLICT)
         if not right:
-            raise UsageError(
-                "That is not the number of phone numbers.", "Type the number shown in large figures."
-            )
+            raise UsageError("That is not the number of phone numbers.", "Type the number shown in large figures.")
         self._file = None
         return self._go_to("work")
 

@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import fields
 from datetime import datetime
 from hashlib import sha256
@@ -250,18 +251,24 @@ def result_shown(run: PastRun, done: Done | None) -> dict[str, Any]:
         "why": _why(run, done),
         "reported": run.state != UNDER_WAY and bool(run.told and run.told.sessions and run.told.sessions[-1].ending),
         "counted": [],
+        "advice": [],
+        "unasked": 0,
     }
     summary = _summary_of(run)
-    if summary is None:
-        counts = run.numbers_by_status + run.unsent_rows
-        told = phrase("This run has no report: {state}.", state=ours(run.state))
-        return shown | {"headline": told, "colour": WARN, "rows": _rows(counts), "advice": (), "unit": "numbers"}
+    if summary is not None:
+        with suppress(KeyError, TypeError, ValueError):  # of another version: then the ledger has to do
+            return shown | _summary_shown(run, summary)
+    told = phrase("This run has no report: {state}.", state=ours(run.state))
+    return shown | {"headline": told, "colour": WARN, "rows": _rows(run.numbers_by_status + run.unsent_rows)}
+
+
+def _summary_shown(run: PastRun, summary: Mapping[str, Any]) -> dict[str, Any]:
     by_status = Counter({Status(name): count for name, count in summary["rows_by_status"].items()})
     nothing = NoneFound(**summary["none_found"]) if summary["none_found"] else None
     ending, code = Ending(summary["ending"]), ExitCode(summary["exit_code"])
     guess = _guess(run, nothing) if nothing and not nothing.confirmed else None
     advice = advise(run.run_id, ending, by_status, strangers=summary["numbers_in_replies_unasked"], guess=guess)
-    return shown | {
+    return {
         "headline": headline(by_status, ending, nothing, Rehearsal(summary["rehearsal"] or "")),
         "colour": BAD if summary["unasked_removals"] else _COLOURS.get(code, WARN),
         "rows": _rows(by_status),
@@ -307,7 +314,7 @@ def _proof(counts: Mapping[str, Any]) -> Proof:
 
 
 def _summary_of(run: PastRun) -> Mapping[str, Any] | None:
-    """Return the latest summary that is as the ledger says that it was written, with all that is shown of it."""
+    """Return the latest summary that is as the ledger says that it was written."""
     if run.told is None:
         return None
     with opened_for_reading(run.folder / LEDGER) as store:
@@ -319,20 +326,6 @@ def _summary_of(run: PastRun) -> Mapping[str, Any] | None:
             continue
         if sha256(content).hexdigest() in written:
             summary: Mapping[str, Any] = json.loads(content)
-            if summary["run_id"] == run.run_id and summary.keys() >= _SHOWN:
+            if summary["run_id"] == run.run_id:
                 return summary
     return None
-
-
-_SHOWN = {
-    "rows_by_status",
-    "none_found",
-    "ending",
-    "exit_code",
-    "rehearsal",
-    "unasked_removals",
-    "numbers_in_replies_unasked",
-    "removed_records",
-    "removed_records_at_least",
-    "records_by_campaign",
-}

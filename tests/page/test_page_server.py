@@ -501,3 +501,19 @@ async def test_campaigns_are_named_with_their_records_or_typed(tmp_path: Path) -
         assert re.findall(r'value="(\w+)"', listed) == ["00001", "00002"]
         assert listed.count("1,000 records") == 2
         assert (await visitor.post("campaigns", {"profile": "unknown"}))[0] == 422
+
+
+async def test_a_result_is_read_from_a_summary_only_while_the_ledger_knows_it(visitor: Visitor) -> None:
+    await visitor.plan()
+    await visitor.post("confirm", {"plan": visitor.plan_id, "typed": "120"})
+    await visitor.stage(Stage.ENDED)
+    (folder,) = run_folders(visitor.folder / "state")
+    summary = folder / "report.summary.json"
+    summary.write_text(
+        summary.read_text(encoding="utf-8").replace('"REMOVED": 120', '"REMOVED": 999'), encoding="utf-8"
+    )
+    told = (await visitor.get(f"run/{folder.name}"))[1]
+    assert "999" not in told
+    assert "This run has no report: done." in told
+    assert 'class="card warn"' in told
+    assert '<td class="n">120</td>' in told
