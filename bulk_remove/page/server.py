@@ -242,7 +242,8 @@ class Site:
         given = {name: str(value).strip() for name, value in (await request.post()).items()}
         if self._file is None:
             raise InputError("No file is chosen.", "Choose the file with the numbers first.")
-        access = await self._access(given.get("profile", self._choice["profile"]))
+        profile = given.get("profile", self._choice["profile"])
+        access = await self._access(profile)
         campaign = given.get("campaign") or self._choice["campaign"]
         if not campaign:
             raise UsageError("No campaign is chosen.", "Choose the campaign from which the numbers must go.")
@@ -257,7 +258,7 @@ class Site:
         )
         planning = of_file(access, settings, *self._file)
         await self._begin(access, planning)
-        self._choice = {**self._choice, **given, "campaign": campaign}
+        self._choice = {**_NOTHING_CHOSEN, **given, "profile": profile, "campaign": campaign}
         return self._go_to("work")
 
     async def _begin(self, access: Access, planning: Planning) -> None:

@@ -458,7 +458,12 @@ async def test_only_the_rows_that_are_asked_for_are_planned(visitor: Visitor) ->
     assert "Column &#39;zgoda&#39;" in page
     await visitor.post("plan", {"where": "zgoda=nie"})
     await visitor.stage(Stage.ASKING, Stage.ENDED)
-    assert "<b>60</b><span>to remove</span>" in (await visitor.get("work"))[1]
+    chosen = (await visitor.get("work"))[1]
+    assert "<b>60</b><span>to remove</span>" in chosen
+    assert 'value="zgoda=nie"' in chosen
+    page = await visitor.plan("telefon;zgoda\n" + rows)
+    assert "<b>120</b><span>to remove</span>" in page
+    assert 'value="zgoda=nie"' not in page
 
 
 async def test_the_end_of_the_process_stops_the_run_safely(tmp_path: Path) -> None:
