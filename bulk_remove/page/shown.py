@@ -167,7 +167,7 @@ def progress_shown(work: Work) -> dict[str, Any]:
     for phase, count in now.phases.items():
         by_status[status_of(phase)] += count
     share = now.settled * 100 // total if total else 100
-    sentence = translated(_going(work, now))
+    sentence = translated(_going(work))
     figures = {
         "removed": by_status[Status.REMOVED],
         "absent": by_status[Status.NOT_EXIST] + by_status[Status.PRESUMED_REMOVED],
@@ -178,7 +178,7 @@ def progress_shown(work: Work) -> dict[str, Any]:
     shown |= {
         "percent": share,
         "title": say("{share} % done", share=share),
-        "spoken": say("{share} % done", share=share // _TENTHS * _TENTHS) + ". " + sentence,
+        "spoken": sentence if work.paused or work.ending else say("{share} % done", share=share // _TENTHS * _TENTHS),
         "paused": work.paused,
         "stopping": work.ending,
     }
@@ -200,13 +200,13 @@ def _canary(work: Work) -> str:
     return phrase("The first request was good: the rest follows.")
 
 
-def _going(work: Work, now: Snapshot) -> str:
+def _going(work: Work) -> str:
     """Return what the run is doing just now, in a sentence."""
     if work.stage is Stage.REPORTING:
         return "The report is being written."
     if work.ending:
         return "Stopping: requests under way are finished first."
-    if now.paused_for_s is not None:
+    if work.paused:
         return "Paused. Nothing new is sent."
     return ours(work.scene.outlook()) if work.scene and work.snapshot else ""
 

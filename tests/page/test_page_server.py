@@ -392,6 +392,7 @@ async def test_a_run_is_paused_slowed_stopped_and_resumed(tmp_path: Path) -> Non
         status, state = await visitor.get("state")
         assert status == 200
         assert '"paused": true' in state
+        assert '"spoken": "Paused. Nothing new is sent."' in state
         assert (await visitor.post("discard"))[0] == 422
         assert (await visitor.post("steer", {"key": "q"}))[1]["said"].startswith("Stopping")
         await visitor.stage(Stage.ENDED)
