@@ -37,7 +37,7 @@ from bulk_remove.run.finish import REPORT, SUMMARY, write_again
 from bulk_remove.run.folders import make_private, run_folders
 from bulk_remove.run.job import in_thread, list_all
 from bulk_remove.run.past import KILLED_PLANNING, PastRun, past_run
-from bulk_remove.run.proof import explain_number, explained_as_json, verify_run
+from bulk_remove.run.proof import Explained, explain_number, explained_as_json, verify_run
 from bulk_remove.run.resume import ended_run
 
 MOST_BYTES = 1 << 30
@@ -86,7 +86,7 @@ class Site:
         self._session = ""
         self._profiles = profiles
         self._connect = connect
-        self._state_dir = state_dir
+        self._state_dirs = [state_dir]
         self._most_bytes = most_bytes
         self._file: tuple[str, SetAside] | None = None
         self._choice = dict(_NOTHING_CHOSEN)
@@ -185,7 +185,7 @@ class Site:
         return response
 
     async def _start(self, _request: web.Request) -> web.Response:
-        runs = await in_thread(_latest, self._state_dir, _LAST_RUNS)
+        runs = await in_thread(_latest, self._folders(), _LAST_RUNS)
         chosen = self._choice["profile"]
         mine = self._mine()
         return self._page(
@@ -210,14 +210,23 @@ class Site:
     async def _access(self, profile: object) -> Access:
         if profile not in self._profiles:
             raise UsageError("This profile is not known.", "Choose one of the list.")
-        return await in_thread(self._connect, str(profile))
+        access = await in_thread(self._connect, str(profile))
+        if access.state_dir not in self._state_dirs:
+            self._state_dirs.append(access.state_dir)
+        return access
+
+    def _folders(self) -> list[Path]:
+        """Return the folders of the runs of every profile that was used, oldest first."""
+        return sorted(
+            (folder for place in self._state_dirs for folder in run_folders(place)), key=lambda each: each.name
+        )
 
     async def _upload(self, request: web.Request) -> web.Response:
         """Keep a file where nobody else can open it, and where it is gone with this process at the latest."""
         name = shown_name(unquote(request.headers.get("X-Name", "")))
         self._file, size = None, 0
         try:
-            with TemporaryFile(dir=self._state_dir) as file:
+            with TemporaryFile(dir=self._state_dirs[0]) as file:
                 async for piece in request.content.iter_chunked(1 << 18):
                     size += len(piece)
                     if size > self._most_bytes:
@@ -227,11 +236,11 @@ class Site:
                 if not size:
                     raise InputError("The file is empty.", "Choose another one.")
                 file.seek(0)
-                self._file = name, await in_thread(set_aside, name, file, self._state_dir)
+                self._file = name, await in_thread(set_aside, name, file, self._state_dirs[0])
         except OSError as error:
             raise StorageError(
                 phrase(
-                    "The folder {folder} cannot be used: {problem}.", folder=self._state_dir, problem=error.strerror
+                    "The folder {folder} cannot be used: {problem}.", folder=self._state_dirs[0], problem=error.strerror
                 ),
                 "Make room there.",
             ) from None
@@ -333,7 +342,7 @@ class Site:
         return web.json_response({"said": translated(self.work.steer(Key(str(key))))})
 
     def _folder(self, run: object) -> Path:
-        folder = next((folder for folder in run_folders(self._state_dir) if folder.name == run), None)
+        folder = next((folder for folder in self._folders() if folder.name == run), None)
         if folder is None:
             raise InputError("This run is not known.", "Choose one in the history.")
         return folder
@@ -353,7 +362,7 @@ class Site:
         form, content_type = _DOWNLOADS[kind]
         path = folder / (Path(REPORT).with_suffix(SUMMARY).name if kind == "json" else f"report.{kind}")
         if not path.exists():
-            await in_thread(_write, folder, self._state_dir, form, path)
+            await in_thread(_write, folder, form, path)
         name = f"{folder.name}-{path.name}"
         headers = {"Content-Disposition": f'attachment; filename="{name}"', "Content-Type": content_type}
         return web.FileResponse(path, headers=headers)
@@ -385,7 +394,7 @@ class Site:
         )
 
     async def _history(self, _request: web.Request) -> web.Response:
-        runs = await in_thread(_latest, self._state_dir, _MOST_RUNS)
+        runs = await in_thread(_latest, self._folders(), _MOST_RUNS)
         mine = self._mine()
         return self._page("history.html.j2", runs=[run_shown(run, mine) for run in runs])
 
@@ -393,7 +402,7 @@ class Site:
         number = str((await request.post()).get("number", ""))[:_LONGEST_NUMBER]
         if not any(map(str.isdigit, number)):
             raise InputError("That is not a phone number.", "Type it as in your list.")
-        found = await in_thread(_explained, self._state_dir, number)
+        found = await in_thread(_explained, self._state_dirs, number)
         return self._part("explained.html.j2", found=found, number=number)
 
     async def _verify(self, request: web.Request) -> web.Response:
@@ -402,18 +411,17 @@ class Site:
         return self._part("verified.html.j2", proof=proof)
 
 
-def _explained(state_dir: Path, number: str) -> list[tuple[dict[str, Any], Any]]:
-    return [(explained_as_json(one), one) for one in explain_number(state_dir, number)]
+def _explained(state_dirs: Sequence[Path], number: str) -> list[tuple[dict[str, Any], Explained]]:
+    return [(explained_as_json(one), one) for place in state_dirs for one in explain_number(place, number)]
 
 
-def _latest(state_dir: Path, most: int) -> list[PastRun]:
+def _latest(folders: Sequence[Path], most: int) -> list[PastRun]:
     """Return the latest runs that were approved, the newest first."""
-    folders = reversed(run_folders(state_dir))
-    return [*islice((run for run in map(past_run, folders) if run.state != KILLED_PLANNING), most)]
+    return [*islice((run for run in map(past_run, reversed(folders)) if run.state != KILLED_PLANNING), most)]
 
 
-def _write(folder: Path, state_dir: Path, form: ReportFormat, path: Path) -> None:
-    with ended_run(folder, state_dir) as (ready, settings, ending):
+def _write(folder: Path, form: ReportFormat, path: Path) -> None:
+    with ended_run(folder, folder.parents[1]) as (ready, settings, ending):
         write_again(ready, settings, ending, form, path, CsvFor.PROGRAMS)
 
 

@@ -91,6 +91,7 @@ async def entered(
     records: int = 1000,
     faults: Faults | None = None,
     absent: float = 0.0,
+    state: str = "state",
 ) -> AsyncIterator[Visitor]:
     habits = Habits(absent_share=absent)
     world = World([OnDemandCampaign("00001", habits, records), OnDemandCampaign("00002", habits, records)])
@@ -99,7 +100,7 @@ async def entered(
         def connect(_profile: str) -> Access:
             settings = Settings("00000", rate=500.0, max_numbers_per_request=10)
             login = Login("demo", "demo-password")
-            return Access(settings, Address.parse(simulator.url), login, folder / "state")
+            return Access(settings, Address.parse(simulator.url), login, folder / state)
 
         async with (
             serving(["acme"], connect, folder / "state", most_bytes) as site,
@@ -465,6 +466,19 @@ async def test_only_the_rows_that_are_asked_for_are_planned(visitor: Visitor) ->
     page = await visitor.plan("telefon;zgoda\n" + rows)
     assert "<b>120</b><span>to remove</span>" in page
     assert 'value="zgoda=nie"' not in page
+
+
+async def test_a_profile_with_a_state_folder_of_its_own_has_its_runs_there(tmp_path: Path) -> None:
+    async with entered(tmp_path, state="other") as visitor:
+        await visitor.plan()
+        await visitor.post("confirm", {"plan": visitor.plan_id, "typed": "120"})
+        await visitor.stage(Stage.ENDED)
+        (folder,) = run_folders(tmp_path / "other")
+        assert run_folders(tmp_path / "state") == []
+        assert "every number has its final answer" in (await visitor.get("work"))[1]
+        assert folder.name in (await visitor.get("history"))[1]
+        assert "REMOVED" in (await visitor.post("explain", {"number": NUMBERS[3]}))[1]["html"]
+        assert (await visitor.get(f"run/{folder.name}/html"))[0] == 200
 
 
 async def test_the_end_of_the_process_stops_the_run_safely(tmp_path: Path) -> None:
