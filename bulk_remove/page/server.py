@@ -217,9 +217,8 @@ class Site:
 
     def _folders(self) -> list[Path]:
         """Return the folders of the runs of every profile that was used, oldest first."""
-        return sorted(
-            (folder for place in self._state_dirs for folder in run_folders(place)), key=lambda each: each.name
-        )
+        folders = [folder for place in self._state_dirs for folder in run_folders(place)]
+        return sorted(folders, key=lambda folder: folder.name)
 
     async def _upload(self, request: web.Request) -> web.Response:
         """Keep a file where nobody else can open it, and where it is gone with this process at the latest."""
@@ -386,7 +385,7 @@ class Site:
         for profile in self._profiles:
             with suppress(UsageError):  # of another profile, which may lack its password
                 access = await self._access(profile)
-                if access.address.host == run.host:
+                if access.address.host == run.host and access.state_dir == run.folder.parents[1]:
                     return access
         raise InputError(
             phrase("No profile reaches {host}, to which this run was sent.", host=run.host),
