@@ -115,14 +115,12 @@ for (const place of document.querySelectorAll("[data-poll]")) watch(place);
 const drop = byId("drop");
 if (drop) {
   const chosen = byId("file");
-  for (const kind of ["dragenter", "dragover"]) {
-    drop.addEventListener(kind, (event) => {
-      event.preventDefault();
-      drop.classList.add("over");
-    });
-  }
-  for (const kind of ["dragleave", "drop"]) drop.addEventListener(kind, () => drop.classList.remove("over"));
-  drop.addEventListener("drop", (event) => {
+  document.addEventListener("dragover", (event) => {
+    event.preventDefault();
+    drop.classList.add("over");
+  });
+  for (const kind of ["dragleave", "drop"]) document.addEventListener(kind, () => drop.classList.remove("over"));
+  document.addEventListener("drop", (event) => {
     event.preventDefault();
     if (event.dataTransfer.files.length) chosen.files = event.dataTransfer.files;
   });

@@ -260,6 +260,20 @@ async def test_every_page_is_readable_named_and_no_wider_than_the_screen(
         use(ENGLISH)
 
 
+async def test_a_file_may_be_dropped_anywhere_on_the_page(tmp_path: Path) -> None:
+    async with page(tmp_path) as (site, _), person(site) as somebody:
+        await somebody.see("document.querySelector('#campaign')")
+        data = {"items": [], "files": [str(list_of(tmp_path))], "dragOperationsMask": 1}
+        for kind in ("dragEnter", "dragOver", "drop"):
+            await somebody.tab.call("Input.dispatchDragEvent", type=kind, x=900, y=600, data=data)
+        await somebody.see("document.querySelector('#file').files.length")
+        assert await somebody.tab.run("document.querySelector('#file').files[0].name") == "opt-outs.csv"
+        await somebody.tab.run("document.querySelector('#campaign').value = '00001'")
+        await somebody.click("form[data-upload] button.main")
+        await somebody.see("document.querySelector('.lights')")
+        assert NUMBERS[0] in await somebody.text()
+
+
 async def test_the_keyboard_alone_reaches_what_is_needed_and_shows_where_it_is(tmp_path: Path) -> None:
     async with page(tmp_path) as (site, _), person(site) as somebody:
         await somebody.see("document.querySelector('#campaign')")
