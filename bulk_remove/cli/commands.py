@@ -20,6 +20,7 @@ from bulk_remove.cli.options import (
     again_options,
     campaign_option,
     connection_options,
+    every_setting,
     guard_options,
     inbox_options,
     input_options,
@@ -38,6 +39,8 @@ from bulk_remove.cli.options import (
 from bulk_remove.cli.profiles import CHOICE, PLACE, Configured, Program, RunId, RunOrReport, completion, settings_of
 
 _TYPED = "bulk_remove.typed"
+WORDS = "bulk_remove.words"
+"""Where a command's context keeps its words."""
 
 
 class Show(Configured):
@@ -429,6 +432,35 @@ def explain(number: str, campaign: str | None, state_dir: Path, *, as_json: bool
     from bulk_remove.cli.past_commands import explain_job  # noqa: PLC0415 - see above
 
     return explain_job(number, campaign, state_dir, as_json=as_json)
+
+
+class Page(Configured):
+    """Keeps the words as they were typed: with another profile they are read once more."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Note the words and read the options."""
+        ctx.meta.setdefault(WORDS, (*args,))
+        return super().parse_args(ctx, args)
+
+
+@program.command(cls=Page)
+@every_setting
+@login_options
+@address_options
+@state_dir_option
+@click.option("--browser/--no-browser", default=True, help="Open the page in the browser, or only print its address.")
+def ui(**given: Any) -> int:
+    r"""Open a page on this machine to check, confirm and watch a run in the browser.
+
+    The page ends with this command. A run that is under way then stops safely.
+
+    \b
+    Example:  bulk-remove ui --profile acme
+    """
+    from bulk_remove.cli.given import PageOptions, take  # noqa: PLC0415 - see above
+    from bulk_remove.cli.page import ui_job  # noqa: PLC0415 - see above
+
+    return ui_job(take(PageOptions, given))
 
 
 @program.command()

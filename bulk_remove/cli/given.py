@@ -46,7 +46,7 @@ class GivenSettings:
         )
         return cls({name: given[option] for name, option in named.items()}, frozenset(typed))
 
-    def settings(self, **others: str) -> Settings:
+    def settings(self, **others: str | None) -> Settings:
         """Return the settings, of which `others` are given by the command itself. Raises UsageError."""
         return Settings(**{name: _read(name, value) for name, value in {**self.values, **others}.items()})
 
@@ -211,6 +211,17 @@ class ServerAccess:
     user: UserOptions
     campaign: str | None = None
     check: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class PageOptions:
+    """The options of `ui`: the settings of its runs, the server, and whether a browser is opened."""
+
+    given: GivenSettings
+    server: ServerOptions
+    user: UserOptions
+    state_dir: Path
+    browser: bool
 
 
 @dataclass(frozen=True, slots=True)

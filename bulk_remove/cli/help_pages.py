@@ -34,7 +34,7 @@ GROUPS: Mapping[str, tuple[Phrase, tuple[str, ...]]] = {
         "ca-file", "proxy", "connect-timeout", "timeout", "brackets", "trailing-slash", "max-request-line",
         "max-numbers-per-request",
     )),
-    "general": (phrase("General"), ("profile", "config", "state-dir", "help")),
+    "general": (phrase("General"), ("profile", "config", "state-dir", "browser", "help")),
 }  # fmt: skip
 """The groups in which a command with many flags shows them: the word after --help, the heading and the flags."""
 BASICS = {
@@ -47,7 +47,7 @@ _MANY = 14
 _ALL = "all"
 _TOPIC = "bulk_remove.help_topic"
 
-_ORDER = ("check", "plan", "run", "resume", "rerun", "report", "runs", "explain", "inbox", "simulate", "help")
+_ORDER = ("check", "plan", "run", "resume", "rerun", "report", "runs", "explain", "inbox", "ui", "simulate", "help")
 
 _MEANT_COMMANDS = {
     "continue": "resume", "delete": "run", "dry-run": "plan", "history": "runs list", "init": "config init",

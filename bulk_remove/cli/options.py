@@ -185,6 +185,7 @@ input_options = _all(
 guard_options = _settings(Part.GUARD)
 request_options = _settings(Part.REQUEST)
 retry_options = _settings(Part.RETRY)
+every_setting = _settings(*Part)
 region_option = setting_option(SETTINGS["region"])
 campaign_option = _option("--campaign", "-c", help="Check that this campaign exists.")
 

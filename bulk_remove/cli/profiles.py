@@ -275,6 +275,12 @@ def load(file: Path, name: str, known: Mapping[str, click.Parameter], *, needed:
     return Profile(file, chosen, there=True, entries=_over(defaults, profiles[chosen]))
 
 
+def profiles_in(file: Path) -> list[str]:
+    """Return the names of a file's profiles. Raises UsageError."""
+    profiles = (read_config(file) or {}).get("profile", {})
+    return [*_dict(TomlPlace(file, "", "profile"), profiles)]
+
+
 def _default_of(file: Path, tables: Mapping[str, Any]) -> str:
     chosen = tables.get(_DEFAULT, "")
     if not isinstance(chosen, str):

@@ -55,7 +55,7 @@ class Live:
         self, numbers: int, rate: float, give_up_after_s: float, snapshot: Callable[[], Snapshot]
     ) -> AsyncIterator[None]:
         """Show the sending of so many numbers; `rate` is the limit in requests a second."""
-        scene = _Scene(numbers, rate, give_up_after_s, keys=self._redraws)
+        scene = Scene(numbers, rate, give_up_after_s, keys=self._redraws)
         show = self._redrawing if self._redraws else self._lines
         task = asyncio.create_task(show(scene, snapshot))
         try:
@@ -67,14 +67,14 @@ class Live:
             if failure is not None and not isinstance(failure, OSError):
                 raise failure
 
-    async def _redrawing(self, scene: "_Scene", snapshot: Callable[[], Snapshot]) -> None:
+    async def _redrawing(self, scene: "Scene", snapshot: Callable[[], Snapshot]) -> None:
         with RichLive(console=self._console, auto_refresh=False, transient=True) as live:
             while True:
                 scene.look(snapshot())
                 live.update(scene.picture(), refresh=True)
                 await asyncio.sleep(_REDRAW_S)
 
-    async def _lines(self, scene: "_Scene", snapshot: Callable[[], Snapshot]) -> None:
+    async def _lines(self, scene: "Scene", snapshot: Callable[[], Snapshot]) -> None:
         scene.look(snapshot())
         shown: list[str] = []
         while True:
@@ -87,7 +87,7 @@ class Live:
             shown = facts
 
 
-class _Scene:
+class Scene:
     """The latest snapshot and the speeds that follow from the last half minute."""
 
     def __init__(self, numbers: int, rate: float, give_up_after_s: float, *, keys: bool) -> None:
@@ -147,6 +147,10 @@ class _Scene:
                 )
             )
         return facts
+
+    def outlook(self) -> str:
+        """Return why nothing is sent, or how long it will take."""
+        return self._standstill() or self._outlook()
 
     def _course(self) -> list[str]:
         if standstill := self._standstill():

@@ -202,6 +202,7 @@ class Consent(StrEnum):
     TYPED = "typed at the terminal"
     FLAG = "--yes"
     CODE = "the calling program"
+    PAGE = "typed on the local page"
 
 
 _SEAL = object()

@@ -154,6 +154,7 @@ class Ending(StrEnum):
     INTERRUPTED = "stopped by Ctrl-C", ExitCode.INTERRUPTED
     KEY = "stopped by the key q", ExitCode.INTERRUPTED
     CODE = "stopped by the program that began it", ExitCode.INTERRUPTED
+    PAGE = "stopped on the local page", ExitCode.INTERRUPTED
     TERMINATED = "stopped by SIGTERM", ExitCode.TERMINATED
     HUNG_UP = "stopped by SIGHUP", ExitCode.HUNG_UP
     UNAVAILABLE = "the server stayed unavailable", ExitCode.UNAVAILABLE

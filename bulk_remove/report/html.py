@@ -131,7 +131,15 @@ def write_page(
 @cache
 def _template() -> jinja2.Template:
     here = files(__package__)
+    environment = speaking()
+    environment.globals["style"] = here.joinpath("style.css").read_text(encoding="utf-8")
+    return environment.from_string(here.joinpath("page.html.j2").read_text(encoding="utf-8"))
+
+
+def speaking(loader: jinja2.BaseLoader | None = None) -> jinja2.Environment:
+    """Return what makes pages in the language in use, and shows of texts only what can be seen."""
     environment = jinja2.Environment(
+        loader=loader,
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
@@ -143,8 +151,7 @@ def _template() -> jinja2.Template:
     environment.filters["harmless"] = harmless
     environment.filters["clock"] = lambda iso: iso[:19].replace("T", " ")
     environment.globals |= {"say": say, "counted": say_counted}
-    environment.globals["style"] = here.joinpath("style.css").read_text(encoding="utf-8")
-    return environment.from_string(here.joinpath("page.html.j2").read_text(encoding="utf-8"))
+    return environment
 
 
 def _shown(value: Any) -> Any:

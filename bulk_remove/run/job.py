@@ -44,7 +44,15 @@ from bulk_remove.run.finish import Finished
 from bulk_remove.run.folders import account_file, keep_learned, learned_of, lock_campaigns, make_private, run_folders
 from bulk_remove.run.past import EarlierRuns
 from bulk_remove.run.places import ReportPlace, note_on_place
-from bulk_remove.run.preflight import NONE_COUNTED, Findings, Glance, count_after, inspect_campaigns
+from bulk_remove.run.preflight import (
+    NONE_COUNTED,
+    Findings,
+    Glance,
+    Listed,
+    count_after,
+    inspect_campaigns,
+    list_campaigns,
+)
 from bulk_remove.run.prepare import LEDGER, Prepared, Sight, check_plan, prepare, reading_of
 from bulk_remove.run.rerun import EarlierRows, earlier_rows, prepared_again
 from bulk_remove.run.resume import (
@@ -590,6 +598,19 @@ def look_at(campaigns: Sequence[str], settings: Settings, address: Address, logi
     make_private(state_dir)
     file = account_file(state_dir, address.host, login.user)
     return asyncio.run(_looked_at(campaigns, settings, address, login, file))
+
+
+def list_all(settings: Settings, address: Address, login: Login, state_dir: Path) -> Sequence[Listed]:
+    """Return the campaigns of the system, in a loop of its own. Raises what `list_campaigns` does, and StorageError."""
+    make_private(state_dir)
+    file = account_file(state_dir, address.host, login.user)
+
+    async def listed() -> Sequence[Listed]:
+        async with Client(connection(settings, address, login)) as client:
+            with AccountCeiling(file, settings.ceilings().rate, f"list-{os.getpid()}") as account:
+                return await list_campaigns(_Paced(client, account), address.base_path, time.time())
+
+    return asyncio.run(listed())
 
 
 async def _looked_at(

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol, TypeGuard
 
+from bulk_remove.core.conditions import is_campaign
 from bulk_remove.core.forms import Held, forms_held
 from bulk_remove.core.replies import Document, Effect, Fault
 from bulk_remove.core.timeline import duration
@@ -22,6 +23,7 @@ MORE_PAGES = 40
 _SLOW_S = 10.0
 """A list that takes so long is a burden to the server: it is not asked for another page."""
 _MOST_RECORDS = 10**12
+_NO_USER = 401
 _NO_PERMISSION = 403
 _NO_CAMPAIGN = 404
 
@@ -106,19 +108,48 @@ async def inspect_campaigns(
     return Findings(records, tuple(notes), held, frozenset(empty), names=names, stand_in=stand_in)
 
 
+class Listed(NamedTuple):
+    """A campaign as the server lists it; `records` is None where it does not say how many there are."""
+
+    campaign: str
+    name: str
+    records: int | None
+
+
+async def list_campaigns(asker: Asker, base_path: str, now_s: float) -> Sequence[Listed]:
+    """Return the campaigns of the system, by name; none where this user may not list them.
+
+    Raises RefusedError for a wrong password, UnavailableError when the server is out of reach.
+    """
+    answers = [await asker.get(f"{base_path}/api/outbounds{call}", now_s) for call in ("", "/stats")]
+    for answer in answers:
+        refused = isinstance(answer, Fault) and answer.effect in {Effect.REFUSED, Effect.DENIED}
+        if isinstance(answer, Fault) and not (refused and answer.http_status != _NO_USER):
+            raise error_of(answer, "")
+    named, counted = ({str(entry.get("id")): entry for entry in _entries(answer)} for answer in answers)
+    listed = []
+    for campaign in filter(is_campaign, named.keys() | counted.keys()):
+        name, records = named.get(campaign, {}).get("name"), counted.get(campaign, {}).get("records_count")
+        listed.append(Listed(campaign, name if isinstance(name, str) else "", records if _is_count(records) else None))
+    return sorted(listed, key=lambda each: (each.name.casefold(), each.campaign))
+
+
+def _entries(answer: Document | Fault) -> Sequence[Mapping[str, object]]:
+    entries = answer.content if isinstance(answer, Document) and isinstance(answer.content, list) else []
+    return [entry for entry in entries if isinstance(entry, dict)]
+
+
 async def _names(asker: Asker, base_path: str, campaigns: Sequence[str], now_s: float) -> dict[str, str]:
     """Return what the campaigns are called; none where the server does not tell, which nothing depends on."""
     answer = await asker.get(f"{base_path}/api/outbounds", now_s)
-    entries = answer.content if isinstance(answer, Document) and isinstance(answer.content, list) else []
-    named = {str(entry.get("id")): entry.get("name") for entry in entries if isinstance(entry, dict)}
+    named = {str(entry.get("id")): entry.get("name") for entry in _entries(answer)}
     return {campaign: name for campaign in campaigns if isinstance(name := named.get(campaign), str) and name.strip()}
 
 
 async def _by_statistics(asker: Asker, base_path: str, campaigns: Sequence[str], now_s: float) -> dict[str, int]:
     """Return the records of those of the campaigns that the statistics know; none where they may not be asked for."""
     answer = await asker.get(f"{base_path}/api/outbounds/stats", now_s)
-    entries = answer.content if isinstance(answer, Document) and isinstance(answer.content, list) else []
-    counts = {str(entry.get("id")): entry.get("records_count") for entry in entries if isinstance(entry, dict)}
+    counts = {str(entry.get("id")): entry.get("records_count") for entry in _entries(answer)}
     return {campaign: count for campaign in campaigns if _is_count(count := counts.get(campaign))}
 
 
@@ -247,7 +278,7 @@ def error_of(fault: Fault, campaign: str) -> BulkRemoveError:
         return UnavailableError(fault.detail, "Check --url and the network; try again later.")
     meant = phrase("campaign {campaign}", campaign=campaign) if campaign else phrase("the campaigns")
     hints = {
-        401: "Check --user and the password: it must be an API user of this system.",
+        _NO_USER: "Check --user and the password: it must be an API user of this system.",
         _NO_PERMISSION: "Give the API user the permission for this call in the panel.",
         _NO_CAMPAIGN: phrase("Check {meant}, leading zeros and all, and --url.", meant=meant),
     }

@@ -152,7 +152,7 @@ def test_a_script_is_printed_for_each_shell(shell: str, mark: str) -> None:
     assert bulk_remove("completion", "csh").returncode == 2
 
 
-MANY_FLAGS = [("run",), ("plan",), ("inbox",), ("resume",), ("rerun",), ("check",), ("config", "show")]
+MANY_FLAGS = [("run",), ("plan",), ("inbox",), ("resume",), ("rerun",), ("check",), ("ui",), ("config", "show")]
 MOST_LINES = 25
 
 

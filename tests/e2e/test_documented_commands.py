@@ -14,7 +14,7 @@ import pytest
 
 from bulk_remove.simulator.api import DEMO_PASSWORD
 from tests.docs.pages import FIRST_HOURS, GUIDE, PAGES, PRIVACY, README, README_PL, REFERENCE
-from tests.support.processes import Running, bulk_remove, environment, simulator
+from tests.support.processes import Running, bulk_remove, environment, simulator, started
 
 _LINE = re.compile(r"^ +(?:\$ )?bulk-remove (.+?)(?:  +#.*| > .*)?$", re.MULTILINE)
 READ = {
@@ -23,6 +23,8 @@ READ = {
 """What somebody reads from the top, with a machine of their own for each."""
 NOT_RUN = {REFERENCE: "made from the code: it shows usages, and examples that tests/cli/test_help_pages.py holds"}
 """Pages with lines of commands that are not run here, each with the reason."""
+SERVES = {"ui"}
+"""Commands that go on until they are stopped."""
 ASKS = {"run", "rerun", "prune"}
 """Commands that ask first, where the documents do not say --yes by themselves: the test has no terminal."""
 RUN_ID = "20261124-021530-9f3a"
@@ -51,6 +53,16 @@ def env_fixture(server: Running, tmp_path: Path) -> dict[str, str]:
     return kept | {"BULK_REMOVE_USER": "demo", "BULK_REMOVE_URL": server.url, "BULK_REMOVE_SETTLE": "50ms"}
 
 
+def served(*words: str, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """Start a command that goes on until it is stopped, and stop it once it has said where it serves."""
+    told, tells = os.pipe()
+    with os.fdopen(told, encoding="utf-8") as said, started(*words, "--no-browser", env=env, out=tells) as process:
+        os.close(tells)
+        link = said.readline()
+        process.terminate()
+        return subprocess.CompletedProcess(words, process.wait(60) if "http://" in link else 1, link, "")
+
+
 @pytest.mark.parametrize("name", READ)
 def test_every_command_of_the_documents_does_what_it_is_there_for(
     name: str, env: dict[str, str], tmp_path: Path
@@ -76,7 +88,7 @@ def test_every_command_of_the_documents_does_what_it_is_there_for(
             words = shlex.split(line)
             if "--yes" not in words and ASKS & {*words[:2]}:
                 words.append("--yes")
-            done = bulk_remove(*words, env=env, cwd=tmp_path)
+            done = served(*words, env=env) if words[0] in SERVES else bulk_remove(*words, env=env, cwd=tmp_path)
             assert done.returncode == 0, (line, done.stdout, done.stderr)
     assert commands or name == "python.md"
     for made in MADE.get(name, ()):

@@ -27,7 +27,7 @@ _NOT_SAID = {
 """Names and formats that no operator reads."""
 _SQL_OR_PATTERN = re.compile(
     r"\s*(SELECT|INSERT|UPDATE|DELETE FROM|CREATE|PRAGMA|BEGIN|FROM|coalesce|instr|import sys)\b"
-    r"|.*\\\S|\nphone phones|\ntak nie |\ncountrycode |\nprefix |areacode |brak\(|\[0-2"
+    r"|default-src |.*\\\S|\nphone phones|\ntak nie |\ncountrycode |\nprefix |areacode |brak\(|\[0-2"
 )
 _SAYING = {"phrase", "say", "ours", "translated", "table.add"}
 _NOT_SAYING = ("log.", "_account_log.", "re.", "InvariantError", "cast")
@@ -45,7 +45,7 @@ def all_texts() -> Mapping[Said, str]:
         place = path.relative_to(PACKAGE).as_posix()
         if not place.startswith("simulator/") and place not in _FOR_MACHINES:
             found |= dict.fromkeys(_said_in(ast.parse(path.read_text(encoding="utf-8"))), place)
-    return found | dict.fromkeys((*_help_of(program), *_page(), *Ending), "help, page or ending")
+    return found | dict.fromkeys((*_help_of(program), *_pages(), *Ending), "help, page or ending")
 
 
 def _said_in(tree: ast.Module) -> Iterator[Said]:
@@ -95,8 +95,8 @@ def _help_of(command: click.Command) -> Iterator[str]:
             yield from _help_of(each)
 
 
-def _page() -> Iterator[Said]:
-    template = (PACKAGE / "report" / "page.html.j2").read_text(encoding="utf-8")
+def _pages() -> Iterator[Said]:
+    template = "\n".join(path.read_text(encoding="utf-8") for path in sorted(PACKAGE.rglob("*.j2")))
     for one, other in re.findall(r"""say\((?:'([^']*)'|"([^"]*)")""", template):
         if re.search("[A-Za-z]{2}", _FIELD.sub("", one or other)):
             yield one or other

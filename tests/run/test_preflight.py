@@ -10,7 +10,7 @@ import pytest
 from bulk_remove.core.forms import AlsoTry, Rest
 from bulk_remove.core.replies import Document, Effect, Fault, fault_of_status
 from bulk_remove.errors import RefusedError, UnavailableError
-from bulk_remove.run.preflight import MORE_PAGES, Findings, Glance, count_after, inspect_campaigns
+from bulk_remove.run.preflight import MORE_PAGES, Findings, Glance, count_after, inspect_campaigns, list_campaigns
 from tests.support.virtual_time import VirtualLoop, run_virtually
 
 Numbers = Sequence[object]
@@ -267,3 +267,44 @@ def test_the_campaigns_are_asked_for_their_names_once_and_done_without_them(
     without = Asker(listing([]))
     assert looked(without, "00001", glance=None).names == {}
     assert without.asked_names == 0
+
+
+class Lister:
+    """Answers the two calls that list campaigns."""
+
+    def __init__(self, campaigns: object, statistics: object) -> None:
+        self._answers = {"/api/outbounds": campaigns, "/api/outbounds/stats": statistics}
+
+    async def get(self, target: str, _now_s: float) -> Document | Fault:
+        found = self._answers[target]
+        return found if isinstance(found, Fault) else Document(found, None)
+
+
+def listed(campaigns: object, statistics: object) -> list[tuple[object, ...]]:
+    loop = VirtualLoop(0.0, lambda: None)
+    return [tuple(each) for each in run_virtually(list_campaigns(Lister(campaigns, statistics), "", 0.0), loop)]
+
+
+def test_campaigns_are_listed_by_name_with_their_records_as_far_as_the_server_tells() -> None:
+    named = [{"id": "00002", "name": "Winback"}, {"id": "00001", "name": "Autumn"}, {"id": "00003", "name": None}]
+    counts = [{"id": "00001", "records_count": 1324}, {"id": "00004", "records_count": 2}]
+    whole = [("00003", "", None), ("00004", "", 2), ("00001", "Autumn", 1324), ("00002", "Winback", None)]
+    assert listed(named, counts) == whole
+    assert listed(named[:1], fault(403)) == [("00002", "Winback", None)]
+    assert listed(fault(404), counts[:1]) == [("00001", "", 1324)]
+    assert listed(fault(403), fault(400)) == []
+
+
+@pytest.mark.parametrize(
+    "odd", [None, {}, "00001", [None, 1, [], {"name": "x"}, {"id": "../00001"}, {"id": ["00001"]}]]
+)
+def test_a_list_of_campaigns_that_is_none_lists_nothing(odd: object) -> None:
+    assert listed(odd, odd) == []
+    assert listed([{"id": "00001", "name": 7}], [{"id": "00001", "records_count": -1}]) == [("00001", "", None)]
+
+
+def test_a_wrong_password_and_a_server_out_of_reach_are_said_and_not_taken_for_an_empty_list() -> None:
+    with pytest.raises(RefusedError, match="user"):
+        listed(fault(401), fault(401))
+    with pytest.raises(UnavailableError):
+        listed([], fault(502))
