@@ -14,7 +14,7 @@ from tests.support.terminal import at_a_terminal
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="needs a pseudo-terminal")
 
 CANARY = ("--canary", "--max-numbers-per-request", "5", "--rate", "50")
-FIRST, LEFT = "to go on:", "35 numbers that are left:"
+FIRST, LEFT = "n to stop:", "35 numbers that are left:"
 
 
 @pytest.fixture(name="server")

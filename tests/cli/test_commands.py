@@ -42,7 +42,7 @@ def test_plan_shows_what_would_be_done_and_sends_nothing(tmp_path: Path, numbers
     words = " ".join(done.stdout.split())
     assert "numbers to remove from 00001 40" in words
     assert "requests 40 at least 39 s at 1 a second" in words
-    assert "phone column 1 'telefon', named 'telefon'" in words
+    assert "phone column 1 'telefon', found by its name" in words
     assert "500000" not in done.stdout
     assert list((tmp_path / "state" / "runs").iterdir()) == []
 
@@ -181,7 +181,7 @@ def test_at_a_terminal_nothing_is_sent_before_the_question_is_answered(
 ) -> None:
     before = requests_seen(server)
     words = [word for word in removal(server, tmp_path, numbers) if word != "--yes"]
-    shown, ended = at_a_terminal(words, ("to go on:", typed))
+    shown, ended = at_a_terminal(words, ("n to stop:", typed))
     assert ended == code, shown
     assert "This cannot be undone." in shown
     assert (requests_seen(server) > before) == (code == 0)

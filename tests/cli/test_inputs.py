@@ -116,7 +116,7 @@ def test_the_plan_counts_what_was_read_as_a_number_and_what_is_empty(tmp_path: P
     lines = ["id;Prefiks;telefon", "1;48;600000001.0", "2;420;601000002.0", "3;48;", "4;48;'600000004", "5;;"]
     path = written(tmp_path / "numbers.csv", *lines)
     shown = " ".join(bulk_remove("plan", path, "-c", "00001", "--state-dir", tmp_path / "state").stdout.split())
-    assert "phone column 3 'telefon', named 'telefon' behind the codes of column 2 'Prefiks'" in shown
+    assert "phone column 3 'telefon', found by its name behind the codes of column 2 'Prefiks'" in shown
     assert "5 rows: 3 numbers, 0 duplicates, 0 INVALID, 2 empty" in shown
     assert "read as numbers: 1 with decimals that are zero, 1 with apostrophes" in shown
     assert "empty cells 2 INVALID, never sent" in shown

@@ -290,7 +290,7 @@ def test_nothing_is_read_where_the_numbers_came_from_standard_input(tmp_path: Pa
 def test_a_question_in_the_middle_gets_a_whole_line_and_no_key_before_it(tmp_path: Path, server: Running) -> None:
     words = words_for(server, tmp_path, "--max-numbers-per-request", "12", "--rate", "4", "--canary")
     with sitting(*(word for word in words if word != "--yes")) as at:
-        at.until("to go on:")
+        at.until("n to stop:")
         at.type("yes\n")
         at.until(LEGEND)
         at.type("-")
@@ -311,7 +311,7 @@ keyboard._Keyboard._read = lambda self: self._loop.remove_reader(self._terminal)
 def test_a_key_that_came_too_late_is_no_part_of_the_next_answer(tmp_path: Path, server: Running) -> None:
     words = words_for(server, tmp_path, "--max-numbers-per-request", "12", "--rate", "4", "--canary")
     with sitting(*(word for word in words if word != "--yes"), before=_DEAF) as at:
-        at.until("to go on:")
+        at.until("n to stop:")
         at.type("yes\n")
         at.until(LEGEND)
         at.type("-")

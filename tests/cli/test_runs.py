@@ -256,7 +256,7 @@ def test_resume_shows_what_was_done_and_what_is_left_and_asks_at_a_terminal(
     unasked = bulk_remove(*resume)
     assert (unasked.returncode, "There is no terminal to confirm at." in unasked.stderr) == (2, True)
     assert server.audit.stat().st_size == asked
-    shown, code = at_a_terminal(resume, ("to go on:", f"{answer}\n"))
+    shown, code = at_a_terminal(resume, ("n to stop:", f"{answer}\n"))
     assert code == (3 if answer == "yes" else 5), shown
     assert f"Run {only_run(tmp_path).name} of campaign 00001 'Stand-in 1' on 127.0.0.1" in shown
     assert f"{numbers}: 42 rows" in " ".join(shown.split())

@@ -189,7 +189,7 @@ def test_the_language_may_be_a_variable_or_stand_in_a_profile_and_is_english_els
 
 def test_at_a_terminal_the_question_is_polish(server: Running, tmp_path: Path, numbers: Path) -> None:
     words = [word for word in removal(server, tmp_path, numbers, "--max-invalid", "50%", *POLISH) if word != "--yes"]
-    shown, code = at_a_terminal(words, ("aby kontynuować:", "no\n"))
+    shown, code = at_a_terminal(words, ("albo n, aby przerwać:", "no\n"))
     assert code == 5, shown
     assert "Tego nie można cofnąć." in " ".join(shown.split())
     assert "Nie potwierdzono: niczego nie wysłano." in shown
