@@ -238,3 +238,13 @@ def test_a_plan_without_any_number_is_4_as_the_run_would_be(tmp_path: Path, json
 )
 def test_a_share_is_told_as_people_write_it(share: float, told: str) -> None:
     assert percent(share) == told
+
+
+def test_a_wrong_answer_says_what_is_asked_for(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answers = ["maybe", "yes"]
+    monkeypatch.setattr("bulk_remove.console.screen.forget_typed", lambda: None)
+    monkeypatch.setattr("bulk_remove.console.screen.typed_line", lambda: answers.pop(0))
+    assert Screen().confirm_rest(5)
+    assert "That was neither yes nor n." in capsys.readouterr().err

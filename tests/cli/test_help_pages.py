@@ -220,6 +220,7 @@ def test_help_is_a_command_too() -> None:
         (("delete", "x.csv"), "Use: bulk-remove run"),
         (("history",), "Use: bulk-remove runs list"),
         (("rnu", "x.csv"), "Did you mean run?"),
+        (("run", "--file", "x.csv"), "Name the file without a flag: bulk-remove run FILE"),
         (("runs", "lst"), "Did you mean list?"),
         (("x.csv",), "To look at a file first: bulk-remove plan FILE"),
         (("frobnicate",), "Known: check, completion, config"),

@@ -92,6 +92,7 @@ def test_a_run_is_shown_with_settings_and_sources_but_no_number_and_no_secret(
 ) -> None:
     assert bulk_remove(*removal(server, tmp_path, numbers, *BUSY)).returncode == 3
     shown = runs(tmp_path, "show", only_run(tmp_path).name)
+    assert runs(tmp_path, "show").stdout == shown.stdout
     assert shown.returncode == 0, shown.stderr
     for words in (
         f"Input: {numbers}",

@@ -108,9 +108,13 @@ def test_a_nightly_job_replaces_its_own_report_while_the_ledger_of_that_run_is_t
 ) -> None:
     report = tmp_path / "report.csv"
     run = words(server, tmp_path, report, "--report", "html", numbers)
-    for _ in range(3):
+    assert "is replaced" not in bulk_remove(*run).stderr
+    (removed,) = (folder.name for folder in (tmp_path / "state" / "runs").iterdir())
+    for replaced in (removed, "", ""):
         done = bulk_remove(*run)
         assert done.returncode == 0, done.stderr
+        assert f"is the report of run {replaced}" in done.stderr
+        assert "to write that one again: bulk-remove report" in done.stderr
     other = bulk_remove(*("00002" if word == "00001" else word for word in run))
     assert other.returncode == 2
     assert "of another campaign or server" in other.stderr

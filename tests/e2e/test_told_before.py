@@ -74,6 +74,9 @@ def test_at_the_question_all_of_it_is_in_sight(tmp_path: Path, server: Running, 
     assert told not in first
     assert told in again
     assert "had the same content, and every number has its final answer." in " ".join(again.split())
+    # Of several the one is named that removed something, and not the latest one, which found nothing any more.
+    assert bulk_remove(*words, "--yes", env=env).returncode == 0
+    assert told in bulk_remove(*words, "--yes", env=env).stderr
 
 
 def test_a_file_of_another_name_and_a_run_that_was_not_finished_are_told_too(
