@@ -372,7 +372,7 @@ def _envelope(document: Mapping[str, Any]) -> ErrorEnvelope:
 
 
 def _is_envelope(document: Mapping[str, Any]) -> bool:
-    """Tell whether an object is the server's envelope for errors: no key of it can be a number."""
+    """Return whether an object is the server's envelope for errors: no key of it can be a number."""
     return isinstance(document.get("errors"), list) and not any(char.isdigit() for key in document for char in key)
 
 

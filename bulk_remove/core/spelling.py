@@ -63,7 +63,7 @@ def region_of(name: str) -> Region:
 
 
 def is_country_code(digits: str) -> bool:
-    """Tell whether a country, or a service of many, has this code."""
+    """Return whether a country, or a service of many, has this code."""
     from phonenumbers import COUNTRY_CODE_TO_REGION_CODE  # noqa: PLC0415 - as below
 
     return digits[0] != "0" and int(digits) in COUNTRY_CODE_TO_REGION_CODE
@@ -71,7 +71,7 @@ def is_country_code(digits: str) -> bool:
 
 @lru_cache(maxsize=1024)
 def is_name_of(region: str, text: str) -> bool:
-    """Tell whether a text in capital letters names the region: two or three letters, or its name in any language."""
+    """Return whether a text in capital letters names the region: two or three letters, or its name in any language."""
     if len(text) == _LETTERS_OF_A_REGION:
         return text == region.upper()
     from phonenumbers.geodata.locale import LOCALE_DATA  # noqa: PLC0415 - a third of a second, seldom needed
@@ -110,7 +110,7 @@ def problem_in_plan(digits: str, *, certain: bool) -> str:
 
 
 def is_subscriber(digits: str) -> bool:
-    """Tell whether digits that begin with their country code are certainly a telephone's number."""
+    """Return whether digits that begin with their country code are certainly a telephone's number."""
     from phonenumbers import PhoneNumberType, number_type, parse  # noqa: PLC0415 - as above
 
     telephones = {
@@ -335,6 +335,6 @@ def misspelling(text: str) -> str:
 
 
 def _behind_country_code(text: str) -> bool:
-    """Tell whether the only dot stands between the country code and the number, as registrars of domains write it."""
+    """Return whether the only dot stands between the country code and the number, as registrars of domains write it."""
     found = _REGISTRARS.fullmatch(text)
     return found is not None and is_country_code(found[1])

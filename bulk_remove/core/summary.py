@@ -259,7 +259,7 @@ _FIRST = {
 
 
 def resumable(by_status: Mapping[Status, int]) -> bool:
-    """Tell whether a later session could bring more numbers to an answer."""
+    """Return whether a later session could bring more numbers to an answer."""
     return any(by_status.get(status, 0) for status in RESUMED)
 
 
@@ -398,7 +398,7 @@ class FilePlace(StrEnum):
 
 
 def is_passing(name: str) -> bool:
-    """Tell whether a file's name says that it is only passing: half-written, hidden, or an editor's own."""
+    """Return whether a file's name says that it is only passing: half-written, hidden, or an editor's own."""
     small = name.lower()
     return small.startswith(_PASSING_STARTS) or small.endswith(_PASSING_ENDS) or small in _LITTER
 
@@ -413,7 +413,7 @@ def place_of(code: ExitCode, resumable: int, nights: int) -> FilePlace:
 
 
 def ends_the_night(code: ExitCode, *, one_campaign: bool) -> bool:
-    """Tell whether the files that follow would end in the same way, or must not be started."""
+    """Return whether the files that follow would end in the same way, or must not be started."""
     return code not in _NEXT_FILE_ANYWAY and (code is not ExitCode.REFUSED or one_campaign)
 
 

@@ -171,7 +171,7 @@ def _is_notices(text: str) -> bool:
 
 
 def may_repeat(text: bytes, document: Mapping[str, Any]) -> bool:
-    """Tell whether a key may stand twice in this object of lists of objects; False is certain."""
+    """Return whether a key may stand twice in this object of lists of objects; False is certain."""
     try:
         keys = sum(map(len, chain.from_iterable(document.values())))
     except TypeError:  # some value is not a list of objects
@@ -276,7 +276,7 @@ def plain_verdicts(values: Sequence[Any]) -> Plain | None:
 
 
 def _are_documented(statuses: list[str], codes: list[object], kinds: Collection[str]) -> bool:
-    """Tell whether each `http_status` agrees with its status; the usual ones are looked at all at once."""
+    """Return whether each `http_status` agrees with its status; the usual ones are looked at all at once."""
     if len(kinds) == 1 and codes.count(_USUAL[statuses[0]]) == len(codes):
         return True
     if codes == [_USUAL[status] for status in statuses]:
@@ -365,7 +365,7 @@ def _without_status(entry: Mapping[str, object]) -> Verdict:
 
 
 def _agree(http_status: object, status: str) -> bool:
-    """Tell whether an entry's two statuses say the same; an `http_status` that is not there says nothing else."""
+    """Return whether an entry's two statuses say the same; an `http_status` that is not there says nothing else."""
     if http_status is None or http_status == _USUAL[status]:
         return True
     code = _whole(http_status)

@@ -59,7 +59,7 @@ class ShortRows:
         self._ended, self._shorter = (0, 0), (0, 0)  # how many rows, and the first of them
 
     def may_be_in(self, text: TextFile) -> bool:
-        """Tell whether a file without quotes has a line with too few separators, as far as its shapes are known."""
+        """Return whether a file without quotes has a line with too few separators, as far as its shapes are known."""
         shapes = text.looked_over.shapes
         if shapes is None or not text.is_utf8:
             return True
@@ -96,7 +96,7 @@ class ShortRows:
             self._shorter = self._shorter[0] + 1, self._shorter[1] or row
 
     def _may_have_shifted(self, cells: Sequence[str]) -> bool:
-        """Tell whether a cell in front of the row's end may be missing, the phone number another cell."""
+        """Return whether a cell in front of the row's end may be missing, the phone number another cell."""
         shapes = [_shape(cell) for cell in cells]
         phone = self._phone
         for place, (cell, shape, known) in enumerate(zip(cells, shapes, self._shapes, strict=False)):

@@ -94,7 +94,7 @@ def _left_out(folder: Path) -> str:
 
 
 def is_readable(path: Path) -> bool:
-    """Tell whether a file's name is that of a kind that is read."""
+    """Return whether a file's name is that of a kind that is read."""
     suffixes = [suffix.lower() for suffix in path.suffixes]
     if path.name.startswith((".", "~$")) or not suffixes:  # hidden, or the mark of a workbook that Excel has open
         return False

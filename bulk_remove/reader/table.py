@@ -447,7 +447,7 @@ def _below_titles(name: str, cuts: Sequence[Cut], options: ReadOptions) -> Headi
 
 
 def _is_certain(name: str, cut: Cut, number: int, options: ReadOptions) -> bool:
-    """Tell whether the heading is certainly in that row: named, without numbers, fuller than what is above it."""
+    """Return whether the heading is certainly in that row: named, without numbers, fuller than what is above it."""
     names = cut.at(number)
     if not may_be_header(names, options.column) or any(map(_may_be_number, names)):
         return False
