@@ -226,9 +226,8 @@ STRONG_NAMES = frozenset(_STRONG.split())
 """Folded names that mean a phone number: in English and Polish, and those of exports in neighbouring languages."""
 
 _WEAK = "numer numery nr number numbers num no nummer kontakt contact"
-WEAK_NAMES = frozenset(
-    _WEAK.split()
-)  # folded names that may mean a phone number, but also an order or a customer number
+WEAK_NAMES = frozenset(_WEAK.split())
+"""Folded names that may mean a phone number, but also an order or a customer number."""
 
 # Parts of a folded name of a column or a sheet, in one word or in several.
 _OF_REMOVAL = re.compile(

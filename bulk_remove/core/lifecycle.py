@@ -223,7 +223,7 @@ def asked_anew(state: NumberState, *, other_forms: bool = False) -> NumberState:
 
 
 def explain(state: NumberState) -> str:
-    """Return the report's `detail`: what was said of the number, else what its status means where that is not plain."""
+    """Return the report's `detail`: the sentence about the number, else an explanation of its status if needed."""
     detail = state.detail or _meaning(state)
     call = GONE_MEANWHILE if state.phase == Phase.NOT_EXIST and gone_meanwhile(state) else ""
     doubt = ""

@@ -20,7 +20,7 @@ Ids = RecordId | tuple[RecordId, ...]  # one id without a tuple, since most numb
 
 
 class Kind(Protocol):
-    """What can be kept once: a named tuple whose `record_ids` are kept apart, and empty in the kind itself."""
+    """A named tuple that is kept once; its `record_ids` are empty, because they are kept elsewhere."""
 
     @property
     def record_ids(self) -> tuple[RecordId, ...]: ...  # noqa: D102 - the name says it
@@ -35,7 +35,7 @@ B = TypeVar("B", bound=Kind)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Alike(Sequence[K], Generic[K]):
-    """A sequence of values: the i-th is `kinds[which[i]]` with the record ids `ids[i]`; no `ids` when none has any."""
+    """A sequence of values: the i-th is `kinds[which[i]]` with the record ids `ids[i]`; `ids` may be None."""
 
     kinds: tuple[K, ...]
     which: Sequence[int]
@@ -283,9 +283,7 @@ class Source:
     campaign_column: int | None = None
     code_column: int | None = None
     notes: tuple[str, ...] = ()  # sentences for the operator
-    beside: tuple[
-        int, ...
-    ] = ()  # other columns that are read: those of conditions, and those that may say which rows are meant
+    beside: tuple[int, ...] = ()  # other columns to read: for conditions, or because they may say which rows are meant
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,9 +299,7 @@ class RowBlock:
     codes: Sequence[str] = ()  # the cells with country or area codes
     shown: Mapping[int, str] = field(default_factory=dict)  # by index, what a spreadsheet shows instead of the cell
     beside: Sequence[Sequence[str]] = ()  # the columns that `Source.beside` names
-    titles: Mapping[int, str] = field(
-        default_factory=dict
-    )  # by index, the only text of a row that looks like a table's title
+    titles: Mapping[int, str] = field(default_factory=dict)  # by index, the only text of a row, if it is like a title
 
 
 class NumberedBlock(NamedTuple):

@@ -232,7 +232,7 @@ class Normaliser:
         return formed if self._reads_back(digits, formed) else Normalised("", _AMBIGUOUS)
 
     def _has_extension(self, digits: str, last: int) -> bool:
-        """Return whether digits from the country code on are a number only without their last group of so many digits."""
+        """Return whether digits from the country code on are a number only without their last group, `last` digits."""
         front = digits[:-last]
         return (
             last <= _MOST_EXTENSION_DIGITS < len(front)
@@ -275,7 +275,7 @@ class Normaliser:
         return several or self._may_go_on(sizes) or self._ends_local(sizes)
 
     def _may_go_on(self, sizes: Sequence[int]) -> bool:
-        """Return whether groups of so many digits may be a number with its code, or one without and a group more."""
+        """Return whether groups of these sizes may be a number with its code, or one without and another group."""
         lead, *rest = sizes
         total = sum(sizes) - len(self._region.country_code)
         if total not in self._region.full_lengths or total not in accumulate(sizes):

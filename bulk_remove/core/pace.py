@@ -126,15 +126,15 @@ KNOCK_FIRST_US, KNOCK_MAX_US = SECOND_US // 2, 60 * SECOND_US
 SHUT_OUT_US, SHUT_OUT_REQUESTS, LONG_WAIT_US = 2 * SECOND_US, 4, 10 * SECOND_US
 """Shut out means to wait so long, and the time of so many requests; a long wait may mean a used-up budget."""
 SLOWER_US, CYCLE_MAX_US = 10 * SECOND_US, 60 * SECOND_US
-"""A probe gets slower by one for each so many microseconds between two times shut out."""
+"""A probe is slower by this factor: the time between two shut-outs, in units of `SLOWER_US`."""
 SIGNS = 6
 """So many refusals in a row, each at a lower rate than the one before, distinguish noise from a limit."""
 RARER, CHANGED = 2.5, 4.0
 """The gaps may grow or shrink by these factors from their first half to the second."""
 CHANCE, ENOUGH_FIRST, ENOUGH_MAX = 1 / 50, 60, 500
-"""By chance, a gap that ends the row is this rare; the gap has at least and at most so many requests."""
+"""The chance that a gap without refusals is only luck, and the default and the most of its requests."""
 DEEP_ENOUGH, DEEPEST, OFTEN = 0.7, 0.5, 6
-"""Refusals may be noise down to this share of the rate; below the second share only frequent ones lower it."""
+"""Refusals may be noise down to the first share of the rate; only frequent ones lower it below the second."""
 NOISE_MOST, NOISE_LASTS = 1 / 5, 300
 """More than this share of refusals is always a limit; after so many refusals the noise is checked again."""
 TOLERATED, CREDIT_MOST = 2.5, 8.0
@@ -202,7 +202,7 @@ def rate_at(rate: Rate, now_us: int) -> float:
 
 
 def borne_at(rate: Rate, now_us: int) -> float | None:
-    """Return the rate that the server accepts, what a probe adds left out; None before enough has left to say."""
+    """Return the rate that the server accepts, without a probe's addition; None while it is unknown."""
     if rate.knock_us or rate.taken < TELLING:
         return None
     return rate_at(rate, now_us) if rate.seeking else min(rate.ceiling, rate.base)
@@ -221,7 +221,7 @@ def idled(rate: Rate, idle_us: int) -> Rate:
 
 
 def recapped(rate: Rate, ceiling: float, now_us: int) -> Rate:
-    """Keep to another ceiling from now on. What lay above the old one was never tried: it is climbed to from there."""
+    """Use another limit from now on. The rate climbs from the old limit: nothing above it was ever tried."""
     if rate_at(rate, now_us) < rate.ceiling:
         return rate._replace(ceiling=ceiling)
     base = rate.ceiling if rate.seeking else rate.base  # a measured rate is known to be accepted
@@ -260,7 +260,7 @@ def accepted(rate: Rate, departed_us: int, later: int, now_us: int) -> Rate:
 
 
 def refused(rate: Rate, departed_us: int, later: int, now_us: int, pause_us: int = 0) -> Rate:
-    """Slow down at once, unless it is noise. `pause_us` is how long the server asked to wait, 0 if it did not say."""
+    """Slow down at once, unless it is noise. `pause_us` is the wait that the server asked for, or 0."""
     rate = rate._replace(taken=rate.taken - 1)
     if departed_us < rate.dropped_us:
         return rate
