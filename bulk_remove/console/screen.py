@@ -80,7 +80,7 @@ def source_lines(plan: SourcePlan) -> Iterator[str]:
         invalid=plan.invalid,
         empty=plan.empty,
     )
-    yield phrase("{told}, {count:,} left out", told=told, count=plan.left_out) if plan.left_out else told
+    yield phrase("{found}, {count:,} left out", found=told, count=plan.left_out) if plan.left_out else told
     if plan.kept:
         yield counted(
             plan.kept,
@@ -155,9 +155,9 @@ def form_lines(plan: Plan, forms: Forms, region: str) -> Iterator[str]:
     for campaign in plan.campaigns[:_SHOWN_CAMPAIGNS]:
         if campaign.held:
             yield phrase(
-                "campaign {campaign} holds numbers as {told}",
+                "campaign {campaign} holds numbers as {forms}",
                 campaign=campaign.campaign,
-                told=told_forms(campaign.held, region),
+                forms=told_forms(campaign.held, region),
             )
         elif campaign.confirmed:
             yield phrase("campaign {campaign} holds no records", campaign=campaign.campaign)
@@ -174,11 +174,11 @@ def form_lines(plan: Plan, forms: Forms, region: str) -> Iterator[str]:
         else phrase("numbers are asked for as they are")
     )
     if not plan.confirmed:
-        yield phrase("{told}, which is a guess: if none is found, that proves nothing", told=told)
+        yield phrase("{asked}, which is a guess: if none is found, that proves nothing", asked=told)
     elif any(campaign.held for campaign in plan.campaigns):
         yield told
     else:
-        yield phrase("{told}, which is a guess", told=told)
+        yield phrase("{asked}, which is a guess", asked=told)
 
 
 def form_warnings(plan: Plan, forms: Forms, region: str) -> Iterator[str]:
@@ -189,9 +189,9 @@ def form_warnings(plan: Plan, forms: Forms, region: str) -> Iterator[str]:
             continue
         also_try = [*forms.also_try, *(form for form in AlsoTry if form in unasked)]
         found = phrase(
-            "Campaign {campaign} holds numbers that are not asked for as they are written there: {told}.",
+            "Campaign {campaign} holds numbers in forms that are not asked for: {forms}.",
             campaign=campaign.campaign,
-            told=told_forms(unasked, region, campaign.held),
+            forms=told_forms(unasked, region, campaign.held),
         )
         yield (
             phrase(
@@ -222,7 +222,7 @@ def when_lines(hours: Sequence[str], until: datetime | None, now: datetime) -> I
 def when_notes(windows: Sequence[Window], until: datetime | None, now: datetime) -> Iterator[str]:
     """Yield possible surprises in when numbers are removed."""
     if until is not None and until.date() > now.date() and until - now < timedelta(days=1):
-        yield phrase("{until} is over for today: --until means tomorrow.", until=f"{until:%H:%M}")
+        yield phrase("It is past {until} today, so --until means tomorrow.", until=f"{until:%H:%M}")
     opens = next_opening(windows, now)
     if opens == now:
         return
@@ -495,7 +495,7 @@ class Screen:
             told = joined(
                 ", ", (phrase("{count:,} x {kind}", count=faults[kind], kind=ours(kind)) for kind in sorted(faults))
             )
-            self.tell(phrase("  Requests without verdicts: {told}.", told=told))
+            self.tell(phrase("  Requests without verdicts: {faults}.", faults=told))
         if strangers:
             told = counted(
                 strangers,

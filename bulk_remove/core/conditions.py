@@ -71,7 +71,7 @@ class Condition:
         column, sign, value = text.partition("=")
         if sign and (_OPERATOR.search(unicodedata.normalize("NFKC", column)) or _OTHER_THAN.match(value)):
             raise UsageError(
-                "--where is '{text}', but only COLUMN=VALUE is understood.",
+                "--where is '{text}', but it only accepts COLUMN=VALUE.",
                 "Give the value of the rows that are meant, as zgoda=NIE, or with the column's place: 3=NIE.",
                 text=harmless(text),
             )
@@ -166,12 +166,12 @@ class CellCounts:
         counts = [*counts[:shown], *([(phrase("something else"), more)] if more else [])]
         told = joined(", ", (phrase("{count:,} x {value}", count=count, value=value) for value, count in counts))
         if chosen:
-            return phrase("Column '{name}' may say which rows are meant: {told}.", name=harmless(name), told=told)
+            return phrase("Column '{name}' may say which rows are meant: {counts}.", name=harmless(name), counts=told)
         return phrase(
-            "Column '{name}' may say which rows are meant: {told}. All rows are taken; --where COLUMN=VALUE takes only "
-            "some.",
+            "Column '{name}' may say which rows are meant: {counts}. All rows are used; to use only some, add --where "
+            "COLUMN=VALUE.",
             name=harmless(name),
-            told=told,
+            counts=told,
         )
 
 

@@ -111,7 +111,9 @@ def check_limits(to_send: Mapping[str, int], limits: Limits, known: Known) -> No
     told = joined("; ", (breach.sentence for breach in breaches[:_SHOWN_BREACHES]))
     left = len(breaches) - _SHOWN_BREACHES
     more = phrase("; and {left:,} more of this kind", left=left) if left > 0 else ""
-    raise GuardStop(phrase("{told}{more}. Nothing was sent.", told=told, more=more), joined(" ", _steps(breaches)))
+    raise GuardStop(
+        phrase("{breaches}{more}. Nothing was sent.", breaches=told, more=more), joined(" ", _steps(breaches))
+    )
 
 
 def _steps(breaches: Sequence[_Breach]) -> Iterator[str]:
@@ -162,11 +164,11 @@ def _share_breach(campaign: str, count: int, max_share: float, records: int | No
         return
     if records is None:
         told = phrase(
-            "how many records campaign {campaign} holds is not known, so --max-share {share:g}%",
+            "the record count of campaign {campaign} is not known, so --max-share {share:g}%",
             campaign=campaign,
             share=100 * max_share,
         )
-        yield _Breach(phrase("{told} cannot be checked", told=told), "--max-share", checked=False)
+        yield _Breach(phrase("{limit} cannot be checked", limit=told), "--max-share", checked=False)
     elif not records or count / records > max_share:
         told = counted(
             count,
@@ -176,7 +178,7 @@ def _share_breach(campaign: str, count: int, max_share: float, records: int | No
             records=counted(records, "the {count:,} record", "the {count:,} records"),
             campaign=campaign,
         )
-        yield _Breach(phrase("{told}; the limit is {share:g}%", told=told, share=100 * max_share), "--max-share")
+        yield _Breach(phrase("{found}; the limit is {share:g}%", found=told, share=100 * max_share), "--max-share")
 
 
 def emptied(to_send: Mapping[str, int], known: Known) -> Iterator[str]:

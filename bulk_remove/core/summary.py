@@ -317,19 +317,19 @@ def about_a_guess(run_id: str, nothing: NoneFound, held: Held, forms: Forms, reg
     unasked = forms.unasked(held)
     if unasked and {*unasked} == {Rest.OTHERWISE}:
         return Advice(
-            phrase("{told} Look for them in the panel: no form finds numbers that are written so.", told=told)
+            phrase("{guess} Look for them in the panel: no form finds numbers written like this.", guess=told)
         )
     others = [form for form in AlsoTry if form in unasked] or [form for form in AlsoTry if form not in forms.asked]
     if not others:
         return Advice(
-            phrase("{told} Give the API user the permission to list records, then look again.", told=told),
+            phrase("{guess} Give the API user the permission to list records, then look again.", guess=told),
             f"bulk-remove rerun {run_id} --number-format auto",
         )
     words = [] if forms.asked else [f"--number-format {NumberFormat.NATIONAL}"]
     also_try = [*forms.also_try, *(form for form in others if forms.asked or form is not AlsoTry.NATIONAL)]
     words += [f"--also-try {','.join(also_try)}"] if also_try else []
     return Advice(
-        phrase("{told} Ask for them in other forms, too.", told=told),
+        phrase("{guess} Ask for them in other forms, too.", guess=told),
         f"bulk-remove rerun {run_id} {' '.join(words)}",
     )
 
@@ -350,7 +350,7 @@ def _found_none(nothing: NoneFound, forms: Forms, region: str) -> Phrase:
 
 def _why_a_guess(held: Held, forms: Forms, region: str) -> Phrase:
     if forms.unasked(held):
-        return phrase("That proves nothing: its records hold numbers as {told}.", told=told_forms(held, region))
+        return phrase("That proves nothing: its records hold numbers as {forms}.", forms=told_forms(held, region))
     if forms.confirmed_by(held):
         return phrase("That proves nothing: its list of records does not show how additional numbers are written.")
     return phrase("That proves nothing: its records did not show how it holds its numbers.")

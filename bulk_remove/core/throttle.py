@@ -283,11 +283,11 @@ def pressed(steering: Steering, key: Key) -> tuple[Steering, str]:
     steps = ladder(steering.given)
     step = steps.index(steering.ceilings) + (1 if key is Key.FASTER else -1)
     if step == len(steps):
-        return steering, phrase("Not above what was given: {told}.", told=_told(steering.ceilings))
+        return steering, phrase("Already at the given limit: {limits}.", limits=_told(steering.ceilings))
     if step < 0:
-        return steering, phrase("This is the slowest: {told}. p pauses.", told=_told(steering.ceilings))
-    answer = "Faster: {told}." if key is Key.FASTER else "Slower: {told}."
-    return replace(steering, ceilings=steps[step]), phrase(answer, told=_told(steps[step]))
+        return steering, phrase("Already at the slowest: {limits}. p pauses.", limits=_told(steering.ceilings))
+    answer = "Faster: {limits}." if key is Key.FASTER else "Slower: {limits}."
+    return replace(steering, ceilings=steps[step]), phrase(answer, limits=_told(steps[step]))
 
 
 def _told(ceilings: Ceilings) -> str:

@@ -48,8 +48,8 @@ class Spool:
             size_bytes += len(piece)
             if size_bytes > most_bytes:
                 raise InputError(
-                    "{name} holds more than {most_bytes:,} bytes, which is more than its size lets expect.",
-                    "Check where it comes from; if it is what it should be, unpack it into a file and give that.",
+                    "{name} holds more than {most_bytes:,} bytes, too many for a file of its size.",
+                    "Check where it comes from. If it is right, unpack it, and give the unpacked file.",
                     name=name,
                     most_bytes=most_bytes,
                 )
@@ -62,7 +62,7 @@ class Spool:
             write(*piece)
         except OSError as error:
             raise StorageError(
-                "The input cannot be set aside in a temporary file: {problem}.",
+                "The input cannot be copied to a temporary file: {problem}.",
                 "Make room on that disk or name another with --state-dir, or unpack the input into a file and give "
                 "that.",
                 problem=error.strerror,
@@ -272,7 +272,7 @@ def check_unchanged(path: str, file: BinaryIO, before: Fingerprint) -> None:
     if fingerprint(file) != before:
         raise InputError(
             "{path} changed while it was read.",
-            "Wait until it is written whole, then start again.",
+            "Wait until the file is complete, then start again.",
             path=harmless(path),
         )
 

@@ -440,7 +440,7 @@ def _below_titles(name: str, cuts: Sequence[Cut], options: ReadOptions) -> Headi
         if found:
             heading = _at(name, best(found)[0], number, options)
             note = phrase(
-                "The names of the columns stand in row {number}; what stands above it was not read as rows.",
+                "The column names are in row {number}; the rows above it were skipped.",
                 number=number,
             )
             return replace(heading, notes=(note, *heading.notes))

@@ -336,7 +336,7 @@ def _utf16(looked_over: LookedOver) -> str | None:
 def _not_in(name: str, encoding: str, line: int) -> InputError:
     return InputError(
         "{name} has bytes that are not text in {encoding} (line {line}).",
-        "Name the encoding that it is in with --encoding, or save it as UTF-8; in Excel, File > Save as > CSV UTF-8.",
+        "Give its encoding with --encoding, or save it as UTF-8; in Excel, File > Save as > CSV UTF-8.",
         name=name,
         encoding=encoding,
         line=line,

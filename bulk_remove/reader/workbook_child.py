@@ -105,7 +105,7 @@ def _is_something_else(given: GivenWorkbook, found: str) -> InputError:
             expected=phrase("its name says") if given.kind else phrase("is read"),
             kind=ours(_NAMES.get(found, found)),
         ),
-        phrase("Give it the name that it should have, ending in {found}.", found=found)
+        phrase("Rename it so that its name ends in {found}.", found=found)
         if found in _NAMES
         else "Open it in the program that it belongs to and save it as an Excel workbook (.xlsx) or as CSV.",
     )
@@ -201,7 +201,7 @@ def answers(given: GivenWorkbook, requests: BinaryIO) -> Iterator[bytes]:
         yield _refusal(
             InputError(
                 "{path} is damaged, or not a workbook.",
-                "Check that it was copied or downloaded whole; else open it in Excel and save it again as .xlsx.",
+                "Check that it was copied completely; if so, open it in Excel and save it again as .xlsx.",
                 path=given.path,
             )
         )
