@@ -289,7 +289,7 @@ def check_within_limits(plan: Plan, known: Known) -> None:
 def check_answer(answer: object) -> None:
     """Check what a program answered to a plan: only True approves it."""
     if answer is False:
-        raise GuardStop("The plan was not approved: nothing was sent.", "Look at the plan that approve was given.")
+        raise GuardStop("The plan was not approved: nothing was sent.", "Check the plan that was passed to approve.")
     if answer is not True:
         raise TypeError(f"approve must return True or False, not {type(answer).__name__}; nothing was sent")
 

@@ -111,7 +111,7 @@ def expands_too_far(path: str, most_bytes: int) -> InputError:
     """Return the error for a workbook that expands to more than that."""
     return InputError(
         "{path} would expand to more than {size} MB; a list of numbers does not.",
-        "Delete what is not needed, or save the sheet with the numbers as CSV.",
+        "Delete all other sheets and columns, or save the sheet with the numbers as CSV.",
         path=path,
         size=most_bytes >> 20,
     )

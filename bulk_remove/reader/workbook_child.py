@@ -209,7 +209,7 @@ def answers(given: GivenWorkbook, requests: BinaryIO) -> Iterator[bytes]:
         yield _refusal(
             InputError(
                 "{path} takes more than {size} MB of memory to read; a list of numbers does not.",
-                "Delete what is not needed, or save the sheet with the numbers as CSV.",
+                "Delete all other sheets and columns, or save the sheet with the numbers as CSV.",
                 path=given.path,
                 size=given.most_bytes >> 20,
             )
