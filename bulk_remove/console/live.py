@@ -1,6 +1,6 @@
-"""The progress: redrawn in place on a terminal, a plain line now and then without one or on a dumb one.
+"""The progress: redrawn in place on a terminal; elsewhere, or on a dumb terminal, a plain line now and then.
 
-All text leaves the program through `Outlet`. Its stream may be closed, be full or know few letters; nothing fails then.
+All output goes through `Outlet`. Its stream may be closed, full or limited to few letters; nothing fails then.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ _LINE_EVERY_S = 10.0
 
 
 def moment_of(moment_s: float) -> str:
-    """Return a later moment (Unix seconds) as a clock on the wall shows it here."""
+    """Return a later moment (Unix seconds) in local time."""
     return told_moment(datetime.fromtimestamp(moment_s), datetime.now())  # noqa: DTZ005, DTZ006 - local time is meant
 
 
@@ -41,7 +41,7 @@ class Live:
 
     @contextmanager
     def reading(self) -> Iterator[Callable[[int], None]]:
-        """Show how many rows have been read; gives the function to tell."""
+        """Show how many rows have been read; yields the function that takes the count."""
         if not self._redraws:
             yield lambda _: None
             return
@@ -54,7 +54,7 @@ class Live:
     async def sending(
         self, numbers: int, rate: float, give_up_after_s: float, snapshot: Callable[[], Snapshot]
     ) -> AsyncIterator[None]:
-        """Show the sending of so many numbers; `rate` is the limit in requests a second."""
+        """Show the progress of so many numbers; `rate` is the limit in requests a second."""
         scene = Scene(numbers, rate, give_up_after_s, keys=self._redraws)
         show = self._redrawing if self._redraws else self._lines
         task = asyncio.create_task(show(scene, snapshot))
@@ -82,13 +82,13 @@ class Live:
             now = snapshot()
             scene.look(now)
             facts = scene.facts()
-            if now.opens_s is None or facts != shown:  # a night that waits all day says so once
+            if now.opens_s is None or facts != shown:  # a run that waits all day says so once
                 self._console.print(Text(", ".join(map(translated, facts))))
             shown = facts
 
 
 class Scene:
-    """The latest snapshot and the speeds that follow from the last half minute."""
+    """The latest snapshot and the speeds of the last half minute."""
 
     def __init__(self, numbers: int, rate: float, give_up_after_s: float, *, keys: bool) -> None:
         self._keys = keys
@@ -101,7 +101,7 @@ class Scene:
         self._requests: deque[tuple[float, int]] = deque()
 
     def look(self, now: Snapshot) -> None:
-        """Take in a snapshot."""
+        """Add a snapshot."""
         self._now = now
         moment_s = time.monotonic()
         for samples, count in (
@@ -109,7 +109,7 @@ class Scene:
             (self._asked, self._numbers - now.unsent),
             (self._requests, now.requests),
         ):
-            if now.paused_for_s is not None or now.opens_s is not None:  # what is held has no speed
+            if now.paused_for_s is not None or now.opens_s is not None:  # a run on hold has no speed
                 samples.clear()
                 continue
             samples.append((moment_s, count))
@@ -117,7 +117,7 @@ class Scene:
                 samples.popleft()
 
     def facts(self) -> list[str]:
-        """Return what is worth telling, most important first."""
+        """Return the facts to show, most important first."""
         return [*self._counts(), *self._course()]
 
     def _counts(self) -> list[str]:
@@ -131,7 +131,7 @@ class Scene:
                 "{settled:,} of {count:,} number ({percent}%)",
                 "{settled:,} of {count:,} numbers ({percent}%)",
                 settled=now.settled,
-                percent=100 * now.settled // max(1, self._numbers),  # rounded down: 100% is all of them
+                percent=100 * now.settled // max(1, self._numbers),  # rounded down: 100% means all of them
             ),
             phrase("{removed:,} removed", removed=removed),
             phrase("{absent:,} not there", absent=absent),
@@ -160,12 +160,12 @@ class Scene:
 
     def _pace(self) -> str:
         below = phrase(", pace {rate:,.10g}", rate=rounded(self._now.rate)) if self._now.rate < self._rate else ""
-        # Of few samples the first and the last request count for too short a time; the limit is never exceeded.
+        # With few samples, the first and last request count for too short a time; the limit is never exceeded.
         sent = min(self._rate, speed(self._requests))
         return phrase("{sent:.1f} requests/s (limit {rate:g}{below})", sent=sent, rate=self._rate, below=below)
 
     def _standstill(self) -> str:
-        """Say why nothing, or next to nothing, is sent; empty where that is not so."""
+        """Say why no requests, or only probes, are sent; empty if requests are sent."""
         now = self._now
         finishing = phrase(", {under_way} under way", under_way=now.under_way) if now.under_way else ""
         if now.paused_for_s is not None:
@@ -204,7 +204,7 @@ class Scene:
                 return "time left not known yet"
             if not now.waiting:
                 return phrase("about {left} left", left=duration(left_s))
-            # How long people talk nobody knows: it takes at least until the first of them is asked for again.
+            # Nobody knows how long calls last: it takes at least until the first of them is asked for again.
             left = duration(max(left_s, now.due_in_s or 0.0))
             return phrase("at least {left} left, with the numbers in a call", left=left)
         if now.waiting and now.due_in_s is not None and now.due_in_s <= 0.0:
@@ -224,7 +224,7 @@ class Scene:
         return phrase("finishing")
 
     def picture(self) -> Table:
-        """Return the progress as it stands on a terminal."""
+        """Return the progress for a terminal."""
         picture = Table.grid()
         bar = ProgressBar(
             max(1, self._numbers),
@@ -241,7 +241,7 @@ class Scene:
 
 
 class Outlet(io.TextIOBase):
-    """A standard stream that never fails: once it takes no more, what is printed is lost, and the run goes on."""
+    """A standard stream that never fails: once it accepts no more, output is lost and the run continues."""
 
     def __init__(self, stream: IO[str] | None) -> None:
         self._stream = stream
@@ -250,7 +250,7 @@ class Outlet(io.TextIOBase):
 
     @property
     def encoding(self) -> str:  # type: ignore[override]  # the standard library's own streams make it a property too
-        """The stream's encoding: what is drawn depends on it."""
+        """The stream's encoding, which decides about drawing characters."""
         return getattr(self._stream, "encoding", None) or "utf-8"
 
     @property
@@ -258,17 +258,17 @@ class Outlet(io.TextIOBase):
         return None if self._stream is None or self._stream.closed else self._stream
 
     def isatty(self) -> bool:
-        """Whether a person looks at it."""
+        """Whether the stream is a terminal."""
         return self._open is not None and self._open.isatty()
 
     def fileno(self) -> int:
-        """Return the stream's descriptor. Raises OSError where it has none."""
+        """Return the stream's descriptor. Raises OSError if it has none."""
         if self._open is None:
             raise io.UnsupportedOperation
         return self._open.fileno()
 
     def write(self, text: str) -> int:
-        """Write as much as the stream takes; returns the length of the text."""
+        """Write as much as the stream accepts; returns the length of the text."""
         if (stream := self._open) is not None:
             try:
                 stream.write(text)
@@ -277,7 +277,7 @@ class Outlet(io.TextIOBase):
         return len(text)
 
     def flush(self) -> None:
-        """Pass on what was written."""
+        """Pass on the written text."""
         if (stream := self._open) is not None:
             try:
                 stream.flush()
@@ -285,14 +285,14 @@ class Outlet(io.TextIOBase):
                 self._give_up(stream)
 
     def _give_up(self, stream: IO[str]) -> None:
-        """Write nothing more, and let what the stream still holds go nowhere."""
+        """Stop writing, and discard the text that the stream still holds."""
         self._stream = None
-        with suppress(OSError):  # a stream without a descriptor holds nothing back
+        with suppress(OSError):  # a stream without a descriptor holds no text
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, stream.fileno())
             os.close(nowhere)
 
 
 def outlet(stream: IO[str] | None) -> IO[str]:
-    """Return an Outlet as Rich wants it, which asks for less of a file than its annotation does."""
+    """Return an Outlet with Rich's type for files; Rich uses less of a file than its annotation says."""
     return cast("IO[str]", Outlet(stream))

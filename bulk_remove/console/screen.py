@@ -1,6 +1,6 @@
-"""The plan, the question before the first DELETE, the summary, the errors.
+"""Shows the plan, the question before the first DELETE, the summary and errors.
 
-A plan shows each source and what was made of it, then what would be sent.
+A plan shows each source with its result, then what would be sent.
 """
 
 import io
@@ -43,7 +43,7 @@ _LEAST_PERCENT = 0.01
 
 
 def percent(share: float) -> Phrase:
-    """Return a share of 1 in percent: as precise as it is small, and 100% for neither less nor more."""
+    """Return a share of 1 in percent: small shares with more decimals, and 100% only for exactly all."""
     value = 100 * share
     if 0 < value < _LEAST_PERCENT:
         return phrase("under {least:g}%", least=_LEAST_PERCENT)
@@ -51,7 +51,7 @@ def percent(share: float) -> Phrase:
 
 
 class Figures:
-    """A table of a name, a figure and a word on it, in the operator's language."""
+    """A table of names, figures and words in the operator's language."""
 
     def __init__(self) -> None:
         self.drawn = Table.grid(padding=(0, 2))
@@ -60,13 +60,13 @@ class Figures:
         self.drawn.add_column(style="dim")
 
     def add(self, name: str, figure: int | None, word: str = "") -> None:
-        """Add a line; without a figure its place stays empty."""
+        """Add a line; None leaves the figure's place empty."""
         told = "" if figure is None else say("{figure:,}", figure=figure)
         self.drawn.add_row(*(Text(one_line(text)) for text in (translated(name), told, translated(word))))
 
 
 def source_lines(plan: SourcePlan) -> Iterator[str]:
-    """Yield what was found in a source and what becomes of its rows; samples are masked already."""
+    """Yield the content of a source and the results of its rows; samples are masked already."""
     source = plan.source
     yield phrase("{file}: {how}; {columns}", file=harmless(source.file), how=_written(source), columns=_columns(source))
     for note in (*source.notes, *plan.notes):
@@ -80,7 +80,7 @@ def source_lines(plan: SourcePlan) -> Iterator[str]:
         invalid=plan.invalid,
         empty=plan.empty,
     )
-    yield phrase("{told}, {count:,} left out", told=told, count=plan.left_out) if plan.left_out else told
+    yield phrase("{found}, {count:,} left out", found=told, count=plan.left_out) if plan.left_out else told
     if plan.kept:
         yield counted(
             plan.kept,
@@ -103,7 +103,7 @@ def source_lines(plan: SourcePlan) -> Iterator[str]:
 
 
 def keep_lines(keep: Keep) -> Iterator[str]:
-    """Yield what the lists of numbers are that must never be removed."""
+    """Yield the lists of numbers that must never be removed."""
     for each in keep.lists:
         yield counted(
             each.numbers,
@@ -153,13 +153,13 @@ def _columns(source: Source) -> str:
 
 
 def form_lines(plan: Plan, forms: Forms, region: str) -> Iterator[str]:
-    """Yield how each campaign holds its numbers, and in which forms they are asked for."""
+    """Yield how each campaign holds its numbers, and in which forms they are requested."""
     for campaign in plan.campaigns[:_SHOWN_CAMPAIGNS]:
         if campaign.held:
             yield phrase(
-                "campaign {campaign} holds numbers as {told}",
+                "campaign {campaign} holds numbers as {forms}",
                 campaign=campaign.campaign,
-                told=told_forms(campaign.held, region),
+                forms=told_forms(campaign.held, region),
             )
         elif campaign.confirmed:
             yield phrase("campaign {campaign} holds no records", campaign=campaign.campaign)
@@ -176,24 +176,24 @@ def form_lines(plan: Plan, forms: Forms, region: str) -> Iterator[str]:
         else phrase("numbers are asked for as they are")
     )
     if not plan.confirmed:
-        yield phrase("{told}, which is a guess: if none is found, that proves nothing", told=told)
+        yield phrase("{asked}, which is a guess: if none is found, that proves nothing", asked=told)
     elif any(campaign.held for campaign in plan.campaigns):
         yield told
     else:
-        yield phrase("{told}, which is a guess", told=told)
+        yield phrase("{asked}, which is a guess", asked=told)
 
 
 def form_warnings(plan: Plan, forms: Forms, region: str) -> Iterator[str]:
-    """Yield a sentence for each campaign that holds numbers in forms that are not asked for."""
+    """Yield a sentence for each campaign that holds numbers in forms that are not requested."""
     for campaign in plan.campaigns[:_SHOWN_CAMPAIGNS]:
         unasked = forms.unasked(campaign.held)
         if not unasked:
             continue
         also_try = [*forms.also_try, *(form for form in AlsoTry if form in unasked)]
         found = phrase(
-            "Campaign {campaign} holds numbers that are not asked for as they are written there: {told}.",
+            "Campaign {campaign} holds numbers in forms that are not asked for: {forms}.",
             campaign=campaign.campaign,
-            told=told_forms(unasked, region, campaign.held),
+            forms=told_forms(unasked, region, campaign.held),
         )
         yield (
             phrase(
@@ -210,7 +210,7 @@ _SHOWN_CAMPAIGNS = 10
 
 
 def when_lines(hours: Sequence[str], until: datetime | None, now: datetime) -> Iterator[str]:
-    """Yield when numbers are removed, where that is limited; times as a clock on the wall shows them."""
+    """Yield when numbers are removed, if that is limited; in local time."""
     if hours:
         yield phrase("numbers are removed only within {hours}", hours="; ".join(hours))
     if until is not None and until.date() > now.date() + timedelta(days=1):
@@ -222,9 +222,9 @@ def when_lines(hours: Sequence[str], until: datetime | None, now: datetime) -> I
 
 
 def when_notes(windows: Sequence[Window], until: datetime | None, now: datetime) -> Iterator[str]:
-    """Yield what may come as a surprise in when numbers are removed."""
+    """Yield possible surprises in when numbers are removed."""
     if until is not None and until.date() > now.date() and until - now < timedelta(days=1):
-        yield phrase("{until} is over for today: --until means tomorrow.", until=f"{until:%H:%M}")
+        yield phrase("It is past {until} today, so --until means tomorrow.", until=f"{until:%H:%M}")
     opens = next_opening(windows, now)
     if opens == now:
         return
@@ -234,7 +234,7 @@ def when_notes(windows: Sequence[Window], until: datetime | None, now: datetime)
 
 
 def plan_figures(plan: Plan, known: Known, also_try: Sequence[str]) -> Table:
-    """Return what would be sent, in figures; see `Screen.plan`."""
+    """Return the figures of what would be sent; see `Screen.plan`."""
     table = Figures()
     table.add("rows", plan.rows)
     table.add("not a phone number", plan.invalid, "INVALID, never sent")
@@ -268,7 +268,7 @@ WIDER = phrase("a record is also removed when a number is among its additional n
 
 
 def _facts(campaign: CampaignPlan, known: Known) -> Iterator[str]:
-    """Yield what is known of a campaign beside how many numbers would be sent."""
+    """Yield the facts about a campaign besides the count of numbers to send."""
     held = known.records.get(campaign.campaign)
     if held is not None:
         share = phrase(" ({share})", share=share_told(campaign.to_send, held)) if held else ""
@@ -285,7 +285,7 @@ def _facts(campaign: CampaignPlan, known: Known) -> Iterator[str]:
 
 
 def _limits(plan: Plan, known: Known) -> str:
-    """Return the limits, and which of them nothing was held against."""
+    """Return the limits, and which of them could not be checked."""
     limits, told = plan.limits, []
     asked = [campaign.campaign for campaign in plan.campaigns if campaign.to_send]
     if limits.max_numbers is not None:
@@ -307,7 +307,7 @@ def _limits(plan: Plan, known: Known) -> str:
 
 
 def question(plan: Plan, known: Known) -> str:
-    """Return what the operator is asked to confirm."""
+    """Return the question that the operator must confirm."""
     names = joined(", ", (campaign.told for campaign in plan.campaigns if campaign.to_send))
     asked = phrase(
         "About to remove {numbers} from campaign {names} on {host}",
@@ -340,14 +340,14 @@ _HOST = {
 
 
 _USUAL_COLUMNS, _FEWEST_COLUMNS = 80, 20
-_CONTINUED = 2  # columns by which the rest of a broken line is indented
+_CONTINUED = 2  # the indent, in columns, of the rest of a broken line
 _COMMAND = (
     r"bulk-remove(?: (?:runs|config))? [a-z-]+"
     r"(?: (?:--?[a-z][\w-]*(?:[ =][^\s-]\S*)?|\S*[0-9/'\"%]\S*|\S+\.csv))*"
 )
-_WORD = re.compile(rf"\s*(?:{_COMMAND}\S*|\S+)\s*")  # a command is copied, so it stays in one piece
+_WORD = re.compile(rf"\s*(?:{_COMMAND}\S*|\S+)\s*")  # a command is copied, so it is not broken
 _TRIES = 3
-"""So often an answer that is neither yes nor no may be typed again: a slip must not cost the plan of a long list."""
+"""So often the question is asked again after an unclear answer: a slip must not cost the plan of a long list."""
 
 
 class Screen:
@@ -358,13 +358,13 @@ class Screen:
         self._held: list[tuple[IO[str], str]] | None = None
 
     def hold_back(self) -> None:
-        """Keep what is said from now on in memory, until `release`, or until there is something to warn of."""
+        """Keep output in memory from now on, until `release` or a warning."""
         self._held = []
         for console in (self.out, self.err):
             console.file = cast("IO[str]", _Held(console.file, self._held))
 
     def release(self) -> None:
-        """Say what was held back, in its order, and hold nothing back any more."""
+        """Print the kept output in order, and keep no more."""
         for console in (self.out, self.err):
             if isinstance(console.file, _Held):
                 console.file = console.file.to
@@ -374,39 +374,39 @@ class Screen:
 
     @property
     def is_quiet(self) -> bool:
-        """Whether what is said is held back."""
+        """Whether output is kept in memory."""
         return self._held is not None
 
     @property
     def can_ask(self) -> bool:
-        """Whether there is a terminal to ask questions at."""
+        """Whether there is a terminal for questions."""
         return sys.stdin is not None and sys.stdin.isatty() and self.err.is_terminal
 
     def note(self, sentence: str, style: str = "") -> None:
-        """Tell something in passing."""
+        """Print a minor message."""
         _print(self.err, _text(sentence, style))
 
     def tell(self, sentence: str, style: str = "", indent: str = "") -> None:
-        """Tell a result."""
+        """Print a result."""
         _print(self.out, Text.assemble(indent, _text(sentence, style)))
 
     def warn(self, sentence: str) -> None:
-        """Tell something that must not be passed over."""
+        """Print a warning, which is never kept in memory."""
         self.release()
         self.note(sentence, "bold red")
 
     def tell_json(self, value: object) -> None:
-        """Tell a result to machines."""
+        """Print a result as JSON."""
         told = json.dumps(value, ensure_ascii=False, allow_nan=False, indent=2)
         self.out.print(Text(_NOT_PRINTABLE.sub(_escaped, told)))
 
     def error(self, error: BulkRemoveError) -> None:
-        """Tell what is wrong and what to do."""
+        """Print what is wrong and what to do."""
         _print(self.err, Text.assemble((translated("Error: "), "bold red"), _text(error.sentence)))
         _print(self.err, Text.assemble("       ", _text(error.hint)))
 
     def plan(self, plan: Plan, known: Known, also_try: Sequence[str], forms: Iterable[str] = ()) -> None:
-        """Show what would be done, and what is known of the campaigns."""
+        """Show what would be done, and what is known about the campaigns."""
         self.tell(phrase("Plan for {host}", host=plan.host), "bold")
         if told := rehearsal_told(plan):
             self.tell(told, "bold yellow")
@@ -415,7 +415,7 @@ class Screen:
         self.out.print(plan_figures(plan, known, also_try))
 
     def standing(self, left: Plan, done: Mapping[Status, int]) -> None:
-        """Show what a run has done that is to go on, as numbers by status, and what is `left` of its plan."""
+        """Show what a resumed run has done, as numbers by status, and what is `left` of its plan."""
         campaigns = joined(", ", (campaign.told for campaign in left.campaigns))
         title = phrase(
             "Run {run_id} of campaign {campaigns} on {host}", run_id=left.run_id, campaigns=campaigns, host=left.host
@@ -431,7 +431,7 @@ class Screen:
         self.out.print(table.drawn)
 
     def confirm(self, plan: Plan, known: Known) -> bool:
-        """Ask the operator to type the count (or yes, for few numbers); True when that was typed."""
+        """Ask the operator to type the count (or yes, for few numbers); True if that was typed."""
         _print(
             self.err,
             Text.assemble((one_line(translated(question(plan, known))), "bold"), translated("This cannot be undone.")),
@@ -441,8 +441,8 @@ class Screen:
         return self._answered(phrase("Type {what} to remove them, or n to stop: ", what=what), plan.to_send, what)
 
     def confirm_rest(self, left: int) -> bool:
-        """Ask the operator whether the numbers that are left are to follow the canary; True when yes was typed."""
-        # One yes: the count was typed before the canary.
+        """Ask the operator whether the remaining numbers should follow the canary; True if yes was typed."""
+        # Yes is enough: the count was typed before the canary.
         return self._answered(
             counted(
                 left,
@@ -464,14 +464,14 @@ class Screen:
         return False
 
     def asked(self, sentence: str, word: str) -> bool:
-        """Tell what is about to happen and ask the operator to type a word; True when that was typed."""
+        """Say what will happen and ask the operator to type a word; True if that was typed."""
         self.note(sentence, "bold")
         forget_typed()
         _print(self.err, _text(phrase("Type {word} to go on: ", word=word)), end="")
         return typed_line().strip().lower() == word
 
     def canary(self, mix: Mapping[Status, int]) -> None:
-        """Show what became of the numbers that were sent first."""
+        """Show the results of the numbers that were sent first."""
         told = counted(
             sum(mix.values()),
             "The first request brought, for {count:,} number:",
@@ -489,7 +489,7 @@ class Screen:
         strangers: int,
         exit_code: ExitCode,
     ) -> None:
-        """Say what the run amounts to, for a tired person at 2 a.m.; `done_by` says by how many requests."""
+        """Sum up the run, for a tired person at 2 a.m.; `done_by` says how many requests it took."""
         self.tell(amounts_to, "bold green" if exit_code is ExitCode.OK else "bold yellow")
         table = _by_status(by_status)
         table.add("rows in the input", sum(by_status.values()), "each of them is in the report once")
@@ -499,7 +499,7 @@ class Screen:
             told = joined(
                 ", ", (phrase("{count:,} x {kind}", count=faults[kind], kind=ours(kind)) for kind in sorted(faults))
             )
-            self.tell(phrase("  Requests without verdicts: {told}.", told=told))
+            self.tell(phrase("  Requests without verdicts: {faults}.", faults=told))
         if strangers:
             told = counted(
                 strangers,
@@ -509,7 +509,7 @@ class Screen:
             self.tell(told, "bold red")
 
     def files(self, report: Path, summary: Path, also: Sequence[Path]) -> None:
-        """Say where the report is, and what was made of it."""
+        """Say where the report and the other files are."""
         self.tell(phrase("  Report:  {report}", report=report))
         self.tell(phrase("  Summary: {summary}", summary=summary))
         for path in also:
@@ -517,7 +517,7 @@ class Screen:
 
 
 class _Held(io.TextIOBase):
-    """Takes what is written in place of a stream, in one list with that of others."""
+    """Keeps the output of a stream, in one list with the output of others."""
 
     def __init__(self, to: IO[str], held: list[tuple[IO[str], str]]) -> None:
         self.to = to
@@ -529,7 +529,7 @@ class _Held(io.TextIOBase):
 
 
 def _text(sentence: str, style: str = "") -> Text:
-    """Return a sentence in the operator's language, as it may be shown; some of ours have several lines."""
+    """Return a sentence in the operator's language, made safe to show; our own sentences may have several lines."""
     return Text("\n".join(map(one_line, translated(sentence).split("\n"))), style)
 
 
@@ -537,7 +537,7 @@ _NOT_PRINTABLE = re.compile(r"[^\n\x20-\x7e]")
 
 
 def _escaped(found: re.Match[str]) -> str:
-    """Return a letter of JSON as it stands if it can be seen, else as JSON escapes it."""
+    """Return a letter of JSON as it is if it is visible, else JSON's escape for it."""
     return found[0] if one_line(found[0]) == found[0] else json.dumps(found[0])[1:-1]
 
 
@@ -551,7 +551,7 @@ def _console(stream: IO[str] | None) -> Console:
 
 
 def _print(console: Console, text: Text, end: str = "\n") -> None:
-    """Print a text; a terminal would break its lines inside words, so they are broken before words, and indented."""
+    """Print a text, broken between words and indented: a terminal would break it inside words."""
     if console.is_terminal:
         text = Text("\n").join(_broken(line, console.width) for line in text.split("\n", allow_blank=True))
     console.print(text, end=end)
@@ -566,7 +566,7 @@ def _broken(line: Text, width: int) -> Text:
 
 
 def _breaks(text: str, width: int, indent: int) -> Iterator[int]:
-    """Yield where a new line begins, so that none is wider, but for those of a single long word."""
+    """Yield the beginnings of new lines; only a single long word makes a line too wide."""
     used = 0
     for word in _WORD.finditer(text):
         wide = cell_len(word[0].rstrip())

@@ -1,4 +1,4 @@
-"""What a spreadsheet shows of a cell under its number format, where that is not what the cell holds.
+"""What a spreadsheet shows for a cell with a number format, where this differs from what the cell holds.
 
 A format such as `"+420 "000 000 000` shows a Czech number although the cell holds 601234501, `0,` shows thousands, and
 `;;;` shows nothing. ECMA-376, 18.8.31 has the syntax: up to four sections, for positive, negative, zero and text.
@@ -43,7 +43,7 @@ _COMPARED = {
 _SCIENTIFIC = re.compile(r"\s*[0-9](?:[.,][0-9]+)?[eE]\+?[0-9]+\s*")
 _ZEROS_BEHIND = re.compile(r"[.,]0+(?=[^0-9]*$)")
 _OVERFLOWING = "#"
-"""What is shown of a number for which there is no section."""
+"""Shown for a number that no section covers."""
 
 
 class _Token(NamedTuple):
@@ -55,7 +55,7 @@ class _Token(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class _Section:
-    """A part of a format. `scale` is by which power of ten a number is shown greater, a percentage by two."""
+    """A part of a format. `scale` is the power of ten by which the shown number is greater: 2 for a percentage."""
 
     tokens: tuple[_Token, ...]
     condition: tuple[str, float] | None = None
@@ -74,7 +74,7 @@ class _Section:
 
 @dataclass(frozen=True)
 class CellFormat:
-    """A number format, taken to pieces."""
+    """A parsed number format."""
 
     sections: tuple[_Section, ...]
 
@@ -85,7 +85,7 @@ class CellFormat:
 
     @cached_property
     def plain_digits(self) -> int | None:
-        """Return from how many digits on a positive whole number is shown as it is, None where that is not certain."""
+        """Return from how many digits on a positive whole number is shown unchanged, None if uncertain."""
         first = self.sections[0]
         kinds = [kind for kind, _ in first.tokens if kind not in {"literal", "point"}]
         if first.condition or first.date or first.scale or _adds(first.literals()):
@@ -97,12 +97,12 @@ class CellFormat:
 
     @cached_property
     def is_plain_for_text(self) -> bool:
-        """Whether a text is shown as it is."""
+        """Whether a text is shown unchanged."""
         section = self._for_text()
         return section is None or (("text", "") in section.tokens and not _adds(section.literals()))
 
     def shown(self, value: float | str) -> str | None:
-        """Return what is shown of a value, None where that is the value itself in whatever grouping."""
+        """Return what is shown for a value, None if that is the value itself, however its digits are grouped."""
         text = self._shown_text(value) if isinstance(value, str) else self._shown_number(value)
         if not text.strip():
             return "" if str(value).strip() else None
@@ -117,7 +117,7 @@ class CellFormat:
         )
 
     def _for_text(self) -> _Section | None:
-        """Return the section for text, None where text is shown as it is."""
+        """Return the section for text, None if text is shown unchanged."""
         last = self.sections[-1]
         return last if len(self.sections) == _MOST_SECTIONS or any(kind == "text" for kind, _ in last.tokens) else None
 
@@ -143,7 +143,7 @@ class CellFormat:
 
 @lru_cache(maxsize=1 << 10)
 def cell_format(code: str) -> CellFormat:
-    """Return the format of a code. Never raises: what cannot be understood is shown as it stands."""
+    """Return the format of a code. Never raises: a part that cannot be parsed is shown as literal text."""
     sections: list[list[re.Match[str]]] = [[]]
     for token in _TOKEN.finditer(code[:_LONGEST_CODE] or "General"):
         if token["other"] == ";" and len(sections) < _MOST_SECTIONS:
@@ -154,7 +154,7 @@ def cell_format(code: str) -> CellFormat:
 
 
 def shown_instead(text: str, value: float) -> str | None:
-    """Return the text that a spreadsheet shows of a number, None where that is the number itself; see `shown`."""
+    """Return the text that a spreadsheet shows for a number, None if that is the number itself; see `shown`."""
     held = _plain(value)
     if not text.strip():
         return ""
@@ -163,7 +163,7 @@ def shown_instead(text: str, value: float) -> str | None:
 
 
 def built_in_format(number: int) -> CellFormat:
-    """Return the format of a number for which the workbook has no code; General where there is none."""
+    """Return the format of a number for which the workbook has no code; General if the number is unknown."""
     return cell_format(_BUILT_IN.get(number, "General"))
 
 
@@ -190,7 +190,7 @@ def _section(found: list[re.Match[str]]) -> _Section:
             tokens.append(
                 _Token("point") if text == "." else _Token("comma") if text == "," else _Token("literal", text)
             )
-    # Each comma behind the digits, or behind those before the point, divides by a thousand.
+    # Each comma after the last digit, or after the last digit before the point, divides by a thousand.
     places = "".join({"digit": "0", "comma": ",", "point": "."}.get(kind, "") for kind, _ in tokens)
     return _Section(tuple(_whole(tokens)), condition, date, scale - 3 * sum(map(len, _BEHIND.findall(places))))
 
@@ -203,7 +203,7 @@ _TOKENS = {
 
 
 def _whole(tokens: list[_Token]) -> list[_Token]:
-    """Leave out the commas; put the number in one place where its digits do not stand one by one."""
+    """Drop the commas; merge the digits into one place if the number is not written digit by digit."""
 
     def literals(some: Iterable[_Token]) -> list[_Token]:
         return [token for token in some if token.kind == "literal"]
@@ -222,7 +222,7 @@ def _whole(tokens: list[_Token]) -> list[_Token]:
 
 
 def _written(section: _Section, value: float) -> str:
-    """Write a number that is not negative into the places of a section."""
+    """Write a number that is not negative into the digit places of a section."""
     scaled = value * 10.0 ** max(-300, min(300, section.scale))
     places = section.digits()
     behind = [text for kind, text in section.tokens if kind == "digit"][len(places) :]
@@ -250,7 +250,7 @@ def _written(section: _Section, value: float) -> str:
 
 
 def _plain(value: float) -> str:
-    """Return a number as a cell without a format shows it, all digits of a whole one."""
+    """Return a number as a cell without a format shows it, with all digits if it is whole."""
     return str(int(value)) if value == value // 1 else repr(value)
 
 
@@ -263,17 +263,17 @@ def _digits_of(text: str) -> str:
 
 
 def _adds(literals: str) -> bool:
-    """Whether what is written around a number could be taken for a part of it."""
+    """Whether the text written around a number could be taken for a part of it."""
     return "+" in literals or bool(_digits_of(literals))
 
 
-_TURNED = re.compile(r"[0-9A-Za-z+ .,:/()\u00a0-]{1,255}")  # Excel takes no longer text in a formula
+_TURNED = re.compile(r"[0-9A-Za-z+ .,:/()\u00a0-]{1,255}")  # Excel accepts no longer text in a formula
 _DIGIT = re.compile("[0-9]")
-_KEPT = re.compile(r'\'?="([^"]*)"')  # with the apostrophe of a report, where it stood so in the input itself
+_KEPT = re.compile(r'\'?="([^"]*)"')  # the input itself may have a report's apostrophe in front
 
 
 def kept_as_text(cell: str) -> str:
-    """Return the cell so that Excel takes it as the text that it is; what Excel would not turn stays as it is."""
+    """Return the cell so that Excel keeps it as text; a cell that Excel would not change stays as it is."""
     return f'="{cell}"' if _DIGIT.search(cell) and _TURNED.fullmatch(cell) else cell
 
 

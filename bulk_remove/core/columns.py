@@ -1,22 +1,22 @@
-"""Which column of a table holds the phone numbers: certain, or refused with the list of the columns.
+"""Find the column that holds the phone numbers. It is certain, or refused with a list of the columns.
 
-A column is recognised by its name, folded to small letters and digits without accents. A *strong* name says that the
-cells are phone numbers and is believed when one of them looks like it. A *weak* name could mean any number, so most of
-its cells must look like whole phone numbers. More than one candidate is never decided here: the wrong column would
-remove the wrong numbers. A *rival* is a column whose cells are mostly phone numbers and whose name has a word for
-phones, numbers or removal (`stary_numer`, `numer_do_usuniecia`).
+A column is recognised by its name, folded to small letters and digits without accents. A *strong* name means phone
+numbers; one cell that looks like a phone number is enough. A *weak* name could mean any number, so most cells must look
+like whole phone numbers. If several columns qualify, the user must choose: the wrong column would remove the wrong
+numbers. A *rival* is a column whose cells are mostly phone numbers and whose name has a word for phones, numbers or
+removal (`stary_numer`, `numer_do_usuniecia`).
 
-A column of other numbers is found by a rule that phone numbers pass only by chance, and by so many distinct cells that
-chance is out of the question:
+Columns of other numbers are found by rules that phone numbers pass only by chance, and by enough distinct cells to
+rule out chance:
 
-* PESEL: a birth between 1900 and 2099 and a check digit. `48` and a mobile number never have such a month; with a
-  landline's number 5 cells pass 1 time in 35 million.
+* PESEL: a birth date from 1900 to 2099 and a check digit. `48` and a mobile number never have such a month; 5 cells
+  with landline numbers pass 1 time in 35 million.
 * NIP: ten digits, which is a whole number only abroad; 5 cells pass 1 time in 161,000.
-* REGON: nine digits, as a Polish number has; 20 cells pass 1 time in 10 to the 20th. Where the name does not say
-  phones, nine of ten are enough.
+* REGON: nine digits, like a Polish number; 20 cells pass 1 time in 10 to the 20th. Nine of ten are enough if the
+  name does not mean phones.
 * Bank accounts: more digits than any phone number, remainder 1 of 97.
 * Dates of eight digits, and numbers that lost their last digits (three zeros at the end): 5 cells, 1 in 10 to the 15th.
-* The rest is not spelt like a phone number, except row numbers: those have at most six digits.
+* Other columns do not look like phone numbers, except row numbers: those have at most six digits.
 """
 
 import difflib
@@ -48,14 +48,14 @@ from bulk_remove.language import Phrase, counted, ours, phrase
 _PESEL_WEIGHTS = (1, 3, 7, 9, 1, 3, 7, 9, 1, 3)
 _NIP_WEIGHTS = (6, 5, 7, 2, 3, 4, 5, 6, 7)
 _REGON_WEIGHTS = (8, 9, 2, 3, 4, 5, 6, 7)
-_CENTURIES = (1900, 2000)  # nobody from before has a phone
+_CENTURIES = (1900, 2000)  # people born earlier have no phone
 _PESEL = re.compile(r"[0-9]{10,11}")
 _NIP = re.compile(r"(?:PL)? ?([1-9][0-9]{2}-?[0-9]{3}-?[0-9]{2}-?[0-9]{2}|[1-9][0-9]{2}-[0-9]{2}-[0-9]{2}-[0-9]{3})")
 _REGON = re.compile(r"[0-9]{9}")
 _IBAN = re.compile(r"[A-Z]{2}[0-9]{2}[0-9A-Z]{11,30}")
 _NRB = re.compile(r"[0-9]{26}")
 _POSTAL_CODE = re.compile(r"[0-9]{2}-[0-9]{3}")
-# Not `441.0`, which is a number that a spreadsheet has made a decimal one.
+# Not `441.0`: a spreadsheet made that number a decimal one.
 _DECIMALS = re.compile(r"[+-]?[0-9]{1,3}(?:[ .,]?[0-9]{3})?(?:[.,][0-9]{2}|[.,][1-9])")
 _SMALL = re.compile(r"[0-9]{1,6}")
 _DIGITS_OF_A_DAY = re.compile(r"((?:19|20)[0-9]{2})([0-9]{2})([0-9]{2})")
@@ -64,7 +64,7 @@ _MOST = 0.9
 
 
 class _Kind(NamedTuple):
-    """What a cell of the kind passes, and how many cells (distinct ones, and which share of them) must pass."""
+    """The test for a cell of this kind, and how many distinct cells, and what share of them, must pass."""
 
     name: str
     passes: Callable[[str], bool]
@@ -74,7 +74,7 @@ class _Kind(NamedTuple):
 
 
 def look_alike(cells: Sequence[str]) -> str:
-    """Return what the cells of a column look like instead of phone numbers, in the plural, or an empty text."""
+    """Return a plural for what the cells of a column look like instead of phone numbers, or an empty text."""
     texts = [text for cell in cells if (text := unwrapped(cell)[0])]
     for kind in _KINDS:
         judged = list(dict.fromkeys(texts)) if kind.distinct else texts
@@ -85,13 +85,13 @@ def look_alike(cells: Sequence[str]) -> str:
 
 
 def count_up(cells: Sequence[str]) -> bool:
-    """Tell whether the numbers of a column count up by one, whatever they look like."""
+    """Return whether the numbers of a column count up by one, whatever they look like."""
     digits = [re.sub("[^0-9]", "", unwrapped(cell)[0]) for cell in cells if cell.strip()]
     return len(digits) >= _SEVERAL and all(map(len, digits)) and _steps_of_one(digits)
 
 
 def is_cut_off(last: str, others: Sequence[str]) -> bool:
-    """Tell whether a number, behind which a file ends, begins like the others and has fewer digits than each."""
+    """Return whether the last number of a file begins like the others and has fewer digits than each of them."""
     mine, *theirs = (re.sub("[^0-9]", "", unwrapped(cell)[0]) for cell in (last, *others))
     theirs = [digits for digits in theirs if digits]
     if len(theirs) < _FEW or not mine or len(mine) >= min(map(len, theirs)):
@@ -104,7 +104,7 @@ _GROUPING = str.maketrans("", "", " -()")
 
 
 class CutCode:
-    """Tells whether a national number, behind which a file ends, may be one with its country code that lost its end."""
+    """Finds whether the last number of a file, a national one, may be a number with country code that lost its end."""
 
     def __init__(self, last: str, region: str) -> None:
         self._read = Normaliser(NumberRules(NumberFormat.DIGITS, region))
@@ -115,10 +115,10 @@ class CutCode:
         self._like_it = re.compile(
             rf"^[=\"']*({re.escape(self._begins)}[0-9]*)(?:[.,]0{{1,2}})?[\"']*$", re.MULTILINE
         ).findall
-        self._coded, self._national = 0, -1  # which will be itself
+        self._coded, self._national = 0, -1  # the last number itself will be counted, too
 
     def add(self, cells: Sequence[str]) -> None:
-        """Add cells; the last one is among them once. Of those that are as long, one stands for all."""
+        """Add cells, the last one exactly once. Of those with the same length, one represents all."""
         like_it = self._like_it("\n".join(cells).translate(_GROUPING))
         counts = Counter(map(len, like_it))
         for length, digits in dict(zip(map(len, like_it), like_it, strict=True)).items():
@@ -127,7 +127,7 @@ class CutCode:
 
     @property
     def found(self) -> bool:
-        """Whether it may be cut off, by the cells that were added."""
+        """Whether the last number may be cut off, by the cells that were added."""
         return self.possible and self._coded > max(0, self._national)
 
 
@@ -138,8 +138,8 @@ def _remainder(digits: str, weights: Sequence[int], divisor: int) -> int:
 def _is_pesel(text: str) -> bool:
     if not _PESEL.fullmatch(text):
         return False
-    digits = text.zfill(11)  # a spreadsheet takes the zero of those born in the first years of a century
-    centuries, month = divmod(int(digits[2:4]), 20)  # twenty is added to the months from 2000 on
+    digits = text.zfill(11)  # a spreadsheet drops the zero of people born in the first years of a century
+    centuries, month = divmod(int(digits[2:4]), 20)  # months from 2000 on are 20 higher
     born = centuries < len(_CENTURIES) and _is_day(_CENTURIES[centuries] + int(digits[:2]), month, int(digits[4:6]))
     return born and (10 - _remainder(digits, _PESEL_WEIGHTS, 10)) % 10 == int(digits[10])
 
@@ -155,13 +155,13 @@ def _is_regon(text: str) -> bool:
 
 
 def _are_regons(cells: Sequence[str], share: float) -> bool:
-    """Tell whether the check digits of such a share of at least ten cells are those of a REGON."""
+    """Return whether such a share of at least ten cells has the check digit of a REGON."""
     texts = dict.fromkeys(text for cell in cells if (text := unwrapped(cell)[0]))
     return len(texts) >= _SEVERAL and sum(map(_is_regon, texts)) >= share * len(texts)
 
 
 def _is_account(text: str) -> bool:
-    """Tell whether a text is an IBAN, or a Polish account's number without its PL (ISO 13616: remainder 1 of 97)."""
+    """Return whether a text is an IBAN, or a Polish account number without its PL (ISO 13616: remainder 1 of 97)."""
     packed = text.replace(" ", "").replace("-", "").upper()
     if _NRB.fullmatch(packed):
         packed = "PL" + packed
@@ -223,12 +223,13 @@ telsluzbowy telefonstacjonarny telstacjonarny numerstacjonarny numerdzwoniacego
 telefonnummer telefonnumber rufnummer mobilnummer handynummer handy mobil telefono telefonnicislo
 """
 STRONG_NAMES = frozenset(_STRONG.split())
-"""Folded names that mean a phone number: English and Polish, and what a neighbour's export says."""
+"""Folded names that mean a phone number: in English and Polish, and those of exports in neighbouring languages."""
 
 _WEAK = "numer numery nr number numbers num no nummer kontakt contact"
-WEAK_NAMES = frozenset(_WEAK.split())  # folded names that may mean a phone number as well as an order's or a customer's
+WEAK_NAMES = frozenset(_WEAK.split())
+"""Folded names that may mean a phone number, but also an order or a customer number."""
 
-# What stands in the name of a column, or of a sheet, folded: in one word or in several.
+# Parts of a folded name of a column or a sheet, in one word or in several.
 _OF_REMOVAL = re.compile(
     "usun|usuw|kasow|kasuj|wykresl|wypis|rezygn|odwolan|cofnie|wycofan|sprzeciw|odmow|niedzwon|bezzgody|brakzgody"
     "|czarnalist|optout|optedout|delet|remov|unsub|eras|donotcall|dontcall|nocall|blacklist|suppress|withdraw|revoke"
@@ -239,7 +240,7 @@ _OF_KEEPING = re.compile(
     "|(?:nie|no|not|never|nigdy|dont|nicht)(?:do|wolno|nalezy|to|tobe|be|for|zu)?"
     "(?:usun|usuw|kasow|kasuj|skasow|wykresl|delet|remov|eras|losch|geloscht)"
 )
-# The same as words; what stands at the beginning of one is enough for the longer ones.
+# The same as words; the beginning of a longer word is enough.
 _OF_PHONES = re.compile(
     r"\b(?:tel|kom|cell?|handy)\b|telefon|phone|mobil|komork|msisdn|gsm|rufnummer|callerid|whatsapp"
 )
@@ -253,7 +254,7 @@ _DAY = re.compile(
     r"|(?:19|20)[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01]))(?![0-9])"
 )
 _SHORTEST_PHONE, _LONGEST_PHONE = 3, 15  # an internal number; ITU-T E.164
-_SHORTEST_WHOLE_PHONE = 7  # shorter ones are internal numbers, and ordinals and customer ids far more often
+_SHORTEST_WHOLE_PHONE = 7  # shorter numbers are internal ones, but far more often row or customer numbers
 _DIGITS_TO_MASK = 3
 _SHOWN_CHARACTERS = 20
 _LISTED_COLUMNS = 30
@@ -265,7 +266,7 @@ COUNTS_UP = "The numbers count up by one: a spreadsheet may have made them out o
 
 @dataclass(frozen=True, slots=True)
 class ChosenColumn:
-    """The phone column: its index from 0, and a short phrase that says why it was chosen."""
+    """The index of the phone column, from 0, and a short phrase that says why it was chosen."""
 
     index: int
     reason: str
@@ -318,7 +319,7 @@ def find_column(
     flag: str,
     folded_by: Callable[[str], str] | None = None,
 ) -> int:
-    """Return the index of the column with that name, exact or folded, or at that position counted from 1."""
+    """Return the index of the column with that name, exact or folded, or at that position, counted from 1."""
     exact = [index for index, name in enumerate(header) if name == wanted and wanted.strip()]
     same = folded_by or fold
     folded = [index for index, name in enumerate(header) if same(name) == same(wanted) and same(wanted)]
@@ -345,12 +346,12 @@ def find_column(
 
 
 def find_condition_column(header: Sequence[str], samples: Sequence[Sequence[str]], wanted: str) -> int:
-    """Return the index of the column of a condition. A sign in the name may mean a no, so that none is dropped."""
+    """Return the index of a condition's column. Signs in its name are kept, because a sign may mean "not"."""
     return find_column(header, samples, wanted, "--where", _fold_but_signs)
 
 
 def find_campaign_column(header: Sequence[str], samples: Sequence[Sequence[str]], wanted: str, phone: int) -> int:
-    """Return the index of the column that --campaign-column names; `phone` is that of the phone column."""
+    """Return the index of the column that --campaign-column names; `phone` is the index of the phone column."""
     index = find_column(header, samples, wanted, "--campaign-column")
     if index == phone:
         raise InputError(
@@ -363,7 +364,7 @@ def find_campaign_column(header: Sequence[str], samples: Sequence[Sequence[str]]
 
 
 def may_be_header(cells: Sequence[str], wanted: str | None) -> bool:
-    """Whether a row names a phone column: the wanted one, or any known name."""
+    """Whether a row names a phone column: the wanted name, or any known one."""
     names = {fold(cell) for cell in cells}
     if wanted is not None:
         return bool(fold(wanted)) and fold(wanted) in names
@@ -371,13 +372,13 @@ def may_be_header(cells: Sequence[str], wanted: str | None) -> bool:
 
 
 def names_phones(folded: str) -> bool:
-    """Whether a folded cell is a known name of a phone column; a `no` is the answer to a question far more often."""
+    """Whether a folded cell is a known name of a phone column; `no` is excluded because it is usually an answer."""
     return folded != "no" and folded.rstrip("0123456789") in STRONG_NAMES | WEAK_NAMES
 
 
 def is_report_header(cells: Sequence[str]) -> bool:
-    """Whether a row has most of the names of a report's columns, in whatever order and however it was cut."""
-    # The same text is folded once: in a hostile workbook a row has thousands of cells, and each costs microseconds.
+    """Whether a row has most of the column names of a report, in any order and even if shortened."""
+    # Each text is folded once: a hostile workbook has rows of thousands of cells, and each costs microseconds.
     names = set(map(fold, {*re.split(r"[,;\t|]", ",".join(cells))}))
     return 2 * sum(fold(name) in names for name in REPORT_COLUMNS) > len(REPORT_COLUMNS)
 
@@ -388,12 +389,12 @@ def is_whole_number(cell: str) -> bool:
 
 
 def may_be_number(cell: str) -> bool:
-    """Whether a cell may hold a whole phone number of any country: it has as many digits, and is not a date."""
+    """Whether a cell may hold a whole phone number of any country: it has enough digits, and is not a date."""
     return is_whole_number(cell) and not misspelling(reading(cell).text)
 
 
 def fold(name: str) -> str:
-    """Reduce a column's name to small letters and digits: `Nr telefonu`, `nr_telefonu` and `NR-TELEFONU` are one."""
+    """Reduce a column's name to small letters and digits: `Nr telefonu`, `nr_telefonu` and `NR-TELEFONU` are equal."""
     return "".join(letter for letter in _fold_but_signs(name) if letter.isalnum())
 
 
@@ -403,7 +404,7 @@ def _fold_but_signs(name: str) -> str:
 
 
 def _by_name(header: Sequence[str], samples: Sequence[Sequence[str]]) -> ChosenColumn | None:
-    # `phone2` beside `phone` is a second candidate, so that numbers at the end of a name do not hide it.
+    # `phone2` beside `phone` is a second candidate, so digits at the end of a name are ignored.
     names = [fold(name).rstrip("0123456789") for name in header]
     strong = [index for index, name in enumerate(names) if name in STRONG_NAMES]
     weak = [index for index, name in enumerate(names) if name in WEAK_NAMES]
@@ -442,38 +443,38 @@ def _by_name(header: Sequence[str], samples: Sequence[Sequence[str]]) -> ChosenC
 
 
 def says_remove(name: str) -> bool:
-    """Whether the name of a column or of a sheet says that what is in it is to be removed, in any spelling."""
+    """Whether the name of a column or a sheet says that its content is to be removed."""
     return bool(_OF_REMOVAL.search(fold(name))) and not says_keep(name)
 
 
 def says_keep(name: str) -> bool:
-    """Whether the name of a column, of a sheet or of a table says that what is in it must stay, in any spelling."""
+    """Whether the name of a column, a sheet or a table says that its content must stay."""
     return bool(_OF_KEEPING.search(fold(name)))
 
 
 def is_title(text: str) -> bool:
-    """Whether a text that stands alone in its row may be the title of a table: words without a phone number."""
+    """Whether the only text of a row may be the title of a table: words without a phone number."""
     return any(map(str.isalpha, text)) and len(text) <= _LONGEST_TITLE and not _holds_number(text, ())
 
 
 def phone_columns(header: Sequence[str], samples: Sequence[Sequence[str]], region: str) -> list[int]:
-    """Return the indexes of the columns most of whose cells are numbers of the numbering plan, whatever their names."""
+    """Return the indexes of the columns in which most cells are numbers of the numbering plan, whatever their names."""
     sure = _in_plan(Normaliser(NumberRules(NumberFormat.DIGITS, region)))
     return [index for index in range(len(header)) if _mostly(_column(samples, index), sure)]
 
 
 def _is_of_phones(name: str) -> bool:
-    """Whether a column's name says for certain that it holds phone numbers."""
+    """Whether a column's name certainly means phone numbers."""
     return fold(name).rstrip("0123456789") in STRONG_NAMES or bool(_OF_PHONES.search(_words(name)))
 
 
 def made_up_name(place: int) -> str:
-    """Return what a column without a name is called, by its place counted from 1."""
+    """Return the name for a column without one, by its position counted from 1."""
     return f"column {place}"
 
 
 def _in_plan(normalise: Normaliser) -> Callable[[str], bool]:
-    """Return what tells whether the numbering plan has a cell's number, which few other numbers look like."""
+    """Return the function that checks whether a cell is a number of the numbering plan; few other numbers are."""
 
     def passes(cell: str) -> bool:
         number = normalise(cell).number
@@ -501,7 +502,7 @@ def _rivals(header: Sequence[str], samples: Sequence[Sequence[str]], chosen: int
 
 
 def _doubts(header: Sequence[str], samples: Sequence[Sequence[str]], chosen: int, region: str) -> Iterator[str]:
-    """Yield what speaks against a column that was named: another one looks like phone numbers."""
+    """Yield the reasons against a column that the user named: another column looks like phone numbers."""
     rivals = _rivals(header, samples, chosen, region)
     if _mostly(_column(samples, chosen), is_whole_number):
         told = "Column '{other}' looks like phone numbers, too; '{name}' was chosen with --column."
@@ -513,19 +514,19 @@ def _doubts(header: Sequence[str], samples: Sequence[Sequence[str]], chosen: int
 
 
 def _mostly(cells: Sequence[str], passes: Callable[[str], bool]) -> bool:
-    """Tell whether most cells that are filled pass, and are not something else together."""
+    """Return whether most filled cells pass, and the column as a whole is not of another kind."""
     filled = [cell for cell in cells if cell.strip()]
     return 2 * sum(map(passes, filled)) > len(filled) and not look_alike(filled)
 
 
 def _words(name: str) -> str:
-    """Return the words of a column's name, folded, with spaces between: `nrTelKlienta` has three."""
+    """Return the folded words of a column's name, separated by spaces: `nrTelKlienta` has three."""
     apart = re.sub(r"(?<=[^\W\d_A-Z])(?=[A-Z])", " ", name)
     return " ".join(filter(None, map(fold, re.split(r"[\W\d_]+", apart))))
 
 
 def _damage(cells: Sequence[str]) -> Phrase | None:
-    """Say what is wrong with most of the cells, if they are numbers that were damaged."""
+    """Describe the damage if most of the cells are damaged numbers."""
     problems = Counter(misspelling(reading(cell).text) for cell in cells if any(map(str.isdigit, cell)))
     problem, count = (problems.most_common(1) or [("", 0)])[0]
     if not problem or 2 * problems.total() <= len(cells):
@@ -587,7 +588,7 @@ def _uncertain(sentence: str, header: Sequence[str], samples: Sequence[Sequence[
 
 
 def _listed(header: Sequence[str], samples: Sequence[Sequence[str]]) -> Phrase:
-    """Name the columns with the first cell of each, masked whatever it is: it may be a person's name."""
+    """List the columns with the first cell of each. The cell is always masked: it may be a person's name."""
     listed = []
     for index, name in enumerate(header[:_LISTED_COLUMNS]):
         sample = next((cell.strip() for cell in _column(samples, index) if cell.strip()), "")
@@ -607,7 +608,7 @@ def _looks_like_phone(cell: str, shortest: int = _SHORTEST_PHONE) -> bool:
 
 
 def _holds_number(name: str, cells: Sequence[str]) -> bool:
-    """Tell whether a column's name is a phone number, perhaps behind a word (`kom. 601234555`, but not `tel_2024`)."""
+    """Return whether a column's name is a phone number, perhaps after a word (`kom. 601234555`, but not `tel_2024`)."""
     counts = [sum(map(str.isdigit, found[0])) for found in _RUN_OF_DIGITS.finditer(_DAY.sub(" / ", reading(name).text))]
     if any(count >= _SHORTEST_WHOLE_PHONE for count in counts):
         return True
@@ -617,7 +618,7 @@ def _holds_number(name: str, cells: Sequence[str]) -> bool:
 
 
 def _shown(name: str) -> str:
-    """Shorten a name from outside, and mask it when it may be a number itself."""
+    """Shorten a name from outside, and mask it if it may be a number."""
     shown = " ".join(name.split())
     if sum(letter.isdigit() for letter in shown) >= _DIGITS_TO_MASK:
         return mask(shown[:_SHOWN_CHARACTERS])

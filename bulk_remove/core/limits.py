@@ -1,7 +1,7 @@
-"""The limits that stop a run although nothing is wrong with any single number, and the canary's.
+"""The limits that stop a run although no single number is wrong, and the judgement of the canary.
 
-All of it is arithmetic on what is known before the first request: `core.plan.approve` holds a plan against it. The
-canary is one chunk that is sent alone; its result is judged before the others follow.
+The limits compare figures known before the first request; `core.plan.approve` applies them to a plan. The canary is
+the first chunk. It is sent before all others and its result decides whether they follow.
 """
 
 import re
@@ -16,10 +16,10 @@ from bulk_remove.errors import GuardStop, UsageError
 from bulk_remove.language import counted, joined, ours, phrase
 
 MAX_INVALID = 0.05
-"""The share of the rows that may be invalid. A kept list has few; a wrong column or a damaged export has many."""
-FEW_INVALID = 10  # fewer invalid rows than these stop a run only when they are more than half of all rows
+"""The share of the rows that may be invalid. A good list has few; a wrong column or a damaged export has many."""
+FEW_INVALID = 10  # fewer invalid rows stop a run only if they are more than half of all rows
 MAX_SHARE = 0.5
-"""The share of a campaign's records that a run may ask for where nobody says otherwise and the records are counted."""
+"""The default share of a campaign's records that a run may request, if the records are counted."""
 
 _SHOWN_REASONS = 3
 _SHOWN_BREACHES = 3
@@ -34,7 +34,7 @@ def check_invalid_share(
     max_share: float,
     examples: Sequence[tuple[int, str, str]],
 ) -> None:
-    """Raise GuardStop when more than `max_share` (0 to 1) of the rows are invalid; empty cells are not among either."""
+    """Raise GuardStop if more than `max_share` (0 to 1) of the rows are invalid; empty cells are not counted at all."""
     if invalid >= rows or invalid / rows <= max_share:
         return
     if max_share and invalid < FEW_INVALID and 2 * invalid <= rows:
@@ -69,7 +69,7 @@ def check_invalid_share(
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a run may at most ask of one campaign; None where there is no limit."""
+    """How much a run may request of one campaign; None means no limit."""
 
     max_numbers: int | None = None
     max_share: float | None = None
@@ -78,13 +78,13 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What is known of the campaigns before anything is sent to them."""
+    """What is known about the campaigns before anything is sent to them."""
 
     records: Mapping[str, int] = field(default_factory=dict)
     earlier: Mapping[str, Sequence[int]] = field(default_factory=dict)
 
     def usual(self, campaign: str) -> float | None:
-        """Return the median of what the campaign's earlier runs sent; None when there was none."""
+        """Return the median of the numbers that the campaign's earlier runs sent; None if there are none."""
         sizes = sorted(self.earlier.get(campaign, ()))
         if not sizes:
             return None
@@ -96,7 +96,7 @@ NOTHING_KNOWN = Known()
 
 
 class _Breach(NamedTuple):
-    """What is over a limit, and the flag that raises it; one that could not be `checked` is not raised."""
+    """A passed limit and the flag that raises it; the flag does not help if the limit could not be `checked`."""
 
     sentence: str
     flag: str
@@ -104,18 +104,20 @@ class _Breach(NamedTuple):
 
 
 def check_limits(to_send: Mapping[str, int], limits: Limits, known: Known) -> None:
-    """Raise GuardStop when the numbers to be sent to any campaign are over a limit."""
+    """Raise GuardStop if the numbers for any campaign are over a limit."""
     breaches = [breach for campaign, count in to_send.items() for breach in _breaches(campaign, count, limits, known)]
     if not breaches:
         return
     told = joined("; ", (breach.sentence for breach in breaches[:_SHOWN_BREACHES]))
     left = len(breaches) - _SHOWN_BREACHES
     more = phrase("; and {left:,} more of this kind", left=left) if left > 0 else ""
-    raise GuardStop(phrase("{told}{more}. Nothing was sent.", told=told, more=more), joined(" ", _steps(breaches)))
+    raise GuardStop(
+        phrase("{breaches}{more}. Nothing was sent.", breaches=told, more=more), joined(" ", _steps(breaches))
+    )
 
 
 def _steps(breaches: Sequence[_Breach]) -> Iterator[str]:
-    """Yield what to do about the limits that are passed, and about those that could not be checked."""
+    """Yield what to do about the limits that were passed, and about those that could not be checked."""
     if passed := [breach.flag for breach in breaches if breach.checked]:
         yield phrase(
             "Check file and campaign in the plan. If both are right, set a higher limit with {flags}.",
@@ -162,11 +164,11 @@ def _share_breach(campaign: str, count: int, max_share: float, records: int | No
         return
     if records is None:
         told = phrase(
-            "how many records campaign {campaign} holds is not known, so --max-share {share:g}%",
+            "the record count of campaign {campaign} is not known, so --max-share {share:g}%",
             campaign=campaign,
             share=100 * max_share,
         )
-        yield _Breach(phrase("{told} cannot be checked", told=told), "--max-share", checked=False)
+        yield _Breach(phrase("{limit} cannot be checked", limit=told), "--max-share", checked=False)
     elif not records or count / records > max_share:
         told = counted(
             count,
@@ -176,11 +178,11 @@ def _share_breach(campaign: str, count: int, max_share: float, records: int | No
             records=counted(records, "the {count:,} record", "the {count:,} records"),
             campaign=campaign,
         )
-        yield _Breach(phrase("{told}; the limit is {share:g}%", told=told, share=100 * max_share), "--max-share")
+        yield _Breach(phrase("{found}; the limit is {share:g}%", found=told, share=100 * max_share), "--max-share")
 
 
 def emptied(to_send: Mapping[str, int], known: Known) -> Iterator[str]:
-    """Yield a sentence for each campaign that has no more records than numbers would be sent to it."""
+    """Yield a sentence for each campaign that has no more records than the run would send numbers."""
     for campaign, count in to_send.items():
         records = known.records.get(campaign)
         if records is not None and count >= max(records, 1):
@@ -194,7 +196,7 @@ def emptied(to_send: Mapping[str, int], known: Known) -> Iterator[str]:
 
 
 def unchecked(campaigns: Sequence[str], limits: Limits, known: Known) -> tuple[str, ...]:
-    """Return sentences on the limits that let a campaign pass because there was nothing to hold it against."""
+    """Return sentences about the limits that could not be checked because there was nothing to compare with."""
     new = [campaign for campaign in campaigns if known.usual(campaign) is None]
     if limits.max_times_usual is None or not new:
         return ()
@@ -209,7 +211,7 @@ def unchecked(campaigns: Sequence[str], limits: Limits, known: Known) -> tuple[s
 
 
 def parse_share(text: str, flag: str = "--max-invalid") -> float:
-    """Read a share such as `5%` or `0.05`, from 0 to 1; `flag` is what it was given with. Raises UsageError."""
+    """Read a share such as `5%` or `0.05`, from 0 to 1; `flag` is the flag that gave it. Raises UsageError."""
     found = _SHARE.fullmatch(text.strip())
     share = Fraction(found[1]) / (100 if found[2] else 1) if found else None
     if not found or share is None or share > 1 or (share == 1 and not found[2]):
@@ -218,7 +220,7 @@ def parse_share(text: str, flag: str = "--max-invalid") -> float:
 
 
 def share_told(count: int, records: int) -> str:
-    """Return the share of the records in percent, not less than it is, the more precisely the smaller it is."""
+    """Return the share of the records in percent, rounded up; small shares have more decimals."""
     share = Fraction(count, records)
     return f"{_decimals_up(share * 100, 1 if share * 10 >= 1 else 4)}%"
 
@@ -228,13 +230,13 @@ def _decimals_up(value: Fraction, decimals: int) -> str:
 
 
 MAX_NOT_EXIST = 0.9
-"""More of the first numbers than this that are not there, and the list, the campaign or the form is likely wrong."""
+"""If more than this share of the first numbers is missing, the list, the campaign or the form is probably wrong."""
 
 _THERE = (Status.REMOVED, Status.CALL_IN_PROGRESS)
 
 
 def judge_canary(mix: Mapping[Status, int], max_not_exist: float, run_id: str, left: int) -> GuardStop | None:
-    """Return why the rest must not follow, None when it may. `mix` counts the canary's numbers by status."""
+    """Return why the rest must not follow, None if it may. `mix` counts the canary's numbers by status."""
     missing = mix.get(Status.NOT_EXIST, 0)
     told = missing + sum(mix.get(status, 0) for status in _THERE)
     if max_not_exist >= 1 or not sum(mix.values()) or (told and missing / told <= max_not_exist):
@@ -275,7 +277,7 @@ def judge_canary(mix: Mapping[Status, int], max_not_exist: float, run_id: str, l
 
 
 def canary_declined(run_id: str) -> GuardStop:
-    """Return how a run ends whose operator did not let the rest follow."""
+    """Return the stop for a run whose operator did not let the rest follow."""
     return GuardStop(
         "Not confirmed after the first request: the rest was not sent.",
         phrase("Look at the report; to go on after all: bulk-remove resume {run_id}.", run_id=run_id),

@@ -1,32 +1,32 @@
-"""When the next request may go: times in integer microseconds, so that no rounding ever adds a request.
+"""When the next request may be sent. Times are integer microseconds, so rounding never adds a request.
 
-Two rules, both on values:
+Two rules keep the pace:
 
-* A *slot* is taken before a request is prepared. Slots stand one interval of the present rate apart, so the pace is
-  even. Whoever wakes late is at most `LATENESS_US` late for all that follow.
-* A *departure* is noted at the moment a request really goes. Workers wake late and unevenly; whatever they do, the
-  n-th departure back (n = the ceiling, rounded up) is at least n/ceiling seconds old. So no window of one second ever
-  holds more requests than the ceiling, and an uneven past is never caught up in a burst.
+* A *slot* is taken before a request is prepared. Slots are one interval of the present rate apart, so the pace is
+  even. A worker that wakes late delays all later slots by at most `LATENESS_US`.
+* A *departure* is recorded when a request is really sent. Workers wake late and unevenly. But the n-th departure
+  back (n = the highest allowed rate, rounded up) is always at least n/rate seconds old. So no window of one second has
+  more requests than that rate allows, and a delay is never made up in a burst.
 
-The rate, in three sentences. *It climbs*, fast at first and later ever more rarely and gently, until a request is
-refused. *A refusal lowers it* to what the server let through, where it is held the longer the more the refusal cost;
-and while everything is refused, one request at a time knocks ever more rarely. *If six refusals in a row come as often
-although each lowered the rate, they are noise*: the rate goes back to where it was, and as many refusals as that are
-tolerated from then on, until it asks anew.
+The rate follows three rules. *It climbs*, fast at first, then less often and more gently, until a request is refused.
+*A refusal lowers it* to what the server accepted. The more the refusal cost, the longer the rate stays there. While
+everything is refused, single requests try the server at growing intervals. *Six refusals in a row are noise* if they
+come equally often although each lowered the rate. Then the rate returns to its earlier value and tolerates as many
+refusals as that, until it checks again.
 
-In doubt a refusal means a limit. Six refusals that a limit causes do not look like noise: what a limiter accepts from
-one refusal to the next is what it lets through, whatever it had saved up before, so after two or three the rate is
-below it. More than a fifth of refusals is always a limit, and so is a time in which nothing is accepted: a penalty,
-or a budget for a longer time that is used up, in which case the time of waiting counts, too.
+In doubt a refusal means a limit. Six refusals caused by a limit do not look like noise: between two refusals a
+limiter accepts what its limit allows, whatever it had saved up before. So after two or three refusals the rate is
+below the limit. More than a fifth of refusals always means a limit. So does a time in which nothing is accepted: a
+penalty, or a used-up budget for a longer time, whose waiting time then counts as well.
 
-How many requests are sent at once depends on the reply times, by another state machine. After TCP Vegas (Brakmo,
-Peterson, 1995) and the gradient limits of Netflix's concurrency-limits: replies that take longer than those to a
-lightly loaded server have waited in a queue; by Little's law, of n requests at once n * (1 - light / loaded) wait. A
-queue of one or two keeps the server busy; what is more only makes others wait.
+A second state machine limits the requests at once, by the reply times. It follows TCP Vegas (Brakmo, Peterson, 1995)
+and the gradient limits of Netflix's concurrency-limits: replies that take longer than those of a lightly loaded server
+have waited in a queue. By Little's law, n * (1 - light / loaded) of n requests at once are waiting. A queue of one or
+two keeps the server busy; a longer one only makes others wait.
 
-Replies differ much and are few, so only means over a round of replies are compared. The light reply time is a moving
-one: replies to requests that left while at most half of the allowed were under way keep it up to date, and where there
-were none for a while, a round is sent at half the limit to see.
+Replies are few and vary a lot, so only averages over a round of replies are compared. The light reply time is a
+moving average. Requests sent while at most half of the allowed requests were under way update it. If there were none
+for some time, one round is sent at half the limit to measure it again.
 """
 
 from fractions import Fraction
@@ -35,15 +35,15 @@ from typing import NamedTuple
 
 SECOND_US = 1_000_000
 LATENESS_US = 20_000
-"""How late a slot may be taken without putting the next one off; a loop's timers are late by a few milliseconds."""
+"""A slot may be taken this late without delaying the next one; timers of an event loop are a few milliseconds late."""
 
 
 class Pace(NamedTuple):
     """The state of the pacer. Times in microseconds of one monotonic clock.
 
-    `interval_us` is the even distance of two slots at the ceiling, `window_us` the time in which at most
-    `per_window` requests may depart. `spread_us` is the least distance of two slots before `spread_until_us`.
-    `departures` are the latest ones, oldest first.
+    `interval_us` is the distance of two slots at the highest rate. At most `per_window` requests may depart in
+    `window_us`. `spread_us` is the least distance of two slots before `spread_until_us`. `departures` are the latest
+    ones, oldest first.
     """
 
     interval_us: int
@@ -57,16 +57,16 @@ class Pace(NamedTuple):
 
 
 def pace_for(requests_per_second: float) -> Pace:
-    """Return the state at the start for a ceiling in requests a second (greater than 0)."""
+    """Return the state at the start for a limit in requests a second (greater than 0)."""
     rate = Fraction(requests_per_second).limit_denominator(10_000)
     per_window = ceil(rate)
     return Pace(ceil(SECOND_US / rate), ceil(per_window * SECOND_US / rate), per_window)
 
 
 def take_slot(pace: Pace, now_us: int, requests_per_second: float) -> tuple[Pace, int]:
-    """Ask for a slot now. Returns the new state and 0 when there is one, else how many microseconds to wait.
+    """Ask for a slot now. Returns the new state and 0 if there is one, else how many microseconds to wait.
 
-    The rate is the present one; above the ceiling it is the ceiling.
+    The rate is the present one, but never above the limit.
     """
     free_us = max(pace.next_slot_us, pace.not_before_us)
     if free_us > now_us:
@@ -78,12 +78,12 @@ def take_slot(pace: Pace, now_us: int, requests_per_second: float) -> tuple[Pace
 
 
 def idle_us(pace: Pace, now_us: int) -> int:
-    """Return for how long a slot has been free: then it is not the pace that holds requests up."""
+    """Return how long a slot has been free: during this time, the pace held nothing up."""
     return max(0, now_us - max(pace.next_slot_us, pace.not_before_us))
 
 
 def depart(pace: Pace, now_us: int) -> tuple[Pace, int]:
-    """Ask to go now. Returns the new state and 0 when the request may go, else how many microseconds to wait."""
+    """Ask to depart now. Returns the new state and 0 if the request may go, else how many microseconds to wait."""
     free_us = pace.not_before_us
     if len(pace.departures) >= pace.per_window:
         free_us = max(free_us, pace.departures[-pace.per_window] + pace.window_us)
@@ -93,57 +93,57 @@ def depart(pace: Pace, now_us: int) -> tuple[Pace, int]:
 
 
 def paused(pace: Pace, until_us: int) -> Pace:
-    """Let nobody depart before `until_us`; an earlier pause that ends later stays."""
+    """Allow no departure before `until_us`; a pause that already ends later stays."""
     return pace._replace(not_before_us=max(pace.not_before_us, until_us))
 
 
 def slowed(pace: Pace, now_us: int, requests_per_second: float) -> Pace:
-    """Have the next slot come no sooner than one interval of a rate that has just fallen."""
+    """Delay the next slot to one interval of a rate that has just fallen."""
     return pace._replace(next_slot_us=max(pace.next_slot_us, now_us + ceil(SECOND_US / requests_per_second)))
 
 
 def spread(pace: Pace, requests: int, now_us: int, until_us: int) -> Pace:
-    """Spread so many requests evenly over the time until `until_us`, if that is slower than the pace."""
+    """Spread so many requests evenly until `until_us`, if that is slower than the pace."""
     return pace._replace(spread_us=(until_us - now_us) // requests, spread_until_us=until_us)
 
 
 FLOOR = 0.25
 """Requests a second that are always tried while anything is accepted."""
 MARGIN = 0.98
-"""The share of a limit that is held."""
+"""The share of a known limit at which the rate is held."""
 SEEK_DOUBLES_US = 4 * SECOND_US
 PROBE_SHARE, PROBE_US, PROBE_DOUBLES_US = 0.1, 20 * SECOND_US, 3 * SECOND_US
-"""A probe adds this share evenly over that time, then doubles what it added: a limit that stayed is met gently."""
+"""A probe adds this share evenly over that time, then doubles the addition, so it reaches an unchanged limit gently."""
 HOLD_FIRST_US, HOLD_NOISE_US, HOLD_MAX_US = 10 * SECOND_US, 60 * SECOND_US, 600 * SECOND_US
 REQUESTS_PER_REFUSAL, TIMES_SHUT_OUT, CYCLES = 200, 60, 1.5
-"""For how many requests per refusal, times the wait, and times the whole cycle a limit found again is held."""
+"""How long a limit that was found again is held: requests per refusal, times the wait, times the whole cycle."""
 SAME_PLACE = 0.1
 LEAST_LEFT_FIRST, LEAST_LEFT, MOST_LEFT = 0.85, 0.7, 0.85
-"""What a refusal leaves of the rate: at the least the first time, then later, and at the most once many came."""
+"""The share of the rate left after a refusal: at least, the first time and later, and at most after many refusals."""
 SAVED_UP_US = SECOND_US
-"""A limiter may save up requests while less is sent: those of a second, the usual size of a bucket."""
+"""A limiter may save up requests while fewer are sent: usually those of one second, the size of its bucket."""
 KNOCK_FIRST_US, KNOCK_MAX_US = SECOND_US // 2, 60 * SECOND_US
 SHUT_OUT_US, SHUT_OUT_REQUESTS, LONG_WAIT_US = 2 * SECOND_US, 4, 10 * SECOND_US
-"""To be shut out is to wait for so long and for the time of so many requests; a long wait may be a used-up budget."""
+"""Shut out means to wait so long, and the time of so many requests; a long wait may mean a used-up budget."""
 SLOWER_US, CYCLE_MAX_US = 10 * SECOND_US, 60 * SECOND_US
-"""A probe is slower by each so many microseconds from one time shut out to the next."""
+"""A probe is slower by this factor: the time between two shut-outs, in units of `SLOWER_US`."""
 SIGNS = 6
-"""So many refusals in a row, each at a lower rate than the one before, tell noise from a limit."""
+"""So many refusals in a row, each at a lower rate than the one before, distinguish noise from a limit."""
 RARER, CHANGED = 2.5, 4.0
-"""By so many times the gaps may grow or shrink from the first half of them to the second."""
+"""The gaps may grow or shrink by these factors from their first half to the second."""
 CHANCE, ENOUGH_FIRST, ENOUGH_MAX = 1 / 50, 60, 500
-"""So rarely chance alone leaves a gap that ends the row; so many requests are one at the least and at the most."""
+"""The chance that a gap without refusals is only luck, and the default and the most of its requests."""
 DEEP_ENOUGH, DEEPEST, OFTEN = 0.7, 0.5, 6
-"""The shares of the rate at which refusals may be noise, and below which only those that come so often lower it."""
+"""Refusals may be noise down to the first share of the rate; only frequent ones lower it below the second."""
 NOISE_MOST, NOISE_LASTS = 1 / 5, 300
-"""More than this share of refusals is always a limit; after so many refusals noise is asked about anew."""
+"""More than this share of refusals is always a limit; after so many refusals the noise is checked again."""
 TOLERATED, CREDIT_MOST = 2.5, 8.0
-"""So many times the known noise is tolerated, and a bunch of so many refusals."""
+"""How many times the known noise is tolerated, and how many refusals at once."""
 TELLING = 20
 
 
 class Cuts(NamedTuple):
-    """The refusals in a row that may be noise: `base` and `seeking` are restored then; `gaps` lie between them."""
+    """Refusals in a row that may be noise: `base` and `seeking` are restored then; `gaps` lie between the refusals."""
 
     base: float
     seeking: bool
@@ -151,14 +151,17 @@ class Cuts(NamedTuple):
 
 
 class Rate(NamedTuple):
-    """What is known of the server's limit. Rates in requests a second, times in microseconds of one monotonic clock.
+    """What is known about the server's limit. Rates in requests a second, times in microseconds of one monotonic clock.
 
-    `base` is sought from or held, since `since_us`, for `hold_us`; `wall` is where the limit was last found.
-    `taken` counts requests that were not refused, of which `marked` left before `mark_us`: from there on is measured.
-    `cut_us` is when the refused request left, None once one was accepted since; a request that left before `dropped_us`
-    tells nothing new. While all are refused they are `knock_us` apart; next time this begins with `silence_us`.
-    `cycle_us` is the time from one shut-out to the next. `noise` is the share of refusals that do not depend on the
-    rate, for the next `noise_left` of them, and `credit` how many may still come.
+    `base` is the rate from which the search goes on, or which is held since `since_us` for `hold_us`. `wall` is where
+    the limit was last found. `taken` counts requests that were not refused; `marked` of them left before `mark_us`,
+    where
+    the measurement begins. `cut_us` is when the refused request left, None once a later one was accepted; requests that
+    left before `dropped_us` bring no news. While all requests are refused, they are `knock_us` apart; the next time
+    begins
+    with `silence_us`. `cycle_us` is the time from one shut-out to the next. `noise` is the share of refusals that do
+    not
+    depend on the rate, for the next `noise_left` of them, and `credit` how many may still come.
     """
 
     ceiling: float
@@ -187,7 +190,7 @@ def rate_from(start: float, ceiling: float, now_us: int) -> Rate:
 
 
 def rate_at(rate: Rate, now_us: int) -> float:
-    """Return the requests a second that may be sent now, never above the ceiling."""
+    """Return the requests a second that may be sent now, never above the limit."""
     if rate.knock_us:
         return min(rate.ceiling, SECOND_US / rate.knock_us)
     if rate.seeking:
@@ -199,34 +202,34 @@ def rate_at(rate: Rate, now_us: int) -> float:
 
 
 def borne_at(rate: Rate, now_us: int) -> float | None:
-    """Return the rate that the server accepts, what a probe adds left out; None before enough has left to say."""
+    """Return the rate that the server accepts, without a probe's addition; None while it is unknown."""
     if rate.knock_us or rate.taken < TELLING:
         return None
     return rate_at(rate, now_us) if rate.seeking else min(rate.ceiling, rate.base)
 
 
 def _excess(probing_us: float) -> float:
-    """Return by which share of what is held a probe is above it."""
+    """Return the share by which a probe is above the held rate."""
     if probing_us <= PROBE_US:
         return PROBE_SHARE * max(0.0, probing_us) / PROBE_US
     return PROBE_SHARE * exp2(min(32.0, (probing_us - PROBE_US) / PROBE_DOUBLES_US))
 
 
 def idled(rate: Rate, idle_us: int) -> Rate:
-    """Let the clock of hold and probe stand still for a time in which the rate held nobody up."""
+    """Stop the clock of hold and probe for a time in which the rate held nothing up."""
     return rate._replace(since_us=rate.since_us + idle_us)
 
 
 def recapped(rate: Rate, ceiling: float, now_us: int) -> Rate:
-    """Keep to another ceiling from now on. What lay above the old one was never tried: it is climbed to from there."""
+    """Use another limit from now on. The rate climbs from the old limit: nothing above it was ever tried."""
     if rate_at(rate, now_us) < rate.ceiling:
         return rate._replace(ceiling=ceiling)
-    base = rate.ceiling if rate.seeking else rate.base  # what was measured is known to be accepted
+    base = rate.ceiling if rate.seeking else rate.base  # a measured rate is known to be accepted
     return rate._replace(ceiling=ceiling, base=base, since_us=max(rate.since_us, now_us))
 
 
 def rested(rate: Rate, from_us: int, now_us: int) -> Rate:
-    """Leave out a time in which nothing was sent because nobody wanted it: it says nothing of the server."""
+    """Leave out a time in which the operator wanted nothing sent: it shows nothing about the server."""
 
     def moved(at_us: int) -> int:
         return at_us + max(0, now_us - max(at_us, from_us))
@@ -240,7 +243,7 @@ def rested(rate: Rate, from_us: int, now_us: int) -> Rate:
 
 
 def departed(rate: Rate, now_us: int) -> Rate:
-    """Take note that a request leaves. What a probe finds is measured from its beginning."""
+    """Record a departure. A probe is measured from its beginning."""
     probe_us = rate.since_us + rate.hold_us
     if not rate.seeking and rate.cut_us is None and rate.mark_us + SAVED_UP_US < probe_us <= now_us:
         rate = rate._replace(mark_us=probe_us - SAVED_UP_US, marked=rate.taken)
@@ -248,7 +251,7 @@ def departed(rate: Rate, now_us: int) -> Rate:
 
 
 def accepted(rate: Rate, departed_us: int, later: int, now_us: int) -> Rate:
-    """Take note of a request that the server took on, when its reply came; `later` ones have left after it."""
+    """Record the reply to a request that the server accepted; `later` requests have left after it."""
     if rate.noise:
         rate = rate._replace(credit=min(CREDIT_MOST, rate.credit + TOLERATED * rate.noise))
     if rate.cut_us is None or departed_us < rate.dropped_us:
@@ -257,7 +260,7 @@ def accepted(rate: Rate, departed_us: int, later: int, now_us: int) -> Rate:
 
 
 def refused(rate: Rate, departed_us: int, later: int, now_us: int, pause_us: int = 0) -> Rate:
-    """Slow down at once, unless it is noise. `pause_us` is how long the server asked to wait, 0 if it did not say."""
+    """Slow down at once, unless it is noise. `pause_us` is the wait that the server asked for, or 0."""
     rate = rate._replace(taken=rate.taken - 1)
     if departed_us < rate.dropped_us:
         return rate
@@ -286,7 +289,7 @@ def refused(rate: Rate, departed_us: int, later: int, now_us: int, pause_us: int
 
 
 def _left(rate: Rate, cuts: Cuts | None, sent: int, departed_us: int, now_us: int, *, climbing: bool) -> float:
-    """Return what a refusal leaves of the rate: what was let through since the mark, within bounds."""
+    """Return the rate after a refusal: what was accepted since the mark, within bounds."""
     was = rate_at(rate, now_us)
     let_through = (sent - 1) * SECOND_US / max(1, departed_us - rate.mark_us) / (1 - rate.noise)
     least = (LEAST_LEFT if cuts or rate.noise else LEAST_LEFT_FIRST) * was
@@ -301,7 +304,7 @@ def _left(rate: Rate, cuts: Cuts | None, sent: int, departed_us: int, now_us: in
 
 
 def _no_rarer(gaps: tuple[int, ...]) -> bool:
-    """Tell whether so many refusals came as often at the lowest rates as at the first ones, amid accepted requests."""
+    """Return whether refusals were as frequent at the lowest rates as at the first ones, amid accepted requests."""
     if len(gaps) < SIGNS or _share(gaps) > NOISE_MOST:
         return False
     first, last = sum(gaps[: SIGNS // 2]), sum(gaps[SIGNS // 2 :])
@@ -313,7 +316,7 @@ def _share(gaps: tuple[int, ...]) -> float:
 
 
 def _enough(cuts: Cuts | None) -> float:
-    """Return after how many requests without a refusal they have become rarer: hardly ever by chance."""
+    """Return how many requests without a refusal mean that refusals are rarer now, hardly ever by chance."""
     gaps = cuts.gaps if cuts else ()
     return min(ENOUGH_MAX, sum(gaps) * (CHANCE ** (-1 / len(gaps)) - 1)) if gaps else ENOUGH_FIRST
 
@@ -335,13 +338,13 @@ def _restored(rate: Rate, cuts: Cuts, at_us: int) -> Rate:
 
 
 def _knocking(rate: Rate, now_us: int, pause_us: int) -> Rate:
-    """Nothing was accepted since the cut: knock, ever more rarely, and never faster than the rate was."""
+    """Nothing was accepted since the cut: try single requests less and less often, never faster than the rate was."""
     knock_us = max(rate.knock_us * 3 // 2 or rate.silence_us, ceil(SECOND_US / rate_at(rate, now_us)))
     return rate._replace(since_us=now_us + pause_us, knock_us=min(KNOCK_MAX_US, knock_us), dropped_us=now_us)
 
 
 def _opened(rate: Rate, cut_us: int, departed_us: int, later: int, now_us: int) -> Rate:
-    """Something was accepted after a refusal: hold the rate, for as long as the refusal cost."""
+    """A request was accepted after a refusal: hold the rate for a time that depends on the cost of the refusal."""
     sent = rate.taken - rate.marked - later - 1
     span_us, wait_us = max(1, cut_us - rate.mark_us), departed_us - cut_us
     base, cuts = rate.base, rate.cuts
@@ -350,7 +353,7 @@ def _opened(rate: Rate, cut_us: int, departed_us: int, later: int, now_us: int) 
     if shut_out and cuts and cuts.seeking and not cuts.gaps:
         base *= LEAST_LEFT
     elif spent and rate.cycle_us and cuts and cuts.gaps and 3 * wait_us >= span_us:
-        # Shut out once more, at a rate that was held: a budget for a longer time, which the wait is a part of.
+        # Shut out again at a held rate: a budget for a longer time, and the wait is part of that time.
         base = min(base, max(LEAST_LEFT * base, MARGIN * sent * SECOND_US / (span_us + wait_us)))
     limit = base / MARGIN
     hold_us = max(HOLD_FIRST_US, _enough(cuts) * SECOND_US / base, CYCLES * (span_us + wait_us) if shut_out else 0)
@@ -378,30 +381,30 @@ def _opened(rate: Rate, cut_us: int, departed_us: int, later: int, now_us: int) 
 
 
 ROUND_LEAST = 12
-"""Replies in a round, at the least; and three for each request that may be under way."""
+"""The least number of replies in a round; a round also needs three for each request that may be under way."""
 ROUND_PER_REQUEST = 3
 LIGHT_WEIGHT = 0.1
-"""The weight of one reply in the moving light reply time."""
+"""The weight of one reply in the moving average of light reply times."""
 LIGHT_FIRST = 5
-"""So many light replies count alike at the start."""
+"""At the start, so many light replies have the same weight."""
 LIGHT_LASTS_US = 120_000_000
 """How long a light reply time counts without a new one."""
 LOOK_DOWN = 8
-"""So many light replies renew it."""
+"""So many light replies measure it again."""
 QUEUE_LEAST, QUEUE_LEAST_SHARE = 0.3, 0.08
 """A shorter queue (in requests, plus a share of the limit) leaves the server idle at times."""
 QUEUE_MOST, QUEUE_MOST_SHARE = 0.8, 0.18
-"""A longer one only makes others wait."""
+"""A longer queue only makes others wait."""
 FALL_MOST = 0.75
-"""What one round leaves of the limit at the least."""
+"""The least share of the limit that is left after one round."""
 
 
 class Limit(NamedTuple):
-    """The limit on requests at once, and what it follows from. Times in microseconds.
+    """The limit on requests at once, and the figures behind it. Times in microseconds.
 
-    `light_us` is the mean reply time of a lightly loaded server, known by `lights` replies, the last of them at
-    `light_at_us`. `replies` and `total_us` sum up the round. `starting` tells that there was no queue yet. While
-    `looking` is positive, so many more light replies are wanted.
+    `light_us` is the average reply time of a lightly loaded server, from `lights` replies, the last at `light_at_us`.
+    `replies` and `total_us` sum up the round. `starting` means that there was no queue yet. `looking` is the number of
+    light replies that are still wanted.
     """
 
     ceiling: int
@@ -421,12 +424,12 @@ def limit_from(start: int, ceiling: int) -> Limit:
 
 
 def recapped_limit(limit: Limit, ceiling: int) -> Limit:
-    """Keep to another ceiling from now on; a higher one is grown into round by round."""
+    """Use another limit from now on; the requests at once grow to a higher one round by round."""
     return _with_allowed(limit._replace(ceiling=ceiling), limit.allowed)
 
 
 def allowed_now(limit: Limit) -> int:
-    """Return how many requests may be under way at once: 1 to the ceiling."""
+    """Return how many requests may be under way at once: from 1 to the limit."""
     return _light(limit.allowed) if limit.looking else limit.allowed
 
 
@@ -435,7 +438,7 @@ def _light(allowed: int) -> int:
 
 
 def replied(limit: Limit, reply_us: int, under_way: int, now_us: int) -> Limit:
-    """Take note of a reply: how long it took, and how many were under way when it left, itself included."""
+    """Record a reply: its time, and how many requests were under way when its request left, itself included."""
     if under_way <= _light(limit.allowed):
         return _lightly(limit, reply_us, now_us)
     if limit.looking or under_way < limit.allowed:
@@ -454,7 +457,7 @@ def _lightly(limit: Limit, reply_us: int, now_us: int) -> Limit:
         light_at_us=now_us,
         looking=max(0, limit.looking - 1),
     )
-    # With one at a time all replies are light: it is worth a try whether two are borne.
+    # With one request at a time all replies are light, so try whether the server handles two.
     if limit.allowed > 1:
         return limit
     limit = limit._replace(replies=limit.replies + 1)
@@ -462,7 +465,7 @@ def _lightly(limit: Limit, reply_us: int, now_us: int) -> Limit:
 
 
 def _judged(limit: Limit, now_us: int) -> Limit:
-    """Follow the queue that a round shows."""
+    """Adjust the limit to the queue that a round shows."""
     if not limit.lights or now_us - limit.light_at_us > LIGHT_LASTS_US:
         return limit._replace(looking=LOOK_DOWN, replies=0, total_us=0)
     mean_us = limit.total_us / limit.replies
@@ -481,7 +484,7 @@ def _with_allowed(limit: Limit, allowed: int) -> Limit:
 
 
 def lost(limit: Limit) -> Limit:
-    """Take note of a request that was not answered in time: fewer at once, at most once in a round."""
+    """Record a request that got no answer in time: fewer at once, at most one step a round."""
     if not limit.replies and not limit.starting:
         return limit
     return _with_allowed(limit._replace(starting=False), int(FALL_MOST * limit.allowed))

@@ -1,7 +1,7 @@
-"""The plan of a run, and the approval without which nothing can be sent.
+"""The plan of a run, and the approval that is required before anything is sent.
 
-Only an `ApprovedPlan` can be carried out, and `approve` is the only way to get one: the seal below is known to this
-module alone. The dry run prints the very plan that a run would ask approval for.
+Only an `ApprovedPlan` can be carried out, and only `approve` makes one, because the seal below is private to this
+module. The dry run prints the same plan for which a run asks approval.
 """
 
 import re
@@ -21,19 +21,19 @@ from bulk_remove.language import counted, joined, ours, phrase
 
 @dataclass(frozen=True, slots=True)
 class CampaignPlan:
-    """What would be asked of one campaign."""
+    """The part of a plan for one campaign."""
 
     campaign: str  # its identifier
-    numbers: int  # distinct numbers, settled ones included
-    requests: int  # requests that the first pass takes; numbers in a call and retries take more
-    settled: int = 0  # numbers that have their final answer from an earlier run and are not sent again
+    numbers: int  # distinct numbers, including settled ones
+    requests: int  # requests of the first pass; numbers in a call and retries need more
+    settled: int = 0  # numbers with a final answer from an earlier run; not sent again
     removed_before: int = 0  # records that the earlier run removed
-    ids_before: int = 0  # those of them whose ids the server named
+    ids_before: int = 0  # how many of these have ids from the server
     doubted_before: int = 0  # settled numbers of which the earlier run may have removed more records
     held: Mapping[str, int] = field(default_factory=dict)
-    """How numbers are written in those of its records that were looked at (`core.forms.Held`)."""
-    name: str = ""  # what it is called, where the server named it
-    confirmed: bool = False  # whether these show the forms in which numbers are asked for; else those are a guess
+    """How the numbers in the campaign's records that were read are written (`core.forms.Held`)."""
+    name: str = ""  # its name, if the server gave one
+    confirmed: bool = False  # whether the records show the requested forms; else these are a guess
 
     @property
     def to_send(self) -> int:
@@ -42,7 +42,7 @@ class CampaignPlan:
 
     @property
     def told(self) -> str:
-        """Its identifier, with its name beside it."""
+        """The identifier, followed by the name."""
         if not self.name:
             return self.campaign
         return f"{self.campaign} '{harmless(self.name, LONGEST_NAME)}'"
@@ -52,7 +52,7 @@ LONGEST_NAME = 60
 
 
 class Sample(NamedTuple):
-    """A cell and what it became, a number or a problem; both masked unless the operator wants to see numbers."""
+    """A cell and its result, a number or a problem; both masked unless the operator wants to see numbers."""
 
     row: int
     cell: str
@@ -60,45 +60,45 @@ class Sample(NamedTuple):
 
 
 NO_DAMAGE = frozenset({EMPTY, ON_KEEP_LIST})
-"""Reasons why a row has no number to ask for that say nothing against its file."""
+"""Reasons for a row without a number to send that say nothing bad about its file."""
 
 
 class KeepList(NamedTuple):
     """A table of numbers that must never be removed."""
 
-    file: str  # the file, with the sheet of a workbook behind it
-    sha256: str  # what the file is, in hex
+    file: str  # the file, followed by the sheet of a workbook
+    sha256: str  # of the file, in hex
     numbers: int  # how many numbers it holds
 
 
 @dataclass(frozen=True, slots=True)
 class Keep:
-    """The keep lists of a plan, and what of its input stands on them."""
+    """The keep lists of a plan, and the rows of its input that are on them."""
 
     lists: tuple[KeepList, ...] = ()  # the lists, in the order in which they were named
-    skips: bool = False  # whether their numbers are left out, and all others are sent; else nothing is
-    rows: int = 0  # rows of the input that would be sent if their numbers were on none of the lists
+    skips: bool = False  # whether to leave their numbers out and send the rest; else nothing is sent
+    rows: int = 0  # rows of the input that would be sent if there were no keep lists
     examples: tuple[Sample, ...] = ()  # the first of them, masked
 
 
 @dataclass(frozen=True, slots=True)
 class SourcePlan:
-    """What a source holds; the fields behind `notes` are counted from the problems."""
+    """The content of a source; the fields after `notes` are counted from the problems."""
 
-    source: Source  # the file or the sheet, and how it is read
+    source: Source  # the file or the sheet, and how to read it
     rows: int  # its rows
-    duplicates: int  # rows whose number stands in an earlier row, of this source or of one before
-    problems: tuple[tuple[str, int], ...]  # its invalid cells: (reason, how many), the commonest first
-    samples: tuple[Sample, ...] = ()  # its first rows: (row, cell, what became of it), masked
+    duplicates: int  # rows whose number is in an earlier row, of this or an earlier source
+    problems: tuple[tuple[str, int], ...]  # its invalid cells: (reason, count), the most common first
+    samples: tuple[Sample, ...] = ()  # its first rows: (row, cell, result), masked
     examples: tuple[Sample, ...] = ()  # its first invalid rows, likewise
-    kinds: tuple[tuple[str, int], ...] = ()  # cells read as numbers though written in an unusual way: (kind, how many)
+    kinds: tuple[tuple[str, int], ...] = ()  # cells with numbers in an unusual spelling: (kind, count)
     internal: int = 0  # internal numbers to be sent
-    notes: tuple[str, ...] = ()  # sentences on what its rows are like together
+    notes: tuple[str, ...] = ()  # sentences about its rows as a whole
     empty: int = field(init=False)  # rows whose phone cell is empty
     kept: int = field(init=False)  # rows whose number is on a keep list
     left_out: int = field(init=False)  # rows that do not meet the conditions
-    damage: tuple[tuple[str, int], ...] = field(init=False)  # why cells with something in them hold no number
-    invalid: int = field(init=False)  # how many these are
+    damage: tuple[tuple[str, int], ...] = field(init=False)  # why cells with some text hold no number
+    invalid: int = field(init=False)  # how many such cells
 
     def __post_init__(self) -> None:
         counts = dict(self.problems)
@@ -115,7 +115,7 @@ class SourcePlan:
 
 
 def _derive(frozen: object, **values: object) -> None:
-    """Set fields of a frozen value that follow from its others."""
+    """Set fields of a frozen value that follow from its other fields."""
     for name, value in values.items():
         object.__setattr__(frozen, name, value)
 
@@ -124,30 +124,30 @@ def _derive(frozen: object, **values: object) -> None:
 class Plan:
     """What a run would do. `rows` = `numbers` + `invalid` + `empty` + `left_out` + `kept` + `duplicates`."""
 
-    run_id: str  # by which the run is found later
+    run_id: str  # identifies the run later
     host: str  # the server; empty for a plan without one
-    sources: tuple[SourcePlan, ...]  # what was read, in its order
-    campaigns: tuple[CampaignPlan, ...]  # what would be asked of each campaign
+    sources: tuple[SourcePlan, ...]  # the sources in reading order
+    campaigns: tuple[CampaignPlan, ...]  # the part of each campaign
     rate: float  # the limit in requests a second
-    limits: Limits = NO_LIMITS  # what it is held against before it is approved
-    additional_numbers: bool = False  # whether a record is also removed when a number is among its additional numbers
-    canary: bool = False  # whether one request is sent alone before the others
-    stand_in: bool = False  # whether the server says of itself that it is a stand-in for Thulium
-    keep: Keep = Keep()  # the lists of numbers that must never be removed, and what of the input is on them
-    # These follow from the above.
+    limits: Limits = NO_LIMITS  # checked before the plan is approved
+    additional_numbers: bool = False  # whether a match among a record's additional numbers removes it, too
+    canary: bool = False  # whether one request is sent before all others
+    stand_in: bool = False  # whether the server says that it is a stand-in for Thulium
+    keep: Keep = Keep()  # the lists of numbers that must never be removed, and the rows of the input on them
+    # These follow from the fields above.
     rows: int = field(init=False)  # rows of the input
     invalid: int = field(init=False)  # rows that hold something, but no number
     empty: int = field(init=False)  # rows whose phone cell is empty
     left_out: int = field(init=False)  # rows that do not meet the conditions
     kept: int = field(init=False)  # rows whose number is on a keep list; they are never sent
-    duplicates: int = field(init=False)  # rows whose number stands in an earlier row
-    numbers: int = field(init=False)  # distinct numbers, settled ones included
+    duplicates: int = field(init=False)  # rows whose number is in an earlier row
+    numbers: int = field(init=False)  # distinct numbers, including settled ones
     settled: int = field(init=False)  # distinct numbers that are not sent again
     to_send: int = field(init=False)  # distinct numbers to be sent
-    requests: int = field(init=False)  # those of the first pass; numbers in a call and retries take more
-    problems: tuple[tuple[str, int], ...] = field(init=False)  # the invalid cells by reason, the commonest first
+    requests: int = field(init=False)  # those of the first pass; numbers in a call and retries need more
+    problems: tuple[tuple[str, int], ...] = field(init=False)  # the invalid cells by reason, the most common first
     campaign_ids: tuple[str, ...] = field(init=False)  # the identifiers of the campaigns
-    confirmed: bool = field(init=False)  # whether each campaign's own records show the forms that are asked for
+    confirmed: bool = field(init=False)  # whether each campaign's own records show the requested forms
     least_duration_s: float = field(init=False)  # the shortest time that the limit on the rate allows, in seconds
     rehearsal: Rehearsal = field(init=False)  # whether this is, or may be, a rehearsal
 
@@ -171,7 +171,7 @@ class Plan:
 
 
 def rehearsal_told(plan: Plan) -> str:
-    """Return a sentence on a server that is not, or may not be, Thulium; empty for any other one."""
+    """Return a sentence about a server that is not, or may not be, Thulium; empty for any other one."""
     if plan.rehearsal is Rehearsal.STAND_IN:
         return phrase("A rehearsal: {host} is a stand-in for Thulium, so no real campaign is touched.", host=plan.host)
     if plan.rehearsal is Rehearsal.LOOPBACK:
@@ -181,13 +181,13 @@ def rehearsal_told(plan: Plan) -> str:
     return ""
 
 
-TYPED_COUNT_FROM = 100  # from so many numbers on, the operator types how many there are instead of yes
+TYPED_COUNT_FROM = 100  # from this count on, the operator types the count instead of yes
 _YES, _NO = frozenset({"y", "yes", "t", "tak"}), frozenset({"", "n", "no", "nie"})
 _COUNT = re.compile("[0-9]+|[0-9]{1,3}(?:[ \u00a0\u202f,.'][0-9]{3})+")
 
 
 def read_answer(typed: str, numbers: int) -> bool | None:
-    """Return what the operator's answer to "remove so many numbers?" means; None when it is neither yes nor no."""
+    """Return the meaning of the operator's answer to "remove so many numbers?"; None if it is neither yes nor no."""
     text = typed.strip().lower()
     if text in _NO:
         return False
@@ -210,7 +210,7 @@ _SEAL = object()
 
 @dataclass(frozen=True, slots=True)
 class ApprovedPlan:
-    """A plan that is within its limits and that somebody answered for. Only `approve` makes it."""
+    """A plan that is within its limits and that somebody approved. Only `approve` makes it."""
 
     plan: Plan
     consent: Consent
@@ -223,7 +223,7 @@ class ApprovedPlan:
 
 
 def check_holds_numbers(plan: Plan) -> None:
-    """Raise InputError when there is nothing to send, InvariantError when the sum of its rows does not close."""
+    """Raise InputError if there is nothing to send, InvariantError if the rows do not add up."""
     if plan.rows != plan.numbers + plan.invalid + plan.empty + plan.left_out + plan.kept + plan.duplicates:
         raise InvariantError("the plan's rows are not the sum of its numbers and of those that are not sent")
     if not plan.numbers and plan.kept:
@@ -252,7 +252,7 @@ def check_holds_numbers(plan: Plan) -> None:
 
 
 def passed(plan: Plan, known: Known) -> tuple[str, ...]:
-    """Return sentences on what a plan's limits let through and an operator should know nevertheless."""
+    """Return sentences about a plan that its limits allow but that the operator should know."""
     to_send = {campaign.campaign: campaign.to_send for campaign in plan.campaigns}
     unseen = plan.keep.lists and plan.additional_numbers
     return (*unchecked(plan.campaign_ids, plan.limits, known), *emptied(to_send, known), *[_UNSEEN] * bool(unseen))
@@ -265,7 +265,7 @@ _UNSEEN = (
 
 
 def check_kept(plan: Plan) -> None:
-    """Raise GuardStop when numbers of the input must never be removed, unless they are to be left out."""
+    """Raise GuardStop if the input has numbers that must never be removed, unless they are to be left out."""
     keep = plan.keep
     if not keep.rows or keep.skips:
         return
@@ -282,21 +282,21 @@ def check_kept(plan: Plan) -> None:
 
 
 def check_within_limits(plan: Plan, known: Known) -> None:
-    """Raise GuardStop when the plan asks more of a campaign than its limits allow, or for a number to be kept."""
+    """Raise GuardStop if the plan is over a campaign's limits, or has a number that must be kept."""
     check_kept(plan)
     check_limits({campaign.campaign: campaign.to_send for campaign in plan.campaigns}, plan.limits, known)
 
 
 def check_answer(answer: object) -> None:
-    """Hold what a program answered to a plan: True approves it."""
+    """Check what a program answered to a plan: only True approves it."""
     if answer is False:
-        raise GuardStop("The plan was not approved: nothing was sent.", "Look at the plan that approve was given.")
+        raise GuardStop("The plan was not approved: nothing was sent.", "Check the plan that was passed to approve.")
     if answer is not True:
         raise TypeError(f"approve must return True or False, not {type(answer).__name__}; nothing was sent")
 
 
 def approve(plan: Plan, consent: Consent, known: Known = NOTHING_KNOWN) -> ApprovedPlan:
-    """Return the plan as approved. Raises InputError, GuardStop or TypeError where it cannot be."""
+    """Return the plan as approved. Raises InputError, GuardStop or TypeError if it cannot be."""
     if not isinstance(consent, Consent):
         raise TypeError(f"a plan is approved by a Consent, not by {type(consent).__name__}; nothing was sent")
     check_holds_numbers(plan)

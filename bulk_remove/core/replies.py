@@ -1,18 +1,18 @@
-"""A reply and the numbers that were asked for, brought together: one verdict for each number, or one fault.
+"""Joins a reply to the requested numbers: one verdict for each number, or one fault.
 
-A 200 is not success: it is a JSON object keyed by number, each value a list with one entry per record found. PHP
-writes an object with the keys 0, 1, 2 ... as a list, and an empty one as `[]`. Replies are joined by number, never by
-position.
+A 200 is not success: its body is a JSON object with numbers as keys, and each value is a list with one entry for each
+record found. PHP writes an object with the keys 0, 1, 2 ... as a list, and an empty one as `[]`. Replies are joined by
+number, never by position.
 
-A key means a number if it is that number, or that number with or without the region's country code, its international
-prefix, a plus or zeros. With the code of another country in front it is another number. Each key is looked at once, so
-that a reply of a million keys takes linear time.
+A key means a number if it is that number, with or without the region's country code, its international prefix, a plus
+or zeros. With another country's code it is another number. Each key is read once, so a reply with a million keys takes
+linear time.
 
-A fault is why there is no verdict. Whether the server acted nevertheless no status can say: `doubt_us` measures it.
+A fault says why there is no verdict. No status says whether the server acted nevertheless: `doubt_us` measures that.
 
-Retry-After and quotas say how long a server wants to be left alone. Two spellings of quotas are read: the IETF draft
-"RateLimit header fields for HTTP" in both its forms, and the `X-RateLimit-*` of GitHub and many others. Moments are
-those of the server's clock. Values that make no sense are ignored.
+Retry-After and quotas say how long a server wants no requests. Two kinds of quota headers are read: both forms of
+the IETF draft "RateLimit header fields for HTTP", and the `X-RateLimit-*` of GitHub and many others. Times are by the
+server's clock. Values that make no sense are ignored.
 """
 
 import re
@@ -47,14 +47,14 @@ from bulk_remove.core.verdicts import (
 from bulk_remove.language import ours, phrase
 
 _KEY = re.compile(r"([+ ]?)([0-9][0-9 ()./-]{0,39})")
-"""A leading space is a plus that was decoded as one. A longer text is not a phone number."""
+"""A leading space is a decoded plus. Longer texts are not phone numbers."""
 _FORMATTING = str.maketrans("", "", " ()./-")
-_LOCAL_DIGITS = 7  # fewer are an internal number, which no country code belongs to
-AMBIGUOUS = -1  # in place of a number's index: the key may mean more than one number
+_LOCAL_DIGITS = 7  # shorter numbers are internal and have no country code
+AMBIGUOUS = -1  # instead of a number's index: the key may mean several numbers
 
 
 def meant(keys: Iterable[str], numbers: Sequence[str], region: Region) -> dict[str, int]:
-    """Return by key the index of the number that it means, AMBIGUOUS where it may be two; other keys are left out."""
+    """Return, by key, the index of the number that it means, or AMBIGUOUS; keys that mean no number are left out."""
     owners: defaultdict[str, set[int]] = defaultdict(set)
     for index, number in enumerate(numbers):
         for reading in _readings(number, region):
@@ -71,7 +71,7 @@ def _owner(key: str, owners: Mapping[str, set[int]], region: Region) -> int | No
 
 
 def _readings(text: str, region: Region) -> Sequence[str]:
-    """Return what a spelling may mean; two spellings of one number have a reading in common."""
+    """Return what a spelling may mean; two spellings of one number share a reading."""
     digits, has_code = digits_of(text, region)
     if not digits:
         return ()
@@ -86,7 +86,7 @@ def _readings(text: str, region: Region) -> Sequence[str]:
 
 
 def digits_of(text: str, region: Region) -> tuple[str, bool]:
-    """Return a number's digits without prefix and zeros in front, and whether a plus or a prefix announces a code."""
+    """Return a number's digits without prefix and leading zeros, and whether a plus or a prefix announces a code."""
     found = _KEY.fullmatch(text)
     if found is None:
         return "", False
@@ -96,10 +96,10 @@ def digits_of(text: str, region: Region) -> tuple[str, bool]:
     return digits[len(prefix) if prefixed else 0 :].lstrip("0"), bool(sign) or prefixed
 
 
-PAUSE_MAX_S = 3600.0  # no server is taken at its word for more than an hour: then it is asked again
-FEW_S = 60.0  # what would be used up in so short a time at the present rate is few, and is spread
-_LONGEST_S = 366 * 86_400.0  # whoever says more than a year has no idea; it only has to be a number that can be shown
-_UNIX_FROM = 1_000_000_000  # A reset from here on is a moment, not a wait: 2001 in Unix seconds, or thirty years
+PAUSE_MAX_S = 3600.0  # the longest accepted wait, one hour; then the server is asked again
+FEW_S = 60.0  # a quota that lasts no longer than this at the present rate is few, and is spread
+_LONGEST_S = 366 * 86_400.0  # longer waits are mistakes; the value only has to be a number that can be shown
+_UNIX_FROM = 1_000_000_000  # from here on a reset is a moment (2001 in Unix seconds), not a wait (thirty years)
 _DECIMAL = r"\"?(\d{1,18}(?:\.\d{0,18})?)\"?"
 _NUMBER = re.compile(rf"\s*{_DECIMAL}\s*(?:;.*)?", re.ASCII)
 _PARAMETER = re.compile(rf"\b(?:(remaining|r)|reset|t)\s*=\s*{_DECIMAL}", re.ASCII | re.IGNORECASE)
@@ -108,25 +108,25 @@ _WEEKDAY = re.compile(r"\s*[A-Za-z]+\s*")
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    """What is left: `remaining` requests within the next `reset_s` seconds (greater than 0)."""
+    """The remaining quota: `remaining` requests within the next `reset_s` seconds (greater than 0)."""
 
     remaining: int
     reset_s: float
 
     def is_few_at(self, requests_per_second: float) -> bool:
-        """Whether it would be used up soon, and before more is given, at this rate."""
+        """Whether this rate would soon use it up, before the reset."""
         lasts_s = self.remaining / requests_per_second
         return lasts_s < min(FEW_S, self.reset_s)
 
 
 def read_retry_after(headers: Mapping[str, str], now_s: float) -> float | None:
-    """Return the whole seconds of Retry-After, a number or an HTTP date (RFC 9110, 10.2.3); None without any."""
+    """Return the whole seconds of Retry-After, a number or an HTTP date (RFC 9110, 10.2.3); None if there is none."""
     waits_s = [_seconds(value, headers, now_s) for value in _values(headers.get("Retry-After", ""))]
     return max((wait_s for wait_s in waits_s if wait_s is not None), default=None)
 
 
 def read_quota(headers: Mapping[str, str], now_s: float) -> Quota | None:
-    """Read what is left, of several quotas the one that is used up first; None where nothing is said."""
+    """Read the remaining quota; of several, the one that is used up first. None if there is none."""
     pairs = [*_parameters(headers.get("RateLimit", ""))]
     for prefix in ("RateLimit", "X-RateLimit", "X-Rate-Limit"):
         remaining, resets = (_values(headers.get(f"{prefix}-{what}", "")) for what in ("Remaining", "Reset"))
@@ -137,7 +137,7 @@ def read_quota(headers: Mapping[str, str], now_s: float) -> Quota | None:
 
 
 def parse_date(value: str | None) -> float | None:
-    """Read an HTTP date (RFC 9110, 5.6.7); returns Unix seconds, None where there is none."""
+    """Read an HTTP date (RFC 9110, 5.6.7); returns Unix seconds, None if there is none."""
     try:
         moment = parsedate_to_datetime(value or "")
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
@@ -146,7 +146,7 @@ def parse_date(value: str | None) -> float | None:
 
 
 def _seconds(value: str, headers: Mapping[str, str], now_s: float) -> float | None:
-    """Read a wait, or a moment as a date or in Unix seconds; returns whole seconds from when the reply was sent."""
+    """Read a wait, or a moment as a date or in Unix seconds; returns whole seconds from the time of the reply."""
     number = _NUMBER.fullmatch(value)
     moment_s = float(number[1]) if number else parse_date(value)
     if moment_s is None:
@@ -158,7 +158,7 @@ def _seconds(value: str, headers: Mapping[str, str], now_s: float) -> float | No
 
 
 def _values(field: str) -> Iterator[str]:
-    """Yield the values of a list. A date has a comma of its own, after the day of the week."""
+    """Yield the values of a list. A date has its own comma, after the day of the week."""
     weekday = ""
     for part in field.split(","):
         if weekday or not _WEEKDAY.fullmatch(part):
@@ -169,7 +169,7 @@ def _values(field: str) -> Iterator[str]:
 
 
 def _parameters(field: str) -> Iterator[tuple[str, str]]:
-    """Yield (remaining, reset) of each quota in a field of parameters, which come in pairs."""
+    """Yield (remaining, reset) of each quota in a field of parameters; they come in pairs."""
     remaining = reset = ""
     for found in _PARAMETER.finditer(field):
         if found[1]:
@@ -182,17 +182,17 @@ def _parameters(field: str) -> Iterator[tuple[str, str]]:
 
 
 class Effect(StrEnum):
-    """What follows a fault."""
+    """The consequence of a fault."""
 
-    UNTOUCHED = "untouched"  # nobody took the request up, or not now: ask again, which costs no try
-    IN_DOUBT = "in doubt"  # no answer, or none to rely on: ask again until the tries are used up
+    UNTOUCHED = "untouched"  # the request was not taken up, or not now: ask again, which does not count as a try
+    IN_DOUBT = "in doubt"  # no answer, or an unreliable one: ask again until the tries are used up
     REFUSED = "refused"  # this request was refused as a whole: split it
     DENIED = "denied"  # this user, campaign or address was refused: end the run
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Why a request brought no verdicts."""
+    """The reason why a request brought no verdicts."""
 
     effect: Effect
     kind: str  # a short stable label for logs and counts
@@ -205,12 +205,12 @@ class Fault:
 
     @property
     def too_long(self) -> bool:
-        """Whether the server found the request itself too long."""
+        """Whether the server found the request too long."""
         return self.http_status in _TOO_LONG
 
     @property
     def may_be_length(self) -> bool:
-        """Whether a limit on the URL may be behind it: some proxies answer so, or break the connection."""
+        """Whether a limit on the URL may be the cause: some proxies answer like this, or break the connection."""
         if self.request_id:
             return False
         if self.effect is Effect.IN_DOUBT:
@@ -232,11 +232,11 @@ _SERVER_ERROR = 500
 _ABOUT_THE_USER = frozenset({401, 407})
 
 NOT_SENT = Fault(Effect.UNTOUCHED, "not sent", "The run was stopped before this request left.")
-"""No attempt at all: the request was prepared, and then nobody wanted it sent."""
+"""No attempt at all: the run stopped before the prepared request was sent."""
 
 
 def doubt_us(fault: Fault, took_us: int | None) -> int:
-    """Return how much doubt a fault leaves about the numbers of its request, as `lifecycle.Fastest` weighs it."""
+    """Return how much doubt a fault leaves about its request's numbers, in the measure of `lifecycle.Fastest`."""
     if took_us is None:
         return 0
     if fault.effect is Effect.IN_DOUBT:
@@ -246,14 +246,14 @@ def doubt_us(fault: Fault, took_us: int | None) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A reply that could be read: `verdicts[i]` belongs to the i-th number asked for."""
+    """A readable reply: `verdicts[i]` belongs to the i-th requested number."""
 
     verdicts: Alike[Verdict]
-    strangers: int  # keys that mean no number asked for, or more than one
+    strangers: int  # keys that mean no requested number, or several
     stranger_sample: str  # one of them, masked
     quota: Quota | None = None
-    unasked: tuple[Unasked, ...] = ()  # removed though nobody asked for them
-    cut_at: int | None = None  # the index of the number at which the URL was cut on its way
+    unasked: tuple[Unasked, ...] = ()  # removed although not requested
+    cut_at: int | None = None  # the index of the number at which a proxy cut the URL
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,7 +271,7 @@ _MOST_ERRORS = 20
 
 
 def read_reply(body: bytes, numbers: Sequence[str], region: Region = POLAND, http_status: int = OK) -> Reply | Fault:
-    """Join a reply's body to the numbers asked for, by number; the order of either says nothing."""
+    """Join a reply's body to the requested numbers, by number; their order means nothing."""
     try:
         document, text = json_of(body)
         if isinstance(document, list):
@@ -279,7 +279,7 @@ def read_reply(body: bytes, numbers: Sequence[str], region: Region = POLAND, htt
         if not isinstance(document, dict):
             return _unreadable(http_status, "it is not an object keyed by number")
         plain = plain_verdicts([*map(document.get, numbers)]) if len(document) == len(numbers) else None
-        # Each key has a colon: as many as there are keys leave room for no other, see `may_repeat`.
+        # Each key has a colon. If there are as many colons as keys, no key can repeat; see `may_repeat`.
         if plain and text.count(b":") == len(document) + plain.keys:
             return Reply(plain.verdicts, 0, "")
         if may_repeat(text, document) and isinstance(repeated := with_repeats(text), dict):
@@ -293,7 +293,7 @@ def read_reply(body: bytes, numbers: Sequence[str], region: Region = POLAND, htt
 
 
 def _unreadable(http_status: int, problem: str) -> Fault:
-    """A success that cannot be read came from a server that was asked to delete: it may have."""
+    """Return the fault of an unreadable success: the server was asked to delete, and may have done so."""
     sentence = phrase(
         "The reply with HTTP {http_status} is not the documented JSON: {problem}.",
         http_status=http_status,
@@ -303,7 +303,7 @@ def _unreadable(http_status: int, problem: str) -> Fault:
 
 
 def _joined(document: Mapping[str, Any], numbers: Sequence[str], region: Region) -> Reply:
-    """Join a reply that is not one plain list for each number: bring together all that it says of each."""
+    """Join a reply that is not one plain list for each number: collect all that it says about each."""
     asked = {number: index for index, number in enumerate(numbers)}
     others = [key for key in document if key not in asked]
     owners = {**asked, **meant(others, numbers, region)} if others else asked
@@ -328,14 +328,14 @@ def _joined(document: Mapping[str, Any], numbers: Sequence[str], region: Region)
 
 
 def _together(values: Sequence[Any]) -> Any:
-    """Return all that stands under a number's keys as one value; None where there is nothing."""
+    """Return all values of a number's keys as one value; None if there are none."""
     if len(values) > 1:
         return put_together(values)
     return values[0] if values else None
 
 
 def _cut_at(numbers: Sequence[str], found: Collection[int], strangers: Iterable[str], region: Region) -> int | None:
-    """Return where the URL was cut on its way, None where nothing points to that."""
+    """Return the index at which a proxy cut the URL, None if nothing points to that."""
     place = max(found, default=-1) + 1
     if place == len(numbers):
         return None
@@ -345,14 +345,14 @@ def _cut_at(numbers: Sequence[str], found: Collection[int], strangers: Iterable[
 
 
 class ErrorEnvelope(NamedTuple):
-    """The server's own words about a request that failed; both empty where the body is something else."""
+    """The server's own words about a failed request; both are empty if the body is something else."""
 
     message: str
     request_id: str
 
 
 def read_envelope(body: bytes) -> ErrorEnvelope:
-    """Read `{"request_id": ..., "errors": [{"message", "code"}]}` as far as it is there."""
+    """Read `{"request_id": ..., "errors": [{"message", "code"}]}`, or the parts of it that are there."""
     try:
         document, _ = json_of(body)
     except ValueError:
@@ -372,12 +372,12 @@ def _envelope(document: Mapping[str, Any]) -> ErrorEnvelope:
 
 
 def _is_envelope(document: Mapping[str, Any]) -> bool:
-    """Tell whether an object is the server's envelope for errors: no key of it can be a number."""
+    """Return whether an object is the server's envelope for errors: none of its keys can be a number."""
     return isinstance(document.get("errors"), list) and not any(char.isdigit() for key in document for char in key)
 
 
 def _refused_inside(document: Mapping[str, Any], http_status: int) -> Fault:
-    """Return the refusal that the server put into a success."""
+    """Return the refusal inside a successful reply."""
     envelope = _envelope(document)
     sentence = phrase(
         "The server refused the request, although it answered HTTP {http_status}.{said}",
@@ -411,7 +411,7 @@ _NO_ANSWER = {408}
 
 
 def fault_of_status(http_status: int, body: bytes, retry_after_s: float | None) -> Fault:
-    """Say what a reply with any HTTP status but 200 means. `retry_after_s` is the server's wish in seconds."""
+    """Return the fault of any HTTP status but 200. `retry_after_s` is the wait that the server asked for."""
     envelope = read_envelope(body)
     effect, sentence = _effect_of(http_status)
     return Fault(

@@ -1,12 +1,13 @@
-"""Files in, blocks of rows out: CSV and Excel, every cell as the text that stands in the file.
+"""Reads files into blocks of rows: CSV and workbooks, every cell as the text in the file.
 
-`opening` finds the files that a name means and opens each as what it is. `source` looks a file over before anything is
-parsed, and sets aside what is packed or piped in. `table` finds the delimiter, the header and the phone column. `csv`
-reads text files, with `text` for their encoding. `workbook` has another process, `workbook_child`, read workbooks; each
-kind (`xlsx`, `xlsb`, `xls`, `ods`) has a reader there, and `cells` says what a cell becomes as text.
+`opening` finds the files that a name means and opens each by its kind. `source` reads a file once before anything is
+parsed, and copies packed and piped input. `table` finds the delimiter, the header and the phone column. `csv` reads
+text
+files, with `text` for their encoding. `workbook` starts another process, `workbook_child`, to read workbooks. That
+process has a reader for each kind (`xlsx`, `xlsb`, `xls`, `ods`), and `cells` turns cells into text.
 
-A name of this package is loaded when it is first used: the other process needs hardly anything of it, and pandas takes
-half a second.
+A name of this package is loaded when it is first used: the other process needs few of them, and pandas takes half a
+second.
 """
 
 from importlib import import_module

@@ -1,8 +1,8 @@
-"""Reads CSV with pandas' C parser, a block at a time.
+"""Reads CSV with pandas' C parser, block by block.
 
-In a row with fewer cells than the header the phone cell may be another number that has moved there, so such rows are
+In a row with fewer cells than the header, the phone cell may be another number that has moved there, so such rows are
 compared with whole ones. From the first row that is far wider than the header, Python's csv module reads the rest:
-pandas stops there, and a table that wide would cost memory for every row.
+pandas stops there, and such a wide table would cost memory for every row.
 """
 
 import csv
@@ -37,13 +37,13 @@ from bulk_remove.reader.text import TextFile, decoded, without_separator_line
 
 _TOO_SHORT = "The row has fewer cells than the header: the phone may stand in another column."
 _SHORTER_THAN_THE_FIRST = "The row has fewer cells than the first row: the phone may stand in another column."
-_FIGURES, _TEXT = "0", "-"  # shapes of cells that have not as many digits as a phone number
+_FIGURES, _TEXT = "0", "-"  # shapes of cells with fewer or more digits than a phone number
 _MOST_CELLS_MORE = 1000
-"""A row with more cells than this past the header is not a row of this table, and nothing below it can be trusted."""
+"""A row with more cells than this after the header's last is not a row of this table; the rows below are not read."""
 
 
 class ShortRows:
-    """Finds the rows with fewer cells than the header, which pandas fills up with empty ones."""
+    """Finds the rows with fewer cells than the header, because pandas fills them up with empty cells."""
 
     def __init__(self, cut: Cut, header: Sequence[str], header_row: int, phone: int, region: str) -> None:
         below = cut.below(header_row)
@@ -59,7 +59,7 @@ class ShortRows:
         self._ended, self._shorter = (0, 0), (0, 0)  # how many rows, and the first of them
 
     def may_be_in(self, text: TextFile) -> bool:
-        """Tell whether a file without quotes has a line with too few separators, as far as its shapes are known."""
+        """Return whether a file without quotes may have a line with too few separators."""
         shapes = text.looked_over.shapes
         if shapes is None or not text.is_utf8:
             return True
@@ -77,7 +77,7 @@ class ShortRows:
             self._add(row, cells)
 
     def problems(self, rows: Sequence[int]) -> dict[int, str]:
-        """Return why rows among these must not be sent, by index."""
+        """Return, by index, why some of these rows must not be sent."""
         if not self._shifted or not rows:
             return {}
         first, end = bisect_left(self._shifted, rows[0]), bisect_right(self._shifted, rows[-1])
@@ -96,7 +96,7 @@ class ShortRows:
             self._shorter = self._shorter[0] + 1, self._shorter[1] or row
 
     def _may_have_shifted(self, cells: Sequence[str]) -> bool:
-        """Tell whether a cell in front of the row's end may be missing, the phone number another cell."""
+        """Return whether a cell before the end of the row may be missing, so that the phone cell is another number."""
         shapes = [_shape(cell) for cell in cells]
         phone = self._phone
         for place, (cell, shape, known) in enumerate(zip(cells, shapes, self._shapes, strict=False)):
@@ -117,7 +117,7 @@ class ShortRows:
         return any(shapes[phone] in known for known in self._shapes[phone + 1 : phone + 1 + missing])
 
     def notes(self) -> Iterator[str]:
-        """Yield a sentence on the rows without a phone cell, and on those that are sent although they are shorter."""
+        """Yield sentences about the rows without a phone cell, and about shorter rows that are sent."""
         count, first = self._ended
         if count:
             yield counted(
@@ -144,7 +144,7 @@ def _cells_of(rows: Sequence[Sequence[str]], place: int) -> list[str]:
 
 
 def _shape(cell: str) -> str:
-    """Return how many digits a cell has that looks like a whole phone number; what else is in it; empty for nothing."""
+    """Return the count of digits if the cell looks like a whole phone number; else its kind, or nothing if empty."""
     if not cell.strip():
         return ""
     if may_be_number(cell):
@@ -157,7 +157,7 @@ def _is_number(shape: str) -> bool:
 
 
 def check_quotes(text: TextFile, delimiter: str, shorter: ShortRows | None = None) -> None:
-    """Raise InputError where quotes are not balanced (pandas would lose whole rows in a cell); find shorter rows."""
+    """Raise InputError if quotes are not balanced (pandas would lose whole rows in a cell); find shorter rows."""
     with text.characters() as characters:
         lines = _QuotedLines(characters, shorter)
         reader = csv.reader(lines, delimiter=delimiter, strict=True)
@@ -176,7 +176,7 @@ def check_quotes(text: TextFile, delimiter: str, shorter: ShortRows | None = Non
 
 
 class _QuotedLines(Iterator[str]):
-    """The lines that belong to a record with a quote. The others are only counted, which is ten times as fast."""
+    """The lines of records with a quote. All others are only counted, which is ten times as fast."""
 
     def __init__(self, lines: Iterable[str], shorter: ShortRows | None) -> None:
         self._lines = iter(lines)
@@ -216,7 +216,7 @@ def ragged_blocks(
 
 
 def check_width(name: str, source: Source, row: int, cells: int) -> None:
-    """Raise InputError when the row has so many cells that it cannot be a row of this table."""
+    """Raise InputError if the row has so many cells that it cannot be a row of this table."""
     if cells > len(source.header) + _MOST_CELLS_MORE:
         raise InputError(
             "{name}: row {row} has {cells:,} cells under a header of {count:,}.",
@@ -229,7 +229,7 @@ def check_width(name: str, source: Source, row: int, cells: int) -> None:
 
 
 def too_wide(source: Source) -> str:
-    """Return why a row with more cells than there are columns must not be sent."""
+    """Return why a row with more cells than columns must not be sent."""
     if source.header_row:
         return "The row has more cells than the header: the phone cell may have shifted."
     return "The row has more cells than the first row: the phone cell may have shifted."
@@ -269,9 +269,9 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     import pandas as pd
 
-_PEEK_BYTES = 32  # of a cell that is not kept, enough is read to tell a blank one; text costs five times as much
+_PEEK_BYTES = 32  # enough of a cell that is not kept to see whether it is blank; text would cost five times as much
 _MOST_TRAILING = 64
-"""How many columns past the header pandas is given: empty cells at the end of rows. Each costs _PEEK_BYTES a row."""
+"""The most empty columns after the header that pandas reads. Each costs _PEEK_BYTES a row."""
 _CUT_OFF = "The file ends here without a line end, and the number is shorter than the others: it may be cut off."
 _CUT_CODE = (
     "The file ends here without a line end, and the number is shorter than others that begin with the same "
@@ -281,7 +281,7 @@ _TOO_MANY_CELLS = re.compile(r"Expected \d+ fields in line (\d+), saw (\d+)")
 
 
 def open_delimited(looked_over: LookedOver, options: ReadOptions) -> Table:
-    """Find out how the file is written and choose its column."""
+    """Detect the format of the file and choose its column."""
     text = without_separator_line(decoded(looked_over, options.encoding))
     heading = _heading(text, options)
     (cut,) = first_rows(text, heading.delimiter)
@@ -294,7 +294,7 @@ def open_delimited(looked_over: LookedOver, options: ReadOptions) -> Table:
 
 
 def _last_number(text: TextFile, heading: Heading, cut: Cut) -> tuple[str, bool]:
-    """Return the phone cell with which the file ends without a line end, and whether it is shorter than the others."""
+    """Return the phone cell that ends a file without a final line end, and whether it is shorter than the others."""
     place = heading.column.index
     last: list[str] = []
     if text.looked_over.ends_open:
@@ -311,7 +311,7 @@ def _heading(text: TextFile, options: ReadOptions) -> Heading:
     try:
         return find_heading(text.looked_over.name, cuts, options)
     except InputError:
-        if text.has_quotes:  # an open quote swallows whole rows, so nothing is where it should be
+        if text.has_quotes:  # an open quote takes in whole rows, so no cell is in its place
             check_quotes(text, best([(cut, cut.rows[0][0]) for cut in cuts])[0].delimiter)
         raise
 
@@ -348,7 +348,7 @@ class _Delimited:
     def _blocks(self) -> Iterator[RowBlock]:
         import pandas as pd  # noqa: PLC0415 - half a second that only reading a CSV file should pay
 
-        row = 0  # the line that _WithWidth puts in front
+        row = 0  # the line that _WithWidth adds
         try:
             with self._text.utf8() as read:
                 for frame in self._frames(read):
@@ -360,7 +360,7 @@ class _Delimited:
                 return
         except pd.errors.ParserError as error:
             too_many = _TOO_MANY_CELLS.search(str(error))
-            if not too_many:  # what was looked over has neither an open quote nor bytes that are not text
+            if not too_many:  # the earlier check found no open quote and no bytes that are not text
                 raise
             check_width(self._text.looked_over.name, self.source, int(too_many[1]) - 1, int(too_many[2]))
         yield from ragged_blocks(
@@ -368,7 +368,7 @@ class _Delimited:
         )
 
     def _frames(self, read: Callable[[int], bytes]) -> Iterator["pd.DataFrame"]:
-        """Yield what pandas makes of the file, `_WithWidth`'s line and the header included."""
+        """Yield the frames that pandas reads, including `_WithWidth`'s line and the header."""
         import pandas as pd  # noqa: PLC0415 - half a second that only reading a CSV file should pay
 
         columns = range(self._width + 1)
@@ -376,7 +376,7 @@ class _Delimited:
         if self._options.keep_columns:
             kept.update(range(len(self.source.header)))
         yield from pd.read_csv(
-            # A cast: pandas' types ask for a whole file, its parser only for read().
+            # A cast: pandas' types require a whole file, its parser only read().
             cast("BinaryIO", _WithWidth(read, self.source.delimiter, self._width)),
             engine="c",
             sep=self.source.delimiter,
@@ -409,14 +409,14 @@ class _Delimited:
         return block_of(odd, others)
 
     def _named(self, columns: "Sequence[npt.NDArray[Any]]", cells: list[str]) -> dict[int, Any]:
-        """Return the columns by their places, those that are handed on as lists."""
+        """Return by position the columns that are passed on as lists."""
         on = {self.source.campaign_column, self.source.code_column, *self.source.beside}
         named: dict[int, Any] = {place: each.tolist() if place in on else each for place, each in enumerate(columns)}
         return {**named, self.source.column: cells}
 
 
 def _filled(beyond: "Sequence[npt.NDArray[np.bytes_]]") -> Sequence[int]:
-    """Return the indexes of the rows that hold more than white space in these columns."""
+    """Return the indexes of the rows with text other than white space in these columns."""
     return sorted(
         {index for column in beyond for index in (column != b"").nonzero()[0].tolist() if not _is_blank(column[index])}
     )
@@ -425,12 +425,12 @@ def _filled(beyond: "Sequence[npt.NDArray[np.bytes_]]") -> Sequence[int]:
 def _is_blank(cell: str | bytes) -> bool:
     if isinstance(cell, str):
         return not cell or cell.isspace()
-    # A cell that fills the peek may go on with text, and may be cut inside a character.
+    # A cell that fills the peek may continue with text, and may be cut inside a character.
     return not cell or (len(cell) < _PEEK_BYTES and cell.decode().isspace())
 
 
 class _WithWidth:
-    """The file with a line of empty cells in front: pandas takes the width of the table from the first line."""
+    """The file with a line of empty cells before it: pandas takes the width of the table from the first line."""
 
     def __init__(self, read: Callable[[int], bytes], delimiter: str, width: int) -> None:
         self._read = read

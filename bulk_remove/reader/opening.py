@@ -1,6 +1,6 @@
-"""Finds the files that the command line names and opens each as what it is.
+"""Finds the files that the command line names and opens each by its kind.
 
-A name may be a file, a folder, a pattern or standard input. The kind of a file follows from the end of its name.
+A name may be a file, a folder, a pattern or standard input. The suffix of a file gives its kind.
 """
 
 from collections.abc import Sequence
@@ -27,7 +27,7 @@ _BESIDE_REPORTS = (".summary.json", ".note.txt")
 
 
 class Places(NamedTuple):
-    """The files to read in order, sentences on what was left out, and which files a folder or pattern brought."""
+    """The files to read in order, sentences about those left out, and the files that came from a folder or pattern."""
 
     files: tuple[str, ...]
     notes: tuple[str, ...]
@@ -56,7 +56,7 @@ def find_files(names: Sequence[str]) -> Places:
 
 
 def nothing_to_read(name: str) -> InputError:
-    """Return the error of a folder, a pattern or names that mean no file that can be read."""
+    """Return the error for a folder, a pattern or names without any readable file."""
     return InputError(
         "{name} holds no file that can be read." if Path(name).is_dir() else "{name} matches no file that can be read.",
         "Give a file of one of these kinds, also packed: {kinds}.",
@@ -70,9 +70,9 @@ def _several(name: str, notes: list[str]) -> list[str]:
         notes += [_left_out(Path(name) / place) for place in sorted(_OF_NIGHTS) if (Path(name) / place).is_dir()]
         found = [path for path in sorted(Path(name).iterdir()) if path.is_file() and is_readable(path)]
     else:
-        # Not Path.glob: it takes no pattern from the root of the disk on.
+        # Not Path.glob: it accepts no pattern from the root of the disk.
         matches = [Path(path) for path in sorted(glob(name, recursive=True))]  # noqa: PTH207 - as said
-        # What lies in `done` or `failed`, which the pattern does not name.
+        # Files in `done` or `failed`, unless the pattern names these folders.
         put_away = _OF_NIGHTS - {part.lower() for part in Path(name).parts}
         done = {path: folder for path in matches for folder in path.parents if folder.name in put_away}
         notes += [_left_out(folder) for folder in dict.fromkeys(done.values())]
@@ -94,9 +94,9 @@ def _left_out(folder: Path) -> str:
 
 
 def is_readable(path: Path) -> bool:
-    """Tell whether a file's name is that of a kind that is read."""
+    """Whether a file's name has a readable kind."""
     suffixes = [suffix.lower() for suffix in path.suffixes]
-    if path.name.startswith((".", "~$")) or not suffixes:  # hidden, or the mark of a workbook that Excel has open
+    if path.name.startswith((".", "~$")) or not suffixes:  # hidden, or Excel's mark for an open workbook
         return False
     if suffixes[-1] in PACKED_KINDS:
         return suffixes[-1] == ".zip" or (suffixes[-2:-1] != [] and suffixes[-2] in READABLE_KINDS)
@@ -104,7 +104,7 @@ def is_readable(path: Path) -> bool:
 
 
 def open_tables(names: Sequence[str], options: ReadOptions) -> tuple[list[Table], tuple[str, ...]]:
-    """Open each file that these names mean; return the tables, and sentences on what was left out."""
+    """Open each file that these names mean; return the tables, and sentences about the files left out."""
     places = find_files(names)
     tables, notes = [], [*places.notes]
     for file in places.files:
@@ -120,7 +120,7 @@ def open_tables(names: Sequence[str], options: ReadOptions) -> tuple[list[Table]
 
 
 def open_table(path: str, options: ReadOptions, copy: SetAside | None = None) -> Table:
-    """Look the whole input over and choose its phone column; `path` is a file, or - for standard input."""
+    """Read the whole input once and choose its phone column; `path` is a file, or - for standard input."""
     given = take(path, READABLE_KINDS, options.spool_dir, copy)
     looked_over = look_over(given)
     table = (open_delimited if given.kind in TEXT_KINDS else open_workbook)(looked_over, options)

@@ -1,8 +1,8 @@
-"""Looks an input over once before it is parsed: its hash, its size, and whether it is UTF-8 text.
+"""Reads an input once before it is parsed: for its hash, its size, and whether it is UTF-8 text.
 
 Packed inputs (.gz, .zst, .zip with one file) and pipes are first copied to a private temporary file without a name,
-then read like files. Small ones stay in memory, so that a folder of a thousand workbooks does not need a thousand open
-files.
+then
+read like files. Small ones stay in memory, so a folder of a thousand workbooks does not need a thousand open files.
 """
 
 import codecs
@@ -33,7 +33,7 @@ _IN_MEMORY_BYTES = 1 << 17
 
 
 class Spool:
-    """A temporary file that no other user can open and that is gone with the process, however that ends."""
+    """A temporary file that no other user can open. It disappears with the process, however that ends."""
 
     def __init__(self, folder: Path | None) -> None:
         self._file = tempfile.SpooledTemporaryFile(  # noqa: SIM115 - lives as long as the spool does
@@ -42,14 +42,14 @@ class Spool:
         weakref.finalize(self, self._file.close)
 
     def fill(self, name: str, pieces: Iterable[bytes], most_bytes: int) -> int:
-        """Write the pieces and return how many bytes they are; `name` is what the input is called in errors."""
+        """Write the pieces and return their total bytes; errors call the input `name`."""
         size_bytes = 0
         for piece in pieces:
             size_bytes += len(piece)
             if size_bytes > most_bytes:
                 raise InputError(
-                    "{name} holds more than {most_bytes:,} bytes, which is more than its size lets expect.",
-                    "Check where it comes from; if it is what it should be, unpack it into a file and give that.",
+                    "{name} holds more than {most_bytes:,} bytes, too many for a file of its size.",
+                    "Check where it comes from. If it is right, unpack it, and give the unpacked file.",
                     name=name,
                     most_bytes=most_bytes,
                 )
@@ -62,23 +62,23 @@ class Spool:
             write(*piece)
         except OSError as error:
             raise StorageError(
-                "The input cannot be set aside in a temporary file: {problem}.",
+                "The input cannot be copied to a temporary file: {problem}.",
                 "Make room on that disk or name another with --state-dir, or unpack the input into a file and give "
                 "that.",
                 problem=error.strerror,
             ) from None
 
     def opened(self) -> BinaryIO:
-        """Return the content from its beginning; several readers can be at different places of it."""
+        """Return the content from its beginning; several readers can be at different positions."""
         return cast("BinaryIO", io.BufferedReader(_View(self._file, self), 1 << 18))
 
 
 class _View(io.RawIOBase):
-    """A reader with a place of its own: a duplicated descriptor would share the place with all others."""
+    """A reader with its own position: duplicated descriptors would share one."""
 
     def __init__(self, file: Any, spool: Spool) -> None:
         self._file = file
-        self._spool = spool  # closes the file when nobody needs it any more
+        self._spool = spool  # closes the file after the last use
         self._place = 0
 
     def readable(self) -> bool:
@@ -110,7 +110,7 @@ _ENDED_WELL = "Check that the export was finished."
 
 
 class Fingerprint(NamedTuple):
-    """What tells a file from another one, or from itself after a change."""
+    """Distinguishes a file from another one, and from itself after a change."""
 
     device: int
     inode: int
@@ -120,10 +120,10 @@ class Fingerprint(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class SetAside:
-    """What can be read only once or dearly, kept unpacked in a private temporary file."""
+    """An input that can be read only once or slowly, kept unpacked in a private temporary file."""
 
     spool: Spool
-    fingerprint: Fingerprint  # that of the file as it was given, and so is the SHA-256
+    fingerprint: Fingerprint  # that of the given file; so is the SHA-256
     sha256: str
     notes: tuple[str, ...] = ()  # sentences for the operator
 
@@ -133,27 +133,27 @@ class Given:
     """An input as it was given."""
 
     path: str  # as the user wrote it
-    kind: str  # the suffix, small and with its dot, of what is inside; empty for a workbook that came without a name
-    aside: SetAside | None  # None for a file that is read where it lies
+    kind: str  # the suffix of the content, small and with its dot; empty for a workbook without a name
+    aside: SetAside | None  # None for a file that is read directly
 
     @property
     def file(self) -> str:
-        """What the ledger and the report call it."""
+        """Its name in the ledger and the report."""
         return "(standard input)" if self.path == STANDARD_INPUT else self.path
 
     @property
     def name(self) -> str:
-        """What messages call it."""
+        """Its name in messages."""
         return harmless(self.file)
 
     def opened(self) -> AbstractContextManager[BinaryIO]:
-        """Open what is inside for reading, from its beginning. Raises InputError when that cannot be."""
+        """Open the content for reading, from its beginning. Raises InputError if that fails."""
         return self.aside.spool.opened() if self.aside else opened(self.path)
 
 
 @dataclass(frozen=True, slots=True)
 class LookedOver(Given):
-    """An input, and what is known of it without parsing it."""
+    """An input, and what is known about it before parsing."""
 
     fingerprint: Fingerprint
     sha256: str
@@ -161,17 +161,17 @@ class LookedOver(Given):
     has_bom: bool  # whether it begins with UTF-8's byte order mark
     text_fault: str  # why it is not UTF-8 text, as the end of a sentence, else empty
     has_quotes: bool
-    shapes: frozenset[bytes] | None  # the separators of each line, each shape once; None for too many
-    ends_open: bool  # without a line end at the end
+    shapes: frozenset[bytes] | None  # the separators of each line, each shape once; None if there are too many
+    ends_open: bool  # without a final line end
 
     def check_unchanged(self, file: BinaryIO) -> None:
-        """Raise InputError when the open file is not what was looked over; what was set aside cannot change."""
+        """Raise InputError if the open file changed since it was first read; a copy cannot change."""
         if self.aside is None:
             check_unchanged(self.path, file, self.fingerprint)
 
 
 class _TextCheck:
-    """Finds the first line that is not UTF-8 text, and the shapes of lines, while the file goes by in pieces."""
+    """Finds the first line that is not UTF-8 text, and the shapes of lines, while the file is read in pieces."""
 
     def __init__(self) -> None:
         self.fault = ""
@@ -182,7 +182,7 @@ class _TextCheck:
         self._rest = b""
 
     def add(self, piece: bytes) -> None:
-        """Look at the next piece; an empty one is the end."""
+        """Check the next piece; an empty one means the end."""
         if self._shapes is not None:
             *lines, self._rest = (self._rest + piece.translate(None, _NO_SIGNS)).split(b"\n")
             self._shapes.update(lines)
@@ -205,12 +205,12 @@ class _TextCheck:
 
     @property
     def shapes(self) -> frozenset[bytes] | None:
-        """The shapes of lines, None for too many; behind a line end at the end nothing stands."""
+        """The shapes of lines, None if there are too many; there is no line after a final line end."""
         return None if self._shapes is None else frozenset({*self._shapes, *filter(None, [self._rest])})
 
 
 def look_over(given: Given) -> LookedOver:
-    """Read the input once, for its hash and for what is not text. Raises InputError when it cannot be read."""
+    """Read the input once, for its hash and for bytes that are not text. Raises InputError if it cannot be read."""
     digest = hashlib.sha256()
     text = _TextCheck()
     start = end = b""
@@ -251,7 +251,7 @@ _REFUSALS = (
 
 @contextmanager
 def opened(path: str) -> Iterator[BinaryIO]:
-    """Open a regular file for reading. Raises InputError when that cannot be."""
+    """Open a regular file for reading. Raises InputError if that fails."""
     try:
         file = opened_once(path, links=True)
     except OSError as error:
@@ -268,30 +268,32 @@ def fingerprint(file: BinaryIO) -> Fingerprint:
 
 
 def check_unchanged(path: str, file: BinaryIO, before: Fingerprint) -> None:
-    """Raise InputError when the open file is not, or no longer, the one that was looked over."""
+    """Raise InputError if the open file is another one than before, or has changed."""
     if fingerprint(file) != before:
         raise InputError(
             "{path} changed while it was read.",
-            "Wait until it is written whole, then start again.",
+            "Wait until the file is complete, then start again.",
             path=harmless(path),
         )
 
 
-MOST_BYTES = 8 << 30  # More is not set aside: ten million rows of 800 bytes. An endless pipe must not fill the disk.
+MOST_BYTES = (
+    8 << 30
+)  # ten million rows of 800 bytes; larger inputs are refused, so an endless pipe cannot fill the disk
 ALWAYS_BYTES = 64 << 20
 MOST_TIMES = 200
-"""How far an archive may expand: to 200 times its size, or to 64 MiB whatever its size.
+"""The limit on an archive's expansion: 200 times its size, or 64 MiB whatever its size.
 
-Lists of numbers shrink to a tenth or a twentieth, and 200 leaves room for columns that repeat. Deflate reaches 1,032
-and Zstandard has no limit: with these, a few kilobytes can be made to fill a disk.
+Lists of numbers shrink to a tenth or a twentieth, and 200 leaves room for columns that repeat. Deflate reaches
+1,032 and Zstandard has no limit: with these, a few kilobytes can fill a disk.
 """
 PACKED_KINDS = frozenset({".gz", ".zst", ".zip"})
-_ZIP_START, _OLE_START = b"PK\x03\x04", bytes.fromhex("D0CF11E0A1B11AE1")  # .xlsx; MS-CFB, which is .xls's container
+_ZIP_START, _OLE_START = b"PK\x03\x04", bytes.fromhex("D0CF11E0A1B11AE1")  # .xlsx; MS-CFB, the container of .xls
 _ENCRYPTED = 1  # APPNOTE 4.4.4: bit 0 of a member's general purpose flags
 _LISTED_MEMBERS = 10
 _SHOWN_CHARACTERS = 60
 _DAMAGE = (EOFError, OSError, RuntimeError, ValueError, struct.error, zlib.error, lzma.LZMAError, zipfile.BadZipFile)
-"""What unpacking raises for archives that are cut short, damaged or packed in a way that Python does not know."""
+"""Raised when an archive is cut short, damaged or packed with a method unknown to Python."""
 
 
 class _Readable(Protocol):
@@ -299,7 +301,7 @@ class _Readable(Protocol):
 
 
 def take(path: str, kinds: Collection[str], spool_dir: Path | None, copy: SetAside | None = None) -> Given:
-    """Return what was given, set aside if it was packed or piped in; a `copy` of the file is read instead of it."""
+    """Return the input, copied if it was packed or piped in; a `copy` of the file is read instead of the file."""
     if path == STANDARD_INPUT:
         return _from_standard_input(spool_dir)
     kind = Path(path).suffix.lower()
@@ -309,7 +311,7 @@ def take(path: str, kinds: Collection[str], spool_dir: Path | None, copy: SetAsi
 
 
 def set_aside(name: str, file: BinaryIO, spool_dir: Path | None) -> SetAside:
-    """Copy an open file, called `name`, that others may change meanwhile, and take its SHA-256 on the way."""
+    """Copy an open file, called `name`, which others may change meanwhile, and compute its SHA-256 on the way."""
     digest = hashlib.sha256()
     spool = Spool(spool_dir)
     spool.fill(name, _pieces(file, digest.update), MOST_BYTES)
@@ -349,7 +351,7 @@ def _unpacked(
 
 @contextmanager
 def _content(path: str, packed_kind: str, file: BinaryIO) -> Iterator[tuple[str, _Readable]]:
-    """Open what is packed; yield its name, too."""
+    """Open the packed content; yield its name, too."""
     if packed_kind == ".gz":
         with gzip.GzipFile(fileobj=file) as content:
             yield Path(path).stem, content
@@ -399,21 +401,21 @@ def _from_standard_input(spool_dir: Path | None) -> Given:
     spool = Spool(spool_dir)
     try:
         size_bytes = spool.fill(name, _pieces(sys.stdin.buffer, digest.update), MOST_BYTES)
-    except (OSError, ValueError, AttributeError):  # a closed one, or none at all as under pythonw
+    except (OSError, ValueError, AttributeError):  # closed, or missing as under pythonw
         raise InputError("{name} cannot be read.", "Pipe the numbers in, or name a file.", name=name) from None
     kind = "" if spool.opened().read(8).startswith((_ZIP_START, _OLE_START)) else ".csv"
     return Given(STANDARD_INPUT, kind, SetAside(spool, Fingerprint(0, 0, size_bytes, 0), digest.hexdigest()))
 
 
 def _pieces(content: _Readable, update: Callable[[bytes], object] = len) -> Iterator[bytes]:
-    """Yield the content in pieces, each of which is handed to `update` before."""
+    """Yield the content in pieces; each goes to `update` first."""
     while piece := content.read(READ_BYTES):
         update(piece)
         yield piece
 
 
 def _readable(path: str, kind: str, kinds: Collection[str]) -> str:
-    """Return the kind. Raises InputError when it cannot be read."""
+    """Return the kind. Raises InputError if it cannot be read."""
     if kind in kinds:
         return kind
     *others, last = sorted(kinds)

@@ -1,7 +1,7 @@
-"""Where the names of a table's columns stand, which column holds the phone numbers, and the rows as blocks.
+"""Finds the row with the column names and the column with the phone numbers, and yields the rows as blocks.
 
-The names stand in the first row as a rule. Titles may stand above them ("Export of 5 January"), or there may be none.
-Both are accepted only where nothing else can be meant: a row that is wrongly taken as a heading would lose a number.
+The names are usually in the first row. Titles may come before them ("Export of 5 January"), or there may be no names.
+Both are accepted only if nothing else is possible: a row that is wrongly taken as a heading would lose a number.
 """
 
 import codecs
@@ -38,61 +38,61 @@ from bulk_remove.language import ours, phrase
 from bulk_remove.reader.source import STANDARD_INPUT, LookedOver
 from bulk_remove.reader.text import TextFile
 
-SAMPLE_ROWS = 200  # how many rows are looked at to choose the column
-TITLE_ROWS = 20  # among how many first rows, blank ones left out, the names of the columns are looked for
+SAMPLE_ROWS = 200  # rows that are read to choose the column
+TITLE_ROWS = 20  # the first rows, without blank ones, in which the names of the columns are sought
 
 
 @dataclass(frozen=True, slots=True)
 class ReadOptions:
-    """How to read; what is None is found out. Columns and sheets go by a name or by a position from 1."""
+    """How to read a file; None means to detect it. Columns and sheets are given by name or by position from 1."""
 
     column: str | None = None
-    keep_columns: bool = False  # all cells are kept, not only the phone's
+    keep_columns: bool = False  # keep all cells, not only the phone cells
     block_rows: int = 5000
     campaign_column: str | None = None
     encoding: str | None = None
     delimiter: str | None = None
     sheet: str | None = None
     has_header: bool | None = None
-    trust_column: bool = False  # accepts a phone column that looks like something else
-    code_column: bool = True  # looks for a column of country or area codes
+    trust_column: bool = False  # accept a phone column that looks like something else
+    code_column: bool = True  # look for a column of country or area codes
     where: tuple[Condition, ...] = ()
     region: str = "PL"
-    spool_dir: Path | None = None  # where temporary files lie, None for the platform's place
+    spool_dir: Path | None = None  # where temporary files go, None for the platform's default
     own_report: bool = False  # the file must be a report of this tool
-    to_keep: bool = False  # the numbers are those that must stay
+    to_keep: bool = False  # the numbers in the file must stay
 
 
 class Table(Protocol):
-    """A file that was looked over, and whose phone column is certain."""
+    """A file that was read once, and whose phone column is certain."""
 
     @property
     def source(self) -> Source:
-        """What is read."""
+        """The table and its phone column."""
 
     def blocks(self) -> Iterator[RowBlock]:
-        """Yield the rows that are not blank, each time anew. Raises InputError for a file that is not as it was."""
+        """Yield the rows that are not blank, anew each time. Raises InputError if the file changed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """The first rows of the file, cut by one delimiter: each with its number, blank ones left out."""
+    """The first rows of the file, divided by one delimiter: each with its number, without blank rows."""
 
     delimiter: str
     rows: tuple[tuple[int, tuple[str, ...]], ...]
 
     def at(self, number: int) -> tuple[str, ...]:
-        """Return the row with that number, empty when there is none."""
+        """Return the row with that number, empty if there is none."""
         return next((cells for row, cells in self.rows if row == number), ())
 
     def below(self, number: int) -> tuple[tuple[str, ...], ...]:
-        """Return up to SAMPLE_ROWS rows that follow the row with that number."""
+        """Return up to SAMPLE_ROWS rows after the row with that number."""
         return tuple(cells for row, cells in self.rows if row > number)[:SAMPLE_ROWS]
 
 
 @dataclass(frozen=True, slots=True)
 class Heading:
-    """The names of the columns, the row in which they stand (0: they are made up), and the columns that are read."""
+    """The names of the columns, their row (0: they are made up), and the columns to read."""
 
     delimiter: str
     row: int
@@ -101,7 +101,7 @@ class Heading:
     campaign: int | None
     code: int | None
     beside: tuple[int, ...]  # those of conditions, and those that may say which rows are meant
-    width: int  # the most cells of a row among the first ones
+    width: int  # the most cells in one of the first rows
     notes: tuple[str, ...] = ()
 
     def source(
@@ -113,7 +113,7 @@ class Heading:
         encoding: str = "",
         header: tuple[str, ...] | None = None,
     ) -> Source:
-        """Return the table below this heading; the notes are added to those on how the file was unpacked."""
+        """Return the table below this heading; the notes follow those about unpacking the file."""
         return Source(
             looked_over.file,
             sheet,
@@ -133,7 +133,7 @@ class Heading:
 
 
 def own_report(path: str) -> OwnReportError:
-    """Return the error of a report of this tool that is given as a list; `path` is as the user gave it."""
+    """Return the error for a report of this tool that was given as a list; `path` is as the user gave it."""
     piped = path == STANDARD_INPUT
     return OwnReportError(
         "{name} is a report of this tool, not a list of numbers.",
@@ -144,7 +144,7 @@ def own_report(path: str) -> OwnReportError:
 
 
 def not_a_report(name: str, missing: str) -> InputError:
-    """Return the error of a file that is given as a report and is not one; `missing` names a column it needs."""
+    """Return the error for a file that should be a report but is not; `missing` names a column that it needs."""
     return InputError(
         "{file} is not a report. Missing columns: {missing}.",
         "Give a report.csv of an earlier run, or the run's id; a list of numbers is for: bulk-remove run",
@@ -154,7 +154,7 @@ def not_a_report(name: str, missing: str) -> InputError:
 
 
 def no_rows(path: str) -> InputError:
-    """Return the error of a file without any row under its header."""
+    """Return the error for a file without any row below its header."""
     return InputError("{path} has no rows under its header.", "Check that the export was finished.", path=path)
 
 
@@ -167,15 +167,15 @@ _WORDS = re.compile(r"\D*")
 
 @dataclass(frozen=True, slots=True)
 class OddRows:
-    """Finds, in a block of rows, headers and titles of further tables; `columns` are the known cells by column."""
+    """Finds, in a block of rows, headers and titles of further tables; `columns` has the known cells by column."""
 
     source: Source
     rows: Sequence[int]
     columns: Mapping[int, Any]
-    problems: dict[int, str] = field(default_factory=dict)  # why rows are not sent, by index
+    problems: dict[int, str] = field(default_factory=dict)  # by index, why rows are not sent
 
     def find_headers(self) -> None:
-        """Add to the problems the rows that hold the header again. Raises InputError for another table's header."""
+        """Add the rows that repeat the header to the problems. Raises InputError for another table's header."""
         phones = self.columns.get(self.source.column, ())
         again = {name for name in self.source.header if name.strip()} if self.source.header_row else set()
         again |= {f"\ufeff{name}" for name in again}
@@ -186,7 +186,7 @@ class OddRows:
         self._check_one_table(phones)
 
     def _header_again(self, index: int, names: Sequence[bytes]) -> str:
-        """Return why a row whose phone cell is a column's name is not sent; empty where only that cell is one."""
+        """Return why a row whose phone cell is a column's name is not sent; empty if only that cell is such a name."""
         known = {place: key for place, cells in self.columns.items() if (key := _name_key(cells[index]))}
         if all(names[place] == key for place, key in known.items()):
             return _HEADER_AGAIN
@@ -199,8 +199,8 @@ class OddRows:
         return InputError(sentence, _TABLES_APART, name=harmless(self.source.file), row=self.rows[index])
 
     def _check_one_table(self, phones: Sequence[str]) -> None:
-        """Raise InputError when a row of words names a phone column in another place than the first header does."""
-        # Most cells end with a digit: to compare is cheaper than to ask each.
+        """Raise InputError if a row of words names a phone column at another position than the first header does."""
+        # Most cells end with a digit: this comparison is cheaper than testing each cell.
         words = [i for i, cell in enumerate(phones) if cell and not "0" <= cell[-1:] <= "9" and _WORDS.fullmatch(cell)]
         own = fold(self.source.header[self.source.column])
         words = [index for index in words if not (phones[index].isspace() or _names_phones(phones[index], own))]
@@ -210,7 +210,7 @@ class OddRows:
             )
             if not named:
                 continue
-            # A column in which ordinary rows say the same, such as how somebody is reached, is not one of phones.
+            # A column in which ordinary rows say the same, such as how to reach a person, is not a column of phones.
             ordinary = {_folded(cell) for index, cell in enumerate(cells) if phones[index] and index not in {*words}}
             for index in named:
                 others = [text for each in self.columns.values() if (text := _text(each[index])) and not text.isspace()]
@@ -222,16 +222,16 @@ class OddRows:
                     )
 
     def titles(self) -> dict[int, str]:
-        """Return, by index, what stands alone in its row and says that numbers stay, or has the header again below.
+        """Return by index the only text of a row that says that numbers stay, or comes before a repeated header.
 
-        What ordinary rows say as well, such as an answer, is not a title.
+        Text that ordinary rows have as well, such as an answer, is not a title.
         """
         phones = self.columns.get(self.source.column, ())
         first = self.columns.get(0, phones)
         above = {index - 1 for index, problem in self.problems.items() if problem == _HEADER_AGAIN}
         titles = {}
         for index, phone in enumerate(phones):
-            if "0" <= phone[-1:] <= "9" and index not in above:  # as a rule
+            if "0" <= phone[-1:] <= "9" and index not in above:  # the usual case
                 continue
             cell = phone if phone and not phone.isspace() else first[index]
             if not (index in above or _says_keep(cell)) or self.problems.get(index) in {_HEADER_AGAIN, _ANOTHER_NAME}:
@@ -247,7 +247,7 @@ class OddRows:
 
 
 def block_of(odd: OddRows, others: Sequence[tuple[str, ...]], shown: Mapping[int, str] | None = None) -> RowBlock:
-    """Return rows as a block; those of headers are found already, titles are looked for here."""
+    """Return rows as a block; repeated headers are known already, titles are sought here."""
     source, columns = odd.source, odd.columns
     campaigns, codes = (
         () if place is None else columns[place] for place in (source.campaign_column, source.code_column)
@@ -259,9 +259,9 @@ def block_of(odd: OddRows, others: Sequence[tuple[str, ...]], shown: Mapping[int
 
 
 def _name_key(text: str | bytes) -> bytes:
-    """Return of a cell, perhaps only its beginning, what is compared with a column's name."""
+    """Return the part of a cell, perhaps only its beginning, that is compared with a column's name."""
     whole = text if isinstance(text, bytes) else text.encode(errors="replace")
-    return whole.removeprefix(codecs.BOM_UTF8)[:_COMPARED_BYTES].strip()  # of a second file behind the first one
+    return whole.removeprefix(codecs.BOM_UTF8)[:_COMPARED_BYTES].strip()  # of an appended second file
 
 
 def _text(cell: str | bytes) -> str:
@@ -288,13 +288,13 @@ _SAMPLE_CHARACTERS = 1 << 16
 
 
 def is_blank(cells: Iterable[str]) -> bool:
-    """Whether a row holds nothing but white space."""
+    """Whether a row has only white space."""
     text = "".join(cells)
     return not text or text.isspace()
 
 
 def first_rows(text: TextFile, delimiter: str | None) -> list[Cut]:
-    """Cut the first rows by the delimiter, or by each that there may be when that is None."""
+    """Divide the first rows by the delimiter, or by each possible one if it is None."""
     if delimiter is not None and (len(delimiter) != 1 or not delimiter.isascii() or delimiter in '"\r\n\0'):
         raise UsageError("The delimiter is not one ASCII character.", "Name one character, for example ';'.")
     with text.characters() as characters:
@@ -311,9 +311,10 @@ def first_rows(text: TextFile, delimiter: str | None) -> list[Cut]:
 
 
 def best(headings: Sequence[tuple[Cut, int]]) -> tuple[Cut, int]:
-    """Return the delimiter that cuts the heading into the most cells, and most rows below into as many."""
+    """Return the delimiter that divides the heading, and most rows below, into the most cells."""
     if max(len(cut.at(number)) for cut, number in headings) == 1:
-        # None cuts the heading. A row below that one cuts is not sent; taken as one cell it could hide a second number.
+        # No delimiter divides the heading. A row that one divides is not sent: as one cell, it could hide a second
+        # number.
         return max(headings, key=lambda each: max(map(len, each[0].below(each[1])), default=1))
 
     def rank(heading: tuple[Cut, int]) -> tuple[int, int]:
@@ -334,9 +335,9 @@ def _cut(start: str, delimiter: str) -> Cut:
             if len(rows) > SAMPLE_ROWS + TITLE_ROWS:
                 break
     except csv.Error:
-        pass  # a quote that is never closed; check_quotes says where
+        pass  # a quote that is never closed; check_quotes reports its line
     if len(start) == _SAMPLE_CHARACTERS and 1 < len(rows) <= SAMPLE_ROWS + TITLE_ROWS:
-        rows.pop()  # it may go on past the sample
+        rows.pop()  # it may continue after the sample
     return Cut(delimiter, tuple(rows))
 
 
@@ -345,13 +346,13 @@ _POSITION = re.compile(r"[1-9][0-9]{0,4}")
 
 
 def check_is_list(path: str, cut: Cut, options: ReadOptions) -> None:
-    """Raise OwnReportError when a row among the first ones is the header of a report: its numbers were removed."""
+    """Raise OwnReportError if one of the first rows is the header of a report: its numbers were removed."""
     if not options.own_report and any(is_report_header(cells) for _, cells in cut.rows[:TITLE_ROWS]):
         raise own_report(path)
 
 
 def find_heading(name: str, cuts: Sequence[Cut], options: ReadOptions) -> Heading:
-    """Return the heading of the table called `name`, cut in each way that it may be; a sheet is cut in one."""
+    """Return the heading of the table called `name`, divided in each possible way; a sheet has only one."""
     cut, first = best([(cut, cut.rows[0][0]) for cut in cuts])
     if options.has_header is False:
         return _without(name, cut, options)
@@ -372,7 +373,7 @@ def _at(name: str, cut: Cut, number: int, options: ReadOptions) -> Heading:
 
 
 def _without(name: str, cut: Cut, options: ReadOptions) -> Heading:
-    """Make up the names of the columns of a file without any. Raises InputError unless it is plain which one counts."""
+    """Make up the names of the columns of a file without any. Raises InputError if the phone column is uncertain."""
     samples = tuple(cells for _, cells in cut.rows)
     only = _only_column(cut)
     wanted = options.column or (str(only) if only else "")
@@ -419,27 +420,27 @@ def _of_columns(
 
 
 def _only_column(cut: Cut) -> int:
-    """Return the position, counted from 1, of the only column with text in it; 0 when there are more."""
+    """Return the position, counted from 1, of the only column with text; 0 if there are more."""
     filled = {tuple(place for place, cell in enumerate(cells, start=1) if cell.strip()) for _, cells in cut.rows}
     places = next(iter(filled)) if len(filled) == 1 else ()
     return places[0] if len(places) == 1 else 0
 
 
 def _below_titles(name: str, cuts: Sequence[Cut], options: ReadOptions) -> Heading | None:
-    """Look for a row further down that certainly names a phone column, below nothing but titles."""
+    """Look for a later row that certainly names a phone column, with only titles before it."""
     numbers = sorted({number for cut in cuts for number, _ in cut.rows[:TITLE_ROWS]})
     for above, number in pairwise(numbers):
-        # A title neither names the column nor holds what may be a number to remove.
+        # A title neither names the column nor contains a possible number to remove.
         named = [(cut, above) for cut in cuts if may_be_header(cut.at(above), options.column)]
         if named or any(map(_may_be_number, (cell for cut in cuts for cell in cut.at(above)))):
-            if named and above > numbers[0]:  # a heading, but an uncertain one: the error says what is wrong with it
+            if named and above > numbers[0]:  # an uncertain heading: the error says what is wrong with it
                 _at(phrase("{name}, row {number}", name=name, number=above), best(named)[0], above, options)
             return None
         found = [(cut, number) for cut in cuts if _is_certain(name, cut, number, options)]
         if found:
             heading = _at(name, best(found)[0], number, options)
             note = phrase(
-                "The names of the columns stand in row {number}; what stands above it was not read as rows.",
+                "The column names are in row {number}; the rows above it were skipped.",
                 number=number,
             )
             return replace(heading, notes=(note, *heading.notes))
@@ -447,7 +448,7 @@ def _below_titles(name: str, cuts: Sequence[Cut], options: ReadOptions) -> Headi
 
 
 def _is_certain(name: str, cut: Cut, number: int, options: ReadOptions) -> bool:
-    """Tell whether the heading is certainly in that row: named, without numbers, fuller than what is above it."""
+    """Return whether that row is certainly the heading: named, without numbers, fuller than the rows above it."""
     names = cut.at(number)
     if not may_be_header(names, options.column) or any(map(_may_be_number, names)):
         return False

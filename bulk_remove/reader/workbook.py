@@ -1,8 +1,8 @@
-"""Reads workbooks: another process reads the file, this one chooses the sheet and its column.
+"""Reads workbooks: another process reads the file, and this one chooses the sheet and its column.
 
-The process has limits on memory and time and no password, so a damaged or hostile file costs one sentence. The rows
-are put into a private temporary file, so that the process need not outlive the opening. The sheet is the one that was
-named, or the only one that certainly holds phone numbers.
+The process has limits on memory and time and knows no password, so a damaged or hostile file costs one sentence. The
+rows go into a private temporary file, so the process need not live longer than the opening. The sheet is the named one,
+or the only one that certainly holds phone numbers.
 """
 
 import difflib
@@ -45,7 +45,7 @@ _POSITION = re.compile(r"[1-9][0-9]{0,3}")
 
 @dataclass(frozen=True, slots=True)
 class FoundSheet:
-    """A sheet whose phone column is certain; `place` is its index among all."""
+    """A sheet whose phone column is certain; `place` is its index among all sheets."""
 
     place: int
     name: str
@@ -55,18 +55,18 @@ class FoundSheet:
 
 
 _WHICH = "Name the sheet that is meant with --sheet and its name, or its position counted from 1."
-_Sheets = Sequence[tuple[str, bool]]  # the sheets that can hold rows: their names, and whether each is hidden
+_Sheets = Sequence[tuple[str, bool]]  # the sheets that can hold rows: (name, whether hidden)
 
 
 def find_sheet(path: str, workbook: "WorkbookProcess", sheets: _Sheets, options: ReadOptions) -> FoundSheet:
-    """Return the sheet that was asked for, or the one visible sheet with a certain phone column."""
+    """Return the wanted sheet, or the one visible sheet with a certain phone column."""
     choice = _Choice(path, workbook, sheets, options)
     return choice.only() if options.sheet is None else choice.named(options.sheet)
 
 
 @dataclass(frozen=True, slots=True)
 class _Choice:
-    """The sheets of an open workbook, one of which is to be read."""
+    """The sheets of an open workbook, from which one is chosen."""
 
     path: str
     workbook: "WorkbookProcess"
@@ -74,7 +74,7 @@ class _Choice:
     options: ReadOptions
 
     def named(self, wanted: str) -> FoundSheet:
-        """Return the sheet of that name or position, with a note on each other one that holds phone numbers."""
+        """Return the sheet of that name or position, and notes about other sheets with phone numbers."""
         place = self._place_of(wanted)
         found = self._candidate(place)
         if found is None:
@@ -92,7 +92,7 @@ class _Choice:
                 continue
             try:
                 rows = [cells for _, cells in self.workbook.sample(place)]
-            except InputError:  # it is not asked for, and may be damaged
+            except InputError:  # this sheet is not wanted, and may be damaged
                 continue
             if rows and not is_report_header(rows[0]) and self._has_phones(rows):
                 told = "Sheet '{name}' holds phone numbers, too; '{found}' was chosen with --sheet."
@@ -134,7 +134,7 @@ class _Choice:
         )
 
     def _passed_over(self, found: FoundSheet, refused: Mapping[int, InputError]) -> Iterator[str]:
-        """Yield a note on each sheet passed over that holds phone numbers, unless its name says to remove them."""
+        """Yield a note about each skipped sheet with phone numbers, unless its name says to remove them."""
         for place, error in refused.items():
             name = harmless(self.sheets[place][0])
             if isinstance(error, OwnReportError):
@@ -159,7 +159,7 @@ class _Choice:
         return bool(phone_columns(rows[0], rows[1:] or rows, self.options.region))
 
     def _place_of(self, wanted: str) -> int:
-        """Return the place of the sheet of that name, whatever its capitals, else of that position."""
+        """Return the index of the sheet with that name, in any capitals, or else at that position."""
         by_name = {name: place for place, (name, _) in enumerate(self.sheets)}
         folded = [name for name in by_name if name.strip().casefold() == wanted.strip().casefold()]
         if wanted in by_name:
@@ -182,7 +182,7 @@ class _Choice:
         )
 
     def _candidate(self, place: int) -> FoundSheet | None:
-        """Return the sheet with its column, None for a blank one. Raises InputError when no column is certain."""
+        """Return the sheet with its column, None if it is blank. Raises InputError if no column is certain."""
         first = self.workbook.sample(place)
         if not first:
             return None
@@ -213,16 +213,16 @@ sys.path.append(sys.argv[1])
 from bulk_remove.reader.workbook_child import main
 main()
 """
-"""Started with -P and not with -m, so that nothing is imported from the working folder: it may be a drop folder."""
+"""Started with -P, not with -m: nothing is imported from the working folder, which may be a drop folder."""
 _ALWAYS_BYTES, _MOST_MEMORY_BYTES, _BYTES_A_BYTE = 256 << 20, 4 << 30, 24
 _ALWAYS_SECONDS, _SECONDS_A_MEBIBYTE = 30, 10
-"""What reading may take. A million rows of four columns, 30 MB, take 180 MB of memory and 7 seconds."""
+"""The limits on reading. A million rows of four columns, 30 MB, take 180 MB of memory and 7 seconds."""
 _COPIED_BYTES = 1 << 18
 _AS_CSV = "Open it in the program that wrote it, and save the sheet with the numbers as CSV."
 
 
 class WorkbookProcess:
-    """A workbook in a process of its own, which ends with the block. All that is asked of it may raise InputError."""
+    """A workbook in its own process, which ends with the block. All its requests may raise InputError."""
 
     def __init__(self, path: str, kind: str, size_bytes: int) -> None:
         self._given = GivenWorkbook(
@@ -265,7 +265,7 @@ class WorkbookProcess:
     ) -> None:
         self._watch.cancel()
         self._process.kill()
-        with suppress(BrokenPipeError):  # closing sends what is still buffered
+        with suppress(BrokenPipeError):  # closing sends the remaining buffer
             self._requests.close()
         self._answers.close()
         self._process.wait()
@@ -275,19 +275,19 @@ class WorkbookProcess:
         return self._given.path
 
     def open(self, file: BinaryIO) -> list[tuple[str, bool]]:
-        """Hand over the workbook and return the names of its sheets, and whether each is hidden."""
+        """Send the workbook and return the names of its sheets, and whether each is hidden."""
         self._send(orjson.dumps([*self._given]) + b"\n")
         while piece := file.read(_COPIED_BYTES):
             self._send(piece)
         return [(name, hidden) for name, hidden in self._answer()]
 
     def sample(self, sheet: int) -> list[tuple[int, tuple[str, ...]]]:
-        """Return the first rows that are not blank of a sheet, with their numbers, all as wide as the widest."""
+        """Return the first rows of a sheet that are not blank, with their numbers, all as wide as the widest."""
         self._send(orjson.dumps({"sample": sheet}) + b"\n")
         return [(number, tuple(cells)) for number, cells in self._answer()]
 
     def read(self, wanted: WantedCells) -> Iterator[bytes]:
-        """Yield the blocks of rows as they come, each a frame for `blocks_in`; then `result` is there."""
+        """Yield the blocks of rows as they come, each a frame for `blocks_in`; then `result` is set."""
         self._send(orjson.dumps(wanted._asdict()) + b"\n")
         while (frame := self._frame()).startswith(b"["):
             yield FRAME.pack(len(frame)) + frame
@@ -298,7 +298,7 @@ class WorkbookProcess:
             self._requests.write(message)
             self._requests.flush()
         except BrokenPipeError:
-            self._answer()  # it may have said why it reads no more
+            self._answer()  # it may have said why it stopped reading
             raise self._ended() from None
 
     def _answer(self) -> Any:
@@ -324,7 +324,7 @@ class WorkbookProcess:
         self._process.kill()
 
     def _ended(self) -> InputError:
-        """Return the error of a process that ended without an answer."""
+        """Return the error for a process that ended without an answer."""
         code = self._process.wait()
         if self._took_too_long:
             sentence = phrase(
@@ -341,7 +341,7 @@ class WorkbookProcess:
         return InputError(sentence, _AS_CSV)
 
 
-_MOST_BYTES = 8 << 30  # the process that reads it gives up before
+_MOST_BYTES = 8 << 30  # the process that reads the workbook stops earlier
 
 
 def open_workbook(looked_over: LookedOver, options: ReadOptions) -> Table:
@@ -381,7 +381,7 @@ def _wanted(found: FoundSheet, options: ReadOptions) -> WantedCells:
 
 
 def _beside_phones(phone: int) -> int:
-    """Return the index of the column in which a title stands, or that is blank beside one in the phone column."""
+    """Return the index of the column that holds a title, or that is blank beside a title in the phone column."""
     return 0 if phone else 1
 
 
@@ -392,7 +392,7 @@ class _Workbook:
     _looked_over: LookedOver
 
     def blocks(self) -> Iterator[RowBlock]:
-        """Yield the rows under the header; see Table. A row that ends before the header does is as wide as that."""
+        """Yield the rows below the header; see Table. Rows shorter than the header are filled up."""
         width = len(self.source.header)
         with self._rows.opened() as frames:
             while head := frames.read(FRAME.size):
@@ -409,7 +409,7 @@ class _Workbook:
                 odd.find_headers()
                 odd = replace(odd, columns={**odd.columns, _beside_phones(self.source.column): titled})
                 block = block_of(odd, whole, {int(place): text for place, text in shown.items()})
-                # A phone cell and a campaign's become other texts than the same cells kept for the report.
+                # The text of a phone or campaign cell differs from the text that is kept for the report.
                 yield replace(block, cells=cells, campaigns=campaigns, codes=codes, beside=beside)
         with self._looked_over.opened() as file:
             self._looked_over.check_unchanged(file)

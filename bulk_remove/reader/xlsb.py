@@ -77,7 +77,7 @@ class _Part:
         self._part, self._package, self._formats, self._strings = part, package, formats, strings
 
     def rows(self, columns: Sequence[int] | None, layout: Layout) -> Iterator[Row]:
-        """Yield the rows that are not blank with the cells of these columns, all for None; fill in the layout."""
+        """Yield the rows that are not blank with the cells of these columns (None: all); fill in the layout."""
         number = 0
         hidden = False
         cells: list[Cell] = []
@@ -141,7 +141,7 @@ def _records(pieces: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
 
 
 def _header(text: bytes, at: int) -> tuple[int, int, int] | None:
-    """Return a record's type, and where its content begins and ends; None when its header is cut off."""
+    """Return a record's type, and the beginning and end of its content; None if its header is cut off."""
     found = []
     for most_bytes in (2, 4):
         value = 0
@@ -162,7 +162,7 @@ def _number(record: bytes, at: int) -> int:
 
 
 def _wide(record: bytes, at: int) -> tuple[str, int]:
-    """Return a text and where it ends; there may be none."""
+    """Return a text, which may be missing, and where it ends."""
     characters = _number(record, at)
     if characters == _NO_TEXT:
         return "", at + 4

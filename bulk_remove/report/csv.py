@@ -1,6 +1,6 @@
-"""The report: every input row once, in order, written aside and renamed when whole, and its summary as JSON.
+"""The report: every input row once, in order, written aside and renamed when complete, and its summary as JSON.
 
-A written report.csv is also read back as rows, and written once more as a CSV that a Polish Excel opens.
+A finished report.csv is also read back as rows, and written again as CSV for a Polish Excel.
 """
 
 import csv
@@ -39,9 +39,9 @@ from bulk_remove.disk import written as write_aside
 from bulk_remove.errors import InputError, PlaceTakenError, StorageError, UsageError
 from bulk_remove.language import counted, one_line, ours, phrase
 
-_SEPARATORS = ",;\t\r\n"  # what stands between two cells for some reader or other, whatever stands around it
+_SEPARATORS = ",;\t\r\n"  # separators of any reader, whatever is around them
 _PASSED_OVER = r'\0-\x08\x0b\x0c\x0e-\x20\u00a0"'
-_RUN = r"=@+\-\uff1d\uff20\uff0b\uff0d"  # the last four are the full-width ones
+_RUN = r"=@+\-\uff1d\uff20\uff0b\uff0d"  # the last four are full-width
 _FORMULA = re.compile(rf"(^|[{_SEPARATORS}])([{_PASSED_OVER}]*)([{_RUN}][^{_SEPARATORS}]*)")
 _NOT_PLAIN = re.compile(rf'[{_SEPARATORS}"]|^[{_PASSED_OVER}]*[{_RUN}]')
 _PLAIN_PLUS = re.compile(r"\+[0-9 \u00a0]+")
@@ -64,14 +64,14 @@ def write_report(
         file.write(",".join([_cell(column) for column in _told_apart(kept)] + [*REPORT_COLUMNS]) + "\r\n")  # RFC 4180
         file.flush()
         lines = _written(blocks, len(kept), by_status, REHEARSED[rehearsal])
-        # Past the text layer, which costs as much as all else here.
+        # Bypasses the text layer, which costs as much as all the rest.
         file.buffer.writelines(text.encode(errors="replace") for text in lines)
         check_closed(expected_rows, by_status)
     return by_status
 
 
 def kept_columns(sources: Sequence[Source]) -> tuple[str, ...]:
-    """Return the input's column names, which all its files must share. Raises InputError."""
+    """Return the input's column names, which must be the same in all its files. Raises InputError."""
     header = sources[0].header
     other = next((source for source in sources if source.header != header), None)
     if other is not None:
@@ -97,7 +97,7 @@ _SHOWN_CAMPAIGNS = 20
 
 
 def facts_of(summary: Mapping[str, Any]) -> Iterator[tuple[str, Sequence[str]]]:
-    """Yield what a reader asks first about a run, each with the lines that answer it."""
+    """Yield the first facts that a reader wants about a run, each with its lines."""
     names = summary["campaign_names"]
     campaigns = [f"{each} '{harmless(names[each])}'" if each in names else each for each in summary["campaigns"]]
     more = len(campaigns) - _SHOWN_CAMPAIGNS
@@ -157,7 +157,7 @@ def settings_of(summary: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def moment_told(iso: str) -> str:
-    """Return a moment, written as `timestamp` does, by the clock and the zone of this computer and in UTC."""
+    """Return a moment, written as `timestamp` does, in this computer's time zone and in UTC."""
     utc = datetime.fromisoformat(iso)
     local, told = utc.astimezone(), f"{utc:%Y-%m-%d %H:%M:%S} UTC"
     return f"{local:%Y-%m-%d %H:%M:%S} {one_line(str(local.tzname()))} ({told})" if local.utcoffset() else told
@@ -199,7 +199,7 @@ def _does_not_prove(summary: Mapping[str, Any]) -> Iterator[str]:
 
 
 def check_place(path: Path) -> None:
-    """Try whether a report can be written to `path`, before anything is sent. Raises UsageError when it cannot."""
+    """Check, before anything is sent, that a report can be written to `path`. Raises UsageError if not."""
     try:
         with Folder(path.parent) as folder:
             folder.check_place(path.name)
@@ -214,16 +214,16 @@ def check_place(path: Path) -> None:
 
 @contextmanager
 def written_aside(path: Path, written: list[Aside] | None = None, *, replacing: bool = True) -> Iterator[TextIO]:
-    """Open a file beside `path`, readable only by its owner, that takes the name `path` once all of it is on disk."""
+    """Open a file beside `path`, readable only by its owner, which gets the name `path` once it is fully on disk."""
     try:
         with write_aside(path, replacing=replacing) as aside:
-            # The name of a file that is not UTF-8 holds surrogates: a question mark for each, not a report lost.
+            # A file's name that is not UTF-8 holds surrogates: they become question marks, so the report is not lost.
             file = TextIOWrapper(aside.file, encoding="utf-8", errors="replace", newline="")
             try:
                 yield file
                 file.flush()
             finally:
-                with suppress(OSError):  # a full disk refuses once more what it has refused
+                with suppress(OSError):  # a full disk fails a second time
                     file.detach()
         if written is not None:
             written.append(aside)
@@ -236,7 +236,7 @@ def written_aside(path: Path, written: list[Aside] | None = None, *, replacing: 
 
 
 def _told_apart(kept: Sequence[str]) -> list[str]:
-    """Mark the input's columns that are named like ours or like one before, so that a reader by name finds each."""
+    """Mark the input's columns whose names repeat ours or an earlier one, so that each name is unique."""
     taken = dict.fromkeys(REPORT_COLUMNS)
     for column in kept:
         name = _inert(column)
@@ -247,7 +247,7 @@ def _told_apart(kept: Sequence[str]) -> list[str]:
 
 
 def _written(blocks: Iterable[OutcomeBlock], width: int, by_status: Counter[Status], said: str) -> Iterator[str]:
-    """Yield the lines of each block as one text. What rows have in common is written once for each kind of row."""
+    """Yield the lines of each block as one text. Text that rows share is written once for each kind of row."""
     for block in blocks:
         for state, count in block.states.counted():
             by_status[_status(state)] += count
@@ -270,14 +270,14 @@ def _written(blocks: Iterable[OutcomeBlock], width: int, by_status: Counter[Stat
                     middle,
                     _ids(block.states.ids),
                     end,
-                    strict=False,  # what all rows share repeats for ever
+                    strict=False,  # shared values repeat forever
                 )
             ]
         )
 
 
 def _around_the_ids(block: OutcomeBlock, said: str) -> tuple[Iterable[str], Iterable[str]]:
-    """Return for each row what stands before its record ids, from the campaign on, and what after them."""
+    """Return for each row the text before its record ids, from the campaign on, and the text after them."""
     states, campaigns = block.states, block.campaigns
     before, after = zip(*(_of_kind(kind, said) for kind in states.kinds), strict=True)
     if campaigns.count(campaigns[0]) == len(campaigns):
@@ -292,7 +292,7 @@ def _around_the_ids(block: OutcomeBlock, said: str) -> tuple[Iterable[str], Iter
 
 
 def _each(kinds: Sequence[str], which: Sequence[int]) -> Iterable[str]:
-    """Return for each row the text of its kind; endless where all rows are of one kind."""
+    """Return for each row the text of its kind; endless if all rows are of one kind."""
     return repeat(kinds[0]) if len(kinds) == 1 else map(kinds.__getitem__, which)
 
 
@@ -301,7 +301,7 @@ def _status(state: NumberState) -> Status:
 
 
 def _of_kind(state: NumberState, said: str) -> tuple[str, str]:
-    """Return what stands before and after the record ids: status and removed_records, attempts to answered_at."""
+    """Return the text before and after the record ids: status and removed_records, attempts to answered_at."""
     detail = state.detail if state.phase == NO_NUMBER else " ".join(filter(None, (said, explain(state))))
     answered = timestamp(state.answered_at_s) if state.answered_at_s else ""
     return (
@@ -323,7 +323,7 @@ def _cells(texts: Sequence[str]) -> Sequence[str]:
 
 
 def _cell(text: str) -> str:
-    """Return a text as a cell of CSV that no spreadsheet runs."""
+    """Return a text as a CSV cell that no spreadsheet runs."""
     if not _NOT_PLAIN.search(text):
         return text
     inert = _inert(text)
@@ -335,7 +335,7 @@ def _cell(text: str) -> str:
 
 
 def _inert(cell: str) -> str:
-    """Put an apostrophe before whatever a spreadsheet would run as a formula (OWASP, CSV injection)."""
+    """Put an apostrophe before text that a spreadsheet would run as a formula (OWASP, CSV injection)."""
     return _FORMULA.sub(_told_off, cell)
 
 
@@ -351,12 +351,12 @@ def timestamp(moment_s: float) -> str:
 
 
 _AS_IT_STANDS = frozenset(REPORT_COLUMNS) - {"input", "number", "campaign", "record_ids"}
-"""Words, counts and times of ours, which Excel takes as what they are."""
+"""Columns of our own words, counts and times, which Excel does not change."""
 _CELL = re.compile(r'(?:^|,)(?:"([^"]*(?:""[^"]*)*)"|([^",]*))')
 
 
 def read_rows(report: Aside) -> Iterator[list[str]]:
-    """Yield the rows of a report.csv that was just written, the header first."""
+    """Yield the rows of a finished report.csv, the header first."""
     try:
         with TextIOWrapper(opened_again(report), encoding="utf-8", newline="") as file:
             yield from _records(file)
@@ -370,7 +370,7 @@ def read_rows(report: Aside) -> Iterator[list[str]]:
 
 
 def _records(lines: Iterable[str]) -> Iterator[list[str]]:
-    """Yield the records of RFC 4180, whose lines `reporter` wrote."""
+    """Yield the records of RFC 4180 from the lines of a report."""
     waiting: list[str] = []
     quotes = 0
     for line in lines:
@@ -386,7 +386,7 @@ def _records(lines: Iterable[str]) -> Iterator[list[str]]:
 
 
 def write_for_polish_excel(file: IO[str], rows: Iterable[Sequence[str]]) -> None:
-    """Write rows, the header first, as a Polish Excel reads them: UTF-8 with its mark, semicolons, numbers as text."""
+    """Write rows, the header first, for a Polish Excel: UTF-8 with its mark, semicolons, numbers as text."""
     file.write("\ufeff")
     writer = csv.writer(file, delimiter=";", lineterminator="\r\n")
     lines = iter(rows)

@@ -1,7 +1,7 @@
-"""What stands on the page. All totals are those of the summary; what happened when comes from the course of the run.
+"""The content of the page. All totals come from the summary; the times come from the course of the run.
 
 Charts are positions in a plot of 1000 by 100 units, which the page stretches to its width. The labels are the page's
-own text, so that they keep their size on a telephone.
+own text, so they keep their size on a phone.
 """
 
 from collections.abc import Mapping, Sequence
@@ -38,7 +38,7 @@ class Box:
 
 
 def stacked(counts: Sequence[tuple[str, int]]) -> list[Box]:
-    """Return boxes side by side over the whole width, as wide as the counts."""
+    """Return boxes side by side over the whole width, as wide as their counts."""
     total = sum(count for _, count in counts)
     ends = accumulate((count for _, count in counts), initial=0)
     return [
@@ -66,7 +66,7 @@ def marks(values: Sequence[int]) -> list[float]:
 
 
 def steps(values: Sequence[float], top: float) -> str:
-    """Return an SVG path of level steps, a part for each value; `top` is the value at the upper edge."""
+    """Return an SVG path of level steps, one part for each value; `top` is the value at the upper edge."""
     width = WIDTH / len(values)
     path: list[str] = []
     for index, value in enumerate(values):
@@ -82,7 +82,7 @@ def growth(values: Sequence[float], top: float) -> str:
 
 
 def round_top(value: float) -> float:
-    """Return a round figure a little above the value (0 or more), so that nothing touches the upper edge."""
+    """Return a round figure a little above the value (0 or more), so that no bar touches the upper edge."""
     power = 10.0 ** floor(log10(value)) if value else 1.0
     return next(step * power for step in _ROUND if step * power >= 1.05 * value)
 
@@ -102,7 +102,7 @@ def write_page(
     reply_times_s: Mapping[float, float],
     advice: Sequence[Advice],
 ) -> None:
-    """Write the page of a run to a text file. `summary` is what report.summary.json holds, times are in seconds."""
+    """Write the page of a run to a text file. `summary` is the content of report.summary.json, times are in seconds."""
     by_status = {Status(name): count for name, count in summary["rows_by_status"].items()}
     nothing = NoneFound(**summary["none_found"]) if summary["none_found"] else None
     context = {
@@ -155,7 +155,7 @@ def speaking(loader: jinja2.BaseLoader | None = None) -> jinja2.Environment:
 
 
 def _shown(value: Any) -> Any:
-    """Return what is put into the page: of texts, but for those of the page itself, only what can be seen."""
+    """Return a value for the page; all text that is not the page's own loses its invisible characters."""
     return one_line(value) if isinstance(value, str) and not hasattr(value, "__html__") else value
 
 

@@ -248,9 +248,7 @@ def test_what_is_chosen_with_where_and_what_says_yes_or_no_is_in_the_plan(tmp_pa
     path = written(tmp_path / "numbers.csv", *lines)
     (file,) = planned(tmp_path, path)["files"]
     (note,) = file["notes"]
-    assert note.startswith(
-        "Column 'Zgoda RODO' may say which rows are meant: 2 x TAK, 2 x nie. All rows are taken; --where "
-    )
+    assert note.startswith("Column 'Zgoda RODO' may say which rows are meant: 2 x TAK, 2 x nie. All rows are used; ")
     plan = planned(tmp_path, path, "--where", "zgoda rodo=Nie", "--max-invalid", "0%")
     assert (plan["rows"], plan["numbers"], plan["invalid"], plan["left_out"]) == (4, 2, 0, 2)
     assert plan["where"] == ["zgoda rodo=Nie"]

@@ -90,14 +90,14 @@ def test_plus_and_minus_are_answered_and_noted_and_other_keys_are_explained(tmp_
         for key, answer in [
             ("-", "Slower: at most 3 requests/s and 3 at once."),
             ("+", "Faster: at most 4 requests/s and 4 at once."),
-            ("+", "Not above what was given: at most 4 requests/s and 4 at once."),
+            ("+", "Already at the given limit: at most 4 requests/s and 4 at once."),
             ("\x1b[A", LEGEND),
             ("q", "Stopping, as Ctrl-C does."),
         ]:
             at.type(key)
             at.until(answer)
         assert at.ended() == 130, at.shown
-    for key in ("key -: Slower: at most 3", "key +: Faster: at most 4", "key +: Not above", "key q: Stopping"):
+    for key in ("key -: Slower: at most 3", "key +: Faster: at most 4", "key +: Already at", "key q: Stopping"):
         assert key in log_of(tmp_path)
 
 

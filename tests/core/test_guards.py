@@ -180,7 +180,7 @@ def test_the_stop_tells_each_limit_that_is_passed_with_its_figures() -> None:
 def test_records_that_nobody_counted_never_pass_in_silence() -> None:
     with pytest.raises(GuardStop) as caught:
         check_limits({"00001": 1}, Limits(max_share=0.5), NOTHING_KNOWN)
-    assert "how many records campaign 00001 holds is not known, so --max-share 50% cannot be checked" in (
+    assert "the record count of campaign 00001 is not known, so --max-share 50% cannot be checked" in (
         caught.value.sentence
     )
 

@@ -220,7 +220,7 @@ def test_a_format_that_was_given_is_obeyed_and_a_note_warns_where_the_records_sh
         done = bulk_remove(*words)
     assert done.returncode == 3
     assert asked(server) == [*map(str, HELD)]
-    told = "Campaign 00001 holds numbers that are not asked for as they are written there: +48601234555 (240 of 240"
+    told = "Campaign 00001 holds numbers in forms that are not asked for: +48601234555 (240 of 240"
     assert told in done.stderr
     assert "or add --also-try plus." in done.stderr
     assert summary_of(tmp_path)["what_to_try"].endswith("--also-try plus")

@@ -120,7 +120,7 @@ def test_a_share_that_the_user_may_not_ask_about_is_5_unless_everything_is_let_t
         words = removal(server, tmp_path, source, *PACE)
         done = bulk_remove(*words, "--max-share", "20%")
         assert done.returncode == 5
-        assert "how many records campaign 00001 holds is not known, so --max-share 20% cannot be checked" in done.stderr
+        assert "the record count of campaign 00001 is not known, so --max-share 20% cannot be checked" in done.stderr
         assert "Give the API user the right to list the campaign's records, or leave --max-share out." in done.stderr
         assert "higher limit" not in done.stderr
         assert asked(server) == []

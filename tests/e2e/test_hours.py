@@ -158,7 +158,7 @@ def test_hours_come_from_the_environment_a_profile_and_flags_and_a_wrong_one_is_
             (),
             (28, 6),
             ["the run stops safely tomorrow at 06:00 (2026-11-28)"],
-            ["06:00 is over for today: --until means tomorrow."],
+            ["It is past 06:00 today, so --until means tomorrow."],
             id="until tomorrow",
         ),
         pytest.param((), (29, 6), ["the run stops safely on 2026-11-29 06:00"], [], id="until a later day"),
@@ -206,4 +206,4 @@ def test_a_deadline_that_is_over_for_today_is_told_to_be_tomorrow_s(
     assert done.returncode == 0, done.stderr
     if over.date() == datetime.now().astimezone().date():  # else it was a minute to midnight, and that is today's
         assert f"the run stops safely tomorrow at {over:%H:%M} (" in done.stdout
-        assert f"{over:%H:%M} is over for today: --until means tomorrow." in done.stderr
+        assert f"It is past {over:%H:%M} today, so --until means tomorrow." in done.stderr

@@ -127,7 +127,7 @@ def test_a_workbook_under_another_kinds_name_is_refused_and_told_apart(tmp_path:
         error = refusal(path)
         assert f"{path} is not what its name says: it is " in error.sentence
         assert f"(.{really})" in error.sentence
-        assert error.hint == f"Give it the name that it should have, ending in .{really}."
+        assert error.hint == f"Rename it so that its name ends in .{really}."
 
 
 @pytest.mark.parametrize(

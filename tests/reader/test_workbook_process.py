@@ -114,7 +114,7 @@ def test_a_workbook_that_takes_too_much_memory_costs_one_sentence(tmp_path: Path
     assert done.returncode == 4
     assert " ".join((done.stdout + done.stderr).split()) == (
         f"Error: {path} takes more than 256 MB of memory to read; a list of numbers does not. "
-        "Delete what is not needed, or save the sheet with the numbers as CSV."
+        "Delete all other sheets and columns, or save the sheet with the numbers as CSV."
     )
 
 
