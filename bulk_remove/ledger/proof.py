@@ -156,7 +156,7 @@ def verify(store: Store, known: Collection[str] = ()) -> Verified:
             what = (
                 ours(problem.args[0])
                 if isinstance(problem, _Altered)
-                else phrase("it cannot be read whole ({problem})", problem=_kind(problem))
+                else phrase("it cannot be read completely ({problem})", problem=_kind(problem))
             )
             raise altered(store.path, what) from None
 
@@ -165,7 +165,7 @@ def altered(path: Path, what: str) -> AlteredLedgerError:
     """Return the error for a changed ledger. `what` ends the sentence."""
     return AlteredLedgerError(
         phrase("The ledger {path} is not as it was written: {what}.", path=path, what=what),
-        "Do not take it as proof of anything; put it back from a backup.",
+        "It proves nothing. Restore it from a backup.",
     )
 
 
@@ -180,7 +180,7 @@ def _verified(connection: sqlite3.Connection, known: Collection[str]) -> Verifie
     links = [link for _, link in entries]
     for each in known:
         if each not in links:
-            raise _Altered(phrase("the head {head}... that was noted of it is nowhere in its proof", head=each[:12]))
+            raise _Altered(phrase("the noted head {head}... is not in its proof", head=each[:12]))
     seals = [(place, said) for place, (said, _) in enumerate(entries) if "ends" in said]
     if not seals or seals[0][0]:
         raise _Altered("its proof does not begin with the plan")
@@ -208,7 +208,7 @@ def _check_file(connection: sqlite3.Connection) -> None:
     with closing(sqlite3.connect(":memory:")) as new:
         new.executescript(schema())
         if connection.execute(_OBJECTS).fetchall() != new.execute(_OBJECTS).fetchall():
-            raise _Altered("its tables are not made as a ledger's are")
+            raise _Altered("its tables do not have the structure of a ledger")
 
 
 def _entries(connection: sqlite3.Connection) -> list[tuple[dict[str, Any], str]]:
@@ -229,9 +229,9 @@ def _compare(part: str, proved: Mapping[str, str], found: Mapping[str, str]) -> 
     for table, digest in found.items():
         if proved.get(table) != digest:
             raise _Altered(
-                phrase("the table {table} does not hold what was approved", table=table)
+                phrase("the table {table} was changed after the approval", table=table)
                 if part == "plan"
-                else phrase("the table {table} does not hold what it held when it was proved last", table=table)
+                else phrase("the table {table} was changed after it was proved last", table=table)
             )
 
 

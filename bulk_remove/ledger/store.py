@@ -166,8 +166,8 @@ def damage_as_error(path: Path) -> Iterator[None]:
         yield
     except DAMAGE:
         raise StorageError(
-            phrase("The ledger {path} is damaged: a cell is not what was written.", path=path),
-            "Put it back from a backup.",
+            phrase("The ledger {path} is damaged: a cell has an impossible value.", path=path),
+            "Restore it from a backup.",
         ) from None
 
 
@@ -200,7 +200,8 @@ class Store:
         except sqlite3.Error as error:
             raise StorageError(
                 phrase("The ledger {path} failed: {problem}.", path=self.path, problem=error),
-                "Make room there; if sending had begun, go on with: bulk-remove resume. What was committed is safe.",
+                "Free some space there. If the run was sending, continue it with: bulk-remove resume. "
+                "The ledger has lost nothing.",
             ) from None
 
     @contextmanager
@@ -278,7 +279,7 @@ def open_existing(path: Path) -> Store:
         if not sound:
             raise StorageError(
                 phrase("The ledger {path} is damaged; nothing was sent.", path=path),
-                "Put it back from a backup, or run the input again: what is gone already will be NOT_EXIST.",
+                "Restore it from a backup, or run the input again: numbers that are gone already will be NOT_EXIST.",
             )
         check_format(path, connection, version)
         on_failure.pop_all()

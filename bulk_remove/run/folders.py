@@ -232,7 +232,9 @@ def delete_run(folder: Path) -> None:
         rmtree(folder)
     except OSError as error:
         raise StorageError(
-            phrase("The folder {folder} cannot be deleted whole: {problem}.", folder=folder, problem=error.strerror),
+            phrase(
+                "The folder {folder} cannot be deleted completely: {problem}.", folder=folder, problem=error.strerror
+            ),
             "Check its permissions, then prune again; what is left of it may hold phone numbers.",
         ) from None
 
@@ -273,7 +275,7 @@ def lock_campaigns(state_dir: Path, host: str, campaigns: Iterable[str]) -> Iter
 def lock_inbox(state_dir: Path, inbox: Path) -> Iterator[None]:
     """Lock a drop folder for this process. Raises the same errors as `lock_campaign`."""
     digest = sha256(os.fsencode(inbox)).hexdigest()[:16]
-    with _held(state_dir, f"inbox-{digest}", phrase("Another night on this machine works on {inbox}.", inbox=inbox)):
+    with _held(state_dir, f"inbox-{digest}", phrase("Another run on this machine is using {inbox}.", inbox=inbox)):
         yield
 
 
@@ -284,7 +286,7 @@ def lock_campaign(state_dir: Path, host: str, campaign: str) -> Iterator[None]:
     Raises CampaignLockedError if another run holds it, StorageError if the lock cannot be made.
     """
     name = f"{_as_file_name(host)}-{campaign}"
-    with _held(state_dir, name, phrase("Another run on this machine holds campaign {campaign}.", campaign=campaign)):
+    with _held(state_dir, name, phrase("Another run on this machine is using campaign {campaign}.", campaign=campaign)):
         yield
 
 

@@ -155,7 +155,7 @@ class Inbox:
             facts = os.fstat(file.fileno())
             if facts.st_nlink > 1:
                 raise InputError(
-                    phrase("{name} is a file that lies elsewhere, too (a hard link).", name=harmless(name)),
+                    phrase("{name} has another name elsewhere (a hard link).", name=harmless(name)),
                     "Put a copy there.",
                 )
             yield file, _look(facts)
@@ -241,7 +241,7 @@ class Inbox:
             except (NotOwnError, NotADirectoryError) as error:
                 raise UsageError(
                     phrase("{path} cannot be used: {problem}.", path=path, problem=ours(str(error.strerror))),
-                    "Move it away: it is made anew when it is needed. Nobody but this user may be able to write there.",
+                    "Move it away; it is created again when needed. Only this user may have write access to it.",
                 ) from None
             except OSError as error:
                 raise _failure(path, error) from None
@@ -340,12 +340,12 @@ class Night:
                 keep.add((facts.st_dev, facts.st_ino))
         for name in [name for name, look in first.items() if (look.device, look.inode) in keep]:
             del first[name]
-            self._screen.tell(phrase("{name} is a --keep list; it is left alone.", name=harmless(name)))
+            self._screen.tell(phrase("{name} is a --keep list and is skipped.", name=harmless(name)))
         for name, is_link in self._inbox.not_files():
             self._screen.tell(
-                phrase("{name} is a link; it is left alone.", name=harmless(name))
+                phrase("{name} is a link and is skipped.", name=harmless(name))
                 if is_link
-                else phrase("{name} is not a regular file; it is left alone.", name=harmless(name))
+                else phrase("{name} is not a regular file and is skipped.", name=harmless(name))
             )
 
     def _is_over(self, name: str) -> bool:
@@ -368,9 +368,7 @@ class Night:
             self._give_up(left, seen, unasked=bool(run.unasked))
             return {left.name}
         self._screen.tell(
-            phrase(
-                "{name}: run {run} was left over; it is taken up again.", name=harmless(left.name), run=left.folder.name
-            )
+            phrase("{name}: resuming the unfinished run {run}.", name=harmless(left.name), run=left.folder.name)
         )
         try:
             carried = self._again(left.folder)
@@ -392,7 +390,7 @@ class Night:
             return
         run = past_run(left.folder)
         place = FilePlace.FAILED if run.open_numbers else FilePlace.DONE
-        word = phrase("removed or replaced after run {run} began, which was not continued", run=left.folder.name)
+        word = phrase("removed or replaced after run {run} began; the run was not continued", run=left.folder.name)
         new_name = self._begun_name(left, place) or self._inbox.free_name(place, left.name)
         if finished is not None:
             self._put_reports(left, place, new_name, finished.also)
@@ -456,7 +454,7 @@ class Night:
         if run is None:
             self._run(name, look, copy)
             return
-        word = phrase("the same content was done before, by run {run_id}; nothing was sent", run_id=run.run_id)
+        word = phrase("run {run_id} has already done the same content; nothing was sent", run_id=run.run_id)
         note = phrase(
             "{name}: {word}.\nTo run it all the same: bulk-remove run FILE", name=harmless(name), word=ours(word)
         )
@@ -466,11 +464,11 @@ class Night:
     def _not_for_us(self, name: str, look: FileLook) -> str:
         """Return why a file stays in the inbox, or an empty text if it is taken."""
         if not is_readable(self._inbox.path(name)):
-            return "no kind that is read; left alone"
+            return "this file type is not read; left in the inbox"
         if not look.size_bytes:
-            return "empty; left alone, for it may be about to be written"
+            return "empty, perhaps not written yet; left in the inbox"
         if len(os.fsencode(name)) > LONGEST_FILE_NAME:
-            return phrase("its name is longer than {most} bytes; left alone", most=LONGEST_FILE_NAME)
+            return phrase("its name is longer than {most} bytes; left in the inbox", most=LONGEST_FILE_NAME)
         return ""
 
     def _copy(self, name: str, look: FileLook) -> SetAside | None:
@@ -513,7 +511,7 @@ class Night:
         if look is None or not self._inbox.move(name, look, place, new_name):
             self._screen.tell(
                 phrase(
-                    "{name} is gone or holds something else by now; the report of what was read is kept.",
+                    "{name} was removed or replaced meanwhile; the report is kept.",
                     name=harmless(name),
                 )
             )

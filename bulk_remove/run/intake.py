@@ -287,7 +287,7 @@ class Intake:
                         "The campaign column holds more than {max_campaigns:,} different cells.",
                         max_campaigns=MAX_CAMPAIGNS,
                     ),
-                    "Look whether --campaign-column names the right one.",
+                    "Check that --campaign-column names the right column.",
                 )
             found = self._campaigns[cell] = read_campaign(cell)
         return found
@@ -348,8 +348,8 @@ class _Counts:
         if self.duplicates >= _MANY_DUPLICATES and 2 * self.duplicates > with_number:
             yield counted(
                 self.duplicates,
-                "{count:,} of {rows:,} numbers stands in an earlier row, too: perhaps lists were put together twice.",
-                "{count:,} of {rows:,} numbers stand in an earlier row, too: perhaps lists were put together twice.",
+                "{count:,} of {rows:,} numbers is also in an earlier row: perhaps the same list was added twice.",
+                "{count:,} of {rows:,} numbers are also in an earlier row: perhaps the same list was added twice.",
                 rows=with_number,
             )
         yield from self._made_up.notes(all_count_up=COUNTS_UP in self._source.notes)
@@ -503,7 +503,7 @@ def _read(tables: Sequence[ReadTable], settings: Settings) -> tuple[tuple[KeepLi
             if not count:
                 raise InputError(
                     phrase("The --keep list {file} holds no number.", file=harmless(source.file)),
-                    "Check that the export that wrote it has ended well, or leave it out.",
+                    "Check that its export was complete, or leave the list out.",
                 )
             lists.append(
                 KeepList(f"{source.file}!{source.sheet}" if source.sheet else source.file, source.sha256, count)

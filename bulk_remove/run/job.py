@@ -472,7 +472,7 @@ def learned_settings(settings: Settings, state_dir: Path, host: str, note: Calla
     if limit is not None and limit < settings.max_request_line:
         note(
             phrase(
-                "{host} was found to refuse request lines over {max_request_line:,} bytes.",
+                "In an earlier run {host} refused request lines over {max_request_line:,} bytes.",
                 host=host,
                 max_request_line=limit,
             )
@@ -571,8 +571,8 @@ def known_of(
     known = Known(records, {campaign: tuple(sizes) for campaign, sizes in earlier.items()})
     note = counted(
         unread,
-        "{count:,} earlier ledger could not be read, so what is usual was told without it.",
-        "{count:,} earlier ledgers could not be read, so what is usual was told without them.",
+        "{count:,} earlier ledger could not be read and does not count in the usual numbers.",
+        "{count:,} earlier ledgers could not be read and do not count in the usual numbers.",
     )
     return known, (note,) if unread else ()
 

@@ -31,7 +31,7 @@ KILLED_PLANNING = "killed while it planned: nothing was sent"
 NOT_BEGUN = "approved, but stopped before it sent anything"
 UNREADABLE = "its ledger cannot be read"
 ABANDONED = phrase("abandoned")
-_LOST = "Where some of its reports went cannot be read any more."
+_LOST = "The list of its report files is partly unreadable."
 
 
 @dataclass(frozen=True, slots=True)
@@ -355,10 +355,10 @@ def _note_on(file: str, run: PastRun) -> str:
         began=_begin_shown(run),
     )
     if not run.open_numbers:
-        return phrase("{told}, and every number has its final answer.", told=told)
+        return phrase("{sentence}, and every number has its final answer.", sentence=told)
     if run.resumable_numbers:
-        return phrase("{told} and can be finished: bulk-remove resume {run}", told=told, run=run.run_id)
-    return phrase("{told}, and some numbers have no final answer.", told=told)
+        return phrase("{sentence} and can be finished: bulk-remove resume {run}", sentence=told, run=run.run_id)
+    return phrase("{sentence}, and some numbers have no final answer.", sentence=told)
 
 
 def _note_elsewhere(file: str, run: PastRun) -> str:

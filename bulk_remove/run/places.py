@@ -118,7 +118,7 @@ class ReportPlace:
 def note_on_place(output: Path, place: Path) -> str:
     """Return the sentence on a report that was written under another name than `output`."""
     return phrase(
-        "Another file lies at {output} or beside it now, so the report was written to {place}.",
+        "Another file is now at {output} or beside it, so the report was written to {place}.",
         output=harmless(str(output)),
         place=harmless(str(place)),
     )
@@ -145,7 +145,7 @@ def _check_no_input(output: Path, places: Iterable[Path], read: Iterable[str]) -
         what = (
             phrase("is a file that this run reads")
             if path == output
-            else phrase("would put {path} in the place of a file that this run reads", path=harmless(str(path)))
+            else phrase("would overwrite {path}, a file that this run reads", path=harmless(str(path)))
         )
         raise UsageError(phrase("--output {output} {what}.", output=output, what=what), _ANOTHER_PLACE)
 
@@ -188,7 +188,7 @@ def check_replaceable(path: Path, owner: Owner) -> None:
             elif _is_as_written(path, store):
                 return
             else:
-                why = phrase("is not as run {run} wrote it", run=folder.name)
+                why = phrase("was changed after run {run} wrote it", run=folder.name)
     raise UsageError(phrase("{path} is there already, and {why}.", path=harmless(str(path)), why=why), _OR_OVERWRITE)
 
 

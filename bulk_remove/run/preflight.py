@@ -39,7 +39,7 @@ class Findings:
 
     `held` counts the forms of the numbers in the records seen, by campaign. The records themselves are not kept.
     `empty` are the campaigns without records. `asked` is whether the server was asked at all. `names` are the names of
-    campaigns, if the server gave them. `stand_in` is whether the server says that it only stands in for Thulium.
+    campaigns, if the server gave them. `stand_in` is whether the server says that it is not Thulium.
     """
 
     records: Mapping[str, int] = field(default_factory=dict)
@@ -98,9 +98,9 @@ async def inspect_campaigns(
     if missing := [campaign for campaign in campaigns if campaign not in records]:
         records |= await _by_statistics(asker, base_path, missing, clock())
     if any(campaign not in records for campaign in campaigns):
-        notes |= {"Nor do the statistics tell how many records it holds.": None}
+        notes |= {"The statistics do not include a record count either.": None}
     if not pages_left:
-        notes |= {"There are many campaigns: of most of them only the first page of records was looked at.": None}
+        notes |= {"There are many campaigns, so for most of them only the first page of records was read.": None}
     names = await _names(asker, base_path, campaigns, clock()) if glance is not None else {}
     return Findings(records, tuple(notes), held, frozenset(empty), names=names, stand_in=stand_in)
 
@@ -145,7 +145,7 @@ async def count_after(
             found = await inspect_campaigns(asker, base_path, (campaign,), clock)
         except BulkRemoveError as error:
             return records, phrase(
-                "The server did not tell how many records are left: {problem}", problem=ours(error.sentence)
+                "The server did not report how many records are left: {problem}", problem=ours(error.sentence)
             )
         records |= found.records
         if campaign not in records:
@@ -249,6 +249,6 @@ def error_of(fault: Fault, campaign: str) -> BulkRemoveError:
     hints = {
         401: "Check --user and the password: it must be an API user of this system.",
         _NO_PERMISSION: "Give the API user the permission for this call in the panel.",
-        _NO_CAMPAIGN: phrase("Check {meant}, leading zeros and all, and --url.", meant=meant),
+        _NO_CAMPAIGN: phrase("Check {meant}, with leading zeros, and --url.", meant=meant),
     }
     return RefusedError(fault.detail, hints.get(fault.http_status, "Check --url, --ca-file and --proxy."))

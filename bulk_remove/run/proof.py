@@ -63,7 +63,7 @@ def verify_run(folder: Path, head: str) -> Proven:
     if not was_approved(folder / LEDGER):
         raise InputError(
             phrase("Run {name} ended before its plan was approved, so its ledger proves nothing.", name=folder.name),
-            "Nothing was sent by it; name another run.",
+            "It sent nothing. Name another run.",
         )
     with opened_for_reading(folder / LEDGER) as store:
         reports = tuple(_reports(store, folder))
@@ -72,8 +72,8 @@ def verify_run(folder: Path, head: str) -> Proven:
     altered = [str(report.path) for report in reports if report.found is Found.ALTERED]
     if altered:
         raise AlteredReportError(
-            phrase("{files} is not as the ledger says that it was written.", files=joined(", ", altered)),
-            "Do not take it as proof of anything; write it again with: bulk-remove report.",
+            phrase("{files} does not match the ledger.", files=joined(", ", altered)),
+            "It proves nothing. Write it again with: bulk-remove report.",
         )
     return Proven(folder.name, verified, reports, tuple(noted), past_run(folder).rehearsal)
 

@@ -103,7 +103,7 @@ class OldReport:
             row = int(values["row"])
             state = None if status in NEVER_SENT else _state(status, values)
         except ValueError:
-            told = phrase("{where}: a row, a status or a count is not what a report holds.", where=where)
+            told = phrase("{where}: the row, the status or a count is not valid.", where=where)
             raise InputError(told, _AS_WRITTEN) from None
         number = values["number"].strip()
         if state is None:

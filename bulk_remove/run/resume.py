@@ -77,8 +77,8 @@ def check_not_abandoned(folder: Path) -> None:
     """Raise InputError for an abandoned run."""
     if is_marked(folder, Mark.ABANDONED):
         raise InputError(
-            phrase("Run {name} was abandoned: it is not taken up again.", name=folder.name),
-            phrase("To ask for what it left open in a new run: bulk-remove rerun {name}", name=folder.name),
+            phrase("Run {name} was abandoned and cannot be resumed.", name=folder.name),
+            phrase("To send what it left open in a new run: bulk-remove rerun {name}", name=folder.name),
         )
 
 
@@ -226,7 +226,9 @@ def _not_ended(run: EarlierRun, state_dir: Path) -> InputError | CampaignLockedE
     try:
         with lock_campaigns(state_dir, run.destination.host, run.campaigns):
             return InputError(
-                phrase("Run {name} was cut off while it was sending: what was under way is still in doubt.", name=name),
+                phrase(
+                    "Run {name} was killed while it was sending: the numbers under way are still in doubt.", name=name
+                ),
                 phrase("Finish it with `bulk-remove resume {name}`, which writes its report.", name=name),
             )
     except CampaignLockedError:
