@@ -1,6 +1,6 @@
-"""Where runs live on this machine: a folder for each, a lock for each campaign, and what was learned of each host.
+"""Files in the state folder: one folder per run, one lock per campaign, and what was learned about each host.
 
-All of it is readable by its owner alone.
+Only their owner can read them.
 """
 
 import json
@@ -28,7 +28,7 @@ T = TypeVar("T")
 RUN_LOCK = "run.lock"
 _REPORTS = "reports.jsonl"
 _LOOKED_AT_S = 1.0
-"""So long a run's lock is waited for: `runs` holds it for a moment to see whether the run is under way."""
+"""How long to wait for a run's lock: `runs` holds it for a moment to see whether the run is under way."""
 
 
 def default_state_dir() -> Path:
@@ -42,13 +42,13 @@ def default_config_file() -> Path:
 
 
 _PARTS_OF_A_SECOND = 0x10000
-"""As fine as four hexadecimal digits tell."""
+"""As many as four hexadecimal digits can number."""
 
 
 def new_run_folder(state_dir: Path, now_s: float) -> Path:
-    """Make the folder of a new run; its name is the run's id, which sorts by time. Raises StorageError.
+    """Make the folder of a new run. Its name is the run's id. Raises StorageError.
 
-    Its last four digits are the part of the second, so that also runs of one second sort by time.
+    Ids sort by time. The last four digits are the fraction of the second.
     """
     runs = make_private(state_dir, "runs")
     moment = round(now_s * _PARTS_OF_A_SECOND)
@@ -64,7 +64,7 @@ def new_run_folder(state_dir: Path, now_s: float) -> Path:
 
 
 def learned_of(state_dir: Path, host: str, now_s: float) -> Learned:
-    """Return what earlier runs learned of a host, as far as it still counts. `now_s` in Unix seconds."""
+    """Return what earlier runs learned about a host, without what is too old at `now_s` (Unix seconds)."""
     try:
         known = json.loads(_host_file(state_dir, host).read_text(encoding="utf-8"))
         learned = Learned(
@@ -75,7 +75,7 @@ def learned_of(state_dir: Path, host: str, now_s: float) -> Learned:
             float(known.get("pace_learned_at_s", 0)),
         )
     except (OSError, ValueError, AttributeError, TypeError):
-        return Learned()  # what cannot be read was not learned; the server will teach it again
+        return Learned()  # the run learns it again
     return fresh(learned, now_s)
 
 
@@ -84,7 +84,7 @@ def _optional(kind: Callable[[Any], T], value: object) -> T | None:
 
 
 def keep_learned(state_dir: Path, host: str, learned: Learned) -> None:
-    """Remember for later runs what was learned of a host. Raises StorageError."""
+    """Keep what was learned about a host for later runs. Raises StorageError."""
     path = _host_file(state_dir, host)
     make_private(state_dir, path.parent.name)
     known = {
@@ -110,7 +110,7 @@ def _as_file_name(host: str) -> str:
 
 
 def begun_s(folder: Path) -> float:
-    """Return when a run was begun, by its id (Unix seconds); of a folder that has another name, its own time."""
+    """Return when a run began (Unix seconds), from its id. For any other folder name, return when it last changed."""
     try:
         return datetime.strptime(folder.name[:15], "%Y%m%d-%H%M%S").replace(tzinfo=UTC).timestamp()
     except ValueError:
@@ -118,9 +118,9 @@ def begun_s(folder: Path) -> float:
 
 
 def note_report(folder: Path, report: Path) -> None:
-    """Remember in a run's folder where its report goes, before it is written: `prune` tells what it leaves.
+    """Note the path of a report in the run's folder before it is written. Raises StorageError.
 
-    Raises StorageError.
+    `prune` lists these reports, because it does not delete them.
     """
     line = json.dumps(str(report.absolute()))
     try:
@@ -131,10 +131,10 @@ def note_report(folder: Path, report: Path) -> None:
 
 
 class NotedReports(NamedTuple):
-    """Where the reports of a run went, the latest last, whether they are there still or not.
+    """Paths to which reports of a run were written, latest last. The files may be gone.
 
-    `whole` is False where some of it cannot be read any more. Of a run that was killed the last line may be cut short:
-    then its report was not begun, and it is whole all the same.
+    `whole` is False if a line cannot be read. A kill may cut the last line short. That is not damage, because the
+    report of that line was not begun.
     """
 
     paths: tuple[Path, ...]
@@ -142,7 +142,7 @@ class NotedReports(NamedTuple):
 
 
 def noted_reports(folder: Path) -> NotedReports:
-    """Return where the reports of a run went. Raises StorageError."""
+    """Return the noted reports of a run. Raises StorageError."""
     try:
         *lines, last = (folder / _REPORTS).read_bytes().split(b"\n")
     except FileNotFoundError:
@@ -156,7 +156,7 @@ def noted_reports(folder: Path) -> NotedReports:
 
 
 def _noted(line: bytes) -> Path | None:
-    """Return the path in a line, None where it holds none."""
+    """Return the path in a line, or None if it does not hold a path."""
     try:
         path = json.loads(line)
     except ValueError:
@@ -165,10 +165,9 @@ def _noted(line: bytes) -> Path | None:
 
 
 class Mark(StrEnum):
-    """What is remembered of a run by an empty file in its folder, whatever becomes of its report.
+    """A mark on a run: an empty file of this name in its folder.
 
-    CONCLUDED: its file has left the inbox, or an inbox has nothing more to do about it. ABANDONED: it is never taken
-    up again.
+    CONCLUDED: its input has left the inbox, or the inbox has nothing more to do for it. ABANDONED: it is never resumed.
     """
 
     CONCLUDED = "concluded"
@@ -185,16 +184,16 @@ def mark(folder: Path, as_what: Mark) -> None:
 
 
 def is_marked(folder: Path, as_what: Mark) -> bool:
-    """Tell whether a run was marked so."""
+    """Return whether a run has this mark."""
     return (folder / as_what.value).exists()
 
 
 @contextmanager
 def lock_run(folder: Path) -> Iterator[None]:
-    """Hold a run's folder for this process while the context is entered; a process that dies lets it go.
+    """Lock a run's folder for this process. The lock ends with the context or with the process.
 
-    It may be left in another thread than it was entered in. Raises RunLockedError when another process holds it,
-    StorageError when the lock cannot be made.
+    Another thread may leave the context. Raises RunLockedError if another process holds the lock, StorageError if it
+    cannot be made.
     """
     lock = FileLock(folder / RUN_LOCK, mode=0o600, fallback_to_soft=False, thread_local=False)
     try:
@@ -212,7 +211,7 @@ def lock_run(folder: Path) -> Iterator[None]:
 
 
 def under_way(folder: Path) -> bool:
-    """Tell whether another process works on a run."""
+    """Return whether another process works on a run."""
     try:
         with lock_run(folder):
             return False
@@ -221,10 +220,10 @@ def under_way(folder: Path) -> bool:
 
 
 def delete_run(folder: Path) -> None:
-    """Delete a run's folder with all that is in it. Raises RunLockedError when it is under way, StorageError."""
+    """Delete a run's folder and everything in it. Raises RunLockedError if the run is under way, StorageError."""
     try:
         with lock_run(folder):
-            # The lock last, and free: some systems delete no file that is open.
+            # The lock goes last, after it is released: some systems cannot delete an open file.
             for path in [path for path in folder.iterdir() if path.name != RUN_LOCK]:
                 if path.is_dir() and not path.is_symlink():
                     rmtree(path)
@@ -233,22 +232,24 @@ def delete_run(folder: Path) -> None:
         rmtree(folder)
     except OSError as error:
         raise StorageError(
-            phrase("The folder {folder} cannot be deleted whole: {problem}.", folder=folder, problem=error.strerror),
+            phrase(
+                "The folder {folder} cannot be deleted completely: {problem}.", folder=folder, problem=error.strerror
+            ),
             "Check its permissions, then prune again; what is left of it may hold phone numbers.",
         ) from None
 
 
 def account_file(state_dir: Path, host: str, user: str) -> Path:
-    """Return where all runs of an API user note their requests to a host; its folder is made. Raises StorageError."""
+    """Return the file in which all runs of an API user note their requests to a host. Raises StorageError."""
     folder = make_private(state_dir, "accounts")
-    # The user's name may hold anything: a digest keeps two of them apart.
+    # A user's name may hold characters that a file name cannot.
     return folder / f"{_as_file_name(host)}-{sha256(user.encode()).hexdigest()[:16]}.sqlite"
 
 
 def run_folders(state_dir: Path) -> list[Path]:
     """Return the folders of all runs, oldest first. Raises StorageError for a state folder that is not the user's own.
 
-    What others may have put there is not looked at: it would be told as what this user's runs did.
+    Others could have put runs there that this user never started.
     """
     runs = state_dir / "runs"
     if not runs.is_dir():
@@ -263,7 +264,7 @@ def run_folders(state_dir: Path) -> list[Path]:
 
 @contextmanager
 def lock_campaigns(state_dir: Path, host: str, campaigns: Iterable[str]) -> Iterator[None]:
-    """Hold several campaigns, as `lock_campaign` does one; always in one order. Raises what it does."""
+    """Lock several campaigns, in a fixed order. Raises the same errors as `lock_campaign`."""
     with ExitStack() as stack:
         for campaign in sorted(campaigns):
             stack.enter_context(lock_campaign(state_dir, host, campaign))
@@ -272,20 +273,20 @@ def lock_campaigns(state_dir: Path, host: str, campaigns: Iterable[str]) -> Iter
 
 @contextmanager
 def lock_inbox(state_dir: Path, inbox: Path) -> Iterator[None]:
-    """Hold a drop folder for this process while the context is entered, as `lock_campaign` does a campaign."""
+    """Lock a drop folder for this process. Raises the same errors as `lock_campaign`."""
     digest = sha256(os.fsencode(inbox)).hexdigest()[:16]
-    with _held(state_dir, f"inbox-{digest}", phrase("Another night on this machine works on {inbox}.", inbox=inbox)):
+    with _held(state_dir, f"inbox-{digest}", phrase("Another run on this machine is using {inbox}.", inbox=inbox)):
         yield
 
 
 @contextmanager
 def lock_campaign(state_dir: Path, host: str, campaign: str) -> Iterator[None]:
-    """Hold the campaign for this process while the context is entered; a process that dies lets it go.
+    """Lock a campaign for this process. The lock ends with the context or with the process.
 
-    Raises CampaignLockedError when another run holds it, StorageError when the lock cannot be made.
+    Raises CampaignLockedError if another run holds it, StorageError if the lock cannot be made.
     """
     name = f"{_as_file_name(host)}-{campaign}"
-    with _held(state_dir, name, phrase("Another run on this machine holds campaign {campaign}.", campaign=campaign)):
+    with _held(state_dir, name, phrase("Another run on this machine is using campaign {campaign}.", campaign=campaign)):
         yield
 
 
@@ -306,9 +307,9 @@ def _held(state_dir: Path, name: str, taken: str) -> Iterator[None]:
 
 
 def make_private(state_dir: Path, *below: str) -> Path:
-    """Make the state folder and a folder in it for their owner alone, if they are not there; return the lower one.
+    """Make the state folder and a folder in it, if missing, and return the inner one. Only the owner has access.
 
-    Raises StorageError when it cannot be written to, is another user's, or others can write to it.
+    Raises StorageError if a folder cannot be written to, belongs to another user, or is writable by others.
     """
     try:
         return make_folders(state_dir, *below)

@@ -1,8 +1,8 @@
-"""The story of a run, told once: for a new run, a resume and a rerun, whoever asks for it.
+"""The steps of a run: the same for a new run, a resume and a rerun, and for every kind of operator.
 
-`plan_run` (a new run, a rerun) and `plan_resume` (a resume) lock the campaigns, look at them, plan, and hold the plan
-against its limits. What they give can be approved, sent and reported; `Planned.carry_out` does the three in their
-order. Everything that is asked or said on the way goes through one `Operator`: a terminal, a Python program, or a page.
+`plan_run` (new run, rerun) and `plan_resume` (resume) lock the campaigns, look at them, make the plan and check its
+limits. `Planned.carry_out` then has the plan approved, sends it and writes the report. All questions and messages go
+through one `Operator`: a terminal, a Python program, or a page.
 """
 
 import asyncio
@@ -72,7 +72,7 @@ from bulk_remove.settings import Address, Destination, Login, Settings
 log = logging.getLogger("bulk_remove.run")
 
 _SHORTEST_LINE = 500
-"""No server is known that takes less, in bytes; proxies stop at 2 KiB at the earliest."""
+"""In bytes. Every known server accepts more; the strictest proxies stop at 2 KiB."""
 _UNCOUNTED = "The records were not counted before the run: the API user may not, or was not asked to."
 
 
@@ -81,58 +81,58 @@ OnRows = Callable[[int], None]
 
 
 class Operator:
-    """Whoever asks for a run: it approves the plan, is told what happens, and may hold or stop the sending.
+    """Whoever started the run: approves the plan, receives messages, and may pause or stop the sending.
 
-    What is not overridden says nothing and stops nothing; but no plan is approved. `until_s` is the deadline by the
-    machine's clock (Unix seconds), None where there is none.
+    The default methods print nothing and stop nothing. `approve` has no default. `until_s` is the deadline by the
+    machine's clock (Unix seconds), or None.
     """
 
     until_s: float | None = None
 
     def note(self, sentence: str) -> None:
-        """Say a sentence about the run."""
+        """Show a sentence about the run."""
 
     def warn(self, sentence: str) -> None:
-        """Say what must not be overlooked."""
+        """Show a sentence that must not be overlooked."""
         self.note(sentence)
 
     def reading(self) -> AbstractContextManager[OnRows]:
-        """Show how many rows have been read while it is enter_in_thread; gives the function to tell."""
+        """Show the count of rows read. The context gives the function that takes the count."""
         return nullcontext(lambda _rows: None)
 
     def show(self, run: "Planned") -> None:
-        """Show what is to be done; whether it may be is asked afterwards."""
+        """Show the plan. Approval is asked for afterwards."""
 
     async def approve(self, run: "Planned") -> Consent:
-        """Return how the plan was approved. Raises GuardStop where it was not; nothing is approved by silence."""
+        """Return how the plan was approved. Raises GuardStop if it was not."""
         raise NotImplementedError
 
     async def do(self, work: Callable[[], T]) -> T:
-        """Do what blocks the event loop: files are read and written."""
+        """Run work that blocks the event loop, such as reading and writing files."""
         return work()
 
     def stopping(self, stop: Callable[[Ending], None]) -> AbstractContextManager[None]:
-        """While it is enter_in_thread, `stop` ends the run safely."""
+        """Inside this context the operator may call `stop`, which ends the run safely."""
         del stop
         return nullcontext()
 
     def watching(self, ready: Prepared, snapshot: Callable[[], Snapshot]) -> AbstractAsyncContextManager[None]:
-        """While it is enter_in_thread, show how far the run is, which `snapshot` returns."""
+        """Inside this context show the progress, which `snapshot` returns."""
         del ready, snapshot
         return nullcontext()
 
     def steering(self, pool: Pool) -> AbstractContextManager[None]:
-        """While it is enter_in_thread, the pool may be held, slowed down and stopped."""
+        """Inside this context the operator may pause, slow down and stop the pool."""
         del pool
         return nullcontext()
 
     def settled(self, numbers: Sequence[str], states: Sequence[NumberState]) -> None:
-        """Take in the numbers of a chunk and their states, once they are on disk."""
+        """Receive the numbers of a chunk and their states, once they are on disk."""
 
     def judge_canary(self, plan: Plan, mix: Mapping[Status, int], stop: GuardStop | None) -> Ending:
-        """Return DONE to let the rest follow the canary, else why not; `stop` is why it must not, if that is so.
+        """Return DONE to send the rest after the canary, else the reason to end. With `stop` the rest must not follow.
 
-        Nothing is under way meanwhile, so it may take its time.
+        No request is under way meanwhile, so the operator may take time to answer.
         """
         del plan, mix, stop
         return Ending.DONE
@@ -140,9 +140,9 @@ class Operator:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What is to be done: with which settings, where, as whom, and where the state and the report go.
+    """What to do: settings, server, API user, state folder, and where the report goes.
 
-    The campaigns `held` are locked already. With `show_numbers` the plan's samples are not masked.
+    The campaigns in `held` are locked already. With `show_numbers` the plan's samples are not masked.
     """
 
     settings: Settings
@@ -155,20 +155,20 @@ class Job:
 
     @property
     def destination(self) -> Destination:
-        """What a later session needs to know of where the run goes."""
+        """What a later session must know about server, user and report."""
         return self.report.destination(self.address, self.login.user)
 
     def look(self, campaigns: Sequence[str]) -> Findings:
-        """Look at campaigns before anything is planned for them. Raises what `look_at` does."""
+        """Look at campaigns before they are planned. Raises the same errors as `look_at`."""
         return look_at(campaigns, self.settings, self.address, self.login, self.state_dir)
 
     def lock(self, campaigns: Collection[str], but: Collection[str] = ()) -> AbstractContextManager[None]:
-        """Hold campaigns that are not held yet. Raises CampaignLockedError, StorageError."""
+        """Lock campaigns that are not locked yet. Raises CampaignLockedError, StorageError."""
         return lock_campaigns(self.state_dir, self.address.host, {*campaigns} - {*but, *self.held, ""})
 
 
 PlanInput = Callable[[Settings, Destination, Path, Sight], AbstractContextManager[Prepared]]
-"""Plans numbers with these settings for a destination, in a state folder."""
+"""Makes a plan from settings, destination and state folder."""
 
 
 @contextmanager
@@ -181,7 +181,7 @@ def plan_files(
     state_dir: Path,
     sight: Sight,
 ) -> Iterator[Prepared]:
-    """Read files and plan their numbers; `copy` is what is read of the only one. Raises what `prepare` does."""
+    """Read files and plan their numbers. A `copy` is read instead of a single file. Raises as `prepare` does."""
     reading = reading_of(settings, state_dir)
     tables, notes = ([open_table(files[0], reading, copy)], ()) if copy else open_tables(files, reading)
     for each in notes:
@@ -192,9 +192,9 @@ def plan_files(
 
 @contextmanager
 def plan_run(job: Job, planning: PlanInput, operator: Operator) -> Iterator["Planned"]:
-    """Plan a job, while its campaigns are held; a plan over its limits raises GuardStop.
+    """Lock the campaigns of a job and plan it. Raises GuardStop if the plan is over its limits.
 
-    Raises what `prepare` does, and CampaignLockedError, RefusedError, UnavailableError.
+    Raises the same errors as `prepare`, and CampaignLockedError, RefusedError, UnavailableError.
     """
     if replaced := job.report.check(job.settings, job.address.host, job.state_dir):
         operator.note(replaced)
@@ -210,7 +210,7 @@ def plan_run(job: Job, planning: PlanInput, operator: Operator) -> Iterator["Pla
 
 
 def _within_limits(job: Job, ready: Prepared, operator: Operator) -> "Planned":
-    """Show a plan with what is known of it. Raises GuardStop, InputError where it must not be sent."""
+    """Show a plan and its notes. Raises GuardStop or InputError if it must not be sent."""
     plan, findings = ready.plan, ready.findings
     check_holds_numbers(plan)
     known, notes = known_of(job.state_dir, plan.host, plan.campaign_ids, findings.records)
@@ -218,14 +218,14 @@ def _within_limits(job: Job, ready: Prepared, operator: Operator) -> "Planned":
     operator.show(shown)
     for note in (*findings.notes, *notes, *passed(plan, known), *notes_on_input(ready)):
         operator.note(note)
-    if ready.phases is None:  # a rerun's rows were let through before
+    if ready.phases is None:  # a rerun's rows passed this check before
         check_plan(plan, ready.settings)
     check_within_limits(plan, known)
     return shown
 
 
 def notes_on_input(ready: Prepared) -> Iterator[str]:
-    """Yield which files were run before; a rerun has that from its run."""
+    """Yield a note on each file that was run before. A rerun needs none."""
     if ready.phases is None:
         earlier = EarlierRuns(ready.state_dir, ready.plan.host, ready.settings)
         yield from earlier.told_of(source.source for source in ready.plan.sources)
@@ -239,7 +239,7 @@ def plan_rerun(
     job_of: Callable[[EarlierRows], Job],
     operator: Operator,
 ) -> Iterator["Planned"]:
-    """Plan what an earlier run left open, as `plan_run` does; `server` is the state folder, and where it is to go."""
+    """Plan what an earlier run left open, as `plan_run` does. `server` is (state folder, destination or None)."""
     with earlier_rows(earlier, changes, *server) as rows:
         warn_of_unasked(rows.unasked, operator)
 
@@ -256,9 +256,9 @@ def plan_rerun(
 def plan_resume(
     folder: Path, changes: Mapping[str, Any], job_of: Callable[[EarlierRun], Job], operator: Operator
 ) -> Iterator["Planned"]:
-    """Show what is left of an earlier run, while its campaigns are held. Its ledger stays as it is.
+    """Lock the campaigns of an earlier run and show what is left of it. Does not change its ledger.
 
-    Raises what `earlier_run` does, and InputError for a run that was abandoned.
+    Raises the same errors as `earlier_run`, and InputError for an abandoned run.
     """
     check_not_abandoned(folder)
     with earlier_run(folder, changes) as run:
@@ -274,14 +274,14 @@ def plan_resume(
 
 
 def warn_of_unasked(removals: Sequence[UnaskedRemoval], operator: Operator) -> None:
-    """Say again what an earlier session of a run removed that nobody asked for."""
+    """Repeat the warning about removals in an earlier session that nobody asked for."""
     if removals:
         operator.warn(phrase("{removals} {cause}", removals=unasked_told(removals), cause=ours(CAUSE)))
 
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """How this session of sending went. `fault` is the one that ended it, if one did, and `guard` likewise."""
+    """The result of one session. `fault` or `guard` is set if it ended the session."""
 
     ending: Ending
     fault: Fault | None
@@ -290,7 +290,7 @@ class Sent:
 
 
 class Done(NamedTuple):
-    """What a run amounts to; `sent` is how this session of it went, None where nothing was left to ask for."""
+    """The result of a run. `sent` is the result of this session, or None if nothing was left to send."""
 
     finished: Finished
     sent: Sent | None
@@ -298,10 +298,10 @@ class Done(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A run that may be sent once it is approved. `left` is the plan of what is not final yet, `known` what is known.
+    """A run that may be sent once it is approved. `left` is the plan of the numbers without a final answer.
 
-    Of an earlier `run` that is taken up again `done` counts the numbers by status; it has `ended` where nothing is left
-    of it.
+    `known` is what is known about the campaigns. If an earlier `run` is resumed, `done` counts its numbers by status,
+    and `ended` says that nothing is left to send.
     """
 
     job: Job
@@ -313,13 +313,13 @@ class Planned:
     ended: bool = False
 
     async def carry_out(self, operator: Operator) -> Done:
-        """Have the plan approved, send it, and write the report. Raises what the three do."""
+        """Have the plan approved, send it, and write the report. Raises as `ask`, `send` and `finish` do."""
         if self.ended:
             return Done(await operator.do(partial(self.job.report.finish_again, self.ready, Ending.DONE)), None)
         return await (await self.ask(operator)).carry_out(operator)
 
     async def ask(self, operator: Operator) -> "Approved":
-        """Ask the operator; what is returned can be sent. Raises GuardStop, StorageError."""
+        """Ask the operator for approval. Raises GuardStop, StorageError."""
         consent = await operator.approve(self)
         if self.run is None:
             return Approved(self.job, self.ready, approve(self.ready.plan, consent, self.known))
@@ -338,7 +338,7 @@ class Planned:
 
 @dataclass(frozen=True, slots=True)
 class Approved:
-    """A run that is sent next, under the seal of its approval."""
+    """An approved run, ready to be sent."""
 
     job: Job
     ready: Prepared
@@ -361,8 +361,8 @@ class Approved:
 class Carried(NamedTuple):
     """A run that was carried out: its folder and its exit code.
 
-    `stop_wished` is that of a signal that came while the report was written, None where none did. `also` are the
-    reports in other formats beside report.csv.
+    `stop_wished` is the exit code of a signal that came while the report was written, or None. `also` are the reports
+    in other formats.
     """
 
     folder: Path
@@ -372,7 +372,7 @@ class Carried(NamedTuple):
 
 
 def connection(settings: Settings, address: Address, login: Login) -> Connection:
-    """Return how the server is reached."""
+    """Return the parameters of the HTTP connection."""
     return Connection(
         address.origin,
         login.user,
@@ -388,10 +388,7 @@ def connection(settings: Settings, address: Address, login: Login) -> Connection
 async def carry_out(
     prepared: Prepared, approved: ApprovedPlan, address: Address, login: Login, operator: Operator
 ) -> Sent:
-    """Send everything that the plan holds; the verdicts are in the ledger when this returns.
-
-    Raises StorageError.
-    """
+    """Send the whole plan. All verdicts are in the ledger when this returns. Raises StorageError."""
     clock, settings = SystemClock(), prepared.settings
     Planning(prepared.store).approve(approved)
     shared = account_file(prepared.state_dir, approved.plan.host, login.user)
@@ -429,14 +426,14 @@ async def carry_out(
 
 
 def _begin(steps: Sending, approved: ApprovedPlan, settings: Settings, now_s: float) -> int:
-    """Note that a session begins, and what the campaigns hold before it, where that is known."""
+    """Note in the ledger that a session begins, and how many records the campaigns hold, if known."""
     records = approved.known.records
     steps.records_before({campaign: records.get(campaign) for campaign in approved.plan.campaign_ids}, _UNCOUNTED)
     return steps.begin_session(now_s, settings.public())
 
 
 async def _canary(pool: Pool, journal: Journal, ready: Prepared, operator: Operator) -> tuple[Ending, GuardStop | None]:
-    """Send the canary, unless it passed before, and have it judged; returns DONE when the rest may follow."""
+    """Send the canary and have it judged, unless it passed before. Returns DONE if the rest may follow."""
     settings, plan = ready.settings, ready.plan
     if not settings.canary or await journal.write(lambda steps: steps.canary_passed()):
         return Ending.DONE, None
@@ -458,16 +455,16 @@ async def _canary(pool: Pool, journal: Journal, ready: Prepared, operator: Opera
 
 
 def _learned(known: Learned, pool: Pool, settings: Settings, now_s: float) -> Learned:
-    """Return what is known of a host after the sending."""
+    """Return what is known about a host after the session."""
     learned = known
-    # What refuses a few numbers as well does not do so because of their length.
+    # A server that refuses such a short line refuses it for another reason than its length.
     if pool.longest_line != known.longest_line and (pool.longest_line or 0) >= _SHORTEST_LINE:
         learned = replace(learned, longest_line=pool.longest_line, line_at_s=now_s)
     return learned if pool.rate is None else paced(learned, pool.rate, settings.ceilings().rate, pool.numbers, now_s)
 
 
 def _keep(state_dir: Path, host: str, learned: Learned, known: Learned) -> None:
-    """Remember what was learned of a host, if it can be written: the report must not fail over it."""
+    """Keep what was learned about a host. A failure is only logged, because the report must be written all the same."""
     try:
         if learned != known:
             keep_learned(state_dir, host, learned)
@@ -476,7 +473,7 @@ def _keep(state_dir: Path, host: str, learned: Learned, known: Learned) -> None:
 
 
 def learned_settings(settings: Settings, state_dir: Path, host: str, note: Callable[[str], None]) -> Settings:
-    """Keep to the request line that a host was found to take; say so, and what else earlier runs learned of it."""
+    """Return the settings with the learned limit on the request line. Note what earlier runs learned about the host."""
     known, now_s = learned_of(state_dir, host, time.time()), time.time()
     ceilings = settings.ceilings()
     begins = started(ceilings, known, now_s).start_rate
@@ -484,7 +481,7 @@ def learned_settings(settings: Settings, state_dir: Path, host: str, note: Calla
     if limit is not None and limit < settings.max_request_line:
         note(
             phrase(
-                "{host} was found to refuse request lines over {max_request_line:,} bytes.",
+                "In an earlier run {host} refused request lines over {max_request_line:,} bytes.",
                 host=host,
                 max_request_line=limit,
             )
@@ -525,7 +522,7 @@ def _pool_settings(settings: Settings, known: Learned, now_s: float) -> PoolSett
 
 
 async def to_the_end(task: asyncio.Task[T], stop: Callable[[], None] = lambda: None) -> T:
-    """Wait for a task that must not be cut off. A cancellation calls `stop`, and is raised once the task has ended."""
+    """Wait for a task that must not be cut off. A cancellation calls `stop`, and is raised after the task has ended."""
     cancelled: asyncio.CancelledError | None = None
     while not task.done():
         try:
@@ -539,7 +536,7 @@ async def to_the_end(task: asyncio.Task[T], stop: Callable[[], None] = lambda: N
 
 
 async def in_thread(work: Callable[..., T], *values: Any) -> T:
-    """Do what would block in a thread, to the end: it may hold a file open."""
+    """Run blocking work in a thread and wait until it has ended, because it may hold a file open."""
     return await to_the_end(asyncio.create_task(asyncio.to_thread(work, *values)))
 
 
@@ -547,22 +544,22 @@ async def in_thread(work: Callable[..., T], *values: Any) -> T:
 async def enter_in_thread(
     manager: AbstractContextManager[T], stop: Callable[[], None] = lambda: None
 ) -> AsyncGenerator[T, None]:
-    """Enter a context in a thread, which `stop` may shorten, and leave it in the loop's."""
+    """Enter a context in a thread and leave it in the loop's thread. A cancellation calls `stop`."""
     with ExitStack() as stack:
         entering = asyncio.create_task(asyncio.to_thread(stack.enter_context, manager))
         yield await to_the_end(entering, stop)
 
 
 RECENT_RUNS = 30
-"""The latest so many completed runs of a campaign say what is usual: for a nightly one, the last month."""
+"""How many completed runs of a campaign define its usual size: about a month of nightly runs."""
 
 
 def known_of(
     state_dir: Path, host: str, campaigns: Collection[str], records: Mapping[str, int]
 ) -> tuple[Known, tuple[str, ...]]:
-    """Return what is known of the campaigns, and a note on ledgers that could not be read, if there are any.
+    """Return what is known about the campaigns, and a note if some ledgers could not be read.
 
-    `records` is what the server told.
+    `records` are the server's counts of records by campaign.
     """
     earlier: defaultdict[str, list[int]] = defaultdict(list)
     wanted = set(campaigns)
@@ -583,17 +580,17 @@ def known_of(
     known = Known(records, {campaign: tuple(sizes) for campaign, sizes in earlier.items()})
     note = counted(
         unread,
-        "{count:,} earlier ledger could not be read, so what is usual was told without it.",
-        "{count:,} earlier ledgers could not be read, so what is usual was told without them.",
+        "{count:,} earlier ledger could not be read and does not count in the usual numbers.",
+        "{count:,} earlier ledgers could not be read and do not count in the usual numbers.",
     )
     return known, (note,) if unread else ()
 
 
 def look_at(campaigns: Sequence[str], settings: Settings, address: Address, login: Login, state_dir: Path) -> Findings:
-    """Look at the records of campaigns, in a loop of its own. Raises what `inspect_campaigns` does, and StorageError.
+    """Look at the records of campaigns, in a new event loop. Raises as `inspect_campaigns` does, and StorageError.
 
-    The requests keep to the ceiling together with those of all runs of the same user, and are no more for a campaign
-    than may leave in one second, and one for the names of all.
+    The requests count towards the limit that all runs of this API user share. Each campaign gets at most as many as may
+    leave in one second; one more request asks for the names of all campaigns.
     """
     make_private(state_dir)
     file = account_file(state_dir, address.host, login.user)
@@ -624,7 +621,7 @@ async def _looked_at(
 
 
 class _Paced:
-    """A client whose calls keep to the ceiling of their account."""
+    """A client whose calls keep to the shared limit of their API user."""
 
     def __init__(self, client: Client, account: AccountCeiling) -> None:
         self._client = client

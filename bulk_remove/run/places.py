@@ -1,7 +1,7 @@
-"""Where a report may go: nothing that belongs to somebody else is overwritten.
+"""Where a report may go: files of others are never overwritten.
 
-A file that is there already is replaced only where it is the report of a run of the same campaign, as it was written,
-and that run's ledger is still there: then nothing is lost, for `report` writes it again.
+An existing file is replaced only if it is an unchanged report of a run of the same campaign, and that run's ledger
+still exists. Then nothing is lost, because `report` can write it again.
 """
 
 import json
@@ -34,10 +34,10 @@ _OR_OVERWRITE = "Name another file for the report. If nobody needs what is there
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """Whose reports may be replaced: those of runs in a state folder with these settings' campaign on a host.
+    """Which reports may be replaced: those of runs in this state folder with the same host and campaign.
 
-    `run_id` is the run's own where it has one already. With `overwrite` whatever is there is replaced, but for files
-    that the run reads.
+    `run_id` is the id of the run that writes, if it has one already. With `overwrite` any file is replaced, except the
+    files that the run reads.
     """
 
     state_dir: Path
@@ -49,10 +49,10 @@ class Owner:
 
 @dataclass(frozen=True, slots=True)
 class ReportPlace:
-    """Where a run's report goes, None for its own folder, what is written, and whether anything may be replaced.
+    """Where a run's report goes (None: the run's own folder), in which formats, and whether it may replace any file.
 
-    `read` names the files that the run reads. Those of them that were `found` in a folder or by a pattern are not read
-    where they are reports of earlier runs.
+    `read` names the files that the run reads. Some of them were `found` in a folder or by a pattern. Those are skipped
+    if they are reports of earlier runs.
     """
 
     output: Path | None
@@ -62,9 +62,9 @@ class ReportPlace:
     found: Collection[str] = ()
 
     def check(self, settings: Settings, host: str, state_dir: Path, run_id: str = "") -> str:
-        """Try all places before anything is sent; return a sentence on the report that is replaced, if one is.
+        """Check all paths before anything is sent; return a sentence on the report that is replaced, if any.
 
-        Raises UsageError when one cannot be written to, or holds what must not be replaced; StorageError.
+        Raises UsageError if a path cannot be written to or has a file that must not be replaced, StorageError.
         """
         if self.output is None:
             return ""
@@ -96,12 +96,12 @@ class ReportPlace:
         )
 
     def destination(self, address: Address, user: str) -> Destination:
-        """Return what a later session needs to know of where a run goes."""
+        """Return what a later session must know about server, user and report."""
         told = address.destination(user, str(self.output.absolute()) if self.output else "")
         return replace(told, csv_for=self.wanted.csv_for, also=self.wanted.also)
 
     def finish(self, ready: Prepared, ending: Ending) -> Finished:
-        """Write the report, beside `output` where that was taken while the run went on. Raises what `finish` does."""
+        """Write the report. If another file took its path meanwhile, use a free name. Raises as `finish` does."""
         owner = Owner(ready.state_dir, ready.plan.host, ready.settings, ready.folder.name, self.overwrite)
         while self.output is not None:
             names = chain((self.output,), (self.output.with_stem(f"{self.output.stem}-{more}") for more in count(2)))
@@ -110,12 +110,12 @@ class ReportPlace:
                 for place in names
                 if _are_free((place, place.with_suffix(SUMMARY), *self.wanted.places(place)), owner)
             )
-            with suppress(PlaceTakenError):  # since it was looked at
+            with suppress(PlaceTakenError):  # another file took it after the check
                 return finish(ready, ready.settings, ending, place, self.wanted)
         return finish(ready, ready.settings, ending, None, self.wanted)
 
     def finish_again(self, ready: Prepared, ending: Ending) -> Finished:
-        """Return what a finished run amounts to; its report is written where it is missing, or is to be replaced."""
+        """Return the result of a finished run. Write its report if a file is missing or may be replaced."""
         report = self.output or ready.folder / REPORT
         summary, also = report.with_suffix(SUMMARY), self.wanted.places(report)
         if self.overwrite or not all(place.exists() for place in (report, summary, *also)):
@@ -124,9 +124,9 @@ class ReportPlace:
 
 
 def note_on_place(output: Path, place: Path) -> str:
-    """Return the sentence on a report that went beside the place that was meant."""
+    """Return the sentence on a report that was written under another name than `output`."""
     return phrase(
-        "Another file lies at {output} or beside it now, so the report was written to {place}.",
+        "Another file is now at {output} or beside it, so the report was written to {place}.",
         output=harmless(str(output)),
         place=harmless(str(place)),
     )
@@ -144,7 +144,7 @@ def _are_free(places: Iterable[Path], owner: Owner) -> bool:
 
 
 def _check_no_input(output: Path, places: Iterable[Path], read: Iterable[str]) -> None:
-    """Raise UsageError when one of the places is a file that the run reads, by whatever name or link."""
+    """Raise UsageError if one of the paths is a file that the run reads, also under another name or link."""
     named = [*map(Path, filter(None, read))]
     for path in filter(Path.is_file, places):
         file = next((each for each in named if _is_same(each, path)), None)
@@ -153,13 +153,13 @@ def _check_no_input(output: Path, places: Iterable[Path], read: Iterable[str]) -
         what = (
             phrase("is a file that this run reads")
             if path == output
-            else phrase("would put {path} in the place of a file that this run reads", path=harmless(str(path)))
+            else phrase("would overwrite {path}, a file that this run reads", path=harmless(str(path)))
         )
         raise UsageError(phrase("--output {output} {what}.", output=output, what=what), _ANOTHER_PLACE)
 
 
 def _is_own_report(found: Path, places: Iterable[Path], owner: Owner) -> bool:
-    """Tell whether a file at one of the places is the report of an earlier run, which is left out of the input."""
+    """Return whether a file at one of the paths is the report of an earlier run. It is left out of the input."""
     if not any(_is_same(found, path) for path in places):
         return False
     try:
@@ -172,7 +172,7 @@ def _is_own_report(found: Path, places: Iterable[Path], owner: Owner) -> bool:
 def _is_same(one: Path, other: Path) -> bool:
     try:
         return one.resolve() == other.resolve() or one.samefile(other)
-    except (OSError, ValueError, RuntimeError):  # one of them is not there, or is no path at all
+    except (OSError, ValueError, RuntimeError):  # one of them is missing, or is not a path at all
         return False
 
 
@@ -193,21 +193,21 @@ def check_replaceable(path: Path, owner: Owner) -> str:
     writers = (folder for folder in reversed(run_folders(owner.state_dir)) if _wrote_to(folder, path))
     folder = next(writers, None)
     if folder is not None:
-        with suppress(StorageError), opened_for_reading(folder / LEDGER) as store:  # else nobody could write it again
+        with suppress(StorageError), opened_for_reading(folder / LEDGER) as store:  # unreadable: the report stays
             if folder.name != owner.run_id and not _is_of(facts_of(store), owner):
                 why = phrase("is the report of run {run}, of another campaign or server", run=folder.name)
             elif _is_as_written(path, store):
                 return folder.name
             else:
-                why = phrase("is not as run {run} wrote it", run=folder.name)
+                why = phrase("was changed after run {run} wrote it", run=folder.name)
     raise UsageError(phrase("{path} is there already, and {why}.", path=harmless(str(path)), why=why), _OR_OVERWRITE)
 
 
 def host_of_report(report: Path, sha256: str, state_dir: Path) -> str:
-    """Return the host of the run that wrote a report, as far as this machine knows it; else nothing.
+    """Return the host of the run that wrote a report, or an empty text if this machine does not know it.
 
-    A ledger that holds its digest says so for certain; else the summary beside it does, and at last where it lies: it
-    may have been saved once more by a spreadsheet.
+    A ledger with the digest of the report is certain. If there is none, because a spreadsheet saved the report again,
+    the summary beside it counts, and then its path.
     """
     place = ""
     for folder in reversed(run_folders(state_dir)):
@@ -227,7 +227,7 @@ def _host_in(summary: Path) -> str:
 
 
 def _wrote_to(folder: Path, path: Path) -> bool:
-    """Tell whether a run wrote a file of its report to a place, or was about to."""
+    """Return whether a run wrote a report file to this path, or was about to."""
     try:
         noted = noted_reports(folder).paths
     except StorageError:
@@ -236,7 +236,7 @@ def _wrote_to(folder: Path, path: Path) -> bool:
 
 
 def _is_of(facts: RunFacts, owner: Owner) -> bool:
-    """Tell whether an earlier run was one of the same job; with campaigns in the rows the server alone says so."""
+    """Return whether an earlier run has the same host and campaign. With --campaign-column only the host counts."""
     if owner.settings is None:
         return False
     campaigns = {owner.settings.campaign, facts.settings.campaign} - {""}
@@ -244,7 +244,7 @@ def _is_of(facts: RunFacts, owner: Owner) -> bool:
 
 
 def _is_as_written(path: Path, store: Store) -> bool:
-    """Tell whether a file is what a run wrote there. One that died before it could say so wrote it, too."""
+    """Return whether a file is as a run wrote it. If the run died before it noted the digest, any report counts."""
     written = [(file.path, file.sha256) for file in Outcomes(store).written()]
     digests = {digest for place, digest in written if _is_same(place, path)}
     try:

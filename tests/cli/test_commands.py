@@ -126,7 +126,7 @@ def test_two_runs_never_hold_one_campaign(server: Running, tmp_path: Path, numbe
     wait_for_requests(server, first)
     second = bulk_remove(*removal(server, tmp_path, numbers))
     assert second.returncode == 8
-    assert "Another run on this machine holds campaign 00001" in second.stderr
+    assert "Another run on this machine is using campaign 00001" in second.stderr
     first.send_signal(signal.SIGTERM)
     assert first.wait(30) == 143
 

@@ -231,7 +231,7 @@ def test_what_is_piped_in_is_set_aside_where_the_state_is_and_gone_afterwards(tm
 def test_a_list_of_mostly_duplicates_is_told(tmp_path: Path, twice: int, *, told: int) -> None:
     path = written(tmp_path / "numbers.csv", "telefon", *["600000007"] * twice, "600000001", "brak", "600000005")
     (file,) = planned(tmp_path, path)["files"]
-    note = f"{twice - 1} of {twice + 2} numbers stand in an earlier row, too: perhaps lists were put together twice."
+    note = f"{twice - 1} of {twice + 2} numbers are also in an earlier row: perhaps the same list was added twice."
     assert file["notes"] == [note] * told
 
 

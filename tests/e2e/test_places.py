@@ -82,7 +82,7 @@ def test_no_file_that_the_run_reads_is_replaced_by_whatever_name(
     xlsx = shutil.copy(numbers, tmp_path / "report.html")
     beside = bulk_remove(*words(server, tmp_path, tmp_path / "report.csv", "--report", "html", "--keep", xlsx, numbers))
     assert beside.returncode == 2
-    assert f"would put {xlsx} in the place of a file that this run reads" in beside.stderr
+    assert f"would overwrite {xlsx}, a file that this run reads" in beside.stderr
     assert (numbers.read_text(encoding="utf-8"), requests(server)) == (NUMBERS, before)
     assert not other.exists()
 
@@ -122,7 +122,7 @@ def test_a_nightly_job_replaces_its_own_report_while_the_ledger_of_that_run_is_t
     report.write_bytes(whole + b"a remark\n")
     altered = bulk_remove(*run)
     assert altered.returncode == 2
-    assert f"{report} is there already, and is not as run " in altered.stderr
+    assert f"{report} is there already, and was changed after run " in altered.stderr
     report.write_bytes(whole)
     last = max((tmp_path / "state" / "runs").iterdir())
     for folder in (tmp_path / "state" / "runs").iterdir():

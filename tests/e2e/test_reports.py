@@ -197,7 +197,7 @@ def test_a_run_that_is_under_way_has_no_report_yet_and_one_that_was_cut_off_is_r
     asked = ("report", name, "--state-dir", tmp_path / "state", "-o", tmp_path / "again.csv")
     done = bulk_remove(*asked)
     assert done.returncode == 4
-    assert f"Run {name} was cut off while it was sending" in done.stderr
+    assert f"Run {name} was killed while it was sending" in done.stderr
     assert f"bulk-remove resume {name}" in done.stderr
     # Held as the run itself would.
     with lock_campaign(tmp_path / "state", server.url.removeprefix("http://"), "00001"):
@@ -274,7 +274,7 @@ def test_a_workbook_beside_the_report_never_takes_the_place_of_the_input(tmp_pat
     with simulator(tmp_path) as server:
         done = bulk_remove(*removal(server, tmp_path, tmp_path / "report.xlsx", "--report", "xlsx"))
     assert done.returncode == 2
-    assert "in the place of a file that this run reads" in done.stderr
+    assert "a file that this run reads" in done.stderr
 
 
 def test_the_times_on_the_page_are_those_of_the_run(tmp_path: Path, numbers: Path) -> None:

@@ -156,7 +156,9 @@ def test_a_rerun_keeps_the_inputs_own_columns(tmp_path: Path, numbers: Path) -> 
         pytest.param("CALL_IN_PROGRESS", "number", "5E+08", "no longer fits the input", id="rounded by a spreadsheet"),
         pytest.param("REMOVED", "number", "4.91512E+12", "no longer fits the input", id="rounded where it is final"),
         pytest.param("REMOVED", "number", "5" * 19, "no longer fits the input", id="too long where it is final"),
-        pytest.param("CALL_IN_PROGRESS", "status", "GONE", "is not what a report holds", id="an unknown status"),
+        pytest.param(
+            "CALL_IN_PROGRESS", "status", "GONE", "the status or a count is not valid", id="an unknown status"
+        ),
         pytest.param("CALL_IN_PROGRESS", "campaign", "00002", "belongs to campaign 00002", id="another campaign"),
     ],
 )

@@ -162,11 +162,11 @@ def cut_off(lie: str) -> str:
                 "UPDATE chunk SET states = CAST(replace(CAST(states AS TEXT), '[\"R\",1', '[\"N\",0') AS BLOB)"
                 " WHERE instr(states, CAST('[\"R\",1' AS BLOB))"
             ),
-            "table chunk does not hold what it held",
+            "table chunk was changed after it was proved last",
         ),
         (
             "UPDATE chunk SET numbers = replace(numbers, '601000009', '601000909')",
-            "table chunk does not hold what was approved",
+            "table chunk was changed after the approval",
         ),
         ("DELETE FROM attempt WHERE attempt_id = 2", "table attempt"),
         ("UPDATE attempt SET result = 'verdicts' WHERE attempt_id = 2 OR result = 'HTTP 500'", "table attempt"),
@@ -216,7 +216,7 @@ def test_a_lie_that_was_proved_anew_to_the_end_fits_its_proof_but_not_the_summar
         (made_anew,) = connection.execute("SELECT link FROM proof ORDER BY no DESC LIMIT 1").fetchone()
     assert checked(copy) == ""
     assert checked(copy, made_anew) == ""
-    assert "nowhere in its proof" in checked(copy, left.head)
+    assert "is not in its proof" in checked(copy, left.head)
 
 
 def test_one_byte_anywhere_in_the_file_is_noticed_or_says_nothing(left: Left, copy: Path) -> None:
@@ -258,14 +258,14 @@ def test_an_altered_ledger_is_10_and_a_head_that_it_does_not_hold_likewise(left:
     elsewhere = left._replace(state=state)
     wrong = told(elsewhere, "--head", "0" * 64)
     assert (wrong.returncode, wrong.stdout) == (10, "")
-    assert "the head 000000000000... that was noted of it is nowhere in its proof" in wrong.stderr
+    assert "the noted head 000000000000... is not in its proof" in wrong.stderr
     assert told(elsewhere, "--head", "abc").returncode == 2
     with closing(sqlite3.connect(ledger)) as connection:
         connection.execute("UPDATE attempt SET result = 'verdicts' WHERE result = 'HTTP 500'")
         connection.commit()
     done = told(elsewhere)
     assert (done.returncode, done.stdout) == (10, "")
-    assert "is not as it was written: the table attempt does not hold" in done.stderr
+    assert "is not as it was written: the table attempt was changed after" in done.stderr
     assert "Traceback" not in done.stderr
 
 
@@ -351,7 +351,7 @@ def test_a_report_that_was_changed_is_found_out_and_named(
         file.write_bytes(content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :])
         done = reported.verify()
         assert (done.returncode, done.stdout) == (10, ""), done.stdout
-        assert f"{file} is not as the ledger says that it was written." in done.stderr
+        assert f"{file} does not match the ledger." in done.stderr
         file.write_bytes(content)
     assert reported.verify().stdout == sound.stdout
 
@@ -398,7 +398,7 @@ def test_a_report_that_was_written_again_is_known_and_an_older_one_in_its_place_
     assert later.verify().stdout.count("  As it was written: ") == len(ENDS)
     assert reported.verify().stdout.count("  The report of another run lies there by now: ") == len(ENDS)
     reported.report.write_bytes(first[:-3])
-    assert f"{reported.report} is not as" in reported.verify().stderr
+    assert f"{reported.report} does not match" in reported.verify().stderr
 
 
 def test_a_report_of_which_the_ledger_was_not_told_is_named(server: Running, tmp_path: Path) -> None:
@@ -424,7 +424,7 @@ def test_the_copies_of_an_inbox_are_proven_where_they_lie(server: Running, tmp_p
     assert sound.stdout.count(f"  As it was written: {copy.parent}") == 2, sound.stdout + sound.stderr
     copy.write_bytes(copy.read_bytes() + b"x")
     altered = bulk_remove("runs", "verify", "--state-dir", tmp_path / "state")
-    assert (altered.returncode, f"{copy} is not as the ledger says" in altered.stderr) == (10, True)
+    assert (altered.returncode, f"{copy} does not match the ledger" in altered.stderr) == (10, True)
 
 
 def attempts(ledger: Path) -> int:

@@ -74,7 +74,10 @@ def test_folders_and_locks_are_for_their_owner_alone(tmp_path: Path) -> None:
 
 def test_a_campaign_that_another_process_holds_is_refused_and_others_are_not(tmp_path: Path) -> None:
     with holder(tmp_path, "00001"):
-        with pytest.raises(CampaignLockedError, match="holds campaign 00001"), lock_campaign(tmp_path, "host", "00001"):
+        with (
+            pytest.raises(CampaignLockedError, match="is using campaign 00001"),
+            lock_campaign(tmp_path, "host", "00001"),
+        ):
             pytest.fail("both hold it")
         with lock_campaign(tmp_path, "host", "00002"), lock_campaign(tmp_path, "other-host", "00001"):
             assert len(list((tmp_path / "locks").iterdir())) == 3

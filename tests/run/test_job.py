@@ -151,7 +151,7 @@ async def test_a_run_that_was_abandoned_is_not_taken_up_again(tmp_path: Path) ->
         (folder,) = (tmp_path / "state" / "runs").iterdir()
         close_run(folder, 0.0, abandoned=True)
         seen = simulator.seen["DELETE"]
-        with pytest.raises(InputError, match="was abandoned: it is not taken up again"):
+        with pytest.raises(InputError, match="was abandoned and cannot be resumed"):
             async with enter_in_thread(plan_resume(folder, {}, lambda _run: job, Page())):
                 pass
         assert simulator.seen["DELETE"] == seen

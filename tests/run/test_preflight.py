@@ -131,7 +131,7 @@ def test_with_many_campaigns_the_first_page_of_each_is_looked_at_and_that_is_sai
     found = looked(asker, *campaigns)
     assert len(asker.asked) == 100 + MORE_PAGES
     assert [*found.held] == campaigns
-    assert found.notes == ("There are many campaigns: of most of them only the first page of records was looked at.",)
+    assert found.notes == ("There are many campaigns, so for most of them only the first page of records was read.",)
 
 
 @pytest.mark.parametrize(
@@ -153,7 +153,7 @@ def test_a_list_that_cannot_be_used_is_told_and_the_run_goes_on_without(answer: 
     found = looked(Asker(lambda path, _limit, _offset: fault(403) if path.endswith("/stats") else answer))
     assert (found.records, found.held) == ({}, {})
     assert note in found.notes[0]
-    assert found.notes[1] == "Nor do the statistics tell how many records it holds."
+    assert found.notes[1] == "The statistics do not include a record count either."
 
 
 @pytest.mark.parametrize(
