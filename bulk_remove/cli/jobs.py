@@ -488,7 +488,7 @@ def check_job(options: ServerAccess) -> int:
         )
     for name, held in findings.held.items():
         told = told_forms(held, settings.region)
-        screen.tell(phrase("Campaign {name} holds numbers as {told}.", name=name, told=told))
+        screen.tell(phrase("Campaign {name} holds numbers as {forms}.", name=name, forms=told))
     for note in findings.notes:
         screen.tell(note)
     screen.tell("This does not show whether the user may remove records: only a removal shows that.")

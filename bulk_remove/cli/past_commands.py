@@ -202,7 +202,7 @@ def _in_full(run: PastRun) -> Iterator[str]:
             )
         for campaign, held in run.held.items():
             told = told_forms(held, run.settings.get("region", "PL"))
-            yield phrase("Campaign {campaign} held numbers as {told}.", campaign=campaign, told=told)
+            yield phrase("Campaign {campaign} held numbers as {forms}.", campaign=campaign, forms=told)
         yield phrase("Duplicates: {duplicates}", duplicates=counted(run.duplicates, "{count:,} row", "{count:,} rows"))
         yield phrase("Requests: {requests:,}{faults}", requests=run.requests, faults=_faults(run.faults))
         for session in run.told.sessions:
@@ -226,7 +226,7 @@ def _in_full(run: PastRun) -> Iterator[str]:
 
 def _faults(faults: Mapping[str, int]) -> str:
     told = [phrase("{count:,} x {kind}", count=faults[kind], kind=ours(kind)) for kind in sorted(faults)]
-    return phrase("; without verdicts: {told}", told=joined(", ", told)) if told else ""
+    return phrase("; without verdicts: {listed}", listed=joined(", ", told)) if told else ""
 
 
 def explain_job(number: str, campaign: str | None, state_dir: Path, *, as_json: bool) -> int:
@@ -377,7 +377,7 @@ def _lines(proof: Proven, head: str) -> Iterator[str]:
     if not head and not proof.summaries:
         yield "  No summary was found: only a head that you kept elsewhere can reveal a replaced ledger."
     for told in [phrase("the head that was given")] if head else [str(path) for path in proof.summaries]:
-        yield phrase("  Agrees with {told}.", told=told)
+        yield phrase("  Agrees with {source}.", source=told)
     if (head or proof.summaries) and later:
         yield "  The run continued after that; only the ledger itself proves the later sessions."
     if cut_off:

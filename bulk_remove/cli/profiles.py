@@ -269,7 +269,7 @@ def load(file: Path, name: str, known: Mapping[str, click.Parameter], *, needed:
         raise UsageError(
             phrase("{asked}.", asked=asked)
             if name
-            else phrase("{asked}, but its {default} names that profile.", asked=asked, default=_DEFAULT),
+            else phrase("{asked}, but its {default} names it.", asked=asked, default=_DEFAULT),
             nearest(chosen, [*profiles]) if profiles else phrase("Add a table [profile.{chosen}].", chosen=chosen),
         )
     return Profile(file, chosen, there=True, entries=_over(defaults, profiles[chosen]))

@@ -157,7 +157,7 @@ def test_a_profile_named_by_a_variable_is_used(write: Write, monkeypatch: pytest
         ("defaults = 1\n", "{file}, defaults is not a table.", "Write it as [defaults]"),
         ("[profile]\nrate = 1\n", "{file}, profile.rate is not a table.", "[profile.NAME]"),
         ("default_profile = 1\n", "{file}, default_profile is not text.", 'default_profile = "acme"'),
-        ("default_profile = 'b'\n", "There is no [profile.b] in {file}, but its default_profile names that profile.", "Add a"),
+        ("default_profile = 'b'\n", "There is no [profile.b] in {file}, but its default_profile names it.", "Add a"),
         ("[defaults]\ncampaign = 00001\n", "{file} is not TOML: ", 'in quotes, also a campaign: campaign = "00001".'),
     ],
 )
