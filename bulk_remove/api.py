@@ -1,12 +1,11 @@
-"""The same job from Python: numbers in, outcomes streamed out; or whole files in, a report out.
+"""Removal from Python: `remove_numbers` yields outcomes, `remove_files` writes a report.
 
     async for outcome in remove_numbers(["601234555"], settings, server, approve=lambda plan: plan.numbers < 100):
         print(outcome.number, outcome.status)
 
-Nothing is sent unless `approve` returns True for the plan. No signal handler is installed: leaving the iteration, or
-cancelling the task, stops safely, and returns when that is done. While a run is planned nothing is left behind; while
-it is sent, requests under way finish first, and the report is written. What would block the event loop is done in
-threads.
+Nothing is sent unless `approve` returns True for the plan. To stop safely, leave the iteration or cancel the task; no
+signal handler is installed. A run stopped during planning leaves nothing behind. A run stopped while it sends finishes
+the requests under way and writes the report. Blocking work is done in threads.
 """
 
 import asyncio
@@ -88,19 +87,19 @@ _PROGRESS_S = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """Where the campaign is, and who we are there: `Server("https://acme.thulium.com", "api", password)`.
+    """The server and the API user: `Server("https://acme.thulium.com", "api", password)`.
 
     Raises UsageError, which names the field.
     """
 
     url: str
-    """The system's address, https://SYSTEM.thulium.com. Plain http is for this machine alone."""
+    """The system's address, https://SYSTEM.thulium.com. Plain http is allowed only for this machine."""
     user: str
     """The API user."""
     password: str = field(repr=False)
-    """Its password, which is never shown."""
+    """The API user's password. It is never shown."""
     state_dir: str | PathLike[str] | None = None
-    """The folder where runs keep their ledgers. None: the platform's."""
+    """The folder for the ledgers of runs. None: the platform's default."""
 
     def __post_init__(self) -> None:
         for flag, value in (("--url", self.url), ("--user", self.user), ("--password", self.password)):
@@ -110,22 +109,22 @@ class Server:
 
     @property
     def address(self) -> Address:
-        """The address, read."""
+        """The parsed address."""
         return Address.parse(self.url)
 
     @property
     def login(self) -> Login:
-        """Who we are."""
+        """The API user with its password."""
         return Login(self.user, self.password)
 
     @property
     def folder(self) -> Path:
-        """The folder where runs keep their ledgers."""
+        """The folder for the ledgers of runs."""
         return _folder(self.state_dir)
 
     @property
     def destination(self) -> Destination:
-        """What a ledger notes of it."""
+        """The part of this that a ledger stores."""
         return self.address.destination(self.user)
 
 
@@ -138,8 +137,8 @@ async def plan_files(
 ) -> Plan:
     """Read files and return what `remove_files` would do; nothing is sent, and nothing is kept.
 
-    Without a server `state_dir` is where the reading is done; it needs room. Raises InputError, UsageError,
-    StorageError; limits are held only by what sends.
+    Without a server, `state_dir` is the folder for temporary files. Limits are not checked.
+    Raises InputError, UsageError, StorageError.
     """
     folder = server.folder if server else _folder(state_dir)
     destination = server.destination if server else Destination()
@@ -167,18 +166,18 @@ async def remove_numbers(
     approve: Approve,
     on_progress: OnProgress | None = None,
 ) -> AsyncGenerator[Outcome, None]:
-    """Remove numbers; yields an outcome for each distinct one as soon as it is final and on disk.
+    """Remove numbers; yield an outcome for each distinct one as soon as it is final and on disk.
 
-    A text that is no phone number comes first, as INVALID, under its own text; so does a kept number, as KEPT. Numbers
-    without a final answer come last; if the server ended the run early, RefusedError or UnavailableError is raised
-    after them, and GuardStop if the canary did. `bulk-remove report RUN` writes a report of it.
-    Raises what else `bulk_remove.errors` lists; GuardStop when `approve` returns False, TypeError for another answer.
+    Invalid texts come first, as INVALID, and kept numbers, as KEPT. Numbers without a final answer come last. After
+    them it raises RefusedError or UnavailableError if the server ended the run early, and GuardStop if the canary did.
+    Raises GuardStop when `approve` returns False, TypeError when its answer is not a bool, and the errors in
+    `bulk_remove.errors`. To write a report later: `bulk-remove report RUN`.
     """
     program = _Program(approve, on_progress)
     if settings.campaign_column is not None:
-        raise UsageError("Numbers alone have no column of campaigns.", "Give the settings a campaign.")
+        raise UsageError("A list of numbers has no campaign column.", "Give the settings a campaign.")
     if settings.where:
-        raise UsageError("Numbers alone have no columns to choose rows by.", "Give the settings no --where.")
+        raise UsageError("A list of numbers has no columns to choose rows by.", "Give the settings no --where.")
     planning = _Numbers(numbers).plan
     async with enter_in_thread(plan_run(_job(settings, server), planning, program), program.cancel) as run:
         approved = await run.ask(program)
@@ -203,7 +202,7 @@ async def remove_numbers(
             raise sent.guard
 
 
-async def remove_files(  # noqa: PLR0913 - six of them by name alone
+async def remove_files(  # noqa: PLR0913 - six of them by name only
     files: Files,
     settings: Settings,
     server: Server,
@@ -214,12 +213,13 @@ async def remove_files(  # noqa: PLR0913 - six of them by name alone
     also: Sequence[ReportFormat | str] = (),
     on_progress: OnProgress | None = None,
 ) -> Finished:
-    """Remove the numbers of files and write the report; what `bulk-remove run` does.
+    """Remove the numbers in files and write the report, as `bulk-remove run` does.
 
-    Without `output` the report goes to the run's own folder; `also` names what else is written beside it, "html" or
-    "xlsx". What is at these places and is not the report of an earlier run of the same campaign is replaced only with
-    `overwrite`. Whatever ended the sending early is in what is returned.
-    Raises what `bulk_remove.errors` lists; GuardStop when `approve` returns False, TypeError for another answer.
+    Without `output` the report goes to the run's own folder; `also` lists more formats to write beside it, "html" or
+    "xlsx". The report of an earlier run of the same campaign is replaced; any other file is replaced only with
+    `overwrite`. If the sending ended early, the result has the reason.
+    Raises GuardStop when `approve` returns False, TypeError when its answer is not a bool, and the errors in
+    `bulk_remove.errors`.
     """
     program = _Program(approve, on_progress)
     names = _names(files)
@@ -241,10 +241,10 @@ async def resume(
     overwrite: bool = False,
     on_progress: OnProgress | None = None,
 ) -> Finished:
-    """Finish a run that was stopped, by its id, and write its report whole; an empty id means the latest run.
+    """Finish a stopped run and write its whole report; an empty id means the latest run.
 
-    Only the ledger is needed. `approve` is shown the run's plan. `changes` are settings that may be others from now on,
-    such as {"rate": 2.0}. The report goes where the run put it, or to `output`. Raises as `remove_files` does.
+    It needs only the ledger, not the input. `approve` gets the run's plan. `changes` are new values of settings, such
+    as {"rate": 2.0}. Without `output` the report goes where the run put it. Raises the same errors as `remove_files`.
     """
     program = _Program(approve, on_progress)
     told = _changes(changes, [name for name, each in SETTINGS.items() if each.later is Later.RESUME])
@@ -270,10 +270,11 @@ async def rerun(
     overwrite: bool = False,
     on_progress: OnProgress | None = None,
 ) -> Finished:
-    """Ask again for what an earlier run left without a final answer; the new report is whole.
+    """Ask again for the numbers that an earlier run left without a final answer; the new report covers all rows.
 
-    The earlier run is named by its id, or by its report alone, on whatever machine. `changes` are settings by name: of
-    a run those that shall be others, of a report all that are not the default. Raises as `remove_files` does.
+    `earlier` is the id of a run, or the path of its report, which may come from another machine. `changes` are settings
+    by name. A run's other settings stay as they were; with a report the others are the defaults. Raises the same errors
+    as `remove_files`.
     """
     program = _Program(approve, on_progress)
     name = _named("--earlier", earlier)
@@ -291,7 +292,7 @@ def _job(settings: Settings, server: Server, report: ReportPlace | None = None) 
 
 
 class _Program(Operator):
-    """The program that asked for a run: outcomes and progress go to it, and its wish to stop comes in."""
+    """The calling program as the operator of a run: it gets outcomes and progress, and may stop the run."""
 
     def __init__(self, approve: Approve, on_progress: OnProgress | None = None) -> None:
         if not callable(approve):
@@ -312,7 +313,7 @@ class _Program(Operator):
 
     @contextmanager
     def reading(self) -> Iterator[OnRows]:
-        """Have a cancellation end the reading at the next rows."""
+        """Let a cancellation end the reading at the next block of rows."""
 
         def on_rows(_rows: int) -> None:
             if self._cancelled.is_set():
@@ -321,25 +322,25 @@ class _Program(Operator):
         yield on_rows
 
     def cancel(self) -> None:
-        """End the reading: nothing is left behind."""
+        """End the reading; nothing is left behind."""
         self._cancelled.set()
 
     async def carried_out(self, run: Planned) -> Finished:
-        """Carry a run out to the end; whoever cancels it stops the sending, and has it cancelled after the report."""
+        """Carry a run out. A cancellation stops the sending safely and is raised after the report is written."""
         if run.ended:
             return (await run.carry_out(self)).finished
-        approved = await run.ask(self)  # which a cancellation ends at once
+        approved = await run.ask(self)  # a cancellation ends this at once
         done = await to_the_end(asyncio.create_task(approved.carry_out(self)), self.stop)
         self.check()
         return done.finished
 
     async def approve(self, run: Planned) -> Consent:
-        """Show the plan to the program. Raises GuardStop for False, TypeError for an answer that is no bool."""
+        """Ask the program to approve the plan. Raises GuardStop for False, TypeError for anything but a bool."""
         answer: object = self._approve(run.ready.plan)
         if inspect.isawaitable(answer):
             answer = await answer
         if inspect.iscoroutine(answer):
-            answer.close()  # it is refused below, and Python need not complain as well that nobody awaited it
+            answer.close()  # avoids Python's warning that it was never awaited; the check below refuses it
         check_answer(answer)
         return Consent.CODE
 
@@ -352,7 +353,7 @@ class _Program(Operator):
                 self._queue.put_nowait(_outcome_of(number, state))
 
     def end(self, _task: object) -> None:
-        """End the outcomes, once nothing is sent any more."""
+        """End the outcomes when the sending has ended."""
         self._queue.put_nowait(None)
 
     async def outcomes(self) -> AsyncIterator[Outcome]:
@@ -390,7 +391,7 @@ class _Program(Operator):
             await asyncio.sleep(_PROGRESS_S)
 
     def _tell(self, snapshot: Callable[[], Snapshot]) -> None:
-        """Tell how far the run is. Where that fails the run stops safely, and `check` raises it once it has."""
+        """Report the progress. If the caller's function fails, the run stops safely, and `check` raises the error."""
         if self._on_progress is None or self._failure is not None:
             return
         try:
@@ -400,7 +401,7 @@ class _Program(Operator):
             self.stop()
 
     def check(self) -> None:
-        """Raise what telling of the progress raised."""
+        """Raise the error of the caller's progress function, if there was one."""
         if self._failure is not None:
             raise self._failure
 
@@ -420,7 +421,7 @@ def _outcome_of(number: str, state: NumberState) -> Outcome:
 
 
 def _glancing(settings: Settings, server: Server) -> Look:
-    """Return what looks at campaigns for a plan alone, which can do without a server that does not answer."""
+    """Return a function that looks at campaigns for a plan; if the server does not answer, it finds nothing."""
 
     def look(campaigns: Sequence[str]) -> Findings:
         try:
@@ -450,7 +451,7 @@ def _folder(state_dir: str | PathLike[str] | None) -> Path:
 
 
 def _named(flag: str, value: str | PathLike[str]) -> str:
-    """Return a path as text. Raises UsageError for an empty one: it would be the current folder."""
+    """Return a path as text. Raises UsageError for an empty one, which would mean the current folder."""
     return str(checked(flag, value, lambda given: text(path(given))))
 
 
@@ -462,7 +463,7 @@ def _changes(changes: Mapping[str, object] | None, allowed: Collection[str]) -> 
 
 
 class _Numbers:
-    """Texts as a table of one column."""
+    """A list of numbers as a table with one column."""
 
     def __init__(self, numbers: Iterable[str]) -> None:
         if isinstance(numbers, str):
@@ -471,7 +472,7 @@ class _Numbers:
         for kind in {*map(type, self._numbers)}:
             if not issubclass(kind, str):
                 raise UsageError(
-                    f"numbers holds {kind.__name__}, not text alone.", "A number has no plus and no zeros."
+                    f"numbers contains {kind.__name__}, not only text.", "Give text: int drops plus signs and zeros."
                 )
         digest = sha256("\n".join(self._numbers).encode(errors="surrogatepass")).hexdigest()
         self.source = Source("(numbers)", "", ("number",), 0, "given by the caller", "", "", digest, 0)

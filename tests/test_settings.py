@@ -219,7 +219,7 @@ def test_a_run_that_was_begun_before_there_were_hours_has_none() -> None:
 
 
 def test_conditions_that_no_row_can_meet_together_are_refused() -> None:
-    with pytest.raises(UsageError, match="'zgoda=NIE' and for 'Zgoda=TAK', but all must hold at once") as found:
+    with pytest.raises(UsageError, match="'zgoda=NIE' and for 'Zgoda=TAK', but no row can meet both") as found:
         Settings("00001", where=("zgoda=NIE", "city=TAK", "Zgoda=TAK"))
     assert str(found.value).startswith("where asks for")
     assert len(Settings("00001", where=("zgoda=NIE", "zgoda= nie ", "city=TAK")).where) == 3

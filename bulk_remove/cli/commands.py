@@ -1,7 +1,4 @@
-"""The commands. Heavy imports stay inside them, so that --help answers at once.
-
-`config`, `login`, `logout` and `runs` are here as well.
-"""
+"""All commands. Heavy imports are inside the functions, so that --help is fast."""
 
 from collections.abc import Sequence
 from copy import copy
@@ -44,7 +41,7 @@ WORDS = "bulk_remove.words"
 
 
 class Show(Configured):
-    """Takes every option that can be set in the file, whichever command it belongs to."""
+    """A command with all options that the settings file may contain."""
 
     many_flags = True
 
@@ -52,7 +49,7 @@ class Show(Configured):
         """Return the settings of all commands, and the options that choose a profile."""
         settings = [copy(param) for param in settings_of(ctx.find_root().command).values()]
         for param in settings:
-            param.required = False  # what is not given is shown as such
+            param.required = False  # a setting without a value is shown as "-"
         return [*settings, *CHOICE, *super().get_params(ctx)]
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -115,7 +112,7 @@ def show_settings(**_options: Any) -> int:
 def login(**given: Any) -> int:
     r"""Store the API user's password in the system's keyring.
 
-    You are asked for it, and it is tried first.
+    The command asks for the password and tries it before it stores it.
 
     \b
     Example:  bulk-remove login --system acme --user api
@@ -195,7 +192,7 @@ def show(run: str | None, state_dir: Path, *, as_json: bool) -> int:
 def verify(run: str | None, head: str | None, state_dir: Path, *, as_json: bool) -> int:
     r"""Check that nobody altered a run's ledger or report.
 
-    Without RUN it checks the latest. Exit code 10 means that something was altered.
+    Without RUN it checks the latest run. Exit code 10 means that something was altered.
 
     \b
     Example:  bulk-remove runs verify 20261124-021530-9f3a
@@ -209,7 +206,7 @@ def verify(run: str | None, head: str | None, state_dir: Path, *, as_json: bool)
 @click.argument("run", metavar="RUN", type=RunId())
 @state_dir_option
 def abandon(run: str, state_dir: Path) -> int:
-    r"""Give a run up: neither resume nor an inbox goes on with it.
+    r"""Give up a run: resume and inbox no longer continue it.
 
     Its ledger and its report stay. `rerun` can still ask for the open numbers, as a new run.
 
@@ -246,7 +243,7 @@ def prune(older_than: float, state_dir: Path, *, dry_run: bool, yes: bool) -> in
 
 
 _OF_ITS_OWN = ("user", "output")
-"""What a profile says of these is not meant for a run that is taken up again: it has its own."""
+"""Options of a resumed run that a profile does not change: the run has its own values."""
 
 _FILES = click.argument(
     "files",
@@ -370,7 +367,7 @@ def rerun(**given: Any) -> int:
     from bulk_remove.cli.jobs import rerun_job  # noqa: PLC0415 - see above
     from bulk_remove.reader import is_readable  # noqa: PLC0415 - likewise
 
-    # A report says where it was sent to as little as who sent it.
+    # A report does not name its server, so that comes from the profile; an earlier run knows its own.
     own = (
         ("campaign", "output")
         if is_readable(Path(given["earlier"]))
@@ -386,7 +383,7 @@ def rerun(**given: Any) -> int:
 def report(**given: Any) -> int:
     r"""Write the report of an earlier run again; nothing is sent.
 
-    Without RUN it is the latest.
+    Without RUN it uses the latest run.
 
     \b
     Example:  bulk-remove report 20261124-021530-9f3a -o report.html
@@ -492,10 +489,10 @@ def inbox(**given: Any) -> int:
 
 
 @program.command()
-@click.option("--port", type=click.IntRange(0, 65535), default=8080, show_default=True, help="0 takes a free one.")
+@click.option("--port", type=click.IntRange(0, 65535), default=8080, show_default=True, help="Port; 0: any free one.")
 @click.option("--campaign", "-c", "campaigns", multiple=True, default=("00001",), show_default=True)
 @click.option("--numbers", help="CSV of the campaign's numbers (first column); else any number exists.")
-@click.option("--additional-column", default="", help="Its column of additional numbers, between semicolons.")
+@click.option("--additional-column", default="", help="Column of additional numbers, separated by semicolons.")
 @click.option("--busy-share", type=click.FloatRange(0, 1), default=0.0, help="Share of numbers in a call.")
 @click.option("--busy-seconds", type=click.FloatRange(0), default=60.0, show_default=True, help="How long calls last.")
 @click.option("--duplicate-share", type=click.FloatRange(0, 1), default=0.0, help="Share with two records.")
@@ -517,7 +514,7 @@ def inbox(**given: Any) -> int:
     multiple=True,
     help="Refuse these calls to the user.",
 )
-@click.option("--audit", help="A JSONL file for what was really done.")
+@click.option("--audit", help="Write what was really done to this JSONL file.")
 def simulate(**given: Any) -> int:
     r"""Serve a stand-in for Thulium, to rehearse against.
 

@@ -1,4 +1,4 @@
-"""What `config`, `login` and `logout` do."""
+"""The jobs of `config`, `login` and `logout`."""
 
 import asyncio
 import os
@@ -40,7 +40,7 @@ _HIDDEN = phrase("(not shown)")
 
 
 def init_job(config: Path | None) -> int:
-    """Write the first file. Raises UsageError when there is one already."""
+    """Write a first settings file. Raises UsageError when the file exists."""
     file = config_file_of(config)
     write_config(file, starter(settings_of(click.get_current_context().find_root().command)))
     click.echo(say("Written: {file}", file=file))
@@ -48,16 +48,16 @@ def init_job(config: Path | None) -> int:
 
 
 def path_job(config: Path | None) -> int:
-    """Print where the file is looked for."""
+    """Print the path of the settings file."""
     click.echo(config_file_of(config))
     return ExitCode.OK
 
 
 def show_job(typed: Mapping[str, object]) -> int:
-    """Print every setting, its value and where it comes from. `typed` are the options as they were typed."""
+    """Print every setting, its value and its source. `typed` are the options as they were typed."""
     ctx = click.get_current_context()
     profile = profile_of(ctx)
-    # The one setting that no command is handed: it has taken effect already.
+    # Commands do not get the language as an option, because it has already taken effect.
     ctx.params[LANGUAGE] = language = language_in_use().code
     typed = {**typed, LANGUAGE: language}
     click.echo(say("File:    {file}{state}", file=profile.file, state="" if profile.there else phrase(" (not there)")))
@@ -90,7 +90,7 @@ def _rows(ctx: click.Context, typed: Mapping[str, object]) -> Iterator[tuple[str
 
 
 def untyped_notes() -> Iterator[str]:
-    """Yield a sentence on each place from which the running command has settings that nobody typed now, with these."""
+    """Yield a sentence for each source of settings that were not typed, with these settings."""
     ctx = click.get_current_context()
     profile = profile_of(ctx)
     told: dict[str, list[str]] = {}
@@ -102,11 +102,11 @@ def untyped_notes() -> Iterator[str]:
     for table, listed in told.items():
         settings = ", ".join(listed)
         if not table:
-            yield phrase("Not typed now, but from variables: {settings}.", settings=settings)
+            yield phrase("Settings from environment variables: {settings}.", settings=settings)
             continue
         why = _why(ctx) if profile.name and table != "defaults" else ""
         yield phrase(
-            "Not typed now, but from [{table}]{why} in {file}: {settings}.",
+            "Settings from [{table}]{why} in {file}: {settings}.",
             table=table,
             why=why,
             file=profile.file,
@@ -119,7 +119,7 @@ def _flag(param: click.Parameter) -> str:
 
 
 def _as_written(ctx: click.Context, param: click.Parameter) -> Any:
-    """Return the value as it stands in its place: 30m is plainer than 1800.0."""
+    """Return the value as it was written: 30m is easier to read than 1800.0."""
     source = ctx.get_parameter_source(str(param.name))
     if source is ParameterSource.ENVIRONMENT and not isinstance(ctx.params.get(str(param.name)), bool):
         return os.environ[str(param.envvar)]
@@ -131,7 +131,7 @@ def _as_written(ctx: click.Context, param: click.Parameter) -> Any:
 
 
 def _shown(param: click.Parameter, value: Any) -> str:
-    """Return a value for the screen, with nothing in it that is or may be a secret."""
+    """Return a value for the screen, without anything that may be a secret."""
     if value is None or value in ("", (), []):
         return "-"
     if isinstance(value, bool):
@@ -145,11 +145,11 @@ def _without_secrets(name: str, value: str) -> str:
     if name == "password_command":
         return translated(_HIDDEN)
     if name == "password_env" and not os.environ.get(value):
-        return translated("(a variable that is not set)")  # its name may be the password, put there by mistake
+        return translated("(a variable that is not set)")  # the name may be the password, given by mistake
     if name in {"url", "proxy"}:
-        return f"***@{value.rpartition('@')[2]}" if "@" in value else value  # before the last @ are credentials
+        return f"***@{value.rpartition('@')[2]}" if "@" in value else value  # credentials end at the last @
     if "://" in value:
-        # The address of a message service has its key in the path.
+        # The address of a message service contains its key in the path.
         return f"{value.partition('://')[0]}://{translated(_HIDDEN)}"
     return value
 
@@ -159,23 +159,23 @@ def _password(ctx: click.Context) -> tuple[str, str]:
         return translated(_HIDDEN), PASSWORD
     source = next((source for source in SOURCES if ctx.params[source]), "")
     return translated(_HIDDEN) if source else "-", source or translated(
-        "the system keyring, if it holds one for the server and user"
+        "the system keyring, if it has a password for this server and user"
     )
 
 
 def login_job(options: ServerAccess) -> int:
-    """Ask for a password, try it, store it. Raises UsageError, RefusedError, UnavailableError."""
+    """Ask for a password, try it and store it. Raises UsageError, RefusedError, UnavailableError."""
     address = options.server.address()
     user = _user(options)
     check_keyring()
     if sys.stdin is None or not sys.stdin.isatty():
-        raise UsageError("There is no terminal to ask for the password at.", "Give it with --password-file instead.")
+        raise UsageError("There is no terminal to ask for the password.", "Give it with --password-file instead.")
     login = Login(
         user,
         click.prompt(say("Password of {user} at {host}", user=user, host=address.host), hide_input=True, err=True),
     )
     if options.check:
-        asyncio.run(_tried(options.given.settings(campaign="00000"), address, login))  # none is asked for
+        asyncio.run(_tried(options.given.settings(campaign="00000"), address, login))  # the campaign is not used
         click.echo(say("{host} accepts this user.", host=address.host))
     name = store_password(server_of(address), user, login.password)
     click.echo(say("The password is stored in the keyring: {name}.", name=name))

@@ -1,8 +1,8 @@
-"""What was given to a command: its options as one typed value, the settings in them, and the login.
+"""The options of each command as a typed value, the settings among them, and the login.
 
-The password comes from the nearest of its sources: the environment, a private file, a command or the system's keyring,
-never the command line. The keyring is an optional extra and is loaded only where it is needed. A password in it stands
-under its server's name, so that it is never offered to another one.
+The password comes from the environment, a private file, a command or the system's keyring, never from the command line.
+The keyring is an optional extra and is loaded only when needed. It stores a password under its server's name, so that
+no other server gets it.
 """
 
 import os
@@ -31,14 +31,14 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class GivenSettings:
-    """Settings by field as the options give them, before they are checked. `typed` are those that were typed now."""
+    """Unchecked settings from the options, by field. `typed` are the fields given on the command line."""
 
     values: Mapping[str, Any]
     typed: frozenset[str]
 
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> Self:
-        """Return those among a command's options."""
+        """Return the settings among a command's options."""
         ctx = click.get_current_context()
         named = {name: each.option for name, each in SETTINGS.items() if each.option in given}
         typed = (
@@ -47,14 +47,14 @@ class GivenSettings:
         return cls({name: given[option] for name, option in named.items()}, frozenset(typed))
 
     def settings(self, **others: str | None) -> Settings:
-        """Return the settings, of which `others` are given by the command itself. Raises UsageError."""
+        """Return the checked settings; `others` are values that the command itself sets. Raises UsageError."""
         return Settings(**{name: _read(name, value) for name, value in {**self.values, **others}.items()})
 
     def changes(self, later: Later, *, typed_only: bool) -> dict[str, Any]:
-        """Return what is to be changed of an earlier run's settings, of those that may be.
+        """Return the changes to an earlier run's settings, only of those that may change. Raises UsageError.
 
-        With `typed_only` what the environment says does not count: it was not meant for that run. But numbers that must
-        never be removed count wherever they are named. Raises UsageError.
+        With `typed_only` variables and profiles do not count, because they were not meant for that run. Keep lists
+        always count, for safety.
         """
         return {
             name: _read(name, value)
@@ -72,14 +72,14 @@ def _read(name: str, value: Any) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class ServerOptions:
-    """Which server: by its address, or by its system's name."""
+    """The server, given by its address or by its system's name."""
 
     url: str | None = None
     system: str | None = None
 
     @property
     def named(self) -> bool:
-        """Whether one is given."""
+        """Whether a server is given."""
         return bool(self.url or self.system)
 
     def address(self) -> Address:
@@ -97,7 +97,7 @@ class ServerOptions:
 
 @dataclass(frozen=True, slots=True)
 class UserOptions:
-    """The API user, and where its password may come from."""
+    """The API user and the sources of its password."""
 
     user: str | None
     password_env: str = ""
@@ -105,15 +105,14 @@ class UserOptions:
     password_command: str = ""
 
     def login(self, address: Address, earlier_user: str = "") -> Login:
-        """Return the user, else that of an earlier run, with the password for a server. Raises UsageError."""
+        """Return the user, or else `earlier_user`, with the password for a server. Raises UsageError."""
         user = self.user or earlier_user
         return Login(user, replace(self, user=user).password(address))
 
     def password(self, address: Address) -> str:
-        """Return the user's password for a server, empty where there is none. Raises UsageError.
+        """Return the user's password for a server, or an empty text. Raises UsageError.
 
-        A source that was typed comes before BULK_REMOVE_PASSWORD, and that before one of the profile. Without any of
-        them the system's keyring is asked.
+        The order is: a source on the command line, BULK_REMOVE_PASSWORD, a source in the profile, the system's keyring.
         """
         environment = {**os.environ, PASSWORD: password_variable()}
         if not environment[PASSWORD]:
@@ -126,7 +125,7 @@ class UserOptions:
 
 @dataclass(frozen=True, slots=True)
 class ReportOptions:
-    """Where the report goes, and what is written; `yes` agrees to the removal beforehand."""
+    """The report's place and formats; `yes` agrees to the removal in advance."""
 
     yes: bool
     also: tuple[ReportFormat, ...] | None
@@ -137,7 +136,7 @@ class ReportOptions:
 
 @dataclass(frozen=True, slots=True)
 class AftermathOptions:
-    """What is told when a command has ended; server and campaign name it where no run was carried out."""
+    """The options for log, metrics and notifications; server and campaign are reported if no run began."""
 
     log_format: str
     quiet: bool
@@ -150,7 +149,7 @@ class AftermathOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanOptions:
-    """The options of `plan`, and those of `run` that say what is read. `copy` is what a night took of its file."""
+    """The options of `plan`, which `run` has as well. `copy` is the inbox's private copy of a file."""
 
     given: GivenSettings
     server: ServerOptions
@@ -164,7 +163,7 @@ class PlanOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunOptions(PlanOptions):
-    """The options of `run`; of `inbox` they are those of each file's run."""
+    """The options of `run`, or of the run of each file in an inbox."""
 
     report: ReportOptions
     aftermath: AftermathOptions
@@ -194,7 +193,7 @@ class RerunOptions(ResumeOptions):
 
 @dataclass(frozen=True, slots=True)
 class InboxOptions:
-    """The options of `inbox`: those of each file's run, and of the runs that are taken up again."""
+    """The options of `inbox`, with those for each file's run and for the runs to resume."""
 
     run: RunOptions
     resume: ResumeOptions
@@ -204,7 +203,7 @@ class InboxOptions:
 
 @dataclass(frozen=True, slots=True)
 class ServerAccess:
-    """The options of `check`, `login` and `logout`. Without `check` a new password is not tried."""
+    """The options of `check`, `login` and `logout`. `check` says whether to try a new password."""
 
     given: GivenSettings
     server: ServerOptions
@@ -226,7 +225,7 @@ class PageOptions:
 
 @dataclass(frozen=True, slots=True)
 class AgainOptions:
-    """The options of `report`, which writes an earlier run's report again. Without `run` it is the latest."""
+    """The options of `report`. Without `run` it uses the latest run."""
 
     run: str | None
     form: str | None
@@ -258,9 +257,9 @@ class SimulateOptions:
 
 
 def take(kind: type[T], given: Mapping[str, Any], *not_of_profile: str) -> T:
-    """Return a command's options, with the groups of options in them, out of what click read.
+    """Return a command's options as a value of `kind`, from click's values.
 
-    What a profile says of `not_of_profile` does not count: it was not meant for an earlier run.
+    A profile's values for `not_of_profile` are ignored, because they are not meant for an earlier run.
     """
     ctx = click.get_current_context()
     left_out = [name for name in not_of_profile if ctx.get_parameter_source(name) is ParameterSource.DEFAULT_MAP]
@@ -282,9 +281,9 @@ _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 def read_password(environment: Mapping[str, str], password_env: str, password_file: str, password_command: str) -> str:
     """Return the password from the first source that is set, or an empty text when none is.
 
-    BULK_REMOVE_PASSWORD comes first, then the variable that `password_env` names. A file or a command gives its first
-    line, in UTF-8; a command is run without a shell. Raises UsageError when a source fails or gives nothing, without
-    what it printed, or when others than its owner can read the file.
+    The order is: BULK_REMOVE_PASSWORD, the variable `password_env`, the file, the command. The password is the first
+    line of the file or of the command's output, in UTF-8; no shell is used. Raises UsageError when a source fails or is
+    empty, or when others can read the file. The error does not contain the output.
     """
     if password := environment.get("BULK_REMOVE_PASSWORD", ""):
         return password
@@ -298,10 +297,10 @@ def read_password(environment: Mapping[str, str], password_env: str, password_fi
 
 
 def _of_variable(environment: Mapping[str, str], name: str) -> str:
-    # What was given is not repeated: it may be the password itself, put there by mistake.
+    # The errors do not repeat the name: it may be the password itself, given by mistake.
     if not _VARIABLE.fullmatch(name):
         raise UsageError(
-            "--password-env is not the name of an environment variable.", "Give the name alone, as ACME_PASSWORD."
+            "--password-env is not the name of an environment variable.", "Give only the name, such as ACME_PASSWORD."
         )
     if not environment.get(name):
         raise UsageError(
@@ -327,9 +326,9 @@ def _of_file(path: str) -> str:
 
 
 def _check_readers(path: str, facts: os.stat_result) -> None:
-    """Refuse a file that is not its owner's alone; one that belongs to root may be handed to a group.
+    """Refuse a file that others can read; a file of root may be readable by a group.
 
-    PostgreSQL's rule for its server's key. A pipe or a terminal has no readers to worry about.
+    This is PostgreSQL's rule for its server key. Pipes and terminals are not checked.
     """
     if os.name != "posix" or not stat.S_ISREG(facts.st_mode):
         return
@@ -357,7 +356,7 @@ def _of_command(command: str) -> str:
         )
         password = _first_line(done.stdout)
     except UnicodeDecodeError:
-        raise UsageError("The password command printed what is not UTF-8 text.", hint) from None
+        raise UsageError("The output of the password command is not UTF-8 text.", hint) from None
     except (OSError, ValueError, IndexError):
         raise UsageError("The password command cannot be run.", hint) from None
     except subprocess.SubprocessError:
@@ -368,7 +367,7 @@ def _of_command(command: str) -> str:
 
 
 def _first_line(contents: bytes) -> str:
-    # Windows editors put a byte order mark in front, and end lines with CR LF.
+    # Windows editors begin a file with a byte order mark and end lines with CR LF.
     return contents.split(b"\n", 1)[0].decode("utf-8-sig").rstrip("\r")
 
 
@@ -376,9 +375,9 @@ _ELSEWHERE = phrase("use --password-file, --password-command or BULK_REMOVE_PASS
 
 
 def stored_password(server: str, user: str) -> str:
-    """Return the password that `store_password` kept; empty when there is none, or no keyring to hold one.
+    """Return a stored password; empty when there is no password or no keyring.
 
-    Raises UsageError when there is a keyring that cannot be asked, as one that is locked.
+    Raises UsageError when the keyring fails, for example because it is locked.
     """
     with _keyring(needed=False) as keyring:
         if keyring is None:
@@ -390,13 +389,13 @@ def stored_password(server: str, user: str) -> str:
 
 
 def check_keyring() -> None:
-    """Raise UsageError where no password could be stored, before one is asked for."""
+    """Raise UsageError when no keyring can store a password."""
     with _keyring():
         pass
 
 
 def store_password(server: str, user: str, password: str) -> str:
-    """Keep a password, and read it back; returns the name of the keyring. Raises UsageError when it is not kept."""
+    """Store a password and return the keyring's name. Raises UsageError when it cannot be read back."""
     with _keyring() as keyring:
         keyring.set_password(_service(server), user, password)
         kept = keyring.get_password(_service(server), user) == password
@@ -410,7 +409,7 @@ def store_password(server: str, user: str, password: str) -> str:
 
 
 def forget_password(server: str, user: str) -> bool:
-    """Delete a password; False when there was none. Raises UsageError when it may still be there."""
+    """Delete a password; return False when there was none. Raises UsageError when the deletion fails."""
     with _keyring() as keyring:
         if keyring.get_password(_service(server), user) is None:
             return False
@@ -424,14 +423,14 @@ def _service(server: str) -> str:
 
 @contextmanager
 def _keyring(*, needed: bool = True) -> Iterator[Any]:
-    """Give the keyring's module, None where it is not installed and not `needed`. What it raises is a UsageError."""
+    """Give the keyring module, or None if it is not installed and not `needed`. Turns its errors into UsageError."""
     module: Any = None
     failures: tuple[type[Exception], ...] = (OSError, RuntimeError)
     try:
         import keyring  # noqa: PLC0415 - an extra, and slow to load
         import keyring.errors  # noqa: PLC0415 - likewise
 
-        keyring.get_keyring()  # chooses the backend, which may not be there
+        keyring.get_keyring()  # chooses the backend, which may be missing
         module, failures = keyring, (*failures, keyring.errors.KeyringError)
     except (ImportError, AttributeError, ValueError, RuntimeError, OSError) as error:
         if not isinstance(error, ModuleNotFoundError) or error.name != "keyring":
@@ -448,7 +447,7 @@ def _keyring(*, needed: bool = True) -> Iterator[Any]:
 
 
 def _unusable(error: Exception) -> UsageError:
-    # Its kind alone: what a backend says may hold what it was given.
+    # Only the error's type: a backend's message may contain the password.
     return UsageError(
         phrase("The system keyring cannot be used ({kind}).", kind=type(error).__name__),
         phrase("Unlock it or install one, or {elsewhere}", elsewhere=_ELSEWHERE),
@@ -459,19 +458,19 @@ SOURCES = ("password_env", "password_file", "password_command")
 
 
 def password_variable() -> str:
-    """Return BULK_REMOVE_PASSWORD, empty where it is not set, or does not count because another source was typed."""
+    """Return BULK_REMOVE_PASSWORD; empty if it is not set, or if another source was typed."""
     ctx = click.get_current_context()
     typed = any(ctx.get_parameter_source(source) is ParameterSource.COMMANDLINE for source in SOURCES)
     return "" if typed else str(ctx.meta.get(PASSWORD, ""))
 
 
 def server_of(address: Address) -> str:
-    """Return the name under which the keyring holds the passwords of a server."""
+    """Return the keyring's name for a server."""
     return f"{address.host}{address.base_path}"
 
 
 def _check_whose(address: Address) -> None:
-    """Keep a profile's password from every server but the profile's own. Raises UsageError."""
+    """Raise UsageError if a profile's password would go to another server than the profile's own."""
     ctx = click.get_current_context()
     profile = profile_of(ctx)
     own = _server_in(profile)

@@ -1,4 +1,4 @@
-"""Help by group, `bulk-remove help`, and what to type instead of a command or flag that does not exist."""
+"""Help pages by group, `bulk-remove help`, and suggestions for unknown commands and flags."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from inspect import cleandoc
@@ -36,12 +36,12 @@ GROUPS: Mapping[str, tuple[Phrase, tuple[str, ...]]] = {
     )),
     "general": (phrase("General"), ("profile", "config", "state-dir", "browser", "help")),
 }  # fmt: skip
-"""The groups in which a command with many flags shows them: the word after --help, the heading and the flags."""
+"""The groups of flags: the word after --help, the heading and the flags."""
 BASICS = {
     "column", "where", "campaign", "system", "user", "password-file", "keep", "max-numbers", "canary", "until", "yes",
     "output", "report",
 }  # fmt: skip
-"""The flags that `--help` shows of a command with many; `--help all` shows the rest."""
+"""The flags that `--help` shows if a command has many; `--help all` shows all."""
 _MANY = 14
 """A command with more flags than this shows only the basic ones."""
 _ALL = "all"
@@ -64,7 +64,7 @@ _DRY_RUN = ("--dry-run", "--dryrun", "--preview", "--simulate")
 
 
 class Helpful(click.Command):
-    """A command that shows its flags by group where they are many, and says what an unknown flag may have meant."""
+    """A command that shows many flags by group, and suggests a known flag for an unknown one."""
 
     many_flags = False
     _topics: click.Option | None = None
@@ -72,7 +72,7 @@ class Helpful(click.Command):
     def make_context(
         self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
     ) -> click.Context:
-        """Read the options. Raises UsageError for one that does not exist."""
+        """Read the options. Raises UsageError for an unknown one."""
         try:
             return super().make_context(info_name, args, parent, **extra)
         except click.NoSuchOption as error:
@@ -81,7 +81,7 @@ class Helpful(click.Command):
             raise _no_such_flag(error.ctx, error.option_name) from None
 
     def get_help_option(self, ctx: click.Context) -> click.Option | None:
-        """Return --help, which takes a group's name where the flags are many."""
+        """Return --help; with many flags it accepts a group's name."""
         if not self._has_many():
             return super().get_help_option(ctx)
         if self._topics is None:
@@ -98,7 +98,7 @@ class Helpful(click.Command):
         return self._topics
 
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the help page: of many flags only the basic ones, or those of the group that was asked for."""
+        """Write the help page; with many flags only the basic ones, or those of the requested group."""
         topic = ctx.meta.get(_TOPIC, "")
         if not self._has_many():
             super().format_help(ctx, formatter)
@@ -121,10 +121,10 @@ class Helpful(click.Command):
 
 
 class HelpfulGroup(Helpful, click.Group):
-    """A group that lists its commands as they are used, and says which one an unknown one may have meant."""
+    """A group that lists its commands in order of use, and suggests a known command for an unknown one."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the names of the commands, those of a first run in front."""
+        """Return the names of the commands, in the order of `_ORDER`."""
         return sorted(
             super().list_commands(ctx), key=lambda name: _ORDER.index(name) if name in _ORDER else len(_ORDER)
         )
@@ -132,14 +132,14 @@ class HelpfulGroup(Helpful, click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Return the command's name, the command and the other words. Raises UsageError where there is no such one."""
+        """Return the command's name, the command and the other words. Raises UsageError for an unknown command."""
         if args[0] not in self.commands and not args[0].startswith("-") and not ctx.resilient_parsing:
             raise _no_such_command(ctx, args[0])
         return super().resolve_command(ctx, args)
 
 
 def help_on(ctx: click.Context, words: Sequence[str]) -> str:
-    """Return the help page for the words of a command and, after them, `all` or a group of flags."""
+    """Return the help page for a command's words, which may end with `all` or a group of flags. Raises UsageError."""
     rest = [*words]
     while rest and isinstance(ctx.command, click.Group):
         name = rest.pop(0)
@@ -194,7 +194,7 @@ def _write_groups(ctx: click.Context, formatter: click.HelpFormatter, topic: str
 
 
 def _rows(ctx: click.Context, group: str, topic: str) -> list[tuple[str, str]]:
-    """Return the flags of a group, in its order, as far as the topic shows them."""
+    """Return those flags of a group that the topic shows, in the group's order."""
     places = {name: place for place, name in enumerate(name for _, names in GROUPS.values() for name in names)}
     flags = {_long(param).removeprefix("--"): param for param in _flags(ctx)}
     names = [
@@ -249,13 +249,13 @@ def _no_such_command(ctx: click.Context, name: str) -> UsageError:
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """Return a hint with the known name that is most like another, or with all of them."""
+    """Return a hint with the known name most similar to `name`, or with all known names."""
     return _near(name, known) or phrase("Known: {known}.", known=", ".join(sorted(known)))
 
 
 def _near(name: str, known: Iterable[str]) -> Phrase | None:
-    from difflib import get_close_matches  # noqa: PLC0415 - only where something is wrong
+    from difflib import get_close_matches  # noqa: PLC0415 - needed only for errors
 
-    bare = {each.lstrip("-"): each for each in known}  # dashes would make any two flags alike
+    bare = {each.lstrip("-"): each for each in known}  # with dashes, any two flags would be similar
     close = get_close_matches(name.lstrip("-"), bare, 1, 0.6)
     return phrase("Did you mean {nearest}?", nearest=bare[close[0]]) if close else None

@@ -1,7 +1,7 @@
-"""What `run`, `resume`, `rerun`, `inbox`, `plan` and `check` do at a terminal: it shows, asks and says how it ended.
+"""The jobs of `run`, `resume`, `rerun`, `inbox`, `plan` and `check` at a terminal: show, ask, and print the result.
 
-The story of a run is told in `run/job.py`; the terminal is its operator here. Keys that are pressed while a run sends
-become orders to the pool.
+`run/job.py` carries out a run; here the terminal is its operator. Keys pressed while a run sends become orders to the
+pool.
 """
 
 import asyncio
@@ -83,9 +83,9 @@ from bulk_remove.settings import Address, Destination, Later, Login, Settings
 
 
 class _Terminal(Operator):
-    """The operator at a terminal, or the log of a cron job: shows the plan, asks for consent, and follows the run.
+    """The operator at a terminal, or in a cron job: shows the plan, asks for consent and shows the progress.
 
-    `files` are those that the run reads; `until_s` is its deadline.
+    `files` are the run's input; `until_s` is its deadline.
     """
 
     def __init__(self, screen: Screen, options: RunOptions | ResumeOptions, files: Sequence[str] = ()) -> None:
@@ -105,31 +105,31 @@ class _Terminal(Operator):
         return Live(self._screen.err).reading()
 
     def show(self, run: Planned) -> None:
-        """Show the plan, or where an earlier run stands."""
+        """Show the plan, or the progress of an earlier run."""
         if run.done is None:
             show_plan(self._screen, run.ready, run.known, self.until_s)
         else:
             self._screen.standing(run.left, run.done)
             if not run.ended:
                 _show_when(self._screen, run.ready.settings, self.until_s)
-        if run.done is None and run.ready.phases is None:  # a rerun has them from its run
+        if run.done is None and run.ready.phases is None:  # a rerun has its settings from its run
             for note in untyped_notes():
                 self.note(note)
 
     async def approve(self, run: Planned) -> Consent:
-        """Ask, unless there is nothing to send, or --yes agreed to it beforehand."""
+        """Ask for consent, unless there is nothing to send or --yes was given."""
         if run.left.to_send and not self._options.report.yes:
             check_consent(self._screen, self._options.report)
             if not self._screen.confirm(run.left, run.known):
-                raise GuardStop("Not confirmed: nothing was sent.", "Run it again and type what is asked for.")
+                raise GuardStop("Not confirmed: nothing was sent.", "Run it again and type the requested answer.")
         return Consent.FLAG if self._options.report.yes else Consent.TYPED
 
     @contextmanager
     def stopping(self, stop: Callable[[Ending], None]) -> Iterator[None]:
-        """Stop safely at a signal; the report is then spared."""
-        notice = "Stopping: requests under way are finished first. Once more stops at once."
+        """Stop safely at a signal; the report is still written."""
+        notice = "Stopping: requests under way are finished first. Press Ctrl-C again to stop at once."
         with stop_on_signals(stop, lambda: self._screen.note(notice)):
-            self._spare()  # while these handlers still cover it, so that no signal falls between
+            self._spare()  # called under these handlers, so that no signal arrives without a handler
             yield
 
     def watching(self, ready: Prepared, snapshot: Callable[[], Snapshot]) -> AbstractAsyncContextManager[None]:
@@ -137,11 +137,11 @@ class _Terminal(Operator):
         return Live(self._screen.err).sending(ready.plan.numbers, ready.plan.rate, give_up_after_s, snapshot)
 
     def steering(self, pool: Pool) -> AbstractContextManager[None]:
-        """Let keys steer; nothing is read where the numbers came from standard input."""
+        """Let keys steer the run, unless the numbers came from standard input."""
         return nullcontext() if "-" in self._files else _steer_by_keys(self._screen, pool)
 
     def judge_canary(self, plan: Plan, mix: Mapping[Status, int], stop: GuardStop | None) -> Ending:
-        """Show the canary's verdicts and, where somebody can be asked, ask whether the rest may follow."""
+        """Show the canary's verdicts and, at a terminal, ask whether to send the rest."""
         self._screen.canary(mix)
         left = plan.to_send - sum(mix.values())
         if stop is not None or self._options.report.yes or not self._screen.can_ask or left <= 0:
@@ -149,12 +149,12 @@ class _Terminal(Operator):
         return ask_until_signal(lambda: self._screen.confirm_rest(left))
 
     def carry_out(self, run: Planned) -> Carried:
-        """Carry a run out and tell; a signal while the report is written leaves the exit code as it is."""
+        """Carry out a run and show its result. A signal while the report is written does not change the exit code."""
         wishes: list[ExitCode] = []
 
         def keep_on(code: ExitCode) -> None:
             wishes.append(code)
-            self._screen.note("The report is being written; once more stops at once.")
+            self._screen.note("The report is being written. Press Ctrl-C again to stop at once.")
 
         ready = run.ready
         with stop_truthfully(ready.plan.run_id, ready.store.approved):
@@ -169,7 +169,7 @@ class _Terminal(Operator):
 
 
 def show_plan(screen: Screen, ready: Prepared, known: Known, until_s: float | None = None) -> None:
-    """Show a plan, how its campaigns hold their numbers, and when these are removed."""
+    """Show a plan, the form of the numbers in its campaigns, and the hours of removal."""
     forms, region = ready.settings.forms(), ready.settings.region
     lines = [*form_lines(ready.plan, forms, region), *when_lines(ready.settings.hours, *_moments(until_s))]
     screen.plan(ready.plan, known, ready.settings.also_try, lines)
@@ -179,13 +179,13 @@ def show_plan(screen: Screen, ready: Prepared, known: Known, until_s: float | No
 
 
 def _show_when(screen: Screen, settings: Settings, until_s: float | None) -> None:
-    """Say what may come as a surprise in when numbers are removed."""
+    """Show notes about hours and a deadline that may surprise the operator."""
     for note in when_notes(settings.windows, *_moments(until_s)):
         screen.note(note)
 
 
 def _moments(until_s: float | None) -> tuple[datetime | None, datetime]:
-    """Return the deadline, if there is one, and now, as a clock on the wall shows them."""
+    """Return the deadline, if there is one, and the current moment, both in local time."""
     until = None if until_s is None else datetime.fromtimestamp(until_s)  # noqa: DTZ006 - local time is meant
     return until, datetime.now()  # noqa: DTZ005 - likewise
 
@@ -195,7 +195,7 @@ log = logging.getLogger("bulk_remove.keys")
 
 @contextmanager
 def _steer_by_keys(screen: Screen, pool: Pool) -> Iterator[None]:
-    """Let the operator hold, slow down and stop the sending. Enter it in the main thread, inside the loop."""
+    """Let the operator pause, slow down and stop the sending. Enter it in the main thread, inside the event loop."""
 
     def press(typed: str) -> None:
         keys = [key for key in map(key_of, typed) if key is not None]
@@ -213,18 +213,18 @@ def _steer_by_keys(screen: Screen, pool: Pool) -> Iterator[None]:
 
 
 def _answer(pool: Pool, key: Key) -> str:
-    """Do what a key says; returns the sentence that answers it."""
+    """Carry out a key's order; return the sentence to show."""
     if pool.stopping:
-        return "Stopping already; Ctrl-C once more stops at once."
+        return "Already stopping. Press Ctrl-C again to stop at once."
     if key is Key.STOP:
         pool.stop(Ending.KEY)
-        signal.raise_signal(signal.SIGINT)  # so that it is the first Ctrl-C, and the next one the second
+        signal.raise_signal(signal.SIGINT)  # counts as the first Ctrl-C, so that a real one is the second
         return "Stopping, as Ctrl-C does."
     wanted, answer = pressed(pool.steering, key)
     pool.steer(wanted)
     opens_s = pool.snapshot().opens_s
     if key is Key.PAUSE and not wanted.paused and opens_s is not None:
-        return phrase("Not paused any more; outside --hours: goes on at {moment}.", moment=moment_of(opens_s))
+        return phrase("No longer paused, but outside --hours: continues at {moment}.", moment=moment_of(opens_s))
     return answer
 
 
@@ -257,9 +257,9 @@ def plan_job(options: PlanOptions) -> int:
 
 
 def _looking_if_possible(settings: Settings, address: Address | None, options: PlanOptions) -> Look:
-    """Return what looks at campaigns where address, user and password are given and the server is there.
+    """Return a function that looks at campaigns; it asks nothing without an address, a user and a password.
 
-    It raises UsageError, RefusedError, StorageError.
+    It raises UsageError, RefusedError, StorageError; if the server does not answer, it returns a note.
     """
 
     def look(campaigns: Sequence[str]) -> Findings:
@@ -280,7 +280,7 @@ def _looking_if_possible(settings: Settings, address: Address | None, options: P
 
 
 def _known_to_plan(ready: Prepared, address: Address | None) -> tuple[Known, Sequence[str]]:
-    """Return what can be known of a plan that is only looked at, and what is to be said of it."""
+    """Return the known figures for a plan that is only shown, and the notes on it."""
     plan, findings = ready.plan, ready.findings
     known, notes = Known(findings.records), [*findings.notes]
     if address is not None:
@@ -288,22 +288,22 @@ def _known_to_plan(ready: Prepared, address: Address | None) -> tuple[Known, Seq
         notes += [*more, *passed(plan, known)]
     notes += [*untyped_notes(), *notes_on_input(ready)]
     if not findings.asked and plan.limits.max_share is not None:
-        notes.append("--max-share was not checked: for that the server is asked, which takes --url and --user.")
+        notes.append("--max-share was not checked: give --url and --user, so that the server can be asked.")
     return known, notes
 
 
 def run_job(options: RunOptions) -> int:
-    """Plan, ask, remove, report; returns the exit code. Raises every BulkRemoveError."""
+    """Plan, ask, remove, report; return the exit code. Raises every BulkRemoveError."""
     return _carried_out(options, lambda screen: run_anew(screen, options, ()))
 
 
 def resume_job(options: ResumeOptions) -> int:
-    """Finish an earlier run from its ledger; returns the exit code. Raises every BulkRemoveError."""
+    """Finish an earlier run from its ledger; return the exit code. Raises every BulkRemoveError."""
     return _carried_out(options, lambda screen: resume_run(screen, options, ()))
 
 
 def rerun_job(options: RerunOptions) -> int:
-    """Ask again for what an earlier run left open; returns the exit code. Raises every BulkRemoveError."""
+    """Ask again for the open numbers of an earlier run; return the exit code. Raises every BulkRemoveError."""
     return _carried_out(options, lambda screen: _rerun(screen, options))
 
 
@@ -317,7 +317,7 @@ def _carried_out(options: RunOptions | ResumeOptions, run: Callable[[Screen], Ca
 
 
 def run_anew(screen: Screen, options: RunOptions, held: Collection[str]) -> Carried:
-    """Plan, ask, remove, report. The campaigns `held` are locked already. Raises every BulkRemoveError."""
+    """Plan, ask, remove, report. The campaigns `held` are already locked. Raises every BulkRemoveError."""
     settings = options.given.settings()
     address = options.server.address()
     login = options.user.login(address)
@@ -334,7 +334,7 @@ def run_anew(screen: Screen, options: RunOptions, held: Collection[str]) -> Carr
 
 
 def resume_run(screen: Screen, options: ResumeOptions, held: Collection[str]) -> Carried:
-    """Finish an earlier run from its ledger. The campaigns `held` are locked already. Raises every BulkRemoveError."""
+    """Finish an earlier run from its ledger. The campaigns `held` are already locked. Raises every BulkRemoveError."""
 
     def job_of(run: EarlierRun) -> Job:
         to = run.destination
@@ -369,7 +369,7 @@ def _rerun(screen: Screen, options: RerunOptions) -> Carried:
 
 
 def inbox_job(options: InboxOptions) -> int:
-    """Spend a night; returns the worst exit code of its files. Raises BulkRemoveError where it cannot begin."""
+    """Run the files of an inbox; return their worst exit code. Raises BulkRemoveError when it cannot begin."""
     screen = Screen()
     with aftermath(screen, options.run.aftermath) as after:
         after.code = _spend(screen, options, after)
@@ -379,9 +379,11 @@ def inbox_job(options: InboxOptions) -> int:
 def _spend(screen: Screen, options: InboxOptions, after: Aftermath) -> ExitCode:
     run = options.run
     if not run.report.yes:
-        raise UsageError("An inbox asks nobody before it removes.", "Try a file with plan first, then add --yes.")
+        raise UsageError(
+            "An inbox removes without asking, so it needs --yes.", "Try a file with plan first, then add --yes."
+        )
     settings, address = run.given.settings(), run.server.address()
-    run.user.login(address)  # what is wrong with it is told before anything is looked at
+    run.user.login(address)  # reports a wrong login before any file is read
     make_private(run.state_dir)
     held = [settings.campaign] if settings.campaign else []
     with (
@@ -400,8 +402,8 @@ def _spend(screen: Screen, options: InboxOptions, after: Aftermath) -> ExitCode:
             night.spend()
         except KeyboardInterrupt as stop:
             raise StoppedError(
-                "Stopped between two requests to the server, or before any: nothing is lost.",
-                "The files that are left are in the inbox; the next night takes them.",
+                "Stopped while no request was under way: nothing is lost.",
+                "The remaining files stay in the inbox for the next night.",
                 exit_of(stop),
             ) from None
         finally:
@@ -421,7 +423,7 @@ def _resume_file(screen: Screen, options: ResumeOptions, folder: Path, held: Col
 
 
 def _tell_files(screen: Screen, ends: Sequence[FileEnd], after: Aftermath) -> None:
-    """Say what became of each file, on the screen and to whoever is told afterwards."""
+    """Show the result of each file, and add it to the notification and the metrics."""
     screen.tell("The inbox:" if ends else "The inbox: no file to run.")
     for end in ends:
         word = phrase(
@@ -438,16 +440,16 @@ def _tell_files(screen: Screen, ends: Sequence[FileEnd], after: Aftermath) -> No
 
 
 def check_consent(screen: Screen, options: ReportOptions) -> None:
-    """Raise UsageError where nobody agreed to the removal, and nobody can be asked."""
+    """Raise UsageError when --yes is missing and nobody can be asked."""
     if not options.yes and not screen.can_ask:
         why = "--quiet shows no plan to confirm." if screen.is_quiet else "There is no terminal to confirm at."
         raise UsageError(why, "Look at the plan first, then add --yes.")
 
 
 def _report_of(options: ReportOptions, user: UserOptions, told: Destination | None = None) -> ReportPlace:
-    """Return where the report goes and what is written; what is not given is as an earlier run was `told`.
+    """Return the report's place and formats; options that are not given come from an earlier run's destination.
 
-    What the command reads besides its input is never replaced.
+    The report never replaces a file that the command reads.
     """
     told = told or Destination()
     wanted = Wanted(CsvFor(options.csv_for or told.csv_for), told.also if options.also is None else options.also)
@@ -456,15 +458,15 @@ def _report_of(options: ReportOptions, user: UserOptions, told: Destination | No
 
 
 def _tell_finished(screen: Screen, ready: Prepared, done: Done) -> None:
-    """Say that nothing was left of a run, and where its report is."""
+    """Show that a run was already finished, and where its report is."""
     finished = done.finished
-    screen.tell("Nothing is left to ask for: this run is finished, and nothing was sent.")
+    screen.tell("This run is already finished; nothing was sent.")
     screen.tell(headline(finished.by_status, Ending.DONE, finished.nothing, ready.plan.rehearsal))
     screen.files(finished.report, finished.summary, finished.also)
 
 
 def check_job(options: ServerAccess) -> int:
-    """Try everything that can be tried without removing. Raises UsageError, RefusedError, UnavailableError."""
+    """Check everything that can be checked without a removal. Raises UsageError, RefusedError, UnavailableError."""
     screen = Screen()
     address = options.server.address()
     login = options.user.login(address)
@@ -488,10 +490,10 @@ def check_job(options: ServerAccess) -> int:
         )
     for name, held in findings.held.items():
         told = told_forms(held, settings.region)
-        screen.tell(phrase("Campaign {name} holds numbers as {told}.", name=name, told=told))
+        screen.tell(phrase("Campaign {name} holds numbers as {forms}.", name=name, forms=told))
     for note in findings.notes:
         screen.tell(note)
-    screen.tell("Whether this user may remove records cannot be tried without removing one.")
+    screen.tell("This does not show whether the user may remove records: only a removal shows that.")
     return ExitCode.OK
 
 
@@ -507,7 +509,7 @@ _SHOWN_PROOFS = 10
 
 
 def _tell(screen: Screen, ready: Prepared, sent: Sent, finished: Finished) -> None:
-    """Say what the run amounts to, where the report is, and how to go on."""
+    """Show the run's totals, where the report is, and how to continue."""
     settings = ready.settings
     screen.summary(
         headline(finished.by_status, sent.ending, finished.nothing, ready.plan.rehearsal),
@@ -517,12 +519,12 @@ def _tell(screen: Screen, ready: Prepared, sent: Sent, finished: Finished) -> No
         finished.totals.strangers,
         finished.exit_code,
     )
-    if finished.unasked and sent.ending is not Ending.UNASKED:  # else that is why it ended
+    if finished.unasked and sent.ending is not Ending.UNASKED:  # otherwise the ending says so
         screen.warn(phrase("  {removals}", removals=unasked_told(finished.unasked)))
     if settings.additional_numbers:
-        screen.tell("  Records were removed, too, when a number was among their additional ones.")
+        screen.tell("  Records were also removed if a number was among their additional ones.")
     if settings.hours:
-        screen.tell(phrase("  This session kept to the hours {hours}.", hours="; ".join(settings.hours)))
+        screen.tell(phrase("  This session sent only in the hours {hours}.", hours="; ".join(settings.hours)))
     for proof in finished.proofs[:_SHOWN_PROOFS]:
         screen.tell(phrase("  {told}", told=proof.sentence()))
     if len(finished.proofs) > _SHOWN_PROOFS:
@@ -542,7 +544,7 @@ def _tell(screen: Screen, ready: Prepared, sent: Sent, finished: Finished) -> No
 def _done_by(finished: Finished) -> str:
     requests = finished.totals.requests
     records = counted(finished.removed_records, "{count:,} record", "{count:,} records")
-    if not requests:  # what is final already is asked for by no rerun
+    if not requests:  # a rerun does not ask for numbers that are already final
         if not finished.removed_records:
             return "Nothing was sent."
         return phrase(

@@ -1,4 +1,4 @@
-"""The options, each also an environment variable: `--max-request-line` is `BULK_REMOVE_MAX_REQUEST_LINE`."""
+"""The options. Most are also environment variables: `--max-request-line` is `BULK_REMOVE_MAX_REQUEST_LINE`."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -25,7 +25,7 @@ _DAY_MINUTES = 24 * 60
 
 
 class Duration(click.ParamType[float]):
-    """`90`, `90s`, `30m`, `2h`, `7d` -> seconds."""
+    """A duration in seconds, written as `90`, `90s`, `30m`, `2h` or `7d`."""
 
     name = "duration"
 
@@ -35,12 +35,12 @@ class Duration(click.ParamType[float]):
             return value
         found = re.fullmatch(r"(\d+(?:\.\d+)?)(ms|[smhd]?)", str(value))
         if not found:
-            self.fail(say("{value!r} is no length of time; write 90s, 30m, 2h or 7d.", value=value), param, ctx)
+            self.fail(say("{value!r} is not a duration; write 90s, 30m, 2h or 7d.", value=value), param, ctx)
         return float(found[1]) * _UNIT_S[found[2]]
 
 
 class Age(Duration):
-    """`90d` -> seconds; the unit is needed where a slip deletes what is no older than a minute."""
+    """A duration with a required unit: without one, `90` would delete runs older than 90 seconds."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         """Return seconds."""
@@ -63,7 +63,7 @@ def _all(*options: Callable[[F], F]) -> Callable[[F], F]:
     return decorate
 
 
-# What becomes of a file that is not there, or not readable, is told by what reads it.
+# Not checked here: the code that reads a file has better messages for a missing or unreadable one.
 _FILE = click.Path(readable=False)
 
 
@@ -80,7 +80,7 @@ state_dir_option = _option(
 
 
 class Share(click.ParamType[float]):
-    """`5%` or `0.05` -> 0.05."""
+    """A share from 0 to 1, written as `5%` or `0.05`."""
 
     name = "share"
 
@@ -93,7 +93,7 @@ class Share(click.ParamType[float]):
 
 
 class WindowOption(click.ParamType[str]):
-    """`mon-fri 20:00-06:00`, kept as it is; several stand in one variable, with semicolons between them."""
+    """A window such as `mon-fri 20:00-06:00`, kept as text; a variable separates several with semicolons."""
 
     name = "window"
     envvar_list_splitter = ";"
@@ -106,18 +106,18 @@ class WindowOption(click.ParamType[str]):
             told = say("{value!r} is not a window; write 20:00-06:00 or mon-fri 20:00-06:00.", value=value)
             self.fail(told, param, ctx)
         elif window.end - window.begin == _DAY_MINUTES and not text.endswith("24:00"):
-            self.fail(say("{value!r} ends when it begins; a whole day is 00:00-24:00.", value=value), param, ctx)
+            self.fail(say("{value!r} has no length; for a whole day write 00:00-24:00.", value=value), param, ctx)
         return text
 
 
 class Conditions(click.ParamType[str]):
-    """`zgoda=NIE`; a variable may hold several with semicolons between them."""
+    """A condition such as `zgoda=NIE`; a variable separates several with semicolons."""
 
     name = "condition"
     envvar_list_splitter = ";"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Return the condition as it was given."""
+        """Return the condition's text, unchanged."""
         try:
             Condition.parse(str(value))
         except UsageError as error:
@@ -132,11 +132,11 @@ _SHARED: Mapping[Check, Mapping[str, Any]] = {
     paths: {"type": _FILE, "multiple": True},
     path: {"type": _FILE},
 }
-"""The options of settings whose check says more than their type."""
+"""Properties of the options whose type follows from the setting's check."""
 
 
 def setting_option(setting: Setting, *, again: bool = False) -> Callable[[F], F]:
-    """Return the option of a setting; `again` for an earlier run, where what is not given stays as it was."""
+    """Return the option of a setting; with `again`, one without a default, for changes to an earlier run."""
     flag, properties = setting.flag, dict(_properties_of(setting))
     if bool in setting.kinds and (setting.later or setting.default is None):
         flag, properties = f"{flag}/--no-{flag.removeprefix('--')}", {"default": None if again else setting.default}
@@ -173,7 +173,7 @@ def _default_of(setting: Setting) -> Any:
 
 
 def _settings(*parts: Part, later: Later = Later.NEVER) -> Callable[[F], F]:
-    """Return the options of these parts' settings; with `later`, of those that may be changed for an earlier run."""
+    """Return the options of these parts' settings; with `later`, only of those that such a command may change."""
     chosen = [setting for setting in SETTINGS.values() if setting.part in parts and setting.later >= later]
     return _all(*(setting_option(setting, again=later is not Later.NEVER) for setting in chosen))
 
@@ -189,7 +189,7 @@ every_setting = _settings(*Part)
 region_option = setting_option(SETTINGS["region"])
 campaign_option = _option("--campaign", "-c", help="Check that this campaign exists.")
 
-# What a later command may change of an earlier run.
+# Settings that a later command may change.
 resume_options = _settings(*Part, later=Later.RESUME)
 rerun_options = _all(
     _settings(*Part, later=Later.RERUN),
@@ -202,7 +202,7 @@ user_option = _option("--user", help="The API user.")
 login_options = _all(
     user_option,
     _option("--password-env", default="", help="Read the password from the environment variable of this name."),
-    _option("--password-file", type=_FILE, default="", help="A private file whose first line is the password."),
+    _option("--password-file", type=_FILE, default="", help="Read the password from this private file."),
     _option("--password-command", default="", help="Run this command, which prints the password."),
 )
 
@@ -220,9 +220,9 @@ _MOMENT = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2}[T ])?[0-9]{2}:[0-9]{2}(:[0-9]
 
 
 def _next_moment(value: str) -> float | None:
-    """Return when a time of day comes next, or a day and a time of it, Unix seconds."""
+    """Return the next moment of a time of day, or a given date and time, in Unix seconds; None if it is neither."""
     if not _MOMENT.fullmatch(value):
-        return None  # Python's own reading takes 06 for six o'clock, and the -08:00 of a range for a time zone
+        return None  # Python would read 06 as six o'clock, and the -08:00 of a range as a time zone
     try:
         at = time.fromisoformat(value) if value[2] == ":" else None
         if at is None:
@@ -230,13 +230,13 @@ def _next_moment(value: str) -> float | None:
     except ValueError:
         return None
     now = datetime.now().astimezone()
-    # Each day by itself: clocks may be changed between now and then.
+    # Computed for each day, because the clocks may change between now and then.
     today, tomorrow = (datetime.combine(now.date() + timedelta(days=days), at).astimezone() for days in (0, 1))
     return (today if today > now else tomorrow).timestamp()
 
 
 class TimeOfDay(click.ParamType[float]):
-    """`06:00` -> Unix seconds of the next time it is six o'clock here."""
+    """A time such as `06:00`, as Unix seconds of its next occurrence in local time."""
 
     name = "time"
 
@@ -246,9 +246,11 @@ class TimeOfDay(click.ParamType[float]):
         if moment_s is None:
             if read_window(str(value)):
                 self.fail(say("{value!r} is a range of hours; give it to --hours.", value=value), param, ctx)
-            self.fail(say("{value!r} is no time of day; write 06:00.", value=value), param, ctx)
-        if "-" in str(value) and ctx is not None and moment_s <= time_s():  # a profile's only where it counts
-            self.fail(say("{value!r} is in the past; write a later moment, or 06:00 alone.", value=value), param, ctx)
+            self.fail(say("{value!r} is not a time of day; write 06:00.", value=value), param, ctx)
+        # Without a context the value is from a profile that may not be used.
+        if "-" in str(value) and ctx is not None and moment_s <= time_s():
+            told = say("{value!r} is in the past; write a later moment, or only a time, 06:00.", value=value)
+            self.fail(told, param, ctx)
         return moment_s
 
 
@@ -256,19 +258,19 @@ until_option = _option("--until", type=TimeOfDay(), help="Stop safely at this ti
 
 
 class FormatsOption(click.ParamType[tuple[ReportFormat, ...]]):
-    """`html,xlsx` -> both."""
+    """Formats to write beside report.csv, such as `html,xlsx`."""
 
     name = "formats"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[ReportFormat, ...]:
-        """Return what is to be written beside report.csv, each once."""
+        """Return the formats without duplicates."""
         if isinstance(value, tuple):
             return value
         names = [name.strip() for name in str(value).split(",") if name.strip()]
         other = next((name for name in names if name not in _BESIDE), None)
         if other is not None:
             self.fail(
-                say("{other!r} is not written beside report.csv; name html, xlsx or both with a comma.", other=other),
+                say("{other!r} is not a format to write beside report.csv; give html, xlsx or html,xlsx.", other=other),
                 param,
                 ctx,
             )
@@ -300,7 +302,7 @@ report_option = _all(
     formats_option,
 )
 
-# Of a report written again: what the environment says of runs is not meant for it, least of all the place.
+# Without variables: those are meant for runs, not for a report that is written again.
 again_options = _all(
     click.option(
         "--format",

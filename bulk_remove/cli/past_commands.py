@@ -1,4 +1,4 @@
-"""The commands about earlier runs: `runs`, `runs verify`, `explain`, and `report`, which writes a report again."""
+"""The commands on earlier runs: `runs`, `explain`, and `report`, which writes a report again."""
 
 import re
 import time
@@ -41,7 +41,7 @@ def list_job(state_dir: Path, *, as_json: bool) -> int:
         screen.tell_json({"runs": [run_as_json(run) for run in runs]})
         return ExitCode.OK
     count = 0
-    for count, run in enumerate(runs, start=1):  # noqa: B007 - how many there were
+    for count, run in enumerate(runs, start=1):  # noqa: B007 - used after the loop
         for line in in_short(run):
             screen.tell(line)
     if not count:
@@ -57,7 +57,7 @@ def show_run_job(name: str, state_dir: Path, *, as_json: bool) -> int:
     if folder is None:
         raise InputError(
             phrase("There is no run {run} in {state_dir}.", run=name, state_dir=state_dir),
-            "`bulk-remove runs list` names them; check --state-dir.",
+            "See `bulk-remove runs list`, and check --state-dir.",
         )
     run = past_run(folder)
     if as_json:
@@ -69,11 +69,11 @@ def show_run_job(name: str, state_dir: Path, *, as_json: bool) -> int:
 
 
 def abandon_job(name: str, state_dir: Path) -> int:
-    """Never take a run up again. Raises InputError, RunLockedError, StorageError."""
+    """Give up a run, so that it is never resumed. Raises InputError, RunLockedError, StorageError."""
     screen = Screen()
     folder = find_run(state_dir, name)
     finished = close_run(folder, time.time(), abandoned=True)
-    screen.tell(phrase("Run {name} is abandoned: it is not taken up again.", name=folder.name))
+    screen.tell(phrase("Run {name} is abandoned: it cannot be resumed.", name=folder.name))
     if finished is None:
         screen.tell("It has sent nothing.")
         return ExitCode.OK
@@ -92,7 +92,7 @@ def prune_job(state_dir: Path, older_than_s: float, *, dry_run: bool, yes: bool)
     screen = Screen()
     condemned = [*prunable(state_dir, older_than_s, time.time())]
     if not condemned:
-        screen.tell("Nothing is that old: nothing is deleted.")
+        screen.tell("No run is that old; nothing is deleted.")
         return ExitCode.OK
     for one in condemned:
         screen.tell(phrase("Would delete: {what}" if dry_run else "To be deleted: {what}", what=_what(one)))
@@ -107,7 +107,7 @@ def prune_job(state_dir: Path, older_than_s: float, *, dry_run: bool, yes: bool)
     except KeyboardInterrupt as stop:
         raise StoppedError(
             phrase("Stopped: {deleted}", deleted=_deleted(deleted) if deleted else phrase("nothing was deleted.")),
-            "Run it again to delete the rest; what is left of a run may hold phone numbers.",
+            "Run it again to delete the rest; a partly deleted run may contain phone numbers.",
             exit_of(stop),
         ) from None
     screen.tell(_deleted(deleted))
@@ -131,20 +131,20 @@ def _check_wanted(screen: Screen, condemned: Sequence[Doomed], *, yes: bool) -> 
         raise UsageError("There is no terminal to confirm at.", "Look with --dry-run first, then add --yes.")
     if not screen.asked(
         phrase(
-            "About to delete {count} for good: nothing happened in them since {when}. What is open cannot be resumed.",
+            "About to delete {count} for good, without activity since {when}. Open numbers can no longer be resumed.",
             count=counted(len(condemned), "{count:,} run", "{count:,} runs"),
             when=local(max(one.run.last_s for one in condemned)),
         ),
         "delete",
     ):
-        raise GuardStop("Not confirmed: nothing was deleted.", "Run it again and type what is asked for.")
+        raise GuardStop("Not confirmed: nothing was deleted.", "Run it again and type the requested answer.")
 
 
 def _is_deleted(screen: Screen, one: Doomed) -> bool:
     try:
         delete(one)
     except RunLockedError as error:
-        screen.note(phrase("{problem} It stays.", problem=ours(error.sentence)))
+        screen.note(phrase("{problem} It is not deleted.", problem=ours(error.sentence)))
         return False
     screen.tell(phrase("Deleted: {folder}", folder=one.run.folder))
     for path in one.files:
@@ -155,7 +155,7 @@ def _is_deleted(screen: Screen, one: Doomed) -> bool:
 def _tell_left(screen: Screen, runs: Sequence[Doomed]) -> None:
     left = dict.fromkeys(path for one in runs for path in one.left)
     if left:
-        screen.tell("Left where it is, because it was written elsewhere; it may hold phone numbers:")
+        screen.tell("Not deleted, because it is in another folder; it may contain phone numbers:")
     for path in left:
         screen.tell(f"  {path}")
     for one in runs:
@@ -183,7 +183,7 @@ def _what(one: Doomed) -> str:
             )
         )
     words.append(ours(run.state))
-    words.append(phrase("nothing happened since {when}", when=local(run.last_s)))
+    words.append(phrase("no activity since {when}", when=local(run.last_s)))
     if run.open_numbers:
         words.append(phrase("{open_numbers:,} without a final answer", open_numbers=run.open_numbers))
     return joined("; ", words)
@@ -203,7 +203,7 @@ def _in_full(run: PastRun) -> Iterator[str]:
             )
         for campaign, held in run.held.items():
             told = told_forms(held, run.settings.get("region", "PL"))
-            yield phrase("Campaign {campaign} held numbers as {told}.", campaign=campaign, told=told)
+            yield phrase("Campaign {campaign} held numbers as {forms}.", campaign=campaign, forms=told)
         yield phrase("Duplicates: {duplicates}", duplicates=counted(run.duplicates, "{count:,} row", "{count:,} rows"))
         yield phrase("Requests: {requests:,}{faults}", requests=run.requests, faults=_faults(run.faults))
         for session in run.told.sessions:
@@ -227,14 +227,14 @@ def _in_full(run: PastRun) -> Iterator[str]:
 
 def _faults(faults: Mapping[str, int]) -> str:
     told = [phrase("{count:,} x {kind}", count=faults[kind], kind=ours(kind)) for kind in sorted(faults)]
-    return phrase("; without verdicts: {told}", told=joined(", ", told)) if told else ""
+    return phrase("; without verdicts: {listed}", listed=joined(", ", told)) if told else ""
 
 
 def explain_job(number: str, campaign: str | None, state_dir: Path, *, as_json: bool) -> int:
-    """Tell what became of a number in all runs.
+    """Show what all runs did with a number.
 
-    Raises InputError when no run held it, AlteredLedgerError after all when a ledger is not as it was written,
-    StorageError.
+    Raises InputError when no run contains it, StorageError, and at the end AlteredLedgerError when a ledger was
+    altered.
     """
     screen = Screen()
     runs = [*explain_number(state_dir, number, campaign)]
@@ -248,23 +248,23 @@ def explain_job(number: str, campaign: str | None, state_dir: Path, *, as_json: 
     if altered:
         raise AlteredLedgerError(
             phrase(
-                "The ledger of run {runs} is not as it was written: it may say more or less than was so.",
+                "The ledger of run {runs} is not as it was written, so this answer may be wrong.",
                 runs=", ".join(altered),
             ),
-            "Put it back from a backup; `bulk-remove runs verify` says of each what was changed.",
+            "Restore it from a backup; `bulk-remove runs verify` shows what was changed.",
         )
     if unread == len(runs):
-        among = phrase(", as far as they can be read: {unread:,} cannot", unread=unread) if unread else ""
+        among = phrase(" ({unread:,} cannot be read)", unread=unread) if unread else ""
         where = phrase(" for campaign {campaign}", campaign=campaign) if campaign else ""
         raise InputError(
             phrase(
-                "No run in {state_dir} held {number}{where}{among}.",
+                "No run in {state_dir} contains {number}{where}{among}.",
                 state_dir=state_dir,
                 number=number,
                 where=where,
                 among=among,
             ),
-            "Check the number and --state-dir; runs that were pruned are not known any more.",
+            "Check the number and --state-dir; deleted runs are no longer known.",
         )
     return ExitCode.OK
 
@@ -282,7 +282,7 @@ def _explained(one: Explained) -> Iterator[str]:
     if one.sound:
         told = "    its ledger is as it was written"
         if one.sound.unproved:
-            told = "    its ledger is as it was written, but what its last session did is not proved yet"
+            told = "    its ledger is as it was written, but its last session is not proved yet"
         yield phrase(told)
     yield from (phrase("    {line}", line=line) for line in _rows(one.trace, one.run.keep_lists))
     yield from (phrase("    {line}", line=line) for line in _what_happened(one.trace))
@@ -315,7 +315,7 @@ def _what_happened(found: Trace) -> Iterator[str]:
         others = (
             phrase("with {others}", others=counted(request.others, "{count:,} other", "{count:,} others"))
             if request.others
-            else phrase("alone")
+            else phrase("with no others")
         )
         result = ours("answered" if request.result == "verdicts" else request.result or "no answer yet")
         named = phrase(" (request_id {request_id})", request_id=request.request_id) if request.request_id else ""
@@ -342,19 +342,19 @@ def _what_happened(found: Trace) -> Iterator[str]:
 
 _TOLD = {
     Found.AS_WRITTEN: "  As it was written: {path} (SHA-256 {sha256})",
-    Found.EARLIER: "  An earlier version lies there, written by this run: {path}",
-    Found.GONE: "  Not there any more, moved or deleted: {path} (SHA-256 {sha256})",
-    Found.ANOTHERS: "  The report of another run lies there by now: {path}",
-    Found.UNKNOWN: "  Not in the ledger, which therefore says nothing of it: {path}",
+    Found.EARLIER: "  An earlier version, written by this run: {path}",
+    Found.GONE: "  Moved or deleted: {path} (SHA-256 {sha256})",
+    Found.ANOTHERS: "  Replaced by the report of another run: {path}",
+    Found.UNKNOWN: "  Not in the ledger, so it cannot be checked: {path}",
 }
 
 
 def verify_job(name: str, head: str, state_dir: Path, *, as_json: bool) -> int:
-    """Tell that a run's ledger and reports are as they were written. Raises InputError, UsageError, StorageError."""
+    """Check that a run's ledger and reports are as they were written. Raises InputError, UsageError, StorageError."""
     screen = Screen()
     head = head.lower()
     if head and not re.fullmatch("[0-9a-f]{64}", head):
-        raise UsageError("--head is no head of a ledger.", "Give the 64 digits and letters of `ledger_head`.")
+        raise UsageError("--head is not a ledger's head.", "Give the 64 digits and letters of `ledger_head`.")
     proof = verify_run(find_run(state_dir, name), head)
     if as_json:
         screen.tell_json(proof_as_json(proof))
@@ -376,19 +376,19 @@ def _lines(proof: Proven, head: str) -> Iterator[str]:
     for report in proof.reports:
         yield phrase(_TOLD[report.found], path=report.path, sha256=report.sha256)
     if not head and not proof.summaries:
-        yield "  No summary of it was found: a ledger made anew whole shows only by a head kept elsewhere."
+        yield "  No summary was found: only a head that you kept elsewhere can reveal a replaced ledger."
     for told in [phrase("the head that was given")] if head else [str(path) for path in proof.summaries]:
-        yield phrase("  Agrees with {told}.", told=told)
+        yield phrase("  Agrees with {source}.", source=told)
     if (head or proof.summaries) and later:
-        yield "  The run went on after that, and only the ledger itself speaks for what came then."
+        yield "  The run continued after that; only the ledger itself proves the later sessions."
     if cut_off:
         yield phrase(
-            "  {sessions} cut off, and proved only when the run was taken up again.",
+            "  {sessions} cut off, and proved only when the run was resumed.",
             sessions=counted(cut_off, "{count:,} session was", "{count:,} sessions were"),
         )
     if unproved:
         yield phrase(
-            "  Not proved: what session {unproved} did, which is under way or was cut off; {unended} without an end.",
+            "  Not proved: session {unproved}, which is under way or was cut off; {unended} without an end.",
             unproved=unproved,
             unended=counted(unended, "{count:,} request", "{count:,} requests"),
         )
@@ -402,7 +402,7 @@ def report_job(options: AgainOptions) -> int:
     csv_for = CsvFor(options.csv_for)
     if csv_for is not CsvFor.PROGRAMS and form is not ReportFormat.CSV:
         raise UsageError(
-            phrase("--csv-for says how a CSV is written, not {form}.", form=form),
+            phrase("--csv-for is only for CSV, not for {form}.", form=form),
             "Leave it out, or write --format csv.",
         )
     path = options.output or folder / f"report.{'summary.' if form is ReportFormat.JSON else ''}{form}"
@@ -415,7 +415,7 @@ def report_job(options: AgainOptions) -> int:
 
 
 def _format_of(name: str | None, output: Path | None) -> ReportFormat:
-    """Return the format that is named, else that of the file's ending; both must agree where both say one."""
+    """Return the named format, or else the format of the file's ending. Raises UsageError if they differ."""
     suffix = output.suffix.lower().removeprefix(".") if output else ""
     by_file = ReportFormat(suffix) if suffix in set(ReportFormat) else None
     if not name:
@@ -423,7 +423,7 @@ def _format_of(name: str | None, output: Path | None) -> ReportFormat:
     form = ReportFormat(name)
     if by_file not in {None, form}:
         raise UsageError(
-            phrase("--output {output} has the ending of another format than {form}.", output=output, form=form),
-            "Name one or the other.",
+            phrase("The file ending of --output {output} does not fit --format {form}.", output=output, form=form),
+            "Change one of them.",
         )
     return form

@@ -1,4 +1,4 @@
-"""`bulk-remove simulate`: the options of the stand-in server."""
+"""The job of `bulk-remove simulate`, the stand-in server."""
 
 from collections.abc import Sequence
 from dataclasses import fields, replace
@@ -17,7 +17,7 @@ from bulk_remove.simulator.world import Habits
 
 
 def simulate_job(options: SimulateOptions) -> int:
-    """Serve until stopped. Raises UsageError for a port, a file or a fault that cannot be."""
+    """Serve until stopped. Raises UsageError for a wrong port, file or fault."""
     habits = Habits(
         options.seed,
         options.busy_share,
@@ -74,7 +74,8 @@ def _rates(pairs: Sequence[str]) -> dict[str, Any]:
             ) from None
         if name not in names:
             raise UsageError(
-                phrase("--fault knows no {name!r}.", name=name), phrase("Choose from: {names}.", names=", ".join(names))
+                phrase("--fault {name!r} does not exist.", name=name),
+                phrase("Choose from: {names}.", names=", ".join(names)),
             )
     return rates
 

@@ -226,7 +226,7 @@ def test_the_report_never_replaces_the_input(server: Running, tmp_path: Path, nu
 
 @pytest.mark.parametrize("until", ["06", "0600", "6:00", "T06:00", "06:00Z", "06:00+01:00", "06:00:30.5", "24:00", ""])
 def test_what_is_no_plain_time_of_day_is_refused(until: str) -> None:
-    with pytest.raises(click.BadParameter, match="is no time of day; write 06:00"):
+    with pytest.raises(click.BadParameter, match="is not a time of day; write 06:00"):
         TimeOfDay().convert(until, None, None)
 
 
@@ -362,9 +362,9 @@ def test_an_empty_path_is_never_the_current_folder(tmp_path: Path, words: tuple[
         (
             "BULK_REMOVE_YES",
             "1",
-            "BULK_REMOVE_YES is not a setting. --yes is only a flag, which no variable sets: type it.",
+            "BULK_REMOVE_YES is not a setting. --yes has no variable: type it as a flag.",
         ),
-        ("BULK_REMOVE_OVERWRITE", "1", "BULK_REMOVE_OVERWRITE is not a setting. --overwrite is only a flag"),
+        ("BULK_REMOVE_OVERWRITE", "1", "BULK_REMOVE_OVERWRITE is not a setting. --overwrite has no variable"),
     ],
 )
 def test_a_variable_that_would_set_nothing_stops_the_command(

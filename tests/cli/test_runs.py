@@ -116,7 +116,7 @@ def test_a_run_that_is_not_there_is_4_and_a_place_without_runs_says_so(tmp_path:
     assert runs(tmp_path, "show", "20260101-000000-abcd").returncode == 4
     assert "There is no run" in runs(tmp_path, "list").stdout
     assert json.loads(runs(tmp_path, "list", "--json").stdout) == {"runs": []}
-    assert "Nothing is that old" in runs(tmp_path, "prune", "--older-than", "0s").stdout
+    assert "No run is that old" in runs(tmp_path, "prune", "--older-than", "0s").stdout
 
 
 @pytest.mark.skipif(os.name != "posix", reason="kills the POSIX way")
@@ -164,8 +164,8 @@ def test_at_a_terminal_nothing_is_deleted_before_the_word_is_typed(
     words = ["runs", "prune", "--older-than", "0s", "--state-dir", str(tmp_path / "state")]
     shown, ended = at_a_terminal(words, ("to go on:", typed))
     assert (ended, folder.exists()) == (code, code != 0), shown
-    assert f"nothing happened in them since {date.today():%Y}-" in shown  # noqa: DTZ011 - as the machine's clock says
-    assert "; nothing happened since " in shown
+    assert f"without activity since {date.today():%Y}-" in shown  # noqa: DTZ011 - as the machine's clock says
+    assert "; no activity since " in shown
 
 
 @pytest.mark.parametrize("age", ["90", "0", "1.5"])
@@ -222,7 +222,7 @@ def test_an_abandoned_run_is_never_taken_up_again_and_its_ledger_and_its_report_
     before = server.audit.stat().st_size
     done = runs(tmp_path, "abandon", run.name)
     assert done.returncode == 0, done.stderr
-    assert f"Run {run.name} is abandoned: it is not taken up again." in done.stdout
+    assert f"Run {run.name} is abandoned: it cannot be resumed." in done.stdout
     statuses = {row["status"] for row in report_of(run)}
     assert {"UNSENT", "INVALID"} < statuses
     assert "IN_DOUBT" not in statuses or killed

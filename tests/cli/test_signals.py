@@ -66,7 +66,7 @@ def test_one_signal_while_the_report_is_written_leaves_it_whole_and_the_exit_cod
 ) -> None:
     done = bulk_remove(*words, before=_STRUCK_AT_ROWS.format(times=1, number=int(number)))
     assert done.returncode == 0, done.stderr
-    assert "The report is being written; once more stops at once." in done.stderr
+    assert "The report is being written. Press Ctrl-C again to stop at once." in done.stderr
     assert {row["status"] for row in report_of(tmp_path)} == {"REMOVED"}
     assert len(report_of(tmp_path)) == 40
 

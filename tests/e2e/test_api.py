@@ -388,7 +388,7 @@ async def test_the_event_loop_goes_on_while_files_are_read_and_reports_are_writt
         ({"url": "ftp://x"}, "url is not an http"),
         ({"url": ""}, "url is '', which is empty"),
         ({"url": "http://acme.thulium.com"}, "url is plain http"),
-        ({"user": "a:b"}, "user holds a colon"),
+        ({"user": "a:b"}, "user contains a colon"),
         ({"user": 5}, "user is 5, which is not text"),
         ({"password": None}, "password is None, which is not text"),
         ({"password": b"secret"}, "password is bytes, which is not text"),
@@ -412,8 +412,8 @@ def test_a_server_never_shows_its_password() -> None:
     ("numbers", "told"),
     [
         ("601234555", "numbers is a single text"),
-        ([601234555], "numbers holds int, not text alone"),
-        (["601234555", None], "numbers holds NoneType"),
+        ([601234555], "numbers contains int, not only text"),
+        (["601234555", None], "numbers contains NoneType"),
     ],
 )
 async def test_numbers_that_are_not_texts_are_refused(tmp_path: Path, numbers: Any, told: str) -> None:

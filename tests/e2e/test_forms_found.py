@@ -256,7 +256,7 @@ def test_that_a_result_proves_nothing_is_told_wherever_the_run_is(tmp_path: Path
     assert 'bulk_remove_exit_code{host="' in (text := metrics.read_text(encoding="utf-8"))
     assert '"} 3' in text
     listed = bulk_remove("runs", "list", *state)
-    assert "done; none was found, which proves nothing" in listed.stdout
+    assert "done; no number was found, so the result proves nothing" in listed.stdout
     assert json.loads(bulk_remove("runs", "list", "--json", *state).stdout)["runs"][0]["proves_nothing"] is True
     explained = bulk_remove("explain", "600000001", *state)
     assert "none of its numbers was found, perhaps because the campaign holds them in another form" in explained.stdout

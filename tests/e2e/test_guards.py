@@ -262,7 +262,7 @@ def test_additional_numbers_are_searched_on_demand_and_told_and_kept(tmp_path: P
         assert wide.returncode == 0, wide.stderr
         assert {row["status"] for row in report_of(tmp_path)} == {"REMOVED"}
         assert "when a number is among its additional numbers" in " ".join(wide.stdout.split())
-        assert "Records were removed, too, when a number was among their additional ones." in wide.stdout
+        assert "Records were also removed if a number was among their additional ones." in wide.stdout
         summary = summary_of(tmp_path)
         assert summary["additional_numbers"] is True
         assert (summary["records_before"], summary["records_after"], summary["records_removed"]) == (30, 10, 20)

@@ -42,10 +42,10 @@ def test_settings_that_nobody_typed_now_are_told_with_value_and_place_and_no_sec
         bulk_remove("run", numbers, "--yes", "--max-share", "100%", env=env),
     ):
         assert done.returncode == 0, done.stderr
-        assert "Not typed now, but from variables: campaign = 00001" in done.stderr
+        assert "Settings from environment variables: campaign = 00001" in done.stderr
         profile, defaults = (line for line in done.stderr.splitlines() if f"in {config}" in line)
         profile, defaults = sorted((profile, defaults), key=lambda line: "[defaults]" in line)
-        assert profile.startswith("Not typed now, but from [profile.acme] (default_profile) in ")
+        assert profile.startswith("Settings from [profile.acme] (default_profile) in ")
         assert f"url = {server.url}, " in profile or profile.endswith(f"url = {server.url}.")
         assert "password_command = (not shown)" in profile
         assert defaults.endswith(": rate = 100.")
@@ -54,7 +54,7 @@ def test_settings_that_nobody_typed_now_are_told_with_value_and_place_and_no_sec
 
 
 def test_what_was_typed_is_not_told_again(tmp_path: Path, server: Running, numbers: Path) -> None:
-    assert "Not typed now" not in bulk_remove(*removal(server, tmp_path, numbers)).stderr
+    assert "Settings from" not in bulk_remove(*removal(server, tmp_path, numbers)).stderr
 
 
 def test_at_the_question_all_of_it_is_in_sight(tmp_path: Path, server: Running, numbers: Path) -> None:
@@ -66,7 +66,7 @@ def test_at_the_question_all_of_it_is_in_sight(tmp_path: Path, server: Running, 
     assert code == 5
     (run,) = (tmp_path / "state" / "runs").iterdir()
     for shown in (first, again):
-        plan, _, question = shown.partition("Not typed now, but from variables: campaign = 00001")
+        plan, _, question = shown.partition("Settings from environment variables: campaign = 00001")
         assert "'Stand-in1'" in re.sub(r"\s|\x1b\[[0-9;]*m", "", plan)
         assert "from campaign 00001 'Stand-in 1' on " in " ".join(question.split())
         assert "(a rehearsal on a stand-in)" in " ".join(question.split())

@@ -286,18 +286,18 @@ def test_a_run_that_was_killed_is_told_as_such_and_is_proved_whole_once_it_is_re
     run = Left(tmp_path / "state", ledger.parent.name, ledger, "")
     done = told(run)
     assert done.returncode == 0, done.stderr
-    assert "No summary of it was found" in done.stdout
+    assert "No summary was found" in done.stdout
     assert "its plan, and the sessions that were proved" in done.stdout
     with closing(sqlite3.connect(ledger)) as connection:
         connection.execute("INSERT INTO attempt (chunk_id, begun_at_s) SELECT max(chunk_id), 1.0 FROM chunk")
         connection.commit()
-    assert "Not proved: what session 1 did, which is under way or was cut off; " in told(run).stdout
+    assert "Not proved: session 1, which is under way or was cut off; " in told(run).stdout
     assert json.loads(told(run, "--json").stdout)["session_without_proof"] == 1
     resumed = bulk_remove("resume", "--yes", "--state-dir", run.state, "--rate", "100")
     assert resumed.returncode in {0, 3}, resumed.stderr
     done = told(run)
     assert "its plan, and every session." in done.stdout
-    assert "1 session was cut off, and proved only when the run was taken up again." in done.stdout
+    assert "1 session was cut off, and proved only when the run was resumed." in done.stdout
     assert "Agrees with" in done.stdout
     again = ("rerun", tmp_path / "report.csv", "--state-dir", run.state, "--yes", "--busy-for", "0s", "--rate", "100")
     bulk_remove(*again, "--url", server.url, "--user", "demo", "-o", tmp_path / "second.csv")
@@ -363,7 +363,7 @@ def test_a_report_that_was_moved_away_is_named_as_such_and_not_as_altered(report
         file.rename(reported.folder / "moved")
         done = reported.verify()
         assert done.returncode == 0, done.stderr
-        assert f"  Not there any more, moved or deleted: {file} (SHA-256 {digest})" in done.stdout
+        assert f"  Moved or deleted: {file} (SHA-256 {digest})" in done.stdout
         found = {
             each["path"]: (each["found"], each["sha256"])
             for each in json.loads(reported.verify("--json").stdout)["reports"]
@@ -393,10 +393,10 @@ def test_a_report_that_was_written_again_is_known_and_an_older_one_in_its_place_
     reported.report.write_bytes(first)
     older = reported.verify()
     assert older.returncode == 0
-    assert f"  An earlier version lies there, written by this run: {reported.report}" in older.stdout
+    assert f"  An earlier version, written by this run: {reported.report}" in older.stdout
     later = ran(server, reported.folder, 601_000_170)
     assert later.verify().stdout.count("  As it was written: ") == len(ENDS)
-    assert reported.verify().stdout.count("  The report of another run lies there by now: ") == len(ENDS)
+    assert reported.verify().stdout.count("  Replaced by the report of another run: ") == len(ENDS)
     reported.report.write_bytes(first[:-3])
     assert f"{reported.report} does not match" in reported.verify().stderr
 
@@ -408,7 +408,7 @@ def test_a_report_of_which_the_ledger_was_not_told_is_named(server: Running, tmp
     assert bulk_remove(*removal(server, tmp_path, source, *PACE), before=dies).returncode == 9
     done = bulk_remove("runs", "verify", "--state-dir", tmp_path / "state")
     assert done.returncode == 0, done.stderr
-    assert f"Not in the ledger, which therefore says nothing of it: {tmp_path / 'report.csv'}" in done.stdout
+    assert f"Not in the ledger, so it cannot be checked: {tmp_path / 'report.csv'}" in done.stdout
 
 
 def test_the_copies_of_an_inbox_are_proven_where_they_lie(server: Running, tmp_path: Path) -> None:
