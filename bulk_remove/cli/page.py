@@ -86,5 +86,5 @@ def _tell(screen: Screen, door: Path | None, link: str) -> None:
 
 
 def _until_stopped(screen: Screen, stop: Callable[[Ending], None]) -> AbstractContextManager[None]:
-    note = "Stopping: requests under way are finished first. Once more stops at once."
+    note = "Stopping: requests under way are finished first. Press Ctrl-C again to stop at once."
     return stop_on_signals(stop, lambda: screen.note(note))

@@ -223,8 +223,8 @@ def test_a_run_that_was_never_approved_has_no_report(tmp_path: Path, numbers: Pa
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (("-o", "report.html", "--format", "csv"), "ending of another format"),
-        (("--format", "html", "--csv-for", "excel-pl"), "--csv-for says how a CSV is written"),
+        (("-o", "report.html", "--format", "csv"), "does not fit --format csv"),
+        (("--format", "html", "--csv-for", "excel-pl"), "--csv-for is only for CSV, not for html."),
         (("-o", "missing/report.html"), "cannot be written"),
         (("--format", "pdf"), "pdf"),
     ],
@@ -242,7 +242,7 @@ def test_a_report_that_cannot_be_as_it_is_asked_for_is_2(
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (("--report", "pdf"), "'pdf' is not written beside report.csv"),
+        (("--report", "pdf"), "'pdf' is not a format to write beside report.csv"),
         (("--report", "html", "-o", "report.html"), "has the name of another report"),
         (("-o", "report.xlsx"), "report.xlsx does not name a CSV file"),
         (("-o", "report.XLS"), "report.XLS does not name a CSV file"),

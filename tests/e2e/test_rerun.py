@@ -330,7 +330,7 @@ def test_a_resume_of_a_finished_run_changes_nothing_but_a_missing_report(tmp_pat
         before = {path: path.read_bytes() for path in (tmp_path / "report.csv", tmp_path / "report.summary.json")}
         done = bulk_remove("resume", run.name, "--yes", "--state-dir", tmp_path / "state")
         assert done.returncode == 0, done.stderr
-        assert "Nothing is left to ask for" in done.stdout
+        assert "This run is already finished; nothing was sent." in done.stdout
         assert {path: path.read_bytes() for path in before} == before
         report = tmp_path / "report.csv"
         report.unlink()

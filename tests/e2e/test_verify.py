@@ -179,7 +179,7 @@ def cut_off(lie: str) -> str:
         ("UPDATE canary SET passed = 1 - passed", "table canary"),
         ("UPDATE fastest SET us = us + 1", "table fastest"),
         ("UPDATE proof SET said = replace(said, 'report', 'other')", "entry 3 of its proof does not follow"),
-        ("UPDATE proof SET link = replace(link, 'a', 'b')", "entry 1 of its proof does not follow"),
+        ("UPDATE proof SET link = substr(link, 2) || substr(link, 1, 1)", "entry 1 of its proof does not follow"),
         ("DELETE FROM proof WHERE no = 2", "entry 2 of its proof is missing"),
         ("DELETE FROM proof", "does not begin with the plan"),
         ("UPDATE straggler SET number = '601999999'", "table straggler"),
