@@ -49,10 +49,10 @@ cover: $(READY) ## Fail where the tests of core do not take every branch of it
 rest: $(READY)
 	@$(BIN)/python -m pytest -q --ignore=tests/core
 
-pytest: $(READY) ## Run the tests alone; make pytest VENV=.venv-3.13 PYTHON=python3.13 runs them with another Python
-	@$(BIN)/python -m pytest -q
-
 TESTS ?=
+pytest: $(READY) ## Run the tests, or only TESTS=tests/reader; make pytest VENV=.venv-3.13 PYTHON=python3.13 runs them with another Python
+	@$(BIN)/python -m pytest -q $(TESTS)
+
 lowest: $(READY) ## Run the tests with the lowest versions that pyproject.toml allows, in .venv-lowest; TESTS=tests/reader runs some
 	@$(BIN)/python -m venv --clear .venv-lowest
 	@$(BIN)/uv pip compile pyproject.toml --all-extras --resolution lowest-direct --python .venv-lowest \
