@@ -55,7 +55,7 @@ class Person:
         """Wait until a condition holds on a page that is loaded."""
         try:
             async with asyncio.timeout(60):
-                while not await self.tab.run(f"document.readyState === 'complete' && !!({script})"):  # noqa: ASYNC110
+                while not await self.tab.holds(f"document.readyState === 'complete' && !!({script})"):  # noqa: ASYNC110
                     await asyncio.sleep(0.02)
         except TimeoutError:
             pytest.fail(f"{script} never came true on a page that says: {await self.text()}")

@@ -102,6 +102,15 @@ class Tab:
             await tab.go(address)
             yield tab
 
+    async def holds(self, script: str) -> bool:
+        """Return whether a condition holds; a page that is just being left holds none."""
+        try:
+            return bool(await self.run(script))
+        except AssertionError as error:
+            if "navigated or closed" in str(error) or "Cannot find" in str(error):
+                return False
+            raise
+
     async def run(self, script: str) -> Any:
         """Return the value of a JavaScript expression in the page."""
         answer = await self.call("Runtime.evaluate", expression=script, returnByValue=True)
