@@ -143,7 +143,7 @@ def facts_of(summary: Mapping[str, Any]) -> Iterator[tuple[str, Sequence[str]]]:
         [
             phrase("report.csv: {sha256}", sha256=summary["report_sha256"]),
             phrase("ledger: {sha256}", sha256=summary["ledger_head"]),
-            phrase("To check both, type: bulk-remove verify {run}", run=summary["run_id"]),
+            phrase("To check both, type: bulk-remove runs verify {run}", run=summary["run_id"]),
         ],
     )
 

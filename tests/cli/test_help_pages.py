@@ -15,6 +15,7 @@ from click.testing import CliRunner
 
 from bulk_remove.cli.commands import program
 from bulk_remove.cli.help_pages import _MEANT_COMMANDS, _MEANT_FLAGS, BASICS, GROUPS
+from tests.language.texts import all_texts
 from tests.support.processes import bulk_remove, environment
 
 
@@ -252,3 +253,14 @@ def test_no_flag_needs_more_than_70_characters_of_help(words: tuple[str, ...]) -
     with click.Context(program) as root, click.Context(command, parent=root) as ctx:
         flags = [each for each in command.get_params(ctx) if isinstance(each, click.Option)]
     assert not [each.help for each in flags if len(each.help or "") > 70]
+
+
+def test_every_command_in_a_message_exists() -> None:
+    texts = (text for said in all_texts() for text in ((said,) if isinstance(said, str) else said))
+    named = {found.groups() for text in texts for found in re.finditer(r"bulk-remove ([a-z]+)(?: ([a-z]+))?", text)}
+    assert ("runs", "verify") in named
+    for word, below in named:
+        command = program.commands.get(word)
+        assert command or word in {"printed", "shows", "open"}, word  # sentences about the program itself
+        if isinstance(command, click.Group) and below:
+            assert below in command.commands, (word, below)

@@ -70,7 +70,7 @@ def test_the_page_says_what_was_asked_by_whom_when_and_what_the_result_proves(mo
         "That a number stays away",
         "cd" * 32,
         "ef" * 32,
-        f"bulk-remove verify {RUN}",
+        f"bulk-remove runs verify {RUN}",
     ):
         assert fact in told
 
