@@ -23,7 +23,7 @@ from bulk_remove.disk import private, written
 from bulk_remove.errors import BulkRemoveError, ExitCode, StorageError, UsageError
 from bulk_remove.language import counted, joined, one_line, ours, phrase, translated
 from bulk_remove.run.after import SeriesKey, exposition, gauges_of
-from bulk_remove.run.past import PastRun, past_run
+from bulk_remove.run.past import PastRun, local, past_run
 
 
 def in_short(run: PastRun) -> Iterator[str]:
@@ -61,11 +61,6 @@ def in_short(run: PastRun) -> Iterator[str]:
     if run.resumable_numbers:
         on = phrase("; to go on: bulk-remove resume {run_id}", run_id=run.run_id)
     yield phrase("    {state}{left}{on}", state=ours(run.state), left=left, on=on)
-
-
-def local(moment_s: float, *, seconds: bool = False) -> str:
-    """Return a moment (Unix seconds) in local time, to the minute or to the second."""
-    return datetime.fromtimestamp(moment_s).astimezone().strftime(f"%Y-%m-%d %H:%M{':%S' if seconds else ''}")
 
 
 class _RunLog(logging.FileHandler):

@@ -516,7 +516,7 @@ def inbox(**given: Any) -> int:
 )
 @click.option("--audit", help="Write what was really done to this JSONL file.")
 def simulate(**given: Any) -> int:
-    r"""Serve a stand-in for Thulium, to rehearse against.
+    r"""Serve a stand-in for Thulium for rehearsals.
 
     \b
     Example:  bulk-remove simulate --busy-share 0.02 --busy-seconds 20

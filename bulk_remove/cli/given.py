@@ -148,13 +148,19 @@ class AftermathOptions:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PlanOptions:
-    """The options of `plan`, which `run` has as well. `copy` is the inbox's private copy of a file."""
+class AccessOptions:
+    """Settings, server, API user and state folder, as `plan`, `run`, `inbox` and `ui` have them."""
 
     given: GivenSettings
     server: ServerOptions
     user: UserOptions
     state_dir: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanOptions(AccessOptions):
+    """The options of `plan`, which `run` has as well. `copy` is the inbox's private copy of a file."""
+
     show_numbers: bool
     files: tuple[str, ...] = ()
     copy: "SetAside | None" = None
@@ -212,14 +218,10 @@ class ServerAccess:
     check: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class PageOptions:
-    """The options of `ui`: the settings of its runs, the server, and whether a browser is opened."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageOptions(AccessOptions):
+    """The options of `ui`. With `browser` the page is opened in the browser."""
 
-    given: GivenSettings
-    server: ServerOptions
-    user: UserOptions
-    state_dir: Path
     browser: bool
 
 

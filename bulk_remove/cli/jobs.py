@@ -357,7 +357,7 @@ def _rerun(screen: Screen, options: RerunOptions) -> Carried:
     def job_of(rows: EarlierRows) -> Job:
         to = rows.destination
         if not to.url and not options.server.named:
-            raise UsageError("A report does not say which server it is of.", "Add --system or --url of that server.")
+            raise UsageError("The report does not name its server.", "Add --system or --url of that server.")
         address = Address.parse(to.url) if to.url else options.server.address()
         report = _report_of(options.report, options.user)
         report = replace(report, read=(*report.read, options.earlier))

@@ -48,7 +48,7 @@ def ui_job(options: PageOptions) -> int:
 
 
 def _profiles(ctx: click.Context, options: PageOptions) -> list[str]:
-    """Return the profiles to choose from: the one that was typed, else all; an empty name stands for none."""
+    """Return the profiles to choose from: the typed one, or all. An empty name means no profile."""
     profile = profile_of(ctx)
     if ctx.get_parameter_source("profile") is ParameterSource.COMMANDLINE or not profile.there:
         return [profile.name]
@@ -57,7 +57,7 @@ def _profiles(ctx: click.Context, options: PageOptions) -> list[str]:
 
 
 def _access(screen: Screen, ctx: click.Context, profile: str) -> Access:
-    """Return what a profile gives. Raises UsageError."""
+    """Return the access of a profile. Raises UsageError."""
     words = [*ctx.meta[WORDS]]
     if profile != profile_of(ctx).name:
         words += ["--profile", profile]
@@ -75,14 +75,14 @@ def _access(screen: Screen, ctx: click.Context, profile: str) -> Access:
 
 
 def _tell(screen: Screen, door: Path | None, link: str) -> None:
-    """Print the link, and open it. A file leads there: everybody can read the words of a process."""
+    """Print the link and open it by way of a private file: every user can read the arguments of a process."""
     screen.tell(phrase("The page: {link}", link=link))
     screen.tell("The link works once, in one browser. Leave this window open; Ctrl-C ends the page.")
     if door is None:
         return
     with open(door, "w", encoding="utf-8", opener=private) as file:
         file.write(f'<!DOCTYPE html><meta http-equiv="refresh" content="0;url={escape(link)}">')
-    Thread(target=webbrowser.open, args=(door.as_uri(),), daemon=True).start()  # some browsers keep their caller
+    Thread(target=webbrowser.open, args=(door.as_uri(),), daemon=True).start()  # some browsers block their caller
 
 
 def _until_stopped(screen: Screen, stop: Callable[[Ending], None]) -> AbstractContextManager[None]:

@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from bulk_remove.cli.aftermath import in_short, local
+from bulk_remove.cli.aftermath import in_short
 from bulk_remove.cli.given import AgainOptions
 from bulk_remove.cli.signals import exit_of
 from bulk_remove.console import Screen
@@ -27,7 +27,17 @@ from bulk_remove.ledger import Trace
 from bulk_remove.report.csv import check_place
 from bulk_remove.run.finish import write_again
 from bulk_remove.run.folders import run_folders
-from bulk_remove.run.past import Doomed, PastRun, delete, details_as_json, past_run, past_runs, prunable, run_as_json
+from bulk_remove.run.past import (
+    Doomed,
+    PastRun,
+    delete,
+    details_as_json,
+    local,
+    past_run,
+    past_runs,
+    prunable,
+    run_as_json,
+)
 from bulk_remove.run.places import Owner, check_replaceable
 from bulk_remove.run.proof import Explained, Found, Proven, explain_number, explained_as_json, proof_as_json, verify_run
 from bulk_remove.run.resume import close_run, ended_run, find_run
@@ -264,7 +274,7 @@ def explain_job(number: str, campaign: str | None, state_dir: Path, *, as_json: 
                 where=where,
                 among=among,
             ),
-            "Check the number and --state-dir; deleted runs are no longer known.",
+            "Check the number and --state-dir; deleted runs are not searched.",
         )
     return ExitCode.OK
 

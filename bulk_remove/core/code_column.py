@@ -2,8 +2,7 @@
 
 A number without its code may be another number, so the code is never ignored. Code and cell are joined when they
 certainly make one whole number; otherwise the row is refused. A cell that already holds the whole number, code
-included,
-is used unchanged if it does not contradict its code.
+included, is used unchanged if it does not contradict its code.
 """
 
 import re

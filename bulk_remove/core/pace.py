@@ -155,13 +155,10 @@ class Rate(NamedTuple):
 
     `base` is the rate from which the search goes on, or which is held since `since_us` for `hold_us`. `wall` is where
     the limit was last found. `taken` counts requests that were not refused; `marked` of them left before `mark_us`,
-    where
-    the measurement begins. `cut_us` is when the refused request left, None once a later one was accepted; requests that
-    left before `dropped_us` bring no news. While all requests are refused, they are `knock_us` apart; the next time
-    begins
-    with `silence_us`. `cycle_us` is the time from one shut-out to the next. `noise` is the share of refusals that do
-    not
-    depend on the rate, for the next `noise_left` of them, and `credit` how many may still come.
+    where the measurement begins. `cut_us` is when the refused request left, None once a later one was accepted;
+    requests that left before `dropped_us` bring no news. While all requests are refused, they are `knock_us` apart; the
+    next time begins with `silence_us`. `cycle_us` is the time from one shut-out to the next. `noise` is the share of
+    refusals that do not depend on the rate, for the next `noise_left` of them, and `credit` how many may still come.
     """
 
     ceiling: float

@@ -60,10 +60,9 @@ class Trial:
     """The history of a chunk, and what is known from others.
 
     The last `server_errors` of its `tries` failed on the server's side; it has `numbers` numbers. `alive`: the server
-    is
-    answering others. `passed`: it has answered somebody since the session began. `denials` counts denied requests in a
-    row, each sent when the earlier denial was known. `longest`: the chunk has more numbers than any that was answered.
-    `told_apart`: a part of it was answered after the whole was not.
+    is answering others. `passed`: it has answered somebody since the session began. `denials` counts denied requests in
+    a row, each sent when the earlier denial was known. `longest`: the chunk has more numbers than any that was
+    answered. `told_apart`: a part of it was answered after the whole was not.
     """
 
     tries: int

@@ -295,7 +295,7 @@ def _told(ceilings: Ceilings) -> str:
 
 
 LINE_LASTS_S = 30 * 86_400.0
-"""Servers change now and then, so a month later this is learned anew."""
+"""Servers change now and then, so after a month this is learned again."""
 PACE_LASTS_S = 86_400.0
 """The load that a server handles changes with the hour: after a day, the old figure is worthless."""
 KNOWN_SHARE = 0.8

@@ -89,8 +89,7 @@ class Timeline:
         """Return the part that contains a moment (Unix seconds), None before the first session.
 
         Anything after a session's end counts to its end. If the clock was set back between two sessions, a moment may
-        be
-        in both; it counts to the session that began later by the clock.
+        be in both; it counts to the session that began later by the clock.
         """
         place = bisect_right(self.by_clock, moment_s, key=lambda index: self.sessions[index].began_s)
         if not place:
@@ -143,8 +142,7 @@ class Course:
     By part of the time: `requests` begun, how many of them made the server ask to `slow_down`, how many had no verdicts
     (`faulted`), and numbers that got their `final` answer. `final_before` counts final answers of earlier runs,
     `final_untimed` those without a known time. `waited` counts the numbers that were in a call by their result,
-    `rounds`
-    by how often they were found in a call. `examples` are invalid cells by reason.
+    `rounds` by how often they were found in a call. `examples` are invalid cells by reason.
     """
 
     def __init__(self, timeline: Timeline) -> None:

@@ -3,11 +3,10 @@
 Rows and states are joined in one pass: a campaign's planned chunks are in the order of its ordinals, and each row with
 a new number takes the next ordinal. The state that a later duplicate needs is set aside on disk with its first row.
 
-`trace` finds everything about one number: its rows, its requests, its state. SQLite searches whole columns, so this
-takes seconds for a run of millions, and no memory.
+`trace` finds the rows, requests and state of one number. SQLite searches whole columns: seconds for a run of millions.
 
-`opened_for_reading` opens the ledger of an earlier run or of one that is under way. A damaged cell raises StorageError.
-`facts_of` returns what the run is, `history` what has happened in it.
+`opened_for_reading` opens the ledger of an earlier run or of one under way; a damaged cell raises StorageError.
+`facts_of` returns the settings and the plan of a run, `history` its sessions and counts.
 """
 
 import sqlite3

@@ -1,10 +1,9 @@
-"""The server of the page: on this machine only, for the one person who was given its link.
+"""The server of the local page, for the one person who was given its link.
 
-Other people of this machine, and pages of other servers that the browser shows, must not get in. The socket is on
-loopback; the address begins with a secret, so that the cookie goes to no other server of this machine; the link to log
-in works once; the `Host` must be ours (a name that an attacker points to this machine is not), and so must be the
-`Origin` and the token of whatever changes something. No page is kept by the browser, framed, or runs a script that is
-not a file of ours.
+It keeps out other users of this machine and pages of other servers in the same browser. The socket is on loopback. The
+path begins with a secret, so the browser does not send the cookie to other servers on this machine. The login link
+works once. The `Host` header must be ours, which stops DNS rebinding; POST requests also need our `Origin` and a token.
+The browser does not cache or frame the pages and runs only our script files.
 """
 
 import asyncio
@@ -41,7 +40,7 @@ from bulk_remove.run.proof import Explained, explain_number, explained_as_json, 
 from bulk_remove.run.resume import ended_run
 
 MOST_BYTES = 1 << 30
-"""The largest file that is taken. A list of ten million numbers has an eighth of that."""
+"""The largest upload. A list of ten million numbers needs an eighth of it."""
 _LOOPBACK = "127.0.0.1"
 _COOKIE = "bulk_remove"
 _COOKIE_LASTS_S = 30 * 86_400
@@ -69,7 +68,7 @@ _DOWNLOADS = {
 
 
 class Site:
-    """The pages, and the piece of work that they are about. `connect` gives a profile's access; it may block."""
+    """The pages and their piece of work. `connect` returns the access of a profile and may block."""
 
     def __init__(
         self,
@@ -94,11 +93,11 @@ class Site:
 
     @property
     def link(self) -> str:
-        """The link that logs in, once."""
+        """The login link, which works once."""
         return f"{self.origin}{self.base}/login/{self._login}"
 
     def application(self) -> web.Application:
-        """Return what answers requests."""
+        """Return the web application."""
         application = web.Application(middlewares=[self._guard])
         application.on_response_prepare.append(_with_headers)
         base = self.base
@@ -131,7 +130,7 @@ class Site:
     async def _guard(
         self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
     ) -> web.StreamResponse:
-        """Let in only the browser that used the link, and change something only for a page of ours."""
+        """Accept only the browser that used the link, and POST requests only from our pages."""
         host, origin = request.headers.get("Host", ""), request.headers.get("Origin")
         logging_in = request.path.startswith(f"{self.base}/login/")
         if f"http://{host}" != self.origin or origin not in {None, self.origin}:
@@ -172,10 +171,10 @@ class Site:
         return _templates().get_template(template).render(own | shown)
 
     async def _log_in(self, request: web.Request) -> web.Response:
-        """Give the browser its cookie. A cross-site redirect would not carry it, so the page itself goes on."""
+        """Set the cookie. The browser does not send it after a cross-site redirect, so the page itself continues."""
         given = request.match_info["login"]
         if not self._login or not compare_digest(given.encode(), self._login.encode()):
-            text = translated("This link was used already. Start bulk-remove ui again for a new one.")
+            text = translated("This link has already been used. Start bulk-remove ui again for a new one.")
             raise web.HTTPForbidden(text=text)
         self._login, self._session = "", token_urlsafe(32)
         response = self._page("login.html.j2")
@@ -209,7 +208,7 @@ class Site:
 
     async def _access(self, profile: object) -> Access:
         if profile not in self._profiles:
-            raise UsageError("This profile is not known.", "Choose one of the list.")
+            raise UsageError("This profile is not known.", "Choose one from the list.")
         access = await in_thread(self._connect, str(profile))
         if access.state_dir not in self._state_dirs:
             self._state_dirs.append(access.state_dir)
@@ -221,7 +220,7 @@ class Site:
         return sorted(folders, key=lambda folder: folder.name)
 
     async def _upload(self, request: web.Request) -> web.Response:
-        """Keep a file where nobody else can open it, and where it is gone with this process at the latest."""
+        """Keep the upload where nobody else can open it. It is deleted when this process ends, at the latest."""
         name = shown_name(unquote(request.headers.get("X-Name", "")))
         self._file, size = None, 0
         try:
@@ -246,7 +245,7 @@ class Site:
         return web.json_response({})
 
     async def _plan(self, request: web.Request) -> web.Response:
-        """Plan the file, once more where something else is chosen. The earlier plan is dropped."""
+        """Plan the file with the chosen values. An earlier plan is dropped."""
         given = {name: str(value).strip() for name, value in (await request.post()).items()}
         if self._file is None:
             raise InputError("No file is chosen.", "Choose the file with the numbers first.")
@@ -254,7 +253,7 @@ class Site:
         access = await self._access(profile)
         campaign = given.get("campaign") or self._choice["campaign"]
         if not campaign:
-            raise UsageError("No campaign is chosen.", "Choose the campaign from which the numbers must go.")
+            raise UsageError("No campaign is chosen.", "Choose the campaign to remove the numbers from.")
         settings = replace(
             access.settings,
             campaign=campaign,
@@ -270,20 +269,20 @@ class Site:
         return self._go_to("work")
 
     async def _begin(self, access: Access, planning: Planning) -> None:
-        """Plan something else than before, in whichever tab it is asked for."""
+        """Replace the current plan by another one."""
         async with self._changing:
             await self._dropped()
             self.work = Work(access, planning)
 
     async def _dropped(self) -> None:
-        """Drop the plan that waits. A run that is being sent is not dropped: UsageError."""
+        """Drop the waiting plan. Raises UsageError while a run is being sent."""
         if self.work is not None and self.work.sending:
             raise UsageError("A run is under way.", "Wait for it to end, or stop it on its page.")
         await self.stopped(Ending.PAGE)
         self.work = None
 
     async def stopped(self, ending: Ending) -> None:
-        """End what is going on, and wait until it has ended."""
+        """Stop the current work and wait until it has ended."""
         if self.work is not None:
             self.work.stop(ending)
             await self.work.ended()
@@ -298,7 +297,7 @@ class Site:
         return self._go_to("")
 
     async def _work(self, _request: web.Request) -> web.StreamResponse:
-        """Show the work as far as it is: the plan, the sending, the result."""
+        """Show the plan, the progress or the result."""
         work = self.work
         if work is None:
             raise web.HTTPSeeOther(f"{self.base}/")
@@ -316,13 +315,13 @@ class Site:
         return self._page("confirm.html.j2", **plan_shown(self.work))
 
     async def _confirmed(self, request: web.Request) -> web.Response:
-        """Begin to send a plan, once: a second answer to it gets 409."""
+        """Start the run of a plan. A second answer gets 409."""
         given = await request.post()
         work = self.work
         right = work.confirms(str(given.get("plan", "")), str(given.get("typed", ""))) if work else None
         if right is None:
             told = {
-                "problem": translated("This plan was answered already, or dropped."),
+                "problem": translated("This plan was already confirmed or dropped."),
                 "hint": translated("Look at the page of the run."),
             }
             return web.json_response(told, status=HTTPStatus.CONFLICT)
@@ -354,7 +353,7 @@ class Site:
         return self._page("result.html.j2", downloads=[*_DOWNLOADS], **await in_thread(result_shown, run, done))
 
     async def _download(self, request: web.Request) -> web.StreamResponse:
-        """Give a file of a run's report; one that is not there yet is written from the ledger."""
+        """Return a file of a run's report. A missing one is written from the ledger."""
         folder, kind = self._folder(request.match_info["run"]), request.match_info["kind"]
         if kind not in _DOWNLOADS:
             raise web.HTTPNotFound
@@ -373,7 +372,7 @@ class Site:
         return web.json_response({"go": ""})
 
     async def _again(self, request: web.Request) -> web.Response:
-        """Plan what is left of a run: as the same run, or as a new one."""
+        """Plan the rest of a run, as the same run or as a new one."""
         given = await request.post()
         folder = self._folder(given.get("run"))
         access = await self._access_to(await in_thread(past_run, folder))
@@ -381,14 +380,14 @@ class Site:
         return self._go_to("work")
 
     async def _access_to(self, run: PastRun) -> Access:
-        """Return the access of the profile whose system a run was sent to."""
+        """Return the access of the profile for a run's system."""
         for profile in self._profiles:
-            with suppress(UsageError):  # of another profile, which may lack its password
+            with suppress(UsageError):  # another profile may have no password
                 access = await self._access(profile)
                 if access.address.host == run.host and access.state_dir == run.folder.parents[1]:
                     return access
         raise InputError(
-            phrase("No profile reaches {host}, to which this run was sent.", host=run.host),
+            phrase("No profile is for {host}, where this run was sent.", host=run.host),
             "Start the page with the profile of that system.",
         )
 
@@ -415,7 +414,7 @@ def _explained(state_dirs: Sequence[Path], number: str) -> list[tuple[dict[str, 
 
 
 def _latest(folders: Sequence[Path], most: int) -> list[PastRun]:
-    """Return the latest runs that were approved, the newest first."""
+    """Return the latest approved runs, newest first."""
     return [*islice((run for run in map(past_run, reversed(folders)) if run.state != KILLED_PLANNING), most)]
 
 
@@ -425,7 +424,7 @@ def _write(folder: Path, form: ReportFormat, path: Path) -> None:
 
 
 def shown_name(name: str) -> str:
-    """Return the name by which a file is shown. Nothing is opened by it; its ending says what kind of file it is."""
+    """Return the file name to show. No file is opened by this name; only its ending is used, for the kind of file."""
     return one_line(name.replace("\\", "/").rpartition("/")[2])[-_LONGEST_FILE_NAME:].strip(" -") or "numbers.csv"
 
 
@@ -438,7 +437,7 @@ def _templates() -> jinja2.Environment:
 
 
 async def _file(request: web.Request) -> web.Response:
-    """Give one of the page's own files."""
+    """Return one of the page's own files."""
     name = request.match_info["name"]
     if name not in _FILES:
         raise web.HTTPNotFound
@@ -454,7 +453,7 @@ async def _with_headers(_request: web.Request, response: web.StreamResponse) -> 
 async def serving(
     profiles: Sequence[str], connect: Callable[[str], Access], state_dir: Path, most_bytes: int = MOST_BYTES
 ) -> AsyncIterator[Site]:
-    """Serve the page on a free port of this machine; at the end what is being sent is stopped safely, and awaited."""
+    """Serve the page on a free port of this machine. At the end, stop a run safely and wait for it."""
     site = Site(profiles, connect, make_private(state_dir), most_bytes)
     runner = web.AppRunner(site.application(), access_log=None, shutdown_timeout=_SHUTDOWN_S)
     await runner.setup()
@@ -474,7 +473,7 @@ def serve(
     opened: Callable[[str], None],
     until: Callable[[Callable[[Ending], None]], AbstractContextManager[None]],
 ) -> None:
-    """Serve until somebody stops it. `opened` is given the link; `until` calls, while entered, what it is given."""
+    """Serve until stopped. `opened` receives the link. `until` receives the function that stops the server."""
 
     async def served() -> None:
         closed = asyncio.Event()
@@ -488,6 +487,6 @@ def serve(
             with until(stop):
                 opened(site.link)
                 await closed.wait()
-                await site.stopped(Ending.INTERRUPTED)  # within, so that a second signal ends it at once
+                await site.stopped(Ending.INTERRUPTED)  # inside, so that a second signal ends it at once
 
     asyncio.run(served())

@@ -1,11 +1,10 @@
-"""What the pages show: the plan with its lights, the progress, the result of a run."""
+"""The values that the pages show: the plan with its lights, the progress, the result of a run."""
 
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import fields
-from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,7 +23,7 @@ from bulk_remove.ledger import Outcomes, opened_for_reading
 from bulk_remove.page.work import Stage, Work
 from bulk_remove.run.finish import SUMMARY
 from bulk_remove.run.job import Done, Planned
-from bulk_remove.run.past import UNDER_WAY, PastRun
+from bulk_remove.run.past import UNDER_WAY, PastRun, local
 from bulk_remove.run.preflight import error_of
 from bulk_remove.run.prepare import LEDGER, check_plan
 from bulk_remove.settings import Settings
@@ -43,7 +42,7 @@ class Light(NamedTuple):
 
 
 def plan_shown(work: Work) -> dict[str, Any]:
-    """Return what the page of a plan shows. Its samples are not masked: whoever looks must see what would go."""
+    """Return the values for the page of a plan. Samples are not masked, so that the person can check them."""
     shown = work.shown
     if shown is None:
         return {"plan": None}
@@ -66,12 +65,12 @@ def plan_shown(work: Work) -> dict[str, Any]:
 
 
 def _is_anew(shown: Planned) -> bool:
-    """Tell whether the rows come from a file, and not from an earlier run."""
+    """Return whether the rows come from a file, not from an earlier run."""
     return shown.done is None and shown.ready.phases is None
 
 
 def lights(shown: Planned) -> Iterator[Light]:
-    """Yield what a plan was held against: good, worth a look, or over a limit."""
+    """Yield a light for each check of a plan: good, worth a look, or over a limit."""
     plan, known, limits = shown.left, shown.known, shown.left.limits
     for campaign in plan.campaigns:
         records = known.records.get(campaign.campaign)
@@ -109,7 +108,7 @@ def lights(shown: Planned) -> Iterator[Light]:
     if plan.canary:
         yield Light(GOOD, phrase("One request goes first. The rest follows only if its numbers are in the campaign."))
     else:
-        yield Light(WARN, phrase("Everything is sent at once, without a first request to judge by."))
+        yield Light(WARN, phrase("Everything is sent at once, without a first request as a check."))
 
 
 def _rows_held(shown: Planned) -> Iterator[Light]:
@@ -130,9 +129,7 @@ def _rows_held(shown: Planned) -> Iterator[Light]:
         yield _light(lambda: check_kept(plan), fine)
     asked = form_examples(settings.forms().asked, settings.region)
     if plan.confirmed:
-        yield Light(
-            GOOD, phrase("The campaign holds its numbers in the form in which they are sent: {forms}.", forms=asked)
-        )
+        yield Light(GOOD, phrase("The campaign has its numbers in the form that is sent: {forms}.", forms=asked))
     else:
         told = phrase(
             "It is not known how the campaign writes its numbers. They are sent as {forms}: if none is found, that "
@@ -156,7 +153,7 @@ def _light(check: Callable[[], None], fine: str) -> Light:
 
 
 def progress_shown(work: Work) -> dict[str, Any]:
-    """Return how far the work is, as JSON for the page: texts in the language in use."""
+    """Return the progress as JSON for the page, with texts in the language in use."""
     shown: dict[str, Any] = {"stage": work.stage.value, "fields": {}, "spoken": ""}
     if work.stage is Stage.PLANNING:
         shown["fields"] = {"rows": translated(counted(work.rows, "{count:,} row read", "{count:,} rows read"))}
@@ -196,12 +193,12 @@ def _canary(work: Work) -> str:
     if work.shown is None or not work.shown.left.canary or work.shown.done is not None:
         return ""
     if work.canary is None:
-        return "One request goes first; the rest waits until its numbers are judged."
+        return "One request goes first; the rest waits until its numbers are checked."
     return phrase("The first request was good: the rest follows.")
 
 
 def _going(work: Work) -> str:
-    """Return what the run is doing just now, in a sentence."""
+    """Return a sentence on what the run is doing now."""
     if work.stage is Stage.REPORTING:
         return "The report is being written."
     if work.ending:
@@ -212,7 +209,7 @@ def _going(work: Work) -> str:
 
 
 def run_shown(run: PastRun, mine: str) -> dict[str, Any]:
-    """Return a run in a line of the history. `mine` is the run that this process is sending."""
+    """Return the values for a line of the history. `mine` is the id of the run that this process is sending."""
     statuses = run.numbers_by_status
     ended_well = run.state == Ending.DONE and not run.open_numbers and not run.proves_nothing
     return {
@@ -232,15 +229,10 @@ def run_shown(run: PastRun, mine: str) -> dict[str, Any]:
     }
 
 
-def local(moment_s: float) -> str:
-    """Return a moment (Unix seconds) as this machine's clock shows it."""
-    return f"{datetime.fromtimestamp(moment_s).astimezone():%Y-%m-%d %H:%M}"
-
-
 def result_shown(run: PastRun, done: Done | None) -> dict[str, Any]:
-    """Return what became of a run, from its summary if there is one, else from its ledger.
+    """Return the result of a run, from its summary or else from its ledger.
 
-    `done` is how it ended, where this process has sent it: that says why.
+    `done` is its result if this process sent it; it has the reason for an early end.
     """
     resumable = bool(run.resumable_numbers) and run.state != UNDER_WAY
     shown: dict[str, Any] = {
@@ -256,7 +248,7 @@ def result_shown(run: PastRun, done: Done | None) -> dict[str, Any]:
     }
     summary = _summary_of(run)
     if summary is not None:
-        with suppress(KeyError, TypeError, ValueError):  # of another version: then the ledger has to do
+        with suppress(KeyError, TypeError, ValueError):  # the summary of another version: use the ledger
             return shown | _summary_shown(run, summary)
     told = phrase("This run has no report: {state}.", state=ours(run.state))
     return shown | {"headline": told, "colour": WARN, "rows": _rows(run.numbers_by_status + run.unsent_rows)}
@@ -280,7 +272,7 @@ def _summary_shown(run: PastRun, summary: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _why(run: PastRun, done: Done | None) -> str:
-    """Return why a session that this process sent ended early; empty where it did not."""
+    """Return why a session that this process sent ended early, or an empty text."""
     if done is None or done.sent is None:
         return ""
     if done.sent.fault is not None:
@@ -314,7 +306,7 @@ def _proof(counts: Mapping[str, Any]) -> Proof:
 
 
 def _summary_of(run: PastRun) -> Mapping[str, Any] | None:
-    """Return the latest summary that is as the ledger says that it was written."""
+    """Return the latest summary whose digest is in the ledger."""
     if run.told is None:
         return None
     with opened_for_reading(run.folder / LEDGER) as store:

@@ -1,7 +1,7 @@
-"""One piece of work at a time: a plan, which waits for an answer, and the run that follows from it.
+"""One piece of work at a time: a plan that waits for an answer, then its run.
 
-It belongs to the process and not to a tab: whoever looks at the page sees how far it is. The order of a run is that of
-`run.job`; the page is its operator here.
+It belongs to the process, not to a tab: every tab shows the same progress. `run.job` has the steps of a run; `Work` is
+its operator.
 """
 
 import asyncio
@@ -47,16 +47,16 @@ from bulk_remove.settings import Address, Login, Settings
 T = TypeVar("T")
 Planning = Callable[["Work"], AbstractContextManager[Planned]]
 PATIENCE_S = 1800.0
-"""How long a plan waits for an answer. It holds its campaign meanwhile, and the campaign changes."""
+"""How long a plan waits for an answer. It locks its campaign, and its counts become outdated."""
 _LOOK_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """How a profile reaches its system, what it sets for a run, and where the runs of this machine are.
+    """The server, user, settings and state folder of a profile.
 
-    The campaign of its settings means nothing: `campaign` is the one that is offered first, empty for none. `logged`
-    keeps the log of a run in its folder while it is entered.
+    `campaign` is offered first, or is empty; the campaign in the settings is only a placeholder. Inside `logged` the
+    log of a run is written to its folder.
     """
 
     settings: Settings
@@ -83,7 +83,7 @@ class Stage(StrEnum):
 
 
 class Work(Operator):
-    """A plan that waits for an answer, then its run. All that the page shows of it are its attributes."""
+    """A plan that waits for an answer, then its run. The page shows its attributes."""
 
     def __init__(self, access: Access, planning: Planning) -> None:
         self.access = access
@@ -109,32 +109,32 @@ class Work(Operator):
 
     @property
     def sending(self) -> bool:
-        """Whether its run is under way."""
+        """Whether the run is under way."""
         return self.stage in {Stage.SENDING, Stage.REPORTING}
 
     @property
     def begun(self) -> bool:
-        """Whether it was confirmed, so that something may have been sent."""
+        """Whether it was confirmed, so something may have been sent."""
         return self._answer.done() and not self._answer.cancelled()
 
     @property
     def run_id(self) -> str:
-        """The run's id, empty while nothing was sent."""
+        """The run's id, or an empty text if nothing was sent."""
         return self.shown.left.run_id if self.shown and (self.begun or self.done) else ""
 
     def confirms(self, plan_id: str, typed: str) -> bool | None:
-        """Take the answer to a plan: True begins to send it, False is not its count; None: it is not asked any more."""
+        """Check the answer to a plan. True starts the run, False is a wrong count, None means that the plan is gone."""
         if self.stage is not Stage.ASKING or self._dropped.is_set() or plan_id != self.plan_id or self.shown is None:
             return None
         count = self.shown.left.to_send
         right = typed.strip() == str(count) or (count >= TYPED_COUNT_FROM and bool(read_answer(typed, count)))
         if right:
-            self.stage = Stage.SENDING  # from this moment on, whoever asks next
+            self.stage = Stage.SENDING  # now, so that a second answer is refused
             self._answer.set_result(None)
         return right
 
     def steer(self, key: Key) -> str:
-        """Do what a button says; returns the sentence that answers it."""
+        """Carry out a button's action and return the sentence to show."""
         if self._pool is None or self._pool.stopping:
             return "The run is ending."
         if key is Key.STOP:
@@ -149,7 +149,7 @@ class Work(Operator):
         return "This is the slowest; you can pause." if wanted == before and key is Key.SLOWER else answer
 
     def stop(self, ending: Ending) -> None:
-        """End it: a plan leaves nothing behind, a run finishes what is under way and can be resumed."""
+        """Drop a plan, or stop a run after the requests under way; such a run can be resumed."""
         if not self.sending:
             self._dropped.set()
             self._task.cancel()
@@ -159,7 +159,7 @@ class Work(Operator):
             self._stop(self._wish)
 
     async def ended(self) -> None:
-        """Wait until it has ended, whatever comes of it."""
+        """Wait until it has ended, even by an error."""
         await asyncio.wait([self._task])
 
     async def _go(self, planning: Planning) -> None:
@@ -178,11 +178,11 @@ class Work(Operator):
             self.stage = Stage.ENDED
 
     def note(self, sentence: str) -> None:
-        """Keep it for the page."""
+        """Keep a sentence for the page."""
         self.notes.append(sentence)
 
     def reading(self) -> AbstractContextManager[OnRows]:
-        """Count the rows; whoever drops the plan ends the reading at the next ones."""
+        """Count the rows. After `stop` the reading ends at the next block."""
         return nullcontext(self._read)
 
     def _read(self, rows: int) -> None:
@@ -195,9 +195,9 @@ class Work(Operator):
         self.shown = run
 
     async def approve(self, run: Planned) -> Consent:
-        """Wait until somebody types the count. Raises GuardStop, InputError."""
+        """Wait until the count is typed. Raises GuardStop, InputError."""
         if not run.left.to_send:
-            raise InputError("Nothing is left to ask for.", "Look at the report of that run.")
+            raise InputError("No number is left to send.", "Look at the report of that run.")
         self.stage = Stage.ASKING
         try:
             await asyncio.wait_for(asyncio.shield(self._answer), PATIENCE_S)
@@ -208,14 +208,14 @@ class Work(Operator):
         return Consent.PAGE
 
     async def do(self, work: Callable[[], T]) -> T:
-        """Do it in a thread: the page must answer meanwhile."""
+        """Run the work in a thread, so that the page still answers."""
         if self._pool is not None:
             self.stage = Stage.REPORTING
         return await in_thread(work)
 
     @contextmanager
     def stopping(self, stop: Callable[[Ending], None]) -> Iterator[None]:
-        """Let the page, and the end of the process, stop the run."""
+        """Let the page and the end of the process stop the run."""
         self._stop = stop
         if self._wish is not None:
             stop(self._wish)
@@ -229,7 +229,7 @@ class Work(Operator):
 
     @asynccontextmanager
     async def watching(self, ready: Prepared, snapshot: Callable[[], Snapshot]) -> AsyncGenerator[None, None]:
-        """Keep the latest snapshot; the page asks for it whenever somebody looks."""
+        """Keep the latest snapshot for the page."""
         scene = self.scene or Scene(ready.plan.numbers, ready.plan.rate, ready.settings.give_up_after_s, keys=False)
         self.scene = scene
 
@@ -248,19 +248,19 @@ class Work(Operator):
             self.snapshot = snapshot()
 
     def judge_canary(self, plan: Plan, mix: Mapping[Status, int], stop: GuardStop | None) -> Ending:
-        """Keep the canary's verdicts; only the limit decides."""
+        """Keep the canary's verdicts. Only the limit decides."""
         del plan
         self.canary = mix
         return Ending.DONE if stop is None else Ending.GUARD
 
 
 def unfinished(work: Work | None) -> bool:
-    """Tell whether a piece of work holds a campaign still."""
+    """Return whether a piece of work still locks a campaign."""
     return work is not None and work.stage is not Stage.ENDED
 
 
 def of_file(access: Access, settings: Settings, name: str, file: SetAside) -> Planning:
-    """Return what plans the numbers of a file, which is shown by its name."""
+    """Return the function that plans the numbers of a file; `name` is shown."""
 
     def planning(work: Work) -> AbstractContextManager[Planned]:
         job = replace(access.job(settings), show_numbers=True)
@@ -270,7 +270,7 @@ def of_file(access: Access, settings: Settings, name: str, file: SetAside) -> Pl
 
 
 def of_run(access: Access, run_id: str, how: str) -> Planning:
-    """Return what plans the rest of a run: "rerun" as a new one, "resume", or "whatever" its canary found."""
+    """Return the function that plans the rest of a run. `how` is rerun, resume, or whatever (ignores the canary)."""
 
     def again(rows: EarlierRows) -> Job:
         return access.job(rows.settings)

@@ -2,8 +2,7 @@
 
 `opening` finds the files that a name means and opens each by its kind. `source` reads a file once before anything is
 parsed, and copies packed and piped input. `table` finds the delimiter, the header and the phone column. `csv` reads
-text
-files, with `text` for their encoding. `workbook` starts another process, `workbook_child`, to read workbooks. That
+text files, with `text` for their encoding. `workbook` starts another process, `workbook_child`, to read workbooks. That
 process has a reader for each kind (`xlsx`, `xlsb`, `xls`, `ods`), and `cells` turns cells into text.
 
 A name of this package is loaded when it is first used: the other process needs few of them, and pandas takes half a

@@ -1,8 +1,8 @@
 """Reads an input once before it is parsed: for its hash, its size, and whether it is UTF-8 text.
 
 Packed inputs (.gz, .zst, .zip with one file) and pipes are first copied to a private temporary file without a name,
-then
-read like files. Small ones stay in memory, so a folder of a thousand workbooks does not need a thousand open files.
+then read like files. Small ones stay in memory, so a folder of a thousand workbooks does not need a thousand open
+files.
 """
 
 import codecs

@@ -71,7 +71,7 @@ class Table(Protocol):
         """The table and its phone column."""
 
     def blocks(self) -> Iterator[RowBlock]:
-        """Yield the rows that are not blank, anew each time. Raises InputError if the file changed."""
+        """Yield the rows that are not blank. Each call reads the file again. Raises InputError if the file changed."""
 
 
 @dataclass(frozen=True, slots=True)

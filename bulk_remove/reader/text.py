@@ -2,11 +2,9 @@
 
 UTF-8 is recognised by its form, UTF-16 by its mark or its zeros, and one-byte encodings by their letters. Nearly all
 bytes decode in nearly all of these, so the result must be words in the alphabet of one language. Polish comes first;
-for
-other languages there must be only one answer. charset-normalizer decides only about other scripts: among Latin scripts
-it
-mistakes French for Norwegian in cp1250. Phone numbers are ASCII in all of these encodings; names of columns and other
-cells are not.
+for other languages there must be only one answer. charset-normalizer decides only about other scripts: among Latin
+scripts it mistakes French for Norwegian in cp1250. Phone numbers are ASCII in all of these encodings; names of columns
+and other cells are not.
 """
 
 import codecs

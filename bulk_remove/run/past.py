@@ -362,7 +362,7 @@ def _note_on(file: str, run: PastRun) -> str:
         "{file} was run before: run {run} of {began} had the same content",
         file=file,
         run=run.run_id,
-        began=_begin_shown(run),
+        began=local(begun_s(run.folder)),
     )
     if not run.open_numbers:
         return phrase("{sentence}, and every number has its final answer.", sentence=told)
@@ -377,12 +377,13 @@ def _note_elsewhere(file: str, run: PastRun) -> str:
         file=file,
         campaigns=", ".join(run.campaigns),
         run=run.run_id,
-        began=_begin_shown(run),
+        began=local(begun_s(run.folder)),
     )
 
 
-def _begin_shown(run: PastRun) -> str:
-    return f"{datetime.fromtimestamp(begun_s(run.folder)).astimezone():%Y-%m-%d %H:%M}"
+def local(moment_s: float, *, seconds: bool = False) -> str:
+    """Return a moment (Unix seconds) in local time, to the minute or to the second."""
+    return datetime.fromtimestamp(moment_s).astimezone().strftime(f"%Y-%m-%d %H:%M{':%S' if seconds else ''}")
 
 
 LEFTOVER_S = 3600.0

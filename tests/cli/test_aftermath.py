@@ -246,3 +246,17 @@ def test_quiet_warns_of_metrics_that_could_not_be_written(server: Running, tmp_p
     assert done.returncode == 0
     assert "x.prom" in done.stderr
     assert "60 numbers" in done.stdout + done.stderr
+
+
+def test_a_quiet_night_says_only_what_went_wrong(server: Running, tmp_path: Path, numbers: Path) -> None:
+    inbox = tmp_path / "inbox"
+    inbox.mkdir()
+    numbers.rename(inbox / "a.csv")
+    where = ("--url", server.url, "--user", "demo", "-c", "00001", "--state-dir", tmp_path / "state")
+    night = ("inbox", inbox, *where, "--settle", "0s", "--yes", "--quiet", *PACE)
+    well = bulk_remove(*night)
+    assert (well.returncode, well.stdout, well.stderr) == (0, "", "")
+    (inbox / "b.csv").write_text("telefon\nnobody\n", encoding="utf-8")
+    badly = bulk_remove(*night)
+    assert badly.returncode == 4
+    assert "b.csv" in badly.stdout + badly.stderr

@@ -178,7 +178,7 @@ async def test_two_tabs_send_one_plan_once(tmp_path: Path) -> None:
             await somebody.see("!document.querySelector('#typed')")
             await other.click("button.danger")
             await other.see("!document.querySelector('#problem').hidden")
-            assert "answered already" in await other.text()
+            assert "already confirmed" in await other.text()
             assert site.work
             await site.work.ended()
     assert len(run_folders(tmp_path / "state")) == 1
