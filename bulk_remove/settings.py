@@ -466,6 +466,10 @@ class Settings:
         MAX_NOT_EXIST, share, "Stop if more than this share of the first request is not there.", _RESUME
     )
     """The largest share of the canary's numbers missing from the campaign, 0 to 1; above it the run stops."""
+    stop_when_missing: float | None = _guard(
+        None, share, "Stop at this share of missing numbers among the last 2,000.", _RESUME
+    )
+    """Stop the run when this share of the last 2,000 answered numbers, 0 to 1, is not in the campaign. None: never."""
 
     brackets: Brackets = _request(
         Brackets.ENCODED,
