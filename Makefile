@@ -81,6 +81,9 @@ KILLS ?= 100
 torture: $(READY) ## Kill the real command again and again, KILLS=100, and hold its report against the audit
 	@$(BIN)/python -m tests.torture.killing --kills $(KILLS)
 
+torture-shared: $(READY) ## Kill two hosts that share a run by PostgreSQL, KILLS=100, on both sides of the shipping
+	@$(BIN)/python -m tests.torture.killing_hosts --kills $(KILLS)
+
 walk: $(READY) ## Count the functions and files through which one number walks
 	@$(BIN)/python -m tests.walk
 

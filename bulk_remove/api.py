@@ -32,7 +32,7 @@ from bulk_remove.errors import UnavailableError, UsageError
 from bulk_remove.ledger import Outcomes
 from bulk_remove.reader import find_files, open_tables
 from bulk_remove.run.finish import Finished, Wanted
-from bulk_remove.run.folders import default_state_dir, lock_campaigns
+from bulk_remove.run.folders import default_state_dir, join, lock_campaigns
 from bulk_remove.run.job import (
     Approve,
     OnProgress,
@@ -81,10 +81,14 @@ class Server:
     """Its password, which is never shown."""
     state_dir: str | PathLike[str] | None = None
     """The folder where runs keep their ledgers. None: the platform's."""
+    state: str | None = field(default=None, repr=False)
+    """The address of the PostgreSQL database by which hosts share their runs and limits. None: they do not."""
 
     def __post_init__(self) -> None:
         for flag, value in (("--url", self.url), ("--user", self.user), ("--password", self.password)):
             checked(flag, value, text)
+        if self.state is not None:
+            checked("--state", self.state, text)
         _folder(self.state_dir)
         _ = self.address, self.login
 
@@ -100,8 +104,11 @@ class Server:
 
     @property
     def folder(self) -> Path:
-        """The folder where runs keep their ledgers."""
-        return _folder(self.state_dir)
+        """The folder where runs keep their ledgers. Raises UsageError, UnavailableError where hosts share them."""
+        folder = _folder(self.state_dir)
+        if self.state is not None:
+            join(folder, self.state)
+        return folder
 
     @property
     def destination(self) -> Destination:

@@ -11,6 +11,7 @@ import shlex
 import stat
 import subprocess
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,7 @@ from bulk_remove.cli.profiles import PASSWORD, Profile, profile_of
 from bulk_remove.core.forms import parse_also_try
 from bulk_remove.errors import UsageError
 from bulk_remove.language import phrase
-from bulk_remove.run.folders import default_state_dir
+from bulk_remove.run.folders import default_state_dir, join, leave
 from bulk_remove.settings import Address, Login, Settings
 
 
@@ -76,8 +77,20 @@ def address_from(options: dict[str, Any]) -> Address:
 
 
 def state_dir_from(options: dict[str, Any]) -> Path:
-    """Return the folder for the state of all runs."""
-    return options["state_dir"] or default_state_dir()
+    """Return the folder for the state of all runs, shared with other hosts where --state is given.
+
+    Raises UsageError, UnavailableError.
+    """
+    state_dir: Path = options["state_dir"] or default_state_dir()
+    if options.get("state"):
+        if _was_typed("state") and re.search("//[^/@]*:[^/@]*@|[?&]password=", options["state"]):
+            raise UsageError(
+                "The password of --state would be shown to everybody on this machine.",
+                "Put the address into BULK_REMOVE_STATE or a profile, or the password into PGPASSWORD.",
+            )
+        join(state_dir, options["state"])
+        click.get_current_context().call_on_close(partial(leave, state_dir))
+    return state_dir
 
 
 _COMMAND_TIMEOUT_S = 60.0

@@ -64,8 +64,11 @@ def _all(*options: Callable[[F], F]) -> Callable[[F], F]:
 # What becomes of a file that is not there, or not readable, is told by what reads it.
 _FILE = click.Path(readable=False)
 
-state_dir_option = _option(
-    "--state-dir", type=click.Path(path_type=Path, file_okay=False), help="Where runs keep their ledgers and logs."
+state_dir_option = _all(
+    _option(
+        "--state-dir", type=click.Path(path_type=Path, file_okay=False), help="Where runs keep their ledgers and logs."
+    ),
+    _option("--state", metavar="URL", help="Share runs and limits with other hosts by PostgreSQL."),
 )
 
 

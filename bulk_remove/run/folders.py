@@ -3,17 +3,18 @@
 All of it is readable by its owner alone.
 """
 
+from __future__ import annotations
+
 import json
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from enum import StrEnum
 from hashlib import sha256
 from pathlib import Path
 from shutil import rmtree
-from typing import Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from filelock import FileLock, Timeout
 from platformdirs import user_config_path, user_state_path
@@ -21,12 +22,22 @@ from platformdirs import user_config_path, user_state_path
 from bulk_remove.core.throttle import Learned, fresh
 from bulk_remove.disk import NotOwnError, check_own, make_new, private, written
 from bulk_remove.disk import make_private as make_folders
-from bulk_remove.errors import CampaignLockedError, RunLockedError, StorageError
+from bulk_remove.errors import CampaignLockedError, RunLockedError, StorageError, UsageError
 from bulk_remove.language import ours, phrase
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from bulk_remove.ledger import Store
+    from bulk_remove.ledger.shared import Shared, SharedAccount
+    from bulk_remove.sending.gate import AccountCeiling
 
 T = TypeVar("T")
 RUN_LOCK = "run.lock"
+LEDGER_FILE = "ledger.sqlite"
+_SHARED = "shared.json"
 _REPORTS = "reports.jsonl"
+_JOINED: dict[Path, Shared] = {}
 _LOOKED_AT_S = 1.0
 """So long a run's lock is waited for: `runs` holds it for a moment to see whether the run is under way."""
 
@@ -43,6 +54,29 @@ def default_config_file() -> Path:
 
 _PARTS_OF_A_SECOND = 0x10000
 """As fine as four hexadecimal digits tell."""
+
+
+def join(state_dir: Path, url: str) -> None:
+    """Share the runs of a state folder with other hosts by way of a database. Raises UsageError, UnavailableError."""
+    try:
+        from bulk_remove.ledger.shared import Shared  # noqa: PLC0415 - a run that is not shared does not pay for it
+    except ImportError:
+        raise UsageError(
+            "--state needs a library that is not installed.", "Install it: pip install 'bulk-remove[postgres]'"
+        ) from None
+    if state_dir not in _JOINED:
+        _JOINED[state_dir] = Shared(url)
+
+
+def leave(state_dir: Path) -> None:
+    """Share them no more."""
+    if (shared := _JOINED.pop(state_dir, None)) is not None:
+        shared.close()
+
+
+def shared_of(state_dir: Path) -> Shared | None:
+    """Return what the runs of a state folder share with other hosts; None where they do not."""
+    return _JOINED.get(state_dir)
 
 
 def new_run_folder(state_dir: Path, now_s: float) -> Path:
@@ -66,7 +100,8 @@ def new_run_folder(state_dir: Path, now_s: float) -> Path:
 def learned_of(state_dir: Path, host: str, now_s: float) -> Learned:
     """Return what earlier runs learned of a host, as far as it still counts. `now_s` in Unix seconds."""
     try:
-        known = json.loads(_host_file(state_dir, host).read_text(encoding="utf-8"))
+        shared = shared_of(state_dir)
+        known = json.loads(shared.learned(host) if shared else _host_file(state_dir, host).read_text(encoding="utf-8"))
         learned = Learned(
             _optional(int, known.get("max_request_line")),
             float(known.get("learned_at_s", 0)),
@@ -94,6 +129,8 @@ def keep_learned(state_dir: Path, host: str, learned: Learned) -> None:
         "numbers_per_request": learned.numbers,
         "pace_learned_at_s": learned.pace_at_s,
     }
+    if (shared := shared_of(state_dir)) is not None:
+        shared.keep_learned(host, json.dumps(known))
     try:
         with written(path) as aside:
             aside.file.write(json.dumps(known).encode())
@@ -182,6 +219,8 @@ def mark(folder: Path, as_what: Mark) -> None:
             os.fsync(file.fileno())
     except OSError as error:
         raise _storage_error(folder, error) from None
+    if shared := shared_of(folder.parents[1]):
+        shared.mark(folder.name, as_what.value)
 
 
 def is_marked(folder: Path, as_what: Mark) -> bool:
@@ -193,12 +232,40 @@ def is_marked(folder: Path, as_what: Mark) -> bool:
 def lock_run(folder: Path) -> Iterator[None]:
     """Hold a run's folder for this process while the context is entered; a process that dies lets it go.
 
-    It may be left in another thread than it was entered in. Raises RunLockedError when another process holds it,
-    StorageError when the lock cannot be made.
+    It may be left in another thread than it was entered in. The ledger of a run that hosts share is as they all know it
+    then. Raises RunLockedError when another process or host holds it, StorageError when the lock cannot be made,
+    UsageError for a run that is shared with others and now is not.
     """
+    shared, at = shared_of(folder.parents[1]), _shared_at(folder)
+    if shared is None:
+        if at is not None:
+            raise UsageError(
+                phrase("Run {name} is shared with other hosts.", name=folder.name),
+                "Give --state as it was given before.",
+            )
+        with _lock_here(folder):
+            yield
+        return
+
+    def taken(holder: str) -> RunLockedError:
+        return RunLockedError(
+            phrase("Run {name} is under way on {holder}.", name=folder.name, holder=holder),
+            "Wait for it to end, then try again.",
+        )
+
+    with _lock_here(folder), shared.lease([f"run:{folder.name}"], taken):
+        if (known := shared.runs().get(folder.name)) is not None:
+            _bring(shared, folder, known[0])
+        yield
+        if shipped := shared.lengths.pop(folder.name, 0):
+            _keep_at(shared, folder, shipped)
+
+
+@contextmanager
+def _lock_here(folder: Path, wait_s: float = _LOOKED_AT_S) -> Iterator[None]:
     lock = FileLock(folder / RUN_LOCK, mode=0o600, fallback_to_soft=False, thread_local=False)
     try:
-        lock.acquire(timeout=_LOOKED_AT_S)
+        lock.acquire(timeout=wait_s)
     except Timeout:
         raise RunLockedError(
             phrase("Run {name} is under way.", name=folder.name), "Wait for it to end, then try again."
@@ -212,30 +279,118 @@ def lock_run(folder: Path) -> Iterator[None]:
 
 
 def under_way(folder: Path) -> bool:
-    """Tell whether another process works on a run."""
+    """Tell whether another process or host works on a run."""
+    shared = shared_of(folder.parents[1])
     try:
-        with lock_run(folder):
-            return False
+        with _lock_here(folder):
+            return shared is not None and f"run:{folder.name}" in shared.busy
     except RunLockedError:
         return True
+
+
+class _At(NamedTuple):
+    """Which database shares a run, and how much of the log there is in its ledger here.
+
+    0: that is not known any more; -1: the log may not be there yet.
+    """
+
+    database: str
+    length: int
+
+
+def _shared_at(folder: Path) -> _At | None:
+    """Return it for a run that hosts share, None for another one."""
+    try:
+        return _At(**json.loads((folder / _SHARED).read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, TypeError):
+        return _At("", 0)
+
+
+def _keep_at(shared: Shared, folder: Path, length: int) -> None:
+    try:
+        with written(folder / _SHARED) as aside:
+            aside.file.write(json.dumps(_At(shared.database, length)._asdict()).encode())
+    except OSError as error:
+        raise _storage_error(folder, error) from None
+
+
+def _bring(shared: Shared, folder: Path, length: int) -> None:
+    """Make the ledger of a shared run here what its log says. Nobody else works on the folder meanwhile."""
+    here = _length_here(shared, folder)
+    if here != length:
+        _keep_at(shared, folder, 0)
+        _keep_at(shared, folder, shared.bring(folder.name, folder / LEDGER_FILE, here if here < length else 0))
+
+
+def _length_here(shared: Shared, folder: Path) -> int:
+    at = _shared_at(folder)
+    return at.length if at and at.database == shared.database and (folder / LEDGER_FILE).is_file() else 0
+
+
+def _bring_all(state_dir: Path, shared: Shared) -> None:
+    """Make the runs of this folder those that all hosts know; one that another host deleted goes here, too."""
+    runs = shared.runs()
+    for folder in [path for path in make_private(state_dir, "runs").iterdir() if path.name not in runs]:
+        at = _shared_at(folder)
+        if at and at.database == shared.database and at.length >= 0:
+            with suppress(RunLockedError), _lock_here(folder, 0):
+                _empty(folder)
+                rmtree(folder)
+    for run, (length, marks) in runs.items():
+        folder = make_private(state_dir, "runs", run)
+        for each in [each for each in Mark if each.value in marks]:
+            (folder / each.value).touch(0o600)
+        if _length_here(shared, folder) != length and f"run:{run}" not in shared.held:
+            with suppress(RunLockedError), _lock_here(folder, 0):  # one that is under way here is as it is
+                _bring(shared, folder, length)
+
+
+def share(folder: Path, store: Store, *, new: bool = False) -> None:
+    """Have what a ledger commits known to all hosts, where they share the state; of a `new` run also what it holds.
+
+    The run is held by `lock_run`. Raises CampaignLockedError, UnavailableError, StorageError.
+    """
+    shared = shared_of(folder.parents[1])
+    if shared is not None and store.ship is None and (new or _shared_at(folder) is not None):
+        length = max(0, _length_here(shared, folder))
+        _keep_at(shared, folder, 0 if length else -1)
+        shared.share(store, folder.name, length)
+        _keep_at(shared, folder, 0)
+
+
+def account_of(state_dir: Path, host: str, user: str, ceiling: float, run: str) -> AccountCeiling | SharedAccount:
+    """Return a run's part in the limit of all runs of an API user; enter it to use it. Raises StorageError."""
+    if (shared := shared_of(state_dir)) is not None:
+        return shared.account(host, user, ceiling, run)
+    from bulk_remove.sending.gate import AccountCeiling  # noqa: PLC0415 - what only shows help does not pay for it
+
+    return AccountCeiling(account_file(state_dir, host, user), ceiling, run)
 
 
 def delete_run(folder: Path) -> None:
     """Delete a run's folder with all that is in it. Raises RunLockedError when it is under way, StorageError."""
     try:
         with lock_run(folder):
-            # The lock last, and free: some systems delete no file that is open.
-            for path in [path for path in folder.iterdir() if path.name != RUN_LOCK]:
-                if path.is_dir() and not path.is_symlink():
-                    rmtree(path)
-                else:
-                    path.unlink()
+            if shared := shared_of(folder.parents[1]):
+                shared.delete(folder.name)
+            _empty(folder)
         rmtree(folder)
     except OSError as error:
         raise StorageError(
             phrase("The folder {folder} cannot be deleted whole: {problem}.", folder=folder, problem=error.strerror),
             "Check its permissions, then prune again; what is left of it may hold phone numbers.",
         ) from None
+
+
+def _empty(folder: Path) -> None:
+    """Delete all but the lock, which goes last, and free: some systems delete no file that is open."""
+    for path in [path for path in folder.iterdir() if path.name != RUN_LOCK]:
+        if path.is_dir() and not path.is_symlink():
+            rmtree(path)
+        else:
+            path.unlink()
 
 
 def account_file(state_dir: Path, host: str, user: str) -> Path:
@@ -251,9 +406,11 @@ def run_folders(state_dir: Path) -> list[Path]:
     What others may have put there is not looked at: it would be told as what this user's runs did.
     """
     runs = state_dir / "runs"
-    if not runs.is_dir():
-        return []
     try:
+        if shared := shared_of(state_dir):
+            _bring_all(state_dir, shared)
+        if not runs.is_dir():
+            return []
         for folder in (state_dir, runs):
             check_own(folder, folder.stat())
         return sorted(folder for folder in runs.iterdir() if folder.is_dir())
@@ -264,9 +421,19 @@ def run_folders(state_dir: Path) -> list[Path]:
 @contextmanager
 def lock_campaigns(state_dir: Path, host: str, campaigns: Iterable[str]) -> Iterator[None]:
     """Hold several campaigns, as `lock_campaign` does one; always in one order. Raises what it does."""
+    wanted = sorted(campaigns)
+
+    def taken(holder: str) -> CampaignLockedError:
+        return CampaignLockedError(
+            phrase("Another run holds campaign {campaigns} ({holder}).", campaigns=", ".join(wanted), holder=holder),
+            "Wait for it to end, then run again.",
+        )
+
     with ExitStack() as stack:
-        for campaign in sorted(campaigns):
+        for campaign in wanted:
             stack.enter_context(lock_campaign(state_dir, host, campaign))
+        if wanted and (shared := shared_of(state_dir)):
+            stack.enter_context(shared.lease([f"campaign:{host}/{campaign}" for campaign in wanted], taken))
         yield
 
 
@@ -274,7 +441,18 @@ def lock_campaigns(state_dir: Path, host: str, campaigns: Iterable[str]) -> Iter
 def lock_inbox(state_dir: Path, inbox: Path) -> Iterator[None]:
     """Hold a drop folder for this process while the context is entered, as `lock_campaign` does a campaign."""
     digest = sha256(os.fsencode(inbox)).hexdigest()[:16]
-    with _held(state_dir, f"inbox-{digest}", phrase("Another night on this machine works on {inbox}.", inbox=inbox)):
+
+    def taken(holder: str) -> CampaignLockedError:
+        return CampaignLockedError(
+            phrase("Another night works on {inbox} ({holder}).", inbox=inbox, holder=holder),
+            "Wait for it to end, then run again.",
+        )
+
+    with ExitStack() as stack:
+        here = phrase("Another night on this machine works on {inbox}.", inbox=inbox)
+        stack.enter_context(_held(state_dir, f"inbox-{digest}", here))
+        if shared := shared_of(state_dir):
+            stack.enter_context(shared.lease([f"inbox:{digest}"], taken))
         yield
 
 

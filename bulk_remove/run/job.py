@@ -39,12 +39,12 @@ from bulk_remove.core.verdicts import unasked_stop
 from bulk_remove.errors import ExitCode, GuardStop, StorageError
 from bulk_remove.language import counted, phrase
 from bulk_remove.ledger import Journal, Outcomes, Planning, Sending, completed_run
-from bulk_remove.run.folders import account_file, keep_learned, learned_of, make_private, run_folders
+from bulk_remove.run.folders import account_of, keep_learned, learned_of, make_private, run_folders, share, shared_of
 from bulk_remove.run.preflight import NONE_COUNTED, Findings, Glance, counted_after, inspect_campaigns
 from bulk_remove.run.prepare import LEDGER, Prepared
 from bulk_remove.sending import Outside, Pool, PoolSettings
 from bulk_remove.sending.client import Client, Connection, SystemClock
-from bulk_remove.sending.gate import AccountCeiling
+from bulk_remove.sending.gate import Account
 from bulk_remove.settings import Address, Login, Settings
 
 log = logging.getLogger("bulk_remove.run")
@@ -126,7 +126,11 @@ async def carry_out(
     """
     clock = SystemClock()
     Planning(prepared.store).approve(approved)
-    account = _account(prepared, approved.plan.host, login.user, settings)
+    if shared := shared_of(prepared.state_dir):
+        shared.patience_s = settings.give_up_after_s
+    share(prepared.folder, prepared.store, new=True)
+    ceiling = settings.ceilings().rate
+    account = account_of(prepared.state_dir, approved.plan.host, login.user, ceiling, prepared.folder.name)
     with Journal(prepared.store) as journal, account:
         began_s = clock.wall_s()
         known = learned_of(prepared.state_dir, approved.plan.host, began_s)
@@ -140,7 +144,7 @@ async def carry_out(
                 hooks.on_settled,
                 prepared.phases,
             )
-            with hooks.stopping(pool.stop):
+            with hooks.stopping(_stopping(pool, prepared.state_dir)):
                 ending, guard = await _canary(pool, journal, settings, hooks, approved.plan)
                 if ending is Ending.DONE:
                     async with hooks.watching(pool.snapshot):
@@ -157,6 +161,17 @@ async def carry_out(
     if ending is Ending.UNASKED:
         guard = unasked_stop(Outcomes(prepared.store).unasked_removals(), approved.plan.run_id)
     return Sent(ending, pool.fault, pool.snapshot(), guard)
+
+
+def _stopping(pool: Pool, state_dir: Path) -> Callable[[Ending], None]:
+    """Return what stops the sending, and the wait for a shared state that does not answer."""
+
+    def stop(ending: Ending) -> None:
+        pool.stop(ending)
+        if shared := shared_of(state_dir):
+            shared.hurry.set()
+
+    return stop
 
 
 def _begin(steps: Sending, approved: ApprovedPlan, settings: Settings, now_s: float) -> int:
@@ -187,12 +202,6 @@ async def _canary(
     if ending is Ending.DONE:
         await journal.write(lambda steps: steps.pass_canary())
     return ending, canary_declined(plan.run_id) if ending is Ending.GUARD else None
-
-
-def _account(prepared: Prepared, host: str, user: str, settings: Settings) -> AccountCeiling:
-    """Return this run's part in the ceiling of all runs of one user. Raises StorageError."""
-    path = account_file(prepared.state_dir, host, user)
-    return AccountCeiling(path, settings.ceilings().rate, prepared.folder.name)
 
 
 def _learned(known: Learned, pool: Pool, settings: Settings, now_s: float) -> Learned:
@@ -440,24 +449,23 @@ def look_at(campaigns: Sequence[str], settings: Settings, address: Address, logi
     than may leave in one second, and one for the names of all.
     """
     make_private(state_dir)
-    file = account_file(state_dir, address.host, login.user)
-    return asyncio.run(_looked_at(campaigns, settings, address, login, file))
+    return asyncio.run(_looked_at(campaigns, settings, address, login, state_dir))
 
 
 async def _looked_at(
-    campaigns: Sequence[str], settings: Settings, address: Address, login: Login, file: Path
+    campaigns: Sequence[str], settings: Settings, address: Address, login: Login, state_dir: Path
 ) -> Findings:
     ceiling = settings.ceilings().rate
     glance = Glance(settings.region, max(1, min(3, int(ceiling))))
     async with Client(connection(settings, address, login)) as client:
-        with AccountCeiling(file, ceiling, f"look-{os.getpid()}") as account:
+        with account_of(state_dir, address.host, login.user, ceiling, f"look-{os.getpid()}") as account:
             return await inspect_campaigns(_Paced(client, account), address.base_path, campaigns, time.time, glance)
 
 
 class _Paced:
     """A client whose calls keep to the ceiling of their account."""
 
-    def __init__(self, client: Client, account: AccountCeiling) -> None:
+    def __init__(self, client: Client, account: Account) -> None:
         self._client = client
         self._account = account
 
