@@ -258,10 +258,11 @@ class Shared:
         return not self.held or _now_us() < self._valid_until_us
 
     def runs(self) -> dict[str, tuple[int, list[str]]]:
-        """Return how long the log of each run is, and what it is marked as."""
+        """Return how long the log of each run is, 0 where another version wrote it, and what the run is marked as."""
         names = self._ask("SELECT name FROM bulk_remove.lease WHERE until >= clock_timestamp()")
         self.busy = frozenset(name for (name,) in names) - {*self.held}
-        rows = self._ask("SELECT id, (SELECT max(seq) FROM bulk_remove.log WHERE run = id), marks FROM bulk_remove.run")
+        length = "SELECT max(seq) FROM bulk_remove.log WHERE run = id AND format = %s"
+        rows = self._ask(f"SELECT id, coalesce(({length}), 0), marks FROM bulk_remove.run", (SCHEMA_VERSION,))  # noqa: S608
         return {run: (length, marks) for run, length, marks in rows if _RUN_ID.fullmatch(run)}  # it names a folder
 
     def share(self, store: Store, run: str, length: int) -> None:

@@ -6,6 +6,7 @@ All of it is readable by its owner alone.
 from __future__ import annotations
 
 import json
+import logging
 import os
 import re
 from contextlib import ExitStack, contextmanager, suppress
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from bulk_remove.ledger.shared import Shared, SharedAccount
     from bulk_remove.sending.gate import AccountCeiling
 
+log = logging.getLogger("bulk_remove.run")
 T = TypeVar("T")
 RUN_LOCK = "run.lock"
 LEDGER_FILE = "ledger.sqlite"
@@ -237,12 +239,11 @@ def lock_run(folder: Path) -> Iterator[None]:
     UsageError for a run that is shared with others and now is not.
     """
     shared, at = shared_of(folder.parents[1]), _shared_at(folder)
+    if at is not None and (shared is None or at.database not in {"", shared.database}):
+        raise UsageError(
+            phrase("Run {name} is shared with other hosts.", name=folder.name), "Give --state as it was given before."
+        )
     if shared is None:
-        if at is not None:
-            raise UsageError(
-                phrase("Run {name} is shared with other hosts.", name=folder.name),
-                "Give --state as it was given before.",
-            )
         with _lock_here(folder):
             yield
         return
@@ -335,16 +336,30 @@ def _bring_all(state_dir: Path, shared: Shared) -> None:
     for folder in [path for path in make_private(state_dir, "runs").iterdir() if path.name not in runs]:
         at = _shared_at(folder)
         if at and at.database == shared.database and at.length >= 0:
-            with suppress(RunLockedError), _lock_here(folder, 0):
-                _empty(folder)
-                rmtree(folder)
+            with suppress(RunLockedError):
+                _clear(folder)
     for run, (length, marks) in runs.items():
+        if not length:
+            continue  # written by another version
         folder = make_private(state_dir, "runs", run)
         for each in [each for each in Mark if each.value in marks]:
             (folder / each.value).touch(0o600)
         if _length_here(shared, folder) != length and f"run:{run}" not in shared.held:
-            with suppress(RunLockedError), _lock_here(folder, 0):  # one that is under way here is as it is
-                _bring(shared, folder, length)
+            try:
+                with _lock_here(folder, 0):
+                    _bring(shared, folder, length)
+            except RunLockedError:
+                continue  # it is under way here
+            except StorageError as error:
+                log.warning("%s", error.sentence)
+                if not (folder / LEDGER_FILE).is_file():  # it must not look like one that was never approved
+                    _clear(folder)
+
+
+def _clear(folder: Path) -> None:
+    with _lock_here(folder, 0):
+        _empty(folder)
+    rmtree(folder, ignore_errors=True)
 
 
 def share(folder: Path, store: Store, *, new: bool = False) -> None:

@@ -92,6 +92,30 @@ def test_a_run_is_deleted_for_good_on_all_hosts(tmp_path: Path, on: Command, ser
     assert [*(tmp_path / "one" / "runs").iterdir()] == [*(tmp_path / "other" / "runs").iterdir()] == []
 
 
+def test_what_another_version_wrote_is_passed_over_and_stays(
+    tmp_path: Path, on: Command, server: Postgres, url: str
+) -> None:
+    with simulator(tmp_path) as running:
+        assert on("one", *run_words(running, tmp_path, ALL)).returncode == 0
+    server.ask(url, "UPDATE bulk_remove.run SET format = format + 1")
+    for command in (("list",), ("prune", "--older-than", "0s", "--yes")):
+        assert on("other", "runs", *command).returncode == 0
+    assert [*(tmp_path / "other" / "runs").iterdir()] == []
+    assert server.ask(url, "SELECT count(*) FROM bulk_remove.run") == [(1,)]
+    assert only_run(tmp_path, "one").is_dir()
+
+
+def test_a_log_with_a_gap_is_told_and_nothing_else_suffers(
+    tmp_path: Path, on: Command, server: Postgres, url: str
+) -> None:
+    with simulator(tmp_path) as running:
+        assert on("one", *run_words(running, tmp_path, ALL)).returncode == 0
+    server.ask(url, "DELETE FROM bulk_remove.log WHERE seq = 2")
+    assert on("other", "runs", "prune", "--older-than", "0s", "--yes").returncode == 0
+    assert server.ask(url, "SELECT count(*) FROM bulk_remove.run") == [(1,)]
+    assert on("one", "runs", "verify").returncode == 0
+
+
 def test_a_run_that_one_host_abandons_is_taken_up_by_none(tmp_path: Path, on: Command) -> None:
     with simulator(tmp_path, "--fault", "unavailable=1") as running:
         words = run_words(running, tmp_path, ALL, "--give-up-after", "1s", "--tries", "1")
