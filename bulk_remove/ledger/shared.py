@@ -46,9 +46,9 @@ _ANSWER_S = 5.0
 """The database is asked anew, over another connection, when it has not answered for so long."""
 _PROBE_FIRST_S, _PROBE_MOST_S = 0.1, 5.0
 _PAGE = 64
-_GOOD_US = 30_000
+_GOOD_US = 25_000
 """A departure that was granted is used within this time, else given back."""
-_SLACK_S = 0.08
+_SLACK_S = 0.06
 """By so much a window is longer: a grant may be used late, and requests arrive less evenly than they left."""
 _ASK_AGAIN_US, _AWAY_US = 2_000, 50_000
 _RUN_ID = re.compile("[0-9]{8}-[0-9]{6}-[0-9a-f]{4}")
