@@ -156,6 +156,17 @@ def test_without_the_database_no_request_begins_and_the_run_can_be_resumed(hosts
     hosts.check("other")
 
 
+def test_a_stop_does_not_wait_for_a_database_that_is_away(hosts: Hosts, server: Postgres) -> None:
+    with started(*hosts.run("one"), env=hosts.env) as one:
+        hosts.wait_for_requests(20)
+        server.stop()
+        one.send_signal(signal.SIGTERM)
+        assert one.wait(timeout=60) == 7  # it would try for a quarter of an hour
+        server.start()
+    assert bulk_remove(*hosts.resume("other"), env=hosts.env).returncode == 0
+    hosts.check("other")
+
+
 def test_two_hosts_of_one_account_keep_to_one_limit_at_the_server(hosts: Hosts) -> None:
     # A machine that has much else to do delays what arrives, and what is measured: so not the first time must do.
     figures = [arrivals(hosts)]
