@@ -76,17 +76,6 @@ BEGIN
     RETURN renewed = (SELECT count(*) FROM jsonb_object_keys(held));
 END $$;
 
--- Adds one piece to a run's log while all leases are held, and renews them; false where it must not be added. To send
--- the same piece again, after its answer was lost, changes nothing.
-CREATE FUNCTION ship(held jsonb, of_run text, at_seq bigint, piece bytea) RETURNS boolean
-LANGUAGE plpgsql AS $$
-BEGIN
-    IF held = '{}' OR NOT bulk_remove.renew(held) THEN RETURN false; END IF;
-    INSERT INTO bulk_remove.log AS earlier VALUES (of_run, at_seq, piece)
-        ON CONFLICT (run, seq) DO UPDATE SET body = earlier.body WHERE earlier.body = excluded.body;
-    RETURN FOUND;
-END $$;
-
 -- Gives leases back.
 CREATE FUNCTION release(held jsonb) RETURNS void LANGUAGE sql AS $$
     DELETE FROM bulk_remove.lease USING jsonb_each_text(held) AS mine WHERE name = mine.key AND token = mine.value::bigint

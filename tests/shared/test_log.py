@@ -125,7 +125,7 @@ def test_no_number_is_in_the_log_of_the_database(tmp_path: Path, shared: Shared,
                 (0, "00001", NUMBER, "{}"),
             )
     said = server.log()
-    assert "bulk_remove.ship" in said
+    assert "INSERT INTO bulk_remove.log" in said
     assert NUMBER not in said
     assert NUMBER.encode().hex() not in said
 
