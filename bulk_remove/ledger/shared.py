@@ -402,10 +402,10 @@ class Shared:
         sql = "INSERT INTO bulk_remove.host VALUES (%s, %s) ON CONFLICT (name) DO UPDATE SET learned = %s"
         self._ask(sql, (host, learned, learned))
 
-    def account(self, host: str, user: str, ceiling: float, run: str) -> "SharedAccount":
-        """Return a run's part in the limit of its account; enter it to use it."""
+    def account(self, host: str, user: str, ceiling: float) -> "SharedAccount":
+        """Return this process's part in the limit of an account; enter it to use it."""
         key = sha256(f"{host}\n{user}".encode()).hexdigest()
-        return SharedAccount(self, _Link(self._address), key, ceiling, f"{run}, {self._holder}")
+        return SharedAccount(self, _Link(self._address), key, ceiling, self._holder)
 
 
 def _taken_over() -> CampaignLockedError:
@@ -437,16 +437,16 @@ def _unpack(piece: bytes) -> Iterator[Statement]:
 
 
 class SharedAccount:
-    """One run's part in the limit of its account over all hosts: departures that the database grants.
+    """One process's part in the limit of an account over all hosts: departures that the database grants.
 
     A thread asks for them, so that nobody else waits for the database; while it does not answer, nothing departs.
     """
 
-    def __init__(self, shared: Shared, link: _Link, key: str, ceiling: float, run: str) -> None:
+    def __init__(self, shared: Shared, link: _Link, key: str, ceiling: float, holder: str) -> None:
         self._shared = shared
         self._link = link
         self._most = max(1, int(ceiling * _GOOD_US / SECOND_US))
-        self._told = key.encode(), run.encode(), b"%r" % ceiling, b"%d" % self._most, b"%r" % _SLACK_S
+        self._told = key.encode(), holder.encode(), b"%r" % ceiling, b"%d" % self._most, b"%r" % _SLACK_S
         self._lock = Lock()
         self._grants: deque[tuple[bytes, int]] = deque()
         self._unused: list[bytes] = []

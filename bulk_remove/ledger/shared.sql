@@ -35,12 +35,12 @@ ALTER TABLE log ALTER body SET STORAGE EXTERNAL;
 
 CREATE TABLE host (name text PRIMARY KEY, learned text NOT NULL);  -- the pace that earlier runs learned, JSON
 
-CREATE TABLE present (                                  -- the runs of an account that asked lately
+CREATE TABLE present (                                  -- who sends for an account, and asked lately
     account  text NOT NULL,                             -- a digest of server and API user
-    run      text NOT NULL,
+    holder   text NOT NULL,                             -- host and process
     ceiling  double precision NOT NULL,                 -- requests a second
     asked_at timestamptz NOT NULL,
-    PRIMARY KEY (account, run)
+    PRIMARY KEY (account, holder)
 );
 CREATE TABLE departure (                                -- requests that left just now, or may leave
     id      bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -81,10 +81,10 @@ CREATE FUNCTION release(held jsonb) RETURNS void LANGUAGE sql AS $$
     DELETE FROM bulk_remove.lease USING jsonb_each_text(held) AS mine WHERE name = mine.key AND token = mine.value::bigint
 $$;
 
--- Grants departures that may leave now: up to `most` while no other run of the account asks, else one; or says how long
+-- Grants departures that may leave now: up to `most` while nobody else asks for the account, else one; or says how long
 -- to wait. The lowest ceiling counts for all. `unused` are grants given back. A window is longer by `slack_s`, for a
 -- grant may be used that late.
-CREATE FUNCTION depart(of_account text, by_run text, own_ceiling double precision, most integer,
+CREATE FUNCTION depart(of_account text, who text, own_ceiling double precision, most integer,
                        slack_s double precision, unused bigint[])
 RETURNS TABLE (granted bigint[], wait_s double precision) LANGUAGE plpgsql AS $$
 DECLARE
@@ -95,8 +95,8 @@ DECLARE
 BEGIN
     PERFORM pg_advisory_xact_lock(hashtextextended(of_account, 17));  -- one at a time; it ends with this statement
     now_at := clock_timestamp();
-    INSERT INTO bulk_remove.present VALUES (of_account, by_run, own_ceiling, now_at)
-        ON CONFLICT (account, run) DO UPDATE SET ceiling = excluded.ceiling, asked_at = excluded.asked_at
+    INSERT INTO bulk_remove.present VALUES (of_account, who, own_ceiling, now_at)
+        ON CONFLICT (account, holder) DO UPDATE SET ceiling = excluded.ceiling, asked_at = excluded.asked_at
         WHERE present.ceiling <> excluded.ceiling OR present.asked_at < now_at - interval '0.5 s';
     DELETE FROM bulk_remove.present WHERE account = of_account AND abs(extract(epoch FROM now_at - asked_at)) > 10;
     SELECT min(ceiling), CASE count(*) WHEN 1 THEN most ELSE 1 END INTO lowest, free

@@ -378,7 +378,7 @@ def share(folder: Path, store: Store, *, new: bool = False) -> None:
 def account_of(state_dir: Path, host: str, user: str, ceiling: float, run: str) -> AccountCeiling | SharedAccount:
     """Return a run's part in the limit of all runs of an API user; enter it to use it. Raises StorageError."""
     if (shared := shared_of(state_dir)) is not None:
-        return shared.account(host, user, ceiling, run)
+        return shared.account(host, user, ceiling)
     from bulk_remove.sending.gate import AccountCeiling  # noqa: PLC0415 - what only shows help does not pay for it
 
     return AccountCeiling(account_file(state_dir, host, user), ceiling, run)

@@ -53,7 +53,7 @@ def test_two_accounts_do_not_wait_for_each_other(server: Postgres, made: str) ->
 def test_a_grant_that_is_not_used_at_once_is_worth_nothing(made: str, monkeypatch: pytest.MonkeyPatch) -> None:
     now_us, later_us = shared_module._now_us, [0]
     monkeypatch.setattr(shared_module, "_now_us", lambda: now_us() + later_us[0])
-    with closing(Shared(made)) as shared, shared.account("host", "user", 1.0, "run") as account:
+    with closing(Shared(made)) as shared, shared.account("host", "user", 1.0) as account:
         assert account.depart(0) > 0
         wait_until(lambda: account._grants)
         later_us[0] += shared_module._GOOD_US + 1
