@@ -49,17 +49,18 @@ cover: $(READY) ## Fail where the tests of core do not take every branch of it
 rest: $(READY)
 	@$(BIN)/python -m pytest -q --ignore=tests/core
 
-pytest: $(READY) ## Run the tests alone; make pytest VENV=.venv-3.13 PYTHON=python3.13 runs them with another Python
-	@$(BIN)/python -m pytest -q
+TESTS ?=
+pytest: $(READY) ## Run the tests, or only TESTS=tests/reader; make pytest VENV=.venv-3.13 PYTHON=python3.13 runs them with another Python
+	@$(BIN)/python -m pytest -q $(TESTS)
 
-lowest: $(READY) ## Run the tests with the lowest versions that pyproject.toml allows, in .venv-lowest
+lowest: $(READY) ## Run the tests with the lowest versions that pyproject.toml allows, in .venv-lowest; TESTS=tests/reader runs some
 	@$(BIN)/python -m venv --clear .venv-lowest
 	@$(BIN)/uv pip compile pyproject.toml --all-extras --resolution lowest-direct --python .venv-lowest \
 		--no-header --no-annotate --no-emit-index-url --quiet --output-file .venv-lowest/lowest.txt
 	@$(BIN)/uv pip install --quiet --python .venv-lowest --require-hashes -r requirements.lock
 	@$(BIN)/uv pip install --quiet --python .venv-lowest -r .venv-lowest/lowest.txt
 	@$(BIN)/uv pip install --quiet --python .venv-lowest --no-deps --no-build-isolation --editable .
-	@.venv-lowest/bin/python -m pytest -q
+	@.venv-lowest/bin/python -m pytest -q $(TESTS)
 
 deep: $(READY) ## Look for more: a thousand made-up cases of each property, and others each time
 	@$(BIN)/python -m pytest -q -m hypothesis --hypothesis-profile=deep
@@ -96,9 +97,10 @@ translations: $(READY) ## Compile the translations (bulk_remove/locale/*/LC_MESS
 picture: $(READY) ## Draw docs/run.svg from a real run
 	@$(BIN)/python -m tests.docs.picture --write
 
-lock: $(READY) ## Resolve the newest allowed versions into requirements.lock
-	@$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \
-		--no-header --no-annotate --no-emit-index-url --upgrade --quiet --output-file requirements.lock
+LOCKED := --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --quiet
+lock: $(READY) ## Resolve the newest allowed versions into requirements.lock, and what an installation needs of it into runtime.lock
+	@$(BIN)/uv pip compile pyproject.toml --group dev $(LOCKED) --upgrade --output-file requirements.lock
+	@$(BIN)/uv pip compile pyproject.toml --extra notify --extra postgres $(LOCKED) --constraint requirements.lock --output-file runtime.lock
 
 clean: ## Remove what was made
 	@rm -rf .venv .venv-* demo dist build .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage

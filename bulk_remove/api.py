@@ -1,18 +1,28 @@
-"""The same job from Python: numbers in, outcomes streamed out; or whole files in, a report out.
+"""Removal from Python: `remove_numbers` yields outcomes, `remove_files` writes a report.
 
     async for outcome in remove_numbers(["601234555"], settings, server, approve=lambda plan: plan.numbers < 100):
         print(outcome.number, outcome.status)
 
-Nothing is sent unless `approve` returns True for the plan. No signal handler is installed: leaving the iteration, or
-cancelling the task, stops safely, and returns when that is done. While a run is planned nothing is left behind; while
-it is sent, requests under way finish first, and the report is written. What would block the event loop is done in
-threads.
+Nothing is sent unless `approve` returns True for the plan. To stop safely, leave the iteration or cancel the task; no
+signal handler is installed. A run stopped during planning leaves nothing behind. A run stopped while it sends finishes
+the requests under way and writes the report. Blocking work is done in threads.
 """
 
 import asyncio
+import inspect
 import logging
 import time
-from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Collection,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -21,68 +31,77 @@ from itertools import islice
 from os import PathLike
 from pathlib import Path
 from threading import Event
-from typing import Any
+from typing import Any, TypeVar
 
-from bulk_remove.core.lifecycle import SETTLED
-from bulk_remove.core.model import Outcome, ReportFormat, RowBlock, Source, unsent_status
-from bulk_remove.core.plan import ApprovedPlan, Consent, Plan, check_holds_numbers, check_within_limits, passed
-from bulk_remove.core.plan import approve as approve_plan
+from bulk_remove.core.lifecycle import SETTLED, explain, is_doubted, status_of
+from bulk_remove.core.model import NumberState, Outcome, ReportFormat, RowBlock, Source, unsent_status
+from bulk_remove.core.plan import Consent, Plan, check_answer
 from bulk_remove.core.summary import Ending
+from bulk_remove.core.timeline import Snapshot
 from bulk_remove.errors import UnavailableError, UsageError
 from bulk_remove.ledger import Outcomes
-from bulk_remove.reader import find_files, open_tables
+from bulk_remove.reader import find_files
 from bulk_remove.run.finish import Finished, Wanted
-from bulk_remove.run.folders import default_state_dir, join, lock_campaigns
+from bulk_remove.run.folders import default_state_dir, join
 from bulk_remove.run.job import (
-    Approve,
-    OnProgress,
-    Sent,
-    Ties,
-    carry_out,
-    check_asked,
-    check_callable,
-    entered,
-    known_of,
+    Job,
+    OnRows,
+    Operator,
+    Planned,
+    enter_in_thread,
+    in_thread,
     look_at,
-    outcome_of,
-    threaded,
+    plan_rerun,
+    plan_resume,
+    plan_run,
     to_the_end,
-    with_learned_limit,
 )
-from bulk_remove.run.past import EarlierRuns
-from bulk_remove.run.places import Job, check_places, finish_there, taken_meanwhile
+from bulk_remove.run.job import plan_files as _plan_files
+from bulk_remove.run.places import ReportPlace
 from bulk_remove.run.preflight import NOT_ASKED, Findings, error_of
-from bulk_remove.run.prepare import BLIND, InputTable, Look, Prepared, Sight, check_plan, prepared, reading_of
-from bulk_remove.run.rerun import earlier_rows, prepared_again
-from bulk_remove.run.resume import check_same_server, earlier_run, find_run, nothing_left, reopened
-from bulk_remove.settings import CHANGEABLE, Address, Destination, Login, Settings, checked, path, several_of, text
+from bulk_remove.run.prepare import BLIND, Look, Prepared, Sight, prepare
+from bulk_remove.run.resume import EarlierRun, check_same_server, find_run
+from bulk_remove.settings import (
+    SETTINGS,
+    Address,
+    Destination,
+    Later,
+    Login,
+    Settings,
+    checked,
+    path,
+    several_of,
+    text,
+)
 
 log = logging.getLogger("bulk_remove.api")
 
 Files = str | PathLike[str] | Sequence[str | PathLike[str]]
 """Files, folders, patterns such as "exports/*.csv", or "-" for standard input."""
-OnRows = Callable[[int], None]
-Planner = Callable[[OnRows], AbstractContextManager[Prepared]]
+OnProgress = Callable[[Snapshot], None]
+Approve = Callable[[Plan], bool | Awaitable[bool]]
+T = TypeVar("T")
 _BLOCK_ROWS = 5000
+_PROGRESS_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """Where the campaign is, and who we are there: `Server("https://acme.thulium.com", "api", password)`.
+    """The server and the API user: `Server("https://acme.thulium.com", "api", password)`.
 
     Raises UsageError, which names the field.
     """
 
     url: str
-    """The system's address, https://SYSTEM.thulium.com. Plain http is for this machine alone."""
+    """The system's address, https://SYSTEM.thulium.com. Plain http is allowed only for this machine."""
     user: str
     """The API user."""
     password: str = field(repr=False)
-    """Its password, which is never shown."""
+    """The API user's password. It is never shown."""
     state_dir: str | PathLike[str] | None = None
-    """The folder where runs keep their ledgers. None: the platform's."""
+    """The folder for the ledgers of runs. None: the platform's default."""
     state: str | None = field(default=None, repr=False)
-    """The address of the PostgreSQL database by which hosts share their runs and limits. None: they do not."""
+    """The address of the PostgreSQL database through which hosts share their runs and limits. None: no sharing."""
 
     def __post_init__(self) -> None:
         for flag, value in (("--url", self.url), ("--user", self.user), ("--password", self.password)):
@@ -94,17 +113,17 @@ class Server:
 
     @property
     def address(self) -> Address:
-        """The address, read."""
+        """The parsed address."""
         return Address.parse(self.url)
 
     @property
     def login(self) -> Login:
-        """Who we are."""
+        """The API user with its password."""
         return Login(self.user, self.password)
 
     @property
     def folder(self) -> Path:
-        """The folder where runs keep their ledgers. Raises UsageError, UnavailableError where hosts share them."""
+        """The folder for the ledgers of runs. Raises UsageError, and UnavailableError if the shared state is away."""
         folder = _folder(self.state_dir)
         if self.state is not None:
             join(folder, self.state)
@@ -112,7 +131,7 @@ class Server:
 
     @property
     def destination(self) -> Destination:
-        """What a ledger notes of it."""
+        """The part of this that a ledger stores."""
         return self.address.destination(self.user)
 
 
@@ -125,13 +144,24 @@ async def plan_files(
 ) -> Plan:
     """Read files and return what `remove_files` would do; nothing is sent, and nothing is kept.
 
-    Without a server `state_dir` is where the reading is done; it needs room. Raises InputError, UsageError,
-    StorageError; limits are held only by what sends.
+    Without a server, `state_dir` is the folder for temporary files. Limits are not checked.
+    Raises InputError, UsageError, StorageError.
     """
     folder = server.folder if server else _folder(state_dir)
     destination = server.destination if server else Destination()
     look = _glancing(settings, server) if server else BLIND.look
-    async with _planned(partial(_read, _names(files), settings, destination, folder, look)) as ready:
+    program = _Program(lambda _: False)
+    names = _names(files)
+
+    @contextmanager
+    def planning() -> Iterator[Prepared]:
+        with (
+            program.reading() as on_rows,
+            _plan_files(names, program.note, None, settings, destination, folder, Sight(look, on_rows)) as ready,
+        ):
+            yield ready
+
+    async with enter_in_thread(planning(), program.cancel) as ready:
         return ready.plan
 
 
@@ -143,46 +173,43 @@ async def remove_numbers(
     approve: Approve,
     on_progress: OnProgress | None = None,
 ) -> AsyncGenerator[Outcome, None]:
-    """Remove numbers; yields an outcome for each distinct one as soon as it is final and on disk.
+    """Remove numbers; yield an outcome for each distinct one as soon as it is final and on disk.
 
-    A text that is no phone number comes first, as INVALID, under its own text; so does a kept number, as KEPT. Numbers
-    without a final answer come last; if the server ended the run early, RefusedError or UnavailableError is raised
-    after them, and GuardStop if the canary did. `bulk-remove report RUN` writes a report of it.
-    Raises what else `bulk_remove.errors` lists; GuardStop when `approve` returns False, TypeError for another answer.
+    Invalid texts come first, as INVALID, and kept numbers, as KEPT. Numbers without a final answer come last. After
+    them it raises RefusedError or UnavailableError if the server ended the run early, and GuardStop if the canary did.
+    Raises GuardStop when `approve` returns False, TypeError when its answer is not a bool, and the errors in
+    `bulk_remove.errors`. To write a report later: `bulk-remove report RUN`.
     """
-    ties = Ties(on_progress)
-    check_callable(approve)
+    program = _Program(approve, on_progress)
     if settings.campaign_column is not None:
-        raise UsageError("Numbers alone have no column of campaigns.", "Give the settings a campaign.")
+        raise UsageError("A list of numbers has no campaign column.", "Give the settings a campaign.")
     if settings.where:
-        raise UsageError("Numbers alone have no columns to choose rows by.", "Give the settings no --where.")
-    settings, table = _learned(settings, server), _Numbers(numbers)
-    planning = partial(_planning, [table], settings, server)
-    async with _held(planning, server, settings.campaign) as ready:
-        check_plan(ready.plan, ready.settings)
-        approved = await _approved(ready, server, approve)
-        for row in Outcomes(ready.store).rows():
+        raise UsageError("A list of numbers has no columns to choose rows by.", "Give the settings no --where.")
+    planning = _Numbers(numbers).plan
+    async with enter_in_thread(plan_run(_job(settings, server), planning, program), program.cancel) as run:
+        approved = await run.ask(program)
+        for row in Outcomes(run.ready.store).rows():
             if row.state is None:
                 yield Outcome(row.cell, unsent_status(row.problem), 0, (), 0, 0, row.problem, 0.0)
-        sending = asyncio.create_task(_sent(ready, approved, server, ties))
-        sending.add_done_callback(ties.end)
+        sending = asyncio.create_task(approved.send(program))
+        sending.add_done_callback(program.end)
         try:
-            async for outcome in ties.outcomes():
+            async for outcome in program.outcomes():
                 yield outcome
         finally:
-            ties.stop()
-            sent = await to_the_end(sending, ties.stop)
-        for row in Outcomes(ready.store).rows():
+            program.stop()
+            sent = await to_the_end(sending, program.stop)
+        for row in Outcomes(run.ready.store).rows():
             if row.state is not None and row.state.phase not in SETTLED and not row.duplicate_of:
-                yield outcome_of(row.number, row.state)
-        ties.check()
+                yield _outcome_of(row.number, row.state)
+        program.check()
         if sent.fault:
             raise error_of(sent.fault, settings.campaign)
         if sent.guard:
             raise sent.guard
 
 
-async def remove_files(  # noqa: PLR0913 - six of them by name alone
+async def remove_files(  # noqa: PLR0913 - six of them by name only
     files: Files,
     settings: Settings,
     server: Server,
@@ -193,26 +220,22 @@ async def remove_files(  # noqa: PLR0913 - six of them by name alone
     also: Sequence[ReportFormat | str] = (),
     on_progress: OnProgress | None = None,
 ) -> Finished:
-    """Remove the numbers of files and write the report; what `bulk-remove run` does.
+    """Remove the numbers in files and write the report, as `bulk-remove run` does.
 
-    Without `output` the report goes to the run's own folder; `also` names what else is written beside it, "html" or
-    "xlsx". What is at these places and is not the report of an earlier run of the same campaign is replaced only with
-    `overwrite`. Whatever ended the sending early is in what is returned.
-    Raises what `bulk_remove.errors` lists; GuardStop when `approve` returns False, TypeError for another answer.
+    Without `output` the report goes to the run's own folder; `also` lists more formats to write beside it, "html" or
+    "xlsx". The report of an earlier run of the same campaign is replaced; any other file is replaced only with
+    `overwrite`. If the sending ended early, the result has the reason.
+    Raises GuardStop when `approve` returns False, TypeError when its answer is not a bool, and the errors in
+    `bulk_remove.errors`.
     """
-    ties = Ties(on_progress)
-    check_callable(approve)
+    program = _Program(approve, on_progress)
     names = _names(files)
-    job = Job(server.folder, server.address.host, settings, overwrite=overwrite)
     given = find_files(names)
-    read = [*given.files, *settings.keep, settings.ca_file]
-    report = _report(output, Wanted(also=checked("--also", also, several_of(ReportFormat))), read, job, given.found)
-    settings = _learned(settings, server)
-    planning = partial(_read, names, settings, report.told(server), server.folder, _looking(settings, server))
-    async with _held(planning, server, settings.campaign) as ready:
-        check_plan(ready.plan, ready.settings)
-        approved = await _approved(ready, server, approve)
-        return await _finished(ready, approved, server, ties, report)
+    report = _report(output, Wanted(also=checked("--also", also, several_of(ReportFormat))), overwrite, given.files)
+    job = _job(settings, server, replace(report, found=given.found))
+    planning = partial(_plan_files, names, program.note, None)
+    async with enter_in_thread(plan_run(job, planning, program), program.cancel) as run:
+        return await program.carried_out(run)
 
 
 async def resume(
@@ -220,33 +243,28 @@ async def resume(
     server: Server,
     *,
     approve: Approve,
-    changes: Mapping[str, Any] | None = None,
+    changes: Mapping[str, object] | None = None,
     output: str | PathLike[str] | None = None,
     overwrite: bool = False,
     on_progress: OnProgress | None = None,
 ) -> Finished:
-    """Finish a run that was stopped, by its id, and write its report whole; an empty id means the latest run.
+    """Finish a stopped run and write its whole report; an empty id means the latest run.
 
-    Only the ledger is needed. `approve` is shown the run's plan. `changes` are settings that may be others from now on,
-    such as {"rate": 2.0}. The report goes where the run put it, or to `output`. Raises as `remove_files` does.
+    It needs only the ledger, not the input. `approve` gets the run's plan. `changes` are new values of settings, such
+    as {"rate": 2.0}. Without `output` the report goes where the run put it. Raises the same errors as `remove_files`.
     """
-    ties = Ties(on_progress)
-    check_callable(approve)
-    told = _changes(changes, CHANGEABLE)
-    async with entered(earlier_run(find_run(server.folder, run_id), told)) as run:
+    program = _Program(approve, on_progress)
+    told = _changes(changes, [name for name, each in SETTINGS.items() if each.later is Later.RESUME])
+
+    def job_of(run: EarlierRun) -> Job:
         check_same_server(run, server.destination)
         to = run.destination
-        job = Job(server.folder, to.host, run.settings, run_id=run.folder.name, overwrite=overwrite)
-        read = [*run.settings.keep, run.settings.ca_file]
-        report = _report((to.output or None) if output is None else output, Wanted(to.csv_for, to.also), read, job)
-        with lock_campaigns(server.folder, to.host, run.campaigns):
-            if (ended := nothing_left(run)) is not None:
-                ready, _, ending = ended
-                return await threaded(report.finish, ready, ending)
-            ready = await threaded(reopened, run, time.time())
-            await check_asked(approve, ready.plan)
-            approved = approve_plan(ready.plan, run.consent)
-            return await _finished(ready, approved, server, ties, report)
+        place = (to.output or None) if output is None else output
+        return _job(run.settings, server, _report(place, Wanted(to.csv_for, to.also), overwrite))
+
+    folder = find_run(server.folder, run_id)
+    async with enter_in_thread(plan_resume(folder, told, job_of, program)) as run:
+        return await program.carried_out(run)
 
 
 async def rerun(
@@ -254,76 +272,167 @@ async def rerun(
     server: Server,
     *,
     approve: Approve,
-    changes: Mapping[str, Any] | None = None,
+    changes: Mapping[str, object] | None = None,
     output: str | PathLike[str] | None = None,
     overwrite: bool = False,
     on_progress: OnProgress | None = None,
 ) -> Finished:
-    """Ask again for what an earlier run left without a final answer; the new report is whole.
+    """Ask again for the numbers that an earlier run left without a final answer; the new report covers all rows.
 
-    The earlier run is named by its id, or by its report alone, on whatever machine. `changes` are settings by name: of
-    a run those that shall be others, of a report all that are not the default. Raises as `remove_files` does.
+    `earlier` is the id of a run, or the path of its report, which may come from another machine. `changes` are settings
+    by name. A run's other settings stay as they were; with a report the others are the defaults. Raises the same errors
+    as `remove_files`.
     """
-    ties = Ties(on_progress)
-    check_callable(approve)
+    program = _Program(approve, on_progress)
     name = _named("--earlier", earlier)
-    told = _changes(changes, [*Settings.__dataclass_fields__])
-    async with entered(earlier_rows(name, told, server.folder, server.destination)) as done:
-        settings = _learned(done.settings, server)
-        job = Job(server.folder, server.address.host, settings, overwrite=overwrite)
-        report = _report(output, Wanted(), [name, *settings.keep, settings.ca_file], job)
-        look = _looking(settings, server)
-        again = prepared_again(done, settings, report.told(server), server.folder, time.time(), look)
-        async with _held(lambda _: again, server, settings.campaign) as ready:
-            approved = await _approved(ready, server, approve)
-            return await _finished(ready, approved, server, ties, report)
+    told = _changes(changes, SETTINGS)
+    report = _report(output, Wanted(), overwrite, [name])
+    place = (server.folder, server.destination)
+    planning = plan_rerun(name, told, place, lambda rows: _job(rows.settings, server, report), program)
+    async with enter_in_thread(planning, program.cancel) as run:
+        return await program.carried_out(run)
 
 
-async def _approved(ready: Prepared, server: Server, ask: Approve) -> ApprovedPlan:
-    """Hold the plan against what is known, and have it approved. Raises what `remove_files` lists."""
-    plan, findings = ready.plan, ready.findings
-    check_holds_numbers(plan)
-    known, notes = await threaded(known_of, server.folder, plan.host, plan.campaign_ids, findings.records)
-    again = await threaded(_run_before, ready, server) if ready.phases is None else ()
-    for note in (*findings.notes, *notes, *passed(plan, known), *again):
-        log.info("%s", note)
-    check_within_limits(plan, known)
-    await check_asked(ask, plan)
-    return approve_plan(plan, Consent.CODE, known)
+def _job(settings: Settings, server: Server, report: ReportPlace | None = None) -> Job:
+    place = report or ReportPlace(None, Wanted())
+    return Job(settings, server.address, server.login, server.folder, place)
 
 
-def _run_before(ready: Prepared, server: Server) -> tuple[str, ...]:
-    earlier = EarlierRuns(server.folder, ready.plan.host, ready.settings)
-    return tuple(earlier.told_of(source.source for source in ready.plan.sources))
+class _Program(Operator):
+    """The calling program as the operator of a run: it gets outcomes and progress, and may stop the run."""
+
+    def __init__(self, approve: Approve, on_progress: OnProgress | None = None) -> None:
+        if not callable(approve):
+            raise TypeError(f"approve must be a function that is given the plan, not {type(approve).__name__}")
+        self._approve = approve
+        self._on_progress = on_progress
+        self._failure: BaseException | None = None
+        self._queue: asyncio.Queue[Outcome | None] = asyncio.Queue()
+        self._stop: Callable[[Ending], None] | None = None
+        self._wished = False
+        self._cancelled = Event()
+
+    def note(self, sentence: str) -> None:
+        log.info("%s", sentence)
+
+    def warn(self, sentence: str) -> None:
+        log.warning("%s", sentence)
+
+    @contextmanager
+    def reading(self) -> Iterator[OnRows]:
+        """Let a cancellation end the reading at the next block of rows."""
+
+        def on_rows(_rows: int) -> None:
+            if self._cancelled.is_set():
+                raise asyncio.CancelledError
+
+        yield on_rows
+
+    def cancel(self) -> None:
+        """End the reading; nothing is left behind."""
+        self._cancelled.set()
+
+    async def carried_out(self, run: Planned) -> Finished:
+        """Carry a run out. A cancellation stops the sending safely and is raised after the report is written."""
+        if run.ended:
+            return (await run.carry_out(self)).finished
+        approved = await run.ask(self)  # a cancellation ends this at once
+        done = await to_the_end(asyncio.create_task(approved.carry_out(self)), self.stop)
+        self.check()
+        return done.finished
+
+    async def approve(self, run: Planned) -> Consent:
+        """Ask the program to approve the plan. Raises GuardStop for False, TypeError for anything but a bool."""
+        answer: object = self._approve(run.ready.plan)
+        if inspect.isawaitable(answer):
+            answer = await answer
+        if inspect.iscoroutine(answer):
+            answer.close()  # avoids Python's warning that it was never awaited; the check below refuses it
+        check_answer(answer)
+        return Consent.CODE
+
+    async def do(self, work: Callable[[], T]) -> T:
+        return await in_thread(work)
+
+    def settled(self, numbers: Sequence[str], states: Sequence[NumberState]) -> None:
+        for number, state in zip(numbers, states, strict=True):
+            if state.phase in SETTLED:
+                self._queue.put_nowait(_outcome_of(number, state))
+
+    def end(self, _task: object) -> None:
+        """End the outcomes when the sending has ended."""
+        self._queue.put_nowait(None)
+
+    async def outcomes(self) -> AsyncIterator[Outcome]:
+        """Yield the outcomes of settled numbers as they come."""
+        while (outcome := await self._queue.get()) is not None:
+            yield outcome
+
+    def stop(self) -> None:
+        """Stop safely, now or as soon as the sending has begun."""
+        self._wished = True
+        if self._stop is not None:
+            self._stop(Ending.CODE)
+
+    @contextmanager
+    def stopping(self, stop: Callable[[Ending], None]) -> Iterator[None]:
+        self._stop = stop
+        if self._wished:
+            stop(Ending.CODE)
+        yield
+
+    @asynccontextmanager
+    async def watching(self, ready: Prepared, snapshot: Callable[[], Snapshot]) -> AsyncGenerator[None, None]:
+        del ready
+        task = asyncio.create_task(self._watch(snapshot))
+        try:
+            yield
+        finally:
+            task.cancel()
+            await asyncio.wait([task])
+            self._tell(snapshot)
+
+    async def _watch(self, snapshot: Callable[[], Snapshot]) -> None:
+        while True:
+            self._tell(snapshot)
+            await asyncio.sleep(_PROGRESS_S)
+
+    def _tell(self, snapshot: Callable[[], Snapshot]) -> None:
+        """Report the progress. If the caller's function fails, the run stops safely, and `check` raises the error."""
+        if self._on_progress is None or self._failure is not None:
+            return
+        try:
+            self._on_progress(snapshot())
+        except Exception as error:  # noqa: BLE001 - whatever the caller's own function raises
+            self._failure = error
+            self.stop()
+
+    def check(self) -> None:
+        """Raise the error of the caller's progress function, if there was one."""
+        if self._failure is not None:
+            raise self._failure
 
 
-async def _finished(ready: Prepared, approved: ApprovedPlan, server: Server, ties: Ties, report: "_Report") -> Finished:
-    """Send and report, to the end; whoever cancels it stops the sending, and has it cancelled after the report."""
-
-    async def reported() -> Finished:
-        sent = await _sent(ready, approved, server, ties)
-        return await threaded(report.finish, ready, sent.ending)
-
-    finished = await to_the_end(asyncio.create_task(reported()), ties.stop)
-    ties.check()
-    return finished
-
-
-async def _sent(ready: Prepared, approved: ApprovedPlan, server: Server, ties: Ties) -> Sent:
-    return await carry_out(ready, approved, ready.settings, server.address, server.login, ties.hooks)
-
-
-def _looking(settings: Settings, server: Server) -> Look:
-    """Return what looks at campaigns before anything is planned for them."""
-    return lambda campaigns: look_at(campaigns, settings, server.address, server.login, server.folder)
+def _outcome_of(number: str, state: NumberState) -> Outcome:
+    return Outcome(
+        number,
+        status_of(state.phase),
+        state.removed,
+        state.record_ids,
+        state.attempts,
+        state.busy_rounds,
+        explain(state),
+        state.answered_at_s,
+        is_doubted(state.phase),
+    )
 
 
 def _glancing(settings: Settings, server: Server) -> Look:
-    """Return what looks at campaigns for a plan alone, which can do without a server that does not answer."""
+    """Return a function that looks at campaigns for a plan; if the server does not answer, it finds nothing."""
 
     def look(campaigns: Sequence[str]) -> Findings:
         try:
-            return _looking(settings, server)(campaigns)
+            return look_at(campaigns, settings, server.address, server.login, server.folder)
         except UnavailableError as error:
             log.info("%s", error.sentence)
             return NOT_ASKED
@@ -331,82 +440,10 @@ def _glancing(settings: Settings, server: Server) -> Look:
     return look
 
 
-def _planning(
-    tables: Sequence[InputTable], settings: Settings, server: Server, on_rows: OnRows
-) -> AbstractContextManager[Prepared]:
-    sight = Sight(_looking(settings, server), on_rows)
-    return prepared(tables, settings, server.destination, server.folder, time.time(), sight)
-
-
-def _learned(settings: Settings, server: Server) -> Settings:
-    return with_learned_limit(settings, server.folder, server.address.host, time.time())
-
-
-@asynccontextmanager
-async def _planned(planning: Planner) -> AsyncGenerator[Prepared, None]:
-    """Plan; a cancellation ends that at the next rows, and leaves nothing behind."""
-    cancelled = Event()
-
-    def on_rows(_rows: int) -> None:
-        if cancelled.is_set():
-            raise asyncio.CancelledError
-
-    async with entered(planning(on_rows), cancelled.set) as ready:
-        yield ready
-
-
-@asynccontextmanager
-async def _held(planning: Planner, server: Server, campaign: str) -> AsyncGenerator[Prepared, None]:
-    """Plan while the campaign is held, where it is known, and hold all campaigns of the plan."""
-    folder, host = server.folder, server.address.host
-    first = {campaign} - {""}
-    with lock_campaigns(folder, host, first):
-        async with _planned(planning) as ready:
-            with lock_campaigns(folder, host, {*ready.plan.campaign_ids} - first):
-                yield ready
-
-
-@contextmanager
-def _read(
-    names: Sequence[str], settings: Settings, destination: Destination, folder: Path, look: Look, on_rows: OnRows
-) -> Iterator[Prepared]:
-    """Find and read files and plan them."""
-    tables, notes = open_tables(names, reading_of(settings, folder))
-    for note in notes:
-        log.info("%s", note)
-    with prepared(tables, settings, destination, folder, time.time(), Sight(look, on_rows)) as ready:
-        yield ready
-
-
-@dataclass(frozen=True, slots=True)
-class _Report:
-    """Where the report goes, None for the run's own folder, and what else is wanted."""
-
-    output: Path | None
-    wanted: Wanted
-    overwrite: bool
-
-    def finish(self, ready: Prepared, ending: Ending) -> Finished:
-        """Write it; what is logged is that it did not go to the place that was named."""
-        done = finish_there(ready, ready.settings, ending, self.output, self.wanted, overwrite=self.overwrite)
-        if self.output is not None and done.report != self.output:
-            log.warning("%s", taken_meanwhile(self.output, done.report))
-        return done
-
-    def told(self, server: Server) -> Destination:
-        """Return what the ledger notes for a later session."""
-        output = str(self.output.absolute()) if self.output else ""
-        return replace(server.destination, output=output, csv_for=self.wanted.csv_for, also=self.wanted.also)
-
-
 def _report(
-    output: str | PathLike[str] | None, wanted: Wanted, read: Sequence[str], job: Job, found: Collection[str] = ()
-) -> _Report:
-    """Try the places of the report before anything is done. Raises UsageError, StorageError."""
-    place = None if output is None else Path(_named("--output", output))
-    if place is not None:
-        check_places(place, wanted, read, job, found)
-    return _Report(place, wanted, job.overwrite)
+    output: str | PathLike[str] | None, wanted: Wanted, overwrite: bool, read: Iterable[str] = ()
+) -> ReportPlace:
+    return ReportPlace(None if output is None else Path(_named("--output", output)), wanted, overwrite, (*read,))
 
 
 def _names(files: Files) -> list[str]:
@@ -421,11 +458,11 @@ def _folder(state_dir: str | PathLike[str] | None) -> Path:
 
 
 def _named(flag: str, value: str | PathLike[str]) -> str:
-    """Return a path as text. Raises UsageError for an empty one: it would be the current folder."""
+    """Return a path as text. Raises UsageError for an empty one, which would mean the current folder."""
     return str(checked(flag, value, lambda given: text(path(given))))
 
 
-def _changes(changes: Mapping[str, Any] | None, allowed: Collection[str]) -> dict[str, Any]:
+def _changes(changes: Mapping[str, object] | None, allowed: Collection[str]) -> dict[str, Any]:
     other = next((name for name in changes or {} if name not in allowed), None)
     if other is not None:
         raise UsageError(f"{other} is not a setting that can be changed.", f"These can: {', '.join(allowed)}.")
@@ -433,7 +470,7 @@ def _changes(changes: Mapping[str, Any] | None, allowed: Collection[str]) -> dic
 
 
 class _Numbers:
-    """Texts as a table of one column."""
+    """A list of numbers as a table with one column."""
 
     def __init__(self, numbers: Iterable[str]) -> None:
         if isinstance(numbers, str):
@@ -442,7 +479,7 @@ class _Numbers:
         for kind in {*map(type, self._numbers)}:
             if not issubclass(kind, str):
                 raise UsageError(
-                    f"numbers holds {kind.__name__}, not text alone.", "A number has no plus and no zeros."
+                    f"numbers contains {kind.__name__}, not only text.", "Give text: int drops plus signs and zeros."
                 )
         digest = sha256("\n".join(self._numbers).encode(errors="surrogatepass")).hexdigest()
         self.source = Source("(numbers)", "", ("number",), 0, "given by the caller", "", "", digest, 0)
@@ -452,3 +489,8 @@ class _Numbers:
         while block := list(islice(rest, _BLOCK_ROWS)):
             rows, cells = zip(*block, strict=True)
             yield RowBlock(self.source, rows, cells, ())
+
+    def plan(
+        self, settings: Settings, destination: Destination, state_dir: Path, sight: Sight
+    ) -> AbstractContextManager[Prepared]:
+        return prepare([self], settings, destination, state_dir, time.time(), sight)

@@ -1,12 +1,11 @@
-"""Files and folders that are the operator's own: made for nobody else, written aside and renamed, opened once.
+"""Safe reading and writing in folders that other users may write to, such as a drop folder.
 
-Others may be able to write to the folder in which a file lies or is to lie: a drop folder, the folder of a report. So
-a new file has a name that nobody can guess, was not there before (O_EXCL) and is not a link (O_NOFOLLOW). What is read
-is opened once, and what counts is what was opened. A folder is held open while something is done in it, so that it is
-not done in another one that took its name meanwhile.
+A new file is written under a temporary name and then renamed. That name cannot be guessed, must not exist yet (O_EXCL)
+and must not be a link (O_NOFOLLOW). A file to be read is opened once, and all checks use the open file. A folder stays
+open while it is used: otherwise another folder could take its name in the meantime.
 
-Not checked on Windows, where Python knows neither owner nor mode: whether a folder is the operator's own. Folders
-cannot be held open there, and a link in the place of a file is noticed only once it has been opened.
+On Windows, Python reports neither owner nor mode, so ownership is not checked. Folders cannot be held open there, and a
+link is noticed only after it was opened.
 """
 
 import os
@@ -24,20 +23,20 @@ from typing import Self
 from bulk_remove.language import phrase
 
 _NO_LINK = getattr(os, "O_NOFOLLOW", 0)
-_WITHOUT_WAITING = getattr(os, "O_NONBLOCK", 0)  # a pipe waits for somebody who writes
+_WITHOUT_WAITING = getattr(os, "O_NONBLOCK", 0)  # opening a pipe would wait for a writer
 _BYTES = getattr(os, "O_BINARY", 0)
 _FOLDER = getattr(os, "O_DIRECTORY", 0)
-_AS_A_PLACE = getattr(os, "O_PATH", os.O_RDONLY)  # of a folder in which one may write, but not look around
+_AS_A_PLACE = getattr(os, "O_PATH", os.O_RDONLY)  # also for a folder that may be written to but not listed
 _HOLDS_FOLDERS = {os.open, os.stat, os.rename, os.unlink, os.mkdir} <= os.supports_dir_fd
 _FOR_OTHERS = stat.S_IRWXG | stat.S_IRWXO
 _FOR_OTHERS_TO_WRITE = stat.S_IWGRP | stat.S_IWOTH
 _OWNERS = 0o600
 PART = ".part"
-"""What the name of a file ends in that is not written whole yet."""
+"""The ending of a temporary name, for a file that is not complete yet."""
 
 
 class NotRegularError(OSError):
-    """What has a name is a pipe, a device or the like."""
+    """The path is a pipe, a device or the like."""
 
     def __init__(self) -> None:
         super().__init__(EINVAL, phrase("it is not a regular file"))
@@ -52,10 +51,10 @@ class NotOwnError(OSError):
 
 
 def check_own(path: Path, facts: os.stat_result, *, roots: bool = False) -> None:
-    """Raise NotOwnError unless a file or folder belongs to this user, and nobody else can write to it.
+    """Raise NotOwnError unless a file or folder belongs to this user and nobody else can write to it.
 
-    What is written to has no exception for root: whoever may write there, too, could lead what root writes to another
-    place, and what root leaves there would shut out its owner. Of what is only read `roots` is as good as one's own.
+    With `roots` it may belong to root instead; use that only for files that are read. Root gets no exception for
+    writing: another user could redirect what root writes, and root's new files would lock out the folder's owner.
     """
     if not hasattr(os, "geteuid"):
         return
@@ -71,7 +70,10 @@ def check_own(path: Path, facts: os.stat_result, *, roots: bool = False) -> None
 
 
 def make_private(root: Path, *below: str) -> Path:
-    """Make `root` and the folders below it for this user alone; those there must be the user's. Return the lowest."""
+    """Create `root` and the folders `below` it, private to this user; return the last one.
+
+    Raises NotOwnError when an existing one belongs to another user, and other OSErrors.
+    """
     root.parent.mkdir(parents=True, exist_ok=True)
     folder = root
     for place, name in enumerate(("", *below)):
@@ -90,7 +92,7 @@ def make_private(root: Path, *below: str) -> Path:
 
 
 def make_new(folder: Path) -> bool:
-    """Make a folder for this user alone whatever the umask; False when something has that name. Raises OSError."""
+    """Create a folder private to this user, whatever the umask; return False if the name is taken. Raises OSError."""
     try:
         folder.mkdir(mode=0o700)
     except FileExistsError:
@@ -100,21 +102,21 @@ def make_new(folder: Path) -> bool:
 
 
 def private(path: str, flags: int) -> int:
-    """Open a file as `open(..., opener=private)`: for its owner alone if it is made, and never through a link."""
+    """Open a file for `open(..., opener=private)`: a new file is private to its owner, and links are refused."""
     return os.open(path, flags | _NO_LINK, _OWNERS)
 
 
 def opened(path: Path | str, *, links: bool = False) -> BufferedReader:
-    """Open a regular file for reading, once, without waiting; through links only if `links` says so."""
+    """Open a regular file for reading without waiting; links are followed only with `links`."""
     return _opened(path, None, links=links)
 
 
 def opened_again(aside: "Aside") -> BufferedReader:
-    """Open a file that was written here. Raises OSError when another has taken its place."""
+    """Open a file that this process wrote. Raises OSError when another file has replaced it."""
     file = opened(aside.path)
     if aside.facts is None or not os.path.samestat(aside.facts, os.fstat(file.fileno())):
         file.close()
-        raise FileExistsError(EEXIST, phrase("another file has taken its place"))
+        raise FileExistsError(EEXIST, phrase("another file has replaced it"))
     return file
 
 
@@ -147,7 +149,7 @@ def _a_link() -> OSError:
 
 
 class Aside:
-    """A file that is being written aside; once it has its `path`, `sha256` (hex) and `facts` are known."""
+    """A file being written under a temporary name. Once it is renamed to `path`, `sha256` (hex) and `facts` are set."""
 
     def __init__(self, path: Path, file: BufferedRandom) -> None:
         self.path = path
@@ -157,9 +159,9 @@ class Aside:
 
 
 class Folder:
-    """A folder that is held open; a context manager. `inside` is the one in which it lies; then it must not be a link.
+    """A folder that stays open; a context manager. With `inside`, its parent folder, it must not be a link.
 
-    With `listed` the names in it can be asked for. Every method raises OSError.
+    `names` needs `listed`. Every method raises OSError.
     """
 
     def __init__(self, path: Path, inside: Self | None = None, *, listed: bool = False) -> None:
@@ -186,41 +188,41 @@ class Folder:
             self.descriptor = None
 
     def here(self, name: str) -> str:
-        """Return how a name in this folder is told to the system."""
+        """Return the path to pass to a system call for a name in this folder."""
         return name if self.descriptor is not None else str(self.path / name)
 
     def facts(self) -> os.stat_result:
-        """Return what is known of the folder itself."""
+        """Return the stat result of the folder itself."""
         return self.path.lstat() if self.descriptor is None else os.fstat(self.descriptor)
 
     def names(self) -> list[str]:
-        """Return the names in it, in order."""
-        return sorted(os.listdir(self.path if self.descriptor is None else self.descriptor))  # noqa: PTH208 - by it
+        """Return the sorted names in it."""
+        # A Path has no descriptor.
+        return sorted(os.listdir(self.path if self.descriptor is None else self.descriptor))  # noqa: PTH208 - see above
 
     def look(self, name: str) -> os.stat_result | None:
-        """Return what is known of what has a name, links not followed; None where nothing has it."""
+        """Return the stat result for a name, without following links; None when the name is free."""
         try:
             return os.stat(self.here(name), dir_fd=self.descriptor, follow_symlinks=False)
         except FileNotFoundError:
             return None
 
     def opened(self, name: str) -> BufferedReader:
-        """Open a regular file for reading, once, and not through a link."""
+        """Open a regular file for reading; links are refused."""
         return _opened(self.here(name), self.descriptor, links=False)
 
     def folder(self, name: str) -> "Folder":
-        """Return the folder of this name in it, which is made for this user alone where there is none."""
+        """Open the folder of this name in it; a missing one is created, private to this user."""
         with suppress(FileExistsError):
             os.mkdir(self.here(name), 0o700, dir_fd=self.descriptor)
         return Folder(self.path / name, self)
 
     @contextmanager
     def written(self, name: str, mode: int = _OWNERS, *, replacing: bool = True) -> Iterator[Aside]:
-        """Give a new file that takes a name once all of it is on disk; what had the name before is replaced.
+        """Give a new file, and rename it to `name` once all of it is on disk.
 
-        Nothing but a regular file, or a link itself, is ever replaced, and nothing at all unless `replacing`: then
-        FileExistsError is raised, also for what came while the file was written. With another `mode` others may look at
-        it.
+        An earlier regular file or link of that name is replaced. Without `replacing` FileExistsError is raised instead,
+        also when the name was taken while the file was being written.
         """
         self._check_replaceable(name)
         part, descriptor = self._part(name)
@@ -243,7 +245,7 @@ class Folder:
             self.remove(part)
 
     def check_place(self, name: str) -> None:
-        """Try whether a file can be written under a name in which no link stands."""
+        """Raise OSError when a file cannot be written under this name, or the name is a link."""
         self._check_replaceable(name)
         found = self.look(name)
         if found and stat.S_ISLNK(found.st_mode):
@@ -261,34 +263,34 @@ class Folder:
         os.replace(self.here(part), self.here(name), src_dir_fd=self.descriptor, dst_dir_fd=self.descriptor)
 
     def _name(self, part: str, name: str) -> None:
-        """Give a file a name that nothing has: to rename it would replace what has just come there."""
+        """Rename a file to a free name. A plain rename would replace a file that appeared meanwhile."""
         try:
             os.link(self.here(part), self.here(name), src_dir_fd=self.descriptor, dst_dir_fd=self.descriptor)
         except FileExistsError:
             raise
-        except OSError:  # no links on this disk: an empty file takes the name, and is replaced
+        except OSError:  # this disk has no links: reserve the name with an empty file, then replace that
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NO_LINK
             os.close(os.open(self.here(name), flags, _OWNERS, dir_fd=self.descriptor))
             self._rename(part, name)
 
     def _part(self, name: str) -> tuple[str, int]:
-        """Make a new file beside a name; return its own and its descriptor."""
+        """Create the temporary file for a name; return its name and its descriptor."""
         part = f".{name}.{token_hex(8)}{PART}"
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | _NO_LINK | _BYTES
         return part, os.open(self.here(part), flags, _OWNERS, dir_fd=self.descriptor)
 
     def move(self, name: str, to: "Folder", new_name: str) -> None:
-        """Move what has a name into another folder, where nothing has the new name."""
+        """Move a file into another folder, under a new name that must be free."""
         os.rename(self.here(name), to.here(new_name), src_dir_fd=self.descriptor, dst_dir_fd=to.descriptor)
 
     def remove(self, name: str) -> None:
-        """Remove a file, if it is there."""
+        """Remove a file if it exists."""
         with suppress(FileNotFoundError):
             os.unlink(self.here(name), dir_fd=self.descriptor)
 
 
 @contextmanager
 def written(path: Path, mode: int = _OWNERS, *, replacing: bool = True) -> Iterator[Aside]:
-    """Give a new file that takes the name `path`, as `Folder.written` does. Raises OSError."""
+    """Give a new file, and rename it to `path` once all of it is on disk; see `Folder.written`. Raises OSError."""
     with Folder(path.parent) as folder, folder.written(path.name, mode, replacing=replacing) as aside:
         yield aside

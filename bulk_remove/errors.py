@@ -1,4 +1,4 @@
-"""What can go wrong, as the user is told it.
+"""The errors that users see, with their exit codes.
 
     BulkRemoveError
     |-- UsageError            2    a flag, a variable or a setting
@@ -8,23 +8,24 @@
     |-- GuardStop             5    stopped by a guard: before anything was sent, after the canary, or later
     |-- RefusedError          6    credentials, permission, campaign, TLS, redirect
     |-- UnavailableError      7    the server stayed out of reach
-    |-- CampaignLockedError   8    another run holds the campaign
-    |-- RunLockedError        8    another process works on the run
+    |-- CampaignLockedError   8    another run is using the campaign
+    |-- RunLockedError        8    another process is using the run
     |-- StorageError         10    the disk or the ledger failed
     |   |-- AlteredLedgerError     the ledger is not as it was written
-    |   `-- AlteredReportError     a report is not
+    |   `-- AlteredReportError     a report is not as it was written
     `-- StoppedError 129/130/143   SIGHUP, Ctrl-C or SIGTERM, safely
-    InvariantError           1     a bug of ours: the one case that shows a traceback
+    InvariantError           1     a bug of ours: the only case that shows a traceback
 
-A class owns its exit code; an instance owns one sentence of what is wrong and one of what to do. Neither may
-hold a phone number that is not masked, a URL with numbers, or a secret.
+A class has an exit code. An instance has two sentences: what is wrong, and what to do. They never contain an unmasked
+phone number, a URL with numbers, or a secret.
 
-Sentences name settings by their flags, as an operator types them. Python sees `str(error)`, in which the same sentences
-name fields and arguments.
+The sentences name settings by their flags. `str(error)`, for Python users, names fields and arguments instead.
 """
 
 import re
 from enum import IntEnum
+
+from bulk_remove.language import Phrase, phrase
 
 
 class ExitCode(IntEnum):
@@ -49,24 +50,17 @@ class ExitCode(IntEnum):
 _FLAG = re.compile(r"--(no-)?([a-z][a-z-]*[a-z])(?: ('[^']*'|[0-9]+(?:[.,][0-9]+)*%?))?")
 _QUOTE = "'"
 _COMMAND = re.compile("(bulk-remove [^`]*)")
-_FIELDS = {
-    "header": "has_header",
-    "system": "url",
-    **{
-        flag: f"{flag.replace('-', '_')}_s"
-        for flag in ("busy-for", "busy-delay", "give-up-after", "connect-timeout", "timeout", "slow-reply")
-    },
-}
-"""The fields that have another name than their flag."""
+FIELDS = {"system": "url"}
+"""Field by flag (without dashes), where the two names differ; `bulk_remove.settings` adds its own."""
 
 
 def flag_of(field: str) -> str:
-    """Return the flag of a field."""
-    return "--" + next((flag for flag, name in _FIELDS.items() if name == field), field.replace("_", "-"))
+    """Return the flag of a field, such as `--max-share` for `max_share`."""
+    return "--" + next((flag for flag, name in FIELDS.items() if name == field), field.replace("_", "-"))
 
 
 def in_python(text: str) -> str:
-    """Return a text with fields in place of flags: `max_share=0.2` of `--max-share 20%`. Commands stay as they are."""
+    """Replace flags by fields: `--max-share 20%` becomes `max_share=0.2`. Commands are not changed."""
     parts = _COMMAND.split(text)
     parts[::2] = [_FLAG.sub(_as_field, part) for part in parts[::2]]
     return "".join(parts)
@@ -74,7 +68,7 @@ def in_python(text: str) -> str:
 
 def _as_field(flag: re.Match[str]) -> str:
     no, name, value = flag.groups()
-    field = _FIELDS.get(name, name.replace("-", "_"))
+    field = FIELDS.get(name, name.replace("-", "_"))
     if no or value is None:
         return f"{field}=False" if no else field
     if value.endswith("%"):
@@ -83,11 +77,13 @@ def _as_field(flag: re.Match[str]) -> str:
 
 
 class BulkRemoveError(Exception):
-    """An expected failure: `sentence` says what is wrong, `hint` what to do about it; `str` is both, for Python."""
+    """An expected failure. `sentence` says what is wrong, `hint` what to do; both may be templates for `values`."""
 
     exit_code: ExitCode
 
-    def __init__(self, sentence: str, hint: str) -> None:
+    def __init__(self, sentence: str, hint: str, /, **values: object) -> None:
+        if values:
+            sentence, hint = (each if isinstance(each, Phrase) else phrase(each, **values) for each in (sentence, hint))
         super().__init__(sentence, hint)
         self.sentence = sentence
         self.hint = hint
@@ -97,13 +93,13 @@ class BulkRemoveError(Exception):
 
 
 class UsageError(BulkRemoveError):
-    """A flag, an environment variable or a setting is missing or cannot be."""
+    """A flag, an environment variable or a setting is missing or wrong."""
 
     exit_code = ExitCode.USAGE
 
 
 class InputError(BulkRemoveError):
-    """The input cannot be used as it is; nothing was sent."""
+    """The input cannot be used; nothing was sent."""
 
     exit_code = ExitCode.INPUT
 
@@ -113,35 +109,35 @@ class OwnReportError(InputError):
 
 
 class KeepListError(InputError):
-    """A list of numbers that must stay cannot be used as it is; nothing was sent."""
+    """A --keep list cannot be used; nothing was sent."""
 
 
 class GuardStop(BulkRemoveError):  # noqa: N818 - a guard stopping a run is not an error
-    """A guard stopped the run before anything was sent, after the canary, or at a removal that nobody asked for."""
+    """A guard stopped the run: before it began, after the canary, or because the server removed another number."""
 
     exit_code = ExitCode.GUARD
 
 
 class RefusedError(BulkRemoveError):
-    """The server refuses this user, campaign or address; asking again would not help."""
+    """The server refuses this user, campaign or address; a retry would not help."""
 
     exit_code = ExitCode.REFUSED
 
 
 class UnavailableError(BulkRemoveError):
-    """The server stayed out of reach; what is open can be finished later."""
+    """The server stayed out of reach; the open numbers can be finished later."""
 
     exit_code = ExitCode.UNAVAILABLE
 
 
 class CampaignLockedError(BulkRemoveError):
-    """Another run on this machine holds the campaign."""
+    """Another run on this machine is using the campaign."""
 
     exit_code = ExitCode.LOCKED
 
 
 class RunLockedError(BulkRemoveError):
-    """Another process works on this run."""
+    """Another process is using this run."""
 
     exit_code = ExitCode.LOCKED
 
@@ -153,7 +149,7 @@ class StorageError(BulkRemoveError):
 
 
 class PlaceTakenError(StorageError):
-    """Something came to the place of a file while it was being written."""
+    """Another file appeared at a file's path while that file was being written."""
 
 
 class AlteredLedgerError(StorageError):
@@ -165,7 +161,7 @@ class AlteredReportError(StorageError):
 
 
 class StoppedError(BulkRemoveError):
-    """The operator stopped the run; the instance carries which signal's exit code."""
+    """The operator stopped the run; each instance has the exit code of the signal."""
 
     exit_code = ExitCode.INTERRUPTED
 
@@ -175,4 +171,4 @@ class StoppedError(BulkRemoveError):
 
 
 class InvariantError(Exception):
-    """A bug of ours: something happened that the code's own theory says cannot."""
+    """A bug of ours: the code reached a state that should be impossible."""

@@ -1,16 +1,17 @@
-"""Texts in the operator's language: English as they are written in the code, or what a catalogue says for them.
+"""Texts in the operator's language: English as written in the code, or its translation from a catalogue.
 
-What is made up of parts is a `Phrase`: English to whoever treats it as text (the log, the ledger, machines), and a
-template with values to `translated`, which says it in the language in use. Of the values only those that are phrases
-are translated, never data: a column may be named like a word of ours. Nor can data take hold of what it is shown on:
-whatever a phrase is given loses its control characters and its line ends (`one_line`).
+A text with values in it is a `Phrase`. As a string it is English, for the log, the ledger and machines; `translated`
+fills its template in the language in use. Values are translated only if they are phrases themselves: data, such as a
+column's name, may look like one of our words. Data cannot control the terminal: a phrase removes control characters
+and line ends from its values (`one_line`).
 
-Translations are gettext catalogues: `locale/LANGUAGE/LC_MESSAGES/bulk_remove.mo` in the package. People edit the `.po`
-beside each; `make translations` compiles it.
+Translations are gettext catalogues: `locale/LANGUAGE/LC_MESSAGES/bulk_remove.mo` in the package. Edit the `.po` beside
+it, then run `make translations`.
 """
 
 import gettext
 import os
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from numbers import Real
@@ -21,11 +22,7 @@ from unicodedata import category
 
 
 def one_line(text: str) -> str:
-    """Return a text without what could steer a terminal, end a line, or turn or hide what stands around it.
-
-    White space becomes a blank. A question mark takes the place of control characters, marks for the direction of
-    text, letters without width and what is no character at all.
-    """
+    """Replace characters that could control a terminal, end the line, or reverse or hide the text around them."""
     if text.isprintable():
         return text
     return "".join(letter if letter.isprintable() or category(letter) == "Zs" else _instead(letter) for letter in text)
@@ -36,10 +33,7 @@ def _instead(letter: str) -> str:
 
 
 class Phrase(str):
-    """A text in English that remembers its template and its values.
-
-    `plural` is the template for other quantities than one, of texts that have both.
-    """
+    """An English text that remembers its template and its values."""
 
     __slots__ = ("plural", "quantity", "template", "values")
     template: str
@@ -48,12 +42,12 @@ class Phrase(str):
     quantity: int
 
     def __format__(self, format_spec: str) -> str:
-        """Return the text; `bare` leaves out the full stop, for the middle of a sentence."""
+        """Return the text; the format `bare` drops the full stop, for the middle of a sentence."""
         return _in_the_middle(self) if format_spec == "bare" else super().__format__(format_spec)
 
     @classmethod
     def made(cls, template: str, values: Mapping[str, Any], plural: str | None = None, quantity: int = 1) -> Self:
-        """Return the phrase of a template in the syntax of `str.format`, and of the values that it names."""
+        """Return the phrase for a template in `str.format` syntax; `plural` is used unless `quantity` is 1."""
         values = {name: _shown(value) for name, value in values.items()}
         made = cls((template if plural is None or quantity == 1 else plural).format_map(values))
         made.template, made.values, made.plural, made.quantity = template, values, plural, quantity
@@ -61,28 +55,28 @@ class Phrase(str):
 
 
 def _shown(value: Any) -> Any:
-    """Return a value as it may be shown; figures keep their kind, for they are written in more than one way."""
+    """Return a value that is safe to show; numbers keep their type, since each language writes them differently."""
     return value if isinstance(value, Phrase | Real) else one_line(str(value))
 
 
 def phrase(template: str, /, **values: Any) -> Phrase:
-    """Return a text with values in it, as `str.format` puts them; those that are phrases are translated with it."""
+    """Return a text with values, in `str.format` syntax; values that are phrases are translated with it."""
     return Phrase.made(template, values)
 
 
 def counted(count: int, one: str, many: str, /, **values: Any) -> Phrase:
-    """Return a text that is another for one than for many; `{count:,}` in it is the count."""
+    """Return `one` or `many`, depending on the count; write the count as `{count:,}`."""
     return Phrase.made(one, {**values, "count": count}, many, count)
 
 
 def joined(separator: str, parts: Iterable[str]) -> Phrase:
-    """Return texts side by side, each in its own right."""
+    """Return the texts with a separator between them; each is translated separately."""
     named = {f"part_{place}": part for place, part in enumerate(parts)}
     return Phrase.made(separator.replace("{", "{{").replace("}", "}}").join(f"{{{name}}}" for name in named), named)
 
 
 def packed(text: str) -> Any:
-    """Return a text as plain values that JSON can carry to another process."""
+    """Return a text as plain values for JSON, to send it to another process; see `unpacked`."""
     if not isinstance(text, Phrase):
         return text
     values = {name: packed(value) if isinstance(value, str) else value for name, value in text.values.items()}
@@ -90,7 +84,7 @@ def packed(text: str) -> Any:
 
 
 def unpacked(plain: Any) -> str:
-    """Return the text that was `packed`."""
+    """Return the text from what `packed` returned."""
     if isinstance(plain, str):
         return plain
     template, values, plural, quantity = plain
@@ -100,11 +94,7 @@ def unpacked(plain: Any) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Language:
-    """A catalogue: what stands for a text, what stands for one with a count, and how figures are written.
-
-    `text` and `counted` return what they are given where the catalogue lacks it. `thousands` stands between groups of
-    three digits, `point` before decimals.
-    """
+    """A language: functions that translate a text and a counted text, and the separators in numbers."""
 
     code: str
     text: Callable[[str], str]
@@ -119,22 +109,22 @@ _in_use = ENGLISH
 
 
 def use(language: Language) -> None:
-    """Tell all texts from now on in this language."""
+    """Show all texts in this language from now on."""
     global _in_use  # noqa: PLW0603 - one operator, one language
     _in_use = language
 
 
 def language_in_use() -> Language:
-    """Return the language in which texts are told."""
+    """Return the language in use."""
     return _in_use
 
 
 def translated(text: str) -> str:
-    """Return a text in the language in use; a plain one is looked up whole."""
+    """Return a text in the language in use; a plain string is looked up as it is."""
     if _in_use is ENGLISH:
         return str(text)
     if not isinstance(text, Phrase):
-        return _in_use.text(text) if text else ""  # the empty text is a catalogue's own heading
+        return _in_use.text(text) if text else ""  # gettext returns the catalogue's header for ""
     if text.plural is not None:
         template = _in_use.counted(text.template, text.plural, text.quantity)
     else:
@@ -143,17 +133,17 @@ def translated(text: str) -> str:
 
 
 def ours(text: str) -> Phrase:
-    """Return a text of ours as a phrase that was a constant, or came back from a ledger: it is looked up whole."""
+    """Return one of our own constant texts, also one read from a ledger, as a phrase; braces in it are literal."""
     return text if isinstance(text, Phrase) else phrase(text.replace("{", "{{").replace("}", "}}"))
 
 
 def say(template: str, /, **values: Any) -> str:
-    """Return a text with values in it in the language in use."""
+    """Return a text with values, in the language in use."""
     return translated(phrase(template, **values))
 
 
 def say_counted(count: int, one: str, many: str, /, **values: Any) -> str:
-    """Return a text with a count in the language in use."""
+    """Return a text with a count, in the language in use."""
     return translated(counted(count, one, many, **values))
 
 
@@ -162,10 +152,10 @@ def _in_the_middle(text: str) -> str:
 
 
 class _Telling(Formatter):
-    """Formats values as the language in use writes them."""
+    """A formatter for the language in use: it translates phrases and writes numbers with the right separators."""
 
     def format_field(self, value: Any, format_spec: str) -> str:
-        """Translate a phrase; write figures with the language's separators."""
+        """Return a value as the language in use writes it."""
         if isinstance(value, Phrase):
             text = translated(value)
             return _in_the_middle(text) if format_spec == "bare" else format(text, format_spec)
@@ -179,13 +169,20 @@ DOMAIN = "bulk_remove"
 LOCALE_FOLDER = Path(__file__).parent / "locale"
 
 _FIGURES = {"pl": ("\u00a0", ",")}
-"""How figures are written: between groups of three digits, and before decimals (CLDR)."""
+"""The separators in numbers, from CLDR: of groups of three digits, and of decimals."""
 
 LANGUAGES = (ENGLISH.code, *_FIGURES)
 
 
+def language_of(environment: Mapping[str, str]) -> str:
+    """Return the language that LC_ALL, LC_MESSAGES or LANG ask for; English if it is not one of LANGUAGES."""
+    asked = next(filter(None, map(environment.get, ("LC_ALL", "LC_MESSAGES", "LANG"))), "")
+    code = re.split("[_.@]", asked)[0].lower()
+    return code if code in LANGUAGES else ENGLISH.code
+
+
 def load_language(code: str) -> Language:
-    """Return one of LANGUAGES."""
+    """Return the language with this code, one of LANGUAGES."""
     if code == ENGLISH.code:
         return ENGLISH
     catalogue = gettext.translation(DOMAIN, LOCALE_FOLDER, [code])
@@ -193,7 +190,7 @@ def load_language(code: str) -> Language:
 
 
 def set_for_libraries(code: str) -> None:
-    """Have libraries that translate by gettext, as click does, take what they say from our catalogue, too."""
+    """Make libraries that use gettext, such as click, take their texts from our catalogue."""
     gettext.bindtextdomain(DOMAIN, str(LOCALE_FOLDER))
     gettext.textdomain(DOMAIN)
-    os.environ["LANGUAGE"] = code  # where gettext looks first, and the only way to tell it
+    os.environ["LANGUAGE"] = code  # gettext looks here first; it has no function for this

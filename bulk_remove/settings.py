@@ -1,31 +1,32 @@
-"""The settings of a run, checked once and then frozen. A setting that cannot be is a UsageError that names it.
+"""The settings of a run, checked once and then frozen. A wrong setting raises a UsageError that names it.
 
-Each field stands beside the check for its kind of value. A check returns the value as it is kept: enums by their
-values, lists as tuples, paths as text. It raises Unfit. Python users read the field's name, others the flag's; see
-`bulk_remove.errors`.
+`Settings` is the only table of them. Each field has a type, a default and a `Setting`; its flag, its variable, its
+profile key and its help follow from these. A check returns the value to keep (enum members, lists as tuples, paths as
+text) or raises Unfit. Errors name the flag, or for Python users the field; see `bulk_remove.errors`.
 """
 
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
-from enum import StrEnum
+from enum import Enum, IntEnum, StrEnum, auto
+from functools import partial
 from ipaddress import ip_address
 from numbers import Integral, Real
 from pathlib import Path
-from typing import Annotated, Any, TypeVar, get_type_hints
+from typing import Any, TypeVar, cast, get_args, get_type_hints
 from urllib.parse import urlsplit
 
 from bulk_remove.core.chunker import MAX_NUMBERS_PER_REQUEST, MAX_REQUEST_LINE, RequestShape
 from bulk_remove.core.conditions import Condition, is_campaign
-from bulk_remove.core.forms import AlsoTry, Forms, Held, chosen_forms, holds_internal
+from bulk_remove.core.forms import AlsoTry, Forms, Held, chosen_forms, holds_internal, parse_also_try
 from bulk_remove.core.limits import MAX_INVALID, MAX_NOT_EXIST, Limits
 from bulk_remove.core.model import Brackets, CsvFor, NumberFormat, ReportFormat, harmless, mask
 from bulk_remove.core.numbers import NumberRules
 from bulk_remove.core.spelling import region_of
 from bulk_remove.core.throttle import Ceilings, Level, ceilings_of
 from bulk_remove.core.timeline import Window, read_window
-from bulk_remove.errors import UsageError, flag_of
+from bulk_remove.errors import FIELDS, UsageError
 from bulk_remove.language import phrase
 
 E = TypeVar("E", bound=StrEnum)
@@ -34,8 +35,8 @@ Check = Callable[[Any], Any]
 _LONGEST_SHOWN = 40
 
 
-class Unfit(Exception):  # noqa: N818 - half of an error: who raises the whole one knows the setting's name
-    """A value that cannot be: `why` completes "... is 7, ", `hint` says what can be."""
+class Unfit(Exception):  # noqa: N818 - half of an error: `checked` adds the setting's name
+    """A wrong value: `why` completes "... is 7, ", `hint` says which values are right."""
 
     def __init__(self, why: str, hint: str) -> None:
         super().__init__(why)
@@ -44,7 +45,7 @@ class Unfit(Exception):  # noqa: N818 - half of an error: who raises the whole o
 
 
 def checked(flag: str, value: Any, check: Check) -> Any:
-    """Return the value of the setting with this flag as it is kept. Raises UsageError."""
+    """Check a value and return it in the form to keep. Raises a UsageError that names the flag."""
     try:
         return check(value)
     except Unfit as unfit:
@@ -54,7 +55,7 @@ def checked(flag: str, value: Any, check: Check) -> Any:
 
 
 def _shown(value: Any) -> str:
-    """Return a value as Python writes it, shortened, and with long numbers masked: it may have gone astray."""
+    """Return a value for an error message, shortened and with long numbers masked: they may be phone numbers."""
     if not isinstance(value, str | int | float | type(None)):
         return f"{type(value).__module__}.{type(value).__qualname__}".removeprefix("builtins.")
     text = re.sub(r"[0-9]{7,}", lambda found: mask(found[0]), repr(value))
@@ -62,7 +63,7 @@ def _shown(value: Any) -> str:
 
 
 def number(least: float, most: float) -> Check:
-    """Check a number of any kind that has a place on the line; nan and infinity have none within it."""
+    """Return a check for a number from `least` to `most`; nan and infinity are refused."""
 
     def check(value: Any) -> float:
         if isinstance(value, bool) or not isinstance(value, Real):
@@ -76,7 +77,7 @@ def number(least: float, most: float) -> Check:
 
 
 def whole(least: int, most: int) -> Check:
-    """Check a whole number."""
+    """Return a check for a whole number from `least` to `most`."""
     within = number(least, most)
 
     def check(value: Any) -> int:
@@ -92,21 +93,21 @@ def _from_to(least: float, most: float) -> str:
 
 
 def share(value: Any) -> float:
-    """Check a share."""
+    """Check a share from 0 to 1."""
     if isinstance(value, bool) or not isinstance(value, Real) or not 0 <= float(value) <= 1:
         raise Unfit(phrase("which is not a share from 0 to 1"), "Give a share from 0 to 1, where 0.2 means 20%.")
     return float(value)
 
 
 def yes_or_no(value: Any) -> bool:
-    """Check a truth value; nothing else stands for one."""
+    """Check a bool; other values, such as 0 or "yes", are refused."""
     if not isinstance(value, bool):
         raise Unfit(phrase("which is neither True nor False"), "Give True or False.")
     return value
 
 
 def one_of(kinds: type[E]) -> Callable[[Any], E]:
-    """Check a member of an enumeration, which its value may stand for."""
+    """Return a check for a member of an enumeration, or the value of one."""
 
     def check(value: Any) -> E:
         try:
@@ -118,43 +119,43 @@ def one_of(kinds: type[E]) -> Callable[[Any], E]:
     return check
 
 
+def _listed(value: Any, example: str) -> Iterable[Any]:
+    if isinstance(value, str) or hasattr(value, "__fspath__") or not isinstance(value, Iterable):
+        raise Unfit(phrase("which is not a list"), phrase("Give a list, such as {example}.", example=[example]))
+    return value
+
+
 def several_of(kinds: type[E]) -> Callable[[Any], tuple[E, ...]]:
-    """Check a list of members of an enumeration; what repeats counts once."""
+    """Return a check for a list of members of an enumeration; duplicates are dropped."""
     member = one_of(kinds)
 
     def check(value: Any) -> tuple[E, ...]:
-        if isinstance(value, str) or not isinstance(value, Iterable):
-            example = next(iter(kinds)).value
-            raise Unfit(phrase("which is not a list"), phrase("Give a list, such as {example}.", example=[example]))
-        return tuple(dict.fromkeys(map(member, value)))
+        return tuple(dict.fromkeys(map(member, _listed(value, next(iter(kinds)).value))))
 
     return check
 
 
 def windows(value: Any) -> tuple[str, ...]:
-    """Check a list of texts such as `mon-fri 20:00-06:00`, which are kept as texts."""
-    hint = phrase("Give a list, such as {example}.", example=["20:00-06:00"])
-    if isinstance(value, str) or not isinstance(value, Iterable):
-        raise Unfit(phrase("which is not a list"), hint)
-    kept = tuple(map(text, value))
+    """Check a list of texts such as `mon-fri 20:00-06:00`; they are kept as text."""
+    example = "20:00-06:00"
+    kept = tuple(map(text, _listed(value, example)))
     other = next((each for each in kept if read_window(each) is None), None)
     if other is not None:
+        hint = phrase("Give a list, such as {example}.", example=[example])
         raise Unfit(phrase("in which {other} is not a window", other=_shown(other)), hint)
     return kept
 
 
 def conditions(value: Any) -> tuple[str, ...]:
-    """Check a list of conditions on rows, each as COLUMN=VALUE. Raises UsageError, too."""
-    if isinstance(value, str) or not isinstance(value, Iterable):
-        raise Unfit(phrase("which is not a list"), phrase("Give a list, such as {example}.", example=["zgoda=NIE"]))
-    texts = tuple(dict.fromkeys(map(text, value)))
+    """Check a list of conditions on rows, each COLUMN=VALUE. Raises UsageError as well as Unfit."""
+    texts = tuple(dict.fromkeys(map(text, _listed(value, "zgoda=NIE"))))
     read: dict[str, Condition] = {}
     for condition in map(Condition.parse, texts):
         other = read.setdefault(condition.column.casefold(), condition)
         if not other.holds(condition.value):
             raise UsageError(
                 phrase(
-                    "--where asks for '{one}' and for '{other}', but all must hold at once, which no row can meet.",
+                    "--where asks for '{one}' and for '{other}', but no row can meet both.",
                     one=harmless(f"{other.column}={other.value}"),
                     other=harmless(f"{condition.column}={condition.value}"),
                 ),
@@ -164,7 +165,7 @@ def conditions(value: Any) -> tuple[str, ...]:
 
 
 def text(value: Any) -> str:
-    """Check a text that says something."""
+    """Check a text that is not empty."""
     if not isinstance(value, str):
         raise Unfit(phrase("which is not text"), "Give text, in quotes.")
     if not value:
@@ -173,30 +174,32 @@ def text(value: Any) -> str:
 
 
 def path(value: Any) -> str:
-    """Check a path, as text or as a Path; an empty text stands for none."""
-    found = value.__fspath__() if hasattr(value, "__fspath__") else value
-    return "" if found == "" else text(found)
+    """Check a path, given as text or as a Path; an empty text means none."""
+    return text_or_none(value.__fspath__() if hasattr(value, "__fspath__") else value)
+
+
+def text_or_none(value: Any) -> str:
+    """Check a text; an empty one means none."""
+    return "" if value == "" else text(value)
 
 
 def paths(value: Any) -> tuple[str, ...]:
-    """Check a list of paths; what repeats counts once."""
-    if isinstance(value, str) or hasattr(value, "__fspath__") or not isinstance(value, Iterable):
-        raise Unfit(phrase("which is not a list"), phrase("Give a list, such as {example}.", example=["keep.csv"]))
-    kept = tuple(dict.fromkeys(map(path, value)))
+    """Check a list of paths; duplicates are dropped."""
+    kept = tuple(dict.fromkeys(map(path, _listed(value, "keep.csv"))))
     if "" in kept:
         raise Unfit(phrase("in which a path is empty"), "Name it, or leave it out.")
     return kept
 
 
 def place(value: Any) -> str:
-    """Check what names a column or a sheet: its name, or its place counted from 1."""
+    """Check a column or a sheet: its name, or its place counted from 1."""
     if isinstance(value, bool) or not isinstance(value, Integral):
         return text(value)
     return str(whole(1, 100_000)(value))
 
 
 def identifier(value: Any) -> str:
-    """Check a campaign's identifier; an empty text stands for none."""
+    """Check a campaign's identifier; an empty text means none."""
     if not isinstance(value, str) or (value and not is_campaign(value)):
         raise Unfit(
             phrase("not five letters or digits"), "Give the identifier with its leading zeros, for example 00001."
@@ -204,22 +207,13 @@ def identifier(value: Any) -> str:
     return str(value)
 
 
-def optional(check: Check) -> Check:
-    """Let None pass, which leaves the decision to the tool."""
-    return lambda value: None if value is None else check(value)
-
-
 _SYSTEM = re.compile(r"[0-9A-Za-z]([0-9A-Za-z-]*[0-9A-Za-z])?")
 _DEFAULT_PORT = {"https": 443, "http": 80}
-MAX_RATE = 1000.0
-MAX_CONCURRENCY = 100
-LATER = "later"
-"""Marks a setting that a run which is taken up again may be given anew."""
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where the server is: scheme, host and port in `origin`; `base_path` is usually empty."""
+    """The server's address: `origin` has scheme, host and port; `base_path` is usually empty."""
 
     origin: str
     base_path: str
@@ -232,7 +226,7 @@ class Address:
 
     @classmethod
     def parse(cls, url: str) -> "Address":
-        """Read `https://SYSTEM.thulium.com`. Plain http is refused but for this machine. Raises UsageError."""
+        """Read `https://SYSTEM.thulium.com`. Plain http is allowed only for this machine. Raises UsageError."""
         hint = "Give it as https://SYSTEM.thulium.com, or name the system with --system."
         try:
             parts = urlsplit(url)
@@ -242,26 +236,29 @@ class Address:
         if parts.scheme not in {"http", "https"} or not parts.hostname:
             raise UsageError("--url is not an http(s) URL.", hint)
         if parts.username or parts.password or parts.query or parts.fragment:
-            raise UsageError("--url may hold no user, no password and no query.", hint)
+            raise UsageError("--url must not contain a user, a password or a query.", hint)
         if parts.scheme == "http" and not _is_loopback(parts.hostname):
-            raise UsageError("--url is plain http: the password would travel in the open.", "Use https://.")
+            raise UsageError("--url is plain http: the password would be sent unencrypted.", "Use https://.")
         shown = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
         origin = f"{parts.scheme}://{shown}:{port}" if port else f"{parts.scheme}://{shown}"
-        # One spelling for one server: the campaign's lock goes by it.
+        # Each server needs exactly one spelling, because the campaign's lock is named after it.
         host = "127.0.0.1" if shown == "localhost" else shown.rstrip(".")
         if port and port != _DEFAULT_PORT[parts.scheme]:
             host = f"{host}:{port}"
         return cls(origin, parts.path.rstrip("/"), host)
 
     def destination(self, user: str, output: str = "") -> "Destination":
-        """Return what a later session needs to know of this address, with the user and the place of the report."""
+        """Return this address, the user and the report's path, for a later session."""
         return Destination(self.origin + self.base_path, self.host, self.base_path, user, output)
 
     @classmethod
     def of_system(cls, system: str) -> "Address":
         """Return the address of a Thulium system by its name. Raises UsageError."""
         if not _SYSTEM.fullmatch(system):
-            raise UsageError("--system is not a system's name.", "Give only SYSTEM of https://SYSTEM.thulium.com.")
+            raise UsageError(
+                "--system is not a system's name.",
+                "Give only NAME of https://NAME.thulium.com. For another address use --url.",
+            )
         return cls.parse(f"https://{system.lower()}.thulium.com")
 
 
@@ -276,10 +273,10 @@ def _is_loopback(host: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """Where a run sends to, as whom, and where its report goes: what a later session needs besides the settings.
+    """The server, the user and the report of a run: what a later session needs besides the settings.
 
-    `url` is the server's address with its path, `host` what of it is shown; all empty for a plan without a server.
-    `csv_for` says whom report.csv is for, `also` what else is written beside it.
+    `url` is the server's address with its path, `host` the part that is shown; both are empty for a plan without a
+    server. `csv_for` is the format of report.csv; `also` lists the other reports to write.
     """
 
     url: str = ""
@@ -292,7 +289,7 @@ class Destination:
 
     @classmethod
     def read_back(cls, public: Mapping[str, Any]) -> "Destination":
-        """Return the destination that a ledger holds as JSON."""
+        """Return the destination from a ledger's JSON."""
         return cls(
             **{
                 **public,
@@ -313,117 +310,247 @@ class Login:
         if not self.user:
             raise UsageError("No API user is given.", "Set --user or BULK_REMOVE_USER.")
         if ":" in self.user:
-            raise UsageError("--user holds a colon, which HTTP Basic does not allow.", "Check the API user's name.")
+            raise UsageError("--user contains a colon, which HTTP Basic does not allow.", "Check the API user's name.")
         if not self.password:
             raise UsageError(
                 "No password is given.",
-                "Set BULK_REMOVE_PASSWORD, BULK_REMOVE_PASSWORD_FILE or BULK_REMOVE_PASSWORD_COMMAND; "
-                "or store it with: bulk-remove login",
+                "Name a private file with --password-file, set BULK_REMOVE_PASSWORD, or store it: bulk-remove login",
             )
+
+
+class Part(Enum):
+    """The topic of a setting; a command accepts the settings of whole parts."""
+
+    INPUT = auto()
+    GUARD = auto()
+    REQUEST = auto()
+    RETRY = auto()
+    CONNECTION = auto()
+
+
+class Later(IntEnum):
+    """The commands that may change a setting of an earlier run: none, only rerun, or rerun and resume."""
+
+    NEVER = 0
+    RERUN = 1
+    RESUME = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """How a field of `Settings` is checked, and its option on the command line.
+
+    `again` is the help for commands that change an earlier run, if it differs. `read` converts the option's text, if
+    the field does not accept text. `_table` fills in `field`, `flag`, `kinds` (types) and `default`.
+    """
+
+    part: Part
+    check: Check
+    help: str
+    later: Later = Later.NEVER
+    again: str = ""
+    read: Callable[[str], Any] | None = None
+    short: str = ""
+    metavar: str = ""
+    field: str = ""
+    flag: str = ""
+    kinds: frozenset[Any] = frozenset()
+    default: Any = None
+
+    @property
+    def option(self) -> str:
+        """The name of the option's value: the field's name without `_s`."""
+        return self.field.removesuffix("_s")
+
+
+def _declared(part: Part, default: object, *what: Any, **more: Any) -> Any:
+    return field(default=default, metadata={"setting": Setting(part, *what, **more)})
+
+
+_input, _guard, _request, _retry, _connection = (partial(_declared, part) for part in Part)
+_RERUN, _RESUME = Later.RERUN, Later.RESUME
+
+
+def _delimiter(value: str) -> str:
+    return {"tab": "\t", "\\t": "\t"}.get(value, value)
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
     """How a run reads, plans and sends. Each field is checked; the defaults are those of the command line.
 
-    Enums may be given by their values, paths as `Path`. Raises UsageError, which names the field.
+    Each field's help describes it. None means that the tool decides, or that there is no limit. Shares are from 0 to 1;
+    fields that end with `_s` are seconds. Enums may be given by their values, paths as `Path`. Raises UsageError,
+    which names the field.
     """
 
-    campaign: Annotated[str, identifier] = ""
+    campaign: str = _input(
+        "",
+        identifier,
+        "The campaign's five characters, for example 00001.",
+        _RERUN,
+        "The campaign; default: the report's.",
+        short="-c",
+    )
     """The campaign of all rows: five letters or digits, leading zeros and all."""
-    campaign_column: Annotated[str | None, optional(place)] = None
-    """Or the column that holds the campaign of each row: its name, or its place counted from 1."""
-    column: Annotated[str | None, optional(place)] = None
-    """The phone column: its name, or its place counted from 1. None: it is found out, or the file refused."""
-    trust_column: Annotated[bool, yes_or_no] = False
-    """Whether the phone column is taken even if it looks like something else."""
-    sheet: Annotated[str | None, optional(place)] = None
-    """The sheet of a workbook: its name, or its place counted from 1. None: it is found out."""
-    encoding: Annotated[str | None, optional(text)] = None
-    """The encoding of a CSV file, as Python names it. None: it is found out."""
-    delimiter: Annotated[str | None, optional(text)] = None
-    """The separator of a CSV file, one ASCII character. None: it is found out."""
-    has_header: Annotated[bool | None, optional(yes_or_no)] = None
-    """Whether the first row names the columns. None: it is found out."""
-    where: Annotated[tuple[str, ...], conditions] = ()
-    """Conditions as "COLUMN=VALUE": only rows that meet all of them are taken. A column is a name, or its place."""
-    split_cells: Annotated[bool, yes_or_no] = False
-    """Whether each number of a cell that holds several whole ones is taken."""
-    max_invalid: Annotated[float, share] = MAX_INVALID
-    """The share of the rows, 0 to 1, that may hold no number; more stop the run before it sends anything."""
-    max_numbers: Annotated[int | None, optional(whole(1, 1_000_000_000))] = None
-    """How many numbers may be sent to one campaign; more stop the run. None: any."""
-    max_share: Annotated[float | None, optional(share)] = None
-    """What share of a campaign's records, 0 to 1, they may be; 1 lets everything through. None: half, if counted."""
-    max_times_usual: Annotated[float | None, optional(number(0.1, 1_000_000))] = None
-    """How many times what the campaign's runs usually send they may be. None: any."""
-    canary: Annotated[bool, yes_or_no] = False
-    """Whether one request goes alone first; the others follow once its verdicts are judged."""
-    canary_max_not_exist: Annotated[float, share, LATER] = MAX_NOT_EXIST
-    """What share of the canary's numbers, 0 to 1, may not be in the campaign; more stop the run."""
-    also_try: Annotated[tuple[AlsoTry, ...], several_of(AlsoTry)] = ()
-    """The forms in which a number that is not there is asked for again, in this order."""
-    additional_numbers: Annotated[bool, yes_or_no] = False
-    """Whether the server looks among the additional numbers of records, too: that removes more."""
-    keep: Annotated[tuple[str, ...], paths] = ()
-    """Files with numbers that must never be removed: any of them in the input stops the run."""
-    keep_skips: Annotated[bool, yes_or_no] = False
-    """Whether such numbers are left out instead, each as KEPT in the report, and all others are sent."""
-    keep_columns: Annotated[bool, yes_or_no] = False
-    """Whether the input's own columns come first in the report."""
-    number_format: Annotated[NumberFormat, one_of(NumberFormat)] = NumberFormat.AUTO
-    """The form in which the campaign holds its numbers. AUTO: its own records show that."""
-    region: Annotated[str, text] = "PL"
-    """The country of numbers without a country code, by its two letters."""
-    internal_numbers: Annotated[bool | None, optional(yes_or_no)] = None
-    """Whether numbers of three to six digits are taken. None: it is found out."""
-    brackets: Annotated[Brackets, one_of(Brackets)] = Brackets.ENCODED
-    """How the [] of phone_number[] is written."""
-    trailing_slash: Annotated[bool, yes_or_no] = False
-    """Whether the path of a request ends with a slash."""
-    max_request_line: Annotated[int, whole(1, 1_000_000)] = MAX_REQUEST_LINE
-    """The longest request line, in bytes."""
-    max_numbers_per_request: Annotated[int, whole(1, 100_000)] = MAX_NUMBERS_PER_REQUEST
-    """The most numbers in one request."""
-    pace: Annotated[Level, one_of(Level), LATER] = Level.STEADY
-    """How much of the server to use: it names ceilings, which `rate` and `concurrency` overrule.
+    campaign_column: str | None = _input(None, place, "Take each row's campaign from this column: its name or place.")
+    column: str | None = _input(None, place, "The phone column: its name, or its place from 1.")
+    trust_column: bool = _input(False, yes_or_no, "Take the phone column even if it looks like something else.")
+    sheet: str | None = _input(None, place, "Read this sheet of a workbook: its name, or its place from 1.")
+    encoding: str | None = _input(None, text, "Encoding of a CSV file, such as cp1250; detected by default.")
+    delimiter: str | None = _input(
+        None, text, "Separator of a CSV file, a character or 'tab'; detected by default.", read=_delimiter
+    )
+    """The separator of a CSV file, one ASCII character. None: it is detected."""
+    has_header: bool | None = _input(
+        None, yes_or_no, "Say whether the first row has the names of the columns.", flag="--header"
+    )
+    internal_numbers: bool | None = _input(
+        None, yes_or_no, "Send numbers of 3 to 6 digits; default: only if most are like that."
+    )
+    where: tuple[str, ...] = _input(
+        (), conditions, "Remove only rows with this value; may be repeated.", metavar="COLUMN=VALUE"
+    )
+    """Conditions as "COLUMN=VALUE": remove only rows that meet all of them. COLUMN is a name, or a place from 1."""
+    split_cells: bool = _input(False, yes_or_no, "Send each number of a cell that contains several.")
+    max_invalid: float = _input(MAX_INVALID, share, "Stop if more than this share of the filled rows is invalid.")
+    """The largest share of filled rows without a valid number, 0 to 1; above it the run stops before it sends."""
+    also_try: tuple[AlsoTry, ...] = _input(
+        (),
+        several_of(AlsoTry),
+        "Ask again in other forms: plus,international,zeros,national.",
+        _RERUN,
+        read=parse_also_try,
+        metavar="FORMS",
+    )
+    """If a number is not found, ask again in these forms, in this order."""
+    keep: tuple[str, ...] = _input((), paths, "Never remove numbers in this file; may be repeated.", _RERUN)
+    keep_skips: bool = _input(False, yes_or_no, "Leave kept numbers out instead of stopping.", _RERUN)
+    """Whether to leave these numbers out, as KEPT in the report, and send all others. False: the run stops."""
+    keep_columns: bool = _input(False, yes_or_no, "Put the input's own columns first in the report.")
+    number_format: NumberFormat = _input(
+        NumberFormat.AUTO,
+        one_of(NumberFormat),
+        "Write numbers in this form; auto: as the campaign's records show.",
+        _RERUN,
+        "Form of the numbers; default: the earlier run's; auto: look again.",
+    )
+    region: str = _input(
+        "PL",
+        text,
+        "Country of numbers without a country code.",
+        _RERUN,
+        "Country of numbers without a code; default: the earlier run's.",
+    )
+
+    max_numbers: int | None = _guard(
+        None, whole(1, 1_000_000_000), "Stop if more numbers than this are for one campaign.", _RERUN
+    )
+    max_share: float | None = _guard(
+        None, share, "Stop above this share of the campaign's records (50% if counted).", _RERUN
+    )
+    """The largest share of a campaign's records to remove, 0 to 1. None: half, if the records can be counted."""
+    max_times_usual: float | None = _guard(
+        None,
+        number(0.1, 1_000_000),
+        "Stop above this multiple of the campaign's usual run.",
+        _RERUN,
+    )
+    additional_numbers: bool = _guard(
+        False, yes_or_no, "Also remove a record if a number is among its additional ones.", _RERUN
+    )
+    """Whether the server also searches the additional numbers of records; this removes more records."""
+    canary: bool = _guard(False, yes_or_no, "Send one request first, check it, then the rest.", _RERUN)
+    """Whether to send one request first and check its verdicts before the rest."""
+    canary_max_not_exist: float = _guard(
+        MAX_NOT_EXIST, share, "Stop if more than this share of the first request is not there.", _RESUME
+    )
+    """The largest share of the canary's numbers missing from the campaign, 0 to 1; above it the run stops."""
+
+    brackets: Brackets = _request(
+        Brackets.ENCODED,
+        one_of(Brackets),
+        "Write the [] of phone_number[] encoded or raw.",
+        _RERUN,
+        "Write [] encoded or raw; default: as in the earlier run.",
+    )
+    trailing_slash: bool = _request(False, yes_or_no, "End the path with a slash: .../records/")
+    max_request_line: int = _request(
+        MAX_REQUEST_LINE, whole(1, 1_000_000), "Send request lines of at most this many bytes.", _RERUN
+    )
+    max_numbers_per_request: int = _request(
+        MAX_NUMBERS_PER_REQUEST, whole(1, 100_000), "Send at most this many numbers in a request.", _RERUN
+    )
+    pace: Level = _request(
+        Level.STEADY,
+        one_of(Level),
+        "Use this much of the server; fixed: always at the limits.",
+        _RESUME,
+        "Use this much of the server.",
+    )
+    """How much of the server to use. It sets limits, which `rate` and `concurrency` override.
 
     The API documents no limit, and its server also runs live calls.
     """
-    rate: Annotated[float | None, optional(number(0.01, MAX_RATE)), LATER] = None
-    """The ceiling in requests a second, for all runs of one user. None: that of `pace`."""
-    concurrency: Annotated[int | None, optional(whole(1, MAX_CONCURRENCY)), LATER] = None
-    """The ceiling in requests at once. None: that of `pace`."""
-    hours: Annotated[tuple[str, ...], windows, LATER] = ()
-    """When numbers may be removed, by the clock on the wall: "20:00-06:00", "mon-fri 20:00-06:00". Empty: always."""
-    tries: Annotated[int, whole(1, 100), LATER] = 6
-    """How often a request is tried that finds no answer while others do."""
-    give_up_after_s: Annotated[float, number(0, 7 * 86_400), LATER] = 900.0
-    """For how many seconds the server may answer nobody before the run ends."""
-    busy_for_s: Annotated[float, number(0, 7 * 86_400), LATER] = 1800.0
-    """For how many seconds a number in a call is asked for again."""
-    busy_delay_s: Annotated[float, number(0.1, 86_400), LATER] = 30.0
-    """The first wait for a call to end, in seconds; it doubles."""
-    connect_timeout_s: Annotated[float, number(0.1, 3600), LATER] = 10.0
-    """How many seconds a connection may take."""
-    timeout_s: Annotated[float, number(0.1, 3600), LATER] = 60.0
-    """How many seconds a whole request may take."""
-    slow_reply_s: Annotated[float, number(0.1, 3600), LATER] = 10.0
-    """A reply that takes more seconds makes requests smaller. By default a third of what PHP gives a request."""
-    ca_file: Annotated[str, path, LATER] = ""
-    """A PEM file with a CA to trust besides the system's; empty for none."""
-    proxy: Annotated[str, path, LATER] = ""
-    """The proxy to use instead of HTTPS_PROXY; empty for none. It may hold a user and a password."""
+    slow_reply_s: float = _request(
+        10.0, number(0.1, 3600), "Send smaller requests after a reply slower than this.", _RESUME
+    )
+    """A slower reply, in seconds, makes requests smaller. The default is a third of PHP's limit for a request."""
+    hours: tuple[str, ...] = _request(
+        (), windows, "Remove only in these hours, mon-fri 20:00-06:00; may be repeated.", _RESUME
+    )
+    """The hours for removals, in local time: "20:00-06:00", "mon-fri 20:00-06:00". Empty: always."""
+    rate: float | None = _request(
+        None,
+        number(0.01, 1000),
+        "Limit on requests a second; default: that of --pace.",
+        _RESUME,
+        "Limit on requests a second.",
+    )
+    """The limit in requests a second, for all runs of one user together. None: the limit of `pace`."""
+    concurrency: int | None = _request(
+        None,
+        whole(1, 100),
+        "Limit on parallel requests; default: that of --pace.",
+        _RESUME,
+        "Limit on parallel requests.",
+    )
+
+    tries: int = _retry(6, whole(1, 100), "Try a request without an answer this many times.", _RESUME)
+    """How many times to try a request that gets no answer while others do."""
+    give_up_after_s: float = _retry(
+        900.0, number(0, 7 * 86_400), "End the run if the server answers nothing for this long.", _RESUME
+    )
+    """If the server answers no request for this many seconds, the run ends."""
+    busy_for_s: float = _retry(
+        1800.0,
+        number(0, 7 * 86_400),
+        "Ask again for a number in a call for this long.",
+        _RESUME,
+        "Ask again for a number in a call for this long from now.",
+    )
+    """For how many seconds to ask again for a number that is in a call."""
+    busy_delay_s: float = _retry(
+        30.0, number(0.1, 86_400), "Wait this long for a call to end; each wait doubles.", _RESUME
+    )
+
+    ca_file: str = _connection("", path, "Also trust the CA in this PEM file.", _RESUME)
+    proxy: str = _connection("", text_or_none, "Use this proxy instead of HTTPS_PROXY.", _RESUME)
+    """The proxy to use instead of HTTPS_PROXY; empty for none. It may contain a user and a password."""
+    connect_timeout_s: float = _connection(10.0, number(0.1, 3600), "Give up a connection after this long.", _RESUME)
+    timeout_s: float = _connection(60.0, number(0.1, 3600), "Give up a request after this long.", _RESUME)
 
     def __post_init__(self) -> None:
-        for name, (check, *_) in _CHECKS.items():
-            object.__setattr__(self, name, checked(flag_of(name), getattr(self, name), check))
-        # A later session may begin in another folder.
+        for name, setting in SETTINGS.items():
+            given = getattr(self, name)
+            if given is not None or type(None) not in setting.kinds:
+                object.__setattr__(self, name, checked(setting.flag, given, setting.check))
+        # A later session may start in another folder.
         object.__setattr__(self, "keep", tuple(str(Path(each).absolute()) for each in self.keep))
         if bool(self.campaign) == bool(self.campaign_column):
             raise UsageError(
                 "Both --campaign and --campaign-column are given." if self.campaign else "No campaign is given.",
-                "Give --campaign for all rows, or --campaign-column for one that stands in each row.",
+                "Give --campaign for all rows, or --campaign-column to read it from each row.",
             )
         self.forms()
 
@@ -434,17 +561,17 @@ class Settings:
 
     @property
     def limits(self) -> Limits:
-        """What may at most be asked of one campaign."""
+        """The limits on one campaign's removals."""
         return Limits(self.max_numbers, self.max_share, self.max_times_usual)
 
     def forms(self) -> Forms:
-        """Return the forms in which a number is asked for. Raises UsageError where there can be no others."""
+        """Return the forms in which a number is asked for. Raises UsageError if `also_try` does not fit."""
         return Forms(self.rules, self.also_try)
 
     def in_forms_of(self, held: Mapping[str, Held]) -> "Settings":
-        """Return the settings with the forms that the records looked at show, by campaign; what was given stays.
+        """Return the settings with the forms that the campaigns' records have; forms that were given stay.
 
-        Where the form is left to the records and these show none, it is the national one, which is a guess.
+        If the records show no form, the national one is a guess.
         """
         all_held = sum(map(Counter[str], held.values()), Counter[str]())
         internal = True if self.internal_numbers is None and holds_internal(all_held) else self.internal_numbers
@@ -454,24 +581,24 @@ class Settings:
         return replace(self, number_format=number_format, also_try=also_try, internal_numbers=internal)
 
     def confirmed_by(self, held: Held) -> bool:
-        """Tell whether what a campaign's records show makes sure that no number is there that is not found.
+        """Return whether NOT_EXIST is certain, from the forms that a campaign's records have.
 
-        They do not show additional numbers, which are found for certain only where every form is asked for.
+        The records do not show additional numbers; with those it is certain only if every form is asked for.
         """
         forms = self.forms()
         return forms.confirmed_by(held) and (not self.additional_numbers or {*forms.asked} == {*AlsoTry})
 
     @property
     def windows(self) -> tuple[Window, ...]:
-        """The hours, read."""
+        """The hours, as windows."""
         return tuple(window for text in self.hours if (window := read_window(text)) is not None)
 
     def ceilings(self) -> Ceilings:
-        """Return what is never passed, and where to start."""
+        """Return the limits on rate and concurrency, and the values to start with."""
         return ceilings_of(self.pace, self.rate, self.concurrency)
 
     def shape(self, campaign: str, base_path: str) -> RequestShape:
-        """Return how the requests of a campaign are written. Raises UsageError when no number fits."""
+        """Return the form of a campaign's requests. Raises UsageError when no number fits into one."""
         return RequestShape(
             campaign,
             base_path,
@@ -484,19 +611,27 @@ class Settings:
         )
 
     def public(self) -> dict[str, object]:
-        """Return all settings for the ledger and the summary. The proxy's credentials, if any, are left out."""
-        # What stands before the last @ of a proxy's address are credentials, however it is written.
+        """Return all settings for the ledger and the summary, without the proxy's credentials."""
+        # In any spelling of the address, the credentials end at its last @.
         return {**asdict(self), "proxy": self.proxy.rpartition("@")[2]}
 
     @classmethod
-    def read_back(cls, public: Mapping[str, Any]) -> "Settings":
-        """Return the settings that `public` told, but for the proxy's credentials."""
-        return cls(**public)
+    def read_back(cls, public: Mapping[str, object]) -> "Settings":
+        """Return the settings from what `public` returned."""
+        return cls(**cast("Mapping[str, Any]", public))
 
 
-_CHECKS: dict[str, tuple[Any, ...]] = {
-    name: kind.__metadata__ for name, kind in get_type_hints(Settings, include_extras=True).items()
-}
+def _table() -> dict[str, Setting]:
+    table = {}
+    for name, kind in get_type_hints(Settings).items():
+        declared = Settings.__dataclass_fields__[name]
+        setting = declared.metadata["setting"]
+        flag = setting.flag or f"--{name.removesuffix('_s').replace('_', '-')}"
+        FIELDS[flag.removeprefix("--")] = name
+        kinds = frozenset(get_args(kind) or {kind})
+        table[name] = replace(setting, field=name, flag=flag, kinds=kinds, default=declared.default)
+    return table
 
-CHANGEABLE = tuple(name for name, (_, *marks) in _CHECKS.items() if LATER in marks)
-"""The settings that a run which is taken up again may be given anew."""
+
+SETTINGS: Mapping[str, Setting] = _table()
+"""Every setting by the name of its field."""

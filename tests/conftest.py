@@ -6,6 +6,7 @@ from zlib import crc32
 import pytest
 from hypothesis import HealthCheck, settings
 
+from bulk_remove.language import ENGLISH, use
 from tests.support.phrases_watched import watched_phrases
 
 # Two runs of the tests say the same, also on a slow machine. They look at few examples, `make deep` at many others.
@@ -42,6 +43,14 @@ def watched_phrases_fixture() -> Iterator[None]:
     """Let no test pass in which a text could not be translated any more."""
     with watched_phrases():
         yield
+
+
+@pytest.fixture(autouse=True)
+def _english_fixture() -> Iterator[None]:
+    """A process shows all texts in one language: that of a test must not be that of the next."""
+    use(ENGLISH)
+    yield
+    use(ENGLISH)
 
 
 @pytest.fixture(autouse=True)

@@ -15,7 +15,7 @@ PACKAGE = Path(__file__).parent.parent / "bulk_remove"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 # Where each outside library may be imported: one place each.
 HOMES = {
-    "aiohttp": {"sending/client.py", "simulator"},
+    "aiohttp": {"sending/client.py", "simulator", "page/server.py"},
     "aioresponses": set(),
     "apprise": {"cli/aftermath.py"},
     "backports": {"reader/source.py", "ledger/shared.py"},
@@ -23,7 +23,7 @@ HOMES = {
     "click": {"cli"},
     "compression": {"reader/source.py", "ledger/shared.py"},  # backports' place in the standard library from 3.14 on
     "filelock": {"run/folders.py"},
-    "jinja2": {"report/html.py"},
+    "jinja2": {"report/html.py", "page/server.py"},
     "keyring": {"cli/given.py"},
     "numpy": {"ledger/distinct.py", "reader/"},  # the reader names the arrays that pandas hands over
     "olefile": {"reader/workbook_child.py"},
@@ -53,7 +53,7 @@ PURE = {
 POSIX_ONLY = {"fcntl", "pwd", "grp", "termios", "tty", "resource", "syslog", "posix", "pty"}
 KEEPS = {"ledger": {"settings"}}  # whoever reads an old ledger gets its settings as what they were
 MIDDLE = ["reader", "ledger", "sending", "report", "console"]
-LAYERS = ["language", "errors", "disk", "core", "settings", *MIDDLE, "run", "api", "cli"]
+LAYERS = ["language", "errors", "disk", "core", "settings", *MIDDLE, "run", "page", "api", "cli"]
 
 
 def name_of(path: Path) -> str:
@@ -165,6 +165,17 @@ def test_no_two_types_have_one_name() -> None:
     assert not {name: places for name, places in where.items() if len(places) > 1}
 
 
+def test_options_and_settings_are_handed_on_as_typed_values() -> None:
+    for path in modules_under("cli/", "run/", "api.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.arg) and node.annotation is not None:
+                kind = ast.unparse(node.annotation)
+                assert not kind.startswith("dict[str, Any]"), f"{name_of(path)}:{node.lineno}"
+                assert node.arg != "options" or not kind.startswith(("Mapping", "dict")), (
+                    f"{name_of(path)}:{node.lineno}"
+                )
+
+
 def test_most_functions_are_short() -> None:
     lengths = sorted(
         (node.end_lineno or 0) - node.lineno + 1
@@ -195,7 +206,8 @@ def test_every_value_type_is_frozen(path: Path) -> None:
 def test_every_source_file_is_read_and_written_with_a_named_encoding() -> None:
     for path in MODULES:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call) and ast.unparse(node.func).endswith((".read_text", ".write_text")):
+            called = ast.unparse(node.func) if isinstance(node, ast.Call) else ""
+            if isinstance(node, ast.Call) and re.search(r"(?<!^formatter)\.(read|write)_text$", called):  # click's own
                 assert any(keyword.arg == "encoding" for keyword in node.keywords), f"{name_of(path)}:{node.lineno}"
 
 
@@ -205,7 +217,7 @@ def run_python(code: str) -> subprocess.CompletedProcess[str]:
 
 def test_help_loads_no_heavy_library() -> None:
     commands = ["", "run", "plan", "check", "report", "simulate", "inbox", "runs", "runs prune", "config show"]
-    commands += ["completion", "login"]
+    commands += ["completion", "login", "ui"]
     heavy = ["pandas", "numpy", "aiohttp", "olefile", "phonenumbers", "sqlite3", "rich", "tenacity"]
     heavy += ["keyring", "tomllib", "jinja2", "xlsxwriter", "psycopg"]
     done = run_python(

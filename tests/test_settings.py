@@ -14,7 +14,7 @@ from bulk_remove.core.model import Brackets, NumberFormat
 from bulk_remove.core.throttle import Level
 from bulk_remove.core.timeline import Window
 from bulk_remove.errors import UsageError, flag_of, in_python
-from bulk_remove.settings import CHANGEABLE, Address, Settings
+from bulk_remove.settings import SETTINGS, Address, Later, Settings
 from tests.language.texts import all_texts
 
 
@@ -113,11 +113,28 @@ def test_each_field_has_a_flag_and_each_flag_leads_back_to_its_field() -> None:
         assert in_python(f"Check {flag_of(field.name)}.") == f"Check {field.name}."
 
 
-def test_a_run_taken_up_again_may_be_given_what_resume_takes() -> None:
-    resume = {param.name for param in program.commands["resume"].params}
-    assert {name.removesuffix("_s") for name in CHANGEABLE} == resume & {
-        field.name.removesuffix("_s") for field in fields(Settings)
+@pytest.mark.parametrize(("command", "later"), [("run", Later.NEVER), ("rerun", Later.RERUN), ("resume", Later.RESUME)])
+def test_each_command_takes_the_settings_that_it_may_change(command: str, later: Later) -> None:
+    taken = {param.name for param in program.commands[command].params}
+    assert {each.option for each in SETTINGS.values() if each.later >= later} == taken & {
+        each.option for each in SETTINGS.values()
     }
+
+
+@pytest.mark.parametrize("command", ["rerun", "resume"])
+def test_what_a_later_run_is_not_told_stays_as_it_was(command: str) -> None:
+    with program.commands[command].make_context(command, ["a-run"]) as ctx:
+        given = {each.option: ctx.params[each.option] for each in SETTINGS.values() if each.option in ctx.params}
+    assert {name for name, value in given.items() if value not in (None, ())} == set()
+
+
+def test_the_default_that_help_shows_is_the_settings_own() -> None:
+    with program.commands["run"].make_context("run", ["numbers.csv", "-c", "00001"]) as ctx:
+        given = {name: ctx.params[each.option] for name, each in SETTINGS.items()}
+    read = {
+        name: each.read(given[name]) if each.read and given[name] else given[name] for name, each in SETTINGS.items()
+    }
+    assert Settings(**{**read, "also_try": ()}) == Settings("00001")
 
 
 @pytest.mark.parametrize(
@@ -202,7 +219,7 @@ def test_a_run_that_was_begun_before_there_were_hours_has_none() -> None:
 
 
 def test_conditions_that_no_row_can_meet_together_are_refused() -> None:
-    with pytest.raises(UsageError, match="'zgoda=NIE' and for 'Zgoda=TAK', but all must hold at once") as found:
+    with pytest.raises(UsageError, match="'zgoda=NIE' and for 'Zgoda=TAK', but no row can meet both") as found:
         Settings("00001", where=("zgoda=NIE", "city=TAK", "Zgoda=TAK"))
     assert str(found.value).startswith("where asks for")
     assert len(Settings("00001", where=("zgoda=NIE", "zgoda= nie ", "city=TAK")).where) == 3

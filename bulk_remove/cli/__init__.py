@@ -1,4 +1,4 @@
-"""The command line: options in, one call into `run`, result out, exit code. It wires only."""
+"""The command line. It reads options, calls `run`, shows the result and exits with a code."""
 
 import gc
 import os
@@ -8,21 +8,21 @@ from io import StringIO
 from bulk_remove.errors import BulkRemoveError, ExitCode
 
 _CYCLES_SOUGHT_AFTER = 100_000
-"""Containers made between two looks for cycles. Replies and rows make them by the million and let go of all of them."""
+"""New containers between two garbage collections. Replies and rows create millions, all freed without a collection."""
 
 
 def main() -> None:
-    """Run the command and exit with its code; an expected failure is two sentences, never a traceback.
+    """Run the command and exit with its code; an expected failure prints two sentences, never a traceback.
 
-    Signals get here only while nothing is sent: from a plan's approval on, they are StoppedErrors.
+    A signal arrives here only before a plan is approved. After that it is a StoppedError.
     """
-    import click  # noqa: PLC0415 - `import bulk_remove.cli` itself stays light
+    import click  # noqa: PLC0415 - keeps `import bulk_remove.cli` fast
 
     from bulk_remove.cli.commands import program  # noqa: PLC0415 - likewise
     from bulk_remove.cli.signals import exit_of, terminable  # noqa: PLC0415 - likewise
 
     gc.set_threshold(_CYCLES_SOUGHT_AFTER)
-    # numpy's linear algebra, which nothing here uses, would start a thread for each core, and each spins for a while.
+    # Otherwise numpy's linear algebra, which is not used here, starts a busy thread on each core.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         with terminable():
@@ -42,7 +42,7 @@ def main() -> None:
         Screen().error(error)
         sys.exit(error.exit_code)
     finally:
-        # As it ends, Python would look for cycles in all that was imported: a tenth of a second for nothing.
+        # Skip Python's last garbage collection, which would take a tenth of a second for nothing.
         gc.freeze()
 
 

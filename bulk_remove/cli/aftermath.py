@@ -1,8 +1,8 @@
-"""What is told when a command has ended, however it ended: metrics, a notification. Neither changes the exit code.
+"""Metrics and notifications at the end of a command, and the log of a run. None of them changes the exit code.
 
 The metrics file is for node_exporter's textfile collector, which may read it at any moment as another user.
-Notifications go through Apprise; their addresses hold secrets and are never shown. The log of a run lies in its folder
-and holds no phone number and no secret. `in_short` describes an earlier run in three lines.
+Notifications are sent by Apprise; their addresses contain secrets and are never shown. The log of a run is in its
+folder and contains no phone numbers and no secrets. `in_short` describes an earlier run in three lines.
 """
 
 import json
@@ -14,9 +14,8 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from io import TextIOWrapper
 from pathlib import Path
-from typing import Any
 
-from bulk_remove.cli.given import address_from
+from bulk_remove.cli.given import AftermathOptions
 from bulk_remove.cli.signals import exit_of
 from bulk_remove.console import Screen
 from bulk_remove.core.model import REHEARSED, Status
@@ -24,11 +23,11 @@ from bulk_remove.disk import private, written
 from bulk_remove.errors import BulkRemoveError, ExitCode, StorageError, UsageError
 from bulk_remove.language import counted, joined, one_line, ours, phrase, translated
 from bulk_remove.run.after import SeriesKey, exposition, gauges_of
-from bulk_remove.run.past import PastRun, past_run
+from bulk_remove.run.past import PastRun, local, past_run
 
 
 def in_short(run: PastRun) -> Iterator[str]:
-    """Yield what a run is and what became of its numbers; none of them is shown."""
+    """Yield three lines about a run and the statuses of its numbers; no phone number is shown."""
     if run.told is None:
         yield phrase("{run_id}  {when}  {state}", run_id=run.run_id, when=local(run.last_s), state=ours(run.state))
         if run.problem:
@@ -53,24 +52,19 @@ def in_short(run: PastRun) -> Iterator[str]:
     told = [phrase("{status} {count:,}", status=status.value, count=count) for status, count in counts]
     yield phrase("    {told}", told=joined(", ", told) if told else phrase("no number"))
     if run.unasked:
-        yield phrase("    the server named a removal that nobody asked for: see the summary")
+        yield phrase("    the server reported a removal that nobody asked for: see the summary")
     left, on = "", ""
     if run.open_numbers:
         left = phrase("; {open_numbers:,} without a final answer", open_numbers=run.open_numbers)
     elif run.proves_nothing:
-        left = phrase("; none was found, which proves nothing")
+        left = phrase("; no number was found, so the result proves nothing")
     if run.resumable_numbers:
         on = phrase("; to go on: bulk-remove resume {run_id}", run_id=run.run_id)
     yield phrase("    {state}{left}{on}", state=ours(run.state), left=left, on=on)
 
 
-def local(moment_s: float, *, seconds: bool = False) -> str:
-    """Return a moment (Unix seconds) as this machine's clock shows it, to the minute or to the second."""
-    return datetime.fromtimestamp(moment_s).astimezone().strftime(f"%Y-%m-%d %H:%M{':%S' if seconds else ''}")
-
-
 class _RunLog(logging.FileHandler):
-    """A log for its owner alone. When it can no longer be written the run goes on: the ledger is the proof."""
+    """A log readable only by its owner. If it can no longer be written, the run continues: the ledger is the proof."""
 
     def __init__(self, path: Path, screen: Screen) -> None:
         super().__init__(path, encoding="utf-8")
@@ -81,14 +75,14 @@ class _RunLog(logging.FileHandler):
         return open(self.baseFilename, "a", encoding="utf-8", errors="replace", opener=private)
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: ARG002, N802 - logging's own signature
-        """Say once that the log ends here."""
+        """Say once that the log is no longer written."""
         if not self._told:
             self._told = True
-            self._screen.note("The log can no longer be written (is the disk full?); the run goes on without it.")
+            self._screen.note("The log can no longer be written (is the disk full?); the run continues without it.")
 
 
 class _JsonLines(logging.Formatter):
-    """One JSON object a line; its keys are stable."""
+    """One JSON object per line, with stable keys."""
 
     def __init__(self, run_id: str) -> None:
         super().__init__()
@@ -108,7 +102,7 @@ class _JsonLines(logging.Formatter):
 
 
 class _Lines(logging.Formatter):
-    """A line of text for each record."""
+    """One line of text per record."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the record as one line."""
@@ -117,7 +111,7 @@ class _Lines(logging.Formatter):
 
 @contextmanager
 def logged(folder: Path, screen: Screen, log_format: str = "text") -> Iterator[None]:
-    """Keep the run's log in its folder, as text or JSON lines. It holds no phone number and no secret."""
+    """Write the run's log in its folder, as text or JSON lines. Raises StorageError if it cannot be written."""
     log = logging.getLogger("bulk_remove")
     try:
         handler = _RunLog(folder / "run.log", screen)
@@ -134,15 +128,15 @@ def logged(folder: Path, screen: Screen, log_format: str = "text") -> Iterator[N
         yield
     finally:
         log.removeHandler(handler)
-        # What a full disk did not take stays in the buffer, and closing would try once more.
+        # After a full disk the buffer still has text, and closing tries to write it again.
         with suppress(OSError):
             handler.close()
 
 
 def write_metrics(path: Path, text: str) -> None:
-    """Write the file aside and give it its name when it is whole; readable by everybody. Raises StorageError."""
+    """Write the metrics file, readable by everybody; it appears only when it is complete. Raises StorageError."""
     try:
-        with written(path, mode=0o644) as aside:  # the collector reads *.prom alone, and this ends otherwise till then
+        with written(path, mode=0o644) as aside:  # the temporary name is not *.prom, so the collector ignores it
             aside.file.write(text.encode(errors="replace"))
     except OSError as error:
         raise StorageError(
@@ -154,17 +148,17 @@ def write_metrics(path: Path, text: str) -> None:
 
 
 class Notifier:
-    """Sends a notification to each of some addresses, as Apprise writes them: https://github.com/caronc/apprise."""
+    """Sends notifications to Apprise addresses: https://github.com/caronc/apprise."""
 
     def __init__(self, urls: Sequence[str]) -> None:
-        """Raise UsageError when Apprise is not there or does not know an address."""
+        """Raise UsageError when Apprise is not installed or does not accept an address."""
         try:
-            from apprise import Apprise  # noqa: PLC0415 - an optional library, wanted by few
+            from apprise import Apprise  # noqa: PLC0415 - an optional library
         except ImportError:
             raise UsageError(
                 "--notify needs Apprise, which is not installed.", "Install it: pip install 'bulk-remove[notify]'"
             ) from None
-        # What it logs may hold an address.
+        # Its log messages may contain an address.
         logger = logging.getLogger("apprise")
         logger.addHandler(logging.NullHandler())
         logger.propagate = False
@@ -172,12 +166,12 @@ class Notifier:
         for place, (receiver, url) in enumerate(zip(self._receivers, urls, strict=True), start=1):
             if not receiver.add(url):
                 raise UsageError(
-                    phrase("--notify number {place} is no address that Apprise knows.", place=place),
-                    "Check it against https://github.com/caronc/apprise; it is not shown, for it may hold a secret.",
+                    phrase("--notify number {place} is not an Apprise address.", place=place),
+                    "Check it against https://github.com/caronc/apprise; it is not shown: it may contain a secret.",
                 )
 
     def notify(self, title: str, body: str) -> list[int]:
-        """Send to all; returns the places, from 1, of the addresses that could not be reached."""
+        """Send to all addresses; return the places, from 1, of those that failed."""
         return [
             place
             for place, receiver in enumerate(self._receivers, start=1)
@@ -194,7 +188,7 @@ _MEANING = {
     ExitCode.GUARD: "stopped by a guard",
     ExitCode.REFUSED: "the server refused",
     ExitCode.UNAVAILABLE: "the server stayed unavailable",
-    ExitCode.LOCKED: "another run holds the campaign",
+    ExitCode.LOCKED: "another run is using the campaign",
     ExitCode.DEADLINE: "the deadline came first",
     ExitCode.STORAGE: "the disk or the ledger failed",
     ExitCode.HUNG_UP: "stopped by SIGHUP",
@@ -204,10 +198,10 @@ _MEANING = {
 
 
 class Aftermath:
-    """What is known of the command when it ends; the command fills it in.
+    """The result of a command, which the command fills in.
 
-    `runs` are the folders of the runs that were carried out, `files` counts an inbox's files by where they lie, `words`
-    are sentences for the notification.
+    `runs` are the folders of its runs, `files` counts an inbox's files by place, `words` are sentences for the
+    notification.
     """
 
     def __init__(self) -> None:
@@ -218,10 +212,12 @@ class Aftermath:
 
 
 @contextmanager
-def aftermath(screen: Screen, options: dict[str, Any]) -> Iterator[Aftermath]:
-    """Tell how the command ends that is carried out inside; it sets `code`. Raises UsageError for a bad --notify."""
-    notifier = Notifier(options["notify"]) if options["notify"] else None
+def aftermath(screen: Screen, options: AftermathOptions) -> Iterator[Aftermath]:
+    """Write metrics and notify when the command inside ends; it sets `code`. Raises UsageError for a bad --notify."""
+    notifier = Notifier(options.notify) if options.notify else None
     after = Aftermath()
+    if options.quiet:
+        screen.hold_back()
     try:
         yield after
     except BulkRemoveError as error:
@@ -233,20 +229,22 @@ def aftermath(screen: Screen, options: dict[str, Any]) -> Iterator[Aftermath]:
         raise
     finally:
         _tell(screen, options, after, notifier)
+        if after.code is not ExitCode.OK:
+            screen.release()
 
 
-def _tell(screen: Screen, options: dict[str, Any], after: Aftermath, notifier: Notifier | None) -> None:
-    if options["metrics_file"] is None and notifier is None:
+def _tell(screen: Screen, options: AftermathOptions, after: Aftermath, notifier: Notifier | None) -> None:
+    if options.metrics_file is None and notifier is None:
         return
     try:
         runs = [past_run(folder) for folder in dict.fromkeys(after.runs)]
-        if options["metrics_file"] is not None:
+        if options.metrics_file is not None:
             gauges = gauges_of(runs, _named(options), after.code, time.time(), after.files)
-            write_metrics(options["metrics_file"], exposition(gauges))
+            write_metrics(options.metrics_file, exposition(gauges))
     except StorageError as error:
-        screen.note(joined(" ", [ours(error.sentence), ours(error.hint)]))
+        screen.warn(joined(" ", [ours(error.sentence), ours(error.hint)]))
         runs = []
-    if notifier is not None and (options["notify_on"] == "always" or after.code is not ExitCode.OK):
+    if notifier is not None and (options.notify_on == "always" or after.code is not ExitCode.OK):
         _notify(screen, notifier, after, runs, _named(options))
 
 
@@ -266,13 +264,12 @@ def _notify(screen: Screen, notifier: Notifier, after: Aftermath, runs: list[Pas
     body = [*after.words, *(line for run in runs for line in in_short(run))]
     lines = [one_line(translated(line)) for line in body or [title]]
     for place in notifier.notify(one_line(translated(title)), "\n".join(lines)):
-        screen.note(phrase("Notification number {place} could not be sent; that changes nothing else.", place=place))
+        screen.warn(phrase("Notification {place} could not be sent; the exit code does not change.", place=place))
 
 
-def _named(options: dict[str, Any]) -> SeriesKey:
-    """Return the server and the campaign as the command was told them, where it was."""
-    campaign = options.get("campaign") or ""
+def _named(options: AftermathOptions) -> SeriesKey:
+    """Return the server and the campaign that the command was given; empty where it was not."""
     try:
-        return (address_from({"url": None, "system": None, **options}).host, campaign)
+        return (options.server.address().host, options.campaign or "")
     except BulkRemoveError:
-        return ("", campaign)
+        return ("", options.campaign or "")

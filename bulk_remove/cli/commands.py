@@ -1,35 +1,32 @@
-"""The commands. Heavy imports stay inside them, so that --help answers at once.
-
-`config`, `login`, `logout` and `runs` are here as well.
-"""
+"""All commands. Heavy imports are inside the functions, so that --help is fast."""
 
 from collections.abc import Sequence
 from copy import copy
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
 
 from bulk_remove import __version__
+from bulk_remove.cli.help_pages import help_on
 from bulk_remove.cli.options import (
     Age,
     address_options,
     aftermath_options,
     again_options,
     campaign_option,
-    canary_limit_option,
-    change_options,
     connection_options,
-    form_options,
+    every_setting,
     guard_options,
     inbox_options,
     input_options,
-    kept_guard_options,
-    kept_keep_options,
     login_options,
     output_options,
     region_option,
     request_options,
+    rerun_options,
+    resume_options,
     retry_options,
     server_options,
     state_dir_option,
@@ -39,16 +36,20 @@ from bulk_remove.cli.options import (
 from bulk_remove.cli.profiles import CHOICE, PLACE, Configured, Program, RunId, RunOrReport, completion, settings_of
 
 _TYPED = "bulk_remove.typed"
+WORDS = "bulk_remove.words"
+"""Where a command's context keeps its words."""
 
 
 class Show(Configured):
-    """Takes every option that can be set in the file, whichever command it belongs to."""
+    """A command with all options that the settings file may contain."""
+
+    many_flags = True
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
         """Return the settings of all commands, and the options that choose a profile."""
         settings = [copy(param) for param in settings_of(ctx.find_root().command).values()]
         for param in settings:
-            param.required = False  # what is not given is shown as such
+            param.required = False  # a setting without a value is shown as "-"
         return [*settings, *CHOICE, *super().get_params(ctx)]
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -59,7 +60,7 @@ class Show(Configured):
 
 @click.group(cls=Program)
 def config() -> None:
-    r"""Keep the settings of each system in a file, as profiles.
+    r"""Keep settings in a file, as profiles.
 
     \b
     Example:  bulk-remove config init
@@ -68,7 +69,9 @@ def config() -> None:
 
 @config.command(params=[PLACE])
 def init(config: Path | None) -> int:
-    r"""Write a file with every setting in it, commented out; an existing one is never overwritten.
+    r"""Write a file with every setting in it, commented out.
+
+    An existing file is never overwritten.
 
     \b
     Example:  bulk-remove config init
@@ -80,7 +83,7 @@ def init(config: Path | None) -> int:
 
 @config.command(params=[PLACE])
 def path(config: Path | None) -> int:
-    r"""Print where the file is looked for.
+    r"""Print where the settings file is expected.
 
     \b
     Example:  "${EDITOR:-vi}" "$(bulk-remove config path)"
@@ -92,7 +95,7 @@ def path(config: Path | None) -> int:
 
 @config.command("show", cls=Show)
 def show_settings(**_options: Any) -> int:
-    r"""Show every setting and where its value comes from: flag, variable, file and key, or default.
+    r"""Show every setting, its value and where the value comes from.
 
     \b
     Example:  bulk-remove config show --profile acme --rate 2
@@ -105,30 +108,34 @@ def show_settings(**_options: Any) -> int:
 @click.command(cls=Configured)
 @user_option
 @connection_options
-@click.option("--check/--no-check", default=True, help="Whether to try the password first.")
-def login(**options: Any) -> int:
-    r"""Ask for the API user's password, try it, and store it in the system's keyring.
+@click.option("--check/--no-check", default=True, help="Try the password before it is stored.")
+def login(**given: Any) -> int:
+    r"""Store the API user's password in the system's keyring.
+
+    The command asks for the password and tries it before it stores it.
 
     \b
     Example:  bulk-remove login --system acme --user api
     """
     from bulk_remove.cli.config_jobs import login_job  # noqa: PLC0415 - see above
+    from bulk_remove.cli.given import ServerAccess, take  # noqa: PLC0415 - see above
 
-    return login_job(options)
+    return login_job(take(ServerAccess, given))
 
 
 @click.command(cls=Configured)
 @user_option
 @address_options
-def logout(**options: Any) -> int:
-    r"""Delete the API user's password from the system's keyring.
+def logout(**given: Any) -> int:
+    r"""Delete the API user's password from the keyring.
 
     \b
     Example:  bulk-remove logout --system acme --user api
     """
     from bulk_remove.cli.config_jobs import logout_job  # noqa: PLC0415 - see above
+    from bulk_remove.cli.given import ServerAccess, take  # noqa: PLC0415 - see above
 
-    return logout_job(options)
+    return logout_job(take(ServerAccess, given))
 
 
 COMMANDS: Sequence[click.Command] = (config, login, logout)
@@ -136,7 +143,7 @@ COMMANDS: Sequence[click.Command] = (config, login, logout)
 
 @click.group(cls=Program)
 def runs() -> None:
-    r"""Look at the runs of this machine, and delete old ones for good.
+    r"""List, check and delete earlier runs of this machine.
 
     \b
     Example:  bulk-remove runs list
@@ -149,87 +156,94 @@ _json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON,
 @runs.command("list")
 @_json_option
 @state_dir_option
-def list_runs(**options: Any) -> int:
-    r"""List all runs, oldest first: when, where to, what became of the numbers, what is open.
+def list_runs(state_dir: Path, *, as_json: bool) -> int:
+    r"""List all runs, oldest first.
 
     \b
     Example:  bulk-remove runs list
     """
     from bulk_remove.cli.past_commands import list_job  # noqa: PLC0415 - see above
 
-    return list_job(options)
+    return list_job(state_dir, as_json=as_json)
 
 
 @runs.command()
-@click.argument("run", metavar="RUN", type=RunId())
+@click.argument("run", required=False, metavar="[RUN]", type=RunId())
 @_json_option
 @state_dir_option
-def show(**options: Any) -> int:
-    r"""Show one run: its settings without secrets, its input, its sessions, its totals, where its report is.
+def show(run: str | None, state_dir: Path, *, as_json: bool) -> int:
+    r"""Show one run: settings, input, sessions, totals, report.
+
+    Without RUN it shows the latest.
 
     \b
     Example:  bulk-remove runs show 20261124-021530-9f3a
     """
     from bulk_remove.cli.past_commands import show_run_job  # noqa: PLC0415 - see above
 
-    return show_run_job(options)
+    return show_run_job(run or "", state_dir, as_json=as_json)
 
 
 @runs.command()
 @click.argument("run", required=False, metavar="[RUN]", type=RunId())
-@click.option("--head", metavar="HEX", help="A head noted earlier, instead of those in the summaries.")
+@click.option("--head", metavar="HEX", help="Compare with this ledger_head, not with the summaries'.")
 @_json_option
 @state_dir_option
-def verify(**options: Any) -> int:
-    r"""Check that the ledger of a run and its reports are as they were written; without an id, of the latest.
+def verify(run: str | None, head: str | None, state_dir: Path, *, as_json: bool) -> int:
+    r"""Check that nobody altered a run's ledger or report.
 
-    The reports are held against the ledger, and that against the `ledger_head` of the summary beside them. Exit code 10
-    when one of them was altered.
+    Without RUN it checks the latest run. Exit code 10 means that something was altered.
 
     \b
     Example:  bulk-remove runs verify 20261124-021530-9f3a
     """
     from bulk_remove.cli.past_commands import verify_job  # noqa: PLC0415 - see above
 
-    return verify_job(options)
+    return verify_job(run or "", head or "", state_dir, as_json=as_json)
 
 
 @runs.command()
 @click.argument("run", metavar="RUN", type=RunId())
 @state_dir_option
-def abandon(**options: Any) -> int:
-    r"""Leave what a run left open for good: neither resume nor an inbox takes it up again.
+def abandon(run: str, state_dir: Path) -> int:
+    r"""Give up a run: resume and inbox no longer continue it.
 
-    Its ledger and its report stay. `rerun` can still ask for what is open, as a new run.
+    Its ledger and its report stay. `rerun` can still ask for the open numbers, as a new run.
 
     \b
     Example:  bulk-remove runs abandon 20261124-021530-9f3a
     """
     from bulk_remove.cli.past_commands import abandon_job  # noqa: PLC0415 - see above
 
-    return abandon_job(options)
+    return abandon_job(run, state_dir)
 
 
 @runs.command()
 @click.option(
-    "--older-than", type=Age(), required=True, metavar="AGE", help="For example 90d: nothing happened for so long."
+    "--older-than",
+    type=Age(),
+    required=True,
+    metavar="AGE",
+    help="Delete runs without activity for this long, for example 90d.",
 )
-@click.option("--dry-run", is_flag=True, help="Only say what would be deleted.")
+@click.option("--dry-run", is_flag=True, help="Only show what would be deleted.")
 @click.option("--yes", "-y", is_flag=True, help="Do not ask before deleting.")
 @state_dir_option
-def prune(**options: Any) -> int:
-    r"""Delete the folders of old runs for good: ledger, log and the report in it.
+def prune(older_than: float, state_dir: Path, *, dry_run: bool, yes: bool) -> int:
+    r"""Delete old runs for good: ledger, log and report.
 
-    A run that is under way is never touched. Reports that were written elsewhere stay, and are told. What a run left
-    that was killed while it planned goes as well, after an hour.
+    A run that is under way is never deleted. Reports that were written elsewhere stay; the command lists them.
 
     \b
     Example:  bulk-remove runs prune --older-than 90d --dry-run
     """
     from bulk_remove.cli.past_commands import prune_job  # noqa: PLC0415 - see above
 
-    return prune_job(options)
+    return prune_job(state_dir, older_than, dry_run=dry_run, yes=yes)
 
+
+_OF_ITS_OWN = ("user", "output")
+"""Options of a resumed run that a profile does not change: the run has its own values."""
 
 _FILES = click.argument(
     "files",
@@ -244,15 +258,19 @@ _FILES = click.argument(
 @click.group(
     cls=Program,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Exit codes: 0 every number is final, 3 some are not, 4 the input cannot be used, 6 refused, 7 unavailable.",
+    epilog="Exit codes: 0 every number is final, 2 usage, 3 some are not final, 4 the input cannot be used, 5 stopped "
+    "by a limit or not confirmed, 6 refused, 7 unavailable, 8 another run is using the campaign, 9 deadline, 10 disk.",
 )
 @click.version_option(__version__, message="bulk-remove %(version)s")
 def program() -> None:
-    r"""Remove phone numbers from a Thulium campaign, with a verdict for every one of them.
+    r"""Remove phone numbers from a Thulium campaign, and report on every row.
+
+    The flags of a command: bulk-remove help COMMAND
 
     \b
-    Example:  bulk-remove plan opt-outs.csv -c 00001
-              bulk-remove run opt-outs.csv -c 00001 --system acme --user api -o report.csv
+    Example:  bulk-remove check --system acme --user api -c 00001
+              bulk-remove plan opt-outs.csv -c 00001
+              bulk-remove run opt-outs.csv -c 00001 --system acme --user api
     """
 
 
@@ -264,19 +282,20 @@ def program() -> None:
 @server_options
 @state_dir_option
 @click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON, for machines.")
-def plan(**options: Any) -> int:
+def plan(**given: Any) -> int:
     r"""Show what a run would do; nothing is removed.
 
-    With a server, a user and a password the server is asked how many records the campaign holds, and in which form.
+    With a system, a user and a password it asks the server how many records the campaign holds, and in which form.
 
     FILE may be a folder, a pattern such as "exports/*.csv", or - for standard input.
 
     \b
     Example:  bulk-remove plan opt-outs.csv -c 00001
     """
+    from bulk_remove.cli.given import PlanOptions, take  # noqa: PLC0415 - see above
     from bulk_remove.cli.jobs import plan_job  # noqa: PLC0415 - see above
 
-    return plan_job(options)
+    return plan_job(take(PlanOptions, given))
 
 
 @program.command()
@@ -290,95 +309,105 @@ def plan(**options: Any) -> int:
 @aftermath_options
 @output_options
 @state_dir_option
-def run(**options: Any) -> int:
-    r"""Remove the numbers of the files from the campaign, and report on each.
+def run(**given: Any) -> int:
+    r"""Remove the numbers in FILE from a campaign; it asks first.
 
     FILE may be a folder, a pattern such as "exports/*.csv", or - for standard input.
 
     \b
-    Example:  bulk-remove run opt-outs.csv -c 00001 --system acme --user api -o report.csv
+    Example:  bulk-remove run opt-outs.csv -c 00001 --system acme --user api
     """
+    from bulk_remove.cli.given import RunOptions, take  # noqa: PLC0415 - see above
     from bulk_remove.cli.jobs import run_job  # noqa: PLC0415 - see above
 
-    return run_job(options)
+    return run_job(take(RunOptions, given))
 
 
 @program.command()
 @click.argument("run", required=False, metavar="[RUN]", type=RunId())
-@change_options
-@canary_limit_option
+@resume_options
 @login_options
 @until_option
 @aftermath_options
 @output_options
 @state_dir_option
-def resume(**options: Any) -> int:
-    r"""Finish a run that was stopped, by its id; without one, the latest.
+def resume(**given: Any) -> int:
+    r"""Finish a run that was stopped: the latest one, or RUN.
 
-    It shows what was done and what is left, and asks. Only the ledger is needed: the input may be gone. The report is
-    whole.
+    It shows what was done and what is left, and asks. It needs only the ledger: the input may be gone. The report
+    covers the whole run.
 
     \b
     Example:  bulk-remove resume 20261124-021530-9f3a
     """
+    from bulk_remove.cli.given import ResumeOptions, take  # noqa: PLC0415 - see above
     from bulk_remove.cli.jobs import resume_job  # noqa: PLC0415 - see above
 
-    return resume_job(options)
+    return resume_job(take(ResumeOptions, given, *_OF_ITS_OWN))
 
 
 @program.command()
 @click.argument("earlier", metavar="RUN|REPORT", type=RunOrReport())
-@form_options
-@kept_keep_options
-@kept_guard_options
-@change_options
+@rerun_options
 @login_options
 @until_option
 @aftermath_options
 @output_options
 @state_dir_option
-def rerun(**options: Any) -> int:
-    r"""Ask again for what an earlier run left without a final answer.
+def rerun(**given: Any) -> int:
+    r"""Ask again for the numbers that an earlier run left open.
 
-    The earlier run is named by its id, or by its report.csv alone, on whatever machine. The new report is whole: the
-    old verdicts are kept.
+    Name the earlier run by its id, or by its report.csv, on any machine. The new report covers all rows and keeps the
+    old verdicts.
 
     \b
-    Example:  bulk-remove rerun report.csv --system acme --user api -o report-2.csv
+    Example:  bulk-remove rerun report.csv --system acme --user api -o new.csv
     """
+    from bulk_remove.cli.given import AftermathOptions, RerunOptions, take  # noqa: PLC0415 - see above
     from bulk_remove.cli.jobs import rerun_job  # noqa: PLC0415 - see above
+    from bulk_remove.reader import is_readable  # noqa: PLC0415 - likewise
 
-    return rerun_job(options)
+    # A report does not name its server, so that comes from the profile; an earlier run knows its own.
+    own = (
+        ("campaign", "output")
+        if is_readable(Path(given["earlier"]))
+        else ("campaign", "output", "url", "system", "user")
+    )
+    return rerun_job(replace(take(RerunOptions, given, *own), aftermath=take(AftermathOptions, given)))
 
 
 @program.command()
 @click.argument("run", required=False, metavar="[RUN]", type=RunId())
 @again_options
 @state_dir_option
-def report(**options: Any) -> int:
-    r"""Write the report of an earlier run again, by its id; without one, of the latest. Nothing is sent.
+def report(**given: Any) -> int:
+    r"""Write the report of an earlier run again; nothing is sent.
+
+    Without RUN it uses the latest run.
 
     \b
     Example:  bulk-remove report 20261124-021530-9f3a -o report.html
     """
+    from bulk_remove.cli.given import AgainOptions, take  # noqa: PLC0415 - see above
     from bulk_remove.cli.past_commands import report_job  # noqa: PLC0415 - see above
 
-    return report_job(options)
+    return report_job(take(AgainOptions, given))
 
 
 @program.command()
 @campaign_option
 @region_option
 @server_options
-def check(**options: Any) -> int:
-    r"""Try the address, TLS, the credentials and the campaign; nothing is removed.
+def check(**given: Any) -> int:
+    r"""Check address, login and campaign; nothing is removed.
 
     \b
     Example:  bulk-remove check --system acme --user api -c 00001
     """
+    from bulk_remove.cli.given import ServerAccess, take  # noqa: PLC0415 - see above
     from bulk_remove.cli.jobs import check_job  # noqa: PLC0415 - see above
 
-    return check_job(options)
+    return check_job(take(ServerAccess, given))
 
 
 program.add_command(runs)
@@ -386,20 +415,49 @@ program.add_command(runs)
 
 @program.command()
 @click.argument("number")
-@click.option("--campaign", "-c", help="In this campaign alone.")
+@click.option("--campaign", "-c", help="Show only this campaign.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for machines.")
 @state_dir_option
-def explain(**options: Any) -> int:
-    r"""Tell all that the runs of this machine did with one number: rows, requests, verdicts.
+def explain(number: str, campaign: str | None, state_dir: Path, *, as_json: bool) -> int:
+    r"""Show what the runs of this machine did with one number.
 
-    The number may be written in any way; each run reads it by its own rules.
+    It lists rows, requests and verdicts. Write the number as you like: each run reads it by its own rules.
 
     \b
     Example:  bulk-remove explain "601 234 555"
     """
     from bulk_remove.cli.past_commands import explain_job  # noqa: PLC0415 - see above
 
-    return explain_job(options)
+    return explain_job(number, campaign, state_dir, as_json=as_json)
+
+
+class Page(Configured):
+    """Keeps the words as they were typed: with another profile they are read once more."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Note the words and read the options."""
+        ctx.meta.setdefault(WORDS, (*args,))
+        return super().parse_args(ctx, args)
+
+
+@program.command(cls=Page)
+@every_setting
+@login_options
+@address_options
+@state_dir_option
+@click.option("--browser/--no-browser", default=True, help="Open the page in the browser, or only print its address.")
+def ui(**given: Any) -> int:
+    r"""Open a page on this machine to check, confirm and watch a run in the browser.
+
+    The page ends with this command. A run that is under way then stops safely.
+
+    \b
+    Example:  bulk-remove ui --profile acme
+    """
+    from bulk_remove.cli.given import PageOptions, take  # noqa: PLC0415 - see above
+    from bulk_remove.cli.page import ui_job  # noqa: PLC0415 - see above
+
+    return ui_job(take(PageOptions, given))
 
 
 @program.command()
@@ -413,25 +471,28 @@ def explain(**options: Any) -> int:
 @aftermath_options
 @inbox_options
 @state_dir_option
-def inbox(**options: Any) -> int:
-    r"""Run each finished file of a drop folder, and move it to done/ or failed/ with its report beside it.
+def inbox(**given: Any) -> int:
+    r"""Run each file of a drop folder; made for cron and systemd.
 
-    What an earlier night left unfinished is resumed first. Made for cron and systemd: the exit code is the worst of
-    the files'.
+    A finished file moves to done/ or failed/, with its report beside it.
+
+    It first resumes what earlier nights left open. The exit code is the worst of the files'.
 
     \b
-    Example:  bulk-remove inbox /srv/opt-outs -c 00001 --system acme --user api --until 06:00 --yes
+    Example:  bulk-remove inbox /srv/opt-outs -c 00001 --system acme --user api --yes
     """
-    from bulk_remove.cli.nights import inbox_job  # noqa: PLC0415 - see above
+    from bulk_remove.cli.given import InboxOptions, ResumeOptions, take  # noqa: PLC0415 - see above
+    from bulk_remove.cli.jobs import inbox_job  # noqa: PLC0415 - see above
 
-    return inbox_job(options)
+    options = take(InboxOptions, given)
+    return inbox_job(replace(options, resume=take(ResumeOptions, given, *_OF_ITS_OWN)))
 
 
 @program.command()
-@click.option("--port", type=click.IntRange(0, 65535), default=8080, show_default=True, help="0 takes a free one.")
+@click.option("--port", type=click.IntRange(0, 65535), default=8080, show_default=True, help="Port; 0: any free one.")
 @click.option("--campaign", "-c", "campaigns", multiple=True, default=("00001",), show_default=True)
 @click.option("--numbers", help="CSV of the campaign's numbers (first column); else any number exists.")
-@click.option("--additional-column", default="", help="Its column of additional numbers, between semicolons.")
+@click.option("--additional-column", default="", help="Column of additional numbers, separated by semicolons.")
 @click.option("--busy-share", type=click.FloatRange(0, 1), default=0.0, help="Share of numbers in a call.")
 @click.option("--busy-seconds", type=click.FloatRange(0), default=60.0, show_default=True, help="How long calls last.")
 @click.option("--duplicate-share", type=click.FloatRange(0, 1), default=0.0, help="Share with two records.")
@@ -451,18 +512,30 @@ def inbox(**options: Any) -> int:
     "--forbid",
     type=click.Choice(("records", "stats", "campaigns")),
     multiple=True,
-    help="What the user may not ask for.",
+    help="Refuse these calls to the user.",
 )
-@click.option("--audit", help="A JSONL file for what was really done.")
-def simulate(**options: Any) -> int:
-    r"""Serve a stand-in for Thulium on this machine, to rehearse against.
+@click.option("--audit", help="Write what was really done to this JSONL file.")
+def simulate(**given: Any) -> int:
+    r"""Serve a stand-in for Thulium for rehearsals.
 
     \b
     Example:  bulk-remove simulate --busy-share 0.02 --busy-seconds 20
     """
+    from bulk_remove.cli.given import SimulateOptions, take  # noqa: PLC0415 - see above
     from bulk_remove.cli.simulation import simulate_job  # noqa: PLC0415 - see above
 
-    return simulate_job(options)
+    return simulate_job(take(SimulateOptions, given))
+
+
+@program.command("help")
+@click.argument("words", nargs=-1, metavar="[COMMAND]...")
+def help_(words: Sequence[str]) -> None:
+    r"""Show the help page of a command.
+
+    \b
+    Example:  bulk-remove help run all
+    """
+    click.echo(help_on(click.get_current_context().find_root(), words))
 
 
 for command in (*COMMANDS, completion):

@@ -1,10 +1,10 @@
-"""What `config`, `login` and `logout` do."""
+"""The jobs of `config`, `login` and `logout`."""
 
 import asyncio
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +13,11 @@ from click.core import ParameterSource
 
 from bulk_remove.cli.given import (
     SOURCES,
-    address_from,
+    ServerAccess,
     check_keyring,
     forget_password,
     password_variable,
     server_of,
-    settings_from,
     store_password,
 )
 from bulk_remove.cli.profiles import (
@@ -35,13 +34,13 @@ from bulk_remove.cli.spoken import NAME as LANGUAGE
 from bulk_remove.cli.starter import starter
 from bulk_remove.errors import ExitCode, UsageError
 from bulk_remove.language import language_in_use, phrase, say, translated
-from bulk_remove.settings import Address, Login
+from bulk_remove.settings import Address, Login, Settings
 
 _HIDDEN = phrase("(not shown)")
 
 
 def init_job(config: Path | None) -> int:
-    """Write the first file. Raises UsageError when there is one already."""
+    """Write a first settings file. Raises UsageError when the file exists."""
     file = config_file_of(config)
     write_config(file, starter(settings_of(click.get_current_context().find_root().command)))
     click.echo(say("Written: {file}", file=file))
@@ -49,17 +48,18 @@ def init_job(config: Path | None) -> int:
 
 
 def path_job(config: Path | None) -> int:
-    """Print where the file is looked for."""
+    """Print the path of the settings file."""
     click.echo(config_file_of(config))
     return ExitCode.OK
 
 
-def show_job(typed: dict[str, Any]) -> int:
-    """Print every setting, its value and where it comes from. `typed` are the options as they were typed."""
+def show_job(typed: Mapping[str, object]) -> int:
+    """Print every setting, its value and its source. `typed` are the options as they were typed."""
     ctx = click.get_current_context()
     profile = profile_of(ctx)
-    # The one setting that no command is handed: it has taken effect already.
-    ctx.params[LANGUAGE] = typed[LANGUAGE] = language_in_use().code
+    # Commands do not get the language as an option, because it has already taken effect.
+    ctx.params[LANGUAGE] = language = language_in_use().code
+    typed = {**typed, LANGUAGE: language}
     click.echo(say("File:    {file}{state}", file=profile.file, state="" if profile.there else phrase(" (not there)")))
     click.echo(
         say("Profile: {name}{why}\n", name=profile.name or phrase("(none)"), why=_why(ctx) if profile.name else "")
@@ -79,7 +79,7 @@ def _why(ctx: click.Context) -> str:
     return " (default_profile)"
 
 
-def _rows(ctx: click.Context, typed: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
+def _rows(ctx: click.Context, typed: Mapping[str, object]) -> Iterator[tuple[str, str, str]]:
     for param in ctx.command.get_params(ctx):
         if is_setting(param):
             place = untyped_place(ctx, param)
@@ -90,7 +90,7 @@ def _rows(ctx: click.Context, typed: dict[str, Any]) -> Iterator[tuple[str, str,
 
 
 def untyped_notes() -> Iterator[str]:
-    """Yield a sentence on each place from which the running command has settings that nobody typed now, with these."""
+    """Yield a sentence for each source of settings that were not typed, with these settings."""
     ctx = click.get_current_context()
     profile = profile_of(ctx)
     told: dict[str, list[str]] = {}
@@ -102,11 +102,11 @@ def untyped_notes() -> Iterator[str]:
     for table, listed in told.items():
         settings = ", ".join(listed)
         if not table:
-            yield phrase("Not typed now, but from variables: {settings}.", settings=settings)
+            yield phrase("Settings from environment variables: {settings}.", settings=settings)
             continue
         why = _why(ctx) if profile.name and table != "defaults" else ""
         yield phrase(
-            "Not typed now, but from [{table}]{why} in {file}: {settings}.",
+            "Settings from [{table}]{why} in {file}: {settings}.",
             table=table,
             why=why,
             file=profile.file,
@@ -119,9 +119,9 @@ def _flag(param: click.Parameter) -> str:
 
 
 def _as_written(ctx: click.Context, param: click.Parameter) -> Any:
-    """Return the value as it stands in its place: 30m is plainer than 1800.0."""
+    """Return the value as it was written: 30m is easier to read than 1800.0."""
     source = ctx.get_parameter_source(str(param.name))
-    if source is ParameterSource.ENVIRONMENT and not isinstance(ctx.params[str(param.name)], bool):
+    if source is ParameterSource.ENVIRONMENT and not isinstance(ctx.params.get(str(param.name)), bool):
         return os.environ[str(param.envvar)]
     if source is ParameterSource.DEFAULT_MAP:
         return profile_of(ctx).entries[key_of(param)].value
@@ -131,7 +131,7 @@ def _as_written(ctx: click.Context, param: click.Parameter) -> Any:
 
 
 def _shown(param: click.Parameter, value: Any) -> str:
-    """Return a value for the screen, with nothing in it that is or may be a secret."""
+    """Return a value for the screen, without anything that may be a secret."""
     if value is None or value in ("", (), []):
         return "-"
     if isinstance(value, bool):
@@ -145,11 +145,11 @@ def _without_secrets(name: str, value: str) -> str:
     if name == "password_command":
         return translated(_HIDDEN)
     if name == "password_env" and not os.environ.get(value):
-        return translated("(a variable that is not set)")  # its name may be the password, put there by mistake
+        return translated("(a variable that is not set)")  # the name may be the password, given by mistake
     if name in {"url", "proxy"}:
-        return f"***@{value.rpartition('@')[2]}" if "@" in value else value  # before the last @ are credentials
+        return f"***@{value.rpartition('@')[2]}" if "@" in value else value  # credentials end at the last @
     if "://" in value:
-        # The address of a message service has its key in the path.
+        # The address of a message service contains its key in the path.
         return f"{value.partition('://')[0]}://{translated(_HIDDEN)}"
     return value
 
@@ -159,42 +159,41 @@ def _password(ctx: click.Context) -> tuple[str, str]:
         return translated(_HIDDEN), PASSWORD
     source = next((source for source in SOURCES if ctx.params[source]), "")
     return translated(_HIDDEN) if source else "-", source or translated(
-        "the system keyring, if it holds one for the server and user"
+        "the system keyring, if it has a password for this server and user"
     )
 
 
-def login_job(options: dict[str, Any]) -> int:
-    """Ask for a password, try it, store it. Raises UsageError, RefusedError, UnavailableError."""
-    address = address_from(options)
+def login_job(options: ServerAccess) -> int:
+    """Ask for a password, try it and store it. Raises UsageError, RefusedError, UnavailableError."""
+    address = options.server.address()
     user = _user(options)
     check_keyring()
     if sys.stdin is None or not sys.stdin.isatty():
-        raise UsageError("There is no terminal to ask for the password at.", "Give it with --password-file instead.")
+        raise UsageError("There is no terminal to ask for the password.", "Give it with --password-file instead.")
     login = Login(
         user,
         click.prompt(say("Password of {user} at {host}", user=user, host=address.host), hide_input=True, err=True),
     )
-    if options["check"]:
-        asyncio.run(_tried(options, address, login))
+    if options.check:
+        asyncio.run(_tried(options.given.settings(campaign="00000"), address, login))  # the campaign is not used
         click.echo(say("{host} accepts this user.", host=address.host))
     name = store_password(server_of(address), user, login.password)
     click.echo(say("The password is stored in the keyring: {name}.", name=name))
     return ExitCode.OK
 
 
-async def _tried(options: dict[str, Any], address: Address, login: Login) -> None:
+async def _tried(settings: Settings, address: Address, login: Login) -> None:
     from bulk_remove.run.job import connection  # noqa: PLC0415 - likewise
     from bulk_remove.run.preflight import inspect_server  # noqa: PLC0415 - likewise
     from bulk_remove.sending.client import Client  # noqa: PLC0415 - heavy, and --no-check needs none of it
 
-    settings = settings_from({**options, "campaign": "00000"})  # none is asked for
     async with Client(connection(settings, address, login)) as client:
         await inspect_server(client, address.base_path, time.time())
 
 
-def logout_job(options: dict[str, Any]) -> int:
+def logout_job(options: ServerAccess) -> int:
     """Delete a stored password. Raises UsageError."""
-    address, user = address_from(options), _user(options)
+    address, user = options.server.address(), _user(options)
     found = forget_password(server_of(address), user)
     told = (
         "The password of {user} at {host} is deleted from the keyring."
@@ -205,7 +204,7 @@ def logout_job(options: dict[str, Any]) -> int:
     return ExitCode.OK
 
 
-def _user(options: dict[str, Any]) -> str:
-    if not options["user"]:
+def _user(options: ServerAccess) -> str:
+    if not options.user.user:
         raise UsageError("No API user is given.", "Set --user or BULK_REMOVE_USER.")
-    return str(options["user"])
+    return options.user.user

@@ -1,96 +1,279 @@
-"""What the options amount to: settings, changes to a run's, the address, the state folder, and the login.
+"""The options of each command as a typed value, the settings among them, and the login.
 
-The password comes from the nearest of its sources: the environment, a private file, a command or the system's keyring,
-never the command line. The keyring is an optional extra and is loaded only where it is needed. A password in it stands
-under its server's name, so that it is never offered to another one.
+The password comes from the environment, a private file, a command or the system's keyring, never from the command line.
+The keyring is an optional extra and is loaded only when needed. It stores a password under its server's name, so that
+no other server gets it.
 """
 
 import os
 import re
-import shlex
 import stat
-import subprocess
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, fields, is_dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
 import click
 from click.core import ParameterSource
 
 from bulk_remove.cli.profiles import PASSWORD, Profile, profile_of
-from bulk_remove.core.forms import parse_also_try
+from bulk_remove.core.model import ReportFormat
 from bulk_remove.errors import UsageError
 from bulk_remove.language import phrase
-from bulk_remove.run.folders import default_state_dir, join, leave
-from bulk_remove.settings import Address, Login, Settings
+from bulk_remove.settings import SETTINGS, Address, Later, Login, Settings
+
+if TYPE_CHECKING:
+    from bulk_remove.reader import SetAside
+
+T = TypeVar("T")
 
 
-def settings_from(options: dict[str, Any]) -> Settings:
-    """Build the settings out of whichever options a command has. Raises UsageError."""
-    own = {name: options[name] for name in Settings.__dataclass_fields__ if name in options}
-    own |= {name: convert(options[name]) for name, convert in _CONVERTED.items() if name in options}
-    own |= {f"{name}_s": options[name] for name in _DURATIONS if name in options}
-    return Settings(**own)
+@dataclass(frozen=True, slots=True)
+class GivenSettings:
+    """Unchecked settings from the options, by field. `typed` are the fields given on the command line."""
 
+    values: Mapping[str, Any]
+    typed: frozenset[str]
 
-def _delimiter(value: str | None) -> str | None:
-    return {"tab": "\t", "\\t": "\t"}.get(value, value) if value else None
-
-
-# How the text of an option becomes a setting, where the setting does not take the text.
-_CONVERTED: dict[str, Callable[[str], Any]] = {"also_try": parse_also_try, "delimiter": _delimiter}
-_DURATIONS = tuple(name.removesuffix("_s") for name in Settings.__dataclass_fields__ if name.endswith("_s"))
-
-
-def changes_from(options: dict[str, Any], *, typed_only: bool) -> dict[str, Any]:
-    """Return the settings that were given, by name, for a command whose settings are those of an earlier run.
-
-    With `typed_only` what the environment says does not count: it was not meant for that run. But numbers that must
-    never be removed count wherever they are named.
-    """
-    names = {**{name: f"{name}_s" for name in _DURATIONS}, **{name: name for name in Settings.__dataclass_fields__}}
-    given = {
-        setting: options[name]
-        for name, setting in names.items()
-        if options.get(name) not in (None, "", ()) and (not typed_only or name == "keep" or _was_typed(name))
-    }
-    return given | {name: convert(given[name]) for name, convert in _CONVERTED.items() if name in given}
-
-
-def _was_typed(name: str) -> bool:
-    return click.get_current_context().get_parameter_source(name) is ParameterSource.COMMANDLINE
-
-
-def address_from(options: dict[str, Any]) -> Address:
-    """Return the server's address. Raises UsageError."""
-    url, system = options["url"], options["system"]
-    if url and system:
-        raise UsageError("Both --url and --system are given.", "Give one of them.")
-    if system:
-        return Address.of_system(system)
-    if not url:
-        raise UsageError(
-            "No server is given.", "Set --url, --system or BULK_REMOVE_URL, or use a profile: bulk-remove config."
+    @classmethod
+    def of(cls, given: Mapping[str, Any]) -> Self:
+        """Return the settings among a command's options."""
+        ctx = click.get_current_context()
+        named = {name: each.option for name, each in SETTINGS.items() if each.option in given}
+        typed = (
+            name for name, option in named.items() if ctx.get_parameter_source(option) is ParameterSource.COMMANDLINE
         )
-    return Address.parse(url)
+        return cls({name: given[option] for name, option in named.items()}, frozenset(typed))
+
+    def settings(self, **others: str | None) -> Settings:
+        """Return the checked settings; `others` are values that the command itself sets. Raises UsageError."""
+        return Settings(**{name: _read(name, value) for name, value in {**self.values, **others}.items()})
+
+    def changes(self, later: Later, *, typed_only: bool) -> dict[str, Any]:
+        """Return the changes to an earlier run's settings, only of those that may change. Raises UsageError.
+
+        With `typed_only` variables and profiles do not count, because they were not meant for that run. Keep lists
+        always count, for safety.
+        """
+        return {
+            name: _read(name, value)
+            for name, value in self.values.items()
+            if value not in (None, "", ())
+            and SETTINGS[name].later >= later
+            and (not typed_only or name == "keep" or name in self.typed)
+        }
 
 
-def state_dir_from(options: dict[str, Any]) -> Path:
-    """Return the folder for the state of all runs, shared with other hosts where --state is given.
+def _read(name: str, value: Any) -> Any:
+    read = SETTINGS[name].read
+    return value if read is None or value is None else read(value)
 
-    Raises UsageError, UnavailableError.
-    """
-    state_dir: Path = options["state_dir"] or default_state_dir()
-    if options.get("state"):
-        if _was_typed("state") and re.search("//[^/@]*:[^/@]*@|[?&]password=", options["state"]):
+
+@dataclass(frozen=True, slots=True)
+class ServerOptions:
+    """The server, given by its address or by its system's name."""
+
+    url: str | None = None
+    system: str | None = None
+
+    @property
+    def named(self) -> bool:
+        """Whether a server is given."""
+        return bool(self.url or self.system)
+
+    def address(self) -> Address:
+        """Return the server's address. Raises UsageError."""
+        if self.url and self.system:
+            raise UsageError("Both --url and --system are given.", "Give one of them.")
+        if self.system:
+            return Address.of_system(self.system)
+        if not self.url:
             raise UsageError(
-                "The password of --state would be shown to everybody on this machine.",
-                "Put the address into BULK_REMOVE_STATE or a profile, or the password into PGPASSWORD.",
+                "No server is given.", "Set --url, --system or BULK_REMOVE_URL, or use a profile: bulk-remove config."
             )
-        join(state_dir, options["state"])
-        click.get_current_context().call_on_close(partial(leave, state_dir))
-    return state_dir
+        return Address.parse(self.url)
+
+
+@dataclass(frozen=True, slots=True)
+class UserOptions:
+    """The API user and the sources of its password."""
+
+    user: str | None
+    password_env: str = ""
+    password_file: str = ""
+    password_command: str = ""
+
+    def login(self, address: Address, earlier_user: str = "") -> Login:
+        """Return the user, or else `earlier_user`, with the password for a server. Raises UsageError."""
+        user = self.user or earlier_user
+        return Login(user, replace(self, user=user).password(address))
+
+    def password(self, address: Address) -> str:
+        """Return the user's password for a server, or an empty text. Raises UsageError.
+
+        The order is: a source on the command line, BULK_REMOVE_PASSWORD, a source in the profile, the system's keyring.
+        """
+        environment = {**os.environ, PASSWORD: password_variable()}
+        if not environment[PASSWORD]:
+            _check_whose(address)
+        password = read_password(environment, self.password_env, self.password_file, self.password_command)
+        if not password and self.user:
+            password = stored_password(server_of(address), self.user)
+        return password
+
+
+@dataclass(frozen=True, slots=True)
+class ReportOptions:
+    """The report's place and formats; `yes` agrees to the removal in advance."""
+
+    yes: bool
+    also: tuple[ReportFormat, ...] | None
+    csv_for: str | None
+    output: Path | None = None
+    overwrite: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AftermathOptions:
+    """The options for log, metrics and notifications; server and campaign are reported if no run began."""
+
+    log_format: str
+    quiet: bool
+    metrics_file: Path | None
+    notify: tuple[str, ...]
+    notify_on: str
+    server: ServerOptions
+    campaign: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccessOptions:
+    """Settings, server, API user and state folder, as `plan`, `run`, `inbox` and `ui` have them."""
+
+    given: GivenSettings
+    server: ServerOptions
+    user: UserOptions
+    state_dir: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanOptions(AccessOptions):
+    """The options of `plan`, which `run` has as well. `copy` is the inbox's private copy of a file."""
+
+    show_numbers: bool
+    files: tuple[str, ...] = ()
+    copy: "SetAside | None" = None
+    as_json: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOptions(PlanOptions):
+    """The options of `run`, or of the run of each file in an inbox."""
+
+    report: ReportOptions
+    aftermath: AftermathOptions
+    until: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResumeOptions:
+    """The options of `resume`. An empty `run` means the latest one."""
+
+    given: GivenSettings
+    user: UserOptions
+    report: ReportOptions
+    aftermath: AftermathOptions
+    until: float | None
+    state_dir: Path
+    run: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RerunOptions(ResumeOptions):
+    """The options of `rerun`; `earlier` is a run's id or a report."""
+
+    server: ServerOptions
+    earlier: str
+
+
+@dataclass(frozen=True, slots=True)
+class InboxOptions:
+    """The options of `inbox`, with those for each file's run and for the runs to resume."""
+
+    run: RunOptions
+    resume: ResumeOptions
+    folder: Path
+    settle: float
+
+
+@dataclass(frozen=True, slots=True)
+class ServerAccess:
+    """The options of `check`, `login` and `logout`. `check` says whether to try a new password."""
+
+    given: GivenSettings
+    server: ServerOptions
+    user: UserOptions
+    campaign: str | None = None
+    check: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageOptions(AccessOptions):
+    """The options of `ui`. With `browser` the page is opened in the browser."""
+
+    browser: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AgainOptions:
+    """The options of `report`. Without `run` it uses the latest run."""
+
+    run: str | None
+    form: str | None
+    output: Path | None
+    csv_for: str
+    overwrite: bool
+    state_dir: Path
+
+
+@dataclass(frozen=True, slots=True)
+class SimulateOptions:
+    """The options of `simulate`."""
+
+    port: int
+    campaigns: tuple[str, ...]
+    numbers: str | None
+    additional_column: str
+    busy_share: float
+    busy_seconds: float
+    duplicate_share: float
+    forms: tuple[str, ...]
+    absent_share: float
+    faults: tuple[str, ...]
+    rate_limit: float
+    latency: float
+    seed: int
+    forbid: tuple[str, ...]
+    audit: str | None
+
+
+def take(kind: type[T], given: Mapping[str, Any], *not_of_profile: str) -> T:
+    """Return a command's options as a value of `kind`, from click's values.
+
+    A profile's values for `not_of_profile` are ignored, because they are not meant for an earlier run.
+    """
+    ctx = click.get_current_context()
+    left_out = [name for name in not_of_profile if ctx.get_parameter_source(name) is ParameterSource.DEFAULT_MAP]
+    return cast("T", _taken(kind, {**given, **dict.fromkeys(left_out)}))
+
+
+def _taken(kind: Any, given: Mapping[str, Any]) -> Any:
+    if kind is GivenSettings:
+        return GivenSettings.of(given)
+    groups = {each.name: each.type for each in fields(kind) if is_dataclass(each.type)}
+    taken = {each.name: given[each.name] for each in fields(kind) if each.name in given}
+    return kind(**{**taken, **{name: _taken(group, given) for name, group in groups.items()}})
 
 
 _COMMAND_TIMEOUT_S = 60.0
@@ -100,9 +283,9 @@ _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 def read_password(environment: Mapping[str, str], password_env: str, password_file: str, password_command: str) -> str:
     """Return the password from the first source that is set, or an empty text when none is.
 
-    BULK_REMOVE_PASSWORD comes first, then the variable that `password_env` names. A file or a command gives its first
-    line, in UTF-8; a command is run without a shell. Raises UsageError when a source fails or gives nothing, without
-    what it printed, or when others than its owner can read the file.
+    The order is: BULK_REMOVE_PASSWORD, the variable `password_env`, the file, the command. The password is the first
+    line of the file or of the command's output, in UTF-8; no shell is used. Raises UsageError when a source fails or is
+    empty, or when others can read the file. The error does not contain the output.
     """
     if password := environment.get("BULK_REMOVE_PASSWORD", ""):
         return password
@@ -116,10 +299,10 @@ def read_password(environment: Mapping[str, str], password_env: str, password_fi
 
 
 def _of_variable(environment: Mapping[str, str], name: str) -> str:
-    # What was given is not repeated: it may be the password itself, put there by mistake.
+    # The errors do not repeat the name: it may be the password itself, given by mistake.
     if not _VARIABLE.fullmatch(name):
         raise UsageError(
-            "--password-env is not the name of an environment variable.", "Give the name alone, as ACME_PASSWORD."
+            "--password-env is not the name of an environment variable.", "Give only the name, such as ACME_PASSWORD."
         )
     if not environment.get(name):
         raise UsageError(
@@ -145,9 +328,9 @@ def _of_file(path: str) -> str:
 
 
 def _check_readers(path: str, facts: os.stat_result) -> None:
-    """Refuse a file that is not its owner's alone; one that belongs to root may be handed to a group.
+    """Refuse a file that others can read; a file of root may be readable by a group.
 
-    PostgreSQL's rule for its server's key. A pipe or a terminal has no readers to worry about.
+    This is PostgreSQL's rule for its server key. Pipes and terminals are not checked.
     """
     if os.name != "posix" or not stat.S_ISREG(facts.st_mode):
         return
@@ -164,6 +347,9 @@ def _check_readers(path: str, facts: os.stat_result) -> None:
 
 
 def _of_command(command: str) -> str:
+    import shlex  # noqa: PLC0415 - --help answers at once
+    import subprocess  # noqa: PLC0415 - likewise
+
     hint = "Try it by itself: it must print the password on its first line, in UTF-8, and exit 0."
     try:
         words = shlex.split(command, posix=os.name == "posix")
@@ -172,7 +358,7 @@ def _of_command(command: str) -> str:
         )
         password = _first_line(done.stdout)
     except UnicodeDecodeError:
-        raise UsageError("The password command printed what is not UTF-8 text.", hint) from None
+        raise UsageError("The output of the password command is not UTF-8 text.", hint) from None
     except (OSError, ValueError, IndexError):
         raise UsageError("The password command cannot be run.", hint) from None
     except subprocess.SubprocessError:
@@ -183,46 +369,39 @@ def _of_command(command: str) -> str:
 
 
 def _first_line(contents: bytes) -> str:
-    # Windows editors put a byte order mark in front, and end lines with CR LF.
+    # Windows editors begin a file with a byte order mark and end lines with CR LF.
     return contents.split(b"\n", 1)[0].decode("utf-8-sig").rstrip("\r")
 
-
-if TYPE_CHECKING:
-    from types import ModuleType
 
 _ELSEWHERE = phrase("use --password-file, --password-command or BULK_REMOVE_PASSWORD.")
 
 
 def stored_password(server: str, user: str) -> str:
-    """Return the password that `store_password` kept; empty when there is none, or no keyring to hold one.
+    """Return a stored password; empty when there is no password or no keyring.
 
-    Raises UsageError when there is a keyring that cannot be asked, as one that is locked.
+    Raises UsageError when the keyring fails, for example because it is locked.
     """
-    keyring = _loaded()
-    if keyring is None:
-        return ""
-    try:
-        return keyring.get_password(_service(server), user) or ""
-    except keyring.errors.NoKeyringError:
-        return ""
-    except (keyring.errors.KeyringError, OSError, RuntimeError) as error:
-        raise _unusable(error) from None
+    with _keyring(needed=False) as keyring:
+        if keyring is None:
+            return ""
+        try:
+            return keyring.get_password(_service(server), user) or ""
+        except keyring.errors.NoKeyringError:
+            return ""
 
 
 def check_keyring() -> None:
-    """Raise UsageError where no password could be stored, before one is asked for."""
-    _needed()
+    """Raise UsageError when no keyring can store a password."""
+    with _keyring():
+        pass
 
 
 def store_password(server: str, user: str, password: str) -> str:
-    """Keep a password, and read it back; returns the name of the keyring. Raises UsageError when it is not kept."""
-    keyring = _needed()
-    try:
+    """Store a password and return the keyring's name. Raises UsageError when it cannot be read back."""
+    with _keyring() as keyring:
         keyring.set_password(_service(server), user, password)
         kept = keyring.get_password(_service(server), user) == password
         name = str(keyring.get_keyring().name)
-    except (keyring.errors.KeyringError, OSError, RuntimeError) as error:
-        raise _unusable(error) from None
     if not kept:
         raise UsageError(
             phrase("The keyring ({name}) did not keep the password.", name=name),
@@ -232,14 +411,11 @@ def store_password(server: str, user: str, password: str) -> str:
 
 
 def forget_password(server: str, user: str) -> bool:
-    """Delete a password; False when there was none. Raises UsageError when it may still be there."""
-    keyring = _needed()
-    try:
+    """Delete a password; return False when there was none. Raises UsageError when the deletion fails."""
+    with _keyring() as keyring:
         if keyring.get_password(_service(server), user) is None:
             return False
         keyring.delete_password(_service(server), user)
-    except (keyring.errors.KeyringError, OSError, RuntimeError) as error:
-        raise _unusable(error) from None
     return True
 
 
@@ -247,33 +423,33 @@ def _service(server: str) -> str:
     return f"bulk-remove {server}"
 
 
-def _loaded() -> "ModuleType | None":
+@contextmanager
+def _keyring(*, needed: bool = True) -> Iterator[Any]:
+    """Give the keyring module, or None if it is not installed and not `needed`. Turns its errors into UsageError."""
+    module: Any = None
+    failures: tuple[type[Exception], ...] = (OSError, RuntimeError)
     try:
         import keyring  # noqa: PLC0415 - an extra, and slow to load
         import keyring.errors  # noqa: PLC0415 - likewise
 
-        keyring.get_keyring()  # chooses the backend, which may not be there
-    except ModuleNotFoundError as error:
-        if error.name == "keyring":
-            return None
-        raise _unusable(error) from None
+        keyring.get_keyring()  # chooses the backend, which may be missing
+        module, failures = keyring, (*failures, keyring.errors.KeyringError)
     except (ImportError, AttributeError, ValueError, RuntimeError, OSError) as error:
-        raise _unusable(error) from None
-    return keyring
-
-
-def _needed() -> "ModuleType":
-    keyring = _loaded()
-    if keyring is None:
+        if not isinstance(error, ModuleNotFoundError) or error.name != "keyring":
+            raise _unusable(error) from None
+    if module is None and needed:
         raise UsageError(
             "The system keyring needs the package keyring, which is not installed.",
             phrase("Install it with pip install 'bulk-remove[keyring]', or {elsewhere}", elsewhere=_ELSEWHERE),
         )
-    return keyring
+    try:
+        yield module
+    except failures as error:
+        raise _unusable(error) from None
 
 
 def _unusable(error: Exception) -> UsageError:
-    # Its kind alone: what a backend says may hold what it was given.
+    # Only the error's type: a backend's message may contain the password.
     return UsageError(
         phrase("The system keyring cannot be used ({kind}).", kind=type(error).__name__),
         phrase("Unlock it or install one, or {elsewhere}", elsewhere=_ELSEWHERE),
@@ -283,41 +459,20 @@ def _unusable(error: Exception) -> UsageError:
 SOURCES = ("password_env", "password_file", "password_command")
 
 
-def login_from(options: dict[str, Any], address: Address) -> Login:
-    """Return the API user with its password for a server. Raises UsageError."""
-    return Login(options["user"] or "", password_for(options, address))
-
-
-def password_for(options: dict[str, Any], address: Address) -> str:
-    """Return the user's password for a server, empty where there is none. Raises UsageError.
-
-    A source that was typed comes before BULK_REMOVE_PASSWORD, and that before one of the profile. Without any of them
-    the system's keyring is asked.
-    """
-    user = options["user"] or ""
-    environment = {**os.environ, PASSWORD: password_variable()}
-    if not environment[PASSWORD]:
-        _check_whose(address)
-    password = read_password(environment, *(options[source] for source in SOURCES))
-    if not password and user:
-        password = stored_password(server_of(address), user)
-    return password
-
-
 def password_variable() -> str:
-    """Return BULK_REMOVE_PASSWORD, empty where it is not set, or does not count because another source was typed."""
+    """Return BULK_REMOVE_PASSWORD; empty if it is not set, or if another source was typed."""
     ctx = click.get_current_context()
     typed = any(ctx.get_parameter_source(source) is ParameterSource.COMMANDLINE for source in SOURCES)
     return "" if typed else str(ctx.meta.get(PASSWORD, ""))
 
 
 def server_of(address: Address) -> str:
-    """Return the name under which the keyring holds the passwords of a server."""
+    """Return the keyring's name for a server."""
     return f"{address.host}{address.base_path}"
 
 
 def _check_whose(address: Address) -> None:
-    """Keep a profile's password from every server but the profile's own. Raises UsageError."""
+    """Raise UsageError if a profile's password would go to another server than the profile's own."""
     ctx = click.get_current_context()
     profile = profile_of(ctx)
     own = _server_in(profile)

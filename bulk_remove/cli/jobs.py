@@ -1,6 +1,6 @@
-"""What the commands do, once they are called: settings, one call into `run`, the result on the screen.
+"""The jobs of `run`, `resume`, `rerun`, `inbox`, `plan` and `check` at a terminal: show, ask, and print the result.
 
-It also asks before a run and after its canary, and turns keys that are pressed while a run sends into orders to the
+`run/job.py` carries out a run; here the terminal is its operator. Keys pressed while a run sends become orders to the
 pool.
 """
 
@@ -9,177 +9,193 @@ import logging
 import signal
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import click
 
 from bulk_remove.cli.aftermath import Aftermath, aftermath, logged
 from bulk_remove.cli.config_jobs import untyped_notes
-from bulk_remove.cli.given import address_from, changes_from, login_from, password_for, settings_from, state_dir_from
-from bulk_remove.cli.past_commands import wanted_of
-from bulk_remove.cli.profiles import profile_of, without_profile
-from bulk_remove.cli.signals import answered, report_kept, stopped_by_signals, told_truly
+from bulk_remove.cli.given import (
+    InboxOptions,
+    PlanOptions,
+    ReportOptions,
+    RerunOptions,
+    ResumeOptions,
+    RunOptions,
+    ServerAccess,
+    UserOptions,
+)
+from bulk_remove.cli.profiles import profile_of
+from bulk_remove.cli.signals import (
+    ask_until_signal,
+    exit_of,
+    keep_report,
+    restore_handlers,
+    stop_on_signals,
+    stop_truthfully,
+)
 from bulk_remove.console import Live, Screen, moment_of, typed_keys
 from bulk_remove.console.screen import form_lines, form_warnings, when_lines, when_notes
 from bulk_remove.core.forms import told_forms
-from bulk_remove.core.limits import NOTHING_KNOWN, Known
-from bulk_remove.core.model import Status
-from bulk_remove.core.plan import ApprovedPlan, Consent, Plan, approve, check_holds_numbers, check_within_limits, passed
-from bulk_remove.core.summary import Ending, headline
+from bulk_remove.core.limits import Known
+from bulk_remove.core.model import CsvFor, Status
+from bulk_remove.core.plan import Consent, Plan, check_holds_numbers, check_within_limits, passed
+from bulk_remove.core.summary import Ending, headline, worst
 from bulk_remove.core.throttle import LEGEND, Key, key_of, pressed
-from bulk_remove.core.timeline import duration
-from bulk_remove.core.verdicts import CAUSE, UnaskedRemoval, unasked_told
-from bulk_remove.errors import ExitCode, GuardStop, UnavailableError, UsageError
+from bulk_remove.core.timeline import Snapshot, duration
+from bulk_remove.core.verdicts import unasked_told
+from bulk_remove.errors import ExitCode, GuardStop, StoppedError, UnavailableError, UsageError
 from bulk_remove.language import counted, ours, phrase
-from bulk_remove.ledger import Outcomes
-from bulk_remove.reader import Places, SetAside, find_files, open_table, open_tables
-from bulk_remove.run.finish import REPORT, SUMMARY, Finished, Wanted, sum_up
-from bulk_remove.run.folders import lock_campaigns
+from bulk_remove.reader import find_files
+from bulk_remove.run.finish import REPORT, Finished, Wanted
+from bulk_remove.run.folders import lock_campaigns, lock_inbox, make_private
+from bulk_remove.run.inbox import FileEnd, Inbox, Night, NightRules
 from bulk_remove.run.job import (
     Carried,
-    Hooks,
+    Done,
+    Job,
+    OnRows,
+    Operator,
+    Planned,
     Sent,
-    carry_out,
     connection,
     known_of,
+    learned_settings,
     look_at,
-    notes_of,
-    with_learned_limit,
+    notes_on_input,
+    plan_files,
+    plan_rerun,
+    plan_resume,
+    plan_run,
 )
-from bulk_remove.run.past import EarlierRuns
-from bulk_remove.run.places import Job, check_places, finish_there, taken_meanwhile
+from bulk_remove.run.places import ReportPlace
 from bulk_remove.run.preflight import NOT_ASKED, Findings, Glance, error_of, inspect_campaigns, inspect_server
-from bulk_remove.run.prepare import Look, Prepared, Sight, check_plan, plan_as_json, prepared, reading_of
-from bulk_remove.run.rerun import earlier_rows, is_report, prepared_again
-from bulk_remove.run.resume import check_not_abandoned, earlier_run, find_run, nothing_left, reopened, standing_of
+from bulk_remove.run.prepare import Look, Prepared, Sight, check_plan, plan_as_json
+from bulk_remove.run.rerun import EarlierRows, is_report
+from bulk_remove.run.resume import EarlierRun, find_run
 from bulk_remove.sending import Pool
 from bulk_remove.sending.client import Client
-from bulk_remove.settings import Address, Destination, Login, Settings
+from bulk_remove.settings import Address, Destination, Later, Login, Settings
 
 
-def looking(settings: Settings, address: Address, login: Login, state_dir: Path) -> Look:
-    """Return what looks at campaigns. It raises UsageError, RefusedError, UnavailableError, StorageError."""
-    return lambda campaigns: look_at(campaigns, settings, address, login, state_dir)
+class _Terminal(Operator):
+    """The operator at a terminal, or in a cron job: shows the plan, asks for consent and shows the progress.
 
-
-def looking_if_possible(settings: Settings, address: Address | None, options: dict[str, Any]) -> Look:
-    """Return what looks at campaigns where address, user and password are given and the server is there.
-
-    It raises UsageError, RefusedError, StorageError.
+    `files` are the run's input; `until_s` is its deadline.
     """
 
-    def look(campaigns: Sequence[str]) -> Findings:
-        if address is None or not options["user"]:
-            return NOT_ASKED
-        password = password_for(options, address)
-        if not password:
-            return NOT_ASKED
-        try:
-            return look_at(campaigns, settings, address, Login(options["user"], password), state_dir_from(options))
-        except UnavailableError as error:
-            note = phrase(
-                "The server could not be asked how many records there are: {problem}", problem=ours(error.sentence)
-            )
-            return replace(NOT_ASKED, notes=(note,))
+    def __init__(self, screen: Screen, options: RunOptions | ResumeOptions, files: Sequence[str] = ()) -> None:
+        self.until_s = options.until
+        self._screen = screen
+        self._options = options
+        self._files = files
+        self._spare: Callable[[], None] = lambda: None
 
-    return look
+    def note(self, sentence: str) -> None:
+        self._screen.note(sentence)
+
+    def warn(self, sentence: str) -> None:
+        self._screen.warn(sentence)
+
+    def reading(self) -> AbstractContextManager[OnRows]:
+        return Live(self._screen.err).reading()
+
+    def show(self, run: Planned) -> None:
+        """Show the plan, or the progress of an earlier run."""
+        if run.done is None:
+            show_plan(self._screen, run.ready, run.known, self.until_s)
+        else:
+            self._screen.standing(run.left, run.done)
+            if not run.ended:
+                _show_when(self._screen, run.ready.settings, self.until_s)
+        if run.done is None and run.ready.phases is None:  # a rerun has its settings from its run
+            for note in untyped_notes():
+                self.note(note)
+
+    async def approve(self, run: Planned) -> Consent:
+        """Ask for consent, unless there is nothing to send or --yes was given."""
+        if run.left.to_send and not self._options.report.yes:
+            check_consent(self._screen, self._options.report)
+            if not self._screen.confirm(run.left, run.known):
+                raise GuardStop("Not confirmed: nothing was sent.", "Run it again and type the requested answer.")
+        return Consent.FLAG if self._options.report.yes else Consent.TYPED
+
+    @contextmanager
+    def stopping(self, stop: Callable[[Ending], None]) -> Iterator[None]:
+        """Stop safely at a signal; the report is still written."""
+        notice = "Stopping: requests under way are finished first. Press Ctrl-C again to stop at once."
+        with stop_on_signals(stop, lambda: self._screen.note(notice)):
+            self._spare()  # called under these handlers, so that no signal arrives without a handler
+            yield
+
+    def watching(self, ready: Prepared, snapshot: Callable[[], Snapshot]) -> AbstractAsyncContextManager[None]:
+        give_up_after_s = ready.settings.give_up_after_s
+        return Live(self._screen.err).sending(ready.plan.numbers, ready.plan.rate, give_up_after_s, snapshot)
+
+    def steering(self, pool: Pool) -> AbstractContextManager[None]:
+        """Let keys steer the run, unless the numbers came from standard input."""
+        return nullcontext() if "-" in self._files else _steer_by_keys(self._screen, pool)
+
+    def judge_canary(self, plan: Plan, mix: Mapping[Status, int], stop: GuardStop | None) -> Ending:
+        """Show the canary's verdicts and, at a terminal, ask whether to send the rest."""
+        self._screen.canary(mix)
+        left = plan.to_send - sum(mix.values())
+        if stop is not None or self._options.report.yes or not self._screen.can_ask or left <= 0:
+            return Ending.DONE if stop is None else Ending.GUARD
+        return ask_until_signal(lambda: self._screen.confirm_rest(left))
+
+    def carry_out(self, run: Planned) -> Carried:
+        """Carry out a run and show its result. A signal while the report is written does not change the exit code."""
+        wishes: list[ExitCode] = []
+
+        def keep_on(code: ExitCode) -> None:
+            wishes.append(code)
+            self._screen.note("The report is being written. Press Ctrl-C again to stop at once.")
+
+        ready = run.ready
+        with stop_truthfully(ready.plan.run_id, ready.store.approved):
+            with logged(ready.folder, self._screen, self._options.aftermath.log_format), keep_report(keep_on) as spare:
+                self._spare = spare
+                done = asyncio.run(run.carry_out(self))
+            if done.sent is None:
+                _tell_finished(self._screen, ready, done)
+            else:
+                _tell(self._screen, ready, done.sent, done.finished)
+        return Carried(ready.folder, done.finished.exit_code, next(iter(wishes), None), done.finished.also)
 
 
-def known_before(screen: Screen, ready: Prepared, options: dict[str, Any]) -> Known:
-    """Return what is known of the plan's campaigns; show the plan and all that is to be said of it."""
-    plan, findings = ready.plan, ready.findings
-    known, notes = known_of(state_dir_from(options), plan.host, plan.campaign_ids, findings.records)
-    show_plan(screen, ready, known, options)
-    for note in (*findings.notes, *notes, *passed(plan, known), *_asides(ready, options)):
-        screen.note(note)
-    return known
-
-
-def _asides(ready: Prepared, options: dict[str, Any]) -> Iterator[str]:
-    """Yield what nobody typed now, and which files were run before; a rerun has that from its run."""
-    if ready.phases is not None:
-        return
-    yield from untyped_notes()
-    earlier = EarlierRuns(state_dir_from(options), ready.plan.host, ready.settings)
-    yield from earlier.told_of(source.source for source in ready.plan.sources)
-
-
-def show_plan(screen: Screen, ready: Prepared, known: Known, options: dict[str, Any]) -> None:
-    """Show a plan, how its campaigns hold their numbers, and when these are removed."""
+def show_plan(screen: Screen, ready: Prepared, known: Known, until_s: float | None = None) -> None:
+    """Show a plan, the form of the numbers in its campaigns, and the hours of removal."""
     forms, region = ready.settings.forms(), ready.settings.region
-    lines = [*form_lines(ready.plan, forms, region), *when_lines(ready.settings.hours, *_moments(options))]
+    lines = [*form_lines(ready.plan, forms, region), *when_lines(ready.settings.hours, *_moments(until_s))]
     screen.plan(ready.plan, known, ready.settings.also_try, lines)
     for warning in form_warnings(ready.plan, forms, region):
         screen.note(warning)
-    show_when(screen, ready.settings, options)
+    _show_when(screen, ready.settings, until_s)
 
 
-def show_when(screen: Screen, settings: Settings, options: dict[str, Any]) -> None:
-    """Say what may come as a surprise in when numbers are removed."""
-    for note in when_notes(settings.windows, *_moments(options)):
+def _show_when(screen: Screen, settings: Settings, until_s: float | None) -> None:
+    """Show notes about hours and a deadline that may surprise the operator."""
+    for note in when_notes(settings.windows, *_moments(until_s)):
         screen.note(note)
 
 
-def _moments(options: dict[str, Any]) -> tuple[datetime | None, datetime]:
-    """Return the deadline, if there is one, and now, as a clock on the wall shows them."""
-    until_s = options.get("until")
+def _moments(until_s: float | None) -> tuple[datetime | None, datetime]:
+    """Return the deadline, if there is one, and the current moment, both in local time."""
     until = None if until_s is None else datetime.fromtimestamp(until_s)  # noqa: DTZ006 - local time is meant
     return until, datetime.now()  # noqa: DTZ005 - likewise
-
-
-def known_to_plan(
-    screen: Screen, ready: Prepared, address: Address | None, options: dict[str, Any]
-) -> tuple[Known, Callable[[], None]]:
-    """Return what can be known of a plan that is only looked at, and a function that tells what is to be said of it.
-
-    That function raises GuardStop when the plan is over a limit; a limit on a share that nobody could be asked about is
-    told of and left out.
-    """
-    plan, findings = ready.plan, ready.findings
-    known, notes = Known(findings.records), findings.notes
-    if address is not None:
-        known, more = known_of(state_dir_from(options), plan.host, plan.campaign_ids, findings.records)
-        notes = (*notes, *more, *passed(plan, known))
-    notes = (*notes, *_asides(ready, options))
-    limits = plan.limits
-    if not findings.asked and limits.max_share is not None:
-        notes = (*notes, "--max-share was not checked: for that the server is asked, which takes --url and --user.")
-        limits = replace(limits, max_share=None)
-
-    def tell() -> None:
-        for note in notes:
-            screen.note(note)
-        check_within_limits(replace(plan, limits=limits), known)
-
-    return known, tell
-
-
-def canary_judge(
-    screen: Screen, plan: Plan, *, may_ask: bool
-) -> Callable[[Mapping[Status, int], GuardStop | None], Ending]:
-    """Return what shows the canary's verdicts and, where somebody can be asked, asks whether the rest may follow."""
-
-    def judge(mix: Mapping[Status, int], stop: GuardStop | None) -> Ending:
-        screen.canary(mix)
-        left = plan.to_send - sum(mix.values())
-        if stop is not None or not may_ask or left <= 0:
-            return Ending.DONE if stop is None else Ending.GUARD
-        return answered(lambda: screen.confirm_rest(left))
-
-    return judge
 
 
 log = logging.getLogger("bulk_remove.keys")
 
 
 @contextmanager
-def steered_by_keys(screen: Screen, pool: Pool) -> Iterator[None]:
-    """Let the operator hold, slow down and stop the sending. Enter it in the main thread, inside the loop."""
+def _steer_by_keys(screen: Screen, pool: Pool) -> Iterator[None]:
+    """Let the operator pause, slow down and stop the sending. Enter it in the main thread, inside the event loop."""
 
     def press(typed: str) -> None:
         keys = [key for key in map(key_of, typed) if key is not None]
@@ -197,250 +213,265 @@ def steered_by_keys(screen: Screen, pool: Pool) -> Iterator[None]:
 
 
 def _answer(pool: Pool, key: Key) -> str:
-    """Do what a key says; returns the sentence that answers it."""
+    """Carry out a key's order; return the sentence to show."""
     if pool.stopping:
-        return "Stopping already; Ctrl-C once more stops at once."
+        return "Already stopping. Press Ctrl-C again to stop at once."
     if key is Key.STOP:
         pool.stop(Ending.KEY)
-        signal.raise_signal(signal.SIGINT)  # so that it is the first Ctrl-C, and the next one the second
+        signal.raise_signal(signal.SIGINT)  # counts as the first Ctrl-C, so that a real one is the second
         return "Stopping, as Ctrl-C does."
     wanted, answer = pressed(pool.steering, key)
     pool.steer(wanted)
     opens_s = pool.snapshot().opens_s
     if key is Key.PAUSE and not wanted.paused and opens_s is not None:
-        return phrase("Not paused any more; outside --hours: goes on at {moment}.", moment=moment_of(opens_s))
+        return phrase("No longer paused, but outside --hours: continues at {moment}.", moment=moment_of(opens_s))
     return answer
 
 
-def plan_job(options: dict[str, Any]) -> int:
+def plan_job(options: PlanOptions) -> int:
     """Show the plan. Raises InputError, UsageError, StorageError."""
     screen = Screen()
-    settings = settings_from(options)
-    address = address_from(options) if options["url"] or options["system"] else None
+    settings = options.given.settings()
+    address = options.server.address() if options.server.named else None
     if address:
-        settings = _learned(screen, settings, state_dir_from(options), address)
+        settings = learned_settings(settings, options.state_dir, address.host, screen.note)
     destination = address.destination("") if address else Destination(host=phrase("a server yet to be named"))
-    look = looking_if_possible(settings, address, options)
-    with _prepared(options, settings, destination, screen, look) as ready:
-        known, tell_notes = known_to_plan(screen, ready, address, options)
-        if options["as_json"]:
+    with ExitStack() as stack:
+        with Live(screen.err).reading() as on_rows:
+            sight = Sight(_looking_if_possible(settings, address, options), on_rows, options.show_numbers)
+            reading = plan_files(options.files, screen.note, None, settings, destination, options.state_dir, sight)
+            ready = stack.enter_context(reading)
+        known, notes = _known_to_plan(ready, address)
+        if options.as_json:
             screen.tell_json(plan_as_json(ready.plan, ready.settings, known))
         else:
-            show_plan(screen, ready, known, options)
+            show_plan(screen, ready, known)
         check_holds_numbers(ready.plan)
         check_plan(ready.plan, settings)
-        tell_notes()
-    return ExitCode.OK
+        for note in notes:
+            screen.note(note)
+        limits = ready.plan.limits
+        asked = ready.findings.asked
+        check_within_limits(ready.plan if asked else replace(ready.plan, limits=replace(limits, max_share=None)), known)
+        return ExitCode.OK
 
 
-def run_job(options: dict[str, Any]) -> int:
-    """Plan, ask, remove, report; returns the exit code. Raises every BulkRemoveError."""
-    screen = Screen()
-    with aftermath(screen, options) as after:
-        return _ended(after, run_anew(screen, options, ()))
+def _looking_if_possible(settings: Settings, address: Address | None, options: PlanOptions) -> Look:
+    """Return a function that looks at campaigns; it asks nothing without an address, a user and a password.
 
+    It raises UsageError, RefusedError, StorageError; if the server does not answer, it returns a note.
+    """
 
-def run_anew(screen: Screen, options: dict[str, Any], held: Collection[str]) -> Carried:
-    """Plan, ask, remove, report. The campaigns `held` are locked already. Raises every BulkRemoveError."""
-    settings = settings_from(options)
-    address = address_from(options)
-    login = login_from(options, address)
-    _need_consent(screen, options)
-    settings = _learned(screen, settings, state_dir_from(options), address)
-    state_dir = state_dir_from(options)
-    known = [settings.campaign] if settings.campaign else []
-    look = looking(settings, address, login, state_dir)
-    with (
-        lock_campaigns(state_dir, address.host, {*known} - {*held}),
-        _prepared(options, settings, _destination(address, login, options, settings), screen, look) as ready,
-        lock_campaigns(state_dir, address.host, {*ready.plan.campaign_ids} - {*known} - {*held}),
-    ):
-        return _asked_and_carried_out(screen, ready, address, login, options)
-
-
-def rerun_job(options: dict[str, Any]) -> int:
-    """Ask again for what an earlier run left open; returns the exit code. Raises every BulkRemoveError."""
-    screen = Screen()
-    with aftermath(screen, options) as after:
-        return _ended(after, _rerun(screen, options))
-
-
-def _ended(after: Aftermath, carried: Carried) -> int:
-    after.runs.append(carried.folder)
-    after.code = carried.exit_code
-    return carried.exit_code
-
-
-def _rerun(screen: Screen, options: dict[str, Any]) -> Carried:
-    options = without_profile(options, "campaign", "output")
-    earlier = options["earlier"]
-    if not is_report(earlier):
-        options = without_profile(options, "url", "system", "user")
-    state_dir = state_dir_from(options)
-    _need_consent(screen, options)
-    given = address_from(options).destination("") if options["url"] or options["system"] else None
-    changes = changes_from(options, typed_only=not is_report(earlier))
-    with earlier_rows(earlier, changes, state_dir, given) as again:
-        _tell_unasked(screen, again.unasked)
-        told = again.destination
-        address = Address.parse(told.url) if told.url else address_from(options)
-        login = login_from({**options, "user": options["user"] or told.user}, address)
-        settings = _learned(screen, again.settings, state_dir, address)
-        look = looking(settings, address, login, state_dir)
-        destination = _destination(address, login, options, settings)
-        with (
-            prepared_again(again, settings, destination, state_dir, time.time(), look) as ready,
-            lock_campaigns(state_dir, address.host, ready.plan.campaign_ids),
-        ):
-            return _asked_and_carried_out(screen, ready, address, login, options)
-
-
-def _learned(screen: Screen, settings: Settings, state_dir: Path, address: Address) -> Settings:
-    """Keep to the request line that the host was found to take; say so, and what else is known of it."""
-    learned = with_learned_limit(settings, state_dir, address.host, time.time())
-    if learned is not settings:
-        screen.note(
-            phrase(
-                "{host} was found to refuse request lines over {max_request_line:,} bytes.",
-                host=address.host,
-                max_request_line=learned.max_request_line,
+    def look(campaigns: Sequence[str]) -> Findings:
+        if address is None or not options.user.user:
+            return NOT_ASKED
+        password = options.user.password(address)
+        if not password:
+            return NOT_ASKED
+        try:
+            return look_at(campaigns, settings, address, Login(options.user.user, password), options.state_dir)
+        except UnavailableError as error:
+            note = phrase(
+                "The server could not be asked how many records there are: {problem}", problem=ours(error.sentence)
             )
+            return replace(NOT_ASKED, notes=(note,))
+
+    return look
+
+
+def _known_to_plan(ready: Prepared, address: Address | None) -> tuple[Known, Sequence[str]]:
+    """Return the known figures for a plan that is only shown, and the notes on it."""
+    plan, findings = ready.plan, ready.findings
+    known, notes = Known(findings.records), [*findings.notes]
+    if address is not None:
+        known, more = known_of(ready.state_dir, plan.host, plan.campaign_ids, findings.records)
+        notes += [*more, *passed(plan, known)]
+    notes += [*untyped_notes(), *notes_on_input(ready)]
+    if not findings.asked and plan.limits.max_share is not None:
+        notes.append("--max-share was not checked: give --url and --user, so that the server can be asked.")
+    return known, notes
+
+
+def run_job(options: RunOptions) -> int:
+    """Plan, ask, remove, report; return the exit code. Raises every BulkRemoveError."""
+    return _carried_out(options, lambda screen: run_anew(screen, options, ()))
+
+
+def resume_job(options: ResumeOptions) -> int:
+    """Finish an earlier run from its ledger; return the exit code. Raises every BulkRemoveError."""
+    return _carried_out(options, lambda screen: resume_run(screen, options, ()))
+
+
+def rerun_job(options: RerunOptions) -> int:
+    """Ask again for the open numbers of an earlier run; return the exit code. Raises every BulkRemoveError."""
+    return _carried_out(options, lambda screen: _rerun(screen, options))
+
+
+def _carried_out(options: RunOptions | ResumeOptions, run: Callable[[Screen], Carried]) -> int:
+    screen = Screen()
+    with aftermath(screen, options.aftermath) as after:
+        carried = run(screen)
+        after.runs.append(carried.folder)
+        after.code = carried.exit_code
+    return after.code
+
+
+def run_anew(screen: Screen, options: RunOptions, held: Collection[str]) -> Carried:
+    """Plan, ask, remove, report. The campaigns `held` are already locked. Raises every BulkRemoveError."""
+    settings = options.given.settings()
+    address = options.server.address()
+    login = options.user.login(address)
+    check_consent(screen, options.report)
+    report = _report_of(options.report, options.user)
+    if report.output:
+        given = find_files(options.files)
+        report = replace(report, read=(*report.read, *given.files), found=given.found)
+    terminal = _Terminal(screen, options, options.files)
+    reading = partial(plan_files, options.files, screen.note, options.copy)
+    job = Job(settings, address, login, options.state_dir, report, held, options.show_numbers)
+    with plan_run(job, reading, terminal) as run:
+        return terminal.carry_out(run)
+
+
+def resume_run(screen: Screen, options: ResumeOptions, held: Collection[str]) -> Carried:
+    """Finish an earlier run from its ledger. The campaigns `held` are already locked. Raises every BulkRemoveError."""
+
+    def job_of(run: EarlierRun) -> Job:
+        to = run.destination
+        address = Address.parse(to.url)
+        output = options.report.output or (Path(to.output) if to.output else None)
+        report = _report_of(replace(options.report, output=output), options.user, to)
+        return Job(run.settings, address, options.user.login(address, to.user), options.state_dir, report, held)
+
+    terminal = _Terminal(screen, options)
+    changes = options.given.changes(Later.RESUME, typed_only=True)
+    with plan_resume(find_run(options.state_dir, options.run or ""), changes, job_of, terminal) as run:
+        return terminal.carry_out(run)
+
+
+def _rerun(screen: Screen, options: RerunOptions) -> Carried:
+    check_consent(screen, options.report)
+    given = options.server.address().destination("") if options.server.named else None
+    changes = options.given.changes(Later.RERUN, typed_only=not is_report(options.earlier))
+
+    def job_of(rows: EarlierRows) -> Job:
+        to = rows.destination
+        if not to.url and not options.server.named:
+            raise UsageError("The report does not name its server.", "Add --system or --url of that server.")
+        address = Address.parse(to.url) if to.url else options.server.address()
+        report = _report_of(options.report, options.user)
+        report = replace(report, read=(*report.read, options.earlier))
+        return Job(rows.settings, address, options.user.login(address, to.user), options.state_dir, report)
+
+    terminal = _Terminal(screen, options)
+    with plan_rerun(options.earlier, changes, (options.state_dir, given), job_of, terminal) as run:
+        return terminal.carry_out(run)
+
+
+def inbox_job(options: InboxOptions) -> int:
+    """Run the files of an inbox; return their worst exit code. Raises BulkRemoveError when it cannot begin."""
+    screen = Screen()
+    with aftermath(screen, options.run.aftermath) as after:
+        after.code = _spend(screen, options, after)
+    return after.code
+
+
+def _spend(screen: Screen, options: InboxOptions, after: Aftermath) -> ExitCode:
+    run = options.run
+    if not run.report.yes:
+        raise UsageError(
+            "An inbox removes without asking, so it needs --yes.", "Try a file with plan first, then add --yes."
         )
-    for note in notes_of(settings, state_dir, address.host, time.time()):
-        screen.note(note)
-    return learned
+    settings, address = run.given.settings(), run.server.address()
+    run.user.login(address)  # reports a wrong login before any file is read
+    make_private(run.state_dir)
+    held = [settings.campaign] if settings.campaign else []
+    with (
+        Inbox(options.folder) as inbox,
+        lock_inbox(run.state_dir, inbox.folder),
+        lock_campaigns(run.state_dir, address.host, held),
+    ):
+        night = Night(
+            inbox,
+            NightRules(settings, address.host, run.state_dir, options.settle, run.until),
+            screen,
+            lambda path, copy: _run_file(screen, replace(run, files=(str(path),), copy=copy), held),
+            lambda folder: _resume_file(screen, options.resume, folder, held),
+        )
+        try:
+            night.spend()
+        except KeyboardInterrupt as stop:
+            raise StoppedError(
+                "Stopped while no request was under way: nothing is lost.",
+                "The remaining files stay in the inbox for the next night.",
+                exit_of(stop),
+            ) from None
+        finally:
+            _tell_files(screen, night.ends, after)
+    return worst(end.code for end in night.ends)
 
 
-def _need_consent(screen: Screen, options: dict[str, Any]) -> None:
-    if not options["yes"] and not screen.can_ask:
-        raise UsageError("There is no terminal to confirm at.", "Look at the plan first, then add --yes.")
+def _run_file(screen: Screen, options: RunOptions, held: Collection[str]) -> Carried:
+    with restore_handlers():
+        return run_anew(screen, options, held)
 
 
-def _destination(address: Address, login: Login, options: dict[str, Any], settings: Settings) -> Destination:
-    output, wanted = options["output"], wanted_of(options)
-    if output:
-        given = find_files(options["files"]) if "files" in options else Places((options["earlier"],), ())
-        job = Job(state_dir_from(options), address.host, settings, overwrite=options["overwrite"])
-        check_places(output, wanted, [*given.files, *_read_besides(settings, options)], job, given.found)
-    told = address.destination(login.user, str(output.absolute()) if output else "")
-    return replace(told, csv_for=wanted.csv_for, also=wanted.also)
+def _resume_file(screen: Screen, options: ResumeOptions, folder: Path, held: Collection[str]) -> Carried:
+    report = replace(options.report, output=folder / REPORT)
+    with restore_handlers():
+        return resume_run(screen, replace(options, run=folder.name, report=report), held)
 
 
-def _read_besides(settings: Settings, options: dict[str, Any]) -> Sequence[str]:
-    """Return the files that a run reads besides its input."""
-    profile = profile_of(click.get_current_context()).file
-    return (*settings.keep, settings.ca_file, options["password_file"], str(profile))
+def _tell_files(screen: Screen, ends: Sequence[FileEnd], after: Aftermath) -> None:
+    """Show the result of each file, and add it to the notification and the metrics."""
+    screen.tell("The inbox:" if ends else "The inbox: no file to run.")
+    for end in ends:
+        word = phrase(
+            "{name}: {word}; {place}, exit {code}",
+            name=end.name,
+            word=ours(end.word),
+            place=end.place.value,
+            code=int(end.code),
+        )
+        screen.tell(phrase("  {word}", word=word))
+        after.words.append(word)
+        after.files[end.place.value] += 1
+        after.runs += [end.run] if end.run else []
 
 
-def _asked_and_carried_out(
-    screen: Screen, ready: Prepared, address: Address, login: Login, options: dict[str, Any]
-) -> Carried:
-    """Show the plan, ask for consent, and carry it out."""
-    check_holds_numbers(ready.plan)
-    known = known_before(screen, ready, options)
-    if "max_invalid" in options:  # a rerun's rows were let through before
-        check_plan(ready.plan, ready.settings)
-    check_within_limits(ready.plan, known)
-    if ready.plan.to_send and not options["yes"] and not screen.confirm(ready.plan, known):
-        raise _not_confirmed()
-    approved = approve(ready.plan, Consent.FLAG if options["yes"] else Consent.TYPED, known)
-    return _carried_out(screen, ready, approved, address, login, options)
+def check_consent(screen: Screen, options: ReportOptions) -> None:
+    """Raise UsageError when --yes is missing and nobody can be asked."""
+    if not options.yes and not screen.can_ask:
+        why = "--quiet shows no plan to confirm." if screen.is_quiet else "There is no terminal to confirm at."
+        raise UsageError(why, "Look at the plan first, then add --yes.")
 
 
-def _not_confirmed() -> GuardStop:
-    return GuardStop("Not confirmed: nothing was sent.", "Run it again and type what is asked for.")
+def _report_of(options: ReportOptions, user: UserOptions, told: Destination | None = None) -> ReportPlace:
+    """Return the report's place and formats; options that are not given come from an earlier run's destination.
+
+    The report never replaces a file that the command reads.
+    """
+    told = told or Destination()
+    wanted = Wanted(CsvFor(options.csv_for or told.csv_for), told.also if options.also is None else options.also)
+    read = (user.password_file, str(profile_of(click.get_current_context()).file))
+    return ReportPlace(options.output, wanted, options.overwrite, read)
 
 
-def resume_job(options: dict[str, Any]) -> int:
-    """Finish an earlier run from its ledger; returns the exit code. Raises every BulkRemoveError."""
+def _tell_finished(screen: Screen, ready: Prepared, done: Done) -> None:
+    """Show that a run was already finished, and where its report is."""
+    finished = done.finished
+    screen.tell("This run is already finished; nothing was sent.")
+    screen.tell(headline(finished.by_status, Ending.DONE, finished.nothing, ready.plan.rehearsal))
+    screen.files(finished.report, finished.summary, finished.also)
+
+
+def check_job(options: ServerAccess) -> int:
+    """Check everything that can be checked without a removal. Raises UsageError, RefusedError, UnavailableError."""
     screen = Screen()
-    with aftermath(screen, options) as after:
-        return _ended(after, resume_run(screen, options, ()))
-
-
-def resume_run(screen: Screen, options: dict[str, Any], held: Collection[str]) -> Carried:
-    """Finish an earlier run from its ledger. The campaigns `held` are locked already. Raises every BulkRemoveError."""
-    options = without_profile(options, "user", "output")
-    state_dir = state_dir_from(options)
-    folder = find_run(state_dir, options["run"] or "")
-    check_not_abandoned(folder)
-    with earlier_run(folder, changes_from(options, typed_only=True)) as run:
-        address = Address.parse(run.destination.url)
-        login = login_from({**options, "user": options["user"] or run.destination.user}, address)
-        output = options["output"] or (Path(run.destination.output) if run.destination.output else None)
-        wanted = wanted_of(options, run.destination)
-        if output:
-            job = Job(
-                state_dir, address.host, run.settings, run_id=folder.name, overwrite=bool(options.get("overwrite"))
-            )
-            check_places(output, wanted, _read_besides(run.settings, options), job)
-        with lock_campaigns(state_dir, address.host, {*run.campaigns} - {*held}):
-            left, done = standing_of(run)
-            screen.standing(left, done)
-            if (finished := nothing_left(run)) is not None:
-                return _left_as_it_is(screen, finished, output, wanted, anew=bool(options.get("overwrite")))
-            show_when(screen, run.settings, options)
-            if left.to_send:
-                _need_consent(screen, options)
-                if not options["yes"] and not screen.confirm(left, NOTHING_KNOWN):
-                    raise _not_confirmed()
-            ready = reopened(run, time.time())
-            approved = approve(ready.plan, run.consent)
-            screen.note(
-                phrase(
-                    "Resuming run {run_id}: {numbers} on {host}.",
-                    run_id=ready.plan.run_id,
-                    numbers=counted(ready.plan.numbers, "{count:,} number", "{count:,} numbers"),
-                    host=ready.plan.host,
-                )
-            )
-            _tell_unasked(screen, Outcomes(run.store).unasked_removals())
-            told = {**options, "output": output, "also": wanted.also, "csv_for": wanted.csv_for}
-            return _carried_out(screen, ready, approved, address, login, told)
-
-
-def _left_as_it_is(
-    screen: Screen,
-    finished: tuple[Prepared, Settings, Ending],
-    output: Path | None,
-    wanted: Wanted,
-    *,
-    anew: bool,
-) -> Carried:
-    """Say that nothing is left of a run, and write its report from the ledger where it is missing, or `anew`."""
-    ready, settings, ending = finished
-    report = output or ready.folder / REPORT
-    places = (report, report.with_suffix(SUMMARY), *wanted.places(report))
-    screen.tell("Nothing is left to ask for: this run is finished, and nothing was sent.")
-    if not anew and all(place.exists() for place in places):
-        told = sum_up(ready, settings, ending)
-    else:
-        told = finish_there(ready, settings, ending, output, wanted, overwrite=anew)
-        _warn_of_place(screen, output, told.report)
-        places = (told.report, told.summary, *told.also)
-    screen.tell(headline(told.by_status, ending, told.nothing, ready.plan.rehearsal))
-    screen.files(places[0], places[1], places[2:])
-    return Carried(ready.folder, told.exit_code, None, places[2:])
-
-
-def _warn_of_place(screen: Screen, meant: Path | None, place: Path) -> None:
-    if meant is not None and meant != place:
-        screen.warn(taken_meanwhile(meant, place))
-
-
-def _tell_unasked(screen: Screen, removals: Sequence[UnaskedRemoval]) -> None:
-    """Say again what an earlier session of a run removed that nobody asked for."""
-    if removals:
-        screen.warn(phrase("{removals} {cause}", removals=unasked_told(removals), cause=ours(CAUSE)))
-
-
-def check_job(options: dict[str, Any]) -> int:
-    """Try everything that can be tried without removing. Raises UsageError, RefusedError, UnavailableError."""
-    screen = Screen()
-    address = address_from(options)
-    login = login_from(options, address)
-    campaign = options["campaign"]
-    settings = settings_from({**options, "campaign": campaign or _NO_CAMPAIGN})
+    address = options.server.address()
+    login = options.user.login(address)
+    campaign = options.campaign
+    settings = options.given.settings(campaign=campaign or _NO_CAMPAIGN)
     findings = asyncio.run(_checked(settings, address, login, campaign))
     screen.tell(
         phrase(
@@ -459,10 +490,10 @@ def check_job(options: dict[str, Any]) -> int:
         )
     for name, held in findings.held.items():
         told = told_forms(held, settings.region)
-        screen.tell(phrase("Campaign {name} holds numbers as {told}.", name=name, told=told))
+        screen.tell(phrase("Campaign {name} holds numbers as {forms}.", name=name, forms=told))
     for note in findings.notes:
         screen.tell(note)
-    screen.tell("Whether this user may remove records cannot be tried without removing one.")
+    screen.tell("This does not show whether the user may remove records: only a removal shows that.")
     return ExitCode.OK
 
 
@@ -477,45 +508,9 @@ _NO_CAMPAIGN = "00000"
 _SHOWN_PROOFS = 10
 
 
-def _carried_out(
-    screen: Screen,
-    ready: Prepared,
-    approved: ApprovedPlan,
-    address: Address,
-    login: Login,
-    options: dict[str, Any],
-) -> Carried:
-    """Send, report, and tell; a signal while the report is written leaves the exit code as it is."""
+def _tell(screen: Screen, ready: Prepared, sent: Sent, finished: Finished) -> None:
+    """Show the run's totals, where the report is, and how to continue."""
     settings = ready.settings
-    wishes: list[ExitCode] = []
-
-    def keep_on(code: ExitCode) -> None:
-        wishes.append(code)
-        screen.note("The report is being written; once more stops at once.")
-
-    with told_truly(ready.plan.run_id, ready.store.approved):
-        with (
-            logged(ready.folder, screen, options["log_format"]),
-            report_kept(keep_on) as spare,
-        ):
-            watching = partial(
-                Live(screen.err).sending, ready.plan.numbers, settings.ceilings().rate, settings.give_up_after_s
-            )
-            stopping = partial(_stopping, screen, spare)
-            judge = canary_judge(screen, ready.plan, may_ask=screen.can_ask and not options.get("yes"))
-            hooks = Hooks(
-                watching, stopping, lambda _numbers, _states: None, judge, _steering(screen, options), options["until"]
-            )
-            sent = asyncio.run(carry_out(ready, approved, settings, address, login, hooks))
-            output, overwrite = options["output"], bool(options.get("overwrite"))
-            finished = finish_there(ready, settings, sent.ending, output, wanted_of(options), overwrite=overwrite)
-            _warn_of_place(screen, output, finished.report)
-        _tell(screen, ready, settings, sent, finished)
-    return Carried(ready.folder, finished.exit_code, next(iter(wishes), None), finished.also)
-
-
-def _tell(screen: Screen, ready: Prepared, settings: Settings, sent: Sent, finished: Finished) -> None:
-    """Say what the run amounts to, where the report is, and how to go on."""
     screen.summary(
         headline(finished.by_status, sent.ending, finished.nothing, ready.plan.rehearsal),
         finished.by_status,
@@ -524,12 +519,12 @@ def _tell(screen: Screen, ready: Prepared, settings: Settings, sent: Sent, finis
         finished.totals.strangers,
         finished.exit_code,
     )
-    if finished.unasked and sent.ending is not Ending.UNASKED:  # else that is why it ended
+    if finished.unasked and sent.ending is not Ending.UNASKED:  # otherwise the ending says so
         screen.warn(phrase("  {removals}", removals=unasked_told(finished.unasked)))
     if settings.additional_numbers:
-        screen.tell("  Records were removed, too, when a number was among their additional ones.")
+        screen.tell("  Records were also removed if a number was among their additional ones.")
     if settings.hours:
-        screen.tell(phrase("  This session kept to the hours {hours}.", hours="; ".join(settings.hours)))
+        screen.tell(phrase("  This session sent only in the hours {hours}.", hours="; ".join(settings.hours)))
     for proof in finished.proofs[:_SHOWN_PROOFS]:
         screen.tell(phrase("  {told}", told=proof.sentence()))
     if len(finished.proofs) > _SHOWN_PROOFS:
@@ -549,7 +544,7 @@ def _tell(screen: Screen, ready: Prepared, settings: Settings, sent: Sent, finis
 def _done_by(finished: Finished) -> str:
     requests = finished.totals.requests
     records = counted(finished.removed_records, "{count:,} record", "{count:,} records")
-    if not requests:  # what is final already is asked for by no rerun
+    if not requests:  # a rerun does not ask for numbers that are already final
         if not finished.removed_records:
             return "Nothing was sent."
         return phrase(
@@ -566,37 +561,3 @@ def _done_by(finished: Finished) -> str:
         requests=counted(requests, "{count:,} request", "{count:,} requests"),
         spent=duration(finished.totals.seconds),
     )
-
-
-@contextmanager
-def _prepared(
-    options: dict[str, Any], settings: Settings, destination: Destination, screen: Screen, look: Look
-) -> Iterator[Prepared]:
-    state_dir = state_dir_from(options)
-    copy: SetAside | None = options.get("copy")  # of the one file that a night takes out of its inbox
-    files, reading = options["files"], reading_of(settings, state_dir)
-    tables, notes = ([open_table(files[0], reading, copy)], ()) if copy else open_tables(files, reading)
-    for note in notes:
-        screen.note(note)
-    show_numbers = options["show_numbers"]
-    with ExitStack() as stack:
-        with Live(screen.err).reading() as on_rows:
-            ready = stack.enter_context(
-                prepared(tables, settings, destination, state_dir, time.time(), Sight(look, on_rows, show_numbers))
-            )
-        yield ready
-
-
-def _steering(screen: Screen, options: dict[str, Any]) -> Callable[[Pool], AbstractContextManager[None]]:
-    """Return what lets the operator's keys steer; nothing is read where the numbers came from standard input."""
-    return (lambda _pool: nullcontext()) if "-" in options.get("files", ()) else partial(steered_by_keys, screen)
-
-
-@contextmanager
-def _stopping(screen: Screen, spare: Callable[[], None], stop: Callable[[Ending], None]) -> Iterator[None]:
-    """Stop safely at a signal; the report is then spared."""
-    with stopped_by_signals(
-        stop, lambda: screen.note("Stopping: requests under way are finished first. Once more stops at once.")
-    ):
-        spare()  # while these handlers still cover it, so that no signal falls between
-        yield

@@ -1,21 +1,25 @@
-"""The options, each also an environment variable: `--max-request-line` is `BULK_REMOVE_MAX_REQUEST_LINE`."""
+"""The options. Most are also environment variables: `--max-request-line` is `BULK_REMOVE_MAX_REQUEST_LINE`."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, time, timedelta
+from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from time import time as time_s
 from typing import Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from bulk_remove.core.conditions import Condition
 from bulk_remove.core.limits import parse_share
-from bulk_remove.core.model import Brackets, CsvFor, NumberFormat, ReportFormat
-from bulk_remove.core.throttle import Level
+from bulk_remove.core.model import CsvFor, ReportFormat
 from bulk_remove.core.timeline import read_window
 from bulk_remove.errors import UsageError
 from bulk_remove.language import joined, ours, say, translated
+from bulk_remove.run.folders import default_state_dir, join, leave
+from bulk_remove.settings import SETTINGS, Check, Later, Part, Setting, conditions, path, paths, share, windows
 
 F = TypeVar("F", bound=Callable[..., Any])
 _UNIT_S = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
@@ -23,7 +27,7 @@ _DAY_MINUTES = 24 * 60
 
 
 class Duration(click.ParamType[float]):
-    """`90`, `90s`, `30m`, `2h`, `7d` -> seconds."""
+    """A duration in seconds, written as `90`, `90s`, `30m`, `2h` or `7d`."""
 
     name = "duration"
 
@@ -33,12 +37,12 @@ class Duration(click.ParamType[float]):
             return value
         found = re.fullmatch(r"(\d+(?:\.\d+)?)(ms|[smhd]?)", str(value))
         if not found:
-            self.fail(say("{value!r} is no length of time; write 90s, 30m, 2h or 7d.", value=value), param, ctx)
+            self.fail(say("{value!r} is not a duration; write 90s, 30m, 2h or 7d.", value=value), param, ctx)
         return float(found[1]) * _UNIT_S[found[2]]
 
 
 class Age(Duration):
-    """`90d` -> seconds; the unit is needed where a slip deletes what is no older than a minute."""
+    """A duration with a required unit: without one, `90` would delete runs older than 90 seconds."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         """Return seconds."""
@@ -49,7 +53,7 @@ class Age(Duration):
 
 def _option(name: str, *names: str, **properties: Any) -> Callable[[F], F]:
     variable = f"BULK_REMOVE_{name.partition('/')[0].removeprefix('--').replace('-', '_').upper()}"
-    return click.option(name, *names, envvar=variable, show_envvar=True, **properties)
+    return click.option(name, *names, envvar=variable, **properties)
 
 
 def _all(*options: Callable[[F], F]) -> Callable[[F], F]:
@@ -61,19 +65,52 @@ def _all(*options: Callable[[F], F]) -> Callable[[F], F]:
     return decorate
 
 
-# What becomes of a file that is not there, or not readable, is told by what reads it.
+# Not checked here: the code that reads a file has better messages for a missing or unreadable one.
 _FILE = click.Path(readable=False)
+
+
+_STATE = "bulk_remove.state"
+_WITH_PASSWORD = re.compile("//[^/@]*:[^/@]*@|[?&]password=")
+
+
+def _state(ctx: click.Context, param: click.Parameter, value: Any) -> Any:
+    """Return the option's value. Share the state folder by a database once both options are known, in either order."""
+    if ctx.resilient_parsing:
+        return value
+    if param.name == "state_dir":
+        value = value or default_state_dir()
+    elif value and ctx.get_parameter_source("state") is ParameterSource.COMMANDLINE and _WITH_PASSWORD.search(value):
+        raise UsageError(
+            "Everybody on this machine could see the password in --state.",
+            "Put the address into BULK_REMOVE_STATE or a profile, or the password into PGPASSWORD.",
+        )
+    known = ctx.meta.setdefault(_STATE, {})
+    known[param.name] = value
+    if len(known) > 1 and known["state"]:
+        join(known["state_dir"], known["state"])
+        ctx.call_on_close(partial(leave, known["state_dir"]))
+    return value
+
 
 state_dir_option = _all(
     _option(
-        "--state-dir", type=click.Path(path_type=Path, file_okay=False), help="Where runs keep their ledgers and logs."
+        "--state-dir",
+        type=click.Path(path_type=Path, file_okay=False),
+        callback=_state,
+        help="Keep ledgers and logs of runs in this folder.",
     ),
-    _option("--state", metavar="URL", help="Share runs and limits with other hosts by PostgreSQL."),
+    _option(
+        "--state",
+        metavar="URL",
+        callback=_state,
+        expose_value=False,
+        help="Share runs and limits with other hosts through PostgreSQL.",
+    ),
 )
 
 
 class Share(click.ParamType[float]):
-    """`5%` or `0.05` -> 0.05."""
+    """A share from 0 to 1, written as `5%` or `0.05`."""
 
     name = "share"
 
@@ -86,7 +123,7 @@ class Share(click.ParamType[float]):
 
 
 class WindowOption(click.ParamType[str]):
-    """`mon-fri 20:00-06:00`, kept as it is; several stand in one variable, with semicolons between them."""
+    """A window such as `mon-fri 20:00-06:00`, kept as text; a variable separates several with semicolons."""
 
     name = "window"
     envvar_list_splitter = ";"
@@ -99,26 +136,18 @@ class WindowOption(click.ParamType[str]):
             told = say("{value!r} is not a window; write 20:00-06:00 or mon-fri 20:00-06:00.", value=value)
             self.fail(told, param, ctx)
         elif window.end - window.begin == _DAY_MINUTES and not text.endswith("24:00"):
-            self.fail(say("{value!r} ends when it begins; a whole day is 00:00-24:00.", value=value), param, ctx)
+            self.fail(say("{value!r} has no length; for a whole day write 00:00-24:00.", value=value), param, ctx)
         return text
 
 
-_HOURS: dict[str, Any] = {
-    "type": WindowOption(),
-    "multiple": True,
-    "metavar": "WINDOW",
-    "help": "Remove only in these hours, mon-fri 20:00-06:00; may be repeated.",
-}
-
-
 class Conditions(click.ParamType[str]):
-    """`zgoda=NIE`; a variable may hold several with semicolons between them."""
+    """A condition such as `zgoda=NIE`; a variable separates several with semicolons."""
 
     name = "condition"
     envvar_list_splitter = ";"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Return the condition as it was given."""
+        """Return the condition's text, unchanged."""
         try:
             Condition.parse(str(value))
         except UsageError as error:
@@ -126,168 +155,104 @@ class Conditions(click.ParamType[str]):
         return str(value)
 
 
-_INTERNAL = "Send numbers of 3 to 6 digits; else only if most of the numbers are such."
-_ALSO_TRY = "Ask for what is not there in other forms as well: plus,international,zeros,national."
+_SHARED: Mapping[Check, Mapping[str, Any]] = {
+    share: {"type": Share()},
+    windows: {"type": WindowOption(), "multiple": True},
+    conditions: {"type": Conditions(), "multiple": True},
+    paths: {"type": _FILE, "multiple": True},
+    path: {"type": _FILE},
+}
+"""Properties of the options whose type follows from the setting's check."""
 
-# The same for a rerun, where what is not given stays as it was.
-keep_options, kept_keep_options = (
-    _all(
-        _option("--keep", multiple=True, type=_FILE, help="Never remove the numbers of this file; may be repeated."),
-        _option("--keep-skips/--no-keep-skips", default=default, help="Leave such numbers out instead of stopping."),
-    )
-    for default in (False, None)
-)
 
-campaign_option = _option("--campaign", "-c", help="A campaign to look for.")
-region_option = _option(
-    "--region", default="PL", show_default=True, help="The country of numbers without a country code."
-)
+def setting_option(setting: Setting, *, again: bool = False) -> Callable[[F], F]:
+    """Return the option of a setting; with `again`, one without a default, for changes to an earlier run."""
+    flag, properties = setting.flag, dict(_properties_of(setting))
+    if bool in setting.kinds and (setting.later or setting.default is None):
+        flag, properties = f"{flag}/--no-{flag.removeprefix('--')}", {"default": None if again else setting.default}
+    elif not again and not properties.keys() & {"multiple", "is_flag"}:
+        properties |= {"default": _default_of(setting), "show_default": setting.default not in ("", None, ())}
+    if setting.metavar:
+        properties["metavar"] = setting.metavar
+    help_text = (again and setting.again) or setting.help
+    return _option(flag, *filter(None, [setting.short]), setting.option, help=help_text, **properties)
+
+
+def _properties_of(setting: Setting) -> Mapping[str, Any]:
+    if setting.check in _SHARED:
+        return _SHARED[setting.check]
+    if setting.field != setting.option:
+        return {"type": Duration()}
+    if bool in setting.kinds:
+        return {"is_flag": True}
+    if isinstance(setting.default, StrEnum):
+        return {"type": click.Choice([member.value for member in type(setting.default)])}
+    return {"type": next(({int: int, float: float}[kind] for kind in setting.kinds if kind in (int, float)), str)}
+
+
+def _default_of(setting: Setting) -> Any:
+    """Return the default as it would be typed."""
+    if setting.check is share and setting.default is not None:
+        return f"{setting.default:.0%}"
+    if setting.field != setting.option:
+        seconds = setting.default
+        return f"{seconds:g}s" if seconds <= _UNIT_S["m"] else f"{seconds / _UNIT_S['m']:g}m"
+    if isinstance(setting.default, StrEnum):
+        return setting.default.value
+    return "" if setting.default == () else setting.default
+
+
+def _settings(*parts: Part, later: Later = Later.NEVER) -> Callable[[F], F]:
+    """Return the options of these parts' settings; with `later`, only of those that such a command may change."""
+    chosen = [setting for setting in SETTINGS.values() if setting.part in parts and setting.later >= later]
+    return _all(*(setting_option(setting, again=later is not Later.NEVER) for setting in chosen))
+
 
 input_options = _all(
-    _option("--campaign", "-c", default="", help="The campaign's five characters, for example 00001."),
-    _option("--campaign-column", help="Or the column with the campaign of each row: its name or place."),
-    _option("--column", help="The phone column: its name, or its place counted from 1."),
-    _option("--trust-column", is_flag=True, help="Take the phone column even if it looks like something else."),
-    _option("--sheet", help="The sheet of a workbook: its name, or its place counted from 1."),
-    _option("--encoding", help="The encoding of a CSV file, for example cp1250; else it is found out."),
-    _option("--delimiter", help="The separator of a CSV file, one character or 'tab'; else it is found out."),
-    _option("--header/--no-header", "has_header", default=None, help="Whether the first row names the columns."),
-    _option("--internal-numbers/--no-internal-numbers", default=None, help=_INTERNAL),
-    _option(
-        "--where",
-        type=Conditions(),
-        multiple=True,
-        metavar="COLUMN=VALUE",
-        help="Take only rows with this value; may be repeated, then all must hold.",
-    ),
-    _option("--split-cells", is_flag=True, help="Take each number of a cell that holds several whole ones."),
-    _option(
-        "--max-invalid",
-        type=Share(),
-        default="5%",
-        show_default=True,
-        help="Stop if more filled rows are invalid; fewer than 10 pass up to 50%.",
-    ),
-    _option("--also-try", default="", metavar="FORMS", help=_ALSO_TRY),
+    _settings(Part.INPUT),
     click.option("--show-numbers", is_flag=True, help="Show the sample cells of the plan unmasked."),
-    keep_options,
-    _option("--keep-columns", is_flag=True, help="Put the input's own columns first in the report."),
-    _option(
-        "--number-format",
-        type=click.Choice([form.value for form in NumberFormat]),
-        default=NumberFormat.AUTO.value,
-        show_default=True,
-        help="How the campaign holds its numbers; auto: as its own records show.",
-    ),
-    region_option,
 )
+guard_options = _settings(Part.GUARD)
+request_options = _settings(Part.REQUEST)
+retry_options = _settings(Part.RETRY)
+every_setting = _settings(*Part)
+region_option = setting_option(SETTINGS["region"])
+campaign_option = _option("--campaign", "-c", help="Check that this campaign exists.")
 
-_MAX_NUMBERS = "Stop when more numbers than this would be sent to a campaign."
-_MAX_SHARE = "Stop above this share of the campaign's records (50% if counted)."
-_MAX_TIMES = "Stop when they are more than so many times what the campaign's runs usually send."
-_CANARY = "Send one request alone first, and the rest once its verdicts are judged."
-_MAX_NOT_EXIST = "The share of the first numbers that may not be there."
-_ADDITIONAL = "Remove a record, too, when a number is among its additional ones."
-
-guard_options = _all(
-    _option("--max-numbers", type=int, help=_MAX_NUMBERS),
-    _option("--max-share", type=Share(), help=_MAX_SHARE),
-    _option("--max-times-usual", type=float, help=_MAX_TIMES),
-    _option("--additional-numbers/--no-additional-numbers", default=False, help=_ADDITIONAL),
-    _option("--canary/--no-canary", default=False, help=_CANARY),
-    _option("--canary-max-not-exist", type=Share(), default="90%", show_default=True, help=_MAX_NOT_EXIST),
-)
-
-canary_limit_option = _option("--canary-max-not-exist", type=Share(), help=_MAX_NOT_EXIST)
-
-# The same for a rerun: what is not given stays as it was.
-kept_guard_options = _all(
-    _option("--max-numbers", type=int, help=_MAX_NUMBERS),
-    _option("--max-share", type=Share(), help=_MAX_SHARE),
-    _option("--max-times-usual", type=float, help=_MAX_TIMES),
-    _option("--additional-numbers/--no-additional-numbers", default=None, help=_ADDITIONAL),
-    _option("--canary/--no-canary", default=None, help=_CANARY),
-    canary_limit_option,
-)
-
-form_options = _all(
-    _option("--campaign", "-c", help="The campaign; else the report's own."),
-    _option("--also-try", metavar="FORMS", help=_ALSO_TRY),
-    _option(
-        "--number-format",
-        type=click.Choice([form.value for form in NumberFormat]),
-        help="As in the earlier run; auto: look again.",
-    ),
-    _option("--region", help="As in the earlier run."),
-    _option("--brackets", type=click.Choice([form.value for form in Brackets]), help="How [] is written."),
-    _option("--max-request-line", type=int, help="Bytes of the whole request line."),
-    _option("--max-numbers-per-request", type=int, help="Numbers in one request."),
+# Settings that a later command may change.
+resume_options = _settings(*Part, later=Later.RESUME)
+rerun_options = _all(
+    _settings(*Part, later=Later.RERUN),
     _option("--url", help="The system's address; else the earlier run's."),
-    _option("--system", help="Or only the system's name."),
+    _option("--system", help="The system's name; else the earlier run's."),
 )
 
 user_option = _option("--user", help="The API user.")
 
 login_options = _all(
     user_option,
-    _option("--password-env", default="", help="The environment variable that holds the password, by its name."),
-    _option("--password-file", type=_FILE, default="", help="A private file whose first line is the password."),
-    _option("--password-command", default="", help="A command that prints the password."),
+    _option("--password-env", default="", help="Read the password from the environment variable of this name."),
+    _option("--password-file", type=_FILE, default="", help="Read the password from this private file."),
+    _option("--password-command", default="", help="Run this command, which prints the password."),
 )
 
 address_options = _all(
-    _option("--url", help="The system's address: https://SYSTEM.thulium.com."),
-    _option("--system", help="Or only the system's name: SYSTEM."),
+    _option("--url", help="The system's address: https://NAME.thulium.com."),
+    _option("--system", help="NAME of https://NAME.thulium.com; or give --url."),
 )
 
-connection_options = _all(
-    address_options,
-    _option("--ca-file", type=_FILE, default="", help="A PEM file with a CA to trust besides the system's."),
-    _option("--proxy", default="", help="The proxy to use instead of HTTPS_PROXY."),
-    _option("--connect-timeout", type=Duration(), default="10s", show_default=True, help="For a connection."),
-    _option("--timeout", type=Duration(), default="60s", show_default=True, help="For a whole request."),
-)
+connection_options = _all(address_options, _settings(Part.CONNECTION))
 
 server_options = _all(login_options, connection_options)
-
-request_options = _all(
-    _option(
-        "--brackets",
-        type=click.Choice([form.value for form in Brackets]),
-        default=Brackets.ENCODED.value,
-        show_default=True,
-        help="How the [] of phone_number[] is written.",
-    ),
-    _option("--trailing-slash", is_flag=True, help="Write .../records/ with a slash at the end."),
-    _option("--max-request-line", type=int, default=8000, show_default=True, help="Bytes of the whole request line."),
-    _option("--max-numbers-per-request", type=int, default=900, show_default=True, help="Numbers in one request."),
-    _option(
-        "--pace",
-        type=click.Choice([level.value for level in Level]),
-        default=Level.STEADY.value,
-        show_default=True,
-        help="How much of the server to use; fixed: the ceilings, whatever it bears.",
-    ),
-    _option(
-        "--slow-reply",
-        type=Duration(),
-        default="10s",
-        show_default=True,
-        help="A reply that takes longer makes requests smaller.",
-    ),
-    _option("--hours", **_HOURS),
-    _option("--rate", type=float, help="The ceiling in requests a second; else that of --pace."),
-    _option("--concurrency", type=int, help="The ceiling in requests at once; else that of --pace."),
-)
 
 
 _MOMENT = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2}[T ])?[0-9]{2}:[0-9]{2}(:[0-9]{2})?")
 
 
 def _next_moment(value: str) -> float | None:
-    """Return when a time of day comes next, or a day and a time of it, Unix seconds."""
+    """Return the next moment of a time of day, or a given date and time, in Unix seconds; None if it is neither."""
     if not _MOMENT.fullmatch(value):
-        return None  # Python's own reading takes 06 for six o'clock, and the -08:00 of a range for a time zone
+        return None  # Python would read 06 as six o'clock, and the -08:00 of a range as a time zone
     try:
         at = time.fromisoformat(value) if value[2] == ":" else None
         if at is None:
@@ -295,13 +260,13 @@ def _next_moment(value: str) -> float | None:
     except ValueError:
         return None
     now = datetime.now().astimezone()
-    # Each day by itself: clocks may be changed between now and then.
+    # Computed for each day, because the clocks may change between now and then.
     today, tomorrow = (datetime.combine(now.date() + timedelta(days=days), at).astimezone() for days in (0, 1))
     return (today if today > now else tomorrow).timestamp()
 
 
 class TimeOfDay(click.ParamType[float]):
-    """`06:00` -> Unix seconds of the next time it is six o'clock here."""
+    """A time such as `06:00`, as Unix seconds of its next occurrence in local time."""
 
     name = "time"
 
@@ -311,71 +276,31 @@ class TimeOfDay(click.ParamType[float]):
         if moment_s is None:
             if read_window(str(value)):
                 self.fail(say("{value!r} is a range of hours; give it to --hours.", value=value), param, ctx)
-            self.fail(say("{value!r} is no time of day; write 06:00.", value=value), param, ctx)
-        if "-" in str(value) and ctx is not None and moment_s <= time_s():  # a profile's only where it counts
-            self.fail(say("{value!r} is in the past; write a later moment, or 06:00 alone.", value=value), param, ctx)
+            self.fail(say("{value!r} is not a time of day; write 06:00.", value=value), param, ctx)
+        # Without a context the value is from a profile that may not be used.
+        if "-" in str(value) and ctx is not None and moment_s <= time_s():
+            told = say("{value!r} is in the past; write a later moment, or only a time, 06:00.", value=value)
+            self.fail(told, param, ctx)
         return moment_s
 
 
 until_option = _option("--until", type=TimeOfDay(), help="Stop safely at this time of day, for example 06:00.")
 
-retry_options = _all(
-    _option("--tries", type=int, default=6, show_default=True, help="Tries of a request that finds no answer."),
-    _option(
-        "--give-up-after",
-        type=Duration(),
-        default="15m",
-        show_default=True,
-        help="How long the server may answer nobody.",
-    ),
-    _option(
-        "--busy-for",
-        type=Duration(),
-        default="30m",
-        show_default=True,
-        help="How long to ask again for a number in a call.",
-    ),
-    _option(
-        "--busy-delay",
-        type=Duration(),
-        default="30s",
-        show_default=True,
-        help="The first wait for a call to end; it doubles.",
-    ),
-)
-
-# What a later session may change of an earlier run; without a default, so that what is not given stays as it was.
-change_options = _all(
-    _option("--pace", type=click.Choice([level.value for level in Level]), help="How much of the server to use."),
-    _option("--slow-reply", type=Duration(), help="A reply that takes longer makes requests smaller."),
-    _option("--hours", **_HOURS),
-    _option("--rate", type=float, help="The ceiling in requests a second."),
-    _option("--concurrency", type=int, help="The ceiling in requests at once."),
-    _option("--tries", type=int, help="Tries of a request that finds no answer."),
-    _option("--give-up-after", type=Duration(), help="How long the server may answer nobody."),
-    _option("--busy-for", type=Duration(), help="How long to ask again for a number in a call, from now."),
-    _option("--busy-delay", type=Duration(), help="The first wait for a call to end; it doubles."),
-    _option("--connect-timeout", type=Duration(), help="For a connection."),
-    _option("--timeout", type=Duration(), help="For a whole request."),
-    _option("--ca-file", type=_FILE, help="A PEM file with a CA to trust besides the system's."),
-    _option("--proxy", help="The proxy to use instead of HTTPS_PROXY."),
-)
-
 
 class FormatsOption(click.ParamType[tuple[ReportFormat, ...]]):
-    """`html,xlsx` -> both."""
+    """Formats to write beside report.csv, such as `html,xlsx`."""
 
     name = "formats"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[ReportFormat, ...]:
-        """Return what is to be written beside report.csv, each once."""
+        """Return the formats without duplicates."""
         if isinstance(value, tuple):
             return value
         names = [name.strip() for name in str(value).split(",") if name.strip()]
         other = next((name for name in names if name not in _BESIDE), None)
         if other is not None:
             self.fail(
-                say("{other!r} is not written beside report.csv; name html, xlsx or both with a comma.", other=other),
+                say("{other!r} is not a format to write beside report.csv; give html, xlsx or html,xlsx.", other=other),
                 param,
                 ctx,
             )
@@ -385,7 +310,7 @@ class FormatsOption(click.ParamType[tuple[ReportFormat, ...]]):
 _BESIDE = {ReportFormat.HTML.value, ReportFormat.XLSX.value}
 _CSV_FOR: dict[str, Any] = {
     "type": click.Choice([reader.value for reader in CsvFor]),
-    "help": "Whom report.csv is for: programs, or a double click in a Polish Excel.",
+    "help": "Write report.csv for programs, or for a double click in Polish Excel.",
 }
 
 formats_option = _all(
@@ -395,28 +320,31 @@ formats_option = _all(
     _option("--csv-for", **_CSV_FOR),
 )
 
-_OVERWRITE = click.option("--overwrite", is_flag=True, help="Replace whatever is at the report's place.")
+_OVERWRITE = click.option("--overwrite", is_flag=True, help="Replace an existing file at the report's place.")
 
 report_option = _all(
     _option(
-        "--output", "-o", type=click.Path(path_type=Path, dir_okay=False), help="The report; else in the run's folder."
+        "--output",
+        "-o",
+        type=click.Path(path_type=Path, dir_okay=False),
+        help="Write the report here; default: the run's folder.",
     ),
     formats_option,
 )
 
-# Of a report written again: what the environment says of runs is not meant for it, least of all the place.
+# Without variables: those are meant for runs, not for a report that is written again.
 again_options = _all(
     click.option(
         "--format",
         "form",
         type=click.Choice([form.value for form in ReportFormat]),
-        help="What to write; else by the name of the file, or csv.",
+        help="Write this format; default: by the file's name, or csv.",
     ),
     click.option(
         "--output",
         "-o",
         type=click.Path(path_type=Path, dir_okay=False),
-        help="Where to write it; else in the run's folder.",
+        help="Write the report here; default: the run's folder.",
     ),
     _OVERWRITE,
     click.option("--csv-for", default=CsvFor.PROGRAMS.value, show_default=True, **_CSV_FOR),
@@ -429,30 +357,31 @@ output_options = _all(
 )
 
 aftermath_options = _all(
+    _option("--quiet", "-q", is_flag=True, help="Print nothing unless something is wrong; for cron."),
     _option(
         "--log-format",
         type=click.Choice(["text", "json"]),
         default="text",
         show_default=True,
-        help="The run's log as text, or as one JSON object a line.",
+        help="Write the run's log as text, or as one JSON object a line.",
     ),
     _option(
         "--metrics-file",
         type=click.Path(path_type=Path, dir_okay=False),
-        help="A .prom file for node_exporter's textfile collector, written at the end.",
+        help="Write figures for node_exporter to this .prom file at the end.",
     ),
     _option(
         "--notify",
         multiple=True,
         metavar="URL",
-        help="Where to tell how it ended, as Apprise writes addresses; may be repeated. Better in the environment.",
+        help="Send a message to this Apprise address at the end; may be repeated.",
     ),
     _option(
         "--notify-on",
         type=click.Choice(["problem", "always"]),
         default="problem",
         show_default=True,
-        help="When to notify: when the exit code is not 0, or always.",
+        help="Notify if the exit code is not 0, or always.",
     ),
 )
 
@@ -463,7 +392,7 @@ inbox_options = _all(
         type=Duration(),
         default="10s",
         show_default=True,
-        help="How long a file must not change before it is taken.",
+        help="Take a file only after it has not changed for this long.",
     ),
-    click.option("--yes", "-y", is_flag=True, help="Remove without asking; an inbox never asks, so it is needed."),
+    click.option("--yes", "-y", is_flag=True, help="Needed: an inbox removes without asking."),
 )

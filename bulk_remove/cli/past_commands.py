@@ -1,16 +1,12 @@
-"""The commands about earlier runs: `runs`, `runs verify`, `explain`, and `report`, which writes a report again.
-
-Which reports are written beside the CSV, and where, is decided here, too.
-"""
+"""The commands on earlier runs: `runs`, `explain`, and `report`, which writes a report again."""
 
 import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
-from bulk_remove.cli.aftermath import in_short, local
-from bulk_remove.cli.given import state_dir_from
+from bulk_remove.cli.aftermath import in_short
+from bulk_remove.cli.given import AgainOptions
 from bulk_remove.cli.signals import exit_of
 from bulk_remove.console import Screen
 from bulk_remove.core.forms import told_forms
@@ -29,25 +25,33 @@ from bulk_remove.errors import (
 from bulk_remove.language import Phrase, counted, joined, ours, phrase
 from bulk_remove.ledger import Trace
 from bulk_remove.report.csv import check_place
-from bulk_remove.run.finish import Wanted, write_again
+from bulk_remove.run.finish import write_again
 from bulk_remove.run.folders import run_folders
-from bulk_remove.run.past import Doomed, PastRun, delete, details_as_json, past_run, past_runs, prunable, run_as_json
-from bulk_remove.run.places import Job, check_replaceable
+from bulk_remove.run.past import (
+    Doomed,
+    PastRun,
+    delete,
+    details_as_json,
+    local,
+    past_run,
+    past_runs,
+    prunable,
+    run_as_json,
+)
+from bulk_remove.run.places import Owner, check_replaceable
 from bulk_remove.run.proof import Explained, Found, Proven, explain_number, explained_as_json, proof_as_json, verify_run
 from bulk_remove.run.resume import close_run, ended_run, find_run
-from bulk_remove.settings import Destination
 
 
-def list_job(options: dict[str, Any]) -> int:
+def list_job(state_dir: Path, *, as_json: bool) -> int:
     """List the runs. Raises StorageError."""
     screen = Screen()
-    state_dir = state_dir_from(options)
     runs = past_runs(state_dir)
-    if options["as_json"]:
+    if as_json:
         screen.tell_json({"runs": [run_as_json(run) for run in runs]})
         return ExitCode.OK
     count = 0
-    for count, run in enumerate(runs, start=1):  # noqa: B007 - how many there were
+    for count, run in enumerate(runs, start=1):  # noqa: B007 - used after the loop
         for line in in_short(run):
             screen.tell(line)
     if not count:
@@ -55,18 +59,18 @@ def list_job(options: dict[str, Any]) -> int:
     return ExitCode.OK
 
 
-def show_run_job(options: dict[str, Any]) -> int:
+def show_run_job(name: str, state_dir: Path, *, as_json: bool) -> int:
     """Show one run. Raises InputError, StorageError."""
     screen = Screen()
-    state_dir = state_dir_from(options)
-    folder = next((folder for folder in run_folders(state_dir) if folder.name == options["run"]), None)
+    folders = (folder for folder in run_folders(state_dir) if folder.name == name)
+    folder = next(folders, None) if name else find_run(state_dir, "")
     if folder is None:
         raise InputError(
-            phrase("There is no run {run} in {state_dir}.", run=options["run"], state_dir=state_dir),
-            "`bulk-remove runs list` names them; check --state-dir.",
+            phrase("There is no run {run} in {state_dir}.", run=name, state_dir=state_dir),
+            "See `bulk-remove runs list`, and check --state-dir.",
         )
     run = past_run(folder)
-    if options["as_json"]:
+    if as_json:
         screen.tell_json(details_as_json(run))
         return ExitCode.OK
     for line in (*in_short(run), *_in_full(run)):
@@ -74,12 +78,12 @@ def show_run_job(options: dict[str, Any]) -> int:
     return ExitCode.OK
 
 
-def abandon_job(options: dict[str, Any]) -> int:
-    """Never take a run up again. Raises InputError, RunLockedError, StorageError."""
+def abandon_job(name: str, state_dir: Path) -> int:
+    """Give up a run, so that it is never resumed. Raises InputError, RunLockedError, StorageError."""
     screen = Screen()
-    folder = find_run(state_dir_from(options), options["run"])
+    folder = find_run(state_dir, name)
     finished = close_run(folder, time.time(), abandoned=True)
-    screen.tell(phrase("Run {name} is abandoned: it is not taken up again.", name=folder.name))
+    screen.tell(phrase("Run {name} is abandoned: it cannot be resumed.", name=folder.name))
     if finished is None:
         screen.tell("It has sent nothing.")
         return ExitCode.OK
@@ -93,27 +97,27 @@ def abandon_job(options: dict[str, Any]) -> int:
     return ExitCode.OK
 
 
-def prune_job(options: dict[str, Any]) -> int:
+def prune_job(state_dir: Path, older_than_s: float, *, dry_run: bool, yes: bool) -> int:
     """Delete old runs, after asking. Raises GuardStop, UsageError, StorageError."""
     screen = Screen()
-    condemned = [*prunable(state_dir_from(options), options["older_than"], time.time())]
+    condemned = [*prunable(state_dir, older_than_s, time.time())]
     if not condemned:
-        screen.tell("Nothing is that old: nothing is deleted.")
+        screen.tell("No run is that old; nothing is deleted.")
         return ExitCode.OK
     for one in condemned:
-        screen.tell(phrase("Would delete: {what}" if options["dry_run"] else "To be deleted: {what}", what=_what(one)))
-    if options["dry_run"]:
+        screen.tell(phrase("Would delete: {what}" if dry_run else "To be deleted: {what}", what=_what(one)))
+    if dry_run:
         _tell_left(screen, condemned)
         return ExitCode.OK
     deleted: list[Doomed] = []
     try:
-        _check_wanted(screen, condemned, yes=options["yes"])
+        _check_wanted(screen, condemned, yes=yes)
         for one in condemned:
             deleted += [one] if _is_deleted(screen, one) else []
     except KeyboardInterrupt as stop:
         raise StoppedError(
             phrase("Stopped: {deleted}", deleted=_deleted(deleted) if deleted else phrase("nothing was deleted.")),
-            "Run it again to delete the rest; what is left of a run may hold phone numbers.",
+            "Run it again to delete the rest; a partly deleted run may contain phone numbers.",
             exit_of(stop),
         ) from None
     screen.tell(_deleted(deleted))
@@ -137,20 +141,20 @@ def _check_wanted(screen: Screen, condemned: Sequence[Doomed], *, yes: bool) -> 
         raise UsageError("There is no terminal to confirm at.", "Look with --dry-run first, then add --yes.")
     if not screen.asked(
         phrase(
-            "About to delete {count} for good: nothing happened in them since {when}. What is open cannot be resumed.",
+            "About to delete {count} for good, without activity since {when}. Open numbers can no longer be resumed.",
             count=counted(len(condemned), "{count:,} run", "{count:,} runs"),
             when=local(max(one.run.last_s for one in condemned)),
         ),
         "delete",
     ):
-        raise GuardStop("Not confirmed: nothing was deleted.", "Run it again and type what is asked for.")
+        raise GuardStop("Not confirmed: nothing was deleted.", "Run it again and type the requested answer.")
 
 
 def _is_deleted(screen: Screen, one: Doomed) -> bool:
     try:
         delete(one)
     except RunLockedError as error:
-        screen.note(phrase("{problem} It stays.", problem=ours(error.sentence)))
+        screen.note(phrase("{problem} It is not deleted.", problem=ours(error.sentence)))
         return False
     screen.tell(phrase("Deleted: {folder}", folder=one.run.folder))
     for path in one.files:
@@ -161,7 +165,7 @@ def _is_deleted(screen: Screen, one: Doomed) -> bool:
 def _tell_left(screen: Screen, runs: Sequence[Doomed]) -> None:
     left = dict.fromkeys(path for one in runs for path in one.left)
     if left:
-        screen.tell("Left where it is, because it was written elsewhere; it may hold phone numbers:")
+        screen.tell("Not deleted, because it is in another folder; it may contain phone numbers:")
     for path in left:
         screen.tell(f"  {path}")
     for one in runs:
@@ -189,7 +193,7 @@ def _what(one: Doomed) -> str:
             )
         )
     words.append(ours(run.state))
-    words.append(phrase("nothing happened since {when}", when=local(run.last_s)))
+    words.append(phrase("no activity since {when}", when=local(run.last_s)))
     if run.open_numbers:
         words.append(phrase("{open_numbers:,} without a final answer", open_numbers=run.open_numbers))
     return joined("; ", words)
@@ -209,7 +213,7 @@ def _in_full(run: PastRun) -> Iterator[str]:
             )
         for campaign, held in run.held.items():
             told = told_forms(held, run.settings.get("region", "PL"))
-            yield phrase("Campaign {campaign} held numbers as {told}.", campaign=campaign, told=told)
+            yield phrase("Campaign {campaign} held numbers as {forms}.", campaign=campaign, forms=told)
         yield phrase("Duplicates: {duplicates}", duplicates=counted(run.duplicates, "{count:,} row", "{count:,} rows"))
         yield phrase("Requests: {requests:,}{faults}", requests=run.requests, faults=_faults(run.faults))
         for session in run.told.sessions:
@@ -233,46 +237,44 @@ def _in_full(run: PastRun) -> Iterator[str]:
 
 def _faults(faults: Mapping[str, int]) -> str:
     told = [phrase("{count:,} x {kind}", count=faults[kind], kind=ours(kind)) for kind in sorted(faults)]
-    return phrase("; without verdicts: {told}", told=joined(", ", told)) if told else ""
+    return phrase("; without verdicts: {listed}", listed=joined(", ", told)) if told else ""
 
 
-def explain_job(options: dict[str, Any]) -> int:
-    """Tell what became of a number in all runs.
+def explain_job(number: str, campaign: str | None, state_dir: Path, *, as_json: bool) -> int:
+    """Show what all runs did with a number.
 
-    Raises InputError when no run held it, AlteredLedgerError after all when a ledger is not as it was written,
-    StorageError.
+    Raises InputError when no run contains it, StorageError, and at the end AlteredLedgerError when a ledger was
+    altered.
     """
     screen = Screen()
-    state_dir = state_dir_from(options)
-    number, campaign = options["number"], options["campaign"]
     runs = [*explain_number(state_dir, number, campaign)]
     unread = sum(bool(one.problem) and not one.trace.rows for one in runs)
     altered = [one.run.run_id for one in runs if one.altered]
-    if options["as_json"]:
+    if as_json:
         screen.tell_json({"number": number, "runs": [explained_as_json(one) for one in runs]})
-    for one in runs if not options["as_json"] else ():
+    for one in runs if not as_json else ():
         for line in _explained(one):
             screen.tell(line)
     if altered:
         raise AlteredLedgerError(
             phrase(
-                "The ledger of run {runs} is not as it was written: it may say more or less than was so.",
+                "The ledger of run {runs} is not as it was written, so this answer may be wrong.",
                 runs=", ".join(altered),
             ),
-            "Put it back from a backup; `bulk-remove runs verify` says of each what was changed.",
+            "Restore it from a backup; `bulk-remove runs verify` shows what was changed.",
         )
     if unread == len(runs):
-        among = phrase(", as far as they can be read: {unread:,} cannot", unread=unread) if unread else ""
+        among = phrase(" ({unread:,} cannot be read)", unread=unread) if unread else ""
         where = phrase(" for campaign {campaign}", campaign=campaign) if campaign else ""
         raise InputError(
             phrase(
-                "No run in {state_dir} held {number}{where}{among}.",
+                "No run in {state_dir} contains {number}{where}{among}.",
                 state_dir=state_dir,
                 number=number,
                 where=where,
                 among=among,
             ),
-            "Check the number and --state-dir; runs that were pruned are not known any more.",
+            "Check the number and --state-dir; deleted runs are not searched.",
         )
     return ExitCode.OK
 
@@ -290,7 +292,7 @@ def _explained(one: Explained) -> Iterator[str]:
     if one.sound:
         told = "    its ledger is as it was written"
         if one.sound.unproved:
-            told = "    its ledger is as it was written, but what its last session did is not proved yet"
+            told = "    its ledger is as it was written, but its last session is not proved yet"
         yield phrase(told)
     yield from (phrase("    {line}", line=line) for line in _rows(one.trace, one.run.keep_lists))
     yield from (phrase("    {line}", line=line) for line in _what_happened(one.trace))
@@ -323,7 +325,7 @@ def _what_happened(found: Trace) -> Iterator[str]:
         others = (
             phrase("with {others}", others=counted(request.others, "{count:,} other", "{count:,} others"))
             if request.others
-            else phrase("alone")
+            else phrase("with no others")
         )
         result = ours("answered" if request.result == "verdicts" else request.result or "no answer yet")
         named = phrase(" (request_id {request_id})", request_id=request.request_id) if request.request_id else ""
@@ -350,21 +352,21 @@ def _what_happened(found: Trace) -> Iterator[str]:
 
 _TOLD = {
     Found.AS_WRITTEN: "  As it was written: {path} (SHA-256 {sha256})",
-    Found.EARLIER: "  An earlier version lies there, written by this run: {path}",
-    Found.GONE: "  Not there any more, moved or deleted: {path} (SHA-256 {sha256})",
-    Found.ANOTHERS: "  The report of another run lies there by now: {path}",
-    Found.UNKNOWN: "  Not in the ledger, which therefore says nothing of it: {path}",
+    Found.EARLIER: "  An earlier version, written by this run: {path}",
+    Found.GONE: "  Moved or deleted: {path} (SHA-256 {sha256})",
+    Found.ANOTHERS: "  Replaced by the report of another run: {path}",
+    Found.UNKNOWN: "  Not in the ledger, so it cannot be checked: {path}",
 }
 
 
-def verify_job(options: dict[str, Any]) -> int:
-    """Tell that a run's ledger and reports are as they were written. Raises InputError, UsageError, StorageError."""
+def verify_job(name: str, head: str, state_dir: Path, *, as_json: bool) -> int:
+    """Check that a run's ledger and reports are as they were written. Raises InputError, UsageError, StorageError."""
     screen = Screen()
-    head = (options["head"] or "").lower()
+    head = head.lower()
     if head and not re.fullmatch("[0-9a-f]{64}", head):
-        raise UsageError("--head is no head of a ledger.", "Give the 64 digits and letters of `ledger_head`.")
-    proof = verify_run(find_run(state_dir_from(options), options["run"] or ""), head)
-    if options["as_json"]:
+        raise UsageError("--head is not a ledger's head.", "Give the 64 digits and letters of `ledger_head`.")
+    proof = verify_run(find_run(state_dir, name), head)
+    if as_json:
         screen.tell_json(proof_as_json(proof))
         return ExitCode.OK
     for line in _lines(proof, head):
@@ -384,47 +386,46 @@ def _lines(proof: Proven, head: str) -> Iterator[str]:
     for report in proof.reports:
         yield phrase(_TOLD[report.found], path=report.path, sha256=report.sha256)
     if not head and not proof.summaries:
-        yield "  No summary of it was found: a ledger made anew whole shows only by a head kept elsewhere."
+        yield "  No summary was found: only a head that you kept elsewhere can reveal a replaced ledger."
     for told in [phrase("the head that was given")] if head else [str(path) for path in proof.summaries]:
-        yield phrase("  Agrees with {told}.", told=told)
+        yield phrase("  Agrees with {source}.", source=told)
     if (head or proof.summaries) and later:
-        yield "  The run went on after that, and only the ledger itself speaks for what came then."
+        yield "  The run continued after that; only the ledger itself proves the later sessions."
     if cut_off:
         yield phrase(
-            "  {sessions} cut off, and proved only when the run was taken up again.",
+            "  {sessions} cut off, and proved only when the run was resumed.",
             sessions=counted(cut_off, "{count:,} session was", "{count:,} sessions were"),
         )
     if unproved:
         yield phrase(
-            "  Not proved: what session {unproved} did, which is under way or was cut off; {unended} without an end.",
+            "  Not proved: session {unproved}, which is under way or was cut off; {unended} without an end.",
             unproved=unproved,
             unended=counted(unended, "{count:,} request", "{count:,} requests"),
         )
 
 
-def report_job(options: dict[str, Any]) -> int:
+def report_job(options: AgainOptions) -> int:
     """Write a report of an earlier run again. Raises InputError, UsageError, CampaignLockedError, StorageError."""
     screen = Screen()
-    state_dir = state_dir_from(options)
-    folder = find_run(state_dir, options["run"] or "")
-    form = _format_of(options["form"], options["output"])
-    csv_for = CsvFor(options["csv_for"])
+    state_dir, folder = options.state_dir, find_run(options.state_dir, options.run or "")
+    form = _format_of(options.form, options.output)
+    csv_for = CsvFor(options.csv_for)
     if csv_for is not CsvFor.PROGRAMS and form is not ReportFormat.CSV:
         raise UsageError(
-            phrase("--csv-for says how a CSV is written, not {form}.", form=form),
+            phrase("--csv-for is only for CSV, not for {form}.", form=form),
             "Leave it out, or write --format csv.",
         )
-    path = options["output"] or folder / f"report.{'summary.' if form is ReportFormat.JSON else ''}{form}"
+    path = options.output or folder / f"report.{'summary.' if form is ReportFormat.JSON else ''}{form}"
     check_place(path)
     with ended_run(folder, state_dir) as (ready, settings, ending):
-        check_replaceable(path, Job(state_dir, ready.plan.host, settings, folder.name, overwrite=options["overwrite"]))
+        check_replaceable(path, Owner(state_dir, ready.plan.host, settings, folder.name, options.overwrite))
         write_again(ready, settings, ending, form, path, csv_for)
     screen.tell(phrase("The report of run {name}: {path}", name=folder.name, path=path))
     return ExitCode.OK
 
 
 def _format_of(name: str | None, output: Path | None) -> ReportFormat:
-    """Return the format that is named, else that of the file's ending; both must agree where both say one."""
+    """Return the named format, or else the format of the file's ending. Raises UsageError if they differ."""
     suffix = output.suffix.lower().removeprefix(".") if output else ""
     by_file = ReportFormat(suffix) if suffix in set(ReportFormat) else None
     if not name:
@@ -432,14 +433,7 @@ def _format_of(name: str | None, output: Path | None) -> ReportFormat:
     form = ReportFormat(name)
     if by_file not in {None, form}:
         raise UsageError(
-            phrase("--output {output} has the ending of another format than {form}.", output=output, form=form),
-            "Name one or the other.",
+            phrase("The file ending of --output {output} does not fit --format {form}.", output=output, form=form),
+            "Change one of them.",
         )
     return form
-
-
-def wanted_of(options: dict[str, Any], told: Destination | None = None) -> Wanted:
-    """Return which reports are wanted; what is not given is as the earlier run was `told`."""
-    told = told or Destination()
-    also = told.also if options["also"] is None else options["also"]
-    return Wanted(CsvFor(options["csv_for"] or told.csv_for), also)

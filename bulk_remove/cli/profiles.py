@@ -1,8 +1,8 @@
-"""Commands whose options have a profile's values as defaults: a flag wins over a variable, and that over the profile.
+"""Commands whose options may come from a profile: a flag wins over a variable, and a variable over the profile.
 
-It is click's own mechanism, `default_map`, so that a value is checked in the same way wherever it comes from. A profile
-holds the settings of one system, in a TOML file; each value is held against its option. The module also completes run
-ids in a shell; click itself completes commands, flags and files.
+A profile has the settings of one system, in a TOML file. Its values become click's `default_map`, so that every value
+is checked in the same way, wherever it comes from. The module also completes run ids in a shell; click completes
+commands, flags and files.
 """
 
 import os
@@ -21,6 +21,7 @@ import click
 from click.core import ParameterSource
 from click.shell_completion import BashComplete, CompletionItem, FishComplete, ZshComplete
 
+from bulk_remove.cli.help_pages import Helpful, HelpfulGroup, nearest
 from bulk_remove.cli.spoken import language_option, speak_as_asked
 from bulk_remove.core.model import harmless
 from bulk_remove.disk import NotOwnError, check_own, private
@@ -31,7 +32,7 @@ from bulk_remove.run.folders import default_config_file, default_state_dir, run_
 
 @dataclass(frozen=True, slots=True)
 class TomlPlace:
-    """Where a value stands: the file, the table's name (empty at the top) and the key."""
+    """The place of a value: the file, the table (empty at the top) and the key."""
 
     file: Path
     table: str
@@ -41,21 +42,12 @@ class TomlPlace:
         return f"{self.file}, {f'[{self.table}] ' if self.table else ''}{self.key}"
 
     def error(self, wrong: str, hint: str) -> UsageError:
-        """Return the error that says what is wrong with the value. The value is not repeated: it may be a secret."""
+        """Return an error about the value at this place. It does not show the value, which may be a secret."""
         return UsageError(phrase("{place} {wrong}.", place=self, wrong=ours(wrong)), hint)
 
 
-def nearest(name: str, known: Sequence[str]) -> str:
-    """Return a hint with the known name that is most like another, or with all of them."""
-    from difflib import get_close_matches  # noqa: PLC0415 - only where something is wrong
-
-    if close := get_close_matches(name, known, 1, 0.6):
-        return phrase("Did you mean {nearest}?", nearest=close[0])
-    return phrase("Known: {known}.", known=", ".join(sorted(known)))
-
-
-def checked(param: click.Parameter, value: Any, place: TomlPlace) -> Any:
-    """Return a TOML value as the option's own default would be written. Raises UsageError when it cannot be."""
+def check_entry(param: click.Parameter, value: Any, place: TomlPlace) -> Any:
+    """Check a TOML value and return it in the form of the option's default. Raises UsageError."""
     if not (param.multiple or param.nargs == -1):
         return _single(param, value, place)
     if not isinstance(value, list):
@@ -76,21 +68,21 @@ def _single(param: click.Parameter, value: Any, place: TomlPlace) -> Any:
     if isinstance(param.type, click.Path):
         value = _path(str(value), place.file)
     elif str in types:
-        value = str(value)  # our own types read text alone: 90 is as good as "90"
+        value = str(value)  # our own types read only text, so 90 means "90"
     if isinstance(param.type, click.Path) and value == "" and param.default != "":
         raise place.error("is empty", "Name it, or leave it out.")
     try:
         param.type.convert(value, param, None)
     except click.BadParameter as error:
         raise place.error(
-            phrase("cannot be: {message}", message=error.message.rstrip(".")),
+            phrase("is wrong: {message}", message=error.message.rstrip(".")),
             phrase("Give {wanted}: {key} = {given}.", wanted=wanted, key=place.key, given=given),
         ) from None
     return value
 
 
 def _wanted(param: click.Parameter) -> tuple[tuple[type, ...], str, str]:
-    """Return which TOML values an option takes, in words, and an example."""
+    """Return the TOML types that an option accepts, these in words, and an example."""
     kind = param.type
     if isinstance(kind, click.types.BoolParamType):
         return (bool,), phrase("true or false"), "true"
@@ -127,18 +119,18 @@ def _kind(value: Any) -> Phrase:
 
 
 def _path(value: str, file: Path) -> str:
-    """Return a path as it is meant in the file: ~ is the home folder, and others start from the file's own folder."""
+    """Return a path from the file: ~ is the home folder; a relative path starts from the file's folder."""
     return value if value in {"", "-"} else os.path.join(file.parent, os.path.expanduser(value))  # noqa: PTH111, PTH118 - a pattern or a trailing slash must stay as it is
 
 
 def read_config(path: Path) -> dict[str, Any] | None:
-    """Return what the file says, or None when there is no such file. Raises UsageError when it cannot be used."""
-    import tomllib  # noqa: PLC0415 - only where there may be a file: --help needs none
+    """Return the file's content, or None when there is no file. Raises UsageError when it cannot be used."""
+    import tomllib  # noqa: PLC0415 - --help does not need it
 
     try:
         with path.open("rb") as file:
             _check_writers(path, os.fstat(file.fileno()))
-            return tomllib.loads(file.read().decode("utf-8-sig"))  # Windows editors put a byte order mark in front
+            return tomllib.loads(file.read().decode("utf-8-sig"))  # Windows editors begin a file with a byte order mark
     except FileNotFoundError:
         return None
     except OSError as error:
@@ -151,12 +143,12 @@ def read_config(path: Path) -> dict[str, Any] | None:
     except tomllib.TOMLDecodeError as error:
         raise UsageError(
             phrase("{path} is not TOML: {problem}.", path=path, problem=error),
-            'Mend that line. Text stands in quotes, a campaign too: campaign = "00001".',
+            'Fix that line. Put text in quotes, also a campaign: campaign = "00001".',
         ) from None
 
 
 def _check_writers(path: Path, facts: os.stat_result) -> None:
-    # Whoever writes it chooses the server, and the command that is run for the password. Root may write everywhere.
+    # The file sets the server and the password command, so that only its owner and root may write it.
     if not stat.S_ISREG(facts.st_mode):
         return
     try:
@@ -168,14 +160,14 @@ def _check_writers(path: Path, facts: os.stat_result) -> None:
 
 
 def write_config(path: Path, text: str) -> None:
-    """Write a new file for its owner alone. Raises UsageError when there is one already, or it cannot be written."""
+    """Write a new file, private to its owner. Raises UsageError when it exists or cannot be written."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with open(path, "x", encoding="utf-8", newline="\n", opener=private) as file:
             file.write(text)
     except FileExistsError:
         raise UsageError(
-            phrase("{path} is there already.", path=path), "Edit it, or name another place with --config."
+            phrase("{path} already exists.", path=path), "Edit it, or name another place with --config."
         ) from None
     except OSError as error:
         raise UsageError(
@@ -189,13 +181,13 @@ RIVALS = (
     ("campaign", "campaign_column"),
     ("password_env", "password_file", "password_command"),
 )
-"""Of each of these one is wanted: what is told nearer by takes the place of all of them."""
+"""Mutually exclusive options: the one from the closest source replaces the others."""
 
 ADDED_UP = ("keep",)
-"""What is told in several places holds together: a number that one list keeps is kept, whatever else is typed."""
+"""Options whose values from all sources are combined: a number in any keep list is kept."""
 
 CHOOSERS = ("config", "profile")
-"""The options that choose a profile; they cannot stand in one."""
+"""The options that choose a profile; a profile cannot contain them."""
 
 _DEFAULT = "default_profile"
 _TOP = ("defaults", "profile", _DEFAULT)
@@ -203,7 +195,7 @@ _TOP = ("defaults", "profile", _DEFAULT)
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A value as an option takes it, which may be a secret and is never shown, and where it stands."""
+    """An option's value from the file, and its place. The value may be a secret and is never shown."""
 
     value: Any = field(repr=False)
     place: TomlPlace
@@ -211,7 +203,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """The chosen profile over the table [defaults], by key. `name` is empty when none is chosen."""
+    """The values of the chosen profile and of [defaults], by key. `name` is empty when none is chosen."""
 
     file: Path
     name: str = ""
@@ -221,18 +213,18 @@ class Profile:
 
 @cache
 def settings_of(command: click.Command) -> Mapping[str, click.Parameter]:
-    """Return what can be set in the file, by key: each option of a command, or of those below, with a variable."""
+    """Return the settings of a command, or of all commands in a group, by their keys in the file."""
     if isinstance(command, click.Group):
         found: dict[str, click.Parameter] = {}
         for each in command.commands.values():
             for key, param in settings_of(each).items():
-                found.setdefault(key, param)  # the first command's: a run's has the default, a later session's has none
+                found.setdefault(key, param)  # from the first command, `plan` or `run`, whose options have defaults
         return found
     return {key_of(param): param for param in command.params if is_setting(param)}
 
 
 def is_setting(param: click.Parameter) -> bool:
-    """Whether an option can be set in the file: those that have a variable. `--yes` has none."""
+    """Return whether the file may set an option: only if it has a variable. `--yes` has none."""
     return bool(param.envvar) and param.name not in CHOOSERS
 
 
@@ -243,9 +235,9 @@ def key_of(param: click.Parameter) -> str:
 
 
 def load(file: Path, name: str, known: Mapping[str, click.Parameter], *, needed: bool) -> Profile:
-    """Read the file whole and return the profile of a name, or the file's own default for an empty one.
+    """Return the profile with this name, or the file's default profile for an empty name.
 
-    Every table is checked, the others too. Raises UsageError; also when the file is `needed` and not there.
+    All tables of the file are checked. Raises UsageError, also when the file is `needed` and missing.
     """
     tables = read_config(file)
     if tables is None:
@@ -277,10 +269,16 @@ def load(file: Path, name: str, known: Mapping[str, click.Parameter], *, needed:
         raise UsageError(
             phrase("{asked}.", asked=asked)
             if name
-            else phrase("{asked}, which its {default} names.", asked=asked, default=_DEFAULT),
+            else phrase("{asked}, but its {default} names it.", asked=asked, default=_DEFAULT),
             nearest(chosen, [*profiles]) if profiles else phrase("Add a table [profile.{chosen}].", chosen=chosen),
         )
     return Profile(file, chosen, there=True, entries=_over(defaults, profiles[chosen]))
+
+
+def profiles_in(file: Path) -> list[str]:
+    """Return the names of a file's profiles. Raises UsageError."""
+    profiles = (read_config(file) or {}).get("profile", {})
+    return [*_dict(TomlPlace(file, "", "profile"), profiles)]
 
 
 def _default_of(file: Path, tables: Mapping[str, Any]) -> str:
@@ -304,12 +302,12 @@ def _table(file: Path, name: str, table: object, known: Mapping[str, click.Param
         place = TomlPlace(file, name, key)
         if key == "password":
             raise place.error(
-                "is refused: a password does not stand in this file",
+                "is refused: this file must not contain a password",
                 "Use password_env, password_file, password_command or bulk-remove login.",
             )
         if key not in known:
             raise place.error("is not a setting", nearest(key, [*known]))
-        entries[key] = Entry(checked(known[key], value, place), place)
+        entries[key] = Entry(check_entry(known[key], value, place), place)
     for rivals in RIVALS:
         both = [key for key in rivals if key in entries and entries[key].value]
         if len(both) > 1:
@@ -321,7 +319,7 @@ def _table(file: Path, name: str, table: object, known: Mapping[str, click.Param
 
 
 def _over(defaults: Mapping[str, Entry], own: Mapping[str, Entry]) -> dict[str, Entry]:
-    """Lay a profile over the defaults; what it says replaces the rivals, too."""
+    """Merge a profile over the defaults; its values also replace their rivals."""
     replaced = {key for rivals in RIVALS if own.keys() & set(rivals) for key in rivals}
     both = {key for key in ADDED_UP if key in defaults and key in own}
     added = {key: Entry([*defaults[key].value, *own[key].value], own[key].place) for key in both}
@@ -340,18 +338,18 @@ _NEAREST_FIRST = (
 
 
 def config_file_of(config: Path | None) -> Path:
-    """Return the file that is read for profiles, whether it is there or not."""
+    """Return the path of the profiles file, which may not exist."""
     return config or default_config_file()
 
 
 def profile_of(ctx: click.Context) -> Profile:
-    """Return the profile of a command that runs."""
+    """Return the profile of the running command."""
     found = ctx.find_object(Profile)
     return found or Profile(default_config_file())
 
 
 def _choose(ctx: click.Context, param: click.Parameter, value: Any) -> Any:
-    """Load the profile as soon as both its file and its name are known, before any other option is read."""
+    """Load the profile once its file and its name are known, before other options are read."""
     known = {**ctx.params, str(param.name): value}
     if "config" in known and "profile" in known and not ctx.resilient_parsing:
         config = known["config"]
@@ -368,30 +366,28 @@ def _config(**properties: Any) -> click.Option:
         ["--config"],
         type=click.Path(path_type=Path, dir_okay=False, readable=False),
         envvar="BULK_REMOVE_CONFIG",
-        show_envvar=True,
-        help="The file with the profiles; else the platform's place.",
+        help="Read profiles from this file; default: the platform's place.",
         **properties,
     )
 
 
 PLACE = _config()
-"""Says where the file is, for commands that do not read it."""
+"""The option --config, for commands that do not read the file."""
 CHOICE = (
     click.Option(
         ["--profile"],
         is_eager=True,
         callback=_choose,
         envvar="BULK_REMOVE_PROFILE",
-        show_envvar=True,
-        help="The profile to use; else the file's default.",
+        help="Use this profile; default: the one that the file names.",
     ),
     _config(is_eager=True, callback=_choose),
 )
-"""Chooses a profile. Eager: what it holds must be known before the other options are read."""
+"""The options that choose a profile. They are eager, because the profile gives the other options their defaults."""
 
 
-class Configured(click.Command):
-    """A command; where it has settings, also options to choose the profile that they come from."""
+class Configured(Helpful):
+    """A command; if it has settings, it also has the options that choose a profile."""
 
     def __init__(
         self, name: str | None = None, *, params: Sequence[click.Parameter] | None = None, **properties: Any
@@ -402,7 +398,7 @@ class Configured(click.Command):
         self.help = _with_marks(self.help)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Read the options; of those that exclude each other the one told nearer by stays."""
+        """Read the options; of mutually exclusive ones, keep the one from the closest source."""
         if not ctx.resilient_parsing:
             _check_variables(ctx)
             check_words(self, ctx, args)
@@ -417,7 +413,9 @@ class Configured(click.Command):
         return rest
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command. A UsageError about a setting that was not typed says where it stands."""
+        """Run the command. A UsageError about a setting that was not typed shows the place it comes from."""
+        if "profile" in ctx.params:  # already loaded
+            ctx.params = {name: value for name, value in ctx.params.items() if name not in CHOOSERS}
         try:
             return super().invoke(ctx)
         except UsageError as error:
@@ -426,13 +424,13 @@ class Configured(click.Command):
             places = [told for param in named if (told := untyped_place(ctx, param))]
             if not places:
                 raise
-            stands = [phrase("It stands in {place}.", place=place) for place in places]
+            stands = [phrase("It comes from {place}.", place=place) for place in places]
             hint = joined(" ", [ours(error.hint), *stands])
             raise UsageError(error.sentence, hint) from None
 
 
-class Program(click.Group):
-    """A group whose commands, and those of groups in it, are configured."""
+class Program(HelpfulGroup):
+    """A group whose commands may take settings from profiles."""
 
     command_class = Configured
     group_class = type
@@ -443,7 +441,7 @@ class Program(click.Group):
         self.help = _with_marks(self.help)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Read what stands before the command's name; the language is taken from wherever it stands."""
+        """Read the options before the command's name, and --lang from any position."""
         if ctx.parent is None:
             speak_as_asked(self, args)
             _take_password(ctx)
@@ -451,7 +449,7 @@ class Program(click.Group):
 
 
 def _take_password(ctx: click.Context) -> None:
-    """Take the password out of the environment while the command runs: no process that it starts inherits it."""
+    """Remove the password from the environment while the command runs, so that child processes do not inherit it."""
     password = os.environ.pop(PASSWORD, None)
     if password is not None:
         ctx.meta[PASSWORD] = password
@@ -459,14 +457,14 @@ def _take_password(ctx: click.Context) -> None:
 
 
 def _with_marks(text: str | None) -> str | None:
-    r"""Return a docstring with click's mark for lines that stay as they are: a raw one spells it `\b`."""
+    r"""Replace `\b` in a raw docstring by the character with which click keeps lines as they are."""
     return None if text is None else text.replace("\\b\n", "\b\n")
 
 
 def check_words(command: click.Command, ctx: click.Context, args: Sequence[str]) -> None:
-    """Raise UsageError where a value is empty, or an option of one value is given two that differ.
+    """Raise UsageError for an empty value, or for two different values of an option that takes one.
 
-    Click takes the last one silently, and an empty path is the current folder to whoever opens it.
+    Click would silently use the last value, and an empty path would mean the current folder.
     """
     every = copy(command)
     every.params = [copy(param) for param in command.params]
@@ -493,12 +491,12 @@ def check_words(command: click.Command, ctx: click.Context, args: Sequence[str])
 
 
 def _is_empty(param: click.Parameter, value: str) -> bool:
-    """Tell whether a value says nothing. Blanks do not either, but for a separator."""
+    """Return whether a value is empty or blank. A blank is a value only for --delimiter."""
     return not value or (not value.strip() and param.name != "delimiter")
 
 
 def _called(param: click.Parameter) -> str:
-    """Return what a user calls a parameter: the flag, or the word for the argument in the help."""
+    """Return a parameter's name for messages: the flag, or the argument's name in the help."""
     if isinstance(param, click.Option):
         return max(param.opts, key=len)
     return (param.metavar or str(param.name).upper()).strip("[].")
@@ -508,9 +506,9 @@ _MISSPELT = re.compile(r"bulk[-_]?remove[-_]", re.IGNORECASE)
 
 
 def _check_variables(ctx: click.Context) -> None:
-    """Raise UsageError for a variable that would not set what it seems to: a guard in it would not hold.
+    """Raise UsageError for a misspelled or empty BULK_REMOVE_ variable; click would ignore it.
 
-    One is misspelt, also in its prefix, or is empty: click passes over those. The names of passwords are free.
+    Otherwise a guard set in that variable would have no effect. Names that contain PASSWORD are allowed.
     """
     root = ctx.find_root().command
     settings = {str(param.envvar): param for param in settings_of(root).values()}
@@ -540,7 +538,7 @@ def _meant_by(name: str, known: Collection[str], root: click.Command) -> str:
     meant = _MISSPELT.sub(_PREFIX, name, count=1).upper().replace("-", "_")
     flag = f"--{meant.removeprefix(_PREFIX).lower().replace('_', '-')}"
     if meant not in known and flag in _flags(root):
-        return phrase("{flag} is only a flag, which no variable sets: type it.", flag=flag)
+        return phrase("{flag} has no variable: type it as a flag.", flag=flag)
     return nearest(meant, [*known])
 
 
@@ -551,7 +549,8 @@ def _flags(command: click.Command) -> set[str]:
 
 
 def _keep_the_nearest(ctx: click.Context, rivals: Sequence[str]) -> None:
-    given = {name: _rank(ctx, name) for name in rivals if ctx.params.get(name)}
+    sources = {name: ctx.get_parameter_source(name) for name in rivals if ctx.params.get(name)}
+    given = {name: _NEAREST_FIRST.index(source) if source in _NEAREST_FIRST else 0 for name, source in sources.items()}
     for param in ctx.command.get_params(ctx):
         name = str(param.name)
         if name in given and given[name] > min(given.values()):
@@ -560,14 +559,14 @@ def _keep_the_nearest(ctx: click.Context, rivals: Sequence[str]) -> None:
 
 
 def _added_up(ctx: click.Context, param: click.Parameter) -> tuple[str, ...]:
-    """Return what an option says in all places together: on the command line, in its variable, in the profile."""
+    """Return an option's values from the command line, its variable and the profile together."""
     told = param.type_cast_value(ctx, param.value_from_envvar(ctx)) or ()
     entry = profile_of(ctx).entries.get(key_of(param))
     return tuple(dict.fromkeys((*ctx.params[str(param.name)], *told, *(entry.value if entry else ()))))
 
 
 def _overruled(ctx: click.Context) -> Iterator[str]:
-    """Say which variables take the place of what stands in a profile that was named: they may be forgotten ones."""
+    """Yield a note for each variable that overrides the profile given by --profile; it may have been forgotten."""
     if ctx.get_parameter_source("profile") is not ParameterSource.COMMANDLINE:
         return
     entries = profile_of(ctx).entries
@@ -578,16 +577,11 @@ def _overruled(ctx: click.Context) -> Iterator[str]:
             key = key_of(param)
             group = next((rivals for rivals in RIVALS if key in rivals), (key,))
             for place in (entries[each].place for each in group if each in entries):
-                yield phrase("{envvar} is set, and takes the place of {place}.", envvar=param.envvar, place=place)
-
-
-def _rank(ctx: click.Context, name: str) -> int:
-    source = ctx.get_parameter_source(name)
-    return _NEAREST_FIRST.index(source) if source in _NEAREST_FIRST else 0
+                yield phrase("{envvar} is set and overrides {place}.", envvar=param.envvar, place=place)
 
 
 def untyped_place(ctx: click.Context, param: click.Parameter) -> str:
-    """Return where an option's value stands that was not typed: the variable, or the file and key; else nothing."""
+    """Return the variable, or the file and key, that an option's value comes from; empty if it was typed."""
     source = ctx.get_parameter_source(str(param.name))
     if source is ParameterSource.ENVIRONMENT:
         return str(param.envvar)
@@ -596,29 +590,22 @@ def untyped_place(ctx: click.Context, param: click.Parameter) -> str:
     return ""
 
 
-def without_profile(options: dict[str, Any], *names: str) -> dict[str, Any]:
-    """Return the options without what the profile says of some: it was not meant for an earlier run."""
-    ctx = click.get_current_context()
-    told = {name for name in names if ctx.get_parameter_source(name) is ParameterSource.DEFAULT_MAP}
-    return {name: None if name in told else value for name, value in options.items()}
-
-
 VARIABLE = "_BULK_REMOVE_COMPLETE"
-"""What tells the command to complete instead of running; click makes it of the command's name."""
+"""If this variable is set, the command completes words instead of running; click derives its name."""
 _SHELLS = {"bash": BashComplete, "zsh": ZshComplete, "fish": FishComplete}
 
 
 class RunId(click.ParamType[str]):
-    """The id of a run of this machine; the shell is offered those that there are, the latest first."""
+    """The id of a run of this machine; a shell completes it, the latest run first."""
 
     name = "run"
 
     def convert(self, value: Any, _param: click.Parameter | None, _ctx: click.Context | None) -> str:
-        """Return it as it is: whether there is such a run is told by what looks for it."""
+        """Return the id unchecked; the command itself looks for the run."""
         return str(value)
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG002 - click's own signature
-        """Return the ids that begin so."""
+        """Return the ids that begin with `incomplete`."""
         with suppress(OSError):
             names = [folder.name for folder in reversed(run_folders(_state_dir(ctx)))]
             return [CompletionItem(name) for name in names if name.startswith(incomplete)]
@@ -626,21 +613,21 @@ class RunId(click.ParamType[str]):
 
 
 class RunOrReport(RunId):
-    """The same, or a file where no id begins so."""
+    """The id of a run, or the path of a report."""
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-        """Return the ids that begin so, else have the shell look for files."""
+        """Return the ids that begin with `incomplete`; if there are none, let the shell complete files."""
         return super().shell_complete(ctx, param, incomplete) or [CompletionItem(incomplete, type="file")]
 
 
 def _state_dir(ctx: click.Context) -> Path:
-    """Return where the command would look for runs: as typed or in the environment, else as the profile says."""
+    """Return the folder of runs from the command line or the environment, the profile, or the default."""
     return next((Path(place) for place in _places(ctx) if place), default_state_dir())
 
 
 def _places(ctx: click.Context) -> Iterator[Any]:
     yield ctx.params.get("state_dir")
-    with suppress(UsageError):  # a file that is wrong is told when a command runs
+    with suppress(UsageError):  # an error in the file is reported when a command runs
         settings = settings_of(ctx.find_root().command)
         profile = load(
             config_file_of(ctx.params.get("config")), ctx.params.get("profile") or "", settings, needed=False
@@ -652,7 +639,7 @@ def _places(ctx: click.Context) -> Iterator[Any]:
 @click.command(cls=Configured)
 @click.argument("shell", type=click.Choice([*_SHELLS]))
 def completion(shell: str) -> None:
-    r"""Print what makes a shell complete commands, flags, files and the ids of runs.
+    r"""Print the script with which a shell completes commands.
 
     \b
     Example:  echo 'eval "$(bulk-remove completion bash)"' >> ~/.bashrc

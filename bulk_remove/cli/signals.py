@@ -1,19 +1,20 @@
-"""Ctrl-C, SIGTERM and SIGHUP: once stops safely, twice at once. Nothing is claimed that the ledger could not prove.
+"""Ctrl-C, SIGTERM and SIGHUP: the first stops safely, the second at once. Messages claim only what the ledger proves.
 
 before the approval      the command ends, and nothing is left behind (`terminable`)
-approved, not sending    the command ends; `resume` goes on (`told_truly`)
-asked after the canary   the run ends safely (`answered`)
-while sending            once: requests under way are finished; twice: the command ends (`stopped_by_signals`)
-report being written     once: a notice, and the run's own exit code; twice: the command ends (`report_kept`)
+approved, not sending    the command ends; `resume` continues the run (`stop_truthfully`)
+asked after the canary   the run ends safely (`ask_until_signal`)
+while sending            first: requests under way are finished; second: the command ends (`stop_on_signals`)
+report being written     first: a notice, the exit code stays; second: the command ends (`keep_report`)
 
-A terminal that closes may send SIGHUP several times, so that one never counts twice. Where it was ignored from the
-start, as under nohup, it stays ignored.
+A closing terminal may send SIGHUP several times, so it counts only once. If it was ignored at the start, as under
+nohup, it stays ignored.
 """
 
 import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from threading import Event
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -33,7 +34,7 @@ _Handler = Callable[[int, FrameType | None], None]
 
 
 class Signalled(KeyboardInterrupt):
-    """Another signal, raised as Ctrl-C is, so that everything is left as cleanly."""
+    """A signal other than Ctrl-C, raised as a KeyboardInterrupt so that the cleanup is the same."""
 
     def __init__(self, number: int) -> None:
         super().__init__()
@@ -45,47 +46,41 @@ def _number_of(stop: BaseException) -> signal.Signals:
 
 
 def exit_of(stop: BaseException) -> ExitCode:
-    """Return the exit code of a command that one of the signals ended."""
+    """Return the exit code for the signal behind this exception."""
     return _exit_for(_number_of(stop))
 
 
 def _exit_for(number: int) -> ExitCode:
-    return ExitCode(128 + number)  # as a shell has it
+    return ExitCode(128 + number)  # the convention of shells
 
 
 def _raise(number: int, _: FrameType | None) -> None:
     raise KeyboardInterrupt if number == signal.SIGINT else Signalled(number)
 
 
-class _Hangups:
-    """Lets the first SIGHUP through to a handler, and no other."""
-
-    def __init__(self) -> None:
-        self._came = False
-
-    def once(self, handler: _Handler) -> _Handler:
-        """Return the handler for SIGHUP."""
-
-        def heed(number: int, frame: FrameType | None) -> None:
-            if not self._came:
-                self._came = True
-                handler(number, frame)
-
-        return heed
+_HUNG_UP = Event()
 
 
-_HANGUPS = _Hangups()
+def _once(handler: _Handler) -> _Handler:
+    """Return a handler for SIGHUP that reacts only to the first one in the process."""
+
+    def heed(number: int, frame: FrameType | None) -> None:
+        if not _HUNG_UP.is_set():
+            _HUNG_UP.set()
+            handler(number, frame)
+
+    return heed
 
 
 @contextmanager
-def _handled(by: Mapping[signal.Signals, _Handler]) -> Iterator[None]:
+def _handlers(by: Mapping[signal.Signals, _Handler]) -> Iterator[None]:
     before = {number: signal.getsignal(number) for number in _ENDINGS}
     try:
         for number, handler in by.items():
             if _ENDINGS[number] is not Ending.HUNG_UP:
                 signal.signal(number, handler)
             elif before[number] is not signal.SIG_IGN:
-                signal.signal(number, _HANGUPS.once(handler))
+                signal.signal(number, _once(handler))
         yield
     finally:
         for number, handler_before in before.items():
@@ -94,32 +89,32 @@ def _handled(by: Mapping[signal.Signals, _Handler]) -> Iterator[None]:
 
 @contextmanager
 def terminable() -> Iterator[None]:
-    """Raise Signalled at what else ends a command; Ctrl-C raises KeyboardInterrupt by itself. For the main thread."""
-    with _handled(dict.fromkeys(_ENDINGS.keys() - {signal.SIGINT}, _raise)):
+    """Raise Signalled for SIGTERM and SIGHUP; Ctrl-C already raises KeyboardInterrupt. For the main thread."""
+    with _handlers(dict.fromkeys(_ENDINGS.keys() - {signal.SIGINT}, _raise)):
         yield
 
 
-def answered(ask: Callable[[], bool]) -> Ending:
-    """Ask whether to go on while nothing is under way; signals are answers, too. DONE means to go on."""
+def ask_until_signal(ask: Callable[[], bool]) -> Ending:
+    """Ask whether to continue, while no request is under way; return DONE to continue. A signal is an answer, too."""
     try:
-        with _handled(dict.fromkeys(_ENDINGS, _raise)):
+        with _handlers(dict.fromkeys(_ENDINGS, _raise)):
             return Ending.DONE if ask() else Ending.GUARD
     except KeyboardInterrupt as stop:
         return _ENDINGS[_number_of(stop)]
 
 
 @contextmanager
-def put_back() -> Iterator[None]:
-    """Give back the handlers of before, where several runs follow one another in one command."""
-    with _handled({}):
+def restore_handlers() -> Iterator[None]:
+    """Restore the signal handlers at the end, between several runs in one command."""
+    with _handlers({}):
         yield
 
 
 @contextmanager
-def told_truly(run_id: str, approved: Callable[[], bool]) -> Iterator[None]:
-    """Turn signals into StoppedError, unless the run's plan is not `approved` yet.
+def stop_truthfully(run_id: str, approved: Callable[[], bool]) -> Iterator[None]:
+    """Turn signals into StoppedError once the run's plan is `approved`; before that they are raised unchanged.
 
-    At the end they are ignored: there is nothing left to stop, and what ends the command must not be disturbed.
+    At the end signals are ignored: there is nothing left to stop, and the last steps must not be interrupted.
     """
     try:
         yield
@@ -128,7 +123,7 @@ def told_truly(run_id: str, approved: Callable[[], bool]) -> Iterator[None]:
             raise
         raise StoppedError(
             "Stopped: the verdicts so far are in the ledger.",
-            phrase("`bulk-remove resume {run_id}` goes on from there and writes the report.", run_id=run_id),
+            phrase("Run `bulk-remove resume {run_id}` to continue and write the report.", run_id=run_id),
             exit_of(stop),
         ) from None
     finally:
@@ -137,11 +132,11 @@ def told_truly(run_id: str, approved: Callable[[], bool]) -> Iterator[None]:
 
 
 @contextmanager
-def report_kept(notice: Callable[[ExitCode], None]) -> Iterator[Callable[[], None]]:
-    """Give a function; from its call on, the first signal brings only a notice, so that the report is completed.
+def keep_report(notice: Callable[[ExitCode], None]) -> Iterator[Callable[[], None]]:
+    """Give a function that protects the report: after its call, the first signal only calls `notice`.
 
-    The run's exit code then stays its own, since everything asked for was done; `notice` is given the signal's. Any
-    other signal raises KeyboardInterrupt (or Signalled) at once.
+    `notice` gets the signal's exit code; the run keeps its own, because all its work is done. Any other signal raises
+    KeyboardInterrupt (or Signalled) at once.
     """
     spared = False
 
@@ -156,20 +151,20 @@ def report_kept(notice: Callable[[ExitCode], None]) -> Iterator[Callable[[], Non
         spared = False
         notice(_exit_for(number))
 
-    with _handled(dict.fromkeys(_ENDINGS, handle)):
+    with _handlers(dict.fromkeys(_ENDINGS, handle)):
         yield spare
 
 
 @contextmanager
-def _woken_by_signals(loop: "asyncio.AbstractEventLoop") -> Iterator[None]:
-    """Let a signal wake the loop even when it comes just as the loop begins to wait."""
+def _wake_on_signals(loop: "asyncio.AbstractEventLoop") -> Iterator[None]:
+    """Let a signal wake the event loop, even if it arrives just as the loop begins to wait."""
     from bulk_remove.console.keys import signal_socket  # noqa: PLC0415 - --help answers at once
 
     with ExitStack() as stack:
         woken = stack.enter_context(signal_socket())
         try:
             loop.add_reader(woken, woken.recv, 1024)
-        except NotImplementedError:  # Windows, whose loop is woken by every signal, by a socket of its own
+        except NotImplementedError:  # on Windows, the loop has its own socket for this
             stack.close()
             yield
             return
@@ -178,11 +173,11 @@ def _woken_by_signals(loop: "asyncio.AbstractEventLoop") -> Iterator[None]:
 
 
 @contextmanager
-def stopped_by_signals(stop: Callable[[Ending], None], notice: Callable[[], None]) -> Iterator[None]:
-    """Turn the first signal into a call of `stop`, with a notice to the operator, and the second into StoppedError.
+def stop_on_signals(stop: Callable[[Ending], None], notice: Callable[[], None]) -> Iterator[None]:
+    """Call `notice` and `stop` at the first signal, and raise StoppedError at the second.
 
-    Enter it in the main thread, inside the task to be stopped. Plain signal handlers, because event loops on Windows
-    have no others, and because between the loop's own and the command's there would be a moment with none.
+    Enter it in the main thread, inside the task to stop. It uses plain signal handlers: event loops on Windows have no
+    others, and a change to the loop's own handlers would leave a moment without any.
     """
     import asyncio  # noqa: PLC0415 - --help answers at once
 
@@ -199,13 +194,13 @@ def stopped_by_signals(stop: Callable[[Ending], None], notice: Callable[[], None
             loop.call_soon_threadsafe(task.cancel)
 
     try:
-        with _woken_by_signals(loop), _handled(dict.fromkeys(_ENDINGS, handle)):
+        with _wake_on_signals(loop), _handlers(dict.fromkeys(_ENDINGS, handle)):
             yield
     except asyncio.CancelledError:
-        if len(received) < 2:  # noqa: PLR2004 - not the second signal: somebody else cancelled the task
+        if len(received) < 2:  # noqa: PLR2004 - without a second signal, something else cancelled the task
             raise
         raise StoppedError(
             "Stopped at once: requests under way were left without an answer.",
-            "Their numbers may or may not be gone; the ledger knows which they are.",
+            "Their numbers may or may not be removed; the ledger lists them.",
             _exit_for(received[0]),
         ) from None

@@ -1,41 +1,56 @@
-"""`--lang`: in which language the operator is spoken to. It may stand anywhere, and holds for help and errors, too."""
+"""`--lang`, the language of everything shown, also of help and errors. It may be anywhere on the command line."""
 
 import os
 import re
+import sys
 from collections.abc import Iterator, Sequence
 from inspect import cleandoc
 
 import click
 from click.core import ParameterSource
 
-from bulk_remove.language import ENGLISH, LANGUAGES, language_in_use, load_language, set_for_libraries, translated, use
+from bulk_remove.language import (
+    ENGLISH,
+    LANGUAGES,
+    language_in_use,
+    language_of,
+    load_language,
+    set_for_libraries,
+    translated,
+    use,
+)
 
 NAME = "lang"
 _VARIABLE = "BULK_REMOVE_LANG"
 
 
 def language_option() -> click.Option:
-    """Return the option; one may stand in a profile as well, which is read too late for help and errors of usage."""
+    """Return the option. A profile may set it too, but is read too late for help and usage errors."""
     return click.Option(
         [f"--{NAME}"],
         type=click.Choice(LANGUAGES),
         default=ENGLISH.code,
         show_default=True,
         envvar=_VARIABLE,
-        show_envvar=True,
         expose_value=False,
         callback=_chosen,
-        help="The language of all that is shown; files and JSON stay in English.",
+        help="Show everything in this language; default at a terminal: LANG.",
     )
 
 
 def speak_as_asked(root: click.Command, words: Sequence[str]) -> None:
-    """Take the language that is asked for among the words or in the variable, before anything is said."""
+    """Set the language from the command line, the variable or, at a terminal, the locale, before any output."""
     asked = re.findall(rf"(?:^|\n)--{NAME}[=\n]([a-z]+)(?=\n|$)", "\n".join(words))
     code = asked[-1] if asked else os.environ.get(_VARIABLE, "")
+    if not code and _at_a_terminal():
+        code = language_of(os.environ)
     if code in LANGUAGES:
         _speak(code)
         _translate_help(root)
+
+
+def _at_a_terminal() -> bool:
+    return all(stream is not None and stream.isatty() for stream in (sys.stdout, sys.stderr))
 
 
 def _chosen(ctx: click.Context, param: click.Parameter, value: str) -> str:
@@ -51,7 +66,7 @@ def _speak(code: str) -> None:
 
 
 def _translate_help(root: click.Command) -> None:
-    """Put the help of all commands into the language in use."""
+    """Translate the help of all commands."""
     if language_in_use() is ENGLISH:
         return
     for command in _commands(root):
@@ -72,9 +87,9 @@ def _commands(command: click.Command) -> Iterator[click.Command]:
 
 
 def _paragraphs(text: str | None) -> str:
-    """Return a help text with each paragraph translated; of an example only its heading, for the rest is typed.
+    """Return a help text with each paragraph translated; of an example only the heading, because the rest is typed.
 
-    The heading keeps its width, so that the lines of the example stay below each other.
+    The heading keeps its width, so that the example stays aligned.
     """
     return "\n\n".join(
         paragraph.replace("Example: ", translated("Example:").ljust(9), 1)

@@ -1,4 +1,4 @@
-"""The first file with profiles: every setting with what it means, commented out, so that it changes nothing."""
+"""The text of a first profiles file: every setting with its help, commented out."""
 
 import json
 from collections.abc import Mapping
@@ -9,10 +9,10 @@ import click
 _HEAD = """\
 # Profiles of bulk-remove. Every setting is also a flag and an environment variable: max_request_line is
 # --max-request-line and BULK_REMOVE_MAX_REQUEST_LINE. A flag wins over a variable, a variable over this file.
-# `bulk-remove config show` tells which values count, and where they come from.
-# Paths start from this file's folder; ~ is the home folder. A password does not stand in here.
+# `bulk-remove config show` shows the values in effect, and where they come from.
+# Relative paths start from this file's folder; ~ is the home folder. This file must not contain a password.
 
-# The profile that is used when none is named with --profile:
+# The profile to use without --profile:
 # default_profile = "acme"
 
 # [profile.acme]
@@ -21,23 +21,23 @@ _HEAD = """\
 # campaign = "00001"
 # password_file = "acme-password"
 
-# What holds for all profiles that say nothing else.
+# Settings of all profiles, unless a profile has its own value.
 [defaults]
 """
 
 
 def starter(settings: Mapping[str, click.Parameter]) -> str:
-    """Return the text of the file for the settings that there are."""
+    """Return the text of the file for these settings."""
     return _HEAD + "".join(f"\n{_about(param)}# {key} = {_value(param)}\n" for key, param in settings.items())
 
 
 def _about(param: click.Parameter) -> str:
-    help_text = param.help if isinstance(param, click.Option) else "What plan and run read when no file is named."
+    help_text = param.help if isinstance(param, click.Option) else "The files that plan and run read if none are given."
     return f"# {help_text}\n" if help_text else ""
 
 
 def _value(param: click.Parameter) -> str:
-    """Return the option's default as TOML, or something of the right type."""
+    """Return the option's default as TOML, or an example of the right type."""
     if param.multiple or param.nargs == -1:
         return "[]"
     if isinstance(param.default, bool | int | float | str):
@@ -61,4 +61,4 @@ _EXAMPLES: dict[str, Any] = {
 
 
 def _toml(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False)  # TOML writes these in the same way
+    return json.dumps(value, ensure_ascii=False)  # for these values JSON is also TOML

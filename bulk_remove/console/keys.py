@@ -1,10 +1,10 @@
-r"""Keys pressed at the terminal while something goes on: read one by one, without Enter and without being shown.
+r"""Reads single keys at the terminal while the program works, without Enter and without echo.
 
-The terminal is in another mode meanwhile: no lines, no echo, signals as ever (what `stty cbreak -echo` does). It is put
-back at the end, and before Ctrl-Z or Ctrl-\ take effect. Nothing is read and no mode changed while the command is in
-the background: that would stop it (SIGTTIN, SIGTTOU), or take away what is typed for somebody else.
+Meanwhile the terminal is in another mode: no lines, no echo, the usual signals (what `stty cbreak -echo` does). The old
+mode is restored at the end, and before Ctrl-Z or Ctrl-\ take effect. While the command is in the background, nothing is
+read and no mode is changed: that would stop it (SIGTTIN, SIGTTOU), or take keys meant for another program.
 
-Whole lines are read here, too, with signals that come just as something begins to wait.
+Whole lines are read here, too. A signal is handled even if it comes just before the wait for input.
 """
 
 import asyncio
@@ -21,19 +21,14 @@ from types import FrameType
 from rich.console import Console
 
 _LOOK_EVERY_S = 0.5
-"""How often to see whether the command is in the foreground: being put there is told by no signal for sure."""
+"""How often to check whether the command is in the foreground: no signal reports this reliably."""
 
 _SHOW_CURSOR, _HIDE_CURSOR = b"\x1b[?25h", b"\x1b[?25l"  # DEC private mode 25, as Rich's live display uses it
 
 
 @contextmanager
 def typed_keys(console: Console, on_keys: Callable[[str], None]) -> Iterator[bool]:
-    """Call `on_keys` with what is typed at standard input; gives whether there are keys to be had.
-
-    There are none where either of standard input and `console` is no terminal, or the terminal is not the one that
-    controls this process; nor on Windows, whose loop waits for no console. Enter it in the main thread, inside
-    the loop.
-    """
+    """Call `on_keys` with the keys typed at standard input; yields whether keys can be read."""
     terminal = None if sys.stdin is None or not (sys.stdin.isatty() and console.is_terminal) else sys.stdin.fileno()
     if sys.platform == "win32" or terminal is None or _group_in_front(terminal) is None:
         yield False
@@ -52,7 +47,7 @@ def typed_keys(console: Console, on_keys: Callable[[str], None]) -> Iterator[boo
 
 
 def _group_in_front(terminal: int) -> int | None:
-    """Return the process group in the terminal's foreground; None where it is not ours, or gone."""
+    """Return the process group in the terminal's foreground; None if the terminal is not ours, or gone."""
     try:
         return os.tcgetpgrp(terminal)
     except OSError:
@@ -60,7 +55,7 @@ def _group_in_front(terminal: int) -> int | None:
 
 
 class _Keyboard:
-    """The terminal, taken while the command is in its foreground."""
+    """The terminal, in use while the command is in its foreground."""
 
     def __init__(self, terminal: int, console: Console, on_keys: Callable[[str], None]) -> None:
         self._terminal = terminal
@@ -76,7 +71,7 @@ class _Keyboard:
         return _group_in_front(self._terminal) == os.getpgrp()
 
     def look(self) -> None:
-        """Take the terminal if this command is in its foreground, else leave it alone; and look again soon."""
+        """Use the terminal if this command is in its foreground, else leave it untouched; check again soon."""
         if self._in_front:
             self._take()
         elif self._taken:
@@ -85,34 +80,34 @@ class _Keyboard:
         self._timer = self._loop.call_later(_LOOK_EVERY_S, self.look)
 
     def close(self) -> None:
-        """Put the terminal back as it was."""
+        """Restore the terminal."""
         if self._timer is not None:
             self._timer.cancel()
         self._give_back()
 
     def ended_by(self, number: int, _: FrameType | None) -> None:
-        """Put the terminal back, let a signal do what it does, and take the terminal again if the command goes on."""
+        """Restore the terminal, let a signal take effect, and use the terminal again if the command continues."""
         handler = signal.getsignal(number)
         self._give_back()
         self._write(_SHOW_CURSOR)
         signal.signal(number, signal.SIG_DFL)
-        signal.pthread_kill(threading.get_ident(), number)  # to this thread, so that it takes effect right here
+        signal.pthread_kill(threading.get_ident(), number)  # to this thread, so that it takes effect here
         signal.signal(number, handler)
         if self._in_front:
             self._write(_HIDE_CURSOR)
             self._take()
 
     def _write(self, code: bytes) -> None:
-        """Write past Rich, which a signal may find in the middle of a print: what it then is given, it keeps."""
+        """Write without Rich: a signal may interrupt its printing, and it would hold back the text."""
         with suppress(OSError):
             os.write(self._console.file.fileno(), code)
 
     def _take(self) -> None:
-        import termios  # noqa: PLC0415 - POSIX alone has it
+        import termios  # noqa: PLC0415 - only on POSIX
 
-        with suppress(termios.error):  # the terminal is gone: so are its keys
+        with suppress(termios.error):  # the terminal is gone, and so are its keys
             mode = termios.tcgetattr(self._terminal)
-            if mode[3] & termios.ICANON:  # not taken yet, or a shell has put it back meanwhile
+            if mode[3] & termios.ICANON:  # not in use yet, or a shell has restored it meanwhile
                 self._mode_before = [*mode[:6], [*mode[6]]]
                 mode[3] &= ~(termios.ICANON | termios.ECHO)
                 mode[6][termios.VMIN], mode[6][termios.VTIME] = 1, 0
@@ -122,19 +117,19 @@ class _Keyboard:
                 self._taken = True
 
     def _give_back(self) -> None:
-        import termios  # noqa: PLC0415 - POSIX alone has it
+        import termios  # noqa: PLC0415 - only on POSIX
 
         if self._taken:
             self._loop.remove_reader(self._terminal)
         if self._taken and self._mode_before is not None and self._in_front:
             with suppress(termios.error):
-                # A key pressed too late is an answer to nothing, least of all to the next question.
+                # A key pressed too late must not answer the next question.
                 termios.tcflush(self._terminal, termios.TCIFLUSH)
                 termios.tcsetattr(self._terminal, termios.TCSANOW, self._mode_before)
         self._taken = False
 
     def _read(self) -> None:
-        if not self._in_front:  # another command's keys
+        if not self._in_front:  # the keys of another command
             self._loop.remove_reader(self._terminal)
             self._taken = False
             return
@@ -144,23 +139,19 @@ class _Keyboard:
             typed = b""
         if typed:
             self._on_keys(typed.decode("ascii", "replace"))
-        else:  # the terminal is gone; the signal that tells so may be ignored
+        else:  # the terminal is gone; the signal for that may be ignored
             self._loop.remove_reader(self._terminal)
             self._taken = False
 
 
 @contextmanager
 def signal_socket() -> Iterator[socket.socket]:
-    """Give a socket from which a byte can be read for each signal. Enter it in the main thread.
-
-    Python's handlers run between two steps of Python: what is already past the last one before a system call that
-    waits would wait on, unless it waits for this socket, too.
-    """
+    """Yield a socket with a byte to read for each signal. Enter it in the main thread."""
     ours, pythons = socket.socketpair()
     with ours, pythons:
         ours.settimeout(0.0)
-        pythons.settimeout(0.0)  # not blocking, as set_wakeup_fd demands
-        # A signal may end this at any step, and a closed socket's number may be the next file's.
+        pythons.settimeout(0.0)  # not blocking, as set_wakeup_fd requires
+        # A signal may end this at any step, and the next file may get the number of a closed socket.
         before = signal.set_wakeup_fd(-1)
         try:
             signal.set_wakeup_fd(pythons.fileno(), warn_on_full_buffer=False)
@@ -170,17 +161,17 @@ def signal_socket() -> Iterator[socket.socket]:
 
 
 def forget_typed() -> None:
-    """Throw away what was typed at the terminal before a question was shown: it is the answer to nothing."""
+    """Discard keys typed before a question was shown: they answer nothing."""
     if sys.platform != "win32":
-        import termios  # noqa: PLC0415 - POSIX alone has it
+        import termios  # noqa: PLC0415 - only on POSIX
 
-        with suppress(termios.error):  # the terminal is gone: so is what was typed
+        with suppress(termios.error):  # the terminal is gone, and so are its keys
             termios.tcflush(sys.stdin, termios.TCIFLUSH)
 
 
 def typed_line() -> str:
-    """Return the line that is typed at the terminal; a signal is handled while nothing is typed yet."""
-    if sys.platform != "win32":  # where select takes no terminal, and reading one returns at Ctrl-C
+    """Return the line that is typed at the terminal; signals are handled while nothing is typed yet."""
+    if sys.platform != "win32":  # there, select accepts no terminal, and Ctrl-C ends the reading
         with signal_socket() as woken:
             while sys.stdin not in select.select([sys.stdin, woken], [], [])[0]:
                 woken.recv(1024)

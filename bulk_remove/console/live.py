@@ -1,6 +1,6 @@
-"""The progress: redrawn in place on a terminal, a plain line now and then without one or on a dumb one.
+"""The progress: redrawn in place on a terminal; elsewhere, or on a dumb terminal, a plain line now and then.
 
-All text leaves the program through `Outlet`. Its stream may be closed, be full or know few letters; nothing fails then.
+All output goes through `Outlet`. Its stream may be closed, full or limited to few letters; nothing fails then.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ _LINE_EVERY_S = 10.0
 
 
 def moment_of(moment_s: float) -> str:
-    """Return a later moment (Unix seconds) as a clock on the wall shows it here."""
+    """Return a later moment (Unix seconds) in local time."""
     return told_moment(datetime.fromtimestamp(moment_s), datetime.now())  # noqa: DTZ005, DTZ006 - local time is meant
 
 
@@ -41,7 +41,7 @@ class Live:
 
     @contextmanager
     def reading(self) -> Iterator[Callable[[int], None]]:
-        """Show how many rows have been read; gives the function to tell."""
+        """Show how many rows have been read; yields the function that takes the count."""
         if not self._redraws:
             yield lambda _: None
             return
@@ -54,12 +54,8 @@ class Live:
     async def sending(
         self, numbers: int, rate: float, give_up_after_s: float, snapshot: Callable[[], Snapshot]
     ) -> AsyncIterator[None]:
-        """Show the sending of so many numbers.
-
-        `rate` is the ceiling in requests a second; after `give_up_after_s` without an answer the run ends.
-        Where showing fails the sending goes on without: a terminal's failure is passed over, a bug raised at the end.
-        """
-        scene = _Scene(numbers, rate, give_up_after_s)
+        """Show the progress of so many numbers; `rate` is the limit in requests a second."""
+        scene = Scene(numbers, rate, give_up_after_s, keys=self._redraws)
         show = self._redrawing if self._redraws else self._lines
         task = asyncio.create_task(show(scene, snapshot))
         try:
@@ -71,14 +67,14 @@ class Live:
             if failure is not None and not isinstance(failure, OSError):
                 raise failure
 
-    async def _redrawing(self, scene: "_Scene", snapshot: Callable[[], Snapshot]) -> None:
+    async def _redrawing(self, scene: "Scene", snapshot: Callable[[], Snapshot]) -> None:
         with RichLive(console=self._console, auto_refresh=False, transient=True) as live:
             while True:
                 scene.look(snapshot())
                 live.update(scene.picture(), refresh=True)
                 await asyncio.sleep(_REDRAW_S)
 
-    async def _lines(self, scene: "_Scene", snapshot: Callable[[], Snapshot]) -> None:
+    async def _lines(self, scene: "Scene", snapshot: Callable[[], Snapshot]) -> None:
         scene.look(snapshot())
         shown: list[str] = []
         while True:
@@ -86,15 +82,17 @@ class Live:
             now = snapshot()
             scene.look(now)
             facts = scene.facts()
-            if now.opens_s is None or facts != shown:  # a night that waits all day says so once
+            if now.opens_s is None or facts != shown:  # a run that waits all day says so once
                 self._console.print(Text(", ".join(map(translated, facts))))
             shown = facts
 
 
-class _Scene:
-    """The latest snapshot and the speeds that follow from the last half minute."""
+class Scene:
+    """The latest snapshot and the speeds of the last half minute."""
 
-    def __init__(self, numbers: int, rate: float, give_up_after_s: float) -> None:
+    def __init__(self, numbers: int, rate: float, give_up_after_s: float, *, keys: bool) -> None:
+        self._keys = keys
+        self._began_s = time.monotonic()
         self._numbers = numbers
         self._rate = rate
         self._give_up_after_s = give_up_after_s
@@ -103,7 +101,7 @@ class _Scene:
         self._requests: deque[tuple[float, int]] = deque()
 
     def look(self, now: Snapshot) -> None:
-        """Take in a snapshot."""
+        """Add a snapshot."""
         self._now = now
         moment_s = time.monotonic()
         for samples, count in (
@@ -111,7 +109,7 @@ class _Scene:
             (self._asked, self._numbers - now.unsent),
             (self._requests, now.requests),
         ):
-            if now.paused_for_s is not None or now.opens_s is not None:  # what is held has no speed
+            if now.paused_for_s is not None or now.opens_s is not None:  # a run on hold has no speed
                 samples.clear()
                 continue
             samples.append((moment_s, count))
@@ -119,17 +117,21 @@ class _Scene:
                 samples.popleft()
 
     def facts(self) -> list[str]:
-        """Return what is worth telling, most important first."""
+        """Return the facts to show, most important first."""
+        return [*self._counts(), *self._course()]
+
+    def _counts(self) -> list[str]:
         now = self._now
         phases = now.phases
         removed = phases.get(Phase.REMOVED, 0) + phases.get(Phase.REMOVED_AT_LEAST, 0)
         absent = phases.get(Phase.NOT_EXIST, 0) + phases.get(Phase.PRESUMED_REMOVED, 0)
-        facts = [
+        facts: list[str] = [
             counted(
                 self._numbers,
-                "{settled:,} of {count:,} number",
-                "{settled:,} of {count:,} numbers",
+                "{settled:,} of {count:,} number ({percent}%)",
+                "{settled:,} of {count:,} numbers ({percent}%)",
                 settled=now.settled,
+                percent=100 * now.settled // max(1, self._numbers),  # rounded down: 100% means all of them
             ),
             phrase("{removed:,} removed", removed=removed),
             phrase("{absent:,} not there", absent=absent),
@@ -144,16 +146,26 @@ class _Scene:
                     "{count:,} requests without verdicts",
                 )
             )
-        return [*facts, *self._pace(), self._standstill() or self._outlook()]
+        return facts
 
-    def _pace(self) -> list[str]:
+    def outlook(self) -> str:
+        """Return why nothing is sent, or how long it will take."""
+        return self._standstill() or self._outlook()
+
+    def _course(self) -> list[str]:
+        if standstill := self._standstill():
+            return [self._pace(), standstill]
+        elapsed = phrase("{elapsed} elapsed", elapsed=duration(time.monotonic() - self._began_s))
+        return [elapsed, self._pace(), self._outlook()]
+
+    def _pace(self) -> str:
         below = phrase(", pace {rate:,.10g}", rate=rounded(self._now.rate)) if self._now.rate < self._rate else ""
-        # Of few samples the first and the last request count for too short a time; the ceiling is never passed.
+        # With few samples, the first and last request count for too short a time; the limit is never exceeded.
         sent = min(self._rate, speed(self._requests))
-        return [phrase("{sent:.1f} requests/s (ceiling {rate:g}{below})", sent=sent, rate=self._rate, below=below)]
+        return phrase("{sent:.1f} requests/s (limit {rate:g}{below})", sent=sent, rate=self._rate, below=below)
 
     def _standstill(self) -> str:
-        """Say why nothing, or next to nothing, is sent; empty where that is not so."""
+        """Say why no requests, or only probes, are sent; empty if requests are sent."""
         now = self._now
         finishing = phrase(", {under_way} under way", under_way=now.under_way) if now.under_way else ""
         if now.paused_for_s is not None:
@@ -187,34 +199,49 @@ class _Scene:
     def _outlook(self) -> str:
         now = self._now
         if now.unsent:
-            left_s = remaining_s(now.unsent, speed(self._asked))
-            return "time left unknown yet" if left_s is None else phrase("about {left} left", left=duration(left_s))
+            left_s = remaining_s(now.unsent + now.waiting, speed(self._asked))
+            if left_s is None:
+                return "time left not known yet"
+            if not now.waiting:
+                return phrase("about {left} left", left=duration(left_s))
+            # Nobody knows how long calls last: it takes at least until the first of them is asked for again.
+            left = duration(max(left_s, now.due_in_s or 0.0))
+            return phrase("at least {left} left, with the numbers in a call", left=left)
         if now.waiting and now.due_in_s is not None and now.due_in_s <= 0.0:
             left_s = remaining_s(now.waiting, speed(self._settled))
             left = "" if left_s is None else phrase(", about {left} left", left=duration(left_s))
             return phrase("asking again for {waiting:,}{left}", waiting=now.waiting, left=left)
         if now.waiting and now.due_in_s is not None:
+            now_s = time.time()
+            latest = "" if now.until_in_s is None else moment_of(now_s + now.until_in_s)
             return phrase(
-                "waiting for {waiting:,}, asked again in {left}", waiting=now.waiting, left=duration(now.due_in_s)
+                "waiting for {waiting:,}: asking again at {moment}{latest}{stops}",
+                waiting=now.waiting,
+                moment=moment_of(now_s + now.due_in_s),
+                latest=phrase(", until {latest} at the latest", latest=latest) if latest else "",
+                stops=phrase("; q stops") if self._keys else "",
             )
         return phrase("finishing")
 
     def picture(self) -> Table:
-        """Return the progress as it stands on a terminal."""
-        facts = [*map(translated, self.facts())]
+        """Return the progress for a terminal."""
         picture = Table.grid()
-        picture.add_row(ProgressBar(total=max(1, self._numbers), completed=self._now.settled, width=60))
-        picture.add_row(Text(" · ".join(facts[:-2])))
-        picture.add_row(Text(" · ".join(facts[-2:]), style="dim"))
+        bar = ProgressBar(
+            max(1, self._numbers),
+            self._now.settled,
+            width=60,
+            style="dim",
+            complete_style="cyan",
+            finished_style="cyan",
+        )
+        picture.add_row(bar)
+        picture.add_row(Text(" · ".join(map(translated, self._counts()))))
+        picture.add_row(Text(" · ".join(map(translated, self._course())), style="dim"))
         return picture
 
 
 class Outlet(io.TextIOBase):
-    """A standard stream that never fails: once it takes no more, what is printed is lost, and the run goes on.
-
-    A character that the stream's encoding lacks becomes a question mark. `stream` is None where the process was
-    started without it.
-    """
+    """A standard stream that never fails: once it accepts no more, output is lost and the run continues."""
 
     def __init__(self, stream: IO[str] | None) -> None:
         self._stream = stream
@@ -223,7 +250,7 @@ class Outlet(io.TextIOBase):
 
     @property
     def encoding(self) -> str:  # type: ignore[override]  # the standard library's own streams make it a property too
-        """The stream's encoding: what is drawn depends on it."""
+        """The stream's encoding, which decides about drawing characters."""
         return getattr(self._stream, "encoding", None) or "utf-8"
 
     @property
@@ -231,17 +258,17 @@ class Outlet(io.TextIOBase):
         return None if self._stream is None or self._stream.closed else self._stream
 
     def isatty(self) -> bool:
-        """Whether a person looks at it."""
+        """Whether the stream is a terminal."""
         return self._open is not None and self._open.isatty()
 
     def fileno(self) -> int:
-        """Return the stream's descriptor. Raises OSError where it has none."""
+        """Return the stream's descriptor. Raises OSError if it has none."""
         if self._open is None:
             raise io.UnsupportedOperation
         return self._open.fileno()
 
     def write(self, text: str) -> int:
-        """Write as much as the stream takes; returns the length of the text."""
+        """Write as much as the stream accepts; returns the length of the text."""
         if (stream := self._open) is not None:
             try:
                 stream.write(text)
@@ -250,7 +277,7 @@ class Outlet(io.TextIOBase):
         return len(text)
 
     def flush(self) -> None:
-        """Pass on what was written."""
+        """Pass on the written text."""
         if (stream := self._open) is not None:
             try:
                 stream.flush()
@@ -258,17 +285,14 @@ class Outlet(io.TextIOBase):
                 self._give_up(stream)
 
     def _give_up(self, stream: IO[str]) -> None:
-        """Write nothing more, and let what the stream still holds go nowhere.
-
-        Python flushes it once more at the end, and exits with 120 where that fails.
-        """
+        """Stop writing, and discard the text that the stream still holds."""
         self._stream = None
-        with suppress(OSError):  # a stream without a descriptor holds nothing back
+        with suppress(OSError):  # a stream without a descriptor holds no text
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, stream.fileno())
             os.close(nowhere)
 
 
 def outlet(stream: IO[str] | None) -> IO[str]:
-    """Return an Outlet as Rich wants it, which asks for less of a file than its annotation does."""
+    """Return an Outlet with Rich's type for files; Rich uses less of a file than its annotation says."""
     return cast("IO[str]", Outlet(stream))

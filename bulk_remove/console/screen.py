@@ -1,16 +1,18 @@
-"""The plan, the question before the first DELETE, the summary, the errors.
+"""Shows the plan, the question before the first DELETE, the summary and errors.
 
-A plan shows each source and what was made of it, then what would be sent.
+A plan shows each source with its result, then what would be sent.
 """
 
+import io
 import json
 import os
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from itertools import chain
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 from rich.cells import cell_len
 from rich.console import Console
@@ -41,7 +43,7 @@ _LEAST_PERCENT = 0.01
 
 
 def percent(share: float) -> Phrase:
-    """Return a share of 1 in percent: as precise as it is small, and 100% for neither less nor more."""
+    """Return a share of 1 in percent: small shares with more decimals, and 100% only for exactly all."""
     value = 100 * share
     if 0 < value < _LEAST_PERCENT:
         return phrase("under {least:g}%", least=_LEAST_PERCENT)
@@ -49,7 +51,7 @@ def percent(share: float) -> Phrase:
 
 
 class Figures:
-    """A table of a name, a figure and a word on it, in the operator's language."""
+    """A table of names, figures and words in the operator's language."""
 
     def __init__(self) -> None:
         self.drawn = Table.grid(padding=(0, 2))
@@ -58,13 +60,13 @@ class Figures:
         self.drawn.add_column(style="dim")
 
     def add(self, name: str, figure: int | None, word: str = "") -> None:
-        """Add a line; without a figure its place stays empty."""
+        """Add a line; None leaves the figure's place empty."""
         told = "" if figure is None else say("{figure:,}", figure=figure)
         self.drawn.add_row(*(Text(one_line(text)) for text in (translated(name), told, translated(word))))
 
 
 def source_lines(plan: SourcePlan) -> Iterator[str]:
-    """Yield what was found in a source and what becomes of its rows; samples are masked already."""
+    """Yield the content of a source and the results of its rows; samples are masked already."""
     source = plan.source
     yield phrase("{file}: {how}; {columns}", file=harmless(source.file), how=_written(source), columns=_columns(source))
     for note in (*source.notes, *plan.notes):
@@ -78,7 +80,7 @@ def source_lines(plan: SourcePlan) -> Iterator[str]:
         invalid=plan.invalid,
         empty=plan.empty,
     )
-    yield phrase("{told}, {count:,} left out", told=told, count=plan.left_out) if plan.left_out else told
+    yield phrase("{found}, {count:,} left out", found=told, count=plan.left_out) if plan.left_out else told
     if plan.kept:
         yield counted(
             plan.kept,
@@ -101,7 +103,7 @@ def source_lines(plan: SourcePlan) -> Iterator[str]:
 
 
 def keep_lines(keep: Keep) -> Iterator[str]:
-    """Yield what the lists of numbers are that must never be removed."""
+    """Yield the lists of numbers that must never be removed."""
     for each in keep.lists:
         yield counted(
             each.numbers,
@@ -114,7 +116,8 @@ def keep_lines(keep: Keep) -> Iterator[str]:
 
 def _written(source: Source) -> str:
     if source.encoding:
-        how = phrase("{encoding}, separator {named}", encoding=source.encoding, named=_named(source.delimiter))
+        named = {"\t": phrase("tab"), "": phrase("none")}.get(source.delimiter, f"'{source.delimiter}'")
+        how = phrase("{encoding}, separator {named}", encoding=source.encoding, named=named)
     elif source.sheet:
         how = phrase("sheet '{sheet}'", sheet=harmless(source.sheet))
     else:
@@ -124,11 +127,13 @@ def _written(source: Source) -> str:
 
 
 def _columns(source: Source) -> str:
+    header = harmless(source.header[source.column])
+    by_name = source.column_reason == phrase("named '{name}'", name=header)
     phone = phrase(
         "phone column {column} '{header}', {reason}",
         column=source.column + 1,
-        header=harmless(source.header[source.column]),
-        reason=ours(source.column_reason),
+        header=header,
+        reason=phrase("found by its name") if by_name else ours(source.column_reason),
     )
     if source.code_column is not None:
         phone = phrase(
@@ -147,23 +152,19 @@ def _columns(source: Source) -> str:
     )
 
 
-def _named(delimiter: str) -> str:
-    return {"\t": phrase("tab"), "": phrase("none")}.get(delimiter, f"'{delimiter}'")
-
-
 def form_lines(plan: Plan, forms: Forms, region: str) -> Iterator[str]:
-    """Yield how each campaign holds its numbers, and in which forms they are asked for."""
+    """Yield how each campaign holds its numbers, and in which forms they are requested."""
     for campaign in plan.campaigns[:_SHOWN_CAMPAIGNS]:
         if campaign.held:
             yield phrase(
-                "campaign {campaign} holds numbers as {told}",
+                "campaign {campaign} holds numbers as {forms}",
                 campaign=campaign.campaign,
-                told=told_forms(campaign.held, region),
+                forms=told_forms(campaign.held, region),
             )
         elif campaign.confirmed:
             yield phrase("campaign {campaign} holds no records", campaign=campaign.campaign)
         else:
-            yield phrase("campaign {campaign}: how it holds its numbers is not known", campaign=campaign.campaign)
+            yield phrase("campaign {campaign}: how its numbers are written is not known", campaign=campaign.campaign)
     if len(plan.campaigns) > _SHOWN_CAMPAIGNS:
         yield counted(
             len(plan.campaigns) - _SHOWN_CAMPAIGNS, "and {count:,} more campaign", "and {count:,} more campaigns"
@@ -175,24 +176,24 @@ def form_lines(plan: Plan, forms: Forms, region: str) -> Iterator[str]:
         else phrase("numbers are asked for as they are")
     )
     if not plan.confirmed:
-        yield phrase("{told}, which is a guess: if none is found, that proves nothing", told=told)
+        yield phrase("{asked}, which is a guess: if none is found, that proves nothing", asked=told)
     elif any(campaign.held for campaign in plan.campaigns):
         yield told
     else:
-        yield phrase("{told}, which is a guess", told=told)
+        yield phrase("{asked}, which is a guess", asked=told)
 
 
 def form_warnings(plan: Plan, forms: Forms, region: str) -> Iterator[str]:
-    """Yield a sentence for each campaign that holds numbers in forms that are not asked for."""
+    """Yield a sentence for each campaign that holds numbers in forms that are not requested."""
     for campaign in plan.campaigns[:_SHOWN_CAMPAIGNS]:
         unasked = forms.unasked(campaign.held)
         if not unasked:
             continue
         also_try = [*forms.also_try, *(form for form in AlsoTry if form in unasked)]
         found = phrase(
-            "Campaign {campaign} holds numbers that are not asked for as they are written there: {told}.",
+            "Campaign {campaign} holds numbers in forms that are not asked for: {forms}.",
             campaign=campaign.campaign,
-            told=told_forms(unasked, region, campaign.held),
+            forms=told_forms(unasked, region, campaign.held),
         )
         yield (
             phrase(
@@ -209,7 +210,7 @@ _SHOWN_CAMPAIGNS = 10
 
 
 def when_lines(hours: Sequence[str], until: datetime | None, now: datetime) -> Iterator[str]:
-    """Yield when numbers are removed, where that is limited; times as a clock on the wall shows them."""
+    """Yield when numbers are removed, if that is limited; in local time."""
     if hours:
         yield phrase("numbers are removed only within {hours}", hours="; ".join(hours))
     if until is not None and until.date() > now.date() + timedelta(days=1):
@@ -221,9 +222,9 @@ def when_lines(hours: Sequence[str], until: datetime | None, now: datetime) -> I
 
 
 def when_notes(windows: Sequence[Window], until: datetime | None, now: datetime) -> Iterator[str]:
-    """Yield what may come as a surprise in when numbers are removed."""
+    """Yield possible surprises in when numbers are removed."""
     if until is not None and until.date() > now.date() and until - now < timedelta(days=1):
-        yield phrase("{until} is over for today: --until means tomorrow.", until=f"{until:%H:%M}")
+        yield phrase("It is past {until} today, so --until means tomorrow.", until=f"{until:%H:%M}")
     opens = next_opening(windows, now)
     if opens == now:
         return
@@ -233,7 +234,7 @@ def when_notes(windows: Sequence[Window], until: datetime | None, now: datetime)
 
 
 def plan_figures(plan: Plan, known: Known, also_try: Sequence[str]) -> Table:
-    """Return what would be sent, in figures; see `Screen.plan`."""
+    """Return the figures of what would be sent; see `Screen.plan`."""
     table = Figures()
     table.add("rows", plan.rows)
     table.add("not a phone number", plan.invalid, "INVALID, never sent")
@@ -255,7 +256,7 @@ def plan_figures(plan: Plan, known: Known, also_try: Sequence[str]) -> Table:
         forms = ", ".join(also_try)
         table.add("more requests", None, phrase("for numbers that are not there, in other forms: {forms}", forms=forms))
     if plan.canary:
-        table.add("canary", None, "one request goes alone first; the rest follows once it is judged")
+        table.add("canary", None, "one request is sent first; the rest follows after its result is checked")
     if limits := _limits(plan, known):
         table.add("limits", None, phrase("for each campaign: {limits}", limits=limits))
     if plan.additional_numbers:
@@ -263,11 +264,11 @@ def plan_figures(plan: Plan, known: Known, also_try: Sequence[str]) -> Table:
     return table.drawn
 
 
-WIDER = phrase("a record goes, too, when a number is among its additional ones")
+WIDER = phrase("a record is also removed when a number is among its additional numbers")
 
 
 def _facts(campaign: CampaignPlan, known: Known) -> Iterator[str]:
-    """Yield what is known of a campaign beside how many numbers would be sent."""
+    """Yield the facts about a campaign besides the count of numbers to send."""
     held = known.records.get(campaign.campaign)
     if held is not None:
         share = phrase(" ({share})", share=share_told(campaign.to_send, held)) if held else ""
@@ -275,7 +276,7 @@ def _facts(campaign: CampaignPlan, known: Known) -> Iterator[str]:
     usual = known.usual(campaign.campaign)
     if usual:
         yield phrase(
-            "its runs usually send {usual:,.10g}, this is {times:,.10g} times that",
+            "its runs usually send {usual:,.10g}; this run: {times:,.10g} times as many",
             usual=usual,
             times=rounded(campaign.to_send / usual),
         )
@@ -284,7 +285,7 @@ def _facts(campaign: CampaignPlan, known: Known) -> Iterator[str]:
 
 
 def _limits(plan: Plan, known: Known) -> str:
-    """Return the limits, and which of them nothing was held against."""
+    """Return the limits, and which of them could not be checked."""
     limits, told = plan.limits, []
     asked = [campaign.campaign for campaign in plan.campaigns if campaign.to_send]
     if limits.max_numbers is not None:
@@ -306,13 +307,13 @@ def _limits(plan: Plan, known: Known) -> str:
 
 
 def question(plan: Plan, known: Known) -> str:
-    """Return what the operator is asked to confirm."""
+    """Return the question that the operator must confirm."""
     names = joined(", ", (campaign.told for campaign in plan.campaigns if campaign.to_send))
     asked = phrase(
         "About to remove {numbers} from campaign {names} on {host}",
         numbers=counted(plan.to_send, "{count:,} number", "{count:,} numbers"),
         names=names,
-        host=_host_told(plan),
+        host=phrase(_HOST[plan.rehearsal], host=plan.host),
     )
     shares = [
         phrase(
@@ -326,92 +327,102 @@ def question(plan: Plan, known: Known) -> str:
     more = ["..."] if len(shares) > _SHOWN_SHARES else []
     share = phrase(" ({shares})", shares=joined(", ", [*shares[:_SHOWN_SHARES], *more])) if shares else ""
     wider = phrase("; {wider}", wider=WIDER) if plan.additional_numbers else ""
-    first = phrase("; one request goes first") if plan.canary else ""
+    first = phrase("; one request is sent first") if plan.canary else ""
     return phrase("{asked}{share}{wider}{first}. ", asked=asked, share=share, wider=wider, first=first)
 
 
-def _host_told(plan: Plan) -> str:
-    match plan.rehearsal:
-        case Rehearsal.STAND_IN:
-            return phrase("{host} (a rehearsal on a stand-in)", host=plan.host)
-        case Rehearsal.LOOPBACK:
-            return phrase("{host} (this machine, perhaps a rehearsal)", host=plan.host)
-        case Rehearsal.NONE:
-            return plan.host
-
-
 _SHOWN_SHARES = 5
+_HOST = {
+    Rehearsal.NONE: "{host}",
+    Rehearsal.STAND_IN: "{host} (a rehearsal on a stand-in)",
+    Rehearsal.LOOPBACK: "{host} (this machine, perhaps a rehearsal)",
+}
 
 
 _USUAL_COLUMNS, _FEWEST_COLUMNS = 80, 20
-_CONTINUED = 2
-"""Columns by which the rest of a broken line is indented."""
-_WORD = re.compile(r"\s*\S+\s*")
+_CONTINUED = 2  # the indent, in columns, of the rest of a broken line
+_COMMAND = (
+    r"bulk-remove(?: (?:runs|config))? [a-z-]+"
+    r"(?: (?:--?[a-z][\w-]*(?:[ =][^\s-]\S*)?|\S*[0-9/'\"%]\S*|\S+\.csv))*"
+)
+_WORD = re.compile(rf"\s*(?:{_COMMAND}\S*|\S+)\s*")  # a command is copied, so it is not broken
 _TRIES = 3
-"""So often an answer that is neither yes nor no may be typed again: a slip must not cost the plan of a long list."""
+"""So often the question is asked again after an unclear answer: a slip must not cost the plan of a long list."""
 
 
 class Screen:
-    """Facts for pipes go to standard output; questions and errors to standard error.
-
-    Nothing that becomes of either can end a run: see Outlet.
-    """
+    """Facts for pipes go to standard output; questions and errors to standard error."""
 
     def __init__(self) -> None:
         self.out, self.err = _console(sys.stdout), _console(sys.stderr)
+        self._held: list[tuple[IO[str], str]] | None = None
+
+    def hold_back(self) -> None:
+        """Keep output in memory from now on, until `release` or a warning."""
+        self._held = []
+        for console in (self.out, self.err):
+            console.file = cast("IO[str]", _Held(console.file, self._held))
+
+    def release(self) -> None:
+        """Print the kept output in order, and keep no more."""
+        for console in (self.out, self.err):
+            if isinstance(console.file, _Held):
+                console.file = console.file.to
+        for to, text in self._held or ():
+            to.write(text)
+        self._held = None
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether output is kept in memory."""
+        return self._held is not None
 
     @property
     def can_ask(self) -> bool:
-        """Whether there is a terminal to ask questions at."""
+        """Whether there is a terminal for questions."""
         return sys.stdin is not None and sys.stdin.isatty() and self.err.is_terminal
 
-    def note(self, sentence: str) -> None:
-        """Tell something in passing."""
-        _print(self.err, _text(sentence))
+    def note(self, sentence: str, style: str = "") -> None:
+        """Print a minor message."""
+        _print(self.err, _text(sentence, style))
 
-    def tell(self, sentence: str) -> None:
-        """Tell a result."""
-        _print(self.out, _text(sentence))
+    def tell(self, sentence: str, style: str = "", indent: str = "") -> None:
+        """Print a result."""
+        _print(self.out, Text.assemble(indent, _text(sentence, style)))
 
     def warn(self, sentence: str) -> None:
-        """Tell something that must not be passed over."""
-        _print(self.err, _text(sentence, "bold red"))
+        """Print a warning, which is never kept in memory."""
+        self.release()
+        self.note(sentence, "bold red")
 
     def tell_json(self, value: object) -> None:
-        """Tell a result to machines."""
+        """Print a result as JSON."""
         told = json.dumps(value, ensure_ascii=False, allow_nan=False, indent=2)
         self.out.print(Text(_NOT_PRINTABLE.sub(_escaped, told)))
 
     def error(self, error: BulkRemoveError) -> None:
-        """Tell what is wrong and what to do."""
+        """Print what is wrong and what to do."""
         _print(self.err, Text.assemble((translated("Error: "), "bold red"), _text(error.sentence)))
         _print(self.err, Text.assemble("       ", _text(error.hint)))
 
     def plan(self, plan: Plan, known: Known, also_try: Sequence[str], forms: Iterable[str] = ()) -> None:
-        """Show what would be done, and what is known of the campaigns.
-
-        `also_try` names the forms in which a number that is not there is asked for again; `forms` are sentences on how
-        the campaigns hold their numbers.
-        """
-        _print(self.out, _text(phrase("Plan for {host}", host=plan.host), "bold"))
+        """Show what would be done, and what is known about the campaigns."""
+        self.tell(phrase("Plan for {host}", host=plan.host), "bold")
         if told := rehearsal_told(plan):
-            _print(self.out, _text(told, "bold yellow"))
-        for source in plan.sources:
-            for line in source_lines(source):
-                _print(self.out, Text.assemble("  ", _text(line)))
-        for line in (*keep_lines(plan.keep), *forms):
-            _print(self.out, Text.assemble("  ", _text(line)))
+            self.tell(told, "bold yellow")
+        for line in (*chain.from_iterable(map(source_lines, plan.sources)), *keep_lines(plan.keep), *forms):
+            self.tell(line, indent="  ")
         self.out.print(plan_figures(plan, known, also_try))
 
     def standing(self, left: Plan, done: Mapping[Status, int]) -> None:
-        """Show what a run has done that is to go on, as numbers by status, and what is `left` of its plan."""
+        """Show what a resumed run has done, as numbers by status, and what is `left` of its plan."""
         campaigns = joined(", ", (campaign.told for campaign in left.campaigns))
         title = phrase(
             "Run {run_id} of campaign {campaigns} on {host}", run_id=left.run_id, campaigns=campaigns, host=left.host
         )
-        _print(self.out, _text(title, "bold"))
+        self.tell(title, "bold")
         if told := rehearsal_told(left):
-            _print(self.out, _text(told, "bold yellow"))
+            self.tell(told, "bold yellow")
         for source in left.sources:
             rows = counted(source.rows, "{count:,} row", "{count:,} rows")
             self.tell(phrase("  {file}: {rows}", file=harmless(source.source.file), rows=rows))
@@ -420,18 +431,18 @@ class Screen:
         self.out.print(table.drawn)
 
     def confirm(self, plan: Plan, known: Known) -> bool:
-        """Ask the operator to type the count (or yes, for few numbers); True when that was typed."""
+        """Ask the operator to type the count (or yes, for few numbers); True if that was typed."""
         _print(
             self.err,
             Text.assemble((one_line(translated(question(plan, known))), "bold"), translated("This cannot be undone.")),
         )
-        many = phrase("the number of phone numbers ({count:,})", count=plan.to_send)
-        what = many if plan.to_send >= TYPED_COUNT_FROM else "yes"
-        return self._answered(phrase("Type {what} to go on: ", what=what), plan.to_send)
+        many = phrase("{count:,}", count=plan.to_send)
+        what = many if plan.to_send >= TYPED_COUNT_FROM else phrase("yes")
+        return self._answered(phrase("Type {what} to remove them, or n to stop: ", what=what), plan.to_send, what)
 
     def confirm_rest(self, left: int) -> bool:
-        """Ask the operator whether the numbers that are left are to follow the canary; True when yes was typed."""
-        # One yes: the count was typed before the canary.
+        """Ask the operator whether the remaining numbers should follow the canary; True if yes was typed."""
+        # Yes is enough: the count was typed before the canary.
         return self._answered(
             counted(
                 left,
@@ -439,37 +450,34 @@ class Screen:
                 "Type yes to send the {count:,} numbers that are left: ",
             ),
             1,
+            phrase("yes"),
         )
 
-    def _answered(self, prompt: str, numbers: int) -> bool:
+    def _answered(self, prompt: str, numbers: int, what: str) -> bool:
         for _ in range(_TRIES):
             forget_typed()
             _print(self.err, _text(prompt), end="")
             answer = read_answer(typed_line(), numbers)
             if answer is not None:
                 return answer
+            self.note(phrase("That was neither {what} nor n.", what=what))
         return False
 
     def asked(self, sentence: str, word: str) -> bool:
-        """Tell what is about to happen and ask the operator to type a word; True when that was typed."""
-        _print(self.err, _text(sentence, "bold"))
+        """Say what will happen and ask the operator to type a word; True if that was typed."""
+        self.note(sentence, "bold")
         forget_typed()
         _print(self.err, _text(phrase("Type {word} to go on: ", word=word)), end="")
         return typed_line().strip().lower() == word
 
     def canary(self, mix: Mapping[Status, int]) -> None:
-        """Show what became of the numbers that were sent first."""
-        _print(
-            self.out,
-            _text(
-                counted(
-                    sum(mix.values()),
-                    "The first request brought, for {count:,} number:",
-                    "The first request brought, for {count:,} numbers:",
-                ),
-                "bold",
-            ),
+        """Show the results of the numbers that were sent first."""
+        told = counted(
+            sum(mix.values()),
+            "The first request brought, for {count:,} number:",
+            "The first request brought, for {count:,} numbers:",
         )
+        self.tell(told, "bold")
         self.out.print(_by_status(mix).drawn)
 
     def summary(
@@ -481,9 +489,8 @@ class Screen:
         strangers: int,
         exit_code: ExitCode,
     ) -> None:
-        """Say what the run amounts to, for a tired person at 2 a.m.; `done_by` says by how many requests."""
-        style = "bold green" if exit_code is ExitCode.OK else "bold yellow"
-        _print(self.out, _text(amounts_to, style))
+        """Sum up the run, for a tired person at 2 a.m.; `done_by` says how many requests it took."""
+        self.tell(amounts_to, "bold green" if exit_code is ExitCode.OK else "bold yellow")
         table = _by_status(by_status)
         table.add("rows in the input", sum(by_status.values()), "each of them is in the report once")
         self.out.print(table.drawn)
@@ -492,25 +499,37 @@ class Screen:
             told = joined(
                 ", ", (phrase("{count:,} x {kind}", count=faults[kind], kind=ours(kind)) for kind in sorted(faults))
             )
-            self.tell(phrase("  Requests without verdicts: {told}.", told=told))
+            self.tell(phrase("  Requests without verdicts: {faults}.", faults=told))
         if strangers:
             told = counted(
                 strangers,
-                "  Replies spoke of {count:,} number that nobody asked for: see the log.",
-                "  Replies spoke of {count:,} numbers that nobody asked for: see the log.",
+                "  Replies named {count:,} number that nobody asked for: see the log.",
+                "  Replies named {count:,} numbers that nobody asked for: see the log.",
             )
-            _print(self.out, _text(told, "bold red"))
+            self.tell(told, "bold red")
 
     def files(self, report: Path, summary: Path, also: Sequence[Path]) -> None:
-        """Say where the report is, and what was made of it."""
+        """Say where the report and the other files are."""
         self.tell(phrase("  Report:  {report}", report=report))
         self.tell(phrase("  Summary: {summary}", summary=summary))
         for path in also:
             self.tell(phrase("  And:     {path}", path=path))
 
 
+class _Held(io.TextIOBase):
+    """Keeps the output of a stream, in one list with the output of others."""
+
+    def __init__(self, to: IO[str], held: list[tuple[IO[str], str]]) -> None:
+        self.to = to
+        self._held = held
+
+    def write(self, text: str) -> int:
+        self._held.append((self.to, text))
+        return len(text)
+
+
 def _text(sentence: str, style: str = "") -> Text:
-    """Return a sentence in the operator's language, as it may be shown; some of ours have several lines."""
+    """Return a sentence in the operator's language, made safe to show; our own sentences may have several lines."""
     return Text("\n".join(map(one_line, translated(sentence).split("\n"))), style)
 
 
@@ -518,15 +537,12 @@ _NOT_PRINTABLE = re.compile(r"[^\n\x20-\x7e]")
 
 
 def _escaped(found: re.Match[str]) -> str:
-    """Return a letter of JSON as it stands if it can be seen, else as JSON escapes it."""
+    """Return a letter of JSON as it is if it is visible, else JSON's escape for it."""
     return found[0] if one_line(found[0]) == found[0] else json.dumps(found[0])[1:-1]
 
 
 def _console(stream: IO[str] | None) -> Console:
-    """Return a console on a stream. What is no terminal gets no escape codes, whatever FORCE_COLOR says.
-
-    Nothing can be written in no columns, or in a few: some environments say COLUMNS=0 where nobody knows.
-    """
+    """Return a console on a stream. Only a terminal gets escape codes, whatever FORCE_COLOR says."""
     to = outlet(stream)
     told = os.environ.get("COLUMNS", "")
     width = _USUAL_COLUMNS if told.isdecimal() and int(told) < _FEWEST_COLUMNS else None
@@ -535,7 +551,7 @@ def _console(stream: IO[str] | None) -> Console:
 
 
 def _print(console: Console, text: Text, end: str = "\n") -> None:
-    """Print a text; a terminal would break its lines inside words, so they are broken before words, and indented."""
+    """Print a text, broken between words and indented: a terminal would break it inside words."""
     if console.is_terminal:
         text = Text("\n").join(_broken(line, console.width) for line in text.split("\n", allow_blank=True))
     console.print(text, end=end)
@@ -550,7 +566,7 @@ def _broken(line: Text, width: int) -> Text:
 
 
 def _breaks(text: str, width: int, indent: int) -> Iterator[int]:
-    """Yield where a new line begins, so that none is wider, but for those of a single long word."""
+    """Yield the beginnings of new lines; only a single long word makes a line too wide."""
     used = 0
     for word in _WORD.finditer(text):
         wide = cell_len(word[0].rstrip())

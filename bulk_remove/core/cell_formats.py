@@ -1,16 +1,14 @@
-"""What a spreadsheet shows of a cell under its number format, where that is not what the cell holds.
+"""What a spreadsheet shows for a cell with a number format, where this differs from what the cell holds.
 
 A format such as `"+420 "000 000 000` shows a Czech number although the cell holds 601234501, `0,` shows thousands, and
 `;;;` shows nothing. ECMA-376, 18.8.31 has the syntax: up to four sections, for positive, negative, zero and text.
 
-Cells of a CSV file that a spreadsheet must not turn into numbers or dates.
-
-Excel reads `="0048601"` as the text 0048601. A leading tab would stay in the cell, so that nothing is found by its
-number any more, and a leading apostrophe is shown. Only letters, digits and the signs of numbers and dates are put
-between the quotes, so nothing can break out of them and run.
+For CSV files, `="0048601"` keeps a cell as text in Excel. Only letters, digits and the signs of numbers and dates are
+put between the quotes, so that nothing can break out of them and run.
 """
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import dropwhile
@@ -45,7 +43,7 @@ _COMPARED = {
 _SCIENTIFIC = re.compile(r"\s*[0-9](?:[.,][0-9]+)?[eE]\+?[0-9]+\s*")
 _ZEROS_BEHIND = re.compile(r"[.,]0+(?=[^0-9]*$)")
 _OVERFLOWING = "#"
-"""What is shown of a number for which there is no section."""
+"""Shown for a number that no section covers."""
 
 
 class _Token(NamedTuple):
@@ -57,15 +55,12 @@ class _Token(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class _Section:
-    """A part of a format. `scale` is by which power of ten a number is shown greater, a percentage by two."""
+    """A part of a format. `scale` is the power of ten by which the shown number is greater: 2 for a percentage."""
 
     tokens: tuple[_Token, ...]
     condition: tuple[str, float] | None = None
     date: str = ""
     scale: int = 0
-
-    def holds_for(self, value: float) -> bool:
-        return self.condition is None or bool(_COMPARED[self.condition[0]](value, self.condition[1]))
 
     def literals(self) -> str:
         return "".join(text for kind, text in self.tokens if kind == "literal")
@@ -79,7 +74,7 @@ class _Section:
 
 @dataclass(frozen=True)
 class CellFormat:
-    """A number format, taken to pieces."""
+    """A parsed number format."""
 
     sections: tuple[_Section, ...]
 
@@ -90,10 +85,7 @@ class CellFormat:
 
     @cached_property
     def plain_digits(self) -> int | None:
-        """Return from how many digits on a whole number above zero is shown as it is; None where that is not certain.
-
-        It spares nearly all numbers a closer look.
-        """
+        """Return from how many digits on a positive whole number is shown unchanged, None if uncertain."""
         first = self.sections[0]
         kinds = [kind for kind, _ in first.tokens if kind not in {"literal", "point"}]
         if first.condition or first.date or first.scale or _adds(first.literals()):
@@ -105,15 +97,12 @@ class CellFormat:
 
     @cached_property
     def is_plain_for_text(self) -> bool:
-        """Whether a text is shown as it is."""
+        """Whether a text is shown unchanged."""
         section = self._for_text()
         return section is None or (("text", "") in section.tokens and not _adds(section.literals()))
 
     def shown(self, value: float | str) -> str | None:
-        """Return what is shown of a value, None where that is the value itself in whatever grouping.
-
-        Zeros behind the point are left out, and a number in scientific notation counts as shown whole.
-        """
+        """Return what is shown for a value, None if that is the value itself, however its digits are grouped."""
         text = self._shown_text(value) if isinstance(value, str) else self._shown_number(value)
         if not text.strip():
             return "" if str(value).strip() else None
@@ -128,7 +117,7 @@ class CellFormat:
         )
 
     def _for_text(self) -> _Section | None:
-        """Return the section for text, None where text is shown as it is."""
+        """Return the section for text, None if text is shown unchanged."""
         last = self.sections[-1]
         return last if len(self.sections) == _MOST_SECTIONS or any(kind == "text" for kind, _ in last.tokens) else None
 
@@ -144,14 +133,17 @@ class CellFormat:
         if len(numeric) > 1 and any(kind == "text" for kind, _ in numeric[-1].tokens):
             numeric = numeric[:-1]
         if any(section.condition for section in numeric):
-            return next((section for section in numeric if section.holds_for(value)), None)
+            for section in numeric:
+                if section.condition is None or _COMPARED[section.condition[0]](value, section.condition[1]):
+                    return section
+            return None
         place = 1 if value < 0 else 2 if value == 0 else 0
         return numeric[place] if place < len(numeric) else numeric[0]
 
 
 @lru_cache(maxsize=1 << 10)
 def cell_format(code: str) -> CellFormat:
-    """Return the format of a code. Never raises: what cannot be understood is shown as it stands."""
+    """Return the format of a code. Never raises: a part that cannot be parsed is shown as literal text."""
     sections: list[list[re.Match[str]]] = [[]]
     for token in _TOKEN.finditer(code[:_LONGEST_CODE] or "General"):
         if token["other"] == ";" and len(sections) < _MOST_SECTIONS:
@@ -162,7 +154,7 @@ def cell_format(code: str) -> CellFormat:
 
 
 def shown_instead(text: str, value: float) -> str | None:
-    """Return the text that a spreadsheet shows of a number, None where that is the number itself; see `shown`."""
+    """Return the text that a spreadsheet shows for a number, None if that is the number itself; see `shown`."""
     held = _plain(value)
     if not text.strip():
         return ""
@@ -171,7 +163,7 @@ def shown_instead(text: str, value: float) -> str | None:
 
 
 def built_in_format(number: int) -> CellFormat:
-    """Return the format of a number for which the workbook has no code; General where there is none."""
+    """Return the format of a number for which the workbook has no code; General if the number is unknown."""
     return cell_format(_BUILT_IN.get(number, "General"))
 
 
@@ -198,7 +190,9 @@ def _section(found: list[re.Match[str]]) -> _Section:
             tokens.append(
                 _Token("point") if text == "." else _Token("comma") if text == "," else _Token("literal", text)
             )
-    return _Section(tuple(_whole(tokens)), condition, date, scale - 3 * _commas_behind(tokens))
+    # Each comma after the last digit, or after the last digit before the point, divides by a thousand.
+    places = "".join({"digit": "0", "comma": ",", "point": "."}.get(kind, "") for kind, _ in tokens)
+    return _Section(tuple(_whole(tokens)), condition, date, scale - 3 * sum(map(len, _BEHIND.findall(places))))
 
 
 _SLASH = _Token("literal", "/")
@@ -208,36 +202,27 @@ _TOKENS = {
 }  # fmt: skip
 
 
-def _commas_behind(tokens: list[_Token]) -> int:
-    """Count the commas behind the digits, or behind those before the point: each divides by a thousand."""
-    places = "".join({"digit": "0", "comma": ",", "point": "."}.get(kind, "") for kind, _ in tokens)
-    return sum(map(len, _BEHIND.findall(places)))
-
-
 def _whole(tokens: list[_Token]) -> list[_Token]:
-    """Leave out the commas; put the number in one place where its digits do not stand one by one.
+    """Drop the commas; merge the digits into one place if the number is not written digit by digit."""
 
-    That is a fraction, scientific notation, or text in place of which a number is shown.
-    """
+    def literals(some: Iterable[_Token]) -> list[_Token]:
+        return [token for token in some if token.kind == "literal"]
+
+    def may_divide(token: _Token) -> bool:
+        kind, text = token
+        return kind == "digit" or (kind == "literal" and len(text) == 1 and text.isdecimal())
+
     kinds = [kind for kind, _ in tokens]
     at = kinds.index("digit") if "digit" in kinds else len(kinds)
     slash = tokens.index(_SLASH) if _SLASH in tokens[at:] else 0
     if slash or "exponent" in kinds[at:]:
-        behind = [*tokens[at + 1 : slash], *dropwhile(_may_divide, tokens[slash + 1 :])] if slash else tokens[at + 1 :]
-        return [*_literals(tokens[:at]), _Token("number"), *_literals(behind)]
+        behind = [*tokens[at + 1 : slash], *dropwhile(may_divide, tokens[slash + 1 :])] if slash else tokens[at + 1 :]
+        return [*literals(tokens[:at]), _Token("number"), *literals(behind)]
     return [token for token in tokens if token.kind not in {"comma", "exponent"}]
 
 
-def _may_divide(token: _Token) -> bool:
-    return token.kind == "digit" or (token.kind == "literal" and len(token.text) == 1 and token.text.isdecimal())
-
-
-def _literals(tokens: list[_Token]) -> list[_Token]:
-    return [token for token in tokens if token.kind == "literal"]
-
-
 def _written(section: _Section, value: float) -> str:
-    """Write a number that is not negative into the places of a section."""
+    """Write a number that is not negative into the digit places of a section."""
     scaled = value * 10.0 ** max(-300, min(300, section.scale))
     places = section.digits()
     behind = [text for kind, text in section.tokens if kind == "digit"][len(places) :]
@@ -265,7 +250,7 @@ def _written(section: _Section, value: float) -> str:
 
 
 def _plain(value: float) -> str:
-    """Return a number as a cell without a format shows it, all digits of a whole one."""
+    """Return a number as a cell without a format shows it, with all digits if it is whole."""
     return str(int(value)) if value == value // 1 else repr(value)
 
 
@@ -278,17 +263,17 @@ def _digits_of(text: str) -> str:
 
 
 def _adds(literals: str) -> bool:
-    """Whether what is written around a number could be taken for a part of it."""
+    """Whether the text written around a number could be taken for a part of it."""
     return "+" in literals or bool(_digits_of(literals))
 
 
-_TURNED = re.compile(r"[0-9A-Za-z+ .,:/()\u00a0-]{1,255}")  # Excel takes no longer text in a formula
+_TURNED = re.compile(r"[0-9A-Za-z+ .,:/()\u00a0-]{1,255}")  # Excel accepts no longer text in a formula
 _DIGIT = re.compile("[0-9]")
-_KEPT = re.compile(r'\'?="([^"]*)"')  # with the apostrophe of a report, where it stood so in the input itself
+_KEPT = re.compile(r'\'?="([^"]*)"')  # the input itself may have a report's apostrophe in front
 
 
 def kept_as_text(cell: str) -> str:
-    """Return the cell so that Excel takes it as the text that it is; what Excel would not turn stays as it is."""
+    """Return the cell so that Excel keeps it as text; a cell that Excel would not change stays as it is."""
     return f'="{cell}"' if _DIGIT.search(cell) and _TURNED.fullmatch(cell) else cell
 
 

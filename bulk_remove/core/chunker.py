@@ -1,20 +1,20 @@
-"""Request-line-safe chunks: how the numbers of one URL are written, how long that is, how many fit.
+"""Requests: how the numbers of one URL are written, how long the request line is, and how many numbers fit.
 
-The limit is on the whole request line as it stands on the wire, ` HTTP/1.1` included, because that is what servers
-measure: nginx answers 414 when the line does not fit one 8 KiB buffer, Apache at 8,190 bytes. The default number
-limit stays under PHP's `max_input_vars` of 1,000, past which PHP drops variables silently.
+The limit is on the whole request line as sent, ` HTTP/1.1` included, because servers measure that: nginx answers
+414 when the line does not fit one 8 KiB buffer, Apache at 8,190 bytes. The default limit of numbers is below PHP's
+`max_input_vars` of 1,000. PHP silently drops variables above that.
 
-How long a request line may be, found out from what becomes of requests. Lengths in bytes.
+The line length that a server accepts is learnt from requests that succeed and fail (`LineLength`, in bytes).
 
-A server says that a line is too long with HTTP 413, 414 or 431. Proxies on the way answer 400, 403, 404 or 500 instead,
-or break the connection. From a refused number, or an accident, such a failure is told by the parts of the request: if
-it had more numbers than any that was answered, and all its parts go through, it was the length. An accident befalls
-one request, so two failures must be explained in this way.
+A server reports a line that is too long with HTTP 413, 414 or 431. Proxies on the way answer 400, 403, 404 or 500
+instead, or break the connection. So do servers that refuse a number, or that have an accident. The parts of the failed
+request show which it was: the length is to blame if the request had more numbers than any that was answered, and all
+its parts succeed. An accident hits one request, so two failures must look like this.
 
-How many numbers one request may hold, by how long its reply takes: PHP ends those that run too long.
+The number of numbers in one request follows its reply time (`RequestSize`), because PHP ends scripts that run too long.
 
-A reply slower than the limit halves the size; replies well under it win a tenth back each. What was planned is cut to
-that size and never put together again, so that the size comes back up to what was planned.
+A reply slower than the limit halves the size. Each fast reply adds a tenth back. Planned requests are cut to the
+present size and are never joined again, so the size can grow back to the planned one.
 """
 
 from bisect import bisect_right
@@ -39,10 +39,10 @@ _VERSION = " HTTP/1.1"
 class RequestShape:
     """How a request for one campaign is written.
 
-    `base_path` is the path of the server's address, usually empty. `max_request_line` is in bytes, `max_numbers` the
-    most numbers in one request; both are at least 1. With `additional_numbers` the server looks for each number among
-    the records' additional ones, too. `region` is whose numbering a reply's keys are read by. Raises UsageError when
-    not even one number fits.
+    `base_path` is the path of the server's address, usually empty. `max_request_line` (bytes) and `max_numbers` limit
+    one request; both are at least 1. With `additional_numbers` the server also searches the additional numbers of
+    records.
+    `region` is the numbering plan for the keys of a reply. Raises UsageError when not even one number fits.
     """
 
     campaign: str
@@ -71,11 +71,11 @@ class RequestShape:
 
     @property
     def _start(self) -> str:
-        """The target up to the first number. The flag comes first: PHP drops what is last when there is too much."""
+        """The target before the first number. The flag is first: PHP drops the last variables of too many."""
         return f"{self.path}?{_ADDITIONAL}&" if self.additional_numbers else f"{self.path}?"
 
     def target(self, numbers: Iterable[str]) -> str:
-        """Return path and query as they stand in the request line. A plus is written `%2B`: raw, it means a space."""
+        """Return path and query as sent. A plus is written `%2B`: a raw plus means a space."""
         key = _KEY[self.brackets]
         return f"{self._start}{key}" + f"&{key}".join(numbers).replace("+", "%2B")
 
@@ -84,7 +84,7 @@ class RequestShape:
         return len(_METHOD) + len(self.target(numbers)) + len(_VERSION)
 
     def number_bytes(self, number: str) -> int:
-        """Return what one number adds to the request line, its `&` (or `?`) included, in bytes."""
+        """Return the bytes that one number adds to the request line, with its `&` (or `?`)."""
         return 1 + len(_KEY[self.brackets]) + len(number) + 2 * number.count("+")
 
     @property
@@ -94,9 +94,9 @@ class RequestShape:
 
 
 class Packer:
-    """Cuts numbers, in order, into the fewest runs that fit a request each.
+    """Cuts numbers, in order, into as few requests as possible.
 
-    Filling each request until the next number does not fit is optimal for runs in order: no cut can come later.
+    Filling each request until the next number does not fit is optimal when the order is fixed.
     """
 
     def __init__(self, shape: RequestShape) -> None:
@@ -106,7 +106,7 @@ class Packer:
         self._held: list[str] = []
 
     def add(self, numbers: Iterable[str]) -> Iterator[tuple[str, ...]]:
-        """Yield the requests that are full; what is left waits for more."""
+        """Yield the full requests; the remaining numbers wait for more."""
         held = self._held
         held += numbers
         pluses = "+" in "".join(held)  # each is written %2B
@@ -135,7 +135,7 @@ class Packer:
 def in_requests(
     runs: Iterable[tuple[str, Iterable[str]]], shape_of: Callable[[str], RequestShape]
 ) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """Cut numbers that come as (campaign, numbers) into requests of one campaign each, each campaign's in order."""
+    """Cut pairs of (campaign, numbers) into requests of one campaign each; the order in each campaign is kept."""
     packers: dict[str, Packer] = {}
     for campaign, numbers in runs:
         if campaign not in packers:
@@ -148,21 +148,21 @@ def in_requests(
 
 
 def pack(numbers: Iterable[str], shape: RequestShape) -> Iterator[tuple[str, ...]]:
-    """Cut the numbers, in order, into the fewest runs that fit a request each."""
+    """Cut the numbers, in order, into as few requests as possible."""
     packer = Packer(shape)
     yield from packer.add(numbers)
     yield from packer.rest()
 
 
 FAILURES_OF_LENGTH = 2
-"""So many requests must have failed whose parts all went through."""
+"""So many requests must fail, and all their parts succeed, before the length is blamed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """A request of so many `numbers` that failed: it or its parts `failures` times.
+    """A failed request of `numbers` numbers; it and its parts failed `failures` times.
 
-    `parts` are the chunks that it was split into and that have no answer yet. `line` is the longest that went through.
+    `parts` are the ids of its chunks that have no answer yet. `line` is the longest line of those that were answered.
     """
 
     numbers: int
@@ -173,9 +173,9 @@ class Split:
 
 @dataclass(frozen=True, slots=True)
 class LineLength:
-    """What is known so far. Nothing longer than `longest` is to be sent; None while there is no limit.
+    """What is known about the line length. `longest` is the limit, None while no limit is known.
 
-    `most_answered` is how many numbers the largest request had that was answered. `splits` are by the ids of the parts.
+    `most_answered` is the largest count of numbers in an answered request. `splits` has the ids of the parts as keys.
     """
 
     longest: int | None = None
@@ -184,20 +184,20 @@ class LineLength:
     failures: int = 0
 
     def is_known_for(self, numbers: int) -> bool:
-        """Tell whether a request of so many numbers, or more, was answered."""
+        """Return whether a request of at least so many numbers was answered."""
         return numbers <= self.most_answered
 
     def told_apart(self, chunk_id: int) -> bool:
-        """Tell whether another part of the request that a chunk was split from went through."""
+        """Return whether another part of the same failed request was answered."""
         split = self.splits.get(chunk_id)
         return split is not None and split.line > 0
 
     def at_most(self, line: int) -> "LineLength":
-        """Return the state once a line is known beyond which none is to be sent."""
+        """Return the state with a limit on the line."""
         return self if self.longest is not None and self.longest <= line else replace(self, longest=line)
 
     def answered(self, chunk_id: int, numbers: int, line: int) -> "LineLength":
-        """Return the state after the answer to a request with such a line."""
+        """Return the state after a request with such a line was answered."""
         split = self.splits.get(chunk_id)
         known = self if self.is_known_for(numbers) else replace(self, most_answered=numbers)
         if split is None:
@@ -205,16 +205,16 @@ class LineLength:
         parts = split.parts - {chunk_id}
         split = replace(split, parts=parts, line=max(split.line, line))
         known = replace(known, splits=self._without(chunk_id) | dict.fromkeys(parts, split))
-        # One number less is no other length: the first number alone was tried, then the rest.
+        # One number less is the same length in practice: the first number was tried by itself, then the rest.
         if parts or known.most_answered + 1 >= split.numbers:
             return known
         known = replace(known, failures=self.failures + split.failures)
         return known.at_most(split.line) if known.failures >= FAILURES_OF_LENGTH else known
 
     def parted(self, chunk_id: int, parts: Sequence[int], numbers: int, *, suspect: bool) -> "LineLength":
-        """Return the state after a request of so many numbers was split, `suspect` if it failed as a long one may.
+        """Return the state after a request was split; `suspect` if it failed like one whose line is too long.
 
-        One that was split before it was sent is not suspect.
+        A request that was split before it was sent is not suspect.
         """
         split = self.splits.get(chunk_id)
         if split is None and suspect and not self.is_known_for(numbers):
@@ -225,7 +225,7 @@ class LineLength:
         return replace(self, splits=self._without(chunk_id) | dict.fromkeys(split.parts, split))
 
     def blamed(self, chunk_id: int) -> "LineLength":
-        """Return the state after a part was given up: a number of it was what the server failed over."""
+        """Return the state after a part was given up: one of its numbers made the server fail, not the length."""
         guilty = self.splits.get(chunk_id)
         if guilty is None:
             return self
@@ -236,16 +236,16 @@ class LineLength:
 
 
 LEAST = 10
-"""Smaller requests would cost the server more than they spare it."""
+"""Smaller requests would cost the server more than they save."""
 FAST_SHARE = 0.25
-"""A reply within this share of the limit leaves room for more numbers."""
+"""A reply within this share of the limit is fast: more numbers may be sent."""
 GROWTH = 10
-"""A fast reply to a request of the present size adds the tenth part."""
+"""A fast reply to a request of the present size adds one part in so many."""
 
 
 @dataclass(frozen=True, slots=True)
 class RequestSize:
-    """The most numbers in a request: ever (`ceiling`) and just now (`most`); `slow_us` is too long for a reply."""
+    """The most numbers in a request: at any time (`ceiling`) and now (`most`). A reply is slow from `slow_us` on."""
 
     ceiling: int
     slow_us: int
@@ -258,7 +258,7 @@ def size_from(ceiling: int, slow_us: int, start: int) -> RequestSize:
 
 
 def timed(size: RequestSize, numbers: int, took_us: int, *, answered: bool) -> RequestSize:
-    """Take note how long a request of so many numbers took, and whether it was answered at all."""
+    """Return the state after a request of so many numbers, and whether the server answered it."""
     if took_us > size.slow_us:
         return replace(size, most=min(size.most, max(LEAST, numbers // 2)))
     grown = min(size.ceiling, size.most + max(1, size.most // GROWTH))

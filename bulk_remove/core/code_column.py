@@ -1,8 +1,8 @@
-"""Country and area codes that stand in a column of their own, beside the phone numbers.
+"""Country and area codes in a column of their own, beside the phone numbers.
 
-The rest of a number without its code is another number, so the code is never left out: where it is certain that code
-and cell make one whole number they are put together, otherwise the row is refused. A cell that holds the whole number
-already, code included, is taken as it is if it does not contradict its code.
+A number without its code may be another number, so the code is never ignored. Code and cell are joined when they
+certainly make one whole number; otherwise the row is refused. A cell that already holds the whole number, code
+included, is used unchanged if it does not contradict its code.
 """
 
 import re
@@ -17,7 +17,7 @@ from bulk_remove.core.model import harmless
 from bulk_remove.core.numbers import Normaliser, NumberRules
 from bulk_remove.core.spelling import is_country_code, is_name_of, problem_in_plan, reading, region_of
 from bulk_remove.errors import InputError
-from bulk_remove.language import counted, phrase
+from bulk_remove.language import counted
 
 _OF_A_COUNTRY = (
     r"country|calling|isd|idd|intl|international|miedzynarodow[ay]|krajow[ay]|kraju|landes|laender|lander|statu"
@@ -25,19 +25,19 @@ _OF_A_COUNTRY = (
 _OF_A_PHONE = r"phone|telephone|tel|telefon|telefonu|telefoniczny|mobile|cell|gsm|dial|dialing|dialling"
 _NEUTRAL = r"nr|numer|numeru|number|no|do"
 _A_CODE = r"codes?|kod|prefix|prefiks|kierunkow[ya]|kier|vorwahl|predvolba|predcisli"
-# Folded names: what the code is of, perhaps in several words, in front of it and behind it.
+# Folded names: what the code belongs to, perhaps in several words, before and after the word for code.
 _NAME = re.compile(
     rf"(?=.*(?:{_A_CODE}))(?P<words>(?:{_OF_A_COUNTRY}|{_OF_A_PHONE}|{_NEUTRAL}|area|stref[ay]|orts|{_A_CODE})+)[0-9]*"
 )
 _WITHOUT_MORE = re.compile(r".*(?:prefix|prefiks|kierunkow[ya]|kier|vorwahl|predvolba|predcisli)")
-"""A code or a kod alone may be of anything."""
+"""A column named only "code" or "kod" may hold codes of anything."""
 _ISO = "(?:alpha)?(?:[23]|31661)?"
 _COUNTRY_OF_A_PHONE = re.compile(
     rf"(?:{_OF_A_PHONE})(?:country|kraj)|isd|idd|(?:country|kraju?)?(?:codes?|kod)?iso{_ISO}"
     rf"(?:codes?|kod)?(?:country|kraju?)?(?:codes?|kod)?{_ISO}"
 )
 _A_COUNTRY = re.compile(r"(?:country|countries|kraj|panstwo|land|staat|nation|zeme)(?:name|nazwa|of.*|klienta|tel.*)?")
-"""Where somebody lives, or of which country the number is: as a rule the same."""
+"""Where somebody lives, or the country of the number: usually the same."""
 _PERHAPS_CODES = re.compile(r"|codes?|kod")
 _OF_FIGURES = re.compile(
     r"(?:age|wiek|lat|lata|qty|quantity|ilosc|szt|sztuk|liczba|count|id|lp|nr|no|num|number|numer|rank|score|rok|year|month|"
@@ -50,21 +50,20 @@ _COUNTRY, _PHONE, _AREA = (
 _FIGURES = re.compile(r"\(? *(\+|00)? *([1-9][0-9]{0,3}) *\)?")
 _BEHIND_A_NAME = re.compile(r"[^\W\d_][^0-9+]*\(?(\+)([1-9][0-9]{0,2})\)?")
 _PLAIN_CODE = re.compile(r"\(?(?:\+|00)[1-9][0-9]{1,2}\)?")
-"""With two digits at least: `+1` may be the difference of a time zone."""
+"""At least two digits: `+1` may be the offset of a time zone."""
 _LONGEST_CODE = 3
-_MANY = 10
-"""By chance two thirds of the figures from 1 to 66 are the codes of countries: so many cells are not all."""
+_MANY = 10  # two thirds of the figures from 1 to 66 are codes of countries by chance, but not so many different ones
 _LONGEST_NAME = 40
 
-_CONTRADICTS = "The number begins with another code than the one in its own column."
-_UNCERTAIN = "With the code in its own column it is not certainly one whole number."
-_MISSING = "The code that other rows have in its own column is missing."
-_NO_CODE = "The cell in the column of the code holds none."
-_ABROAD = "Its own column names another country: write the number with its country code."
+_CONTRADICTS = "The number does not begin with the code in the code column."
+_UNCERTAIN = "Together with the code column it is not certainly one whole number."
+_MISSING = "The country or area code that other rows have is missing."
+_NO_CODE = "The cell of the code column does not hold a country or area code."
+_ABROAD = "The code column names another country: write the number with its country code."
 
 
 class _Code(NamedTuple):
-    """What stands in the column: the digits of a code, of a country if `country`, or the letters of a country."""
+    """A cell of the column: the digits of a code (of a country if `country`), or the letters of a country."""
 
     digits: str = ""
     letters: str = ""
@@ -73,14 +72,14 @@ class _Code(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class CodeKind:
-    """What the codes of a column may be of, by its name: countries, areas of the region, or either."""
+    """What a column's codes may belong to, by its name: countries, areas of the region, or either."""
 
     country: bool = False
     area: bool = False
 
     @classmethod
     def named(cls, folded: str) -> Self | None:
-        """Return the kind of a column with that name, as `columns.fold` returns it; None for any other column."""
+        """Return the kind of a column by its folded name (see `columns.fold`); None for any other column."""
         if _COUNTRY_OF_A_PHONE.fullmatch(folded):
             return cls(country=True)
         found = _NAME.fullmatch(folded)
@@ -93,10 +92,7 @@ class CodeKind:
 
 @dataclass(frozen=True, slots=True)
 class Beside:
-    """The phone column, by its index, beside which codes may stand, and the country of its national numbers.
-
-    `trust` says that no column may hold codes but one whose name says so.
-    """
+    """The index of the phone column beside which codes are sought, and the country of its national numbers."""
 
     phone: int
     region: str = "PL"
@@ -104,12 +100,7 @@ class Beside:
 
 
 def find_code_column(header: Sequence[str], samples: Sequence[Sequence[str]], beside: Beside) -> int | None:
-    """Return the index of the column that holds codes, None where there is none.
-
-    A column that is named so, but without a single code among the samples, is another one: a prefix may be a title. One
-    with nothing but codes with a plus or zeros needs no name, one with nothing but the bare codes of countries that of
-    a country. Raises InputError where two columns hold codes, and where one without such a name may hold them.
-    """
+    """Return the index of the column that holds codes, None if there is none."""
     seen: dict[int, list[_Code]] = {}
     for index, heading in enumerate(header):
         cells = [row[index] for row in samples if index < len(row) and row[index].strip()]
@@ -122,37 +113,33 @@ def find_code_column(header: Sequence[str], samples: Sequence[Sequence[str]], be
         if kind:
             if not cells or any(code.digits or (code.letters and letters_too) for code in codes):
                 seen[index] = codes
-        elif cells and (all(map(_is_plain_code, cells)) or _are_of_countries(name, codes)):
+        elif cells and (_are_plain_codes(cells) or _are_of_countries(name, codes)):
             seen[index] = codes
         elif not beside.trust and _may_be_codes(index, name, samples, beside):
             raise InputError(
-                phrase(
-                    "Column '{name}' may hold the country codes of the numbers.",
-                    name=harmless(heading.strip()) or str(index + 1),
-                ),
+                "Column '{name}' may hold the country codes of the numbers.",
                 "Name it 'country_code' if it does; if it does not, delete it, or add --trust-column.",
+                name=harmless(heading.strip()) or str(index + 1),
             )
-    # `country_code` with PL beside `phone_code` with 48: the digits say all.
+    # `country_code` with PL beside `phone_code` with 48: the digits are enough.
     found = [index for index, codes in seen.items() if any(code.digits for code in codes)] or [*seen]
     filled = [index for index in found if seen[index]] or found[:1]
     if len(filled) > 1:
         raise InputError(
-            phrase(
-                "Parts of the numbers stand in several columns of their own ({listed}).",
-                listed=", ".join(f"'{header[index]}'" for index in filled),
-            ),
+            "Parts of the numbers are in several columns ({listed}).",
             "Put the whole number into one column, with a plus and the country code, and leave the others out.",
+            listed=", ".join(f"'{header[index]}'" for index in filled),
         )
     return filled[0] if filled else None
 
 
 def names_countries(name: str) -> bool:
-    """Tell whether a column's name says that it holds the names of countries."""
+    """Return whether a column's name means names of countries."""
     return bool(_A_COUNTRY.fullmatch(fold(name)))
 
 
 class Countries:
-    """Counts the rows that are of another country, by a column of such names; its size does not grow with them."""
+    """Counts the rows of other countries by a column of country names. Its size does not grow with the rows."""
 
     def __init__(self, region: str) -> None:
         self._region = region
@@ -166,7 +153,7 @@ class Countries:
             self._abroad += count if letters and not is_name_of(self._region, letters) else 0
 
     def told(self, name: str, *, chosen: bool) -> str:
-        """Return a sentence on the column of this name; empty where all rows are of the region, or were `chosen`."""
+        """Return a sentence about the column; empty if all rows are of the region, or the rows were `chosen` by it."""
         if chosen or not self._abroad:
             return ""
         return counted(
@@ -181,29 +168,23 @@ class Countries:
         )
 
 
-def _is_plain_code(cell: str) -> bool:
-    text = reading(cell).text
-    return bool(_PLAIN_CODE.fullmatch(text)) and is_country_code(text.strip("(+)").removeprefix("00"))
+def _are_plain_codes(cells: Sequence[str]) -> bool:
+    texts = [reading(cell).text for cell in cells]
+    return all(_PLAIN_CODE.fullmatch(text) and is_country_code(text.strip("(+)").removeprefix("00")) for text in texts)
+
+
+def _are_of_countries(name: str, codes: "Sequence[_Code]") -> bool:
+    """Return whether a column named after countries, or `cc`, holds only country codes."""
+    named = name == "cc" or bool(_A_COUNTRY.fullmatch(name))
+    return named and _are_codes(codes) and any(len(code.digits) > 1 for code in codes)
 
 
 def _are_codes(codes: Sequence[_Code]) -> bool:
     return all(0 < len(code.digits) <= _LONGEST_CODE and is_country_code(code.digits) for code in codes)
 
 
-def _are_of_countries(name: str, codes: Sequence[_Code]) -> bool:
-    """Tell whether a column that is named after countries, or `cc`, holds nothing but their codes.
-
-    Those of one digit alone may number the countries.
-    """
-    named = name == "cc" or _A_COUNTRY.fullmatch(name)
-    return bool(named) and _are_codes(codes) and any(len(code.digits) > 1 for code in codes)
-
-
 def _may_be_codes(index: int, name: str, samples: Sequence[Sequence[str]], beside: Beside) -> bool:
-    """Tell whether a column whose name says nothing of codes holds nothing but them, and makes whole numbers.
-
-    Many cells must, or codes of three digits, unless its name leaves it open; and it stands next to the phones.
-    """
+    """Return whether a column with any other name holds only codes, and makes whole numbers with the phone cells."""
     perhaps = bool(_PERHAPS_CODES.fullmatch(name))
     if not perhaps and (abs(index - beside.phone) > 1 or _OF_FIGURES.match(name) or name.endswith("id")):
         return False
@@ -234,8 +215,15 @@ def _read(cell: str) -> _Code:
     return _Code(letters=text.upper()) if is_name and any(map(str.isalpha, text)) else _Code()
 
 
+class Joined(NamedTuple):
+    """The cells of a block with their codes, and by row index the reason why a row has no number."""
+
+    cells: Sequence[str]
+    problems: Mapping[int, str]
+
+
 class CodeColumn:
-    """Puts the cells of two columns together. `name` is that of the codes' column, folded."""
+    """Joins the cells of two columns. `name` is the folded name of the codes' column."""
 
     def __init__(self, name: str, rules: NumberRules) -> None:
         kind = CodeKind.named(name) or CodeKind(country=True)
@@ -245,8 +233,8 @@ class CodeColumn:
         self._own = region_of(rules.region).country_code
         self._blank_is_own: bool | None = None
 
-    def joined(self, codes: Sequence[str], cells: Sequence[str]) -> "Joined":
-        """Return the cells of a block with their codes. Where most of the first block have none, none is needed."""
+    def joined(self, codes: Sequence[str], cells: Sequence[str]) -> Joined:
+        """Return the cells of a block with their codes. If the first block has few codes, none is required."""
         if self._blank_is_own is None:
             self._blank_is_own = 2 * sum(not code.strip() for code in codes) > len(codes)
         whole, problems = [*cells], {}
@@ -257,31 +245,26 @@ class CodeColumn:
         return Joined(whole, problems)
 
     def _one(self, code_cell: str, cell: str) -> tuple[str, str]:
-        """Return the whole number of a row as a cell, or why it is none."""
+        """Return the whole number of a row as a cell, or the problem with it."""
         digits = self._normalise.spelt(cell)
         if not digits:
-            return cell, ""  # it says itself what is wrong with it
+            return cell, ""  # reading the cell reports the problem
         explicit = self._normalise.from_country_code(digits)
         code = _read(code_cell)
         if code.digits:
-            return self._agreeing(code, explicit, cell) if explicit else self._together(code, digits, cell)
-        if explicit:
+            country = self._country and explicit.startswith(code.digits)
+            area = self._area and not code.country and explicit.startswith(self._own + code.digits)
+            return (cell, "" if country or area else _CONTRADICTS) if explicit else self._together(code, digits, cell)
+        if explicit or (self._blank_is_own and not code_cell.strip()):
             return cell, ""
         if not code_cell.strip():
-            return cell, "" if self._blank_is_own else _MISSING
+            return cell, _MISSING
         if not (code.letters and self._country):
             return cell, _NO_CODE
         return cell, "" if is_name_of(self._region, code.letters) else _ABROAD
 
-    def _agreeing(self, code: _Code, explicit: str, cell: str) -> tuple[str, str]:
-        """Return a cell that has its country code, if it agrees with the other one."""
-        agrees = (self._country and explicit.startswith(code.digits)) or (
-            self._area and not code.country and explicit.startswith(self._own + code.digits)
-        )
-        return cell, "" if agrees else _CONTRADICTS
-
     def _together(self, code: _Code, digits: str, cell: str) -> tuple[str, str]:
-        """Return bare digits with their code, if there is one way only to a whole number."""
+        """Return the digits with their code, if there is exactly one way to make a whole number."""
         found: dict[str, str] = {}
         if self._country and code.digits == self._own:
             if self._normalise.is_whole(digits):
@@ -297,11 +280,3 @@ class CodeColumn:
             elif digits.startswith(code.digits) and self._normalise.is_whole(digits):
                 found[self._own + digits] = cell
         return (next(iter(found.values())), "") if len(found) == 1 else (cell, _UNCERTAIN)
-
-
-@dataclass(frozen=True, slots=True)
-class Joined:
-    """The cells of a block with their codes, and by index why a row has no number."""
-
-    cells: Sequence[str]
-    problems: Mapping[int, str]

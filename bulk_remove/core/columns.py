@@ -1,32 +1,22 @@
-"""Which column of a table holds the phone numbers: certain, or refused with the list of the columns.
+"""Find the column that holds the phone numbers. It is certain, or refused with a list of the columns.
 
-A column is recognised by its name, folded to small letters and digits without accents. A *strong* name says that the
-cells are phone numbers and is believed when one of them looks like it. A *weak* name could mean any number, so most
-of its cells must look like whole phone numbers. More than one candidate is never decided here: the wrong column
-would remove the wrong numbers. A *rival* is another candidate that a name does not make one: most of its cells are
-phone numbers, and its name has a word of phones, of numbers or of removal in it (`stary_numer`, `numer_do_usuniecia`).
+A column is recognised by its name, folded to small letters and digits without accents. A *strong* name means phone
+numbers; one cell that looks like a phone number is enough. A *weak* name could mean any number, so most cells must look
+like whole phone numbers. If several columns qualify, the user must choose: the wrong column would remove the wrong
+numbers. A *rival* is a column whose cells are mostly phone numbers and whose name has a word for phones, numbers or
+removal (`stary_numer`, `numer_do_usuniecia`).
 
-A column that holds something else: other numbers that have as many digits as a phone number.
+Columns of other numbers are found by rules that phone numbers pass only by chance, and by enough distinct cells to
+rule out chance:
 
-Each kind is told by a rule that a phone number passes by chance at most, and by so many cells that chance is out of
-the question. The chance that a column of phone numbers is taken for another kind, at the least count of cells (more
-cells make it smaller):
-
-* PESEL numbers: the month and day of a birth between 1900 and 2099 and a check digit. `48` and a mobile number never
-  have such a month (`45` to `88`); `48` and a landline's number passes 1 time in 32 at most (31 of 100 days, 1 of 10
-  check digits), 5 of them 1 time in 35 million; 5 of one switchboard, with the same "day", 1 time in 100,000.
-* NIP numbers: no number of ten digits is whole in Poland, but one in America is: 1 in 11 passes, 5 in a row 1 time in
-  161,000.
-* REGON numbers: nine digits, as a Polish number has: 1 in 10 passes, 20 in a row 1 time in 10 to the 20th. Where the
-  name does not say phones, nine of ten are enough.
-* Bank accounts: more digits than any phone number; remainder 1 of 97.
-* Dates without separators: 1 in 1,200 numbers of eight digits is one; 5 in a row 1 time in 10 to the 15th.
-* Numbers that lost their last digits end in three zeros at least: 1 in 1,000 does by chance, 5 in a row 1 time in 10
-  to the 15th. A program that writes six digits of a number leaves such ones.
-* The rest is spelt as no phone number is, but row numbers: those have at most six digits, so a range of a switchboard's
-  numbers is none of them.
-
-Cells that repeat count once where a check digit decides: one number in every row would pass as easily as one.
+* PESEL: a birth date from 1900 to 2099 and a check digit. `48` and a mobile number never have such a month; 5 cells
+  with landline numbers pass 1 time in 35 million.
+* NIP: ten digits, which is a whole number only abroad; 5 cells pass 1 time in 161,000.
+* REGON: nine digits, like a Polish number; 20 cells pass 1 time in 10 to the 20th. Nine of ten are enough if the
+  name does not mean phones.
+* Bank accounts: more digits than any phone number, remainder 1 of 97.
+* Dates of eight digits, and numbers that lost their last digits (three zeros at the end): 5 cells, 1 in 10 to the 15th.
+* Other columns do not look like phone numbers, except row numbers: those have at most six digits.
 """
 
 import difflib
@@ -58,14 +48,14 @@ from bulk_remove.language import Phrase, counted, ours, phrase
 _PESEL_WEIGHTS = (1, 3, 7, 9, 1, 3, 7, 9, 1, 3)
 _NIP_WEIGHTS = (6, 5, 7, 2, 3, 4, 5, 6, 7)
 _REGON_WEIGHTS = (8, 9, 2, 3, 4, 5, 6, 7)
-_CENTURIES = (1900, 2000)  # nobody from before has a phone
+_CENTURIES = (1900, 2000)  # people born earlier have no phone
 _PESEL = re.compile(r"[0-9]{10,11}")
 _NIP = re.compile(r"(?:PL)? ?([1-9][0-9]{2}-?[0-9]{3}-?[0-9]{2}-?[0-9]{2}|[1-9][0-9]{2}-[0-9]{2}-[0-9]{2}-[0-9]{3})")
 _REGON = re.compile(r"[0-9]{9}")
 _IBAN = re.compile(r"[A-Z]{2}[0-9]{2}[0-9A-Z]{11,30}")
 _NRB = re.compile(r"[0-9]{26}")
 _POSTAL_CODE = re.compile(r"[0-9]{2}-[0-9]{3}")
-# Not `441.0`, which is a number that a spreadsheet has made a decimal one.
+# Not `441.0`: a spreadsheet made that number a decimal one.
 _DECIMALS = re.compile(r"[+-]?[0-9]{1,3}(?:[ .,]?[0-9]{3})?(?:[.,][0-9]{2}|[.,][1-9])")
 _SMALL = re.compile(r"[0-9]{1,6}")
 _DIGITS_OF_A_DAY = re.compile(r"((?:19|20)[0-9]{2})([0-9]{2})([0-9]{2})")
@@ -74,7 +64,7 @@ _MOST = 0.9
 
 
 class _Kind(NamedTuple):
-    """What a cell of the kind passes, and how many cells (distinct ones, and which share of them) must pass."""
+    """The test for a cell of this kind, and how many distinct cells, and what share of them, must pass."""
 
     name: str
     passes: Callable[[str], bool]
@@ -84,29 +74,24 @@ class _Kind(NamedTuple):
 
 
 def look_alike(cells: Sequence[str]) -> str:
-    """Return what the cells of a column look like instead of phone numbers, in the plural, or an empty text.
-
-    Blank cells do not count.
-    """
+    """Return a plural for what the cells of a column look like instead of phone numbers, or an empty text."""
     texts = [text for cell in cells if (text := unwrapped(cell)[0])]
     for kind in _KINDS:
         judged = list(dict.fromkeys(texts)) if kind.distinct else texts
         if len(judged) >= kind.least and sum(map(kind.passes, judged)) >= kind.share * len(judged):
             return kind.name
-    return "row numbers (counting up)" if _count_up(texts) else ""
+    small = len(texts) >= _FEW and all(map(_SMALL.fullmatch, texts))
+    return "row numbers (counting up)" if small and _steps_of_one(texts) else ""
 
 
 def count_up(cells: Sequence[str]) -> bool:
-    """Tell whether the numbers of a column count up by one, whatever they look like.
-
-    A range that belongs to one customer does, and so do those that a spreadsheet has made of the first one.
-    """
+    """Return whether the numbers of a column count up by one, whatever they look like."""
     digits = [re.sub("[^0-9]", "", unwrapped(cell)[0]) for cell in cells if cell.strip()]
     return len(digits) >= _SEVERAL and all(map(len, digits)) and _steps_of_one(digits)
 
 
 def is_cut_off(last: str, others: Sequence[str]) -> bool:
-    """Tell whether a number, behind which a file ends, begins like the others and has fewer digits than each."""
+    """Return whether the last number of a file begins like the others and has fewer digits than each of them."""
     mine, *theirs = (re.sub("[^0-9]", "", unwrapped(cell)[0]) for cell in (last, *others))
     theirs = [digits for digits in theirs if digits]
     if len(theirs) < _FEW or not mine or len(mine) >= min(map(len, theirs)):
@@ -119,10 +104,7 @@ _GROUPING = str.maketrans("", "", " -()")
 
 
 class CutCode:
-    """Tells whether a national number, behind which a file ends, may be one with its country code that lost its end.
-
-    It may where more cells that begin like it, without a plus, have a country code than are national numbers.
-    """
+    """Finds whether the last number of a file, a national one, may be a number with country code that lost its end."""
 
     def __init__(self, last: str, region: str) -> None:
         self._read = Normaliser(NumberRules(NumberFormat.DIGITS, region))
@@ -133,10 +115,10 @@ class CutCode:
         self._like_it = re.compile(
             rf"^[=\"']*({re.escape(self._begins)}[0-9]*)(?:[.,]0{{1,2}})?[\"']*$", re.MULTILINE
         ).findall
-        self._coded, self._national = 0, -1  # which will be itself
+        self._coded, self._national = 0, -1  # the last number itself will be counted, too
 
     def add(self, cells: Sequence[str]) -> None:
-        """Add cells; the last one is among them once. Of those that are as long, one stands for all."""
+        """Add cells, the last one exactly once. Of those with the same length, one represents all."""
         like_it = self._like_it("\n".join(cells).translate(_GROUPING))
         counts = Counter(map(len, like_it))
         for length, digits in dict(zip(map(len, like_it), like_it, strict=True)).items():
@@ -145,7 +127,7 @@ class CutCode:
 
     @property
     def found(self) -> bool:
-        """Whether it may be cut off, by the cells that were added."""
+        """Whether the last number may be cut off, by the cells that were added."""
         return self.possible and self._coded > max(0, self._national)
 
 
@@ -156,8 +138,8 @@ def _remainder(digits: str, weights: Sequence[int], divisor: int) -> int:
 def _is_pesel(text: str) -> bool:
     if not _PESEL.fullmatch(text):
         return False
-    digits = text.zfill(11)  # a spreadsheet takes the zero of those born in the first years of a century
-    centuries, month = divmod(int(digits[2:4]), 20)  # twenty is added to the months from 2000 on
+    digits = text.zfill(11)  # a spreadsheet drops the zero of people born in the first years of a century
+    centuries, month = divmod(int(digits[2:4]), 20)  # months from 2000 on are 20 higher
     born = centuries < len(_CENTURIES) and _is_day(_CENTURIES[centuries] + int(digits[:2]), month, int(digits[4:6]))
     return born and (10 - _remainder(digits, _PESEL_WEIGHTS, 10)) % 10 == int(digits[10])
 
@@ -173,16 +155,13 @@ def _is_regon(text: str) -> bool:
 
 
 def _are_regons(cells: Sequence[str], share: float) -> bool:
-    """Tell whether the check digits of such a share of at least ten cells are those of a REGON.
-
-    Ten phone numbers have them by chance 1 time in 10 to the 10th, nine of ten 1 time in 100 million.
-    """
+    """Return whether such a share of at least ten cells has the check digit of a REGON."""
     texts = dict.fromkeys(text for cell in cells if (text := unwrapped(cell)[0]))
     return len(texts) >= _SEVERAL and sum(map(_is_regon, texts)) >= share * len(texts)
 
 
 def _is_account(text: str) -> bool:
-    """Tell whether a text is an IBAN, or a Polish account's number without its PL (ISO 13616: remainder 1 of 97)."""
+    """Return whether a text is an IBAN, or a Polish account number without its PL (ISO 13616: remainder 1 of 97)."""
     packed = text.replace(" ", "").replace("-", "").upper()
     if _NRB.fullmatch(packed):
         packed = "PL" + packed
@@ -191,27 +170,12 @@ def _is_account(text: str) -> bool:
     return int("".join(str(int(sign, 36)) for sign in packed[4:] + packed[:4])) % 97 == 1
 
 
-def _is_date(text: str) -> bool:
-    found = _DIGITS_OF_A_DAY.fullmatch(text)
-    return _is_day(int(found[1]), int(found[2]), int(found[3])) if found else misspelling(text) == DATE
-
-
 def _is_day(year: int, month: int, day: int) -> bool:
     try:
         date(year, month, day)
     except ValueError:
         return False
     return True
-
-
-def _is_amount(text: str) -> bool:
-    return bool(_DECIMALS.fullmatch(text)) or misspelling(text) == AMOUNT
-
-
-def _count_up(texts: Sequence[str]) -> bool:
-    if len(texts) < _FEW or not all(_SMALL.fullmatch(text) for text in texts):
-        return False
-    return _steps_of_one(texts)
 
 
 def _steps_of_one(digits: Sequence[str]) -> bool:
@@ -229,8 +193,17 @@ _KINDS = (
     _Kind("REGON numbers", _is_regon, _MANY, share=1.0),
     _Kind("bank accounts (IBAN)", _is_account, 2),
     _Kind("postal codes", lambda text: bool(_POSTAL_CODE.fullmatch(text)), _FEW, distinct=False),
-    _Kind("dates", _is_date, _FEW, distinct=False),
-    _Kind("amounts", _is_amount, _FEW, distinct=False),
+    _Kind(
+        "dates",
+        lambda text: (
+            _is_day(*map(int, found.groups()))
+            if (found := _DIGITS_OF_A_DAY.fullmatch(text))
+            else misspelling(text) == DATE
+        ),
+        _FEW,
+        distinct=False,
+    ),
+    _Kind("amounts", lambda text: bool(_DECIMALS.fullmatch(text)) or misspelling(text) == AMOUNT, _FEW, distinct=False),
     _Kind("numbers that lost their last digits", lambda text: bool(_ZEROS_AT_THE_END.fullmatch(text)), _FEW),
     _Kind("e-mail addresses", lambda text: misspelling(text) == EMAIL, 2, distinct=False),
 )
@@ -250,13 +223,13 @@ telsluzbowy telefonstacjonarny telstacjonarny numerstacjonarny numerdzwoniacego
 telefonnummer telefonnumber rufnummer mobilnummer handynummer handy mobil telefono telefonnicislo
 """
 STRONG_NAMES = frozenset(_STRONG.split())
-"""Folded names that mean a phone number: English and Polish, and what a neighbour's export says."""
+"""Folded names that mean a phone number: in English and Polish, and those of exports in neighbouring languages."""
 
 _WEAK = "numer numery nr number numbers num no nummer kontakt contact"
 WEAK_NAMES = frozenset(_WEAK.split())
-"""Folded names that may mean a phone number as well as an order's or a customer's."""
+"""Folded names that may mean a phone number, but also an order or a customer number."""
 
-# What stands in the name of a column, or of a sheet, folded: in one word or in several.
+# Parts of a folded name of a column or a sheet, in one word or in several.
 _OF_REMOVAL = re.compile(
     "usun|usuw|kasow|kasuj|wykresl|wypis|rezygn|odwolan|cofnie|wycofan|sprzeciw|odmow|niedzwon|bezzgody|brakzgody"
     "|czarnalist|optout|optedout|delet|remov|unsub|eras|donotcall|dontcall|nocall|blacklist|suppress|withdraw|revoke"
@@ -267,7 +240,7 @@ _OF_KEEPING = re.compile(
     "|(?:nie|no|not|never|nigdy|dont|nicht)(?:do|wolno|nalezy|to|tobe|be|for|zu)?"
     "(?:usun|usuw|kasow|kasuj|skasow|wykresl|delet|remov|eras|losch|geloscht)"
 )
-# The same as words; what stands at the beginning of one is enough for the longer ones.
+# The same as words; the beginning of a longer word is enough.
 _OF_PHONES = re.compile(
     r"\b(?:tel|kom|cell?|handy)\b|telefon|phone|mobil|komork|msisdn|gsm|rufnummer|callerid|whatsapp"
 )
@@ -281,7 +254,7 @@ _DAY = re.compile(
     r"|(?:19|20)[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01]))(?![0-9])"
 )
 _SHORTEST_PHONE, _LONGEST_PHONE = 3, 15  # an internal number; ITU-T E.164
-_SHORTEST_WHOLE_PHONE = 7  # shorter ones are internal numbers, and ordinals and customer ids far more often
+_SHORTEST_WHOLE_PHONE = 7  # shorter numbers are internal ones, but far more often row or customer numbers
 _DIGITS_TO_MASK = 3
 _SHOWN_CHARACTERS = 20
 _LISTED_COLUMNS = 30
@@ -293,10 +266,7 @@ COUNTS_UP = "The numbers count up by one: a spreadsheet may have made them out o
 
 @dataclass(frozen=True, slots=True)
 class ChosenColumn:
-    """The phone column: its index from 0, and a short phrase that says why it was chosen.
-
-    `notes` are sentences on what speaks against it.
-    """
+    """The index of the phone column, from 0, and a short phrase that says why it was chosen."""
 
     index: int
     reason: str
@@ -311,12 +281,7 @@ def choose_column(
     trust: bool = False,
     region: str = "PL",
 ) -> ChosenColumn:
-    """Return the column that certainly holds the phone numbers.
-
-    `header` is the first row, `samples` the next ones (each may be shorter or longer than the header), `wanted` the
-    value of --column: a name, or a position counted from 1. `trust` takes a column that looks like something else.
-    `region` is the country of numbers without a country code. Raises InputError when nothing is certain.
-    """
+    """Return the column that certainly holds the phone numbers."""
     chosen = (
         _by_name(header, samples)
         if wanted is None
@@ -332,12 +297,10 @@ def choose_column(
         kind = "REGON numbers"
     if kind and not trust:
         raise InputError(
-            phrase(
-                "Column '{name}' looks like {kind}, not like phone numbers.",
-                name=_shown(header[chosen.index]),
-                kind=ours(kind),
-            ),
+            "Column '{name}' looks like {kind}, not like phone numbers.",
             "Choose another with --column, or add --trust-column when it really holds phone numbers.",
+            name=_shown(header[chosen.index]),
+            kind=ours(kind),
         )
     notes = [*_doubts(header, samples, chosen.index, region)] if wanted is not None else []
     if wanted is None and (rivals := _rivals(header, samples, chosen.index, region)):
@@ -356,24 +319,20 @@ def find_column(
     flag: str,
     folded_by: Callable[[str], str] | None = None,
 ) -> int:
-    """Return the index of the column with that name, exact or folded, or at that position counted from 1.
-
-    `flag` is the option that named it, `folded_by` another way of folding than `fold`. Raises InputError with the list
-    of the columns when there is none, or more than one of that name.
-    """
+    """Return the index of the column with that name, exact or folded, or at that position, counted from 1."""
     exact = [index for index, name in enumerate(header) if name == wanted and wanted.strip()]
     same = folded_by or fold
     folded = [index for index, name in enumerate(header) if same(name) == same(wanted) and same(wanted)]
     matches = exact or folded
     if len(matches) > 1:
         raise InputError(
-            phrase(
-                "{count} columns are named '{name}'; {listed}.",
-                count=len(matches),
-                name=_shown(wanted),
-                listed=_listed(header, samples),
-            ),
-            phrase("Name it by its position instead, for example {flag} {place}.", flag=flag, place=matches[0] + 1),
+            "{count} columns are named '{name}'; {listed}.",
+            "Name it by its position instead, for example {flag} {place}.",
+            count=len(matches),
+            name=_shown(wanted),
+            listed=_listed(header, samples),
+            flag=flag,
+            place=matches[0] + 1,
         )
     if not matches and re.fullmatch(r"[0-9]{1,5}", wanted) and 1 <= int(wanted) <= len(header):
         matches = [int(wanted) - 1]
@@ -387,33 +346,25 @@ def find_column(
 
 
 def find_condition_column(header: Sequence[str], samples: Sequence[Sequence[str]], wanted: str) -> int:
-    """Return the index of the column of a condition. A sign in the name may mean a no, so that none is dropped.
-
-    Raises InputError as `find_column` does.
-    """
+    """Return the index of a condition's column. Signs in its name are kept, because a sign may mean "not"."""
     return find_column(header, samples, wanted, "--where", _fold_but_signs)
 
 
 def find_campaign_column(header: Sequence[str], samples: Sequence[Sequence[str]], wanted: str, phone: int) -> int:
-    """Return the index of the column that --campaign-column names; `phone` is that of the phone column.
-
-    Raises InputError with the list of the columns when there is none, or when it is the phone column.
-    """
+    """Return the index of the column that --campaign-column names; `phone` is the index of the phone column."""
     index = find_column(header, samples, wanted, "--campaign-column")
     if index == phone:
         raise InputError(
-            phrase(
-                "Column '{name}' holds the phone numbers, not the campaigns; {listed}.",
-                name=_shown(header[index]),
-                listed=_listed(header, samples),
-            ),
+            "Column '{name}' holds the phone numbers, not the campaigns; {listed}.",
             "Give --campaign-column another of these names, or its position counted from 1.",
+            name=_shown(header[index]),
+            listed=_listed(header, samples),
         )
     return index
 
 
 def may_be_header(cells: Sequence[str], wanted: str | None) -> bool:
-    """Whether a row names a phone column: the wanted one, or any known name."""
+    """Whether a row names a phone column: the wanted name, or any known one."""
     names = {fold(cell) for cell in cells}
     if wanted is not None:
         return bool(fold(wanted)) and fold(wanted) in names
@@ -421,13 +372,13 @@ def may_be_header(cells: Sequence[str], wanted: str | None) -> bool:
 
 
 def names_phones(folded: str) -> bool:
-    """Whether a folded cell is a known name of a phone column; a `no` is the answer to a question far more often."""
+    """Whether a folded cell is a known name of a phone column; `no` is excluded because it is usually an answer."""
     return folded != "no" and folded.rstrip("0123456789") in STRONG_NAMES | WEAK_NAMES
 
 
 def is_report_header(cells: Sequence[str]) -> bool:
-    """Whether a row has most of the names of a report's columns, in whatever order and however it was cut."""
-    # The same text is folded once: in a hostile workbook a row has thousands of cells, and each costs microseconds.
+    """Whether a row has most of the column names of a report, in any order and even if shortened."""
+    # Each text is folded once: a hostile workbook has rows of thousands of cells, and each costs microseconds.
     names = set(map(fold, {*re.split(r"[,;\t|]", ",".join(cells))}))
     return 2 * sum(fold(name) in names for name in REPORT_COLUMNS) > len(REPORT_COLUMNS)
 
@@ -438,12 +389,12 @@ def is_whole_number(cell: str) -> bool:
 
 
 def may_be_number(cell: str) -> bool:
-    """Whether a cell may hold a whole phone number of any country: it has as many digits, and is no date."""
+    """Whether a cell may hold a whole phone number of any country: it has enough digits, and is not a date."""
     return is_whole_number(cell) and not misspelling(reading(cell).text)
 
 
 def fold(name: str) -> str:
-    """Reduce a column's name to small letters and digits: `Nr telefonu`, `nr_telefonu` and `NR-TELEFONU` are one."""
+    """Reduce a column's name to small letters and digits: `Nr telefonu`, `nr_telefonu` and `NR-TELEFONU` are equal."""
     return "".join(letter for letter in _fold_but_signs(name) if letter.isalnum())
 
 
@@ -453,7 +404,7 @@ def _fold_but_signs(name: str) -> str:
 
 
 def _by_name(header: Sequence[str], samples: Sequence[Sequence[str]]) -> ChosenColumn | None:
-    # `phone2` beside `phone` is a second candidate, so that numbers at the end of a name do not hide it.
+    # `phone2` beside `phone` is a second candidate, so digits at the end of a name are ignored.
     names = [fold(name).rstrip("0123456789") for name in header]
     strong = [index for index, name in enumerate(names) if name in STRONG_NAMES]
     weak = [index for index, name in enumerate(names) if name in WEAK_NAMES]
@@ -471,8 +422,10 @@ def _by_name(header: Sequence[str], samples: Sequence[Sequence[str]]) -> ChosenC
     like_phones = sum(_looks_like_phone(cell, least) for cell in cells)
     if cells and not like_phones and (damage := _damage(cells)):
         raise InputError(
-            phrase("Column '{name}' has no whole phone number: {damage}.", name=name, damage=damage),
+            "Column '{name}' has no whole phone number: {damage}.",
             "Export the numbers again, as text; or name another column with --column.",
+            name=name,
+            damage=damage,
         )
     if strong and samples and not like_phones:
         raise _uncertain(
@@ -482,61 +435,57 @@ def _by_name(header: Sequence[str], samples: Sequence[Sequence[str]]) -> ChosenC
         )
     if not strong and 2 * like_phones <= len(cells):
         raise _uncertain(
-            phrase("Column '{name}' may hold phone numbers, but most cells do not look it", name=name), header, samples
+            phrase("Column '{name}' may hold phone numbers, but most of its cells do not look like them", name=name),
+            header,
+            samples,
         )
     return ChosenColumn(index, phrase("named '{name}'", name=name))
 
 
 def says_remove(name: str) -> bool:
-    """Whether the name of a column or of a sheet says that what is in it is to be removed, in any spelling."""
+    """Whether the name of a column or a sheet says that its content is to be removed."""
     return bool(_OF_REMOVAL.search(fold(name))) and not says_keep(name)
 
 
 def says_keep(name: str) -> bool:
-    """Whether the name of a column, of a sheet or of a table says that what is in it must stay, in any spelling."""
+    """Whether the name of a column, a sheet or a table says that its content must stay."""
     return bool(_OF_KEEPING.search(fold(name)))
 
 
 def is_title(text: str) -> bool:
-    """Whether a text that stands alone in its row may be the title of a table: words, no phone number."""
+    """Whether the only text of a row may be the title of a table: words without a phone number."""
     return any(map(str.isalpha, text)) and len(text) <= _LONGEST_TITLE and not _holds_number(text, ())
 
 
 def phone_columns(header: Sequence[str], samples: Sequence[Sequence[str]], region: str) -> list[int]:
-    """Return the indexes of the columns most of whose cells are numbers of the numbering plan, whatever their names."""
-    sure = _Sure(region).in_plan
+    """Return the indexes of the columns in which most cells are numbers of the numbering plan, whatever their names."""
+    sure = _in_plan(Normaliser(NumberRules(NumberFormat.DIGITS, region)))
     return [index for index in range(len(header)) if _mostly(_column(samples, index), sure)]
 
 
 def _is_of_phones(name: str) -> bool:
-    """Whether a column's name says for certain that it holds phone numbers."""
+    """Whether a column's name certainly means phone numbers."""
     return fold(name).rstrip("0123456789") in STRONG_NAMES or bool(_OF_PHONES.search(_words(name)))
 
 
 def made_up_name(place: int) -> str:
-    """Return what a column without a name is called, by its place counted from 1."""
+    """Return the name for a column without one, by its position counted from 1."""
     return f"column {place}"
 
 
-class _Sure:
-    """Tells how sure it is that a cell holds a whole phone number."""
+def _in_plan(normalise: Normaliser) -> Callable[[str], bool]:
+    """Return the function that checks whether a cell is a number of the numbering plan; few other numbers are."""
 
-    def __init__(self, region: str) -> None:
-        self._normalise = Normaliser(NumberRules(NumberFormat.DIGITS, region))
-
-    def sendable(self, cell: str) -> bool:
-        """Tell whether it could be sent."""
-        return self._normalise(cell).number != ""
-
-    def in_plan(self, cell: str) -> bool:
-        """Tell whether there may be such a subscriber, which of other numbers as long as these few look like."""
-        number = self._normalise(cell).number
+    def passes(cell: str) -> bool:
+        number = normalise(cell).number
         return number != "" and not problem_in_plan(number, certain=True)
+
+    return passes
 
 
 def _rivals(header: Sequence[str], samples: Sequence[Sequence[str]], chosen: int, region: str) -> list[int]:
     """Return the indexes of the other columns that may hold the phone numbers, by their names and cells."""
-    sure = _Sure(region)
+    normalise = Normaliser(NumberRules(NumberFormat.DIGITS, region))
     found = []
     for index, name in enumerate(header):
         words = "" if name == made_up_name(index + 1) else _words(name)
@@ -544,16 +493,16 @@ def _rivals(header: Sequence[str], samples: Sequence[Sequence[str]], chosen: int
         if says_remove(name):
             passes = may_be_number
         elif _OF_PHONES.search(words):
-            passes = sure.sendable
+            passes = lambda cell: normalise(cell).number != ""  # noqa: E731 - one of three
         elif not words or (_OF_NUMBERS.search(words) and not _OF_OTHERS.search(words)):
-            passes = sure.in_plan
+            passes = _in_plan(normalise)
         if index != chosen and passes and _mostly(_column(samples, index), passes):
             found.append(index)
     return found
 
 
 def _doubts(header: Sequence[str], samples: Sequence[Sequence[str]], chosen: int, region: str) -> Iterator[str]:
-    """Yield what speaks against a column that was named: another one looks like phone numbers, perhaps it alone."""
+    """Yield the reasons against a column that the user named: another column looks like phone numbers."""
     rivals = _rivals(header, samples, chosen, region)
     if _mostly(_column(samples, chosen), is_whole_number):
         told = "Column '{other}' looks like phone numbers, too; '{name}' was chosen with --column."
@@ -565,19 +514,19 @@ def _doubts(header: Sequence[str], samples: Sequence[Sequence[str]], chosen: int
 
 
 def _mostly(cells: Sequence[str], passes: Callable[[str], bool]) -> bool:
-    """Tell whether most cells that are filled pass, and are not something else together."""
+    """Return whether most filled cells pass, and the column as a whole is not of another kind."""
     filled = [cell for cell in cells if cell.strip()]
     return 2 * sum(map(passes, filled)) > len(filled) and not look_alike(filled)
 
 
 def _words(name: str) -> str:
-    """Return the words of a column's name, folded, with spaces between: `nrTelKlienta` has three."""
+    """Return the folded words of a column's name, separated by spaces: `nrTelKlienta` has three."""
     apart = re.sub(r"(?<=[^\W\d_A-Z])(?=[A-Z])", " ", name)
     return " ".join(filter(None, map(fold, re.split(r"[\W\d_]+", apart))))
 
 
 def _damage(cells: Sequence[str]) -> Phrase | None:
-    """Say what is wrong with most of the cells, if they are numbers that were damaged."""
+    """Describe the damage if most of the cells are damaged numbers."""
     problems = Counter(misspelling(reading(cell).text) for cell in cells if any(map(str.isdigit, cell)))
     problem, count = (problems.most_common(1) or [("", 0)])[0]
     if not problem or 2 * problems.total() <= len(cells):
@@ -631,13 +580,15 @@ def _several(candidates: Sequence[int], header: Sequence[str], samples: Sequence
 
 def _uncertain(sentence: str, header: Sequence[str], samples: Sequence[Sequence[str]]) -> InputError:
     return InputError(
-        phrase("{sentence}; {listed}.", sentence=ours(sentence), listed=_listed(header, samples)),
+        "{sentence}; {listed}.",
         "Say which one with --column and its name, or its position counted from 1.",
+        sentence=ours(sentence),
+        listed=_listed(header, samples),
     )
 
 
 def _listed(header: Sequence[str], samples: Sequence[Sequence[str]]) -> Phrase:
-    """Name the columns with the first cell of each, masked whatever it is: it may be a person's name."""
+    """List the columns with the first cell of each. The cell is always masked: it may be a person's name."""
     listed = []
     for index, name in enumerate(header[:_LISTED_COLUMNS]):
         sample = next((cell.strip() for cell in _column(samples, index) if cell.strip()), "")
@@ -657,10 +608,7 @@ def _looks_like_phone(cell: str, shortest: int = _SHORTEST_PHONE) -> bool:
 
 
 def _holds_number(name: str, cells: Sequence[str]) -> bool:
-    """Tell whether what stands in place of a column's name is a phone number, perhaps behind a word: `kom. 601234555`.
-
-    A few digits are a number only where most cells below are as short, and not behind a `_`: `tel_2024`.
-    """
+    """Return whether a column's name is a phone number, perhaps after a word (`kom. 601234555`, but not `tel_2024`)."""
     counts = [sum(map(str.isdigit, found[0])) for found in _RUN_OF_DIGITS.finditer(_DAY.sub(" / ", reading(name).text))]
     if any(count >= _SHORTEST_WHOLE_PHONE for count in counts):
         return True
@@ -670,7 +618,7 @@ def _holds_number(name: str, cells: Sequence[str]) -> bool:
 
 
 def _shown(name: str) -> str:
-    """Shorten a name from outside, and mask it when it may be a number itself."""
+    """Shorten a name from outside, and mask it if it may be a number."""
     shown = " ".join(name.split())
     if sum(letter.isdigit() for letter in shown) >= _DIGITS_TO_MASK:
         return mask(shown[:_SHOWN_CHARACTERS])

@@ -1,13 +1,12 @@
-"""Columns beside the phones that say which rows are meant: yes and no, and what `--where` asks of a row.
+"""What other columns and the whole input say about the rows: conditions, campaigns, and numbers that lost digits.
 
-A file of all customers with a column `zgoda` is not a list of numbers to remove. Whether TAK or NIE is meant, nobody
-can tell from the file: such a column is told with its counts, and `--where` chooses.
+A file of all customers with a column `zgoda` is not a list of numbers to remove. The file does not say whether TAK or
+NIE is meant. So such a column is reported with its counts, and the user chooses with `--where`.
 
-What the cells of an input say of each other: what is a number in one file has lost digits in another.
+Whether a cell is damaged may depend on the whole file (`WholeInput`). So the input is read once under the given
+rules, and again if `WholeInput.rules` returns others.
 
-The input is read once under the rules that were given. Where `WholeInput.rules` then returns others, it is read again.
-
-What a campaign's identifier is: five letters or digits, as Thulium documents it. Zeros in front belong to it.
+A campaign's identifier is five letters or digits, as Thulium documents it. Leading zeros belong to it.
 """
 
 import re
@@ -27,7 +26,7 @@ from bulk_remove.language import counted, joined, phrase
 
 _LEFT_OUT = "Left out by --where {conditions}."
 _EXCEL_SHOWS = {"prawda": "true", "fałsz": "false", "wahr": "true", "falsch": "false"}
-"""What a spreadsheet shows of a truth value in other languages than the file holds."""
+"""What spreadsheets in other languages show for a truth value."""
 _YES_NO = """
 tak nie yes no true false ja nein on off
 usun usunac usuniety usunieta zostaw zostawic zachowaj zachowac pozostaw pozostawic delete deleted remove removed keep
@@ -36,19 +35,18 @@ aktywny aktywna aktywne nieaktywny nieaktywna active inactive zgoda brakzgody sp
 wycofana optin optout optedin optedout subscribed unsubscribed zablokowany blocked nieaktualny
 """
 _WORDS = frozenset(_YES_NO.split())
-"""Folded words that say which rows are meant, whatever else stands in the same column."""
+"""Folded words that say which rows are meant, whatever else is in the same column."""
 _NOTHING = frozenset(["", "brak", "na", "nd", "niedotyczy", "null", "none", "unknown", "nieznany"])
 _SIGNS = (("1", "0"), ("t", "n"), ("y", "n"), ("j", "n"), ("+", "-"), ("x", ""))
-"""Signs may mean anything: both must be there, or the column's name must say that it is about a consent."""
+"""A sign may mean anything. So both must occur, or the column's name must be about consent."""
 _FEW = 4
-_MANY = 8
-"""A column of a consent may have so many different answers, each of which stands in several rows."""
+_MANY = 8  # a column of consent may have so many different answers, each of them in several rows
 _ROWS_OF_AN_ANSWER = 3
 _SHOWN = 3
 _LONGEST = 40
 _GIVEN_UP = 1000
 _OPERATOR = re.compile(r"^\s*[!~<>^\-\u00ac]|[!~<>^]\s*$")
-"""What stands around a column's name where another comparison is meant; a column of such a name has its place."""
+"""Signs at either end of a column's name that mean another comparison. The column's position still works."""
 _OTHER_THAN = re.compile(r"\s*(?:[=~!]|<>)")
 _OTHER = "?"
 _OF_CONSENT = re.compile(
@@ -56,13 +54,13 @@ _OF_CONSENT = re.compile(
     "|status|keep|zachow|zostaw"
 )
 _OF_CONSENT_ALONE = re.compile("(?!data|date)(?:.*(?:zgod|consent|permi|optin|optout|optedin|optedout|rodo|gdpr))")
-"""What the column of a call's results, or of dates, is not named."""
+"""Excludes columns of call results or of dates."""
 _MOST_COLUMNS = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """What the cell of a row in a column (its name, or its place counted from 1) must be; capitals do not matter."""
+    """A column (its name, or its position from 1) and the value that its cells must have. Ignores capitals."""
 
     column: str
     value: str
@@ -73,38 +71,37 @@ class Condition:
         column, sign, value = text.partition("=")
         if sign and (_OPERATOR.search(unicodedata.normalize("NFKC", column)) or _OTHER_THAN.match(value)):
             raise UsageError(
-                phrase("--where is '{text}', but only COLUMN=VALUE is understood.", text=harmless(text)),
+                "--where is '{text}', but it only accepts COLUMN=VALUE.",
                 "Give the value of the rows that are meant, as zgoda=NIE, or with the column's place: 3=NIE.",
+                text=harmless(text),
             )
         if not sign or not column.strip():
             raise UsageError(
-                phrase("--where is '{text}', which is not a column and a value.", text=harmless(text)),
+                "--where is '{text}', which is not a column and a value.",
                 "Give it as COLUMN=VALUE, for example zgoda=NIE.",
+                text=harmless(text),
             )
         return cls(column.strip(), value)
 
     def holds(self, cell: str) -> bool:
-        """Tell whether a cell is what is asked for."""
+        """Return whether a cell has the wanted value."""
         return _alike(cell) == _alike(self.value)
 
 
 def left_out(conditions: Sequence[str]) -> str:
-    """Return the reason why a row that does not meet all of these conditions is not sent."""
+    """Return the reason for not sending a row that does not meet all of these conditions."""
     return phrase(_LEFT_OUT, conditions=harmless(" --where ".join(conditions)))
 
 
 def is_left_out(reason: str) -> bool:
-    """Tell whether a row was left out for a condition."""
+    """Return whether this reason says that a condition left the row out."""
     return reason.startswith(_LEFT_OUT.partition("{")[0])
 
 
 def telling_columns(
     header: Sequence[str], samples: Sequence[Sequence[str]], others: Collection[int | None]
 ) -> Sequence[int]:
-    """Return the indexes of the columns that may say which rows are meant, as far as the first rows can show it.
-
-    `others` are those with a meaning of their own.
-    """
+    """Return the indexes of the columns that may say which rows are meant, judged by the first rows."""
     certain, possible = [], []
     for index, name in enumerate(header):
         counts = CellCounts()
@@ -117,7 +114,7 @@ def telling_columns(
 
 
 class CellCounts:
-    """Counts what the cells of a column say; its size does not grow with them."""
+    """Counts the values of a column. Its size does not grow with the rows."""
 
     def __init__(self) -> None:
         self._counts = Counter[str]()
@@ -125,7 +122,7 @@ class CellCounts:
         self._more = 0
 
     def add(self, cells: Iterable[str]) -> None:
-        """Add cells; a column that holds mostly other things is not counted to its end."""
+        """Add cells. A column that holds mostly other things is not counted to its end."""
         if self._more > max(_GIVEN_UP, self._counts.total()):
             return
         for cell, count in Counter(cells).items():
@@ -137,7 +134,7 @@ class CellCounts:
                 self._more += count
 
     def tells(self, name: str) -> bool:
-        """Tell whether the column of this name says which rows are meant: by its name, or by a word for yes or no."""
+        """Return whether the column says which rows are meant: by its name, or by a word for yes or no."""
         values = self._shown.keys()
         filled = values - {""}
         words = [value for value in values if _is_word(value)]
@@ -154,16 +151,13 @@ class CellCounts:
         return len(values) > 1 and (bool(words) or any(values - {""} == {*pair} - {""} for pair in _SIGNS))
 
     def may_tell(self) -> bool:
-        """Tell whether all cells are of one side: the other one may come further down."""
+        """Return whether all cells so far give the same answer: the other answer may come later."""
         values = self._shown.keys()
         known = any(values <= {*pair, ""} for pair in _SIGNS)
         return not self._more and (known or all(_is_word(value) or fold(value) in _NOTHING for value in values))
 
     def told(self, name: str, *, chosen: bool) -> str:
-        """Return a sentence on the column of this name; empty where it does not say which rows are meant after all.
-
-        `chosen` tells whether conditions were given.
-        """
+        """Return a sentence about the column; empty if it does not say which rows are meant after all."""
         if not self.tells(name):
             return ""
         counts = [(self._shown[value] or phrase("empty"), count) for value, count in self._counts.most_common()]
@@ -172,12 +166,12 @@ class CellCounts:
         counts = [*counts[:shown], *([(phrase("something else"), more)] if more else [])]
         told = joined(", ", (phrase("{count:,} x {value}", count=count, value=value) for value, count in counts))
         if chosen:
-            return phrase("Column '{name}' may say which rows are meant: {told}.", name=harmless(name), told=told)
+            return phrase("Column '{name}' may say which rows are meant: {counts}.", name=harmless(name), counts=told)
         return phrase(
-            "Column '{name}' may say which rows are meant: {told}. All rows are taken; --where COLUMN=VALUE takes only "
-            "some.",
+            "Column '{name}' may say which rows are meant: {counts}. All rows are used; to use only some, add --where "
+            "COLUMN=VALUE.",
             name=harmless(name),
-            told=told,
+            counts=told,
         )
 
 
@@ -186,7 +180,7 @@ def _is_word(value: str) -> bool:
 
 
 def _is_no_answer(shown: str) -> bool:
-    """Whether a cell is a text or a number, which is not shown either."""
+    """Whether a cell is a text or a number, which is not to be shown either."""
     return len(shown) > _LONGEST or harmless(shown) != shown
 
 
@@ -195,19 +189,18 @@ _folded = lru_cache(maxsize=1 << 12)(fold)
 
 @lru_cache(maxsize=1 << 12)
 def _alike(cell: str) -> str:
-    """Return a cell without what does not matter when it is compared."""
+    """Return a cell without the differences that a comparison ignores."""
     text = " ".join(unicodedata.normalize("NFKC", cell).casefold().split())
     return _EXCEL_SHOWS.get(text, text)
 
 
-_SAME_ROUNDED = 5
-"""So many rows with one number that ends in six zeros are as suspicious as two different ones."""
+_SAME_ROUNDED = 5  # so many rows with one number that ends in six zeros are as suspicious as two different numbers
 _ONE_ROUNDED_IN = 200_000
-"""Chance alone lets one number in a million end so; where there are five times as many, it was not chance."""
+"""By chance, one number in a million ends like this. Five times as many are not chance."""
 
 
 class WholeInput:
-    """Adds up the blocks of an input; its size does not grow with them."""
+    """Collects what the blocks of an input show together. Its size does not grow with the rows."""
 
     def __init__(self) -> None:
         self._numbers = 0
@@ -230,16 +223,7 @@ class WholeInput:
             self._rounded_differ = self._rounded_differ or number != self._first_rounded
 
     def rules(self, rules: NumberRules, *, internal_numbers: bool | None, trusted: bool) -> NumberRules:
-        """Return the rules under which the input is to be read, given those under which it was added.
-
-        * Short numbers are internal ones where they are more than the whole ones, if `internal_numbers` is None; a
-          short one among whole ones is what a file that was cut off ends with. Several of them in one cell are no
-          whole number then.
-        * Where most numbers are bare digits with the country code, a national number that begins with the same digits
-          is one of them that has lost its end.
-        * Six zeros at the end of several different numbers, or of one in many rows, are what a spreadsheet has made of
-          digits that it did not show, unless the column is `trusted`, or so few in a long list that they may be real.
-        """
+        """Return the rules for reading the input, given the rules under which its blocks were added."""
         several = self._rounded_differ or self._rounded >= _SAME_ROUNDED
         too_many = self._rounded * _ONE_ROUNDED_IN > self._numbers
         whole = self._numbers - self._internal * rules.internal_numbers
@@ -254,15 +238,13 @@ class WholeInput:
 
 
 _STEPS = frozenset({1, 2, 3, 5, 10, -1, -2, -3, -5, -10})
-_RUN = 10
-"""So many numbers in equal steps are no chance."""
-_SHORTEST = 7
-"""Internal numbers do count up."""
+_RUN = 10  # so many numbers in equal steps are not chance
+_SHORTEST = 7  # shorter, internal numbers do count up
 _DIGITS = 10
 
 
 class MadeUp:
-    """Counts the numbers of a source that somebody, or a spreadsheet, may have made up; its size does not grow."""
+    """Counts numbers that a person or a spreadsheet may have made up. Its size does not grow with the rows."""
 
     def __init__(self, region: str) -> None:
         own = region_of(region)
@@ -279,7 +261,7 @@ class MadeUp:
         self._before: tuple[list[int], list[str]] = [], []
 
     def add(self, rows: Sequence[int], numbers: Sequence[str]) -> None:
-        """Add the next numbers with their rows; empty ones do not count."""
+        """Add the next numbers with their rows; empty numbers do not count."""
         if found := self._placeholders.intersection(numbers):
             places = [place for place, number in enumerate(numbers) if number in found]
             self._like_one += len(places)
@@ -293,7 +275,7 @@ class MadeUp:
         self._before = rows[1 - _RUN :], numbers[1 - _RUN :]
 
     def _find_runs(self, rows: Sequence[int], numbers: Sequence[str]) -> None:
-        """Find runs by one step of each nine: a run of ten numbers has nine."""
+        """Find runs by one step in nine: a run of ten numbers has nine steps."""
         apart, end = _RUN - 1, 0
         pairs = zip(map(int, numbers[::apart]), map(int, numbers[1::apart]), strict=False)
         hits = [apart * pair for pair, (first, second) in enumerate(pairs) if second - first in _STEPS]
@@ -315,7 +297,7 @@ class MadeUp:
                 self._first_in_run = self._first_in_run or rows[start]
 
     def notes(self, *, all_count_up: bool) -> Iterator[str]:
-        """Yield sentences on them; that `all_count_up` was said already."""
+        """Yield sentences about these numbers; `all_count_up` says that one of them was reported already."""
         if self._like_one:
             yield counted(
                 self._like_one,
@@ -342,44 +324,36 @@ _NAME = re.compile(f"(?:{_BESIDE})*(?:kampani[aei]|campaigns?|kampagne|outbounds
 
 
 def is_campaign(text: str) -> bool:
-    """Tell whether the text is a campaign's identifier, letter for letter."""
+    """Return whether the text is exactly a campaign's identifier."""
     return bool(_CAMPAIGN.fullmatch(text))
 
 
 def read_campaign(cell: str) -> tuple[str, str]:
-    """Return the campaign's identifier in a cell, or what is wrong with it; exactly one is non-empty.
-
-    Never a guess: a spreadsheet makes `1` of `00001`, and nobody can tell that from another damage. The sentence has
-    no digit.
-    """
-    text = cell.strip().removeprefix("'").strip()  # a spreadsheet's mark of text
+    """Return the campaign's identifier in a cell, or the problem with it; exactly one is non-empty."""
+    text = cell.strip().removeprefix("'").strip()  # the mark with which a spreadsheet keeps text
     if not text:
         return "", "No campaign in the row."
     return (text, "") if is_campaign(text) else ("", "The campaign is not five letters or digits.")
 
 
 def names_campaigns(name: str) -> bool:
-    """Tell whether a column of this name holds the campaign of each row, by its identifier or by its name."""
+    """Return whether a column of this name holds the campaign of each row, as identifier or name."""
     return bool(_NAME.fullmatch(fold(name)))
 
 
 def other_campaigns(cells: Collection[str], campaign: str) -> list[str]:
-    """Return those cells of a column of campaigns that name another one than `campaign` by its identifier, sorted.
-
-    A spreadsheet makes `2` of `00002`. Five letters may be a word, and count only where the campaign has no digit
-    either.
-    """
+    """Return the cells, sorted, that are the identifier of a campaign other than `campaign`."""
     return sorted(text for text in _named_beside(cells, campaign) if _is_identifier(text, campaign))
 
 
 def campaign_names(cells: Collection[str], campaign: str) -> list[str]:
-    """Return those cells of a column of campaigns that may be the names of some, sorted. A zero is a no."""
+    """Return the cells, sorted, that may be names of campaigns. A zero means no."""
     named = _named_beside(cells, campaign)
     return sorted(text for text in named if text.strip("0") and not _is_identifier(text, campaign))
 
 
 def _named_beside(cells: Collection[str], campaign: str) -> set[str]:
-    """Return what cells name beside the campaign, without what a program has put around it."""
+    """Return the cells that do not name this campaign, without what a program put around them."""
     texts = {reading(cell).text for cell in cells}
     return {text for text in texts if text and text.zfill(_LENGTH) != campaign}
 

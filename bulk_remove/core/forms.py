@@ -1,10 +1,10 @@
-"""The forms in which a campaign may hold a number: found in its own records, and asked for one after the other.
+"""The forms in which a campaign may hold a number: found in its own records, and requested one after the other.
 
-A form is asked for only when it means the number that was planned and no other: `Forms.planned` reads every form back,
-and a form that reads as something else is left out. So two numbers never share a form.
+A form is requested only if it means the planned number and no other: `Forms.planned` reads every form back, and a form
+that means something else is left out. So two numbers never share a form.
 
-What the records show is told by how each number in them is written (`Held`). The commonest form is planned, the others
-are also tried. A form that no record showed is a guess: none found in it proves nothing.
+How the campaign's records write their numbers (`Held`) decides: the most common form is planned, the others are tried
+after it. A form that no record has is a guess, so "none found" in it proves nothing.
 """
 
 import difflib
@@ -21,54 +21,47 @@ from bulk_remove.language import Phrase, joined, phrase
 
 
 class AlsoTry(StrEnum):
-    """A form besides the planned one; the figures are those of a number in PL."""
+    """A form besides the planned one, shown with a number of PL."""
 
-    PLUS = "plus"
-    """+48601234555"""
-    INTERNATIONAL = "international"
-    """48601234555"""
-    ZEROS = "zeros"
-    """0048601234555, in every region: so a switchboard writes a plus"""
-    NATIONAL = "national"
-    """601234555; a number abroad has none"""
+    PLUS = "plus"  # +48601234555
+    INTERNATIONAL = "international"  # 48601234555
+    ZEROS = "zeros"  # 0048601234555, in every region: switchboards write a plus like this
+    NATIONAL = "national"  # 601234555; a number abroad has none
 
 
 class Rest(StrEnum):
     """How else a number in a campaign's records may be written."""
 
     ABROAD = "abroad"
-    """A number abroad as it is dialled: in `national` form, and in `zeros` where two zeros are dialled."""
-    INTERNAL = "internal"
-    """Three to six digits, which have one form alone."""
+    """A foreign number as dialled: in `national` form, and in `zeros` where two zeros are dialled."""
+    INTERNAL = "internal"  # three to six digits, which have only one form
     OTHERWISE = "otherwise"
-    """Digits enough for a whole number, written as no form writes them: it can be asked for in none."""
-    NO_NUMBER = "no number"
-    """Anything else, which is none of the numbers that are sent."""
+    """Enough digits for a whole number, but written in none of the forms, so it cannot be requested."""
+    NO_NUMBER = "no number"  # anything else; never sent
 
 
-Held = Mapping[str, int]
-"""How many of the numbers looked at are written in which way: by `AlsoTry`, or by `Rest`."""
+Held = Mapping[str, int]  # how many numbers are written in which way: by `AlsoTry`, or by `Rest`
 
 _PLANNED = {
     AlsoTry.PLUS: NumberFormat.E164,
     AlsoTry.INTERNATIONAL: NumberFormat.DIGITS,
     AlsoTry.NATIONAL: NumberFormat.NATIONAL,
 }
-"""The format that writes a form; none writes zeros, which can only be tried after another."""
+"""The format that writes each form. None writes zeros: these can only be tried after another form."""
 _OWN = {number_format: form for form, number_format in _PLANNED.items()}
 _LEADS = {AlsoTry.PLUS: "+", AlsoTry.INTERNATIONAL: "", AlsoTry.ZEROS: "00", AlsoTry.NATIONAL: None}
-"""What stands in front of the country code; the national form has none."""
+"""The text before the country code; the national form has no country code."""
 
 
 def parse_also_try(text: str) -> tuple[AlsoTry, ...]:
-    """Read a list such as `plus,zeros`; what repeats counts once. Raises UsageError."""
+    """Read a list such as `plus,zeros`; duplicates count once. Raises UsageError."""
     words = [word.strip().lower() for word in text.split(",") if word.strip()]
     known = [form.value for form in AlsoTry]
     for word in words:
         if word not in known:
             near = difflib.get_close_matches(word, known, n=1)
             raise UsageError(
-                phrase("--also-try knows no form {word!r}.", word=word),
+                phrase("--also-try does not know the form {word!r}.", word=word),
                 phrase("Did you mean {nearest}?", nearest=near[0])
                 if near
                 else phrase("Give one or more of {known}, with commas.", known=", ".join(known)),
@@ -77,12 +70,7 @@ def parse_also_try(text: str) -> tuple[AlsoTry, ...]:
 
 
 class Forms:
-    """The forms of each number under some rules: `asked` are all in their order, `also_try` those after the first.
-
-    The numbers given must not be empty. A number whose country code is not certain (an internal or a short one) has its
-    planned form alone. Raises UsageError for an unknown region, and for other forms of numbers that are taken as they
-    are.
-    """
+    """The forms of each number under some rules: `asked` has all of them in order, `also_try` those after the first."""
 
     def __init__(self, rules: NumberRules, also_try: Sequence[AlsoTry]) -> None:
         if also_try and rules.number_format is NumberFormat.AS_IS:
@@ -106,49 +94,45 @@ class Forms:
         return bool(self._leads)
 
     def asks_more_than(self, earlier: "Forms") -> bool:
-        """Tell whether numbers are asked for in a form in which they were not asked for under the earlier rules."""
+        """Return whether numbers are requested in a form that the earlier rules did not have."""
         return not {*self.asked} <= {*earlier.asked}
 
     def unasked(self, held: Held) -> Held:
-        """Return what of a campaign's numbers stands in no form that is asked for."""
+        """Return the part of a campaign's numbers that is written in no requested form."""
         return {way: count for way, count in held.items() if count and way not in self._found_in}
 
     def confirmed_by(self, held: Held) -> bool:
-        """Tell whether a campaign's own records show that it holds its numbers in the forms that are asked for."""
+        """Return whether a campaign's own records show that it holds its numbers in the requested forms."""
         return any(count for way, count in held.items() if way != Rest.NO_NUMBER) and not self.unasked(held)
 
     def planned(self, number: str) -> str:
-        """Return the planned form of a number in any of its forms; what is no form of any is returned as it is."""
+        """Return the planned form of a number in any of its forms; any other text is returned unchanged."""
         if not self._leads:
             return number
         text = f"+{number[2:]}" if number.startswith("00") else number
         read = self._normalise(text)
-        if read.problem == LOST_PLUS:  # damage in a cell, but here it is known who left the plus out
+        if read.problem == LOST_PLUS:  # damage in a cell, but here the missing plus is our own doing
             read = self._normalise(f"+{text}")
         return read.number or number
 
     def after(self, number: str) -> str:
-        """Return the form to ask for after this one, empty when none is left.
-
-        The planned form comes first, then the others in the order given. Raises InvariantError as `rank` does.
-        """
+        """Return the form to request after this one, empty if none is left."""
         forms = self._ranked(number)
-        if not any(form == number for form, _ in forms):
-            raise _not_asked_for()
+        self._rank_in(forms, number)
         return next(forms, ("", 0))[0]
 
     def rank(self, number: str) -> int:
-        """Return 0 for the planned form, else the place of the form, from 1, among those to be tried besides.
+        """Return 0 for the planned form, else the position of the form, from 1, among the others."""
+        return self._rank_in(self._ranked(number), number)
 
-        Raises InvariantError for a form that is none of them.
-        """
-        for form, rank in self._ranked(number):
+    def _rank_in(self, forms: Iterator[tuple[str, int]], number: str) -> int:
+        for form, rank in forms:
             if form == number:
                 return rank
-        raise _not_asked_for()
+        raise InvariantError("a number is in a form that is not asked for")
 
     def _ranked(self, number: str) -> Iterator[tuple[str, int]]:
-        """Yield the forms in the order in which they are asked for; most calls need the first ones alone."""
+        """Yield the forms in the order of requests; most callers need only the first ones."""
         planned = self.planned(number)
         yield planned, 0
         digits = self._normalise.country_code_and_number(planned) if self._leads else ""
@@ -160,35 +144,30 @@ class Forms:
                 yield form, rank
 
     def _written(self, digits: str, lead: str | None) -> str:
-        """Return the form of a number given from its country code on, empty where it has none."""
+        """Return a form of a number that is given from its country code on, empty if the number has no such form."""
         if lead is not None:
             return lead + digits
         return digits.removeprefix(self._country_code) if digits.startswith(self._country_code) else ""
 
 
-def _not_asked_for() -> InvariantError:
-    return InvariantError("a number is in a form that is not asked for")
-
-
 _CLEAN = re.compile(r"\+?[0-9]+")
 _INTERNAL_DIGITS = range(MIN_DIGITS, 7)
 _INTERNAL_SHARE = 0.1
-"""One short number among many may be a trial of somebody: it is not a sign that the campaign calls such numbers."""
-_LONGEST = 200
-"""What is longer is no phone number, whatever is in it."""
+"""One short number among many may be a test: it does not show that the campaign calls internal numbers."""
+_LONGEST = 200  # longer texts are not phone numbers, whatever they hold
 
 
 def forms_held(numbers: Iterable[object], region_name: str) -> Held:
-    """Count how the numbers of a campaign's records are written; what is neither a text nor a whole number is none."""
+    """Count how the numbers of a campaign's records are written; only texts and whole numbers count."""
     region = region_of(region_name)
-    # Of all formats this one alone reads bare digits that begin with another country's code.
+    # Only this format reads bare digits that begin with another country's code.
     read = Normaliser(NumberRules(NumberFormat.DIGITS, region_name)).country_code_and_number
     texts = (str(number) if type(number) in {int, str} else "" for number in numbers)
     return dict(Counter(str(_way(text, region, read(text) if _CLEAN.fullmatch(text) else "")) for text in texts))
 
 
 def _way(text: str, region: Region, digits: str) -> AlsoTry | Rest:
-    """Return how a number is written. `digits` are its own from the country code on, empty where that is uncertain."""
+    """Return how a number is written. `digits` begin with its country code; they are empty if that is uncertain."""
     if digits:
         own = digits.startswith(region.country_code)
         if not own and text == region.international_prefix + digits:
@@ -206,10 +185,7 @@ def _way(text: str, region: Region, digits: str) -> AlsoTry | Rest:
 
 
 def chosen_forms(held: Held, also_try: Sequence[AlsoTry], region: str) -> tuple[NumberFormat, tuple[AlsoTry, ...]]:
-    """Return the format to plan with, the commonest that the records show, and which forms to try besides.
-
-    `also_try` are those that are wanted in any case; where the records show none, the national one is a guess.
-    """
+    """Return the format to plan with, the most common in the records, and the forms to try after it."""
     forms = [form for form in sorted(AlsoTry, key=lambda form: -held.get(form, 0)) if held.get(form)]
     planned = next((form for form in forms if form in _PLANNED), AlsoTry.NATIONAL)
     if planned is not AlsoTry.NATIONAL and held.get(Rest.ABROAD) and region_of(region).international_prefix == "00":
@@ -218,16 +194,13 @@ def chosen_forms(held: Held, also_try: Sequence[AlsoTry], region: str) -> tuple[
 
 
 def holds_internal(held: Held) -> bool:
-    """Tell whether a campaign's own records hold internal numbers, more than somebody may have tried out."""
+    """Return whether a campaign's own records hold more internal numbers than a few tests."""
     numbers = sum(count for way, count in held.items() if way != Rest.NO_NUMBER)
     return held.get(Rest.INTERNAL, 0) > _INTERNAL_SHARE * numbers
 
 
 def told_forms(held: Held, region_name: str, of: Held | None = None) -> Phrase:
-    """Say how numbers are written, the commonest way first, by an example that is nobody's number.
-
-    `of` are all that were looked at, where these are some of them only.
-    """
+    """Say how numbers are written, the most common way first, by an example that is nobody's number."""
     ways = sorted((way for way in held if held[way]), key=lambda way: (way == Rest.NO_NUMBER, -held[way]))
     first, *others = [_example(way, region_of(region_name)) for way in ways]
     looked_at = sum((held if of is None else of).values())

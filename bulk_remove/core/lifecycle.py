@@ -1,47 +1,51 @@
-"""The life of a number: where it stands, what one attempt can mean for it, and what is in doubt.
+"""The life of a number: its phase, what one attempt can mean for it, and what is in doubt.
 
-A number begins `UNSENT`. Each attempt that carries it ends in exactly one event for it, and each event moves it to
-the next phase. `next_phase` is the whole theory; what it excludes cannot happen, so it raises: that is a bug.
+A number begins as `UNSENT`. Each attempt ends in exactly one event for each of its numbers. Each event moves a number
+to its next phase (`next_phase`). A transition that cannot happen raises: it is a bug.
 
-Doubt goes beside the phases. Once a request brought no verdict for a number and may have been carried out, "none
-found" no longer means "was never there", it means `PRESUMED_REMOVED`; and a count of records is a lower bound. Doubt
-is never forgotten, for a later run may ask again. A number that a reply passes over is doubted too, for the server may
-have understood it in another form and acted. Where the status does not tell of the doubt, the report's `detail` does,
-in one of two fixed sentences, so that a report alone is enough to go on from.
+A number is in doubt if a request for it brought no verdict and the server may have carried it out, or if a reply left
+the number out. From then on "none found" means `PRESUMED_REMOVED`, and a count of records is a lower bound. Doubt is
+never forgotten: where the status does not show it, the report's `detail` ends with one of two fixed sentences. So a
+report is enough to continue from. Whether the server may have carried out a request depends on the time it took,
+compared with the fastest replies (`Fastest`). The comparison gets better with each reply.
 
-Whether a request without a verdict may have been carried out is a question of time (`Fastest`). The answer gets better
-with every reply, so each number keeps how long such a request took, and is judged by that when it gets its verdict.
-
-A number that may stand in the campaign in another form is asked for in one form after the other. While some are left,
-"none found" is no verdict on the number: it waits in `OTHER_FORM`. A form that the server refuses cannot be in the
-campaign, so there a refusal counts as "none found".
+If a number has several forms, "none found" is not a verdict while forms are left: the number waits in `OTHER_FORM`.
+The campaign cannot hold a form that the server refuses, so a refusal of such a form counts as "none found".
 """
 
 from enum import StrEnum
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from bulk_remove.core.model import FINAL_STATUSES, REHEARSED, NumberState, Status
 from bulk_remove.errors import InvariantError
 
 
 class Phase(StrEnum):
-    """Where a number stands. The letters are what the ledger stores; a small one is that of a doubted number."""
+    """The phase of a number and its status in the report. In the ledger, a small letter means doubt."""
 
-    UNSENT = "U"
-    IN_DOUBT = "u"
-    BUSY = "B"
-    BUSY_IN_DOUBT = "b"
-    PASSED_OVER = "m"
-    OTHER_FORM = "O"
-    OTHER_FORM_IN_DOUBT = "o"
-    REMOVED = "R"
-    REMOVED_AT_LEAST = "r"
-    NOT_EXIST = "N"
-    PRESUMED_REMOVED = "n"
-    FAILED = "F"
-    FAILED_IN_DOUBT = "f"
-    UNRECOGNISED = "X"
-    UNRECOGNISED_IN_DOUBT = "x"
+    status: Status
+
+    def __new__(cls, letter: str, status: Status = Status.UNSENT) -> Self:
+        """Make a phase from its letter and its status."""
+        phase = str.__new__(cls, letter)
+        phase._value_, phase.status = letter, status
+        return phase
+
+    UNSENT = "U", Status.UNSENT
+    IN_DOUBT = "u", Status.IN_DOUBT
+    BUSY = "B", Status.CALL_IN_PROGRESS
+    BUSY_IN_DOUBT = "b", Status.CALL_IN_PROGRESS
+    PASSED_OVER = "m", Status.FAILED
+    OTHER_FORM = "O", Status.UNSENT
+    OTHER_FORM_IN_DOUBT = "o", Status.IN_DOUBT
+    REMOVED = "R", Status.REMOVED
+    REMOVED_AT_LEAST = "r", Status.REMOVED
+    NOT_EXIST = "N", Status.NOT_EXIST
+    PRESUMED_REMOVED = "n", Status.PRESUMED_REMOVED
+    FAILED = "F", Status.FAILED
+    FAILED_IN_DOUBT = "f", Status.FAILED
+    UNRECOGNISED = "X", Status.UNRECOGNISED
+    UNRECOGNISED_IN_DOUBT = "x", Status.UNRECOGNISED
 
 
 class Event(StrEnum):
@@ -51,51 +55,40 @@ class Event(StrEnum):
     NOT_EXIST = "not exist"  # no record found
     NOT_IN_THIS_FORM = "not in this form"  # no record found, and the number has forms that were not asked for
     BUSY = "busy"  # some record is in a call
-    UNKNOWN = "unknown"  # a status that nobody has documented
-    PASSED_OVER = "passed over"  # the reply does not speak of this number
+    UNKNOWN = "unknown"  # a status that is not documented
+    PASSED_OVER = "passed over"  # the reply does not contain this number
     REFUSED = "refused"  # the server refused the request because of this number
     LOST = "lost"  # no verdict: the server may have acted
     UNTOUCHED = "untouched"  # no verdict: the server has not acted
 
 
-EVER_US = 10**15
-"""So long, in microseconds, counts a request of which no time could tell that it was not carried out."""
+EVER_US = 10**15  # the duration, in microseconds, of a request that may have been carried out whatever the time says
 _UNCOMPARED_US = 1_000_000
-"""As long as there is no reply to compare with, a request that took longer than this may have been carried out."""
+"""While there is no reply to compare with, a request that took longer than this may have been carried out."""
 _TRUSTED_REPLIES = 4
-_BLUR_US = 10_000
-"""Smaller differences say nothing: so late a busy machine may notice an answer."""
+_BLUR_US = 10_000  # smaller differences mean nothing: a busy machine may notice an answer so late
 
 
 class Fastest(NamedTuple):
-    """The fastest of so many replies with verdicts, from the departure until the head of the reply was there.
+    """The fastest of several replies with verdicts, from sending the request to the head of the reply."""
 
-    `us` is its time in microseconds, `each_ns` that for each number of a request, in nanoseconds; they need not be of
-    the same reply. Both are what can be relied on: what a busy machine may have noticed late is left out.
-    """
-
-    us: int = 0
+    us: int = 0  # its time, less the delay with which a busy machine may have noticed it
     replies: int = 0
-    each_ns: int = 0
+    each_ns: int = 0  # the least time for each number of a request, perhaps from another reply
 
     def and_reply(self, took_us: int, numbers: int) -> "Fastest":
-        """Return what is known after one more reply to a request of so many numbers; more than a few do not matter."""
-        sure_us = min(took_us, 2 * max(0, took_us - _BLUR_US))  # half of it is what counts
+        """Return the state after one more reply to a request of so many numbers; only the first few are counted."""
+        sure_us = min(took_us, 2 * max(0, took_us - _BLUR_US))  # half of it is used
         each_ns = sure_us * 1000 // numbers
         if self.replies:
             sure_us, each_ns = min(self.us, sure_us), min(self.each_ns, each_ns)
         return Fastest(sure_us, min(self.replies + 1, _TRUSTED_REPLIES), each_ns)
 
     def may_have_acted(self, took_us: int, each_ns: int) -> bool:
-        """Tell whether a request that brought no verdicts after so long may have been carried out; 0: it never left.
-
-        It was not if it came back in less than half the time of the fastest reply, and of the share that so many
-        numbers have of that: the least, over all replies to n numbers in t, of t * min(1, m / n) for a request of m.
-        Half, since the fastest so far is not the fastest there can be, and a request that fails may have done only a
-        part of the work; and less of the first few replies (an eighth of the only one), which may have been slow.
-        """
+        """Return whether a request that took so long without verdicts may have been carried out; 0: it was not sent."""
         if not self.replies:
             return took_us > _UNCOMPARED_US
+        # Half, because the fastest reply can be faster still; less after few replies, because these may all be slow.
         whole, each = (time * self.replies // (2 * _TRUSTED_REPLIES) for time in (self.us, self.each_ns))
         return took_us > 0 and (took_us >= whole or each_ns >= each)
 
@@ -107,33 +100,26 @@ def for_each(took_us: int, numbers: int) -> int:
 
 NOTHING_SEEN = Fastest()
 
+# No further attempt in this run: a request with such a number is a bug.
 SETTLED = frozenset(
-    {
-        Phase.REMOVED,
-        Phase.REMOVED_AT_LEAST,
-        Phase.NOT_EXIST,
-        Phase.PRESUMED_REMOVED,
-        Phase.FAILED,
-        Phase.FAILED_IN_DOUBT,
-        Phase.UNRECOGNISED,
-        Phase.UNRECOGNISED_IN_DOUBT,
-    }
+    phase
+    for phase in Phase
+    if phase.status in FINAL_STATUSES | {Status.FAILED, Status.UNRECOGNISED} and phase is not Phase.PASSED_OVER
 )
-"""No further attempt in this run: one that carries such a number is a bug."""
 
 IN_A_CALL = frozenset({Phase.BUSY, Phase.BUSY_IN_DOUBT})
 
 BETWEEN_FORMS = frozenset({Phase.OTHER_FORM, Phase.OTHER_FORM_IN_DOUBT})
-"""Not there in the forms asked for so far; the next one is still to be asked for."""
+"""Not found in the forms requested so far; the next form is still to be requested."""
 
 _NONE_FOUND = BETWEEN_FORMS | {Phase.NOT_EXIST, Phase.PRESUMED_REMOVED}
 
 DOUBT = "A request for it brought no verdict and may have removed records."
 AT_LEAST = "At least this many records: a request for it brought no verdict and may have removed more."
-"""What the report's `detail` ends with where there is doubt that the status, or the count of records, does not show."""
+"""The end of the report's `detail` if there is doubt that neither the status nor the count of records shows."""
 GONE_MEANWHILE = "It was in a call when it was asked for before, and is gone now; no reply said that it was removed."
 _SENTENCES = (DOUBT, AT_LEAST, "A request for it went unanswered.")
-"""Those two, and what stood for them in earlier reports."""
+"""Those two sentences, and their wording in earlier reports."""
 
 NEXT = {
     Event.REMOVED: Phase.REMOVED,
@@ -145,38 +131,15 @@ NEXT = {
     Event.REFUSED: Phase.FAILED,
     Event.LOST: Phase.IN_DOUBT,
 }
-"""Where an event leads, doubt aside. `UNTOUCHED` leaves a number where it was."""
-
-_STATUS = {
-    Phase.UNSENT: Status.UNSENT,
-    Phase.IN_DOUBT: Status.IN_DOUBT,
-    Phase.BUSY: Status.CALL_IN_PROGRESS,
-    Phase.BUSY_IN_DOUBT: Status.CALL_IN_PROGRESS,
-    Phase.PASSED_OVER: Status.FAILED,
-    Phase.OTHER_FORM: Status.UNSENT,
-    Phase.OTHER_FORM_IN_DOUBT: Status.IN_DOUBT,
-    Phase.REMOVED: Status.REMOVED,
-    Phase.REMOVED_AT_LEAST: Status.REMOVED,
-    Phase.NOT_EXIST: Status.NOT_EXIST,
-    Phase.PRESUMED_REMOVED: Status.PRESUMED_REMOVED,
-    Phase.FAILED: Status.FAILED,
-    Phase.FAILED_IN_DOUBT: Status.FAILED,
-    Phase.UNRECOGNISED: Status.UNRECOGNISED,
-    Phase.UNRECOGNISED_IN_DOUBT: Status.UNRECOGNISED,
-}
+"""The next phase after an event, without regard to doubt. `UNTOUCHED` does not change the phase."""
 
 _TOLD_BY_STATUS = frozenset({Status.IN_DOUBT, Status.PRESUMED_REMOVED})
 
-NEW = NumberState(Phase.UNSENT)
-"""A number that no request has carried yet."""
+NEW = NumberState(Phase.UNSENT)  # a number that was never sent
 
 
 def next_phase(phase: str, event: Event, *, doubted: bool) -> Phase:
-    """Return where an event leads a number, which is `doubted` from then on or not.
-
-    Raises InvariantError for what the theory excludes: a settled number meets no event, and a form in which a number
-    was not found yet meets no refusal, for that counts as not found.
-    """
+    """Return the next phase of a number after an event; `doubted` says whether it is in doubt from then on."""
     if phase in SETTLED or (phase in BETWEEN_FORMS and event is Event.REFUSED):
         raise InvariantError(f"a number in phase {phase!r} cannot meet the event {event.value!r}")
     if event is Event.UNTOUCHED:
@@ -185,63 +148,47 @@ def next_phase(phase: str, event: Event, *, doubted: bool) -> Phase:
 
 
 def doubtful(phase: Phase) -> Phase:
-    """Return the phase of a doubted number that stands in this one."""
+    """Return this phase with doubt."""
     return Phase(phase.lower())
 
 
 def is_doubted(phase: str) -> bool:
-    """Tell whether a request that brought no verdict may have removed records of a number in this phase."""
+    """Return whether a request without a verdict may have removed records of a number in this phase."""
     return phase.islower()
 
 
 def hides_records(phase: str) -> bool:
-    """Tell whether records of a number in this phase may be gone that no reply named: then a sum is a lower bound.
-
-    That is so where there is doubt, and where the server said something that nobody has documented.
-    """
+    """Return whether records of a number may be gone that no reply named: then a sum is a lower bound."""
     return is_doubted(phase) or status_of(phase) is Status.UNRECOGNISED
 
 
 def status_of(phase: str) -> Status:
-    """Return what the report says of a number in this phase."""
-    return _STATUS[Phase(phase)]
+    """Return the report's status for a phase."""
+    return Phase(phase).status
 
 
 def nowhere(state: NumberState) -> bool:
-    """Tell whether no record was found in any form: then none is the number's own more than the planned one."""
+    """Return whether no record was found in any form: then no form is more certain than the planned one."""
     return state.phase in _NONE_FOUND and not state.removed
 
 
 def was_found(state: NumberState) -> bool:
-    """Tell whether a record was found for it at some time: then the campaign holds numbers in this form."""
+    """Return whether a record was found for it at some time: then the campaign holds numbers in this form."""
     return state.removed > 0 or state.busy_rounds > 0
 
 
 def gone_meanwhile(state: NumberState) -> bool:
-    """Tell whether a record was found, in a call, and none is there any more, though none is known to be removed."""
+    """Return whether a record was found in a call and is gone now, though no reply says that it was removed."""
     return state.busy_rounds > 0 and nowhere(state)
 
 
-_PHASE = {
-    Status.UNSENT: Phase.UNSENT,
-    Status.IN_DOUBT: Phase.IN_DOUBT,
-    Status.CALL_IN_PROGRESS: Phase.BUSY,
-    Status.REMOVED: Phase.REMOVED,
-    Status.NOT_EXIST: Phase.NOT_EXIST,
-    Status.PRESUMED_REMOVED: Phase.PRESUMED_REMOVED,
-    Status.FAILED: Phase.FAILED,
-    Status.UNRECOGNISED: Phase.UNRECOGNISED,
-}
+_PHASE = {phase.status: phase for phase in reversed(Phase)} | {Status.FAILED: Phase.FAILED}
 _NEVER_DOUBTED = frozenset({Status.UNSENT, Status.NOT_EXIST})
 _WITHOUT_VERDICT = frozenset({Status.UNSENT, Status.FAILED})
 
 
 def read_back(status: Status, detail: str, attempts: int = 0, *, answered: bool = False) -> NumberState:
-    """Return where a number of an earlier report stands, with its detail without the sentences on doubt and rehearsal.
-
-    A report does not have the times: a number that was asked for so often and has no verdict is in doubt, unless its
-    only request was `answered` by a reply that spoke of it. Raises ValueError for INVALID, which is no number.
-    """
+    """Return the state of a number in an earlier report. Raises ValueError for INVALID, which is not a number."""
     if status not in _PHASE:
         raise ValueError(f"{status.value} is not the status of a number")
     for rehearsed in REHEARSED.values():
@@ -249,6 +196,7 @@ def read_back(status: Status, detail: str, attempts: int = 0, *, answered: bool 
     detail = detail.lstrip()
     phase, told = _PHASE[status], detail.rstrip()
     sentence = next((sentence for sentence in _SENTENCES if told.endswith(sentence)), "")
+    # A report has no times. So a number that was sent and has no verdict is in doubt, unless a reply contained it.
     if sentence and status not in _NEVER_DOUBTED:
         phase, detail = doubtful(phase), told.removesuffix(sentence).rstrip()
     elif status in _WITHOUT_VERDICT and attempts > answered:
@@ -260,14 +208,7 @@ _NOT_THERE_YET = "Not there in the forms that an earlier run asked for; the othe
 
 
 def asked_anew(state: NumberState, *, other_forms: bool = False) -> NumberState:
-    """Return the state from which a later run goes on; a final verdict stays as it is, and so does doubt.
-
-    Refused numbers and those with an unknown status begin anew, but for records that were removed: these are in the
-    sum, so the number goes on like one of which some record was in a call. One that was passed over goes on like a
-    refused one in doubt, for a report does not tell the two apart; nobody knows what an unknown status means, so there
-    is doubt after it, too. One that was not asked for in all its forms begins with the first again; so does one that
-    was not there, where the later run asks for it in `other_forms`.
-    """
+    """Return the state with which a later run begins; a final verdict and doubt stay as they are."""
     if other_forms and state.phase == Phase.NOT_EXIST:
         return state._replace(phase=Phase.UNSENT, detail=_NOT_THERE_YET)
     status = status_of(state.phase)
@@ -282,26 +223,15 @@ def asked_anew(state: NumberState, *, other_forms: bool = False) -> NumberState:
 
 
 def explain(state: NumberState) -> str:
-    """Return the report's `detail`: what was said of the number, else what its status means where that is not plain.
-
-    `read_back` understands it.
-    """
+    """Return the report's `detail`: the sentence about the number, else an explanation of its status if needed."""
     detail = state.detail or _meaning(state)
-    told = detail if state.phase != Phase.NOT_EXIST or not gone_meanwhile(state) else _with_its_call(detail)
-    return " ".join(filter(None, (told, _doubt(state, explained=bool(detail)))))
-
-
-def _with_its_call(detail: str) -> str:
-    return detail if GONE_MEANWHILE in detail else f"{detail} {GONE_MEANWHILE}".strip()
-
-
-def _doubt(state: NumberState, *, explained: bool) -> str:
-    """Return the sentence of doubt where nothing else tells of it: neither the status nor what explains that."""
-    if not is_doubted(state.phase):
-        return ""
-    if state.removed:
-        return AT_LEAST
-    return "" if explained and status_of(state.phase) in _TOLD_BY_STATUS else DOUBT
+    call = GONE_MEANWHILE if state.phase == Phase.NOT_EXIST and gone_meanwhile(state) else ""
+    doubt = ""
+    if is_doubted(state.phase):
+        # Only where nothing else shows it: neither the status nor its explanation.
+        shown = detail and status_of(state.phase) in _TOLD_BY_STATUS
+        doubt = AT_LEAST if state.removed else "" if shown else DOUBT
+    return " ".join(filter(None, (detail, "" if call in detail else call, doubt)))
 
 
 def _meaning(state: NumberState) -> str:
@@ -328,14 +258,7 @@ def without_verdict(
     fastest: Fastest = NOTHING_SEEN,
     numbers: int = 1,
 ) -> NumberState:
-    """Return the state after an attempt that brought no verdict: `LOST`, `UNTOUCHED` or `REFUSED`.
-
-    Also after one that was refused for the form of the number: `NOT_IN_THIS_FORM`, or `NOT_EXIST` for the last. What
-    has not touched a number explains only why it is still unsent; any other standing has its own reason, and so has one
-    that an earlier refusal may turn out to have brought about. `took_us` is
-    how long the attempt for so many `numbers` took if it may have been carried out, as far as its kind tells; without
-    it nobody knows of a lost one.
-    """
+    """Return the state after an attempt that brought no verdict: `LOST`, `UNTOUCHED` or `REFUSED`."""
     if event is Event.UNTOUCHED and (state.phase != Phase.UNSENT or (state.doubt_us and not took_us)):
         detail = state.detail
     doubt_us = max(state.doubt_us, took_us or (EVER_US if event is Event.LOST else 0))
@@ -354,7 +277,7 @@ def with_verdict(
     now_s: float,
     fastest: Fastest = NOTHING_SEEN,
 ) -> NumberState:
-    """Return the state after a reply that spoke of this number (or passed it over) at `now_s`, Unix seconds."""
+    """Return the state after a reply, at `now_s` (Unix seconds), that contained this number or passed it over."""
     if event is Event.PASSED_OVER:
         state = state._replace(doubt_us=EVER_US)
     event, doubted = _judged(state, event, fastest)
@@ -374,28 +297,21 @@ def with_verdict(
 
 
 def judged_again(state: NumberState, fastest: Fastest) -> NumberState:
-    """Return a state as it is to be understood by all replies until now; a final verdict and doubt stay as they are."""
+    """Return a state judged by all replies until now; a final verdict and doubt stay as they are."""
     if status_of(state.phase) in FINAL_STATUSES or not fastest.may_have_acted(state.doubt_us, state.doubt_each_ns):
         return state
     return state._replace(phase=doubtful(Phase(state.phase)))
 
 
 def taken_up(state: NumberState, fastest: Fastest) -> NumberState:
-    """Return the state from which a later session goes on, by all replies of those before it.
-
-    Doubt that was reported is not a matter of time any more: the server may be slower now. The time for asking again
-    about a number in a call begins anew.
-    """
+    """Return the state with which a later session begins, by all replies of the sessions before it."""
     state = judged_again(state, fastest)._replace(busy_since_s=0.0)
+    # The server may be slower now, so reported doubt no longer depends on time.
     return state._replace(doubt_us=EVER_US) if is_doubted(state.phase) else state
 
 
 def _judged(state: NumberState, event: Event, fastest: Fastest) -> tuple[Event, bool]:
-    """Return the event as it is to be understood, and whether the number is in doubt from now on.
-
-    None found now is none left, where earlier attempts removed some and no other can have removed more. That a number
-    was never there needs more than a guess: without a reply to compare with, any doubt counts.
-    """
+    """Return the event to apply, and whether the number is in doubt from now on."""
     doubted = fastest.may_have_acted(state.doubt_us, state.doubt_each_ns)
     doubted |= event is Event.NOT_EXIST and state.doubt_us > 0 and not fastest.replies
     if event is Event.NOT_EXIST and state.removed and not doubted:

@@ -1,7 +1,7 @@
-"""The limits that stop a run although nothing is wrong with any single number, and the canary's.
+"""The limits that stop a run although no single number is wrong, and the judgement of the canary.
 
-All of it is arithmetic on what is known before the first request: `core.plan.approve` holds a plan against it. The
-canary is one chunk that is sent alone; its result is judged before the others follow.
+The limits compare figures known before the first request; `core.plan.approve` applies them to a plan. The canary is
+the first chunk. It is sent before all others and its result decides whether they follow.
 """
 
 import re
@@ -13,14 +13,13 @@ from typing import NamedTuple
 
 from bulk_remove.core.model import Status
 from bulk_remove.errors import GuardStop, UsageError
-from bulk_remove.language import Phrase, counted, joined, ours, phrase
+from bulk_remove.language import counted, joined, ours, phrase
 
 MAX_INVALID = 0.05
-"""The share of the rows that may be invalid. A kept list has few; a wrong column or a damaged export has many."""
-FEW_INVALID = 10
-"""Fewer invalid rows than these stop a run only when they are more than half of all rows."""
+"""The share of the rows that may be invalid. A good list has few; a wrong column or a damaged export has many."""
+FEW_INVALID = 10  # fewer invalid rows stop a run only if they are more than half of all rows
 MAX_SHARE = 0.5
-"""The share of a campaign's records that a run may ask for where nobody says otherwise and the records are counted."""
+"""The default share of a campaign's records that a run may request, if the records are counted."""
 
 _SHOWN_REASONS = 3
 _SHOWN_BREACHES = 3
@@ -35,31 +34,27 @@ def check_invalid_share(
     max_share: float,
     examples: Sequence[tuple[int, str, str]],
 ) -> None:
-    """Raise GuardStop when more than `max_share` (0 to 1) of the rows are invalid; empty cells are not among either.
-
-    `problems` are (reason, rows), the commonest first; `examples` are (row, masked cell, reason) of invalid rows, of
-    which five are shown. A short list is let through with a few bad rows, for one bad cell among twelve says nothing
-    about the others: fewer than `FEW_INVALID` rows stop it only when they are more than half of it. With a share of 0
-    every invalid row stops it. An input without any number is not stopped here: there is no guard to lift, and
-    `core.plan.approve` refuses it.
-    """
+    """Raise GuardStop if more than `max_share` (0 to 1) of the rows are invalid; empty cells are not counted at all."""
     if invalid >= rows or invalid / rows <= max_share:
         return
     if max_share and invalid < FEW_INVALID and 2 * invalid <= rows:
         return
-    reasons = joined("; ", (_reason(reason, count) for reason, count in problems[:_SHOWN_REASONS]))
+    shown_reasons = problems[:_SHOWN_REASONS]
+    reasons = joined(
+        "; ", (phrase("{count:,} x {reason:bare}", count=n, reason=ours(each)) for each, n in shown_reasons)
+    )
     shown = [phrase("row {row} '{cell}'", row=row, cell=cell) for row, cell, _ in examples[:_SHOWN_EXAMPLES]]
     more = phrase("; for example {listed}", listed=joined(", ", shown)) if shown else ""
     share = Fraction(invalid, rows)
     raise GuardStop(
         counted(
             invalid,
-            "{count:,} of {rows:,} rows ({share}) holds no number that can be sent, and at most {max_share:g}% may: "
+            "{count:,} of {rows:,} rows ({share}) has no number that can be sent; the limit is {max_share:g}%: "
             "{reasons}{more}. Nothing was sent.",
-            "{count:,} of {rows:,} rows ({share}) hold no number that can be sent, and at most {max_share:g}% may: "
+            "{count:,} of {rows:,} rows ({share}) have no number that can be sent; the limit is {max_share:g}%: "
             "{reasons}{more}. Nothing was sent.",
             rows=rows,
-            share=_rounded_up(share, 1),
+            share=f"{_decimals_up(share * 100, 1)}%",
             max_share=100 * max_share,
             reasons=reasons,
             more=more,
@@ -67,23 +62,14 @@ def check_invalid_share(
         phrase(
             "Look at them with plan: the column may be the wrong one, or the export damaged. If they "
             "are right, let them through with --max-invalid {share}.",
-            share=_rounded_up(share, 0),
+            share=f"{_decimals_up(share * 100, 0)}%",
         ),
     )
 
 
-def _reason(reason: str, count: int) -> Phrase:
-    return phrase("{count:,} x {reason:bare}", count=count, reason=ours(reason))
-
-
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a run may at most ask of one campaign; None where there is no limit.
-
-    `max_numbers` is how many numbers, `max_share` what share of the campaign's records they may be (0 to 1, and 1 lets
-    everything through), `max_times_usual` how many times what the campaign's earlier runs sent. Without a `max_share`
-    it is `MAX_SHARE`, but only where the server says how many records there are, and there are any.
-    """
+    """How much a run may request of one campaign; None means no limit."""
 
     max_numbers: int | None = None
     max_share: float | None = None
@@ -92,17 +78,13 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What is known of the campaigns before anything is sent to them.
-
-    `records` is how many each holds, where the server told; `earlier` how many numbers each of its completed runs on
-    this machine sent, in any order.
-    """
+    """What is known about the campaigns before anything is sent to them."""
 
     records: Mapping[str, int] = field(default_factory=dict)
     earlier: Mapping[str, Sequence[int]] = field(default_factory=dict)
 
     def usual(self, campaign: str) -> float | None:
-        """Return the median of what the campaign's earlier runs sent; None when there was none."""
+        """Return the median of the numbers that the campaign's earlier runs sent; None if there are none."""
         sizes = sorted(self.earlier.get(campaign, ()))
         if not sizes:
             return None
@@ -114,7 +96,7 @@ NOTHING_KNOWN = Known()
 
 
 class _Breach(NamedTuple):
-    """What is over a limit, and the flag that raises it; one that could not be `checked` is not raised."""
+    """A passed limit and the flag that raises it; the flag does not help if the limit could not be `checked`."""
 
     sentence: str
     flag: str
@@ -122,22 +104,20 @@ class _Breach(NamedTuple):
 
 
 def check_limits(to_send: Mapping[str, int], limits: Limits, known: Known) -> None:
-    """Raise GuardStop when the numbers to be sent to any campaign are over a limit.
-
-    A share of records that nobody could count is over every limit but 1: what cannot be checked must not pass in
-    silence. A campaign without earlier runs is over none; see `unchecked`.
-    """
+    """Raise GuardStop if the numbers for any campaign are over a limit."""
     breaches = [breach for campaign, count in to_send.items() for breach in _breaches(campaign, count, limits, known)]
     if not breaches:
         return
     told = joined("; ", (breach.sentence for breach in breaches[:_SHOWN_BREACHES]))
     left = len(breaches) - _SHOWN_BREACHES
     more = phrase("; and {left:,} more of this kind", left=left) if left > 0 else ""
-    raise GuardStop(phrase("{told}{more}. Nothing was sent.", told=told, more=more), joined(" ", _steps(breaches)))
+    raise GuardStop(
+        phrase("{breaches}{more}. Nothing was sent.", breaches=told, more=more), joined(" ", _steps(breaches))
+    )
 
 
 def _steps(breaches: Sequence[_Breach]) -> Iterator[str]:
-    """Yield what to do about the limits that are passed, and about those that could not be checked."""
+    """Yield what to do about the limits that were passed, and about those that could not be checked."""
     if passed := [breach.flag for breach in breaches if breach.checked]:
         yield phrase(
             "Check file and campaign in the plan. If both are right, set a higher limit with {flags}.",
@@ -151,8 +131,8 @@ def _breaches(campaign: str, count: int, limits: Limits, known: Known) -> Iterat
     if limits.max_numbers is not None and count > limits.max_numbers:
         told = counted(
             count,
-            "{count:,} number would be sent to campaign {campaign}, and at most {max_numbers:,} may",
-            "{count:,} numbers would be sent to campaign {campaign}, and at most {max_numbers:,} may",
+            "{count:,} number would be sent to campaign {campaign}; the limit is {max_numbers:,}",
+            "{count:,} numbers would be sent to campaign {campaign}; the limit is {max_numbers:,}",
             campaign=campaign,
             max_numbers=limits.max_numbers,
         )
@@ -167,9 +147,9 @@ def _breaches(campaign: str, count: int, limits: Limits, known: Known) -> Iterat
         told = counted(
             count,
             "{count:,} number is {times} times the {usual:,.10g} that a run of campaign {campaign} "
-            "usually sends (median of {runs:,}), and at most {max_times_usual:,.10g} times may be",
+            "usually sends (median of {runs:,}); the limit is {max_times_usual:,.10g} times",
             "{count:,} numbers are {times} times the {usual:,.10g} that a run of campaign {campaign} "
-            "usually sends (median of {runs:,}), and at most {max_times_usual:,.10g} times may be",
+            "usually sends (median of {runs:,}); the limit is {max_times_usual:,.10g} times",
             times=_decimals_up(times, 1),
             usual=usual,
             campaign=campaign,
@@ -184,11 +164,11 @@ def _share_breach(campaign: str, count: int, max_share: float, records: int | No
         return
     if records is None:
         told = phrase(
-            "how many records campaign {campaign} holds is not known, so --max-share {share:g}%",
+            "the record count of campaign {campaign} is not known, so --max-share {share:g}%",
             campaign=campaign,
             share=100 * max_share,
         )
-        yield _Breach(phrase("{told} cannot be checked", told=told), "--max-share", checked=False)
+        yield _Breach(phrase("{limit} cannot be checked", limit=told), "--max-share", checked=False)
     elif not records or count / records > max_share:
         told = counted(
             count,
@@ -198,11 +178,11 @@ def _share_breach(campaign: str, count: int, max_share: float, records: int | No
             records=counted(records, "the {count:,} record", "the {count:,} records"),
             campaign=campaign,
         )
-        yield _Breach(phrase("{told}, and at most {share:g}% may be", told=told, share=100 * max_share), "--max-share")
+        yield _Breach(phrase("{found}; the limit is {share:g}%", found=told, share=100 * max_share), "--max-share")
 
 
 def emptied(to_send: Mapping[str, int], known: Known) -> Iterator[str]:
-    """Yield a sentence for each campaign that has no more records than numbers would be sent to it."""
+    """Yield a sentence for each campaign that has no more records than the run would send numbers."""
     for campaign, count in to_send.items():
         records = known.records.get(campaign)
         if records is not None and count >= max(records, 1):
@@ -216,7 +196,7 @@ def emptied(to_send: Mapping[str, int], known: Known) -> Iterator[str]:
 
 
 def unchecked(campaigns: Sequence[str], limits: Limits, known: Known) -> tuple[str, ...]:
-    """Return sentences on the limits that let a campaign pass because there was nothing to hold it against."""
+    """Return sentences about the limits that could not be checked because there was nothing to compare with."""
     new = [campaign for campaign in campaigns if known.usual(campaign) is None]
     if limits.max_times_usual is None or not new:
         return ()
@@ -231,28 +211,18 @@ def unchecked(campaigns: Sequence[str], limits: Limits, known: Known) -> tuple[s
 
 
 def parse_share(text: str, flag: str = "--max-invalid") -> float:
-    """Read a share such as `5%` or `0.05`, from 0 to 1; `flag` is what it was given with. Raises UsageError.
-
-    Without a percent sign it must be below 1: nobody can tell whether 1 means a hundredth or all.
-    """
+    """Read a share such as `5%` or `0.05`, from 0 to 1; `flag` is the flag that gave it. Raises UsageError."""
     found = _SHARE.fullmatch(text.strip())
     share = Fraction(found[1]) / (100 if found[2] else 1) if found else None
     if not found or share is None or share > 1 or (share == 1 and not found[2]):
-        raise UsageError(
-            phrase("{flag} is {text!r}, which is not a share.", flag=flag, text=text), "Give it as 5% or as 0.05."
-        )
+        raise UsageError("{flag} is {text!r}, which is not a share.", "Give it as 5% or as 0.05.", flag=flag, text=text)
     return float(share)
 
 
-def _rounded_up(share: Fraction, decimals: int) -> str:
-    """Return a share in percent that is not less than it."""
-    return f"{_decimals_up(share * 100, decimals)}%"
-
-
 def share_told(count: int, records: int) -> str:
-    """Return the share of the records in percent, not less than it is, the more precisely the smaller it is."""
+    """Return the share of the records in percent, rounded up; small shares have more decimals."""
     share = Fraction(count, records)
-    return _rounded_up(share, 1 if share * 10 >= 1 else 4)
+    return f"{_decimals_up(share * 100, 1 if share * 10 >= 1 else 4)}%"
 
 
 def _decimals_up(value: Fraction, decimals: int) -> str:
@@ -260,19 +230,13 @@ def _decimals_up(value: Fraction, decimals: int) -> str:
 
 
 MAX_NOT_EXIST = 0.9
-"""More of the first numbers than this that are not there, and the list, the campaign or the form is likely wrong."""
+"""If more than this share of the first numbers is missing, the list, the campaign or the form is probably wrong."""
 
 _THERE = (Status.REMOVED, Status.CALL_IN_PROGRESS)
 
 
 def judge_canary(mix: Mapping[Status, int], max_not_exist: float, run_id: str, left: int) -> GuardStop | None:
-    """Return why the rest must not follow, None when it may. `mix` counts the canary's numbers by status.
-
-    `left` is how many numbers are left, none where the canary was the whole list.
-
-    The share of `NOT_EXIST` is that among the numbers of which the server said whether they are there; a number that
-    is gone after an unanswered request tells nothing. Where no number tells, only a limit of 1 lets the rest follow.
-    """
+    """Return why the rest must not follow, None if it may. `mix` counts the canary's numbers by status."""
     missing = mix.get(Status.NOT_EXIST, 0)
     told = missing + sum(mix.get(status, 0) for status in _THERE)
     if max_not_exist >= 1 or not sum(mix.values()) or (told and missing / told <= max_not_exist):
@@ -295,25 +259,25 @@ def judge_canary(mix: Mapping[Status, int], max_not_exist: float, run_id: str, l
             "The {count:,} number sent first is not known to have been there",
             "Of {count:,} numbers sent first, none is known to have been there",
         )
-    over = phrase("{what}, and at most {max_not_exist:g}% may be missing", what=what, max_not_exist=100 * max_not_exist)
+    over = phrase("{what}; the limit is {max_not_exist:g}%", what=what, max_not_exist=100 * max_not_exist)
     if not left:
         return GuardStop(
-            phrase("{over}. That was the whole list.", over=over),
+            "{over}. That was the whole list.",
             "Look at the report: the campaign or --number-format may be wrong.",
+            over=over,
         )
     return GuardStop(
-        phrase("{over}: the rest was not sent.", over=over),
-        phrase(
-            "Look at the report: the campaign or --number-format may be wrong. If it is right, go on "
-            "with: bulk-remove resume {run_id} --canary-max-not-exist {percent}%.",
-            run_id=run_id,
-            percent=percent,
-        ),
+        "{over}: the rest was not sent.",
+        "Look at the report: the campaign or --number-format may be wrong. If it is right, go on "
+        "with: bulk-remove resume {run_id} --canary-max-not-exist {percent}%.",
+        over=over,
+        run_id=run_id,
+        percent=percent,
     )
 
 
 def canary_declined(run_id: str) -> GuardStop:
-    """Return how a run ends whose operator did not let the rest follow."""
+    """Return the stop for a run whose operator did not let the rest follow."""
     return GuardStop(
         "Not confirmed after the first request: the rest was not sent.",
         phrase("Look at the report; to go on after all: bulk-remove resume {run_id}.", run_id=run_id),

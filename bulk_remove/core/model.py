@@ -1,10 +1,8 @@
-"""The value types that everything else is written in. All of them are frozen.
+"""The value types that all other modules use. All of them are frozen.
 
-Values of which most are alike, each kind of them kept once ("dictionary encoding", as in Parquet and Arrow).
-
-Of the thousands of numbers of a run nearly all share their fate with their neighbours: they differ in the ids of their
-records alone. So what is decided of a number is decided once for each kind in its chunk, not once for each number,
-and by the same functions; what is stored and reported is stored and written once for each kind.
+A run has thousands of numbers. Nearly all have the same result and differ only in the ids of their records. So `Alike`
+keeps each kind of value once ("dictionary encoding", as in Parquet and Arrow), and each decision is made once for
+each kind.
 """
 
 import re
@@ -13,17 +11,16 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import repeat
-from typing import Any, Final, Generic, NamedTuple, Protocol, Self, TypeVar, overload
+from typing import Final, Generic, NamedTuple, Protocol, Self, TypeVar, overload
 
 from bulk_remove.language import one_line
 
 RecordId = int | str
-Ids = RecordId | tuple[RecordId, ...]
-"""One record's id stands for itself, since most numbers have one record."""
+Ids = RecordId | tuple[RecordId, ...]  # one id without a tuple, since most numbers have one record
 
 
 class Kind(Protocol):
-    """What can be kept once: a named tuple whose `record_ids` are kept apart, and empty in the kind itself."""
+    """A named tuple that is kept once; its `record_ids` are empty, because they are kept elsewhere."""
 
     @property
     def record_ids(self) -> tuple[RecordId, ...]: ...  # noqa: D102 - the name says it
@@ -38,10 +35,7 @@ B = TypeVar("B", bound=Kind)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Alike(Sequence[K], Generic[K]):
-    """A sequence of values: the i-th is `kinds[which[i]]` with the record ids `ids[i]`; no `ids` when none has any.
-
-    It equals any sequence of the same values.
-    """
+    """A sequence of values: the i-th is `kinds[which[i]]` with the record ids `ids[i]`; `ids` may be None."""
 
     kinds: tuple[K, ...]
     which: Sequence[int]
@@ -75,7 +69,7 @@ class Alike(Sequence[K], Generic[K]):
 
     @classmethod
     def placed(cls, size: int, parts: Iterable[tuple[Sequence[int], "Alike[K]"]]) -> "Alike[K]":
-        """Return so many values; each part stands at its places, which rise, and together they leave no gap."""
+        """Return `size` values; each part has its rising positions, and together the parts fill all positions."""
         kinds: list[K] = []
         which, ids = [-1] * size, _NONE * size
         for places, part in parts:
@@ -107,7 +101,7 @@ class Alike(Sequence[K], Generic[K]):
         return self._value(self.which[place], () if self.ids is None else self.ids[place])
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Sequence) and len(self) == len(other) and all(map(_same, self, other))
+        return isinstance(other, Sequence) and [*self] == [*other]
 
     def __hash__(self) -> int:
         return hash(tuple(self))
@@ -117,22 +111,22 @@ class Alike(Sequence[K], Generic[K]):
         return kind if ids == () else kind._replace(record_ids=long_form(ids))
 
     def counted(self) -> Iterator[tuple[K, int]]:
-        """Yield each kind that occurs, with how often it does."""
+        """Yield each kind that occurs, with its count."""
         if len(self.kinds) == 1 and self.which:
             return iter([(self.kinds[0], len(self.which))])
         return ((self.kinds[which], count) for which, count in Counter(self.which).items())
 
     def where(self, wanted: Callable[[K], object]) -> list[int]:
-        """Return the places of the values whose kind is wanted."""
+        """Return the positions of the values whose kind is wanted."""
         found = {which for which, kind in enumerate(self.kinds) if wanted(kind)}
         return [place for place, which in enumerate(self.which) if which in found] if found else []
 
     def each(self, change: Callable[[K], K]) -> "Alike[K]":
-        """Return the values after a change that leaves the record ids as they are; it is made once for each kind."""
+        """Return the values after a change that keeps the record ids; it is made once for each kind."""
         return Alike(tuple(map(change, self.kinds)), self.which, self.ids)
 
     def but(self, at: Mapping[int, K]) -> "Alike[K]":
-        """Return the values, but for those given by their places."""
+        """Return the values, with those at the given positions replaced."""
         if not at:
             return self
         kinds, which = [*self.kinds], [*self.which]
@@ -147,10 +141,7 @@ class Alike(Sequence[K], Generic[K]):
         return Alike(tuple(kinds), which, ids)
 
     def joined(self, other: "Alike[B]", join: Callable[[K, B], K]) -> "Alike[K]":
-        """Return `join` of each value and its counterpart, made once for each pair of kinds; record ids add up.
-
-        Raises ValueError when there are not as many.
-        """
+        """Return `join` of each value and its counterpart, made once for each pair of kinds; record ids are added."""
         if len(self.kinds) == 1 and len(self) == len(other):
             mine = self.kinds[0]
             return Alike(tuple(join(mine, theirs) for theirs in other.kinds), other.which, _added(self.ids, other.ids))
@@ -176,12 +167,8 @@ def _added(mine: Sequence[Ids] | None, more: Sequence[Ids] | None) -> Sequence[I
     return [_short(long_form(a) + long_form(b)) for a, b in zip(mine, more, strict=True)]
 
 
-def _same(mine: Any, other: Any) -> bool:
-    return bool(mine == other)
-
-
 class Status(StrEnum):
-    """What the report says of a number."""
+    """The status of a number in the report."""
 
     REMOVED = "REMOVED"
     NOT_EXIST = "NOT_EXIST"
@@ -196,13 +183,12 @@ class Status(StrEnum):
 
 
 FINAL_STATUSES = frozenset({Status.REMOVED, Status.NOT_EXIST, Status.PRESUMED_REMOVED})
-"""Nothing more can be learnt by asking again."""
+"""Asking again can bring no other answer."""
 
-NEVER_SENT = frozenset({Status.INVALID, Status.KEPT})
-"""Of rows without a number to ask for: nothing is open there."""
+NEVER_SENT = frozenset({Status.INVALID, Status.KEPT})  # rows without a number to send: nothing is open there
 
 OPEN_STATUSES = frozenset(set(Status) - FINAL_STATUSES - NEVER_SENT)
-"""A run that ends with one of these ends with exit code 3 or worse."""
+"""A run that leaves one of these ends with exit code 3 or worse."""
 
 
 REPORT_COLUMNS = (
@@ -220,11 +206,11 @@ REPORT_COLUMNS = (
     "answered_at",
     "duplicate_of_row",
 )
-"""The columns of the report, in their order; the input's own may stand in front."""
+"""The columns of the report, in order; the columns of the input may come before them."""
 
 
 class Rehearsal(StrEnum):
-    """Why what a run brings is not to be taken for proof: the server says that it is none, or it is this machine."""
+    """Why a run's result is not proof: the server says that it is a stand-in, or it is this machine."""
 
     NONE = ""
     STAND_IN = "stand-in"
@@ -232,7 +218,7 @@ class Rehearsal(StrEnum):
 
     @classmethod
     def of(cls, host: str, *, stand_in: bool) -> Self:
-        """Return what a run is that goes to a host, which may have said of itself that it is a stand-in."""
+        """Return whether a run against a host is a rehearsal; `stand_in`: the server itself says so."""
         if stand_in:
             return cls("stand-in")
         return cls("loopback" if host.startswith(_THIS_MACHINE) else "")
@@ -244,7 +230,7 @@ REHEARSED: Final[Mapping[Rehearsal, str]] = {
     Rehearsal.STAND_IN: "Rehearsal on a stand-in.",
     Rehearsal.LOOPBACK: "Sent to this machine, perhaps a rehearsal.",
 }
-"""What is said of it wherever the result is."""
+"""The sentence about it beside every result."""
 
 
 class Brackets(StrEnum):
@@ -255,7 +241,7 @@ class Brackets(StrEnum):
 
 
 class ReportFormat(StrEnum):
-    """What a report can be written as; `csv` is the proof, the others are made for people and programs."""
+    """The formats of a report; `csv` is the proof, the others are for people and programs."""
 
     CSV = "csv"
     XLSX = "xlsx"
@@ -264,14 +250,14 @@ class ReportFormat(StrEnum):
 
 
 class CsvFor(StrEnum):
-    """Whom report.csv is written for: programs, or a double click where Excel speaks Polish."""
+    """The format of report.csv: for programs, or for a double click where Excel is set to Polish."""
 
     PROGRAMS = "programs"
     EXCEL_PL = "excel-pl"
 
 
 class NumberFormat(StrEnum):
-    """The form in which the campaign holds its numbers; `auto` until its own records have shown it."""
+    """The form in which the campaign holds its numbers; `auto` until its own records show the form."""
 
     AUTO = "auto"
     NATIONAL = "national"
@@ -282,62 +268,42 @@ class NumberFormat(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One table of the input: a CSV file, or one sheet of a workbook, and the column chosen in it.
+    """One table of the input (a CSV file, or one sheet of a workbook), and the column chosen in it."""
 
-    `file` is the path as the user gave it; `sheet` is empty for CSV. `header` holds the column names as they
-    stand in the file, or made-up ones where `header_row` is 0: a file without a header. `column` is the index of the
-    phone column and `column_reason` says why it was chosen; `campaign_column` is that of the campaigns, `code_column`
-    that of country or area codes, None without one. `beside` are the indexes of other columns that are read: those of
-    conditions, and those that may say which rows are meant. `encoding` and `delimiter` are empty for workbooks. `notes`
-    are whole sentences for the operator: what was done to read the file that is not plain.
-    """
-
-    file: str
-    sheet: str
-    header: tuple[str, ...]
-    column: int
+    file: str  # as the user gave it
+    sheet: str  # empty for CSV
+    header: tuple[str, ...]  # made up if the table has none
+    column: int  # the index of the phone column
     column_reason: str
-    encoding: str
+    encoding: str  # empty for workbooks, and so is the delimiter
     delimiter: str
     sha256: str
     size_bytes: int
-    header_row: int = 1
+    header_row: int = 1  # 0 for a file without a header
     campaign_column: int | None = None
     code_column: int | None = None
-    notes: tuple[str, ...] = ()
-    beside: tuple[int, ...] = ()
+    notes: tuple[str, ...] = ()  # sentences for the operator
+    beside: tuple[int, ...] = ()  # other columns to read: for conditions, or because they may say which rows are meant
 
 
 @dataclass(frozen=True, slots=True)
 class RowBlock:
-    """Up to some thousands of consecutive rows of one source, column-wise.
-
-    `rows[i]` is the row's number in the file as a spreadsheet shows it (the first line is 1, the header counts),
-    `cells[i]` its phone cell as text, `others[i]` all its cells when they are to be kept in the report, else `others`
-    is empty. `campaigns[i]` is its campaign cell as text, `codes[i]` the one with its country or area code; each is
-    empty where the file has no such column. `beside` holds the cells of each of the source's columns of that name.
-    `problems` says by index why a row must not be sent whatever its cell says: a sentence without any digit. `shown`
-    says by index what a spreadsheet shows of a phone cell, where that is not what the cell holds. `titles` are
-    texts, by index, that stand alone in their rows as the title of another table does.
-    """
+    """Up to a few thousand consecutive rows of one source, by column."""
 
     source: Source
-    rows: Sequence[int]
-    cells: Sequence[str]
-    others: Sequence[tuple[str, ...]]
-    campaigns: Sequence[str] = ()
-    problems: Mapping[int, str] = field(default_factory=dict)
-    codes: Sequence[str] = ()
-    shown: Mapping[int, str] = field(default_factory=dict)
-    beside: Sequence[Sequence[str]] = ()
-    titles: Mapping[int, str] = field(default_factory=dict)
+    rows: Sequence[int]  # as a spreadsheet counts them: the first line is 1
+    cells: Sequence[str]  # the phone cells
+    others: Sequence[tuple[str, ...]]  # all cells if the report keeps them, else empty
+    campaigns: Sequence[str] = ()  # empty if the file has no such column; so are the codes
+    problems: Mapping[int, str] = field(default_factory=dict)  # by index, why a row must not be sent
+    codes: Sequence[str] = ()  # the cells with country or area codes
+    shown: Mapping[int, str] = field(default_factory=dict)  # by index, what a spreadsheet shows instead of the cell
+    beside: Sequence[Sequence[str]] = ()  # the columns that `Source.beside` names
+    titles: Mapping[int, str] = field(default_factory=dict)  # by index, the only text of a row, if it is like a title
 
 
 class NumberedBlock(NamedTuple):
-    """Rows with what became of each.
-
-    `numbers[i]` is what is to be sent to the campaign `campaigns[i]`; both are empty where `problems[i]` says why not.
-    """
+    """Rows, and the number or problem of each."""
 
     rows: RowBlock
     numbers: Sequence[str]
@@ -345,90 +311,64 @@ class NumberedBlock(NamedTuple):
     problems: Mapping[int, str]
 
 
-NO_NUMBER = ""
-"""In place of a phase: the row holds no number, or one that is kept."""
+NO_NUMBER = ""  # instead of a phase: the row has no number, or one on a keep list
 ON_KEEP_LIST = "It is on a --keep list, so it was never sent."
-"""In place of what is wrong with a cell: nothing is, but its number must stay."""
+"""Instead of a problem with the cell: the cell is good, but its number must stay."""
 
 
 def unsent_status(problem: str) -> Status:
-    """Return the status of a row without a number to ask for, by the reason why there is none."""
+    """Return the status of a row without a number to send, from the reason for that."""
     return Status.KEPT if problem == ON_KEEP_LIST else Status.INVALID
 
 
 class NumberState(NamedTuple):
-    """What is known of one number so far. A tuple, because a run makes one or more for each number.
+    """What is known about one number so far. A tuple, because a run makes one or more for each number."""
 
-    `phase` is a letter of `lifecycle.Phase`. `removed` counts the records that the server said it removed, over all
-    attempts; `record_ids` are theirs. `attempts` counts the requests that left for this number, `busy_rounds` those
-    that found it in a call; `busy_since_s` is the time of the first of these in this session (0.0 = never), by a clock
-    that stands still while nobody can ask; `answered_at_s` is that of the last reply about it, Unix seconds. `detail`
-    explains what is not plain. `doubt_us` is how long, in microseconds, the longest request took that brought no
-    verdict and may have been carried out; 0 without one. `doubt_each_ns` is the longest for each number of its request,
-    in nanoseconds: a small request is carried out sooner than a large one.
-    """
-
-    phase: str
-    removed: int = 0
+    phase: str  # a letter of `lifecycle.Phase`
+    removed: int = 0  # records that the server said it removed, over all attempts
     record_ids: tuple[RecordId, ...] = ()
-    attempts: int = 0
-    busy_rounds: int = 0
-    busy_since_s: float = 0.0
-    answered_at_s: float = 0.0
+    attempts: int = 0  # requests that were sent with this number
+    busy_rounds: int = 0  # how many of these found it in a call
+    busy_since_s: float = 0.0  # when the first of these did so in this session, 0.0 for never
+    answered_at_s: float = 0.0  # when the last reply about it came, Unix seconds
     detail: str = ""
-    doubt_us: int = 0
-    doubt_each_ns: int = 0
+    doubt_us: int = 0  # the duration of the longest request without a verdict that may have been carried out
+    doubt_each_ns: int = 0  # the same for each number of its request: a small request is carried out sooner
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one number, as it stands in the report."""
+    """The result of one number, as in the report."""
 
-    number: str
-    """As it was sent; of a text that is no phone number the text itself."""
-    status: Status
-    """What the server really did, as far as that is known."""
-    removed_records: int
-    """How many records it said it removed."""
-    record_ids: tuple[int | str, ...]
-    """Their ids, where it told them."""
-    attempts: int
-    """How many requests left for this number."""
-    busy_rounds: int
-    """How many of them found it in a call."""
-    detail: str
-    """What is not plain, in words; else empty."""
-    answered_at_s: float
-    """When the last reply about it came, in Unix seconds; 0.0 for never."""
+    number: str  # as it was sent; the cell's text if it is not a phone number
+    status: Status  # what the server did, as far as that is known
+    removed_records: int  # how many records it said it removed
+    record_ids: tuple[int | str, ...]  # their ids, if the server named them
+    attempts: int  # how many requests were sent with this number
+    busy_rounds: int  # how many of these found it in a call
+    detail: str  # an explanation if the status needs one, else empty
+    answered_at_s: float  # when the last reply about it came, in Unix seconds; 0.0 for never
     at_least: bool = False
     """Whether `removed_records` is a lower bound: a request that brought no verdict may have removed more."""
 
 
 class RowOutcome(NamedTuple):
-    """A row of the input and what became of it.
-
-    `number` is what was sent, empty for a cell that holds none: then `state` is None and `problem` says why.
-    `duplicate_of` is empty, or the row in which this number stood first (`file:row` when in another file).
-    """
+    """A row of the input and its result."""
 
     source: Source
     row: int
     cell: str
     others: tuple[str, ...]
-    number: str
+    number: str  # empty for a cell without a number: then `problem` says why
     campaign: str
     state: NumberState | None
     problem: str
-    duplicate_of: str
+    duplicate_of: str  # the row that had the number first, `file:row` if in another file
 
 
 @dataclass(frozen=True, slots=True)
 class OutcomeBlock:
-    """Rows of one source and what became of each, column-wise; `outcomes` gives them one by one.
-
-    `states[i]` is what became of row i; of one that holds no number its phase is `NO_NUMBER` and `detail` the problem.
-    `others` is empty where they are not kept; `duplicate_of` holds but the rows that are duplicates, by index.
-    """
+    """Rows of one source and their results, by column; `outcomes` gives them one by one."""
 
     source: Source
     rows: Sequence[int]
@@ -436,8 +376,8 @@ class OutcomeBlock:
     others: Sequence[tuple[str, ...]]
     numbers: Sequence[str]
     campaigns: Sequence[str]
-    states: Alike[NumberState]
-    duplicate_of: Mapping[int, str]
+    states: Alike[NumberState]  # the phase of a row without a number is NO_NUMBER
+    duplicate_of: Mapping[int, str]  # by index
 
     def outcomes(self) -> Iterator[RowOutcome]:
         """Yield the rows in their order."""
@@ -448,7 +388,7 @@ class OutcomeBlock:
             self.numbers,
             self.campaigns,
             self.states,
-            strict=False,  # what is not kept repeats for ever
+            strict=False,  # the default value of a missing column repeats forever
         )
         for place, (row, cell, others, number, campaign, state) in enumerate(columns):
             found, problem = (None, state.detail) if state.phase == NO_NUMBER else (state, "")
@@ -458,25 +398,19 @@ class OutcomeBlock:
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """The numbers of one URL.
-
-    `ordinals[i]` is the place of `numbers[i]` among the distinct numbers of the run, in input order; `states[i]` is
-    what is known of it. `first` tells the chunk that the plan made (its ordinals are consecutive) from one packed
-    later out of numbers that needed asking again. `form` is 0 for numbers in their planned form, else the place of
-    their form in the order in which forms are tried (`forms.Forms.rank`).
-    """
+    """The numbers of one URL."""
 
     chunk_id: int
     campaign: str
     numbers: tuple[str, ...]
-    ordinals: Sequence[int]
+    ordinals: Sequence[int]  # the positions of the numbers among the distinct numbers of the run
     states: Alike[NumberState]
-    first: bool
-    form: int = 0
+    first: bool  # planned, not packed later from numbers that are sent again
+    form: int = 0  # the rank of their form (`forms.Forms.rank`), 0 for the planned one
 
 
 class Again(NamedTuple):
-    """When (Unix seconds) and how a number is to be asked for again: `number` in its form, `form` its rank."""
+    """When (Unix seconds) and how to send a number again: `number` in its form, `form` the rank of that form."""
 
     due_s: float
     number: str
@@ -484,7 +418,7 @@ class Again(NamedTuple):
 
 
 def mask(number: str) -> str:
-    """Hide the middle of a phone number, at least five characters of it: `48601234555` becomes `48*****4555`."""
+    """Hide the middle of a phone number, at least five characters: `48601234555` becomes `48*****4555`."""
     if len(number) < 7:  # noqa: PLR2004 - two digits in front and five hidden; an internal number hides whole
         return "*" * len(number)
     hidden = max(5, len(number) - 6)
@@ -492,7 +426,7 @@ def mask(number: str) -> str:
 
 
 SHOWN_CHARACTERS = 300
-"""How much of a text from outside is shown: of a server's page of HTML more would be worth nothing."""
+"""The shown length of a text from outside; more of a server's HTML page would not help."""
 _BETWEEN_DIGITS = "[ \u00a0.\\-\u2010-\u2015/()]{0,2}"
 _LIKE_A_NUMBER = re.compile(
     r"(?P<other>(?<![0-9A-Za-z])(?:"
@@ -508,12 +442,7 @@ _FEWEST_TOGETHER = re.compile(r"\d{5}")
 
 
 def harmless(text: str, most: int = SHOWN_CHARACTERS) -> str:
-    """Return a text from outside as it may stand on a screen, in a log, in a note or in a message.
-
-    That is what a server said, and the names of files, sheets and columns: one line of at most so many characters,
-    none of which steers anything, with phone numbers masked however they are grouped. Dates, request ids and digests
-    are not phone numbers. It is here because the core shows such texts, too, and knows what a phone number is.
-    """
+    """Return a text from outside, safe for a screen, a log, a note or a message."""
     shown = _LIKE_A_NUMBER.sub(_masked, one_line(text[: 4 * most]))
     return shown if len(shown) <= most else f"{shown[: most - 3]}..."
 

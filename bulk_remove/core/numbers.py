@@ -1,4 +1,4 @@
-"""Cell text -> the one phone number to send, or the reason why not. Never a guess: a deletion cannot be undone.
+"""Turns a cell's text into the one phone number to send, or into a reason. Never guesses: a deletion cannot be undone.
 
 | the cell, region PL           | national         | digits          | e164             | as-is             |
 |-------------------------------|------------------|-----------------|------------------|-------------------|
@@ -12,20 +12,16 @@
 | `60123455`, `6012345551`      | refused          | refused         | refused          | refused           |
 | `441`, with internal numbers  | as it is         | as it is        | as it is         | as it is          |
 
-A cell passes three gates. *Spelling*: what a program puts around the digits is taken away, then a positive grammar
-holds: digits, single formatting characters, matched parentheses and one plus in front; what it does not know is
-refused, and only the reason is looked for. *Length*: with a country code (a plus, the region's international prefix,
-or digits too long for a national number of the region that go on after its code as long as a mobile one) the numbering
-plan decides. Without one the number is whole: as long as a mobile one, or a subscriber's by the plan; or it is an
-internal one of three to six digits, where these are let through. A whole number that goes on after a space or a dash
-has an extension. *Reading back*: the number formed must mean the same when it is read again, for the report may become
-the next run's input.
+A cell passes three gates. *Spelling*: only digits, single formatting characters, matched parentheses and one leading
+plus are accepted. *Length*: with a country code the numbering plan decides; without one the number must be as long as
+a mobile number, a subscriber's number in the plan, or an internal number where these are allowed. Digits after a whole
+number and a space or a dash are an extension. *Reading back*: the result must mean the same when it is read again,
+because the report may become the next run's input.
 
-Bare digits that are too long for the region and that a plus in front would make a number are refused where the
-campaign's form writes that plus or the prefix: a spreadsheet takes both away. Sent as they stand they would be
-reported as not there, while the number with its prefix stays in the campaign.
+Bare digits are refused if they are too long for the region, a plus would make them a number, and the campaign's form
+writes that plus or prefix. A spreadsheet removes both, and the server would report the bare digits as not there.
 
-A cell with several numbers is split where that is certain.
+A cell with several numbers is split if that is certain.
 """
 
 import re
@@ -54,27 +50,19 @@ from bulk_remove.core.spelling import (
     without_formatting,
 )
 
-MIN_DIGITS, MAX_INTERNAL_DIGITS = 3, 6
-"""Thulium documents short internal numbers such as 441."""
-ROUNDED = "000000"
-"""A number that ends so is one in a million; where a spreadsheet has rounded numbers, most do."""
+MIN_DIGITS, MAX_INTERNAL_DIGITS = 3, 6  # Thulium documents short internal numbers such as 441
+ROUNDED = "000000"  # one number in a million ends like this; most do if a spreadsheet rounded them
 
 
 class Normalised(NamedTuple):
-    """A number (digits, perhaps a plus in front), or what is wrong with the cell; exactly one is non-empty.
-
-    `problem` is a short sentence without any digit.
-    """
+    """A number (digits, perhaps with a leading plus), or the problem with the cell; exactly one is non-empty."""
 
     number: str
     problem: str
 
 
 class _Judged(NamedTuple):
-    """What became of a cell, with the digits of one that is well spelt and the kinds of what was taken away.
-
-    `internal` tells whether the digits are as few as an internal number's.
-    """
+    """The result of a cell, with its digits if it is well spelt, and the kinds of text that were removed."""
 
     normalised: Normalised
     digits: str = ""
@@ -83,13 +71,7 @@ class _Judged(NamedTuple):
 
 
 class JudgedBlock(NamedTuple):
-    """What became of the cells of a block.
-
-    `numbers` are empty where there is none; `problems` say by index what is wrong with such a cell. `kinds` count the
-    cells that were read as numbers although they are not written so. `internal` counts those with as few digits as an
-    internal number, whether these are sent or not. Of bare digits `coded` counts those that begin with the region's
-    country code, `in_doubt` the national numbers that begin like it. `rounded` are the numbers that end in six zeros.
-    """
+    """The results of the cells of a block."""
 
     numbers: list[str]
     problems: dict[int, str]
@@ -102,15 +84,7 @@ class JudgedBlock(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class NumberRules:
-    """The form that the campaign uses, and the country of numbers without a country code (ISO 3166, two letters).
-
-    While the form is not known, numbers are read as national ones.
-
-    The rest is what a cell alone does not say, but the whole input or the operator (`core.whole_input`):
-    `internal_numbers` lets numbers of three to six digits through; where they are `mostly_internal`, several groups of
-    so many digits are several numbers. `coded` refuses national numbers that begin with
-    the digits of the country code, `rounded` those that end in six zeros: both may have lost digits.
-    """
+    """The form that the campaign uses, and the country of numbers without a country code (ISO 3166, two letters)."""
 
     number_format: NumberFormat = NumberFormat.NATIONAL
     region: str = "PL"
@@ -136,15 +110,14 @@ _TRUNK_ZERO = "A zero in front of a whole number: write it without."
 _ZEROS_AT_THE_END = "More than fifteen digits, zeros at the end: a spreadsheet has lost digits."
 
 _SHORTEST_BY_PLAN = 8
-"""Shorter numbers are whole only where mobile ones are as short: a few places in a plan prove too little."""
+"""Shorter numbers are whole only in regions with mobile numbers as short: few digits in a plan prove too little."""
 _MOST_EXTENSION_DIGITS = 4
 _LOCAL, _MORE = 7, 2
-"""The digits of a number without its area code, and of an extension that makes it as long as a whole one."""
-_LANDLINE = (2, 3, 2, 2)
-"""How the digits of a landline are grouped behind the country code, and behind no area code."""
+"""The digits of a number without its area code, and of an extension that makes it as long as a whole number."""
+_LANDLINE = (2, 3, 2, 2)  # the groups of a landline number after the country code, and without an area code
 
-# Spellings that need no gate but the plain one once their spaces and dashes are gone: no date, no list and no decimal
-# number has these groups. A part of what core.spelling lets through.
+# Once their spaces and dashes are removed, these spellings need no other gate: no date, list or decimal number has
+# these groups. core.spelling accepts all of them, and more.
 _CLEAN = re.compile(
     r" *(?:\+[0-9]{1,4}[ -]?|[0-9]{1,4}[ -])?"  # the country code
     r"(?:[0-9]{3}(?:[ -][0-9]{2,4})+|[0-9]+) *"
@@ -170,16 +143,13 @@ class Normaliser:
         self._like_code = re.compile(_like_code(region)).findall
 
     def __call__(self, cell: str) -> Normalised:
-        """Return the number in the cell, or what is wrong with it. Never raises."""
+        """Return the number in the cell, or the problem with it. Never raises."""
         if plain := self._plain(cell):
             return Normalised(self._plain_lead + plain[self._kept], "")
         return self._judged(cell).normalised
 
     def block(self, cells: Sequence[str]) -> JudgedBlock:
-        """Return what becomes of each cell, and what the cells say of each other.
-
-        The same as cell by cell, but whole blocks of cells in usual spellings cost one search each.
-        """
+        """Return the result of each cell, and what the cells show about each other."""
         lines = _lines(cells, self._may_be_more)
         text = "\n".join(lines)
         numbers: list[str] = self._plain_lines.findall(text) if lines else []
@@ -191,7 +161,7 @@ class Normaliser:
         for index, judged in odd.items():
             numbers[index] = judged.normalised.number
             rounded += [numbers[index]] * numbers[index].endswith(ROUNDED)
-        if odd:  # what is odd is looked at by its digits, and not as it stands as well
+        if odd:  # unusual cells are read by their digits too
             digits = (odd[index].digits if index in odd else line for index, line in enumerate(lines))
             framed = "\n".join(["", *digits, ""])
         like_code: list[str] = self._like_code(framed)
@@ -202,23 +172,19 @@ class Normaliser:
         return JudgedBlock(numbers, problems, kinds, internal, len(like_code) - in_doubt, in_doubt, rounded)
 
     def spelt(self, cell: str) -> str:
-        """Return the digits of a well-spelt cell, perhaps with a plus in front; empty for another one."""
+        """Return the digits of a well-spelt cell, perhaps with a leading plus; empty for another cell."""
         text = reading(cell).text
         return "" if misspelling(text) else without_formatting(text)
 
     def is_whole(self, number: str) -> bool:
-        """Tell whether digits without a country code are a whole national number of the region."""
+        """Return whether digits without a country code are a whole national number of the region."""
         region = self._region
         if len(number) in region.full_lengths and number[0] != "0":
             return True
         return len(number) >= _SHORTEST_BY_PLAN and is_subscriber(region.country_code + number)
 
     def country_code_and_number(self, number: str) -> str:
-        """Return the digits from the country code on of a number in the campaign's form.
-
-        Empty where it has none for certain: an internal number, one that is too short or too long for a subscriber's
-        of the region, digits that are a number with the code and without. Never raises.
-        """
+        """Return a number in the campaign's form as digits from the country code on."""
         region = self._region
         code = region.country_code
         if plain := self._plain(number):
@@ -230,7 +196,7 @@ class Normaliser:
         return number if self._format is NumberFormat.DIGITS and self._is_abroad(number) else ""
 
     def _judged(self, cell: str) -> _Judged:
-        """Lead a cell through the gates."""
+        """Pass a cell through the gates."""
         read = reading(cell)
         if problem := misspelling(read.text):
             return _Judged(Normalised("", problem))
@@ -247,7 +213,7 @@ class Normaliser:
         return _Judged(formed, digits, read.kinds, internal)
 
     def _at_length(self, text: str, digits: str) -> Normalised:
-        """Bring the digits of a well-spelt text to the campaign's form, unless they go on behind a whole number."""
+        """Bring the digits of a well-spelt text to the campaign's form, unless more follows after a whole number."""
         plain = self._plain(digits)
         sizes = [len(group) for group in _GROUP.findall(text)]
         explicit = self._explicit(digits)
@@ -266,7 +232,7 @@ class Normaliser:
         return formed if self._reads_back(digits, formed) else Normalised("", _AMBIGUOUS)
 
     def _has_extension(self, digits: str, last: int) -> bool:
-        """Tell whether digits from the country code on are a number only without their last group of so many digits."""
+        """Return whether digits from the country code on are a number only without their last group, `last` digits."""
         front = digits[:-last]
         return (
             last <= _MOST_EXTENSION_DIGITS < len(front)
@@ -275,11 +241,7 @@ class Normaliser:
         )
 
     def _goes_on(self, digits: str, sizes: Sequence[int]) -> bool:
-        """Tell whether bare digits in groups of these sizes begin with a whole national number and go on behind it.
-
-        Where all of them are a number with its country code in front, that is what was meant, unless it is as well one
-        without a code and a group more: `48 123 45 06 12`, when 48 is also the code of an area.
-        """
+        """Return whether bare digits in groups of these sizes are a whole national number and more digits."""
         region = self._region
         if len(region.full_lengths) > 1 or (self.from_country_code(digits) and not self._may_go_on(sizes)):
             return False
@@ -287,16 +249,13 @@ class Normaliser:
         return full in accumulate(sizes[:-1]) and not problem_in_plan(region.country_code + digits[:full], certain=True)
 
     def _is_local(self, explicit: str, digits: str, sizes: Sequence[int]) -> bool:
-        """Tell whether a number of the region is one of seven digits, as they were without an area code, and two more.
-
-        No number is written with a last group of two behind seven digits, or behind three and four.
-        """
+        """Return whether a number of the region is an old local number of seven digits and two more."""
         national = (explicit or digits).removeprefix(self._region.country_code if explicit else "")
         own = not explicit or explicit.startswith(self._region.country_code)
         return own and (bool(explicit) or self.is_whole(national)) and self._ends_local(sizes)
 
     def _ends_local(self, sizes: Sequence[int]) -> bool:
-        """Tell whether groups of so many digits end with seven in one or in two, and two more."""
+        """Return whether groups of these sizes end with seven digits in one or two groups, and two more."""
         if self._region.full_lengths != {_LOCAL + _MORE} or sum(sizes) < _LOCAL + _MORE:
             return False
         ends = [*accumulate(reversed(sizes))]
@@ -309,14 +268,14 @@ class Normaliser:
         return SEVERAL if self._rules.mostly_internal and _are_internal(sizes) else ""
 
     def _may_be_more(self, sizes: Sequence[int]) -> bool:
-        """Tell whether groups of so many digits may be something else than one whole number."""
+        """Return whether groups of these sizes may be something other than one whole number."""
         if len(sizes) == 1:
             return self._may_go_on(sizes)
         several = self._rules.mostly_internal and _are_internal(sizes)
         return several or self._may_go_on(sizes) or self._ends_local(sizes)
 
     def _may_go_on(self, sizes: Sequence[int]) -> bool:
-        """Tell whether groups of so many digits may be a number with its code, or one without and a group more."""
+        """Return whether groups of these sizes may be a number with its code, or one without and another group."""
         lead, *rest = sizes
         total = sum(sizes) - len(self._region.country_code)
         if total not in self._region.full_lengths or total not in accumulate(sizes):
@@ -324,15 +283,15 @@ class Normaliser:
         return not (lead == len(self._region.country_code) and tuple(rest) == _LANDLINE)
 
     def _reads_back(self, number: str, formed: Normalised) -> bool:
-        """Tell whether the number formed, read again, is the same one."""
+        """Return whether the formed number, read again, is the same."""
         if formed.number in {"", number}:
             return True
         digits = self.from_country_code(number)
-        same = bool(digits) and digits == self.from_country_code(formed.number)  # spares the plan a second look
+        same = bool(digits) and digits == self.from_country_code(formed.number)  # avoids a second look-up in the plan
         return same or self._formed(formed.number) == formed
 
     def _formed(self, number: str) -> Normalised:
-        """Bring digits, perhaps with a plus in front, to the campaign's form."""
+        """Bring digits, perhaps with a leading plus, to the campaign's form."""
         if not number.strip("+0"):
             return Normalised("", "Nothing but zeros: a placeholder.")
         digits = self.from_country_code(number)
@@ -349,11 +308,7 @@ class Normaliser:
         return Normalised(digits.removeprefix(code) if own else self._region.international_prefix + digits, "")
 
     def from_country_code(self, number: str) -> str:
-        """Return the digits from the country code on, or an empty text for a number without one.
-
-        Bare digits carry it when they are too long for a national number and what follows the region's own code is
-        as long as one: libphonenumber reads them so too.
-        """
+        """Return the digits from the country code on, or an empty text for a number without one."""
         if explicit := self._explicit(number):
             return explicit
         region = self._region
@@ -361,14 +316,14 @@ class Normaliser:
         return number if bare and len(number) - len(region.country_code) in region.full_lengths else ""
 
     def _explicit(self, number: str) -> str:
-        """Return the digits from the country code on where a plus or the prefix stands in front, else an empty text."""
+        """Return the digits from the country code on if a plus or the prefix comes first, else an empty text."""
         if number[0] == "+":
             return number[1:]
         prefix = self._region.international_prefix
         return number.removeprefix(prefix) if prefix and number.startswith(prefix) else ""
 
     def _problem_with_code(self, digits: str) -> str:
-        """Return why digits with their country code are no number, or cannot be brought to the campaign's form."""
+        """Return why digits with their country code are not a number or have no such form, or an empty text."""
         region = self._region
         own = digits.startswith(region.country_code)
         national = digits.removeprefix(region.country_code)
@@ -381,7 +336,7 @@ class Normaliser:
         return "" if self.is_whole(national) else NO_SUCH_NUMBER
 
     def _without_code(self, number: str) -> Normalised:
-        """Bring a whole national number to the campaign's form; take as they are the few others that may be sent."""
+        """Bring a whole national number to the campaign's form; the few others that may be sent stay as they are."""
         region = self._region
         if not self.is_whole(number):
             problem = self._problem_without_code(number)
@@ -395,12 +350,12 @@ class Normaliser:
         return Normalised(self._plain_lead + number, "")
 
     def _is_ambiguous(self, number: str) -> bool:
-        """Tell whether a whole national number would be one as well if it began with the country code."""
+        """Return whether the digits are a whole national number both with and without the country code."""
         code = self._region.country_code
         return number.startswith(code) and len(number) - len(code) in self._region.full_lengths
 
     def _problem_without_code(self, number: str) -> str:
-        """Return why digits that are no whole national number must not be sent, or an empty text."""
+        """Return why digits that are not a whole national number must not be sent, or an empty text."""
         if self._is_internal(number):
             return "" if self._rules.internal_numbers else _INTERNAL
         if len(number) < MIN_DIGITS:
@@ -424,14 +379,11 @@ class Normaliser:
         return _TOO_FEW if len(number) < min(self._region.full_lengths) else _TOO_MANY
 
     def _is_internal(self, number: str) -> bool:
-        """Tell whether digits are as few as those of an internal number, and no whole one."""
+        """Return whether digits are as short as an internal number, and not a whole number."""
         return number[0] != "+" and MIN_DIGITS <= len(number) <= MAX_INTERNAL_DIGITS and not self.is_whole(number)
 
     def _is_abroad(self, number: str) -> bool:
-        """Tell whether bare digits, which are no whole national number, are one with a plus in front.
-
-        Where they are no longer than a national number may be, only the plan's ranges make that certain.
-        """
+        """Return whether bare digits that are not a whole national number are a number after a plus."""
         region = self._region
         certain = number.startswith(region.country_code) or len(number) <= region.longest
         return len(number) > max(region.full_lengths) and not problem_in_plan(number, certain=certain)
@@ -442,16 +394,13 @@ def _are_internal(sizes: Sequence[int]) -> bool:
 
 
 def _lines(cells: Sequence[str], may_be_more: Callable[[Sequence[int]], bool]) -> Sequence[str]:
-    """Return each cell as one line without spaces and dashes; an empty one for a cell that needs all the gates.
-
-    `may_be_more` tells of the sizes of groups whether these may be something else than one number.
-    """
+    """Return each cell as one line without spaces and dashes; empty for a cell that must pass all gates."""
     text = "\n".join(cells)
     if not cells or (" " not in text and "-" not in text and text.count("\n") < len(cells)):
         return cells
-    # A file has few spellings, digits apart: each is looked at once.
+    # A file has few spellings if digits are ignored: each spelling is checked once.
     spellings = text.translate(_ANY_DIGIT).split("\n")
-    if len(spellings) != len(cells):  # a cell of several lines
+    if len(spellings) != len(cells):  # some cell has several lines
         return _lines([cell if "\n" not in cell else "" for cell in cells], may_be_more)
     odd = {
         spelling
@@ -464,12 +413,7 @@ def _lines(cells: Sequence[str], may_be_more: Callable[[Sequence[int]], bool]) -
 
 
 def _plain(region: Region, rules: NumberRules) -> tuple[str, str]:
-    """Return patterns of what most cells look like: perhaps the region's country code, and a whole number of it.
-
-    It spares them the gates, so it leaves out whatever these would have to look at: a zero in front, digits that
-    start like an international prefix (810 in some countries), lengths that are whole with the code and without it,
-    the code without a plus or a prefix where national numbers are as long, and what the rules refuse.
-    """
+    """Return patterns of the usual cells: perhaps the region's country code, and a whole number of the region."""
     code, prefix = region.country_code, region.international_prefix
     lengths = [
         f"[0-9]{{{length - 1}}}"
@@ -481,17 +425,14 @@ def _plain(region: Region, rules: NumberRules) -> tuple[str, str]:
         + [prefix + code] * bool(prefix)
         + [code] * (len(code) + min(region.full_lengths) > region.longest)
     )
-    abroad = f"(?!{prefix})" if prefix.strip("0") else ""  # after 00 there is nothing that [1-9] lets through
+    abroad = f"(?!{prefix})" if prefix.strip("0") else ""  # after 00 there is nothing that [1-9] accepts
     none = f"(?!{code})" if rules.coded else ""
     rounded = f"(?<!{ROUNDED})" if rules.rounded else ""
     return f"(?:{'|'.join(coded)}|{none})", f"{abroad}[1-9](?:{'|'.join(lengths) or '(?!)'}){rounded}"
 
 
 def _like_code(region: Region) -> str:
-    """Return a pattern of lines of bare digits that begin with the country code.
-
-    Its group is empty where they are as many as those of a national number, and else the digits behind the code.
-    """
+    """Return a pattern of lines of bare digits that begin with the country code."""
     code = region.country_code
     national, behind = (
         "|".join(f"[0-9]{{{length - less}}}" for length in sorted(region.full_lengths) if length > less)
@@ -504,16 +445,11 @@ _SEPARATOR = re.compile(SEPARATORS, re.IGNORECASE)
 
 
 def split_cell(cell: str, normalise: Normaliser) -> tuple[str, ...]:
-    """Return the texts of the numbers in the cell, in its order; nothing when it holds one or it is not certain.
+    """Return the texts of the numbers in the cell, in order; nothing if it holds one number or is uncertain."""
 
-    Each part must be a whole number by itself: as long as a subscriber's of the region, or with a valid country code.
-    A short one may be the end of a shortened second number (`22 123 45 67/68`), a group of digits (`601,234,555`) or
-    an extension, never only an internal number. Parts may repeat; what is blank between two separators is no part.
-    """
+    def is_whole(part: str) -> bool:
+        number = normalise(part).number
+        return bool(number) and bool(normalise.country_code_and_number(number))
+
     parts = tuple(part for text in _SEPARATOR.split(cell) if (part := text.strip()))
-    return parts if len(parts) > 1 and all(_is_whole(part, normalise) for part in parts) else ()
-
-
-def _is_whole(part: str, normalise: Normaliser) -> bool:
-    number = normalise(part).number
-    return bool(number) and bool(normalise.country_code_and_number(number))
+    return parts if len(parts) > 1 and all(map(is_whole, parts)) else ()

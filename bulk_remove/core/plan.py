@@ -1,7 +1,7 @@
-"""The plan of a run, and the approval without which nothing can be sent.
+"""The plan of a run, and the approval that is required before anything is sent.
 
-Only an `ApprovedPlan` can be carried out, and `approve` is the only way to get one: the seal below is known to this
-module alone. The dry run prints the very plan that a run would ask approval for.
+Only an `ApprovedPlan` can be carried out, and only `approve` makes one, because the seal below is private to this
+module. The dry run prints the same plan for which a run asks approval.
 """
 
 import re
@@ -21,28 +21,19 @@ from bulk_remove.language import counted, joined, ours, phrase
 
 @dataclass(frozen=True, slots=True)
 class CampaignPlan:
-    """What would be asked of one campaign."""
+    """The part of a plan for one campaign."""
 
-    campaign: str
-    """Its identifier."""
-    numbers: int
-    """Distinct numbers, settled ones included."""
-    requests: int
-    """Requests that the first pass takes; numbers in a call and retries take more."""
-    settled: int = 0
-    """Numbers that have their final answer from an earlier run and are not sent again."""
-    removed_before: int = 0
-    """Records that the earlier run removed."""
-    ids_before: int = 0
-    """Those of them whose ids it was told."""
-    doubted_before: int = 0
-    """Settled numbers of which the earlier run may have removed more records."""
+    campaign: str  # its identifier
+    numbers: int  # distinct numbers, including settled ones
+    requests: int  # requests of the first pass; numbers in a call and retries need more
+    settled: int = 0  # numbers with a final answer from an earlier run; not sent again
+    removed_before: int = 0  # records that the earlier run removed
+    ids_before: int = 0  # how many of these have ids from the server
+    doubted_before: int = 0  # settled numbers of which the earlier run may have removed more records
     held: Mapping[str, int] = field(default_factory=dict)
-    """How numbers are written in those of its records that were looked at (`core.forms.Held`)."""
-    name: str = ""
-    """What it is called, where the server told."""
-    confirmed: bool = False
-    """Whether these show the forms in which numbers are asked for; else those are a guess."""
+    """How the numbers in the campaign's records that were read are written (`core.forms.Held`)."""
+    name: str = ""  # its name, if the server gave one
+    confirmed: bool = False  # whether the records show the requested forms; else these are a guess
 
     @property
     def to_send(self) -> int:
@@ -51,7 +42,7 @@ class CampaignPlan:
 
     @property
     def told(self) -> str:
-        """Its identifier, with its name beside it."""
+        """The identifier, followed by the name."""
         if not self.name:
             return self.campaign
         return f"{self.campaign} '{harmless(self.name, LONGEST_NAME)}'"
@@ -61,7 +52,7 @@ LONGEST_NAME = 60
 
 
 class Sample(NamedTuple):
-    """A cell and what it became, a number or a problem; both masked unless the operator wants to see numbers."""
+    """A cell and its result, a number or a problem; both masked unless the operator wants to see numbers."""
 
     row: int
     cell: str
@@ -69,191 +60,118 @@ class Sample(NamedTuple):
 
 
 NO_DAMAGE = frozenset({EMPTY, ON_KEEP_LIST})
-"""Reasons why a row has no number to ask for that say nothing against its file."""
+"""Reasons for a row without a number to send that say nothing bad about its file."""
 
 
 class KeepList(NamedTuple):
     """A table of numbers that must never be removed."""
 
-    file: str
-    """The file, with the sheet of a workbook behind it."""
-    sha256: str
-    """What the file is, in hex."""
-    numbers: int
-    """How many numbers it holds."""
+    file: str  # the file, followed by the sheet of a workbook
+    sha256: str  # of the file, in hex
+    numbers: int  # how many numbers it holds
 
 
 @dataclass(frozen=True, slots=True)
 class Keep:
-    """The keep lists of a plan, and what of its input stands on them."""
+    """The keep lists of a plan, and the rows of its input that are on them."""
 
-    lists: tuple[KeepList, ...] = ()
-    """The lists, in the order in which they were named."""
-    skips: bool = False
-    """Whether their numbers are left out, and all others are sent; else nothing is."""
-    rows: int = 0
-    """Rows of the input that would be sent if their numbers were on none of the lists."""
-    examples: tuple[Sample, ...] = ()
-    """The first of them, masked."""
+    lists: tuple[KeepList, ...] = ()  # the lists, in the order in which they were named
+    skips: bool = False  # whether to leave their numbers out and send the rest; else nothing is sent
+    rows: int = 0  # rows of the input that would be sent if there were no keep lists
+    examples: tuple[Sample, ...] = ()  # the first of them, masked
 
 
 @dataclass(frozen=True, slots=True)
 class SourcePlan:
-    """What a source holds."""
+    """The content of a source; the fields after `notes` are counted from the problems."""
 
-    source: Source
-    """The file or the sheet, and how it is read."""
-    rows: int
-    """Its rows."""
-    duplicates: int
-    """Rows whose number stands in an earlier row, of this source or of one before."""
-    problems: tuple[tuple[str, int], ...]
-    """Its invalid cells: (reason, how many), the commonest first."""
-    samples: tuple[Sample, ...] = ()
-    """Its first rows: (row, cell, what became of it), masked."""
-    examples: tuple[Sample, ...] = ()
-    """Its first invalid rows, likewise."""
-    kinds: tuple[tuple[str, int], ...] = ()
-    """Cells that are written as no number is and were read as one all the same: (kind, how many)."""
-    internal: int = 0
-    """Internal numbers to be sent."""
-    notes: tuple[str, ...] = ()
-    """Sentences on what its rows are like together."""
+    source: Source  # the file or the sheet, and how to read it
+    rows: int  # its rows
+    duplicates: int  # rows whose number is in an earlier row, of this or an earlier source
+    problems: tuple[tuple[str, int], ...]  # its invalid cells: (reason, count), the most common first
+    samples: tuple[Sample, ...] = ()  # its first rows: (row, cell, result), masked
+    examples: tuple[Sample, ...] = ()  # its first invalid rows, likewise
+    kinds: tuple[tuple[str, int], ...] = ()  # cells with numbers in an unusual spelling: (kind, count)
+    internal: int = 0  # internal numbers to be sent
+    notes: tuple[str, ...] = ()  # sentences about its rows as a whole
+    empty: int = field(init=False)  # rows whose phone cell is empty
+    kept: int = field(init=False)  # rows whose number is on a keep list
+    left_out: int = field(init=False)  # rows that do not meet the conditions
+    damage: tuple[tuple[str, int], ...] = field(init=False)  # why cells with some text hold no number
+    invalid: int = field(init=False)  # how many such cells
 
-    @property
-    def empty(self) -> int:
-        """Rows whose phone cell is empty."""
-        return dict(self.problems).get(EMPTY, 0)
-
-    @property
-    def damage(self) -> tuple[tuple[str, int], ...]:
-        """The reasons why cells with something in them hold no number."""
-        return tuple(
-            problem for problem in self.problems if problem[0] not in NO_DAMAGE and not is_left_out(problem[0])
+    def __post_init__(self) -> None:
+        counts = dict(self.problems)
+        left_out = {reason: count for reason, count in self.problems if is_left_out(reason)}
+        damage = tuple(each for each in self.problems if each[0] not in NO_DAMAGE and each[0] not in left_out)
+        _derive(
+            self,
+            empty=counts.get(EMPTY, 0),
+            kept=counts.get(ON_KEEP_LIST, 0),
+            left_out=sum(left_out.values()),
+            damage=damage,
+            invalid=sum(count for _, count in damage),
         )
 
-    @property
-    def left_out(self) -> int:
-        """Rows that do not meet the conditions."""
-        return sum(count for reason, count in self.problems if is_left_out(reason))
 
-    @property
-    def kept(self) -> int:
-        """Rows whose number is on a keep list."""
-        return dict(self.problems).get(ON_KEEP_LIST, 0)
-
-    @property
-    def invalid(self) -> int:
-        """Rows that hold something, but no number."""
-        return sum(count for _, count in self.damage)
+def _derive(frozen: object, **values: object) -> None:
+    """Set fields of a frozen value that follow from its other fields."""
+    for name, value in values.items():
+        object.__setattr__(frozen, name, value)
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What a run would do. `rows` = `numbers` + `invalid` + `empty` + `left_out` + `kept` + `duplicates`."""
 
-    run_id: str
-    """The run's id, by which it is found later."""
-    host: str
-    """The server; empty for a plan without one."""
-    sources: tuple[SourcePlan, ...]
-    """What was read, in its order."""
-    campaigns: tuple[CampaignPlan, ...]
-    """What would be asked of each campaign."""
-    rate: float
-    """The ceiling in requests a second."""
-    limits: Limits = NO_LIMITS
-    """What it is held against before it is approved."""
-    additional_numbers: bool = False
-    """Whether a record goes, too, when a number is among its additional ones."""
-    canary: bool = False
-    """Whether one request is sent alone before the others."""
-    stand_in: bool = False
-    """Whether the server says of itself that it is a stand-in for Thulium."""
-    keep: Keep = Keep()
-    """The lists of numbers that must never be removed, and what of the input is on them."""
+    run_id: str  # identifies the run later
+    host: str  # the server; empty for a plan without one
+    sources: tuple[SourcePlan, ...]  # the sources in reading order
+    campaigns: tuple[CampaignPlan, ...]  # the part of each campaign
+    rate: float  # the limit in requests a second
+    limits: Limits = NO_LIMITS  # checked before the plan is approved
+    additional_numbers: bool = False  # whether a match among a record's additional numbers removes it, too
+    canary: bool = False  # whether one request is sent before all others
+    stand_in: bool = False  # whether the server says that it is a stand-in for Thulium
+    keep: Keep = Keep()  # the lists of numbers that must never be removed, and the rows of the input on them
+    # These follow from the fields above.
+    rows: int = field(init=False)  # rows of the input
+    invalid: int = field(init=False)  # rows that hold something, but no number
+    empty: int = field(init=False)  # rows whose phone cell is empty
+    left_out: int = field(init=False)  # rows that do not meet the conditions
+    kept: int = field(init=False)  # rows whose number is on a keep list; they are never sent
+    duplicates: int = field(init=False)  # rows whose number is in an earlier row
+    numbers: int = field(init=False)  # distinct numbers, including settled ones
+    settled: int = field(init=False)  # distinct numbers that are not sent again
+    to_send: int = field(init=False)  # distinct numbers to be sent
+    requests: int = field(init=False)  # those of the first pass; numbers in a call and retries need more
+    problems: tuple[tuple[str, int], ...] = field(init=False)  # the invalid cells by reason, the most common first
+    campaign_ids: tuple[str, ...] = field(init=False)  # the identifiers of the campaigns
+    confirmed: bool = field(init=False)  # whether each campaign's own records show the requested forms
+    least_duration_s: float = field(init=False)  # the shortest time that the limit on the rate allows, in seconds
+    rehearsal: Rehearsal = field(init=False)  # whether this is, or may be, a rehearsal
 
-    @property
-    def rehearsal(self) -> Rehearsal:
-        """Whether this is, or may be, a rehearsal."""
-        return Rehearsal.of(self.host, stand_in=self.stand_in)
-
-    @property
-    def rows(self) -> int:
-        """Rows of the input."""
-        return sum(source.rows for source in self.sources)
-
-    @property
-    def invalid(self) -> int:
-        """Rows that hold something, but no number."""
-        return sum(source.invalid for source in self.sources)
-
-    @property
-    def empty(self) -> int:
-        """Rows whose phone cell is empty."""
-        return sum(source.empty for source in self.sources)
-
-    @property
-    def left_out(self) -> int:
-        """Rows that do not meet the conditions."""
-        return sum(source.left_out for source in self.sources)
-
-    @property
-    def kept(self) -> int:
-        """Rows whose number is on a keep list; they are never sent."""
-        return sum(source.kept for source in self.sources)
-
-    @property
-    def duplicates(self) -> int:
-        """Rows whose number stands in an earlier row."""
-        return sum(source.duplicates for source in self.sources)
-
-    @property
-    def problems(self) -> tuple[tuple[str, int], ...]:
-        """The invalid cells by reason, the commonest first."""
-        counted = Counter[str]()
+    def __post_init__(self) -> None:
+        for names, parts in (
+            (("rows", "invalid", "empty", "left_out", "kept", "duplicates"), self.sources),
+            (("numbers", "settled", "to_send", "requests"), self.campaigns),
+        ):
+            _derive(self, **{name: sum(getattr(part, name) for part in parts) for name in names})
+        problems = Counter[str]()
         for source in self.sources:
-            counted.update(dict(source.damage))
-        return tuple(counted.most_common())
-
-    @property
-    def campaign_ids(self) -> tuple[str, ...]:
-        """The identifiers of the campaigns."""
-        return tuple(campaign.campaign for campaign in self.campaigns)
-
-    @property
-    def numbers(self) -> int:
-        """Distinct numbers, settled ones included."""
-        return sum(campaign.numbers for campaign in self.campaigns)
-
-    @property
-    def settled(self) -> int:
-        """Distinct numbers that are not sent again."""
-        return sum(campaign.settled for campaign in self.campaigns)
-
-    @property
-    def to_send(self) -> int:
-        """Distinct numbers to be sent."""
-        return self.numbers - self.settled
-
-    @property
-    def confirmed(self) -> bool:
-        """Whether each campaign's own records show the forms in which its numbers are asked for."""
-        return all(campaign.confirmed for campaign in self.campaigns)
-
-    @property
-    def requests(self) -> int:
-        """Requests that the first pass takes; numbers in a call and retries take more."""
-        return sum(campaign.requests for campaign in self.campaigns)
-
-    @property
-    def least_duration_s(self) -> float:
-        """The shortest time that the ceiling on the rate allows, in seconds."""
-        return max(0, self.requests - 1) / self.rate
+            problems.update(dict(source.damage))
+        _derive(
+            self,
+            problems=tuple(problems.most_common()),
+            campaign_ids=tuple(campaign.campaign for campaign in self.campaigns),
+            confirmed=all(campaign.confirmed for campaign in self.campaigns),
+            least_duration_s=max(0, self.requests - 1) / self.rate,
+            rehearsal=Rehearsal.of(self.host, stand_in=self.stand_in),
+        )
 
 
 def rehearsal_told(plan: Plan) -> str:
-    """Return a sentence on a server that is not, or may not be, Thulium; empty for any other one."""
+    """Return a sentence about a server that is not, or may not be, Thulium; empty for any other one."""
     if plan.rehearsal is Rehearsal.STAND_IN:
         return phrase("A rehearsal: {host} is a stand-in for Thulium, so no real campaign is touched.", host=plan.host)
     if plan.rehearsal is Rehearsal.LOOPBACK:
@@ -263,17 +181,13 @@ def rehearsal_told(plan: Plan) -> str:
     return ""
 
 
-TYPED_COUNT_FROM = 100
-"""From so many numbers on, the operator types how many there are instead of yes."""
+TYPED_COUNT_FROM = 100  # from this count on, the operator types the count instead of yes
 _YES, _NO = frozenset({"y", "yes", "t", "tak"}), frozenset({"", "n", "no", "nie"})
 _COUNT = re.compile("[0-9]+|[0-9]{1,3}(?:[ \u00a0\u202f,.'][0-9]{3})+")
 
 
 def read_answer(typed: str, numbers: int) -> bool | None:
-    """Return what the operator's answer to "remove so many numbers?" means; None when it is neither yes nor no.
-
-    For few numbers yes is `y`, `yes`, `t` or `tak`. For many it is their count, with or without separators.
-    """
+    """Return the meaning of the operator's answer to "remove so many numbers?"; None if it is neither yes nor no."""
     text = typed.strip().lower()
     if text in _NO:
         return False
@@ -288,6 +202,7 @@ class Consent(StrEnum):
     TYPED = "typed at the terminal"
     FLAG = "--yes"
     CODE = "the calling program"
+    PAGE = "typed on the local page"
 
 
 _SEAL = object()
@@ -295,10 +210,7 @@ _SEAL = object()
 
 @dataclass(frozen=True, slots=True)
 class ApprovedPlan:
-    """A plan that is within its limits and that somebody answered for. Made by `approve` alone.
-
-    `known` is what it was held against.
-    """
+    """A plan that is within its limits and that somebody approved. Only `approve` makes it."""
 
     plan: Plan
     consent: Consent
@@ -311,10 +223,7 @@ class ApprovedPlan:
 
 
 def check_holds_numbers(plan: Plan) -> None:
-    """Raise InputError when there is nothing to send, InvariantError when the sum of its rows does not close.
-
-    Where the reason is a keep list, GuardStop as `check_kept`.
-    """
+    """Raise InputError if there is nothing to send, InvariantError if the rows do not add up."""
     if plan.rows != plan.numbers + plan.invalid + plan.empty + plan.left_out + plan.kept + plan.duplicates:
         raise InvariantError("the plan's rows are not the sum of its numbers and of those that are not sent")
     if not plan.numbers and plan.kept:
@@ -343,7 +252,7 @@ def check_holds_numbers(plan: Plan) -> None:
 
 
 def passed(plan: Plan, known: Known) -> tuple[str, ...]:
-    """Return sentences on what a plan's limits let through and an operator should know nevertheless."""
+    """Return sentences about a plan that its limits allow but that the operator should know."""
     to_send = {campaign.campaign: campaign.to_send for campaign in plan.campaigns}
     unseen = plan.keep.lists and plan.additional_numbers
     return (*unchecked(plan.campaign_ids, plan.limits, known), *emptied(to_send, known), *[_UNSEEN] * bool(unseen))
@@ -356,7 +265,7 @@ _UNSEEN = (
 
 
 def check_kept(plan: Plan) -> None:
-    """Raise GuardStop when numbers of the input must never be removed, unless they are to be left out."""
+    """Raise GuardStop if the input has numbers that must never be removed, unless they are to be left out."""
     keep = plan.keep
     if not keep.rows or keep.skips:
         return
@@ -368,34 +277,26 @@ def check_kept(plan: Plan) -> None:
             lists=", ".join(harmless(each.file) for each in keep.lists),
             examples=joined(", ", (phrase("row {row} '{cell}'", row=row, cell=cell) for row, cell, _ in keep.examples)),
         ),
-        "Look whether the right file was given. To remove only the other numbers, add --keep-skips.",
+        "Check that this is the right file. To remove only the other numbers, add --keep-skips.",
     )
 
 
 def check_within_limits(plan: Plan, known: Known) -> None:
-    """Raise GuardStop when the plan asks more of a campaign than its limits allow, or for a number to be kept."""
+    """Raise GuardStop if the plan is over a campaign's limits, or has a number that must be kept."""
     check_kept(plan)
     check_limits({campaign.campaign: campaign.to_send for campaign in plan.campaigns}, plan.limits, known)
 
 
 def check_answer(answer: object) -> None:
-    """Hold what a program answered to a plan: True approves it.
-
-    Raises GuardStop for False, and TypeError for all else, however true it may look: an answer that somebody forgot to
-    await, or a count, says nothing about the plan.
-    """
+    """Check what a program answered to a plan: only True approves it."""
     if answer is False:
-        raise GuardStop("The plan was not approved: nothing was sent.", "Look at the plan that approve was given.")
+        raise GuardStop("The plan was not approved: nothing was sent.", "Check the plan that was passed to approve.")
     if answer is not True:
         raise TypeError(f"approve must return True or False, not {type(answer).__name__}; nothing was sent")
 
 
 def approve(plan: Plan, consent: Consent, known: Known = NOTHING_KNOWN) -> ApprovedPlan:
-    """Approve a plan, which is held against what is known.
-
-    Raises InputError when there is nothing to send, GuardStop when it is over one of its limits, TypeError when it does
-    not say who consented.
-    """
+    """Return the plan as approved. Raises InputError, GuardStop or TypeError if it cannot be."""
     if not isinstance(consent, Consent):
         raise TypeError(f"a plan is approved by a Consent, not by {type(consent).__name__}; nothing was sent")
     check_holds_numbers(plan)

@@ -1,24 +1,18 @@
-"""A reply and the numbers that were asked for, brought together: one verdict for each number, or one fault.
+"""Joins a reply to the requested numbers: one verdict for each number, or one fault.
 
-A 200 is not success: it is a JSON object keyed by number, each value a list with one entry per record found. Replies
-are joined by number, never by position. PHP writes an object with the keys 0, 1, 2 ... as a list, an empty one as `[]`.
+A 200 is not success: its body is a JSON object with numbers as keys, and each value is a list with one entry for each
+record found. PHP writes an object with the keys 0, 1, 2 ... as a list, and an empty one as `[]`. Replies are joined by
+number, never by position.
 
-A fault is why there is no verdict. Its effect says what follows. Whether the server has acted nevertheless is another
-question, for no status tells: `doubt_us` measures it.
+A key means a number if it is that number, with or without the region's country code, its international prefix, a plus
+or zeros. With another country's code it is another number. Each key is read once, so a reply with a million keys takes
+linear time.
 
-Which of the numbers asked for a reply's key means: that number, or the same one with more or less in front of it.
+A fault says why there is no verdict. No status says whether the server acted nevertheless: `doubt_us` measures that.
 
-A server may lose a plus or zeros, and it may add or lose the country code. Only what a region's numbering makes
-certain counts: the region's own code, its international prefix, a plus, zeros. A number with the code of another
-country in front is another number. Each key is looked at once, so a reply of a million keys takes linear time.
-
-How long a server wants to be left alone, as the headers of a reply say it: Retry-After, and what is left of a quota.
-
-Two spellings of quotas are read: the IETF draft "RateLimit header fields for HTTP", in its older form of three fields
-and in its newer one of parameters, and the `X-RateLimit-*` of GitHub and many others, whose reset is in seconds or Unix
-time. Moments are those of the server's own clock. What makes no sense is not there.
-
-Headers are found in any case of their name; of one that came several times the values are joined by commas.
+Retry-After and quotas say how long a server wants no requests. Two kinds of quota headers are read: both forms of
+the IETF draft "RateLimit header fields for HTTP", and the `X-RateLimit-*` of GitHub and many others. Times are by the
+server's clock. Values that make no sense are ignored.
 """
 
 import re
@@ -53,16 +47,14 @@ from bulk_remove.core.verdicts import (
 from bulk_remove.language import ours, phrase
 
 _KEY = re.compile(r"([+ ]?)([0-9][0-9 ()./-]{0,39})")
-"""A leading space is a plus that was decoded as one. A longer text is not a phone number."""
+"""A leading space is a decoded plus. Longer texts are not phone numbers."""
 _FORMATTING = str.maketrans("", "", " ()./-")
-_LOCAL_DIGITS = 7
-"""Fewer are an internal number, which no country code belongs to."""
-AMBIGUOUS = -1
-"""In place of a number's index: the key may mean more than one number."""
+_LOCAL_DIGITS = 7  # shorter numbers are internal and have no country code
+AMBIGUOUS = -1  # instead of a number's index: the key may mean several numbers
 
 
 def meant(keys: Iterable[str], numbers: Sequence[str], region: Region) -> dict[str, int]:
-    """Return by key the index of the number that it means, AMBIGUOUS where it may be two; other keys are left out."""
+    """Return, by key, the index of the number that it means, or AMBIGUOUS; keys that mean no number are left out."""
     owners: defaultdict[str, set[int]] = defaultdict(set)
     for index, number in enumerate(numbers):
         for reading in _readings(number, region):
@@ -79,11 +71,7 @@ def _owner(key: str, owners: Mapping[str, set[int]], region: Region) -> int | No
 
 
 def _readings(text: str, region: Region) -> Sequence[str]:
-    """Return what a spelling may mean; two spellings of one number have a reading in common.
-
-    `=...` are the digits as they stand, without zeros in front, `+...` those from the country code on. Bare digits
-    carry the region's code only when a whole number of the region follows it: 481234567 is a number of Radom.
-    """
+    """Return what a spelling may mean; two spellings of one number share a reading."""
     digits, has_code = digits_of(text, region)
     if not digits:
         return ()
@@ -98,10 +86,7 @@ def _readings(text: str, region: Region) -> Sequence[str]:
 
 
 def digits_of(text: str, region: Region) -> tuple[str, bool]:
-    """Return a number's digits without prefix and zeros in front, and whether a plus or a prefix announces a code.
-
-    Both are empty for a text that is not a number.
-    """
+    """Return a number's digits without prefix and leading zeros, and whether a plus or a prefix announces a code."""
     found = _KEY.fullmatch(text)
     if found is None:
         return "", False
@@ -111,14 +96,10 @@ def digits_of(text: str, region: Region) -> tuple[str, bool]:
     return digits[len(prefix) if prefixed else 0 :].lstrip("0"), bool(sign) or prefixed
 
 
-PAUSE_MAX_S = 3600.0
-"""No server is taken at its word for more than an hour: then it is asked again."""
-FEW_S = 60.0
-"""What would be used up in so short a time at the present rate is few, and is spread."""
-_LONGEST_S = 366 * 86_400.0
-"""Whoever says more than a year has no idea; it only has to be a number that can be shown."""
-_UNIX_FROM = 1_000_000_000
-"""A reset from here on is a moment, not a wait: 2001 in Unix seconds, or thirty years."""
+PAUSE_MAX_S = 3600.0  # the longest accepted wait, one hour; then the server is asked again
+FEW_S = 60.0  # a quota that lasts no longer than this at the present rate is few, and is spread
+_LONGEST_S = 366 * 86_400.0  # longer waits are mistakes; the value only has to be a number that can be shown
+_UNIX_FROM = 1_000_000_000  # from here on a reset is a moment (2001 in Unix seconds), not a wait (thirty years)
 _DECIMAL = r"\"?(\d{1,18}(?:\.\d{0,18})?)\"?"
 _NUMBER = re.compile(rf"\s*{_DECIMAL}\s*(?:;.*)?", re.ASCII)
 _PARAMETER = re.compile(rf"\b(?:(remaining|r)|reset|t)\s*=\s*{_DECIMAL}", re.ASCII | re.IGNORECASE)
@@ -127,43 +108,36 @@ _WEEKDAY = re.compile(r"\s*[A-Za-z]+\s*")
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    """What is left: `remaining` requests within the next `reset_s` seconds (greater than 0)."""
+    """The remaining quota: `remaining` requests within the next `reset_s` seconds (greater than 0)."""
 
     remaining: int
     reset_s: float
 
     def is_few_at(self, requests_per_second: float) -> bool:
-        """Whether it would be used up soon, and before more is given, at this rate."""
+        """Whether this rate would soon use it up, before the reset."""
         lasts_s = self.remaining / requests_per_second
         return lasts_s < min(FEW_S, self.reset_s)
 
 
 def read_retry_after(headers: Mapping[str, str], now_s: float) -> float | None:
-    """Read Retry-After: seconds or an HTTP date (RFC 9110, 10.2.3). Returns whole seconds, None where it says nothing.
-
-    Of several values the greatest counts. `now_s` (Unix seconds) is what a date is held against where the reply has no
-    date of its own.
-    """
+    """Return the whole seconds of Retry-After, a number or an HTTP date (RFC 9110, 10.2.3); None if there is none."""
     waits_s = [_seconds(value, headers, now_s) for value in _values(headers.get("Retry-After", ""))]
     return max((wait_s for wait_s in waits_s if wait_s is not None), default=None)
 
 
 def read_quota(headers: Mapping[str, str], now_s: float) -> Quota | None:
-    """Read what is left, of several quotas the one that is used up first; None where nothing is said.
-
-    `now_s` (Unix seconds) is what a moment is held against where the reply has no date of its own.
-    """
+    """Read the remaining quota; of several, the one that is used up first. None if there is none."""
     pairs = [*_parameters(headers.get("RateLimit", ""))]
     for prefix in ("RateLimit", "X-RateLimit", "X-Rate-Limit"):
         remaining, resets = (_values(headers.get(f"{prefix}-{what}", "")) for what in ("Remaining", "Reset"))
         pairs += zip(remaining, resets, strict=False)
-    quotas = [_quota(remaining, _seconds(reset, headers, now_s)) for remaining, reset in pairs]
-    left = [quota for quota in quotas if quota is not None]
+    found = ((_NUMBER.fullmatch(remaining), _seconds(reset, headers, now_s)) for remaining, reset in pairs)
+    left = [Quota(int(float(count[1])), reset_s) for count, reset_s in found if count and reset_s]
     return min(left, key=lambda quota: (quota.remaining / quota.reset_s, -quota.reset_s), default=None)
 
 
 def parse_date(value: str | None) -> float | None:
-    """Read an HTTP date (RFC 9110, 5.6.7); returns Unix seconds, None where there is none."""
+    """Read an HTTP date (RFC 9110, 5.6.7); returns Unix seconds, None if there is none."""
     try:
         moment = parsedate_to_datetime(value or "")
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
@@ -171,13 +145,8 @@ def parse_date(value: str | None) -> float | None:
         return None
 
 
-def _quota(remaining: str, reset_s: float | None) -> Quota | None:
-    found = _NUMBER.fullmatch(remaining)
-    return Quota(int(float(found[1])), reset_s) if found and reset_s else None
-
-
 def _seconds(value: str, headers: Mapping[str, str], now_s: float) -> float | None:
-    """Read a wait, or a moment as a date or in Unix seconds; returns whole seconds from when the reply was sent."""
+    """Read a wait, or a moment as a date or in Unix seconds; returns whole seconds from the time of the reply."""
     number = _NUMBER.fullmatch(value)
     moment_s = float(number[1]) if number else parse_date(value)
     if moment_s is None:
@@ -189,7 +158,7 @@ def _seconds(value: str, headers: Mapping[str, str], now_s: float) -> float | No
 
 
 def _values(field: str) -> Iterator[str]:
-    """Yield the values of a list. A date has a comma of its own, after the day of the week."""
+    """Yield the values of a list. A date has its own comma, after the day of the week."""
     weekday = ""
     for part in field.split(","):
         if weekday or not _WEEKDAY.fullmatch(part):
@@ -200,7 +169,7 @@ def _values(field: str) -> Iterator[str]:
 
 
 def _parameters(field: str) -> Iterator[tuple[str, str]]:
-    """Yield (remaining, reset) of each quota in a field of parameters, which come in pairs."""
+    """Yield (remaining, reset) of each quota in a field of parameters; they come in pairs."""
     remaining = reset = ""
     for found in _PARAMETER.finditer(field):
         if found[1]:
@@ -213,43 +182,35 @@ def _parameters(field: str) -> Iterator[tuple[str, str]]:
 
 
 class Effect(StrEnum):
-    """What follows a fault."""
+    """The consequence of a fault."""
 
-    UNTOUCHED = "untouched"  # nobody took the request up, or not now: ask again, which costs no try
-    IN_DOUBT = "in doubt"  # no answer, or none to rely on: ask again until the tries are used up
+    UNTOUCHED = "untouched"  # the request was not taken up, or not now: ask again, which does not count as a try
+    IN_DOUBT = "in doubt"  # no answer, or an unreliable one: ask again until the tries are used up
     REFUSED = "refused"  # this request was refused as a whole: split it
     DENIED = "denied"  # this user, campaign or address was refused: end the run
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Why a request brought no verdicts.
-
-    `kind` is a short stable label for logs and counts; `sentence` is for people. `throttled` marks the server's own
-    request to slow down, `retry_after_s` (seconds) how long it asked us to wait. `request_id` is what the server's
-    support asks for, empty where none was given, `quota` what the server said of its limit, if it did.
-    """
+    """The reason why a request brought no verdicts."""
 
     effect: Effect
-    kind: str
+    kind: str  # a short stable label for logs and counts
     sentence: str
     http_status: int = 0
-    throttled: bool = False
+    throttled: bool = False  # the server asked for a slower pace
     retry_after_s: float | None = None
     request_id: str = ""
     quota: Quota | None = None
 
     @property
     def too_long(self) -> bool:
-        """Whether the server found the request itself too long."""
+        """Whether the server found the request too long."""
         return self.http_status in _TOO_LONG
 
     @property
     def may_be_length(self) -> bool:
-        """Whether a limit on the URL may be behind it: some proxies answer so, or break the connection.
-
-        What has a request id is the server's own answer, for which the URL was short enough.
-        """
+        """Whether a limit on the URL may be the cause: some proxies answer like this, or break the connection."""
         if self.request_id:
             return False
         if self.effect is Effect.IN_DOUBT:
@@ -266,22 +227,16 @@ class Fault:
         )
 
 
-CONNECTION_LOST = "connection lost"
-"""The kind of fault when the connection broke before the reply."""
+CONNECTION_LOST = "connection lost"  # the kind of fault when the connection broke before the reply
 _SERVER_ERROR = 500
 _ABOUT_THE_USER = frozenset({401, 407})
 
 NOT_SENT = Fault(Effect.UNTOUCHED, "not sent", "The run was stopped before this request left.")
-"""No attempt at all: the request was prepared, and then nobody wanted it sent."""
+"""No attempt at all: the run stopped before the prepared request was sent."""
 
 
 def doubt_us(fault: Fault, took_us: int | None) -> int:
-    """Return how much doubt a fault leaves about the numbers of its request, as `lifecycle.Fastest` weighs it.
-
-    A refusal, whatever its status, may come before the request is carried out or after it: that shows in the time
-    that it took, in microseconds from the departure. Of no answer, and of a failure, no time tells. No doubt is left
-    by what never departed (`took_us` is None), nor by what is decided before any request is carried out.
-    """
+    """Return how much doubt a fault leaves about its request's numbers, in the measure of `lifecycle.Fastest`."""
     if took_us is None:
         return 0
     if fault.effect is Effect.IN_DOUBT:
@@ -291,52 +246,40 @@ def doubt_us(fault: Fault, took_us: int | None) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A reply that could be read: `verdicts[i]` belongs to the i-th number asked for.
-
-    `strangers` counts keys that mean no number asked for, or more than one; `stranger_sample` is one of them, masked.
-    `unasked` are those that were removed though nobody asked for it. Where the URL was cut on its way, `cut_at` is the
-    index of the number in which that happened. `quota` is what the server said of its limit, if it did.
-    """
+    """A readable reply: `verdicts[i]` belongs to the i-th requested number."""
 
     verdicts: Alike[Verdict]
-    strangers: int
-    stranger_sample: str
+    strangers: int  # keys that mean no requested number, or several
+    stranger_sample: str  # one of them, masked
     quota: Quota | None = None
-    unasked: tuple[Unasked, ...] = ()
-    cut_at: int | None = None
+    unasked: tuple[Unasked, ...] = ()  # removed although not requested
+    cut_at: int | None = None  # the index of the number at which a proxy cut the URL
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A readable reply to a read-only call: decoded JSON, and the server's clock (Unix seconds) if it told.
-
-    `stand_in` says that the server is none of Thulium's, by its own word.
-    """
+    """A readable reply to a read-only call: decoded JSON, and the server's clock (Unix seconds) if it was given."""
 
     content: object
     server_time_s: float | None
-    stand_in: bool = False
+    stand_in: bool = False  # the server says that it is not Thulium's
 
 
 OK = 200
-WITH_VERDICTS = frozenset({OK, 201, 203, 207})
-"""The HTTP statuses whose body may be the documented one."""
+WITH_VERDICTS = frozenset({OK, 201, 203, 207})  # the HTTP statuses whose body may be the documented one
 _MOST_ERRORS = 20
 
 
 def read_reply(body: bytes, numbers: Sequence[str], region: Region = POLAND, http_status: int = OK) -> Reply | Fault:
-    """Join a reply's body to the numbers asked for, by number; the order of either says nothing.
-
-    `region` tells which other spellings mean the same number.
-    """
+    """Join a reply's body to the requested numbers, by number; their order means nothing."""
     try:
         document, text = json_of(body)
         if isinstance(document, list):
             document = {str(place): entry for place, entry in enumerate(document)}
         if not isinstance(document, dict):
-            return _unreadable(http_status, "it is no object keyed by number")
+            return _unreadable(http_status, "it is not an object keyed by number")
         plain = plain_verdicts([*map(document.get, numbers)]) if len(document) == len(numbers) else None
-        # Each key has a colon: as many as there are keys leave room for no other, see `may_repeat`.
+        # Each key has a colon. If there are as many colons as keys, no key can repeat; see `may_repeat`.
         if plain and text.count(b":") == len(document) + plain.keys:
             return Reply(plain.verdicts, 0, "")
         if may_repeat(text, document) and isinstance(repeated := with_repeats(text), dict):
@@ -350,7 +293,7 @@ def read_reply(body: bytes, numbers: Sequence[str], region: Region = POLAND, htt
 
 
 def _unreadable(http_status: int, problem: str) -> Fault:
-    """A success that cannot be read came from a server that was asked to delete: it may have."""
+    """Return the fault of an unreadable success: the server was asked to delete, and may have done so."""
     sentence = phrase(
         "The reply with HTTP {http_status} is not the documented JSON: {problem}.",
         http_status=http_status,
@@ -360,7 +303,7 @@ def _unreadable(http_status: int, problem: str) -> Fault:
 
 
 def _joined(document: Mapping[str, Any], numbers: Sequence[str], region: Region) -> Reply:
-    """Join a reply that is not one plain list for each number: bring together all that it says of each."""
+    """Join a reply that is not one plain list for each number: collect all that it says about each."""
     asked = {number: index for index, number in enumerate(numbers)}
     others = [key for key in document if key not in asked]
     owners = {**asked, **meant(others, numbers, region)} if others else asked
@@ -370,9 +313,13 @@ def _joined(document: Mapping[str, Any], numbers: Sequence[str], region: Region)
     strangers = [key for key in others if owners.get(key, AMBIGUOUS) == AMBIGUOUS]
     found.pop(AMBIGUOUS, None)
     verdicts = verdicts_of([_together(found.get(index, ())) for index in range(len(numbers))])
-    several = [index for index, values in found.items() if len(values) > 1]
+    several = {
+        index: verdicts[index]._replace(detail=" ".join(filter(None, (verdicts[index].detail, SEVERAL_KEYS))))
+        for index, values in found.items()
+        if len(values) > 1
+    }
     return Reply(
-        verdicts.but({index: _of_several(verdicts[index]) for index in several}),
+        verdicts.but(several),
         len(strangers),
         mask(strangers[0]) if strangers else "",
         unasked=unasked_in((key, document[key]) for key in strangers if key not in owners),
@@ -381,21 +328,14 @@ def _joined(document: Mapping[str, Any], numbers: Sequence[str], region: Region)
 
 
 def _together(values: Sequence[Any]) -> Any:
-    """Return all that stands under a number's keys as one value; None where there is nothing."""
+    """Return all values of a number's keys as one value; None if there are none."""
     if len(values) > 1:
         return put_together(values)
     return values[0] if values else None
 
 
-def _of_several(verdict: Verdict) -> Verdict:
-    return verdict._replace(detail=" ".join(filter(None, (verdict.detail, SEVERAL_KEYS))))
-
-
 def _cut_at(numbers: Sequence[str], found: Collection[int], strangers: Iterable[str], region: Region) -> int | None:
-    """Return where the URL was cut on its way, None where nothing points to that.
-
-    Then the reply speaks of none of the last numbers, but of a beginning of the first of them.
-    """
+    """Return the index at which a proxy cut the URL, None if nothing points to that."""
     place = max(found, default=-1) + 1
     if place == len(numbers):
         return None
@@ -405,19 +345,19 @@ def _cut_at(numbers: Sequence[str], found: Collection[int], strangers: Iterable[
 
 
 class ErrorEnvelope(NamedTuple):
-    """The server's own words about a request that failed; both empty where the body is something else."""
+    """The server's own words about a failed request; both are empty if the body is something else."""
 
     message: str
     request_id: str
 
 
 def read_envelope(body: bytes) -> ErrorEnvelope:
-    """Read `{"request_id": ..., "errors": [{"message", "code"}]}` as far as it is there."""
+    """Read `{"request_id": ..., "errors": [{"message", "code"}]}`, or the parts of it that are there."""
     try:
         document, _ = json_of(body)
     except ValueError:
-        return ErrorEnvelope("", "")
-    return _envelope(document) if isinstance(document, dict) else ErrorEnvelope("", "")
+        document = None
+    return _envelope(document if isinstance(document, dict) else {})
 
 
 def _envelope(document: Mapping[str, Any]) -> ErrorEnvelope:
@@ -432,15 +372,15 @@ def _envelope(document: Mapping[str, Any]) -> ErrorEnvelope:
 
 
 def _is_envelope(document: Mapping[str, Any]) -> bool:
-    """Tell whether an object is the server's envelope for errors: no key of it can be a number."""
+    """Return whether an object is the server's envelope for errors: none of its keys can be a number."""
     return isinstance(document.get("errors"), list) and not any(char.isdigit() for key in document for char in key)
 
 
 def _refused_inside(document: Mapping[str, Any], http_status: int) -> Fault:
-    """Return the refusal that the server put into a success."""
+    """Return the refusal inside a successful reply."""
     envelope = _envelope(document)
     sentence = phrase(
-        "The server refused the request, though with HTTP {http_status}.{said}",
+        "The server refused the request, although it answered HTTP {http_status}.{said}",
         http_status=http_status,
         said=_said(envelope),
     )
@@ -454,12 +394,12 @@ def _said(envelope: ErrorEnvelope) -> str:
 _DENIED = {
     401: "The server does not accept this user and password (HTTP 401).",
     403: "The server forbids this call: the API user lacks the permission (HTTP 403).",
-    404: "The server knows no such campaign (HTTP 404).",
+    404: "The server does not know this campaign (HTTP 404).",
     405: "The server does not know this call (HTTP 405): is the address right?",
-    407: "The proxy wants credentials (HTTP 407).",
+    407: "The proxy asks for a user and password (HTTP 407).",
 }
 _UNTOUCHED = {
-    425: "The server would not begin yet (HTTP 425).",
+    425: "The server does not accept the request yet (HTTP 425).",
     429: "The server asked us to slow down (HTTP 429).",
     503: "The server is overloaded or down for a while (HTTP 503).",
 }
@@ -471,7 +411,7 @@ _NO_ANSWER = {408}
 
 
 def fault_of_status(http_status: int, body: bytes, retry_after_s: float | None) -> Fault:
-    """Say what a reply with any HTTP status but 200 means. `retry_after_s` is the server's wish in seconds."""
+    """Return the fault of any HTTP status but 200. `retry_after_s` is the wait that the server asked for."""
     envelope = read_envelope(body)
     effect, sentence = _effect_of(http_status)
     return Fault(
@@ -491,15 +431,11 @@ def _effect_of(http_status: int) -> tuple[Effect, str]:
     if http_status in _UNTOUCHED:
         return Effect.UNTOUCHED, _UNTOUCHED[http_status]
     if http_status in _TOO_LONG:
-        return Effect.REFUSED, phrase(
-            "The request is too long for the server (HTTP {http_status}).", http_status=http_status
-        )
-    if 300 <= http_status < 400:  # noqa: PLR2004 - the class of redirects
-        return Effect.DENIED, phrase(
-            "The server sends us to another address (HTTP {http_status}).", http_status=http_status
-        )
-    if 400 <= http_status < 500 and http_status not in _NO_ANSWER:  # noqa: PLR2004 - the client's faults
-        return Effect.REFUSED, phrase("The server refused the request (HTTP {http_status}).", http_status=http_status)
-    return Effect.IN_DOUBT, phrase(
-        "The server failed or answered strangely (HTTP {http_status}).", http_status=http_status
-    )
+        effect, sentence = Effect.REFUSED, "The request is too long for the server (HTTP {http_status})."
+    elif 300 <= http_status < 400:  # noqa: PLR2004 - the class of redirects
+        effect, sentence = Effect.DENIED, "The server redirects to another address (HTTP {http_status})."
+    elif 400 <= http_status < 500 and http_status not in _NO_ANSWER:  # noqa: PLR2004 - the client's faults
+        effect, sentence = Effect.REFUSED, "The server refused the request (HTTP {http_status})."
+    else:
+        effect, sentence = Effect.IN_DOUBT, "The server failed or answered strangely (HTTP {http_status})."
+    return effect, phrase(sentence, http_status=http_status)

@@ -1,16 +1,16 @@
-"""After a fault: ask again, when, or not at all. Plain arithmetic; the caller draws the random float.
+"""What follows a fault: a retry, after which wait, or none. The functions are pure; the caller draws the random float.
 
-Backoff is exponential with jitter (Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015). Numbers in
-a call are no fault: they have delays of their own, shaped like calls. Whether the server is there at all is another
-question, which the breaker answers.
+Backoff is exponential with jitter (Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015). A number in
+a call is not a fault: it has its own delays, which follow the length of calls. The breaker decides whether the server
+answers at all.
 
-The breaker gives all workers one answer; its times are microseconds of one monotonic clock. It opens after so many
-faults in a row, from whichever chunks, with no reply between them. Then one request at a time probes the server, at
-growing intervals; any reply closes it (Nygard, "Release It!", 2007). When nobody has been answered for the whole
-patience, the run gives up and everything can be resumed.
+The breaker is shared by all workers; its times are microseconds of one monotonic clock. It opens after several faults
+in a row from any chunks, with no reply between them. Then one request at a time probes the server, at growing
+intervals; any reply closes it (Nygard, "Release It!", 2007). If the server answers nobody for the whole patience, the
+run gives up, and can be resumed.
 
-The budget keeps retries from outnumbering first tries: each first try earns one, each retry spends one, and a slow
-drip keeps the last chunks moving ("retry budget": Beyer et al., "Site Reliability Engineering", 2016, chapter 21).
+The budget keeps retries from outnumbering first tries. Each first try adds one retry, each retry uses one. A slow
+drip adds more, for the last chunks ("retry budget": Beyer et al., "Site Reliability Engineering", 2016, chapter 21).
 """
 
 from dataclasses import dataclass
@@ -20,16 +20,16 @@ from typing import NamedTuple
 from bulk_remove.core.replies import PAUSE_MAX_S, Effect, Fault
 
 SPLIT_AFTER = 3
-"""So many server errors in a row for one chunk, while others get replies, look like a number the server trips over."""
+"""After so many server errors in a row for one chunk, while others get replies, one of its numbers may be the cause."""
 
 
 DENIALS = 4
-"""A server that answered before is believed when it denied so many requests in a row, one after the other."""
+"""So many denied requests in a row, one after the other, are believed even if the server answered before."""
 
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """Bounds for asking again after a fault. Times in seconds; `tries` counts the first one."""
+    """The bounds for retries after a fault. Times in seconds; `tries` includes the first one."""
 
     tries: int = 6
     give_up_after_s: float = 900.0
@@ -38,7 +38,7 @@ class RetryPolicy:
 
 
 class Step(StrEnum):
-    """What follows a fault."""
+    """What to do after a fault."""
 
     RETRY = "retry"
     PROBE = "probe"
@@ -49,7 +49,7 @@ class Step(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """A step, and how long to wait before it (seconds; 0.0 but for a retry)."""
+    """A step, and the wait before it (seconds; 0.0 unless it is a retry)."""
 
     step: Step
     delay_s: float = 0.0
@@ -57,12 +57,12 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """How a chunk fared so far, and the others.
+    """The history of a chunk, and what is known from others.
 
-    Of its `tries` the last `server_errors` in a row failed on the server's side; `numbers` are in it. `alive` tells
-    whether the server is answering others, `passed` whether it answered anybody since the session began, and `denials`
-    how often in a row it denied requests, each sent when the denial before was known. `longest` tells that the chunk
-    has more numbers than any that was answered, `told_apart` that a part of it was answered after the whole was not.
+    The last `server_errors` of its `tries` failed on the server's side; it has `numbers` numbers. `alive`: the server
+    is answering others. `passed`: it has answered somebody since the session began. `denials` counts denied requests in
+    a row, each sent when the earlier denial was known. `longest`: the chunk has more numbers than any that was
+    answered. `told_apart`: a part of it was answered after the whole was not.
     """
 
     tries: int
@@ -76,12 +76,12 @@ class Trial:
 
 
 def decide(policy: RetryPolicy, fault: Fault, trial: Trial, draw: float) -> Decision:
-    """Say what follows a fault; `draw` is a random float in [0, 1).
+    """Return what to do after a fault; `draw` is a random float in [0, 1).
 
-    A server that cannot have acted, or answers nobody, costs the chunk nothing: it waits until the breaker lets it
-    ask again or gives up for all. One that answers others but not this chunk leaves it in doubt, once the tries are
-    used up. When it trips over the chunk each time, the chunk is split to find the number, and a number alone is
-    given up after its tries, even while nobody else is answered: perhaps nobody else is left to ask.
+    If the server cannot have acted, or answers nobody, the chunk loses no try: it waits until the breaker lets it ask
+    again or gives up for all. If the server answers others but not this chunk, the chunk is in doubt once its tries are
+    used up. If it fails over the chunk each time, the chunk is split to find the number. A single number is given up
+    after its tries, even while nobody else is answered: perhaps there is nobody else to ask.
     """
     if fault.effect is Effect.DENIED:
         return _after_denial(policy, fault, trial, draw)
@@ -97,17 +97,17 @@ def decide(policy: RetryPolicy, fault: Fault, trial: Trial, draw: float) -> Deci
             return Decision(Step.GIVE_UP)
     delay_s = backoff_s(policy, trial.tries, draw)
     if fault.retry_after_s is not None:
-        # Added jitter keeps the workers that were sent away together from coming back together.
+        # Added jitter keeps workers that were sent away together from returning together.
         delay_s = min(fault.retry_after_s, PAUSE_MAX_S) + draw * policy.backoff_first_s
     return Decision(Step.RETRY, delay_s)
 
 
 def _after_denial(policy: RetryPolicy, fault: Fault, trial: Trial, draw: float) -> Decision:
-    """Say what follows when the server denies the user, the campaign or the address.
+    """Return what to do when the server denies the user, the campaign or the address.
 
-    A limit on the URL may look like that: one number alone is tried, and where it goes through the rest is split. Amid
-    answers to others it may be an accident, and is tried again a few times; at the very start it is believed, for who
-    knocks again and again with a wrong password may be locked out.
+    A limit on the URL can look like a denial, so a single number is tried; if it succeeds, the rest is split. Among
+    answers to others a denial may be an accident, and is tried again a few times. At the very start it is believed: too
+    many tries with a wrong password may lock the user out.
     """
     if fault.may_be_length and trial.longest and trial.numbers > 1:
         return Decision(Step.SPLIT if trial.told_apart else Step.PROBE)
@@ -117,7 +117,7 @@ def _after_denial(policy: RetryPolicy, fault: Fault, trial: Trial, draw: float) 
 
 
 def backoff_s(policy: RetryPolicy, tries: int, draw: float) -> float:
-    """Return the wait after try number `tries`: between half and the whole of the doubled step, in seconds."""
+    """Return the wait after try number `tries`, in seconds: between half of the doubled step and all of it."""
     step_s = min(policy.backoff_max_s, policy.backoff_first_s * 2.0 ** min(tries - 1, 32))
     return step_s * (0.5 + draw / 2)
 
@@ -127,7 +127,7 @@ class BusyPolicy:
     """When a number in a call is asked for again. Times in seconds.
 
     The first delay and its doubling follow the length of calls: most end within minutes. `budget_s` counts from the
-    first time that the number was found in a call, by a clock that stands still while nobody can ask.
+    first time that the number was found in a call, by a clock that stops while no request can be sent.
     """
 
     budget_s: float = 1800.0
@@ -136,12 +136,12 @@ class BusyPolicy:
 
 
 def busy_delay_s(policy: BusyPolicy, rounds: int, used_s: float, draw: float) -> float | None:
-    """Return after how many seconds to ask again for a number found in a call `rounds` times, or None: no more.
+    """Return the seconds to wait before asking again for a number found in a call `rounds` times, None for never.
 
-    `used_s` is how much of the budget is used up. The last question is put at its very end, so that all of it is used.
-    `draw` is in [0, 1).
+    `used_s` is the used part of the budget. The last request comes at the very end of the budget, so all of it is
+    used. `draw` is in [0, 1): it spreads the requests, and never delays them beyond the delay.
     """
-    delay_s = min(policy.delay_max_s, policy.delay_first_s * 2.0 ** min(rounds - 1, 32)) * (0.8 + 0.4 * draw)
+    delay_s = min(policy.delay_max_s, policy.delay_first_s * 2.0 ** min(rounds - 1, 32)) * (0.8 + 0.2 * draw)
     delay_s = min(delay_s, policy.budget_s - used_s)
     least_s = min(policy.delay_first_s / 2, policy.budget_s / 2)
     return delay_s if delay_s > 0.0 and delay_s >= least_s else None
@@ -150,9 +150,9 @@ def busy_delay_s(policy: BusyPolicy, rounds: int, used_s: float, draw: float) ->
 class Breaker(NamedTuple):
     """The state of the breaker.
 
-    `threshold` faults in a row open it; `patience_us` is how long nobody may be answered before the run gives up.
-    `failing_since_us` is the moment of the first fault since the last reply, None while there was none. `probing`
-    tells that a probe is under way.
+    `threshold` faults in a row open it. If nobody is answered for `patience_us`, the run gives up.
+    `failing_since_us` is the time of the first fault since the last reply, None without a fault. `probing`: a probe is
+    under way.
     """
 
     threshold: int
@@ -176,9 +176,9 @@ class Breaker(NamedTuple):
 
 
 def failed(breaker: Breaker, now_us: int, *, at_once: bool = False) -> Breaker:
-    """Take note of a request without a reply. Each failed probe doubles the wait for the next.
+    """Record a request without a reply. Each failed probe doubles the wait for the next.
 
-    `at_once` opens the breaker whatever came before: a denial is nothing to send many requests into.
+    `at_once` opens the breaker after this one fault: after a denial, many more requests would be wrong.
     """
     faults = breaker.faults_in_a_row + 1
     breaker = breaker._replace(
@@ -193,14 +193,14 @@ def failed(breaker: Breaker, now_us: int, *, at_once: bool = False) -> Breaker:
 
 
 def answered(breaker: Breaker) -> Breaker:
-    """Take note of a reply: the server is there."""
+    """Record a reply: the server answers."""
     if breaker.failing_since_us is None:
         return breaker
     return breaker._replace(faults_in_a_row=0, failing_since_us=None, probe_after_us=0, next_probe_us=0, probing=False)
 
 
 def admit(breaker: Breaker, now_us: int) -> tuple[Breaker, int]:
-    """Ask to send. Returns the new state and 0 when one may, else how many microseconds to wait before asking again."""
+    """Ask to send. Returns the new state and 0 if a request may go, else how many microseconds to wait."""
     if not breaker.is_open:
         return breaker, 0
     if breaker.probing:
@@ -211,7 +211,7 @@ def admit(breaker: Breaker, now_us: int) -> tuple[Breaker, int]:
 
 
 class RetryBudget(NamedTuple):
-    """How many retries are left; `most` at any time, and one more every `drip_us`."""
+    """The retries that are left: at most `most`, and one more every `drip_us`."""
 
     left: float = 10.0
     most: float = 100.0
@@ -220,12 +220,12 @@ class RetryBudget(NamedTuple):
 
 
 def earn(budget: RetryBudget) -> RetryBudget:
-    """Take note of a first try."""
+    """Record a first try."""
     return budget._replace(left=min(budget.most, budget.left + 1))
 
 
 def spend(budget: RetryBudget, now_us: int) -> tuple[RetryBudget, int]:
-    """Ask to retry. Returns the new state and 0 when one may, else how many microseconds until the next drip."""
+    """Ask to retry. Returns the new state and 0 if a retry may go, else how many microseconds until the next drip."""
     dripped = max(0, now_us - budget.updated_us) / budget.drip_us
     budget = budget._replace(left=min(budget.most, budget.left + dripped), updated_us=now_us)
     if budget.left >= 1:

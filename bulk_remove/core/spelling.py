@@ -1,14 +1,14 @@
 """Whether a text is spelt like one phone number, and if not, what it looks like instead.
 
-A positive grammar: digits, single formatting characters between them, matched parentheses and one plus in front. What
-it does not know is refused; only then the reason is looked for, so that a missing reason lets nothing through. The
-reason names the damage where it can be told: what a spreadsheet, a form or a hand did to the cell.
+The grammar lists what is accepted: digits, single formatting characters between them, matched parentheses and one
+leading plus. Everything else is refused, and the reason is sought afterwards. So a missing reason lets nothing through.
+If possible, the reason names the damage that a spreadsheet, a form or a person did to the cell.
 
-Programs write numbers in ways from which every digit can be had back: `="601234555"`, `601234555.0`, `6.01234555E+08`,
-`p:+48601234555`. `reading` undoes them and says which they were. A decimal is never glued to the digits in front of it:
-what stands behind a single dot or comma is taken away as zeros of a whole number, or the cell is refused.
+Some programs write numbers in ways that keep every digit: `="601234555"`, `601234555.0`, `6.01234555E+08`,
+`p:+48601234555`. `reading` undoes them and says which they were. Decimals are never joined to the digits before them:
+after a single dot or comma, the zeros of a whole number are removed, or the cell is refused.
 
-What is known about a country's numbers comes from libphonenumber, through the phonenumbers package.
+All data on numbers of countries comes from libphonenumber, through the phonenumbers package.
 """
 
 import re
@@ -18,14 +18,12 @@ from typing import NamedTuple
 
 from bulk_remove.errors import UsageError
 
-MAX_DIGITS = 15
-"""The most that ITU-T E.164 allows, country code included."""
+MAX_DIGITS = 15  # the limit of ITU-T E.164, country code included
 
 TOO_MANY_DIGITS = "More than fifteen digits: perhaps more than one number, and no spreadsheet keeps so many."
-"""Excel keeps fifteen digits and makes zeros of the rest."""
+"""Excel keeps fifteen digits and turns the others into zeros."""
 
-_EXAMPLES = {"PL": "601234555"}
-"""That of the documents; for other regions libphonenumber has one."""
+_EXAMPLES = {"PL": "601234555"}  # the example of the documents; libphonenumber has one for other regions
 NO_SUCH_NUMBER = "No number of its country looks like this."
 _LETTERS_OF_A_REGION = 2
 TOO_SHORT = "Too short for its country."
@@ -34,13 +32,7 @@ ZERO = "A zero in front or after the country code: nobody can tell whether it be
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """What there is to know of a region, with its figures for PL.
-
-    `country_code` is 48. `international_prefix` is 00, empty where a country has several: which digits are the
-    prefix and which the country code would be a guess. `full_lengths` are those of a mobile number, 9: subscribers'
-    numbers of other lengths cannot be told from internal ones. `longest` is the longest national number, 10.
-    `example` is a national number that is nobody's data.
-    """
+    """The data of a region, shown with the figures of PL."""
 
     country_code: str
     international_prefix: str
@@ -71,7 +63,7 @@ def region_of(name: str) -> Region:
 
 
 def is_country_code(digits: str) -> bool:
-    """Tell whether a country, or a service of many, has this code."""
+    """Return whether a country, or a service in several countries, has this code."""
     from phonenumbers import COUNTRY_CODE_TO_REGION_CODE  # noqa: PLC0415 - as below
 
     return digits[0] != "0" and int(digits) in COUNTRY_CODE_TO_REGION_CODE
@@ -79,7 +71,7 @@ def is_country_code(digits: str) -> bool:
 
 @lru_cache(maxsize=1024)
 def is_name_of(region: str, text: str) -> bool:
-    """Tell whether a text in capital letters names the region: two or three letters, or its name in any language."""
+    """Return whether a text in capital letters names the region: two or three letters, or its name in any language."""
     if len(text) == _LETTERS_OF_A_REGION:
         return text == region.upper()
     from phonenumbers.geodata.locale import LOCALE_DATA  # noqa: PLC0415 - a third of a second, seldom needed
@@ -89,13 +81,7 @@ def is_name_of(region: str, text: str) -> bool:
 
 
 def problem_in_plan(digits: str, *, certain: bool) -> str:
-    """Return why the country's numbering plan has no such number, or an empty text.
-
-    `digits` begin with a country code. As a rule the length decides, for plans change. What must be `certain` goes by
-    the plan's ranges: in the own country, where a length of its own stands for a service, and wherever nothing but the
-    digits tells where the country code ends. So does a zero after the country code: Italy's numbers have one,
-    elsewhere it is a habit.
-    """
+    """Return why the country's numbering plan has no such number, or an empty text."""
     from phonenumbers import (  # noqa: PLC0415 - costs 30 ms, and importing this module must not
         NumberParseException,
         ValidationResult,
@@ -124,10 +110,7 @@ def problem_in_plan(digits: str, *, certain: bool) -> str:
 
 
 def is_subscriber(digits: str) -> bool:
-    """Tell whether digits that begin with their country code are certainly a telephone's number.
-
-    Freephone numbers and pagers are none: in Poland theirs have other lengths, as a number that lost a digit has.
-    """
+    """Return whether digits from the country code on are certainly a telephone's number."""
     from phonenumbers import PhoneNumberType, number_type, parse  # noqa: PLC0415 - as above
 
     telephones = {
@@ -140,17 +123,15 @@ def is_subscriber(digits: str) -> bool:
     return not problem_in_plan(digits, certain=True) and number_type(parse(f"+{digits}")) in telephones
 
 
-MAX_CELL_CHARS = 64
-"""Twice the longest number with generous formatting; longer cells are prose."""
+MAX_CELL_CHARS = 64  # twice the longest number with many formatting characters; longer cells are prose
 
-SEPARATORS = r"[/,;|&\r\n]|\b(?:lub|albo|oraz|i|or|and|oder|und)\b"
-"""What stands between two numbers in one cell."""
+SEPARATORS = r"[/,;|&\r\n]|\b(?:lub|albo|oraz|i|or|and|oder|und)\b"  # between two numbers in one cell
 
 _SPACES = "\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000"
 _DASHES = "\u2010\u2011\u2012\u2013\u2014\u2015\u2212"
-# Those for right-to-left text are not among them: they may show the groups of digits in another order.
+# Marks for right-to-left text are not included: they may show the groups of digits in another order.
 _INVISIBLE = "\u00ad\u180e\u200b\u200c\u200d\u200e\u202a\u202c\u202d\u2060\u2066\u2068\u2069\ufeff"
-_APOSTROPHES = "\u2018\u2019\u00b4\u02bc\u2032"  # what word processors and keyboards make of plain ones
+_APOSTROPHES = "\u2018\u2019\u00b4\u02bc\u2032"  # written for plain ones by word processors and keyboards
 _PLAINER = str.maketrans(
     _SPACES + _DASHES + _APOSTROPHES, " " * len(_SPACES) + "-" * len(_DASHES) + "'" * len(_APOSTROPHES), _INVISIBLE
 )
@@ -161,7 +142,7 @@ _UNIT = r"(?:[0-9]|\( *[0-9](?:[ .-]{0,3}[0-9])* *\))"
 _SPELT = re.compile(rf"(?:\( *\+ *[0-9]{{1,4}} *\)|\+? *{_UNIT})(?:[ .-]{{0,3}}{_UNIT})*")
 
 _DAY, _MONTH, _YEAR = r"(?:0?[1-9]|[12][0-9]|3[01])", r"(?:0?[1-9]|1[0-2])", r"(?:(?:19|20)[0-9]{2})"
-# Two digits in each place: the usual form of a date, and of no number that is still dialled.
+# Two digits in each place: the usual form of a date, and not of any number that is still dialled.
 _SHORT_DATE = r"(?:0[1-9]|[12][0-9]|3[01])(?P<d>[./-])(?:0[1-9]|1[0-2])(?P=d)[0-9]{2}"
 _NUMERIC_DATE = (
     rf"(?:{_DAY}(?P<a>[./-]){_MONTH}(?P=a){_YEAR}|{_MONTH}(?P<b>[./-]){_DAY}(?P=b){_YEAR}"
@@ -183,7 +164,7 @@ _NOTHING = (
 )
 
 NO_STORED_RESULT = "(formula)"
-"""What a workbook's cell reads as that holds a formula, which no spreadsheet has calculated yet."""
+"""The text of a formula cell that no spreadsheet has calculated yet."""
 DECIMAL = "A decimal number, not a phone number."
 EMPTY = "The cell is empty."
 EXPONENT = "Scientific notation: a spreadsheet has lost digits."
@@ -204,15 +185,15 @@ _VETOES = tuple(
         (r"[0-9]{1,3}\. +[0-9(].*", "A number in a list, it seems: digits, a dot and a space in front."),
         (_NUMERIC_DATE, DATE),
         (rf"(?!(?:{_GROUPS_OF_A_NUMBER})\Z){_OCTET}(?:\.{_OCTET}){{3}}", _IP_ADDRESS),
-        # What stands behind a single dot is a decimal, whatever stands in front: a coordinate has as many digits as a
-        # number. And no group of a number has a single digit.
+        # Digits after a single dot are decimals, whatever comes before them: a coordinate has as many digits as a
+        # number. And no group of a number has only one digit.
         (r"[^.]*\.[ -]{0,2}[0-9]+|.*\.[0-9](?:[^0-9].*)?", DECIMAL),
         (r"[0-9]{1,3}(?:\.[0-9]{3})+\.[0-9]{2}", AMOUNT),
         (r"\+?[0-9]{9,} +[0-9(].*", SEVERAL),
         (r".*[0-9)][ .-]*\([0-9 -]{1,6}\)", EXTENSION),
     )
 )
-"""What a whole cell may look like that is spelt like a phone number and yet is none."""
+"""Patterns of whole cells that are spelt like a phone number but are not one."""
 
 _EXPLANATIONS = tuple(
     (re.compile(pattern, re.DOTALL | re.IGNORECASE), reason)
@@ -230,7 +211,7 @@ _EXPLANATIONS = tuple(
         (r"\A\S+@\S+\.\S+\Z", EMAIL),
         (r"\A[-_?*./ ]+\Z", "A mark that says there is no number."),
         (r"\A\D*\Z", "No digits in the cell."),
-        # Nobody types them by accident: they come from a wrong encoding or from text recognition.
+        # Nobody types these by accident: they come from a wrong encoding or from text recognition.
         (r"(?![0-9])\d", "Digits of another script."),
         (rf"\A(?:date(?:time)? +)?{_NUMERIC_DATE}(?:[ T]+{_TIME}\S*)?\Z", DATE),
         (rf"\A(?:[0-9]{{1,4}}[ ./-]*)?{_MONTH_NAME}[ ./-]*(?:[0-9]{{1,2}},? +)?[0-9]{{2,4}}\Z", DATE),
@@ -244,7 +225,7 @@ _EXPLANATIONS = tuple(
             EXTENSION,
         ),
         (rf"[0-9].*(?:{SEPARATORS}).*[0-9]", SEVERAL),
-        # Latin, Greek and Cyrillic ones.
+        # Letters of the Latin, Greek and Cyrillic alphabets.
         (
             r"\A[0-9ol .()+i\u039f\u0406\u041e-]*[o\u039f\u041e][0-9ol .()+i\u039f\u0406\u041e-]*\Z",
             "A letter O that may be a zero.",
@@ -252,7 +233,7 @@ _EXPLANATIONS = tuple(
         (r"\A[0-9 .()+-]*[li\u0406][0-9li .()+\u0406-]*\Z", "A letter l or I that may be a one."),
         (r"[^\W\d_]", LETTERS),
         (r"[\u200f\u202b\u202e\u2067]", "Marks for right-to-left text: the digits may be meant in another order."),
-        (r"[^0-9 .()+-]", "A character that is no part of a phone number."),
+        (r"[^0-9 .()+-]", "A character that is not part of a phone number."),
         (r"\+.*\+", "More than one plus."),
         (r"\A-", "A minus in front."),
         (r"\A\.|[.-]\Z", "A dot or a dash at an end: perhaps a part is missing."),
@@ -261,10 +242,10 @@ _EXPLANATIONS = tuple(
         (r"", "Not spelt like a phone number."),
     )
 )
-"""Why a cell is not spelt like a phone number; the first that is found in it."""
+"""The reasons why a cell is not spelt like a phone number; the first that matches is reported."""
 
 
-# What is taken away without losing a digit, as a count of such cells goes on.
+# Removed without losing a digit; each follows a count of cells in the report.
 QUOTED = "in quotes behind an equals sign"
 APOSTROPHES = "with apostrophes"
 WIDE_PLUS = "with a full-width plus"
@@ -278,7 +259,7 @@ _WRAPPED = (
     (re.compile(r"(?:p|tel) *:(.*)", re.DOTALL | re.IGNORECASE).fullmatch, NAMED),
 )
 _WRAPPINGS = frozenset("='pPtT")
-# Groups of three digits between separators of one kind, or none; the decimals stand behind another one.
+# Groups of three digits between separators of one kind, or none; the decimals follow another separator.
 _ZERO_DECIMALS = re.compile(
     r"(\+?(?:[0-9]+|[0-9]{1,3}(?:(?P<between>[ .,'])[0-9]{3})(?:(?P=between)[0-9]{3})*))([.,])0{1,2}"
 )
@@ -289,10 +270,7 @@ _REGISTRARS = re.compile(r"\+([0-9]{1,3})\.[0-9]{7,}")
 
 
 class Reading(NamedTuple):
-    """A cell as it is understood: `text` is what is left of it, `kinds` say what was taken away, each once.
-
-    What is left must be a whole number where `or_else` is not empty; where it is not, that is what is wrong.
-    """
+    """A cell as understood: `text` is the rest of it, `kinds` names what was removed, each kind once."""
 
     text: str
     kinds: tuple[str, ...] = ()
@@ -300,7 +278,7 @@ class Reading(NamedTuple):
 
 
 def reading(cell: str) -> Reading:
-    """Return the cell with plain spaces and dashes, and without what a program has put around or behind its digits."""
+    """Return the cell with plain spaces and dashes, and without what a program added around or after its digits."""
     text, *wrapped = unwrapped(cell)
     kinds = {kind: LETTERS if kind == NAMED else "" for kind in wrapped}
     if text.startswith(_WIDE_PLUS):
@@ -316,10 +294,10 @@ def reading(cell: str) -> Reading:
 
 
 def unwrapped(cell: str) -> tuple[str, ...]:
-    """Return the cell with plain spaces and dashes and without what is around it, then the kinds of that."""
+    """Return the cell with plain spaces and dashes and without its wrappings, followed by the kinds of these."""
     text = trimmed(cell)
     kinds: list[str] = []
-    if text[:1] not in _WRAPPINGS:  # as a rule
+    if text[:1] not in _WRAPPINGS:  # the usual case
         return (text,)
     for _ in _WRAPPED:  # each at most once, in any order
         for match, kind in _WRAPPED:
@@ -331,23 +309,23 @@ def unwrapped(cell: str) -> tuple[str, ...]:
 
 
 def trimmed(cell: str) -> str:
-    """Return the cell with plain spaces and dashes, without what nobody sees."""
+    """Return the cell with plain spaces and dashes, without invisible characters."""
     return (cell if cell.isascii() else cell.translate(_PLAINER)).strip()
 
 
 def without_formatting(text: str) -> str:
-    """Return what is left of a well-spelt text: digits, perhaps with a plus in front."""
+    """Return the digits of a well-spelt text, perhaps with a leading plus."""
     return text.translate(_WITHOUT_FORMATTING)
 
 
 def misspelling(text: str) -> str:
-    """Return why a trimmed text is not spelt like one phone number, or an empty text. The reason has no digit."""
+    """Return why a trimmed text is not spelt like one phone number, or an empty text. The reason has no digits."""
     if not text:
         return EMPTY
     if len(text) > MAX_CELL_CHARS:
         return "Too long a text for one phone number."
     if text.isascii() and text.isdecimal():
-        return ""  # digits alone need no grammar
+        return ""  # plain digits need no grammar
     if not _SPELT.fullmatch(text):
         return next(reason for pattern, reason in _EXPLANATIONS if pattern.search(text))
     for vetoed, reason in _VETOES:  # a generator would cost as much as all the patterns
@@ -357,6 +335,6 @@ def misspelling(text: str) -> str:
 
 
 def _behind_country_code(text: str) -> bool:
-    """Tell whether the only dot stands between the country code and the number, as registrars of domains write it."""
+    """Return whether the only dot is between country code and number, as domain registrars write it."""
     found = _REGISTRARS.fullmatch(text)
     return found is not None and is_country_code(found[1])

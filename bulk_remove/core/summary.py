@@ -1,14 +1,14 @@
-"""The totals of a run, what they amount to, and what to do next.
+"""The totals of a run, what they mean, and what to do next.
 
-`Proof` holds the campaign's own count beside what the replies said. `NoneFound` says that no number was found, and
-whether that is an answer. The advice is whole sentences, with a command where there is one. A night of an inbox is
-summed up here as well: which files are left alone, where a file goes after its run, which exit code the night has.
+`Proof` compares the campaign's own count with the replies. `NoneFound` says that no number was found, and whether that
+is an answer. The advice is whole sentences, with a command if there is one. This module also sums up a night of an
+inbox: the files to skip, the folder of a file after its run, and the exit code of the night.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from bulk_remove.core.forms import AlsoTry, Forms, Held, Rest, form_examples, told_forms
 from bulk_remove.core.model import OPEN_STATUSES, REHEARSED, NumberFormat, Rehearsal, Status
@@ -19,12 +19,7 @@ from bulk_remove.language import Phrase, counted, joined, ours, phrase
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """What a campaign held before the run's first request and after its last, and what this run removed of it.
-
-    `before` and `after` are None where the server was not asked or did not tell; `note` then says why. `removed`
-    counts the different record ids that the replies named, `without_id` the records that came without one; it may be
-    more if `at_least`, for a request that brought no verdict may have removed some.
-    """
+    """The records of a campaign before the run's first request and after its last, and how many this run removed."""
 
     campaign: str
     before: int | None
@@ -36,13 +31,13 @@ class Proof:
 
     @property
     def unexplained(self) -> int | None:
-        """By how many records more than were removed the campaign has shrunk; None where that is not known."""
+        """How many more records are gone than the run removed; None if unknown."""
         if self.before is None or self.after is None:
             return None
         return self.before - self.after - self.removed - self.without_id
 
     def sentence(self) -> str:
-        """Say what the counts amount to, and what a difference may mean."""
+        """Say what the counts mean, and what may explain a difference."""
         held = phrase(
             "Campaign {campaign}: {before} before, {after} after",
             campaign=self.campaign,
@@ -67,9 +62,11 @@ class Proof:
             return phrase("{held}; {removed}: the counts agree.", held=held, removed=removed)
         count = abs(self.unexplained)
         differs = (
-            counted(count, "{count:,} more is gone than that", "{count:,} more are gone than that")
+            counted(count, "{count:,} more is missing than was removed", "{count:,} more are missing than were removed")
             if self.unexplained > 0
-            else counted(count, "{count:,} fewer is gone than that", "{count:,} fewer are gone than that")
+            else counted(
+                count, "{count:,} fewer is missing than was removed", "{count:,} fewer are missing than were removed"
+            )
         )
         return phrase(
             "{held}; {removed}. {differs}: {why}.", held=held, removed=removed, differs=differs, why=self._why()
@@ -87,19 +84,15 @@ class Proof:
 
 
 ENOUGH_NUMBERS = 10
-"""That none of so many numbers is there is more likely a wrong form or a wrong campaign than an answer."""
+"""If none of so many numbers is there, a wrong form or campaign is more likely than an answer."""
 
 _THERE = (Status.REMOVED, Status.CALL_IN_PROGRESS)
 _NOT_THERE = (Status.NOT_EXIST, Status.PRESUMED_REMOVED)
-"""Gone after an unanswered request tells nothing: in a wrong form a number is not there either."""
+"""Gone after an unanswered request proves nothing: in a wrong form, a number is not there either."""
 
 
 class CampaignResult(NamedTuple):
-    """What became of a campaign's distinct numbers.
-
-    It is `confirmed` when its own records showed the forms that were asked for. `found` counts the numbers of which a
-    record was found at some time, `gone` those of them that were in a call and are not there any more.
-    """
+    """The results of a campaign's distinct numbers."""
 
     campaign: str
     by_status: Mapping[Status, int]
@@ -109,22 +102,18 @@ class CampaignResult(NamedTuple):
 
     @property
     def missing(self) -> int:
-        """How many numbers were never there."""
+        """How many numbers were never in the campaign."""
         return sum(self.by_status.get(status, 0) for status in _NOT_THERE) - self.gone
 
     @property
     def there(self) -> bool:
-        """Whether any number was there."""
+        """Whether any number was in the campaign."""
         return self.found > 0 or any(self.by_status.get(status, 0) for status in _THERE)
 
 
 @dataclass(frozen=True, slots=True)
 class NoneFound:
-    """That not one of a run's numbers was in these campaigns.
-
-    `confirmed` says that the campaigns' own records show the forms in which they were asked for, so that it is an
-    answer. Otherwise it is a guess, which `proves_nothing` when it is about enough numbers to be a bad sign.
-    """
+    """None of a run's numbers was in these campaigns."""
 
     numbers: int
     campaigns: tuple[str, ...]
@@ -133,11 +122,7 @@ class NoneFound:
 
 
 def none_found(results: Sequence[CampaignResult]) -> NoneFound | None:
-    """Return in which campaigns none of the numbers was found; None where some were, or nothing is known.
-
-    Each campaign has forms of its own. So one in which none of enough numbers was found is told although others had
-    theirs, and campaigns with few numbers count together when none had any.
-    """
+    """Return the campaigns in which no number was found; None if some were found, or nothing is known."""
     anywhere = any(result.there for result in results)
     doubtful = [result for result in results if result.missing and not result.there and not result.confirmed]
     if anywhere:
@@ -155,20 +140,29 @@ def none_found(results: Sequence[CampaignResult]) -> NoneFound | None:
 
 
 class Ending(StrEnum):
-    """Why the sending ended."""
+    """Why the sending ended, and the exit code of a run that ended early because of it."""
+
+    code: ExitCode | None
+
+    def __new__(cls, text: str, code: ExitCode | None = None) -> Self:
+        """Make an ending from its text and its exit code."""
+        ending = str.__new__(cls, text)
+        ending._value_, ending.code = text, code
+        return ending
 
     DONE = "done"
-    INTERRUPTED = "stopped by Ctrl-C"
-    KEY = "stopped by the key q"
-    CODE = "stopped by the program that began it"
-    TERMINATED = "stopped by SIGTERM"
-    HUNG_UP = "stopped by SIGHUP"
-    UNAVAILABLE = "the server stayed unavailable"
-    DENIED = "the server refused"
-    DEADLINE = "the deadline came first"
-    STORAGE = "the disk or the ledger failed"
-    GUARD = "stopped after the canary"
-    UNASKED = "the reply named a removal that nobody asked for"
+    INTERRUPTED = "stopped by Ctrl-C", ExitCode.INTERRUPTED
+    KEY = "stopped by the key q", ExitCode.INTERRUPTED
+    CODE = "stopped by the program that began it", ExitCode.INTERRUPTED
+    PAGE = "stopped on the local page", ExitCode.INTERRUPTED
+    TERMINATED = "stopped by SIGTERM", ExitCode.TERMINATED
+    HUNG_UP = "stopped by SIGHUP", ExitCode.HUNG_UP
+    UNAVAILABLE = "the server stayed unavailable", ExitCode.UNAVAILABLE
+    DENIED = "the server refused", ExitCode.REFUSED
+    DEADLINE = "the deadline came first", ExitCode.DEADLINE
+    STORAGE = "the disk or the ledger failed", ExitCode.STORAGE
+    GUARD = "stopped after the canary", ExitCode.GUARD
+    UNASKED = "the reply named a removal that nobody asked for", ExitCode.GUARD
     KILLED = "killed"
 
 
@@ -184,37 +178,20 @@ MEANING = {
     Status.INVALID: "not a phone number, or left out: never sent",
     Status.KEPT: "on a --keep list: never sent",
 }
-"""What each status means, in a few words for people."""
-
-_EXIT = {
-    Ending.INTERRUPTED: ExitCode.INTERRUPTED,
-    Ending.KEY: ExitCode.INTERRUPTED,
-    Ending.CODE: ExitCode.INTERRUPTED,
-    Ending.TERMINATED: ExitCode.TERMINATED,
-    Ending.HUNG_UP: ExitCode.HUNG_UP,
-    Ending.UNAVAILABLE: ExitCode.UNAVAILABLE,
-    Ending.DENIED: ExitCode.REFUSED,
-    Ending.DEADLINE: ExitCode.DEADLINE,
-    Ending.STORAGE: ExitCode.STORAGE,
-    Ending.GUARD: ExitCode.GUARD,
-    Ending.UNASKED: ExitCode.GUARD,
-}
+"""The meaning of each status, in a few words."""
 
 
 def check_closed(rows: int, by_status: Mapping[Status, int]) -> None:
-    """Hold the first promise: every row has exactly one status. Raises InvariantError where the sum does not close."""
+    """Check that every row has exactly one status. Raises InvariantError if the sum is wrong."""
     total = sum(by_status.values())
     if total != rows:
         raise InvariantError(f"the report has {total} rows, the input {rows}")
 
 
 def exit_code(ending: Ending, by_status: Mapping[Status, int], nothing: NoneFound | None = None) -> ExitCode:
-    """Return the run's exit code: why it ended early, else whether every number is final and that proves anything.
-
-    `nothing` is that none of the numbers was found, where that is so. A run that was killed had no code of its own.
-    """
-    if ending in _EXIT:
-        return _EXIT[ending]
+    """Return the run's exit code: why it ended early, else whether all numbers are final and prove anything."""
+    if ending.code is not None:
+        return ending.code
     still_open = any(by_status.get(status, 0) for status in OPEN_STATUSES)
     return ExitCode.NOT_FINAL if still_open or (nothing and nothing.proves_nothing) else ExitCode.OK
 
@@ -225,7 +202,7 @@ def headline(
     nothing: NoneFound | None = None,
     rehearsal: Rehearsal = Rehearsal.NONE,
 ) -> str:
-    """Say in one sentence what a run amounts to; `nothing` as for `exit_code`."""
+    """Sum up a run in one sentence; `nothing` as for `exit_code`."""
     told = _amounts_to(by_status, ending, nothing)
     return joined(" ", filter(None, [ours(REHEARSED[rehearsal]), told]))
 
@@ -263,28 +240,27 @@ def _none_found(nothing: NoneFound) -> str:
 
 
 class Advice(NamedTuple):
-    """A sentence, and a command to type, empty where there is none."""
+    """A sentence, and a command to type, which may be empty."""
 
     sentence: str
     command: str = ""
 
 
-RESUMED = (Status.UNSENT, Status.IN_DOUBT, Status.CALL_IN_PROGRESS)
-"""What a later session asks for again."""
+RESUMED = (Status.UNSENT, Status.IN_DOUBT, Status.CALL_IN_PROGRESS)  # a later session asks for these again
 _FIRST = {
     Ending.DENIED: Advice(
         "The server refused: look at the faults, then at the user's permissions and the campaign.", "bulk-remove check"
     ),
     Ending.UNAVAILABLE: Advice("The server stayed unavailable: wait until it answers again.", "bulk-remove check"),
     Ending.GUARD: Advice(
-        "The canary was judged bad, and the rest was not sent: look at its numbers in report.csv first."
+        "The first request did not pass its check, so the rest was not sent: look at its numbers in report.csv first."
     ),
     Ending.STORAGE: Advice("The disk or the ledger failed: make room first."),
 }
 
 
 def resumable(by_status: Mapping[Status, int]) -> bool:
-    """Tell whether a later session could bring more numbers to an answer."""
+    """Return whether a later session could bring more numbers to an answer."""
     return any(by_status.get(status, 0) for status in RESUMED)
 
 
@@ -297,24 +273,14 @@ def advise(
     unasked: Sequence[UnaskedRemoval] = (),
     guess: Advice | None = None,
 ) -> tuple[Advice, ...]:
-    """Return what is left to do, the most urgent first.
-
-    `strangers` counts numbers in replies that nobody asked for, `unasked` are those of them that were removed. `guess`
-    is what to do where none was found in a form that is a guess (`about_a_guess`): that is not a proof.
-    """
+    """Return the next steps, the most urgent first."""
     left = {status: by_status.get(status, 0) for status in OPEN_STATUSES}
     advice: list[Advice] = []
     if unasked:
         advice.append(Advice(phrase("{removals} {cause}", removals=unasked_told(unasked), cause=ours(CAUSE))))
     if strangers:
-        advice.append(
-            Advice(
-                phrase(
-                    "Replies spoke of {rows} that nobody asked for: look at the log.",
-                    rows=counted(strangers, "{count:,} number", "{count:,} numbers"),
-                )
-            )
-        )
+        rows = counted(strangers, "{count:,} number", "{count:,} numbers")
+        advice.append(Advice(phrase("Replies named {rows} that nobody asked for: look at the log.", rows=rows)))
     if any(left.values()) and ending in _FIRST:
         advice.append(_FIRST[ending])
     if guess is not None:
@@ -325,7 +291,7 @@ def advise(
         )
     if resumable(by_status):
         count = sum(left[status] for status in RESUMED)
-        sentence = phrase("{rows} can still be brought to an answer: go on with this run.", rows=_rows(count))
+        sentence = phrase("{rows} can still get a final answer: resume this run.", rows=_rows(count))
         advice.append(Advice(sentence, f"bulk-remove resume {run_id}"))
     if failed := left[Status.FAILED] + left[Status.UNRECOGNISED]:
         advice.append(
@@ -339,42 +305,32 @@ def advise(
             )
         )
     if invalid := by_status.get(Status.INVALID, 0):
-        advice.append(
-            Advice(
-                phrase(
-                    "{rows} held no phone number and were never sent: correct the cells and run those rows.",
-                    rows=_rows(invalid),
-                )
-            )
-        )
+        told = "{rows} held no phone number and were never sent: correct the cells and run those rows."
+        advice.append(Advice(phrase(told, rows=_rows(invalid))))
     return tuple(advice)
 
 
 def about_a_guess(run_id: str, nothing: NoneFound, held: Held, forms: Forms, region: str) -> Advice:
-    """Say why it proves nothing that none of the numbers was found, and how to find out.
-
-    `held` is how the records of the campaigns are written, empty where they could not be looked at; `forms` are those
-    that were asked for.
-    """
+    """Say why it proves nothing that no number was found, and how to find out."""
     told = phrase(
         "{found_none} {why}", found_none=_found_none(nothing, forms, region), why=_why_a_guess(held, forms, region)
     )
     unasked = forms.unasked(held)
     if unasked and {*unasked} == {Rest.OTHERWISE}:
         return Advice(
-            phrase("{told} Look for them in the panel: no form finds numbers that are written so.", told=told)
+            phrase("{guess} Look for them in the panel: no form finds numbers written like this.", guess=told)
         )
     others = [form for form in AlsoTry if form in unasked] or [form for form in AlsoTry if form not in forms.asked]
     if not others:
         return Advice(
-            phrase("{told} Give the API user the permission to list records, then look again.", told=told),
+            phrase("{guess} Give the API user the permission to list records, then look again.", guess=told),
             f"bulk-remove rerun {run_id} --number-format auto",
         )
     words = [] if forms.asked else [f"--number-format {NumberFormat.NATIONAL}"]
     also_try = [*forms.also_try, *(form for form in others if forms.asked or form is not AlsoTry.NATIONAL)]
     words += [f"--also-try {','.join(also_try)}"] if also_try else []
     return Advice(
-        phrase("{told} Ask for them in other forms, too.", told=told),
+        phrase("{guess} Ask for them in other forms, too.", guess=told),
         f"bulk-remove rerun {run_id} {' '.join(words)}",
     )
 
@@ -395,7 +351,7 @@ def _found_none(nothing: NoneFound, forms: Forms, region: str) -> Phrase:
 
 def _why_a_guess(held: Held, forms: Forms, region: str) -> Phrase:
     if forms.unasked(held):
-        return phrase("That proves nothing: its records hold numbers as {told}.", told=told_forms(held, region))
+        return phrase("That proves nothing: its records hold numbers as {forms}.", forms=told_forms(held, region))
     if forms.confirmed_by(held):
         return phrase("That proves nothing: its list of records does not show how additional numbers are written.")
     return phrase("That proves nothing: its records did not show how it holds its numbers.")
@@ -405,17 +361,16 @@ def _rows(count: int) -> Phrase:
     return counted(count, "{count:,} row", "{count:,} rows")
 
 
-NIGHTS = 3
-"""So often a file is taken up whose numbers stay open though the server answers; then a person must look."""
+NIGHTS = 3  # so often a file runs if its numbers stay open though the server answers; then a person must look
 
 LONGEST_FILE_NAME = 200
-"""In bytes. File systems take 255, and the names of a file's reports, while they are written, are 47 longer."""
+"""In bytes. File systems allow 255; the names of a file's reports, while they are written, are 47 longer."""
 
 _PASSING_ENDS = (".part", ".partial", ".tmp", ".temp", ".filepart", ".crdownload", ".download", ".upload", ".swp", "~")
 _PASSING_STARTS = (".", "~$")
 _LITTER = frozenset({"thumbs.db", "desktop.ini"})
 
-# From mild to bad. A stop comes last but for our own bugs: what was not looked at any more is unknown.
+# From mild to bad. A stop is the last but one, before our own bugs: whatever was not examined is unknown.
 _BADNESS = (
     ExitCode.OK,
     ExitCode.NOT_FINAL,
@@ -436,7 +391,7 @@ _NEXT_FILE_ANYWAY = frozenset({ExitCode.OK, ExitCode.NOT_FINAL, ExitCode.GUARD, 
 
 
 class FilePlace(StrEnum):
-    """Where a file lies after its run; the folders of an inbox have these names."""
+    """Where a file goes after its run; the folders of an inbox have these names."""
 
     INBOX = "inbox"
     DONE = "done"
@@ -444,17 +399,13 @@ class FilePlace(StrEnum):
 
 
 def is_passing(name: str) -> bool:
-    """Tell whether a file's name says that it is only passing: half-written, hidden, or an editor's own."""
+    """Return whether a file's name marks a temporary one: half-written, hidden, or an editor's own."""
     small = name.lower()
     return small.startswith(_PASSING_STARTS) or small.endswith(_PASSING_ENDS) or small in _LITTER
 
 
 def place_of(code: ExitCode, resumable: int, nights: int) -> FilePlace:
-    """Return where a file goes after a run, or a resumed one, that ended with `code`.
-
-    `resumable` numbers could be asked for again, after `nights` sessions that came to their end. What another night
-    can finish stays in the inbox; what needs a person goes to `failed`.
-    """
+    """Return where a file goes after a run or a resumed run that ended with `code`."""
     if code is ExitCode.OK:
         return FilePlace.DONE
     if code is ExitCode.NOT_FINAL:
@@ -463,15 +414,12 @@ def place_of(code: ExitCode, resumable: int, nights: int) -> FilePlace:
 
 
 def ends_the_night(code: ExitCode, *, one_campaign: bool) -> bool:
-    """Tell whether the files that follow would fare no better, or nobody wants them to be begun.
-
-    A refusal may be about the campaign of one file, unless all files go to `one_campaign`.
-    """
+    """Return whether the files that follow would end in the same way, or must not be started."""
     return code not in _NEXT_FILE_ANYWAY and (code is not ExitCode.REFUSED or one_campaign)
 
 
 def worst(codes: Iterable[ExitCode]) -> ExitCode:
-    """Return the worst of some exit codes; OK of none."""
+    """Return the worst of the exit codes; OK if there are none."""
     return max(codes, key=_BADNESS.index, default=ExitCode.OK)
 
 

@@ -1,10 +1,10 @@
-"""All that holds a request back, together: pace, rate and requests at once. Values; times in microseconds.
+"""Everything that delays a request: pace, rate and requests at once. Frozen values; times in microseconds.
 
-The order for one request: `slot`, `departure`, and one of `answered`, `pushed_back`, `unanswered` or `withdrawn`.
+The order for one request: `slot`, `departure`, then one of `answered`, `pushed_back`, `unanswered` or `withdrawn`.
 
-The time for which the operator held a run counts against nobody: not against the server, not against a number. The
-operator's keys hold a run or lower its ceilings, and never raise them. What earlier runs learned about a host ages
-here; its times are Unix seconds.
+The time of a pause does not count, neither for the server nor for a number. The operator's keys hold a run or lower
+its limits, and never raise them above those of the start. What earlier runs learned about a host gets less weight with
+age; its times are Unix seconds.
 """
 
 from dataclasses import dataclass, replace
@@ -20,9 +20,9 @@ from bulk_remove.language import phrase
 
 @dataclass(frozen=True, slots=True)
 class Ceilings:
-    """What is never passed, and where to start. Rates in requests a second; the others in requests at once.
+    """The limits that are never passed, and where to start. Rates in requests a second; the others in requests at once.
 
-    Where not `adaptive`, the ceilings are the pace; only what the server asks for by the clock is still heeded.
+    If not `adaptive`, the pace is always these limits; only waits that the server asks for are still respected.
     """
 
     rate: float
@@ -42,18 +42,18 @@ class Level(StrEnum):
 
 
 LEVELS = {
-    Level.GENTLE: Ceilings(2.0, 2, 1.0, 1),  # beside a busy shift: half of a small pool of PHP workers at the most
-    Level.STEADY: Ceilings(5.0, 4, 2.0, 2),  # four at once is the smallest pool that is usual
-    Level.FULL: Ceilings(20.0, 16, 2.0, 2),  # at night: whatever the server bears, up to a middling pool
+    Level.GENTLE: Ceilings(2.0, 2, 1.0, 1),  # beside a busy shift: at most half of a small pool of PHP workers
+    Level.STEADY: Ceilings(5.0, 4, 2.0, 2),  # four at once is the smallest usual pool
+    Level.FULL: Ceilings(20.0, 16, 2.0, 2),  # at night: all that the server handles, up to a medium pool
     Level.FIXED: Ceilings(5.0, 4, 5.0, 4, adaptive=False),
 }
 _PAUSE_MAX_US = round(PAUSE_MAX_S * SECOND_US)
 START_SHARE = 10
-"""Whoever sets a ceiling high means it: the start is a tenth of it at least."""
+"""A high limit is meant: the start is at least a tenth of it."""
 
 
 def ceilings_of(level: Level, rate: float | None, at_once: int | None) -> Ceilings:
-    """Return the ceilings of a level; those that are given overrule its own."""
+    """Return the limits of a level; given limits override the level's own."""
     usual = LEVELS[level]
     rate, at_once = rate or usual.rate, at_once or usual.at_once
     start_rate = min(rate, max(usual.start_rate, rate / START_SHARE))
@@ -61,9 +61,9 @@ def ceilings_of(level: Level, rate: float | None, at_once: int | None) -> Ceilin
 
 
 class Throttle(NamedTuple):
-    """The state. `under_way` counts requests from their slot to their end; `eased` tells of ceilings lowered by hand.
+    """The state. `under_way` counts requests from slot to end; `eased`: the limits were lowered by hand.
 
-    Those are then in `ceilings`.
+    The lowered limits are then in `ceilings`.
     """
 
     ceilings: Ceilings
@@ -80,7 +80,7 @@ class Throttle(NamedTuple):
 
     @property
     def full(self) -> bool:
-        """Whether somebody must come back before another may leave."""
+        """Whether a request must end before another may leave."""
         return self.under_way >= self.at_once
 
 
@@ -95,19 +95,19 @@ def throttle_for(ceilings: Ceilings, now_us: int) -> Throttle:
 
 
 def rate_now(throttle: Throttle, now_us: int) -> float:
-    """Return the present rate, in requests a second, at most the ceiling."""
+    """Return the present rate, in requests a second, at most the limit."""
     return pacing.rate_at(throttle.rate, now_us) if throttle.ceilings.adaptive else throttle.ceilings.rate
 
 
 def borne(throttle: Throttle, now_us: int) -> float | None:
-    """Return the requests a second that the server bore, None where it is not known: the operator may have set it."""
+    """Return the requests a second that the server accepts, None if unknown: the operator may have set the rate."""
     return pacing.borne_at(throttle.rate, now_us) if throttle.ceilings.adaptive and not throttle.eased else None
 
 
 def recapped(throttle: Throttle, ceilings: Ceilings, *, eased: bool, now_us: int) -> Throttle:
-    """Keep to other ceilings from now on, at most those of the start; `eased` tells whether they are lower.
+    """Use other limits from now on, at most those of the start; `eased` says whether they are lower.
 
-    The window in which departures are counted exactly stays that of the start: slots keep to what is lower.
+    The window in which departures are counted exactly stays that of the start; the slots follow the lower limit.
     """
     return throttle._replace(
         ceilings=ceilings,
@@ -118,13 +118,13 @@ def recapped(throttle: Throttle, ceilings: Ceilings, *, eased: bool, now_us: int
 
 
 def rested(throttle: Throttle, from_us: int, now_us: int) -> Throttle:
-    """Go on after a pause that the operator wanted, as if there had been none."""
+    """Continue after a pause by the operator as if there had been none."""
     pace = throttle.pace._replace(next_slot_us=max(throttle.pace.next_slot_us, now_us))
     return throttle._replace(pace=pace, rate=pacing.rested(throttle.rate, from_us, now_us))
 
 
 def slot(throttle: Throttle, now_us: int) -> tuple[Throttle, int]:
-    """Ask for a slot, while not `full`. Returns the new state and 0 when there is one, else microseconds to wait."""
+    """Ask for a slot, while not `full`. Returns the new state and 0 if there is one, else microseconds to wait."""
     idle_us = pacing.idle_us(throttle.pace, now_us)
     pace, wait_us = pacing.take_slot(throttle.pace, now_us, rate_now(throttle, now_us))
     if wait_us:
@@ -135,7 +135,7 @@ def slot(throttle: Throttle, now_us: int) -> tuple[Throttle, int]:
 
 
 def departure(throttle: Throttle, now_us: int) -> tuple[Throttle, int]:
-    """Ask to go now. Returns the new state and 0 when the request may go, else how many microseconds to wait."""
+    """Ask to depart now. Returns the new state and 0 if the request may go, else how many microseconds to wait."""
     pace, wait_us = pacing.depart(throttle.pace, now_us)
     return (
         (throttle, wait_us)
@@ -152,20 +152,19 @@ class Trip(NamedTuple):
 
 
 def answered(throttle: Throttle, trip: Trip, now_us: int) -> Throttle:
-    """Take note of a reply that shows no strain."""
+    """Record a reply that shows no strain."""
     return throttle._replace(
-        rate=pacing.accepted(throttle.rate, trip.departed_us, now_us),
+        rate=pacing.accepted(throttle.rate, trip.departed_us, _later(throttle, trip), now_us),
         limit=pacing.replied(throttle.limit, now_us - trip.departed_us, trip.under_way, now_us),
         under_way=throttle.under_way - 1,
     )
 
 
 def pushed_back(throttle: Throttle, trip: Trip, now_us: int, pause_us: int | None) -> Throttle:
-    """Slow everybody down after a 429 or 503; `pause_us` is how long the server asked to wait, None if it did not."""
+    """Slow down after a 429 or 503; `pause_us` is the wait that the server asked for, None if it asked for none."""
     pace = throttle.pace
     pause_us = None if pause_us is None else min(pause_us, _PAUSE_MAX_US)
-    later = sum(departed_us > trip.departed_us for departed_us in pace.departures)
-    rate = pacing.refused(throttle.rate, trip.departed_us, later, now_us, pause_us or 0)
+    rate = pacing.refused(throttle.rate, trip.departed_us, _later(throttle, trip), now_us, pause_us or 0)
     if throttle.ceilings.adaptive and rate.dropped_us == now_us:
         pace = pacing.slowed(pace, now_us, pacing.rate_at(rate, now_us))
     if pause_us is not None:
@@ -173,18 +172,23 @@ def pushed_back(throttle: Throttle, trip: Trip, now_us: int, pause_us: int | Non
     return throttle._replace(pace=pace, rate=rate, under_way=throttle.under_way - 1)
 
 
+def _later(throttle: Throttle, trip: Trip) -> int:
+    """Return how many requests have left after this one."""
+    return sum(departed_us > trip.departed_us for departed_us in throttle.pace.departures)
+
+
 def unanswered(throttle: Throttle) -> Throttle:
-    """Take note of a request that was lost: the server may be at its limit."""
+    """Record a lost request: the server may be at its limit."""
     return throttle._replace(limit=pacing.lost(throttle.limit), under_way=throttle.under_way - 1)
 
 
 def withdrawn(throttle: Throttle) -> Throttle:
-    """Take note of a request that did not leave, or says nothing of the server's strength."""
+    """Record a request that did not leave, or shows nothing about the server."""
     return throttle._replace(under_way=throttle.under_way - 1)
 
 
 def told(throttle: Throttle, quota: Quota, now_us: int) -> Throttle:
-    """Heed what the server says is left until its limit begins anew."""
+    """Respect the quota that the server says is left until its reset."""
     until_us = now_us + min(round(quota.reset_s * SECOND_US), _PAUSE_MAX_US)
     if not quota.remaining:
         return throttle._replace(pace=pacing.paused(throttle.pace, until_us))
@@ -195,14 +199,14 @@ def told(throttle: Throttle, quota: Quota, now_us: int) -> Throttle:
 
 @dataclass(frozen=True, slots=True)
 class Pauses:
-    """The pauses of a session: those that are `over`, as (from, to), and since when one lasts, None while none does."""
+    """The pauses of a session: the ended ones in `over`, as (from, to), and since when one lasts, None if none does."""
 
     since_us: int | None = None
     over: tuple[tuple[int, int], ...] = ()
 
 
 def begun(pauses: Pauses, now_us: int) -> Pauses:
-    """Begin a pause; one that lasts already goes on."""
+    """Begin a pause; a pause that lasts already goes on."""
     return pauses if pauses.since_us is not None else replace(pauses, since_us=now_us)
 
 
@@ -220,11 +224,11 @@ def held_us(pauses: Pauses, from_us: int, until_us: int) -> int:
 
 
 SHARES = (0.1, 0.15, 0.25, 0.35, 0.5, 0.75, 1.0)
-"""The steps of `+` and `-`: shares of the ceilings, each about two thirds of the next."""
+"""The steps of `+` and `-`: shares of the limits, each about two thirds of the next."""
 
 
 class Key(StrEnum):
-    """A key that means something."""
+    """A key with a meaning."""
 
     PAUSE = "p"
     FASTER = "+"
@@ -233,13 +237,13 @@ class Key(StrEnum):
 
 
 _ALSO = {"=": Key.FASTER, "_": Key.SLOWER}
-"""The same keys with and without Shift, on the keyboards where that makes the difference."""
+"""The same keys with or without Shift, on keyboards that need it."""
 
 LEGEND = "Keys: p pauses and goes on, - slows down, + speeds up again, q stops safely."
 
 
 def key_of(typed: str) -> Key | None:
-    """Return the key that a character means, None for one that means nothing."""
+    """Return the key of a character, None for a character without a meaning."""
     if typed in _ALSO:
         return _ALSO[typed]
     return Key(typed.lower()) if typed.lower() in set(Key) else None
@@ -247,7 +251,7 @@ def key_of(typed: str) -> Key | None:
 
 @dataclass(frozen=True, slots=True)
 class Steering:
-    """What the operator wants just now: the ceilings to keep to, at most those `given`, and whether to hold still."""
+    """The operator's present wishes: the limits to use, at most the `given` ones, and whether to pause."""
 
     given: Ceilings
     ceilings: Ceilings
@@ -255,12 +259,12 @@ class Steering:
 
 
 def steering_from(given: Ceilings) -> Steering:
-    """Return the state at the start: all that was given may be used."""
+    """Return the state at the start: all of the given limits may be used."""
     return Steering(given, given)
 
 
 def ladder(given: Ceilings) -> tuple[Ceilings, ...]:
-    """Return the ceilings of all steps, the lowest first, those given last."""
+    """Return the limits of all steps, the lowest first, the given ones last."""
     return tuple(dict.fromkeys(_eased(given, share) for share in SHARES))
 
 
@@ -270,7 +274,7 @@ def _eased(given: Ceilings, share: float) -> Ceilings:
 
 
 def pressed(steering: Steering, key: Key) -> tuple[Steering, str]:
-    """Return what the operator wants after a key other than STOP, and the sentence that answers it."""
+    """Return the wishes after a key other than STOP, and the sentence that answers it."""
     if key is Key.PAUSE:
         if steering.paused:
             return replace(steering, paused=False), "Going on."
@@ -279,11 +283,11 @@ def pressed(steering: Steering, key: Key) -> tuple[Steering, str]:
     steps = ladder(steering.given)
     step = steps.index(steering.ceilings) + (1 if key is Key.FASTER else -1)
     if step == len(steps):
-        return steering, phrase("Not above what was given: {told}.", told=_told(steering.ceilings))
+        return steering, phrase("Already at the given limit: {limits}.", limits=_told(steering.ceilings))
     if step < 0:
-        return steering, phrase("This is the slowest: {told}. p pauses.", told=_told(steering.ceilings))
-    answer = "Faster: {told}." if key is Key.FASTER else "Slower: {told}."
-    return replace(steering, ceilings=steps[step]), phrase(answer, told=_told(steps[step]))
+        return steering, phrase("Already at the slowest: {limits}. p pauses.", limits=_told(steering.ceilings))
+    answer = "Faster: {limits}." if key is Key.FASTER else "Slower: {limits}."
+    return replace(steering, ceilings=steps[step]), phrase(answer, limits=_told(steps[step]))
 
 
 def _told(ceilings: Ceilings) -> str:
@@ -291,19 +295,19 @@ def _told(ceilings: Ceilings) -> str:
 
 
 LINE_LASTS_S = 30 * 86_400.0
-"""Servers are changed now and then: what was learned a month ago is learned anew."""
+"""Servers change now and then, so after a month this is learned again."""
 PACE_LASTS_S = 86_400.0
-"""How much a server bears changes with the hour: from day to day nothing is left of it."""
+"""The load that a server handles changes with the hour: after a day, the old figure is worthless."""
 KNOWN_SHARE = 0.8
-"""The share of a pace learned just now that is safe to start with."""
+"""The share of a rate learned just now that is safe to start with."""
 
 
 @dataclass(frozen=True, slots=True)
 class Learned:
-    """What is known of a host; None or 0.0 where it is not.
+    """The knowledge about a host; None or 0.0 if unknown.
 
-    `longest_line` is the longest request line that it takes, in bytes, known since `line_at_s`; `rate` how many
-    requests a second it bore and `numbers` how many numbers in each, known since `pace_at_s`.
+    `longest_line` is the longest request line that it accepts, in bytes, known since `line_at_s`. `rate` is how many
+    requests a second it accepted, and `numbers` how many numbers in each, known since `pace_at_s`.
     """
 
     longest_line: int | None = None
@@ -314,7 +318,7 @@ class Learned:
 
 
 def fresh(learned: Learned, now_s: float) -> Learned:
-    """Return what still counts. What was learned in a distant future was learned by a clock that was wrong."""
+    """Return what still counts. Values from the far future come from a wrong clock."""
     if abs(now_s - learned.line_at_s) >= LINE_LASTS_S:
         learned = replace(learned, longest_line=None)
     if abs(now_s - learned.pace_at_s) >= PACE_LASTS_S:
@@ -323,10 +327,10 @@ def fresh(learned: Learned, now_s: float) -> Learned:
 
 
 def paced(known: Learned, rate: float, ceiling: float, numbers: int, now_s: float) -> Learned:
-    """Return what is known after a run that sent `rate` requests a second under a ceiling, with `numbers` in each.
+    """Return the knowledge after a run that sent `rate` requests a second under a limit, with `numbers` in each.
 
-    At the ceiling it was the operator who allowed no more: that the server accepts less than it did is not learned, and
-    what is known of it grows no younger.
+    At the limit, the operator allowed no more. So the run does not show that the server now accepts less, and the
+    older knowledge keeps its age.
     """
     if rate >= ceiling and known.rate is not None and known.rate >= rate:
         return replace(known, numbers=numbers)
@@ -334,7 +338,7 @@ def paced(known: Learned, rate: float, ceiling: float, numbers: int, now_s: floa
 
 
 def started(ceilings: Ceilings, learned: Learned, now_s: float) -> Ceilings:
-    """Return the ceilings with a start as high as was borne, the less so the longer ago."""
+    """Return the limits with a start at the rate that the server accepted; the older that is, the lower the start."""
     if learned.rate is None:
         return ceilings
     known = KNOWN_SHARE * learned.rate * (1 - _age(learned, now_s))
@@ -342,12 +346,12 @@ def started(ceilings: Ceilings, learned: Learned, now_s: float) -> Ceilings:
 
 
 def first_size(ceiling: int, learned: Learned, now_s: float) -> int:
-    """Return how many numbers the first requests may hold: as many as were borne, the more the longer ago."""
+    """Return the most numbers in the first requests: as many as the server accepted, and more the older that is."""
     if learned.numbers is None or learned.numbers >= ceiling:
         return ceiling
     return round(learned.numbers + (ceiling - learned.numbers) * _age(learned, now_s))
 
 
 def _age(learned: Learned, now_s: float) -> float:
-    """Return how old the pace is, from 0.0 (just now) to 1.0 (a day)."""
+    """Return the age of the rate, from 0.0 (just now) to 1.0 (a day)."""
     return min(1.0, max(0.0, now_s - learned.pace_at_s) / PACE_LASTS_S)

@@ -1,12 +1,12 @@
-"""The course of a run: what happened when, in some hundreds of figures however many numbers there were.
+"""The course of a run: what happened when, in a few hundred figures for any count of numbers.
 
-Time is the time of sending: the pauses between the sessions of a run are left out, as they are in its totals. It is
-cut into at most `MOST_PARTS` parts of one length.
+Time is the time of sending: the pauses between a run's sessions are left out, as in its totals. It is divided into at
+most `MOST_PARTS` parts of equal length.
 
 The module also estimates how long a run will still take, and knows the hours in which it may send: `20:00-06:00`,
-`sat,sun 00:00-24:00`, in local wall-clock time. A window that ends at or before its beginning goes on past midnight and
-belongs to the day on which it begins, so `fri 20:00-06:00` ends on Saturday morning. A window is open from its first
-minute until just before its last.
+`sat,sun 00:00-24:00`, in local wall-clock time. A window that ends at or before its beginning continues after midnight
+and belongs to the day on which it begins: `fri 20:00-06:00` ends on Saturday morning. A window includes its first
+minute, but not its last.
 """
 
 import re
@@ -24,19 +24,19 @@ from bulk_remove.core.model import FINAL_STATUSES, NO_NUMBER, NumberState, Outco
 from bulk_remove.core.replies import SLOW_DOWNS
 
 MOST_PARTS = 120
-"""As many bars as a telephone's screen can still tell apart."""
+"""As many bars as a phone's screen can show separately."""
 _PART_LENGTHS_S = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 28_800, 86_400)
 REPLY_EDGES_S = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 60.0)
-"""Where one bar of the reply times ends and the next begins; the last has no end."""
+"""The upper edges of the bars of reply times; the last bar has no edge."""
 MOST_ROUNDS = 6
-"""From so many rounds on, numbers in a call are counted together."""
+"""From this round on, numbers in a call are counted together."""
 MOST_IDS = 5
 MOST_EXAMPLES = 3
 MOST_KINDS = 50
 
 
 class SessionSpan(NamedTuple):
-    """A time of sending, in Unix seconds, its ceiling in requests a second, why it ended, and its `--hours`, if any."""
+    """A time of sending, in Unix seconds, its limit in requests a second, why it ended, and its `--hours`, if any."""
 
     began_s: float
     ended_s: float
@@ -55,7 +55,7 @@ class Attempt(NamedTuple):
 
 
 class Example(NamedTuple):
-    """An invalid cell, masked, and where it stands."""
+    """An invalid cell, masked, and its place."""
 
     place: str
     cell: str
@@ -66,7 +66,7 @@ class Timeline:
     """The sessions one after the other.
 
     `starts_s` are their beginnings in seconds of sending, `total_s` is the end; there are `parts` of `part_s` seconds.
-    `by_clock` are the places of the sessions in the order in which they began by the machine's clock.
+    `by_clock` are the positions of the sessions in order of their beginning by the machine's clock.
     """
 
     sessions: tuple[SessionSpan, ...]
@@ -86,10 +86,10 @@ class Timeline:
         return cls(tuple(sessions), by_clock, tuple(starts_s), total_s, part_s, max(1, ceil(total_s / part_s)))
 
     def part_of(self, moment_s: float) -> int | None:
-        """Return the part in which a moment (Unix seconds) lies, None before the first session.
+        """Return the part that contains a moment (Unix seconds), None before the first session.
 
-        What happened after a session's end counts to its end. Where the clock was set back between two sessions, a
-        moment may lie in both; it counts to the one that began later by the clock.
+        Anything after a session's end counts to its end. If the clock was set back between two sessions, a moment may
+        be in both; it counts to the session that began later by the clock.
         """
         place = bisect_right(self.by_clock, moment_s, key=lambda index: self.sessions[index].began_s)
         if not place:
@@ -106,7 +106,7 @@ class Timeline:
         return self.sessions[index].began_s + part * self.part_s - self.starts_s[index]
 
     def ceilings(self) -> list[float]:
-        """Return the ceiling of each part, in requests a second; the highest where sessions share one."""
+        """Return the limit of each part, in requests a second; the highest if sessions share a part."""
         ends_s = (*self.starts_s[1:], self.total_s)
         return [
             max(
@@ -119,7 +119,7 @@ class Timeline:
 
 
 class FaultKind:
-    """How often requests ended in one kind of fault, when first and last, and the first request ids given."""
+    """How often requests ended in one kind of fault, the first and the last time, and the first request ids."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -128,7 +128,7 @@ class FaultKind:
         self.request_ids: list[str] = []
 
     def add(self, attempt: Attempt) -> None:
-        """Count one more."""
+        """Count one more request."""
         self.first_s = self.first_s if self.count else attempt.begun_s
         self.last_s = attempt.begun_s
         self.count += 1
@@ -137,12 +137,12 @@ class FaultKind:
 
 
 class Course:
-    """Adds up what passes; its size does not grow with it.
+    """Adds up the attempts and rows of a run. Its size does not grow with them.
 
-    By part of the time: `requests` begun, those of them by which the server asked to `slow_down`, those without
-    verdicts (`faulted`), and numbers that got their `final` answer. `final_before` counts final answers of earlier
-    runs, `final_untimed` those of which no moment is known. `waited` counts the numbers that were in a call by what
-    became of them, `rounds` by how often they were found in one. `examples` are invalid cells by reason.
+    By part of the time: `requests` begun, how many of them made the server ask to `slow_down`, how many had no verdicts
+    (`faulted`), and numbers that got their `final` answer. `final_before` counts final answers of earlier runs,
+    `final_untimed` those without a known time. `waited` counts the numbers that were in a call by their result,
+    `rounds` by how often they were found in a call. `examples` are invalid cells by reason.
     """
 
     def __init__(self, timeline: Timeline) -> None:
@@ -160,7 +160,7 @@ class Course:
         self.examples: dict[str, list[Example]] = {}
 
     def add_attempts(self, attempts: Iterable[Attempt]) -> None:
-        """Add requests that left, in the order in which they began."""
+        """Add requests that left, in order of their beginning."""
         for attempt in attempts:
             part = self.timeline.part_of(attempt.begun_s) or 0
             self.requests[part] += 1
@@ -172,7 +172,7 @@ class Course:
                 self.faults.setdefault(attempt.result, FaultKind()).add(attempt)
 
     def through(self, blocks: Iterable[OutcomeBlock]) -> Iterator[OutcomeBlock]:
-        """Add the rows of the input while they pass; a number counts once, with its first row."""
+        """Add the rows of the input as they pass; a number counts once, with its first row."""
         for block in blocks:
             for state, count in block.states.counted():
                 self._add(state, count)
@@ -207,7 +207,7 @@ class Course:
 
 
 class Wait(NamedTuple):
-    """What the server asked for, in seconds: how long to send nothing, and how much of the wait is left."""
+    """The wait that the server asked for, in seconds: its length, and what is left of it."""
 
     asked_s: float
     left_s: float
@@ -224,39 +224,41 @@ class Snapshot:
     removed_records: int
     """Records that the server said it removed."""
     strangers: int
-    """Numbers that replies spoke of although nobody asked for them."""
+    """Numbers in replies that nobody asked for."""
     faults: dict[str, int]
     """Requests without verdicts, by kind."""
     rate: float
-    """How many requests a second may be sent just now."""
+    """The present limit in requests a second."""
     waiting: int
-    """Numbers that will be asked for again."""
+    """Numbers that will be sent again."""
     due_in_s: float | None = None
-    """In how many seconds the first of them is: None when none waits, below 0 when it is due already."""
+    """Seconds until the first of them is sent: None if none waits, below 0 if it is due already."""
+    until_in_s: float | None = None
+    """Seconds until the last possible request for numbers in a call; None if unknown."""
     failing_for_s: float | None = None
-    """For how many seconds the server has answered nobody; None unless it is only probed."""
+    """Seconds for which the server has answered nobody; None unless it is only probed."""
     under_way: int = 0
     """Requests that are being sent."""
     paused_for_s: float | None = None
-    """For how many seconds the operator has held the run; None while it goes on."""
+    """Seconds for which the operator has paused the run; None while it goes on."""
     wait: Wait | None = None
-    """The wait that the server asked for, while nothing is sent because of it."""
+    """The wait that the server asked for, while it holds up all requests."""
     opens_s: float | None = None
-    """When the hours in which the run may send begin, Unix seconds; None within them."""
+    """When the hours in which the run may send begin, Unix seconds; None during these hours."""
 
     @property
     def settled(self) -> int:
-        """Numbers that this run is done with."""
+        """Numbers that this run has finished."""
         return sum(count for phase, count in self.phases.items() if phase in SETTLED)
 
     @property
     def in_a_call(self) -> int:
-        """Numbers that were in a call when last asked for."""
+        """Numbers that were in a call when last sent."""
         return sum(count for phase, count in self.phases.items() if phase in IN_A_CALL)
 
     @property
     def unsent(self) -> int:
-        """Numbers that no request has carried to an answer yet."""
+        """Numbers without any answer yet."""
         return self.phases.get(Phase.UNSENT, 0)
 
 
@@ -264,7 +266,7 @@ RATE_WINDOW_S = 30.0
 
 
 def speed(samples: Sequence[tuple[float, int]]) -> float:
-    """Return the growth a second over samples of (time in seconds, count), oldest first; 0.0 while unknown."""
+    """Return the growth per second over samples of (time in seconds, count), oldest first; 0.0 while unknown."""
     if len(samples) < 2:  # noqa: PLR2004 - a speed needs two points
         return 0.0
     (began_s, first), (ended_s, last) = samples[0], samples[-1]
@@ -272,15 +274,12 @@ def speed(samples: Sequence[tuple[float, int]]) -> float:
 
 
 def remaining_s(unsent: int, numbers_per_second: float) -> float | None:
-    """Return how long the numbers not yet asked for will take at this speed, in seconds; None while unknown.
-
-    What waits for calls to end is not in it: nobody knows how long people talk.
-    """
+    """Return how long so many numbers take at this speed, in seconds; None while unknown."""
     return unsent / numbers_per_second if numbers_per_second > 0 else None
 
 
 def rounded(value: float) -> float:
-    """Return a value with two digits, or from ten on with one decimal; what is less or more than hundred stays so."""
+    """Return a value with two digits, or one decimal from ten on; it stays on the same side of a hundred."""
     if value < 10:  # noqa: PLR2004 - two digits
         return float(f"{value:.2g}")
     return (floor if value < 100 else ceil)(round(10 * value, 6)) / 10  # noqa: PLR2004 - the whole, in percent
@@ -307,7 +306,7 @@ _WINDOW = re.compile(
 class Window(NamedTuple):
     """A time of day, in minutes from midnight, that begins on each of `days` (0 is Monday).
 
-    `end` is greater than `begin`, and greater than 1,440 where the window goes on past midnight.
+    `end` is greater than `begin`, and greater than 1,440 if the window continues after midnight.
     """
 
     begin: int
@@ -316,7 +315,7 @@ class Window(NamedTuple):
 
 
 def read_window(text: str) -> Window | None:
-    """Return the window that a text such as `mon-fri 20:00-06:00` means, or None for any other text."""
+    """Return the window of a text such as `mon-fri 20:00-06:00`, None for any other text."""
     found = _WINDOW.fullmatch(text.strip().lower())
     days = _read_days(found["days"]) if found else frozenset[int]()
     if found is None or not days:
@@ -329,7 +328,7 @@ def read_window(text: str) -> Window | None:
 
 
 def _read_days(text: str | None) -> frozenset[int]:
-    """Return the days of `mon-fri,sun`, all of them for no text, none for one with an unknown day."""
+    """Return the days of `mon-fri,sun`: all days for no text, no days if one is unknown."""
     if text is None:
         return frozenset(range(len(_DAYS)))
     days: set[int] = set()
@@ -349,20 +348,20 @@ def is_open(windows: Sequence[Window], local: datetime) -> bool:
 
 
 def next_opening(windows: Sequence[Window], local: datetime) -> datetime:
-    """Return the next local time at which a run may send: `local` itself where it may at once."""
+    """Return the next local time at which a run may send: `local` itself if it may send now."""
     if is_open(windows, local):
         return local
     return min(begin for begin, _ in _around(windows, local, range(len(_DAYS) + 1)) if begin > local)
 
 
 def told_moment(moment: datetime, now: datetime) -> str:
-    """Return a later moment as people say it: its time of day, with the date where that comes another time before."""
+    """Return a later moment as people say it: its time of day, with the date if it is not the next such time."""
     within_a_day = moment - now < timedelta(days=1)
     return f"{moment:%H:%M}" if within_a_day else f"{moment:%Y-%m-%d %H:%M}"
 
 
 def _around(windows: Iterable[Window], local: datetime, days: range) -> Iterable[tuple[datetime, datetime]]:
-    """Return when the windows begin and end that begin so many days from a local time."""
+    """Return the beginnings and ends of the windows that begin so many days from a local time."""
     midnight = datetime.combine(local.date(), time())
     for offset in days:
         day = midnight + timedelta(days=offset)

@@ -1,16 +1,13 @@
-"""What a reply says of one number: its entries, one for each record found, become one verdict.
+"""What a reply says about one number: its entries, one for each record found, become one verdict.
 
-An entry has a documented `status`, and an `http_status` that agrees with it. An entry without a status refuses this
-number alone. Whatever else it is, it is reported in the server's own words, and nothing is read into it.
+An entry has a documented `status` and an `http_status` that agrees with it. An entry without a status refuses only this
+number. Anything else is reported in the server's own words.
 
-A removal that nobody asked for: the reply names a record as removed under a number that was not sent.
+A removal that nobody asked for is a removed record under a number that was not sent. A proxy causes this when it cuts
+a long URL in the middle of a number: the rest is another number.
 
-A proxy that cuts a long URL in the middle of a number makes another number of it, and the server removes that one.
-
-The JSON of a reply, with what PHP may put around it, and with keys that stand in it twice.
-
-PHP writes notices into the body, before the JSON or after it, and a file with a byte order mark puts that in front.
-The JSON is taken only where it is one whole value and all around it is known to be such text; nothing is guessed.
+PHP writes notices before or after the JSON, and some files begin with a byte order mark. The JSON is read only if it
+is one whole value and everything around it is such text.
 """
 
 import json
@@ -28,20 +25,20 @@ from bulk_remove.errors import GuardStop
 from bulk_remove.language import Phrase, counted, joined, ours, phrase
 
 _MOST = 100
-"""So many removals of one reply, and so many records of each, are kept: a hostile reply must not fill the disk."""
+"""The limit on stored removals of one reply, and on records of each: a hostile reply must not fill the disk."""
 _KEY_CHARS = 40
 _SHOWN = 3
 
 
 class Unasked(NamedTuple):
-    """The key under which a reply names the removal, and the ids of the records."""
+    """The key of the removal in a reply, and the ids of the records."""
 
     number: str
     record_ids: tuple[RecordId, ...]
 
 
 class UnaskedRemoval(NamedTuple):
-    """The same, as the ledger has it: in which campaign, when (Unix seconds), and which attempt it was."""
+    """The same in the ledger: the campaign, the time (Unix seconds), and the number of the attempt."""
 
     number: str
     record_ids: tuple[RecordId, ...]
@@ -51,11 +48,7 @@ class UnaskedRemoval(NamedTuple):
 
 
 def unasked_in(strangers: Iterable[tuple[str, Any]]) -> tuple[Unasked, ...]:
-    """Return the removals among (key, what stands under it) of a reply that mean no number asked for.
-
-    A key with no digit is a word of another kind of reply; one without any character may be a number cut to nothing.
-    The reply need not be as documented: that something was removed is heard however it is said.
-    """
+    """Return the removals among (key, its value) pairs of a reply that mean no requested number."""
     found: list[Unasked] = []
     for key, value in strangers:
         if (not key.strip() or any(map(str.isdigit, key))) and (gone := [*islice(_removals(value), _MOST)]):
@@ -67,9 +60,9 @@ def unasked_in(strangers: Iterable[tuple[str, Any]]) -> tuple[Unasked, ...]:
 
 
 def _removals(value: Any) -> Iterator[Any]:
-    """Yield the record id, None without one, of whatever in a value says that it was removed, in its order."""
+    """Yield the record id, None without one, of each part of a value that says it was removed, in order."""
     left = [value]
-    while left:  # a hostile reply is nested more deeply than calls may be
+    while left:  # not recursive, because a hostile reply may be nested too deeply
         each = left.pop()
         if isinstance(each, dict):
             if _is_removed(each.get("status")):
@@ -93,19 +86,13 @@ def _plain(key: str) -> str:
 
 
 def unasked_detail(removals: Sequence[Unasked], *, masked: bool = False) -> str:
-    """Return the detail of a number that got no verdict in a reply with such removals, which it may explain.
-
-    For the log the numbers are masked.
-    """
+    """Return the detail of a number without a verdict in a reply with such removals, which may be the explanation."""
     told = [each._replace(number=mask(each.number)) if masked else each for each in removals[:_SHOWN]]
-    shown = ", ".join(map(_in_detail, told))
+    shown = ", ".join(
+        (each.number or '""') + (f" (record {_listed(each.record_ids)})" if each.record_ids else "") for each in told
+    )
     more = f" and {len(removals) - _SHOWN} more" if len(removals) > _SHOWN else ""
     return f"The reply named a removal that nobody asked for: {shown}{more}."
-
-
-def _in_detail(removal: Unasked) -> str:
-    number = removal.number or '""'
-    return f"{number} (record {_listed(removal.record_ids)})" if removal.record_ids else number
 
 
 def _listed(record_ids: Sequence[RecordId]) -> str:
@@ -116,32 +103,31 @@ CAUSE = "A proxy that cuts long URLs is the likely cause: have it looked at, and
 
 
 def unasked_told(removals: Sequence[UnaskedRemoval]) -> Phrase:
-    """Say what was removed though nobody asked for it, for the screen and the page: the latest, with masked numbers."""
+    """Describe the removals that nobody asked for, for the screen and the page: the latest, with masked numbers."""
     latest = removals[-_SHOWN:]
     rest = len(removals) - len(latest)
     more = [counted(rest, "{count:,} more is in the summary.", "{count:,} more are in the summary.")] if rest else []
-    return joined(" ", [*map(_sentence, latest), *more])
-
-
-def _sentence(removal: UnaskedRemoval) -> Phrase:
-    return phrase(
-        "The server says that it removed a number that nobody asked for: {number}{records} in campaign {campaign}.",
-        number=mask(removal.number),
-        records=phrase(" (record {listed})", listed=_listed(removal.record_ids)) if removal.record_ids else "",
-        campaign=removal.campaign,
+    told = (
+        phrase(
+            "The server says that it removed a number that nobody asked for: {number}{records} in campaign {campaign}.",
+            number=mask(each.number),
+            records=phrase(" (record {listed})", listed=_listed(each.record_ids)) if each.record_ids else "",
+            campaign=each.campaign,
+        )
+        for each in latest
     )
+    return joined(" ", [*told, *more])
 
 
 def unasked_stop(removals: Sequence[UnaskedRemoval], run_id: str) -> GuardStop:
-    """Return how a run ends in which that happened."""
+    """Return the stop of a run with such removals."""
     return GuardStop(
         unasked_told(removals),
         phrase("{cause} Then go on with: bulk-remove resume {run_id}.", cause=ours(CAUSE), run_id=run_id),
     )
 
 
-DETAIL_MAX_CHARS = 300
-"""How much of a server's own words is kept; its pages of HTML are not worth more."""
+DETAIL_MAX_CHARS = 300  # the kept length of a server's words; more of an HTML page would not help
 _BEGINNING = re.compile(r'\{\s*["}]|\[\s*[\[{"\]]')
 _NOTICE = re.compile(
     r"(?:PHP )?(?:[A-Z][a-z]+ )?(?:Notice|Warning|Deprecated|Standards|error): .* on line \d+"
@@ -153,11 +139,11 @@ _DECODER = json.JSONDecoder()
 
 
 class Several(list[Any]):
-    """The values of a key that stands more than once in an object."""
+    """The values of a key that occurs more than once in an object."""
 
 
 def json_of(body: bytes) -> tuple[Any, bytes]:
-    """Return the JSON of a body, decoded and as it stands there. Raises ValueError where it is not certain."""
+    """Return the JSON of a body, decoded and as text. Raises ValueError if it is uncertain."""
     try:
         return orjson.loads(body), body
     except orjson.JSONDecodeError:
@@ -185,11 +171,7 @@ def _is_notices(text: str) -> bool:
 
 
 def may_repeat(text: bytes, document: Mapping[str, Any]) -> bool:
-    """Tell whether a key may stand twice in this object of lists of objects; False is certain.
-
-    Of a key that stands twice the decoder keeps the last. The text has a colon for each key, and perhaps some in its
-    strings, so that as many colons as decoded keys leave room for no other key.
-    """
+    """Return whether a key may occur twice in this object of lists of objects; False is certain."""
     try:
         keys = sum(map(len, chain.from_iterable(document.values())))
     except TypeError:  # some value is not a list of objects
@@ -198,7 +180,7 @@ def may_repeat(text: bytes, document: Mapping[str, Any]) -> bool:
 
 
 def with_repeats(text: bytes) -> Any:
-    """Decode JSON so that the values of a key that stands more than once become `Several`. Raises ValueError."""
+    """Decode JSON so that the values of a repeated key become `Several`. Raises ValueError."""
     try:
         return json.loads(text, object_pairs_hook=_object)
     except RecursionError:
@@ -219,17 +201,17 @@ def words_of(value: object) -> str:
     """Return a decoded value as JSON, in full."""
     try:
         return orjson.dumps(value).decode()
-    except orjson.JSONEncodeError:  # deeper than it writes, or a number larger than it knows
+    except orjson.JSONEncodeError:  # too deep for it, or too large a number
         return "..."
 
 
 def masked_words(text: str) -> str:
-    """Return what the server says of an error, as it may be shown."""
+    """Return the server's words about an error, masked for display."""
     return harmless(text, DETAIL_MAX_CHARS)
 
 
 class Verdict(NamedTuple):
-    """What one reply said of one number; `removed` and `record_ids` count what was removed in this attempt."""
+    """What one reply said about one number; `removed` and `record_ids` count the removals of this attempt."""
 
     event: Event
     removed: int = 0
@@ -238,7 +220,7 @@ class Verdict(NamedTuple):
 
 
 SEVERAL_KEYS = "The reply spoke of it more than once: at least these records."
-"""The detail of a number that stands in the reply more than once; one record may be named each time."""
+"""The detail of a number that is in the reply more than once; each time may name the same record."""
 _DOCUMENTED: dict[object, Verdict] = {
     "REMOVED": Verdict(Event.REMOVED, 1),
     "NOT_EXIST": Verdict(Event.NOT_EXIST),
@@ -255,20 +237,20 @@ _PASSED_OVER = Verdict(Event.PASSED_OVER, detail="The reply did not speak of thi
 
 
 class Plain(NamedTuple):
-    """The verdicts of numbers with one documented record each; `keys` is how many keys these records have together."""
+    """The verdicts of numbers with one documented record each; `keys` counts the keys of these records."""
 
     verdicts: Alike[Verdict]
     keys: int
 
 
 def verdicts_of(values: Sequence[Any]) -> Alike[Verdict]:
-    """Return the verdict of each number by what stands under its key."""
+    """Return the verdict of each number from the value of its key."""
     plain = plain_verdicts(values)
     return plain.verdicts if plain else Alike.of(map(verdict_of, values))
 
 
 def plain_verdicts(values: Sequence[Any]) -> Plain | None:
-    """Return the same, as few kinds, where each number has one record as documented; None where one has not."""
+    """Return the same, as few kinds, if each number has one documented record; else None."""
     try:
         records = [record for (record,) in values]
         statuses, codes = [*map(_STATUS, records)], [*map(_HTTP_STATUS, records)]
@@ -294,7 +276,7 @@ def plain_verdicts(values: Sequence[Any]) -> Plain | None:
 
 
 def _are_documented(statuses: list[str], codes: list[object], kinds: Collection[str]) -> bool:
-    """Tell whether each `http_status` agrees with its status; the usual ones are looked at all at once."""
+    """Return whether each `http_status` agrees with its status; the usual ones are checked all at once."""
     if len(kinds) == 1 and codes.count(_USUAL[statuses[0]]) == len(codes):
         return True
     if codes == [_USUAL[status] for status in statuses]:
@@ -305,12 +287,12 @@ def _are_documented(statuses: list[str], codes: list[object], kinds: Collection[
 def _ids_of(records: Sequence[Any]) -> list[Any]:
     try:
         return [*map(_RECORD_ID, records)]
-    except KeyError:  # a record that is not there need not have one
+    except KeyError:  # a record that is not there may have none
         return [record.get("record_id") for record in records]
 
 
 def entries_of(value: object) -> list[Any]:
-    """Return what stands under a key as a list: a list may be an object with the keys 0, 1, 2 ..., or its one entry."""
+    """Return the value of a key as a list: the list may be an object with the keys 0, 1, 2 ..., or its one entry."""
     if isinstance(value, dict):
         is_list = all(key.isdecimal() and isinstance(entry, dict) for key, entry in value.items())
         return [*value.values()] if is_list else [value]
@@ -318,45 +300,39 @@ def entries_of(value: object) -> list[Any]:
 
 
 def plain_id(text: str) -> str:
-    """Return a record's id that came as a text as one short word, which the report can list and be read back from."""
+    """Return a record's id from a text of one short word, which the report can list and read back."""
     if text.isascii() and text.isalnum() and len(text) <= _ID_CHARS:
         return text
     return "".join(char if char.isprintable() and not char.isspace() else "?" for char in text[:_ID_CHARS])
 
 
 def put_together(values: Sequence[Any]) -> list[Any]:
-    """Return the entries of a number that stands in the reply more than once; the same words are the same record."""
+    """Return the entries of a number that is in the reply more than once; equal texts are the same record."""
     return [*{words_of(entry): entry for value in values for entry in entries_of(value)}.values()]
 
 
 def verdict_of(value: object) -> Verdict:
-    """Return the verdict on a number by what stands under its key."""
+    """Return the verdict on a number from the value of its key."""
     entries = value if type(value) is list else entries_of(value)
     if not entries:
         return _PASSED_OVER
     if len(entries) == 1:
         return _of_entry(entries[0])
-    each = _without_repeats(map(_of_entry, entries))
+    # Each removed record counts once: by its id, if it has one.
+    by_record: dict[object, Verdict] = {}
+    for place, verdict in enumerate(map(_of_entry, entries)):
+        by_record.setdefault(tuple(map(str, verdict.record_ids)) or place, verdict)
+    each = [*by_record.values()]
     return Verdict(
-        _governing({verdict.event for verdict in each}),
+        min((verdict.event for verdict in each), key=_ORDER.index),
         sum(verdict.removed for verdict in each),
         tuple(record_id for verdict in each for record_id in verdict.record_ids),
         "; ".join(dict.fromkeys(verdict.detail for verdict in each if verdict.detail))[:DETAIL_MAX_CHARS],
     )
 
 
-def _without_repeats(verdicts: Iterable[Verdict]) -> list[Verdict]:
-    """Return the verdicts on a number's records, each record that was removed once: by its id, where it has one."""
-    each: dict[object, Verdict] = {}
-    for place, verdict in enumerate(verdicts):
-        each.setdefault(tuple(map(str, verdict.record_ids)) or place, verdict)
-    return [*each.values()]
-
-
-def _governing(events: set[Event]) -> Event:
-    """Of several records' events the one that decides: what is least settled comes first."""
-    order = (Event.BUSY, Event.UNKNOWN, Event.PASSED_OVER, Event.REFUSED, Event.REMOVED, Event.NOT_EXIST)
-    return next(event for event in order if event in events)
+# Of several records' events, the least settled one decides.
+_ORDER = (Event.BUSY, Event.UNKNOWN, Event.PASSED_OVER, Event.REFUSED, Event.REMOVED, Event.NOT_EXIST)
 
 
 def _of_entry(entry: object) -> Verdict:
@@ -378,7 +354,7 @@ def _of_entry(entry: object) -> Verdict:
 
 
 def _without_status(entry: Mapping[str, object]) -> Verdict:
-    """Return the verdict of an entry that only says what is wrong; what may have acted leaves the number open."""
+    """Return the verdict of an entry that only reports a problem. If it may have acted, the number stays open."""
     code, message = _whole(entry.get("http_status")), entry.get("message")
     if code is None or not 400 <= code < 600:  # noqa: PLR2004 - the classes of failures
         return Verdict(Event.UNKNOWN, detail=f"The server said: {words_of(entry):.{DETAIL_MAX_CHARS}}")
@@ -389,7 +365,7 @@ def _without_status(entry: Mapping[str, object]) -> Verdict:
 
 
 def _agree(http_status: object, status: str) -> bool:
-    """Tell whether an entry's two statuses say the same; an `http_status` that is not there says nothing else."""
+    """Return whether an entry's two statuses agree; a missing `http_status` agrees with any."""
     if http_status is None or http_status == _USUAL[status]:
         return True
     code = _whole(http_status)
@@ -405,7 +381,7 @@ def _agree(http_status: object, status: str) -> bool:
 
 
 def _whole(value: object) -> int | None:
-    """Return a number that PHP may have written as a text; None for what is not a number."""
+    """Return a number that PHP may have written as text; None if it is not a number."""
     if isinstance(value, str) and value.isascii() and value.isdecimal():
         return int(value[:_MOST_DIGITS])
     return value if isinstance(value, int) and not isinstance(value, bool) else None

@@ -1,8 +1,8 @@
-"""The run's SQLite file: every intent before its act, every verdict before it is counted.
+"""The ledger of a run, an SQLite file. It gets each request before it is sent, and each verdict before it is counted.
 
-`store` opens the file and owns the transactions. `write` keeps the plan, and intents and verdicts while requests are
-sent. `read` tells what became of each row, when what happened, and one number's story. `reopening` takes a run up
-again, and looks at a run from outside. `proof` links all that happens and checks it. `distinct` finds duplicates.
+`store` opens the file and owns the transactions. `write` writes the plan, the requests and the verdicts. `read` returns
+the result of each row, the history of the run, and what was done with one number. `reopening` prepares a run for
+another session. `proof` chains digests of the tables and verifies them. `distinct` finds duplicates.
 """
 
 from bulk_remove.ledger.proof import Verified, WrittenFile, verify

@@ -1,8 +1,7 @@
-"""Finds the rows whose number stands in an earlier row, in memory that does not grow with the file.
+"""Finds rows whose number is also in an earlier row. The memory needed does not grow with the input.
 
-Twenty bytes a row are spilled to a file, sorted into buckets by the number, so that each bucket is small enough for
-memory. Exact: two numbers share a key only when they are the same text, and rows of different groups (campaigns) are
-never alike.
+A temporary file gets twenty bytes per row, in buckets by number, so that each bucket fits into memory. The result is
+exact: two numbers share a key only if they are the same text, and rows of different groups (campaigns) never match.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -22,10 +21,10 @@ Keys = npt.NDArray[np.uint64]
 RowPlaces = npt.NDArray[np.int64]
 Records = npt.NDArray[np.void]
 BATCH_ROWS = 250_000
-"""How many rows of a bucket are looked at at once; of ten million different numbers one holds 160,000."""
+"""How many rows of a bucket are read at once. With ten million different numbers a bucket has 160,000 rows."""
 _BUCKETS = 64
 _BUCKET_SHIFT = np.uint64(64 - 6)
-_SEGMENT_ROWS = 4096  # of one bucket are written at once: all that wait in memory are then 5 MB
+_SEGMENT_ROWS = 4096  # written at once per bucket: at most 5 MB wait in memory
 _RECORD = np.dtype([("key", np.uint64), ("group", np.uint32), ("place", np.int64)])
 _NO_NUMBER = 1
 _PLAIN_DIGITS = 18  # with a digit in front they cannot overflow 64 bits
@@ -33,7 +32,7 @@ _MIX = np.uint64(0x9E3779B97F4A7C15)  # 2**64 / golden ratio (Knuth, TAOCP 6.4):
 
 
 class NumberSet:
-    """Numbers of at most 18 digits by their digits alone, whatever stands in front: eight bytes each."""
+    """A set of numbers of at most 18 digits, eight bytes each. A plus and leading zeros do not count."""
 
     def __init__(self, blocks: Iterable[Sequence[str]]) -> None:
         self._sorted = np.unique(np.concatenate([np.empty(0, dtype=np.uint64), *map(_digits, blocks)]))
@@ -45,10 +44,10 @@ class NumberSet:
         return bool(self._holds(np.array([number], dtype=np.uint64))[0])
 
     def places(self, numbers: Sequence[str], code: str) -> list[int]:
-        """Return the places of numbers in the set, as they are or with a country code in front, and of a few others."""
+        """Return indices of numbers in the set, as they are or with the country code in front, and a few others."""
         digits = _digits(numbers)
         found = self._holds(digits)
-        # With the zeros in front of them and without: some countries' numbers begin with one.
+        # With and without leading zeros: numbers of some countries begin with one.
         for sizes in ([*map(len, numbers)], np.searchsorted(_POWERS, digits, side="right")):
             behind = _POWERS[np.minimum(sizes, _MOST_BEHIND_A_CODE)]
             found |= self._holds(digits + np.uint64(code) * behind)
@@ -71,7 +70,7 @@ def _digits(numbers: Sequence[str]) -> Keys:
 
 
 class RowKeys:
-    """A spill file of one key a row, for its owner alone; a context manager that removes it. Raises StorageError."""
+    """A temporary file with one key per row, private to its owner. The context removes it. Raises StorageError."""
 
     def __init__(self, path: Path, batch_rows: int = BATCH_ROWS) -> None:
         self._path = path
@@ -80,7 +79,7 @@ class RowKeys:
         self._groups: dict[str, int] = {}
         self._waiting: list[list[Records]] = [[] for _ in range(_BUCKETS)]
         self._waiting_rows = [0] * _BUCKETS
-        self._segments: list[list[tuple[int, int]]] = [[] for _ in range(_BUCKETS)]  # of each bucket: offset, bytes
+        self._segments: list[list[tuple[int, int]]] = [[] for _ in range(_BUCKETS)]  # (offset, bytes) by bucket
         self._written = 0
 
     def __enter__(self) -> Self:
@@ -89,15 +88,15 @@ class RowKeys:
         return self
 
     def __exit__(self, *_: object) -> None:
-        with suppress(OSError):  # what a full disk did not take is no longer wanted
+        with suppress(OSError):  # a failed last write does not matter: the file is deleted
             self._file.close()
         self._path.unlink(missing_ok=True)
 
     def add(self, numbers: Sequence[str], groups: Sequence[str] = ()) -> None:
-        """Add the numbers of the next rows; an empty text is a row without a number. `groups` are theirs, if several.
+        """Add the numbers of the next rows, with their groups if there are several. An empty text is a row without one.
 
-        Numbers hold at most 18 digits (19 when the first is a zero) and perhaps a leading plus, which tells two
-        numbers apart. Raises OverflowError for longer ones.
+        A number has at most 18 digits (19 if the first is a zero) and perhaps a leading plus. With and without the plus
+        are two different numbers. Raises OverflowError for longer ones.
         """
         if not numbers:
             return
@@ -112,7 +111,7 @@ class RowKeys:
         self._sort_in(records[records["key"] != _NO_NUMBER])
 
     def add_ids(self, ids: Sequence[int], group: str) -> None:
-        """Add ids (0 to 10**18) of one group as the next rows, which costs less than texts; not to be mixed."""
+        """Add ids (0 to 10**18) of one group as the next rows, faster than texts. Do not mix ids and texts."""
         records = np.zeros(len(ids), dtype=_RECORD)
         records["key"] = np.array(ids, dtype=np.uint64) + np.uint64(_NO_NUMBER + 1)
         records["group"] = self._groups.setdefault(group, len(self._groups))
@@ -121,7 +120,7 @@ class RowKeys:
         self._sort_in(records)
 
     def _sort_in(self, records: Records) -> None:
-        """Add records to their buckets; in each they stay in the order of the input."""
+        """Add records to their buckets. Each bucket keeps the order of the input."""
         buckets = ((records["key"] * _MIX) >> _BUCKET_SHIFT).astype(np.uint8)
         records = records[np.argsort(buckets, kind="stable")]
         ends = np.cumsum(np.bincount(buckets, minlength=_BUCKETS)).tolist()
@@ -145,7 +144,7 @@ class RowKeys:
         self._waiting_rows[bucket] = 0
 
     def duplicates(self) -> Iterator[tuple[int, int]]:
-        """Yield (place, place of the first row with the same number), places from 0, in no certain order."""
+        """Yield (index, index of the first row with the same number), from 0, in no certain order."""
         for bucket in range(_BUCKETS):
             if self._waiting[bucket]:
                 self._write(bucket)
@@ -153,7 +152,7 @@ class RowKeys:
             self._file.flush()
         for bucket in range(_BUCKETS):
             first_rows = np.empty(0, dtype=_RECORD)
-            # One batch, but for numbers that stand in a great many rows: of what came before, first rows are kept.
+            # Usually one batch. If a number is in very many rows, keep the first rows of earlier batches.
             for batch in self._batches(bucket):
                 records = np.concatenate((first_rows, batch)) if len(first_rows) else batch
                 later, first = _repeats(records["key"], records["group"])
@@ -162,7 +161,7 @@ class RowKeys:
                 first_rows = np.delete(records, later)
 
     def _batches(self, bucket: int) -> Iterator[Records]:
-        """Yield the records of a bucket in the order of the input, about `batch_rows` at once."""
+        """Yield the records of a bucket in the order of the input, in batches of about `batch_rows`."""
         batch: list[tuple[int, int]] = []
         for segment in self._segments[bucket]:
             batch.append(segment)
@@ -173,7 +172,7 @@ class RowKeys:
             yield self._read(batch)
 
     def _read(self, segments: Sequence[tuple[int, int]]) -> Records:
-        """Return the records of these segments, read into one piece of memory."""
+        """Return the records of these segments in one array."""
         filled = memoryview(bytearray(sum(size for _, size in segments)))
         start = 0
         for offset, size in segments:
@@ -198,9 +197,9 @@ class RowKeys:
 
 
 def _repeats(keys: Keys, groups: npt.NDArray[np.uint32]) -> tuple[RowPlaces, RowPlaces]:
-    """Return the indices of the rows that are like an earlier one, and of the first like each.
+    """Return the indices of the rows that repeat an earlier one, and the index of the first such row for each.
 
-    Few rows repeat, as a rule: a plain sort of the keys, ten times as fast as one that keeps the order, finds which.
+    Usually few rows repeat. A plain sort of the keys finds them, ten times as fast as a stable sort of all rows.
     """
     ordered = np.sort(keys)
     shared = ordered[1:][ordered[1:] == ordered[:-1]]
@@ -216,9 +215,9 @@ def _repeats(keys: Keys, groups: npt.NDArray[np.uint32]) -> tuple[RowPlaces, Row
 
 
 def _keys(numbers: Sequence[str]) -> Keys:
-    """Return a key for each number; a digit in front keeps leading zeros, and tells a plus from none."""
+    """Return a key for each number. A digit in front keeps leading zeros and marks a plus."""
     if max(map(len, numbers)) <= _PLAIN_DIGITS:
-        # One parse for all of them: a fifth of what one each costs.
+        # Parsing all at once takes a fifth of the time.
         text = "\n1" + "\n1".join(numbers)
         return np.fromstring(text.replace("\n1+", "\n2"), dtype=np.uint64, sep="\n")
     return np.array([int("2" + number[1:] if number[:1] == "+" else "1" + number) for number in numbers], np.uint64)

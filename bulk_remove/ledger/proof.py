@@ -1,12 +1,12 @@
-"""The proof of a ledger: what its tables held when the plan was approved and when each session ended, link by link.
+"""The proof of a ledger: a chain of digests of its tables, from the approval of the plan to the end of each session.
 
-Each entry of the table `proof` is JSON with a link, SHA-256 over the link before it and the JSON. There are two kinds.
-A seal has a digest of each table: the first one of the plan, too, which never changes after that. A file of a report
-that was written is the other kind. The last link stands in the summary, as `ledger_head`.
+Each entry in the table `proof` is JSON with a link: SHA-256 over the previous link and the JSON. There are two kinds of
+entries. A seal has a digest of each table; the first seal also covers the plan, which never changes afterwards. The
+other kind notes a report file with its SHA-256. The summary contains the last link as `ledger_head`.
 
-A session is proved once it has ended, and one that was cut off once the run is taken up again. Until then the plan,
-the sessions before it and their requests are still as the last seal says; the numbers' states are not proved.
-Nothing is secret here: who can write both the ledger and every copy of its head can forge both.
+A session is proved once it has ended, and a killed session once the run is resumed. Until then the last seal still
+proves the plan, the earlier sessions and their requests, but not the states of the numbers. The proof has no secret:
+someone who can change both the ledger and every copy of its head can forge both.
 """
 
 import json
@@ -24,7 +24,7 @@ from bulk_remove.errors import AlteredLedgerError
 from bulk_remove.language import ours, phrase
 from bulk_remove.ledger.store import DAMAGE, Store, schema
 
-# A moment that is missing must not look like one that is endless: JSON has null for both.
+# A missing time becomes an empty text, because JSON writes both NULL and infinity as null.
 _PLAN = {
     "run": "SELECT run_id, tool_version, created_at_s, request, plan, approved_by FROM run",
     "source": "SELECT source_no, properties FROM source ORDER BY source_no",
@@ -62,7 +62,7 @@ _OBJECTS = "SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY type, n
 
 
 class WrittenFile(NamedTuple):
-    """A file of a report as it was written."""
+    """A report file as it was written."""
 
     path: Path
     sha256: str
@@ -70,11 +70,11 @@ class WrittenFile(NamedTuple):
 
 
 class Verified(NamedTuple):
-    """What of a ledger is proved: how many entries followed the plan's, and the last link (hex).
+    """What is proved of a ledger: the count of entries after the plan's, and the last link (hex).
 
-    `later` of the seals came after the latest head that was asked about; all of them, if none was. `unended` attempts
-    have no end. `unproved` is the number of the session that no seal covers yet, 0 where there is none. `cut_off`
-    sessions were proved only when the run was taken up again.
+    `later` counts the seals after the latest known head (all seals after the plan's, without one). `unended` counts
+    attempts without an end. `unproved` is the number of the session that no seal covers yet, or 0. `cut_off` counts
+    sessions that were killed, and proved only when the run was resumed.
     """
 
     links: int
@@ -86,7 +86,7 @@ class Verified(NamedTuple):
 
 
 def seal(connection: sqlite3.Connection) -> None:
-    """Add what all tables hold now to the proof of a run, once its plan is approved."""
+    """Add a seal of all tables to the proof. Does nothing before the plan is approved."""
     if connection.execute("SELECT approved_by FROM run").fetchone() == (None,):
         return
     ((sessions,),) = connection.execute("SELECT ifnull(max(session_no), 0) FROM session").fetchall()
@@ -99,12 +99,12 @@ def seal(connection: sqlite3.Connection) -> None:
 
 
 def add_file(connection: sqlite3.Connection, file: WrittenFile) -> None:
-    """Add a file of a report that was written to the proof."""
+    """Add a written report file to the proof."""
     _append(connection, {"file": str(file.path), "sha256": file.sha256, "size_bytes": file.size_bytes})
 
 
 def written_files(connection: sqlite3.Connection) -> list[WrittenFile]:
-    """Return the files of reports that were written, in order."""
+    """Return the report files that were written, in order."""
     entries = [json.loads(said) for (said,) in connection.execute("SELECT said FROM proof ORDER BY no")]
     return [
         WrittenFile(Path(entry["file"]), entry["sha256"], int(entry["size_bytes"]))
@@ -114,13 +114,13 @@ def written_files(connection: sqlite3.Connection) -> list[WrittenFile]:
 
 
 def head(connection: sqlite3.Connection) -> str:
-    """Return the last link (hex), empty while the plan is not approved."""
+    """Return the last link (hex), or an empty text before the plan is approved."""
     found = connection.execute("SELECT link FROM proof ORDER BY no DESC LIMIT 1").fetchone()
     return found[0] if found else ""
 
 
 def _append(connection: sqlite3.Connection, said: Mapping[str, object]) -> None:
-    text = json.dumps(said)  # in ASCII: the name of a file may hold lone surrogates
+    text = json.dumps(said)  # in ASCII: a file name may hold lone surrogates
     connection.execute("INSERT INTO proof (said, link) VALUES (?, ?)", (text, _link(head(connection), text)))
 
 
@@ -144,11 +144,11 @@ def _digest(rows: sqlite3.Cursor, table: str) -> str:
 
 
 class _Altered(Exception):  # noqa: N818 - it says what was altered
-    """What was changed, in words that end a sentence."""
+    """What was changed, as the end of a sentence."""
 
 
 def verify(store: Store, known: Collection[str] = ()) -> Verified:
-    """Check that an approved run's ledger is as it was written and holds these heads. Raises AlteredLedgerError."""
+    """Check that an approved run's ledger is unchanged and contains the known heads. Raises AlteredLedgerError."""
     with store.reading() as connection:
         try:
             return _verified(connection, known)
@@ -156,21 +156,21 @@ def verify(store: Store, known: Collection[str] = ()) -> Verified:
             what = (
                 ours(problem.args[0])
                 if isinstance(problem, _Altered)
-                else phrase("it cannot be read whole ({problem})", problem=_kind(problem))
+                else phrase("it cannot be read completely ({problem})", problem=_kind(problem))
             )
             raise altered(store.path, what) from None
 
 
 def altered(path: Path, what: str) -> AlteredLedgerError:
-    """Return what is raised for a ledger; `what` ends the sentence."""
+    """Return the error for a changed ledger. `what` ends the sentence."""
     return AlteredLedgerError(
         phrase("The ledger {path} is not as it was written: {what}.", path=path, what=what),
-        "Do not take it as proof of anything; put it back from a backup.",
+        "It proves nothing. Restore it from a backup.",
     )
 
 
 def _kind(problem: Exception) -> str:
-    """Return SQLite's words, but only the kind of another failure: its words may hold a number."""
+    """Return SQLite's message, or only the type of another error: its message may hold a phone number."""
     return str(problem) if isinstance(problem, sqlite3.Error) else type(problem).__name__
 
 
@@ -180,7 +180,7 @@ def _verified(connection: sqlite3.Connection, known: Collection[str]) -> Verifie
     links = [link for _, link in entries]
     for each in known:
         if each not in links:
-            raise _Altered(phrase("the head {head}... that was noted of it is nowhere in its proof", head=each[:12]))
+            raise _Altered(phrase("the noted head {head}... is not in its proof", head=each[:12]))
     seals = [(place, said) for place, (said, _) in enumerate(entries) if "ends" in said]
     if not seals or seals[0][0]:
         raise _Altered("its proof does not begin with the plan")
@@ -208,11 +208,11 @@ def _check_file(connection: sqlite3.Connection) -> None:
     with closing(sqlite3.connect(":memory:")) as new:
         new.executescript(schema())
         if connection.execute(_OBJECTS).fetchall() != new.execute(_OBJECTS).fetchall():
-            raise _Altered("its tables are not made as a ledger's are")
+            raise _Altered("its tables do not have the structure of a ledger")
 
 
 def _entries(connection: sqlite3.Connection) -> list[tuple[dict[str, Any], str]]:
-    """Return what each entry says, and its link."""
+    """Return each entry and its link. Raises _Altered if the chain is broken."""
     entries: list[tuple[dict[str, Any], str]] = []
     link = ""
     for number, (no, said, stored) in enumerate(connection.execute("SELECT no, said, link FROM proof ORDER BY no"), 1):
@@ -229,14 +229,14 @@ def _compare(part: str, proved: Mapping[str, str], found: Mapping[str, str]) -> 
     for table, digest in found.items():
         if proved.get(table) != digest:
             raise _Altered(
-                phrase("the table {table} does not hold what was approved", table=table)
+                phrase("the table {table} was changed after the approval", table=table)
                 if part == "plan"
-                else phrase("the table {table} does not hold what it held when it was proved last", table=table)
+                else phrase("the table {table} was changed after it was proved last", table=table)
             )
 
 
 def _unproved(connection: sqlite3.Connection, proved: int) -> int:
-    """Return the number of the session that began after the last seal, 0 where none did."""
+    """Return the number of the session that began after the last seal, or 0."""
     later = connection.execute(
         "SELECT session_no, ended_at_s, ending FROM session WHERE session_no > ? ORDER BY session_no", (proved,)
     ).fetchall()

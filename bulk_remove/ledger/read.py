@@ -1,14 +1,12 @@
-"""What became of every row, read back in the order of the input.
+"""Reads a ledger: the result of every row in the order of the input, the history of the run, the trace of a number.
 
-A campaign's planned chunks come in the order of its numbers' ordinals, and a row with a new number takes the next of
-them, so rows and states meet in one pass. What a duplicate will need is set aside on disk when its first row passes.
+Rows and states are joined in one pass: a campaign's planned chunks are in the order of its ordinals, and each row with
+a new number takes the next ordinal. The state that a later duplicate needs is set aside on disk with its first row.
 
-`trace` finds all that a ledger says about one number: its
-rows, its requests, its state. SQLite searches whole columns, so a run of millions takes seconds and nothing is kept in
-memory.
+`trace` finds the rows, requests and state of one number. SQLite searches whole columns: seconds for a run of millions.
 
-`opened_for_reading` is how everything that looks at an earlier run opens its ledger, also one under way: a cell that is
-not what was written is one StorageError. `facts_of` says what the run is, `history` what became of it.
+`opened_for_reading` opens the ledger of an earlier run or of one under way; a damaged cell raises StorageError.
+`facts_of` returns the settings and the plan of a run, `history` its sessions and counts.
 """
 
 import sqlite3
@@ -66,9 +64,9 @@ SESSION_END = (
     " coalesce((SELECT first_attempt FROM session later WHERE later.session_no = session.session_no + 1), 9e18)"
     " ORDER BY attempt_id DESC LIMIT 1), began_at_s)"
 )
-"""When a session ended; one that was killed, with its last request.
+"""SQL for when a session ended. A killed session ended with its last request.
 
-That is found by the order of the requests: between two sessions the clock may have been set back.
+That request is found by its id, not by time: the clock may have been set back between two sessions.
 """
 
 
@@ -81,7 +79,7 @@ _NO_REPLY_YET = "A request for it has brought no reply yet."
 
 
 class Totals(NamedTuple):
-    """What all sessions did; `faults` counts requests without verdicts by kind, `seconds` leaves the pauses out."""
+    """Sums over all sessions. `faults` counts requests without verdicts by kind; `seconds` is the time of sending."""
 
     requests: int
     faults: dict[str, int]
@@ -93,7 +91,7 @@ class Totals(NamedTuple):
 
 
 class RecordCount(NamedTuple):
-    """The records of a campaign before the run and after it, None where not known; `note` says why."""
+    """Count of records in a campaign before and after the run. For an unknown count (None) `note` says why."""
 
     campaign: str
     before: int | None
@@ -102,18 +100,18 @@ class RecordCount(NamedTuple):
 
 
 class Outcomes:
-    """Reads a ledger that nobody writes to at the same time, and notes in it what was made of it."""
+    """Reads a ledger that nobody else is writing to, and notes the reports that were written from it."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
 
     def rows(self) -> Iterator[RowOutcome]:
-        """Yield every row of the input exactly once, in order."""
+        """Yield every row of the input once, in order."""
         for block in self.blocks():
             yield from block.outcomes()
 
     def blocks(self) -> Iterator[OutcomeBlock]:
-        """Yield the same rows, some thousands of one source at a time."""
+        """Yield the same rows in blocks, each of one source."""
         with self._store.reading() as connection:
             connection.execute(
                 "CREATE TEMP TABLE IF NOT EXISTS carried (seq INTEGER PRIMARY KEY, file, row, number, state)"
@@ -134,7 +132,7 @@ class Outcomes:
                 first_seq = after_seq
 
     def totals(self) -> Totals:
-        """Add up the attempts of all sessions. A session that was killed ended with its last attempt."""
+        """Add up the attempts of all sessions."""
         with self._store.reading() as connection:
             results = dict(connection.execute("SELECT result, count(*) FROM attempt GROUP BY result").fetchall())
             strangers = connection.execute("SELECT ifnull(sum(strangers), 0) FROM attempt").fetchone()[0]
@@ -148,7 +146,7 @@ class Outcomes:
         return Totals(requests, results, strangers, len(sessions), sessions[0][0], sessions[-1][1], seconds)
 
     def unasked_removals(self) -> list[UnaskedRemoval]:
-        """Return what replies say was removed though nobody asked for it, in the order of the requests."""
+        """Return the removals in replies that nobody asked for, in the order of the requests."""
         with self._store.reading() as connection:
             rows = connection.execute(
                 "SELECT unasked, campaign, ended_at_s, attempt_id FROM attempt JOIN chunk USING (chunk_id)"
@@ -157,29 +155,29 @@ class Outcomes:
         return [UnaskedRemoval(*removal, *told) for packed, *told in rows for removal in unpack_unasked(packed)]
 
     def head(self) -> str:
-        """Return the last link (hex) of the proof; it differs once anything before it is changed."""
+        """Return the last link (hex) of the proof."""
         with self._store.reading() as connection:
             return head(connection)
 
     def wrote(self, files: Iterable[WrittenFile]) -> None:
-        """Add files of the report that were written to the proof. Raises StorageError."""
+        """Add written report files to the proof. Raises StorageError."""
         with self._store.transaction() as connection:
             for file in files:
                 add_file(connection, file)
 
     def written(self) -> list[WrittenFile]:
-        """Return the files of reports that were written, in order. Raises StorageError."""
+        """Return the report files that were written, in order. Raises StorageError."""
         with self._store.reading() as connection:
             return written_files(connection)
 
     def record_counts(self) -> list[RecordCount]:
-        """Return how many records the server counted in each campaign; none when it was not to be asked."""
+        """Return the records that the server counted in each campaign. Empty if it was not asked."""
         with self._store.reading() as connection:
             rows = connection.execute("SELECT campaign, before, after, note FROM record_count ORDER BY campaign")
             return [RecordCount(*row) for row in rows]
 
     def sessions(self) -> tuple[SessionSpan, ...]:
-        """Return the times of sending in order; the ending is empty for one that was killed. Raises StorageError."""
+        """Return the sessions in order. The ending of a killed session is empty. Raises StorageError."""
         with self._store.reading() as connection:
             rows = connection.execute(
                 f"SELECT began_at_s, {SESSION_END}, settings, ifnull(ending, '') FROM session ORDER BY session_no"  # noqa: S608 - a constant
@@ -191,14 +189,14 @@ class Outcomes:
         )
 
     def last_settings(self) -> dict[str, object]:
-        """Return what the last session was told, as `Settings.public` gave it. There must be one."""
+        """Return the settings of the last session, as `Settings.public` gave them. There must be a session."""
         with self._store.reading() as connection:
             (packed,) = connection.execute("SELECT settings FROM session ORDER BY session_no DESC LIMIT 1").fetchone()
         settings: dict[str, object] = orjson.loads(packed)
         return settings
 
     def attempts(self) -> Iterator[Attempt]:
-        """Yield the requests that left, in the order in which they began. Raises StorageError."""
+        """Yield the requests that were sent, in order. Raises StorageError."""
         with self._store.reading() as connection:
             for row in connection.execute(
                 "SELECT begun_at_s, ifnull(ended_at_s, begun_at_s), ifnull(result, 'no reply yet'), request_id"
@@ -207,7 +205,7 @@ class Outcomes:
                 yield Attempt(*row)
 
     def reply_times_s(self) -> dict[float, float]:
-        """Return how long requests waited for their verdicts, by share: 0.5 is the median, 1.0 the longest."""
+        """Return quantiles of the time until the verdicts, in seconds: 0.5 is the median, 1.0 the longest."""
         with self._store.reading() as connection:
             (count,) = connection.execute(f"SELECT count(*) {_REPLIES}").fetchone()
             if not count:
@@ -221,7 +219,7 @@ class Outcomes:
             }
 
     def phases(self) -> Counter[str]:
-        """Count every distinct number by its phase."""
+        """Return the count of distinct numbers by phase."""
         counted = Counter[str]()
         with self._store.reading() as connection:
             for (campaign,) in connection.execute("SELECT DISTINCT campaign FROM chunk").fetchall():
@@ -232,7 +230,7 @@ class Outcomes:
 
 
 class Standing:
-    """How the states in a ledger are to be understood now: by all replies until now, and by what is still under way."""
+    """Reinterprets stored states by the fastest reply until now, and by the requests that are still under way."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._fastest = fastest_of(connection)
@@ -241,14 +239,14 @@ class Standing:
         }
 
     def of(self, state: NumberState, chunk_id: int | None) -> NumberState:
-        """Return the state of a number that this chunk carries; what got no reply yet may be gone or not."""
+        """Return the state of a number in this chunk. It is in doubt while the chunk has no reply."""
         if chunk_id in self._under_way:
             state = without_verdict(state, Event.LOST, _NO_REPLY_YET)
         return judged_again(state, self._fastest)
 
 
 class CampaignStates:
-    """The distinct numbers of a campaign as they were asked for last, and their states, by ordinal."""
+    """The distinct numbers of a campaign, in the form in which they were sent last, and their states, by ordinal."""
 
     def __init__(self, connection: sqlite3.Connection, campaign: str) -> None:
         self._connection = connection
@@ -259,7 +257,7 @@ class CampaignStates:
         self._states: Alike[NumberState] = Alike((), ())
 
     def take(self, count: int) -> tuple[list[str], Alike[NumberState]]:
-        """Return the next so many numbers and their states."""
+        """Return the next `count` numbers and their states."""
         asked: list[str] = []
         states: list[Alike[NumberState]] = []
         while (missing := count - len(asked)) > 0:
@@ -271,7 +269,7 @@ class CampaignStates:
         return asked, Alike.chained(states)
 
     def chunks(self) -> Iterator[tuple[list[str], Alike[NumberState]]]:
-        """Yield the same, chunk by chunk."""
+        """Yield all numbers and states, chunk by chunk."""
         stragglers = _Cursor(
             self._connection.execute(
                 "SELECT ordinal, number, state, chunk_id FROM straggler WHERE campaign = ? ORDER BY ordinal",
@@ -295,14 +293,14 @@ class CampaignStates:
 
 
 class _Cursor:
-    """A sorted result of (key, values ...) that is taken piece by piece."""
+    """A sorted result of (key, values ...), read step by step."""
 
     def __init__(self, rows: Iterator[tuple[Any, ...]]) -> None:
         self._rows = rows
         self._next = next(rows, None)
 
     def until(self, end: int) -> Iterator[tuple[int, list[Any]]]:
-        """Yield the keys below `end` that were not taken yet, each with its values."""
+        """Yield the next keys below `end`, each with its values."""
         while self._next is not None and self._next[0] < end:
             key, *values = self._next
             self._next = next(self._rows, None)
@@ -310,7 +308,7 @@ class _Cursor:
 
 
 def _join(block: NumberedBlock, earlier: Mapping[int, int], states: Mapping[str, CampaignStates]) -> OutcomeBlock:
-    """Bring rows and states together. Rows in `earlier`, by index, are duplicates: they still wait for theirs."""
+    """Join rows and states. Rows in `earlier` (by index) are duplicates, and get their states later."""
     numbers, campaigns = [*block.numbers], block.campaigns
     size = len(numbers)
     new = _new_rows(block, earlier)
@@ -336,7 +334,7 @@ def _join(block: NumberedBlock, earlier: Mapping[int, int], states: Mapping[str,
 
 
 def _new_rows(block: NumberedBlock, earlier: Collection[int]) -> Mapping[str, Sequence[int]]:
-    """Return the places of the rows with a number that stands in no earlier row, by campaign."""
+    """Return by campaign the indices of the rows whose number is not in an earlier row."""
     if not block.problems and not earlier and len({*block.campaigns}) == 1:
         return {block.campaigns[0]: range(len(block.numbers))}
     new: defaultdict[str, list[int]] = defaultdict(list)
@@ -347,7 +345,7 @@ def _new_rows(block: NumberedBlock, earlier: Collection[int]) -> Mapping[str, Se
 
 
 def _set_aside(connection: sqlite3.Connection, block: OutcomeBlock, first_seq: int, places: Sequence[int]) -> None:
-    """Keep what later duplicates of these rows will need."""
+    """Keep the states of these rows for their later duplicates."""
     connection.executemany(
         "INSERT INTO carried VALUES (?, ?, ?, ?, ?)",
         [
@@ -384,7 +382,7 @@ _HOLDS = "instr(char(10) || numbers || char(10), char(10) || ? || char(10))"
 
 
 class TracedRow(NamedTuple):
-    """A row of the input that held the number; `problem` says why it was never sent for that row, where that is so."""
+    """A row of the input with the number. `problem` says why it was never sent for that row, if so."""
 
     file: str
     sheet: str
@@ -395,9 +393,9 @@ class TracedRow(NamedTuple):
 
 
 class TracedRequest(NamedTuple):
-    """A request that carried the number as `sent`, with `others` more; times in Unix seconds.
+    """A request with the number as `sent`, and `others` more numbers. Times in Unix seconds.
 
-    `result` is 'verdicts' or the kind of the fault; it is empty, and `ended_at_s` None, while nobody knows the end.
+    `result` is 'verdicts' or the kind of the fault. Without a known end it is empty, and `ended_at_s` is None.
     """
 
     campaign: str
@@ -410,7 +408,7 @@ class TracedRequest(NamedTuple):
 
 
 class TracedState(NamedTuple):
-    """What is known of the number in one campaign, in the form that the report shows."""
+    """The state of the number in one campaign, and the form that the report shows."""
 
     campaign: str
     number: str
@@ -418,7 +416,7 @@ class TracedState(NamedTuple):
 
 
 class Trace(NamedTuple):
-    """All of it; empty where the run has nothing to do with the number."""
+    """Everything in a ledger about a number. Empty if the run did not have the number."""
 
     rows: tuple[TracedRow, ...]
     requests: tuple[TracedRequest, ...]
@@ -426,7 +424,7 @@ class Trace(NamedTuple):
 
 
 class _Carrier(NamedTuple):
-    """A chunk that carries the number."""
+    """A chunk with the number."""
 
     chunk_id: int
     campaign: str
@@ -437,7 +435,7 @@ class _Carrier(NamedTuple):
 
 
 def trace(store: Store, forms: Sequence[str], read: Callable[[Sequence[str]], Sequence[str]]) -> Trace:
-    """Gather what a ledger says of a number in these forms, the planned one first; `read` reads cells as numbers."""
+    """Return the trace of a number in these forms, the planned one first. `read` reads cells as numbers."""
     with store.reading() as connection:
         carriers = [carrier for form in forms for carrier in _carriers(connection, form)]
         requests = sorted(
@@ -508,9 +506,9 @@ def _states(connection: sqlite3.Connection, carriers: Sequence[_Carrier]) -> Ite
 
 
 class RunFacts(NamedTuple):
-    """What the ledger says of its run. `approved_by` is empty, and `plan` None, where it did not come so far.
+    """What the ledger says about its run. Before the approval `approved_by` is empty, and `plan` may be None.
 
-    The plan has no limits any more: it was held against them when it was approved.
+    The limits of the plan are not kept: they were checked before the approval.
     """
 
     run_id: str
@@ -520,10 +518,11 @@ class RunFacts(NamedTuple):
     destination: Destination
     plan: Plan | None
     kept: tuple[str, ...]
+    system_user: str
 
 
 class Session(NamedTuple):
-    """One time of sending, in Unix seconds; `ended_at_s` is None, and `ending` empty, under way or after a kill."""
+    """One session of sending, in Unix seconds. Without an end (under way or killed) `ended_at_s` is None."""
 
     began_at_s: float
     ended_at_s: float | None
@@ -531,10 +530,10 @@ class Session(NamedTuple):
 
 
 class StandingTally(NamedTuple):
-    """What was done for one campaign: distinct numbers by phase, and requests by result ('' : none yet).
+    """Counts for one campaign: distinct numbers by phase, and requests by result (empty: no reply yet).
 
     `found` counts the numbers of which a record was found at some time, `gone` those of them that were in a call and
-    are not there any more.
+    do not exist any more.
     """
 
     phases: Counter[str]
@@ -552,9 +551,9 @@ class StandingTally(NamedTuple):
 
 
 class History(NamedTuple):
-    """A run as its ledger tells it. `last_s` is when something last happened, `tallies` are by campaign.
+    """What has happened in a run. `last_s` is the time of the last event, `tallies` are by campaign.
 
-    `unasked` counts the requests after which a removal was named that nobody asked for.
+    `unasked` counts the replies with a removal that nobody asked for.
     """
 
     facts: RunFacts
@@ -566,7 +565,7 @@ class History(NamedTuple):
 
 @contextmanager
 def opened_for_reading(path: Path) -> Iterator[Store]:
-    """Open a ledger as it is now, whoever writes to it. What its cells raise in the context is StorageError, too."""
+    """Open a ledger as it is now, even if a run is writing to it. Raises StorageError, also for damaged cells."""
     try:
         with ExitStack() as stack:
             connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
@@ -586,7 +585,7 @@ def opened_for_reading(path: Path) -> Iterator[Store]:
 
 
 def was_approved(path: Path) -> bool:
-    """Tell whether a run may have sent something: its plan was approved, or its ledger cannot be read."""
+    """Return whether a run may have sent something: its plan was approved, or its ledger cannot be read."""
     try:
         with opened_for_reading(path) as store:
             return store.approved()
@@ -597,16 +596,16 @@ def was_approved(path: Path) -> bool:
 
 
 def facts_of(store: Store) -> RunFacts:
-    """Read what the run is. Raises StorageError, and what a damaged cell raises."""
+    """Return what the run is. Raises StorageError, and the errors in `DAMAGE`."""
     with store.reading() as connection:
         run_id, created_at_s, request, plan, approved_by = connection.execute(
             "SELECT run_id, created_at_s, request, plan, ifnull(approved_by, '') FROM run"
         ).fetchone()
         sources = connection.execute("SELECT properties FROM source ORDER BY source_no").fetchall()
-    settings, destination = _read_request(request)
+    settings, destination, system_user = _read_request(request)
     counts = orjson.loads(plan) if plan is not None or approved_by else None
     if counts is None:
-        return RunFacts(run_id, created_at_s, approved_by, settings, destination, None, ())
+        return RunFacts(run_id, created_at_s, approved_by, settings, destination, None, (), system_user)
     planned = Plan(
         run_id,
         destination.host,
@@ -618,13 +617,19 @@ def facts_of(store: Store) -> RunFacts:
         stand_in=counts["stand_in"] is True,
         keep=Keep(tuple(checked(KeepList(**each)) for each in counts["keep"]), skips=True),
     )
-    return RunFacts(run_id, created_at_s, approved_by, settings, destination, planned, tuple(counts["kept"]))
+    return RunFacts(
+        run_id, created_at_s, approved_by, settings, destination, planned, tuple(counts["kept"]), system_user
+    )
 
 
-@lru_cache(maxsize=64)  # the runs of every night share it, and to check settings takes longer than to open a ledger
-def _read_request(request: str) -> tuple[Settings, Destination]:
+@lru_cache(maxsize=64)  # nightly runs share it, and checking settings takes longer than opening a ledger
+def _read_request(request: str) -> tuple[Settings, Destination, str]:
     told = orjson.loads(request)
-    return Settings.read_back(told["settings"]), checked(Destination.read_back(told["destination"]))
+    return (
+        Settings.read_back(told["settings"]),
+        checked(Destination.read_back(told["destination"])),
+        str(told.get("system_user", "")),
+    )
 
 
 def _source_plan(packed: str, counts: Mapping[str, Any]) -> SourcePlan:
@@ -639,7 +644,7 @@ def _campaign_plan(properties: Mapping[str, Any]) -> CampaignPlan:
 
 
 def history(store: Store) -> History:
-    """Read what became of the run so far. Raises StorageError, and what a damaged cell raises."""
+    """Return what has happened in the run so far. Raises StorageError, and the errors in `DAMAGE`."""
     with store.reading() as connection:
         facts = facts_of(store)
         rows = connection.execute("SELECT began_at_s, ended_at_s, ifnull(ending, '') FROM session ORDER BY session_no")
@@ -676,14 +681,14 @@ def _tally(connection: sqlite3.Connection, campaign: str) -> StandingTally:
 
 
 class SentBefore(NamedTuple):
-    """A run that came to its end: the server's name, and how many distinct numbers of each campaign it sent."""
+    """A run that was completed: its host, and the count of distinct numbers that it sent by campaign."""
 
     host: str
     sent: Mapping[str, int]
 
 
 def completed_run(path: Path) -> SentBefore | None:
-    """Return what a run sent; None when it did not come to its end, or was a rerun, which says nothing of the usual."""
+    """Return what a run sent, or None if it was not completed or was a rerun, whose size is not typical."""
     with opened_for_reading(path) as store, store.reading() as connection:
         facts = facts_of(store)
         ending = connection.execute("SELECT ending FROM session ORDER BY session_no DESC LIMIT 1").fetchone()

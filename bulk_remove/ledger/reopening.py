@@ -1,6 +1,6 @@
-"""A run taken up again: what was lost with the process is noted, what is open is made ready to be asked for.
+"""Prepares the ledger of a run for another session: lost requests are noted, and open numbers become due.
 
-Everything that a later session needs is in the ledger; the input may be gone or changed.
+Everything that the session needs is in the ledger. The input may be gone or changed.
 """
 
 import sqlite3
@@ -33,17 +33,16 @@ _LOST = "The run was stopped hard before the reply came."
 
 
 class Reopening:
-    """Works on a ledger that nobody writes to at the same time."""
+    """Works on a ledger that nobody else is writing to."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
 
     def reopen(self, now_s: float) -> Counter[str]:
-        """Make every number that is not settled ready to be asked for; returns the numbers by phase.
+        """Make every number that is not settled due now. Returns the count of numbers by phase.
 
-        Attempts without an end were under way when the process died: their numbers are in doubt from now on, as those
-        are of which the run has said so. The time for asking again about numbers in a call begins anew. `now_s` in Unix
-        seconds. Raises StorageError.
+        Attempts without an end were under way when the process died, so their numbers are in doubt from now on. The
+        time for numbers in a call begins again. `now_s` in Unix seconds. Raises StorageError.
         """
         with self._store.transaction() as connection:
             self._lose_unanswered(connection, now_s)
@@ -54,14 +53,14 @@ class Reopening:
         return Outcomes(self._store).phases()
 
     def waiting_numbers(self) -> Iterator[tuple[str, str]]:
-        """Yield (campaign, number) of those that wait to be asked for, in the order in which they will be."""
+        """Yield (campaign, number) of the waiting numbers, in the order in which they will be sent."""
         with self._store.reading() as connection:
             yield from connection.execute(
                 "SELECT campaign, number FROM straggler WHERE due_at_s IS NOT NULL ORDER BY due_at_s, ordinal"
             )
 
     def check_stragglers(self, planned: Callable[[str], str]) -> None:
-        """Raise AlteredLedgerError unless each straggler is a number of the plan, in its `planned` form."""
+        """Raise AlteredLedgerError unless the `planned` form of each straggler is that of its number in the plan."""
         with self._store.reading() as connection:
             last, each = "", [""]
             for ordinal, number, numbers, place in connection.execute(_PLANNED):
@@ -89,7 +88,7 @@ class Reopening:
             )
 
     def _make_stragglers(self, connection: sqlite3.Connection) -> None:
-        """Give every open number of a closed planned chunk a row of its own."""
+        """Insert a straggler for every open number of a closed planned chunk."""
         closed = connection.execute(
             "SELECT campaign, numbers, first_ordinal, states FROM chunk"
             " WHERE progress = 'settled' AND first_ordinal IS NOT NULL"
@@ -106,7 +105,7 @@ class Reopening:
             )
 
     def _make_due(self, connection: sqlite3.Connection, now_s: float) -> None:
-        """Make every straggler that is not settled due now, some thousands at a time."""
+        """Make every straggler that is not settled due now, in pages."""
         fastest, ordinal = fastest_of(connection), -1
         while rows := connection.execute(
             "SELECT ordinal, state FROM straggler WHERE ordinal > ? ORDER BY ordinal LIMIT ?", (ordinal, _PAGE_ROWS)

@@ -1,6 +1,8 @@
--- The ledger of one run: what was to be done, what was done, what came back.
--- Times are Unix seconds (REAL). Phases are the letters of core/lifecycle.py.
--- What the tables held when the plan was approved and when each session ended is in `proof` (ledger/proof.py).
+-- The ledger of one run: the plan, the requests, the verdicts.
+-- Times are Unix seconds (REAL). Phases are the letters in core/lifecycle.py.
+-- The table `proof` has digests of the other tables (ledger/proof.py).
+-- SQLite keeps the text of each statement, and `verify` compares it with this file. So a change of a statement, or of a
+-- comment inside one, needs a new SCHEMA_VERSION.
 
 CREATE TABLE run (
     one           INTEGER PRIMARY KEY CHECK (one = 1),  -- a ledger holds one run

@@ -46,13 +46,13 @@ T = TypeVar("T")
 Database = psycopg.Connection[Any]
 VERSION = 1
 _ANSWER_S = 5.0
-"""The database is asked anew, over another connection, when it has not answered for so long."""
+"""After this time without an answer the database is asked again over a new connection."""
 _PROBE_FIRST_S, _PROBE_MOST_S = 0.1, 5.0
 _PAGE = 64
 _GOOD_US = 25_000
-"""A departure that was granted is used within this time, else given back."""
+"""A granted departure is used within this time or given back."""
 _SLACK_S = 0.06
-"""By so much a window is longer: a grant may be used late, and requests arrive less evenly than they left."""
+"""A window is this much longer: a grant may be used late, and requests arrive less evenly than they left."""
 _ASK_AGAIN_US, _AWAY_US = 2_000, 50_000
 _RENEW = "SELECT bulk_remove.renew(%s)"
 _SHIP = b"""
@@ -63,50 +63,50 @@ WITH held AS (
 INSERT INTO bulk_remove.log AS earlier SELECT $3, $4, $5 WHERE (SELECT count(*) FROM held) = $2
 ON CONFLICT (run, seq) DO UPDATE SET body = earlier.body WHERE earlier.body = excluded.body RETURNING seq
 """
-"""Adds a piece to a run's log while all leases are held, and renews them. The same piece once more changes nothing."""
+"""Adds a piece to a run's log if all leases are held, and renews them. Repeating it changes nothing."""
 _DEPART = b"SELECT array_to_string(granted, ' '), wait_s FROM bulk_remove.depart($1, $2, $3, $4, $5, $6)"
 _COMPRESSOR = zstd.ZstdCompressor(level=1)
 _RUN_ID = re.compile("[0-9]{8}-[0-9]{6}-[0-9a-f]{4}")
 
 
 def _now_us() -> int:
-    """Return a time that goes on while the process is stopped and, where it can be known, while the machine sleeps."""
+    """Return a time that goes on while the process is stopped and, if the system has such a clock, asleep."""
     clock = getattr(time, "CLOCK_BOOTTIME", None)
     return (time.monotonic_ns() if clock is None else time.clock_gettime_ns(clock)) // 1000
 
 
 def connection_string(url: str) -> str:
-    """Return how the database is reached: off this machine by TLS with the certificate checked, unless told otherwise.
+    """Return psycopg's connection string: with TLS and a checked certificate off this machine, unless the URL differs.
 
     Raises UsageError.
     """
     try:
-        told = conninfo_to_dict(url) if url.startswith(("postgresql://", "postgres://")) else {}
+        given = conninfo_to_dict(url) if url.startswith(("postgresql://", "postgres://")) else {}
     except psycopg.ProgrammingError:  # it may quote the password
-        told = {}
-    if not told:
+        given = {}
+    if not given:
         raise UsageError("--state is not the address of a database.", "Write it as postgresql://USER@HOST/DATABASE.")
-    hosts = f"{told.get('host') or os.environ.get('PGHOST', '')},{told.get('hostaddr') or ''}".split(",")
+    hosts = f"{given.get('host') or os.environ.get('PGHOST', '')},{given.get('hostaddr') or ''}".split(",")
     if not all(host in {"", "localhost", "127.0.0.1", "::1"} or host.startswith(("/", "@")) for host in hosts):
-        told = {"sslmode": os.environ.get("PGSSLMODE", "verify-full"), **told}
-        if told["sslmode"] == "verify-full" and "PGSSLROOTCERT" not in os.environ:
-            told = {"sslrootcert": "system", **told}
-    return make_conninfo("", **{"application_name": "bulk-remove", "connect_timeout": "5", **told})
+        given = {"sslmode": os.environ.get("PGSSLMODE", "verify-full"), **given}
+        if given["sslmode"] == "verify-full" and "PGSSLROOTCERT" not in os.environ:
+            given = {"sslrootcert": "system", **given}
+    return make_conninfo("", **{"application_name": "bulk-remove", "connect_timeout": "5", **given})
 
 
 class _AwayError(Exception):
-    """The database did not answer; whether it did what it was asked is not known."""
+    """The database did not answer. It may have carried out the request or not."""
 
 
 class _Impatient(psycopg.Connection[Any]):
-    """Gives up on an answer that does not come: a link may be cut without a word."""
+    """Limits the wait for an answer: a link may be cut without a FIN."""
 
     def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
         return super().wait(gen, interval, timeout or _ANSWER_S)
 
 
 class _Link:
-    """A connection that is made when it is needed and dropped when it fails."""
+    """A connection that opens when needed and closes when it fails."""
 
     def __init__(self, address: str) -> None:
         self._address = address
@@ -122,7 +122,7 @@ class _Link:
         return self.do(work)
 
     def ask_often(self, sql: bytes, *values: bytes, binary: Sequence[int] | None = None) -> list[bytes | None]:
-        """Return the first row as text, None of it where there is no row. It costs a third of `ask`."""
+        """Return the first row as text, or nothing. It costs a third of `ask`, for statements of each request."""
 
         def work(database: Database) -> list[bytes | None]:
             connection = database.pgconn
@@ -144,7 +144,7 @@ class _Link:
         return result
 
     def do(self, work: Callable[[Database], T]) -> T:
-        """Return what some work with the connection does. Raises _AwayError."""
+        """Return the result of work with the connection. Raises _AwayError, StorageError."""
         with self._lock:
             try:
                 self._open = self._open or _Impatient.connect(self._address, autocommit=True)
@@ -154,8 +154,8 @@ class _Link:
                 raise _AwayError(str(error).partition("\n")[0]) from None
             except psycopg.Error as error:  # what follows its first line may quote a row
                 raise StorageError(
-                    phrase("The database of --state refuses: {problem}.", problem=str(error).partition("\n")[0]),
-                    "Check the rights of its user there.",
+                    phrase("The database of --state refused: {problem}.", problem=str(error).partition("\n")[0]),
+                    "Check what its user may do there.",
                 ) from None
 
     def close(self) -> None:
@@ -167,11 +167,10 @@ class _Link:
 
 
 class Shared:
-    """What this process shares with others by way of one database. Raises UsageError, UnavailableError.
+    """The state that this process shares with others through one database. Raises UsageError, UnavailableError.
 
-    `held` are its leases with their tokens, `busy` the names that others held when `runs` was asked. `lengths` says of
-    the ledgers that are open how much of their log is committed here. Once `hurry` is set, a database that is away is
-    not waited for any more; else it is for `patience_s`.
+    `held` has its leases with their tokens, `busy` the names that others held when `runs` was called, `lengths` the
+    pieces of the log that each open ledger has. A database that is away is waited for `patience_s`, until `hurry` is set.
     """
 
     def __init__(self, url: str) -> None:
@@ -217,16 +216,16 @@ class Shared:
                 if time.monotonic() >= until_s or self.hurry.is_set():
                     raise UnavailableError(
                         phrase("The database of --state does not answer: {problem}.", problem=str(error)),
-                        "Check it, then go on with: bulk-remove resume. What was written down is safe.",
+                        "Check the database, then continue with: bulk-remove resume. The ledger has lost nothing.",
                     ) from None
             self.hurry.wait(pause_s)
             pause_s = min(2 * pause_s, _PROBE_MOST_S)
 
     @contextmanager
     def lease(self, names: Sequence[str], taken: Callable[[str], BulkRemoveError]) -> Iterator[None]:
-        """Hold these names over all hosts; raises what `taken` makes of the other holder where one has them.
+        """Hold these names over all hosts. Raises what `taken` returns for a holder that renews its lease.
 
-        A holder that is silent is waited for until its lease has ended; one that renews it is alive.
+        A silent holder is waited for until its lease ends.
         """
         seen: dict[str, Any] = {}
         while busy := self._take(names):
@@ -271,14 +270,14 @@ class Shared:
             self._link.ask("SELECT bulk_remove.release(%s)", (mine,))
 
     def _beat(self, idle: Event) -> None:
-        """Renew the leases now and then, until none is held."""
+        """Renew the leases until none is held."""
         with closing(self._beats):
             while not idle.wait(self._lease_s / 3):
-                with suppress(_AwayError, StorageError):  # who ships says so
+                with suppress(_AwayError, StorageError):  # the next piece to ship says so
                     self._renewing(lambda held: self._beats.ask(_RENEW, (held,)) == [(True,)])
 
     def _renewing(self, work: Callable[[str], bool]) -> bool:
-        """Do what renews the leases; returns False where one of them is lost."""
+        """Do work that renews the leases. Returns False if one of them is lost."""
         held = None
         while held != self.held:  # one was taken or given back meanwhile
             with self._lock:
@@ -291,13 +290,13 @@ class Shared:
         return False
 
     def may_send(self) -> bool:
-        """Tell whether this host surely holds its leases now. Raises CampaignLockedError once it has lost one."""
+        """Return whether this host certainly holds its leases. Raises CampaignLockedError if it lost one."""
         if self._lost:
             raise _taken_over()
         return not self.held or _now_us() < self._valid_until_us
 
     def runs(self) -> dict[str, tuple[int, list[str]]]:
-        """Return how long the log of each run is, 0 where another version wrote it, and what the run is marked as."""
+        """Return the length of each run's log, 0 if another version wrote it, and the run's marks."""
         names = self._ask("SELECT name FROM bulk_remove.lease WHERE until >= clock_timestamp()")
         self.busy = frozenset(name for (name,) in names) - {*self.held}
         length = "SELECT max(seq) FROM bulk_remove.log WHERE run = id AND format = %s"
@@ -305,16 +304,16 @@ class Shared:
         return {run: (length, marks) for run, length, marks in rows if _RUN_ID.fullmatch(run)}  # it names a folder
 
     def share(self, store: Store, run: str, length: int) -> None:
-        """Have all that a ledger commits from now on added to the run's log, and all that it holds if there is no log.
+        """Add what a ledger commits from now on to the run's log, and what it has already if there is no log.
 
-        The ledger is what the first `length` pieces of the log make. Raises CampaignLockedError, UnavailableError.
+        The ledger has the first `length` pieces of the log. Raises CampaignLockedError, UnavailableError.
         """
         self.lengths[run] = length or self._patiently(partial(self._link.do, partial(self._upload, store, run)))
         store.ship = partial(self._shipped, run)
 
     @contextmanager
     def _shipped(self, run: str, statements: list[Statement]) -> Iterator[None]:
-        """Ship what is then committed. Where it cannot be, the next piece is refused: the log is ahead."""
+        """Ship statements that are then committed. If the commit fails, the next piece is refused: the log is ahead."""
         if statements:
             self.ship(run, self.lengths[run] + 1, statements)
         yield
@@ -346,9 +345,9 @@ class Shared:
         return length
 
     def bring(self, run: str, path: Path, length: int) -> int:
-        """Make the ledger at this path what the run's log says; the first `length` pieces are in it already.
+        """Bring the ledger at this path up to date with the run's log. It has the first `length` pieces already.
 
-        Returns how long the log is. Raises StorageError, UnavailableError.
+        Returns the length of the log. Raises StorageError, UnavailableError.
         """
         ((written_in,),) = self._ask("SELECT format FROM bulk_remove.run WHERE id = %s", (run,))
         if written_in != SCHEMA_VERSION:
@@ -378,7 +377,7 @@ class Shared:
                     if seq != length + 1:
                         raise StorageError(
                             phrase("The shared log of run {run} has a gap.", run=run),
-                            "Put the database back from a backup.",
+                            "Restore the database from a backup.",
                         )
                     length = seq
                     for statement in _unpack(piece):
@@ -394,29 +393,29 @@ class Shared:
         self._ask("DELETE FROM bulk_remove.run WHERE id = %s", (run,))
 
     def learned(self, host: str) -> str:
-        """Return what was learned of a host, empty when nothing was."""
+        """Return what was learned about a server, or an empty text."""
         return "".join(text for (text,) in self._ask("SELECT learned FROM bulk_remove.host WHERE name = %s", (host,)))
 
     def keep_learned(self, host: str, learned: str) -> None:
-        """Keep what was learned of a host."""
+        """Store what was learned about a server."""
         sql = "INSERT INTO bulk_remove.host VALUES (%s, %s) ON CONFLICT (name) DO UPDATE SET learned = %s"
         self._ask(sql, (host, learned, learned))
 
     def account(self, host: str, user: str, ceiling: float) -> "SharedAccount":
-        """Return this process's part in the limit of an account; enter it to use it."""
+        """Return this process's part in the limit of an account, to be entered."""
         key = sha256(f"{host}\n{user}".encode()).hexdigest()
         return SharedAccount(self, _Link(self._address), key, ceiling, self._holder)
 
 
 def _taken_over() -> CampaignLockedError:
     return CampaignLockedError(
-        "Another host has taken this run or its campaign over: nothing more is sent from here.",
-        "See where it stands with: bulk-remove runs list",
+        "Another host has taken over this run or its campaign, so this host sends nothing more.",
+        "Look at the run with: bulk-remove runs list",
     )
 
 
 def _make(database: Database) -> None:
-    """Make the tables, if they are not there."""
+    """Make the tables if they do not exist."""
     there = b"SELECT to_regclass('bulk_remove.setting') IS NOT NULL"
     if database.execute(there).fetchall() == [(True,)]:
         return
@@ -439,14 +438,14 @@ def _unpack(piece: bytes) -> Iterator[Statement]:
 class SharedAccount:
     """One process's part in the limit of an account over all hosts: departures that the database grants.
 
-    A thread asks for them, so that nobody else waits for the database; while it does not answer, nothing departs.
+    A thread asks for them, so that nothing else waits for the database. Without an answer nothing departs.
     """
 
     def __init__(self, shared: Shared, link: _Link, key: str, ceiling: float, holder: str) -> None:
         self._shared = shared
         self._link = link
         self._most = max(1, int(ceiling * _GOOD_US / SECOND_US))
-        self._told = key.encode(), holder.encode(), b"%r" % ceiling, b"%d" % self._most, b"%r" % _SLACK_S
+        self._terms = key.encode(), holder.encode(), b"%r" % ceiling, b"%d" % self._most, b"%r" % _SLACK_S
         self._lock = Lock()
         self._grants: deque[tuple[bytes, int]] = deque()
         self._unused: list[bytes] = []
@@ -466,9 +465,9 @@ class SharedAccount:
         self._link.close()
 
     def depart(self, _: int) -> int:
-        """Ask to go now. Returns 0 when a request may go, else how many microseconds to wait.
+        """Return 0 if a request may be sent now, else the microseconds to wait.
 
-        Raises CampaignLockedError when another host has taken over.
+        Raises CampaignLockedError if another host has taken over.
         """
         may_send, now_us = self._shared.may_send(), _now_us()
         with self._lock:
@@ -491,8 +490,8 @@ class SharedAccount:
                 unused, self._unused = b"{%s}" % b",".join(self._unused), []
             began_us = _now_us()
             try:
-                granted, wait_s = self._link.ask_often(_DEPART, *self._told, unused)
-            except (_AwayError, StorageError):  # who ships says so
+                granted, wait_s = self._link.ask_often(_DEPART, *self._terms, unused)
+            except (_AwayError, StorageError):  # the next piece to ship says so
                 self._pause_us = _AWAY_US
                 continue
             with self._lock:

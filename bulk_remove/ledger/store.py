@@ -1,14 +1,11 @@
-"""The SQLite file itself: made, opened, written in transactions; its failures told as StorageError.
+"""Creates and opens the SQLite file, runs transactions, and packs values into cells. SQLite errors become StorageError.
 
 WAL with `synchronous=FULL`: a committed transaction survives a power cut, and a reader never blocks the writer.
 
-How many values become one cell of the ledger: JSON columns, the plain case short.
+A cell holds many values as JSON columns. Each kind of state in a chunk is stored once (core/model.py): most chunks are
+settled by one reply, so they have one or two kinds, and one record id per number.
 
-Of a chunk's states each kind is stored once (core/model.py): most chunks are settled by one reply, so most
-hold one or two kinds, and a record id for each number.
-
-A lone surrogate (in the name of a file that is not UTF-8, or in a text given by a program) is no character: it is
-kept as a question mark.
+A lone surrogate (from a file name that is not UTF-8, or from a program) cannot be encoded. It becomes a question mark.
 """
 
 import json
@@ -35,8 +32,8 @@ T = TypeVar("T")
 
 
 def checked(value: T) -> T:
-    """Return a value that was made of JSON; raises TypeError where a text, a count or a flag is of another type."""
-    made: Any = type(value)  # mypy takes a class for one that cannot be hashed
+    """Return a value that was made from JSON. Raises TypeError if a text, a count or a flag has another type."""
+    made: Any = type(value)  # mypy thinks that the class cannot be hashed
     for name, kind in _hints(made).items():
         if kind in {str, int, bool} and type(getattr(value, name)) is not kind:
             raise TypeError(name)
@@ -55,7 +52,7 @@ def pack_states(states: Alike[NumberState]) -> bytes:
 
 
 def unpack_states(packed: bytes | None, size: int) -> Alike[NumberState]:
-    """Return what `pack_states` packed of so many numbers; None stands for numbers that no request has carried yet."""
+    """Return the states that `pack_states` packed. None means `size` numbers that were never sent."""
     if packed is None:
         return Alike((NEW,), [0] * size)
     kinds, which, ids = orjson.loads(packed)
@@ -96,7 +93,7 @@ def pack_source(source: Source) -> str:
 
 
 def unpack_source(packed: str) -> Source:
-    """Return what `pack_source` packed. Raises TypeError where it is of other types, among others."""
+    """Return what `pack_source` packed. Raises the errors in `DAMAGE`, such as TypeError for another type."""
     properties = orjson.loads(packed)
     lists = {name: tuple(properties[name]) for name in ("header", "notes", "beside") if name in properties}
     return checked(Source(**{**properties, **lists}))
@@ -108,7 +105,7 @@ def pack_settings(settings: Mapping[str, object]) -> str:
 
 
 def pack_block(block: NumberedBlock) -> tuple[str, str, bytes]:
-    """Pack a block into its numbers, its campaigns and the rest; what is the same is written once."""
+    """Pack a block into (numbers, campaigns, the rest). Equal values are stored once."""
     rows, numbers, campaigns = block.rows, list(block.numbers), block.campaigns
     cells = list(rows.cells)
     rest = [
@@ -128,7 +125,7 @@ def unpack_numbers(numbers: str, campaigns: str) -> tuple[list[str], list[str]]:
 
 
 def unpack_block(source: Source, numbers: str, campaigns: str, contents: bytes) -> NumberedBlock:
-    """Return what `pack_block` packed; the campaign cells as they were read are not kept."""
+    """Return what `pack_block` packed. The original cells with campaigns are not kept."""
     each, campaign_of = unpack_numbers(numbers, campaigns)
     rows, cells, problems, others = orjson.loads(contents)
     block = RowBlock(source, rows, each if cells is None else cells, [tuple(cells) for cells in others])
@@ -138,7 +135,7 @@ def unpack_block(source: Source, numbers: str, campaigns: str, contents: bytes) 
 def _dumps(value: object) -> bytes:
     try:
         return orjson.dumps(value)
-    except orjson.JSONEncodeError:  # it refuses surrogates, which is what makes it fast
+    except orjson.JSONEncodeError:  # for a lone surrogate
         return json.dumps(value, ensure_ascii=False).encode(errors="replace")
 
 
@@ -147,35 +144,35 @@ _PRAGMAS = (
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",
     "PRAGMA foreign_keys = ON",
-    "PRAGMA temp_store = FILE",  # what is set aside while reporting must not grow in memory
+    "PRAGMA temp_store = FILE",  # temporary tables of a report must not grow in memory
 )
 
 
 DAMAGE = (sqlite3.Error, ValueError, TypeError, LookupError, AttributeError, OverflowError, OSError, UsageError)
-"""What is raised by cells that are not what was written: they cannot be decoded, are of another type or out of range.
+"""Errors from damaged cells: they cannot be decoded, have another type or are out of range.
 
-OSError is what the system says of a time that it does not know.
+OSError comes from the system for an impossible time.
 """
 
 
 class UnmadeError(StorageError):
-    """A ledger has no tables: its run was killed before it made them."""
+    """A ledger without tables: its run was killed before it made them."""
 
 
 @contextmanager
 def damage_as_error(path: Path) -> Iterator[None]:
-    """Tell what a damaged cell raises as StorageError. Enter it only to make values out of cells."""
+    """Turn the errors in `DAMAGE` into StorageError. Use it only around code that reads values from cells."""
     try:
         yield
     except DAMAGE:
         raise StorageError(
-            phrase("The ledger {path} is damaged: a cell is not what was written.", path=path),
-            "Put it back from a backup.",
+            phrase("The ledger {path} is damaged: a cell has an impossible value.", path=path),
+            "Restore it from a backup.",
         ) from None
 
 
 Statement = tuple[str, list[list[Any]]]
-"""SQL that writes, and the values of each time that it is executed."""
+"""SQL that writes, and the values of each execution."""
 _WRITES = ("INSERT", "UPDATE", "DELETE")
 _STATEMENT_BYTES = 1 << 18
 _ALLOWED = {
@@ -185,7 +182,7 @@ _ALLOWED = {
 
 
 class _Recorder:
-    """Hands statements on to SQLite, and keeps those that write."""
+    """Passes statements to SQLite and keeps those that write."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
@@ -204,9 +201,9 @@ class _Recorder:
 
 
 class Store:
-    """One open ledger. Used by one thread at a time.
+    """An open ledger. Only one thread may use it at a time.
 
-    `ship` is given what a transaction wrote, and is entered while that is committed: others know it first.
+    `ship` gets what a transaction wrote and is entered while that is committed, so that other hosts know it first.
     """
 
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
@@ -216,7 +213,7 @@ class Store:
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """Commit what happens inside, or nothing of it. Raises StorageError when the disk or the file fails."""
+        """Commit all changes inside, or none after an error. Raises StorageError if the disk or the file fails."""
         recorder = _Recorder(self.connection) if self.ship else None
         with self.reading():
             self.connection.execute("BEGIN IMMEDIATE")
@@ -230,7 +227,7 @@ class Store:
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
-        """Give the connection to a reader; tell SQLite's failures as StorageError."""
+        """Give the connection for reading. Turns SQLite's errors into StorageError."""
         try:
             yield self.connection
         except sqlite3.IntegrityError:
@@ -238,12 +235,13 @@ class Store:
         except sqlite3.Error as error:
             raise StorageError(
                 phrase("The ledger {path} failed: {problem}.", path=self.path, problem=error),
-                "Make room there; if sending had begun, go on with: bulk-remove resume. What was committed is safe.",
+                "Free some space there. If the run was sending, continue it with: bulk-remove resume. "
+                "The ledger has lost nothing.",
             ) from None
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
-        """Read everything inside as of one moment, whoever writes meanwhile. Raises StorageError."""
+        """Give everything inside the same view of the data, even if a run is writing. Raises StorageError."""
         with self.reading():
             self.connection.execute("BEGIN")
             try:
@@ -257,12 +255,12 @@ class Store:
             return bool(connection.execute("SELECT approved_by IS NOT NULL FROM run").fetchone()[0])
 
     def close(self) -> None:
-        """Close the file; SQLite folds its write-ahead log back into it."""
+        """Close the file. SQLite merges its write-ahead log into it."""
         self.connection.close()
 
 
 def statements_of(store: Store) -> Iterator[Statement]:
-    """Yield statements that make what a ledger holds. Raises StorageError."""
+    """Yield statements that make the contents of a ledger. Raises StorageError."""
     with store.snapshot():
         for (table,) in store.connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
             rows: list[list[Any]] = []
@@ -280,7 +278,7 @@ def statements_of(store: Store) -> Iterator[Statement]:
 
 @contextmanager
 def replaying(store: Store) -> Iterator[Callable[[str, list[list[Any]]], object]]:
-    """Give what executes statements on a ledger, all of them or none. They reach no other file. Raises StorageError."""
+    """Give a function that executes statements on a ledger, all or none, and on no other file. Raises StorageError."""
     with store.transaction() as connection:
         connection.set_authorizer(lambda what, *_: sqlite3.SQLITE_OK if what in _ALLOWED else sqlite3.SQLITE_DENY)
         try:
@@ -295,7 +293,7 @@ def schema() -> str:
 
 
 def create(path: Path, run_id: str, tool_version: str, created_at_s: float, request: dict[str, object]) -> Store:
-    """Make a new ledger, readable by its owner alone. `request` must hold no secret. Raises StorageError."""
+    """Make a new ledger that only its owner can read. `request` must not contain a secret. Raises StorageError."""
     try:
         os.close(private(str(path), os.O_RDWR | os.O_CREAT | os.O_EXCL))
         connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
@@ -312,7 +310,7 @@ def create(path: Path, run_id: str, tool_version: str, created_at_s: float, requ
                 connection.execute(pragma)
             connection.executescript(schema())
         with store.transaction():
-            # Together with the run: a ledger that was killed while it was made has no version.
+            # In one transaction with the run, so that a half-made ledger has no version.
             connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION:d}")
             connection.execute(
                 "INSERT INTO run (one, run_id, tool_version, created_at_s, request) VALUES (1, ?, ?, ?, ?)",
@@ -323,7 +321,7 @@ def create(path: Path, run_id: str, tool_version: str, created_at_s: float, requ
 
 
 def open_existing(path: Path) -> Store:
-    """Open a ledger for writing; a damaged one is refused, never repaired by guessing. Raises StorageError."""
+    """Open a ledger for writing. Raises StorageError, also for a damaged ledger: nothing is repaired by guessing."""
     if not path.is_file():
         raise StorageError(phrase("There is no ledger {path}.", path=path), "Check the run's id and --state-dir.")
     with ExitStack() as on_failure:
@@ -344,7 +342,7 @@ def open_existing(path: Path) -> Store:
         if not sound:
             raise StorageError(
                 phrase("The ledger {path} is damaged; nothing was sent.", path=path),
-                "Put it back from a backup, or run the input again: what is gone already will be NOT_EXIST.",
+                "Restore it from a backup, or run the input again: numbers that are gone already will be NOT_EXIST.",
             )
         check_format(path, connection, version)
         on_failure.pop_all()
@@ -358,7 +356,7 @@ def check_format(path: Path, connection: sqlite3.Connection, version: int) -> No
     kind = StorageError
     try:
         ((tool_version,),) = connection.execute("SELECT tool_version FROM run").fetchall()
-    except (sqlite3.Error, ValueError) as error:  # no ledger at all, or its run was killed while it was made
+    except (sqlite3.Error, ValueError) as error:  # not a ledger, or its run was killed while making it
         tool_version = "?"
         kind = UnmadeError if "no such table" in str(error) else kind
     raise kind(

@@ -1,15 +1,12 @@
-"""The plan, written down: sources, rows, duplicates, chunks.
+"""Writes to a ledger: `Planning` the plan, `Sending` requests and verdicts, `Journal` for all workers at once.
 
-Intents and verdicts: what the pool writes while it sends. Each method is one step inside a transaction.
+Each method of `Sending` is one step inside a transaction. A planned chunk keeps its numbers' states after its last
+attempt. A number that must be sent again becomes a straggler: a row of its own with its newest state. Later chunks are
+packed from stragglers.
 
-A planned chunk keeps its numbers' states after its last attempt. As soon as a number needs more than that, it becomes a
-straggler with a row of its own, which says what is newest; a chunk packed later carries stragglers.
-
-One thread that writes for all workers, with group commit.
-
-Each call is a small function of `Sending`. The thread takes every call that waits, runs them in one transaction,
-commits once (one fsync for all), and only then tells the callers, all at once: to wake the loop costs more than most
-calls. So an awaited call is on disk when it returns.
+`Journal` is one thread that writes for all workers. It takes all waiting calls, runs them in one transaction and
+commits once, with one fsync. Only then it wakes the callers, all at once, because waking the event loop costs more than
+most calls. So an awaited call is on disk when it returns.
 """
 
 import asyncio
@@ -44,13 +41,13 @@ from bulk_remove.ledger.store import (
 )
 
 CAMPAIGN_ORDINALS = 1 << 40
-"""Room for the ordinals of one campaign; SQLite's integers hold eight million such rooms."""
+"""How many ordinals each campaign gets. SQLite's integers have room for eight million campaigns."""
 _CARRIED_NUMBERS = 1000
-"""Numbers of an earlier run in one row of the ledger."""
+"""Numbers of an earlier run per chunk."""
 
 
 class Planning:
-    """What the planner writes to a new ledger, in this order: sources and blocks, duplicates, chunks, the approval."""
+    """Writes a plan to a new ledger, in this order: sources and blocks, duplicates, chunks, the approval."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -59,12 +56,12 @@ class Planning:
         self._next_ordinals: dict[str, int] = {}
 
     def add_source(self, source: Source) -> None:
-        """Begin a source; the blocks that follow and name it are its."""
+        """Add a source."""
         with self._store.transaction() as connection:
             self._insert_source(connection, source)
 
     def add_blocks(self, blocks: Iterable[NumberedBlock]) -> None:
-        """Add blocks of rows with what became of each, in one transaction, and their sources where they are new."""
+        """Add blocks of rows, and their sources if new, in one transaction."""
         with self._store.transaction() as connection:
             for block in blocks:
                 source = block.rows.source
@@ -81,12 +78,12 @@ class Planning:
         self._sources += 1
 
     def set_duplicates(self, pairs: Iterable[tuple[int, int]]) -> int:
-        """Note the places (from 0) of rows whose number stands in an earlier row, with that row; returns how many."""
+        """Note (index of a row, index of the first row with its number), from 0. Returns how many."""
         with self._store.transaction() as connection:
             return connection.executemany("INSERT INTO duplicate VALUES (?, ?)", pairs).rowcount
 
     def distinct_numbers(self) -> Iterator[tuple[str, list[str]]]:
-        """Yield every number once, as (campaign, numbers): each campaign's in the order of the input."""
+        """Yield every number once, as (campaign, numbers), in the order of the input."""
         duplicates = self.duplicate_places()
         next_duplicate = next(duplicates, -1)
         first_seq = 0
@@ -104,7 +101,7 @@ class Planning:
                         yield campaign, found
 
     def add_chunks(self, chunks: Iterable[tuple[str, tuple[str, ...]]]) -> tuple[CampaignPlan, ...]:
-        """Add (campaign, numbers) as chunks, each campaign's in order; returns what there is for each campaign."""
+        """Add (campaign, numbers) as chunks, each campaign in order. Returns the plan of each campaign."""
         numbers, requests = Counter[str](), Counter[str]()
         with self._store.transaction() as connection:
             for campaign, chunk in chunks:
@@ -117,13 +114,13 @@ class Planning:
         return tuple(CampaignPlan(campaign, numbers[campaign], requests[campaign]) for campaign in numbers)
 
     def duplicate_places(self) -> Iterator[int]:
-        """Yield the places of the rows whose number stands in an earlier row, in order."""
+        """Yield the indices of the rows whose number is also in an earlier row, in order."""
         with self._store.reading() as connection:
             for (seq,) in connection.execute("SELECT seq FROM duplicate ORDER BY seq"):
                 yield seq
 
     def add_carried(self, numbers: Iterable[tuple[str, str, NumberState]]) -> Counter[str]:
-        """Add (campaign, number, what an earlier run knows of it) as closed chunks; returns how many by campaign."""
+        """Add (campaign, number, state in an earlier run) as closed chunks. Returns how many by campaign."""
         waiting: defaultdict[str, list[tuple[str, NumberState]]] = defaultdict(list)
         counted = Counter[str]()
         with self._store.transaction() as connection:
@@ -146,18 +143,18 @@ class Planning:
         )
 
     def _take_ordinals(self, campaign: str, count: int) -> int:
-        """Return the first of the next so many ordinals: consecutive for each campaign, and no two alike."""
+        """Return the first of the next `count` ordinals. They are consecutive in a campaign and unique in the run."""
         first = self._next_ordinals.setdefault(campaign, len(self._next_ordinals) * CAMPAIGN_ORDINALS)
         self._next_ordinals[campaign] = first + count
         return first
 
     def finish(self, counts: dict[str, object]) -> None:
-        """Mark the plan as complete, with its counts."""
+        """Store the counts of the plan, which marks it as complete."""
         with self._store.transaction() as connection:
             connection.execute("UPDATE run SET plan = ?", (orjson.dumps(counts).decode(),))
 
     def approve(self, approved: ApprovedPlan) -> None:
-        """Write down how the plan was approved, and begin the proof with it; a later session changes nothing."""
+        """Note how the plan was approved, and begin the proof. Does nothing in a later session."""
         with self._store.transaction() as connection:
             if connection.execute("SELECT approved_by FROM run").fetchone() == (None,):
                 connection.execute("UPDATE run SET approved_by = ?", (approved.consent.value,))
@@ -165,7 +162,7 @@ class Planning:
 
 
 def blocks_of(store: Store) -> Iterator[NumberedBlock]:
-    """Yield every block of rows, in the order of the input, with what became of each row."""
+    """Yield every block of rows, in the order of the input."""
     with store.reading() as connection:
         sources = {
             source_no: unpack_source(properties)
@@ -192,13 +189,13 @@ class Due(NamedTuple):
 
 
 class Sending:
-    """The journal of the sending, on a connection that is inside a transaction."""
+    """Reads and writes requests, verdicts and sessions, on a connection inside a transaction."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
 
     def planned_chunks(self, after_id: int, limit: int) -> list[Chunk]:
-        """Return the next chunks of the plan that are still open, by id, with what an earlier session knows."""
+        """Return the next open chunks of the plan, by id, with their states from earlier sessions."""
         rows = self._connection.execute(
             "SELECT chunk_id, campaign, numbers, first_ordinal, states FROM chunk"
             " WHERE progress = 'open' AND chunk_id > ? AND first_ordinal IS NOT NULL ORDER BY chunk_id LIMIT ?",
@@ -208,8 +205,8 @@ class Sending:
         return [replace(chunk, states=chunk.states.each(lambda state: taken_up(state, fastest))) for chunk in chunks]
 
     def due_stragglers(self, until_s: float, limit: int, within: Span = EVERYWHERE) -> Due | None:
-        """Return numbers due by `until_s` that may share a request with the one that is due longest; None: none is."""
-        # The plus keeps SQLite to the index on the due time.
+        """Return numbers due by `until_s` that can share a request with the one longest due, or None."""
+        # The plus makes SQLite use the index on the due time.
         alike = self._connection.execute(
             "SELECT campaign, form FROM straggler WHERE due_at_s <= ? AND +ordinal BETWEEN ? AND ?"
             " ORDER BY due_at_s, ordinal LIMIT 1",
@@ -226,20 +223,20 @@ class Sending:
         return Due(campaign, form, [(ordinal, number, unpack_state(state)) for ordinal, number, state in rows])
 
     def next_due_s(self, within: Span = EVERYWHERE) -> float | None:
-        """Return when the next straggler is due (Unix seconds), or None when none waits `within` these ordinals."""
+        """Return when the next straggler `within` these ordinals is due (Unix seconds), or None."""
         (due_at_s,) = self._connection.execute(
             "SELECT min(due_at_s) FROM straggler WHERE due_at_s IS NOT NULL AND +ordinal BETWEEN ? AND ?", within
         ).fetchone()
         return None if due_at_s is None else float(due_at_s)
 
     def waiting_stragglers(self) -> int:
-        """Return how many stragglers wait to be asked for."""
+        """Return the count of waiting stragglers."""
         return int(self._connection.execute("SELECT count(*) FROM straggler WHERE due_at_s IS NOT NULL").fetchone()[0])
 
     def pack_chunk(
         self, campaign: str, form: int, numbers: Sequence[str], ordinals: Sequence[int], states: Sequence[NumberState]
     ) -> Chunk:
-        """Make a chunk of stragglers, all in one form; they no longer wait."""
+        """Make a chunk of stragglers in one form. They no longer wait."""
         chunk_id = self._connection.execute(
             "INSERT INTO chunk (campaign, numbers, ordinals, progress) VALUES (?, ?, ?, 'open')",
             (campaign, "\n".join(numbers), orjson.dumps(list(ordinals)).decode()),
@@ -253,7 +250,7 @@ class Sending:
         )
 
     def begin_attempt(self, chunk_id: int, now_s: float) -> int:
-        """Write the intent to send a chunk; returns the attempt's id. Nothing may be sent before this is committed."""
+        """Write the intent to send a chunk, and return the attempt's id. Send only after this is committed."""
         cursor = self._connection.execute("INSERT INTO attempt (chunk_id, begun_at_s) VALUES (?, ?)", (chunk_id, now_s))
         return int(cursor.lastrowid or 0)
 
@@ -266,7 +263,7 @@ class Sending:
         strangers: int,
         unasked: Sequence[Unasked] = (),
     ) -> None:
-        """Write how an attempt ended: `result` is 'verdicts' or the kind of the fault."""
+        """Write the end of an attempt. `result` is 'verdicts', the kind of the fault, or 'not sent'."""
         self._connection.execute(
             "UPDATE attempt SET ended_at_s = ?, result = ?, request_id = ?, strangers = ?, unasked = ?"
             " WHERE attempt_id = ?",
@@ -274,7 +271,7 @@ class Sending:
         )
 
     def keep_states(self, chunk: Chunk, states: Alike[NumberState]) -> None:
-        """Write the numbers' states after an attempt; the chunk stays open."""
+        """Write the states of the numbers after an attempt. The chunk stays open."""
         self._keep(chunk, states, "open")
 
     def _keep(self, chunk: Chunk, states: Alike[NumberState], progress: str) -> None:
@@ -289,7 +286,7 @@ class Sending:
             )
 
     def settle(self, chunk: Chunk, states: Alike[NumberState], again: Mapping[int, Again]) -> None:
-        """Close a chunk; `again` says by index which of its numbers are to be asked for again, when and how."""
+        """Close a chunk. `again` says by index which of its numbers to send again, when and in which form."""
         self._keep(chunk, states, "settled")
         self._connection.executemany(
             "INSERT INTO straggler (ordinal, campaign, state, due_at_s, number, form) VALUES (?, ?, ?, ?, ?, ?)"
@@ -301,7 +298,7 @@ class Sending:
     def split(
         self, chunk: Chunk, states: Alike[NumberState], now_s: float, first: int | None = None
     ) -> tuple[Chunk, Chunk]:
-        """Close a chunk of two numbers or more and make two of it: its halves, or its `first` numbers and the rest."""
+        """Close a chunk and make two of it: its halves, or its `first` numbers and the rest."""
         self.settle(
             chunk, states, {index: Again(now_s, number, chunk.form) for index, number in enumerate(chunk.numbers)}
         )
@@ -314,9 +311,9 @@ class Sending:
         )
 
     def begin_session(self, now_s: float, settings: Mapping[str, object]) -> int:
-        """Note that a time of sending begins; returns its number. Times in Unix seconds; no secret in `settings`.
+        """Begin a session of sending and return its number. Time in Unix seconds. No secret in `settings`.
 
-        What was to be asked for after it began is due at once: the clock was set back since that was written.
+        A number that is due later than now becomes due now, because the clock may have been set back.
         """
         self._connection.execute("UPDATE straggler SET due_at_s = ? WHERE due_at_s > ?", (now_s, now_s))
         cursor = self._connection.execute(
@@ -327,35 +324,35 @@ class Sending:
         return int(cursor.lastrowid or 0)
 
     def end_session(self, session_no: int, now_s: float, ending: str) -> None:
-        """Note when and why a time of sending ended, and seal the ledger as it now is."""
+        """Note when and why a session ended, and add a seal to the proof."""
         self._connection.execute(
             "UPDATE session SET ended_at_s = ?, ending = ? WHERE session_no = ?", (now_s, ending, session_no)
         )
         seal(self._connection)
 
     def fastest(self) -> Fastest:
-        """Return the fastest of all replies with verdicts until now."""
+        """Return the fastest reply with verdicts until now."""
         return fastest_of(self._connection)
 
     def keep_fastest(self, fastest: Fastest) -> None:
-        """Note what the fastest reply is now."""
+        """Store the fastest reply."""
         self._connection.execute(
             "INSERT OR REPLACE INTO fastest (one, us, replies, each_ns) VALUES (1, ?, ?, ?)", fastest
         )
 
     def canary(self) -> Span | None:
-        """Return the ordinals of the canary, None while there is none."""
+        """Return the ordinals of the canary, or None."""
         found: Span | None = self._connection.execute("SELECT first_ordinal, last_ordinal FROM canary").fetchone()
         return found
 
     def begin_canary(self, ordinals: Sequence[int], *, planned: bool) -> Span:
-        """Note the numbers that are sent alone: all of a planned chunk, or the stragglers that are due first."""
+        """Note the numbers of the canary: all of a planned chunk, or the stragglers that are due first."""
         span = ordinals[0], ordinals[-1]
         self._connection.execute("INSERT INTO canary VALUES (1, ?, ?, ?, 0)", (*span, planned))
         return span
 
     def canary_phases(self) -> Counter[str]:
-        """Count the canary's numbers by phase; none when the run has no canary."""
+        """Return the count of the canary's numbers by phase. Empty without a canary."""
         span = self.canary()
         if span is None:
             return Counter()
@@ -375,11 +372,11 @@ class Sending:
         return bool(self._connection.execute("SELECT sum(passed) FROM canary").fetchone()[0])
 
     def pass_canary(self) -> None:
-        """Note that the rest of the run may follow."""
+        """Note that the rest of the run may follow its canary."""
         self._connection.execute("UPDATE canary SET passed = 1")
 
     def records_before(self, records: Mapping[str, int | None], note: str) -> None:
-        """Note the records of each campaign before the first request, once; `note` says why None is not known."""
+        """Note once the count of records in each campaign before the first request. `note` explains a None."""
         self._connection.executemany(
             "INSERT OR IGNORE INTO record_count (campaign, before, note) VALUES (?, ?, ?)",
             [(campaign, count, note if count is None else "") for campaign, count in records.items()],
@@ -391,7 +388,7 @@ class Sending:
         return [campaign for (campaign,) in rows]
 
     def records_after(self, records: Mapping[str, int], note: str) -> None:
-        """Note how many records each campaign that was counted before holds now; `note` says why others are missing."""
+        """Note the count of records now in the campaigns that were counted before. `note` explains missing counts."""
         self._connection.execute("UPDATE record_count SET after = NULL, note = ? WHERE before IS NOT NULL", (note,))
         self._connection.executemany(
             "UPDATE record_count SET after = ?, note = '' WHERE campaign = ?",
@@ -400,7 +397,7 @@ class Sending:
 
 
 def fastest_of(connection: sqlite3.Connection) -> Fastest:
-    """Return the fastest of all replies with verdicts that a ledger knows of."""
+    """Return the fastest reply with verdicts in a ledger."""
     found = connection.execute("SELECT us, replies, each_ns FROM fastest").fetchone()
     return Fastest(*found) if found else NOTHING_SEEN
 
@@ -418,7 +415,7 @@ _MOST_CALLS_PER_COMMIT = 256
 
 
 class Journal:
-    """`await journal.write(lambda sending: ...)`; a context manager that starts and stops the thread."""
+    """Use it as `await journal.write(lambda sending: ...)`. The context starts and stops the thread."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -434,7 +431,7 @@ class Journal:
         self._thread.join()
 
     async def write(self, call: Callable[[Sending], T]) -> T:
-        """Run a call in the writer's thread; returns its result once committed, even if the caller is cancelled."""
+        """Run a call in the thread and return its result once committed. A cancelled caller does not undo the call."""
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._calls.put((call, future))
         result: T = await future
@@ -455,7 +452,7 @@ class Journal:
                 return
 
     def _commit(self, batch: list[Waiting]) -> None:
-        """Run and commit a batch; whatever happens to it happens to each of its callers."""
+        """Run and commit a batch. An error is passed to all its callers."""
         loop = batch[0][1].get_loop()
         try:
             with self._store.transaction() as connection:

@@ -1,13 +1,12 @@
-"""What a workbook's cell becomes as text: what is not a phone number must not look like one.
+"""Turns a workbook's cells into text. A cell that is not a phone number must not look like one.
 
-All readers of workbooks hand over a row as its number, whether it is hidden, and its cells. They work in a process of
-their own; what it is told, and how it answers, stands here, too.
+All readers of workbooks return a row as its number, whether it is hidden, and its cells. They run in a separate
+process; its requests and answers are defined here, too.
 """
 
 import datetime as dt
 import struct
-from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
@@ -27,7 +26,7 @@ class Unread(NamedTuple):
 
 
 class Odd(NamedTuple):
-    """A cell of which the spreadsheet shows something else than its value, perhaps nothing."""
+    """A cell for which the spreadsheet shows something other than its value, perhaps nothing."""
 
     value: Value
     shown: str
@@ -39,7 +38,7 @@ Row = tuple[int, bool, Sequence[Cell]]
 
 
 class Area(NamedTuple):
-    """A rectangle of cells that are merged into the first one; rows are counted from 1, columns from 0."""
+    """A merged rectangle of cells, whose first cell is visible; rows are counted from 1, columns from 0."""
 
     top: int
     bottom: int
@@ -48,29 +47,29 @@ class Area(NamedTuple):
 
 
 class Layout:
-    """What a reader has met on its way through a sheet apart from the rows. Columns are counted from 0."""
+    """What a reader found in a sheet besides its rows. Columns are counted from 0."""
 
     def __init__(self) -> None:
         self.hidden_columns: list[range] = []
         self.merged: list[Area] = []
 
 
-class Sheet(ABC):
-    """A sheet of a workbook, whatever its kind."""
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """A sheet of any kind of workbook; `read` and `first` are for its own methods."""
 
     name: str
     hidden: bool
+    read: Callable[[Sequence[int] | None, Layout], Iterator[Row]]
+    first: Sequence[Row] | None = None  # the first rows, if known from opening the workbook
 
-    @abstractmethod
     def rows(self, columns: Sequence[int] | None, layout: Layout) -> Iterator[Row]:
-        """Yield the rows that are not blank with the cells of these columns, all for None; fill in the layout.
-
-        Raises DamagedError, or another error that a broken file leads to.
-        """
+        """Yield the rows that are not blank with the cells of these columns (None: all); fill in the layout."""
+        return self.read(columns, layout)
 
     def first_rows(self, count: int) -> Sequence[Row]:
-        """Return the first rows that are not blank with all their cells."""
-        return [*islice(self.rows(None, Layout()), count)]
+        """Return the first rows that are not blank, with all their cells."""
+        return [*islice(self.read(None, Layout()), count)] if self.first is None else self.first[:count]
 
 
 NO_RESULT = Unread(NO_STORED_RESULT)
@@ -85,27 +84,22 @@ _ERRORS = {
     0x2A: "#N/A",
     0x2B: "#GETTING_DATA",
 }
-MOST_ROWS, MOST_COLUMNS = 1 << 20, 1 << 14
-"""No spreadsheet program has more."""
+MOST_ROWS, MOST_COLUMNS = 1 << 20, 1 << 14  # the limits of spreadsheet programs
 _EXACT_BELOW = 1e15  # Excel keeps 15 digits; a longer number is not the one that was typed
-_CAMPAIGN_DIGITS = 5  # Thulium writes them so: 00001
+_CAMPAIGN_DIGITS = 5  # as Thulium writes them: 00001
 _GENERAL = cell_format("General")
 _OVERFLOWING = "#"
 _DAYS_1904 = 1462
 _FIRST_DAY = dt.datetime(1899, 12, 30)  # noqa: DTZ001 - a spreadsheet has no time zones
 _LAST_DAY = 2_958_466
-_NO_29_FEBRUARY = 60  # Excel's calendar has one in 1900, so that its days before are one off
+_NO_29_FEBRUARY = 60  # Excel's calendar has one in 1900, so its earlier days are off by one
 
 
-FRAME = struct.Struct(">I")
-"""Stands before each answer of the process that reads a workbook: how many bytes it has."""
+FRAME = struct.Struct(">I")  # the header of each answer of the process that reads a workbook: its length in bytes
 
 
 class GivenWorkbook(NamedTuple):
-    """A workbook for another process: what to call it, its suffix and size, and how much reading it may take.
-
-    `sampled_rows` is how many rows of a sheet are looked at to choose the column.
-    """
+    """A workbook for another process: its name for messages, its suffix and size, and the limits on reading it."""
 
     path: str
     kind: str
@@ -116,7 +110,7 @@ class GivenWorkbook(NamedTuple):
 
 
 class WantedCells(NamedTuple):
-    """A request for all rows of a sheet below the row `header_row`; without `keep` only these columns are read."""
+    """A request for all rows of a sheet below the row `header_row`; without `keep`, only these columns are read."""
 
     sheet: int
     header_row: int
@@ -129,7 +123,7 @@ class WantedCells(NamedTuple):
 
 
 class DamagedError(Exception):
-    """A workbook is not what its kind asks for."""
+    """A workbook does not follow the format of its kind."""
 
 
 class ProtectedError(Exception):
@@ -138,7 +132,7 @@ class ProtectedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Formats:
-    """The cell formats of a workbook by style, and whether its days are counted from 1904 on."""
+    """The cell formats of a workbook by style, and whether its days are counted from 1904."""
 
     by_style: Sequence[CellFormat] = ()
     from_1904: bool = False
@@ -161,7 +155,7 @@ class Formats:
         return value if shown is None else Odd(value, shown)
 
     def are_plain(self, style: int) -> bool:
-        """Whether all whole numbers and texts of a style are shown as they are."""
+        """Whether all whole numbers and texts with a style are shown unchanged."""
         form = self._of(style)
         return form.plain_digits == 1 and form.is_plain_for_text
 
@@ -171,7 +165,7 @@ class Formats:
 
 @lru_cache(maxsize=1 << 12)
 def _moment(days: float, kind: str, from_1904: bool) -> Cell:
-    """Return a date, a time of day, both or a duration; a number that is none of these overflows its cell."""
+    """Return a date, a time of day, both or a duration; any other number overflows its cell."""
     if kind == "elapsed" and abs(days) < _LAST_DAY:
         return dt.timedelta(seconds=round(days * 86400, 3))
     since = days + (_DAYS_1904 if from_1904 else days < _NO_29_FEBRUARY)
@@ -184,7 +178,7 @@ def _moment(days: float, kind: str, from_1904: bool) -> Cell:
 
 
 def written_date(text: str) -> Value:
-    """Return a date or time as it stands in a file; what is in no known form says at least that it is a date."""
+    """Return a date or time as written in a file; text in an unknown form is at least marked as a date."""
     for kind in (dt.datetime,) if "T" in text else (dt.date, dt.time):
         with suppress(ValueError):
             return kind.fromisoformat(text)
@@ -192,32 +186,28 @@ def written_date(text: str) -> Value:
 
 
 def error_cell(written: str | int) -> Unread:
-    """Return the cell of an error by its text or, in a file of records, by its code."""
+    """Return the cell of an error, by its text or, in a file of records, by its code."""
     text = _ERRORS.get(written, "") if isinstance(written, int) else written.strip()
     return Unread(text if text.startswith(("#", "Err:")) else _UNKNOWN_ERROR)
 
 
 def is_blank(cells: Iterable[Cell]) -> bool:
-    """Whether a row holds nothing but white space."""
+    """Whether a row has only white space."""
     return all(isinstance(cell, str) and not cell.strip() for cell in cells)
 
 
 def picked(cells: Sequence[Cell], columns: Sequence[int] | None) -> Sequence[Cell]:
-    """Return the cells of these columns, all for None."""
+    """Return the cells of these columns (None: all)."""
     return cells if columns is None else [cells[each] if each < len(cells) else "" for each in columns]
 
 
 def value_of(cell: Cell) -> Value:
-    """Return what a cell holds, whatever is shown."""
+    """Return the value of a cell, whatever is shown."""
     return cell.text if isinstance(cell, Unread) else cell.value if isinstance(cell, Odd) else cell
 
 
 def phone_text(cell: Cell) -> str:
-    """Return a cell's text for a phone column, so that what is not a phone number cannot look like one.
-
-    A date without its dashes would be a number of eight digits, and a number past 15 digits is not the one that was
-    typed: the former says that it is a date, the latter keeps its exponent.
-    """
+    """Return a cell's text for a phone column; a cell that is not a phone number cannot look like one."""
     value = value_of(cell)
     if isinstance(value, (dt.date, dt.time, dt.timedelta)):
         return f"{type(value).__name__} {cell_text(value)}"
@@ -225,7 +215,7 @@ def phone_text(cell: Cell) -> str:
 
 
 def phone_texts(cells: Iterable[Cell]) -> list[str]:
-    """Return `phone_text` of each cell; text and whole numbers, which nearly all are, without a call for each."""
+    """Return `phone_text` of each cell; text and whole numbers, the usual cells, need no call."""
     return [
         cell
         if type(cell) is str
@@ -237,10 +227,7 @@ def phone_texts(cells: Iterable[Cell]) -> list[str]:
 
 
 def campaign_text(cell: Cell) -> str:
-    """Return a cell's text for a column of campaigns: a number gets the zeros in front that a spreadsheet drops.
-
-    `1` becomes `00001`; a text cell stays as it is, and so does a number that cannot be a campaign's.
-    """
+    """Return a cell's text for a column of campaigns; a number gets back the leading zeros that a spreadsheet drops."""
     value = value_of(cell)
     if isinstance(value, (int, float)) and not isinstance(value, bool) and value >= 0 and value == value // 1:
         return cell_text(value).zfill(_CAMPAIGN_DIGITS)
@@ -248,7 +235,7 @@ def campaign_text(cell: Cell) -> str:
 
 
 def cell_text(cell: Cell) -> str:
-    """Return a cell's text for the report: whole numbers without a decimal point, dates year first."""
+    """Return a cell's text for the report: whole numbers without a decimal point, dates with the year first."""
     value = value_of(cell)
     if isinstance(value, bool):
         return str(value).upper()
@@ -258,6 +245,6 @@ def cell_text(cell: Cell) -> str:
 
 
 def _number_text(value: float) -> str:
-    if not abs(value) < _EXACT_BELOW:  # also what is no number at all
+    if not abs(value) < _EXACT_BELOW:  # also false for NaN
         return f"{value:.15e}"
     return str(int(value)) if value == int(value) else repr(value)

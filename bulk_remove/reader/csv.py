@@ -1,11 +1,8 @@
-"""Reads CSV with pandas' C parser, a block at a time.
+"""Reads CSV with pandas' C parser, block by block.
 
-Rows of a CSV file that have more or fewer cells than its header, or quotes that are not closed.
-
-What stands in the phone column of a shorter row may be another number, which has moved there: such rows are compared
-with those that are whole. From the first row that is far wider than the header the rest of the file is read here, since
-pandas stops at it, and a table as wide as it would cost memory for every other row, too. Python's csv module takes each
-row as wide as it is, and reads the rows that both can read alike.
+In a row with fewer cells than the header, the phone cell may be another number that has moved there, so such rows are
+compared with whole ones. From the first row that is far wider than the header, Python's csv module reads the rest:
+pandas stops there, and such a wide table would cost memory for every row.
 """
 
 import csv
@@ -15,43 +12,38 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import TYPE_CHECKING, BinaryIO, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from bulk_remove.core.columns import CutCode, is_cut_off, may_be_number
 from bulk_remove.core.model import RowBlock, Source
 from bulk_remove.core.numbers import Normaliser, NumberRules
 from bulk_remove.errors import InputError
-from bulk_remove.language import counted, phrase
+from bulk_remove.language import counted
 from bulk_remove.reader.source import LookedOver
 from bulk_remove.reader.table import (
     Cut,
     Heading,
+    OddRows,
     ReadOptions,
     Table,
     best,
+    block_of,
     check_is_list,
     find_heading,
     first_rows,
-    headers_again,
     is_blank,
-    titles_of,
 )
 from bulk_remove.reader.text import TextFile, decoded, without_separator_line
 
 _TOO_SHORT = "The row has fewer cells than the header: the phone may stand in another column."
 _SHORTER_THAN_THE_FIRST = "The row has fewer cells than the first row: the phone may stand in another column."
-_FIGURES, _TEXT = "0", "-"
-"""Shapes of cells that have not as many digits as a phone number."""
+_FIGURES, _TEXT = "0", "-"  # shapes of cells with fewer or more digits than a phone number
 _MOST_CELLS_MORE = 1000
-"""A row with more cells than this past the header is no row of this table, and nothing below it can be trusted."""
+"""A row with more cells than this after the header's last is not a row of this table; the rows below are not read."""
 
 
 class ShortRows:
-    """Finds the rows with fewer cells than the header, which pandas fills up with empty ones.
-
-    `rows` are the first ones with all their cells, the header in row `header_row` (0 without one) among them; `phone`
-    is the index of the phone column. Names without any cell below them at the end of a header count for nothing.
-    """
+    """Finds the rows with fewer cells than the header, because pandas fills them up with empty cells."""
 
     def __init__(self, cut: Cut, header: Sequence[str], header_row: int, phone: int, region: str) -> None:
         below = cut.below(header_row)
@@ -67,7 +59,7 @@ class ShortRows:
         self._ended, self._shorter = (0, 0), (0, 0)  # how many rows, and the first of them
 
     def may_be_in(self, text: TextFile) -> bool:
-        """Tell whether a file without quotes has a line with too few separators, as far as its shapes are known."""
+        """Return whether a file without quotes may have a line with too few separators."""
         shapes = text.looked_over.shapes
         if shapes is None or not text.is_utf8:
             return True
@@ -85,7 +77,7 @@ class ShortRows:
             self._add(row, cells)
 
     def problems(self, rows: Sequence[int]) -> dict[int, str]:
-        """Return why rows among these must not be sent, by index."""
+        """Return, by index, why some of these rows must not be sent."""
         if not self._shifted or not rows:
             return {}
         first, end = bisect_left(self._shifted, rows[0]), bisect_right(self._shifted, rows[-1])
@@ -104,11 +96,7 @@ class ShortRows:
             self._shorter = self._shorter[0] + 1, self._shorter[1] or row
 
     def _may_have_shifted(self, cells: Sequence[str]) -> bool:
-        """Tell whether a cell in front of the row's end may be missing, the phone number another cell.
-
-        It may where another cell could be sent, or is not like those of its column in whole rows; and where the phone
-        cell is like those of a column behind it, from which it would have come.
-        """
+        """Return whether a cell before the end of the row may be missing, so that the phone cell is another number."""
         shapes = [_shape(cell) for cell in cells]
         phone = self._phone
         for place, (cell, shape, known) in enumerate(zip(cells, shapes, self._shapes, strict=False)):
@@ -129,7 +117,7 @@ class ShortRows:
         return any(shapes[phone] in known for known in self._shapes[phone + 1 : phone + 1 + missing])
 
     def notes(self) -> Iterator[str]:
-        """Yield a sentence on the rows without a phone cell, and on those that are sent although they are shorter."""
+        """Yield sentences about the rows without a phone cell, and about shorter rows that are sent."""
         count, first = self._ended
         if count:
             yield counted(
@@ -156,7 +144,7 @@ def _cells_of(rows: Sequence[Sequence[str]], place: int) -> list[str]:
 
 
 def _shape(cell: str) -> str:
-    """Return how many digits a cell has that looks like a whole phone number; what else is in it; empty for nothing."""
+    """Return the count of digits if the cell looks like a whole phone number; else its kind, or nothing if empty."""
     if not cell.strip():
         return ""
     if may_be_number(cell):
@@ -169,10 +157,7 @@ def _is_number(shape: str) -> bool:
 
 
 def check_quotes(text: TextFile, delimiter: str, shorter: ShortRows | None = None) -> None:
-    """Raise InputError where a quote is not closed, or closed in the middle of a cell; find shorter rows on the way.
-
-    pandas reads on until the next quote, wherever that is: whole rows would end up inside a cell, and be lost.
-    """
+    """Raise InputError if quotes are not balanced (pandas would lose whole rows in a cell); find shorter rows."""
     with text.characters() as characters:
         lines = _QuotedLines(characters, shorter)
         reader = csv.reader(lines, delimiter=delimiter, strict=True)
@@ -183,13 +168,15 @@ def check_quotes(text: TextFile, delimiter: str, shorter: ShortRows | None = Non
                     shorter.add_record(lines.row, cells)
         except csv.Error:
             raise InputError(
-                phrase("{name}: the quotes of row {row} are not balanced.", name=text.name, row=lines.row),
+                "{name}: the quotes of row {row} are not balanced.",
                 'Write a quote inside a quoted cell twice (""), and close every quote.',
+                name=text.looked_over.name,
+                row=lines.row,
             ) from None
 
 
 class _QuotedLines(Iterator[str]):
-    """The lines that belong to a record with a quote. The others are only counted, which is ten times as fast."""
+    """The lines of records with a quote. All others are only counted, which is ten times as fast."""
 
     def __init__(self, lines: Iterable[str], shorter: ShortRows | None) -> None:
         self._lines = iter(lines)
@@ -215,12 +202,11 @@ class _QuotedLines(Iterator[str]):
 def ragged_blocks(
     text: TextFile, source: Source, done: int, options: ReadOptions, shorter: ShortRows
 ) -> Iterator[RowBlock]:
-    """Yield the blocks of the rows after the row with the number `done`.
-
-    Raises InputError for a row that no table has.
-    """
+    """Yield the blocks of the rows after the row with the number `done`."""
     with text.characters() as characters:
-        records = islice(_records(text.name, csv.reader(characters, delimiter=source.delimiter), source), done, None)
+        records = islice(
+            _records(text.looked_over.name, csv.reader(characters, delimiter=source.delimiter), source), done, None
+        )
         row = done + 1
         while records_of_block := list(islice(records, options.block_rows)):
             block = _block(source, row, records_of_block, shorter, keep=options.keep_columns)
@@ -230,22 +216,20 @@ def ragged_blocks(
 
 
 def check_width(name: str, source: Source, row: int, cells: int) -> None:
-    """Raise InputError when the row has so many cells that it cannot be a row of this table."""
+    """Raise InputError if the row has so many cells that it cannot be a row of this table."""
     if cells > len(source.header) + _MOST_CELLS_MORE:
         raise InputError(
-            phrase(
-                "{name}: row {row} has {cells:,} cells under a header of {count:,}.",
-                name=name,
-                row=row,
-                cells=cells,
-                count=len(source.header),
-            ),
-            "Check the delimiter (--delimiter), and whether the export that wrote it has ended well.",
+            "{name}: row {row} has {cells:,} cells under a header of {count:,}.",
+            "Check the delimiter (--delimiter), and whether the export was finished.",
+            name=name,
+            row=row,
+            cells=cells,
+            count=len(source.header),
         )
 
 
 def too_wide(source: Source) -> str:
-    """Return why a row with more cells than there are columns must not be sent."""
+    """Return why a row with more cells than columns must not be sent."""
     if source.header_row:
         return "The row has more cells than the header: the phone cell may have shifted."
     return "The row has more cells than the first row: the phone cell may have shifted."
@@ -259,44 +243,25 @@ def _records(name: str, reader: Iterator[list[str]], source: Source) -> Iterator
             yield cells
     except csv.Error:
         raise InputError(
-            phrase(
-                "{name}: a cell of row {row} has more than {most:,} characters.",
-                name=name,
-                row=row + 1,
-                most=csv.field_size_limit(),
-            ),
-            "Check whether the export that wrote it has ended well.",
+            "{name}: a cell of row {row} has more than {most:,} characters.",
+            "Check that the export was finished.",
+            name=name,
+            row=row + 1,
+            most=csv.field_size_limit(),
         ) from None
 
 
 def _block(source: Source, first_row: int, records: list[list[str]], shorter: ShortRows, *, keep: bool) -> RowBlock:
     width = len(source.header)
     kept = [(row, cells) for row, cells in enumerate(records, start=first_row) if not is_blank(cells)]
-    empty = [""] * width
-    whole = [tuple((cells + empty)[:width]) for _, cells in kept]
-    problems = {
-        index: too_wide(source)
-        for index, (_, cells) in enumerate(kept)
-        if len(cells) > width and not is_blank(cells[width:])
-    }
-    problems |= shorter.problems([row for row, _ in kept])
-    columns = dict(enumerate(zip(*whole, strict=True)))
-    problems |= headers_again(source, [row for row, _ in kept], columns)
-    campaigns, codes = (
-        [] if column is None else [cells[column] for cells in whole]
-        for column in (source.campaign_column, source.code_column)
-    )
-    return RowBlock(
-        source,
-        [row for row, _ in kept],
-        [cells[source.column] for cells in whole],
-        whole if keep else [],
-        campaigns,
-        problems,
-        codes,
-        beside=[[cells[column] for cells in whole] for column in source.beside],
-        titles=titles_of(source, columns, problems),
-    )
+    rows = [row for row, _ in kept]
+    whole = [tuple((cells + [""] * width)[:width]) for _, cells in kept]
+    wide = [index for index, (_, cells) in enumerate(kept) if len(cells) > width and not is_blank(cells[width:])]
+    columns = {place: [*cells] for place, cells in enumerate(zip(*whole, strict=True))}
+    odd = OddRows(source, rows, columns or {place: [] for place in range(width)}, dict.fromkeys(wide, too_wide(source)))
+    odd.problems.update(shorter.problems(rows))
+    odd.find_headers()
+    return block_of(odd, whole if keep else [])
 
 
 if TYPE_CHECKING:
@@ -304,10 +269,9 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     import pandas as pd
 
-_PEEK_BYTES = 32
-"""Of a cell that is not kept, enough is read to tell a blank one; text costs five times as much."""
+_PEEK_BYTES = 32  # enough of a cell that is not kept to see whether it is blank; text would cost five times as much
 _MOST_TRAILING = 64
-"""How many columns past the header pandas is given: empty cells at the end of rows. Each costs _PEEK_BYTES a row."""
+"""The most empty columns after the header that pandas reads. Each costs _PEEK_BYTES a row."""
 _CUT_OFF = "The file ends here without a line end, and the number is shorter than the others: it may be cut off."
 _CUT_CODE = (
     "The file ends here without a line end, and the number is shorter than others that begin with the same "
@@ -317,46 +281,20 @@ _TOO_MANY_CELLS = re.compile(r"Expected \d+ fields in line (\d+), saw (\d+)")
 
 
 def open_delimited(looked_over: LookedOver, options: ReadOptions) -> Table:
-    """Find out how the file is written and choose its column.
-
-    Raises InputError when it cannot be used, UsageError for an encoding or a delimiter that there is not.
-    """
+    """Detect the format of the file and choose its column."""
     text = without_separator_line(decoded(looked_over, options.encoding))
     heading = _heading(text, options)
     (cut,) = first_rows(text, heading.delimiter)
     shorter = ShortRows(cut, heading.names, heading.row, heading.column.index, options.region)
     if text.has_quotes or shorter.may_be_in(text):
         check_quotes(text, heading.delimiter, shorter)
-    source = Source(
-        file=looked_over.given.file,
-        sheet="",
-        header=heading.names,
-        column=heading.column.index,
-        column_reason=heading.column.reason,
-        encoding=text.encoding,
-        delimiter=heading.delimiter,
-        sha256=looked_over.sha256,
-        size_bytes=looked_over.fingerprint.size_bytes,
-        header_row=heading.row,
-        campaign_column=heading.campaign,
-        code_column=heading.code,
-        beside=heading.beside,
-        notes=(
-            *(looked_over.given.aside.notes if looked_over.given.aside else ()),
-            *text.notes,
-            *heading.notes,
-            *shorter.notes(),
-        ),
-    )
+    source = heading.source(looked_over, (*text.notes, *heading.notes, *shorter.notes()), encoding=text.encoding)
     width = min(heading.width, len(heading.names) + _MOST_TRAILING)
     return _Delimited(source, text, width, options, _last_number(text, heading, cut), shorter)
 
 
 def _last_number(text: TextFile, heading: Heading, cut: Cut) -> tuple[str, bool]:
-    """Return the phone cell behind which the file ends without a line end, and whether it is shorter than the others.
-
-    It is empty where the file does not end so.
-    """
+    """Return the phone cell that ends a file without a final line end, and whether it is shorter than the others."""
     place = heading.column.index
     last: list[str] = []
     if text.looked_over.ends_open:
@@ -369,11 +307,11 @@ def _last_number(text: TextFile, heading: Heading, cut: Cut) -> tuple[str, bool]
 
 def _heading(text: TextFile, options: ReadOptions) -> Heading:
     cuts = first_rows(text, options.delimiter)
-    check_is_list(text.looked_over.given.path, cuts[0], options)
+    check_is_list(text.looked_over.path, cuts[0], options)
     try:
-        return find_heading(text.name, cuts, options)
+        return find_heading(text.looked_over.name, cuts, options)
     except InputError:
-        if text.has_quotes:  # an open quote swallows whole rows, so nothing is where it should be
+        if text.has_quotes:  # an open quote takes in whole rows, so no cell is in its place
             check_quotes(text, best([(cut, cut.rows[0][0]) for cut in cuts])[0].delimiter)
         raise
 
@@ -410,7 +348,7 @@ class _Delimited:
     def _blocks(self) -> Iterator[RowBlock]:
         import pandas as pd  # noqa: PLC0415 - half a second that only reading a CSV file should pay
 
-        row = 0  # the line that _WithWidth puts in front
+        row = 0  # the line that _WithWidth adds
         try:
             with self._text.utf8() as read:
                 for frame in self._frames(read):
@@ -422,15 +360,15 @@ class _Delimited:
                 return
         except pd.errors.ParserError as error:
             too_many = _TOO_MANY_CELLS.search(str(error))
-            if not too_many:  # what was looked over has neither an open quote nor bytes that are not text
+            if not too_many:  # the earlier check found no open quote and no bytes that are not text
                 raise
-            check_width(self._text.name, self.source, int(too_many[1]) - 1, int(too_many[2]))
+            check_width(self._text.looked_over.name, self.source, int(too_many[1]) - 1, int(too_many[2]))
         yield from ragged_blocks(
             self._text, self.source, max(row - 1, self.source.header_row), self._options, self._shorter
         )
 
     def _frames(self, read: Callable[[int], bytes]) -> Iterator["pd.DataFrame"]:
-        """Yield what pandas makes of the file, `_WithWidth`'s line and the header included."""
+        """Yield the frames that pandas reads, including `_WithWidth`'s line and the header."""
         import pandas as pd  # noqa: PLC0415 - half a second that only reading a CSV file should pay
 
         columns = range(self._width + 1)
@@ -438,7 +376,7 @@ class _Delimited:
         if self._options.keep_columns:
             kept.update(range(len(self.source.header)))
         yield from pd.read_csv(
-            # A cast: pandas' types ask for a whole file, its parser for read() alone.
+            # A cast: pandas' types require a whole file, its parser only read().
             cast("BinaryIO", _WithWidth(read, self.source.delimiter, self._width)),
             engine="c",
             sep=self.source.delimiter,
@@ -463,21 +401,22 @@ class _Delimited:
             columns = [column[kept] for column in columns]
             wide = [index for index, row in enumerate(rows) if row - first_row in wide] if wide else wide
         others = list(zip(*columns[:width], strict=True)) if self._options.keep_columns else []
-        campaigns, codes = (
-            [] if column is None else columns[column].tolist()
-            for column in (self.source.campaign_column, self.source.code_column)
+        odd = OddRows(
+            self.source, rows, self._named(columns[:width], cells), dict.fromkeys(wide, too_wide(self.source))
         )
-        problems = dict.fromkeys(wide, too_wide(self.source))
-        problems |= self._shorter.problems(rows)
-        named = {**dict(enumerate(columns[:width])), self.source.column: cells}
-        problems |= headers_again(self.source, rows, named)
-        beside = [columns[index].tolist() for index in self.source.beside]
-        titles = titles_of(self.source, named, problems)
-        return RowBlock(self.source, rows, cells, others, campaigns, problems, codes, beside=beside, titles=titles)
+        odd.problems.update(self._shorter.problems(rows))
+        odd.find_headers()
+        return block_of(odd, others)
+
+    def _named(self, columns: "Sequence[npt.NDArray[Any]]", cells: list[str]) -> dict[int, Any]:
+        """Return by position the columns that are passed on as lists."""
+        on = {self.source.campaign_column, self.source.code_column, *self.source.beside}
+        named: dict[int, Any] = {place: each.tolist() if place in on else each for place, each in enumerate(columns)}
+        return {**named, self.source.column: cells}
 
 
 def _filled(beyond: "Sequence[npt.NDArray[np.bytes_]]") -> Sequence[int]:
-    """Return the indexes of the rows that hold more than white space in these columns."""
+    """Return the indexes of the rows with text other than white space in these columns."""
     return sorted(
         {index for column in beyond for index in (column != b"").nonzero()[0].tolist() if not _is_blank(column[index])}
     )
@@ -486,16 +425,12 @@ def _filled(beyond: "Sequence[npt.NDArray[np.bytes_]]") -> Sequence[int]:
 def _is_blank(cell: str | bytes) -> bool:
     if isinstance(cell, str):
         return not cell or cell.isspace()
-    # A cell that fills the peek may go on with text, and may be cut inside a character.
+    # A cell that fills the peek may continue with text, and may be cut inside a character.
     return not cell or (len(cell) < _PEEK_BYTES and cell.decode().isspace())
 
 
 class _WithWidth:
-    """The file with a line of empty cells in front, one more than any row should have.
-
-    pandas takes the width of the table from the first line; with this one it hands over what stands past the header
-    instead of dropping it. It reads bytes from here without decoding them first, which it would do for a plain file.
-    """
+    """The file with a line of empty cells before it: pandas takes the width of the table from the first line."""
 
     def __init__(self, read: Callable[[int], bytes], delimiter: str, width: int) -> None:
         self._read = read

@@ -1,12 +1,12 @@
 """Reads .ods: one XML text with all sheets, OpenDocument 1.3, part 3.
 
-A few bytes can stand for any number of equal rows, cells or blanks: not more rows and columns are taken from a sheet
-than a spreadsheet program has.
+A few bytes can mean any number of equal rows, cells or blanks. So no more rows and columns are read from a sheet than
+a spreadsheet program allows.
 """
 
 import datetime as dt
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from bulk_remove.core.cell_formats import shown_instead
 from bulk_remove.reader.cells import (
@@ -32,8 +32,7 @@ _NOT_TEXT = {"annotation", "note", "ruby-text"}
 _BLANKS = {"tab": "\t", "line-break": "\n"}
 _NOTHING_HIGH = re.compile(r"0*(?:\.0*)?[a-z]*")
 _NUMBER = re.compile(r"[+-]?[0-9]{1,400}(?:\.[0-9]{1,400})?(?:[eE][+-]?[0-9]{1,4})?", re.ASCII)
-_IN_CELL = 2
-"""How deep the paragraphs of a cell lie: right in it."""
+_IN_CELL = 2  # the depth of a paragraph directly in a cell
 _MOST_DIGITS = 7
 _TIME = re.compile(r"PT([0-9]{1,2})H([0-5]?[0-9])M([0-5]?[0-9])(?:[.,]([0-9]{1,6}))?S")
 _HOURS_A_DAY = 24
@@ -41,28 +40,19 @@ _MOST_CHARACTERS = 1 << 20  # in one cell; Excel allows 32,767
 
 
 def sheets_of_ods(package: Package, sampled_rows: int) -> list[Sheet]:
-    """Return the sheets of a workbook, of each the first rows with them: all stand in one part."""
+    """Return the sheets of a workbook with the first rows of each, because one part of the file holds them all."""
     content = _Content(None, Layout(), sampled_rows)
     for _ in content.rows(package, None):
         pass
-    return [_Sheet(place, first, package) for place, first in content.sheets]
+    return [Sheet(name, hidden, _reader(part, package), first) for (name, hidden, part), first in content.sheets]
 
 
-class _Sheet(Sheet):
-    def __init__(self, place: SheetPlace, first: Sequence[Row], package: Package) -> None:
-        self.name, self.hidden, self._place = place
-        self._first = first
-        self._package = package
-
-    def rows(self, columns: Sequence[int] | None, layout: Layout) -> Iterator[Row]:
-        return _Content(self._place, layout).rows(self._package, columns)
-
-    def first_rows(self, count: int) -> Sequence[Row]:
-        return self._first[:count]
+def _reader(part: str, package: Package) -> Callable[[Sequence[int] | None, Layout], Iterator[Row]]:
+    return lambda columns, layout: _Content(part, layout).rows(package, columns)
 
 
 class _Content:
-    """Takes from the events of a parser the rows of one sheet, or without one all sheets with their first rows."""
+    """Collects rows from the events of a parser: those of one sheet, or the first rows of all sheets."""
 
     def __init__(self, wanted: str | None, layout: Layout, sampled_rows: int = 0) -> None:
         self.sheets: list[tuple[SheetPlace, list[Row]]] = []
@@ -134,7 +124,7 @@ class _Content:
             self._invisible.add(self._style)
 
     def _begin_sheet(self, found: Mapping[str, str]) -> None:
-        if self._inside[-1] != "spreadsheet":  # a copy of what another file holds, or a table in a drawing
+        if self._inside[-1] != "spreadsheet":  # a copy of another file's content, or a table in a drawing
             return
         place = str(len(self.sheets))
         self.sheets.append((SheetPlace(found.get("table:name", ""), self._is_invisible(found), place), []))
@@ -192,7 +182,7 @@ class _Content:
 
 
 class _CellText:
-    """A cell while its content goes by: its attributes and its text, of which a paragraph makes a line."""
+    """A cell while it is parsed: its attributes, and its text with a line for each paragraph."""
 
     def __init__(self) -> None:
         self.found: Mapping[str, str] = {}
@@ -259,7 +249,7 @@ class _CellText:
 
 
 def _time(written: str) -> Cell:
-    """Return a time of day; a duration of a day or more stays as it is written."""
+    """Return a time of day; a duration of a day or more stays as written."""
     found = _TIME.fullmatch(written)
     if not found or int(found[1]) >= _HOURS_A_DAY:
         return written

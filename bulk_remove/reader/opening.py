@@ -1,9 +1,9 @@
-"""Finds the files that the command line names and opens each as what it is.
+"""Finds the files that the command line names and opens each by its kind.
 
-A name may be a file, a folder, a pattern or standard input. The kind of a file follows from the end of its name.
+A name may be a file, a folder, a pattern or standard input. The suffix of a file gives its kind.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from glob import glob, has_magic
 from pathlib import Path
 from typing import NamedTuple
@@ -27,7 +27,7 @@ _BESIDE_REPORTS = (".summary.json", ".note.txt")
 
 
 class Places(NamedTuple):
-    """The files to read, in order, sentences on what was left out, and which of the files nobody named themselves."""
+    """The files to read in order, sentences about those left out, and the files that came from a folder or pattern."""
 
     files: tuple[str, ...]
     notes: tuple[str, ...]
@@ -35,13 +35,7 @@ class Places(NamedTuple):
 
 
 def find_files(names: Sequence[str]) -> Places:
-    """Return the files that these names mean.
-
-    A folder means the files of a readable kind in it (not in folders below), a pattern what it matches; both by name.
-    What nights have put into `done` and `failed`, and what lies beside reports, is left out of these; so are those two
-    folders where a shell may have named them, among others. A file that is named twice is read once. Raises InputError
-    for a folder or a pattern without any file.
-    """
+    """Return the files that these names mean."""
     files: dict[Path | str, str] = {}
     notes: list[str] = []
     found: set[str] = set()
@@ -49,7 +43,9 @@ def find_files(names: Sequence[str]) -> Places:
         if len(names) > 1 and Path(name).name in _OF_NIGHTS and Path(name).is_dir():
             notes.append(_left_out(Path(name)))
             continue
-        meant = [name] if _is_one(name) else [*_several(name, notes)]
+        path = Path(name)
+        one = name == STANDARD_INPUT or path.is_file() or not (path.is_dir() or has_magic(name))
+        meant = [name] if one else _several(name, notes)
         found.update(meant if meant != [name] else [])
         for file in meant:
             identity = file if file == STANDARD_INPUT else Path(file).resolve()
@@ -60,66 +56,47 @@ def find_files(names: Sequence[str]) -> Places:
 
 
 def nothing_to_read(name: str) -> InputError:
-    """Return the error of a folder, a pattern or names that mean no file that can be read."""
+    """Return the error for a folder, a pattern or names without any readable file."""
     return InputError(
-        phrase(
-            "{name} holds no file that can be read."
-            if Path(name).is_dir()
-            else "{name} matches no file that can be read.",
-            name=harmless(name),
-        ),
-        phrase("Files of these kinds are read: {kinds}, also packed.", kinds=", ".join(sorted(READABLE_KINDS))),
+        "{name} holds no file that can be read." if Path(name).is_dir() else "{name} matches no file that can be read.",
+        "Give a file of one of these kinds, also packed: {kinds}.",
+        name=harmless(name),
+        kinds=", ".join(sorted(READABLE_KINDS)),
     )
 
 
-def _is_one(name: str) -> bool:
-    path = Path(name)
-    return name == STANDARD_INPUT or path.is_file() or not (path.is_dir() or has_magic(name))
-
-
-def _several(name: str, notes: list[str]) -> Iterator[str]:
+def _several(name: str, notes: list[str]) -> list[str]:
     if Path(name).is_dir():
         notes += [_left_out(Path(name) / place) for place in sorted(_OF_NIGHTS) if (Path(name) / place).is_dir()]
         found = [path for path in sorted(Path(name).iterdir()) if path.is_file() and is_readable(path)]
     else:
-        # Not Path.glob: it takes no pattern from the root of the disk on.
+        # Not Path.glob: it accepts no pattern from the root of the disk.
         matches = [Path(path) for path in sorted(glob(name, recursive=True))]  # noqa: PTH207 - as said
-        done = {path: folder for path in matches if (folder := _folder_of_nights(path, Path(name)))}
+        # Files in `done` or `failed`, unless the pattern names these folders.
+        put_away = _OF_NIGHTS - {part.lower() for part in Path(name).parts}
+        done = {path: folder for path in matches for folder in path.parents if folder.name in put_away}
         notes += [_left_out(folder) for folder in dict.fromkeys(done.values())]
         found = [path for path in matches if path.is_file() and path not in done]
-    beside = [path for path in found if _is_beside_report(path)]
-    notes += [
-        phrase("{file} was written beside a report of this tool; it is left out.", file=harmless(str(path)))
-        for path in beside
-    ]
+    page = [path for path in found if path.suffix == ".html" and path.with_suffix(".summary.json").is_file()]
+    beside = [path for path in found if path.name.endswith(_BESIDE_REPORTS) or path in page]
+    told = "{file} was written beside a report of this tool; it is left out."
+    notes += [phrase(told, file=harmless(str(path))) for path in beside]
     if len(beside) == len(found):
         raise nothing_to_read(name)
-    yield from (str(path) for path in found if path not in beside)
-
-
-def _folder_of_nights(path: Path, pattern: Path) -> Path | None:
-    """Return the `done` or `failed` in which a file lies that a pattern matches without naming that folder."""
-    named = {part.lower() for part in pattern.parts}
-    return next((folder for folder in path.parents if folder.name in _OF_NIGHTS - named), None)
+    return [str(path) for path in found if path not in beside]
 
 
 def _left_out(folder: Path) -> str:
     return phrase(
-        "{folder} is left out: inbox puts files there when it is done with them. To read it, name it alone.",
+        "{folder} is left out: inbox puts files there when it is done with them. To read it, give only this folder.",
         folder=harmless(str(folder)),
     )
 
 
-def _is_beside_report(path: Path) -> bool:
-    if path.name.endswith(_BESIDE_REPORTS):
-        return True
-    return path.suffix == ".html" and path.with_suffix(".summary.json").is_file()
-
-
 def is_readable(path: Path) -> bool:
-    """Tell whether a file's name is that of a kind that is read."""
+    """Whether a file's name has a readable kind."""
     suffixes = [suffix.lower() for suffix in path.suffixes]
-    if path.name.startswith((".", "~$")) or not suffixes:  # hidden, or the mark of a workbook that Excel has open
+    if path.name.startswith((".", "~$")) or not suffixes:  # hidden, or Excel's mark for an open workbook
         return False
     if suffixes[-1] in PACKED_KINDS:
         return suffixes[-1] == ".zip" or (suffixes[-2:-1] != [] and suffixes[-2] in READABLE_KINDS)
@@ -127,11 +104,7 @@ def is_readable(path: Path) -> bool:
 
 
 def open_tables(names: Sequence[str], options: ReadOptions) -> tuple[list[Table], tuple[str, ...]]:
-    """Open each file that these names mean; return the tables, and sentences on what was left out.
-
-    A report of this tool is left out where a folder or a pattern holds it, and refused where it was named. Raises what
-    `find_files` and `open_table` do.
-    """
+    """Open each file that these names mean; return the tables, and sentences about the files left out."""
     places = find_files(names)
     tables, notes = [], [*places.notes]
     for file in places.files:
@@ -147,13 +120,7 @@ def open_tables(names: Sequence[str], options: ReadOptions) -> tuple[list[Table]
 
 
 def open_table(path: str, options: ReadOptions, copy: SetAside | None = None) -> Table:
-    """Look the whole input over and choose its phone column; `path` is a file, or - for standard input.
-
-    A `copy` that `set_aside` made of the file is read in its place.
-
-    Raises InputError, with a sentence that names the file, when it cannot be used (nothing of it was read as rows
-    then), UsageError for an option that cannot be, StorageError when there is no room to unpack it.
-    """
+    """Read the whole input once and choose its phone column; `path` is a file, or - for standard input."""
     given = take(path, READABLE_KINDS, options.spool_dir, copy)
     looked_over = look_over(given)
     table = (open_delimited if given.kind in TEXT_KINDS else open_workbook)(looked_over, options)

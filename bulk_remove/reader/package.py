@@ -1,7 +1,7 @@
 """A workbook that is a zip archive: its parts, and XML parsed by events.
 
-Only the parts that are asked for are inflated, never to more than their directory says, and zipfile compares their
-checksums: a flipped bit cannot change a number.
+Only the requested parts are inflated, and never to more than their directory says. zipfile compares their checksums,
+so a flipped bit cannot change a number.
 """
 
 import posixpath
@@ -13,10 +13,9 @@ from typing import BinaryIO, NamedTuple
 from xml.parsers import expat
 
 from bulk_remove.errors import InputError
-from bulk_remove.language import phrase
 from bulk_remove.reader.cells import DamagedError, ProtectedError
 
-_READ_BYTES = 1 << 18  # what fits into the cache of a processor is searched a fifth faster than a megabyte
+_READ_BYTES = 1 << 18  # fits into a processor's cache, and is searched a fifth faster than a megabyte
 _MOST_BYTES = 2 << 30
 _ALWAYS_BYTES = 64 << 20
 _MOST_TIMES = 200
@@ -25,12 +24,12 @@ blank cells with a style to a fiftieth; deflate reaches 1,032."""
 _MOST_INDEX_BYTES = 16 << 20
 _ENCRYPTED = 1  # APPNOTE 4.4.4: bit 0 of the flags
 _DEEPEST = 256
-_MAC_FOLDER = "__macosx/"  # what macOS puts beside each file that it packs
+_MAC_FOLDER = "__macosx/"  # macOS adds it beside each file that it packs
 _ZIP_DAMAGE = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError, ValueError, NotImplementedError)
 
 
 class SheetPlace(NamedTuple):
-    """A sheet as the workbook's own part lists it, and the part that holds it."""
+    """A sheet in the workbook's list of sheets, and the part that holds it."""
 
     name: str
     hidden: bool
@@ -38,7 +37,7 @@ class SheetPlace(NamedTuple):
 
 
 class Package:
-    """The parts of a zip archive by their names in small letters. Raises DamagedError where it is not whole."""
+    """The parts of a zip archive by their names in small letters. Raises DamagedError if the archive is damaged."""
 
     def __init__(self, path: str, file: BinaryIO) -> None:
         self.path = path
@@ -50,7 +49,7 @@ class Package:
         parts = [(_folded(part.filename), part) for part in self._archive.infolist()]
         parts = [(name, part) for name, part in parts if not name.startswith(_MAC_FOLDER)]
         self._parts = dict(parts)
-        if len(self._parts) < len(parts):  # which of two would another program read?
+        if len(self._parts) < len(parts):  # programs disagree on which of two equal names to read
             raise DamagedError
         if any(part.flag_bits & _ENCRYPTED for part in self._parts.values()):
             raise ProtectedError
@@ -59,11 +58,11 @@ class Package:
         return name in self._parts
 
     def ending_with(self, ending: str) -> str:
-        """Return the name of the first part that ends so, empty where there is none."""
+        """Return the name of the first part with this ending, empty if there is none."""
         return next((name for name in self._parts if name.endswith(ending)), "")
 
     def pieces(self, name: str) -> Iterator[bytes]:
-        """Yield the content of a part in pieces. Raises InputError when it would expand to too much."""
+        """Yield the content of a part in pieces. Raises InputError if it would expand too far."""
         try:
             part = self._parts[name]
             self._check_size(part, self._most_bytes)
@@ -74,26 +73,23 @@ class Package:
             raise DamagedError from None
 
     def content(self, name: str) -> bytes:
-        """Return the whole content of a part, nothing where there is no such part."""
+        """Return the whole content of a part, nothing if there is no such part."""
         return b"".join(self.pieces(name)) if name in self._parts else b""
 
     def index(self, name: str) -> bytes:
-        """Return the whole content of a part that is small in any workbook."""
+        """Return the whole content of a part that is small in every workbook."""
         if name in self._parts:
             self._check_size(self._parts[name], _MOST_INDEX_BYTES)
         return self.content(name)
 
     def sheets(self, workbook: str, sheets_of: Callable[[bytes], Iterable[SheetPlace]]) -> list[SheetPlace]:
-        """Return the sheets that can hold rows, in their order.
-
-        `sheets_of` reads the workbook's own part, and names in place of each part its relationship.
-        """
+        """Return the sheets that can hold rows, in order."""
         targets = self.targets(workbook, "/worksheet")
         found = sheets_of(self.index(workbook))
         return [SheetPlace(name, hidden, targets[link]) for name, hidden, link in found if link in targets]
 
     def targets(self, workbook: str, kind: str) -> dict[str, str]:
-        """Return the parts to which the workbook's own part refers as something of this kind, by relationship."""
+        """Return, by relationship, the parts to which the workbook's own part refers with this kind."""
         folder, _, own = workbook.rpartition("/")
         return {
             found["Id"]: _folded(posixpath.normpath(posixpath.join("/", folder, found["Target"])))[1:]
@@ -107,27 +103,22 @@ class Package:
 
 
 def most_expanded_bytes(size_bytes: int) -> int:
-    """Return how much may come out of a part of a workbook of that size, or out of the workbook."""
+    """Return how many bytes may come out of a workbook of that size, or out of one of its parts."""
     return min(_MOST_BYTES, max(_ALWAYS_BYTES, _MOST_TIMES * size_bytes))
 
 
 def expands_too_far(path: str, most_bytes: int) -> InputError:
-    """Return the error of a workbook of which more than that came out."""
+    """Return the error for a workbook that expands to more than that."""
     return InputError(
-        phrase(
-            "{path} would expand to more than {size} MB, which no list of numbers does.",
-            path=path,
-            size=most_bytes >> 20,
-        ),
-        "Delete what is not needed, or save the sheet with the numbers as CSV.",
+        "{path} would expand to more than {size} MB; a list of numbers does not.",
+        "Delete all other sheets and columns, or save the sheet with the numbers as CSV.",
+        path=path,
+        size=most_bytes >> 20,
     )
 
 
 class Events:
-    """XML parsed by events; the names of elements come without their prefixes. What is missing is passed over.
-
-    expat expands no entity from outside; a document type, which alone could define others, is refused.
-    """
+    """XML parsed by events; names of elements come without their prefixes. Missing handlers are skipped."""
 
     def __init__(
         self,
@@ -156,14 +147,14 @@ class Events:
             self._end(name.rpartition(":")[2])
 
     def add(self, piece: bytes, *, last: bool = False) -> None:
-        """Parse the next piece. Raises DamagedError where it is not well-formed XML, MemoryError."""
+        """Parse the next piece. Raises DamagedError if it is not well-formed XML, or MemoryError."""
         try:
             self._parser.Parse(piece, last)
         except expat.ExpatError as error:
             if error.code == _NO_MEMORY:
                 raise MemoryError from None
             raise DamagedError from None
-        except (LookupError, ValueError):  # an encoding that Python does not know
+        except (LookupError, ValueError):  # an encoding unknown to Python
             raise DamagedError from None
 
 
@@ -171,7 +162,7 @@ _NO_MEMORY = expat.errors.codes[expat.errors.XML_ERROR_NO_MEMORY]
 
 
 def elements(text: bytes) -> list[tuple[str, Mapping[str, str]]]:
-    """Return the elements of a small XML text, without their prefixes, with their attributes."""
+    """Return the elements of a small XML text, without their prefixes, and their attributes."""
     found: list[tuple[str, Mapping[str, str]]] = []
     if text:
         Events(lambda tag, attributes: found.append((tag, attributes))).add(text, last=True)

@@ -1,19 +1,15 @@
-"""What every kind of file is read as.
+"""Finds the row with the column names and the column with the phone numbers, and yields the rows as blocks.
 
-Where the names of a table's columns stand, and which column holds the phone numbers.
-
-As a rule in the first row. Titles may stand above them ("Export of 5 January"), or there may be none at all; both are
-taken only where nothing else can be meant, since a row that is wrongly taken as a heading would lose a number.
-
-How a CSV file is written: its delimiter and its first rows.
+The names are usually in the first row. Titles may come before them ("Export of 5 January"), or there may be no names.
+Both are accepted only if nothing else is possible: a row that is wrongly taken as a heading would lose a number.
 """
 
 import codecs
 import csv
 import io
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
@@ -39,142 +35,127 @@ from bulk_remove.core.conditions import Condition, names_campaigns, telling_colu
 from bulk_remove.core.model import RowBlock, Source, harmless
 from bulk_remove.errors import InputError, OwnReportError, UsageError
 from bulk_remove.language import ours, phrase
-from bulk_remove.reader.source import STANDARD_INPUT
+from bulk_remove.reader.source import STANDARD_INPUT, LookedOver
 from bulk_remove.reader.text import TextFile
 
-SAMPLE_ROWS = 200
-"""How many rows are looked at to choose the column."""
+SAMPLE_ROWS = 200  # rows that are read to choose the column
+TITLE_ROWS = 20  # the first rows, without blank ones, in which the names of the columns are sought
 
 
 @dataclass(frozen=True, slots=True)
 class ReadOptions:
-    """How to read; what is None is found out.
-
-    `column` and `campaign_column` are names or positions from 1; without the latter a file has one campaign.
-    `keep_columns` keeps all cells, not the phone's alone. `encoding` is a name that Python knows, `delimiter` one
-    character, `sheet` a name or a position from 1. `has_header` says whether the first row holds the names of the
-    columns. `trust_column` takes a phone column that looks like something else, `code_column` looks for one with
-    country or area codes. `where` are conditions on other columns. `region` is the country of numbers without a country
-    code. `spool_dir` is where what can be read only once is set aside, None for the platform's place. `own_report`
-    takes a report of this tool. `to_keep` says that the numbers are not to be removed, but must stay.
-    """
+    """How to read a file; None means to detect it. Columns and sheets are given by name or by position from 1."""
 
     column: str | None = None
-    keep_columns: bool = False
+    keep_columns: bool = False  # keep all cells, not only the phone cells
     block_rows: int = 5000
     campaign_column: str | None = None
     encoding: str | None = None
     delimiter: str | None = None
     sheet: str | None = None
     has_header: bool | None = None
-    trust_column: bool = False
-    code_column: bool = True
+    trust_column: bool = False  # accept a phone column that looks like something else
+    code_column: bool = True  # look for a column of country or area codes
     where: tuple[Condition, ...] = ()
     region: str = "PL"
-    spool_dir: Path | None = None
-    own_report: bool = False
-    to_keep: bool = False
+    spool_dir: Path | None = None  # where temporary files go, None for the platform's default
+    own_report: bool = False  # the file must be a report of this tool
+    to_keep: bool = False  # the numbers in the file must stay
 
 
 class Table(Protocol):
-    """A file that was looked over, and whose phone column is certain."""
+    """A file that was read once, and whose phone column is certain."""
 
     @property
     def source(self) -> Source:
-        """What is read."""
+        """The table and its phone column."""
 
     def blocks(self) -> Iterator[RowBlock]:
-        """Yield the rows in order; a row whose cells are all blank is none, but it counts in the numbering.
-
-        Can be called again, and then reads again. Raises InputError when the file is not well formed after all,
-        or is no longer the one that was opened.
-        """
+        """Yield the rows that are not blank. Each call reads the file again. Raises InputError if the file changed."""
 
 
-def choose(place: str, header: Sequence[str], samples: Sequence[Sequence[str]], options: ReadOptions) -> ChosenColumn:
-    """Choose the phone column; the InputError of a table where none is certain begins with `place`."""
-    if options.own_report and fold(str(options.column)) not in map(fold, header):
-        raise not_a_report(place, str(options.column))
-    try:
-        return choose_column(header, samples, options.column, trust=options.trust_column, region=options.region)
-    except InputError as error:
-        raise InputError(phrase("{place}: {problem}", place=place, problem=ours(error.sentence)), error.hint) from None
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """The first rows of the file, divided by one delimiter: each with its number, without blank rows."""
+
+    delimiter: str
+    rows: tuple[tuple[int, tuple[str, ...]], ...]
+
+    def at(self, number: int) -> tuple[str, ...]:
+        """Return the row with that number, empty if there is none."""
+        return next((cells for row, cells in self.rows if row == number), ())
+
+    def below(self, number: int) -> tuple[tuple[str, ...], ...]:
+        """Return up to SAMPLE_ROWS rows after the row with that number."""
+        return tuple(cells for row, cells in self.rows if row > number)[:SAMPLE_ROWS]
 
 
-def choose_campaign(
-    place: str, header: Sequence[str], samples: Sequence[Sequence[str]], options: ReadOptions, phone: int
-) -> int | None:
-    """Return the index of the column of the campaigns, None without one; `phone` is that of the phone numbers.
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """The names of the columns, their row (0: they are made up), and the columns to read."""
 
-    Raises InputError, which begins with `place`, when it is not there.
-    """
-    if options.campaign_column is None:
-        return None
-    try:
-        return find_campaign_column(header, samples, options.campaign_column, phone)
-    except InputError as error:
-        raise InputError(phrase("{place}: {problem}", place=place, problem=ours(error.sentence)), error.hint) from None
+    delimiter: str
+    row: int
+    names: tuple[str, ...]
+    column: ChosenColumn
+    campaign: int | None
+    code: int | None
+    beside: tuple[int, ...]  # those of conditions, and those that may say which rows are meant
+    width: int  # the most cells in one of the first rows
+    notes: tuple[str, ...] = ()
 
-
-def choose_code(
-    place: str, header: Sequence[str], samples: Sequence[Sequence[str]], options: ReadOptions, phone: int
-) -> int | None:
-    """Return the index of the column of country or area codes, None without one; `phone` is that of the phone numbers.
-
-    Raises InputError, which begins with `place`, when there are two.
-    """
-    if not options.code_column:
-        return None
-    try:
-        return find_code_column(header, samples, Beside(phone, options.region, options.trust_column))
-    except InputError as error:
-        raise InputError(phrase("{place}: {problem}", place=place, problem=ours(error.sentence)), error.hint) from None
-
-
-def choose_beside(
-    place: str,
-    header: Sequence[str],
-    samples: Sequence[Sequence[str]],
-    options: ReadOptions,
-    others: Collection[int | None],
-) -> tuple[int, ...]:
-    """Return the columns, by index, of the conditions, of campaigns and countries, and that say which rows are meant.
-
-    `others` are the columns with a meaning of their own. Raises InputError, which begins with `place`, when the column
-    of a condition is not there.
-    """
-    try:
-        asked = [find_condition_column(header, samples, each.column) for each in options.where]
-    except InputError as error:
-        raise InputError(phrase("{place}: {problem}", place=place, problem=ours(error.sentence)), error.hint) from None
-    if options.own_report:
-        return tuple(dict.fromkeys(asked))
-    named = [index for index, name in enumerate(header) if names_campaigns(name) or names_countries(name)]
-    told = telling_columns(header, samples, others)
-    return tuple(dict.fromkeys([*asked, *(index for index in named if index not in others), *told]))
+    def source(
+        self,
+        looked_over: LookedOver,
+        notes: Iterable[str],
+        *,
+        sheet: str = "",
+        encoding: str = "",
+        header: tuple[str, ...] | None = None,
+    ) -> Source:
+        """Return the table below this heading; the notes follow those about unpacking the file."""
+        return Source(
+            looked_over.file,
+            sheet,
+            header or self.names,
+            self.column.index,
+            self.column.reason,
+            encoding,
+            self.delimiter,
+            looked_over.sha256,
+            looked_over.fingerprint.size_bytes,
+            self.row,
+            self.campaign,
+            self.code,
+            (*(looked_over.aside.notes if looked_over.aside else ()), *notes),
+            self.beside,
+        )
 
 
 def own_report(path: str) -> OwnReportError:
-    """Return the error of a report of this tool that is given as a list; `path` is as the user gave it."""
+    """Return the error for a report of this tool that was given as a list; `path` is as the user gave it."""
     piped = path == STANDARD_INPUT
     return OwnReportError(
-        phrase(
-            "{name} is a report of this tool, not a list of numbers.",
-            name=phrase("Standard input") if piped else harmless(path),
-        ),
-        phrase(
-            "Ask again for what it left open with: bulk-remove rerun {path}",
-            path="report.csv" if piped else quote(harmless(path)),
-        ),
+        "{name} is a report of this tool, not a list of numbers.",
+        "Ask again for what it left open with: bulk-remove rerun {path}",
+        name=phrase("Standard input") if piped else harmless(path),
+        path="report.csv" if piped else quote(harmless(path)),
     )
 
 
 def not_a_report(name: str, missing: str) -> InputError:
-    """Return the error of a file that is given as a report and is none; `missing` names the columns it needs."""
+    """Return the error for a file that should be a report but is not; `missing` names a column that it needs."""
     return InputError(
-        phrase("{file} is not a report: it has no column {missing}.", file=name, missing=missing),
+        "{file} is not a report. Missing columns: {missing}.",
         "Give a report.csv of an earlier run, or the run's id; a list of numbers is for: bulk-remove run",
+        file=name,
+        missing=missing,
     )
+
+
+def no_rows(path: str) -> InputError:
+    """Return the error for a file without any row below its header."""
+    return InputError("{path} has no rows under its header.", "Check that the export was finished.", path=path)
 
 
 _HEADER_AGAIN = "The header again, in the middle of the rows."
@@ -184,70 +165,103 @@ _COMPARED_BYTES = 32
 _WORDS = re.compile(r"\D*")
 
 
-def _name_key(text: str | bytes) -> bytes:
-    """Return of a cell, perhaps only its beginning, what is compared with a column's name."""
-    whole = text if isinstance(text, bytes) else text.encode(errors="replace")
-    return whole.removeprefix(codecs.BOM_UTF8)[:_COMPARED_BYTES].strip()  # of a second file behind the first one
+@dataclass(frozen=True, slots=True)
+class OddRows:
+    """Finds, in a block of rows, headers and titles of further tables; `columns` has the known cells by column."""
 
+    source: Source
+    rows: Sequence[int]
+    columns: Mapping[int, Any]
+    problems: dict[int, str] = field(default_factory=dict)  # by index, why rows are not sent
 
-def headers_again(source: Source, rows: Sequence[int], columns: Mapping[int, Any]) -> dict[int, str]:
-    """Return, by its index, why a row whose phone cell is the name of a column must not be sent.
+    def find_headers(self) -> None:
+        """Add the rows that repeat the header to the problems. Raises InputError for another table's header."""
+        phones = self.columns.get(self.source.column, ())
+        again = {name for name in self.source.header if name.strip()} if self.source.header_row else set()
+        again |= {f"\ufeff{name}" for name in again}
+        if not again.isdisjoint(phones):
+            names = [_name_key(name) for name in self.source.header]
+            found = {index: self._header_again(index, names) for index, cell in enumerate(phones) if cell in again}
+            self.problems.update((index, problem) for index, problem in found.items() if problem)
+        self._check_one_table(phones)
 
-    `columns` are the cells that are known, as sequences by column, perhaps only their beginnings. Raises InputError
-    when the names stand in a row in another order: below it, nothing is where the first header says.
-    """
-    problems = _headers_again(source, rows, columns)
-    _check_one_table(source, rows, columns)
-    return problems
+    def _header_again(self, index: int, names: Sequence[bytes]) -> str:
+        """Return why a row whose phone cell is a column's name is not sent; empty if only that cell is such a name."""
+        known = {place: key for place, cells in self.columns.items() if (key := _name_key(cells[index]))}
+        if all(names[place] == key for place, key in known.items()):
+            return _HEADER_AGAIN
+        again = sum(key in names for key in known.values())
+        if again > 1 and 2 * again > len(known):
+            raise self._of_another_table("{name}: row {row} is a header, too, but in another order.", index)
+        return "" if known[self.source.column] == names[self.source.column] else _ANOTHER_NAME
 
+    def _of_another_table(self, sentence: str, index: int) -> InputError:
+        return InputError(sentence, _TABLES_APART, name=harmless(self.source.file), row=self.rows[index])
 
-def _headers_again(source: Source, rows: Sequence[int], columns: Mapping[int, Any]) -> dict[int, str]:
-    phones = columns.get(source.column, ())
-    again = {name for name in source.header if name.strip()} if source.header_row else set()
-    again |= {f"\ufeff{name}" for name in again}
-    if again.isdisjoint(phones):
-        return {}
-    names = [_name_key(name) for name in source.header]
-    problems = {}
-    for index, cell in enumerate(phones):
-        if cell in again:
-            known = {place: key for place, cells in columns.items() if (key := _name_key(cells[index]))}
-            problems[index] = _header_again(source, rows[index], names, known)
-    return {index: problem for index, problem in problems.items() if problem}
-
-
-def _check_one_table(source: Source, rows: Sequence[int], columns: Mapping[int, Any]) -> None:
-    """Raise InputError when a row names a phone column in another place than the first header does.
-
-    It has words only. A column in which ordinary rows say the same, such as how somebody is reached, is none.
-    """
-    phones = columns.get(source.column, ())
-    # Most cells end with a digit: to compare is cheaper than to ask each.
-    words = [i for i, cell in enumerate(phones) if cell and not "0" <= cell[-1:] <= "9" and _WORDS.fullmatch(cell)]
-    own = fold(source.header[source.column])
-    words = [index for index in words if not (phones[index].isspace() or _names_phones(phones[index], own))]
-    if not words:
-        return
-    for place, cells in columns.items():
-        named = [] if place == source.column else [index for index in words if _names_phones(cells[index], own)]
-        if not named:
-            continue
-        ordinary = {_folded(cell) for index, cell in enumerate(cells) if phones[index] and index not in {*words}}
-        for index in named:
-            others = [text for each in columns.values() if (text := _text(each[index])) and not text.isspace()]
-            if _folded(cells[index]) not in ordinary and not any(map(_is_value, others)):
-                raise InputError(
-                    phrase(
+    def _check_one_table(self, phones: Sequence[str]) -> None:
+        """Raise InputError if a row of words names a phone column at another position than the first header does."""
+        # Most cells end with a digit: this comparison is cheaper than testing each cell.
+        words = [i for i, cell in enumerate(phones) if cell and not "0" <= cell[-1:] <= "9" and _WORDS.fullmatch(cell)]
+        own = fold(self.source.header[self.source.column])
+        words = [index for index in words if not (phones[index].isspace() or _names_phones(phones[index], own))]
+        for place, cells in self.columns.items() if words else ():
+            named = (
+                [] if place == self.source.column else [index for index in words if _names_phones(cells[index], own)]
+            )
+            if not named:
+                continue
+            # A column in which ordinary rows say the same, such as how to reach a person, is not a column of phones.
+            ordinary = {_folded(cell) for index, cell in enumerate(cells) if phones[index] and index not in {*words}}
+            for index in named:
+                others = [text for each in self.columns.values() if (text := _text(each[index])) and not text.isspace()]
+                values = [any(map(str.isdigit, text)) and not any(map(str.isalpha, text)) for text in others]
+                if _folded(cells[index]) not in ordinary and not any(values):
+                    raise self._of_another_table(
                         "{name}: row {row} is the header of another table, with the phone numbers in another column.",
-                        name=harmless(source.file),
-                        row=rows[index],
-                    ),
-                    _TABLES_APART,
-                )
+                        index,
+                    )
+
+    def titles(self) -> dict[int, str]:
+        """Return by index the only text of a row that says that numbers stay, or comes before a repeated header.
+
+        Text that ordinary rows have as well, such as an answer, is not a title.
+        """
+        phones = self.columns.get(self.source.column, ())
+        first = self.columns.get(0, phones)
+        above = {index - 1 for index, problem in self.problems.items() if problem == _HEADER_AGAIN}
+        titles = {}
+        for index, phone in enumerate(phones):
+            if "0" <= phone[-1:] <= "9" and index not in above:  # the usual case
+                continue
+            cell = phone if phone and not phone.isspace() else first[index]
+            if not (index in above or _says_keep(cell)) or self.problems.get(index) in {_HEADER_AGAIN, _ANOTHER_NAME}:
+                continue
+            filled = [cells[index] for cells in self.columns.values() if cells[index] and not cells[index].isspace()]
+            if len(filled) == 1 and cell in filled and is_title(title := _text(cell).strip()):
+                titles[index] = title
+        if not titles:
+            return {}
+        with_number = {index for index, phone in enumerate(phones) if any(map(str.isdigit, phone))} - titles.keys()
+        ordinary = {_folded(first[index]) for index in with_number}
+        return {index: title for index, title in titles.items() if _folded(title) not in ordinary}
 
 
-def _is_value(text: str) -> bool:
-    return any(map(str.isdigit, text)) and not any(map(str.isalpha, text))
+def block_of(odd: OddRows, others: Sequence[tuple[str, ...]], shown: Mapping[int, str] | None = None) -> RowBlock:
+    """Return rows as a block; repeated headers are known already, titles are sought here."""
+    source, columns = odd.source, odd.columns
+    campaigns, codes = (
+        () if place is None else columns[place] for place in (source.campaign_column, source.code_column)
+    )
+    beside = [columns[place] for place in source.beside]
+    cells = columns[source.column]
+    problems, titles = odd.problems, odd.titles()
+    return RowBlock(source, odd.rows, cells, others, campaigns, problems, codes, shown or {}, beside, titles)
+
+
+def _name_key(text: str | bytes) -> bytes:
+    """Return the part of a cell, perhaps only its beginning, that is compared with a column's name."""
+    whole = text if isinstance(text, bytes) else text.encode(errors="replace")
+    return whole.removeprefix(codecs.BOM_UTF8)[:_COMPARED_BYTES].strip()  # of an appended second file
 
 
 def _text(cell: str | bytes) -> str:
@@ -264,100 +278,23 @@ def _names_phones(cell: str | bytes, own: str) -> bool:
     return name != "" and (name == own or names_phones(name))
 
 
-def titles_of(source: Source, columns: Mapping[int, Any], problems: Mapping[int, str]) -> dict[int, str]:
-    """Return, by index, what looks like the title of another table in the middle of the rows.
-
-    It stands alone in its row, in the first column or that of the phones, and says that numbers must stay, or has the
-    header again below it (`problems`). `columns` are as for `headers_again`. What ordinary rows say, too, such as an
-    answer, is none.
-    """
-    phones = columns.get(source.column, ())
-    first = columns.get(0, phones)
-    above = {index - 1 for index, problem in problems.items() if problem == _HEADER_AGAIN}
-    titles = {}
-    for index, phone in enumerate(phones):
-        if "0" <= phone[-1:] <= "9" and index not in above:  # as a rule
-            continue
-        cell = phone if phone and not phone.isspace() else first[index]
-        if not (index in above or _says_keep(cell)) or problems.get(index) in {_HEADER_AGAIN, _ANOTHER_NAME}:
-            continue
-        filled = [cells[index] for cells in columns.values() if cells[index] and not cells[index].isspace()]
-        if len(filled) == 1 and cell in filled and is_title(title := _text(cell).strip()):
-            titles[index] = title
-    if not titles:
-        return {}
-    with_number = {index for index, phone in enumerate(phones) if any(map(str.isdigit, phone))} - titles.keys()
-    ordinary = {_folded(first[index]) for index in with_number}
-    return {index: title for index, title in titles.items() if _folded(title) not in ordinary}
-
-
 @lru_cache(maxsize=1 << 12)
 def _says_keep(cell: str | bytes) -> bool:
     return says_keep(_text(cell))
 
 
-def _header_again(source: Source, row: int, names: Sequence[bytes], known: Mapping[int, bytes]) -> str:
-    """Return why a row with these cells is not sent; empty where it is only its phone cell. Raises InputError."""
-    if all(names[place] == key for place, key in known.items()):
-        return _HEADER_AGAIN
-    again = sum(key in names for key in known.values())
-    if again > 1 and 2 * again > len(known):
-        raise InputError(
-            phrase("{name}: row {row} is a header, too, but in another order.", name=harmless(source.file), row=row),
-            _TABLES_APART,
-        )
-    return "" if known[source.column] == names[source.column] else _ANOTHER_NAME
-
-
-def no_rows(path: str) -> InputError:
-    """Return the error of a file without any row under its header."""
-    return InputError(
-        phrase("{path} has no rows under its header.", path=path), "Check that the export that wrote it has ended well."
-    )
-
-
-TITLE_ROWS = 20
-"""Among how many first rows, blank ones left out, the names of the columns are looked for."""
 _DELIMITERS = (",", ";", "\t", "|")
 _SAMPLE_CHARACTERS = 1 << 16
 
 
-@dataclass(frozen=True, slots=True)
-class Cut:
-    """The first rows of the file, cut by one delimiter: each with its number, blank ones left out."""
-
-    delimiter: str
-    rows: tuple[tuple[int, tuple[str, ...]], ...]
-
-    def at(self, number: int) -> tuple[str, ...]:
-        """Return the row with that number, empty when there is none."""
-        return next((cells for row, cells in self.rows if row == number), ())
-
-    def below(self, number: int) -> tuple[tuple[str, ...], ...]:
-        """Return up to SAMPLE_ROWS rows that follow the row with that number."""
-        return tuple(cells for row, cells in self.rows if row > number)[:SAMPLE_ROWS]
-
-    def consistent(self, number: int) -> int:
-        """Count the rows below that have as many cells as the row with that number."""
-        width = len(self.at(number))
-        return sum(len(cells) == width for cells in self.below(number))
-
-    def width(self, number: int) -> int:
-        """Return the most cells of that row and those below it."""
-        return max(map(len, (self.at(number), *self.below(number))))
-
-
 def is_blank(cells: Iterable[str]) -> bool:
-    """Whether a row holds nothing but white space."""
+    """Whether a row has only white space."""
     text = "".join(cells)
     return not text or text.isspace()
 
 
 def first_rows(text: TextFile, delimiter: str | None) -> list[Cut]:
-    """Cut the first rows by the delimiter, or by each that there may be when that is None.
-
-    Raises InputError when there is no text at all, UsageError for a delimiter that cannot be one.
-    """
+    """Divide the first rows by the delimiter, or by each possible one if it is None."""
     if delimiter is not None and (len(delimiter) != 1 or not delimiter.isascii() or delimiter in '"\r\n\0'):
         raise UsageError("The delimiter is not one ASCII character.", "Name one character, for example ';'.")
     with text.characters() as characters:
@@ -366,22 +303,26 @@ def first_rows(text: TextFile, delimiter: str | None) -> list[Cut]:
     cuts = [_cut(start, delimiter) for delimiter in ((known,) if known else _DELIMITERS)]
     if not all(cut.rows for cut in cuts):
         raise InputError(
-            phrase("{name} holds no text.", name=text.name),
+            "{name} holds no text.",
             "Put a row with the names of the columns on top, then the numbers.",
+            name=text.looked_over.name,
         )
     return cuts
 
 
 def best(headings: Sequence[tuple[Cut, int]]) -> tuple[Cut, int]:
-    """Choose among delimiters, each with the number of the row that would be the heading.
-
-    It is the one that cuts the heading into the most cells, then the most rows below it into as many. Where none cuts
-    the heading, it is the one that cuts some row below into the most: such a row is not sent then, whereas taken as
-    one cell it could hide a second number.
-    """
+    """Return the delimiter that divides the heading, and most rows below, into the most cells."""
     if max(len(cut.at(number)) for cut, number in headings) == 1:
-        return max(headings, key=lambda heading: heading[0].width(heading[1]))
-    return max(headings, key=lambda heading: (len(heading[0].at(heading[1])), heading[0].consistent(heading[1])))
+        # No delimiter divides the heading. A row that one divides is not sent: as one cell, it could hide a second
+        # number.
+        return max(headings, key=lambda each: max(map(len, each[0].below(each[1])), default=1))
+
+    def rank(heading: tuple[Cut, int]) -> tuple[int, int]:
+        cut, number = heading
+        width = len(cut.at(number))
+        return width, [*map(len, cut.below(number))].count(width)
+
+    return max(headings, key=rank)
 
 
 def _cut(start: str, delimiter: str) -> Cut:
@@ -394,9 +335,9 @@ def _cut(start: str, delimiter: str) -> Cut:
             if len(rows) > SAMPLE_ROWS + TITLE_ROWS:
                 break
     except csv.Error:
-        pass  # a quote that is never closed; check_quotes says where
+        pass  # a quote that is never closed; check_quotes reports its line
     if len(start) == _SAMPLE_CHARACTERS and 1 < len(rows) <= SAMPLE_ROWS + TITLE_ROWS:
-        rows.pop()  # it may go on past the sample
+        rows.pop()  # it may continue after the sample
     return Cut(delimiter, tuple(rows))
 
 
@@ -404,39 +345,14 @@ _DATE = re.compile(r"\s*(\d{4}[-./]\d{2}[-./]\d{2}|\d{2}[-./]\d{2}[-./]\d{4})\s*
 _POSITION = re.compile(r"[1-9][0-9]{0,4}")
 
 
-@dataclass(frozen=True, slots=True)
-class Heading:
-    """The names of the columns and the row in which they stand: 0 when there are none and they are made up.
-
-    `width` is the most cells of a row among the first ones; `campaign` is the index of the campaigns' column, `code`
-    that of country or area codes, `beside` are those of the other columns that are read.
-    """
-
-    delimiter: str
-    row: int
-    names: tuple[str, ...]
-    column: ChosenColumn
-    campaign: int | None
-    width: int
-    notes: tuple[str, ...] = ()
-    code: int | None = None
-    beside: tuple[int, ...] = ()
-
-
 def check_is_list(path: str, cut: Cut, options: ReadOptions) -> None:
-    """Raise OwnReportError when a row among the first ones is the header of a report of this tool.
-
-    Its numbers were removed already, perhaps from another campaign.
-    """
+    """Raise OwnReportError if one of the first rows is the header of a report: its numbers were removed."""
     if not options.own_report and any(is_report_header(cells) for _, cells in cut.rows[:TITLE_ROWS]):
         raise own_report(path)
 
 
 def find_heading(name: str, cuts: Sequence[Cut], options: ReadOptions) -> Heading:
-    """Return the heading of the table called `name`, cut in each way that it may be; a sheet is cut in one.
-
-    Raises InputError, which begins with `name`, when no phone column is certain.
-    """
+    """Return the heading of the table called `name`, divided in each possible way; a sheet has only one."""
     cut, first = best([(cut, cut.rows[0][0]) for cut in cuts])
     if options.has_header is False:
         return _without(name, cut, options)
@@ -444,7 +360,8 @@ def find_heading(name: str, cuts: Sequence[Cut], options: ReadOptions) -> Headin
         return _at(name, cut, first, options)
     except InputError:
         if options.has_header is None:
-            if _numbers_alone(cut, options):
+            only = _only_column(cut)
+            if only and options.column in {None, str(only)} and all(is_whole_number(c[only - 1]) for _, c in cut.rows):
                 return _without(name, cut, options)
             if below := _below_titles(name, cuts, options):
                 return below
@@ -452,96 +369,97 @@ def find_heading(name: str, cuts: Sequence[Cut], options: ReadOptions) -> Headin
 
 
 def _at(name: str, cut: Cut, number: int, options: ReadOptions) -> Heading:
-    names, samples = cut.at(number), cut.below(number)
-    column = choose(name, names, samples, options)
-    campaign = choose_campaign(name, names, samples, options, column.index)
-    code = choose_code(name, names, samples, options, column.index)
-    width = max(len(cells) for _, cells in cut.rows)
-    beside = choose_beside(name, names, samples, options, {column.index, campaign, code})
-    return Heading(cut.delimiter, number, names, column, campaign, width, column.notes, code, beside)
+    return _of_columns(name, cut, (number, cut.at(number), cut.below(number)), options)
 
 
 def _without(name: str, cut: Cut, options: ReadOptions) -> Heading:
-    """Make up the names of the columns of a file without any. Raises InputError unless it is plain which one counts."""
+    """Make up the names of the columns of a file without any. Raises InputError if the phone column is uncertain."""
     samples = tuple(cells for _, cells in cut.rows)
     only = _only_column(cut)
-    names = tuple(made_up_name(place) for place in range(1, (only or len(samples[0])) + 1))
     wanted = options.column or (str(only) if only else "")
     if not _POSITION.fullmatch(wanted):
         raise InputError(
-            phrase("{name} has no names of columns, so the phone column has to be named by its position.", name=name),
+            "{name} has no names of columns, so the phone column has to be named by its position.",
             "Count from 1, for example --no-header --column 2.",
+            name=name,
         )
-    column = choose(name, names, samples, replace(options, column=wanted))
+    names = tuple(made_up_name(place) for place in range(1, (only or len(samples[0])) + 1))
+    found = _of_columns(name, cut, (0, names, samples), replace(options, column=wanted))
     if options.column is None:
-        column = replace(column, reason="the only column")
-    campaign = choose_campaign(name, names, samples, options, column.index)
-    found = () if options.has_header is False else ("The first row is a phone number: there is no header.",)
-    code = choose_code(name, names, samples, options, column.index)
-    beside = choose_beside(name, names, samples, options, {column.index, campaign, code})
-    width = max(map(len, samples))
-    return Heading(cut.delimiter, 0, names, column, campaign, width, (*found, *column.notes), code, beside)
+        found = replace(found, column=replace(found.column, reason="the only column"))
+    if options.has_header is None:
+        found = replace(found, notes=("The first row is a phone number: there is no header.", *found.notes))
+    return found
 
 
-def _numbers_alone(cut: Cut, options: ReadOptions) -> bool:
-    """Whether one column alone is filled, and all that was looked at, from the first row on, are phone numbers."""
-    only = _only_column(cut)
-    if not only or options.column not in {None, str(only)}:
-        return False
-    return all(is_whole_number(cells[only - 1]) for _, cells in cut.rows)
+def _of_columns(
+    place: str, cut: Cut, rows: tuple[int, tuple[str, ...], Sequence[tuple[str, ...]]], options: ReadOptions
+) -> Heading:
+    """Choose the columns by their names and first rows; an InputError begins with `place`."""
+    number, names, samples = rows
+    if options.own_report and fold(str(options.column)) not in map(fold, names):
+        raise not_a_report(place, str(options.column))
+    try:
+        column = choose_column(names, samples, options.column, trust=options.trust_column, region=options.region)
+        phone, campaign, code = column.index, None, None
+        if options.campaign_column is not None:
+            campaign = find_campaign_column(names, samples, options.campaign_column, phone)
+        if options.code_column:
+            code = find_code_column(names, samples, Beside(phone, options.region, options.trust_column))
+        beside = [find_condition_column(names, samples, each.column) for each in options.where]
+    except InputError as error:
+        raise InputError("{place}: {problem}", error.hint, place=place, problem=ours(error.sentence)) from None
+    if not options.own_report:
+        others = {phone, campaign, code}
+        named = [index for index, name in enumerate(names) if names_campaigns(name) or names_countries(name)]
+        beside += [index for index in named if index not in others]
+        beside += telling_columns(names, samples, others)
+    width = max(len(cells) for _, cells in cut.rows)
+    told = tuple(dict.fromkeys(beside))
+    return Heading(cut.delimiter, number, names, column, campaign, code, told, width, column.notes)
 
 
 def _only_column(cut: Cut) -> int:
-    """Return the position, counted from 1, of the only column with text in it; 0 when there are more."""
+    """Return the position, counted from 1, of the only column with text; 0 if there are more."""
     filled = {tuple(place for place, cell in enumerate(cells, start=1) if cell.strip()) for _, cells in cut.rows}
     places = next(iter(filled)) if len(filled) == 1 else ()
     return places[0] if len(places) == 1 else 0
 
 
 def _below_titles(name: str, cuts: Sequence[Cut], options: ReadOptions) -> Heading | None:
-    """Look for a row further down that certainly names a phone column, below nothing but titles."""
+    """Look for a later row that certainly names a phone column, with only titles before it."""
     numbers = sorted({number for cut in cuts for number, _ in cut.rows[:TITLE_ROWS]})
     for above, number in pairwise(numbers):
-        if any(not _is_title(cut.at(above), options) for cut in cuts):
-            if above > numbers[0]:
-                _say_what_is_wrong(name, cuts, above, options)
+        # A title neither names the column nor contains a possible number to remove.
+        named = [(cut, above) for cut in cuts if may_be_header(cut.at(above), options.column)]
+        if named or any(map(_may_be_number, (cell for cut in cuts for cell in cut.at(above)))):
+            if named and above > numbers[0]:  # an uncertain heading: the error says what is wrong with it
+                _at(phrase("{name}, row {number}", name=name, number=above), best(named)[0], above, options)
             return None
-        found = [(cut, number) for cut in cuts if _below(name, cut, number, options)]
+        found = [(cut, number) for cut in cuts if _is_certain(name, cut, number, options)]
         if found:
-            cut, _ = best(found)
+            heading = _at(name, best(found)[0], number, options)
             note = phrase(
-                "The names of the columns stand in row {number}; what stands above it was not read as rows.",
+                "The column names are in row {number}; the rows above it were skipped.",
                 number=number,
             )
-            heading = _at(name, cut, number, options)
             return replace(heading, notes=(note, *heading.notes))
     return None
 
 
-def _say_what_is_wrong(name: str, cuts: Sequence[Cut], number: int, options: ReadOptions) -> None:
-    """Raise the InputError of a row below titles that is a heading, but an uncertain one."""
-    if headings := [(cut, number) for cut in cuts if may_be_header(cut.at(number), options.column)]:
-        cut, _ = best(headings)
-        _at(phrase("{name}, row {number}", name=name, number=number), cut, number, options)
-
-
-def _is_title(cells: Sequence[str], options: ReadOptions) -> bool:
-    """Whether a row can be left out: it neither names the column nor holds what may be a number to remove."""
-    return not may_be_header(cells, options.column) and not any(map(_may_be_number, cells))
-
-
-def _below(name: str, cut: Cut, number: int, options: ReadOptions) -> Heading | None:
-    """Return the heading in that row if it is certain there: named, without numbers, fuller than what is above it."""
+def _is_certain(name: str, cut: Cut, number: int, options: ReadOptions) -> bool:
+    """Return whether that row is certainly the heading: named, without numbers, fuller than the rows above it."""
     names = cut.at(number)
     if not may_be_header(names, options.column) or any(map(_may_be_number, names)):
-        return None
+        return False
     filled = _filled(names)
     if filled > 1 and any(_filled(cells) >= filled for row, cells in cut.rows if row < number):
-        return None
+        return False
     try:
-        return _at(name, cut, number, options)
+        _at(name, cut, number, options)
     except InputError:
-        return None
+        return False
+    return True
 
 
 def _may_be_number(cell: str) -> bool:

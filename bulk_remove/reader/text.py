@@ -1,16 +1,10 @@
-"""A text file as characters, and as the UTF-8 that pandas' parser reads, whatever encoding it is written in.
+"""A text file as characters, and as the UTF-8 that pandas reads, whatever its encoding.
 
-Which encoding a text file is in, and whether every byte of it decodes.
-
-UTF-8 tells itself by its form, UTF-16 by its mark or its zeros, the rest by its letters. Phone numbers are ASCII in all
-of them: what hangs on the encoding are the names of the columns and the cells kept beside the numbers.
-
-Which encoding of one byte a letter makes words of a file's bytes.
-
-Nearly any bytes decode in nearly all of these, and cp1250 (Windows) and ISO-8859-2 differ in little but ą, ś and ź. So
-what comes out is looked at: whether the alphabet of one language holds it, and whether nothing stands between two
-letters that is none. Polish comes first; for other languages the answer must be the only one. charset-normalizer is
-asked about other scripts only: among Latin ones it takes French for Norwegian in cp1250.
+UTF-8 is recognised by its form, UTF-16 by its mark or its zeros, and one-byte encodings by their letters. Nearly all
+bytes decode in nearly all of these, so the result must be words in the alphabet of one language. Polish comes first;
+for other languages there must be only one answer. charset-normalizer decides only about other scripts: among Latin
+scripts it mistakes French for Norwegian in cp1250. Phone numbers are ASCII in all of these encodings; names of columns
+and other cells are not.
 """
 
 import codecs
@@ -37,11 +31,7 @@ _LAST_BYTES = 1 << 12
 
 @dataclass(frozen=True, slots=True)
 class TextFile:
-    """A text file whose encoding is known and whose every byte decodes.
-
-    `notes` say how the encoding was found. `above` counts the characters of a first line that is for spreadsheets
-    alone (`sep=;`), and `separator` is what it says, empty without one.
-    """
+    """A text file with a known encoding in which every byte decodes."""
 
     looked_over: LookedOver
     encoding: str
@@ -51,21 +41,13 @@ class TextFile:
     separator: str = ""
 
     @property
-    def name(self) -> str:
-        """What messages call it."""
-        return self.looked_over.name
-
-    @property
     def is_utf8(self) -> bool:
         """Whether its bytes are those of UTF-8."""
         return self.encoding in _UTF8
 
     @contextmanager
     def characters(self) -> Iterator[io.TextIOWrapper]:
-        """Open it as text, line ends as they are, without a byte order mark and without `above`.
-
-        Raises InputError when it is not what was looked over, or changes meanwhile.
-        """
+        """Open it as text, with its own line ends, without a byte order mark and without `above`."""
         codec = "utf-8" if self.is_utf8 else self.encoding
         with self._checked() as file:
             text = io.TextIOWrapper(file, encoding=codec, newline="")
@@ -75,22 +57,19 @@ class TextFile:
                 text.read(self.above)
                 yield text
             finally:
-                text.detach()  # it would close the file, which is looked at once more
+                text.detach()  # otherwise it would close the file, which is checked once more
 
     def last_line(self) -> str:
-        """Return what stands behind the last line end, or the end of it when that is very long."""
+        """Return the text after the last line end, or only its end if it is very long."""
         with self._checked() as file:
             end = file.seek(0, 2)
-            file.seek(max(0, end - _LAST_BYTES) & ~3)  # no encoding has longer characters of one length
+            file.seek(max(0, end - _LAST_BYTES) & ~3)  # a whole character in UTF-32
             tail = file.read().decode("utf-8" if self.encoding in _UTF8 else self.encoding, errors="replace")
         return re.split(r"[\r\n]", tail.removeprefix(_BOM))[-1]
 
     @contextmanager
     def utf8(self) -> Iterator[Callable[[int], bytes]]:
-        """Open the same as UTF-8: a function that returns the next bytes, about as many as it is asked for.
-
-        A file that is UTF-8 is handed over as it stands, at no cost. Raises as `characters` does.
-        """
+        """Open the file as UTF-8: a function that returns the next bytes, about as many as requested."""
         if self.is_utf8:
             with self._checked() as file:
                 file.seek(self.above + len(codecs.BOM_UTF8) * self.looked_over.has_bom)
@@ -101,7 +80,7 @@ class TextFile:
 
     @contextmanager
     def _checked(self) -> Iterator[BinaryIO]:
-        """Open the bytes; what goes wrong with them is told as a change when the file did change."""
+        """Open the bytes; if the file changed, report any error as a change."""
         with self.looked_over.opened() as file:
             try:
                 yield file
@@ -112,10 +91,7 @@ class TextFile:
 
 
 def without_separator_line(text: TextFile) -> TextFile:
-    """Return the file below a first line `sep=;`, which Excel writes and reads for itself.
-
-    Excel and LibreOffice do not show that line: the one below it is their row 1. So it is ours.
-    """
+    """Return the file below a first line `sep=;`, which Excel writes and reads for its own use."""
     with text.characters() as characters:
         found = _SEPARATOR_LINE.match(characters.read(_SEPARATOR_LINE_CHARACTERS))
     if not found:
@@ -126,20 +102,20 @@ def without_separator_line(text: TextFile) -> TextFile:
 
 _POLISH = frozenset("ąćęłńóśźżĄĆĘŁŃÓŚŹŻ")
 _NEIGHBOURS = frozenset("áâäçéëíîôöúüýßÁÂÄÇÉËÍÎÔÖÚÜÝ")
-"""Letters of neighbours' names, which cp1250, ISO-8859-2 and cp1252 write alike."""
+"""Letters of neighbours' names that are the same in cp1250, ISO-8859-2 and cp1252."""
 _SIGNS = frozenset("„”“’‘‚‹›«»–—…•·§°©®™€£¤¨´×÷±¦¬¿¡\u00a0\u00ad")  # noqa: RUF001 - meant as they are
 _BETWEEN_LETTERS = frozenset("’–")  # noqa: RUF001 - meant as they are
-"""O'Neil and Bielsko-Biala as Word writes them; any other sign there is a letter read wrongly."""
+"""O'Neil and Bielsko-Biala as Word writes them; any other sign there is a wrongly decoded letter."""
 _POLISH_ENCODINGS = {"cp1250": 0, "iso8859-2": 0, "cp852": 3, "mac-latin2": 3}
-"""In the order of how often exports are in them, with how many different Polish letters it takes to believe it.
+"""In order of how common they are in exports, each with the count of different Polish letters that it requires.
 
-cp852 (DOS) and mac-latin2 (Excel for Mac) are rare, so that a letter or two may be an accident.
+cp852 (DOS) and mac-latin2 (Excel for Mac) are rare, so one or two letters may be an accident.
 """
 _EASTERN = ("áčďéěíňóřšťúůýž", "áäčďéíĺľňóôŕšťúýž", "áéíóöőúüű", "ăâîşţ", "čćđšž")  # cs, sk, hu, ro, hr
 _WESTERN = ("äöüß", "àâæçéèêëîïôœùûüÿ", "áéíñóúü", "àèéìòù", "àáâãçéêíóôõúü", "åäæéöøü")  # de, fr, es, it, pt, Nordic
 _ALPHABETS = {"cp1250": _EASTERN, "iso8859-2": _EASTERN, "cp1252": _WESTERN}
-_STRANGERS = 0.05  # how much of what is not ASCII may be none of the above: names from farther away
-_FEWEST_KINDS = 3  # different letters on which an answer is believed that is not Polish
+_STRANGERS = 0.05  # the share of non-ASCII letters that may be none of the above: names from farther away
+_FEWEST_KINDS = 3  # different letters that an answer other than Polish requires
 _LAST_ASCII = 127
 _ASCII = bytes(range(_LAST_ASCII + 1))
 _HIGH_RUN = re.compile(rb"[\x80-\xff]+")
@@ -147,10 +123,7 @@ _HIGH_RUN = re.compile(rb"[\x80-\xff]+")
 
 @dataclass(frozen=True, slots=True)
 class Census:
-    """The bytes past ASCII of a whole file: how many of each, and how many of them beside a letter and between two.
-
-    `sample` is some of its lines.
-    """
+    """The non-ASCII bytes of a file: how many of each, and how many of them beside a letter and between two."""
 
     all: Counter[int]
     beside: Counter[int]
@@ -158,22 +131,22 @@ class Census:
     sample: bytes
 
     def encoding(self) -> str | None:
-        """Return the encoding that makes words of these bytes, None when none does or more than one."""
+        """Return the encoding in which these bytes are words, None if there is none or more than one."""
         if not self.all or self._looks_like_utf8():
             return None
         letters = {encoding: self._polish_letters(encoding) for encoding in _POLISH_ENCODINGS}
-        best = max(letters, key=lambda encoding: letters[encoding])  # the first of equals, and cp1250 comes first
+        best = max(letters, key=lambda encoding: letters[encoding])  # the first of equals; cp1250 comes first
         if letters[best] >= 0:
             return best
         return self._of_another_language() or _of_another_script(self.sample)
 
     def _looks_like_utf8(self) -> bool:
-        """Whether what is not ASCII is mostly well-formed UTF-8: then it is UTF-8 that was damaged."""
-        runs = _HIGH_RUN.findall(self.sample)
-        return 2 * sum(map(_is_utf8, runs)) >= len(runs)
+        """Whether the non-ASCII bytes are mostly well-formed UTF-8: then it is damaged UTF-8."""
+        runs: list[bytes] = _HIGH_RUN.findall(self.sample)
+        return 2 * sum(run.decode(errors="ignore").encode() == run for run in runs) >= len(runs)
 
     def _decoded(self, encoding: str) -> dict[int, str] | None:
-        """Return what each byte is, None when some is nothing or a control character."""
+        """Return the character of each byte, None if some byte has none or a control character."""
         try:
             letters = {byte: bytes([byte]).decode(encoding) for byte in self.all}
         except UnicodeDecodeError:
@@ -186,7 +159,7 @@ class Census:
         return strange <= _STRANGERS * self.all.total()
 
     def _polish_letters(self, encoding: str) -> int:
-        """Return how many Polish letters stand in words, -1 when this is no Polish text in that encoding."""
+        """Return how many Polish letters are in words, -1 if this is not Polish text in that encoding."""
         letters = self._decoded(encoding)
         if letters is None or not self._fits(letters, _POLISH | _NEIGHBOURS):
             return -1
@@ -216,7 +189,7 @@ def census_of(file: BinaryIO) -> Census:
     while piece := file.read(READ_BYTES):
         if piece.isascii():
             continue
-        codes = np.frombuffer(b" " + piece + b" ", np.uint8)  # a word cut between two pieces counts as two
+        codes = np.frombuffer(b" " + piece + b" ", np.uint8)  # a word across two pieces counts as two
         letter, high = is_letter[codes], codes[1:-1] > _LAST_ASCII
         before, after = letter[:-2], letter[2:]
         for index, places in enumerate((high, high & (before | after), high & before & after)):
@@ -234,32 +207,17 @@ def _count(bytes_seen: Counter[int], letters: Mapping[int, str], but: frozenset[
     return sum(count for byte, count in bytes_seen.items() if letters[byte] not in but)
 
 
-def _is_utf8(run: bytes) -> bool:
-    try:
-        run.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
 def _of_another_script(sample: bytes) -> str | None:
-    """Return what charset-normalizer finds, when that has ASCII at its bottom and gives letters that are not Latin."""
+    """Return charset-normalizer's answer if it extends ASCII and gives letters that are not Latin."""
     from charset_normalizer import from_bytes  # noqa: PLC0415 - rarely needed
 
     best = from_bytes(sample).best()
-    if best is None or not _extends_ascii(best.encoding):
+    if best is None or _ASCII.decode(best.encoding, "replace") != _ASCII.decode("ascii"):
         return None
     strange = {letter for letter in str(best) if not letter.isascii()}
     if len(strange) < _FEWEST_KINDS or not all(map(_of_a_word, strange)):
         return None
     return codecs.lookup(best.encoding).name
-
-
-def _extends_ascii(encoding: str) -> bool:
-    try:
-        return _ASCII.decode(encoding) == _ASCII.decode("ascii")
-    except UnicodeError:
-        return False
 
 
 def _of_a_word(letter: str) -> bool:
@@ -271,14 +229,11 @@ def _of_a_word(letter: str) -> bool:
 _SAMPLE_BYTES = 1 << 16
 _C1_CONTROL = re.compile("[\x80-\x9f]")
 _NOT_OF_FILES = {"idna", "punycode", "raw-unicode-escape", "unicode-escape"}
-"""Python's encodings of names and of source code: they would make other digits of what stands in a cell."""
+"""Python's encodings for names and source code: they would turn a cell's text into other digits."""
 
 
 def decoded(looked_over: LookedOver, wanted: str | None) -> TextFile:
-    """Return the text in the wanted encoding, or in the one that is found out when that is None.
-
-    Raises InputError when none is certain or some byte does not decode, UsageError for an encoding Python has not.
-    """
+    """Return the text in the wanted encoding, or in the detected one if that is None."""
     if wanted is not None:
         return _wanted(looked_over, wanted)
     if not looked_over.text_fault:
@@ -290,7 +245,7 @@ def decoded(looked_over: LookedOver, wanted: str | None) -> TextFile:
             encoding = census_of(file).encoding()
         if encoding:
             note = phrase(
-                "The text is not UTF-8: {encoding} was found out by its letters; --encoding names another.",
+                "The text is not UTF-8: it looks like {encoding}. If that is wrong, name its encoding with --encoding.",
                 encoding=encoding,
             )
             return _checked(looked_over, encoding, (note,))
@@ -301,8 +256,9 @@ def _wanted(looked_over: LookedOver, wanted: str) -> TextFile:
     encoding = _known(wanted)
     if encoding is None or encoding in _NOT_OF_FILES:
         raise UsageError(
-            phrase("There is no text encoding '{name}'.", name=mask(wanted)),
+            "There is no text encoding '{name}'.",
             "Name one that Python knows, for example --encoding cp1250.",
+            name=mask(wanted),
         )
     if encoding in {"utf-8", "utf-8-sig"}:
         if looked_over.text_fault:
@@ -310,27 +266,25 @@ def _wanted(looked_over: LookedOver, wanted: str) -> TextFile:
         return decoded(looked_over, None)
     if looked_over.has_bom:
         raise InputError(
-            phrase(
-                "{name} begins with the mark of UTF-8, so it is not {encoding}.",
-                name=looked_over.name,
-                encoding=encoding,
-            ),
+            "{name} begins with the mark of UTF-8, so it is not {encoding}.",
             "Leave out --encoding.",
+            name=looked_over.name,
+            encoding=encoding,
         )
     return _checked(looked_over, encoding, ())
 
 
 def _known(encoding: str) -> str | None:
-    """Return Python's own name of a text encoding, None where it has no such one."""
+    """Return Python's own name of a text encoding, None if Python has no such encoding."""
     try:
-        io.TextIOWrapper(io.BytesIO(), encoding=encoding).close()  # which refuses codecs that give no text
+        io.TextIOWrapper(io.BytesIO(), encoding=encoding).close()  # refuses codecs that give no text
         return codecs.lookup(encoding).name
     except (LookupError, ValueError):
         return None
 
 
 def _checked(looked_over: LookedOver, encoding: str, notes: tuple[str, ...]) -> TextFile:
-    """Decode the whole file strictly. Raises InputError with the line where that fails or gives no text."""
+    """Decode the whole file strictly. Raises InputError with the first line that fails or is not text."""
     decoder = codecs.getincrementaldecoder(encoding)()
     lines, has_quotes = 1, False
     with looked_over.opened() as file:
@@ -356,7 +310,7 @@ def _lines_before(error: UnicodeError, encoding: str) -> int:
 
 
 def _fault_in(text: str, encoding: str) -> int | None:
-    """Return the place of a NUL, or of a control character that only a wrong encoding gives."""
+    """Return the position of a NUL, or of a control character that only a wrong encoding gives."""
     nul = text.find("\0")
     control = None if encoding.startswith("utf") else _C1_CONTROL.search(text)
     places = ([nul] if nul >= 0 else []) + ([control.start()] if control else [])
@@ -364,7 +318,7 @@ def _fault_in(text: str, encoding: str) -> int | None:
 
 
 def _utf16(looked_over: LookedOver) -> str | None:
-    """Return which UTF-16 it is: by its mark, or because every other byte of mostly ASCII text is zero."""
+    """Return the kind of UTF-16: by its mark, or because every other byte of mostly ASCII text is zero."""
     if looked_over.start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16-le" if looked_over.start.startswith(codecs.BOM_UTF16_LE) else "utf-16-be"
     with looked_over.opened() as file:
@@ -379,15 +333,18 @@ def _utf16(looked_over: LookedOver) -> str | None:
 
 def _not_in(name: str, encoding: str, line: int) -> InputError:
     return InputError(
-        phrase(
-            "{name} holds bytes that are no text in {encoding} (line {line}).", name=name, encoding=encoding, line=line
-        ),
-        "Name the encoding that it is in with --encoding, or save it as UTF-8; in Excel, File > Save as > CSV UTF-8.",
+        "{name} has bytes that are not text in {encoding} (line {line}).",
+        "Give its encoding with --encoding, or save it as UTF-8; in Excel, File > Save as > CSV UTF-8.",
+        name=name,
+        encoding=encoding,
+        line=line,
     )
 
 
 def _undecided(name: str, fault: str) -> InputError:
     return InputError(
-        phrase("{name} {fault}, and no other encoding is certain.", name=name, fault=fault),
+        "{name} {fault}, and its encoding is not certain.",
         "Save it as UTF-8 (in Excel, File > Save as > CSV UTF-8), or name its encoding, for example --encoding cp1250.",
+        name=name,
+        fault=fault,
     )

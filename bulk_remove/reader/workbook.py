@@ -1,13 +1,8 @@
-"""Reads workbooks: another process does it, it chooses the sheet and its column, and the rows are set aside.
+"""Reads workbooks: another process reads the file, and this one chooses the sheet and its column.
 
-They lie in a private temporary file once they are read, so that the process need not outlive the opening: how many
-workbooks there are, and when their rows are wanted, costs no memory.
-
-Which sheet of a workbook holds the phone numbers: the one that was named, or the only one that certainly does.
-
-Another process reads a workbook: a damaged or hostile file costs a sentence, whatever it does to its reader.
-
-Its memory and time are limited, it knows no password, and what it writes to standard error is shown to nobody.
+The process has limits on memory and time and knows no password, so a damaged or hostile file costs one sentence. The
+rows go into a private temporary file, so the process need not live longer than the opening. The sheet is the named one,
+or the only one that certainly holds phone numbers.
 """
 
 import difflib
@@ -21,7 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, Protocol, Self, cast
+from typing import Any, BinaryIO, Self, cast
 
 import orjson
 
@@ -37,27 +32,20 @@ from bulk_remove.reader.table import (
     TITLE_ROWS,
     Cut,
     Heading,
+    OddRows,
     ReadOptions,
     Table,
+    block_of,
     check_is_list,
     find_heading,
-    headers_again,
-    titles_of,
 )
 
 _POSITION = re.compile(r"[1-9][0-9]{0,3}")
 
 
-class Samples(Protocol):
-    """A workbook that is open somewhere."""
-
-    def sample(self, sheet: int) -> list[tuple[int, tuple[str, ...]]]:
-        """Return the first rows that are not blank of a sheet, with their numbers, all as wide as the widest."""
-
-
 @dataclass(frozen=True, slots=True)
 class FoundSheet:
-    """A sheet whose phone column is certain; `place` is its index among all."""
+    """A sheet whose phone column is certain; `place` is its index among all sheets."""
 
     place: int
     name: str
@@ -67,163 +55,156 @@ class FoundSheet:
 
 
 _WHICH = "Name the sheet that is meant with --sheet and its name, or its position counted from 1."
-_Sheets = Sequence[tuple[str, bool]]
-"""The sheets that can hold rows: their names, and whether each is hidden."""
+_Sheets = Sequence[tuple[str, bool]]  # the sheets that can hold rows: (name, whether hidden)
 
 
-def find_sheet(path: str, workbook: Samples, sheets: _Sheets, options: ReadOptions) -> FoundSheet:
-    """Return the sheet that was asked for, or the one visible sheet with a certain phone column.
-
-    Raises InputError when there is no such sheet, or not exactly one.
-    """
-    if options.sheet is None:
-        return _only_sheet(path, workbook, sheets, options)
-    place = _place_of(path, sheets, options.sheet)
-    found = _candidate(path, workbook, sheets, place, options)
-    if found is None:
-        raise InputError(
-            phrase("{path}, sheet '{name}' holds no text.", path=path, name=harmless(sheets[place][0])),
-            phrase("Its sheets are {listed}.", listed=_listed(sheets)),
-        )
-    notes = (phrase("Sheet '{name}' is hidden.", name=harmless(found.name)),) if found.hidden else ()
-    return replace(found, notes=(*notes, *_others(workbook, sheets, found, options.region)))
+def find_sheet(path: str, workbook: "WorkbookProcess", sheets: _Sheets, options: ReadOptions) -> FoundSheet:
+    """Return the wanted sheet, or the one visible sheet with a certain phone column."""
+    choice = _Choice(path, workbook, sheets, options)
+    return choice.only() if options.sheet is None else choice.named(options.sheet)
 
 
-def _others(workbook: Samples, sheets: _Sheets, found: FoundSheet, region: str) -> Iterator[str]:
-    """Yield a note on each other sheet with phone numbers than the one that was named."""
-    for place, (name, _) in enumerate(sheets):
-        if place == found.place:
-            continue
-        try:
-            rows = [cells for _, cells in workbook.sample(place)]
-        except InputError:  # it is not asked for, and may be damaged
-            continue
-        if rows and not is_report_header(rows[0]) and phone_columns(rows[0], rows[1:] or rows, region):
-            yield phrase(
-                "Sheet '{name}' holds phone numbers, too; '{found}' was chosen with --sheet.",
-                name=harmless(name),
-                found=harmless(found.name),
-            )
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    """The sheets of an open workbook, from which one is chosen."""
 
+    path: str
+    workbook: "WorkbookProcess"
+    sheets: _Sheets
+    options: ReadOptions
 
-def _place_of(path: str, sheets: _Sheets, wanted: str) -> int:
-    """Return the place of the sheet of that name, exact or but for small and capital letters, else of that position."""
-    by_name = {name: place for place, (name, _) in enumerate(sheets)}
-    folded = [name for name in by_name if name.strip().casefold() == wanted.strip().casefold()]
-    if wanted in by_name:
-        return by_name[wanted]
-    if len(folded) == 1:
-        return by_name[folded[0]]
-    if _POSITION.fullmatch(wanted) and int(wanted) <= len(sheets):
-        return int(wanted) - 1
-    small = {name.casefold(): name for name in by_name}
-    close = difflib.get_close_matches(wanted.casefold(), small, n=1)
-    raise InputError(
-        phrase(
-            "{path} has no sheet '{wanted}'; its sheets are {listed}.", path=path, wanted=wanted, listed=_listed(sheets)
-        ),
-        phrase("Did you mean --sheet '{sheet}'?", sheet=harmless(small[close[0]]))
-        if close
-        else "Give --sheet one of these names, or a position counted from 1.",
-    )
-
-
-def _only_sheet(path: str, workbook: Samples, sheets: _Sheets, options: ReadOptions) -> FoundSheet:
-    certain: list[FoundSheet] = []
-    refused: dict[int, InputError] = {}
-    for place in range(len(sheets)):
-        try:
-            found = _candidate(path, workbook, sheets, place, options)
-        except InputError as error:
-            refused[place] = error
-        else:
-            certain += [found] if found else []
-    if len(certain) == 1 and not certain[0].hidden:
-        if says_keep(certain[0].name) and not options.to_keep:
+    def named(self, wanted: str) -> FoundSheet:
+        """Return the sheet of that name or position, and notes about other sheets with phone numbers."""
+        place = self._place_of(wanted)
+        found = self._candidate(place)
+        if found is None:
             raise InputError(
-                phrase(
+                "{path}, sheet '{name}' holds no text.",
+                "Its sheets are {listed}.",
+                path=self.path,
+                name=harmless(self.sheets[place][0]),
+                listed=self._listed(),
+            )
+        shown = harmless(found.name)
+        notes = [phrase("Sheet '{name}' is hidden.", name=shown)] if found.hidden else []
+        for place, (name, _) in enumerate(self.sheets):
+            if place == found.place:
+                continue
+            try:
+                rows = [cells for _, cells in self.workbook.sample(place)]
+            except InputError:  # this sheet is not wanted, and may be damaged
+                continue
+            if rows and not is_report_header(rows[0]) and self._has_phones(rows):
+                told = "Sheet '{name}' holds phone numbers, too; '{found}' was chosen with --sheet."
+                notes.append(phrase(told, name=harmless(name), found=shown))
+        return replace(found, notes=tuple(notes))
+
+    def only(self) -> FoundSheet:
+        """Return the one visible sheet whose phone column is certain."""
+        certain: list[FoundSheet] = []
+        refused: dict[int, InputError] = {}
+        for place in range(len(self.sheets)):
+            try:
+                found = self._candidate(place)
+            except InputError as error:
+                refused[place] = error
+            else:
+                certain += [found] if found else []
+        if len(certain) == 1 and not certain[0].hidden:
+            if says_keep(certain[0].name) and not self.options.to_keep:
+                raise InputError(
                     "{path}: the name of sheet '{name}' says that its numbers must stay, not be removed.",
-                    path=path,
+                    "If they are to be removed, name the sheet with --sheet; if they must stay, give the file with "
+                    "--keep.",
+                    path=self.path,
                     name=harmless(certain[0].name),
-                ),
-                "If they are to be removed, name the sheet with --sheet; if they must stay, give the file with --keep.",
-            )
-        return _beside(path, workbook, sheets, certain[0], refused, options.region)
-    reports = [error for error in refused.values() if isinstance(error, OwnReportError)]
-    if not certain and (reports or len(refused) == 1):
-        raise next(iter(reports or refused.values()))
-    if not certain and not refused:
+                )
+            return replace(certain[0], notes=tuple(self._passed_over(certain[0], refused)))
+        reports = [error for error in refused.values() if isinstance(error, OwnReportError)]
+        if not certain and (reports or len(refused) == 1):
+            raise next(iter(reports or refused.values()))
+        if not certain and not refused:
+            hint = "Put a row with the names of the columns on top, then the numbers."
+            raise InputError("{path} holds no text.", hint, path=self.path)
         raise InputError(
-            phrase("{path} holds no text.", path=path),
-            "Put a row with the names of the columns on top, then the numbers.",
-        )
-    names = [found.name for found in certain]
-    raise InputError(
-        phrase(
             "{path} does not have exactly one visible sheet whose phone column is certain; its sheets are {listed}.",
-            path=path,
-            listed=_listed(sheets, names),
-        ),
-        _WHICH,
-    )
+            _WHICH,
+            path=self.path,
+            listed=self._listed([found.name for found in certain]),
+        )
 
-
-def _beside(
-    path: str, workbook: Samples, sheets: _Sheets, found: FoundSheet, refused: Mapping[int, InputError], region: str
-) -> FoundSheet:
-    """Return the only certain sheet with a note on each one passed over that holds phone numbers.
-
-    Raises InputError when the name of one says that its numbers are those to be removed.
-    """
-    notes = []
-    for place, error in refused.items():
-        name = harmless(sheets[place][0])
-        if isinstance(error, OwnReportError):
-            notes.append(phrase("Sheet '{name}' is a report of this tool; it is left out.", name=name))
-            continue
-        rows = [cells for _, cells in workbook.sample(place)]
-        if says_remove(sheets[place][0]) and any(may_be_number(cell) for cells in rows for cell in cells):
-            raise InputError(
-                phrase(
+    def _passed_over(self, found: FoundSheet, refused: Mapping[int, InputError]) -> Iterator[str]:
+        """Yield a note about each skipped sheet with phone numbers, unless its name says to remove them."""
+        for place, error in refused.items():
+            name = harmless(self.sheets[place][0])
+            if isinstance(error, OwnReportError):
+                yield phrase("Sheet '{name}' is a report of this tool; it is left out.", name=name)
+                continue
+            rows = [cells for _, cells in self.workbook.sample(place)]
+            if says_remove(self.sheets[place][0]) and any(may_be_number(cell) for cells in rows for cell in cells):
+                raise InputError(
                     "{path}: the phone column of sheet '{found}' is certain, but sheet '{name}' holds phone numbers, "
                     "too, and its name says that they are to be removed; the sheets are {listed}.",
-                    path=path,
+                    _WHICH,
+                    path=self.path,
                     found=harmless(found.name),
                     name=name,
-                    listed=_listed(sheets, [found.name]),
-                ),
-                _WHICH,
-            )
-        if phone_columns(rows[0], rows[1:] or rows, region):
-            notes.append(
-                phrase(
-                    "Sheet '{name}' holds phone numbers, too, but is not read: its phone column is not certain.",
-                    name=name,
+                    listed=self._listed([found.name]),
                 )
-            )
-    return replace(found, notes=tuple(notes))
+            if self._has_phones(rows):
+                told = "Sheet '{name}' holds phone numbers, too, but is not read: its phone column is not certain."
+                yield phrase(told, name=name)
 
+    def _has_phones(self, rows: Sequence[Sequence[str]]) -> bool:
+        return bool(phone_columns(rows[0], rows[1:] or rows, self.options.region))
 
-def _candidate(path: str, workbook: Samples, sheets: _Sheets, place: int, options: ReadOptions) -> FoundSheet | None:
-    """Return the sheet with its column, None for a blank sheet. Raises InputError when no column is certain."""
-    first = workbook.sample(place)
-    if not first:
-        return None
-    name, hidden = sheets[place]
-    cut = Cut("", tuple(first))
-    check_is_list(path, cut, options)
-    where = phrase("{path}, sheet '{name}'", path=path, name=harmless(name))
-    return FoundSheet(place, name, hidden, find_heading(where, [cut], options))
+    def _place_of(self, wanted: str) -> int:
+        """Return the index of the sheet with that name, in any capitals, or else at that position."""
+        by_name = {name: place for place, (name, _) in enumerate(self.sheets)}
+        folded = [name for name in by_name if name.strip().casefold() == wanted.strip().casefold()]
+        if wanted in by_name:
+            return by_name[wanted]
+        if len(folded) == 1:
+            return by_name[folded[0]]
+        if _POSITION.fullmatch(wanted) and int(wanted) <= len(self.sheets):
+            return int(wanted) - 1
+        small = {name.casefold(): name for name in by_name}
+        close = difflib.get_close_matches(wanted.casefold(), small, n=1)
+        raise InputError(
+            "{path} has no sheet '{wanted}'; its sheets are {listed}.",
+            "Did you mean --sheet '{sheet}'?"
+            if close
+            else "Give --sheet one of these names, or a position counted from 1.",
+            path=self.path,
+            wanted=wanted,
+            listed=self._listed(),
+            sheet=harmless(small[close[0]]) if close else "",
+        )
 
+    def _candidate(self, place: int) -> FoundSheet | None:
+        """Return the sheet with its column, None if it is blank. Raises InputError if no column is certain."""
+        first = self.workbook.sample(place)
+        if not first:
+            return None
+        name, hidden = self.sheets[place]
+        cut = Cut("", tuple(first))
+        check_is_list(self.path, cut, self.options)
+        where = phrase("{path}, sheet '{name}'", path=self.path, name=harmless(name))
+        return FoundSheet(place, name, hidden, find_heading(where, [cut], self.options))
 
-def _listed(sheets: _Sheets, certain: Sequence[str] = ()) -> Phrase:
-    return joined(", ", (_told(name, hidden=hidden, certain=name in certain) for name, hidden in sheets))
-
-
-def _told(name: str, *, hidden: bool, certain: bool) -> Phrase:
-    state = phrase(" (hidden)") if hidden else ""
-    use = phrase(": phone column") if certain else ""
-    return phrase("'{name}'{state}{use}", name=harmless(name), state=state, use=use)
+    def _listed(self, certain: Sequence[str] = ()) -> Phrase:
+        return joined(
+            ", ",
+            (
+                phrase(
+                    "'{name}'{state}{use}",
+                    name=harmless(name),
+                    state=phrase(" (hidden)") if hidden else "",
+                    use=phrase(": phone column") if name in certain else "",
+                )
+                for name, hidden in self.sheets
+            ),
+        )
 
 
 _CHILD = """\
@@ -232,16 +213,16 @@ sys.path.append(sys.argv[1])
 from bulk_remove.reader.workbook_child import main
 main()
 """
-"""Started with -P and not with -m, so that nothing is imported from the working folder: it may be a drop folder."""
+"""Started with -P, not with -m: nothing is imported from the working folder, which may be a drop folder."""
 _ALWAYS_BYTES, _MOST_MEMORY_BYTES, _BYTES_A_BYTE = 256 << 20, 4 << 30, 24
 _ALWAYS_SECONDS, _SECONDS_A_MEBIBYTE = 30, 10
-"""What reading may take. A million rows of four columns, 30 MB, take 180 MB of memory and 7 seconds."""
+"""The limits on reading. A million rows of four columns, 30 MB, take 180 MB of memory and 7 seconds."""
 _COPIED_BYTES = 1 << 18
 _AS_CSV = "Open it in the program that wrote it, and save the sheet with the numbers as CSV."
 
 
 class WorkbookProcess:
-    """A workbook in a process of its own, which ends with the block. All that is asked of it may raise InputError."""
+    """A workbook in its own process, which ends with the block. All its requests may raise InputError."""
 
     def __init__(self, path: str, kind: str, size_bytes: int) -> None:
         self._given = GivenWorkbook(
@@ -267,10 +248,10 @@ class WorkbookProcess:
         except OSError as error:
             problem = error.strerror or type(error).__name__
             raise InputError(
-                phrase(
-                    "{path} cannot be read: no process starts for it ({problem}).", path=self._path, problem=problem
-                ),
+                "{path} cannot be read: no process could be started for it ({problem}).",
                 _AS_CSV,
+                path=self._path,
+                problem=problem,
             ) from None
         self._requests = cast("BinaryIO", self._process.stdin)
         self._answers = cast("BinaryIO", self._process.stdout)
@@ -284,7 +265,7 @@ class WorkbookProcess:
     ) -> None:
         self._watch.cancel()
         self._process.kill()
-        with suppress(BrokenPipeError):  # closing sends what is still buffered
+        with suppress(BrokenPipeError):  # closing sends the remaining buffer
             self._requests.close()
         self._answers.close()
         self._process.wait()
@@ -294,19 +275,19 @@ class WorkbookProcess:
         return self._given.path
 
     def open(self, file: BinaryIO) -> list[tuple[str, bool]]:
-        """Hand over the workbook and return the names of its sheets, and whether each is hidden."""
+        """Send the workbook and return the names of its sheets, and whether each is hidden."""
         self._send(orjson.dumps([*self._given]) + b"\n")
         while piece := file.read(_COPIED_BYTES):
             self._send(piece)
         return [(name, hidden) for name, hidden in self._answer()]
 
     def sample(self, sheet: int) -> list[tuple[int, tuple[str, ...]]]:
-        """Return the first rows that are not blank of a sheet, with their numbers, all as wide as the widest."""
+        """Return the first rows of a sheet that are not blank, with their numbers, all as wide as the widest."""
         self._send(orjson.dumps({"sample": sheet}) + b"\n")
         return [(number, tuple(cells)) for number, cells in self._answer()]
 
     def read(self, wanted: WantedCells) -> Iterator[bytes]:
-        """Yield the blocks of rows as they come, each a frame for `blocks_in`; then `result` is there."""
+        """Yield the blocks of rows as they come, each a frame for `blocks_in`; then `result` is set."""
         self._send(orjson.dumps(wanted._asdict()) + b"\n")
         while (frame := self._frame()).startswith(b"["):
             yield FRAME.pack(len(frame)) + frame
@@ -317,7 +298,7 @@ class WorkbookProcess:
             self._requests.write(message)
             self._requests.flush()
         except BrokenPipeError:
-            self._answer()  # it may have said why it reads no more
+            self._answer()  # it may have said why it stopped reading
             raise self._ended() from None
 
     def _answer(self) -> Any:
@@ -343,58 +324,44 @@ class WorkbookProcess:
         self._process.kill()
 
     def _ended(self) -> InputError:
-        """Return the error of a process that ended without an answer."""
+        """Return the error for a process that ended without an answer."""
         code = self._process.wait()
         if self._took_too_long:
             sentence = phrase(
-                "{path} takes more than {seconds} seconds to read, which no list of numbers does.",
+                "{path} takes more than {seconds} seconds to read; a list of numbers does not.",
                 path=self._path,
                 seconds=self._given.most_seconds,
             )
         else:
             sentence = phrase(
-                "{path} cannot be read: the process that reads it broke off ({code}).",
+                "{path} cannot be read: the process that was reading it failed ({code}).",
                 path=self._path,
                 code=code,
             )
         return InputError(sentence, _AS_CSV)
 
 
-_MOST_BYTES = 8 << 30  # the process that reads it gives up before
+_MOST_BYTES = 8 << 30  # the process that reads the workbook stops earlier
 
 
 def open_workbook(looked_over: LookedOver, options: ReadOptions) -> Table:
-    """Choose the sheet and its column, and read it.
-
-    Raises InputError when it cannot be used or more than one sheet could be, StorageError when there is no room.
-    """
-    given = looked_over.given
+    """Choose the sheet and its column, and read it."""
     rows = Spool(options.spool_dir)
     with looked_over.opened() as file:
         size_bytes = file.seek(0, 2)
         file.seek(0)
-        with WorkbookProcess(given.name, given.kind, size_bytes) as workbook:
-            found = find_sheet(given.name, workbook, workbook.open(file), options)
+        with WorkbookProcess(looked_over.name, looked_over.kind, size_bytes) as workbook:
+            found = find_sheet(looked_over.name, workbook, workbook.open(file), options)
             wanted = _wanted(found, options)
-            rows.fill(given.name, workbook.read(wanted), _MOST_BYTES)
+            rows.fill(looked_over.name, workbook.read(wanted), _MOST_BYTES)
             result = workbook.result
         looked_over.check_unchanged(file)
     heading = found.heading
-    source = Source(
-        file=given.file,
+    source = heading.source(
+        looked_over,
+        (*heading.notes, *found.notes, *map(unpacked, result["notes"])),
         sheet=found.name,
         header=heading.names + ("",) * (result["width"] - len(heading.names)),
-        column=heading.column.index,
-        column_reason=heading.column.reason,
-        encoding="",
-        delimiter="",
-        sha256=looked_over.sha256,
-        size_bytes=looked_over.fingerprint.size_bytes,
-        header_row=heading.row,
-        campaign_column=heading.campaign,
-        code_column=heading.code,
-        beside=heading.beside,
-        notes=(*heading.notes, *found.notes, *map(unpacked, result["notes"])),
     )
     return _Workbook(source, rows, looked_over)
 
@@ -414,7 +381,7 @@ def _wanted(found: FoundSheet, options: ReadOptions) -> WantedCells:
 
 
 def _beside_phones(phone: int) -> int:
-    """Return the index of the column in which a title stands, or that is blank beside one in the phone column."""
+    """Return the index of the column that holds a title, or that is blank beside a title in the phone column."""
     return 0 if phone else 1
 
 
@@ -425,22 +392,24 @@ class _Workbook:
     _looked_over: LookedOver
 
     def blocks(self) -> Iterator[RowBlock]:
-        """Yield the rows under the header; see Table. A row that ends before the header does is as wide as that."""
+        """Yield the rows below the header; see Table. Rows shorter than the header are filled up."""
         width = len(self.source.header)
         with self._rows.opened() as frames:
             while head := frames.read(FRAME.size):
                 first, cells, others, campaigns, codes, beside, shown = orjson.loads(frames.read(*FRAME.unpack(head)))
                 rows = range(first, first + len(cells)) if isinstance(first, int) else first
-                told = {int(place): text for place, text in shown.items()}
                 whole = [(*kept, *([""] * (width - len(kept)))) for kept in others]
                 *beside, titled = beside
                 columns = {self.source.column: cells, **dict(zip(self.source.beside, beside, strict=True))}
+                if self.source.code_column is not None:
+                    columns[self.source.code_column] = codes
                 if self.source.campaign_column is not None:
                     columns[self.source.campaign_column] = campaigns
-                columns |= dict(enumerate(zip(*whole, strict=True)))
-                problems = headers_again(self.source, rows, columns)
-                columns[_beside_phones(self.source.column)] = titled
-                titles = titles_of(self.source, columns, problems)
-                yield RowBlock(self.source, rows, cells, whole, campaigns, problems, codes, told, beside, titles)
+                odd = OddRows(self.source, rows, {**columns, **dict(enumerate(zip(*whole, strict=True)))})
+                odd.find_headers()
+                odd = replace(odd, columns={**odd.columns, _beside_phones(self.source.column): titled})
+                block = block_of(odd, whole, {int(place): text for place, text in shown.items()})
+                # The text of a phone or campaign cell differs from the text that is kept for the report.
+                yield replace(block, cells=cells, campaigns=campaigns, codes=codes, beside=beside)
         with self._looked_over.opened() as file:
             self._looked_over.check_unchanged(file)

@@ -1,10 +1,8 @@
-"""The process that reads one workbook for another one: what is in a file can cost neither its memory nor its life.
+"""The process that reads one workbook for another process, which survives whatever a bad file does.
 
-Standard input brings a line that says what is given, the workbook itself, and then requests, each a line of JSON. The
-answers are JSON, each behind its length in four bytes: the sheets; the first rows of one; or all rows of one in blocks,
-and then what the operator must be told of them. Where the workbook cannot be read, the answer says so.
-
-Opens a workbook as what it really is: one under another kind's name is refused, not guessed at.
+Standard input has a line that describes the workbook, the workbook itself, and then requests, each a line of JSON. The
+answers are JSON, each after its length in four bytes: the sheets; the first rows of one; or all rows of one in blocks,
+followed by notes for the operator. A workbook under another kind's name is refused.
 """
 
 import datetime as dt
@@ -63,7 +61,7 @@ _STARTS = (
     (b"\x1f\x8b", "a file packed with gzip"),
     (b"%PDF", "a PDF document"),
     (b"{\\rtf", "a text document (RTF)"),
-    *((start, "a workbook of Excel 4 or before") for start in (b"\t\0\4\0", b"\t\2\6\0", b"\t\4\6\0")),
+    *((start, "a workbook of Excel 4 or earlier") for start in (b"\t\0\4\0", b"\t\2\6\0", b"\t\4\6\0")),
 )
 _HTML = (b"<html", b"<!doctype html", b"<table", b"<head", b"<body", b"<meta")
 _FLAT_OPENDOCUMENT = b"urn:oasis:names:tc:opendocument"
@@ -71,10 +69,7 @@ _EXCEL_2003 = b"urn:schemas-microsoft-com:office:spreadsheet"
 
 
 def open_sheets(given: GivenWorkbook, file: BinaryIO) -> Sequence[Sheet]:
-    """Return the sheets of a workbook that is what its suffix says; an empty one says nothing.
-
-    Raises InputError that says what it is instead, ProtectedError, or DamagedError.
-    """
+    """Return the sheets of a workbook if it is of the kind of its suffix; an empty suffix accepts any kind."""
     start = file.read(_LOOKED_AT_BYTES)
     file.seek(0)
     if start.startswith(_OLE_START):
@@ -94,8 +89,10 @@ def open_sheets(given: GivenWorkbook, file: BinaryIO) -> Sequence[Sheet]:
         sheets = sheets_of_xlsx(package) if found == ".xlsx" else sheets_of_xlsb(package)
     if len(sheets) > _MOST_SHEETS:
         raise InputError(
-            phrase("{path} has more than {count:,} sheets.", path=given.path, count=_MOST_SHEETS),
+            "{path} has more than {count:,} sheets.",
             "Save the sheet with the numbers as CSV.",
+            path=given.path,
+            count=_MOST_SHEETS,
         )
     return sheets
 
@@ -108,14 +105,14 @@ def _is_something_else(given: GivenWorkbook, found: str) -> InputError:
             expected=phrase("its name says") if given.kind else phrase("is read"),
             kind=ours(_NAMES.get(found, found)),
         ),
-        phrase("Give it the name that it should have, ending in {found}.", found=found)
+        phrase("Rename it so that its name ends in {found}.", found=found)
         if found in _NAMES
         else "Open it in the program that it belongs to and save it as an Excel workbook (.xlsx) or as CSV.",
     )
 
 
 def _in_compound_file(file: BinaryIO) -> tuple[str, bytes]:
-    """Return what a compound file is, and the stream of a workbook."""
+    """Return the kind of a compound file, and the stream of a workbook."""
     import olefile  # noqa: PLC0415 - only an old workbook should pay for it
 
     with olefile.OleFileIO(file) as streams:
@@ -154,22 +151,17 @@ def _elsewhere(start: bytes) -> str:
         return "a spreadsheet in XML of Excel 2003"
     if small.startswith((b"<?xml", b"<")):
         return "a flat OpenDocument file" if _FLAT_OPENDOCUMENT in small else "an XML file"
-    if b"\0" not in start and _is_text(start):
+    control = sum(byte < ord(" ") and byte not in b"\t\r\n\f" for byte in start)
+    if not control and len(start.decode("utf-8", "ignore").encode()) > len(start) - 4:
         return "text, such as CSV"
     raise DamagedError
 
 
-def _is_text(start: bytes) -> bool:
-    control = sum(byte < ord(" ") and byte not in b"\t\r\n\f" for byte in start)
-    return not control and len(start.decode("utf-8", "ignore").encode()) > len(start) - 4
-
-
 _DAMAGE = (ArithmeticError, LookupError, OSError, ValueError, struct.error, zlib.error)
-"""What comes of numbers, places and sizes in a file that cannot be."""
+"""Raised for impossible numbers, positions and sizes in a file."""
 _LEAST_SAMPLED, _SAMPLED_CELLS = 30, 200_000
-"""Rows that are shown to whoever chooses the column, and cells: to judge each costs microseconds."""
-_MORE_SECONDS = 5
-"""After these the system ends this process, if nobody is left to do it."""
+"""The rows, and cells, of a sample for choosing the column: each cell takes microseconds to judge."""
+_MORE_SECONDS = 5  # after these the system ends this process, in case the parent no longer can
 _PLAIN = {str, int, float, bool, dt.date, dt.datetime, dt.time, dt.timedelta}
 
 
@@ -179,14 +171,14 @@ def main() -> None:
     requests, replies = sys.stdin.buffer, sys.stdout.buffer
     given = GivenWorkbook(*orjson.loads(requests.readline()))
     _limit(given)
-    with suppress(BrokenPipeError):  # nobody wants to know any more
+    with suppress(BrokenPipeError):  # the parent is gone
         for answer in answers(given, requests):
             replies.write(answer)
             replies.flush()
 
 
 def answers(given: GivenWorkbook, requests: BinaryIO) -> Iterator[bytes]:
-    """Yield the answers to the requests, each a frame; the last one says what is wrong where something is."""
+    """Yield the answers to the requests, each a frame; if something is wrong, the last answer says what."""
     left = most_bytes = most_expanded_bytes(given.size_bytes)
     try:
         for answer in _answers(given, requests):
@@ -198,23 +190,42 @@ def answers(given: GivenWorkbook, requests: BinaryIO) -> Iterator[bytes]:
     except InputError as error:
         yield _refusal(error)
     except ProtectedError:
-        yield _refusal(_protected(given.path))
+        yield _refusal(
+            InputError(
+                "{path} is protected with a password.",
+                "Open it in the program that wrote it and save it without a password; in Excel, File > Info > Protect.",
+                path=given.path,
+            )
+        )
     except (DamagedError, *_DAMAGE):
-        yield _refusal(_damaged(given.path))
+        yield _refusal(
+            InputError(
+                "{path} is damaged, or not a workbook.",
+                "Check that it was copied completely; if so, open it in Excel and save it again as .xlsx.",
+                path=given.path,
+            )
+        )
     except MemoryError:
-        yield _refusal(_too_large(given))
+        yield _refusal(
+            InputError(
+                "{path} takes more than {size} MB of memory to read; a list of numbers does not.",
+                "Delete all other sheets and columns, or save the sheet with the numbers as CSV.",
+                path=given.path,
+                size=given.most_bytes >> 20,
+            )
+        )
 
 
 def _limit(given: GivenWorkbook) -> None:
-    """Limit memory and time where the system can, and keep the cells of a process that dies out of core dumps."""
+    """Limit memory and time where the system can, and keep cells out of core dumps."""
     with suppress(ImportError):
-        resource = import_module("resource")  # Windows has none
+        resource = import_module("resource")  # missing on Windows
         seconds = given.most_seconds + _MORE_SECONDS
-        # Linux counts in RLIMIT_DATA what is allocated, not the files of libraries and languages that are mapped.
+        # On Linux, RLIMIT_DATA counts allocated memory, not the mapped files of libraries and languages.
         memory = "RLIMIT_DATA" if sys.platform == "linux" else "RLIMIT_AS"
         limits = {"RLIMIT_CORE": 0, memory: given.most_bytes, "RLIMIT_CPU": seconds}
         for name, most in limits.items():
-            with suppress(AttributeError, OSError, ValueError):  # what this system does not know or allow
+            with suppress(AttributeError, OSError, ValueError):  # limits that this system does not know or allow
                 resource.setrlimit(getattr(resource, name), (most, most))
 
 
@@ -242,14 +253,14 @@ def _refusal(error: InputError) -> bytes:
 
 
 def _sample(rows: Sequence[Row]) -> list[tuple[int, list[str]]]:
-    """Return the numbers and texts of rows, all as wide as the widest of them; of very wide ones only the first."""
+    """Return the numbers and texts of rows, all as wide as the widest; very wide rows lose their end."""
     width = max((len(cells) for _, _, cells in rows), default=0)
     rows = rows[: max(_LEAST_SAMPLED, _SAMPLED_CELLS // max(1, width))]
     return [(number, [*map(phone_text, cells)] + [""] * (width - len(cells))) for number, _, cells in rows]
 
 
 class _Reading:
-    """Reads the rows of a sheet, and counts what the operator must be told of."""
+    """Reads the rows of a sheet, and counts what the operator should know."""
 
     def __init__(self, wanted: WantedCells, sheet: Sheet) -> None:
         self._wanted = wanted
@@ -262,13 +273,8 @@ class _Reading:
         self.width = 0
 
     def blocks(self) -> Iterator[tuple[Any, ...]]:
-        """Yield rows, phone cells, all cells, campaigns, codes, other columns, and what is shown of phone cells.
-
-        What is shown instead of a phone cell stands under its place.
-
-        Consecutive rows are the first of them alone.
-        """
-        rows = dropwhile(lambda row: row[0] <= self._wanted.header_row, self._counted())
+        """Yield rows, phone cells, all cells, campaigns, codes, other columns, and what is shown for phone cells."""
+        rows = dropwhile(lambda row: row[0] <= self._wanted.header_row, map(self._counted, self._rows))
         while block := list(islice(rows, self._wanted.block_rows)):
             numbers = [number for number, _, _ in block]
             texts: Sequence[Sequence[str]] = ()
@@ -294,10 +300,9 @@ class _Reading:
                 {} if _PLAIN.issuperset(map(type, phones)) else self._odd(phones),
             )
 
-    def _counted(self) -> Iterator[Row]:
-        for row in self._rows:
-            self._hidden_rows += row[1]
-            yield row
+    def _counted(self, row: Row) -> Row:
+        self._hidden_rows += row[1]
+        return row
 
     def _odd(self, phones: Sequence[Cell]) -> dict[int, str]:
         odd = {place: cell.shown for place, cell in enumerate(phones) if isinstance(cell, Odd)}
@@ -305,7 +310,7 @@ class _Reading:
         return {place: shown for place, shown in odd.items() if shown}
 
     def notes(self) -> Iterator[str]:
-        """Yield a sentence for each thing that is not plain, when all rows were read."""
+        """Yield a sentence for each noteworthy count, once all rows are read."""
         covered = sum(map(self._count_covered, self._layout.merged))
         if rows := self._hidden_rows:
             yield counted(
@@ -329,34 +334,9 @@ class _Reading:
             )
 
     def _count_covered(self, area: tuple[int, int, int, int]) -> int:
-        """Count the phone cells that an area covers; the one in its upper left corner is seen."""
+        """Count the phone cells that an area covers; the one in its upper left corner is visible."""
         top, bottom, left, right = area
         if not left <= self._wanted.column <= right:
             return 0
         first = top + (left == self._wanted.column)
         return max(0, bisect_right(self._filled, bottom) - bisect_left(self._filled, first))
-
-
-def _damaged(path: str) -> InputError:
-    return InputError(
-        phrase("{path} is damaged, or not a workbook.", path=path),
-        "Check that it was copied or downloaded whole; else open it in Excel and save it again as .xlsx.",
-    )
-
-
-def _protected(path: str) -> InputError:
-    return InputError(
-        phrase("{path} is protected with a password.", path=path),
-        "Open it in the program that wrote it and save it without a password; in Excel, File > Info > Protect.",
-    )
-
-
-def _too_large(given: GivenWorkbook) -> InputError:
-    return InputError(
-        phrase(
-            "{path} takes more than {size} MB of memory to read, which no list of numbers does.",
-            path=given.path,
-            size=given.most_bytes >> 20,
-        ),
-        "Delete what is not needed, or save the sheet with the numbers as CSV.",
-    )

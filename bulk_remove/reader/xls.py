@@ -1,12 +1,13 @@
 """Reads .xls: records of BIFF8 or BIFF5 in a compound file, [MS-XLS] and [MS-CFB].
 
-A record has a type and a size of two bytes each; the workbook's own come first, then those of each sheet. At most
-65,536 rows go into a sheet, so all that is wanted of one is held at once.
+A record has a type and a size of two bytes each. The workbook's own records come first, then those of each sheet. A
+sheet has at most 65,536 rows, so all wanted cells of a sheet are held at once.
 """
 
 import struct
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 from bulk_remove.core.cell_formats import built_in_format, cell_format
 from bulk_remove.reader.cells import (
@@ -49,7 +50,7 @@ _CODECS = {
 
 
 def sheets_of_xls(stream: bytes) -> list[Sheet]:
-    """Return the sheets of a workbook that lies in this stream."""
+    """Return the sheets of the workbook in this stream."""
     version = int.from_bytes(stream[4:6], "little")
     if version not in {_BIFF8, _BIFF5}:
         raise DamagedError
@@ -77,11 +78,18 @@ def sheets_of_xls(stream: bytes) -> list[Sheet]:
             places.append((record, int.from_bytes(record[:4], "little")))
     formats = [cell_format(codes[each]) if each in codes else built_in_format(each) for each in styles]
     values = _Values(Formats(formats, from_1904), strings, texts)
-    return [_Sheet(record, memoryview(stream)[at:end], values) for record, at, end in _apart(places, len(stream))]
+    return [
+        Sheet(
+            texts.counted(record[6:], short=True),
+            bool(record[4] & _NOT_VISIBLE),
+            partial(_rows, memoryview(stream)[at:end], values),
+        )
+        for record, at, end in _apart(places, len(stream))
+    ]
 
 
 def _apart(places: Sequence[tuple[bytes, int]], size: int) -> Iterator[tuple[bytes, int, int]]:
-    """Yield each sheet's record and where it begins and ends; sheets that share bytes would be read many times over."""
+    """Yield each sheet's record, beginning and end; sheets that share bytes would be read many times."""
     begins = sorted(at for _, at in places)
     ends = dict(zip(begins, [*begins[1:], size], strict=True))
     if len(ends) < len(places):
@@ -89,37 +97,29 @@ def _apart(places: Sequence[tuple[bytes, int]], size: int) -> Iterator[tuple[byt
     return ((record, at, ends[at]) for record, at in places)
 
 
-class _Sheet(Sheet):
-    def __init__(self, place: bytes, stream: memoryview, values: "_Values") -> None:
-        self.name = values.texts.counted(place[6:], short=True)
-        self.hidden = bool(place[4] & _NOT_VISIBLE)
-        self._stream = stream
-        self._values = values
-
-    def rows(self, columns: Sequence[int] | None, layout: Layout) -> Iterator[Row]:
-        """Yield the rows that are not blank with the cells of these columns, all for None; fill in the layout."""
-        rows: defaultdict[int, dict[int, Cell]] = defaultdict(dict)
-        hidden: set[int] = set()
-        last = (0, 0, 0)
-        for kind, record, more in _records(self._stream):
-            if kind in _CELLS:
-                for last, cell in self._values.cells(kind, record):
-                    row, column, _ = last
-                    if column >= _MOST_COLUMNS or column in rows[row]:
-                        raise DamagedError
-                    rows[row][column] = cell
-            elif kind == _FORMULA_TEXT:
-                row, column, style = last
-                rows[row][column] = self._values.text([record, *more], style)
-            elif kind == _ROW and (record[12] & _ROW_HIDDEN or not int.from_bytes(record[6:8], "little") & _HEIGHT):
-                hidden.add(int.from_bytes(record[:2], "little"))
-            else:
-                _lay_out(layout, kind, record)
-        for row in sorted(rows):
-            cells = rows[row]
-            if not is_blank(cells.values()):
-                wanted = range(max(cells) + 1) if columns is None else columns
-                yield row + 1, row in hidden, [cells.get(column, "") for column in wanted]
+def _rows(stream: memoryview, values: "_Values", columns: Sequence[int] | None, layout: Layout) -> Iterator[Row]:
+    rows: defaultdict[int, dict[int, Cell]] = defaultdict(dict)
+    hidden: set[int] = set()
+    last = (0, 0, 0)
+    for kind, record, more in _records(stream):
+        if kind in _CELLS:
+            for last, cell in values.cells(kind, record):
+                row, column, _ = last
+                if column >= _MOST_COLUMNS or column in rows[row]:
+                    raise DamagedError
+                rows[row][column] = cell
+        elif kind == _FORMULA_TEXT:
+            row, column, style = last
+            rows[row][column] = values.text([record, *more], style)
+        elif kind == _ROW and (record[12] & _ROW_HIDDEN or not int.from_bytes(record[6:8], "little") & _HEIGHT):
+            hidden.add(int.from_bytes(record[:2], "little"))
+        else:
+            _lay_out(layout, kind, record)
+    for row in sorted(rows):
+        cells = rows[row]
+        if not is_blank(cells.values()):
+            wanted = range(max(cells) + 1) if columns is None else columns
+            yield row + 1, row in hidden, [cells.get(column, "") for column in wanted]
 
 
 def _lay_out(layout: Layout, kind: int, record: bytes) -> None:
@@ -134,10 +134,10 @@ def _lay_out(layout: Layout, kind: int, record: bytes) -> None:
 
 
 class _Values:
-    """What the records of cells hold."""
+    """The content of cell records."""
 
     def __init__(self, formats: Formats, strings: Sequence[str], texts: "_Texts") -> None:
-        self.texts = texts
+        self._texts = texts
         self._formats = formats
         self._strings = strings
 
@@ -155,32 +155,32 @@ class _Values:
         elif kind == _SHARED_TEXT:
             yield place, self._formats.text(self._strings[int.from_bytes(record[6:10], "little")], style)
         elif kind in {_TEXT, _RICH_TEXT}:
-            yield place, self._formats.text(self.texts.counted(record[6:]), style)
+            yield place, self._formats.text(self._texts.counted(record[6:]), style)
         elif kind == _BOOLEAN_OR_ERROR:
             yield place, error_cell(record[6]) if record[7] else bool(record[6])
         elif record[12:14] != _NO_NUMBER:
             yield place, self._formats.number(float_number(record, 6), style)
-        else:  # a text follows in a record of its own
+        else:  # a text follows in its own record
             yield place, (NO_RESULT, bool(record[8]), error_cell(record[8]), "")[record[6]]
 
     def text(self, records: Sequence[bytes], style: int) -> Cell:
         """Return the cell of a formula's text."""
-        if self.texts.old:
-            return self._formats.text(self.texts.counted(b"".join(records)), style)
+        if self._texts.old:
+            return self._formats.text(self._texts.counted(b"".join(records)), style)
         spread = _Spread(records)
         characters, flags = spread.unpacked("<HB")
         return self._formats.text(spread.text(characters, wide=bool(flags & _WIDE)), style)
 
 
 class _Texts:
-    """How texts are written: before Excel 97 as bytes of a code page, since then as Unicode whatever page is named."""
+    """The spelling of texts: before Excel 97, bytes of a code page; since then Unicode, whatever page is named."""
 
     def __init__(self, *, old: bool) -> None:
         self.old = old
         self.codec = "cp1252"
 
     def counted(self, record: bytes, *, short: bool = False) -> str:
-        """Return a text that begins with how many characters it has, in one byte for a short one."""
+        """Return a text that begins with its count of characters, in one byte if `short`."""
         size = 1 if short else 2
         characters = int.from_bytes(record[:size], "little")
         if self.old:
@@ -189,7 +189,7 @@ class _Texts:
 
 
 class _Spread:
-    """The content of a record that goes on in others. A text goes on behind a byte that says how it is written."""
+    """The content of a record that continues in others. A text continues after a byte that gives its encoding."""
 
     def __init__(self, records: Sequence[bytes]) -> None:
         self._records = iter(records)
@@ -243,7 +243,7 @@ def _shared_strings(records: Sequence[bytes]) -> list[str]:
     _, count = spread.unpacked("<II")
     strings = []
     for _ in range(count):
-        if spread.is_empty():  # some programs promise more than there are
+        if spread.is_empty():  # some programs announce more strings than there are
             break
         characters, flags = spread.unpacked("<HB")
         runs = spread.unpacked("<H")[0] if flags & _RICH else 0
@@ -254,7 +254,7 @@ def _shared_strings(records: Sequence[bytes]) -> list[str]:
 
 
 def _records(stream: memoryview) -> Iterator[tuple[int, bytes, list[bytes]]]:
-    """Yield the records of a substream, each with those that go on with it; others inside it are left out."""
+    """Yield the records of a substream, each with its continuations; inner substreams are left out."""
     at = depth = 0
     whole: tuple[int, bytes, list[bytes]] | None = None
     while True:
@@ -281,7 +281,7 @@ def float_number(record: bytes, at: int) -> float:
 
 
 def compact_number(record: bytes, at: int) -> float:
-    """Return the number in four bytes: the upper half of a float or a whole number, perhaps a hundredfold."""
+    """Return the number in four bytes: the upper half of a float, or a whole number; perhaps times a hundred."""
     (written,) = struct.unpack_from("<i", record, at)
     value = float(written >> 2) if written & _IS_WHOLE else float_number(struct.pack("<Ii", 0, written & ~3), 0)
     return value / 100 if written & _IS_HUNDREDFOLD else value

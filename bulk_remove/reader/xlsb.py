@@ -45,7 +45,8 @@ def sheets_of_xlsb(package: Package) -> list[Sheet]:
     formats = Formats(_formats(package.index(styles)), from_1904)
     records = _records(package.pieces(strings) if strings else ())
     texts = [_wide(record, 1)[0] for kind, record in records if kind == _STRING]
-    return [_Sheet(place, package, formats, texts) for place in package.sheets(own, _places)]
+    sheets = package.sheets(own, _places)
+    return [Sheet(name, hidden, _Part(part, package, formats, texts).rows) for name, hidden, part in sheets]
 
 
 def _places(workbook: bytes) -> Iterator[SheetPlace]:
@@ -69,15 +70,14 @@ def _formats(styles: bytes) -> list[CellFormat]:
     return formats
 
 
-class _Sheet(Sheet):
-    def __init__(self, place: SheetPlace, package: Package, formats: Formats, strings: Sequence[str]) -> None:
-        self.name, self.hidden, self._part = place
-        self._package = package
-        self._formats = formats
-        self._strings = strings
+class _Part:
+    """The part of a package that holds a sheet."""
+
+    def __init__(self, part: str, package: Package, formats: Formats, strings: Sequence[str]) -> None:
+        self._part, self._package, self._formats, self._strings = part, package, formats, strings
 
     def rows(self, columns: Sequence[int] | None, layout: Layout) -> Iterator[Row]:
-        """Yield the rows that are not blank with the cells of these columns, all for None; fill in the layout."""
+        """Yield the rows that are not blank with the cells of these columns (None: all); fill in the layout."""
         number = 0
         hidden = False
         cells: list[Cell] = []
@@ -141,7 +141,7 @@ def _records(pieces: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
 
 
 def _header(text: bytes, at: int) -> tuple[int, int, int] | None:
-    """Return a record's type, and where its content begins and ends; None when its header is cut off."""
+    """Return a record's type, and the beginning and end of its content; None if its header is cut off."""
     found = []
     for most_bytes in (2, 4):
         value = 0
@@ -162,7 +162,7 @@ def _number(record: bytes, at: int) -> int:
 
 
 def _wide(record: bytes, at: int) -> tuple[str, int]:
-    """Return a text and where it ends; there may be none."""
+    """Return a text, which may be missing, and where it ends."""
     characters = _number(record, at)
     if characters == _NO_TEXT:
         return "", at + 4

@@ -1,9 +1,7 @@
 """Reads .xlsx and .xlsm: XML in a zip archive, ECMA-376.
 
-A row that is written as most programs write it is searched rather than parsed, which takes an eighth of the time. Any
-other row is parsed by expat, and where comments or another encoding may hide something, so is the whole sheet.
-
-What the cells of an .xlsx hold: their types, the strings that they share, and the formats of their styles.
+Rows in the usual spelling are searched as text, which takes an eighth of the time of parsing. All other rows are parsed
+by expat. So is a whole sheet if comments or another encoding may hide something.
 """
 
 import re
@@ -13,7 +11,6 @@ from functools import cache
 
 from bulk_remove.core.cell_formats import CellFormat, built_in_format, cell_format
 from bulk_remove.errors import InputError
-from bulk_remove.language import phrase
 from bulk_remove.reader.cells import (
     MOST_COLUMNS,
     MOST_ROWS,
@@ -43,11 +40,11 @@ _SURE_DIGITS = 15
 TRUE = {"1", "true"}
 
 FoundCell = tuple[bytes, bytes, bytes, bytes]
-"""A cell in the text of a row: its type and style, its formula, and what is written in it in either of two ways."""
+"""A cell in the text of a row: its type and style, its formula, and its content in either of two spellings."""
 
 
 def formats_of(styles: bytes) -> list[CellFormat]:
-    """Return the cell formats of a workbook by style, read from their part."""
+    """Return the cell formats of a workbook by style, from the styles part."""
     codes: dict[str, str] = {}
     formats: list[CellFormat] = []
     parents: list[str] = []
@@ -66,7 +63,7 @@ def formats_of(styles: bytes) -> list[CellFormat]:
 
 
 class Strings:
-    """The shared strings: their XML, and where each ends; one is taken out when it is asked for."""
+    """The shared strings: their XML, and the end of each; a string is extracted when it is needed."""
 
     def __init__(self, content: bytes) -> None:
         self._whole: list[str] | None = None
@@ -99,7 +96,7 @@ def _parsed_strings(content: bytes) -> list[str]:
             text.clear()
 
     def add(piece: str) -> None:
-        if inside[-1] == "t" and "rPh" not in inside:  # how it is pronounced
+        if inside[-1] == "t" and "rPh" not in inside:  # `rPh` is a guide to pronunciation
             text.append(piece)
 
     Events(lambda tag, _: inside.append(tag), end, add).add(content, last=True)
@@ -107,7 +104,7 @@ def _parsed_strings(content: bytes) -> list[str]:
 
 
 class Values:
-    """What cells hold, by their type and style and what is written in them."""
+    """The values of cells, from their type, their style and their text."""
 
     def __init__(self, formats: Formats, strings: Strings) -> None:
         self._formats = formats
@@ -115,7 +112,7 @@ class Values:
         self._kinds: dict[bytes, tuple[str, int, bool]] = {}
 
     def found(self, found: Iterable[FoundCell]) -> list[Cell]:
-        """Return the cells that were found in the text of rows."""
+        """Return the cells found in the text of rows."""
         kinds, strings = self._kinds, self._strings
         cells: list[Cell] = []
         for attributes, formula, value, inline in found:
@@ -128,7 +125,7 @@ class Values:
         return cells
 
     def _kind(self, attributes: bytes) -> tuple[str, int, bool]:
-        """Return the type and the style, and whether its format may be left out of account."""
+        """Return the type and the style, and whether its format can be ignored."""
         types, styles = _TYPE.findall(attributes), _STYLE.findall(attributes)
         kind, style = b"".join(types[:1]).decode(), int(b"".join(styles[:1]) or b"0")
         plain = kind in {"", "s"} and self._formats.are_plain(style)
@@ -136,7 +133,7 @@ class Values:
         return kind, style, plain
 
     def of(self, kind: str, style: int, text: str, *, formula: bool) -> Cell:
-        """Return the cell of a type and a style with that text."""
+        """Return the cell with a type, a style and a text."""
         if kind in {"", "n"} and text.strip():
             return self._formats.number(_number(text), style)
         if kind == "s" and text:
@@ -156,11 +153,11 @@ _OTHERS: Mapping[str, Callable[[str, bool], Cell]] = {
     "d": lambda text, _: written_date(text) if text else "",
     "e": lambda text, _: error_cell(text),
 }
-"""What cells hold that are neither number nor text."""
+"""The values of cells that are neither number nor text."""
 
 
 def is_searchable(text: bytes) -> bool:
-    """Whether nothing in an XML text can look like something that it is not: it is UTF-8 without comments and such."""
+    """Whether an XML text can be searched safely: it is UTF-8 without comments and the like."""
     instructions = text.count(b"<?")
     return (
         b"<!" not in text
@@ -176,14 +173,14 @@ def _number(text: str) -> float:
 
 
 def index_of(text: str) -> int:
-    """Return a whole number. Raises DamagedError when it is not one, or more than there can be of anything."""
+    """Return a whole number. Raises DamagedError if it is not one, or is impossibly large."""
     if not text.isascii() or not text.isdigit() or len(text) > 9:  # noqa: PLR2004 - see above
         raise DamagedError
     return int(text)
 
 
 def _unescaped(text: str) -> str:
-    """Turn `_x000D_` into the character that XML cannot hold; one that is none becomes a question mark."""
+    """Turn `_x000D_` into the character that XML cannot hold; invalid ones become question marks."""
     if "_x" not in text:
         return text
     plain = _ESCAPED.sub(lambda found: chr(int(found[1], 16)), text)
@@ -195,7 +192,7 @@ _LONGEST_HEAD = 4 << 20
 _ROWS_BEGIN, _ROWS_END, _ROW_END = b"<sheetData>", b"</sheetData>", b"</row>"
 _PREFIXED = re.compile(rb"xmlns:[^=<>]++=[\"'][^\"'<>]*/(?:spreadsheetml/2006/main|spreadsheetml/main)[\"']")
 _ROW_HEAD = re.compile(rb'<row(?: (?!r=)[\w:.]++="[^"<>]*+")*+ r="([1-9][0-9]{0,6})"[^<>]*+(?<!/)>')
-_ROW = re.compile(rb"\s*+(?:<row(?:[^<>/]|/(?!>))*+/>\s*+)*+" + _ROW_HEAD.pattern)  # behind blank ones
+_ROW = re.compile(rb"\s*+(?:<row(?:[^<>/]|/(?!>))*+/>\s*+)*+" + _ROW_HEAD.pattern)  # after blank rows
 _HIDDEN = re.compile(rb'\s(?:hidden="(?:1|true)"|ht="0+(?:\.0*)?")')
 _CELL = (
     rb'<c r="%s"((?: (?:s|t|cm|vm|ph)="[0-9A-Za-z]*+")*+) ?+(?:/>|>'
@@ -218,7 +215,8 @@ def sheets_of_xlsx(package: Package) -> list[Sheet]:
     )
     formats = Formats(formats_of(package.index(styles)), from_1904)
     values = Values(formats, Strings(package.content(strings)))
-    return [_Sheet(place, package, values) for place in package.sheets(own, _places)]
+    sheets = package.sheets(own, _places)
+    return [Sheet(name, hidden, _Part(name, part, package, values).rows) for name, hidden, part in sheets]
 
 
 def _places(workbook: bytes) -> Iterator[SheetPlace]:
@@ -229,17 +227,17 @@ def _places(workbook: bytes) -> Iterator[SheetPlace]:
 
 
 class _OddlyWrittenError(Exception):
-    """What only a parser tells apart for certain."""
+    """Only a parser can read this row for certain."""
 
 
-class _Sheet(Sheet):
-    def __init__(self, place: SheetPlace, package: Package, values: Values) -> None:
-        self.name, self.hidden, self._part = place
-        self._package = package
-        self._values = values
+class _Part:
+    """The part of a package that holds the sheet of this name."""
+
+    def __init__(self, name: str, part: str, package: Package, values: Values) -> None:
+        self._name, self._part, self._package, self._values = name, part, package, values
 
     def rows(self, columns: Sequence[int] | None, layout: Layout) -> Iterator[Row]:
-        """Yield the rows that are not blank with the cells of these columns, all for None; fill in the layout."""
+        """Yield the rows that are not blank with the cells of these columns (None: all); fill in the layout."""
         done = 0
         try:
             for row in self._in_order(self._searched(columns, layout)):
@@ -264,14 +262,12 @@ class _Sheet(Sheet):
         from bulk_remove.core.model import harmless  # noqa: PLC0415 - only this should pay for it
 
         return InputError(
-            phrase(
-                "{path}, sheet '{sheet}': the rows are not in their order; row {row} follows row {last}.",
-                path=self._package.path,
-                sheet=harmless(self.name),
-                row=row,
-                last=last,
-            ),
+            "{path}, sheet '{sheet}': the rows are not in order: row {row} follows row {last}.",
             "Open it in Excel and save it again as .xlsx.",
+            path=self._package.path,
+            sheet=harmless(self._name),
+            row=row,
+            last=last,
         )
 
     def _searched(self, columns: Sequence[int] | None, layout: Layout) -> Iterator[Row]:
@@ -311,7 +307,7 @@ class _Sheet(Sheet):
 
 
 def _head(pieces: Iterator[bytes]) -> tuple[bytes, bytes]:
-    """Return what stands before the first row, and what was read behind it."""
+    """Return the text before the first row, and the text read after it."""
     head = b""
     for piece in pieces:
         head += piece
@@ -341,7 +337,7 @@ class _RowSearch:
         self._last = 0
 
     def rows(self, text: bytes) -> Iterable[Row]:
-        """Return the rows of a text that ends with the end of a row, or with the end of them all."""
+        """Return the rows of a text that ends with the end of a row, or of the last row."""
         if b"<!" in text or b"<?" in text or b"xmlns" in text:
             raise _OddlyWrittenError
         rows = None if b"hidden=" in text or b' ht="0' in text else self._all_of(text)
@@ -351,7 +347,7 @@ class _RowSearch:
         return rows
 
     def _all_of(self, text: bytes) -> list[Row] | None:
-        """Return the rows of a text in which all are written as usual, and each has each of the wanted cells."""
+        """Return the rows of a text if all have the usual spelling, and each has all wanted cells."""
         numbers = _ROW_HEAD.findall(text)
         if len(numbers) != text.count(b"<row"):
             return None
@@ -383,7 +379,7 @@ class _RowSearch:
             yield from self._parsed(rest)
 
     def _wanted_of(self, text: bytes, number: bytes) -> _Cells:
-        """Return the cells of the wanted columns of a row, nothing where one is not found or the first is blank."""
+        """Return the cells of a row's wanted columns, nothing if one is not found or the first is blank."""
         cells: _Cells = []
         for pattern in self._patterns:
             found = pattern.findall(text)
@@ -393,7 +389,7 @@ class _RowSearch:
         return [] if is_blank(cells[:1]) else cells
 
     def _all_wanted(self, text: bytes, number: bytes) -> Sequence[Cell] | None:
-        """Return the same of any row, nothing for a blank one; None where its cells are not written as usual."""
+        """Return the same for any row, nothing if it is blank; None if its cells do not have the usual spelling."""
         rows = self._cells_of(text, [number])
         if rows is None:
             return None
@@ -401,7 +397,7 @@ class _RowSearch:
         return [] if is_blank(cells) else picked(cells, self._columns)
 
     def _cells_of(self, text: bytes, numbers: Sequence[bytes]) -> list[tuple[bytes, _Cells]] | None:
-        """Return the rows of these numbers with their cells, None where they are not written as usual."""
+        """Return the rows of these numbers with their cells, None if they do not have the usual spelling."""
         found = _ANY_CELL.findall(text)
         if len(found) != text.count(b"<c"):
             return None
@@ -425,7 +421,7 @@ class _RowSearch:
 
 
 class _RowEvents:
-    """Takes rows from the events of a parser; `number` is that of the last one."""
+    """Collects rows from the events of a parser; `number` is that of the latest row."""
 
     def __init__(self, values: Values, number: int = 0) -> None:
         self.number = number
@@ -439,7 +435,7 @@ class _RowEvents:
         self._inline: list[str] = []
 
     def taken(self) -> list[tuple[int, bool, _Cells]]:
-        """Return the rows that have ended since the last time."""
+        """Return the rows that have ended since the last call."""
         rows, self._rows = self._rows, []
         return rows
 

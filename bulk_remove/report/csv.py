@@ -1,25 +1,26 @@
-"""The report: every input row once, in order, written aside and renamed when whole, and its summary as JSON.
+"""The report: every input row once, in order, written aside and renamed when complete, and its summary as JSON.
 
-A written report.csv is also read back as rows, and written once more as a CSV that a Polish Excel opens.
+A finished report.csv is also read back as rows, and written again as CSV for a Polish Excel.
 """
 
 import csv
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from functools import lru_cache
 from io import StringIO, TextIOWrapper
 from itertools import repeat
 from pathlib import Path
-from typing import IO, TextIO, cast
+from typing import IO, Any, TextIO, cast
 
 from bulk_remove.core.cell_formats import kept_as_text
 from bulk_remove.core.lifecycle import explain, status_of
 from bulk_remove.core.model import (
     NO_NUMBER,
+    OPEN_STATUSES,
     REHEARSED,
     REPORT_COLUMNS,
     Ids,
@@ -36,12 +37,11 @@ from bulk_remove.core.summary import check_closed
 from bulk_remove.disk import Aside, Folder, opened_again
 from bulk_remove.disk import written as write_aside
 from bulk_remove.errors import InputError, PlaceTakenError, StorageError, UsageError
-from bulk_remove.language import ours, phrase
+from bulk_remove.language import counted, one_line, ours, phrase
 
-_SEPARATORS = ",;\t\r\n"
-"""What stands between two cells for some reader or other, whatever stands around it."""
+_SEPARATORS = ",;\t\r\n"  # separators of any reader, whatever is around them
 _PASSED_OVER = r'\0-\x08\x0b\x0c\x0e-\x20\u00a0"'
-_RUN = r"=@+\-\uff1d\uff20\uff0b\uff0d"  # the last four are the full-width ones
+_RUN = r"=@+\-\uff1d\uff20\uff0b\uff0d"  # the last four are full-width
 _FORMULA = re.compile(rf"(^|[{_SEPARATORS}])([{_PASSED_OVER}]*)([{_RUN}][^{_SEPARATORS}]*)")
 _NOT_PLAIN = re.compile(rf'[{_SEPARATORS}"]|^[{_PASSED_OVER}]*[{_RUN}]')
 _PLAIN_PLUS = re.compile(r"\+[0-9 \u00a0]+")
@@ -58,37 +58,28 @@ def write_report(
     *,
     replacing: bool = True,
 ) -> Counter[Status]:
-    """Write report.csv; `kept` names the input's own columns, which then come first. Returns the rows by status.
-
-    What was written is added to `written`, as it is by all that follow. The `detail` of each number says of a rehearsal
-    that it is one: the file may be read without all else that says so.
-
-    The sum must close before the file gets its name. Raises InvariantError when it does not, StorageError when the
-    disk fails, PlaceTakenError as `written_aside` does, like all that follow.
-    """
+    """Write report.csv; `kept` names the input's own columns, which then come first. Returns the rows by status."""
     by_status: Counter[Status] = Counter()
     with written_aside(path, written, replacing=replacing) as file:
         file.write(",".join([_cell(column) for column in _told_apart(kept)] + [*REPORT_COLUMNS]) + "\r\n")  # RFC 4180
         file.flush()
         lines = _written(blocks, len(kept), by_status, REHEARSED[rehearsal])
-        # Past the text layer, which costs as much as all else here.
+        # Bypasses the text layer, which costs as much as all the rest.
         file.buffer.writelines(text.encode(errors="replace") for text in lines)
         check_closed(expected_rows, by_status)
     return by_status
 
 
 def kept_columns(sources: Sequence[Source]) -> tuple[str, ...]:
-    """Return the input's column names, which all its files must share. Raises InputError."""
+    """Return the input's column names, which must be the same in all its files. Raises InputError."""
     header = sources[0].header
     other = next((source for source in sources if source.header != header), None)
     if other is not None:
         raise InputError(
-            phrase(
-                "{file} has other columns than {first}, so --keep-columns cannot put both in one report.",
-                file=harmless(other.file),
-                first=harmless(sources[0].file),
-            ),
+            "{file} has other columns than {first}, so --keep-columns cannot put both in one report.",
             "Run the files one by one, or without --keep-columns.",
+            file=harmless(other.file),
+            first=harmless(sources[0].file),
         )
     return header
 
@@ -102,33 +93,137 @@ def write_summary(
         file.write("\n")
 
 
+_SHOWN_CAMPAIGNS = 20
+
+
+def facts_of(summary: Mapping[str, Any]) -> Iterator[tuple[str, Sequence[str]]]:
+    """Yield the first facts that a reader wants about a run, each with its lines."""
+    names = summary["campaign_names"]
+    campaigns = [f"{each} '{harmless(names[each])}'" if each in names else each for each in summary["campaigns"]]
+    more = len(campaigns) - _SHOWN_CAMPAIGNS
+    yield (
+        phrase("Asked for"),
+        [
+            phrase(
+                "Removal of {numbers} from {campaigns} on {host}. The input has {rows}.",
+                numbers=counted(summary["numbers"], "{count:,} phone number", "{count:,} phone numbers"),
+                campaigns=counted(
+                    len(campaigns),
+                    "campaign {named}",
+                    "campaigns {named}",
+                    named=", ".join(campaigns[:_SHOWN_CAMPAIGNS]) + (f", ... (+{more})" if more > 0 else ""),
+                ),
+                host=summary["host"],
+                rows=counted(summary["rows"], "{count:,} row", "{count:,} rows"),
+            )
+        ],
+    )
+    by = summary["asked_by"]
+    people = [phrase("API user: {user}", user=harmless(by["api_user"]))] if by["api_user"] else []
+    people += [phrase("user of the computer: {user}", user=harmless(by["system_user"]))] if by["system_user"] else []
+    how = phrase("the option --yes, without a question") if by["approved_by"] == "--yes" else ours(by["approved_by"])
+    yield phrase("By"), [*people, phrase("approved by: {how}", how=how)]
+    yield phrase("From"), [moment_told(summary["began_at"])]
+    yield phrase("Until"), [moment_told(summary["ended_at"])]
+    counts = [ours(each["sentence"]) for each in summary["records_by_campaign"][:_SHOWN_CAMPAIGNS]]
+    yield phrase("Records counted by the server"), counts or [phrase("The server was not asked for them.")]
+    left = sum(summary["rows_by_status"].get(status, 0) for status in OPEN_STATUSES)
+    yield (
+        phrase("Open"),
+        [
+            counted(left, "{count:,} row has no final answer.", "{count:,} rows have no final answer.")
+            if left
+            else phrase("Nothing: every number has its final answer.")
+        ],
+    )
+    yield phrase("It proves"), [*_proves(summary)]
+    yield phrase("It does not prove"), [*_does_not_prove(summary)]
+    yield (
+        phrase("Digests (SHA-256)"),
+        [
+            phrase("report.csv: {sha256}", sha256=summary["report_sha256"]),
+            phrase("ledger: {sha256}", sha256=summary["ledger_head"]),
+            phrase("To check both, type: bulk-remove runs verify {run}", run=summary["run_id"]),
+        ],
+    )
+
+
+def settings_of(summary: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield the settings of a run that are not empty or off, with their values."""
+    for name, value in summary["settings"].items():
+        if value not in (None, False, "", [], ()):
+            text = ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+            yield name, one_line(text) if name == "campaign" or isinstance(value, int | float) else harmless(text)
+
+
+def moment_told(iso: str) -> str:
+    """Return a moment, written as `timestamp` does, in this computer's time zone and in UTC."""
+    utc = datetime.fromisoformat(iso)
+    local, told = utc.astimezone(), f"{utc:%Y-%m-%d %H:%M:%S} UTC"
+    return f"{local:%Y-%m-%d %H:%M:%S} {one_line(str(local.tzname()))} ({told})" if local.utcoffset() else told
+
+
+def _proves(summary: Mapping[str, Any]) -> Iterator[str]:
+    if summary["rehearsal"] or summary["proves_nothing"]:
+        yield phrase("Nothing about records in Thulium; see below.")
+        return
+    yield phrase("Each row of the input has exactly one result in report.csv.")
+    yield phrase(
+        "For a number with REMOVED or NOT_EXIST the server gave this answer at the time in the column answered_at; "
+        "the record ids are the server's."
+    )
+    yield phrase("report.csv and the ledger have not been changed as long as their digests are those shown here.")
+
+
+def _does_not_prove(summary: Mapping[str, Any]) -> Iterator[str]:
+    if summary["rehearsal"]:
+        yield ours(REHEARSED[Rehearsal(summary["rehearsal"])])
+    if summary["proves_nothing"]:
+        yield ours(summary["proves_nothing"])
+    yield phrase(
+        "That other campaigns, recordings, exports and backups hold nothing: only the campaigns above were asked."
+    )
+    yield phrase(
+        "That a number with NOT_EXIST is not there in another spelling: it was looked for only as report.csv shows it, "
+        "and in the forms of --also-try."
+    )
+    yield phrase("That a number stays away: it can be added again at any time.")
+    if presumed := summary["rows_by_status"].get(Status.PRESUMED_REMOVED, 0):
+        yield counted(
+            presumed,
+            "That the run removed {count:,} row with PRESUMED_REMOVED: the number is not there now, "
+            "but no answer confirmed its removal.",
+            "That the run removed {count:,} rows with PRESUMED_REMOVED: the numbers are not there now, "
+            "but no answer confirmed their removal.",
+        )
+
+
 def check_place(path: Path) -> None:
-    """Try whether a report can be written to `path`, before anything is sent. Raises UsageError when it cannot."""
+    """Check, before anything is sent, that a report can be written to `path`. Raises UsageError if not."""
     try:
         with Folder(path.parent) as folder:
             folder.check_place(path.name)
     except OSError as error:
         raise UsageError(
-            phrase("--output {path} cannot be written: {problem}.", path=path, problem=ours(str(error.strerror))),
+            "--output {path} cannot be written: {problem}.",
             "Name a file in a folder that exists.",
+            path=path,
+            problem=ours(str(error.strerror)),
         ) from None
 
 
 @contextmanager
 def written_aside(path: Path, written: list[Aside] | None = None, *, replacing: bool = True) -> Iterator[TextIO]:
-    """Open a file beside `path`, readable by its owner alone, that takes the name `path` once all of it is on disk.
-
-    Raises StorageError; it is PlaceTakenError where something has that name by then, unless that is to be replaced.
-    """
+    """Open a file beside `path`, readable only by its owner, which gets the name `path` once it is fully on disk."""
     try:
         with write_aside(path, replacing=replacing) as aside:
-            # The name of a file that is not UTF-8 holds surrogates: a question mark for each, not a report lost.
+            # A file's name that is not UTF-8 holds surrogates: they become question marks, so the report is not lost.
             file = TextIOWrapper(aside.file, encoding="utf-8", errors="replace", newline="")
             try:
                 yield file
                 file.flush()
             finally:
-                with suppress(OSError):  # a full disk refuses once more what it has refused
+                with suppress(OSError):  # a full disk fails a second time
                     file.detach()
         if written is not None:
             written.append(aside)
@@ -136,12 +231,12 @@ def written_aside(path: Path, written: list[Aside] | None = None, *, replacing: 
         kind = PlaceTakenError if isinstance(error, FileExistsError) else StorageError
         raise kind(
             phrase("{path} cannot be written: {problem}.", path=path, problem=ours(str(error.strerror))),
-            "Make room or choose another place with --output. The verdicts are safe in the ledger.",
+            "Make room or choose another place with --output. The results are safe in the ledger.",
         ) from None
 
 
 def _told_apart(kept: Sequence[str]) -> list[str]:
-    """Mark the input's columns that are named like ours or like one before, so that a reader by name finds each."""
+    """Mark the input's columns whose names repeat ours or an earlier one, so that each name is unique."""
     taken = dict.fromkeys(REPORT_COLUMNS)
     for column in kept:
         name = _inert(column)
@@ -152,13 +247,16 @@ def _told_apart(kept: Sequence[str]) -> list[str]:
 
 
 def _written(blocks: Iterable[OutcomeBlock], width: int, by_status: Counter[Status], said: str) -> Iterator[str]:
-    """Yield the lines of each block as one text. What rows have in common is written once for each kind of row."""
+    """Yield the lines of each block as one text. Text that rows share is written once for each kind of row."""
     for block in blocks:
         for state, count in block.states.counted():
             by_status[_status(state)] += count
         source = block.source
         file = _cell(f"{source.file}!{source.sheet}" if source.sheet else source.file)
-        start = [f"{_kept(others, width)}{file}," for others in block.others] or repeat(f"{',' * width}{file},")
+        start: Iterable[str] = repeat(f"{',' * width}{file},")
+        if block.others:  # a short row is filled up
+            kept = (_cells([*cells[:width], *[""] * (width - len(cells))]) for cells in block.others)
+            start = ["".join([f"{cell}," for cell in cells]) + f"{file}," for cells in kept]
         cells = _cells(block.cells)
         middle, end = _around_the_ids(block, said)
         yield "".join(
@@ -172,14 +270,14 @@ def _written(blocks: Iterable[OutcomeBlock], width: int, by_status: Counter[Stat
                     middle,
                     _ids(block.states.ids),
                     end,
-                    strict=False,  # what all rows share repeats for ever
+                    strict=False,  # shared values repeat forever
                 )
             ]
         )
 
 
 def _around_the_ids(block: OutcomeBlock, said: str) -> tuple[Iterable[str], Iterable[str]]:
-    """Return for each row what stands before its record ids, from the campaign on, and what after them."""
+    """Return for each row the text before its record ids, from the campaign on, and the text after them."""
     states, campaigns = block.states, block.campaigns
     before, after = zip(*(_of_kind(kind, said) for kind in states.kinds), strict=True)
     if campaigns.count(campaigns[0]) == len(campaigns):
@@ -194,13 +292,8 @@ def _around_the_ids(block: OutcomeBlock, said: str) -> tuple[Iterable[str], Iter
 
 
 def _each(kinds: Sequence[str], which: Sequence[int]) -> Iterable[str]:
-    """Return for each row the text of its kind; endless where all rows are of one kind."""
+    """Return for each row the text of its kind; endless if all rows are of one kind."""
     return repeat(kinds[0]) if len(kinds) == 1 else map(kinds.__getitem__, which)
-
-
-def _kept(cells: Sequence[str], width: int) -> str:
-    """Return the input's own cells, each with its comma; a short row is filled up."""
-    return "".join(f"{cell}," for cell in _cells([*cells[:width], *[""] * (width - len(cells))]))
 
 
 def _status(state: NumberState) -> Status:
@@ -208,7 +301,7 @@ def _status(state: NumberState) -> Status:
 
 
 def _of_kind(state: NumberState, said: str) -> tuple[str, str]:
-    """Return what stands before and after the record ids: status and removed_records, attempts to answered_at."""
+    """Return the text before and after the record ids: status and removed_records, attempts to answered_at."""
     detail = state.detail if state.phase == NO_NUMBER else " ".join(filter(None, (said, explain(state))))
     answered = timestamp(state.answered_at_s) if state.answered_at_s else ""
     return (
@@ -230,7 +323,7 @@ def _cells(texts: Sequence[str]) -> Sequence[str]:
 
 
 def _cell(text: str) -> str:
-    """Return a text as a cell of CSV that no spreadsheet runs."""
+    """Return a text as a CSV cell that no spreadsheet runs."""
     if not _NOT_PLAIN.search(text):
         return text
     inert = _inert(text)
@@ -242,12 +335,7 @@ def _cell(text: str) -> str:
 
 
 def _inert(cell: str) -> str:
-    """Put an apostrophe before whatever a spreadsheet would run as a formula (OWASP, CSV injection).
-
-    That is not only what a cell begins with: quotes mean nothing to a reader that cuts at another separator than ours,
-    so each separator may be where a cell begins. A plus with nothing but digits is a number to a spreadsheet, and stays
-    as it is.
-    """
+    """Put an apostrophe before text that a spreadsheet would run as a formula (OWASP, CSV injection)."""
     return _FORMULA.sub(_told_off, cell)
 
 
@@ -263,30 +351,26 @@ def timestamp(moment_s: float) -> str:
 
 
 _AS_IT_STANDS = frozenset(REPORT_COLUMNS) - {"input", "number", "campaign", "record_ids"}
-"""Words, counts and times of ours, which Excel takes as what they are."""
+"""Columns of our own words, counts and times, which Excel does not change."""
 _CELL = re.compile(r'(?:^|,)(?:"([^"]*(?:""[^"]*)*)"|([^",]*))')
 
 
 def read_rows(report: Aside) -> Iterator[list[str]]:
-    """Yield the rows of a report.csv that was just written, the header first.
-
-    Raises StorageError, also when another file has taken its place.
-    """
+    """Yield the rows of a finished report.csv, the header first."""
     try:
         with TextIOWrapper(opened_again(report), encoding="utf-8", newline="") as file:
             yield from _records(file)
     except OSError as error:
         raise StorageError(
-            phrase("{path} cannot be read back: {problem}.", path=report.path, problem=ours(str(error.strerror))),
+            "{path} cannot be read back: {problem}.",
             "Write it again with: bulk-remove report.",
+            path=report.path,
+            problem=ours(str(error.strerror)),
         ) from None
 
 
 def _records(lines: Iterable[str]) -> Iterator[list[str]]:
-    """Yield the records of RFC 4180, whose lines `reporter` wrote.
-
-    Not with csv's reader: it refuses cells over a limit that holds for the whole process, and is not ours to change.
-    """
+    """Yield the records of RFC 4180 from the lines of a report."""
     waiting: list[str] = []
     quotes = 0
     for line in lines:
@@ -302,7 +386,7 @@ def _records(lines: Iterable[str]) -> Iterator[list[str]]:
 
 
 def write_for_polish_excel(file: IO[str], rows: Iterable[Sequence[str]]) -> None:
-    """Write rows, the header first, as a Polish Excel reads them: UTF-8 with its mark, semicolons, numbers as text."""
+    """Write rows, the header first, for a Polish Excel: UTF-8 with its mark, semicolons, numbers as text."""
     file.write("\ufeff")
     writer = csv.writer(file, delimiter=";", lineterminator="\r\n")
     lines = iter(rows)

@@ -1,7 +1,7 @@
-"""What stands on the page. All totals are those of the summary; what happened when comes from the course of the run.
+"""The content of the page. All totals come from the summary; the times come from the course of the run.
 
 Charts are positions in a plot of 1000 by 100 units, which the page stretches to its width. The labels are the page's
-own text, so that they keep their size on a telephone.
+own text, so they keep their size on a phone.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,7 +18,8 @@ import jinja2
 from bulk_remove.core.model import FINAL_STATUSES, Rehearsal, Status, harmless
 from bulk_remove.core.summary import MEANING, Advice, Ending, NoneFound, headline
 from bulk_remove.core.timeline import MOST_ROUNDS, REPLY_EDGES_S, Course, duration
-from bulk_remove.language import Phrase, joined, language_in_use, one_line, ours, phrase, say, say_counted, translated
+from bulk_remove.language import joined, language_in_use, one_line, ours, phrase, say, say_counted, translated
+from bulk_remove.report.csv import facts_of, settings_of
 
 WIDTH = 1000.0
 HEIGHT = 100.0
@@ -37,7 +38,7 @@ class Box:
 
 
 def stacked(counts: Sequence[tuple[str, int]]) -> list[Box]:
-    """Return boxes side by side over the whole width, as wide as the counts."""
+    """Return boxes side by side over the whole width, as wide as their counts."""
     total = sum(count for _, count in counts)
     ends = accumulate((count for _, count in counts), initial=0)
     return [
@@ -50,15 +51,11 @@ def stacked(counts: Sequence[tuple[str, int]]) -> list[Box]:
 def bars(values: Sequence[float], top: float) -> list[Box]:
     """Return a bar for each value that is not 0; `top` is the value at the upper edge."""
     width = WIDTH / len(values)
+    highs = [HEIGHT * value / top for value in values]
     return [
-        Box(
-            _fine(index * width),
-            _fine(HEIGHT - HEIGHT * value / top),
-            _fine(width),
-            _fine(HEIGHT * value / top),
-        )
-        for index, value in enumerate(values)
-        if value
+        Box(_fine(index * width), _fine(HEIGHT - high), _fine(width), _fine(high))
+        for index, high in enumerate(highs)
+        if high
     ]
 
 
@@ -69,7 +66,7 @@ def marks(values: Sequence[int]) -> list[float]:
 
 
 def steps(values: Sequence[float], top: float) -> str:
-    """Return an SVG path of level steps, a part for each value; `top` is the value at the upper edge."""
+    """Return an SVG path of level steps, one part for each value; `top` is the value at the upper edge."""
     width = WIDTH / len(values)
     path: list[str] = []
     for index, value in enumerate(values):
@@ -80,14 +77,12 @@ def steps(values: Sequence[float], top: float) -> str:
 def growth(values: Sequence[float], top: float) -> str:
     """Return an SVG path through the values, from the first at the left edge to the last at the right."""
     width = WIDTH / max(1, len(values) - 1)
-    points = (
-        f"{_fine(index * width):g},{_fine(HEIGHT - HEIGHT * value / top):g}" for index, value in enumerate(values)
-    )
-    return "M" + "L".join(points)
+    highs = (HEIGHT - HEIGHT * value / top for value in values)
+    return "M" + "L".join(f"{_fine(index * width):g},{_fine(high):g}" for index, high in enumerate(highs))
 
 
 def round_top(value: float) -> float:
-    """Return a round figure a little above the value (0 or more), so that nothing touches the upper edge."""
+    """Return a round figure a little above the value (0 or more), so that no bar touches the upper edge."""
     power = 10.0 ** floor(log10(value)) if value else 1.0
     return next(step * power for step in _ROUND if step * power >= 1.05 * value)
 
@@ -97,12 +92,7 @@ def _fine(value: float) -> float:
 
 
 _MOST_REASONS = 50
-_SHARES = {
-    0.5: "half within {time}",
-    0.95: "95 % within {time}",
-    0.99: "99 % within {time}",
-    1.0: "the longest {time}",
-}
+_SHARES = {0.5: "half within {time}", 0.95: "95 % within {time}", 0.99: "99 % within {time}", 1.0: "the longest {time}"}
 
 
 def write_page(
@@ -112,7 +102,7 @@ def write_page(
     reply_times_s: Mapping[float, float],
     advice: Sequence[Advice],
 ) -> None:
-    """Write the page of a run to a text file. `summary` is what report.summary.json holds, times are in seconds."""
+    """Write the page of a run to a text file. `summary` is the content of report.summary.json, times are in seconds."""
     by_status = {Status(name): count for name, count in summary["rows_by_status"].items()}
     nothing = NoneFound(**summary["none_found"]) if summary["none_found"] else None
     context = {
@@ -120,6 +110,8 @@ def write_page(
         "language": language_in_use().code,
         "headline": headline(by_status, Ending(summary["ending"]), nothing, Rehearsal(summary["rehearsal"] or "")),
         "advice": advice,
+        "facts": [*facts_of(summary)],
+        "settings": [*settings_of(summary)],
         "verdicts": _verdicts(by_status),
         "progress": _progress(summary, course),
         "pace": _pace(course),
@@ -139,7 +131,15 @@ def write_page(
 @cache
 def _template() -> jinja2.Template:
     here = files(__package__)
+    environment = speaking()
+    environment.globals["style"] = here.joinpath("style.css").read_text(encoding="utf-8")
+    return environment.from_string(here.joinpath("page.html.j2").read_text(encoding="utf-8"))
+
+
+def speaking(loader: jinja2.BaseLoader | None = None) -> jinja2.Environment:
+    """Return what makes pages in the language in use, and shows of texts only what can be seen."""
     environment = jinja2.Environment(
+        loader=loader,
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
@@ -151,12 +151,11 @@ def _template() -> jinja2.Template:
     environment.filters["harmless"] = harmless
     environment.filters["clock"] = lambda iso: iso[:19].replace("T", " ")
     environment.globals |= {"say": say, "counted": say_counted}
-    environment.globals["style"] = here.joinpath("style.css").read_text(encoding="utf-8")
-    return environment.from_string(here.joinpath("page.html.j2").read_text(encoding="utf-8"))
+    return environment
 
 
 def _shown(value: Any) -> Any:
-    """Return what is put into the page: of texts, but for those of the page itself, only what can be seen."""
+    """Return a value for the page; all text that is not the page's own loses its invisible characters."""
     return one_line(value) if isinstance(value, str) and not hasattr(value, "__html__") else value
 
 
@@ -176,33 +175,26 @@ def _verdicts(by_status: Mapping[Status, int]) -> dict[str, Any]:
 
 def _progress(summary: Mapping[str, Any], course: Course) -> dict[str, Any]:
     known = [*accumulate(course.final, initial=course.final_before)]
-    return {
-        "path": growth(known, max(1, summary["numbers"])),
-        "before": course.final_before,
-        "untimed": course.final_untimed,
-        "at_end": known[-1],
-        "breaks": _breaks(course),
-    }
+    path = growth(known, max(1, summary["numbers"]))
+    before, untimed = course.final_before, course.final_untimed
+    return {"path": path, "before": before, "untimed": untimed, "at_end": known[-1], "breaks": _breaks(course)}
 
 
 def _pace(course: Course) -> dict[str, Any]:
     rates = [count / course.timeline.part_s for count in course.requests]
     ceilings = course.timeline.ceilings()
+    told = {span.rate for span in course.timeline.sessions}
     top = round_top(max(*rates, *ceilings))
     return {
         "bars": bars(rates, top),
         "ceiling": steps(ceilings, top),
-        "ceilings": joined(", ", (phrase("{rate:g}", rate=rate) for rate in sorted(_rates(course)))),
+        "ceilings": joined(", ", (phrase("{rate:g}", rate=rate) for rate in sorted(told))),
         "marks": marks(course.slow_down),
         "slow_downs": sum(course.slow_down),
         "highest": max(rates),
         "top": top,
         "breaks": _breaks(course),
     }
-
-
-def _rates(course: Course) -> set[float]:
-    return {span.rate for span in course.timeline.sessions}
 
 
 def _breaks(course: Course) -> list[float]:
@@ -261,15 +253,15 @@ def _calls(course: Course) -> dict[str, Any]:
     return {
         "count": course.waited.total(),
         "by_status": joined(
-            ", ", (_counted(status, course.waited[status]) for status in Status if course.waited[status])
+            ", ",
+            (
+                phrase("{count:,} {status}", count=course.waited[status], status=status.value)
+                for status in Status
+                if course.waited[status]
+            ),
         ),
-        "bars": bars(rounds, max(1, *rounds)),
         "rows": [*zip(labels, rounds, strict=True)],
     }
-
-
-def _counted(status: Status, count: int) -> Phrase:
-    return phrase("{count:,} {status}", count=count, status=status.value)
 
 
 def _invalid(summary: Mapping[str, Any], course: Course) -> dict[str, Any]:

@@ -1,25 +1,26 @@
-"""The report as a workbook: text as text, never a formula; written row by row, so that memory does not grow."""
+"""The report as a workbook: text as text, never as a formula; written row by row, so memory does not grow."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import chain, islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import IO, cast
+from typing import IO, Any, cast
 
 import xlsxwriter
 from xlsxwriter.exceptions import FileCreateError
 from xlsxwriter.format import Format
 from xlsxwriter.worksheet import Worksheet
 
-from bulk_remove.core.model import NEVER_SENT, OPEN_STATUSES, REPORT_COLUMNS, Status
+from bulk_remove.core.model import NEVER_SENT, OPEN_STATUSES, REPORT_COLUMNS, Status, harmless
+from bulk_remove.report.csv import facts_of, settings_of
 
-SHEET_ROWS = 1_048_576
-"""All that a sheet of a workbook holds, its header included (ECMA-376; Excel's own limit)."""
+SHEET_ROWS = 1_048_576  # the limit of a sheet, its header included (ECMA-376; Excel's own limit)
 _COUNTS = frozenset({"row", "removed_records", "attempts", "busy_rounds"})
 _WIDTHS = {"file": 18, "row": 9, "status": 20, "detail": 50, "answered_at": 24, "record_ids": 18}
 _WIDTH = 16
-_COLOURS = {  # what is in the cell and what is behind it; told apart without colours, too, by the word itself
+_SHOWN_FILES = 50
+_COLOURS = {  # text and background; the word itself is enough without colours
     Status.REMOVED: ("#0B5A23", "#D3F2DC"),
     Status.NOT_EXIST: ("#2F4458", "#E1E9F1"),
     Status.PRESUMED_REMOVED: ("#07575C", "#D0F0F2"),
@@ -29,30 +30,37 @@ _COLOURS = {  # what is in the cell and what is behind it; told apart without co
 }
 
 
-def write_workbook(file: IO[bytes], rows: Iterable[Sequence[str]], folder: Path, sheet_rows: int = SHEET_ROWS) -> None:
-    """Write rows, the header first, to a binary file; what does not fit one sheet goes on in the next.
+def write_workbook(
+    file: IO[bytes],
+    rows: Iterable[Sequence[str]],
+    folder: Path,
+    summary: Mapping[str, Any],
+    sheet_rows: int = SHEET_ROWS,
+) -> None:
+    """Write rows, the header first, to a binary file; rows that do not fit one sheet go on the next.
 
-    Unfinished sheets are set aside in `folder`, as large as they are before they are packed. Raises OSError.
+    The summary has its own sheet, which is shown first. Programs find the rows on the first sheet.
     """
-    # By default XlsxWriter would leave phone numbers in the common folder for temporary files when it is killed.
+    # By default XlsxWriter would leave phone numbers in the shared temporary folder if it is killed.
     with TemporaryDirectory(dir=folder, prefix="xlsx-", ignore_cleanup_errors=True) as aside:
         target = _Target(file)
         book = xlsxwriter.Workbook(cast("IO[str]", target), {"constant_memory": True, "tmpdir": aside})
         try:
             _fill_sheets(book, iter(rows), sheet_rows)
+            _add_summary(book, summary)
             book.close()
         except FileCreateError as failure:
-            raise failure.args[0] from None  # the OSError that it was made of
+            raise failure.args[0] from None  # the OSError that caused it
         finally:
             target.file = None
             for sheet in book.worksheets():
                 aside_file: IO[str] = cast("IO[str]", sheet.row_data_fh)
-                with suppress(OSError):  # where the disk was full, what is left cannot be written either
+                with suppress(OSError):  # on a full disk, the rest cannot be written either
                     aside_file.close()
 
 
 class _Target:
-    """The file to write to, until it is taken away: a ZipFile that failed writes once more when it is collected."""
+    """The file to write to, until it is detached: a failed ZipFile writes once more when it is collected."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self.file: IO[bytes] | None = file
@@ -98,7 +106,7 @@ def _fill_sheets(book: xlsxwriter.Workbook, lines: Iterator[Sequence[str]], shee
 def _fill(
     sheet: Worksheet, header: Sequence[str], lines: Iterable[Sequence[str]], bold: Format, colours: dict[str, Format]
 ) -> int:
-    """Write the header and lines; returns how many lines there were."""
+    """Write the header and lines; returns the count of lines."""
     for column, name in enumerate(header):
         sheet.set_column(column, column, _WIDTHS.get(name, _WIDTH))
         sheet.write_string(0, column, name, bold)
@@ -118,8 +126,37 @@ def _fill(
     return number
 
 
+def _add_summary(book: xlsxwriter.Workbook, summary: Mapping[str, Any]) -> None:
+    sheet = book.add_worksheet("Summary")
+    bold, wrapped = (book.add_format({"valign": "top", "text_wrap": True, "bold": each}) for each in (True, False))
+    sheet.set_column(0, 0, 24)
+    sheet.set_column(1, 1, 100)
+    counts = [f"{name}: {count:,}" for name, count in summary["rows_by_status"].items() if count]
+    settings = [f"{name} = {value}" for name, value in settings_of(summary)]
+    files = [f"{harmless(each['file'])} (SHA-256 {each['sha256']})" for each in summary["input"]]
+    more = [("Rows by status", counts), ("Files read", files[:_SHOWN_FILES]), ("Settings", settings)]
+    row = 0
+    for name, lines in [("Run", [summary["run_id"]]), *facts_of(summary), *more]:
+        for place, line in enumerate(lines):
+            if not place:
+                sheet.write_string(row, 0, str(name), bold)
+            sheet.write_string(row, 1, str(line), wrapped)
+            row += 1
+    _print_on_pages(sheet)
+    sheet.activate()
+
+
+def _print_on_pages(sheet: Worksheet) -> None:
+    sheet.set_landscape()
+    sheet.set_paper(9)  # A4
+    sheet.fit_to_pages(1, 0)
+    sheet.set_footer("&L&F&R&P / &N")
+
+
 def _finish(sheet: Worksheet, header: Sequence[str], count: int) -> None:
+    _print_on_pages(sheet)
+    sheet.repeat_rows(0)
     sheet.freeze_panes(1, 0)
     sheet.autofilter(0, 0, count, len(header) - 1)
-    # Phone numbers are text on purpose: no green corner in each of their cells.
+    # Phone numbers are text on purpose: no green corner in their cells.
     sheet.ignore_errors({"number_stored_as_text": f"A1:XFD{SHEET_ROWS}"})

@@ -1,5 +1,5 @@
-"""The story of a run, top-down: plan, approve, send, report.
+"""A run from the top down: plan, approve, send, report.
 
-`prepare` reads the input into a ledger and makes the plan; `preflight` asks the server what can be asked without
-removing anything; `carry_out` sends an approved plan; `finish` writes the report and says what the run amounts to.
+`prepare` reads the input into a ledger and makes the plan. `preflight` asks the server questions that remove nothing.
+`carry_out` in `job` sends an approved plan. `finish` writes the report and returns the result of the run.
 """

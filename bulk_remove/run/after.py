@@ -1,4 +1,4 @@
-"""What a command did, as figures for Prometheus, by server and campaign.
+"""Metrics for Prometheus on what a command did, by server and campaign.
 
 The text format is version 0.0.4: https://prometheus.io/docs/instrumenting/exposition_formats/
 """
@@ -24,7 +24,7 @@ class MetricSample(NamedTuple):
 
 
 class Gauge(NamedTuple):
-    """A figure that is set anew each time. `name` and the labels' names are of letters, digits and underscores."""
+    """A metric of type gauge. Its name and the names of its labels consist of letters, digits and underscores."""
 
     name: str
     meaning: str
@@ -32,7 +32,7 @@ class Gauge(NamedTuple):
 
 
 def exposition(gauges: Iterable[Gauge]) -> str:
-    """Return the gauges as text; one without a sample is left out."""
+    """Return the gauges as text. A gauge without samples is left out."""
     lines: list[str] = []
     for gauge in gauges:
         if gauge.samples:
@@ -87,10 +87,10 @@ class _Figures:
 def gauges_of(
     runs: Sequence[PastRun], without_run: SeriesKey, code: ExitCode, now_s: float, files: Mapping[str, int]
 ) -> list[Gauge]:
-    """Return the figures of a command that carried out these runs and ended with `code` at `now_s` (Unix seconds).
+    """Return the metrics of a command that carried out these runs and ended with `code` at `now_s` (Unix seconds).
 
-    Where it carried out none, `without_run` names the server and the campaign. `files` counts the files of an inbox by
-    where they lie now.
+    `without_run` is the server and the campaign of a command that carried out no run. `files` counts the files of an
+    inbox by their place: inbox, done or failed.
     """
     figures = _Figures(runs)
     keys = [*figures.keys] or [without_run]

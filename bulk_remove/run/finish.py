@@ -1,4 +1,4 @@
-"""Ledger -> report and summary, and what is made of them. Rows are added up while they are written."""
+"""Writes the report of a run from its ledger: CSV, summary, HTML page, workbook. Counts the rows while it writes."""
 
 import os
 from bisect import bisect_right
@@ -42,7 +42,7 @@ from bulk_remove.core.verdicts import UnaskedRemoval
 from bulk_remove.disk import Aside
 from bulk_remove.errors import ExitCode, StorageError
 from bulk_remove.language import phrase
-from bulk_remove.ledger import Outcomes, RecordCount, Totals, WrittenFile
+from bulk_remove.ledger import Outcomes, RecordCount, Totals, WrittenFile, facts_of
 from bulk_remove.ledger.distinct import RowKeys
 from bulk_remove.report.csv import (
     read_rows,
@@ -58,7 +58,7 @@ from bulk_remove.settings import Settings
 
 
 class RowCounter:
-    """Counts what became of the numbers of the rows that pass, and gives their record ids to `keys`."""
+    """Counts the results of the rows that pass through it, and adds their record ids to `keys`."""
 
     def __init__(self, keys: RowKeys) -> None:
         self.removed = Counter[str]()
@@ -71,7 +71,7 @@ class RowCounter:
         self._places: list[tuple[int, str]] = []
 
     def through(self, blocks: Iterator[OutcomeBlock]) -> Iterator[OutcomeBlock]:
-        """Yield the blocks again, and count them."""
+        """Yield the same blocks and count their rows."""
         for block in blocks:
             if len({*block.campaigns} - {""}) > 1:
                 self._note_apart(block)
@@ -80,7 +80,7 @@ class RowCounter:
             yield block
 
     def _note(self, block: OutcomeBlock) -> None:
-        """Count a block of one campaign, by the kinds of its states."""
+        """Count a block with rows of one campaign. Equal states are counted together."""
         states, twice = block.states, block.duplicate_of
         campaign = next(filter(None, block.campaigns), "")
         for state, count in states.counted():
@@ -110,14 +110,14 @@ class RowCounter:
             self._statuses[campaign][status_of(state.phase)] += rows
 
     def _keep(self, campaign: str, found: Sequence[Ids]) -> None:
-        """Keep the record ids of a campaign's numbers."""
+        """Add the record ids of a campaign's numbers to the keys."""
         ids = _whole(found)
         self._places.append((self.ids.total(), campaign))
         self._keys.add_ids(ids, campaign)
         self.ids[campaign] += len(ids)
 
     def results(self, plan: Plan) -> list[CampaignResult]:
-        """Return what became of the numbers of each campaign."""
+        """Return the result of each campaign."""
         return [
             CampaignResult(
                 campaign.campaign,
@@ -142,10 +142,10 @@ _MOST = 10**17
 
 
 def _whole(found: Sequence[Ids]) -> Sequence[int]:
-    """Return record ids as numbers: what is no whole number below 10**17 is hashed to one above that.
+    """Return record ids as whole numbers. Any other id is hashed to a number from 10**17 on.
 
-    The documented ids are small whole numbers, and are passed on as they are: one look at each costs as much as all
-    else here. Two others are taken for one with a chance of one in 10**17.
+    The documented ids are small whole numbers and pass unchanged, without a look at each: that look would double the
+    time. Two hashed ids collide with a probability of one in 10**17.
     """
     if {*map(type, found)} == {int}:
         ids = cast("Sequence[int]", found)
@@ -164,76 +164,76 @@ def _hash(record_id: str) -> int:
 
 
 SUMMARY = ".summary.json"
-"""What stands in place of the ending of the report's name in its summary's."""
+"""Replaces the suffix of the report's name: the summary of `report.csv` is `report.summary.json`."""
 REPORT = "report.csv"
 """The report's name in a run's own folder."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Whom report.csv is for, and what else is written beside it: `html`, `xlsx`."""
+    """The format of report.csv, and the other formats that are written beside it: `html`, `xlsx`."""
 
     csv_for: CsvFor = CsvFor.PROGRAMS
     also: tuple[ReportFormat, ...] = ()
 
     def places(self, report: Path) -> tuple[Path, ...]:
-        """Return where the others go, beside the report."""
+        """Return the paths of the other formats."""
         return tuple(report.with_suffix(f".{form}") for form in self.also)
 
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """What a run amounts to, all its sessions together."""
+    """The result of a run, over all its sessions."""
 
     by_status: Mapping[Status, int]
-    """The rows of the input by what became of them."""
+    """Count of input rows by status."""
     removed_records: int
     """Records that the server said it removed."""
     at_least: bool
-    """Whether that is a lower bound: a request without a clear verdict may have removed more."""
+    """Whether `removed_records` is a lower bound: a request without a clear verdict may have removed more."""
     asked_numbers: int
-    """Distinct numbers that some request carried."""
+    """Count of distinct numbers that were in at least one request."""
     totals: Totals
     """Requests, sessions and times."""
     proofs: tuple[Proof, ...]
-    """What each campaign held before and after."""
+    """The records of each campaign before and after the run."""
     unasked: tuple[UnaskedRemoval, ...]
     """Removals that nobody asked for."""
     ending: Ending
     """Why the sending ended."""
     exit_code: ExitCode
-    """What the command would exit with: 0 where every number is final."""
+    """The exit code of the command: 0 if every number has a final answer."""
     report: Path
-    """report.csv, or what it was called."""
+    """Path of the CSV report."""
     summary: Path
-    """The summary, as JSON."""
+    """Path of the summary (JSON)."""
     report_sha256: str
-    """What the report is, in hex."""
+    """SHA-256 of the CSV report (hex)."""
     ledger_head: str
-    """The head of the ledger's proof, in hex: kept elsewhere, it proves the ledger and the report later."""
+    """Last link of the ledger's proof (hex). A copy kept elsewhere proves the ledger and the report later."""
     also: tuple[Path, ...] = ()
     """The reports in other formats."""
     nothing: NoneFound | None = None
-    """That none of the numbers was found, where that is so."""
+    """Set if none of the numbers was found."""
     guess: Advice | None = None
-    """What to do where that proves nothing."""
+    """What to do if that proves nothing, because the form of the numbers is a guess."""
     removed_before: int = 0
-    """Of the removed records those that the earlier run of a rerun removed."""
+    """How many of the removed records were removed by the earlier run of a rerun."""
 
     @property
     def resumable(self) -> bool:
-        """Whether a later session could bring more numbers to an answer."""
+        """Whether a resume could get more final answers."""
         return resumable(self.by_status)
 
 
 def finish(
     prepared: Prepared, settings: Settings, ending: Ending, output: Path | None, wanted: Wanted | None = None
 ) -> Finished:
-    """Write report and summary, and what else is wanted; without `output` they go to the run's own folder.
+    """Write report, summary and the other wanted formats. Without `output` they go to the run's own folder.
 
-    The ledger keeps what each file was when it was written, and the summary the head of that. Only what lies at their
-    places now is replaced. Raises StorageError, PlaceTakenError where something comes there meanwhile, and
-    InvariantError when the sum does not close.
+    The ledger keeps the SHA-256 of each file, and the summary keeps the head of the ledger's proof. A file that
+    is there at the start is replaced. Raises PlaceTakenError if another file appears there later, StorageError, and
+    InvariantError if the rows in the report do not add up to the rows in the plan.
     """
     wanted = wanted or Wanted()
     report = output or prepared.folder / REPORT
@@ -243,7 +243,7 @@ def finish(
     with _place_aside(prepared) as aside:
         finished, plain = _write_csv(prepared, settings, ending, report, wanted.csv_for, course, aside)
         finished = replace(finished, also=wanted.places(report))
-        summary = _summary(prepared.plan, settings, finished)
+        summary = _summary(prepared, settings, finished)
         _write(ReportFormat.JSON, finished.summary, prepared, finished, summary, course, plain)
         for form, path in zip(wanted.also, finished.also, strict=True):
             _write(form, path, prepared, finished, summary, course, plain)
@@ -251,7 +251,7 @@ def finish(
 
 
 def sum_up(prepared: Prepared, settings: Settings, ending: Ending) -> Finished:
-    """Return what an earlier run amounts to, without a report of it. Raises what `finish` does."""
+    """Return the result of an earlier run without writing a report. Raises the same errors as `finish`."""
     with _place_aside(prepared) as aside:
         return _write_csv(prepared, settings, ending, aside / REPORT, CsvFor.PROGRAMS, None, aside)[0]
 
@@ -259,7 +259,7 @@ def sum_up(prepared: Prepared, settings: Settings, ending: Ending) -> Finished:
 def write_again(
     prepared: Prepared, settings: Settings, ending: Ending, form: ReportFormat, path: Path, csv_for: CsvFor
 ) -> Finished:
-    """Write the report of an earlier run once more, in one format. Raises what `finish` does."""
+    """Write the report of an earlier run again, in one format. Raises the same errors as `finish`."""
     prepared = _replacing(prepared, path)
     _note(prepared, path)
     course = _course_of(prepared) if form is ReportFormat.HTML else None
@@ -267,14 +267,14 @@ def write_again(
         report = path if form is ReportFormat.CSV else aside / REPORT
         finished, plain = _write_csv(prepared, settings, ending, report, csv_for, course, aside)
         if form is not ReportFormat.CSV:
-            summary = _summary(prepared.plan, settings, finished)
+            summary = _summary(prepared, settings, finished)
             _write(form, path, prepared, finished, summary, course, plain)
     return finished
 
 
 @contextmanager
 def _place_aside(prepared: Prepared) -> Iterator[Path]:
-    """Give a folder for what is needed only while a report is written. Raises StorageError."""
+    """Make a temporary folder for files that are needed only while the report is written. Raises StorageError."""
     with ExitStack() as stack:
         try:
             place = TemporaryDirectory(dir=prepared.folder, prefix="report-", ignore_cleanup_errors=True)
@@ -290,12 +290,12 @@ def _place_aside(prepared: Prepared) -> Iterator[Path]:
 
 
 def _replacing(prepared: Prepared, *places: Path) -> Prepared:
-    """Return the run with those of its report's places at which something lies, which is to be replaced."""
+    """Return the run with the paths that exist already and will be replaced."""
     return replace(prepared, replaced=frozenset(filter(os.path.lexists, places)))
 
 
 def _note(prepared: Prepared, *places: Path) -> None:
-    """Remember what is written outside the run's folder."""
+    """Note the reports that are written outside the run's folder."""
     for path in places:
         if path.parent != prepared.folder:
             note_report(prepared.folder, path)
@@ -317,7 +317,7 @@ def _write_csv(
     course: Course | None,
     aside: Path,
 ) -> tuple[Finished, Aside]:
-    """Write report.csv, and count on the way; a report that goes to `aside` is only for what is made of it."""
+    """Write the CSV report and count its rows. A report in `aside` is temporary: other formats are made from it."""
     outcomes = Outcomes(prepared.store)
     written: list[Aside] = []
     plain = aside / f"plain.{REPORT}" if csv_for is CsvFor.EXCEL_PL else report
@@ -366,20 +366,20 @@ def _write_csv(
 
 
 def _last_digest(outcomes: Outcomes) -> str:
-    """Return the SHA-256 (hex) of the latest report.csv of the run; empty where none was written whole."""
+    """Return the SHA-256 (hex) of the run's latest complete CSV report, or an empty text."""
     digests = [file.sha256 for file in outcomes.written() if file.path.suffix == ".csv"]
     return digests[-1] if digests else ""
 
 
 def note_files(outcomes: Outcomes, files: Iterable[Aside]) -> None:
-    """Have the ledger keep what files of the report were when they were written. Raises StorageError."""
+    """Note path, SHA-256 and size of report files in the ledger. Raises StorageError."""
     outcomes.wrote(
         WrittenFile(file.path.absolute(), file.sha256, file.facts.st_size if file.facts else 0) for file in files
     )
 
 
 def _guess(plan: Plan, settings: Settings, nothing: NoneFound | None) -> Advice | None:
-    """Return what to do where none was found in a form that is a guess."""
+    """Return what to do if no number was found and the form of the numbers is a guess."""
     if nothing is None or nothing.confirmed:
         return None
     held = Counter[str]()
@@ -398,16 +398,16 @@ def _write(
     course: Course | None,
     plain: Aside,
 ) -> None:
-    """Write what is made of report.csv and the ledger: the summary, the workbook or the page."""
+    """Write the summary, the workbook or the HTML page."""
     written: list[Aside] = []
     replacing = path in prepared.replaced
     if form is ReportFormat.JSON:
         write_summary(path, summary, written, replacing=replacing)
     elif form is ReportFormat.XLSX:
-        from bulk_remove.report.xlsx import write_workbook  # noqa: PLC0415 - only where it is asked for
+        from bulk_remove.report.xlsx import write_workbook  # noqa: PLC0415 - slow to import, and rarely asked for
 
         with written_aside(path, written, replacing=replacing) as file:
-            write_workbook(file.buffer, read_rows(plain), prepared.folder)
+            write_workbook(file.buffer, read_rows(plain), prepared.folder, summary)
     elif course is not None:
         from bulk_remove.report import write_page  # noqa: PLC0415 - likewise
 
@@ -427,7 +427,7 @@ def _write(
 def _proofs(
     plan: Plan, counts: Iterable[RecordCount], counter: RowCounter, distinct: Mapping[str, int]
 ) -> Iterator[Proof]:
-    """Yield what each campaign held before and after, beside what this run, without the one before it, removed."""
+    """Yield the records of each campaign before and after, with what this run removed (without its earlier run)."""
     planned = {campaign.campaign: campaign for campaign in plan.campaigns}
     for campaign, before, after, note in counts:
         mine = planned[campaign]
@@ -436,13 +436,19 @@ def _proofs(
         yield Proof(campaign, before, after, distinct[campaign] - mine.ids_before, unnamed, note, at_least)
 
 
-def _summary(plan: Plan, settings: Settings, finished: Finished) -> dict[str, object]:
-    totals = finished.totals
+def _summary(prepared: Prepared, settings: Settings, finished: Finished) -> dict[str, object]:
+    plan, totals = prepared.plan, finished.totals
+    facts = facts_of(prepared.store)
     return {
         "run_id": plan.run_id,
         "tool_version": __version__,
         "host": plan.host,
         "rehearsal": plan.rehearsal.value or None,
+        "asked_by": {
+            "api_user": facts.destination.user,
+            "system_user": facts.system_user,
+            "approved_by": facts.approved_by,
+        },
         "campaigns": [campaign.campaign for campaign in plan.campaigns],
         "campaign_names": {each.campaign: each.name for each in plan.campaigns if each.name},
         "input": [source_as_json(source.source) for source in plan.sources],
@@ -486,7 +492,7 @@ def _summary(plan: Plan, settings: Settings, finished: Finished) -> dict[str, ob
 
 
 def source_as_json(source: Source) -> dict[str, object]:
-    """Return what summary and history say of a source."""
+    """Return a source as the summary and `runs show --json` print it."""
     return {
         "file": source.file,
         "sheet": source.sheet,
@@ -507,7 +513,7 @@ def _removal_as_json(removal: UnaskedRemoval) -> dict[str, object]:
 
 
 def _counts_as_json(proofs: Sequence[Proof]) -> dict[str, object]:
-    """Return the campaigns' records before and after: all together where each is known, and by campaign."""
+    """Return the records before and after, by campaign, and their sum if every count is known."""
     return {
         "records_before": _sum_known([proof.before for proof in proofs]),
         "records_after": _sum_known([proof.after for proof in proofs]),

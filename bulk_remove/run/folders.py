@@ -1,6 +1,6 @@
-"""Where runs live on this machine: a folder for each, a lock for each campaign, and what was learned of each host.
+"""Files in the state folder: one folder per run, one lock per campaign, and what was learned about each host.
 
-All of it is readable by its owner alone.
+Only their owner can read them.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _SHARED = "shared.json"
 _REPORTS = "reports.jsonl"
 _JOINED: dict[Path, Shared] = {}
 _LOOKED_AT_S = 1.0
-"""So long a run's lock is waited for: `runs` holds it for a moment to see whether the run is under way."""
+"""How long to wait for a run's lock: `runs` holds it for a moment to see whether the run is under way."""
 
 
 def default_state_dir() -> Path:
@@ -55,13 +55,13 @@ def default_config_file() -> Path:
 
 
 _PARTS_OF_A_SECOND = 0x10000
-"""As fine as four hexadecimal digits tell."""
+"""As many as four hexadecimal digits can number."""
 
 
 def join(state_dir: Path, url: str) -> None:
-    """Share the runs of a state folder with other hosts by way of a database. Raises UsageError, UnavailableError."""
+    """Share the runs of a state folder with other hosts through a database. Raises UsageError, UnavailableError."""
     try:
-        from bulk_remove.ledger.shared import Shared  # noqa: PLC0415 - a run that is not shared does not pay for it
+        from bulk_remove.ledger.shared import Shared  # noqa: PLC0415 - only shared runs pay for it
     except ImportError:
         raise UsageError(
             "--state needs a library that is not installed.", "Install it: pip install 'bulk-remove[postgres]'"
@@ -71,20 +71,20 @@ def join(state_dir: Path, url: str) -> None:
 
 
 def leave(state_dir: Path) -> None:
-    """Share them no more."""
+    """Stop sharing the runs of a state folder."""
     if (shared := _JOINED.pop(state_dir, None)) is not None:
         shared.close()
 
 
 def shared_of(state_dir: Path) -> Shared | None:
-    """Return what the runs of a state folder share with other hosts; None where they do not."""
+    """Return the shared state of a state folder, or None."""
     return _JOINED.get(state_dir)
 
 
 def new_run_folder(state_dir: Path, now_s: float) -> Path:
-    """Make the folder of a new run; its name is the run's id, which sorts by time. Raises StorageError.
+    """Make the folder of a new run. Its name is the run's id. Raises StorageError.
 
-    Its last four digits are the part of the second, so that also runs of one second sort by time.
+    Ids sort by time. The last four digits are the fraction of the second.
     """
     runs = make_private(state_dir, "runs")
     moment = round(now_s * _PARTS_OF_A_SECOND)
@@ -100,7 +100,7 @@ def new_run_folder(state_dir: Path, now_s: float) -> Path:
 
 
 def learned_of(state_dir: Path, host: str, now_s: float) -> Learned:
-    """Return what earlier runs learned of a host, as far as it still counts. `now_s` in Unix seconds."""
+    """Return what earlier runs learned about a host, without what is too old at `now_s` (Unix seconds)."""
     try:
         shared = shared_of(state_dir)
         known = json.loads(shared.learned(host) if shared else _host_file(state_dir, host).read_text(encoding="utf-8"))
@@ -112,7 +112,7 @@ def learned_of(state_dir: Path, host: str, now_s: float) -> Learned:
             float(known.get("pace_learned_at_s", 0)),
         )
     except (OSError, ValueError, AttributeError, TypeError):
-        return Learned()  # what cannot be read was not learned; the server will teach it again
+        return Learned()  # the run learns it again
     return fresh(learned, now_s)
 
 
@@ -121,7 +121,7 @@ def _optional(kind: Callable[[Any], T], value: object) -> T | None:
 
 
 def keep_learned(state_dir: Path, host: str, learned: Learned) -> None:
-    """Remember for later runs what was learned of a host. Raises StorageError."""
+    """Keep what was learned about a host for later runs. Raises StorageError."""
     path = _host_file(state_dir, host)
     make_private(state_dir, path.parent.name)
     known = {
@@ -149,7 +149,7 @@ def _as_file_name(host: str) -> str:
 
 
 def begun_s(folder: Path) -> float:
-    """Return when a run was begun, by its id (Unix seconds); of a folder that has another name, its own time."""
+    """Return when a run began (Unix seconds), from its id. For any other folder name, return when it last changed."""
     try:
         return datetime.strptime(folder.name[:15], "%Y%m%d-%H%M%S").replace(tzinfo=UTC).timestamp()
     except ValueError:
@@ -157,9 +157,9 @@ def begun_s(folder: Path) -> float:
 
 
 def note_report(folder: Path, report: Path) -> None:
-    """Remember in a run's folder where its report goes, before it is written: `prune` tells what it leaves.
+    """Note the path of a report in the run's folder before it is written. Raises StorageError.
 
-    Raises StorageError.
+    `prune` lists these reports, because it does not delete them.
     """
     line = json.dumps(str(report.absolute()))
     try:
@@ -170,10 +170,10 @@ def note_report(folder: Path, report: Path) -> None:
 
 
 class NotedReports(NamedTuple):
-    """Where the reports of a run went, the latest last, whether they are there still or not.
+    """Paths to which reports of a run were written, latest last. The files may be gone.
 
-    `whole` is False where some of it cannot be read any more. Of a run that was killed the last line may be cut short:
-    then its report was not begun, and it is whole all the same.
+    `whole` is False if a line cannot be read. A kill may cut the last line short. That is not damage, because the
+    report of that line was not begun.
     """
 
     paths: tuple[Path, ...]
@@ -181,7 +181,7 @@ class NotedReports(NamedTuple):
 
 
 def noted_reports(folder: Path) -> NotedReports:
-    """Return where the reports of a run went. Raises StorageError."""
+    """Return the noted reports of a run. Raises StorageError."""
     try:
         *lines, last = (folder / _REPORTS).read_bytes().split(b"\n")
     except FileNotFoundError:
@@ -195,7 +195,7 @@ def noted_reports(folder: Path) -> NotedReports:
 
 
 def _noted(line: bytes) -> Path | None:
-    """Return the path in a line, None where it holds none."""
+    """Return the path in a line, or None if it does not hold a path."""
     try:
         path = json.loads(line)
     except ValueError:
@@ -204,10 +204,9 @@ def _noted(line: bytes) -> Path | None:
 
 
 class Mark(StrEnum):
-    """What is remembered of a run by an empty file in its folder, whatever becomes of its report.
+    """A mark on a run: an empty file of this name in its folder.
 
-    CONCLUDED: its file has left the inbox, or an inbox has nothing more to do about it. ABANDONED: it is never taken
-    up again.
+    CONCLUDED: its input has left the inbox, or the inbox has nothing more to do for it. ABANDONED: it is never resumed.
     """
 
     CONCLUDED = "concluded"
@@ -226,22 +225,21 @@ def mark(folder: Path, as_what: Mark) -> None:
 
 
 def is_marked(folder: Path, as_what: Mark) -> bool:
-    """Tell whether a run was marked so."""
+    """Return whether a run has this mark."""
     return (folder / as_what.value).exists()
 
 
 @contextmanager
 def lock_run(folder: Path) -> Iterator[None]:
-    """Hold a run's folder for this process while the context is entered; a process that dies lets it go.
+    """Lock a run's folder for this process. The lock ends with the context or with the process.
 
-    It may be left in another thread than it was entered in. The ledger of a run that hosts share is as they all know it
-    then. Raises RunLockedError when another process or host holds it, StorageError when the lock cannot be made,
-    UsageError for a run that is shared with others and now is not.
+    Another thread may leave the context. The ledger of a shared run is first brought up to date. Raises RunLockedError if
+    another process or host holds the lock, StorageError if it cannot be made, UsageError for a shared run without --state.
     """
     shared, at = shared_of(folder.parents[1]), _shared_at(folder)
     if at is not None and (shared is None or at.database not in {"", shared.database}):
         raise UsageError(
-            phrase("Run {name} is shared with other hosts.", name=folder.name), "Give --state as it was given before."
+            phrase("Run {name} is shared with other hosts.", name=folder.name), "Give the same --state as before."
         )
     if shared is None:
         with _lock_here(folder):
@@ -280,7 +278,7 @@ def _lock_here(folder: Path, wait_s: float = _LOOKED_AT_S) -> Iterator[None]:
 
 
 def under_way(folder: Path) -> bool:
-    """Tell whether another process or host works on a run."""
+    """Return whether another process or host works on a run."""
     shared = shared_of(folder.parents[1])
     try:
         with _lock_here(folder):
@@ -290,9 +288,9 @@ def under_way(folder: Path) -> bool:
 
 
 class _At(NamedTuple):
-    """Which database shares a run, and how much of the log there is in its ledger here.
+    """The database that shares a run, and how many pieces of its log the ledger on this host has.
 
-    0: that is not known any more; -1: the log may not be there yet.
+    0: not known any more; -1: there may be no log yet.
     """
 
     database: str
@@ -300,7 +298,6 @@ class _At(NamedTuple):
 
 
 def _shared_at(folder: Path) -> _At | None:
-    """Return it for a run that hosts share, None for another one."""
     try:
         return _At(**json.loads((folder / _SHARED).read_text(encoding="utf-8")))
     except FileNotFoundError:
@@ -318,7 +315,7 @@ def _keep_at(shared: Shared, folder: Path, length: int) -> None:
 
 
 def _bring(shared: Shared, folder: Path, length: int) -> None:
-    """Make the ledger of a shared run here what its log says. Nobody else works on the folder meanwhile."""
+    """Bring the ledger of a shared run up to date with its log. The caller holds the run's lock on this host."""
     here = _length_here(shared, folder)
     if here != length:
         _keep_at(shared, folder, 0)
@@ -331,7 +328,7 @@ def _length_here(shared: Shared, folder: Path) -> int:
 
 
 def _bring_all(state_dir: Path, shared: Shared) -> None:
-    """Make the runs of this folder those that all hosts know; one that another host deleted goes here, too."""
+    """Copy all shared runs into this state folder, and delete those that another host deleted."""
     runs = shared.runs()
     for folder in [path for path in make_private(state_dir, "runs").iterdir() if path.name not in runs]:
         at = _shared_at(folder)
@@ -352,7 +349,7 @@ def _bring_all(state_dir: Path, shared: Shared) -> None:
                 continue  # it is under way here
             except StorageError as error:
                 log.warning("%s", error.sentence)
-                if not (folder / LEDGER_FILE).is_file():  # it must not look like one that was never approved
+                if not (folder / LEDGER_FILE).is_file():  # or it would look like a run that was never approved
                     _clear(folder)
 
 
@@ -363,9 +360,9 @@ def _clear(folder: Path) -> None:
 
 
 def share(folder: Path, store: Store, *, new: bool = False) -> None:
-    """Have what a ledger commits known to all hosts, where they share the state; of a `new` run also what it holds.
+    """Ship what a ledger commits to all hosts, if they share the state; of a `new` run also what it has.
 
-    The run is held by `lock_run`. Raises CampaignLockedError, UnavailableError, StorageError.
+    The caller holds `lock_run`. Raises CampaignLockedError, UnavailableError, StorageError.
     """
     shared = shared_of(folder.parents[1])
     if shared is not None and store.ship is None and (new or _shared_at(folder) is not None):
@@ -376,16 +373,16 @@ def share(folder: Path, store: Store, *, new: bool = False) -> None:
 
 
 def account_of(state_dir: Path, host: str, user: str, ceiling: float, run: str) -> AccountCeiling | SharedAccount:
-    """Return a run's part in the limit of all runs of an API user; enter it to use it. Raises StorageError."""
+    """Return a run's part in the limit of all runs of an API user, to be entered. Raises StorageError."""
     if (shared := shared_of(state_dir)) is not None:
         return shared.account(host, user, ceiling)
-    from bulk_remove.sending.gate import AccountCeiling  # noqa: PLC0415 - what only shows help does not pay for it
+    from bulk_remove.sending.gate import AccountCeiling  # noqa: PLC0415 - help does not pay for it
 
     return AccountCeiling(account_file(state_dir, host, user), ceiling, run)
 
 
 def delete_run(folder: Path) -> None:
-    """Delete a run's folder with all that is in it. Raises RunLockedError when it is under way, StorageError."""
+    """Delete a run's folder and everything in it. Raises RunLockedError if the run is under way, StorageError."""
     try:
         with lock_run(folder):
             if shared := shared_of(folder.parents[1]):
@@ -394,13 +391,15 @@ def delete_run(folder: Path) -> None:
         rmtree(folder)
     except OSError as error:
         raise StorageError(
-            phrase("The folder {folder} cannot be deleted whole: {problem}.", folder=folder, problem=error.strerror),
+            phrase(
+                "The folder {folder} cannot be deleted completely: {problem}.", folder=folder, problem=error.strerror
+            ),
             "Check its permissions, then prune again; what is left of it may hold phone numbers.",
         ) from None
 
 
 def _empty(folder: Path) -> None:
-    """Delete all but the lock, which goes last, and free: some systems delete no file that is open."""
+    """Delete all but the lock. It goes last, after it is released: some systems cannot delete an open file."""
     for path in [path for path in folder.iterdir() if path.name != RUN_LOCK]:
         if path.is_dir() and not path.is_symlink():
             rmtree(path)
@@ -409,16 +408,16 @@ def _empty(folder: Path) -> None:
 
 
 def account_file(state_dir: Path, host: str, user: str) -> Path:
-    """Return where all runs of an API user note their requests to a host; its folder is made. Raises StorageError."""
+    """Return the file in which all runs of an API user note their requests to a host. Raises StorageError."""
     folder = make_private(state_dir, "accounts")
-    # The user's name may hold anything: a digest keeps two of them apart.
+    # A user's name may hold characters that a file name cannot.
     return folder / f"{_as_file_name(host)}-{sha256(user.encode()).hexdigest()[:16]}.sqlite"
 
 
 def run_folders(state_dir: Path) -> list[Path]:
     """Return the folders of all runs, oldest first. Raises StorageError for a state folder that is not the user's own.
 
-    What others may have put there is not looked at: it would be told as what this user's runs did.
+    Others could have put runs there that this user never started.
     """
     runs = state_dir / "runs"
     try:
@@ -454,17 +453,17 @@ def lock_campaigns(state_dir: Path, host: str, campaigns: Iterable[str]) -> Iter
 
 @contextmanager
 def lock_inbox(state_dir: Path, inbox: Path) -> Iterator[None]:
-    """Hold a drop folder for this process while the context is entered, as `lock_campaign` does a campaign."""
+    """Lock a drop folder for this process. Raises the same errors as `lock_campaign`."""
     digest = sha256(os.fsencode(inbox)).hexdigest()[:16]
 
     def taken(holder: str) -> CampaignLockedError:
         return CampaignLockedError(
-            phrase("Another night works on {inbox} ({holder}).", inbox=inbox, holder=holder),
+            phrase("Another run is using {inbox} ({holder}).", inbox=inbox, holder=holder),
             "Wait for it to end, then run again.",
         )
 
     with ExitStack() as stack:
-        here = phrase("Another night on this machine works on {inbox}.", inbox=inbox)
+        here = phrase("Another run on this machine is using {inbox}.", inbox=inbox)
         stack.enter_context(_held(state_dir, f"inbox-{digest}", here))
         if shared := shared_of(state_dir):
             stack.enter_context(shared.lease([f"inbox:{digest}"], taken))
@@ -473,19 +472,19 @@ def lock_inbox(state_dir: Path, inbox: Path) -> Iterator[None]:
 
 @contextmanager
 def lock_campaign(state_dir: Path, host: str, campaign: str) -> Iterator[None]:
-    """Hold the campaign for this process while the context is entered; a process that dies lets it go.
+    """Lock a campaign for this process. The lock ends with the context or with the process.
 
-    Raises CampaignLockedError when another run holds it, StorageError when the lock cannot be made.
+    Raises CampaignLockedError if another run holds it, StorageError if the lock cannot be made.
     """
     name = f"{_as_file_name(host)}-{campaign}"
-    with _held(state_dir, name, phrase("Another run on this machine holds campaign {campaign}.", campaign=campaign)):
+    with _held(state_dir, name, phrase("Another run on this machine is using campaign {campaign}.", campaign=campaign)):
         yield
 
 
 @contextmanager
 def _held(state_dir: Path, name: str, taken: str) -> Iterator[None]:
     folder = make_private(state_dir, "locks")
-    lock = FileLock(folder / f"{name}.lock", mode=0o600, fallback_to_soft=False)
+    lock = FileLock(folder / f"{name}.lock", mode=0o600, fallback_to_soft=False, thread_local=False)
     try:
         lock.acquire(blocking=False)
     except Timeout:
@@ -499,9 +498,9 @@ def _held(state_dir: Path, name: str, taken: str) -> Iterator[None]:
 
 
 def make_private(state_dir: Path, *below: str) -> Path:
-    """Make the state folder and a folder in it for their owner alone, if they are not there; return the lower one.
+    """Make the state folder and a folder in it, if missing, and return the inner one. Only the owner has access.
 
-    Raises StorageError when it cannot be written to, is another user's, or others can write to it.
+    Raises StorageError if a folder cannot be written to, belongs to another user, or is writable by others.
     """
     try:
         return make_folders(state_dir, *below)

@@ -1,33 +1,29 @@
-"""One night of an inbox: what was left over first, then each finished file in turn.
+"""One pass ("night") over an inbox: unfinished runs first, then each complete file in turn.
 
-What is known of a file is in the ledger of its run, and nowhere else: after a night that died at any moment, the next
-finds the file in the inbox and its run in the state folder. A file is moved only once its report, or a note that says
-why there is none, lies where it goes; the run is marked as concluded after that.
+The only record of a file is the ledger of its run. The report is written first, or a note that says why there is none.
+Then one rename moves the file beside it, and the run is marked as concluded. So if the process dies at any moment, the
+file is either in the inbox, or in `done` or `failed` with its report or note.
 
-A run goes on only while its file lies there unchanged: that is the wish to have it done. Of a file that was removed or
-replaced a report says what was done before, and nothing more is sent.
+A run is continued only while its file is in the inbox unchanged. If the file was removed or replaced, the night writes
+a report of what was done before, and sends nothing more.
 
-The drop folder: what lies in it, whether it is still being written, and how a file leaves it.
-
-A file leaves by one rename, and only after what was found out about it lies beside its new place. So whenever the
-process dies, the file is in the inbox, or in `done` or `failed` with its report or note.
-
-Whoever may write to the folder may put anything in it at any moment: a link, a pipe, another file under the same name.
-So a file is opened once and what was opened counts, the folders are held open, and `done` and `failed` are this user's.
+Others may write to the folder at any moment: a link, a pipe, another file of the same name. So each file is opened once
+and only that open file is used, the folders stay open, and `done` and `failed` must belong to this user.
 """
 
 import os
 import shutil
 import stat
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
 from hashlib import file_digest
 from io import BufferedReader
 from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self
 
+from bulk_remove.console import Screen
 from bulk_remove.core.model import harmless
 from bulk_remove.core.summary import (
     LONGEST_FILE_NAME,
@@ -52,18 +48,19 @@ from bulk_remove.errors import (
 )
 from bulk_remove.language import counted, ours, phrase, translated
 from bulk_remove.reader import SetAside, is_readable, own_report, set_aside
-from bulk_remove.run.finish import REPORT, SUMMARY, Finished
+from bulk_remove.run.finish import REPORT, SUMMARY
 from bulk_remove.run.folders import Mark, mark, note_report
 from bulk_remove.run.job import Carried
 from bulk_remove.run.past import EarlierRuns, Left, past_run
-from bulk_remove.run.resume import note_copies
+from bulk_remove.run.resume import close_run, note_copies
+from bulk_remove.settings import Settings
 
 REPORT_END = ".report.csv"
 NOTE_END = ".note.txt"
 
 
 class FileLook(NamedTuple):
-    """What tells a file from another one, and from itself after a change."""
+    """Identity and state of a file. It differs for another file, and for the same file after a change."""
 
     device: int
     inode: int
@@ -72,16 +69,16 @@ class FileLook(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """A file that was read: what it looked like, and the SHA-256 (hex) of its content."""
+    """A file that was read, with the SHA-256 (hex) of its content."""
 
     look: FileLook
     content: str
 
 
 class Inbox:
-    """A drop folder; `done` and `failed` below it are made when they are first needed.
+    """A folder into which files are dropped. `done` and `failed` in it are made when they are first needed.
 
-    A context manager: it holds the folders open while it is entered.
+    A context manager that keeps the folders open.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -90,7 +87,7 @@ class Inbox:
         self._places: dict[FilePlace, Folder] = {}
 
     def __enter__(self) -> Self:
-        """Raise UsageError when the folder is none, not ours to move files in, or has a `done` that is not ours."""
+        """Open the folders. Raises UsageError if one is missing, not writable, or not safe to use, StorageError."""
         try:
             self._here = self._open.enter_context(Folder(self.folder, listed=True))
         except (FileNotFoundError, NotADirectoryError):
@@ -116,7 +113,7 @@ class Inbox:
         self._open.close()
 
     def look(self) -> dict[str, FileLook]:
-        """Return the files by name, in order, but for those whose name says that they are only passing."""
+        """Return the files by name, in order. Files with the name of a temporary file are left out."""
         try:
             names = self._here.names()
         except OSError as error:
@@ -125,7 +122,7 @@ class Inbox:
         return {name: look for name, look in looks.items() if look is not None}
 
     def not_files(self) -> Iterator[tuple[str, bool]]:
-        """Yield the names of what is neither a file nor a folder, each with whether it is a link."""
+        """Yield (name, whether it is a link) of everything that is neither a file nor a folder."""
         for name in self._here.names():
             with suppress(OSError):  # it went away meanwhile
                 found = self._here.look(name)
@@ -133,7 +130,7 @@ class Inbox:
                     yield name, stat.S_ISLNK(found.st_mode)
 
     def look_at(self, name: str) -> FileLook | None:
-        """Return how a file looks now; None where there is none, or a folder or a link in its place."""
+        """Return the state of a file, or None if the name is missing or is not a regular file."""
         try:
             found = self._here.look(name)
         except OSError:  # it went away meanwhile
@@ -141,12 +138,12 @@ class Inbox:
         return _look(found) if found and stat.S_ISREG(found.st_mode) else None
 
     def path(self, name: str) -> Path:
-        """Return the place of a file in the inbox."""
+        """Return the path of a file in the inbox."""
         return self.folder / name
 
     @contextmanager
-    def opened(self, name: str) -> Iterator[tuple[BufferedReader, FileLook]]:
-        """Open a file for reading, once; what counts is what was opened. Raises InputError when that cannot be."""
+    def open(self, name: str) -> Iterator[tuple[BufferedReader, FileLook]]:
+        """Open a file for reading. Raises InputError if this fails, or if the file has another hard link."""
         try:
             file = self._here.opened(name)
         except OSError as error:
@@ -158,15 +155,15 @@ class Inbox:
             facts = os.fstat(file.fileno())
             if facts.st_nlink > 1:
                 raise InputError(
-                    phrase("{name} is a file that lies elsewhere, too (a hard link).", name=harmless(name)),
+                    phrase("{name} has another name elsewhere (a hard link).", name=harmless(name)),
                     "Put a copy there.",
                 )
             yield file, _look(facts)
 
-    def seen(self, name: str) -> Seen | None:
-        """Read a file; None where there is no such file, or none that can be read."""
+    def read(self, name: str) -> Seen | None:
+        """Return a file with its digest, or None if it is missing or unreadable. Raises StorageError."""
         try:
-            with self.opened(name) as (file, look):
+            with self.open(name) as (file, look):
                 return Seen(look, file_digest(file, "sha256").hexdigest())
         except InputError:
             return None
@@ -174,7 +171,7 @@ class Inbox:
             raise _failure(self.path(name), error) from None
 
     def holds(self, place: FilePlace, name: str, content: str) -> bool:
-        """Tell whether a file with this content (SHA-256, hex) lies in a place."""
+        """Return whether a place has a file with this name and content (SHA-256, hex)."""
         try:
             with self._at(place).opened(name) as file:
                 return file_digest(file, "sha256").hexdigest() == content
@@ -182,18 +179,18 @@ class Inbox:
             return False
 
     def free_name(self, place: FilePlace, name: str) -> str:
-        """Return the name under which a file and what belongs to it find room in a place."""
+        """Return a name that is free in a place for a file, its report and its note."""
         there = self._at(place)
         return free_name(
             name, lambda free: any(there.look(f"{free}{end}") is not None for end in ("", REPORT_END, NOTE_END))
         )
 
     def beside(self, place: FilePlace, name: str, report: Path) -> Path:
-        """Return where a report of a run goes: `report.csv` of `a.csv` beside it as `a.csv.report.csv`."""
+        """Return the path of a report beside the file `name`: `a.csv.report.csv` beside `a.csv`."""
         return self.folder / place.value / f"{name}.{report.name}"
 
     def put_reports(self, place: FilePlace, name: str, reports: Iterable[Path]) -> list[Aside]:
-        """Put copies of a run's reports where the file `name` is to go; return them. Raises StorageError."""
+        """Copy a run's reports to the place where the file `name` will go. Raises StorageError."""
         there = self._at(place)
         copies = []
         for report in reports:
@@ -207,7 +204,7 @@ class Inbox:
         return copies
 
     def put_note(self, place: FilePlace, name: str, text: str) -> Path:
-        """Put a note where the file `name` is to go; returns its place. Raises StorageError."""
+        """Write a note to the place where the file `name` will go, and return its path. Raises StorageError."""
         target = self.folder / place.value / f"{name}{NOTE_END}"
         try:
             with self._at(place).written(target.name) as aside:
@@ -217,9 +214,9 @@ class Inbox:
         return target
 
     def move(self, name: str, look: FileLook, place: FilePlace, new_name: str) -> bool:
-        """Move a file out of the inbox, where nothing has its new name; False when it is another one by now.
+        """Move a file out of the inbox. Returns False if it has changed meanwhile: then it stays in the inbox.
 
-        That one then stays, or is put back if it came in the last moment. Raises StorageError.
+        The new name must be free. Raises StorageError.
         """
         there = self._at(place)
         if self.look_at(name) != look:
@@ -235,7 +232,7 @@ class Inbox:
         return False
 
     def _at(self, place: FilePlace) -> Folder:
-        """Return `done` or `failed`, held open. Raises UsageError when it is not this user's own, StorageError."""
+        """Return the open folder `done` or `failed`. Raises UsageError if it is not this user's own, StorageError."""
         if place not in self._places:
             path = self.folder / place.value
             try:
@@ -244,7 +241,7 @@ class Inbox:
             except (NotOwnError, NotADirectoryError) as error:
                 raise UsageError(
                     phrase("{path} cannot be used: {problem}.", path=path, problem=ours(str(error.strerror))),
-                    "Move it away: it is made anew when it is needed. Nobody but this user may be able to write there.",
+                    "Move it away; it is created again when needed. Only this user may have write access to it.",
                 ) from None
             except OSError as error:
                 raise _failure(path, error) from None
@@ -264,7 +261,7 @@ def _failure(path: Path, error: OSError) -> StorageError:
 
 
 class FileEnd(NamedTuple):
-    """What became of a file: its exit code, where it lies now, its run (None: there is none), and a word on it."""
+    """The result of a file: exit code, the place where it is now, its run (None: no run), and a short reason."""
 
     name: str
     code: ExitCode
@@ -273,68 +270,56 @@ class FileEnd(NamedTuple):
     word: str
 
 
-@dataclass(frozen=True, slots=True)
-class Doing:
-    """What a night does through others.
+class NightRules(NamedTuple):
+    """Settings of a night: those of its runs, their server and state folder, and when files are taken.
 
-    `start` runs a file, of which it reads the copy; `again` resumes the run in a folder, and `close` writes the report
-    of one that is not to go on (None: it sent nothing). All raise BulkRemoveError. `tell` says a sentence, `tell_error`
-    what is wrong. `time_of_day_s` is what the machine's clock says (Unix seconds), `elapsed_s` goes on whatever that
-    is set to, `sleep` waits for seconds. Copies are made in `spool_dir`.
+    A file is complete when it has not changed for `settle_s` seconds. No file is begun after `until_s` (Unix seconds),
+    if given.
     """
 
-    start: Callable[[Path, SetAside], Carried]
-    again: Callable[[Path], Carried]
-    close: Callable[[Path], Finished | None]
-    tell: Callable[[str], None]
-    tell_error: Callable[[BulkRemoveError], None]
-    time_of_day_s: Callable[[], float]
-    elapsed_s: Callable[[], float]
-    sleep: Callable[[float], None]
-    spool_dir: Path
+    settings: Settings
+    host: str
+    state_dir: Path
+    settle_s: float
+    until_s: float | None
 
 
 class Night:
-    """Works through an inbox once. `ends` fills up with what became of the files.
+    """Works through an inbox once. `ends` collects the results of the files.
 
-    A file is finished when nothing of it changes for `settle_s` seconds. No file is begun after `until_s` (Unix
-    seconds), if given. `one_campaign` says that all files go to one. Files that are a `keep` list are left alone.
+    `start` runs a file and reads its copy. `again` resumes the run in a folder. Both raise BulkRemoveError.
     """
 
     def __init__(
         self,
         inbox: Inbox,
-        earlier: EarlierRuns,
-        doing: Doing,
-        settle_s: float,
-        until_s: float | None,
-        *,
-        one_campaign: bool,
-        keep: Iterable[str] = (),
+        rules: NightRules,
+        screen: Screen,
+        start: Callable[[Path, SetAside], Carried],
+        again: Callable[[Path], Carried],
     ) -> None:
         self.ends: list[FileEnd] = []
         self._inbox = inbox
-        self._earlier = earlier
-        self._doing = doing
-        self._settle_s = settle_s
-        self._until_s = until_s
-        self._one_campaign = one_campaign
-        self._keep = keep
+        self._rules = rules
+        self._earlier = EarlierRuns(rules.state_dir, rules.host, rules.settings)
+        self._screen = screen
+        self._start = start
+        self._again = again
         self._over = False
         self._stopped: ExitCode | None = None
 
     def spend(self) -> None:
-        """Take up what was left over, then the finished files by name. Raises StorageError."""
+        """Continue unfinished runs, then take the complete files in order of their names. Raises StorageError."""
         first = self._inbox.look()
-        looked_s = self._doing.elapsed_s()
+        looked_s = time.monotonic()
         self._leave_alone(first)
         taken: set[str] = set()
         for left in self._earlier.left_over(self._inbox.folder):
             if not self._is_over(left.name):
-                taken |= self._taken_up(left)
+                taken |= self._take_up(left)
         waiting = [name for name in first if name not in taken]
         if waiting and not self._over:
-            self._doing.sleep(max(0.0, looked_s + self._settle_s - self._doing.elapsed_s()))
+            time.sleep(max(0.0, looked_s + self._rules.settle_s - time.monotonic()))
         for name in waiting:
             look = first[name]
             if self._is_over(name):
@@ -342,39 +327,39 @@ class Night:
             if self._inbox.look_at(name) == look:
                 self._take(name, look)
             else:
-                self._doing.tell(
+                self._screen.tell(
                     phrase("{name} is still being written; it is left for the next time.", name=harmless(name))
                 )
 
     def _leave_alone(self, first: dict[str, FileLook]) -> None:
-        """Take the --keep lists out of the files, and name them and what is not a file at all."""
+        """Remove the --keep lists from the files. Print their names, and the names of links and other non-files."""
         keep = set[tuple[int, int]]()
-        for path in self._keep:
-            with suppress(OSError):  # what reads it says so
+        for path in self._rules.settings.keep:
+            with suppress(OSError):  # the reader of the list reports it
                 facts = os.stat(path)  # noqa: PTH116 - as the others
                 keep.add((facts.st_dev, facts.st_ino))
         for name in [name for name, look in first.items() if (look.device, look.inode) in keep]:
             del first[name]
-            self._doing.tell(phrase("{name} is a --keep list; it is left alone.", name=harmless(name)))
+            self._screen.tell(phrase("{name} is a --keep list and is skipped.", name=harmless(name)))
         for name, is_link in self._inbox.not_files():
-            self._doing.tell(
-                phrase("{name} is a link; it is left alone.", name=harmless(name))
+            self._screen.tell(
+                phrase("{name} is a link and is skipped.", name=harmless(name))
                 if is_link
-                else phrase("{name} is not a regular file; it is left alone.", name=harmless(name))
+                else phrase("{name} is not a regular file and is skipped.", name=harmless(name))
             )
 
     def _is_over(self, name: str) -> bool:
-        """Tell whether the file is not to be begun any more; the first of them is noted for all."""
-        if not self._over and self._until_s is not None and self._doing.time_of_day_s() >= self._until_s:
+        """Return whether the night is over and the file must wait. The first such file gets an entry in `ends`."""
+        if not self._over and self._rules.until_s is not None and time.time() >= self._rules.until_s:
             self._end(FileEnd(name, ExitCode.DEADLINE, FilePlace.INBOX, None, "the deadline came before it was begun"))
         elif self._stopped is not None:
             self.ends.append(FileEnd("(the files after it)", self._stopped, FilePlace.INBOX, None, phrase("stopped")))
             self._stopped = None
         return self._over
 
-    def _taken_up(self, left: Left) -> set[str]:
-        """Go on with a run; returns the file's name, if it still holds what that run is about."""
-        seen = self._inbox.seen(left.name)
+    def _take_up(self, left: Left) -> set[str]:
+        """Continue a run. Returns the name of its file, or nothing if the file was removed or replaced."""
+        seen = self._inbox.read(left.name)
         if seen is None or seen.content != left.content:
             self._leave(left)
             return set()
@@ -382,32 +367,30 @@ class Night:
         if run.state == Ending.GUARD or run.unasked:
             self._give_up(left, seen, unasked=bool(run.unasked))
             return {left.name}
-        self._doing.tell(
-            phrase(
-                "{name}: run {run} was left over; it is taken up again.", name=harmless(left.name), run=left.folder.name
-            )
+        self._screen.tell(
+            phrase("{name}: resuming the unfinished run {run}.", name=harmless(left.name), run=left.folder.name)
         )
         try:
-            carried = self._doing.again(left.folder)
+            carried = self._again(left.folder)
         except BulkRemoveError as error:
-            self._stays(left.name, error, left.folder)
+            self._leave_in_inbox(left.name, error, left.folder)
         else:
             self._conclude(left, carried)
         return {left.name}
 
     def _leave(self, left: Left) -> None:
-        """Report what a run did whose file was removed or replaced, and leave it at that."""
+        """Close a run whose file was removed or replaced: write its report and send nothing more."""
         if self._has_left(left):
             mark(left.folder, Mark.CONCLUDED)
             return
         try:
-            finished = self._doing.close(left.folder)
+            finished = close_run(left.folder, time.time())
         except BulkRemoveError as error:
-            self._stays(left.name, error, left.folder)
+            self._leave_in_inbox(left.name, error, left.folder)
             return
         run = past_run(left.folder)
         place = FilePlace.FAILED if run.open_numbers else FilePlace.DONE
-        word = phrase("removed or replaced after run {run} began, which was not continued", run=left.folder.name)
+        word = phrase("removed or replaced after run {run} began; the run was not continued", run=left.folder.name)
         new_name = self._begun_name(left, place) or self._inbox.free_name(place, left.name)
         if finished is not None:
             self._put_reports(left, place, new_name, finished.also)
@@ -424,7 +407,7 @@ class Night:
         self._end(FileEnd(left.name, code, place, left.folder, word))
 
     def _has_left(self, left: Left) -> bool:
-        """Tell whether a night moved the run's file, and died before it could note that."""
+        """Return whether an earlier night moved the run's file, and died before it marked the run."""
         places = {self._inbox.folder / place.value: place for place in (FilePlace.DONE, FilePlace.FAILED)}
         return any(
             self._inbox.holds(places[report.parent], report.name.removesuffix(REPORT_END), left.content)
@@ -433,9 +416,9 @@ class Night:
         )
 
     def _give_up(self, left: Left, seen: Seen, *, unasked: bool) -> None:
-        """Leave a run to a person that was stopped for a reason, in a night that died before it could move the file.
+        """Move the file to `failed` if a guard stopped its run: a resume would send what the guard held back.
 
-        To resume it would send what the guard held back.
+        The night of that run died before it moved the file.
         """
         word = (
             phrase("run {name} was stopped: the server named a removal that nobody asked for", name=left.folder.name)
@@ -448,7 +431,7 @@ class Night:
             word=ours(word),
             run=left.folder.name,
         )
-        self._away(left.name, seen.look, FilePlace.FAILED, note)
+        self._move_with_note(left.name, seen.look, FilePlace.FAILED, note)
         mark(left.folder, Mark.CONCLUDED)
         self._end(FileEnd(left.name, ExitCode.GUARD, FilePlace.FAILED, left.folder, word))
 
@@ -456,14 +439,14 @@ class Night:
         if word := self._not_for_us(name, look):
             self._end(FileEnd(name, ExitCode.INPUT, FilePlace.INBOX, None, word))
             return
-        self._doing.tell(phrase("{name}:", name=harmless(name)))
+        self._screen.tell(phrase("{name}:", name=harmless(name)))
         try:
-            copy = self._copied(name, look)
+            copy = self._copy(name, look)
         except BulkRemoveError as error:
-            self._stays(name, error, None)
+            self._leave_in_inbox(name, error, None)
             return
         if copy is None:
-            self._doing.tell(
+            self._screen.tell(
                 phrase("{name} changed while it was read; it is left for the next time.", name=harmless(name))
             )
             return
@@ -471,70 +454,70 @@ class Night:
         if run is None:
             self._run(name, look, copy)
             return
-        word = phrase("the same content was done before, by run {run_id}; nothing was sent", run_id=run.run_id)
+        word = phrase("run {run_id} has already done the same content; nothing was sent", run_id=run.run_id)
         note = phrase(
             "{name}: {word}.\nTo run it all the same: bulk-remove run FILE", name=harmless(name), word=ours(word)
         )
-        self._away(name, look, FilePlace.DONE, note)
+        self._move_with_note(name, look, FilePlace.DONE, note)
         self._end(FileEnd(name, ExitCode.OK, FilePlace.DONE, None, word))
 
     def _not_for_us(self, name: str, look: FileLook) -> str:
-        """Return why a file is left alone, empty for one that is taken."""
+        """Return why a file stays in the inbox, or an empty text if it is taken."""
         if not is_readable(self._inbox.path(name)):
-            return "no kind that is read; left alone"
+            return "this file type is not read; left in the inbox"
         if not look.size_bytes:
-            return "empty; left alone, for it may be about to be written"
+            return "empty, perhaps not written yet; left in the inbox"
         if len(os.fsencode(name)) > LONGEST_FILE_NAME:
-            return phrase("its name is longer than {most} bytes; left alone", most=LONGEST_FILE_NAME)
+            return phrase("its name is longer than {most} bytes; left in the inbox", most=LONGEST_FILE_NAME)
         return ""
 
-    def _copied(self, name: str, look: FileLook) -> SetAside | None:
-        """Copy a file out of others' reach; None when it is not any more what it looked like. Raises InputError."""
-        with self._inbox.opened(name) as (file, opened):
-            copy = set_aside(name, file, self._doing.spool_dir) if opened == look else None
+    def _copy(self, name: str, look: FileLook) -> SetAside | None:
+        """Copy a file to the state folder. Returns None if the file has changed meanwhile. Raises InputError."""
+        with self._inbox.open(name) as (file, opened):
+            copy = set_aside(name, file, self._rules.state_dir) if opened == look else None
         return copy if self._inbox.look_at(name) == look else None
 
     def _run(self, name: str, look: FileLook, copy: SetAside) -> None:
         try:
-            carried = self._doing.start(self._inbox.path(name), copy)
-        except KeepListError as error:  # nothing is wrong with the file: the next night takes it
-            self._stays(name, error, None)
+            carried = self._start(self._inbox.path(name), copy)
+        except KeepListError as error:  # the file itself is fine: the next night takes it
+            self._leave_in_inbox(name, error, None)
         except OwnReportError:
-            self._refused(name, look, self._where_it_will_lie(name))
+            self._refuse(name, look, self._where_it_will_lie(name))
         except (InputError, GuardStop) as error:
-            self._refused(name, look, error)
+            self._refuse(name, look, error)
         except BulkRemoveError as error:
-            self._stays(name, error, None)
+            self._leave_in_inbox(name, error, None)
         else:
             self._earlier.add(carried.folder)
             self._conclude(Left(carried.folder, name, copy.sha256), carried)
 
-    def _refused(self, name: str, look: FileLook, error: BulkRemoveError) -> None:
-        self._doing.tell_error(error)
+    def _refuse(self, name: str, look: FileLook, error: BulkRemoveError) -> None:
+        self._screen.error(error)
         note = phrase("{problem}\n{hint}\nNothing was sent.", problem=ours(error.sentence), hint=ours(error.hint))
-        self._away(name, look, FilePlace.FAILED, note)
+        self._move_with_note(name, look, FilePlace.FAILED, note)
         self._end(FileEnd(name, error.exit_code, FilePlace.FAILED, None, error.sentence))
 
     def _where_it_will_lie(self, name: str) -> OwnReportError:
-        """Return the error of a report, which goes to `failed`, with the place from which it can be rerun."""
+        """Return the error for a report in the inbox. Its hint names the path in `failed`, ready for a rerun."""
         return own_report(str(self._inbox.folder / FilePlace.FAILED / self._inbox.free_name(FilePlace.FAILED, name)))
 
-    def _away(self, name: str, look: FileLook, place: FilePlace, note: str) -> None:
+    def _move_with_note(self, name: str, look: FileLook, place: FilePlace, note: str) -> None:
         new_name = self._inbox.free_name(place, name)
         self._inbox.put_note(place, new_name, note)
         self._move(name, look, place, new_name)
 
     def _move(self, name: str, look: FileLook | None, place: FilePlace, new_name: str) -> None:
         if look is None or not self._inbox.move(name, look, place, new_name):
-            self._doing.tell(
+            self._screen.tell(
                 phrase(
-                    "{name} is gone or holds something else by now; the report of what was read is kept.",
+                    "{name} was removed or replaced meanwhile; the report is kept.",
                     name=harmless(name),
                 )
             )
 
     def _conclude(self, left: Left, carried: Carried) -> None:
-        """Put the report where the file goes, then the file, unless another night can finish it."""
+        """Move the file away after its report, unless another night can finish it. Note the result."""
         run = past_run(carried.folder)
         place = place_of(carried.exit_code, run.resumable_numbers, run.sessions_to_the_end)
         word: str = "none was found, which proves nothing" if run.proves_nothing else "every number is final"
@@ -547,12 +530,12 @@ class Night:
         self._end(FileEnd(left.name, carried.exit_code, place, carried.folder, word), stop=carried.stop_wished)
         if run.unasked and not self._over:
             self._over = True
-            self._doing.tell("No other file is begun: something on the way to the server changes the requests.")
+            self._screen.tell("No other file is begun: something on the way to the server changes the requests.")
 
     def _put_away(self, left: Left, carried: Carried, place: FilePlace) -> None:
         new_name = self._begun_name(left, place) or self._inbox.free_name(place, left.name)
         self._put_reports(left, place, new_name, carried.also)
-        seen = self._inbox.seen(left.name)
+        seen = self._inbox.read(left.name)
         look = seen.look if seen is not None and seen.content == left.content else None
         self._move(left.name, look, place, new_name)
         mark(left.folder, Mark.CONCLUDED)
@@ -564,19 +547,21 @@ class Night:
         note_copies(left.folder, self._inbox.put_reports(place, new_name, (report, report.with_suffix(SUMMARY), *also)))
 
     def _begun_name(self, left: Left, place: FilePlace) -> str:
-        """Return the name under which a night that died put the report, but not yet the file; empty: none did."""
+        """Return the file name that an interrupted night chose for a report without its file, or an empty text."""
         for report in past_run(left.folder).reports:
             file = report.with_name(report.name.removesuffix(REPORT_END))
             if file != report and file.parent == self._inbox.folder / place.value and not os.path.lexists(file):
                 return file.name
         return ""
 
-    def _stays(self, name: str, error: BulkRemoveError, run: Path | None) -> None:
-        self._doing.tell_error(error)
+    def _leave_in_inbox(self, name: str, error: BulkRemoveError, run: Path | None) -> None:
+        self._screen.error(error)
         self._end(FileEnd(name, error.exit_code, FilePlace.INBOX, run, error.sentence))
 
     def _end(self, end: FileEnd, *, stop: ExitCode | None = None) -> None:
-        """Note what became of a file, and whether the night ends with it; `stop` is the exit code of a signal."""
+        """Note the result of a file, and whether the night ends with it. `stop` is the exit code of a signal."""
         self.ends.append(end._replace(name=harmless(end.name)))
         self._stopped = self._stopped or stop
-        self._over = self._over or stop is not None or ends_the_night(end.code, one_campaign=self._one_campaign)
+        self._over = (
+            self._over or stop is not None or ends_the_night(end.code, one_campaign=bool(self._rules.settings.campaign))
+        )

@@ -1,8 +1,8 @@
-"""Cells in, numbers out: each row of a table gets its number and its campaign, or the reason why it has none.
+"""Turns cells into numbers: each row gets its number and its campaign, or the reason why it has none.
 
-Numbers on a `--keep` list must never be removed. They are compared by the number, whatever its form. The lists are read
-before all else and need eight bytes of memory a number. Where it is not certain which number a cell of
-such a list means, the run stops: it may be the very one that must stay.
+Numbers on a `--keep` list must never be removed. They are compared as numbers, in whatever form they are written. The
+lists are read first and need eight bytes of memory per number. The run stops at a cell in a list that is not certainly
+one number, because that may be a number that must stay.
 """
 
 import re
@@ -41,7 +41,7 @@ from bulk_remove.settings import Settings
 
 SHOWN_ROWS = 5
 MAX_CAMPAIGNS = 1000
-"""More than this in one column are no campaigns, but something else with five characters."""
+"""A column with more different cells does not hold campaigns, but something else with five characters."""
 _MANY_DUPLICATES = 10
 _SEVERAL_IN_DOUBT = 3
 _SHOWN_CAMPAIGNS = 3
@@ -50,10 +50,10 @@ SHOWN_OTHERWISE = "The spreadsheet shows another number than the cell holds: the
 
 
 class Intake:
-    """Turns cells into numbers and counts what it meets.
+    """Turns cells into numbers and counts what it finds.
 
-    `on_rows` is told how many rows have been read so far. `kept` returns the places of the numbers that must never be
-    removed. With `show_numbers` samples are not masked. `whole` is what the cells that passed say of each other.
+    `on_rows` is called with the count of rows read so far. `kept` returns the indices of numbers that must never be
+    removed. With `show_numbers` samples are not masked. `whole` collects what the cells reveal about each other.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class Intake:
         self.rows = 0
 
     def through(self, source: Source, blocks: Iterator[RowBlock], keys: RowKeys) -> Iterator[NumberedBlock]:
-        """Yield the blocks of a source with what became of each row; its keys go to `keys`. Raises InputError."""
+        """Yield the blocks of a source with the number of each row, and add them to `keys`. Raises InputError."""
         counts = _Counts(source, self.rows, self._settings.where, self._rules.region)
         self._counts.append(counts)
         conditions = self._conditions_on(source)
@@ -113,25 +113,25 @@ class Intake:
                 counts.said += _named_campaigns(name, campaign_names(found, self._settings.campaign), self._settings)
 
     def counting(self, duplicates: Iterator[tuple[int, int]]) -> Iterator[tuple[int, int]]:
-        """Pass on the duplicates, (row's place in the whole input, place of the first), and count them by source."""
+        """Pass on the duplicates (index of the row, index of the first row with its number); count them by source."""
         starts = [counts.first_place for counts in self._counts]
         for place, first in duplicates:
             self._counts[bisect_right(starts, place) - 1].duplicates += 1
             yield place, first
 
     def plans(self) -> tuple[SourcePlan, ...]:
-        """Return what each source holds."""
+        """Return the counts of each source."""
         return tuple(counts.plan() for counts in self._counts)
 
     def _conditions_on(self, source: Source) -> Sequence[tuple[int, Condition]]:
-        """Return the conditions, each with the place of its column among those that are read beside the phones."""
+        """Return the conditions, each with the index of its column in `source.beside`."""
         return [
             (source.beside.index(find_condition_column(source.header, (), condition.column)), condition)
             for condition in map(Condition.parse, self._settings.where)
         ]
 
     def _campaigns_beside(self, source: Source, conditions: Sequence[tuple[int, Condition]]) -> dict[int, set[str]]:
-        """Return room for the cells of each column of campaigns that nobody named, by its place in `beside`."""
+        """Return an empty set for each column of campaigns that no option names, by its index in `beside`."""
         asked = {place for place, _ in conditions}
         if not self._settings.campaign:
             return {}
@@ -142,7 +142,7 @@ class Intake:
         }
 
     def _check_campaign(self, source: Source, name: str, cells: set[str]) -> None:
-        """Raise InputError when a column of campaigns names others than the one that is asked for."""
+        """Raise InputError if a column of campaigns has other campaigns than --campaign."""
         campaign = self._settings.campaign
         others = other_campaigns(cells, campaign)
         if not others:
@@ -172,13 +172,13 @@ class Intake:
         )
 
     def _titles_in(self, block: NumberedBlock) -> Iterator[str]:
-        """Yield a note on each title of another table among the rows, if its words do not say that numbers must stay.
+        """Yield a note on each row that looks like the title of another table.
 
-        Raises InputError when they do and numbers follow.
+        Raises InputError if a title says that numbers must stay, and numbers follow.
         """
         rows = block.rows
         if self._keep_title and self._keep_title[0] != rows.source:
-            self._keep_title = None  # it was the last row of its table
+            self._keep_title = None  # the last row of its table: no numbers followed
         if not (rows.titles or self._keep_title):
             return
         for index, number in enumerate(block.numbers):
@@ -204,7 +204,7 @@ class Intake:
                 )
 
     def _chosen(self, block: RowBlock, conditions: Sequence[tuple[int, Condition]]) -> RowBlock:
-        """Return the block with a problem for each row that does not meet the conditions, and without their cells."""
+        """Return the block with a problem for each row that does not meet the conditions, and without `beside`."""
         if conditions:
             reason = left_out(self._settings.where)
             out = {
@@ -216,7 +216,7 @@ class Intake:
         return replace(block, beside=())
 
     def _judge(self, block: RowBlock) -> JudgedBlock:
-        """Judge the cells but those of rows that were left out, which say nothing of the others."""
+        """Judge the cells. Rows that were left out are ignored: they reveal nothing about the others."""
         out = {index for index, problem in block.problems.items() if is_left_out(problem)}
         cells = ["" if index in out else cell for index, cell in enumerate(block.cells)] if out else block.cells
         return self._normalise.block(cells)
@@ -228,7 +228,7 @@ class Intake:
         self.kept_examples += [_sample(block, index, self._shown) for index in shown]
 
     def numbered(self, block: RowBlock) -> tuple[NumberedBlock, JudgedBlock]:
-        """Return a block with what became of each row, and what its cells say of each other. Raises InputError."""
+        """Return a block with the number of each row, and what its cells reveal about each other. Raises InputError."""
         if block.codes:
             block = self._with_codes(block)
         judged = self._judge(block)
@@ -243,7 +243,7 @@ class Intake:
             if parts:
                 block = _with_parts(block, parts)
                 judged = self._judge(block)
-        self.whole.add(judged)  # before a row is refused for what stands beside its cell
+        self.whole.add(judged)  # before rows are refused because of their other cells
         numbers, problems = judged.numbers, judged.problems
         for index, problem in self._withheld(block, numbers):
             numbers[index], problems[index] = "", problem
@@ -258,14 +258,14 @@ class Intake:
         return NumberedBlock(block, numbers, [campaign for campaign, _ in campaigns], problems), judged
 
     def _withheld(self, block: RowBlock, numbers: Sequence[str]) -> Iterator[tuple[int, str]]:
-        """Yield why rows must not be sent whatever their cells say, by index."""
+        """Yield (index, reason) of rows that must not be sent, whatever their cells hold."""
         for index, shown in block.shown.items():
             if numbers[index] and not self._is_same(shown, numbers[index]):
                 yield index, SHOWN_OTHERWISE
         yield from block.problems.items()
 
     def _with_codes(self, block: RowBlock) -> RowBlock:
-        """Return the block with each cell and its code put together."""
+        """Return the block with each cell joined to the country code beside it."""
         source = block.source
         if source not in self._codes:
             self._codes[source] = CodeColumn(fold(source.header[source.code_column or 0]), self._rules)
@@ -273,7 +273,7 @@ class Intake:
         return replace(block, cells=joined.cells, problems={**joined.problems, **block.problems}, codes=())
 
     def _is_same(self, shown: str, number: str) -> bool:
-        """Tell whether a text is that number, with the country code of the region or without."""
+        """Return whether a text is this number, with or without the country code of the region."""
         found = self._normalise(shown).number
         code = self._normalise.country_code_and_number
         return found == number or (found != "" and code(found) == code(number) != "")
@@ -287,17 +287,17 @@ class Intake:
                         "The campaign column holds more than {max_campaigns:,} different cells.",
                         max_campaigns=MAX_CAMPAIGNS,
                     ),
-                    "Look whether --campaign-column names the right one.",
+                    "Check that --campaign-column names the right column.",
                 )
             found = self._campaigns[cell] = read_campaign(cell)
         return found
 
 
 class _Counts:
-    """What a source was found to hold; `first_place` is the place of its first row in the whole input.
+    """Counts of a source. `first_place` is the index of its first row in the whole input.
 
-    `beside` counts the columns that are read beside the phones, `where` are the conditions on the rows. `said` are
-    notes from elsewhere.
+    `beside` counts the columns that are read beside the phone column, `where` are the conditions on the rows, `said`
+    are notes from elsewhere.
     """
 
     def __init__(self, source: Source, first_place: int, where: Sequence[str], region: str) -> None:
@@ -348,8 +348,8 @@ class _Counts:
         if self.duplicates >= _MANY_DUPLICATES and 2 * self.duplicates > with_number:
             yield counted(
                 self.duplicates,
-                "{count:,} of {rows:,} numbers stands in an earlier row, too: perhaps lists were put together twice.",
-                "{count:,} of {rows:,} numbers stand in an earlier row, too: perhaps lists were put together twice.",
+                "{count:,} of {rows:,} numbers is also in an earlier row: perhaps the same list was added twice.",
+                "{count:,} of {rows:,} numbers are also in an earlier row: perhaps the same list was added twice.",
                 rows=with_number,
             )
         yield from self._made_up.notes(all_count_up=COUNTS_UP in self._source.notes)
@@ -383,7 +383,7 @@ def _taken(cells: Sequence[str], problems: Mapping[int, str]) -> list[str]:
 
 
 def _named_campaigns(name: str, named: Sequence[str], settings: Settings) -> Iterator[str]:
-    """Yield a note on a column of campaigns that gives these by names, which nobody can hold against an identifier."""
+    """Yield a note on a column with names of campaigns, which cannot be compared with an identifier."""
     if not named:
         return
     shown = [harmless(text if len(text) <= _SHOWN_CHARACTERS else text[:_SHOWN_CHARACTERS] + "...") for text in named]
@@ -410,7 +410,7 @@ def _sample(block: NumberedBlock, index: int, shown: Callable[[str], str]) -> Sa
 
 
 def _with_parts(block: RowBlock, parts: Mapping[int, Sequence[str]]) -> RowBlock:
-    """Return the block with a row for each part of a cell that was split; they share the row's number."""
+    """Return the block with one row for each part of a split cell. The parts share the row number."""
     picks = [(index, part) for index, cell in enumerate(block.cells) for part in parts.get(index, (cell,))]
     return replace(
         block,
@@ -425,28 +425,28 @@ def _with_parts(block: RowBlock, parts: Mapping[int, Sequence[str]]) -> RowBlock
 
 
 _SAMPLE_CELLS = 200
-"""So many cells of each block are looked at in each other column, from its first row to its last."""
+"""How many cells of each other column are checked per block, spread over all its rows."""
 _DIGIT = re.compile(r"\d")
 _ONE_COLUMN = "A --keep list is read without such options: leave one column in it, with whole phone numbers."
 _NOTHING_ELSE = "Leave one sheet and one column in it, with a whole phone number in each row."
 _NO_DOUBT = re.compile(
-    r"archive\sholds\sone|first\sline,\s'sep=|text\sis\snot\sUTF-8|first\srow\sis\sa\sphone|names\sof\sthe\scolumns\sstand|"
+    r"archive\sholds\sone|first\sline,\s'sep=|text\sis\snot\sUTF-8|first\srow\sis\sa\sphone|column\snames\sare\sin\srow|"
     r"phone\scolumn\sis\shidden|read\slike\sthe\sothers|numbers\scount\sup"  # as a company's own lines do
 )
-"""What is said of an input of which all is read all the same. Whatever else is said leaves a doubt."""
+"""Notes on a source that do not leave a doubt: everything in it is read all the same."""
 
 
 @dataclass(frozen=True, slots=True)
 class KeepLists:
-    """The lists, and all their numbers by the digits from the country code on; internal numbers as they are."""
+    """The lists and all their numbers, as digits with the country code; internal numbers as they are."""
 
     lists: tuple[KeepList, ...] = ()
     numbers: NumberSet = field(default_factory=lambda: NumberSet([]))
 
     def under(self, rules: NumberRules) -> Callable[[Sequence[str]], Sequence[int]]:
-        """Return what finds the places of kept numbers, empty texts apart, among some that were read by these rules.
+        """Return a function that finds the indices of kept numbers in a sequence that was read by these rules.
 
-        What may be a kept number is taken for one: digits that are a number with a country code and without.
+        In doubt a number counts as kept: digits that are a number both with and without a country code.
         """
         if not self.lists:
             return lambda _numbers: ()
@@ -462,7 +462,7 @@ class KeepLists:
 
 
 def read_keep_lists(settings: Settings, spool_dir: Path) -> KeepLists:
-    """Read the lists that the settings name. Raises InputError, also for a cell that is not certainly one number."""
+    """Read the lists of the settings. Raises InputError, also for a cell that is not certainly one number."""
     if not settings.keep:
         return KeepLists()
     # In this format every number is written from its country code on.
@@ -478,7 +478,7 @@ def _opened(file: str, reading: ReadOptions) -> ReadTable:
     except InputError as error:
         if "--" not in error.hint:
             raise
-        # The options are those of the input, which may have other columns.
+        # Those options are for the input, which may have other columns.
         raise InputError(error.sentence, _ONE_COLUMN) from None
     doubt = next((note for note in table.source.notes if not _NO_DOUBT.search(note)), None)
     if doubt is not None:
@@ -503,7 +503,7 @@ def _read(tables: Sequence[ReadTable], settings: Settings) -> tuple[tuple[KeepLi
             if not count:
                 raise InputError(
                     phrase("The --keep list {file} holds no number.", file=harmless(source.file)),
-                    "Check that the export that wrote it has ended well, or leave it out.",
+                    "Check that its export was complete, or leave the list out.",
                 )
             lists.append(
                 KeepList(f"{source.file}!{source.sheet}" if source.sheet else source.file, source.sha256, count)
@@ -514,15 +514,15 @@ def _read(tables: Sequence[ReadTable], settings: Settings) -> tuple[tuple[KeepLi
 
 
 def _numbers_of(table: ReadTable, settings: Settings) -> Generator[list[str], None, int]:
-    """Yield the numbers of a table, block by block, and return how many there are.
+    """Yield the numbers of a table, block by block, and return their count.
 
-    Raises InputError for the first cell that is not certainly one, and for another column of phone numbers.
+    Raises InputError for the first cell that is not certainly one number, and for a second column of phone numbers.
     """
     count, rules = 0, settings.rules
     while True:
         intake, doubt, before = Intake(settings, rules), None, rules
         for block in table.blocks():
-            # A row with a problem stops the run by that.
+            # A row with a problem stops the run anyway.
             others = [cells for index, cells in enumerate(block.others) if index not in block.problems]
             _check_other_columns(table.source, others, settings.region)
             numbered, _ = intake.numbered(block)
@@ -530,7 +530,7 @@ def _numbers_of(table: ReadTable, settings: Settings) -> Generator[list[str], No
             numbers = [*filter(None, numbered.numbers)]
             count += len(numbers)
             yield numbers
-        # As of an input: what is a number by itself may be none among the others, or the other way round.
+        # As with an input, all cells together may change whether a single one is a number.
         rules = intake.whole.rules(settings.rules, internal_numbers=settings.internal_numbers, trusted=False)
         if rules == before or before != settings.rules:
             break
@@ -547,7 +547,7 @@ def _first_doubt(source: Source, block: NumberedBlock) -> InputError | None:
 
 
 def _check_other_columns(source: Source, rows: Sequence[Sequence[str]], region: str) -> None:
-    """Raise InputError where there is another column whose cells are phone numbers, whatever its name."""
+    """Raise InputError if another column, of any name, holds phone numbers."""
     samples = [*zip_longest(*(_sample_of(rows, place) for place in range(len(source.header))), fillvalue="")]
     other = next((place for place in phone_columns(source.header, samples, region) if place != source.column), None)
     if other is not None:
@@ -563,7 +563,7 @@ def _check_other_columns(source: Source, rows: Sequence[Sequence[str]], region: 
 
 
 def _sample_of(rows: Sequence[Sequence[str]], place: int) -> list[str]:
-    """Return cells of a column that hold a digit, all of them where they are few: a second number may be rare."""
+    """Return cells of a column that hold a digit: all if there are few, because a second number may be rare."""
     cells = [row[place] for row in rows if place < len(row) and _DIGIT.search(row[place])]
     return cells[:: -(-len(cells) // _SAMPLE_CELLS) or 1]
 

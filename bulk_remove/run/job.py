@@ -1,16 +1,16 @@
-"""Sends an approved plan, after a look at its campaigns.
+"""The steps of a run: the same for a new run, a resume and a rerun, and for every kind of operator.
 
-The look reads the server's records and this machine's earlier runs. A program hands in the approval, gets progress and
-outcomes, and may ask for a stop. What has begun is awaited to its end, so that a run can be cancelled at any time.
+`plan_run` (new run, rerun) and `plan_resume` (resume) lock the campaigns, look at them, make the plan and check its
+limits. `Planned.carry_out` then has the plan approved, sends it and writes the report. All questions and messages go
+through one `Operator`: a terminal, a Python program, or a page.
 """
 
 import asyncio
-import inspect
 import logging
 import os
 import time
 from collections import Counter, defaultdict
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import (
     AbstractAsyncContextManager,
     AbstractContextManager,
@@ -25,61 +25,353 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from bulk_remove.core.chunker import size_from
-from bulk_remove.core.lifecycle import SETTLED, explain, is_doubted, status_of
-from bulk_remove.core.limits import Known, canary_declined, judge_canary
-from bulk_remove.core.model import NumberState, Outcome, Status
+from bulk_remove.core.lifecycle import status_of
+from bulk_remove.core.limits import NOTHING_KNOWN, Known, canary_declined, judge_canary
+from bulk_remove.core.model import NumberState, Status
 from bulk_remove.core.pace import SECOND_US
-from bulk_remove.core.plan import ApprovedPlan, Plan, check_answer
+from bulk_remove.core.plan import ApprovedPlan, Consent, Plan, approve, check_holds_numbers, check_within_limits, passed
 from bulk_remove.core.replies import Document, Fault
 from bulk_remove.core.retry import BusyPolicy, RetryPolicy
 from bulk_remove.core.summary import Ending
 from bulk_remove.core.throttle import Learned, first_size, paced, started
 from bulk_remove.core.timeline import Snapshot, rounded
-from bulk_remove.core.verdicts import unasked_stop
+from bulk_remove.core.verdicts import CAUSE, UnaskedRemoval, unasked_stop, unasked_told
 from bulk_remove.errors import ExitCode, GuardStop, StorageError
-from bulk_remove.language import counted, phrase
+from bulk_remove.language import counted, ours, phrase
 from bulk_remove.ledger import Journal, Outcomes, Planning, Sending, completed_run
-from bulk_remove.run.folders import account_of, keep_learned, learned_of, make_private, run_folders, share, shared_of
-from bulk_remove.run.preflight import NONE_COUNTED, Findings, Glance, counted_after, inspect_campaigns
-from bulk_remove.run.prepare import LEDGER, Prepared
+from bulk_remove.reader import SetAside, open_table, open_tables
+from bulk_remove.run.finish import Finished
+from bulk_remove.run.folders import (
+    account_of,
+    keep_learned,
+    learned_of,
+    lock_campaigns,
+    make_private,
+    run_folders,
+    share,
+    shared_of,
+)
+from bulk_remove.run.past import EarlierRuns
+from bulk_remove.run.places import ReportPlace, note_on_place
+from bulk_remove.run.preflight import (
+    NONE_COUNTED,
+    Findings,
+    Glance,
+    Listed,
+    count_after,
+    inspect_campaigns,
+    list_campaigns,
+)
+from bulk_remove.run.prepare import LEDGER, Prepared, Sight, check_plan, prepare, reading_of
+from bulk_remove.run.rerun import EarlierRows, earlier_rows, prepared_again
+from bulk_remove.run.resume import (
+    EarlierRun,
+    check_not_abandoned,
+    earlier_run,
+    nothing_left,
+    plan_of,
+    reopened,
+    standing_of,
+)
 from bulk_remove.sending import Outside, Pool, PoolSettings
 from bulk_remove.sending.client import Client, Connection, SystemClock
 from bulk_remove.sending.gate import Account
-from bulk_remove.settings import Address, Login, Settings
+from bulk_remove.settings import Address, Destination, Login, Settings
 
 log = logging.getLogger("bulk_remove.run")
 
 _SHORTEST_LINE = 500
-"""No server is known that takes less, in bytes; proxies stop at 2 KiB at the earliest."""
+"""In bytes. Every known server accepts more; the strictest proxies stop at 2 KiB."""
 _UNCOUNTED = "The records were not counted before the run: the API user may not, or was not asked to."
 
 
-@dataclass(frozen=True, slots=True)
-class Hooks:
-    """What goes on around the sending.
+T = TypeVar("T")
+OnRows = Callable[[int], None]
 
-    `watching` shows the progress while it is entered; it is given a function that returns how far the run is.
-    `stopping` may call the function that it is given, while it is entered, to have the run end safely.
-    `steering` may hold and slow down the sending while it is entered, which is while it is watched.
-    `on_settled` is told the numbers of each chunk and their states, once they are on disk.
-    `on_canary` is told how many of the canary's numbers have which status, and why the rest must not follow, if that is
-    so; it returns DONE to let the rest follow, else why not. Nothing is under way meanwhile, so it may take its time.
-    `until_s` is the deadline by the machine's clock (Unix seconds), None where there is none.
+
+class Operator:
+    """Whoever started the run: approves the plan, receives messages, and may pause or stop the sending.
+
+    The default methods print nothing and stop nothing. `approve` has no default. `until_s` is the deadline by the
+    machine's clock (Unix seconds), or None.
     """
 
-    watching: Callable[[Callable[[], Snapshot]], AbstractAsyncContextManager[None]]
-    stopping: Callable[[Callable[[Ending], None]], AbstractContextManager[None]]
-    on_settled: Callable[[Sequence[str], Sequence[NumberState]], None]
-    on_canary: Callable[[Mapping[Status, int], GuardStop | None], Ending] = lambda _mix, _stop: Ending.DONE
-    steering: Callable[[Pool], AbstractContextManager[None]] = lambda _pool: nullcontext()
     until_s: float | None = None
+
+    def note(self, sentence: str) -> None:
+        """Show a sentence about the run."""
+
+    def warn(self, sentence: str) -> None:
+        """Show a sentence that must not be overlooked."""
+        self.note(sentence)
+
+    def reading(self) -> AbstractContextManager[OnRows]:
+        """Show the count of rows read. The context gives the function that takes the count."""
+        return nullcontext(lambda _rows: None)
+
+    def show(self, run: "Planned") -> None:
+        """Show the plan. Approval is asked for afterwards."""
+
+    async def approve(self, run: "Planned") -> Consent:
+        """Return how the plan was approved. Raises GuardStop if it was not."""
+        raise NotImplementedError
+
+    async def do(self, work: Callable[[], T]) -> T:
+        """Run work that blocks the event loop, such as reading and writing files."""
+        return work()
+
+    def stopping(self, stop: Callable[[Ending], None]) -> AbstractContextManager[None]:
+        """Inside this context the operator may call `stop`, which ends the run safely."""
+        del stop
+        return nullcontext()
+
+    def watching(self, ready: Prepared, snapshot: Callable[[], Snapshot]) -> AbstractAsyncContextManager[None]:
+        """Inside this context show the progress, which `snapshot` returns."""
+        del ready, snapshot
+        return nullcontext()
+
+    def steering(self, pool: Pool) -> AbstractContextManager[None]:
+        """Inside this context the operator may pause, slow down and stop the pool."""
+        del pool
+        return nullcontext()
+
+    def settled(self, numbers: Sequence[str], states: Sequence[NumberState]) -> None:
+        """Receive the numbers of a chunk and their states, once they are on disk."""
+
+    def judge_canary(self, plan: Plan, mix: Mapping[Status, int], stop: GuardStop | None) -> Ending:
+        """Return DONE to send the rest after the canary, else the reason to end. With `stop` the rest must not follow.
+
+        No request is under way meanwhile, so the operator may take time to answer.
+        """
+        del plan, mix, stop
+        return Ending.DONE
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What to do: settings, server, API user, state folder, and where the report goes.
+
+    The campaigns in `held` are locked already. With `show_numbers` the plan's samples are not masked.
+    """
+
+    settings: Settings
+    address: Address
+    login: Login
+    state_dir: Path
+    report: ReportPlace
+    held: Collection[str] = ()
+    show_numbers: bool = False
+
+    @property
+    def destination(self) -> Destination:
+        """What a later session must know about server, user and report."""
+        return self.report.destination(self.address, self.login.user)
+
+    def look(self, campaigns: Sequence[str]) -> Findings:
+        """Look at campaigns before they are planned. Raises the same errors as `look_at`."""
+        return look_at(campaigns, self.settings, self.address, self.login, self.state_dir)
+
+    def lock(self, campaigns: Collection[str], but: Collection[str] = ()) -> AbstractContextManager[None]:
+        """Lock campaigns that are not locked yet. Raises CampaignLockedError, StorageError."""
+        return lock_campaigns(self.state_dir, self.address.host, {*campaigns} - {*but, *self.held, ""})
+
+
+PlanInput = Callable[[Settings, Destination, Path, Sight], AbstractContextManager[Prepared]]
+"""Makes a plan from settings, destination and state folder."""
+
+
+@contextmanager
+def plan_files(
+    files: Sequence[str],
+    note: Callable[[str], None],
+    copy: SetAside | None,
+    settings: Settings,
+    destination: Destination,
+    state_dir: Path,
+    sight: Sight,
+) -> Iterator[Prepared]:
+    """Read files and plan their numbers. A `copy` is read instead of a single file. Raises as `prepare` does."""
+    reading = reading_of(settings, state_dir)
+    tables, notes = ([open_table(files[0], reading, copy)], ()) if copy else open_tables(files, reading)
+    for each in notes:
+        note(each)
+    with prepare(tables, settings, destination, state_dir, time.time(), sight) as ready:
+        yield ready
+
+
+@contextmanager
+def plan_run(job: Job, planning: PlanInput, operator: Operator) -> Iterator["Planned"]:
+    """Lock the campaigns of a job and plan it. Raises GuardStop if the plan is over its limits.
+
+    Raises the same errors as `prepare`, and CampaignLockedError, RefusedError, UnavailableError.
+    """
+    if replaced := job.report.check(job.settings, job.address.host, job.state_dir):
+        operator.note(replaced)
+    job = replace(job, settings=learned_settings(job.settings, job.state_dir, job.address.host, operator.note))
+    known = [job.settings.campaign]
+    with ExitStack() as stack:
+        stack.enter_context(job.lock(known))
+        with operator.reading() as on_rows:
+            sight = Sight(job.look, on_rows, job.show_numbers)
+            ready = stack.enter_context(planning(job.settings, job.destination, job.state_dir, sight))
+        stack.enter_context(job.lock(ready.plan.campaign_ids, known))
+        yield _within_limits(job, ready, operator)
+
+
+def _within_limits(job: Job, ready: Prepared, operator: Operator) -> "Planned":
+    """Show a plan and its notes. Raises GuardStop or InputError if it must not be sent."""
+    plan, findings = ready.plan, ready.findings
+    check_holds_numbers(plan)
+    known, notes = known_of(job.state_dir, plan.host, plan.campaign_ids, findings.records)
+    shown = Planned(job, ready, plan, known)
+    operator.show(shown)
+    for note in (*findings.notes, *notes, *passed(plan, known), *notes_on_input(ready)):
+        operator.note(note)
+    if ready.phases is None:  # a rerun's rows passed this check before
+        check_plan(plan, ready.settings)
+    check_within_limits(plan, known)
+    return shown
+
+
+def notes_on_input(ready: Prepared) -> Iterator[str]:
+    """Yield a note on each file that was run before. A rerun needs none."""
+    if ready.phases is None:
+        earlier = EarlierRuns(ready.state_dir, ready.plan.host, ready.settings)
+        yield from earlier.told_of(source.source for source in ready.plan.sources)
+
+
+@contextmanager
+def plan_rerun(
+    earlier: str,
+    changes: Mapping[str, Any],
+    server: tuple[Path, Destination | None],
+    job_of: Callable[[EarlierRows], Job],
+    operator: Operator,
+) -> Iterator["Planned"]:
+    """Plan what an earlier run left open, as `plan_run` does. `server` is (state folder, destination or None)."""
+    with earlier_rows(earlier, changes, *server) as rows:
+        warn_of_unasked(rows.unasked, operator)
+
+        def planning(
+            settings: Settings, destination: Destination, state_dir: Path, sight: Sight
+        ) -> AbstractContextManager[Prepared]:
+            return prepared_again(rows, settings, destination, state_dir, time.time(), sight.look)
+
+        with plan_run(job_of(rows), planning, operator) as shown:
+            yield shown
+
+
+@contextmanager
+def plan_resume(
+    folder: Path, changes: Mapping[str, Any], job_of: Callable[[EarlierRun], Job], operator: Operator
+) -> Iterator["Planned"]:
+    """Lock the campaigns of an earlier run and show what is left of it. Does not change its ledger.
+
+    Raises the same errors as `earlier_run`, and InputError for an abandoned run.
+    """
+    check_not_abandoned(folder)
+    with earlier_run(folder, changes) as run:
+        job = job_of(run)
+        job.report.check(job.settings, job.address.host, job.state_dir, folder.name)
+        with job.lock(run.campaigns):
+            left, done = standing_of(run)
+            ended = nothing_left(run)
+            ready = Prepared(folder, run.store, plan_of(run), run.kept, ended[1] if ended else run.settings)
+            shown = Planned(job, ready, left, done=done, run=run, ended=ended is not None)
+            operator.show(shown)
+            yield shown
+
+
+def warn_of_unasked(removals: Sequence[UnaskedRemoval], operator: Operator) -> None:
+    """Repeat the warning about removals in an earlier session that nobody asked for."""
+    if removals:
+        operator.warn(phrase("{removals} {cause}", removals=unasked_told(removals), cause=ours(CAUSE)))
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """The result of one session. `fault` or `guard` is set if it ended the session."""
+
+    ending: Ending
+    fault: Fault | None
+    snapshot: Snapshot
+    guard: GuardStop | None = None
+
+
+class Done(NamedTuple):
+    """The result of a run. `sent` is the result of this session, or None if nothing was left to send."""
+
+    finished: Finished
+    sent: Sent | None
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A run that may be sent once it is approved. `left` is the plan of the numbers without a final answer.
+
+    `known` is what is known about the campaigns. If an earlier `run` is resumed, `done` counts its numbers by status,
+    and `ended` says that nothing is left to send.
+    """
+
+    job: Job
+    ready: Prepared
+    left: Plan
+    known: Known = NOTHING_KNOWN
+    done: Mapping[Status, int] | None = None
+    run: EarlierRun | None = None
+    ended: bool = False
+
+    async def carry_out(self, operator: Operator) -> Done:
+        """Have the plan approved, send it, and write the report. Raises as `ask`, `send` and `finish` do."""
+        if self.ended:
+            return Done(await operator.do(partial(self.job.report.finish_again, self.ready, Ending.DONE)), None)
+        return await (await self.ask(operator)).carry_out(operator)
+
+    async def ask(self, operator: Operator) -> "Approved":
+        """Ask the operator for approval. Raises GuardStop, StorageError."""
+        consent = await operator.approve(self)
+        if self.run is None:
+            return Approved(self.job, self.ready, approve(self.ready.plan, consent, self.known))
+        ready = await operator.do(partial(reopened, self.run, time.time()))
+        operator.note(
+            phrase(
+                "Resuming run {run_id}: {numbers} on {host}.",
+                run_id=ready.plan.run_id,
+                numbers=counted(ready.plan.numbers, "{count:,} number", "{count:,} numbers"),
+                host=ready.plan.host,
+            )
+        )
+        warn_of_unasked(Outcomes(ready.store).unasked_removals(), operator)
+        return Approved(self.job, ready, approve(ready.plan, self.run.consent))
+
+
+@dataclass(frozen=True, slots=True)
+class Approved:
+    """An approved run, ready to be sent."""
+
+    job: Job
+    ready: Prepared
+    seal: ApprovedPlan
+
+    async def carry_out(self, operator: Operator) -> Done:
+        """Send the plan and write the report. Raises StorageError."""
+        sent = await self.send(operator)
+        finished = await operator.do(partial(self.job.report.finish, self.ready, sent.ending))
+        meant = self.job.report.output
+        if meant is not None and meant != finished.report:
+            operator.warn(note_on_place(meant, finished.report))
+        return Done(finished, sent)
+
+    async def send(self, operator: Operator) -> Sent:
+        """Send everything that is left. Raises StorageError."""
+        return await carry_out(self.ready, self.seal, self.job.address, self.job.login, operator)
 
 
 class Carried(NamedTuple):
     """A run that was carried out: its folder and its exit code.
 
-    `stop_wished` is that of a signal that came while the report was written, None where none did. `also` are the
-    reports in other formats beside report.csv.
+    `stop_wished` is the exit code of a signal that came while the report was written, or None. `also` are the reports
+    in other formats.
     """
 
     folder: Path
@@ -88,18 +380,8 @@ class Carried(NamedTuple):
     also: tuple[Path, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Sent:
-    """How this session of sending went. `fault` is the one that ended it, if one did, and `guard` likewise."""
-
-    ending: Ending
-    fault: Fault | None
-    snapshot: Snapshot
-    guard: GuardStop | None = None
-
-
 def connection(settings: Settings, address: Address, login: Login) -> Connection:
-    """Return how the server is reached."""
+    """Return the parameters of the HTTP connection."""
     return Connection(
         address.origin,
         login.user,
@@ -113,18 +395,10 @@ def connection(settings: Settings, address: Address, login: Login) -> Connection
 
 
 async def carry_out(
-    prepared: Prepared,
-    approved: ApprovedPlan,
-    settings: Settings,
-    address: Address,
-    login: Login,
-    hooks: Hooks,
+    prepared: Prepared, approved: ApprovedPlan, address: Address, login: Login, operator: Operator
 ) -> Sent:
-    """Send everything that the plan holds; the verdicts are in the ledger when this returns.
-
-    Raises StorageError.
-    """
-    clock = SystemClock()
+    """Send the whole plan. All verdicts are in the ledger when this returns. Raises StorageError."""
+    clock, settings = SystemClock(), prepared.settings
     Planning(prepared.store).approve(approved)
     if shared := shared_of(prepared.state_dir):
         shared.patience_s = settings.give_up_after_s
@@ -138,22 +412,22 @@ async def carry_out(
         async with Client(connection(settings, address, login)) as client:
             pool = Pool(
                 approved,
-                replace(_pool_settings(settings, known, began_s), until_s=hooks.until_s),
+                replace(_pool_settings(settings, known, began_s), until_s=operator.until_s),
                 cache(partial(settings.shape, base_path=address.base_path)),
                 Outside(journal, client, clock, account),
-                hooks.on_settled,
+                operator.settled,
                 prepared.phases,
             )
-            with hooks.stopping(_stopping(pool, prepared.state_dir)):
-                ending, guard = await _canary(pool, journal, settings, hooks, approved.plan)
+            with operator.stopping(_stopping(pool, prepared.state_dir)):
+                ending, guard = await _canary(pool, journal, prepared, operator)
                 if ending is Ending.DONE:
-                    async with hooks.watching(pool.snapshot):
-                        with hooks.steering(pool):
+                    async with operator.watching(prepared, pool.snapshot):
+                        with operator.steering(pool):
                             ending = await pool.drain()
                 counts, note = NONE_COUNTED
                 if ending is Ending.DONE:
                     campaigns = await journal.write(lambda steps: steps.counted_campaigns())
-                    counts, note = await counted_after(client, address.base_path, campaigns, clock.wall_s, pool.turn)
+                    counts, note = await count_after(client, address.base_path, campaigns, clock.wall_s, pool.turn)
                 await journal.write(lambda steps: steps.records_after(counts, note))
         ended_s = clock.wall_s()
         await journal.write(lambda steps: steps.end_session(session_no, ended_s, ending.value))
@@ -175,20 +449,19 @@ def _stopping(pool: Pool, state_dir: Path) -> Callable[[Ending], None]:
 
 
 def _begin(steps: Sending, approved: ApprovedPlan, settings: Settings, now_s: float) -> int:
-    """Note that a session begins, and what the campaigns hold before it, where that is known."""
+    """Note in the ledger that a session begins, and how many records the campaigns hold, if known."""
     records = approved.known.records
     steps.records_before({campaign: records.get(campaign) for campaign in approved.plan.campaign_ids}, _UNCOUNTED)
     return steps.begin_session(now_s, settings.public())
 
 
-async def _canary(
-    pool: Pool, journal: Journal, settings: Settings, hooks: Hooks, plan: Plan
-) -> tuple[Ending, GuardStop | None]:
-    """Send the canary, unless it passed before, and have it judged; returns DONE when the rest may follow."""
+async def _canary(pool: Pool, journal: Journal, ready: Prepared, operator: Operator) -> tuple[Ending, GuardStop | None]:
+    """Send the canary and have it judged, unless it passed before. Returns DONE if the rest may follow."""
+    settings, plan = ready.settings, ready.plan
     if not settings.canary or await journal.write(lambda steps: steps.canary_passed()):
         return Ending.DONE, None
-    async with hooks.watching(pool.snapshot):
-        with hooks.steering(pool):
+    async with operator.watching(ready, pool.snapshot):
+        with operator.steering(pool):
             ending = await pool.try_canary()
     if ending is not Ending.DONE:
         return ending, None
@@ -196,7 +469,7 @@ async def _canary(
     for phase, count in (await journal.write(lambda steps: steps.canary_phases())).items():
         mix[status_of(phase)] += count
     guard = judge_canary(mix, settings.canary_max_not_exist, plan.run_id, plan.to_send - mix.total())
-    ending = hooks.on_canary(mix, guard)
+    ending = operator.judge_canary(plan, mix, guard)
     if guard is not None:
         return Ending.GUARD, guard
     if ending is Ending.DONE:
@@ -205,16 +478,16 @@ async def _canary(
 
 
 def _learned(known: Learned, pool: Pool, settings: Settings, now_s: float) -> Learned:
-    """Return what is known of a host after the sending."""
+    """Return what is known about a host after the session."""
     learned = known
-    # What refuses a few numbers as well does not do so because of their length.
+    # A server that refuses such a short line refuses it for another reason than its length.
     if pool.longest_line != known.longest_line and (pool.longest_line or 0) >= _SHORTEST_LINE:
         learned = replace(learned, longest_line=pool.longest_line, line_at_s=now_s)
     return learned if pool.rate is None else paced(learned, pool.rate, settings.ceilings().rate, pool.numbers, now_s)
 
 
 def _keep(state_dir: Path, host: str, learned: Learned, known: Learned) -> None:
-    """Remember what was learned of a host, if it can be written: the report must not fail over it."""
+    """Keep what was learned about a host. A failure is only logged, because the report must be written all the same."""
     try:
         if learned != known:
             keep_learned(state_dir, host, learned)
@@ -222,35 +495,40 @@ def _keep(state_dir: Path, host: str, learned: Learned, known: Learned) -> None:
         log.warning("%s", error.sentence)
 
 
-def notes_of(settings: Settings, state_dir: Path, host: str, now_s: float) -> Iterator[str]:
-    """Yield what earlier runs learned of a host and this one begins with. `now_s` in Unix seconds."""
-    known = learned_of(state_dir, host, now_s)
+def learned_settings(settings: Settings, state_dir: Path, host: str, note: Callable[[str], None]) -> Settings:
+    """Return the settings with the learned limit on the request line. Note what earlier runs learned about the host."""
+    known, now_s = learned_of(state_dir, host, time.time()), time.time()
     ceilings = settings.ceilings()
     begins = started(ceilings, known, now_s).start_rate
+    limit = known.longest_line
+    if limit is not None and limit < settings.max_request_line:
+        note(
+            phrase(
+                "In an earlier run {host} refused request lines over {max_request_line:,} bytes.",
+                host=host,
+                max_request_line=limit,
+            )
+        )
     if ceilings.adaptive and known.rate is not None and begins > ceilings.start_rate:
-        yield phrase(
-            "Starting at {begins:,.10g} requests/s: in an earlier run {host} accepted {rate:,.10g} requests/s.",
-            host=host,
-            rate=rounded(known.rate),
-            begins=rounded(begins),
+        note(
+            phrase(
+                "Starting at {begins:,.10g} requests/s: in an earlier run {host} accepted {rate:,.10g} requests/s.",
+                host=host,
+                rate=rounded(known.rate),
+                begins=rounded(begins),
+            )
         )
-    most = settings.max_numbers_per_request
-    size = first_size(most, known, now_s)
-    if size < most:
-        yield counted(
-            size,
-            "Starting with {count:,} number in a request: in an earlier run {host} was slow with more.",
-            "Starting with {count:,} numbers in a request: in an earlier run {host} was slow with more.",
-            host=host,
+    size = first_size(settings.max_numbers_per_request, known, now_s)
+    if size < settings.max_numbers_per_request:
+        note(
+            counted(
+                size,
+                "Starting with {count:,} number in a request: in an earlier run {host} was slow with more.",
+                "Starting with {count:,} numbers in a request: in an earlier run {host} was slow with more.",
+                host=host,
+            )
         )
-
-
-def with_learned_limit(settings: Settings, state_dir: Path, host: str, now_s: float) -> Settings:
-    """Return the settings with the request line no longer than the host was found to take. `now_s` in Unix seconds."""
-    limit = learned_of(state_dir, host, now_s).longest_line
-    if limit is None or limit >= settings.max_request_line:
-        return settings
-    return replace(settings, max_request_line=limit)
+    return replace(settings, max_request_line=min(settings.max_request_line, limit or settings.max_request_line))
 
 
 def _pool_settings(settings: Settings, known: Learned, now_s: float) -> PoolSettings:
@@ -266,31 +544,8 @@ def _pool_settings(settings: Settings, known: Learned, now_s: float) -> PoolSett
     )
 
 
-T = TypeVar("T")
-OnProgress = Callable[[Snapshot], None]
-Approve = Callable[[Plan], bool | Awaitable[bool]]
-_PROGRESS_S = 0.5
-_STOPPED = Ending.CODE
-
-
-def check_callable(approve: object) -> None:
-    """Raise TypeError for what cannot be asked."""
-    if not callable(approve):
-        raise TypeError(f"approve must be a function that is given the plan, not {type(approve).__name__}")
-
-
-async def check_asked(ask: Approve, plan: Plan) -> None:
-    """Show the plan to the program. Raises GuardStop for False, TypeError for an answer that is no bool."""
-    answer: object = ask(plan)
-    if inspect.isawaitable(answer):
-        answer = await answer
-    if inspect.iscoroutine(answer):
-        answer.close()  # it is refused below, and Python need not complain as well that nobody awaited it
-    check_answer(answer)
-
-
 async def to_the_end(task: asyncio.Task[T], stop: Callable[[], None] = lambda: None) -> T:
-    """Wait for a task that must not be cut off. A cancellation calls `stop`, and is raised once the task has ended."""
+    """Wait for a task that must not be cut off. A cancellation calls `stop`, and is raised after the task has ended."""
     cancelled: asyncio.CancelledError | None = None
     while not task.done():
         try:
@@ -303,119 +558,31 @@ async def to_the_end(task: asyncio.Task[T], stop: Callable[[], None] = lambda: N
     return task.result()
 
 
-async def threaded(work: Callable[..., T], *values: Any) -> T:
-    """Do what would block in a thread, to the end: it may hold a file open."""
+async def in_thread(work: Callable[..., T], *values: Any) -> T:
+    """Run blocking work in a thread and wait until it has ended, because it may hold a file open."""
     return await to_the_end(asyncio.create_task(asyncio.to_thread(work, *values)))
 
 
 @asynccontextmanager
-async def entered(
+async def enter_in_thread(
     manager: AbstractContextManager[T], stop: Callable[[], None] = lambda: None
 ) -> AsyncGenerator[T, None]:
-    """Enter a context in a thread, which `stop` may shorten, and leave it in the loop's."""
+    """Enter a context in a thread and leave it in the loop's thread. A cancellation calls `stop`."""
     with ExitStack() as stack:
         entering = asyncio.create_task(asyncio.to_thread(stack.enter_context, manager))
         yield await to_the_end(entering, stop)
 
 
-class Ties:
-    """What ties a run to the program that asked for it: outcomes and progress go out, the wish to stop comes in."""
-
-    def __init__(self, on_progress: OnProgress | None) -> None:
-        self._on_progress = on_progress
-        self._failure: BaseException | None = None
-        self._queue: asyncio.Queue[Outcome | None] = asyncio.Queue()
-        self._stop: Callable[[Ending], None] | None = None
-        self._wished = False
-
-    @property
-    def hooks(self) -> Hooks:
-        """What goes on around the sending."""
-        return Hooks(self._watching, self._stopping, self._settled)
-
-    def _settled(self, numbers: Sequence[str], states: Sequence[NumberState]) -> None:
-        for number, state in zip(numbers, states, strict=True):
-            if state.phase in SETTLED:
-                self._queue.put_nowait(outcome_of(number, state))
-
-    def end(self, _task: asyncio.Task[Sent]) -> None:
-        """End the outcomes, once nothing is sent any more."""
-        self._queue.put_nowait(None)
-
-    async def outcomes(self) -> AsyncIterator[Outcome]:
-        """Yield the outcomes of settled numbers as they come."""
-        while (outcome := await self._queue.get()) is not None:
-            yield outcome
-
-    def stop(self) -> None:
-        """Stop safely, now or as soon as the sending has begun."""
-        self._wished = True
-        if self._stop is not None:
-            self._stop(_STOPPED)
-
-    @contextmanager
-    def _stopping(self, stop: Callable[[Ending], None]) -> Iterator[None]:
-        self._stop = stop
-        if self._wished:
-            stop(_STOPPED)
-        yield
-
-    @asynccontextmanager
-    async def _watching(self, snapshot: Callable[[], Snapshot]) -> AsyncGenerator[None, None]:
-        task = asyncio.create_task(self._watch(snapshot))
-        try:
-            yield
-        finally:
-            task.cancel()
-            await asyncio.wait([task])
-            self._tell(snapshot)
-
-    async def _watch(self, snapshot: Callable[[], Snapshot]) -> None:
-        while True:
-            self._tell(snapshot)
-            await asyncio.sleep(_PROGRESS_S)
-
-    def _tell(self, snapshot: Callable[[], Snapshot]) -> None:
-        """Tell how far the run is. Where that fails the run stops safely, and `check` raises it once it has."""
-        if self._on_progress is None or self._failure is not None:
-            return
-        try:
-            self._on_progress(snapshot())
-        except Exception as error:  # noqa: BLE001 - whatever the caller's own function raises
-            self._failure = error
-            self.stop()
-
-    def check(self) -> None:
-        """Raise what telling of the progress raised."""
-        if self._failure is not None:
-            raise self._failure
-
-
-def outcome_of(number: str, state: NumberState) -> Outcome:
-    """Return what a state means to the program."""
-    return Outcome(
-        number,
-        status_of(state.phase),
-        state.removed,
-        state.record_ids,
-        state.attempts,
-        state.busy_rounds,
-        explain(state),
-        state.answered_at_s,
-        is_doubted(state.phase),
-    )
-
-
 RECENT_RUNS = 30
-"""The latest so many completed runs of a campaign say what is usual: for a nightly one, the last month."""
+"""How many completed runs of a campaign define its usual size: about a month of nightly runs."""
 
 
 def known_of(
     state_dir: Path, host: str, campaigns: Collection[str], records: Mapping[str, int]
 ) -> tuple[Known, tuple[str, ...]]:
-    """Return what is known of the campaigns, and a note on ledgers that could not be read, if there are any.
+    """Return what is known about the campaigns, and a note if some ledgers could not be read.
 
-    `records` is what the server told.
+    `records` are the server's counts of records by campaign.
     """
     earlier: defaultdict[str, list[int]] = defaultdict(list)
     wanted = set(campaigns)
@@ -436,20 +603,34 @@ def known_of(
     known = Known(records, {campaign: tuple(sizes) for campaign, sizes in earlier.items()})
     note = counted(
         unread,
-        "{count:,} earlier ledger could not be read, so what is usual was told without it.",
-        "{count:,} earlier ledgers could not be read, so what is usual was told without them.",
+        "{count:,} earlier ledger could not be read and does not count in the usual numbers.",
+        "{count:,} earlier ledgers could not be read and do not count in the usual numbers.",
     )
     return known, (note,) if unread else ()
 
 
 def look_at(campaigns: Sequence[str], settings: Settings, address: Address, login: Login, state_dir: Path) -> Findings:
-    """Look at the records of campaigns, in a loop of its own. Raises what `inspect_campaigns` does, and StorageError.
+    """Look at the records of campaigns, in a new event loop. Raises as `inspect_campaigns` does, and StorageError.
 
-    The requests keep to the ceiling together with those of all runs of the same user, and are no more for a campaign
-    than may leave in one second, and one for the names of all.
+    The requests count towards the limit that all runs of this API user share. Each campaign gets at most as many as may
+    leave in one second; one more request asks for the names of all campaigns.
     """
     make_private(state_dir)
     return asyncio.run(_looked_at(campaigns, settings, address, login, state_dir))
+
+
+def list_all(settings: Settings, address: Address, login: Login, state_dir: Path) -> Sequence[Listed]:
+    """Return the campaigns of the system, in a loop of its own. Raises what `list_campaigns` does, and StorageError."""
+    make_private(state_dir)
+
+    async def listed() -> Sequence[Listed]:
+        async with Client(connection(settings, address, login)) as client:
+            with account_of(
+                state_dir, address.host, login.user, settings.ceilings().rate, f"list-{os.getpid()}"
+            ) as account:
+                return await list_campaigns(_Paced(client, account), address.base_path, time.time())
+
+    return asyncio.run(listed())
 
 
 async def _looked_at(
@@ -463,7 +644,7 @@ async def _looked_at(
 
 
 class _Paced:
-    """A client whose calls keep to the ceiling of their account."""
+    """A client whose calls keep to the shared limit of their API user."""
 
     def __init__(self, client: Client, account: Account) -> None:
         self._client = client

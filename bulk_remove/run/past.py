@@ -1,12 +1,12 @@
-"""The runs of this machine, as their ledgers tell them: what was done, what is open, where the reports are.
+"""The runs on this machine, read from their ledgers: what was done, what is open, where the reports are.
 
-`EarlierRuns` finds those that matter to a file: by its content and, in an inbox, by its place. `prune` deletes old runs
-for good and tells what stays elsewhere.
+`EarlierRuns` finds runs of the same file, by its content and, in an inbox, by its name. `prunable` and `delete` serve
+`prune`, which deletes old runs and lists the reports that stay in other folders.
 """
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -31,16 +31,16 @@ KILLED_PLANNING = "killed while it planned: nothing was sent"
 NOT_BEGUN = "approved, but stopped before it sent anything"
 UNREADABLE = "its ledger cannot be read"
 ABANDONED = phrase("abandoned")
-_LOST = "Where some of its reports went cannot be read any more."
+_LOST = "The list of its report files is partly unreadable."
 
 
 @dataclass(frozen=True, slots=True)
 class PastRun:
-    """A run of before, or one that is under way.
+    """An earlier run, or one that is under way.
 
-    `state` is how its last session ended (a value of Ending) or one of the words above; `told` is what its ledger
-    says, None where there is none that can be read; `problem` says what cannot be read. `last_s` is when something last
-    happened, in Unix seconds. `reports` are where its reports went, whether they are there still or not.
+    `state` is how its last session ended (a value of Ending) or one of the words above. `told` is the content of its
+    ledger, or None if that cannot be read; then `problem` says why. `last_s` is the time of the last event in Unix
+    seconds. `reports` are the paths to which its reports were written; the files may be gone.
     """
 
     folder: Path
@@ -61,12 +61,12 @@ class PastRun:
 
     @property
     def plan(self) -> Plan:
-        """Its plan; an empty one where it is not known."""
-        return (self._facts and self._facts.plan) or Plan(self.run_id, "", (), (), 0.0)
+        """Its plan, or an empty one if it is not known."""
+        return (self._facts and self._facts.plan) or Plan(self.run_id, "", (), (), 1.0)
 
     @property
     def host(self) -> str:
-        """The server, as it is shown."""
+        """The server's host name."""
         return self.plan.host
 
     @property
@@ -86,22 +86,22 @@ class PastRun:
 
     @property
     def user(self) -> str:
-        """The API user that it was sent as."""
+        """The API user."""
         return self._facts.destination.user if self._facts else ""
 
     @property
     def rows(self) -> int:
-        """The rows of its input."""
+        """Count of input rows."""
         return self.plan.rows
 
     @property
     def duplicates(self) -> int:
-        """The rows whose number stood in an earlier one."""
+        """Count of rows whose number is also in an earlier row."""
         return self.plan.duplicates
 
     @property
     def unsent_rows(self) -> Counter[Status]:
-        """The rows without a number to ask for, by their status."""
+        """Count of rows that were never sent, by status."""
         counted: Counter[Status] = Counter()
         for source in self.plan.sources:
             for problem, count in source.problems:
@@ -110,7 +110,7 @@ class PastRun:
 
     @property
     def keep_lists(self) -> tuple[str, ...]:
-        """The files of numbers that it must never remove."""
+        """Its --keep lists."""
         return tuple(each.file for each in self.plan.keep.lists)
 
     @property
@@ -119,17 +119,17 @@ class PastRun:
 
     @property
     def numbers_by_status(self) -> Counter[Status]:
-        """Its distinct numbers by status, all campaigns together."""
+        """Count of distinct numbers by status, over all campaigns."""
         return sum((tally.statuses for tally in self._tallies.values()), Counter[Status]())
 
     @property
     def open_numbers(self) -> int:
-        """How many numbers have no final answer."""
+        """Count of numbers without a final answer."""
         return sum(count for status, count in self.numbers_by_status.items() if status in OPEN_STATUSES)
 
     @property
     def nothing(self) -> NoneFound | None:
-        """That none of its numbers was found, where that is so."""
+        """Set if none of its numbers was found."""
         none = StandingTally(Counter(), Counter(), 0, 0)
         pairs = [(each, self._tallies.get(each.campaign, none)) for each in self.plan.campaigns]
         return none_found(
@@ -141,29 +141,29 @@ class PastRun:
 
     @property
     def proves_nothing(self) -> bool:
-        """Whether it came to its end, and its result is not an answer all the same."""
+        """Whether it ran to its end, but its result proves nothing: the form of the numbers may be wrong."""
         return self.state == Ending.DONE and self.nothing is not None and self.nothing.proves_nothing
 
     @property
     def held(self) -> dict[str, Held]:
-        """How its campaigns hold their numbers, where that was seen."""
+        """In which forms its campaigns hold numbers, if known."""
         return {campaign.campaign: campaign.held for campaign in self.plan.campaigns if campaign.held}
 
     @property
     def resumable_numbers(self) -> int:
-        """How many numbers `resume` would ask for again."""
+        """Count of numbers that `resume` would send again."""
         if self.state == ABANDONED:
             return 0
         return sum(count for status, count in self.numbers_by_status.items() if status in RESUMED)
 
     @property
     def requests(self) -> int:
-        """How many requests left."""
+        """Count of requests sent."""
         return sum(tally.requests.total() for tally in self._tallies.values())
 
     @property
     def faults(self) -> Counter[str]:
-        """Requests without verdicts, by what became of them; those that nobody saw the end of are 'killed'."""
+        """Count of requests without verdicts, by kind of fault. A request without an end counts as 'killed'."""
         counted: Counter[str] = Counter()
         for tally in self._tallies.values():
             counted.update({result or "killed": count for result, count in tally.requests.items()})
@@ -177,18 +177,18 @@ class PastRun:
 
     @property
     def sessions_to_the_end(self) -> int:
-        """How many sessions ended by themselves, all that could be asked being asked."""
+        """Count of sessions that ended because there was nothing left to send."""
         return sum(session.ending == Ending.DONE for session in self.told.sessions) if self.told else 0
 
 
 def past_runs(state_dir: Path) -> Iterator[PastRun]:
-    """Yield all runs of a state folder, oldest first. Raises StorageError where a folder cannot be read."""
+    """Yield all runs in a state folder, oldest first. Raises StorageError if a folder cannot be read."""
     for folder in run_folders(state_dir):
         yield past_run(folder)
 
 
 def past_run(folder: Path) -> PastRun:
-    """Return what is known of the run in this folder. Raises StorageError where it cannot be looked at at all."""
+    """Return the run in this folder. Raises StorageError if the folder cannot be read."""
     noted = noted_reports(folder)
     reports = (folder / REPORT, *noted.paths) if (folder / REPORT).exists() else noted.paths
     held = under_way(folder)
@@ -200,7 +200,7 @@ def past_run(folder: Path) -> PastRun:
             told = history(store)
             state = UNDER_WAY if held else _ending(folder, told)
             run = PastRun(folder, state, told.last_s, told, "" if noted.whole else _LOST, reports)
-            details_as_json(run)  # what its cells raise is raised while they are read, and not later
+            details_as_json(run)  # a damaged cell must raise here, and not later
             return run
     except StorageError as error:
         return PastRun(folder, UNDER_WAY if held else UNREADABLE, begun_s(folder), None, error.sentence, reports)
@@ -213,7 +213,7 @@ def _ending(folder: Path, told: History) -> str:
 
 
 def run_as_json(run: PastRun) -> dict[str, object]:
-    """Return what `runs list --json` says of a run; the keys are stable."""
+    """Return a run as `runs list --json` prints it. The keys are stable."""
     return {
         "run_id": run.run_id,
         "began_at": timestamp(run.told.facts.created_at_s if run.told else run.last_s),
@@ -241,7 +241,7 @@ def run_as_json(run: PastRun) -> dict[str, object]:
 
 
 def details_as_json(run: PastRun) -> dict[str, object]:
-    """Return what `runs show --json` says of a run; the keys are stable."""
+    """Return a run as `runs show --json` prints it. The keys are stable."""
     sessions = run.told.sessions if run.told else ()
     return {
         **run_as_json(run),
@@ -259,8 +259,10 @@ def details_as_json(run: PastRun) -> dict[str, object]:
     }
 
 
+_LOOKED_AT = 20
+"""So many runs of one content are opened to name the one that removed something."""
 _WHERE = ("campaign", "campaign_column")
-# What decides which numbers a file holds, and in which forms they are asked for.
+# The settings that decide which numbers are read from a file, and in which forms they are sent.
 _READING = (*_WHERE, "column", "sheet", "encoding", "delimiter", "has_header", "split_cells", "region", "where")
 
 
@@ -274,7 +276,7 @@ class _Known(NamedTuple):
 
 
 class Left(NamedTuple):
-    """A run of a file of the inbox that did not leave it: the run's folder, the file's name and its SHA-256."""
+    """An unfinished run of a file in the inbox: the run's folder, the file's name and its SHA-256."""
 
     folder: Path
     name: str
@@ -282,7 +284,7 @@ class Left(NamedTuple):
 
 
 class EarlierRuns:
-    """The approved runs against one server with the campaign of these settings, oldest first, as far as readable."""
+    """The approved runs on this machine against one server, oldest first. Unreadable ledgers are skipped."""
 
     def __init__(self, state_dir: Path, host: str, settings: Settings) -> None:
         self._host = host
@@ -293,7 +295,7 @@ class EarlierRuns:
             self.add(folder)
 
     def add(self, folder: Path) -> None:
-        """Take a run into account, if it is one of these."""
+        """Add a run, if it was approved and sent to this server."""
         if not (folder / LEDGER).is_file():
             return
         with suppress(StorageError), opened_for_reading(folder / LEDGER) as store:
@@ -303,7 +305,7 @@ class EarlierRuns:
                 runs.append(_Known(folder, tuple(each.source for each in facts.plan.sources), facts.settings))
 
     def left_over(self, inbox: Path) -> Iterator[Left]:
-        """Yield the runs of single files of an inbox that were not brought to their end."""
+        """Yield the unfinished runs of single files from an inbox."""
         for known in [*self._known]:
             files = {(Path(source.file), source.sha256) for source in known.sources}
             if len(files) == 1 and not any(is_marked(known.folder, each) for each in Mark):
@@ -312,35 +314,43 @@ class EarlierRuns:
                     yield Left(known.folder, file.name, content)
 
     def finished_with(self, content: str) -> PastRun | None:
-        """Return the latest run that read this content in the same way and left nothing open; None: there is none."""
+        """Return the latest run that read this content in the same way and left nothing open, or None."""
         for known in reversed(self._known):
             if known.had(content) and self._reads_alike(known.settings):
                 run = past_run(known.folder)
-                kept = run.unsent_rows[Status.KEPT]  # which the lists of today may not hold any more
+                kept = run.unsent_rows[Status.KEPT]  # today's --keep lists may be shorter
                 if run.state == Ending.DONE and not run.open_numbers and not run.proves_nothing and not kept:
                     return run
         return None
 
     def told_of(self, sources: Iterable[Source]) -> Iterator[str]:
-        """Yield a sentence on each source whose content an approved run had already; the latest one counts."""
+        """Yield a sentence on each source whose content an approved run has read already, naming the latest run."""
         for source in sources:
-            runs = [*self._elsewhere, *self._known]  # those with this campaign say more
-            known = next((each for each in reversed(runs) if each.had(source.sha256)), None)
-            if known is not None:
-                file, run = harmless(source.file), past_run(known.folder)
-                yield _note_on(file, run) if known in self._known else _note_elsewhere(file, run)
+            runs = self._known, self._elsewhere  # runs with this campaign go before others
+            alike = next(filter(None, ([each for each in kind if each.had(source.sha256)] for kind in runs)), None)
+            if alike is not None:
+                file, note = harmless(source.file), _note_on if alike[0] in self._known else _note_elsewhere
+                yield note(file, _telling([past_run(known.folder) for known in alike[-_LOOKED_AT:][::-1]]))
 
     def _reads_alike(self, earlier: Settings) -> bool:
-        """Tell whether a run took the same numbers, and asked for them in the forms that are wanted now, or in more."""
+        """Return whether a run read the same numbers and sent them in all forms that are wanted now."""
         own = self._settings
         if own.internal_numbers not in {None, earlier.internal_numbers}:
             return False
         if own.number_format is NumberFormat.AUTO:
-            # What the records showed was settled in that run; what was wanted in any case was asked for, too.
+            # That run settled the form by the records. It also sent the forms of its own --also-try.
             forms = {*own.also_try} <= {*earlier.also_try}
         else:
             forms = _alike(own, earlier, ("number_format", "also_try"))
         return forms and _alike(own, earlier, _READING)
+
+
+def _telling(runs: Sequence[PastRun]) -> PastRun:
+    """Return the run to name of several, latest first: the latest, unless only an earlier one removed something."""
+    latest = runs[0]
+    return (
+        latest if latest.open_numbers else next((run for run in runs if run.numbers_by_status[Status.REMOVED]), latest)
+    )
 
 
 def _alike(one: Settings, other: Settings, names: Iterable[str]) -> bool:
@@ -352,13 +362,13 @@ def _note_on(file: str, run: PastRun) -> str:
         "{file} was run before: run {run} of {began} had the same content",
         file=file,
         run=run.run_id,
-        began=_begin_shown(run),
+        began=local(begun_s(run.folder)),
     )
     if not run.open_numbers:
-        return phrase("{told}, and every number has its final answer.", told=told)
+        return phrase("{sentence}, and every number has its final answer.", sentence=told)
     if run.resumable_numbers:
-        return phrase("{told} and can be finished: bulk-remove resume {run}", told=told, run=run.run_id)
-    return phrase("{told}, and some numbers have no final answer.", told=told)
+        return phrase("{sentence} and can be finished: bulk-remove resume {run}", sentence=told, run=run.run_id)
+    return phrase("{sentence}, and some numbers have no final answer.", sentence=told)
 
 
 def _note_elsewhere(file: str, run: PastRun) -> str:
@@ -367,21 +377,22 @@ def _note_elsewhere(file: str, run: PastRun) -> str:
         file=file,
         campaigns=", ".join(run.campaigns),
         run=run.run_id,
-        began=_begin_shown(run),
+        began=local(begun_s(run.folder)),
     )
 
 
-def _begin_shown(run: PastRun) -> str:
-    return f"{datetime.fromtimestamp(begun_s(run.folder)).astimezone():%Y-%m-%d %H:%M}"
+def local(moment_s: float, *, seconds: bool = False) -> str:
+    """Return a moment (Unix seconds) in local time, to the minute or to the second."""
+    return datetime.fromtimestamp(moment_s).astimezone().strftime(f"%Y-%m-%d %H:%M{':%S' if seconds else ''}")
 
 
 LEFTOVER_S = 3600.0
-"""What a run left that was killed while it planned goes after an hour: no run takes it up again."""
+"""Age at which a run that was killed while planning may be pruned. It is never resumed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Doomed:
-    """A run that is to be deleted: its files, their size, and what stays elsewhere: reports, parts of them."""
+    """A run that will be deleted: its files, their size, and the reports (or parts of them) left in other folders."""
 
     run: PastRun
     files: tuple[Path, ...]
@@ -390,7 +401,7 @@ class Doomed:
 
 
 def prunable(state_dir: Path, older_than_s: float, now_s: float) -> Iterator[Doomed]:
-    """Yield the runs in which nothing has happened for so long, oldest first; never one that is under way."""
+    """Yield the runs without an event for so long, oldest first. A run that is under way is left out."""
     for run in past_runs(state_dir):
         longest_s = min(older_than_s, LEFTOVER_S) if run.state == KILLED_PLANNING else older_than_s
         if run.state != UNDER_WAY and now_s - run.last_s >= longest_s:
@@ -399,12 +410,12 @@ def prunable(state_dir: Path, older_than_s: float, now_s: float) -> Iterator[Doo
 
 
 def delete(one: Doomed) -> None:
-    """Delete a run's folder. Raises RunLockedError when it was taken up meanwhile, StorageError."""
+    """Delete a run's folder. Raises RunLockedError if the run was resumed meanwhile, StorageError."""
     delete_run(one.run.folder)
 
 
 def _stays_elsewhere(run: PastRun) -> Iterator[Path]:
-    """Yield what this run wrote elsewhere: its reports, and parts of reports that a kill left beside them."""
+    """Yield the run's files in other folders: reports, and parts of reports that a kill left beside them."""
     for report in run.reports:
         if run.folder not in report.parents:
             if report.exists():

@@ -1,7 +1,7 @@
-"""Where a report may go: nothing that belongs to somebody else is overwritten.
+"""Where a report may go: files of others are never overwritten.
 
-A file that is there already is replaced only where it is the report of a run of the same campaign, as it was written,
-and that run's ledger is still there: then nothing is lost, for `report` writes it again.
+An existing file is replaced only if it is an unchanged report of a run of the same campaign, and that run's ledger
+still exists. Then nothing is lost, because `report` can write it again.
 """
 
 import json
@@ -22,10 +22,10 @@ from bulk_remove.language import phrase
 from bulk_remove.ledger import Outcomes, RunFacts, Store, facts_of, opened_for_reading
 from bulk_remove.reader import is_readable
 from bulk_remove.report.csv import check_place
-from bulk_remove.run.finish import SUMMARY, Finished, Wanted, finish
+from bulk_remove.run.finish import REPORT, SUMMARY, Finished, Wanted, finish, sum_up
 from bulk_remove.run.folders import noted_reports, run_folders
 from bulk_remove.run.prepare import LEDGER, Prepared
-from bulk_remove.settings import Settings
+from bulk_remove.settings import Address, Destination, Settings
 
 _PEEK_BYTES = 1 << 16
 _ANOTHER_PLACE = "Name another file for the report."
@@ -33,11 +33,11 @@ _OR_OVERWRITE = "Name another file for the report. If nobody needs what is there
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
-    """Whose reports may be replaced: those of runs in a state folder with these settings' campaign on a host.
+class Owner:
+    """Which reports may be replaced: those of runs in this state folder with the same host and campaign.
 
-    `run_id` is the run's own where it has one already. With `overwrite` whatever is there is replaced, but for files
-    that the run reads.
+    `run_id` is the id of the run that writes, if it has one already. With `overwrite` any file is replaced, except the
+    files that the run reads.
     """
 
     state_dir: Path
@@ -47,65 +47,95 @@ class Job:
     overwrite: bool = False
 
 
-def check_places(
-    output: Path, wanted: Wanted, read: Iterable[str], job: Job, found: Collection[str] = frozenset()
-) -> None:
-    """Try all places of a report before anything is sent; `read` names the files that the run reads.
+@dataclass(frozen=True, slots=True)
+class ReportPlace:
+    """Where a run's report goes (None: the run's own folder), in which formats, and whether it may replace any file.
 
-    Those of them that were `found` in a folder or by a pattern are not read where they are reports of earlier runs.
-
-    Raises UsageError when one cannot be written to, or holds what must not be replaced; StorageError.
+    `read` names the files that the run reads. Some of them were `found` in a folder or by a pattern. Those are skipped
+    if they are reports of earlier runs.
     """
-    places = (output, output.with_suffix(SUMMARY), *wanted.places(output))
-    if len(set(places)) < len(places):
-        raise UsageError(
-            phrase("--output {output} has the name of another report.", output=output),
-            "Name the CSV, for example report.csv.",
+
+    output: Path | None
+    wanted: Wanted
+    overwrite: bool = False
+    read: tuple[str, ...] = ()
+    found: Collection[str] = ()
+
+    def check(self, settings: Settings, host: str, state_dir: Path, run_id: str = "") -> str:
+        """Check all paths before anything is sent; return a sentence on the report that is replaced, if any.
+
+        Raises UsageError if a path cannot be written to or has a file that must not be replaced, StorageError.
+        """
+        if self.output is None:
+            return ""
+        places = (self.output, self.output.with_suffix(SUMMARY), *self.wanted.places(self.output))
+        if len(set(places)) < len(places):
+            raise UsageError(
+                phrase("--output {output} has the name of another report.", output=self.output),
+                "Name the CSV, for example report.csv.",
+            )
+        if self.output.suffix.lower() != ".csv" or not is_readable(self.output):  # a rerun reads it back
+            raise UsageError(
+                phrase("--output {output} does not name a CSV file, but the report is one.", output=self.output),
+                "Name the CSV, for example report.csv. Page and workbook are written beside it where you ask for them.",
+            )
+        owner = Owner(state_dir, host, settings, run_id)
+        beside = {name for name in self.found if not _is_own_report(Path(name), places, owner)}
+        read = [*self.read, *settings.keep, settings.ca_file]
+        _check_no_input(self.output, places, [name for name in read if name not in self.found or name in beside])
+        replaced = {path: check_replaceable(path, replace(owner, overwrite=self.overwrite)) for path in places}
+        for path in places:
+            check_place(path)
+        run = replaced[self.output]
+        if not run or run == run_id:
+            return ""
+        return phrase(
+            "{output} is the report of run {run} and is replaced; to write that one again: bulk-remove report {run}",
+            output=harmless(str(self.output)),
+            run=run,
         )
-    if output.suffix.lower() != ".csv" or not is_readable(output):  # a rerun reads it back
-        raise UsageError(
-            phrase("--output {output} does not name a CSV file, but the report is one.", output=output),
-            "Name the CSV, for example report.csv. Page and workbook are written beside it where you ask for them.",
-        )
-    strict = replace(job, overwrite=False)
-    beside = {name for name in found if not _is_own_report(Path(name), places, strict)}
-    _check_no_input(output, places, [name for name in read if name not in found or name in beside])
-    for path in places:
-        check_replaceable(path, job)
-        check_place(path)
+
+    def destination(self, address: Address, user: str) -> Destination:
+        """Return what a later session must know about server, user and report."""
+        told = address.destination(user, str(self.output.absolute()) if self.output else "")
+        return replace(told, csv_for=self.wanted.csv_for, also=self.wanted.also)
+
+    def finish(self, ready: Prepared, ending: Ending) -> Finished:
+        """Write the report. If another file took its path meanwhile, use a free name. Raises as `finish` does."""
+        owner = Owner(ready.state_dir, ready.plan.host, ready.settings, ready.folder.name, self.overwrite)
+        while self.output is not None:
+            names = chain((self.output,), (self.output.with_stem(f"{self.output.stem}-{more}") for more in count(2)))
+            place = next(
+                place
+                for place in names
+                if _are_free((place, place.with_suffix(SUMMARY), *self.wanted.places(place)), owner)
+            )
+            with suppress(PlaceTakenError):  # another file took it after the check
+                return finish(ready, ready.settings, ending, place, self.wanted)
+        return finish(ready, ready.settings, ending, None, self.wanted)
+
+    def finish_again(self, ready: Prepared, ending: Ending) -> Finished:
+        """Return the result of a finished run. Write its report if a file is missing or may be replaced."""
+        report = self.output or ready.folder / REPORT
+        summary, also = report.with_suffix(SUMMARY), self.wanted.places(report)
+        if self.overwrite or not all(place.exists() for place in (report, summary, *also)):
+            return self.finish(ready, ending)
+        return replace(sum_up(ready, ready.settings, ending), report=report, summary=summary, also=also)
 
 
-def finish_there(
-    ready: Prepared, settings: Settings, ending: Ending, output: Path | None, wanted: Wanted, *, overwrite: bool
-) -> Finished:
-    """Write a run's report as `finish` does, beside `output` where that was taken while the run went on.
-
-    Raises what `finish` does.
-    """
-    job = Job(ready.state_dir, ready.plan.host, ready.settings, ready.folder.name, overwrite)
-    while output is not None:
-        names = chain((output,), (output.with_stem(f"{output.stem}-{number}") for number in count(2)))
-        place = next(
-            place for place in names if _are_free((place, place.with_suffix(SUMMARY), *wanted.places(place)), job)
-        )
-        with suppress(PlaceTakenError):  # since it was looked at
-            return finish(ready, settings, ending, place, wanted)
-    return finish(ready, settings, ending, None, wanted)
-
-
-def taken_meanwhile(output: Path, place: Path) -> str:
-    """Return the sentence on a report that went beside the place that was meant."""
+def note_on_place(output: Path, place: Path) -> str:
+    """Return the sentence on a report that was written under another name than `output`."""
     return phrase(
-        "Another file lies at {output} or beside it now, so the report was written to {place}.",
+        "Another file is now at {output} or beside it, so the report was written to {place}.",
         output=harmless(str(output)),
         place=harmless(str(place)),
     )
 
 
-def _are_free(places: Iterable[Path], job: Job) -> bool:
+def _are_free(places: Iterable[Path], owner: Owner) -> bool:
     try:
         for path in places:
-            check_replaceable(path, job)
+            check_replaceable(path, owner)
             if path.is_symlink() or (path.exists() and not path.is_file()):
                 return False
     except UsageError:
@@ -114,7 +144,7 @@ def _are_free(places: Iterable[Path], job: Job) -> bool:
 
 
 def _check_no_input(output: Path, places: Iterable[Path], read: Iterable[str]) -> None:
-    """Raise UsageError when one of the places is a file that the run reads, by whatever name or link."""
+    """Raise UsageError if one of the paths is a file that the run reads, also under another name or link."""
     named = [*map(Path, filter(None, read))]
     for path in filter(Path.is_file, places):
         file = next((each for each in named if _is_same(each, path)), None)
@@ -123,17 +153,17 @@ def _check_no_input(output: Path, places: Iterable[Path], read: Iterable[str]) -
         what = (
             phrase("is a file that this run reads")
             if path == output
-            else phrase("would put {path} in the place of a file that this run reads", path=harmless(str(path)))
+            else phrase("would overwrite {path}, a file that this run reads", path=harmless(str(path)))
         )
         raise UsageError(phrase("--output {output} {what}.", output=output, what=what), _ANOTHER_PLACE)
 
 
-def _is_own_report(found: Path, places: Iterable[Path], job: Job) -> bool:
-    """Tell whether a file at one of the places is the report of an earlier run, which is left out of the input."""
+def _is_own_report(found: Path, places: Iterable[Path], owner: Owner) -> bool:
+    """Return whether a file at one of the paths is the report of an earlier run. It is left out of the input."""
     if not any(_is_same(found, path) for path in places):
         return False
     try:
-        check_replaceable(found, job)
+        check_replaceable(found, owner)
     except UsageError:
         return False
     return True
@@ -142,39 +172,42 @@ def _is_own_report(found: Path, places: Iterable[Path], job: Job) -> bool:
 def _is_same(one: Path, other: Path) -> bool:
     try:
         return one.resolve() == other.resolve() or one.samefile(other)
-    except (OSError, ValueError, RuntimeError):  # one of them is not there, or is no path at all
+    except (OSError, ValueError, RuntimeError):  # one of them is missing, or is not a path at all
         return False
 
 
-def check_replaceable(path: Path, job: Job) -> None:
-    """Raise UsageError where a file must not be replaced by a report; `check_place` refuses what is none."""
-    runs = job.state_dir / "runs"
+def check_replaceable(path: Path, owner: Owner) -> str:
+    """Return the id of the run whose report is at a place, empty for none that is known.
+
+    Raises UsageError where a file must not be replaced by a report; `check_place` refuses what is none.
+    """
+    runs = owner.state_dir / "runs"
     if (
-        job.overwrite
+        owner.overwrite
         or path.is_symlink()
         or not path.is_file()
-        or (job.run_id and _is_same(path.parent, runs / job.run_id))
+        or (owner.run_id and _is_same(path.parent, runs / owner.run_id))
     ):
-        return
-    why = phrase("is not a report of a run whose ledger is in {state_dir}", state_dir=harmless(str(job.state_dir)))
-    writers = (folder for folder in reversed(run_folders(job.state_dir)) if _wrote_to(folder, path))
+        return ""
+    why = phrase("is not a report of a run whose ledger is in {state_dir}", state_dir=harmless(str(owner.state_dir)))
+    writers = (folder for folder in reversed(run_folders(owner.state_dir)) if _wrote_to(folder, path))
     folder = next(writers, None)
     if folder is not None:
-        with suppress(StorageError), opened_for_reading(folder / LEDGER) as store:  # else nobody could write it again
-            if folder.name != job.run_id and not _is_of(facts_of(store), job):
+        with suppress(StorageError), opened_for_reading(folder / LEDGER) as store:  # unreadable: the report stays
+            if folder.name != owner.run_id and not _is_of(facts_of(store), owner):
                 why = phrase("is the report of run {run}, of another campaign or server", run=folder.name)
             elif _is_as_written(path, store):
-                return
+                return folder.name
             else:
-                why = phrase("is not as run {run} wrote it", run=folder.name)
+                why = phrase("was changed after run {run} wrote it", run=folder.name)
     raise UsageError(phrase("{path} is there already, and {why}.", path=harmless(str(path)), why=why), _OR_OVERWRITE)
 
 
 def host_of_report(report: Path, sha256: str, state_dir: Path) -> str:
-    """Return the host of the run that wrote a report, as far as this machine knows it; else nothing.
+    """Return the host of the run that wrote a report, or an empty text if this machine does not know it.
 
-    A ledger that holds its digest says so for certain; else the summary beside it does, and at last where it lies: it
-    may have been saved once more by a spreadsheet.
+    A ledger with the digest of the report is certain. If there is none, because a spreadsheet saved the report again,
+    the summary beside it counts, and then its path.
     """
     place = ""
     for folder in reversed(run_folders(state_dir)):
@@ -194,7 +227,7 @@ def _host_in(summary: Path) -> str:
 
 
 def _wrote_to(folder: Path, path: Path) -> bool:
-    """Tell whether a run wrote a file of its report to a place, or was about to."""
+    """Return whether a run wrote a report file to this path, or was about to."""
     try:
         noted = noted_reports(folder).paths
     except StorageError:
@@ -202,16 +235,16 @@ def _wrote_to(folder: Path, path: Path) -> bool:
     return any(_is_same(path, place) for report in noted for place in (report, report.with_suffix(SUMMARY)))
 
 
-def _is_of(facts: RunFacts, job: Job) -> bool:
-    """Tell whether an earlier run was one of the same job; with campaigns in the rows the server alone says so."""
-    if job.settings is None:
+def _is_of(facts: RunFacts, owner: Owner) -> bool:
+    """Return whether an earlier run has the same host and campaign. With --campaign-column only the host counts."""
+    if owner.settings is None:
         return False
-    campaigns = {job.settings.campaign, facts.settings.campaign} - {""}
-    return facts.destination.host == job.host and len(campaigns) <= 1
+    campaigns = {owner.settings.campaign, facts.settings.campaign} - {""}
+    return facts.destination.host == owner.host and len(campaigns) <= 1
 
 
 def _is_as_written(path: Path, store: Store) -> bool:
-    """Tell whether a file is what a run wrote there. One that died before it could say so wrote it, too."""
+    """Return whether a file is as a run wrote it. If the run died before it noted the digest, any report counts."""
     written = [(file.path, file.sha256) for file in Outcomes(store).written()]
     digests = {digest for place, digest in written if _is_same(place, path)}
     try:

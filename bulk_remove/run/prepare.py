@@ -1,9 +1,12 @@
-"""Input files -> ledger -> plan, also as JSON (`bulk-remove plan --json`). Nothing is sent."""
+"""Reads the input into a new ledger and makes the plan, also as JSON (`bulk-remove plan --json`). Sends nothing."""
 
+import getpass
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from functools import partial
+from importlib import import_module
 from operator import attrgetter
 from pathlib import Path
 from shutil import rmtree
@@ -29,12 +32,12 @@ from bulk_remove.settings import Destination, Settings
 
 LEDGER = LEDGER_FILE
 Look = Callable[[Sequence[str]], Findings]
-"""Looks at campaigns before anything is planned for them. Raises what `preflight.inspect_campaigns` does."""
+"""Looks at campaigns before they are planned. Raises the same errors as `preflight.inspect_campaigns`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """What planning sees and shows: `look` looks at campaigns, `on_rows` is told how many rows have been read so far.
+    """How planning looks at campaigns and reports progress: `on_rows` is called with the count of rows read so far.
 
     With `show_numbers` the plan's samples are not masked.
     """
@@ -48,23 +51,23 @@ BLIND = Sight()
 
 
 class InputTable(Protocol):
-    """One source of rows."""
+    """A source of rows."""
 
     @property
     def source(self) -> Source:
-        """What is known of it before it is read."""
+        """What is known before its rows are read."""
 
     def blocks(self) -> Iterator[RowBlock]:
-        """Yield its rows in order; called again, from the first one on again. May raise InputError."""
+        """Yield its rows in order. Each call begins with the first row. May raise InputError."""
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
     """A planned run: its folder, its open ledger, its plan, and the input's columns that the report keeps.
 
-    `settings` are those it was planned with, the form of its numbers settled; `findings` are what was seen of its
-    campaigns. `phases` counts its numbers by phase, for a run that is taken up again; None when nothing was asked for
-    yet. `replaced` are the places of its report at which something lies that the report takes the place of.
+    `settings` were used for the plan and have a settled number format. `findings` are what was seen of its campaigns.
+    `phases` counts the numbers of a resumed run or a rerun by phase, None for a new run. `replaced` are existing files
+    that its report replaces.
     """
 
     folder: Path
@@ -83,7 +86,7 @@ class Prepared:
 
 
 @contextmanager
-def prepared(
+def prepare(
     tables: Sequence[InputTable],
     settings: Settings,
     destination: Destination,
@@ -91,31 +94,31 @@ def prepared(
     now_s: float,
     sight: Sight = BLIND,
 ) -> Iterator[Prepared]:
-    """Read the tables into a new run's ledger and plan it; the ledger is closed at the end.
+    """Read the tables into a new run's ledger and plan it. The ledger is closed at the end.
 
-    Each campaign is looked at once, before the rows are read where it is known by then. Campaigns that stand in the
-    rows are looked at afterwards. The tables are read again where that asks for numbers in another form, or where the
-    whole input says that its cells mean something else than each by itself.
+    Each campaign is looked at once: a --campaign before the rows are read, campaigns in the rows afterwards. The tables
+    are read a second time if the look asks for another form of the numbers, or if the whole input shows that its cells
+    mean something else than each cell suggests.
 
-    Raises InputError, UsageError, StorageError, and what the look does.
+    Raises InputError, UsageError, StorageError, and the errors of the look.
     """
-    settings.shape(settings.campaign, destination.base_path)  # one in which no number fits is found before all else
+    settings.shape(settings.campaign, destination.base_path)  # fails early if not even one number fits a request
     keep = kept_numbers(settings, state_dir)
-    planning = _Planner(tables, destination, state_dir, now_s, sight, keep)
+    planner = _Planner(tables, destination, state_dir, now_s, sight, keep)
     known = sight.look([settings.campaign]) if settings.campaign else None
     first = settings.in_forms_of(known.held if known else {})
-    with planning.planned(first, first.rules, known) as (ready, whole):
+    with planner.plan(first, first.rules, known) as (ready, whole):
         findings, wanted = ready.findings, settings.in_forms_of(ready.findings.held)
         rules = whole.rules(wanted.rules, internal_numbers=wanted.internal_numbers, trusted=wanted.trust_column)
         if (wanted, rules) == (first, first.rules):
             yield ready
             return
-    with planning.planned(wanted, rules, findings) as (ready, _):
+    with planner.plan(wanted, rules, findings) as (ready, _):
         yield ready
 
 
 def kept_numbers(settings: Settings, state_dir: Path) -> KeepLists:
-    """Return the numbers that must stay. Raises KeepListError, UsageError, StorageError."""
+    """Return the --keep lists with their numbers. Raises KeepListError, UsageError, StorageError."""
     if settings.keep_skips and not settings.keep:
         raise UsageError(
             "--keep-skips is given, but no --keep list: no number would be kept.",
@@ -124,14 +127,14 @@ def kept_numbers(settings: Settings, state_dir: Path) -> KeepLists:
     try:
         return read_keep_lists(settings, make_private(state_dir))
     except InputError as error:
-        # The hint of a report is how to run it again, which nobody wants of numbers that stay.
+        # The usual hint for a report is how to rerun it, which is wrong here.
         is_report = isinstance(error, OwnReportError)
         hint = "Give --keep a list of the numbers that must stay." if is_report else error.hint
         raise KeepListError(_without_flags(error.sentence), hint) from None
 
 
 def _without_flags(sentence: str) -> str:
-    """Return what is wrong with a cell of a --keep list; a flag that lets it through is meant for an input's cell."""
+    """Return the sentence without flags that let a cell through: they are meant for an input, not a --keep list."""
     if isinstance(sentence, Phrase) and "--" in str(sentence.values.get("problem", "")):
         problem = phrase("It may have lost digits.")
         return Phrase.made(sentence.template, {**sentence.values, "problem": problem})
@@ -140,7 +143,7 @@ def _without_flags(sentence: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Planner:
-    """Reads tables into the ledger of a new run, once for each way of reading them."""
+    """Makes plans from tables. Each plan gets a new run and reads the tables again."""
 
     tables: Sequence[InputTable]
     destination: Destination
@@ -150,12 +153,12 @@ class _Planner:
     keep: KeepLists
 
     @contextmanager
-    def planned(
+    def plan(
         self, settings: Settings, rules: NumberRules, findings: Findings | None
     ) -> Iterator[tuple[Prepared, WholeInput]]:
-        """Plan a run with these settings, and give what the cells say of each other.
+        """Plan a run with these settings and rules. Also gives what the cells reveal about each other.
 
-        Cells are read by these `rules`; campaigns of which there are no `findings` yet are looked at.
+        Without `findings` the campaigns are looked at.
         """
         kept = kept_columns([table.source for table in self.tables]) if settings.keep_columns else ()
         with new_run(self.state_dir, settings, self.destination, self.now_s) as (folder, store):
@@ -196,9 +199,9 @@ class _Planner:
 
 
 def with_forms(campaigns: Iterable[CampaignPlan], settings: Settings, findings: Findings) -> tuple[CampaignPlan, ...]:
-    """Return the campaigns with the forms that were seen in each, and whether they are those asked for.
+    """Return the campaigns with the forms that were seen in each, and whether these confirm the settings.
 
-    In a campaign without records no number is in another form either.
+    A campaign without records counts as confirmed: it has no number in another form.
     """
 
     def looked_at(campaign: CampaignPlan) -> CampaignPlan:
@@ -214,7 +217,7 @@ def with_forms(campaigns: Iterable[CampaignPlan], settings: Settings, findings: 
 
 
 def reading_of(settings: Settings, state_dir: Path) -> ReadOptions:
-    """Return how files are to be read; what can be read only once is set aside in `state_dir`, which is made.
+    """Return the options for reading files. Makes `state_dir`, for copies of inputs that can be read only once.
 
     Raises StorageError.
     """
@@ -235,9 +238,9 @@ def reading_of(settings: Settings, state_dir: Path) -> ReadOptions:
 
 
 def check_plan(plan: Plan, settings: Settings) -> None:
-    """Raise GuardStop when too great a share of the rows holds no number.
+    """Raise GuardStop if too large a share of the rows has no valid number.
 
-    Rows with an empty cell do not count, nor those that were left out.
+    Rows with an empty cell and rows that were left out do not count.
     """
     examples = [sample for source in plan.sources for sample in source.examples]
     rows = plan.rows - plan.empty - plan.left_out
@@ -248,28 +251,44 @@ def check_plan(plan: Plan, settings: Settings) -> None:
 def new_run(
     state_dir: Path, settings: Settings, destination: Destination, now_s: float
 ) -> Iterator[tuple[Path, Store]]:
-    """Make the folder and the ledger of a new run; a run that was not approved by the end leaves nothing behind.
+    """Make the folder and the ledger of a new run. Deletes both at the end if the run was not approved.
 
-    Its ledger would hold phone numbers for no purpose. Raises StorageError.
+    Such a ledger would keep phone numbers for no purpose. Raises StorageError.
     """
     folder = new_run_folder(state_dir, now_s)
     nothing_sent = True
     try:
-        request: dict[str, object] = {"settings": settings.public(), "destination": asdict(destination)}
+        request: dict[str, object] = {
+            "settings": settings.public(),
+            "destination": asdict(destination),
+            "system_user": system_user(),
+        }
         with lock_run(folder), closing(create(folder / LEDGER, folder.name, __version__, now_s, request)) as store:
             nothing_sent = False
             try:
                 yield folder, store
             finally:
-                # Where the ledger can no longer tell, it stays: it may be the only proof of what was sent.
+                # If this raises, the ledger stays: it may be the only proof of what was sent.
                 nothing_sent = not store.approved()
     finally:
         if nothing_sent:
             rmtree(folder, ignore_errors=True)
 
 
+def system_user() -> str:
+    """Return the operating system's name of this user, or an empty text."""
+    try:
+        return str(import_module("pwd").getpwuid(os.geteuid()).pw_name)
+    except ImportError:  # Windows
+        with suppress(ImportError, OSError):
+            return getpass.getuser()
+    except KeyError:  # a container may run as a user without a name
+        pass
+    return ""
+
+
 def counts_of(plan: Plan, kept: Sequence[str]) -> dict[str, object]:
-    """Return what of a plan, and of the columns that its report keeps, the ledger does not know by itself."""
+    """Return the parts of a plan that are not in the ledger's other tables, for its column `plan`."""
     return {
         "sources": [
             {"rows": source.rows, "duplicates": source.duplicates, "problems": source.problems}
@@ -283,7 +302,7 @@ def counts_of(plan: Plan, kept: Sequence[str]) -> dict[str, object]:
 
 
 def plan_as_json(plan: Plan, settings: Settings, known: Known) -> dict[str, object]:
-    """Return what `plan --json` says; times in seconds, columns counted from 1, samples as the plan shows them."""
+    """Return what `plan --json` prints. Times in seconds, columns counted from 1, samples masked as in the plan."""
     return {
         "host": plan.host,
         "rehearsal": plan.rehearsal.value or None,

@@ -1,9 +1,9 @@
-"""Whether the ledger of a run is as it was written, and its reports are, too.
+"""Verifies that the ledger and the reports of a run are unchanged, and explains what was done with one number.
 
-The ledger keeps what each file of a report was when it was written, and the summary has the head of the ledger's proof
-then. So the reports are held against the ledger, and the ledger against those summaries that are as they were written.
+The ledger keeps the SHA-256 of each report file, and each summary keeps the head of the ledger's proof. So reports are
+compared with the ledger, and the ledger with the heads in unchanged summaries.
 
-`explain` tells what all runs of this machine did with one number.
+`explain_number` shows what all runs on this machine did with one number.
 """
 
 import json
@@ -30,7 +30,7 @@ from bulk_remove.settings import Settings
 
 
 class Found(StrEnum):
-    """What lies where a file of a report was written."""
+    """What is now at the path of a report file."""
 
     AS_WRITTEN = "as_written"
     EARLIER = "earlier"
@@ -41,7 +41,7 @@ class Found(StrEnum):
 
 
 class ReportFile(NamedTuple):
-    """Where a file of a report was written, what lies there, and the SHA-256 of what was written last, if known."""
+    """The path of a report file, what is there now, and the SHA-256 of the last version written, if known."""
 
     path: Path
     found: Found
@@ -49,7 +49,7 @@ class ReportFile(NamedTuple):
 
 
 class Proven(NamedTuple):
-    """A run whose ledger is sound: what of it is proved, its reports, and the summaries that it agrees with."""
+    """A run with a sound ledger: what is proved, its reports, and the summaries that agree with it."""
 
     run_id: str
     verified: Verified
@@ -59,11 +59,11 @@ class Proven(NamedTuple):
 
 
 def verify_run(folder: Path, head: str) -> Proven:
-    """Check a run's ledger and its reports against `head`, or the heads of its summaries. Raises Altered...Error."""
+    """Check a run's reports, and its ledger against `head` or the heads in its summaries. Raises Altered...Error."""
     if not was_approved(folder / LEDGER):
         raise InputError(
             phrase("Run {name} ended before its plan was approved, so its ledger proves nothing.", name=folder.name),
-            "Nothing was sent by it; name another run.",
+            "It sent nothing. Name another run.",
         )
     with opened_for_reading(folder / LEDGER) as store:
         reports = tuple(_reports(store, folder))
@@ -72,19 +72,19 @@ def verify_run(folder: Path, head: str) -> Proven:
     altered = [str(report.path) for report in reports if report.found is Found.ALTERED]
     if altered:
         raise AlteredReportError(
-            phrase("{files} is not as the ledger says that it was written.", files=joined(", ", altered)),
-            "Do not take it as proof of anything; write it again with: bulk-remove report.",
+            phrase("{files} does not match the ledger.", files=joined(", ", altered)),
+            "It proves nothing. Write it again with: bulk-remove report.",
         )
     return Proven(folder.name, verified, reports, tuple(noted), past_run(folder).rehearsal)
 
 
 def checked_ledger(folder: Path, store: Store) -> Verified:
-    """Check a run's open ledger against the heads of its summaries. Raises AlteredLedgerError, StorageError."""
+    """Check a run's open ledger against the heads in its summaries. Raises AlteredLedgerError, StorageError."""
     return verify(store, [*_heads(folder.name, tuple(_reports(store, folder))).values()])
 
 
 def _heads(run_id: str, reports: Sequence[ReportFile]) -> Mapping[Path, str]:
-    """Return the heads (hex) in a run's own summaries. One that was altered says nothing of the ledger."""
+    """Return the heads (hex) in a run's own summaries. Altered summaries are ignored."""
     return {
         report.path: head
         for report in reports
@@ -100,7 +100,7 @@ def _head_in(path: Path, run_id: str) -> Iterator[str]:
 
 
 def _summary_at(path: Path) -> Mapping[str, object]:
-    """Return a summary; empty where it was moved away, or where something else stands in its place."""
+    """Return a summary, or an empty mapping if the file is missing or something else."""
     try:
         summary = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -109,7 +109,7 @@ def _summary_at(path: Path) -> Mapping[str, object]:
 
 
 def _reports(store: Store, folder: Path) -> Iterator[ReportFile]:
-    """Yield the places to which files of a run's report were written, the first one first, and what lies there."""
+    """Yield the report files of a run in the order in which they were first written."""
     written: dict[Path, list[str]] = {}
     for file in Outcomes(store).written():
         written.setdefault(file.path, []).append(file.sha256)
@@ -137,7 +137,7 @@ def _found_at(path: Path, digests: Sequence[str], run_id: str) -> Found:
 
 
 def _is_of_another(path: Path, digest: str, run_id: str) -> bool:
-    """Tell whether a later run wrote its own report to this place, as one of every night does."""
+    """Return whether a later run wrote its own report to this path, as nightly runs do."""
     summary = _summary_at(path if path.name.endswith(SUMMARY) else path.with_suffix(SUMMARY))
     if not summary.get("run_id") or summary["run_id"] == run_id:
         return False
@@ -145,7 +145,7 @@ def _is_of_another(path: Path, digest: str, run_id: str) -> bool:
 
 
 def proof_as_json(proof: Proven) -> dict[str, object]:
-    """Return what `runs verify --json` says of a sound ledger; the keys are stable."""
+    """Return what `runs verify --json` prints for a sound ledger. The keys are stable."""
     return {
         "run_id": proof.run_id,
         "sound": True,
@@ -168,10 +168,10 @@ _NOTHING = Trace((), (), ())
 
 @dataclass(frozen=True, slots=True)
 class Explained:
-    """A run that had to do with the number, which it sent as `number`; or one whose ledger cannot be relied on.
+    """A run that had the number in its input, or a run with an unreliable ledger. It sent the number as `number`.
 
-    `trace` is what its ledger says. `problem` tells why it cannot be read or, with `altered`, what in it is not as it
-    was written: then it may say more or less than was so. `sound` is what of it is proved, None with a problem.
+    `trace` is what its ledger says. `problem` says why the ledger cannot be read or, with `altered`, what was changed
+    in it: then the trace may be wrong. `sound` is what is proved, None with a problem.
     """
 
     run: PastRun
@@ -183,7 +183,7 @@ class Explained:
 
 
 def explain_number(state_dir: Path, text: str, campaign: str | None = None) -> Iterator[Explained]:
-    """Yield the approved runs that had to do with a number, oldest first; each reads the text by its own rules."""
+    """Yield the approved runs that had a number, oldest first. Each run reads the text by its own rules."""
     for run in past_runs(state_dir):
         if run.told is None:
             if run.problem:
@@ -213,16 +213,16 @@ def _explain_run(
     try:
         found = trace(store, forms, lambda cells: normalise.block(cells).numbers)
         with_trace = replace(told, trace=_in_campaign(found, campaign))
-        explained_as_json(with_trace)  # what its cells raise is raised while they are read
+        explained_as_json(with_trace)  # a damaged cell must raise here
     except DAMAGE:
         if not told.altered:
             raise
-        return told  # it makes no sense any more
+        return told  # expected in an altered ledger
     return with_trace
 
 
 def _forms(settings: Settings, text: str) -> Sequence[str]:
-    """Return the forms in which a run may have sent the number; one that its rules do not take is taken as it is."""
+    """Return the forms in which a run may have sent the number. A text that is not a number is used as it is."""
     planned = Normaliser(settings.rules)(text).number
     if not planned:
         return [text.strip()]
@@ -244,7 +244,7 @@ def _in_campaign(found: Trace, campaign: str | None) -> Trace:
 
 
 def explained_as_json(one: Explained) -> dict[str, Any]:
-    """Return what `explain --json` says of a run; the keys are stable."""
+    """Return what `explain --json` prints for a run. The keys are stable."""
     return {
         "run_id": one.run.run_id,
         "host": one.run.host,

@@ -1,6 +1,6 @@
-"""Asks again for the rows of an earlier run that have no final answer; the old verdicts are kept.
+"""Plans a rerun: sends again the rows of an earlier run without a final answer, and keeps the other verdicts.
 
-The rows come from that run's ledger, or from its report alone.
+The rows come from that run's ledger, or only from its report.
 """
 
 import re
@@ -52,11 +52,11 @@ from bulk_remove.settings import Destination, Settings
 _AS_WRITTEN = "Take the report as it was written."
 _NEEDED = ("row", "input", "number", "campaign", "status", "detail")
 _NUMBER = re.compile(r"\+?[0-9]{3,18}")
-"""What a number looks like that nothing has reformatted; `RowKeys` takes no longer one."""
+"""A number that was not reformatted. `RowKeys` does not accept a longer one."""
 
 
 class OldReport:
-    """A report.csv (or a copy saved by a spreadsheet) as the rows of a run, columns by name. Raises InputError."""
+    """Reads the rows of a run from its report, or from a copy saved by a spreadsheet. Raises InputError."""
 
     def __init__(self, table: InputTable, rules: NumberRules) -> None:
         self._table = table
@@ -77,7 +77,7 @@ class OldReport:
         return next((row.campaign for row in self.rows() if row.number), "")
 
     def rows(self) -> Iterator[RowOutcome]:
-        """Yield every row of the report in order. Raises InputError for a row that cannot be trusted."""
+        """Yield the rows of the report in order. Raises InputError for a row that cannot be trusted."""
         sources: dict[str, Source] = {}
         for block in self._table.blocks():
             if block.problems:
@@ -103,14 +103,14 @@ class OldReport:
             row = int(values["row"])
             state = None if status in NEVER_SENT else _state(status, values)
         except ValueError:
-            told = phrase("{where}: a row, a status or a count is not what a report holds.", where=where)
+            told = phrase("{where}: the row, the status or a count is not valid.", where=where)
             raise InputError(told, _AS_WRITTEN) from None
         number = values["number"].strip()
         if state is None:
             problem = ON_KEEP_LIST if status is Status.KEPT else values["detail"]
             return RowOutcome(source, row, values["input"], others, "", "", None, problem, "")
-        # It may stand in another form of the same number, the one in which it was found. Digits that are the input's
-        # own were sent so, whatever is thought of such a number now.
+        # The report may show another form of the number, in which it was found. Digits that equal the input's own were
+        # sent like this, even if they are not a valid number by today's rules.
         cell = values["input"]
         same = number and (number == cell.strip() or self._planned(number) == self._normalise(cell).number)
         if not _NUMBER.fullmatch(number) or not (same or status in FINAL_STATUSES):
@@ -123,7 +123,7 @@ class OldReport:
 
 
 def _state(status: Status, values: Mapping[str, str]) -> NumberState:
-    """Return what a report's row knows of its number. Raises ValueError."""
+    """Return the state of a number from its row in a report. Raises ValueError."""
     ids = values.get("record_ids", "").split()
     answered = values.get("answered_at", "").strip()
     attempts, busy_rounds = (int(values.get(column) or 0) for column in ("attempts", "busy_rounds"))
@@ -138,7 +138,7 @@ def _state(status: Status, values: Mapping[str, str]) -> NumberState:
 
 
 Rows = Callable[[], Iterator[RowOutcome]]
-"""Gives the rows of the earlier run, anew each time."""
+"""Returns a new iterator over the rows of the earlier run."""
 
 _BLOCK_ROWS = 5000
 _SHOWN_ROWS = 5
@@ -146,11 +146,11 @@ _SHOWN_ROWS = 5
 
 @dataclass(frozen=True, slots=True)
 class EarlierRows:
-    """An earlier run's rows, the input's columns that its report keeps, its settings, and where it was sent to.
+    """An earlier run: its rows, the input's columns that its report keeps, the settings of the rerun, its destination.
 
-    The destination of a report alone is the one that was given, if one was. Of a run that this machine knows, `told`
-    are its own settings, `campaigns` those of its plan, `held` what was seen of them, and `unasked` the removals that
-    nobody asked for; of a report alone nothing of that is known.
+    From a ledger, `told` are the run's own settings, `campaigns` those of its plan, `held` the forms that were seen in
+    them, and `unasked` the removals that nobody asked for. From a report none of these is known, and the destination is
+    the given one.
     """
 
     rows: Rows
@@ -164,7 +164,7 @@ class EarlierRows:
 
 
 def is_report(earlier: str) -> bool:
-    """Tell whether an earlier run is named by its report, and not by its id."""
+    """Return whether an earlier run is named by its report, not by its id."""
     return is_readable(Path(earlier))
 
 
@@ -172,15 +172,14 @@ def is_report(earlier: str) -> bool:
 def earlier_rows(
     earlier: str, changes: Mapping[str, Any], state_dir: Path, given: Destination | None
 ) -> Iterator[EarlierRows]:
-    """Give the rows of an earlier run, named by its id or its report; `changes` replace its settings by name.
+    """Give the rows of an earlier run, named by its id or its report. `changes` replace its settings by name.
 
-    A run is never asked again of another server than its own, which `given` may name; nor is a report, as far as it is
-    known whose it is. Raises InputError, UsageError,
-    StorageError, RunLockedError.
+    A rerun must go to the server of the earlier run: raises UsageError if `given` is another one. The server of a
+    report is not always known. Raises InputError, StorageError, RunLockedError, too.
     """
     if is_report(earlier):
         settings = Settings(**({} if "campaign" in changes else {"campaign_column": "campaign"}) | dict(changes))
-        # Its own column and its short numbers are right whatever they look like: they were sent before.
+        # Trust the number column, short numbers included: the earlier run has sent them.
         reading = ReadOptions(
             "number", keep_columns=True, has_header=True, trust_column=True, code_column=False, own_report=True
         )
@@ -205,7 +204,7 @@ def earlier_rows(
 
 
 def _check_its_server(report: Path, sha256: str, state_dir: Path, given: Destination | None) -> None:
-    """Raise UsageError where a report is known to be of a run against another server than the given one."""
+    """Raise UsageError if the report is known to be of a run against another server."""
     host = host_of_report(report, sha256, state_dir)
     if host and given is not None and given.host != host:
         raise UsageError(
@@ -223,11 +222,11 @@ def _check_its_server(report: Path, sha256: str, state_dir: Path, given: Destina
 def prepared_again(
     earlier: EarlierRows, settings: Settings, destination: Destination, state_dir: Path, now_s: float, look: Look
 ) -> Iterator[Prepared]:
-    """Plan a new run out of an earlier one's rows; what is final is not asked for again.
+    """Plan a new run from the rows of an earlier one. Numbers with a final answer are not sent again.
 
-    But for numbers that were in none of the forms that the earlier run asked for: where these settings ask for others,
-    they may be there after all. Numbers of a keep list that were never asked for are left out. Raises InputError,
-    StorageError, GuardStop for such a number whose answer is open, and what `look` does.
+    There is one exception: if these settings have more forms, numbers that were not found are sent again in those.
+    Numbers on a --keep list are left out. Raises GuardStop if the earlier run has sent such a number without a final
+    answer. Raises InputError, StorageError, and the errors of `look`, too.
     """
     keep = kept_numbers(settings, state_dir)
     rows, campaigns, told = earlier.rows, earlier.campaigns, earlier.told
@@ -236,13 +235,13 @@ def prepared_again(
     findings = look(campaigns) if campaigns else NOT_ASKED
     findings = replace(findings, held={**earlier.held, **findings.held})
     if settings.number_format is NumberFormat.AUTO and not (earlier.told and findings.held):
-        settings = replace(settings, number_format=told.number_format)  # what nobody can see stays as it was
+        settings = replace(settings, number_format=told.number_format)  # nothing shows another format
     settings = settings.in_forms_of(findings.held)
     planned = settings.forms().planned
     other_forms = settings.forms().asks_more_than(told.forms())
     if other_forms and settings.number_format is not NumberFormat.AS_IS:
-        planned = Forms(settings.rules, tuple(AlsoTry)).planned  # in whatever form the earlier run wrote them
-    # Of its numbers that were not there a report tells the planned form alone.
+        planned = Forms(settings.rules, tuple(AlsoTry)).planned  # the earlier run may have used any form
+    # For numbers that were not found, a report shows only the planned form.
     sure = settings if other_forms or earlier.told else replace(told, also_try=())
     kept = _Kept(rows, keep.under(settings.rules), other_forms=other_forms)
     with new_run(state_dir, settings, destination, now_s) as (folder, store):
@@ -284,7 +283,7 @@ def prepared_again(
 def _to_ask(
     numbers: Iterator[tuple[str, str]], shape_of: Callable[[str], RequestShape]
 ) -> tuple[Counter[str], Counter[str]]:
-    """Return by campaign how many numbers wait to be asked for, and in how many requests."""
+    """Return by campaign how many numbers wait to be sent, and in how many requests."""
     waiting, requests = Counter[str](), Counter[str]()
     for campaign, request in in_requests(((of, (number,)) for of, number in numbers), shape_of):
         requests[campaign] += 1
@@ -293,7 +292,7 @@ def _to_ask(
 
 
 def _seen_in(rows: Rows, settings: Settings) -> tuple[Sequence[str], Settings]:
-    """Return the campaigns of a report, and the settings that its run had, as far as its numbers tell their form."""
+    """Return the campaigns in a report, and settings with the number format that its numbers show."""
     campaigns: set[str] = set()
 
     def numbers() -> Iterator[str]:
@@ -308,7 +307,7 @@ def _seen_in(rows: Rows, settings: Settings) -> tuple[Sequence[str], Settings]:
 
 
 class _Kept:
-    """Sets rows apart whose numbers must never be removed; `rows` and `examples` are those of the latest pass."""
+    """Finds rows with numbers on a --keep list. `rows` and `examples` are those of the latest pass."""
 
     def __init__(self, rows: Rows, kept: Callable[[Sequence[str]], Sequence[int]], *, other_forms: bool) -> None:
         self.rows = 0
@@ -318,7 +317,7 @@ class _Kept:
         self._other_forms = other_forms
 
     def apart(self) -> Iterator[RowOutcome]:
-        """Yield all rows, those without their number. Raises GuardStop where one was asked for already."""
+        """Yield all rows. Kept rows lose their number. Raises GuardStop if the earlier run has sent a kept number."""
         self.rows, self.examples = 0, []
         rows = self._given()
         while block := list(islice(rows, _BLOCK_ROWS)):
@@ -349,7 +348,7 @@ class _Kept:
 
 
 class _Records:
-    """Counts by campaign what the earlier run removed, the ids that it knows, and the settled numbers in doubt."""
+    """Counts by campaign the removed records of the earlier run, their known ids, and final numbers in doubt."""
 
     def __init__(self) -> None:
         self._counted = Counter[str](), Counter[str](), Counter[str]()
@@ -364,7 +363,7 @@ class _Records:
             yield campaign, number, state
 
     def of(self, campaign: str) -> tuple[int, int, int]:
-        """Return (records removed, ids known, numbers of which it may have removed more) of a campaign."""
+        """Return (removed records, known ids, final numbers in doubt) of a campaign."""
         removed, ids, doubted = self._counted
         return removed[campaign], ids[campaign], doubted[campaign]
 
@@ -376,7 +375,7 @@ class _Intake:
         self._campaign = campaign
         self._planned = planned
         self._keys = keys
-        self._sources: list[Source] = []  # of each row's block, by the place of its first row
+        self._sources: list[Source] = []  # of each block; _starts has the index of its first row
         self._starts: list[int] = []
         self._rows = Counter[Source]()
         self._duplicates = Counter[Source]()
@@ -394,13 +393,13 @@ class _Intake:
                 yield block
 
     def counting(self, duplicates: Iterator[tuple[int, int]]) -> Iterator[tuple[int, int]]:
-        """Pass on the duplicates and count them by source."""
+        """Pass on the duplicates, and count them by source."""
         for place, first in duplicates:
             self._duplicates[self._sources[bisect_right(self._starts, place) - 1]] += 1
             yield place, first
 
     def plans(self) -> tuple[SourcePlan, ...]:
-        """Return what each source holds."""
+        """Return the counts of each source."""
         return tuple(
             SourcePlan(source, rows, self._duplicates[source], tuple(self._problems[source].most_common()))
             for source, rows in self._rows.items()
@@ -416,7 +415,7 @@ class _Intake:
                     [row.cell for row in block],
                     [row.others for row in block] if block[0].others else (),
                 ),
-                # Rows whose number was found in another form are alike when it is the same number.
+                # The planned form, so that rows with the same number in two forms count as duplicates.
                 [self._planned(row.number) if row.number else "" for row in block],
                 [row.campaign for row in block],
                 {index: row.problem for index, row in enumerate(block) if not row.number},
@@ -442,11 +441,11 @@ class _Intake:
 def _distinct(
     rows: Iterator[RowOutcome], duplicates: Iterator[int], planned: Callable[[str], str], *, other_forms: bool
 ) -> Iterator[tuple[str, str, NumberState]]:
-    """Yield (campaign, number, the state from which it goes on), each number once.
+    """Yield (campaign, number, state to continue from), each number once.
 
-    A number without a final answer is asked for in all its forms again, from the planned one on; but where records of
-    it were removed and others were in a call, it is asked for in the form in which it was found. With `other_forms` one
-    that was not there is asked for again, too.
+    A number without a final answer is sent in all its forms again, beginning with the planned one. If some of its
+    records were removed and others were in a call, it is sent only in the form in which it was found. With
+    `other_forms` a number that was not found is sent again, too.
     """
     next_duplicate = next(duplicates, -1)
     for seq, row in enumerate(rows):

@@ -1,7 +1,7 @@
-"""Takes a run up again from its ledger alone: the input may be gone or changed.
+"""Resumes a run from its ledger only: the input may be gone or changed.
 
-It also writes an earlier run's report from the ledger: once more, or for good where the run is not to go on. Then
-nothing is sent.
+Also opens an earlier run to write its report again, and closes a run that will not be continued. Neither sends
+anything.
 """
 
 from collections import Counter
@@ -35,12 +35,12 @@ from bulk_remove.run.prepare import LEDGER, Prepared
 from bulk_remove.settings import Destination, Settings
 
 ANOTHER_SERVER = "Name its own server. To send all its numbers to another one, `run` the original list there."
-"""What to do where an earlier run is to be asked again of a server that never saw it."""
+"""The hint if an earlier run should go to another server."""
 
 
 @dataclass(frozen=True, slots=True)
 class EarlierRun:
-    """An approved run and its open ledger; `settings` are those for a later session, `told` its own."""
+    """An approved run and its open ledger. `told` are its own settings, `settings` those for the next session."""
 
     folder: Path
     store: Store
@@ -54,7 +54,7 @@ class EarlierRun:
 
 
 def find_run(state_dir: Path, name: str) -> Path:
-    """Return the folder of a run by its id; for an empty name the latest that may have sent. Raises InputError."""
+    """Return the folder of a run by its id, or of the latest approved run if empty. Raises InputError."""
     folders = [folder for folder in run_folders(state_dir) if (folder / LEDGER).is_file()]
     if not name:
         begun = next((folder for folder in reversed(folders) if was_approved(folder / LEDGER)), None)
@@ -74,20 +74,20 @@ def find_run(state_dir: Path, name: str) -> Path:
 
 
 def check_not_abandoned(folder: Path) -> None:
-    """Raise InputError for a run that is not to be taken up again."""
+    """Raise InputError for an abandoned run."""
     if is_marked(folder, Mark.ABANDONED):
         raise InputError(
-            phrase("Run {name} was abandoned: it is not taken up again.", name=folder.name),
-            phrase("To ask for what it left open in a new run: bulk-remove rerun {name}", name=folder.name),
+            phrase("Run {name} was abandoned and cannot be resumed.", name=folder.name),
+            phrase("To send what it left open in a new run: bulk-remove rerun {name}", name=folder.name),
         )
 
 
 @contextmanager
 def earlier_run(folder: Path, changes: Mapping[str, Any]) -> Iterator[EarlierRun]:
-    """Open the ledger of an earlier run; `changes` replace its settings by name.
+    """Lock an earlier run and open its ledger. `changes` replace its settings by name.
 
-    Raises StorageError for a ledger that is damaged or altered: what is asked for again comes out of it. InputError for
-    a run that never began to send, RunLockedError for one that is under way, UsageError for changes that cannot be.
+    Raises StorageError for a damaged or altered ledger, InputError for a run that was never approved, RunLockedError
+    for a run that is under way, UsageError for impossible changes.
     """
     with lock_run(folder), closing(open_existing(folder / LEDGER)) as store:
         with damage_as_error(store.path):
@@ -120,7 +120,7 @@ def _read(folder: Path, store: Store) -> EarlierRun:
 
 
 def _look_through(run: EarlierRun) -> None:
-    """Read all that no proof covers yet, so that what a damaged cell raises is raised before anything goes by it."""
+    """Read everything that the proof does not cover yet, so that damaged cells raise before anything is sent."""
     Reopening(run.store).check_stragglers(run.told.forms().planned)
     standing_of(run)
     Outcomes(run.store).sessions()
@@ -128,7 +128,7 @@ def _look_through(run: EarlierRun) -> None:
 
 
 def check_same_server(run: EarlierRun, given: Destination | None) -> None:
-    """Raise UsageError where a server is given that is not the run's."""
+    """Raise UsageError if the given server is not the server of the run."""
     told = run.destination
     if given is not None and (given.host, given.base_path) != (told.host, told.base_path):
         raise UsageError(
@@ -143,13 +143,13 @@ def check_same_server(run: EarlierRun, given: Destination | None) -> None:
 
 
 def reopened(run: EarlierRun, now_s: float) -> Prepared:
-    """Make what is open in an earlier run ready to be sent. `now_s` in Unix seconds. Raises StorageError."""
+    """Make the open numbers of an earlier run ready to be sent. `now_s` in Unix seconds. Raises StorageError."""
     phases = Reopening(run.store).reopen(now_s)
     return Prepared(run.folder, run.store, plan_of(run), run.kept, run.settings, phases=phases)
 
 
 def standing_of(run: EarlierRun) -> tuple[Plan, Counter[Status]]:
-    """Return the plan of what is left of an earlier run, and its numbers by status as they are now."""
+    """Return the plan of what is left of an earlier run, and the current count of its numbers by status."""
     plan = plan_of(run)
     left: Counter[str] = Counter()
     by_status: Counter[Status] = Counter()
@@ -161,12 +161,12 @@ def standing_of(run: EarlierRun) -> tuple[Plan, Counter[Status]]:
 
 
 def plan_of(run: EarlierRun) -> Plan:
-    """Return the plan of an earlier run, at the rate of a later session."""
+    """Return the plan of an earlier run, with the rate of the next session."""
     return replace(run.plan, rate=run.settings.ceilings().rate)
 
 
 def _last_session(run: EarlierRun) -> tuple[Prepared, Settings, Ending | None] | None:
-    """Return the run with the settings and the ending of its last session (None: cut off); None where none began."""
+    """Return the run with settings and ending of its last session (ending None: killed), or None without a session."""
     outcomes = Outcomes(run.store)
     sessions = outcomes.sessions()
     if not sessions:
@@ -187,10 +187,10 @@ def ended_run(folder: Path, state_dir: Path) -> Iterator[tuple[Prepared, Setting
 
 
 def close_run(folder: Path, now_s: float, *, abandoned: bool = False) -> Finished | None:
-    """Write the report of a run that is not to go on, into its own folder; None where it sent nothing.
+    """Write the report of a run that will not be continued, to its own folder. Returns None if it sent nothing.
 
-    Of a run that was killed the numbers that were under way are in doubt from now on. One that is `abandoned` is never
-    taken up again. `now_s` in Unix seconds. Raises what `earlier_run` does.
+    If the run was killed, the numbers that were under way are in doubt from now on. An `abandoned` run is never
+    resumed. `now_s` in Unix seconds. Raises the same errors as `earlier_run`.
     """
     with earlier_run(folder, {}) as run:
         last = _last_session(run)
@@ -209,7 +209,7 @@ def close_run(folder: Path, now_s: float, *, abandoned: bool = False) -> Finishe
 
 
 def nothing_left(run: EarlierRun) -> tuple[Prepared, Settings, Ending] | None:
-    """Return the run, its last settings and ending where nothing is left to ask for; else None."""
+    """Return the run with its last settings and ending if nothing is left to send, else None."""
     last = _last_session(run)
     if last is None or last[2] is not Ending.DONE or standing_of(run)[0].to_send:
         return None
@@ -217,7 +217,7 @@ def nothing_left(run: EarlierRun) -> tuple[Prepared, Settings, Ending] | None:
 
 
 def note_copies(folder: Path, copies: Iterable[Aside]) -> None:
-    """Have the ledger of a run keep what copies of its reports were when they were made. Raises StorageError."""
+    """Note copies of a run's reports in its ledger. Raises StorageError."""
     with lock_run(folder), closing(open_existing(folder / LEDGER)) as store:
         share(folder, store)
         note_files(Outcomes(store), copies)
@@ -228,7 +228,9 @@ def _not_ended(run: EarlierRun, state_dir: Path) -> InputError | CampaignLockedE
     try:
         with lock_campaigns(state_dir, run.destination.host, run.campaigns):
             return InputError(
-                phrase("Run {name} was cut off while it was sending: what was under way is still in doubt.", name=name),
+                phrase(
+                    "Run {name} was killed while it was sending: the numbers under way are still in doubt.", name=name
+                ),
                 phrase("Finish it with `bulk-remove resume {name}`, which writes its report.", name=name),
             )
     except CampaignLockedError:

@@ -1,7 +1,7 @@
-"""The workers: pace, send, retry, ask again later.
+"""Sends requests: keeps the pace, retries, and sends numbers again later.
 
-`pool` carries each chunk to an answer. `gate` holds requests back, and states as protocols what the pool needs from
-outside. `books` decides which chunk is next and writes down what follows from an answer. `client` speaks HTTP.
+`pool` has the workers, which bring each chunk to an answer. `gate` makes requests wait, and defines as protocols what
+the pool needs from outside. `books` chooses the next chunk and writes the results of an answer. `client` does the HTTP.
 """
 
 from bulk_remove.sending.books import PoolSettings

@@ -1,12 +1,11 @@
-"""What follows an answer: states moved, written down, and only then counted and told.
+"""Chooses the next chunk, and writes the results of an answer: first to the ledger, then to the counts and the display.
 
-The feeder hands out the next chunk: halves of a split one, then numbers due again, then the plan's own. Numbers due
-again are packed into full chunks while the plan still has work; after that, those that are due soon go along with the
-first that is due. Only a few chunks are ever in memory.
+`Feeder` hands out chunks: first the halves of a split chunk, then numbers that are due again, then the plan's chunks.
+Numbers that are due again wait for a full chunk while the plan has chunks left. After that, numbers that are due soon
+are sent together with the first that is due. Only a few chunks are in memory. During the canary the feeder hands out
+only the canary, its halves, and those of its numbers that are due at once.
 
-While it is held to the canary it hands out that chunk alone, its halves, and what of its numbers is due at once.
-
-The tally counts what has been done, only after it is on disk.
+`Tally` has the counts of the session, of results that are on disk. `Bookkeeper` writes the results.
 """
 
 import asyncio
@@ -40,15 +39,15 @@ from bulk_remove.language import counted, ours, phrase
 from bulk_remove.sending.gate import Clock, DueStragglers, Gate, Halt, RunJournal, Steps
 
 _PATIENCE_S = 60.0
-"""How long a number that is due may wait for others to fill its chunk."""
+"""How long a due number may wait for others to fill its chunk."""
 _LOOK_EVERY_S = 10.0
-"""How often to look whether a number is due: the loop's timers stand still while the machine sleeps."""
+"""How often to check whether a number is due, because the loop's timers stop while the machine sleeps."""
 
 
 class Feeder:
-    """Hands out chunks to the workers; each must be given back with `done`.
+    """Hands out chunks to the workers. Each chunk must be given back with `done`.
 
-    `next_due_s` is when the next number is to be asked for again, Unix seconds.
+    `next_due_s` is when the next number is due again (Unix seconds), or None.
     """
 
     def __init__(
@@ -76,7 +75,7 @@ class Feeder:
         self._changed = asyncio.Event()
 
     async def next(self) -> Chunk | None:
-        """Wait for the next chunk; None when there will be no more, or the run is being stopped."""
+        """Wait for the next chunk. None if there are no more, or if the run is stopping."""
         async with self._choosing:
             while not self._halt.called:
                 self._changed.clear()
@@ -90,33 +89,33 @@ class Feeder:
         return None
 
     def done(self, halves: Iterable[Chunk] = ()) -> None:
-        """Give a chunk back, and the halves it was split into."""
+        """Give a chunk back, with its halves if it was split."""
         self._out -= 1
         self._halves.extend(halves)
         self._changed.set()
 
     def wake(self) -> None:
-        """Let a waiting worker look again; the run may be stopping."""
+        """Make a waiting worker look again, because the run may be stopping."""
         self._changed.set()
 
     def due_again(self, due_s: Iterable[float]) -> None:
-        """Take note that numbers are to be asked for again at these times (Unix seconds)."""
+        """Note that numbers are due again at these times (Unix seconds)."""
         self.next_due_s = min((*due_s, *([] if self.next_due_s is None else [self.next_due_s])), default=None)
 
     async def begin(self) -> None:
-        """Find what already waits in the ledger."""
+        """Find when the first waiting number in the ledger is due."""
         self.next_due_s = await self._journal.write(self._next_due_s)
 
     async def hold_to_canary(self) -> bool:
-        """Hand out only what belongs to the run's canary, chosen now if need be; False when there is nothing to send.
+        """Hand out only the canary, and choose it if there is none yet. Returns False if there is nothing to send.
 
-        Nothing is waited for then but what is under way.
+        The feeder then does not wait for numbers that are due later.
         """
         self._canary = await self._journal.write(self._canary_of)
         return self._canary is not None
 
     def release(self) -> None:
-        """Hand out everything again."""
+        """Hand out all chunks again."""
         self._canary = None
 
     def _canary_of(self, steps: Steps) -> tuple[int, int] | None:
@@ -133,7 +132,7 @@ class Feeder:
         return steps.next_due_s() if self._canary is None else steps.next_due_s(self._canary)
 
     async def _wait(self) -> None:
-        """Wait until a number is due or something changed."""
+        """Wait until a number is due, or until `_changed` is set."""
         if self.next_due_s is None:
             await self._changed.wait()
             return
@@ -147,7 +146,7 @@ class Feeder:
 
     async def _choose(self) -> Chunk | None:
         if self._halves:
-            return self._halves.pop()  # the latest first: so the number that was meant is found soonest
+            return self._halves.pop()  # the latest first, which finds the refused number soonest
         if not self._planned:
             await self._fetch_planned()
         due = await self._pack_due(only_full=bool(self._planned))
@@ -165,7 +164,7 @@ class Feeder:
             self._last_planned_id = self._planned[-1].chunk_id
 
     async def _pack_due(self, *, only_full: bool) -> Chunk | None:
-        """Pack a chunk of numbers that are due; None when none is, or they may wait for a fuller chunk."""
+        """Pack a chunk of due numbers. None if none is due, or if they may wait for a full chunk."""
         now_s = self._clock.wall_s()
         if self.next_due_s is None or self.next_due_s > now_s:
             return None
@@ -176,7 +175,7 @@ class Feeder:
 
     def _pack(self, steps: Steps, until_s: float, only_full: bool) -> tuple[Chunk | None, float | None]:
         chunk = None
-        # One more than fits shows that the chunk is full.
+        # Ask for one more than fits, to see whether the chunk is full.
         most = self._most_numbers + 1
         due = steps.due_stragglers(until_s, most, *([] if self._canary is None else [self._canary]))
         if due is not None:
@@ -196,7 +195,7 @@ class Feeder:
 
 
 class Tally:
-    """The running counts of this session; `phases` says where the numbers stand at its beginning."""
+    """The counts of this session. `phases` counts the numbers by phase at its beginning."""
 
     def __init__(self, phases: Mapping[str, int]) -> None:
         self._phases: Counter[str] = Counter(phases)
@@ -211,11 +210,11 @@ class Tally:
         self._waiting += numbers
 
     def request(self) -> None:
-        """Count a request that left."""
+        """Count a request that was sent."""
         self._requests += 1
 
     def moved(self, before: Alike[NumberState], after: Alike[NumberState], waiting: int) -> None:
-        """Count numbers that moved on; `waiting` is how many more wait to be asked for again (may be negative)."""
+        """Count numbers with a new state. `waiting` is by how many the count of waiting numbers changes."""
         for states, sign in ((before, -1), (after, 1)):
             for state, count in states.counted():
                 self._phases[state.phase] += sign * count
@@ -227,11 +226,11 @@ class Tally:
         self._faults[fault.kind] += 1
 
     def strangers(self, count: int) -> None:
-        """Count numbers that a reply spoke of unasked."""
+        """Count numbers in a reply that were not in the request."""
         self._strangers += count
 
     def snapshot(self, rate: float) -> Snapshot:
-        """Return the counts of this moment; `rate` is how many requests a second may be sent."""
+        """Return the current counts. `rate` is the current limit in requests per second."""
         phases = {phase: count for phase, count in self._phases.items() if count > 0}
         return Snapshot(
             phases,
@@ -247,19 +246,19 @@ class Tally:
 log = logging.getLogger("bulk_remove.pool")
 
 REFUSED_ALONE = 10
-"""So many single numbers refused in a row, with no reply between them: the server refuses the request, not a number."""
+"""After so many refused single numbers in a row, the server refuses every request, not certain numbers."""
 
 Settled = Callable[[Sequence[str], Sequence[NumberState]], None]
 
 
 @dataclass(frozen=True, slots=True)
 class PoolSettings:
-    """The ceilings and the policies for asking again.
+    """The limits and the rules for sending again.
 
-    `forms` are those in which a number that is not there is asked for again. `longest_line` is the longest request
-    line that the server is known to take, in bytes; None while unknown. `size` is how many numbers a request may hold
-    at the start. `windows` are the hours in which to send, always where there are none. `until_s` is the deadline. Both
-    are held against the machine's clock: local time, and Unix seconds (None: there is none).
+    `forms` are the forms in which a number that was not found is sent again. `longest_line` is the longest request line
+    in bytes that the server is known to accept, or None. `size` is how many numbers a request may have at first.
+    `windows` are the hours of sending in local time (empty: always). `until_s` is the deadline in Unix seconds, or
+    None. Both are compared with the machine's clock.
     """
 
     ceilings: Ceilings
@@ -274,9 +273,9 @@ class PoolSettings:
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """What the workers share: who keeps time, the pace, the books and the queue.
+    """What the workers share.
 
-    `on_settled` is told the numbers of a chunk and their states once they are on disk.
+    `on_settled` is called with the numbers of a chunk and their states, once they are on disk.
     """
 
     settings: PoolSettings
@@ -293,8 +292,9 @@ class Desk:
 class Bookkeeper:
     """Writes every answer to the ledger, then counts it.
 
-    `line` is what is known of how long a request line the server takes; `size` follows how long its replies take, and
-    `fastest` is the fastest of them, in all sessions of the run: the ledger keeps it.
+    `line` is what is known about the server's limit on the request line. `size` adapts to the time of its replies, and
+    `fastest` is the fastest reply in all sessions of the run. `busy_until_s` is when the last number in a call is given
+    up, by the gate's `sending_s`.
     """
 
     def __init__(self, desk: Desk) -> None:
@@ -302,15 +302,13 @@ class Bookkeeper:
         self.fastest = self._kept = NOTHING_SEEN
         self.line = LineLength(desk.settings.longest_line)
         self.size = desk.settings.size
+        self.busy_until_s = 0.0
         self._went_through = 0
         self._refused_alone = Counter[int]()
         self._refused_forms: set[int] = set()
 
     def took(self, chunk: Chunk, took_us: int, whole_us: int, answer: Reply | Fault) -> None:
-        """Take note how long a request took, if that says something of its size or of the time that others need.
-
-        It took so long until the head of its reply was here, and `whole_us` until its body was.
-        """
+        """Learn from the time of a request: `took_us` until the head of its reply, `whole_us` until its end."""
         if isinstance(answer, Reply):
             self.fastest = self.fastest.and_reply(took_us, len(chunk.numbers))
         if isinstance(answer, Reply) or answer.effect is Effect.IN_DOUBT:
@@ -320,11 +318,11 @@ class Bookkeeper:
                 log.warning("replies are slow: from now on %d numbers in a request at most", self.size.most)
 
     async def begin(self) -> None:
-        """Take up what earlier sessions have seen. Raises StorageError."""
+        """Read the fastest reply of earlier sessions. Raises StorageError."""
         self.fastest = self._kept = await self._desk.journal.write(lambda steps: steps.fastest())
 
     async def replied(self, chunk: Chunk, attempt_id: int, reply: Reply) -> None:
-        """Settle a chunk by a reply; numbers that it left open are to be asked for again. Raises StorageError."""
+        """Write a reply to a chunk. Numbers without a final answer become due again. Raises StorageError."""
         desk = self._desk
         now_s = desk.clock.wall_s()
         if reply.unasked:
@@ -354,7 +352,7 @@ class Bookkeeper:
         self._settled(chunk, states, again)
 
     def _heed_strangers(self, chunk: Chunk, reply: Reply) -> None:
-        """Take note of numbers that nobody asked for; where the URL was cut for them, the next ones are shorter."""
+        """Count numbers that nobody asked for. If the URL was cut on the way, make the next ones shorter."""
         self._desk.tally.strangers(reply.strangers)
         log.warning("chunk %d: the reply spoke of %d numbers unasked", chunk.chunk_id, reply.strangers)
         if reply.unasked or reply.cut_at is not None:
@@ -370,7 +368,7 @@ class Bookkeeper:
         return self._desk.shape_of(chunk.campaign).line_bytes(*chunk.numbers)
 
     def _moved(self, chunk: Chunk, verdicts: Alike[Verdict], now_s: float) -> Alike[NumberState]:
-        """Return the numbers' states after a reply. The time of those in a call stands still when nobody could ask."""
+        """Return the numbers' states after a reply. The time of numbers in a call does not include pauses."""
         sending_s = self._desk.gate.sending_s
 
         def move(state: NumberState, verdict: Verdict) -> NumberState:
@@ -381,15 +379,15 @@ class Bookkeeper:
         return chunk.states.joined(verdicts, move)
 
     async def skip(self, chunk: Chunk) -> bool:
-        """Go on to the next form where the server refuses this one; True when the chunk need not be sent.
+        """Move a chunk to the next form if the server refuses this form. Returns False if the chunk must be sent.
 
-        Numbers that were found in this form, or got no answer in it, are asked for nevertheless. Raises StorageError.
+        A chunk is sent if a number of it was found in this form, or got no answer in it. Raises StorageError.
         """
         if chunk.form not in self._refused_forms or chunk.states.where(_was_asked_for):
             return False
         now_s = self._desk.clock.wall_s()
         states, again = self._past_this_form(chunk, "", now_s, 0)
-        # Nothing was sent, so the attempt that a refusal counts is not one.
+        # A refusal counts an attempt, but nothing was sent.
         states = states.each(lambda state: state._replace(attempts=state.attempts - 1))
 
         await self._desk.journal.write(lambda steps: steps.settle(chunk, states, again))
@@ -397,7 +395,7 @@ class Bookkeeper:
         return True
 
     async def cut(self, chunk: Chunk) -> tuple[Chunk, ...]:
-        """Halve a chunk that is known to be too long or too slow; returns the halves, none if it may go."""
+        """Halve a chunk that is known to be too long or too slow. Returns the halves, or nothing if it may be sent."""
         desk = self._desk
         if len(chunk.numbers) <= self.size.most and not self._is_too_long(chunk):
             return ()
@@ -418,9 +416,9 @@ class Bookkeeper:
     async def faulted(
         self, chunk: Chunk, attempt_id: int, fault: Fault, took_us: int | None, step: Step
     ) -> tuple[Chunk, tuple[Chunk, ...]]:
-        """Write what a fault left behind and take the step; returns the chunk as it now is, and its halves if split.
+        """Write the results of a fault and take the step. Returns the chunk with new states, and its halves if split.
 
-        `took_us` is how long the request took, None if it never departed. Raises StorageError.
+        `took_us` is the time of the request, or None if it was never sent. Raises StorageError.
         """
         desk = self._desk
         now_s = desk.clock.wall_s()
@@ -431,7 +429,7 @@ class Bookkeeper:
         lost = self.fastest.may_have_acted(doubt, for_each(doubt, numbers))
         event = Event.REFUSED if alone else Event.LOST if lost else Event.UNTOUCHED
         splits = step in {Step.SPLIT, Step.PROBE} and not alone
-        # Of a request refused as a whole nobody knows yet which number was meant.
+        # If the whole request was refused, it is not known yet because of which number.
         detail = "" if splits and fault.effect is Effect.REFUSED else fault.detail
         if alone and _is_about_the_form(chunk):
             states, again = self._past_this_form(chunk, detail, now_s, doubt)
@@ -492,7 +490,7 @@ class Bookkeeper:
             self._desk.halt.call(Ending.UNAVAILABLE, fault)
 
     def _with_its_past(self, fault: Fault) -> Fault:
-        """Return a denial with since when it is so, where the server let requests through before."""
+        """Return a denial that also says since when, if the server accepted requests before."""
         if fault.effect is not Effect.DENIED or not self._went_through:
             return fault
         since = datetime.fromtimestamp(self._desk.gate.denied_since_s).astimezone()
@@ -506,7 +504,7 @@ class Bookkeeper:
         return replace(fault, sentence=sentence)
 
     def _other_forms(self, chunk: Chunk, verdicts: Alike[Verdict], now_s: float) -> dict[int, Again]:
-        """Return by index how the numbers that are not there in this form are to be asked for in the next one."""
+        """Return by index the next form of the numbers that were not found in this form."""
         missing = [
             index
             for index in verdicts.where(lambda verdict: verdict.event is Event.NOT_EXIST)
@@ -526,7 +524,7 @@ class Bookkeeper:
     def _past_this_form(
         self, chunk: Chunk, detail: str, now_s: float, doubt: int
     ) -> tuple[Alike[NumberState], dict[int, Again]]:
-        """Return what follows when a form is refused: the next form, or that the number does not exist."""
+        """Return the states after a refused form, and by index the next form. Without one the number does not exist."""
         hows = [self._next_form(number, now_s) for number in chunk.numbers]
         states = Alike.of(
             without_verdict(state, Event.NOT_IN_THIS_FORM, "", doubt, self.fastest, len(hows))
@@ -537,13 +535,14 @@ class Bookkeeper:
         return states, {index: how for index, how in enumerate(hows) if how}
 
     def _due_again(self, chunk: Chunk, states: Alike[NumberState], now_s: float) -> dict[int, Again]:
-        """Return by index when the numbers that a reply left open are to be asked for again, as they were."""
+        """Return by index when to send the numbers again that a reply left open, in the same form."""
         settings, clock = self._desk.settings, self._desk.clock
         again: dict[int, Again] = {}
         for index in states.where(_is_open):
             state, delay_s = states[index], None
             if state.phase in IN_A_CALL:
                 used_s = self._desk.gate.sending_s - state.busy_since_s
+                self.busy_until_s = max(self.busy_until_s, state.busy_since_s + settings.busy.budget_s)
                 delay_s = busy_delay_s(settings.busy, state.busy_rounds, used_s, clock.draw())
             elif state.phase == Phase.PASSED_OVER and state.attempts < settings.retry.tries:
                 delay_s = backoff_s(settings.retry, state.attempts, clock.draw())
@@ -553,10 +552,10 @@ class Bookkeeper:
 
 
 def _as_meant(chunk: Chunk, reply: Reply) -> Alike[Verdict]:
-    """Return the verdicts of a reply, as they count for numbers in this form.
+    """Return the verdicts of a reply, corrected for the form of the chunk and for unasked removals.
 
-    A number refused in another form than planned is not in the campaign in it. Where the reply names a removal that
-    nobody asked for, that may be what became of a number of which it does not speak.
+    A refusal in another form than the planned one means that the campaign does not have the number in this form. If the
+    reply has a removal that nobody asked for, that may be the result of a number that is missing in the reply.
     """
     verdicts, changed = reply.verdicts, dict[int, Verdict]()
     if reply.unasked:
@@ -570,21 +569,21 @@ def _as_meant(chunk: Chunk, reply: Reply) -> Alike[Verdict]:
             for index in refused
             if _is_about_the_form(chunk, index) and not verdicts[index].removed
         }
-    # No kind may stay that is no number's any more: it may not be possible in this form.
+    # Rebuilt, to drop kinds that no number has any more: they may be impossible in this form.
     return Alike.of(changed.get(index, verdict) for index, verdict in enumerate(verdicts)) if changed else verdicts
 
 
 def _was_asked_for(state: NumberState) -> bool:
-    """Tell whether a number was found in the form in which it stands, or got no answer in it."""
+    """Return whether a number was found in its current form, or got no answer in it."""
     return state.phase not in BETWEEN_FORMS
 
 
 def _is_open(state: NumberState) -> bool:
-    """Tell whether a reply left a number to be asked for again as it is."""
+    """Return whether a number must be sent again in the same form."""
     return state.phase in IN_A_CALL or state.phase == Phase.PASSED_OVER
 
 
 def _is_about_the_form(chunk: Chunk, index: int = 0) -> bool:
-    """Tell whether the refusal of a single number is about its form: it was never found in it."""
+    """Return whether a refusal of a number means its form: it was never found in this form."""
     state = chunk.states[index]
     return chunk.form > 0 and not state.removed and state.phase not in IN_A_CALL

@@ -1,12 +1,12 @@
-"""The one place that speaks HTTP: one DELETE is one request on the wire, and every end of it is a Reply or a Fault.
+"""The only module that does HTTP. Each DELETE is sent once, and the result is always a Reply or a Fault.
 
-aiohttp sends an idempotent request again by itself when a kept connection breaks. A middleware runs for every send;
-ours turns each failure into an exception of our own, which aiohttp does not catch, so nothing is ever sent twice.
-No exception of aiohttp leaves this module: their texts hold the URL, which holds the numbers, or the credentials.
+aiohttp sends an idempotent request again by itself if a kept connection breaks. Our middleware runs for every send and
+turns each failure into an exception of our own, which aiohttp does not catch. So nothing is sent twice. No exception of
+aiohttp leaves this module, because its text may contain the URL with the numbers, or the credentials.
 
-The clocks and the dice are here, too: everything that differs from run to run. Nothing that a session waits for or adds
-up depends on the machine's clock, which may be set while it lasts: `now_us` goes on only while the machine is awake,
-`wall_s` also while it sleeps. Only `time_of_day_s` can jump.
+`SystemClock` has the clocks and the random numbers. Waiting times do not depend on the machine's clock, which may be
+set at any moment: `now_us` runs while the machine is awake, `wall_s` also while it sleeps. Only `time_of_day_s` can
+jump.
 """
 
 import asyncio
@@ -45,24 +45,24 @@ from bulk_remove.language import phrase
 
 USER_AGENT = f"bulk-remove/{__version__}"
 STAND_IN = "X-Stand-In"
-"""The header of a server that is not Thulium and says so; `simulate` sends it."""
+"""A server sends this header to say that it is not Thulium. `simulate` does."""
 Departure = Callable[[], Awaitable[bool]]
-"""Waits until a request may go; False when it may not any more."""
+"""Waits until a request may be sent. Returns False if it must not be sent any more."""
 Arrival = Callable[[], None]
-"""Is told when the status and the headers of a reply are here: how long the body takes says nothing of the work."""
+"""Called when status and headers of a reply are here. The time of the body does not depend on the server's work."""
 
 KEEPALIVE_S = 3.0
-"""Idle connections are dropped before the server drops them: Apache does after 5 s (KeepAliveTimeout)."""
+"""Idle connections are closed before the server closes them: Apache does after 5 s (KeepAliveTimeout)."""
 BODY_MAX_BYTES = 8 * 1024 * 1024
-"""Some forty times the reply to a full request; more than that is no reply but an attack or an accident."""
+"""About forty times the size of the reply to a full request. A larger reply is an attack or an accident."""
 
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """How the server is reached. `base_url` has no path beyond the system's own, no user, no query.
+    """Parameters of the connection. `base_url` is the address of the system, without user and query.
 
-    Timeouts in seconds. `proxy` (`http://host:port`, the scheme may be left out) overrides HTTPS_PROXY; `ca_file`
-    adds a CA to trust. `password` is never shown, nor is `proxy`, which may hold one.
+    Timeouts in seconds. `proxy` (`http://host:port`, the scheme is optional) overrides HTTPS_PROXY. `ca_file` adds a CA
+    to trust. `password` is never shown. `proxy` is not shown either, because it may contain a password.
     """
 
     base_url: str
@@ -76,7 +76,7 @@ class Connection:
 
 
 class _Failed(Exception):  # noqa: N818 - carries a fault out of aiohttp's retry loop
-    """Our own, so that aiohttp neither catches it nor sends again."""
+    """An exception that aiohttp does not catch, so that it does not send again."""
 
     def __init__(self, fault: Fault) -> None:
         super().__init__(fault.kind)
@@ -85,10 +85,10 @@ class _Failed(Exception):  # noqa: N818 - carries a fault out of aiohttp's retry
 
 @dataclass(frozen=True, slots=True, repr=False)
 class _Route:
-    """The way to the server: through which proxy, and who is shown which credentials.
+    """The proxy for the server, and which headers with credentials go where.
 
-    `headers` go with every request, `tunnel_headers` to a proxy alone, when it is asked for a tunnel. What the session
-    holds as its default headers goes to both: aiohttp would hand the server's password to the proxy, in the open.
+    `headers` go with every request, `tunnel_headers` only to a proxy that is asked for a tunnel. The session's default
+    headers must not contain credentials: aiohttp would send the server's password to the proxy unencrypted.
     """
 
     proxy: yarl.URL | None
@@ -97,14 +97,14 @@ class _Route:
 
 
 class Client:
-    """An open client; an async context manager. Raises UsageError when the address or the proxy's cannot be."""
+    """An HTTP client, an async context manager. Raises UsageError for an impossible address of server or proxy."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._route = _route(connection)
 
     async def __aenter__(self) -> Self:
-        """Open the pool of connections. Raises UsageError when the CA file cannot be read."""
+        """Open the pool of connections. Raises UsageError if the CA file cannot be read."""
         connection = self._connection
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
@@ -136,9 +136,9 @@ class Client:
     ) -> Reply | Fault:
         """Send one DELETE for a chunk, once.
 
-        `now_s` (Unix seconds) is what moments in the reply's headers are held against where it has no date of its own.
-        `departure` is awaited when the connection stands and the next thing is the first byte; when it says no, nothing
-        is sent and NOT_SENT returned. `arrival` is called when the head of the reply is here, before its body.
+        Times in the reply's headers are compared with its own date, or with `now_s` (Unix seconds) without one.
+        `departure` is awaited on the open connection, right before the first byte. If it returns False, nothing is sent
+        and the result is NOT_SENT. `arrival` is called when the head of the reply is here, before its body.
         """
         try:
             status, headers, body = await self._request("DELETE", shape.target(chunk.numbers), departure, arrival)
@@ -153,7 +153,7 @@ class Client:
         return replace(answer, quota=quota) if quota else answer
 
     async def get(self, target: str, now_s: float) -> Document | Fault:
-        """Ask a read-only call; returns the decoded JSON."""
+        """Send a read-only request and return the decoded JSON, or a fault."""
         try:
             status, headers, body = await self._request("GET", target)
         except _Failed as failed:
@@ -170,7 +170,7 @@ class Client:
     async def _request(
         self, method: str, target: str, departure: Departure | None = None, arrival: Arrival | None = None
     ) -> tuple[int, Mapping[str, str], bytes]:
-        # encoded=True: the query stays, byte for byte, what the chunker counted.
+        # encoded=True keeps the query exactly as the chunker counted it.
         url = yarl.URL(f"{self._connection.base_url}{target}", encoded=True)
         try:
             async with self._session.request(
@@ -187,11 +187,11 @@ class Client:
                 return response.status, _headers(response), await _bounded_body(response)
         except (aiohttp.ClientError, OSError) as error:
             fault = fault_of_exception(error)
-        raise _Failed(fault)  # out here, so that it does not carry the error about as its context
+        raise _Failed(fault)  # outside the except block, so that the error is not its context
 
 
 async def _one_send(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
-    """Let a request leave once: whatever fails here is raised as our own exception."""
+    """Send a request once: any failure is raised as our own exception."""
     try:
         return await handler(request)
     except (aiohttp.ClientError, OSError) as error:
@@ -200,7 +200,7 @@ async def _one_send(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandl
 
 
 def _departures() -> aiohttp.TraceConfig:
-    """Have each request ask for its departure once its connection stands, however long that took."""
+    """Make each request await its departure when its connection is open."""
 
     async def depart(_session: aiohttp.ClientSession, context: SimpleNamespace, _params: object) -> None:
         departure: Departure | None = context.trace_request_ctx
@@ -214,7 +214,7 @@ def _departures() -> aiohttp.TraceConfig:
 
 
 def _headers(response: aiohttp.ClientResponse) -> Mapping[str, str]:
-    """Return the headers of a reply; of each that came several times the values as one list (RFC 9110, 5.3)."""
+    """Return the headers of a reply. Repeated headers are joined to one list (RFC 9110, 5.3)."""
     if len({*map(str.lower, response.headers)}) == len(response.headers):
         return response.headers
     headers = response.headers.copy()
@@ -224,7 +224,7 @@ def _headers(response: aiohttp.ClientResponse) -> Mapping[str, str]:
 
 
 async def _bounded_body(response: aiohttp.ClientResponse) -> bytes:
-    """Read the body, decompressed, up to the limit. Past it the reply counts as lost."""
+    """Read the decompressed body. A body over the limit counts as lost."""
     body = bytearray()
     async for piece in response.content.iter_chunked(64 * 1024):
         body += piece
@@ -260,23 +260,23 @@ _FAULTS: tuple[tuple[tuple[type[Exception], ...], Fault], ...] = (
     ((aiohttp.ClientPayloadError,), Fault(Effect.IN_DOUBT, "reply cut short", "The reply broke off.")),
     ((aiohttp.ClientResponseError,), Fault(Effect.IN_DOUBT, "broken reply", "The reply was not HTTP.")),
 )
-"""Could the server have acted? The first row that fits counts, so subclasses stand before their parents."""
+"""Whether the server may have acted. The first matching row counts, so subclasses come before their parents."""
 
 _CONNECTION_LOST = Fault(Effect.IN_DOUBT, CONNECTION_LOST, "The connection broke before the reply.")
 
 
 def fault_of_exception(error: Exception) -> Fault:
-    """Say what an exception of aiohttp means; one that is not in the table leaves doubt."""
+    """Return the fault for an exception of aiohttp. One that is not in the table leaves the result in doubt."""
     if isinstance(error, aiohttp.ClientHttpProxyError):
         return _fault_of_proxy(error.status)
     return next((fault for kinds, fault in _FAULTS if isinstance(error, kinds)), _CONNECTION_LOST)
 
 
 def _fault_of_proxy(http_status: int) -> Fault:
-    """Say what it means that the proxy gave no tunnel: the server was not reached."""
+    """Return the fault for a proxy that refused the tunnel. The server was not reached."""
     if http_status == 407:  # noqa: PLR2004 - a proxy's 401
         return fault_of_status(http_status, b"", None)
-    forbidden = 400 <= http_status < 500 and http_status not in {408, 429}  # noqa: PLR2004 - the client's faults
+    forbidden = 400 <= http_status < 500 and http_status not in {408, 429}  # noqa: PLR2004 - client errors
     effect = Effect.DENIED if forbidden else Effect.UNTOUCHED
     return Fault(
         effect,
@@ -287,10 +287,9 @@ def _fault_of_proxy(http_status: int) -> Fault:
 
 
 def _tls(ca_file: str) -> ssl.SSLContext | Literal[True]:
-    """Verify always; with a CA file, trust it besides the system's own.
+    """Return the TLS context, which always verifies. A CA file is trusted in addition to the system's CAs.
 
-    Without one aiohttp's own context will do, which it makes when it is imported: to load the system's certificates
-    once more takes 20 ms.
+    Without a CA file (True) aiohttp uses the context that it made on import, which saves 20 ms.
     """
     if not ca_file:
         return True
@@ -307,13 +306,13 @@ def _tls(ca_file: str) -> ssl.SSLContext | Literal[True]:
 
 
 def _route(connection: Connection) -> _Route:
-    """Find the way to the server. Raises UsageError when an address cannot be one."""
+    """Return proxy and headers for a server. Raises UsageError for an impossible address."""
     server = _address(connection.base_url, "--url")
     headers = {"Authorization": aiohttp.encode_basic_auth(connection.user, connection.password)}
     proxy = _proxy_for(connection, server)
     if proxy is None or proxy.user is None:
         return _Route(proxy, headers, {})
-    # Not left to aiohttp, which knows Latin-1 only.
+    # aiohttp would encode the login in Latin-1.
     login = {"Proxy-Authorization": aiohttp.encode_basic_auth(proxy.user, proxy.password or "")}
     if server.scheme == "https":
         return _Route(proxy.with_user(None), headers, login)
@@ -321,9 +320,9 @@ def _route(connection: Connection) -> _Route:
 
 
 def _proxy_for(connection: Connection, server: yarl.URL) -> yarl.URL | None:
-    """Return the proxy to use: the setting, else the environment's HTTPS_PROXY (NO_PROXY honoured), else none.
+    """Return the proxy: the setting, else the environment's HTTPS_PROXY (unless NO_PROXY matches), else None.
 
-    HTTP_PROXY is never used: plain http stays on this machine, or the password would travel in the open.
+    HTTP_PROXY is never used: plain http goes only to this machine, else the password would be sent unencrypted.
     """
     text = connection.proxy
     if not text and server.scheme == "https" and not proxy_bypass(f"{server.host}:{server.port}"):
@@ -337,10 +336,10 @@ def _proxy_for(connection: Connection, server: yarl.URL) -> yarl.URL | None:
 
 
 def _address(text: str, what: str) -> yarl.URL:
-    """Read an address. Raises UsageError, which does not show it: it may hold a password."""
+    """Parse an address. Raises UsageError, without the address, because it may contain a password."""
     try:
         address = yarl.URL(text)
-        # As the resolver will: it fails with a UnicodeError, a ValueError, where a label is empty or too long.
+        # The resolver encodes the host like this. An empty or too long label raises UnicodeError, a ValueError.
         possible = address.scheme in {"http", "https"} and bool((address.host or "").encode("idna"))
     except ValueError:
         possible = False
@@ -349,17 +348,17 @@ def _address(text: str, what: str) -> yarl.URL:
     return address
 
 
-# Linux's monotonic clock stands still while the machine sleeps, macOS's goes on; Windows has none of this name.
+# Linux's monotonic clock stops while the machine sleeps, macOS's does not. Windows has neither of these names.
 _GOES_ON_ASLEEP: int | None = getattr(time, "CLOCK_BOOTTIME", getattr(time, "CLOCK_MONOTONIC", None))
 
 
 def elapsed_s() -> float:
-    """Return seconds since some moment, by a clock that nobody can set and that goes on while the machine sleeps."""
+    """Return seconds from a clock that cannot be set and that also runs while the machine sleeps."""
     return time.monotonic() if _GOES_ON_ASLEEP is None else time.clock_gettime(_GOES_ON_ASLEEP)
 
 
 class SystemClock:
-    """The clocks of one session, which begins when this is made. `now_us` needs a running event loop."""
+    """The clocks of a session, which begins when this is created. `now_us` needs a running event loop."""
 
     def __init__(self, time_of_day: Callable[[], float] = time.time, elapsed: Callable[[], float] = elapsed_s) -> None:
         self._random = random.Random()  # noqa: S311 - jitter guards nothing
@@ -372,11 +371,11 @@ class SystemClock:
         return int(asyncio.get_running_loop().time() * 1_000_000)
 
     def wall_s(self) -> float:
-        """Return the time of day as the session began plus what went by since, Unix seconds. It never goes back."""
+        """Return the time at the start of the session plus the elapsed time, in Unix seconds. It never goes back."""
         return self._ahead_s + self._elapsed()
 
     def time_of_day_s(self) -> float:
-        """Return what the machine's clock says just now, Unix seconds. It jumps when the clock is set."""
+        """Return the machine's clock in Unix seconds. It jumps when the clock is set."""
         return self._time_of_day()
 
     def draw(self) -> float:

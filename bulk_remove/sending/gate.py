@@ -1,15 +1,15 @@
-"""The one gate that all workers pass before a request: core/retry.py and core/throttle.py, made to wait.
+"""The gate that all workers pass before a request. It waits as core/retry.py and core/throttle.py decide.
 
-A stop is said once and noticed by everyone who waits; a pause ends. The protocols say what the pool needs from outside;
-the ledger, the client and the clock satisfy them.
+`Halt` stops or pauses all workers. The protocols define what the pool needs from outside: the ledger, the client and
+the clock implement them.
 
-All runs of one account on this machine share one ceiling, by way of a small database. It holds when the latest requests
-left, whichever run they were of, so that the rule of core/pace.py counts them all:
-the sum is never above the ceiling, not even while a run joins. Nothing is reserved: a run that is killed leaves no
-debt, for departures older than the window do not count. Where the runs have different ceilings, the lowest of those
-that asked lately counts for all; else the others would leave it nothing.
+All runs of one API user on this machine share one limit on requests per second, through a small database. It keeps the
+times of the latest requests of all runs, and the rule of core/pace.py counts them together. So the sum never exceeds
+the limit, not even when a run joins. Nothing is reserved: a killed run takes nothing from the others, because requests
+older than the window do not count. If the runs have different limits, the lowest limit of the active runs applies to
+all. Otherwise the others would use up everything before the slowest run could send.
 
-Times are those of the event loop, which is the machine's monotonic clock and one for all processes.
+Times are those of the event loop: the machine's monotonic clock, which is the same for all processes.
 """
 
 import asyncio
@@ -57,7 +57,7 @@ from bulk_remove.disk import private
 
 
 class Halt:
-    """No new requests once it is called; the first reason counts, but for one. `fault` ended the run, if one did."""
+    """Stops new requests, or pauses them. Keeps why the run ended, and the `fault` that ended it, if one did."""
 
     def __init__(self) -> None:
         self._event = asyncio.Event()
@@ -68,11 +68,11 @@ class Halt:
 
     @property
     def called(self) -> bool:
-        """Whether somebody has called it."""
+        """Whether the run is stopping."""
         return self._event.is_set()
 
     def call(self, ending: Ending, fault: Fault | None = None) -> None:
-        """Stop new requests, for this reason. A removal that nobody asked for is told before any other reason."""
+        """Stop new requests. The first reason counts, but a removal that nobody asked for goes before all others."""
         if not self.called or ending is Ending.UNASKED:
             self.ending = ending
             self.fault = fault
@@ -81,24 +81,24 @@ class Halt:
 
     @property
     def paused(self) -> bool:
-        """Whether the run is held; one that is being stopped is not."""
+        """Whether the run is paused. A stopping run is not."""
         return not self._going.is_set()
 
     def pause(self) -> None:
-        """Hold the run, unless it is being stopped."""
+        """Pause the run, unless it is stopping."""
         if not self.called:
             self._going.clear()
 
     def go_on(self) -> None:
-        """Hold it no more."""
+        """End the pause."""
         self._going.set()
 
     async def going(self) -> None:
-        """Wait while the run is held."""
+        """Wait until the pause ends."""
         await self._going.wait()
 
     async def nap(self, seconds: float) -> None:
-        """Wait so long, or until the halt."""
+        """Wait for so long, or until the run is stopping."""
         try:
             async with asyncio.timeout(seconds):
                 await self._event.wait()
@@ -110,16 +110,16 @@ T = TypeVar("T")
 
 
 class Clock(Protocol):
-    """Time and chance."""
+    """Time and random numbers."""
 
     def now_us(self) -> int:
         """Return a monotonic time in microseconds, the event loop's own."""
 
     def wall_s(self) -> float:
-        """Return the time for the ledger, Unix seconds; it goes on while the machine sleeps, and never goes back."""
+        """Return the time for the ledger in Unix seconds. It runs while the machine sleeps, and never goes back."""
 
     def time_of_day_s(self) -> float:
-        """Return what the machine's clock says just now, Unix seconds; it jumps when the clock is set."""
+        """Return the machine's clock in Unix seconds. It jumps when the clock is set."""
 
     def draw(self) -> float:
         """Return a random float in [0, 1)."""
@@ -136,15 +136,15 @@ class Sender(Protocol):
         departure: Callable[[], Awaitable[bool]],
         arrival: Callable[[], None],
     ) -> Reply | Fault:
-        """Return what came of it; never raises for what the network or the server does.
+        """Return a reply or a fault. Never raises for errors of the network or the server.
 
-        Awaits `departure` right before the first byte; when it says no, sends nothing and returns NOT_SENT.
+        Awaits `departure` right before the first byte. If it returns False, sends nothing and returns NOT_SENT.
         Calls `arrival` when the head of a reply is here, before its body.
         """
 
 
 class DueStragglers(Protocol):
-    """Numbers that may share a request: (ordinal, number, state), longest due first."""
+    """Numbers that can share a request, as (ordinal, number, state), longest due first."""
 
     @property
     def campaign(self) -> str: ...  # noqa: D102 - the names say it
@@ -155,7 +155,7 @@ class DueStragglers(Protocol):
 
 
 class Steps(Protocol):
-    """The ledger's steps inside a transaction; their meaning is documented there."""
+    """The methods of `ledger.Sending` that the pool needs. They are documented there."""
 
     def planned_chunks(self, after_id: int, limit: int) -> list[Chunk]: ...  # noqa: D102 - see the class
     def due_stragglers(self, until_s: float, limit: int, within: tuple[int, int] = ...) -> DueStragglers | None: ...  # noqa: D102
@@ -186,22 +186,22 @@ class Steps(Protocol):
 
 
 class RunJournal(Protocol):
-    """Runs steps in one transaction; what it returns is on disk."""
+    """Runs a call in a transaction. Its result is on disk when it returns."""
 
     async def write(self, call: Callable[[Steps], T]) -> T:
-        """Raises StorageError."""
+        """Return the result of the call. Raises StorageError."""
 
 
 class Account(Protocol):
-    """The ceiling that several runs keep to together."""
+    """A limit on requests per second that several runs share."""
 
     def depart(self, now_us: int) -> int:
-        """Ask to go now; return 0 when a request may go, which counts for all, else how many microseconds to wait."""
+        """Return 0 if a request may be sent now, which is then counted for all runs, else the microseconds to wait."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outside:
-    """All that the pool reaches outside."""
+    """What the pool needs from outside."""
 
     journal: RunJournal
     sender: Sender
@@ -212,16 +212,16 @@ class Outside:
 log = logging.getLogger("bulk_remove.pool")
 
 _LOOK_EVERY_S = 1.0
-"""How often to look at the machine's clock while nothing is sent: it may be set, or the machine may sleep."""
+"""How often to check the machine's clock while nothing is sent: it may be set, or the machine may sleep."""
 
 
 class Gate:
-    """Holds the throttle, the breaker and the retry budget for all workers. Make it inside the running loop.
+    """Has the throttle, the breaker and the retry budget for all workers. Create it inside the running loop.
 
-    `answered_at_us` is when the server last answered anybody, None before the first time. `denials` counts how often in
-    a row it denied requests, each sent when the denial before was known, since `denied_since_s` (Unix seconds). After
-    `until_s`, Unix seconds by the machine's clock, nobody passes any more. `opens_s` is when the hours that it keeps to
-    begin (Unix seconds), None within them.
+    `answered_at_us` is when the server last answered a request, or None. `denials` counts denials in a row since
+    `denied_since_s` (Unix seconds); a request that was sent before the previous denial was known is not counted. After
+    `until_s` (Unix seconds by the machine's clock) no request passes. `opens_s` is when the next hours of sending begin
+    (Unix seconds), or None within them.
     """
 
     def __init__(
@@ -255,29 +255,29 @@ class Gate:
 
     @property
     def rate(self) -> float:
-        """How many requests a second may be sent just now, at most the ceiling."""
+        """The current limit in requests per second, at most the limit that was set."""
         return rate_now(self._throttle, self._clock.now_us())
 
     @property
     def borne(self) -> float | None:
-        """How many requests a second were borne for a while; None when there were too few to say."""
+        """The requests per second that the server accepted for a while, or None after too few requests."""
         return borne(self._throttle, self._clock.now_us())
 
     @property
     def is_open(self) -> bool:
-        """Whether the server answers nobody and is only probed."""
+        """Whether the server does not answer, and gets only probes."""
         return self._breaker.is_open
 
     @property
     def hopeless(self) -> bool:
-        """Whether the server has answered nobody for too long."""
+        """Whether the server has not answered for too long."""
         return self._breaker.hopeless(self._sending_us)
 
     @property
     def failing_for_s(self) -> float | None:
-        """For how long nobody has been answered, in seconds; None unless the server is only probed.
+        """For how long the server has not answered, in seconds. None unless it gets only probes.
 
-        A denial is an answer.
+        A denial counts as an answer.
         """
         since_us = self._breaker.failing_since_us
         if since_us is None or not self.is_open or self.denials:
@@ -286,28 +286,28 @@ class Gate:
 
     @property
     def under_way(self) -> int:
-        """How many requests are being sent."""
+        """Count of requests under way."""
         return self._throttle.under_way
 
     @property
     def paused_for_s(self) -> float | None:
-        """For how long the operator has held the run, in seconds; None while nobody does or it is being stopped."""
+        """How long the operator's pause lasts already, in seconds. None without one, or if the run is stopping."""
         since_us = self._keyed_us
         return None if since_us is None or not self._halt.paused else (self._clock.now_us() - since_us) / SECOND_US
 
     @property
     def wait(self) -> Wait | None:
-        """How long the server asked everybody to wait, and how much of that is left; None when that is over."""
+        """How long the server asked to wait, and how much of that is left. None if it is over."""
         left_us = self._throttle.pace.not_before_us - self._clock.now_us()
         return Wait(self._asked_to_wait_s, left_us / SECOND_US) if left_us > 0 else None
 
     @property
     def sending_s(self) -> float:
-        """The time of numbers in a call, Unix seconds: it stands still while the run is held or the machine sleeps."""
+        """Time for numbers in a call, in Unix seconds. It stops while the run is paused or the machine sleeps."""
         return self._ahead_s + self._sending_us / SECOND_US
 
     def steer(self, wanted: Steering) -> None:
-        """Do as the operator wants."""
+        """Apply the limits and the pause that the operator wants."""
         now_us = self._clock.now_us()
         if wanted.ceilings != self._throttle.ceilings:
             eased = wanted.ceilings != wanted.given
@@ -320,14 +320,14 @@ class Gate:
         self._hold()
 
     def keep_to(self, windows: Sequence[Window]) -> None:
-        """Hold the run outside these hours from now on; without any it may send at all times."""
+        """Send only within these hours from now on. Empty: at all times."""
         self._windows = windows
         if windows or self.opens_s is not None:
             self._mind_hours(self._clock.time_of_day_s())
 
     def _mind_hours(self, now_s: float) -> None:
-        """Hold the run if the clock on the wall shows a time outside the hours, else let it go on."""
-        now = datetime.fromtimestamp(now_s)  # noqa: DTZ006 - the hours are those of the clock on the wall
+        """Pause the run if the time is outside the hours, else let it go on."""
+        now = datetime.fromtimestamp(now_s)  # noqa: DTZ006 - the hours are local time
         opens = next_opening(self._windows, now)
         was_outside, self.opens_s = self.opens_s is not None, None if opens == now else opens.timestamp()
         if self._windows and was_outside != (self.opens_s is not None):
@@ -338,7 +338,7 @@ class Gate:
         self._hold()
 
     def _hold(self) -> None:
-        """Hold the run while the operator or the hours want that, else let it go on. Together they are one pause."""
+        """Pause the run while the operator or the hours want that. Both together count as one pause."""
         now_us = self._clock.now_us()
         if self._keyed_us is not None or self.opens_s is not None:
             self._halt.pause()
@@ -350,12 +350,12 @@ class Gate:
 
     @property
     def _sending_us(self) -> int:
-        """The time of the breaker: it stands still while the run is held, for then nobody can be answered."""
+        """The time for the breaker. It stops during a pause, because then nothing can be answered."""
         now_us = self._clock.now_us()
         return now_us - held_us(self._pauses, 0, now_us)
 
     async def slot(self, *, retry: bool) -> bool:
-        """Wait for a slot of one's own; False when the run is being stopped."""
+        """Wait for a slot. Returns False if the run is stopping."""
         await self._halt.going()
         afforded = False
         while await self._admitted():
@@ -365,13 +365,13 @@ class Gate:
                 return False
             if is_probe or not self.is_open:
                 return True
-            self._throttle = withdrawn(self._throttle)  # it opened while this one waited: only probes may go now
+            self._throttle = withdrawn(self._throttle)  # the breaker opened meanwhile: only probes may go
             self._freed.set()
         return False
 
     async def another_slot(self) -> bool:
-        """As `slot`, for a request that had one and did not leave because the run was held."""
-        # One waits for the next slot, the others for their turn: so nobody holds a slot of a pace that is no more.
+        """Wait for another slot, for a request that was not sent because the run was paused. Returns as `slot` does."""
+        # Only one worker waits for the next slot, so no slot is reserved at an outdated pace.
         async with self._turn:
             while not self._halt.called:
                 await self._halt.going()
@@ -386,7 +386,7 @@ class Gate:
         return False
 
     async def departure(self) -> Trip | None:
-        """Wait until a request may really go; it must go at once. None when the run is being stopped or held."""
+        """Wait until a request may be sent, which must then happen at once. None if the run is stopping or paused."""
         while not self._looked() and not self._halt.paused:
             now_us = self._clock.now_us()
             throttle, wait_us = departure(self._throttle, now_us)
@@ -398,7 +398,7 @@ class Gate:
         return None
 
     def _looked(self) -> bool:
-        """Look at the machine's clock for the deadline and the hours; returns whether the run is being stopped."""
+        """Check the deadline and the hours by the machine's clock. Returns whether the run is stopping."""
         if self._until_s is not None and self._clock.time_of_day_s() >= self._until_s:
             self._halt.call(Ending.DEADLINE)
         if self._windows:
@@ -406,12 +406,12 @@ class Gate:
         return self._halt.called
 
     async def stopped(self) -> None:
-        """Wait until the run is being stopped, be it by its deadline, and mind the hours meanwhile."""
+        """Wait until the run is stopping. Meanwhile check the deadline and the hours."""
         while not self._looked():
             await self._halt.nap(_LOOK_EVERY_S)
 
     def came_back(self, trip: Trip | None, answer: Reply | Fault) -> None:
-        """Take note, at once, how a request ended that had a slot; `trip` is None when it never left."""
+        """Note how a request with a slot ended. `trip` is None if it was never sent."""
         now_us, waited_until_us = self._clock.now_us(), self._throttle.pace.not_before_us
         if trip is None:
             self._throttle = withdrawn(self._throttle)
@@ -435,7 +435,7 @@ class Gate:
         self._freed.set()
 
     def _denied(self, left_us: int) -> None:
-        """Count a denial, unless its request was under way when the one before became known."""
+        """Count a denial, unless its request was sent before the previous denial was known."""
         if not self.denials:
             self.denied_since_s = self._clock.wall_s()
         if not self.denials or left_us >= self._denied_at_us:
@@ -451,7 +451,7 @@ class Gate:
         return False
 
     async def _afforded(self, *, retry: bool) -> bool:
-        # A probe is a retry of its own kind: the breaker already spaces it.
+        # Probes do not use the retry budget: the breaker spaces them already.
         if not retry or self.is_open:
             self._budget = self._budget if retry else earn(self._budget)
             return True
@@ -463,7 +463,7 @@ class Gate:
         return False
 
     def answered(self) -> None:
-        """Take note of a reply that was written down."""
+        """Note a reply that is in the ledger."""
         self._is_there()
 
     def _is_there(self) -> None:
@@ -472,16 +472,16 @@ class Gate:
         self.denials = 0
 
     def faulted(self, fault: Fault, *, splits: bool) -> None:
-        """Take note of a request without a reply; `splits` tells that its parts will be sent."""
+        """Note a request without a reply. `splits` says that its parts will be sent."""
         if fault.effect is Effect.REFUSED:
-            self._is_there()  # to refuse a request is to be there
+            self._is_there()  # a refusal shows that the server is there
         else:
             at_once = fault.effect is Effect.DENIED and not splits
             self._breaker = failed(self._breaker, self._sending_us, at_once=at_once)
 
 
 def _asked_to_wait_s(answer: Reply | Fault) -> float:
-    """Return how long the server wants everybody to wait, in seconds."""
+    """Return how long the server asks to wait, in seconds."""
     after_s = answer.retry_after_s if isinstance(answer, Fault) else None
     used_up_s = answer.quota.reset_s if answer.quota is not None and not answer.quota.remaining else 0.0
     return max(after_s or 0.0, used_up_s)
@@ -491,13 +491,13 @@ _account_log = logging.getLogger("bulk_remove.account")
 
 _SECOND_US = 1_000_000
 _PRESENT_US = 10 * _SECOND_US
-"""A run that has not asked for so long is not there any more, or does not send."""
+"""A run that has not asked for so long has ended, or is not sending."""
 _NOTED_EVERY_US = _SECOND_US // 2
-"""How often a run says that it is there: to say so with each request would double what the request costs here."""
+"""How often a run notes that it is active. Noting this with each request would double the cost."""
 _LOCKED_US = 2_000
-"""How long to wait while another run is in its turn, which takes a twentieth of that."""
+"""How long to wait while another run has the lock. It needs a twentieth of that."""
 _PRIMARY = 0xFF
-"""The bits of SQLite's error codes that tell the kind."""
+"""The bits of an SQLite error code with the primary code."""
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS run (name TEXT PRIMARY KEY, ceiling REAL NOT NULL, asked_at_us INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS departure (at_us INTEGER NOT NULL);
@@ -510,10 +510,10 @@ _ASK = (
 
 
 class AccountCeiling:
-    """One run's part in the ceiling of its account. `ceiling` is in requests a second, `run` names the run.
+    """The shared limit, used by one run. `ceiling` is in requests per second, `run` is the name of the run.
 
-    The file need not outlive the machine, but no process: so it is written in transactions, and never synced. Leaving
-    the context closes it.
+    The file must survive the end of a process, but not of the machine. So it is written in transactions without sync.
+    Leaving the context closes it.
     """
 
     def __init__(self, path: Path, ceiling: float, run: str) -> None:
@@ -534,9 +534,9 @@ class AccountCeiling:
             self._connection.close()
 
     def depart(self, now_us: int) -> int:
-        """Ask to go now. Returns 0 when a request may go, which is noted for all, else how many microseconds to wait.
+        """Return 0 if a request may be sent now, which is then counted for all runs, else the microseconds to wait.
 
-        Where the file cannot be used the run keeps to its own ceiling alone, and the log says so.
+        If the file cannot be used, the run keeps only its own limit, and the log says so.
         """
         if not self._usable:
             return 0
@@ -577,7 +577,7 @@ class AccountCeiling:
         ceiling = self._lowest(connection)
         window_us = _window_us(ceiling)
         recent_us = max(window_us, _PRESENT_US)
-        # After the machine was started anew its clock is behind what was noted before.
+        # After a reboot the clock is behind the times in the file.
         oldest = connection.execute(
             "SELECT at_us FROM departure WHERE at_us BETWEEN ? AND ? ORDER BY at_us DESC LIMIT 1 OFFSET ?",
             (now_us - recent_us, now_us + recent_us, ceil(ceiling) - 1),
@@ -588,12 +588,12 @@ class AccountCeiling:
         return wait_us
 
     def _lowest(self, connection: sqlite3.Connection) -> float:
-        """Return the ceiling that counts for all."""
+        """Return the lowest limit of the active runs."""
         lowest: float = connection.execute("SELECT ifnull(min(ceiling), ?) FROM run", (self._ceiling,)).fetchone()[0]
         return lowest
 
     def _note(self, connection: sqlite3.Connection, now_us: int) -> None:
-        """Tell the others that this run is here, and forget who is not and what left too long ago to count."""
+        """Note that this run is active. Delete inactive runs, and requests that are too old to count."""
         present = now_us - _PRESENT_US, now_us + _PRESENT_US
         connection.execute("DELETE FROM run WHERE asked_at_us NOT BETWEEN ? AND ?", present)
         connection.execute(_ASK, (self._run, self._ceiling, now_us))
@@ -604,5 +604,5 @@ class AccountCeiling:
 
 
 def _window_us(ceiling: float) -> int:
-    """Return the time in which as many requests may leave as there are whole ones in the ceiling."""
+    """Return the length of the window, in which `ceil(ceiling)` requests may be sent."""
     return ceil(ceil(ceiling) * _SECOND_US / ceiling)

@@ -1,7 +1,7 @@
-"""The workers: each carries one chunk at a time to its verdicts.
+"""The workers. Each brings one chunk at a time to its verdicts.
 
 The order of an attempt is the heart of the tool: a slot, the intent on disk, the departure, the request, the verdicts
-on disk, and only then the count. tenacity asks again and is the only layer that does; core/retry.py decides whether.
+on disk, and only then the count. Only tenacity retries, and core/retry.py decides whether it does.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ log = logging.getLogger("bulk_remove.pool")
 _SERVER_ERROR = 500
 
 
-class _AskAgain(Exception):  # noqa: N818 - the one exception that tenacity waits after
+class _AskAgain(Exception):  # noqa: N818 - makes tenacity wait and try again
     def __init__(self, delay_s: float) -> None:
         super().__init__()
         self.delay_s = delay_s
@@ -43,7 +43,7 @@ def _stated(state: RetryCallState) -> float:
 
 
 class _Asked(NamedTuple):
-    """What came of an attempt: None when the run is being stopped. `took_us` is None when it never departed."""
+    """The result of an attempt. `answer` is None if the run is stopping, `took_us` if the request was never sent."""
 
     attempt_id: int
     answer: Reply | Fault | None
@@ -51,7 +51,7 @@ class _Asked(NamedTuple):
 
 
 class _Turn:
-    """A chunk that a worker carries since `begun_us`, with its tries, and how many of the last ended in an HTTP 5xx."""
+    """A chunk of a worker since `begun_us`, with its tries, and how many of the last in a row ended in an HTTP 5xx."""
 
     def __init__(self, chunk: Chunk, begun_us: int) -> None:
         self.chunk = chunk
@@ -61,9 +61,9 @@ class _Turn:
 
 
 class Pool:
-    """Carries out an approved plan, chunk by chunk. `phases` counts its numbers, where they are not all unsent.
+    """Sends an approved plan, chunk by chunk. `phases` counts its numbers by phase, if they are not all unsent.
 
-    `steering` is what the operator wants just now.
+    `steering` is what the operator wants now.
     """
 
     def __init__(
@@ -84,7 +84,7 @@ class Pool:
         breaker = Breaker(2 * workers + 3, round(settings.retry.give_up_after_s * SECOND_US))
         throttle = throttle_for(settings.ceilings, clock.now_us())
         gate = Gate(throttle, breaker, clock, halt, outside.account, settings.until_s)
-        # A number that is nearly due goes along with one that is: a sixth of the first delay early is soon enough.
+        # A number that is nearly due is sent with one that is due, up to a sixth of the first delay early.
         feeder = Feeder(journal, clock, halt, shape_of, workers, settings.busy.delay_first_s / 6)
         tally = Tally(phases or {Phase.UNSENT: self._plan.numbers})
         self._desk = Desk(settings, journal, clock, halt, gate, feeder, tally, shape_of, on_settled)
@@ -93,16 +93,17 @@ class Pool:
         self.steering = steering_from(settings.ceilings)
 
     def stop(self, ending: Ending) -> None:
-        """Send no new requests; those under way finish. `drain` then returns."""
+        """Send no new requests. `drain` returns after those under way."""
         self._desk.halt.call(ending)
         self._desk.feeder.wake()
 
     def snapshot(self) -> Snapshot:
-        """Return how far the run is."""
+        """Return the progress of the run."""
         gate, due_s = self._desk.gate, self._desk.feeder.next_due_s
         return replace(
             self._desk.tally.snapshot(gate.rate),
             due_in_s=None if due_s is None else due_s - self._desk.clock.wall_s(),
+            until_in_s=self._books.busy_until_s - gate.sending_s if self._books.busy_until_s else None,
             failing_for_s=gate.failing_for_s,
             under_way=gate.under_way,
             paused_for_s=gate.paused_for_s,
@@ -111,13 +112,13 @@ class Pool:
         )
 
     def steer(self, wanted: Steering) -> None:
-        """Do as the operator wants; `steering` is that from then on."""
+        """Apply what the operator wants, and keep it as `steering`."""
         self.steering = wanted
         self._desk.gate.steer(wanted)
 
     @property
     def stopping(self) -> bool:
-        """Whether no new requests are sent any more."""
+        """Whether the run is stopping."""
         return self._desk.halt.called
 
     @property
@@ -127,21 +128,21 @@ class Pool:
 
     @property
     def rate(self) -> float | None:
-        """How many requests a second the server was found to bear; None when there were too few to say."""
+        """The requests per second that the server accepted, or None after too few requests."""
         return self._desk.gate.borne
 
     @property
     def numbers(self) -> int:
-        """How many numbers in a request the server was found to bear."""
+        """How many numbers in a request the server handled fast enough."""
         return self._books.size.most
 
     @property
     def longest_line(self) -> int | None:
-        """The longest request line that the server may take, in bytes; None when none was too long."""
+        """The longest request line that the server may accept, in bytes. None if no line was too long."""
         return self._books.line.longest
 
     async def try_canary(self) -> Ending:
-        """Send one chunk alone, with what follows of it at once; `drain` sends the rest. As `drain` otherwise."""
+        """Send only the canary, with its numbers that are due again at once. Returns and raises as `drain` does."""
         feeder = self._desk.feeder
         if not await feeder.hold_to_canary():
             return Ending.DONE
@@ -150,16 +151,16 @@ class Pool:
         return ending
 
     async def turn(self) -> bool:
-        """Wait until a request outside the plan may go within the ceiling; False when the run is being stopped."""
+        """Wait until a request that is not in the plan may be sent within the limit. False if the run is stopping."""
         gate = self._desk.gate
         if not await gate.slot(retry=False):
             return False
         may_go = await gate.departure() is not None
-        gate.came_back(None, NOT_SENT)  # whatever comes of it says nothing of how much the server bears
+        gate.came_back(None, NOT_SENT)  # its result does not count for the pace
         return may_go
 
     async def drain(self) -> Ending:
-        """Send everything that is open in the ledger; returns why it ended. Raises StorageError."""
+        """Send everything that is open in the ledger, and return why it ended. Raises StorageError."""
         await self._desk.feeder.begin()
         if not self._begun:
             self._begun = True
@@ -176,15 +177,15 @@ class Pool:
         finally:
             for task in (*workers, *([watch] if watch else [])):
                 task.cancel()
-            gate.keep_to(())  # what follows removes nothing, and the report need not wait for the evening
+            gate.keep_to(())  # the requests after this remove nothing and need no hours
         for result in results:
             if result is not None:
                 raise result
-        await self._desk.halt.going()  # what follows may send, too
+        await self._desk.halt.going()  # the caller may send more requests
         return self._desk.halt.ending
 
     async def _watch(self) -> None:
-        """Have those who wait for something else take note of the deadline, and of the hours."""
+        """Check the deadline and the hours, and wake the workers that wait for a chunk."""
         await self._desk.gate.stopped()
         self._desk.feeder.wake()
 
@@ -193,19 +194,19 @@ class Pool:
             while (chunk := await self._desk.feeder.next()) is not None:
                 self._desk.feeder.done(await self._carry(chunk))
         except BaseException:
-            # The other workers finish what is under way and stop; `drain` raises this once they have.
+            # The other workers finish their requests and stop. Then `drain` raises this.
             self.stop(Ending.STORAGE)
             raise
 
     async def _carry(self, chunk: Chunk) -> tuple[Chunk, ...]:
-        """Bring a chunk to its verdicts; returns its halves if it had to be split."""
+        """Bring a chunk to its verdicts. Returns its halves if it was split."""
         halves = await self._books.cut(chunk)
         if halves or await self._books.skip(chunk):
             return halves
         turn = _Turn(chunk, self._desk.clock.now_us())
         try:
             return await self._tried(turn)
-        except _AskAgain as again:  # most requests are asked once, which tenacity is too heavy for
+        except _AskAgain as again:  # most chunks need one try, for which tenacity is too slow
             await self._desk.halt.nap(again.delay_s)
         async for attempt in AsyncRetrying(
             sleep=self._desk.halt.nap, wait=_stated, retry=retry_if_exception_type(_AskAgain), stop=stop_never
@@ -215,7 +216,7 @@ class Pool:
         return halves
 
     async def _tried(self, turn: _Turn) -> tuple[Chunk, ...]:
-        """Ask once for a chunk; returns its halves if it had to be split. Raises _AskAgain when it is to be retried."""
+        """Send a chunk once. Returns its halves if it was split. Raises _AskAgain if it must be retried."""
         turn.tries += 1
         attempt_id, answer, took_us = await self._ask(turn.chunk, retry=turn.tries > 1)
         if isinstance(answer, Reply):
@@ -228,13 +229,13 @@ class Pool:
         turn.chunk, halves = await self._books.faulted(turn.chunk, attempt_id, answer, took_us, decision.step)
         if decision.step is Step.RETRY:
             raise _AskAgain(decision.delay_s)
-        if decision.step is Step.PROBE:  # the rest waits for what becomes of the one number
+        if decision.step is Step.PROBE:  # the rest waits for the result of the one number
             one, rest = halves
             return (rest, *await self._carry(one))
         return halves
 
     def _trial(self, turn: _Turn, fault: Fault) -> Trial:
-        """Return how a chunk fared, this fault included."""
+        """Return what `decide` must know about the tries of a chunk, including this fault."""
         chunk, books, gate = turn.chunk, self._books, self._desk.gate
         numbers = len(chunk.numbers)
         longest = not books.line.is_known_for(numbers)
@@ -252,23 +253,23 @@ class Pool:
         )
 
     def _answers_others(self, since_us: int) -> bool:
-        """Tell whether the server has answered anybody since a chunk was begun; else it may not be there at all."""
+        """Return whether the server has answered another request since the chunk was begun."""
         answered_at_us = self._desk.gate.answered_at_us
         return answered_at_us is not None and answered_at_us >= since_us and not self._desk.gate.is_open
 
     async def _ask(self, chunk: Chunk, *, retry: bool) -> _Asked:
-        """Make one attempt; returns what came of it."""
+        """Make one attempt and return its result."""
         gate, halt = self._desk.gate, self._desk.halt
         asked, may_go = _Asked(0, None), await gate.slot(retry=retry)
         while may_go:
             asked = await self._sent(chunk)
             if asked.answer is not None or halt.called:
                 return asked
-            may_go = await gate.another_slot()  # it was held back just before it left
+            may_go = await gate.another_slot()  # the run was paused right before the request
         return asked
 
     async def _sent(self, chunk: Chunk) -> _Asked:
-        """Send a request that has its slot; returns what came of it."""
+        """Send a request that has a slot, and return its result."""
         desk = self._desk
         trip: Trip | None = None
         arrived_us: int | None = None

@@ -1,4 +1,4 @@
-"""What the API itself does with a request that reached it: permission, campaign, format, removal. Pure.
+"""What the API does with a request that reached it: permission, campaign, format, removal. Pure functions.
 
 Replies, errors and pages are values. The request's target is read as the stack behind the API reads it: the route, and
 PHP's view of the query.
@@ -24,7 +24,7 @@ HTML = "text/html"
 _NOT_EXIST: list[dict[str, object]] = [{"http_status": 404, "status": "NOT_EXIST"}]
 
 _CALL_IN_PROGRESS_STATUS = 409
-"""Our choice (conflict): the documentation shows no record in a call. 200 and 404 are documented."""
+"""Our choice (conflict): the documentation shows no record in a call. It documents 200 and 404."""
 
 _GONE = 404
 _LEADS = ("48", "+48", "0048")
@@ -46,7 +46,7 @@ _PAGES = {
 
 Entries = Sequence[Mapping[str, object]] | Mapping[str, object]
 ReplyBody = Mapping[str, Entries]
-"""The body of a removal: for each number, an object for each record found; of one record perhaps that object alone."""
+"""For each number, an object for each removed record in a list; for one record perhaps only the object."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,12 +93,12 @@ def page(status: int, title: str, headers: tuple[tuple[str, str], ...] = ()) -> 
 
 
 def reply_of(removal: Removal) -> ReplyBody:
-    """The documented form of what happened to each number."""
+    """The documented form of the result of each number."""
     return {number: _entries(removal, number) for number in removal.numbers}
 
 
 def answer_of(reply: ReplyBody, fault: SimulatedFault | None, random: Random) -> Answer:
-    """The answer to a removal, in the form in which a fault puts it. PHP writes an empty map as an empty list."""
+    """The answer to a removal, as a fault changes it. PHP writes an empty map as an empty list."""
     body = orjson.dumps(reply) if reply else b"[]"
     if fault is SimulatedFault.BYTE_ORDER_MARK:
         body = b"\xef\xbb\xbf" + body
@@ -111,7 +111,7 @@ def answer_of(reply: ReplyBody, fault: SimulatedFault | None, random: Random) ->
 
 
 def faulty_page(fault: SimulatedFault, faults: Faults, now_s: float) -> Answer:
-    """The answer for a fault that answers by itself, whatever the request was; of a dropped one nothing is sent."""
+    """The answer of a fault that does not depend on the request; for a dropped one nothing is sent."""
     refusal = (faults.refused_status, f"{faults.refused_status} Refused")
     if shown := refusal if fault in REFUSED else _PAGES.get(fault):
         return page(*shown)
@@ -128,7 +128,7 @@ def faulty_page(fault: SimulatedFault, faults: Faults, now_s: float) -> Answer:
 
 
 def reshaped(reply: ReplyBody, fault: SimulatedFault | None, random: Random) -> ReplyBody:
-    """The reply as a fault leaves it: numbers missing, unknown or added. Other faults leave it as it is."""
+    """The reply after a fault: numbers missing, unknown or added. Other faults do not change it."""
     change = _CHANGES.get(fault)
     return change(reply, random) if change else reply
 
@@ -138,21 +138,9 @@ def _missing(reply: ReplyBody, random: Random) -> ReplyBody:
     return {number: entries for number, entries in reply.items() if number not in hit}
 
 
-def _unknown(reply: ReplyBody, random: Random) -> ReplyBody:
-    return {**reply, **dict.fromkeys(_some(reply, random), _QUEUED)}
-
-
-def _with_others(reply: ReplyBody, random: Random) -> ReplyBody:
-    return {**dict.fromkeys([f"999{random.randrange(10**9):09}" for _ in _some(reply, random)], _NOT_EXIST), **reply}
-
-
 def _without_status(reply: ReplyBody, random: Random) -> ReplyBody:
     absent = {number: entries for number, entries in reply.items() if entries == _NOT_EXIST}
     return {**reply, **dict.fromkeys(_some(absent, random), _MESSAGE)}
-
-
-def _contradicting(reply: ReplyBody, random: Random) -> ReplyBody:
-    return {**reply, **{number: _contradicted(reply[number]) for number in _some(reply, random)}}
 
 
 def _bare(reply: ReplyBody, _random: Random) -> ReplyBody:
@@ -173,10 +161,16 @@ def _foreign(reply: ReplyBody, random: Random) -> ReplyBody:
 
 _CHANGES: Mapping[SimulatedFault | None, Callable[[ReplyBody, Random], ReplyBody]] = {
     SimulatedFault.MISSING_NUMBERS: _missing,
-    SimulatedFault.UNKNOWN_STATUS: _unknown,
-    SimulatedFault.EXTRA_NUMBERS: _with_others,
+    SimulatedFault.UNKNOWN_STATUS: lambda reply, random: {**reply, **dict.fromkeys(_some(reply, random), _QUEUED)},
+    SimulatedFault.EXTRA_NUMBERS: lambda reply, random: {
+        **dict.fromkeys([f"999{random.randrange(10**9):09}" for _ in _some(reply, random)], _NOT_EXIST),
+        **reply,
+    },
     SimulatedFault.WITHOUT_STATUS: _without_status,
-    SimulatedFault.CONTRADICTIONS: _contradicting,
+    SimulatedFault.CONTRADICTIONS: lambda reply, random: {
+        **reply,
+        **{number: _contradicted(reply[number]) for number in _some(reply, random)},
+    },
     SimulatedFault.BARE_OBJECTS: _bare,
     SimulatedFault.RESPELT_KEYS: _respelt,
     SimulatedFault.FOREIGN_KEYS: _foreign,
@@ -186,11 +180,6 @@ _CHANGES: Mapping[SimulatedFault | None, Callable[[ReplyBody, Random], ReplyBody
 def _contradicted(entries: Entries) -> list[Mapping[str, object]]:
     each = [entries] if isinstance(entries, Mapping) else entries
     return [{**entry, "http_status": 200 if entry["http_status"] == _GONE else _GONE} for entry in each]
-
-
-def garbage(answer: Answer, random: Random) -> Answer:
-    """The answer with random bytes for its body, which no JSON can begin with."""
-    return replace(answer, body=b"\xff" + random.randbytes(64))
 
 
 def _entries(removal: Removal, number: str) -> list[dict[str, object]]:
@@ -206,7 +195,7 @@ def _removed(record_id: int) -> dict[str, object]:
 
 
 def _some(reply: Collection[str], random: Random) -> list[str]:
-    """Up to a tenth of the numbers, at least one where there is one."""
+    """Up to a tenth of the numbers, but at least one if there are any."""
     return random.sample(list(reply), min(len(reply), random.randint(1, max(1, len(reply) // 10))))
 
 
@@ -215,7 +204,7 @@ def _come_back(faults: Faults, now_s: float) -> tuple[tuple[str, str], ...]:
         return ()
     if faults.retry_after is RetryAfter.SECONDS:
         return (("Retry-After", str(faults.retry_after_s)),)
-    # A date has whole seconds: rounded up, so that it never asks for less than was meant.
+    # A date has whole seconds: rounded up, so that it never asks for too short a wait.
     return (("Retry-After", formatdate(-(-(now_s + faults.retry_after_s) // 1), usegmt=True)),)
 
 
@@ -223,14 +212,13 @@ _KEYS = ("phone_number%5B%5D=", "phone_number[]=")
 
 
 class Operation(StrEnum):
-    """The API methods that there are; a user's permission is given for each."""
+    """The methods of the API; a user has a permission for each."""
 
     REMOVE_RECORDS = "remove_records"
     STATS = "stats"
     CAMPAIGNS = "campaigns"
     RECORDS = "records"
-    LOGIN_PAGE = "login_page"
-    """Not of the API: where a redirect leads to."""
+    LOGIN_PAGE = "login_page"  # not part of the API: where a redirect leads
 
 
 _ROUTES = (
@@ -244,7 +232,7 @@ _ROUTES = (
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """The variables that PHP keeps, and how many it dropped beyond `max_input_vars` without a word."""
+    """The variables that PHP keeps, and how many it silently dropped beyond `max_input_vars`."""
 
     numbers: tuple[str, ...]
     variables: dict[str, str]
@@ -252,7 +240,7 @@ class Query:
 
 
 def route(method: str, path: str) -> tuple[Operation | None, str]:
-    """The operation and the campaign that a request names; no operation where there is no such method or path."""
+    """The operation and the campaign of a request; None if there is no such method or path."""
     for operation, verb, pattern in _ROUTES:
         if verb == method and (match := pattern.fullmatch(path)):
             return operation, unquote(match.group(1))
@@ -278,7 +266,7 @@ def read_query(query: str, max_input_vars: int) -> Query:
 
 
 def _plain_numbers(query: str) -> list[str] | None:
-    """The numbers of a query that holds nothing but digits under one spelling of the key, by one split."""
+    """The numbers of a query that has only digits under one spelling of the key, by one split."""
     for key in _KEYS:
         if query.startswith(key):
             numbers = query[len(key) :].split("&" + key)
@@ -289,37 +277,27 @@ def _plain_numbers(query: str) -> list[str] | None:
 DEMO_USER = "demo"
 DEMO_PASSWORD = "demo-password"  # noqa: S105 - made up, and printed by the command that serves it
 
-_PAGE_LIMIT = 100
-"""Records a page at most, as documented."""
+_PAGE_LIMIT = 100  # the documented limit of records a page
 
 _NUMBER = re.compile(r"\+?[0-9]{3,15}")
-"""Short internal numbers are documented; 15 digits are the most that E.164 allows."""
+"""Short internal numbers are documented; E.164 allows at most 15 digits."""
 
 
 class LongLine(StrEnum):
-    """What a proxy makes of a request line that is too long for it; the statuses are its own, with a page."""
+    """What a proxy does with a request line that is too long; the statuses are its own, with a page."""
 
     REFUSED_414 = "414"
     REFUSED_400 = "400"
     REFUSED_403 = "403"
     REFUSED_404 = "404"
     FAILED_500 = "500"
-    RESET = "reset"
-    """The connection is closed without a byte of reply."""
-    CUT = "cut"
-    """It goes on without its end, and nobody is told."""
+    RESET = "reset"  # the connection is closed without a byte of reply
+    CUT = "cut"  # the end of the line is lost, and nobody notices
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """How the system is set up.
-
-    `forbidden` are the methods that the user may not call (403). `poison` are numbers that fail a whole request, as
-    malformed ones do. `max_line_bytes` is the longest request line, without its line end: 8190 fits a buffer of
-    8 KiB (nginx, Apache); `long_line` is what becomes of a longer one. `max_input_vars` is PHP's. An idle connection is
-    closed after `idle_close_s` (nginx 75, Apache 5), any connection after `requests_per_connection` (nginx 1000,
-    Apache 100).
-    """
+    """The configuration of the system."""
 
     user: str = DEMO_USER
     password: str = DEMO_PASSWORD
@@ -333,13 +311,13 @@ class Rules:
 
     @property
     def authorization(self) -> str:
-        """The header of the one user there is."""
+        """The header of the only user."""
         return "Basic " + b64encode(f"{self.user}:{self.password}".encode()).decode()
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One request, the `seq`-th to come in. `line_bytes` is the length of its first line without the line end."""
+    """One request, the `seq`-th. `line_bytes` is the length of its first line without the line end."""
 
     seq: int
     method: str
@@ -353,7 +331,7 @@ class Asked:
 
 
 def act(asked: Asked, world: World, rules: Rules, now_s: float) -> Removal | Answer:
-    """Do what is asked at `now_s`. Only a `Removal` changed the world."""
+    """Carry out the request at `now_s`. Only a `Removal` has changed the world."""
     if asked.operation is Operation.LOGIN_PAGE:
         return page(200, "Log in")
     problem = _refusal(asked, rules)

@@ -1,6 +1,6 @@
 """`make demo`: a stand-in server, the real command on sample_data, and a report to look at.
 
-Everything runs as a user would run it, in processes of its own; nothing leaves this machine.
+Everything runs as a user would run it, in separate processes; nothing leaves this machine.
 """
 
 import os
@@ -19,7 +19,7 @@ FILES = ("sample_data/customers.csv", "sample_data/opt_outs_semicolon.csv", "sam
 _COMMAND = (sys.executable, "-m", "bulk_remove")
 _WORLD = ("--busy-share", "0.1", "--busy-seconds", "5", "--duplicate-share", "0.1", "--absent-share", "0.1")
 _FORMS = ("--form", "e164=3", "--form", "national=1")
-# Few numbers in a request and few requests a second, so that there is something to watch.
+# Few numbers in a request and few requests a second, so there is something to watch.
 _PACE = ("--max-numbers-per-request", "6", "--rate", "4", "--busy-delay", "3s", "--busy-for", "1m")
 
 
@@ -46,7 +46,7 @@ def main() -> int:
 
 @contextmanager
 def _simulator(audit: Path) -> Iterator[str]:
-    """Start the stand-in on a free port; gives its address."""
+    """Start the stand-in on a free port; yields its address."""
     with subprocess.Popen(  # noqa: S603 - our own command
         [*_COMMAND, "simulate", "--port", "0", "--audit", str(audit), *_WORLD, *_FORMS],
         stdout=subprocess.PIPE,

@@ -1,4 +1,4 @@
-"""Faults on demand: which ones, how often, and the seeded draw. Pure: no server and no clock of its own."""
+"""Faults on demand: which, how often, and the seeded draw. Pure: no server and no clock."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -7,69 +7,48 @@ from typing import Final
 
 
 class SimulatedFault(StrEnum):
-    """What can go wrong with one request. *Before* and *after* are of the act: the removal of the records."""
+    """What can go wrong with one request. *Before* and *after* refer to the act, the removal of the records."""
 
-    RATE_LIMITED = "rate_limited"
-    """429, before the act; not drawn but found by the limiter."""
-    UNAVAILABLE = "unavailable"
-    """503 with Retry-After, at once and before the act."""
-    REFUSED_BEFORE = "refused_before"
-    """Any status, at once and before the act."""
-    REFUSED_AFTER = "refused_after"
-    """The same status, after the act and perhaps much later."""
-    REFUSED_MIDWAY = "refused_midway"
-    """Likewise, after the act on the first half of the numbers."""
+    RATE_LIMITED = "rate_limited"  # 429, before the act; decided by the limiter, not drawn
+    UNAVAILABLE = "unavailable"  # 503 with Retry-After, at once and before the act
+    REFUSED_BEFORE = "refused_before"  # any status, at once and before the act
+    REFUSED_AFTER = "refused_after"  # the same status, after the act and perhaps much later
+    REFUSED_MIDWAY = "refused_midway"  # the same, after the act on the first half of the numbers
     ERROR_500_BEFORE = "error_500_before"
     ERROR_502_BEFORE = "error_502_before"
     ERROR_504_BEFORE = "error_504_before"
     ERROR_500_AFTER = "error_500_after"
     ERROR_502_AFTER = "error_502_after"
     ERROR_504_AFTER = "error_504_after"
-    DROPPED_BEFORE = "dropped_before"
-    """The connection is closed without a byte of reply."""
+    DROPPED_BEFORE = "dropped_before"  # the connection is closed without a byte of reply
     DROPPED_AFTER = "dropped_after"
-    STALLED_AFTER = "stalled_after"
-    """No byte of reply for `stall_s`, then the connection is closed."""
+    STALLED_AFTER = "stalled_after"  # no byte of reply for `stall_s`, then the connection is closed
     CUT_SHORT = "cut_short"
     """After the act: half of the body that Content-Length promised, then the connection is closed."""
-    HTML_BEFORE = "html_before"
-    """A maintenance page with status 200."""
-    HTML_AFTER = "html_after"
-    """PHP's page of a fatal error, with status 200."""
-    REDIRECTED = "redirected"
-    """Before the act: to the login page."""
-    GARBAGE_BODY = "garbage_body"
-    """After the act: status 200, said to be JSON, and random bytes."""
-    GARBAGE_WIRE = "garbage_wire"
-    """After the act: bytes that are not HTTP at all."""
+    HTML_BEFORE = "html_before"  # A maintenance page with status 200
+    HTML_AFTER = "html_after"  # PHP's page of a fatal error, with status 200
+    REDIRECTED = "redirected"  # before the act: to the login page
+    GARBAGE_BODY = "garbage_body"  # after the act: status 200, said to be JSON, and random bytes
+    GARBAGE_WIRE = "garbage_wire"  # after the act: bytes that are not HTTP at all
     MISSING_NUMBERS = "missing_numbers"
     """After the act: up to a tenth of the numbers, at least one, are not in the reply."""
-    UNKNOWN_STATUS = "unknown_status"
-    """After the act: as many have a status that nobody has documented."""
-    EXTRA_NUMBERS = "extra_numbers"
-    """After the act: numbers that nobody asked for are in the reply, as not there."""
-    STRAY_401 = "stray_401"
-    """Before the act, as the next two: one server of many that does not know better."""
+    UNKNOWN_STATUS = "unknown_status"  # after the act: as many have an undocumented status
+    EXTRA_NUMBERS = "extra_numbers"  # after the act: numbers that nobody asked for are in the reply, as not there
+    STRAY_401 = "stray_401"  # before the act, like the next two: one server of many with a wrong configuration
     STRAY_403 = "stray_403"
     STRAY_404 = "stray_404"
-    ERRORS_IN_200 = "errors_in_200"
-    """Before the act: the envelope for errors with status 200."""
-    BYTE_ORDER_MARK = "byte_order_mark"
-    """After the act, as all that follow: in front of the JSON."""
-    NOTICES = "notices"
-    """PHP's notices, in front of the JSON and behind it."""
-    BARE_OBJECTS = "bare_objects"
-    """Numbers with one record have it as an object, not as a list of one."""
+    ERRORS_IN_200 = "errors_in_200"  # before the act: the envelope for errors with status 200
+    BYTE_ORDER_MARK = "byte_order_mark"  # after the act, like all that follow: before the JSON
+    NOTICES = "notices"  # PHP's notices, before and after the JSON
+    BARE_OBJECTS = "bare_objects"  # numbers with one record have an object instead of a list of one
     WITHOUT_STATUS = "without_status"
-    """Some of the numbers that do not exist have an entry with a message in place of a status."""
-    CONTRADICTIONS = "contradictions"
-    """Some of the numbers have an `http_status` that denies their status."""
-    REPEATED_KEYS = "repeated_keys"
-    """Some of the numbers stand once more at the end, as not there."""
+    """Some of the numbers that do not exist have an entry with a message instead of a status."""
+    CONTRADICTIONS = "contradictions"  # some of the numbers have an `http_status` that contradicts their status
+    REPEATED_KEYS = "repeated_keys"  # some of the numbers are repeated at the end, as not there
     RESPELT_KEYS = "respelt_keys"
-    """The numbers of nine digits are written with the country code 48 in one way or the other."""
+    """The numbers of nine digits get the country code 48 in one spelling or another."""
     FOREIGN_KEYS = "foreign_keys"
-    """Some of the numbers are written with the country code 49, which makes others of them."""
+    """Some of the numbers get the country code 49, which makes them other numbers."""
 
     @property
     def before_the_act(self) -> bool:
@@ -78,36 +57,24 @@ class SimulatedFault(StrEnum):
 
     @property
     def at_the_door(self) -> bool:
-        """Whether the request ends at once, in no time at all."""
+        """Whether the request ends at once."""
         return self in _AT_THE_DOOR
 
 
-_BEFORE: Final = frozenset(
-    {
-        SimulatedFault.RATE_LIMITED,
-        SimulatedFault.UNAVAILABLE,
-        SimulatedFault.REFUSED_BEFORE,
-        SimulatedFault.ERROR_500_BEFORE,
-        SimulatedFault.ERROR_502_BEFORE,
-        SimulatedFault.ERROR_504_BEFORE,
-        SimulatedFault.DROPPED_BEFORE,
-        SimulatedFault.HTML_BEFORE,
-        SimulatedFault.REDIRECTED,
-        SimulatedFault.STRAY_401,
-        SimulatedFault.STRAY_403,
-        SimulatedFault.STRAY_404,
-        SimulatedFault.ERRORS_IN_200,
-    }
-)
+def faults_named(names: str) -> frozenset[SimulatedFault]:
+    """Return the faults of these names, which are separated by spaces."""
+    return frozenset(map(SimulatedFault, names.split()))
 
-_AT_THE_DOOR: Final = frozenset(
-    {SimulatedFault.RATE_LIMITED, SimulatedFault.UNAVAILABLE, SimulatedFault.REFUSED_BEFORE}
-)
-REFUSED_LATE: Final = frozenset({SimulatedFault.REFUSED_AFTER, SimulatedFault.REFUSED_MIDWAY})
-REFUSED: Final = REFUSED_LATE | {SimulatedFault.REFUSED_BEFORE}
 
+_BEFORE: Final = faults_named(
+    "rate_limited unavailable refused_before error_500_before error_502_before error_504_before dropped_before "
+    "html_before redirected stray_401 stray_403 stray_404 errors_in_200"
+)
+_AT_THE_DOOR: Final = faults_named("rate_limited unavailable refused_before")
+REFUSED_LATE: Final = faults_named("refused_after refused_midway")
+REFUSED: Final = REFUSED_LATE | faults_named("refused_before")
+# Faults with a field for their rate in `Faults`, under the same name.
 RATED: Final = tuple(fault for fault in SimulatedFault if fault is not SimulatedFault.RATE_LIMITED)
-"""Those with a rate of their own in `Faults`, under the same name."""
 
 
 class RetryAfter(StrEnum):
@@ -120,16 +87,7 @@ class RetryAfter(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Faults:
-    """What goes wrong, and how often.
-
-    Each rate (0..1) is the share of requests that the fault befalls; one request has one fault at most, so the rates
-    add up to 1 at most. They befall removals alone, unless `reads_too`. `script` is used up first: the faults of the
-    first requests in order, None for a request without. What is refused gets `refused_status`, and if that is after the
-    act, `refused_late_s` later. `rate_limit_per_s` (0 = none) admits that many requests a
-    second on average and `rate_limit_burst` at once (0 = one second's worth); `latency_s` and up to `jitter_s` more
-    pass before each request is acted upon, but for those that end at the door: these three meet every request. Raises
-    ValueError for what cannot be.
-    """
+    """What goes wrong, and how often."""
 
     unavailable: float = 0.0
     refused_before: float = 0.0
@@ -187,20 +145,12 @@ class Faults:
                 raise ValueError(f"{name} must be between 0 and 1")
         if sum(rates.values()) > 1.0 + 1e-9:
             raise ValueError("the rates of all faults must add up to 1 at most")
-        for name in (
-            "rate_limit_per_s",
-            "rate_limit_burst",
-            "retry_after_s",
-            "latency_s",
-            "jitter_s",
-            "stall_s",
-            "refused_late_s",
-        ):
-            if getattr(self, name) < 0:
+        for name in self.__slots__:
+            if name.endswith(("_s", "_burst")) and getattr(self, name) < 0:
                 raise ValueError(f"{name} must not be negative")
 
     def rate(self, fault: SimulatedFault) -> float:
-        """The share of requests that a rated fault befalls."""
+        """The share of requests with a fault that has a rate."""
         rate: float = getattr(self, fault.value)
         return rate
 
@@ -215,11 +165,11 @@ class TokenBucket:
         self._filled_at_s: float | None = None
 
     def admits(self, now_s: float) -> bool:
-        """Whether a request at `now_s` (seconds, never going back) is let through; it uses up a token if so."""
+        """Whether a request at `now_s` (seconds, never decreasing) is accepted; if so, it uses a token."""
         passed_s = 0.0 if self._filled_at_s is None else max(0.0, now_s - self._filled_at_s)
         self._tokens = min(self._size, self._tokens + passed_s * self._per_s)
         self._filled_at_s = now_s
-        # A hair less than one is one: the sum of many small refills is never exact.
+        # A hair less than one counts as one: the sum of many small refills is never exact.
         if self._tokens < 1.0 - 1e-9:
             return False
         self._tokens -= 1.0
@@ -227,7 +177,7 @@ class TokenBucket:
 
 
 class FaultSource:
-    """Deals out the faults of a `Faults`, in the order in which requests come."""
+    """Draws the faults of a `Faults`, in the order of requests."""
 
     def __init__(self, faults: Faults) -> None:
         self.faults = faults
@@ -241,12 +191,12 @@ class FaultSource:
         return bool(self.faults.rate_limit_per_s) and not self._bucket.admits(now_s)
 
     def delay_s(self) -> float:
-        """How long the next request waits before it is acted upon."""
+        """The delay of the next request before the act."""
         jitter_s = self.faults.jitter_s
         return self.faults.latency_s + (self.random.uniform(0.0, jitter_s) if jitter_s else 0.0)
 
     def draw(self, *, reading: bool) -> SimulatedFault | None:
-        """The fault of the next request, if it has one."""
+        """The fault of the next request, None if it has none."""
         if reading and not self.faults.reads_too:
             return None
         if self._script:

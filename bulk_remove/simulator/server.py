@@ -1,10 +1,8 @@
-"""The simulated server on aiohttp: takes requests in, lets the API or a fault answer, keeps the audit, sends replies.
+"""The simulated server on aiohttp: accepts requests, lets the API or a fault answer, keeps the audit, sends replies.
 
-In the order of the real stack: the proxy's limits (414, 429), the way there (delay, faults before the act), the API,
-the way back (faults after the act). The audit is written once the act is done and before the first byte of reply.
-
-It runs within a loop for tests, or as a process of its own until it is stopped. The audit says what the server really
-did, request by request, whatever the client was told.
+The order follows the real stack: the proxy's limits (414, 429), the way in (delay, faults before the act), the API, the
+way back (faults after the act). The audit records what the server did, whatever the client receives. It is written
+after the act and before the first byte of reply.
 """
 
 import asyncio
@@ -12,12 +10,12 @@ import signal
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, closing, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from pathlib import Path
-from types import FrameType, MappingProxyType, TracebackType
-from typing import Any, Final, NamedTuple, Self
+from types import FrameType, MappingProxyType
+from typing import Any, Final, NamedTuple
 from weakref import WeakKeyDictionary
 
 import orjson
@@ -25,7 +23,7 @@ from aiohttp import web
 
 from bulk_remove.simulator import api as answers
 from bulk_remove.simulator.api import Answer, Asked, LongLine, Rules, act, read_query, route
-from bulk_remove.simulator.faults import REFUSED_LATE, Faults, FaultSource, SimulatedFault
+from bulk_remove.simulator.faults import REFUSED_LATE, Faults, FaultSource, SimulatedFault, faults_named
 from bulk_remove.simulator.world import (
     Campaign,
     Habits,
@@ -44,16 +42,7 @@ _BY_NUMBER = ("removed", "in_call", "through_additional")
 
 @dataclass(frozen=True, slots=True)
 class AuditEntry:
-    """One request.
-
-    `asked` are the numbers as they came, without the last `dropped` variables that `max_input_vars` cut off.
-    `removed` and `in_call` give the record ids by number, for what was done and what was not; where `acted`, a
-    number asked for that is in neither did not exist, or was not come to where the fault came midway;
-    `through_additional` are those removed of records that have the number among their additional ones alone.
-    `answered` is the HTTP status, 0 where no status line was sent; `fault` is what was injected, empty if nothing.
-    `whole` says whether the reply went out in full to a connection that was still open; a client that turned away at
-    that very moment cannot be known.
-    """
+    """One request."""
 
     seq: int
     time_s: float
@@ -72,26 +61,14 @@ class AuditEntry:
 
 
 class Audit:
-    """Keeps the entries in memory, or in a JSONL file when given its path.
-
-    The file is made anew; it has one line a request, handed to the system before the reply goes out. `entries` is
-    only filled without a path. Raises OSError where the file cannot be made.
-    """
+    """Keeps the entries in memory, or in a JSONL file if it has a path."""
 
     def __init__(self, path: Path | None = None) -> None:
         self.entries: list[AuditEntry] = []
         self._file = None if path is None else path.open("wb", buffering=0)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
     def add(self, entry: AuditEntry) -> None:
-        """Keep one entry."""
+        """Keep an entry."""
         if self._file is None:
             self.entries.append(entry)
         else:
@@ -104,7 +81,7 @@ class Audit:
 
 
 def read_audit(path: Path) -> Iterator[AuditEntry]:
-    """The entries of an audit file, in the order of acting; a last line that is not whole is left out."""
+    """The entries of an audit file, in order of the acts; an incomplete last line is left out."""
     with path.open("rb") as lines:
         for line in lines:
             if line.endswith(b"\n"):
@@ -114,7 +91,7 @@ def read_audit(path: Path) -> Iterator[AuditEntry]:
 def _line(entry: AuditEntry) -> bytes:
     values = {name: getattr(entry, name) for name in AuditEntry.__slots__}
     for name in _BY_NUMBER:
-        values[name] = dict(values[name])  # orjson writes plain dicts only
+        values[name] = dict(values[name])  # orjson writes only plain dicts
     return orjson.dumps(values, option=orjson.OPT_APPEND_NEWLINE)
 
 
@@ -124,47 +101,17 @@ def _entry(values: dict[str, Any]) -> AuditEntry:
     return AuditEntry(**{**values, "asked": tuple(values["asked"])})
 
 
-_SILENT: Final = frozenset(
-    {
-        SimulatedFault.DROPPED_BEFORE,
-        SimulatedFault.DROPPED_AFTER,
-        SimulatedFault.STALLED_AFTER,
-        SimulatedFault.GARBAGE_WIRE,
-    }
+# Faults that end without a status line.
+_SILENT: Final = faults_named("dropped_before dropped_after stalled_after garbage_wire")
+_ANSWERED_BY_PROXY: Final = REFUSED_LATE | faults_named("error_500_after error_502_after error_504_after html_after")
+# Faults that change a removal's reply: any other answer stays as it is, and then there was no fault.
+_RESHAPING: Final = faults_named(
+    "missing_numbers unknown_status extra_numbers byte_order_mark notices bare_objects without_status contradictions "
+    "repeated_keys respelt_keys foreign_keys"
 )
-"""Those that end without a status line."""
-
-_ANSWERED_BY_PROXY: Final = frozenset(
-    {
-        SimulatedFault.ERROR_500_AFTER,
-        SimulatedFault.ERROR_502_AFTER,
-        SimulatedFault.ERROR_504_AFTER,
-        *REFUSED_LATE,
-        SimulatedFault.HTML_AFTER,
-    }
-)
-
-_RESHAPING: Final = frozenset(
-    {
-        SimulatedFault.MISSING_NUMBERS,
-        SimulatedFault.UNKNOWN_STATUS,
-        SimulatedFault.EXTRA_NUMBERS,
-        SimulatedFault.BYTE_ORDER_MARK,
-        SimulatedFault.NOTICES,
-        SimulatedFault.BARE_OBJECTS,
-        SimulatedFault.WITHOUT_STATUS,
-        SimulatedFault.CONTRADICTIONS,
-        SimulatedFault.REPEATED_KEYS,
-        SimulatedFault.RESPELT_KEYS,
-        SimulatedFault.FOREIGN_KEYS,
-    }
-)
-"""Those that change a removal's reply: any other answer stays as it is, and then no fault happened."""
-
-_NOTHING: Final[RecordIds] = MappingProxyType({})
 
 STAND_IN: Final = ("X-Stand-In", "bulk-remove simulate")
-"""The header by which every reply says that it is none of Thulium's."""
+"""The header with which every reply says that it is not Thulium's."""
 
 _TLS_ALERT = b"\x15\x03\x01\x00\x02\x02\x0a"
 
@@ -177,7 +124,7 @@ class ServerClock(NamedTuple):
 
 
 class _Outcome(NamedTuple):
-    """How a request ends: the answer made, the fault that befell it, and what was done to the world, if anything."""
+    """The end of a request: the answer, its fault, and what was done to the world, if anything."""
 
     answer: Answer
     fault: SimulatedFault | None
@@ -185,11 +132,7 @@ class _Outcome(NamedTuple):
 
 
 class Simulator:
-    """The server's side of every request.
-
-    `seen` counts the requests by method the moment they come in, whatever becomes of them; `url` is where it listens.
-    `rules` may be replaced while it runs; `idle_close_s` alone is read at the start.
-    """
+    """The server's side of every request."""
 
     def __init__(self, world: World, faults: Faults, rules: Rules, clock: ServerClock, audit: Audit) -> None:
         self.url = ""
@@ -204,12 +147,12 @@ class Simulator:
 
     @property
     def audit(self) -> Sequence[AuditEntry]:
-        """What was done so far; empty where the audit goes to a file."""
+        """The entries so far; empty if the audit goes to a file."""
         return tuple(self._audit.entries)
 
     @property
     def faults(self) -> Faults:
-        """What goes wrong from now on; setting it begins its script, its draws and its rate limit anew."""
+        """The present faults; setting them restarts the script, the draws and the rate limit."""
         return self._source.faults
 
     @faults.setter
@@ -217,7 +160,7 @@ class Simulator:
         self._source = FaultSource(faults)
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        """Answer one request, or fail to as a fault demands."""
+        """Answer one request, or fail as a fault demands."""
         self.seen[request.method] += 1
         if (task := asyncio.current_task()) is not None:
             self._handling.add(task)
@@ -230,7 +173,7 @@ class Simulator:
         return await self._deliver(request, outcome)
 
     async def abandon(self) -> None:
-        """End what still waits for clients that have gone: aiohttp lets it run on, past the end of the audit."""
+        """End requests whose clients have gone: aiohttp would let them run longer than the audit."""
         for task in tuple(self._handling):
             task.cancel()
         await asyncio.gather(*self._handling, return_exceptions=True)
@@ -251,12 +194,12 @@ class Simulator:
             authorization=request.headers.get("Authorization", ""),
             polish=request.headers.get("Accept-Language", "").startswith("pl"),
             line_bytes=len(f"{request.method} {target} HTTP/1.1".encode(errors="surrogateescape")),
-            # As PHP's uniqid() makes them: seconds and a part of a second, in hex.
+            # Like PHP's uniqid(): seconds and a part of a second, in hex.
             request_id=f"{int(self._clock.now()):08x}{seq & 0xFFFFF:05x}",
         )
 
     def _turned_away(self, asked: Asked) -> _Outcome | None:
-        """The proxy's own limits, which leave the API alone."""
+        """The proxy's own limits, before the API."""
         if asked.line_bytes > self.rules.max_line_bytes:
             long_line = self.rules.long_line
             if long_line is LongLine.RESET:
@@ -294,7 +237,7 @@ class Simulator:
         if fault in _ANSWERED_BY_PROXY:
             answer = answers.faulty_page(fault, source.faults, now_s)
         elif fault is SimulatedFault.GARBAGE_BODY:
-            answer = answers.garbage(answer, source.random)
+            answer = replace(answer, body=b"\xff" + source.random.randbytes(64))  # JSON never begins like this
         return _Outcome(answer, fault, removal)
 
     async def _deliver(self, request: web.BaseRequest, outcome: _Outcome) -> web.StreamResponse:
@@ -305,7 +248,7 @@ class Simulator:
             content_type=answer.content_type,
             headers=(*answer.headers, STAND_IN),
         )
-        # nginx reads no further on a connection whose request line it could not.
+        # nginx closes a connection after a request line that it could not read.
         if self._is_last_on_connection(request) or answer.status == HTTPStatus.REQUEST_URI_TOO_LONG:
             response.force_close()
         if fault is SimulatedFault.STALLED_AFTER:
@@ -329,7 +272,7 @@ class Simulator:
 
 
 def _first_half(asked: Asked) -> Asked:
-    """Return a request for the first half of the numbers, the greater one."""
+    """Return a request for the first half of the numbers, rounded up."""
     numbers = asked.query.numbers
     return replace(asked, query=replace(asked.query, numbers=numbers[: (len(numbers) + 1) // 2]))
 
@@ -362,30 +305,23 @@ def _audit_entry(asked: Asked, outcome: _Outcome, now_s: float, connected: bool)
         acted=removal is not None,
         asked=asked.query.numbers,
         dropped=asked.query.dropped,
-        removed=removal.removed if removal else _NOTHING,
-        in_call=removal.in_call if removal else _NOTHING,
-        through_additional=removal.through_additional if removal else _NOTHING,
+        removed=removal.removed if removal else _NOTHING_DONE,
+        in_call=removal.in_call if removal else _NOTHING_DONE,
+        through_additional=removal.through_additional if removal else _NOTHING_DONE,
     )
 
 
 LOOPBACK = "127.0.0.1"
 
 _PARSER_LIMIT_BYTES = 1 << 20
-"""Far beyond any line that our own limit lets through: aiohttp's parser would answer 400 where nginx says 414."""
+"""Far above our own limit: aiohttp's parser would answer 400 where nginx answers 414."""
 
-_SHUTDOWN_S = 0.5
-"""Requests still in a delay when the server stops are given this long, in seconds."""
+_SHUTDOWN_S = 0.5  # the time, in seconds, for delayed requests when the server stops
 
 
 @dataclass(frozen=True, slots=True)
 class SimulatorOptions:
-    """All that the simulator as a process can be told.
-
-    Each campaign holds the numbers of `numbers_csv` (column `csv_column`, empty = the first, and each record's further
-    ones in `additional_column`, empty = none), or every number that is asked for when there is no file.
-    `records_count` is what the statistics then claim at the start. `port` 0 takes a free one. `audit_path` is a JSONL
-    file, made anew; without it the audit is kept in memory.
-    """
+    """The options of the simulator as a process."""
 
     host: str = LOOPBACK
     port: int = 8080
@@ -402,7 +338,7 @@ class SimulatorOptions:
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """What one needs to know to use the server once it listens."""
+    """How to use the server once it listens."""
 
     url: str
     user: str
@@ -420,11 +356,8 @@ async def running(
     host: str = LOOPBACK,
     port: int = 0,
 ) -> AsyncIterator[Simulator]:
-    """A simulator that listens within the running loop; its `url` is `http://HOST:PORT` without a slash at the end.
-
-    Raises OSError when the port is taken or the audit cannot be written.
-    """
-    with Audit(audit_path) as audit:
+    """A simulator that listens in the running loop; its `url` is `http://HOST:PORT` without a final slash."""
+    with closing(Audit(audit_path)) as audit:
         rules = rules or Rules()
         simulator = Simulator(world, faults or Faults(), rules, clock or ServerClock(), audit)
         server = web.Server(
@@ -445,15 +378,12 @@ async def running(
 
 
 def serve(options: SimulatorOptions, ready: Callable[[Ready], None]) -> None:
-    """Serve until SIGINT or SIGTERM; `ready` is called once the socket listens. For the main thread.
-
-    Raises OSError when the port is taken or a file cannot be used, ValueError when `numbers_csv` has no such column.
-    """
+    """Serve until SIGINT or SIGTERM; `ready` is called once the socket listens. Only in the main thread."""
     asyncio.run(_serve(options, ready))
 
 
 def world_of(options: SimulatorOptions) -> World:
-    """The world that the options describe. Raises OSError or ValueError for a CSV file that cannot be used."""
+    """The world that the options describe. Raises OSError or ValueError for an unusable CSV file."""
     if options.numbers_csv is None:
         return World(
             OnDemandCampaign(campaign, options.habits, options.records_count) for campaign in options.campaigns
@@ -491,9 +421,9 @@ def _stopped_by_signals(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) ->
     try:
         for number in numbers:
             try:
-                # A plain handler does not wake a loop that was just about to wait, for ever if nothing else happens.
+                # A plain handler does not wake a loop that is about to wait, perhaps forever.
                 loop.add_signal_handler(number, stop.set)
-            except NotImplementedError:  # Windows, whose loop is woken by every signal
+            except NotImplementedError:  # Windows, where every signal wakes the loop
                 signal.signal(number, set_stop)
         yield
     finally:

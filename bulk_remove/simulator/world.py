@@ -1,13 +1,13 @@
-"""The campaigns behind the simulated API: pure, no server and no clock of its own.
+"""The campaigns behind the simulated API. Pure: no server and no clock.
 
-A number is found only as it is written in the campaign: with a plus, two zeros or a country code it is another one.
-Every record that is found for a number is removed, but for those in a call: these stay, and are said to be in one.
+A number is found only as the campaign writes it: with a plus, two zeros or a country code it is another number. All
+records found for a number are removed, except those in a call: these stay, and are reported.
 
-A campaign on demand holds every number that is asked for, in the form that it is held in. Nothing is kept of a number
-but one bit once it is gone, and its record while that is in a call.
+A campaign on demand holds every requested number, in the campaign's own form. It keeps only one bit for each removed
+number, and the records that are in a call.
 
-A seeded hash decides how each number of such a campaign behaves. Numbers may also come from a CSV file; its reader is
-much simpler than the one that it is used to test, on purpose.
+A seeded hash decides how each number of such a campaign behaves. Numbers may also come from a CSV file. Its reader is
+much simpler than the reader that it helps to test, on purpose.
 """
 
 import csv
@@ -31,11 +31,11 @@ FORMS = {
     "zeros": r"0048\1\2\3",
     "spaced": r"\1 \2 \3",
 }
-"""How a Polish number may be written in a campaign."""
+"""The forms of a Polish number in a campaign."""
 
 
 class Fate(NamedTuple):
-    """What is so for one number: whether a record of it exists, how many, and for how long it stays in a call."""
+    """The facts of one number: whether it has records, how many, and how long they stay in a call."""
 
     exists: bool
     records: int
@@ -49,13 +49,7 @@ _ABSENT_FATE = Fate(exists=False, records=0, busy_for_s=0.0)
 
 @dataclass(frozen=True, slots=True)
 class Habits:
-    """Shares (0..1) of the numbers, each drawn independently from `seed` and the number alone.
-
-    `busy_share` of them are in a call for `busy_for_s` seconds from their first being asked for, `duplicate_share`
-    have two records (of these only the first is in a call), `absent_share` do not exist. `forms` are those in which the
-    campaign holds whole Polish numbers, each with its weight; none: as they are asked for.
-    Raises ValueError for a share outside 0..1, a negative time, or an unknown form.
-    """
+    """Shares (0..1) of the numbers. Each is drawn independently, from `seed` and the number only."""
 
     seed: int = 0
     busy_share: float = 0.0
@@ -76,11 +70,11 @@ class Habits:
 
     @property
     def plain(self) -> bool:
-        """Whether every number simply has one record that is free: then nothing needs to be drawn."""
+        """Whether every number simply has one free record: then there are no draws."""
         return not (self.busy_share or self.duplicate_share or self.absent_share)
 
     def fate(self, number: str) -> Fate:
-        """The fate of a number; the same for the same seed, on every machine and in every order of asking."""
+        """The fate of a number; the same for the same seed, on every machine and in any order."""
         digest = int.from_bytes(blake2b(f"{self.seed}:{number}".encode(), digest_size=12).digest(), "big")
         if digest % _WORD < self.absent_share * _WORD:
             return _ABSENT_FATE
@@ -90,7 +84,7 @@ class Habits:
         return PLAIN_FATE if records == 1 else _TWICE_FATE
 
     def written(self, number: str) -> str:
-        """The number as the campaign holds it; its form is drawn by its own digits, however it was written before."""
+        """The number as the campaign holds it; its digits decide its form, whatever form it had before."""
         whole = _POLISH.fullmatch(number) if self.forms else None
         if whole is None:
             return number
@@ -100,16 +94,12 @@ class Habits:
         return whole.expand(FORMS[name])
 
 
-RecordIds = Mapping[str, tuple[int, ...]]
-"""Record ids by number."""
+RecordIds = Mapping[str, tuple[int, ...]]  # record ids by number
 
 
 @dataclass(frozen=True, slots=True)
 class Removal:
-    """What a removal did: a number of `numbers` that is neither in `removed` nor in `in_call` did not exist.
-
-    `through_additional` are those of `removed` whose record has the number among its additional ones alone.
-    """
+    """The result of a removal: a number of `numbers` that is neither in `removed` nor in `in_call` did not exist."""
 
     numbers: tuple[str, ...]
     removed: RecordIds
@@ -127,7 +117,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A record of a campaign: in a call during `calls`, and for `busy_for_s` from its first being asked for."""
+    """A record of a campaign: in a call during `calls`, and for `busy_for_s` after the first request for it."""
 
     record_id: int
     phone_number: str
@@ -137,7 +127,7 @@ class Record:
 
 
 class Campaign(Protocol):
-    """What the server asks of a campaign."""
+    """The part of a campaign that the server uses."""
 
     @property
     def campaign_id(self) -> str:
@@ -145,14 +135,14 @@ class Campaign(Protocol):
 
     @property
     def records_count(self) -> int:
-        """How many records there are now."""
+        """The present number of records."""
 
     @property
     def completion_percent(self) -> float:
-        """How far the calling has come, in percent; nobody calls here, so it stays what it was set to."""
+        """The progress of the calling, in percent; nobody calls here, so it never changes."""
 
     def remove(self, numbers: tuple[str, ...], now_s: float, *, additional: bool) -> Removal:
-        """Remove every record of each number that is not in a call at `now_s`; with `additional`, look there too."""
+        """Remove all records of each number that are not in a call at `now_s`; with `additional`, search there too."""
 
     def page(self, limit: int, offset: int) -> Sequence[Record]:
         """Up to `limit` records, oldest first."""
@@ -175,16 +165,16 @@ class ListedCampaign:
 
     @property
     def records_count(self) -> int:
-        """How many records there are now."""
+        """The present number of records."""
         return len(self._records)
 
     @property
     def records(self) -> tuple[Record, ...]:
-        """The records that there are now."""
+        """The present records."""
         return tuple(self._records.values())
 
     def remove(self, numbers: tuple[str, ...], now_s: float, *, additional: bool) -> Removal:
-        """Remove every record of each number that is not in a call at `now_s`; with `additional`, look there too."""
+        """Remove all records of each number that are not in a call at `now_s`; with `additional`, search there too."""
         removed: dict[str, tuple[int, ...]] = {}
         in_call: dict[str, tuple[int, ...]] = {}
         aside: dict[str, tuple[int, ...]] = {}
@@ -206,7 +196,7 @@ class ListedCampaign:
         ids = list(self._main.get(number, ()))
         if additional:
             ids += self._additional.get(number, ())
-        # A record may carry a number twice, or be gone already under another of its numbers.
+        # A record may have a number twice, or be gone already under another of its numbers.
         return [self._records[record_id] for record_id in dict.fromkeys(ids) if record_id in self._records]
 
     def _in_call(self, record: Record, now_s: float) -> bool:
@@ -225,19 +215,16 @@ class World:
 
     @property
     def campaigns(self) -> tuple[Campaign, ...]:
-        """All campaigns, in the order given."""
+        """All campaigns, in the given order."""
         return tuple(self._campaigns.values())
 
     def campaign(self, campaign_id: str) -> Campaign | None:
-        """The campaign of that identifier, if there is one."""
+        """The campaign with that identifier, None if there is none."""
         return self._campaigns.get(campaign_id)
 
 
 def records_of(numbers: Iterable[tuple[str, tuple[str, ...]]], habits: Habits) -> list[Record]:
-    """One record or more for each (number, additional numbers) that `habits` let exist, in order; ids from 1.
-
-    A number given twice has its records twice.
-    """
+    """The records that `habits` give each (number, additional numbers), in order; ids from 1."""
     records: list[Record] = []
     for number, additional in numbers:
         fate = habits.fate(number)
@@ -249,7 +236,7 @@ def records_of(numbers: Iterable[tuple[str, tuple[str, ...]]], habits: Habits) -
 
 
 _PAGE_BYTES = 512
-"""4096 numbers a page: ten million in a row take 2 MB, ten million strewn over all 9-digit numbers 160 MB."""
+"""4096 numbers a page: ten million in a row take 2 MB, ten million spread over all 9-digit numbers 160 MB."""
 
 
 _FIRST_LISTED = 500_000_000
@@ -262,8 +249,7 @@ class _Held(NamedTuple):
     free_at_s: float
 
 
-_Ids = tuple[tuple[int, ...], tuple[int, ...]]
-"""The record ids of one number: those removed, those in a call."""
+_Ids = tuple[tuple[int, ...], tuple[int, ...]]  # the record ids of one number: removed ones, ones in a call
 
 _NONE: _Ids = ((), ())
 
@@ -275,7 +261,7 @@ class HeldNumbers:
         self._pages: dict[int, bytearray] = {}
 
     def add(self, number: str) -> bool:
-        """Put the number in; whether it was not there before."""
+        """Add the number; return whether it is new."""
         # The leading 1, or 2 for a plus, keeps the zeros that int() would drop.
         digits = f"2{number[1:]}" if number[0] == "+" else f"1{number}"
         page_no, offset = divmod(int(digits), 8 * _PAGE_BYTES)
@@ -290,11 +276,7 @@ class HeldNumbers:
 
 
 class OnDemandCampaign:
-    """Every number asked for exists, as `habits` say, until it is removed.
-
-    `records_count` is what the statistics claim before anything is removed: a round figure, for the records cannot
-    be counted before they are asked for. Record ids are given out in the order of first asking.
-    """
+    """Every requested number exists, as `habits` say, until it is removed."""
 
     def __init__(self, campaign_id: str, habits: Habits, records_count: int = 1_000_000) -> None:
         self.campaign_id = campaign_id
@@ -309,11 +291,11 @@ class OnDemandCampaign:
 
     @property
     def records_count(self) -> int:
-        """The claimed number of records less those removed."""
+        """The claimed number of records, less the removed ones."""
         return max(0, self._claimed - self._removed)
 
     def remove(self, numbers: tuple[str, ...], now_s: float, *, additional: bool) -> Removal:
-        """Remove every record of each number that is not in a call at `now_s`; there are no additional numbers."""
+        """Remove all records of each number that are not in a call at `now_s`; there are no additional numbers."""
         del additional
         removed: dict[str, tuple[int, ...]] = {}
         in_call: dict[str, tuple[int, ...]] = {}
@@ -327,7 +309,7 @@ class OnDemandCampaign:
         return Removal(numbers, MappingProxyType(removed), MappingProxyType(in_call))
 
     def page(self, limit: int, offset: int) -> Sequence[Record]:
-        """Up to `limit` made-up records, as many in all as are claimed: real ones are there once they are asked for."""
+        """Up to `limit` made-up records, as many in total as are claimed: real ones exist once they are requested."""
         places = range(offset, min(offset + limit, self.records_count))
         return [Record(1 + place, self._habits.written(str(_FIRST_LISTED + place))) for place in places]
 
@@ -360,12 +342,7 @@ _NUMBER = re.compile(r"\+?[0-9]{3,15}")
 
 
 def read_numbers(path: Path, column: str = "", additional: str = "") -> Iterator[tuple[str, tuple[str, ...]]]:
-    """The numbers in the column of that name, or in the first: without spaces and brackets, other text passed over.
-
-    With each come those of the column `additional`, if it is named, between semicolons or commas. The file is UTF-8,
-    its delimiter whichever of comma, semicolon and tab is most frequent in the first line.
-    Raises OSError when it cannot be read, ValueError when it has no such column.
-    """
+    """The numbers in the column of that name, or in the first: without spaces and brackets; other text is skipped."""
     with path.open(encoding="utf-8-sig", newline="") as lines:
         delimiter = max(",;\t", key=lines.readline().count)
         lines.seek(0)

@@ -5,6 +5,7 @@ import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from itertools import count
 from pathlib import Path
@@ -176,8 +177,8 @@ def test_a_notification_that_fails_is_told_without_its_address_and_changes_nothi
     with webhook(500) as (address, _):
         done = bulk_remove(*words, env=environment(BULK_REMOVE_NOTIFY=f"json://127.0.0.1:9/s3cret {address}"))
     assert done.returncode == 0, done.stderr
-    assert "Notification number 1 could not be sent" in done.stderr
-    assert "Notification number 2 could not be sent" in done.stderr
+    assert "Notification 1 could not be sent" in done.stderr
+    assert "Notification 2 could not be sent" in done.stderr
     assert "s3cret" not in done.stdout + done.stderr
     assert "t0ken" not in done.stdout + done.stderr
 
@@ -187,7 +188,7 @@ def test_an_address_that_nobody_knows_is_refused_before_anything_is_sent_and_not
 ) -> None:
     env = environment(BULK_REMOVE_NOTIFY="nonsense://s3cret")
     done = bulk_remove(*removal(server, tmp_path, numbers), env=env)
-    assert (done.returncode, "number 1 is no address" in done.stderr) == (2, True)
+    assert (done.returncode, "number 1 is not an Apprise address" in done.stderr) == (2, True)
     assert "s3cret" not in done.stderr
     missing = altered("import sys\nsys.modules['apprise'] = None", *removal(server, tmp_path, numbers), env=env)
     assert (missing.returncode, "pip install 'bulk-remove[notify]'" in missing.stderr) == (2, True)
@@ -197,3 +198,65 @@ def test_an_address_that_nobody_knows_is_refused_before_anything_is_sent_and_not
 def test_apprise_is_not_loaded_by_a_run_that_notifies_nobody(server: Running, tmp_path: Path, numbers: Path) -> None:
     without = altered("import sys\nsys.modules['apprise'] = None", *removal(server, tmp_path, numbers))
     assert without.returncode == 0, without.stderr
+
+
+def test_quiet_says_nothing_of_a_run_that_went_well(server: Running, tmp_path: Path, numbers: Path) -> None:
+    done = bulk_remove(*removal(server, tmp_path, numbers, *PACE), "--quiet")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert len(report_of(tmp_path)) == 60
+
+
+@pytest.mark.parametrize(
+    ("options", "code"), [(("--max-numbers", "5"), 5), (("--system", "acme"), 2), (("--campaign", "99999"), 6)]
+)
+def test_quiet_says_all_of_it_where_something_is_wrong(
+    server: Running, tmp_path: Path, numbers: Path, options: tuple[str, ...], code: int
+) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    told, quiet = (
+        bulk_remove(*removal(server, tmp_path / name, numbers, *options, *more))
+        for name, more in (("a", ()), ("b", ("-q",)))
+    )
+    assert told.returncode == quiet.returncode == code
+    assert [line[:60] for line in quiet.stderr.splitlines()] == [line[:60] for line in told.stderr.splitlines()]
+    assert quiet.stdout.splitlines()[:1] == told.stdout.splitlines()[:1]
+
+
+def test_quiet_says_all_of_a_run_that_left_something_open(server: Running, tmp_path: Path, numbers: Path) -> None:
+    until = (datetime.now().astimezone() + timedelta(seconds=5)).strftime("%H:%M:%S")
+    slow = ("--max-numbers-per-request", "1", "--rate", "1", "--until", until)
+    done = bulk_remove(*removal(server, tmp_path, numbers, *slow), "--quiet")
+    assert done.returncode == 9
+    assert "UNSENT" in done.stdout
+    assert "bulk-remove resume" in done.stdout
+
+
+def test_quiet_asks_nobody(server: Running, tmp_path: Path, numbers: Path) -> None:
+    command = [part for part in removal(server, tmp_path, numbers, *PACE) if part != "--yes"]
+    done = bulk_remove(*command, "--quiet")
+    assert done.returncode == 2
+    assert "--quiet shows no plan to confirm." in done.stderr
+
+
+def test_quiet_warns_of_metrics_that_could_not_be_written(server: Running, tmp_path: Path, numbers: Path) -> None:
+    done = bulk_remove(
+        *removal(server, tmp_path, numbers, *PACE), "--quiet", "--metrics-file", tmp_path / "nowhere" / "x.prom"
+    )
+    assert done.returncode == 0
+    assert "x.prom" in done.stderr
+    assert "60 numbers" in done.stdout + done.stderr
+
+
+def test_a_quiet_night_says_only_what_went_wrong(server: Running, tmp_path: Path, numbers: Path) -> None:
+    inbox = tmp_path / "inbox"
+    inbox.mkdir()
+    numbers.rename(inbox / "a.csv")
+    where = ("--url", server.url, "--user", "demo", "-c", "00001", "--state-dir", tmp_path / "state")
+    night = ("inbox", inbox, *where, "--settle", "0s", "--yes", "--quiet", *PACE)
+    well = bulk_remove(*night)
+    assert (well.returncode, well.stdout, well.stderr) == (0, "", "")
+    (inbox / "b.csv").write_text("telefon\nnobody\n", encoding="utf-8")
+    badly = bulk_remove(*night)
+    assert badly.returncode == 4
+    assert "b.csv" in badly.stdout + badly.stderr

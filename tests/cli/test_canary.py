@@ -14,7 +14,7 @@ from tests.support.terminal import at_a_terminal
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="needs a pseudo-terminal")
 
 CANARY = ("--canary", "--max-numbers-per-request", "5", "--rate", "50")
-FIRST, LEFT = "to go on:", "35 numbers that are left:"
+FIRST, LEFT = "n to stop:", "35 numbers that are left:"
 
 
 @pytest.fixture(name="server")
@@ -44,7 +44,7 @@ def test_at_a_terminal_the_rest_follows_only_when_somebody_says_so(
 ) -> None:
     shown, ended = at_a_terminal(words, (FIRST, "yes\n"), (LEFT, typed))
     assert ended == code, shown
-    assert "one request goes first" in shown
+    assert "one request is sent first" in shown
     assert "The first request brought, for 5 numbers:" in shown
     assert len(asked(server)) == (40 if code == 0 else 5)
     statuses = [row["status"] for row in report_of(tmp_path)]

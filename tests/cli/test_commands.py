@@ -42,7 +42,7 @@ def test_plan_shows_what_would_be_done_and_sends_nothing(tmp_path: Path, numbers
     words = " ".join(done.stdout.split())
     assert "numbers to remove from 00001 40" in words
     assert "requests 40 at least 39 s at 1 a second" in words
-    assert "phone column 1 'telefon', named 'telefon'" in words
+    assert "phone column 1 'telefon', found by its name" in words
     assert "500000" not in done.stdout
     assert list((tmp_path / "state" / "runs").iterdir()) == []
 
@@ -126,7 +126,7 @@ def test_two_runs_never_hold_one_campaign(server: Running, tmp_path: Path, numbe
     wait_for_requests(server, first)
     second = bulk_remove(*removal(server, tmp_path, numbers))
     assert second.returncode == 8
-    assert "Another run on this machine holds campaign 00001" in second.stderr
+    assert "Another run on this machine is using campaign 00001" in second.stderr
     first.send_signal(signal.SIGTERM)
     assert first.wait(30) == 143
 
@@ -181,7 +181,7 @@ def test_at_a_terminal_nothing_is_sent_before_the_question_is_answered(
 ) -> None:
     before = requests_seen(server)
     words = [word for word in removal(server, tmp_path, numbers) if word != "--yes"]
-    shown, ended = at_a_terminal(words, ("to go on:", typed))
+    shown, ended = at_a_terminal(words, ("n to stop:", typed))
     assert ended == code, shown
     assert "This cannot be undone." in shown
     assert (requests_seen(server) > before) == (code == 0)
@@ -226,7 +226,7 @@ def test_the_report_never_replaces_the_input(server: Running, tmp_path: Path, nu
 
 @pytest.mark.parametrize("until", ["06", "0600", "6:00", "T06:00", "06:00Z", "06:00+01:00", "06:00:30.5", "24:00", ""])
 def test_what_is_no_plain_time_of_day_is_refused(until: str) -> None:
-    with pytest.raises(click.BadParameter, match="is no time of day; write 06:00"):
+    with pytest.raises(click.BadParameter, match="is not a time of day; write 06:00"):
         TimeOfDay().convert(until, None, None)
 
 
@@ -305,9 +305,9 @@ def test_no_value_of_an_option_or_argument_is_empty() -> None:
                 assert name in (param.opts if isinstance(param, click.Option) else str(param.metavar or "NUMBER SHELL"))
                 refused += 1
         for argument in (each for each in command.params if isinstance(each, click.Argument) and each.nargs == -1):
-            with pytest.raises(UsageError, match=r"^The value of FILE is empty\."):
+            with pytest.raises(UsageError, match=r"^The value of (FILE|COMMAND) is empty\."):
                 check_words(command, ctx, ["a.csv", ""])
-            assert argument.name == "files"
+            assert argument.name in {"files", "words"}
     assert refused > 300
 
 
@@ -362,9 +362,9 @@ def test_an_empty_path_is_never_the_current_folder(tmp_path: Path, words: tuple[
         (
             "BULK_REMOVE_YES",
             "1",
-            "BULK_REMOVE_YES is not a setting. --yes is only a flag, which no variable sets: type it.",
+            "BULK_REMOVE_YES is not a setting. --yes has no variable: type it as a flag.",
         ),
-        ("BULK_REMOVE_OVERWRITE", "1", "BULK_REMOVE_OVERWRITE is not a setting. --overwrite is only a flag"),
+        ("BULK_REMOVE_OVERWRITE", "1", "BULK_REMOVE_OVERWRITE is not a setting. --overwrite has no variable"),
     ],
 )
 def test_a_variable_that_would_set_nothing_stops_the_command(

@@ -147,18 +147,18 @@ def test_a_profile_named_by_a_variable_is_used(write: Write, monkeypatch: pytest
         ("[defaults]\nfiles = [1]\n", "{file}, [defaults] files is a number, not text, in quotes.", '"..."'),
         (
             "[defaults]\nbusy_for = '30 parsecs'\n",
-            "{file}, [defaults] busy_for cannot be: '30 parsecs' is no length of time; write 90s, 30m, 2h or 7d.",
+            "{file}, [defaults] busy_for is wrong: '30 parsecs' is not a duration; write 90s, 30m, 2h or 7d.",
             'Give a duration, in quotes: busy_for = "30m".',
         ),
-        ("[defaults]\nbusy_for = -1.0\n", "{file}, [defaults] busy_for cannot be: '-1.0' is no length", "30m"),
-        ("[defaults]\nmax_invalid = 5.0\n", "{file}, [defaults] max_invalid cannot be: ", 'max_invalid = "5%"'),
-        ("[defaults]\nbrackets = 'square'\n", "{file}, [defaults] brackets cannot be: ", "one of encoded, raw"),
+        ("[defaults]\nbusy_for = -1.0\n", "{file}, [defaults] busy_for is wrong: '-1.0' is not a duration", "30m"),
+        ("[defaults]\nmax_invalid = 5.0\n", "{file}, [defaults] max_invalid is wrong: ", 'max_invalid = "5%"'),
+        ("[defaults]\nbrackets = 'square'\n", "{file}, [defaults] brackets is wrong: ", "one of encoded, raw"),
         ("[profile.a]\nurl = 'https://a'\nsystem = 'a'\n", "{file}, [profile.a] has both url and system.", "Keep one"),
         ("defaults = 1\n", "{file}, defaults is not a table.", "Write it as [defaults]"),
         ("[profile]\nrate = 1\n", "{file}, profile.rate is not a table.", "[profile.NAME]"),
         ("default_profile = 1\n", "{file}, default_profile is not text.", 'default_profile = "acme"'),
-        ("default_profile = 'b'\n", "There is no [profile.b] in {file}, which its default_profile names.", "Add a"),
-        ("[defaults]\ncampaign = 00001\n", "{file} is not TOML: ", 'in quotes, a campaign too: campaign = "00001".'),
+        ("default_profile = 'b'\n", "There is no [profile.b] in {file}, but its default_profile names it.", "Add a"),
+        ("[defaults]\ncampaign = 00001\n", "{file} is not TOML: ", 'in quotes, also a campaign: campaign = "00001".'),
     ],
 )
 def test_what_the_file_may_not_hold_is_told_with_file_key_and_what_to_give(
@@ -217,9 +217,9 @@ def test_a_variable_that_takes_the_place_of_a_named_profiles_setting_is_told(
     file = write("default_profile = 'acme'\n[profile.acme]\nsystem = 'acme'\n")
     monkeypatch.setenv("BULK_REMOVE_URL", "https://other.thulium.com")
     text = config("show", *words)
-    note = f"BULK_REMOVE_URL is set, and takes the place of {file}, [profile.acme] system.\n"
+    note = f"BULK_REMOVE_URL is set and overrides {file}, [profile.acme] system.\n"
     assert text.startswith(note) == told
-    assert text.count("takes the place") == told
+    assert text.count("overrides") == told
 
 
 def test_a_file_in_another_encoding_is_refused(write: Write) -> None:
@@ -265,11 +265,11 @@ def test_a_value_out_of_range_is_told_with_the_place_where_it_stands(
     words = ["plan", "x.csv", "--profile", "acme"]
     done = CliRunner().invoke(program, words, standalone_mode=False)
     assert isinstance(done.exception, UsageError)
-    assert done.exception.hint == f"Give a value from 0.01 to 1,000. It stands in {file}, [profile.acme] rate."
+    assert done.exception.hint == f"Give a value from 0.01 to 1,000. It comes from {file}, [profile.acme] rate."
     monkeypatch.setenv("BULK_REMOVE_RATE", "6000")
     done = CliRunner().invoke(program, words, standalone_mode=False)
     assert isinstance(done.exception, UsageError)
-    assert done.exception.hint.endswith("It stands in BULK_REMOVE_RATE.")
+    assert done.exception.hint.endswith("It comes from BULK_REMOVE_RATE.")
 
 
 def test_paths_start_from_the_files_folder_and_a_tilde_is_the_home_folder(write: Write) -> None:
@@ -314,7 +314,7 @@ def test_no_secret_is_repeated_in_an_error(write: Write, text: str) -> None:
 
 def test_a_password_in_the_file_is_refused_with_where_it_may_be(write: Write) -> None:
     write("[defaults]\npassword = 'hunter2'\n")
-    assert "a password does not stand in this file" in refusal().sentence
+    assert "this file must not contain a password" in refusal().sentence
     assert "password_env, password_file, password_command or bulk-remove login" in refusal().hint
 
 
@@ -332,7 +332,7 @@ def test_init_writes_a_private_file_that_changes_nothing_and_never_overwrites(tm
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert shown("--config", str(file))["rate"] == ("-", "default")
     before = file.read_text(encoding="utf-8")
-    with pytest.raises(UsageError, match="is there already"):
+    with pytest.raises(UsageError, match="already exists"):
         config("init", "--config", str(file))
     assert file.read_text(encoding="utf-8") == before
 

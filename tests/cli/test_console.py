@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from bulk_remove.console import Live
+from bulk_remove.console import Live, Screen
 from bulk_remove.console.live import outlet
 from bulk_remove.console.screen import percent
 from bulk_remove.core.timeline import Snapshot
@@ -162,6 +162,20 @@ def test_where_nobody_knows_the_width_everything_is_shown(tmp_path: Path, number
     assert bulk_remove(*words, env=environment(COLUMNS=columns)).stdout == usual.stdout
 
 
+@pytest.mark.parametrize("width", [30, 50])
+def test_a_command_to_copy_is_never_broken_at_the_edge_of_the_terminal(
+    monkeypatch: pytest.MonkeyPatch, width: int
+) -> None:
+    command = "bulk-remove resume 20261124-021530-9f3a --canary-max-not-exist 95%"
+    written, screen = io.StringIO(), Screen()
+    console = Console(file=written, width=width, force_terminal=True, color_system=None, soft_wrap=True)
+    monkeypatch.setattr(screen, "out", console)
+    screen.tell(f"Look at the report. If it is right, go on with: {command}. All other words are broken as usual.")
+    shown = written.getvalue()
+    assert command in shown
+    assert all(len(line) <= width for line in shown.splitlines() if command not in line)
+
+
 @pytest.mark.parametrize("width", [40, 57, 80])
 def test_at_a_terminal_lines_are_broken_between_words_alone(tmp_path: Path, numbers: Path, width: int) -> None:
     words = ("plan", numbers, "-c", "00001", "--state-dir", tmp_path, "--also-try", "plus,zeros", "--canary")
@@ -224,3 +238,13 @@ def test_a_plan_without_any_number_is_4_as_the_run_would_be(tmp_path: Path, json
 )
 def test_a_share_is_told_as_people_write_it(share: float, told: str) -> None:
     assert percent(share) == told
+
+
+def test_a_wrong_answer_says_what_is_asked_for(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answers = ["maybe", "yes"]
+    monkeypatch.setattr("bulk_remove.console.screen.forget_typed", lambda: None)
+    monkeypatch.setattr("bulk_remove.console.screen.typed_line", lambda: answers.pop(0))
+    assert Screen().confirm_rest(5)
+    assert "That was neither yes nor n." in capsys.readouterr().err

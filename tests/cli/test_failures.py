@@ -47,7 +47,7 @@ def test_a_wrong_password_is_6_and_shown_nowhere(server: Running, tmp_path: Path
 def test_an_unknown_campaign_is_6(server: Running, tmp_path: Path, numbers: Path) -> None:
     code, error = told(removal(server, tmp_path, numbers, "-c", "99999"))
     assert code == 6
-    assert "knows no such campaign" in error
+    assert "does not know this campaign" in error
     assert "Check campaign 99999" in error
 
 
@@ -99,13 +99,13 @@ def test_no_terminal_and_no_yes_is_2(server: Running, tmp_path: Path, numbers: P
     [
         pytest.param(("-c", "1"), {}, "five letters or digits", id="campaign"),
         pytest.param(("--url", "http://example.thulium.com"), {}, "plain http", id="plain http"),
-        pytest.param(("--url", "https://u:p@example.thulium.com"), {}, "no user", id="password in the URL"),
+        pytest.param(("--url", "https://u:p@example.thulium.com"), {}, "a user, a password", id="password in the URL"),
         pytest.param(("--url", "ftp://x"), {}, "not an http", id="no http"),
         pytest.param(("--url", "http://127.0.0.1:99999"), {}, "not a URL", id="port"),
         pytest.param(("--system", "acme"), {}, "Both --url and --system", id="url and system"),
         pytest.param(("--rate", "0"), {}, "--rate is 0", id="rate"),
         pytest.param(("--rate", "fast"), {}, "--rate", id="rate in words"),
-        pytest.param(("--busy-for", "soon"), {}, "no length of time", id="duration"),
+        pytest.param(("--busy-for", "soon"), {}, "is not a duration", id="duration"),
         pytest.param(("--region", "XX"), {}, "--region", id="region"),
         pytest.param(("--max-request-line", "60"), {}, "no room for a single number", id="request line"),
         pytest.param(("--user", ""), {}, "--user is empty", id="no user"),
@@ -113,7 +113,7 @@ def test_no_terminal_and_no_yes_is_2(server: Running, tmp_path: Path, numbers: P
         pytest.param(("--ca-file", "nowhere.pem"), {}, "CA file", id="CA file"),
         pytest.param(("-o", "/nowhere/report.csv"), {}, "cannot be written", id="output in no folder"),
         pytest.param(("-o", "/dev/null"), {}, "does not name a CSV file", id="output is no CSV"),
-        pytest.param(("--nonsense",), {}, "No such option", id="unknown flag"),
+        pytest.param(("--nonsense",), {}, "has no flag --nonsense", id="unknown flag"),
         pytest.param((), {"BULK_REMOVE_CONCURRENCY": "0"}, "--concurrency is 0", id="an environment variable"),
     ],
 )
@@ -149,7 +149,7 @@ def test_a_bad_fault_for_the_simulator_is_2() -> None:
 
 @pytest.mark.parametrize(("campaign", "meant"), [("00001", "campaign 00001,"), ("", "the campaigns,")])
 def test_a_campaign_that_vanishes_while_sending_is_named_where_there_is_one(campaign: str, meant: str) -> None:
-    gone = Fault(Effect.DENIED, "HTTP 404", "The server knows no such campaign (HTTP 404).", 404)
+    gone = Fault(Effect.DENIED, "HTTP 404", "The server does not know this campaign (HTTP 404).", 404)
     assert error_of(gone, campaign).hint.startswith(f"Check {meant}")
 
 

@@ -14,6 +14,8 @@ import pytest
 from click.testing import CliRunner
 
 from bulk_remove.cli.commands import program
+from bulk_remove.cli.help_pages import _MEANT_COMMANDS, _MEANT_FLAGS, BASICS, GROUPS
+from tests.language.texts import all_texts
 from tests.support.processes import bulk_remove, environment
 
 
@@ -100,7 +102,7 @@ def state_fixture(tmp_path: Path) -> Path:
 
 @needs_bash
 def test_bash_completes_commands_flags_and_values(tmp_path: Path) -> None:
-    assert completed(tmp_path, "re") == ["report", "rerun", "resume"]
+    assert sorted(completed(tmp_path, "re")) == ["report", "rerun", "resume"]
     assert completed(tmp_path, "runs", "s") == ["show"]
     assert completed(tmp_path, "run", "--max-n") == ["--max-numbers", "--max-numbers-per-request"]
     assert completed(tmp_path, "run", "--pace", "f") == ["full", "fixed"]
@@ -149,3 +151,116 @@ def test_a_script_is_printed_for_each_shell(shell: str, mark: str) -> None:
     assert mark in done.stdout
     assert "_BULK_REMOVE_COMPLETE" in done.stdout
     assert bulk_remove("completion", "csh").returncode == 2
+
+
+MANY_FLAGS = [("run",), ("plan",), ("inbox",), ("resume",), ("rerun",), ("check",), ("ui",), ("config", "show")]
+MOST_LINES = 25
+
+
+def shown(*words: str, code: int = 0) -> str:
+    done = bulk_remove(*words)
+    assert done.returncode == code, done.stderr
+    return done.stderr if code else done.stdout
+
+
+@pytest.mark.parametrize("language", ["en", "pl"])
+@pytest.mark.parametrize("words", MANY_FLAGS, ids=" ".join)
+def test_help_is_short_and_says_where_the_rest_is(words: tuple[str, ...], language: str) -> None:
+    page = shown(*words, "--help", "--lang", language)
+    assert len(page.splitlines()) <= MOST_LINES
+    assert all(len(line) <= 80 for line in page.splitlines() if "bulk-remove inbox" not in line)
+    assert f"bulk-remove {' '.join(words)} --help all" in page
+    rare = ("--brackets", "--trailing-slash", "--slow-reply", "--tries", "--timeout", "--connect-timeout")
+    assert not [flag for flag in rare if flag in page]
+
+
+@pytest.mark.parametrize("words", MANY_FLAGS, ids=" ".join)
+def test_the_full_help_shows_every_flag_once_and_the_groups_share_them(words: tuple[str, ...]) -> None:
+    def flags(page: str) -> list[str]:
+        return re.findall(r"^  (?:-\w, )?(--[a-z-]+)", page, re.MULTILINE)
+
+    command = command_of([*words])
+    with click.Context(program) as root, click.Context(command, parent=root) as ctx:
+        every = {max(each.opts, key=len) for each in command.get_params(ctx) if isinstance(each, click.Option)}
+    page = shown(*words, "--help", "all")
+    named = flags(page)
+    assert len(named) == len({*named})
+    assert {*named} == every
+    by_group = [flag for group in GROUPS for flag in flags(shown(*words, "--help", group))]
+    assert sorted(by_group) == sorted(named)
+    assert page.count("BULK_REMOVE_") == 1
+
+
+def test_every_flag_of_a_command_with_many_has_its_group() -> None:
+    placed = [name for _, names in GROUPS.values() for name in names]
+    assert len(placed) == len({*placed})
+    assert {*placed} >= BASICS
+    there: set[str] = set()
+    for words in MANY_FLAGS:
+        command = command_of([*words])
+        with click.Context(program) as root, click.Context(command, parent=root) as ctx:
+            there |= {flag for each in command.get_params(ctx) for flag in each.opts if flag.startswith("--")}
+    assert {f"--{name}" for name in placed} == there
+
+
+def test_help_is_a_command_too() -> None:
+    assert shown("help") == shown("--help")
+    assert shown("help", "run") == shown("run", "--help")
+    assert shown("help", "runs", "show") == shown("runs", "show", "--help")
+    assert shown("help", "run", "safety") == shown("run", "-h", "safety")
+    assert "Did you mean safety?" in shown("run", "--help", "saftey", code=2)
+    assert "Did you mean resume?" in shown("help", "resum", code=2)
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        (("run", "x.csv", "--dry-run"), "Use: bulk-remove plan"),
+        (("inbox", "x", "--preview"), "Use: bulk-remove plan"),
+        (("resume", "--dry-run"), "Leave it out: bulk-remove resume shows what is left"),
+        (("delete", "x.csv"), "Use: bulk-remove run"),
+        (("history",), "Use: bulk-remove runs list"),
+        (("rnu", "x.csv"), "Did you mean run?"),
+        (("run", "--file", "x.csv"), "Name the file without a flag: bulk-remove run FILE"),
+        (("runs", "lst"), "Did you mean list?"),
+        (("x.csv",), "To look at a file first: bulk-remove plan FILE"),
+        (("frobnicate",), "Known: check, completion, config"),
+        (("run", "x.csv", "--max-numbr", "3"), "Did you mean --max-numbers?"),
+        (("run", "x.csv", "--threads", "3"), "Use: --concurrency"),
+        (("run", "x.csv", "--force"), "Its flags: bulk-remove run --help all"),
+        (("report", "--colour"), "Its flags: bulk-remove report --help all"),
+        (("-c", "00001", "run", "x.csv"), "Flags follow the command"),
+    ],
+    ids=lambda words: " ".join(words) if isinstance(words, tuple) else "",
+)
+def test_what_does_not_exist_is_answered_with_what_was_meant(words: tuple[str, ...], hint: str) -> None:
+    assert hint in shown(*words, code=2)
+
+
+def test_what_is_meant_instead_exists() -> None:
+    for words in _MEANT_COMMANDS.values():
+        assert words == "--version" or not isinstance(command_of(words.split()), click.Group)
+    assert {*_MEANT_FLAGS.values()} <= {f"--{name}" for _, names in GROUPS.values() for name in names}
+
+
+def test_a_number_typed_as_a_command_or_a_flag_is_masked() -> None:
+    assert "601234555" not in shown("601234555", code=2) + shown("run", "--601234555", code=2)
+
+
+@pytest.mark.parametrize("words", PAGES, ids=" ".join)
+def test_no_flag_needs_more_than_70_characters_of_help(words: tuple[str, ...]) -> None:
+    command = command_of([*words])
+    with click.Context(program) as root, click.Context(command, parent=root) as ctx:
+        flags = [each for each in command.get_params(ctx) if isinstance(each, click.Option)]
+    assert not [each.help for each in flags if len(each.help or "") > 70]
+
+
+def test_every_command_in_a_message_exists() -> None:
+    texts = (text for said in all_texts() for text in ((said,) if isinstance(said, str) else said))
+    named = {found.groups() for text in texts for found in re.finditer(r"bulk-remove ([a-z]+)(?: ([a-z]+))?", text)}
+    assert ("runs", "verify") in named
+    for word, below in named:
+        command = program.commands.get(word)
+        assert command or word in {"printed", "shows", "open"}, word  # sentences about the program itself
+        if isinstance(command, click.Group) and below:
+            assert below in command.commands, (word, below)

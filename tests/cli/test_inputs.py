@@ -116,7 +116,7 @@ def test_the_plan_counts_what_was_read_as_a_number_and_what_is_empty(tmp_path: P
     lines = ["id;Prefiks;telefon", "1;48;600000001.0", "2;420;601000002.0", "3;48;", "4;48;'600000004", "5;;"]
     path = written(tmp_path / "numbers.csv", *lines)
     shown = " ".join(bulk_remove("plan", path, "-c", "00001", "--state-dir", tmp_path / "state").stdout.split())
-    assert "phone column 3 'telefon', named 'telefon' behind the codes of column 2 'Prefiks'" in shown
+    assert "phone column 3 'telefon', found by its name behind the codes of column 2 'Prefiks'" in shown
     assert "5 rows: 3 numbers, 0 duplicates, 0 INVALID, 2 empty" in shown
     assert "read as numbers: 1 with decimals that are zero, 1 with apostrophes" in shown
     assert "empty cells 2 INVALID, never sent" in shown
@@ -231,7 +231,7 @@ def test_what_is_piped_in_is_set_aside_where_the_state_is_and_gone_afterwards(tm
 def test_a_list_of_mostly_duplicates_is_told(tmp_path: Path, twice: int, *, told: int) -> None:
     path = written(tmp_path / "numbers.csv", "telefon", *["600000007"] * twice, "600000001", "brak", "600000005")
     (file,) = planned(tmp_path, path)["files"]
-    note = f"{twice - 1} of {twice + 2} numbers stand in an earlier row, too: perhaps lists were put together twice."
+    note = f"{twice - 1} of {twice + 2} numbers are also in an earlier row: perhaps the same list was added twice."
     assert file["notes"] == [note] * told
 
 
@@ -248,9 +248,7 @@ def test_what_is_chosen_with_where_and_what_says_yes_or_no_is_in_the_plan(tmp_pa
     path = written(tmp_path / "numbers.csv", *lines)
     (file,) = planned(tmp_path, path)["files"]
     (note,) = file["notes"]
-    assert note.startswith(
-        "Column 'Zgoda RODO' may say which rows are meant: 2 x TAK, 2 x nie. All rows are taken; --where "
-    )
+    assert note.startswith("Column 'Zgoda RODO' may say which rows are meant: 2 x TAK, 2 x nie. All rows are used; ")
     plan = planned(tmp_path, path, "--where", "zgoda rodo=Nie", "--max-invalid", "0%")
     assert (plan["rows"], plan["numbers"], plan["invalid"], plan["left_out"]) == (4, 2, 0, 2)
     assert plan["where"] == ["zgoda rodo=Nie"]

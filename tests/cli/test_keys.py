@@ -90,14 +90,14 @@ def test_plus_and_minus_are_answered_and_noted_and_other_keys_are_explained(tmp_
         for key, answer in [
             ("-", "Slower: at most 3 requests/s and 3 at once."),
             ("+", "Faster: at most 4 requests/s and 4 at once."),
-            ("+", "Not above what was given: at most 4 requests/s and 4 at once."),
+            ("+", "Already at the given limit: at most 4 requests/s and 4 at once."),
             ("\x1b[A", LEGEND),
             ("q", "Stopping, as Ctrl-C does."),
         ]:
             at.type(key)
             at.until(answer)
         assert at.ended() == 130, at.shown
-    for key in ("key -: Slower: at most 3", "key +: Faster: at most 4", "key +: Not above", "key q: Stopping"):
+    for key in ("key -: Slower: at most 3", "key +: Faster: at most 4", "key +: Already at", "key q: Stopping"):
         assert key in log_of(tmp_path)
 
 
@@ -290,7 +290,7 @@ def test_nothing_is_read_where_the_numbers_came_from_standard_input(tmp_path: Pa
 def test_a_question_in_the_middle_gets_a_whole_line_and_no_key_before_it(tmp_path: Path, server: Running) -> None:
     words = words_for(server, tmp_path, "--max-numbers-per-request", "12", "--rate", "4", "--canary")
     with sitting(*(word for word in words if word != "--yes")) as at:
-        at.until("to go on:")
+        at.until("n to stop:")
         at.type("yes\n")
         at.until(LEGEND)
         at.type("-")
@@ -311,7 +311,7 @@ keyboard._Keyboard._read = lambda self: self._loop.remove_reader(self._terminal)
 def test_a_key_that_came_too_late_is_no_part_of_the_next_answer(tmp_path: Path, server: Running) -> None:
     words = words_for(server, tmp_path, "--max-numbers-per-request", "12", "--rate", "4", "--canary")
     with sitting(*(word for word in words if word != "--yes"), before=_DEAF) as at:
-        at.until("to go on:")
+        at.until("n to stop:")
         at.type("yes\n")
         at.until(LEGEND)
         at.type("-")

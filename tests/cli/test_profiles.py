@@ -278,4 +278,4 @@ def test_without_the_extra_login_says_what_to_install_and_a_run_that_no_password
 def test_login_without_a_terminal_says_what_to_use_instead(server: Running) -> None:
     done = bulk_remove("login", "--url", server.url, "--user", "demo")
     assert done.returncode == 2
-    assert "There is no terminal to ask for the password at." in done.stderr
+    assert "There is no terminal to ask for the password." in done.stderr

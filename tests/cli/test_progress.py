@@ -32,7 +32,7 @@ def lines_of_fixture(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[flo
     def now_s() -> float:
         return asyncio.get_running_loop().time()
 
-    monkeypatch.setattr(live, "time", SimpleNamespace(monotonic=now_s))
+    monkeypatch.setattr(live, "time", SimpleNamespace(monotonic=now_s, time=lambda: 1_700_000_000.0 + now_s()))
 
     def shown(snapshot: Callable[[float], Snapshot], seconds: float) -> list[str]:
         file = io.StringIO()
@@ -58,14 +58,15 @@ def test_what_earlier_sessions_did_is_no_speed_of_this_one(lines_of: Lines) -> N
 
     first, second = lines_of(at, 25.0)
     assert first == (
-        "91,000 of 100,000 numbers, 91,000 removed, 0 not there, 1.0 requests/s (ceiling 5), about 1 min 30 s left"
+        "91,000 of 100,000 numbers (91%), 91,000 removed, 0 not there, 10 s elapsed, 1.0 requests/s (limit 5), "
+        "about 1 min 30 s left"
     )
-    assert second.endswith("92,000 removed, 0 not there, 1.0 requests/s (ceiling 5), about 1 min 20 s left")
+    assert second.endswith("92,000 removed, 0 not there, 20 s elapsed, 1.0 requests/s (limit 5), about 1 min 20 s left")
 
 
 def test_a_session_that_has_done_nothing_yet_knows_no_speed(lines_of: Lines) -> None:
     (line,) = lines_of(lambda _now: BEGIN, 15.0)
-    assert line.endswith("0.0 requests/s (ceiling 5), time left unknown yet")
+    assert line.endswith("0.0 requests/s (limit 5), time left not known yet")
 
 
 def test_what_is_due_already_is_asked_for_and_not_waited_for(lines_of: Lines) -> None:
@@ -77,8 +78,15 @@ def test_what_is_due_already_is_asked_for_and_not_waited_for(lines_of: Lines) ->
 
     (line,) = lines_of(at, 15.0)
     assert line.endswith("asking again for 9,000, about 1 min 30 s left")
-    (line,) = lines_of(lambda now_s: replace(at(0), due_in_s=75.0 - now_s), 15.0)
-    assert line.endswith("waiting for 10,000, asked again in 1 min 5 s")
+
+
+def test_a_wait_for_calls_to_end_says_when_it_goes_on_and_when_it_ends(lines_of: Lines) -> None:
+    busy = replace(BEGIN, phases={"R": 90_000, "B": 10_000}, waiting=10_000, due_in_s=0.5)
+    (line,) = lines_of(lambda _: replace(busy, until_in_s=1800.0), 15.0)
+    moments = r"asking again at \d\d:\d\d, until (\d{4}-\d\d-\d\d )?\d\d:\d\d at the latest"
+    assert re.search(rf"waiting for 10,000: {moments}$", line)
+    (line,) = lines_of(lambda _: busy, 15.0)
+    assert re.search(r"waiting for 10,000: asking again at \d\d:\d\d$", line)
 
 
 def test_how_long_the_server_asked_to_wait_is_told_and_how_much_of_it_is_left(lines_of: Lines) -> None:
@@ -113,10 +121,10 @@ def test_outside_the_hours_it_says_once_when_it_goes_on_and_then_the_speed_is_th
         return replace(began, opens_s=opens_s if outside else None)
 
     lines = lines_of(at, 36_035.0)
-    assert [line.partition("), ")[2] for line in lines[1:4]] == [
+    assert [line.partition("(limit 5), ")[2] for line in lines[1:4]] == [
         "outside --hours, 2 under way; goes on at 20:00",
         "outside --hours; goes on at 20:00",
-        "time left unknown yet",
+        "time left not known yet",
     ]
     assert lines[-1].endswith("about 1 min 10 s left")
     assert len(lines) == 5
@@ -143,7 +151,7 @@ def test_without_a_terminal_there_are_plain_lines_and_no_escape_code(tmp_path: P
         words = removal(server, tmp_path, numbers_in(tmp_path, 10), *PACE)
         done = bulk_remove(*words, env=environment(TERM="xterm-256color", **changes), before=_OFTEN)
     assert done.returncode == 0, done.stderr
-    lines = [line for line in done.stderr.splitlines() if " of 10 numbers, " in line]
+    lines = [line for line in done.stderr.splitlines() if " of 10 numbers (" in line]
     assert len(lines) > 3
     assert "\x1b" not in done.stdout + done.stderr
     assert "\r" not in done.stdout + done.stderr
@@ -154,7 +162,7 @@ def test_a_dumb_terminal_gets_plain_lines_and_still_takes_keys(tmp_path: Path) -
     with simulator(tmp_path) as server:
         words = removal(server, tmp_path, numbers_in(tmp_path, 40), *PACE)
         with sitting(*words, env={"TERM": "dumb"}, before=_OFTEN) as at:
-            at.until(" of 40 numbers, ")
+            at.until(" of 40 numbers (")
             at.type("p")
             at.until("Paused: ")
             at.until("PAUSED for")
@@ -176,7 +184,7 @@ def test_no_colour_is_shown_where_none_is_wanted(tmp_path: Path) -> None:
 def drawn(shown: str) -> list[str]:
     """Return the lines of the progress, without escape codes."""
     plain = re.sub(r"\x1b\[[\d;?]*[a-zA-Z]", "", shown)
-    return [line for line in re.split(r"[\r\n]+", plain) if "━" in line or " · " in line or "ceiling" in line]
+    return [line for line in re.split(r"[\r\n]+", plain) if "━" in line or " · " in line or "limit" in line]
 
 
 @needs_terminal
@@ -224,10 +232,12 @@ def test_a_resumed_run_shows_where_it_stands_from_the_first_moment(tmp_path: Pat
             first = drawn(at.shown)
             at.type("q")
             assert at.ended() == 130, at.shown
-    assert any(line.startswith(f"{told[1]} of 40 numbers · {told[1]} removed") for line in first)
+    assert any(
+        line.startswith(f"{told[1]} of 40 numbers ({100 * int(told[1]) // 40}%) · {told[1]} removed") for line in first
+    )
     assert bulk_remove("runs", "list", "--state-dir", tmp_path / "state").returncode == 0
 
 
 def test_no_speed_above_the_ceiling_is_shown(lines_of: Lines) -> None:
     (line,) = lines_of(lambda now_s: replace(BEGIN, requests=round(5.1 * now_s)), 15.0)
-    assert "5.0 requests/s (ceiling 5)" in line
+    assert "5.0 requests/s (limit 5)" in line

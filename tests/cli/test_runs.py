@@ -92,6 +92,7 @@ def test_a_run_is_shown_with_settings_and_sources_but_no_number_and_no_secret(
 ) -> None:
     assert bulk_remove(*removal(server, tmp_path, numbers, *BUSY)).returncode == 3
     shown = runs(tmp_path, "show", only_run(tmp_path).name)
+    assert runs(tmp_path, "show").stdout == shown.stdout
     assert shown.returncode == 0, shown.stderr
     for words in (
         f"Input: {numbers}",
@@ -115,7 +116,7 @@ def test_a_run_that_is_not_there_is_4_and_a_place_without_runs_says_so(tmp_path:
     assert runs(tmp_path, "show", "20260101-000000-abcd").returncode == 4
     assert "There is no run" in runs(tmp_path, "list").stdout
     assert json.loads(runs(tmp_path, "list", "--json").stdout) == {"runs": []}
-    assert "Nothing is that old" in runs(tmp_path, "prune", "--older-than", "0s").stdout
+    assert "No run is that old" in runs(tmp_path, "prune", "--older-than", "0s").stdout
 
 
 @pytest.mark.skipif(os.name != "posix", reason="kills the POSIX way")
@@ -163,8 +164,8 @@ def test_at_a_terminal_nothing_is_deleted_before_the_word_is_typed(
     words = ["runs", "prune", "--older-than", "0s", "--state-dir", str(tmp_path / "state")]
     shown, ended = at_a_terminal(words, ("to go on:", typed))
     assert (ended, folder.exists()) == (code, code != 0), shown
-    assert f"nothing happened in them since {date.today():%Y}-" in shown  # noqa: DTZ011 - as the machine's clock says
-    assert "; nothing happened since " in shown
+    assert f"without activity since {date.today():%Y}-" in shown  # noqa: DTZ011 - as the machine's clock says
+    assert "; no activity since " in shown
 
 
 @pytest.mark.parametrize("age", ["90", "0", "1.5"])
@@ -221,7 +222,7 @@ def test_an_abandoned_run_is_never_taken_up_again_and_its_ledger_and_its_report_
     before = server.audit.stat().st_size
     done = runs(tmp_path, "abandon", run.name)
     assert done.returncode == 0, done.stderr
-    assert f"Run {run.name} is abandoned: it is not taken up again." in done.stdout
+    assert f"Run {run.name} is abandoned: it cannot be resumed." in done.stdout
     statuses = {row["status"] for row in report_of(run)}
     assert {"UNSENT", "INVALID"} < statuses
     assert "IN_DOUBT" not in statuses or killed
@@ -256,7 +257,7 @@ def test_resume_shows_what_was_done_and_what_is_left_and_asks_at_a_terminal(
     unasked = bulk_remove(*resume)
     assert (unasked.returncode, "There is no terminal to confirm at." in unasked.stderr) == (2, True)
     assert server.audit.stat().st_size == asked
-    shown, code = at_a_terminal(resume, ("to go on:", f"{answer}\n"))
+    shown, code = at_a_terminal(resume, ("n to stop:", f"{answer}\n"))
     assert code == (3 if answer == "yes" else 5), shown
     assert f"Run {only_run(tmp_path).name} of campaign 00001 'Stand-in 1' on 127.0.0.1" in shown
     assert f"{numbers}: 42 rows" in " ".join(shown.split())

@@ -66,7 +66,7 @@ def test_one_signal_while_the_report_is_written_leaves_it_whole_and_the_exit_cod
 ) -> None:
     done = bulk_remove(*words, before=_STRUCK_AT_ROWS.format(times=1, number=int(number)))
     assert done.returncode == 0, done.stderr
-    assert "The report is being written; once more stops at once." in done.stderr
+    assert "The report is being written. Press Ctrl-C again to stop at once." in done.stderr
     assert {row["status"] for row in report_of(tmp_path)} == {"REMOVED"}
     assert len(report_of(tmp_path)) == 40
 
@@ -143,12 +143,12 @@ def test_what_is_told_to_outlive_its_terminal_does(tmp_path: Path, words: tuple[
 
 _STRUCK_ELSEWHERE = """
 import asyncio, signal, threading
-from bulk_remove.cli.signals import stopped_by_signals
+from bulk_remove.cli.signals import stop_on_signals
 def strike():  # another thread takes the signal: it interrupts nothing that the main thread waits for
     signal.pthread_kill(threading.get_ident(), {number})
 async def wait():
     stopped = asyncio.Event()
-    with stopped_by_signals(lambda ending: (print(ending.name), stopped.set()), lambda: None):
+    with stop_on_signals(lambda ending: (print(ending.name), stopped.set()), lambda: None):
         threading.Timer(0.1, strike).start()
         await stopped.wait()
 asyncio.run(wait())
@@ -172,10 +172,10 @@ def test_a_signal_wakes_a_run_that_waits_for_nothing_else(number: int, name: str
 
 _STRUCK_OFTEN = """
 import asyncio, os, signal
-from bulk_remove.cli.signals import stopped_by_signals
+from bulk_remove.cli.signals import stop_on_signals
 async def wait():
     stopped = asyncio.Event()
-    with stopped_by_signals(lambda ending: (print(ending.name), stopped.set()), lambda: print("noted")):
+    with stop_on_signals(lambda ending: (print(ending.name), stopped.set()), lambda: print("noted")):
         for number in {numbers}:
             os.kill(os.getpid(), number)
             await stopped.wait()

@@ -47,7 +47,7 @@ def test_a_full_disk_comes_before_going_on() -> None:
 
 def test_invalid_cells_and_numbers_that_nobody_asked_for_are_never_passed_over() -> None:
     steps = advise(RUN, Ending.DONE, {Status.REMOVED: 1, Status.INVALID: 1200}, strangers=2)
-    assert steps[0].sentence.startswith("Replies spoke of 2 numbers")
+    assert steps[0].sentence.startswith("Replies named 2 numbers")
     assert steps[-1].sentence.startswith("1,200 rows held no phone number")
 
 

@@ -37,7 +37,7 @@ def test_a_stop_tells_the_figures_and_how_to_go_on() -> None:
     assert stop is not None
     assert stop.exit_code is ExitCode.GUARD
     assert stop.sentence == (
-        "Of 299 numbers sent first, 279 (94%) are not there, and at most 90% may be missing: the rest was not sent."
+        "Of 299 numbers sent first, 279 (94%) are not there; the limit is 90%: the rest was not sent."
     )
     assert stop.hint.endswith("bulk-remove resume r1 --canary-max-not-exist 94%.")
 
@@ -45,9 +45,7 @@ def test_a_stop_tells_the_figures_and_how_to_go_on() -> None:
 def test_a_canary_that_was_the_whole_list_speaks_of_no_rest() -> None:
     stop = judge_canary({Status.NOT_EXIST: 1}, 0.9, "r1", 0)
     assert stop is not None
-    assert stop.sentence == (
-        "The 1 number sent first (100%) is not there, and at most 90% may be missing. That was the whole list."
-    )
+    assert stop.sentence == ("The 1 number sent first (100%) is not there; the limit is 90%. That was the whole list.")
     assert "resume" not in stop.hint
 
 

@@ -11,7 +11,7 @@ from bulk_remove.core.numbers import Normaliser, NumberRules
 from bulk_remove.errors import InputError
 
 NORMALISE = Normaliser(NumberRules())
-NEITHER = "With the code in its own column it is not certainly one whole number."
+NEITHER = "Together with the code column it is not certainly one whole number."
 
 
 def became(code: str, cell: str, name: str = "country_code", region: str = "PL") -> str:
@@ -67,29 +67,29 @@ def test_a_country_code_and_the_rest_make_a_whole_number(code: str, cell: str, n
 @pytest.mark.parametrize(
     ("code", "cell", "problem"),
     [
-        ("420", "+48601234501", "The number begins with another code"),
-        ("420", "48601234501", "The number begins with another code"),
-        ("48", "0049 1512 3456789", "The number begins with another code"),
+        ("420", "+48601234501", "The number does not begin with the code"),
+        ("420", "48601234501", "The number does not begin with the code"),
+        ("48", "0049 1512 3456789", "The number does not begin with the code"),
         ("48", "441", NEITHER),
         ("420", "4915112345678", NEITHER),
-        ("48601", "601234501", "The cell in the column of the code holds none"),
+        ("48601", "601234501", "The cell of the code column does not hold"),
         ("4860", "601234501", NEITHER),
-        ("Polska (+4860)", "601234501", "The cell in the column of the code holds none"),
+        ("Polska (+4860)", "601234501", "The cell of the code column does not hold"),
         ("48", "60123450", NEITHER),
         ("48", "1234567", NEITHER),
         ("420", "0601234502", NEITHER),
         ("420", "60123450", NEITHER),
         ("49", "601", NEITHER),
         ("999", "601234501", NEITHER),
-        ("CZ", "601234501", "Its own column names another country"),
-        ("CZE", "601234501", "Its own column names another country"),
-        ("Czechy", "601234501", "Its own column names another country"),
-        ("Rep. Czeska", "601234501", "Its own column names another country"),
-        ("x" * 41, "601234501", "The cell in the column of the code holds none"),
-        ("-", "601234501", "The cell in the column of the code holds none"),
-        ("048", "601234501", "The cell in the column of the code holds none"),
-        ("CZ/SK", "601234501", "The cell in the column of the code holds none"),
-        ("Pol+ska +48", "601234501", "The cell in the column of the code holds none"),
+        ("CZ", "601234501", "The code column names another country"),
+        ("CZE", "601234501", "The code column names another country"),
+        ("Czechy", "601234501", "The code column names another country"),
+        ("Rep. Czeska", "601234501", "The code column names another country"),
+        ("x" * 41, "601234501", "The cell of the code column does not hold"),
+        ("-", "601234501", "The cell of the code column does not hold"),
+        ("048", "601234501", "The cell of the code column does not hold"),
+        ("CZ/SK", "601234501", "The cell of the code column does not hold"),
+        ("Pol+ska +48", "601234501", "The cell of the code column does not hold"),
         ("420", "", "The cell is empty."),
         ("420", "brak", "A word that says there is no number."),
         ("420", "601234502/3", "Perhaps more than one number."),
@@ -115,14 +115,14 @@ def test_what_is_not_certain_is_refused_and_never_sent_without_its_code(code: st
         ("kierunkowy", "22", "123450", NEITHER),
         ("kierunkowy", "12", "19340", NEITHER),
         ("kod", "+48", "601234507", "601234507"),
-        ("kod", "CZ", "601234507", "Its own column names another country: write the number with its country code."),
-        ("kierunkowy", "022", "1234507", "The cell in the column of the code holds none."),
+        ("kod", "CZ", "601234507", "The code column names another country: write the number with its country code."),
+        ("kierunkowy", "022", "1234507", "The cell of the code column does not hold a country or area code."),
         ("kierunkowy", "+22", "1234507", NEITHER),
         ("area_code", "48", "601234507", NEITHER),
-        ("area_code", "48", "+48 601 234 507", "The number begins with another code than the one in its own column."),
-        ("area_code", "+22", "+48 22 123 45 07", "The number begins with another code than the one in its own column."),
-        ("area_code", "22", "+48 601 234 507", "The number begins with another code than the one in its own column."),
-        ("area_code", "PL", "601234507", "The cell in the column of the code holds none."),
+        ("area_code", "48", "+48 601 234 507", "The number does not begin with the code in the code column."),
+        ("area_code", "+22", "+48 22 123 45 07", "The number does not begin with the code in the code column."),
+        ("area_code", "22", "+48 601 234 507", "The number does not begin with the code in the code column."),
+        ("area_code", "PL", "601234507", "The cell of the code column does not hold a country or area code."),
         ("country_code", "22", "1234507", NEITHER),
     ],
 )
@@ -138,7 +138,7 @@ def test_what_makes_two_whole_numbers_is_none() -> None:
 
 def test_a_row_without_a_code_is_taken_only_where_most_have_none() -> None:
     cells = ["601234501", "601234502", "601234503", "+420601234504"]
-    missing = "The code that other rows have in its own column is missing."
+    missing = "The country or area code that other rows have is missing."
     seldom = CodeColumn("prefiks", NumberRules())
     joined = seldom.joined(["", " ", "420", ""], cells)
     assert ([NORMALISE(cell).number for cell in joined.cells], joined.problems) == (

@@ -184,7 +184,7 @@ def test_a_weak_name_needs_most_of_its_cells_to_look_like_whole_numbers(cells: l
     if certain:
         assert chosen(["numer", "name"], *rows) == 0
     else:
-        assert "most cells do not look it" in refusal(["numer", "name"], *rows).sentence
+        assert "most of its cells do not look like them" in refusal(["numer", "name"], *rows).sentence
 
 
 @pytest.mark.parametrize(

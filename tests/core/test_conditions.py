@@ -114,7 +114,7 @@ def test_a_column_whose_other_side_comes_below_the_first_rows_is_looked_at() -> 
     rows = [["601000123", "TAK", "", "1", "brak", "", "Kraków"]] * 200
     assert telling_columns(header, rows, {0}) == [1, 2, 3, 4]
     assert told([["TAK"] * 250, ["NIE"] * 10], name="a").startswith(
-        "Column 'a' may say which rows are meant: 250 x TAK, 10 x NIE. All rows are taken"
+        "Column 'a' may say which rows are meant: 250 x TAK, 10 x NIE. All rows are used"
     )
 
 
@@ -135,7 +135,7 @@ def test_a_column_is_told_with_the_counts_of_all_its_cells() -> None:
     assert told(cells, chosen=True) == (
         "Column 'zgoda' may say which rows are meant: 1,202 x TAK, 2 x nie, 2 x a, 4 x something else."
     )
-    assert told([["1"], ["0"]]).endswith("1 x 1, 1 x 0. All rows are taken; --where COLUMN=VALUE takes only some.")
+    assert told([["1"], ["0"]]).endswith("1 x 1, 1 x 0. All rows are used; to use only some, add --where COLUMN=VALUE.")
 
 
 @pytest.mark.parametrize(
@@ -160,7 +160,7 @@ def test_a_column_of_a_consent_with_several_answers_is_told_by_its_name(name: st
     rest = 3 * (len(answers) - 3)
     assert told([cells], name=name).startswith(
         f"Column '{name}' may say which rows are meant: 6 x pełna, 5 x tylko e-mail, 5 x telefon, "
-        f"{rest} x something else. All rows are taken"
+        f"{rest} x something else. All rows are used"
     )
     assert telling_columns(["telefon", name], [["601000123", cell] for cell in cells], {0}) == [1]
     assert told([ANSWERS[:5] * 3], name=name).count(" x ") == 5

@@ -57,7 +57,14 @@ def said(value: Any) -> dict[str, Any]:
         (CampaignPlan("00001", 5, 1), {"campaign": "00001", "numbers": 5, "requests": 1}),
         (
             Plan("r", "h", (), (), 2.0),
-            {"run_id": "r", "host": "h", "rate": 2.0, "limits": guards.NO_LIMITS, "keep": plan.Keep()},
+            {
+                "run_id": "r",
+                "host": "h",
+                "rate": 2.0,
+                "limits": guards.NO_LIMITS,
+                "keep": plan.Keep(),
+                "confirmed": True,
+            },
         ),
         (guards.NO_LIMITS, {"max_share": 1}),
         (

@@ -16,7 +16,6 @@ from bulk_remove.settings import (
     identifier,
     number,
     one_of,
-    optional,
     path,
     paths,
     place,
@@ -71,8 +70,6 @@ ANY = [None, object(), b"x", {}, Kind]
         (place, 2, "2"),
         (identifier, "00001", "00001"),
         (identifier, "", ""),
-        (optional(share), None, None),
-        (optional(share), 0.5, 0.5),
     ],
 )
 def test_what_can_be_is_kept_in_one_form(check: Check, given: Any, kept: Any) -> None:

@@ -181,7 +181,7 @@ def test_a_list_of_forms_is_read(text: str, forms: tuple[AlsoTry, ...]) -> None:
     [("zero", "Did you mean zeros?"), ("plus,internatonal", "Did you mean international?"), ("x", "Give")],
 )
 def test_an_unknown_form_is_refused_with_the_nearest(text: str, hint: str) -> None:
-    with pytest.raises(UsageError, match="also_try knows no form") as caught:
+    with pytest.raises(UsageError, match="also_try does not know the form") as caught:
         parse_also_try(text)
     assert caught.value.hint.startswith(hint)
 

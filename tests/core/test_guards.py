@@ -39,7 +39,7 @@ def test_the_stop_tells_figures_reasons_and_masked_examples() -> None:
     error = caught.value
     assert error.exit_code is ExitCode.GUARD
     assert error.sentence == (
-        "120 of 1,050 rows (11.5%) hold no number that can be sent, and at most 5% may: 90 x The cell is empty; "
+        "120 of 1,050 rows (11.5%) have no number that can be sent; the limit is 5%: 90 x The cell is empty; "
         "20 x Letters in the cell; 8 x A date; for example row 2 '60*****55', row 3 '60*****55', row 4 '60*****55', "
         "row 5 '60*****55', row 6 '60*****55'. Nothing was sent."
     )
@@ -171,16 +171,16 @@ def test_the_stop_tells_each_limit_that_is_passed_with_its_figures() -> None:
     with pytest.raises(GuardStop) as caught:
         check_limits({"00001": 4000, "00002": 30}, Limits(2000, 0.2, 1.5), KNOWN)
     assert caught.value.sentence == (
-        "4,000 numbers would be sent to campaign 00001, and at most 2,000 may; 4,000 numbers are 400% of the 1,000 "
-        "records of campaign 00001, and at most 20% may be; 4,000 numbers are 44.5 times the 90 that a run of campaign "
-        "00001 usually sends (median of 3), and at most 1.5 times may be; and 2 more of this kind. Nothing was sent."
+        "4,000 numbers would be sent to campaign 00001; the limit is 2,000; 4,000 numbers are 400% of the 1,000 "
+        "records of campaign 00001; the limit is 20%; 4,000 numbers are 44.5 times the 90 that a run of campaign "
+        "00001 usually sends (median of 3); the limit is 1.5 times; and 2 more of this kind. Nothing was sent."
     )
 
 
 def test_records_that_nobody_counted_never_pass_in_silence() -> None:
     with pytest.raises(GuardStop) as caught:
         check_limits({"00001": 1}, Limits(max_share=0.5), NOTHING_KNOWN)
-    assert "how many records campaign 00001 holds is not known, so --max-share 50% cannot be checked" in (
+    assert "the record count of campaign 00001 is not known, so --max-share 50% cannot be checked" in (
         caught.value.sentence
     )
 

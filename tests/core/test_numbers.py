@@ -150,7 +150,7 @@ def test_a_number_takes_the_form_of_the_campaign(cell: str, national: str, digit
         ("Digits of another script", ["\uff16\uff10\uff11234555", "\u0666\u0660\u0661"]),
         ("Marks for right-to-left", ["\u202e601234555", "601\u200f234555"]),
         (
-            "A character that is no part",
+            "A character that is not part",
             ["=601234555", "*601234555", "48*****4555", "''601234555", "601_234", "601\uff0b48601"],
         ),
         ("Not spelt like", ["601----234555", "601    234555", "601 .-. 234"]),

@@ -28,13 +28,16 @@ _MEANWHILE = f" at the same time{_DELAY}"
             Proof("00001", 1324, 1190, 124, 0, ""),
             10,
             "1,324 records before, 1,190 after; 124 different records were removed by this run",
-            f". 10 more are gone than that: others removed records at the same time{_DELAY}",
+            f". 10 more are missing than were removed: others removed records at the same time{_DELAY}",
         ),
         (
             Proof("00001", 1324, 1190, 124, 0, "", at_least=True),
             10,
             "1,324 records before, 1,190 after; at least 124 different records were removed by this run",
-            f". 10 more are gone than that: a request that brought no verdict removed them, or others did{_MEANWHILE}",
+            (
+                ". 10 more are missing than were removed: a request that brought no verdict removed them, or others "
+                f"did{_MEANWHILE}"
+            ),
         ),
         (
             Proof("00001", 1324, 1200, 124, 0, "", at_least=True),
@@ -46,7 +49,7 @@ _MEANWHILE = f" at the same time{_DELAY}"
             Proof("00001", 1324, 1225, 124, 0, ""),
             -25,
             "1,324 records before, 1,225 after; 124 different records were removed by this run",
-            f". 25 fewer are gone than that: others added records at the same time{_DELAY}",
+            f". 25 fewer are missing than were removed: others added records at the same time{_DELAY}",
         ),
         (
             Proof("00001", None, None, 7, 0, "Nobody counted."),

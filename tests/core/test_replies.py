@@ -83,7 +83,7 @@ def test_verdicts_are_joined_by_number_and_never_by_position() -> None:
         pytest.param(
             ["REMOVED"],
             Verdict(Event.UNKNOWN, 0, (), "The server's entry for this number is not an object."),
-            id="entry is no object",
+            id="entry is not an object",
         ),
         pytest.param([{}], Verdict(Event.UNKNOWN, 0, (), "The server said: {}"), id="entry without anything"),
         pytest.param([{"status": ["A"]}], Verdict(Event.UNKNOWN, 0, (), 'The server said: ["A"]'), id="status no text"),
@@ -402,7 +402,7 @@ def test_the_error_envelope_in_a_success_refuses_the_request(around: bytes) -> N
     assert isinstance(fault, Fault)
     assert (fault.effect, fault.may_be_length, fault.too_long) == (Effect.REFUSED, False, False)
     assert fault.detail == (
-        "The server refused the request, though with HTTP 200. The server said: Wrong format of phone number."
+        "The server refused the request, although it answered HTTP 200. The server said: Wrong format of phone number."
         " (request_id 53678450401cf)"
     )
     assert read_envelope(around % ENVELOPE).request_id == "53678450401cf"

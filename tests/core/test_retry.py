@@ -116,7 +116,8 @@ BUSY = BusyPolicy(budget_s=1800.0, delay_first_s=30.0, delay_max_s=300.0)
 
 @pytest.mark.parametrize(("rounds", "delay_s"), [(1, 30.0), (2, 60.0), (3, 120.0), (4, 240.0), (5, 300.0), (50, 300.0)])
 def test_the_delays_of_numbers_in_a_call_are_shaped_like_calls(rounds: int, delay_s: float) -> None:
-    assert busy_delay_s(BUSY, rounds, used_s=0.0, draw=0.5) == delay_s
+    assert busy_delay_s(BUSY, rounds, used_s=0.0, draw=1.0) == delay_s
+    assert busy_delay_s(BUSY, rounds, used_s=0.0, draw=0.0) == 0.8 * delay_s
 
 
 def test_the_last_question_is_put_at_the_end_of_the_budget() -> None:

@@ -37,7 +37,7 @@ def test_slower_and_faster_are_steps_told_in_figures() -> None:
     assert faster == steering_from(STEADY)
     assert pressed(faster, Key.FASTER) == (
         faster,
-        "Not above what was given: at most 5 requests/s and 4 at once.",
+        "Already at the given limit: at most 5 requests/s and 4 at once.",
     )
 
 
@@ -45,7 +45,7 @@ def test_the_slowest_still_sends() -> None:
     steering = steering_from(STEADY)
     for _ in ladder(STEADY):
         steering, answer = pressed(steering, Key.SLOWER)
-    assert answer == "This is the slowest: at most 0.5 requests/s and 1 at once. p pauses."
+    assert answer == "Already at the slowest: at most 0.5 requests/s and 1 at once. p pauses."
     assert steering.ceilings == ladder(STEADY)[0]
 
 

@@ -204,8 +204,8 @@ def test_how_many_at_once_is_learned_unless_the_pace_is_fixed() -> None:
 def test_a_reply_after_a_refusal_tells_that_the_server_is_open_again() -> None:
     throttle, trip = gone(throttle_for(STEADY, 0), 0)
     throttle, trip = gone(pushed_back(throttle, trip, SECOND_US, None), 2 * SECOND_US)
-    assert not throttle.rate.fresh
-    assert answered(throttle, trip, 3 * SECOND_US).rate.fresh
+    assert throttle.rate.cut_us is not None
+    assert answered(throttle, trip, 3 * SECOND_US).rate.cut_us is None
 
 
 def test_ceilings_that_are_moved_by_hand_are_those_of_the_throttle() -> None:

@@ -42,12 +42,13 @@ def test_the_report_has_the_columns_that_the_guide_names() -> None:
 
 def test_what_a_ledger_and_a_summary_say_of_a_run_reads_the_same_in_later_ones() -> None:
     assert [*Rest] == ["abroad", "internal", "otherwise", "no number"]
-    assert [*Consent] == ["typed at the terminal", "--yes", "the calling program"]
+    assert [*Consent] == ["typed at the terminal", "--yes", "the calling program", "typed on the local page"]
     assert [*Ending] == [
         "done",
         "stopped by Ctrl-C",
         "stopped by the key q",
         "stopped by the program that began it",
+        "stopped on the local page",
         "stopped by SIGTERM",
         "stopped by SIGHUP",
         "the server stayed unavailable",

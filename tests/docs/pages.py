@@ -4,13 +4,15 @@ import re
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+README, README_PL = ((ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "README.pl.md"))
 GUIDE = (ROOT / "docs" / "guide.md").read_text(encoding="utf-8")
 NIGHTS, PRIVACY, REFERENCE, TROUBLESHOOTING = (
     (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8")
     for name in ("nights", "privacy", "reference", "troubleshooting")
 )
-PAGES = README, GUIDE, NIGHTS, PRIVACY, REFERENCE, TROUBLESHOOTING
+PROMISES = (ROOT / "docs" / "promises.md").read_text(encoding="utf-8")
+FIRST_HOURS = {path.name: path.read_text(encoding="utf-8") for path in sorted((ROOT / "docs" / "first-hour").iterdir())}
+PAGES = README, GUIDE, NIGHTS, PRIVACY, REFERENCE, TROUBLESHOOTING, README_PL, *FIRST_HOURS.values(), PROMISES
 """In the order in which they are read."""
 
 

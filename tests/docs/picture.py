@@ -71,8 +71,8 @@ def shown_by(url: str, folder: Path, numbers: int, *more: str) -> str:
     words = (*typed(url), "--state-dir", str(folder / "state"), *more)
     with contextlib.chdir(folder), sitting(*words, env=environment()) as at:
         at.resize(COLUMNS, 60)
-        at.until("to go on: ")
-        (wanted,) = re.findall(r"Type .*?([\w,]+)\)? to go on: ", at.shown)
+        at.until("n to stop: ")
+        (wanted,) = re.findall(r"Type ([\w,]+) to remove them, or n to stop: ", at.shown)
         at.type(f"{wanted}\n")
         at.ended(_TOO_LONG_S)
         return at.shown

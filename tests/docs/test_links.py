@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.docs.pages import GUIDE, README, ROOT, anchor
+from tests.docs.pages import FIRST_HOURS, GUIDE, README, ROOT, anchor
 
-DOCUMENTS = [ROOT / "README.md", ROOT / "ARCHITECTURE.md", *sorted((ROOT / "docs").glob("*.md"))]
+DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 def without_code(page: str) -> str:
@@ -44,8 +44,12 @@ def test_a_link_in_brackets_is_always_a_whole_one(document: Path) -> None:
     assert not re.search(r"\]\([^)]*\n|\][ \n]\(|\]\[", without_code(document.read_text(encoding="utf-8")))
 
 
-def test_the_readme_lists_every_task_of_the_guide_in_its_order() -> None:
-    listed = re.findall(r"^\| \[([^]]+)\]\(docs/guide\.md#([^)]+)\) \|", README, re.MULTILINE)
+def test_the_guide_begins_with_every_task_in_its_order() -> None:
+    listed = re.findall(r"^\| \[([^]]+)\]\(#([^)]+)\) \|", GUIDE, re.MULTILINE)
     tasks = re.findall(r"^## (.+)$", GUIDE, re.MULTILINE)
     assert len(tasks) > 15
     assert listed == [(task, anchor(task)) for task in tasks]
+
+
+def test_every_first_hour_is_linked_from_the_readme() -> None:
+    assert not [name for name in FIRST_HOURS if f"(docs/first-hour/{name})" not in README]

@@ -3,6 +3,7 @@
 import ast
 import asyncio
 import inspect
+import shutil
 import threading
 from collections import Counter
 from collections.abc import Callable
@@ -23,6 +24,7 @@ from bulk_remove import (
     ExitCode,
     Finished,
     GuardStop,
+    InputError,
     Outcome,
     Plan,
     RefusedError,
@@ -40,6 +42,8 @@ from bulk_remove import (
 )
 from bulk_remove.reader import open_tables
 from bulk_remove.run.finish import finish
+from bulk_remove.run.resume import close_run
+from bulk_remove.settings import SETTINGS as TABLE
 from bulk_remove.simulator.api import Operation, Rules
 from bulk_remove.simulator.faults import Faults, SimulatedFault
 from bulk_remove.simulator.server import running
@@ -321,6 +325,11 @@ async def test_what_may_not_be_taken_up_again_sends_nothing(tmp_path: Path) -> N
                 await resume(run.name, server, approve=lambda _: True, changes=changes)
         with pytest.raises(GuardStop):
             await resume(run.name, server, approve=lambda _: False)
+        abandoned = replace(server, state_dir=tmp_path / "abandoned")
+        shutil.copytree(tmp_path / "state", tmp_path / "abandoned")
+        close_run(tmp_path / "abandoned" / "runs" / run.name, 0.0, abandoned=True)
+        with pytest.raises(InputError, match="was abandoned"):
+            await resume(run.name, abandoned, approve=lambda _: True)
         with pytest.raises(TypeError, match="approve must return"):
             await resume(run.name, server, approve=answering("yes"))
         elsewhere = replace(server, url="http://127.0.0.1:9")
@@ -365,7 +374,7 @@ async def test_the_event_loop_goes_on_while_files_are_read_and_reports_are_writt
         return working
 
     with (
-        patch("bulk_remove.api.open_tables", noted(open_tables)),
+        patch("bulk_remove.run.job.open_tables", noted(open_tables)),
         patch("bulk_remove.run.places.finish", noted(finish)),
     ):
         async with running(world()) as simulator:
@@ -379,7 +388,7 @@ async def test_the_event_loop_goes_on_while_files_are_read_and_reports_are_writt
         ({"url": "ftp://x"}, "url is not an http"),
         ({"url": ""}, "url is '', which is empty"),
         ({"url": "http://acme.thulium.com"}, "url is plain http"),
-        ({"user": "a:b"}, "user holds a colon"),
+        ({"user": "a:b"}, "user contains a colon"),
         ({"user": 5}, "user is 5, which is not text"),
         ({"password": None}, "password is None, which is not text"),
         ({"password": b"secret"}, "password is bytes, which is not text"),
@@ -403,8 +412,8 @@ def test_a_server_never_shows_its_password() -> None:
     ("numbers", "told"),
     [
         ("601234555", "numbers is a single text"),
-        ([601234555], "numbers holds int, not text alone"),
-        (["601234555", None], "numbers holds NoneType"),
+        ([601234555], "numbers contains int, not only text"),
+        (["601234555", None], "numbers contains NoneType"),
     ],
 )
 async def test_numbers_that_are_not_texts_are_refused(tmp_path: Path, numbers: Any, told: str) -> None:
@@ -441,11 +450,17 @@ def test_all_that_is_public_completes_and_says_what_it_is() -> None:
         assert getattr(bulk_remove, name).__doc__, name
 
 
-@pytest.mark.parametrize("kind", [Settings, Server, Plan, CampaignPlan, SourcePlan, Outcome, Finished, Snapshot])
+def test_each_setting_says_what_it_is_for() -> None:
+    assert all(setting.help for setting in TABLE.values())
+    assert {*TABLE} == {*Settings.__dataclass_fields__}
+
+
+@pytest.mark.parametrize("kind", [Server, Plan, CampaignPlan, SourcePlan, Outcome, Finished, Snapshot])
 def test_each_public_field_says_what_it_holds(kind: type) -> None:
-    (node,) = ast.parse(inspect.getsource(kind)).body
+    source = inspect.getsource(kind)
+    (node,) = ast.parse(source).body
     assert isinstance(node, ast.ClassDef)
-    for field, told in zip(node.body, node.body[1:], strict=False):
+    for field, told in zip(node.body, [*node.body[1:], None], strict=True):
         if isinstance(field, ast.AnnAssign):
-            assert isinstance(told, ast.Expr), ast.unparse(field)
-            assert isinstance(told.value, ast.Constant), ast.unparse(field)
+            below = isinstance(told, ast.Expr) and isinstance(told.value, ast.Constant)
+            assert below or "  # " in source.splitlines()[field.lineno - 1], ast.unparse(field)

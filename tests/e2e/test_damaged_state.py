@@ -17,7 +17,7 @@ from bulk_remove.errors import BulkRemoveError, ExitCode, UsageError
 from bulk_remove.run.after import gauges_of
 from bulk_remove.run.job import known_of
 from bulk_remove.run.past import EarlierRuns, past_runs
-from bulk_remove.run.places import Job, check_replaceable, host_of_report
+from bulk_remove.run.places import Owner, check_replaceable, host_of_report
 from bulk_remove.settings import Settings
 from tests.support.inline_journal import SOURCE as INPUT
 from tests.support.processes import Running, bulk_remove, removal, simulator
@@ -105,7 +105,7 @@ def look_at_all(left: Left, out: Path) -> set[int]:
     runs = [*past_runs(left.state)]
     for report in [report for each in runs for report in each.reports]:
         with suppress(UsageError):
-            check_replaceable(report, Job(left.state, host, Settings("00001")))
+            check_replaceable(report, Owner(left.state, host, Settings("00001")))
     gauges_of(runs, (host, "00001"), ExitCode.OK, 0.0, {})
     return codes
 

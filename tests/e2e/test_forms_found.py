@@ -117,7 +117,7 @@ def test_who_may_not_list_records_gets_a_guess_and_none_found_is_not_green(tmp_p
     with campaign(tmp_path, "--form", "e164", "--forbid", "records") as server:
         done = bulk_remove(*removal(server, tmp_path, written(tmp_path), *PACE, "--report", "html"))
         assert done.returncode == 3, done.stderr
-        assert "campaign 00001: how it holds its numbers is not known" in done.stdout
+        assert "campaign 00001: how its numbers are written is not known" in done.stdout
         assert "numbers are asked for as 601234555, which is a guess" in done.stdout
         assert NOT_GREEN in done.stdout
         assert "may not list records" in done.stderr
@@ -220,7 +220,7 @@ def test_a_format_that_was_given_is_obeyed_and_a_note_warns_where_the_records_sh
         done = bulk_remove(*words)
     assert done.returncode == 3
     assert asked(server) == [*map(str, HELD)]
-    told = "Campaign 00001 holds numbers that are not asked for as they are written there: +48601234555 (240 of 240"
+    told = "Campaign 00001 holds numbers in forms that are not asked for: +48601234555 (240 of 240"
     assert told in done.stderr
     assert "or add --also-try plus." in done.stderr
     assert summary_of(tmp_path)["what_to_try"].endswith("--also-try plus")
@@ -256,7 +256,7 @@ def test_that_a_result_proves_nothing_is_told_wherever_the_run_is(tmp_path: Path
     assert 'bulk_remove_exit_code{host="' in (text := metrics.read_text(encoding="utf-8"))
     assert '"} 3' in text
     listed = bulk_remove("runs", "list", *state)
-    assert "done; none was found, which proves nothing" in listed.stdout
+    assert "done; no number was found, so the result proves nothing" in listed.stdout
     assert json.loads(bulk_remove("runs", "list", "--json", *state).stdout)["runs"][0]["proves_nothing"] is True
     explained = bulk_remove("explain", "600000001", *state)
     assert "none of its numbers was found, perhaps because the campaign holds them in another form" in explained.stdout

@@ -44,7 +44,7 @@ def summary_of(folder: Path) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("limit", "figures", "through"),
     [
-        (("--max-numbers", "29"), "30 numbers would be sent to campaign 00001, and at most 29 may", "30"),
+        (("--max-numbers", "29"), "30 numbers would be sent to campaign 00001; the limit is 29", "30"),
         (("--max-share", "29%"), "30 numbers are 30% of the 100 records of campaign 00001", "30%"),
     ],
 )
@@ -68,7 +68,7 @@ def test_half_of_a_counted_campaign_is_the_limit_that_nobody_has_to_set(tmp_path
     words = removal(server, tmp_path, more, *PACE)
     stopped = bulk_remove(*words)
     assert stopped.returncode == 5
-    assert "51 numbers are 51% of the 100 records of campaign 00001, and at most 50% may be" in stopped.stderr
+    assert "51 numbers are 51% of the 100 records of campaign 00001; the limit is 50%" in stopped.stderr
     assert asked(server) == []
     assert bulk_remove(*removal(server, tmp_path, half, *PACE)).returncode == 0
     through = bulk_remove(*words, *ALL)
@@ -120,7 +120,7 @@ def test_a_share_that_the_user_may_not_ask_about_is_5_unless_everything_is_let_t
         words = removal(server, tmp_path, source, *PACE)
         done = bulk_remove(*words, "--max-share", "20%")
         assert done.returncode == 5
-        assert "how many records campaign 00001 holds is not known, so --max-share 20% cannot be checked" in done.stderr
+        assert "the record count of campaign 00001 is not known, so --max-share 20% cannot be checked" in done.stderr
         assert "Give the API user the right to list the campaign's records, or leave --max-share out." in done.stderr
         assert "higher limit" not in done.stderr
         assert asked(server) == []
@@ -151,8 +151,8 @@ def test_the_plan_tells_what_a_run_would_be_stopped_for(tmp_path: Path, server: 
     words = " ".join(over.stdout.split())
     assert "numbers to remove from 00001 30 of 100 records in it (30%)" in words
     assert "limits for each campaign: 20% of its records additional numbers" in words
-    assert "canary one request goes alone first" in words
-    assert "additional numbers a record goes, too" in words
+    assert "canary one request is sent first" in words
+    assert "additional numbers a record is also removed" in words
     unasked = bulk_remove(*own, "--max-share", "20%")
     assert unasked.returncode == 0
     assert "--max-share was not checked" in unasked.stderr
@@ -176,7 +176,7 @@ def test_a_canary_that_is_judged_bad_leaves_all_others_unsent_and_resume_lets_th
     source = written(tmp_path, "numbers.csv", range(600_000_095, 600_000_125))
     done = bulk_remove(*removal(server, tmp_path, source, *PACE, "--canary", "--canary-max-not-exist", "40%"))
     assert done.returncode == 5, done.stderr
-    assert "Of 10 numbers sent first, 5 (50%) are not there, and at most 40% may be missing" in done.stdout
+    assert "Of 10 numbers sent first, 5 (50%) are not there; the limit is 40%" in done.stdout
     first = [tuple(str(number) for number in range(600_000_095, 600_000_105))]
     assert asked(server) == first
     rows = report_of(tmp_path)
@@ -261,8 +261,8 @@ def test_additional_numbers_are_searched_on_demand_and_told_and_kept(tmp_path: P
         wide = bulk_remove(*removal(server, tmp_path, source, *words))
         assert wide.returncode == 0, wide.stderr
         assert {row["status"] for row in report_of(tmp_path)} == {"REMOVED"}
-        assert "when a number is among its additional ones" in " ".join(wide.stdout.split())
-        assert "Records were removed, too, when a number was among their additional ones." in wide.stdout
+        assert "when a number is among its additional numbers" in " ".join(wide.stdout.split())
+        assert "Records were also removed if a number was among their additional ones." in wide.stdout
         summary = summary_of(tmp_path)
         assert summary["additional_numbers"] is True
         assert (summary["records_before"], summary["records_after"], summary["records_removed"]) == (30, 10, 20)

@@ -197,7 +197,7 @@ def test_what_is_wrong_with_a_hostile_file_is_told_as_text(tmp_path: Path, kind:
 
 def test_the_question_at_a_terminal_shows_only_text_of_the_file(tmp_path: Path, hostile: Path) -> None:
     with listening() as (server, _):
-        shown, code = at_a_terminal(["run", hostile, *words(server, tmp_path)], ("to go on:", "no\n"))
+        shown, code = at_a_terminal(["run", hostile, *words(server, tmp_path)], ("n to stop:", "no\n"))
     assert code == 5
     for sequence in ("\x1b]0", "\x1b[2J\x9b", "\x9b", "\u202e", "\u2028", "\x07"):
         assert sequence not in shown

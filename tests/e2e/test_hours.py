@@ -70,7 +70,7 @@ def test_a_run_outside_its_hours_waits_and_is_stopped_resumed_and_given_others(
     told, noted = stopped_while_waiting(words, tmp_path)
     assert f"numbers are removed only within {hours}" in told
     assert f"Outside --hours: no number is removed before {begins}." in noted
-    assert f"This session kept to the hours {hours}." in told
+    assert f"This session sent only in the hours {hours}." in told
     assert {row["status"] for row in report_of(tmp_path)} == {"UNSENT"}
     resume = ("resume", "--yes", "--state-dir", tmp_path / "state")
     _, noted = stopped_while_waiting(resume, tmp_path)
@@ -114,7 +114,7 @@ def test_outside_the_hours_keys_are_answered_and_the_run_can_be_stopped(
         at.type("p")
         at.until(f"outside --hours until {begins}: p goes on, q stops")
         at.type("p")
-        at.until(f"Not paused any more; outside --hours: goes on at {begins}.")
+        at.until(f"No longer paused, but outside --hours: continues at {begins}.")
         at.until(f"outside --hours; goes on at {begins}")
         at.type(key)
         assert at.ended() == 130, at.shown
@@ -139,7 +139,7 @@ def test_hours_come_from_the_environment_a_profile_and_flags_and_a_wrong_one_is_
     assert (wrong.returncode, "'20-6' is not a window; write 20:00-06:00" in wrong.stderr) == (2, True)
     for same in ("06:00-06:00", "6:00 - 06:00", "mon 20:00-20:00"):
         wrong = bulk_remove(*plan, "--hours", same)
-        assert (wrong.returncode, f"'{same}' ends when it begins; a whole day is 00:00-24:00." in wrong.stderr) == (
+        assert (wrong.returncode, f"'{same}' has no length; for a whole day write 00:00-24:00." in wrong.stderr) == (
             2,
             True,
         )
@@ -158,7 +158,7 @@ def test_hours_come_from_the_environment_a_profile_and_flags_and_a_wrong_one_is_
             (),
             (28, 6),
             ["the run stops safely tomorrow at 06:00 (2026-11-28)"],
-            ["06:00 is over for today: --until means tomorrow."],
+            ["It is past 06:00 today, so --until means tomorrow."],
             id="until tomorrow",
         ),
         pytest.param((), (29, 6), ["the run stops safely on 2026-11-29 06:00"], [], id="until a later day"),
@@ -206,4 +206,4 @@ def test_a_deadline_that_is_over_for_today_is_told_to_be_tomorrow_s(
     assert done.returncode == 0, done.stderr
     if over.date() == datetime.now().astimezone().date():  # else it was a minute to midnight, and that is today's
         assert f"the run stops safely tomorrow at {over:%H:%M} (" in done.stdout
-        assert f"{over:%H:%M} is over for today: --until means tomorrow." in done.stderr
+        assert f"It is past {over:%H:%M} today, so --until means tomorrow." in done.stderr

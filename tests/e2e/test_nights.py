@@ -61,7 +61,7 @@ def stop_a_night(server: Running, inbox: Path, how: signal.Signals = signal.SIGT
         locked = night(server, inbox)
         process.send_signal(how)
         assert process.wait(30) == (143 if how is signal.SIGTERM else -how)
-    assert (locked.returncode, "Another night on this machine" in locked.stderr) == (8, True)
+    assert (locked.returncode, "Another run on this machine" in locked.stderr) == (8, True)
 
 
 def lying_in(folder: Path) -> list[str]:
@@ -117,7 +117,7 @@ def test_content_that_was_done_is_not_sent_again_unless_it_is_to_be_read_otherwi
     again = night(server, inbox)
     assert again.returncode == 0, again.stderr
     assert times_asked(server, numbers) == {1}
-    assert again.stdout.count("the same content was done before") == 2
+    assert again.stdout.count("has already done the same content") == 2
     assert {"a.csv", "a.2.csv", "a.2.csv.note.txt", "b.csv", "b.csv.note.txt"} <= {*lying_in(inbox / "done")}
     assert (inbox / "done" / "a.2.csv").read_bytes() == content
     (inbox / "b.csv").write_bytes(content)
@@ -134,9 +134,9 @@ def test_content_is_known_again_whatever_form_its_campaign_was_found_to_use(tmp_
     with simulator(tmp_path, "--form", "e164=2", "--form", "national=1") as server:
         assert night(server, inbox).returncode == 0
         (inbox / "b.csv").write_bytes(content)
-        assert "the same content was done before" in night(server, inbox).stdout
+        assert "has already done the same content" in night(server, inbox).stdout
         (inbox / "c.csv").write_bytes(content)
-        assert "the same content was done before" not in night(server, inbox, "--also-try", "zeros").stdout
+        assert "has already done the same content" not in night(server, inbox, "--also-try", "zeros").stdout
         assert times_asked(server, [f"+48{number}" for number in numbers]) == {2}
 
 
@@ -167,8 +167,8 @@ def test_half_written_files_and_what_is_no_list_of_numbers_stay_where_they_are(s
     before = lying_in(inbox)
     done = night(server, inbox)
     assert done.returncode == 4, done.stdout
-    assert "e.pdf: no kind that is read; left alone" in done.stdout
-    assert "f.csv: empty; left alone" in done.stdout
+    assert "e.pdf: this file type is not read; left in the inbox" in done.stdout
+    assert "f.csv: empty, perhaps not written yet; left in the inbox" in done.stdout
     assert lying_in(inbox) == before
     assert not (inbox / "done").exists()
 
@@ -247,11 +247,11 @@ def test_a_keep_list_and_links_in_the_inbox_are_left_alone_and_named_once(server
     for _ in range(2):
         done = night(server, inbox, "--keep", str(inbox / "vip.csv"))
         assert done.returncode == 0, done.stderr
-        assert done.stdout.count("vip.csv is a --keep list; it is left alone.") == 1
+        assert done.stdout.count("vip.csv is a --keep list and is skipped.") == 1
         assert not [line for line in done.stdout.splitlines() if line.strip().startswith("vip.csv:")]
-        assert "link.csv is a link; it is left alone." in done.stdout
-        assert "dead.csv is a link; it is left alone." in done.stdout
-        assert "pipe.csv is not a regular file; it is left alone." in done.stdout
+        assert "link.csv is a link and is skipped." in done.stdout
+        assert "dead.csv is a link and is skipped." in done.stdout
+        assert "pipe.csv is not a regular file and is skipped." in done.stdout
     assert times_asked(server, numbers) == {1}
     assert times_asked(server, kept) == {0}
     assert lying_in(inbox) == ["vip.csv"]
@@ -267,7 +267,7 @@ def test_a_file_that_a_stopped_night_left_is_finished_first_and_what_is_settled_
     later = drop(inbox, "a.csv")
     done = night(server, inbox, "--rate", "100")
     assert done.returncode == 0, done.stderr
-    assert done.stdout.index("b.csv: run") < done.stdout.index("a.csv:")
+    assert done.stdout.index("b.csv: resuming") < done.stdout.index("a.csv:")
     assert statuses(inbox / "done" / "b.csv.report.csv") == dict.fromkeys(numbers, "REMOVED")
     assert times_asked(server, numbers + later) == {1}
 
@@ -422,12 +422,12 @@ Night._end = and_stops
 """
 _STOPPED_WHILE_REPORTING = """
 import os, signal
-from bulk_remove.cli import jobs
-whole = jobs.finish_there
+from bulk_remove.run.places import ReportPlace
+whole = ReportPlace.finish
 def and_stops(*words, **named):
     os.kill(os.getpid(), signal.SIGTERM)
     return whole(*words, **named)
-jobs.finish_there = and_stops
+ReportPlace.finish = and_stops
 """
 
 

@@ -82,7 +82,7 @@ def test_no_file_that_the_run_reads_is_replaced_by_whatever_name(
     xlsx = shutil.copy(numbers, tmp_path / "report.html")
     beside = bulk_remove(*words(server, tmp_path, tmp_path / "report.csv", "--report", "html", "--keep", xlsx, numbers))
     assert beside.returncode == 2
-    assert f"would put {xlsx} in the place of a file that this run reads" in beside.stderr
+    assert f"would overwrite {xlsx}, a file that this run reads" in beside.stderr
     assert (numbers.read_text(encoding="utf-8"), requests(server)) == (NUMBERS, before)
     assert not other.exists()
 
@@ -108,9 +108,13 @@ def test_a_nightly_job_replaces_its_own_report_while_the_ledger_of_that_run_is_t
 ) -> None:
     report = tmp_path / "report.csv"
     run = words(server, tmp_path, report, "--report", "html", numbers)
-    for _ in range(3):
+    assert "is replaced" not in bulk_remove(*run).stderr
+    (removed,) = (folder.name for folder in (tmp_path / "state" / "runs").iterdir())
+    for replaced in (removed, "", ""):
         done = bulk_remove(*run)
         assert done.returncode == 0, done.stderr
+        assert f"is the report of run {replaced}" in done.stderr
+        assert "to write that one again: bulk-remove report" in done.stderr
     other = bulk_remove(*("00002" if word == "00001" else word for word in run))
     assert other.returncode == 2
     assert "of another campaign or server" in other.stderr
@@ -118,7 +122,7 @@ def test_a_nightly_job_replaces_its_own_report_while_the_ledger_of_that_run_is_t
     report.write_bytes(whole + b"a remark\n")
     altered = bulk_remove(*run)
     assert altered.returncode == 2
-    assert f"{report} is there already, and is not as run " in altered.stderr
+    assert f"{report} is there already, and was changed after run " in altered.stderr
     report.write_bytes(whole)
     last = max((tmp_path / "state" / "runs").iterdir())
     for folder in (tmp_path / "state" / "runs").iterdir():

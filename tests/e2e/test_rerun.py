@@ -156,7 +156,9 @@ def test_a_rerun_keeps_the_inputs_own_columns(tmp_path: Path, numbers: Path) -> 
         pytest.param("CALL_IN_PROGRESS", "number", "5E+08", "no longer fits the input", id="rounded by a spreadsheet"),
         pytest.param("REMOVED", "number", "4.91512E+12", "no longer fits the input", id="rounded where it is final"),
         pytest.param("REMOVED", "number", "5" * 19, "no longer fits the input", id="too long where it is final"),
-        pytest.param("CALL_IN_PROGRESS", "status", "GONE", "is not what a report holds", id="an unknown status"),
+        pytest.param(
+            "CALL_IN_PROGRESS", "status", "GONE", "the status or a count is not valid", id="an unknown status"
+        ),
         pytest.param("CALL_IN_PROGRESS", "campaign", "00002", "belongs to campaign 00002", id="another campaign"),
     ],
 )
@@ -219,7 +221,7 @@ def test_a_file_that_is_no_report_is_refused(tmp_path: Path, header: str, missin
     )
     assert done.returncode == 4
     told = " ".join(done.stderr.split())
-    assert f"is not a report: it has no column {missing}" in told
+    assert f"is not a report. Missing columns: {missing}" in told
     assert "a list of numbers is for: bulk-remove run" in told
     assert "--column" not in told
 
@@ -328,7 +330,7 @@ def test_a_resume_of_a_finished_run_changes_nothing_but_a_missing_report(tmp_pat
         before = {path: path.read_bytes() for path in (tmp_path / "report.csv", tmp_path / "report.summary.json")}
         done = bulk_remove("resume", run.name, "--yes", "--state-dir", tmp_path / "state")
         assert done.returncode == 0, done.stderr
-        assert "Nothing is left to ask for" in done.stdout
+        assert "This run is already finished; nothing was sent." in done.stdout
         assert {path: path.read_bytes() for path in before} == before
         report = tmp_path / "report.csv"
         report.unlink()

@@ -42,10 +42,10 @@ def test_settings_that_nobody_typed_now_are_told_with_value_and_place_and_no_sec
         bulk_remove("run", numbers, "--yes", "--max-share", "100%", env=env),
     ):
         assert done.returncode == 0, done.stderr
-        assert "Not typed now, but from variables: campaign = 00001" in done.stderr
+        assert "Settings from environment variables: campaign = 00001" in done.stderr
         profile, defaults = (line for line in done.stderr.splitlines() if f"in {config}" in line)
         profile, defaults = sorted((profile, defaults), key=lambda line: "[defaults]" in line)
-        assert profile.startswith("Not typed now, but from [profile.acme] (default_profile) in ")
+        assert profile.startswith("Settings from [profile.acme] (default_profile) in ")
         assert f"url = {server.url}, " in profile or profile.endswith(f"url = {server.url}.")
         assert "password_command = (not shown)" in profile
         assert defaults.endswith(": rate = 100.")
@@ -54,19 +54,19 @@ def test_settings_that_nobody_typed_now_are_told_with_value_and_place_and_no_sec
 
 
 def test_what_was_typed_is_not_told_again(tmp_path: Path, server: Running, numbers: Path) -> None:
-    assert "Not typed now" not in bulk_remove(*removal(server, tmp_path, numbers)).stderr
+    assert "Settings from" not in bulk_remove(*removal(server, tmp_path, numbers)).stderr
 
 
 def test_at_the_question_all_of_it_is_in_sight(tmp_path: Path, server: Running, numbers: Path) -> None:
     words = ("run", numbers, "--url", server.url, "--user", "demo", "--state-dir", tmp_path / "state")
     env = environment(BULK_REMOVE_CAMPAIGN="00001", COLUMNS="200")
-    first, code = at_a_terminal(words, ("to go on: ", "yes\n"), env=env)
+    first, code = at_a_terminal(words, ("n to stop: ", "yes\n"), env=env)
     assert code == 0, first
-    again, code = at_a_terminal(words, ("to go on: ", "no\n"), env=env)
+    again, code = at_a_terminal(words, ("n to stop: ", "no\n"), env=env)
     assert code == 5
     (run,) = (tmp_path / "state" / "runs").iterdir()
     for shown in (first, again):
-        plan, _, question = shown.partition("Not typed now, but from variables: campaign = 00001")
+        plan, _, question = shown.partition("Settings from environment variables: campaign = 00001")
         assert "'Stand-in1'" in re.sub(r"\s|\x1b\[[0-9;]*m", "", plan)
         assert "from campaign 00001 'Stand-in 1' on " in " ".join(question.split())
         assert "(a rehearsal on a stand-in)" in " ".join(question.split())
@@ -74,6 +74,9 @@ def test_at_the_question_all_of_it_is_in_sight(tmp_path: Path, server: Running, 
     assert told not in first
     assert told in again
     assert "had the same content, and every number has its final answer." in " ".join(again.split())
+    # Of several the one is named that removed something, and not the latest one, which found nothing any more.
+    assert bulk_remove(*words, "--yes", env=env).returncode == 0
+    assert told in bulk_remove(*words, "--yes", env=env).stderr
 
 
 def test_a_file_of_another_name_and_a_run_that_was_not_finished_are_told_too(

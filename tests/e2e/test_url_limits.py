@@ -170,7 +170,8 @@ def killed(state: Path) -> None:
     for marker in run.glob("*concluded*"):
         marker.unlink()
     with closing(sqlite3.connect(run / "ledger.sqlite")) as ledger, ledger:
-        ledger.execute("UPDATE session SET ended_at_s = NULL, ending = NULL, ended_no = NULL, ended_link = NULL")
+        ledger.execute("UPDATE session SET ended_at_s = NULL, ending = NULL")
+        ledger.execute("DELETE FROM proof WHERE no > 1")  # what the approval proves stays
 
 
 async def test_a_night_ends_with_a_removal_that_nobody_asked_for_and_leaves_the_file_to_a_person(

@@ -162,11 +162,11 @@ def cut_off(lie: str) -> str:
                 "UPDATE chunk SET states = CAST(replace(CAST(states AS TEXT), '[\"R\",1', '[\"N\",0') AS BLOB)"
                 " WHERE instr(states, CAST('[\"R\",1' AS BLOB))"
             ),
-            "table chunk does not hold what it held",
+            "table chunk was changed after it was proved last",
         ),
         (
             "UPDATE chunk SET numbers = replace(numbers, '601000009', '601000909')",
-            "table chunk does not hold what was approved",
+            "table chunk was changed after the approval",
         ),
         ("DELETE FROM attempt WHERE attempt_id = 2", "table attempt"),
         ("UPDATE attempt SET result = 'verdicts' WHERE attempt_id = 2 OR result = 'HTTP 500'", "table attempt"),
@@ -179,7 +179,7 @@ def cut_off(lie: str) -> str:
         ("UPDATE canary SET passed = 1 - passed", "table canary"),
         ("UPDATE fastest SET us = us + 1", "table fastest"),
         ("UPDATE proof SET said = replace(said, 'report', 'other')", "entry 3 of its proof does not follow"),
-        ("UPDATE proof SET link = replace(link, 'a', 'b')", "entry 1 of its proof does not follow"),
+        ("UPDATE proof SET link = substr(link, 2) || substr(link, 1, 1)", "entry 1 of its proof does not follow"),
         ("DELETE FROM proof WHERE no = 2", "entry 2 of its proof is missing"),
         ("DELETE FROM proof", "does not begin with the plan"),
         ("UPDATE straggler SET number = '601999999'", "table straggler"),
@@ -216,7 +216,7 @@ def test_a_lie_that_was_proved_anew_to_the_end_fits_its_proof_but_not_the_summar
         (made_anew,) = connection.execute("SELECT link FROM proof ORDER BY no DESC LIMIT 1").fetchone()
     assert checked(copy) == ""
     assert checked(copy, made_anew) == ""
-    assert "nowhere in its proof" in checked(copy, left.head)
+    assert "is not in its proof" in checked(copy, left.head)
 
 
 def test_one_byte_anywhere_in_the_file_is_noticed_or_says_nothing(left: Left, copy: Path) -> None:
@@ -258,14 +258,14 @@ def test_an_altered_ledger_is_10_and_a_head_that_it_does_not_hold_likewise(left:
     elsewhere = left._replace(state=state)
     wrong = told(elsewhere, "--head", "0" * 64)
     assert (wrong.returncode, wrong.stdout) == (10, "")
-    assert "the head 000000000000... that was noted of it is nowhere in its proof" in wrong.stderr
+    assert "the noted head 000000000000... is not in its proof" in wrong.stderr
     assert told(elsewhere, "--head", "abc").returncode == 2
     with closing(sqlite3.connect(ledger)) as connection:
         connection.execute("UPDATE attempt SET result = 'verdicts' WHERE result = 'HTTP 500'")
         connection.commit()
     done = told(elsewhere)
     assert (done.returncode, done.stdout) == (10, "")
-    assert "is not as it was written: the table attempt does not hold" in done.stderr
+    assert "is not as it was written: the table attempt was changed after" in done.stderr
     assert "Traceback" not in done.stderr
 
 
@@ -286,18 +286,18 @@ def test_a_run_that_was_killed_is_told_as_such_and_is_proved_whole_once_it_is_re
     run = Left(tmp_path / "state", ledger.parent.name, ledger, "")
     done = told(run)
     assert done.returncode == 0, done.stderr
-    assert "No summary of it was found" in done.stdout
+    assert "No summary was found" in done.stdout
     assert "its plan, and the sessions that were proved" in done.stdout
     with closing(sqlite3.connect(ledger)) as connection:
         connection.execute("INSERT INTO attempt (chunk_id, begun_at_s) SELECT max(chunk_id), 1.0 FROM chunk")
         connection.commit()
-    assert "Not proved: what session 1 did, which is under way or was cut off; " in told(run).stdout
+    assert "Not proved: session 1, which is under way or was cut off; " in told(run).stdout
     assert json.loads(told(run, "--json").stdout)["session_without_proof"] == 1
     resumed = bulk_remove("resume", "--yes", "--state-dir", run.state, "--rate", "100")
     assert resumed.returncode in {0, 3}, resumed.stderr
     done = told(run)
     assert "its plan, and every session." in done.stdout
-    assert "1 session was cut off, and proved only when the run was taken up again." in done.stdout
+    assert "1 session was cut off, and proved only when the run was resumed." in done.stdout
     assert "Agrees with" in done.stdout
     again = ("rerun", tmp_path / "report.csv", "--state-dir", run.state, "--yes", "--busy-for", "0s", "--rate", "100")
     bulk_remove(*again, "--url", server.url, "--user", "demo", "-o", tmp_path / "second.csv")
@@ -351,7 +351,7 @@ def test_a_report_that_was_changed_is_found_out_and_named(
         file.write_bytes(content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :])
         done = reported.verify()
         assert (done.returncode, done.stdout) == (10, ""), done.stdout
-        assert f"{file} is not as the ledger says that it was written." in done.stderr
+        assert f"{file} does not match the ledger." in done.stderr
         file.write_bytes(content)
     assert reported.verify().stdout == sound.stdout
 
@@ -363,7 +363,7 @@ def test_a_report_that_was_moved_away_is_named_as_such_and_not_as_altered(report
         file.rename(reported.folder / "moved")
         done = reported.verify()
         assert done.returncode == 0, done.stderr
-        assert f"  Not there any more, moved or deleted: {file} (SHA-256 {digest})" in done.stdout
+        assert f"  Moved or deleted: {file} (SHA-256 {digest})" in done.stdout
         found = {
             each["path"]: (each["found"], each["sha256"])
             for each in json.loads(reported.verify("--json").stdout)["reports"]
@@ -393,12 +393,12 @@ def test_a_report_that_was_written_again_is_known_and_an_older_one_in_its_place_
     reported.report.write_bytes(first)
     older = reported.verify()
     assert older.returncode == 0
-    assert f"  An earlier version lies there, written by this run: {reported.report}" in older.stdout
+    assert f"  An earlier version, written by this run: {reported.report}" in older.stdout
     later = ran(server, reported.folder, 601_000_170)
     assert later.verify().stdout.count("  As it was written: ") == len(ENDS)
-    assert reported.verify().stdout.count("  The report of another run lies there by now: ") == len(ENDS)
+    assert reported.verify().stdout.count("  Replaced by the report of another run: ") == len(ENDS)
     reported.report.write_bytes(first[:-3])
-    assert f"{reported.report} is not as" in reported.verify().stderr
+    assert f"{reported.report} does not match" in reported.verify().stderr
 
 
 def test_a_report_of_which_the_ledger_was_not_told_is_named(server: Running, tmp_path: Path) -> None:
@@ -408,7 +408,7 @@ def test_a_report_of_which_the_ledger_was_not_told_is_named(server: Running, tmp
     assert bulk_remove(*removal(server, tmp_path, source, *PACE), before=dies).returncode == 9
     done = bulk_remove("runs", "verify", "--state-dir", tmp_path / "state")
     assert done.returncode == 0, done.stderr
-    assert f"Not in the ledger, which therefore says nothing of it: {tmp_path / 'report.csv'}" in done.stdout
+    assert f"Not in the ledger, so it cannot be checked: {tmp_path / 'report.csv'}" in done.stdout
 
 
 def test_the_copies_of_an_inbox_are_proven_where_they_lie(server: Running, tmp_path: Path) -> None:
@@ -424,7 +424,7 @@ def test_the_copies_of_an_inbox_are_proven_where_they_lie(server: Running, tmp_p
     assert sound.stdout.count(f"  As it was written: {copy.parent}") == 2, sound.stdout + sound.stderr
     copy.write_bytes(copy.read_bytes() + b"x")
     altered = bulk_remove("runs", "verify", "--state-dir", tmp_path / "state")
-    assert (altered.returncode, f"{copy} is not as the ledger says" in altered.stderr) == (10, True)
+    assert (altered.returncode, f"{copy} does not match the ledger" in altered.stderr) == (10, True)
 
 
 def attempts(ledger: Path) -> int:

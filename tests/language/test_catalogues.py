@@ -88,10 +88,10 @@ _COUNTED = re.compile(
     r"|characters?|columns?|campaigns?|formulas?|sheets?)\b(?!/s)"
 )
 _LARGE_OR_MANY = {
-    "{name} holds more than {most_bytes:,} bytes, which is more than its size lets expect.",
+    "{name} holds more than {most_bytes:,} bytes, too many for a file of its size.",
     "{name}: a cell of row {row} has more than {most:,} characters.",
     "{name}: row {row} has {cells:,} cells under a header of {count:,}.",
-    "{host} was found to refuse request lines over {max_request_line:,} bytes.",
+    "In an earlier run {host} refused request lines over {max_request_line:,} bytes.",
     "The campaign column holds more than {max_campaigns:,} different cells.",
     "{count} columns are named '{name}'; {listed}.",
     "Column '{name}' has no phone number in its first {count} rows",

@@ -61,11 +61,13 @@ def commands(command: click.Command, *before: str) -> Iterator[tuple[str, ...]]:
 
 @pytest.mark.parametrize("words", [*commands(program)], ids=" ".join)
 def test_every_page_of_help_is_polish(words: tuple[str, ...]) -> None:
-    english, polish = (bulk_remove(*words, "--help", *more).stdout for more in ((), POLISH))
+    english, polish = (bulk_remove(*words, "--help", "all", *more).stdout for more in ((), POLISH))
     assert polish.startswith("Użycie: ")
     assert "Przykład: " in polish
     left = left_in_english(english, polish, "bulk-remove")
-    assert not [line for line in left if not re.match(r"bulk-remove |--|-\w, --|[a-z|-]+\]$|echo ", line)]
+    assert not [
+        line for line in left if not re.match(r"bulk-remove |--|-\w, --|[a-z|-]+\]$|[a-z]+(,[a-z]+)+\.$|echo ", line)
+    ]
 
 
 def test_a_run_is_told_in_polish_from_the_plan_to_the_end(server: Running, tmp_path: Path, numbers: Path) -> None:
@@ -92,6 +94,27 @@ def test_what_machines_read_is_the_same_in_each_language(server: Running, tmp_pa
     assert made[0] == made[1]
 
 
+@pytest.mark.parametrize(("lang", "told"), [("pl_PL.UTF-8", "Plan dla"), ("de_DE", "Plan for"), ("C", "Plan for")])
+def test_at_a_terminal_the_language_is_that_of_the_system_and_elsewhere_it_is_asked_for(
+    tmp_path: Path, numbers: Path, lang: str, told: str
+) -> None:
+    words = ("plan", numbers, "-c", "00001", "--state-dir", tmp_path, "--max-invalid", "50%")
+    env = environment(LC_ALL="", LC_MESSAGES="", LANG=lang)
+    assert told in at_a_terminal(words, env=env)[0]
+    assert "Plan for" in at_a_terminal((*words, "--lang", "en"), env=env)[0]
+    assert "Plan for" in bulk_remove(*words, env=env).stdout
+    assert "Plan dla" in bulk_remove(*words, env={**env, "BULK_REMOVE_LANG": "pl"}).stdout
+    as_json = at_a_terminal((*words, "--json"), env=env)[0]
+    assert json.loads(as_json[as_json.index("{") :])["numbers"]
+
+
+def test_the_language_of_the_environment_is_no_setting_to_be_told_of_a_run(
+    server: Running, tmp_path: Path, numbers: Path
+) -> None:
+    words = removal(server, tmp_path, numbers, "--max-invalid", "50%", "--busy-for", "0s")
+    assert bulk_remove(*words, env=environment(BULK_REMOVE_LANG="pl")).returncode == 3
+
+
 def test_the_page_is_polish(server: Running, tmp_path: Path, numbers: Path) -> None:
     words = removal(server, tmp_path, numbers, "--max-invalid", "50%", "--busy-for", "0s")
     bulk_remove(*words)
@@ -104,7 +127,9 @@ def test_the_page_is_polish(server: Running, tmp_path: Path, numbers: Path) -> N
     english, polish = pages
     assert polish.all("html")[0]["lang"] == "pl"
     texts = [[element.text for element in page.all("body")] for page in pages]
-    assert not left_in_english(texts[0][0], texts[1][0], "request_id", "SHA-256", tmp_path, "numbers.csv", "demo")
+    settings = [row.text.strip() for row in polish.all("tr") if row["class"] == "setting"]
+    known: list[str | Path] = ["request_id", "SHA-256", tmp_path, "numbers.csv", "demo", *settings]
+    assert not left_in_english(texts[0][0], texts[1][0], *known)
     assert [td["data-status"] for td in english.all("td") if "data-status" in td.attributes] == [
         td["data-status"] for td in polish.all("td") if "data-status" in td.attributes
     ]
@@ -164,7 +189,7 @@ def test_the_language_may_be_a_variable_or_stand_in_a_profile_and_is_english_els
 
 def test_at_a_terminal_the_question_is_polish(server: Running, tmp_path: Path, numbers: Path) -> None:
     words = [word for word in removal(server, tmp_path, numbers, "--max-invalid", "50%", *POLISH) if word != "--yes"]
-    shown, code = at_a_terminal(words, ("aby kontynuować:", "no\n"))
+    shown, code = at_a_terminal(words, ("albo n, aby przerwać:", "no\n"))
     assert code == 5, shown
     assert "Tego nie można cofnąć." in " ".join(shown.split())
     assert "Nie potwierdzono: niczego nie wysłano." in shown

@@ -17,16 +17,17 @@ PACKAGE = Path(__file__).parents[2] / "bulk_remove"
 _FOR_MACHINES = {"api.py", "run/after.py", "cli/starter.py", "language.py"}
 """Files whose texts are for programs, or are written into files that stay in English."""
 _NOT_SAID = {
-    "gzip, deflate", "bold green", "bold yellow", "bold red", "no such table", "ModuleType | None", "K | Alike[K]",
+    "gzip, deflate", "bold green", "bold yellow", "bold red", "no such table", "K | Alike[K]",
     "bulk-remove %(version)s", "bulk-remove check", " (request_id {request_id})", "{problem} (request_id {request_id})",
     "%(asctime)s %(levelname)s %(message)s", "not exist", "not in this form", "passed over", "give up",
     "end the run", "read back from {file}", "the ledger's JSON is not an object",
+    "bulk-remove plan", "config init", "runs list", "runs verify",
     "(standard input)", "Permission denied", "numer numery nr number numbers num no nummer kontakt contact",
 }  # fmt: skip
 """Names and formats that no operator reads."""
 _SQL_OR_PATTERN = re.compile(
     r"\s*(SELECT|INSERT|UPDATE|DELETE FROM|CREATE|PRAGMA|BEGIN|FROM|coalesce|instr|import sys)\b"
-    r"|.*\\\S|\nphone phones|\ntak nie |\ncountrycode |\nprefix |areacode |brak\(|\[0-2"
+    r"|default-src |.*\\\S|\nphone phones|\ntak nie |\ncountrycode |\nprefix |areacode |brak\(|\[0-2"
 )
 _SAYING = {"phrase", "say", "ours", "translated", "table.add"}
 _NOT_SAYING = ("log.", "_account_log.", "re.", "InvariantError", "cast")
@@ -44,7 +45,7 @@ def all_texts() -> Mapping[Said, str]:
         place = path.relative_to(PACKAGE).as_posix()
         if not place.startswith("simulator/") and place not in _FOR_MACHINES:
             found |= dict.fromkeys(_said_in(ast.parse(path.read_text(encoding="utf-8"))), place)
-    return found | dict.fromkeys((*_help_of(program), *_page(), *Ending), "help, page or ending")
+    return found | dict.fromkeys((*_help_of(program), *_pages(), *Ending), "help, page or ending")
 
 
 def _said_in(tree: ast.Module) -> Iterator[Said]:
@@ -54,6 +55,7 @@ def _said_in(tree: ast.Module) -> Iterator[Said]:
     for node in ast.walk(tree):
         if isinstance(node, ast.JoinedStr) or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)):
             not_said |= _constants(node)
+        not_said |= _constants(getattr(node, "annotation", None)) | _constants(getattr(node, "returns", None))
         if isinstance(node, ast.Call) and (called := ast.unparse(node.func)):
             if called == "counted":
                 one, many = (ast.literal_eval(each) for each in node.args[1:3])
@@ -70,8 +72,8 @@ def _said_in(tree: ast.Module) -> Iterator[Said]:
                 yield text
 
 
-def _constants(node: ast.AST) -> set[int]:
-    return {id(each) for each in ast.walk(node) if isinstance(each, ast.Constant)}
+def _constants(node: ast.AST | None) -> set[int]:
+    return {id(each) for each in ast.walk(node) if isinstance(each, ast.Constant)} if node else set()
 
 
 def _alternatives(node: ast.expr) -> Iterator[str]:
@@ -93,8 +95,8 @@ def _help_of(command: click.Command) -> Iterator[str]:
             yield from _help_of(each)
 
 
-def _page() -> Iterator[Said]:
-    template = (PACKAGE / "report" / "page.html.j2").read_text(encoding="utf-8")
+def _pages() -> Iterator[Said]:
+    template = "\n".join(path.read_text(encoding="utf-8") for path in sorted(PACKAGE.rglob("*.j2")))
     for one, other in re.findall(r"""say\((?:'([^']*)'|"([^"]*)")""", template):
         if re.search("[A-Za-z]{2}", _FIELD.sub("", one or other)):
             yield one or other

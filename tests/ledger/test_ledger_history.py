@@ -97,7 +97,7 @@ def test_a_ledger_that_cannot_be_read_is_left_out_and_told(tmp_path: Path) -> No
     ran(tmp_path, "2", [of(9)], Ending.DONE).write_bytes(b"no database" * 1000)
     known, (note,) = known_of(tmp_path, HOST, ["00001"], {})
     assert known.usual("00001") == 7
-    assert note == "1 earlier ledger could not be read, so what is usual was told without it."
+    assert note == "1 earlier ledger could not be read and does not count in the usual numbers."
 
 
 def test_the_latest_runs_say_what_is_usual(tmp_path: Path) -> None:

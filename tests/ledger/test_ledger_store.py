@@ -35,7 +35,7 @@ def test_a_new_ledger_says_what_run_it_is_of(store: Store) -> None:
     run = store.connection.execute("SELECT tool_version, created_at_s FROM run").fetchone()
     assert run == ("1.2.3", 12.5)
     told = Settings("00001", column="tel?", rate=5.0)
-    assert facts_of(store) == ("r1", 12.5, "", told, Destination(), None, ())
+    assert facts_of(store) == ("r1", 12.5, "", told, Destination(), None, (), "")
     assert value(store, "PRAGMA user_version") == 9
 
 

@@ -17,7 +17,7 @@ from bulk_remove.core.plan import Plan, check_holds_numbers
 from bulk_remove.errors import ExitCode, GuardStop, InputError
 from bulk_remove.ledger.write import blocks_of
 from bulk_remove.reader import open_table
-from bulk_remove.run.prepare import Sight, check_plan, prepared, reading_of
+from bulk_remove.run.prepare import Sight, check_plan, prepare, reading_of
 from bulk_remove.settings import Destination, Settings
 
 CASES = Path(__file__).parent.parent / "cases"
@@ -29,7 +29,7 @@ def read(path: Path, folder: Path, **changes: Any) -> tuple[Plan, dict[int, str]
     """Plan a file; return the plan, and by row what would be sent or INVALID, and why."""
     settings = Settings("00001", **changes)
     table = open_table(str(path), reading_of(settings, folder))
-    with prepared([table], settings, Destination(), folder, 0.0) as ready:
+    with prepare([table], settings, Destination(), folder, 0.0) as ready:
         check_holds_numbers(ready.plan)
         check_plan(ready.plan, settings)
         sent: dict[int, str] = {}
@@ -333,7 +333,7 @@ def test_parts_of_a_number_in_several_columns_are_refused_with_their_names(
     tmp_path: Path, header: str, row: str
 ) -> None:
     names = [f"'{name}'" for name in header.split(",")[:2]]
-    with pytest.raises(InputError, match="Parts of the numbers stand in several columns") as caught:
+    with pytest.raises(InputError, match="Parts of the numbers are in several columns") as caught:
         read(written(tmp_path, [header, row]), tmp_path)
     assert all(name in caught.value.sentence for name in names)
     assert "numbers.csv" in caught.value.sentence
@@ -345,7 +345,7 @@ def test_the_source_says_which_column_holds_the_codes_and_the_report_shows_them_
         str(written(tmp_path, ["phone_code,phone", "48,601234501", "420,601234502"])), reading_of(settings, tmp_path)
     )
     assert table.source.code_column == 0
-    with prepared([table], settings, Destination(), tmp_path, 0.0) as ready:
+    with prepare([table], settings, Destination(), tmp_path, 0.0) as ready:
         assert [cell for block in blocks_of(ready.store) for cell in block.rows.cells] == [
             "601234501",
             "+420 601234502",
@@ -357,7 +357,7 @@ def test_a_file_is_read_again_where_the_whole_of_it_says_so_and_leaves_one_run(t
     rows: list[int] = []
     settings = Settings("00001")
     table = open_table(str(written(tmp_path, lines)), reading_of(settings, tmp_path))
-    with prepared([table], settings, Destination(), tmp_path, 0.0, Sight(on_rows=rows.append)) as ready:
+    with prepare([table], settings, Destination(), tmp_path, 0.0, Sight(on_rows=rows.append)) as ready:
         assert len([*(tmp_path / "runs").iterdir()]) == 1
         assert (ready.plan.rows, ready.plan.numbers, ready.plan.duplicates) == (11_000, 5001, 5999)
         assert ready.plan.sources[0].internal == 6000

@@ -101,7 +101,7 @@ def test_a_few_foreign_names_do_not_hide_polish(tmp_path: Path) -> None:
 def test_what_two_languages_read_differently_is_refused(tmp_path: Path) -> None:
     """Accents of French that are letters of Slovak in cp1250."""
     path = written(tmp_path, "telefon;nom\n601000001;éàè\n601000002;ç\n".replace("ç", "é").encode("cp1252"))
-    assert "no other encoding is certain" in refusal(path).sentence
+    assert "its encoding is not certain" in refusal(path).sentence
 
 
 def test_the_options_encoding_overrules_what_would_be_found(tmp_path: Path) -> None:
@@ -188,7 +188,7 @@ def test_a_byte_that_is_no_text_in_the_named_encoding_is_refused_with_its_line(
     tmp_path: Path, content: bytes, encoding: str, line: int
 ) -> None:
     error = refusal(written(tmp_path, content), ReadOptions(encoding=encoding))
-    assert f"holds bytes that are no text in {encoding} (line {line})" in error.sentence
+    assert f"has bytes that are not text in {encoding} (line {line})" in error.sentence
     assert "--encoding" in error.hint
 
 

@@ -81,7 +81,7 @@ def test_another_kind_inside_is_refused_with_the_kinds_that_are_read(tmp_path: P
 
 
 def test_another_kind_in_a_zip_is_refused(tmp_path: Path) -> None:
-    assert "not of a kind that is read" in refusal(written(tmp_path, zipped(b"x", "a.pdf"), "a.zip")).sentence
+    assert "not a kind of file that can be read" in refusal(written(tmp_path, zipped(b"x", "a.pdf"), "a.zip")).sentence
 
 
 def test_an_archive_of_several_files_is_refused_with_the_list(tmp_path: Path) -> None:

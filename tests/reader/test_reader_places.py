@@ -63,7 +63,8 @@ def test_what_nights_have_put_away_is_left_out_of_folders_patterns_and_what_a_sh
     for name in ("f.csv", "f.csv.note.txt"):
         (put_away / name).write_text("phone\n601000001\n", encoding="utf-8")
     (put_away / "f.csv.report.summary.json").write_text("{}", encoding="utf-8")
-    note = f"{put_away} is left out: inbox puts files there when it is done with them. To read it, name it alone."
+    note = f"{put_away} is left out: inbox puts files there when it is done with them. "
+    note += "To read it, give only this folder."
     everything = [str(folder / name) for name in ("a.xlsx", "b.csv", place)]
     for given, files in (
         ([str(folder)], ["a.xlsx", "b.csv", "c.csv.gz", "d.zip"]),

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from bulk_remove.cli.commands import plan
-from bulk_remove.cli.given import settings_from
+from bulk_remove.cli.given import GivenSettings
 from bulk_remove.core.spelling import EMPTY
 from bulk_remove.errors import InputError
 from bulk_remove.ledger.distinct import RowKeys
@@ -41,8 +41,8 @@ def files_under(folder: Path) -> set[str]:
 def settings_of(options: str) -> Settings:
     words = shlex.split(options)
     campaign = [] if "--campaign-column" in words else ["-c", "00001"]
-    with plan.make_context("plan", ["FILE", *words, *campaign]) as context:
-        return settings_from(context.params)
+    with plan.make_context("plan", ["FILE", *words, *campaign]) as context, context:
+        return GivenSettings.of(context.params).settings()
 
 
 def became(name: str, settings: Settings, folder: Path) -> list[Expected]:

@@ -283,7 +283,7 @@ def test_a_cell_that_cannot_be_is_refused(tmp_path: Path, cells: bytes) -> None:
 )
 def test_rows_that_are_not_in_their_order_are_refused_with_the_row(tmp_path: Path, written: bytes) -> None:
     path = changed_sheet(write(tmp_path / "a.xlsx"), partial(ended_with, written))
-    assert refusal(path).sentence == f"{path}, sheet 'Sheet': the rows are not in their order; row 5 follows row 26."
+    assert refusal(path).sentence == f"{path}, sheet 'Sheet': the rows are not in order: row 5 follows row 26."
 
 
 def test_a_cell_that_says_twice_where_it_stands_is_refused(tmp_path: Path) -> None:

@@ -127,7 +127,7 @@ def test_a_workbook_under_another_kinds_name_is_refused_and_told_apart(tmp_path:
         error = refusal(path)
         assert f"{path} is not what its name says: it is " in error.sentence
         assert f"(.{really})" in error.sentence
-        assert error.hint == f"Give it the name that it should have, ending in .{really}."
+        assert error.hint == f"Rename it so that its name ends in .{really}."
 
 
 @pytest.mark.parametrize(
@@ -146,7 +146,7 @@ def test_a_workbook_under_another_kinds_name_is_refused_and_told_apart(tmp_path:
         (b"\x1f\x8b\x08" + bytes(30), "a file packed with gzip"),
         (b"%PDF-1.7\n\x00", "a PDF document"),
         (b"{\\rtf1 601000001}", "a text document (RTF)"),
-        (b"\t\4\6\0\0\0\x10\0" + bytes(30), "a workbook of Excel 4 or before"),
+        (b"\t\4\6\0\0\0\x10\0" + bytes(30), "a workbook of Excel 4 or earlier"),
         (compound_file({"WordDocument": b"x"}), "a document of another program"),
     ],
 )

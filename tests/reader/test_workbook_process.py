@@ -113,8 +113,8 @@ def test_a_workbook_that_takes_too_much_memory_costs_one_sentence(tmp_path: Path
     done = subprocess.run([*command, "--keep-columns"], capture_output=True, text=True, check=False)
     assert done.returncode == 4
     assert " ".join((done.stdout + done.stderr).split()) == (
-        f"Error: {path} takes more than 256 MB of memory to read, which no list of numbers does. "
-        "Delete what is not needed, or save the sheet with the numbers as CSV."
+        f"Error: {path} takes more than 256 MB of memory to read; a list of numbers does not. "
+        "Delete all other sheets and columns, or save the sheet with the numbers as CSV."
     )
 
 
@@ -129,7 +129,7 @@ def test_a_workbook_that_takes_too_long_is_given_up(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(workbook_process, "_ALWAYS_SECONDS", 0.3)
     does(monkeypatch, "import time; time.sleep(600)")
     begun = time.monotonic()
-    with pytest.raises(InputError, match=r"takes more than 0\.3 seconds to read, which no list of numbers does"):
+    with pytest.raises(InputError, match=r"takes more than 0\.3 seconds to read; a list of numbers does not"):
         open_table(str(write(tmp_path)), ReadOptions())
     assert time.monotonic() - begun < 60
 
@@ -149,7 +149,7 @@ def test_a_process_that_dies_costs_a_sentence_and_nothing_of_it_is_shown(
     path = write(tmp_path)
     with pytest.raises(InputError) as caught:
         open_table(str(path), ReadOptions())
-    assert caught.value.sentence.startswith(f"{path} cannot be read: the process that reads it broke off (")
+    assert caught.value.sentence.startswith(f"{path} cannot be read: the process that was reading it failed (")
     assert "save the sheet with the numbers as CSV" in caught.value.hint
     assert capfd.readouterr() == ("", "")
 
@@ -157,7 +157,7 @@ def test_a_process_that_dies_costs_a_sentence_and_nothing_of_it_is_shown(
 def test_where_no_process_starts_that_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write(tmp_path)
     monkeypatch.setattr(sys, "executable", str(tmp_path / "nothing"))
-    with pytest.raises(InputError, match=r"no process starts for it \(No such file or directory\)"):
+    with pytest.raises(InputError, match=r"no process could be started for it \(No such file or directory\)"):
         open_table(str(path), ReadOptions())
 
 

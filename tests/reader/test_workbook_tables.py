@@ -15,7 +15,7 @@ from tests.support.workbooks import changed_zip
 
 Rows = list[list[object]]
 PHONES: Rows = [["phone"], ["601000001"]]
-BELOW = "The names of the columns stand in row {}; what stands above it was not read as rows."
+BELOW = "The column names are in row {}; the rows above it were skipped."
 ALONE = "The first row is a phone number: there is no header."
 
 

@@ -5,33 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.chromium import CHROMIUM, Tab, chromium
+from tests.support.chromium import CHROMIUM, LOW_CONTRAST, WIDER_THAN_SCREEN, Tab, chromium
 from tests.support.made_up_page import empty_page, page
 
 pytestmark = pytest.mark.skipif(not CHROMIUM, reason="there is no Chromium on this machine")
 
-_LOW_CONTRAST = """(() => {
-  const rgb = text => (text.match(/[\\d.]+/g) || []).map(Number);
-  const light = ([r, g, b]) => [r, g, b].map(c => c / 255).map(
-    c => c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4
-  ).reduce((sum, c, i) => sum + c * [0.2126, 0.7152, 0.0722][i], 0);
-  const behind = element => {
-    for (; element; element = element.parentElement) {
-      const colour = rgb(getComputedStyle(element).backgroundColor);
-      if (colour.length === 3) return colour;
-    }
-    return [255, 255, 255];
-  };
-  const low = [];
-  for (const element of document.body.querySelectorAll('*')) {
-    if (![...element.childNodes].some(node => node.nodeType === 3 && node.data.trim())) continue;
-    if (element.closest('svg')) continue;
-    const [one, other] = [light(rgb(getComputedStyle(element).color)), light(behind(element))].sort((a, b) => a - b);
-    if ((other + 0.05) / (one + 0.05) < 4.5) low.push(element.outerHTML.slice(0, 80));
-  }
-  return low;
-})()"""
-_WIDER_THAN_SCREEN = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 _SMALLEST_TEXT_PX = """Math.min(...[...document.querySelectorAll('main *')].filter(
   e => !e.closest('svg') && e.innerText && e.getClientRects().length
 ).map(e => parseFloat(getComputedStyle(e).fontSize)))"""
@@ -56,8 +34,8 @@ async def test_a_browser_shows_the_page_without_a_complaint_readable_and_no_wide
         await tab.open(file, width, scheme)
         await tab.run("document.querySelectorAll('details').forEach(element => element.open = true)")
         assert await tab.run(_BACKGROUND) == ("rgb(255, 255, 255)" if scheme == "light" else "rgb(13, 17, 23)")
-        assert await tab.run(_LOW_CONTRAST) == []
-        assert await tab.run(_WIDER_THAN_SCREEN) == 0
+        assert await tab.run(LOW_CONTRAST) == []
+        assert await tab.run(WIDER_THAN_SCREEN) == 0
         assert await tab.run(_SMALLEST_TEXT_PX) >= 11
         assert await tab.run(_BAR_HEIGHTS) > 50
         assert len(await picture_of(tab)) > 20_000
@@ -82,7 +60,7 @@ async def test_paper_is_white_even_where_the_screen_is_dark_and_the_empty_page_p
         async with chromium() as tab:
             await tab.open(file, 1280, "dark", media="print")
             assert await tab.run(_BACKGROUND) == "rgb(255, 255, 255)"
-            assert await tab.run(_LOW_CONTRAST) == []
+            assert await tab.run(LOW_CONTRAST) == []
             printed = await tab.call("Page.printToPDF", printBackground=True, paperWidth=8.27, paperHeight=11.69)
             pdf = b64decode(printed["data"])
             assert tab.told == []

@@ -1,5 +1,7 @@
 import re
+import time
 from importlib.resources import files
+from typing import Any
 
 import pytest
 
@@ -48,6 +50,37 @@ def test_the_drawn_bar_shares_its_width_as_the_statuses_share_the_rows() -> None
     assert widths == {
         status.value: pytest.approx(1000 * count / total, abs=0.01) for status, count in ROWS_BY_STATUS.items()
     }
+
+
+def test_the_page_says_what_was_asked_by_whom_when_and_what_the_result_proves(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Europe/Warsaw")
+    time.tzset()
+    told = " ".join(table_of(parse_html(page()), "facts").text.split())
+    monkeypatch.delenv("TZ")
+    time.tzset()
+    left = sum(ROWS_BY_STATUS[status] for status in OPEN_STATUSES)
+    for fact in (
+        "phone numbers from campaigns 00001, 00002",
+        "on acme.thulium.com",
+        "API user: anna",
+        "approved by: typed at the terminal",
+        "2026-09-21 15:33:20 CEST (2026-09-21 13:33:20 UTC)",
+        "1,300 records before, 51 after",
+        f"{left} rows have no final answer",
+        "That a number stays away",
+        "cd" * 32,
+        "ef" * 32,
+        f"bulk-remove runs verify {RUN}",
+    ):
+        assert fact in told
+
+
+@pytest.mark.parametrize("change", [{"rehearsal": "stand-in"}, {"proves_nothing": "None was found."}])
+def test_a_result_that_proves_nothing_says_so_and_why(change: dict[str, Any]) -> None:
+    told = table_of(parse_html(page(**change)), "facts").text
+    assert "Nothing about records in Thulium" in told
+    assert "the server gave this answer" not in told
+    assert (change.get("proves_nothing") or "Rehearsal on a stand-in.") in told
 
 
 def test_every_slow_down_is_marked_where_it_was() -> None:

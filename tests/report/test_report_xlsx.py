@@ -11,6 +11,7 @@ import pytest
 
 from bulk_remove.core.model import REPORT_COLUMNS, Status
 from bulk_remove.report.xlsx import write_workbook
+from tests.support.made_up_page import RUN, summary
 
 HEADER = ("name", *REPORT_COLUMNS)
 
@@ -37,9 +38,11 @@ def line(row: int, status: Status = Status.REMOVED, cell: str = "0048 601 234 55
 
 def written(folder: Path, rows: Sequence[Sequence[str]], **more: int) -> list[Any]:
     with (folder / "report.xlsx").open("wb") as file:
-        write_workbook(file, [HEADER, *rows], folder, **more)
+        write_workbook(file, [HEADER, *rows], folder, summary(), **more)
     assert [path.name for path in folder.iterdir()] == ["report.xlsx"]
-    return openpyxl.load_workbook(folder / "report.xlsx").worksheets
+    *sheets, about = openpyxl.load_workbook(folder / "report.xlsx").worksheets
+    assert about.title == "Summary"
+    return sheets
 
 
 def test_numbers_are_text_counts_are_numbers_and_nothing_is_a_formula(tmp_path: Path) -> None:
@@ -85,6 +88,32 @@ def test_letters_that_xml_does_not_know_come_back_as_they_were(tmp_path: Path) -
     assert sheet["A2"].value == "a_x0001_b<&>\n'\"c "  # as Excel itself writes it
 
 
+def test_a_sheet_of_its_own_says_what_was_asked_and_opens_first_and_all_sheets_print_on_landscape_pages(
+    tmp_path: Path,
+) -> None:
+    written(tmp_path, [line(2)])
+    book = openpyxl.load_workbook(tmp_path / "report.xlsx")
+    report, about = book.worksheets
+    assert book.active == about
+    told = "\n".join(str(cell.value) for row in about.iter_rows() for cell in row if cell.value)
+    for fact in (
+        RUN,
+        "API user: anna",
+        "2026-09-21 13:33:20 UTC",
+        "cd" * 32,
+        "ef" * 32,
+        "the counts agree",
+        "rate = 2.0",
+    ):
+        assert fact in told
+    assert {cell.data_type for row in about.iter_rows() for cell in row if cell.value} == {"s"}
+    assert report.print_title_rows == "$1:$1"
+    for sheet in (report, about):
+        assert sheet.sheet_properties.pageSetUpPr
+        assert sheet.sheet_properties.pageSetUpPr.fitToPage
+        assert (sheet.page_setup.orientation, sheet.page_setup.fitToHeight) == ("landscape", 0)  # one page wide
+
+
 def failing() -> Iterator[Sequence[str]]:
     yield HEADER
     yield line(2)
@@ -93,14 +122,14 @@ def failing() -> Iterator[Sequence[str]]:
 
 def test_a_workbook_that_fails_leaves_no_phone_number_behind(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="No space"), (tmp_path / "report.xlsx").open("wb") as file:
-        write_workbook(file, failing(), tmp_path)
+        write_workbook(file, failing(), tmp_path, summary())
     assert [path.name for path in tmp_path.iterdir()] == ["report.xlsx"]
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="the device that is always full is Linux's")
 def test_a_full_disk_is_the_system_s_own_error(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="No space"), Path("/dev/full").open("wb") as file:
-        write_workbook(file, [HEADER, *(line(index) for index in range(2000))], tmp_path)
+        write_workbook(file, [HEADER, *(line(index) for index in range(2000))], tmp_path, summary())
     assert list(tmp_path.iterdir()) == []
 
 
@@ -113,7 +142,8 @@ def test_memory_does_not_grow_with_the_rows(tmp_path: Path) -> None:
             f"line = {line(2)!r}\n"
             f"rows = ([*line[:4], str(600000000 + index), *line[5:]] for index in range({rows}))\n"
             f"with open({str(tmp_path / 'report.xlsx')!r}, 'wb') as file:\n"
-            f"    write_workbook(file, (r for g in ([{list(HEADER)!r}], rows) for r in g), Path({str(tmp_path)!r}))\n"
+            f"    every = (row for rows in ([{list(HEADER)!r}], rows) for row in rows)\n"
+            f"    write_workbook(file, every, Path({str(tmp_path)!r}), {summary()!r})\n"
             "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
         )
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

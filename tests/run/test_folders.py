@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from filelock import FileLock
@@ -73,7 +74,10 @@ def test_folders_and_locks_are_for_their_owner_alone(tmp_path: Path) -> None:
 
 def test_a_campaign_that_another_process_holds_is_refused_and_others_are_not(tmp_path: Path) -> None:
     with holder(tmp_path, "00001"):
-        with pytest.raises(CampaignLockedError, match="holds campaign 00001"), lock_campaign(tmp_path, "host", "00001"):
+        with (
+            pytest.raises(CampaignLockedError, match="is using campaign 00001"),
+            lock_campaign(tmp_path, "host", "00001"),
+        ):
             pytest.fail("both hold it")
         with lock_campaign(tmp_path, "host", "00002"), lock_campaign(tmp_path, "other-host", "00001"):
             assert len(list((tmp_path / "locks").iterdir())) == 3
@@ -92,8 +96,8 @@ def test_a_campaign_is_free_again_as_soon_as_its_context_is_left(
 ) -> None:
     made: list[FileLock] = []  # so that nothing is freed only because it was collected
 
-    def remembered(path: Path, mode: int, *, fallback_to_soft: bool) -> FileLock:
-        made.append(FileLock(path, mode=mode, fallback_to_soft=fallback_to_soft))
+    def remembered(path: Path, **properties: Any) -> FileLock:
+        made.append(FileLock(path, **properties))
         return made[-1]
 
     monkeypatch.setattr(folders, "FileLock", remembered)

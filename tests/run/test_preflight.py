@@ -10,7 +10,7 @@ import pytest
 from bulk_remove.core.forms import AlsoTry, Rest
 from bulk_remove.core.replies import Document, Effect, Fault, fault_of_status
 from bulk_remove.errors import RefusedError, UnavailableError
-from bulk_remove.run.preflight import MORE_PAGES, Findings, Glance, counted_after, inspect_campaigns
+from bulk_remove.run.preflight import MORE_PAGES, Findings, Glance, count_after, inspect_campaigns, list_campaigns
 from tests.support.virtual_time import VirtualLoop, run_virtually
 
 Numbers = Sequence[object]
@@ -121,7 +121,7 @@ async def test_the_count_afterwards_costs_one_request_a_campaign() -> None:
     async def turn() -> bool:
         return True
 
-    counts, note = await counted_after(asker, "", ("00001", "00002"), lambda: 0.0, turn)
+    counts, note = await count_after(asker, "", ("00001", "00002"), lambda: 0.0, turn)
     assert (counts, note, len(asker.asked)) == ({"00001": 1000, "00002": 1000}, "", 2)
 
 
@@ -131,7 +131,7 @@ def test_with_many_campaigns_the_first_page_of_each_is_looked_at_and_that_is_sai
     found = looked(asker, *campaigns)
     assert len(asker.asked) == 100 + MORE_PAGES
     assert [*found.held] == campaigns
-    assert found.notes == ("There are many campaigns: of most of them only the first page of records was looked at.",)
+    assert found.notes == ("There are many campaigns, so for most of them only the first page of records was read.",)
 
 
 @pytest.mark.parametrize(
@@ -153,7 +153,7 @@ def test_a_list_that_cannot_be_used_is_told_and_the_run_goes_on_without(answer: 
     found = looked(Asker(lambda path, _limit, _offset: fault(403) if path.endswith("/stats") else answer))
     assert (found.records, found.held) == ({}, {})
     assert note in found.notes[0]
-    assert found.notes[1] == "Nor do the statistics tell how many records it holds."
+    assert found.notes[1] == "The statistics do not include a record count either."
 
 
 @pytest.mark.parametrize(
@@ -267,3 +267,44 @@ def test_the_campaigns_are_asked_for_their_names_once_and_done_without_them(
     without = Asker(listing([]))
     assert looked(without, "00001", glance=None).names == {}
     assert without.asked_names == 0
+
+
+class Lister:
+    """Answers the two calls that list campaigns."""
+
+    def __init__(self, campaigns: object, statistics: object) -> None:
+        self._answers = {"/api/outbounds": campaigns, "/api/outbounds/stats": statistics}
+
+    async def get(self, target: str, _now_s: float) -> Document | Fault:
+        found = self._answers[target]
+        return found if isinstance(found, Fault) else Document(found, None)
+
+
+def listed(campaigns: object, statistics: object) -> list[tuple[object, ...]]:
+    loop = VirtualLoop(0.0, lambda: None)
+    return [tuple(each) for each in run_virtually(list_campaigns(Lister(campaigns, statistics), "", 0.0), loop)]
+
+
+def test_campaigns_are_listed_by_name_with_their_records_as_far_as_the_server_tells() -> None:
+    named = [{"id": "00002", "name": "Winback"}, {"id": "00001", "name": "Autumn"}, {"id": "00003", "name": None}]
+    counts = [{"id": "00001", "records_count": 1324}, {"id": "00004", "records_count": 2}]
+    whole = [("00003", "", None), ("00004", "", 2), ("00001", "Autumn", 1324), ("00002", "Winback", None)]
+    assert listed(named, counts) == whole
+    assert listed(named[:1], fault(403)) == [("00002", "Winback", None)]
+    assert listed(fault(404), counts[:1]) == [("00001", "", 1324)]
+    assert listed(fault(403), fault(400)) == []
+
+
+@pytest.mark.parametrize(
+    "odd", [None, {}, "00001", [None, 1, [], {"name": "x"}, {"id": "../00001"}, {"id": ["00001"]}]]
+)
+def test_a_list_of_campaigns_that_is_none_lists_nothing(odd: object) -> None:
+    assert listed(odd, odd) == []
+    assert listed([{"id": "00001", "name": 7}], [{"id": "00001", "records_count": -1}]) == [("00001", "", None)]
+
+
+def test_a_wrong_password_and_a_server_out_of_reach_are_said_and_not_taken_for_an_empty_list() -> None:
+    with pytest.raises(RefusedError, match="user"):
+        listed(fault(401), fault(401))
+    with pytest.raises(UnavailableError):
+        listed([], fault(502))

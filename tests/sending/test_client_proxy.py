@@ -141,7 +141,7 @@ async def test_a_tunnel_that_is_refused_touches_nothing(refusal: str, expected: 
 async def test_wrong_credentials_for_the_proxy_end_the_run(scheme: str) -> None:
     async with proxying("user:secret") as proxy:
         reply = await removed(f"{scheme}://127.0.0.1:1", proxy=f"http://user:wrong@127.0.0.1:{proxy.port}")
-    assert reply == Fault(Effect.DENIED, "HTTP 407", "The proxy wants credentials (HTTP 407).", 407)
+    assert reply == Fault(Effect.DENIED, "HTTP 407", "The proxy asks for a user and password (HTTP 407).", 407)
 
 
 @SCHEMES

@@ -147,7 +147,7 @@ def test_a_night_on_one_host_knows_what_another_did(tmp_path: Path, on: Command)
         (inbox / "again.csv").write_text(f"telefon\n{ALL}", encoding="utf-8")
         second = on("other", *slow)
     assert second.returncode == 0, second.stderr
-    assert "the same content was done before" in second.stdout
+    assert "has already done the same content" in second.stdout
 
 
 @pytest.mark.parametrize(
@@ -183,7 +183,7 @@ def test_an_address_that_is_none_is_refused_without_what_is_secret_in_it(state: 
 def test_a_password_on_the_command_line_is_refused(tmp_path: Path) -> None:
     refused = bulk_remove("runs", "list", "--state-dir", tmp_path, "--state", "postgresql://u:secret@localhost/d")
     assert refused.returncode == 2
-    assert "everybody on this machine" in refused.stderr
+    assert "Everybody on this machine" in refused.stderr
     assert "secret" not in refused.stderr
 
 
@@ -222,7 +222,7 @@ def test_a_user_without_rights_is_told_so(tmp_path: Path, server: Postgres, url:
     env = environment(BULK_REMOVE_STATE=url.replace("owner@", "stranger@"))
     refused = bulk_remove("runs", "list", "--state-dir", tmp_path, env=env)
     assert refused.returncode == 10
-    assert "refuses: permission denied for database" in refused.stderr
+    assert "refused: permission denied for database" in refused.stderr
 
 
 async def test_a_program_shares_its_runs_with_the_commands(tmp_path: Path, url: str, on: Command) -> None:

@@ -4,25 +4,24 @@ import asyncio
 import csv
 import json
 import os
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
 from bulk_remove.core.model import NumberFormat, NumberState, Status
-from bulk_remove.core.plan import ApprovedPlan, Consent, approve
+from bulk_remove.core.plan import ApprovedPlan, Consent, Plan, approve
 from bulk_remove.core.summary import Ending
 from bulk_remove.core.timeline import Snapshot
 from bulk_remove.errors import GuardStop, StorageError
 from bulk_remove.ledger import opened_for_reading, store, verify
 from bulk_remove.reader import open_table
 from bulk_remove.run.finish import Finished, finish
-from bulk_remove.run.job import Hooks, Sent, carry_out
+from bulk_remove.run.job import Operator, Sent, carry_out
 from bulk_remove.run.preflight import Findings, Glance, inspect_campaigns
-from bulk_remove.run.prepare import LEDGER, Prepared, Sight, prepared, reading_of
+from bulk_remove.run.prepare import LEDGER, Prepared, Sight, prepare, reading_of
 from bulk_remove.run.resume import earlier_run, reopened
 from bulk_remove.settings import Address, Login
 from tests.simulation.audit import Audit, Session
@@ -120,7 +119,7 @@ class Life:
             settings = replace(settings, keep=(str(keep),), keep_skips=True)
         if self._looking:
             settings, sight = replace(settings, number_format=NumberFormat.AUTO), Sight(self._look)
-        with prepared([table], settings, destination, self._folder, BEGAN_S, sight) as ready:
+        with prepare([table], settings, destination, self._folder, BEGAN_S, sight) as ready:
             for file in (path, *map(Path, settings.keep)):
                 file.unlink()
             return self._session(ready, approve(ready.plan, Consent.FLAG), trouble)
@@ -157,26 +156,14 @@ class Life:
         """Send until it ends, one way or the other; None when there is nobody left to write a report."""
         loop = VirtualLoop(self._now_s, process.turn)
 
-        def listen(numbers: Sequence[str], states: Sequence[NumberState]) -> None:
-            session.settled += [(number, state.phase) for number, state in zip(numbers, states, strict=True)]
-
-        def judge(mix: Mapping[Status, int], stop: GuardStop | None) -> Ending:
-            assert stop is None, "stopped by a limit that lets everything through"
-            assert mix, "a canary without numbers"
-            if process.dice.random() < _DECLINED and len(self.world.audit.sessions) == 1:
-                return Ending.GUARD
-            self.world.audit.canary_passed_s = loop.time()
-            return Ending.DONE
-
         if process.trouble.kind is Kind.DEADLINE:
             session.until_s = self.world.clocks.shown_s(session.began_s) + process.trouble.at
-        stopping = partial(_stopping, trouble=process.trouble)
-        hooks = Hooks(_watching, stopping, listen, judge, until_s=session.until_s)
+        operator = _Operator(self.world.audit, session, process, loop)
         try:
             with patch.multiple(
                 "bulk_remove.run.job", Client=process.line, Journal=process.journal, SystemClock=process.clock
             ):
-                job = carry_out(ready, approved, ready.settings, _ADDRESS, _LOGIN, hooks)
+                job = carry_out(ready, approved, _ADDRESS, _LOGIN, operator)
                 sent = run_virtually(process.living(job), loop)
         except (Killed, StorageError, asyncio.CancelledError) as error:
             session.how = type(error).__name__
@@ -218,9 +205,29 @@ class Life:
         )
 
 
-@asynccontextmanager
-async def _watching(_: Callable[[], Snapshot]) -> AsyncIterator[None]:
-    yield
+class _Operator(Operator):
+    """Notes what is settled, judges the canary, and stops as the operator would: once safely, twice at once."""
+
+    def __init__(self, audit: Audit, session: Session, process: Process, loop: VirtualLoop) -> None:
+        self.until_s = session.until_s
+        self._audit = audit
+        self._session = session
+        self._process = process
+        self._loop = loop
+
+    def settled(self, numbers: Sequence[str], states: Sequence[NumberState]) -> None:
+        self._session.settled += [(number, state.phase) for number, state in zip(numbers, states, strict=True)]
+
+    def judge_canary(self, plan: Plan, mix: Mapping[Status, int], stop: GuardStop | None) -> Ending:
+        assert stop is None, "stopped by a limit that lets everything through"
+        assert mix, f"a canary without numbers, of {plan.numbers}"
+        if self._process.dice.random() < _DECLINED and len(self._audit.sessions) == 1:
+            return Ending.GUARD
+        self._audit.canary_passed_s = self._loop.time()
+        return Ending.DONE
+
+    def stopping(self, stop: Callable[[Ending], None]) -> AbstractContextManager[None]:
+        return _stopping(stop, self._process.trouble)
 
 
 @contextmanager

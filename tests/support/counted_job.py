@@ -1,8 +1,8 @@
 """The whole job in this process, stage by stage, with a server that answers at once: to count what each stage takes."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack, asynccontextmanager, contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
@@ -12,14 +12,12 @@ from unittest.mock import patch
 
 from bulk_remove.core.model import Status
 from bulk_remove.core.plan import Consent, approve
-from bulk_remove.core.summary import Ending
-from bulk_remove.core.timeline import Snapshot
 from bulk_remove.ledger import Store, store
 from bulk_remove.ledger import write as writer
 from bulk_remove.reader import ReadOptions, open_table
 from bulk_remove.run.finish import finish
-from bulk_remove.run.job import Hooks, carry_out
-from bulk_remove.run.prepare import LEDGER, prepared, reading_of
+from bulk_remove.run.job import Operator, carry_out
+from bulk_remove.run.prepare import LEDGER, prepare, reading_of
 from bulk_remove.sending.client import Arrival, Client, Connection, Departure
 from bulk_remove.settings import Address, Login, Settings
 
@@ -119,23 +117,12 @@ def _in_stages(path: Path, numbers: int, watch: Watch, block_rows: int, stack: E
     with watch(Stage.PLANNING, None):
         table = open_table(str(path), replace(reading_of(_SETTINGS, path.parent), block_rows=block_rows))
         destination = _ADDRESS.destination(_LOGIN.user)
-        ready = stack.enter_context(prepared([table], _SETTINGS, destination, path.parent, 0.0))
+        ready = stack.enter_context(prepare([table], _SETTINGS, destination, path.parent, 0.0))
     with watch(Stage.SENDING, ready.store):
-        hooks = Hooks(_unwatched, _unstopped, lambda _numbers, _states: None)
         approved = approve(ready.plan, Consent.CODE)
-        sent = asyncio.run(carry_out(ready, approved, _SETTINGS, _ADDRESS, _LOGIN, hooks))
+        sent = asyncio.run(carry_out(ready, approved, _ADDRESS, _LOGIN, Operator()))
     with watch(Stage.REPORTING, ready.store):
         finished = finish(ready, _SETTINGS, sent.ending, None)
     assert finished.by_status == {Status.REMOVED: numbers}
     assert finished.removed_records == finished.asked_numbers == numbers
     return finished.totals.requests, ready.folder / LEDGER
-
-
-@asynccontextmanager
-async def _unwatched(_: Callable[[], Snapshot]) -> AsyncIterator[None]:
-    yield
-
-
-@contextmanager
-def _unstopped(_: Callable[[Ending], None]) -> Iterator[None]:
-    yield

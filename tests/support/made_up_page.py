@@ -4,7 +4,7 @@ from io import StringIO
 from typing import Any
 
 from bulk_remove.core.model import NEVER_SENT, ON_KEEP_LIST, NumberState, RowOutcome, Source, Status
-from bulk_remove.core.summary import Ending, advise
+from bulk_remove.core.summary import Ending, Proof, advise
 from bulk_remove.core.timeline import Attempt, Course, SessionSpan, Timeline
 from bulk_remove.report import write_page
 from tests.support.outcome_blocks import outcome_blocks
@@ -81,7 +81,9 @@ def summary(**changes: Any) -> dict[str, Any]:
         "tool_version": "0.1.0",
         "host": "acme.thulium.com",
         "rehearsal": None,
+        "asked_by": {"api_user": "anna", "system_user": f"root{HOSTILE}", "approved_by": "typed at the terminal"},
         "campaigns": ["00001", "00002"],
+        "campaign_names": {"00002": HOSTILE},
         "input": [{"file": SOURCE.file, "sheet": "Luty", "sha256": SOURCE.sha256, "size_bytes": 12_345, "column": "p"}],
         "rows": sum(ROWS_BY_STATUS.values()),
         "rows_by_status": {status.value: count for status, count in ROWS_BY_STATUS.items()},
@@ -90,7 +92,11 @@ def summary(**changes: Any) -> dict[str, Any]:
         "duplicate_rows": 0,
         "empty_cells": 3,
         "left_out_rows": 0,
-        "settings": {"where": []},
+        "settings": {"where": [], "rate": 2.0, "campaign_column": HOSTILE},
+        "records_by_campaign": [{"sentence": Proof("00001", 1300, 51, 1249, 0, "").sentence()}],
+        "proves_nothing": None,
+        "report_sha256": "cd" * 32,
+        "ledger_head": "ef" * 32,
         "invalid_cells_by_reason": {f"A reason with {HOSTILE}.": invalid},
         "removed_records": 1249,
         "removed_records_at_least": False,

@@ -56,7 +56,12 @@ def environment(**changes: str) -> dict[str, str]:
     """
     kept = {name: value for name, value in os.environ.items() if not name.startswith("BULK_REMOVE_")}
     kept.pop("PYTHONDONTWRITEBYTECODE", None)
-    own = {"BULK_REMOVE_PASSWORD": DEMO_PASSWORD, "BULK_REMOVE_CONFIG": os.devnull, "NO_PROXY": "*"}
+    own = {
+        "BULK_REMOVE_PASSWORD": DEMO_PASSWORD,
+        "BULK_REMOVE_CONFIG": os.devnull,
+        "NO_PROXY": "*",
+        "LC_ALL": "C.UTF-8",
+    }
     return {**kept, **own, "PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring"} | changes
 
 

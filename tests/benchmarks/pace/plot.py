@@ -7,7 +7,7 @@ from itertools import pairwise
 _WIDE, _HIGH, _GAP_X, _GAP_Y, _LEFT, _TOP = 420, 130, 60, 62, 48, 74
 _COLUMNS = 2
 _MOST = 20.0
-"""The top of each panel, in requests a second: the ceiling."""
+"""The top of each panel, in requests a second: the operator's limit."""
 _MEAN_OF_S = 10
 """Each point is the mean of so many seconds."""
 _DASHED = 'stroke="#d95f02" stroke-width="1.6" stroke-dasharray="5 3"'
@@ -36,7 +36,7 @@ def plot(lines: Sequence[Line]) -> str:
 <line x1="{_LEFT}" y1="40" x2="{_LEFT + 24}" y2="40" stroke="{_OURS}" stroke-width="1.6"/>
 <text x="{_LEFT + 30}" y="44">ours (means of {_MEAN_OF_S} s)</text>
 <line x1="{_LEFT + 170}" y1="40" x2="{_LEFT + 194}" y2="40" {_DASHED}/>
-<text x="{_LEFT + 200}" y="44">the hidden limit; the top of each panel is the operator's ceiling</text>
+<text x="{_LEFT + 200}" y="44">the hidden limit; the top of each panel is the operator's limit</text>
 {panels}
 </svg>
 """

@@ -202,8 +202,8 @@ def rules(best: float, seed: int) -> dict[str, Rule]:
     """Return the compared rules; `best` is the limit that the fixed rates are set by."""
     return {
         "ours": Ours(),
-        "fixed, right": Fixed(best),
-        "fixed, twice": Fixed(2 * best),
+        "fixed, right": Fixed(min(best, CEILING)),
+        "fixed, twice": Fixed(min(2 * best, CEILING)),
         "tenacity": Tenacity(seed),
         "botocore": Botocore(),
         "AutoThrottle": AutoThrottle(),

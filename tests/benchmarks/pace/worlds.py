@@ -111,6 +111,72 @@ class Penalty:
 
 
 @dataclass
+class Stubborn:
+    """Ten a second, a bucket of ten; whoever passes it is refused until nobody has knocked for `ban_s`."""
+
+    bucket: TokenBucket
+    ban_s: float = 10.0
+    shut_until_s: float = -1.0
+
+    def arrive(self, now_s: float) -> Answer:
+        answer = self.bucket.arrive(now_s)
+        if answer.accepted and now_s >= self.shut_until_s:
+            return answer
+        self.shut_until_s = now_s + self.ban_s
+        return Answer(LATENCY_S / 4, accepted=False)
+
+    def best(self, now_s: float) -> float:
+        return self.bucket.best(now_s)
+
+    def harm_s(self) -> list[float]:
+        return []
+
+
+@dataclass
+class Unlimited:
+    """A server that takes whatever the operator allows."""
+
+    dice: random.Random
+    ceiling: float
+
+    def arrive(self, _now_s: float) -> Answer:
+        return Answer(_latency_s(self.dice))
+
+    def best(self, _now_s: float) -> float:
+        return self.ceiling
+
+    def harm_s(self) -> list[float]:
+        return []
+
+
+@dataclass
+class Noisy:
+    """A server behind a proxy that refuses a share of all requests, whatever the pace, before the server sees them.
+
+    Each of these refusals may ask for a pause, which everybody keeps: then the best is what fits between the pauses.
+    """
+
+    dice: random.Random
+    share: float
+    server: World
+    retry_after_s: float | None = None
+
+    def arrive(self, now_s: float) -> Answer:
+        if self.dice.random() < self.share:
+            return Answer(LATENCY_S / 4, accepted=False, retry_after_s=self.retry_after_s)
+        return self.server.arrive(now_s)
+
+    def best(self, now_s: float) -> float:
+        share, best = self.share, self.server.best(now_s)
+        if isinstance(self.server, Unlimited):
+            best *= 1 - share
+        return best / (1 + share * best / (1 - share) * (self.retry_after_s or 0.0))
+
+    def harm_s(self) -> list[float]:
+        return self.server.harm_s()
+
+
+@dataclass
 class Workers:
     """A pool of PHP workers and one queue before it. Others' requests come, too, and their waits are the harm.
 
@@ -223,4 +289,23 @@ def worlds(seed: int) -> dict[str, World]:
         "half at lunch": TokenBucket(dice, _at_lunch),
         "noisy neighbour": Workers(dice, 6, _poisson(dice, _neighbour, 6.0), lambda now_s: six - _neighbour(now_s)),
         "only slows down": Slowing(dice),
+        "ban that knocks prolong": Stubborn(TokenBucket(dice)),
+    }
+
+
+def noisy_worlds(seed: int, ceiling: float) -> dict[str, World]:
+    """Return the worlds that refuse some requests whatever the pace: without a limit of their own, and with one."""
+    dice = random.Random(f"noisy worlds {seed}")
+    free = Unlimited(dice, ceiling)
+
+    def noisy(share: float, server: World = free, retry_after_s: float | None = None) -> Noisy:
+        return Noisy(dice, share, server, retry_after_s)
+
+    shares = (0.01, 0.02, 0.05, 0.1)
+    return {
+        **{f"{share:.0%} at random": noisy(share) for share in shares},
+        **{f"{share:.0%} at random, Retry-After": noisy(share, retry_after_s=2.0) for share in shares},
+        "bucket and 5% at random": noisy(0.05, TokenBucket(dice)),
+        "600 a minute and 5% at random": noisy(0.05, FixedWindow(dice, dice.uniform(0, 60))),
+        "half at lunch and 2% at random": noisy(0.02, TokenBucket(dice, _at_lunch)),
     }

@@ -50,7 +50,7 @@ DAMAGE = (
     ("-600000415", "A minus in front."),
     ("600-000-416-", "A dot or a dash at an end: perhaps a part is missing."),
     ("(600 000 417", "Parentheses that do not match."),
-    ("600_000_418", "A character that is no part of a phone number."),
+    ("600_000_418", "A character that is not part of a phone number."),
     ("3. 600000419", "A number in a list, it seems: digits, a dot and a space in front."),
     ("\uff16\uff10\uff10000420", "Digits of another script."),
     ("600\t000\t421", "Control characters in the cell."),

@@ -1,0 +1,290 @@
+"""One piece of work at a time: a plan that waits for an answer, then its run.
+
+It belongs to the process, not to a tab: every tab shows the same progress. `run.job` has the steps of a run; `Work` is
+its operator.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager, nullcontext
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from functools import partial
+from pathlib import Path
+from secrets import token_urlsafe
+from threading import Event
+from typing import TypeVar
+
+from bulk_remove.console.live import Scene
+from bulk_remove.core.model import Status
+from bulk_remove.core.plan import TYPED_COUNT_FROM, Consent, Plan, read_answer
+from bulk_remove.core.summary import Ending
+from bulk_remove.core.throttle import Key, pressed
+from bulk_remove.core.timeline import Snapshot
+from bulk_remove.errors import BulkRemoveError, GuardStop, InputError
+from bulk_remove.reader import SetAside
+from bulk_remove.run.finish import Wanted
+from bulk_remove.run.job import (
+    Done,
+    Job,
+    OnRows,
+    Operator,
+    Planned,
+    enter_in_thread,
+    in_thread,
+    plan_files,
+    plan_rerun,
+    plan_resume,
+    plan_run,
+)
+from bulk_remove.run.places import ReportPlace
+from bulk_remove.run.prepare import Prepared
+from bulk_remove.run.rerun import EarlierRows
+from bulk_remove.run.resume import EarlierRun, check_same_server, find_run
+from bulk_remove.sending import Pool
+from bulk_remove.settings import Address, Login, Settings
+
+T = TypeVar("T")
+Planning = Callable[["Work"], AbstractContextManager[Planned]]
+PATIENCE_S = 1800.0
+"""How long a plan waits for an answer. It locks its campaign, and its counts become outdated."""
+_LOOK_S = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """The server, user, settings and state folder of a profile.
+
+    `campaign` is offered first, or is empty; the campaign in the settings is only a placeholder. Inside `logged` the
+    log of a run is written to its folder.
+    """
+
+    settings: Settings
+    address: Address
+    login: Login
+    state_dir: Path
+    campaign: str = ""
+    logged: Callable[[Path], AbstractContextManager[object]] = nullcontext
+
+    def job(self, settings: Settings, output: Path | None = None, wanted: Wanted | None = None) -> Job:
+        """Return a job on the system. Without an `output` its report goes to the run's folder."""
+        place = ReportPlace(output, wanted or Wanted())
+        return Job(settings, self.address, self.login, self.state_dir, place)
+
+
+class Stage(StrEnum):
+    """How far a piece of work is."""
+
+    PLANNING = "planning"
+    ASKING = "asking"
+    SENDING = "sending"
+    REPORTING = "reporting"
+    ENDED = "ended"
+
+
+class Work(Operator):
+    """A plan that waits for an answer, then its run. The page shows its attributes."""
+
+    def __init__(self, access: Access, planning: Planning) -> None:
+        self.access = access
+        self.plan_id = token_urlsafe(9)
+        self.stage = Stage.PLANNING
+        self.rows = 0
+        self.shown: Planned | None = None
+        self.notes: list[str] = []
+        self.problem: BulkRemoveError | None = None
+        self.failed = False
+        self.snapshot: Snapshot | None = None
+        self.scene: Scene | None = None
+        self.canary: Mapping[Status, int] | None = None
+        self.done: Done | None = None
+        self.paused = False
+        self.ending = False
+        self._dropped = Event()
+        self._pool: Pool | None = None
+        self._stop: Callable[[Ending], None] | None = None
+        self._wish: Ending | None = None
+        self._answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._task = asyncio.create_task(self._go(planning))
+
+    @property
+    def sending(self) -> bool:
+        """Whether the run is under way."""
+        return self.stage in {Stage.SENDING, Stage.REPORTING}
+
+    @property
+    def begun(self) -> bool:
+        """Whether it was confirmed, so something may have been sent."""
+        return self._answer.done() and not self._answer.cancelled()
+
+    @property
+    def run_id(self) -> str:
+        """The run's id, or an empty text if nothing was sent."""
+        return self.shown.left.run_id if self.shown and (self.begun or self.done) else ""
+
+    def confirms(self, plan_id: str, typed: str) -> bool | None:
+        """Check the answer to a plan. True starts the run, False is a wrong count, None means that the plan is gone."""
+        if self.stage is not Stage.ASKING or self._dropped.is_set() or plan_id != self.plan_id or self.shown is None:
+            return None
+        count = self.shown.left.to_send
+        right = typed.strip() == str(count) or (count >= TYPED_COUNT_FROM and bool(read_answer(typed, count)))
+        if right:
+            self.stage = Stage.SENDING  # now, so that a second answer is refused
+            self._answer.set_result(None)
+        return right
+
+    def steer(self, key: Key) -> str:
+        """Carry out a button's action and return the sentence to show."""
+        if self._pool is None or self._pool.stopping:
+            return "The run is ending."
+        if key is Key.STOP:
+            self.stop(Ending.PAGE)
+            return "Stopping: requests under way are finished first."
+        before = self._pool.steering
+        wanted, answer = pressed(before, key)
+        self._pool.steer(wanted)
+        self.paused = wanted.paused
+        if key is Key.PAUSE:
+            return "Paused. Nothing new is sent." if wanted.paused else "Going on."
+        return "This is the slowest; you can pause." if wanted == before and key is Key.SLOWER else answer
+
+    def stop(self, ending: Ending) -> None:
+        """Drop a plan, or stop a run after the requests under way; such a run can be resumed."""
+        if not self.sending:
+            self._dropped.set()
+            self._task.cancel()
+            return
+        self._wish, self.ending = self._wish or ending, True
+        if self._stop is not None:
+            self._stop(self._wish)
+
+    async def ended(self) -> None:
+        """Wait until it has ended, even by an error."""
+        await asyncio.wait([self._task])
+
+    async def _go(self, planning: Planning) -> None:
+        try:
+            async with enter_in_thread(planning(self), self._dropped.set) as shown:
+                with self.access.logged(shown.ready.folder) if shown.left.to_send else nullcontext():
+                    self.done = await shown.carry_out(self)
+        except BulkRemoveError as error:
+            self.problem = error
+        except asyncio.CancelledError:
+            raise
+        except BaseException:
+            self.failed = True
+            raise
+        finally:
+            self.stage = Stage.ENDED
+
+    def note(self, sentence: str) -> None:
+        """Keep a sentence for the page."""
+        self.notes.append(sentence)
+
+    def reading(self) -> AbstractContextManager[OnRows]:
+        """Count the rows. After `stop` the reading ends at the next block."""
+        return nullcontext(self._read)
+
+    def _read(self, rows: int) -> None:
+        self.rows = rows
+        if self._dropped.is_set():
+            raise asyncio.CancelledError
+
+    def show(self, run: Planned) -> None:
+        """Keep the plan for the page."""
+        self.shown = run
+
+    async def approve(self, run: Planned) -> Consent:
+        """Wait until the count is typed. Raises GuardStop, InputError."""
+        if not run.left.to_send:
+            raise InputError("No number is left to send.", "Look at the report of that run.")
+        self.stage = Stage.ASKING
+        try:
+            await asyncio.wait_for(asyncio.shield(self._answer), PATIENCE_S)
+        except TimeoutError:
+            raise GuardStop(
+                "The plan waited too long for an answer, and nothing was sent.", "Check the file again."
+            ) from None
+        return Consent.PAGE
+
+    async def do(self, work: Callable[[], T]) -> T:
+        """Run the work in a thread, so that the page still answers."""
+        if self._pool is not None:
+            self.stage = Stage.REPORTING
+        return await in_thread(work)
+
+    @contextmanager
+    def stopping(self, stop: Callable[[Ending], None]) -> Iterator[None]:
+        """Let the page and the end of the process stop the run."""
+        self._stop = stop
+        if self._wish is not None:
+            stop(self._wish)
+        yield
+
+    @contextmanager
+    def steering(self, pool: Pool) -> Iterator[None]:
+        """Let the page's buttons steer."""
+        self._pool = pool
+        yield
+
+    @asynccontextmanager
+    async def watching(self, ready: Prepared, snapshot: Callable[[], Snapshot]) -> AsyncGenerator[None, None]:
+        """Keep the latest snapshot for the page."""
+        scene = self.scene or Scene(ready.plan.numbers, ready.plan.rate, ready.settings.give_up_after_s, keys=False)
+        self.scene = scene
+
+        async def watch() -> None:
+            while True:
+                self.snapshot = snapshot()
+                scene.look(self.snapshot)
+                await asyncio.sleep(_LOOK_S)
+
+        task = asyncio.create_task(watch())
+        try:
+            yield
+        finally:
+            task.cancel()
+            await asyncio.wait([task])
+            self.snapshot = snapshot()
+
+    def judge_canary(self, plan: Plan, mix: Mapping[Status, int], stop: GuardStop | None) -> Ending:
+        """Keep the canary's verdicts. Only the limit decides."""
+        del plan
+        self.canary = mix
+        return Ending.DONE if stop is None else Ending.GUARD
+
+
+def unfinished(work: Work | None) -> bool:
+    """Return whether a piece of work still locks a campaign."""
+    return work is not None and work.stage is not Stage.ENDED
+
+
+def of_file(access: Access, settings: Settings, name: str, file: SetAside) -> Planning:
+    """Return the function that plans the numbers of a file; `name` is shown."""
+
+    def planning(work: Work) -> AbstractContextManager[Planned]:
+        job = replace(access.job(settings), show_numbers=True)
+        return plan_run(job, partial(plan_files, [name], work.note, file), work)
+
+    return planning
+
+
+def of_run(access: Access, run_id: str, how: str) -> Planning:
+    """Return the function that plans the rest of a run. `how` is rerun, resume, or whatever (ignores the canary)."""
+
+    def again(rows: EarlierRows) -> Job:
+        return access.job(rows.settings)
+
+    def on(run: EarlierRun) -> Job:
+        told = run.destination
+        check_same_server(run, access.address.destination(access.login.user))
+        return access.job(run.settings, Path(told.output) if told.output else None, Wanted(told.csv_for, told.also))
+
+    def planning(work: Work) -> AbstractContextManager[Planned]:
+        if how == "rerun":
+            server = (access.state_dir, access.address.destination(access.login.user))
+            return plan_rerun(run_id, {}, server, again, work)
+        changes = {"canary_max_not_exist": 1.0} if how == "whatever" else {}
+        return plan_resume(find_run(access.state_dir, run_id), changes, on, work)
+
+    return planning
