@@ -195,7 +195,7 @@ class Shared:
                 phrase(
                     "The shared state has format {version}; this version reads {own}.", version=version, own=VERSION
                 ),
-                "Use one version of bulk-remove on all hosts.",
+                "Use the same version on all hosts.",
             )
 
     def close(self) -> None:
@@ -353,7 +353,7 @@ class Shared:
         if written_in != SCHEMA_VERSION:
             raise StorageError(
                 phrase("Run {run} was written by another version of bulk-remove.", run=run),
-                "Use one version of bulk-remove on all hosts.",
+                "Use the same version on all hosts.",
             )
         if length:
             with closing(open_existing(path)) as store:

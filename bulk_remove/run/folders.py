@@ -12,9 +12,11 @@ import re
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import cache, partial
 from hashlib import sha256
 from pathlib import Path
 from shutil import rmtree
+from threading import Lock
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from filelock import FileLock, Timeout
@@ -28,6 +30,7 @@ from bulk_remove.language import ours, phrase
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+    from functools import _lru_cache_wrapper
 
     from bulk_remove.ledger import Store
     from bulk_remove.ledger.shared import Shared, SharedAccount
@@ -39,7 +42,8 @@ RUN_LOCK = "run.lock"
 LEDGER_FILE = "ledger.sqlite"
 _SHARED = "shared.json"
 _REPORTS = "reports.jsonl"
-_JOINED: dict[Path, Shared] = {}
+_JOINED: dict[Path, _lru_cache_wrapper[Shared]] = {}
+_CONNECTING = Lock()
 _LOOKED_AT_S = 1.0
 """How long to wait for a run's lock: `runs` holds it for a moment to see whether the run is under way."""
 
@@ -59,26 +63,30 @@ _PARTS_OF_A_SECOND = 0x10000
 
 
 def join(state_dir: Path, url: str) -> None:
-    """Share the runs of a state folder with other hosts through a database. Raises UsageError, UnavailableError."""
+    """Share the runs of a state folder with other hosts through a database. Raises UsageError.
+
+    The database is first asked when something is needed from it.
+    """
     try:
         from bulk_remove.ledger.shared import Shared  # noqa: PLC0415 - only shared runs pay for it
     except ImportError:
         raise UsageError(
             "--state needs a library that is not installed.", "Install it: pip install 'bulk-remove[postgres]'"
         ) from None
-    if state_dir not in _JOINED:
-        _JOINED[state_dir] = Shared(url)
+    _JOINED.setdefault(state_dir, cache(partial(Shared, url)))
 
 
 def leave(state_dir: Path) -> None:
     """Stop sharing the runs of a state folder."""
-    if (shared := _JOINED.pop(state_dir, None)) is not None:
-        shared.close()
+    shared = _JOINED.pop(state_dir, None)
+    if shared is not None and shared.cache_info().currsize:
+        shared().close()
 
 
 def shared_of(state_dir: Path) -> Shared | None:
-    """Return the shared state of a state folder, or None."""
-    return _JOINED.get(state_dir)
+    """Return the shared state of a state folder, or None. Raises UsageError, UnavailableError."""
+    with _CONNECTING:
+        return _JOINED[state_dir]() if state_dir in _JOINED else None
 
 
 def new_run_folder(state_dir: Path, now_s: float) -> Path:
