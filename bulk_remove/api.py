@@ -42,7 +42,7 @@ from bulk_remove.errors import UnavailableError, UsageError
 from bulk_remove.ledger import Outcomes
 from bulk_remove.reader import find_files
 from bulk_remove.run.finish import Finished, Wanted
-from bulk_remove.run.folders import default_state_dir
+from bulk_remove.run.folders import default_state_dir, join
 from bulk_remove.run.job import (
     Job,
     OnRows,
@@ -101,10 +101,14 @@ class Server:
     """The API user's password. It is never shown."""
     state_dir: str | PathLike[str] | None = None
     """The folder for the ledgers of runs. None: the platform's default."""
+    state: str | None = field(default=None, repr=False)
+    """The address of the PostgreSQL database through which hosts share their runs and limits. None: no sharing."""
 
     def __post_init__(self) -> None:
         for flag, value in (("--url", self.url), ("--user", self.user), ("--password", self.password)):
             checked(flag, value, text)
+        if self.state is not None:
+            checked("--state", self.state, text)
         _folder(self.state_dir)
         _ = self.address, self.login
 
@@ -120,8 +124,11 @@ class Server:
 
     @property
     def folder(self) -> Path:
-        """The folder for the ledgers of runs."""
-        return _folder(self.state_dir)
+        """The folder for the ledgers of runs. Raises UsageError, and UnavailableError if the shared state is away."""
+        folder = _folder(self.state_dir)
+        if self.state is not None:
+            join(folder, self.state)
+        return folder
 
     @property
     def destination(self) -> Destination:

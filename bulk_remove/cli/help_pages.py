@@ -34,7 +34,7 @@ GROUPS: Mapping[str, tuple[Phrase, tuple[str, ...]]] = {
         "ca-file", "proxy", "connect-timeout", "timeout", "brackets", "trailing-slash", "max-request-line",
         "max-numbers-per-request",
     )),
-    "general": (phrase("General"), ("profile", "config", "state-dir", "browser", "help")),
+    "general": (phrase("General"), ("profile", "config", "state-dir", "state", "browser", "help")),
 }  # fmt: skip
 """The groups of flags: the word after --help, the heading and the flags."""
 BASICS = {
