@@ -276,7 +276,8 @@ class Destination:
     """The server, the user and the report of a run: what a later session needs besides the settings.
 
     `url` is the server's address with its path, `host` the part that is shown; both are empty for a plan without a
-    server. `csv_for` is the format of report.csv; `also` lists the other reports to write.
+    server. `csv_for` is the format of report.csv; `also` lists the other reports to write. `planned` says who saved the
+    plan that is run, if it was saved: plan, system_user, api_user, at.
     """
 
     url: str = ""
@@ -286,6 +287,7 @@ class Destination:
     output: str = ""
     csv_for: CsvFor = CsvFor.PROGRAMS
     also: tuple[ReportFormat, ...] = ()
+    planned: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def read_back(cls, public: Mapping[str, Any]) -> "Destination":

@@ -73,6 +73,7 @@ from bulk_remove.run.resume import (
     reopened,
     standing_of,
 )
+from bulk_remove.run.saved import SavedPlan
 from bulk_remove.sending import Outside, Pool, PoolSettings
 from bulk_remove.sending.client import Client, Connection, SystemClock
 from bulk_remove.sending.gate import Account
@@ -151,7 +152,8 @@ class Operator:
 class Job:
     """What to do: settings, server, API user, state folder, and where the report goes.
 
-    The campaigns in `held` are locked already. With `show_numbers` the plan's samples are not masked.
+    The campaigns in `held` are locked already. With `show_numbers` the plan's samples are not masked. With `saved` only
+    that plan is sent.
     """
 
     settings: Settings
@@ -161,11 +163,13 @@ class Job:
     report: ReportPlace
     held: Collection[str] = ()
     show_numbers: bool = False
+    saved: SavedPlan | None = None
 
     @property
     def destination(self) -> Destination:
         """What a later session must know about server, user and report."""
-        return self.report.destination(self.address, self.login.user)
+        to = self.report.destination(self.address, self.login.user)
+        return replace(to, planned=self.saved.planned) if self.saved else to
 
     def look(self, campaigns: Sequence[str]) -> Findings:
         """Look at campaigns before they are planned. Raises the same errors as `look_at`."""
@@ -222,6 +226,9 @@ def _within_limits(job: Job, ready: Prepared, operator: Operator) -> "Planned":
     """Show a plan and its notes. Raises GuardStop or InputError if it must not be sent."""
     plan, findings = ready.plan, ready.findings
     check_holds_numbers(plan)
+    if job.saved:
+        job.saved.check(ready)
+        operator.note(job.saved.sentence())
     known, notes = known_of(job.state_dir, plan.host, plan.campaign_ids, findings.records)
     shown = Planned(job, ready, plan, known)
     operator.show(shown)
