@@ -21,7 +21,7 @@ GROUPS: Mapping[str, tuple[Phrase, tuple[str, ...]]] = {
     )),
     "safety": (phrase("Safety"), (
         "keep", "max-numbers", "canary", "until", "yes", "keep-skips", "max-share", "max-times-usual", "max-invalid",
-        "canary-max-not-exist", "hours",
+        "canary-max-not-exist", "stop-when-missing", "hours", "save", "plan", "plan-max-age",
     )),
     "output": (phrase("Output"), (
         "output", "report", "csv-for", "overwrite", "quiet", "json", "show-numbers", "log-format", "metrics-file",
@@ -34,7 +34,7 @@ GROUPS: Mapping[str, tuple[Phrase, tuple[str, ...]]] = {
         "ca-file", "proxy", "connect-timeout", "timeout", "brackets", "trailing-slash", "max-request-line",
         "max-numbers-per-request",
     )),
-    "general": (phrase("General"), ("profile", "config", "state-dir", "browser", "help")),
+    "general": (phrase("General"), ("profile", "config", "state-dir", "state", "browser", "help")),
 }  # fmt: skip
 """The groups of flags: the word after --help, the heading and the flags."""
 BASICS = {
