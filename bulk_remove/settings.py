@@ -276,7 +276,8 @@ class Destination:
     """The server, the user and the report of a run: what a later session needs besides the settings.
 
     `url` is the server's address with its path, `host` the part that is shown; both are empty for a plan without a
-    server. `csv_for` is the format of report.csv; `also` lists the other reports to write.
+    server. `csv_for` is the format of report.csv; `also` lists the other reports to write. `planned` says who saved the
+    plan that is run, if it was saved: plan, system_user, api_user, at.
     """
 
     url: str = ""
@@ -286,6 +287,7 @@ class Destination:
     output: str = ""
     csv_for: CsvFor = CsvFor.PROGRAMS
     also: tuple[ReportFormat, ...] = ()
+    planned: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def read_back(cls, public: Mapping[str, Any]) -> "Destination":
@@ -466,6 +468,10 @@ class Settings:
         MAX_NOT_EXIST, share, "Stop if more than this share of the first request is not there.", _RESUME
     )
     """The largest share of the canary's numbers missing from the campaign, 0 to 1; above it the run stops."""
+    stop_when_missing: float | None = _guard(
+        None, share, "Stop at this share of missing numbers among the last 2,000.", _RESUME
+    )
+    """Stop the run when this share of the last 2,000 answered numbers, 0 to 1, is not in the campaign. None: never."""
 
     brackets: Brackets = _request(
         Brackets.ENCODED,

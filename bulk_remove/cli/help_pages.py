@@ -21,7 +21,7 @@ GROUPS: Mapping[str, tuple[Phrase, tuple[str, ...]]] = {
     )),
     "safety": (phrase("Safety"), (
         "keep", "max-numbers", "canary", "until", "yes", "keep-skips", "max-share", "max-times-usual", "max-invalid",
-        "canary-max-not-exist", "hours",
+        "canary-max-not-exist", "stop-when-missing", "hours", "save", "plan", "plan-max-age",
     )),
     "output": (phrase("Output"), (
         "output", "report", "csv-for", "overwrite", "quiet", "json", "show-numbers", "log-format", "metrics-file",

@@ -356,6 +356,26 @@ output_options = _all(
     click.option("--yes", "-y", is_flag=True, help="Do not ask before removing."),
 )
 
+_PLAN_FILE = click.Path(path_type=Path, dir_okay=False)
+save_option = click.option(
+    "--save",
+    type=_PLAN_FILE,
+    metavar="FILE",
+    help="Save the plan in this new file; `run --plan` then runs just that.",
+)
+saved_options = _all(
+    click.option(
+        "--plan", "plan_file", type=_PLAN_FILE, metavar="FILE", help="Run exactly this plan, which `plan --save` wrote."
+    ),
+    _option(
+        "--plan-max-age",
+        type=Age(),
+        default="24h",
+        show_default=True,
+        help="Refuse a saved plan that is older than this.",
+    ),
+)
+
 aftermath_options = _all(
     _option("--quiet", "-q", is_flag=True, help="Print nothing unless something is wrong; for cron."),
     _option(

@@ -23,6 +23,7 @@ from urllib.parse import unquote
 import jinja2
 from aiohttp import web
 
+from bulk_remove.core.limits import MAX_NOT_EXIST
 from bulk_remove.core.model import CsvFor, ReportFormat, harmless
 from bulk_remove.core.summary import Ending
 from bulk_remove.core.throttle import Key
@@ -254,14 +255,16 @@ class Site:
         campaign = given.get("campaign") or self._choice["campaign"]
         if not campaign:
             raise UsageError("No campaign is chosen.", "Choose the campaign to remove the numbers from.")
+        canary, own = given.get("canary", "yes") == "yes", access.settings
         settings = replace(
-            access.settings,
+            own,
             campaign=campaign,
             campaign_column=None,
-            column=given.get("column") or access.settings.column,
-            sheet=given.get("sheet") or access.settings.sheet,
-            where=(given["where"],) if given.get("where") else access.settings.where,
-            canary=given.get("canary", "yes") == "yes",
+            column=given.get("column") or own.column,
+            sheet=given.get("sheet") or own.sheet,
+            where=(given["where"],) if given.get("where") else own.where,
+            canary=canary,
+            stop_when_missing=MAX_NOT_EXIST if canary and own.stop_when_missing is None else own.stop_when_missing,
         )
         planning = of_file(access, settings, *self._file)
         await self._begin(access, planning)

@@ -73,6 +73,7 @@ from bulk_remove.run.resume import (
     reopened,
     standing_of,
 )
+from bulk_remove.run.saved import SavedPlan
 from bulk_remove.sending import Outside, Pool, PoolSettings
 from bulk_remove.sending.client import Client, Connection, SystemClock
 from bulk_remove.sending.gate import Account
@@ -151,7 +152,8 @@ class Operator:
 class Job:
     """What to do: settings, server, API user, state folder, and where the report goes.
 
-    The campaigns in `held` are locked already. With `show_numbers` the plan's samples are not masked.
+    The campaigns in `held` are locked already. With `show_numbers` the plan's samples are not masked. With `saved` only
+    that plan is sent.
     """
 
     settings: Settings
@@ -161,11 +163,13 @@ class Job:
     report: ReportPlace
     held: Collection[str] = ()
     show_numbers: bool = False
+    saved: SavedPlan | None = None
 
     @property
     def destination(self) -> Destination:
         """What a later session must know about server, user and report."""
-        return self.report.destination(self.address, self.login.user)
+        to = self.report.destination(self.address, self.login.user)
+        return replace(to, planned=self.saved.planned) if self.saved else to
 
     def look(self, campaigns: Sequence[str]) -> Findings:
         """Look at campaigns before they are planned. Raises the same errors as `look_at`."""
@@ -222,6 +226,9 @@ def _within_limits(job: Job, ready: Prepared, operator: Operator) -> "Planned":
     """Show a plan and its notes. Raises GuardStop or InputError if it must not be sent."""
     plan, findings = ready.plan, ready.findings
     check_holds_numbers(plan)
+    if job.saved:
+        job.saved.check(ready)
+        operator.note(job.saved.sentence())
     known, notes = known_of(job.state_dir, plan.host, plan.campaign_ids, findings.records)
     shown = Planned(job, ready, plan, known)
     operator.show(shown)
@@ -434,6 +441,8 @@ async def carry_out(
     _keep(prepared.state_dir, approved.plan.host, _learned(known, pool, settings, ended_s), known)
     if ending is Ending.UNASKED:
         guard = unasked_stop(Outcomes(prepared.store).unasked_removals(), approved.plan.run_id)
+    if ending is Ending.MISSING:
+        guard = pool.lately.stop(settings.stop_when_missing, approved.plan.run_id)
     return Sent(ending, pool.fault, pool.snapshot(), guard)
 
 
@@ -541,6 +550,7 @@ def _pool_settings(settings: Settings, known: Learned, now_s: float) -> PoolSett
         size_from(most, round(settings.slow_reply_s * SECOND_US), first_size(most, known, now_s)),
         known.longest_line,
         settings.windows,
+        stop_when_missing=settings.stop_when_missing,
     )
 
 
