@@ -21,11 +21,11 @@ GROUPS: Mapping[str, tuple[Phrase, tuple[str, ...]]] = {
     )),
     "safety": (phrase("Safety"), (
         "keep", "max-numbers", "canary", "until", "yes", "keep-skips", "max-share", "max-times-usual", "max-invalid",
-        "canary-max-not-exist", "hours", "save", "plan", "plan-max-age",
+        "canary-max-not-exist", "stop-when-missing", "hours", "save", "plan", "plan-max-age",
     )),
     "output": (phrase("Output"), (
         "output", "report", "csv-for", "overwrite", "quiet", "json", "show-numbers", "log-format", "metrics-file",
-        "notify", "notify-on", "lang",
+        "notify", "notify-on", "reason", "lang",
     )),
     "pace": (phrase("Pace"), (
         "pace", "rate", "concurrency", "slow-reply", "busy-for", "busy-delay", "tries", "give-up-after", "settle",

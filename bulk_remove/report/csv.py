@@ -118,6 +118,8 @@ def facts_of(summary: Mapping[str, Any]) -> Iterator[tuple[str, Sequence[str]]]:
             )
         ],
     )
+    if reason := summary["settings"].get("reason"):
+        yield phrase("Reason"), [one_line(reason)]
     by = summary["asked_by"]
     people = [phrase("API user: {user}", user=harmless(by["api_user"]))] if by["api_user"] else []
     people += [phrase("user of the computer: {user}", user=harmless(by["system_user"]))] if by["system_user"] else []
@@ -160,9 +162,9 @@ def _planner(planned: Mapping[str, Any]) -> Iterator[str]:
 
 
 def settings_of(summary: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield the settings of a run that are not empty or off, with their values."""
+    """Yield the settings of a run that are not empty or off, with their values. The reason is among the facts."""
     for name, value in summary["settings"].items():
-        if value not in (None, False, "", [], ()):
+        if value not in (None, False, "", [], ()) and name != "reason":
             text = ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
             yield name, one_line(text) if name == "campaign" or isinstance(value, int | float) else harmless(text)
 

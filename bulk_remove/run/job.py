@@ -441,6 +441,8 @@ async def carry_out(
     _keep(prepared.state_dir, approved.plan.host, _learned(known, pool, settings, ended_s), known)
     if ending is Ending.UNASKED:
         guard = unasked_stop(Outcomes(prepared.store).unasked_removals(), approved.plan.run_id)
+    if ending is Ending.MISSING:
+        guard = pool.lately.stop(settings.stop_when_missing, approved.plan.run_id)
     return Sent(ending, pool.fault, pool.snapshot(), guard)
 
 
@@ -548,6 +550,7 @@ def _pool_settings(settings: Settings, known: Learned, now_s: float) -> PoolSett
         size_from(most, round(settings.slow_reply_s * SECOND_US), first_size(most, known, now_s)),
         known.longest_line,
         settings.windows,
+        stop_when_missing=settings.stop_when_missing,
     )
 
 

@@ -10,6 +10,7 @@ from bulk_remove.report import write_page
 from tests.support.outcome_blocks import outcome_blocks
 
 RUN = "20261124-021530-9f3a"
+REASON = "RODO-11812, <b>art. 17</b>"
 HOSTILE = "<script>alert(1)</script>&\"'"
 SOURCE = Source(f"{HOSTILE}.csv", "Luty", ("phone",), 0, "named", "utf-8", ";", "ab" * 32, 12_345)
 SESSIONS = (
@@ -98,7 +99,7 @@ def summary(**changes: Any) -> dict[str, Any]:
         "duplicate_rows": 0,
         "empty_cells": 3,
         "left_out_rows": 0,
-        "settings": {"where": [], "rate": 2.0, "campaign_column": HOSTILE},
+        "settings": {"where": [], "rate": 2.0, "campaign_column": HOSTILE, "reason": REASON},
         "records_by_campaign": [{"sentence": Proof("00001", 1300, 51, 1249, 0, "").sentence()}],
         "proves_nothing": None,
         "report_sha256": "cd" * 32,

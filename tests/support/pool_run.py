@@ -104,6 +104,7 @@ class Run:
         until_s: float | None = None,
         windows: Sequence[Window] = (),
         look_at_s: Sequence[float] = (),
+        stop_when_missing: float | None = None,
     ) -> None:
         self.server = server
         self.settled: Counter[str] = Counter()
@@ -122,6 +123,7 @@ class Run:
             size_from(per_request, 10_000_000, per_request),
             windows=tuple(windows),
             until_s=until_s,
+            stop_when_missing=stop_when_missing,
         )
         plan = Plan("r1", "h", (SourcePlan(SOURCE, numbers, 0, ()),), (CampaignPlan("00001", numbers, 1),), rate)
         with closing(planned(folder, [f"{500_000_000 + index}" for index in range(numbers)], self.shape)) as store:
