@@ -25,7 +25,7 @@ GROUPS: Mapping[str, tuple[Phrase, tuple[str, ...]]] = {
     )),
     "output": (phrase("Output"), (
         "output", "report", "csv-for", "overwrite", "quiet", "json", "show-numbers", "log-format", "metrics-file",
-        "notify", "notify-on", "lang",
+        "notify", "notify-on", "reason", "lang",
     )),
     "pace": (phrase("Pace"), (
         "pace", "rate", "concurrency", "slow-reply", "busy-for", "busy-delay", "tries", "give-up-after", "settle",

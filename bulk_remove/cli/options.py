@@ -86,7 +86,7 @@ def _state(ctx: click.Context, param: click.Parameter, value: Any) -> Any:
         )
     known = ctx.meta.setdefault(_STATE, {})
     known[param.name] = value
-    if len(known) > 1 and known["state"]:
+    if len(known) > 1 and ctx.meta.pop(_STATE)["state"]:
         join(known["state_dir"], known["state"])
         ctx.call_on_close(partial(leave, known["state_dir"]))
     return value

@@ -12,7 +12,6 @@ import re
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from enum import StrEnum
-from functools import cache, partial
 from hashlib import sha256
 from pathlib import Path
 from shutil import rmtree
@@ -30,7 +29,6 @@ from bulk_remove.language import ours, phrase
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
-    from functools import _lru_cache_wrapper
 
     from bulk_remove.ledger import Store
     from bulk_remove.ledger.shared import Shared, SharedAccount
@@ -42,8 +40,9 @@ RUN_LOCK = "run.lock"
 LEDGER_FILE = "ledger.sqlite"
 _SHARED = "shared.json"
 _REPORTS = "reports.jsonl"
-_JOINED: dict[Path, _lru_cache_wrapper[Shared]] = {}
-_CONNECTING = Lock()
+_URLS: dict[Path, str] = {}
+_OPEN: dict[Path, Shared] = {}
+_OPENING = Lock()
 _LOOKED_AT_S = 1.0
 """How long to wait for a run's lock: `runs` holds it for a moment to see whether the run is under way."""
 
@@ -67,26 +66,34 @@ def join(state_dir: Path, url: str) -> None:
 
     The database is first asked when something is needed from it.
     """
+    if _URLS.setdefault(state_dir, url) != url:
+        raise UsageError(
+            phrase("The state folder {folder} is shared through another database already.", folder=state_dir),
+            "Give each --state a --state-dir of its own.",
+        )
+
+
+def leave(state_dir: Path) -> None:
+    """Stop sharing the runs of a state folder."""
+    _URLS.pop(state_dir, None)
+    if (shared := _OPEN.pop(state_dir, None)) is not None:
+        shared.close()
+
+
+def shared_of(state_dir: Path) -> Shared | None:
+    """Return the shared state of a state folder, or None. Raises UsageError, UnavailableError."""
+    if state_dir not in _URLS:
+        return None
     try:
         from bulk_remove.ledger.shared import Shared  # noqa: PLC0415 - only shared runs pay for it
     except ImportError:
         raise UsageError(
             "--state needs a library that is not installed.", "Install it: pip install 'bulk-remove[postgres]'"
         ) from None
-    _JOINED.setdefault(state_dir, cache(partial(Shared, url)))
-
-
-def leave(state_dir: Path) -> None:
-    """Stop sharing the runs of a state folder."""
-    shared = _JOINED.pop(state_dir, None)
-    if shared is not None and shared.cache_info().currsize:
-        shared().close()
-
-
-def shared_of(state_dir: Path) -> Shared | None:
-    """Return the shared state of a state folder, or None. Raises UsageError, UnavailableError."""
-    with _CONNECTING:
-        return _JOINED[state_dir]() if state_dir in _JOINED else None
+    with _OPENING:
+        if state_dir not in _OPEN:
+            _OPEN[state_dir] = Shared(_URLS[state_dir])
+        return _OPEN[state_dir]
 
 
 def new_run_folder(state_dir: Path, now_s: float) -> Path:

@@ -6,11 +6,14 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import click
 import pytest
 
 from bulk_remove import Server, Settings, remove_numbers
+from bulk_remove.cli.commands import program
+from bulk_remove.errors import UsageError
 from bulk_remove.ledger.shared import connection_string
-from bulk_remove.run.folders import leave
+from bulk_remove.run.folders import join, leave, shared_of
 from bulk_remove.simulator.api import DEMO_PASSWORD
 from tests.support.postgres import Postgres
 from tests.support.processes import Running, altered, bulk_remove, environment, removal, simulator
@@ -234,3 +237,29 @@ async def test_a_program_shares_its_runs_with_the_commands(tmp_path: Path, url: 
             leave(tmp_path / "one")
     assert len(told) == 40
     assert json.loads(on("other", "runs", "list", "--json").stdout)["runs"][0]["numbers"] == 40
+
+
+def test_one_state_folder_is_not_shared_through_two_databases(tmp_path: Path, url: str, server: Postgres) -> None:
+    join(tmp_path, url)
+    with pytest.raises(UsageError, match="shared through another database already"):
+        join(tmp_path, server.database())
+    leave(tmp_path)
+    join(tmp_path, server.database())
+    leave(tmp_path)
+
+
+def test_each_profile_of_one_process_shares_its_own_state_folder(tmp_path: Path, url: str) -> None:
+    config = tmp_path / "config.toml"
+    config.write_text(
+        f'[profile.one]\nstate = "{url}"\nstate_dir = "{tmp_path}/one"\n'
+        f'[profile.other]\nstate_dir = "{tmp_path}/other"\n',
+        encoding="utf-8",
+    )
+    config.chmod(0o600)
+    with click.Context(program) as parent:
+        for profile in ("one", "other"):
+            words = ["--config", str(config), "--profile", profile]
+            program.commands["ui"].make_context("ui", words, parent=parent)
+        assert shared_of(tmp_path / "one") is not None
+        assert shared_of(tmp_path / "other") is None
+    leave(tmp_path / "one")
