@@ -155,7 +155,7 @@ def _planner(planned: Mapping[str, Any]) -> Iterator[str]:
         names = [harmless(str(planned.get(name))) for name in ("system_user", "api_user") if planned.get(name)]
         yield phrase(
             "plan {plan} saved by: {names}, {moment}",
-            plan=harmless(str(planned.get("plan"))),
+            plan=planned["plan"],
             names=", ".join(names),
             moment=moment_told(planned["at"]),
         )

@@ -83,6 +83,12 @@ def summary(**changes: Any) -> dict[str, Any]:
         "host": "acme.thulium.com",
         "rehearsal": None,
         "asked_by": {"api_user": "anna", "system_user": f"root{HOSTILE}", "approved_by": "typed at the terminal"},
+        "planned_by": {
+            "plan": "20261128-202714-5654-67317228",
+            "system_user": f"ewa{HOSTILE}",
+            "api_user": f"plans{HOSTILE}",
+            "at": "2026-11-28T20:27:14.000Z",
+        },
         "campaigns": ["00001", "00002"],
         "campaign_names": {"00002": HOSTILE},
         "input": [{"file": SOURCE.file, "sheet": "Luty", "sha256": SOURCE.sha256, "size_bytes": 12_345, "column": "p"}],
