@@ -63,6 +63,7 @@ def plan_shown(work: Work) -> dict[str, Any]:
         "source": source,
         "file": harmless(Path(source.source.file).name),
         "reason": ours(source.source.column_reason),
+        "why": settings.reason,
         "columns": source.source.header,
         "column": source.source.header[source.source.column],
         "lights": [*lights(shown)] if shown.done is None else [],

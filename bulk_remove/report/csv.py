@@ -118,6 +118,8 @@ def facts_of(summary: Mapping[str, Any]) -> Iterator[tuple[str, Sequence[str]]]:
             )
         ],
     )
+    if reason := summary["settings"].get("reason"):
+        yield phrase("Reason"), [one_line(reason)]
     by = summary["asked_by"]
     people = [phrase("API user: {user}", user=harmless(by["api_user"]))] if by["api_user"] else []
     people += [phrase("user of the computer: {user}", user=harmless(by["system_user"]))] if by["system_user"] else []
@@ -153,16 +155,16 @@ def _planner(planned: Mapping[str, Any]) -> Iterator[str]:
         names = [harmless(str(planned.get(name))) for name in ("system_user", "api_user") if planned.get(name)]
         yield phrase(
             "plan {plan} saved by: {names}, {moment}",
-            plan=harmless(str(planned.get("plan"))),
+            plan=planned["plan"],
             names=", ".join(names),
             moment=moment_told(planned["at"]),
         )
 
 
 def settings_of(summary: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield the settings of a run that are not empty or off, with their values."""
+    """Yield the settings of a run that are not empty or off, with their values. The reason is among the facts."""
     for name, value in summary["settings"].items():
-        if value not in (None, False, "", [], ()):
+        if value not in (None, False, "", [], ()) and name != "reason":
             text = ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
             yield name, one_line(text) if name == "campaign" or isinstance(value, int | float) else harmless(text)
 

@@ -5,6 +5,7 @@ over the file itself shows changes by hand. It is not a signature: whoever can w
 """
 
 import json
+import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -31,6 +32,7 @@ PLAN_MAX_AGE_S = 86_400.0
 """The default age at which a saved plan is refused: lists and campaigns change from day to day."""
 _KIND = "bulk-remove plan"
 _MOST_BYTES = 1 << 24
+_PLAN_ID = re.compile("[0-9]{8}-[0-9]{6}-[0-9a-f]{4}-[0-9a-f]{8}")  # never masked, although it has many digits
 _AGAIN = "Make and approve a new plan with: bulk-remove plan --save."
 _LEAVE_OUT = "Leave it out: the plan has it. To change it, make and approve a new plan."
 _SKEW_S = 60.0
@@ -295,6 +297,8 @@ def _saved(path: Path, content: Mapping[str, Any]) -> SavedPlan:
         {name: content[name] for name in _TOLD},
     )
     timestamp(saved.made_at_s)
+    if not _PLAN_ID.fullmatch(saved.plan_id):
+        raise ValueError(saved.plan_id)
     _ = saved.address
     return saved
 

@@ -186,12 +186,12 @@ def test_a_value_of_a_profile_that_contradicts_is_named_with_its_place_and_one_t
     assert done.returncode == 0, done.stderr
 
 
-def altered(plan: Path, *, resealed: bool, **changes: Any) -> None:
-    content = json.loads(plan.read_text(encoding="utf-8")) | changes
+def altered(file: Path, *, resealed: bool, **changes: Any) -> None:
+    content = json.loads(file.read_text(encoding="utf-8")) | changes
     if resealed:
         content.pop("digest")
         content["digest"] = sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
-    plan.write_text(json.dumps(content), encoding="utf-8")
+    file.write_text(json.dumps(content), encoding="utf-8")
 
 
 def test_a_plan_changed_by_hand_is_refused(server: Running, tmp_path: Path) -> None:
@@ -217,6 +217,7 @@ def test_a_plan_changed_by_hand_is_refused(server: Running, tmp_path: Path) -> N
         ({"url": "http://example.com"}, 2, "is not a saved plan"),
         ({"files": None}, 5, "the content of the input"),
         ({"kind": "something"}, 2, "is not a saved plan"),
+        ({"plan": "601234555"}, 2, "is not a saved plan"),
     ],
 )
 def test_a_plan_that_is_old_or_odd_is_refused_in_a_sentence(
