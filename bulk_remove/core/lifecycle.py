@@ -119,7 +119,7 @@ AT_LEAST = "At least this many records: a request for it brought no verdict and 
 """The end of the report's `detail` if there is doubt that neither the status nor the count of records shows."""
 GONE_MEANWHILE = "It was in a call when it was asked for before, and is gone now; no reply said that it was removed."
 REMOVED_AGAIN = "An earlier run removed it, too, so it was added again since then."
-"""Stands in the report's `detail` of the run that noticed it. It is not part of the number's state."""
+"""The end of `detail` in the report of the run that noticed it. It is not part of the number's state."""
 _SENTENCES = (DOUBT, AT_LEAST, "A request for it went unanswered.")
 """Those two sentences, and their wording in earlier reports."""
 

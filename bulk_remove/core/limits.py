@@ -353,7 +353,7 @@ def batch_of(before: Alike[NumberState], after: Alike[NumberState], gone: Sequen
     """Return which of a chunk's numbers were answered, by their states before and after.
 
     A number that was found in a call earlier in this session was counted then. A number in doubt does not count: it may
-    have been there. Nor does a missing number in `gone` (by index): an earlier run removed it.
+    have been there. A missing number in `gone` (by index) does not count either: an earlier run removed it.
     """
     pairs = Counter(zip(before.which, after.which, strict=True))
     for place in gone:

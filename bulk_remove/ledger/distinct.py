@@ -61,6 +61,19 @@ class NumberSet:
         return held
 
 
+class ExactNumbers:
+    """A set of numbers as they are written, eight bytes each. A plus or a leading zero makes another number."""
+
+    def __init__(self, keys: Sequence[Keys]) -> None:
+        self._sorted = np.sort(np.concatenate(keys))
+
+    def places(self, numbers: Sequence[str]) -> list[int]:
+        """Return the indices of the numbers in the set."""
+        keys = keys_of(numbers)
+        at = np.minimum(np.searchsorted(self._sorted, keys), len(self._sorted) - 1)
+        return np.flatnonzero(self._sorted[at] == keys).tolist()
+
+
 _POWERS = np.array([10**digits for digits in range(19)], dtype=np.uint64)
 _MOST_BEHIND_A_CODE = 15  # digits; behind the three of a code they cannot overflow 64 bits
 

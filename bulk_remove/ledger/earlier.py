@@ -10,12 +10,10 @@ from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 
-import numpy as np
-
 from bulk_remove.core.lifecycle import status_of
 from bulk_remove.core.model import NumberState, Status
 from bulk_remove.errors import StorageError
-from bulk_remove.ledger.distinct import Keys, keys_of
+from bulk_remove.ledger.distinct import ExactNumbers, Keys, keys_of
 from bulk_remove.ledger.read import CampaignStates, facts_of, opened_for_reading
 
 MOST_NUMBERS = 5_000_000
@@ -39,20 +37,16 @@ class Removals:
         self._looked_at = 0
 
     def __bool__(self) -> bool:
-        return bool(self._keys)
+        return bool(self._numbers)
 
     def places(self, campaign: str, numbers: Sequence[str]) -> list[int]:
         """Return the indices of the numbers that an earlier run removed from the campaign, in the same spelling."""
-        removed = self._keys.get(campaign)
-        if removed is None or not numbers:
-            return []
-        keys = keys_of(numbers)
-        at = np.minimum(np.searchsorted(removed, keys), len(removed) - 1)
-        return np.flatnonzero(removed[at] == keys).tolist()
+        removed = self._numbers.get(campaign)
+        return removed.places(numbers) if removed and numbers else []
 
     @cached_property
-    def _keys(self) -> Mapping[str, Keys]:
-        """The sorted keys of the removed numbers, by campaign."""
+    def _numbers(self) -> Mapping[str, ExactNumbers]:
+        """The removed numbers, by campaign."""
         found: defaultdict[str, list[Keys]] = defaultdict(list)
         with suppress(StorageError):
             for ledger in self._ledgers():
@@ -60,7 +54,7 @@ class Removals:
                     break
                 with suppress(StorageError):
                     self._add(ledger, found)
-        return {campaign: np.sort(np.concatenate(keys)) for campaign, keys in found.items()}
+        return {campaign: ExactNumbers(keys) for campaign, keys in found.items()}
 
     def _add(self, ledger: Path, found: Mapping[str, list[Keys]]) -> None:
         with opened_for_reading(ledger) as store, store.reading() as connection:

@@ -285,7 +285,7 @@ class Desk:
     """What the workers share.
 
     `on_settled` is called with the numbers of a chunk and their states, once they are on disk. `gone` finds numbers
-    that earlier runs removed: it is no surprise that they are missing.
+    that earlier runs removed, so that they may be missing.
     """
 
     settings: PoolSettings
