@@ -503,7 +503,8 @@ def _held(state_dir: Path, name: str, taken: str) -> Iterator[None]:
     try:
         lock.acquire(blocking=False)
     except Timeout:
-        raise CampaignLockedError(taken, "Wait for it to end, then run again.") from None
+        hint = "Wait for it to end, then run again. To see the runs of this machine: bulk-remove runs list"
+        raise CampaignLockedError(taken, hint) from None
     except OSError as error:
         raise _storage_error(folder, error) from None
     try:
