@@ -24,6 +24,7 @@ from bulk_remove.cli.options import (
     input_options,
     login_options,
     look_options,
+    one_campaign_option,
     output_options,
     region_option,
     request_options,
@@ -61,6 +62,21 @@ class Show(Configured):
         """Read the options, and note them as they were typed."""
         ctx.meta[_TYPED] = self.make_parser(ctx).parse_args([*args])[0]
         return super().parse_args(ctx, args)
+
+
+class Reread(Configured):
+    """Keeps the words as they were typed: with another profile they are read once more."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Note the words and read the options."""
+        ctx.meta.setdefault(WORDS, (*args,))
+        return super().parse_args(ctx, args)
+
+
+class ForNewcomers(Reread):
+    """A command that works without a settings file."""
+
+    makes_profiles = True
 
 
 @click.group(cls=Program)
@@ -424,6 +440,25 @@ def check(**given: Any) -> int:
     return check_job(take(ServerAccess, given))
 
 
+@program.command(cls=ForNewcomers)
+@one_campaign_option
+@login_options
+@connection_options
+@state_dir_option
+def setup(**given: Any) -> int:
+    r"""Ask for server, user, password and campaign, and keep them in a profile.
+
+    It asks again whenever you like: the current values are the defaults. At the end it runs `check`.
+
+    \b
+    Example:  bulk-remove setup
+    """
+    from bulk_remove.cli.given import AccessOptions, take  # noqa: PLC0415 - see above
+    from bulk_remove.cli.setup import setup_job  # noqa: PLC0415 - see above
+
+    return setup_job(take(AccessOptions, given))
+
+
 program.add_command(runs)
 
 
@@ -445,16 +480,7 @@ def explain(number: str, campaign: str | None, state_dir: Path, *, as_json: bool
     return explain_job(number, campaign, state_dir, as_json=as_json)
 
 
-class Page(Configured):
-    """Keeps the words as they were typed: with another profile they are read once more."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Note the words and read the options."""
-        ctx.meta.setdefault(WORDS, (*args,))
-        return super().parse_args(ctx, args)
-
-
-@program.command(cls=Page)
+@program.command(cls=Reread)
 @every_setting
 @login_options
 @address_options

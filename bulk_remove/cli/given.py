@@ -493,7 +493,7 @@ def _check_whose(address: Address) -> None:
     """Raise UsageError if a profile's password would go to another server than the profile's own."""
     ctx = click.get_current_context()
     profile = profile_of(ctx)
-    own = _server_in(profile)
+    own = server_in(profile)
     place = next(
         (
             profile.entries[source].place
@@ -514,7 +514,8 @@ def _check_whose(address: Address) -> None:
         )
 
 
-def _server_in(profile: Profile) -> Address | None:
+def server_in(profile: Profile) -> Address | None:
+    """Return the server of a profile. Raises UsageError."""
     values = {key: profile.entries[key].value for key in ("system", "url") if key in profile.entries}
     if values.get("system"):
         return Address.of_system(values["system"])

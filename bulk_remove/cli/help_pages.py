@@ -48,12 +48,16 @@ _MANY = 14
 _ALL = "all"
 _TOPIC = "bulk_remove.help_topic"
 
-_ORDER = ("check", "plan", "run", "resume", "rerun", "report", "runs", "explain", "inbox", "ui", "simulate", "help")
+_ORDER = (
+    "setup", "ui", "guide", "check", "plan", "run", "resume", "rerun", "report", "runs", "explain", "inbox", "simulate",
+    "help",
+)  # fmt: skip
 
 _MEANT_COMMANDS = {
-    "continue": "resume", "delete": "run", "dry-run": "plan", "history": "runs list", "init": "config init",
-    "list": "runs list", "preview": "plan", "purge": "run", "remove": "run", "retry": "rerun", "rm": "run",
-    "start": "run", "status": "runs list", "test": "check", "verify": "runs verify", "version": "--version",
+    "configure": "setup", "continue": "resume", "delete": "run", "dry-run": "plan", "history": "runs list",
+    "init": "config init", "list": "runs list", "preview": "plan", "purge": "run", "remove": "run", "retry": "rerun",
+    "rm": "run", "start": "run", "status": "runs list", "test": "check", "verify": "runs verify",
+    "version": "--version",
 }  # fmt: skip
 _MEANT_FLAGS = {
     "--batch-size": "--max-numbers-per-request", "--dest": "--output", "--format": "--report", "--host": "--url",

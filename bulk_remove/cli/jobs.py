@@ -74,7 +74,17 @@ from bulk_remove.run.job import (
     plan_resume,
     plan_run,
 )
-from bulk_remove.run.look import Listing, Looked, Seen, check_free, check_size, look_over, seen_in, told_of, write_rows
+from bulk_remove.run.look import (
+    Listing,
+    Looked,
+    Search,
+    check_free,
+    check_size,
+    look_over,
+    seen_in,
+    told_of,
+    write_rows,
+)
 from bulk_remove.run.places import ReportPlace
 from bulk_remove.run.preflight import NOT_ASKED, Findings, Glance, error_of, inspect_campaigns, inspect_server
 from bulk_remove.run.prepare import Look, Prepared, Sight, check_plan, plan_as_json
@@ -288,7 +298,7 @@ def _look(screen: Screen, options: PlanOptions, ready: Prepared, address: Addres
         )
     )
 
-    async def looked_over(seen: Seen, on_records: OnRows) -> list[Looked]:
+    async def looked_over(seen: Search, on_records: OnRows) -> list[Looked]:
         async with asking(ready.settings, address, options.user.login(address), options.state_dir) as asker:
             listings = [Listing(asker, address.base_path, each, options.look_max) for each in campaigns]
             return await look_over(listings, seen, on_records)

@@ -217,6 +217,7 @@ request_options = _settings(Part.REQUEST)
 retry_options = _settings(Part.RETRY)
 every_setting = _settings(*Part)
 region_option = setting_option(SETTINGS["region"])
+one_campaign_option = setting_option(SETTINGS["campaign"])
 campaign_option = _option("--campaign", "-c", help="Check that this campaign exists.")
 
 # Settings that a later command may change.

@@ -86,7 +86,8 @@ def connection_string(url: str) -> str:
         given = {}
     if not given:
         raise UsageError("--state is not the address of a database.", "Write it as postgresql://USER@HOST/DATABASE.")
-    hosts = f"{given.get('host') or os.environ.get('PGHOST', '')},{given.get('hostaddr') or ''}".split(",")
+    named = [given.get(name) or os.environ.get(f"PG{name.upper()}", "") for name in ("host", "hostaddr", "service")]
+    hosts = ",".join(named).split(",")  # a service may lead anywhere
     if not all(host in {"", "localhost", "127.0.0.1", "::1"} or host.startswith(("/", "@")) for host in hosts):
         given = {"sslmode": os.environ.get("PGSSLMODE", "verify-full"), **given}
         if given["sslmode"] == "verify-full" and "PGSSLROOTCERT" not in os.environ:

@@ -36,7 +36,7 @@ from bulk_remove.core.summary import Ending
 from bulk_remove.core.throttle import Learned, first_size, paced, started
 from bulk_remove.core.timeline import Snapshot, rounded
 from bulk_remove.core.verdicts import CAUSE, UnaskedRemoval, unasked_stop, unasked_told
-from bulk_remove.errors import ExitCode, GuardStop, StorageError
+from bulk_remove.errors import ExitCode, GuardStop, StorageError, UnavailableError
 from bulk_remove.language import counted, ours, phrase
 from bulk_remove.ledger import Journal, Outcomes, Planning, Sending, completed_run
 from bulk_remove.reader import SetAside, open_table, open_tables
@@ -536,7 +536,7 @@ def _keep(state_dir: Path, host: str, learned: Learned, known: Learned) -> None:
     try:
         if learned != known:
             keep_learned(state_dir, host, learned)
-    except StorageError as error:
+    except (StorageError, UnavailableError) as error:
         log.warning("%s", error.sentence)
 
 

@@ -9,12 +9,10 @@ that was there all the time is read. A record that came or went meanwhile may be
 import asyncio
 import csv
 import json
-import sqlite3
 import time
-from collections import Counter, deque
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from contextlib import contextmanager
 from io import TextIOWrapper
 from math import ceil
 from pathlib import Path
@@ -23,10 +21,10 @@ from typing import Any, NamedTuple
 from bulk_remove.core.forms import AlsoTry, Forms, told_forms, way_reader
 from bulk_remove.core.model import NumberFormat, RowOutcome, harmless
 from bulk_remove.core.replies import Document, Effect, Fault
-from bulk_remove.disk import Aside, private, written
+from bulk_remove.disk import Aside, written
 from bulk_remove.errors import GuardStop, RefusedError, StorageError, UsageError
 from bulk_remove.language import counted, phrase
-from bulk_remove.ledger import Planning
+from bulk_remove.ledger import Planning, Sighting, Sightings
 from bulk_remove.report.csv import inert
 from bulk_remove.run.preflight import PAGE_RECORDS, Asker, error_of, is_count, page_target
 from bulk_remove.run.prepare import Prepared
@@ -84,23 +82,27 @@ def check_size(records: Mapping[str, int], campaigns: Iterable[str], look_max: i
     return total, requests
 
 
-@dataclass(slots=True)
 class Listing:
-    """Reads the list of one campaign. `records` and `requests` count what was read.
+    """Reads the list of one campaign, at most so many records. `records` and `requests` count what was read.
 
     `certain` is false if the list is not in the order of adding: then records may be missing.
     """
 
-    asker: Asker
-    base_path: str
-    campaign: str
-    most: int
-    clock: Callable[[], float] = time.time
-    wait: Callable[[float], Awaitable[None]] = asyncio.sleep
-    records: int = 0
-    requests: int = 0
-    certain: bool = True
-    _known: deque[str] = field(default_factory=lambda: deque(maxlen=_KNOWN_IDS))
+    def __init__(
+        self,
+        asker: Asker,
+        base_path: str,
+        campaign: str,
+        most: int,
+        clock: Callable[[], float] = time.time,
+        wait: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self.campaign = campaign
+        self.records = self.requests = 0
+        self.certain = True
+        self._asker, self._base_path, self._most = asker, base_path, most
+        self._clock, self._wait = clock, wait
+        self._known: deque[str] = deque(maxlen=_KNOWN_IDS)
 
     async def pages(self) -> AsyncIterator[Records]:
         """Yield all records, each once. Raises RefusedError, UnavailableError, GuardStop."""
@@ -118,10 +120,10 @@ class Listing:
             self.certain = self.certain and len({*ids, *self._known}) == len(ids) + len(self._known)
             self._known += ids
             self.records += len(fresh)
-            if self.records > self.most:
+            if self.records > self._most:
                 raise GuardStop(
                     counted(
-                        self.most,
+                        self._most,
                         "Campaign {campaign} has more than {count:,} record, the limit of --look-max.",
                         "Campaign {campaign} has more than {count:,} records, the limit of --look-max.",
                         campaign=self.campaign,
@@ -151,19 +153,19 @@ class Listing:
 
     async def _page(self, offset: int) -> tuple[Records, int]:
         """Return a page and the count of all records. Asks again after a fault that may pass."""
-        target = page_target(self.base_path, self.campaign, PAGE_RECORDS, offset)
+        target = page_target(self._base_path, self.campaign, PAGE_RECORDS, offset)
         failed = 0
         while True:
             self.requests += 1
-            if self.requests > 2 * requests_for(self.most) + _KNOWN_IDS:
+            if self.requests > 2 * requests_for(self._most) + _KNOWN_IDS:
                 raise _odd(self.campaign)
-            answer = await self.asker.get(target, self.clock())
+            answer = await self._asker.get(target, self._clock())
             if isinstance(answer, Document):
                 return _records_in(answer, self.campaign)
             failed += 1
             if answer.effect in {Effect.DENIED, Effect.REFUSED} or failed == _TRIES:
                 raise _error_of(answer, self.campaign)
-            await self.wait(answer.retry_after_s or _FIRST_PAUSE_S * 2**failed)
+            await self._wait(answer.retry_after_s or _FIRST_PAUSE_S * 2**failed)
 
 
 def _error_of(fault: Fault, campaign: str) -> Exception:
@@ -213,15 +215,6 @@ class Reader:
         return number == planned or not self._asked.unasked({way: 1})
 
 
-_SCHEMA = """
-CREATE TABLE want (campaign TEXT, number TEXT, PRIMARY KEY (campaign, number)) WITHOUT ROWID;
-CREATE TABLE seen (
-    campaign TEXT, number TEXT, record_id TEXT, way TEXT, status TEXT, asked INTEGER,
-    PRIMARY KEY (campaign, number, record_id)
-) WITHOUT ROWID;
-"""
-
-
 class Looked(NamedTuple):
     """What was seen of one campaign. `forms` counts the records by the way their number is written."""
 
@@ -237,103 +230,55 @@ class Looked(NamedTuple):
     forms: Mapping[str, int]
 
 
-class Seen:
-    """The records of a plan's numbers, in a temporary file. Other records are not kept."""
+class Search(NamedTuple):
+    """What is looked for and what was seen of it, with what recognises it."""
 
-    def __init__(self, connection: sqlite3.Connection, reader: Reader) -> None:
-        self._connection = connection
-        self._reader = reader
-
-    def want(self, numbers: Iterable[tuple[str, Sequence[str]]]) -> None:
-        """Note the numbers to look for, by campaign."""
-        with self._connection:
-            for campaign, block in numbers:
-                rows = ((campaign, number) for number in block)
-                self._connection.executemany("INSERT OR IGNORE INTO want VALUES (?, ?)", rows)
+    kept: Sightings
+    reader: Reader
 
     def add(self, campaign: str, records: Records) -> Records:
         """Keep those records that have a wanted number; return them."""
-        kept = []
-        with self._connection:
-            for record in records:
-                number = self._reader.planned(record)
-                wanted = "SELECT 1 FROM want WHERE campaign = ? AND number = ?"
-                if not number or not self._connection.execute(wanted, (campaign, number)).fetchone():
-                    continue
-                way = self._reader.way(record)
-                asked = self._reader.is_asked(way, str(record["phone_number"]), number)
-                status = record.get("system_status")
-                values = (campaign, number, str(record["record_id"]), way, status if type(status) is str else "", asked)
-                added = self._connection.execute("INSERT OR IGNORE INTO seen VALUES (?, ?, ?, ?, ?, ?)", values)
-                kept += [record] * added.rowcount
-        return kept
+        new, found = [], []
+        for record in records:
+            number, record_id = self.reader.planned(record), str(record["record_id"])
+            if not number or not self.kept.is_wanted(campaign, number) or self.kept.has(campaign, number, record_id):
+                continue
+            way = self.reader.way(record)
+            asked = self.reader.is_asked(way, str(record["phone_number"]), number)
+            status = record.get("system_status")
+            found.append(Sighting(number, record_id, way, status if type(status) is str else "", asked))
+            new.append(record)
+        self.kept.add(campaign, found)
+        return new
 
     def looked(self, listing: Listing) -> Looked:
         """Return the totals of a campaign."""
-        campaign = (listing.campaign,)
-        (numbers,) = self._one("SELECT count(*) FROM want WHERE campaign = ?", campaign)
-        seen, found, in_progress, not_asked = self._one(
-            f"SELECT count(DISTINCT number), count(*), ifnull(sum(status = '{BEING_WORKED_ON}'), 0),"  # noqa: S608 - our own constant
-            " ifnull(sum(NOT asked), 0) FROM seen WHERE campaign = ?",
-            campaign,
-        )
-        forms = self._connection.execute("SELECT way, count(*) FROM seen WHERE campaign = ? GROUP BY way", campaign)
+        told = self.kept.totals(listing.campaign)
         return Looked(
             listing.campaign,
             listing.records,
             listing.requests,
             listing.certain,
-            numbers,
-            seen,
-            found,
-            in_progress,
-            not_asked,
-            dict(forms.fetchall()),
+            told.numbers,
+            told.seen,
+            sum(told.ways.values()),
+            told.statuses.get(BEING_WORKED_ON, 0),
+            told.not_asked,
+            told.ways,
         )
-
-    def _one(self, query: str, values: tuple[str, ...]) -> tuple[int, ...]:
-        return tuple(self._connection.execute(query, values).fetchone())
-
-    def of(self, campaign: str, number: str) -> tuple[Counter[str], Counter[str], int]:
-        """Return the records of a number: counted by form and by status, and how many no request will find."""
-        rows = self._connection.execute(
-            "SELECT way, status, asked FROM seen WHERE campaign = ? AND number = ?", (campaign, number)
-        ).fetchall()
-        ways, statuses = (Counter(row[place] for row in rows) for place in (0, 1))
-        return ways, statuses, sum(not asked for _, _, asked in rows)
 
 
 @contextmanager
-def seen_in(ready: Prepared) -> Iterator[Seen]:
+def seen_in(ready: Prepared) -> Iterator[Search]:
     """Give a place in the run's folder for what is seen; it is deleted at the end. Raises StorageError."""
-    path = ready.folder / "look.tmp"
-    try:
-        with closing(_temporary(path)) as connection:
-            seen = Seen(connection, Reader(ready.settings))
-            seen.want(Planning(ready.store).distinct_numbers())
-            yield seen
-    except (sqlite3.Error, OSError) as error:
-        raise StorageError(
-            phrase("{path} cannot be written: {problem}.", path=path, problem=error),
-            "Make room there, or choose another folder with --state-dir.",
-        ) from None
-    finally:
-        path.unlink(missing_ok=True)
-
-
-def _temporary(path: Path) -> sqlite3.Connection:
-    with open(path, "xb", opener=private):
-        pass
-    connection = sqlite3.connect(path, check_same_thread=False)
-    connection.execute("PRAGMA journal_mode = OFF")
-    connection.execute("PRAGMA synchronous = OFF")
-    connection.executescript(_SCHEMA)
-    return connection
+    with Sightings(ready.folder / "look.tmp") as kept:
+        kept.want(Planning(ready.store).distinct_numbers())
+        yield Search(kept, Reader(ready.settings))
 
 
 async def look_over(
     listings: Iterable[Listing],
-    seen: Seen,
+    seen: Search,
     on_records: Callable[[int], None],
     keep: Callable[[str, Mapping[str, Any]], None] = lambda _campaign, _record: None,
 ) -> list[Looked]:
@@ -412,7 +357,7 @@ COLUMNS = (
 """The columns of the CSV of `--look-csv`."""
 
 
-def write_rows(path: Path, rows: Iterable[RowOutcome], seen: Seen, certain: Mapping[str, bool]) -> None:
+def write_rows(path: Path, rows: Iterable[RowOutcome], seen: Search, certain: Mapping[str, bool]) -> None:
     """Write what was seen of each row, private to its owner. Never replaces a file. Raises UsageError, StorageError."""
     with new_file(path, "--look-csv") as aside:
         file = TextIOWrapper(aside.file, encoding="utf-8", errors="replace", newline="")
@@ -427,18 +372,26 @@ def write_rows(path: Path, rows: Iterable[RowOutcome], seen: Seen, certain: Mapp
         file.detach()
 
 
-def _cells_of(row: RowOutcome, seen: Seen, certain: Mapping[str, bool]) -> tuple[object, ...]:
+def _cells_of(row: RowOutcome, seen: Search, certain: Mapping[str, bool]) -> tuple[object, ...]:
     if row.state is None:
         return "", "", "", "", "", "", inert(row.problem)
-    forms, statuses, not_asked = seen.of(row.campaign, row.number)
-    found = forms.total()
-    told = "yes" if found else "no"
+    found = seen.kept.of(row.campaign, row.number)
+    in_progress = found.statuses.get(BEING_WORKED_ON, 0)
     detail = "" if certain[row.campaign] else "at least: the list was not in a fixed order"
-    return told, found, statuses[BEING_WORKED_ON], _counts(forms), not_asked, _counts(statuses), detail
+    return (
+        "yes" if found.seen else "no",
+        sum(found.ways.values()),
+        in_progress,
+        _counts(found.ways),
+        found.not_asked,
+        _counts(found.statuses),
+        detail,
+    )
 
 
-def _counts(counts: Counter[str]) -> str:
-    return inert("; ".join(f"{harmless(name)} {count}" for name, count in counts.most_common() if name))
+def _counts(counts: Mapping[str, int]) -> str:
+    told = sorted(counts.items(), key=lambda each: (-each[1], each[0]))
+    return inert("; ".join(f"{harmless(name)} {count}" for name, count in told if name))
 
 
 @contextmanager

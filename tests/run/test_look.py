@@ -12,8 +12,9 @@ import pytest
 from bulk_remove.api import _Numbers
 from bulk_remove.core.model import NumberFormat
 from bulk_remove.core.replies import Document, Effect, Fault
-from bulk_remove.errors import BulkRemoveError, GuardStop, RefusedError, UnavailableError
-from bulk_remove.run.look import Listing, Looked, Reader, Seen, check_size, look_over, requests_for, seen_in
+from bulk_remove.errors import GuardStop, RefusedError, StorageError, UnavailableError
+from bulk_remove.ledger import Sightings
+from bulk_remove.run.look import Listing, Looked, Reader, Search, check_size, look_over, requests_for, seen_in
 from bulk_remove.run.prepare import prepare
 from bulk_remove.settings import Destination, Settings
 
@@ -169,7 +170,7 @@ def test_how_many_requests_it_takes_is_known_before_and_too_many_are_refused() -
 
 
 @contextmanager
-def seen_of(folder: Path, numbers: Sequence[str], settings: Settings) -> Iterator[Seen]:
+def seen_of(folder: Path, numbers: Sequence[str], settings: Settings) -> Iterator[Search]:
     destination = Destination("http://127.0.0.1", "127.0.0.1")
     with prepare([_Numbers(numbers)], settings, destination, folder, 0.0) as ready, seen_in(ready) as seen:
         yield seen
@@ -232,11 +233,12 @@ async def test_memory_does_not_grow_with_the_list(tmp_path: Path) -> None:
     assert await peak(20_000) < 1.5 * await peak(4_000)
 
 
-@pytest.mark.parametrize("error", [OSError(28, "No space left on device")])
-def test_a_full_disk_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: OSError) -> None:
-    def fails(_path: Path) -> None:
-        raise error
-
-    monkeypatch.setattr("bulk_remove.run.look._temporary", fails)
-    with pytest.raises(BulkRemoveError, match="No space"), seen_of(tmp_path, ["601234555"], Settings("00001")):
+def test_a_place_that_cannot_be_written_is_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match="cannot be written"), Sightings(tmp_path / "no" / "folder"):
         pass
+    with Sightings(tmp_path / "look.tmp") as kept:
+        kept._connection.execute("DROP TABLE want")
+        with pytest.raises(StorageError, match="no such table"):
+            kept.want([("00001", ["601234555"])])
+        with pytest.raises(StorageError, match="no such table"):
+            kept.is_wanted("00001", "601234555")

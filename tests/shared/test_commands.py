@@ -17,6 +17,7 @@ from bulk_remove.run.folders import join, leave, shared_of
 from bulk_remove.simulator.api import DEMO_PASSWORD
 from tests.support.postgres import Postgres
 from tests.support.processes import Running, altered, bulk_remove, environment, removal, simulator
+from tests.support.raw_server import CERTIFICATES
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
 ALL = "".join(f"{601_000_000 + index}\n" for index in range(40))
@@ -163,16 +164,38 @@ def test_a_night_on_one_host_knows_what_another_did(tmp_path: Path, on: Command)
         ("postgresql://localhost/x", None),
         ("postgresql:///x?host=/var/run/postgresql", None),
         ("postgresql:///x", None),
+        ("postgresql:///x?service=there", "verify-full"),
     ],
 )
 def test_off_this_machine_the_certificate_is_checked_unless_told_otherwise(
     url: str, mode: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("PGHOST", "PGSSLMODE", "PGSSLROOTCERT"):
+    for name in ("PGHOST", "PGHOSTADDR", "PGSERVICE", "PGSSLMODE", "PGSSLROOTCERT"):
         monkeypatch.delenv(name, raising=False)
     told = dict(part.split("=", 1) for part in connection_string(url).split())
     assert told.get("sslmode") == mode
     assert told.get("sslrootcert") == ("system" if mode == "verify-full" else None)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("PGHOST", "db.example"), ("PGHOSTADDR", "10.0.0.1"), ("PGSERVICE", "there")]
+)
+def test_a_variable_may_lead_off_this_machine_too(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(name, value)
+    assert "sslmode=verify-full" in connection_string("postgresql:///x")
+
+
+def test_a_database_elsewhere_needs_a_certificate_of_its_name(tmp_path: Path, url: str) -> None:
+    elsewhere = f"{url}?hostaddr=127.0.0.2"  # not one of the addresses that count as this machine
+    trusted = f"{elsewhere}&sslrootcert={CERTIFICATES / 'ca.crt'}"
+    for address, code in (
+        (elsewhere, 7),
+        (trusted.replace("@127.0.0.1", "@127.0.0.3"), 7),
+        (trusted, 0),
+    ):
+        done = bulk_remove("runs", "list", "--state-dir", tmp_path, env=environment(BULK_REMOVE_STATE=address))
+        assert done.returncode == code, done.stderr
+        assert ("certificate" in done.stderr) == (code == 7)
 
 
 @pytest.mark.parametrize("state", ["postgres", "mysql://x/y", "postgresql://[", "postgresql://u:secret@h/d?nonsense=1"])

@@ -171,7 +171,7 @@ def test_two_hosts_of_one_account_keep_to_one_limit_at_the_server(hosts: Hosts) 
     # A machine that has much else to do delays what arrives, and what is measured: so not the first time must do.
     figures = [arrivals(hosts)]
     while figures[-1][0] > 20 or figures[-1][1] < 18:
-        assert len(figures) < 3, figures
+        assert len(figures) < 6, figures
         figures.append(arrivals(hosts))
 
 

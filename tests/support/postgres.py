@@ -16,6 +16,8 @@ from typing import Any
 import psycopg
 import pytest
 
+from tests.support.raw_server import CERTIFICATES
+
 _PROGRAMS = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
 INITDB = str(_PROGRAMS[-1]) if _PROGRAMS else shutil.which("initdb")
 needs_postgres = pytest.mark.skipif(INITDB is None, reason="needs PostgreSQL: apt install postgresql")
@@ -41,6 +43,11 @@ class Postgres:
         self._databases = count(1)
         if self._told:
             shutil.chown(folder, "nobody", "nogroup")
+        for end in ("crt", "key"):  # PostgreSQL wants a key for its user alone
+            own = shutil.copy(CERTIFICATES / f"loopback.{end}", folder)
+            Path(own).chmod(0o600)
+            if self._told:
+                shutil.chown(own, "nobody", "nogroup")
         self._run("initdb", "-D", folder / "data", "-U", "owner", "-A", "trust", "-E", "UTF8", "--locale=C", "-N")
 
     def _run(self, program: str, *words: str | Path) -> None:
@@ -51,7 +58,9 @@ class Postgres:
 
     def start(self) -> None:
         """Start it and wait until it answers."""
-        options = f"-p {self.port} -k {self.folder} -c listen_addresses=127.0.0.1 -c fsync=off -c shared_buffers=16MB"
+        options = f"-p {self.port} -k {self.folder} -c listen_addresses=127.0.0.1,127.0.0.2 -c fsync=off"
+        options += f" -c ssl=on -c ssl_cert_file={self.folder}/loopback.crt -c ssl_key_file={self.folder}/loopback.key"
+        options += " -c shared_buffers=16MB"
         options += " -c log_statement=all -c log_min_duration_statement=0"
         self._run("pg_ctl", "-D", self.folder / "data", "-l", self.folder / "log", "-w", "-o", options, "start")
 
