@@ -44,7 +44,7 @@ from bulk_remove.core.forms import told_forms
 from bulk_remove.core.limits import Known
 from bulk_remove.core.model import CsvFor, Status, harmless
 from bulk_remove.core.plan import Consent, Plan, check_holds_numbers, check_within_limits, passed
-from bulk_remove.core.summary import Ending, headline, worst
+from bulk_remove.core.summary import Ending, headline, removed_again_told, worst
 from bulk_remove.core.throttle import LEGEND, Key, key_of, pressed
 from bulk_remove.core.timeline import Snapshot, duration
 from bulk_remove.core.verdicts import unasked_told
@@ -87,7 +87,7 @@ from bulk_remove.run.look import (
 )
 from bulk_remove.run.places import ReportPlace
 from bulk_remove.run.preflight import NOT_ASKED, Findings, Glance, error_of, inspect_campaigns, inspect_server
-from bulk_remove.run.prepare import Look, Prepared, Sight, check_plan, plan_as_json
+from bulk_remove.run.prepare import Look, Prepared, Sight, check_plan, plan_as_json, removed_earlier
 from bulk_remove.run.rerun import EarlierRows, is_report
 from bulk_remove.run.resume import EarlierRun, find_run
 from bulk_remove.run.saved import load_plan, save_plan
@@ -268,7 +268,7 @@ def plan_job(options: PlanOptions) -> int:
             show_plan(screen, ready, known)
         looked = _look(screen, options, ready, address) if looks and address and ready.plan.numbers else ()
         if options.as_json:
-            told = plan_as_json(ready.plan, ready.settings, known)
+            told = plan_as_json(ready.plan, ready.settings, known, removed_earlier(ready))
             screen.tell_json(told | {"look": [each._asdict() for each in looked]} if looks else told)
         check_holds_numbers(ready.plan)
         check_plan(ready.plan, settings)
@@ -398,8 +398,10 @@ def run_anew(screen: Screen, options: RunOptions, held: Collection[str]) -> Carr
     check_consent(screen, options.report)
     report = _report_of(options.report, options.user)
     files = options.files or (saved.files if saved else ())
+    given = find_files(files)
+    if report.output is None and not options.report.yes:  # a person is asked, and looks for the report beside the file
+        report = report.beside(given.files, with_page=options.report.also is None)
     if report.output:
-        given = find_files(files)
         read = (*report.read, *given.files, *([str(saved.path)] if saved else []))
         report = replace(report, read=read, found=given.found)
     terminal = _Terminal(screen, options, files)
@@ -612,6 +614,8 @@ def _tell(screen: Screen, ready: Prepared, sent: Sent, finished: Finished) -> No
         screen.tell("  Records were also removed if a number was among their additional ones.")
     if settings.hours:
         screen.tell(phrase("  This session sent only in the hours {hours}.", hours="; ".join(settings.hours)))
+    if finished.removed_again:
+        screen.tell(phrase("  {told}", told=removed_again_told(finished.removed_again)))
     for proof in finished.proofs[:_SHOWN_PROOFS]:
         screen.tell(phrase("  {told}", told=proof.sentence()))
     if len(finished.proofs) > _SHOWN_PROOFS:

@@ -23,7 +23,7 @@ from bulk_remove.core.retry import Breaker, Step, Trial, decide
 from bulk_remove.core.summary import Ending
 from bulk_remove.core.throttle import Steering, Trip, steering_from, throttle_for
 from bulk_remove.core.timeline import Snapshot
-from bulk_remove.sending.books import Bookkeeper, Desk, Feeder, PoolSettings, Settled, Tally
+from bulk_remove.sending.books import Bookkeeper, Desk, Feeder, Gone, PoolSettings, Settled, Tally
 from bulk_remove.sending.gate import Gate, Halt, Outside
 
 log = logging.getLogger("bulk_remove.pool")
@@ -64,7 +64,7 @@ class _Turn:
 class Pool:
     """Sends an approved plan, chunk by chunk. `phases` counts its numbers by phase, if they are not all unsent.
 
-    `steering` is what the operator wants now.
+    `steering` is what the operator wants now. `gone` finds numbers that earlier runs removed.
     """
 
     def __init__(
@@ -75,6 +75,7 @@ class Pool:
         outside: Outside,
         on_settled: Settled,
         phases: Mapping[str, int] | None = None,
+        gone: Gone = lambda _campaign, _numbers: (),
     ) -> None:
         self._plan = approved.plan
         self._shape_of = shape_of
@@ -88,7 +89,7 @@ class Pool:
         # A number that is nearly due is sent with one that is due, up to a sixth of the first delay early.
         feeder = Feeder(journal, clock, halt, shape_of, workers, settings.busy.delay_first_s / 6)
         tally = Tally(phases or {Phase.UNSENT: self._plan.numbers})
-        self._desk = Desk(settings, journal, clock, halt, gate, feeder, tally, shape_of, on_settled)
+        self._desk = Desk(settings, journal, clock, halt, gate, feeder, tally, shape_of, on_settled, gone)
         self._books = Bookkeeper(self._desk)
         self._begun = False
         self.steering = steering_from(settings.ceilings)
