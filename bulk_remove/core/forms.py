@@ -32,8 +32,7 @@ class AlsoTry(StrEnum):
 class Rest(StrEnum):
     """How else a number in a campaign's records may be written."""
 
-    ABROAD = "abroad"
-    """A foreign number as dialled: in `national` form, and in `zeros` where two zeros are dialled."""
+    ABROAD = "abroad"  # A foreign number as dialled: in `national` form, and in `zeros` where two zeros are dialled
     INTERNAL = "internal"  # three to six digits, which have only one form
     OTHERWISE = "otherwise"
     """Enough digits for a whole number, but written in none of the forms, so it cannot be requested."""

@@ -279,8 +279,7 @@ DEMO_PASSWORD = "demo-password"  # noqa: S105 - made up, and printed by the comm
 
 _PAGE_LIMIT = 100  # the documented limit of records a page
 
-_NUMBER = re.compile(r"\+?[0-9]{3,15}")
-"""Short internal numbers are documented; E.164 allows at most 15 digits."""
+_NUMBER = re.compile(r"\+?[0-9]{3,15}")  # short internal numbers are documented; E.164 allows at most 15 digits
 
 
 class LongLine(StrEnum):
