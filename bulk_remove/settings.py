@@ -468,9 +468,9 @@ class Settings:
     """The largest share of the canary's numbers missing from the campaign, 0 to 1; above it the run stops."""
 
     brackets: Brackets = _request(
-        Brackets.ENCODED,
+        Brackets.AUTO,
         one_of(Brackets),
-        "Write the [] of phone_number[] encoded or raw.",
+        "Write [] of phone_number[] encoded or raw; auto: as it works.",
         _RERUN,
         "Write [] encoded or raw; default: as in the earlier run.",
     )
