@@ -470,7 +470,7 @@ class Settings:
     brackets: Brackets = _request(
         Brackets.AUTO,
         one_of(Brackets),
-        "Write [] of phone_number[] encoded or raw; auto: as it works.",
+        "Write [] encoded or raw; auto: raw if the server reads that.",
         _RERUN,
         "Write [] encoded or raw; default: as in the earlier run.",
     )
