@@ -82,6 +82,9 @@ KILLS ?= 100
 torture: $(READY) ## Kill the real command again and again, KILLS=100, and hold its report against the audit
 	@$(BIN)/python -m tests.torture.killing --kills $(KILLS)
 
+torture-shared: $(READY) ## Kill two hosts that share a run by PostgreSQL, KILLS=100, on both sides of the shipping
+	@$(BIN)/python -m tests.torture.killing_hosts --kills $(KILLS)
+
 walk: $(READY) ## Count the functions and files through which one number walks
 	@$(BIN)/python -m tests.walk
 
@@ -97,7 +100,7 @@ picture: $(READY) ## Draw docs/run.svg from a real run
 LOCKED := --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --quiet
 lock: $(READY) ## Resolve the newest allowed versions into requirements.lock, and what an installation needs of it into runtime.lock
 	@$(BIN)/uv pip compile pyproject.toml --group dev $(LOCKED) --upgrade --output-file requirements.lock
-	@$(BIN)/uv pip compile pyproject.toml --extra notify $(LOCKED) --constraint requirements.lock --output-file runtime.lock
+	@$(BIN)/uv pip compile pyproject.toml --extra notify --extra postgres $(LOCKED) --constraint requirements.lock --output-file runtime.lock
 
 clean: ## Remove what was made
 	@rm -rf .venv .venv-* demo dist build .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage

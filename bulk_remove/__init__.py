@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.3.0"
 
 if TYPE_CHECKING:
-    from bulk_remove.api import Server, plan_files, remove_files, remove_numbers, rerun, resume
+    from bulk_remove.api import Server, plan_files, remove_files, remove_numbers, rerun, resume, run_plan
     from bulk_remove.core.forms import AlsoTry
     from bulk_remove.core.model import Brackets, NumberFormat, Outcome, ReportFormat, Status
     from bulk_remove.core.plan import CampaignPlan, Plan, SourcePlan
@@ -63,6 +63,7 @@ _HOME = {
     "remove_numbers": "api",
     "rerun": "api",
     "resume": "api",
+    "run_plan": "api",
 }
 
 __all__ = [
@@ -98,6 +99,7 @@ __all__ = [
     "remove_numbers",
     "rerun",
     "resume",
+    "run_plan",
 ]
 
 

@@ -42,7 +42,7 @@ from bulk_remove.errors import UnavailableError, UsageError
 from bulk_remove.ledger import Outcomes
 from bulk_remove.reader import find_files
 from bulk_remove.run.finish import Finished, Wanted
-from bulk_remove.run.folders import default_state_dir
+from bulk_remove.run.folders import default_state_dir, join
 from bulk_remove.run.job import (
     Job,
     OnRows,
@@ -61,6 +61,7 @@ from bulk_remove.run.places import ReportPlace
 from bulk_remove.run.preflight import NOT_ASKED, Findings, error_of
 from bulk_remove.run.prepare import BLIND, Look, Prepared, Sight, prepare
 from bulk_remove.run.resume import EarlierRun, check_same_server, find_run
+from bulk_remove.run.saved import PLAN_MAX_AGE_S, load_plan, save_plan
 from bulk_remove.settings import (
     SETTINGS,
     Address,
@@ -100,10 +101,14 @@ class Server:
     """The API user's password. It is never shown."""
     state_dir: str | PathLike[str] | None = None
     """The folder for the ledgers of runs. None: the platform's default."""
+    state: str | None = field(default=None, repr=False)
+    """The address of the PostgreSQL database through which hosts share their runs and limits. None: no sharing."""
 
     def __post_init__(self) -> None:
         for flag, value in (("--url", self.url), ("--user", self.user), ("--password", self.password)):
             checked(flag, value, text)
+        if self.state is not None:
+            checked("--state", self.state, text)
         _folder(self.state_dir)
         _ = self.address, self.login
 
@@ -119,8 +124,11 @@ class Server:
 
     @property
     def folder(self) -> Path:
-        """The folder for the ledgers of runs."""
-        return _folder(self.state_dir)
+        """The folder for the ledgers of runs. Raises UsageError, and UnavailableError if the shared state is away."""
+        folder = _folder(self.state_dir)
+        if self.state is not None:
+            join(folder, self.state)
+        return folder
 
     @property
     def destination(self) -> Destination:
@@ -134,12 +142,15 @@ async def plan_files(
     server: Server | None = None,
     *,
     state_dir: str | PathLike[str] | None = None,
+    save: str | PathLike[str] | None = None,
 ) -> Plan:
     """Read files and return what `remove_files` would do; nothing is sent, and nothing is kept.
 
-    Without a server, `state_dir` is the folder for temporary files. Limits are not checked.
-    Raises InputError, UsageError, StorageError.
+    Without a server, `state_dir` is the folder for temporary files. Limits are not checked. `save` is a new file for
+    the plan, for `run_plan`; it needs a server. Raises InputError, UsageError, StorageError, UnavailableError.
     """
+    if save is not None and server is None:
+        raise UsageError("A plan without a server cannot be saved.", "Give plan_files the server.")
     folder = server.folder if server else _folder(state_dir)
     destination = server.destination if server else Destination()
     look = _glancing(settings, server) if server else BLIND.look
@@ -155,6 +166,8 @@ async def plan_files(
             yield ready
 
     async with enter_in_thread(planning(), program.cancel) as ready:
+        if save is not None:
+            await in_thread(save_plan, Path(_named("--save", save)), ready, settings, destination)
         return ready.plan
 
 
@@ -227,6 +240,34 @@ async def remove_files(  # noqa: PLR0913 - six of them by name only
     report = _report(output, Wanted(also=checked("--also", also, several_of(ReportFormat))), overwrite, given.files)
     job = _job(settings, server, replace(report, found=given.found))
     planning = partial(_plan_files, names, program.note, None)
+    async with enter_in_thread(plan_run(job, planning, program), program.cancel) as run:
+        return await program.carried_out(run)
+
+
+async def run_plan(  # noqa: PLR0913 - six of them by name only
+    plan: str | PathLike[str],
+    server: Server,
+    *,
+    approve: Approve,
+    max_age_s: float = PLAN_MAX_AGE_S,
+    output: str | PathLike[str] | None = None,
+    overwrite: bool = False,
+    also: Sequence[ReportFormat | str] = (),
+    on_progress: OnProgress | None = None,
+) -> Finished:
+    """Run exactly the plan that `plan_files(..., save=...)` or `bulk-remove plan --save` wrote, and write the report.
+
+    Raises GuardStop if the plan was changed, is older than `max_age_s`, was run already, or if its files, lists or
+    campaigns differ now. Raises UsageError for another server, and the same errors as `remove_files`.
+    """
+    program = _Program(approve, on_progress)
+    saved = load_plan(Path(_named("--plan", plan)), max_age_s, server.folder, time.time())
+    saved.check_server(server.address, "--url")
+    report = _report(
+        output, Wanted(also=checked("--also", also, several_of(ReportFormat))), overwrite, [*saved.files, str(plan)]
+    )
+    job = replace(_job(saved.settings, server, report), saved=saved)
+    planning = partial(_plan_files, saved.files, program.note, None)
     async with enter_in_thread(plan_run(job, planning, program), program.cancel) as run:
         return await program.carried_out(run)
 

@@ -50,7 +50,7 @@ class ExitCode(IntEnum):
 _FLAG = re.compile(r"--(no-)?([a-z][a-z-]*[a-z])(?: ('[^']*'|[0-9]+(?:[.,][0-9]+)*%?))?")
 _QUOTE = "'"
 _COMMAND = re.compile("(bulk-remove [^`]*)")
-FIELDS = {"system": "url"}
+FIELDS = {"system": "url", "plan-max-age": "max_age_s"}
 """Field by flag (without dashes), where the two names differ; `bulk_remove.settings` adds its own."""
 
 

@@ -22,12 +22,12 @@ from bulk_remove.core.conditions import Condition, is_campaign
 from bulk_remove.core.forms import AlsoTry, Forms, Held, chosen_forms, holds_internal, parse_also_try
 from bulk_remove.core.limits import MAX_INVALID, MAX_NOT_EXIST, Limits
 from bulk_remove.core.model import Brackets, CsvFor, NumberFormat, ReportFormat, harmless, mask
-from bulk_remove.core.numbers import NumberRules
+from bulk_remove.core.numbers import Normaliser, NumberRules
 from bulk_remove.core.spelling import region_of
 from bulk_remove.core.throttle import Ceilings, Level, ceilings_of
 from bulk_remove.core.timeline import Window, read_window
 from bulk_remove.errors import FIELDS, UsageError
-from bulk_remove.language import phrase
+from bulk_remove.language import one_line, phrase
 
 E = TypeVar("E", bound=StrEnum)
 Check = Callable[[Any], Any]
@@ -173,6 +173,33 @@ def text(value: Any) -> str:
     return str(value)
 
 
+LONGEST_REASON = 200
+
+
+def reason(value: Any) -> str:
+    """Check a short text in one line, without control characters; an empty one means none."""
+    told = text_or_none(value).strip()
+    if len(told) > LONGEST_REASON:
+        hint = phrase("Give at most {most} characters, such as a ticket's name.", most=LONGEST_REASON)
+        raise Unfit(phrase("which is too long"), hint)
+    if one_line(told) != told:
+        raise Unfit(phrase("which holds characters that cannot be shown"), "Give one line of plain text.")
+    return told
+
+
+_LIKE_A_NUMBER = re.compile(r"\+?\d(?:[ \u00a0.()/-]{0,2}\d){6,}")
+
+
+def check_no_number(told: str, region: str) -> None:
+    """Raise UsageError if a text holds a phone number: it is shown in places that must not hold one."""
+    read = Normaliser(NumberRules(NumberFormat.DIGITS, region))
+    if any(read(re.sub(r"[^\d+]", "", found[0])).number for found in _LIKE_A_NUMBER.finditer(told)):
+        raise UsageError(
+            "The reason holds something that looks like a phone number.",
+            "Leave it out: the report lists the numbers. If it is a ticket, put letters between its digits.",
+        )
+
+
 def path(value: Any) -> str:
     """Check a path, given as text or as a Path; an empty text means none."""
     return text_or_none(value.__fspath__() if hasattr(value, "__fspath__") else value)
@@ -276,7 +303,8 @@ class Destination:
     """The server, the user and the report of a run: what a later session needs besides the settings.
 
     `url` is the server's address with its path, `host` the part that is shown; both are empty for a plan without a
-    server. `csv_for` is the format of report.csv; `also` lists the other reports to write.
+    server. `csv_for` is the format of report.csv; `also` lists the other reports to write. `planned` says who saved the
+    plan that is run, if it was saved: plan, system_user, api_user, at.
     """
 
     url: str = ""
@@ -286,6 +314,7 @@ class Destination:
     output: str = ""
     csv_for: CsvFor = CsvFor.PROGRAMS
     also: tuple[ReportFormat, ...] = ()
+    planned: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def read_back(cls, public: Mapping[str, Any]) -> "Destination":
@@ -466,6 +495,19 @@ class Settings:
         MAX_NOT_EXIST, share, "Stop if more than this share of the first request is not there.", _RESUME
     )
     """The largest share of the canary's numbers missing from the campaign, 0 to 1; above it the run stops."""
+    stop_when_missing: float | None = _guard(
+        None, share, "Stop at this share of missing numbers among the last 2,000.", _RESUME
+    )
+    """Stop the run when this share of the last 2,000 answered numbers, 0 to 1, is not in the campaign. None: never."""
+
+    reason: str = _guard(
+        "",
+        reason,
+        "Note why the numbers go, such as a ticket; shown in the report.",
+        _RERUN,
+        "Note why the numbers go; default: the earlier run's reason.",
+    )
+    """Why the numbers are removed: a ticket, a legal ground. One line of at most 200 characters, no phone number."""
 
     brackets: Brackets = _request(
         Brackets.AUTO,
@@ -552,6 +594,7 @@ class Settings:
                 "Both --campaign and --campaign-column are given." if self.campaign else "No campaign is given.",
                 "Give --campaign for all rows, or --campaign-column to read it from each row.",
             )
+        check_no_number(self.reason, self.region)
         self.forms()
 
     @property

@@ -18,10 +18,10 @@ HOMES = {
     "aiohttp": {"sending/client.py", "simulator", "page/server.py"},
     "aioresponses": set(),
     "apprise": {"cli/aftermath.py"},
-    "backports": {"reader/source.py"},
+    "backports": {"reader/source.py", "ledger/shared.py"},
     "charset_normalizer": {"reader/text.py"},
     "click": {"cli"},
-    "compression": {"reader/source.py"},  # backports' place in the standard library from 3.14 on
+    "compression": {"reader/source.py", "ledger/shared.py"},  # backports' place in the standard library from 3.14 on
     "filelock": {"run/folders.py"},
     "jinja2": {"report/html.py", "page/server.py"},
     "keyring": {"cli/given.py"},
@@ -38,6 +38,7 @@ HOMES = {
     "pandas": {"reader/"},
     "phonenumbers": {"core/spelling.py"},
     "platformdirs": {"run/folders.py"},
+    "psycopg": {"ledger/shared.py"},
     "rich": {"console/"},
     "sqlite3": {"sending/gate.py", "ledger/"},
     "tenacity": {"sending/"},
@@ -218,7 +219,7 @@ def test_help_loads_no_heavy_library() -> None:
     commands = ["", "run", "plan", "check", "report", "simulate", "inbox", "runs", "runs prune", "config show"]
     commands += ["completion", "login", "ui"]
     heavy = ["pandas", "numpy", "aiohttp", "olefile", "phonenumbers", "sqlite3", "rich", "tenacity"]
-    heavy += ["keyring", "tomllib", "jinja2", "xlsxwriter"]
+    heavy += ["keyring", "tomllib", "jinja2", "xlsxwriter", "psycopg"]
     done = run_python(
         "import sys; from bulk_remove.cli import main\n"
         f"for words in {commands!r}:\n"

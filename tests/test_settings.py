@@ -100,6 +100,29 @@ def test_a_share_in_percent_is_refused_with_how_it_is_written() -> None:
         assert "0.2 means 20%" in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "reason",
+    ["", "RODO-118, art. 17", "INC0012345", "2026/11/0045", "Zgłoszenie 2026112810000045", " ticket 7 ", "x" * 200],
+)
+def test_a_reason_is_one_short_line(reason: str) -> None:
+    assert Settings("00001", reason=reason).reason == reason.strip()
+
+
+@pytest.mark.parametrize("reason", ["x" * 201, "one\ntwo", "a\x1b[31mred", "\u202egnol"])
+def test_a_reason_that_cannot_be_shown_in_a_line_is_refused(reason: str) -> None:
+    with pytest.raises(UsageError, match="reason is "):
+        Settings("00001", reason=reason)
+
+
+@pytest.mark.parametrize(
+    "reason", ["601234567", "for +48 601 234 567", "tel.601-234-567!", "(22) 123 45 67 asked", "0048 601234567"]
+)
+def test_a_reason_that_holds_a_phone_number_is_refused_and_not_shown(reason: str) -> None:
+    with pytest.raises(UsageError, match="looks like a phone number") as caught:
+        Settings("00001", reason=reason)
+    assert not any(char.isdigit() for char in str(caught.value))
+
+
 @pytest.mark.parametrize("region", ["", "XX", "Polska"])
 def test_a_region_that_there_is_not_is_refused(region: str) -> None:
     with pytest.raises(UsageError, match="region is "):
@@ -163,7 +186,7 @@ _NOT_FROM_PYTHON = {"yes", "config", "notify", "password_env", "password_file", 
 def test_no_sentence_names_a_setting_that_python_knows_by_another_name() -> None:
     known = (
         {field.name for field in fields(Settings)}
-        | {"url", "user", "output", "overwrite", "state_dir"}
+        | {"url", "user", "output", "overwrite", "state_dir", "state", "plan", "save", "max_age_s"}
         | _NOT_FROM_PYTHON
     )
     below = ("core/", "run/", "reader/", "ledger/", "sending/", "report/", "settings.py")

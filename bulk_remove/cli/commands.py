@@ -1,10 +1,10 @@
 """All commands. Heavy imports are inside the functions, so that --help is fast."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from copy import copy
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
@@ -22,12 +22,15 @@ from bulk_remove.cli.options import (
     inbox_options,
     input_options,
     login_options,
+    one_campaign_option,
     output_options,
     region_option,
     request_options,
     rerun_options,
     resume_options,
     retry_options,
+    save_option,
+    saved_options,
     server_options,
     state_dir_option,
     until_option,
@@ -35,6 +38,7 @@ from bulk_remove.cli.options import (
 )
 from bulk_remove.cli.profiles import CHOICE, PLACE, Configured, Program, RunId, RunOrReport, completion, settings_of
 
+F = TypeVar("F", bound=Callable[..., Any])
 _TYPED = "bulk_remove.typed"
 WORDS = "bulk_remove.words"
 """Where a command's context keeps its words."""
@@ -56,6 +60,21 @@ class Show(Configured):
         """Read the options, and note them as they were typed."""
         ctx.meta[_TYPED] = self.make_parser(ctx).parse_args([*args])[0]
         return super().parse_args(ctx, args)
+
+
+class Reread(Configured):
+    """Keeps the words as they were typed: with another profile they are read once more."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Note the words and read the options."""
+        ctx.meta.setdefault(WORDS, (*args,))
+        return super().parse_args(ctx, args)
+
+
+class ForNewcomers(Reread):
+    """A command that works without a settings file."""
+
+    makes_profiles = True
 
 
 @click.group(cls=Program)
@@ -245,14 +264,16 @@ def prune(older_than: float, state_dir: Path, *, dry_run: bool, yes: bool) -> in
 _OF_ITS_OWN = ("user", "output")
 """Options of a resumed run that a profile does not change: the run has its own values."""
 
-_FILES = click.argument(
-    "files",
-    nargs=-1,
-    required=True,
-    metavar="FILE...",
-    type=click.Path(readable=False),
-    envvar="BULK_REMOVE_FILES",
-)
+
+def _files(*, required: bool) -> Callable[[F], F]:
+    return click.argument(
+        "files",
+        nargs=-1,
+        required=required,
+        metavar="FILE..." if required else "[FILE...]",
+        type=click.Path(readable=False),
+        envvar="BULK_REMOVE_FILES",
+    )
 
 
 @click.group(
@@ -275,13 +296,14 @@ def program() -> None:
 
 
 @program.command()
-@_FILES
+@_files(required=True)
 @input_options
 @guard_options
 @request_options
 @server_options
 @state_dir_option
 @click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON, for machines.")
+@save_option
 def plan(**given: Any) -> int:
     r"""Show what a run would do; nothing is removed.
 
@@ -299,13 +321,14 @@ def plan(**given: Any) -> int:
 
 
 @program.command()
-@_FILES
+@_files(required=False)
 @input_options
 @guard_options
 @request_options
 @retry_options
 @server_options
 @until_option
+@saved_options
 @aftermath_options
 @output_options
 @state_dir_option
@@ -320,6 +343,9 @@ def run(**given: Any) -> int:
     from bulk_remove.cli.given import RunOptions, take  # noqa: PLC0415 - see above
     from bulk_remove.cli.jobs import run_job  # noqa: PLC0415 - see above
 
+    if not (given["files"] or given["plan_file"]):
+        ctx = click.get_current_context()
+        raise click.MissingParameter(ctx=ctx, param=next(each for each in ctx.command.params if each.name == "files"))
     return run_job(take(RunOptions, given))
 
 
@@ -410,6 +436,25 @@ def check(**given: Any) -> int:
     return check_job(take(ServerAccess, given))
 
 
+@program.command(cls=ForNewcomers)
+@one_campaign_option
+@login_options
+@connection_options
+@state_dir_option
+def setup(**given: Any) -> int:
+    r"""Ask for server, user, password and campaign, and keep them in a profile.
+
+    It asks again whenever you like: the current values are the defaults. At the end it runs `check`.
+
+    \b
+    Example:  bulk-remove setup
+    """
+    from bulk_remove.cli.given import AccessOptions, take  # noqa: PLC0415 - see above
+    from bulk_remove.cli.setup import setup_job  # noqa: PLC0415 - see above
+
+    return setup_job(take(AccessOptions, given))
+
+
 program.add_command(runs)
 
 
@@ -431,16 +476,7 @@ def explain(number: str, campaign: str | None, state_dir: Path, *, as_json: bool
     return explain_job(number, campaign, state_dir, as_json=as_json)
 
 
-class Page(Configured):
-    """Keeps the words as they were typed: with another profile they are read once more."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Note the words and read the options."""
-        ctx.meta.setdefault(WORDS, (*args,))
-        return super().parse_args(ctx, args)
-
-
-@program.command(cls=Page)
+@program.command(cls=Reread)
 @every_setting
 @login_options
 @address_options

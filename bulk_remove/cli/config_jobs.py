@@ -127,7 +127,7 @@ def _as_written(ctx: click.Context, param: click.Parameter) -> Any:
         return profile_of(ctx).entries[key_of(param)].value
     if source is ParameterSource.DEFAULT and isinstance(param.default, str):
         return param.default
-    return ctx.params[str(param.name)]
+    return ctx.params.get(str(param.name))
 
 
 def _shown(param: click.Parameter, value: Any) -> str:

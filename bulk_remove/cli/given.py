@@ -25,26 +25,37 @@ from bulk_remove.settings import SETTINGS, Address, Later, Login, Settings
 
 if TYPE_CHECKING:
     from bulk_remove.reader import SetAside
+    from bulk_remove.run.saved import SavedPlan
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class GivenSettings:
-    """Unchecked settings from the options, by field. `typed` are the fields given on the command line."""
+    """Unchecked settings from the options, by field.
+
+    `typed` are the fields given on the command line, `chosen` those given there, in a variable or in the profile.
+    """
 
     values: Mapping[str, Any]
     typed: frozenset[str]
+    chosen: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> Self:
         """Return the settings among a command's options."""
         ctx = click.get_current_context()
         named = {name: each.option for name, each in SETTINGS.items() if each.option in given}
-        typed = (
-            name for name, option in named.items() if ctx.get_parameter_source(option) is ParameterSource.COMMANDLINE
+        sources = {name: ctx.get_parameter_source(option) for name, option in named.items()}
+        return cls(
+            {name: given[option] for name, option in named.items()},
+            frozenset(name for name, source in sources.items() if source is ParameterSource.COMMANDLINE),
+            frozenset(name for name, source in sources.items() if source is not ParameterSource.DEFAULT),
         )
-        return cls({name: given[option] for name, option in named.items()}, frozenset(typed))
+
+    def of_plan(self, saved: "SavedPlan") -> Settings:
+        """Return the settings of a saved plan. Raises UsageError if a given value contradicts it."""
+        return saved.with_connection({name: _read(name, value) for name, value in self.values.items()}, self.chosen)
 
     def settings(self, **others: str | None) -> Settings:
         """Return the checked settings; `others` are values that the command itself sets. Raises UsageError."""
@@ -165,15 +176,18 @@ class PlanOptions(AccessOptions):
     files: tuple[str, ...] = ()
     copy: "SetAside | None" = None
     as_json: bool = False
+    save: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunOptions(PlanOptions):
-    """The options of `run`, or of the run of each file in an inbox."""
+    """The options of `run`, or of the run of each file in an inbox. `plan_file` is a saved plan."""
 
     report: ReportOptions
     aftermath: AftermathOptions
     until: float | None
+    plan_file: Path | None = None
+    plan_max_age: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -475,7 +489,7 @@ def _check_whose(address: Address) -> None:
     """Raise UsageError if a profile's password would go to another server than the profile's own."""
     ctx = click.get_current_context()
     profile = profile_of(ctx)
-    own = _server_in(profile)
+    own = server_in(profile)
     place = next(
         (
             profile.entries[source].place
@@ -496,7 +510,8 @@ def _check_whose(address: Address) -> None:
         )
 
 
-def _server_in(profile: Profile) -> Address | None:
+def server_in(profile: Profile) -> Address | None:
+    """Return the server of a profile. Raises UsageError."""
     values = {key: profile.entries[key].value for key in ("system", "url") if key in profile.entries}
     if values.get("system"):
         return Address.of_system(values["system"])

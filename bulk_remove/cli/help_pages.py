@@ -21,11 +21,11 @@ GROUPS: Mapping[str, tuple[Phrase, tuple[str, ...]]] = {
     )),
     "safety": (phrase("Safety"), (
         "keep", "max-numbers", "canary", "until", "yes", "keep-skips", "max-share", "max-times-usual", "max-invalid",
-        "canary-max-not-exist", "hours",
+        "canary-max-not-exist", "stop-when-missing", "hours", "save", "plan", "plan-max-age",
     )),
     "output": (phrase("Output"), (
         "output", "report", "csv-for", "overwrite", "quiet", "json", "show-numbers", "log-format", "metrics-file",
-        "notify", "notify-on", "lang",
+        "notify", "notify-on", "reason", "lang",
     )),
     "pace": (phrase("Pace"), (
         "pace", "rate", "concurrency", "slow-reply", "busy-for", "busy-delay", "tries", "give-up-after", "settle",
@@ -34,7 +34,7 @@ GROUPS: Mapping[str, tuple[Phrase, tuple[str, ...]]] = {
         "ca-file", "proxy", "connect-timeout", "timeout", "brackets", "trailing-slash", "max-request-line",
         "max-numbers-per-request",
     )),
-    "general": (phrase("General"), ("profile", "config", "state-dir", "browser", "help")),
+    "general": (phrase("General"), ("profile", "config", "state-dir", "state", "browser", "help")),
 }  # fmt: skip
 """The groups of flags: the word after --help, the heading and the flags."""
 BASICS = {
@@ -47,12 +47,16 @@ _MANY = 14
 _ALL = "all"
 _TOPIC = "bulk_remove.help_topic"
 
-_ORDER = ("check", "plan", "run", "resume", "rerun", "report", "runs", "explain", "inbox", "ui", "simulate", "help")
+_ORDER = (
+    "setup", "ui", "guide", "check", "plan", "run", "resume", "rerun", "report", "runs", "explain", "inbox", "simulate",
+    "help",
+)  # fmt: skip
 
 _MEANT_COMMANDS = {
-    "continue": "resume", "delete": "run", "dry-run": "plan", "history": "runs list", "init": "config init",
-    "list": "runs list", "preview": "plan", "purge": "run", "remove": "run", "retry": "rerun", "rm": "run",
-    "start": "run", "status": "runs list", "test": "check", "verify": "runs verify", "version": "--version",
+    "configure": "setup", "continue": "resume", "delete": "run", "dry-run": "plan", "history": "runs list",
+    "init": "config init", "list": "runs list", "preview": "plan", "purge": "run", "remove": "run", "retry": "rerun",
+    "rm": "run", "start": "run", "status": "runs list", "test": "check", "verify": "runs verify",
+    "version": "--version",
 }  # fmt: skip
 _MEANT_FLAGS = {
     "--batch-size": "--max-numbers-per-request", "--dest": "--output", "--format": "--report", "--host": "--url",

@@ -42,7 +42,7 @@ from bulk_remove.console import Live, Screen, moment_of, typed_keys
 from bulk_remove.console.screen import form_lines, form_warnings, when_lines, when_notes
 from bulk_remove.core.forms import told_forms
 from bulk_remove.core.limits import Known
-from bulk_remove.core.model import CsvFor, Status
+from bulk_remove.core.model import CsvFor, Status, harmless
 from bulk_remove.core.plan import Consent, Plan, check_holds_numbers, check_within_limits, passed
 from bulk_remove.core.summary import Ending, headline, worst
 from bulk_remove.core.throttle import LEGEND, Key, key_of, pressed
@@ -77,6 +77,7 @@ from bulk_remove.run.preflight import NOT_ASKED, Findings, Glance, error_of, ins
 from bulk_remove.run.prepare import Look, Prepared, Sight, check_plan, plan_as_json
 from bulk_remove.run.rerun import EarlierRows, is_report
 from bulk_remove.run.resume import EarlierRun, find_run
+from bulk_remove.run.saved import load_plan, save_plan
 from bulk_remove.sending import Pool
 from bulk_remove.sending.client import Client
 from bulk_remove.settings import Address, Destination, Later, Login, Settings
@@ -231,8 +232,10 @@ def _answer(pool: Pool, key: Key) -> str:
 def plan_job(options: PlanOptions) -> int:
     """Show the plan. Raises InputError, UsageError, StorageError."""
     screen = Screen()
-    settings = options.given.settings()
-    address = options.server.address() if options.server.named else None
+    settings = asked = options.given.settings()
+    address = options.server.address() if options.server.named or options.save else None
+    if options.save and address:
+        options.user.login(address)  # reports a missing user or password before any file is read
     if address:
         settings = learned_settings(settings, options.state_dir, address.host, screen.note)
     destination = address.destination("") if address else Destination(host=phrase("a server yet to be named"))
@@ -251,9 +254,17 @@ def plan_job(options: PlanOptions) -> int:
         for note in notes:
             screen.note(note)
         limits = ready.plan.limits
-        asked = ready.findings.asked
-        check_within_limits(ready.plan if asked else replace(ready.plan, limits=replace(limits, max_share=None)), known)
+        plan = ready.plan if ready.findings.asked else replace(ready.plan, limits=replace(limits, max_share=None))
+        check_within_limits(plan, known)
+        if options.save and address:
+            _save(screen, options, ready, asked, address)
         return ExitCode.OK
+
+
+def _save(screen: Screen, options: PlanOptions, ready: Prepared, asked: Settings, address: Address) -> None:
+    path = options.save or Path()
+    save_plan(path, ready, asked, address.destination(options.user.user or ""))
+    screen.note(phrase("The plan is saved. To run it: bulk-remove run --plan {path}", path=harmless(str(path))))
 
 
 def _looking_if_possible(settings: Settings, address: Address | None, options: PlanOptions) -> Look:
@@ -318,17 +329,24 @@ def _carried_out(options: RunOptions | ResumeOptions, run: Callable[[Screen], Ca
 
 def run_anew(screen: Screen, options: RunOptions, held: Collection[str]) -> Carried:
     """Plan, ask, remove, report. The campaigns `held` are already locked. Raises every BulkRemoveError."""
-    settings = options.given.settings()
-    address = options.server.address()
-    login = options.user.login(address)
+    saved = None
+    if options.plan_file:
+        saved = load_plan(options.plan_file, options.plan_max_age, options.state_dir, time.time())
+    settings = options.given.of_plan(saved) if saved else options.given.settings()
+    address = saved.address if saved and not options.server.named else options.server.address()
+    if saved:
+        saved.check_server(address, "--system" if options.server.system else "--url")
+    login = options.user.login(address, saved.user if saved else "")
     check_consent(screen, options.report)
     report = _report_of(options.report, options.user)
+    files = options.files or (saved.files if saved else ())
     if report.output:
-        given = find_files(options.files)
-        report = replace(report, read=(*report.read, *given.files), found=given.found)
-    terminal = _Terminal(screen, options, options.files)
-    reading = partial(plan_files, options.files, screen.note, options.copy)
-    job = Job(settings, address, login, options.state_dir, report, held, options.show_numbers)
+        given = find_files(files)
+        read = (*report.read, *given.files, *([str(saved.path)] if saved else []))
+        report = replace(report, read=read, found=given.found)
+    terminal = _Terminal(screen, options, files)
+    reading = partial(plan_files, files, screen.note, options.copy)
+    job = Job(settings, address, login, options.state_dir, report, held, options.show_numbers, saved)
     with plan_run(job, reading, terminal) as run:
         return terminal.carry_out(run)
 

@@ -4,11 +4,13 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import datetime, time, timedelta
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from time import time as time_s
 from typing import Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from bulk_remove.core.conditions import Condition
 from bulk_remove.core.limits import parse_share
@@ -16,7 +18,7 @@ from bulk_remove.core.model import CsvFor, ReportFormat
 from bulk_remove.core.timeline import read_window
 from bulk_remove.errors import UsageError
 from bulk_remove.language import joined, ours, say, translated
-from bulk_remove.run.folders import default_state_dir
+from bulk_remove.run.folders import default_state_dir, join, leave
 from bulk_remove.settings import SETTINGS, Check, Later, Part, Setting, conditions, path, paths, share, windows
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -67,15 +69,43 @@ def _all(*options: Callable[[F], F]) -> Callable[[F], F]:
 _FILE = click.Path(readable=False)
 
 
-def _state_dir(ctx: click.Context, _param: click.Parameter, value: Path | None) -> Path | None:
-    return value if value or ctx.resilient_parsing else default_state_dir()
+_STATE = "bulk_remove.state"
+_WITH_PASSWORD = re.compile("//[^/@]*:[^/@]*@|[?&]password=")
 
 
-state_dir_option = _option(
-    "--state-dir",
-    type=click.Path(path_type=Path, file_okay=False),
-    callback=_state_dir,
-    help="Keep ledgers and logs of runs in this folder.",
+def _state(ctx: click.Context, param: click.Parameter, value: Any) -> Any:
+    """Return the option's value. Share the state folder by a database once both options are known, in either order."""
+    if ctx.resilient_parsing:
+        return value
+    if param.name == "state_dir":
+        value = value or default_state_dir()
+    elif value and ctx.get_parameter_source("state") is ParameterSource.COMMANDLINE and _WITH_PASSWORD.search(value):
+        raise UsageError(
+            "Everybody on this machine could see the password in --state.",
+            "Put the address into BULK_REMOVE_STATE or a profile, or the password into PGPASSWORD.",
+        )
+    known = ctx.meta.setdefault(_STATE, {})
+    known[param.name] = value
+    if len(known) > 1 and ctx.meta.pop(_STATE)["state"]:
+        join(known["state_dir"], known["state"])
+        ctx.call_on_close(partial(leave, known["state_dir"]))
+    return value
+
+
+state_dir_option = _all(
+    _option(
+        "--state-dir",
+        type=click.Path(path_type=Path, file_okay=False),
+        callback=_state,
+        help="Keep ledgers and logs of runs in this folder.",
+    ),
+    _option(
+        "--state",
+        metavar="URL",
+        callback=_state,
+        expose_value=False,
+        help="Share runs and limits with other hosts through PostgreSQL.",
+    ),
 )
 
 
@@ -187,6 +217,7 @@ request_options = _settings(Part.REQUEST)
 retry_options = _settings(Part.RETRY)
 every_setting = _settings(*Part)
 region_option = setting_option(SETTINGS["region"])
+one_campaign_option = setting_option(SETTINGS["campaign"])
 campaign_option = _option("--campaign", "-c", help="Check that this campaign exists.")
 
 # Settings that a later command may change.
@@ -324,6 +355,26 @@ output_options = _all(
     report_option,
     _OVERWRITE,
     click.option("--yes", "-y", is_flag=True, help="Do not ask before removing."),
+)
+
+_PLAN_FILE = click.Path(path_type=Path, dir_okay=False)
+save_option = click.option(
+    "--save",
+    type=_PLAN_FILE,
+    metavar="FILE",
+    help="Save the plan in this new file; `run --plan` then runs just that.",
+)
+saved_options = _all(
+    click.option(
+        "--plan", "plan_file", type=_PLAN_FILE, metavar="FILE", help="Run exactly this plan, which `plan --save` wrote."
+    ),
+    _option(
+        "--plan-max-age",
+        type=Age(),
+        default="24h",
+        show_default=True,
+        help="Refuse a saved plan that is older than this.",
+    ),
 )
 
 aftermath_options = _all(

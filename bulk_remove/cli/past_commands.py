@@ -201,6 +201,8 @@ def _what(one: Doomed) -> str:
 
 def _in_full(run: PastRun) -> Iterator[str]:
     if run.told is not None:
+        if reason := run.settings.get("reason"):
+            yield phrase("Reason: {reason}", reason=reason)
         yield phrase("Sent as: {user}", user=run.user)
         for source in (each.source for each in run.plan.sources):
             sheet = phrase(", sheet {sheet}", sheet=harmless(source.sheet)) if source.sheet else ""

@@ -234,20 +234,21 @@ def key_of(param: click.Parameter) -> str:
     return flag.removeprefix("--").replace("-", "_")
 
 
-def load(file: Path, name: str, known: Mapping[str, click.Parameter], *, needed: bool) -> Profile:
+def load(file: Path, name: str, known: Mapping[str, click.Parameter], *, needed: bool, new: bool = False) -> Profile:
     """Return the profile with this name, or the file's default profile for an empty name.
 
-    All tables of the file are checked. Raises UsageError, also when the file is `needed` and missing.
+    All tables of the file are checked. Raises UsageError, also when the file is `needed` and missing. With `new`
+    neither the file nor the profile need to exist.
     """
     tables = read_config(file)
     if tables is None:
-        if needed or name:
+        if (needed or name) and not new:
             what = phrase("so there is no profile {name!r}", name=name) if name else phrase("which --config names")
             raise UsageError(
                 phrase("There is no file {file}, {what}.", file=file, what=what),
                 "Make one with: bulk-remove config init",
             )
-        return Profile(file)
+        return Profile(file, name)
     for key in tables:
         if key not in _TOP:
             hint = (
@@ -264,6 +265,8 @@ def load(file: Path, name: str, known: Mapping[str, click.Parameter], *, needed:
     chosen = name or _default_of(file, tables)
     if not chosen:
         return Profile(file, there=True, entries=defaults)
+    if chosen not in profiles and new:
+        return Profile(file, chosen, there=True, entries=defaults)
     if chosen not in profiles:
         asked = phrase("There is no [profile.{chosen}] in {file}", chosen=chosen, file=file)
         raise UsageError(
@@ -353,8 +356,10 @@ def _choose(ctx: click.Context, param: click.Parameter, value: Any) -> Any:
     known = {**ctx.params, str(param.name): value}
     if "config" in known and "profile" in known and not ctx.resilient_parsing:
         config = known["config"]
-        root = ctx.find_root().command
-        profile = load(config_file_of(config), known["profile"] or "", settings_of(root), needed=config is not None)
+        known_settings = settings_of(ctx.find_root().command)
+        new = isinstance(ctx.command, Configured) and ctx.command.makes_profiles
+        file = config_file_of(config)
+        profile = load(file, known["profile"] or "", known_settings, needed=config is not None, new=new)
         ctx.obj = profile
         keys = {key_of(each): each.name for each in ctx.command.get_params(ctx) if is_setting(each)}
         ctx.default_map = {str(keys[key]): entry.value for key, entry in profile.entries.items() if key in keys}
@@ -388,6 +393,9 @@ CHOICE = (
 
 class Configured(Helpful):
     """A command; if it has settings, it also has the options that choose a profile."""
+
+    makes_profiles = False
+    """Whether the chosen profile, and its file, may be missing."""
 
     def __init__(
         self, name: str | None = None, *, params: Sequence[click.Parameter] | None = None, **properties: Any

@@ -45,7 +45,7 @@ def speak_as_asked(root: click.Command, words: Sequence[str]) -> None:
     if not code and _at_a_terminal():
         code = language_of(os.environ)
     if code in LANGUAGES:
-        _speak(code)
+        speak(code)
         _translate_help(root)
 
 
@@ -55,11 +55,12 @@ def _at_a_terminal() -> bool:
 
 def _chosen(ctx: click.Context, param: click.Parameter, value: str) -> str:
     if ctx.get_parameter_source(str(param.name)) is not ParameterSource.DEFAULT:
-        _speak(value)
+        speak(value)
     return value
 
 
-def _speak(code: str) -> None:
+def speak(code: str) -> None:
+    """Use a language from now on."""
     if code != language_in_use().code:
         use(load_language(code))
         set_for_libraries(code)

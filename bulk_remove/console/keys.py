@@ -16,6 +16,8 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from glob import escape, glob
+from pathlib import Path
 from types import FrameType
 
 from rich.console import Console
@@ -176,3 +178,42 @@ def typed_line() -> str:
             while sys.stdin not in select.select([sys.stdin, woken], [], [])[0]:
                 woken.recv(1024)
     return sys.stdin.readline()
+
+
+def typed_answer(prompt: str, *, paths: bool = False) -> str:
+    """Show a prompt and return the line that is typed; with `paths` Tab completes files. Raises EOFError."""
+    forget_typed()
+    try:
+        with _completing(paths=paths):
+            return input(prompt).strip()
+    except (EOFError, KeyboardInterrupt):
+        sys.stdout.write("\n")  # what follows begins a line
+        raise
+
+
+@contextmanager
+def _completing(*, paths: bool) -> Iterator[None]:
+    """Let Tab complete files, or nothing, while a line is typed."""
+    try:
+        import readline  # noqa: PLC0415 - Windows has none
+    except ImportError:
+        yield
+        return
+    before = readline.get_completer(), readline.get_completer_delims()
+    readline.set_auto_history(False)
+    readline.set_completer(_file_like if paths else lambda _text, _state: None)
+    readline.set_completer_delims("\n")  # a path may contain blanks
+    readline.parse_and_bind("bind ^I rl_complete" if "libedit" in (readline.__doc__ or "") else "tab: complete")
+    try:
+        yield
+    finally:
+        readline.set_completer(before[0])
+        readline.set_completer_delims(before[1])
+
+
+def _file_like(text: str, state: int) -> str | None:
+    """Return the path of this place in the list of those that begin with the text; folders end with a slash."""
+    begin = str(Path(text).expanduser()) + ("/" if text.endswith("/") else "") if text.startswith("~") else text
+    found = sorted(glob(f"{escape(begin)}*"))  # noqa: PTH207 - it begins with what was typed
+    paths = [f"{path}/" if Path(path).is_dir() else path for path in found]
+    return paths[state] if state < len(paths) else None

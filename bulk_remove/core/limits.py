@@ -1,17 +1,20 @@
-"""The limits that stop a run although no single number is wrong, and the judgement of the canary.
+"""The limits that stop a run although no single number is wrong.
 
-The limits compare figures known before the first request; `core.plan.approve` applies them to a plan. The canary is
-the first chunk. It is sent before all others and its result decides whether they follow.
+Most compare figures known before the first request; `core.plan.approve` applies them to a plan. The canary is the
+first chunk. It is sent before all others and its result decides whether they follow. `Lately` watches the share of
+missing numbers during the whole run.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from math import ceil
+from math import ceil, floor
 from typing import NamedTuple
 
-from bulk_remove.core.model import Status
+from bulk_remove.core.lifecycle import status_of, was_found
+from bulk_remove.core.model import Alike, NumberState, Status
 from bulk_remove.errors import GuardStop, UsageError
 from bulk_remove.language import counted, joined, ours, phrase
 
@@ -282,3 +285,95 @@ def canary_declined(run_id: str) -> GuardStop:
         "Not confirmed after the first request: the rest was not sent.",
         phrase("Look at the report; to go on after all: bulk-remove resume {run_id}.", run_id=run_id),
     )
+
+
+LATELY_NUMBERS = 2000
+"""How many of the numbers answered last count for --stop-when-missing."""
+LATELY_FEWEST = 200
+"""After fewer answered numbers --stop-when-missing does not stop a run yet: their share means little."""
+
+
+class Batch(NamedTuple):
+    """Numbers answered together, and how many of them are not in the campaign."""
+
+    answered: int
+    missing: int
+
+
+@dataclass(frozen=True, slots=True)
+class Lately:
+    """The numbers answered last, in whole batches, the oldest first; `answered` and `missing` are their sums."""
+
+    batches: tuple[Batch, ...] = ()
+    answered: int = 0
+    missing: int = 0
+
+    def and_batch(self, batch: Batch) -> "Lately":
+        """Return the numbers with one more batch, without the oldest batches that are not needed any more."""
+        if not batch.answered:
+            return self
+        batches, answered, missing = (
+            (*self.batches, batch),
+            self.answered + batch.answered,
+            self.missing + batch.missing,
+        )
+        first = 0
+        while answered - batches[first].answered >= LATELY_NUMBERS:
+            answered -= batches[first].answered
+            missing -= batches[first].missing
+            first += 1
+        return Lately(batches[first:], answered, missing)
+
+    def stop(self, limit: float | None, run_id: str) -> GuardStop | None:
+        """Return why the rest must not be sent; None if it may. A limit of 1 or None never stops a run."""
+        if limit is None or limit >= 1 or self.answered < LATELY_FEWEST or self.missing < limit * self.answered:
+            return None
+        share = Fraction(self.missing, self.answered)
+        return GuardStop(
+            counted(
+                self.missing,
+                "Of the {answered:,} numbers answered last, {count:,} ({share}) is not in the campaign; the limit is "
+                "{limit:g}%: the rest was not sent.",
+                "Of the {answered:,} numbers answered last, {count:,} ({share}) are not in the campaign; the limit is "
+                "{limit:g}%: the rest was not sent.",
+                answered=self.answered,
+                share=f"{_decimals_up(share * 100, 1)}%",
+                limit=100 * limit,
+            ),
+            phrase(
+                "Look at the last rows of the report: they may belong to another campaign. If they are right, go on "
+                "with: bulk-remove resume {run_id} --stop-when-missing {percent}%.",
+                run_id=run_id,
+                percent=min(100, floor(share * 100) + 1),
+            ),
+        )
+
+
+def batch_of(before: Alike[NumberState], after: Alike[NumberState]) -> Batch:
+    """Return which of a chunk's numbers were answered, by their states before and after.
+
+    A number that was found in a call earlier in this session was counted then. A number in doubt does not count: it may
+    have been there.
+    """
+    pairs = Counter(zip(before.which, after.which, strict=True))
+    answered = missing = 0
+    for (old, new), count in pairs.items():
+        there = _is_there(after.kinds[new])
+        if there is not None and not before.kinds[old].busy_since_s:
+            answered += count
+            missing += count * (not there)
+    return Batch(answered, missing)
+
+
+def batch_of_settled(states: Iterable[NumberState]) -> Batch:
+    """Return the same of states in a ledger. A number in a call does not count: it is asked for again."""
+    there = [_is_there(state) for state in states if status_of(state.phase) is not Status.CALL_IN_PROGRESS]
+    return Batch(len(there) - there.count(None), there.count(False))
+
+
+def _is_there(state: NumberState) -> bool | None:
+    """Return whether the campaign holds, or held, a number; None if the server has not answered that."""
+    status = status_of(state.phase)
+    if status in _THERE or (status is Status.NOT_EXIST and was_found(state)):
+        return True
+    return False if status is Status.NOT_EXIST else None

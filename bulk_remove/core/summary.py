@@ -162,9 +162,13 @@ class Ending(StrEnum):
     DEADLINE = "the deadline came first", ExitCode.DEADLINE
     STORAGE = "the disk or the ledger failed", ExitCode.STORAGE
     GUARD = "stopped after the canary", ExitCode.GUARD
+    MISSING = "stopped because most numbers were not there", ExitCode.GUARD
     UNASKED = "the reply named a removal that nobody asked for", ExitCode.GUARD
     KILLED = "killed"
 
+
+HELD_BACK = frozenset({Ending.GUARD, Ending.MISSING})
+"""A limit ended the sending: the rest is sent only if the operator raises that limit."""
 
 MEANING = {
     Status.REMOVED: "the server removed every record it found",
@@ -254,6 +258,9 @@ _FIRST = {
     Ending.UNAVAILABLE: Advice("The server stayed unavailable: wait until it answers again.", "bulk-remove check"),
     Ending.GUARD: Advice(
         "The first request did not pass its check, so the rest was not sent: look at its numbers in report.csv first."
+    ),
+    Ending.MISSING: Advice(
+        "Most of the numbers asked for last are not in the campaign, so the rest was not sent: check the file first."
     ),
     Ending.STORAGE: Advice("The disk or the ledger failed: make room first."),
 }

@@ -11,13 +11,13 @@ A lone surrogate (from a file name that is not UTF-8, or from a program) cannot 
 import json
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import asdict
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, TypeVar, cast, get_type_hints
 
 import orjson
 
@@ -171,21 +171,56 @@ def damage_as_error(path: Path) -> Iterator[None]:
         ) from None
 
 
+Statement = tuple[str, list[list[Any]]]
+"""SQL that writes, and the values of each execution."""
+_WRITES = ("INSERT", "UPDATE", "DELETE")
+_STATEMENT_BYTES = 1 << 18
+_ALLOWED = {
+    *(sqlite3.SQLITE_INSERT, sqlite3.SQLITE_UPDATE, sqlite3.SQLITE_DELETE, sqlite3.SQLITE_SELECT),
+    *(sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_TRANSACTION),
+}
+
+
+class _Recorder:
+    """Passes statements to SQLite and keeps those that write."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self.statements: list[Statement] = []
+
+    def execute(self, sql: str, values: Iterable[Any] = ()) -> sqlite3.Cursor:
+        values = [*values]
+        if sql.startswith(_WRITES):
+            self.statements.append((sql, [values]))
+        return self._connection.execute(sql, values)
+
+    def executemany(self, sql: str, rows: Iterable[Iterable[Any]]) -> sqlite3.Cursor:
+        values = [[*row] for row in rows]
+        self.statements.append((sql, values))
+        return self._connection.executemany(sql, values)
+
+
 class Store:
-    """An open ledger. Only one thread may use it at a time."""
+    """An open ledger. Only one thread may use it at a time.
+
+    `ship` gets what a transaction wrote and is entered while that is committed, so that other hosts know it first.
+    """
 
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
         self.path = path
         self.connection = connection
+        self.ship: Callable[[list[Statement]], AbstractContextManager[None]] | None = None
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """Commit all changes inside, or none after an error. Raises StorageError if the disk or the file fails."""
+        recorder = _Recorder(self.connection) if self.ship else None
         with self.reading():
             self.connection.execute("BEGIN IMMEDIATE")
             try:
-                yield self.connection
-                self.connection.execute("COMMIT")
+                yield cast("sqlite3.Connection", recorder or self.connection)
+                with self.ship(recorder.statements) if self.ship and recorder else nullcontext():
+                    self.connection.execute("COMMIT")
             finally:
                 if self.connection.in_transaction:
                     self.connection.execute("ROLLBACK")
@@ -222,6 +257,34 @@ class Store:
     def close(self) -> None:
         """Close the file. SQLite merges its write-ahead log into it."""
         self.connection.close()
+
+
+def statements_of(store: Store) -> Iterator[Statement]:
+    """Yield statements that make the contents of a ledger. Raises StorageError."""
+    with store.snapshot():
+        for (table,) in store.connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
+            rows: list[list[Any]] = []
+            size, sql = 0, ""
+            for row in store.connection.execute(f"SELECT * FROM {table} ORDER BY rowid"):  # noqa: S608 - from the schema
+                rows.append([*row])
+                size += 8 * len(row) + sum(len(value) for value in row if isinstance(value, str | bytes))
+                sql = sql or f"INSERT OR REPLACE INTO {table} VALUES ({', '.join('?' * len(row))})"  # noqa: S608
+                if size > _STATEMENT_BYTES:
+                    yield sql, rows
+                    rows, size = [], 0
+            if rows:
+                yield sql, rows
+
+
+@contextmanager
+def replaying(store: Store) -> Iterator[Callable[[str, list[list[Any]]], object]]:
+    """Give a function that executes statements on a ledger, all or none, and on no other file. Raises StorageError."""
+    with store.transaction() as connection:
+        connection.set_authorizer(lambda what, *_: sqlite3.SQLITE_OK if what in _ALLOWED else sqlite3.SQLITE_DENY)
+        try:
+            yield connection.executemany
+        finally:
+            connection.set_authorizer(None)
 
 
 def schema() -> str:

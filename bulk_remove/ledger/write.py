@@ -21,6 +21,7 @@ from typing import Any, NamedTuple, Self, TypeVar
 import orjson
 
 from bulk_remove.core.lifecycle import NOTHING_SEEN, Fastest, taken_up
+from bulk_remove.core.limits import Batch, batch_of_settled
 from bulk_remove.core.model import Again, Alike, Chunk, NumberedBlock, NumberState, Source
 from bulk_remove.core.plan import ApprovedPlan, CampaignPlan
 from bulk_remove.core.verdicts import Unasked
@@ -42,6 +43,8 @@ from bulk_remove.ledger.store import (
 
 CAMPAIGN_ORDINALS = 1 << 40
 """How many ordinals each campaign gets. SQLite's integers have room for eight million campaigns."""
+_LOOKED_THROUGH = 10
+"""At most so many times the wanted numbers are looked through for those answered last."""
 _CARRIED_NUMBERS = 1000
 """Numbers of an earlier run per chunk."""
 
@@ -383,6 +386,32 @@ class Sending:
     def pass_canary(self) -> None:
         """Note that the rest of the run may follow its canary."""
         self._connection.execute("UPDATE canary SET passed = 1")
+
+    def answered_last(self, most: int) -> list[Batch]:
+        """Return the settled numbers of the last requests, by request, until there are `most`; the oldest first."""
+        seen: set[int] = set()
+        batches: list[Batch] = []
+        chunks = self._connection.execute(
+            "SELECT chunk_id, numbers, first_ordinal, ordinals, states FROM attempt JOIN chunk USING (chunk_id)"
+            " WHERE result = 'verdicts' ORDER BY attempt_id DESC"
+        )
+        for chunk_id, numbers, first_ordinal, ordinals, packed in chunks:
+            if sum(batch.answered for batch in batches) >= most or len(seen) >= _LOOKED_THROUGH * most:
+                break
+            states: dict[int, NumberState] = {}
+            if first_ordinal is None:
+                places = orjson.loads(ordinals)
+            else:
+                chunk = _planned_chunk(chunk_id, "", numbers, first_ordinal, packed)
+                places, states = chunk.ordinals, dict(zip(chunk.ordinals, chunk.states, strict=True))
+            newer = self._connection.execute(
+                "SELECT ordinal, state FROM straggler WHERE ordinal IN (SELECT value FROM json_each(?))",
+                (orjson.dumps([*places]).decode(),),
+            )
+            states |= {ordinal: unpack_state(state) for ordinal, state in newer}
+            batches.append(batch_of_settled(state for place, state in states.items() if place not in seen))
+            seen.update(places)
+        return batches[::-1]
 
     def records_before(self, records: Mapping[str, int | None], note: str) -> None:
         """Note once the count of records in each campaign before the first request. `note` explains a None."""

@@ -23,6 +23,7 @@ from urllib.parse import unquote
 import jinja2
 from aiohttp import web
 
+from bulk_remove.core.limits import MAX_NOT_EXIST
 from bulk_remove.core.model import CsvFor, ReportFormat, harmless
 from bulk_remove.core.summary import Ending
 from bulk_remove.core.throttle import Key
@@ -38,6 +39,7 @@ from bulk_remove.run.job import in_thread, list_all
 from bulk_remove.run.past import KILLED_PLANNING, PastRun, past_run
 from bulk_remove.run.proof import Explained, explain_number, explained_as_json, verify_run
 from bulk_remove.run.resume import ended_run
+from bulk_remove.settings import LONGEST_REASON
 
 MOST_BYTES = 1 << 30
 """The largest upload. A list of ten million numbers needs an eighth of it."""
@@ -58,7 +60,7 @@ _HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 _FILES = {"page.js": "text/javascript", "page.css": "text/css", "icon.svg": "image/svg+xml"}
-_NOTHING_CHOSEN = {"profile": "", "campaign": "", "column": "", "sheet": "", "where": "", "canary": "yes"}
+_NOTHING_CHOSEN = {"profile": "", "campaign": "", "column": "", "sheet": "", "where": "", "canary": "yes", "reason": ""}
 _DOWNLOADS = {
     "xlsx": (ReportFormat.XLSX, "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
     "html": (ReportFormat.HTML, "text/html"),
@@ -191,6 +193,8 @@ class Site:
             "start.html.j2",
             profiles=self._profiles,
             profile=chosen if chosen in self._profiles else self._profiles[0],
+            reason=self._choice["reason"],
+            longest_reason=LONGEST_REASON,
             runs=[run_shown(run, mine) for run in runs],
         )
 
@@ -254,18 +258,22 @@ class Site:
         campaign = given.get("campaign") or self._choice["campaign"]
         if not campaign:
             raise UsageError("No campaign is chosen.", "Choose the campaign to remove the numbers from.")
+        canary, own = given.get("canary", "yes") == "yes", access.settings
+        reason = given.get("reason", self._choice["reason"])
         settings = replace(
-            access.settings,
+            own,
             campaign=campaign,
             campaign_column=None,
-            column=given.get("column") or access.settings.column,
-            sheet=given.get("sheet") or access.settings.sheet,
-            where=(given["where"],) if given.get("where") else access.settings.where,
-            canary=given.get("canary", "yes") == "yes",
+            column=given.get("column") or own.column,
+            sheet=given.get("sheet") or own.sheet,
+            where=(given["where"],) if given.get("where") else own.where,
+            canary=canary,
+            reason=reason or own.reason,
+            stop_when_missing=MAX_NOT_EXIST if canary and own.stop_when_missing is None else own.stop_when_missing,
         )
         planning = of_file(access, settings, *self._file)
         await self._begin(access, planning)
-        self._choice = {**_NOTHING_CHOSEN, **given, "profile": profile, "campaign": campaign}
+        self._choice = {**_NOTHING_CHOSEN, **given, "profile": profile, "campaign": campaign, "reason": reason}
         return self._go_to("work")
 
     async def _begin(self, access: Access, planning: Planning) -> None:
@@ -293,8 +301,12 @@ class Site:
     async def _discard(self, _request: web.Request) -> web.Response:
         async with self._changing:
             await self._dropped()
-        self._file = None
+        self._forget()
         return self._go_to("")
+
+    def _forget(self) -> None:
+        """Forget the file and its reason."""
+        self._file, self._choice["reason"] = None, ""
 
     async def _work(self, _request: web.Request) -> web.StreamResponse:
         """Show the plan, the progress or the result."""
@@ -327,7 +339,7 @@ class Site:
             return web.json_response(told, status=HTTPStatus.CONFLICT)
         if not right:
             raise UsageError("That is not the number of phone numbers.", "Type the number shown in large figures.")
-        self._file = None
+        self._forget()
         return self._go_to("work")
 
     async def _state(self, _request: web.Request) -> web.Response:

@@ -12,10 +12,20 @@ from typing import Any, NamedTuple
 from bulk_remove.console.screen import form_warnings, percent
 from bulk_remove.core.forms import form_examples
 from bulk_remove.core.lifecycle import status_of
-from bulk_remove.core.limits import MAX_SHARE, Known, Limits, check_limits, share_told
+from bulk_remove.core.limits import LATELY_NUMBERS, MAX_SHARE, Known, Limits, check_limits, share_told
 from bulk_remove.core.model import FINAL_STATUSES, OPEN_STATUSES, Rehearsal, Status, harmless
 from bulk_remove.core.plan import Plan, check_kept, rehearsal_told
-from bulk_remove.core.summary import MEANING, Advice, Ending, NoneFound, Proof, about_a_guess, advise, headline
+from bulk_remove.core.summary import (
+    HELD_BACK,
+    MEANING,
+    Advice,
+    Ending,
+    NoneFound,
+    Proof,
+    about_a_guess,
+    advise,
+    headline,
+)
 from bulk_remove.core.timeline import Snapshot
 from bulk_remove.errors import ExitCode, GuardStop
 from bulk_remove.language import Phrase, counted, ours, phrase, say, translated
@@ -53,6 +63,7 @@ def plan_shown(work: Work) -> dict[str, Any]:
         "source": source,
         "file": harmless(Path(source.source.file).name),
         "reason": ours(source.source.column_reason),
+        "why": settings.reason,
         "columns": source.source.header,
         "column": source.source.header[source.source.column],
         "lights": [*lights(shown)] if shown.done is None else [],
@@ -109,6 +120,14 @@ def lights(shown: Planned) -> Iterator[Light]:
         yield Light(GOOD, phrase("One request goes first. The rest follows only if its numbers are in the campaign."))
     else:
         yield Light(WARN, phrase("Everything is sent at once, without a first request as a check."))
+    if (limit := shown.ready.settings.stop_when_missing) is not None and limit < 1:
+        watched = counted(
+            LATELY_NUMBERS,
+            "The run stops when {share} of the last {count:,} number is not in the campaign.",
+            "The run stops when {share} of the last {count:,} numbers are not in the campaign.",
+            share=percent(limit),
+        )
+        yield Light(GOOD, watched)
 
 
 def _rows_held(shown: Planned) -> Iterator[Light]:
@@ -237,8 +256,8 @@ def result_shown(run: PastRun, done: Done | None) -> dict[str, Any]:
     resumable = bool(run.resumable_numbers) and run.state != UNDER_WAY
     shown: dict[str, Any] = {
         "run": run,
-        "resumable": resumable and run.state != Ending.GUARD,
-        "held_back": resumable and run.state == Ending.GUARD,
+        "resumable": resumable and run.state not in HELD_BACK,
+        "held_back": resumable and run.state in HELD_BACK,
         "rerunnable": bool(run.open_numbers) and not resumable and run.state != UNDER_WAY,
         "why": _why(run, done),
         "reported": run.state != UNDER_WAY and bool(run.told and run.told.sessions and run.told.sessions[-1].ending),

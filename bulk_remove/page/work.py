@@ -284,7 +284,7 @@ def of_run(access: Access, run_id: str, how: str) -> Planning:
         if how == "rerun":
             server = (access.state_dir, access.address.destination(access.login.user))
             return plan_rerun(run_id, {}, server, again, work)
-        changes = {"canary_max_not_exist": 1.0} if how == "whatever" else {}
+        changes = {"canary_max_not_exist": 1.0, "stop_when_missing": 1.0} if how == "whatever" else {}
         return plan_resume(find_run(access.state_dir, run_id), changes, on, work)
 
     return planning

@@ -118,11 +118,13 @@ def facts_of(summary: Mapping[str, Any]) -> Iterator[tuple[str, Sequence[str]]]:
             )
         ],
     )
+    if reason := summary["settings"].get("reason"):
+        yield phrase("Reason"), [one_line(reason)]
     by = summary["asked_by"]
     people = [phrase("API user: {user}", user=harmless(by["api_user"]))] if by["api_user"] else []
     people += [phrase("user of the computer: {user}", user=harmless(by["system_user"]))] if by["system_user"] else []
     how = phrase("the option --yes, without a question") if by["approved_by"] == "--yes" else ours(by["approved_by"])
-    yield phrase("By"), [*people, phrase("approved by: {how}", how=how)]
+    yield phrase("By"), [*_planner(summary.get("planned_by") or {}), *people, phrase("approved by: {how}", how=how)]
     yield phrase("From"), [moment_told(summary["began_at"])]
     yield phrase("Until"), [moment_told(summary["ended_at"])]
     counts = [ours(each["sentence"]) for each in summary["records_by_campaign"][:_SHOWN_CAMPAIGNS]]
@@ -148,10 +150,21 @@ def facts_of(summary: Mapping[str, Any]) -> Iterator[tuple[str, Sequence[str]]]:
     )
 
 
+def _planner(planned: Mapping[str, Any]) -> Iterator[str]:
+    if planned:
+        names = [harmless(str(planned.get(name))) for name in ("system_user", "api_user") if planned.get(name)]
+        yield phrase(
+            "plan {plan} saved by: {names}, {moment}",
+            plan=planned["plan"],
+            names=", ".join(names),
+            moment=moment_told(planned["at"]),
+        )
+
+
 def settings_of(summary: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield the settings of a run that are not empty or off, with their values."""
+    """Yield the settings of a run that are not empty or off, with their values. The reason is among the facts."""
     for name, value in summary["settings"].items():
-        if value not in (None, False, "", [], ()):
+        if value not in (None, False, "", [], ()) and name != "reason":
             text = ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
             yield name, one_line(text) if name == "campaign" or isinstance(value, int | float) else harmless(text)
 

@@ -449,6 +449,8 @@ def _summary(prepared: Prepared, settings: Settings, finished: Finished) -> dict
             "system_user": facts.system_user,
             "approved_by": facts.approved_by,
         },
+        "planned_by": dict(facts.destination.planned) or None,
+        "reason": settings.reason or None,
         "campaigns": [campaign.campaign for campaign in plan.campaigns],
         "campaign_names": {each.campaign: each.name for each in plan.campaigns if each.name},
         "input": [source_as_json(source.source) for source in plan.sources],

@@ -3,17 +3,20 @@
 Only their owner can read them.
 """
 
+from __future__ import annotations
+
 import json
+import logging
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from enum import StrEnum
 from hashlib import sha256
 from pathlib import Path
 from shutil import rmtree
-from typing import Any, NamedTuple, TypeVar
+from threading import Lock
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from filelock import FileLock, Timeout
 from platformdirs import user_config_path, user_state_path
@@ -22,12 +25,25 @@ from bulk_remove.core.model import Brackets
 from bulk_remove.core.throttle import Learned, fresh
 from bulk_remove.disk import NotOwnError, check_own, make_new, private, written
 from bulk_remove.disk import make_private as make_folders
-from bulk_remove.errors import CampaignLockedError, RunLockedError, StorageError
+from bulk_remove.errors import CampaignLockedError, RunLockedError, StorageError, UsageError
 from bulk_remove.language import ours, phrase
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from bulk_remove.ledger import Store
+    from bulk_remove.ledger.shared import Shared, SharedAccount
+    from bulk_remove.sending.gate import AccountCeiling
+
+log = logging.getLogger("bulk_remove.run")
 T = TypeVar("T")
 RUN_LOCK = "run.lock"
+LEDGER_FILE = "ledger.sqlite"
+_SHARED = "shared.json"
 _REPORTS = "reports.jsonl"
+_URLS: dict[Path, str] = {}
+_OPEN: dict[Path, Shared] = {}
+_OPENING = Lock()
 _LOOKED_AT_S = 1.0
 """How long to wait for a run's lock: `runs` holds it for a moment to see whether the run is under way."""
 
@@ -44,6 +60,41 @@ def default_config_file() -> Path:
 
 _PARTS_OF_A_SECOND = 0x10000
 """As many as four hexadecimal digits can number."""
+
+
+def join(state_dir: Path, url: str) -> None:
+    """Share the runs of a state folder with other hosts through a database. Raises UsageError.
+
+    The database is first asked when something is needed from it.
+    """
+    if _URLS.setdefault(state_dir, url) != url:
+        raise UsageError(
+            phrase("The state folder {folder} is shared through another database already.", folder=state_dir),
+            "Give each --state a --state-dir of its own.",
+        )
+
+
+def leave(state_dir: Path) -> None:
+    """Stop sharing the runs of a state folder."""
+    _URLS.pop(state_dir, None)
+    if (shared := _OPEN.pop(state_dir, None)) is not None:
+        shared.close()
+
+
+def shared_of(state_dir: Path) -> Shared | None:
+    """Return the shared state of a state folder, or None. Raises UsageError, UnavailableError."""
+    if state_dir not in _URLS:
+        return None
+    try:
+        from bulk_remove.ledger.shared import Shared  # noqa: PLC0415 - only shared runs pay for it
+    except ImportError:
+        raise UsageError(
+            "--state needs a library that is not installed.", "Install it: pip install 'bulk-remove[postgres]'"
+        ) from None
+    with _OPENING:
+        if state_dir not in _OPEN:
+            _OPEN[state_dir] = Shared(_URLS[state_dir])
+        return _OPEN[state_dir]
 
 
 def new_run_folder(state_dir: Path, now_s: float) -> Path:
@@ -67,7 +118,8 @@ def new_run_folder(state_dir: Path, now_s: float) -> Path:
 def learned_of(state_dir: Path, host: str, now_s: float) -> Learned:
     """Return what earlier runs learned about a host, without what is too old at `now_s` (Unix seconds)."""
     try:
-        known = json.loads(_host_file(state_dir, host).read_text(encoding="utf-8"))
+        shared = shared_of(state_dir)
+        known = json.loads(shared.learned(host) if shared else _host_file(state_dir, host).read_text(encoding="utf-8"))
         learned = Learned(
             _optional(int, known.get("max_request_line")),
             float(known.get("learned_at_s", 0)),
@@ -99,6 +151,8 @@ def keep_learned(state_dir: Path, host: str, learned: Learned) -> None:
         "brackets": learned.brackets,
         "brackets_learned_at_s": learned.brackets_at_s,
     }
+    if (shared := shared_of(state_dir)) is not None:
+        shared.keep_learned(host, json.dumps(known))
     try:
         with written(path) as aside:
             aside.file.write(json.dumps(known).encode())
@@ -186,6 +240,8 @@ def mark(folder: Path, as_what: Mark) -> None:
             os.fsync(file.fileno())
     except OSError as error:
         raise _storage_error(folder, error) from None
+    if shared := shared_of(folder.parents[1]):
+        shared.mark(folder.name, as_what.value)
 
 
 def is_marked(folder: Path, as_what: Mark) -> bool:
@@ -197,12 +253,38 @@ def is_marked(folder: Path, as_what: Mark) -> bool:
 def lock_run(folder: Path) -> Iterator[None]:
     """Lock a run's folder for this process. The lock ends with the context or with the process.
 
-    Another thread may leave the context. Raises RunLockedError if another process holds the lock, StorageError if it
-    cannot be made.
+    Another thread may leave the context. The ledger of a shared run is first brought up to date. Raises RunLockedError if
+    another process or host holds the lock, StorageError if it cannot be made, UsageError for a shared run without --state.
     """
+    shared, at = shared_of(folder.parents[1]), _shared_at(folder)
+    if at is not None and (shared is None or at.database not in {"", shared.database}):
+        raise UsageError(
+            phrase("Run {name} is shared with other hosts.", name=folder.name), "Give the same --state as before."
+        )
+    if shared is None:
+        with _lock_here(folder):
+            yield
+        return
+
+    def taken(holder: str) -> RunLockedError:
+        return RunLockedError(
+            phrase("Run {name} is under way on {holder}.", name=folder.name, holder=holder),
+            "Wait for it to end, then try again.",
+        )
+
+    with _lock_here(folder), shared.lease([f"run:{folder.name}"], taken):
+        if (known := shared.runs().get(folder.name)) is not None:
+            _bring(shared, folder, known[0])
+        yield
+        if shipped := shared.lengths.pop(folder.name, 0):
+            _keep_at(shared, folder, shipped)
+
+
+@contextmanager
+def _lock_here(folder: Path, wait_s: float = _LOOKED_AT_S) -> Iterator[None]:
     lock = FileLock(folder / RUN_LOCK, mode=0o600, fallback_to_soft=False, thread_local=False)
     try:
-        lock.acquire(timeout=_LOOKED_AT_S)
+        lock.acquire(timeout=wait_s)
     except Timeout:
         raise RunLockedError(
             phrase("Run {name} is under way.", name=folder.name), "Wait for it to end, then try again."
@@ -216,24 +298,116 @@ def lock_run(folder: Path) -> Iterator[None]:
 
 
 def under_way(folder: Path) -> bool:
-    """Return whether another process works on a run."""
+    """Return whether another process or host works on a run."""
+    shared = shared_of(folder.parents[1])
     try:
-        with lock_run(folder):
-            return False
+        with _lock_here(folder):
+            return shared is not None and f"run:{folder.name}" in shared.busy
     except RunLockedError:
         return True
+
+
+class _At(NamedTuple):
+    """The database that shares a run, and how many pieces of its log the ledger on this host has.
+
+    0: not known any more; -1: there may be no log yet.
+    """
+
+    database: str
+    length: int
+
+
+def _shared_at(folder: Path) -> _At | None:
+    try:
+        return _At(**json.loads((folder / _SHARED).read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, TypeError):
+        return _At("", 0)
+
+
+def _keep_at(shared: Shared, folder: Path, length: int) -> None:
+    try:
+        with written(folder / _SHARED) as aside:
+            aside.file.write(json.dumps(_At(shared.database, length)._asdict()).encode())
+    except OSError as error:
+        raise _storage_error(folder, error) from None
+
+
+def _bring(shared: Shared, folder: Path, length: int) -> None:
+    """Bring the ledger of a shared run up to date with its log. The caller holds the run's lock on this host."""
+    here = _length_here(shared, folder)
+    if here != length:
+        _keep_at(shared, folder, 0)
+        _keep_at(shared, folder, shared.bring(folder.name, folder / LEDGER_FILE, here if here < length else 0))
+
+
+def _length_here(shared: Shared, folder: Path) -> int:
+    at = _shared_at(folder)
+    return at.length if at and at.database == shared.database and (folder / LEDGER_FILE).is_file() else 0
+
+
+def _bring_all(state_dir: Path, shared: Shared) -> None:
+    """Copy all shared runs into this state folder, and delete those that another host deleted."""
+    runs = shared.runs()
+    for folder in [path for path in make_private(state_dir, "runs").iterdir() if path.name not in runs]:
+        at = _shared_at(folder)
+        if at and at.database == shared.database and at.length >= 0:
+            with suppress(RunLockedError):
+                _clear(folder)
+    for run, (length, marks) in runs.items():
+        if not length:
+            continue  # written by another version
+        folder = make_private(state_dir, "runs", run)
+        for each in [each for each in Mark if each.value in marks]:
+            (folder / each.value).touch(0o600)
+        if _length_here(shared, folder) != length and f"run:{run}" not in shared.held:
+            try:
+                with _lock_here(folder, 0):
+                    _bring(shared, folder, length)
+            except RunLockedError:
+                continue  # it is under way here
+            except StorageError as error:
+                log.warning("%s", error.sentence)
+                if not (folder / LEDGER_FILE).is_file():  # or it would look like a run that was never approved
+                    _clear(folder)
+
+
+def _clear(folder: Path) -> None:
+    with _lock_here(folder, 0):
+        _empty(folder)
+    rmtree(folder, ignore_errors=True)
+
+
+def share(folder: Path, store: Store, *, new: bool = False) -> None:
+    """Ship what a ledger commits to all hosts, if they share the state; of a `new` run also what it has.
+
+    The caller holds `lock_run`. Raises CampaignLockedError, UnavailableError, StorageError.
+    """
+    shared = shared_of(folder.parents[1])
+    if shared is not None and store.ship is None and (new or _shared_at(folder) is not None):
+        length = max(0, _length_here(shared, folder))
+        _keep_at(shared, folder, 0 if length else -1)
+        shared.share(store, folder.name, length)
+        _keep_at(shared, folder, 0)
+
+
+def account_of(state_dir: Path, host: str, user: str, ceiling: float, run: str) -> AccountCeiling | SharedAccount:
+    """Return a run's part in the limit of all runs of an API user, to be entered. Raises StorageError."""
+    if (shared := shared_of(state_dir)) is not None:
+        return shared.account(host, user, ceiling)
+    from bulk_remove.sending.gate import AccountCeiling  # noqa: PLC0415 - help does not pay for it
+
+    return AccountCeiling(account_file(state_dir, host, user), ceiling, run)
 
 
 def delete_run(folder: Path) -> None:
     """Delete a run's folder and everything in it. Raises RunLockedError if the run is under way, StorageError."""
     try:
         with lock_run(folder):
-            # The lock goes last, after it is released: some systems cannot delete an open file.
-            for path in [path for path in folder.iterdir() if path.name != RUN_LOCK]:
-                if path.is_dir() and not path.is_symlink():
-                    rmtree(path)
-                else:
-                    path.unlink()
+            if shared := shared_of(folder.parents[1]):
+                shared.delete(folder.name)
+            _empty(folder)
         rmtree(folder)
     except OSError as error:
         raise StorageError(
@@ -242,6 +416,15 @@ def delete_run(folder: Path) -> None:
             ),
             "Check its permissions, then prune again; what is left of it may hold phone numbers.",
         ) from None
+
+
+def _empty(folder: Path) -> None:
+    """Delete all but the lock. It goes last, after it is released: some systems cannot delete an open file."""
+    for path in [path for path in folder.iterdir() if path.name != RUN_LOCK]:
+        if path.is_dir() and not path.is_symlink():
+            rmtree(path)
+        else:
+            path.unlink()
 
 
 def account_file(state_dir: Path, host: str, user: str) -> Path:
@@ -257,9 +440,11 @@ def run_folders(state_dir: Path) -> list[Path]:
     Others could have put runs there that this user never started.
     """
     runs = state_dir / "runs"
-    if not runs.is_dir():
-        return []
     try:
+        if shared := shared_of(state_dir):
+            _bring_all(state_dir, shared)
+        if not runs.is_dir():
+            return []
         for folder in (state_dir, runs):
             check_own(folder, folder.stat())
         return sorted(folder for folder in runs.iterdir() if folder.is_dir())
@@ -269,10 +454,20 @@ def run_folders(state_dir: Path) -> list[Path]:
 
 @contextmanager
 def lock_campaigns(state_dir: Path, host: str, campaigns: Iterable[str]) -> Iterator[None]:
-    """Lock several campaigns, in a fixed order. Raises the same errors as `lock_campaign`."""
+    """Hold several campaigns, as `lock_campaign` does one; always in one order. Raises what it does."""
+    wanted = sorted(campaigns)
+
+    def taken(holder: str) -> CampaignLockedError:
+        return CampaignLockedError(
+            phrase("Another run holds campaign {campaigns} ({holder}).", campaigns=", ".join(wanted), holder=holder),
+            "Wait for it to end, then run again.",
+        )
+
     with ExitStack() as stack:
-        for campaign in sorted(campaigns):
+        for campaign in wanted:
             stack.enter_context(lock_campaign(state_dir, host, campaign))
+        if wanted and (shared := shared_of(state_dir)):
+            stack.enter_context(shared.lease([f"campaign:{host}/{campaign}" for campaign in wanted], taken))
         yield
 
 
@@ -280,7 +475,18 @@ def lock_campaigns(state_dir: Path, host: str, campaigns: Iterable[str]) -> Iter
 def lock_inbox(state_dir: Path, inbox: Path) -> Iterator[None]:
     """Lock a drop folder for this process. Raises the same errors as `lock_campaign`."""
     digest = sha256(os.fsencode(inbox)).hexdigest()[:16]
-    with _held(state_dir, f"inbox-{digest}", phrase("Another run on this machine is using {inbox}.", inbox=inbox)):
+
+    def taken(holder: str) -> CampaignLockedError:
+        return CampaignLockedError(
+            phrase("Another run is using {inbox} ({holder}).", inbox=inbox, holder=holder),
+            "Wait for it to end, then run again.",
+        )
+
+    with ExitStack() as stack:
+        here = phrase("Another run on this machine is using {inbox}.", inbox=inbox)
+        stack.enter_context(_held(state_dir, f"inbox-{digest}", here))
+        if shared := shared_of(state_dir):
+            stack.enter_context(shared.lease([f"inbox:{digest}"], taken))
         yield
 
 

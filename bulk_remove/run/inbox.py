@@ -26,6 +26,7 @@ from typing import NamedTuple, Self
 from bulk_remove.console import Screen
 from bulk_remove.core.model import harmless
 from bulk_remove.core.summary import (
+    HELD_BACK,
     LONGEST_FILE_NAME,
     Ending,
     FilePlace,
@@ -51,7 +52,7 @@ from bulk_remove.reader import SetAside, is_readable, own_report, set_aside
 from bulk_remove.run.finish import REPORT, SUMMARY
 from bulk_remove.run.folders import Mark, mark, note_report
 from bulk_remove.run.job import Carried
-from bulk_remove.run.past import EarlierRuns, Left, past_run
+from bulk_remove.run.past import EarlierRuns, Left, PastRun, past_run
 from bulk_remove.run.resume import close_run, note_copies
 from bulk_remove.settings import Settings
 
@@ -364,8 +365,8 @@ class Night:
             self._leave(left)
             return set()
         run = past_run(left.folder)
-        if run.state == Ending.GUARD or run.unasked:
-            self._give_up(left, seen, unasked=bool(run.unasked))
+        if run.state in HELD_BACK or run.unasked:
+            self._give_up(left, seen, run)
             return {left.name}
         self._screen.tell(
             phrase("{name}: resuming the unfinished run {run}.", name=harmless(left.name), run=left.folder.name)
@@ -415,16 +416,17 @@ class Night:
             if report.parent in places and report.name.endswith(REPORT_END)
         )
 
-    def _give_up(self, left: Left, seen: Seen, *, unasked: bool) -> None:
+    def _give_up(self, left: Left, seen: Seen, run: PastRun) -> None:
         """Move the file to `failed` if a guard stopped its run: a resume would send what the guard held back.
 
         The night of that run died before it moved the file.
         """
-        word = (
-            phrase("run {name} was stopped: the server named a removal that nobody asked for", name=left.folder.name)
-            if unasked
-            else phrase("run {name} was stopped after its canary", name=left.folder.name)
-        )
+        if run.unasked:
+            word = phrase("run {name} was stopped: the server named a removal that nobody asked for", name=run.run_id)
+        elif run.state == Ending.MISSING:
+            word = phrase("run {name} was stopped because most numbers were not there", name=run.run_id)
+        else:
+            word = phrase("run {name} was stopped after its canary", name=run.run_id)
         note = phrase(
             "{name}: {word}.\nLook at it, and to go on: bulk-remove resume {run}",
             name=harmless(left.name),

@@ -36,12 +36,21 @@ from bulk_remove.core.summary import Ending
 from bulk_remove.core.throttle import Learned, first_size, paced, started
 from bulk_remove.core.timeline import Snapshot, rounded
 from bulk_remove.core.verdicts import CAUSE, UnaskedRemoval, unasked_stop, unasked_told
-from bulk_remove.errors import ExitCode, GuardStop, StorageError
+from bulk_remove.errors import ExitCode, GuardStop, StorageError, UnavailableError
 from bulk_remove.language import counted, ours, phrase
 from bulk_remove.ledger import Journal, Outcomes, Planning, Sending, completed_run
 from bulk_remove.reader import SetAside, open_table, open_tables
 from bulk_remove.run.finish import Finished
-from bulk_remove.run.folders import account_file, keep_learned, learned_of, lock_campaigns, make_private, run_folders
+from bulk_remove.run.folders import (
+    account_of,
+    keep_learned,
+    learned_of,
+    lock_campaigns,
+    make_private,
+    run_folders,
+    share,
+    shared_of,
+)
 from bulk_remove.run.past import EarlierRuns
 from bulk_remove.run.places import ReportPlace, note_on_place
 from bulk_remove.run.preflight import (
@@ -64,9 +73,10 @@ from bulk_remove.run.resume import (
     reopened,
     standing_of,
 )
+from bulk_remove.run.saved import SavedPlan
 from bulk_remove.sending import Outside, Pool, PoolSettings
 from bulk_remove.sending.client import Client, Connection, SystemClock
-from bulk_remove.sending.gate import AccountCeiling
+from bulk_remove.sending.gate import Account
 from bulk_remove.settings import Address, Destination, Login, Settings
 
 log = logging.getLogger("bulk_remove.run")
@@ -142,7 +152,8 @@ class Operator:
 class Job:
     """What to do: settings, server, API user, state folder, and where the report goes.
 
-    The campaigns in `held` are locked already. With `show_numbers` the plan's samples are not masked.
+    The campaigns in `held` are locked already. With `show_numbers` the plan's samples are not masked. With `saved` only
+    that plan is sent.
     """
 
     settings: Settings
@@ -152,11 +163,13 @@ class Job:
     report: ReportPlace
     held: Collection[str] = ()
     show_numbers: bool = False
+    saved: SavedPlan | None = None
 
     @property
     def destination(self) -> Destination:
         """What a later session must know about server, user and report."""
-        return self.report.destination(self.address, self.login.user)
+        to = self.report.destination(self.address, self.login.user)
+        return replace(to, planned=self.saved.planned) if self.saved else to
 
     def look(self, campaigns: Sequence[str]) -> Findings:
         """Look at campaigns before they are planned. Raises the same errors as `look_at`."""
@@ -213,6 +226,9 @@ def _within_limits(job: Job, ready: Prepared, operator: Operator) -> "Planned":
     """Show a plan and its notes. Raises GuardStop or InputError if it must not be sent."""
     plan, findings = ready.plan, ready.findings
     check_holds_numbers(plan)
+    if job.saved:
+        job.saved.check(ready)
+        operator.note(job.saved.sentence())
     known, notes = known_of(job.state_dir, plan.host, plan.campaign_ids, findings.records)
     shown = Planned(job, ready, plan, known)
     operator.show(shown)
@@ -391,8 +407,11 @@ async def carry_out(
     """Send the whole plan. All verdicts are in the ledger when this returns. Raises StorageError."""
     clock, settings = SystemClock(), prepared.settings
     Planning(prepared.store).approve(approved)
-    shared = account_file(prepared.state_dir, approved.plan.host, login.user)
-    account = AccountCeiling(shared, settings.ceilings().rate, prepared.folder.name)
+    if shared := shared_of(prepared.state_dir):
+        shared.patience_s = settings.give_up_after_s
+    share(prepared.folder, prepared.store, new=True)
+    ceiling = settings.ceilings().rate
+    account = account_of(prepared.state_dir, approved.plan.host, login.user, ceiling, prepared.folder.name)
     with Journal(prepared.store) as journal, account:
         began_s = clock.wall_s()
         known = learned_of(prepared.state_dir, approved.plan.host, began_s)
@@ -406,7 +425,7 @@ async def carry_out(
                 operator.settled,
                 prepared.phases,
             )
-            with operator.stopping(pool.stop):
+            with operator.stopping(_stopping(pool, prepared.state_dir)):
                 ending, guard = await _canary(pool, journal, prepared, operator)
                 if ending is Ending.DONE:
                     async with operator.watching(prepared, pool.snapshot):
@@ -422,7 +441,20 @@ async def carry_out(
     _keep(prepared.state_dir, approved.plan.host, _learned(known, pool, settings, ended_s), known)
     if ending is Ending.UNASKED:
         guard = unasked_stop(Outcomes(prepared.store).unasked_removals(), approved.plan.run_id)
+    if ending is Ending.MISSING:
+        guard = pool.lately.stop(settings.stop_when_missing, approved.plan.run_id)
     return Sent(ending, pool.fault, pool.snapshot(), guard)
+
+
+def _stopping(pool: Pool, state_dir: Path) -> Callable[[Ending], None]:
+    """Return what stops the sending, and the wait for a shared state that does not answer."""
+
+    def stop(ending: Ending) -> None:
+        pool.stop(ending)
+        if shared := shared_of(state_dir):
+            shared.hurry.set()
+
+    return stop
 
 
 def _begin(steps: Sending, approved: ApprovedPlan, settings: Settings, now_s: float) -> int:
@@ -470,7 +502,7 @@ def _keep(state_dir: Path, host: str, learned: Learned, known: Learned) -> None:
     try:
         if learned != known:
             keep_learned(state_dir, host, learned)
-    except StorageError as error:
+    except (StorageError, UnavailableError) as error:
         log.warning("%s", error.sentence)
 
 
@@ -521,6 +553,7 @@ def _pool_settings(settings: Settings, known: Learned, now_s: float) -> PoolSett
         known.longest_line,
         writing_of(settings.brackets, known.brackets),
         settings.windows,
+        stop_when_missing=settings.stop_when_missing,
     )
 
 
@@ -596,37 +629,37 @@ def look_at(campaigns: Sequence[str], settings: Settings, address: Address, logi
     leave in one second; one more request asks for the names of all campaigns.
     """
     make_private(state_dir)
-    file = account_file(state_dir, address.host, login.user)
-    return asyncio.run(_looked_at(campaigns, settings, address, login, file))
+    return asyncio.run(_looked_at(campaigns, settings, address, login, state_dir))
 
 
 def list_all(settings: Settings, address: Address, login: Login, state_dir: Path) -> Sequence[Listed]:
     """Return the campaigns of the system, in a loop of its own. Raises what `list_campaigns` does, and StorageError."""
     make_private(state_dir)
-    file = account_file(state_dir, address.host, login.user)
 
     async def listed() -> Sequence[Listed]:
         async with Client(connection(settings, address, login)) as client:
-            with AccountCeiling(file, settings.ceilings().rate, f"list-{os.getpid()}") as account:
+            with account_of(
+                state_dir, address.host, login.user, settings.ceilings().rate, f"list-{os.getpid()}"
+            ) as account:
                 return await list_campaigns(_Paced(client, account), address.base_path, time.time())
 
     return asyncio.run(listed())
 
 
 async def _looked_at(
-    campaigns: Sequence[str], settings: Settings, address: Address, login: Login, file: Path
+    campaigns: Sequence[str], settings: Settings, address: Address, login: Login, state_dir: Path
 ) -> Findings:
     ceiling = settings.ceilings().rate
     glance = Glance(settings.region, max(1, min(3, int(ceiling))))
     async with Client(connection(settings, address, login)) as client:
-        with AccountCeiling(file, ceiling, f"look-{os.getpid()}") as account:
+        with account_of(state_dir, address.host, login.user, ceiling, f"look-{os.getpid()}") as account:
             return await inspect_campaigns(_Paced(client, account), address.base_path, campaigns, time.time, glance)
 
 
 class _Paced:
     """A client whose calls keep to the shared limit of their API user."""
 
-    def __init__(self, client: Client, account: AccountCeiling) -> None:
+    def __init__(self, client: Client, account: Account) -> None:
         self._client = client
         self._account = account
 

@@ -90,6 +90,11 @@ class PastRun:
         return self._facts.destination.user if self._facts else ""
 
     @property
+    def planned(self) -> dict[str, str]:
+        """Who saved its plan, if it was saved."""
+        return dict(self._facts.destination.planned) if self._facts else {}
+
+    @property
     def rows(self) -> int:
         """Count of input rows."""
         return self.plan.rows
@@ -246,6 +251,7 @@ def details_as_json(run: PastRun) -> dict[str, object]:
     return {
         **run_as_json(run),
         "user": run.user,
+        "planned_by": run.planned or None,
         "settings": run.settings,
         "input": [source_as_json(each.source) for each in run.plan.sources],
         "session_times": [

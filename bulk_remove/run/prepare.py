@@ -25,12 +25,12 @@ from bulk_remove.ledger import Planning, Store, create
 from bulk_remove.ledger.distinct import RowKeys
 from bulk_remove.reader import ReadOptions
 from bulk_remove.report.csv import kept_columns
-from bulk_remove.run.folders import learned_of, lock_run, make_private, new_run_folder
+from bulk_remove.run.folders import LEDGER_FILE, learned_of, lock_run, make_private, new_run_folder
 from bulk_remove.run.intake import Intake, KeepLists, read_keep_lists
 from bulk_remove.run.preflight import NOT_ASKED, Findings
 from bulk_remove.settings import Destination, Settings
 
-LEDGER = "ledger.sqlite"
+LEDGER = LEDGER_FILE
 Look = Callable[[Sequence[str]], Findings]
 """Looks at campaigns before they are planned. Raises the same errors as `preflight.inspect_campaigns`."""
 

@@ -30,7 +30,7 @@ from bulk_remove.ledger import (
     was_approved,
 )
 from bulk_remove.run.finish import Finished, Wanted, finish, note_files
-from bulk_remove.run.folders import Mark, is_marked, lock_campaigns, lock_run, mark, run_folders
+from bulk_remove.run.folders import Mark, is_marked, lock_campaigns, lock_run, mark, run_folders, share
 from bulk_remove.run.prepare import LEDGER, Prepared
 from bulk_remove.settings import Destination, Settings
 
@@ -95,6 +95,7 @@ def earlier_run(folder: Path, changes: Mapping[str, Any]) -> Iterator[EarlierRun
         if verify(store).unproved:
             with damage_as_error(store.path):
                 _look_through(run)
+        share(folder, store)
         yield replace(run, settings=replace(run.settings, **changes))
 
 
@@ -218,6 +219,7 @@ def nothing_left(run: EarlierRun) -> tuple[Prepared, Settings, Ending] | None:
 def note_copies(folder: Path, copies: Iterable[Aside]) -> None:
     """Note copies of a run's reports in its ledger. Raises StorageError."""
     with lock_run(folder), closing(open_existing(folder / LEDGER)) as store:
+        share(folder, store)
         note_files(Outcomes(store), copies)
 
 

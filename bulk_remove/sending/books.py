@@ -28,6 +28,7 @@ from bulk_remove.core.lifecycle import (
     with_verdict,
     without_verdict,
 )
+from bulk_remove.core.limits import LATELY_NUMBERS, Lately, batch_of
 from bulk_remove.core.model import Again, Alike, Chunk, NumberState
 from bulk_remove.core.replies import Effect, Fault, Reply, doubt_us
 from bulk_remove.core.retry import BusyPolicy, RetryPolicy, Step, backoff_s, busy_delay_s
@@ -118,6 +119,11 @@ class Feeder:
         The feeder then does not wait for numbers that are due later.
         """
         self._canary = await self._journal.write(self._canary_of)
+        return self._canary is not None
+
+    @property
+    def holds_to_canary(self) -> bool:
+        """Whether only the canary is handed out."""
         return self._canary is not None
 
     def release(self) -> None:
@@ -265,7 +271,7 @@ class PoolSettings:
     in bytes that the server is known to accept, or None. `size` is how many numbers a request may have at first, and
     `writing` how brackets are written.
     `windows` are the hours of sending in local time (empty: always). `until_s` is the deadline in Unix seconds, or
-    None. Both are compared with the machine's clock.
+    None. Both are compared with the machine's clock. At the share `stop_when_missing` of missing numbers the run ends.
     """
 
     ceilings: Ceilings
@@ -277,6 +283,7 @@ class PoolSettings:
     writing: Writing = ENCODED
     windows: tuple[Window, ...] = ()
     until_s: float | None = None
+    stop_when_missing: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,7 +309,7 @@ class Bookkeeper:
     `line` is what is known about the server's limit on the request line, `writing` what is known about its brackets.
     `size` adapts to the time of its replies, and `fastest` is the fastest reply in all sessions of the run.
     `busy_until_s` is when the last number in a call is given up, by the gate's `sending_s`. `shape_of` gives the shape
-    of a campaign's requests without all that.
+    of a campaign's requests without all that. `lately` counts the numbers answered last.
     """
 
     def __init__(self, desk: Desk, shape_of: Callable[[str], RequestShape]) -> None:
@@ -315,6 +322,7 @@ class Bookkeeper:
         self.writing = desk.settings.writing
         self.size = desk.settings.size
         self.busy_until_s = 0.0
+        self.lately = Lately()
         self._went_through = 0
         self._refused_alone = Counter[int]()
         self._refused_forms: set[int] = set()
@@ -342,8 +350,21 @@ class Bookkeeper:
                 log.warning("replies are slow: from now on %d numbers in a request at most", self.size.most)
 
     async def begin(self) -> None:
-        """Read the fastest reply of earlier sessions. Raises StorageError."""
+        """Read what earlier sessions left: the fastest reply, and the numbers answered last. Raises StorageError."""
         self.fastest = self._kept = await self._desk.journal.write(lambda steps: steps.fastest())
+        if self._desk.settings.stop_when_missing is not None:
+            for batch in await self._desk.journal.write(lambda steps: steps.answered_last(LATELY_NUMBERS)):
+                self.lately = self.lately.and_batch(batch)
+            self._end_if_missing()
+
+    def _end_if_missing(self) -> None:
+        """End the run if too many of the numbers answered last are not there. A canary is judged by its own limit."""
+        desk = self._desk
+        if desk.halt.called or desk.feeder.holds_to_canary:
+            return
+        if self.lately.stop(desk.settings.stop_when_missing, ""):
+            log.warning("%d of the last %d numbers are not there", self.lately.missing, self.lately.answered)
+            desk.halt.call(Ending.MISSING)
 
     async def replied(self, chunk: Chunk, attempt_id: int, reply: Reply) -> None:
         """Write a reply to a chunk. Numbers without a final answer become due again. Raises StorageError."""
@@ -533,6 +554,9 @@ class Bookkeeper:
         desk = self._desk
         waited = 0 if chunk.first else len(states)
         desk.tally.moved(chunk.states, states, len(again) - waited)
+        if desk.settings.stop_when_missing is not None and not desk.halt.called:  # keeps the figures of a stop
+            self.lately = self.lately.and_batch(batch_of(chunk.states, states))
+            self._end_if_missing()
         desk.feeder.due_again(how.due_s for how in again.values())
         numbers = chunk.numbers
         if chunk.form:

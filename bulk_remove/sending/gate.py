@@ -26,6 +26,7 @@ from typing import Protocol, Self, TypeVar
 
 from bulk_remove.core.chunker import RequestShape
 from bulk_remove.core.lifecycle import Fastest
+from bulk_remove.core.limits import Batch
 from bulk_remove.core.model import Again, Alike, Chunk, NumberState
 from bulk_remove.core.pace import SECOND_US
 from bulk_remove.core.replies import Effect, Fault, Reply
@@ -78,6 +79,11 @@ class Halt:
             self.fault = fault
         self._event.set()
         self._going.set()
+
+    def recall(self) -> None:
+        """Take a stop back that came after everything was sent."""
+        self.ending = Ending.DONE
+        self._event.clear()
 
     @property
     def paused(self) -> bool:
@@ -189,6 +195,7 @@ class Steps(Protocol):
     def keep_fastest(self, fastest: Fastest) -> None: ...  # noqa: D102
     def canary(self) -> tuple[int, int] | None: ...  # noqa: D102
     def begin_canary(self, ordinals: Sequence[int], *, planned: bool) -> tuple[int, int]: ...  # noqa: D102
+    def answered_last(self, most: int) -> Sequence[Batch]: ...  # noqa: D102
 
 
 class RunJournal(Protocol):

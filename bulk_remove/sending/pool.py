@@ -14,6 +14,7 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, sto
 
 from bulk_remove.core.chunker import RequestShape
 from bulk_remove.core.lifecycle import Phase
+from bulk_remove.core.limits import Lately
 from bulk_remove.core.model import Brackets, Chunk
 from bulk_remove.core.pace import SECOND_US
 from bulk_remove.core.plan import ApprovedPlan
@@ -142,6 +143,11 @@ class Pool:
         return self._desk.gate.borne
 
     @property
+    def lately(self) -> Lately:
+        """The numbers answered last. They are counted only if their share may end the run."""
+        return self._books.lately
+
+    @property
     def numbers(self) -> int:
         """How many numbers in a request the server handled fast enough."""
         return self._books.size.most
@@ -196,6 +202,8 @@ class Pool:
         for result in results:
             if result is not None:
                 raise result
+        if self._desk.halt.ending is Ending.MISSING and self.snapshot().settled == self._plan.numbers:
+            self._desk.halt.recall()  # nothing is left to hold back
         await self._desk.halt.going()  # the caller may send more requests
         return self._desk.halt.ending
 

@@ -1,7 +1,8 @@
 """An Airflow task (3.3 or newer) that spends a night and reads its exit code. Put it into the folder of DAGs.
 
 The worker needs `bulk-remove` on its PATH and the settings as BULK_REMOVE_... in its environment, the password, or the
-file that holds it, among them; the inbox and the state folder must be the same ones each night.
+file that holds it, among them, and the same inbox each night. Where the worker may be another one each night, it needs
+BULK_REMOVE_STATE, the address of a PostgreSQL database; else the state folder must be the same one each night.
 """
 
 import logging

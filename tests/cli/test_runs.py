@@ -90,7 +90,9 @@ def test_the_history_says_of_each_run_what_its_report_says(server: Running, tmp_
 def test_a_run_is_shown_with_settings_and_sources_but_no_number_and_no_secret(
     server: Running, tmp_path: Path, numbers: Path
 ) -> None:
-    assert bulk_remove(*removal(server, tmp_path, numbers, *BUSY)).returncode == 3
+    reason = "RODO-118, art. 17"
+    assert bulk_remove(*removal(server, tmp_path, numbers, *BUSY, "--reason", reason)).returncode == 3
+    assert json.loads((tmp_path / "report.summary.json").read_text(encoding="utf-8"))["reason"] == reason
     shown = runs(tmp_path, "show", only_run(tmp_path).name)
     assert runs(tmp_path, "show").stdout == shown.stdout
     assert shown.returncode == 0, shown.stderr
@@ -98,6 +100,7 @@ def test_a_run_is_shown_with_settings_and_sources_but_no_number_and_no_secret(
         f"Input: {numbers}",
         "rate = 50.0",
         "Sent as: demo",
+        f"Reason: {reason}\n",
         f"Report: {tmp_path / 'report.csv'}\n",
         ": done",
     ):

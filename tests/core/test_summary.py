@@ -34,6 +34,7 @@ def test_a_finished_run_is_0_only_when_every_number_is_final(status: Status) -> 
         (Ending.DEADLINE, 9),
         (Ending.STORAGE, 10),
         (Ending.GUARD, 5),
+        (Ending.MISSING, 5),
         (Ending.UNASKED, 5),
     ],
 )

@@ -56,6 +56,7 @@ def test_what_a_ledger_and_a_summary_say_of_a_run_reads_the_same_in_later_ones()
         "the deadline came first",
         "the disk or the ledger failed",
         "stopped after the canary",
+        "stopped because most numbers were not there",
         "the reply named a removal that nobody asked for",
         "killed",
     ]

@@ -39,6 +39,7 @@ from bulk_remove import (
     remove_numbers,
     rerun,
     resume,
+    run_plan,
 )
 from bulk_remove.reader import open_tables
 from bulk_remove.run.finish import finish
@@ -464,3 +465,25 @@ def test_each_public_field_says_what_it_holds(kind: type) -> None:
         if isinstance(field, ast.AnnAssign):
             below = isinstance(told, ast.Expr) and isinstance(told.value, ast.Constant)
             assert below or "  # " in source.splitlines()[field.lineno - 1], ast.unparse(field)
+
+
+async def test_a_saved_plan_is_run_once_as_it_was_planned(tmp_path: Path) -> None:
+    source, plan = tmp_path / "numbers.csv", tmp_path / "plan.json"
+    source.write_text("telefon\n" + "\n".join(NUMBERS), encoding="utf-8")
+    async with running(world()) as simulator:
+        server = server_at(simulator.url, tmp_path)
+        await plan_files(source, SETTINGS, server, save=plan)
+        assert not [entry for entry in simulator.audit if entry.method == "DELETE"]
+        with pytest.raises(GuardStop, match="max_age_s"):
+            await run_plan(plan, server, approve=lambda _: True, max_age_s=-1)
+        with pytest.raises(GuardStop, match="not approved"):
+            await run_plan(plan, server, approve=lambda _: False)
+        finished = await run_plan(plan, server, approve=lambda found: found.numbers == len(NUMBERS))
+        assert finished.by_status == {Status.REMOVED: len(NUMBERS)}
+        with pytest.raises(GuardStop, match="run already"):
+            await run_plan(plan, server, approve=lambda _: True)
+        elsewhere = Server("http://127.0.0.1:9", "demo", "x", tmp_path / "state-2")
+        with pytest.raises(UsageError, match="url is for"):
+            await run_plan(plan, elsewhere, approve=lambda _: True)
+    with pytest.raises(UsageError, match="without a server"):
+        await plan_files(source, SETTINGS, state_dir=tmp_path / "state", save=tmp_path / "other.json")

@@ -105,11 +105,8 @@ BASH = shutil.which("bash")
 
 
 @pytest.mark.skipif(BASH is None or os.name != "posix", reason="needs bash")
-@pytest.mark.parametrize("page", [README, README_PL], ids=["en", "pl"])
-def test_the_step_for_the_password_works_when_it_is_copied_to_bash(
-    page: str, env: dict[str, str], tmp_path: Path
-) -> None:
-    (block,) = re.findall(r"^   ```bash\n(.*?)^   ```$", page, re.MULTILINE | re.DOTALL)
+def test_the_step_for_the_password_works_when_it_is_copied_to_bash(env: dict[str, str], tmp_path: Path) -> None:
+    (block,) = re.findall(r"^```bash\n(.*?)^```$", GUIDE, re.MULTILINE | re.DOTALL)
     check = shlex.join([sys.executable, "-m", "bulk_remove", "check", "--user", "demo", "-c", "00001"])
     mine = {key: value for key, value in env.items() if key != "BULK_REMOVE_PASSWORD"} | {"HOME": str(tmp_path)}
     assert BASH is not None

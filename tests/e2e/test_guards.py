@@ -194,6 +194,31 @@ def test_a_canary_that_is_judged_bad_leaves_all_others_unsent_and_resume_lets_th
     assert (summary["records_before"], summary["records_after"], summary["records_removed"]) == (100, 95, 5)
 
 
+def test_a_good_file_whose_second_half_is_for_another_campaign_stops_in_time(tmp_path: Path) -> None:
+    held = written(tmp_path, "campaign.csv", range(600_000_000, 600_000_400))
+    source = written(tmp_path, "numbers.csv", range(600_000_000, 600_005_000))
+    pace = ("--rate", "100", "--max-numbers-per-request", "100")
+    with simulator(tmp_path, "--numbers", str(held)) as server:
+        words = removal(server, tmp_path, source, *pace, *ALL, "--stop-when-missing", "90%", "--canary")
+        done = bulk_remove(*words)
+        assert done.returncode == 5, done.stderr
+        told = "Of the 2,000 numbers answered last, 1,800 (90%) are not in the campaign; the limit is 90%"
+        assert told in done.stdout
+        assert "--stop-when-missing 91%" in done.stdout
+        sent = len(asked(server))
+        assert 22 <= sent <= 24  # of 50 requests; those under way are finished
+        by_status = summary_of(tmp_path)["rows_by_status"]
+        assert (by_status["REMOVED"], by_status["NOT_EXIST"]) == (400, 100 * (sent - 4))
+        assert summary_of(tmp_path)["ending"] == "stopped because most numbers were not there"
+        again = ("resume", "--yes", "--state-dir", tmp_path / "state")
+        assert bulk_remove(*again).returncode == 5
+        assert len(asked(server)) == sent  # a resume without a higher limit sends nothing
+        through = bulk_remove(*again, "--stop-when-missing", "100%")
+        assert through.returncode == 0, through.stderr
+        assert len(asked(server)) == 50
+    assert {row["status"] for row in report_of(tmp_path)} == {"REMOVED", "NOT_EXIST"}
+
+
 def test_a_canary_that_is_judged_good_lets_the_rest_follow_where_nobody_can_be_asked(
     tmp_path: Path, server: Running
 ) -> None:

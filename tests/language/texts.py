@@ -21,6 +21,7 @@ _NOT_SAID = {
     "bulk-remove %(version)s", "bulk-remove check", " (request_id {request_id})", "{problem} (request_id {request_id})",
     "%(asctime)s %(levelname)s %(message)s", "not exist", "not in this form", "passed over", "give up",
     "end the run", "read back from {file}", "the ledger's JSON is not an object",
+    "bind ^I rl_complete", "tab: complete",
     "bulk-remove plan", "config init", "runs list", "runs verify",
     "(standard input)", "Permission denied", "numer numery nr number numbers num no nummer kontakt contact",
 }  # fmt: skip

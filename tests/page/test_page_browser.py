@@ -278,7 +278,7 @@ async def test_the_keyboard_alone_reaches_what_is_needed_and_shows_where_it_is(t
     async with page(tmp_path) as (site, _), person(site) as somebody:
         await somebody.see("document.querySelector('#campaign')")
         reached = []
-        for _ in range(10):
+        for _ in range(11):
             await somebody.press("Tab", 9)
             reached.append(
                 await somebody.tab.run("document.activeElement.id || document.activeElement.className || 'other'")
@@ -286,10 +286,11 @@ async def test_the_keyboard_alone_reaches_what_is_needed_and_shows_where_it_is(t
             outline = "getComputedStyle(document.activeElement).outlineStyle"
             assert await somebody.tab.run(f"document.activeElement.matches(':focus-visible') && {outline}") == "solid"
         assert reached[0] == "skip"
-        assert [each for each in reached if each in {"file", "profile", "campaign", "main"}] == [
+        assert [each for each in reached if each in {"file", "profile", "campaign", "reason", "main"}] == [
             "file",
             "profile",
             "campaign",
+            "reason",
             "main",
         ]
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import json
 import os
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -139,6 +140,23 @@ async def test_a_file_is_planned_confirmed_by_its_count_sent_once_and_reported(v
         async with visitor.session.get(f"{visitor.site.origin}{visitor.site.base}/run/{folder.name}/{kind}") as reply:
             assert reply.headers["Content-Disposition"].startswith("attachment")
             assert (await reply.read()).lstrip(b"\xef\xbb\xbf").startswith(begins)
+
+
+async def test_a_reason_is_in_the_report_of_its_run_only(visitor: Visitor) -> None:
+    chosen = {"profile": "acme", "campaign": "00001", "reason": "RODO-118"}
+    await visitor.post("upload", LIST.encode(), X_Name="opt-outs.csv")
+    status, answer = await visitor.post("plan", chosen | {"reason": "for 601 234 567"})
+    assert (status, "looks like a phone number" in answer["problem"]) == (422, True)
+    assert (await visitor.post("plan", chosen))[0] == 200
+    await visitor.stage(Stage.ASKING)
+    assert (await visitor.post("plan", {"column": "telefon"}))[0] == 200  # the file read in another way
+    await visitor.stage(Stage.ASKING)
+    assert "Reason: RODO-118" in (await visitor.get("work"))[1]
+    await visitor.post("confirm", {"plan": visitor.plan_id, "typed": "120"})
+    await visitor.stage(Stage.ENDED)
+    (folder,) = run_folders(visitor.folder / "state")
+    assert json.loads((folder / "report.summary.json").read_text(encoding="utf-8"))["reason"] == "RODO-118"
+    assert "RODO-118" not in (await visitor.get(""))[1]
 
 
 async def test_a_second_confirmation_is_a_conflict_and_sends_nothing(visitor: Visitor) -> None:

@@ -63,6 +63,7 @@ def test_the_page_says_what_was_asked_by_whom_when_and_what_the_result_proves(mo
         "phone numbers from campaigns 00001, 00002",
         "on acme.thulium.com",
         "API user: anna",
+        "RODO-11812, <b>art. 17</b>",
         "approved by: typed at the terminal",
         "2026-09-21 15:33:20 CEST (2026-09-21 13:33:20 UTC)",
         "1,300 records before, 51 after",

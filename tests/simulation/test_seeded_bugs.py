@@ -144,7 +144,7 @@ def lower_bounds_not_said_of_sums(broken: pytest.MonkeyPatch) -> None:
 
 
 def numbers_in_a_call_never_asked_again(broken: pytest.MonkeyPatch) -> None:
-    broken.setattr(Bookkeeper, "_due_again", lambda *_: {})
+    broken.setattr(Bookkeeper, "_due_again", lambda *_, **_spare: {})
 
 
 def numbers_in_a_call_given_up_too_soon(broken: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ from bulk_remove.report import write_page
 from tests.support.outcome_blocks import outcome_blocks
 
 RUN = "20261124-021530-9f3a"
+REASON = "RODO-11812, <b>art. 17</b>"
 HOSTILE = "<script>alert(1)</script>&\"'"
 SOURCE = Source(f"{HOSTILE}.csv", "Luty", ("phone",), 0, "named", "utf-8", ";", "ab" * 32, 12_345)
 SESSIONS = (
@@ -82,6 +83,12 @@ def summary(**changes: Any) -> dict[str, Any]:
         "host": "acme.thulium.com",
         "rehearsal": None,
         "asked_by": {"api_user": "anna", "system_user": f"root{HOSTILE}", "approved_by": "typed at the terminal"},
+        "planned_by": {
+            "plan": "20261128-202714-5654-67317228",
+            "system_user": f"ewa{HOSTILE}",
+            "api_user": f"plans{HOSTILE}",
+            "at": "2026-11-28T20:27:14.000Z",
+        },
         "campaigns": ["00001", "00002"],
         "campaign_names": {"00002": HOSTILE},
         "input": [{"file": SOURCE.file, "sheet": "Luty", "sha256": SOURCE.sha256, "size_bytes": 12_345, "column": "p"}],
@@ -92,7 +99,7 @@ def summary(**changes: Any) -> dict[str, Any]:
         "duplicate_rows": 0,
         "empty_cells": 3,
         "left_out_rows": 0,
-        "settings": {"where": [], "rate": 2.0, "campaign_column": HOSTILE},
+        "settings": {"where": [], "rate": 2.0, "campaign_column": HOSTILE, "reason": REASON},
         "records_by_campaign": [{"sentence": Proof("00001", 1300, 51, 1249, 0, "").sentence()}],
         "proves_nothing": None,
         "report_sha256": "cd" * 32,

@@ -108,6 +108,7 @@ class Run:
         look_at_s: Sequence[float] = (),
         writing: Writing = ENCODED,
         planned_as: RequestShape | None = None,
+        stop_when_missing: float | None = None,
     ) -> None:
         self.server = server
         self.settled: Counter[str] = Counter()
@@ -127,6 +128,7 @@ class Run:
             writing=writing,
             windows=tuple(windows),
             until_s=until_s,
+            stop_when_missing=stop_when_missing,
         )
         plan = Plan("r1", "h", (SourcePlan(SOURCE, numbers, 0, ()),), (CampaignPlan("00001", numbers, 1),), rate)
         with closing(

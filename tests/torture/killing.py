@@ -71,7 +71,7 @@ def run_for(words: list[str], seconds: float | None) -> bool:
         return True
 
 
-def check(folder: Path, numbers: list[str]) -> None:
+def check(folder: Path, numbers: list[str], state: str = "state") -> None:
     """Hold the report and the ledger against what the server really did."""
     entries = [entry for entry in read_audit(folder / "audit.jsonl") if entry.method == "DELETE"]
     removed, answered_none = really_done(entries)
@@ -90,7 +90,7 @@ def check(folder: Path, numbers: list[str]) -> None:
         if status == "REMOVED":
             assert ids, f"{number}: REMOVED without a record"
     # A run that was killed before its plan was approved leaves a ledger, too, but sent nothing.
-    (ledger,) = filter(is_approved, folder.glob("state/runs/*/ledger.sqlite"))
+    (ledger,) = filter(is_approved, folder.glob(f"{state}/runs/*/ledger.sqlite"))
     with closing(connect(ledger)) as connection:
         (attempts,) = connection.execute("SELECT count(*) FROM attempt").fetchone()
     assert len(entries) <= attempts, "the server saw a request that the ledger does not know"

@@ -1,0 +1,350 @@
+"""`bulk-remove setup`: asks for a profile's server, user, password, campaign and language, writes it and checks it.
+
+Nothing is written before the last answer. The questions of the guided run are asked by the same functions.
+"""
+
+import os
+import re
+import stat
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from getpass import getpass
+from itertools import chain, count
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import click
+from click.core import ParameterSource
+
+from bulk_remove.cli.commands import WORDS, program
+from bulk_remove.cli.given import SOURCES, AccessOptions, server_in, server_of, store_password, take
+from bulk_remove.cli.profiles import (
+    PASSWORD,
+    RIVALS,
+    is_setting,
+    key_of,
+    load,
+    profile_of,
+    profiles_in,
+    read_config,
+    settings_of,
+)
+from bulk_remove.cli.signals import exit_of
+from bulk_remove.cli.spoken import NAME as LANGUAGE
+from bulk_remove.cli.spoken import speak
+from bulk_remove.cli.starter import with_profile
+from bulk_remove.console import Screen, typed_answer
+from bulk_remove.core.conditions import is_campaign
+from bulk_remove.core.model import harmless
+from bulk_remove.disk import written
+from bulk_remove.errors import ExitCode, RefusedError, StoppedError, UnavailableError, UsageError
+from bulk_remove.language import LANGUAGES, counted, language_in_use, ours, phrase, say, translated
+from bulk_remove.run.job import list_all
+from bulk_remove.run.preflight import Listed
+from bulk_remove.settings import Address, Login
+
+_NO_CAMPAIGN = "00000"
+"""Stands for the campaign in settings of which only those of the connection are used."""
+_SHOWN = 20
+_NONE = "-"
+
+
+class _Answers(NamedTuple):
+    """The answers. An empty `password` keeps the stored one. `typed` are settings from the command line."""
+
+    profile: str
+    server: str
+    address: Address
+    user: str
+    password: str
+    campaign: str
+    language: str
+    typed: Mapping[str, Any]
+
+
+def setup_job(options: AccessOptions) -> int:
+    """Set up a profile. Raises UsageError, StoppedError, and what the check of the server raises."""
+    screen = Screen()
+    check_terminal(screen)
+    name = set_up(screen, click.get_current_context(), options)
+    _tell_next(screen, name)
+    return ExitCode.OK
+
+
+def check_terminal(screen: Screen) -> None:
+    """Raise UsageError if nobody can be asked."""
+    if not (screen.can_ask and screen.out.is_terminal):
+        raise UsageError(
+            "There is no terminal to ask at.",
+            "Write the settings with bulk-remove config init, store the password with bulk-remove login or "
+            "--password-file, and use bulk-remove run FILE.",
+        )
+
+
+def ask(question: str, default: str = "", *, paths: bool = False) -> str:
+    """Return the answer to a question, or the default for Enter. Raises EOFError, KeyboardInterrupt."""
+    shown = phrase(" [{default}]", default=default) if default else ""
+    prompt = say("{question}{shown} (Ctrl-C leaves): ", question=ours(question), shown=shown)
+    return typed_answer(prompt, paths=paths) or default
+
+
+def set_up(screen: Screen, ctx: click.Context, options: AccessOptions) -> str:
+    """Ask, write and check a profile; return its name. Raises as `setup_job` does."""
+    overruled = ctx.meta.pop(PASSWORD, "")  # the check must try the password that is stored
+    screen.note("Enter keeps the value in brackets. Nothing is written before the last answer.")
+    try:
+        answers = _asked(screen, ctx, options)
+    except (EOFError, KeyboardInterrupt) as stop:
+        raise StoppedError(
+            "Stopped: no setting was changed.", "Start again with: bulk-remove setup", exit_of(stop)
+        ) from None
+    file = profile_of(ctx).file
+    _write(screen, file, answers)
+    if overruled:
+        screen.note("BULK_REMOVE_PASSWORD is set and overrides the stored password: unset it.")
+    _check(ctx, file, answers.profile)
+    return answers.profile
+
+
+def _asked(screen: Screen, ctx: click.Context, options: AccessOptions) -> _Answers:
+    language = _language(screen)
+    server, address = _server(screen, options.server.url or options.server.system or "")
+    while True:
+        own = _context_of(ctx, address)
+        speak(language)  # the profile may have another one
+        with own.scope(cleanup=False):
+            mine = take(AccessOptions, own.params)
+            user, password = _login(screen, mine, address)
+            stored = password or _stored(mine, address, user)
+            settings = mine.given.settings(campaign=_NO_CAMPAIGN, campaign_column=None)
+            try:
+                listed = list_all(settings, address, Login(user, stored), mine.state_dir)
+                break
+            except UnavailableError as error:
+                screen.error(error)
+                listed = ()
+                break
+            except RefusedError as error:
+                screen.error(error)
+        server, address = _server(screen, server)
+    campaign = choose_campaign(screen, listed, mine.given.values["campaign"] or "", needed=False)
+    return _Answers(profile_of(own).name, server, address, user, password, campaign, language, _typed(ctx))
+
+
+def _language(screen: Screen) -> str:
+    codes = ", ".join(LANGUAGES)
+    while (code := ask(phrase("Language ({codes})", codes=codes), language_in_use().code).lower()) not in LANGUAGES:
+        screen.note(phrase("Only these languages are known: {codes}.", codes=codes))
+    speak(code)
+    return code
+
+
+def _server(screen: Screen, default: str) -> tuple[str, Address]:
+    """Return the server as it was typed, and its address."""
+    while True:
+        text = ask("System (NAME of https://NAME.thulium.com, or a whole address)", default)
+        try:
+            return text, _address(text)
+        except UsageError as error:
+            screen.error(error)
+
+
+def _address(text: str) -> Address:
+    if "://" in text:
+        return Address.parse(text)
+    return Address.parse(f"https://{text}") if "." in text else Address.of_system(text)
+
+
+def _context_of(ctx: click.Context, address: Address) -> click.Context:
+    """Return a context with the settings of the profile for a server."""
+    name = _profile_for(ctx, address)
+    if name == profile_of(ctx).name and ctx.command.name == "setup":
+        return ctx
+    words = [*ctx.meta[WORDS]]
+    if "profile" not in ctx.params or ctx.get_parameter_source("profile") is not ParameterSource.COMMANDLINE:
+        words += ["--profile", name]
+    return program.commands["setup"].make_context("setup", words, parent=ctx.find_root())
+
+
+def _profile_for(ctx: click.Context, address: Address) -> str:
+    """Return the profile to write: the typed one, one with this server, or a new one named after the server."""
+    chosen = profile_of(ctx)
+    if ctx.get_parameter_source("profile") in {ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT}:
+        return chosen.name
+    settings = settings_of(program)
+    of = {name: server_in(load(chosen.file, name, settings, needed=False)) for name in profiles_in(chosen.file)}
+    same = [name for name, own in of.items() if own and server_of(own) == server_of(address)]
+    if chosen.name and (chosen.name in same or of.get(chosen.name) is None):
+        return chosen.name
+    new = re.sub(r"[^A-Za-z0-9_-]+", "-", address.host.removesuffix(".thulium.com")).strip("-")
+    names = chain(same, (new,), (f"{new}-{more}" for more in count(2)))
+    return next(name for name in names if name in same or of.get(name) is None)
+
+
+def _login(screen: Screen, options: AccessOptions, address: Address) -> tuple[str, str]:
+    """Return the user and the typed password, which is empty if the stored one is kept."""
+    while not (user := ask("API user", options.user.user or "")):
+        screen.note("An API user is needed: Administration > Users > API users in the panel.")
+    kept = phrase(", Enter keeps the stored one") if _stored(options, address, user) else ""
+    prompt = say("Password of {user}{kept} (not shown while you type): ", user=user, kept=kept)
+    while not (password := getpass(prompt)) and not kept:
+        screen.note("A password is needed.")
+    return user, password
+
+
+def _stored(options: AccessOptions, address: Address, user: str) -> str:
+    """Return the stored password of a user, empty if there is none that can be used."""
+    if user != options.user.user:
+        return ""
+    with suppress(UsageError):
+        return options.user.password(address)
+    return ""
+
+
+def choose_campaign(screen: Screen, listed: Sequence[Listed], default: str, *, needed: bool) -> str:
+    """Return a campaign, chosen by its name, its place in the list or its identifier; empty for none."""
+    if not listed:
+        screen.note("The server does not list campaigns for this user: give the identifier, such as 00001.")
+    for place, each in enumerate(listed[:_SHOWN], 1):
+        screen.tell(phrase("  {place:>2}  {campaign}", place=place, campaign=_told(each)))
+    if len(listed) > _SHOWN:
+        more = counted(len(listed) - _SHOWN, "and {count:,} more campaign", "and {count:,} more campaigns")
+        screen.tell(phrase("  {more}: type a part of the name", more=more))
+    question = "Campaign, by number, name or identifier" if needed else "Campaign, or - for none"
+    while True:
+        answer = ask(question, default)
+        if not needed and answer in {"", _NONE}:
+            return ""
+        found = _campaigns(answer, listed)
+        if len(found) == 1:
+            return found[0]
+        screen.note("More than one campaign matches." if found else "No campaign matches.")
+        for each in [each for each in listed if each.campaign in found][:_SHOWN]:
+            screen.tell(phrase("  {campaign}", campaign=_told(each)))
+
+
+def _told(each: Listed) -> str:
+    records = "" if each.records is None else counted(each.records, "{count:,} record", "{count:,} records")
+    return phrase("{id}  {name}  {records}", id=each.campaign, name=harmless(each.name), records=records)
+
+
+def _campaigns(answer: str, listed: Sequence[Listed]) -> list[str]:
+    """Return the campaigns that an answer may mean: the only one, if it is exact."""
+    if is_campaign(answer) and (not listed or answer in {each.campaign for each in listed}):
+        return [answer]
+    if answer.isdecimal() and 0 < int(answer) <= min(len(listed), _SHOWN):
+        return [listed[int(answer) - 1].campaign]
+    named = [each for each in listed if answer and answer.casefold() in each.name.casefold()]
+    exact = [each for each in named if each.name.casefold() == answer.casefold()]
+    return [each.campaign for each in exact or named]
+
+
+def _typed(ctx: click.Context) -> dict[str, Any]:
+    """Return the typed settings that are not asked for, by their keys in the file."""
+    asked = {"system", "url", "user", "campaign", LANGUAGE}
+    typed: dict[str, Any] = {}
+    for param in ctx.command.get_params(ctx):
+        if is_setting(param) and ctx.get_parameter_source(str(param.name)) is ParameterSource.COMMANDLINE:
+            value = ctx.params[str(param.name)]
+            value = str(Path(value).absolute()) if isinstance(param.type, click.Path) else value
+            typed |= {} if key_of(param) in asked else {key_of(param): value}
+    return typed
+
+
+def _write(screen: Screen, file: Path, answers: _Answers) -> None:
+    """Write the profile and its password. Raises UsageError."""
+    server = "url" if "." in answers.server or "://" in answers.server else "system"
+    values = {
+        server: answers.address.origin + answers.address.base_path if server == "url" else answers.server,
+        "user": answers.user,
+        "campaign": answers.campaign or None,
+        LANGUAGE: answers.language,
+        **answers.typed,
+    }
+    values |= {
+        rival: None for rivals in RIVALS for key in rivals if values.get(key) for rival in rivals if rival != key
+    }
+    secret = _secret_place(file, answers.profile)
+    _changed(file, answers.profile, {**values, **dict.fromkeys(SOURCES), "password_file": secret.name})
+    if answers.password:
+        kept = _keep_password(screen, file, answers, secret)
+        values |= {**dict.fromkeys(SOURCES), "password_file": kept}
+    text = _changed(file, answers.profile, values)
+    place = file.resolve()  # a link to it stays
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        mode = stat.S_IMODE(place.stat().st_mode) if place.exists() else 0o600
+        with written(place, mode) as aside:
+            aside.file.write(text.encode())
+    except OSError as error:
+        raise _unwritten(file, error) from None
+    screen.tell(phrase("Written: [profile.{name}] in {file}", name=answers.profile, file=file))
+
+
+def _changed(file: Path, name: str, values: Mapping[str, Any]) -> str:
+    """Return the text of the settings file with a profile's values. Raises UsageError if it cannot be changed."""
+    text = file.read_bytes().decode("utf-8-sig") if read_config(file) is not None else ""
+    changed = with_profile(text, name, values)
+    if changed is None:
+        lines = "; ".join(f"{key} = ..." for key, value in values.items() if value is not None)
+        raise UsageError(
+            phrase("{file} cannot be changed without changing something else in it.", file=file),
+            phrase("Change [profile.{name}] in it yourself: {lines}", name=name, lines=lines),
+        )
+    return changed
+
+
+def _secret_place(file: Path, name: str) -> Path:
+    """Return the file for a profile's password: the profile's own one beside the settings, or a free name."""
+    profiles = (read_config(file) or {}).get("profile", {})
+    own = file.parent / str(profiles.get(name, {}).get("password_file") or "")
+    stem = re.sub(r"[^A-Za-z0-9_-]+", "-", name)
+    names = chain((f"{stem}-password",), (f"{stem}-password-{more}" for more in count(2)))
+    return next(place for each in names if (place := file.parent / each) == own or not os.path.lexists(place))
+
+
+def _keep_password(screen: Screen, file: Path, answers: _Answers, place: Path) -> str | None:
+    """Store the password; return the name of its file, or None if it is in the keyring. Raises UsageError."""
+    if not {*(read_config(file) or {}).get("defaults", {})} & {*SOURCES}:  # those would be used before the keyring
+        with suppress(UsageError):
+            name = store_password(server_of(answers.address), answers.user, answers.password)
+            screen.tell(phrase("The password is stored in the keyring: {name}.", name=name))
+            return None
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with written(place) as aside:
+            aside.file.write(f"{answers.password}\n".encode())
+    except OSError as error:
+        raise _unwritten(place, error) from None
+    screen.tell(phrase("The password is stored in {place}, which only you can read.", place=place))
+    return place.name
+
+
+def _unwritten(place: Path, error: OSError) -> UsageError:
+    problem = ours(str(error.strerror))
+    return UsageError(
+        phrase("{place} cannot be written: {problem}.", place=place, problem=problem),
+        "Name another place with --config.",
+    )
+
+
+def _check(ctx: click.Context, file: Path, name: str) -> None:
+    """Run `check` with the new profile, as it would be typed. Raises what `check` raises."""
+    words = ["--config", str(file), "--profile", name]
+    with program.commands["check"].make_context("check", words, parent=ctx.find_root()) as own:
+        own.command.invoke(own)
+
+
+def _tell_next(screen: Screen, name: str) -> None:
+    """Show the commands to go on with."""
+    ctx = click.get_current_context()
+    default = (read_config(profile_of(ctx).file) or {}).get("default_profile") == name
+    more = "" if default else f" --profile {name}"
+    screen.tell("Next, with your file in place of opt-outs.csv:")
+    for command, about in (
+        (f"bulk-remove plan opt-outs.csv{more}", "look at the plan; nothing is removed"),
+        (f"bulk-remove run opt-outs.csv{more}", "remove, after a question"),
+        (f"bulk-remove ui{more}", "do it in the browser"),
+        ("bulk-remove", "be asked for everything, step by step"),
+    ):
+        screen.tell(phrase("  {command:<50} {about}", command=command, about=translated(about)))
