@@ -286,6 +286,8 @@ def _files(*, required: bool) -> Callable[[F], F]:
 def program() -> None:
     r"""Remove phone numbers from a Thulium campaign, and report on every row.
 
+    First `bulk-remove setup`. Then `bulk-remove` without words asks step by step; `bulk-remove ui` opens a page.
+
     The flags of a command: bulk-remove help COMMAND
 
     \b
@@ -453,6 +455,20 @@ def setup(**given: Any) -> int:
     from bulk_remove.cli.setup import setup_job  # noqa: PLC0415 - see above
 
     return setup_job(take(AccessOptions, given))
+
+
+@program.command(cls=ForNewcomers, params=[*CHOICE])
+def guide() -> int:
+    r"""Ask for file, column and campaign, then run; `bulk-remove` without words.
+
+    Nothing is removed before you confirm how many numbers it is.
+
+    \b
+    Example:  bulk-remove guide
+    """
+    from bulk_remove.cli.guide import guide_job  # noqa: PLC0415 - see above
+
+    return guide_job()
 
 
 program.add_command(runs)

@@ -340,8 +340,10 @@ def run_anew(screen: Screen, options: RunOptions, held: Collection[str]) -> Carr
     check_consent(screen, options.report)
     report = _report_of(options.report, options.user)
     files = options.files or (saved.files if saved else ())
+    given = find_files(files)
+    if report.output is None and not options.report.yes:  # a person is asked, and looks for the report beside the file
+        report = report.beside(given.files, with_page=options.report.also is None)
     if report.output:
-        given = find_files(files)
         read = (*report.read, *given.files, *([str(saved.path)] if saved else []))
         report = replace(report, read=read, found=given.found)
     terminal = _Terminal(screen, options, files)

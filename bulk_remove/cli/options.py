@@ -328,7 +328,7 @@ report_option = _all(
         "--output",
         "-o",
         type=click.Path(path_type=Path, dir_okay=False),
-        help="Write the report here; default: the run's folder.",
+        help="Write the report here, not at its usual place.",
     ),
     formats_option,
 )

@@ -8,6 +8,7 @@ commands, flags and files.
 import os
 import re
 import stat
+import sys
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from copy import copy
@@ -451,9 +452,16 @@ class Program(HelpfulGroup):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Read the options before the command's name, and --lang from any position."""
         if ctx.parent is None:
+            args = args or _without_words()
             speak_as_asked(self, args)
             _take_password(ctx)
         return super().parse_args(ctx, args)
+
+
+def _without_words() -> list[str]:
+    """Return the command that is meant if none is typed: at a terminal the guided run, elsewhere the help."""
+    at_terminal = all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout))
+    return ["guide"] if at_terminal else []
 
 
 def _take_password(ctx: click.Context) -> None:

@@ -43,7 +43,7 @@ from bulk_remove.run.job import list_all
 from bulk_remove.run.preflight import Listed
 from bulk_remove.settings import Address, Login
 
-_NO_CAMPAIGN = "00000"
+NO_CAMPAIGN = "00000"
 """Stands for the campaign in settings of which only those of the connection are used."""
 _SHOWN = 20
 _NONE = "-"
@@ -116,7 +116,7 @@ def _asked(screen: Screen, ctx: click.Context, options: AccessOptions) -> _Answe
             mine = take(AccessOptions, own.params)
             user, password = _login(screen, mine, address)
             stored = password or _stored(mine, address, user)
-            settings = mine.given.settings(campaign=_NO_CAMPAIGN, campaign_column=None)
+            settings = mine.given.settings(campaign=NO_CAMPAIGN, campaign_column=None)
             try:
                 listed = list_all(settings, address, Login(user, stored), mine.state_dir)
                 break
@@ -158,7 +158,7 @@ def _address(text: str) -> Address:
 def _context_of(ctx: click.Context, address: Address) -> click.Context:
     """Return a context with the settings of the profile for a server."""
     name = _profile_for(ctx, address)
-    if name == profile_of(ctx).name and ctx.command.name == "setup":
+    if name == profile_of(ctx).name:
         return ctx
     words = [*ctx.meta[WORDS]]
     if "profile" not in ctx.params or ctx.get_parameter_source("profile") is not ParameterSource.COMMANDLINE:

@@ -68,7 +68,7 @@ class Figures:
 def source_lines(plan: SourcePlan) -> Iterator[str]:
     """Yield the content of a source and the results of its rows; samples are masked already."""
     source = plan.source
-    yield phrase("{file}: {how}; {columns}", file=harmless(source.file), how=_written(source), columns=_columns(source))
+    yield source_line(source)
     for note in (*source.notes, *plan.notes):
         yield phrase("  {note}", note=ours(note))
     rest = plan.rows - plan.invalid - plan.empty - plan.left_out - plan.kept - plan.duplicates
@@ -100,6 +100,13 @@ def source_lines(plan: SourcePlan) -> Iterator[str]:
         )
     for row, cell, became in plan.samples:
         yield phrase("    row {row}: {cell} -> {became}", row=row, cell=cell or phrase("(empty)"), became=ours(became))
+
+
+def source_line(source: Source) -> str:
+    """Return how a file is written, and which column has the phone numbers."""
+    return phrase(
+        "{file}: {how}; {columns}", file=harmless(source.file), how=_written(source), columns=_columns(source)
+    )
 
 
 def keep_lines(keep: Keep) -> Iterator[str]:

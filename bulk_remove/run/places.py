@@ -5,7 +5,9 @@ still exists. Then nothing is lost, because `report` can write it again.
 """
 
 import json
-from collections.abc import Collection, Iterable
+import os
+import re
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from hashlib import file_digest
@@ -14,13 +16,14 @@ from pathlib import Path
 from typing import BinaryIO
 
 from bulk_remove.core.columns import is_report_header
-from bulk_remove.core.model import harmless
+from bulk_remove.core.model import ReportFormat, harmless
 from bulk_remove.core.summary import Ending
 from bulk_remove.disk import opened
 from bulk_remove.errors import PlaceTakenError, StorageError, UsageError
 from bulk_remove.language import phrase
 from bulk_remove.ledger import Outcomes, RunFacts, Store, facts_of, opened_for_reading
 from bulk_remove.reader import is_readable
+from bulk_remove.reader.source import STANDARD_INPUT
 from bulk_remove.report.csv import check_place
 from bulk_remove.run.finish import REPORT, SUMMARY, Finished, Wanted, finish, sum_up
 from bulk_remove.run.folders import noted_reports, run_folders
@@ -28,6 +31,7 @@ from bulk_remove.run.prepare import LEDGER, Prepared
 from bulk_remove.settings import Address, Destination, Settings
 
 _PEEK_BYTES = 1 << 16
+_ENDINGS = re.compile(r"(\.(csv|tsv|txt|xls[xmb]?|ods))?(\.(gz|zst|zip))?$", re.IGNORECASE)
 _ANOTHER_PLACE = "Name another file for the report."
 _OR_OVERWRITE = "Name another file for the report. If nobody needs what is there, add --overwrite."
 
@@ -60,6 +64,25 @@ class ReportPlace:
     overwrite: bool = False
     read: tuple[str, ...] = ()
     found: Collection[str] = ()
+
+    def beside(self, files: Sequence[str], *, with_page: bool) -> "ReportPlace":
+        """Return the place beside the only file that is read, under a free name; unchanged if it cannot be there."""
+        if len(files) != 1 or files[0] == STANDARD_INPUT:
+            return self
+        wanted = replace(self.wanted, also=(ReportFormat.HTML,)) if with_page else self.wanted
+        file = Path(files[0])
+        for more in count(1):
+            output = file.with_name(f"{stem_of(file.name)}.report{f'-{more}' if more > 1 else ''}.csv")
+            places = (output, output.with_suffix(SUMMARY), *wanted.places(output))
+            if any(map(os.path.lexists, places)):
+                continue
+            try:
+                for place in places:
+                    check_place(place)
+            except UsageError:
+                break  # a folder in which this user may not write
+            return replace(self, output=output, wanted=wanted)
+        return self
 
     def check(self, settings: Settings, host: str, state_dir: Path, run_id: str = "") -> str:
         """Check all paths before anything is sent; return a sentence on the report that is replaced, if any.
@@ -121,6 +144,11 @@ class ReportPlace:
         if self.overwrite or not all(place.exists() for place in (report, summary, *also)):
             return self.finish(ready, ending)
         return replace(sum_up(ready, ready.settings, ending), report=report, summary=summary, also=also)
+
+
+def stem_of(name: str) -> str:
+    """Return a file's name without the endings that name its kind: `opt-outs` for `opt-outs.csv.gz`."""
+    return _ENDINGS.sub("", name) or name
 
 
 def note_on_place(output: Path, place: Path) -> str:
