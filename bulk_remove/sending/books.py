@@ -41,6 +41,8 @@ from bulk_remove.sending.gate import Clock, DueStragglers, Gate, Halt, RunJourna
 
 _PATIENCE_S = 60.0
 """How long a due number may wait for others to fill its chunk."""
+_AHEAD = 32
+"""How many of the plan's chunks to fetch at once."""
 _LOOK_EVERY_S = 10.0
 """How often to check whether a number is due, because the loop's timers stop while the machine sleeps."""
 
@@ -59,7 +61,6 @@ class Feeder:
         halt: Halt,
         shape_of: Callable[[str], RequestShape],
         alone: Callable[[], bool],
-        ahead: int,
         linger_s: float,
     ) -> None:
         self._journal = journal
@@ -67,7 +68,6 @@ class Feeder:
         self._halt = halt
         self._shape_of = shape_of
         self._alone = alone
-        self._ahead = ahead
         self._linger_s = linger_s
         self._halves: list[Chunk] = []
         self._planned: deque[Chunk] = deque()
@@ -168,7 +168,7 @@ class Feeder:
 
     async def _fetch_planned(self) -> None:
         after_id = self._last_planned_id
-        chunks = await self._journal.write(lambda steps: steps.planned_chunks(after_id, self._ahead))
+        chunks = await self._journal.write(lambda steps: steps.planned_chunks(after_id, _AHEAD))
         if self._canary is not None:
             chunks = [chunk for chunk in chunks[:1] if chunk.ordinals[0] == self._canary[0]]
         self._planned.extend(chunks)

@@ -90,7 +90,6 @@ class Pool:
             halt,
             self._shape_of,
             lambda: not self._books.writing.settled,
-            workers,
             # A number that is nearly due is sent with one that is due, up to a sixth of the first delay early.
             settings.busy.delay_first_s / 6,
         )
