@@ -44,7 +44,7 @@ from bulk_remove.core.forms import told_forms
 from bulk_remove.core.limits import Known
 from bulk_remove.core.model import CsvFor, Status, harmless
 from bulk_remove.core.plan import Consent, Plan, check_holds_numbers, check_within_limits, passed
-from bulk_remove.core.summary import Ending, headline, worst
+from bulk_remove.core.summary import Ending, headline, removed_again_told, worst
 from bulk_remove.core.throttle import LEGEND, Key, key_of, pressed
 from bulk_remove.core.timeline import Snapshot, duration
 from bulk_remove.core.verdicts import unasked_told
@@ -74,7 +74,7 @@ from bulk_remove.run.job import (
 )
 from bulk_remove.run.places import ReportPlace
 from bulk_remove.run.preflight import NOT_ASKED, Findings, Glance, error_of, inspect_campaigns, inspect_server
-from bulk_remove.run.prepare import Look, Prepared, Sight, check_plan, plan_as_json
+from bulk_remove.run.prepare import Look, Prepared, Sight, check_plan, plan_as_json, removed_earlier
 from bulk_remove.run.rerun import EarlierRows, is_report
 from bulk_remove.run.resume import EarlierRun, find_run
 from bulk_remove.run.saved import load_plan, save_plan
@@ -246,7 +246,7 @@ def plan_job(options: PlanOptions) -> int:
             ready = stack.enter_context(reading)
         known, notes = _known_to_plan(ready, address)
         if options.as_json:
-            screen.tell_json(plan_as_json(ready.plan, ready.settings, known))
+            screen.tell_json(plan_as_json(ready.plan, ready.settings, known, removed_earlier(ready)))
         else:
             show_plan(screen, ready, known)
         check_holds_numbers(ready.plan)
@@ -545,6 +545,8 @@ def _tell(screen: Screen, ready: Prepared, sent: Sent, finished: Finished) -> No
         screen.tell("  Records were also removed if a number was among their additional ones.")
     if settings.hours:
         screen.tell(phrase("  This session sent only in the hours {hours}.", hours="; ".join(settings.hours)))
+    if finished.removed_again:
+        screen.tell(phrase("  {told}", told=removed_again_told(finished.removed_again)))
     for proof in finished.proofs[:_SHOWN_PROOFS]:
         screen.tell(phrase("  {told}", told=proof.sentence()))
     if len(finished.proofs) > _SHOWN_PROOFS:

@@ -118,6 +118,8 @@ DOUBT = "A request for it brought no verdict and may have removed records."
 AT_LEAST = "At least this many records: a request for it brought no verdict and may have removed more."
 """The end of the report's `detail` if there is doubt that neither the status nor the count of records shows."""
 GONE_MEANWHILE = "It was in a call when it was asked for before, and is gone now; no reply said that it was removed."
+REMOVED_AGAIN = "An earlier run removed it, too, so it was added again since then."
+"""The end of `detail` in the report of the run that noticed it. It is not part of the number's state."""
 _SENTENCES = (DOUBT, AT_LEAST, "A request for it went unanswered.")
 """Those two sentences, and their wording in earlier reports."""
 
@@ -201,6 +203,7 @@ def read_back(status: Status, detail: str, attempts: int = 0, *, answered: bool 
         phase, detail = doubtful(phase), told.removesuffix(sentence).rstrip()
     elif status in _WITHOUT_VERDICT and attempts > answered:
         phase = doubtful(phase)
+    detail = detail.removesuffix(REMOVED_AGAIN).rstrip() if detail.endswith(REMOVED_AGAIN) else detail
     return NumberState(phase, detail=detail, doubt_us=EVER_US if is_doubted(phase) else 0)
 
 

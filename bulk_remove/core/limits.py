@@ -7,7 +7,7 @@ missing numbers during the whole run.
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from math import ceil, floor
@@ -349,13 +349,16 @@ class Lately:
         )
 
 
-def batch_of(before: Alike[NumberState], after: Alike[NumberState]) -> Batch:
+def batch_of(before: Alike[NumberState], after: Alike[NumberState], gone: Sequence[int] = ()) -> Batch:
     """Return which of a chunk's numbers were answered, by their states before and after.
 
     A number that was found in a call earlier in this session was counted then. A number in doubt does not count: it may
-    have been there.
+    have been there. A missing number in `gone` (by index) does not count either: an earlier run removed it.
     """
     pairs = Counter(zip(before.which, after.which, strict=True))
+    for place in gone:
+        if _is_there(after[place]) is False:
+            pairs[before.which[place], after.which[place]] -= 1
     answered = missing = 0
     for (old, new), count in pairs.items():
         there = _is_there(after.kinds[new])
@@ -365,10 +368,14 @@ def batch_of(before: Alike[NumberState], after: Alike[NumberState]) -> Batch:
     return Batch(answered, missing)
 
 
-def batch_of_settled(states: Iterable[NumberState]) -> Batch:
+def batch_of_settled(states: Mapping[int, NumberState], gone: Collection[int]) -> Batch:
     """Return the same of states in a ledger. A number in a call does not count: it is asked for again."""
-    there = [_is_there(state) for state in states if status_of(state.phase) is not Status.CALL_IN_PROGRESS]
-    return Batch(len(there) - there.count(None), there.count(False))
+    there = Counter(
+        _is_there(state)
+        for place, state in states.items()
+        if status_of(state.phase) is not Status.CALL_IN_PROGRESS and not (place in gone and _is_there(state) is False)
+    )
+    return Batch(there[True] + there[False], there[False])
 
 
 def _is_there(state: NumberState) -> bool | None:

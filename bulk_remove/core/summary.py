@@ -83,6 +83,17 @@ class Proof:
         return phrase("others removed records at the same time, or the server counts with a delay")
 
 
+def removed_again_told(numbers: int) -> Phrase:
+    """Say that numbers had been removed by an earlier run, and what that means."""
+    return counted(
+        numbers,
+        "{count:,} number that this run removed had been removed by an earlier run, too. Somebody added it again: look "
+        "for an import that does so.",
+        "{count:,} numbers that this run removed had been removed by an earlier run, too. Somebody added them again: "
+        "look for an import that does so.",
+    )
+
+
 ENOUGH_NUMBERS = 10
 """If none of so many numbers is there, a wrong form or campaign is more likely than an answer."""
 

@@ -61,6 +61,19 @@ class NumberSet:
         return held
 
 
+class ExactNumbers:
+    """A set of numbers as they are written, eight bytes each. A plus or a leading zero makes another number."""
+
+    def __init__(self, keys: Sequence[Keys]) -> None:
+        self._sorted = np.sort(np.concatenate(keys))
+
+    def places(self, numbers: Sequence[str]) -> list[int]:
+        """Return the indices of the numbers in the set."""
+        keys = keys_of(numbers)
+        at = np.minimum(np.searchsorted(self._sorted, keys), len(self._sorted) - 1)
+        return np.flatnonzero(self._sorted[at] == keys).tolist()
+
+
 _POWERS = np.array([10**digits for digits in range(19)], dtype=np.uint64)
 _MOST_BEHIND_A_CODE = 15  # digits; behind the three of a code they cannot overflow 64 bits
 
@@ -101,7 +114,7 @@ class RowKeys:
         if not numbers:
             return
         records = np.zeros(len(numbers), dtype=_RECORD)
-        records["key"] = _keys(numbers)
+        records["key"] = keys_of(numbers)
         records["place"] = np.arange(self._rows, self._rows + len(numbers))
         if groups:
             for group in dict.fromkeys(groups):
@@ -214,7 +227,7 @@ def _repeats(keys: Keys, groups: npt.NDArray[np.uint32]) -> tuple[RowPlaces, Row
     return rows[~fresh], firsts[~fresh]
 
 
-def _keys(numbers: Sequence[str]) -> Keys:
+def keys_of(numbers: Sequence[str]) -> Keys:
     """Return a key for each number. A digit in front keeps leading zeros and marks a plus."""
     if max(map(len, numbers)) <= _PLAIN_DIGITS:
         # Parsing all at once takes a fifth of the time.

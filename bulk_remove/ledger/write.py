@@ -387,29 +387,33 @@ class Sending:
         """Note that the rest of the run may follow its canary."""
         self._connection.execute("UPDATE canary SET passed = 1")
 
-    def answered_last(self, most: int) -> list[Batch]:
-        """Return the settled numbers of the last requests, by request, until there are `most`; the oldest first."""
+    def answered_last(self, most: int, gone: Callable[[str, Sequence[str]], Sequence[int]]) -> list[Batch]:
+        """Return the settled numbers of the last requests, by request, until there are `most`; the oldest first.
+
+        `gone` finds numbers that earlier runs removed. They do not count if they are missing.
+        """
         seen: set[int] = set()
         batches: list[Batch] = []
         chunks = self._connection.execute(
-            "SELECT chunk_id, numbers, first_ordinal, ordinals, states FROM attempt JOIN chunk USING (chunk_id)"
-            " WHERE result = 'verdicts' ORDER BY attempt_id DESC"
+            "SELECT chunk_id, campaign, numbers, first_ordinal, ordinals, states FROM attempt"
+            " JOIN chunk USING (chunk_id) WHERE result = 'verdicts' ORDER BY attempt_id DESC"
         )
-        for chunk_id, numbers, first_ordinal, ordinals, packed in chunks:
+        for chunk_id, campaign, numbers, first_ordinal, ordinals, packed in chunks:
             if sum(batch.answered for batch in batches) >= most or len(seen) >= _LOOKED_THROUGH * most:
                 break
             states: dict[int, NumberState] = {}
             if first_ordinal is None:
                 places = orjson.loads(ordinals)
             else:
-                chunk = _planned_chunk(chunk_id, "", numbers, first_ordinal, packed)
+                chunk = _planned_chunk(chunk_id, campaign, numbers, first_ordinal, packed)
                 places, states = chunk.ordinals, dict(zip(chunk.ordinals, chunk.states, strict=True))
             newer = self._connection.execute(
                 "SELECT ordinal, state FROM straggler WHERE ordinal IN (SELECT value FROM json_each(?))",
                 (orjson.dumps([*places]).decode(),),
             )
             states |= {ordinal: unpack_state(state) for ordinal, state in newer}
-            batches.append(batch_of_settled(state for place, state in states.items() if place not in seen))
+            away = {places[index] for index in gone(campaign, numbers.split("\n"))}
+            batches.append(batch_of_settled({at: state for at, state in states.items() if at not in seen}, away))
             seen.update(places)
         return batches[::-1]
 

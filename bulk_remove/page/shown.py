@@ -25,6 +25,7 @@ from bulk_remove.core.summary import (
     about_a_guess,
     advise,
     headline,
+    removed_again_told,
 )
 from bulk_remove.core.timeline import Snapshot
 from bulk_remove.errors import ExitCode, GuardStop
@@ -284,7 +285,7 @@ def _summary_shown(run: PastRun, summary: Mapping[str, Any]) -> dict[str, Any]:
         "colour": BAD if summary["unasked_removals"] else _COLOURS.get(code, WARN),
         "rows": _rows(by_status),
         "records": _records(summary),
-        "counted": [_proof(each).sentence() for each in summary["records_by_campaign"]],
+        "counted": [*_again(summary), *(_proof(each).sentence() for each in summary["records_by_campaign"])],
         "advice": [each.sentence for each in advice],
         "unasked": len(summary["unasked_removals"]),
     }
@@ -297,6 +298,11 @@ def _why(run: PastRun, done: Done | None) -> str:
     if done.sent.fault is not None:
         return error_of(done.sent.fault, ", ".join(run.campaigns)).sentence
     return done.sent.guard.sentence if done.sent.guard else ""
+
+
+def _again(summary: Mapping[str, Any]) -> Iterator[str]:
+    if again := summary.get("removed_again"):
+        yield removed_again_told(again)
 
 
 def _records(summary: Mapping[str, Any]) -> Phrase:

@@ -33,7 +33,7 @@ from bulk_remove.core.model import (
     long_form,
     unsent_status,
 )
-from bulk_remove.core.summary import check_closed
+from bulk_remove.core.summary import check_closed, removed_again_told
 from bulk_remove.disk import Aside, Folder, opened_again
 from bulk_remove.disk import written as write_aside
 from bulk_remove.errors import InputError, PlaceTakenError, StorageError, UsageError
@@ -129,6 +129,8 @@ def facts_of(summary: Mapping[str, Any]) -> Iterator[tuple[str, Sequence[str]]]:
     yield phrase("Until"), [moment_told(summary["ended_at"])]
     counts = [ours(each["sentence"]) for each in summary["records_by_campaign"][:_SHOWN_CAMPAIGNS]]
     yield phrase("Records counted by the server"), counts or [phrase("The server was not asked for them.")]
+    if again := summary.get("removed_again"):
+        yield phrase("Removed again"), [removed_again_told(again)]
     left = sum(summary["rows_by_status"].get(status, 0) for status in OPEN_STATUSES)
     yield (
         phrase("Open"),

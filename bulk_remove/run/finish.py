@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 from typing import cast
 
 from bulk_remove import __version__
-from bulk_remove.core.lifecycle import gone_meanwhile, hides_records, status_of, was_found
+from bulk_remove.core.lifecycle import REMOVED_AGAIN, gone_meanwhile, hides_records, status_of, was_found
 from bulk_remove.core.model import (
     NO_NUMBER,
     CsvFor,
@@ -53,7 +53,7 @@ from bulk_remove.report.csv import (
     written_aside,
 )
 from bulk_remove.run.folders import note_report
-from bulk_remove.run.prepare import Prepared
+from bulk_remove.run.prepare import Prepared, earlier_removals
 from bulk_remove.settings import Settings
 
 
@@ -138,6 +138,39 @@ class RowCounter:
         return distinct
 
 
+class RemovedAgain:
+    """Marks the numbers that this run removed although an earlier run had removed them. `numbers` counts them."""
+
+    def __init__(self, prepared: Prepared) -> None:
+        self.numbers = 0
+        self._removals = earlier_removals(prepared)
+
+    def through(self, blocks: Iterator[OutcomeBlock]) -> Iterator[OutcomeBlock]:
+        """Yield the same blocks; `detail` of such a number says so."""
+        for block in blocks:
+            places = [*self._places(block)]
+            self.numbers += sum(place not in block.duplicate_of for place in places)
+            marked = {place: _marked(block.states[place]) for place in places}
+            yield replace(block, states=block.states.but(marked)) if marked else block
+
+    def _places(self, block: OutcomeBlock) -> Iterator[int]:
+        mine = block.states.where(self._removed_here)
+        if not mine or not self._removals:
+            return
+        for campaign in {block.campaigns[place] for place in mine}:
+            of_it = [place for place in mine if block.campaigns[place] == campaign]
+            yield from (of_it[at] for at in self._removals.places(campaign, [block.numbers[place] for place in of_it]))
+
+    def _removed_here(self, state: NumberState) -> bool:
+        """Return whether this run removed a number; a rerun also has those that its earlier run removed."""
+        removed = state.phase != NO_NUMBER and status_of(state.phase) is Status.REMOVED
+        return removed and state.answered_at_s >= self._removals.before_s
+
+
+def _marked(state: NumberState) -> NumberState:
+    return state._replace(detail=f"{state.detail} {REMOVED_AGAIN}".lstrip())
+
+
 _MOST = 10**17
 
 
@@ -219,6 +252,8 @@ class Finished:
     """What to do if that proves nothing, because the form of the numbers is a guess."""
     removed_before: int = 0
     """How many of the removed records were removed by the earlier run of a rerun."""
+    removed_again: int = 0
+    """How many numbers this run removed although an earlier run had removed them: they were added again."""
 
     @property
     def resumable(self) -> bool:
@@ -323,7 +358,8 @@ def _write_csv(
     plain = aside / f"plain.{REPORT}" if csv_for is CsvFor.EXCEL_PL else report
     with RowKeys(aside / "ids.tmp") as keys:
         counter = RowCounter(keys)
-        blocks = counter.through(outcomes.blocks())
+        again = RemovedAgain(prepared)
+        blocks = counter.through(again.through(outcomes.blocks()))
         shown = course.through(blocks) if course else blocks
         by_status = write_report(
             plain,
@@ -361,6 +397,7 @@ def _write_csv(
         nothing=nothing,
         guess=_guess(prepared.plan, settings, nothing),
         removed_before=sum(campaign.removed_before for campaign in prepared.plan.campaigns),
+        removed_again=again.numbers,
     )
     return finished, written[0]
 
@@ -465,6 +502,7 @@ def _summary(prepared: Prepared, settings: Settings, finished: Finished) -> dict
         "invalid_cells_by_reason": dict(plan.problems),
         "removed_records": finished.removed_records,
         "removed_records_at_least": finished.at_least,
+        "removed_again": finished.removed_again,
         "additional_numbers": settings.additional_numbers,
         **_counts_as_json(finished.proofs),
         "numbers_in_replies_unasked": totals.strangers,

@@ -62,7 +62,16 @@ from bulk_remove.run.preflight import (
     inspect_campaigns,
     list_campaigns,
 )
-from bulk_remove.run.prepare import LEDGER, Prepared, Sight, check_plan, prepare, reading_of
+from bulk_remove.run.prepare import (
+    LEDGER,
+    Prepared,
+    Sight,
+    check_plan,
+    earlier_removals,
+    prepare,
+    reading_of,
+    removed_earlier,
+)
 from bulk_remove.run.rerun import EarlierRows, earlier_rows, prepared_again
 from bulk_remove.run.resume import (
     EarlierRun,
@@ -241,10 +250,16 @@ def _within_limits(job: Job, ready: Prepared, operator: Operator) -> "Planned":
 
 
 def notes_on_input(ready: Prepared) -> Iterator[str]:
-    """Yield a note on each file that was run before. A rerun needs none."""
+    """Yield notes on files and numbers that earlier runs had. A rerun needs none."""
     if ready.phases is None:
         earlier = EarlierRuns(ready.state_dir, ready.plan.host, ready.settings)
         yield from earlier.told_of(source.source for source in ready.plan.sources)
+        if removed := removed_earlier(ready):
+            yield counted(
+                removed,
+                "{count:,} number was removed by an earlier run. If it is there again, somebody added it again.",
+                "{count:,} numbers were removed by an earlier run. If they are there again, somebody added them again.",
+            )
 
 
 @contextmanager
@@ -410,6 +425,9 @@ async def carry_out(
     if shared := shared_of(prepared.state_dir):
         shared.patience_s = settings.give_up_after_s
     share(prepared.folder, prepared.store, new=True)
+    removals = earlier_removals(prepared)
+    if settings.stop_when_missing is not None:
+        await in_thread(bool, removals)  # reads them now, and not while requests are under way
     ceiling = settings.ceilings().rate
     account = account_of(prepared.state_dir, approved.plan.host, login.user, ceiling, prepared.folder.name)
     with Journal(prepared.store) as journal, account:
@@ -424,6 +442,7 @@ async def carry_out(
                 Outside(journal, client, clock, account),
                 operator.settled,
                 prepared.phases,
+                removals.places,
             )
             with operator.stopping(_stopping(pool, prepared.state_dir)):
                 ending, guard = await _canary(pool, journal, prepared, operator)

@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
-from functools import partial
+from functools import lru_cache, partial
 from importlib import import_module
 from operator import attrgetter
 from pathlib import Path
@@ -21,11 +21,20 @@ from bulk_remove.core.numbers import NumberRules
 from bulk_remove.core.plan import CampaignPlan, Keep, Plan, Sample, SourcePlan
 from bulk_remove.errors import InputError, KeepListError, OwnReportError, UsageError
 from bulk_remove.language import Phrase, phrase
-from bulk_remove.ledger import Planning, Store, create
+from bulk_remove.ledger import Planning, Store, create, facts_of
 from bulk_remove.ledger.distinct import RowKeys
+from bulk_remove.ledger.earlier import Removals
 from bulk_remove.reader import ReadOptions
 from bulk_remove.report.csv import kept_columns
-from bulk_remove.run.folders import LEDGER_FILE, learned_of, lock_run, make_private, new_run_folder
+from bulk_remove.run.folders import (
+    LEDGER_FILE,
+    begun_s,
+    learned_of,
+    lock_run,
+    make_private,
+    new_run_folder,
+    run_folders,
+)
 from bulk_remove.run.intake import Intake, KeepLists, read_keep_lists
 from bulk_remove.run.preflight import NOT_ASKED, Findings
 from bulk_remove.settings import Destination, Settings
@@ -83,6 +92,38 @@ class Prepared:
     def state_dir(self) -> Path:
         """The folder for the state of all runs."""
         return self.folder.parents[1]
+
+
+_LOOKED_AT_RUNS, _LOOKED_AT_S = 500, 366 * 86_400.0
+"""Only so many earlier runs, begun within so many seconds before a run, are searched for the numbers they removed."""
+
+
+@lru_cache(maxsize=1)
+def removals_before(folder: Path, host: str, campaigns: Sequence[str], created_at_s: float) -> Removals:
+    """Return the numbers that earlier runs removed from the campaigns of a run in this folder."""
+
+    def ledgers() -> Iterator[Path]:
+        earlier = [each for each in run_folders(folder.parents[1]) if each.name < folder.name]
+        for each in earlier[: -_LOOKED_AT_RUNS - 1 : -1]:
+            if begun_s(each) >= created_at_s - _LOOKED_AT_S and (each / LEDGER).is_file():
+                yield each / LEDGER
+
+    return Removals(ledgers, host, campaigns, created_at_s)
+
+
+def earlier_removals(prepared: Prepared) -> Removals:
+    """Return the numbers that earlier runs removed from the campaigns of a run."""
+    plan, created_at_s = prepared.plan, facts_of(prepared.store).created_at_s
+    return removals_before(prepared.folder, plan.host, plan.campaign_ids, created_at_s)
+
+
+def removed_earlier(prepared: Prepared) -> int:
+    """Return how many numbers of a new run an earlier run removed."""
+    removals = earlier_removals(prepared)
+    if not removals:
+        return 0
+    distinct = Planning(prepared.store).distinct_numbers()
+    return sum(len(removals.places(campaign, numbers)) for campaign, numbers in distinct)
 
 
 @contextmanager
@@ -303,7 +344,7 @@ def counts_of(plan: Plan, kept: Sequence[str]) -> dict[str, object]:
     }
 
 
-def plan_as_json(plan: Plan, settings: Settings, known: Known) -> dict[str, object]:
+def plan_as_json(plan: Plan, settings: Settings, known: Known, removed_earlier: int) -> dict[str, object]:
     """Return what `plan --json` prints. Times in seconds, columns counted from 1, samples masked as in the plan."""
     return {
         "host": plan.host,
@@ -316,6 +357,7 @@ def plan_as_json(plan: Plan, settings: Settings, known: Known) -> dict[str, obje
         "kept": plan.kept,
         "duplicates": plan.duplicates,
         "numbers": plan.numbers,
+        "removed_earlier": removed_earlier,
         "requests": plan.requests,
         "requests_per_second": plan.rate,
         "least_seconds": round(plan.least_duration_s, 3),

@@ -261,6 +261,8 @@ REFUSED_ALONE = 10
 """After so many refused single numbers in a row, the server refuses every request, not certain numbers."""
 
 Settled = Callable[[Sequence[str], Sequence[NumberState]], None]
+Gone = Callable[[str, Sequence[str]], Sequence[int]]
+"""Returns the indices of the numbers that an earlier run removed from a campaign."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,7 +292,8 @@ class PoolSettings:
 class Desk:
     """What the workers share.
 
-    `on_settled` is called with the numbers of a chunk and their states, once they are on disk.
+    `on_settled` is called with the numbers of a chunk and their states, once they are on disk. `gone` finds numbers
+    that earlier runs removed, so that they may be missing.
     """
 
     settings: PoolSettings
@@ -301,6 +304,7 @@ class Desk:
     feeder: Feeder
     tally: Tally
     on_settled: Settled
+    gone: Gone
 
 
 class Bookkeeper:
@@ -353,7 +357,9 @@ class Bookkeeper:
         """Read what earlier sessions left: the fastest reply, and the numbers answered last. Raises StorageError."""
         self.fastest = self._kept = await self._desk.journal.write(lambda steps: steps.fastest())
         if self._desk.settings.stop_when_missing is not None:
-            for batch in await self._desk.journal.write(lambda steps: steps.answered_last(LATELY_NUMBERS)):
+            for batch in await self._desk.journal.write(
+                lambda steps: steps.answered_last(LATELY_NUMBERS, self._desk.gone)
+            ):
                 self.lately = self.lately.and_batch(batch)
             self._end_if_missing()
 
@@ -555,7 +561,10 @@ class Bookkeeper:
         waited = 0 if chunk.first else len(states)
         desk.tally.moved(chunk.states, states, len(again) - waited)
         if desk.settings.stop_when_missing is not None and not desk.halt.called:  # keeps the figures of a stop
-            self.lately = self.lately.and_batch(batch_of(chunk.states, states))
+            batch = batch_of(chunk.states, states)
+            if batch.missing and (gone := desk.gone(chunk.campaign, chunk.numbers)):
+                batch = batch_of(chunk.states, states, gone)
+            self.lately = self.lately.and_batch(batch)
             self._end_if_missing()
         desk.feeder.due_again(how.due_s for how in again.values())
         numbers = chunk.numbers

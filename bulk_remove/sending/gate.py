@@ -195,7 +195,9 @@ class Steps(Protocol):
     def keep_fastest(self, fastest: Fastest) -> None: ...  # noqa: D102
     def canary(self) -> tuple[int, int] | None: ...  # noqa: D102
     def begin_canary(self, ordinals: Sequence[int], *, planned: bool) -> tuple[int, int]: ...  # noqa: D102
-    def answered_last(self, most: int) -> Sequence[Batch]: ...  # noqa: D102
+    def answered_last(  # noqa: D102
+        self, most: int, gone: Callable[[str, Sequence[str]], Sequence[int]]
+    ) -> Sequence[Batch]: ...
 
 
 class RunJournal(Protocol):

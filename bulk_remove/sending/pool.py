@@ -23,7 +23,7 @@ from bulk_remove.core.retry import Breaker, Decision, Step, Trial, decide
 from bulk_remove.core.summary import Ending
 from bulk_remove.core.throttle import Steering, Trip, steering_from, throttle_for
 from bulk_remove.core.timeline import Snapshot
-from bulk_remove.sending.books import Bookkeeper, Desk, Feeder, PoolSettings, Settled, Tally
+from bulk_remove.sending.books import Bookkeeper, Desk, Feeder, Gone, PoolSettings, Settled, Tally
 from bulk_remove.sending.gate import Gate, Halt, Outside
 
 log = logging.getLogger("bulk_remove.pool")
@@ -64,7 +64,7 @@ class _Turn:
 class Pool:
     """Sends an approved plan, chunk by chunk. `phases` counts its numbers by phase, if they are not all unsent.
 
-    `steering` is what the operator wants now.
+    `steering` is what the operator wants now. `gone` finds numbers that earlier runs removed.
     """
 
     def __init__(
@@ -75,6 +75,7 @@ class Pool:
         outside: Outside,
         on_settled: Settled,
         phases: Mapping[str, int] | None = None,
+        gone: Gone = lambda _campaign, _numbers: (),
     ) -> None:
         self._plan = approved.plan
         self._sender = outside.sender
@@ -94,7 +95,7 @@ class Pool:
             settings.busy.delay_first_s / 6,
         )
         tally = Tally(phases or {Phase.UNSENT: self._plan.numbers})
-        self._desk = Desk(settings, journal, clock, halt, gate, feeder, tally, on_settled)
+        self._desk = Desk(settings, journal, clock, halt, gate, feeder, tally, on_settled, gone)
         self._books = Bookkeeper(self._desk, shape_of)
         self._begun = False
         self.steering = steering_from(settings.ceilings)

@@ -14,6 +14,7 @@ from bulk_remove.core.lifecycle import (
     GONE_MEANWHILE,
     NEW,
     NOTHING_SEEN,
+    REMOVED_AGAIN,
     SETTLED,
     Event,
     Fastest,
@@ -622,3 +623,13 @@ def test_as_long_as_there_is_nothing_to_compare_with_the_least_doubt_counts_only
 def test_blanks_behind_the_sentence_of_doubt_hide_it_from_nobody() -> None:
     state = read_back(Status.REMOVED, f"Two keys. {AT_LEAST} \n")
     assert (state.phase, state.detail) == (Phase.REMOVED_AT_LEAST, "Two keys.")
+
+
+@pytest.mark.parametrize("said", ["", "The server said: a word"])
+@pytest.mark.parametrize("phase", [Phase.REMOVED, Phase.REMOVED_AT_LEAST])
+def test_a_mark_of_a_number_removed_again_is_not_read_back(phase: Phase, said: str) -> None:
+    state = NumberState(phase, 1, detail=said)
+    marked = explain(state._replace(detail=f"{said} {REMOVED_AGAIN}".strip()))
+    assert REMOVED_AGAIN in marked
+    back = read_back(Status.REMOVED, marked)
+    assert (back.phase, back.detail) == (phase, said)

@@ -1,7 +1,6 @@
 """The share of missing numbers among those answered last."""
 
 from collections import deque
-from itertools import islice
 
 import pytest
 from hypothesis import given
@@ -112,7 +111,13 @@ def test_each_number_counts_once_and_only_by_an_answer(
     assert batch_of(Alike.of([before, before]), Alike.of([after, after])) == (2 * batch[0], 2 * batch[1])
 
 
+def test_a_missing_number_that_an_earlier_run_removed_does_not_count() -> None:
+    before, after = Alike.of([UNSENT] * 4), Alike.of([MISSING, REMOVED, MISSING, PRESUMED])
+    assert batch_of(before, after) == (3, 2)
+    assert batch_of(before, after, [0, 1, 3]) == (2, 1)
+
+
 def test_in_a_ledger_a_number_that_is_asked_for_again_does_not_count_yet() -> None:
     states = [UNSENT, DOUBTED, IN_A_CALL, EARLIER_IN_A_CALL, REMOVED, MISSING, PRESUMED, REFUSED, OTHER_FORM, GONE]
-    assert batch_of_settled(states) == (3, 1)
-    assert batch_of_settled(islice(states, 0)) == (0, 0)
+    assert batch_of_settled(dict(enumerate(states)), ()) == (3, 1)
+    assert batch_of_settled(dict(enumerate(states)), {5}) == (2, 0)  # an earlier run removed it
