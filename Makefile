@@ -8,7 +8,7 @@ READY := $(VENV)/.ready
 # Bytecode is kept: to compile everything anew would cost each process more than most of its work.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test check format fix lint types cover rest pytest lowest deep sim bench pace torture walk reference picture translations lock clean
+.PHONY: help demo test check format fix lint types cover rest pytest lowest deep sim bench pace torture walk reference picture translations app try-app lock clean
 
 help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -96,6 +96,13 @@ translations: $(READY) ## Compile the translations (bulk_remove/locale/*/LC_MESS
 
 picture: $(READY) ## Draw docs/run.svg from a real run
 	@$(BIN)/python -m tests.docs.picture --write
+
+APP_PYTHONS ?= 3.11 3.12 3.13 3.14
+app: $(READY) ## Build dist/bulk-remove.pyz, one file for this kind of machine and each of APP_PYTHONS="3.11 3.12"
+	@$(BIN)/python -m tests.app.building $(APP_PYTHONS)
+
+try-app: app ## Build it, then plan and run with it against the simulator
+	@BULK_REMOVE_APP=dist/bulk-remove.pyz $(BIN)/python -m pytest -q -n0 tests/app
 
 LOCKED := --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --quiet
 lock: $(READY) ## Resolve the newest allowed versions into requirements.lock, and what an installation needs of it into runtime.lock

@@ -50,6 +50,7 @@ from bulk_remove.core.timeline import Snapshot, duration
 from bulk_remove.core.verdicts import unasked_told
 from bulk_remove.errors import ExitCode, GuardStop, StoppedError, UnavailableError, UsageError
 from bulk_remove.language import counted, ours, phrase
+from bulk_remove.ledger import Outcomes
 from bulk_remove.reader import find_files
 from bulk_remove.run.finish import REPORT, Finished, Wanted
 from bulk_remove.run.folders import lock_campaigns, lock_inbox, make_private
@@ -62,6 +63,7 @@ from bulk_remove.run.job import (
     Operator,
     Planned,
     Sent,
+    asking,
     connection,
     known_of,
     learned_settings,
@@ -71,6 +73,17 @@ from bulk_remove.run.job import (
     plan_rerun,
     plan_resume,
     plan_run,
+)
+from bulk_remove.run.look import (
+    Listing,
+    Looked,
+    Search,
+    check_free,
+    check_size,
+    look_over,
+    seen_in,
+    told_of,
+    write_rows,
 )
 from bulk_remove.run.places import ReportPlace
 from bulk_remove.run.preflight import NOT_ASKED, Findings, Glance, error_of, inspect_campaigns, inspect_server
@@ -104,6 +117,9 @@ class _Terminal(Operator):
 
     def reading(self) -> AbstractContextManager[OnRows]:
         return Live(self._screen.err).reading()
+
+    def listing(self, records: int) -> AbstractContextManager[OnRows]:
+        return Live(self._screen.err).listing(records)
 
     def show(self, run: Planned) -> None:
         """Show the plan, or the progress of an earlier run."""
@@ -233,9 +249,12 @@ def plan_job(options: PlanOptions) -> int:
     """Show the plan. Raises InputError, UsageError, StorageError."""
     screen = Screen()
     settings = asked = options.given.settings()
-    address = options.server.address() if options.server.named or options.save else None
-    if options.save and address:
+    looks = options.look or options.look_csv is not None
+    address = options.server.address() if options.server.named or options.save or looks else None
+    if (options.save or looks) and address:
         options.user.login(address)  # reports a missing user or password before any file is read
+    if options.look_csv:
+        check_free(options.look_csv, "--look-csv")
     if address:
         settings = learned_settings(settings, options.state_dir, address.host, screen.note)
     destination = address.destination("") if address else Destination(host=phrase("a server yet to be named"))
@@ -245,10 +264,12 @@ def plan_job(options: PlanOptions) -> int:
             reading = plan_files(options.files, screen.note, None, settings, destination, options.state_dir, sight)
             ready = stack.enter_context(reading)
         known, notes = _known_to_plan(ready, address)
-        if options.as_json:
-            screen.tell_json(plan_as_json(ready.plan, ready.settings, known, removed_earlier(ready)))
-        else:
+        if not options.as_json:
             show_plan(screen, ready, known)
+        looked = _look(screen, options, ready, address) if looks and address and ready.plan.numbers else ()
+        if options.as_json:
+            told = plan_as_json(ready.plan, ready.settings, known, removed_earlier(ready))
+            screen.tell_json(told | {"look": [each._asdict() for each in looked]} if looks else told)
         check_holds_numbers(ready.plan)
         check_plan(ready.plan, settings)
         for note in notes:
@@ -259,6 +280,43 @@ def plan_job(options: PlanOptions) -> int:
         if options.save and address:
             _save(screen, options, ready, asked, address)
         return ExitCode.OK
+
+
+def _look(screen: Screen, options: PlanOptions, ready: Prepared, address: Address) -> Sequence[Looked]:
+    """Read the records of the plan's campaigns, show what was seen of its numbers, and write the CSV of its rows."""
+    if not ready.findings.asked:
+        raise UnavailableError("The server could not be asked about its campaigns.", "Try again later.")
+    campaigns = ready.plan.campaign_ids
+    total, requests = check_size(ready.findings.records, campaigns, options.look_max)
+    screen.note(
+        phrase(
+            "Reading {records} takes {requests}, at least {seconds} at {rate:,.10g} a second.",
+            records=counted(total, "{count:,} record", "{count:,} records"),
+            requests=counted(requests, "{count:,} request", "{count:,} requests"),
+            seconds=duration((requests - 1) / ready.plan.rate),
+            rate=ready.plan.rate,
+        )
+    )
+
+    async def looked_over(seen: Search, on_records: OnRows) -> list[Looked]:
+        async with asking(ready.settings, address, options.user.login(address), options.state_dir) as asker:
+            listings = [Listing(asker, address.base_path, each, options.look_max) for each in campaigns]
+            return await look_over(listings, seen, on_records)
+
+    with seen_in(ready) as seen:
+        with Live(screen.err).listing(total) as on_records:
+            looked = asyncio.run(looked_over(seen, on_records))
+        if options.look_csv:
+            certain = {each.campaign: each.certain for each in looked}
+            write_rows(options.look_csv, Outcomes(ready.store).rows(), seen, certain)
+    if not options.as_json:
+        for each in looked:
+            for sentence in told_of(each, ready.settings):
+                screen.tell(sentence)
+        screen.tell("Nothing was removed. A record that came or went while the list was read may be missing here.")
+    if options.look_csv:
+        screen.note(phrase("What was seen of each row: {path}", path=harmless(str(options.look_csv))))
+    return looked
 
 
 def _save(screen: Screen, options: PlanOptions, ready: Prepared, asked: Settings, address: Address) -> None:
@@ -348,7 +406,18 @@ def run_anew(screen: Screen, options: RunOptions, held: Collection[str]) -> Carr
         report = replace(report, read=read, found=given.found)
     terminal = _Terminal(screen, options, files)
     reading = partial(plan_files, files, screen.note, options.copy)
-    job = Job(settings, address, login, options.state_dir, report, held, options.show_numbers, saved)
+    job = Job(
+        settings,
+        address,
+        login,
+        options.state_dir,
+        report,
+        held,
+        options.show_numbers,
+        saved,
+        options.backup,
+        options.look_max,
+    )
     with plan_run(job, reading, terminal) as run:
         return terminal.carry_out(run)
 

@@ -353,8 +353,7 @@ _COMMAND = (
     r"(?: (?:--?[a-z][\w-]*(?:[ =][^\s-]\S*)?|\S*[0-9/'\"%]\S*|\S+\.csv))*"
 )
 _WORD = re.compile(rf"\s*(?:{_COMMAND}\S*|\S+)\s*")  # a command is copied, so it is not broken
-_TRIES = 3
-"""So often the question is asked again after an unclear answer: a slip must not cost the plan of a long list."""
+_TRIES = 3  # so often the question is asked again after an unclear answer: a slip must not cost the plan of a long list
 
 
 class Screen:

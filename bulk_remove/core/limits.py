@@ -21,8 +21,7 @@ from bulk_remove.language import counted, joined, ours, phrase
 MAX_INVALID = 0.05
 """The share of the rows that may be invalid. A good list has few; a wrong column or a damaged export has many."""
 FEW_INVALID = 10  # fewer invalid rows stop a run only if they are more than half of all rows
-MAX_SHARE = 0.5
-"""The default share of a campaign's records that a run may request, if the records are counted."""
+MAX_SHARE = 0.5  # the default share of a campaign's records that a run may request, if the records are counted
 
 _SHOWN_REASONS = 3
 _SHOWN_BREACHES = 3
@@ -287,8 +286,7 @@ def canary_declined(run_id: str) -> GuardStop:
     )
 
 
-LATELY_NUMBERS = 2000
-"""How many of the numbers answered last count for --stop-when-missing."""
+LATELY_NUMBERS = 2000  # how many of the numbers answered last count for --stop-when-missing
 LATELY_FEWEST = 200
 """After fewer answered numbers --stop-when-missing does not stop a run yet: their share means little."""
 

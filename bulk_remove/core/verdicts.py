@@ -24,8 +24,7 @@ from bulk_remove.core.model import Alike, RecordId, harmless, mask
 from bulk_remove.errors import GuardStop
 from bulk_remove.language import Phrase, counted, joined, ours, phrase
 
-_MOST = 100
-"""The limit on stored removals of one reply, and on records of each: a hostile reply must not fill the disk."""
+_MOST = 100  # the limit on stored removals of one reply, and on records of each: a hostile reply must not fill the disk
 _KEY_CHARS = 40
 _SHOWN = 3
 

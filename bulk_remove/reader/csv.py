@@ -270,8 +270,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _PEEK_BYTES = 32  # enough of a cell that is not kept to see whether it is blank; text would cost five times as much
-_MOST_TRAILING = 64
-"""The most empty columns after the header that pandas reads. Each costs _PEEK_BYTES a row."""
+_MOST_TRAILING = 64  # The most empty columns after the header that pandas reads. Each costs _PEEK_BYTES a row.
 _CUT_OFF = "The file ends here without a line end, and the number is shorter than the others: it may be cut off."
 _CUT_CODE = (
     "The file ends here without a line end, and the number is shorter than others that begin with the same "

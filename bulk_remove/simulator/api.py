@@ -279,8 +279,7 @@ DEMO_PASSWORD = "demo-password"  # noqa: S105 - made up, and printed by the comm
 
 _PAGE_LIMIT = 100  # the documented limit of records a page
 
-_NUMBER = re.compile(r"\+?[0-9]{3,15}")
-"""Short internal numbers are documented; E.164 allows at most 15 digits."""
+_NUMBER = re.compile(r"\+?[0-9]{3,15}")  # short internal numbers are documented; E.164 allows at most 15 digits
 
 
 class LongLine(StrEnum):
@@ -369,7 +368,7 @@ def act(asked: Asked, world: World, rules: Rules, now_s: float) -> Removal | Ans
     if campaign is None:
         return _error(asked, Problem.NO_SUCH_CAMPAIGN)
     if asked.operation is Operation.RECORDS:
-        return _records(asked, campaign)
+        return _records(asked, campaign, now_s)
     return _remove(asked, campaign, rules, now_s)
 
 
@@ -393,13 +392,14 @@ def _remove(asked: Asked, campaign: Campaign, rules: Rules, now_s: float) -> Rem
     return campaign.remove(tuple(dict.fromkeys(numbers)), now_s, additional=additional)
 
 
-def _records(asked: Asked, campaign: Campaign) -> Answer:
+def _records(asked: Asked, campaign: Campaign, now_s: float) -> Answer:
     limit = asked.query.variables.get("limit", str(_PAGE_LIMIT))
     offset = asked.query.variables.get("offset", "0")
     if not (limit.isdecimal() and offset.isdecimal()):
         return _error(asked, Problem.WRONG_PAGE)
     records = campaign.page(min(int(limit), _PAGE_LIMIT), int(offset))
-    return _json({"count": campaign.records_count, "result": [_record_json(record) for record in records]})
+    result = [_record_json(campaign, record, now_s) for record in records]
+    return _json({"count": campaign.records_count, "result": result})
 
 
 def _stats(campaign: Campaign) -> dict[str, object]:
@@ -414,8 +414,9 @@ def _name(campaign: Campaign) -> dict[str, object]:
     return {"id": campaign.campaign_id, "name": f"Stand-in {campaign.campaign_id.lstrip('0')}"}
 
 
-def _record_json(record: Record) -> dict[str, object]:
-    return {"record_id": record.record_id, "phone_number": record.phone_number, "system_status": "TO_CALL"}
+def _record_json(campaign: Campaign, record: Record, now_s: float) -> dict[str, object]:
+    status = "IN_PROGRESS" if campaign.is_in_call(record, now_s) else "TO_CALL"
+    return {"record_id": record.record_id, "phone_number": record.phone_number, "system_status": status}
 
 
 def _json(body: object) -> Answer:

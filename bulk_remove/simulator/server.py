@@ -318,8 +318,7 @@ def _audit_entry(asked: Asked, outcome: _Outcome, now_s: float, connected: bool)
 
 LOOPBACK = "127.0.0.1"
 
-_PARSER_LIMIT_BYTES = 1 << 20
-"""Far above our own limit: aiohttp's parser would answer 400 where nginx answers 414."""
+_PARSER_LIMIT_BYTES = 1 << 20  # far above our own limit: aiohttp's parser would answer 400 where nginx answers 414
 
 _SHUTDOWN_S = 0.5  # the time, in seconds, for delayed requests when the server stops
 

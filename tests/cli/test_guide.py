@@ -109,8 +109,7 @@ def test_leaving_before_the_question_removes_nothing_and_says_so(
         answered(at, *steps[:place])
         at.until(steps[place][0])
         at.until("Ctrl-C leaves")
-        at.type(leaves)
-        assert at.ended() == 130, at.shown
+        assert at.left_with(leaves) == 130, at.shown
         assert at.takes_lines
     assert "Stopped: nothing was sent." in at.shown
     assert asked(server) == []
@@ -155,8 +154,7 @@ def test_several_profiles_are_offered_by_name(env: dict[str, str]) -> None:
         at.until("There is no profile 'gamma'.")
         answered(at, ("Profile (acme, beta) [acme]", ""))
         at.until(FILE)
-        at.type("\x03")
-        assert at.ended() == 130
+        assert at.left_with("\x03") == 130
 
 
 def test_without_a_terminal_there_is_help_and_guide_names_the_other_ways(env: dict[str, str]) -> None:

@@ -167,8 +167,7 @@ def test_leaving_at_any_question_writes_nothing(server: Running, env: Env, place
     with sitting("setup", env=env()) as at:
         answered(at, *all_of(server)[:place])
         at.until(all_of(server)[place][0])
-        at.type(leaves)
-        assert at.ended() == 130, at.shown
+        assert at.left_with(leaves) == 130, at.shown
         assert at.takes_lines
     assert "Stopped: no setting was changed." in at.shown
     assert "Traceback" not in at.shown

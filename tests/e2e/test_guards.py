@@ -206,7 +206,7 @@ def test_a_good_file_whose_second_half_is_for_another_campaign_stops_in_time(tmp
         assert told in done.stdout
         assert "--stop-when-missing 91%" in done.stdout
         sent = len(asked(server))
-        assert 22 <= sent <= 24  # of 50 requests; those under way are finished
+        assert 22 <= sent <= 26  # of 50 requests; up to four under way are finished
         by_status = summary_of(tmp_path)["rows_by_status"]
         assert (by_status["REMOVED"], by_status["NOT_EXIST"]) == (400, 100 * (sent - 4))
         assert summary_of(tmp_path)["ending"] == "stopped because most numbers were not there"
