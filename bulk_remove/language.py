@@ -168,8 +168,7 @@ class _Telling(Formatter):
 DOMAIN = "bulk_remove"
 LOCALE_FOLDER = Path(__file__).parent / "locale"
 
-_FIGURES = {"pl": ("\u00a0", ",")}
-"""The separators in numbers, from CLDR: of groups of three digits, and of decimals."""
+_FIGURES = {"pl": ("\u00a0", ",")}  # the separators in numbers, from CLDR: of groups of three digits, and of decimals
 
 LANGUAGES = (ENGLISH.code, *_FIGURES)
 

@@ -186,7 +186,19 @@ _NOT_FROM_PYTHON = {"yes", "config", "notify", "password_env", "password_file", 
 def test_no_sentence_names_a_setting_that_python_knows_by_another_name() -> None:
     known = (
         {field.name for field in fields(Settings)}
-        | {"url", "user", "output", "overwrite", "state_dir", "state", "plan", "save", "max_age_s"}
+        | {
+            "url",
+            "user",
+            "output",
+            "overwrite",
+            "state_dir",
+            "state",
+            "plan",
+            "save",
+            "max_age_s",
+            "look_max",
+            "backup",
+        }
         | _NOT_FROM_PYTHON
     )
     below = ("core/", "run/", "reader/", "ledger/", "sending/", "report/", "settings.py")

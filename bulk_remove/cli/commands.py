@@ -15,6 +15,7 @@ from bulk_remove.cli.options import (
     address_options,
     aftermath_options,
     again_options,
+    backup_options,
     campaign_option,
     connection_options,
     every_setting,
@@ -22,6 +23,7 @@ from bulk_remove.cli.options import (
     inbox_options,
     input_options,
     login_options,
+    look_options,
     one_campaign_option,
     output_options,
     region_option,
@@ -306,6 +308,7 @@ def program() -> None:
 @state_dir_option
 @click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON, for machines.")
 @save_option
+@look_options
 def plan(**given: Any) -> int:
     r"""Show what a run would do; nothing is removed.
 
@@ -331,6 +334,7 @@ def plan(**given: Any) -> int:
 @server_options
 @until_option
 @saved_options
+@backup_options
 @aftermath_options
 @output_options
 @state_dir_option

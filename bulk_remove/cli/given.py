@@ -177,6 +177,9 @@ class PlanOptions(AccessOptions):
     copy: "SetAside | None" = None
     as_json: bool = False
     save: Path | None = None
+    look: bool = False
+    look_csv: Path | None = None
+    look_max: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,6 +191,7 @@ class RunOptions(PlanOptions):
     until: float | None
     plan_file: Path | None = None
     plan_max_age: float = 0.0
+    backup: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

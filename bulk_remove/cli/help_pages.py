@@ -21,7 +21,8 @@ GROUPS: Mapping[str, tuple[Phrase, tuple[str, ...]]] = {
     )),
     "safety": (phrase("Safety"), (
         "keep", "max-numbers", "canary", "until", "yes", "keep-skips", "max-share", "max-times-usual", "max-invalid",
-        "canary-max-not-exist", "stop-when-missing", "hours", "save", "plan", "plan-max-age",
+        "canary-max-not-exist", "stop-when-missing", "hours", "save", "plan", "plan-max-age", "look", "look-csv",
+        "look-max", "backup",
     )),
     "output": (phrase("Output"), (
         "output", "report", "csv-for", "overwrite", "quiet", "json", "show-numbers", "log-format", "metrics-file",

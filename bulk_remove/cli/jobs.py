@@ -39,7 +39,7 @@ from bulk_remove.cli.signals import (
     stop_truthfully,
 )
 from bulk_remove.console import Live, Screen, moment_of, typed_keys
-from bulk_remove.console.screen import form_lines, form_warnings, when_lines, when_notes
+from bulk_remove.console.screen import form_lines, form_warnings, more_limits, when_lines, when_notes
 from bulk_remove.core.forms import told_forms
 from bulk_remove.core.limits import Known
 from bulk_remove.core.model import CsvFor, Status, harmless
@@ -50,6 +50,7 @@ from bulk_remove.core.timeline import Snapshot, duration
 from bulk_remove.core.verdicts import unasked_told
 from bulk_remove.errors import ExitCode, GuardStop, StoppedError, UnavailableError, UsageError
 from bulk_remove.language import counted, ours, phrase
+from bulk_remove.ledger import Outcomes
 from bulk_remove.reader import find_files
 from bulk_remove.run.finish import REPORT, Finished, Wanted
 from bulk_remove.run.folders import lock_campaigns, lock_inbox, make_private
@@ -62,6 +63,7 @@ from bulk_remove.run.job import (
     Operator,
     Planned,
     Sent,
+    asking,
     connection,
     known_of,
     learned_settings,
@@ -71,6 +73,17 @@ from bulk_remove.run.job import (
     plan_rerun,
     plan_resume,
     plan_run,
+)
+from bulk_remove.run.look import (
+    Listing,
+    Looked,
+    Search,
+    check_free,
+    check_size,
+    look_over,
+    seen_in,
+    told_of,
+    write_rows,
 )
 from bulk_remove.run.places import ReportPlace
 from bulk_remove.run.preflight import NOT_ASKED, Findings, Glance, error_of, inspect_campaigns, inspect_server
@@ -104,6 +117,9 @@ class _Terminal(Operator):
 
     def reading(self) -> AbstractContextManager[OnRows]:
         return Live(self._screen.err).reading()
+
+    def listing(self, records: int) -> AbstractContextManager[OnRows]:
+        return Live(self._screen.err).listing(records)
 
     def show(self, run: Planned) -> None:
         """Show the plan, or the progress of an earlier run."""
@@ -173,7 +189,8 @@ def show_plan(screen: Screen, ready: Prepared, known: Known, until_s: float | No
     """Show a plan, the form of the numbers in its campaigns, and the hours of removal."""
     forms, region = ready.settings.forms(), ready.settings.region
     lines = [*form_lines(ready.plan, forms, region), *when_lines(ready.settings.hours, *_moments(until_s))]
-    screen.plan(ready.plan, known, ready.settings.also_try, lines)
+    also_limited = more_limits(ready.settings.max_invalid, ready.settings.stop_when_missing)
+    screen.plan(ready.plan, known, ready.settings.also_try, also_limited, lines)
     for warning in form_warnings(ready.plan, forms, region):
         screen.note(warning)
     _show_when(screen, ready.settings, until_s)
@@ -233,9 +250,12 @@ def plan_job(options: PlanOptions) -> int:
     """Show the plan. Raises InputError, UsageError, StorageError."""
     screen = Screen()
     settings = asked = options.given.settings()
-    address = options.server.address() if options.server.named or options.save else None
-    if options.save and address:
+    looks = options.look or options.look_csv is not None
+    address = options.server.address() if options.server.named or options.save or looks else None
+    if (options.save or looks) and address:
         options.user.login(address)  # reports a missing user or password before any file is read
+    if options.look_csv:
+        check_free(options.look_csv, "--look-csv")
     if address:
         settings = learned_settings(settings, options.state_dir, address.host, screen.note)
     destination = address.destination("") if address else Destination(host=phrase("a server yet to be named"))
@@ -245,10 +265,12 @@ def plan_job(options: PlanOptions) -> int:
             reading = plan_files(options.files, screen.note, None, settings, destination, options.state_dir, sight)
             ready = stack.enter_context(reading)
         known, notes = _known_to_plan(ready, address)
-        if options.as_json:
-            screen.tell_json(plan_as_json(ready.plan, ready.settings, known, removed_earlier(ready)))
-        else:
+        if not options.as_json:
             show_plan(screen, ready, known)
+        looked = _look(screen, options, ready, address) if looks and address and ready.plan.numbers else ()
+        if options.as_json:
+            told = plan_as_json(ready.plan, ready.settings, known, removed_earlier(ready))
+            screen.tell_json(told | {"look": [each._asdict() for each in looked]} if looks else told)
         check_holds_numbers(ready.plan)
         check_plan(ready.plan, settings)
         for note in notes:
@@ -259,6 +281,43 @@ def plan_job(options: PlanOptions) -> int:
         if options.save and address:
             _save(screen, options, ready, asked, address)
         return ExitCode.OK
+
+
+def _look(screen: Screen, options: PlanOptions, ready: Prepared, address: Address) -> Sequence[Looked]:
+    """Read the records of the plan's campaigns, show what was seen of its numbers, and write the CSV of its rows."""
+    if not ready.findings.asked:
+        raise UnavailableError("The server could not be asked about its campaigns.", "Try again later.")
+    campaigns = ready.plan.campaign_ids
+    total, requests = check_size(ready.findings.records, campaigns, options.look_max)
+    screen.note(
+        phrase(
+            "Reading {records} takes {requests}, at least {seconds} at {rate:,.10g} a second.",
+            records=counted(total, "{count:,} record", "{count:,} records"),
+            requests=counted(requests, "{count:,} request", "{count:,} requests"),
+            seconds=duration((requests - 1) / ready.plan.rate),
+            rate=ready.plan.rate,
+        )
+    )
+
+    async def looked_over(seen: Search, on_records: OnRows) -> list[Looked]:
+        async with asking(ready.settings, address, options.user.login(address), options.state_dir) as asker:
+            listings = [Listing(asker, address.base_path, each, options.look_max) for each in campaigns]
+            return await look_over(listings, seen, on_records)
+
+    with seen_in(ready) as seen:
+        with Live(screen.err).listing(total) as on_records:
+            looked = asyncio.run(looked_over(seen, on_records))
+        if options.look_csv:
+            certain = {each.campaign: each.certain for each in looked}
+            write_rows(options.look_csv, Outcomes(ready.store).rows(), seen, certain)
+    if not options.as_json:
+        for each in looked:
+            for sentence in told_of(each, ready.settings):
+                screen.tell(sentence)
+        screen.tell("Nothing was removed. A record that came or went while the list was read may be missing here.")
+    if options.look_csv:
+        screen.note(phrase("What was seen of each row: {path}", path=harmless(str(options.look_csv))))
+    return looked
 
 
 def _save(screen: Screen, options: PlanOptions, ready: Prepared, asked: Settings, address: Address) -> None:
@@ -348,7 +407,18 @@ def run_anew(screen: Screen, options: RunOptions, held: Collection[str]) -> Carr
         report = replace(report, read=read, found=given.found)
     terminal = _Terminal(screen, options, files)
     reading = partial(plan_files, files, screen.note, options.copy)
-    job = Job(settings, address, login, options.state_dir, report, held, options.show_numbers, saved)
+    job = Job(
+        settings,
+        address,
+        login,
+        options.state_dir,
+        report,
+        held,
+        options.show_numbers,
+        saved,
+        options.backup,
+        options.look_max,
+    )
     with plan_run(job, reading, terminal) as run:
         return terminal.carry_out(run)
 
@@ -538,6 +608,7 @@ def _tell(screen: Screen, ready: Prepared, sent: Sent, finished: Finished) -> No
         finished.totals.faults,
         finished.totals.strangers,
         finished.exit_code,
+        ready.plan.numbers,
     )
     if finished.unasked and sent.ending is not Ending.UNASKED:  # otherwise the ending says so
         screen.warn(phrase("  {removals}", removals=unasked_told(finished.unasked)))
@@ -545,12 +616,7 @@ def _tell(screen: Screen, ready: Prepared, sent: Sent, finished: Finished) -> No
         screen.tell("  Records were also removed if a number was among their additional ones.")
     if settings.hours:
         screen.tell(phrase("  This session sent only in the hours {hours}.", hours="; ".join(settings.hours)))
-    if finished.removed_again:
-        screen.tell(phrase("  {told}", told=removed_again_told(finished.removed_again)))
-    for proof in finished.proofs[:_SHOWN_PROOFS]:
-        screen.tell(phrase("  {told}", told=proof.sentence()))
-    if len(finished.proofs) > _SHOWN_PROOFS:
-        screen.tell("  The counts of the other campaigns are in the summary.")
+    _tell_counts(screen, finished)
     error = error_of(sent.fault, settings.campaign) if sent.fault else sent.guard
     if error:
         screen.tell(phrase("  It ended because: {problem} {hint}", problem=ours(error.sentence), hint=ours(error.hint)))
@@ -561,6 +627,16 @@ def _tell(screen: Screen, ready: Prepared, sent: Sent, finished: Finished) -> No
             screen.tell(phrase("  To find out: {command}", command=finished.guess.command))
     if finished.resumable and not sent.guard:
         screen.tell(phrase("  To go on: bulk-remove resume {run_id}", run_id=ready.plan.run_id))
+
+
+def _tell_counts(screen: Screen, finished: Finished) -> None:
+    """Show the records before and after, and how many numbers were removed again."""
+    if finished.removed_again:
+        screen.tell(phrase("  {told}", told=removed_again_told(finished.removed_again)))
+    for proof in finished.proofs[:_SHOWN_PROOFS]:
+        screen.tell(phrase("  {told}", told=proof.sentence()))
+    if len(finished.proofs) > _SHOWN_PROOFS:
+        screen.tell("  The counts of the other campaigns are in the summary.")
 
 
 def _done_by(finished: Finished) -> str:

@@ -377,6 +377,27 @@ saved_options = _all(
     ),
 )
 
+look_max_option = _option(
+    "--look-max",
+    type=click.IntRange(1),
+    default=100_000,
+    show_default=True,
+    help="Do not list campaigns with more records than this.",
+)
+look_options = _all(
+    click.option("--look", is_flag=True, help="Read the campaign's records and look for each number there."),
+    click.option(
+        "--look-csv", type=_PLAN_FILE, metavar="FILE", help="Write what --look saw of each row to this new file."
+    ),
+    look_max_option,
+)
+backup_options = _all(
+    click.option(
+        "--backup", type=_PLAN_FILE, metavar="FILE", help="First write the records that will go to this new file."
+    ),
+    look_max_option,
+)
+
 aftermath_options = _all(
     _option("--quiet", "-q", is_flag=True, help="Print nothing unless something is wrong; for cron."),
     _option(

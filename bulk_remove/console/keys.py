@@ -22,8 +22,7 @@ from types import FrameType
 
 from rich.console import Console
 
-_LOOK_EVERY_S = 0.5
-"""How often to check whether the command is in the foreground: no signal reports this reliably."""
+_LOOK_EVERY_S = 0.5  # how often to check whether the command is in the foreground: no signal reports this reliably
 
 _SHOW_CURSOR, _HIDE_CURSOR = b"\x1b[?25h", b"\x1b[?25l"  # DEC private mode 25, as Rich's live display uses it
 

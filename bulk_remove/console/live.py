@@ -50,6 +50,24 @@ class Live:
                 say("Reading: {rows}", rows=counted(rows, "{count:,} row", "{count:,} rows"))
             )
 
+    @contextmanager
+    def listing(self, records: int) -> Iterator[Callable[[int], None]]:
+        """Show how many of so many records have been read; yields the function that takes the count."""
+        if not self._redraws:
+            yield lambda _: None
+            return
+        with self._console.status(translated("Reading ...")) as status:
+            yield lambda read: status.update(
+                translated(
+                    counted(
+                        records,
+                        "Reading: {read:,} of {count:,} record",
+                        "Reading: {read:,} of {count:,} records",
+                        read=read,
+                    )
+                )
+            )
+
     @asynccontextmanager
     async def sending(
         self, numbers: int, rate: float, give_up_after_s: float, snapshot: Callable[[], Snapshot]

@@ -34,8 +34,7 @@ kept leave retain loschen behalten
 aktywny aktywna aktywne nieaktywny nieaktywna active inactive zgoda brakzgody sprzeciw odmowa udzielona cofnieta
 wycofana optin optout optedin optedout subscribed unsubscribed zablokowany blocked nieaktualny
 """
-_WORDS = frozenset(_YES_NO.split())
-"""Folded words that say which rows are meant, whatever else is in the same column."""
+_WORDS = frozenset(_YES_NO.split())  # folded words that say which rows are meant, whatever else is in the same column
 _NOTHING = frozenset(["", "brak", "na", "nd", "niedotyczy", "null", "none", "unknown", "nieznany"])
 _SIGNS = (("1", "0"), ("t", "n"), ("y", "n"), ("j", "n"), ("+", "-"), ("x", ""))
 """A sign may mean anything. So both must occur, or the column's name must be about consent."""
@@ -195,8 +194,7 @@ def _alike(cell: str) -> str:
 
 
 _SAME_ROUNDED = 5  # so many rows with one number that ends in six zeros are as suspicious as two different numbers
-_ONE_ROUNDED_IN = 200_000
-"""By chance, one number in a million ends like this. Five times as many are not chance."""
+_ONE_ROUNDED_IN = 200_000  # By chance, one number in a million ends like this. Five times as many are not chance.
 
 
 class WholeInput:

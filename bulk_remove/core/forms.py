@@ -10,7 +10,7 @@ after it. A form that no record has is a guess, so "none found" in it proves not
 import difflib
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 
 from bulk_remove.core.model import NumberFormat
@@ -32,8 +32,7 @@ class AlsoTry(StrEnum):
 class Rest(StrEnum):
     """How else a number in a campaign's records may be written."""
 
-    ABROAD = "abroad"
-    """A foreign number as dialled: in `national` form, and in `zeros` where two zeros are dialled."""
+    ABROAD = "abroad"  # A foreign number as dialled: in `national` form, and in `zeros` where two zeros are dialled
     INTERNAL = "internal"  # three to six digits, which have only one form
     OTHERWISE = "otherwise"
     """Enough digits for a whole number, but written in none of the forms, so it cannot be requested."""
@@ -159,11 +158,16 @@ _LONGEST = 200  # longer texts are not phone numbers, whatever they hold
 
 def forms_held(numbers: Iterable[object], region_name: str) -> Held:
     """Count how the numbers of a campaign's records are written; only texts and whole numbers count."""
+    way = way_reader(region_name)
+    return dict(Counter(way(str(number) if type(number) in {int, str} else "") for number in numbers))
+
+
+def way_reader(region_name: str) -> Callable[[str], str]:
+    """Return a function that returns how a number is written: an `AlsoTry` or a `Rest`."""
     region = region_of(region_name)
     # Only this format reads bare digits that begin with another country's code.
     read = Normaliser(NumberRules(NumberFormat.DIGITS, region_name)).country_code_and_number
-    texts = (str(number) if type(number) in {int, str} else "" for number in numbers)
-    return dict(Counter(str(_way(text, region, read(text) if _CLEAN.fullmatch(text) else "")) for text in texts))
+    return lambda text: str(_way(text, region, read(text) if _CLEAN.fullmatch(text) else ""))
 
 
 def _way(text: str, region: Region, digits: str) -> AlsoTry | Rest:

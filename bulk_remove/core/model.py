@@ -234,8 +234,12 @@ REHEARSED: Final[Mapping[Rehearsal, str]] = {
 
 
 class Brackets(StrEnum):
-    """How the `[]` of `phone_number[]` is written: RFC 3986 asks for `encoded`, Thulium's page shows `raw`."""
+    """How the `[]` of `phone_number[]` is written: RFC 3986 asks for `encoded`, Thulium's page shows `raw`.
 
+    `auto`: encoded, and raw once the server has shown that it reads that.
+    """
+
+    AUTO = "auto"
     ENCODED = "encoded"
     RAW = "raw"
 
@@ -425,8 +429,7 @@ def mask(number: str) -> str:
     return one_line(f"{number[:2]}{'*' * hidden}{number[2 + hidden :]}")
 
 
-SHOWN_CHARACTERS = 300
-"""The shown length of a text from outside; more of a server's HTML page would not help."""
+SHOWN_CHARACTERS = 300  # the shown length of a text from outside; more of a server's HTML page would not help
 _BETWEEN_DIGITS = "[ \u00a0.\\-\u2010-\u2015/()]{0,2}"
 _LIKE_A_NUMBER = re.compile(
     r"(?P<other>(?<![0-9A-Za-z])(?:"

@@ -163,8 +163,7 @@ _NOTHING = (
     r"|keine?|unbekannt"
 )
 
-NO_STORED_RESULT = "(formula)"
-"""The text of a formula cell that no spreadsheet has calculated yet."""
+NO_STORED_RESULT = "(formula)"  # the text of a formula cell that no spreadsheet has calculated yet
 DECIMAL = "A decimal number, not a phone number."
 EMPTY = "The cell is empty."
 EXPONENT = "Scientific notation: a spreadsheet has lost digits."

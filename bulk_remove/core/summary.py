@@ -94,8 +94,7 @@ def removed_again_told(numbers: int) -> Phrase:
     )
 
 
-ENOUGH_NUMBERS = 10
-"""If none of so many numbers is there, a wrong form or campaign is more likely than an answer."""
+ENOUGH_NUMBERS = 10  # if none of so many numbers is there, a wrong form or campaign is more likely than an answer
 
 _THERE = (Status.REMOVED, Status.CALL_IN_PROGRESS)
 _NOT_THERE = (Status.NOT_EXIST, Status.PRESUMED_REMOVED)

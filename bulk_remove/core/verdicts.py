@@ -24,8 +24,7 @@ from bulk_remove.core.model import Alike, RecordId, harmless, mask
 from bulk_remove.errors import GuardStop
 from bulk_remove.language import Phrase, counted, joined, ours, phrase
 
-_MOST = 100
-"""The limit on stored removals of one reply, and on records of each: a hostile reply must not fill the disk."""
+_MOST = 100  # the limit on stored removals of one reply, and on records of each: a hostile reply must not fill the disk
 _KEY_CHARS = 40
 _SHOWN = 3
 
@@ -219,7 +218,7 @@ class Verdict(NamedTuple):
     detail: str = ""
 
 
-SEVERAL_KEYS = "The reply spoke of it more than once: at least these records."
+SEVERAL_KEYS = "The reply contained it more than once: at least these records."
 """The detail of a number that is in the reply more than once; each time may name the same record."""
 _DOCUMENTED: dict[object, Verdict] = {
     "REMOVED": Verdict(Event.REMOVED, 1),
@@ -233,7 +232,7 @@ _GONE = frozenset({404, 410})
 _ASK_AGAIN = frozenset({408, 425, 429})
 _MOST_DIGITS = 9
 _ID_CHARS = 64
-_PASSED_OVER = Verdict(Event.PASSED_OVER, detail="The reply did not speak of this number.")
+_PASSED_OVER = Verdict(Event.PASSED_OVER, detail="The reply did not contain this number.")
 
 
 class Plain(NamedTuple):

@@ -3,6 +3,7 @@
 `store` opens the file and owns the transactions. `write` writes the plan, the requests and the verdicts. `read` returns
 the result of each row, the history of the run, and what was done with one number. `reopening` prepares a run for
 another session. `proof` chains digests of the tables and verifies them. `distinct` finds duplicates.
+`sightings` has what a look at a campaign's records saw.
 """
 
 from bulk_remove.ledger.proof import Verified, WrittenFile, verify
@@ -22,6 +23,7 @@ from bulk_remove.ledger.read import (
     was_approved,
 )
 from bulk_remove.ledger.reopening import Reopening
+from bulk_remove.ledger.sightings import Sighting, Sightings
 from bulk_remove.ledger.store import DAMAGE, Store, create, damage_as_error, open_existing
 from bulk_remove.ledger.write import Journal, Planning, Sending
 
@@ -35,6 +37,8 @@ __all__ = [
     "Reopening",
     "RunFacts",
     "Sending",
+    "Sighting",
+    "Sightings",
     "StandingTally",
     "Store",
     "Totals",

@@ -35,8 +35,8 @@ from bulk_remove.reader.table import (
 )
 from bulk_remove.reader.text import TextFile, decoded, without_separator_line
 
-_TOO_SHORT = "The row has fewer cells than the header: the phone may stand in another column."
-_SHORTER_THAN_THE_FIRST = "The row has fewer cells than the first row: the phone may stand in another column."
+_TOO_SHORT = "The row has fewer cells than the header: the phone may be in another column."
+_SHORTER_THAN_THE_FIRST = "The row has fewer cells than the first row: the phone may be in another column."
 _FIGURES, _TEXT = "0", "-"  # shapes of cells with fewer or more digits than a phone number
 _MOST_CELLS_MORE = 1000
 """A row with more cells than this after the header's last is not a row of this table; the rows below are not read."""
@@ -270,8 +270,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _PEEK_BYTES = 32  # enough of a cell that is not kept to see whether it is blank; text would cost five times as much
-_MOST_TRAILING = 64
-"""The most empty columns after the header that pandas reads. Each costs _PEEK_BYTES a row."""
+_MOST_TRAILING = 64  # The most empty columns after the header that pandas reads. Each costs _PEEK_BYTES a row.
 _CUT_OFF = "The file ends here without a line end, and the number is shorter than the others: it may be cut off."
 _CUT_CODE = (
     "The file ends here without a line end, and the number is shorter than others that begin with the same "

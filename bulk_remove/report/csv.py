@@ -254,7 +254,7 @@ def _told_apart(kept: Sequence[str]) -> list[str]:
     """Mark the input's columns whose names repeat ours or an earlier one, so that each name is unique."""
     taken = dict.fromkeys(REPORT_COLUMNS)
     for column in kept:
-        name = _inert(column)
+        name = inert(column)
         while name in taken:
             name += " (input)"
         taken[name] = None
@@ -341,15 +341,15 @@ def _cell(text: str) -> str:
     """Return a text as a CSV cell that no spreadsheet runs."""
     if not _NOT_PLAIN.search(text):
         return text
-    inert = _inert(text)
-    if not _QUOTED.search(inert):
-        return inert
+    safe = inert(text)
+    if not _QUOTED.search(safe):
+        return safe
     line = StringIO(newline="")
-    csv.writer(line, lineterminator="\r\n").writerow([inert])
+    csv.writer(line, lineterminator="\r\n").writerow([safe])
     return line.getvalue().removesuffix("\r\n")
 
 
-def _inert(cell: str) -> str:
+def inert(cell: str) -> str:
     """Put an apostrophe before text that a spreadsheet would run as a formula (OWASP, CSV injection)."""
     return _FORMULA.sub(_told_off, cell)
 

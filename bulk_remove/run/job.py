@@ -24,10 +24,10 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-from bulk_remove.core.chunker import size_from
+from bulk_remove.core.chunker import size_from, writing_of
 from bulk_remove.core.lifecycle import status_of
 from bulk_remove.core.limits import NOTHING_KNOWN, Known, canary_declined, judge_canary
-from bulk_remove.core.model import NumberState, Status
+from bulk_remove.core.model import Brackets, NumberState, Status, harmless
 from bulk_remove.core.pace import SECOND_US
 from bulk_remove.core.plan import ApprovedPlan, Consent, Plan, approve, check_holds_numbers, check_within_limits, passed
 from bulk_remove.core.replies import Document, Fault
@@ -51,10 +51,12 @@ from bulk_remove.run.folders import (
     share,
     shared_of,
 )
+from bulk_remove.run.look import FOR_ERASURES, LOOK_MAX, NOT_IN_THE_LIST, Listing, back_up, check_free, check_size
 from bulk_remove.run.past import EarlierRuns
 from bulk_remove.run.places import ReportPlace, note_on_place
 from bulk_remove.run.preflight import (
     NONE_COUNTED,
+    Asker,
     Findings,
     Glance,
     Listed,
@@ -119,6 +121,11 @@ class Operator:
         """Show the count of rows read. The context gives the function that takes the count."""
         return nullcontext(lambda _rows: None)
 
+    def listing(self, records: int) -> AbstractContextManager[OnRows]:
+        """Show how many of so many records were read. The context gives the function that takes the count."""
+        del records
+        return nullcontext(lambda _records: None)
+
     def show(self, run: "Planned") -> None:
         """Show the plan. Approval is asked for afterwards."""
 
@@ -162,7 +169,8 @@ class Job:
     """What to do: settings, server, API user, state folder, and where the report goes.
 
     The campaigns in `held` are locked already. With `show_numbers` the plan's samples are not masked. With `saved` only
-    that plan is sent.
+    that plan is sent. `backup` is a new file for the records that the list shows of the numbers; `look_max` limits how
+    many records are read for it.
     """
 
     settings: Settings
@@ -173,6 +181,8 @@ class Job:
     held: Collection[str] = ()
     show_numbers: bool = False
     saved: SavedPlan | None = None
+    backup: Path | None = None
+    look_max: int = LOOK_MAX
 
     @property
     def destination(self) -> Destination:
@@ -238,6 +248,9 @@ def _within_limits(job: Job, ready: Prepared, operator: Operator) -> "Planned":
     if job.saved:
         job.saved.check(ready)
         operator.note(job.saved.sentence())
+    if job.backup:
+        check_free(job.backup, "--backup")
+        check_size(findings.records, plan.campaign_ids, job.look_max)
     known, notes = known_of(job.state_dir, plan.host, plan.campaign_ids, findings.records)
     shown = Planned(job, ready, plan, known)
     operator.show(shown)
@@ -246,6 +259,9 @@ def _within_limits(job: Job, ready: Prepared, operator: Operator) -> "Planned":
     if ready.phases is None:  # a rerun's rows passed this check before
         check_plan(plan, ready.settings)
     check_within_limits(plan, known)
+    if job.backup:
+        operator.warn(FOR_ERASURES)
+        operator.note(NOT_IN_THE_LIST)
     return shown
 
 
@@ -385,8 +401,28 @@ class Approved:
         return Done(finished, sent)
 
     async def send(self, operator: Operator) -> Sent:
-        """Send everything that is left. Raises StorageError."""
+        """Write the backup, if one was asked for, and send everything that is left. Raises StorageError.
+
+        Raises as `look.back_up` does; nothing was sent by then.
+        """
+        if self.job.backup:
+            await self._back_up(self.job.backup, operator)
         return await carry_out(self.ready, self.seal, self.job.address, self.job.login, operator)
+
+    async def _back_up(self, path: Path, operator: Operator) -> None:
+        job, ready = self.job, self.ready
+        async with asking(ready.settings, job.address, job.login, job.state_dir) as asker:
+            listings = [Listing(asker, job.address.base_path, each, job.look_max) for each in ready.plan.campaign_ids]
+            with operator.listing(sum(ready.findings.records.values())) as on_records:
+                records = await back_up(listings, ready, path, on_records)
+        operator.note(
+            counted(
+                records,
+                "The backup {path} holds {count:,} record.",
+                "The backup {path} holds {count:,} records.",
+                path=harmless(str(path)),
+            )
+        )
 
 
 class Carried(NamedTuple):
@@ -511,6 +547,8 @@ def _learned(known: Learned, pool: Pool, settings: Settings, now_s: float) -> Le
     # A server that refuses such a short line refuses it for another reason than its length.
     if pool.longest_line != known.longest_line and (pool.longest_line or 0) >= _SHORTEST_LINE:
         learned = replace(learned, longest_line=pool.longest_line, line_at_s=now_s)
+    if settings.brackets is Brackets.AUTO and pool.brackets != known.brackets:
+        learned = replace(learned, brackets=pool.brackets, brackets_at_s=now_s)
     return learned if pool.rate is None else paced(learned, pool.rate, settings.ceilings().rate, pool.numbers, now_s)
 
 
@@ -568,6 +606,7 @@ def _pool_settings(settings: Settings, known: Learned, now_s: float) -> PoolSett
         settings.forms(),
         size_from(most, round(settings.slow_reply_s * SECOND_US), first_size(most, known, now_s)),
         known.longest_line,
+        writing_of(settings.brackets, known.brackets),
         settings.windows,
         stop_when_missing=settings.stop_when_missing,
     )
@@ -653,13 +692,19 @@ def list_all(settings: Settings, address: Address, login: Login, state_dir: Path
     make_private(state_dir)
 
     async def listed() -> Sequence[Listed]:
-        async with Client(connection(settings, address, login)) as client:
-            with account_of(
-                state_dir, address.host, login.user, settings.ceilings().rate, f"list-{os.getpid()}"
-            ) as account:
-                return await list_campaigns(_Paced(client, account), address.base_path, time.time())
+        async with asking(settings, address, login, state_dir) as asker:
+            return await list_campaigns(asker, address.base_path, time.time())
 
     return asyncio.run(listed())
+
+
+@asynccontextmanager
+async def asking(settings: Settings, address: Address, login: Login, state_dir: Path) -> AsyncGenerator[Asker, None]:
+    """Give what sends read-only requests, at the pace that all runs of the API user share."""
+    async with Client(connection(settings, address, login)) as client:
+        rate = settings.ceilings().rate
+        with account_of(state_dir, address.host, login.user, rate, f"look-{os.getpid()}") as account:
+            yield _Paced(client, account)
 
 
 async def _looked_at(
@@ -667,9 +712,8 @@ async def _looked_at(
 ) -> Findings:
     ceiling = settings.ceilings().rate
     glance = Glance(settings.region, max(1, min(3, int(ceiling))))
-    async with Client(connection(settings, address, login)) as client:
-        with account_of(state_dir, address.host, login.user, ceiling, f"look-{os.getpid()}") as account:
-            return await inspect_campaigns(_Paced(client, account), address.base_path, campaigns, time.time, glance)
+    async with asking(settings, address, login, state_dir) as asker:
+        return await inspect_campaigns(asker, address.base_path, campaigns, time.time, glance)
 
 
 class _Paced:

@@ -129,7 +129,7 @@ async def list_campaigns(asker: Asker, base_path: str, now_s: float) -> Sequence
     listed = []
     for campaign in filter(is_campaign, named.keys() | counted.keys()):
         name, records = named.get(campaign, {}).get("name"), counted.get(campaign, {}).get("records_count")
-        listed.append(Listed(campaign, name if isinstance(name, str) else "", records if _is_count(records) else None))
+        listed.append(Listed(campaign, name if isinstance(name, str) else "", records if is_count(records) else None))
     return sorted(listed, key=lambda each: (each.name.casefold(), each.campaign))
 
 
@@ -149,10 +149,11 @@ async def _by_statistics(asker: Asker, base_path: str, campaigns: Sequence[str],
     """Return the counts of records in the statistics. Empty if the API user may not ask for them."""
     answer = await asker.get(f"{base_path}/api/outbounds/stats", now_s)
     counts = {str(entry.get("id")): entry.get("records_count") for entry in _entries(answer)}
-    return {campaign: count for campaign in campaigns if _is_count(count := counts.get(campaign))}
+    return {campaign: count for campaign in campaigns if is_count(count := counts.get(campaign))}
 
 
-def _is_count(count: object) -> TypeGuard[int]:
+def is_count(count: object) -> TypeGuard[int]:
+    """Return whether a value of the server is a possible count of records."""
     return type(count) is int and 0 <= count <= _MOST_RECORDS
 
 
@@ -192,7 +193,7 @@ async def _first_page(
     A list that is forbidden, refused or not as documented becomes a note. `now_s` in Unix seconds. Raises RefusedError
     for a wrong password or an unknown campaign, UnavailableError if the server cannot be reached.
     """
-    answer = await asker.get(_page(base_path, campaign, limit, 0), now_s)
+    answer = await asker.get(page_target(base_path, campaign, limit, 0), now_s)
     if isinstance(answer, Fault):
         if answer.http_status == _NO_PERMISSION:
             note = "This API user may not list records, so the campaign could not be looked at beforehand."
@@ -206,7 +207,7 @@ async def _first_page(
         raise error_of(answer, campaign)
     numbers = _numbers(answer)
     count = answer.content.get("count") if isinstance(answer.content, dict) else None
-    if _is_count(count):
+    if is_count(count):
         return Findings({campaign: count}, _clock_notes(answer, now_s), stand_in=answer.stand_in), numbers
     note = "The server's list of records is not as documented, so the campaign could not be counted."
     return Findings({}, (note, *_clock_notes(answer, now_s)), stand_in=answer.stand_in), numbers
@@ -219,7 +220,7 @@ async def _more_pages(
     loop = asyncio.get_running_loop()
     for offset in offsets:
         asked_s = loop.time()
-        answer = await asker.get(_page(base_path, campaign, PAGE_RECORDS, offset), clock())
+        answer = await asker.get(page_target(base_path, campaign, PAGE_RECORDS, offset), clock())
         if isinstance(answer, Fault):
             return
         yield _numbers(answer)
@@ -227,7 +228,8 @@ async def _more_pages(
             return
 
 
-def _page(base_path: str, campaign: str, limit: int, offset: int) -> str:
+def page_target(base_path: str, campaign: str, limit: int, offset: int) -> str:
+    """Return path and query of a page of a campaign's records."""
     return f"{base_path}/api/outbounds/{campaign}/records?limit={limit}&offset={offset}"
 
 

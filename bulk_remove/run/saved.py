@@ -18,13 +18,14 @@ from typing import Any
 from bulk_remove import __version__
 from bulk_remove.core.model import harmless
 from bulk_remove.core.timeline import duration
-from bulk_remove.disk import opened, written
+from bulk_remove.disk import opened
 from bulk_remove.errors import GuardStop, StorageError, UnavailableError, UsageError
 from bulk_remove.language import Phrase, joined, ours, phrase
 from bulk_remove.ledger import Planning, facts_of, opened_for_reading
 from bulk_remove.reader.source import STANDARD_INPUT
 from bulk_remove.report.csv import moment_told, timestamp
 from bulk_remove.run.folders import run_folders
+from bulk_remove.run.look import new_file
 from bulk_remove.run.prepare import LEDGER, Prepared, system_user
 from bulk_remove.settings import SETTINGS, Address, Destination, Part, Settings, checked
 
@@ -170,7 +171,8 @@ def _numbers_digest(numbers: Iterable[tuple[str, Sequence[str]]]) -> str:
 def save_plan(path: Path, ready: Prepared, asked: Settings, destination: Destination) -> str:
     """Save a plan that is within its limits, private to its owner, and return its id. `asked` are its settings.
 
-    Raises UsageError if the path is taken or cannot be written, UnavailableError if the campaigns were not looked at.
+    Raises UsageError if the path is taken, StorageError if it cannot be written, UnavailableError if the campaigns were
+    not looked at.
     """
     if not ready.findings.asked:
         raise UnavailableError(
@@ -191,18 +193,8 @@ def save_plan(path: Path, ready: Prepared, asked: Settings, destination: Destina
         **_holds(ready),
     }
     content = json.loads(json.dumps(content))
-    try:
-        with written(path, replacing=False) as aside:
-            aside.file.write(_dumped({**content, "digest": _digest(content)}, indent=2) + b"\n")
-    except FileExistsError:
-        raise UsageError(
-            phrase("--save {path}: a file is there already.", path=harmless(str(path))), "Name a new file."
-        ) from None
-    except OSError as error:
-        raise UsageError(
-            phrase("--save {path} cannot be written: {problem}.", path=harmless(str(path)), problem=error.strerror),
-            "Name a file in a folder that exists.",
-        ) from None
+    with new_file(path, "--save") as aside:
+        aside.file.write(_dumped({**content, "digest": _digest(content)}, indent=2) + b"\n")
     return plan_id
 
 

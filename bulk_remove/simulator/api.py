@@ -279,8 +279,7 @@ DEMO_PASSWORD = "demo-password"  # noqa: S105 - made up, and printed by the comm
 
 _PAGE_LIMIT = 100  # the documented limit of records a page
 
-_NUMBER = re.compile(r"\+?[0-9]{3,15}")
-"""Short internal numbers are documented; E.164 allows at most 15 digits."""
+_NUMBER = re.compile(r"\+?[0-9]{3,15}")  # short internal numbers are documented; E.164 allows at most 15 digits
 
 
 class LongLine(StrEnum):
@@ -295,6 +294,19 @@ class LongLine(StrEnum):
     CUT = "cut"  # the end of the line is lost, and nobody notices
 
 
+class RawBrackets(StrEnum):
+    """What the system does with the raw brackets of `phone_number[]`; the statuses are a proxy's, with a page."""
+
+    READ = "read"
+    REFUSED_400 = "400"
+    REFUSED_403 = "403"
+    REFUSED_404 = "404"
+    REFUSED_414 = "414"
+    RESET = "reset"  # the connection is closed without a byte of reply
+    UNREAD = "unread"  # no number is seen, and the reply is empty
+    LAST = "last"  # only the last number is seen
+
+
 @dataclass(frozen=True, slots=True)
 class Rules:
     """The configuration of the system."""
@@ -305,6 +317,7 @@ class Rules:
     poison: frozenset[str] = frozenset()
     max_line_bytes: int = 8190
     long_line: LongLine = LongLine.REFUSED_414
+    raw_brackets: RawBrackets = RawBrackets.READ
     max_input_vars: int = 1000
     idle_close_s: float = 75.0
     requests_per_connection: int = 1000
@@ -317,7 +330,10 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One request, the `seq`-th. `line_bytes` is the length of its first line without the line end."""
+    """One request, the `seq`-th. `line_bytes` is the length of its first line without the line end.
+
+    `raw`: the brackets of its query are not encoded.
+    """
 
     seq: int
     method: str
@@ -328,6 +344,14 @@ class Asked:
     polish: bool
     line_bytes: int
     request_id: str
+    raw: bool = False
+
+    def seen_by(self, rules: Rules) -> "Asked":
+        """The request as the system reads its brackets."""
+        kept = {RawBrackets.UNREAD: 0, RawBrackets.LAST: 1}.get(rules.raw_brackets)
+        if not self.raw or kept is None:
+            return self
+        return replace(self, query=replace(self.query, numbers=self.query.numbers[-1:][:kept]))
 
 
 def act(asked: Asked, world: World, rules: Rules, now_s: float) -> Removal | Answer:
@@ -344,7 +368,7 @@ def act(asked: Asked, world: World, rules: Rules, now_s: float) -> Removal | Ans
     if campaign is None:
         return _error(asked, Problem.NO_SUCH_CAMPAIGN)
     if asked.operation is Operation.RECORDS:
-        return _records(asked, campaign)
+        return _records(asked, campaign, now_s)
     return _remove(asked, campaign, rules, now_s)
 
 
@@ -358,6 +382,8 @@ def _refusal(asked: Asked, rules: Rules) -> Problem | None:
 
 def _remove(asked: Asked, campaign: Campaign, rules: Rules, now_s: float) -> Removal | Answer:
     numbers = asked.query.numbers
+    if not numbers and rules.raw_brackets is RawBrackets.UNREAD:
+        return _json([])
     if not numbers:
         return _error(asked, Problem.NO_NUMBER)
     if not all(map(_NUMBER.fullmatch, numbers)) or not rules.poison.isdisjoint(numbers):
@@ -366,13 +392,14 @@ def _remove(asked: Asked, campaign: Campaign, rules: Rules, now_s: float) -> Rem
     return campaign.remove(tuple(dict.fromkeys(numbers)), now_s, additional=additional)
 
 
-def _records(asked: Asked, campaign: Campaign) -> Answer:
+def _records(asked: Asked, campaign: Campaign, now_s: float) -> Answer:
     limit = asked.query.variables.get("limit", str(_PAGE_LIMIT))
     offset = asked.query.variables.get("offset", "0")
     if not (limit.isdecimal() and offset.isdecimal()):
         return _error(asked, Problem.WRONG_PAGE)
     records = campaign.page(min(int(limit), _PAGE_LIMIT), int(offset))
-    return _json({"count": campaign.records_count, "result": [_record_json(record) for record in records]})
+    result = [_record_json(campaign, record, now_s) for record in records]
+    return _json({"count": campaign.records_count, "result": result})
 
 
 def _stats(campaign: Campaign) -> dict[str, object]:
@@ -387,8 +414,9 @@ def _name(campaign: Campaign) -> dict[str, object]:
     return {"id": campaign.campaign_id, "name": f"Stand-in {campaign.campaign_id.lstrip('0')}"}
 
 
-def _record_json(record: Record) -> dict[str, object]:
-    return {"record_id": record.record_id, "phone_number": record.phone_number, "system_status": "TO_CALL"}
+def _record_json(campaign: Campaign, record: Record, now_s: float) -> dict[str, object]:
+    status = "IN_PROGRESS" if campaign.is_in_call(record, now_s) else "TO_CALL"
+    return {"record_id": record.record_id, "phone_number": record.phone_number, "system_status": status}
 
 
 def _json(body: object) -> Answer:

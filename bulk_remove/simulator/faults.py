@@ -45,10 +45,8 @@ class SimulatedFault(StrEnum):
     """Some of the numbers that do not exist have an entry with a message instead of a status."""
     CONTRADICTIONS = "contradictions"  # some of the numbers have an `http_status` that contradicts their status
     REPEATED_KEYS = "repeated_keys"  # some of the numbers are repeated at the end, as not there
-    RESPELT_KEYS = "respelt_keys"
-    """The numbers of nine digits get the country code 48 in one spelling or another."""
-    FOREIGN_KEYS = "foreign_keys"
-    """Some of the numbers get the country code 49, which makes them other numbers."""
+    RESPELT_KEYS = "respelt_keys"  # the numbers of nine digits get the country code 48 in one spelling or another
+    FOREIGN_KEYS = "foreign_keys"  # some of the numbers get the country code 49, which makes them other numbers
 
     @property
     def before_the_act(self) -> bool:

@@ -147,6 +147,9 @@ class Campaign(Protocol):
     def page(self, limit: int, offset: int) -> Sequence[Record]:
         """Up to `limit` records, oldest first."""
 
+    def is_in_call(self, record: Record, now_s: float) -> bool:
+        """Whether a record is in a call, and so could not be removed."""
+
 
 class ListedCampaign:
     """A campaign whose records are all known from the start."""
@@ -191,6 +194,12 @@ class ListedCampaign:
     def page(self, limit: int, offset: int) -> Sequence[Record]:
         """Up to `limit` records, oldest first."""
         return tuple(islice(self._records.values(), offset, offset + limit))
+
+    def is_in_call(self, record: Record, now_s: float) -> bool:
+        """Whether a record is in a call, or would be at a first request now."""
+        if any(call.begins_s <= now_s < call.ends_s for call in record.calls):
+            return True
+        return bool(record.busy_for_s) and now_s < self._first_asked_s.get(record.record_id, now_s) + record.busy_for_s
 
     def _found(self, number: str, additional: bool) -> list[Record]:
         ids = list(self._main.get(number, ()))
@@ -312,6 +321,11 @@ class OnDemandCampaign:
         """Up to `limit` made-up records, as many in total as are claimed: real ones exist once they are requested."""
         places = range(offset, min(offset + limit, self.records_count))
         return [Record(1 + place, self._habits.written(str(_FIRST_LISTED + place))) for place in places]
+
+    def is_in_call(self, record: Record, now_s: float) -> bool:
+        """Whether a listed record is in a call: never, because they are made up."""
+        del record, now_s
+        return False
 
     def _first_time(self, number: str, now_s: float) -> _Ids:
         fate = self._habits.fate(number) if self._drawn else PLAIN_FATE

@@ -160,7 +160,7 @@ def test_a_damaged_cell_is_told_by_everything_that_looks_at_it(copy: Left, table
         (row,) = cursor.fetchall()
         columns = [column[0] for column in cursor.description]
         for column, cell in zip(columns, row, strict=True):
-            for value in others(cell):
+            for value in others(cell)[:: 1 if ended else 4]:  # most of it is as in a run that ended
                 changed = False
                 setting = f"UPDATE {table} SET {column} = ? WHERE rowid = (SELECT min(rowid) FROM {table})"  # noqa: S608
                 with suppress(sqlite3.IntegrityError):  # the schema itself does not let it be

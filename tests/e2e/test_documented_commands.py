@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import nullcontext
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -31,11 +31,13 @@ RUN_ID = "20261124-021530-9f3a"
 REHEARSAL = "--url http://127.0.0.1:8080"
 MADE = {
     "README, guide, privacy": (
-        "report.csv", "report-2.csv", "proof.csv", "report.html", "opt-outs/done/friday.csv.report.csv"
+        "report.csv", "report-2.csv", "proof.csv", "report.html", "opt-outs/done/friday.csv.report.csv", "seen.csv",
+        "approved.json", "gone.jsonl",
     ),
     "operator.md": ("report.csv", "report.xlsx", "rehearsal.csv"),
     "sysadmin.md": ("opt-outs/done/friday.csv.report.csv",),
 }  # fmt: skip
+_READS = "--look-csv"
 _PYTHON = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -76,7 +78,16 @@ def test_every_command_of_the_documents_does_what_it_is_there_for(
     if name == "data-protection.md":  # somebody else has made the run
         commands.insert(0, "run opt-outs.csv -c 00001 -o report.csv")
     (tmp_path / "other").mkdir()
-    with simulator(tmp_path / "other") if REHEARSAL in READ[name] else nullcontext() as other:
+    (tmp_path / "listed").mkdir()
+    held = tmp_path / "listed" / "held.csv"
+    held.write_text("telefon\n" + "".join(f"{601_234_500 + index}\n" for index in range(150)), encoding="utf-8")
+    with ExitStack() as stack:
+        other = stack.enter_context(simulator(tmp_path / "other")) if REHEARSAL in READ[name] else None
+        listed = (
+            stack.enter_context(simulator(tmp_path / "listed", "--numbers", str(held)))
+            if _READS in READ[name]
+            else None
+        )
         here = {"--system acme": "", "/srv/opt-outs": "opt-outs", "--until 06:00": "--settle 50ms"}
         here[REHEARSAL] = f"--url {other.url}" if other else ""
         for line in commands:
@@ -86,6 +97,10 @@ def test_every_command_of_the_documents_does_what_it_is_there_for(
                 run = min((tmp_path / "state" / "bulk-remove" / "runs").iterdir())
                 line = line.replace(RUN_ID, run.name)  # noqa: PLW2901 - likewise
             words = shlex.split(line)
+            if listed and {"--look-csv", "--backup"} & {
+                *words
+            }:  # the stand-in claims too many records to read them all
+                words += ["--url", listed.url]
             if "--yes" not in words and ASKS & {*words[:2]}:
                 words.append("--yes")
             done = served(*words, env=env) if words[0] in SERVES else bulk_remove(*words, env=env, cwd=tmp_path)

@@ -121,8 +121,11 @@ def refusals_judged_once_and_for_all_when_they_come(broken: pytest.MonkeyPatch) 
 def halves_that_do_not_inherit_doubt(broken: pytest.MonkeyPatch) -> None:
     split = Sending.split
 
-    def clean(self: Sending, chunk: Chunk, states: Alike[NumberState], now_s: float) -> tuple[Chunk, Chunk]:
-        return split(self, chunk, states.each(lambda state: state._replace(phase=Phase.UNSENT, doubt_us=0)), now_s)
+    def clean(
+        self: Sending, chunk: Chunk, states: Alike[NumberState], now_s: float, first: int | None = None, **rest: bool
+    ) -> tuple[Chunk, ...]:
+        clean = states.each(lambda state: state._replace(phase=Phase.UNSENT, doubt_us=0))
+        return split(self, chunk, clean, now_s, first, **rest)
 
     broken.setattr(Sending, "split", clean)
 
@@ -141,7 +144,7 @@ def lower_bounds_not_said_of_sums(broken: pytest.MonkeyPatch) -> None:
 
 
 def numbers_in_a_call_never_asked_again(broken: pytest.MonkeyPatch) -> None:
-    broken.setattr(Bookkeeper, "_due_again", lambda *_: {})
+    broken.setattr(Bookkeeper, "_due_again", lambda *_, **_spare: {})
 
 
 def numbers_in_a_call_given_up_too_soon(broken: pytest.MonkeyPatch) -> None:
@@ -445,18 +448,18 @@ SHOWS_IN = {
     "a_number_that_lost_its_end_taken_for_another": 8,
     "a_refusal_in_a_success_read_as_strangers": 33,
     "a_refusal_taken_for_nothing_done": 281,
-    "a_removal_that_nobody_asked_for_not_written_down": 65,
-    "a_removal_that_nobody_asked_for_passed_over": 65,
+    "a_removal_that_nobody_asked_for_not_written_down": 76,
+    "a_removal_that_nobody_asked_for_passed_over": 76,
     "a_request_sent_to_another_campaign": 11,
     "a_resume_that_forgets_unanswered_requests": 280,
     "a_resume_that_leaves_numbers_in_a_call_behind": 250,
-    "a_retry_after_ignored": 25,
+    "a_retry_after_ignored": 2,
     "a_short_number_among_whole_ones_sent": 316,
     "a_split_that_loses_a_half": 262,
     "a_zero_in_front_sent_as_it_stands": 8,
     "any_decimal_taken_away": 9,
     "doubt_forgotten_between_forms": 90,
-    "doubt_forgotten_while_a_call_lasts": 251,
+    "doubt_forgotten_while_a_call_lasts": 38,
     "doubt_that_the_ledger_does_not_keep": 281,
     "each_request_sent_twice": 262,
     "every_refusal_taken_for_an_execution": 262,
@@ -465,33 +468,35 @@ SHOWS_IN = {
     "hours_looked_at_only_now_and_then": 29,
     "internal_numbers_never_sent": 15,
     "json_with_a_notice_not_read": 281,
+    "kept_numbers_compared_as_they_are_written": 9,
     "keys_joined_by_their_last_digits": 280,
     "lower_bounds_not_said_of_numbers": 328,
     "lower_bounds_not_said_of_sums": 187,
-    "none_found_in_a_guess_called_an_answer": 199,
+    "none_found_in_a_guess_called_an_answer": 1,
     "none_in_one_form_taken_as_final": 15,
     "numbers_in_a_call_given_up_too_soon": 188,
     "numbers_in_a_call_never_asked_again": 188,
     "numbers_in_a_call_taken_for_removed": 250,
     "one_worker_too_many": 137,
     "only_200_read": 250,
-    "only_one_of_two_spellings_read": 167,
-    "only_the_last_of_two_equal_keys_read": 167,
+    "only_one_of_two_spellings_read": 2,
+    "only_the_last_of_two_equal_keys_read": 2,
     "records_forgotten_over_rounds": 250,
-    "refusals_held_against_the_half_of_the_only_reply": 25,
-    "refusals_held_against_the_whole_of_the_fastest_reply": 273,
+    "refusals_held_against_the_half_of_the_only_reply": 15,
+    "refusals_held_against_the_whole_of_the_fastest_reply": 63,
     "refusals_judged_once_and_for_all_when_they_come": 217,
     "replies_timed_to_the_end_of_their_bodies": 19,
     "rounded_numbers_sent": 38,
     "statuses_that_contradict_each_other_believed": 187,
+    "the_first_row_alone_of_a_kept_number_kept": 18,
     "the_form_that_the_records_show_passed_over": 4,
     "the_intent_written_after_the_send": 316,
     "the_next_form_asked_for_before_an_answer": 52,
-    "the_number_tried_alone_sent_again_for_the_rest": 38,
+    "the_number_tried_alone_sent_again_for_the_rest": 0,
     "the_planned_form_reported_whatever_was_found": 52,
     "the_rest_sent_before_the_canary_is_judged": 18,
     "the_run_stopped_only_once_the_removal_is_on_disk": 84,
-    "the_time_for_calls_taken_from_a_clock_that_is_set": 176,
+    "the_time_for_calls_taken_from_a_clock_that_is_set": 117,
     "the_time_for_calls_used_up_outside_the_hours": 195,
     "verdicts_joined_by_position": 316,
     "what_is_not_whole_sent_as_it_stands": 7,
