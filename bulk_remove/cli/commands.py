@@ -293,9 +293,9 @@ def program() -> None:
     The flags of a command: bulk-remove help COMMAND
 
     \b
-    Example:  bulk-remove check --system acme --user api -c 00001
+    Example:  bulk-remove setup
               bulk-remove plan opt-outs.csv -c 00001
-              bulk-remove run opt-outs.csv -c 00001 --system acme --user api
+              bulk-remove run opt-outs.csv -c 00001
     """
 
 
@@ -448,9 +448,10 @@ def check(**given: Any) -> int:
 @connection_options
 @state_dir_option
 def setup(**given: Any) -> int:
-    r"""Ask for server, user, password and campaign, and keep them in a profile.
+    r"""Ask for server, user and password, and keep them.
 
-    It asks again whenever you like: the current values are the defaults. At the end it runs `check`.
+    They become a profile, with campaign and language. It asks again whenever you like: the current values are the
+    defaults. At the end it runs `check`.
 
     \b
     Example:  bulk-remove setup
@@ -463,9 +464,9 @@ def setup(**given: Any) -> int:
 
 @program.command(cls=ForNewcomers, params=[*CHOICE])
 def guide() -> int:
-    r"""Ask for file, column and campaign, then run; `bulk-remove` without words.
+    r"""Ask for file, column and campaign, then do what `run` does.
 
-    Nothing is removed before you confirm how many numbers it is.
+    `bulk-remove` without words does the same at a terminal. Nothing is removed before you confirm how many.
 
     \b
     Example:  bulk-remove guide

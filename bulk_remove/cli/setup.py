@@ -204,7 +204,7 @@ def _stored(options: AccessOptions, address: Address, user: str) -> str:
 def choose_campaign(screen: Screen, listed: Sequence[Listed], default: str, *, needed: bool) -> str:
     """Return a campaign, chosen by its name, its place in the list or its identifier; empty for none."""
     if not listed:
-        screen.note("The server does not list campaigns for this user: give the identifier, such as 00001.")
+        screen.note("There is no list of campaigns from the server: give the identifier, such as 00001.")
     for place, each in enumerate(listed[:_SHOWN], 1):
         screen.tell(phrase("  {place:>2}  {campaign}", place=place, campaign=_told(each)))
     if len(listed) > _SHOWN:
@@ -295,7 +295,7 @@ def _changed(file: Path, name: str, values: Mapping[str, Any]) -> str:
 
 
 def _secret_place(file: Path, name: str) -> Path:
-    """Return the file for a profile's password: the profile's own one beside the settings, or a free name."""
+    """Return the file for a profile's password: one that an earlier setup wrote for it, or a free name."""
     profiles = (read_config(file) or {}).get("profile", {})
     own = file.parent / str(profiles.get(name, {}).get("password_file") or "")
     stem = re.sub(r"[^A-Za-z0-9_-]+", "-", name)
