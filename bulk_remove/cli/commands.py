@@ -42,8 +42,7 @@ from bulk_remove.cli.profiles import CHOICE, PLACE, Configured, Program, RunId, 
 
 F = TypeVar("F", bound=Callable[..., Any])
 _TYPED = "bulk_remove.typed"
-WORDS = "bulk_remove.words"
-"""Where a command's context keeps its words."""
+_WORDS = "bulk_remove.words"
 
 
 class Show(Configured):
@@ -69,8 +68,13 @@ class Reread(Configured):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Note the words and read the options."""
-        ctx.meta.setdefault(WORDS, (*args,))
+        ctx.meta.setdefault(f"{_WORDS} {self.name}", (*args,))
         return super().parse_args(ctx, args)
+
+
+def words_of(ctx: click.Context) -> list[str]:
+    """Return the words of a command that keeps them, as they were typed first."""
+    return [*ctx.meta[f"{_WORDS} {ctx.command.name}"]]
 
 
 class ForNewcomers(Reread):

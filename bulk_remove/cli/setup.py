@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import click
 from click.core import ParameterSource
 
-from bulk_remove.cli.commands import WORDS, program
+from bulk_remove.cli.commands import program, words_of
 from bulk_remove.cli.given import SOURCES, AccessOptions, server_in, server_of, store_password, take
 from bulk_remove.cli.profiles import (
     PASSWORD,
@@ -160,7 +160,7 @@ def _context_of(ctx: click.Context, address: Address) -> click.Context:
     name = _profile_for(ctx, address)
     if name == profile_of(ctx).name:
         return ctx
-    words = [*ctx.meta[WORDS]]
+    words = words_of(ctx)
     if "profile" not in ctx.params or ctx.get_parameter_source("profile") is not ParameterSource.COMMANDLINE:
         words += ["--profile", name]
     return program.commands["setup"].make_context("setup", words, parent=ctx.find_root())

@@ -149,8 +149,12 @@ def test_the_page_offers_to_set_up_a_profile_first(server: Running, env: dict[st
 
 
 def test_the_language_may_be_the_only_word(env: dict[str, str]) -> None:
+    with Path(env["BULK_REMOVE_CONFIG"]).open("a", encoding="utf-8") as file:
+        file.write('lang = "en"\n')
     with sitting("--lang", "pl", env=env) as at:
         at.until("Plik z numerami")
+        at.type("nowhere.csv\n")
+        at.until("Nie ma pliku")
         assert at.left_with("\x03") == 130
 
 
