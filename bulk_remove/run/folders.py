@@ -183,7 +183,7 @@ def note_report(folder: Path, report: Path) -> None:
     """
     line = json.dumps(str(report.absolute()))
     try:
-        with open(folder / _REPORTS, "a", encoding="utf-8", opener=private) as file:
+        with open(folder / _REPORTS, "a", encoding="utf-8", newline="\n", opener=private) as file:
             file.write(f"{line}\n")
     except OSError as error:
         raise _storage_error(folder, error) from None
