@@ -6,8 +6,9 @@ Nothing is written before the last answer. The questions of the guided run are a
 import os
 import re
 import stat
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from getpass import getpass
 from itertools import chain, count
 from pathlib import Path
@@ -85,7 +86,19 @@ def ask(question: str, default: str = "", *, paths: bool = False) -> str:
     """Return the answer to a question, or the default for Enter. Raises EOFError, KeyboardInterrupt."""
     shown = phrase(" [{default}]", default=default) if default else ""
     prompt = say("{question}{shown} (Ctrl-C leaves): ", question=ours(question), shown=shown)
-    return typed_answer(prompt, paths=paths) or default
+    return _readable(partial(typed_answer, prompt, paths=paths)) or default
+
+
+def _readable(read: Callable[[], str]) -> str:
+    """Return what is typed; it is asked for again if it is not text in the terminal's encoding."""
+    while True:
+        try:
+            text = read()
+            text.encode()
+        except UnicodeError:
+            Screen().note("That is not text in this terminal's encoding.")
+        else:
+            return text
 
 
 def set_up(screen: Screen, ctx: click.Context, options: AccessOptions) -> str:
@@ -187,7 +200,7 @@ def _login(screen: Screen, options: AccessOptions, address: Address) -> tuple[st
         screen.note("An API user is needed: Administration > Users > API users in the panel.")
     kept = phrase(", Enter keeps the stored one") if _stored(options, address, user) else ""
     prompt = say("Password of {user}{kept} (not shown while you type): ", user=user, kept=kept)
-    while not (password := getpass(prompt)) and not kept:
+    while not (password := _readable(partial(getpass, prompt))) and not kept:
         screen.note("A password is needed.")
     return user, password
 
