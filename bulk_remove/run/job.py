@@ -29,7 +29,16 @@ from bulk_remove.core.lifecycle import status_of
 from bulk_remove.core.limits import NOTHING_KNOWN, Known, canary_declined, judge_canary
 from bulk_remove.core.model import NumberState, Status, harmless
 from bulk_remove.core.pace import SECOND_US
-from bulk_remove.core.plan import ApprovedPlan, Consent, Plan, approve, check_holds_numbers, check_within_limits, passed
+from bulk_remove.core.plan import (
+    LONGEST_NAME,
+    ApprovedPlan,
+    Consent,
+    Plan,
+    approve,
+    check_holds_numbers,
+    check_within_limits,
+    passed,
+)
 from bulk_remove.core.replies import Document, Fault
 from bulk_remove.core.retry import BusyPolicy, RetryPolicy
 from bulk_remove.core.summary import Ending
@@ -61,6 +70,7 @@ from bulk_remove.run.preflight import (
     Glance,
     Listed,
     count_after,
+    csv_campaigns,
     inspect_campaigns,
     list_campaigns,
 )
@@ -88,7 +98,7 @@ from bulk_remove.run.saved import SavedPlan
 from bulk_remove.sending import Outside, Pool, PoolSettings
 from bulk_remove.sending.client import Client, Connection, SystemClock
 from bulk_remove.sending.gate import Account
-from bulk_remove.settings import Address, Destination, Login, Settings
+from bulk_remove.settings import ALL, Address, Destination, Login, Settings
 
 log = logging.getLogger("bulk_remove.run")
 
@@ -230,8 +240,9 @@ def plan_run(job: Job, planning: PlanInput, operator: Operator) -> Iterator["Pla
     """
     if replaced := job.report.check(job.settings, job.address.host, job.state_dir):
         operator.note(replaced)
-    job = replace(job, settings=learned_settings(job.settings, job.state_dir, job.address.host, operator.note))
-    known = [job.settings.campaign]
+    settings = with_campaigns(job.settings, job.address, job.login, job.state_dir, operator.warn)
+    job = replace(job, settings=learned_settings(settings, job.state_dir, job.address.host, operator.note))
+    known = job.settings.campaigns
     with ExitStack() as stack:
         stack.enter_context(job.lock(known))
         with operator.reading() as on_rows:
@@ -693,6 +704,36 @@ def list_all(settings: Settings, address: Address, login: Login, state_dir: Path
             return await list_campaigns(asker, address.base_path, time.time())
 
     return asyncio.run(listed())
+
+
+def with_campaigns(
+    settings: Settings, address: Address, login: Login, state_dir: Path, warn: Callable[[str], None]
+) -> Settings:
+    """Return the settings with every campaign of the server for `all`. Warn of campaigns that are left out.
+
+    Raises as `csv_campaigns` does, and StorageError.
+    """
+    if settings.campaign != ALL:
+        return settings
+    make_private(state_dir)
+
+    async def listed() -> tuple[Sequence[Listed], Sequence[Listed]]:
+        async with asking(settings, address, login, state_dir) as asker:
+            return await csv_campaigns(asker, address.base_path, time.time)
+
+    own, others = asyncio.run(listed())
+    if others:
+        warn(
+            counted(
+                len(others),
+                "Left out: campaign {named}. The server does not list its records, so it is of another kind (fed from "
+                "the CRM), and nothing is removed from it.",
+                "Left out: campaigns {named}. The server does not list their records, so they are of another kind (fed "
+                "from the CRM), and nothing is removed from them.",
+                named=", ".join(f"{each.campaign} '{harmless(each.name, LONGEST_NAME)}'" for each in others),
+            )
+        )
+    return replace(settings, campaign=",".join(sorted(each.campaign for each in own)))
 
 
 @asynccontextmanager
