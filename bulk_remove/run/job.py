@@ -531,25 +531,52 @@ def _begin(steps: Sending, approved: ApprovedPlan, settings: Settings, now_s: fl
 
 
 async def _canary(pool: Pool, journal: Journal, ready: Prepared, operator: Operator) -> tuple[Ending, GuardStop | None]:
-    """Send the canary and have it judged, unless it passed before. Returns DONE if the rest may follow."""
+    """Send the canary and have it judged, unless it passed before. Returns DONE if the rest may follow.
+
+    Each of several named campaigns has a canary of its own.
+    """
     settings, plan = ready.settings, ready.plan
     if not settings.canary or await journal.write(lambda steps: steps.canary_passed()):
         return Ending.DONE, None
-    async with operator.watching(ready, pool.snapshot):
-        with operator.steering(pool):
-            ending = await pool.try_canary()
-    if ending is not Ending.DONE:
-        return ending, None
-    mix = Counter[Status]()
-    for phase, count in (await journal.write(lambda steps: steps.canary_phases())).items():
-        mix[status_of(phase)] += count
-    guard = judge_canary(mix, settings.canary_max_not_exist, plan.run_id, plan.to_send - mix.total())
+    at = await journal.write(lambda steps: steps.canary_campaign())
+    several = sorted(settings.campaigns) if len(settings.campaigns) > 1 else []
+    mix, guard = Counter[Status](), None
+    for campaign in [each for each in several if each >= at]:  # those before it have passed
+        ending, found = await _try_canary(pool, journal, ready, operator, campaign)
+        if ending is not Ending.DONE:
+            return ending, None
+        mix += found
+        guard = judge_canary(found, settings.canary_max_not_exist, plan.run_id, plan.to_send - mix.total())
+        if guard is not None:
+            guard = GuardStop(
+                phrase("Campaign {campaign}: {problem}", campaign=campaign, problem=ours(guard.sentence)), guard.hint
+            )
+            break
+    if not mix:  # one campaign, campaigns in a column, or a rerun, which has no planned chunks
+        ending, mix = await _try_canary(pool, journal, ready, operator, "")
+        if ending is not Ending.DONE:
+            return ending, None
+        guard = judge_canary(mix, settings.canary_max_not_exist, plan.run_id, plan.to_send - mix.total())
     ending = operator.judge_canary(plan, mix, guard)
     if guard is not None:
         return Ending.GUARD, guard
     if ending is Ending.DONE:
         await journal.write(lambda steps: steps.pass_canary())
     return ending, canary_declined(plan.run_id) if ending is Ending.GUARD else None
+
+
+async def _try_canary(
+    pool: Pool, journal: Journal, ready: Prepared, operator: Operator, campaign: str
+) -> tuple[Ending, Counter[Status]]:
+    """Send the canary, of a campaign if it has one of its own. Returns why it ended, and its numbers by status."""
+    async with operator.watching(ready, pool.snapshot):
+        with operator.steering(pool):
+            ending = await pool.try_canary(campaign)
+    mix = Counter[Status]()
+    if not campaign or campaign == await journal.write(lambda steps: steps.canary_campaign()):
+        for phase, count in (await journal.write(lambda steps: steps.canary_phases())).items():
+            mix[status_of(phase)] += count
+    return ending, mix
 
 
 def _learned(known: Learned, pool: Pool, settings: Settings, now_s: float) -> Learned:

@@ -70,6 +70,7 @@ class Feeder:
         self._planned: deque[Chunk] = deque()
         self._last_planned_id = 0
         self._canary: tuple[int, int] | None = None
+        self._canary_in = ""
         self.next_due_s: float | None = None
         self._out = 0
         self._choosing = asyncio.Lock()
@@ -107,11 +108,14 @@ class Feeder:
         """Find when the first waiting number in the ledger is due."""
         self.next_due_s = await self._journal.write(self._next_due_s)
 
-    async def hold_to_canary(self) -> bool:
+    async def hold_to_canary(self, campaign: str = "") -> bool:
         """Hand out only the canary, and choose it if there is none yet. Returns False if there is nothing to send.
 
-        The feeder then does not wait for numbers that are due later.
+        With a `campaign` the canary is its own. The feeder then does not wait for numbers that are due later.
         """
+        self._canary_in = campaign
+        if campaign:  # its chunks may come before those of an earlier canary
+            self._last_planned_id = 0
         self._canary = await self._journal.write(self._canary_of)
         return self._canary is not None
 
@@ -123,12 +127,17 @@ class Feeder:
     def release(self) -> None:
         """Hand out all chunks again."""
         self._canary = None
+        if self._canary_in:
+            self._last_planned_id, self._canary_in = 0, ""
 
     def _canary_of(self, steps: Steps) -> tuple[int, int] | None:
-        if (found := steps.canary()) is not None:
+        campaign = self._canary_in
+        if (found := steps.canary()) is not None and campaign in {"", steps.canary_campaign()}:
             return found
-        for chunk in steps.planned_chunks(0, 1):
+        for chunk in steps.planned_chunks(0, 1, campaign):
             return steps.begin_canary(chunk.ordinals, planned=True)
+        if campaign:
+            return None
         due = steps.due_stragglers(self._clock.wall_s(), self._most_numbers)
         if due is None:
             return None
@@ -161,8 +170,8 @@ class Feeder:
         return self._planned.popleft() if self._planned else None
 
     async def _fetch_planned(self) -> None:
-        after_id = self._last_planned_id
-        chunks = await self._journal.write(lambda steps: steps.planned_chunks(after_id, self._ahead))
+        after_id, campaign = self._last_planned_id, self._canary_in
+        chunks = await self._journal.write(lambda steps: steps.planned_chunks(after_id, self._ahead, campaign))
         if self._canary is not None:
             chunks = [chunk for chunk in chunks[:1] if chunk.ordinals[0] == self._canary[0]]
         self._planned.extend(chunks)

@@ -19,6 +19,7 @@ from bulk_remove import (
     UsageError,
     plan_files,
     remove_files,
+    resume,
 )
 from bulk_remove.simulator.api import Operation, Rules
 from bulk_remove.simulator.server import Simulator, read_audit, running
@@ -70,9 +71,9 @@ async def test_every_number_is_asked_for_in_every_campaign_and_has_its_verdict_i
             approve=lambda plan: (plan.to_send, plan.campaign_ids) == (3 * len(NUMBERS), THREE),
             output=tmp_path / "report.csv",
         )
-    assert {
-        campaign: {each[-9:] for each in asked} for campaign, asked in asked_in(simulator).items()
-    } == dict.fromkeys(THREE, {*NUMBERS})
+    assert {campaign: {each[-9:] for each in asked} for campaign, asked in asked_in(simulator).items()} == {
+        campaign: {*NUMBERS} for campaign in THREE
+    }
     rows = report_of(tmp_path)
     assert [row["row"] for row in rows] == [str(place + 2) for place in range(len(CELLS)) for _ in THREE]
     assert [row["input"] for row in rows] == [cell for cell in CELLS for _ in THREE]
@@ -264,3 +265,72 @@ def test_all_needs_a_server_and_an_inbox_wants_names(tmp_path: Path) -> None:
     own = ("--url", "http://127.0.0.1:9", "--user", "demo", "--state-dir", tmp_path / "state")
     done = bulk_remove("inbox", tmp_path / "inbox", "-c", "all", "--yes", *own)
     assert (done.returncode, "--campaign all" in done.stderr) == (2, True)
+
+
+def deletes(server: Running) -> list[tuple[str, int]]:
+    return [(entry.campaign, len(entry.asked)) for entry in read_audit(server.audit) if entry.method == "DELETE"]
+
+
+CANARY = ("--canary", "--max-numbers-per-request", "7")
+
+
+def test_each_campaign_has_a_canary_of_its_own_before_all_others(server: Running, tmp_path: Path) -> None:
+    done = bulk_remove(*run(server, tmp_path, listed(tmp_path), "--yes", *CANARY))
+    assert done.returncode == 0, done.stderr
+    assert deletes(server)[:3] == [(campaign, 7) for campaign in THREE]
+    check_report(server, tmp_path)
+
+
+async def test_a_canary_that_fails_in_one_campaign_stops_them_all_and_resume_goes_on_from_there(
+    tmp_path: Path,
+) -> None:
+    async with running(world()) as simulator:
+        settings = Settings("all", rate=200.0, canary=True, max_numbers_per_request=7)
+        place, output = server_at(simulator, tmp_path), tmp_path / "report.csv"
+        finished = await remove_files(listed(tmp_path), settings, place, approve=lambda _: True, output=output)
+        assert finished.exit_code == 5
+        assert [entry.campaign for entry in simulator.audit if entry.method == "DELETE"][:1] == ["00001"]
+        assert "abcde" in [entry.campaign for entry in simulator.audit if entry.method == "DELETE"]
+        rows = [row for row in report_of(tmp_path) if row["number"] and not row["duplicate_of_row"]]
+        sent = Counter(row["campaign"] for row in rows if row["status"] != "UNSENT")
+        assert sent == {"00001": 7, "00002": 7, "abcde": 7}
+        before = len(simulator.audit)
+        finished = await resume(
+            "", place, approve=lambda _: True, changes={"canary_max_not_exist": 1.0}, output=output, overwrite=True
+        )
+        assert finished.exit_code == 0
+        assert not finished.by_status.get(Status.UNSENT)
+        again = Counter((entry.campaign, number) for entry in simulator.audit for number in entry.asked)
+        assert len(simulator.audit) > before
+        assert {(campaign, number[-9:]) for campaign, number in again} == {(c, n) for c in THREE for n in NUMBERS}
+    counted = Counter((row["campaign"], row["row"]) for row in report_of(tmp_path))
+    assert {*counted.values()} <= {1, 3}
+
+
+def test_a_run_killed_between_the_canaries_is_finished(server: Running, tmp_path: Path) -> None:
+    words = run(server, tmp_path, listed(tmp_path), "--yes", *CANARY)
+    with started(*words[: words.index("--rate")], "--rate", "2") as process:
+        deadline = time.monotonic() + 60
+        while len(deletes(server)) < 2:
+            assert time.monotonic() < deadline
+        process.kill()
+        process.wait(timeout=60)
+    assert len(deletes(server)) <= 4
+    done = bulk_remove("resume", "--yes", "--state-dir", tmp_path / "state", "--rate", "100")
+    assert done.returncode == 0, done.stderr
+    assert {*removed(server)} == {(campaign, number) for campaign in THREE for number in NUMBERS}
+    with (tmp_path / "report.csv").open(encoding="utf-8", newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["number"]]
+    assert {row["status"] for row in rows} <= {"REMOVED", "PRESUMED_REMOVED"}
+
+
+def test_a_rerun_of_several_campaigns_begins_with_a_canary(server: Running, tmp_path: Path) -> None:
+    first = bulk_remove(*run(server, tmp_path, listed(tmp_path), "--yes", "--busy-for", "0", *CANARY))
+    assert first.returncode == 3, first.stderr
+    before = len(deletes(server))
+    own = ("--state-dir", tmp_path / "state", "-o", tmp_path / "again.csv", "--busy-for", "1m", "--busy-delay", "300ms")
+    (folder,) = (tmp_path / "state" / "runs").iterdir()
+    done = bulk_remove("rerun", folder.name, *own, "--yes", "--rate", "100")
+    assert done.returncode == 0, done.stderr
+    assert len(deletes(server)) > before
+    check_report(server, tmp_path, "again.csv")
