@@ -518,9 +518,9 @@ class Settings:
     """Why the numbers are removed: a ticket, a legal ground. One line of at most 200 characters, no phone number."""
 
     brackets: Brackets = _request(
-        Brackets.ENCODED,
+        Brackets.AUTO,
         one_of(Brackets),
-        "Write the [] of phone_number[] encoded or raw.",
+        "Write [] encoded or raw; auto: raw if the server reads that.",
         _RERUN,
         "Write [] encoded or raw; default: as in the earlier run.",
     )

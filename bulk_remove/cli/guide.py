@@ -66,12 +66,17 @@ def _with_server(screen: Screen, root: click.Context, words: Words) -> Words:
         if names:
             return _with_server(screen, root, [*words, "--profile", _profile(screen, names)])
         screen.note(error.sentence)
-        if not read_answer(ask("Set it up now?", translated("yes")), 1):
-            raise
-        with program.commands["setup"].make_context("setup", [*words], parent=root) as own:
-            name = set_up(screen, own, take(AccessOptions, own.params))
-        return words if "--profile" in words else [*words, "--profile", name]
+        return with_profile_set_up(screen, root, words)
     return words
+
+
+def with_profile_set_up(screen: Screen, root: click.Context, words: Words) -> Words:
+    """Offer to set up a profile; return the words with it. Raises UsageError if the answer is no."""
+    if not read_answer(ask("Set up server, user and password now?", translated("yes")), 1):
+        raise UsageError("There is no server, user and password yet.", "Set them up with: bulk-remove setup")
+    with program.commands["setup"].make_context("setup", [*words], parent=root) as own:
+        name = set_up(screen, own, take(AccessOptions, own.params))
+    return words if "--profile" in words else [*words, "--profile", name]
 
 
 def _check_login(root: click.Context, words: Words) -> None:

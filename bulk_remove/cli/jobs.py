@@ -39,7 +39,7 @@ from bulk_remove.cli.signals import (
     stop_truthfully,
 )
 from bulk_remove.console import Live, Screen, moment_of, typed_keys
-from bulk_remove.console.screen import form_lines, form_warnings, when_lines, when_notes
+from bulk_remove.console.screen import form_lines, form_warnings, more_limits, when_lines, when_notes
 from bulk_remove.core.forms import told_forms
 from bulk_remove.core.limits import Known
 from bulk_remove.core.model import CsvFor, Status, harmless
@@ -190,7 +190,8 @@ def show_plan(screen: Screen, ready: Prepared, known: Known, until_s: float | No
     """Show a plan, the form of the numbers in its campaigns, and the hours of removal."""
     forms, region = ready.settings.forms(), ready.settings.region
     lines = [*form_lines(ready.plan, forms, region), *when_lines(ready.settings.hours, *_moments(until_s))]
-    screen.plan(ready.plan, known, ready.settings.also_try, lines)
+    also_limited = more_limits(ready.settings.max_invalid, ready.settings.stop_when_missing)
+    screen.plan(ready.plan, known, ready.settings.also_try, also_limited, lines)
     for warning in form_warnings(ready.plan, forms, region):
         screen.note(warning)
     _show_when(screen, ready.settings, until_s)
@@ -611,6 +612,7 @@ def _tell(screen: Screen, ready: Prepared, sent: Sent, finished: Finished) -> No
         finished.totals.faults,
         finished.totals.strangers,
         finished.exit_code,
+        ready.plan.numbers,
     )
     if finished.unasked and sent.ending is not Ending.UNASKED:  # otherwise the ending says so
         screen.warn(phrase("  {removals}", removals=unasked_told(finished.unasked)))
@@ -618,12 +620,7 @@ def _tell(screen: Screen, ready: Prepared, sent: Sent, finished: Finished) -> No
         screen.tell("  Records were also removed if a number was among their additional ones.")
     if settings.hours:
         screen.tell(phrase("  This session sent only in the hours {hours}.", hours="; ".join(settings.hours)))
-    if finished.removed_again:
-        screen.tell(phrase("  {told}", told=removed_again_told(finished.removed_again)))
-    for proof in finished.proofs[:_SHOWN_PROOFS]:
-        screen.tell(phrase("  {told}", told=proof.sentence()))
-    if len(finished.proofs) > _SHOWN_PROOFS:
-        screen.tell("  The counts of the other campaigns are in the summary.")
+    _tell_counts(screen, finished)
     error = error_of(sent.fault, settings.campaign) if sent.fault else sent.guard
     if error:
         screen.tell(phrase("  It ended because: {problem} {hint}", problem=ours(error.sentence), hint=ours(error.hint)))
@@ -634,6 +631,16 @@ def _tell(screen: Screen, ready: Prepared, sent: Sent, finished: Finished) -> No
             screen.tell(phrase("  To find out: {command}", command=finished.guess.command))
     if finished.resumable and not sent.guard:
         screen.tell(phrase("  To go on: bulk-remove resume {run_id}", run_id=ready.plan.run_id))
+
+
+def _tell_counts(screen: Screen, finished: Finished) -> None:
+    """Show the records before and after, and how many numbers were removed again."""
+    if finished.removed_again:
+        screen.tell(phrase("  {told}", told=removed_again_told(finished.removed_again)))
+    for proof in finished.proofs[:_SHOWN_PROOFS]:
+        screen.tell(phrase("  {told}", told=proof.sentence()))
+    if len(finished.proofs) > _SHOWN_PROOFS:
+        screen.tell("  The counts of the other campaigns are in the summary.")
 
 
 def _done_by(finished: Finished) -> str:

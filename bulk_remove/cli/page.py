@@ -15,6 +15,7 @@ from click.core import ParameterSource
 from bulk_remove.cli.aftermath import logged
 from bulk_remove.cli.commands import WORDS
 from bulk_remove.cli.given import PageOptions, take
+from bulk_remove.cli.guide import with_profile_set_up
 from bulk_remove.cli.profiles import profile_of, profiles_in
 from bulk_remove.cli.signals import stop_on_signals
 from bulk_remove.console import Screen
@@ -33,6 +34,10 @@ _NO_CAMPAIGN = "00000"
 def ui_job(options: PageOptions) -> int:
     """Serve the page until it is stopped. Raises UsageError, StorageError."""
     screen, ctx = Screen(), click.get_current_context()
+    if screen.can_ask and not options.server.named and not profiles_in(profile_of(ctx).file):
+        words = with_profile_set_up(screen, ctx.find_root(), [*ctx.meta[WORDS]])
+        with ctx.command.make_context("ui", words, parent=ctx.parent) as own:
+            return int(own.command.invoke(own))
     door = make_private(options.state_dir, "page") / f"{token_hex(8)}.html"
     try:
         serve(
@@ -80,7 +85,7 @@ def _tell(screen: Screen, door: Path | None, link: str) -> None:
     screen.tell("The link works once, in one browser. Leave this window open; Ctrl-C ends the page.")
     if door is None:
         return
-    with open(door, "w", encoding="utf-8", opener=private) as file:
+    with open(door, "w", encoding="utf-8", newline="\n", opener=private) as file:
         file.write(f'<!DOCTYPE html><meta http-equiv="refresh" content="0;url={escape(link)}">')
     Thread(target=webbrowser.open, args=(door.as_uri(),), daemon=True).start()  # some browsers block their caller
 

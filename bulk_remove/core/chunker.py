@@ -1,8 +1,11 @@
 """Requests: how the numbers of one URL are written, how long the request line is, and how many numbers fit.
 
 The limit is on the whole request line as sent, ` HTTP/1.1` included, because servers measure that: nginx answers
-414 when the line does not fit one 8 KiB buffer, Apache at 8,190 bytes. The default limit of numbers is below PHP's
-`max_input_vars` of 1,000. PHP silently drops variables above that.
+414 when the line does not fit one 8 KiB buffer, so above 8,190 bytes, and Apache one byte later. The default limit of
+numbers is below PHP's `max_input_vars` of 1,000. PHP silently drops variables above that.
+
+Raw brackets leave room for more numbers than encoded ones, but a proxy may refuse them, and a server may read nothing
+in them. `Writing` finds out what a server reads.
 
 The line length that a server accepts is learnt from requests that succeed and fail (`LineLength`, in bytes).
 
@@ -23,13 +26,17 @@ from dataclasses import dataclass, field, replace
 from itertools import accumulate
 
 from bulk_remove.core.model import Brackets
+from bulk_remove.core.replies import Effect, Fault
 from bulk_remove.core.spelling import POLAND, Region
 from bulk_remove.errors import UsageError
 from bulk_remove.language import phrase
 
-MAX_REQUEST_LINE = 8000
+MAX_REQUEST_LINE = 8190
+CAREFUL_LINE = 8000
+"""The length of the first request to a host that nobody has asked yet, and of all after a longer one was refused."""
 MAX_NUMBERS_PER_REQUEST = 900
-_KEY = {Brackets.ENCODED: "phone_number%5B%5D=", Brackets.RAW: "phone_number[]="}
+_ENCODED = "phone_number%5B%5D="
+_KEY = {Brackets.AUTO: _ENCODED, Brackets.ENCODED: _ENCODED, Brackets.RAW: "phone_number[]="}
 _ADDITIONAL = "search_in_additional_numbers=true"
 _METHOD = "DELETE "
 _VERSION = " HTTP/1.1"
@@ -87,6 +94,11 @@ class RequestShape:
         """Return the bytes that one number adds to the request line, with its `&` (or `?`)."""
         return 1 + len(_KEY[self.brackets]) + len(number) + 2 * number.count("+")
 
+    def limited(self, line: int) -> "RequestShape":
+        """Return the shape with a request line of at most so many bytes, but with room for one number."""
+        line = max(line, self.line_bytes("0" * 16))
+        return self if line >= self.max_request_line else replace(self, max_request_line=line)
+
     @property
     def room_bytes(self) -> int:
         """The bytes that all numbers of one request may add together."""
@@ -100,10 +112,14 @@ class Packer:
     """
 
     def __init__(self, shape: RequestShape) -> None:
+        self._held: list[str] = []
+        self.shape(shape)
+
+    def shape(self, shape: RequestShape) -> None:
+        """Write the next requests in this shape, even those of numbers that were added already."""
         self._key_bytes = shape.number_bytes("")
         self._room = shape.room_bytes
         self._most = shape.max_numbers
-        self._held: list[str] = []
 
     def add(self, numbers: Iterable[str]) -> Iterator[tuple[str, ...]]:
         """Yield the full requests; the remaining numbers wait for more."""
@@ -133,15 +149,30 @@ class Packer:
 
 
 def in_requests(
-    runs: Iterable[tuple[str, Iterable[str]]], shape_of: Callable[[str], RequestShape]
+    runs: Iterable[tuple[str, Iterable[str]]], shape_of: Callable[[str], RequestShape], writing: "Writing | None" = None
 ) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """Cut pairs of (campaign, numbers) into requests of one campaign each; the order in each campaign is kept."""
+    """Cut pairs of (campaign, numbers) into requests of one campaign each; the order in each campaign is kept.
+
+    With `writing` the brackets are written as the server is expected to read them.
+    """
     packers: dict[str, Packer] = {}
+    greets = writing is not None and writing.greets
+
+    def shape(campaign: str) -> RequestShape:
+        given = shape_of(campaign)
+        if greets:
+            return replace(given, brackets=Brackets.ENCODED).limited(CAREFUL_LINE)
+        return given if writing is None else replace(given, brackets=writing.planned)
+
     for campaign, numbers in runs:
         if campaign not in packers:
-            packers[campaign] = Packer(shape_of(campaign))
+            packers[campaign] = Packer(shape(campaign))
         for request in packers[campaign].add(numbers):
             yield campaign, request
+            if greets:
+                greets = False
+                for each, packer in packers.items():
+                    packer.shape(shape(each))
     for campaign, packer in packers.items():
         for request in packer.rest():
             yield campaign, request
@@ -152,6 +183,81 @@ def pack(numbers: Iterable[str], shape: RequestShape) -> Iterator[tuple[str, ...
     packer = Packer(shape)
     yield from packer.add(numbers)
     yield from packer.rest()
+
+
+_LOOKS = 4
+"""So many requests may fail to show how a server reads brackets before they stay encoded for the session."""
+_ABOUT_THE_USER = frozenset({401, 407})
+
+
+@dataclass(frozen=True, slots=True)
+class Writing:
+    """How brackets are written, and what is known about how the server reads them.
+
+    While it is not settled, one request at a time is sent: encoded ones until one is answered, then a raw one. Only a
+    reply about each of its numbers and no others shows that the server reads raw brackets. If it fails, the same
+    numbers are sent encoded, and a reply to those shows that the brackets were to blame.
+
+    `brackets` are those of the next request, `known` is what later runs may rely on. `suspected`: raw ones just failed.
+    """
+
+    brackets: Brackets = Brackets.ENCODED
+    known: Brackets | None = None
+    settled: bool = True
+    suspected: bool = False
+    looks: int = _LOOKS
+
+    @property
+    def greets(self) -> bool:
+        """Whether the first request of all is written carefully."""
+        return not self.settled and self.brackets is Brackets.ENCODED
+
+    @property
+    def tries_raw(self) -> bool:
+        """Whether the next request is to show that the server reads raw brackets."""
+        return not self.settled and self.brackets is Brackets.RAW
+
+    @property
+    def planned(self) -> Brackets:
+        """The brackets of most requests, if the server reads what most servers read."""
+        return self.brackets if self.settled else Brackets.RAW
+
+    def answered(self, *, whole: bool) -> "Writing":
+        """Return the state after a reply. It is `whole` if it is about each number of its request and no others."""
+        if self.settled:
+            return self
+        if self.tries_raw or self.suspected:
+            read = Brackets.RAW if whole and not self.suspected else Brackets.ENCODED
+            return Writing(read, known=read)
+        return replace(self, brackets=Brackets.RAW) if whole else self._looked(self.known, suspected=False)
+
+    def faulted(self, fault: Fault) -> "Writing":
+        """Return the state after a request without a reply."""
+        if self.settled:
+            return self
+        says_nothing = fault.effect is Effect.UNTOUCHED or fault.http_status in _ABOUT_THE_USER
+        if says_nothing:
+            return self._looked(self.known, suspected=self.suspected)
+        if self.greets:  # if raw ones failed before, encoded ones do as well
+            return self._looked(None, suspected=False)
+        return replace(self, brackets=Brackets.ENCODED, suspected=True)
+
+    def _looked(self, known: Brackets | None, *, suspected: bool) -> "Writing":
+        if self.looks > 1:
+            return replace(self, known=known, suspected=suspected, looks=self.looks - 1)
+        return Writing(Brackets.ENCODED, known)
+
+
+ENCODED = Writing()
+
+
+def writing_of(chosen: Brackets, known: Brackets | None) -> Writing:
+    """Return the state at the start, from the operator's choice and what earlier runs know about the host."""
+    if chosen is not Brackets.AUTO:
+        return Writing(chosen)
+    if known is Brackets.ENCODED:
+        return Writing(Brackets.ENCODED, known)
+    return Writing(known or Brackets.ENCODED, known, settled=False)
 
 
 FAILURES_OF_LENGTH = 2

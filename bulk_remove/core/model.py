@@ -234,8 +234,12 @@ REHEARSED: Final[Mapping[Rehearsal, str]] = {
 
 
 class Brackets(StrEnum):
-    """How the `[]` of `phone_number[]` is written: RFC 3986 asks for `encoded`, Thulium's page shows `raw`."""
+    """How the `[]` of `phone_number[]` is written: RFC 3986 asks for `encoded`, Thulium's page shows `raw`.
 
+    `auto`: encoded, and raw once the server has shown that it reads that.
+    """
+
+    AUTO = "auto"
     ENCODED = "encoded"
     RAW = "raw"
 

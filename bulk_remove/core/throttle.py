@@ -13,6 +13,7 @@ from math import floor
 from typing import NamedTuple
 
 from bulk_remove.core import pace as pacing
+from bulk_remove.core.model import Brackets
 from bulk_remove.core.pace import FLOOR, SECOND_US, Limit, Pace, Rate
 from bulk_remove.core.replies import PAUSE_MAX_S, Quota
 from bulk_remove.language import phrase
@@ -307,7 +308,8 @@ class Learned:
     """The knowledge about a host; None or 0.0 if unknown.
 
     `longest_line` is the longest request line that it accepts, in bytes, known since `line_at_s`. `rate` is how many
-    requests a second it accepted, and `numbers` how many numbers in each, known since `pace_at_s`.
+    requests a second it accepted, and `numbers` how many numbers in each, known since `pace_at_s`. It reads `brackets`
+    that are written like this, known since `brackets_at_s`.
     """
 
     longest_line: int | None = None
@@ -315,12 +317,16 @@ class Learned:
     rate: float | None = None
     numbers: int | None = None
     pace_at_s: float = 0.0
+    brackets: Brackets | None = None
+    brackets_at_s: float = 0.0
 
 
 def fresh(learned: Learned, now_s: float) -> Learned:
     """Return what still counts. Values from the far future come from a wrong clock."""
     if abs(now_s - learned.line_at_s) >= LINE_LASTS_S:
         learned = replace(learned, longest_line=None)
+    if abs(now_s - learned.brackets_at_s) >= LINE_LASTS_S:
+        learned = replace(learned, brackets=None)
     if abs(now_s - learned.pace_at_s) >= PACE_LASTS_S:
         learned = replace(learned, rate=None, numbers=None)
     return learned

@@ -303,18 +303,27 @@ class Sending:
         )
 
     def split(
-        self, chunk: Chunk, states: Alike[NumberState], now_s: float, first: int | None = None
-    ) -> tuple[Chunk, Chunk]:
-        """Close a chunk and make two of it: its halves, or its `first` numbers and the rest."""
+        self,
+        chunk: Chunk,
+        states: Alike[NumberState],
+        now_s: float,
+        first: int | None = None,
+        *,
+        rest_waits: bool = False,
+    ) -> tuple[Chunk, ...]:
+        """Close a chunk and make two of it: its halves, or its `first` numbers and the rest.
+
+        With `rest_waits` the rest becomes due instead, to be packed with others.
+        """
         self.settle(
             chunk, states, {index: Again(now_s, number, chunk.form) for index, number in enumerate(chunk.numbers)}
         )
         cut = first or len(states) // 2
         left, right = slice(None, cut), slice(cut, None)
         campaign, form = chunk.campaign, chunk.form
-        return (
-            self.pack_chunk(campaign, form, chunk.numbers[left], chunk.ordinals[left], states[left]),
-            self.pack_chunk(campaign, form, chunk.numbers[right], chunk.ordinals[right], states[right]),
+        return tuple(
+            self.pack_chunk(campaign, form, chunk.numbers[part], chunk.ordinals[part], states[part])
+            for part in ((left,) if rest_waits else (left, right))
         )
 
     def begin_session(self, now_s: float, settings: Mapping[str, object]) -> int:

@@ -285,6 +285,10 @@ def _summary_shown(run: PastRun, summary: Mapping[str, Any]) -> dict[str, Any]:
         "colour": BAD if summary["unasked_removals"] else _COLOURS.get(code, WARN),
         "rows": _rows(by_status),
         "records": _records(summary),
+        "numbers": (
+            counted(summary["rows"], "{count:,} row", "{count:,} rows"),
+            counted(summary["numbers"], "{count:,} different number", "{count:,} different numbers"),
+        ),
         "counted": [*_again(summary), *(_proof(each).sentence() for each in summary["records_by_campaign"])],
         "advice": [each.sentence for each in advice],
         "unasked": len(summary["unasked_removals"]),

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from filelock import FileLock, Timeout
 from platformdirs import user_config_path, user_state_path
 
+from bulk_remove.core.model import Brackets
 from bulk_remove.core.throttle import Learned, fresh
 from bulk_remove.disk import NotOwnError, check_own, make_new, private, written
 from bulk_remove.disk import make_private as make_folders
@@ -125,6 +126,8 @@ def learned_of(state_dir: Path, host: str, now_s: float) -> Learned:
             _optional(float, known.get("requests_per_second")),
             _optional(int, known.get("numbers_per_request")),
             float(known.get("pace_learned_at_s", 0)),
+            _optional(Brackets, known.get("brackets")),
+            float(known.get("brackets_learned_at_s", 0)),
         )
     except (OSError, ValueError, AttributeError, TypeError):
         return Learned()  # the run learns it again
@@ -145,6 +148,8 @@ def keep_learned(state_dir: Path, host: str, learned: Learned) -> None:
         "requests_per_second": learned.rate,
         "numbers_per_request": learned.numbers,
         "pace_learned_at_s": learned.pace_at_s,
+        "brackets": learned.brackets,
+        "brackets_learned_at_s": learned.brackets_at_s,
     }
     if (shared := shared_of(state_dir)) is not None:
         shared.keep_learned(host, json.dumps(known))
@@ -178,7 +183,7 @@ def note_report(folder: Path, report: Path) -> None:
     """
     line = json.dumps(str(report.absolute()))
     try:
-        with open(folder / _REPORTS, "a", encoding="utf-8", opener=private) as file:
+        with open(folder / _REPORTS, "a", encoding="utf-8", newline="\n", opener=private) as file:
             file.write(f"{line}\n")
     except OSError as error:
         raise _storage_error(folder, error) from None
@@ -503,7 +508,8 @@ def _held(state_dir: Path, name: str, taken: str) -> Iterator[None]:
     try:
         lock.acquire(blocking=False)
     except Timeout:
-        raise CampaignLockedError(taken, "Wait for it to end, then run again.") from None
+        hint = "Wait for it to end, then run again. To see the runs of this machine: bulk-remove runs list"
+        raise CampaignLockedError(taken, hint) from None
     except OSError as error:
         raise _storage_error(folder, error) from None
     try:

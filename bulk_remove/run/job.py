@@ -24,10 +24,10 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-from bulk_remove.core.chunker import size_from
+from bulk_remove.core.chunker import size_from, writing_of
 from bulk_remove.core.lifecycle import status_of
 from bulk_remove.core.limits import NOTHING_KNOWN, Known, canary_declined, judge_canary
-from bulk_remove.core.model import NumberState, Status, harmless
+from bulk_remove.core.model import Brackets, NumberState, Status, harmless
 from bulk_remove.core.pace import SECOND_US
 from bulk_remove.core.plan import (
     LONGEST_NAME,
@@ -585,6 +585,8 @@ def _learned(known: Learned, pool: Pool, settings: Settings, now_s: float) -> Le
     # A server that refuses such a short line refuses it for another reason than its length.
     if pool.longest_line != known.longest_line and (pool.longest_line or 0) >= _SHORTEST_LINE:
         learned = replace(learned, longest_line=pool.longest_line, line_at_s=now_s)
+    if settings.brackets is Brackets.AUTO and pool.brackets != known.brackets:
+        learned = replace(learned, brackets=pool.brackets, brackets_at_s=now_s)
     return learned if pool.rate is None else paced(learned, pool.rate, settings.ceilings().rate, pool.numbers, now_s)
 
 
@@ -642,6 +644,7 @@ def _pool_settings(settings: Settings, known: Learned, now_s: float) -> PoolSett
         settings.forms(),
         size_from(most, round(settings.slow_reply_s * SECOND_US), first_size(most, known, now_s)),
         known.longest_line,
+        writing_of(settings.brackets, known.brackets),
         settings.windows,
         stop_when_missing=settings.stop_when_missing,
     )

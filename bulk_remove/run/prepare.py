@@ -13,7 +13,7 @@ from shutil import rmtree
 from typing import Protocol
 
 from bulk_remove import __version__
-from bulk_remove.core.chunker import in_requests
+from bulk_remove.core.chunker import in_requests, writing_of
 from bulk_remove.core.conditions import Condition, WholeInput
 from bulk_remove.core.limits import Known, check_invalid_share
 from bulk_remove.core.model import RowBlock, Source
@@ -26,7 +26,15 @@ from bulk_remove.ledger.distinct import RowKeys
 from bulk_remove.ledger.earlier import Removals
 from bulk_remove.reader import ReadOptions
 from bulk_remove.report.csv import kept_columns
-from bulk_remove.run.folders import LEDGER_FILE, begun_s, lock_run, make_private, new_run_folder, run_folders
+from bulk_remove.run.folders import (
+    LEDGER_FILE,
+    begun_s,
+    learned_of,
+    lock_run,
+    make_private,
+    new_run_folder,
+    run_folders,
+)
 from bulk_remove.run.intake import Intake, KeepLists, read_keep_lists
 from bulk_remove.run.preflight import NOT_ASKED, Findings
 from bulk_remove.settings import Destination, Settings
@@ -211,7 +219,9 @@ class _Planner:
                     planning.add_blocks(intake.through(table.source, table.blocks(), keys))
                 planning.set_duplicates(intake.counting(keys.duplicates()))
             shape_of = partial(settings.shape, base_path=self.destination.base_path)
-            campaigns = planning.add_chunks(in_requests(planning.distinct_numbers(), shape_of))
+            known = learned_of(self.state_dir, self.destination.host, self.now_s)
+            writing = writing_of(settings.brackets, known.brackets)
+            campaigns = planning.add_chunks(in_requests(planning.distinct_numbers(), shape_of, writing))
             campaigns = campaigns or tuple(CampaignPlan(campaign, 0, 0) for campaign in settings.campaigns)
             if findings is None:
                 names = sorted(campaign.campaign for campaign in campaigns)

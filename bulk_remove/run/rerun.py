@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from bulk_remove.core.cell_formats import read_as_text
-from bulk_remove.core.chunker import RequestShape, in_requests
+from bulk_remove.core.chunker import RequestShape, Writing, in_requests, writing_of
 from bulk_remove.core.forms import AlsoTry, Forms, Held, chosen_forms, forms_held
 from bulk_remove.core.lifecycle import SETTLED, asked_anew, is_doubted, read_back, status_of
 from bulk_remove.core.model import (
@@ -43,6 +43,7 @@ from bulk_remove.ledger import Outcomes, Planning, Reopening
 from bulk_remove.ledger.distinct import RowKeys
 from bulk_remove.reader import ReadOptions, is_readable, open_table
 from bulk_remove.reader.table import not_a_report
+from bulk_remove.run.folders import learned_of
 from bulk_remove.run.places import host_of_report
 from bulk_remove.run.preflight import NOT_ASKED
 from bulk_remove.run.prepare import InputTable, Look, Prepared, counts_of, kept_numbers, new_run, with_forms
@@ -260,7 +261,8 @@ def prepared_again(
         reopening = Reopening(store)
         phases = reopening.reopen(now_s)
         shape_of = partial(settings.shape, base_path=destination.base_path)
-        waiting, requests = _to_ask(reopening.waiting_numbers(), shape_of)
+        writing = writing_of(settings.brackets, learned_of(state_dir, destination.host, now_s).brackets)
+        waiting, requests = _to_ask(reopening.waiting_numbers(), shape_of, writing)
         plan = Plan(
             run_id=folder.name,
             host=destination.host,
@@ -285,11 +287,11 @@ def prepared_again(
 
 
 def _to_ask(
-    numbers: Iterator[tuple[str, str]], shape_of: Callable[[str], RequestShape]
+    numbers: Iterator[tuple[str, str]], shape_of: Callable[[str], RequestShape], writing: Writing
 ) -> tuple[Counter[str], Counter[str]]:
     """Return by campaign how many numbers wait to be sent, and in how many requests."""
     waiting, requests = Counter[str](), Counter[str]()
-    for campaign, request in in_requests(((of, (number,)) for of, number in numbers), shape_of):
+    for campaign, request in in_requests(((of, (number,)) for of, number in numbers), shape_of, writing):
         requests[campaign] += 1
         waiting[campaign] += len(request)
     return waiting, requests

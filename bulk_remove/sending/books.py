@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from bulk_remove.core.chunker import LineLength, RequestShape, RequestSize, pack, timed
+from bulk_remove.core.chunker import CAREFUL_LINE, ENCODED, LineLength, RequestShape, RequestSize, Writing, pack, timed
 from bulk_remove.core.forms import Forms
 from bulk_remove.core.lifecycle import (
     BETWEEN_FORMS,
@@ -41,6 +41,8 @@ from bulk_remove.sending.gate import Clock, DueStragglers, Gate, Halt, RunJourna
 
 _PATIENCE_S = 60.0
 """How long a due number may wait for others to fill its chunk."""
+_AHEAD = 32
+"""How many of the plan's chunks to fetch at once."""
 _LOOK_EVERY_S = 10.0
 """How often to check whether a number is due, because the loop's timers stop while the machine sleeps."""
 
@@ -48,6 +50,7 @@ _LOOK_EVERY_S = 10.0
 class Feeder:
     """Hands out chunks to the workers. Each chunk must be given back with `done`.
 
+    While `alone` is true, only one chunk is out at a time.
     `next_due_s` is when the next number is due again (Unix seconds), or None.
     """
 
@@ -57,14 +60,14 @@ class Feeder:
         clock: Clock,
         halt: Halt,
         shape_of: Callable[[str], RequestShape],
-        ahead: int,
+        alone: Callable[[], bool],
         linger_s: float,
     ) -> None:
         self._journal = journal
         self._clock = clock
         self._halt = halt
         self._shape_of = shape_of
-        self._ahead = ahead
+        self._alone = alone
         self._linger_s = linger_s
         self._halves: list[Chunk] = []
         self._planned: deque[Chunk] = deque()
@@ -81,6 +84,9 @@ class Feeder:
         async with self._choosing:
             while not self._halt.called:
                 self._changed.clear()
+                if self._out and self._alone():
+                    await self._changed.wait()
+                    continue
                 chunk = await self._choose()
                 if chunk is not None:
                     self._out += 1
@@ -171,7 +177,7 @@ class Feeder:
 
     async def _fetch_planned(self) -> None:
         after_id, campaign = self._last_planned_id, self._canary_in
-        chunks = await self._journal.write(lambda steps: steps.planned_chunks(after_id, self._ahead, campaign))
+        chunks = await self._journal.write(lambda steps: steps.planned_chunks(after_id, _AHEAD, campaign))
         if self._canary is not None:
             chunks = [chunk for chunk in chunks[:1] if chunk.ordinals[0] == self._canary[0]]
         self._planned.extend(chunks)
@@ -273,7 +279,8 @@ class PoolSettings:
     """The limits and the rules for sending again.
 
     `forms` are the forms in which a number that was not found is sent again. `longest_line` is the longest request line
-    in bytes that the server is known to accept, or None. `size` is how many numbers a request may have at first.
+    in bytes that the server is known to accept, or None. `size` is how many numbers a request may have at first, and
+    `writing` how brackets are written.
     `windows` are the hours of sending in local time (empty: always). `until_s` is the deadline in Unix seconds, or
     None. Both are compared with the machine's clock. At the share `stop_when_missing` of missing numbers the run ends.
     """
@@ -284,6 +291,7 @@ class PoolSettings:
     forms: Forms
     size: RequestSize
     longest_line: int | None = None
+    writing: Writing = ENCODED
     windows: tuple[Window, ...] = ()
     until_s: float | None = None
     stop_when_missing: float | None = None
@@ -304,7 +312,6 @@ class Desk:
     gate: Gate
     feeder: Feeder
     tally: Tally
-    shape_of: Callable[[str], RequestShape]
     on_settled: Settled
     gone: Gone
 
@@ -312,21 +319,38 @@ class Desk:
 class Bookkeeper:
     """Writes every answer to the ledger, then counts it.
 
-    `line` is what is known about the server's limit on the request line. `size` adapts to the time of its replies, and
-    `fastest` is the fastest reply in all sessions of the run. `busy_until_s` is when the last number in a call is given
-    up, by the gate's `sending_s`. `lately` counts the numbers answered last.
+    `line` is what is known about the server's limit on the request line, `writing` what is known about its brackets.
+    `size` adapts to the time of its replies, and `fastest` is the fastest reply in all sessions of the run.
+    `busy_until_s` is when the last number in a call is given up, by the gate's `sending_s`. `shape_of` gives the shape
+    of a campaign's requests without all that. `lately` counts the numbers answered last.
     """
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Desk, shape_of: Callable[[str], RequestShape]) -> None:
         self._desk = desk
+        self._base_of = shape_of
+        self._shapes: dict[str, RequestShape] = {}
+        self._shaped: object = None
         self.fastest = self._kept = NOTHING_SEEN
         self.line = LineLength(desk.settings.longest_line)
+        self.writing = desk.settings.writing
         self.size = desk.settings.size
         self.busy_until_s = 0.0
         self.lately = Lately()
         self._went_through = 0
         self._refused_alone = Counter[int]()
         self._refused_forms: set[int] = set()
+
+    def shape_of(self, campaign: str) -> RequestShape:
+        """Return how the next requests for a campaign are written: as the server is known to accept them."""
+        learned = self.writing.brackets, self.line.longest, self.size.most
+        if learned != self._shaped:
+            self._shapes, self._shaped = {}, learned
+        if campaign not in self._shapes:
+            base = self._base_of(campaign)
+            numbers = min(base.max_numbers, self.size.most)
+            shape = replace(base, brackets=self.writing.brackets, max_numbers=numbers)
+            self._shapes[campaign] = shape if self.line.longest is None else shape.limited(self.line.longest)
+        return self._shapes[campaign]
 
     def took(self, chunk: Chunk, took_us: int, whole_us: int, answer: Reply | Fault) -> None:
         """Learn from the time of a request: `took_us` until the head of its reply, `whole_us` until its end."""
@@ -368,7 +392,7 @@ class Bookkeeper:
         other_forms = self._other_forms(chunk, verdicts, now_s) if desk.settings.forms.others else {}
         verdicts = verdicts.but(dict.fromkeys(other_forms, Verdict(Event.NOT_IN_THIS_FORM)))
         states = self._moved(chunk, verdicts, now_s)
-        again = {**self._due_again(chunk, states, now_s), **other_forms}
+        again = {**self._due_again(chunk, states, now_s, spare_tries=self.writing.tries_raw), **other_forms}
         kept, self._kept = self._kept, self.fastest
 
         def write(steps: Steps) -> None:
@@ -379,6 +403,9 @@ class Bookkeeper:
 
         await desk.journal.write(write)
         desk.gate.answered()
+        if not self.writing.settled:
+            left_out = reply.verdicts.where(lambda verdict: verdict.event is Event.PASSED_OVER)
+            self._write_as(self.writing.answered(whole=not (left_out or reply.strangers)))
         self._refused_alone[chunk.form] = 0
         self._went_through += len(states) - len(again)
         line_bytes = self._line_of(chunk) if chunk.chunk_id in self.line.splits else 0
@@ -400,8 +427,22 @@ class Bookkeeper:
             log.warning("long requests do not get through: from now on %d bytes at most", line.longest)
         self.line = line
 
+    def _write_as(self, writing: Writing) -> None:
+        if writing.settled and not self.writing.settled:
+            log.info("brackets are written %s from now on", writing.brackets.value)
+            self._desk.feeder.wake()
+        self.writing = writing
+
+    def blames_brackets(self, chunk: Chunk, fault: Fault) -> bool:
+        """Learn about brackets from a fault. Returns whether it may mean that the server does not read raw ones."""
+        if fault.too_long and self._line_of(chunk) > CAREFUL_LINE:
+            return False  # the length is to blame
+        before = self.writing
+        self._write_as(before.faulted(fault))
+        return self.writing.suspected and not before.suspected
+
     def _line_of(self, chunk: Chunk) -> int:
-        return self._desk.shape_of(chunk.campaign).line_bytes(*chunk.numbers)
+        return self.shape_of(chunk.campaign).line_bytes(*chunk.numbers)
 
     def _moved(self, chunk: Chunk, verdicts: Alike[Verdict], now_s: float) -> Alike[NumberState]:
         """Return the numbers' states after a reply. The time of numbers in a call does not include pauses."""
@@ -431,19 +472,29 @@ class Bookkeeper:
         return True
 
     async def cut(self, chunk: Chunk) -> tuple[Chunk, ...]:
-        """Halve a chunk that is known to be too long or too slow. Returns the halves, or nothing if it may be sent."""
-        desk = self._desk
-        if len(chunk.numbers) <= self.size.most and not self._is_too_long(chunk):
+        """Cut a chunk that is known to be too long or too slow. Returns its parts, or nothing if it may be sent.
+
+        One part is as large as it may be. The rest waits for others to fill a request with.
+        """
+        desk, shape = self._desk, self.shape_of(chunk.campaign)
+        fits = len(chunk.numbers) <= shape.max_numbers and shape.line_bytes(*chunk.numbers) <= shape.max_request_line
+        if fits or len(chunk.numbers) == 1:
             return ()
-        now_s = desk.clock.wall_s()
+        now_s, first = desk.clock.wall_s(), self._fitting(chunk)
+        whole = chunk.chunk_id in self.line.splits  # each part of such a chunk says something about the length
 
-        halves = await desk.journal.write(lambda steps: steps.split(chunk, chunk.states, now_s))
-        self._parted(chunk, halves, suspect=False)
+        parts = await desk.journal.write(
+            lambda steps: steps.split(chunk, chunk.states, now_s, first, rest_waits=not whole)
+        )
+        self._parted(chunk, parts, suspect=False)
         desk.tally.moved(chunk.states, chunk.states, len(chunk.states) if chunk.first else 0)
-        return halves
+        if not whole:
+            desk.feeder.due_again([now_s])
+        return parts
 
-    def _is_too_long(self, chunk: Chunk) -> bool:
-        return self.line.longest is not None and len(chunk.numbers) > 1 and self._line_of(chunk) > self.line.longest
+    def _fitting(self, chunk: Chunk) -> int:
+        """Return how many numbers of a chunk fit one request."""
+        return len(next(pack(chunk.numbers, self.shape_of(chunk.campaign))))
 
     def _parted(self, chunk: Chunk, halves: Sequence[Chunk], *, suspect: bool) -> None:
         parts = [half.chunk_id for half in halves]
@@ -474,11 +525,15 @@ class Bookkeeper:
                 lambda state: without_verdict(state, event, detail, doubt, self.fastest, numbers)
             )
         closes = alone or step is Step.GIVE_UP
+        first = 1 if step is Step.PROBE else None
+        rest_waits = splits and fault.too_long and chunk.chunk_id not in self.line.splits
+        if splits and fault.too_long:
+            first = self._shorten(chunk)
 
         def write(steps: Steps) -> tuple[Chunk, ...]:
             halves: tuple[Chunk, ...] = ()
             if splits:
-                halves = steps.split(chunk, states, now_s, first=1 if step is Step.PROBE else None)
+                halves = steps.split(chunk, states, now_s, first, rest_waits=rest_waits)
             elif closes:
                 steps.settle(chunk, states, again)
             else:
@@ -488,10 +543,10 @@ class Bookkeeper:
 
         halves = await desk.journal.write(write)
         desk.tally.fault(fault)
-        desk.gate.faulted(fault, splits=step is Step.SPLIT)
-        if fault.too_long and splits:
-            self._learn(self.line.at_most(max(map(self._line_of, halves))))
-        elif splits:
+        desk.gate.faulted(fault, asked_anew=step is Step.SPLIT or self.writing.suspected)
+        if rest_waits:
+            desk.feeder.due_again([now_s])
+        if splits and not fault.too_long:
             self._parted(chunk, halves, suspect=fault.may_be_length)
         elif closes:
             self.line = self.line.blamed(chunk.chunk_id)
@@ -502,6 +557,13 @@ class Bookkeeper:
             desk.tally.moved(chunk.states, states, len(states) if splits and chunk.first else 0)
         self._end_if_hopeless(fault, step)
         return replace(chunk, states=states), halves
+
+    def _shorten(self, chunk: Chunk) -> int:
+        """Learn that a chunk was too long. Returns how many of its numbers to send first."""
+        half = replace(chunk, numbers=chunk.numbers[: (len(chunk.numbers) + 1) // 2])
+        careful = self._line_of(chunk) > CAREFUL_LINE
+        self._learn(self.line.at_most(CAREFUL_LINE if careful else self._line_of(half)))
+        return min(self._fitting(chunk), len(chunk.numbers) - 1)
 
     def _settled(self, chunk: Chunk, states: Alike[NumberState], again: Mapping[int, Again]) -> None:
         desk = self._desk
@@ -576,8 +638,13 @@ class Bookkeeper:
         )
         return states, {index: how for index, how in enumerate(hows) if how}
 
-    def _due_again(self, chunk: Chunk, states: Alike[NumberState], now_s: float) -> dict[int, Again]:
-        """Return by index when to send the numbers again that a reply left open, in the same form."""
+    def _due_again(
+        self, chunk: Chunk, states: Alike[NumberState], now_s: float, *, spare_tries: bool
+    ) -> dict[int, Again]:
+        """Return by index when to send the numbers again that a reply left open, in the same form.
+
+        With `spare_tries` a number that the reply left out is sent again even if its tries are used up.
+        """
         settings, clock = self._desk.settings, self._desk.clock
         again: dict[int, Again] = {}
         for index in states.where(_is_open):
@@ -586,7 +653,7 @@ class Bookkeeper:
                 used_s = self._desk.gate.sending_s - state.busy_since_s
                 self.busy_until_s = max(self.busy_until_s, state.busy_since_s + settings.busy.budget_s)
                 delay_s = busy_delay_s(settings.busy, state.busy_rounds, used_s, clock.draw())
-            elif state.phase == Phase.PASSED_OVER and state.attempts < settings.retry.tries:
+            elif state.phase == Phase.PASSED_OVER and (spare_tries or state.attempts < settings.retry.tries):
                 delay_s = backoff_s(settings.retry, state.attempts, clock.draw())
             if delay_s is not None:
                 again[index] = Again(now_s + delay_s, chunk.numbers[index], chunk.form)

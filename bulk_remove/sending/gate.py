@@ -185,8 +185,14 @@ class Steps(Protocol):
     def keep_states(self, chunk: Chunk, states: Alike[NumberState]) -> None: ...  # noqa: D102
     def settle(self, chunk: Chunk, states: Alike[NumberState], again: Mapping[int, Again]) -> None: ...  # noqa: D102
     def split(  # noqa: D102
-        self, chunk: Chunk, states: Alike[NumberState], now_s: float, first: int | None = ...
-    ) -> tuple[Chunk, Chunk]: ...
+        self,
+        chunk: Chunk,
+        states: Alike[NumberState],
+        now_s: float,
+        first: int | None = ...,
+        *,
+        rest_waits: bool = ...,
+    ) -> tuple[Chunk, ...]: ...
     def fastest(self) -> Fastest: ...  # noqa: D102
     def keep_fastest(self, fastest: Fastest) -> None: ...  # noqa: D102
     def canary(self) -> tuple[int, int] | None: ...  # noqa: D102
@@ -483,12 +489,12 @@ class Gate:
         self.answered_at_us = self._clock.now_us()
         self.denials = 0
 
-    def faulted(self, fault: Fault, *, splits: bool) -> None:
-        """Note a request without a reply. `splits` says that its parts will be sent."""
+    def faulted(self, fault: Fault, *, asked_anew: bool) -> None:
+        """Note a request without a reply. `asked_anew` says that the same is asked in another way at once."""
         if fault.effect is Effect.REFUSED:
             self._is_there()  # a refusal shows that the server is there
         else:
-            at_once = fault.effect is Effect.DENIED and not splits
+            at_once = fault.effect is Effect.DENIED and not asked_anew
             self._breaker = failed(self._breaker, self._sending_us, at_once=at_once)
 
 

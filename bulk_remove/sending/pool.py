@@ -15,11 +15,11 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, sto
 from bulk_remove.core.chunker import RequestShape
 from bulk_remove.core.lifecycle import Phase
 from bulk_remove.core.limits import Lately
-from bulk_remove.core.model import Chunk
+from bulk_remove.core.model import Brackets, Chunk
 from bulk_remove.core.pace import SECOND_US
 from bulk_remove.core.plan import ApprovedPlan
 from bulk_remove.core.replies import CONNECTION_LOST, NOT_SENT, Fault, Reply
-from bulk_remove.core.retry import Breaker, Step, Trial, decide
+from bulk_remove.core.retry import Breaker, Decision, Step, Trial, decide
 from bulk_remove.core.summary import Ending
 from bulk_remove.core.throttle import Steering, Trip, steering_from, throttle_for
 from bulk_remove.core.timeline import Snapshot
@@ -78,7 +78,6 @@ class Pool:
         gone: Gone = lambda _campaign, _numbers: (),
     ) -> None:
         self._plan = approved.plan
-        self._shape_of = shape_of
         self._sender = outside.sender
         journal, clock = outside.journal, outside.clock
         halt = Halt()
@@ -86,13 +85,23 @@ class Pool:
         breaker = Breaker(2 * workers + 3, round(settings.retry.give_up_after_s * SECOND_US))
         throttle = throttle_for(settings.ceilings, clock.now_us())
         gate = Gate(throttle, breaker, clock, halt, outside.account, settings.until_s)
-        # A number that is nearly due is sent with one that is due, up to a sixth of the first delay early.
-        feeder = Feeder(journal, clock, halt, shape_of, workers, settings.busy.delay_first_s / 6)
+        feeder = Feeder(
+            journal,
+            clock,
+            halt,
+            self._shape_of,
+            lambda: not self._books.writing.settled,
+            # A number that is nearly due is sent with one that is due, up to a sixth of the first delay early.
+            settings.busy.delay_first_s / 6,
+        )
         tally = Tally(phases or {Phase.UNSENT: self._plan.numbers})
-        self._desk = Desk(settings, journal, clock, halt, gate, feeder, tally, shape_of, on_settled, gone)
-        self._books = Bookkeeper(self._desk)
+        self._desk = Desk(settings, journal, clock, halt, gate, feeder, tally, on_settled, gone)
+        self._books = Bookkeeper(self._desk, shape_of)
         self._begun = False
         self.steering = steering_from(settings.ceilings)
+
+    def _shape_of(self, campaign: str) -> RequestShape:
+        return self._books.shape_of(campaign)
 
     def stop(self, ending: Ending) -> None:
         """Send no new requests. `drain` returns after those under way."""
@@ -147,6 +156,11 @@ class Pool:
     def longest_line(self) -> int | None:
         """The longest request line that the server may accept, in bytes. None if no line was too long."""
         return self._books.line.longest
+
+    @property
+    def brackets(self) -> Brackets | None:
+        """How the host reads brackets, as far as that is known."""
+        return self._books.writing.known
 
     async def try_canary(self, campaign: str = "") -> Ending:
         """Send only the canary, with its numbers that are due again at once. Returns and raises as `drain` does.
@@ -210,10 +224,9 @@ class Pool:
             raise
 
     async def _carry(self, chunk: Chunk) -> tuple[Chunk, ...]:
-        """Bring a chunk to its verdicts. Returns its halves if it was split."""
-        halves = await self._books.cut(chunk)
-        if halves or await self._books.skip(chunk):
-            return halves
+        """Bring a chunk to its verdicts. Returns its parts if it was split."""
+        if await self._books.skip(chunk):
+            return ()
         turn = _Turn(chunk, self._desk.clock.now_us())
         try:
             return await self._tried(turn)
@@ -227,7 +240,9 @@ class Pool:
         return halves
 
     async def _tried(self, turn: _Turn) -> tuple[Chunk, ...]:
-        """Send a chunk once. Returns its halves if it was split. Raises _AskAgain if it must be retried."""
+        """Send a chunk once. Returns its parts if it was split. Raises _AskAgain if it must be retried."""
+        if parts := await self._books.cut(turn.chunk):
+            return parts
         turn.tries += 1
         attempt_id, answer, took_us = await self._ask(turn.chunk, retry=turn.tries > 1)
         if isinstance(answer, Reply):
@@ -236,6 +251,8 @@ class Pool:
             return ()
         trial = self._trial(turn, answer)
         decision = decide(self._desk.settings.retry, answer, trial, self._desk.clock.draw())
+        if self._books.blames_brackets(turn.chunk, answer):
+            decision = Decision(Step.RETRY, decision.delay_s)
         log.info("chunk %d, try %d: %s; %s", turn.chunk.chunk_id, turn.tries, answer.kind, decision.step.value)
         turn.chunk, halves = await self._books.faulted(turn.chunk, attempt_id, answer, took_us, decision.step)
         if decision.step is Step.RETRY:
@@ -298,7 +315,7 @@ class Pool:
         try:
             begun_s = desk.clock.wall_s()
             attempt_id = await desk.journal.write(lambda steps: steps.begin_attempt(chunk.chunk_id, begun_s))
-            shape, now_s = self._shape_of(chunk.campaign), desk.clock.wall_s()
+            shape, now_s = self._books.shape_of(chunk.campaign), desk.clock.wall_s()
             answer = await self._sender.delete(chunk, shape, now_s, departure, arrival)
         finally:
             desk.gate.came_back(trip, answer)

@@ -294,6 +294,19 @@ class LongLine(StrEnum):
     CUT = "cut"  # the end of the line is lost, and nobody notices
 
 
+class RawBrackets(StrEnum):
+    """What the system does with the raw brackets of `phone_number[]`; the statuses are a proxy's, with a page."""
+
+    READ = "read"
+    REFUSED_400 = "400"
+    REFUSED_403 = "403"
+    REFUSED_404 = "404"
+    REFUSED_414 = "414"
+    RESET = "reset"  # the connection is closed without a byte of reply
+    UNREAD = "unread"  # no number is seen, and the reply is empty
+    LAST = "last"  # only the last number is seen
+
+
 @dataclass(frozen=True, slots=True)
 class Rules:
     """The configuration of the system."""
@@ -304,6 +317,7 @@ class Rules:
     poison: frozenset[str] = frozenset()
     max_line_bytes: int = 8190
     long_line: LongLine = LongLine.REFUSED_414
+    raw_brackets: RawBrackets = RawBrackets.READ
     max_input_vars: int = 1000
     idle_close_s: float = 75.0
     requests_per_connection: int = 1000
@@ -316,7 +330,10 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One request, the `seq`-th. `line_bytes` is the length of its first line without the line end."""
+    """One request, the `seq`-th. `line_bytes` is the length of its first line without the line end.
+
+    `raw`: the brackets of its query are not encoded.
+    """
 
     seq: int
     method: str
@@ -327,6 +344,14 @@ class Asked:
     polish: bool
     line_bytes: int
     request_id: str
+    raw: bool = False
+
+    def seen_by(self, rules: Rules) -> "Asked":
+        """The request as the system reads its brackets."""
+        kept = {RawBrackets.UNREAD: 0, RawBrackets.LAST: 1}.get(rules.raw_brackets)
+        if not self.raw or kept is None:
+            return self
+        return replace(self, query=replace(self.query, numbers=self.query.numbers[-1:][:kept]))
 
 
 def act(asked: Asked, world: World, rules: Rules, now_s: float) -> Removal | Answer:
@@ -357,6 +382,8 @@ def _refusal(asked: Asked, rules: Rules) -> Problem | None:
 
 def _remove(asked: Asked, campaign: Campaign, rules: Rules, now_s: float) -> Removal | Answer:
     numbers = asked.query.numbers
+    if not numbers and rules.raw_brackets is RawBrackets.UNREAD:
+        return _json([])
     if not numbers:
         return _error(asked, Problem.NO_NUMBER)
     if not all(map(_NUMBER.fullmatch, numbers)) or not rules.poison.isdisjoint(numbers):

@@ -22,7 +22,7 @@ import orjson
 from aiohttp import web
 
 from bulk_remove.simulator import api as answers
-from bulk_remove.simulator.api import Answer, Asked, LongLine, Rules, act, read_query, route
+from bulk_remove.simulator.api import Answer, Asked, LongLine, RawBrackets, Rules, act, read_query, route
 from bulk_remove.simulator.faults import REFUSED_LATE, Faults, FaultSource, SimulatedFault, faults_named
 from bulk_remove.simulator.world import (
     Campaign,
@@ -110,6 +110,8 @@ _RESHAPING: Final = faults_named(
     "repeated_keys respelt_keys foreign_keys"
 )
 
+_READ_SOMEHOW: Final = {RawBrackets.READ, RawBrackets.UNREAD, RawBrackets.LAST}
+
 STAND_IN: Final = ("X-Stand-In", "bulk-remove simulate")
 """The header with which every reply says that it is not Thulium's."""
 
@@ -196,15 +198,18 @@ class Simulator:
             line_bytes=len(f"{request.method} {target} HTTP/1.1".encode(errors="surrogateescape")),
             # Like PHP's uniqid(): seconds and a part of a second, in hex.
             request_id=f"{int(self._clock.now()):08x}{seq & 0xFFFFF:05x}",
-        )
+            raw="[" in query,
+        ).seen_by(self.rules)
 
     def _turned_away(self, asked: Asked) -> _Outcome | None:
         """The proxy's own limits, before the API."""
-        if asked.line_bytes > self.rules.max_line_bytes:
-            long_line = self.rules.long_line
-            if long_line is LongLine.RESET:
-                return _Outcome(answers.page(500, "unsaid"), SimulatedFault.DROPPED_BEFORE, None)
-            return _Outcome(answers.page(int(long_line), f"{long_line} Request Refused"), None, None)
+        refusal = self.rules.long_line if asked.line_bytes > self.rules.max_line_bytes else ""
+        if asked.raw and self.rules.raw_brackets not in _READ_SOMEHOW:
+            refusal = refusal or self.rules.raw_brackets
+        if refusal == LongLine.RESET:
+            return _Outcome(answers.page(500, "unsaid"), SimulatedFault.DROPPED_BEFORE, None)
+        if refusal:
+            return _Outcome(answers.page(int(refusal), f"{refusal} Request Refused"), None, None)
         now_s = self._clock.now()
         if self._source.limited(now_s):
             answer = answers.faulty_page(SimulatedFault.RATE_LIMITED, self._source.faults, now_s)

@@ -18,7 +18,7 @@ from urllib.request import ProxyHandler, build_opener
 import numpy as np
 
 LOOPBACK = "127.0.0.1"
-_KEY = b"phone_number%5B%5D="
+_KEYS = b"phone_number[]=", b"phone_number%5B%5D="
 _ENTRY = b'"%b":[{"http_status":200,"record_id":%d,"status":"REMOVED"}]'
 _RECORDS = 10_000_000
 _END = b"\r\n\r\n"
@@ -55,7 +55,8 @@ class Books:
         """Return the reply to a DELETE: every number has one record, with an id of its own, and it is removed."""
         if self._first_delete_s is None:
             self._first_delete_s = time.monotonic()
-        numbers = query.replace(_KEY, b"").split(b"&")
+        key = next(key for key in _KEYS if query.startswith(key))
+        numbers = query.replace(key, b"").split(b"&")
         self._asked.append(b",".join(numbers))
         many = len(numbers)
         facts: list[bytes | int] = [0] * (2 * many)

@@ -14,11 +14,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
-LINE_BYTES = 8000
+LINE_BYTES = 8190
 AT_ONCE = 16
 USER, PASSWORD = "bench", "bench"
 PATH = "/api/batch/outbounds/00001/records"
-_KEY = "phone_number%5B%5D="
+_KEY = "phone_number[]="
+_ENCODED = "phone_number%5B%5D="
+"""How requests writes it."""
 _TO_ROWS = "to_entries[] | .key as $number | .value[] | [$number, .status, .record_id] | @csv"
 _ONE_JQ = f"""
 cd "$2"
@@ -30,7 +32,7 @@ find . -name '*.json' -print0 | xargs -0 jq --raw-output '{_TO_ROWS}' >> ../repo
 _JQ_A_REPLY = f"""
 echo number,status,record_id > "$2/report.csv"
 while read -r url; do
-    curl --silent --fail --request DELETE --user {USER}:{PASSWORD} "$url" | jq --raw-output '{_TO_ROWS}'
+    curl --globoff --silent --fail --request DELETE --user {USER}:{PASSWORD} "$url" | jq --raw-output '{_TO_ROWS}'
 done < "$1" >> "$2/report.csv"
 """
 _SCRIPT = """
@@ -66,10 +68,10 @@ def numbers_of(path: Path) -> Iterator[str]:
         yield from (line.rstrip("\n") for line in islice(file, 1, None))
 
 
-def most_numbers(digits: int) -> int:
+def most_numbers(digits: int, key: str = _KEY) -> int:
     """Return how many numbers of so many digits fit the request line, counted without the code that is measured."""
     room = LINE_BYTES - len(f"DELETE {PATH}? HTTP/1.1")
-    return (room + len("&")) // len(f"{_KEY}{'0' * digits}&")
+    return (room + len("&")) // len(f"{key}{'0' * digits}&")
 
 
 def fewest_requests(numbers: int, digits: int = 9) -> int:
@@ -87,7 +89,9 @@ def ready_urls(numbers: Path, url: str) -> Iterator[str]:
 def config_file(path: Path, urls: Iterable[str], *, keep_replies: bool) -> Path:
     """Write a config of curl with these URLs. Replies are kept in files of the working directory, or dropped."""
     with path.open("w", encoding="ascii") as file:
-        file.write(f"silent\nfail\nparallel\nparallel-max = {AT_ONCE}\nrequest = DELETE\nuser = {USER}:{PASSWORD}\n")
+        file.write(
+            f"globoff\nsilent\nfail\nparallel\nparallel-max = {AT_ONCE}\nrequest = DELETE\nuser = {USER}:{PASSWORD}\n"
+        )
         for index, url in enumerate(urls):
             output = f"{index:06}.json" if keep_replies else os.devnull
             file.write(f'url = "{url}"\noutput = "{output}"\n')
@@ -118,7 +122,7 @@ def script(python: Path | None, numbers: Path, url: str, folder: Path) -> Sequen
     """Return the command that makes `report.csv` in the folder with pandas and requests; None without them."""
     if python is None:
         return None
-    return [python, "-c", _SCRIPT, numbers, f"{url}{PATH}", str(most_numbers(9)), folder / "report.csv"]
+    return [python, "-c", _SCRIPT, numbers, f"{url}{PATH}", str(most_numbers(9, _ENCODED)), folder / "report.csv"]
 
 
 def script_python() -> Path | None:

@@ -131,7 +131,7 @@ def test_without_a_profile_it_offers_to_set_one_up_and_goes_on(
 ) -> None:
     env |= {"BULK_REMOVE_CONFIG": str(tmp_path / "new" / "config.toml")}
     with sitting(env=env) as at:
-        answered(at, ("Set it up now?", ""), ("Language (", ""), ("System (NAME", server.url), ("API user", "demo"))
+        answered(at, ("password now?", ""), ("Language (", ""), ("System (NAME", server.url), ("API user", "demo"))
         answered(at, ("Password of", DEMO_PASSWORD), ("Campaign, or -", "1"))
         answered(at, (FILE, str(numbers)), (COLUMN, ""), (CAMPAIGN, ""), (QUESTION, "120"))
         assert at.ended() == 0, at.shown
@@ -141,7 +141,7 @@ def test_without_a_profile_it_offers_to_set_one_up_and_goes_on(
 def test_nobody_is_set_up_who_says_no(env: dict[str, str], tmp_path: Path) -> None:
     env |= {"BULK_REMOVE_CONFIG": str(tmp_path / "new" / "config.toml")}
     with sitting(env=env) as at:
-        answered(at, ("Set it up now?", "no"))
+        answered(at, ("password now?", "no"))
         assert at.ended() == 2, at.shown
     assert not (tmp_path / "new").exists()
 

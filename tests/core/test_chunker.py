@@ -90,12 +90,12 @@ def test_a_trailing_slash_comes_before_the_query() -> None:
         ("+48601234555", len("&phone_number[]=%2B48601234555"), Brackets.RAW),
     ],
 )
-def test_the_default_line_takes_as_many_numbers_as_its_8000_bytes_hold(
+def test_the_default_line_takes_as_many_numbers_as_its_8190_bytes_hold(
     number: str, each: int, brackets: Brackets
 ) -> None:
     line = len("DELETE /api/batch/outbounds/00001/records HTTP/1.1")
     shape = RequestShape("00001", brackets=brackets)
-    assert len(next(pack([number] * 1000, shape))) == (8000 - line) // each
+    assert len(next(pack([number] * 1000, shape))) == (8190 - line) // each
     assert shape.number_bytes(number) == each
 
 

@@ -82,7 +82,7 @@ def said(value: Any) -> dict[str, Any]:
             {
                 "campaign": "00001",
                 "brackets": Brackets.ENCODED,
-                "max_request_line": 8000,
+                "max_request_line": 8190,
                 "max_numbers": 900,
                 "region": POLAND,
             },
@@ -102,7 +102,8 @@ def test_a_run_that_nothing_has_happened_to_is_neither_paused_nor_eased() -> Non
 
 
 def test_the_figures_are_those_that_the_documents_name() -> None:
-    assert (chunker.MAX_REQUEST_LINE, chunker.MAX_NUMBERS_PER_REQUEST, request_size.LEAST) == (8000, 900, 10)
+    assert (chunker.MAX_REQUEST_LINE, chunker.MAX_NUMBERS_PER_REQUEST, request_size.LEAST) == (8190, 900, 10)
+    assert chunker.CAREFUL_LINE == 8000
     assert (guards.MAX_INVALID, guards.FEW_INVALID, guards.MAX_SHARE) == (0.05, 10, 0.5)
     assert (canary.MAX_NOT_EXIST, proof.ENOUGH_NUMBERS, plan.TYPED_COUNT_FROM) == (0.9, 10, 100)
     assert (quota.PAUSE_MAX_S, quota.FEW_S, progress.RATE_WINDOW_S) == (3600.0, 60.0, 30.0)

@@ -2,6 +2,7 @@ from dataclasses import replace
 
 import pytest
 
+from bulk_remove.core.model import Brackets
 from bulk_remove.core.throttle import (
     LEVELS,
     LINE_LASTS_S,
@@ -43,6 +44,12 @@ def test_the_pace_lasts_a_day_and_the_request_line_a_month() -> None:
     assert fresh(LEARNED, NOON_S + PACE_LASTS_S - 1) == LEARNED
     assert fresh(LEARNED, NOON_S + PACE_LASTS_S) == Learned(4000, NOON_S, None, None, NOON_S)
     assert fresh(LEARNED, NOON_S + LINE_LASTS_S).longest_line is None
+
+
+def test_how_a_host_reads_brackets_lasts_a_month() -> None:
+    learned = Learned(brackets=Brackets.RAW, brackets_at_s=NOON_S)
+    assert fresh(learned, NOON_S + LINE_LASTS_S - 1) == learned
+    assert fresh(learned, NOON_S + LINE_LASTS_S).brackets is None
 
 
 def test_what_a_wrong_clock_dated_far_ahead_does_not_last_until_then() -> None:

@@ -25,7 +25,7 @@ from bulk_remove.core.throttle import Key, Level
         (Level, "gentle steady full fixed"),
         (ReportFormat, "csv xlsx html json"),
         (CsvFor, "programs excel-pl"),
-        (Brackets, "encoded raw"),
+        (Brackets, "auto encoded raw"),
         (Key, "p + - q"),
     ],
 )

@@ -11,7 +11,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from bulk_remove.core.chunker import RequestShape, pack
+from bulk_remove.core.chunker import RequestShape, in_requests, pack, writing_of
+from bulk_remove.core.model import Brackets
 from tests.benchmarks import rivals
 from tests.benchmarks.answering import Server, answering
 from tests.benchmarks.figures import CURL, OURS, OURS_ON_TMPFS, Figures, Run
@@ -92,16 +93,27 @@ def test_the_ready_urls_are_as_full_as_ours(tmp_path: Path) -> None:
     numbers = [f"{600_000_000 + index}" for index in range(1000)]
     path = tmp_path / "numbers.csv"
     path.write_text("\n".join(("telefon", *numbers)), encoding="ascii")
-    shape = RequestShape("00001")
+    shape = RequestShape("00001", brackets=Brackets.RAW)
     assert list(rivals.ready_urls(path, "")) == [shape.target(chunk) for chunk in pack(numbers, shape)]
     assert rivals.fewest_requests(1000) == len(list(pack(numbers, shape)))
+
+
+def test_a_million_numbers_take_as_few_requests_as_there_can_be_and_one_more_for_an_unknown_host() -> None:
+    numbers = [f"{600_000_000 + index}" for index in range(1_000_000)]
+
+    def planned(known: Brackets | None) -> int:
+        return sum(1 for _ in in_requests([("00001", numbers)], RequestShape, writing_of(Brackets.AUTO, known)))
+
+    assert rivals.fewest_requests(1_000_000) == planned(Brackets.RAW) == 3077
+    assert planned(None) == 3078
+    assert planned(Brackets.ENCODED) == 3572
 
 
 def test_budgets_are_judged_by_the_median_and_what_is_missing_is_said_to_be() -> None:
     figures = Figures(1_000_000, helps=[0.1])
     for cpu_s in (5.0, 5.0, 9.0):
-        figures.add(OURS, 1_000_000, Run(cpu_s, 6.0, 150.0, 3650, 2.0, 0.5))
-        figures.add(CURL, 1_000_000, Run(cpu_s / 3, 1.0, 20.0, 3650, 0.1, 0.5))
+        figures.add(OURS, 1_000_000, Run(cpu_s, 6.0, 150.0, 3077, 2.0, 0.5))
+        figures.add(CURL, 1_000_000, Run(cpu_s / 3, 1.0, 20.0, 3077, 0.1, 0.5))
     verdicts = [(budget.what, budget.verdict) for budget in figures.budgets()]
     assert (f"CPU s a million: {OURS}, 1,000,000", "met at the least only") in verdicts
     assert ("CPU, times bare curl's", "**not met**") in verdicts

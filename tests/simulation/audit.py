@@ -19,7 +19,7 @@ class Request:
     `bystanders` those of numbers that nobody asked for, and `unasked` those that the reply says were removed though
     nobody asked for it. `told` names what the client was told at `told_s` ("verdicts", or what went wrong) and `said`
     what a reply said of each number asked for. `at_once` marks a refusal that came so much faster than any reply can
-    that it must leave no doubt.
+    that it must leave no doubt. The brackets of a `raw` request are not encoded.
     """
 
     session: int
@@ -42,6 +42,7 @@ class Request:
     bystanders: dict[str, list[int]] = field(default_factory=dict)
     unasked: dict[str, list[int]] = field(default_factory=dict)
     pause_until_s: float = 0.0
+    raw: bool = False
 
 
 @dataclass(slots=True)

@@ -108,9 +108,9 @@ def the_number_tried_alone_sent_again_for_the_rest(broken: pytest.MonkeyPatch) -
     split = Sending.split
 
     def forgetful(
-        self: Sending, chunk: Chunk, states: Alike[NumberState], now_s: float, first: int | None = None
-    ) -> tuple[Chunk, Chunk]:
-        one, rest = split(self, chunk, states, now_s, first)
-        return one, one if first else rest
+        self: Sending, chunk: Chunk, states: Alike[NumberState], now_s: float, first: int | None = None, **rest: bool
+    ) -> tuple[Chunk, ...]:
+        one, *others = split(self, chunk, states, now_s, first, **rest)
+        return (one, one) if first == 1 else (one, *others)
 
     broken.setattr(Sending, "split", forgetful)

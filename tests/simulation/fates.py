@@ -23,6 +23,7 @@ class Fate(StrEnum):
     UNREACHED = "not reached"
     DENIED = "denied"
     TOO_LONG = "too long"
+    RAW = "refused for its brackets"
     POISONED = "refused for a number"
     TRIPPED = "failed over a number"
     REFUSED_AFTER = "refused after the act"
@@ -44,7 +45,9 @@ ACTS = REFUSED_LATE | {
     Fate.HTML_AFTER,
 }
 """The server removes what was asked for."""
-AT_THE_DOOR = frozenset({Fate.THROTTLED, Fate.OVERLOADED, Fate.UNREACHED, Fate.DENIED, Fate.TOO_LONG, Fate.POISONED})
+AT_THE_DOOR = frozenset(
+    {Fate.THROTTLED, Fate.OVERLOADED, Fate.UNREACHED, Fate.DENIED, Fate.TOO_LONG, Fate.RAW, Fate.POISONED}
+)
 """Decided before the server looks for anything: mostly at once, and now and then after a wait in a queue."""
 
 _MISHAPS = (
@@ -86,7 +89,8 @@ class Climate:
     breaks). A URL with more than `uncut` numbers is cut in the next one. `misspelling`, `repeating` and `dressing` are
     shares of replies: that give a number's verdict to another, that name a number twice, that PHP has put its mark on.
     With `errors_in_200` a refusal for a number has status 200. `trickling` is the share of replies whose body comes
-    long after their head. Where it is `sized`, a smaller request takes less time, down to `LEAST_SHARE`.
+    long after their head. Where it is `sized`, a smaller request takes less time, down to `LEAST_SHARE`. Of a request
+    with raw brackets only the last `raw_read` numbers are read; it is refused as `raw_as`, if that is not None.
     """
 
     mishaps: float
@@ -107,6 +111,8 @@ class Climate:
     errors_in_200: bool = False
     trickling: float = 0.0
     sized: bool = False
+    raw_read: int = 1_000
+    raw_as: int | None = None
 
     def weather(self, now_s: float) -> Fate | None:
         """Return the fate of every request of this moment, if they all share one."""
@@ -114,7 +120,20 @@ class Climate:
 
     def calmed(self) -> "Climate":
         """Return the climate in which the same server answers every request, as fast as before."""
-        return Climate(0.0, (), (), self.latency_s, 1_000, 0.0, 0, 0.0, 0.0, sized=self.sized)
+        return Climate(
+            0.0,
+            (),
+            (),
+            self.latency_s,
+            1_000,
+            0.0,
+            0,
+            0.0,
+            0.0,
+            sized=self.sized,
+            raw_read=self.raw_read,
+            raw_as=self.raw_as,
+        )
 
 
 _ERRORS_IN_200 = 1 / 4
@@ -122,8 +141,8 @@ LEAST_SHARE = 0.25
 """So much of the time of the largest request any request takes, however small."""
 
 
-def climate(dice: random.Random, more: random.Random, latest: random.Random) -> Climate:
-    """Draw a climate; `more` and `latest` draw what came later, so that they change nothing drawn before."""
+def climate(dice: random.Random, more: random.Random, latest: random.Random, brackets: random.Random) -> Climate:
+    """Draw a climate; the dice after the first draw what came later, so that they change nothing drawn before."""
     drawn = _climate(dice)
     return replace(
         drawn,
@@ -138,6 +157,8 @@ def climate(dice: random.Random, more: random.Random, latest: random.Random) -> 
         errors_in_200=more.random() < _ERRORS_IN_200,
         trickling=latest.choice((0.0, 0.0, 0.0, 1.0)),
         sized=latest.choice((False, True)),
+        raw_read=brackets.choice((1_000,) * 4 + (0, 1)),
+        raw_as=brackets.choice((None,) * 4 + (0, 400, 403, 404, 414)),
     )
 
 

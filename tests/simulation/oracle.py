@@ -72,6 +72,7 @@ class Timing:
     `perhaps_between` that they are unless the client is in doubt of the last request.
     `alone_refused` tells that the server refused a request for it alone as planned, `asked_after` what the final answer
     was that did not keep it from being asked for again, `out_of_turn` a form that was asked for too early or in vain.
+    A refusal of raw brackets is not final before the server has read some.
     `last` is the last request for it, `heard` the last of those that were answered with verdicts.
     """
 
@@ -217,9 +218,11 @@ def histories(
     forms = scenario.forms
     known = {target: Timing(forms.of[target.number]) for target in scenario.targets}
     first_reply_s: dict[int, float] = {}
+    raw_read_s: dict[int, float] = {}
     for request in requests.values():
         if request.told == "verdicts" and request.told_s is not None:
-            first_reply_s[request.session] = min(request.told_s, first_reply_s.get(request.session, inf))
+            for first_s in (first_reply_s, raw_read_s) if request.raw else (first_reply_s,):
+                first_s[request.session] = min(request.told_s, first_s.get(request.session, inf))
     for attempt in attempts:
         if attempt.result == NOT_SENT:
             continue
@@ -229,12 +232,20 @@ def histories(
             history = known[Target(attempt.campaign, forms.planned[number])]
             history.asked(number, passed)
             history.last = request_of
-            _move(history, number, attempt, request_of, first_reply_s)
+            tries_raw = request_of is not None and request_of.raw
+            tries_raw &= request_of is not None and request_of.sent_s < raw_read_s.get(request_of.session, inf)
+            _move(history, number, attempt, request_of, first_reply_s, tries_raw=tries_raw)
     return known
 
 
 def _move(
-    history: Timing, number: str, attempt: Attempt, request: Request | None, first_reply_s: Mapping[int, float]
+    history: Timing,
+    number: str,
+    attempt: Attempt,
+    request: Request | None,
+    first_reply_s: Mapping[int, float],
+    *,
+    tries_raw: bool,
 ) -> None:
     if attempt.result in LOST:
         history.lost()
@@ -252,7 +263,7 @@ def _move(
     compared = first_reply_s.get(request.session, inf) < request.told_s
     compared |= request.told_s - request.sent_s > UNCOMPARED_S
     history.turned_away(_doubt_of(request, number), compared=compared)
-    if attempt.result in REFUSED and len(attempt.numbers) == 1:
+    if attempt.result in REFUSED and len(attempt.numbers) == 1 and not tries_raw:
         history.refused(compared=compared)
 
 

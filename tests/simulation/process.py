@@ -128,7 +128,9 @@ class Line(Client):
         """Note a request that leaves, and the intents that the ledger holds of it on disk."""
         path, _, query = target.partition("?")
         campaign = path.split("/")[-2]
-        numbers = tuple([unquote_plus(pair.removeprefix("phone_number%5B%5D=")) for pair in query.split("&")])
+        keys, texts = zip(*(pair.split("=") for pair in query.split("&")), strict=True)
+        assert {unquote_plus(key) for key in keys} == {"phone_number[]"}
+        numbers = tuple(map(unquote_plus, texts))
         attempts = self._witness.execute(_INTENTS, (campaign, "\n".join(numbers))).fetchall()
         return Request(
             self._process.session,
@@ -137,6 +139,7 @@ class Line(Client):
             numbers,
             tuple(attempt for (attempt,) in attempts),
             self._process.clock_ahead_s,
+            raw="[" in query,
         )
 
 

@@ -33,6 +33,8 @@ _ELSEWHERE = 1 / 10
 """The share of the others in which none of the numbers is where it is looked for."""
 
 
+_SHORT_LINES = 1 / 3
+"""The share of runs whose request line is filled before their requests have the most numbers."""
 _KEEPING = 1 / 4
 """The share of runs with a list of numbers that must never be removed."""
 
@@ -130,6 +132,9 @@ def scenario(seed: int) -> Scenario:
     clock = random.Random(f"hours {seed}")
     if clock.random() < _KEEPING_HOURS:
         settings = replace(settings, hours=(_all_day_but_some_minutes(clock),))
+    line = random.Random(f"line {seed}")
+    if line.random() < _SHORT_LINES:
+        settings = replace(settings, max_request_line=line.randint(150, 500))
     targets = tuple(dict.fromkeys(row.target for row in drawn if row.target))
     forms = forms_of(dict.fromkeys(target.number for target in targets), settings.also_try)
     held = random.Random(f"held {seed}")

@@ -121,8 +121,11 @@ def refusals_judged_once_and_for_all_when_they_come(broken: pytest.MonkeyPatch) 
 def halves_that_do_not_inherit_doubt(broken: pytest.MonkeyPatch) -> None:
     split = Sending.split
 
-    def clean(self: Sending, chunk: Chunk, states: Alike[NumberState], now_s: float) -> tuple[Chunk, Chunk]:
-        return split(self, chunk, states.each(lambda state: state._replace(phase=Phase.UNSENT, doubt_us=0)), now_s)
+    def clean(
+        self: Sending, chunk: Chunk, states: Alike[NumberState], now_s: float, first: int | None = None, **rest: bool
+    ) -> tuple[Chunk, ...]:
+        clean = states.each(lambda state: state._replace(phase=Phase.UNSENT, doubt_us=0))
+        return split(self, chunk, clean, now_s, first, **rest)
 
     broken.setattr(Sending, "split", clean)
 
@@ -141,7 +144,7 @@ def lower_bounds_not_said_of_sums(broken: pytest.MonkeyPatch) -> None:
 
 
 def numbers_in_a_call_never_asked_again(broken: pytest.MonkeyPatch) -> None:
-    broken.setattr(Bookkeeper, "_due_again", lambda *_: {})
+    broken.setattr(Bookkeeper, "_due_again", lambda *_, **_spare: {})
 
 
 def numbers_in_a_call_given_up_too_soon(broken: pytest.MonkeyPatch) -> None:

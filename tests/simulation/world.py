@@ -68,7 +68,8 @@ class World:
         self.campaigns = self._campaigns(scenario, self._dice.choice((0.0, 0.1, 0.4)))
         self._more = random.Random(f"more of the world {scenario.seed}")
         self._latest = random.Random(f"latest of the world {scenario.seed}")
-        self.climate = self.began_as = climate(self._dice, self._more, self._latest)
+        brackets = random.Random(f"brackets of the world {scenario.seed}")
+        self.climate = self.began_as = climate(self._dice, self._more, self._latest, brackets)
         self.odd = Oddities(*(self._some(scenario.forms.planned, self._dice) for _ in range(4)))
         self._make_odder(scenario)
         self.refused_rank = self._refuse_a_form(scenario.forms.rank)
@@ -124,9 +125,11 @@ class World:
         now_s = loop.time()
         self.advance(now_s)
         self.audit.requests.append(request)
-        fate = self._fate(request.numbers, now_s)
+        fate = self._fate(request, now_s)
         request.fate = fate
         request.arrived = self._arrived(request.numbers)
+        if request.raw:
+            request.arrived = request.arrived[max(0, len(request.arrived) - self.climate.raw_read) :]
         acts_s, answers_s = self._moments(request, fate, now_s)
         if fate in ACTS:
             most = len(request.arrived)
@@ -216,12 +219,15 @@ class World:
         share = dice.choice((0.0, 0.0, 0.0, 0.0, 0.02, 0.08))
         return frozenset(number for number in numbers if dice.random() < share)
 
-    def _fate(self, numbers: tuple[str, ...], now_s: float) -> Fate:
+    def _fate(self, request: Request, now_s: float) -> Fate:
+        numbers = request.numbers
         at_the_door = self.climate.weather(now_s) or self._turned_away(now_s)
         if at_the_door:
             return at_the_door
         if len(numbers) > self.climate.most_numbers:
             return Fate.TOO_LONG
+        if request.raw and self.climate.raw_as is not None:
+            return Fate.RAW
         if self._dice.random() < self.climate.mishaps:
             return self._dice.choice(self.climate.kinds)
         if not self.odd.poison.isdisjoint(numbers):
@@ -332,12 +338,13 @@ class World:
         return Answer(status, {"Retry-After": header, "Date": _http_date(self.clocks.server_s(now_s))}, b"")
 
     def _refused(self, request: Request, fate: Fate) -> Answer:
-        if fate is Fate.TOO_LONG and not self.climate.too_long_as:
+        door = {Fate.TOO_LONG: self.climate.too_long_as, Fate.RAW: self.climate.raw_as}
+        if door.get(fate) == 0:
             request.told = "connection lost"
             raise aiohttp.ServerDisconnectedError
-        status = self._status(request, fate)
+        status = door.get(fate) or self._status(request, fate)
         request.told = f"HTTP {status}"
-        if status in _REFUSALS and fate is not Fate.TOO_LONG:
+        if status in _REFUSALS and fate not in door:
             body = wording.envelope("Wrong format of phone number.", request_id_of(request))
             if fate is Fate.POISONED and self.climate.errors_in_200:
                 request.told = "errors in a success"
@@ -349,8 +356,6 @@ class World:
         match fate:
             case Fate.DENIED | Fate.DENIED_AFTER:
                 return self._more.choice(self.climate.denied_as)
-            case Fate.TOO_LONG:
-                return self.climate.too_long_as
             case Fate.POISONED | Fate.POISONED_MIDWAY:
                 return 400
             case Fate.REFUSED_AFTER | Fate.REFUSED_MIDWAY:

@@ -24,7 +24,7 @@ from bulk_remove.settings import Address, Login, Settings
 _ADDRESS = Address.parse("https://demo.thulium.com")
 _LOGIN = Login("robot", "made-up")
 _SETTINGS = Settings("00001", slow_reply_s=3600.0)  # on a clock that leaps every reply is slow
-_KEY = "phone_number%5B%5D="
+_KEYS = "phone_number[]=", "phone_number%5B%5D="
 _FIRST_NUMBER, _FIRST_RECORD = 500_000_000, 1_000_000
 BLOCK_ROWS = ReadOptions().block_rows
 # Nothing is folded back before the end: so the write-ahead log is as long as all that was written to it. To wait for
@@ -69,7 +69,7 @@ class _AnsweringClient(Client):
         assert arrival is not None
         assert await departure()
         arrival()
-        numbers = target.partition("?")[2].replace(_KEY, "").split("&")
+        numbers = target.partition("?")[2].replace(_KEYS[0], "").replace(_KEYS[1], "").split("&")
         first, self._next_record = self._next_record, self._next_record + len(numbers)
         entries = [
             f'"{number}":[{{"http_status":200,"record_id":{record_id},"status":"REMOVED"}}]'

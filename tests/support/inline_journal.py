@@ -5,7 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TypeVar
 
-from bulk_remove.core.chunker import RequestShape, in_requests
+from bulk_remove.core.chunker import ENCODED, RequestShape, Writing, in_requests
 from bulk_remove.core.model import NumberedBlock, RowBlock, Source
 from bulk_remove.core.plan import Plan, SourcePlan
 from bulk_remove.ledger import Planning, Sending, Store, create
@@ -27,13 +27,13 @@ class InlineJournal:
             return call(Sending(connection))
 
 
-def planned(folder: Path, numbers: list[str], shape: RequestShape) -> Store:
+def planned(folder: Path, numbers: list[str], shape: RequestShape, writing: Writing = ENCODED) -> Store:
     """Return a new ledger with these distinct numbers planned into chunks."""
     store = create(folder / "ledger.sqlite", "r1", "0", 0.0, REQUEST)
     planning = Planning(store)
     planning.add_source(SOURCE)
     rows = RowBlock(SOURCE, range(2, len(numbers) + 2), numbers, ())
     planning.add_blocks([NumberedBlock(rows, numbers, [shape.campaign] * len(numbers), {})])
-    planning.add_chunks(in_requests([(shape.campaign, numbers)], lambda _: shape))
+    planning.add_chunks(in_requests([(shape.campaign, numbers)], lambda _: shape, writing))
     planning.finish(counts_of(Plan("r1", "", (SourcePlan(SOURCE, len(numbers), 0, ()),), (), 5.0), ()))
     return store

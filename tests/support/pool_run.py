@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 
-from bulk_remove.core.chunker import RequestShape, size_from
+from bulk_remove.core.chunker import ENCODED, RequestShape, Writing, size_from
 from bulk_remove.core.forms import AlsoTry, Forms
 from bulk_remove.core.lifecycle import status_of
 from bulk_remove.core.model import Chunk, NumberState, Status
@@ -47,6 +47,7 @@ class FakeServer:
         self._fault_s = latency_s if fault_s is None else fault_s
         self.moments_s: list[float] = []
         self.asked: list[tuple[str, ...]] = []
+        self.shapes: list[RequestShape] = []
         self.most_at_once = 0
         self._under_way = 0
 
@@ -66,6 +67,7 @@ class FakeServer:
         now = asyncio.get_running_loop().time()
         self.moments_s.append(now)
         self.asked.append(chunk.numbers)
+        self.shapes.append(shape)
         self._under_way += 1
         self.most_at_once = max(self.most_at_once, self._under_way)
         answer = self._answer(now, chunk.numbers)
@@ -104,11 +106,13 @@ class Run:
         until_s: float | None = None,
         windows: Sequence[Window] = (),
         look_at_s: Sequence[float] = (),
+        writing: Writing = ENCODED,
+        planned_as: RequestShape | None = None,
         stop_when_missing: float | None = None,
     ) -> None:
         self.server = server
         self.settled: Counter[str] = Counter()
-        self.shape = RequestShape("00001", max_numbers=per_request)
+        self.shape = planned_as or RequestShape("00001", max_numbers=per_request)
         self._stop_after_s = stop_after_s
         self._keys = keys
         self._clock_set, self._slept = clock_set, slept
@@ -120,13 +124,16 @@ class Run:
             RetryPolicy(tries=4),
             BusyPolicy(busy_for_s),
             forms,
-            size_from(per_request, 10_000_000, per_request),
+            size_from(self.shape.max_numbers, 10_000_000, self.shape.max_numbers),
+            writing=writing,
             windows=tuple(windows),
             until_s=until_s,
             stop_when_missing=stop_when_missing,
         )
         plan = Plan("r1", "h", (SourcePlan(SOURCE, numbers, 0, ()),), (CampaignPlan("00001", numbers, 1),), rate)
-        with closing(planned(folder, [f"{500_000_000 + index}" for index in range(numbers)], self.shape)) as store:
+        with closing(
+            planned(folder, [f"{500_000_000 + index}" for index in range(numbers)], self.shape, writing)
+        ) as store:
             self.ending, self.fault, self.snapshot, self.took_s = run_virtually(
                 self._drain(InlineJournal(store), approve(plan, Consent.CODE), settings)
             )
@@ -152,7 +159,7 @@ class Run:
         for moment_s in self._look_at_s:
             loop.call_at(moment_s, lambda: self.looks.append(pool.snapshot()))
         ending = await pool.drain()
-        self.longest_line = pool.longest_line
+        self.longest_line, self.brackets = pool.longest_line, pool.brackets
         return ending, pool.fault, pool.snapshot(), loop.time()
 
     def _count(self, numbers: Sequence[str], states: Sequence[NumberState]) -> None:
