@@ -421,7 +421,7 @@ class Settings:
     campaign: str = _input(
         "",
         campaigns,
-        "The campaign's five characters, 00001; several with commas, or all.",
+        "The campaign: 00001, several with commas, or all.",
         _RERUN,
         "The campaign; default: the report's.",
         short="-c",
