@@ -282,11 +282,13 @@ def _facts(campaign: CampaignPlan, known: Known) -> Iterator[str]:
         yield counted(held, "of {count:,} record in it{share}", "of {count:,} records in it{share}", share=share)
     usual = known.usual(campaign.campaign)
     if usual:
-        yield phrase(
-            "its runs usually send {usual:,.10g}; this run: {times:,.10g} times as many",
-            usual=usual,
-            times=rounded(campaign.to_send / usual),
+        times = rounded(campaign.to_send / usual)
+        template = (
+            "its runs usually send {usual:,.10g}, as this one does"
+            if times == 1
+            else "its runs usually send {usual:,.10g}; this run: {times:,.10g} times as many"
         )
+        yield phrase(template, usual=usual, times=times)
     if campaign.name:
         yield f"'{harmless(campaign.name, LONGEST_NAME)}'"
 

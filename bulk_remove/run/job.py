@@ -42,7 +42,7 @@ from bulk_remove.core.plan import (
 from bulk_remove.core.replies import Document, Fault
 from bulk_remove.core.retry import BusyPolicy, RetryPolicy
 from bulk_remove.core.summary import Ending
-from bulk_remove.core.throttle import Learned, first_size, paced, started
+from bulk_remove.core.throttle import Learned, first_size, paced, size_learned, started
 from bulk_remove.core.timeline import Snapshot, rounded
 from bulk_remove.core.verdicts import CAUSE, UnaskedRemoval, unasked_stop, unasked_told
 from bulk_remove.errors import ExitCode, GuardStop, StorageError, UnavailableError
@@ -587,7 +587,10 @@ def _learned(known: Learned, pool: Pool, settings: Settings, now_s: float) -> Le
         learned = replace(learned, longest_line=pool.longest_line, line_at_s=now_s)
     if settings.brackets is Brackets.AUTO and pool.brackets != known.brackets:
         learned = replace(learned, brackets=pool.brackets, brackets_at_s=now_s)
-    return learned if pool.rate is None else paced(learned, pool.rate, settings.ceilings().rate, pool.numbers, now_s)
+    if pool.rate is None:
+        return learned
+    numbers = size_learned(known.numbers, pool.numbers, settings.max_numbers_per_request)
+    return paced(learned, pool.rate, settings.ceilings().rate, numbers, now_s)
 
 
 def _keep(state_dir: Path, host: str, learned: Learned, known: Learned) -> None:
