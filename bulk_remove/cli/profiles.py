@@ -460,10 +460,13 @@ class Program(HelpfulGroup):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Read the options before the command's name, and --lang from any position."""
         if ctx.parent is None:
-            args = args or _without_words()
+            args = [*args, *_without_words()] if _ONLY_LANGUAGE.fullmatch("\n".join(args)) else args
             speak_as_asked(self, args)
             _take_password(ctx)
         return super().parse_args(ctx, args)
+
+
+_ONLY_LANGUAGE = re.compile(r"(--lang[=\n][a-z]+)?")
 
 
 def _without_words() -> list[str]:

@@ -138,6 +138,26 @@ def test_without_a_profile_it_offers_to_set_one_up_and_goes_on(
     assert sorted(asked(server)) == NUMBERS
 
 
+def test_the_page_offers_to_set_up_a_profile_first(server: Running, env: dict[str, str]) -> None:
+    Path(env["BULK_REMOVE_CONFIG"]).write_text("", encoding="utf-8")
+    with sitting("ui", "--no-browser", env=env) as at:
+        answered(at, ("password now?", ""), ("Language (", ""), ("System (NAME", server.url), ("API user", "demo"))
+        answered(at, ("Password of", DEMO_PASSWORD), ("Campaign, or -", "1"))
+        at.until("The page: http://127.0.0.1:")
+        at.until("The link works once")
+        assert at.left_with("\x03") == 0, at.shown
+
+
+def test_the_language_may_be_the_only_word(env: dict[str, str]) -> None:
+    with Path(env["BULK_REMOVE_CONFIG"]).open("a", encoding="utf-8") as file:
+        file.write('lang = "en"\n')
+    with sitting("--lang", "pl", env=env) as at:
+        at.until("Plik z numerami")
+        at.type("nowhere.csv\n")
+        at.until("Nie ma pliku")
+        assert at.left_with("\x03") == 130
+
+
 def test_nobody_is_set_up_who_says_no(env: dict[str, str], tmp_path: Path) -> None:
     env |= {"BULK_REMOVE_CONFIG": str(tmp_path / "new" / "config.toml")}
     with sitting(env=env) as at:

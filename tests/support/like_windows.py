@@ -83,6 +83,8 @@ def refusing(name: str, *checks: Callable[[Any], None]) -> None:
         for each in (path, *rest[: name in _TWO_PATHS]):
             for check in checks:
                 check(each)
+        if name == "rename" and os.path.lexists(rest[0]):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(rest[0]))
         return function(path, *rest, **options)
 
     setattr(os, name, checked)
