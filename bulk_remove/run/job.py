@@ -24,7 +24,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-from bulk_remove.core.chunker import size_from, writing_of
+from bulk_remove.core.chunker import SHORTEST_LINE, size_from, writing_of
 from bulk_remove.core.lifecycle import status_of
 from bulk_remove.core.limits import NOTHING_KNOWN, Known, canary_declined, judge_canary
 from bulk_remove.core.model import Brackets, NumberState, Status, harmless
@@ -102,8 +102,6 @@ from bulk_remove.settings import ALL, Address, Destination, Login, Settings
 
 log = logging.getLogger("bulk_remove.run")
 
-_SHORTEST_LINE = 500
-"""In bytes. Every known server accepts more; the strictest proxies stop at 2 KiB."""
 _UNCOUNTED = "The records were not counted before the run: the API user may not, or was not asked to."
 
 
@@ -582,8 +580,7 @@ async def _try_canary(
 def _learned(known: Learned, pool: Pool, settings: Settings, now_s: float) -> Learned:
     """Return what is known about a host after the session."""
     learned = known
-    # A server that refuses such a short line refuses it for another reason than its length.
-    if pool.longest_line != known.longest_line and (pool.longest_line or 0) >= _SHORTEST_LINE:
+    if pool.longest_line != known.longest_line and (pool.longest_line or 0) >= SHORTEST_LINE:
         learned = replace(learned, longest_line=pool.longest_line, line_at_s=now_s)
     if settings.brackets is Brackets.AUTO and pool.brackets != known.brackets:
         learned = replace(learned, brackets=pool.brackets, brackets_at_s=now_s)

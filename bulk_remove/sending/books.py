@@ -15,7 +15,17 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from bulk_remove.core.chunker import CAREFUL_LINE, ENCODED, LineLength, RequestShape, RequestSize, Writing, pack, timed
+from bulk_remove.core.chunker import (
+    CAREFUL_LINE,
+    ENCODED,
+    SHORTEST_LINE,
+    LineLength,
+    RequestShape,
+    RequestSize,
+    Writing,
+    pack,
+    timed,
+)
 from bulk_remove.core.forms import Forms
 from bulk_remove.core.lifecycle import (
     BETWEEN_FORMS,
@@ -403,24 +413,32 @@ class Bookkeeper:
 
         await desk.journal.write(write)
         desk.gate.answered()
-        if not self.writing.settled:
-            left_out = reply.verdicts.where(lambda verdict: verdict.event is Event.PASSED_OVER)
-            self._write_as(self.writing.answered(whole=not (left_out or reply.strangers)))
         self._refused_alone[chunk.form] = 0
         self._went_through += len(states) - len(again)
-        line_bytes = self._line_of(chunk) if chunk.chunk_id in self.line.splits else 0
-        self._learn(self.line.answered(chunk.chunk_id, len(chunk.numbers), line_bytes))
-        if reply.strangers:
-            self._heed_strangers(chunk, reply)
+        left_out = reply.verdicts.where(lambda verdict: verdict.event is Event.PASSED_OVER)
+        self._heed_length(chunk, reply, left_out)
+        if not self.writing.settled:  # after the lengths, which are those of the brackets as they were sent
+            self._write_as(self.writing.answered(whole=not (left_out or reply.strangers)))
         self._settled(chunk, states, again)
 
-    def _heed_strangers(self, chunk: Chunk, reply: Reply) -> None:
-        """Count numbers that nobody asked for. If the URL was cut on the way, make the next ones shorter."""
-        self._desk.tally.strangers(reply.strangers)
-        log.warning("chunk %d: the reply spoke of %d numbers unasked", chunk.chunk_id, reply.strangers)
-        if reply.unasked or reply.cut_at is not None:
-            arrived = len(chunk.numbers) // 2 if reply.cut_at is None else reply.cut_at
-            self._learn(self.line.at_most(self._line_of(replace(chunk, numbers=chunk.numbers[: max(1, arrived)]))))
+    def _heed_length(self, chunk: Chunk, reply: Reply, left_out: Sequence[int]) -> None:
+        """Learn from a reply how long requests may be. If the URL was cut on the way, make the next ones shorter."""
+        numbers = len(chunk.numbers)
+        longest = not self.line.is_known_for(numbers)
+        line_bytes = self._line_of(chunk) if chunk.chunk_id in self.line.splits else 0
+        self._learn(self.line.answered(chunk.chunk_id, numbers, line_bytes))
+        arrived = reply.cut_at
+        if reply.strangers:
+            self._desk.tally.strangers(reply.strangers)
+            log.warning("chunk %d: the reply spoke of %d numbers unasked", chunk.chunk_id, reply.strangers)
+            arrived = numbers // 2 if arrived is None and reply.unasked else arrived
+        elif longest and left_out and left_out[0] == numbers - len(left_out):  # the last ones are missing: a clean cut?
+            arrived = left_out[0]
+        if arrived is None:
+            return
+        line = self._line_of(replace(chunk, numbers=chunk.numbers[: max(1, arrived)]))
+        if reply.strangers or line >= SHORTEST_LINE:
+            self._learn(self.line.at_most(line))
 
     def _learn(self, line: LineLength) -> None:
         if line.longest != self.line.longest:
