@@ -224,7 +224,7 @@ def parse_share(text: str, flag: str = "--max-invalid") -> float:
 def share_told(count: int, records: int) -> Phrase:
     """Return the share of the records in percent, rounded up; small shares have more decimals."""
     share = Fraction(count, records)
-    return _percent_up(share, 1 if share * 10 >= 1 else 4)
+    return _percent_up(share, 1 if share * 10 >= 1 else 2 if share * 100 >= 1 else 4)
 
 
 def _percent_up(share: Fraction, decimals: int) -> Phrase:

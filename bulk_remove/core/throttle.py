@@ -322,12 +322,12 @@ class Learned:
 
 
 def fresh(learned: Learned, now_s: float) -> Learned:
-    """Return what still counts. Values from the far future come from a wrong clock."""
-    if abs(now_s - learned.line_at_s) >= LINE_LASTS_S:
+    """Return what still counts. Values from the far future, or from no time (NaN), come from a wrong clock or file."""
+    if not abs(now_s - learned.line_at_s) < LINE_LASTS_S:
         learned = replace(learned, longest_line=None)
-    if abs(now_s - learned.brackets_at_s) >= LINE_LASTS_S:
+    if not abs(now_s - learned.brackets_at_s) < LINE_LASTS_S:
         learned = replace(learned, brackets=None)
-    if abs(now_s - learned.pace_at_s) >= PACE_LASTS_S:
+    if not abs(now_s - learned.pace_at_s) < PACE_LASTS_S:
         learned = replace(learned, rate=None, numbers=None)
     return learned
 
