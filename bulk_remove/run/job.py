@@ -321,13 +321,15 @@ def plan_resume(
     check_not_abandoned(folder)
     with earlier_run(folder, changes) as run:
         job = job_of(run)
-        job.report.check(job.settings, job.address.host, job.state_dir, folder.name)
+        replaced = job.report.check(job.settings, job.address.host, job.state_dir, folder.name)
         with job.lock(run.campaigns):
             left, done = standing_of(run)
             ended = nothing_left(run)
             ready = Prepared(folder, run.store, plan_of(run), run.kept, ended[1] if ended else run.settings)
             shown = Planned(job, ready, left, done=done, run=run, ended=ended is not None)
             operator.show(shown)
+            if replaced and not shown.ended:
+                operator.note(replaced)
             yield shown
 
 

@@ -2,6 +2,7 @@
 
 import csv
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from bulk_remove.run.places import stem_of
 from bulk_remove.simulator.api import DEMO_PASSWORD
 from bulk_remove.simulator.server import read_audit
+from tests.docs.pages import ROOT
 from tests.support.processes import Running, bulk_remove, environment, simulator
 from tests.support.terminal import Sitting, at_a_terminal, sitting
 
@@ -97,6 +99,26 @@ def test_a_wrong_file_is_said_and_a_wrong_column_is_corrected(
     assert "Traceback" not in at.shown
     assert asked(server) == []
     assert not numbers.with_name("opt-outs.report.csv").exists()
+
+
+IN_POLISH = ("Plik z numerami", "Kolumna (nazwa", "Enter, je", "arkusz", "plik")
+
+
+@pytest.mark.parametrize(
+    ("language", "texts"), [("en", (FILE, "The column (name", COLUMN, "sheet", "file")), ("pl", IN_POLISH)]
+)
+def test_a_sheet_is_chosen_by_its_name_in_the_language_in_use(
+    env: dict[str, str], tmp_path: Path, language: str, texts: tuple[str, ...]
+) -> None:
+    file, column, right, sheet, other = texts
+    workbook = tmp_path / "two lists.xlsx"
+    shutil.copy(ROOT / "sample_data" / "options" / "two_lists.xlsx", workbook)
+    with sitting("--lang", language, env=env) as at:
+        answered(at, (file, str(workbook).replace(" ", "\\ ")), (column, f"{sheet} Sprzeciwy"))
+        at.until("'Sprzeciwy'")
+        answered(at, (right, other))
+        at.until(file)
+        assert at.left_with("\x04") == 130, at.shown
 
 
 @pytest.mark.parametrize("leaves", ["\x03", "\x04"], ids=["Ctrl-C", "end of input"])
