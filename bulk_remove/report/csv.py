@@ -198,6 +198,13 @@ def _does_not_prove(summary: Mapping[str, Any]) -> Iterator[str]:
     yield phrase(
         "That other campaigns, recordings, exports and backups hold nothing: only the campaigns above were asked."
     )
+    if left_out := [harmless(str(each)) for each in summary.get("campaigns_left_out", ())]:
+        yield counted(
+            len(left_out),
+            "That campaign {named} holds nothing: it was left out, because the server does not list its records.",
+            "That campaigns {named} hold nothing: they were left out, because the server does not list their records.",
+            named=", ".join(left_out[:_SHOWN_CAMPAIGNS]) + (", ..." if len(left_out) > _SHOWN_CAMPAIGNS else ""),
+        )
     yield phrase(
         "That a number with NOT_EXIST is not there in another spelling: it was looked for only as report.csv shows it, "
         "and in the forms of --also-try."

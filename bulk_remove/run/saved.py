@@ -53,6 +53,7 @@ class SavedPlan:
     asked: Settings
     settings: Settings
     holds: Mapping[str, Any]
+    left_out: tuple[str, ...] = ()
 
     @property
     def address(self) -> Address:
@@ -187,6 +188,7 @@ def save_plan(path: Path, ready: Prepared, asked: Settings, destination: Destina
         "made_at": time.time(),
         "made_by": {"system_user": system_user(), "api_user": destination.user},
         "url": destination.url,
+        "left_out": destination.left_out,
         "names": [file if file == STANDARD_INPUT else str(Path(file).absolute()) for file in files],
         "asked": asked.public(),
         "settings": ready.settings.public(),
@@ -287,6 +289,7 @@ def _saved(path: Path, content: Mapping[str, Any]) -> SavedPlan:
         Settings.read_back(content["asked"]),
         Settings.read_back(content["settings"]),
         {name: content[name] for name in _TOLD},
+        tuple(map(str, content["left_out"])),
     )
     timestamp(saved.made_at_s)
     if not _PLAN_ID.fullmatch(saved.plan_id):
