@@ -9,6 +9,7 @@ link is noticed only after it was opened.
 """
 
 import os
+import re
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -31,6 +32,8 @@ _HOLDS_FOLDERS = {os.open, os.stat, os.rename, os.unlink, os.mkdir} <= os.suppor
 _FOR_OTHERS = stat.S_IRWXG | stat.S_IRWXO
 _FOR_OTHERS_TO_WRITE = stat.S_IWGRP | stat.S_IWOTH
 _OWNERS = 0o600
+_FORBIDDEN = re.compile(r'[<>:"/\\|?*\x00-\x1f]|[. ]$|^(con|prn|aux|nul|com\d|lpt\d)(\.|$)', re.IGNORECASE)
+"""What Windows forbids in a name. It would write `a:b.csv` into a hidden part of the file `a`."""
 PART = ".part"
 """The ending of a temporary name, for a file that is not complete yet."""
 
@@ -255,6 +258,8 @@ class Folder:
         self.remove(part)
 
     def _check_replaceable(self, name: str) -> None:
+        if os.name == "nt" and _FORBIDDEN.search(name):
+            raise OSError(EINVAL, phrase("Windows does not allow this name"))
         found = self.look(name)
         if found and not (stat.S_ISREG(found.st_mode) or stat.S_ISLNK(found.st_mode)):
             raise NotRegularError  # root would replace /dev/null itself

@@ -225,13 +225,18 @@ def place(value: Any) -> str:
     return str(whole(1, 100_000)(value))
 
 
-def identifier(value: Any) -> str:
-    """Check a campaign's identifier; an empty text means none."""
-    if not isinstance(value, str) or (value and not is_campaign(value)):
+ALL = "all"
+"""Means every campaign that the server lists."""
+
+
+def campaigns(value: Any) -> str:
+    """Check a campaign's identifier, or several with commas, or `all`; an empty text means none."""
+    listed = [each.strip() for each in value.split(",")] if isinstance(value, str) else [""]
+    if value != "" and listed != [ALL] and not all(map(is_campaign, listed)):
         raise Unfit(
             phrase("not five letters or digits"), "Give the identifier with its leading zeros, for example 00001."
         )
-    return str(value)
+    return ",".join(dict.fromkeys(listed))
 
 
 _SYSTEM = re.compile(r"[0-9A-Za-z]([0-9A-Za-z-]*[0-9A-Za-z])?")
@@ -415,13 +420,16 @@ class Settings:
 
     campaign: str = _input(
         "",
-        identifier,
-        "The campaign's five characters, for example 00001.",
+        campaigns,
+        "The campaign: 00001, several with commas, or all.",
         _RERUN,
         "The campaign; default: the report's.",
         short="-c",
     )
-    """The campaign of all rows: five letters or digits, leading zeros and all."""
+    """The campaign of all rows: five letters or digits, leading zeros and all.
+
+    Several with commas, or `all` that the server lists: every number is asked for in each of them.
+    """
     campaign_column: str | None = _input(None, place, "Take each row's campaign from this column: its name or place.")
     column: str | None = _input(None, place, "The phone column: its name, or its place from 1.")
     trust_column: bool = _input(False, yes_or_no, "Take the phone column even if it looks like something else.")
@@ -596,6 +604,11 @@ class Settings:
             )
         check_no_number(self.reason, self.region)
         self.forms()
+
+    @property
+    def campaigns(self) -> tuple[str, ...]:
+        """The campaigns of all rows; empty if they are in a column, or not listed yet."""
+        return () if self.campaign in {"", ALL} else tuple(self.campaign.split(","))
 
     @property
     def rules(self) -> NumberRules:

@@ -211,6 +211,19 @@ def test_every_source_file_is_read_and_written_with_a_named_encoding() -> None:
                 assert any(keyword.arg == "encoding" for keyword in node.keywords), f"{name_of(path)}:{node.lineno}"
 
 
+def test_text_files_have_the_same_line_ends_on_every_system() -> None:
+    for path in MODULES:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.Call) or ast.unparse(node.func) not in {"open", "TextIOWrapper", "os.fdopen"}:
+                continue
+            modes = [
+                arg.value for arg in node.args[1:2] if isinstance(arg, ast.Constant) and isinstance(arg.value, str)
+            ]
+            writes_text = ast.unparse(node.func) == "TextIOWrapper" or (modes and not {*modes[0]} & {"r", "b"})
+            if writes_text:
+                assert any(keyword.arg == "newline" for keyword in node.keywords), f"{name_of(path)}:{node.lineno}"
+
+
 def run_python(code: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60)
 

@@ -12,6 +12,19 @@ _CYCLES_SOUGHT_AFTER = 100_000
 
 
 def main() -> None:
+    """Run the command and exit with its code. A window that closes at the end stays open until an error was read."""
+    try:
+        _main()
+    except SystemExit as end:
+        from bulk_remove.cli.signals import opened_by_double_click  # noqa: PLC0415 - likewise
+
+        if end.code and len(sys.argv) == 1 and opened_by_double_click():
+            _note("Press Enter to close this window.")
+            sys.stdin.readline()
+        raise
+
+
+def _main() -> None:
     """Run the command and exit with its code; an expected failure prints two sentences, never a traceback.
 
     A signal arrives here only before a plan is approved. After that it is a StoppedError.

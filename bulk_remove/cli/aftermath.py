@@ -72,7 +72,7 @@ class _RunLog(logging.FileHandler):
         self._told = False
 
     def _open(self) -> TextIOWrapper:
-        return open(self.baseFilename, "a", encoding="utf-8", errors="replace", opener=private)
+        return open(self.baseFilename, "a", encoding="utf-8", errors="replace", newline="\n", opener=private)
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: ARG002, N802 - logging's own signature
         """Say once that the log is no longer written."""

@@ -42,8 +42,7 @@ from bulk_remove.cli.profiles import CHOICE, PLACE, Configured, Program, RunId, 
 
 F = TypeVar("F", bound=Callable[..., Any])
 _TYPED = "bulk_remove.typed"
-WORDS = "bulk_remove.words"
-"""Where a command's context keeps its words."""
+_WORDS = "bulk_remove.words"
 
 
 class Show(Configured):
@@ -69,8 +68,13 @@ class Reread(Configured):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Note the words and read the options."""
-        ctx.meta.setdefault(WORDS, (*args,))
+        ctx.meta.setdefault(f"{_WORDS} {self.name}", (*args,))
         return super().parse_args(ctx, args)
+
+
+def words_of(ctx: click.Context) -> list[str]:
+    """Return the words of a command that keeps them, as they were typed first."""
+    return [*ctx.meta[f"{_WORDS} {ctx.command.name}"]]
 
 
 class ForNewcomers(Reread):
@@ -293,9 +297,9 @@ def program() -> None:
     The flags of a command: bulk-remove help COMMAND
 
     \b
-    Example:  bulk-remove check --system acme --user api -c 00001
+    Example:  bulk-remove setup
               bulk-remove plan opt-outs.csv -c 00001
-              bulk-remove run opt-outs.csv -c 00001 --system acme --user api
+              bulk-remove run opt-outs.csv -c 00001
     """
 
 
@@ -448,9 +452,10 @@ def check(**given: Any) -> int:
 @connection_options
 @state_dir_option
 def setup(**given: Any) -> int:
-    r"""Ask for server, user, password and campaign, and keep them in a profile.
+    r"""Ask for server, user and password, and keep them.
 
-    It asks again whenever you like: the current values are the defaults. At the end it runs `check`.
+    They become a profile, with campaign and language. It asks again whenever you like: the current values are the
+    defaults. At the end it runs `check`.
 
     \b
     Example:  bulk-remove setup
@@ -463,9 +468,9 @@ def setup(**given: Any) -> int:
 
 @program.command(cls=ForNewcomers, params=[*CHOICE])
 def guide() -> int:
-    r"""Ask for file, column and campaign, then run; `bulk-remove` without words.
+    r"""Ask for file, column and campaign, then do what `run` does.
 
-    Nothing is removed before you confirm how many numbers it is.
+    `bulk-remove` without words does the same at a terminal. Nothing is removed before you confirm how many.
 
     \b
     Example:  bulk-remove guide

@@ -371,6 +371,8 @@ def _of_command(command: str) -> str:
     hint = "Try it by itself: it must print the password on its first line, in UTF-8, and exit 0."
     try:
         words = shlex.split(command, posix=os.name == "posix")
+        if os.name != "posix":  # backslashes stay, but so do the quotes around a path with blanks
+            words = [word[1:-1] if len(word) > 1 and word[0] == word[-1] == '"' else word for word in words]
         done = subprocess.run(  # noqa: S603 - the operator's own command, without a shell
             words, stdin=subprocess.DEVNULL, capture_output=True, timeout=_COMMAND_TIMEOUT_S, check=True
         )

@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 from click.core import ParameterSource
 
-from bulk_remove.cli.commands import WORDS, program
+from bulk_remove.cli.commands import program, words_of
 from bulk_remove.cli.given import AccessOptions, RunOptions, take
 from bulk_remove.cli.profiles import profile_of, profiles_in
 from bulk_remove.cli.setup import NO_CAMPAIGN, ask, check_terminal, choose_campaign, set_up
@@ -37,7 +37,7 @@ def guide_job() -> int:
     screen.note("This removes phone numbers from a campaign, step by step.", "bold")
     screen.note("Nothing is removed before you confirm how many. Ctrl-C leaves at any time.")
     try:
-        words = _with_server(screen, root, [*root.meta[WORDS]])
+        words = _with_server(screen, root, words_of(click.get_current_context()))
         words = _with_file(screen, root, words)
         words = _with_campaign(screen, root, words)
     except EOFError as end:
@@ -66,12 +66,17 @@ def _with_server(screen: Screen, root: click.Context, words: Words) -> Words:
         if names:
             return _with_server(screen, root, [*words, "--profile", _profile(screen, names)])
         screen.note(error.sentence)
-        if not read_answer(ask("Set it up now?", translated("yes")), 1):
-            raise
-        with program.commands["setup"].make_context("setup", [*words], parent=root) as own:
-            name = set_up(screen, own, take(AccessOptions, own.params))
+        name = offer_setup(screen, root, words)
         return words if "--profile" in words else [*words, "--profile", name]
     return words
+
+
+def offer_setup(screen: Screen, ctx: click.Context, words: Words) -> str:
+    """Offer to set up a profile; return its name. Raises UsageError if the answer is no."""
+    if not read_answer(ask("Set up server, user and password now?", translated("yes")), 1):
+        raise UsageError("There is no server, user and password yet.", "Set them up with: bulk-remove setup")
+    with program.commands["setup"].make_context("setup", [*words], parent=ctx.find_root()) as own:
+        return set_up(screen, own, take(AccessOptions, own.params))
 
 
 def _check_login(root: click.Context, words: Words) -> None:

@@ -39,7 +39,7 @@ from bulk_remove.cli.signals import (
     stop_truthfully,
 )
 from bulk_remove.console import Live, Screen, moment_of, typed_keys
-from bulk_remove.console.screen import form_lines, form_warnings, when_lines, when_notes
+from bulk_remove.console.screen import form_lines, form_warnings, more_limits, when_lines, when_notes
 from bulk_remove.core.forms import told_forms
 from bulk_remove.core.limits import Known
 from bulk_remove.core.model import CsvFor, Status, harmless
@@ -73,6 +73,7 @@ from bulk_remove.run.job import (
     plan_rerun,
     plan_resume,
     plan_run,
+    with_campaigns,
 )
 from bulk_remove.run.look import (
     Listing,
@@ -93,7 +94,7 @@ from bulk_remove.run.resume import EarlierRun, find_run
 from bulk_remove.run.saved import load_plan, save_plan
 from bulk_remove.sending import Pool
 from bulk_remove.sending.client import Client
-from bulk_remove.settings import Address, Destination, Later, Login, Settings
+from bulk_remove.settings import ALL, Address, Destination, Later, Login, Settings
 
 
 class _Terminal(Operator):
@@ -189,7 +190,8 @@ def show_plan(screen: Screen, ready: Prepared, known: Known, until_s: float | No
     """Show a plan, the form of the numbers in its campaigns, and the hours of removal."""
     forms, region = ready.settings.forms(), ready.settings.region
     lines = [*form_lines(ready.plan, forms, region), *when_lines(ready.settings.hours, *_moments(until_s))]
-    screen.plan(ready.plan, known, ready.settings.also_try, lines)
+    also_limited = more_limits(ready.settings.max_invalid, ready.settings.stop_when_missing)
+    screen.plan(ready.plan, known, ready.settings.also_try, also_limited, lines)
     for warning in form_warnings(ready.plan, forms, region):
         screen.note(warning)
     _show_when(screen, ready.settings, until_s)
@@ -250,9 +252,11 @@ def plan_job(options: PlanOptions) -> int:
     screen = Screen()
     settings = asked = options.given.settings()
     looks = options.look or options.look_csv is not None
-    address = options.server.address() if options.server.named or options.save or looks else None
-    if (options.save or looks) and address:
-        options.user.login(address)  # reports a missing user or password before any file is read
+    needed = looks or options.save is not None or settings.campaign == ALL
+    address = options.server.address() if options.server.named or needed else None
+    if needed and address:  # reports a missing user or password before any file is read
+        login = options.user.login(address)
+        settings = with_campaigns(settings, address, login, options.state_dir, screen.warn)
     if options.look_csv:
         check_free(options.look_csv, "--look-csv")
     if address:
@@ -474,7 +478,9 @@ def _spend(screen: Screen, options: InboxOptions, after: Aftermath) -> ExitCode:
     settings, address = run.given.settings(), run.server.address()
     run.user.login(address)  # reports a wrong login before any file is read
     make_private(run.state_dir)
-    held = [settings.campaign] if settings.campaign else []
+    if settings.campaign == ALL:
+        raise UsageError("An inbox does not accept --campaign all.", "Name the campaigns: --campaign 00001,00002.")
+    held = [*settings.campaigns]
     with (
         Inbox(options.folder) as inbox,
         lock_inbox(run.state_dir, inbox.folder),
@@ -559,9 +565,8 @@ def check_job(options: ServerAccess) -> int:
     screen = Screen()
     address = options.server.address()
     login = options.user.login(address)
-    campaign = options.campaign
-    settings = options.given.settings(campaign=campaign or _NO_CAMPAIGN)
-    findings = asyncio.run(_checked(settings, address, login, campaign))
+    settings = options.given.settings(campaign=options.campaign or ALL)
+    findings = asyncio.run(_checked(settings, address, login))
     screen.tell(
         phrase(
             "{host} answers{how} and accepts this user.",
@@ -586,14 +591,14 @@ def check_job(options: ServerAccess) -> int:
     return ExitCode.OK
 
 
-async def _checked(settings: Settings, address: Address, login: Login, campaign: str | None) -> Findings:
+async def _checked(settings: Settings, address: Address, login: Login) -> Findings:
     async with Client(connection(settings, address, login)) as client:
-        if not campaign:
+        if not settings.campaigns:
             return await inspect_server(client, address.base_path, time.time())
-        return await inspect_campaigns(client, address.base_path, [campaign], time.time, Glance(settings.region))
+        campaigns, glance = settings.campaigns, Glance(settings.region)
+        return await inspect_campaigns(client, address.base_path, campaigns, time.time, glance)
 
 
-_NO_CAMPAIGN = "00000"
 _SHOWN_PROOFS = 10
 
 
@@ -607,6 +612,7 @@ def _tell(screen: Screen, ready: Prepared, sent: Sent, finished: Finished) -> No
         finished.totals.faults,
         finished.totals.strangers,
         finished.exit_code,
+        ready.plan.numbers,
     )
     if finished.unasked and sent.ending is not Ending.UNASKED:  # otherwise the ending says so
         screen.warn(phrase("  {removals}", removals=unasked_told(finished.unasked)))
@@ -614,12 +620,7 @@ def _tell(screen: Screen, ready: Prepared, sent: Sent, finished: Finished) -> No
         screen.tell("  Records were also removed if a number was among their additional ones.")
     if settings.hours:
         screen.tell(phrase("  This session sent only in the hours {hours}.", hours="; ".join(settings.hours)))
-    if finished.removed_again:
-        screen.tell(phrase("  {told}", told=removed_again_told(finished.removed_again)))
-    for proof in finished.proofs[:_SHOWN_PROOFS]:
-        screen.tell(phrase("  {told}", told=proof.sentence()))
-    if len(finished.proofs) > _SHOWN_PROOFS:
-        screen.tell("  The counts of the other campaigns are in the summary.")
+    _tell_counts(screen, finished)
     error = error_of(sent.fault, settings.campaign) if sent.fault else sent.guard
     if error:
         screen.tell(phrase("  It ended because: {problem} {hint}", problem=ours(error.sentence), hint=ours(error.hint)))
@@ -630,6 +631,16 @@ def _tell(screen: Screen, ready: Prepared, sent: Sent, finished: Finished) -> No
             screen.tell(phrase("  To find out: {command}", command=finished.guess.command))
     if finished.resumable and not sent.guard:
         screen.tell(phrase("  To go on: bulk-remove resume {run_id}", run_id=ready.plan.run_id))
+
+
+def _tell_counts(screen: Screen, finished: Finished) -> None:
+    """Show the records before and after, and how many numbers were removed again."""
+    if finished.removed_again:
+        screen.tell(phrase("  {told}", told=removed_again_told(finished.removed_again)))
+    for proof in finished.proofs[:_SHOWN_PROOFS]:
+        screen.tell(phrase("  {told}", told=proof.sentence()))
+    if len(finished.proofs) > _SHOWN_PROOFS:
+        screen.tell("  The counts of the other campaigns are in the summary.")
 
 
 def _done_by(finished: Finished) -> str:

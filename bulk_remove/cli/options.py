@@ -239,7 +239,7 @@ login_options = _all(
 
 address_options = _all(
     _option("--url", help="The system's address: https://NAME.thulium.com."),
-    _option("--system", help="NAME of https://NAME.thulium.com; or give --url."),
+    _option("--system", help="The system's name, such as acme; or give --url."),
 )
 
 connection_options = _all(address_options, _settings(Part.CONNECTION))

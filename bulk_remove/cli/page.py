@@ -13,8 +13,9 @@ import click
 from click.core import ParameterSource
 
 from bulk_remove.cli.aftermath import logged
-from bulk_remove.cli.commands import WORDS
+from bulk_remove.cli.commands import words_of
 from bulk_remove.cli.given import PageOptions, take
+from bulk_remove.cli.guide import offer_setup
 from bulk_remove.cli.profiles import profile_of, profiles_in
 from bulk_remove.cli.signals import stop_on_signals
 from bulk_remove.console import Screen
@@ -33,6 +34,10 @@ _NO_CAMPAIGN = "00000"
 def ui_job(options: PageOptions) -> int:
     """Serve the page until it is stopped. Raises UsageError, StorageError."""
     screen, ctx = Screen(), click.get_current_context()
+    if screen.can_ask and not options.server.named and not profiles_in(profile_of(ctx).file):
+        offer_setup(screen, ctx, ["--config", str(profile_of(ctx).file)])
+        with ctx.command.make_context("ui", words_of(ctx), parent=ctx.parent) as own:
+            return int(own.command.invoke(own))
     door = make_private(options.state_dir, "page") / f"{token_hex(8)}.html"
     try:
         serve(
@@ -58,7 +63,7 @@ def _profiles(ctx: click.Context, options: PageOptions) -> list[str]:
 
 def _access(screen: Screen, ctx: click.Context, profile: str) -> Access:
     """Return the access of a profile. Raises UsageError."""
-    words = [*ctx.meta[WORDS]]
+    words = words_of(ctx)
     if profile != profile_of(ctx).name:
         words += ["--profile", profile]
     try:
@@ -80,7 +85,7 @@ def _tell(screen: Screen, door: Path | None, link: str) -> None:
     screen.tell("The link works once, in one browser. Leave this window open; Ctrl-C ends the page.")
     if door is None:
         return
-    with open(door, "w", encoding="utf-8", opener=private) as file:
+    with open(door, "w", encoding="utf-8", newline="\n", opener=private) as file:
         file.write(f'<!DOCTYPE html><meta http-equiv="refresh" content="0;url={escape(link)}">')
     Thread(target=webbrowser.open, args=(door.as_uri(),), daemon=True).start()  # some browsers block their caller
 

@@ -23,6 +23,7 @@ from click.core import ParameterSource
 from click.shell_completion import BashComplete, CompletionItem, FishComplete, ZshComplete
 
 from bulk_remove.cli.help_pages import Helpful, HelpfulGroup, nearest
+from bulk_remove.cli.signals import opened_by_double_click
 from bulk_remove.cli.spoken import language_option, speak_as_asked
 from bulk_remove.core.model import harmless
 from bulk_remove.disk import NotOwnError, check_own, private
@@ -67,6 +68,9 @@ def _single(param: click.Parameter, value: Any, place: TomlPlace) -> Any:
             phrase("Give {wanted}: {key} = {given}.", wanted=wanted, key=place.key, given=given),
         )
     if isinstance(param.type, click.Path):
+        if re.search(r"[\x00-\x1f]", str(value)):
+            hint = phrase("Put a path with backslashes into single quotes: {key} = '...'.", key=place.key)
+            raise place.error("contains a tab or a line break", hint)
         value = _path(str(value), place.file)
     elif str in types:
         value = str(value)  # our own types read only text, so 90 means "90"
@@ -124,6 +128,10 @@ def _path(value: str, file: Path) -> str:
     return value if value in {"", "-"} else os.path.join(file.parent, os.path.expanduser(value))  # noqa: PTH111, PTH118 - a pattern or a trailing slash must stay as it is
 
 
+_ESCAPE = re.compile(r"'\\\\'|hex value|escape", re.IGNORECASE)
+"""Part of tomllib's messages about a backslash in double quotes."""
+
+
 def read_config(path: Path) -> dict[str, Any] | None:
     """Return the file's content, or None when there is no file. Raises UsageError when it cannot be used."""
     import tomllib  # noqa: PLC0415 - --help does not need it
@@ -142,10 +150,10 @@ def read_config(path: Path) -> dict[str, Any] | None:
     except UnicodeDecodeError:
         raise UsageError(phrase("{path} is not UTF-8 text.", path=path), "Save it as UTF-8.") from None
     except tomllib.TOMLDecodeError as error:
-        raise UsageError(
-            phrase("{path} is not TOML: {problem}.", path=path, problem=error),
-            'Fix that line. Put text in quotes, also a campaign: campaign = "00001".',
-        ) from None
+        hint: str = 'Fix that line. Put text in quotes, also a campaign: campaign = "00001".'
+        if _ESCAPE.search(str(error)):
+            hint = phrase("Put a path with backslashes into single quotes: {key} = '...'.", key="ca_file")
+        raise UsageError(phrase("{path} is not TOML: {problem}.", path=path, problem=error), hint) from None
 
 
 def _check_writers(path: Path, facts: os.stat_result) -> None:
@@ -452,14 +460,22 @@ class Program(HelpfulGroup):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Read the options before the command's name, and --lang from any position."""
         if ctx.parent is None:
-            args = args or _without_words()
+            args = [*args, *_without_words()] if _ONLY_LANGUAGE.fullmatch("\n".join(args)) else args
             speak_as_asked(self, args)
             _take_password(ctx)
         return super().parse_args(ctx, args)
 
 
+_ONLY_LANGUAGE = re.compile(r"(--lang[=\n][a-z]+)?")
+
+
 def _without_words() -> list[str]:
-    """Return the command that is meant if none is typed: at a terminal the guided run, elsewhere the help."""
+    """Return the command that is meant if none is typed.
+
+    A double click in Windows means the page, a terminal the guided run; elsewhere it is the help.
+    """
+    if opened_by_double_click():
+        return ["ui"]
     at_terminal = all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout))
     return ["guide"] if at_terminal else []
 

@@ -6,8 +6,9 @@ Nothing is written before the last answer. The questions of the guided run are a
 import os
 import re
 import stat
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from getpass import getpass
 from itertools import chain, count
 from pathlib import Path
@@ -16,7 +17,7 @@ from typing import Any, NamedTuple
 import click
 from click.core import ParameterSource
 
-from bulk_remove.cli.commands import WORDS, program
+from bulk_remove.cli.commands import program, words_of
 from bulk_remove.cli.given import SOURCES, AccessOptions, server_in, server_of, store_password, take
 from bulk_remove.cli.profiles import (
     PASSWORD,
@@ -85,7 +86,19 @@ def ask(question: str, default: str = "", *, paths: bool = False) -> str:
     """Return the answer to a question, or the default for Enter. Raises EOFError, KeyboardInterrupt."""
     shown = phrase(" [{default}]", default=default) if default else ""
     prompt = say("{question}{shown} (Ctrl-C leaves): ", question=ours(question), shown=shown)
-    return typed_answer(prompt, paths=paths) or default
+    return _readable(partial(typed_answer, prompt, paths=paths)) or default
+
+
+def _readable(read: Callable[[], str]) -> str:
+    """Return what is typed; it is asked for again if it is not text in the terminal's encoding."""
+    while True:
+        try:
+            text = read()
+            text.encode()
+        except UnicodeError:
+            Screen().note("That is not text in this terminal's encoding.")
+        else:
+            return text
 
 
 def set_up(screen: Screen, ctx: click.Context, options: AccessOptions) -> str:
@@ -160,7 +173,7 @@ def _context_of(ctx: click.Context, address: Address) -> click.Context:
     name = _profile_for(ctx, address)
     if name == profile_of(ctx).name:
         return ctx
-    words = [*ctx.meta[WORDS]]
+    words = words_of(ctx)
     if "profile" not in ctx.params or ctx.get_parameter_source("profile") is not ParameterSource.COMMANDLINE:
         words += ["--profile", name]
     return program.commands["setup"].make_context("setup", words, parent=ctx.find_root())
@@ -187,7 +200,7 @@ def _login(screen: Screen, options: AccessOptions, address: Address) -> tuple[st
         screen.note("An API user is needed: Administration > Users > API users in the panel.")
     kept = phrase(", Enter keeps the stored one") if _stored(options, address, user) else ""
     prompt = say("Password of {user}{kept} (not shown while you type): ", user=user, kept=kept)
-    while not (password := getpass(prompt)) and not kept:
+    while not (password := _readable(partial(getpass, prompt))) and not kept:
         screen.note("A password is needed.")
     return user, password
 
@@ -204,7 +217,7 @@ def _stored(options: AccessOptions, address: Address, user: str) -> str:
 def choose_campaign(screen: Screen, listed: Sequence[Listed], default: str, *, needed: bool) -> str:
     """Return a campaign, chosen by its name, its place in the list or its identifier; empty for none."""
     if not listed:
-        screen.note("The server does not list campaigns for this user: give the identifier, such as 00001.")
+        screen.note("There is no list of campaigns from the server: give the identifier, such as 00001.")
     for place, each in enumerate(listed[:_SHOWN], 1):
         screen.tell(phrase("  {place:>2}  {campaign}", place=place, campaign=_told(each)))
     if len(listed) > _SHOWN:
@@ -295,7 +308,7 @@ def _changed(file: Path, name: str, values: Mapping[str, Any]) -> str:
 
 
 def _secret_place(file: Path, name: str) -> Path:
-    """Return the file for a profile's password: the profile's own one beside the settings, or a free name."""
+    """Return the file for a profile's password: one that an earlier setup wrote for it, or a free name."""
     profiles = (read_config(file) or {}).get("profile", {})
     own = file.parent / str(profiles.get(name, {}).get("password_file") or "")
     stem = re.sub(r"[^A-Za-z0-9_-]+", "-", name)

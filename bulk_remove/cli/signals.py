@@ -10,13 +10,15 @@ A closing terminal may send SIGHUP several times, so it counts only once. If it 
 nohup, it stays ignored.
 """
 
+import os
 import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from pathlib import PureWindowsPath
 from threading import Event
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bulk_remove.core.summary import Ending
 from bulk_remove.errors import ExitCode, StoppedError
@@ -29,6 +31,51 @@ _ENDINGS = {signal.SIGINT: Ending.INTERRUPTED, signal.SIGTERM: Ending.TERMINATED
 if sys.platform != "win32":
     _ENDINGS[signal.SIGHUP] = Ending.HUNG_UP
 
+
+_MOST_PROCESSES = 16
+
+
+def opened_by_double_click() -> bool:
+    """Return whether Windows opened this console only for this program: it closes when the program ends."""
+    if sys.platform == "win32":
+        import ctypes  # noqa: PLC0415 - nothing else needs it
+
+        return is_alone(ctypes.windll.kernel32)
+    return False
+
+
+def is_alone(kernel: Any) -> bool:
+    """Return whether all processes of the console are this one and its launchers; a shell would be there, too.
+
+    An installed command is started by its own .exe, and that of a virtual environment starts the real Python.
+    """
+    from ctypes import c_uint32  # noqa: PLC0415 - only on Windows
+
+    ids = (c_uint32 * _MOST_PROCESSES)()
+    count = kernel.GetConsoleProcessList(ids, _MOST_PROCESSES)
+    names = (sys.executable, getattr(sys, "_base_executable", ""), sys.argv[0], "py")
+    own = {PureWindowsPath(name).stem.lower() for name in names}
+    return 0 < count <= _MOST_PROCESSES and all(
+        number == os.getpid() or _program(kernel, number) in own for number in ids[:count]
+    )
+
+
+def _program(kernel: Any, number: int) -> str:
+    """Return the name of a process's program without its ending; empty if Windows does not say."""
+    from ctypes import byref, c_uint32, c_void_p, create_unicode_buffer  # noqa: PLC0415 - only on Windows
+
+    kernel.OpenProcess.restype = c_void_p
+    process = c_void_p(kernel.OpenProcess(_LIMITED_INFORMATION, 0, number))
+    if not process.value:
+        return ""
+    path, length = create_unicode_buffer(_LONGEST_PATH), c_uint32(_LONGEST_PATH)
+    known = kernel.QueryFullProcessImageNameW(process, 0, path, byref(length))
+    kernel.CloseHandle(process)
+    return PureWindowsPath(path.value).stem.lower() if known else ""
+
+
+_LIMITED_INFORMATION = 0x1000  # PROCESS_QUERY_LIMITED_INFORMATION
+_LONGEST_PATH = 32_768
 
 _Handler = Callable[[int, FrameType | None], None]
 

@@ -54,7 +54,11 @@ def _at_a_terminal() -> bool:
 
 
 def _chosen(ctx: click.Context, param: click.Parameter, value: str) -> str:
-    if ctx.get_parameter_source(str(param.name)) is not ParameterSource.DEFAULT:
+    source = ctx.get_parameter_source(str(param.name))
+    first = ctx.find_root().get_parameter_source(str(param.name))  # it may be typed before the command
+    if source is not ParameterSource.DEFAULT and not (
+        source is ParameterSource.DEFAULT_MAP and first is ParameterSource.COMMANDLINE
+    ):
         speak(value)
     return value
 

@@ -8,11 +8,12 @@ import io
 import os
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import datetime
 from typing import IO, cast
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.live import Live as RichLive
 from rich.progress_bar import ProgressBar
@@ -89,7 +90,7 @@ class Live:
         with RichLive(console=self._console, auto_refresh=False, transient=True) as live:
             while True:
                 scene.look(snapshot())
-                live.update(scene.picture(), refresh=True)
+                live.update(scene.picture(self._console.width), refresh=True)
                 await asyncio.sleep(_REDRAW_S)
 
     async def _lines(self, scene: "Scene", snapshot: Callable[[], Snapshot]) -> None:
@@ -241,8 +242,8 @@ class Scene:
             )
         return phrase("finishing")
 
-    def picture(self) -> Table:
-        """Return the progress for a terminal."""
+    def picture(self, width: int) -> Table:
+        """Return the progress for a terminal of so many columns."""
         picture = Table.grid()
         bar = ProgressBar(
             max(1, self._numbers),
@@ -253,9 +254,20 @@ class Scene:
             finished_style="cyan",
         )
         picture.add_row(bar)
-        picture.add_row(Text(" · ".join(map(translated, self._counts()))))
-        picture.add_row(Text(" · ".join(map(translated, self._course())), style="dim"))
+        picture.add_row(Text(_in_lines(self._counts(), width)))
+        picture.add_row(Text(_in_lines(self._course(), width), style="dim"))
         return picture
+
+
+def _in_lines(facts: Iterable[str], width: int) -> str:
+    """Return facts side by side. A line ends between two of them, so that no figure is cut off from its word."""
+    lines: list[str] = []
+    for fact in map(translated, facts):
+        if lines and cell_len(f"{lines[-1]} · {fact}") <= width:
+            lines[-1] += f" · {fact}"
+        else:
+            lines.append(fact)
+    return "\n".join(lines)
 
 
 class Outlet(io.TextIOBase):

@@ -240,7 +240,7 @@ def when_notes(windows: Sequence[Window], until: datetime | None, now: datetime)
         yield "--until comes before that: no number will be removed."
 
 
-def plan_figures(plan: Plan, known: Known, also_try: Sequence[str]) -> Table:
+def plan_figures(plan: Plan, known: Known, also_try: Sequence[str], also_limited: str) -> Table:
     """Return the figures of what would be sent; see `Screen.plan`."""
     table = Figures()
     table.add("rows", plan.rows)
@@ -264,8 +264,8 @@ def plan_figures(plan: Plan, known: Known, also_try: Sequence[str]) -> Table:
         table.add("more requests", None, phrase("for numbers that are not there, in other forms: {forms}", forms=forms))
     if plan.canary:
         table.add("canary", None, "one request is sent first; the rest follows after its result is checked")
-    if limits := _limits(plan, known):
-        table.add("limits", None, phrase("for each campaign: {limits}", limits=limits))
+    for place, limit in enumerate(filter(None, (_limits(plan, known), also_limited))):
+        table.add("" if place else "limits", None, limit)
     if plan.additional_numbers:
         table.add("additional numbers", None, WIDER)
     return table.drawn
@@ -282,13 +282,26 @@ def _facts(campaign: CampaignPlan, known: Known) -> Iterator[str]:
         yield counted(held, "of {count:,} record in it{share}", "of {count:,} records in it{share}", share=share)
     usual = known.usual(campaign.campaign)
     if usual:
-        yield phrase(
-            "its runs usually send {usual:,.10g}; this run: {times:,.10g} times as many",
-            usual=usual,
-            times=rounded(campaign.to_send / usual),
+        times = rounded(campaign.to_send / usual)
+        template = (
+            "its runs usually send {usual:,.10g}, as this one does"
+            if times == 1
+            else "its runs usually send {usual:,.10g}; this run: {times:,.10g} times as many"
         )
+        yield phrase(template, usual=usual, times=times)
     if campaign.name:
         yield f"'{harmless(campaign.name, LONGEST_NAME)}'"
+
+
+def more_limits(max_invalid: float, stop_when_missing: float | None) -> str:
+    """Return the limits that are not about the size of a plan."""
+    told = []
+    if max_invalid < 1:
+        told.append(phrase("at most {share} of the rows invalid", share=percent(max_invalid)))
+    if stop_when_missing is not None and stop_when_missing < 1:
+        last = phrase("at most {share} of the last numbers missing", share=percent(stop_when_missing))
+        told.append(last)
+    return joined(", ", told) if told else ""
 
 
 def _limits(plan: Plan, known: Known) -> str:
@@ -310,7 +323,7 @@ def _limits(plan: Plan, known: Known) -> str:
             "{times:g} times the usual" if usual else "{times:g} times the usual (not checked without earlier runs)"
         )
         told.append(phrase(template, times=limits.max_times_usual))
-    return joined(", ", told)
+    return phrase("for each campaign: {limits}", limits=joined(", ", told)) if told else ""
 
 
 def question(plan: Plan, known: Known) -> str:
@@ -411,14 +424,16 @@ class Screen:
         _print(self.err, Text.assemble((translated("Error: "), "bold red"), _text(error.sentence)))
         _print(self.err, Text.assemble("       ", _text(error.hint)))
 
-    def plan(self, plan: Plan, known: Known, also_try: Sequence[str], forms: Iterable[str] = ()) -> None:
-        """Show what would be done, and what is known about the campaigns."""
+    def plan(
+        self, plan: Plan, known: Known, also_try: Sequence[str], also_limited: str = "", forms: Iterable[str] = ()
+    ) -> None:
+        """Show what would be done, and what is known about the campaigns; `also_limited` are limits beside these."""
         self.tell(phrase("Plan for {host}", host=plan.host), "bold")
         if told := rehearsal_told(plan):
             self.tell(told, "bold yellow")
         for line in (*chain.from_iterable(map(source_lines, plan.sources)), *keep_lines(plan.keep), *forms):
             self.tell(line, indent="  ")
-        self.out.print(plan_figures(plan, known, also_try))
+        self.out.print(plan_figures(plan, known, also_try, also_limited))
 
     def standing(self, left: Plan, done: Mapping[Status, int]) -> None:
         """Show what a resumed run has done, as numbers by status, and what is `left` of its plan."""
@@ -494,11 +509,13 @@ class Screen:
         faults: Mapping[str, int],
         strangers: int,
         exit_code: ExitCode,
+        numbers: int,
     ) -> None:
         """Sum up the run, for a tired person at 2 a.m.; `done_by` says how many requests it took."""
         self.tell(amounts_to, "bold green" if exit_code is ExitCode.OK else "bold yellow")
         table = _by_status(by_status)
         table.add("rows in the input", sum(by_status.values()), "each of them is in the report once")
+        table.add("different numbers", numbers, "a number in several rows counts once")
         self.out.print(table.drawn)
         self.tell(phrase("  {done_by}", done_by=ours(done_by)))
         if faults:

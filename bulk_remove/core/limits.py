@@ -16,7 +16,7 @@ from typing import NamedTuple
 from bulk_remove.core.lifecycle import status_of, was_found
 from bulk_remove.core.model import Alike, NumberState, Status
 from bulk_remove.errors import GuardStop, UsageError
-from bulk_remove.language import counted, joined, ours, phrase
+from bulk_remove.language import Phrase, counted, joined, ours, phrase
 
 MAX_INVALID = 0.05
 """The share of the rows that may be invalid. A good list has few; a wrong column or a damaged export has many."""
@@ -56,7 +56,7 @@ def check_invalid_share(
             "{count:,} of {rows:,} rows ({share}) have no number that can be sent; the limit is {max_share:g}%: "
             "{reasons}{more}. Nothing was sent.",
             rows=rows,
-            share=f"{_decimals_up(share * 100, 1)}%",
+            share=_percent_up(share, 1),
             max_share=100 * max_share,
             reasons=reasons,
             more=more,
@@ -64,7 +64,7 @@ def check_invalid_share(
         phrase(
             "Look at them with plan: the column may be the wrong one, or the export damaged. If they "
             "are right, let them through with --max-invalid {share}.",
-            share=f"{_decimals_up(share * 100, 0)}%",
+            share=f"{ceil(share * 100)}%",
         ),
     )
 
@@ -152,7 +152,7 @@ def _breaches(campaign: str, count: int, limits: Limits, known: Known) -> Iterat
             "usually sends (median of {runs:,}); the limit is {max_times_usual:,.10g} times",
             "{count:,} numbers are {times} times the {usual:,.10g} that a run of campaign {campaign} "
             "usually sends (median of {runs:,}); the limit is {max_times_usual:,.10g} times",
-            times=_decimals_up(times, 1),
+            times=phrase("{times:,.10g}", times=_up(times, 1)),
             usual=usual,
             campaign=campaign,
             runs=runs,
@@ -221,14 +221,18 @@ def parse_share(text: str, flag: str = "--max-invalid") -> float:
     return float(share)
 
 
-def share_told(count: int, records: int) -> str:
+def share_told(count: int, records: int) -> Phrase:
     """Return the share of the records in percent, rounded up; small shares have more decimals."""
     share = Fraction(count, records)
-    return f"{_decimals_up(share * 100, 1 if share * 10 >= 1 else 4)}%"
+    return _percent_up(share, 1 if share * 10 >= 1 else 2 if share * 100 >= 1 else 4)
 
 
-def _decimals_up(value: Fraction, decimals: int) -> str:
-    return f"{ceil(value * 10**decimals) / 10**decimals:,.10g}"
+def _percent_up(share: Fraction, decimals: int) -> Phrase:
+    return phrase("{percent:,.10g}%", percent=_up(share * 100, decimals))
+
+
+def _up(value: Fraction, decimals: int) -> float:
+    return float(Fraction(ceil(value * 10**decimals), 10**decimals))
 
 
 MAX_NOT_EXIST = 0.9
@@ -335,7 +339,7 @@ class Lately:
                 "Of the {answered:,} numbers answered last, {count:,} ({share}) are not in the campaign; the limit is "
                 "{limit:g}%: the rest was not sent.",
                 answered=self.answered,
-                share=f"{_decimals_up(share * 100, 1)}%",
+                share=_percent_up(share, 1),
                 limit=100 * limit,
             ),
             phrase(

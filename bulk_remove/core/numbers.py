@@ -293,7 +293,7 @@ class Normaliser:
     def _formed(self, number: str) -> Normalised:
         """Bring digits, perhaps with a leading plus, to the campaign's form."""
         if not number.strip("+0"):
-            return Normalised("", "Nothing but zeros: a placeholder.")
+            return Normalised("", "Only zeros: a placeholder.")
         digits = self.from_country_code(number)
         if not digits:
             return self._without_code(number)

@@ -324,17 +324,27 @@ class Learned:
 
 
 def fresh(learned: Learned, now_s: float) -> Learned:
-    """Return what still counts. Values from the far future come from a wrong clock."""
-    if abs(now_s - learned.line_at_s) >= LINE_LASTS_S:
+    """Return what still counts. Values from the far future, or from no time (NaN), come from a wrong clock or file."""
+    if not abs(now_s - learned.line_at_s) < LINE_LASTS_S:
         learned = replace(learned, longest_line=None)
-    if abs(now_s - learned.brackets_at_s) >= LINE_LASTS_S:
+    if not abs(now_s - learned.brackets_at_s) < LINE_LASTS_S:
         learned = replace(learned, brackets=None)
-    if abs(now_s - learned.pace_at_s) >= PACE_LASTS_S:
+    if not abs(now_s - learned.pace_at_s) < PACE_LASTS_S:
         learned = replace(learned, rate=None, numbers=None)
     return learned
 
 
-def paced(known: Learned, rate: float, ceiling: float, numbers: int, now_s: float) -> Learned:
+def size_learned(known: int | None, numbers: int, most: int) -> int | None:
+    """Return how many numbers in a request the server handled fast enough, None if nothing shows a limit.
+
+    At `most`, the operator allowed no more.
+    """
+    if numbers < most:
+        return numbers
+    return None if known is None else max(known, numbers)
+
+
+def paced(known: Learned, rate: float, ceiling: float, numbers: int | None, now_s: float) -> Learned:
     """Return the knowledge after a run that sent `rate` requests a second under a limit, with `numbers` in each.
 
     At the limit, the operator allowed no more. So the run does not show that the server now accepts less, and the

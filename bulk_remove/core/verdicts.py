@@ -218,7 +218,7 @@ class Verdict(NamedTuple):
     detail: str = ""
 
 
-SEVERAL_KEYS = "The reply spoke of it more than once: at least these records."
+SEVERAL_KEYS = "The reply contained it more than once: at least these records."
 """The detail of a number that is in the reply more than once; each time may name the same record."""
 _DOCUMENTED: dict[object, Verdict] = {
     "REMOVED": Verdict(Event.REMOVED, 1),
@@ -232,7 +232,7 @@ _GONE = frozenset({404, 410})
 _ASK_AGAIN = frozenset({408, 425, 429})
 _MOST_DIGITS = 9
 _ID_CHARS = 64
-_PASSED_OVER = Verdict(Event.PASSED_OVER, detail="The reply did not speak of this number.")
+_PASSED_OVER = Verdict(Event.PASSED_OVER, detail="The reply did not contain this number.")
 
 
 class Plain(NamedTuple):

@@ -197,12 +197,16 @@ class Sending:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
 
-    def planned_chunks(self, after_id: int, limit: int) -> list[Chunk]:
-        """Return the next open chunks of the plan, by id, with their states from earlier sessions."""
+    def planned_chunks(self, after_id: int, limit: int, campaign: str = "") -> list[Chunk]:
+        """Return the next open chunks of the plan, by id, with their states from earlier sessions.
+
+        With a `campaign` only its chunks.
+        """
         rows = self._connection.execute(
             "SELECT chunk_id, campaign, numbers, first_ordinal, states FROM chunk"
-            " WHERE progress = 'open' AND chunk_id > ? AND first_ordinal IS NOT NULL ORDER BY chunk_id LIMIT ?",
-            (after_id, limit),
+            " WHERE progress = 'open' AND chunk_id > ? AND first_ordinal IS NOT NULL AND (? = '' OR campaign = ?)"
+            " ORDER BY chunk_id LIMIT ?",
+            (after_id, campaign, campaign, limit),
         )
         chunks, fastest = [_planned_chunk(*row) for row in rows.fetchall()], self.fastest()
         return [replace(chunk, states=chunk.states.each(lambda state: taken_up(state, fastest))) for chunk in chunks]
@@ -358,10 +362,20 @@ class Sending:
         return found
 
     def begin_canary(self, ordinals: Sequence[int], *, planned: bool) -> Span:
-        """Note the numbers of the canary: all of a planned chunk, or the stragglers that are due first."""
+        """Note the numbers of the canary: all of a planned chunk, or the stragglers that are due first.
+
+        It replaces that of another campaign.
+        """
         span = ordinals[0], ordinals[-1]
-        self._connection.execute("INSERT INTO canary VALUES (1, ?, ?, ?, 0)", (*span, planned))
+        self._connection.execute("INSERT OR REPLACE INTO canary VALUES (1, ?, ?, ?, 0)", (*span, planned))
         return span
+
+    def canary_campaign(self) -> str:
+        """Return the campaign of a canary that is a planned chunk, or an empty text."""
+        found = self._connection.execute(
+            "SELECT campaign FROM chunk JOIN canary USING (first_ordinal) WHERE planned"
+        ).fetchone()
+        return str(found[0]) if found else ""
 
     def canary_phases(self) -> Counter[str]:
         """Return the count of the canary's numbers by phase. Empty without a canary."""

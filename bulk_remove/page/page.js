@@ -61,9 +61,17 @@ document.addEventListener("submit", async (event) => {
 });
 
 async function load(place) {
+  const turn = (place.turn || 0) + 1;
+  place.turn = turn;
   const answer = await post(place.dataset.load, new URLSearchParams({ profile: byId(place.dataset.with).value }));
+  if (place.turn !== turn) return; // another system was chosen meanwhile
+  byId("problem").hidden = true;
   if (answer.problem) {
-    place.textContent = "";
+    const again = document.createElement("button");
+    again.type = "button";
+    again.textContent = place.dataset.again;
+    again.addEventListener("click", () => load(place));
+    place.replaceChildren(again);
     complain(answer.problem, answer.hint);
   } else {
     place.innerHTML = answer.html;

@@ -7,6 +7,7 @@ The browser does not cache or frame the pages and runs only our script files.
 """
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager, suppress
 from dataclasses import replace
@@ -28,9 +29,9 @@ from bulk_remove.core.model import CsvFor, ReportFormat, harmless
 from bulk_remove.core.summary import Ending
 from bulk_remove.core.throttle import Key
 from bulk_remove.errors import BulkRemoveError, InputError, StorageError, UsageError
-from bulk_remove.language import LANGUAGES, language_in_use, load_language, one_line, phrase, translated, use
-from bulk_remove.page.shown import plan_shown, progress_shown, result_shown, run_shown
-from bulk_remove.page.work import Access, Planning, Stage, Work, of_file, of_run, unfinished
+from bulk_remove.language import LANGUAGES, language_in_use, load_language, one_line, ours, phrase, translated, use
+from bulk_remove.page.shown import hint_shown, plan_shown, progress_shown, result_shown, run_shown
+from bulk_remove.page.work import Access, Planning, Stage, Work, columns_of, of_file, of_run, unfinished
 from bulk_remove.reader import SetAside, set_aside
 from bulk_remove.report.html import speaking
 from bulk_remove.run.finish import REPORT, SUMMARY, write_again
@@ -154,7 +155,7 @@ class Site:
 
     def _refused(self, request: web.Request, error: BulkRemoveError) -> web.Response:
         if request.method == "POST":
-            told = {"problem": translated(error.sentence), "hint": translated(error.hint)}
+            told = {"problem": translated(error.sentence), "hint": _on_page(hint_shown(error))}
             return web.json_response(told, status=HTTPStatus.UNPROCESSABLE_ENTITY)
         return self._page("problem.html.j2", problem=error, status=HTTPStatus.UNPROCESSABLE_ENTITY)
 
@@ -319,7 +320,12 @@ class Site:
             return self._page("watch.html.j2", progress=progress_shown(work), plan=work.shown and work.shown.left)
         if work.done is not None:
             raise web.HTTPSeeOther(f"{self.base}/run/{work.run_id}")
-        return self._page("plan.html.j2", problem=work.problem, choice=self._choice, **plan_shown(work))
+        if work.problem is None or self._file is None:
+            columns: Sequence[str] = ()
+        else:  # the person may choose another column
+            columns = await in_thread(columns_of, *self._file, work.access, self._choice["sheet"])
+        shown = {"columns": columns, **plan_shown(work)}
+        return self._page("plan.html.j2", problem=work.problem, choice=self._choice, **shown)
 
     async def _confirm(self, _request: web.Request) -> web.Response:
         if self.work is None or self.work.stage is not Stage.ASKING:
@@ -440,10 +446,24 @@ def shown_name(name: str) -> str:
     return one_line(name.replace("\\", "/").rpartition("/")[2])[-_LONGEST_FILE_NAME:].strip(" -") or "numbers.csv"
 
 
+_RUN = re.compile(r"(?:bulk-remove resume )?([0-9]{8}-[0-9]{6}-[0-9a-f]{4})\b")
+
+
+def _on_page(text: str) -> str:
+    """Return a text in the language in use; the browser does not break a line inside a flag."""
+    return translated(ours(text)).replace("--", "\u2011\u2011")
+
+
+def _parts(text: str) -> Sequence[str]:
+    """Return a text in parts, of which every second one is the id of a run. A command for the run is left out."""
+    return _RUN.split(_on_page(text))
+
+
 @cache
 def _templates() -> jinja2.Environment:
     here = files(__package__)
     environment = speaking(jinja2.FunctionLoader(lambda name: here.joinpath(name).read_text(encoding="utf-8")))
+    environment.filters |= {"hint": hint_shown, "parts": _parts}
     environment.filters["file_name"] = lambda path: harmless(Path(path).name)
     return environment
 

@@ -13,7 +13,7 @@ from bulk_remove.console.screen import form_warnings, percent
 from bulk_remove.core.forms import form_examples
 from bulk_remove.core.lifecycle import status_of
 from bulk_remove.core.limits import LATELY_NUMBERS, MAX_SHARE, Known, Limits, check_limits, share_told
-from bulk_remove.core.model import FINAL_STATUSES, OPEN_STATUSES, Rehearsal, Status, harmless
+from bulk_remove.core.model import FINAL_STATUSES, OPEN_STATUSES, Rehearsal, Source, Status, harmless
 from bulk_remove.core.plan import Plan, check_kept, rehearsal_told
 from bulk_remove.core.summary import (
     HELD_BACK,
@@ -28,7 +28,7 @@ from bulk_remove.core.summary import (
     removed_again_told,
 )
 from bulk_remove.core.timeline import Snapshot
-from bulk_remove.errors import ExitCode, GuardStop
+from bulk_remove.errors import BulkRemoveError, ExitCode, GuardStop
 from bulk_remove.language import Phrase, counted, ours, phrase, say, translated
 from bulk_remove.ledger import Outcomes, opened_for_reading
 from bulk_remove.page.work import Stage, Work
@@ -63,7 +63,7 @@ def plan_shown(work: Work) -> dict[str, Any]:
         "plan": plan,
         "source": source,
         "file": harmless(Path(source.source.file).name),
-        "reason": ours(source.source.column_reason),
+        "reason": _reason(source.source),
         "why": settings.reason,
         "columns": source.source.header,
         "column": source.source.header[source.source.column],
@@ -74,6 +74,21 @@ def plan_shown(work: Work) -> dict[str, Any]:
         "done": [(status, shown.done[status]) for status in Status if shown.done[status]] if shown.done else [],
         "anew": _is_anew(shown),
     }
+
+
+def _reason(source: Source) -> str:
+    """Return why this column was taken, in words that name no flag."""
+    if "--" in source.column_reason:
+        return phrase("chosen by you")
+    by_name = source.column_reason == phrase("named '{name}'", name=harmless(source.header[source.column]))
+    return phrase("found by its name") if by_name else ours(source.column_reason)
+
+
+def hint_shown(error: BulkRemoveError) -> str:
+    """Return what to do about an error. Somebody in a browser cannot set a flag."""
+    if "--" not in error.hint:
+        return error.hint
+    return phrase("Ask the person who manages the settings of this system. ({hint})", hint=ours(error.hint))
 
 
 def _is_anew(shown: Planned) -> bool:
@@ -235,7 +250,7 @@ def run_shown(run: PastRun, mine: str) -> dict[str, Any]:
     return {
         "run_id": run.run_id,
         "when": local(run.told.facts.created_at_s if run.told else run.last_s),
-        "campaigns": ", ".join(run.campaigns),
+        "campaigns": ", ".join(campaign.told for campaign in run.plan.campaigns),
         "host": run.host,
         "files": ", ".join(harmless(Path(each.source.file).name) for each in run.plan.sources),
         "numbers": statuses.total(),
@@ -257,6 +272,7 @@ def result_shown(run: PastRun, done: Done | None) -> dict[str, Any]:
     resumable = bool(run.resumable_numbers) and run.state != UNDER_WAY
     shown: dict[str, Any] = {
         "run": run,
+        "campaigns": ", ".join(campaign.told for campaign in run.plan.campaigns),
         "resumable": resumable and run.state not in HELD_BACK,
         "held_back": resumable and run.state in HELD_BACK,
         "rerunnable": bool(run.open_numbers) and not resumable and run.state != UNDER_WAY,
@@ -285,8 +301,12 @@ def _summary_shown(run: PastRun, summary: Mapping[str, Any]) -> dict[str, Any]:
         "colour": BAD if summary["unasked_removals"] else _COLOURS.get(code, WARN),
         "rows": _rows(by_status),
         "records": _records(summary),
+        "numbers": (
+            counted(summary["rows"], "{count:,} row", "{count:,} rows"),
+            counted(summary["numbers"], "{count:,} different number", "{count:,} different numbers"),
+        ),
         "counted": [*_again(summary), *(_proof(each).sentence() for each in summary["records_by_campaign"])],
-        "advice": [each.sentence for each in advice],
+        "advice": [each.sentence for each in advice if not (ending in HELD_BACK and " resume " in each.command)],
         "unasked": len(summary["unasked_removals"]),
     }
 

@@ -5,8 +5,8 @@ its operator.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, asynccontextmanager, contextmanager, nullcontext
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import partial
@@ -22,7 +22,7 @@ from bulk_remove.core.summary import Ending
 from bulk_remove.core.throttle import Key, pressed
 from bulk_remove.core.timeline import Snapshot
 from bulk_remove.errors import BulkRemoveError, GuardStop, InputError
-from bulk_remove.reader import SetAside
+from bulk_remove.reader import SetAside, open_table
 from bulk_remove.run.finish import Wanted
 from bulk_remove.run.job import (
     Done,
@@ -38,7 +38,7 @@ from bulk_remove.run.job import (
     plan_run,
 )
 from bulk_remove.run.places import ReportPlace
-from bulk_remove.run.prepare import Prepared
+from bulk_remove.run.prepare import Prepared, reading_of
 from bulk_remove.run.rerun import EarlierRows
 from bulk_remove.run.resume import EarlierRun, check_same_server, find_run
 from bulk_remove.sending import Pool
@@ -267,6 +267,15 @@ def of_file(access: Access, settings: Settings, name: str, file: SetAside) -> Pl
         return plan_run(job, partial(plan_files, [name], work.note, file), work)
 
     return planning
+
+
+def columns_of(name: str, file: SetAside, access: Access, sheet: str) -> Sequence[str]:
+    """Return the column names of a file that could not be planned; none if it cannot be read at all."""
+    settings = replace(access.settings, sheet=sheet or access.settings.sheet, where=())
+    reading = replace(reading_of(settings, access.state_dir), column="1", trust_column=True)
+    with suppress(BulkRemoveError):
+        return open_table(name, reading, file).source.header
+    return ()
 
 
 def of_run(access: Access, run_id: str, how: str) -> Planning:

@@ -36,8 +36,8 @@ from bulk_remove.reader.table import (
 )
 from bulk_remove.reader.text import TextFile, decoded, without_separator_line
 
-_TOO_SHORT = "The row has fewer cells than the header: the phone may stand in another column."
-_SHORTER_THAN_THE_FIRST = "The row has fewer cells than the first row: the phone may stand in another column."
+_TOO_SHORT = "The row has fewer cells than the header: the phone may be in another column."
+_SHORTER_THAN_THE_FIRST = "The row has fewer cells than the first row: the phone may be in another column."
 _FIGURES, _TEXT = "0", "-"  # shapes of cells with fewer or more digits than a phone number
 _MOST_CELLS_MORE = 1000
 """A row with more cells than this after the header's last is not a row of this table; the rows below are not read."""

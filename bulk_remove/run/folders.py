@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import os
 import re
+import sys
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -21,6 +23,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from filelock import FileLock, Timeout
 from platformdirs import user_config_path, user_state_path
 
+from bulk_remove.core.chunker import SHORTEST_LINE
 from bulk_remove.core.model import Brackets
 from bulk_remove.core.throttle import Learned, fresh
 from bulk_remove.disk import NotOwnError, check_own, make_new, private, written
@@ -29,14 +32,15 @@ from bulk_remove.errors import CampaignLockedError, RunLockedError, StorageError
 from bulk_remove.language import ours, phrase
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
 
     from bulk_remove.ledger import Store
     from bulk_remove.ledger.shared import Shared, SharedAccount
     from bulk_remove.sending.gate import AccountCeiling
 
 log = logging.getLogger("bulk_remove.run")
-T = TypeVar("T")
+N = TypeVar("N", int, float)
+_BRACKETS = {each.value: each for each in (Brackets.RAW, Brackets.ENCODED)}
 RUN_LOCK = "run.lock"
 LEDGER_FILE = "ledger.sqlite"
 _SHARED = "shared.json"
@@ -121,21 +125,22 @@ def learned_of(state_dir: Path, host: str, now_s: float) -> Learned:
         shared = shared_of(state_dir)
         known = json.loads(shared.learned(host) if shared else _host_file(state_dir, host).read_text(encoding="utf-8"))
         learned = Learned(
-            _optional(int, known.get("max_request_line")),
+            _optional(int, known.get("max_request_line"), SHORTEST_LINE),
             float(known.get("learned_at_s", 0)),
             _optional(float, known.get("requests_per_second")),
             _optional(int, known.get("numbers_per_request")),
             float(known.get("pace_learned_at_s", 0)),
-            _optional(Brackets, known.get("brackets")),
+            _BRACKETS.get(known.get("brackets")),
             float(known.get("brackets_learned_at_s", 0)),
         )
-    except (OSError, ValueError, AttributeError, TypeError):
+    except (OSError, ValueError, AttributeError, TypeError, ArithmeticError, RecursionError):
         return Learned()  # the run learns it again
     return fresh(learned, now_s)
 
 
-def _optional(kind: Callable[[Any], T], value: object) -> T | None:
-    return None if value is None else kind(value)
+def _optional(kind: type[N], value: Any, least: float = sys.float_info.min) -> N | None:
+    """Return a number; None if there is none, or one that no run writes."""
+    return kind(value) if value is not None and least <= float(value) < math.inf else None
 
 
 def keep_learned(state_dir: Path, host: str, learned: Learned) -> None:
@@ -183,7 +188,7 @@ def note_report(folder: Path, report: Path) -> None:
     """
     line = json.dumps(str(report.absolute()))
     try:
-        with open(folder / _REPORTS, "a", encoding="utf-8", opener=private) as file:
+        with open(folder / _REPORTS, "a", encoding="utf-8", newline="\n", opener=private) as file:
             file.write(f"{line}\n")
     except OSError as error:
         raise _storage_error(folder, error) from None
@@ -508,7 +513,8 @@ def _held(state_dir: Path, name: str, taken: str) -> Iterator[None]:
     try:
         lock.acquire(blocking=False)
     except Timeout:
-        raise CampaignLockedError(taken, "Wait for it to end, then run again.") from None
+        hint = "Wait for it to end, then run again. To see the runs of this machine: bulk-remove runs list"
+        raise CampaignLockedError(taken, hint) from None
     except OSError as error:
         raise _storage_error(folder, error) from None
     try:

@@ -24,16 +24,25 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-from bulk_remove.core.chunker import size_from, writing_of
+from bulk_remove.core.chunker import SHORTEST_LINE, size_from, writing_of
 from bulk_remove.core.lifecycle import status_of
 from bulk_remove.core.limits import NOTHING_KNOWN, Known, canary_declined, judge_canary
 from bulk_remove.core.model import Brackets, NumberState, Status, harmless
 from bulk_remove.core.pace import SECOND_US
-from bulk_remove.core.plan import ApprovedPlan, Consent, Plan, approve, check_holds_numbers, check_within_limits, passed
+from bulk_remove.core.plan import (
+    LONGEST_NAME,
+    ApprovedPlan,
+    Consent,
+    Plan,
+    approve,
+    check_holds_numbers,
+    check_within_limits,
+    passed,
+)
 from bulk_remove.core.replies import Document, Fault
 from bulk_remove.core.retry import BusyPolicy, RetryPolicy
 from bulk_remove.core.summary import Ending
-from bulk_remove.core.throttle import Learned, first_size, paced, started
+from bulk_remove.core.throttle import Learned, first_size, paced, size_learned, started
 from bulk_remove.core.timeline import Snapshot, rounded
 from bulk_remove.core.verdicts import CAUSE, UnaskedRemoval, unasked_stop, unasked_told
 from bulk_remove.errors import ExitCode, GuardStop, StorageError, UnavailableError
@@ -61,6 +70,7 @@ from bulk_remove.run.preflight import (
     Glance,
     Listed,
     count_after,
+    csv_campaigns,
     inspect_campaigns,
     list_campaigns,
 )
@@ -88,12 +98,10 @@ from bulk_remove.run.saved import SavedPlan
 from bulk_remove.sending import Outside, Pool, PoolSettings
 from bulk_remove.sending.client import Client, Connection, SystemClock
 from bulk_remove.sending.gate import Account
-from bulk_remove.settings import Address, Destination, Login, Settings
+from bulk_remove.settings import ALL, Address, Destination, Login, Settings
 
 log = logging.getLogger("bulk_remove.run")
 
-_SHORTEST_LINE = 500
-"""In bytes. Every known server accepts more; the strictest proxies stop at 2 KiB."""
 _UNCOUNTED = "The records were not counted before the run: the API user may not, or was not asked to."
 
 
@@ -230,8 +238,9 @@ def plan_run(job: Job, planning: PlanInput, operator: Operator) -> Iterator["Pla
     """
     if replaced := job.report.check(job.settings, job.address.host, job.state_dir):
         operator.note(replaced)
-    job = replace(job, settings=learned_settings(job.settings, job.state_dir, job.address.host, operator.note))
-    known = [job.settings.campaign]
+    settings = with_campaigns(job.settings, job.address, job.login, job.state_dir, operator.warn)
+    job = replace(job, settings=learned_settings(settings, job.state_dir, job.address.host, operator.note))
+    known = job.settings.campaigns
     with ExitStack() as stack:
         stack.enter_context(job.lock(known))
         with operator.reading() as on_rows:
@@ -520,19 +529,32 @@ def _begin(steps: Sending, approved: ApprovedPlan, settings: Settings, now_s: fl
 
 
 async def _canary(pool: Pool, journal: Journal, ready: Prepared, operator: Operator) -> tuple[Ending, GuardStop | None]:
-    """Send the canary and have it judged, unless it passed before. Returns DONE if the rest may follow."""
+    """Send the canary and have it judged, unless it passed before. Returns DONE if the rest may follow.
+
+    Each of several named campaigns has a canary of its own.
+    """
     settings, plan = ready.settings, ready.plan
     if not settings.canary or await journal.write(lambda steps: steps.canary_passed()):
         return Ending.DONE, None
-    async with operator.watching(ready, pool.snapshot):
-        with operator.steering(pool):
-            ending = await pool.try_canary()
-    if ending is not Ending.DONE:
-        return ending, None
-    mix = Counter[Status]()
-    for phase, count in (await journal.write(lambda steps: steps.canary_phases())).items():
-        mix[status_of(phase)] += count
-    guard = judge_canary(mix, settings.canary_max_not_exist, plan.run_id, plan.to_send - mix.total())
+    at = await journal.write(lambda steps: steps.canary_campaign())
+    several = sorted(settings.campaigns) if len(settings.campaigns) > 1 else []
+    mix, guard = Counter[Status](), None
+    for campaign in [each for each in several if each >= at]:  # those before it have passed
+        ending, found = await _try_canary(pool, journal, ready, operator, campaign)
+        if ending is not Ending.DONE:
+            return ending, None
+        mix += found
+        guard = judge_canary(found, settings.canary_max_not_exist, plan.run_id, plan.to_send - mix.total())
+        if guard is not None:
+            guard = GuardStop(
+                phrase("Campaign {campaign}: {problem}", campaign=campaign, problem=ours(guard.sentence)), guard.hint
+            )
+            break
+    if not mix:  # one campaign, campaigns in a column, or a rerun, which has no planned chunks
+        ending, mix = await _try_canary(pool, journal, ready, operator, "")
+        if ending is not Ending.DONE:
+            return ending, None
+        guard = judge_canary(mix, settings.canary_max_not_exist, plan.run_id, plan.to_send - mix.total())
     ending = operator.judge_canary(plan, mix, guard)
     if guard is not None:
         return Ending.GUARD, guard
@@ -541,15 +563,31 @@ async def _canary(pool: Pool, journal: Journal, ready: Prepared, operator: Opera
     return ending, canary_declined(plan.run_id) if ending is Ending.GUARD else None
 
 
+async def _try_canary(
+    pool: Pool, journal: Journal, ready: Prepared, operator: Operator, campaign: str
+) -> tuple[Ending, Counter[Status]]:
+    """Send the canary, of a campaign if it has one of its own. Returns why it ended, and its numbers by status."""
+    async with operator.watching(ready, pool.snapshot):
+        with operator.steering(pool):
+            ending = await pool.try_canary(campaign)
+    mix = Counter[Status]()
+    if not campaign or campaign == await journal.write(lambda steps: steps.canary_campaign()):
+        for phase, count in (await journal.write(lambda steps: steps.canary_phases())).items():
+            mix[status_of(phase)] += count
+    return ending, mix
+
+
 def _learned(known: Learned, pool: Pool, settings: Settings, now_s: float) -> Learned:
     """Return what is known about a host after the session."""
     learned = known
-    # A server that refuses such a short line refuses it for another reason than its length.
-    if pool.longest_line != known.longest_line and (pool.longest_line or 0) >= _SHORTEST_LINE:
+    if pool.longest_line != known.longest_line and (pool.longest_line or 0) >= SHORTEST_LINE:
         learned = replace(learned, longest_line=pool.longest_line, line_at_s=now_s)
     if settings.brackets is Brackets.AUTO and pool.brackets != known.brackets:
         learned = replace(learned, brackets=pool.brackets, brackets_at_s=now_s)
-    return learned if pool.rate is None else paced(learned, pool.rate, settings.ceilings().rate, pool.numbers, now_s)
+    if pool.rate is None:
+        return learned
+    numbers = size_learned(known.numbers, pool.numbers, settings.max_numbers_per_request)
+    return paced(learned, pool.rate, settings.ceilings().rate, numbers, now_s)
 
 
 def _keep(state_dir: Path, host: str, learned: Learned, known: Learned) -> None:
@@ -696,6 +734,36 @@ def list_all(settings: Settings, address: Address, login: Login, state_dir: Path
             return await list_campaigns(asker, address.base_path, time.time())
 
     return asyncio.run(listed())
+
+
+def with_campaigns(
+    settings: Settings, address: Address, login: Login, state_dir: Path, warn: Callable[[str], None]
+) -> Settings:
+    """Return the settings with every campaign of the server for `all`. Warn of campaigns that are left out.
+
+    Raises as `csv_campaigns` does, and StorageError.
+    """
+    if settings.campaign != ALL:
+        return settings
+    make_private(state_dir)
+
+    async def listed() -> tuple[Sequence[Listed], Sequence[Listed]]:
+        async with asking(settings, address, login, state_dir) as asker:
+            return await csv_campaigns(asker, address.base_path, time.time)
+
+    own, others = asyncio.run(listed())
+    if others:
+        warn(
+            counted(
+                len(others),
+                "Left out: campaign {named}. The server does not list its records, so it is of another kind (fed from "
+                "the CRM), and nothing is removed from it.",
+                "Left out: campaigns {named}. The server does not list their records, so they are of another kind (fed "
+                "from the CRM), and nothing is removed from them.",
+                named=", ".join(f"{each.campaign} '{harmless(each.name, LONGEST_NAME)}'" for each in others),
+            )
+        )
+    return replace(settings, campaign=",".join(sorted(each.campaign for each in own)))
 
 
 @asynccontextmanager

@@ -15,7 +15,17 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from bulk_remove.core.chunker import CAREFUL_LINE, ENCODED, LineLength, RequestShape, RequestSize, Writing, pack, timed
+from bulk_remove.core.chunker import (
+    CAREFUL_LINE,
+    ENCODED,
+    SHORTEST_LINE,
+    LineLength,
+    RequestShape,
+    RequestSize,
+    Writing,
+    pack,
+    timed,
+)
 from bulk_remove.core.forms import Forms
 from bulk_remove.core.lifecycle import (
     BETWEEN_FORMS,
@@ -73,6 +83,7 @@ class Feeder:
         self._planned: deque[Chunk] = deque()
         self._last_planned_id = 0
         self._canary: tuple[int, int] | None = None
+        self._canary_in = ""
         self.next_due_s: float | None = None
         self._out = 0
         self._choosing = asyncio.Lock()
@@ -113,11 +124,14 @@ class Feeder:
         """Find when the first waiting number in the ledger is due."""
         self.next_due_s = await self._journal.write(self._next_due_s)
 
-    async def hold_to_canary(self) -> bool:
+    async def hold_to_canary(self, campaign: str = "") -> bool:
         """Hand out only the canary, and choose it if there is none yet. Returns False if there is nothing to send.
 
-        The feeder then does not wait for numbers that are due later.
+        With a `campaign` the canary is its own. The feeder then does not wait for numbers that are due later.
         """
+        self._canary_in = campaign
+        if campaign:  # its chunks may come before those of an earlier canary
+            self._last_planned_id = 0
         self._canary = await self._journal.write(self._canary_of)
         return self._canary is not None
 
@@ -129,12 +143,17 @@ class Feeder:
     def release(self) -> None:
         """Hand out all chunks again."""
         self._canary = None
+        if self._canary_in:
+            self._last_planned_id, self._canary_in = 0, ""
 
     def _canary_of(self, steps: Steps) -> tuple[int, int] | None:
-        if (found := steps.canary()) is not None:
+        campaign = self._canary_in
+        if (found := steps.canary()) is not None and campaign in {"", steps.canary_campaign()}:
             return found
-        for chunk in steps.planned_chunks(0, 1):
+        for chunk in steps.planned_chunks(0, 1, campaign):
             return steps.begin_canary(chunk.ordinals, planned=True)
+        if campaign:
+            return None
         due = steps.due_stragglers(self._clock.wall_s(), self._most_numbers)
         if due is None:
             return None
@@ -167,8 +186,8 @@ class Feeder:
         return self._planned.popleft() if self._planned else None
 
     async def _fetch_planned(self) -> None:
-        after_id = self._last_planned_id
-        chunks = await self._journal.write(lambda steps: steps.planned_chunks(after_id, _AHEAD))
+        after_id, campaign = self._last_planned_id, self._canary_in
+        chunks = await self._journal.write(lambda steps: steps.planned_chunks(after_id, _AHEAD, campaign))
         if self._canary is not None:
             chunks = [chunk for chunk in chunks[:1] if chunk.ordinals[0] == self._canary[0]]
         self._planned.extend(chunks)
@@ -394,24 +413,32 @@ class Bookkeeper:
 
         await desk.journal.write(write)
         desk.gate.answered()
-        if not self.writing.settled:
-            left_out = reply.verdicts.where(lambda verdict: verdict.event is Event.PASSED_OVER)
-            self._write_as(self.writing.answered(whole=not (left_out or reply.strangers)))
         self._refused_alone[chunk.form] = 0
         self._went_through += len(states) - len(again)
-        line_bytes = self._line_of(chunk) if chunk.chunk_id in self.line.splits else 0
-        self._learn(self.line.answered(chunk.chunk_id, len(chunk.numbers), line_bytes))
-        if reply.strangers:
-            self._heed_strangers(chunk, reply)
+        left_out = reply.verdicts.where(lambda verdict: verdict.event is Event.PASSED_OVER)
+        self._heed_length(chunk, reply, left_out)
+        if not self.writing.settled:  # after the lengths, which are those of the brackets as they were sent
+            self._write_as(self.writing.answered(whole=not (left_out or reply.strangers)))
         self._settled(chunk, states, again)
 
-    def _heed_strangers(self, chunk: Chunk, reply: Reply) -> None:
-        """Count numbers that nobody asked for. If the URL was cut on the way, make the next ones shorter."""
-        self._desk.tally.strangers(reply.strangers)
-        log.warning("chunk %d: the reply spoke of %d numbers unasked", chunk.chunk_id, reply.strangers)
-        if reply.unasked or reply.cut_at is not None:
-            arrived = len(chunk.numbers) // 2 if reply.cut_at is None else reply.cut_at
-            self._learn(self.line.at_most(self._line_of(replace(chunk, numbers=chunk.numbers[: max(1, arrived)]))))
+    def _heed_length(self, chunk: Chunk, reply: Reply, left_out: Sequence[int]) -> None:
+        """Learn from a reply how long requests may be. If the URL was cut on the way, make the next ones shorter."""
+        numbers = len(chunk.numbers)
+        longest = not self.line.is_known_for(numbers)
+        line_bytes = self._line_of(chunk) if chunk.chunk_id in self.line.splits else 0
+        self._learn(self.line.answered(chunk.chunk_id, numbers, line_bytes))
+        arrived = reply.cut_at
+        if reply.strangers:
+            self._desk.tally.strangers(reply.strangers)
+            log.warning("chunk %d: the reply spoke of %d numbers unasked", chunk.chunk_id, reply.strangers)
+            arrived = numbers // 2 if arrived is None and reply.unasked else arrived
+        elif longest and left_out and left_out[0] == numbers - len(left_out):  # the last ones are missing: a clean cut?
+            arrived = left_out[0]
+        if arrived is None:
+            return
+        line = self._line_of(replace(chunk, numbers=chunk.numbers[: max(1, arrived)]))
+        if reply.strangers or line >= SHORTEST_LINE:
+            self._learn(self.line.at_most(line))
 
     def _learn(self, line: LineLength) -> None:
         if line.longest != self.line.longest:

@@ -152,7 +152,7 @@ def test_a_profile_named_by_a_variable_is_used(write: Write, monkeypatch: pytest
         ),
         ("[defaults]\nbusy_for = -1.0\n", "{file}, [defaults] busy_for is wrong: '-1.0' is not a duration", "30m"),
         ("[defaults]\nmax_invalid = 5.0\n", "{file}, [defaults] max_invalid is wrong: ", 'max_invalid = "5%"'),
-        ("[defaults]\nbrackets = 'square'\n", "{file}, [defaults] brackets is wrong: ", "one of encoded, raw"),
+        ("[defaults]\nbrackets = 'square'\n", "{file}, [defaults] brackets is wrong: ", "one of auto, encoded, raw"),
         ("[profile.a]\nurl = 'https://a'\nsystem = 'a'\n", "{file}, [profile.a] has both url and system.", "Keep one"),
         ("defaults = 1\n", "{file}, defaults is not a table.", "Write it as [defaults]"),
         ("[profile]\nrate = 1\n", "{file}, profile.rate is not a table.", "[profile.NAME]"),

@@ -134,6 +134,51 @@ def test_another_server_gets_another_profile_and_its_own_password(server: Runnin
 
 
 @pytty
+def test_a_link_to_the_file_and_its_mode_stay(server: Running, env: Env, tmp_path: Path) -> None:
+    real = tmp_path / "dotfiles" / "bulk-remove.toml"
+    real.parent.mkdir()
+    real.write_text("# Mine.\n", encoding="utf-8")
+    real.chmod(0o644)
+    config_of(env()).parent.mkdir()
+    config_of(env()).symlink_to(real)
+    with sitting("setup", env=env()) as at:
+        answered(at, *all_of(server))
+        assert at.ended() == 0, at.shown
+    assert config_of(env()).is_symlink()
+    assert stat.S_IMODE(real.stat().st_mode) == 0o644
+    assert real.read_text(encoding="utf-8").startswith("# Mine.\n")
+    assert bulk_remove("check", env=env()).returncode == 0
+
+
+@pytty
+def test_what_is_not_text_is_asked_for_again(server: Running, env: Env) -> None:
+    with sitting("setup", env=env()) as at:
+        answered(at, *all_of(server)[:2])
+        for question in (USER, SECRET):
+            at.until(question)
+            at.type("\udcb3\udcff\n")
+            at.until("That is not text")
+            answered(at, (question, "demo" if question == USER else DEMO_PASSWORD))
+        answered(at, (CAMPAIGN, ""))
+        assert at.ended() == 0, at.shown
+    assert "Traceback" not in at.shown
+
+
+@pytty
+def test_a_file_that_cannot_be_changed_safely_is_left_and_the_lines_are_named(server: Running, env: Env) -> None:
+    file = config_of(env())
+    file.parent.mkdir()
+    text = f'profile.acme.url = "{server.url}"\nprofile.acme.user = "demo"\n'
+    file.write_text(text, encoding="utf-8")
+    with sitting("setup", env=env()) as at:
+        answered(at, *all_of(server))
+        assert at.ended() == 2, at.shown
+    assert "Change [profile.acme] in it yourself" in " ".join(at.shown.split())
+    assert file.read_text(encoding="utf-8") == text
+    assert [path.name for path in file.parent.iterdir()] == ["config.toml"]
+
+
+@pytty
 def test_a_wrong_password_is_asked_for_again_before_anything_is_written(server: Running, env: Env) -> None:
     with sitting("setup", env=env()) as at:
         answered(at, (LANGUAGE, ""), (SYSTEM, server.url), (USER, "demo"), (SECRET, "not-it-at-all"))

@@ -56,7 +56,7 @@ def test_only_a_whole_reply_to_raw_brackets_shows_that_they_are_read(
 
 
 @pytest.mark.parametrize(
-    "steps", [[BUSY] * 4, [odd] * 4, [whole, *[BUSY] * 4], [RESET] * 4, [whole, REFUSED, REFUSED, *[FORBIDDEN] * 3]]
+    "steps", [[BUSY] * 3, [odd] * 3, [whole, *[BUSY] * 3], [RESET] * 3, [whole, REFUSED, REFUSED, *[FORBIDDEN] * 2]]
 )
 def test_a_server_that_shows_nothing_gets_encoded_brackets_and_is_looked_at_again_in_the_next_run(
     steps: Sequence[Step | Fault],
@@ -72,7 +72,7 @@ def test_a_host_that_read_raw_brackets_must_show_it_again_in_each_session() -> N
     assert after(READS_RAW, FORBIDDEN, whole) == Writing(Brackets.ENCODED, known=Brackets.ENCODED)
     assert after(READS_RAW, FORBIDDEN, FORBIDDEN).known is None
     assert after(READS_RAW, NO_PASSWORD).known is RAW
-    assert after(READS_RAW, *[BUSY] * 4) == Writing(Brackets.ENCODED, known=RAW)
+    assert after(READS_RAW, *[BUSY] * 3) == Writing(Brackets.ENCODED, known=RAW)
 
 
 @pytest.mark.parametrize("settled", [Writing(RAW), ENCODED, writing_of(AUTO, Brackets.ENCODED)])

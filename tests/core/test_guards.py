@@ -20,6 +20,7 @@ from bulk_remove.core.limits import (
     unchecked,
 )
 from bulk_remove.errors import ExitCode, GuardStop, UsageError
+from bulk_remove.language import ENGLISH, load_language, translated, use
 
 PROBLEMS = (("The cell is empty.", 90), ("Letters in the cell.", 20), ("A date.", 8), ("Fewer than three digits.", 2))
 EXAMPLES = [(row, "60*****55", "Letters in the cell.") for row in range(2, 10)]
@@ -258,3 +259,19 @@ def test_one_breach_more_than_is_shown_is_counted() -> None:
     with pytest.raises(GuardStop) as caught:
         check_limits({"00001": 4000}, Limits(2000, 0.2, 1.5), KNOWN)
     assert "more of this kind" not in caught.value.sentence
+
+
+def test_figures_have_a_decimal_comma_in_polish() -> None:
+    use(load_language("pl"))
+    try:
+        with pytest.raises(GuardStop) as stop:
+            check_limits(
+                {"00001": 505}, Limits(max_share=0.1, max_times_usual=2), Known({"00001": 4000}, {"00001": [7]})
+            )
+        told = translated(stop.value.sentence)
+        assert ("12,7%" in told, "72,2" in told, re.search(r"\d\.\d", told)) == (True, True, None)
+        with pytest.raises(GuardStop) as stop:
+            check_invalid_share(1050, 120, PROBLEMS, 0.05, EXAMPLES)
+        assert "11,5%" in translated(stop.value.sentence)
+    finally:
+        use(ENGLISH)

@@ -12,6 +12,7 @@ from bulk_remove.core.throttle import (
     first_size,
     fresh,
     paced,
+    size_learned,
     started,
 )
 
@@ -88,3 +89,13 @@ def test_a_day_and_thirty_days_are_meant() -> None:
 
 def test_of_an_unknown_host_nothing_is_known() -> None:
     assert Learned() == Learned(None, 0.0, None, None, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("known", "numbers", "most", "learned"),
+    [(None, 20, 20, None), (None, 19, 20, 19), (50, 20, 20, 50), (10, 20, 20, 20), (50, 20, 200, 20)],
+)
+def test_a_size_that_the_operator_allowed_is_never_learned_as_slowness(
+    known: int | None, numbers: int, most: int, learned: int | None
+) -> None:
+    assert size_learned(known, numbers, most) == learned

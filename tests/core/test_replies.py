@@ -25,7 +25,7 @@ NONE = {"http_status": 404, "status": "NOT_EXIST"}
 BUSY = {"http_status": 409, "record_id": 7, "status": "CALL_IN_PROGRESS"}
 ODD = {"http_status": 200, "status": "ARCHIVED"}
 ODD_TEXT = orjson.dumps(ODD).decode()
-SILENCE = Verdict(Event.PASSED_OVER, 0, (), "The reply did not speak of this number.")
+SILENCE = Verdict(Event.PASSED_OVER, 0, (), "The reply did not contain this number.")
 
 
 def replied(document: object, *numbers: str) -> Reply:

@@ -150,7 +150,7 @@ def test_the_plan_tells_what_a_run_would_be_stopped_for(tmp_path: Path, server: 
     assert over.returncode == 5
     words = " ".join(over.stdout.split())
     assert "numbers to remove from 00001 30 of 100 records in it (30%)" in words
-    assert "limits for each campaign: 20% of its records additional numbers" in words
+    assert "limits for each campaign: 20% of its records at most 5% of the rows invalid" in words
     assert "canary one request is sent first" in words
     assert "additional numbers a record is also removed" in words
     unasked = bulk_remove(*own, "--max-share", "20%")

@@ -5,9 +5,11 @@ from base64 import b64decode
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from threading import Event
 
 import pytest
 
+from bulk_remove.errors import UsageError
 from bulk_remove.language import ENGLISH, load_language, use
 from bulk_remove.page.server import Site, serving
 from bulk_remove.page.work import Access, Stage
@@ -293,6 +295,29 @@ async def test_the_keyboard_alone_reaches_what_is_needed_and_shows_where_it_is(t
             "reason",
             "main",
         ]
+
+
+async def test_a_slow_list_of_another_system_never_replaces_that_of_the_chosen_one(tmp_path: Path) -> None:
+    asked, answered = Event(), Event()
+
+    def connect(profile: str) -> Access:
+        if profile == "slow":
+            asked.set()
+            assert answered.wait(60)
+        else:
+            answered.set()
+        raise UsageError(f"{profile} has no password.", "Store it.")
+
+    async with serving(["slow", "fast"], connect, tmp_path / "state") as site, person(site) as somebody:
+        await asyncio.to_thread(asked.wait, 60)
+        choose = "s => { s.value = 'fast'; s.dispatchEvent(new Event('change')); }"
+        await somebody.tab.run(f"({choose})(document.querySelector('#profile'))")
+        await somebody.see("!document.querySelector('#problem').hidden")
+        await somebody.see("document.querySelector('#campaigns button')")
+        assert "fast has no password" in await somebody.text()
+        await somebody.click("#campaigns button")
+        await somebody.see("document.querySelector('#campaigns button')")
+        assert "slow has no password" not in await somebody.text()
 
 
 async def test_the_end_of_the_program_is_said_on_the_page(tmp_path: Path) -> None:

@@ -382,6 +382,53 @@ async def test_another_column_is_read_when_somebody_says_so(visitor: Visitor) ->
     assert f"<td>{NUMBERS[0]}</td>" in (await visitor.get("work"))[1]
 
 
+async def test_the_columns_of_a_file_that_cannot_be_planned_are_offered(visitor: Visitor) -> None:
+    rows = "".join(f"Jan;{number};{int(number) + 50_000_000}\n" for number in NUMBERS)
+    page = await visitor.plan("imie;telefon;telefon 2\n" + rows)
+    assert "More than one column may hold the phone numbers" in page
+    assert re.findall(r'<option value="(\d)">\d · ([^<]+)</option>', page) == [
+        ("1", "imie"),
+        ("2", "telefon"),
+        ("3", "telefon 2"),
+    ]
+    await visitor.post("plan", {"column": "1"})
+    await visitor.stage(Stage.ENDED)
+    assert '<option value="1" selected>' in (await visitor.get("work"))[1]
+    await visitor.post("plan", {"column": "2"})
+    await visitor.stage(Stage.ASKING, Stage.ENDED)
+    page = (await visitor.get("work"))[1]
+    assert f"<td>{NUMBERS[0]}</td>" in page
+    assert "(chosen by you)" in page
+
+
+async def test_a_workbook_that_cannot_be_opened_offers_no_columns(visitor: Visitor) -> None:
+    locked = (Path(__file__).parents[1] / "reader" / "workbooks" / "password.xlsx").read_bytes()
+    await visitor.post("upload", locked, X_Name="opt-outs.xlsx")
+    await visitor.post("plan", {"profile": "acme", "campaign": "00001"})
+    await visitor.stage(Stage.ENDED)
+    page = (await visitor.get("work"))[1]
+    assert "is protected with a password" in page
+    assert "Column with the phone numbers" not in page
+
+
+async def test_an_earlier_run_is_a_link_and_its_campaign_has_its_name(visitor: Visitor) -> None:
+    await visitor.plan()
+    await visitor.post("confirm", {"plan": visitor.plan_id, "typed": "120"})
+    await visitor.stage(Stage.ENDED)
+    (folder,) = run_folders(visitor.folder / "state")
+    for place in (f"run/{folder.name}", "history", ""):
+        assert "Campaign 00001 &#39;Stand-in 1&#39;" in (await visitor.get(place))[1].replace("campaign", "Campaign")
+    page = await visitor.plan()
+    assert f'run <a class="id" href="{visitor.site.base}/run/{folder.name}">{folder.name}</a>' in page
+
+
+async def test_nobody_in_a_browser_is_asked_for_a_flag(tmp_path: Path) -> None:
+    async with entered(tmp_path, records=200) as visitor:
+        page = await visitor.plan()
+        assert "Ask the person who manages the settings of this system." in page
+        assert "--" not in re.sub(r"<!--.*?-->|--[a-z]+:", "", page)
+
+
 async def test_the_canary_goes_first_unless_somebody_says_otherwise(visitor: Visitor) -> None:
     assert "One request goes first." in await visitor.plan()
     assert "Everything is sent at once" in await visitor.plan(canary="no")

@@ -40,7 +40,7 @@ def test_rows_whose_phone_cell_may_have_shifted_because_one_is_missing_are_told(
     assert note.startswith("2 rows have fewer cells than the header (the first is row 3): ")
 
 
-TOO_SHORT = "The row has fewer cells than the header: the phone may stand in another column."
+TOO_SHORT = "The row has fewer cells than the header: the phone may be in another column."
 WHOLE = "1;5260250274;601000001;590096454\n3;5260250274;603000003;012100784\n"
 MORE = "4;5260250274;604000004;590096454;x\n"
 
@@ -118,7 +118,7 @@ def test_where_most_rows_are_short_only_one_number_in_a_row_is_sent(tmp_path: Pa
     path = written(tmp_path, f"id;name;phone;city\n{short}10;602000002;603000003\n")
     assert problems_of(open_table(path, ReadOptions())) == {11: TOO_SHORT}
     path = written(tmp_path, f"{short}10;602000002;603000003\n11;602000002\n")
-    problem = "The row has fewer cells than the first row: the phone may stand in another column."
+    problem = "The row has fewer cells than the first row: the phone may be in another column."
     assert problems_of(open_table(path, ReadOptions(has_header=False, column="3"))) == {11: problem}
 
 

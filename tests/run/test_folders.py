@@ -199,13 +199,27 @@ def test_what_was_learned_is_remembered_for_its_host_for_a_while(tmp_path: Path)
 
 @pytest.mark.parametrize(
     "contents",
-    [b"", b"{", b"[]", b'{"max_request_line": "x", "learned_at_s": 1700000000}', b"\xff"],
-    ids=["empty", "cut short", "a list", "no figure", "not UTF-8"],
+    [b"", b"{", b"[]", b"[" * 200_000, b'{"max_request_line": "x", "learned_at_s": 1700000000}', b"\xff"],
+    ids=["empty", "cut short", "a list", "too deep", "no figure", "not UTF-8"],
 )
 def test_a_line_limit_that_cannot_be_read_was_not_learnt(tmp_path: Path, contents: bytes) -> None:
     (tmp_path / "hosts").mkdir()
     (tmp_path / "hosts" / "host.json").write_bytes(contents)
     assert learned_of(tmp_path, "host", NOON_S) == Learned()
+
+
+@pytest.mark.parametrize("figure", ["-5", "0", "1e999", "NaN", "-Infinity"])
+def test_figures_that_no_run_writes_were_not_learnt(tmp_path: Path, figure: str) -> None:
+    names = ("max_request_line", "requests_per_second", "numbers_per_request")
+    times = ("learned_at_s", "pace_learned_at_s", "brackets_learned_at_s")
+    (tmp_path / "hosts").mkdir()
+    of_figures = {**dict.fromkeys(names, figure), **dict.fromkeys(times, str(NOON_S))}
+    of_times = {**dict.fromkeys(names, "4000"), **dict.fromkeys(times, figure)}
+    for values in (of_figures, of_times):
+        told = ", ".join(f'"{name}": {value}' for name, value in values.items())
+        (tmp_path / "hosts" / "host.json").write_text(f'{{"brackets": "auto", {told}}}')
+        learned = learned_of(tmp_path, "host", NOON_S)
+        assert (learned.longest_line, learned.rate, learned.numbers, learned.brackets) == (None, None, None, None)
 
 
 def test_a_line_limit_that_cannot_be_kept_is_a_storage_error(tmp_path: Path) -> None:

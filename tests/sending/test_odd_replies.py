@@ -20,7 +20,7 @@ NONE = {"http_status": 404, "status": "NOT_EXIST"}
 BUSY = {"http_status": 409, "record_id": 8, "status": "CALL_IN_PROGRESS"}
 BOTH_GONE = {A: [GONE], B: [GONE_TOO]}
 BOTH_ABSENT = {A: [NONE], B: [NONE]}
-SILENT = "did not speak of this number"
+SILENT = "did not contain this number"
 UNREADABLE = "not the documented JSON"
 
 

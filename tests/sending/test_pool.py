@@ -20,7 +20,7 @@ from tests.support.virtual_time import BEGAN_S
 REMOVED = Verdict(Event.REMOVED, 1, (1,))
 BUSY = Verdict(Event.BUSY)
 NONE = Verdict(Event.NOT_EXIST)
-PASSED_OVER = Verdict(Event.PASSED_OVER, detail="The reply did not speak of this number.")
+PASSED_OVER = Verdict(Event.PASSED_OVER, detail="The reply did not contain this number.")
 LOST = Fault(Effect.IN_DOUBT, "timeout", "The server did not answer in time.")
 LIMITED = Fault(Effect.UNTOUCHED, "HTTP 429", "Slow down.", 429, throttled=True)
 REFUSED = Fault(Effect.REFUSED, "HTTP 400", "Wrong format.", 400, request_id="abc")
@@ -413,7 +413,7 @@ def test_a_number_that_the_reply_passes_over_is_asked_for_again_and_then_failed(
     run = Run(tmp_path, FakeServer(answer), numbers=10)
     assert run.statuses == {Status.REMOVED: 9, Status.FAILED: 1}
     assert run.server.asked[1:] == [(silent,)] * 3
-    assert "did not speak" in run.states[3].detail
+    assert "did not contain" in run.states[3].detail
 
 
 def test_numbers_in_the_reply_that_nobody_asked_for_are_counted(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """How the pool finds out whether a server reads raw brackets, and what it costs where the server does not."""
 
+import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
@@ -10,7 +11,7 @@ import pytest
 from bulk_remove.core.chunker import CAREFUL_LINE, RequestShape, Writing, writing_of
 from bulk_remove.core.lifecycle import Event
 from bulk_remove.core.model import Alike, Brackets, Status
-from bulk_remove.core.replies import Effect, Fault, Reply
+from bulk_remove.core.replies import Effect, Fault, Reply, read_reply
 from bulk_remove.core.summary import Ending
 from bulk_remove.core.verdicts import Verdict
 from tests.support.pool_run import FakeServer, Run
@@ -166,3 +167,38 @@ def test_a_reply_with_a_stranger_does_not_show_that_raw_brackets_are_read(tmp_pa
     done = run(tmp_path, server)
     assert (done.statuses, done.brackets) == ({Status.REMOVED: 500}, ENCODED)
     assert sum(shape.brackets is RAW for shape in server.shapes) == 1
+
+
+@pytest.mark.parametrize("limit", [8084, 8092, 8096, 8100, 8108], ids=lambda limit: f"{limit} bytes")
+def test_a_proxy_that_cuts_raw_lines_cuts_no_line_after_the_first(tmp_path: Path, limit: int) -> None:
+    """Wherever it cuts: in a number, or between two of them, which no number in the reply shows."""
+    cuts = 0
+
+    def answer(_now: float, numbers: Sequence[str]) -> Reply | Fault:
+        nonlocal cuts
+        shape = server.shapes[-1]
+        lines = [shape.line_bytes(*numbers[:count]) for count in range(1, len(numbers) + 1)]
+        arrived = sum(line <= limit for line in lines)
+        if arrived == len(numbers):
+            return about(numbers)
+        cuts += 1
+        end = limit - lines[arrived - 1] - shape.number_bytes("")
+        body = {number: [{"http_status": 200, "record_id": 7, "status": "REMOVED"}] for number in numbers[:arrived]}
+        if end > 0:
+            body[numbers[arrived][:end]] = [{"http_status": 404, "status": "NOT_EXIST"}]
+        return read_reply(json.dumps(body).encode(), numbers)
+
+    server = FakeServer(answer, 0.2)
+    shape = RequestShape("00001")
+    done = Run(tmp_path, server, numbers=3000, concurrency=1, rate=50.0, writing=UNKNOWN, planned_as=shape)
+    assert done.statuses == {Status.REMOVED: 3000}
+    assert cuts == 1
+    assert done.longest_line is not None
+    assert CAREFUL_LINE <= done.longest_line <= limit
+
+
+def test_a_proxy_that_answers_raw_brackets_with_401_does_not_end_the_run(tmp_path: Path) -> None:
+    server = Server(Fault(Effect.DENIED, "HTTP 401", "No.", 401))
+    done = run(tmp_path, server)
+    assert done.ending is Ending.DONE
+    assert done.statuses == {Status.REMOVED: 500}

@@ -76,7 +76,7 @@ class Sitting:
 
     def type(self, text: str) -> None:
         """Type a text, keys that send signals included."""
-        os.write(self._ours, text.encode())
+        os.write(self._ours, text.encode(errors="surrogateescape"))
 
     def until(self, text: str, seconds: float = 30.0) -> None:
         """Wait until a text is shown, after what was waited for before."""

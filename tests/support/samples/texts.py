@@ -57,7 +57,7 @@ DAMAGE = (
     ("2025-03-01", "A date."),
     ("12:30", "A time of day."),
     ("600,00 zł", "An amount of money."),
-    ("000000000", "Nothing but zeros: a placeholder."),
+    ("000000000", "Only zeros: a placeholder."),
     ("60", "Fewer than three digits."),
     ("proszę nie dzwonić", "No digits in the cell."),
 )
