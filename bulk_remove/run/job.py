@@ -509,8 +509,9 @@ async def carry_out(
     _keep(prepared.state_dir, approved.plan.host, _learned(known, pool, settings, ended_s), known)
     if ending is Ending.UNASKED:
         guard = unasked_stop(Outcomes(prepared.store).unasked_removals(), approved.plan.run_id)
-    if ending is Ending.MISSING:
-        guard = pool.lately.stop(settings.stop_when_missing, approved.plan.run_id)
+    if ending is Ending.MISSING and pool.missing:
+        campaign, lately = pool.missing
+        guard = lately.stop(settings.stop_when_missing, approved.plan.run_id, campaign)
     return Sent(ending, pool.fault, pool.snapshot(), guard)
 
 
