@@ -163,16 +163,18 @@ async def plan_files(
 
     @contextmanager
     def planning() -> Iterator[Prepared]:
-        mine = with_campaigns(settings, server.address, server.login, folder, program.warn) if server else settings
+        mine, left_out = settings, tuple[str, ...]()
+        if server:
+            mine, left_out = with_campaigns(settings, server.address, server.login, folder, program.warn)
         with (
             program.reading() as on_rows,
             _plan_files(names, program.note, None, mine, destination, folder, Sight(look, on_rows)) as ready,
         ):
+            if save is not None:
+                save_plan(Path(_named("--save", save)), ready, settings, replace(destination, left_out=left_out))
             yield ready
 
     async with enter_in_thread(planning(), program.cancel) as ready:
-        if save is not None:
-            await in_thread(save_plan, Path(_named("--save", save)), ready, settings, destination)
         return ready.plan
 
 

@@ -309,7 +309,7 @@ class Destination:
 
     `url` is the server's address with its path, `host` the part that is shown; both are empty for a plan without a
     server. `csv_for` is the format of report.csv; `also` lists the other reports to write. `planned` says who saved the
-    plan that is run, if it was saved: plan, system_user, api_user, at.
+    plan that is run, if it was saved: plan, system_user, api_user, at. `left_out` are campaigns that `all` left out.
     """
 
     url: str = ""
@@ -320,6 +320,7 @@ class Destination:
     csv_for: CsvFor = CsvFor.PROGRAMS
     also: tuple[ReportFormat, ...] = ()
     planned: Mapping[str, str] = field(default_factory=dict)
+    left_out: tuple[str, ...] = ()
 
     @classmethod
     def read_back(cls, public: Mapping[str, Any]) -> "Destination":
@@ -329,6 +330,7 @@ class Destination:
                 **public,
                 "csv_for": CsvFor(public["csv_for"]),
                 "also": tuple(map(ReportFormat, public["also"])),
+                "left_out": tuple(map(str, public.get("left_out", ()))),
             }
         )
 

@@ -247,21 +247,25 @@ def _answer(pool: Pool, key: Key) -> str:
     return answer
 
 
+_UNNAMED = phrase("a server yet to be named")
+
+
 def plan_job(options: PlanOptions) -> int:
     """Show the plan. Raises InputError, UsageError, StorageError."""
     screen = Screen()
     settings = asked = options.given.settings()
     looks = options.look or options.look_csv is not None
     needed = looks or options.save is not None or settings.campaign == ALL
+    left_out: tuple[str, ...] = ()
     address = options.server.address() if options.server.named or needed else None
     if needed and address:  # reports a missing user or password before any file is read
         login = options.user.login(address)
-        settings = with_campaigns(settings, address, login, options.state_dir, screen.warn)
+        settings, left_out = with_campaigns(settings, address, login, options.state_dir, screen.warn)
     if options.look_csv:
         check_free(options.look_csv, "--look-csv")
     if address:
         settings = learned_settings(settings, options.state_dir, address.host, screen.note)
-    destination = address.destination("") if address else Destination(host=phrase("a server yet to be named"))
+    destination = address.destination(options.user.user or "") if address else Destination(host=_UNNAMED)
     with ExitStack() as stack:
         with Live(screen.err).reading() as on_rows:
             sight = Sight(_looking_if_possible(settings, address, options), on_rows, options.show_numbers)
@@ -281,8 +285,10 @@ def plan_job(options: PlanOptions) -> int:
         limits = ready.plan.limits
         plan = ready.plan if ready.findings.asked else replace(ready.plan, limits=replace(limits, max_share=None))
         check_within_limits(plan, known)
-        if options.save and address:
-            _save(screen, options, ready, asked, address)
+        if options.save:
+            save_plan(options.save, ready, asked, replace(destination, left_out=left_out))
+            place = harmless(str(options.save))
+            screen.note(phrase("The plan is saved. To run it: bulk-remove run --plan {path}", path=place))
         return ExitCode.OK
 
 
@@ -321,12 +327,6 @@ def _look(screen: Screen, options: PlanOptions, ready: Prepared, address: Addres
     if options.look_csv:
         screen.note(phrase("What was seen of each row: {path}", path=harmless(str(options.look_csv))))
     return looked
-
-
-def _save(screen: Screen, options: PlanOptions, ready: Prepared, asked: Settings, address: Address) -> None:
-    path = options.save or Path()
-    save_plan(path, ready, asked, address.destination(options.user.user or ""))
-    screen.note(phrase("The plan is saved. To run it: bulk-remove run --plan {path}", path=harmless(str(path))))
 
 
 def _looking_if_possible(settings: Settings, address: Address | None, options: PlanOptions) -> Look:

@@ -191,6 +191,10 @@ class Due(NamedTuple):
     numbers: list[tuple[int, str, NumberState]]
 
 
+Gone = Callable[[str, Sequence[str]], Sequence[int]]
+"""Returns the indices of the numbers that an earlier run removed from a campaign."""
+
+
 class Sending:
     """Reads and writes requests, verdicts and sessions, on a connection inside a transaction."""
 
@@ -401,18 +405,23 @@ class Sending:
         """Note that the rest of the run may follow its canary."""
         self._connection.execute("UPDATE canary SET passed = 1")
 
-    def answered_last(self, most: int, gone: Callable[[str, Sequence[str]], Sequence[int]]) -> list[Batch]:
-        """Return the settled numbers of the last requests, by request, until there are `most`; the oldest first.
+    def answered_last(self, most: int, gone: Gone) -> list[tuple[str, Batch]]:
+        """Return (campaign, settled numbers) of the last requests, the oldest first, until each campaign has `most`.
 
         `gone` finds numbers that earlier runs removed. They do not count if they are missing.
         """
+        campaigns = self._connection.execute("SELECT DISTINCT campaign FROM chunk ORDER BY campaign").fetchall()
+        return [(campaign, batch) for (campaign,) in campaigns for batch in self._answered_last(campaign, most, gone)]
+
+    def _answered_last(self, campaign: str, most: int, gone: Gone) -> list[Batch]:
         seen: set[int] = set()
         batches: list[Batch] = []
         chunks = self._connection.execute(
-            "SELECT chunk_id, campaign, numbers, first_ordinal, ordinals, states FROM attempt"
-            " JOIN chunk USING (chunk_id) WHERE result = 'verdicts' ORDER BY attempt_id DESC"
+            "SELECT chunk_id, numbers, first_ordinal, ordinals, states FROM attempt JOIN chunk USING (chunk_id)"
+            " WHERE result = 'verdicts' AND campaign = ? ORDER BY attempt_id DESC",
+            (campaign,),
         )
-        for chunk_id, campaign, numbers, first_ordinal, ordinals, packed in chunks:
+        for chunk_id, numbers, first_ordinal, ordinals, packed in chunks:
             if sum(batch.answered for batch in batches) >= most or len(seen) >= _LOOKED_THROUGH * most:
                 break
             states: dict[int, NumberState] = {}

@@ -178,7 +178,7 @@ class Job:
 
     The campaigns in `held` are locked already. With `show_numbers` the plan's samples are not masked. With `saved` only
     that plan is sent. `backup` is a new file for the records that the list shows of the numbers; `look_max` limits how
-    many records are read for it.
+    many records are read for it. `left_out` are campaigns that `--campaign all` does not mean.
     """
 
     settings: Settings
@@ -191,12 +191,13 @@ class Job:
     saved: SavedPlan | None = None
     backup: Path | None = None
     look_max: int = LOOK_MAX
+    left_out: tuple[str, ...] = ()
 
     @property
     def destination(self) -> Destination:
         """What a later session must know about server, user and report."""
-        to = self.report.destination(self.address, self.login.user)
-        return replace(to, planned=self.saved.planned) if self.saved else to
+        to = replace(self.report.destination(self.address, self.login.user), left_out=self.left_out)
+        return replace(to, planned=self.saved.planned, left_out=self.saved.left_out) if self.saved else to
 
     def look(self, campaigns: Sequence[str]) -> Findings:
         """Look at campaigns before they are planned. Raises the same errors as `look_at`."""
@@ -238,8 +239,9 @@ def plan_run(job: Job, planning: PlanInput, operator: Operator) -> Iterator["Pla
     """
     if replaced := job.report.check(job.settings, job.address.host, job.state_dir):
         operator.note(replaced)
-    settings = with_campaigns(job.settings, job.address, job.login, job.state_dir, operator.warn)
-    job = replace(job, settings=learned_settings(settings, job.state_dir, job.address.host, operator.note))
+    settings, left_out = with_campaigns(job.settings, job.address, job.login, job.state_dir, operator.warn)
+    settings = learned_settings(settings, job.state_dir, job.address.host, operator.note)
+    job = replace(job, settings=settings, left_out=left_out or job.left_out)
     known = job.settings.campaigns
     with ExitStack() as stack:
         stack.enter_context(job.lock(known))
@@ -304,7 +306,7 @@ def plan_rerun(
         ) -> AbstractContextManager[Prepared]:
             return prepared_again(rows, settings, destination, state_dir, time.time(), sight.look)
 
-        with plan_run(job_of(rows), planning, operator) as shown:
+        with plan_run(replace(job_of(rows), left_out=rows.destination.left_out), planning, operator) as shown:
             yield shown
 
 
@@ -319,13 +321,15 @@ def plan_resume(
     check_not_abandoned(folder)
     with earlier_run(folder, changes) as run:
         job = job_of(run)
-        job.report.check(job.settings, job.address.host, job.state_dir, folder.name)
+        replaced = job.report.check(job.settings, job.address.host, job.state_dir, folder.name)
         with job.lock(run.campaigns):
             left, done = standing_of(run)
             ended = nothing_left(run)
             ready = Prepared(folder, run.store, plan_of(run), run.kept, ended[1] if ended else run.settings)
             shown = Planned(job, ready, left, done=done, run=run, ended=ended is not None)
             operator.show(shown)
+            if replaced and not shown.ended:
+                operator.note(replaced)
             yield shown
 
 
@@ -505,8 +509,9 @@ async def carry_out(
     _keep(prepared.state_dir, approved.plan.host, _learned(known, pool, settings, ended_s), known)
     if ending is Ending.UNASKED:
         guard = unasked_stop(Outcomes(prepared.store).unasked_removals(), approved.plan.run_id)
-    if ending is Ending.MISSING:
-        guard = pool.lately.stop(settings.stop_when_missing, approved.plan.run_id)
+    if ending is Ending.MISSING and pool.missing:
+        campaign, lately = pool.missing
+        guard = lately.stop(settings.stop_when_missing, approved.plan.run_id, campaign)
     return Sent(ending, pool.fault, pool.snapshot(), guard)
 
 
@@ -738,13 +743,13 @@ def list_all(settings: Settings, address: Address, login: Login, state_dir: Path
 
 def with_campaigns(
     settings: Settings, address: Address, login: Login, state_dir: Path, warn: Callable[[str], None]
-) -> Settings:
-    """Return the settings with every campaign of the server for `all`. Warn of campaigns that are left out.
+) -> tuple[Settings, tuple[str, ...]]:
+    """Return the settings with every campaign of the server for `all`, and the campaigns that are left out.
 
     Raises as `csv_campaigns` does, and StorageError.
     """
     if settings.campaign != ALL:
-        return settings
+        return settings, ()
     make_private(state_dir)
 
     async def listed() -> tuple[Sequence[Listed], Sequence[Listed]]:
@@ -752,7 +757,8 @@ def with_campaigns(
             return await csv_campaigns(asker, address.base_path, time.time)
 
     own, others = asyncio.run(listed())
-    if others:
+    left_out = tuple(f"{each.campaign} '{harmless(each.name, LONGEST_NAME)}'" for each in others)
+    if left_out:
         warn(
             counted(
                 len(others),
@@ -760,10 +766,10 @@ def with_campaigns(
                 "the CRM), and nothing is removed from it.",
                 "Left out: campaigns {named}. The server does not list their records, so they are of another kind (fed "
                 "from the CRM), and nothing is removed from them.",
-                named=", ".join(f"{each.campaign} '{harmless(each.name, LONGEST_NAME)}'" for each in others),
+                named=", ".join(left_out),
             )
         )
-    return replace(settings, campaign=",".join(sorted(each.campaign for each in own)))
+    return replace(settings, campaign=",".join(sorted(each.campaign for each in own))), left_out
 
 
 @asynccontextmanager

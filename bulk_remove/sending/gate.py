@@ -200,7 +200,7 @@ class Steps(Protocol):
     def begin_canary(self, ordinals: Sequence[int], *, planned: bool) -> tuple[int, int]: ...  # noqa: D102
     def answered_last(  # noqa: D102
         self, most: int, gone: Callable[[str, Sequence[str]], Sequence[int]]
-    ) -> Sequence[Batch]: ...
+    ) -> Sequence[tuple[str, Batch]]: ...
 
 
 class RunJournal(Protocol):

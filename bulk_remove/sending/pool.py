@@ -143,9 +143,9 @@ class Pool:
         return self._desk.gate.borne
 
     @property
-    def lately(self) -> Lately:
-        """The numbers answered last. They are counted only if their share may end the run."""
-        return self._books.lately
+    def missing(self) -> tuple[str, Lately] | None:
+        """The campaign that ended the run because its last numbers are not there, with these numbers."""
+        return self._books.missing
 
     @property
     def numbers(self) -> int:

@@ -188,6 +188,21 @@ def test_nobody_is_set_up_who_says_no(env: dict[str, str], tmp_path: Path) -> No
     assert not (tmp_path / "new").exists()
 
 
+def test_a_profile_without_a_password_is_offered_to_be_set_up(
+    env: dict[str, str], server: Running, tmp_path: Path
+) -> None:
+    file = Path(env["BULK_REMOVE_CONFIG"])
+    file.write_text(f'[profile.acme]\nurl = "{server.url}"\nuser = "demo"\n', encoding="utf-8")
+    with sitting(env=env) as at:
+        at.until("No password is given.")
+        answered(at, ("password now?", ""), ("Language (", ""), ("System (NAME", ""), ("API user [demo]", ""))
+        answered(at, ("Password of", DEMO_PASSWORD), ("Campaign, or -", ""))
+        at.until(FILE)
+        assert at.left_with("\x03") == 130, at.shown
+    assert "[profile.acme]\n" in file.read_text(encoding="utf-8")
+    assert (tmp_path / "acme-password").is_file()
+
+
 def test_several_profiles_are_offered_by_name(env: dict[str, str]) -> None:
     with Path(env["BULK_REMOVE_CONFIG"]).open("a", encoding="utf-8") as file:
         file.write('[profile.beta]\nsystem = "beta"\n')

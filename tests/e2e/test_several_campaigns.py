@@ -19,7 +19,9 @@ from bulk_remove import (
     UsageError,
     plan_files,
     remove_files,
+    rerun,
     resume,
+    run_plan,
 )
 from bulk_remove.simulator.api import Operation, Rules
 from bulk_remove.simulator.server import Simulator, read_audit, running
@@ -137,9 +139,21 @@ async def test_a_campaign_whose_records_are_not_listed_is_left_out_and_named(
     async with running(world()) as simulator:
         lists = simulator.world.campaign
         monkeypatch.setattr(simulator.world, "campaign", lambda each: None if each == "abcde" else lists(each))
-        await remove_files(listed(tmp_path), Settings("all"), server_at(simulator, tmp_path), approve=lambda _: True)
+        place, plan, output = server_at(simulator, tmp_path), tmp_path / "plan.json", tmp_path / "report.csv"
+        source = listed(tmp_path)
+        await plan_files(source, Settings("all"), place, save=plan)
+        for made in (
+            await remove_files(source, Settings("all"), place, approve=lambda _: True, output=output, also=["html"]),
+            await rerun(output, place, approve=lambda _: True, output=tmp_path / "again.csv"),
+            await rerun(min((tmp_path / "state" / "runs").iterdir()).name, place, approve=lambda _: True),
+            await run_plan(plan, place, approve=lambda _: True),
+        ):
+            summary = json.loads(made.summary.read_text(encoding="utf-8"))
+            by_report = made.report.name == "again.csv"  # a report does not say so
+            assert summary["campaigns_left_out"] == ([] if by_report else ["abcde 'Stand-in abcde'"])
         assert {*asked_in(simulator)} == {"00001", "00002"}
     assert "Left out: campaign abcde" in caplog.text
+    assert "That campaign abcde" in (tmp_path / "report.html").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("forbidden", [{Operation.CAMPAIGNS, Operation.STATS}])
