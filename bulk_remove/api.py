@@ -55,6 +55,7 @@ from bulk_remove.run.job import (
     plan_resume,
     plan_run,
     to_the_end,
+    with_campaigns,
 )
 from bulk_remove.run.job import plan_files as _plan_files
 from bulk_remove.run.places import ReportPlace
@@ -63,6 +64,7 @@ from bulk_remove.run.prepare import BLIND, Look, Prepared, Sight, prepare
 from bulk_remove.run.resume import EarlierRun, check_same_server, find_run
 from bulk_remove.run.saved import PLAN_MAX_AGE_S, load_plan, save_plan
 from bulk_remove.settings import (
+    ALL,
     SETTINGS,
     Address,
     Destination,
@@ -149,6 +151,8 @@ async def plan_files(
     Without a server, `state_dir` is the folder for temporary files. Limits are not checked. `save` is a new file for
     the plan, for `run_plan`; it needs a server. Raises InputError, UsageError, StorageError, UnavailableError.
     """
+    if settings.campaign == ALL and server is None:
+        raise UsageError("--campaign all needs a server, which lists the campaigns.", "Give plan_files the server.")
     if save is not None and server is None:
         raise UsageError("A plan without a server cannot be saved.", "Give plan_files the server.")
     folder = server.folder if server else _folder(state_dir)
@@ -159,15 +163,18 @@ async def plan_files(
 
     @contextmanager
     def planning() -> Iterator[Prepared]:
+        mine, left_out = settings, tuple[str, ...]()
+        if server:
+            mine, left_out = with_campaigns(settings, server.address, server.login, folder, program.warn)
         with (
             program.reading() as on_rows,
-            _plan_files(names, program.note, None, settings, destination, folder, Sight(look, on_rows)) as ready,
+            _plan_files(names, program.note, None, mine, destination, folder, Sight(look, on_rows)) as ready,
         ):
+            if save is not None:
+                save_plan(Path(_named("--save", save)), ready, settings, replace(destination, left_out=left_out))
             yield ready
 
     async with enter_in_thread(planning(), program.cancel) as ready:
-        if save is not None:
-            await in_thread(save_plan, Path(_named("--save", save)), ready, settings, destination)
         return ready.plan
 
 

@@ -226,13 +226,18 @@ def place(value: Any) -> str:
     return str(whole(1, 100_000)(value))
 
 
-def identifier(value: Any) -> str:
-    """Check a campaign's identifier; an empty text means none."""
-    if not isinstance(value, str) or (value and not is_campaign(value)):
+ALL = "all"
+"""Means every campaign that the server lists."""
+
+
+def campaigns(value: Any) -> str:
+    """Check a campaign's identifier, or several with commas, or `all`; an empty text means none."""
+    listed = [each.strip() for each in value.split(",")] if isinstance(value, str) else [""]
+    if value != "" and listed != [ALL] and not all(map(is_campaign, listed)):
         raise Unfit(
             phrase("not five letters or digits"), "Give the identifier with its leading zeros, for example 00001."
         )
-    return str(value)
+    return ",".join(dict.fromkeys(listed))
 
 
 _SYSTEM = re.compile(r"[0-9A-Za-z]([0-9A-Za-z-]*[0-9A-Za-z])?")
@@ -305,7 +310,7 @@ class Destination:
 
     `url` is the server's address with its path, `host` the part that is shown; both are empty for a plan without a
     server. `csv_for` is the format of report.csv; `also` lists the other reports to write. `planned` says who saved the
-    plan that is run, if it was saved: plan, system_user, api_user, at.
+    plan that is run, if it was saved: plan, system_user, api_user, at. `left_out` are campaigns that `all` left out.
     """
 
     url: str = ""
@@ -316,6 +321,7 @@ class Destination:
     csv_for: CsvFor = CsvFor.PROGRAMS
     also: tuple[ReportFormat, ...] = ()
     planned: Mapping[str, str] = field(default_factory=dict)
+    left_out: tuple[str, ...] = ()
 
     @classmethod
     def read_back(cls, public: Mapping[str, Any]) -> "Destination":
@@ -325,6 +331,7 @@ class Destination:
                 **public,
                 "csv_for": CsvFor(public["csv_for"]),
                 "also": tuple(map(ReportFormat, public["also"])),
+                "left_out": tuple(map(str, public.get("left_out", ()))),
             }
         )
 
@@ -416,13 +423,16 @@ class Settings:
 
     campaign: str = _input(
         "",
-        identifier,
-        "The campaign's five characters, for example 00001.",
+        campaigns,
+        "The campaign: 00001, several with commas, or all.",
         _RERUN,
         "The campaign; default: the report's.",
         short="-c",
     )
-    """The campaign of all rows: five letters or digits, leading zeros and all."""
+    """The campaign of all rows: five letters or digits, leading zeros and all.
+
+    Several with commas, or `all` that the server lists: every number is asked for in each of them.
+    """
     campaign_column: str | None = _input(None, place, "Take each row's campaign from this column: its name or place.")
     column: str | None = _input(None, place, "The phone column: its name, or its place from 1.")
     trust_column: bool = _input(False, yes_or_no, "Take the phone column even if it looks like something else.")
@@ -597,6 +607,11 @@ class Settings:
             )
         check_no_number(self.reason, self.region)
         self.forms()
+
+    @property
+    def campaigns(self) -> tuple[str, ...]:
+        """The campaigns of all rows; empty if they are in a column, or not listed yet."""
+        return () if self.campaign in {"", ALL} else tuple(self.campaign.split(","))
 
     @property
     def rules(self) -> NumberRules:

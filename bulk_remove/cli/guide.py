@@ -62,7 +62,7 @@ def _with_server(screen: Screen, root: click.Context, words: Words) -> Words:
         _check_login(root, words)
     except UsageError as error:
         profile = profile_of(click.get_current_context())
-        names = [] if profile.name else profiles_in(profile.file)
+        names = [] if profile.name or "--profile" in words else profiles_in(profile.file)
         if names:
             return _with_server(screen, root, [*words, "--profile", _profile(screen, names)])
         screen.note(error.sentence)

@@ -73,6 +73,7 @@ from bulk_remove.run.job import (
     plan_rerun,
     plan_resume,
     plan_run,
+    with_campaigns,
 )
 from bulk_remove.run.look import (
     Looked,
@@ -93,7 +94,7 @@ from bulk_remove.run.resume import EarlierRun, find_run
 from bulk_remove.run.saved import load_plan, save_plan
 from bulk_remove.sending import Pool
 from bulk_remove.sending.client import Client
-from bulk_remove.settings import Address, Destination, Later, Login, Settings
+from bulk_remove.settings import ALL, Address, Destination, Later, Login, Settings
 
 
 class _Terminal(Operator):
@@ -246,19 +247,25 @@ def _answer(pool: Pool, key: Key) -> str:
     return answer
 
 
+_UNNAMED = phrase("a server yet to be named")
+
+
 def plan_job(options: PlanOptions) -> int:
     """Show the plan. Raises InputError, UsageError, StorageError."""
     screen = Screen()
     settings = asked = options.given.settings()
     looks = options.look or options.look_csv is not None
-    address = options.server.address() if options.server.named or options.save or looks else None
-    if (options.save or looks) and address:
-        options.user.login(address)  # reports a missing user or password before any file is read
+    needed = looks or options.save is not None or settings.campaign == ALL
+    left_out: tuple[str, ...] = ()
+    address = options.server.address() if options.server.named or needed else None
+    if needed and address:  # reports a missing user or password before any file is read
+        login = options.user.login(address)
+        settings, left_out = with_campaigns(settings, address, login, options.state_dir, screen.warn)
     if options.look_csv:
         check_free(options.look_csv, "--look-csv")
     if address:
         settings = learned_settings(settings, options.state_dir, address.host, screen.note)
-    destination = address.destination("") if address else Destination(host=phrase("a server yet to be named"))
+    destination = address.destination(options.user.user or "") if address else Destination(host=_UNNAMED)
     with ExitStack() as stack:
         with Live(screen.err).reading() as on_rows:
             sight = Sight(_looking_if_possible(settings, address, options), on_rows, options.show_numbers)
@@ -278,8 +285,10 @@ def plan_job(options: PlanOptions) -> int:
         limits = ready.plan.limits
         plan = ready.plan if ready.findings.asked else replace(ready.plan, limits=replace(limits, max_share=None))
         check_within_limits(plan, known)
-        if options.save and address:
-            _save(screen, options, ready, asked, address)
+        if options.save:
+            save_plan(options.save, ready, asked, replace(destination, left_out=left_out))
+            place = harmless(str(options.save))
+            screen.note(phrase("The plan is saved. To run it: bulk-remove run --plan {path}", path=place))
         return ExitCode.OK
 
 
@@ -318,12 +327,6 @@ def _look(screen: Screen, options: PlanOptions, ready: Prepared, address: Addres
     if options.look_csv:
         screen.note(phrase("What was seen of each row: {path}", path=harmless(str(options.look_csv))))
     return looked
-
-
-def _save(screen: Screen, options: PlanOptions, ready: Prepared, asked: Settings, address: Address) -> None:
-    path = options.save or Path()
-    save_plan(path, ready, asked, address.destination(options.user.user or ""))
-    screen.note(phrase("The plan is saved. To run it: bulk-remove run --plan {path}", path=harmless(str(path))))
 
 
 def _looking_if_possible(settings: Settings, address: Address | None, options: PlanOptions) -> Look:
@@ -475,7 +478,9 @@ def _spend(screen: Screen, options: InboxOptions, after: Aftermath) -> ExitCode:
     settings, address = run.given.settings(), run.server.address()
     run.user.login(address)  # reports a wrong login before any file is read
     make_private(run.state_dir)
-    held = [settings.campaign] if settings.campaign else []
+    if settings.campaign == ALL:
+        raise UsageError("An inbox does not accept --campaign all.", "Name the campaigns: --campaign 00001,00002.")
+    held = [*settings.campaigns]
     with (
         Inbox(options.folder) as inbox,
         lock_inbox(run.state_dir, inbox.folder),
@@ -560,9 +565,8 @@ def check_job(options: ServerAccess) -> int:
     screen = Screen()
     address = options.server.address()
     login = options.user.login(address)
-    campaign = options.campaign
-    settings = options.given.settings(campaign=campaign or _NO_CAMPAIGN)
-    findings = asyncio.run(_checked(settings, address, login, campaign))
+    settings = options.given.settings(campaign=options.campaign or ALL)
+    findings = asyncio.run(_checked(settings, address, login))
     screen.tell(
         phrase(
             "{host} answers{how} and accepts this user.",
@@ -587,14 +591,14 @@ def check_job(options: ServerAccess) -> int:
     return ExitCode.OK
 
 
-async def _checked(settings: Settings, address: Address, login: Login, campaign: str | None) -> Findings:
+async def _checked(settings: Settings, address: Address, login: Login) -> Findings:
     async with Client(connection(settings, address, login)) as client:
-        if not campaign:
+        if not settings.campaigns:
             return await inspect_server(client, address.base_path, time.time())
-        return await inspect_campaigns(client, address.base_path, [campaign], time.time, Glance(settings.region))
+        campaigns, glance = settings.campaigns, Glance(settings.region)
+        return await inspect_campaigns(client, address.base_path, campaigns, time.time, glance)
 
 
-_NO_CAMPAIGN = "00000"
 _SHOWN_PROOFS = 10
 
 

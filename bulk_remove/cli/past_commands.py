@@ -24,7 +24,7 @@ from bulk_remove.errors import (
 )
 from bulk_remove.language import Phrase, counted, joined, ours, phrase
 from bulk_remove.ledger import Trace
-from bulk_remove.report.csv import check_place
+from bulk_remove.report.csv import check_place, planner_told
 from bulk_remove.run.finish import write_again
 from bulk_remove.run.folders import run_folders
 from bulk_remove.run.past import (
@@ -204,6 +204,8 @@ def _in_full(run: PastRun) -> Iterator[str]:
         if reason := run.settings.get("reason"):
             yield phrase("Reason: {reason}", reason=reason)
         yield phrase("Sent as: {user}", user=run.user)
+        for planner in planner_told(run.planned):
+            yield phrase("Planned: {planner}", planner=planner)
         for source in (each.source for each in run.plan.sources):
             sheet = phrase(", sheet {sheet}", sheet=harmless(source.sheet)) if source.sheet else ""
             yield phrase(

@@ -35,7 +35,7 @@ MAX_REQUEST_LINE = 8190
 CAREFUL_LINE = 8000
 """The length of the first request to a host that nobody has asked yet, and of all after a longer one was refused."""
 SHORTEST_LINE = 500
-"""In bytes. Every known server accepts more; the strictest proxies stop at 2 KiB. A shorter line is not to blame."""
+"""In bytes. Every known server accepts more; the strictest proxies stop at 2 KiB. Below it, length is not to blame."""
 MAX_NUMBERS_PER_REQUEST = 900
 _ENCODED = "phone_number%5B%5D="
 _KEY = {Brackets.AUTO: _ENCODED, Brackets.ENCODED: _ENCODED, Brackets.RAW: "phone_number[]="}

@@ -304,7 +304,7 @@ class Batch(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Lately:
-    """The numbers answered last, in whole batches, the oldest first; `answered` and `missing` are their sums."""
+    """The numbers of a campaign answered last, in whole batches, the oldest first, with their sums."""
 
     batches: tuple[Batch, ...] = ()
     answered: int = 0
@@ -326,7 +326,7 @@ class Lately:
             first += 1
         return Lately(batches[first:], answered, missing)
 
-    def stop(self, limit: float | None, run_id: str) -> GuardStop | None:
+    def stop(self, limit: float | None, run_id: str, campaign: str) -> GuardStop | None:
         """Return why the rest must not be sent; None if it may. A limit of 1 or None never stops a run."""
         if limit is None or limit >= 1 or self.answered < LATELY_FEWEST or self.missing < limit * self.answered:
             return None
@@ -334,12 +334,13 @@ class Lately:
         return GuardStop(
             counted(
                 self.missing,
-                "Of the {answered:,} numbers answered last, {count:,} ({share}) is not in the campaign; the limit is "
-                "{limit:g}%: the rest was not sent.",
-                "Of the {answered:,} numbers answered last, {count:,} ({share}) are not in the campaign; the limit is "
-                "{limit:g}%: the rest was not sent.",
+                "Of the {answered:,} numbers answered last, {count:,} ({share}) is not in campaign {campaign}; "
+                "the limit is {limit:g}%: the rest was not sent.",
+                "Of the {answered:,} numbers answered last, {count:,} ({share}) are not in campaign {campaign}; "
+                "the limit is {limit:g}%: the rest was not sent.",
                 answered=self.answered,
                 share=_percent_up(share, 1),
+                campaign=campaign,
                 limit=100 * limit,
             ),
             phrase(

@@ -87,7 +87,7 @@ def connection_string(url: str) -> str:
     if not given:
         raise UsageError("--state is not the address of a database.", "Write it as postgresql://USER@HOST/DATABASE.")
     named = [given.get(name) or os.environ.get(f"PG{name.upper()}", "") for name in ("host", "hostaddr", "service")]
-    hosts = ",".join(named).split(",")  # a service may lead anywhere
+    hosts = ",".join(map(str, named)).split(",")  # a service may lead anywhere
     if not all(host in {"", "localhost", "127.0.0.1", "::1"} or host.startswith(("/", "@")) for host in hosts):
         given = {"sslmode": os.environ.get("PGSSLMODE", "verify-full"), **given}
         if given["sslmode"] == "verify-full" and "PGSSLROOTCERT" not in os.environ:
@@ -171,7 +171,8 @@ class Shared:
     """The state that this process shares with others through one database. Raises UsageError, UnavailableError.
 
     `held` has its leases with their tokens, `busy` the names that others held when `runs` was called, `lengths` the
-    pieces of the log that each open ledger has. A database that is away is waited for `patience_s`, until `hurry` is set.
+    pieces of the log that each open ledger has. A database that is away is waited for `patience_s`, or until `hurry` is
+    set.
     """
 
     def __init__(self, url: str) -> None:

@@ -139,7 +139,9 @@ def _dumps(value: object) -> bytes:
         return json.dumps(value, ensure_ascii=False).encode(errors="replace")
 
 
-SCHEMA_VERSION = 9
+SCHEMA_VERSION = 10
+_READ = {9, SCHEMA_VERSION}
+"""The formats that this version can use. In 9 the settings of a run have fewer names; the tables are the same."""
 _PRAGMAS = (
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",
@@ -351,7 +353,7 @@ def open_existing(path: Path) -> Store:
 
 def check_format(path: Path, connection: sqlite3.Connection, version: int) -> None:
     """Raise StorageError for a ledger of another format, UnmadeError for a file without tables."""
-    if version == SCHEMA_VERSION:
+    if version in _READ:
         return
     kind = StorageError
     try:

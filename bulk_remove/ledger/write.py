@@ -191,18 +191,26 @@ class Due(NamedTuple):
     numbers: list[tuple[int, str, NumberState]]
 
 
+Gone = Callable[[str, Sequence[str]], Sequence[int]]
+"""Returns the indices of the numbers that an earlier run removed from a campaign."""
+
+
 class Sending:
     """Reads and writes requests, verdicts and sessions, on a connection inside a transaction."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
 
-    def planned_chunks(self, after_id: int, limit: int) -> list[Chunk]:
-        """Return the next open chunks of the plan, by id, with their states from earlier sessions."""
+    def planned_chunks(self, after_id: int, limit: int, campaign: str = "") -> list[Chunk]:
+        """Return the next open chunks of the plan, by id, with their states from earlier sessions.
+
+        With a `campaign` only its chunks.
+        """
         rows = self._connection.execute(
             "SELECT chunk_id, campaign, numbers, first_ordinal, states FROM chunk"
-            " WHERE progress = 'open' AND chunk_id > ? AND first_ordinal IS NOT NULL ORDER BY chunk_id LIMIT ?",
-            (after_id, limit),
+            " WHERE progress = 'open' AND chunk_id > ? AND first_ordinal IS NOT NULL AND (? = '' OR campaign = ?)"
+            " ORDER BY chunk_id LIMIT ?",
+            (after_id, campaign, campaign, limit),
         )
         chunks, fastest = [_planned_chunk(*row) for row in rows.fetchall()], self.fastest()
         return [replace(chunk, states=chunk.states.each(lambda state: taken_up(state, fastest))) for chunk in chunks]
@@ -358,10 +366,20 @@ class Sending:
         return found
 
     def begin_canary(self, ordinals: Sequence[int], *, planned: bool) -> Span:
-        """Note the numbers of the canary: all of a planned chunk, or the stragglers that are due first."""
+        """Note the numbers of the canary: all of a planned chunk, or the stragglers that are due first.
+
+        It replaces that of another campaign.
+        """
         span = ordinals[0], ordinals[-1]
-        self._connection.execute("INSERT INTO canary VALUES (1, ?, ?, ?, 0)", (*span, planned))
+        self._connection.execute("INSERT OR REPLACE INTO canary VALUES (1, ?, ?, ?, 0)", (*span, planned))
         return span
+
+    def canary_campaign(self) -> str:
+        """Return the campaign of a canary that is a planned chunk, or an empty text."""
+        found = self._connection.execute(
+            "SELECT campaign FROM chunk JOIN canary USING (first_ordinal) WHERE planned"
+        ).fetchone()
+        return str(found[0]) if found else ""
 
     def canary_phases(self) -> Counter[str]:
         """Return the count of the canary's numbers by phase. Empty without a canary."""
@@ -387,18 +405,23 @@ class Sending:
         """Note that the rest of the run may follow its canary."""
         self._connection.execute("UPDATE canary SET passed = 1")
 
-    def answered_last(self, most: int, gone: Callable[[str, Sequence[str]], Sequence[int]]) -> list[Batch]:
-        """Return the settled numbers of the last requests, by request, until there are `most`; the oldest first.
+    def answered_last(self, most: int, gone: Gone) -> list[tuple[str, Batch]]:
+        """Return (campaign, settled numbers) of the last requests, the oldest first, until each campaign has `most`.
 
         `gone` finds numbers that earlier runs removed. They do not count if they are missing.
         """
+        campaigns = self._connection.execute("SELECT DISTINCT campaign FROM chunk ORDER BY campaign").fetchall()
+        return [(campaign, batch) for (campaign,) in campaigns for batch in self._answered_last(campaign, most, gone)]
+
+    def _answered_last(self, campaign: str, most: int, gone: Gone) -> list[Batch]:
         seen: set[int] = set()
         batches: list[Batch] = []
         chunks = self._connection.execute(
-            "SELECT chunk_id, campaign, numbers, first_ordinal, ordinals, states FROM attempt"
-            " JOIN chunk USING (chunk_id) WHERE result = 'verdicts' ORDER BY attempt_id DESC"
+            "SELECT chunk_id, numbers, first_ordinal, ordinals, states FROM attempt JOIN chunk USING (chunk_id)"
+            " WHERE result = 'verdicts' AND campaign = ? ORDER BY attempt_id DESC",
+            (campaign,),
         )
-        for chunk_id, campaign, numbers, first_ordinal, ordinals, packed in chunks:
+        for chunk_id, numbers, first_ordinal, ordinals, packed in chunks:
             if sum(batch.answered for batch in batches) >= most or len(seen) >= _LOOKED_THROUGH * most:
                 break
             states: dict[int, NumberState] = {}

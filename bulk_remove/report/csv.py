@@ -124,7 +124,7 @@ def facts_of(summary: Mapping[str, Any]) -> Iterator[tuple[str, Sequence[str]]]:
     people = [phrase("API user: {user}", user=harmless(by["api_user"]))] if by["api_user"] else []
     people += [phrase("user of the computer: {user}", user=harmless(by["system_user"]))] if by["system_user"] else []
     how = phrase("the option --yes, without a question") if by["approved_by"] == "--yes" else ours(by["approved_by"])
-    yield phrase("By"), [*_planner(summary.get("planned_by") or {}), *people, phrase("approved by: {how}", how=how)]
+    yield phrase("By"), [*planner_told(summary.get("planned_by") or {}), *people, phrase("approved by: {how}", how=how)]
     yield phrase("From"), [moment_told(summary["began_at"])]
     yield phrase("Until"), [moment_told(summary["ended_at"])]
     counts = [ours(each["sentence"]) for each in summary["records_by_campaign"][:_SHOWN_CAMPAIGNS]]
@@ -152,11 +152,12 @@ def facts_of(summary: Mapping[str, Any]) -> Iterator[tuple[str, Sequence[str]]]:
     )
 
 
-def _planner(planned: Mapping[str, Any]) -> Iterator[str]:
+def planner_told(planned: Mapping[str, Any]) -> Iterator[str]:
+    """Yield who saved the plan of a run, if it was saved."""
     if planned:
         names = [harmless(str(planned.get(name))) for name in ("system_user", "api_user") if planned.get(name)]
         yield phrase(
-            "plan {plan} saved by: {names}, {moment}",
+            "plan {plan}, saved by {names} on {moment}",
             plan=planned["plan"],
             names=", ".join(names),
             moment=moment_told(planned["at"]),
@@ -198,6 +199,13 @@ def _does_not_prove(summary: Mapping[str, Any]) -> Iterator[str]:
     yield phrase(
         "That other campaigns, recordings, exports and backups hold nothing: only the campaigns above were asked."
     )
+    if left_out := [harmless(str(each)) for each in summary.get("campaigns_left_out", ())]:
+        yield counted(
+            len(left_out),
+            "That campaign {named} holds nothing: it was left out, because the server does not list its records.",
+            "That campaigns {named} hold nothing: they were left out, because the server does not list their records.",
+            named=", ".join(left_out[:_SHOWN_CAMPAIGNS]) + (", ..." if len(left_out) > _SHOWN_CAMPAIGNS else ""),
+        )
     yield phrase(
         "That a number with NOT_EXIST is not there in another spelling: it was looked for only as report.csv shows it, "
         "and in the forms of --also-try."

@@ -489,6 +489,7 @@ def _summary(prepared: Prepared, settings: Settings, finished: Finished) -> dict
         "planned_by": dict(facts.destination.planned) or None,
         "reason": settings.reason or None,
         "campaigns": [campaign.campaign for campaign in plan.campaigns],
+        "campaigns_left_out": list(facts.destination.left_out),
         "campaign_names": {each.campaign: each.name for each in plan.campaigns if each.name},
         "input": [source_as_json(source.source) for source in plan.sources],
         "keep": [each._asdict() for each in plan.keep.lists],

@@ -258,8 +258,9 @@ def is_marked(folder: Path, as_what: Mark) -> bool:
 def lock_run(folder: Path) -> Iterator[None]:
     """Lock a run's folder for this process. The lock ends with the context or with the process.
 
-    Another thread may leave the context. The ledger of a shared run is first brought up to date. Raises RunLockedError if
-    another process or host holds the lock, StorageError if it cannot be made, UsageError for a shared run without --state.
+    Another thread may leave the context. The ledger of a shared run is first brought up to date. Raises RunLockedError
+    if another process or host holds the lock, StorageError if it cannot be made, UsageError for a shared run without
+    --state.
     """
     shared, at = shared_of(folder.parents[1]), _shared_at(folder)
     if at is not None and (shared is None or at.database not in {"", shared.database}):

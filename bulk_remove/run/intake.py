@@ -82,7 +82,7 @@ class Intake:
 
     def through(self, source: Source, blocks: Iterator[RowBlock], keys: RowKeys) -> Iterator[NumberedBlock]:
         """Yield the blocks of a source with the number of each row, and add them to `keys`. Raises InputError."""
-        counts = _Counts(source, self.rows, self._settings.where, self._rules.region)
+        counts = _Counts(source, self.rows, self._settings, self._rules.region)
         self._counts.append(counts)
         conditions = self._conditions_on(source)
         campaigns = self._campaigns_beside(source, conditions)
@@ -98,14 +98,16 @@ class Intake:
             titles = [*self._titles_in(numbered)]
             counts.said = counts.said or titles[:1]
             self._count_kept(numbered)
-            keys.add(numbered.numbers, numbered.campaigns if source.campaign_column is not None else ())
             counts.add(numbered, self._shown)
             counts.kinds.update(judged.kinds)
             counts.in_doubt += judged.in_doubt
             counts.internal += judged.internal if self._rules.internal_numbers else 0
-            self.rows += len(numbered.numbers)
-            self._on_rows(self.rows)
-            yield numbered
+            for part in _in_each(numbered, self._settings.campaigns):
+                several = len(self._settings.campaigns) > 1 or source.campaign_column is not None
+                keys.add(part.numbers, part.campaigns if several else ())
+                self.rows += len(part.numbers)
+                self._on_rows(self.rows)
+                yield part
         for place, found in campaigns.items():
             if len(found) <= MAX_CAMPAIGNS:
                 name = source.header[source.beside[place]]
@@ -296,11 +298,11 @@ class Intake:
 class _Counts:
     """Counts of a source. `first_place` is the index of its first row in the whole input.
 
-    `beside` counts the columns that are read beside the phone column, `where` are the conditions on the rows, `said`
-    are notes from elsewhere.
+    `beside` counts the columns that are read beside the phone column, `said` are notes from elsewhere. If each number
+    is asked for in several campaigns, `plan` counts each row once for each.
     """
 
-    def __init__(self, source: Source, first_place: int, where: Sequence[str], region: str) -> None:
+    def __init__(self, source: Source, first_place: int, settings: Settings, region: str) -> None:
         self.first_place = first_place
         self.duplicates = 0
         self.kinds = Counter[str]()
@@ -311,7 +313,8 @@ class _Counts:
             Countries(region) if names_countries(source.header[column]) else CellCounts() for column in source.beside
         ]
         self._source = source
-        self._where = where
+        self._where = settings.where
+        self._times = max(1, len(settings.campaigns))
         self._region = region
         self._made_up = MadeUp(region)
         self._rows = 0
@@ -330,6 +333,13 @@ class _Counts:
             self._examples.append(_sample(block, index, shown))
 
     def _notes(self) -> Iterator[str]:
+        if self._times > 1:
+            yield counted(
+                self._rows,
+                "Its {count:,} row counts {times:,} times: once for each campaign.",
+                "Each of its {count:,} rows counts {times:,} times: once for each campaign.",
+                times=self._times,
+            )
         yield from self.said
         for index, column in zip(self._source.beside, self.beside, strict=True):
             if told := column.told(self._source.header[index], chosen=bool(self._where)):
@@ -366,14 +376,35 @@ class _Counts:
     def plan(self) -> SourcePlan:
         return SourcePlan(
             self._source,
-            self._rows,
+            self._rows * self._times,
             self.duplicates,
-            tuple(self._problems.most_common()),
+            tuple((problem, count * self._times) for problem, count in self._problems.most_common()),
             tuple(self._samples),
             tuple(self._examples),
             tuple(self.kinds.most_common()),
             self.internal,
             tuple(self._notes()),
+        )
+
+
+def _in_each(block: NumberedBlock, campaigns: Sequence[str]) -> Iterator[NumberedBlock]:
+    """Yield the rows once for each campaign, row by row, in blocks that are not much larger."""
+    if len(campaigns) < 2:  # noqa: PLR2004 - nothing to repeat
+        yield block
+        return
+    rows, size = block.rows, max(1, len(block.numbers) // len(campaigns))
+    for first in range(0, len(block.numbers), size):
+        places = [place for place in range(first, min(first + size, len(block.numbers))) for _ in campaigns]
+        yield NumberedBlock(
+            RowBlock(
+                rows.source,
+                [rows.rows[place] for place in places],
+                [rows.cells[place] for place in places],
+                [rows.others[place] for place in places] if rows.others else (),
+            ),
+            [block.numbers[place] for place in places],
+            [*campaigns] * (len(places) // len(campaigns)),
+            {index: block.problems[place] for index, place in enumerate(places) if place in block.problems},
         )
 
 

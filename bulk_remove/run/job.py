@@ -29,7 +29,16 @@ from bulk_remove.core.lifecycle import status_of
 from bulk_remove.core.limits import NOTHING_KNOWN, Known, canary_declined, judge_canary
 from bulk_remove.core.model import Brackets, NumberState, Status, harmless
 from bulk_remove.core.pace import SECOND_US
-from bulk_remove.core.plan import ApprovedPlan, Consent, Plan, approve, check_holds_numbers, check_within_limits, passed
+from bulk_remove.core.plan import (
+    LONGEST_NAME,
+    ApprovedPlan,
+    Consent,
+    Plan,
+    approve,
+    check_holds_numbers,
+    check_within_limits,
+    passed,
+)
 from bulk_remove.core.replies import Document, Fault
 from bulk_remove.core.retry import BusyPolicy, RetryPolicy
 from bulk_remove.core.summary import Ending
@@ -61,6 +70,7 @@ from bulk_remove.run.preflight import (
     Glance,
     Listed,
     count_after,
+    csv_campaigns,
     inspect_campaigns,
     list_campaigns,
 )
@@ -88,7 +98,7 @@ from bulk_remove.run.saved import SavedPlan
 from bulk_remove.sending import Outside, Pool, PoolSettings
 from bulk_remove.sending.client import Client, Connection, SystemClock
 from bulk_remove.sending.gate import Account
-from bulk_remove.settings import Address, Destination, Login, Settings
+from bulk_remove.settings import ALL, Address, Destination, Login, Settings
 
 log = logging.getLogger("bulk_remove.run")
 
@@ -168,7 +178,7 @@ class Job:
 
     The campaigns in `held` are locked already. With `show_numbers` the plan's samples are not masked. With `saved` only
     that plan is sent. `backup` is a new file for the records that the list shows of the numbers; `look_max` limits how
-    many records are read for it.
+    many records are read for it. `left_out` are campaigns that `--campaign all` does not mean.
     """
 
     settings: Settings
@@ -181,12 +191,13 @@ class Job:
     saved: SavedPlan | None = None
     backup: Path | None = None
     look_max: int = LOOK_MAX
+    left_out: tuple[str, ...] = ()
 
     @property
     def destination(self) -> Destination:
         """What a later session must know about server, user and report."""
-        to = self.report.destination(self.address, self.login.user)
-        return replace(to, planned=self.saved.planned) if self.saved else to
+        to = replace(self.report.destination(self.address, self.login.user), left_out=self.left_out)
+        return replace(to, planned=self.saved.planned, left_out=self.saved.left_out) if self.saved else to
 
     def look(self, campaigns: Sequence[str]) -> Findings:
         """Look at campaigns before they are planned. Raises the same errors as `look_at`."""
@@ -228,8 +239,10 @@ def plan_run(job: Job, planning: PlanInput, operator: Operator) -> Iterator["Pla
     """
     if replaced := job.report.check(job.settings, job.address.host, job.state_dir):
         operator.note(replaced)
-    job = replace(job, settings=learned_settings(job.settings, job.state_dir, job.address.host, operator.note))
-    known = [job.settings.campaign]
+    settings, left_out = with_campaigns(job.settings, job.address, job.login, job.state_dir, operator.warn)
+    settings = learned_settings(settings, job.state_dir, job.address.host, operator.note)
+    job = replace(job, settings=settings, left_out=left_out or job.left_out)
+    known = job.settings.campaigns
     with ExitStack() as stack:
         stack.enter_context(job.lock(known))
         with operator.reading() as on_rows:
@@ -293,7 +306,7 @@ def plan_rerun(
         ) -> AbstractContextManager[Prepared]:
             return prepared_again(rows, settings, destination, state_dir, time.time(), sight.look)
 
-        with plan_run(job_of(rows), planning, operator) as shown:
+        with plan_run(replace(job_of(rows), left_out=rows.destination.left_out), planning, operator) as shown:
             yield shown
 
 
@@ -308,13 +321,15 @@ def plan_resume(
     check_not_abandoned(folder)
     with earlier_run(folder, changes) as run:
         job = job_of(run)
-        job.report.check(job.settings, job.address.host, job.state_dir, folder.name)
+        replaced = job.report.check(job.settings, job.address.host, job.state_dir, folder.name)
         with job.lock(run.campaigns):
             left, done = standing_of(run)
             ended = nothing_left(run)
             ready = Prepared(folder, run.store, plan_of(run), run.kept, ended[1] if ended else run.settings)
             shown = Planned(job, ready, left, done=done, run=run, ended=ended is not None)
             operator.show(shown)
+            if replaced and not shown.ended:
+                operator.note(replaced)
             yield shown
 
 
@@ -494,8 +509,9 @@ async def carry_out(
     _keep(prepared.state_dir, approved.plan.host, _learned(known, pool, settings, ended_s), known)
     if ending is Ending.UNASKED:
         guard = unasked_stop(Outcomes(prepared.store).unasked_removals(), approved.plan.run_id)
-    if ending is Ending.MISSING:
-        guard = pool.lately.stop(settings.stop_when_missing, approved.plan.run_id)
+    if ending is Ending.MISSING and pool.missing:
+        campaign, lately = pool.missing
+        guard = lately.stop(settings.stop_when_missing, approved.plan.run_id, campaign)
     return Sent(ending, pool.fault, pool.snapshot(), guard)
 
 
@@ -518,25 +534,52 @@ def _begin(steps: Sending, approved: ApprovedPlan, settings: Settings, now_s: fl
 
 
 async def _canary(pool: Pool, journal: Journal, ready: Prepared, operator: Operator) -> tuple[Ending, GuardStop | None]:
-    """Send the canary and have it judged, unless it passed before. Returns DONE if the rest may follow."""
+    """Send the canary and have it judged, unless it passed before. Returns DONE if the rest may follow.
+
+    Each of several named campaigns has a canary of its own.
+    """
     settings, plan = ready.settings, ready.plan
     if not settings.canary or await journal.write(lambda steps: steps.canary_passed()):
         return Ending.DONE, None
-    async with operator.watching(ready, pool.snapshot):
-        with operator.steering(pool):
-            ending = await pool.try_canary()
-    if ending is not Ending.DONE:
-        return ending, None
-    mix = Counter[Status]()
-    for phase, count in (await journal.write(lambda steps: steps.canary_phases())).items():
-        mix[status_of(phase)] += count
-    guard = judge_canary(mix, settings.canary_max_not_exist, plan.run_id, plan.to_send - mix.total())
+    at = await journal.write(lambda steps: steps.canary_campaign())
+    several = sorted(settings.campaigns) if len(settings.campaigns) > 1 else []
+    mix, guard = Counter[Status](), None
+    for campaign in [each for each in several if each >= at]:  # those before it have passed
+        ending, found = await _try_canary(pool, journal, ready, operator, campaign)
+        if ending is not Ending.DONE:
+            return ending, None
+        mix += found
+        guard = judge_canary(found, settings.canary_max_not_exist, plan.run_id, plan.to_send - mix.total())
+        if guard is not None:
+            guard = GuardStop(
+                phrase("Campaign {campaign}: {problem}", campaign=campaign, problem=ours(guard.sentence)), guard.hint
+            )
+            break
+    if not mix:  # one campaign, campaigns in a column, or a rerun, which has no planned chunks
+        ending, mix = await _try_canary(pool, journal, ready, operator, "")
+        if ending is not Ending.DONE:
+            return ending, None
+        guard = judge_canary(mix, settings.canary_max_not_exist, plan.run_id, plan.to_send - mix.total())
     ending = operator.judge_canary(plan, mix, guard)
     if guard is not None:
         return Ending.GUARD, guard
     if ending is Ending.DONE:
         await journal.write(lambda steps: steps.pass_canary())
     return ending, canary_declined(plan.run_id) if ending is Ending.GUARD else None
+
+
+async def _try_canary(
+    pool: Pool, journal: Journal, ready: Prepared, operator: Operator, campaign: str
+) -> tuple[Ending, Counter[Status]]:
+    """Send the canary, of a campaign if it has one of its own. Returns why it ended, and its numbers by status."""
+    async with operator.watching(ready, pool.snapshot):
+        with operator.steering(pool):
+            ending = await pool.try_canary(campaign)
+    mix = Counter[Status]()
+    if not campaign or campaign == await journal.write(lambda steps: steps.canary_campaign()):
+        for phase, count in (await journal.write(lambda steps: steps.canary_phases())).items():
+            mix[status_of(phase)] += count
+    return ending, mix
 
 
 def _learned(known: Learned, pool: Pool, settings: Settings, now_s: float) -> Learned:
@@ -696,6 +739,37 @@ def list_all(settings: Settings, address: Address, login: Login, state_dir: Path
             return await list_campaigns(asker, address.base_path, time.time())
 
     return asyncio.run(listed())
+
+
+def with_campaigns(
+    settings: Settings, address: Address, login: Login, state_dir: Path, warn: Callable[[str], None]
+) -> tuple[Settings, tuple[str, ...]]:
+    """Return the settings with every campaign of the server for `all`, and the campaigns that are left out.
+
+    Raises as `csv_campaigns` does, and StorageError.
+    """
+    if settings.campaign != ALL:
+        return settings, ()
+    make_private(state_dir)
+
+    async def listed() -> tuple[Sequence[Listed], Sequence[Listed]]:
+        async with asking(settings, address, login, state_dir) as asker:
+            return await csv_campaigns(asker, address.base_path, time.time)
+
+    own, others = asyncio.run(listed())
+    left_out = tuple(f"{each.campaign} '{harmless(each.name, LONGEST_NAME)}'" for each in others)
+    if left_out:
+        warn(
+            counted(
+                len(others),
+                "Left out: campaign {named}. The server does not list its records, so it is of another kind (fed from "
+                "the CRM), and nothing is removed from it.",
+                "Left out: campaigns {named}. The server does not list their records, so they are of another kind (fed "
+                "from the CRM), and nothing is removed from them.",
+                named=", ".join(left_out),
+            )
+        )
+    return replace(settings, campaign=",".join(sorted(each.campaign for each in own))), left_out
 
 
 @asynccontextmanager

@@ -26,6 +26,8 @@ _MOST_RECORDS = 10**12
 _NO_USER = 401
 _NO_PERMISSION = 403
 _NO_CAMPAIGN = 404
+_NOT_ITS_KIND = {400, _NO_CAMPAIGN, 405, 409, 422}
+"""How a server may refuse to list the records of a campaign of another kind."""
 
 
 class Asker(Protocol):
@@ -131,6 +133,31 @@ async def list_campaigns(asker: Asker, base_path: str, now_s: float) -> Sequence
         name, records = named.get(campaign, {}).get("name"), counted.get(campaign, {}).get("records_count")
         listed.append(Listed(campaign, name if isinstance(name, str) else "", records if is_count(records) else None))
     return sorted(listed, key=lambda each: (each.name.casefold(), each.campaign))
+
+
+async def csv_campaigns(
+    asker: Asker, base_path: str, clock: Callable[[], float]
+) -> tuple[Sequence[Listed], Sequence[Listed]]:
+    """Return the campaigns that the server lists, and of these apart those whose records it does not list.
+
+    The latter are fed from the CRM, or are gone: their records cannot be removed by number. Raises RefusedError if no
+    campaign may be listed, and as `list_campaigns` does.
+    """
+    own, others = [], []
+    for each in await list_campaigns(asker, base_path, clock()):
+        answer = await asker.get(page_target(base_path, each.campaign, 1, 0), clock())
+        if isinstance(answer, Fault) and answer.http_status in _NOT_ITS_KIND:
+            others.append(each)
+        elif isinstance(answer, Fault) and answer.http_status != _NO_PERMISSION:
+            raise error_of(answer, each.campaign)
+        else:
+            own.append(each)
+    if not own:
+        raise RefusedError(
+            "The server lists no campaign from which numbers can be removed.",
+            "Give the API user the right to list campaigns, or name the campaigns with --campaign.",
+        )
+    return own, others
 
 
 def _entries(answer: Document | Fault) -> Sequence[Mapping[str, object]]:

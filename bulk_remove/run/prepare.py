@@ -143,10 +143,12 @@ def prepare(
 
     Raises InputError, UsageError, StorageError, and the errors of the look.
     """
-    settings.shape(settings.campaign, destination.base_path)  # fails early if not even one number fits a request
+    settings.shape(
+        (*settings.campaigns, "")[0], destination.base_path
+    )  # fails early if not even one number fits a request
     keep = kept_numbers(settings, state_dir)
     planner = _Planner(tables, destination, state_dir, now_s, sight, keep)
-    known = sight.look([settings.campaign]) if settings.campaign else None
+    known = sight.look(settings.campaigns) if settings.campaigns else None
     first = settings.in_forms_of(known.held if known else {})
     with planner.plan(first, first.rules, known) as (ready, whole):
         findings, wanted = ready.findings, settings.in_forms_of(ready.findings.held)
@@ -220,8 +222,7 @@ class _Planner:
             known = learned_of(self.state_dir, self.destination.host, self.now_s)
             writing = writing_of(settings.brackets, known.brackets)
             campaigns = planning.add_chunks(in_requests(planning.distinct_numbers(), shape_of, writing))
-            if not campaigns and settings.campaign:
-                campaigns = (CampaignPlan(settings.campaign, 0, 0),)
+            campaigns = campaigns or tuple(CampaignPlan(campaign, 0, 0) for campaign in settings.campaigns)
             if findings is None:
                 names = sorted(campaign.campaign for campaign in campaigns)
                 findings = self.sight.look(names) if names else NOT_ASKED
@@ -286,8 +287,10 @@ def check_plan(plan: Plan, settings: Settings) -> None:
     Rows with an empty cell and rows that were left out do not count.
     """
     examples = [sample for source in plan.sources for sample in source.examples]
-    rows = plan.rows - plan.empty - plan.left_out
-    check_invalid_share(rows, plan.invalid, plan.problems, settings.max_invalid, examples)
+    times = max(1, len(settings.campaigns))  # each row counts once for each campaign
+    rows = (plan.rows - plan.empty - plan.left_out) // times
+    problems = [(problem, count // times) for problem, count in plan.problems]
+    check_invalid_share(rows, plan.invalid // times, problems, settings.max_invalid, examples)
 
 
 @contextmanager

@@ -48,7 +48,7 @@ from bulk_remove.run.places import host_of_report
 from bulk_remove.run.preflight import NOT_ASKED
 from bulk_remove.run.prepare import InputTable, Look, Prepared, counts_of, kept_numbers, new_run, with_forms
 from bulk_remove.run.resume import ANOTHER_SERVER, check_same_server, earlier_run, find_run
-from bulk_remove.settings import Destination, Settings
+from bulk_remove.settings import ALL, Destination, Settings
 
 _AS_WRITTEN = "Take the report as it was written."
 _NEEDED = ("row", "input", "number", "campaign", "status", "detail")
@@ -178,6 +178,10 @@ def earlier_rows(
     A rerun must go to the server of the earlier run: raises UsageError if `given` is another one. The server of a
     report is not always known. Raises InputError, StorageError, RunLockedError, too.
     """
+    if changes.get("campaign") == ALL or "," in changes.get("campaign", ""):
+        raise UsageError(
+            "--campaign names several campaigns, but a rerun asks for each row in its own.", "Leave it out."
+        )
     if is_report(earlier):
         settings = Settings(**({} if "campaign" in changes else {"campaign_column": "campaign"}) | dict(changes))
         # Trust the number column, short numbers included: the earlier run has sent them.
@@ -248,7 +252,7 @@ def prepared_again(
     with new_run(state_dir, settings, destination, now_s) as (folder, store):
         planning = Planning(store)
         with RowKeys(folder / "keys.tmp") as keys:
-            intake = _Intake(settings.campaign, planned, keys)
+            intake = _Intake(settings.campaign if len(settings.campaigns) == 1 else "", planned, keys)
             planning.add_blocks(intake.through(kept.apart()))
             planning.set_duplicates(intake.counting(keys.duplicates()))
         records = _Records()
@@ -304,7 +308,7 @@ def _seen_in(rows: Rows, settings: Settings) -> tuple[Sequence[str], Settings]:
                 yield row.number
 
     number_format, _ = chosen_forms(forms_held(numbers(), settings.region), (), settings.region)
-    mine = [settings.campaign] if settings.campaign else sorted(campaigns)
+    mine = settings.campaigns or sorted(campaigns)
     return mine, replace(settings, number_format=number_format)
 
 

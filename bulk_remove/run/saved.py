@@ -23,7 +23,7 @@ from bulk_remove.errors import GuardStop, StorageError, UnavailableError, UsageE
 from bulk_remove.language import Phrase, joined, ours, phrase
 from bulk_remove.ledger import Planning, facts_of, opened_for_reading
 from bulk_remove.reader.source import PIPED, STANDARD_INPUT
-from bulk_remove.report.csv import moment_told, timestamp
+from bulk_remove.report.csv import planner_told, timestamp
 from bulk_remove.run.folders import run_folders
 from bulk_remove.run.look import new_file
 from bulk_remove.run.prepare import LEDGER, Prepared, system_user
@@ -53,6 +53,7 @@ class SavedPlan:
     asked: Settings
     settings: Settings
     holds: Mapping[str, Any]
+    left_out: tuple[str, ...] = ()
 
     @property
     def address(self) -> Address:
@@ -116,12 +117,7 @@ class SavedPlan:
 
     def sentence(self) -> Phrase:
         """Return who saved the plan, and when."""
-        return phrase(
-            "This runs plan {plan}, saved by {who} on {moment}.",
-            plan=self.plan_id,
-            who=planner(self.planned),
-            moment=moment_told(timestamp(self.made_at_s)),
-        )
+        return phrase("This runs {planner}", planner=joined("", planner_told(self.planned)))
 
 
 _TOLD = {
@@ -132,13 +128,6 @@ _TOLD = {
     "numbers_sha256": phrase("the numbers to send"),
 }
 """The parts of a plan that are compared, in words."""
-
-
-def planner(planned: Mapping[str, Any]) -> str:
-    """Return who saved a plan: the user of the computer and the API user."""
-    names = phrase("API user {user}", user=harmless(str(planned.get("api_user", ""))))
-    system = harmless(str(planned.get("system_user", "")))
-    return phrase("{system} ({names})", system=system, names=names) if system else names
 
 
 def _holds(ready: Prepared) -> dict[str, object]:
@@ -187,6 +176,7 @@ def save_plan(path: Path, ready: Prepared, asked: Settings, destination: Destina
         "made_at": time.time(),
         "made_by": {"system_user": system_user(), "api_user": destination.user},
         "url": destination.url,
+        "left_out": destination.left_out,
         "names": [STANDARD_INPUT if file == PIPED else str(Path(file).absolute()) for file in files],
         "asked": asked.public(),
         "settings": ready.settings.public(),
@@ -287,6 +277,7 @@ def _saved(path: Path, content: Mapping[str, Any]) -> SavedPlan:
         Settings.read_back(content["asked"]),
         Settings.read_back(content["settings"]),
         {name: content[name] for name in _TOLD},
+        tuple(map(str, content["left_out"])),
     )
     timestamp(saved.made_at_s)
     if not _PLAN_ID.fullmatch(saved.plan_id):

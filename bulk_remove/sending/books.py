@@ -10,7 +10,7 @@ only the canary, its halves, and those of its numbers that are due at once.
 
 import asyncio
 import logging
-from collections import Counter, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -83,6 +83,7 @@ class Feeder:
         self._planned: deque[Chunk] = deque()
         self._last_planned_id = 0
         self._canary: tuple[int, int] | None = None
+        self._canary_in = ""
         self.next_due_s: float | None = None
         self._out = 0
         self._choosing = asyncio.Lock()
@@ -123,11 +124,14 @@ class Feeder:
         """Find when the first waiting number in the ledger is due."""
         self.next_due_s = await self._journal.write(self._next_due_s)
 
-    async def hold_to_canary(self) -> bool:
+    async def hold_to_canary(self, campaign: str = "") -> bool:
         """Hand out only the canary, and choose it if there is none yet. Returns False if there is nothing to send.
 
-        The feeder then does not wait for numbers that are due later.
+        With a `campaign` the canary is its own. The feeder then does not wait for numbers that are due later.
         """
+        self._canary_in = campaign
+        if campaign:  # its chunks may come before those of an earlier canary
+            self._last_planned_id = 0
         self._canary = await self._journal.write(self._canary_of)
         return self._canary is not None
 
@@ -139,12 +143,17 @@ class Feeder:
     def release(self) -> None:
         """Hand out all chunks again."""
         self._canary = None
+        if self._canary_in:
+            self._last_planned_id, self._canary_in = 0, ""
 
     def _canary_of(self, steps: Steps) -> tuple[int, int] | None:
-        if (found := steps.canary()) is not None:
+        campaign = self._canary_in
+        if (found := steps.canary()) is not None and campaign in {"", steps.canary_campaign()}:
             return found
-        for chunk in steps.planned_chunks(0, 1):
+        for chunk in steps.planned_chunks(0, 1, campaign):
             return steps.begin_canary(chunk.ordinals, planned=True)
+        if campaign:
+            return None
         due = steps.due_stragglers(self._clock.wall_s(), self._most_numbers)
         if due is None:
             return None
@@ -177,8 +186,8 @@ class Feeder:
         return self._planned.popleft() if self._planned else None
 
     async def _fetch_planned(self) -> None:
-        after_id = self._last_planned_id
-        chunks = await self._journal.write(lambda steps: steps.planned_chunks(after_id, _AHEAD))
+        after_id, campaign = self._last_planned_id, self._canary_in
+        chunks = await self._journal.write(lambda steps: steps.planned_chunks(after_id, _AHEAD, campaign))
         if self._canary is not None:
             chunks = [chunk for chunk in chunks[:1] if chunk.ordinals[0] == self._canary[0]]
         self._planned.extend(chunks)
@@ -323,7 +332,8 @@ class Bookkeeper:
     `line` is what is known about the server's limit on the request line, `writing` what is known about its brackets.
     `size` adapts to the time of its replies, and `fastest` is the fastest reply in all sessions of the run.
     `busy_until_s` is when the last number in a call is given up, by the gate's `sending_s`. `shape_of` gives the shape
-    of a campaign's requests without all that. `lately` counts the numbers answered last.
+    of a campaign's requests without all that. `missing` is the campaign that ended the run because too many of its
+    last numbers are not there, with these numbers.
     """
 
     def __init__(self, desk: Desk, shape_of: Callable[[str], RequestShape]) -> None:
@@ -336,7 +346,8 @@ class Bookkeeper:
         self.writing = desk.settings.writing
         self.size = desk.settings.size
         self.busy_until_s = 0.0
-        self.lately = Lately()
+        self.missing: tuple[str, Lately] | None = None
+        self._lately: defaultdict[str, Lately] = defaultdict(Lately)
         self._went_through = 0
         self._refused_alone = Counter[int]()
         self._refused_forms: set[int] = set()
@@ -367,19 +378,22 @@ class Bookkeeper:
         """Read what earlier sessions left: the fastest reply, and the numbers answered last. Raises StorageError."""
         self.fastest = self._kept = await self._desk.journal.write(lambda steps: steps.fastest())
         if self._desk.settings.stop_when_missing is not None:
-            for batch in await self._desk.journal.write(
-                lambda steps: steps.answered_last(LATELY_NUMBERS, self._desk.gone)
+            gone = self._desk.gone
+            for campaign, batch in await self._desk.journal.write(
+                lambda steps: steps.answered_last(LATELY_NUMBERS, gone)
             ):
-                self.lately = self.lately.and_batch(batch)
-            self._end_if_missing()
+                self._lately[campaign] = self._lately[campaign].and_batch(batch)
+            for campaign in [*self._lately]:
+                self._end_if_missing(campaign)
 
-    def _end_if_missing(self) -> None:
-        """End the run if too many of the numbers answered last are not there. A canary is judged by its own limit."""
-        desk = self._desk
+    def _end_if_missing(self, campaign: str) -> None:
+        """End the run if too many of a campaign's last numbers are not there. A canary is judged by its own limit."""
+        desk, lately = self._desk, self._lately[campaign]
         if desk.halt.called or desk.feeder.holds_to_canary:
             return
-        if self.lately.stop(desk.settings.stop_when_missing, ""):
-            log.warning("%d of the last %d numbers are not there", self.lately.missing, self.lately.answered)
+        if lately.stop(desk.settings.stop_when_missing, "", campaign):
+            log.warning("%d of the last %d numbers are not there", lately.missing, lately.answered)
+            self.missing = campaign, lately
             desk.halt.call(Ending.MISSING)
 
     async def replied(self, chunk: Chunk, attempt_id: int, reply: Reply) -> None:
@@ -578,12 +592,12 @@ class Bookkeeper:
         desk = self._desk
         waited = 0 if chunk.first else len(states)
         desk.tally.moved(chunk.states, states, len(again) - waited)
-        if desk.settings.stop_when_missing is not None and not desk.halt.called:  # keeps the figures of a stop
+        if desk.settings.stop_when_missing is not None and not desk.halt.called:
             batch = batch_of(chunk.states, states)
             if batch.missing and (gone := desk.gone(chunk.campaign, chunk.numbers)):
                 batch = batch_of(chunk.states, states, gone)
-            self.lately = self.lately.and_batch(batch)
-            self._end_if_missing()
+            self._lately[chunk.campaign] = self._lately[chunk.campaign].and_batch(batch)
+            self._end_if_missing(chunk.campaign)
         desk.feeder.due_again(how.due_s for how in again.values())
         numbers = chunk.numbers
         if chunk.form:

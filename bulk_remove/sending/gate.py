@@ -163,7 +163,9 @@ class DueStragglers(Protocol):
 class Steps(Protocol):
     """The methods of `ledger.Sending` that the pool needs. They are documented there."""
 
-    def planned_chunks(self, after_id: int, limit: int) -> list[Chunk]: ...  # noqa: D102 - see the class
+    def planned_chunks(  # noqa: D102 - see the class
+        self, after_id: int, limit: int, campaign: str = ...
+    ) -> list[Chunk]: ...
     def due_stragglers(self, until_s: float, limit: int, within: tuple[int, int] = ...) -> DueStragglers | None: ...  # noqa: D102
     def next_due_s(self, within: tuple[int, int] = ...) -> float | None: ...  # noqa: D102
     def waiting_stragglers(self) -> int: ...  # noqa: D102
@@ -194,10 +196,11 @@ class Steps(Protocol):
     def fastest(self) -> Fastest: ...  # noqa: D102
     def keep_fastest(self, fastest: Fastest) -> None: ...  # noqa: D102
     def canary(self) -> tuple[int, int] | None: ...  # noqa: D102
+    def canary_campaign(self) -> str: ...  # noqa: D102
     def begin_canary(self, ordinals: Sequence[int], *, planned: bool) -> tuple[int, int]: ...  # noqa: D102
     def answered_last(  # noqa: D102
         self, most: int, gone: Callable[[str, Sequence[str]], Sequence[int]]
-    ) -> Sequence[Batch]: ...
+    ) -> Sequence[tuple[str, Batch]]: ...
 
 
 class RunJournal(Protocol):
@@ -595,7 +598,7 @@ class AccountCeiling:
         # After a reboot the clock is behind the times in the file.
         oldest = connection.execute(
             "SELECT at_us FROM departure WHERE at_us BETWEEN ? AND ? ORDER BY at_us DESC LIMIT 1 OFFSET ?",
-            (now_us - recent_us, now_us + recent_us, ceil(ceiling) - 1),
+            (now_us - window_us, now_us + recent_us, ceil(ceiling) - 1),
         ).fetchone()
         wait_us: int = max(0, oldest[0] + window_us - now_us) if oldest else 0
         if not wait_us:

@@ -143,9 +143,9 @@ class Pool:
         return self._desk.gate.borne
 
     @property
-    def lately(self) -> Lately:
-        """The numbers answered last. They are counted only if their share may end the run."""
-        return self._books.lately
+    def missing(self) -> tuple[str, Lately] | None:
+        """The campaign that ended the run because its last numbers are not there, with these numbers."""
+        return self._books.missing
 
     @property
     def numbers(self) -> int:
@@ -162,12 +162,14 @@ class Pool:
         """How the host reads brackets, as far as that is known."""
         return self._books.writing.known
 
-    async def try_canary(self) -> Ending:
-        """Send only the canary, with its numbers that are due again at once. Returns and raises as `drain` does."""
+    async def try_canary(self, campaign: str = "") -> Ending:
+        """Send only the canary, with its numbers that are due again at once. Returns and raises as `drain` does.
+
+        With a `campaign` the canary is its own.
+        """
         feeder = self._desk.feeder
-        if not await feeder.hold_to_canary():
-            return Ending.DONE
-        ending = await self.drain()
+        held = await feeder.hold_to_canary(campaign)
+        ending = await self.drain() if held else Ending.DONE
         feeder.release()
         return ending
 

@@ -2,6 +2,7 @@
 
 import csv
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from bulk_remove.run.places import stem_of
 from bulk_remove.simulator.api import DEMO_PASSWORD
 from bulk_remove.simulator.server import read_audit
+from tests.docs.pages import ROOT
 from tests.support.processes import Running, bulk_remove, environment, simulator
 from tests.support.terminal import Sitting, at_a_terminal, sitting
 
@@ -99,6 +101,26 @@ def test_a_wrong_file_is_said_and_a_wrong_column_is_corrected(
     assert not numbers.with_name("opt-outs.report.csv").exists()
 
 
+IN_POLISH = ("Plik z numerami", "Kolumna (nazwa", "Enter, je", "arkusz", "plik")
+
+
+@pytest.mark.parametrize(
+    ("language", "texts"), [("en", (FILE, "The column (name", COLUMN, "sheet", "file")), ("pl", IN_POLISH)]
+)
+def test_a_sheet_is_chosen_by_its_name_in_the_language_in_use(
+    env: dict[str, str], tmp_path: Path, language: str, texts: tuple[str, ...]
+) -> None:
+    file, column, right, sheet, other = texts
+    workbook = tmp_path / "two lists.xlsx"
+    shutil.copy(ROOT / "sample_data" / "options" / "two_lists.xlsx", workbook)
+    with sitting("--lang", language, env=env) as at:
+        answered(at, (file, str(workbook).replace(" ", "\\ ")), (column, f"{sheet} Sprzeciwy"))
+        at.until("'Sprzeciwy'")
+        answered(at, (right, other))
+        at.until(file)
+        assert at.left_with("\x04") == 130, at.shown
+
+
 @pytest.mark.parametrize("leaves", ["\x03", "\x04"], ids=["Ctrl-C", "end of input"])
 @pytest.mark.parametrize("place", range(3))
 def test_leaving_before_the_question_removes_nothing_and_says_so(
@@ -164,6 +186,21 @@ def test_nobody_is_set_up_who_says_no(env: dict[str, str], tmp_path: Path) -> No
         answered(at, ("password now?", "no"))
         assert at.ended() == 2, at.shown
     assert not (tmp_path / "new").exists()
+
+
+def test_a_profile_without_a_password_is_offered_to_be_set_up(
+    env: dict[str, str], server: Running, tmp_path: Path
+) -> None:
+    file = Path(env["BULK_REMOVE_CONFIG"])
+    file.write_text(f'[profile.acme]\nurl = "{server.url}"\nuser = "demo"\n', encoding="utf-8")
+    with sitting(env=env) as at:
+        at.until("No password is given.")
+        answered(at, ("password now?", ""), ("Language (", ""), ("System (NAME", ""), ("API user [demo]", ""))
+        answered(at, ("Password of", DEMO_PASSWORD), ("Campaign, or -", ""))
+        at.until(FILE)
+        assert at.left_with("\x03") == 130, at.shown
+    assert "[profile.acme]\n" in file.read_text(encoding="utf-8")
+    assert (tmp_path / "acme-password").is_file()
 
 
 def test_several_profiles_are_offered_by_name(env: dict[str, str]) -> None:

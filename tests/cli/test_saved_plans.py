@@ -75,6 +75,8 @@ def test_a_saved_plan_runs_with_no_other_argument_and_both_names_are_told(server
     assert told["plan"] in done.stdout + done.stderr
     shown = bulk_remove("runs", "show", "--json", "--state-dir", tmp_path / "state")
     assert json.loads(shown.stdout)["planned_by"]["plan"] == told["plan"]
+    shown = bulk_remove("runs", "show", "--state-dir", tmp_path / "state")
+    assert f"Planned: plan {told['plan']}, saved by " in shown.stdout
 
 
 def test_a_plan_runs_once_also_if_the_first_run_was_stopped(server: Running, tmp_path: Path) -> None:

@@ -11,9 +11,9 @@ import pytest
 from bulk_remove.errors import UsageError
 from bulk_remove.settings import (
     Check,
+    campaigns,
     checked,
     conditions,
-    identifier,
     number,
     one_of,
     path,
@@ -68,8 +68,10 @@ ANY = [None, object(), b"x", {}, Kind]
         (path, "", ""),
         (place, "phone", "phone"),
         (place, 2, "2"),
-        (identifier, "00001", "00001"),
-        (identifier, "", ""),
+        (campaigns, "00001", "00001"),
+        (campaigns, "00001, abcde,00001", "00001,abcde"),
+        (campaigns, "all", "all"),
+        (campaigns, "", ""),
     ],
 )
 def test_what_can_be_is_kept_in_one_form(check: Check, given: Any, kept: Any) -> None:
@@ -101,7 +103,12 @@ def test_what_can_be_is_kept_in_one_form(check: Check, given: Any, kept: Any) ->
         (path, [1, *ANY], "not text", "in quotes"),
         (place, [0, -1], "out of range", "from 1"),
         (place, [True, 1.0, *ANY], "not text", "in quotes"),
-        (identifier, ["1", "000001", "0000 ", 1, 12345, *ANY], "not five letters or digits", "leading zeros"),
+        (
+            campaigns,
+            ["1", "000001", "0000 ", "00001,", ",", "00001,1", "00001,all", "All", 1, 12345, *ANY],
+            "not five letters or digits",
+            "leading zeros",
+        ),
     ],
 )
 def test_what_cannot_be_is_told_with_what_can(check: Check, refused: list[Any], why: str, hint: str) -> None:

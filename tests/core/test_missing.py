@@ -45,15 +45,15 @@ def lately(*batches: tuple[int, int]) -> Lately:
 def test_a_run_stops_at_the_limit_but_not_after_few_numbers(
     batches: list[tuple[int, int]], limit: float | None, *, stops: bool
 ) -> None:
-    assert (lately(*batches).stop(limit, "r1") is not None) is stops
+    assert (lately(*batches).stop(limit, "r1", "00001") is not None) is stops
 
 
 def test_the_stop_has_the_figures_and_a_limit_that_lets_the_rest_follow() -> None:
-    stop = lately((200, 0), (1800, 1799)).stop(0.5, "r1")
+    stop = lately((200, 0), (1800, 1799)).stop(0.5, "r1", "00001")
     assert stop is not None
     assert stop.exit_code is ExitCode.GUARD
     assert stop.sentence == (
-        "Of the 2,000 numbers answered last, 1,799 (90%) are not in the campaign; the limit is 50%: "
+        "Of the 2,000 numbers answered last, 1,799 (90%) are not in campaign 00001; the limit is 50%: "
         "the rest was not sent."
     )
     assert stop.hint.endswith("bulk-remove resume r1 --stop-when-missing 90%.")
@@ -62,9 +62,9 @@ def test_the_stop_has_the_figures_and_a_limit_that_lets_the_rest_follow() -> Non
 @given(st.integers(LATELY_FEWEST, 3 * LATELY_NUMBERS), st.data())
 def test_the_limit_in_the_hint_lets_the_rest_follow(answered: int, data: st.DataObject) -> None:
     found = lately((answered, data.draw(st.integers(0, answered))))
-    stop = found.stop(0.0, "r1")
+    stop = found.stop(0.0, "r1", "00001")
     assert stop is not None
-    assert found.stop(parse_share(stop.hint.rpartition(" ")[2].rstrip(".")), "r1") is None
+    assert found.stop(parse_share(stop.hint.rpartition(" ")[2].rstrip(".")), "r1", "00001") is None
 
 
 @given(st.lists(st.tuples(st.integers(0, 500), st.integers(0, 500)).map(lambda each: (sum(each), each[0]))))

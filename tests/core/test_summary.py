@@ -3,7 +3,15 @@ from dataclasses import replace
 import pytest
 
 from bulk_remove.core.model import FINAL_STATUSES, NEVER_SENT, Rehearsal, Status, mask
-from bulk_remove.core.summary import MEANING, Ending, NoneFound, check_closed, exit_code, headline
+from bulk_remove.core.summary import (
+    MEANING,
+    Ending,
+    NoneFound,
+    check_closed,
+    exit_code,
+    headline,
+    removed_again_told,
+)
 from bulk_remove.core.timeline import Snapshot, duration, remaining_s, rounded, speed
 from bulk_remove.errors import ExitCode, InvariantError
 
@@ -163,3 +171,11 @@ def test_a_length_of_time_is_told_in_seconds_then_minutes_then_hours() -> None:
     assert [duration(length_s) for length_s in lengths_s] == [
         "0 s", "59 s", "1 min 0 s", "1 min 0 s", "59 min 59 s", "1:00 h", "1:59 h", "1:59 h", "2:00 h", "25:01 h",
     ]  # fmt: skip
+
+
+def test_numbers_that_are_back_are_counted_with_what_it_means() -> None:
+    assert removed_again_told(1) == (
+        "1 number that this run removed had been removed by an earlier run, too. Somebody added it again: look for an "
+        "import that does so."
+    )
+    assert removed_again_told(2000).startswith("2,000 numbers that this run removed had been removed by an earlier")

@@ -202,7 +202,7 @@ def test_a_good_file_whose_second_half_is_for_another_campaign_stops_in_time(tmp
         words = removal(server, tmp_path, source, *pace, *ALL, "--stop-when-missing", "90%", "--canary")
         done = bulk_remove(*words)
         assert done.returncode == 5, done.stderr
-        told = "Of the 2,000 numbers answered last, 1,800 (90%) are not in the campaign; the limit is 90%"
+        told = "Of the 2,000 numbers answered last, 1,800 (90%) are not in campaign 00001; the limit is 90%"
         assert told in done.stdout
         assert "--stop-when-missing 91%" in done.stdout
         sent = len(asked(server))
@@ -338,3 +338,18 @@ def test_a_rerun_counts_what_it_removed_itself(tmp_path: Path, held: Path) -> No
     assert before["records_after"] == 100 - before["records_removed"]
     left = 40 - before["records_removed"]
     assert f"60 after; {left} different records were removed by this run: the counts agree." in done.stdout
+
+
+def test_each_of_several_campaigns_is_counted_by_itself(tmp_path: Path) -> None:
+    held = written(tmp_path, "campaign.csv", range(600_000_000, 600_000_600))
+    rows = [f"{600_000_000 + at};0000{1 + at % 2}" for at in range(600)]
+    rows += [f"{700_000_000 + at};00002" for at in range(900)]
+    source = tmp_path / "numbers.csv"
+    source.write_text("\n".join(["telefon;kampania", *rows]) + "\n", encoding="utf-8")
+    pace = ("--rate", "100", "--max-numbers-per-request", "100", *ALL, "--campaign-column", "kampania")
+    with simulator(tmp_path, "--numbers", str(held), "-c", "00001", "-c", "00002") as server:
+        own = ("--url", server.url, "--user", "demo", "--state-dir", tmp_path / "state", "--yes", "--pace", "fixed")
+        done = bulk_remove("run", source, *own, *pace, "--stop-when-missing", "70%")
+        assert done.returncode == 5, done.stderr
+        assert "numbers answered last" in done.stdout
+        assert "are not in campaign 00002; the limit is 70%" in done.stdout

@@ -269,3 +269,15 @@ async def test_what_comes_to_the_report_s_place_while_it_is_being_written_stays(
     assert [path.name for path in done.also] == ["report-2.html"]
     assert done.report.read_bytes().count(b"\n") == 3
     assert bulk_remove("runs", "verify", "--state-dir", tmp_path / "state").returncode == 0
+
+
+def test_a_resumed_run_says_whose_report_it_replaces(tmp_path: Path, numbers: Path) -> None:
+    (tmp_path / "server").mkdir()
+    with simulator(tmp_path / "server", "--busy-share", "1", "--busy-seconds", "3600") as busy:
+        run = words(busy, tmp_path, tmp_path / "report.csv", numbers, "--busy-for", "0s")
+        assert [bulk_remove(*run).returncode for _ in range(2)] == [3, 3]
+        first, second = sorted((tmp_path / "state" / "runs").iterdir())
+        resume = ("resume", first.name, "--yes", "--state-dir", tmp_path / "state", "--busy-for", "0s")
+        told = [" ".join(bulk_remove(*resume).stderr.split()) for _ in range(2)]
+    assert f"is the report of run {second.name} and is replaced" in told[0]
+    assert "is replaced" not in told[1]

@@ -36,7 +36,17 @@ def test_a_new_ledger_says_what_run_it_is_of(store: Store) -> None:
     assert run == ("1.2.3", 12.5)
     told = Settings("00001", column="tel?", rate=5.0)
     assert facts_of(store) == ("r1", 12.5, "", told, Destination(), None, (), "")
-    assert value(store, "PRAGMA user_version") == 9
+    assert value(store, "PRAGMA user_version") == 10
+
+
+def test_a_ledger_of_the_format_before_is_used_with_the_settings_that_it_names(store: Store) -> None:
+    store.connection.execute("UPDATE run SET request = json_remove(request, '$.settings.reason')")
+    store.connection.execute("PRAGMA user_version = 9")
+    with closing(open_existing(store.path)) as opened:
+        assert facts_of(opened).settings == Settings("00001", column="tel?", rate=5.0)
+    store.connection.execute("PRAGMA user_version = 8")
+    with pytest.raises(StorageError, match="in format 8; this one reads 10"):
+        open_existing(store.path)
 
 
 def test_a_commit_survives_a_power_cut_and_temporary_tables_stay_out_of_memory(store: Store) -> None:

@@ -10,7 +10,15 @@ import pytest
 from bulk_remove.core.forms import AlsoTry, Rest
 from bulk_remove.core.replies import Document, Effect, Fault, fault_of_status
 from bulk_remove.errors import RefusedError, UnavailableError
-from bulk_remove.run.preflight import MORE_PAGES, Findings, Glance, count_after, inspect_campaigns, list_campaigns
+from bulk_remove.run.preflight import (
+    MORE_PAGES,
+    Findings,
+    Glance,
+    count_after,
+    csv_campaigns,
+    inspect_campaigns,
+    list_campaigns,
+)
 from tests.support.virtual_time import VirtualLoop, run_virtually
 
 Numbers = Sequence[object]
@@ -308,3 +316,37 @@ def test_a_wrong_password_and_a_server_out_of_reach_are_said_and_not_taken_for_a
         listed(fault(401), fault(401))
     with pytest.raises(UnavailableError):
         listed([], fault(502))
+
+
+def apart(names: object, answer: Callable[[str, int, int], object]) -> tuple[list[str], list[str]]:
+    asker, loop = Asker(answer), VirtualLoop()
+    asker.names = names
+    own, others = run_virtually(csv_campaigns(asker, "", lambda: 0.0), loop)
+    return [each.campaign for each in own], [each.campaign for each in others]
+
+
+NAMED = [{"id": each, "name": f"n{each}"} for each in ("00001", "00002", "../..", "1", "00003", None, "?id[]=00001")]
+
+
+@pytest.mark.parametrize("status", [400, 404, 405, 422])
+def test_a_campaign_of_another_kind_is_told_apart_and_a_hostile_identifier_is_never_asked_for(status: int) -> None:
+    own = listing(["601234555"])
+    answers = lambda path, limit, offset: fault(status) if "/00002/" in path else own(path, limit, offset)  # noqa: E731
+    assert apart([*NAMED, 7, None], answers) == (["00001", "00003"], ["00002"])
+
+
+def test_who_may_list_campaigns_but_no_records_may_still_ask_in_all() -> None:
+    assert apart(NAMED, lambda *_: fault(403)) == (["00001", "00002", "00003"], [])
+
+
+@pytest.mark.parametrize(("status", "kind"), [(401, RefusedError), (503, UnavailableError)])
+def test_a_server_that_fails_meanwhile_leaves_no_campaign_out(status: int, kind: type[Exception]) -> None:
+    own = listing(["601234555"])
+    with pytest.raises(kind):
+        apart(NAMED, lambda path, limit, offset: fault(status) if "/00002/" in path else own(path, limit, offset))
+
+
+@pytest.mark.parametrize("names", [[], [{"id": "x"}], {"id": "00001"}, None, "00001", [["00001"]]])
+def test_no_campaign_at_all_is_a_refusal(names: object) -> None:
+    with pytest.raises(RefusedError, match="name the campaigns"):
+        apart(names, listing(["601234555"]))

@@ -92,8 +92,8 @@ def test_the_ledger_knows_which_numbers_were_answered_last(tmp_path: Path, *, sp
     store = open_existing(tmp_path / "ledger.sqlite")
     with store.transaction() as connection:
         steps = Sending(connection)
-        batches = steps.answered_last(2000, lambda _campaign, _numbers: ())
-        few = steps.answered_last(100, lambda _campaign, _numbers: ())
+        batches = [batch for _, batch in steps.answered_last(2000, lambda _campaign, _numbers: ())]
+        few = [batch for _, batch in steps.answered_last(100, lambda _campaign, _numbers: ())]
     store.close()
     assert sum(batch.answered for batch in batches) == 900 - ended.statuses[Status.UNSENT]
     assert sum(batch.missing for batch in batches) == ended.statuses[Status.NOT_EXIST]

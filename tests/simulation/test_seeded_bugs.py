@@ -313,7 +313,7 @@ def a_verdict_counted_but_not_written(broken: pytest.MonkeyPatch) -> None:
 
 
 def the_rest_sent_before_the_canary_is_judged(broken: pytest.MonkeyPatch) -> None:
-    async def hold(self: Feeder) -> bool:
+    async def hold(self: Feeder, _campaign: str = "") -> bool:
         return self.next_due_s is None
 
     broken.setattr(Feeder, "hold_to_canary", hold)
