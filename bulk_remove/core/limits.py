@@ -334,10 +334,10 @@ class Lately:
         return GuardStop(
             counted(
                 self.missing,
-                "Of the {answered:,} numbers answered last, {count:,} ({share}) is not in campaign {campaign}; the limit is "
-                "{limit:g}%: the rest was not sent.",
-                "Of the {answered:,} numbers answered last, {count:,} ({share}) are not in campaign {campaign}; the limit is "
-                "{limit:g}%: the rest was not sent.",
+                "Of the {answered:,} numbers answered last, {count:,} ({share}) is not in campaign {campaign}; "
+                "the limit is {limit:g}%: the rest was not sent.",
+                "Of the {answered:,} numbers answered last, {count:,} ({share}) are not in campaign {campaign}; "
+                "the limit is {limit:g}%: the rest was not sent.",
                 answered=self.answered,
                 share=_percent_up(share, 1),
                 campaign=campaign,

@@ -127,6 +127,8 @@ def read_retry_after(headers: Mapping[str, str], now_s: float) -> float | None:
 
 def read_quota(headers: Mapping[str, str], now_s: float) -> Quota | None:
     """Read the remaining quota; of several, the one that is used up first. None if there is none."""
+    if "rate" not in " ".join(headers).lower():
+        return None
     pairs = [*_parameters(headers.get("RateLimit", ""))]
     for prefix in ("RateLimit", "X-RateLimit", "X-Rate-Limit"):
         remaining, resets = (_values(headers.get(f"{prefix}-{what}", "")) for what in ("Remaining", "Reset"))

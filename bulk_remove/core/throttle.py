@@ -7,6 +7,7 @@ its limits, and never raise them above those of the start. What earlier runs lea
 age; its times are Unix seconds.
 """
 
+from bisect import bisect_right
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from math import floor
@@ -175,7 +176,8 @@ def pushed_back(throttle: Throttle, trip: Trip, now_us: int, pause_us: int | Non
 
 def _later(throttle: Throttle, trip: Trip) -> int:
     """Return how many requests have left after this one."""
-    return sum(departed_us > trip.departed_us for departed_us in throttle.pace.departures)
+    departures = throttle.pace.departures
+    return len(departures) - bisect_right(departures, trip.departed_us)
 
 
 def unanswered(throttle: Throttle) -> Throttle:

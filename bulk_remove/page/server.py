@@ -61,6 +61,9 @@ _HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 _FILES = {"page.js": "text/javascript", "page.css": "text/css", "icon.svg": "image/svg+xml"}
+_NOT_THIS_BROWSER = phrase(
+    "This browser may not open the page. Use the browser that opened it first, or start bulk-remove ui again."
+)
 _NOTHING_CHOSEN = {"profile": "", "campaign": "", "column": "", "sheet": "", "where": "", "canary": "yes", "reason": ""}
 _DOWNLOADS = {
     "xlsx": (ReportFormat.XLSX, "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
@@ -141,7 +144,7 @@ class Site:
         if not logging_in:
             known = request.cookies.get(_COOKIE, "")
             if not self._session or not compare_digest(known.encode(), self._session.encode()):
-                raise web.HTTPForbidden(text=translated("Open the page by the link that bulk-remove printed."))
+                raise web.HTTPForbidden(text=translated(_NOT_THIS_BROWSER))
             if request.headers.get("Sec-Fetch-Site", "none") not in {"none", "same-origin"}:
                 raise web.HTTPForbidden
         if request.method == "POST":
@@ -174,13 +177,16 @@ class Site:
         return _templates().get_template(template).render(own | shown)
 
     async def _log_in(self, request: web.Request) -> web.Response:
-        """Set the cookie. The browser does not send it after a cross-site redirect, so the page itself continues."""
-        given = request.match_info["login"]
-        if not self._login or not compare_digest(given.encode(), self._login.encode()):
-            text = translated("This link has already been used. Start bulk-remove ui again for a new one.")
-            raise web.HTTPForbidden(text=text)
-        self._login, self._session = "", token_urlsafe(32)
+        """Set the cookie. The browser does not send it after a cross-site redirect, so the page itself continues.
+
+        A link that was used sets no cookie: only the browser that has it gets further.
+        """
+        if not compare_digest(request.match_info["login"].encode(), self._login.encode()):
+            raise web.HTTPForbidden(text=translated(_NOT_THIS_BROWSER))
         response = self._page("login.html.j2")
+        if self._session:
+            return response
+        self._session = token_urlsafe(32)
         response.set_cookie(
             _COOKIE, self._session, path=f"{self.base}/", httponly=True, samesite="Strict", max_age=_COOKIE_LASTS_S
         )
@@ -194,7 +200,6 @@ class Site:
             "start.html.j2",
             profiles=self._profiles,
             profile=chosen if chosen in self._profiles else self._profiles[0],
-            reason=self._choice["reason"],
             longest_reason=LONGEST_REASON,
             runs=[run_shown(run, mine) for run in runs],
         )
@@ -205,8 +210,7 @@ class Site:
     async def _campaigns(self, request: web.Request) -> web.Response:
         access = await self._access((await request.post()).get("profile", ""))
         listed = await in_thread(list_all, access.settings, access.address, access.login, access.state_dir)
-        chosen = self._choice["campaign"] or access.campaign
-        return self._part("campaigns.html.j2", campaigns=listed, chosen=chosen, host=access.address.host)
+        return self._part("campaigns.html.j2", campaigns=listed, chosen=access.campaign, host=access.address.host)
 
     def _part(self, template: str, **shown: Any) -> web.Response:
         return web.json_response({"html": self._drawn(template, **shown)})

@@ -135,11 +135,13 @@ class Work(Operator):
 
     def steer(self, key: Key) -> str:
         """Carry out a button's action and return the sentence to show."""
-        if self._pool is None or self._pool.stopping:
+        if self.ending or (self._pool is not None and self._pool.stopping):
             return "The run is ending."
         if key is Key.STOP:
             self.stop(Ending.PAGE)
             return "Stopping: requests under way are finished first."
+        if self._pool is None:
+            return "The run is about to begin."
         before = self._pool.steering
         wanted, answer = pressed(before, key)
         self._pool.steer(wanted)

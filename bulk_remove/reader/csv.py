@@ -1,4 +1,4 @@
-"""Reads CSV with pandas' C parser, block by block.
+"""Reads CSV with pandas' C parser, block by block; a short file with Python's csv module, before pandas were imported.
 
 In a row with fewer cells than the header, the phone cell may be another number that has moved there, so such rows are
 compared with whole ones. From the first row that is far wider than the header, Python's csv module reads the rest:
@@ -6,6 +6,7 @@ pandas stops there, and such a wide table would cost memory for every row.
 """
 
 import csv
+import io
 import re
 from array import array
 from bisect import bisect_left, bisect_right
@@ -276,6 +277,8 @@ _CUT_CODE = (
     "The file ends here without a line end, and the number is shorter than others that begin with the same "
     "country code: it may be cut off."
 )
+_SHORT_BYTES = csv.field_size_limit()
+"""Up to this size Python's csv module reads a whole file sooner than pandas is imported. No cell can be too long."""
 _TOO_MANY_CELLS = re.compile(r"Expected \d+ fields in line (\d+), saw (\d+)")
 
 
@@ -345,6 +348,14 @@ class _Delimited:
             yield last
 
     def _blocks(self) -> Iterator[RowBlock]:
+        with self._text.looked_over.opened() as file:
+            is_short = file.seek(0, io.SEEK_END) <= _SHORT_BYTES
+        yield from self._read_by_csv(self.source.header_row) if is_short else self._read_by_pandas()
+
+    def _read_by_csv(self, done: int) -> Iterator[RowBlock]:
+        return ragged_blocks(self._text, self.source, done, self._options, self._shorter)
+
+    def _read_by_pandas(self) -> Iterator[RowBlock]:
         import pandas as pd  # noqa: PLC0415 - half a second that only reading a CSV file should pay
 
         row = 0  # the line that _WithWidth adds
@@ -362,9 +373,7 @@ class _Delimited:
             if not too_many:  # the earlier check found no open quote and no bytes that are not text
                 raise
             check_width(self._text.looked_over.name, self.source, int(too_many[1]) - 1, int(too_many[2]))
-        yield from ragged_blocks(
-            self._text, self.source, max(row - 1, self.source.header_row), self._options, self._shorter
-        )
+        yield from self._read_by_csv(max(row - 1, self.source.header_row))
 
     def _frames(self, read: Callable[[int], bytes]) -> Iterator["pd.DataFrame"]:
         """Yield the frames that pandas reads, including `_WithWidth`'s line and the header."""

@@ -10,7 +10,7 @@ import io
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import pairwise
 from pathlib import Path
 from shlex import quote
@@ -165,7 +165,7 @@ _COMPARED_BYTES = 32
 _WORDS = re.compile(r"\D*")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class OddRows:
     """Finds, in a block of rows, headers and titles of further tables; `columns` has the known cells by column."""
 
@@ -173,6 +173,14 @@ class OddRows:
     rows: Sequence[int]
     columns: Mapping[int, Any]
     problems: dict[int, str] = field(default_factory=dict)  # by index, why rows are not sent
+
+    @cached_property
+    def _no_digit_last(self) -> list[int]:
+        """The indices of the rows whose phone cell does not end with a digit. In most blocks there is none."""
+        ends = [cell[-1:] for cell in self.columns.get(self.source.column, ())]
+        if ends and "" not in ends and (joined := "".join(ends)).isdigit() and joined.isascii():
+            return []
+        return [index for index, end in enumerate(ends) if not "0" <= end <= "9"]
 
     def find_headers(self) -> None:
         """Add the rows that repeat the header to the problems. Raises InputError for another table's header."""
@@ -200,8 +208,7 @@ class OddRows:
 
     def _check_one_table(self, phones: Sequence[str]) -> None:
         """Raise InputError if a row of words names a phone column at another position than the first header does."""
-        # Most cells end with a digit: this comparison is cheaper than testing each cell.
-        words = [i for i, cell in enumerate(phones) if cell and not "0" <= cell[-1:] <= "9" and _WORDS.fullmatch(cell)]
+        words = [index for index in self._no_digit_last if phones[index] and _WORDS.fullmatch(phones[index])]
         own = fold(self.source.header[self.source.column])
         words = [index for index in words if not (phones[index].isspace() or _names_phones(phones[index], own))]
         for place, cells in self.columns.items() if words else ():
@@ -228,11 +235,10 @@ class OddRows:
         """
         phones = self.columns.get(self.source.column, ())
         first = self.columns.get(0, phones)
-        above = {index - 1 for index, problem in self.problems.items() if problem == _HEADER_AGAIN}
+        above = {index - 1 for index, problem in self.problems.items() if index and problem == _HEADER_AGAIN}
         titles = {}
-        for index, phone in enumerate(phones):
-            if "0" <= phone[-1:] <= "9" and index not in above:  # the usual case
-                continue
+        for index in sorted({*self._no_digit_last, *above}):
+            phone = phones[index]
             cell = phone if phone and not phone.isspace() else first[index]
             if not (index in above or _says_keep(cell)) or self.problems.get(index) in {_HEADER_AGAIN, _ANOTHER_NAME}:
                 continue

@@ -11,15 +11,16 @@ from functools import cache
 from importlib.resources import files
 from itertools import accumulate, pairwise
 from math import floor, log10
-from typing import IO, Any
-
-import jinja2
+from typing import IO, TYPE_CHECKING, Any
 
 from bulk_remove.core.model import FINAL_STATUSES, Rehearsal, Status, harmless
 from bulk_remove.core.summary import MEANING, Advice, Ending, NoneFound, headline
 from bulk_remove.core.timeline import MOST_ROUNDS, REPLY_EDGES_S, Course, duration
 from bulk_remove.language import joined, language_in_use, one_line, ours, phrase, say, say_counted, translated
 from bulk_remove.report.csv import facts_of, settings_of
+
+if TYPE_CHECKING:
+    import jinja2
 
 WIDTH = 1000.0
 HEIGHT = 100.0
@@ -129,15 +130,17 @@ def write_page(
 
 
 @cache
-def _template() -> jinja2.Template:
+def _template() -> "jinja2.Template":
     here = files(__package__)
     environment = speaking()
     environment.globals["style"] = here.joinpath("style.css").read_text(encoding="utf-8")
     return environment.from_string(here.joinpath("page.html.j2").read_text(encoding="utf-8"))
 
 
-def speaking(loader: jinja2.BaseLoader | None = None) -> jinja2.Environment:
+def speaking(loader: "jinja2.BaseLoader | None" = None) -> "jinja2.Environment":
     """Return what makes pages in the language in use, and shows of texts only what can be seen."""
+    import jinja2  # noqa: PLC0415 - only who writes a page should pay for it
+
     environment = jinja2.Environment(
         loader=loader,
         autoescape=True,

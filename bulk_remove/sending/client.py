@@ -21,6 +21,7 @@ from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 import yarl
+from aiohttp import hdrs
 
 from bulk_remove import __version__
 from bulk_remove.core.chunker import RequestShape
@@ -225,6 +226,9 @@ def _headers(response: aiohttp.ClientResponse) -> Mapping[str, str]:
 
 async def _bounded_body(response: aiohttp.ClientResponse) -> bytes:
     """Read the decompressed body. A body over the limit counts as lost."""
+    whole = response.content_length is not None and response.content_length <= BODY_MAX_BYTES
+    if whole and hdrs.CONTENT_ENCODING not in response.headers:
+        return await response.read()
     body = bytearray()
     async for piece in response.content.iter_chunked(64 * 1024):
         body += piece

@@ -598,7 +598,7 @@ class AccountCeiling:
         # After a reboot the clock is behind the times in the file.
         oldest = connection.execute(
             "SELECT at_us FROM departure WHERE at_us BETWEEN ? AND ? ORDER BY at_us DESC LIMIT 1 OFFSET ?",
-            (now_us - recent_us, now_us + recent_us, ceil(ceiling) - 1),
+            (now_us - window_us, now_us + recent_us, ceil(ceiling) - 1),
         ).fetchone()
         wait_us: int = max(0, oldest[0] + window_us - now_us) if oldest else 0
         if not wait_us:

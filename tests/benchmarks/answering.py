@@ -20,7 +20,7 @@ import numpy as np
 LOOPBACK = "127.0.0.1"
 _KEYS = b"phone_number[]=", b"phone_number%5B%5D="
 _ENTRY = b'"%b":[{"http_status":200,"record_id":%d,"status":"REMOVED"}]'
-_RECORDS = 10_000_000
+_RECORDS = 100_000_000
 _END = b"\r\n\r\n"
 
 

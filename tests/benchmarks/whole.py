@@ -25,6 +25,7 @@ from tests.benchmarks.figures import (
     OURS_XLSX,
     SCRIPT,
     SLOW_SHARE,
+    SMALL,
     Figures,
     Run,
 )
@@ -78,7 +79,7 @@ def main() -> None:
 
 def _options() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rows", type=int, nargs="+", default=[100_000, 1_000_000, 10_000_000])
+    parser.add_argument("--rows", type=int, nargs="+", default=[SMALL, 100_000, 1_000_000, 10_000_000])
     parser.add_argument(
         "--compared-rows", type=int, default=1_000_000, help="numbers for the other ways, and for tmpfs"
     )

@@ -4,6 +4,7 @@ A bound leaves room for another version of Python or of a library, but for no fu
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
 
 import orjson
 import pytest
@@ -21,6 +22,7 @@ from bulk_remove.run import prepare
 from bulk_remove.sending.books import Bookkeeper, Feeder
 from tests.benchmarks.rivals import fewest_requests
 from tests.support.counted_costs import NUMBERS, Counted, calls, ledger, memory, warm_up
+from tests.support.processes import altered, removal, simulator
 
 # What was counted when the bound was set stands beside it.
 BOUNDS = {
@@ -39,6 +41,12 @@ BOUNDS = {
     "bytes a number, that outlive sending": 4,  # -0.5
     "bytes a number, that outlive reporting": 4,  # 0.2
 }
+MODULES = 760
+"""698 modules were imported by a run of a few rows."""
+_SHOW_IMPORTS = """
+import atexit, sys
+atexit.register(lambda: print(len(sys.modules), *{"pandas", "jinja2", "psycopg", "xlsxwriter"} & {*sys.modules}))
+"""
 Waste = Callable[[pytest.MonkeyPatch], None]
 Requests = Iterator[tuple[str, tuple[str, ...]]]
 Runs = Iterable[tuple[str, Iterable[str]]]
@@ -63,6 +71,17 @@ def test_the_job_costs_no_more_than_it_did(count: Callable[[], Counted]) -> None
     counted = count()
     complaints = over(counted)
     assert not complaints, "\n".join([*complaints.values(), "It is mostly:", counted.mostly])
+
+
+def test_a_run_of_a_few_rows_imports_little_and_not_what_only_others_need(tmp_path: Path) -> None:
+    source = tmp_path / "few.csv"
+    source.write_text("telefon\n" + "\n".join(str(600_000_000 + 7 * place) for place in range(50)), encoding="ascii")
+    with simulator(tmp_path) as server:
+        done = altered(_SHOW_IMPORTS, *removal(server, tmp_path, source))
+    assert done.returncode == 0, done.stderr
+    modules, *heavy = done.stdout.splitlines()[-1].split()
+    assert heavy == []
+    assert int(modules) <= MODULES
 
 
 def numbers_measured_one_by_one(broken: pytest.MonkeyPatch) -> None:

@@ -16,6 +16,7 @@ import aiohttp
 import pytest
 
 from bulk_remove.core.summary import Ending
+from bulk_remove.core.throttle import Key
 from bulk_remove.errors import StorageError
 from bulk_remove.page import server as page_server
 from bulk_remove.page import work as page_work
@@ -271,10 +272,26 @@ async def test_the_link_logs_in_once_and_the_cookie_is_for_this_page_only(tmp_pa
         assert (cookie["path"], cookie["samesite"], cookie["httponly"]) == (f"{visitor.site.base}/", "Strict", True)
         assert visitor.site.origin.startswith("http://127.0.0.1:")
         async with aiohttp.ClientSession() as other:
-            for link in (visitor.site.link, f"{visitor.site.origin}{visitor.site.base}/login/"):
-                async with other.get(link) as reply:
-                    assert reply.status in {403, 404}
+            for link, code in (("link", 200), ("login/", 404), ("login/x", 403), ("", 403)):
+                place = visitor.site.link if link == "link" else f"{visitor.site.origin}{visitor.site.base}/{link}"
+                async with other.get(place) as reply:
+                    assert (link, reply.status) == (link, code)
                     assert "Set-Cookie" not in reply.headers
+        async with visitor.session.get(visitor.site.link) as reply:  # the tab was closed, and the link typed again
+            assert (reply.status, f"url={visitor.site.base}/" in await reply.text()) == (200, True)
+
+
+async def test_a_stop_right_after_the_confirmation_is_kept(visitor: Visitor) -> None:
+    await visitor.plan()
+    work = visitor.site.work
+    assert work is not None
+    assert work.confirms(visitor.plan_id, "120")
+    assert work.steer(Key.PAUSE) == "The run is about to begin."
+    assert work.steer(Key.STOP).startswith("Stopping")
+    await visitor.stage(Stage.ENDED)
+    assert work.done is not None
+    assert work.done.sent is not None
+    assert (work.done.sent.ending, work.done.sent.snapshot.requests) == (Ending.PAGE, 0)
 
 
 async def test_every_answer_forbids_framing_caching_and_foreign_scripts(visitor: Visitor) -> None:

@@ -163,7 +163,7 @@ def failures_are_the_server_s(evidence: Evidence) -> None:
             alone = row["number"] == number.number and row["number"] in odd.refused
             passed_over = row["number"] in odd.silent or _was_passed_over(evidence.histories[number])
             assert poison or alone or passed_over, f"{number}: an innocent FAILED"
-            words = ("request_id", "Agent not found.", "did not speak", "nobody asked for")
+            words = ("request_id", "Agent not found.", "did not contain", "nobody asked for")
             assert any(each in row["detail"] for each in words), f"{number}: {row['detail']!r}"
 
 
