@@ -14,7 +14,7 @@ from bulk_remove.core.forms import form_examples
 from bulk_remove.core.lifecycle import status_of
 from bulk_remove.core.limits import LATELY_NUMBERS, MAX_SHARE, Known, Limits, check_limits, share_told
 from bulk_remove.core.model import FINAL_STATUSES, OPEN_STATUSES, Rehearsal, Source, Status, harmless
-from bulk_remove.core.plan import Plan, check_kept, rehearsal_told
+from bulk_remove.core.plan import Plan, check_kept, only_short, rehearsal_told
 from bulk_remove.core.summary import (
     HELD_BACK,
     MEANING,
@@ -68,7 +68,11 @@ def plan_shown(work: Work) -> dict[str, Any]:
         "columns": source.source.header,
         "column": source.source.header[source.source.column],
         "lights": [*lights(shown)] if shown.done is None else [],
-        "notes": [*source.source.notes, *source.notes, *work.notes],
+        "notes": [
+            *source.source.notes,
+            *(note for note in source.notes if note != only_short(source.source)),
+            *work.notes,
+        ],
         "warnings": [*form_warnings(plan, settings.forms(), settings.region)],
         "rehearsal": rehearsal_told(plan),
         "done": [(status, shown.done[status]) for status in Status if shown.done[status]] if shown.done else [],
@@ -155,6 +159,9 @@ def _rows_held(shown: Planned) -> Iterator[Light]:
             "{count:,} rows hold no phone number. They are never sent.",
         )
         yield _light(lambda: check_plan(plan, settings), fine if plan.invalid else phrase("All rows can be read."))
+        for source in plan.sources:
+            if (told := only_short(source.source)) in source.notes:
+                yield Light(WARN, told)
     if plan.keep.lists:
         fine = counted(
             plan.kept,
