@@ -187,12 +187,13 @@ def reason(value: Any) -> str:
     return told
 
 
-_LIKE_A_NUMBER = re.compile(r"\+?\d(?:[ \u00a0.()/-]{0,2}\d){6,}")
+_LIKE_A_NUMBER = re.compile(r"\+?\d(?:[\W_]{0,2}\d){6,}")
 
 
 def check_no_number(told: str, region: str) -> None:
     """Raise UsageError if a text holds a phone number: it is shown in places that must not hold one."""
     read = Normaliser(NumberRules(NumberFormat.DIGITS, region))
+    told = "".join(str(int(each)) if each.isdecimal() else each for each in told)  # those of other scripts, too
     if any(read(re.sub(r"[^\d+]", "", found[0])).number for found in _LIKE_A_NUMBER.finditer(told)):
         raise UsageError(
             "The reason holds something that looks like a phone number.",

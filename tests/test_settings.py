@@ -115,7 +115,19 @@ def test_a_reason_that_cannot_be_shown_in_a_line_is_refused(reason: str) -> None
 
 
 @pytest.mark.parametrize(
-    "reason", ["601234567", "for +48 601 234 567", "tel.601-234-567!", "(22) 123 45 67 asked", "0048 601234567"]
+    "reason",
+    [
+        "601234567",
+        "for +48 601 234 567",
+        "tel.601-234-567!",
+        "(22) 123 45 67 asked",
+        "0048 601234567",
+        "601_234_567",
+        "601\u2013234\u2013567",
+        "601, 234, 567",
+        "\uff16\uff10\uff11\uff12\uff13\uff14\uff15\uff16\uff17",
+        "\u0666\u0660\u0661\u0662\u0663\u0664\u0665\u0666\u0667",
+    ],
 )
 def test_a_reason_that_holds_a_phone_number_is_refused_and_not_shown(reason: str) -> None:
     with pytest.raises(UsageError, match="looks like a phone number") as caught:

@@ -76,11 +76,11 @@ from bulk_remove.run.job import (
     with_campaigns,
 )
 from bulk_remove.run.look import (
-    Listing,
     Looked,
     Search,
     check_free,
     check_size,
+    listings_of,
     look_over,
     seen_in,
     told_of,
@@ -310,7 +310,7 @@ def _look(screen: Screen, options: PlanOptions, ready: Prepared, address: Addres
 
     async def looked_over(seen: Search, on_records: OnRows) -> list[Looked]:
         async with asking(ready.settings, address, options.user.login(address), options.state_dir) as asker:
-            listings = [Listing(asker, address.base_path, each, options.look_max) for each in campaigns]
+            listings = listings_of(ready, asker, address.base_path, options.look_max)
             return await look_over(listings, seen, on_records)
 
     with seen_in(ready) as seen:

@@ -102,6 +102,8 @@ class _View(io.RawIOBase):
 
 READ_BYTES = 1 << 18
 STANDARD_INPUT = "-"
+PIPED = "(standard input)"
+"""Its name in reports."""
 _NO_SIGNS = bytes({*range(256)} - {*b",;\t|\r\n"})
 _MOST_SHAPES = 1000
 _LONGEST_SHAPE = 1 << 16
@@ -139,7 +141,7 @@ class Given:
     @property
     def file(self) -> str:
         """Its name in the ledger and the report."""
-        return "(standard input)" if self.path == STANDARD_INPUT else self.path
+        return PIPED if self.path == STANDARD_INPUT else self.path
 
     @property
     def name(self) -> str:

@@ -60,7 +60,7 @@ from bulk_remove.run.folders import (
     share,
     shared_of,
 )
-from bulk_remove.run.look import FOR_ERASURES, LOOK_MAX, NOT_IN_THE_LIST, Listing, back_up, check_free, check_size
+from bulk_remove.run.look import FOR_ERASURES, LOOK_MAX, NOT_IN_THE_LIST, back_up, check_free, check_size, listings_of
 from bulk_remove.run.past import EarlierRuns
 from bulk_remove.run.places import ReportPlace, note_on_place
 from bulk_remove.run.preflight import (
@@ -425,7 +425,7 @@ class Approved:
     async def _back_up(self, path: Path, operator: Operator) -> None:
         job, ready = self.job, self.ready
         async with asking(ready.settings, job.address, job.login, job.state_dir) as asker:
-            listings = [Listing(asker, job.address.base_path, each, job.look_max) for each in ready.plan.campaign_ids]
+            listings = listings_of(ready, asker, job.address.base_path, job.look_max)
             with operator.listing(sum(ready.findings.records.values())) as on_records:
                 records = await back_up(listings, ready, path, on_records)
         operator.note(

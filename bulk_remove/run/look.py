@@ -43,6 +43,8 @@ FOR_ERASURES = phrase(
     "it is no longer needed."
 )
 _KNOWN_IDS = 10 * PAGE_RECORDS
+_MORE_REQUESTS = 100
+"""If pages must be read again: twice as many requests as the records need, and so many more. Then the list is odd."""
 _TRIES = 5
 _FIRST_PAUSE_S = 1.0
 
@@ -85,6 +87,7 @@ def check_size(records: Mapping[str, int], campaigns: Iterable[str], look_max: i
 class Listing:
     """Reads the list of one campaign, at most so many records. `records` and `requests` count what was read.
 
+    `expected` is how many records were counted before: a list that is called shorter does not end with a full page.
     `certain` is false if the list is not in the order of adding: then records may be missing.
     """
 
@@ -94,13 +97,14 @@ class Listing:
         base_path: str,
         campaign: str,
         most: int,
+        expected: int,
         clock: Callable[[], float] = time.time,
         wait: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self.campaign = campaign
         self.records = self.requests = 0
         self.certain = True
-        self._asker, self._base_path, self._most = asker, base_path, most
+        self._asker, self._base_path, self._most, self._expected = asker, base_path, most, expected
         self._clock, self._wait = clock, wait
         self._known: deque[str] = deque(maxlen=_KNOWN_IDS)
 
@@ -132,7 +136,8 @@ class Listing:
                 )
             if fresh:
                 yield fresh
-            if offset + len(page) >= count or not page:
+            unfinished = len(page) >= PAGE_RECORDS and self.records < self._expected
+            if not page or (offset + len(page) >= count and not unfinished):
                 return
             offset += len(page) - 1
 
@@ -157,7 +162,7 @@ class Listing:
         failed = 0
         while True:
             self.requests += 1
-            if self.requests > 2 * requests_for(self._most) + _KNOWN_IDS:
+            if self.requests > 2 * requests_for(max(self._expected, self.records)) + _MORE_REQUESTS:
                 raise _odd(self.campaign)
             answer = await self._asker.get(target, self._clock())
             if isinstance(answer, Document):
@@ -166,6 +171,12 @@ class Listing:
             if answer.effect in {Effect.DENIED, Effect.REFUSED} or failed == _TRIES:
                 raise _error_of(answer, self.campaign)
             await self._wait(answer.retry_after_s or _FIRST_PAUSE_S * 2**failed)
+
+
+def listings_of(ready: Prepared, asker: Asker, base_path: str, most: int) -> list[Listing]:
+    """Return what reads the lists of a plan's campaigns, after `check_size`."""
+    records = ready.findings.records
+    return [Listing(asker, base_path, each, most, records[each]) for each in ready.plan.campaign_ids]
 
 
 def _error_of(fault: Fault, campaign: str) -> Exception:

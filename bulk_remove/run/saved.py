@@ -22,7 +22,7 @@ from bulk_remove.disk import opened
 from bulk_remove.errors import GuardStop, StorageError, UnavailableError, UsageError
 from bulk_remove.language import Phrase, joined, ours, phrase
 from bulk_remove.ledger import Planning, facts_of, opened_for_reading
-from bulk_remove.reader.source import STANDARD_INPUT
+from bulk_remove.reader.source import PIPED, STANDARD_INPUT
 from bulk_remove.report.csv import planner_told, timestamp
 from bulk_remove.run.folders import run_folders
 from bulk_remove.run.look import new_file
@@ -93,8 +93,8 @@ class SavedPlan:
                 phrase(
                     "{flag} is for {given}, but the plan {path} is for {planned}.",
                     flag=flag,
-                    given=address.host,
-                    planned=self.address.host,
+                    given=address.origin + address.base_path,
+                    planned=self.address.origin + self.address.base_path,
                     path=harmless(str(self.path)),
                 ),
                 _LEAVE_OUT,
@@ -177,7 +177,7 @@ def save_plan(path: Path, ready: Prepared, asked: Settings, destination: Destina
         "made_by": {"system_user": system_user(), "api_user": destination.user},
         "url": destination.url,
         "left_out": destination.left_out,
-        "names": [file if file == STANDARD_INPUT else str(Path(file).absolute()) for file in files],
+        "names": [STANDARD_INPUT if file == PIPED else str(Path(file).absolute()) for file in files],
         "asked": asked.public(),
         "settings": ready.settings.public(),
         **_holds(ready),

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from bulk_remove.simulator.server import read_audit
-from tests.support.processes import Running, bulk_remove, environment, report_of, simulator, started
+from tests.support.processes import COMMAND, Running, bulk_remove, environment, report_of, simulator, started
 from tests.support.terminal import at_a_terminal
 
 NUMBERS = [str(500_000_000 + index) for index in range(40)]
@@ -281,3 +281,26 @@ def test_a_file_that_was_moved_is_named_anew_and_checked_by_its_content(server: 
     assert run(plan, tmp_path).returncode == 4
     assert run(plan, tmp_path, tmp_path / "moved.csv").returncode == 0
     assert sorted(removals(server)) == NUMBERS
+
+
+def test_a_plan_of_piped_rows_is_run_with_the_same_rows_piped(server: Running, tmp_path: Path) -> None:
+    plan, source = tmp_path / "piped.json", listed(tmp_path)
+    rows = source.read_text(encoding="utf-8")
+    words = ("-c", "00001", "--url", server.url, "--user", "demo", "--state-dir", tmp_path / "planner")
+
+    def piped(text: str, *words: str | Path) -> int:
+        command = [*COMMAND, *map(str, words)]
+        return subprocess.run(command, input=text, text=True, env=environment(), check=False, timeout=60).returncode
+
+    assert piped(rows, "plan", "-", "--save", plan, *words) == 0
+    again = ("run", "--plan", plan, "--yes", "--state-dir", tmp_path / "state")
+    assert (piped("telefon\n500000000\n", *again), removals(server)) == (5, [])
+    assert piped(rows, *again) == 0
+    assert sorted(removals(server)) == sorted(NUMBERS)
+
+
+def test_an_address_that_differs_in_more_than_its_host_is_shown_in_full(server: Running, tmp_path: Path) -> None:
+    done = run(saved(server, tmp_path), tmp_path, "--url", f"{server.url}/other")
+    assert done.returncode == 2
+    assert f"--url is for {server.url}/other, but the plan" in done.stderr
+    assert f"is for {server.url}." in done.stderr

@@ -54,12 +54,14 @@ class Says:
         return answer if isinstance(answer, Fault) else Document(answer, None)
 
 
-async def ids_read(asker: Any, most: int = 100_000, waits: list[float] | None = None) -> tuple[list[int], Listing]:
+async def ids_read(
+    asker: Any, most: int = 100_000, waits: list[float] | None = None, expected: int = 0
+) -> tuple[list[int], Listing]:
     async def wait(seconds: float) -> None:
         assert waits is not None
         waits.append(seconds)
 
-    listing = Listing(asker, "", "00001", most, lambda: 0.0, wait)
+    listing = Listing(asker, "", "00001", most, expected, lambda: 0.0, wait)
     return [each["record_id"] async for page in listing.pages() for each in page], listing
 
 
@@ -145,6 +147,34 @@ async def test_a_list_that_grows_for_ever_ends_at_the_limit() -> None:
         await ids_read(Lists([record(each) for each in range(150)], meanwhile), most=1_000)
 
 
+@pytest.mark.parametrize("called", [0, 1, 100, 449])
+async def test_a_list_that_is_called_shorter_than_it_was_counted_is_read_to_its_end(called: int) -> None:
+    class Lies(Lists):
+        async def get(self, target: str, now_s: float) -> Document | Fault:
+            answer = await super().get(target, now_s)
+            assert isinstance(answer, Document)
+            assert isinstance(answer.content, dict)
+            return Document({**answer.content, "count": called}, None)
+
+    ids, listing = await ids_read(Lies([record(each) for each in range(450)]), expected=450)
+    assert ids == [*range(450)]
+    assert listing.requests == requests_for(450)
+
+
+async def test_pages_that_must_be_read_again_cost_few_requests_more_than_were_announced() -> None:
+    class Twice(Lists):
+        async def get(self, target: str, now_s: float) -> Document | Fault:
+            answer = await super().get(target, now_s)
+            assert isinstance(answer, Document)
+            assert isinstance(answer.content, dict)
+            return Document({**answer.content, "result": [e for e in answer.content["result"] for _ in range(2)]}, None)
+
+    lists = Twice([record(each) for each in range(450)])
+    with pytest.raises(RefusedError, match="not as documented"):
+        await ids_read(lists, expected=450)
+    assert len(lists.asked) <= 2 * requests_for(450) + 110
+
+
 async def test_a_fault_that_passes_is_waited_for_and_one_that_stays_ends_it() -> None:
     busy = Fault(Effect.UNTOUCHED, "503", "The server is busy.", 503, retry_after_s=7.0)
     lost = Fault(Effect.IN_DOUBT, "timeout", "The server did not answer in time.")
@@ -179,7 +209,7 @@ def seen_of(folder: Path, numbers: Sequence[str], settings: Settings) -> Iterato
 
 async def looked_at(folder: Path, numbers: Sequence[str], records: list[dict[str, Any]], **settings: Any) -> Looked:
     with seen_of(folder, numbers, Settings("00001", **settings)) as seen:
-        listing = Listing(Lists(records), "", "00001", 100_000)
+        listing = Listing(Lists(records), "", "00001", 100_000, len(records))
         (looked,) = await look_over([listing], seen, lambda _: None)
     return looked
 
@@ -225,7 +255,7 @@ async def test_memory_does_not_grow_with_the_list(tmp_path: Path) -> None:
         numbers = [str(500_000_000 + each) for each in range(2_000)]
         with seen_of(tmp_path / str(records), numbers, Settings("00001")) as seen:
             tracemalloc.start()
-            await look_over([Listing(Endless(), "", "00001", 100_000)], seen, lambda _: None)
+            await look_over([Listing(Endless(), "", "00001", 100_000, records)], seen, lambda _: None)
             most = tracemalloc.get_traced_memory()[1]
             tracemalloc.stop()
         return most

@@ -19,7 +19,7 @@ from tests.support.pool_run import FakeServer, Run
 ENCODED, RAW = Brackets.ENCODED, Brackets.RAW
 UNKNOWN = writing_of(Brackets.AUTO, None)
 REMOVED, NONE = Verdict(Event.REMOVED, 1, (1,)), Verdict(Event.NOT_EXIST)
-PASSED_OVER = Verdict(Event.PASSED_OVER, detail="The reply did not speak of this number.")
+PASSED_OVER = Verdict(Event.PASSED_OVER, detail="The reply did not contain this number.")
 REFUSALS = {
     "400": Fault(Effect.REFUSED, "HTTP 400", "No.", 400),
     "403": Fault(Effect.DENIED, "HTTP 403", "No.", 403),
