@@ -114,6 +114,14 @@ class SourcePlan:
         )
 
 
+def only_short(source: Source) -> str:
+    """Return the note on a column of short numbers only: amounts and row numbers look like internal numbers."""
+    return phrase(
+        "Column '{name}' holds no whole phone number, only numbers of 3 to 6 digits: is it the right column?",
+        name=harmless(source.header[source.column]),
+    )
+
+
 def _derive(frozen: object, **values: object) -> None:
     """Set fields of a frozen value that follow from its other fields."""
     for name, value in values.items():

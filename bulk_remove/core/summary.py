@@ -210,6 +210,9 @@ def exit_code(ending: Ending, by_status: Mapping[Status, int], nothing: NoneFoun
     return ExitCode.NOT_FINAL if still_open or (nothing and nothing.proves_nothing) else ExitCode.OK
 
 
+_IN_WORDS = {Ending.GUARD: "the first request did not pass its check"}  # nobody outside knows a canary
+
+
 def headline(
     by_status: Mapping[Status, int],
     ending: Ending,
@@ -223,7 +226,9 @@ def headline(
 
 def _amounts_to(by_status: Mapping[Status, int], ending: Ending, nothing: NoneFound | None) -> str:
     still_open = sum(by_status.get(status, 0) for status in OPEN_STATUSES)
-    if nothing and ending is Ending.DONE and not still_open and (nothing.confirmed or nothing.proves_nothing):
+    ended = ending is Ending.DONE
+    answer = nothing and ((ended and nothing.proves_nothing) or (nothing.confirmed and (ended or ending in HELD_BACK)))
+    if nothing and answer and not still_open:
         return _none_found(nothing)
     left = (
         counted(still_open, "{count:,} row has no final answer", "{count:,} rows have no final answer")
@@ -232,9 +237,10 @@ def _amounts_to(by_status: Mapping[Status, int], ending: Ending, nothing: NoneFo
     )
     if ending is Ending.DONE:
         return phrase("Finished: {left}.", left=left)
+    why = ours(_IN_WORDS.get(ending, ending.value))
     if not still_open:
-        return phrase("Every number has its final answer; {ending}.", ending=ours(ending.value))
-    return phrase("Ended early ({ending}): {left}.", ending=ours(ending.value), left=left)
+        return phrase("Every number has its final answer; {ending}.", ending=why)
+    return phrase("Ended early ({ending}): {left}.", ending=why, left=left)
 
 
 def _none_found(nothing: NoneFound) -> str:
@@ -289,8 +295,9 @@ def advise(
     strangers: int,
     unasked: Sequence[UnaskedRemoval] = (),
     guess: Advice | None = None,
+    not_meant: int = 0,
 ) -> tuple[Advice, ...]:
-    """Return the next steps, the most urgent first."""
+    """Return the next steps, the most urgent first. `not_meant` counts rows with an empty cell, or left out."""
     left = {status: by_status.get(status, 0) for status in OPEN_STATUSES}
     advice: list[Advice] = []
     if unasked:
@@ -321,7 +328,7 @@ def advise(
                 f"bulk-remove rerun {run_id}",
             )
         )
-    if invalid := by_status.get(Status.INVALID, 0):
+    if (invalid := by_status.get(Status.INVALID, 0) - not_meant) > 0:
         told = "{rows} held no phone number and were never sent: correct the cells and run those rows."
         advice.append(Advice(phrase(told, rows=_rows(invalid))))
     return tuple(advice)

@@ -13,8 +13,8 @@ from bulk_remove.console.screen import form_warnings, percent
 from bulk_remove.core.forms import form_examples
 from bulk_remove.core.lifecycle import status_of
 from bulk_remove.core.limits import LATELY_NUMBERS, MAX_SHARE, Known, Limits, check_limits, share_told
-from bulk_remove.core.model import FINAL_STATUSES, OPEN_STATUSES, Rehearsal, Source, Status, harmless
-from bulk_remove.core.plan import Plan, check_kept, rehearsal_told
+from bulk_remove.core.model import FINAL_STATUSES, NEVER_SENT, OPEN_STATUSES, Rehearsal, Source, Status, harmless
+from bulk_remove.core.plan import Plan, check_kept, only_short, rehearsal_told
 from bulk_remove.core.summary import (
     HELD_BACK,
     MEANING,
@@ -30,13 +30,13 @@ from bulk_remove.core.summary import (
 from bulk_remove.core.timeline import Snapshot
 from bulk_remove.errors import BulkRemoveError, ExitCode, GuardStop
 from bulk_remove.language import Phrase, counted, ours, phrase, say, translated
-from bulk_remove.ledger import Outcomes, opened_for_reading
+from bulk_remove.ledger import Outcomes, facts_of, opened_for_reading
 from bulk_remove.page.work import Stage, Work
 from bulk_remove.run.finish import SUMMARY
 from bulk_remove.run.job import Done, Planned
 from bulk_remove.run.past import UNDER_WAY, PastRun, local
 from bulk_remove.run.preflight import error_of
-from bulk_remove.run.prepare import LEDGER, check_plan
+from bulk_remove.run.prepare import LEDGER, Prepared, check_plan, removed_earlier
 from bulk_remove.settings import Settings
 
 GOOD, WARN, BAD = "good", "warn", "bad"
@@ -68,7 +68,11 @@ def plan_shown(work: Work) -> dict[str, Any]:
         "columns": source.source.header,
         "column": source.source.header[source.source.column],
         "lights": [*lights(shown)] if shown.done is None else [],
-        "notes": [*source.source.notes, *source.notes, *work.notes],
+        "notes": [
+            *source.source.notes,
+            *(note for note in source.notes if note != only_short(source.source)),
+            *work.notes,
+        ],
         "warnings": [*form_warnings(plan, settings.forms(), settings.region)],
         "rehearsal": rehearsal_told(plan),
         "done": [(status, shown.done[status]) for status in Status if shown.done[status]] if shown.done else [],
@@ -155,6 +159,9 @@ def _rows_held(shown: Planned) -> Iterator[Light]:
             "{count:,} rows hold no phone number. They are never sent.",
         )
         yield _light(lambda: check_plan(plan, settings), fine if plan.invalid else phrase("All rows can be read."))
+        for source in plan.sources:
+            if (told := only_short(source.source)) in source.notes:
+                yield Light(WARN, told)
     if plan.keep.lists:
         fine = counted(
             plan.kept,
@@ -281,13 +288,18 @@ def result_shown(run: PastRun, done: Done | None) -> dict[str, Any]:
         "counted": [],
         "advice": [],
         "unasked": 0,
+        "gone": "",
     }
     summary = _summary_of(run)
     if summary is not None:
         with suppress(KeyError, TypeError, ValueError):  # the summary of another version: use the ledger
             return shown | _summary_shown(run, summary)
     told = phrase("This run has no report: {state}.", state=ours(run.state))
-    return shown | {"headline": told, "colour": WARN, "rows": _rows(run.numbers_by_status + run.unsent_rows)}
+    return shown | {
+        "headline": told,
+        "colour": WARN,
+        "rows": _rows(run.numbers_by_status + run.unsent_rows, run.plan.empty, run.plan.left_out),
+    }
 
 
 def _summary_shown(run: PastRun, summary: Mapping[str, Any]) -> dict[str, Any]:
@@ -295,11 +307,14 @@ def _summary_shown(run: PastRun, summary: Mapping[str, Any]) -> dict[str, Any]:
     nothing = NoneFound(**summary["none_found"]) if summary["none_found"] else None
     ending, code = Ending(summary["ending"]), ExitCode(summary["exit_code"])
     guess = _guess(run, nothing) if nothing and not nothing.confirmed else None
-    advice = advise(run.run_id, ending, by_status, strangers=summary["numbers_in_replies_unasked"], guess=guess)
+    strangers, not_meant = summary["numbers_in_replies_unasked"], summary["empty_cells"] + summary["left_out_rows"]
+    advice = advise(run.run_id, ending, by_status, strangers=strangers, guess=guess, not_meant=not_meant)
+    gone = _gone_before(run, by_status)
     return {
         "headline": headline(by_status, ending, nothing, Rehearsal(summary["rehearsal"] or "")),
-        "colour": BAD if summary["unasked_removals"] else _COLOURS.get(code, WARN),
-        "rows": _rows(by_status),
+        "colour": BAD if summary["unasked_removals"] else "info" if gone else _COLOURS.get(code, WARN),
+        "gone": gone,
+        "rows": _rows(by_status, summary["empty_cells"], summary["left_out_rows"]),
         "records": _records(summary),
         "numbers": (
             counted(summary["rows"], "{count:,} row", "{count:,} rows"),
@@ -325,6 +340,16 @@ def _again(summary: Mapping[str, Any]) -> Iterator[str]:
         yield removed_again_told(again)
 
 
+def _gone_before(run: PastRun, by_status: Counter[Status]) -> str:
+    """Say that all numbers of a run that found none had been removed by earlier runs; else return an empty text."""
+    numbers = run.plan.numbers
+    if not by_status[Status.NOT_EXIST] or {*+by_status} - {Status.NOT_EXIST, *NEVER_SENT}:
+        return ""
+    with opened_for_reading(run.folder / LEDGER) as store:
+        removed = removed_earlier(Prepared(run.folder, store, run.plan, (), facts_of(store).settings))
+    return "" if removed < numbers else phrase("They are already gone: earlier runs removed all of them.")
+
+
 def _records(summary: Mapping[str, Any]) -> Phrase:
     records = counted(summary["removed_records"], "{count:,} record", "{count:,} records")
     return phrase(
@@ -332,10 +357,16 @@ def _records(summary: Mapping[str, Any]) -> Phrase:
     )
 
 
-def _rows(counts: Mapping[Status, int]) -> Sequence[tuple[Status, int, str, str]]:
+def _rows(counts: Counter[Status], empty: int, left_out: int) -> Sequence[tuple[Status, int, str, str]]:
+    """Return (status, count, meaning, colour) of the rows; INVALID rows once for each kind."""
     colours = dict.fromkeys(FINAL_STATUSES, GOOD) | dict.fromkeys(OPEN_STATUSES, WARN)
-    present = (status for status in Status if counts.get(status))
-    return [(status, counts[status], ours(MEANING[status]), colours.get(status, "info")) for status in present]
+    told: list[tuple[Status, int, str]] = [
+        *((status, counts[status], MEANING[status]) for status in Status if status is not Status.INVALID),
+        (Status.INVALID, counts[Status.INVALID] - empty - left_out, "not a phone number: never sent"),
+        (Status.INVALID, empty, "an empty cell: never sent"),
+        (Status.INVALID, left_out, "left out, as asked: never sent"),
+    ]
+    return [(status, count, ours(meaning), colours.get(status, "info")) for status, count, meaning in told if count]
 
 
 def _guess(run: PastRun, nothing: NoneFound) -> Advice:

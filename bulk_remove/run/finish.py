@@ -455,6 +455,7 @@ def _write(
             strangers=finished.totals.strangers,
             unasked=finished.unasked,
             guess=finished.guess,
+            not_meant=prepared.plan.empty + prepared.plan.left_out,
         )
         with written_aside(path, written, replacing=replacing) as file:
             write_page(file, summary, course, Outcomes(prepared.store).reply_times_s(), advice)

@@ -29,8 +29,8 @@ from bulk_remove.core.conditions import (
     read_campaign,
 )
 from bulk_remove.core.model import ON_KEEP_LIST, NumberedBlock, NumberFormat, RowBlock, Source, harmless, mask
-from bulk_remove.core.numbers import JudgedBlock, Normaliser, NumberRules, split_cell
-from bulk_remove.core.plan import NO_DAMAGE, KeepList, Sample, SourcePlan
+from bulk_remove.core.numbers import MAX_INTERNAL_DIGITS, JudgedBlock, Normaliser, NumberRules, split_cell
+from bulk_remove.core.plan import NO_DAMAGE, KeepList, Sample, SourcePlan, only_short
 from bulk_remove.core.spelling import EMPTY, reading, region_of
 from bulk_remove.errors import InputError
 from bulk_remove.language import counted, joined, ours, phrase
@@ -309,6 +309,7 @@ class _Counts:
         self.internal = 0
         self.in_doubt = 0
         self.said: list[str] = []
+        self._whole = False  # whether any number is longer than an internal one
         self.beside = [
             Countries(region) if names_countries(source.header[column]) else CellCounts() for column in source.beside
         ]
@@ -325,6 +326,7 @@ class _Counts:
     def add(self, block: NumberedBlock, shown: Callable[[str], str]) -> None:
         self._rows += len(block.numbers)
         self._made_up.add(block.rows.rows, block.numbers)
+        self._whole = self._whole or any(len(number) > MAX_INTERNAL_DIGITS for number in block.numbers)
         self._problems.update(block.problems.values())
         for index in range(min(len(block.numbers), SHOWN_ROWS - len(self._samples))):
             self._samples.append(_sample(block, index, shown))
@@ -340,6 +342,8 @@ class _Counts:
                 "Each of its {count:,} rows counts {times:,} times: once for each campaign.",
                 times=self._times,
             )
+        if self._rows > sum(self._problems.values()) and not self._whole:
+            yield only_short(self._source)
         yield from self.said
         for index, column in zip(self._source.beside, self.beside, strict=True):
             if told := column.told(self._source.header[index], chosen=bool(self._where)):

@@ -485,3 +485,18 @@ def test_numbers_that_were_made_up_are_told_with_their_first_row(tmp_path: Path)
     placeholder, steps = planned(tmp_path, path)["files"][0]["notes"]
     assert placeholder.startswith("1 number (row 22) looks made up: ")
     assert steps.startswith("12 numbers follow each other in equal steps, the first ones by 5 from row 23 on: ")
+
+
+def test_a_column_of_short_numbers_only_is_doubted_in_the_plan(tmp_path: Path) -> None:
+    file = tmp_path / "list.csv"
+    file.write_text("telefon;Kwota\n" + "".join(f"60123450{each};{each}00\n" for each in range(1, 10)), "utf-8")
+    for column, doubted in (("Kwota", True), ("telefon", False)):
+        done = subprocess.run(
+            [*COMMAND, "plan", file, "-c", "00001", "--state-dir", tmp_path / "state", "--column", column],
+            env=environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+        assert ("Column 'Kwota' holds no whole phone number" in done.stdout) is doubted, done.stdout + done.stderr

@@ -101,8 +101,10 @@ def test_the_headline_says_why_a_run_ended_early_and_what_is_left() -> None:
 
 def test_a_run_that_left_nothing_open_did_not_end_early() -> None:
     assert headline({Status.NOT_EXIST: 5}, Ending.GUARD) == (
-        "Every number has its final answer; stopped after the canary."
+        "Every number has its final answer; the first request did not pass its check."
     )
+    none = NoneFound(5, ("00001",), confirmed=True)
+    assert headline({Status.NOT_EXIST: 5}, Ending.GUARD, none) == "Finished: none of the 5 numbers is in the campaign."
 
 
 def test_what_stopped_a_run_is_named_as_what_it_was() -> None:

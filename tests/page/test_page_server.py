@@ -619,3 +619,38 @@ async def test_a_result_is_read_from_a_summary_only_while_the_ledger_knows_it(vi
     assert "This run has no report: done." in told
     assert 'class="card warn"' in told
     assert '<td class="n">120</td>' in told
+
+
+async def test_a_column_of_amounts_gets_a_yellow_light(visitor: Visitor) -> None:
+    rows = "".join(f"{number};{100 + 10 * place % 900}\n" for place, number in enumerate(NUMBERS))
+    page = await visitor.plan("telefon;Kwota\n" + rows, column="Kwota")
+    assert "<b>90</b><span>to remove</span>" in page
+    light = re.search(r'<li class="warn">.*?Column &#39;Kwota&#39; holds no whole phone number', page)
+    assert light
+    assert page.count("holds no whole phone number") == 1
+    assert "holds no whole phone number" not in await visitor.plan("telefon;Kwota\n" + rows)
+
+
+async def test_empty_cells_are_told_apart_from_damaged_ones_in_the_result(visitor: Visitor) -> None:
+    await visitor.plan(LIST.replace("telefon", "imie;telefon").replace("\n6", "\nJan;6") + "Jan;\n" * 25)
+    await visitor.post("confirm", {"plan": visitor.plan_id, "typed": "120"})
+    await visitor.stage(Stage.ENDED)
+    assert visitor.site.work
+    result = (await visitor.get(f"run/{visitor.site.work.run_id}"))[1]
+    assert re.search(r"INVALID</th><td class=\"n\">25</td><td class=\"wide\">an empty cell: never sent", result)
+    assert "not a phone number" not in result
+    assert "held no phone number" not in result
+
+
+async def test_the_same_file_again_is_told_as_already_gone_and_not_in_red(tmp_path: Path) -> None:
+    async with entered(tmp_path) as visitor:
+        for _ in range(2):
+            await visitor.plan("telefon\n" + "".join(f"{number}\n" for number in NUMBERS[:10]))
+            await visitor.post("confirm", {"plan": visitor.plan_id, "typed": "10"})
+            await visitor.stage(Stage.ENDED)
+        assert visitor.site.work
+        result = (await visitor.get(f"run/{visitor.site.work.run_id}"))[1]
+        assert "none of the 10 numbers is in the campaign" in result
+        assert "They are already gone: earlier runs removed all of them." in result
+        assert '<div class="card info"><p class="lead">' in result
+        assert "canary" not in result
