@@ -4,7 +4,7 @@ import os
 import shlex
 import subprocess
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import islice
 from pathlib import Path
 
@@ -96,7 +96,7 @@ def _profile(screen: Screen, names: Sequence[str]) -> str:
 def _with_file(screen: Screen, root: click.Context, words: Words) -> Words:
     while True:
         file = _file(ask("File with the numbers, Tab completes it", paths=True))
-        if not Path(file).is_file():
+        if not (os.path.lexists(file) and Path(file).is_file()):
             screen.note(phrase("There is no file {file}.", file=harmless(file)))
             continue
         chosen = _column(screen, root, file, words)
@@ -106,10 +106,13 @@ def _with_file(screen: Screen, root: click.Context, words: Words) -> Words:
 
 def _file(typed: str) -> str:
     """Return the path that was typed, or dropped on the terminal, which quotes it."""
-    path = Path(typed).expanduser()
-    if not path.exists() and typed[:1] in {"'", '"'} and typed[-1:] == typed[:1]:
+    path = Path(typed)
+    with suppress(RuntimeError):  # there is no such user
+        path = path.expanduser()
+    is_there = os.path.lexists(path)  # false for a name that no file can have, where Path.exists raises
+    if not is_there and typed[:1] in {"'", '"'} and typed[-1:] == typed[:1]:
         path = Path(typed[1:-1])
-    elif not path.exists() and os.name == "posix" and "\\" in typed:
+    elif not is_there and os.name == "posix" and "\\" in typed:
         path = Path(typed.replace("\\", ""))
     return f".{os.sep}{path}" if str(path).startswith("-") else str(path)
 

@@ -9,6 +9,7 @@ that was there all the time is read. A record that came or went meanwhile may be
 import asyncio
 import csv
 import json
+import os
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
@@ -422,9 +423,9 @@ def new_file(path: Path, flag: str) -> Iterator[Aside]:
 
 def check_free(path: Path, flag: str) -> None:
     """Raise UsageError if there is a file already, or no folder for it."""
-    if path.is_symlink() or path.exists():
+    if os.path.lexists(path):
         raise _taken(path, flag)
-    if not path.parent.is_dir():
+    if not (os.path.lexists(path.parent) and path.parent.is_dir()):
         raise UsageError(phrase("{flag} {path}: there is no such folder.", flag=flag, path=path), "Name a new file.")
 
 

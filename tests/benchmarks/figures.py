@@ -110,7 +110,8 @@ class Figures:
 
     def server_s_a_million(self) -> float:
         """Return the most CPU that answering a million numbers took the server, in seconds."""
-        return max(run.server_cpu_s * _MILLION / rows for (_, rows), runs in self.runs.items() for run in runs)
+        large = [(rows, run) for (_, rows), runs in self.runs.items() for run in runs if rows > SMALL]
+        return max((run.server_cpu_s * _MILLION / rows for rows, run in large), default=0.0)
 
     def budgets(self) -> Iterator[Budget]:
         """Yield each budget with its verdict, by the median."""

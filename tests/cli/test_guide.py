@@ -101,6 +101,16 @@ def test_a_wrong_file_is_said_and_a_wrong_column_is_corrected(
     assert not numbers.with_name("opt-outs.report.csv").exists()
 
 
+def test_a_name_that_no_file_can_have_is_a_file_that_is_not_there(env: dict[str, str]) -> None:
+    with sitting(env=env) as at:
+        for name in ("x" * 300, "~nobody-here/opt-outs.csv", "'~nobody-here'"):
+            answered(at, (FILE, name))
+            at.until("There is no file")
+        at.until(FILE)
+        at.type("\x04")
+        assert at.ended() == 130, at.shown
+
+
 IN_POLISH = ("Plik z numerami", "Kolumna (nazwa", "Enter, je", "arkusz", "plik")
 
 

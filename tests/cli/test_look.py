@@ -142,11 +142,14 @@ def test_a_file_that_is_there_is_never_replaced(server: Running, tmp_path: Path,
     taken.write_text("mine", encoding="utf-8")
     link = tmp_path / "link"
     link.symlink_to(tmp_path / "nowhere")
-    for place in (taken, link, tmp_path / "no" / "folder"):
+    for place in (taken, link, tmp_path / "no" / "folder", tmp_path / ("x" * 300) / "folder"):
         looked = look(server, tmp_path, numbers, "--look-csv", place)
         for done in (looked, run(server, tmp_path, numbers, "--backup", place)):
             assert done.returncode == 2
             assert str(place) in " ".join(done.stderr.split())
+    for words in (("--look-csv",), ("--backup",)):
+        done = (look if words[0] == "--look-csv" else run)(server, tmp_path, numbers, *words, tmp_path / ("x" * 300))
+        assert (done.returncode, "File name too long" in done.stderr) == (10, True)
     assert taken.read_text(encoding="utf-8") == "mine"
     assert methods(server) <= {"GET"}
 
