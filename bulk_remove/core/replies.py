@@ -204,6 +204,7 @@ class Fault:
     retry_after_s: float | None = None
     request_id: str = ""
     quota: Quota | None = None
+    campaign: str = ""  # of the request that ended the run
 
     @property
     def too_long(self) -> bool:
