@@ -539,8 +539,8 @@ class Bookkeeper:
         lost = self.fastest.may_have_acted(doubt, for_each(doubt, numbers))
         event = Event.REFUSED if alone else Event.LOST if lost else Event.UNTOUCHED
         splits = step in {Step.SPLIT, Step.PROBE} and not alone
-        # If the whole request was refused, it is not known yet because of which number.
-        detail = "" if splits and fault.effect is Effect.REFUSED else fault.detail
+        # If the request is sent again in another way, it is not known yet why it was refused.
+        detail = "" if fault.effect is Effect.REFUSED and (splits or step is Step.RETRY) else fault.detail
         if alone and _is_about_the_form(chunk):
             states, again = self._past_this_form(chunk, detail, now_s, doubt)
         else:
