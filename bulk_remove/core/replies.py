@@ -18,7 +18,7 @@ server's clock. Values that make no sense are ignored.
 import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
@@ -204,6 +204,7 @@ class Fault:
     retry_after_s: float | None = None
     request_id: str = ""
     quota: Quota | None = None
+    campaign: str = field(default="", compare=False)  # of the request that ended the run
 
     @property
     def too_long(self) -> bool:

@@ -305,6 +305,7 @@ def error_of(fault: Fault, campaign: str) -> BulkRemoveError:
         return UnavailableError(fault.detail, phrase("It asks to wait {asked}; try again after that.", asked=asked))
     if fault.effect is not Effect.DENIED:
         return UnavailableError(fault.detail, "Check --url and the network; try again later.")
+    campaign = fault.campaign or campaign  # of several the one that was refused
     meant = phrase("campaign {campaign}", campaign=campaign) if campaign else phrase("the campaigns")
     hints = {
         _NO_USER: "Check --user and the password: it must be an API user of this system.",

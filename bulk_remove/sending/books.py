@@ -578,7 +578,7 @@ class Bookkeeper:
             self._settled(chunk, states, again)
         else:
             desk.tally.moved(chunk.states, states, len(states) if splits and chunk.first else 0)
-        self._end_if_hopeless(fault, step)
+        self._end_if_hopeless(replace(fault, campaign=chunk.campaign), step)
         return replace(chunk, states=states), halves
 
     def _shorten(self, chunk: Chunk) -> int:

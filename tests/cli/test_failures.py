@@ -2,6 +2,7 @@
 
 import socket
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -151,6 +152,7 @@ def test_a_bad_fault_for_the_simulator_is_2() -> None:
 def test_a_campaign_that_vanishes_while_sending_is_named_where_there_is_one(campaign: str, meant: str) -> None:
     gone = Fault(Effect.DENIED, "HTTP 404", "The server does not know this campaign (HTTP 404).", 404)
     assert error_of(gone, campaign).hint.startswith(f"Check {meant}")
+    assert error_of(replace(gone, campaign="00002"), "00001,00002").hint.startswith("Check campaign 00002,")
 
 
 @pytest.mark.parametrize(

@@ -133,7 +133,7 @@ def test_a_chunk_whose_replies_are_all_lost_is_in_doubt_and_the_rest_goes_on(tmp
 def test_a_server_that_loses_every_reply_is_probed_ever_more_rarely_until_patience_ends(tmp_path: Path) -> None:
     run = Run(tmp_path, FakeServer(lambda _now, _numbers: LOST), concurrency=1)
     assert run.ending is Ending.UNAVAILABLE
-    assert run.fault is LOST
+    assert run.fault == LOST
     assert run.statuses == {Status.IN_DOUBT: 10, Status.UNSENT: 90}
     gaps = [later - moment for moment, later in pairwise(run.server.moments_s)]
     assert max(gaps) <= 61.0
@@ -304,7 +304,7 @@ def test_a_stray_refusal_of_a_long_request_teaches_no_length(tmp_path: Path) -> 
 def test_a_server_that_refuses_everything_is_not_asked_number_by_number(tmp_path: Path) -> None:
     run = Run(tmp_path, FakeServer(lambda _now, _numbers: REFUSED), numbers=1_000, per_request=250)
     assert run.ending is Ending.DENIED
-    assert run.fault is REFUSED
+    assert run.fault == REFUSED
     assert len(run.server.asked) < 100
     assert 10 <= run.statuses[Status.FAILED] <= 14
     assert run.statuses[Status.UNSENT] == 1_000 - run.statuses[Status.FAILED]

@@ -140,6 +140,8 @@ def test_a_host_that_refuses_everything_is_not_believed_to_read_raw_brackets(tmp
     server = FakeServer(lambda _now, _numbers: REFUSALS["403"])
     done = run(tmp_path, server, writing=writing_of(Brackets.AUTO, RAW))
     assert done.ending is Ending.DENIED
+    assert done.fault is not None
+    assert done.fault.campaign == "00001"
     assert [shape.brackets for shape in server.shapes[:2]] == [RAW, ENCODED]
     assert len(server.asked) <= 4
     assert done.brackets is None
