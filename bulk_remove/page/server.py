@@ -32,7 +32,7 @@ from bulk_remove.core.throttle import Key
 from bulk_remove.errors import BulkRemoveError, InputError, StorageError, UsageError
 from bulk_remove.language import LANGUAGES, language_in_use, load_language, one_line, ours, phrase, translated, use
 from bulk_remove.page.shown import hint_shown, plan_shown, progress_shown, result_shown, run_shown
-from bulk_remove.page.work import Access, Planning, Stage, Work, columns_of, of_file, of_run, unfinished
+from bulk_remove.page.work import Access, Planning, Stage, Work, columns_of, of_file, of_run, sheets_in, unfinished
 from bulk_remove.reader import SetAside, set_aside
 from bulk_remove.report.html import speaking
 from bulk_remove.run.finish import REPORT, SUMMARY, write_again
@@ -331,7 +331,9 @@ class Site:
             columns: Sequence[str] = ()
         else:  # the person may choose another column
             columns = await in_thread(columns_of, *self._file, work.access, self._choice["sheet"])
-        shown = {"columns": columns, **plan_shown(work)}
+        if work.sheets is None:
+            work.sheets = await in_thread(sheets_in, *self._file, work.access) if self._file else ()
+        shown = {"columns": columns, "sheets": work.sheets, **plan_shown(work)}
         return self._page("plan.html.j2", problem=work.problem, choice=self._choice, **shown)
 
     async def _confirm(self, _request: web.Request) -> web.Response:

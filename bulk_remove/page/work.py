@@ -22,7 +22,7 @@ from bulk_remove.core.summary import Ending
 from bulk_remove.core.throttle import Key, pressed
 from bulk_remove.core.timeline import Snapshot
 from bulk_remove.errors import BulkRemoveError, GuardStop, InputError
-from bulk_remove.reader import SetAside, open_table
+from bulk_remove.reader import SetAside, open_table, sheets_of
 from bulk_remove.run.finish import Wanted
 from bulk_remove.run.job import (
     Done,
@@ -90,6 +90,7 @@ class Work(Operator):
         self.plan_id = token_urlsafe(9)
         self.stage = Stage.PLANNING
         self.rows = 0
+        self.sheets: Sequence[str] | None = None
         self.shown: Planned | None = None
         self.notes: list[str] = []
         self.problem: BulkRemoveError | None = None
@@ -277,6 +278,13 @@ def columns_of(name: str, file: SetAside, access: Access, sheet: str) -> Sequenc
     reading = replace(reading_of(settings, access.state_dir), column="1", trust_column=True)
     with suppress(BulkRemoveError):
         return open_table(name, reading, file).source.header
+    return ()
+
+
+def sheets_in(name: str, file: SetAside, access: Access) -> Sequence[str]:
+    """Return the names of the sheets of a file; none if it has none or cannot be read."""
+    with suppress(BulkRemoveError):
+        return sheets_of(name, reading_of(access.settings, access.state_dir), file)
     return ()
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from bulk_remove.reader.opening import is_readable as is_readable
     from bulk_remove.reader.opening import open_table as open_table
     from bulk_remove.reader.opening import open_tables as open_tables
+    from bulk_remove.reader.opening import sheets_of as sheets_of
     from bulk_remove.reader.source import SetAside as SetAside
     from bulk_remove.reader.source import set_aside as set_aside
     from bulk_remove.reader.table import ReadOptions as ReadOptions
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from bulk_remove.reader.table import own_report as own_report
 
 _HOMES = {
-    "opening": {"Places", "find_files", "is_readable", "open_table", "open_tables"},
+    "opening": {"Places", "find_files", "is_readable", "open_table", "open_tables", "sheets_of"},
     "source": {"SetAside", "set_aside"},
     "table": {"ReadOptions", "Table", "own_report"},
 }

@@ -15,7 +15,7 @@ from bulk_remove.language import phrase
 from bulk_remove.reader.csv import open_delimited
 from bulk_remove.reader.source import PACKED_KINDS, STANDARD_INPUT, SetAside, look_over, take
 from bulk_remove.reader.table import ReadOptions, Table, no_rows
-from bulk_remove.reader.workbook import open_workbook
+from bulk_remove.reader.workbook import WorkbookProcess, open_workbook
 
 TEXT_KINDS = frozenset({".csv", ".tsv", ".txt"})
 WORKBOOK_KINDS = frozenset({".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"})
@@ -117,6 +117,18 @@ def open_tables(names: Sequence[str], options: ReadOptions) -> tuple[list[Table]
     if not tables:
         raise nothing_to_read(names[0])
     return tables, tuple(notes)
+
+
+def sheets_of(path: str, options: ReadOptions, copy: SetAside | None = None) -> tuple[str, ...]:
+    """Return the names of a workbook's sheets, none for a text file. Raises InputError."""
+    given = take(path, READABLE_KINDS, options.spool_dir, copy)
+    if given.kind in TEXT_KINDS:
+        return ()
+    with given.opened() as file:
+        size_bytes = file.seek(0, 2)
+        file.seek(0)
+        with WorkbookProcess(given.name, given.kind, size_bytes) as workbook:
+            return tuple(name for name, _ in workbook.open(file))
 
 
 def open_table(path: str, options: ReadOptions, copy: SetAside | None = None) -> Table:

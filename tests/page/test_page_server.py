@@ -722,8 +722,20 @@ async def test_the_sheet_that_is_read_is_named(visitor: Visitor) -> None:
     sheet = book.create_sheet("Rezygnacje")
     for cell in ["telefon", *NUMBERS]:
         sheet.append([cell])
+    notes = book.create_sheet("Notatki <b>")
+    for text in ("uwaga", "brak"):
+        notes.append([text])
     book.save(content)
     await visitor.post("upload", content.getvalue(), X_Name="opt-outs.xlsx")
     await visitor.post("plan", {"profile": "acme", "campaign": "00001"})
     await visitor.stage(Stage.ASKING, Stage.ENDED)
-    assert "The sheet: Rezygnacje." in (await visitor.get("work"))[1]
+    page = (await visitor.get("work"))[1]
+    assert "The sheet: Rezygnacje. Sheets that are not read: Notatki &lt;b&gt;." in page
+    assert re.findall(r'<option value="([^"]+)">(?:Rez|Not)', page) == ["Rezygnacje", "Notatki &lt;b&gt;"]
+    await visitor.post("plan", {"sheet": "Notatki <b>"})
+    await visitor.stage(Stage.ASKING, Stage.ENDED)
+    page = (await visitor.get("work"))[1]
+    assert 'role="alert"' in page
+    assert '<option value="Notatki &lt;b&gt;" selected>' in page
+    assert '<select id="column"' in page
+    assert "Sheet of the workbook" not in await visitor.plan()
