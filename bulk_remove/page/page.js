@@ -45,6 +45,7 @@ document.addEventListener("submit", async (event) => {
   const button = event.submitter || form.querySelector("button");
   const label = button.textContent;
   byId("problem").hidden = true;
+  const focused = document.activeElement === button;
   button.disabled = true;
   if (button.dataset.busy) button.textContent = button.dataset.busy;
   const answer = await send(form, button);
@@ -54,9 +55,12 @@ document.addEventListener("submit", async (event) => {
     return;
   }
   button.disabled = false;
+  if (focused) button.focus(); // a disabled button loses it
   if (button.dataset.busy) button.textContent = label;
   if (answer.problem) complain(answer.problem, answer.hint);
-  if (answer.html !== undefined) byId(form.dataset.into).innerHTML = answer.html;
+  const old = form.dataset.into !== "asked" && answer.problem ? "" : undefined; // no old answer below a new problem
+  const html = answer.html === undefined ? old : answer.html;
+  if (form.dataset.into && html !== undefined) byId(form.dataset.into).innerHTML = html;
   if (answer.said !== undefined) byId("said").textContent = answer.said;
 });
 
@@ -91,6 +95,8 @@ function showProgress(place, state) {
   if (state.percent === undefined) return;
   byId("bar").value = state.percent;
   document.title = state.title;
+  document.querySelector("h1").textContent = state.heading;
+  if (byId("said").textContent === state.fields.sentence) byId("said").textContent = "";
   if (byId("spoken").textContent !== state.spoken) byId("spoken").textContent = state.spoken;
   const pause = byId("pause");
   pause.textContent = state.paused ? pause.dataset.on : pause.dataset.off;

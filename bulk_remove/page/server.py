@@ -26,6 +26,7 @@ from aiohttp import web
 
 from bulk_remove.core.limits import MAX_NOT_EXIST
 from bulk_remove.core.model import CsvFor, ReportFormat, harmless
+from bulk_remove.core.plan import rehearsal_told
 from bulk_remove.core.summary import Ending
 from bulk_remove.core.throttle import Key
 from bulk_remove.errors import BulkRemoveError, InputError, StorageError, UsageError
@@ -37,7 +38,7 @@ from bulk_remove.report.html import speaking
 from bulk_remove.run.finish import REPORT, SUMMARY, write_again
 from bulk_remove.run.folders import make_private, run_folders
 from bulk_remove.run.job import in_thread
-from bulk_remove.run.past import KILLED_PLANNING, PastRun, past_run
+from bulk_remove.run.past import PastRun, past_run
 from bulk_remove.run.preflight import list_all
 from bulk_remove.run.proof import Explained, explain_number, explained_as_json, verify_run
 from bulk_remove.run.resume import ended_run
@@ -322,7 +323,9 @@ class Site:
         if work.stage is Stage.PLANNING:
             return self._page("planning.html.j2", progress=progress_shown(work))
         if work.sending:
-            return self._page("watch.html.j2", progress=progress_shown(work), plan=work.shown and work.shown.left)
+            plan = work.shown and work.shown.left
+            rehearsal = rehearsal_told(plan) if plan else ""
+            return self._page("watch.html.j2", progress=progress_shown(work), plan=plan, rehearsal=rehearsal)
         if work.done is not None:
             raise web.HTTPSeeOther(f"{self.base}/run/{work.run_id}")
         if work.problem is None or self._file is None:
@@ -346,6 +349,7 @@ class Site:
             told = {
                 "problem": translated("This plan was already confirmed or dropped."),
                 "hint": translated("Look at the page of the run."),
+                "html": "",  # takes the count and the button away
             }
             return web.json_response(told, status=HTTPStatus.CONFLICT)
         if not right:
@@ -438,7 +442,8 @@ def _explained(state_dirs: Sequence[Path], number: str) -> list[tuple[dict[str, 
 
 def _latest(folders: Sequence[Path], most: int) -> list[PastRun]:
     """Return the latest approved runs, newest first."""
-    return [*islice((run for run in map(past_run, reversed(folders)) if run.state != KILLED_PLANNING), most)]
+    approved = (run for run in map(past_run, reversed(folders)) if run.told or run.problem)
+    return [*islice(approved, most)]
 
 
 def _write(folder: Path, form: ReportFormat, path: Path) -> None:

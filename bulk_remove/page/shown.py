@@ -67,7 +67,8 @@ def plan_shown(work: Work) -> dict[str, Any]:
         "why": settings.reason,
         "columns": source.source.header,
         "column": source.source.header[source.source.column],
-        "lights": [*lights(shown)] if shown.done is None else [],
+        "lights": [*(lights(shown) if shown.done is None else _lights_again(shown))],
+        "resumes": plan.run_id if shown.done is not None else "",
         "notes": [
             *source.source.notes,
             *(note for note in source.notes if note != only_short(source.source)),
@@ -140,6 +141,17 @@ def lights(shown: Planned) -> Iterator[Light]:
         yield Light(GOOD, phrase("One request goes first. The rest follows only if its numbers are in the campaign."))
     else:
         yield Light(WARN, phrase("Everything is sent at once, without a first request as a check."))
+    yield from _while_sending(shown)
+
+
+def _lights_again(shown: Planned) -> Iterator[Light]:
+    """Yield the lights of a run that is resumed: its amounts were checked before it was confirmed."""
+    yield Light(GOOD, phrase("The amounts were within their limits when the run was confirmed."))
+    yield _form_light(shown)
+    yield from _while_sending(shown)
+
+
+def _while_sending(shown: Planned) -> Iterator[Light]:
     if (limit := shown.ready.settings.stop_when_missing) is not None and limit < 1:
         watched = counted(
             LATELY_NUMBERS,
@@ -169,16 +181,20 @@ def _rows_held(shown: Planned) -> Iterator[Light]:
             "{count:,} rows are on a list of numbers that must stay. They are never sent.",
         )
         yield _light(lambda: check_kept(plan), fine)
+    yield _form_light(shown)
+
+
+def _form_light(shown: Planned) -> Light:
+    plan, settings = shown.left, shown.ready.settings
     asked = form_examples(settings.forms().asked, settings.region)
     if plan.confirmed:
-        yield Light(GOOD, phrase("The campaign has its numbers in the form that is sent: {forms}.", forms=asked))
-    else:
-        told = phrase(
-            "It is not known how the campaign writes its numbers. They are sent as {forms}: if none is found, that "
-            "proves nothing.",
-            forms=asked,
-        )
-        yield Light(WARN, told)
+        return Light(GOOD, phrase("The campaign has its numbers in the form that is sent: {forms}.", forms=asked))
+    told = phrase(
+        "It is not known how the campaign writes its numbers. They are sent as {forms}: if none is found, that "
+        "proves nothing.",
+        forms=asked,
+    )
+    return Light(WARN, told)
 
 
 def _held(plan: Plan, known: Known, limits: Limits, fine: str) -> Light:
@@ -217,7 +233,10 @@ def progress_shown(work: Work) -> dict[str, Any]:
     shown |= {
         "percent": share,
         "title": say("{share} % done", share=share),
-        "spoken": sentence if work.paused or work.ending else say("{share} % done", share=share // _TENTHS * _TENTHS),
+        "heading": translated(_heading(work)),
+        "spoken": sentence
+        if work.paused or work.ending
+        else say("at least {share} % done", share=share // _TENTHS * _TENTHS),
         "paused": work.paused,
         "stopping": work.ending,
     }
@@ -229,6 +248,12 @@ def progress_shown(work: Work) -> dict[str, Any]:
         "canary": translated(_canary(work)),
     }
     return shown
+
+
+def _heading(work: Work) -> str:
+    if work.ending:
+        return "The removal is being stopped"
+    return "The removal is paused" if work.paused else "Numbers are being removed"
 
 
 def _canary(work: Work) -> str:

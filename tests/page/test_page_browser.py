@@ -141,8 +141,12 @@ async def test_a_run_is_slowed_paused_stopped_and_resumed_over_reloads_and_a_clo
         await somebody.see("document.querySelector('#bar').value > 3")
         await somebody.click("[value='-']")
         await somebody.see("document.querySelector('#said').textContent.startsWith('Slower')")
-        await somebody.click("#pause")
+        await somebody.tab.run("document.querySelector('#pause').focus()")
+        await somebody.press("Enter", 13)
         await somebody.see("document.querySelector('#pause').textContent === 'Go on'")
+        await somebody.see("document.querySelector('h1').textContent === 'The removal is paused'")
+        await somebody.see("document.activeElement.id === 'pause'")
+        await somebody.see("!document.querySelector('#said').textContent.includes('Paused')")
         await somebody.tab.call("Page.reload")
         await somebody.see("document.querySelector('#pause').textContent === 'Go on'")
         await somebody.click("#pause")
@@ -181,6 +185,7 @@ async def test_two_tabs_send_one_plan_once(tmp_path: Path) -> None:
             await other.click("button.danger")
             await other.see("!document.querySelector('#problem').hidden")
             assert "already confirmed" in await other.text()
+            assert not await other.tab.run("document.querySelector('.count, button.danger')")
             assert site.work
             await site.work.ended()
     assert len(run_folders(tmp_path / "state")) == 1
@@ -257,6 +262,11 @@ async def test_every_page_is_readable_named_and_no_wider_than_the_screen(
             await somebody.press("Enter", 13)
             await somebody.see("document.querySelector('#explained section')")
             await hold()
+            await somebody.tab.run("document.querySelector('#number').value = 'x'")
+            await somebody.press("Enter", 13)
+            await somebody.see("!document.querySelector('#problem').hidden")
+            assert not await somebody.tab.run("document.querySelector('#explained').childElementCount")
+            somebody.tab.told.clear()  # the refusal is on the console
             assert somebody.tab.told == []
     finally:
         use(ENGLISH)
@@ -334,3 +344,17 @@ async def test_the_end_of_the_program_is_said_on_the_page(tmp_path: Path) -> Non
     assert work
     assert work.done
     assert work.done.finished.resumable
+
+
+async def test_the_polish_menu_is_one_line_at_200_percent_and_its_languages_are_as_wide(tmp_path: Path) -> None:
+    use(load_language("pl"))
+    try:
+        async with page(tmp_path) as (site, _), person(site, 640) as somebody:
+            await somebody.check_file(list_of(tmp_path))
+            tops = "new Set([...document.querySelectorAll('nav a')].map(e => e.getBoundingClientRect().top)).size"
+            assert await somebody.tab.run("document.querySelectorAll('nav a').length") == 3
+            assert await somebody.tab.run(tops) == 1
+            widths = "[...document.querySelectorAll('.language button')].map(e => Math.round(e.offsetWidth))"
+            assert len({*await somebody.tab.run(widths)}) == 1
+    finally:
+        use(ENGLISH)

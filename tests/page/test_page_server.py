@@ -14,13 +14,17 @@ from typing import Any
 
 import aiohttp
 import pytest
+from openpyxl import Workbook
 
+from bulk_remove.core.lifecycle import Phase
 from bulk_remove.core.summary import Ending
 from bulk_remove.core.throttle import Key
+from bulk_remove.core.timeline import Snapshot
 from bulk_remove.errors import StorageError
 from bulk_remove.page import server as page_server
 from bulk_remove.page import work as page_work
 from bulk_remove.page.server import MOST_BYTES, Site, serving, shown_name
+from bulk_remove.page.shown import progress_shown
 from bulk_remove.page.work import Access, Stage
 from bulk_remove.run import job
 from bulk_remove.run.folders import lock_campaigns, run_folders
@@ -654,3 +658,72 @@ async def test_the_same_file_again_is_told_as_already_gone_and_not_in_red(tmp_pa
         assert "They are already gone: earlier runs removed all of them." in result
         assert '<div class="card info"><p class="lead">' in result
         assert "canary" not in result
+
+
+async def test_a_resumed_run_says_so_with_its_file_and_its_limits(tmp_path: Path) -> None:
+    async with entered(tmp_path, faults=Faults(latency_s=0.02)) as visitor:
+        waiting = await visitor.plan()
+        assert "The amounts were within" not in waiting
+        start = (await visitor.get(""))[1]
+        assert "A plan waits for your confirmation." in start
+        assert "There is no run yet." in start
+        confirm = (await visitor.get("confirm"))[1]
+        assert "120 phone numbers will be removed from campaign 00001" in confirm
+        assert "Type 120 to confirm:" in confirm
+        assert "opt-outs.csv" in confirm
+        assert "This resumes run" not in confirm
+        await visitor.post("confirm", {"plan": visitor.plan_id, "typed": "120"})
+        work = visitor.site.work
+        assert work
+        async with asyncio.timeout(60):
+            while not (await visitor.post("steer", {"key": "p"}))[1]["said"].startswith("Paused"):  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        watched = (await visitor.get("work"))[1]
+        assert '<p class="card info">A rehearsal' in watched
+        assert "A run is under way." in (await visitor.get(""))[1]
+        await visitor.post("steer", {"key": "q"})
+        await visitor.stage(Stage.ENDED)
+        (folder,) = run_folders(tmp_path / "state")
+        await visitor.post("again", {"run": folder.name, "how": "resume"})
+        await visitor.stage(Stage.ASKING)
+        page = (await visitor.get("work"))[1]
+        assert "The amounts were within their limits when the run was confirmed." in page
+        assert "The run stops when" in page
+        confirm = (await visitor.get("confirm"))[1]
+        assert f"This resumes run {folder.name}" in confirm
+        assert "opt-outs.csv" in confirm
+
+
+@pytest.mark.parametrize(("settled", "told"), [(150, "at least 90 %"), (155, "at least 100 %"), (16, "at least 10 %")])
+async def test_the_spoken_progress_is_true(visitor: Visitor, settled: int, told: str) -> None:
+    await visitor.plan("telefon\n" + "".join(f"{600_000_000 + 7 * place}\n" for place in range(155)))
+    work = visitor.site.work
+    assert work
+    work.stage, work.snapshot = Stage.SENDING, Snapshot({Phase.REMOVED: settled}, 0, 0, 0, {}, 0.0, 0)
+    try:
+        assert progress_shown(work)["spoken"] == f"{told} done"
+        work.paused = True
+        assert progress_shown(work)["heading"] == "The removal is paused"
+    finally:
+        work.stage = Stage.ASKING
+
+
+async def test_the_look_up_marks_a_rehearsal_and_names_the_id_of_a_record(visitor: Visitor) -> None:
+    await visitor.plan()
+    await visitor.post("confirm", {"plan": visitor.plan_id, "typed": "120"})
+    await visitor.stage(Stage.ENDED)
+    told = (await visitor.post("explain", {"number": NUMBERS[3]}))[1]["html"]
+    assert re.search(r"</a> · rehearsal</h3>", told)
+    assert re.search(r"Record id: \d+\.", told)
+
+
+async def test_the_sheet_that_is_read_is_named(visitor: Visitor) -> None:
+    book, content = Workbook(write_only=True), BytesIO()
+    sheet = book.create_sheet("Rezygnacje")
+    for cell in ["telefon", *NUMBERS]:
+        sheet.append([cell])
+    book.save(content)
+    await visitor.post("upload", content.getvalue(), X_Name="opt-outs.xlsx")
+    await visitor.post("plan", {"profile": "acme", "campaign": "00001"})
+    await visitor.stage(Stage.ASKING, Stage.ENDED)
+    assert "The sheet: Rezygnacje." in (await visitor.get("work"))[1]
