@@ -50,16 +50,14 @@ from bulk_remove.run.job import (
     Planned,
     enter_in_thread,
     in_thread,
-    look_at,
     plan_rerun,
     plan_resume,
     plan_run,
     to_the_end,
-    with_campaigns,
 )
 from bulk_remove.run.job import plan_files as _plan_files
 from bulk_remove.run.places import ReportPlace
-from bulk_remove.run.preflight import NOT_ASKED, Findings, error_of
+from bulk_remove.run.preflight import NOT_ASKED, Findings, error_of, look_at, with_campaigns
 from bulk_remove.run.prepare import BLIND, Look, Prepared, Sight, prepare
 from bulk_remove.run.resume import EarlierRun, check_same_server, find_run
 from bulk_remove.run.saved import PLAN_MAX_AGE_S, load_plan, save_plan

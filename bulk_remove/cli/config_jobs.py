@@ -183,8 +183,7 @@ def login_job(options: ServerAccess) -> int:
 
 
 async def _tried(settings: Settings, address: Address, login: Login) -> None:
-    from bulk_remove.run.job import connection  # noqa: PLC0415 - likewise
-    from bulk_remove.run.preflight import inspect_server  # noqa: PLC0415 - likewise
+    from bulk_remove.run.preflight import connection, inspect_server  # noqa: PLC0415 - likewise
     from bulk_remove.sending.client import Client  # noqa: PLC0415 - heavy, and --no-check needs none of it
 
     async with Client(connection(settings, address, login)) as client:

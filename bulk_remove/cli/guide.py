@@ -22,7 +22,7 @@ from bulk_remove.core.plan import read_answer
 from bulk_remove.errors import InputError, KeepListError, OwnReportError, UsageError
 from bulk_remove.language import phrase, translated
 from bulk_remove.reader import Table, open_table
-from bulk_remove.run.job import list_all
+from bulk_remove.run.preflight import list_all
 from bulk_remove.run.prepare import reading_of
 
 _SAMPLES = 5

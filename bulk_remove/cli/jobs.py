@@ -63,17 +63,12 @@ from bulk_remove.run.job import (
     Operator,
     Planned,
     Sent,
-    asking,
-    connection,
-    known_of,
     learned_settings,
-    look_at,
     notes_on_input,
     plan_files,
     plan_rerun,
     plan_resume,
     plan_run,
-    with_campaigns,
 )
 from bulk_remove.run.look import (
     Looked,
@@ -86,8 +81,20 @@ from bulk_remove.run.look import (
     told_of,
     write_rows,
 )
+from bulk_remove.run.past import known_of
 from bulk_remove.run.places import ReportPlace
-from bulk_remove.run.preflight import NOT_ASKED, Findings, Glance, error_of, inspect_campaigns, inspect_server
+from bulk_remove.run.preflight import (
+    NOT_ASKED,
+    Findings,
+    Glance,
+    asking,
+    connection,
+    error_of,
+    inspect_campaigns,
+    inspect_server,
+    look_at,
+    with_campaigns,
+)
 from bulk_remove.run.prepare import Look, Prepared, Sight, check_plan, plan_as_json, removed_earlier
 from bulk_remove.run.rerun import EarlierRows, is_report
 from bulk_remove.run.resume import EarlierRun, find_run

@@ -40,8 +40,7 @@ from bulk_remove.core.model import harmless
 from bulk_remove.disk import written
 from bulk_remove.errors import ExitCode, RefusedError, StoppedError, UnavailableError, UsageError
 from bulk_remove.language import LANGUAGES, counted, language_in_use, ours, phrase, say, translated
-from bulk_remove.run.job import list_all
-from bulk_remove.run.preflight import Listed
+from bulk_remove.run.preflight import Listed, list_all
 from bulk_remove.settings import Address, Login
 
 NO_CAMPAIGN = "00000"

@@ -7,9 +7,8 @@ through one `Operator`: a terminal, a Python program, or a page.
 
 import asyncio
 import logging
-import os
 import time
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import (
     AbstractAsyncContextManager,
@@ -30,7 +29,6 @@ from bulk_remove.core.limits import NOTHING_KNOWN, Known, canary_declined, judge
 from bulk_remove.core.model import Brackets, NumberState, Status, harmless
 from bulk_remove.core.pace import SECOND_US
 from bulk_remove.core.plan import (
-    LONGEST_NAME,
     ApprovedPlan,
     Consent,
     Plan,
@@ -39,7 +37,7 @@ from bulk_remove.core.plan import (
     check_within_limits,
     passed,
 )
-from bulk_remove.core.replies import Document, Fault
+from bulk_remove.core.replies import Fault
 from bulk_remove.core.retry import BusyPolicy, RetryPolicy
 from bulk_remove.core.summary import Ending
 from bulk_remove.core.throttle import Learned, first_size, paced, size_learned, started
@@ -47,7 +45,7 @@ from bulk_remove.core.timeline import Snapshot, rounded
 from bulk_remove.core.verdicts import CAUSE, UnaskedRemoval, unasked_stop, unasked_told
 from bulk_remove.errors import ExitCode, GuardStop, StorageError, UnavailableError
 from bulk_remove.language import counted, ours, phrase
-from bulk_remove.ledger import Journal, Outcomes, Planning, Sending, completed_run
+from bulk_remove.ledger import Journal, Outcomes, Planning, Sending
 from bulk_remove.reader import SetAside, open_table, open_tables
 from bulk_remove.run.finish import Finished
 from bulk_remove.run.folders import (
@@ -55,27 +53,22 @@ from bulk_remove.run.folders import (
     keep_learned,
     learned_of,
     lock_campaigns,
-    make_private,
-    run_folders,
     share,
     shared_of,
 )
 from bulk_remove.run.look import FOR_ERASURES, LOOK_MAX, NOT_IN_THE_LIST, back_up, check_free, check_size, listings_of
-from bulk_remove.run.past import EarlierRuns
+from bulk_remove.run.past import EarlierRuns, known_of
 from bulk_remove.run.places import ReportPlace, note_on_place
 from bulk_remove.run.preflight import (
     NONE_COUNTED,
-    Asker,
     Findings,
-    Glance,
-    Listed,
+    asking,
+    connection,
     count_after,
-    csv_campaigns,
-    inspect_campaigns,
-    list_campaigns,
+    look_at,
+    with_campaigns,
 )
 from bulk_remove.run.prepare import (
-    LEDGER,
     Prepared,
     Sight,
     check_plan,
@@ -96,9 +89,8 @@ from bulk_remove.run.resume import (
 )
 from bulk_remove.run.saved import SavedPlan
 from bulk_remove.sending import Outside, Pool, PoolSettings
-from bulk_remove.sending.client import Client, Connection, SystemClock
-from bulk_remove.sending.gate import Account
-from bulk_remove.settings import ALL, Address, Destination, Login, Settings
+from bulk_remove.sending.client import Client, SystemClock
+from bulk_remove.settings import Address, Destination, Login, Settings
 
 log = logging.getLogger("bulk_remove.run")
 
@@ -451,20 +443,6 @@ class Carried(NamedTuple):
     also: tuple[Path, ...]
 
 
-def connection(settings: Settings, address: Address, login: Login) -> Connection:
-    """Return the parameters of the HTTP connection."""
-    return Connection(
-        address.origin,
-        login.user,
-        login.password,
-        settings.ceilings().at_once,
-        settings.connect_timeout_s,
-        settings.timeout_s,
-        settings.ca_file,
-        settings.proxy,
-    )
-
-
 async def carry_out(
     prepared: Prepared, approved: ApprovedPlan, address: Address, login: Login, operator: Operator
 ) -> Sent:
@@ -682,124 +660,3 @@ async def enter_in_thread(
     with ExitStack() as stack:
         entering = asyncio.create_task(asyncio.to_thread(stack.enter_context, manager))
         yield await to_the_end(entering, stop)
-
-
-RECENT_RUNS = 30
-"""How many completed runs of a campaign define its usual size: about a month of nightly runs."""
-
-
-def known_of(
-    state_dir: Path, host: str, campaigns: Collection[str], records: Mapping[str, int]
-) -> tuple[Known, tuple[str, ...]]:
-    """Return what is known about the campaigns, and a note if some ledgers could not be read.
-
-    `records` are the server's counts of records by campaign.
-    """
-    earlier: defaultdict[str, list[int]] = defaultdict(list)
-    wanted = set(campaigns)
-    unread = 0
-    for folder in reversed(run_folders(state_dir)):
-        if not wanted or not (folder / LEDGER).is_file():
-            continue
-        try:
-            run = completed_run(folder / LEDGER)
-        except StorageError:
-            unread += 1
-            continue
-        if run is None or run.host != host:
-            continue
-        for campaign in wanted.intersection(run.sent):
-            earlier[campaign].append(run.sent[campaign])
-        wanted -= {campaign for campaign, sizes in earlier.items() if len(sizes) >= RECENT_RUNS}
-    known = Known(records, {campaign: tuple(sizes) for campaign, sizes in earlier.items()})
-    note = counted(
-        unread,
-        "{count:,} earlier ledger could not be read and does not count in the usual numbers.",
-        "{count:,} earlier ledgers could not be read and do not count in the usual numbers.",
-    )
-    return known, (note,) if unread else ()
-
-
-def look_at(campaigns: Sequence[str], settings: Settings, address: Address, login: Login, state_dir: Path) -> Findings:
-    """Look at the records of campaigns, in a new event loop. Raises as `inspect_campaigns` does, and StorageError.
-
-    The requests count towards the limit that all runs of this API user share. Each campaign gets at most as many as may
-    leave in one second; one more request asks for the names of all campaigns.
-    """
-    make_private(state_dir)
-    return asyncio.run(_looked_at(campaigns, settings, address, login, state_dir))
-
-
-def list_all(settings: Settings, address: Address, login: Login, state_dir: Path) -> Sequence[Listed]:
-    """Return the campaigns of the system, in a loop of its own. Raises what `list_campaigns` does, and StorageError."""
-    make_private(state_dir)
-
-    async def listed() -> Sequence[Listed]:
-        async with asking(settings, address, login, state_dir) as asker:
-            return await list_campaigns(asker, address.base_path, time.time())
-
-    return asyncio.run(listed())
-
-
-def with_campaigns(
-    settings: Settings, address: Address, login: Login, state_dir: Path, warn: Callable[[str], None]
-) -> tuple[Settings, tuple[str, ...]]:
-    """Return the settings with every campaign of the server for `all`, and the campaigns that are left out.
-
-    Raises as `csv_campaigns` does, and StorageError.
-    """
-    if settings.campaign != ALL:
-        return settings, ()
-    make_private(state_dir)
-
-    async def listed() -> tuple[Sequence[Listed], Sequence[Listed]]:
-        async with asking(settings, address, login, state_dir) as asker:
-            return await csv_campaigns(asker, address.base_path, time.time)
-
-    own, others = asyncio.run(listed())
-    left_out = tuple(f"{each.campaign} '{harmless(each.name, LONGEST_NAME)}'" for each in others)
-    if left_out:
-        warn(
-            counted(
-                len(others),
-                "Left out: campaign {named}. The server does not list its records, so it is of another kind (fed from "
-                "the CRM), and nothing is removed from it.",
-                "Left out: campaigns {named}. The server does not list their records, so they are of another kind (fed "
-                "from the CRM), and nothing is removed from them.",
-                named=", ".join(left_out),
-            )
-        )
-    return replace(settings, campaign=",".join(sorted(each.campaign for each in own))), left_out
-
-
-@asynccontextmanager
-async def asking(settings: Settings, address: Address, login: Login, state_dir: Path) -> AsyncGenerator[Asker, None]:
-    """Give what sends read-only requests, at the pace that all runs of the API user share."""
-    async with Client(connection(settings, address, login)) as client:
-        rate = settings.ceilings().rate
-        with account_of(state_dir, address.host, login.user, rate, f"look-{os.getpid()}") as account:
-            yield _Paced(client, account)
-
-
-async def _looked_at(
-    campaigns: Sequence[str], settings: Settings, address: Address, login: Login, state_dir: Path
-) -> Findings:
-    ceiling = settings.ceilings().rate
-    glance = Glance(settings.region, max(1, min(3, int(ceiling))))
-    async with asking(settings, address, login, state_dir) as asker:
-        return await inspect_campaigns(asker, address.base_path, campaigns, time.time, glance)
-
-
-class _Paced:
-    """A client whose calls keep to the shared limit of their API user."""
-
-    def __init__(self, client: Client, account: Account) -> None:
-        self._client = client
-        self._account = account
-
-    async def get(self, target: str, now_s: float) -> Document | Fault:
-        wait_us = self._account.depart(SystemClock().now_us())
-        if wait_us:
-            await asyncio.sleep(wait_us / SECOND_US)
-            return await self.get(target, now_s)
-        return await self._client.get(target, now_s)

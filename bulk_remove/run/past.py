@@ -5,8 +5,8 @@
 """
 
 import json
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,12 +14,22 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from bulk_remove.core.forms import Held
+from bulk_remove.core.limits import Known
 from bulk_remove.core.model import OPEN_STATUSES, NumberFormat, Rehearsal, Source, Status, harmless, unsent_status
 from bulk_remove.core.plan import Plan
 from bulk_remove.core.summary import RESUMED, CampaignResult, Ending, NoneFound, none_found
 from bulk_remove.errors import StorageError
-from bulk_remove.language import phrase
-from bulk_remove.ledger import History, RunFacts, StandingTally, facts_of, history, opened_for_reading, was_approved
+from bulk_remove.language import counted, phrase
+from bulk_remove.ledger import (
+    History,
+    RunFacts,
+    StandingTally,
+    completed_run,
+    facts_of,
+    history,
+    opened_for_reading,
+    was_approved,
+)
 from bulk_remove.report.csv import timestamp
 from bulk_remove.run.finish import REPORT, source_as_json
 from bulk_remove.run.folders import Mark, begun_s, delete_run, is_marked, noted_reports, run_folders, under_way
@@ -432,3 +442,39 @@ def _stays_elsewhere(run: PastRun) -> Iterator[Path]:
 
 def _is_part(path: Path, report: Path) -> bool:
     return path.name.startswith(f".{report.name}.") and path.name.endswith(".part")
+
+
+RECENT_RUNS = 30
+"""How many completed runs of a campaign define its usual size: about a month of nightly runs."""
+
+
+def known_of(
+    state_dir: Path, host: str, campaigns: Collection[str], records: Mapping[str, int]
+) -> tuple[Known, tuple[str, ...]]:
+    """Return what is known about the campaigns, and a note if some ledgers could not be read.
+
+    `records` are the server's counts of records by campaign.
+    """
+    earlier: defaultdict[str, list[int]] = defaultdict(list)
+    wanted = set(campaigns)
+    unread = 0
+    for folder in reversed(run_folders(state_dir)):
+        if not wanted or not (folder / LEDGER).is_file():
+            continue
+        try:
+            run = completed_run(folder / LEDGER)
+        except StorageError:
+            unread += 1
+            continue
+        if run is None or run.host != host:
+            continue
+        for campaign in wanted.intersection(run.sent):
+            earlier[campaign].append(run.sent[campaign])
+        wanted -= {campaign for campaign, sizes in earlier.items() if len(sizes) >= RECENT_RUNS}
+    known = Known(records, {campaign: tuple(sizes) for campaign, sizes in earlier.items()})
+    note = counted(
+        unread,
+        "{count:,} earlier ledger could not be read and does not count in the usual numbers.",
+        "{count:,} earlier ledgers could not be read and do not count in the usual numbers.",
+    )
+    return known, (note,) if unread else ()

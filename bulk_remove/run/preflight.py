@@ -1,16 +1,27 @@
 """Asks the server questions that remove nothing: counts, forms and names of campaigns."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+import os
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import NamedTuple, Protocol, TypeGuard
 
 from bulk_remove.core.conditions import is_campaign
 from bulk_remove.core.forms import Held, forms_held
+from bulk_remove.core.model import harmless
+from bulk_remove.core.pace import SECOND_US
+from bulk_remove.core.plan import LONGEST_NAME
 from bulk_remove.core.replies import Document, Effect, Fault
 from bulk_remove.core.timeline import duration
 from bulk_remove.errors import BulkRemoveError, RefusedError, UnavailableError
-from bulk_remove.language import joined, ours, phrase
+from bulk_remove.language import counted, joined, ours, phrase
+from bulk_remove.run.folders import account_of, make_private
+from bulk_remove.sending.client import Client, Connection, SystemClock
+from bulk_remove.sending.gate import Account
+from bulk_remove.settings import ALL, Address, Login, Settings
 
 SKEW_S = 60.0
 """A larger difference between the clocks is reported, because times in the report are this machine's."""
@@ -313,3 +324,102 @@ def error_of(fault: Fault, campaign: str) -> BulkRemoveError:
         _NO_CAMPAIGN: phrase("Check {meant}, with leading zeros, and --url.", meant=meant),
     }
     return RefusedError(fault.detail, hints.get(fault.http_status, "Check --url, --ca-file and --proxy."))
+
+
+def connection(settings: Settings, address: Address, login: Login) -> Connection:
+    """Return the parameters of the HTTP connection."""
+    return Connection(
+        address.origin,
+        login.user,
+        login.password,
+        settings.ceilings().at_once,
+        settings.connect_timeout_s,
+        settings.timeout_s,
+        settings.ca_file,
+        settings.proxy,
+    )
+
+
+def look_at(campaigns: Sequence[str], settings: Settings, address: Address, login: Login, state_dir: Path) -> Findings:
+    """Look at the records of campaigns, in a new event loop. Raises as `inspect_campaigns` does, and StorageError.
+
+    The requests count towards the limit that all runs of this API user share. Each campaign gets at most as many as may
+    leave in one second; one more request asks for the names of all campaigns.
+    """
+    make_private(state_dir)
+    return asyncio.run(_looked_at(campaigns, settings, address, login, state_dir))
+
+
+def list_all(settings: Settings, address: Address, login: Login, state_dir: Path) -> Sequence[Listed]:
+    """Return the campaigns of the system, in a loop of its own. Raises what `list_campaigns` does, and StorageError."""
+    make_private(state_dir)
+
+    async def listed() -> Sequence[Listed]:
+        async with asking(settings, address, login, state_dir) as asker:
+            return await list_campaigns(asker, address.base_path, time.time())
+
+    return asyncio.run(listed())
+
+
+def with_campaigns(
+    settings: Settings, address: Address, login: Login, state_dir: Path, warn: Callable[[str], None]
+) -> tuple[Settings, tuple[str, ...]]:
+    """Return the settings with every campaign of the server for `all`, and the campaigns that are left out.
+
+    Raises as `csv_campaigns` does, and StorageError.
+    """
+    if settings.campaign != ALL:
+        return settings, ()
+    make_private(state_dir)
+
+    async def listed() -> tuple[Sequence[Listed], Sequence[Listed]]:
+        async with asking(settings, address, login, state_dir) as asker:
+            return await csv_campaigns(asker, address.base_path, time.time)
+
+    own, others = asyncio.run(listed())
+    left_out = tuple(f"{each.campaign} '{harmless(each.name, LONGEST_NAME)}'" for each in others)
+    if left_out:
+        warn(
+            counted(
+                len(others),
+                "Left out: campaign {named}. The server does not list its records, so it is of another kind (fed from "
+                "the CRM), and nothing is removed from it.",
+                "Left out: campaigns {named}. The server does not list their records, so they are of another kind (fed "
+                "from the CRM), and nothing is removed from them.",
+                named=", ".join(left_out),
+            )
+        )
+    return replace(settings, campaign=",".join(sorted(each.campaign for each in own))), left_out
+
+
+@asynccontextmanager
+async def asking(settings: Settings, address: Address, login: Login, state_dir: Path) -> AsyncGenerator[Asker, None]:
+    """Give what sends read-only requests, at the pace that all runs of the API user share."""
+    async with Client(connection(settings, address, login)) as client:
+        rate = settings.ceilings().rate
+        with account_of(state_dir, address.host, login.user, rate, f"look-{os.getpid()}") as account:
+            yield _Paced(client, account)
+
+
+async def _looked_at(
+    campaigns: Sequence[str], settings: Settings, address: Address, login: Login, state_dir: Path
+) -> Findings:
+    ceiling = settings.ceilings().rate
+    glance = Glance(settings.region, max(1, min(3, int(ceiling))))
+    async with asking(settings, address, login, state_dir) as asker:
+        return await inspect_campaigns(asker, address.base_path, campaigns, time.time, glance)
+
+
+class _Paced:
+    """A client whose calls keep to the shared limit of their API user."""
+
+    def __init__(self, client: Client, account: Account) -> None:
+        self._client = client
+        self._account = account
+
+    async def get(self, target: str, now_s: float) -> Document | Fault:
+        wait_us = self._account.depart(SystemClock().now_us())
+        if wait_us:
+            await asyncio.sleep(wait_us / SECOND_US)
+            return await self.get(target, now_s)
+        return await self._client.get(target, now_s)

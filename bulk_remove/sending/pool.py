@@ -23,7 +23,8 @@ from bulk_remove.core.retry import Breaker, Decision, Step, Trial, decide
 from bulk_remove.core.summary import Ending
 from bulk_remove.core.throttle import Steering, Trip, steering_from, throttle_for
 from bulk_remove.core.timeline import Snapshot
-from bulk_remove.sending.books import Bookkeeper, Desk, Feeder, Gone, PoolSettings, Settled, Tally
+from bulk_remove.sending.books import Bookkeeper, Desk, Gone, PoolSettings, Settled, Tally
+from bulk_remove.sending.feeder import Feeder
 from bulk_remove.sending.gate import Gate, Halt, Outside
 
 log = logging.getLogger("bulk_remove.pool")

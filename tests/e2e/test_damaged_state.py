@@ -15,8 +15,7 @@ from click.testing import CliRunner
 from bulk_remove.cli.commands import program
 from bulk_remove.errors import BulkRemoveError, ExitCode, UsageError
 from bulk_remove.run.after import gauges_of
-from bulk_remove.run.job import known_of
-from bulk_remove.run.past import EarlierRuns, past_runs
+from bulk_remove.run.past import EarlierRuns, known_of, past_runs
 from bulk_remove.run.places import Owner, check_replaceable, host_of_report
 from bulk_remove.settings import Settings
 from tests.support.inline_journal import SOURCE as INPUT

@@ -12,7 +12,7 @@ from bulk_remove.core.plan import CampaignPlan, Consent, Plan, SourcePlan, appro
 from bulk_remove.core.summary import Ending
 from bulk_remove.errors import StorageError
 from bulk_remove.ledger import Planning, Sending, completed_run, create
-from bulk_remove.run.job import RECENT_RUNS, known_of
+from bulk_remove.run.past import RECENT_RUNS, known_of
 from bulk_remove.run.prepare import counts_of
 from bulk_remove.settings import Destination
 from tests.support.inline_journal import REQUEST
