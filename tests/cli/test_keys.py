@@ -156,7 +156,8 @@ Tally.request = broken
     ids=["by itself", "q", "Ctrl-C", "Ctrl-C twice", "SIGTERM", "SIGTERM twice", "Ctrl-backslash", "a bug"],
 )
 def test_the_terminal_is_as_before_however_the_run_ends(tmp_path: Path, ended_by: str, code: int) -> None:
-    pace = ("--rate", "4", "--max-numbers-per-request", "10" if not ended_by else "1")
+    # With known brackets several requests are under way from the start.
+    pace = ("--rate", "4", "--max-numbers-per-request", "10" if not ended_by else "1", "--brackets", "encoded")
     with simulator(tmp_path, "--latency", "2" if "twice" in ended_by or ended_by == "\x03\x03" else "0.2") as server:
         words = words_for(server, tmp_path, *pace)
         with sitting(*words, before=_BROKEN if ended_by == "a bug" else "") as at:
