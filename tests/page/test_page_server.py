@@ -447,7 +447,7 @@ async def test_nobody_in_a_browser_is_asked_for_a_flag(tmp_path: Path) -> None:
     async with entered(tmp_path, records=200) as visitor:
         page = await visitor.plan()
         assert "Ask the person who manages the settings of this system." in page
-        assert "--" not in re.sub(r"<!--.*?-->|--[a-z]+:", "", page)
+        assert not re.search(r"(?<![\w-])--[a-z]", page)  # a random token may hold two hyphens
 
 
 async def test_the_canary_goes_first_unless_somebody_says_otherwise(visitor: Visitor) -> None:
