@@ -18,6 +18,7 @@ from bulk_remove.core.plan import (
     SourcePlan,
     approve,
     check_answer,
+    only_short,
     passed,
     read_answer,
     rehearsal_told,
@@ -208,3 +209,7 @@ def test_a_campaign_is_told_with_its_name_where_it_is_known_and_harmless() -> No
 
 def test_only_what_is_on_a_keep_list_is_kept() -> None:
     assert (unsent_status(ON_KEEP_LIST), unsent_status("A date.")) == (Status.KEPT, Status.INVALID)
+
+
+def test_a_column_of_short_numbers_only_is_doubted_by_its_name() -> None:
+    assert only_short(replace(SOURCE, header=("kwota",))).startswith("Column 'kwota' holds no whole phone number")

@@ -285,6 +285,7 @@ def deletes(server: Running) -> list[tuple[str, int]]:
     return [(entry.campaign, len(entry.asked)) for entry in read_audit(server.audit) if entry.method == "DELETE"]
 
 
+SOON = ("--busy-delay", "300ms")
 CANARY = ("--canary", "--max-numbers-per-request", "7")
 
 
@@ -327,10 +328,11 @@ def test_a_run_killed_between_the_canaries_is_finished(server: Running, tmp_path
         deadline = time.monotonic() + 60
         while len(deletes(server)) < 2:
             assert time.monotonic() < deadline
+            time.sleep(0.05)
         process.kill()
         process.wait(timeout=60)
     assert len(deletes(server)) <= 4
-    done = bulk_remove("resume", "--yes", "--state-dir", tmp_path / "state", "--rate", "100")
+    done = bulk_remove("resume", "--yes", "--state-dir", tmp_path / "state", "--rate", "100", *SOON)
     assert done.returncode == 0, done.stderr
     assert {*removed(server)} == {(campaign, number) for campaign in THREE for number in NUMBERS}
     with (tmp_path / "report.csv").open(encoding="utf-8", newline="") as file:
