@@ -200,8 +200,9 @@ class Writing:
     """How brackets are written, and what is known about how the server reads them.
 
     While it is not settled, one request at a time is sent: encoded ones until one is answered, then a raw one. Only a
-    reply about each of its numbers and no others shows that the server reads raw brackets. If it fails, the same
-    numbers are sent encoded, and a reply to those shows that the brackets were to blame.
+    reply about each of its numbers, of which there are several, and no others shows that the server reads raw brackets:
+    a server that takes them for one value reads the last number. If it fails, the same numbers are sent encoded, and a
+    reply to those shows that the brackets were to blame.
 
     `brackets` are those of the next request, `known` is what later runs may rely on. `suspected`: raw ones just failed.
     """
@@ -227,10 +228,12 @@ class Writing:
         """The brackets of most requests, if the server reads what most servers read."""
         return self.brackets if self.settled else Brackets.RAW
 
-    def answered(self, *, whole: bool) -> "Writing":
-        """Return the state after a reply. It is `whole` if it is about each number of its request and no others."""
+    def answered(self, numbers: int, *, whole: bool) -> "Writing":
+        """Return the state after a reply to `numbers`; it is `whole` if it is about each of them and no others."""
         if self.settled:
             return self
+        if self.tries_raw and whole and numbers == 1:
+            return self._looked(self.known, suspected=False)
         if self.tries_raw or self.suspected:
             read = Brackets.RAW if whole and not self.suspected else Brackets.ENCODED
             return Writing(read, known=read)

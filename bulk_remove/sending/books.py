@@ -243,7 +243,7 @@ class Bookkeeper:
         left_out = reply.verdicts.where(lambda verdict: verdict.event is Event.PASSED_OVER)
         self._heed_length(chunk, reply, left_out)
         if not self.writing.settled:  # after the lengths, which are those of the brackets as they were sent
-            self._write_as(self.writing.answered(whole=not (left_out or reply.strangers)))
+            self._write_as(self.writing.answered(len(chunk.numbers), whole=not (left_out or reply.strangers)))
         self._settled(chunk, states, again)
 
     def _heed_length(self, chunk: Chunk, reply: Reply, left_out: Sequence[int]) -> None:

@@ -18,11 +18,15 @@ Step = Callable[[Writing], Writing]
 
 
 def whole(writing: Writing) -> Writing:
-    return writing.answered(whole=True)
+    return writing.answered(2, whole=True)
+
+
+def single(writing: Writing) -> Writing:
+    return writing.answered(1, whole=True)
 
 
 def odd(writing: Writing) -> Writing:
-    return writing.answered(whole=False)
+    return writing.answered(2, whole=False)
 
 
 def after(writing: Writing, *steps: Step | Fault) -> Writing:
@@ -41,6 +45,8 @@ UNKNOWN, READS_RAW = writing_of(AUTO, None), writing_of(AUTO, RAW)
         ([odd, whole, whole], RAW),
         ([RESET, whole, whole], RAW),
         ([whole, BUSY, NO_PASSWORD, whole], RAW),
+        ([single, single, whole], RAW),  # the last number alone may have been read
+        ([single, single, odd], Brackets.ENCODED),
         ([whole, odd], Brackets.ENCODED),
         *(([whole, fault, whole], Brackets.ENCODED) for fault in (REFUSED, FORBIDDEN, RESET)),
         ([whole, REFUSED, odd], Brackets.ENCODED),
@@ -56,7 +62,15 @@ def test_only_a_whole_reply_to_raw_brackets_shows_that_they_are_read(
 
 
 @pytest.mark.parametrize(
-    "steps", [[BUSY] * 3, [odd] * 3, [whole, *[BUSY] * 3], [RESET] * 3, [whole, REFUSED, REFUSED, *[FORBIDDEN] * 2]]
+    "steps",
+    [
+        [BUSY] * 3,
+        [odd] * 3,
+        [single] * 4,
+        [whole, *[BUSY] * 3],
+        [RESET] * 3,
+        [whole, REFUSED, REFUSED, *[FORBIDDEN] * 2],
+    ],
 )
 def test_a_server_that_shows_nothing_gets_encoded_brackets_and_is_looked_at_again_in_the_next_run(
     steps: Sequence[Step | Fault],
@@ -72,6 +86,7 @@ def test_a_host_that_read_raw_brackets_must_show_it_again_in_each_session() -> N
     assert after(READS_RAW, FORBIDDEN, whole) == Writing(Brackets.ENCODED, known=Brackets.ENCODED)
     assert after(READS_RAW, FORBIDDEN, FORBIDDEN).known is None
     assert after(READS_RAW, NO_PASSWORD).known is RAW
+    assert after(READS_RAW, *[single] * 3) == Writing(Brackets.ENCODED, known=RAW)
     assert after(READS_RAW, *[BUSY] * 3) == Writing(Brackets.ENCODED, known=RAW)
 
 
