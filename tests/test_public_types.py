@@ -1,4 +1,4 @@
-"""Whoever calls the public API with a type checker sees a type for everything: nothing public is left out or `Any`."""
+"""A caller of the public API with a type checker sees a type for everything: nothing public is left out or `Any`."""
 
 import dataclasses
 import enum

@@ -95,7 +95,10 @@ def _profile(screen: Screen, names: Sequence[str]) -> str:
 
 def _with_file(screen: Screen, root: click.Context, words: Words) -> Words:
     while True:
-        file = _file(ask("File with the numbers, Tab completes it", paths=True))
+        typed = ask("File with the numbers, Tab completes it", paths=True)
+        if not typed:
+            continue
+        file = _file(typed)
         if not (os.path.lexists(file) and Path(file).is_file()):
             screen.note(phrase("There is no file {file}.", file=harmless(file)))
             continue

@@ -41,7 +41,7 @@ from bulk_remove.disk import written
 from bulk_remove.errors import ExitCode, RefusedError, StoppedError, UnavailableError, UsageError
 from bulk_remove.language import LANGUAGES, counted, language_in_use, ours, phrase, say, translated
 from bulk_remove.run.preflight import Listed, list_all
-from bulk_remove.settings import Address, Login
+from bulk_remove.settings import ALL, Address, Login
 
 NO_CAMPAIGN = "00000"
 """Stands for the campaign in settings of which only those of the connection are used."""
@@ -155,6 +155,9 @@ def _server(screen: Screen, default: str) -> tuple[str, Address]:
     """Return the server as it was typed, and its address."""
     while True:
         text = ask("System (NAME of https://NAME.thulium.com, or a whole address)", default)
+        if not text:
+            screen.note("A system or an address is needed.")
+            continue
         try:
             return text, _address(text)
         except UsageError as error:
@@ -195,8 +198,8 @@ def _profile_for(ctx: click.Context, address: Address) -> str:
 
 def _login(screen: Screen, options: AccessOptions, address: Address) -> tuple[str, str]:
     """Return the user and the typed password, which is empty if the stored one is kept."""
-    while not (user := ask("API user", options.user.user or "")):
-        screen.note("An API user is needed: Administration > Users > API users in the panel.")
+    while not (user := ask("API user", options.user.user or "")) or ":" in user:
+        screen.note("An API user is needed, a name without a colon: Administration > Users > API users in the panel.")
     kept = phrase(", Enter keeps the stored one") if _stored(options, address, user) else ""
     prompt = say("Password of {user}{kept} (not shown while you type): ", user=user, kept=kept)
     while not (password := _readable(partial(getpass, prompt))) and not kept:
@@ -214,9 +217,9 @@ def _stored(options: AccessOptions, address: Address, user: str) -> str:
 
 
 def choose_campaign(screen: Screen, listed: Sequence[Listed], default: str, *, needed: bool) -> str:
-    """Return a campaign, chosen by its name, its place in the list or its identifier; empty for none."""
+    """Return a campaign, chosen by its name, its place in the list or its identifier; `all`; empty for none."""
     if not listed:
-        screen.note("There is no list of campaigns from the server: give the identifier, such as 00001.")
+        screen.note("The server shows no list of campaigns: give the identifier, such as 00001.")
     for place, each in enumerate(listed[:_SHOWN], 1):
         screen.tell(phrase("  {place:>2}  {campaign}", place=place, campaign=_told(each)))
     if len(listed) > _SHOWN:
@@ -227,6 +230,8 @@ def choose_campaign(screen: Screen, listed: Sequence[Listed], default: str, *, n
         answer = ask(question, default)
         if not needed and answer in {"", _NONE}:
             return ""
+        if answer and answer in {ALL, default} and not is_campaign(answer):  # all, or the several ids of a profile
+            return answer
         found = _campaigns(answer, listed)
         if len(found) == 1:
             return found[0]

@@ -77,7 +77,7 @@ def plan_shown(work: Work) -> dict[str, Any]:
         "warnings": [*form_warnings(plan, settings.forms(), settings.region)],
         "rehearsal": rehearsal_told(plan),
         "done": [(status, shown.done[status]) for status in Status if shown.done[status]] if shown.done else [],
-        "anew": _is_anew(shown),
+        "of_a_file": _is_of_a_file(shown),
     }
 
 
@@ -96,7 +96,7 @@ def hint_shown(error: BulkRemoveError) -> str:
     return phrase("Ask the person who manages the settings of this system. ({hint})", hint=ours(error.hint))
 
 
-def _is_anew(shown: Planned) -> bool:
+def _is_of_a_file(shown: Planned) -> bool:
     """Return whether the rows come from a file, not from an earlier run."""
     return shown.done is None and shown.ready.phases is None
 
@@ -164,7 +164,7 @@ def _while_sending(shown: Planned) -> Iterator[Light]:
 
 def _rows_held(shown: Planned) -> Iterator[Light]:
     plan, settings = shown.left, shown.ready.settings
-    if _is_anew(shown):
+    if _is_of_a_file(shown):
         fine = counted(
             plan.invalid,
             "{count:,} row holds no phone number. It is never sent.",

@@ -146,7 +146,7 @@ def facts_of(summary: Mapping[str, Any]) -> Iterator[tuple[str, Sequence[str]]]:
         phrase("Digests (SHA-256)"),
         [
             phrase("report.csv: {sha256}", sha256=summary["report_sha256"]),
-            phrase("ledger: {sha256}", sha256=summary["ledger_head"]),
+            phrase("ledger, until this document was written: {sha256}", sha256=summary["ledger_head"]),
             phrase("To check both, type: bulk-remove runs verify {run}", run=summary["run_id"]),
         ],
     )

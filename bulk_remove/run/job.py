@@ -102,7 +102,7 @@ OnRows = Callable[[int], None]
 
 
 class Operator:
-    """Whoever started the run: approves the plan, receives messages, and may pause or stop the sending.
+    """The one who started the run: approves the plan, receives messages, and may pause or stop the sending.
 
     The default methods print nothing and stop nothing. `approve` has no default. `until_s` is the deadline by the
     machine's clock (Unix seconds), or None.

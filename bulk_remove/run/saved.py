@@ -1,7 +1,7 @@
 """Saved plans: one person plans and saves, another one runs the file. Only what was approved is sent.
 
 The file holds no phone number, only digests: of each input, of each --keep list, and of the numbers to send. A digest
-over the file itself shows changes by hand. It is not a signature: whoever can write the file can compute it, too.
+over the file itself shows changes by hand. It is not a signature: everybody who can write the file can compute it.
 """
 
 import json

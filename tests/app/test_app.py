@@ -27,7 +27,7 @@ def server_fixture(tmp_path: Path) -> Iterator[Running]:
 
 @pytest.fixture(name="env", scope="module")
 def env_fixture(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Give an environment in which nothing of this checkout is found, and in which the file unpacks itself anew."""
+    """Give an environment in which nothing of this checkout is found, and in which the file unpacks itself again."""
     own = environment(PEX_ROOT=str(tmp_path_factory.mktemp("unpacked")))
     return {name: value for name, value in own.items() if name not in {"PYTHONPATH", "VIRTUAL_ENV", "BULK_REMOVE_APP"}}
 

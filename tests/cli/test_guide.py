@@ -77,6 +77,17 @@ def test_a_whole_purge_step_by_step(server: Running, env: dict[str, str], number
         assert {row["status"] for row in csv.DictReader(file)} == {"REMOVED"}
 
 
+@pytest.mark.parametrize("typed", ["", "all"])
+def test_all_campaigns_of_a_profile_are_kept(env: dict[str, str], numbers: Path, typed: str) -> None:
+    with Path(env["BULK_REMOVE_CONFIG"]).open("a", encoding="utf-8") as file:
+        file.write('campaign = "all"\n')
+    with sitting(env=env) as at:
+        answered(at, (FILE, ""), (FILE, str(numbers)), (COLUMN, ""), (CAMPAIGN, typed), (QUESTION, "n"))
+        assert at.ended() == 5, at.shown
+    assert "--campaign all" in " ".join(at.shown.split())
+    assert "There is no file" not in at.shown
+
+
 def test_a_wrong_file_is_said_and_a_wrong_column_is_corrected(
     server: Running, env: dict[str, str], numbers: Path
 ) -> None:

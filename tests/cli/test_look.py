@@ -80,7 +80,7 @@ def test_every_row_is_told_whether_it_is_there_and_nothing_is_removed(
     assert rows[31]["detail"]
     assert 0 < sum(int(row["in_progress"] or 0) for row in rows[:31]) < 31
     assert not [*(tmp_path / "state" / "runs").iterdir()]
-    # What is told is what a run then finds.
+    # A run then finds what the look said.
     done = run(server, tmp_path, numbers, "-o", tmp_path / "report.csv")
     assert done.returncode == 0, done.stderr
     for told, row in zip(rows, report_of(tmp_path), strict=True):

@@ -99,6 +99,17 @@ def earlier(env: dict[str, str], url: str) -> Path:
 
 
 @pytty
+def test_an_answer_that_cannot_be_is_asked_for_again(server: Running, env: Env) -> None:
+    with sitting("setup", env=env()) as at:
+        wrong = ((LANGUAGE, ""), (SYSTEM, ""), ("A system or an address is needed", server.url))
+        answered(at, *wrong, (USER, "de:mo"), ("a name without a colon", "demo"), (SECRET, DEMO_PASSWORD))
+        answered(at, (CAMPAIGN, "nowhere"), ("No campaign matches", "all"))
+        assert at.ended() == 0, at.shown
+    (profile,) = tomllib.loads(config_of(env()).read_text(encoding="utf-8"))["profile"].values()
+    assert (profile["user"], profile["campaign"]) == ("demo", "all")
+
+
+@pytty
 def test_setup_again_offers_what_there_is_and_changes_only_what_was_answered(server: Running, env: Env) -> None:
     file = earlier(env(), server.url)
     with sitting("setup", env=env()) as at:

@@ -523,7 +523,7 @@ async def test_a_bad_canary_holds_the_rest_back_until_somebody_sends_it_all_the_
         assert visitor.removals == 1
         (folder,) = run_folders(tmp_path / "state")
         told = (await visitor.get(f"run/{folder.name}"))[1]
-        assert 'class="card bad"' in told
+        assert '<div class="card bad"><p class="lead">' in told
         assert "Of 10 numbers sent first" in told
         assert 'value="resume"' not in told
         await visitor.post("again", {"run": folder.name, "how": "resume"})

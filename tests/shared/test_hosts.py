@@ -209,4 +209,4 @@ def test_a_night_on_another_host_goes_on_with_what_a_dead_host_left_in_the_inbox
 
 
 def test_hosts_killed_again_and_again_end_with_a_whole_and_true_report(tmp_path: Path, server: Postgres) -> None:
-    assert torture(tmp_path, server, kills=4, seed=1) >= 1
+    assert torture(server, tmp_path, kills=4, seed=1) >= 1

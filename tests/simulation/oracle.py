@@ -72,7 +72,7 @@ class Timing:
     `perhaps_between` that they are unless the client is in doubt of the last request.
     `alone_refused` tells that the server refused a request for it alone as planned, `asked_after` what the final answer
     was that did not keep it from being asked for again, `out_of_turn` a form that was asked for too early or in vain.
-    A refusal of raw brackets is not final before the server has read some.
+    A refusal of raw brackets is not final before the server has read some in one request.
     `last` is the last request for it, `heard` the last of those that were answered with verdicts.
     """
 
@@ -221,7 +221,8 @@ def histories(
     raw_read_s: dict[int, float] = {}
     for request in requests.values():
         if request.told == "verdicts" and request.told_s is not None:
-            for first_s in (first_reply_s, raw_read_s) if request.raw else (first_reply_s,):
+            shows = request.raw and len(request.numbers) > 1  # of a single value the last number is read, too
+            for first_s in (first_reply_s, raw_read_s) if shows else (first_reply_s,):
                 first_s[request.session] = min(request.told_s, first_s.get(request.session, inf))
     for attempt in attempts:
         if attempt.result == NOT_SENT:

@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from sqlite3 import connect
@@ -109,9 +109,9 @@ def really_done(entries: list[AuditEntry]) -> tuple[dict[str, list[int]], set[st
     return removed, none
 
 
-def main() -> int:
-    """Kill so often; a new world whenever one is done."""
-    parser = argparse.ArgumentParser(description=__doc__)
+def play(torture: Callable[[Path, int, int], int], module: str, about: str | None) -> int:
+    """Kill as often as the command line says; a new world whenever one is done. `torture` returns its kills."""
+    parser = argparse.ArgumentParser(description=about)
     parser.add_argument("--kills", type=int, default=100)
     parser.add_argument("--seed", type=int, default=0)
     told = parser.parse_args()
@@ -121,7 +121,7 @@ def main() -> int:
             try:
                 kills += torture(Path(folder), min(12, told.kills - kills), seed)
             except AssertionError:
-                sys.stdout.write(f"\nworld {seed}: python -m tests.torture.killing --kills 12 --seed {seed}\n")
+                sys.stdout.write(f"\nworld {seed}: python -m {module} --kills 12 --seed {seed}\n")
                 raise
         sys.stdout.write(f"\r{kills} kills, {seed + 1 - told.seed} worlds, {time.monotonic() - began_s:.0f} s")
         sys.stdout.flush()
@@ -131,4 +131,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(play(torture, "tests.torture.killing", __doc__))

@@ -4,11 +4,10 @@ The state folder of a killed host is deleted now and then. Afterwards the report
 `python -m tests.torture.killing_hosts`.
 """
 
-import argparse
 import random
 import sys
 import tempfile
-import time
+from functools import partial
 from pathlib import Path
 from shutil import rmtree
 from subprocess import TimeoutExpired
@@ -16,7 +15,7 @@ from subprocess import TimeoutExpired
 from bulk_remove.ledger.shared import Shared
 from tests.support.postgres import Postgres, postgres
 from tests.support.processes import environment, removal, simulator, started
-from tests.torture.killing import FAULTS, FINISHED, PACE, WORLD, check
+from tests.torture.killing import FAULTS, FINISHED, PACE, WORLD, check, play
 
 NUMBERS = [str(500_000_000 + index) for index in range(1_000)]
 LEASE_S = 0.8
@@ -37,7 +36,7 @@ Shared.ship = ship_and_die
 """
 
 
-def torture(folder: Path, server: Postgres, kills: int, seed: int) -> int:
+def torture(server: Postgres, folder: Path, kills: int, seed: int) -> int:
     """Purge one file with up to so many kills of two hosts; returns how many. Raises AssertionError for any lie."""
     dice = random.Random(seed)
     url = server.database()
@@ -87,29 +86,6 @@ def torture(folder: Path, server: Postgres, kills: int, seed: int) -> int:
     return done
 
 
-def main() -> int:
-    """Kill so often; a new world whenever one is done."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--kills", type=int, default=100)
-    parser.add_argument("--seed", type=int, default=0)
-    told = parser.parse_args()
-    kills, seed, began_s = 0, told.seed, time.monotonic()
-    with postgres() as server:
-        while kills < told.kills:
-            with tempfile.TemporaryDirectory() as folder:
-                try:
-                    kills += torture(Path(folder), server, min(12, told.kills - kills), seed)
-                except AssertionError:
-                    sys.stdout.write(
-                        f"\nworld {seed}: python -m tests.torture.killing_hosts --kills 12 --seed {seed}\n"
-                    )
-                    raise
-            sys.stdout.write(f"\r{kills} kills, {seed + 1 - told.seed} worlds, {time.monotonic() - began_s:.0f} s")
-            sys.stdout.flush()
-            seed += 1
-    sys.stdout.write(": no violation\n")
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    with postgres() as running:
+        sys.exit(play(partial(torture, running), "tests.torture.killing_hosts", __doc__))
