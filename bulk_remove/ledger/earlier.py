@@ -12,7 +12,7 @@ from pathlib import Path
 
 from bulk_remove.core.lifecycle import status_of
 from bulk_remove.core.model import NumberState, Status
-from bulk_remove.errors import StorageError
+from bulk_remove.errors import StorageError, UnavailableError
 from bulk_remove.ledger.distinct import ExactNumbers, Keys, keys_of
 from bulk_remove.ledger.read import CampaignStates, facts_of, opened_for_reading
 
@@ -48,7 +48,7 @@ class Removals:
     def _numbers(self) -> Mapping[str, ExactNumbers]:
         """The removed numbers, by campaign."""
         found: defaultdict[str, list[Keys]] = defaultdict(list)
-        with suppress(StorageError):
+        with suppress(StorageError, UnavailableError):  # the latter where hosts share their runs
             for ledger in self._ledgers():
                 if self._looked_at >= MOST_NUMBERS:
                     break

@@ -10,6 +10,7 @@ import pytest
 from bulk_remove.core.lifecycle import Phase
 from bulk_remove.core.model import NumberState, Source
 from bulk_remove.core.plan import CampaignPlan, Consent, Plan, SourcePlan, approve
+from bulk_remove.errors import UnavailableError
 from bulk_remove.ledger import Planning, create, earlier
 from bulk_remove.ledger.earlier import Removals
 from bulk_remove.run.prepare import counts_of
@@ -94,3 +95,10 @@ def test_at_most_so_many_numbers_are_looked_through_the_latest_runs_first(
 def test_without_earlier_runs_nothing_is_removed_again() -> None:
     assert not Removals(list, HOST, ["00001"], 100.0)
     assert found([], "601000001") == []
+
+
+def test_a_shared_state_that_is_away_costs_the_marks_and_not_the_report() -> None:
+    def away() -> Iterable[Path]:
+        raise UnavailableError("The database of --state does not answer.", "Check it.")
+
+    assert not Removals(away, HOST, ["00001"], 100.0)
