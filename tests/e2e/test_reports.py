@@ -112,7 +112,7 @@ def test_a_report_written_again_is_the_one_that_the_run_wrote(tmp_path: Path, nu
     assert again(tmp_path, first, "-o", tmp_path / "again.csv").read_bytes() == (tmp_path / "first.csv").read_bytes()
     pages = [again(tmp_path, first, "-o", tmp_path / "again.html"), tmp_path / "report.html"]
     # The ledger has noted a report more.
-    once, before = (re.sub("ledger: [0-9a-f]{64}", "", page.read_text(encoding="utf-8")) for page in pages)
+    once, before = (re.sub("written: [0-9a-f]{64}", "", page.read_text(encoding="utf-8")) for page in pages)
     assert once == before
     latest = again(tmp_path, "--format", "json")
     assert latest.name == "report.summary.json"
