@@ -13,6 +13,7 @@ import re
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from errno import EACCES, EEXIST, EINVAL, EISDIR, ELOOP, ENOTDIR, ENXIO
 from hashlib import file_digest
 from io import BufferedRandom, BufferedReader
@@ -109,11 +110,6 @@ def private(path: str, flags: int) -> int:
     return os.open(path, flags | _NO_LINK, _OWNERS)
 
 
-def opened(path: Path | str, *, links: bool = False) -> BufferedReader:
-    """Open a regular file for reading without waiting; links are followed only with `links`."""
-    return _opened(path, None, links=links)
-
-
 def opened_again(aside: "Aside") -> BufferedReader:
     """Open a file that this process wrote. Raises OSError when another file has replaced it."""
     file = opened(aside.path)
@@ -123,7 +119,11 @@ def opened_again(aside: "Aside") -> BufferedReader:
     return file
 
 
-def _opened(path: Path | str, descriptor: int | None, *, links: bool) -> BufferedReader:
+def opened(path: Path | str, descriptor: int | None = None, *, links: bool = False) -> BufferedReader:
+    """Open a regular file for reading without waiting; links are followed only with `links`.
+
+    With the `descriptor` of a folder the path starts there.
+    """
     flags = os.O_RDONLY | _BYTES | _WITHOUT_WAITING | (0 if links else _NO_LINK)
     try:
         file = os.fdopen(os.open(path, flags, dir_fd=descriptor), "rb")
@@ -151,14 +151,14 @@ def _a_link() -> OSError:
     return OSError(ELOOP, phrase("it is a link"))
 
 
+@dataclass(slots=True)
 class Aside:
     """A file being written under a temporary name. Once it is renamed to `path`, `sha256` (hex) and `facts` are set."""
 
-    def __init__(self, path: Path, file: BufferedRandom) -> None:
-        self.path = path
-        self.file = file
-        self.sha256 = ""
-        self.facts: os.stat_result | None = None
+    path: Path
+    file: BufferedRandom
+    sha256: str = ""
+    facts: os.stat_result | None = None
 
 
 class Folder:
@@ -212,7 +212,7 @@ class Folder:
 
     def opened(self, name: str) -> BufferedReader:
         """Open a regular file for reading; links are refused."""
-        return _opened(self.here(name), self.descriptor, links=False)
+        return opened(self.here(name), self.descriptor)
 
     def folder(self, name: str) -> "Folder":
         """Open the folder of this name in it; a missing one is created, private to this user."""

@@ -96,6 +96,11 @@ class Helpful(click.Command):
     many_flags = False
     _topics: click.Option | None = None
 
+    def __init__(self, name: str | None, *, params: Iterable[click.Parameter] = (), **properties: Any) -> None:
+        super().__init__(name, params=[*params, _LANGUAGE_OPTION], **properties)
+        if self.help:  # in a raw docstring, \b stands for the character with which click keeps lines as they are
+            self.help = self.help.replace("\\b\n", "\b\n")
+
     def make_context(
         self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
     ) -> click.Context:
@@ -288,20 +293,6 @@ def _near(name: str, known: Iterable[str]) -> Phrase | None:
     return phrase("Did you mean {nearest}?", nearest=bare[close[0]]) if close else None
 
 
-def language_option() -> click.Option:
-    """Return the option. A profile may set it too, but is read too late for help and usage errors."""
-    return click.Option(
-        [f"--{LANGUAGE}"],
-        type=click.Choice(LANGUAGES),
-        default=ENGLISH.code,
-        show_default=True,
-        envvar=_LANGUAGE_VARIABLE,
-        expose_value=False,
-        callback=_chosen,
-        help="Show everything in this language; default at a terminal: LANG.",
-    )
-
-
 def speak_as_asked(root: click.Command, words: Sequence[str]) -> None:
     """Set the language from the command line, the variable or, at a terminal, the locale, before any output."""
     asked = re.findall(rf"(?:^|\n)--{LANGUAGE}[=\n]([a-z]+)(?=\n|$)", "\n".join(words))
@@ -325,6 +316,19 @@ def _chosen(ctx: click.Context, param: click.Parameter, value: str) -> str:
     ):
         speak(value)
     return value
+
+
+_LANGUAGE_OPTION = click.Option(
+    [f"--{LANGUAGE}"],
+    type=click.Choice(LANGUAGES),
+    default=ENGLISH.code,
+    show_default=True,
+    envvar=_LANGUAGE_VARIABLE,
+    expose_value=False,
+    callback=_chosen,
+    help="Show everything in this language; default at a terminal: LANG.",
+)
+"""A profile may set it too, but is read too late for help and usage errors."""
 
 
 def speak(code: str) -> None:

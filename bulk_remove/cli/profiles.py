@@ -22,7 +22,7 @@ import click
 from click.core import ParameterSource
 from click.shell_completion import BashComplete, CompletionItem, FishComplete, ZshComplete
 
-from bulk_remove.cli.help_pages import Helpful, HelpfulGroup, language_option, nearest, speak_as_asked
+from bulk_remove.cli.help_pages import Helpful, HelpfulGroup, nearest, speak_as_asked
 from bulk_remove.cli.signals import opened_by_double_click
 from bulk_remove.core.model import harmless
 from bulk_remove.disk import NotOwnError, check_own, private
@@ -405,13 +405,9 @@ class Configured(Helpful):
     makes_profiles = False
     """Whether the chosen profile, and its file, may be missing."""
 
-    def __init__(
-        self, name: str | None = None, *, params: Sequence[click.Parameter] | None = None, **properties: Any
-    ) -> None:
-        own = [*(params or ())]
-        choice = CHOICE if any(map(is_setting, own)) else ()
-        super().__init__(name, params=[*own, *choice, language_option()], **properties)
-        self.help = _with_marks(self.help)
+    def __init__(self, name: str | None = None, *, params: Sequence[click.Parameter] = (), **properties: Any) -> None:
+        choice = CHOICE if any(map(is_setting, params)) else ()
+        super().__init__(name, params=[*params, *choice], **properties)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Read the options; of mutually exclusive ones, keep the one from the closest source."""
@@ -451,11 +447,6 @@ class Program(HelpfulGroup):
     command_class = Configured
     group_class = type
 
-    def __init__(self, name: str | None = None, **properties: Any) -> None:
-        super().__init__(name, **properties)
-        self.params.append(language_option())
-        self.help = _with_marks(self.help)
-
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Read the options before the command's name, and --lang from any position."""
         if ctx.parent is None:
@@ -485,11 +476,6 @@ def _take_password(ctx: click.Context) -> None:
     if password is not None:
         ctx.meta[PASSWORD] = password
         ctx.call_on_close(partial(os.environ.__setitem__, PASSWORD, password))
-
-
-def _with_marks(text: str | None) -> str | None:
-    r"""Replace `\b` in a raw docstring by the character with which click keeps lines as they are."""
-    return None if text is None else text.replace("\\b\n", "\b\n")
 
 
 def check_words(command: click.Command, ctx: click.Context, args: Sequence[str]) -> None:
