@@ -627,12 +627,7 @@ def _tell(screen: Screen, ready: Prepared, sent: Sent, finished: Finished) -> No
         screen.tell("  Records were also removed if a number was among their additional ones.")
     if settings.hours:
         screen.tell(phrase("  This session sent only in the hours {hours}.", hours="; ".join(settings.hours)))
-    if finished.removed_again:
-        screen.tell(phrase("  {told}", told=removed_again_told(finished.removed_again)))
-    for proof in finished.proofs[:_SHOWN_PROOFS]:
-        screen.tell(phrase("  {told}", told=proof.sentence()))
-    if len(finished.proofs) > _SHOWN_PROOFS:
-        screen.tell("  The counts of the other campaigns are in the summary.")
+    _tell_counts(screen, finished)
     error = error_of(sent.fault, settings.campaign) if sent.fault else sent.guard
     if error:
         screen.tell(phrase("  It ended because: {problem} {hint}", problem=ours(error.sentence), hint=ours(error.hint)))
@@ -643,6 +638,16 @@ def _tell(screen: Screen, ready: Prepared, sent: Sent, finished: Finished) -> No
             screen.tell(phrase("  To find out: {command}", command=finished.guess.command))
     if finished.resumable and not sent.guard:
         screen.tell(phrase("  To go on: bulk-remove resume {run_id}", run_id=ready.plan.run_id))
+
+
+def _tell_counts(screen: Screen, finished: Finished) -> None:
+    """Show the records before and after, and how many numbers were removed again."""
+    if finished.removed_again:
+        screen.tell(phrase("  {told}", told=removed_again_told(finished.removed_again)))
+    for proof in finished.proofs[:_SHOWN_PROOFS]:
+        screen.tell(phrase("  {told}", told=proof.sentence()))
+    if len(finished.proofs) > _SHOWN_PROOFS:
+        screen.tell("  The counts of the other campaigns are in the summary.")
 
 
 def _done_by(finished: Finished) -> str:
