@@ -13,7 +13,6 @@ import re
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from errno import EACCES, EEXIST, EINVAL, EISDIR, ELOOP, ENOTDIR, ENXIO
 from hashlib import file_digest
 from io import BufferedRandom, BufferedReader
@@ -151,14 +150,14 @@ def _a_link() -> OSError:
     return OSError(ELOOP, phrase("it is a link"))
 
 
-@dataclass(slots=True)
 class Aside:
     """A file being written under a temporary name. Once it is renamed to `path`, `sha256` (hex) and `facts` are set."""
 
-    path: Path
-    file: BufferedRandom
-    sha256: str = ""
-    facts: os.stat_result | None = None
+    def __init__(self, path: Path, file: BufferedRandom) -> None:
+        self.path = path
+        self.file = file
+        self.sha256 = ""
+        self.facts: os.stat_result | None = None
 
 
 class Folder:

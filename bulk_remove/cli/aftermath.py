@@ -11,7 +11,6 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from io import TextIOWrapper
 from pathlib import Path
@@ -171,7 +170,6 @@ _MEANING = {
 }
 
 
-@dataclass
 class Aftermath:
     """The result of a command, which the command fills in.
 
@@ -179,10 +177,11 @@ class Aftermath:
     notification.
     """
 
-    code: ExitCode = ExitCode.BUG
-    runs: list[Path] = field(default_factory=list)
-    files: Counter[str] = field(default_factory=Counter)
-    words: list[str] = field(default_factory=list)
+    def __init__(self) -> None:
+        self.code = ExitCode.BUG
+        self.runs: list[Path] = []
+        self.files: Counter[str] = Counter()
+        self.words: list[str] = []
 
 
 @contextmanager
