@@ -421,9 +421,9 @@ def report_job(options: AgainOptions) -> int:
         )
     path = options.output or folder / f"report.{'summary.' if form is ReportFormat.JSON else ''}{form}"
     check_place(path)
-    with ended_run(folder, state_dir) as (ready, settings, ending):
-        check_replaceable(path, Owner(state_dir, ready.plan.host, settings, folder.name, options.overwrite))
-        write_again(ready, settings, ending, form, path, csv_for)
+    with ended_run(folder) as (ready, ending):
+        check_replaceable(path, Owner(state_dir, ready.plan.host, ready.settings, folder.name, options.overwrite))
+        write_again(ready, ending, form, path, csv_for)
     screen.tell(phrase("The report of run {name}: {path}", name=folder.name, path=path))
     return ExitCode.OK
 

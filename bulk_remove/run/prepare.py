@@ -18,7 +18,7 @@ from bulk_remove.core.conditions import Condition, WholeInput
 from bulk_remove.core.limits import Known, check_invalid_share
 from bulk_remove.core.model import RowBlock, Source
 from bulk_remove.core.numbers import NumberRules
-from bulk_remove.core.plan import CampaignPlan, Keep, Plan, Sample, SourcePlan
+from bulk_remove.core.plan import CampaignPlan, Keep, Plan, SourcePlan
 from bulk_remove.ledger import Planning, Store, create, facts_of
 from bulk_remove.ledger.distinct import RowKeys
 from bulk_remove.ledger.earlier import Removals
@@ -73,8 +73,7 @@ class Prepared:
     """A planned run: its folder, its open ledger, its plan, and the input's columns that the report keeps.
 
     `settings` were used for the plan and have a settled number format. `findings` are what was seen of its campaigns.
-    `phases` counts the numbers of a resumed run or a rerun by phase, None for a new run. `replaced` are existing files
-    that its report replaces.
+    `phases` counts the numbers of a resumed run or a rerun by phase, None for a new run.
     """
 
     folder: Path
@@ -84,7 +83,6 @@ class Prepared:
     settings: Settings
     findings: Findings = NOT_ASKED
     phases: Mapping[str, int] | None = None
-    replaced: frozenset[Path] = frozenset()
 
     @property
     def state_dir(self) -> Path:
@@ -383,10 +381,6 @@ def _source(plan: SourcePlan) -> dict[str, object]:
         "read_as_numbers": dict(plan.kinds),
         "internal_numbers": plan.internal,
         "duplicates": plan.duplicates,
-        "samples": [_sample(sample) for sample in plan.samples],
-        "invalid_examples": [_sample(sample) for sample in plan.examples],
+        "samples": [sample._asdict() for sample in plan.samples],
+        "invalid_examples": [sample._asdict() for sample in plan.examples],
     }
-
-
-def _sample(sample: Sample) -> dict[str, object]:
-    return {"row": sample.row, "cell": sample.cell, "became": sample.became}

@@ -196,15 +196,15 @@ def earlier_rows(
         return
     with earlier_run(find_run(state_dir, earlier), changes) as run:
         check_same_server(run, given)
-        outcomes = Outcomes(run.store)
+        ready, outcomes = run.ready, Outcomes(run.ready.store)
         yield EarlierRows(
             outcomes.rows,
-            run.kept,
-            run.settings,
+            ready.kept,
+            ready.settings,
             run.destination,
             run.told,
-            run.campaigns,
-            {campaign.campaign: campaign.held for campaign in run.plan.campaigns if campaign.held},
+            ready.plan.campaign_ids,
+            {campaign.campaign: campaign.held for campaign in ready.plan.campaigns if campaign.held},
             outcomes.unasked_removals(),
         )
 
