@@ -40,9 +40,9 @@ from bulk_remove.cli.signals import (
 )
 from bulk_remove.console import Live, Screen, moment_of, typed_keys
 from bulk_remove.console.screen import form_lines, form_warnings, more_limits, when_lines, when_notes
-from bulk_remove.core.forms import told_forms
 from bulk_remove.core.limits import Known
 from bulk_remove.core.model import CsvFor, Status, harmless
+from bulk_remove.core.numbers import told_forms
 from bulk_remove.core.plan import Consent, Plan, check_holds_numbers, check_within_limits, passed
 from bulk_remove.core.summary import Ending, headline, removed_again_told, worst
 from bulk_remove.core.throttle import LEGEND, Key, key_of, pressed

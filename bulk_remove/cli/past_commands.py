@@ -9,9 +9,9 @@ from bulk_remove.cli.aftermath import in_short
 from bulk_remove.cli.given import AgainOptions
 from bulk_remove.cli.signals import exit_of
 from bulk_remove.console import Screen
-from bulk_remove.core.forms import told_forms
 from bulk_remove.core.lifecycle import explain, status_of
 from bulk_remove.core.model import ON_KEEP_LIST, OPEN_STATUSES, REHEARSED, CsvFor, ReportFormat, harmless
+from bulk_remove.core.numbers import told_forms
 from bulk_remove.core.timeline import duration
 from bulk_remove.errors import (
     AlteredLedgerError,
