@@ -54,11 +54,6 @@ FIELDS = {"system": "url", "plan-max-age": "max_age_s"}
 """Field by flag (without dashes), where the two names differ; `bulk_remove.settings` adds its own."""
 
 
-def flag_of(field: str) -> str:
-    """Return the flag of a field, such as `--max-share` for `max_share`."""
-    return "--" + next((flag for flag, name in FIELDS.items() if name == field), field.replace("_", "-"))
-
-
 def in_python(text: str) -> str:
     """Replace flags by fields: `--max-share 20%` becomes `max_share=0.2`. Commands are not changed."""
     parts = _COMMAND.split(text)

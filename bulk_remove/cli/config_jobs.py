@@ -87,7 +87,9 @@ def _rows(ctx: click.Context, typed: Mapping[str, object]) -> Iterator[tuple[str
         if is_setting(param):
             place = untyped_place(ctx, param)
             if ctx.get_parameter_source(str(param.name)) is ParameterSource.COMMANDLINE:
-                yield key_of(param), _shown(param, typed[str(param.name)]), _flag(param)
+                flag = isinstance(param, click.Option)
+                where = say("flag {flag}", flag=param.opts[0]) if flag else translated("argument")
+                yield key_of(param), _shown(param, typed[str(param.name)]), where
             else:
                 yield key_of(param), _shown(param, _as_written(ctx, param)), place or translated("default")
 
@@ -115,10 +117,6 @@ def untyped_notes() -> Iterator[str]:
             file=profile.file,
             settings=settings,
         )
-
-
-def _flag(param: click.Parameter) -> str:
-    return say("flag {flag}", flag=param.opts[0]) if isinstance(param, click.Option) else translated("argument")
 
 
 def _as_written(ctx: click.Context, param: click.Parameter) -> Any:
