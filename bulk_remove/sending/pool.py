@@ -28,7 +28,6 @@ from bulk_remove.core.throttle import (
     Trial,
     Trip,
     decide,
-    steering_from,
     throttle_for,
 )
 from bulk_remove.core.timeline import Snapshot
@@ -108,7 +107,7 @@ class Pool:
         self._desk = Desk(settings, journal, clock, halt, gate, feeder, tally, on_settled, gone)
         self._books = Bookkeeper(self._desk, shape_of)
         self._begun = False
-        self.steering = steering_from(settings.ceilings)
+        self.steering = Steering(settings.ceilings, settings.ceilings)
 
     def _shape_of(self, campaign: str) -> RequestShape:
         return self._books.shape_of(campaign)
