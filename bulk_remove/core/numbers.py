@@ -526,11 +526,6 @@ class Forms:
         dialled = AlsoTry.NATIONAL in own or (AlsoTry.ZEROS in self.asked and region.international_prefix == "00")
         self._found_in = {*self.asked, Rest.INTERNAL, Rest.NO_NUMBER, *[Rest.ABROAD] * dialled}
 
-    @property
-    def others(self) -> bool:
-        """Whether any form besides the planned one may be asked for."""
-        return bool(self._leads)
-
     def asks_more_than(self, earlier: "Forms") -> bool:
         """Return whether numbers are requested in a form that the earlier rules did not have."""
         return not {*self.asked} <= {*earlier.asked}
@@ -576,16 +571,13 @@ class Forms:
         digits = self._normalise.country_code_and_number(planned) if self._leads else ""
         seen = {planned}
         for rank, lead in enumerate(self._leads if digits else (), start=1):
-            form = self._written(digits, lead)
+            if lead is None:
+                form = digits.removeprefix(self._country_code) if digits.startswith(self._country_code) else ""
+            else:
+                form = lead + digits
             if form and form not in seen and self.planned(form) == planned:
                 seen.add(form)
                 yield form, rank
-
-    def _written(self, digits: str, lead: str | None) -> str:
-        """Return a form of a number that is given from its country code on, empty if the number has no such form."""
-        if lead is not None:
-            return lead + digits
-        return digits.removeprefix(self._country_code) if digits.startswith(self._country_code) else ""
 
 
 _ONLY_DIGITS = re.compile(r"\+?[0-9]+")

@@ -266,6 +266,7 @@ _SCIENTIFIC = re.compile(r"([1-9][0-9]{0,2})[.,]([0-9]+)e\+?0*([1-9][0-9]?)", re
 
 
 _REGISTRARS = re.compile(r"\+([0-9]{1,3})\.[0-9]{7,}")
+"""Domain registrars write a dot between country code and number."""
 
 
 class Reading(NamedTuple):
@@ -329,11 +330,6 @@ def misspelling(text: str) -> str:
         return next(reason for pattern, reason in _EXPLANATIONS if pattern.search(text))
     for vetoed, reason in _VETOES:  # a generator would cost as much as all the patterns
         if vetoed(text):
-            return "" if _behind_country_code(text) else reason
+            registrars = _REGISTRARS.fullmatch(text)
+            return "" if registrars and is_country_code(registrars[1]) else reason
     return ""
-
-
-def _behind_country_code(text: str) -> bool:
-    """Return whether the only dot is between country code and number, as domain registrars write it."""
-    found = _REGISTRARS.fullmatch(text)
-    return found is not None and is_country_code(found[1])

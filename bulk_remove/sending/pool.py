@@ -275,7 +275,7 @@ class Pool:
         """Return what `decide` must know about the tries of a chunk, including this fault."""
         chunk, books, gate = turn.chunk, self._books, self._desk.gate
         numbers = len(chunk.numbers)
-        longest = not books.line.is_known_for(numbers)
+        longest = numbers > books.line.most_answered
         broken = fault.kind == CONNECTION_LOST and longest and numbers > 1
         turn.server_errors = turn.server_errors + 1 if broken or fault.http_status >= _SERVER_ERROR else 0
         return Trial(
