@@ -295,7 +295,7 @@ def reading(cell: str) -> Reading:
 
 def unwrapped(cell: str) -> tuple[str, ...]:
     """Return the cell with plain spaces and dashes and without its wrappings, followed by the kinds of these."""
-    text = trimmed(cell)
+    text = (cell if cell.isascii() else cell.translate(_PLAINER)).strip()
     kinds: list[str] = []
     if text[:1] not in _WRAPPINGS:  # the usual case
         return (text,)
@@ -306,11 +306,6 @@ def unwrapped(cell: str) -> tuple[str, ...]:
                 kinds.append(kind)
                 text = found[1].strip()
     return text, *kinds
-
-
-def trimmed(cell: str) -> str:
-    """Return the cell with plain spaces and dashes, without invisible characters."""
-    return (cell if cell.isascii() else cell.translate(_PLAINER)).strip()
 
 
 def without_formatting(text: str) -> str:
