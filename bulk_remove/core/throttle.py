@@ -208,32 +208,6 @@ def told(throttle: Throttle, quota: Quota, now_us: int) -> Throttle:
     return throttle
 
 
-@dataclass(frozen=True, slots=True)
-class Pauses:
-    """The pauses of a session: the ended ones in `over`, as (from, to), and since when one lasts, None if none does."""
-
-    since_us: int | None = None
-    over: tuple[tuple[int, int], ...] = ()
-
-
-def begun(pauses: Pauses, now_us: int) -> Pauses:
-    """Begin a pause; a pause that lasts already goes on."""
-    return pauses if pauses.since_us is not None else replace(pauses, since_us=now_us)
-
-
-def ended(pauses: Pauses, now_us: int) -> Pauses:
-    """End the pause, if one lasts."""
-    if pauses.since_us is None:
-        return pauses
-    return Pauses(None, (*pauses.over, (pauses.since_us, now_us)))
-
-
-def held_us(pauses: Pauses, from_us: int, until_us: int) -> int:
-    """Return how much of a time was spent in pauses."""
-    lasting = [] if pauses.since_us is None else [(pauses.since_us, until_us)]
-    return sum(max(0, min(end, until_us) - max(begin, from_us)) for begin, end in (*pauses.over, *lasting))
-
-
 SHARES = (0.1, 0.15, 0.25, 0.35, 0.5, 0.75, 1.0)
 """The steps of `+` and `-`: shares of the limits, each about two thirds of the next."""
 
