@@ -141,7 +141,7 @@ class CellCounts:
         values = self._shown.keys()
         filled = values - {""}
         words = [value for value in values if _is_word(value)]
-        # A text or a number is no answer, and is not to be shown either.
+        # A text or a number says neither, and must not be shown either.
         if not filled or any(len(text) > _LONGEST or harmless(text) != text for text in self._shown.values()):
             return False
         if len(values) > _FEW or self._more:
