@@ -446,7 +446,7 @@ def _write(
         with written_aside(path, written, replacing=replacing) as file:
             write_workbook(file.buffer, read_rows(plain), prepared.folder, summary)
     elif course is not None:
-        from bulk_remove.report import write_page  # noqa: PLC0415 - likewise
+        from bulk_remove.report.html import write_page  # noqa: PLC0415 - likewise
 
         advice = advise(
             prepared.plan.run_id,
