@@ -1,4 +1,4 @@
-"""The gate that all workers pass before a request. It waits as core/retry.py and core/throttle.py decide.
+"""The gate that all workers pass before a request. It waits as core/throttle.py and core/throttle.py decide.
 
 `Halt` stops or pauses all workers. The protocols define what the pool needs from outside: the ledger, the client and
 the clock implement them.
@@ -30,28 +30,34 @@ from bulk_remove.core.limits import Batch
 from bulk_remove.core.model import Again, Alike, Chunk, NumberState
 from bulk_remove.core.pace import SECOND_US
 from bulk_remove.core.replies import Effect, Fault, Reply
-from bulk_remove.core.retry import Breaker, RetryBudget, admit, answered, earn, failed, spend
 from bulk_remove.core.summary import Ending
 from bulk_remove.core.throttle import (
+    Breaker,
     Pauses,
+    RetryBudget,
     Steering,
     Throttle,
     Trip,
+    admit,
+    answered,
     begun,
     borne,
+    closed,
     departure,
+    earn,
     ended,
+    failed,
     held_us,
     pushed_back,
     rate_now,
     recapped,
     rested,
     slot,
+    spend,
     told,
     unanswered,
     withdrawn,
 )
-from bulk_remove.core.throttle import answered as answered_in
 from bulk_remove.core.timeline import Wait, Window, duration, next_opening, told_moment
 from bulk_remove.core.verdicts import Unasked
 from bulk_remove.disk import private
@@ -434,7 +440,7 @@ class Gate:
         if trip is None:
             self._throttle = withdrawn(self._throttle)
         elif isinstance(answer, Reply):
-            self._throttle = answered_in(self._throttle, trip, now_us)
+            self._throttle = answered(self._throttle, trip, now_us)
         elif answer.throttled:
             asked_s = answer.retry_after_s
             pause_us = None if asked_s is None else round(asked_s * SECOND_US)
@@ -485,7 +491,7 @@ class Gate:
         self._is_there()
 
     def _is_there(self) -> None:
-        self._breaker = answered(self._breaker)
+        self._breaker = closed(self._breaker)
         self.answered_at_us = self._clock.now_us()
         self.denials = 0
 
