@@ -43,19 +43,21 @@ if TYPE_CHECKING:
     from bulk_remove.settings import Settings as Settings
 
 _NAMES = {
-    "api": "Server plan_files remove_files remove_numbers rerun resume run_plan",
-    "core.model": "Brackets NumberFormat Outcome ReportFormat Status",
-    "core.numbers": "AlsoTry",
-    "core.plan": "CampaignPlan Plan SourcePlan",
-    "core.summary": "Ending Proof",
-    "core.throttle": "Level",
-    "core.timeline": "Snapshot",
-    "errors": "BulkRemoveError CampaignLockedError ExitCode GuardStop InputError RefusedError RunLockedError "
-    "StorageError UnavailableError UsageError",
-    "run.finish": "Finished",
-    "settings": "Settings",
-}
-_HOME = {name: module for module, names in _NAMES.items() for name in names.split()}
+    "api": ("Server", "plan_files", "remove_files", "remove_numbers", "rerun", "resume", "run_plan"),
+    "core.model": ("Brackets", "NumberFormat", "Outcome", "ReportFormat", "Status"),
+    "core.numbers": ("AlsoTry",),
+    "core.plan": ("CampaignPlan", "Plan", "SourcePlan"),
+    "core.summary": ("Ending", "Proof"),
+    "core.throttle": ("Level",),
+    "core.timeline": ("Snapshot",),
+    "errors": (
+        "BulkRemoveError", "CampaignLockedError", "ExitCode", "GuardStop", "InputError", "RefusedError",
+        "RunLockedError", "StorageError", "UnavailableError", "UsageError",
+    ),
+    "run.finish": ("Finished",),
+    "settings": ("Settings",),
+}  # fmt: skip
+_HOME = {name: module for module, names in _NAMES.items() for name in names}
 __all__ = ["__version__", *_HOME]  # noqa: PLE0604 - all are text
 
 
